@@ -1,0 +1,157 @@
+//! The working-day calendar and the arithmetic over it. Called through [`crate::rules`] or
+//! directly by services that hold a day count of their own.
+//!
+//! The yearly notice of the State Council moves rest days, so the calendar is data (format
+//! `cn-workcal/1`, read in [`source`]). A day of a year without final data follows the weekday
+//! rule and everything that touches it is marked provisional: it is shown as such and computed
+//! again once the notice is out, never presented as firm.
+
+mod source;
+
+pub use source::CalendarError;
+
+use crate::civil;
+use std::collections::BTreeMap;
+use time::{Date, OffsetDateTime, Weekday};
+
+/// The data that ships with this crate: 2014 to 2026.
+const BUILTIN: &str = include_str!("../data/working-days.json");
+
+/// Whether a day is a working day, and how sure that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Working {
+    /// It is a working day.
+    pub yes: bool,
+    /// The day's year has no final data, so a notice may still turn the answer.
+    pub provisional: bool,
+}
+
+/// The last day of a period in working days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Deadline {
+    /// The n-th working day; the period ends at its 24:00 (UTC+8).
+    pub due_on: Date,
+    /// At least one day that was counted or skipped lies in a year without final data.
+    pub provisional: bool,
+}
+
+impl Deadline {
+    /// The last instant in time: the end of `due_on` in Changsha.
+    pub fn due_at(&self) -> OffsetDateTime {
+        civil::end_of_day(self.due_on)
+    }
+
+    /// Whether the period is over at `now`, an instant in any offset.
+    pub fn is_past(&self, now: OffsetDateTime) -> bool {
+        self.due_on < civil::shanghai_date(now)
+    }
+}
+
+/// The exceptions of one year, as a set of ordinal days on which the weekday rule is turned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Year {
+    firm: bool,
+    turned: [u64; 6],
+}
+
+impl Year {
+    fn turn(&mut self, day: Date) {
+        let bit = usize::from(day.ordinal());
+        self.turned[bit / 64] |= 1 << (bit % 64);
+    }
+
+    fn turns(&self, day: Date) -> bool {
+        let bit = usize::from(day.ordinal());
+        self.turned[bit / 64] >> (bit % 64) & 1 == 1
+    }
+}
+
+/// A working-day calendar: per year the weekdays off and the weekend days worked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Calendar {
+    years: BTreeMap<i32, Year>,
+}
+
+impl Calendar {
+    /// The calendar that ships with the program: 2014 to 2026, all final.
+    ///
+    /// # Errors
+    /// None for the data that ships (a test reads it); the type is that of [`Calendar::from_json`].
+    pub fn builtin() -> Result<Calendar, CalendarError> {
+        Calendar::from_json(BUILTIN)
+    }
+
+    /// Reads a calendar in the format `cn-workcal/1` (described in the crate's README).
+    ///
+    /// # Errors
+    /// The first rule broken, with its place, such as `years[3].off_weekdays[2]`.
+    pub fn from_json(text: &str) -> Result<Calendar, CalendarError> {
+        source::read(text)
+    }
+
+    /// The years with final data, ascending.
+    pub fn final_years(&self) -> impl Iterator<Item = i32> + '_ {
+        self.years
+            .iter()
+            .filter(|(_, year)| year.firm)
+            .map(|(number, _)| *number)
+    }
+
+    /// Whether a day is a working day. In a year without final data the weekday rule answers
+    /// (with the exceptions known so far, where the data has the year as provisional), marked.
+    pub fn is_working_day(&self, day: Date) -> Working {
+        let weekday = !is_weekend(day);
+        match self.years.get(&day.year()) {
+            Some(year) => Working {
+                yes: weekday != year.turns(day),
+                provisional: !year.firm,
+            },
+            None => Working {
+                yes: weekday,
+                provisional: true,
+            },
+        }
+    }
+
+    /// The end of a period of `working_days` that an event starts: the day of the event is not
+    /// counted (民法典 art 201), the period ends with the n-th working day after it. Zero days are
+    /// due on the day of the event. Saturates, provisional, at the calendar's own end.
+    pub fn deadline(&self, event: Date, working_days: u32) -> Deadline {
+        let mut deadline = Deadline {
+            due_on: event,
+            provisional: false,
+        };
+        let mut left = working_days;
+        while left > 0 {
+            let Some(next) = deadline.due_on.next_day() else {
+                deadline.provisional = true;
+                break;
+            };
+            let working = self.is_working_day(next);
+            deadline.due_on = next;
+            deadline.provisional |= working.provisional;
+            left -= u32::from(working.yes);
+        }
+        deadline
+    }
+
+    /// How many working days lie after `from_exclusive` up to and with `to_inclusive`, and whether
+    /// any day of that span is provisional. An empty or reversed span counts `(0, false)`.
+    pub fn working_days_between(&self, from_exclusive: Date, to_inclusive: Date) -> (u32, bool) {
+        let mut count = 0;
+        let mut provisional = false;
+        let mut day = from_exclusive;
+        while day < to_inclusive {
+            let Some(next) = day.next_day() else { break };
+            let working = self.is_working_day(next);
+            count += u32::from(working.yes);
+            provisional |= working.provisional;
+            day = next;
+        }
+        (count, provisional)
+    }
+}
+
+fn is_weekend(day: Date) -> bool {
+    matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday)
+}

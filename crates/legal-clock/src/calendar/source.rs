@@ -1,0 +1,214 @@
+//! Reads the calendar format `cn-workcal/1` and refuses what is not sound. Called by
+//! [`Calendar::from_json`] only.
+
+use super::{Calendar, Year, is_weekend};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use time::Date;
+use time::macros::format_description;
+
+const FORMAT: &str = "cn-workcal/1";
+const ZONE: &str = "Asia/Shanghai";
+
+/// Why a calendar was refused. `place` is a path into the document, such as
+/// `years[3].off_weekdays[2]`.
+#[derive(Debug, thiserror::Error)]
+pub enum CalendarError {
+    /// The text is not JSON, or a field is missing, unknown or of another type.
+    #[error("calendar does not have the shape of {FORMAT}")]
+    Shape(#[source] serde_json::Error),
+    /// A heading field has a value that this program does not know how to read.
+    #[error("{field} is {found:?}, must be {wanted:?}")]
+    Heading {
+        /// Name of the field.
+        field: &'static str,
+        /// What it says.
+        found: String,
+        /// What it must say.
+        wanted: String,
+    },
+    /// A year appears twice.
+    #[error("{place}: year {year} is given twice")]
+    YearTwice {
+        /// Path of the second one.
+        place: String,
+        /// The year.
+        year: i32,
+    },
+    /// A year without a single weekday off cannot be final: every year has statutory holidays.
+    #[error("{place}: year {year} is final but has no weekday off")]
+    FinalWithoutHolidays {
+        /// Path of the year.
+        place: String,
+        /// The year.
+        year: i32,
+    },
+    /// Not a date of the form YYYY-MM-DD.
+    #[error("{place}: {found:?} is not a date YYYY-MM-DD")]
+    NotADate {
+        /// Path of the date.
+        place: String,
+        /// What stands there.
+        found: String,
+        /// What the parser said.
+        #[source]
+        source: time::error::Parse,
+    },
+    /// A date that belongs to another year than the one it is listed under.
+    #[error("{place}: {day} is not in {year}")]
+    OtherYear {
+        /// Path of the date.
+        place: String,
+        /// The date.
+        day: Date,
+        /// The year it is listed under.
+        year: i32,
+    },
+    /// `off_weekdays` may only hold Mondays to Fridays.
+    #[error("{place}: {day} is a weekend day, off_weekdays takes Monday to Friday only")]
+    OffIsWeekend {
+        /// Path of the date.
+        place: String,
+        /// The date.
+        day: Date,
+    },
+    /// `work_weekends` may only hold Saturdays and Sundays.
+    #[error("{place}: {day} is a weekday, work_weekends takes Saturday and Sunday only")]
+    WorkIsWeekday {
+        /// Path of the date.
+        place: String,
+        /// The date.
+        day: Date,
+    },
+    /// A date is listed twice.
+    #[error("{place}: {day} is given twice")]
+    DayTwice {
+        /// Path of the second one.
+        place: String,
+        /// The date.
+        day: Date,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: String,
+    tz: String,
+    weekend: Vec<String>,
+    years: Vec<YearEntry>,
+}
+
+// `notice`, `published` and `revision` are for the reader of the file; the arithmetic has no use
+// for them, but a misspelt name of another field must not pass as one of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct YearEntry {
+    year: i32,
+    status: Status,
+    #[serde(default, rename = "notice")]
+    _notice: Option<String>,
+    #[serde(default, rename = "published")]
+    _published: Option<String>,
+    #[serde(default, rename = "revision")]
+    _revision: Option<u32>,
+    off_weekdays: Vec<String>,
+    work_weekends: Vec<String>,
+}
+
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Final,
+    Provisional,
+}
+
+pub(super) fn read(text: &str) -> Result<Calendar, CalendarError> {
+    let document: Document = serde_json::from_str(text).map_err(CalendarError::Shape)?;
+    heading("format", document.format, FORMAT)?;
+    heading("tz", document.tz, ZONE)?;
+    heading("weekend", document.weekend.join(","), "Sat,Sun")?;
+
+    let mut years = BTreeMap::new();
+    for (index, entry) in document.years.iter().enumerate() {
+        let place = format!("years[{index}]");
+        match years.entry(entry.year) {
+            Entry::Occupied(_) => {
+                return Err(CalendarError::YearTwice {
+                    place,
+                    year: entry.year,
+                });
+            }
+            Entry::Vacant(free) => free.insert(year(&place, entry)?),
+        };
+    }
+    Ok(Calendar { years })
+}
+
+fn heading(field: &'static str, found: String, wanted: &str) -> Result<(), CalendarError> {
+    if found == wanted {
+        return Ok(());
+    }
+    Err(CalendarError::Heading {
+        field,
+        found,
+        wanted: wanted.to_owned(),
+    })
+}
+
+fn year(place: &str, entry: &YearEntry) -> Result<Year, CalendarError> {
+    let mut year = Year {
+        firm: entry.status == Status::Final,
+        turned: [0; 6],
+    };
+    if year.firm && entry.off_weekdays.is_empty() {
+        return Err(CalendarError::FinalWithoutHolidays {
+            place: place.to_owned(),
+            year: entry.year,
+        });
+    }
+    for (index, text) in entry.off_weekdays.iter().enumerate() {
+        let place = format!("{place}.off_weekdays[{index}]");
+        let day = day(&place, text, entry.year)?;
+        if is_weekend(day) {
+            return Err(CalendarError::OffIsWeekend { place, day });
+        }
+        once(&mut year, place, day)?;
+    }
+    for (index, text) in entry.work_weekends.iter().enumerate() {
+        let place = format!("{place}.work_weekends[{index}]");
+        let day = day(&place, text, entry.year)?;
+        if !is_weekend(day) {
+            return Err(CalendarError::WorkIsWeekday { place, day });
+        }
+        once(&mut year, place, day)?;
+    }
+    Ok(year)
+}
+
+fn day(place: &str, text: &str, year: i32) -> Result<Date, CalendarError> {
+    let day = Date::parse(text, format_description!("[year]-[month]-[day]")).map_err(|source| {
+        CalendarError::NotADate {
+            place: place.to_owned(),
+            found: text.to_owned(),
+            source,
+        }
+    })?;
+    if day.year() != year {
+        return Err(CalendarError::OtherYear {
+            place: place.to_owned(),
+            day,
+            year,
+        });
+    }
+    Ok(day)
+}
+
+fn once(year: &mut Year, place: String, day: Date) -> Result<(), CalendarError> {
+    if year.turns(day) {
+        return Err(CalendarError::DayTwice { place, day });
+    }
+    year.turn(day);
+    Ok(())
+}
