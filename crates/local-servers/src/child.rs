@@ -1,0 +1,276 @@
+//! A server process: started so that it dies with us, logged to a file, signalled, waited for. Used by `postgres`, `nats`.
+
+use crate::account::Account;
+use anyhow::{Context, Result, anyhow, bail};
+use std::fs::{File, OpenOptions};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often a condition of another process is looked at.
+const POLL: Duration = Duration::from_millis(10);
+
+/// How a server process is started.
+#[derive(Debug)]
+pub(crate) struct Launch<'a> {
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<String>,
+    /// Working folder.
+    pub(crate) folder: &'a Path,
+    pub(crate) log: PathBuf,
+    pub(crate) account: Option<Account>,
+    /// True: the server outlives us.
+    pub(crate) detached: bool,
+}
+
+/// A running server process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    log: PathBuf,
+    // The thread that started the child waits for this to be dropped, see `spawn_kept`.
+    _keeper: Option<mpsc::Sender<()>>,
+}
+
+impl Process {
+    pub(crate) fn start(launch: &Launch<'_>) -> Result<Self> {
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&launch.log)
+            .with_context(|| format!("opening the log {}", launch.log.display()))?;
+        let mut command = if launch.detached || !setpriv_kills_with_parent() {
+            Command::new(&launch.program)
+        } else {
+            // The kernel kills the server when the thread that started it ends, even by kill -9.
+            let mut command = Command::new("setpriv");
+            command.args(["--pdeathsig", "KILL"]).arg(&launch.program);
+            command
+        };
+        command
+            .args(&launch.arguments)
+            .current_dir(launch.folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().context("sharing the log")?)
+            .stderr(log)
+            // A group of its own: Ctrl-C in the terminal reaches us, and we stop the servers in order.
+            .process_group(0);
+        if let Some(account) = launch.account {
+            command.uid(account.uid).gid(account.gid);
+        }
+        let what = launch.program.display().to_string();
+        let (child, keeper) = if launch.detached {
+            (
+                command
+                    .spawn()
+                    .with_context(|| format!("starting {what}"))?,
+                None,
+            )
+        } else {
+            let (child, keeper) = spawn_kept(command, &what)?;
+            (child, Some(keeper))
+        };
+        Ok(Self {
+            child,
+            log: launch.log.clone(),
+            _keeper: keeper,
+        })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until `ready` says true.
+    ///
+    /// # Errors
+    /// With the last lines of the log, when the process ends before or the time is over.
+    pub(crate) fn wait_ready(
+        &mut self,
+        limit: Duration,
+        mut ready: impl FnMut(u32) -> bool,
+    ) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().context("asking after the server")? {
+                bail!(
+                    "the server ended while it started ({status}); its log {}",
+                    tail(&self.log)
+                );
+            }
+            if ready(self.child.id()) {
+                return Ok(());
+            }
+            if start.elapsed() > limit {
+                bail!(
+                    "the server is not ready after {limit:?}; its log {}",
+                    tail(&self.log)
+                );
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Asks the process to end by `signal` (a name as `INT`), and kills it when it has not ended within `limit`.
+    pub(crate) fn stop(mut self, signal: &str, limit: Duration) -> Result<ExitStatus> {
+        let mut family = descendants(self.pid());
+        send_signal(self.pid(), signal)?;
+        let start = Instant::now();
+        while start.elapsed() < limit {
+            if let Some(status) = self.child.try_wait().context("waiting for the server")? {
+                wait_gone(&family)?;
+                return Ok(status);
+            }
+            thread::sleep(POLL);
+        }
+        family.extend(descendants(self.pid()));
+        self.child.kill().context("killing the server")?;
+        let status = self.child.wait().context("waiting for the server")?;
+        wait_gone(&family)?;
+        Ok(status)
+    }
+
+    /// `kill -9`, and waits until the process and those that it had started are gone.
+    pub(crate) fn kill9(mut self) -> Result<()> {
+        let family = descendants(self.pid());
+        self.child.kill().context("killing the server")?;
+        self.child.wait().context("waiting for the killed server")?;
+        wait_gone(&family)
+    }
+}
+
+/// Stops a process that another run of ours has started, if it still runs and is that server: `mark`, a path, stands
+/// on its command line (the number alone may meanwhile be somebody else's). True: it ran.
+pub(crate) fn stop_detached(pid: u32, signal: &str, limit: Duration, mark: &Path) -> Result<bool> {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let is_ours = line
+        .split(|byte| *byte == 0)
+        .any(|argument| argument == mark.as_os_str().as_encoded_bytes());
+    if !is_running(pid) || !is_ours {
+        return Ok(false);
+    }
+    let family = descendants(pid);
+    send_signal(pid, signal)?;
+    let start = Instant::now();
+    while is_running(pid) {
+        if start.elapsed() > limit {
+            send_signal(pid, "KILL")?;
+            break;
+        }
+        thread::sleep(POLL);
+    }
+    wait_gone(&[&[pid], family.as_slice()].concat())?;
+    Ok(true)
+}
+
+/// Starts the command from a thread that lives as long as the returned sender: the kernel's parent-death signal
+/// follows the thread that forked, and a test's or a runtime's thread may end long before the server shall.
+fn spawn_kept(mut command: Command, what: &str) -> Result<(Child, mpsc::Sender<()>)> {
+    let (started, result) = mpsc::channel();
+    let (keeper, dropped) = mpsc::channel::<()>();
+    thread::Builder::new()
+        .name("server-keeper".to_owned())
+        .spawn(move || {
+            if started.send(command.spawn()).is_ok() {
+                // Ends with an error when the sender is dropped: that is the message.
+                let _ = dropped.recv();
+            }
+        })
+        .context("starting the thread that keeps a server")?;
+    let child = result
+        .recv()
+        .map_err(|_| anyhow!("the thread that starts {what} ended"))?
+        .with_context(|| format!("starting {what}"))?;
+    Ok((child, keeper))
+}
+
+/// Whether util-linux's `setpriv` is here and knows the option; other makes of it do not.
+fn setpriv_kills_with_parent() -> bool {
+    Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "true"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Sends a signal by its name. By the shell's own `kill`, since std can only send KILL.
+pub(crate) fn send_signal(pid: u32, signal: &str) -> Result<()> {
+    let status = Command::new("sh")
+        .args([
+            "-c",
+            "kill -s \"$1\" \"$2\" 2>/dev/null",
+            "sh",
+            signal,
+            &pid.to_string(),
+        ])
+        .status()
+        .context("running sh to send a signal")?;
+    if !status.success() && is_running(pid) {
+        bail!("signal {signal} to process {pid} was refused");
+    }
+    Ok(())
+}
+
+/// Whether a process of this number exists and is not a zombie.
+pub fn is_running(pid: u32) -> bool {
+    state_and_parent(pid).is_some_and(|(state, _)| state != 'Z' && state != 'X')
+}
+
+/// The processes that `pid` has started, and theirs.
+pub fn descendants(pid: u32) -> Vec<u32> {
+    let pairs: Vec<(u32, u32)> = std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|child| Some((child, state_and_parent(child)?.1)))
+        .collect();
+    let mut family = vec![pid];
+    let mut next = 0;
+    while next < family.len() {
+        let parent = family[next];
+        family.extend(
+            pairs
+                .iter()
+                .filter(|(_, of)| *of == parent)
+                .map(|(child, _)| *child),
+        );
+        next += 1;
+    }
+    family.split_off(1)
+}
+
+/// The state letter and the parent, from `/proc/<pid>/stat`: `pid (name) S ppid …`, where the name may hold anything.
+fn state_and_parent(pid: u32) -> Option<(char, u32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
+/// Waits until none of the processes runs.
+pub(crate) fn wait_gone(pids: &[u32]) -> Result<()> {
+    let start = Instant::now();
+    while let Some(pid) = pids.iter().find(|pid| is_running(**pid)) {
+        if start.elapsed() > Duration::from_secs(30) {
+            bail!("process {pid} is still there 30 s after its parent was stopped");
+        }
+        thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+/// The last lines of a log file, after its name.
+pub(crate) fn tail(log: &Path) -> String {
+    let text = match File::open(log).and_then(std::io::read_to_string) {
+        Ok(text) => text,
+        Err(error) => return format!("{} cannot be read: {error}", log.display()),
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let last = &lines[lines.len().saturating_sub(15)..];
+    format!("{} ends with:\n{}", log.display(), last.join("\n"))
+}
