@@ -216,6 +216,13 @@ pub(crate) fn send_signal(pid: u32, signal: &str) -> Result<()> {
     Ok(())
 }
 
+/// `kill -9` for each; those that are already gone do not matter.
+pub(crate) fn kill_all(pids: &[u32]) {
+    for pid in pids {
+        let _ = send_signal(*pid, "KILL");
+    }
+}
+
 /// Whether a process of this number exists and is not a zombie.
 pub fn is_running(pid: u32) -> bool {
     state_and_parent(pid).is_some_and(|(state, _)| state != 'Z' && state != 'X')

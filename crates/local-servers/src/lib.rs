@@ -28,6 +28,7 @@ mod nats;
 mod place;
 mod port;
 mod postgres;
+mod program;
 
 pub use child::{descendants, is_running};
 pub use detached::DevServers;
@@ -35,6 +36,7 @@ pub use install::Binaries;
 pub use nats::{Nats, NatsOptions};
 pub use place::{Place, shared_folder};
 pub use postgres::{Postgres, PostgresOptions};
+pub use program::Program;
 
 /// Names the folder that holds `initdb` and `postgres`.
 pub const POSTGRES_BIN: &str = "CREDIT_POSTGRES_BIN";

@@ -1,0 +1,28 @@
+//! What tests of this workspace share. Only tests, the demo and the benchmarks call it.
+//!
+//! * [`servers`]: the PostgreSQL and NATS that `cargo xtask test` (or `cargo xtask servers`) has started.
+//! * [`TestDb`]: an own database per test, made from a prepared template in milliseconds.
+//! * [`private_postgres`], [`private_nats`]: own servers of one test, to kill and to start again.
+//! * [`clock::TurnableClock`]: time that stands still until the test turns it.
+//! * [`proxy::TcpProxy`]: a network to cut and to stall.
+//! * [`eventually`]: waits for a condition instead of sleeping.
+//! * `browser` (feature `browser`): a headless Chromium.
+
+#[cfg(feature = "browser")]
+pub mod browser;
+pub mod clock;
+mod database;
+mod private;
+pub mod proxy;
+mod servers;
+mod wait;
+
+#[cfg(feature = "browser")]
+pub use browser::browser;
+pub use database::TestDb;
+pub use private::{
+    PrivateNats, PrivatePostgres, private_nats, private_nats_with, private_postgres,
+    private_postgres_with,
+};
+pub use servers::{Servers, binaries, servers, workspace_root};
+pub use wait::{Outcome, eventually};
