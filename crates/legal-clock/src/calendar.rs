@@ -2,7 +2,7 @@
 //! directly by services that hold a day count of their own.
 //!
 //! The yearly notice of the State Council moves rest days, so the calendar is data (format
-//! `cn-workcal/1`, read in [`source`]). A day of a year without final data follows the weekday
+//! `cn-workcal/1`, read in `source`). A day of a year without final data follows the weekday
 //! rule and everything that touches it is marked provisional: it is shown as such and computed
 //! again once the notice is out, never presented as firm.
 

@@ -2,7 +2,7 @@
 //! the start (from a file that only it can read), clones the handle freely, and calls
 //! [`Keyring::seal`], [`Keyring::open`] and [`Keyring::blind`].
 //!
-//! Master keys only ever encrypt data keys; data keys encrypt content ([`envelope`]). The blind
+//! Master keys only ever encrypt data keys; data keys encrypt content (`envelope`). The blind
 //! index has a key of its own, because it can not be rotated without computing every index again.
 
 mod envelope;
