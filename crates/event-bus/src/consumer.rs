@@ -1,0 +1,467 @@
+//! The consumer: takes messages in batches, gives a handler the events its inbox does not know,
+//! in one transaction, and acknowledges after the commit. What the handler calls poison is
+//! parked; what the database will not take is found by halving; what may pass later is tried
+//! again for as long as it takes. The lane always goes on.
+
+use std::{
+    collections::{HashMap, HashSet},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_nats::jetstream::{AckKind, Message, consumer::PullConsumer, stream::Stream};
+use futures::{FutureExt, StreamExt, future::BoxFuture, future::join_all};
+use prost::Message as _;
+use proto::credit::bus::v1::{Envelope, EventBatch};
+use service_kit::{
+    ServiceContext,
+    db::{self, Conn, Pool},
+    grpc::from_timestamp,
+    readiness::Lane,
+};
+use uuid::Uuid;
+
+use crate::{
+    Bus, Delivery, Point, Poison, Relay, Subscription, dead_letters, lag, metrics::BusMetrics,
+};
+
+/// How long to wait for a first message before looking at dead letters and shutdown again.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often the age of the lane is asked for.
+const LAG_EVERY: Duration = Duration::from_secs(2);
+/// Messages taken at once; each may hold many events.
+const MESSAGES_AT_ONCE: usize = 64;
+
+/// What a service does with events. Batch in, batch out: set-based SQL only, never a commit, and
+/// guarded by revision, because events come again and out of order.
+pub trait BatchHandler: Send + Sync + 'static {
+    /// Deals with events that this consumer has not dealt with before, in the given transaction.
+    /// Returns those that can never be dealt with; they are parked and the rest is kept.
+    fn handle<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        batch: &'a [Delivery],
+    ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>>;
+}
+
+/// Why a whole batch could not be dealt with.
+#[derive(Debug, thiserror::Error)]
+pub enum HandlerError {
+    /// The database failed: transient failures are tried again, others isolate the bad event.
+    #[error("database")]
+    Database(#[from] db::Error),
+    /// Something is not there yet; the same batch is tried again later.
+    #[error("not yet: {0}")]
+    Transient(String),
+}
+
+struct Worker {
+    bus: Bus,
+    subscription: Subscription,
+    pool: Pool,
+    handler: Arc<dyn BatchHandler>,
+    relay: Option<Relay>,
+    context: ServiceContext,
+    lane: Lane,
+    metrics: BusMetrics,
+}
+
+/// A message with its decoded events; `None` when it is no event batch at all.
+struct Taken {
+    message: Message,
+    events: Vec<Delivery>,
+}
+
+pub(crate) fn start(
+    bus: &Bus,
+    subscription: &Subscription,
+    pool: &Pool,
+    handler: Arc<dyn BatchHandler>,
+    relay: Option<Relay>,
+    context: &ServiceContext,
+) {
+    let lane = context.readiness.lane(
+        format!("consumer {}", subscription.consumer),
+        bus.lane_limit(),
+    );
+    let worker = Worker {
+        bus: bus.clone(),
+        subscription: *subscription,
+        pool: pool.clone(),
+        handler,
+        relay,
+        context: context.clone(),
+        lane,
+        metrics: bus.metrics.clone(),
+    };
+    context
+        .shutdown
+        .spawn_essential(format!("consumer {}", subscription.consumer), async move {
+            worker.run().await;
+            Ok::<_, std::convert::Infallible>(())
+        });
+}
+
+impl Worker {
+    async fn run(&self) {
+        let mut pause = Duration::from_millis(50);
+        while !self.context.shutdown.is_requested() {
+            match self.attach_and_work().await {
+                Ok(()) => pause = Duration::from_millis(50),
+                Err(why) => {
+                    self.lane.failing(why.clone());
+                    let consumer = self.subscription.consumer;
+                    tracing::warn!(consumer, error = %why, "consumer paused");
+                    if self.context.shutdown.sleep(pause).await {
+                        return;
+                    }
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+            }
+        }
+    }
+
+    /// Looks the consumer up afresh and works until something fails: a handle from before a
+    /// reconnect may be dead without saying so.
+    async fn attach_and_work(&self) -> Result<(), String> {
+        let name = self.bus.stream_name(self.subscription.from);
+        let stream = self
+            .bus
+            .jetstream
+            .get_stream(&name)
+            .await
+            .map_err(|error| format!("stream {name}: {error}; see `credit streams rebuild`"))?;
+        let consumer: PullConsumer = stream
+            .get_consumer(self.subscription.consumer)
+            .await
+            .map_err(|error| format!("consumer missing on {name}: {error}"))?;
+        tokio::select! {
+            outcome = self.work(&consumer) => outcome,
+            why = self.watch_lag(&stream, &consumer) => Err(why),
+        }
+    }
+
+    async fn watch_lag(&self, stream: &Stream, consumer: &PullConsumer) -> String {
+        loop {
+            if let Err(why) = lag::report(stream, consumer, &self.lane, &self.context).await {
+                // The worker notices by itself when the server is away; only a consumer that is
+                // gone for good must be looked up again.
+                if why.contains("not found") {
+                    return why;
+                }
+                self.lane.failing(why);
+            }
+            if self.context.shutdown.sleep(LAG_EVERY).await {
+                // The worker finishes what is in hand; this future is dropped with it.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    async fn work(&self, consumer: &PullConsumer) -> Result<(), String> {
+        while !self.context.shutdown.is_requested() {
+            self.retry_dead_letters().await;
+            let messages = self.take(consumer).await?;
+            if messages.is_empty() {
+                continue;
+            }
+            let mut chunk: Vec<Taken> = Vec::new();
+            let mut events = 0;
+            for message in messages {
+                let taken = self.decode(message);
+                if events > 0 && events + taken.events.len() > self.subscription.max_batch {
+                    self.settle(std::mem::take(&mut chunk)).await?;
+                    events = 0;
+                }
+                events += taken.events.len();
+                chunk.push(taken);
+            }
+            self.settle(chunk).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes what is there; waits for a first message when nothing is.
+    async fn take(&self, consumer: &PullConsumer) -> Result<Vec<Message>, String> {
+        let at_once = collect(
+            consumer
+                .fetch()
+                .max_messages(MESSAGES_AT_ONCE)
+                .messages()
+                .await
+                .map_err(|error| error.to_string())?,
+        )
+        .await?;
+        if !at_once.is_empty() {
+            return Ok(at_once);
+        }
+        let waiting = async {
+            let batch = consumer
+                .batch()
+                .max_messages(1)
+                .expires(PATIENCE)
+                .messages()
+                .await
+                .map_err(|error| error.to_string())?;
+            collect(batch).await
+        };
+        tokio::select! {
+            messages = waiting => messages,
+            () = self.context.shutdown.requested() => Ok(Vec::new()),
+        }
+    }
+
+    fn decode(&self, message: Message) -> Taken {
+        let events = EventBatch::decode(message.payload.clone())
+            .ok()
+            .and_then(|batch| batch.events.into_iter().map(delivery).collect())
+            .unwrap_or_else(|| {
+                // Not one of ours, or broken on the way: keep the bytes as a dead letter.
+                tracing::error!(subject = %message.subject, "message is no event batch");
+                vec![Delivery {
+                    event_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, &message.payload),
+                    event_type: "undecodable".to_owned(),
+                    occurred_at: self.context.clock.now(),
+                    traceparent: String::new(),
+                    payload: message.payload.clone(),
+                }]
+            });
+        Taken { message, events }
+    }
+
+    /// Deals with a chunk of messages for good, then acknowledges them.
+    async fn settle(&self, chunk: Vec<Taken>) -> Result<(), String> {
+        let mut known = HashSet::new();
+        let events: Vec<Delivery> = chunk
+            .iter()
+            .flat_map(|taken| &taken.events)
+            .filter(|event| known.insert(event.event_id))
+            .cloned()
+            .collect();
+        let mut pause = Duration::from_millis(20);
+        // Halves that are still to be dealt with; one whole at first.
+        let mut todo = vec![events.as_slice()];
+        while let Some(batch) = todo.pop() {
+            match self.transact(batch).await {
+                Ok(()) => pause = Duration::from_millis(20),
+                Err(Failure::Again(why)) => {
+                    let consumer = self.subscription.consumer;
+                    tracing::warn!(consumer, events = batch.len(), error = %why, "batch is tried again");
+                    if self.context.shutdown.sleep(pause).await {
+                        // Unacknowledged messages come again after the restart.
+                        return Ok(());
+                    }
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                    for taken in &chunk {
+                        // A lost progress note only means a redelivery, which the inbox knows.
+                        let _ = taken.message.ack_with(AckKind::Progress).await;
+                    }
+                    todo.push(batch);
+                }
+                Err(Failure::Bad(why)) if batch.len() == 1 => {
+                    self.park_one(&batch[0], &why).await?
+                }
+                Err(Failure::Bad(_)) => {
+                    let (left, right) = batch.split_at(batch.len() / 2);
+                    todo.push(right);
+                    todo.push(left);
+                }
+            }
+        }
+        self.bus.reached(Point::HandledCommitted);
+        self.metrics
+            .handled(self.subscription.consumer, events.len());
+        let acknowledged = join_all(chunk.iter().map(|taken| taken.message.ack())).await;
+        match acknowledged.into_iter().find_map(Result::err) {
+            // They come again and the inbox knows them.
+            Some(error) => Err(format!("acknowledging: {error}")),
+            None => Ok(()),
+        }
+    }
+
+    /// One transaction: inbox, handler, dead letters.
+    async fn transact(&self, batch: &[Delivery]) -> Result<(), Failure> {
+        let mut tx = self.pool.begin().await.map_err(Failure::of)?;
+        let fresh = self.unseen(&mut tx, batch).await.map_err(Failure::of)?;
+        if !fresh.is_empty() {
+            let poison = self.call(&mut tx, &fresh).await?;
+            self.park(&mut tx, &fresh, &poison)
+                .await
+                .map_err(Failure::of)?;
+        }
+        self.bus.reached(Point::Handled);
+        tx.commit().await.map_err(Failure::of)?;
+        if let Some(relay) = &self.relay {
+            relay.wake();
+        }
+        Ok(())
+    }
+
+    async fn call(&self, conn: &mut Conn, batch: &[Delivery]) -> Result<Vec<Poison>, Failure> {
+        let (known, strangers): (Vec<_>, Vec<_>) = batch.iter().cloned().partition(|event| {
+            self.subscription
+                .events
+                .contains(&event.event_type.as_str())
+        });
+        let mut poison: Vec<Poison> = strangers
+            .iter()
+            .map(|event| event.poison("event type is not subscribed"))
+            .collect();
+        if known.is_empty() {
+            return Ok(poison);
+        }
+        // A handler that panics on one event must not take the lane down.
+        let outcome = AssertUnwindSafe(self.handler.handle(conn, &known))
+            .catch_unwind()
+            .await;
+        match outcome {
+            Ok(Ok(found)) => poison.extend(found),
+            Ok(Err(HandlerError::Transient(why))) => return Err(Failure::Again(why)),
+            Ok(Err(HandlerError::Database(error))) => return Err(Failure::of(error)),
+            Err(_) => return Err(Failure::Bad("handler panicked".to_owned())),
+        }
+        Ok(poison)
+    }
+
+    /// Remembers the batch in the inbox; the events it did not know.
+    async fn unseen(
+        &self,
+        conn: &mut Conn,
+        batch: &[Delivery],
+    ) -> Result<Vec<Delivery>, db::Error> {
+        let ids: Vec<Uuid> = batch.iter().map(|event| event.event_id).collect();
+        let fresh: Vec<Uuid> = sqlx::query_scalar(
+            "insert into inbox (consumer, event_id, handled_at)
+             select $1, id, $3 from unnest($2::uuid[]) id order by id
+             on conflict do nothing returning event_id",
+        )
+        .bind(self.subscription.consumer)
+        .bind(ids)
+        .bind(self.context.clock.now())
+        .fetch_all(conn)
+        .await?;
+        let fresh: HashSet<Uuid> = fresh.into_iter().collect();
+        let unseen = batch.iter().filter(|event| fresh.contains(&event.event_id));
+        Ok(unseen.cloned().collect())
+    }
+
+    async fn park(
+        &self,
+        conn: &mut Conn,
+        batch: &[Delivery],
+        poison: &[Poison],
+    ) -> Result<(), db::Error> {
+        let by_id: HashMap<Uuid, &Delivery> =
+            batch.iter().map(|event| (event.event_id, event)).collect();
+        let letters: Vec<_> = poison
+            .iter()
+            .filter_map(|p| Some((*by_id.get(&p.event_id)?, p.reason.as_str())))
+            .collect();
+        let (consumer, now) = (self.subscription.consumer, self.context.clock.now());
+        for (event, reason) in &letters {
+            tracing::error!(consumer, event = %event.event_id, reason, "event parked");
+        }
+        self.metrics.parked(consumer, letters.len());
+        dead_letters::park(conn, consumer, &letters, now).await
+    }
+
+    /// Parks the one event that the halving found.
+    async fn park_one(&self, event: &Delivery, why: &str) -> Result<(), String> {
+        let parked = async {
+            let mut tx = self.pool.begin().await?;
+            let fresh = self.unseen(&mut tx, std::slice::from_ref(event)).await?;
+            let poison = [event.poison(why)];
+            self.park(&mut tx, &fresh, &poison).await?;
+            tx.commit().await
+        };
+        parked.await.map_err(|error| error.to_string())
+    }
+
+    /// Tries letters again that somebody asked for, each in its own transaction.
+    async fn retry_dead_letters(&self) {
+        loop {
+            match self.retry_one().await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(consumer = self.subscription.consumer, %error, "dead letters cannot be retried now");
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn retry_one(&self) -> Result<bool, db::Error> {
+        let mut tx = self.pool.begin().await?;
+        let found = dead_letters::next_retry(&mut tx, self.subscription.consumer).await?;
+        let Some((id, delivery)) = found else {
+            return Ok(false);
+        };
+        let failure = match self.call(&mut tx, std::slice::from_ref(&delivery)).await {
+            Ok(poison) => poison.into_iter().next(),
+            Err(Failure::Again(_)) => return Ok(false),
+            Err(Failure::Bad(why)) => {
+                // The transaction may be broken: write the outcome in a fresh one.
+                tx.rollback().await?;
+                tx = self.pool.begin().await?;
+                Some(delivery.poison(why))
+            }
+        };
+        dead_letters::settle(&mut tx, id, failure.as_ref(), self.context.clock.now()).await?;
+        tx.commit().await?;
+        if let Some(relay) = &self.relay {
+            relay.wake();
+        }
+        Ok(true)
+    }
+}
+
+/// What to do with a batch that failed.
+enum Failure {
+    /// The same again, later.
+    Again(String),
+    /// Something in it is bad.
+    Bad(String),
+}
+
+impl Failure {
+    fn of(error: db::Error) -> Self {
+        let text = error.to_string();
+        if db::is_transient(&error) {
+            Self::Again(text)
+        } else {
+            Self::Bad(sql_state(&error).unwrap_or(text))
+        }
+    }
+}
+
+/// Only the SQLSTATE and constraint: the message of a data error may quote the data.
+fn sql_state(error: &db::Error) -> Option<String> {
+    let database = error.as_database_error()?;
+    let code = database.code()?;
+    let constraint = database.constraint().unwrap_or("none");
+    Some(format!(
+        "database refused: SQLSTATE {code}, constraint {constraint}"
+    ))
+}
+
+fn delivery(envelope: Envelope) -> Option<Delivery> {
+    Some(Delivery {
+        event_id: Uuid::from_slice(&envelope.event_id).ok()?,
+        occurred_at: from_timestamp(envelope.occurred_at.as_ref())?,
+        event_type: envelope.event_type,
+        traceparent: envelope.traceparent,
+        payload: envelope.payload,
+    })
+}
+
+async fn collect(
+    mut batch: async_nats::jetstream::consumer::pull::Batch,
+) -> Result<Vec<Message>, String> {
+    let mut messages = Vec::new();
+    while let Some(message) = batch.next().await {
+        messages.push(message.map_err(|error| error.to_string())?);
+    }
+    Ok(messages)
+}

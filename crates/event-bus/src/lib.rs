@@ -1,0 +1,247 @@
+//! The bus discipline. A service emits by [`append`] in its business transaction and by nothing
+//! else; its relay publishes the outbox to JetStream; consumers take batches, remember what they
+//! have dealt with in their inbox, and park what they cannot deal with. Everything on JetStream
+//! can be rebuilt from the outboxes. Services call this crate; only it names the NATS client.
+//!
+//! - [`outbox`]: `append`, and the queries of the relay
+//! - [`relay`]: publishes, one leader a schema
+//! - [`consumer`]: batches from a stream into a handler's transaction
+//! - [`dead_letters`]: list, retry, drop
+//! - [`topology`]: streams and consumers, created and then compared
+//! - [`faults`]: named points at which tests cut the power
+
+pub mod consumer;
+pub mod dead_letters;
+pub mod faults;
+mod lag;
+mod metrics;
+pub mod outbox;
+pub mod relay;
+pub mod topology;
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::jetstream;
+use bytes::Bytes;
+use prost::{Message, Name};
+use serde::{Deserialize, Serialize};
+use service_kit::{
+    ServiceContext, config::ConfigError, config::Secret, db::Pool, telemetry::Telemetry,
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+pub use consumer::{BatchHandler, HandlerError};
+pub use faults::{Faults, Point};
+pub use outbox::append;
+pub use relay::Relay;
+pub use topology::{ProvisionError, StreamSpec, Subscription, Topology};
+
+/// The migrations of the bus's tables; run in each service's schema before the service's own.
+pub fn migrations() -> sqlx::migrate::Migrator {
+    sqlx::migrate!("./migrations")
+}
+
+/// Where the bus is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct BusConfig {
+    /// `nats://user:password@host:port`, several separated by commas for a cluster.
+    pub url: Secret,
+    /// First word of all subjects and stream names; two platforms can share a server.
+    pub namespace: String,
+    /// Replaces every stream's own size limit when not 0, bytes.
+    pub max_stream_bytes: i64,
+    /// Copies of each stream in a cluster: 1 or 3.
+    pub replicas: usize,
+    /// A lane whose oldest unfinished item is older is not ready, seconds.
+    pub lane_limit_seconds: u64,
+}
+
+/// Why the bus cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// The URL's secret cannot be read.
+    #[error("bus.url cannot be read")]
+    Config(#[source] ConfigError),
+    /// The client cannot be set up.
+    #[error("NATS client cannot be set up")]
+    Connect(#[source] async_nats::ConnectError),
+}
+
+/// A connection to the bus. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    jetstream: jetstream::Context,
+    config: Arc<BusConfig>,
+    faults: Faults,
+    metrics: metrics::BusMetrics,
+}
+
+impl Bus {
+    /// Connects in the background: a service starts and accepts while NATS is away.
+    pub async fn connect(
+        config: BusConfig,
+        faults: Faults,
+        telemetry: &Telemetry,
+    ) -> Result<Self, BusError> {
+        let url = config.url.reveal().map_err(BusError::Config)?;
+        let client = async_nats::ConnectOptions::new()
+            .retry_on_initial_connect()
+            .max_reconnects(None)
+            // Short: the outbox waits anyway, and a restarted server should see its clients at once.
+            .reconnect_delay_callback(|attempt| {
+                Duration::from_millis(50 * 2u64.pow(attempt.min(5) as u32))
+            })
+            .request_timeout(Some(Duration::from_secs(5)))
+            .ping_interval(Duration::from_secs(10))
+            .event_callback(|event| async move {
+                tracing::info!(%event, "bus connection");
+            })
+            .connect(url)
+            .await
+            .map_err(BusError::Connect)?;
+        let mut jetstream = jetstream::new(client);
+        jetstream.set_timeout(Duration::from_secs(5));
+        Ok(Self {
+            jetstream,
+            config: Arc::new(config),
+            faults,
+            metrics: metrics::BusMetrics::register(telemetry),
+        })
+    }
+
+    /// Starts the relay of a service's outbox as an essential task.
+    pub fn start_relay(
+        &self,
+        service: &'static str,
+        pool: &Pool,
+        context: &ServiceContext,
+    ) -> Relay {
+        relay::start(self, service, pool, context)
+    }
+
+    /// Starts a consumer as an essential task. `relay` is woken after each commit, because
+    /// handlers usually emit.
+    pub fn start_consumer(
+        &self,
+        subscription: &Subscription,
+        pool: &Pool,
+        handler: Arc<dyn BatchHandler>,
+        relay: Option<Relay>,
+        context: &ServiceContext,
+    ) {
+        consumer::start(self, subscription, pool, handler, relay, context);
+    }
+
+    /// Creates the streams and consumers of a topology where missing, and compares those that
+    /// exist. Only the platform binary calls it, because it knows all consumers: with interest
+    /// retention a stream must not take events before every consumer of theirs exists.
+    pub async fn provision(&self, topology: &Topology) -> Result<(), ProvisionError> {
+        topology::provision(self, topology).await
+    }
+
+    /// Tells a test that a named point is reached.
+    pub fn reached(&self, point: Point) {
+        self.faults.reached(point);
+    }
+
+    /// Name of the stream of a producing service.
+    pub(crate) fn stream_name(&self, service: &str) -> String {
+        format!("{}-{service}", self.config.namespace)
+    }
+
+    /// Subject of an event type.
+    pub(crate) fn subject(&self, event_type: &str) -> String {
+        format!("{}.{event_type}", self.config.namespace)
+    }
+
+    pub(crate) fn lane_limit(&self) -> Duration {
+        Duration::from_secs(self.config.lane_limit_seconds)
+    }
+}
+
+/// An event about to be emitted.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    pub(crate) event_id: Uuid,
+    pub(crate) event_type: String,
+    pub(crate) occurred_at: OffsetDateTime,
+    pub(crate) traceparent: String,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl NewEvent {
+    /// An event of message type `M`. `traceparent` is the record's trace context, empty when the
+    /// record is not followed.
+    pub fn new<M: Message + Name>(
+        message: &M,
+        occurred_at: OffsetDateTime,
+        traceparent: &str,
+    ) -> Self {
+        Self {
+            event_id: Uuid::now_v7(),
+            event_type: M::full_name(),
+            occurred_at,
+            traceparent: traceparent.to_owned(),
+            payload: message.encode_to_vec(),
+        }
+    }
+
+    /// The id that every consumer's inbox will know it by.
+    pub fn event_id(&self) -> Uuid {
+        self.event_id
+    }
+}
+
+/// An event as a handler gets it.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The inbox key.
+    pub event_id: Uuid,
+    /// Full protobuf name of the payload.
+    pub event_type: String,
+    /// When the producer's clock said it happened.
+    pub occurred_at: OffsetDateTime,
+    /// W3C trace context, empty when not sampled.
+    pub traceparent: String,
+    /// The encoded message.
+    pub payload: Bytes,
+}
+
+impl Delivery {
+    /// Whether it carries an `M`.
+    pub fn is<M: Name>(&self) -> bool {
+        self.event_type == M::full_name()
+    }
+
+    /// The message; poison when it does not decode.
+    pub fn decode<M: Message + Name + Default>(&self) -> Result<M, Poison> {
+        if !self.is::<M>() {
+            return Err(self.poison(format!(
+                "expected {}, is {}",
+                M::full_name(),
+                self.event_type
+            )));
+        }
+        M::decode(self.payload.clone())
+            .map_err(|error| self.poison(format!("does not decode: {error}")))
+    }
+
+    /// Declares it poison. The reason is kept in clear: no personal data.
+    pub fn poison(&self, reason: impl Into<String>) -> Poison {
+        Poison {
+            event_id: self.event_id,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// An event that can never be handled as it is; it goes to the dead letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poison {
+    /// Which.
+    pub event_id: Uuid,
+    /// Why, without personal data.
+    pub reason: String,
+}

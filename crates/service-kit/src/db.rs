@@ -1,0 +1,51 @@
+//! The database as services see it: aliases, so that only `store` modules name sqlx itself, and
+//! the one way to open a pool.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+/// A pool of connections of one role to one schema.
+pub type Pool = sqlx::PgPool;
+/// One connection; what use cases and event handlers are given. They never commit.
+pub type Conn = sqlx::PgConnection;
+/// A transaction; whoever begins it commits it.
+pub type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
+/// An error of the database.
+pub type Error = sqlx::Error;
+
+/// Opens a pool without connecting yet, so that a service starts while its database restarts.
+///
+/// `url` is `postgres://role:password@host:port/database`; `schema` becomes the search path.
+pub fn connect_lazy(url: &str, schema: &str, max_connections: u32) -> Result<Pool, Error> {
+    let options: PgConnectOptions = url.parse()?;
+    let options = options
+        .application_name(schema)
+        .options([("search_path", schema)]);
+    Ok(PgPoolOptions::new()
+        .max_connections(max_connections)
+        // Long enough to sit out a restart of the server, short enough that a caller gets an answer.
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_lazy_with(options))
+}
+
+/// Whether the error says that the server or the way to it is in trouble, so that the same work
+/// may succeed later unchanged. Everything else is the statement's or the data's fault.
+pub fn is_transient(error: &Error) -> bool {
+    match error {
+        Error::Io(_)
+        | Error::Tls(_)
+        | Error::Protocol(_)
+        | Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::WorkerCrashed => true,
+        Error::Database(db) => db.code().is_some_and(|code| {
+            // 08 connection, 40 rollback (deadlock, serialisation), 53 resources (disk full,
+            // too many connections), 55 lock not available, 57 operator intervention, 58 system.
+            ["08", "40", "53", "55", "57", "58"]
+                .iter()
+                .any(|class| code.starts_with(class))
+        }),
+        _ => false,
+    }
+}

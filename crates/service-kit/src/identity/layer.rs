@@ -1,0 +1,165 @@
+//! The layer before every gRPC service: token, table, span. `grpc::serve` installs it.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use opentelemetry::trace::SpanKind;
+use tonic::{Code, body::Body};
+use tower::{Layer, Service};
+
+use super::{Principal, TokenError, Verifier, table};
+use crate::{
+    clock::Clock,
+    error::Refusal,
+    telemetry::{Telemetry, TraceParent},
+};
+
+/// Puts a [`Principal`] and a [`TraceParent`] into the extensions of each request that may pass.
+#[derive(Clone, Debug)]
+pub struct AuthLayer {
+    verifier: Arc<Verifier>,
+    clock: Arc<dyn Clock>,
+    telemetry: Telemetry,
+}
+
+impl AuthLayer {
+    /// The layer of one server.
+    pub fn new(verifier: Arc<Verifier>, clock: Arc<dyn Clock>, telemetry: Telemetry) -> Self {
+        Self {
+            verifier,
+            clock,
+            telemetry,
+        }
+    }
+
+    fn admit(&self, path: &str, headers: &http::HeaderMap) -> Result<Arc<Principal>, Refusal> {
+        let Some(rule) = table::rule_for(path) else {
+            return Err(refusal(
+                Code::Unimplemented,
+                "RPC_UNKNOWN",
+                "every RPC has a row in the table of rights",
+                "没有这个接口",
+            ));
+        };
+        let token = headers
+            .get(http::header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .ok_or_else(|| {
+                refusal(
+                    Code::Unauthenticated,
+                    "TOKEN_MISSING",
+                    "every call carries a signed token",
+                    "缺少身份令牌（authorization: Bearer …）",
+                )
+            })?;
+        let principal = self
+            .verifier
+            .verify(token, self.clock.now())
+            .map_err(refuse_token)?;
+        if rule.roles.iter().any(|role| principal.is(*role)) {
+            return Ok(principal);
+        }
+        tracing::info!(account = %principal.account, path, "call refused by role");
+        Err(refusal(
+            Code::PermissionDenied,
+            "ROLE_NOT_ALLOWED",
+            "the table of rights names the roles of each RPC",
+            "当前身份无权调用该接口",
+        ))
+    }
+}
+
+fn refusal(code: Code, reason: &'static str, rule: &'static str, message: &str) -> Refusal {
+    Refusal::field(code, reason, "authorization", rule, message)
+}
+
+fn refuse_token(error: TokenError) -> Refusal {
+    let (reason, message) = match error {
+        TokenError::Invalid => ("TOKEN_INVALID", "身份令牌无效"),
+        TokenError::Expired => ("TOKEN_EXPIRED", "身份令牌已过期，请重新获取"),
+        TokenError::NotYet => ("TOKEN_NOT_YET_VALID", "身份令牌尚未生效"),
+        TokenError::Foreign => ("TOKEN_FOREIGN", "身份令牌不是签发给本平台的"),
+    };
+    refusal(
+        Code::Unauthenticated,
+        reason,
+        "tokens are signed by the configured issuer for this platform and in time",
+        message,
+    )
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = AuthService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        AuthService {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// What [`AuthLayer`] wraps around a server.
+#[derive(Clone, Debug)]
+pub struct AuthService<S> {
+    inner: S,
+    layer: AuthLayer,
+}
+
+type Answer<E> = Pin<Box<dyn Future<Output = Result<http::Response<Body>, E>> + Send>>;
+
+impl<S> Service<http::Request<Body>> for AuthService<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = http::Response<Body>;
+    type Error = S::Error;
+    type Future = Answer<S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let path = request.uri().path().to_owned();
+        if table::OPEN_PREFIXES
+            .iter()
+            .any(|open| path.starts_with(open))
+        {
+            return Box::pin(self.inner.call(request));
+        }
+        let principal = match self.layer.admit(&path, request.headers()) {
+            Ok(principal) => principal,
+            Err(refusal) => {
+                let response = refusal.to_status().into_http();
+                return Box::pin(async move { Ok(response) });
+            }
+        };
+        let parent = request
+            .headers()
+            .get("traceparent")
+            .and_then(|value| value.to_str().ok())
+            .and_then(TraceParent::parse);
+        let mut span = self
+            .layer
+            .telemetry
+            .span("grpc", SpanKind::Server, parent.as_ref());
+        span.set("rpc.path", path);
+        request
+            .extensions_mut()
+            .insert(Principal::clone(&principal));
+        request.extensions_mut().insert(span.context());
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let response = answer.await;
+            drop(span);
+            response
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! Stopping in order: a token that says so and a tracker of what is in hand.
+
+use std::{fmt, future::Future, sync::Arc, sync::Mutex, time::Duration};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Handed to every task. Cheap to clone; clones share one state.
+#[derive(Clone, Default)]
+pub struct Shutdown {
+    token: CancellationToken,
+    tasks: TaskTracker,
+    failure: Arc<Mutex<Option<String>>>,
+}
+
+impl fmt::Debug for Shutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shutdown")
+            .field("requested", &self.is_requested())
+            .field("tasks", &self.tasks.len())
+            .finish()
+    }
+}
+
+impl Shutdown {
+    /// A fresh one; nothing is requested.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks everything to stop. Safe to call twice.
+    pub fn request(&self) {
+        self.token.cancel();
+    }
+
+    /// Whether a stop was requested.
+    pub fn is_requested(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    /// Completes when a stop is requested.
+    pub async fn requested(&self) {
+        self.token.cancelled().await;
+    }
+
+    /// Runs a task whose end before a stop is a failure of the whole process: its error is kept
+    /// and a stop is requested, so that a half-dead process never stays up.
+    pub fn spawn_essential<F, E>(&self, name: impl Into<String>, task: F)
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display + Send + 'static,
+    {
+        let (name, this) = (name.into(), self.clone());
+        let running = tokio::spawn(task);
+        self.tasks.spawn(async move {
+            let why = match running.await {
+                Ok(Ok(())) if this.is_requested() => return,
+                Ok(Ok(())) => "ended early".to_owned(),
+                Ok(Err(error)) => error.to_string(),
+                Err(panic) => panic.to_string(),
+            };
+            tracing::error!(task = %name, error = %why, "essential task failed");
+            if let Ok(mut failure) = this.failure.lock() {
+                failure.get_or_insert(format!("{name}: {why}"));
+            }
+            this.request();
+        });
+    }
+
+    /// Runs a task that may end whenever it likes, but is waited for at the stop.
+    pub fn spawn<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.spawn(task);
+    }
+
+    /// Waits until every task has ended after a stop was requested; the first failure, if any.
+    /// Tasks that do not end within `patience` are left behind and named as a failure.
+    pub async fn finished(&self, patience: Duration) -> Result<(), String> {
+        self.token.cancelled().await;
+        self.tasks.close();
+        if tokio::time::timeout(patience, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            return Err(format!(
+                "{} tasks did not end within {} s",
+                self.tasks.len(),
+                patience.as_secs()
+            ));
+        }
+        match self.failure.lock() {
+            Ok(mut failure) => failure.take().map_or(Ok(()), Err),
+            Err(_) => Err("a task panicked while reporting".to_owned()),
+        }
+    }
+
+    /// Sleeps, but wakes at once when a stop is requested; true when it was.
+    pub async fn sleep(&self, pause: Duration) -> bool {
+        tokio::time::timeout(pause, self.token.cancelled())
+            .await
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_essential_task_that_fails_stops_the_process() {
+        let shutdown = Shutdown::new();
+        shutdown.spawn_essential("relay", async { Err::<(), _>("cut off") });
+        let outcome = shutdown.finished(Duration::from_secs(5)).await;
+        assert_eq!(outcome, Err("relay: cut off".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn tasks_in_hand_are_waited_for() {
+        let shutdown = Shutdown::new();
+        let inner = shutdown.clone();
+        shutdown.spawn_essential("server", async move {
+            inner.requested().await;
+            Ok::<_, String>(())
+        });
+        shutdown.request();
+        assert_eq!(shutdown.finished(Duration::from_secs(5)).await, Ok(()));
+    }
+}
