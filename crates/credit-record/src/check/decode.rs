@@ -1,0 +1,210 @@
+//! From bytes to pairs of key and plain value, in one pass that borrows from the bytes. Called by
+//! [`super::check()`]. A map type would hide a key that appears twice, so the pairs are read one by one.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+
+use super::finding::{Finding, FindingCode, Findings};
+
+/// Most bytes of the content of one record (1 MiB).
+pub const MAX_BYTES: usize = 1 << 20;
+/// Most fields of one record; no item of the national catalogue comes near.
+pub const MAX_FIELDS: usize = 256;
+
+const RULE: &str = "form";
+
+/// Keys and values in the order of the content.
+pub(super) type Pairs<'a> = Vec<(Cow<'a, str>, Raw<'a>)>;
+
+/// A JSON value as far as a record may hold it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Raw<'a> {
+    /// Text.
+    Text(Cow<'a, str>),
+    /// A number, as its shortest decimal text.
+    Number(String),
+    /// null.
+    Null,
+    /// true, false, an array or an object.
+    Other,
+}
+
+/// Why there are no pairs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FormFault {
+    TooLarge,
+    NotUtf8 { at: usize },
+    NotJson { line: usize, column: usize },
+    NotObject,
+    TooManyFields,
+}
+
+impl FormFault {
+    pub(super) fn report(self, findings: &mut Findings) {
+        let (code, message) = match self {
+            Self::TooLarge => (
+                FindingCode::FormTooLarge,
+                format!("内容超过{}字节的上限", MAX_BYTES),
+            ),
+            Self::NotUtf8 { at } => (
+                FindingCode::FormNotUtf8,
+                format!("内容应为UTF-8编码，第{}个字节起无法识别", at + 1),
+            ),
+            Self::NotJson { line, column } => (
+                FindingCode::FormNotJson,
+                format!("内容应为JSON，第{line}行第{column}列有语法错误"),
+            ),
+            Self::NotObject => (
+                FindingCode::FormNotObject,
+                "内容应为以字段代码为键的JSON对象".to_owned(),
+            ),
+            Self::TooManyFields => (
+                FindingCode::FormTooManyFields,
+                format!("字段超过{MAX_FIELDS}个的上限"),
+            ),
+        };
+        findings.push(Finding::whole(code, RULE, message));
+    }
+}
+
+/// Reads the pairs.
+pub(super) fn decode(content: &[u8]) -> Result<Pairs<'_>, FormFault> {
+    if content.len() > MAX_BYTES {
+        return Err(FormFault::TooLarge);
+    }
+    let text = std::str::from_utf8(content).map_err(|error| FormFault::NotUtf8 {
+        at: error.valid_up_to(),
+    })?;
+    // A byte-order mark is no part of the text; some systems send it.
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    let syntax = |error: serde_json::Error| FormFault::NotJson {
+        line: error.line(),
+        column: error.column(),
+    };
+    if !text.trim_start().starts_with('{') {
+        return match serde_json::from_str::<IgnoredAny>(text) {
+            Ok(_) => Err(FormFault::NotObject),
+            Err(error) => Err(syntax(error)),
+        };
+    }
+    let object: Object<'_> = serde_json::from_str(text).map_err(syntax)?;
+    if object.overflow {
+        return Err(FormFault::TooManyFields);
+    }
+    Ok(object.pairs)
+}
+
+struct Object<'a> {
+    pairs: Pairs<'a>,
+    overflow: bool,
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut pairs: Pairs<'de> = Vec::with_capacity(32);
+        while let Some(Text(key)) = map.next_key()? {
+            if pairs.len() == MAX_FIELDS {
+                map.next_value::<IgnoredAny>()?;
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                return Ok(Object {
+                    pairs,
+                    overflow: true,
+                });
+            }
+            let value = map.next_value()?;
+            pairs.push((key, value));
+        }
+        Ok(Object {
+            pairs,
+            overflow: false,
+        })
+    }
+}
+
+/// A borrowed text where the JSON holds no escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.deserialize_str(RawVisitor)? {
+            Raw::Text(text) => Ok(Self(text)),
+            _ => Err(de::Error::custom("key is not a text")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Raw<'de>, E> {
+        Ok(Raw::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Raw<'de>, E> {
+        Ok(Raw::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Raw<'de>, E> {
+        Ok(Raw::Text(Cow::Owned(text)))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Raw<'de>, E> {
+        Ok(Raw::Number(number.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Raw<'de>, E> {
+        Ok(Raw::Number(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Raw<'de>, E> {
+        // Display of f64 is the shortest text that reads back as the same number, without an exponent.
+        Ok(Raw::Number(number.to_string()))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Raw<'de>, E> {
+        Ok(Raw::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw<'de>, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw<'de>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Raw::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw<'de>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Raw::Other)
+    }
+}

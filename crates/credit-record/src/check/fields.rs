@@ -1,0 +1,287 @@
+//! Each field by itself: given where it must be, fitting its kind, length, list and format. Called by
+//! [`super::check()`] before the rules over several fields.
+
+use super::Sheet;
+use super::finding::{Finding, FindingCode, Findings};
+use super::identifiers;
+use crate::item::{CodeList, Condition, Field, FieldKind, Format, Requirement, SubjectKind};
+use crate::normalise::{Decimal, parse_date};
+
+const FIELD: &str = "field";
+
+/// Names under which tests and fillers come in.
+const DUMMY_NAMES: [&str; 22] = [
+    "测试",
+    "测试公司",
+    "测试企业",
+    "测试数据",
+    "测试单位",
+    "测试用户",
+    "test",
+    "demo",
+    "无",
+    "未知",
+    "不详",
+    "某某",
+    "某公司",
+    "某某公司",
+    "xxx",
+    "xx",
+    "空",
+    "/",
+    "-",
+    "abc",
+    "null",
+    "企业名称",
+];
+/// Filler names of persons, which some real persons bear.
+const PLACEHOLDER_PERSONS: [&str; 3] = ["张三", "李四", "王五"];
+/// Signs that no name of an organisation or a person has; `*` is a masked name.
+const FOREIGN_SIGNS: &[char] = &[
+    '*', '＊', '?', '？', '#', '@', '$', '%', '^', '=', '~', '`', '|', '\\', '<', '>', '{', '}',
+    '[', ']', '_', ';', '!', '！', '□', '■', '〓', '★', '※', '\n', '\t', '\u{FFFD}',
+];
+
+/// Checks every field and marks those at fault.
+pub(super) fn check(sheet: &mut Sheet<'_>, findings: &mut Findings) {
+    let item = sheet.item();
+    for (index, field) in item.fields.iter().enumerate() {
+        if sheet.faulty_at(index) {
+            continue;
+        }
+        let found = match sheet.at(index) {
+            None if required(sheet, field) => Some(Finding::error(
+                FindingCode::RequiredMissing,
+                FIELD,
+                &field.code,
+                format!("字段“{}”必须填写", field.name),
+            )),
+            None => None,
+            Some(value) => one(sheet, field, value),
+        };
+        report(sheet, index, found, findings);
+    }
+    // The type of a document may stand behind its number, so numbers come when all types are checked.
+    for (number, kind) in identifiers::document_roles(&item.roles) {
+        let Some(index) = item.position(number) else {
+            continue;
+        };
+        let found = match (sheet.at(index), sheet.text(kind)) {
+            (Some(value), Some(kind)) => {
+                identifiers::document(&item.fields[index], kind, value, sheet.ctx().received_on)
+            }
+            _ => None,
+        };
+        report(sheet, index, found, findings);
+    }
+}
+
+fn report(sheet: &mut Sheet<'_>, index: usize, found: Option<Finding>, findings: &mut Findings) {
+    if let Some(finding) = found {
+        if finding.severity == super::Severity::Error {
+            sheet.mark(index);
+        }
+        findings.push(finding);
+    }
+}
+
+fn required(sheet: &Sheet<'_>, field: &Field) -> bool {
+    match &field.required {
+        Requirement::Always => true,
+        Requirement::Optional => false,
+        Requirement::When(Condition::Present { field }) => sheet.given(field),
+        Requirement::When(Condition::OneOf { field, values }) => sheet
+            .text(field)
+            .is_some_and(|text| values.iter().any(|v| v == text)),
+        Requirement::When(Condition::Includes { field, values }) => {
+            sheet.text(field).is_some_and(|text| {
+                text.split(';')
+                    .any(|p| values.iter().any(|v| p.starts_with(v)))
+            })
+        }
+    }
+}
+
+fn one(sheet: &Sheet<'_>, field: &Field, value: &str) -> Option<Finding> {
+    if let Some(kind) = sheet.kind()
+        && !field.allowed_for(kind)
+    {
+        return Some(misplaced(kind, field));
+    }
+    if let Some(finding) = characters(field, value) {
+        return Some(finding);
+    }
+    // Identifiers say more precisely than their length what is wrong with them.
+    let measured = matches!(
+        field.format,
+        Format::Plain | Format::Name | Format::DocumentNumber | Format::PersonDocument
+    );
+    let longest = field.max_len as usize;
+    if measured && value.len() > longest && value.chars().count() > longest {
+        return Some(Finding::error(
+            FindingCode::ValueTooLong,
+            FIELD,
+            &field.code,
+            format!("字段“{}”最长{}个字符，请核对", field.name, field.max_len),
+        ));
+    }
+    if let Some(list) = &field.code_list {
+        return code_list(sheet, field, list, value);
+    }
+    match field.kind {
+        FieldKind::Date => date(field, value),
+        FieldKind::Decimal => decimal(field, value),
+        FieldKind::Code => identifiers::code(field, value),
+        FieldKind::Text if field.format == Format::Name => name(sheet, field, value),
+        FieldKind::Text => None,
+    }
+}
+
+fn misplaced(kind: SubjectKind, field: &Field) -> Finding {
+    let (code, advice) = match kind {
+        SubjectKind::NaturalPerson => {
+            (FindingCode::PersonWithOrgFields, "相对人为自然人时不应填写")
+        }
+        SubjectKind::Organisation | SubjectKind::IndividualBusiness => (
+            FindingCode::OrgWithPersonFields,
+            "相对人不是自然人时不应填写",
+        ),
+    };
+    Finding::error(
+        code,
+        "subject-fields",
+        &field.code,
+        format!("字段“{}”在{advice}", field.name),
+    )
+}
+
+/// Control characters break databases and pages; 锟斤拷 and U+FFFD are what remains of a wrong encoding.
+fn characters(field: &Field, value: &str) -> Option<Finding> {
+    let keeps_lines = field.kind == FieldKind::Text && field.format == Format::Plain;
+    let control = |b: u8| (b < 0x20 && !(keeps_lines && matches!(b, b'\n' | b'\t'))) || b == 0x7F;
+    let named = field.format == Format::Name;
+    let broken =
+        !value.is_ascii() && ((!named && value.contains('\u{FFFD}')) || value.contains("锟斤拷"));
+    (broken || value.bytes().any(control)).then(|| {
+        Finding::error(
+            FindingCode::ValueCharacters,
+            FIELD,
+            &field.code,
+            format!("字段“{}”含有控制字符或编码转换产生的乱码", field.name),
+        )
+    })
+}
+
+fn code_list(sheet: &Sheet<'_>, field: &Field, list: &CodeList, value: &str) -> Option<Finding> {
+    let allowed = if list.several {
+        value.split(';').all(|part| list.allows(part))
+    } else {
+        list.allows(value)
+    };
+    if !allowed {
+        let mut choice = list.values.join("、");
+        if list.open {
+            choice.push_str("、其他-补充说明");
+        }
+        let message = format!("字段“{}”的值不在代码表中，可选：{choice}", field.name);
+        return Some(Finding::error(
+            FindingCode::CodeList,
+            FIELD,
+            &field.code,
+            message,
+        ));
+    }
+    let item = sheet.item();
+    let kind = sheet
+        .kind()
+        .filter(|_| field.code == item.roles.subject_category)?;
+    (!item.subject_kinds.contains(&kind)).then(|| {
+        let message = format!("目录项“{}”不收集{}的信息", item.name, kind.label());
+        Finding::error(
+            FindingCode::SubjectKindUnexpected,
+            FIELD,
+            &field.code,
+            message,
+        )
+    })
+}
+
+fn date(field: &Field, value: &str) -> Option<Finding> {
+    if parse_date(value).is_some() {
+        return None;
+    }
+    if value.len() == 5 && value.bytes().all(|b| b.is_ascii_digit()) {
+        let message = format!(
+            "字段“{}”是电子表格的日期序号，请以YYYY-MM-DD格式报送",
+            field.name
+        );
+        return Some(Finding::error(
+            FindingCode::ExcelDamage,
+            FIELD,
+            &field.code,
+            message,
+        ));
+    }
+    let message = format!("字段“{}”不是合法的日期，格式应为YYYY-MM-DD", field.name);
+    Some(Finding::error(
+        FindingCode::DateInvalid,
+        FIELD,
+        &field.code,
+        message,
+    ))
+}
+
+fn decimal(field: &Field, value: &str) -> Option<Finding> {
+    let places = field.decimals.unwrap_or(Decimal::SCALE);
+    let fraction = value.split_once('.').map_or("", |(_, f)| f);
+    let digits = value.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if digits && !fraction.contains('.') && fraction.len() > places as usize {
+        let message = format!("字段“{}”最多{places}位小数", field.name);
+        return Some(Finding::error(
+            FindingCode::DecimalPrecision,
+            FIELD,
+            &field.code,
+            message,
+        ));
+    }
+    if Decimal::parse(value).is_some() {
+        return None;
+    }
+    let message = format!("字段“{}”应为不小于零的数字，不带单位", field.name);
+    Some(Finding::error(
+        FindingCode::DecimalInvalid,
+        FIELD,
+        &field.code,
+        message,
+    ))
+}
+
+fn name(sheet: &Sheet<'_>, field: &Field, value: &str) -> Option<Finding> {
+    if value.contains(FOREIGN_SIGNS) {
+        let message = format!("字段“{}”含有名称中不应出现的符号，或名称被遮蔽", field.name);
+        return Some(Finding::error(
+            FindingCode::NameCharacters,
+            "name",
+            &field.code,
+            message,
+        ));
+    }
+    if field.code == sheet.item().roles.subject_name {
+        let lower = value.to_ascii_lowercase();
+        let person = sheet.kind() == Some(SubjectKind::NaturalPerson);
+        let message = format!("字段“{}”像是测试或占位内容，请填写真实名称", field.name);
+        let code = FindingCode::SubjectDummy;
+        if PLACEHOLDER_PERSONS.contains(&value) && person {
+            return Some(Finding::warning(code, "name", &field.code, message));
+        }
+        let no_letter = !value.chars().any(char::is_alphabetic);
+        if no_letter || DUMMY_NAMES.contains(&&*lower) || PLACEHOLDER_PERSONS.contains(&value) {
+            return Some(Finding::error(code, "name", &field.code, message));
+        }
+    }
+    let private = |c| matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFD}');
+    value.contains(private).then(|| {
+        let message = format!("字段“{}”含有自造字，其他系统可能无法显示", field.name);
+        Finding::warning(FindingCode::NamePrivateUse, "name", &field.code, message)
+    })
+}

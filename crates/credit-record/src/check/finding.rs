@@ -1,0 +1,298 @@
+//! Findings: what a check says to the provider. Called by all of `check`; `validation` stores them,
+//! `catalog` and the feedback pages list the codes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// Weight of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The record goes back.
+    Error,
+    /// The record is accepted, and the provider is told.
+    Warning,
+}
+
+impl Severity {
+    /// Stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+macro_rules! finding_codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $label:literal;)*) => {
+        /// The closed list of finding codes. The texts are stable: providers program against them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum FindingCode {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl FindingCode {
+            /// Every code.
+            pub fn all() -> &'static [Self] {
+                &[$(Self::$variant,)*]
+            }
+
+            /// Stable text.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// Short Chinese title, for lists of codes.
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label,)* }
+            }
+        }
+    };
+}
+
+finding_codes! {
+    /// The bytes are not UTF-8.
+    FormNotUtf8 = "FORM_NOT_UTF8", "内容不是UTF-8编码";
+    /// The text is not JSON.
+    FormNotJson = "FORM_NOT_JSON", "内容不是合法的JSON";
+    /// The JSON is not an object.
+    FormNotObject = "FORM_NOT_OBJECT", "内容不是JSON对象";
+    /// More bytes than a record may have.
+    FormTooLarge = "FORM_TOO_LARGE", "内容超过大小上限";
+    /// More fields than any item has.
+    FormTooManyFields = "FORM_TOO_MANY_FIELDS", "字段数量超过上限";
+    /// A key that the item does not have.
+    FormUnknownField = "FORM_UNKNOWN_FIELD", "目录中没有该字段";
+    /// A field that appears twice.
+    FormDuplicateField = "FORM_DUPLICATE_FIELD", "字段重复";
+    /// A value of another JSON type.
+    ValueType = "VALUE_TYPE", "值的类型不符";
+    /// A value longer than the standard allows.
+    ValueTooLong = "VALUE_TOO_LONG", "值超过最大长度";
+    /// Control characters or damaged characters.
+    ValueCharacters = "VALUE_CHARACTERS", "值含有控制字符或乱码";
+    /// A required field is missing or blank.
+    RequiredMissing = "REQUIRED_MISSING", "必填字段为空";
+    /// A value outside of the code list.
+    CodeList = "CODE_LIST", "值不在代码表中";
+    /// Not a number, or negative.
+    DecimalInvalid = "DECIMAL_INVALID", "不是合法的数字";
+    /// More digits behind the point than allowed.
+    DecimalPrecision = "DECIMAL_PRECISION", "小数位数过多";
+    /// Not a calendar day.
+    DateInvalid = "DATE_INVALID", "不是合法的日期";
+    /// Two days in the wrong order.
+    DateOrder = "DATE_ORDER", "日期先后顺序不符";
+    /// A decision after the day of receipt.
+    DateFuture = "DATE_FUTURE", "决定日期晚于接收日期";
+    /// The licence has ended already (warning).
+    ExpiryPassed = "EXPIRY_PASSED", "有效期已届满";
+    /// A value damaged by a spreadsheet.
+    ExcelDamage = "EXCEL_DAMAGE", "值被电子表格软件损坏";
+    /// Credit code: not 18 characters.
+    UsccLength = "USCC_LENGTH", "统一社会信用代码长度不符";
+    /// Credit code: a character outside of the alphabet.
+    UsccAlphabet = "USCC_ALPHABET", "统一社会信用代码含有非法字符";
+    /// Credit code: last check character.
+    UsccCheck = "USCC_CHECK", "统一社会信用代码校验位不符";
+    /// Credit code: check character of the organisation code inside.
+    UsccInnerCheck = "USCC_INNER_CHECK", "统一社会信用代码中的主体标识码校验位不符";
+    /// Credit code: pair of department and category.
+    UsccCategory = "USCC_CATEGORY", "登记管理部门与机构类别代码不符";
+    /// Credit code: filler.
+    UsccDummy = "USCC_DUMMY", "统一社会信用代码是占位值";
+    /// Credit code: region that begins with no province (warning).
+    UsccRegion = "USCC_REGION", "登记机关行政区划码无法识别";
+    /// Organisation code.
+    OrganisationCodeInvalid = "ORGANISATION_CODE_INVALID", "组织机构代码不符";
+    /// Registration number of 15 digits with a wrong check digit.
+    RegistrationNumberInvalid = "REGISTRATION_NUMBER_INVALID", "工商注册号校验位不符";
+    /// Citizen number: form.
+    CitizenForm = "CITIZEN_FORM", "公民身份号码格式不符";
+    /// Citizen number: birth date.
+    CitizenDate = "CITIZEN_DATE", "公民身份号码中的出生日期不符";
+    /// Citizen number: check character.
+    CitizenCheck = "CITIZEN_CHECK", "公民身份号码校验位不符";
+    /// Citizen number: region that is no province (warning).
+    CitizenRegion = "CITIZEN_REGION", "公民身份号码中的地区码无法识别";
+    /// Citizen number of 15 digits (warning).
+    CitizenLegacy = "CITIZEN_LEGACY", "使用了15位旧公民身份号码";
+    /// Another personal document: form.
+    DocumentForm = "DOCUMENT_FORM", "证件号码格式不符";
+    /// Category of the subject and its code do not fit.
+    SubjectCategory = "SUBJECT_CATEGORY", "相对人类别与代码不符";
+    /// A kind of subject that the item does not have.
+    SubjectKindUnexpected = "SUBJECT_KIND_UNEXPECTED", "目录不收集该类别的相对人";
+    /// A test or filler name.
+    SubjectDummy = "SUBJECT_DUMMY", "相对人名称是测试或占位值";
+    /// An individual business without a code (warning).
+    SubjectCodeMissing = "SUBJECT_CODE_MISSING", "个体工商户没有填写统一社会信用代码";
+    /// Characters that names do not have.
+    NameCharacters = "NAME_CHARACTERS", "名称含有特殊字符";
+    /// Private-use characters in a name (warning).
+    NamePrivateUse = "NAME_PRIVATE_USE", "名称含有自造字";
+    /// A natural person with fields of organisations.
+    PersonWithOrgFields = "PERSON_WITH_ORG_FIELDS", "自然人填写了法人字段";
+    /// An organisation with fields of natural persons.
+    OrgWithPersonFields = "ORG_WITH_PERSON_FIELDS", "法人填写了自然人字段";
+    /// A fine or confiscation without an amount.
+    PenaltyAmountMissing = "PENALTY_AMOUNT_MISSING", "处罚类别要求填写金额";
+    /// An amount without the kind of penalty (warning).
+    PenaltyAmountUnexpected = "PENALTY_AMOUNT_UNEXPECTED", "填写了金额但处罚类别不符";
+    /// Amount in yuan in a field of ten thousand yuan (warning).
+    AmountUnit = "AMOUNT_UNIT", "金额单位疑似有误";
+    /// A penalty for persons only (warning).
+    PenaltyPersonOnly = "PENALTY_PERSON_ONLY", "该处罚类别只适用于自然人";
+    /// The source unit is not the caller.
+    SourceNotCaller = "SOURCE_NOT_CALLER", "数据来源单位不是报送单位";
+    /// The authority's code is not that of an organ (warning).
+    AuthorityNotOrgan = "AUTHORITY_NOT_ORGAN", "决定机关代码不是机关代码";
+    /// Publicity longer than the term (warning).
+    TermTooLong = "TERM_TOO_LONG", "公示截止期超过最长期限";
+    /// The item itself cannot be used; an error of the catalogue, not of the record.
+    ItemUnusable = "ITEM_UNUSABLE", "目录项不可用";
+}
+
+/// A text that is no finding code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown finding code")]
+pub struct UnknownFindingCode;
+
+impl FromStr for FindingCode {
+    type Err = UnknownFindingCode;
+    fn from_str(text: &str) -> Result<Self, UnknownFindingCode> {
+        Self::all()
+            .iter()
+            .copied()
+            .find(|c| c.as_str() == text)
+            .ok_or(UnknownFindingCode)
+    }
+}
+
+impl fmt::Display for FindingCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for FindingCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for FindingCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was found.
+    pub code: FindingCode,
+    /// Whether it sends the record back.
+    pub severity: Severity,
+    /// Code of the field; `None` when it is about the record.
+    pub field: Option<String>,
+    /// Stable id of the rule that found it.
+    pub rule: &'static str,
+    /// Version of that rule.
+    pub rule_version: u32,
+    /// Chinese text for the people of the provider. Never repeats a value.
+    pub message: String,
+    /// A proposal, never applied. Not given where it would repeat a personal number.
+    pub suggestion: Option<String>,
+}
+
+impl Finding {
+    /// A finding about a field.
+    pub(crate) fn error(
+        code: FindingCode,
+        rule: &'static str,
+        field: &str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            field: Some(field.to_owned()),
+            rule,
+            rule_version: 1,
+            message: message.into(),
+            suggestion: None,
+        }
+    }
+
+    /// A warning about a field.
+    pub(crate) fn warning(
+        code: FindingCode,
+        rule: &'static str,
+        field: &str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, rule, field, message)
+        }
+    }
+
+    /// A finding about the record as a whole.
+    pub(crate) fn whole(code: FindingCode, rule: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            field: None,
+            ..Self::error(code, rule, "", message)
+        }
+    }
+
+    /// The item was not linted.
+    pub(crate) fn item_unusable(field: &str) -> Self {
+        Self::error(
+            FindingCode::ItemUnusable,
+            "item",
+            field,
+            "目录项定义不完整，请联系信用办",
+        )
+    }
+
+    /// Adds a proposal.
+    pub(crate) fn suggest(mut self, suggestion: Option<String>) -> Self {
+        self.suggestion = suggestion;
+        self
+    }
+}
+
+/// Findings of one record, at most [`Findings::MOST`] of them: a record of nonsense gets a bounded answer.
+#[derive(Debug, Default)]
+pub struct Findings {
+    list: Vec<Finding>,
+    errors: usize,
+}
+
+impl Findings {
+    const MOST: usize = 100;
+
+    pub(crate) fn push(&mut self, finding: Finding) {
+        if finding.severity == Severity::Error {
+            self.errors += 1;
+        }
+        if self.list.len() < Self::MOST {
+            self.list.push(finding);
+        }
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// Errors first, each kind in the order in which it was found.
+    pub(crate) fn into_sorted(mut self) -> Vec<Finding> {
+        self.list.sort_by_key(|f| f.severity);
+        self.list
+    }
+}

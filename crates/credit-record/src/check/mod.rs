@@ -1,0 +1,204 @@
+//! The verdict on one record: bytes in, accepted values or findings out. Called by `validation` for each
+//! record and by `testkit` to know what its own records must get.
+//!
+//! Order: form of the bytes, then normalisation field by field, then each field by itself, then the rules
+//! of the item over several fields. A field that is already at fault takes no part in the later steps, so
+//! that one mistake gets one finding. Nothing here reads a clock, and no message repeats a personal value.
+
+mod decode;
+mod fields;
+mod finding;
+mod identifiers;
+pub mod rules;
+mod sheet;
+
+pub use decode::{MAX_BYTES, MAX_FIELDS};
+pub use finding::{Finding, FindingCode, Severity, UnknownFindingCode};
+pub use sheet::Sheet;
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+use time::Date;
+
+use crate::id::CreditCode;
+use crate::item::{ItemVersion, SUBJECT_KEY, SubjectKind};
+use crate::normalise::{Change, parse_date};
+use finding::Findings;
+
+/// What a check needs to know beside the record.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckContext<'a> {
+    /// Day on which the record was received, Asia/Shanghai.
+    pub received_on: Date,
+    /// Credit code of the provider that sent it, taken from its identity, not from the record.
+    pub provider_code: &'a str,
+}
+
+/// The answer to one record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// No errors; warnings are inside.
+    Accepted(Box<AcceptedRecord>),
+    /// At least one error. Errors come first, then warnings.
+    Returned(Vec<Finding>),
+}
+
+/// Whom a record is about.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Kind of subject.
+    pub kind: SubjectKind,
+    /// Normalised name. Of a natural person it is personal.
+    pub name: String,
+    /// Credit code of an organisation; an old 个体工商户 may have none.
+    pub credit_code: Option<CreditCode>,
+    /// Document type and number of a natural person. A citizen number has its 18-character form here,
+    /// also where 15 digits were received, so that it can serve as a key.
+    pub person_document: Option<(String, String)>,
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let person = self.kind == SubjectKind::NaturalPerson;
+        f.debug_struct("Subject")
+            .field("kind", &self.kind)
+            .field("name", if person { &"…" } else { &self.name })
+            .field("credit_code", &self.credit_code)
+            .field(
+                "person_document",
+                &self.person_document.as_ref().map(|_| "…"),
+            )
+            .finish()
+    }
+}
+
+/// A record without errors.
+#[derive(Clone, PartialEq)]
+pub struct AcceptedRecord {
+    /// Whom it is about.
+    pub subject: Subject,
+    /// Normalised values by field code, in the order of the item; fields not given are absent. Dates are
+    /// `YYYY-MM-DD`, decimals canonical text. May hold personal data: seal before storing.
+    pub values: Map<String, Value>,
+    /// What normalisation changed; personal values are redacted.
+    pub changes: Vec<Change>,
+    /// Findings that do not prevent acceptance.
+    pub warnings: Vec<Finding>,
+    /// Number of the decision.
+    pub document_number: Option<String>,
+    /// Day of the decision.
+    pub decision_date: Date,
+    /// Day from which it has effect; the terms of R-16 count from here (D-8).
+    pub effective_date: Date,
+    /// Last day of its effect; `None` when not given or long-term (2099-12-31).
+    pub expiry_date: Option<Date>,
+    /// Last day of publicity asked for by the provider.
+    pub publicity_until: Option<Date>,
+    /// Authority that decided.
+    pub authority: String,
+    /// The fields of the item's natural key, joined by U+001F. For a natural person the part for the
+    /// subject is empty: this text is free of personal data, and whoever needs the whole key adds the
+    /// blind index of the document.
+    pub natural_key: String,
+}
+
+impl fmt::Debug for AcceptedRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcceptedRecord")
+            .field("subject", &self.subject)
+            .field("values", &format_args!("{} values", self.values.len()))
+            .field("changes", &self.changes.len())
+            .field("warnings", &self.warnings)
+            .field("document_number", &self.document_number)
+            .field("decision_date", &self.decision_date)
+            .field("effective_date", &self.effective_date)
+            .field("expiry_date", &self.expiry_date)
+            .field("authority", &self.authority)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Checks the content of one record (a JSON object by field code, see [`MAX_BYTES`]) by one version of
+/// an item.
+pub fn check(item: &ItemVersion, content: &[u8], ctx: &CheckContext<'_>) -> Verdict {
+    let mut findings = Findings::default();
+    let pairs = match decode::decode(content) {
+        Ok(pairs) => pairs,
+        Err(fault) => {
+            fault.report(&mut findings);
+            return Verdict::Returned(findings.into_sorted());
+        }
+    };
+    let mut sheet = Sheet::fill(item, ctx, pairs, &mut findings);
+    fields::check(&mut sheet, &mut findings);
+    for used in &item.rules {
+        // Lint refuses an item with an unknown rule before it gets here.
+        if let Some(rule) = rules::find(&used.id) {
+            rule.run(used, &sheet, &mut findings);
+        }
+    }
+    if findings.has_errors() {
+        return Verdict::Returned(findings.into_sorted());
+    }
+    match accept(sheet, &mut findings) {
+        Some(mut record) => {
+            record.warnings = findings.into_sorted();
+            Verdict::Accepted(Box::new(record))
+        }
+        // Reached only with an item that lint would refuse (no mandatory decision date or name).
+        None => Verdict::Returned(vec![Finding::item_unusable(&item.roles.decision_date)]),
+    }
+}
+
+fn accept(sheet: Sheet<'_>, findings: &mut Findings) -> Option<AcceptedRecord> {
+    let item = sheet.item();
+    let roles = &item.roles;
+    let kind = sheet.kind()?;
+    let text = |code: &str| sheet.text(code).map(str::to_owned);
+    let date = |code: &Option<String>| {
+        code.as_deref()
+            .and_then(|c| sheet.text(c))
+            .and_then(parse_date)
+    };
+    let name = text(&roles.subject_name)?;
+    let credit_code = sheet
+        .text(&roles.credit_code)
+        .and_then(|c| CreditCode::parse(c).ok());
+    let person_document = identifiers::subject_document(&sheet);
+    if kind == SubjectKind::IndividualBusiness && credit_code.is_none() {
+        findings.push(identifiers::individual_without_code(&roles.credit_code));
+    }
+    let decision_date = sheet.text(&roles.decision_date).and_then(parse_date)?;
+    let mut natural_key = String::new();
+    for (i, part) in item.natural_key.iter().enumerate() {
+        if i > 0 {
+            natural_key.push('\u{1F}');
+        }
+        if part != SUBJECT_KEY {
+            natural_key.push_str(sheet.text(part).unwrap_or_default());
+        } else if let Some(code) = &credit_code {
+            natural_key.push_str(code.as_str());
+        } else if kind != SubjectKind::NaturalPerson {
+            natural_key.push_str(&name);
+        }
+    }
+    Some(AcceptedRecord {
+        subject: Subject {
+            kind,
+            name,
+            credit_code,
+            person_document,
+        },
+        document_number: roles.document_number.as_deref().and_then(text),
+        decision_date,
+        effective_date: date(&roles.effective_date).unwrap_or(decision_date),
+        expiry_date: date(&roles.expiry_date).filter(|d| !rules::is_long_term(*d)),
+        publicity_until: date(&roles.publicity_until),
+        authority: text(&roles.authority)?,
+        natural_key,
+        warnings: Vec::new(),
+        changes: sheet.take_changes(kind),
+        values: sheet.into_values(),
+    })
+}

@@ -1,0 +1,244 @@
+//! The values of one record by the fields of its item, normalised, with what is known to be at fault.
+//! Filled once by [`super::check()`], then read by the field checks and the rules.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+use time::Date;
+
+use super::CheckContext;
+use super::decode::{Pairs, Raw};
+use super::finding::{Finding, FindingCode, Findings};
+use crate::item::{Field, FieldKind, ItemVersion, SubjectKind};
+use crate::normalise::{Change, normalise, parse_date};
+
+/// One record as a sheet of values.
+#[derive(Debug)]
+pub struct Sheet<'a> {
+    item: &'a ItemVersion,
+    ctx: &'a CheckContext<'a>,
+    cells: Vec<Cell<'a>>,
+    kind: Option<SubjectKind>,
+    changes: Vec<Change>,
+}
+
+#[derive(Clone, Default)]
+struct Cell<'a> {
+    seen: bool,
+    faulty: bool,
+    value: Option<Cow<'a, str>>,
+}
+
+impl std::fmt::Debug for Cell<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = match (&self.value, self.faulty) {
+            (_, true) => "faulty",
+            (Some(_), _) => "given",
+            (None, _) => "absent",
+        };
+        f.write_str(state)
+    }
+}
+
+impl<'a> Sheet<'a> {
+    /// Sorts the pairs by field, normalises them and reports what is no field or no plain value.
+    pub(super) fn fill(
+        item: &'a ItemVersion,
+        ctx: &'a CheckContext<'a>,
+        pairs: Pairs<'a>,
+        findings: &mut Findings,
+    ) -> Self {
+        let cells = vec![Cell::default(); item.fields.len()];
+        let mut sheet = Self {
+            item,
+            ctx,
+            cells,
+            kind: None,
+            changes: Vec::new(),
+        };
+        let mut next = 0;
+        for (key, raw) in pairs {
+            let Some((index, alias)) = locate(&item.fields, &key, next) else {
+                findings.push(unknown_field(&key));
+                continue;
+            };
+            next = index + 1;
+            sheet.put(index, alias, raw, findings);
+        }
+        let category = sheet.text(&item.roles.subject_category);
+        sheet.kind = category.and_then(SubjectKind::from_label);
+        sheet
+    }
+
+    fn put(&mut self, index: usize, alias: bool, raw: Raw<'a>, findings: &mut Findings) {
+        let field = &self.item.fields[index];
+        if self.cells[index].seen {
+            self.cells[index].faulty = true;
+            findings.push(Finding::error(
+                FindingCode::FormDuplicateField,
+                "form",
+                &field.code,
+                format!("字段“{}”出现了不止一次，请只保留一个", field.name),
+            ));
+            return;
+        }
+        self.cells[index].seen = true;
+        let value = match raw {
+            Raw::Null => return,
+            Raw::Text(text) => text,
+            Raw::Number(number) if field.kind == FieldKind::Decimal => Cow::Owned(number),
+            Raw::Number(_) | Raw::Other => {
+                self.cells[index].faulty = true;
+                findings.push(wrong_type(field));
+                return;
+            }
+        };
+        if alias {
+            self.changes.push(Change {
+                field: field.code.clone(),
+                rule: "field-alias",
+                rule_version: 1,
+                before: "别名字段".to_owned(),
+                after: field.code.clone(),
+            });
+        }
+        let value = normalise(field, value, &mut self.changes);
+        if !value.is_empty() {
+            self.cells[index].value = Some(value);
+        }
+    }
+
+    /// The item.
+    pub fn item(&self) -> &'a ItemVersion {
+        self.item
+    }
+
+    /// The context.
+    pub fn ctx(&self) -> &'a CheckContext<'a> {
+        self.ctx
+    }
+
+    /// Kind of the subject, when the record names one of the three.
+    pub fn kind(&self) -> Option<SubjectKind> {
+        self.kind
+    }
+
+    /// The normalised value of a field that is given and not at fault.
+    pub fn text(&self, code: &str) -> Option<&str> {
+        self.at(self.item.position(code)?)
+    }
+
+    /// The date of a field that is given and not at fault.
+    pub fn date(&self, code: &str) -> Option<Date> {
+        self.text(code).and_then(parse_date)
+    }
+
+    /// True when a field was given, right or wrong.
+    pub fn given(&self, code: &str) -> bool {
+        self.item.position(code).is_some_and(|i| self.given_at(i))
+    }
+
+    /// True when a fault of this field is already reported.
+    pub fn faulty(&self, code: &str) -> bool {
+        self.item
+            .position(code)
+            .is_some_and(|i| self.cells[i].faulty)
+    }
+
+    pub(super) fn at(&self, index: usize) -> Option<&str> {
+        let cell = &self.cells[index];
+        if cell.faulty {
+            None
+        } else {
+            cell.value.as_deref()
+        }
+    }
+
+    pub(super) fn given_at(&self, index: usize) -> bool {
+        self.cells[index].faulty || self.cells[index].value.is_some()
+    }
+
+    pub(super) fn faulty_at(&self, index: usize) -> bool {
+        self.cells[index].faulty
+    }
+
+    pub(super) fn mark(&mut self, index: usize) {
+        self.cells[index].faulty = true;
+    }
+
+    /// The changes; a natural person's name is redacted in them.
+    pub(super) fn take_changes(&self, kind: SubjectKind) -> Vec<Change> {
+        let mut changes = self.changes.clone();
+        if kind == SubjectKind::NaturalPerson {
+            let name = &self.item.roles.subject_name;
+            changes
+                .iter_mut()
+                .filter(|c| c.field == *name)
+                .for_each(Change::redact);
+        }
+        changes
+    }
+
+    /// The values in the order of the item.
+    pub(super) fn into_values(self) -> Map<String, Value> {
+        let mut values = Map::with_capacity(self.cells.len());
+        for (field, cell) in self.item.fields.iter().zip(self.cells) {
+            if let Some(value) = cell.value {
+                values.insert(field.code.clone(), Value::String(value.into_owned()));
+            }
+        }
+        values
+    }
+}
+
+/// Position of the field with this key, and whether the key is an alias. Systems send fields in the order
+/// of the standard, so the search starts behind the last hit.
+fn locate(fields: &[Field], key: &str, next: usize) -> Option<(usize, bool)> {
+    let next = next.min(fields.len());
+    let order = (next..fields.len()).chain(0..next);
+    order
+        .clone()
+        .find(|i| fields[*i].code == key)
+        .map(|i| (i, false))
+        .or_else(|| {
+            let mut order = order;
+            order
+                .find(|i| fields[*i].aliases.iter().any(|a| a == key))
+                .map(|i| (i, true))
+        })
+}
+
+fn wrong_type(field: &Field) -> Finding {
+    let message = if field.kind == FieldKind::Decimal {
+        format!("字段“{}”应为数字或数字文本", field.name)
+    } else {
+        format!(
+            "字段“{}”应为文本；号码和日期也请以文本报送，以免丢失数位",
+            field.name
+        )
+    };
+    Finding::error(FindingCode::ValueType, "form", &field.code, message)
+}
+
+/// The key is repeated only when it looks like a field code; it may be a value in the wrong place.
+fn unknown_field(key: &str) -> Finding {
+    let digits = key.bytes().filter(u8::is_ascii_digit).count();
+    let looks_like_code = key.len() <= 64
+        && digits <= 6
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let code = FindingCode::FormUnknownField;
+    if looks_like_code && !key.is_empty() {
+        Finding::error(
+            code,
+            "form",
+            key,
+            "目录项中没有这个字段，请对照目录核对字段代码",
+        )
+    } else {
+        Finding::whole(
+            code,
+            "form",
+            "有一个字段的代码不在目录项中，请对照目录核对字段代码",
+        )
+    }
+}

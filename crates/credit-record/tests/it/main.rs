@@ -1,0 +1,9 @@
+//! Tests of `credit-record` through its public surface, one file a module. Run by `cargo nextest`.
+
+mod checks;
+mod cross_field;
+mod identifiers;
+mod items;
+mod names;
+mod normalising;
+mod support;
