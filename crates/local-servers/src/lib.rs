@@ -18,6 +18,8 @@
 //! |---|---|
 //! | `CREDIT_POSTGRES_BIN` | folder that holds `initdb` and `postgres` |
 //! | `CREDIT_NATS_SERVER` | the program `nats-server` |
+//! | `CREDIT_RUN_DIR` | folder that a program started by `cargo xtask` keeps its private servers' files in |
+//! | `CREDIT_PROGRAM` | the program `credit`, built in the same profile |
 
 mod account;
 mod child;
@@ -29,6 +31,7 @@ mod place;
 mod port;
 mod postgres;
 mod program;
+mod python;
 
 pub use child::{descendants, is_running};
 pub use detached::DevServers;
@@ -37,9 +40,16 @@ pub use nats::{Nats, NatsOptions};
 pub use place::{Place, shared_folder};
 pub use postgres::{Postgres, PostgresOptions};
 pub use program::Program;
+pub use python::install_python_clients;
 
 /// Names the folder that holds `initdb` and `postgres`.
 pub const POSTGRES_BIN: &str = "CREDIT_POSTGRES_BIN";
 
 /// Names the program `nats-server`.
 pub const NATS_SERVER: &str = "CREDIT_NATS_SERVER";
+
+/// Names the folder for the files of private servers.
+pub const RUN_DIR: &str = "CREDIT_RUN_DIR";
+
+/// Names the program `credit`.
+pub const PROGRAM: &str = "CREDIT_PROGRAM";

@@ -322,3 +322,21 @@ fn servers_die_with_a_killed_parent() -> Result<()> {
     assert!(!Path::new(words[2]).exists());
     Ok(())
 }
+
+#[test]
+fn python_knows_the_grpc_libraries() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let python = local_servers::install_python_clients(&root)?;
+    let program = "import grpc, grpc_tools.protoc, sys; print(grpc.__version__, sys.argv[1])";
+    let output = Command::new(python)
+        .args(["-c", program, "a b"])
+        .current_dir("/")
+        .output()?;
+    assert_eq!(
+        String::from_utf8(output.stdout)?.trim(),
+        "1.85.1 a b",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}

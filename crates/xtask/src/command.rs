@@ -1,0 +1,98 @@
+//! Runs other programs, saying which. Used by all tasks.
+
+use anyhow::{Context, Result, anyhow, bail};
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Cargo, the one that runs us when there is one.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let mut command =
+        Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    command.current_dir(root);
+    command
+}
+
+/// Runs a command with our output and says before what it is; true when it succeeded.
+pub(crate) fn step(command: &mut Command) -> Result<bool> {
+    eprintln!("» {}", line(command));
+    let status = command
+        .status()
+        .with_context(|| format!("starting {}", line(command)))?;
+    if !status.success() {
+        eprintln!("» failed ({status}): {}", line(command));
+    }
+    Ok(status.success())
+}
+
+/// Runs a command silently; gives what it prints.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("starting {}", line(command)))?;
+    if !output.status.success() {
+        bail!(
+            "{} failed ({}): {}",
+            line(command),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        );
+    }
+    String::from_utf8(output.stdout)
+        .with_context(|| format!("the output of {} is not UTF-8", line(command)))
+}
+
+/// Whether a program of this name is in `PATH`.
+pub(crate) fn is_installed(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    })
+}
+
+/// Becomes the command; returns only when it cannot be started.
+pub(crate) fn become_program(command: &mut Command) -> anyhow::Error {
+    let what = line(command);
+    eprintln!("» {what}");
+    let error = command.exec();
+    anyhow!(error).context(format!("starting {what}"))
+}
+
+/// The command as one would type it.
+fn line(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str());
+    let words = std::iter::once(name).chain(command.get_args());
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_step_is_false_and_a_missing_program_an_error() {
+        assert!(step(&mut Command::new("true")).unwrap());
+        assert!(!step(&mut Command::new("false")).unwrap());
+        assert!(step(&mut Command::new("no-such-program-here")).is_err());
+        assert!(output(&mut Command::new("false")).is_err());
+    }
+
+    #[test]
+    fn programs_are_looked_up_in_path() {
+        assert!(is_installed("sh"));
+        assert!(!is_installed("no-such-program-here"));
+    }
+
+    #[test]
+    fn a_line_names_the_program_and_its_arguments() {
+        assert_eq!(
+            line(Command::new("/usr/bin/cargo").args(["fmt", "--check"])),
+            "cargo fmt --check"
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! `cargo xtask demo` and `cargo xtask bench`: build, and become the program in question.
+//!
+//! The programs are `demo` and `bench` of the package `journeys` (folder `tests/`). They find the servers' programs, the
+//! folder for their files and the binary `credit` by the variables that `local_servers` documents.
+
+use crate::command::{become_program, cargo, output, step};
+use anyhow::{Context, Result};
+use clap::Args;
+use local_servers::{Binaries, PROGRAM, RUN_DIR};
+use serde::Deserialize;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Builds with optimisation: slower to build, much faster to run.
+    #[arg(long)]
+    release: bool,
+    /// How many records the day has.
+    #[arg(long, default_value_t = 10_000)]
+    records: u32,
+    /// Ends after the summary instead of staying up.
+    #[arg(long)]
+    once: bool,
+    /// Seed of the generator: the same seed gives the same day.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Which benchmark: `ingest`, `pipeline`, …
+    name: String,
+    /// Goes to the benchmark.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<OsString>,
+}
+
+impl Demo {
+    pub(crate) fn run(self, root: &Path) -> Result<bool> {
+        let mut arguments: Vec<OsString> =
+            vec!["--records".into(), self.records.to_string().into()];
+        if self.once {
+            arguments.push("--once".into());
+        }
+        if let Some(seed) = self.seed {
+            arguments.extend(["--seed".into(), seed.to_string().into()]);
+        }
+        build_and_become(root, "demo", self.release, &arguments)
+    }
+}
+
+impl Bench {
+    pub(crate) fn run(self, root: &Path) -> Result<bool> {
+        let mut arguments = vec![OsString::from(self.name)];
+        arguments.extend(self.rest);
+        build_and_become(root, "bench", true, &arguments)
+    }
+}
+
+fn build_and_become(
+    root: &Path,
+    program: &str,
+    release: bool,
+    arguments: &[OsString],
+) -> Result<bool> {
+    let binaries = Binaries::locate(root)?;
+    let mut build = cargo(root);
+    build.args([
+        "build",
+        "--package",
+        "platform",
+        "--package",
+        "journeys",
+        "--bins",
+    ]);
+    if release {
+        build.arg("--release");
+    }
+    if !step(&mut build)? {
+        return Ok(false);
+    }
+    let folder = target_folder(root)?.join(if release { "release" } else { "debug" });
+    let mut command = Command::new(folder.join(program));
+    command
+        .args(arguments)
+        .current_dir(root)
+        .envs(binaries.to_env())
+        .env(RUN_DIR, root.join(".servers").join(program))
+        .env(PROGRAM, folder.join("credit"));
+    Err(become_program(&mut command))
+}
+
+/// Where cargo builds, which the machine's configuration may have moved.
+fn target_folder(root: &Path) -> Result<PathBuf> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        target_directory: PathBuf,
+    }
+    let text = output(cargo(root).args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let metadata: Metadata = serde_json::from_str(&text).context("reading `cargo metadata`")?;
+    Ok(metadata.target_directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_target_folder_is_the_one_that_holds_this_test() {
+        let folder = target_folder(&crate::root()).unwrap();
+        assert!(
+            std::env::current_exe().unwrap().starts_with(&folder),
+            "{}",
+            folder.display()
+        );
+    }
+}

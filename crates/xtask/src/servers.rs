@@ -1,0 +1,44 @@
+//! `cargo xtask servers`: PostgreSQL and NATS of this checkout, left running for development.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use local_servers::{Binaries, DevServers};
+use std::path::Path;
+
+/// Without a subcommand: `start`.
+#[derive(Debug, Args)]
+pub(crate) struct Servers {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Starts the servers, unless they run, and prints the lines that set DATABASE_URL and NATS_URL.
+    Start,
+    /// Stops the servers; their data stay in .servers/run.
+    Stop,
+    /// Prints the lines that set DATABASE_URL and NATS_URL, for `eval "$(cargo xtask servers env)"`.
+    Env,
+}
+
+impl Servers {
+    pub(crate) fn run(self, root: &Path) -> Result<bool> {
+        match self.action.unwrap_or(Action::Start) {
+            Action::Start => println!(
+                "{}",
+                DevServers::start(root, &Binaries::locate(root)?)?.exports()
+            ),
+            Action::Stop if DevServers::stop(root)? => eprintln!("stopped"),
+            Action::Stop => eprintln!("no servers ran"),
+            Action::Env => match DevServers::running(root) {
+                Some(servers) => println!("{}", servers.exports()),
+                None => {
+                    eprintln!("no servers run; start them by `cargo xtask servers`");
+                    return Ok(false);
+                }
+            },
+        }
+        Ok(true)
+    }
+}

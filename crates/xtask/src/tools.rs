@@ -1,0 +1,73 @@
+//! Programs of the machine that the tests need: a browser and a font for Chinese. Used by `test`.
+
+use crate::command::{is_installed, output, step};
+use anyhow::{Result, bail};
+use std::process::Command;
+
+/// Installs Chromium, its driver and a Chinese font where something is missing and we may; else says the line.
+pub(crate) fn ensure_browser() -> Result<()> {
+    let missing = missing_packages(is_installed, has_chinese_font());
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let line = format!(
+        "apt-get install --yes --no-install-recommends {}",
+        missing.join(" ")
+    );
+    let is_root = output(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0");
+    if !is_root || !is_installed("apt-get") {
+        bail!(
+            "the tests of the pages need a browser: `{}{line}`",
+            if is_root { "" } else { "sudo " }
+        );
+    }
+    let mut install = Command::new("apt-get");
+    install
+        .args(line.split(' ').skip(1))
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    if step(Command::new("apt-get").args(["update", "--quiet"]))? && step(&mut install)? {
+        return Ok(());
+    }
+    bail!("the browser could not be installed: `{line}`")
+}
+
+/// The Debian packages that provide what is not there.
+fn missing_packages(has: impl Fn(&str) -> bool, has_font: bool) -> Vec<&'static str> {
+    let mut packages = Vec::new();
+    if !has("chromium") {
+        packages.push("chromium");
+    }
+    if !has("chromedriver") {
+        packages.push("chromium-driver");
+    }
+    if !has_font {
+        packages.push("fonts-noto-cjk");
+    }
+    packages
+}
+
+/// Whether fontconfig, which Chromium brings along, knows a font for Chinese.
+fn has_chinese_font() -> bool {
+    match output(Command::new("fc-list").args([":lang=zh", "family"])) {
+        Ok(fonts) => !fonts.trim().is_empty(),
+        Err(_) => std::path::Path::new("/usr/share/fonts/opentype/noto").is_dir(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_missing_is_installed() {
+        assert!(missing_packages(|_| true, true).is_empty());
+        assert_eq!(
+            missing_packages(|name| name != "chromedriver", false),
+            ["chromium-driver", "fonts-noto-cjk"]
+        );
+        assert_eq!(
+            missing_packages(|_| false, true),
+            ["chromium", "chromium-driver"]
+        );
+    }
+}
