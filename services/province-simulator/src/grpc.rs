@@ -1,0 +1,115 @@
+//! The province's gRPC interface and its switchboard. `start` serves them; the platform's sender
+//! calls the first, tests and the demo the second.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use proto::credit::province::v1::{
+    Behaviour, GetStateRequest, GetStateResponse, PushRecordsRequest, PushRecordsResponse,
+    SetBehaviourRequest, SetBehaviourResponse, province_service_server::ProvinceService,
+    simulator_control_service_server::SimulatorControlService,
+};
+use service_kit::{ServiceContext, error::Refusal};
+use tonic::{Code, Request, Response, Status};
+
+use crate::province::{BehaviourError, Province};
+
+/// Both services over one memory. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Simulator {
+    province: Arc<Mutex<Province>>,
+    context: ServiceContext,
+}
+
+impl Simulator {
+    /// An empty province that behaves so.
+    pub fn new(behaviour: Behaviour, context: ServiceContext) -> Result<Self, BehaviourError> {
+        Ok(Self {
+            province: Arc::new(Mutex::new(Province::new(behaviour)?)),
+            context,
+        })
+    }
+
+    fn province(&self) -> MutexGuard<'_, Province> {
+        // No call leaves the counts half changed, so a panic elsewhere does not spoil them.
+        self.province.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[tonic::async_trait]
+impl ProvinceService for Simulator {
+    async fn push_records(
+        &self,
+        request: Request<PushRecordsRequest>,
+    ) -> Result<Response<PushRecordsResponse>, Status> {
+        let records = request.into_inner().records;
+        let (behaviour, fails) = {
+            let mut province = self.province();
+            (province.behaviour(), province.call_fails())
+        };
+        if behaviour.away {
+            return Err(Status::unavailable("the province is away"));
+        }
+        let shutdown = &self.context.shutdown;
+        let delay = Duration::from_millis(behaviour.delay_ms.into());
+        if !delay.is_zero() && shutdown.sleep(delay).await {
+            return Err(Status::unavailable("the province is stopping"));
+        }
+        if fails {
+            return Err(Status::unavailable("the province fails this call"));
+        }
+        let telemetry = &self.context.telemetry;
+        let spans: Vec<_> = records
+            .iter()
+            .filter_map(|r| telemetry.record_span("province.acknowledge", &r.traceparent))
+            .collect();
+        let answers = {
+            let mut province = self.province();
+            records.iter().map(|record| province.take(record)).collect()
+        };
+        drop(spans);
+        let late = Duration::from_millis(behaviour.answer_late_ms.into());
+        if !late.is_zero() {
+            // Woken by a stop it answers at once: the records are stored either way.
+            shutdown.sleep(late).await;
+        }
+        Ok(Response::new(PushRecordsResponse { answers }))
+    }
+}
+
+#[tonic::async_trait]
+impl SimulatorControlService for Simulator {
+    async fn set_behaviour(
+        &self,
+        request: Request<SetBehaviourRequest>,
+    ) -> Result<Response<SetBehaviourResponse>, Status> {
+        let behaviour = request.into_inner().behaviour.unwrap_or_default();
+        self.province().behave(behaviour).map_err(|error| {
+            Refusal::field(
+                Code::InvalidArgument,
+                "BEHAVIOUR_IMPOSSIBLE",
+                "behaviour.fail_percent",
+                "0 <= fail_percent <= 100",
+                format!("失败比例须在0到100之间（{error}）"),
+            )
+        })?;
+        tracing::info!(?behaviour, "behaviour changed");
+        Ok(Response::new(SetBehaviourResponse {}))
+    }
+
+    async fn get_state(
+        &self,
+        _request: Request<GetStateRequest>,
+    ) -> Result<Response<GetStateResponse>, Status> {
+        let province = self.province();
+        let (stored, repeated, conflicting) = province.counts();
+        Ok(Response::new(GetStateResponse {
+            behaviour: Some(province.behaviour()),
+            stored,
+            repeated,
+            conflicting,
+        }))
+    }
+}

@@ -1,0 +1,217 @@
+//! The simulator behind its real gRPC server: tokens, behaviours, repeats.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use proto::credit::province::v1::{
+    Behaviour, GetStateRequest, PushRecordsRequest, SetBehaviourRequest, UpstreamRecord,
+    province_service_client::ProvinceServiceClient,
+    simulator_control_service_client::SimulatorControlServiceClient, upstream_answer::Outcome,
+};
+use province_simulator::Config;
+use service_kit::{
+    ServiceContext,
+    clock::SystemClock,
+    config::Overlay,
+    grpc::{BearerToken, channel},
+    identity::{DevelopmentIssuer, Role, Verifier},
+    readiness::Readiness,
+    shutdown::Shutdown,
+    telemetry::Telemetry,
+};
+use tokio::net::TcpListener;
+use tonic::{Code, Request, service::interceptor::InterceptedService, transport::Channel};
+use uuid::Uuid;
+
+type Authorised = InterceptedService<Channel, BearerToken>;
+
+struct Running {
+    push: ProvinceServiceClient<Authorised>,
+    control: SimulatorControlServiceClient<Authorised>,
+    issuer: DevelopmentIssuer,
+    channel: Channel,
+    shutdown: Shutdown,
+}
+
+impl Running {
+    fn token(&self, role: Role) -> BearerToken {
+        token(&self.issuer, role)
+    }
+
+    async fn behave(&mut self, behaviour: Behaviour) {
+        let behaviour = Some(behaviour);
+        self.control
+            .set_behaviour(SetBehaviourRequest { behaviour })
+            .await
+            .unwrap();
+    }
+
+    async fn counts(&mut self) -> (u64, u64, u64) {
+        let state = self.control.get_state(GetStateRequest {}).await.unwrap();
+        let state = state.into_inner();
+        (state.stored, state.repeated, state.conflicting)
+    }
+
+    async fn finish(self) {
+        self.shutdown.request();
+        drop((self.push, self.control, self.channel));
+        self.shutdown
+            .finished(Duration::from_secs(10))
+            .await
+            .unwrap();
+    }
+}
+
+fn token(issuer: &DevelopmentIssuer, role: Role) -> BearerToken {
+    let expires = time::OffsetDateTime::now_utc() + time::Duration::hours(1);
+    let text = issuer
+        .token("sender", "11430100006123458R", &[role], None, expires)
+        .unwrap();
+    BearerToken::new(&text).unwrap()
+}
+
+async fn started() -> Running {
+    let issuer = DevelopmentIssuer::generate("https://id.example", "credit");
+    let context = ServiceContext {
+        clock: Arc::new(SystemClock),
+        telemetry: Telemetry::off(),
+        readiness: Readiness::default(),
+        keyring: vault::Keyring::parse(&vault::Keyring::generate()).unwrap(),
+        verifier: Arc::new(Verifier::of_development(&issuer).unwrap()),
+        shutdown: Shutdown::new(),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let config = Config::load(&Overlay::default()).unwrap();
+    province_simulator::start(config, listener, context.clone())
+        .await
+        .unwrap();
+    let channel = channel(&address).unwrap();
+    let operator = token(&issuer, Role::Operator);
+    Running {
+        push: ProvinceServiceClient::with_interceptor(channel.clone(), operator.clone()),
+        control: SimulatorControlServiceClient::with_interceptor(channel.clone(), operator),
+        issuer,
+        channel,
+        shutdown: context.shutdown,
+    }
+}
+
+fn batch(keys: std::ops::Range<u128>) -> PushRecordsRequest {
+    let records = keys.map(|key| UpstreamRecord {
+        idempotency_key: Uuid::from_u128(key).to_string(),
+        provider_code: "11430100006123458R".to_owned(),
+        item_code: "XZXK".to_owned(),
+        item_version: 1,
+        revision: 1,
+        values: HashMap::from([("XK_WSH".to_owned(), format!("长市监许〔2026〕{key}号"))]),
+        traceparent: String::new(),
+    });
+    PushRecordsRequest {
+        records: records.collect(),
+    }
+}
+
+fn numbers(answers: &proto::credit::province::v1::PushRecordsResponse) -> Vec<String> {
+    let number = |outcome: &Option<Outcome>| match outcome {
+        Some(Outcome::Acknowledgement(number)) => number.clone(),
+        other => panic!("not acknowledged: {other:?}"),
+    };
+    answers.answers.iter().map(|a| number(&a.outcome)).collect()
+}
+
+#[tokio::test]
+async fn a_batch_is_acknowledged_in_order_and_a_repeat_gets_the_same_numbers() {
+    let mut running = started().await;
+    let first = running.push.push_records(batch(1..201)).await.unwrap();
+    let again = running.push.push_records(batch(1..201)).await.unwrap();
+    let (first, again) = (first.into_inner(), again.into_inner());
+    assert_eq!(numbers(&first), numbers(&again));
+    for (answer, key) in first.answers.iter().zip(1_u128..) {
+        assert_eq!(answer.idempotency_key, Uuid::from_u128(key).to_string());
+    }
+    assert_eq!(running.counts().await, (200, 200, 0));
+    running.finish().await;
+}
+
+#[tokio::test]
+async fn away_and_failing_calls_store_nothing() {
+    let mut running = started().await;
+    let away = Behaviour {
+        away: true,
+        ..Behaviour::default()
+    };
+    running.behave(away).await;
+    let refused = running.push.push_records(batch(1..3)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    let half = Behaviour {
+        fail_percent: 50,
+        ..Behaviour::default()
+    };
+    running.behave(half).await;
+    let mut answered = Vec::new();
+    for _ in 0..4 {
+        answered.push(running.push.push_records(batch(1..3)).await.is_ok());
+    }
+    assert_eq!(answered, [true, false, true, false]);
+    assert_eq!(running.counts().await, (2, 2, 0));
+    running.finish().await;
+}
+
+#[tokio::test]
+async fn a_late_answer_has_stored_what_the_caller_gave_up_on() {
+    let mut running = started().await;
+    let late = Behaviour {
+        answer_late_ms: 600_000,
+        ..Behaviour::default()
+    };
+    running.behave(late).await;
+    let mut request = Request::new(batch(1..4));
+    request.set_timeout(Duration::from_millis(300));
+    let code = running.push.push_records(request).await.unwrap_err().code();
+    assert!(
+        matches!(code, Code::Cancelled | Code::DeadlineExceeded),
+        "{code:?}"
+    );
+    assert_eq!(running.counts().await, (3, 0, 0));
+    running.behave(Behaviour::default()).await;
+    running.push.push_records(batch(1..4)).await.unwrap();
+    assert_eq!(running.counts().await, (3, 3, 0));
+    running.finish().await;
+}
+
+#[tokio::test]
+async fn a_slow_province_stores_nothing_for_a_caller_that_gave_up() {
+    let mut running = started().await;
+    let slow = Behaviour {
+        delay_ms: 600_000,
+        ..Behaviour::default()
+    };
+    running.behave(slow).await;
+    let mut request = Request::new(batch(1..4));
+    request.set_timeout(Duration::from_millis(100));
+    assert!(running.push.push_records(request).await.is_err());
+    assert_eq!(running.counts().await, (0, 0, 0));
+    running.finish().await;
+}
+
+#[tokio::test]
+async fn only_the_operator_pushes_and_an_impossible_behaviour_names_its_field() {
+    let mut running = started().await;
+    let provider = running.token(Role::Provider);
+    let mut stranger = ProvinceServiceClient::with_interceptor(running.channel.clone(), provider);
+    let refused = stranger.push_records(batch(1..2)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let behaviour = Some(Behaviour {
+        fail_percent: 200,
+        ..Behaviour::default()
+    });
+    let refused = running
+        .control
+        .set_behaviour(SetBehaviourRequest { behaviour })
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("behaviour.fail_percent"));
+    drop(stranger);
+    running.finish().await;
+}
