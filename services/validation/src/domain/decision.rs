@@ -1,0 +1,259 @@
+//! The verdict on one submission, ready to be stored and announced: what is personal is sealed under the
+//! record id before it leaves this file. Called by `app`, off the async workers.
+
+use std::collections::HashMap;
+
+use credit_record::{
+    AcceptedRecord, Change, CheckContext, Finding, ItemVersion, Severity, SubjectKind, Verdict,
+    normalise::format_date,
+};
+use legal_clock::shanghai_date;
+use prost::Message;
+use proto::credit::{
+    common::v1 as common,
+    validation::{
+        events::v1::{AppliedChange, NormalisedRecord, RecordAccepted},
+        v1,
+    },
+};
+use service_kit::grpc::timestamp;
+use vault::{Keyring, OpenError};
+
+use super::Submission;
+
+/// Domain of the blind index of a natural person's document, shared with the services that look up by it.
+const PERSON_DOCUMENT: &str = "person-document";
+
+/// A judged version.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// What was judged.
+    pub submission: Submission,
+    /// Accepted, with the fact to announce, or returned.
+    pub outcome: Outcome,
+    /// Codes of the errors, each once, in the order of the findings.
+    pub error_codes: Vec<&'static str>,
+    /// Codes of the warnings, each once.
+    pub warning_codes: Vec<&'static str>,
+    /// [`SealedFindings`], sealed; `None` when there are none.
+    pub sealed_findings: Option<Vec<u8>>,
+    /// [`SealedChanges`], sealed; `None` when there are none.
+    pub sealed_changes: Option<Vec<u8>>,
+}
+
+/// How it went.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// No errors: this is announced.
+    Accepted(Box<RecordAccepted>),
+    /// At least one error: goes back to its provider.
+    Returned,
+}
+
+impl Decision {
+    /// Whether the version passed.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.outcome, Outcome::Accepted(_))
+    }
+
+    /// Codes of all findings, errors first, each once.
+    pub fn finding_codes(&self) -> Vec<String> {
+        let warnings = self
+            .warning_codes
+            .iter()
+            .filter(|code| !self.error_codes.contains(code));
+        self.error_codes
+            .iter()
+            .chain(warnings)
+            .map(|code| (*code).to_owned())
+            .collect()
+    }
+}
+
+/// Findings as they stand sealed in a verdict.
+#[derive(Clone, PartialEq, Message)]
+pub struct SealedFindings {
+    /// Errors first.
+    #[prost(message, repeated, tag = "1")]
+    pub findings: Vec<v1::Finding>,
+}
+
+/// Applied normalisations as they stand sealed in a verdict.
+#[derive(Clone, PartialEq, Message)]
+pub struct SealedChanges {
+    /// In the order in which they were applied.
+    #[prost(message, repeated, tag = "1")]
+    pub changes: Vec<v1::Change>,
+}
+
+/// Opens, checks and seals again. The day of receipt is that of Changsha.
+///
+/// # Errors
+/// When the content does not open under the record id.
+pub fn decide(
+    keyring: &Keyring,
+    item: &ItemVersion,
+    submission: Submission,
+) -> Result<Decision, OpenError> {
+    let context = submission.record_id.as_bytes();
+    let content = keyring.open(context, &submission.sealed_content)?;
+    let checked = credit_record::check(
+        item,
+        &content,
+        &CheckContext {
+            received_on: shanghai_date(submission.received_at),
+            provider_code: &submission.version.provider_code,
+        },
+    );
+    let none: &[Change] = &[];
+    let (outcome, findings, changes) = match &checked {
+        Verdict::Accepted(record) => {
+            let event = accepted_event(keyring, &submission, record);
+            (
+                Outcome::Accepted(Box::new(event)),
+                &record.warnings,
+                &record.changes[..],
+            )
+        }
+        Verdict::Returned(findings) => (Outcome::Returned, findings, none),
+    };
+    let sealed_findings = (!findings.is_empty()).then(|| {
+        let findings = findings.iter().map(finding_message).collect();
+        keyring.seal(context, &SealedFindings { findings }.encode_to_vec())
+    });
+    let sealed_changes = (!changes.is_empty()).then(|| {
+        let changes = changes.iter().map(change_message).collect();
+        keyring.seal(context, &SealedChanges { changes }.encode_to_vec())
+    });
+    Ok(Decision {
+        outcome,
+        error_codes: codes(findings, Severity::Error),
+        warning_codes: codes(findings, Severity::Warning),
+        sealed_findings,
+        sealed_changes,
+        submission,
+    })
+}
+
+/// Distinct codes of one severity. A record has few findings, so looking back is cheap.
+fn codes(findings: &[Finding], severity: Severity) -> Vec<&'static str> {
+    let mut codes = Vec::new();
+    for finding in findings
+        .iter()
+        .filter(|finding| finding.severity == severity)
+    {
+        let code = finding.code.as_str();
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    codes
+}
+
+/// The fact that disclosure builds on. Of a natural person nothing is in clear: no name, no
+/// number, and no document number, which can name the person.
+fn accepted_event(
+    keyring: &Keyring,
+    submission: &Submission,
+    record: &AcceptedRecord,
+) -> RecordAccepted {
+    let subject = &record.subject;
+    let person = subject.kind == SubjectKind::NaturalPerson;
+    let unless_person = |text: &str| {
+        if person {
+            String::new()
+        } else {
+            text.to_owned()
+        }
+    };
+    let blind = match &subject.person_document {
+        Some((kind, number)) if person => keyring
+            .blind(PERSON_DOCUMENT, &format!("{kind}:{number}"))
+            .to_vec(),
+        _ => Vec::new(),
+    };
+    let code = subject.credit_code.as_ref().map(|code| code.as_str());
+    let sealed = keyring.seal(
+        submission.record_id.as_bytes(),
+        &normalised(record).encode_to_vec(),
+    );
+    RecordAccepted {
+        version: Some(submission.version.clone()),
+        received_at: Some(timestamp(submission.received_at)),
+        subject_kind: subject_kind(subject.kind).into(),
+        subject_code: unless_person(code.unwrap_or_default()),
+        subject_name: unless_person(&subject.name),
+        subject_blind_index: blind.into(),
+        document_number: unless_person(record.document_number.as_deref().unwrap_or_default()),
+        decision_date: format_date(record.decision_date),
+        effective_date: format_date(record.effective_date),
+        expiry_date: record.expiry_date.map(format_date).unwrap_or_default(),
+        authority: record.authority.clone(),
+        sealed_record: sealed.into(),
+    }
+}
+
+fn subject_kind(kind: SubjectKind) -> common::SubjectKind {
+    match kind {
+        SubjectKind::Organisation => common::SubjectKind::Organisation,
+        SubjectKind::IndividualBusiness => common::SubjectKind::IndividualBusiness,
+        SubjectKind::NaturalPerson => common::SubjectKind::NaturalPerson,
+    }
+}
+
+/// The derived layer beside the original.
+fn normalised(record: &AcceptedRecord) -> NormalisedRecord {
+    let values: HashMap<String, String> = record
+        .values
+        .iter()
+        .map(|(field, value)| {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            (field.clone(), text)
+        })
+        .collect();
+    let changes = record
+        .changes
+        .iter()
+        .map(|change| AppliedChange {
+            field: change.field.clone(),
+            rule: change.rule.to_owned(),
+            rule_version: change.rule_version,
+            before: change.before.clone(),
+            after: change.after.clone(),
+        })
+        .collect();
+    let warnings = codes(&record.warnings, Severity::Warning);
+    NormalisedRecord {
+        values,
+        changes,
+        warning_codes: warnings.into_iter().map(str::to_owned).collect(),
+    }
+}
+
+fn finding_message(finding: &Finding) -> v1::Finding {
+    let severity = match finding.severity {
+        Severity::Error => v1::Severity::Error,
+        Severity::Warning => v1::Severity::Warning,
+    };
+    v1::Finding {
+        code: finding.code.as_str().to_owned(),
+        severity: severity.into(),
+        field: finding.field.clone().unwrap_or_default(),
+        rule: finding.rule.to_owned(),
+        rule_version: finding.rule_version,
+        message: finding.message.clone(),
+        suggestion: finding.suggestion.clone().unwrap_or_default(),
+    }
+}
+
+fn change_message(change: &Change) -> v1::Change {
+    v1::Change {
+        field: change.field.clone(),
+        rule: change.rule.to_owned(),
+        rule_version: change.rule_version,
+        before: change.before.clone(),
+        after: change.after.clone(),
+    }
+}

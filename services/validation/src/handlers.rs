@@ -1,0 +1,144 @@
+//! Event handlers: batch in, batch out, inside the bus's transaction. Called by the consumers that
+//! `lib.rs` starts. What can never be handled is named poison with a reason that holds no value of it.
+
+use std::sync::Arc;
+
+use credit_record::ItemVersion;
+use event_bus::{BatchHandler, Delivery, HandlerError, Poison};
+use futures::future::BoxFuture;
+use proto::credit::{
+    catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
+    ingest::events::v1::RecordSubmitted,
+};
+use service_kit::{
+    clock::Clock,
+    db::Conn,
+    error::chain,
+    telemetry::{Span, Telemetry},
+};
+
+use crate::{
+    app::{self, Desk, Work},
+    domain::Submission,
+    store::reference::ItemRow,
+};
+
+/// Judges what ingest announced.
+#[derive(Debug)]
+pub struct Submissions {
+    desk: Arc<Desk>,
+    clock: Arc<dyn Clock>,
+    telemetry: Telemetry,
+}
+
+impl Submissions {
+    /// A handler that judges at `desk` and takes its time from `clock`.
+    pub fn new(desk: Arc<Desk>, clock: Arc<dyn Clock>, telemetry: Telemetry) -> Self {
+        Self {
+            desk,
+            clock,
+            telemetry,
+        }
+    }
+}
+
+impl BatchHandler for Submissions {
+    fn handle<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        batch: &'a [Delivery],
+    ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
+        Box::pin(async move {
+            let mut poison = Vec::new();
+            let mut work = Vec::with_capacity(batch.len());
+            // Spans of the records that are followed; they end with the batch's work.
+            let mut spans: Vec<Span> = Vec::new();
+            for (position, delivery) in batch.iter().enumerate() {
+                let submission = match submission_of(delivery) {
+                    Ok(submission) => submission,
+                    Err(found) => {
+                        poison.push(found);
+                        continue;
+                    }
+                };
+                let span = self
+                    .telemetry
+                    .record_span("validation.check", &delivery.traceparent);
+                let traceparent = span.as_ref().map(Span::traceparent).unwrap_or_default();
+                spans.extend(span);
+                work.push(Work {
+                    position,
+                    submission,
+                    traceparent,
+                });
+            }
+            let unopened = app::judge(conn, &self.desk, work, self.clock.now()).await?;
+            let unopened = unopened.into_iter();
+            poison.extend(unopened.map(|(position, reason)| batch[position].poison(reason)));
+            Ok(poison)
+        })
+    }
+}
+
+fn submission_of(delivery: &Delivery) -> Result<Submission, Poison> {
+    Submission::from_event(delivery.decode::<RecordSubmitted>()?)
+        .map_err(|malformed| delivery.poison(malformed.to_string()))
+}
+
+/// Keeps what catalog announced.
+#[derive(Debug)]
+pub struct CatalogueFacts;
+
+impl BatchHandler for CatalogueFacts {
+    fn handle<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        batch: &'a [Delivery],
+    ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
+        Box::pin(async move {
+            let mut poison = Vec::new();
+            let (mut items, mut providers) = (Vec::new(), Vec::new());
+            for delivery in batch {
+                if delivery.is::<ItemVersionPublished>() {
+                    match item_of(delivery) {
+                        Ok(item) => items.push(item),
+                        Err(found) => poison.push(found),
+                    }
+                } else {
+                    match provider_of(delivery) {
+                        Ok(provider) => providers.push(provider),
+                        Err(found) => poison.push(found),
+                    }
+                }
+            }
+            app::catalogue::keep(conn, &items, providers).await?;
+            Ok(poison)
+        })
+    }
+}
+
+/// An item version that this program can read and that is what it says it is.
+fn item_of(delivery: &Delivery) -> Result<ItemRow, Poison> {
+    let event: ItemVersionPublished = delivery.decode()?;
+    let item = ItemVersion::from_json(&event.definition_json)
+        .map_err(|error| delivery.poison(format!("definition_json: {}", chain(&error))))?;
+    if (item.code.as_str(), item.version) != (event.code.as_str(), event.version) {
+        return Err(delivery.poison("definition_json: code and version differ from the event's"));
+    }
+    if item.version == 0 || i32::try_from(item.version).is_err() {
+        return Err(delivery.poison("version: 1 to 2147483647"));
+    }
+    Ok(ItemRow {
+        code: event.code,
+        version: event.version,
+        definition: event.definition_json,
+    })
+}
+
+fn provider_of(delivery: &Delivery) -> Result<ProviderRegistered, Poison> {
+    let event: ProviderRegistered = delivery.decode()?;
+    if event.code.is_empty() {
+        return Err(delivery.poison("code: not empty"));
+    }
+    Ok(event)
+}

@@ -1,0 +1,133 @@
+//! validation: decodes, normalises and checks each record version that ingest took in; accepts it with an
+//! explanation of every change, or returns it to its provider with findings and a feedback case.
+//! Called by `platform` (runs it) and over gRPC by providers, the credit office and auditors.
+//!
+//! Map, in the order in which a record passes through:
+//!
+//! - [`handlers`]: events of ingest and catalog, batch in, batch out;
+//! - [`domain`]: what a submission is and what is decided about it, pure;
+//! - [`app`]: one function per use case, inside a transaction that its caller commits;
+//! - [`store`]: SQL, and nothing but SQL;
+//! - [`grpc`]: feedback lists, verdicts and counts for those who may see them;
+//! - [`jobs`]: counts open and overdue cases for `/metrics`;
+//! - [`error`]: what can go wrong, and the gRPC status of each.
+
+pub mod app;
+pub mod domain;
+pub mod error;
+pub mod grpc;
+pub mod handlers;
+pub mod jobs;
+pub mod store;
+
+use std::{sync::Arc, time::Duration};
+
+use event_bus::{Bus, StreamSpec, Subscription};
+use proto::credit::validation::v1::validation_service_server::ValidationServiceServer;
+use serde::{Deserialize, Serialize};
+use service_kit::{
+    ServiceContext,
+    config::{ConfigError, Overlay, Secret},
+    db,
+};
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+
+pub use error::StartError;
+pub use store::migrations;
+
+/// Name of the service, also of its configuration table.
+pub const SERVICE: &str = "validation";
+/// Schema and login role.
+pub const SCHEMA: &str = "validation";
+
+/// Verdicts go out here.
+pub const STREAM: Option<StreamSpec> = Some(StreamSpec {
+    service: SERVICE,
+    // A sealed record is 2 to 4 kB: room for some million verdicts, which is weeks of a city.
+    max_bytes: 8 * 1024 * 1024 * 1024,
+});
+
+const FROM_INGEST: Subscription = Subscription {
+    consumer: "validation-records",
+    from: "ingest",
+    events: &["credit.ingest.events.v1.RecordSubmitted"],
+    max_batch: 500,
+};
+
+const FROM_CATALOG: Subscription = Subscription {
+    consumer: "validation-catalogue",
+    from: "catalog",
+    events: &[
+        "credit.catalog.events.v1.ItemVersionPublished",
+        "credit.catalog.events.v1.ProviderRegistered",
+    ],
+    max_batch: 100,
+};
+
+/// What it listens to. Two lanes: a record that waits for its item never holds up the catalogue.
+pub const SUBSCRIPTIONS: &[Subscription] = &[FROM_INGEST, FROM_CATALOG];
+
+/// The configuration; `config.default.toml` explains each key.
+#[derive(Deserialize, Serialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address of the gRPC server.
+    pub listen: String,
+    /// Address of the database for the service's own role.
+    pub database_url: Secret,
+    /// Connections to PostgreSQL.
+    pub max_connections: u32,
+    /// Seconds between two counts of feedback cases.
+    pub case_watch_seconds: u64,
+}
+
+impl Config {
+    /// The defaults with what overlays them.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the key.
+    pub fn load(overlay: &Overlay) -> Result<Self, ConfigError> {
+        overlay.load(SERVICE, include_str!("../config.default.toml"))
+    }
+}
+
+/// Starts the relay, both consumers, the counting job and the gRPC server as tasks of the process and
+/// returns at once; they end when the context's shutdown is requested.
+///
+/// # Errors
+/// [`StartError`] when the configuration or the built-in calendar cannot be used.
+pub async fn start(
+    config: Config,
+    listener: TcpListener,
+    bus: Bus,
+    context: ServiceContext,
+) -> Result<(), StartError> {
+    let url = config.database_url.reveal()?;
+    let pool =
+        db::connect_lazy(&url, SCHEMA, config.max_connections).map_err(StartError::DatabaseUrl)?;
+    let desk = Arc::new(app::Desk::new(context.keyring.clone())?);
+
+    let relay = bus.start_relay(SERVICE, &pool, &context);
+    let catalogue = Arc::new(handlers::CatalogueFacts);
+    bus.start_consumer(&FROM_CATALOG, &pool, catalogue, None, &context);
+    let submissions = Arc::new(handlers::Submissions::new(
+        desk,
+        context.clock.clone(),
+        context.telemetry.clone(),
+    ));
+    bus.start_consumer(&FROM_INGEST, &pool, submissions, Some(relay), &context);
+
+    let pause = Duration::from_secs(config.case_watch_seconds.max(1));
+    jobs::watch_cases(pool.clone(), &context, pause);
+
+    let service = grpc::Validation::new(pool, context.keyring.clone());
+    let server = ValidationServiceServer::new(service)
+        .max_decoding_message_size(service_kit::grpc::MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(service_kit::grpc::MAX_MESSAGE_BYTES);
+    let inner = context.clone();
+    service_kit::grpc::spawn_server(&context, "validation grpc", async move {
+        service_kit::grpc::serve(listener, Routes::new(server), &inner).await
+    });
+    Ok(())
+}

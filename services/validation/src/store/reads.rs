@@ -1,0 +1,240 @@
+//! What the RPCs and the counting job ask. Called by `app` and `jobs`.
+
+use std::collections::BTreeMap;
+
+use service_kit::db::{Conn, Error, Pool};
+use sqlx::{Row, postgres::PgRow};
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{bigint, column};
+
+/// The columns that name a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionColumns {
+    /// Id of the version.
+    pub record_id: Uuid,
+    /// Credit code of the provider.
+    pub provider_code: String,
+    /// Code of the item.
+    pub item_code: String,
+    /// Version of the item.
+    pub item_version: i32,
+    /// Keyed hash of the record key.
+    pub key_digest: Vec<u8>,
+    /// Revision of the key.
+    pub revision: i64,
+}
+
+/// A feedback case with what is sealed about it.
+#[derive(Debug, Clone)]
+pub struct CaseRow {
+    /// Id of the case.
+    pub case_id: Uuid,
+    /// The returned version.
+    pub version: VersionColumns,
+    /// Number in the provider's ledger.
+    pub ledger_number: i64,
+    /// The provider's key of the record, sealed under the record id.
+    pub sealed_record_key: Vec<u8>,
+    /// When it was opened.
+    pub opened_at: OffsetDateTime,
+    /// By when the provider reports again, if that is due at all.
+    pub due_on: Option<Date>,
+    /// The calendar of that day's year is not published.
+    pub due_provisional: bool,
+    /// Whether no re-report was accepted yet.
+    pub open: bool,
+    /// The findings, sealed under the record id.
+    pub sealed_findings: Option<Vec<u8>>,
+}
+
+/// A verdict with what is sealed about it.
+#[derive(Debug, Clone)]
+pub struct VerdictRow {
+    /// The judged version.
+    pub version: VersionColumns,
+    /// Whether it passed.
+    pub accepted: bool,
+    /// When it was judged.
+    pub decided_at: OffsetDateTime,
+    /// The findings, sealed under the record id.
+    pub sealed_findings: Option<Vec<u8>>,
+    /// The applied normalisations, sealed under the record id.
+    pub sealed_changes: Option<Vec<u8>>,
+}
+
+/// Counts over all providers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Versions accepted.
+    pub accepted: u64,
+    /// Versions returned.
+    pub returned: u64,
+    /// Returned versions that carry the code as an error.
+    pub returned_by_code: BTreeMap<String, u64>,
+}
+
+/// The place in a provider's list after which a page begins, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// When the last case of the page before was opened.
+    pub opened_at: OffsetDateTime,
+    /// Its ledger number.
+    pub ledger_number: i64,
+}
+
+macro_rules! page_statement {
+    ($more:literal) => {
+        concat!(
+            "SELECT c.case_id, c.record_id, c.provider_code, c.item_code, c.item_version, c.key_digest,
+                    c.revision, c.ledger_number, c.sealed_record_key, c.opened_at, c.due_on,
+                    c.due_provisional, c.closed_at IS NULL AS open, v.sealed_findings
+             FROM feedback_case AS c JOIN verdict AS v USING (record_id)
+             WHERE c.provider_code = $1 AND (c.opened_at, c.ledger_number) < ($2, $3) ",
+            $more,
+            " ORDER BY c.opened_at DESC, c.ledger_number DESC LIMIT $4"
+        )
+    };
+}
+
+/// One page of a provider's cases after `place`, newest first, at most `limit`.
+pub async fn cases(
+    conn: &mut Conn,
+    provider_code: &str,
+    open_only: bool,
+    place: Place,
+    limit: u32,
+) -> Result<Vec<CaseRow>, Error> {
+    let statement = if open_only {
+        page_statement!("AND c.closed_at IS NULL")
+    } else {
+        page_statement!("")
+    };
+    let rows = sqlx::query(statement)
+        .bind(provider_code)
+        .bind(place.opened_at)
+        .bind(place.ledger_number)
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(case_row).collect()
+}
+
+/// How many cases a provider has, all or the open ones.
+pub async fn count_cases(
+    conn: &mut Conn,
+    provider_code: &str,
+    open_only: bool,
+) -> Result<u64, Error> {
+    let statement = if open_only {
+        "SELECT count(*) FROM feedback_case WHERE provider_code = $1 AND closed_at IS NULL"
+    } else {
+        "SELECT count(*) FROM feedback_case WHERE provider_code = $1"
+    };
+    let count: i64 = sqlx::query_scalar(statement)
+        .bind(provider_code)
+        .fetch_one(conn)
+        .await?;
+    Ok(count.unsigned_abs())
+}
+
+/// The verdict of one version.
+pub async fn verdict(conn: &mut Conn, record_id: Uuid) -> Result<Option<VerdictRow>, Error> {
+    let row = sqlx::query(
+        "SELECT record_id, provider_code, item_code, item_version, key_digest, revision, decided_at,
+                outcome = 'accepted' AS accepted, sealed_findings, sealed_changes
+         FROM verdict WHERE record_id = $1",
+    )
+    .bind(record_id)
+    .fetch_optional(conn)
+    .await?;
+    row.as_ref()
+        .map(|row| {
+            Ok(VerdictRow {
+                version: version_columns(row)?,
+                accepted: column(row, "accepted")?,
+                decided_at: column(row, "decided_at")?,
+                sealed_findings: column(row, "sealed_findings")?,
+                sealed_changes: column(row, "sealed_changes")?,
+            })
+        })
+        .transpose()
+}
+
+/// All counts from one snapshot, so that they agree with one another.
+pub async fn statistics(conn: &mut Conn) -> Result<Statistics, Error> {
+    let rows = sqlx::query(
+        "SELECT outcome, NULL::text AS code, count(*) AS versions FROM verdict GROUP BY outcome
+         UNION ALL
+         SELECT outcome, code, count(*) FROM verdict, unnest(error_codes) AS code
+         WHERE outcome = 'returned' GROUP BY outcome, code",
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut statistics = Statistics::default();
+    for row in &rows {
+        let versions = column::<i64>(row, "versions")?.unsigned_abs();
+        match column::<Option<String>>(row, "code")? {
+            Some(code) => {
+                statistics.returned_by_code.insert(code, versions);
+            }
+            None if column::<&str>(row, "outcome")? == "accepted" => statistics.accepted = versions,
+            None => statistics.returned = versions,
+        }
+    }
+    Ok(statistics)
+}
+
+/// Open cases, and those of them whose due day lies before `today`.
+pub async fn open_and_overdue(pool: &Pool, today: Date) -> Result<(i64, i64), Error> {
+    let row = sqlx::query(
+        "SELECT count(*) AS open, count(*) FILTER (WHERE due_on < $1) AS overdue
+         FROM feedback_case WHERE closed_at IS NULL",
+    )
+    .bind(today)
+    .fetch_one(pool)
+    .await?;
+    Ok((row.try_get("open")?, row.try_get("overdue")?))
+}
+
+fn case_row(row: &PgRow) -> Result<CaseRow, Error> {
+    Ok(CaseRow {
+        case_id: column(row, "case_id")?,
+        version: version_columns(row)?,
+        ledger_number: column(row, "ledger_number")?,
+        sealed_record_key: column(row, "sealed_record_key")?,
+        opened_at: column(row, "opened_at")?,
+        due_on: column(row, "due_on")?,
+        due_provisional: column(row, "due_provisional")?,
+        open: column(row, "open")?,
+        sealed_findings: column(row, "sealed_findings")?,
+    })
+}
+
+fn version_columns(row: &PgRow) -> Result<VersionColumns, Error> {
+    Ok(VersionColumns {
+        record_id: column(row, "record_id")?,
+        provider_code: column(row, "provider_code")?,
+        item_code: column(row, "item_code")?,
+        item_version: column(row, "item_version")?,
+        key_digest: column(row, "key_digest")?,
+        revision: column(row, "revision")?,
+    })
+}
+
+impl Place {
+    /// Before every case.
+    pub const START: Self = Self {
+        opened_at: time::macros::datetime!(9999-12-31 00:00 UTC),
+        ledger_number: i64::MAX,
+    };
+
+    /// From a ledger number as messages carry it.
+    pub fn new(opened_at: OffsetDateTime, ledger_number: u64) -> Self {
+        Self {
+            opened_at,
+            ledger_number: bigint(ledger_number),
+        }
+    }
+}
