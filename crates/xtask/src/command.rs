@@ -14,15 +14,21 @@ pub(crate) fn cargo(root: &Path) -> Command {
     command
 }
 
-/// Runs a command with our output and says before what it is; true when it succeeded.
+/// Runs a command with our output and says before what it is, and after it when it failed; true when it succeeded.
 pub(crate) fn step(command: &mut Command) -> Result<bool> {
+    let passed = last_step(command)?;
+    if !passed {
+        eprintln!("» failed: {}", line(command));
+    }
+    Ok(passed)
+}
+
+/// As [`step`], but leaves the last word to the command.
+pub(crate) fn last_step(command: &mut Command) -> Result<bool> {
     eprintln!("» {}", line(command));
     let status = command
         .status()
         .with_context(|| format!("starting {}", line(command)))?;
-    if !status.success() {
-        eprintln!("» failed ({status}): {}", line(command));
-    }
     Ok(status.success())
 }
 
@@ -51,12 +57,17 @@ pub(crate) fn is_installed(program: &str) -> bool {
     })
 }
 
+/// Whether the environment names both servers, so that none is to be started.
+pub(crate) fn servers_are_set() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    is_set("DATABASE_URL") && is_set("NATS_URL")
+}
+
 /// Becomes the command; returns only when it cannot be started.
 pub(crate) fn become_program(command: &mut Command) -> anyhow::Error {
-    let what = line(command);
-    eprintln!("» {what}");
+    eprintln!("» {}", line(command));
     let error = command.exec();
-    anyhow!(error).context(format!("starting {what}"))
+    anyhow!(error).context(format!("starting {}", Path::new(command.get_program()).display()))
 }
 
 /// The command as one would type it.

@@ -3,7 +3,7 @@
 //! The programs are `demo` and `bench` of the package `journeys` (folder `tests/`). They find the servers' programs, the
 //! folder for their files and the binary `credit` by the variables that `local_servers` documents.
 
-use crate::command::{become_program, cargo, output, step};
+use crate::command::{become_program, cargo, output, servers_are_set, step};
 use anyhow::{Context, Result};
 use clap::Args;
 use local_servers::{Binaries, PROGRAM, RUN_DIR};
@@ -65,7 +65,8 @@ fn build_and_become(
     release: bool,
     arguments: &[OsString],
 ) -> Result<bool> {
-    let binaries = Binaries::locate(root)?;
+    // Fetched before the build: what is missing on this machine shall show at once.
+    let binaries = if servers_are_set() { None } else { Some(Binaries::locate(root)?) };
     let mut build = cargo(root);
     build.args([
         "build",
@@ -86,7 +87,7 @@ fn build_and_become(
     command
         .args(arguments)
         .current_dir(root)
-        .envs(binaries.to_env())
+        .envs(binaries.iter().flat_map(Binaries::to_env))
         .env(RUN_DIR, root.join(".servers").join(program))
         .env(PROGRAM, folder.join("credit"));
     Err(become_program(&mut command))

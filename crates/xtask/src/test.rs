@@ -1,7 +1,7 @@
 //! `cargo xtask test`: sets up everything, checks, and runs all tests against private servers.
 
 use crate::check::Check;
-use crate::command::{cargo, is_installed, step};
+use crate::command::{cargo, is_installed, last_step, servers_are_set, step};
 use crate::tools::ensure_browser;
 use anyhow::Result;
 use clap::Args;
@@ -56,8 +56,12 @@ impl Test {
             }
         }
         passed &= self.fast || step(&mut documentation)?;
-        // The tests come last, so that the last line is their summary.
-        passed &= step(&mut tests)?;
+        // The tests come last, so that the last line is their own summary, unless it would hide an earlier failure.
+        let tests_passed = last_step(&mut tests)?;
+        if tests_passed && !passed {
+            eprintln!("» the checks before the tests have failed, see above");
+        }
+        passed &= tests_passed;
         Ok(passed)
     }
 }
@@ -67,8 +71,7 @@ struct PrivateServers(Option<(Postgres, Nats)>);
 
 impl PrivateServers {
     fn start_unless_set(binaries: &Binaries) -> Result<Self> {
-        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        if is_set("DATABASE_URL") && is_set("NATS_URL") {
+        if servers_are_set() {
             return Ok(Self(None));
         }
         // Nothing here must outlive a power failure, and thousands of small databases are made.
