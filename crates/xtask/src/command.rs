@@ -67,7 +67,10 @@ pub(crate) fn servers_are_set() -> bool {
 pub(crate) fn become_program(command: &mut Command) -> anyhow::Error {
     eprintln!("» {}", line(command));
     let error = command.exec();
-    anyhow!(error).context(format!("starting {}", Path::new(command.get_program()).display()))
+    anyhow!(error).context(format!(
+        "starting {}",
+        Path::new(command.get_program()).display()
+    ))
 }
 
 /// The command as one would type it.

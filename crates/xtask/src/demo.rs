@@ -66,7 +66,11 @@ fn build_and_become(
     arguments: &[OsString],
 ) -> Result<bool> {
     // Fetched before the build: what is missing on this machine shall show at once.
-    let binaries = if servers_are_set() { None } else { Some(Binaries::locate(root)?) };
+    let binaries = if servers_are_set() {
+        None
+    } else {
+        Some(Binaries::locate(root)?)
+    };
     let mut build = cargo(root);
     build.args([
         "build",
