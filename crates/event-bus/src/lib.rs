@@ -24,6 +24,7 @@ use std::{sync::Arc, time::Duration};
 use async_nats::jetstream;
 use bytes::Bytes;
 use prost::{Message, Name};
+use proto::credit::bus::v1::Envelope;
 use serde::{Deserialize, Serialize};
 use service_kit::{
     ServiceContext, config::ConfigError, config::Secret, db::Pool, telemetry::Telemetry,
@@ -147,12 +148,12 @@ impl Bus {
     }
 
     /// Name of the stream of a producing service.
-    pub(crate) fn stream_name(&self, service: &str) -> String {
+    pub fn stream_name(&self, service: &str) -> String {
         format!("{}-{service}", self.config.namespace)
     }
 
-    /// Subject of an event type.
-    pub(crate) fn subject(&self, event_type: &str) -> String {
+    /// Subject of an event type, given its full protobuf name.
+    pub fn subject(&self, event_type: &str) -> String {
         format!("{}.{event_type}", self.config.namespace)
     }
 
@@ -186,6 +187,22 @@ impl NewEvent {
             traceparent: traceparent.to_owned(),
             payload: message.encode_to_vec(),
         }
+    }
+
+    /// The event as it travels on the bus.
+    pub fn to_envelope(&self) -> Envelope {
+        Envelope {
+            event_id: Bytes::copy_from_slice(self.event_id.as_bytes()),
+            event_type: self.event_type.clone(),
+            occurred_at: Some(service_kit::grpc::timestamp(self.occurred_at)),
+            traceparent: self.traceparent.clone(),
+            payload: Bytes::copy_from_slice(&self.payload),
+        }
+    }
+
+    /// Full protobuf name of the message.
+    pub fn event_type(&self) -> &str {
+        &self.event_type
     }
 
     /// The id that every consumer's inbox will know it by.

@@ -8,7 +8,7 @@ use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use futures::future::try_join_all;
 use prost::Message as _;
-use proto::credit::bus::v1::{Envelope, EventBatch};
+use proto::credit::bus::v1::EventBatch;
 use service_kit::{
     ServiceContext,
     db::{Conn, Pool},
@@ -234,16 +234,7 @@ fn message_id(service: &str, cursor: &Cursor, batch: &[&OutboxRow]) -> String {
 }
 
 fn encode(batch: &[&OutboxRow]) -> Bytes {
-    let events = batch
-        .iter()
-        .map(|row| Envelope {
-            event_id: Bytes::copy_from_slice(row.event.event_id.as_bytes()),
-            event_type: row.event.event_type.clone(),
-            occurred_at: Some(service_kit::grpc::timestamp(row.event.occurred_at)),
-            traceparent: row.event.traceparent.clone(),
-            payload: Bytes::copy_from_slice(&row.event.payload),
-        })
-        .collect();
+    let events = batch.iter().map(|row| row.event.to_envelope()).collect();
     EventBatch { events }.encode_to_vec().into()
 }
 

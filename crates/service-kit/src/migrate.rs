@@ -152,18 +152,20 @@ async fn ensure_role(conn: &mut PgConnection, login: &Login) -> Result<(), Error
 }
 
 async fn ensure_schema(conn: &mut PgConnection, plan: &SchemaPlan) -> Result<(), Error> {
-    let create: String = sqlx::query_scalar("select format('create schema if not exists %I', $1::text)")
-        .bind(&plan.schema)
-        .fetch_one(&mut *conn)
-        .await?;
+    let create: String =
+        sqlx::query_scalar("select format('create schema if not exists %I', $1::text)")
+            .bind(&plan.schema)
+            .fetch_one(&mut *conn)
+            .await?;
     conn.execute(AssertSqlSafe(create)).await?;
     for login in &plan.logins {
-        let grant: String =
-            sqlx::query_scalar("select format('grant usage on schema %I to %I', $1::text, $2::text)")
-                .bind(&plan.schema)
-                .bind(&login.role)
-                .fetch_one(&mut *conn)
-                .await?;
+        let grant: String = sqlx::query_scalar(
+            "select format('grant usage on schema %I to %I', $1::text, $2::text)",
+        )
+        .bind(&plan.schema)
+        .bind(&login.role)
+        .fetch_one(&mut *conn)
+        .await?;
         conn.execute(AssertSqlSafe(grant)).await?;
     }
     Ok(())
@@ -176,7 +178,10 @@ mod tests {
     #[test]
     fn the_login_of_a_url() {
         let login = login_of("postgres://ingest:p%40ss%3A@db:5432/credit").unwrap();
-        assert_eq!((login.role.as_str(), login.password.as_str()), ("ingest", "p@ss:"));
+        assert_eq!(
+            (login.role.as_str(), login.password.as_str()),
+            ("ingest", "p@ss:")
+        );
         assert!(login_of("postgres://db/credit").is_err());
         assert!(!format!("{login:?}").contains("p@ss"));
     }

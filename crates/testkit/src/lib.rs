@@ -1,6 +1,7 @@
 //! What tests of this workspace share. Only tests, the demo and the benchmarks call it.
 //!
 //! * [`servers`]: the PostgreSQL and NATS that `cargo xtask test` (or `cargo xtask servers`) has started.
+//! * [`bed::Bed`]: all that one service needs, for its integration tests.
 //! * [`TestDb`]: an own database per test, made from a prepared template in milliseconds.
 //! * [`private_postgres`], [`private_nats`]: own servers of one test, to kill and to start again.
 //! * [`clock::TurnableClock`]: time that stands still until the test turns it.
@@ -8,6 +9,7 @@
 //! * [`eventually`]: waits for a condition instead of sleeping.
 //! * `browser` (feature `browser`): a headless Chromium.
 
+pub mod bed;
 #[cfg(feature = "browser")]
 pub mod browser;
 pub mod clock;

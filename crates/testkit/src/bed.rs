@@ -1,0 +1,265 @@
+//! A bed for one service: its schema in a database of its own, its streams on the shared NATS
+//! under a namespace of its own, a clock to turn, keys and tokens. Called by the integration
+//! tests of services. A test that leaves work unprocessed fails: `finish` asks, and dropping a
+//! bed without it panics.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+use async_nats::jetstream;
+use event_bus::{Bus, BusConfig, Faults, NewEvent, StreamSpec, Subscription, Topology};
+use service_kit::{
+    ServiceContext,
+    config::Secret,
+    identity::{DevelopmentIssuer, PersonDocument, Role, Verifier},
+    migrate::{Login, SchemaPlan, migrate},
+    readiness::Readiness,
+    shutdown::Shutdown,
+    telemetry::Telemetry,
+};
+use sqlx::{PgPool, migrate::Migrator};
+use time::{OffsetDateTime, macros::datetime};
+use vault::Keyring;
+
+use crate::{TestDb, clock::TurnableClock, eventually, servers};
+
+/// Password of every role in test databases; the servers listen on 127.0.0.1 only.
+const PASSWORD: &str = "for-tests-only";
+
+/// See the module.
+#[derive(Debug)]
+pub struct Bed {
+    /// What the service is started with; its clock is [`Bed::clock`].
+    pub context: ServiceContext,
+    /// The clock of the service; shows 2026-11-20 10:00 in Changsha at first.
+    pub clock: TurnableClock,
+    /// The bus under a namespace of this bed.
+    pub bus: Bus,
+    /// The service's own role.
+    pub database_url: String,
+    /// The owner, to look at results and to arrange.
+    pub owner_pool: PgPool,
+    schema: &'static str,
+    issuer: DevelopmentIssuer,
+    jetstream: jetstream::Context,
+    streams: Vec<StreamSpec>,
+    subscriptions: Vec<Subscription>,
+    db: Option<TestDb>,
+}
+
+impl Bed {
+    /// A bed for the service that owns `schema`.
+    pub async fn start(
+        schema: &'static str,
+        migrations: Migrator,
+        streams: &[StreamSpec],
+        subscriptions: &[Subscription],
+    ) -> Result<Self> {
+        Self::start_with_roles(schema, migrations, streams, subscriptions, &[]).await
+    }
+
+    /// The same with further login roles beside the service's own, see [`Bed::url_for`].
+    pub async fn start_with_roles(
+        schema: &'static str,
+        migrations: Migrator,
+        streams: &[StreamSpec],
+        subscriptions: &[Subscription],
+        roles: &[&str],
+    ) -> Result<Self> {
+        let bus_migrations = event_bus::migrations();
+        let mut key = format!("{schema} {roles:?}");
+        for migration in bus_migrations.iter().chain(migrations.iter()) {
+            key.push_str(&hex::encode(&migration.checksum));
+        }
+        let plan = SchemaPlan {
+            schema: schema.to_owned(),
+            logins: [schema]
+                .iter()
+                .chain(roles)
+                .map(|role| Login {
+                    role: (*role).to_owned(),
+                    password: PASSWORD.to_owned(),
+                })
+                .collect(),
+            migrators: vec![("bus", bus_migrations), (schema, migrations)],
+        };
+        let db = TestDb::new(&key, async |url: &str| Ok(migrate(url, plan).await?)).await?;
+        let owner_pool = db.pool().await?;
+
+        let clock = TurnableClock::at(datetime!(2026-11-20 10:00 +8));
+        let issuer = DevelopmentIssuer::generate("https://id.test", "credit");
+        let context = ServiceContext {
+            clock: Arc::new(clock.clone()),
+            telemetry: Telemetry::off(),
+            readiness: Readiness::default(),
+            keyring: Keyring::parse(&Keyring::generate())?,
+            verifier: Arc::new(Verifier::of_development(&issuer)?),
+            shutdown: Shutdown::new(),
+        };
+        let nats_url = servers()?.nats_url;
+        let config = BusConfig {
+            url: Secret::Plain(nats_url.clone()),
+            namespace: format!("t{}", uuid::Uuid::new_v4().simple()),
+            max_stream_bytes: 64 * 1024 * 1024,
+            replicas: 1,
+            lane_limit_seconds: 60,
+        };
+        let bus = Bus::connect(config, Faults::none(), &context.telemetry).await?;
+        bus.provision(&Topology::new(streams, subscriptions))
+            .await?;
+        Ok(Self {
+            database_url: db.url_for(schema, PASSWORD)?,
+            jetstream: jetstream::new(async_nats::connect(nats_url).await?),
+            streams: streams.to_vec(),
+            subscriptions: subscriptions.to_vec(),
+            db: Some(db),
+            context,
+            clock,
+            bus,
+            owner_pool,
+            schema,
+            issuer,
+        })
+    }
+
+    /// The address of the database for another role of this bed.
+    pub fn url_for(&self, role: &str) -> Result<String> {
+        let db = self.db.as_ref().context("the bed is finished")?;
+        db.url_for(role, PASSWORD)
+    }
+
+    /// A pool of the owner with the service's schema as search path.
+    pub async fn schema_pool(&self) -> Result<PgPool> {
+        let db = self.db.as_ref().context("the bed is finished")?;
+        Ok(service_kit::db::connect_lazy(&db.url()?, self.schema, 4)?)
+    }
+
+    /// A listener on a free port.
+    pub async fn listener(&self) -> Result<tokio::net::TcpListener> {
+        Ok(tokio::net::TcpListener::bind("127.0.0.1:0").await?)
+    }
+
+    /// A token that is valid for a year of the bed's clock and of the real one.
+    pub fn token(
+        &self,
+        organisation: &str,
+        roles: &[Role],
+        person: Option<PersonDocument>,
+    ) -> Result<String> {
+        let now: OffsetDateTime = self.context.clock.now().max(OffsetDateTime::now_utc());
+        let expires = now + time::Duration::days(365 * 20);
+        Ok(self
+            .issuer
+            .token("tester", organisation, roles, person, expires)?)
+    }
+
+    /// Puts events on the bus as another service's relay does, one message for all, and waits for
+    /// the server's acknowledgement.
+    pub async fn publish(&self, events: &[NewEvent]) -> Result<()> {
+        use prost::Message as _;
+        for chunk in events.chunk_by(|a, b| a.event_type() == b.event_type()) {
+            let batch = proto::credit::bus::v1::EventBatch {
+                events: chunk.iter().map(NewEvent::to_envelope).collect(),
+            };
+            let subject = self.bus.subject(chunk[0].event_type());
+            self.publish_raw(&subject, batch.encode_to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts arbitrary bytes on a subject, and waits for the server's acknowledgement.
+    pub async fn publish_raw(&self, subject: &str, payload: Vec<u8>) -> Result<()> {
+        self.jetstream
+            .publish(subject.to_owned(), payload.into())
+            .await?
+            .await?;
+        Ok(())
+    }
+
+    /// The events of a type that the service has emitted, in order.
+    pub async fn emitted<M: prost::Message + prost::Name + Default>(&self) -> Result<Vec<M>> {
+        let pool = self.schema_pool().await?;
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+            "select payload from outbox where event_type = $1 order by xid, seq",
+        )
+        .bind(M::full_name())
+        .fetch_all(&pool)
+        .await?;
+        rows.iter()
+            .map(|payload| Ok(M::decode(payload.as_slice())?))
+            .collect()
+    }
+
+    /// Waits until every event on the bus is dealt with and every event of the service is
+    /// published.
+    pub async fn settled(&self) -> Result<()> {
+        let pool = self.schema_pool().await?;
+        eventually("all work is done", Duration::from_secs(30), async || {
+            let outbox = event_bus::outbox::unpublished(&pool).await?;
+            ensure!(outbox == 0, "{outbox} events unpublished");
+            for subscription in &self.subscriptions {
+                let stream = self.bus.stream_name(subscription.from);
+                let stream = self.jetstream.get_stream(&stream).await?;
+                let info = stream.consumer_info(subscription.consumer).await?;
+                let left = info.num_pending + info.num_ack_pending as u64;
+                ensure!(left == 0, "{left} messages for {}", subscription.consumer);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends the test: everything is dealt with, nothing is parked, every task ends.
+    pub async fn finish(mut self) -> Result<()> {
+        let db = self.db.take();
+        let outcome = self.close(db.as_ref()).await;
+        drop(db);
+        outcome
+    }
+
+    async fn close(&mut self, db: Option<&TestDb>) -> Result<()> {
+        let db = db.context("the bed is finished already")?;
+        let pool = service_kit::db::connect_lazy(&db.url()?, self.schema, 2)?;
+        eventually("all work is done", Duration::from_secs(30), async || {
+            let outbox = event_bus::outbox::unpublished(&pool).await?;
+            ensure!(outbox == 0, "{outbox} events unpublished");
+            Ok(())
+        })
+        .await?;
+        let parked = event_bus::dead_letters::list(&pool).await?;
+        if !parked.is_empty() {
+            bail!("dead letters are left: {parked:?}");
+        }
+        self.context.shutdown.request();
+        let ended = self
+            .context
+            .shutdown
+            .finished(Duration::from_secs(20))
+            .await;
+        ended.map_err(anyhow::Error::msg)?;
+        for stream in &self.streams {
+            let name = self.bus.stream_name(stream.service);
+            let stream = self.jetstream.get_stream(&name).await?;
+            for subscription in &self.subscriptions {
+                if self.bus.stream_name(subscription.from) == name {
+                    let info = stream.consumer_info(subscription.consumer).await?;
+                    let left = info.num_pending + info.num_ack_pending as u64;
+                    ensure!(left == 0, "{left} messages for {}", subscription.consumer);
+                }
+            }
+            self.jetstream.delete_stream(&name).await?;
+        }
+        pool.close().await;
+        self.owner_pool.close().await;
+        Ok(())
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        self.context.shutdown.request();
+        if self.db.is_some() && !std::thread::panicking() {
+            panic!("a bed was dropped without finish(): unprocessed work would go unseen");
+        }
+    }
+}

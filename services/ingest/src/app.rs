@@ -1,0 +1,74 @@
+//! The use cases of ingest, each given a transaction or connection; none commits.
+
+use event_bus::NewEvent;
+use prost_types::Timestamp;
+use proto::credit::{common::v1::RecordVersion, ingest::events::v1::RecordSubmitted};
+use service_kit::{
+    db::{Conn, Error},
+    grpc::timestamp,
+};
+use time::OffsetDateTime;
+
+use crate::{
+    domain::{Decision, Incoming, Stored},
+    store,
+};
+
+/// Accepts a batch for processing: decides each submission in order and stores originals,
+/// submission ids, heads, ledgers and events with one statement each.
+pub async fn accept(
+    conn: &mut Conn,
+    submissions: &[Incoming],
+    now: OffsetDateTime,
+) -> Result<Vec<Decision>, Error> {
+    // PostgreSQL keeps microseconds; a receipt must say the same on the day it is given and later.
+    let now = now
+        .replace_nanosecond(now.nanosecond() / 1000 * 1000)
+        .unwrap_or(now);
+    let mut batch = store::load_batch(conn, submissions).await?;
+    let decisions: Vec<Decision> = submissions
+        .iter()
+        .map(|submission| batch.decide(submission, now))
+        .collect();
+    let mut fresh: Vec<(&Incoming, &Stored)> = Vec::new();
+    let mut named: Vec<(&Incoming, &Stored, bool)> = Vec::new();
+    for (submission, decision) in submissions.iter().zip(&decisions) {
+        match decision {
+            Decision::New(stored) => {
+                fresh.push((submission, stored));
+                named.push((submission, stored, false));
+            }
+            Decision::Unchanged(stored) => named.push((submission, stored, true)),
+            Decision::Repeated { .. } | Decision::Refused(_) => {}
+        }
+    }
+    store::insert_originals(conn, &fresh).await?;
+    store::insert_submissions(conn, &named).await?;
+    store::move_heads(conn, &fresh).await?;
+    store::move_ledgers(conn, &batch.ledgers).await?;
+    let events: Vec<NewEvent> = fresh
+        .iter()
+        .map(|(submission, stored)| submitted(submission, stored, timestamp(now)))
+        .collect();
+    event_bus::append(conn, &events).await?;
+    Ok(decisions)
+}
+
+fn submitted(incoming: &Incoming, stored: &Stored, received_at: Timestamp) -> NewEvent {
+    let event = RecordSubmitted {
+        version: Some(RecordVersion {
+            record_id: stored.record_id.as_bytes().to_vec().into(),
+            provider_code: incoming.key.provider_code.clone(),
+            item_code: incoming.key.item_code.clone(),
+            item_version: stored.content.item_version,
+            key_digest: incoming.key.key_digest.to_vec().into(),
+            revision: stored.revision,
+        }),
+        ledger_number: stored.ledger_number,
+        received_at: Some(received_at),
+        content_type: stored.content.content_type.clone(),
+        sealed_content: incoming.sealed_content.clone().into(),
+        sealed_record_key: incoming.sealed_record_key.clone().into(),
+    };
+    NewEvent::new(&event, stored.received_at, &incoming.traceparent)
+}

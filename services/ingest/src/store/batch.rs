@@ -1,0 +1,319 @@
+//! The statements around one batch: one round trip each, however many records.
+
+use std::collections::{BTreeSet, HashMap};
+
+use service_kit::db::{Conn, Error};
+use sqlx::Row;
+use uuid::Uuid;
+
+use super::{digest, stored, stored_columns, unsigned};
+use crate::domain::{Batch, Digest, Earlier, Incoming, RecordKey, Standing, Stored};
+
+/// Loads what the submissions are decided on. Locks the ledger of each provider until the end of
+/// the transaction, in one order, so that batches of one provider follow one another.
+pub async fn load_batch(conn: &mut Conn, submissions: &[Incoming]) -> Result<Batch, Error> {
+    let providers: BTreeSet<&str> = submissions
+        .iter()
+        .map(|s| s.key.provider_code.as_str())
+        .collect();
+    let providers: Vec<&str> = providers.into_iter().collect();
+    let mut batch = Batch {
+        providers: standings(conn, &providers).await?,
+        ..Batch::default()
+    };
+    // Ledgers exist for registered providers only: strangers leave no trace.
+    let registered: Vec<&str> = providers
+        .iter()
+        .copied()
+        .filter(|provider| batch.providers.contains_key(*provider))
+        .collect();
+    batch.ledgers = lock_ledgers(conn, &registered).await?;
+    if batch.ledgers.len() < registered.len() {
+        open_ledgers(conn, &registered).await?;
+        batch.ledgers = lock_ledgers(conn, &registered).await?;
+    }
+    batch.items = item_versions(conn, submissions).await?;
+    batch.submissions = earlier(conn, submissions).await?;
+    batch.heads = heads(conn, submissions).await?;
+    Ok(batch)
+}
+
+async fn standings(
+    conn: &mut Conn,
+    providers: &[&str],
+) -> Result<HashMap<String, Standing>, Error> {
+    let rows = sqlx::query("select code, enabled from provider where code = any($1)")
+        .bind(providers)
+        .fetch_all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let standing = if row.try_get(1)? {
+                Standing::Enabled
+            } else {
+                Standing::Disabled
+            };
+            Ok((row.try_get(0)?, standing))
+        })
+        .collect()
+}
+
+async fn lock_ledgers(conn: &mut Conn, providers: &[&str]) -> Result<HashMap<String, u64>, Error> {
+    let rows = sqlx::query(
+        "select provider_code, last_number from provider_ledger
+         where provider_code = any($1) order by provider_code for update",
+    )
+    .bind(providers)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get(0)?, unsigned(row, 1)?)))
+        .collect()
+}
+
+async fn open_ledgers(conn: &mut Conn, providers: &[&str]) -> Result<(), Error> {
+    sqlx::query(
+        "insert into provider_ledger (provider_code, last_number)
+         select code, 0 from unnest($1::text[]) code order by code on conflict do nothing",
+    )
+    .bind(providers)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn item_versions(
+    conn: &mut Conn,
+    submissions: &[Incoming],
+) -> Result<HashMap<String, Vec<u32>>, Error> {
+    let codes: BTreeSet<&str> = submissions
+        .iter()
+        .map(|s| s.key.item_code.as_str())
+        .collect();
+    let rows = sqlx::query(
+        "select code, array_agg(version order by version) from item_version
+         where code = any($1) group by code",
+    )
+    .bind(codes.into_iter().collect::<Vec<_>>())
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let versions: Vec<i32> = row.try_get(1)?;
+            let versions = versions.into_iter().map(|version| version as u32).collect();
+            Ok((row.try_get(0)?, versions))
+        })
+        .collect()
+}
+
+async fn earlier(
+    conn: &mut Conn,
+    submissions: &[Incoming],
+) -> Result<HashMap<(String, Digest), Earlier>, Error> {
+    let (providers, digests): (Vec<&str>, Vec<&[u8]>) = submissions
+        .iter()
+        .map(|s| (s.key.provider_code.as_str(), s.submission_digest.as_slice()))
+        .unzip();
+    let rows = sqlx::query(concat!(
+        "select s.provider_code, s.submission_digest, s.request_digest, s.unchanged, ",
+        stored_columns!(),
+        " from unnest($1::text[], $2::bytea[]) as asked (provider_code, submission_digest)
+          join submission s using (provider_code, submission_digest)
+          join original o using (record_id)"
+    ))
+    .bind(providers)
+    .bind(digests)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let earlier = Earlier {
+                request_digest: digest(row, 2)?,
+                unchanged: row.try_get(3)?,
+                stored: stored(row, 4)?,
+            };
+            Ok(((row.try_get(0)?, digest(row, 1)?), earlier))
+        })
+        .collect()
+}
+
+async fn heads(
+    conn: &mut Conn,
+    submissions: &[Incoming],
+) -> Result<HashMap<RecordKey, Stored>, Error> {
+    let keys = KeyColumns::of(submissions.iter().map(|s| &s.key));
+    let rows = sqlx::query(concat!(
+        "select h.provider_code, h.item_code, h.key_digest, ",
+        stored_columns!(),
+        " from unnest($1::text[], $2::text[], $3::bytea[]) as asked (provider_code, item_code, key_digest)
+          join record_head h using (provider_code, item_code, key_digest)
+          join original o using (record_id)"
+    ))
+    .bind(keys.providers)
+    .bind(keys.items)
+    .bind(keys.digests)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let key = RecordKey {
+                provider_code: row.try_get(0)?,
+                item_code: row.try_get(1)?,
+                key_digest: digest(row, 2)?,
+            };
+            Ok((key, stored(row, 3)?))
+        })
+        .collect()
+}
+
+/// Appends the originals of new versions.
+pub async fn insert_originals(
+    conn: &mut Conn,
+    fresh: &[(&Incoming, &Stored)],
+) -> Result<(), Error> {
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let keys = KeyColumns::of(fresh.iter().map(|(incoming, _)| &incoming.key));
+    sqlx::query(
+        "insert into original
+             (record_id, provider_code, item_code, item_version, key_digest, revision,
+              ledger_number, content_type, content_sha256, sealed_content, sealed_labels,
+              received_at)
+         select * from unnest(
+             $1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
+             $7::bigint[], $8::text[], $9::bytea[], $10::bytea[], $11::bytea[],
+             $12::timestamptz[])",
+    )
+    .bind(column(fresh, |_, stored| stored.record_id))
+    .bind(keys.providers)
+    .bind(keys.items)
+    .bind(column(fresh, |_, stored| {
+        stored.content.item_version as i32
+    }))
+    .bind(keys.digests)
+    .bind(column(fresh, |_, stored| stored.revision as i64))
+    .bind(column(fresh, |_, stored| stored.ledger_number as i64))
+    .bind(column(fresh, |_, stored| {
+        stored.content.content_type.as_str()
+    }))
+    .bind(column(fresh, |_, stored| stored.content.sha256.as_slice()))
+    .bind(column(fresh, |incoming, _| {
+        incoming.sealed_content.as_slice()
+    }))
+    .bind(column(fresh, |incoming, _| {
+        incoming.sealed_labels.as_slice()
+    }))
+    .bind(column(fresh, |_, stored| stored.received_at))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Remembers the submission ids of new and unchanged ones.
+pub async fn insert_submissions(
+    conn: &mut Conn,
+    named: &[(&Incoming, &Stored, bool)],
+) -> Result<(), Error> {
+    if named.is_empty() {
+        return Ok(());
+    }
+    let mut columns: (Vec<&str>, Vec<&[u8]>, Vec<&[u8]>, Vec<Uuid>, Vec<bool>) = Default::default();
+    for (incoming, stored, unchanged) in named {
+        columns.0.push(&incoming.key.provider_code);
+        columns.1.push(&incoming.submission_digest);
+        columns.2.push(&incoming.request_digest);
+        columns.3.push(stored.record_id);
+        columns.4.push(*unchanged);
+    }
+    sqlx::query(
+        "insert into submission
+             (provider_code, submission_digest, request_digest, record_id, unchanged)
+         select * from unnest($1::text[], $2::bytea[], $3::bytea[], $4::uuid[], $5::bool[])",
+    )
+    .bind(columns.0)
+    .bind(columns.1)
+    .bind(columns.2)
+    .bind(columns.3)
+    .bind(columns.4)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Moves each key to its newest version of this batch.
+pub async fn move_heads(conn: &mut Conn, fresh: &[(&Incoming, &Stored)]) -> Result<(), Error> {
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    // A key may have several versions in one batch; a statement may touch a row only once.
+    let mut newest: HashMap<&RecordKey, &Stored> = HashMap::new();
+    for (incoming, stored) in fresh {
+        newest.insert(&incoming.key, stored);
+    }
+    let (keys, stored): (Vec<&RecordKey>, Vec<&Stored>) = newest.into_iter().unzip();
+    let columns = KeyColumns::of(keys.into_iter());
+    sqlx::query(
+        "insert into record_head (provider_code, item_code, key_digest, revision, record_id)
+         select * from unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::uuid[])
+         on conflict (provider_code, item_code, key_digest) do update
+             set revision = excluded.revision, record_id = excluded.record_id",
+    )
+    .bind(columns.providers)
+    .bind(columns.items)
+    .bind(columns.digests)
+    .bind(stored.iter().map(|s| s.revision as i64).collect::<Vec<_>>())
+    .bind(stored.iter().map(|s| s.record_id).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Moves the ledgers on.
+pub async fn move_ledgers(conn: &mut Conn, ledgers: &HashMap<String, u64>) -> Result<(), Error> {
+    let (providers, numbers): (Vec<&str>, Vec<i64>) = ledgers
+        .iter()
+        .map(|(provider, last)| (provider.as_str(), *last as i64))
+        .unzip();
+    sqlx::query(
+        "update provider_ledger l set last_number = new.last_number
+         from unnest($1::text[], $2::bigint[]) as new (provider_code, last_number)
+         where l.provider_code = new.provider_code and l.last_number <> new.last_number",
+    )
+    .bind(providers)
+    .bind(numbers)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn column<'a, T>(
+    rows: &'a [(&'a Incoming, &'a Stored)],
+    get: impl Fn(&'a Incoming, &'a Stored) -> T,
+) -> Vec<T> {
+    rows.iter()
+        .map(|(incoming, stored)| get(incoming, stored))
+        .collect()
+}
+
+struct KeyColumns<'a> {
+    providers: Vec<&'a str>,
+    items: Vec<&'a str>,
+    digests: Vec<&'a [u8]>,
+}
+
+impl<'a> KeyColumns<'a> {
+    fn of(keys: impl Iterator<Item = &'a RecordKey>) -> Self {
+        let mut columns = Self {
+            providers: Vec::new(),
+            items: Vec::new(),
+            digests: Vec::new(),
+        };
+        for key in keys {
+            columns.providers.push(&key.provider_code);
+            columns.items.push(&key.item_code);
+            columns.digests.push(&key.key_digest);
+        }
+        columns
+    }
+}

@@ -1,0 +1,205 @@
+//! Groups the submissions of all callers into commits: while one batch commits, the next gathers.
+//! Nobody waits for a timer, and a lone caller pays one commit. Records of one provider go to one
+//! writer, so that batches do not wait for each other's ledger rows.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use event_bus::{Bus, Point, Relay};
+use service_kit::{ServiceContext, db, db::Pool, error::Refusal};
+use tokio::sync::{mpsc, oneshot};
+use tonic::Code;
+
+use crate::{
+    Config, app,
+    domain::{Decision, Incoming},
+};
+
+/// What a caller waits for.
+pub type Answer = Result<Decision, Refusal>;
+
+/// A submission and who waits for it.
+#[derive(Debug)]
+struct Waiting {
+    incoming: Incoming,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The writers of a process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Writers {
+    queues: Arc<[mpsc::Sender<Waiting>]>,
+}
+
+struct Writer {
+    queue: mpsc::Receiver<Waiting>,
+    pool: Pool,
+    bus: Bus,
+    relay: Relay,
+    context: ServiceContext,
+    max_records: usize,
+    max_bytes: usize,
+}
+
+impl Writers {
+    /// Starts the writers as essential tasks.
+    pub fn start(
+        config: &Config,
+        pool: &Pool,
+        bus: &Bus,
+        relay: &Relay,
+        context: &ServiceContext,
+    ) -> Self {
+        let queues = (0..config.writers.max(1))
+            .map(|number| {
+                let (sender, queue) = mpsc::channel(config.queue_records.max(1));
+                let writer = Writer {
+                    queue,
+                    pool: pool.clone(),
+                    bus: bus.clone(),
+                    relay: relay.clone(),
+                    context: context.clone(),
+                    max_records: config.max_batch_records.max(1),
+                    max_bytes: config.max_batch_bytes,
+                };
+                context
+                    .shutdown
+                    .spawn_essential(format!("ingest writer {number}"), async move {
+                        writer.run().await;
+                        Ok::<_, std::convert::Infallible>(())
+                    });
+                sender
+            })
+            .collect();
+        Self { queues }
+    }
+
+    /// Queues a submission; the receiver gets the decision after its commit. Waits while the
+    /// queue is full, which is what holds callers back.
+    pub async fn submit(&self, incoming: Incoming) -> Result<oneshot::Receiver<Answer>, Refusal> {
+        let (answer, receiver) = oneshot::channel();
+        let mut hasher = DefaultHasher::new();
+        incoming.key.provider_code.hash(&mut hasher);
+        let index = hasher.finish() as usize % self.queues.len();
+        self.queues[index]
+            .send(Waiting { incoming, answer })
+            .await
+            .map_err(|_| stopping())?;
+        Ok(receiver)
+    }
+}
+
+/// The answer of a service that ends: nothing was stored.
+pub fn stopping() -> Refusal {
+    Refusal::field(
+        Code::Unavailable,
+        "STOPPING",
+        "",
+        "a stopping service takes nothing new",
+        "服务正在停止，请用同一申报编号重试",
+    )
+}
+
+impl Writer {
+    async fn run(mut self) {
+        let mut waiting = Vec::new();
+        loop {
+            let first = tokio::select! {
+                biased;
+                first = self.queue.recv() => first,
+                () = self.context.shutdown.requested() => {
+                    // Nothing new is taken; what was queued is still committed and answered.
+                    self.queue.close();
+                    self.queue.recv().await
+                }
+            };
+            let Some(first) = first else { return };
+            let mut bytes = first.incoming.sealed_content.len();
+            waiting.push(first);
+            while waiting.len() < self.max_records && bytes < self.max_bytes {
+                let Ok(next) = self.queue.try_recv() else {
+                    break;
+                };
+                bytes += next.incoming.sealed_content.len();
+                waiting.push(next);
+            }
+            self.commit(&mut waiting).await;
+        }
+    }
+
+    async fn commit(&self, waiting: &mut Vec<Waiting>) {
+        let (submissions, answers): (Vec<_>, Vec<_>) = waiting
+            .drain(..)
+            .map(|one| (one.incoming, one.answer))
+            .unzip();
+        match self.try_commit(&submissions).await {
+            Ok(decisions) => {
+                for (answer, decision) in answers.into_iter().zip(decisions) {
+                    // A caller that has gone away asks again with the same id.
+                    let _ = answer.send(Ok(decision));
+                }
+            }
+            Err(error) => {
+                let status = refuse(&error);
+                tracing::warn!(records = submissions.len(), error = %error, "batch not committed");
+                for answer in answers {
+                    let _ = answer.send(Err(status.clone()));
+                }
+            }
+        }
+    }
+
+    async fn try_commit(&self, submissions: &[Incoming]) -> Result<Vec<Decision>, db::Error> {
+        let mut retries = 0;
+        loop {
+            let outcome = self.transact(submissions).await;
+            match outcome {
+                // A deadlock or a lost race for a first ledger row is nobody's fault; the whole
+                // transaction is rolled back, so doing it again is safe.
+                Err(error) if is_rolled_back(&error) && retries < 3 => {
+                    retries += 1;
+                    tokio::time::sleep(Duration::from_millis(5 * retries)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn transact(&self, submissions: &[Incoming]) -> Result<Vec<Decision>, db::Error> {
+        let mut tx = self.pool.begin().await?;
+        let now = self.context.clock.now();
+        let decisions = app::accept(&mut tx, submissions, now).await?;
+        self.bus.reached(Point::Appended);
+        tx.commit().await?;
+        self.bus.reached(Point::Committed);
+        self.relay.wake();
+        Ok(decisions)
+    }
+}
+
+fn is_rolled_back(error: &db::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(|e| e.code())
+        .is_some_and(|code| code.starts_with("40"))
+}
+
+/// The outcome of a commit whose connection broke is unknown; asking again with the same
+/// submission id finds out and stores nothing twice.
+fn refuse(error: &db::Error) -> Refusal {
+    let (code, message) = if db::is_transient(error) {
+        (Code::Unavailable, "服务暂不可用，请用同一申报编号重试")
+    } else {
+        (Code::Internal, "内部错误，已记录，请用同一申报编号重试")
+    };
+    Refusal::field(
+        code,
+        "NOT_COMMITTED",
+        "",
+        "a receipt is given only after the commit",
+        message,
+    )
+}
