@@ -1,0 +1,339 @@
+//! The two services behind the site: disclosure's `PublicService` and catalog's `CatalogService`,
+//! called with the site's own token and a deadline. Called by `routes`. What is asked and answered
+//! is never logged: a visitor may have typed a person's name.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use proto::credit::{
+    catalog::v1::{
+        GetItemRequest, Item, ListItemsRequest, catalog_service_client::CatalogServiceClient,
+    },
+    disclosure::v1::{
+        GetOrganisationRequest, GetOrganisationResponse, GetPublicRecordRequest,
+        ListPublicRecordsRequest, ListPublicRecordsResponse, PublicRecord,
+        SearchOrganisationsRequest, SearchOrganisationsResponse,
+        public_service_client::PublicServiceClient,
+    },
+};
+use service_kit::{
+    config::Secret,
+    grpc::{BearerToken, MAX_MESSAGE_BYTES, channel},
+};
+use tonic::{
+    Code, Request, Response, Status, service::interceptor::InterceptedService, transport::Channel,
+};
+use tonic_types::StatusExt;
+
+use crate::{Config, StartError};
+
+type Authorised = InterceptedService<Channel, BearerToken>;
+type Public = PublicServiceClient<Authorised>;
+type Catalogue = CatalogServiceClient<Authorised>;
+
+/// Why a page cannot be shown.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BackendError {
+    /// There is no such thing, or it is not public (any more): the two look the same on purpose.
+    #[error("not found")]
+    NotFound,
+    /// The service refused what was asked; its text for people goes with it.
+    #[error("refused: {field}")]
+    Refused {
+        /// Field of the request, empty when none is meant.
+        field: String,
+        /// Chinese text.
+        message: String,
+    },
+    /// The service cannot answer now and may be back soon.
+    #[error("the service is away")]
+    Away,
+    /// The service answered something that no visitor can mend.
+    #[error("the service failed")]
+    Failed,
+}
+
+/// The services. Cheap to clone.
+#[derive(Clone)]
+pub struct Backends(Arc<Inner>);
+
+struct Inner {
+    disclosure: Channel,
+    catalog: Channel,
+    secret: Secret,
+    token: RwLock<Token>,
+    timeout: Duration,
+}
+
+#[derive(Clone)]
+struct Token {
+    text: String,
+    bearer: BearerToken,
+}
+
+impl fmt::Debug for Backends {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Backends")
+    }
+}
+
+impl Token {
+    fn read(secret: &Secret) -> Result<Self, StartError> {
+        let text = secret.reveal()?;
+        let bearer = BearerToken::new(&text).map_err(|_| StartError::Token)?;
+        Ok(Self { text, bearer })
+    }
+}
+
+impl Backends {
+    /// Prepares both channels; they connect when first used.
+    ///
+    /// # Errors
+    /// When an address is none or the token cannot be read.
+    pub fn new(config: &Config) -> Result<Self, StartError> {
+        let open = |key, url: &str| {
+            channel(url).map_err(|source| StartError::Address { key, source })
+        };
+        Ok(Self(Arc::new(Inner {
+            disclosure: open("disclosure_url", &config.disclosure_url)?,
+            catalog: open("catalog_url", &config.catalog_url)?,
+            token: RwLock::new(Token::read(&config.token)?),
+            secret: config.token.clone(),
+            timeout: config.backend_timeout(),
+        })))
+    }
+
+    /// Organisations by part of the name.
+    ///
+    /// # Errors
+    /// As [`BackendError`] says.
+    pub async fn search(
+        &self,
+        request: SearchOrganisationsRequest,
+    ) -> Result<SearchOrganisationsResponse, BackendError> {
+        self.call("SearchOrganisations", request, |token, request| {
+            let mut client = self.disclosure(token);
+            async move { client.search_organisations(request).await }
+        })
+        .await
+    }
+
+    /// One organisation with its disclosed records.
+    ///
+    /// # Errors
+    /// As [`BackendError`] says.
+    pub async fn organisation(
+        &self,
+        request: GetOrganisationRequest,
+    ) -> Result<GetOrganisationResponse, BackendError> {
+        self.call("GetOrganisation", request, |token, request| {
+            let mut client = self.disclosure(token);
+            async move { client.get_organisation(request).await }
+        })
+        .await
+    }
+
+    /// Disclosed records of one item.
+    ///
+    /// # Errors
+    /// As [`BackendError`] says.
+    pub async fn records(
+        &self,
+        request: ListPublicRecordsRequest,
+    ) -> Result<ListPublicRecordsResponse, BackendError> {
+        self.call("ListPublicRecords", request, |token, request| {
+            let mut client = self.disclosure(token);
+            async move { client.list_public_records(request).await }
+        })
+        .await
+    }
+
+    /// One disclosed record with its published fields.
+    ///
+    /// # Errors
+    /// As [`BackendError`] says.
+    pub async fn record(&self, record_id: &str) -> Result<PublicRecord, BackendError> {
+        let request = GetPublicRecordRequest { record_id: record_id.to_owned() };
+        self.call("GetPublicRecord", request, |token, request| {
+            let mut client = self.disclosure(token);
+            async move { client.get_public_record(request).await }
+        })
+        .await?
+        .record
+        .ok_or(BackendError::NotFound)
+    }
+
+    /// Item versions in force.
+    ///
+    /// # Errors
+    /// As [`BackendError`] says.
+    pub async fn items(&self) -> Result<Vec<Item>, BackendError> {
+        self.call("ListItems", ListItemsRequest {}, |token, request| {
+            let mut client = self.catalog(token);
+            async move { client.list_items(request).await }
+        })
+        .await
+        .map(|answer| answer.items)
+    }
+
+    /// The version in force of one item.
+    ///
+    /// # Errors
+    /// As [`BackendError`] says.
+    pub async fn item(&self, code: &str) -> Result<Item, BackendError> {
+        let request = GetItemRequest { code: code.to_owned(), version: 0 };
+        self.call("GetItem", request, |token, request| {
+            let mut client = self.catalog(token);
+            async move { client.get_item(request).await }
+        })
+        .await?
+        .item
+        .ok_or(BackendError::NotFound)
+    }
+
+    fn disclosure(&self, token: BearerToken) -> Public {
+        PublicServiceClient::with_interceptor(self.0.disclosure.clone(), token)
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    fn catalog(&self, token: BearerToken) -> Catalogue {
+        CatalogServiceClient::with_interceptor(self.0.catalog.clone(), token)
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    /// One call with deadline; once more with the token's file read anew when the token is refused.
+    async fn call<Q: Clone, A, F: Future<Output = Result<Response<A>, Status>>>(
+        &self,
+        rpc: &'static str,
+        message: Q,
+        ask: impl Fn(BearerToken, Request<Q>) -> F,
+    ) -> Result<A, BackendError> {
+        let token = self.token();
+        let mut outcome = self.once(&ask, token.bearer.clone(), message.clone()).await;
+        if matches!(&outcome, Err(status) if status.code() == Code::Unauthenticated)
+            && let Some(bearer) = self.renewed(&token)
+        {
+            outcome = self.once(&ask, bearer, message).await;
+        }
+        outcome.map_err(|status| {
+            let error = judge(&status);
+            // Only the code: a message may repeat what a visitor typed.
+            match error {
+                BackendError::Away => {
+                    tracing::warn!(rpc, code = ?status.code(), "a service is away");
+                }
+                BackendError::Failed => {
+                    tracing::error!(rpc, code = ?status.code(), "a service failed");
+                }
+                BackendError::NotFound | BackendError::Refused { .. } => {}
+            }
+            error
+        })
+    }
+
+    async fn once<Q, A, F: Future<Output = Result<Response<A>, Status>>>(
+        &self,
+        ask: &impl Fn(BearerToken, Request<Q>) -> F,
+        token: BearerToken,
+        message: Q,
+    ) -> Result<A, Status> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.0.timeout);
+        // The deadline in the request lets the service stop working; this one holds even when
+        // the service does not answer at all.
+        match tokio::time::timeout(self.0.timeout, ask(token, request)).await {
+            Ok(outcome) => outcome.map(Response::into_inner),
+            Err(_) => Err(Status::deadline_exceeded("no answer in time")),
+        }
+    }
+
+    fn token(&self) -> Token {
+        // A poisoned lock still holds a whole token: nothing can panic between read and write.
+        self.0.token.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn renewed(&self, refused: &Token) -> Option<BearerToken> {
+        let fresh = Token::read(&self.0.secret).ok()?;
+        if fresh.text == refused.text {
+            return None;
+        }
+        tracing::info!("the site's token was renewed");
+        let bearer = fresh.bearer.clone();
+        *self.0.token.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Some(bearer)
+    }
+}
+
+/// What a status means for a visitor.
+fn judge(status: &Status) -> BackendError {
+    match status.code() {
+        Code::NotFound => BackendError::NotFound,
+        Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition => refusal(status),
+        // A broken connection comes as Unknown with its cause; a service's own Unknown has none.
+        Code::Unknown if std::error::Error::source(status).is_some() => BackendError::Away,
+        Code::Unavailable
+        | Code::DeadlineExceeded
+        | Code::ResourceExhausted
+        | Code::Aborted
+        | Code::Cancelled
+        // The site's own token was refused: the operator's to mend, and a retry later may work.
+        | Code::Unauthenticated
+        | Code::PermissionDenied => BackendError::Away,
+        Code::Ok
+        | Code::Unknown
+        | Code::AlreadyExists
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::DataLoss => BackendError::Failed,
+    }
+}
+
+fn refusal(status: &Status) -> BackendError {
+    let details = status.get_error_details();
+    let violation = details.bad_request().and_then(|bad| bad.field_violations.first());
+    match violation {
+        Some(violation) => BackendError::Refused {
+            field: violation.field.clone(),
+            message: violation.description.clone(),
+        },
+        None => BackendError::Refused { field: String::new(), message: String::new() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use service_kit::error::Refusal;
+
+    #[test]
+    fn a_refusal_keeps_field_and_text() {
+        let status = Refusal::field(
+            Code::InvalidArgument,
+            "PAGE_TOKEN",
+            "page_token",
+            "a token that this service gave",
+            "分页标记无效",
+        )
+        .to_status();
+        let expected = BackendError::Refused {
+            field: "page_token".to_owned(),
+            message: "分页标记无效".to_owned(),
+        };
+        assert_eq!(judge(&status), expected);
+    }
+
+    #[test]
+    fn what_may_pass_and_what_may_not_are_told_apart() {
+        assert_eq!(judge(&Status::not_found("")), BackendError::NotFound);
+        assert_eq!(judge(&Status::unavailable("")), BackendError::Away);
+        assert_eq!(judge(&Status::deadline_exceeded("")), BackendError::Away);
+        assert_eq!(judge(&Status::unauthenticated("")), BackendError::Away);
+        assert_eq!(judge(&Status::internal("")), BackendError::Failed);
+        assert_eq!(judge(&Status::unknown("")), BackendError::Failed);
+        let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert_eq!(judge(&Status::from_error(Box::new(broken))), BackendError::Away);
+    }
+}

@@ -1,0 +1,98 @@
+//! The public site 信用长沙: pages rendered here from what disclosure and catalog answer over
+//! gRPC. It holds no table, no bus and no state beyond its connections; what a visitor may see is
+//! decided by disclosure at the moment of reading, so nothing here is cached.
+//!
+//! Map, in the order of a request:
+//! - [`Config`]: the keys of `config.default.toml`
+//! - `routes`: which address is which page; the handlers
+//! - `query`: what a visitor typed, cleaned and checked
+//! - `client`: the two services, with deadline, token and errors
+//! - `pages`: HTML, one module a page, and the frame around all
+//! - `text`: numbers, dates and terms in the words of the site
+//! - `assets`: style sheet and pictures, addressed by their content
+//! - `http`: security headers and metrics of every answer
+//!
+//! Called by the platform binary, which gives listener and context.
+
+mod assets;
+mod client;
+mod config;
+mod http;
+mod pages;
+mod query;
+mod routes;
+mod text;
+
+use std::{future::IntoFuture, time::Duration};
+
+use service_kit::{ServiceContext, config::ConfigError, shutdown::Shutdown};
+use tokio::net::TcpListener;
+
+pub use config::Config;
+
+/// Name of the service: its table in the operator's file and its target in `credit run`.
+pub const SERVICE: &str = "web";
+
+/// How long answers in hand may take after a stop was requested. A client that sends its request
+/// byte by byte would otherwise hold the process up.
+const LAST_ANSWERS: Duration = Duration::from_secs(8);
+
+/// Why the site cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A number is out of range, or the token's file cannot be read.
+    #[error("the public site is not configured")]
+    Config(#[from] ConfigError),
+    /// The token cannot stand in a header.
+    #[error("web.token is no token: it has characters that no header may have")]
+    Token,
+    /// An address of a service is no URL.
+    #[error("web.{key} is no address")]
+    Address {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: tonic::transport::Error,
+    },
+}
+
+/// Starts the site on `listener` and returns; it runs until `context.shutdown` is requested and
+/// then finishes the answers in hand. The services behind it need not be up yet.
+///
+/// # Errors
+/// When the configuration cannot be used.
+pub async fn start(
+    config: Config,
+    listener: TcpListener,
+    context: ServiceContext,
+) -> Result<(), StartError> {
+    config.check()?;
+    let backends = client::Backends::new(&config)?;
+    let router = routes::router(routes::Site::new(backends, config.page_size, &context));
+    let shutdown = context.shutdown.clone();
+    context.shutdown.spawn_essential("web http", serve(listener, router, shutdown));
+    Ok(())
+}
+
+async fn serve(
+    listener: TcpListener,
+    router: axum::Router,
+    shutdown: Shutdown,
+) -> std::io::Result<()> {
+    let stop = shutdown.clone();
+    let served = axum::serve(listener, router)
+        .with_graceful_shutdown(async move { stop.requested().await })
+        .into_future();
+    let patience = async {
+        shutdown.requested().await;
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    tokio::select! {
+        outcome = served => outcome,
+        () = patience => {
+            tracing::warn!("connections that did not end in time are cut");
+            Ok(())
+        }
+    }
+}

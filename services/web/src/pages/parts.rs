@@ -1,0 +1,226 @@
+//! Parts that several pages share: tables of records, marks, paging, fields of forms.
+
+use maud::{Markup, html};
+use proto::credit::disclosure::v1::PublicRecord;
+
+use crate::{
+    query::Entry,
+    text::{count, date, is_adverse, or_none},
+};
+
+/// Code of the item 行政许可 in the city's catalogue.
+pub const LICENCE: &str = "xzxk";
+/// Code of the item 行政处罚 in the city's catalogue.
+pub const PENALTY: &str = "xzcf";
+
+/// Address of a record.
+pub fn record_address(record: &PublicRecord) -> String {
+    format!("/record/{}", record.record_id)
+}
+
+/// Address of an organisation.
+pub fn subject_address(code: &str) -> String {
+    format!("/subject/{code}")
+}
+
+/// What a record is called in a link: its document number, or its item where it has none.
+pub fn record_name(record: &PublicRecord) -> &str {
+    if record.document_number.is_empty() { &record.item_name } else { &record.document_number }
+}
+
+/// Mark of a record whose objection is being handled (D-5), and nothing else.
+pub fn objection_mark(record: &PublicRecord) -> Markup {
+    html! { @if record.objection_pending { span.mark.mark-amber { "异议处理中" } } }
+}
+
+/// Mark with an item's name; adverse ones in red.
+pub fn item_mark(name: &str, record_class: i32) -> Markup {
+    html! {
+        @if is_adverse(record_class) {
+            span.mark.mark-red { (name) }
+        } @else {
+            span.mark.mark-green { (name) }
+        }
+    }
+}
+
+/// Records as a table that turns into cards on narrow screens. The roles keep it a table for
+/// screen readers there.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordTable<'a> {
+    /// What the table holds; read out, not shown.
+    pub caption: &'a str,
+    /// Rows.
+    pub records: &'a [PublicRecord],
+    /// Whether the organisation has a column.
+    pub with_subject: bool,
+}
+
+impl RecordTable<'_> {
+    /// The table. The last column depends on the records: adverse ones tell how long they are
+    /// disclosed, the others how long they are valid.
+    pub fn render(&self) -> Markup {
+        let adverse = self.records.iter().any(|r| is_adverse(r.record_class));
+        let until = if adverse { "公示至" } else { "有效期至" };
+        html! {
+            table.cards role="table" {
+                caption.sr-only { (self.caption) }
+                thead role="rowgroup" {
+                    tr role="row" {
+                        th scope="col" role="columnheader" { "决定文书号" }
+                        @if self.with_subject {
+                            th scope="col" role="columnheader" { "行政相对人" }
+                        }
+                        th scope="col" role="columnheader" { "决定机关" }
+                        th.narrow scope="col" role="columnheader" { "决定日期" }
+                        th.narrow scope="col" role="columnheader" { (until) }
+                    }
+                }
+                tbody role="rowgroup" {
+                    @for record in self.records {
+                        (self.row(record, adverse, until))
+                    }
+                }
+            }
+        }
+    }
+
+    fn row(&self, record: &PublicRecord, adverse: bool, until: &str) -> Markup {
+        html! {
+            tr role="row" {
+                td.lead role="cell" data-label="决定文书号" {
+                    a href=(record_address(record)) { (record_name(record)) }
+                    @if record.objection_pending { " " (objection_mark(record)) }
+                }
+                @if self.with_subject {
+                    td role="cell" data-label="行政相对人" {
+                        a.quiet href=(subject_address(&record.organisation_code)) {
+                            (record.organisation_name)
+                        }
+                        span.code { (record.organisation_code) }
+                    }
+                }
+                td role="cell" data-label="决定机关" { (or_none(&record.authority)) }
+                td.narrow role="cell" data-label="决定日期" { (date(&record.decision_date)) }
+                td.narrow role="cell" data-label=(until) {
+                    @if adverse {
+                        (date(&record.disclosed_until))
+                    } @else {
+                        (crate::text::expiry(&record.expiry_date))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Links to the next page and back to the first. Services page by key, so there is no jumping to a
+/// number and no way back by one but the browser's own.
+pub fn pager(first: Option<&str>, next: Option<&str>) -> Markup {
+    html! {
+        @if first.is_some() || next.is_some() {
+            nav.pager aria-label="分页" {
+                @if let Some(address) = first { a.button.button-quiet href=(address) { "回到第一页" } }
+                @if let Some(address) = next { a.button href=(address) rel="next" { "下一页" } }
+            }
+        }
+    }
+}
+
+/// A line with the total.
+pub fn total(number: u64, unit: &str) -> Markup {
+    html! { "共 " strong.number { (count(number)) } " " (unit) }
+}
+
+/// A field of a form: label, input, hint, complaint, tied together for screen readers.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// Parameter and id.
+    pub name: &'a str,
+    /// Label.
+    pub label: &'a str,
+    /// `text` or `date`.
+    pub kind: &'a str,
+    /// Example inside the empty field.
+    pub placeholder: &'a str,
+    /// What was typed and what is wrong.
+    pub entry: &'a Entry,
+}
+
+impl Input<'_> {
+    /// The field.
+    pub fn render(&self) -> Markup {
+        let error_id = format!("{}-error", self.name);
+        let complaint = self.entry.complaint;
+        // A browser shows nothing in a date field that holds no date; the visitor shall see what to mend.
+        let kind = if complaint.is_some() && self.kind == "date" { "text" } else { self.kind };
+        html! {
+            div.field {
+                label for=(self.name) { (self.label) }
+                input id=(self.name) name=(self.name) type=(kind) value=(self.entry.text)
+                    placeholder=[(!self.placeholder.is_empty() && kind == "text").then_some(self.placeholder)]
+                    maxlength=[(kind == "text").then_some(crate::query::MAX_TEXT)]
+                    autocomplete="off"
+                    aria-invalid=[complaint.map(|_| "true")]
+                    aria-describedby=[complaint.map(|_| error_id.as_str())];
+                @if let Some(complaint) = complaint {
+                    p.complaint id=(error_id) { (complaint.text()) }
+                }
+            }
+        }
+    }
+}
+
+/// A panel that says that there is nothing, and why that may be.
+pub fn nothing(title: &str, hints: &[&str]) -> Markup {
+    html! {
+        div.empty {
+            p.empty-title { (title) }
+            ul { @for hint in hints { li { (hint) } } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{pages::fixtures, query::Complaint};
+
+    #[test]
+    fn a_table_of_adverse_records_tells_how_long_they_are_disclosed() {
+        let penalties = [fixtures::penalty()];
+        let table = RecordTable { caption: "x", records: &penalties, with_subject: true };
+        let shown = table.render().into_string();
+        assert!(shown.contains("公示至") && shown.contains("2028-03-17"));
+        assert!(shown.contains("异议处理中"));
+        let licences = [fixtures::licence()];
+        let table = RecordTable { caption: "x", records: &licences, with_subject: false };
+        let shown = table.render().into_string();
+        assert!(shown.contains("有效期至") && !shown.contains("行政相对人"));
+    }
+
+    #[test]
+    fn a_record_without_a_document_number_still_has_a_link_with_text() {
+        let record = PublicRecord { document_number: String::new(), ..fixtures::licence() };
+        assert_eq!(record_name(&record), "行政许可");
+    }
+
+    #[test]
+    fn a_wrong_date_stays_visible_beside_its_complaint() {
+        let entry = Entry { text: "2026-02-30".to_owned(), complaint: Some(Complaint::NotADate) };
+        let input = Input { name: "from", label: "起", kind: "date", placeholder: "", entry: &entry };
+        let shown = input.render().into_string();
+        assert!(shown.contains("type=\"text\"") && shown.contains("2026-02-30"));
+        assert!(shown.contains("aria-invalid=\"true\"") && shown.contains("from-error"));
+        let entry = Entry { text: "2026-02-28".to_owned(), complaint: None };
+        let input = Input { entry: &entry, ..input };
+        assert!(input.render().into_string().contains("type=\"date\""));
+    }
+
+    #[test]
+    fn one_page_needs_no_pager() {
+        assert_eq!(pager(None, None).into_string(), "");
+        assert!(pager(None, Some("/x?page=2")).into_string().contains("下一页"));
+        assert!(!pager(Some("/x"), None).into_string().contains("下一页"));
+    }
+}

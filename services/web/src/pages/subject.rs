@@ -1,0 +1,215 @@
+//! One organisation: who it is, how much is disclosed of it, and its records by item.
+
+use maud::{Markup, html};
+use proto::credit::disclosure::v1::{OrganisationSummary, PublicRecord};
+
+use super::{
+    Page, Section,
+    parts::{LICENCE, PENALTY, RecordTable, nothing, pager, subject_address},
+};
+use crate::{
+    query::address,
+    text::{class, count, is_adverse},
+};
+
+/// Which records are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    /// All items, in sections.
+    All,
+    /// Licences.
+    Licences,
+    /// Penalties.
+    Penalties,
+}
+
+impl Tab {
+    /// From the parameter `item`; anything else shows all.
+    pub fn parse(item: &str) -> Self {
+        match item {
+            LICENCE => Self::Licences,
+            PENALTY => Self::Penalties,
+            _ => Self::All,
+        }
+    }
+
+    /// Code of its item; empty for all.
+    pub fn item(self) -> &'static str {
+        match self {
+            Self::All => "",
+            Self::Licences => LICENCE,
+            Self::Penalties => PENALTY,
+        }
+    }
+}
+
+/// What the page of an organisation shows.
+#[derive(Debug)]
+pub struct Subject {
+    /// The organisation.
+    pub organisation: OrganisationSummary,
+    /// Which records.
+    pub tab: Tab,
+    /// One page of them.
+    pub records: Vec<PublicRecord>,
+    /// Mark of the next page; empty on the last.
+    pub next_page: String,
+    /// Whether this is a later page.
+    pub later_page: bool,
+}
+
+impl Subject {
+    /// The page.
+    pub fn page(&self) -> Page {
+        let organisation = &self.organisation;
+        let body = html! {
+            div.wrap {
+                (self.overview())
+                (self.tabs())
+                @if self.records.is_empty() {
+                    (nothing("目前没有公示的记录", &[
+                        "没有公示记录不等于没有发生过：不良信用信息公示期满后转为档案，不再公示。",
+                    ]))
+                } @else {
+                    @for (name, record_class, records) in sections(&self.records) {
+                        (record_section(&name, record_class, &records))
+                    }
+                }
+                (self.pages())
+                aside.note aria-label="说明" {
+                    p {
+                        "以上为查询时正在公示的记录。认为记录有误的，信用信息主体可"
+                        a href="/about#objection" { "提出异议" } "。"
+                    }
+                }
+            }
+        };
+        Page { title: organisation.name.clone(), section: Section::Elsewhere, body }
+    }
+
+    fn overview(&self) -> Markup {
+        let organisation = &self.organisation;
+        html! {
+            header.subject-head {
+                p.kicker { "信用信息主体" }
+                h1 { (organisation.name) }
+                dl.facts {
+                    div { dt { "统一社会信用代码" } dd { span.code.code-large { (organisation.credit_code) } } }
+                    div { dt { "行政许可" } dd { strong.number { (count(organisation.licence_count)) } " 条" } }
+                    div.red-text[organisation.penalty_count > 0] {
+                        dt { "行政处罚" } dd { strong.number { (count(organisation.penalty_count)) } " 条" }
+                    }
+                    div { dt { "其他信息" } dd { strong.number { (count(organisation.other_count)) } " 条" } }
+                }
+            }
+        }
+    }
+
+    fn tabs(&self) -> Markup {
+        let organisation = &self.organisation;
+        let all = organisation.licence_count + organisation.penalty_count + organisation.other_count;
+        let tabs = [
+            (Tab::All, "全部", all),
+            (Tab::Licences, "行政许可", organisation.licence_count),
+            (Tab::Penalties, "行政处罚", organisation.penalty_count),
+        ];
+        html! {
+            nav.tabs aria-label="按事项查看" {
+                ul {
+                    @for (tab, name, number) in tabs {
+                        li {
+                            a href=(self.address(tab, "")) aria-current=[(tab == self.tab).then_some("page")] {
+                                (name) " " span.tab-count { (count(number)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn pages(&self) -> Markup {
+        let first = self.later_page.then(|| self.address(self.tab, ""));
+        let next =
+            (!self.next_page.is_empty()).then(|| self.address(self.tab, &self.next_page));
+        pager(first.as_deref(), next.as_deref())
+    }
+
+    fn address(&self, tab: Tab, page: &str) -> String {
+        let path = subject_address(&self.organisation.credit_code);
+        address(&path, &[("item", tab.item()), ("page", page)])
+    }
+}
+
+/// Records by item, adverse ones first, else in the order in which they came.
+fn sections(records: &[PublicRecord]) -> Vec<(String, i32, Vec<PublicRecord>)> {
+    let mut sections: Vec<(String, i32, Vec<PublicRecord>)> = Vec::new();
+    for record in records {
+        match sections.iter_mut().find(|(_, _, rows)| rows[0].item_code == record.item_code) {
+            Some((_, _, rows)) => rows.push(record.clone()),
+            None => sections.push((
+                record.item_name.clone(),
+                record.record_class,
+                vec![record.clone()],
+            )),
+        }
+    }
+    sections.sort_by_key(|(_, record_class, _)| !is_adverse(*record_class));
+    sections
+}
+
+fn record_section(name: &str, record_class: i32, records: &[PublicRecord]) -> Markup {
+    let id = format!("item-{}", records[0].item_code);
+    let caption = format!("{name}记录");
+    html! {
+        section.panel.red-edge[is_adverse(record_class)] aria-labelledby=(id) {
+            div.panel-head {
+                h2 id=(id) { (name) }
+                span.muted { (class(record_class)) }
+            }
+            @if is_adverse(record_class) {
+                p.muted.term-line { "不良信用信息自生效之日起公示三年，法律另有规定的除外；期满不再公示。" }
+            }
+            (RecordTable { caption: &caption, records, with_subject: false }.render())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::fixtures;
+
+    fn subject() -> Subject {
+        Subject {
+            organisation: fixtures::organisation(),
+            tab: Tab::All,
+            records: vec![fixtures::licence(), fixtures::penalty(), fixtures::licence()],
+            next_page: "n".to_owned(),
+            later_page: true,
+        }
+    }
+
+    #[test]
+    fn records_stand_by_item_adverse_first() {
+        let sections = sections(&subject().records);
+        let counts: Vec<_> = sections.iter().map(|(name, _, rows)| (name.as_str(), rows.len())).collect();
+        assert_eq!(counts, [("行政处罚", 1), ("行政许可", 2)]);
+    }
+
+    #[test]
+    fn adverse_records_tell_their_last_day_and_the_objection() {
+        let shown = fixtures::framed(&subject().page());
+        for text in ["2028-03-17", "异议处理中", "91430100MA4Q5W141P", "公示三年"] {
+            assert!(shown.contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn paging_stays_in_the_tab() {
+        let shown = fixtures::framed(&Subject { tab: Tab::Penalties, ..subject() }.page());
+        assert!(shown.contains("/subject/91430100MA4Q5W141P?item=xzcf&amp;page=n"));
+        assert_eq!(Tab::parse("xzxk"), Tab::Licences);
+        assert_eq!(Tab::parse("<script>"), Tab::All);
+    }
+}

@@ -1,0 +1,376 @@
+//! What a visitor typed, cleaned and checked: search box, filters, page marks. Pure. Called by
+//! `routes`; the forms in `pages` show what is kept here. Identifiers are cleaned by the same steps
+//! that clean a provider's values, so a code copied from a PDF is found.
+
+use credit_record::{
+    CreditCode, IdError,
+    normalise::{COMPATIBLE, INVISIBLE, Normaliser, SEPARATORS, UPPER, format_date, parse_date},
+};
+use time::Date;
+use vault::find_personal;
+
+/// Fewest characters of a name that can be searched for.
+pub const MIN_NAME: usize = 2;
+/// Most characters that a field of a form may hold: the longest name of the standard.
+pub const MAX_TEXT: usize = 200;
+/// Most characters of a page mark; longer ones are none of ours.
+const MAX_PAGE_MARK: usize = 1024;
+
+/// The parameters of an address, in order. The first of a name counts.
+#[derive(Debug, Default)]
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// From the raw query string. Every string can be read: broken escapes become visible
+    /// replacement characters, and control characters are dropped.
+    pub fn parse(raw: Option<&str>) -> Self {
+        let pairs = form_urlencoded::parse(raw.unwrap_or_default().as_bytes());
+        Self(
+            pairs
+                .map(|(name, value)| {
+                    let value: String = value.chars().filter(|c| !c.is_control()).collect();
+                    (name.into_owned(), value.trim().to_owned())
+                })
+                .collect(),
+        )
+    }
+
+    /// The value of a parameter, trimmed; empty when it is missing.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
+    }
+
+    /// The page mark; `None` stands for the first page.
+    pub fn page(&self) -> Option<String> {
+        let mark = self.get("page");
+        (!mark.is_empty() && mark.len() <= MAX_PAGE_MARK).then(|| mark.to_owned())
+    }
+}
+
+/// An address with parameters; empty values are left out.
+pub fn address(path: &str, pairs: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        query.append_pair(name, value);
+    }
+    let query = query.finish();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+/// What stands in a field that takes a name or a credit code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// Nothing.
+    Empty,
+    /// Part of a name, [`MIN_NAME`] to [`MAX_TEXT`] characters.
+    Name(String),
+    /// A credit code, canonical.
+    Code(CreditCode),
+    /// Neither; what to tell the visitor.
+    Wrong(Complaint),
+}
+
+/// What is wrong with a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Complaint {
+    /// Fewer than [`MIN_NAME`] characters.
+    TooShort,
+    /// More than [`MAX_TEXT`] characters.
+    TooLong,
+    /// Looks like a person's number: nobody is searched by it here, and it is not shown again.
+    Personal,
+    /// 18 characters that are meant as a credit code and break a rule of GB 32100.
+    NotACode,
+    /// No date that exists.
+    NotADate,
+    /// The first day of a range lies after its last.
+    Reversed,
+}
+
+impl Complaint {
+    /// The text beside the field.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::TooShort => "请至少输入 2 个字。",
+            Self::TooLong => "内容过长，请不要超过 200 个字。",
+            Self::Personal => {
+                "输入的内容像是身份证件号码、手机号码或银行卡号。本站不提供自然人信息查询，请勿输入个人号码。"
+            }
+            Self::NotACode => {
+                "统一社会信用代码校验未通过，请逐位核对（共 18 位，不使用字母 I、O、S、V、Z）。"
+            }
+            Self::NotADate => "日期无效，请按“年-月-日”填写，例如 2026-03-31。",
+            Self::Reversed => "结束日期不能早于开始日期。",
+        }
+    }
+}
+
+impl Subject {
+    /// Reads a field.
+    pub fn parse(text: &str) -> Self {
+        let text = text.trim();
+        let length = text.chars().count();
+        if length == 0 {
+            return Self::Empty;
+        }
+        if length > MAX_TEXT {
+            return Self::Wrong(Complaint::TooLong);
+        }
+        let tidy = tidy_code(text);
+        if let Ok(code) = CreditCode::parse(&tidy) {
+            return Self::Code(code);
+        }
+        if !find_personal(text).is_empty() {
+            return Self::Wrong(Complaint::Personal);
+        }
+        if meant_as_code(&tidy) {
+            return Self::Wrong(Complaint::NotACode);
+        }
+        if length < MIN_NAME {
+            return Self::Wrong(Complaint::TooShort);
+        }
+        Self::Name(text.to_owned())
+    }
+
+    /// What is wrong, if anything.
+    pub fn complaint(&self) -> Option<Complaint> {
+        match self {
+            Self::Wrong(complaint) => Some(*complaint),
+            Self::Empty | Self::Name(_) | Self::Code(_) => None,
+        }
+    }
+
+    /// What a service is asked for; empty when there is nothing to ask.
+    pub fn query(&self) -> &str {
+        match self {
+            Self::Name(name) => name,
+            Self::Code(code) => code.as_str(),
+            Self::Empty | Self::Wrong(_) => "",
+        }
+    }
+}
+
+/// Reads a credit code as visitors write it: half or full width, any case, with spaces or hyphens.
+///
+/// # Errors
+/// The rule of GB 32100 that it breaks.
+pub fn credit_code(text: &str) -> Result<CreditCode, IdError> {
+    CreditCode::parse(&tidy_code(text))
+}
+
+fn tidy_code(text: &str) -> String {
+    let steps: [&Normaliser; 4] = [&INVISIBLE, &COMPATIBLE, &SEPARATORS, &UPPER];
+    steps
+        .iter()
+        .fold(text.to_owned(), |value, step| step.apply(&value).unwrap_or(value))
+}
+
+/// 18 letters and digits, most of them digits: nobody is called that.
+fn meant_as_code(tidy: &str) -> bool {
+    tidy.len() == 18
+        && tidy.bytes().all(|b| b.is_ascii_alphanumeric())
+        && tidy.bytes().filter(u8::is_ascii_digit).count() >= 8
+}
+
+/// A field of a form with what the visitor typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// To be shown again; empty when it should not be.
+    pub text: String,
+    /// What is wrong.
+    pub complaint: Option<Complaint>,
+}
+
+/// The filters of the two lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// Name or code as typed.
+    pub subject_entry: Entry,
+    /// Name or code as understood.
+    pub subject: Subject,
+    /// Exact number of the decision document.
+    pub document_number: Entry,
+    /// First day of the decision.
+    pub from: Entry,
+    /// Last day of the decision.
+    pub to: Entry,
+}
+
+impl Filter {
+    /// Reads the parameters `subject`, `number`, `from` and `to`.
+    pub fn parse(params: &Params) -> Self {
+        let subject = Subject::parse(params.get("subject"));
+        let typed = match &subject {
+            Subject::Code(code) => code.as_str(),
+            // Personal numbers are not repeated, neither on the page nor in its links.
+            Subject::Wrong(Complaint::Personal) => "",
+            Subject::Empty | Subject::Name(_) | Subject::Wrong(_) => params.get("subject"),
+        };
+        let subject_entry = Entry { text: typed.to_owned(), complaint: subject.complaint() };
+        let number = params.get("number");
+        let too_long = number.chars().count() > MAX_TEXT;
+        let document_number = Entry {
+            text: number.to_owned(),
+            complaint: too_long.then_some(Complaint::TooLong),
+        };
+        let (from, first) = day(params.get("from"));
+        let (mut to, last) = day(params.get("to"));
+        if let (Some(first), Some(last)) = (first, last)
+            && first > last
+        {
+            to.complaint = Some(Complaint::Reversed);
+        }
+        Self { subject_entry, subject, document_number, from, to }
+    }
+
+    /// Whether services can be asked.
+    pub fn is_sound(&self) -> bool {
+        self.entries().iter().all(|(_, entry)| entry.complaint.is_none())
+    }
+
+    /// Whether nothing is filtered.
+    pub fn is_empty(&self) -> bool {
+        self.entries().iter().all(|(_, entry)| entry.text.is_empty())
+    }
+
+    /// The list's address with these filters, at a page.
+    pub fn address(&self, path: &str, page: Option<&str>) -> String {
+        let mut pairs: Vec<(&str, &str)> =
+            self.entries().iter().map(|(name, entry)| (*name, entry.text.as_str())).collect();
+        pairs.push(("page", page.unwrap_or_default()));
+        address(path, &pairs)
+    }
+
+    fn entries(&self) -> [(&'static str, &Entry); 4] {
+        [
+            ("subject", &self.subject_entry),
+            ("number", &self.document_number),
+            ("from", &self.from),
+            ("to", &self.to),
+        ]
+    }
+}
+
+/// A date field: its entry, canonical when the date exists, and the date.
+fn day(text: &str) -> (Entry, Option<Date>) {
+    if text.is_empty() {
+        return (Entry::default(), None);
+    }
+    match parse_date(text) {
+        Some(date) => (Entry { text: format_date(date), complaint: None }, Some(date)),
+        None => {
+            let kept: String = text.chars().take(MAX_TEXT).collect();
+            (Entry { text: kept, complaint: Some(Complaint::NotADate) }, None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn filter(query: &str) -> Filter {
+        Filter::parse(&Params::parse(Some(query)))
+    }
+
+    #[test]
+    fn a_code_is_recognised_however_it_is_written() {
+        let code = CreditCode::parse("91430100MA4Q5W141P").unwrap();
+        for text in [
+            "91430100MA4Q5W141P",
+            " 91430100ma4q5w141p ",
+            "91430100-MA4Q5W14-1P",
+            "９１４３０１００ＭＡ４Ｑ５Ｗ１４１Ｐ",
+            "9143 0100 MA4Q 5W14 1P",
+        ] {
+            assert_eq!(Subject::parse(text), Subject::Code(code), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_code_is_not_searched_as_a_name() {
+        let wrong = Subject::Wrong(Complaint::NotACode);
+        assert_eq!(Subject::parse("91430100MA4Q5W142P"), wrong);
+        assert_eq!(Subject::parse("12430000MBOL67976N"), wrong);
+    }
+
+    #[test]
+    fn short_and_long_names_are_told_apart_from_good_ones() {
+        assert_eq!(Subject::parse("  "), Subject::Empty);
+        assert_eq!(Subject::parse("湘"), Subject::Wrong(Complaint::TooShort));
+        assert_eq!(Subject::parse("湘江"), Subject::Name("湘江".to_owned()));
+        assert_eq!(Subject::parse(&"长".repeat(201)), Subject::Wrong(Complaint::TooLong));
+    }
+
+    #[test]
+    fn a_persons_number_is_refused_and_not_repeated() {
+        for text in ["430102199003071234", "４３０１０２１９９００３０７１２３４", "13800138000"] {
+            assert_eq!(Subject::parse(text), Subject::Wrong(Complaint::Personal), "{text}");
+        }
+        let filter = filter("subject=430102199003071234");
+        assert!(!filter.is_sound());
+        assert!(!filter.address("/licences", None).contains("4301"));
+    }
+
+    #[test]
+    fn dates_are_taken_in_the_forms_that_people_use() {
+        for text in ["2026-03-31", "2026/3/31", "2026.03.31", "20260331", "2026年3月31日"] {
+            let encoded = address("", &[("from", text)]);
+            let filter = filter(encoded.trim_start_matches('?'));
+            assert_eq!(filter.from.text, "2026-03-31", "{text}");
+            assert!(filter.is_sound());
+        }
+        let filter = filter("from=2026-02-30&to=x");
+        assert_eq!(filter.from.complaint, Some(Complaint::NotADate));
+        assert_eq!(filter.to.complaint, Some(Complaint::NotADate));
+        assert_eq!(filter.from.text, "2026-02-30", "what was typed stays in the form");
+    }
+
+    #[test]
+    fn a_reversed_range_is_named_at_its_end() {
+        let filter = filter("from=2026-03-31&to=2026-03-30");
+        assert_eq!(filter.to.complaint, Some(Complaint::Reversed));
+        assert_eq!(filter.from.complaint, None);
+    }
+
+    #[test]
+    fn addresses_keep_the_filters_and_the_page() {
+        let filter = filter("subject=湘江&number=长市监〔2026〕1号&from=2026-01-01&utm=x&page=zz");
+        let address = filter.address("/penalties", Some("a+/="));
+        let params = Params::parse(address.split_once('?').map(|(_, query)| query));
+        assert_eq!(params.get("subject"), "湘江");
+        assert_eq!(params.get("number"), "长市监〔2026〕1号");
+        assert_eq!(params.get("from"), "2026-01-01");
+        assert_eq!(params.get("to"), "");
+        assert_eq!(params.page().unwrap(), "a+/=");
+        assert_eq!(params.get("utm"), "");
+    }
+
+    #[test]
+    fn the_first_of_two_equal_parameters_counts() {
+        assert_eq!(Params::parse(Some("q=a&q=b")).get("q"), "a");
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_string_is_read_without_control_characters(raw in ".{0,200}") {
+            let params = Params::parse(Some(&raw));
+            let filter = Filter::parse(&params);
+            for (_, entry) in filter.entries() {
+                prop_assert!(!entry.text.contains(char::is_control));
+            }
+        }
+
+        #[test]
+        fn an_address_gives_back_what_went_in(
+            name in "[^\\p{C}\\s][^\\p{C}]{0,20}[^\\p{C}\\s]",
+            page in "[A-Za-z0-9+/=_-]{1,40}",
+        ) {
+            let made = address("/search", &[("q", &name), ("page", &page)]);
+            let params = Params::parse(made.split_once('?').map(|(_, query)| query));
+            prop_assert_eq!(params.get("q"), name);
+            prop_assert_eq!(params.page(), Some(page));
+        }
+    }
+}

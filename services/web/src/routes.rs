@@ -1,0 +1,373 @@
+//! Which address is which page. Each handler reads the address, asks the services and renders; what
+//! goes wrong becomes a page of its own. Called by `start`.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Path, RawQuery, State, rejection::PathRejection},
+    http::{HeaderName, HeaderValue, StatusCode, Uri, header},
+    middleware,
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::get,
+};
+use proto::credit::disclosure::v1::{
+    GetOrganisationRequest, ListPublicRecordsRequest, SearchOrganisationsRequest,
+};
+use service_kit::{ServiceContext, clock::Clock};
+
+use crate::{
+    assets::Assets,
+    client::{BackendError, Backends},
+    http::{Metrics, around},
+    pages::{
+        Frame, Page, about, catalogue,
+        home::{Home, LATEST},
+        list::{Kind, List},
+        record,
+        search::Search,
+        subject::{Subject, Tab},
+        trouble::Trouble,
+    },
+    query::{Complaint, Filter, Params, Subject as Query, credit_code},
+};
+
+/// Seconds after which a visitor may try again.
+const RETRY_AFTER: &str = "30";
+
+/// Nobody but this site keeps a record once its term has ended (R-16); copies in search engines would.
+const NO_ROBOTS: (HeaderName, &str) =
+    (HeaderName::from_static("x-robots-tag"), "noindex, noarchive");
+
+const ROBOTS: &str = "User-agent: *\nDisallow: /search\nDisallow: /subject/\nDisallow: /record/\n\
+                      Disallow: /licences\nDisallow: /penalties\n";
+
+/// What every handler is given. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Site(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    backends: Backends,
+    clock: Arc<dyn Clock>,
+    assets: Assets,
+    page_size: u32,
+    metrics: Metrics,
+}
+
+impl Site {
+    /// The site over its services.
+    pub fn new(backends: Backends, page_size: u32, context: &ServiceContext) -> Self {
+        Self(Arc::new(Inner {
+            backends,
+            clock: context.clock.clone(),
+            assets: Assets::new(),
+            page_size,
+            metrics: Metrics::new(&context.telemetry),
+        }))
+    }
+
+    fn backends(&self) -> &Backends {
+        &self.0.backends
+    }
+
+    fn html(&self, page: &Page) -> Html<String> {
+        let frame = Frame { assets: &self.0.assets, now: self.0.clock.now() };
+        Html(frame.render(page))
+    }
+
+    fn respond(&self, outcome: Result<Answer, Trouble>) -> Response {
+        match outcome {
+            Ok(Answer::Page(page)) => self.html(&page).into_response(),
+            Ok(Answer::Hidden(page)) => ([NO_ROBOTS], self.html(&page)).into_response(),
+            Ok(Answer::Complaint(page)) => {
+                (StatusCode::BAD_REQUEST, [NO_ROBOTS], self.html(&page)).into_response()
+            }
+            Ok(Answer::To(address)) => Redirect::to(&address).into_response(),
+            Err(trouble) => self.trouble(trouble),
+        }
+    }
+
+    fn trouble(&self, trouble: Trouble) -> Response {
+        let status =
+            StatusCode::from_u16(trouble.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, [NO_ROBOTS], self.html(&trouble.page())).into_response();
+        if trouble == Trouble::Away {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        }
+        response
+    }
+}
+
+/// What a handler gives back.
+enum Answer {
+    /// A page that search engines may keep.
+    Page(Page),
+    /// A page with records.
+    Hidden(Page),
+    /// A form whose fields must be mended.
+    Complaint(Page),
+    /// Another address.
+    To(String),
+}
+
+impl From<BackendError> for Trouble {
+    fn from(error: BackendError) -> Self {
+        match error {
+            BackendError::NotFound => Self::NoPage,
+            BackendError::Refused { .. } => Self::BadAddress,
+            BackendError::Away => Self::Away,
+            BackendError::Failed => Self::Failed,
+        }
+    }
+}
+
+/// The same, but a missing thing is named.
+fn or_missing(missing: Trouble) -> impl Fn(BackendError) -> Trouble {
+    move |error| if error == BackendError::NotFound { missing } else { error.into() }
+}
+
+/// All addresses of the site.
+pub fn router(site: Site) -> Router {
+    let metrics = site.0.metrics.clone();
+    Router::new()
+        .route("/", get(home))
+        .route("/search", get(search))
+        .route("/subject/{code}", get(subject))
+        .route("/licences", get(licences))
+        .route("/penalties", get(penalties))
+        .route("/record/{id}", get(record_page))
+        .route("/catalogue", get(catalogue_list))
+        .route("/catalogue/{code}", get(catalogue_item))
+        .route("/about", get(about_page))
+        .route("/robots.txt", get(|| async { ROBOTS }))
+        .route("/static/{file}", get(asset))
+        .fallback(no_page)
+        .method_not_allowed_fallback(read_only)
+        .layer(middleware::from_fn_with_state(metrics, around))
+        .with_state(site)
+}
+
+async fn home(State(site): State<Site>) -> Response {
+    let latest = |kind: Kind| {
+        site.backends().records(ListPublicRecordsRequest {
+            item_code: kind.item().to_owned(),
+            page_size: LATEST,
+            ..Default::default()
+        })
+    };
+    let outcome = tokio::try_join!(latest(Kind::Licences), latest(Kind::Penalties));
+    site.respond(match outcome {
+        Ok((licences, penalties)) => Ok(Answer::Page(Home { licences, penalties }.page())),
+        Err(error) => Err(error.into()),
+    })
+}
+
+async fn search(State(site): State<Site>, RawQuery(raw): RawQuery) -> Response {
+    let params = Params::parse(raw.as_deref());
+    site.respond(searched(&site, &params).await)
+}
+
+async fn searched(site: &Site, params: &Params) -> Result<Answer, Trouble> {
+    let mut page = Search {
+        typed: params.get("q").to_owned(),
+        complaint: None,
+        found: None,
+        later_page: params.page().is_some(),
+    };
+    match Query::parse(params.get("q")) {
+        Query::Empty => Ok(Answer::Hidden(page.page())),
+        Query::Code(code) => Ok(Answer::To(format!("/subject/{}", code.as_str()))),
+        Query::Wrong(complaint) => {
+            page.complaint = Some(complaint);
+            if matches!(complaint, Complaint::Personal | Complaint::TooLong) {
+                page.typed.clear();
+            }
+            Ok(Answer::Complaint(page.page()))
+        }
+        Query::Name(name) => {
+            let request = SearchOrganisationsRequest {
+                query: name,
+                page_size: site.0.page_size,
+                page_token: params.page().unwrap_or_default(),
+            };
+            page.found = Some(site.backends().search(request).await?);
+            Ok(Answer::Hidden(page.page()))
+        }
+    }
+}
+
+async fn subject(
+    State(site): State<Site>,
+    code: Result<Path<String>, PathRejection>,
+    RawQuery(raw): RawQuery,
+) -> Response {
+    let params = Params::parse(raw.as_deref());
+    let outcome = match code {
+        Ok(Path(code)) => subject_found(&site, &code, &params).await,
+        Err(_) => Err(Trouble::NoCode),
+    };
+    site.respond(outcome)
+}
+
+async fn subject_found(site: &Site, typed: &str, params: &Params) -> Result<Answer, Trouble> {
+    let code = credit_code(typed).map_err(|_| Trouble::NoCode)?;
+    if code.as_str() != typed {
+        return Ok(Answer::To(format!("/subject/{}", code.as_str())));
+    }
+    let tab = Tab::parse(params.get("item"));
+    let page = params.page();
+    let page_token = page.clone().unwrap_or_default();
+    let whole = |page_size, page_token| {
+        site.backends().organisation(GetOrganisationRequest {
+            credit_code: typed.to_owned(),
+            page_size,
+            page_token,
+        })
+    };
+    let missing = or_missing(Trouble::NoSubject);
+    let (answer, records, next_page) = if tab == Tab::All {
+        let mut answer = whole(site.0.page_size, page_token).await.map_err(missing)?;
+        let records = std::mem::take(&mut answer.records);
+        let next_page = std::mem::take(&mut answer.next_page_token);
+        (answer, records, next_page)
+    } else {
+        let item = site.backends().records(ListPublicRecordsRequest {
+            item_code: tab.item().to_owned(),
+            subject: typed.to_owned(),
+            page_size: site.0.page_size,
+            page_token,
+            ..Default::default()
+        });
+        let (answer, listed) =
+            tokio::try_join!(whole(1, String::new()), item).map_err(missing)?;
+        (answer, listed.records, listed.next_page_token)
+    };
+    let organisation = answer.organisation.ok_or(Trouble::NoSubject)?;
+    let later_page = page.is_some();
+    let view = Subject { organisation, tab, records, next_page, later_page };
+    Ok(Answer::Hidden(view.page()))
+}
+
+async fn licences(State(site): State<Site>, RawQuery(raw): RawQuery) -> Response {
+    site.respond(listed(&site, Kind::Licences, raw.as_deref()).await)
+}
+
+async fn penalties(State(site): State<Site>, RawQuery(raw): RawQuery) -> Response {
+    site.respond(listed(&site, Kind::Penalties, raw.as_deref()).await)
+}
+
+async fn listed(site: &Site, kind: Kind, raw: Option<&str>) -> Result<Answer, Trouble> {
+    let params = Params::parse(raw);
+    let filter = Filter::parse(&params);
+    let page = params.page();
+    let later_page = page.is_some();
+    if !filter.is_sound() {
+        let list = List { kind, filter, found: None, later_page };
+        return Ok(Answer::Complaint(list.page()));
+    }
+    let found = site
+        .backends()
+        .records(ListPublicRecordsRequest {
+            item_code: kind.item().to_owned(),
+            subject: filter.subject.query().to_owned(),
+            document_number: filter.document_number.text.clone(),
+            decided_from: filter.from.text.clone(),
+            decided_to: filter.to.text.clone(),
+            page_size: site.0.page_size,
+            page_token: page.unwrap_or_default(),
+        })
+        .await?;
+    let list = List { kind, filter, found: Some(found), later_page };
+    Ok(Answer::Hidden(list.page()))
+}
+
+async fn record_page(
+    State(site): State<Site>,
+    id: Result<Path<String>, PathRejection>,
+) -> Response {
+    let outcome = match id {
+        // Anything that is no UUID is no record; services need not be asked.
+        Ok(Path(id)) if uuid::Uuid::try_parse(&id).is_ok() => site
+            .backends()
+            .record(&id)
+            .await
+            .map(|found| Answer::Hidden(record::page(&found)))
+            .map_err(or_missing(Trouble::NoRecord)),
+        Ok(_) | Err(_) => Err(Trouble::NoRecord),
+    };
+    site.respond(outcome)
+}
+
+async fn catalogue_list(State(site): State<Site>) -> Response {
+    let outcome = site.backends().items().await;
+    site.respond(outcome.map(|items| Answer::Page(catalogue::list(&items))).map_err(Into::into))
+}
+
+async fn catalogue_item(
+    State(site): State<Site>,
+    code: Result<Path<String>, PathRejection>,
+) -> Response {
+    let outcome = match code {
+        Ok(Path(code)) if is_item_code(&code) => site
+            .backends()
+            .item(&code)
+            .await
+            .map(|item| Answer::Page(catalogue::item(&item)))
+            .map_err(or_missing(Trouble::NoItem)),
+        Ok(_) | Err(_) => Err(Trouble::NoItem),
+    };
+    site.respond(outcome)
+}
+
+/// Whether a text has the form of an item's code.
+fn is_item_code(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+async fn about_page(State(site): State<Site>) -> Response {
+    site.html(&about::page()).into_response()
+}
+
+async fn asset(State(site): State<Site>, uri: Uri) -> Response {
+    match site.0.assets.find(uri.path()) {
+        Some(asset) => {
+            let headers = [
+                (header::CONTENT_TYPE, asset.media_type),
+                // The address changes with the content.
+                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+            ];
+            (headers, asset.content.clone()).into_response()
+        }
+        None => site.trouble(Trouble::NoPage),
+    }
+}
+
+async fn no_page(State(site): State<Site>) -> Response {
+    site.trouble(Trouble::NoPage)
+}
+
+async fn read_only(State(site): State<Site>) -> Response {
+    site.trouble(Trouble::ReadOnly)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn item_codes_have_a_form() {
+        assert!(is_item_code("xzxk") && is_item_code("CS-2026.1_a"));
+        for wrong in ["", "a/b", "行政许可", "<x>", &"x".repeat(65)] {
+            assert!(!is_item_code(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_missing_thing_is_named_and_the_rest_stays() {
+        assert_eq!(or_missing(Trouble::NoRecord)(BackendError::NotFound), Trouble::NoRecord);
+        assert_eq!(or_missing(Trouble::NoRecord)(BackendError::Away), Trouble::Away);
+    }
+}

@@ -1,0 +1,207 @@
+//! Numbers, dates and terms of the services in the words of the site. Pure. Called by `pages`.
+
+use std::borrow::Cow;
+
+use credit_record::CreditCode;
+use maud::{Markup, html};
+use proto::credit::{common::v1::RecordClass, disclosure::v1::PublishedField};
+use time::{OffsetDateTime, UtcOffset, macros::{format_description, offset}};
+use vault::{Kind, find_personal, mask};
+
+/// Beijing time, in which civil dates are meant.
+const CHINA: UtcOffset = offset!(+8);
+
+/// How the standard writes "for ever" in a date field.
+const LONG_TERM: &str = "2099-12-31";
+
+/// A count with groups of three digits.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A civil date `YYYY-MM-DD`; a dash that is read out as "none" when it is empty.
+pub fn date(text: &str) -> Markup {
+    html! {
+        @if text.is_empty() {
+            (none())
+        } @else {
+            time datetime=(text) { (text) }
+        }
+    }
+}
+
+/// The end of a validity: a date, or 长期 for the standard's last day.
+pub fn expiry(text: &str) -> Markup {
+    if text == LONG_TERM { html! { "长期" } } else { date(text) }
+}
+
+/// A text, or the dash.
+pub fn or_none(text: &str) -> Markup {
+    html! { @if text.is_empty() { (none()) } @else { (text) } }
+}
+
+fn none() -> Markup {
+    html! { span.none { span aria-hidden="true" { "—" } span.sr-only { "无" } } }
+}
+
+/// A moment in Beijing time, to the minute.
+pub fn moment(moment: OffsetDateTime) -> String {
+    moment
+        .to_offset(CHINA)
+        .format(format_description!("[year]-[month]-[day] [hour]:[minute]"))
+        // Formatting of plain numbers into a String has no way to fail; no time is better than no page.
+        .unwrap_or_default()
+}
+
+/// Name of a class of records (domain: 基础, 优良, 不良, 其他).
+pub fn class(value: i32) -> &'static str {
+    match RecordClass::try_from(value) {
+        Ok(RecordClass::Basic) => "基础信息",
+        Ok(RecordClass::Favourable) => "优良信息",
+        Ok(RecordClass::Adverse) => "不良信息",
+        Ok(RecordClass::Other | RecordClass::Unspecified) | Err(_) => "其他信息",
+    }
+}
+
+/// Whether the class ends after a term.
+pub fn is_adverse(value: i32) -> bool {
+    value == RecordClass::Adverse as i32
+}
+
+/// How often an item is reported.
+pub fn update_cycle(value: &str) -> &str {
+    match value {
+        "real_time" => "实时",
+        "daily" => "每日",
+        "weekly" => "每周",
+        "monthly" => "每月",
+        "quarterly" => "每季度",
+        "yearly" => "每年",
+        other => other,
+    }
+}
+
+/// Kind of a field's values.
+pub fn field_kind(value: &str) -> &str {
+    match value {
+        "text" => "文本",
+        "date" => "日期",
+        "decimal" => "数值",
+        "code" => "代码",
+        other => other,
+    }
+}
+
+/// When a field must be filled.
+pub fn required(value: &str) -> Cow<'_, str> {
+    match value {
+        "always" => "必填".into(),
+        "optional" => "选填".into(),
+        "" => "—".into(),
+        other => match other.strip_prefix("when ") {
+            Some(condition) => format!("条件必填：{condition}").into(),
+            None => other.into(),
+        },
+    }
+}
+
+/// The value of a published field as it is shown. Disclosure sends no personal numbers; should one
+/// stand in a free text after all, this last door masks it.
+pub fn published(field: &PublishedField) -> Cow<'_, str> {
+    let value = field.value.as_str();
+    // A credit code of digits may look like another number and is no secret.
+    if CreditCode::parse(value).is_ok() {
+        return value.into();
+    }
+    let personal: Vec<_> = find_personal(value)
+        .into_iter()
+        .filter(|(_, kind)| matches!(kind, Kind::CitizenNumber | Kind::OldCitizenNumber))
+        .collect();
+    if personal.is_empty() {
+        return value.into();
+    }
+    let mut shown = String::with_capacity(value.len());
+    let mut copied = 0;
+    for (range, _) in personal {
+        shown.push_str(&value[copied..range.start]);
+        shown.push_str(&mask::citizen_number(&value[range.clone()]));
+        copied = range.end;
+    }
+    shown.push_str(&value[copied..]);
+    shown.into()
+}
+
+/// `text` with each occurrence of `part` marked.
+pub fn highlight(text: &str, part: &str) -> Markup {
+    if part.is_empty() {
+        return html! { (text) };
+    }
+    html! {
+        @for (at, rest) in text.split(part).enumerate() {
+            @if at > 0 { mark { (part) } }
+            (rest)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn counts_are_grouped() {
+        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")];
+        for (number, text) in cases {
+            assert_eq!(count(number), text);
+        }
+    }
+
+    #[test]
+    fn moments_are_told_in_beijing_time() {
+        assert_eq!(moment(datetime!(2026-03-31 16:05 UTC)), "2026-04-01 00:05");
+    }
+
+    #[test]
+    fn the_last_day_of_the_standard_reads_long_term() {
+        assert_eq!(expiry("2099-12-31").into_string(), "长期");
+        assert!(expiry("2030-01-02").into_string().contains("2030-01-02"));
+        assert!(date("").into_string().contains("无"));
+    }
+
+    #[test]
+    fn marked_parts_stay_escaped() {
+        let shown = highlight("<b>湘江</b>公司", "湘江").into_string();
+        assert_eq!(shown, "&lt;b&gt;<mark>湘江</mark>&lt;/b&gt;公司");
+    }
+
+    #[test]
+    fn a_personal_number_in_a_free_text_is_masked_and_a_credit_code_is_not() {
+        let field = |value: &str| PublishedField { value: value.to_owned(), ..Default::default() };
+        let leaking = field("当事人430102199003071234已缴纳");
+        assert!(!published(&leaking).contains("430102199003071234"));
+        assert!(published(&leaking).starts_with("当事人"));
+        for harmless in ["914403001922038216", "JY14301020012345", "罚款 2000 元", ""] {
+            assert_eq!(published(&field(harmless)), harmless);
+        }
+    }
+
+    #[test]
+    fn terms_of_the_catalogue_are_chinese_and_unknown_ones_stay() {
+        assert_eq!(update_cycle("real_time"), "实时");
+        assert_eq!(field_kind("decimal"), "数值");
+        assert_eq!(required("always"), "必填");
+        assert_eq!(required("when CF_CFLB includes 罚款"), "条件必填：CF_CFLB includes 罚款");
+        assert_eq!(field_kind("半结构"), "半结构");
+        assert_eq!(class(99), "其他信息");
+        assert!(is_adverse(RecordClass::Adverse as i32) && !is_adverse(1));
+    }
+}
