@@ -30,6 +30,7 @@ use service_kit::{
     ServiceContext, config::ConfigError, config::Secret, db::Pool, telemetry::Telemetry,
 };
 use time::OffsetDateTime;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use consumer::{BatchHandler, HandlerError};
@@ -65,6 +66,9 @@ pub enum BusError {
     /// The URL's secret cannot be read.
     #[error("bus.url cannot be read")]
     Config(#[source] ConfigError),
+    /// The URL is not one.
+    #[error("bus.url is not a list of nats:// addresses")]
+    Url(#[source] std::io::Error),
     /// The client cannot be set up.
     #[error("NATS client cannot be set up")]
     Connect(#[source] async_nats::ConnectError),
@@ -77,6 +81,8 @@ pub struct Bus {
     config: Arc<BusConfig>,
     faults: Faults,
     metrics: metrics::BusMetrics,
+    /// Whether all streams and consumers are known to exist; relays wait for it.
+    provisioned: Arc<watch::Sender<bool>>,
 }
 
 impl Bus {
@@ -87,7 +93,20 @@ impl Bus {
         telemetry: &Telemetry,
     ) -> Result<Self, BusError> {
         let url = config.url.reveal().map_err(BusError::Config)?;
-        let client = async_nats::ConnectOptions::new()
+        let servers: Vec<async_nats::ServerAddr> = url
+            .split(',')
+            .map(|server| server.trim().parse())
+            .collect::<Result<_, _>>()
+            .map_err(BusError::Url)?;
+        // The client does not take user and password from the URL by itself.
+        let options = match servers.first().and_then(|s| s.username().zip(s.password())) {
+            Some((user, password)) => async_nats::ConnectOptions::with_user_and_password(
+                user.to_owned(),
+                password.to_owned(),
+            ),
+            None => async_nats::ConnectOptions::new(),
+        };
+        let client = options
             .retry_on_initial_connect()
             .max_reconnects(None)
             // Short: the outbox waits anyway, and a restarted server should see its clients at once.
@@ -99,7 +118,7 @@ impl Bus {
             .event_callback(|event| async move {
                 tracing::info!(%event, "bus connection");
             })
-            .connect(url)
+            .connect(servers)
             .await
             .map_err(BusError::Connect)?;
         let mut jetstream = jetstream::new(client);
@@ -109,6 +128,7 @@ impl Bus {
             config: Arc::new(config),
             faults,
             metrics: metrics::BusMetrics::register(telemetry),
+            provisioned: Arc::new(watch::Sender::new(false)),
         })
     }
 
@@ -137,9 +157,25 @@ impl Bus {
 
     /// Creates the streams and consumers of a topology where missing, and compares those that
     /// exist. Only the platform binary calls it, because it knows all consumers: with interest
-    /// retention a stream must not take events before every consumer of theirs exists.
-    pub async fn provision(&self, topology: &Topology) -> Result<(), ProvisionError> {
-        topology::provision(self, topology).await
+    /// retention a stream must not take events before every consumer of theirs exists. Relays of
+    /// this bus publish nothing before this has succeeded once.
+    ///
+    /// Returns the names of streams that were created now: on a platform that has run before,
+    /// they were lost, and `credit streams rebuild` fills them again.
+    pub async fn provision(&self, topology: &Topology) -> Result<Vec<String>, ProvisionError> {
+        let created = topology::provision(self, topology).await?;
+        self.provisioned.send_replace(true);
+        Ok(created)
+    }
+
+    pub(crate) fn is_provisioned(&self) -> bool {
+        *self.provisioned.borrow()
+    }
+
+    /// Completes when [`Bus::provision`] has succeeded.
+    pub(crate) async fn until_provisioned(&self) {
+        // The sender lives in this bus, so waiting cannot fail.
+        let _ = self.provisioned.subscribe().wait_for(|done| *done).await;
     }
 
     /// Tells a test that a named point is reached.

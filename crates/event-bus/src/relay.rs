@@ -96,6 +96,14 @@ pub(crate) fn start(
 
 impl Worker {
     async fn run(&self) {
+        // Before every consumer exists, interest retention would drop what is published.
+        while !self.bus.is_provisioned() {
+            self.report_age().await;
+            tokio::select! {
+                () = self.bus.until_provisioned() => {}
+                stop = self.context.shutdown.sleep(Duration::from_secs(2)) => if stop { return },
+            }
+        }
         let mut pause = Duration::from_millis(100);
         while !self.context.shutdown.is_requested() {
             match self.lead().await {

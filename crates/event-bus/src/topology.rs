@@ -105,14 +105,21 @@ impl Topology {
     }
 }
 
-pub(crate) async fn provision(bus: &Bus, topology: &Topology) -> Result<(), ProvisionError> {
+pub(crate) async fn provision(
+    bus: &Bus,
+    topology: &Topology,
+) -> Result<Vec<String>, ProvisionError> {
     topology.check()?;
+    let mut created = Vec::new();
     for spec in &topology.streams {
         let wanted = stream_config(bus, spec);
         // A consumer must exist before its stream can take events, or interest retention drops
         // them; so a stream that is created now gets its consumers before anything else happens,
         // and relays retry until the stream is there.
-        let stream = create_or_get(bus, &wanted).await?;
+        let (stream, is_new) = create_or_get(bus, &wanted).await?;
+        if is_new {
+            created.push(wanted.name.clone());
+        }
         let have = &stream.cached_info().config;
         let name = &wanted.name;
         differs(name, "subjects", &have.subjects, &wanted.subjects)?;
@@ -134,20 +141,21 @@ pub(crate) async fn provision(bus: &Bus, topology: &Topology) -> Result<(), Prov
             provision_consumer(bus, &stream, subscription).await?;
         }
     }
-    Ok(())
+    Ok(created)
 }
 
+/// The stream, and whether it was created now.
 async fn create_or_get(
     bus: &Bus,
     wanted: &stream::Config,
-) -> Result<stream::Stream, ProvisionError> {
+) -> Result<(stream::Stream, bool), ProvisionError> {
     let failed = |what, detail: String| ProvisionError::Server {
         what,
         name: wanted.name.clone(),
         detail,
     };
     match bus.jetstream.get_stream(&wanted.name).await {
-        Ok(stream) => return Ok(stream),
+        Ok(stream) => return Ok((stream, false)),
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(answer)
                 if answer.error_code() == async_nats::jetstream::ErrorCode::STREAM_NOT_FOUND => {}
@@ -155,12 +163,13 @@ async fn create_or_get(
         },
     }
     match bus.jetstream.create_stream(wanted.clone()).await {
-        Ok(stream) => Ok(stream),
+        Ok(stream) => Ok((stream, true)),
         // Another process of the platform may have been faster.
         Err(error) => bus
             .jetstream
             .get_stream(&wanted.name)
             .await
+            .map(|stream| (stream, false))
             .map_err(|_| failed("creating stream", error.to_string())),
     }
 }

@@ -109,7 +109,7 @@ impl Bed {
             .await?;
         Ok(Self {
             database_url: db.url_for(schema, PASSWORD)?,
-            jetstream: jetstream::new(async_nats::connect(nats_url).await?),
+            jetstream: jetstream::new(nats_client(&nats_url).await?),
             streams: streams.to_vec(),
             subscriptions: subscriptions.to_vec(),
             db: Some(db),
@@ -253,6 +253,19 @@ impl Bed {
         self.owner_pool.close().await;
         Ok(())
     }
+}
+
+/// A client for the test's own look at the server.
+async fn nats_client(url: &str) -> Result<async_nats::Client> {
+    let server: async_nats::ServerAddr = url.parse()?;
+    let options = match server.username().zip(server.password()) {
+        Some((user, password)) => async_nats::ConnectOptions::with_user_and_password(
+            user.to_owned(),
+            password.to_owned(),
+        ),
+        None => async_nats::ConnectOptions::new(),
+    };
+    Ok(options.connect(server).await?)
 }
 
 impl Drop for Bed {
