@@ -50,12 +50,12 @@ fn class(class: RecordClass) -> WireClass {
 
 fn cycle(cycle: UpdateCycle) -> &'static str {
     match cycle {
-        UpdateCycle::RealTime => "实时",
-        UpdateCycle::Daily => "每日",
-        UpdateCycle::Weekly => "每周",
-        UpdateCycle::Monthly => "每月",
-        UpdateCycle::Quarterly => "每季度",
-        UpdateCycle::Yearly => "每年",
+        UpdateCycle::RealTime => "real_time",
+        UpdateCycle::Daily => "daily",
+        UpdateCycle::Weekly => "weekly",
+        UpdateCycle::Monthly => "monthly",
+        UpdateCycle::Quarterly => "quarterly",
+        UpdateCycle::Yearly => "yearly",
     }
 }
 
