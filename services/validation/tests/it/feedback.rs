@@ -1,0 +1,305 @@
+//! Feedback cases: opened, closed by re-reports in whatever order, listed to those who may see them.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use event_bus::BatchHandler;
+use proto::credit::validation::{
+    events::v1::{RecordAccepted, RecordReturned},
+    v1::{CaseState, GetVerdictRequest, ListFeedbackRequest},
+};
+use serde_json::json;
+use service_kit::identity::Role;
+use testkit::eventually;
+use tonic::Code;
+
+use crate::world::{OTHER, PATIENCE, PROVIDER, Record, World, fault, refusal};
+
+/// Revisions 1 to 4 of a key: returned, returned, accepted, returned.
+fn versions(key: &str, ledger: u64) -> Vec<Record> {
+    let contents = [fault(), json!({ "CF_WFXW": "" }), json!({}), fault()];
+    (1..)
+        .zip(contents)
+        .map(|(revision, content)| {
+            Record::penalty(key, ledger + revision, content).revision(revision)
+        })
+        .collect()
+}
+
+async fn states(world: &World) -> Result<BTreeMap<String, Vec<(u64, CaseState)>>> {
+    let mut states: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for case in world.feedback(false).await? {
+        let revision = case.version.as_ref().unwrap().revision;
+        states
+            .entry(case.record_key.clone())
+            .or_default()
+            .push((revision, case.state()));
+    }
+    states
+        .values_mut()
+        .for_each(|list| list.sort_by_key(|(revision, _)| *revision));
+    Ok(states)
+}
+
+#[tokio::test]
+async fn r13_an_accepted_rereport_closes_the_case() -> Result<()> {
+    let world = World::start().await?;
+    let first = Record::penalty("K-1", 1, fault());
+    let other_key = Record::penalty("K-2", 2, fault());
+    world.submit(&[&first, &other_key]).await?;
+    assert_eq!(world.feedback(true).await?.len(), 2);
+
+    // Reported again, but still faulty: both are open.
+    let second = Record::penalty("K-1", 3, fault()).revision(2);
+    world.submit(&[&second]).await?;
+    assert_eq!(world.feedback(true).await?.len(), 3);
+
+    world.bed.clock.advance(time::Duration::days(1));
+    let third = Record::penalty("K-1", 4, json!({})).revision(3);
+    world.submit(&[&third]).await?;
+    let open = world.feedback(true).await?;
+    assert_eq!(open.len(), 1);
+    assert_eq!(open[0].record_key, "K-2");
+    let closed = [
+        (1, CaseState::ClosedByRereport),
+        (2, CaseState::ClosedByRereport),
+    ];
+    assert_eq!(states(&world).await?["K-1"], closed);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r13_the_order_of_arrival_does_not_matter() -> Result<()> {
+    let world = World::start().await?;
+    let expected = vec![
+        (1, CaseState::ClosedByRereport),
+        (2, CaseState::ClosedByRereport),
+        (4, CaseState::Open),
+    ];
+    let orders = orders();
+    assert_eq!(orders.len(), 24);
+    // Step by step, so that each version of a key has a transaction of its own.
+    for step in 0..4 {
+        let records: Vec<Record> = (0..)
+            .zip(&orders)
+            .map(|(number, order)| {
+                versions(&format!("K-{number}"), number * 10)[order[step]].clone()
+            })
+            .collect();
+        world.submit(&records.iter().collect::<Vec<_>>()).await?;
+    }
+    // And all versions of a key in one transaction, the newest first.
+    let mut together = versions("K-together", 1000);
+    together.reverse();
+    world.submit(&together.iter().collect::<Vec<_>>()).await?;
+
+    let states = states(&world).await?;
+    assert_eq!(states.len(), 25);
+    for (key, found) in states {
+        assert_eq!(found, expected, "{key}");
+    }
+    world.finish().await
+}
+
+/// All orders of four.
+fn orders() -> Vec<[usize; 4]> {
+    let all = (0..256_usize).map(|n| [n / 64, n / 16 % 4, n / 4 % 4, n % 4]);
+    all.filter(|order| (0..4).all(|digit| order.contains(&digit)))
+        .collect()
+}
+
+#[tokio::test]
+async fn r13_two_copies_with_versions_of_one_key_wait_for_each_other() -> Result<()> {
+    let world = World::start().await?;
+    let faulty = world.deliveries(&[&Record::penalty("K-1", 1, fault())]);
+    let mended = world.deliveries(&[&Record::penalty("K-1", 2, json!({})).revision(2)]);
+    let (one, two) = (world.handler()?, world.handler()?);
+
+    let mut first = world.pool.begin().await?;
+    assert!(one.handle(&mut first, &faulty).await?.is_empty());
+    let pool = world.pool.clone();
+    let waiting = tokio::spawn(async move {
+        let mut second = pool.begin().await?;
+        let poison = two.handle(&mut second, &mended).await?;
+        second.commit().await?;
+        anyhow::Ok(poison)
+    });
+    eventually("the second waits for the first", PATIENCE, async || {
+        let waiters: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+        .fetch_one(&world.bed.owner_pool)
+        .await
+        .map_err(|error| error.to_string())?;
+        if waiters == 1 {
+            Ok(())
+        } else {
+            Err(format!("{waiters} waiters"))
+        }
+    })
+    .await?;
+    first.commit().await?;
+    assert!(waiting.await??.is_empty());
+    assert_eq!(
+        states(&world).await?["K-1"],
+        [(1, CaseState::ClosedByRereport)]
+    );
+    world.finish().await
+}
+
+#[tokio::test]
+async fn a_version_delivered_again_keeps_its_one_verdict() -> Result<()> {
+    let world = World::start().await?;
+    let good = Record::penalty("K-1", 1, json!({}));
+    let bad = Record::penalty("K-2", 2, fault());
+    let events = [&good, &bad].map(|record| world.event(&world.submitted(record)));
+    // The same events again: the inbox knows them.
+    for _ in 0..3 {
+        world.bed.publish(&events).await?;
+        world.bed.settled().await?;
+    }
+    // The same versions under other event ids, in one batch and in a later one.
+    world.submit(&[&good, &bad, &bad, &good]).await?;
+    world.submit(&[&bad, &good]).await?;
+
+    let counted = world.statistics().await?;
+    assert_eq!((counted.accepted, counted.returned), (1, 1));
+    assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 1);
+    assert_eq!(world.bed.emitted::<RecordReturned>().await?.len(), 1);
+    assert_eq!(world.feedback(false).await?.len(), 1);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> Result<()> {
+    let world = World::start().await?;
+    let own = Record::penalty("K-1", 1, fault());
+    let mut foreign = Record::penalty("K-2", 1, fault());
+    foreign.provider = OTHER;
+    world.submit(&[&own, &foreign]).await?;
+    let of = |code: &str| ListFeedbackRequest {
+        provider_code: code.to_owned(),
+        ..ListFeedbackRequest::default()
+    };
+
+    let mut provider = world.provider()?;
+    for asked in ["", PROVIDER] {
+        let answer = provider.list_feedback(of(asked)).await?.into_inner();
+        assert_eq!((answer.total, answer.cases.len()), (1, 1));
+        assert_eq!(answer.cases[0].record_key, "K-1");
+    }
+    let status = provider.list_feedback(of(OTHER)).await.unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
+    assert_eq!(
+        refusal(&status),
+        ("NOT_OWN_FEEDBACK".into(), "provider_code".into())
+    );
+
+    let foreign_id = GetVerdictRequest {
+        record_id: foreign.id().to_string(),
+    };
+    let status = provider.get_verdict(foreign_id.clone()).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+    let own_id = GetVerdictRequest {
+        record_id: own.id().to_string(),
+    };
+    assert_eq!(
+        provider.get_verdict(own_id).await?.into_inner().findings[0].code,
+        "USCC_CHECK"
+    );
+
+    for role in [Role::CreditOffice, Role::Auditor] {
+        let mut reader = world.client("", role)?;
+        let answer = reader.list_feedback(of(OTHER)).await?.into_inner();
+        assert_eq!(answer.cases[0].record_key, "K-2");
+        assert!(reader.get_verdict(foreign_id.clone()).await.is_ok());
+        let status = reader.list_feedback(of("")).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        let status = reader
+            .list_feedback(of("91430100MA4Q5W141P"))
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), Code::NotFound);
+    }
+    for role in [
+        Role::Subject,
+        Role::Public,
+        Role::StateOrgan,
+        Role::Operator,
+    ] {
+        let status = world
+            .client(PROVIDER, role)?
+            .list_feedback(of(""))
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), Code::PermissionDenied, "{role:?}");
+    }
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r13_pages_of_feedback_are_complete_and_newest_first() -> Result<()> {
+    let world = World::start().await?;
+    for batch in 0..3_u64 {
+        let records: Vec<Record> = (1..=5)
+            .map(|n| Record::penalty(&format!("K-{batch}-{n}"), batch * 5 + n, fault()))
+            .collect();
+        world.submit(&records.iter().collect::<Vec<_>>()).await?;
+        world.bed.clock.advance(time::Duration::minutes(1));
+    }
+    let closing = Record::penalty("K-1-1", 16, json!({})).revision(2);
+    world.submit(&[&closing]).await?;
+
+    let mut provider = world.provider()?;
+    for (open_only, expected) in [
+        (false, (1..=15).rev().collect::<Vec<u64>>()),
+        (true, (1..=15).rev().filter(|n| *n != 6).collect()),
+    ] {
+        let mut seen = Vec::new();
+        let mut request = ListFeedbackRequest {
+            open_only,
+            page_size: 4,
+            ..Default::default()
+        };
+        loop {
+            let answer = provider.list_feedback(request.clone()).await?.into_inner();
+            assert!(answer.cases.len() <= 4);
+            assert_eq!(answer.total as usize, expected.len());
+            seen.extend(answer.cases.iter().map(|case| case.ledger_number));
+            if answer.next_page_token.is_empty() {
+                break;
+            }
+            request.page_token = answer.next_page_token;
+        }
+        assert_eq!(seen, expected);
+    }
+
+    let bad_pages = [
+        (1001, "", "page_size"),
+        (0, "zz", "page_token"),
+        (
+            0,
+            "ffffffffffffffffffffffffffffffffffffffffffffffff",
+            "page_token",
+        ),
+    ];
+    for (page_size, token, field) in bad_pages {
+        let request = ListFeedbackRequest {
+            page_size,
+            page_token: token.into(),
+            ..Default::default()
+        };
+        let status = provider.list_feedback(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(refusal(&status).1, field);
+    }
+    let bad_id = GetVerdictRequest {
+        record_id: "7".into(),
+    };
+    assert_eq!(
+        refusal(&provider.get_verdict(bad_id).await.unwrap_err()).1,
+        "record_id"
+    );
+    world.finish().await
+}

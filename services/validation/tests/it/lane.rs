@@ -1,0 +1,210 @@
+//! The lane goes on: poison, late catalogue, large batches, facts that come out of order.
+
+use anyhow::Result;
+use event_bus::{BatchHandler, HandlerError};
+use prost::Name;
+use proto::credit::{
+    catalog::events::v1::ItemVersionPublished,
+    ingest::events::v1::RecordSubmitted,
+    validation::{events::v1::RecordAccepted, v1::VerdictOutcome},
+};
+use serde_json::json;
+use testkit::eventually;
+
+use crate::world::{OTHER, PATIENCE, PROVIDER, Record, World, fault, published, registered};
+
+#[tokio::test]
+async fn poison_is_parked_with_its_reason_and_the_lane_goes_on() -> Result<()> {
+    let world = World::start().await?;
+    let before = Record::penalty("K-1", 1, json!({}));
+    let sealed_elsewhere = Record::penalty("K-2", 2, json!({}));
+    let malformed = Record::penalty("K-3", 3, json!({}));
+    let after = Record::penalty("K-4", 4, json!({}));
+
+    let mut moved = world.submitted(&sealed_elsewhere);
+    moved.sealed_content = world.submitted(&before).sealed_content;
+    let mut short = world.submitted(&malformed);
+    short.version.as_mut().unwrap().key_digest = vec![1; 31].into();
+    let good = [&before, &after].map(|record| world.event(&world.submitted(record)));
+    let subject = world.bed.bus.subject(&RecordSubmitted::full_name());
+    world
+        .bed
+        .publish_raw(&subject, b"no batch of events".to_vec())
+        .await?;
+    world
+        .bed
+        .publish(&[
+            good[0].clone(),
+            world.event(&moved),
+            world.event(&short),
+            good[1].clone(),
+        ])
+        .await?;
+
+    let reasons = world.parked(3).await?;
+    let has = |part: &str| reasons.iter().any(|reason| reason.contains(part));
+    assert!(has("sealed_content does not open"), "{reasons:?}");
+    assert!(has("version.key_digest: 32 bytes"), "{reasons:?}");
+    world.bed.settled().await?;
+    for record in [&before, &after] {
+        assert_eq!(
+            world.verdict(record).await?.outcome(),
+            VerdictOutcome::Accepted
+        );
+    }
+    assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 2);
+    assert_eq!(world.drop_parked().await?, 3);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn a_version_that_contradicts_the_ledger_is_parked_alone() -> Result<()> {
+    let world = World::start().await?;
+    let kept = Record::penalty("K-1", 1, json!({}));
+    let neighbour = Record::penalty("K-2", 2, json!({}));
+    world.submit(&[&kept]).await?;
+    // Another record that claims the same revision of the same key: ingest never gives one twice.
+    let mut twin = world.submitted(&kept);
+    let id = uuid::Uuid::from_u128(99);
+    twin.version.as_mut().unwrap().record_id = id.as_bytes().to_vec().into();
+    twin.sealed_content = world
+        .bed
+        .context
+        .keyring
+        .seal(id.as_bytes(), &kept.content)
+        .into();
+    let events = [
+        world.event(&twin),
+        world.event(&world.submitted(&neighbour)),
+    ];
+    world.bed.publish(&events).await?;
+    assert_eq!(world.parked(1).await?.len(), 1);
+    world.bed.settled().await?;
+    assert_eq!(world.statistics().await?.accepted, 2);
+    world.drop_parked().await?;
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_records_wait_for_their_item_and_are_judged_once_it_is_announced() -> Result<()> {
+    let world = World::bare().await?;
+    let record = Record::penalty("K-1", 1, json!({}));
+    // By hand first: the batch is to be tried again, nothing is written.
+    let handler = world.handler()?;
+    let mut tx = world.pool.begin().await?;
+    let outcome = handler.handle(&mut tx, &world.deliveries(&[&record])).await;
+    let Err(HandlerError::Transient(why)) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(why, "item xzcf version 1 has not been announced");
+    tx.rollback().await?;
+
+    world
+        .bed
+        .publish(&[world.event(&world.submitted(&record))])
+        .await?;
+    world.announce_catalogue().await?;
+    world.bed.settled().await?;
+    assert_eq!(
+        world.verdict(&record).await?.outcome(),
+        VerdictOutcome::Accepted
+    );
+    world.finish().await
+}
+
+#[tokio::test]
+async fn five_hundred_records_are_one_transaction() -> Result<()> {
+    let world = World::start().await?;
+    let records: Vec<Record> = (1..=500)
+        .map(|n| {
+            let content = if n % 20 == 0 { fault() } else { json!({}) };
+            Record::penalty(&format!("K-{n}"), n, content)
+        })
+        .collect();
+    let batch = world.deliveries(&records.iter().collect::<Vec<_>>());
+    let mut tx = world.pool.begin().await?;
+    assert!(world.handler()?.handle(&mut tx, &batch).await?.is_empty());
+    // Nobody sees half of it.
+    assert_eq!(world.statistics().await?.accepted, 0);
+    tx.commit().await?;
+    let counted = world.statistics().await?;
+    assert_eq!((counted.accepted, counted.returned), (475, 25));
+    assert_eq!(world.feedback(true).await?.len(), 25);
+    assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 475);
+    // Only keys that were returned or reported again have a row to wait for.
+    let held: i64 = sqlx::query_scalar("SELECT count(*) FROM rereport_head")
+        .fetch_one(&world.pool)
+        .await?;
+    assert_eq!(held, 25);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r3_the_newest_revision_of_a_provider_is_kept() -> Result<()> {
+    let world = World::bare().await?;
+    for events in [
+        vec![
+            registered(PROVIDER, 2, "新名称"),
+            registered(PROVIDER, 1, "旧名称"),
+        ],
+        vec![registered(OTHER, 5, "五")],
+        vec![
+            registered(OTHER, 4, "四"),
+            registered(PROVIDER, 1, "旧名称"),
+        ],
+    ] {
+        let events: Vec<_> = events.iter().map(|event| world.event(event)).collect();
+        world.bed.publish(&events).await?;
+        world.bed.settled().await?;
+    }
+    let kept: Vec<(String, i64)> =
+        sqlx::query_as("SELECT name, revision FROM provider ORDER BY revision")
+            .fetch_all(&world.pool)
+            .await?;
+    assert_eq!(kept, [("新名称".to_owned(), 2), ("五".to_owned(), 5)]);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_an_item_that_cannot_be_read_is_parked_and_a_published_one_never_changes() -> Result<()>
+{
+    let world = World::bare().await?;
+    let items = credit_record::standard_items()?;
+    let good = published(&items[0])?;
+    let mut other = items[0].clone();
+    other.name = "改名".into();
+    let unreadable = ItemVersionPublished {
+        definition_json: "{}".into(),
+        ..good.clone()
+    };
+    let mislabelled = ItemVersionPublished {
+        code: "xx".into(),
+        ..good.clone()
+    };
+    let changed = published(&other)?;
+    for event in [&unreadable, &mislabelled, &good, &changed] {
+        world.bed.publish(&[world.event(event)]).await?;
+    }
+    let reasons = world.parked(2).await?;
+    assert!(
+        reasons
+            .iter()
+            .all(|reason| reason.starts_with("definition_json: ")),
+        "{reasons:?}"
+    );
+    eventually("the good one is kept", PATIENCE, async || {
+        let names: Vec<String> = sqlx::query_scalar("SELECT definition->>'name' FROM item_version")
+            .fetch_all(&world.pool)
+            .await
+            .map_err(|error| error.to_string())?;
+        if names == [items[0].name.clone()] {
+            Ok(())
+        } else {
+            Err(format!("{names:?}"))
+        }
+    })
+    .await?;
+    world.bed.settled().await?;
+    world.drop_parked().await?;
+    world.finish().await
+}

@@ -1,0 +1,302 @@
+//! Accepted and returned: what is announced, what is kept, what is counted.
+
+use anyhow::Result;
+use prost::Message;
+use proto::credit::{
+    common::v1::SubjectKind,
+    validation::{
+        events::v1::{NormalisedRecord, RecordAccepted, RecordReturned},
+        v1::{Severity, VerdictOutcome},
+    },
+};
+use serde_json::json;
+use service_kit::grpc::timestamp;
+use uuid::Uuid;
+
+use crate::world::{PERSON_NUMBER, Record, World, fault};
+
+fn opened(world: &World, event: &RecordAccepted) -> NormalisedRecord {
+    let id = &event.version.as_ref().unwrap().record_id;
+    let plain = world
+        .bed
+        .context
+        .keyring
+        .open(id, &event.sealed_record)
+        .unwrap();
+    NormalisedRecord::decode(&plain[..]).unwrap()
+}
+
+#[tokio::test]
+async fn r7_r12_a_record_is_accepted_with_each_change_explained() -> Result<()> {
+    let world = World::start().await?;
+    // Full-width digits and blanks, as an officer's input method leaves them.
+    let record = Record::penalty(
+        "K-1",
+        1,
+        json!({ "CF_XDR_SHXYM": " ９１430102 MA4PX7RC64", "CF_JDRQ": "2026/6/10" }),
+    );
+    world.submit(&[&record]).await?;
+
+    let events: Vec<RecordAccepted> = world.bed.emitted().await?;
+    let [event] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(event.version, world.submitted(&record).version);
+    assert_eq!(
+        event.received_at,
+        Some(timestamp(world.bed.context.clock.now()))
+    );
+    assert_eq!(event.subject_kind(), SubjectKind::Organisation);
+    assert_eq!(event.subject_code, "91430102MA4PX7RC64");
+    assert_eq!(event.subject_name, "湖南客偲家装饰工程有限公司");
+    assert!(event.subject_blind_index.is_empty());
+    assert_eq!(event.document_number, "长市监罚决〔2026〕123号");
+    assert_eq!(event.decision_date, "2026-06-10");
+    assert_eq!(event.effective_date, "2026-06-10");
+    assert_eq!(event.expiry_date, "2027-06-10");
+    assert_eq!(event.authority, "长沙市市场监督管理局");
+    let derived = opened(&world, event);
+    assert_eq!(derived.values["CF_XDR_SHXYM"], "91430102MA4PX7RC64");
+    assert_eq!(derived.values["CF_NR_FK"], "0.2");
+    let changed = |field: &str| derived.changes.iter().filter(|c| c.field == field).count();
+    assert!(changed("CF_XDR_SHXYM") > 0 && changed("CF_JDRQ") > 0);
+
+    let verdict = world.verdict(&record).await?;
+    assert_eq!(verdict.outcome(), VerdictOutcome::Accepted);
+    assert_eq!(verdict.version, event.version);
+    assert_eq!(verdict.changes.len(), derived.changes.len());
+    let date = verdict
+        .changes
+        .iter()
+        .find(|change| change.field == "CF_JDRQ")
+        .unwrap();
+    assert_eq!(
+        (&date.before[..], &date.after[..]),
+        ("2026/6/10", "2026-06-10")
+    );
+    assert!(!date.rule.is_empty() && date.rule_version > 0);
+    assert!(world.feedback(false).await?.is_empty());
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r9_r14_a_natural_person_is_announced_by_blind_index_only() -> Result<()> {
+    let world = World::start().await?;
+    world
+        .submit(&[&Record::licence("K-1", 1, json!({}))])
+        .await?;
+
+    let events: Vec<RecordAccepted> = world.bed.emitted().await?;
+    let [event] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(event.subject_kind(), SubjectKind::NaturalPerson);
+    assert_eq!((&event.subject_code[..], &event.subject_name[..]), ("", ""));
+    assert_eq!(event.document_number, "");
+    let keyring = &world.bed.context.keyring;
+    let index = keyring.blind("person-document", &format!("身份证:{PERSON_NUMBER}"));
+    assert_eq!(event.subject_blind_index[..], index);
+    assert_eq!(opened(&world, event).values["XK_XDR_ZJHM"], PERSON_NUMBER);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r9_an_old_number_of_fifteen_digits_has_the_index_of_its_eighteen() -> Result<()> {
+    let world = World::start().await?;
+    let record = Record::licence("K-1", 1, json!({ "XK_XDR_ZJHM": "430102900307123" }));
+    world.submit(&[&record]).await?;
+    let events: Vec<RecordAccepted> = world.bed.emitted().await?;
+    let keyring = &world.bed.context.keyring;
+    let index = keyring.blind("person-document", "身份证:430102199003071234");
+    assert_eq!(events[0].subject_blind_index[..], index);
+    assert_eq!(opened(&world, &events[0]).warning_codes, ["CITIZEN_LEGACY"]);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn d11_an_individual_business_is_announced_like_an_organisation() -> Result<()> {
+    let world = World::start().await?;
+    let record = Record::penalty(
+        "K-1",
+        1,
+        json!({ "CF_XDR_LB": "个体工商户", "CF_XDR_MC": "岳麓区老刘米粉店", "CF_XDR_SHXYM": "92430104MA4QQ0026Y" }),
+    );
+    world.submit(&[&record]).await?;
+    let events: Vec<RecordAccepted> = world.bed.emitted().await?;
+    assert_eq!(events[0].subject_kind(), SubjectKind::IndividualBusiness);
+    assert_eq!(events[0].subject_code, "92430104MA4QQ0026Y");
+    assert_eq!(events[0].subject_name, "岳麓区老刘米粉店");
+    assert_eq!(events[0].document_number, "长市监罚决〔2026〕123号");
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r13_a_faulty_record_goes_back_with_findings_and_a_case() -> Result<()> {
+    let world = World::start().await?;
+    let record = Record::penalty("案卷-7", 12, fault());
+    world.submit(&[&record]).await?;
+
+    let cases = world.feedback(true).await?;
+    let [case] = &cases[..] else {
+        panic!("{cases:?}")
+    };
+    assert_eq!(case.record_key, "案卷-7");
+    assert_eq!(case.ledger_number, 12);
+    assert_eq!(case.version, world.submitted(&record).version);
+    assert_eq!(
+        case.opened_at,
+        Some(timestamp(world.bed.context.clock.now()))
+    );
+    // Friday 2026-11-20, then five working days (D-15).
+    assert_eq!(
+        (&case.due_on[..], case.due_provisional),
+        ("2026-11-27", false)
+    );
+    let [finding] = &case.findings[..] else {
+        panic!("{:?}", case.findings)
+    };
+    assert_eq!(finding.code, "USCC_CHECK");
+    assert_eq!(finding.severity(), Severity::Error);
+    assert_eq!(finding.field, "CF_XDR_SHXYM");
+    assert!(!finding.message.is_empty() && !finding.rule.is_empty());
+
+    let verdict = world.verdict(&record).await?;
+    assert_eq!(verdict.outcome(), VerdictOutcome::Returned);
+    assert_eq!(verdict.findings, case.findings);
+    assert!(world.bed.emitted::<RecordAccepted>().await?.is_empty());
+    let events: Vec<RecordReturned> = world.bed.emitted().await?;
+    let [event] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(event.case_id, case.case_id);
+    assert_eq!(event.finding_codes, ["USCC_CHECK"]);
+    assert_eq!(
+        (&event.due_on[..], event.due_provisional),
+        ("2026-11-27", false)
+    );
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r13_a_due_day_in_a_year_without_a_calendar_is_provisional() -> Result<()> {
+    let world = World::start().await?;
+    world
+        .bed
+        .clock
+        .set(time::macros::datetime!(2026-12-30 09:00 +8));
+    world.submit(&[&Record::penalty("K-1", 1, fault())]).await?;
+    let case = world.feedback(true).await?.remove(0);
+    assert!(
+        case.due_provisional && case.due_on.starts_with("2027-01-"),
+        "{case:?}"
+    );
+    assert!(world.bed.emitted::<RecordReturned>().await?[0].due_provisional);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r8_the_day_of_receipt_is_that_of_changsha() -> Result<()> {
+    let world = World::start().await?;
+    // 00:30 on the 21st in Changsha is still the 20th in UTC.
+    world
+        .bed
+        .clock
+        .set(time::macros::datetime!(2026-11-20 16:30 UTC));
+    let today = Record::penalty("K-1", 1, json!({ "CF_JDRQ": "2026-11-21" }));
+    let tomorrow = Record::penalty("K-2", 2, json!({ "CF_JDRQ": "2026-11-22" }));
+    world.submit(&[&today, &tomorrow]).await?;
+    assert_eq!(
+        world.verdict(&today).await?.outcome(),
+        VerdictOutcome::Accepted
+    );
+    let late = world.verdict(&tomorrow).await?;
+    assert_eq!(late.findings[0].code, "DATE_FUTURE");
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r8_bytes_that_are_no_record_get_a_verdict_too() -> Result<()> {
+    let world = World::start().await?;
+    let mut records = Vec::new();
+    let contents: [(&[u8], &str); 4] = [
+        (b"\xff\xfe", "FORM_NOT_UTF8"),
+        (b"{", "FORM_NOT_JSON"),
+        (b"[]", "FORM_NOT_OBJECT"),
+        (b"", "FORM_NOT_JSON"),
+    ];
+    for (number, (content, code)) in (1..).zip(contents) {
+        let mut record = Record::penalty(&format!("K-{number}"), number, json!({}));
+        record.content = content.to_vec();
+        records.push((record, code));
+    }
+    world
+        .submit(&records.iter().map(|(record, _)| record).collect::<Vec<_>>())
+        .await?;
+    for (record, code) in &records {
+        assert_eq!(world.verdict(record).await?.findings[0].code, *code);
+    }
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r21_counts_are_of_versions_and_agree_with_the_verdicts() -> Result<()> {
+    let world = World::start().await?;
+    let good = Record::penalty("K-1", 1, json!({}));
+    let one = Record::penalty("K-2", 2, fault());
+    // Two fields with the same fault are one version with that code.
+    let twice = Record::penalty(
+        "K-3",
+        3,
+        json!({ "CF_XDR_SHXYM": "91430102MA4PX7RC65", "CF_CFJGDM": "11430100006123458T", "CF_WFXW": "" }),
+    );
+    world.submit(&[&good, &one, &twice]).await?;
+    let found = world.verdict(&twice).await?.findings;
+    assert_eq!(
+        found
+            .iter()
+            .filter(|finding| finding.code == "USCC_CHECK")
+            .count(),
+        2
+    );
+
+    let counted = world.statistics().await?;
+    assert_eq!((counted.accepted, counted.returned), (1, 2));
+    assert_eq!(counted.returned_by_code["USCC_CHECK"], 2);
+    assert_eq!(counted.returned_by_code["REQUIRED_MISSING"], 1);
+    assert_eq!(counted.returned_by_code.len(), 2);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r12_verdicts_cannot_be_changed_or_removed_by_the_service() -> Result<()> {
+    let world = World::start().await?;
+    world.submit(&[&Record::penalty("K-1", 1, fault())]).await?;
+    for statement in [
+        "UPDATE verdict SET outcome = 'accepted', error_codes = '{}'",
+        "DELETE FROM verdict",
+        "TRUNCATE verdict",
+        "UPDATE feedback_case SET due_on = '2030-01-01'",
+        "DELETE FROM feedback_case",
+        "UPDATE item_version SET definition = '{}'",
+        "DELETE FROM item_version",
+    ] {
+        let error = sqlx::query(statement)
+            .execute(&world.pool)
+            .await
+            .unwrap_err();
+        let code = error
+            .as_database_error()
+            .and_then(|error| error.code().map(String::from));
+        assert_eq!(code.as_deref(), Some("42501"), "{statement}");
+    }
+    world.finish().await
+}
+
+#[tokio::test]
+async fn an_unknown_version_has_no_verdict() -> Result<()> {
+    let world = World::start().await?;
+    let never = Record::penalty(&Uuid::new_v4().to_string(), 1, json!({}));
+    let status = world.verdict(&never).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::NotFound);
+    world.finish().await
+}

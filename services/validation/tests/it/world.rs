@@ -1,0 +1,383 @@
+//! A running validation with stand-ins for ingest and catalog. Called by all tests of this binary.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use credit_record::{ItemVersion, standard_items};
+use event_bus::{Delivery, NewEvent, StreamSpec};
+use prost::{Message, Name};
+use proto::credit::{
+    catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
+    common::v1::RecordVersion,
+    ingest::events::v1::RecordSubmitted,
+    validation::v1::{
+        FeedbackCase, GetStatisticsRequest, GetStatisticsResponse, GetVerdictRequest,
+        GetVerdictResponse, ListFeedbackRequest,
+        validation_service_client::ValidationServiceClient,
+    },
+};
+use serde_json::{Map, Value, json};
+use service_kit::{
+    config::{Overlay, Secret},
+    db::{Pool, connect_lazy},
+    grpc::{BearerToken, channel, timestamp},
+    identity::Role,
+};
+use testkit::{bed::Bed, eventually};
+use tonic::{Status, service::interceptor::InterceptedService, transport::Channel};
+use tonic_types::StatusExt;
+use uuid::Uuid;
+use validation::{Config, app::Desk, handlers::Submissions};
+
+/// The provider of most records here: a market regulation bureau.
+pub const PROVIDER: &str = "11430100006123458R";
+/// Another provider.
+pub const OTHER: &str = "12430100444900018L";
+/// The credit office.
+pub const OFFICE: &str = "11430000006122439E";
+/// How long a test waits for anything at most.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub type Client = ValidationServiceClient<InterceptedService<Channel, BearerToken>>;
+
+/// A running service and what it takes to feed it and to look at it.
+pub struct World {
+    pub bed: Bed,
+    /// The service's own role.
+    pub pool: Pool,
+    address: String,
+}
+
+impl World {
+    /// Starts validation that knows nothing of the catalogue yet.
+    pub async fn bare() -> Result<Self> {
+        let upstream = |service| StreamSpec {
+            service,
+            max_bytes: 16 * 1024 * 1024,
+        };
+        let own = validation::STREAM.context("validation emits")?;
+        let bed = Bed::start(
+            validation::SCHEMA,
+            validation::migrations(),
+            &[upstream("ingest"), upstream("catalog"), own],
+            validation::SUBSCRIPTIONS,
+        )
+        .await?;
+        let listener = bed.listener().await?;
+        let config = Config {
+            database_url: Secret::Plain(bed.database_url.clone()),
+            ..Config::load(&Overlay::default())?
+        };
+        let address = format!("http://{}", listener.local_addr()?);
+        let pool = connect_lazy(&bed.database_url, validation::SCHEMA, 4)?;
+        validation::start(config, listener, bed.bus.clone(), bed.context.clone()).await?;
+        Ok(Self { bed, pool, address })
+    }
+
+    /// Starts validation that knows the two standard items and two providers.
+    pub async fn start() -> Result<Self> {
+        let world = Self::bare().await?;
+        world.announce_catalogue().await?;
+        world.bed.settled().await?;
+        Ok(world)
+    }
+
+    /// Says what catalog says once it runs.
+    pub async fn announce_catalogue(&self) -> Result<()> {
+        let items = standard_items()?;
+        let mut events = Vec::new();
+        for item in &items {
+            events.push(self.event(&published(item)?));
+        }
+        events.push(self.event(&registered(PROVIDER, 1, "长沙市市场监督管理局")));
+        events.push(self.event(&registered(OTHER, 1, "长沙市公共资源交易中心")));
+        self.bed.publish(&events).await
+    }
+
+    /// An event that happens now.
+    pub fn event<M: Message + Name>(&self, message: &M) -> NewEvent {
+        NewEvent::new(message, self.bed.context.clock.now(), "")
+    }
+
+    /// The event of a submitted version.
+    pub fn submitted(&self, record: &Record) -> RecordSubmitted {
+        let (id, keyring) = (record.id(), &self.bed.context.keyring);
+        let digest = keyring.blind(
+            "record-key",
+            &format!("{}/{}/{}", record.provider, record.item, record.key),
+        );
+        RecordSubmitted {
+            version: Some(RecordVersion {
+                record_id: id.as_bytes().to_vec().into(),
+                provider_code: record.provider.to_owned(),
+                item_code: record.item.to_owned(),
+                item_version: 1,
+                key_digest: digest.to_vec().into(),
+                revision: record.revision,
+            }),
+            ledger_number: record.ledger_number,
+            received_at: Some(timestamp(self.bed.context.clock.now())),
+            content_type: "application/json".into(),
+            sealed_content: keyring.seal(id.as_bytes(), &record.content).into(),
+            sealed_record_key: keyring.seal(id.as_bytes(), record.key.as_bytes()).into(),
+        }
+    }
+
+    /// Puts versions on the bus in one message and waits until they are dealt with.
+    pub async fn submit(&self, records: &[&Record]) -> Result<()> {
+        let events: Vec<_> = records
+            .iter()
+            .map(|r| self.event(&self.submitted(r)))
+            .collect();
+        self.bed.publish(&events).await?;
+        self.bed.settled().await
+    }
+
+    /// A handler beside the running consumer, to drive transactions by hand.
+    pub fn handler(&self) -> Result<Submissions> {
+        let context = &self.bed.context;
+        let desk = Arc::new(Desk::new(context.keyring.clone())?);
+        Ok(Submissions::new(
+            desk,
+            context.clock.clone(),
+            context.telemetry.clone(),
+        ))
+    }
+
+    /// Versions as the consumer hands them to a handler.
+    pub fn deliveries(&self, records: &[&Record]) -> Vec<Delivery> {
+        records
+            .iter()
+            .map(|record| Delivery {
+                event_id: Uuid::new_v4(),
+                event_type: RecordSubmitted::full_name(),
+                occurred_at: self.bed.context.clock.now(),
+                traceparent: String::new(),
+                payload: self.submitted(record).encode_to_vec().into(),
+            })
+            .collect()
+    }
+
+    pub fn client(&self, organisation: &str, role: Role) -> Result<Client> {
+        let token = BearerToken::new(&self.bed.token(organisation, &[role], None)?)?;
+        Ok(ValidationServiceClient::with_interceptor(
+            channel(&self.address)?,
+            token,
+        ))
+    }
+
+    /// The first provider's client.
+    pub fn provider(&self) -> Result<Client> {
+        self.client(PROVIDER, Role::Provider)
+    }
+
+    /// The credit office's client.
+    pub fn office(&self) -> Result<Client> {
+        self.client(OFFICE, Role::CreditOffice)
+    }
+
+    /// The first provider's feedback, up to 1000 cases.
+    pub async fn feedback(&self, open_only: bool) -> Result<Vec<FeedbackCase>> {
+        let request = ListFeedbackRequest {
+            open_only,
+            page_size: 1000,
+            ..Default::default()
+        };
+        Ok(self
+            .provider()?
+            .list_feedback(request)
+            .await?
+            .into_inner()
+            .cases)
+    }
+
+    /// The verdict as the credit office sees it.
+    pub async fn verdict(&self, record: &Record) -> Result<GetVerdictResponse, Status> {
+        let request = GetVerdictRequest {
+            record_id: record.id().to_string(),
+        };
+        let mut office = self
+            .office()
+            .map_err(|error| Status::internal(error.to_string()))?;
+        Ok(office.get_verdict(request).await?.into_inner())
+    }
+
+    pub async fn statistics(&self) -> Result<GetStatisticsResponse> {
+        Ok(self
+            .office()?
+            .get_statistics(GetStatisticsRequest {})
+            .await?
+            .into_inner())
+    }
+
+    /// Waits until this many events are parked; their reasons.
+    pub async fn parked(&self, count: usize) -> Result<Vec<String>> {
+        let pool = self.bed.schema_pool().await?;
+        eventually("events are parked", PATIENCE, async || {
+            let parked = event_bus::dead_letters::list(&pool).await;
+            let parked = parked.map_err(|error| error.to_string())?;
+            let reasons: Vec<String> = parked.into_iter().map(|letter| letter.reason).collect();
+            if reasons.len() == count {
+                Ok(reasons)
+            } else {
+                Err(format!("{reasons:?}"))
+            }
+        })
+        .await
+    }
+
+    /// Gives the parked events up, so that [`World::finish`] finds none.
+    pub async fn drop_parked(&self) -> Result<u64> {
+        let pool = self.bed.schema_pool().await?;
+        Ok(event_bus::dead_letters::drop(&pool, &[]).await?)
+    }
+
+    pub async fn finish(self) -> Result<()> {
+        self.pool.close().await;
+        self.bed.finish().await
+    }
+}
+
+/// A version as its provider sends it.
+#[derive(Clone)]
+pub struct Record {
+    pub provider: &'static str,
+    pub item: &'static str,
+    pub key: String,
+    pub revision: u64,
+    pub ledger_number: u64,
+    pub content: Vec<u8>,
+}
+
+impl Record {
+    /// The penalty against an organisation with some fields changed, first revision.
+    pub fn penalty(key: &str, ledger_number: u64, changes: Value) -> Self {
+        Self::of("xzcf", key, ledger_number, penalty(), changes)
+    }
+
+    /// The licence of a natural person with some fields changed, first revision.
+    pub fn licence(key: &str, ledger_number: u64, changes: Value) -> Self {
+        Self::of("xzxk", key, ledger_number, person_licence(), changes)
+    }
+
+    fn of(
+        item: &'static str,
+        key: &str,
+        ledger_number: u64,
+        mut content: Map<String, Value>,
+        changes: Value,
+    ) -> Self {
+        content.extend(object(changes));
+        Self {
+            provider: PROVIDER,
+            item,
+            key: key.to_owned(),
+            revision: 1,
+            ledger_number,
+            content: Value::Object(content).to_string().into_bytes(),
+        }
+    }
+
+    pub fn revision(mut self, revision: u64) -> Self {
+        self.revision = revision;
+        self
+    }
+
+    /// One id for each version, as ingest gives it.
+    pub fn id(&self) -> Uuid {
+        let name = format!(
+            "{}/{}/{}/{}",
+            self.provider, self.item, self.key, self.revision
+        );
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
+    }
+}
+
+/// What makes the penalty faulty: the credit code's check character is wrong.
+pub fn fault() -> Value {
+    json!({ "CF_XDR_SHXYM": "91430102MA4PX7RC65" })
+}
+
+pub fn published(item: &ItemVersion) -> Result<ItemVersionPublished> {
+    Ok(ItemVersionPublished {
+        code: item.code.clone(),
+        version: item.version,
+        name: item.name.clone(),
+        definition_json: item.to_json()?,
+    })
+}
+
+pub fn registered(code: &str, revision: u64, name: &str) -> ProviderRegistered {
+    ProviderRegistered {
+        code: code.to_owned(),
+        name: name.to_owned(),
+        level: "city".into(),
+        district_code: String::new(),
+        enabled: true,
+        revision,
+    }
+}
+
+fn penalty() -> Map<String, Value> {
+    object(json!({
+        "CF_XDR_MC": "湖南客偲家装饰工程有限公司",
+        "CF_XDR_LB": "法人及非法人组织",
+        "CF_XDR_SHXYM": "91430102MA4PX7RC64",
+        "CF_FRDB": "陈志远",
+        "CF_WSH": "长市监罚决〔2026〕123号",
+        "CF_WFXW": "发布虚假广告",
+        "CF_SY": "当事人在其网站发布虚假广告。",
+        "CF_YJ": "《中华人民共和国广告法》第五十五条",
+        "CF_CFLB": "罚款",
+        "CF_NR": "罚款2000元。",
+        "CF_NR_FK": "0.2",
+        "CF_JDRQ": "2026-06-10",
+        "CF_YXQ": "2027-06-10",
+        "CF_CFJG": "长沙市市场监督管理局",
+        "CF_CFJGDM": PROVIDER,
+        "CF_SJLY": "长沙市市场监督管理局",
+        "CF_SJLYDM": PROVIDER,
+    }))
+}
+
+fn person_licence() -> Map<String, Value> {
+    object(json!({
+        "XK_XDR_MC": PERSON_NAME,
+        "XK_XDR_LB": "自然人",
+        "XK_XDR_ZJLX": "身份证",
+        "XK_XDR_ZJHM": PERSON_NUMBER,
+        "XK_XKWS": "道路运输从业资格准予许可决定书",
+        "XK_WSH": "长交运许〔2026〕45号",
+        "XK_XKLB": "认可",
+        "XK_XKZS": "道路运输从业人员从业资格证",
+        "XK_XKBH": "430100202600045",
+        "XK_NR": "经营性道路旅客运输驾驶员",
+        "XK_JDRQ": "2026-05-06",
+        "XK_YXQZ": "2026-05-06",
+        "XK_YXQZI": "2032-05-05",
+        "XK_XKJG": "长沙市交通运输局",
+        "XK_XKJGDM": PROVIDER,
+        "XK_ZT": "1",
+        "XK_LYDW": "长沙市交通运输局",
+        "XK_LYDWDM": PROVIDER,
+    }))
+}
+
+/// A fictional person.
+pub const PERSON_NAME: &str = "刘芳华";
+/// Her number, with a right check character.
+pub const PERSON_NUMBER: &str = "430102199003071242";
+
+fn object(value: Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
+}
+
+/// Reason and field of a refusal.
+pub fn refusal(status: &Status) -> (String, String) {
+    let details = status.get_error_details();
+    let info = details.error_info().expect("a refusal has an ErrorInfo");
+    (
+        info.reason.clone(),
+        info.metadata.get("field").cloned().unwrap_or_default(),
+    )
+}
