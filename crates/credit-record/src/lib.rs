@@ -7,7 +7,7 @@
 //! - [`item`]: what a catalogue item is, as data, and the lint that refuses an inconsistent one;
 //! - [`normalise`]: the ordered, versioned, explained clean-up of one value;
 //! - [`id`]: citizen number, credit code, organisation code, registration number, each with its check digit;
-//! - [`check`]: bytes in, verdict out;
+//! - [`mod@check`]: bytes in, verdict out;
 //! - [`name`]: organisation names as search keys.
 
 pub mod check;

@@ -1,0 +1,159 @@
+//! Every record must get exactly the verdict that the generator promises.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use credit_record::{
+    CheckContext, CreditCode, FindingCode, ItemVersion, Severity, SubjectKind, Verdict, check,
+    standard_items,
+};
+use time::{Date, Month};
+
+use super::{Generator, Level};
+
+fn today() -> Date {
+    Date::from_calendar_date(2026, Month::July, 1).unwrap()
+}
+
+fn item<'a>(items: &'a [ItemVersion], code: &str) -> &'a ItemVersion {
+    items.iter().find(|i| i.code == code).unwrap()
+}
+
+#[test]
+fn every_verdict_is_the_promised_one() {
+    let items = standard_items().unwrap();
+    let mut planted_codes = BTreeSet::new();
+    for seed in [0, 1, 7, 42, u64::MAX] {
+        for record in Generator::new(seed, today()).records(3_000) {
+            let ctx = CheckContext {
+                received_on: today(),
+                provider_code: &record.provider_code,
+            };
+            let verdict = check(item(&items, &record.item_code), &record.content, &ctx);
+            let content = String::from_utf8_lossy(&record.content).into_owned();
+            match (record.planted, verdict) {
+                (None, Verdict::Accepted(accepted)) => {
+                    assert_eq!(accepted.subject.kind, record.subject_kind);
+                    assert_eq!(accepted.subject.name, record.subject_name, "{content}");
+                    let code = accepted.subject.credit_code.map(|c| c.to_string());
+                    assert_eq!(code, record.subject_code);
+                    assert_eq!(accepted.subject.person_document, record.subject_document);
+                    assert_eq!(
+                        accepted.changes.is_empty(),
+                        !record.harmless_dirt,
+                        "{content}"
+                    );
+                    let warned: Vec<_> = accepted.warnings.iter().map(|w| w.code).collect();
+                    let harmless = [FindingCode::ExpiryPassed];
+                    assert!(
+                        warned.iter().all(|w| harmless.contains(w)),
+                        "{warned:?} {content}"
+                    );
+                }
+                (Some(code), Verdict::Returned(findings)) => {
+                    let errors: BTreeSet<_> = findings
+                        .iter()
+                        .filter(|f| f.severity == Severity::Error)
+                        .map(|f| f.code)
+                        .collect();
+                    assert_eq!(errors, BTreeSet::from([code]), "{content}");
+                    planted_codes.insert(code);
+                }
+                (planted, verdict) => panic!("{planted:?}, but {verdict:?}: {content}"),
+            }
+            let person = record.subject_kind == SubjectKind::NaturalPerson;
+            assert_eq!(record.expected_public, record.planted.is_none() && !person);
+        }
+    }
+    assert!(
+        planted_codes.len() >= 30,
+        "many kinds of dirt: {planted_codes:?}"
+    );
+}
+
+#[test]
+fn shares_are_as_planned() {
+    let n = 10_000;
+    let (mut licences, mut persons, mut shops, mut planted, mut soiled) = (0, 0, 0, 0, 0);
+    let mut subjects: BTreeMap<String, u32> = BTreeMap::new();
+    let mut providers = BTreeSet::new();
+    for record in Generator::new(3, today()).records(n) {
+        licences += u32::from(record.item_code == "xzxk");
+        persons += u32::from(record.subject_kind == SubjectKind::NaturalPerson);
+        shops += u32::from(record.subject_kind == SubjectKind::IndividualBusiness);
+        planted += u32::from(record.planted.is_some());
+        soiled += u32::from(record.harmless_dirt);
+        *subjects.entry(record.subject_name).or_default() += 1;
+        providers.insert(record.provider_code);
+    }
+    assert!((5_300..5_700).contains(&licences), "{licences}");
+    assert!((1_200..1_800).contains(&persons), "{persons}");
+    assert!((1_000..1_900).contains(&shops), "{shops}");
+    assert!((420..580).contains(&planted), "{planted}");
+    assert!((800..1_100).contains(&soiled), "{soiled}");
+    assert_eq!(providers.len(), 12);
+    let most = subjects.values().max().unwrap();
+    assert!(*most >= 50, "a large subject has many records: {most}");
+    assert!(
+        subjects.len() < n / 2,
+        "subjects repeat: {}",
+        subjects.len()
+    );
+}
+
+#[test]
+fn keys_and_submissions_are_unique() {
+    let mut keys = BTreeSet::new();
+    let mut submissions = BTreeSet::new();
+    for record in Generator::new(5, today()).records(5_000) {
+        let key = (record.provider_code, record.item_code, record.record_key);
+        assert!(keys.insert(key.clone()), "{key:?}");
+        assert!(submissions.insert(record.submission_id));
+    }
+}
+
+#[test]
+fn the_same_seed_makes_the_same_records() {
+    let text = |seed, n| -> Vec<_> {
+        let generator = Generator::new(seed, today());
+        generator
+            .records(n)
+            .map(|r| (r.submission_id, r.record_key, r.content))
+            .collect()
+    };
+    assert_eq!(text(9, 200), text(9, 200));
+    assert_eq!(
+        text(9, 200)[..50],
+        text(9, 50)[..],
+        "a longer run begins with the shorter one"
+    );
+    assert_ne!(text(9, 50), text(10, 50));
+}
+
+#[test]
+fn providers_are_organs_with_right_codes() {
+    let generator = Generator::new(1, today());
+    let mut codes = BTreeSet::new();
+    for provider in generator.providers() {
+        let code = CreditCode::parse(&provider.code).unwrap();
+        assert_eq!(code.pair(), "11");
+        assert!(codes.insert(code));
+        assert_eq!(
+            provider.district.is_some(),
+            provider.level == Level::District
+        );
+    }
+    assert_eq!(codes.len(), 12);
+}
+
+#[test]
+fn amounts_in_ten_thousands() {
+    use super::content::ten_thousands;
+    for (yuan, text) in [
+        (2_000, "0.2"),
+        (10_000, "1"),
+        (123_456, "12.3456"),
+        (60, "0.006"),
+    ] {
+        assert_eq!(ten_thousands(yuan), text);
+    }
+}
