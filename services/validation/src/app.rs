@@ -1,7 +1,7 @@
 //! One function per use case. Each is given a connection inside the caller's transaction and never
 //! commits. Called by `handlers` and `grpc`.
 //!
-//! - [`judge`]: a batch of submissions gets its verdicts, cases and events;
+//! - [`mod@judge`]: a batch of submissions gets its verdicts, cases and events;
 //! - [`catalogue`]: what catalog announced is kept;
 //! - [`feedback`]: what providers and officers ask.
 

@@ -3,7 +3,7 @@
 //!
 //! - here: verdicts and feedback cases as a batch writes them;
 //! - [`reads`]: what the RPCs and the counting job ask;
-//! - [`reference`]: the catalogue's facts.
+//! - [`mod@reference`]: the catalogue's facts.
 
 pub mod reads;
 pub mod reference;
