@@ -1,0 +1,233 @@
+//! How one record version stands with the province; pure. `app` loads a [`Push`], asks [`apply`]
+//! and stores the outcome. The pauses between attempts are in [`retry_delay`].
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+/// Where a push stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PushState {
+    /// Owner: the sender. It is pushed from `next_attempt_at` on, for as long as it takes.
+    Due,
+    /// The province has it. Final.
+    Acknowledged,
+    /// The province refused the content. Owner: a person at the credit office. Final for the sender.
+    Refused,
+}
+
+/// The province's receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// The province's own number of the record.
+    pub number: String,
+    /// When its answer arrived.
+    pub at: OffsetDateTime,
+}
+
+/// The standing of one record version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// Where it stands.
+    pub state: PushState,
+    /// Claims so far, also those whose process died.
+    pub attempts: u32,
+    /// When it may be claimed (again).
+    pub next_attempt_at: OffsetDateTime,
+    /// Whether somebody holds it until `next_attempt_at`.
+    pub leased: bool,
+    /// Why the last attempt did not end in an acknowledgement. May quote the record: sealed at rest.
+    pub last_error: Option<String>,
+    /// Present exactly in [`PushState::Acknowledged`].
+    pub acknowledgement: Option<Acknowledgement>,
+}
+
+/// What the upstream said of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Stored under this number.
+    Acknowledged(String),
+    /// The content is refused for good.
+    Refused(String),
+    /// Nothing that settles it: no answer, a failed call, an answer without an outcome.
+    Unanswered(String),
+}
+
+/// What may happen to a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// A sender takes it until then.
+    Claim {
+        /// End of the lease.
+        until: OffsetDateTime,
+    },
+    /// An attempt has ended.
+    Settle(Answer),
+}
+
+/// What is announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The province has the version.
+    Acknowledged(Acknowledgement),
+}
+
+/// A command that the present state does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RuleBroken {
+    /// Only due pushes whose time has come are claimed.
+    #[error("push is claimed in state {state:?}, the rule is: due, and not before its time")]
+    NotClaimable {
+        /// The present state.
+        state: PushState,
+    },
+    /// One idempotency key has one acknowledgement.
+    #[error("acknowledgement changed from {before} to {after}, the rule is: same key, same number")]
+    AcknowledgementChanged {
+        /// The stored number.
+        before: String,
+        /// The new one.
+        after: String,
+    },
+    /// What is settled one way is not settled another way.
+    #[error("push is {state:?} and the upstream now says otherwise")]
+    SettledOtherwise {
+        /// The present state.
+        state: PushState,
+    },
+}
+
+/// The pauses between attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Before the first retry.
+    pub first: Duration,
+    /// Before the second; doubles from there.
+    pub second: Duration,
+    /// No pause is longer.
+    pub cap: Duration,
+}
+
+/// The pause after the `attempts`-th attempt: short at first, then doubling up to the cap. `seed`
+/// (any number that differs between batches) shortens it by up to a half, so that what failed
+/// together does not come back together; equal arguments give equal pauses.
+pub fn retry_delay(policy: &RetryPolicy, attempts: u32, seed: u64) -> Duration {
+    let full = match attempts {
+        0 | 1 => policy.first,
+        n => policy
+            .second
+            .saturating_mul(1_u32.checked_shl(n - 2).unwrap_or(u32::MAX)),
+    };
+    let full = full.min(policy.cap);
+    // 0 to 65535 out of 65536 parts of the second half.
+    let part = (scrambled(seed ^ u64::from(attempts)) >> 48) as u32;
+    full / 2 + (full / 2).mul_f64(f64::from(part) / 65_536.0)
+}
+
+/// SplitMix64's finaliser: neighbouring seeds give unrelated numbers.
+fn scrambled(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+impl Push {
+    /// A version that was just stored: due at once.
+    pub fn stored(now: OffsetDateTime) -> Self {
+        Self {
+            state: PushState::Due,
+            attempts: 0,
+            next_attempt_at: now,
+            leased: false,
+            last_error: None,
+            acknowledgement: None,
+        }
+    }
+}
+
+/// What becomes of a push. Repeats and late failures change nothing; `seed` spreads the retries.
+pub fn apply(
+    push: &Push,
+    command: Command,
+    now: OffsetDateTime,
+    policy: &RetryPolicy,
+    seed: u64,
+) -> Result<(Push, Option<Event>), RuleBroken> {
+    match command {
+        Command::Claim { until } => claim(push, now, until).map(|push| (push, None)),
+        Command::Settle(answer) => settle(push, answer, now, policy, seed),
+    }
+}
+
+fn claim(push: &Push, now: OffsetDateTime, until: OffsetDateTime) -> Result<Push, RuleBroken> {
+    let state = push.state;
+    if state != PushState::Due || push.next_attempt_at > now {
+        return Err(RuleBroken::NotClaimable { state });
+    }
+    let mut claimed = push.clone();
+    claimed.attempts = push.attempts.saturating_add(1);
+    claimed.next_attempt_at = until;
+    claimed.leased = true;
+    Ok(claimed)
+}
+
+fn settle(
+    push: &Push,
+    answer: Answer,
+    now: OffsetDateTime,
+    policy: &RetryPolicy,
+    seed: u64,
+) -> Result<(Push, Option<Event>), RuleBroken> {
+    match (push.state, answer) {
+        (PushState::Due, Answer::Acknowledged(number)) => {
+            let acknowledgement = Acknowledgement { number, at: now };
+            let settled = Push {
+                state: PushState::Acknowledged,
+                leased: false,
+                last_error: None,
+                acknowledgement: Some(acknowledgement.clone()),
+                ..push.clone()
+            };
+            Ok((settled, Some(Event::Acknowledged(acknowledgement))))
+        }
+        (PushState::Due, Answer::Refused(why)) => {
+            let parked = Push {
+                state: PushState::Refused,
+                leased: false,
+                last_error: Some(why),
+                ..push.clone()
+            };
+            Ok((parked, None))
+        }
+        (PushState::Due, Answer::Unanswered(why)) => {
+            let again = Push {
+                leased: false,
+                next_attempt_at: now + retry_delay(policy, push.attempts, seed),
+                last_error: Some(why),
+                ..push.clone()
+            };
+            Ok((again, None))
+        }
+        // A failure that arrives after the settlement says nothing about it.
+        (PushState::Acknowledged | PushState::Refused, Answer::Unanswered(_))
+        | (PushState::Refused, Answer::Refused(_)) => Ok((push.clone(), None)),
+        (PushState::Acknowledged, Answer::Acknowledged(after)) => {
+            let before = push.acknowledgement.as_ref().map(|known| &known.number);
+            match before {
+                Some(before) if *before != after => Err(RuleBroken::AcknowledgementChanged {
+                    before: before.clone(),
+                    after,
+                }),
+                _ => Ok((push.clone(), None)),
+            }
+        }
+        (state @ PushState::Acknowledged, Answer::Refused(_))
+        | (state @ PushState::Refused, Answer::Acknowledged(_)) => {
+            Err(RuleBroken::SettledOtherwise { state })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

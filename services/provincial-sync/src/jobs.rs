@@ -1,0 +1,254 @@
+//! The sender: claims due rows by lease, pushes them, settles them. No input but the table, safe
+//! to run in several copies, woken by the handler and by a timer. Started by `start`.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use event_bus::Relay;
+use service_kit::{
+    ServiceContext,
+    db::{Error, Pool},
+    error::chain,
+    readiness::Lane,
+};
+use time::OffsetDateTime;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    Config, app,
+    domain::{Answer, RetryPolicy},
+    store::{self, Claimed},
+    upstream::{Answers, Upstream},
+};
+
+/// Looks in quick succession after a wake-up: 5, 10, 20 … 320 ms. The handler wakes before its
+/// transaction is committed, because only the bus commits it.
+const QUICK_LOOKS: u32 = 7;
+/// How long a call in hand may still run once a stop is requested. What is cut off is pushed again
+/// under the same key, so nothing is lost but time.
+const GRACE: Duration = Duration::from_secs(3);
+
+struct Sender {
+    pool: Pool,
+    upstream: Upstream,
+    relay: Relay,
+    wake: Arc<Notify>,
+    context: ServiceContext,
+    lane: Lane,
+    slots: Arc<Semaphore>,
+    /// The last call failed, or none was made yet: the next answer frees what waits.
+    failing: AtomicBool,
+    batch_size: i64,
+    lease: Duration,
+    poll: Duration,
+    retry: RetryPolicy,
+}
+
+/// Starts the sender and the report of its lane.
+pub fn start(
+    config: &Config,
+    pool: Pool,
+    upstream: Upstream,
+    relay: Relay,
+    wake: Arc<Notify>,
+    context: &ServiceContext,
+) {
+    let limit = Duration::from_secs(config.lane_limit_seconds);
+    let sender = Arc::new(Sender {
+        pool,
+        upstream,
+        relay,
+        wake,
+        context: context.clone(),
+        lane: context.readiness.lane("provincial push", limit),
+        slots: Arc::new(Semaphore::new(config.batches_in_flight as usize)),
+        failing: AtomicBool::new(true),
+        batch_size: i64::from(config.batch_size),
+        lease: Duration::from_millis(config.lease_ms),
+        poll: Duration::from_millis(config.poll_interval_ms),
+        retry: config.retry(),
+    });
+    let reporting = sender.clone();
+    context
+        .shutdown
+        .spawn_essential("provincial push lane", async move {
+            reporting.report().await;
+            Ok::<_, std::convert::Infallible>(())
+        });
+    context
+        .shutdown
+        .spawn_essential("provincial push", async move {
+            sender.run().await;
+            Ok::<_, std::convert::Infallible>(())
+        });
+}
+
+impl Sender {
+    async fn report(&self) {
+        loop {
+            match store::queue(&self.pool).await {
+                Ok((_, oldest)) => {
+                    let age = oldest.map(|since| self.context.clock.now() - since);
+                    self.lane
+                        .oldest(age.map(|age| age.try_into().unwrap_or_default()));
+                }
+                Err(error) => self.lane.failing(format!("database: {}", chain(&error))),
+            }
+            if self.context.shutdown.sleep(self.poll).await {
+                return;
+            }
+        }
+    }
+
+    async fn run(self: &Arc<Self>) {
+        let shutdown = self.context.shutdown.clone();
+        let mut looks = 0;
+        while !shutdown.is_requested() {
+            let slot = tokio::select! {
+                slot = self.slots.clone().acquire_owned() => slot,
+                () = shutdown.requested() => return,
+            };
+            // Nobody closes the semaphore.
+            let Ok(slot) = slot else { return };
+            match self.claim().await {
+                Ok(batch) if !batch.is_empty() => self.spawn(batch, slot),
+                Ok(_) => {
+                    drop(slot);
+                    looks = self.idle(looks).await;
+                }
+                Err(error) => {
+                    drop(slot);
+                    tracing::warn!(error = %chain(&error), "due records cannot be claimed");
+                    shutdown.sleep(self.poll).await;
+                }
+            }
+        }
+    }
+
+    async fn claim(&self) -> Result<Vec<Claimed>, Error> {
+        let now = self.context.clock.now();
+        store::claim(&self.pool, now, now + self.lease, self.batch_size).await
+    }
+
+    fn spawn(self: &Arc<Self>, batch: Vec<Claimed>, slot: OwnedSemaphorePermit) {
+        let sender = self.clone();
+        self.context.shutdown.spawn(async move {
+            sender.work(batch).await;
+            drop(slot);
+        });
+    }
+
+    /// Waits for a wake-up or for the time of the next row; how many quick looks are left.
+    async fn idle(&self, looks: u32) -> u32 {
+        let pause = match looks {
+            0 => self.until_next().await,
+            left => Duration::from_millis(5 << (QUICK_LOOKS - left)).min(self.poll),
+        };
+        tokio::select! {
+            () = self.wake.notified() => QUICK_LOOKS,
+            _ = self.context.shutdown.sleep(pause) => looks.saturating_sub(1),
+        }
+    }
+
+    async fn until_next(&self) -> Duration {
+        match store::queue(&self.pool).await {
+            Ok((Some(next), _)) => {
+                let wait = next - self.context.clock.now();
+                // Never in a tight loop, even when the queue's head is being claimed elsewhere.
+                wait.try_into()
+                    .unwrap_or(Duration::ZERO)
+                    .clamp(Duration::from_millis(1), self.poll)
+            }
+            _ => self.poll,
+        }
+    }
+
+    async fn work(&self, batch: Vec<Claimed>) {
+        let telemetry = &self.context.telemetry;
+        let spans: Vec<_> = batch
+            .iter()
+            .map(|c| telemetry.record_span("provincial.push", &c.version.traceparent))
+            .collect();
+        let trace = |n: usize| {
+            let span = spans.get(n).and_then(Option::as_ref);
+            span.map(|span| span.traceparent()).unwrap_or_default()
+        };
+        let mut records = Vec::with_capacity(batch.len());
+        let mut ready = Answers::default();
+        for (n, claimed) in batch.iter().enumerate() {
+            let version = &claimed.version;
+            match app::upstream_record(&self.context.keyring, version, trace(n)) {
+                Ok(record) => records.push(record),
+                Err(answer) => {
+                    tracing::error!(record = %version.record_id, "record cannot be pushed");
+                    let key = version.record_id.to_string();
+                    ready.by_key.insert(key, answer);
+                }
+            }
+        }
+        let mut answers = self.push(records).await;
+        answers.by_key.extend(ready.by_key);
+        let attempts = batch
+            .into_iter()
+            .enumerate()
+            .map(|(n, claimed)| app::Attempt {
+                answer: answers
+                    .by_key
+                    .remove(&claimed.version.record_id.to_string())
+                    .unwrap_or_else(|| Answer::Unanswered("no answer".to_owned())),
+                traceparent: trace(n),
+                claimed,
+            })
+            .collect();
+        let recovered = if answers.failed {
+            self.failing.store(true, Ordering::Relaxed);
+            false
+        } else {
+            answers.answered && self.failing.swap(false, Ordering::Relaxed)
+        };
+        if let Err(error) = self.settle(attempts, recovered).await {
+            // The lease ends by itself, and the same keys get the same acknowledgements.
+            tracing::warn!(error = %chain(&error), "answers of a batch could not be stored");
+            self.failing.fetch_or(recovered, Ordering::Relaxed);
+        }
+    }
+
+    async fn push(&self, records: Vec<proto::credit::province::v1::UpstreamRecord>) -> Answers {
+        if records.is_empty() {
+            return Answers::default();
+        }
+        let cut_off = async {
+            self.context.shutdown.requested().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            answers = self.upstream.push(records) => answers,
+            () = cut_off => Answers { failed: true, ..Answers::default() },
+        }
+    }
+
+    async fn settle(&self, attempts: Vec<app::Attempt>, recovered: bool) -> Result<(), Error> {
+        let now: OffsetDateTime = self.context.clock.now();
+        let mut tx = store::begin(&self.pool).await?;
+        let settling = app::Settling {
+            keyring: &self.context.keyring,
+            retry: &self.retry,
+            now,
+            recovered,
+        };
+        let acknowledged = app::settle(&mut tx, attempts, settling).await?;
+        store::commit(tx).await?;
+        if acknowledged > 0 {
+            self.relay.wake();
+        }
+        if recovered {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+}

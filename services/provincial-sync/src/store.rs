@@ -1,0 +1,321 @@
+//! SQL only: the table `push`. Called by `app`, `jobs` and `grpc`. Every statement that carries
+//! records carries a batch of them.
+
+use service_kit::db::{Conn, Error, Pool, Tx};
+use sqlx::{Row, postgres::PgRow};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::domain::{Acknowledgement, Push, PushState};
+
+/// The migrations of this service's schema.
+pub fn migrations() -> sqlx::migrate::Migrator {
+    sqlx::migrate!("./migrations")
+}
+
+/// A version as disclosure announced it.
+#[derive(Debug, Clone)]
+pub struct NewPush {
+    /// Id of the version, the idempotency key towards the province.
+    pub record_id: Uuid,
+    /// Credit code of the provider.
+    pub provider_code: String,
+    /// Catalogue item.
+    pub item_code: String,
+    /// Its version.
+    pub item_version: i32,
+    /// Keyed hash of the provider's record key, 32 bytes.
+    pub key_digest: Vec<u8>,
+    /// Order of the versions of one key.
+    pub revision: i64,
+    /// Sealed normalised record.
+    pub sealed_record: Vec<u8>,
+    /// W3C trace context, empty when not sampled.
+    pub traceparent: String,
+}
+
+/// A due version that this process holds until its lease ends.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// What is to be pushed.
+    pub version: NewPush,
+    /// Its standing after the claim.
+    pub push: Push,
+}
+
+/// The standing of one version after an attempt, to be stored.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// Id of the version.
+    pub record_id: Uuid,
+    /// The new standing.
+    pub push: Push,
+    /// `push.last_error`, sealed.
+    pub sealed_last_error: Option<Vec<u8>>,
+}
+
+/// One row as `GetPush` shows it.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// All but the last error.
+    pub push: Push,
+    /// The last error, sealed.
+    pub sealed_last_error: Option<Vec<u8>>,
+}
+
+/// Counts for `GetStatistics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Statistics {
+    /// Waiting for the province.
+    pub due: i64,
+    /// Acknowledged.
+    pub acknowledged: i64,
+    /// Refused.
+    pub refused: i64,
+    /// When the oldest due row was written.
+    pub oldest_due: Option<OffsetDateTime>,
+}
+
+/// Begins a transaction.
+pub async fn begin(pool: &Pool) -> Result<Tx, Error> {
+    pool.begin().await
+}
+
+/// Commits it.
+pub async fn commit(tx: Tx) -> Result<(), Error> {
+    tx.commit().await
+}
+
+/// Writes due rows; versions that are known already stay as they are.
+pub async fn insert(conn: &mut Conn, new: &[NewPush], now: OffsetDateTime) -> Result<u64, Error> {
+    let written = sqlx::query(
+        "insert into push (record_id, provider_code, item_code, item_version, key_digest, revision,
+                           sealed_record, traceparent, next_attempt_at, created_at)
+         select u.*, $9, $9
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
+                     $7::bytea[], $8::text[]) as u
+         order by 1
+         on conflict (record_id) do nothing",
+    )
+    .bind(new.iter().map(|n| n.record_id).collect::<Vec<_>>())
+    .bind(
+        new.iter()
+            .map(|n| n.provider_code.as_str())
+            .collect::<Vec<_>>(),
+    )
+    .bind(new.iter().map(|n| n.item_code.as_str()).collect::<Vec<_>>())
+    .bind(new.iter().map(|n| n.item_version).collect::<Vec<_>>())
+    .bind(
+        new.iter()
+            .map(|n| n.key_digest.as_slice())
+            .collect::<Vec<_>>(),
+    )
+    .bind(new.iter().map(|n| n.revision).collect::<Vec<_>>())
+    .bind(
+        new.iter()
+            .map(|n| n.sealed_record.as_slice())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        new.iter()
+            .map(|n| n.traceparent.as_str())
+            .collect::<Vec<_>>(),
+    )
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(written.rows_affected())
+}
+
+/// Takes up to `limit` due rows, oldest time first, until `until`. Commits by itself: the lease,
+/// not a lock, keeps other senders away during the call.
+pub async fn claim(
+    pool: &Pool,
+    now: OffsetDateTime,
+    until: OffsetDateTime,
+    limit: i64,
+) -> Result<Vec<Claimed>, Error> {
+    let rows = sqlx::query(
+        "with taken as materialized (
+             select record_id from push
+             where state = 'due' and next_attempt_at <= $1
+             order by next_attempt_at limit $3
+             for update skip locked)
+         update push p set attempts = p.attempts + 1, next_attempt_at = $2, leased = true
+         from taken where p.record_id = taken.record_id
+         returning p.*",
+    )
+    .bind(now)
+    .bind(until)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    rows.iter().map(claimed).collect()
+}
+
+fn claimed(row: &PgRow) -> Result<Claimed, Error> {
+    let version = NewPush {
+        record_id: row.try_get("record_id")?,
+        provider_code: row.try_get("provider_code")?,
+        item_code: row.try_get("item_code")?,
+        item_version: row.try_get("item_version")?,
+        key_digest: row.try_get("key_digest")?,
+        revision: row.try_get("revision")?,
+        sealed_record: row.try_get("sealed_record")?,
+        traceparent: row.try_get("traceparent")?,
+    };
+    Ok(Claimed {
+        version,
+        push: standing(row)?.push,
+    })
+}
+
+fn standing(row: &PgRow) -> Result<Standing, Error> {
+    let state: &str = row.try_get("state")?;
+    let attempts: i32 = row.try_get("attempts")?;
+    let number: Option<String> = row.try_get("acknowledgement")?;
+    let at: Option<OffsetDateTime> = row.try_get("acknowledged_at")?;
+    let push = Push {
+        state: read_state(state)?,
+        attempts: attempts.unsigned_abs(),
+        next_attempt_at: row.try_get("next_attempt_at")?,
+        leased: row.try_get("leased")?,
+        last_error: None,
+        acknowledgement: number
+            .zip(at)
+            .map(|(number, at)| Acknowledgement { number, at }),
+    };
+    Ok(Standing {
+        push,
+        sealed_last_error: row.try_get("sealed_last_error")?,
+    })
+}
+
+fn read_state(text: &str) -> Result<PushState, Error> {
+    match text {
+        "due" => Ok(PushState::Due),
+        "acknowledged" => Ok(PushState::Acknowledged),
+        "refused" => Ok(PushState::Refused),
+        other => Err(Error::Decode(format!("unknown push state {other}").into())),
+    }
+}
+
+fn write_state(state: PushState) -> &'static str {
+    match state {
+        PushState::Due => "due",
+        PushState::Acknowledged => "acknowledged",
+        PushState::Refused => "refused",
+    }
+}
+
+/// Stores what a batch of attempts ended with, in one statement; the ids of the rows that changed.
+/// Settled rows never change, and a failure counts only for the lease that it belongs to.
+pub async fn settle(conn: &mut Conn, batch: &[Settled]) -> Result<Vec<Uuid>, Error> {
+    let acknowledgement = |s: &Settled| s.push.acknowledgement.clone();
+    sqlx::query_scalar(
+        "update push p
+         set state = s.state, next_attempt_at = s.next_attempt_at, leased = false,
+             sealed_last_error = s.sealed_last_error, acknowledgement = s.acknowledgement,
+             acknowledged_at = s.acknowledged_at
+         from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::bytea[], $6::text[],
+                     $7::timestamptz[])
+              as s(record_id, attempts, state, next_attempt_at, sealed_last_error, acknowledgement,
+                   acknowledged_at)
+         where p.record_id = s.record_id and p.state = 'due'
+           and (s.state <> 'due' or p.attempts = s.attempts)
+         returning p.record_id",
+    )
+    .bind(batch.iter().map(|s| s.record_id).collect::<Vec<_>>())
+    .bind(batch.iter().map(|s| attempts(&s.push)).collect::<Vec<_>>())
+    .bind(
+        batch
+            .iter()
+            .map(|s| write_state(s.push.state))
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        batch
+            .iter()
+            .map(|s| s.push.next_attempt_at)
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        batch
+            .iter()
+            .map(|s| s.sealed_last_error.as_deref())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        batch
+            .iter()
+            .map(|s| acknowledgement(s).map(|a| a.number))
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        batch
+            .iter()
+            .map(|s| acknowledgement(s).map(|a| a.at))
+            .collect::<Vec<_>>(),
+    )
+    .fetch_all(conn)
+    .await
+}
+
+fn attempts(push: &Push) -> i32 {
+    i32::try_from(push.attempts).unwrap_or(i32::MAX)
+}
+
+/// Makes every waiting row that nobody holds due now: the upstream is back.
+pub async fn release_waiting(conn: &mut Conn, now: OffsetDateTime) -> Result<u64, Error> {
+    let released = sqlx::query(
+        "update push set next_attempt_at = $1
+         where state = 'due' and next_attempt_at > $1 and not leased",
+    )
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(released.rows_affected())
+}
+
+/// When the next row may be claimed, and when the oldest due row was written.
+pub async fn queue(pool: &Pool) -> Result<(Option<OffsetDateTime>, Option<OffsetDateTime>), Error> {
+    let row = sqlx::query(
+        "select (select min(next_attempt_at) from push where state = 'due'),
+                (select min(created_at) from push where state = 'due')",
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+/// One row.
+pub async fn get(pool: &Pool, record_id: Uuid) -> Result<Option<Standing>, Error> {
+    let row = sqlx::query(
+        "select state, attempts, next_attempt_at, leased, sealed_last_error, acknowledgement,
+                acknowledged_at
+         from push where record_id = $1",
+    )
+    .bind(record_id)
+    .fetch_optional(pool)
+    .await?;
+    row.as_ref().map(standing).transpose()
+}
+
+/// Counts of all rows.
+pub async fn statistics(pool: &Pool) -> Result<Statistics, Error> {
+    let row = sqlx::query(
+        "select count(*) filter (where state = 'due'),
+                count(*) filter (where state = 'acknowledged'),
+                count(*) filter (where state = 'refused'),
+                min(created_at) filter (where state = 'due')
+         from push",
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(Statistics {
+        due: row.try_get(0)?,
+        acknowledged: row.try_get(1)?,
+        refused: row.try_get(2)?,
+        oldest_due: row.try_get(3)?,
+    })
+}

@@ -1,0 +1,213 @@
+//! The call to the provincial exchange. Called by `jobs` with the records of one batch; gives one
+//! answer for each, whatever happens on the way.
+
+use std::{collections::HashMap, time::Duration};
+
+use prost::Message as _;
+use proto::credit::province::v1::{
+    PushRecordsRequest, UpstreamAnswer, UpstreamRecord,
+    province_service_client::ProvinceServiceClient, upstream_answer::Outcome,
+};
+use service_kit::{
+    config::Secret,
+    error::chain,
+    grpc::{BearerToken, MAX_MESSAGE_BYTES, channel},
+};
+use tonic::{Code, Request, Status, transport::Channel};
+
+use crate::domain::Answer;
+
+/// Encoded bytes of records in one call: half of what the platform's own servers take.
+const CALL_BYTES: usize = MAX_MESSAGE_BYTES / 2;
+
+/// The provincial exchange.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    channel: Channel,
+    token: Secret,
+    deadline: Duration,
+}
+
+/// The answers of one batch and what they say of the upstream itself.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// By idempotency key; every record of the batch has one.
+    pub by_key: HashMap<String, Answer>,
+    /// At least one call was answered.
+    pub answered: bool,
+    /// A call failed for a reason that is the upstream's, or the way's to it.
+    pub failed: bool,
+}
+
+impl Answers {
+    fn all(&mut self, records: &[UpstreamRecord], answer: impl Fn() -> Answer) {
+        for record in records {
+            self.by_key.insert(record.idempotency_key.clone(), answer());
+        }
+    }
+}
+
+impl Upstream {
+    /// Connects when first used. `deadline` bounds each call.
+    pub fn new(
+        url: &str,
+        token: Secret,
+        deadline: Duration,
+    ) -> Result<Self, tonic::transport::Error> {
+        Ok(Self {
+            channel: channel(url)?,
+            token,
+            deadline,
+        })
+    }
+
+    /// Pushes the records, in several calls where they are too large for one. When a call is
+    /// refused as a whole for its content, it is halved until the bad record stands alone.
+    pub async fn push(&self, records: Vec<UpstreamRecord>) -> Answers {
+        let mut answers = Answers::default();
+        let mut todo = portions(records);
+        todo.reverse();
+        while let Some(mut portion) = todo.pop() {
+            if answers.failed {
+                // The way is broken; the rest waits like what was just tried.
+                answers.all(&portion, || {
+                    unanswered("an earlier call of the batch failed")
+                });
+                continue;
+            }
+            match self.call(&portion).await {
+                Ok(given) => {
+                    answers.answered = true;
+                    answers.all(&portion, || unanswered("the upstream left the record out"));
+                    let asked = given
+                        .into_iter()
+                        .filter_map(answer_of)
+                        .filter(|(key, _)| answers.by_key.contains_key(key))
+                        .collect::<Vec<_>>();
+                    answers.by_key.extend(asked);
+                }
+                Err(status) if blames_content(status.code()) && portion.len() > 1 => {
+                    todo.push(portion.split_off(portion.len() / 2));
+                    todo.push(portion);
+                }
+                Err(status) if blames_content(status.code()) => {
+                    answers.answered = true;
+                    answers.all(&portion, || {
+                        Answer::Refused(format!("{:?}: {}", status.code(), status.message()))
+                    });
+                }
+                Err(status) => {
+                    // Only the code: an upstream's message may quote a record.
+                    tracing::warn!(code = ?status.code(), records = portion.len(), "push unanswered");
+                    answers.failed = true;
+                    answers.all(&portion, || {
+                        unanswered(&format!("{:?}: {}", status.code(), status.message()))
+                    });
+                }
+            }
+        }
+        answers
+    }
+
+    async fn call(&self, records: &[UpstreamRecord]) -> Result<Vec<UpstreamAnswer>, Status> {
+        let token = self.token.reveal().map_err(|error| {
+            Status::unauthenticated(format!("upstream_token: {}", chain(&error)))
+        })?;
+        let mut client = ProvinceServiceClient::with_interceptor(
+            self.channel.clone(),
+            BearerToken::new(&token)?,
+        )
+        .max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let mut request = Request::new(PushRecordsRequest {
+            records: records.to_vec(),
+        });
+        request.set_timeout(self.deadline);
+        // The upstream is asked to stop by then, but may be out of reach: our own clock counts.
+        match tokio::time::timeout(self.deadline, client.push_records(request)).await {
+            Ok(answer) => Ok(answer?.into_inner().answers),
+            Err(_) => Err(Status::deadline_exceeded(
+                "no answer within push_deadline_ms",
+            )),
+        }
+    }
+}
+
+/// Whether the code blames what was sent rather than the upstream or the way to it.
+fn blames_content(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition
+    )
+}
+
+fn unanswered(why: &str) -> Answer {
+    Answer::Unanswered(why.to_owned())
+}
+
+fn answer_of(answer: UpstreamAnswer) -> Option<(String, Answer)> {
+    let outcome = match answer.outcome? {
+        // A number that says nothing acknowledges nothing.
+        Outcome::Acknowledgement(number) if number.trim().is_empty() => return None,
+        Outcome::Acknowledgement(number) => Answer::Acknowledged(number),
+        Outcome::Refusal(why) => Answer::Refused(why),
+    };
+    Some((answer.idempotency_key, outcome))
+}
+
+/// Splits into runs whose records together stay below the size of a call; a record that is larger
+/// by itself stands alone.
+fn portions(records: Vec<UpstreamRecord>) -> Vec<Vec<UpstreamRecord>> {
+    let mut portions: Vec<Vec<UpstreamRecord>> = Vec::new();
+    let mut room = 0;
+    for record in records {
+        let size = record.encoded_len() + 8;
+        match portions.last_mut() {
+            Some(portion) if size <= room => {
+                room -= size;
+                portion.push(record);
+            }
+            _ => {
+                room = CALL_BYTES.saturating_sub(size);
+                portions.push(vec![record]);
+            }
+        }
+    }
+    portions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(key: usize, bytes: usize) -> UpstreamRecord {
+        UpstreamRecord {
+            idempotency_key: key.to_string(),
+            values: HashMap::from([("XK_NR".to_owned(), "x".repeat(bytes))]),
+            ..UpstreamRecord::default()
+        }
+    }
+
+    #[test]
+    fn large_records_are_spread_over_calls_in_order() {
+        let sizes = [10, CALL_BYTES + 1, 10, CALL_BYTES / 2, CALL_BYTES / 2, 10];
+        let records = sizes.iter().enumerate().map(|(n, size)| record(n, *size));
+        let split = portions(records.collect());
+        let keys: Vec<Vec<&str>> = split
+            .iter()
+            .map(|p| p.iter().map(|r| r.idempotency_key.as_str()).collect())
+            .collect();
+        assert_eq!(keys, [vec!["0"], vec!["1"], vec!["2", "3"], vec!["4", "5"]]);
+        assert!(portions(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn an_answer_without_a_number_settles_nothing() {
+        let answer = |outcome| UpstreamAnswer {
+            idempotency_key: "k".to_owned(),
+            outcome,
+        };
+        assert_eq!(answer_of(answer(None)), None);
+        let blank = Outcome::Acknowledgement(" ".to_owned());
+        assert_eq!(answer_of(answer(Some(blank))), None);
+    }
+}

@@ -1,0 +1,303 @@
+//! The province is away, fails, answers late, refuses; the process dies between push and store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::credit::provincialsync::v1::PushState;
+use service_kit::shutdown::Shutdown;
+use testkit::eventually;
+use uuid::Uuid;
+
+use crate::{
+    support::{LIMIT, Lab, push_of, statistics},
+    upstream::Behaviour,
+};
+
+fn key(number: u128) -> String {
+    Uuid::from_u128(number).to_string()
+}
+
+#[tokio::test]
+async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
+    let lab = Lab::new().await;
+    lab.upstream.behave(Behaviour {
+        away: true,
+        ..Behaviour::default()
+    });
+    let client = lab.start().await;
+    lab.announce(300).await;
+    // Long enough for pauses of five minutes, and past the lane's limit of an hour.
+    eventually("many failed attempts", LIMIT, async || {
+        lab.bed.clock.advance(time::Duration::minutes(2));
+        push_of(&client, 1).await.attempts >= 12
+    })
+    .await
+    .unwrap();
+    let ready = &lab.bed.context.readiness;
+    eventually("the lane complains", LIMIT, async || {
+        lab.bed.clock.advance(time::Duration::minutes(10));
+        let complaints = ready.complaints();
+        let told = complaints.iter().any(|c| c.starts_with("provincial push:"));
+        told.then_some(()).ok_or(complaints)
+    })
+    .await
+    .unwrap();
+    let waiting = push_of(&client, 1).await;
+    assert_eq!(waiting.state(), PushState::Due);
+    assert!(waiting.last_error.contains("Unavailable"), "{waiting:?}");
+    let counts = statistics(&client).await;
+    assert_eq!((counts.due, counts.acknowledged), (300, 0));
+    assert!(counts.oldest_due_seconds > 3600);
+
+    lab.upstream.behave(Behaviour::default());
+    lab.acknowledged(&client, 300).await;
+    lab.assert_announced_once(300).await;
+    eventually("ready again", LIMIT, async || {
+        let complaints = ready.complaints();
+        complaints.is_empty().then_some(()).ok_or(complaints)
+    })
+    .await
+    .unwrap();
+    lab.bed.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn once_the_province_answers_again_the_waiting_ones_do_not_sit_out_their_pauses() {
+    let lab = Lab::new().await;
+    lab.upstream.behave(Behaviour {
+        away: true,
+        ..Behaviour::default()
+    });
+    let client = lab.start().await;
+    lab.announce(50).await;
+    eventually("long pauses", LIMIT, async || {
+        lab.bed.clock.advance(time::Duration::minutes(5));
+        push_of(&client, 1).await.attempts >= 12
+    })
+    .await
+    .unwrap();
+    lab.upstream.behave(Behaviour::default());
+    // The clock stands still now: a new version goes through, and takes the others along.
+    lab.bed
+        .publish(&[lab.event(&lab.version(51, 1))])
+        .await
+        .unwrap();
+    eventually("all of them", LIMIT, async || {
+        let found = statistics(&client).await;
+        (found.acknowledged == 51).then_some(()).ok_or(found)
+    })
+    .await
+    .unwrap();
+    lab.assert_announced_once(51).await;
+    lab.bed.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn failing_calls_are_tried_again_soon() {
+    let lab = Lab::new().await;
+    lab.upstream.behave(Behaviour {
+        failures: 3,
+        ..Behaviour::default()
+    });
+    let client = lab.start().await;
+    lab.announce(20).await;
+    lab.acknowledged(&client, 20).await;
+    lab.assert_announced_once(20).await;
+    lab.bed.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn late_answers_are_given_up_and_the_retry_gets_the_same_acknowledgement() {
+    let mut lab = Lab::new().await;
+    lab.config.push_deadline_ms = 150;
+    lab.upstream.behave(Behaviour {
+        held_after: true,
+        ..Behaviour::default()
+    });
+    let client = lab.start().await;
+    lab.announce(40).await;
+    eventually("given up on", LIMIT, async || {
+        push_of(&client, 1)
+            .await
+            .last_error
+            .contains("DeadlineExceeded")
+            || push_of(&client, 1).await.last_error.contains("Cancelled")
+    })
+    .await
+    .unwrap();
+    assert_eq!(lab.upstream.stored(), 40, "the province has them all");
+    assert_eq!(statistics(&client).await.acknowledged, 0);
+    lab.upstream.behave(Behaviour::default());
+    lab.acknowledged(&client, 40).await;
+    lab.assert_announced_once(40).await;
+    assert!(lab.upstream.with(|seen| seen.repeated) >= 40);
+    lab.bed.finish().await.unwrap();
+}
+
+#[test]
+fn a_crash_between_push_and_store_leads_to_the_same_acknowledgement_and_no_double() {
+    let survivor = tokio::runtime::Runtime::new().unwrap();
+    let doomed = tokio::runtime::Runtime::new().unwrap();
+    let lab = survivor.block_on(Lab::new());
+    lab.upstream.behave(Behaviour {
+        held_after: true,
+        ..Behaviour::default()
+    });
+    // A process of its own: its tasks end in the middle of what they do.
+    let mut context = lab.bed.context.clone();
+    context.shutdown = Shutdown::new();
+    doomed.block_on(lab.start_with(context));
+    survivor.block_on(async {
+        lab.announce(30).await;
+        eventually("the province has them", LIMIT, async || {
+            lab.upstream.stored() == 30
+        })
+        .await
+        .unwrap();
+        lab.bed.settled().await.unwrap();
+    });
+    doomed.shutdown_background();
+    survivor.block_on(async {
+        eventually("the calls are cut off", LIMIT, async || {
+            lab.upstream.with(|seen| seen.now) == 0
+        })
+        .await
+        .unwrap();
+        lab.upstream.behave(Behaviour::default());
+        let client = lab.start().await;
+        let held = push_of(&client, 1).await;
+        assert_eq!((held.state(), held.attempts), (PushState::Due, 1));
+        lab.assert_announced_nothing().await;
+        // Nobody but the clock frees the leases of the dead.
+        lab.acknowledged(&client, 30).await;
+        lab.assert_announced_once(30).await;
+        assert_eq!(lab.upstream.with(|seen| seen.repeated), 30);
+        lab.bed.finish().await.unwrap();
+    });
+}
+
+#[tokio::test]
+async fn refused_content_is_parked_with_sealed_words_and_the_lane_goes_on() {
+    let lab = Lab::new().await;
+    // An upstream that quotes a person's number.
+    let words = "证件号码 430102199003071234 不存在";
+    lab.upstream.behave(Behaviour {
+        refused: BTreeMap::from([(key(3), words.to_owned())]),
+        ..Behaviour::default()
+    });
+    let client = lab.start().await;
+    lab.announce(10).await;
+    eventually("all but one", LIMIT, async || {
+        statistics(&client).await.acknowledged == 9
+    })
+    .await
+    .unwrap();
+    let parked = push_of(&client, 3).await;
+    assert_eq!(parked.state(), PushState::Refused);
+    assert_eq!(parked.last_error, words);
+    let counts = statistics(&client).await;
+    assert_eq!((counts.refused, counts.due), (1, 0));
+    // Neither is it tried again, nor does the table show the number.
+    lab.bed.clock.advance(time::Duration::days(1));
+    let calls = lab.upstream.with(|seen| seen.calls);
+    lab.bed
+        .publish(&[lab.event(&lab.version(11, 1))])
+        .await
+        .unwrap();
+    eventually("the next one", LIMIT, async || {
+        statistics(&client).await.acknowledged == 10
+    })
+    .await
+    .unwrap();
+    assert_eq!(lab.upstream.with(|seen| seen.calls), calls + 1);
+    let pool = lab.bed.schema_pool().await.unwrap();
+    let clear: i64 = sqlx::query_scalar(
+        "select count(*) from push
+         where push::text like '%430102199003071234%'
+            or position('430102199003071234'::bytea in coalesce(sealed_last_error, '')) > 0",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
+    assert_eq!(clear, 0);
+    pool.close().await;
+    lab.bed.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_record_that_spoils_whole_calls_is_found_and_parked_alone() {
+    let lab = Lab::new().await;
+    lab.upstream.behave(Behaviour {
+        poisonous: BTreeSet::from([key(77)]),
+        ..Behaviour::default()
+    });
+    let client = lab.start().await;
+    lab.announce(100).await;
+    eventually("all but one", LIMIT, async || {
+        let found = statistics(&client).await;
+        (found.acknowledged == 99 && found.refused == 1)
+            .then_some(())
+            .ok_or(found)
+    })
+    .await
+    .unwrap();
+    let parked = push_of(&client, 77).await;
+    assert_eq!(parked.state(), PushState::Refused);
+    assert!(parked.last_error.contains("unreadable"));
+    lab.assert_announced_once(99).await;
+    lab.bed.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_record_without_an_answer_is_pushed_again_by_itself() {
+    let lab = Lab::new().await;
+    lab.upstream.behave(Behaviour {
+        left_out: BTreeSet::from([key(5)]),
+        ..Behaviour::default()
+    });
+    let client = lab.start().await;
+    lab.announce(10).await;
+    eventually("the others", LIMIT, async || {
+        statistics(&client).await.acknowledged == 9
+    })
+    .await
+    .unwrap();
+    eventually("left out twice", LIMIT, async || {
+        lab.bed.clock.advance(time::Duration::seconds(1));
+        push_of(&client, 5).await.attempts >= 2
+    })
+    .await
+    .unwrap();
+    lab.upstream.behave(Behaviour::default());
+    lab.acknowledged(&client, 10).await;
+    lab.assert_announced_once(10).await;
+    assert_eq!(lab.upstream.with(|seen| seen.repeated), 0);
+    lab.bed.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn content_that_no_key_opens_waits_and_content_that_is_no_record_is_parked() {
+    let lab = Lab::new().await;
+    let client = lab.start().await;
+    let mut foreign = lab.version(1, 1);
+    // Sealed for another record: as unreadable as a missing key.
+    foreign.sealed_record = lab.version(2, 1).sealed_record;
+    let mut garbage = lab.version(3, 1);
+    let id = Uuid::from_u128(3);
+    let sealed = lab.bed.context.keyring.seal(id.as_bytes(), b"\xff\xff");
+    garbage.sealed_record = sealed.into();
+    let events = [lab.event(&foreign), lab.event(&garbage)];
+    lab.bed.publish(&events).await.unwrap();
+    eventually("one waits, one is parked", LIMIT, async || {
+        let found = statistics(&client).await;
+        let waiting = push_of(&client, 1).await;
+        (found.refused == 1 && waiting.last_error.contains("does not open"))
+            .then_some(())
+            .ok_or(found)
+    })
+    .await
+    .unwrap();
+    assert_eq!(push_of(&client, 1).await.state(), PushState::Due);
+    assert_eq!(push_of(&client, 3).await.state(), PushState::Refused);
+    assert_eq!(lab.upstream.with(|seen| seen.calls), 0);
+    lab.bed.finish().await.unwrap();
+}

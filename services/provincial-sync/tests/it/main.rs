@@ -1,0 +1,7 @@
+//! provincial-sync against real PostgreSQL and NATS, with a fake of the provincial exchange.
+
+mod asking;
+mod faults;
+mod pushing;
+mod support;
+mod upstream;

@@ -1,0 +1,143 @@
+//! The way of a version to the province, everything in order (R-10, R-11).
+
+use proto::credit::provincialsync::v1::PushState;
+use service_kit::telemetry::{Telemetry, TelemetryConfig};
+use testkit::eventually;
+use uuid::Uuid;
+
+use crate::{
+    support::{LIMIT, Lab, TRACE, push_of, statistics},
+    upstream::{Behaviour, number_of},
+};
+
+#[tokio::test]
+async fn r10_every_stored_version_reaches_the_province_in_batches() {
+    let lab = Lab::new().await;
+    let client = lab.start().await;
+    lab.announce(450).await;
+    lab.acknowledged(&client, 450).await;
+    lab.assert_announced_once(450).await;
+    let found = push_of(&client, 17).await;
+    assert_eq!(found.state(), PushState::Acknowledged);
+    assert_eq!(
+        found.acknowledgement,
+        number_of(&Uuid::from_u128(17).to_string())
+    );
+    assert!(found.acknowledged_at.is_some() && found.last_error.is_empty());
+    lab.upstream.with(|seen| {
+        assert!(seen.largest_batch <= 200 && seen.repeated == 0);
+        assert!(seen.calls < 100, "{} calls for 450 records", seen.calls);
+        assert_eq!(seen.tokens.len(), 1);
+        assert!(seen.tokens.contains("Bearer provincial-token"));
+        let record = &seen.stored[&Uuid::from_u128(17).to_string()];
+        assert_eq!(record.values["XK_WSH"], "长市监许〔2026〕17号");
+        assert_eq!((record.item_version, record.revision), (1, 1));
+    });
+    lab.bed.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn versions_out_of_order_and_repeated_are_pushed_once_each() {
+    let lab = Lab::new().await;
+    let client = lab.start().await;
+    // One key: its versions 3, 1, 2; version 1 again as the same event, version 2 as another.
+    let versions: Vec<_> = [(30, 3), (10, 1), (20, 2)]
+        .map(|(id, revision)| lab.version(id, revision))
+        .into();
+    let mut events: Vec<_> = versions.iter().map(|v| lab.event(v)).collect();
+    events.push(events[1].clone());
+    events.push(lab.event(&versions[2]));
+    lab.bed.publish(&events).await.unwrap();
+    lab.acknowledged(&client, 3).await;
+    lab.bed.publish(&events[..2]).await.unwrap();
+    lab.bed.publish(&[lab.event(&versions[0])]).await.unwrap();
+    lab.bed.settled().await.unwrap();
+    assert_eq!(statistics(&client).await.acknowledged, 3);
+    lab.assert_announced_once(3).await;
+    assert_eq!(lab.upstream.with(|seen| seen.repeated), 0);
+    let revision = |id| {
+        lab.upstream
+            .with(|seen| seen.stored[&Uuid::from_u128(id).to_string()].revision)
+    };
+    assert_eq!([revision(10), revision(20), revision(30)], [1, 2, 3]);
+    lab.bed.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_slow_province_gets_several_batches_at_once_and_no_transaction_waits_for_it() {
+    let mut lab = Lab::new().await;
+    lab.config.batch_size = 10;
+    lab.config.batches_in_flight = 3;
+    lab.config.push_deadline_ms = 25_000;
+    lab.upstream.behave(Behaviour {
+        held_before: true,
+        ..Behaviour::default()
+    });
+    let client = lab.start().await;
+    lab.announce(100).await;
+    eventually("three calls at once", LIMIT, async || {
+        lab.upstream.with(|seen| seen.now) == 3
+    })
+    .await
+    .unwrap();
+    lab.bed.settled().await.unwrap();
+    eventually("no open transaction", LIMIT, async || {
+        let open: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity
+             where datname = current_database() and application_name = $1
+               and state like 'idle in transaction%'",
+        )
+        .bind(provincial_sync::SCHEMA)
+        .fetch_one(&lab.bed.owner_pool)
+        .await
+        .unwrap();
+        open == 0
+    })
+    .await
+    .unwrap();
+    assert_eq!(lab.upstream.stored(), 0);
+    lab.upstream.behave(Behaviour::default());
+    lab.acknowledged(&client, 100).await;
+    lab.assert_announced_once(100).await;
+    assert_eq!(lab.upstream.with(|seen| seen.most), 3);
+    lab.bed.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_trace_of_a_sampled_record_goes_on_to_the_province_and_to_the_event() {
+    let lab = Lab::new().await;
+    let mut context = lab.bed.context.clone();
+    context.telemetry = Telemetry::start(
+        &TelemetryConfig {
+            // Nobody listens there: only the contexts count here.
+            otlp_endpoint: "http://127.0.0.1:9".to_owned(),
+            sample_ratio: 0.0,
+        },
+        "test",
+    )
+    .unwrap();
+    let client = lab.start_with(context).await;
+    let now = service_kit::clock::Clock::now(&lab.bed.clock);
+    let sampled = event_bus::NewEvent::new(&lab.version(1, 1), now, TRACE);
+    let events = [sampled, lab.event(&lab.version(2, 1))];
+    lab.bed.publish(&events).await.unwrap();
+    lab.acknowledged(&client, 2).await;
+    let traces = lab.upstream.with(|seen| {
+        [1, 2].map(|id| {
+            seen.stored[&Uuid::from_u128(id).to_string()]
+                .traceparent
+                .clone()
+        })
+    });
+    assert_eq!(traces[0][..36], TRACE[..36], "same trace, another span");
+    assert_ne!(traces[0], TRACE);
+    assert_eq!(traces[1], "");
+    let pool = lab.bed.schema_pool().await.unwrap();
+    let emitted: Vec<String> = sqlx::query_scalar("select traceparent from outbox order by 1")
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+    assert_eq!(emitted, ["", traces[0].as_str()]);
+    pool.close().await;
+    lab.bed.finish().await.unwrap();
+}

@@ -1,0 +1,182 @@
+//! A bed with the service running on it, and versions to push.
+
+use std::{collections::HashMap, time::Duration};
+
+use event_bus::{NewEvent, StreamSpec};
+use prost::Message as _;
+use proto::credit::{
+    common::v1::{RecordVersion, SubjectKind},
+    disclosure::events::v1::VersionStored,
+    provincialsync::{
+        events::v1::VersionAcknowledged,
+        v1::{
+            GetPushRequest, GetPushResponse, GetStatisticsRequest, GetStatisticsResponse,
+            provincial_sync_service_client::ProvincialSyncServiceClient,
+        },
+    },
+    validation::events::v1::NormalisedRecord,
+};
+use provincial_sync::{Config, SCHEMA, STREAM, SUBSCRIPTIONS};
+use service_kit::{
+    ServiceContext,
+    config::{Overlay, Secret},
+    grpc::{BearerToken, channel, timestamp},
+    identity::Role,
+};
+use testkit::{bed::Bed, eventually};
+use tonic::{Code, service::interceptor::InterceptedService, transport::Channel};
+use uuid::Uuid;
+
+use crate::upstream::FakeUpstream;
+
+pub const PROVIDER: &str = "11430100006123458R";
+pub const OFFICE: &str = "1143000000612221XY";
+pub const LIMIT: Duration = Duration::from_secs(30);
+pub const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+pub type Client = ProvincialSyncServiceClient<InterceptedService<Channel, BearerToken>>;
+
+/// A bed, the fake upstream and the configuration between them.
+pub struct Lab {
+    pub bed: Bed,
+    pub upstream: FakeUpstream,
+    pub config: Config,
+}
+
+impl Lab {
+    pub async fn new() -> Self {
+        let streams = [
+            StreamSpec {
+                service: "disclosure",
+                max_bytes: 64 * 1024 * 1024,
+            },
+            STREAM.unwrap(),
+        ];
+        let migrations = provincial_sync::migrations();
+        let bed = Bed::start(SCHEMA, migrations, &streams, SUBSCRIPTIONS)
+            .await
+            .unwrap();
+        let upstream = FakeUpstream::start().await;
+        let mut config = Config::load(&Overlay::default()).unwrap();
+        config.database_url = Secret::Plain(bed.database_url.clone());
+        config.upstream_url = upstream.url.clone();
+        config.upstream_token = Secret::Plain("provincial-token".to_owned());
+        config.poll_interval_ms = 20;
+        Self {
+            bed,
+            upstream,
+            config,
+        }
+    }
+
+    /// Starts the service with the bed's context.
+    pub async fn start(&self) -> Client {
+        self.start_with(self.bed.context.clone()).await
+    }
+
+    pub async fn start_with(&self, context: ServiceContext) -> Client {
+        let listener = self.bed.listener().await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let bus = self.bed.bus.clone();
+        provincial_sync::start(self.config.clone(), listener, bus, context)
+            .await
+            .unwrap();
+        self.client(&address, Role::Operator)
+    }
+
+    pub fn client(&self, address: &str, role: Role) -> Client {
+        let token = self.bed.token(OFFICE, &[role], None).unwrap();
+        let token = BearerToken::new(&token).unwrap();
+        ProvincialSyncServiceClient::with_interceptor(channel(address).unwrap(), token)
+    }
+
+    /// A version as disclosure announces it; the record id follows from the number.
+    pub fn version(&self, number: u128, revision: u64) -> VersionStored {
+        let record_id = Uuid::from_u128(number);
+        let record = NormalisedRecord {
+            values: HashMap::from([
+                ("XK_WSH".to_owned(), format!("长市监许〔2026〕{number}号")),
+                ("XK_XDR_MC".to_owned(), "长沙市岳麓区星城餐饮店".to_owned()),
+            ]),
+            ..NormalisedRecord::default()
+        };
+        let context = &self.bed.context;
+        let sealed = context
+            .keyring
+            .seal(record_id.as_bytes(), &record.encode_to_vec());
+        VersionStored {
+            version: Some(RecordVersion {
+                record_id: record_id.as_bytes().to_vec().into(),
+                provider_code: PROVIDER.to_owned(),
+                item_code: "XZXK".to_owned(),
+                item_version: 1,
+                key_digest: vec![7; 32].into(),
+                revision,
+            }),
+            stored_at: Some(timestamp(context.clock.now())),
+            subject_kind: SubjectKind::Organisation.into(),
+            sealed_record: sealed.into(),
+        }
+    }
+
+    pub fn event(&self, version: &VersionStored) -> NewEvent {
+        NewEvent::new(version, self.bed.context.clock.now(), "")
+    }
+
+    /// Announces `count` versions of different keys, ids from 1.
+    pub async fn announce(&self, count: u128) {
+        let events: Vec<_> = (1..=count)
+            .map(|number| self.event(&self.version(number, 1)))
+            .collect();
+        self.bed.publish(&events).await.unwrap();
+    }
+
+    /// Turns the clock by a second a look until so many are acknowledged.
+    pub async fn acknowledged(&self, client: &Client, count: u64) {
+        eventually("acknowledgements", LIMIT, async || {
+            self.bed.clock.advance(time::Duration::seconds(1));
+            let found = statistics(client).await;
+            if found.acknowledged == count && found.due == 0 {
+                Ok(())
+            } else {
+                Err(found)
+            }
+        })
+        .await
+        .unwrap();
+    }
+
+    pub async fn assert_announced_nothing(&self) {
+        let told: Vec<VersionAcknowledged> = self.bed.emitted().await.unwrap();
+        assert!(told.is_empty(), "{told:?}");
+    }
+
+    /// Every acknowledgement was announced once, with the upstream's number.
+    pub async fn assert_announced_once(&self, count: usize) {
+        let told: Vec<VersionAcknowledged> = self.bed.emitted().await.unwrap();
+        let mut numbers = HashMap::new();
+        for event in &told {
+            let key = Uuid::from_slice(&event.record_id).unwrap().to_string();
+            assert_eq!(event.acknowledgement, crate::upstream::number_of(&key));
+            assert!(numbers.insert(key, ()).is_none(), "announced twice");
+        }
+        assert_eq!(numbers.len(), count);
+        assert_eq!(self.upstream.stored(), count);
+        assert_eq!(self.upstream.with(|seen| seen.conflicting), 0);
+    }
+}
+
+pub async fn statistics(client: &Client) -> GetStatisticsResponse {
+    let answer = client.clone().get_statistics(GetStatisticsRequest {}).await;
+    answer.unwrap().into_inner()
+}
+
+/// How a version stands; all empty while the service does not know it yet.
+pub async fn push_of(client: &Client, number: u128) -> GetPushResponse {
+    let record_id = Uuid::from_u128(number).to_string();
+    match client.clone().get_push(GetPushRequest { record_id }).await {
+        Ok(found) => found.into_inner(),
+        Err(status) if status.code() == Code::NotFound => GetPushResponse::default(),
+        Err(status) => panic!("GetPush: {status}"),
+    }
+}

@@ -1,0 +1,183 @@
+//! A fake of the provincial exchange: keeps what it stored, and fails in the ways that tests ask for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use proto::credit::province::v1::{
+    PushRecordsRequest, PushRecordsResponse, UpstreamAnswer, UpstreamRecord,
+    province_service_server::{ProvinceService, ProvinceServiceServer},
+    upstream_answer::Outcome,
+};
+use tokio::{net::TcpListener, sync::watch};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status, transport::Server};
+
+/// How the fake answers.
+#[derive(Debug, Clone, Default)]
+pub struct Behaviour {
+    /// UNAVAILABLE to everything, nothing stored.
+    pub away: bool,
+    /// Hold each call before storing until this is false again.
+    pub held_before: bool,
+    /// Store, then hold the answer until this is false again.
+    pub held_after: bool,
+    /// UNAVAILABLE to so many calls, counted down.
+    pub failures: u32,
+    /// Refused for good, with this text.
+    pub refused: BTreeMap<String, String>,
+    /// A call with one of these is INVALID_ARGUMENT as a whole.
+    pub poisonous: BTreeSet<String>,
+    /// Gets no answer among the others.
+    pub left_out: BTreeSet<String>,
+}
+
+/// What the fake has seen.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// By idempotency key: what came first.
+    pub stored: BTreeMap<String, UpstreamRecord>,
+    /// Pushes of a stored key with the same content, and with other content.
+    pub repeated: usize,
+    pub conflicting: usize,
+    pub calls: usize,
+    /// Calls under way now, and at most.
+    pub now: usize,
+    pub most: usize,
+    pub largest_batch: usize,
+    pub tokens: BTreeSet<String>,
+}
+
+struct Inner {
+    behaviour: watch::Sender<Behaviour>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Clone)]
+pub struct FakeUpstream {
+    inner: Arc<Inner>,
+    pub url: String,
+}
+
+impl FakeUpstream {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let fake = Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            inner: Arc::new(Inner {
+                behaviour: watch::Sender::new(Behaviour::default()),
+                seen: Mutex::default(),
+            }),
+        };
+        let served = Server::builder().add_service(ProvinceServiceServer::new(fake.clone()));
+        tokio::spawn(served.serve_with_incoming(TcpListenerStream::new(listener)));
+        fake
+    }
+
+    pub fn behave(&self, behaviour: Behaviour) {
+        self.inner.behaviour.send_replace(behaviour);
+    }
+
+    pub fn with<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
+        look(&mut self.inner.seen.lock().unwrap())
+    }
+
+    pub fn stored(&self) -> usize {
+        self.with(|seen| seen.stored.len())
+    }
+
+    async fn released(&self, held: impl Fn(&Behaviour) -> bool) {
+        let mut behaviour = self.inner.behaviour.subscribe();
+        let free = behaviour.wait_for(|behaviour| !held(behaviour));
+        tokio::time::timeout(Duration::from_secs(60), free)
+            .await
+            .expect("the test lets go")
+            .unwrap();
+    }
+
+    fn store(&self, record: &UpstreamRecord, behaviour: &Behaviour) -> Option<UpstreamAnswer> {
+        let key = record.idempotency_key.clone();
+        if behaviour.left_out.contains(&key) {
+            return None;
+        }
+        let outcome = if let Some(why) = behaviour.refused.get(&key) {
+            Outcome::Refusal(why.clone())
+        } else {
+            self.with(|seen| match seen.stored.get(&key) {
+                Some(known) if same(known, record) => seen.repeated += 1,
+                Some(_) => seen.conflicting += 1,
+                None => {
+                    seen.stored.insert(key.clone(), record.clone());
+                }
+            });
+            Outcome::Acknowledgement(number_of(&key))
+        };
+        Some(UpstreamAnswer {
+            idempotency_key: key,
+            outcome: Some(outcome),
+        })
+    }
+}
+
+/// The fake's number of a record.
+pub fn number_of(key: &str) -> String {
+    format!("HN-{key}")
+}
+
+fn same(known: &UpstreamRecord, record: &UpstreamRecord) -> bool {
+    let mut record = record.clone();
+    record.traceparent.clone_from(&known.traceparent);
+    *known == record
+}
+
+struct UnderWay<'a>(&'a FakeUpstream);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.with(|seen| seen.now -= 1);
+    }
+}
+
+#[tonic::async_trait]
+impl ProvinceService for FakeUpstream {
+    async fn push_records(
+        &self,
+        request: Request<PushRecordsRequest>,
+    ) -> Result<Response<PushRecordsResponse>, Status> {
+        let token = request.metadata().get("authorization").cloned();
+        let records = request.into_inner().records;
+        self.with(|seen| {
+            let token = token.map(|t| t.to_str().unwrap().to_owned());
+            seen.tokens.insert(token.unwrap_or_default());
+            seen.calls += 1;
+            seen.now += 1;
+            seen.most = seen.most.max(seen.now);
+            seen.largest_batch = seen.largest_batch.max(records.len());
+        });
+        let _under_way = UnderWay(self);
+        self.released(|behaviour| behaviour.held_before).await;
+        let behaviour = self.inner.behaviour.borrow().clone();
+        if behaviour.away {
+            return Err(Status::unavailable("away"));
+        }
+        if behaviour.failures > 0 {
+            self.inner.behaviour.send_modify(|b| b.failures -= 1);
+            return Err(Status::unavailable("failing"));
+        }
+        if let Some(bad) = records
+            .iter()
+            .find(|r| behaviour.poisonous.contains(&r.idempotency_key))
+        {
+            let why = format!("record {} is unreadable", bad.idempotency_key);
+            return Err(Status::invalid_argument(why));
+        }
+        let answers = records
+            .iter()
+            .filter_map(|record| self.store(record, &behaviour))
+            .collect();
+        self.released(|behaviour| behaviour.held_after).await;
+        Ok(Response::new(PushRecordsResponse { answers }))
+    }
+}
