@@ -1,0 +1,53 @@
+//! One function per use case, each given a transaction that it never commits. Called by `handlers` (writing) and
+//! `grpc` (reading).
+//!
+//! - [`storing`]: accepted versions, item versions, providers, objection marks
+//! - [`public`]: what everyone may see
+//! - [`own`]: what a subject may see of itself, with the read log
+//! - [`statistics`]: counts
+
+pub mod own;
+pub mod public;
+pub mod statistics;
+pub mod storing;
+
+use std::collections::HashMap;
+
+use credit_record::ItemVersion;
+use proto::credit::validation::events::v1::NormalisedRecord;
+use service_kit::db::Conn;
+use uuid::Uuid;
+use vault::Keyring;
+
+use crate::{error::DisclosureError, store};
+
+/// Opens a sealed record; a blob that was moved to another row is refused.
+fn open(
+    keyring: &Keyring,
+    record_id: Uuid,
+    sealed: &[u8],
+) -> Result<NormalisedRecord, DisclosureError> {
+    let plain = keyring
+        .open(record_id.as_bytes(), sealed)
+        .map_err(DisclosureError::Sealed)?;
+    prost::Message::decode(plain.as_slice()).map_err(DisclosureError::Record)
+}
+
+/// Definitions of item versions, each read once.
+async fn definitions(
+    conn: &mut Conn,
+    mut wanted: Vec<(&str, i32)>,
+) -> Result<HashMap<(String, i32), ItemVersion>, DisclosureError> {
+    wanted.sort_unstable();
+    wanted.dedup();
+    let (codes, versions): (Vec<&str>, Vec<i32>) = wanted.into_iter().unzip();
+    let rows = store::catalogue::definitions(conn, &codes, &versions)
+        .await
+        .map_err(DisclosureError::database("读取信用信息目录"))?;
+    rows.into_iter()
+        .map(|(code, version, json)| {
+            let item = ItemVersion::from_json(&json).map_err(DisclosureError::Definition)?;
+            Ok(((code, version), item))
+        })
+        .collect()
+}

@@ -1,0 +1,23 @@
+//! Counts for the credit office. Called by `grpc::statistics` with a read-only transaction.
+
+use service_kit::db::Conn;
+use time::Date;
+
+use crate::{
+    error::DisclosureError,
+    store::{
+        catalogue,
+        statistics::{self, Counts},
+    },
+};
+
+/// Counts all versions as they stand on `today`, the civil day of Changsha.
+pub async fn counts(conn: &mut Conn, today: Date) -> Result<Counts, DisclosureError> {
+    let doing = "统计信用信息";
+    let catalogue = catalogue::load(conn)
+        .await
+        .map_err(DisclosureError::database(doing))?;
+    statistics::count(conn, &catalogue.all_bounds(today))
+        .await
+        .map_err(DisclosureError::database(doing))
+}

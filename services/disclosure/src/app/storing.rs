@@ -1,0 +1,104 @@
+//! Writing: what other services announced, a batch at a time. Called by `handlers`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use event_bus::NewEvent;
+use service_kit::db::{Conn, Error};
+use time::OffsetDateTime;
+
+use crate::{
+    domain::{
+        version::{About, Organisation, Version},
+        visibility::ItemRule,
+    },
+    store::{
+        catalogue::{self, Provider},
+        marks::{self, Mark},
+        versions,
+    },
+};
+
+/// Stores versions and announces those that were not there before, current or not: provincial-sync reports each
+/// version once. `traceparents` are the trace contexts to hand on, one a version, empty when it is not followed.
+/// Gives how many were new.
+pub async fn store_versions(
+    conn: &mut Conn,
+    accepted: &[Version],
+    traceparents: &[String],
+    now: OffsetDateTime,
+) -> Result<usize, Error> {
+    if accepted.is_empty() {
+        return Ok(0);
+    }
+    let heads = versions::Heads::of(accepted);
+    versions::raise_heads(conn, &heads).await?;
+    versions::demote(conn, &heads).await?;
+    let mut organisations: Vec<(&Version, &Organisation)> = Vec::new();
+    let mut persons: Vec<(&Version, &[u8])> = Vec::new();
+    for version in accepted {
+        match &version.about {
+            About::Organisation(organisation) => organisations.push((version, organisation)),
+            About::Person { blind_index } => persons.push((version, blind_index)),
+        }
+    }
+    versions::insert_names(
+        conn,
+        organisations.iter().map(|(_, organisation)| *organisation),
+    )
+    .await?;
+    let mut new = versions::insert_organisations(conn, &organisations, now).await?;
+    new.extend(versions::insert_persons(conn, &persons, now).await?);
+
+    let by_id: HashMap<_, _> = accepted
+        .iter()
+        .zip(traceparents)
+        .map(|(version, trace)| (version.record_id, (version, trace)))
+        .collect();
+    let events: Vec<NewEvent> = new
+        .iter()
+        .filter_map(|record_id| by_id.get(record_id))
+        .map(|(version, trace)| NewEvent::new(&version.stored_event(now), now, trace))
+        .collect();
+    event_bus::append(conn, &events).await?;
+    Ok(events.len())
+}
+
+/// Keeps item versions with their definitions (JSON).
+pub async fn store_items(conn: &mut Conn, items: &[(ItemRule, String)]) -> Result<(), Error> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    catalogue::insert_items(conn, items).await
+}
+
+/// Keeps the newest revision of each provider.
+pub async fn store_providers(conn: &mut Conn, providers: &[Provider]) -> Result<(), Error> {
+    let mut newest: BTreeMap<&str, &Provider> = BTreeMap::new();
+    for provider in providers {
+        let known = newest.entry(&provider.code).or_insert(provider);
+        if known.revision < provider.revision {
+            *known = provider;
+        }
+    }
+    let newest: Vec<&Provider> = newest.into_values().collect();
+    if newest.is_empty() {
+        return Ok(());
+    }
+    catalogue::raise_providers(conn, &newest).await
+}
+
+/// Keeps the newest state of each objection.
+pub async fn store_marks(conn: &mut Conn, changes: &[Mark]) -> Result<(), Error> {
+    let mut newest: BTreeMap<_, Mark> = BTreeMap::new();
+    for mark in changes {
+        let known = newest.entry(mark.objection_id).or_insert(*mark);
+        if known.revision < mark.revision {
+            *known = *mark;
+        }
+    }
+    let newest: Vec<Mark> = newest.into_values().collect();
+    if newest.is_empty() {
+        return Ok(());
+    }
+    marks::raise(conn, &newest).await
+}

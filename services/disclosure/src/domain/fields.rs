@@ -1,0 +1,174 @@
+//! Which fields of an opened record are shown to whom, and how (R-4, R-14, D-11). Called by `app` for detail views
+//! and for a subject's own records.
+
+use std::collections::HashMap;
+
+use credit_record::{
+    Field, ItemVersion, Publication, SubjectKind,
+    item::{FieldKind, Format},
+};
+use vault::mask;
+
+use super::version::without_citizen_numbers;
+
+/// Who reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everyone: fields whose publication range is 社会公开.
+    Public,
+    /// The subject itself: also 授权查询. 政务共享 is for state organs bound to a purpose.
+    Subject,
+}
+
+/// One field as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownField {
+    /// Code of the field.
+    pub code: String,
+    /// Chinese name.
+    pub name: String,
+    /// Value, masked where needed.
+    pub value: String,
+}
+
+/// The fields of a record about `kind` that `audience` may see, in the item's order; absent values are left out.
+/// A natural person's record has none for the public.
+pub fn shown_fields(
+    item: &ItemVersion,
+    kind: SubjectKind,
+    values: &HashMap<String, String>,
+    audience: Audience,
+) -> Vec<ShownField> {
+    item.fields
+        .iter()
+        .filter(|field| may_see(field, kind, audience))
+        .filter_map(|field| {
+            let value = values.get(&field.code).filter(|value| !value.is_empty())?;
+            Some(ShownField {
+                code: field.code.clone(),
+                name: field.name.clone(),
+                value: shown_value(field, value),
+            })
+        })
+        .collect()
+}
+
+fn may_see(field: &Field, kind: SubjectKind, audience: Audience) -> bool {
+    match audience {
+        Audience::Public => {
+            kind != SubjectKind::NaturalPerson
+                && field.publication == Publication::Public
+                && !field.is_personal()
+        }
+        Audience::Subject => field.publication != Publication::Shared,
+    }
+}
+
+/// Numbers of personal documents keep their ends, so that a subject recognises its own and a screen shows no more
+/// than that; free text is searched for numbers of people, who need not be the subject.
+fn shown_value(field: &Field, value: &str) -> String {
+    if field.is_personal() {
+        return match value.chars().count() {
+            15 | 18 => mask::citizen_number(value),
+            _ => mask::passport(value),
+        };
+    }
+    match (field.kind, field.format) {
+        (FieldKind::Text, Format::Plain | Format::Name) => mask::mask_text(value),
+        (FieldKind::Text, _) | (FieldKind::Code, Format::Plain) => without_citizen_numbers(value),
+        // Codes of organisations are no numbers of people, though a few look like one.
+        (FieldKind::Code | FieldKind::Date | FieldKind::Decimal, _) => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn penalty() -> ItemVersion {
+        let items = credit_record::standard_items().unwrap();
+        items.into_iter().find(|item| item.code == "xzcf").unwrap()
+    }
+
+    fn values() -> HashMap<String, String> {
+        [
+            ("CF_XDR_MC", "湖南某某餐饮有限公司"),
+            ("CF_FRDB", "张三"),
+            ("CF_FR_ZJLX", "身份证"),
+            ("CF_FR_ZJHM", "11010519491231002X"),
+            ("CF_WSH", "长市监罚〔2025〕7号"),
+            (
+                "CF_SY",
+                "当事人李四（身份证11010519491231002X，电话13812345678）无证经营",
+            ),
+            ("CF_NR_FK", "1.5"),
+            ("CF_JDRQ", "2025-01-02"),
+            ("BZ", "内部备注"),
+        ]
+        .map(|(code, value)| (code.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    fn value<'a>(fields: &'a [ShownField], code: &str) -> Option<&'a str> {
+        fields
+            .iter()
+            .find(|field| field.code == code)
+            .map(|field| field.value.as_str())
+    }
+
+    #[test]
+    fn r4_the_public_sees_public_fields_in_order_and_no_number_of_a_person() {
+        let item = penalty();
+        let shown = shown_fields(
+            &item,
+            SubjectKind::Organisation,
+            &values(),
+            Audience::Public,
+        );
+        let codes: Vec<&str> = shown.iter().map(|field| field.code.as_str()).collect();
+        assert_eq!(
+            codes,
+            [
+                "CF_XDR_MC",
+                "CF_FRDB",
+                "CF_WSH",
+                "CF_SY",
+                "CF_NR_FK",
+                "CF_JDRQ"
+            ]
+        );
+        let facts = value(&shown, "CF_SY").unwrap();
+        assert!(
+            !facts.contains("19491231") && !facts.contains("13812345678"),
+            "{facts}"
+        );
+        assert_eq!(value(&shown, "CF_NR_FK"), Some("1.5"));
+        assert_eq!(value(&shown, "CF_WSH"), Some("长市监罚〔2025〕7号"));
+    }
+
+    #[test]
+    fn r14_a_natural_persons_record_has_no_public_field() {
+        let item = penalty();
+        let shown = shown_fields(
+            &item,
+            SubjectKind::NaturalPerson,
+            &values(),
+            Audience::Public,
+        );
+        assert_eq!(shown, []);
+    }
+
+    #[test]
+    fn a_subject_sees_what_needs_authorisation_but_not_what_is_for_organs() {
+        let item = penalty();
+        let shown = shown_fields(
+            &item,
+            SubjectKind::Organisation,
+            &values(),
+            Audience::Subject,
+        );
+        assert_eq!(value(&shown, "CF_FR_ZJHM"), Some("1101**********002X"));
+        assert_eq!(value(&shown, "BZ"), None);
+        assert_eq!(value(&shown, "CF_FR_ZJLX"), None);
+    }
+}

@@ -1,0 +1,366 @@
+//! A version as validation announced it, checked once more at the door. Called by `handlers`.
+//!
+//! The check is not about quality (validation did that) but about safety: a message that would put a natural
+//! person's name in clear into a table is refused as poison, whatever went wrong before.
+
+use bytes::Bytes;
+use credit_record::{CreditCode, SubjectKind, normalise::parse_date};
+use proto::credit::{
+    common::v1 as common, disclosure::events::v1::VersionStored,
+    validation::events::v1::RecordAccepted,
+};
+use service_kit::grpc::{from_timestamp, timestamp};
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+use vault::mask::{Kind, find_personal, mask_text};
+
+/// Length of a key digest and of a blind index, bytes.
+const HASH_BYTES: usize = 32;
+
+/// Names one record over all its versions.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecordKey {
+    /// Credit code of the provider.
+    pub provider_code: String,
+    /// Code of the catalogue item.
+    pub item_code: String,
+    /// Keyed hash of the provider's own key, 32 bytes.
+    pub key_digest: Bytes,
+}
+
+/// One accepted version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Id of the version, given by ingest.
+    pub record_id: Uuid,
+    /// The record that it is a version of.
+    pub key: RecordKey,
+    /// Version of the catalogue item that it was checked by.
+    pub item_version: i32,
+    /// Place among the versions of its record, from 1.
+    pub revision: i64,
+    /// When ingest received it.
+    pub received_at: OffsetDateTime,
+    /// Day of the decision.
+    pub decision_date: Date,
+    /// Day from which R-16 counts (D-8).
+    pub effective_date: Date,
+    /// Last day of validity.
+    pub expiry_date: Option<Date>,
+    /// Whom it is about.
+    pub about: About,
+    /// `NormalisedRecord`, sealed with the record id as context.
+    pub sealed_record: Bytes,
+}
+
+/// The subject of a version, as far as it may stand in clear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// An organisation or an individual business (D-11).
+    Organisation(Organisation),
+    /// A natural person: the blind index of its document, nothing else.
+    Person {
+        /// 32 bytes.
+        blind_index: Bytes,
+    },
+}
+
+/// What a version says of an organisation in clear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organisation {
+    /// [`SubjectKind::Organisation`] or [`SubjectKind::IndividualBusiness`].
+    pub kind: SubjectKind,
+    /// Credit code; empty where it has none (D-12).
+    pub code: String,
+    /// Name.
+    pub name: String,
+    /// Number of the decision document; may be empty.
+    pub document_number: String,
+    /// Organ that decided.
+    pub authority: String,
+}
+
+/// Why a `RecordAccepted` cannot be stored. Holds no value, so that it may be logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("RecordAccepted.{field}: {rule}")]
+pub struct Malformed {
+    /// Field of the message.
+    pub field: &'static str,
+    /// The rule that it breaks.
+    pub rule: &'static str,
+}
+
+fn malformed<T>(field: &'static str, rule: &'static str) -> Result<T, Malformed> {
+    Err(Malformed { field, rule })
+}
+
+fn hash(field: &'static str, bytes: &Bytes) -> Result<Bytes, Malformed> {
+    if bytes.len() == HASH_BYTES {
+        Ok(bytes.clone())
+    } else {
+        malformed(field, "is 32 bytes")
+    }
+}
+
+fn date(field: &'static str, text: &str) -> Result<Date, Malformed> {
+    parse_date(text)
+        // PostgreSQL and the messages both hold four-digit years only.
+        .filter(|day| (1..=9999).contains(&day.year()))
+        .ok_or(Malformed {
+            field,
+            rule: "is a date YYYY-MM-DD",
+        })
+}
+
+/// A clear text of an organisation without citizen numbers: some providers write the operator's number into a
+/// licence number, and none may stand in a table or on the public site. Phone and card numbers are left alone,
+/// since a document number may well look like one.
+pub fn without_citizen_numbers(text: &str) -> String {
+    let found = find_personal(text)
+        .into_iter()
+        .any(|(_, kind)| kind == Kind::CitizenNumber);
+    if found {
+        mask_text(text)
+    } else {
+        text.to_owned()
+    }
+}
+
+impl Version {
+    /// Reads and checks the event.
+    ///
+    /// # Errors
+    /// The first field that is missing, out of form, or in clear where it must not be.
+    pub fn read(event: &RecordAccepted) -> Result<Self, Malformed> {
+        let Some(version) = &event.version else {
+            return malformed("version", "is present");
+        };
+        let Ok(record_id) = Uuid::from_slice(&version.record_id) else {
+            return malformed("version.record_id", "is a UUID of 16 bytes");
+        };
+        if version.provider_code.is_empty() || version.item_code.is_empty() {
+            return malformed("version", "names provider and item");
+        }
+        let (Ok(item_version @ 1..), Ok(revision @ 1..)) = (
+            i32::try_from(version.item_version),
+            i64::try_from(version.revision),
+        ) else {
+            return malformed("version", "counts item version and revision from 1");
+        };
+        let Some(received_at) = from_timestamp(event.received_at.as_ref()) else {
+            return malformed("received_at", "is present");
+        };
+        if event.sealed_record.is_empty() {
+            return malformed("sealed_record", "is present");
+        }
+        let expiry_date = match event.expiry_date.as_str() {
+            "" => None,
+            text => Some(date("expiry_date", text)?),
+        };
+        Ok(Self {
+            record_id,
+            key: RecordKey {
+                provider_code: version.provider_code.clone(),
+                item_code: version.item_code.clone(),
+                key_digest: hash("version.key_digest", &version.key_digest)?,
+            },
+            item_version,
+            revision,
+            received_at,
+            decision_date: date("decision_date", &event.decision_date)?,
+            effective_date: date("effective_date", &event.effective_date)?,
+            expiry_date,
+            about: about(event)?,
+            sealed_record: event.sealed_record.clone(),
+        })
+    }
+
+    /// The event that says it is stored.
+    pub fn stored_event(&self, stored_at: OffsetDateTime) -> VersionStored {
+        let subject_kind = match &self.about {
+            About::Organisation(organisation) => proto_kind(organisation.kind),
+            About::Person { .. } => common::SubjectKind::NaturalPerson,
+        };
+        VersionStored {
+            version: Some(common::RecordVersion {
+                record_id: Bytes::copy_from_slice(self.record_id.as_bytes()),
+                provider_code: self.key.provider_code.clone(),
+                item_code: self.key.item_code.clone(),
+                item_version: self.item_version.unsigned_abs(),
+                key_digest: self.key.key_digest.clone(),
+                revision: self.revision.unsigned_abs(),
+            }),
+            stored_at: Some(timestamp(stored_at)),
+            subject_kind: subject_kind.into(),
+            sealed_record: self.sealed_record.clone(),
+        }
+    }
+}
+
+fn about(event: &RecordAccepted) -> Result<About, Malformed> {
+    let kind = match event.subject_kind() {
+        common::SubjectKind::Organisation => SubjectKind::Organisation,
+        common::SubjectKind::IndividualBusiness => SubjectKind::IndividualBusiness,
+        common::SubjectKind::NaturalPerson => {
+            let clear = [
+                &event.subject_code,
+                &event.subject_name,
+                &event.document_number,
+            ];
+            if clear.iter().any(|text| !text.is_empty()) {
+                return malformed(
+                    "subject_kind",
+                    "a natural person has nothing in clear (R-14)",
+                );
+            }
+            let blind_index = hash("subject_blind_index", &event.subject_blind_index)?;
+            return Ok(About::Person { blind_index });
+        }
+        common::SubjectKind::Unspecified => return malformed("subject_kind", "is specified"),
+    };
+    if !event.subject_code.is_empty() && CreditCode::parse(&event.subject_code).is_err() {
+        return malformed("subject_code", "is a unified social credit code or empty");
+    }
+    if event.subject_name.is_empty() {
+        return malformed("subject_name", "is present for an organisation");
+    }
+    Ok(About::Organisation(Organisation {
+        kind,
+        code: event.subject_code.clone(),
+        name: without_citizen_numbers(&event.subject_name),
+        document_number: without_citizen_numbers(&event.document_number),
+        authority: without_citizen_numbers(&event.authority),
+    }))
+}
+
+/// The kind as messages name it; its number is also that of the tables.
+pub fn proto_kind(kind: SubjectKind) -> common::SubjectKind {
+    match kind {
+        SubjectKind::Organisation => common::SubjectKind::Organisation,
+        SubjectKind::IndividualBusiness => common::SubjectKind::IndividualBusiness,
+        SubjectKind::NaturalPerson => common::SubjectKind::NaturalPerson,
+    }
+}
+
+/// The number of a kind in tables: that of `credit.common.v1.SubjectKind`.
+pub fn kind_number(kind: SubjectKind) -> i16 {
+    match kind {
+        SubjectKind::Organisation => 1,
+        SubjectKind::IndividualBusiness => 2,
+        SubjectKind::NaturalPerson => 3,
+    }
+}
+
+/// The kind with this number in tables.
+pub fn kind_of_number(number: i16) -> Option<SubjectKind> {
+    SubjectKind::ALL
+        .into_iter()
+        .find(|kind| kind_number(*kind) == number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event() -> RecordAccepted {
+        RecordAccepted {
+            version: Some(common::RecordVersion {
+                record_id: Bytes::from_static(&[7; 16]),
+                provider_code: "11430100006123458R".to_owned(),
+                item_code: "xzcf".to_owned(),
+                item_version: 1,
+                key_digest: Bytes::from_static(&[1; 32]),
+                revision: 2,
+            }),
+            received_at: Some(timestamp(OffsetDateTime::UNIX_EPOCH)),
+            subject_kind: common::SubjectKind::Organisation.into(),
+            subject_code: "12430100444900018L".to_owned(),
+            subject_name: "长沙市第一医院".to_owned(),
+            subject_blind_index: Bytes::new(),
+            document_number: "长卫罚〔2025〕3号".to_owned(),
+            decision_date: "2025-02-03".to_owned(),
+            effective_date: "2025-02-03".to_owned(),
+            expiry_date: String::new(),
+            authority: "长沙市卫生健康委员会".to_owned(),
+            sealed_record: Bytes::from_static(b"sealed"),
+        }
+    }
+
+    #[test]
+    fn a_version_survives_reading_and_is_announced_as_it_came() {
+        let version = Version::read(&event()).unwrap();
+        assert_eq!((version.revision, version.item_version), (2, 1));
+        let announced = version.stored_event(OffsetDateTime::UNIX_EPOCH);
+        assert_eq!(announced.version, event().version);
+        assert_eq!(announced.subject_kind(), common::SubjectKind::Organisation);
+        assert_eq!(announced.sealed_record, event().sealed_record);
+    }
+
+    #[test]
+    fn r14_a_natural_person_in_clear_is_refused() {
+        let mut person = event();
+        person.subject_kind = common::SubjectKind::NaturalPerson.into();
+        person.subject_blind_index = Bytes::from_static(&[9; 32]);
+        assert_eq!(Version::read(&person).unwrap_err().field, "subject_kind");
+        person.subject_code.clear();
+        person.subject_name.clear();
+        assert_eq!(Version::read(&person).unwrap_err().field, "subject_kind");
+        person.document_number.clear();
+        let About::Person { blind_index } = Version::read(&person).unwrap().about else {
+            panic!("is about a person");
+        };
+        assert_eq!(blind_index, Bytes::from_static(&[9; 32]));
+    }
+
+    #[test]
+    fn each_malformed_field_is_named() {
+        type Spoil = fn(&mut RecordAccepted);
+        let cases: [(&str, Spoil); 9] = [
+            ("version", |e| e.version = None),
+            ("version.record_id", |e| {
+                e.version.as_mut().unwrap().record_id = Bytes::from_static(b"x");
+            }),
+            ("version", |e| e.version.as_mut().unwrap().revision = 0),
+            ("version.key_digest", |e| {
+                e.version.as_mut().unwrap().key_digest = Bytes::new();
+            }),
+            ("received_at", |e| e.received_at = None),
+            ("decision_date", |e| {
+                e.decision_date = "2025-02-30".to_owned()
+            }),
+            ("subject_kind", |e| e.subject_kind = 0),
+            ("subject_code", |e| {
+                e.subject_code = "12430100444900018M".to_owned()
+            }),
+            ("sealed_record", |e| e.sealed_record = Bytes::new()),
+        ];
+        for (field, spoil) in cases {
+            let mut bad = event();
+            spoil(&mut bad);
+            assert_eq!(Version::read(&bad).unwrap_err().field, field);
+        }
+    }
+
+    #[test]
+    fn r4_a_citizen_number_in_a_document_number_never_gets_into_a_table() {
+        let mut leaky = event();
+        leaky.document_number = "证号11010519491231002X".to_owned();
+        let About::Organisation(organisation) = Version::read(&leaky).unwrap().about else {
+            panic!("is about an organisation");
+        };
+        assert!(!organisation.document_number.contains("19491231"));
+        assert_eq!(
+            without_citizen_numbers("长卫罚〔2025〕3号"),
+            "长卫罚〔2025〕3号"
+        );
+    }
+
+    #[test]
+    fn numbers_of_kinds_are_those_of_the_messages() {
+        for kind in SubjectKind::ALL {
+            assert_eq!(i32::from(kind_number(kind)), i32::from(proto_kind(kind)));
+            assert_eq!(kind_of_number(kind_number(kind)), Some(kind));
+        }
+        assert_eq!(kind_of_number(0), None);
+    }
+}

@@ -1,0 +1,229 @@
+//! What may be shown today: the catalogue's disclosure modes and terms as bounds on the effective day, computed at
+//! each read from the injected clock (R-14, R-16, D-7, D-9). Called by `app`, which hands the bounds to the SQL.
+//!
+//! No job takes part: a record leaves disclosure because the bound moves, so a stopped job can never over-disclose.
+//! A version whose item version is not known here has no bound and is therefore not shown.
+
+use std::collections::BTreeMap;
+
+use credit_record::{DisclosureMode, ItemVersion, SubjectKind, item::RecordClass};
+use legal_clock::{RuleSet, earliest_effective_in_term, last_disclosed_day};
+use time::{Date, macros::date};
+
+use super::version::kind_number;
+
+/// Ends of time for tables, whose dates have four-digit years.
+pub const FIRST_DAY: Date = date!(0001 - 01 - 01);
+/// See [`FIRST_DAY`].
+pub const LAST_DAY: Date = date!(9999 - 12 - 31);
+
+/// What an item version says about disclosure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemRule {
+    /// Code of the item.
+    pub item_code: String,
+    /// Version of the item.
+    pub item_version: i32,
+    /// Chinese name.
+    pub name: String,
+    /// Class of its records.
+    pub record_class: RecordClass,
+    /// Years of the term that the item names.
+    pub term_years: Option<u32>,
+    /// Kinds of subject whose records it publishes.
+    pub published: Vec<SubjectKind>,
+}
+
+impl ItemRule {
+    /// What disclosure keeps of a definition. A natural person is never published, whatever it says.
+    pub fn of(item: &ItemVersion, item_version: i32) -> Self {
+        Self {
+            item_code: item.code.clone(),
+            item_version,
+            name: item.name.clone(),
+            record_class: item.record_class,
+            term_years: item.term.as_ref().map(|term| term.years),
+            published: [SubjectKind::Organisation, SubjectKind::IndividualBusiness]
+                .into_iter()
+                .filter(|kind| item.disclosure_mode(*kind) == DisclosureMode::Publish)
+                .collect(),
+        }
+    }
+
+    /// Years of disclosure: the item's own term (another law may set it, R-16), for adverse records without one
+    /// that of the regulation; none for all others.
+    pub fn years(&self) -> Option<u32> {
+        let adverse = self.record_class == RecordClass::Adverse;
+        self.term_years
+            .or_else(|| adverse.then(|| RuleSet::changsha_2017().adverse_years))
+    }
+
+    /// Last day on which a record with this effective day is disclosed; none when it has no term.
+    pub fn disclosed_until(&self, effective: Date) -> Option<Date> {
+        self.years()
+            .map(|years| last_disclosed_day(effective, years))
+    }
+
+    /// The bound of today for one kind of subject.
+    fn bound(&self, kind: SubjectKind, today: Date) -> Bound<'_> {
+        let years = self.years();
+        Bound {
+            rule: self,
+            kind,
+            earliest: years.map_or(FIRST_DAY, |years| {
+                earliest_effective_in_term(today, years).max(FIRST_DAY)
+            }),
+            // R-16 counts from the day of effect, so a term that has not begun discloses nothing yet.
+            latest: if years.is_some() { today } else { LAST_DAY },
+        }
+    }
+}
+
+struct Bound<'a> {
+    rule: &'a ItemRule,
+    kind: SubjectKind,
+    earliest: Date,
+    latest: Date,
+}
+
+/// All item versions known here.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue(BTreeMap<(String, i32), ItemRule>);
+
+impl Catalogue {
+    /// From the rows of the item table.
+    pub fn new(rules: impl IntoIterator<Item = ItemRule>) -> Self {
+        let keyed = |rule: ItemRule| ((rule.item_code.clone(), rule.item_version), rule);
+        Self(rules.into_iter().map(keyed).collect())
+    }
+
+    /// The rule of an item version.
+    pub fn rule(&self, item_code: &str, item_version: i32) -> Option<&ItemRule> {
+        self.0.get(&(item_code.to_owned(), item_version))
+    }
+
+    /// Bounds of what the public may see on this day.
+    pub fn public_bounds(&self, today: Date) -> Bounds {
+        self.bounds(today, |rule, kind| rule.published.contains(&kind))
+    }
+
+    /// Bounds of all item versions and kinds of subject on this day, published or not.
+    pub fn all_bounds(&self, today: Date) -> Bounds {
+        self.bounds(today, |_, _| true)
+    }
+
+    fn bounds(&self, today: Date, wanted: impl Fn(&ItemRule, SubjectKind) -> bool) -> Bounds {
+        let mut bounds = Bounds::default();
+        for rule in self.0.values() {
+            for kind in SubjectKind::ALL
+                .into_iter()
+                .filter(|kind| wanted(rule, *kind))
+            {
+                bounds.push(&rule.bound(kind, today));
+            }
+        }
+        bounds
+    }
+}
+
+/// Bounds as the columns of an SQL `unnest`: an entry allows versions of one item version about one kind of
+/// subject whose effective day lies between `earliest` and `latest`, both included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Codes of items.
+    pub item_codes: Vec<String>,
+    /// Versions of items.
+    pub item_versions: Vec<i32>,
+    /// Numbers of subject kinds.
+    pub kinds: Vec<i16>,
+    /// First effective days whose terms have not ended.
+    pub earliest: Vec<Date>,
+    /// Last effective days whose terms have begun.
+    pub latest: Vec<Date>,
+    /// Whether the item publishes records about the kind.
+    pub published: Vec<bool>,
+}
+
+impl Bounds {
+    fn push(&mut self, bound: &Bound<'_>) {
+        self.item_codes.push(bound.rule.item_code.clone());
+        self.item_versions.push(bound.rule.item_version);
+        self.kinds.push(kind_number(bound.kind));
+        self.earliest.push(bound.earliest);
+        self.latest.push(bound.latest);
+        self.published
+            .push(bound.rule.published.contains(&bound.kind));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalogue() -> Catalogue {
+        let items = credit_record::standard_items().unwrap();
+        Catalogue::new(items.iter().map(|item| ItemRule::of(item, 1)))
+    }
+
+    fn bound(bounds: &Bounds, item: &str, kind: SubjectKind) -> Option<(Date, Date)> {
+        (0..bounds.item_codes.len())
+            .find(|i| bounds.item_codes[*i] == item && bounds.kinds[*i] == kind_number(kind))
+            .map(|i| (bounds.earliest[i], bounds.latest[i]))
+    }
+
+    #[test]
+    fn r16_a_penalty_is_bound_by_three_years_and_a_licence_is_not() {
+        let bounds = catalogue().public_bounds(date!(2027 - 03 - 01));
+        let organisation = SubjectKind::Organisation;
+        let penalty = (date!(2024 - 03 - 01), date!(2027 - 03 - 01));
+        assert_eq!(bound(&bounds, "xzcf", organisation), Some(penalty));
+        assert_eq!(
+            bound(&bounds, "xzxk", organisation),
+            Some((FIRST_DAY, LAST_DAY))
+        );
+        let rules = catalogue();
+        let until = |item| {
+            rules
+                .rule(item, 1)
+                .unwrap()
+                .disclosed_until(date!(2024 - 02 - 29))
+        };
+        assert_eq!(until("xzcf"), Some(date!(2027 - 02 - 28)));
+        assert_eq!(until("xzxk"), None);
+    }
+
+    #[test]
+    fn r14_natural_persons_have_no_public_bound() {
+        let bounds = catalogue().public_bounds(date!(2027 - 03 - 01));
+        assert!(
+            !bounds
+                .kinds
+                .contains(&kind_number(SubjectKind::NaturalPerson))
+        );
+        let all = catalogue().all_bounds(date!(2027 - 03 - 01));
+        assert!(bound(&all, "xzcf", SubjectKind::NaturalPerson).is_some());
+    }
+
+    #[test]
+    fn r16_an_adverse_item_without_a_term_has_that_of_the_regulation() {
+        let rule = ItemRule {
+            item_code: "x".to_owned(),
+            item_version: 1,
+            name: "x".to_owned(),
+            record_class: RecordClass::Adverse,
+            term_years: None,
+            published: Vec::new(),
+        };
+        assert_eq!(rule.years(), Some(3));
+        let law = ItemRule {
+            term_years: Some(1),
+            ..rule.clone()
+        };
+        assert_eq!(law.years(), Some(1));
+        let favourable = ItemRule {
+            record_class: RecordClass::Favourable,
+            ..rule
+        };
+        assert_eq!(favourable.years(), None);
+    }
+}

@@ -1,0 +1,192 @@
+//! What can go wrong in disclosure and what a caller is told of it, in one exhaustive match. Called by every module
+//! that answers a request.
+
+use service_kit::{
+    db,
+    error::{Refusal, database, internal},
+};
+use tonic::{Code, Status};
+
+/// An error of a request.
+#[derive(Debug, thiserror::Error)]
+pub enum DisclosureError {
+    /// Nothing that the caller may see. Absent, superseded, ended, unpublished and about a person are one answer,
+    /// so that it hints at nothing.
+    #[error("nothing is disclosed under this name")]
+    NotFound,
+    /// A part of a name is too short.
+    #[error("{field} has fewer than two characters of a name")]
+    QueryTooShort {
+        /// Field of the request.
+        field: &'static str,
+    },
+    /// A text is too long.
+    #[error("{field} has more than 200 characters")]
+    QueryTooLong {
+        /// Field of the request.
+        field: &'static str,
+    },
+    /// The list names no item.
+    #[error("item_code is empty")]
+    ItemMissing,
+    /// Not a date.
+    #[error("{field} is not a date YYYY-MM-DD")]
+    Date {
+        /// Field of the request.
+        field: &'static str,
+    },
+    /// The period of a list ends before it begins.
+    #[error("decided_from lies after decided_to")]
+    DateOrder,
+    /// Not the id of a version.
+    #[error("record_id is not a UUID")]
+    RecordId,
+    /// Not a credit code.
+    #[error("credit_code is not a unified social credit code")]
+    CreditCode,
+    /// A page that is too large.
+    #[error("page_size is over 100")]
+    PageSize,
+    /// Not a token of this list.
+    #[error("page_token is not of this list")]
+    PageToken,
+    /// The token names neither a person nor an organisation.
+    #[error("the token names no subject")]
+    NoSubject,
+    /// A stored record does not open.
+    #[error("sealed record does not open")]
+    Sealed(#[source] vault::OpenError),
+    /// An opened record is no record.
+    #[error("opened record is unreadable")]
+    Record(#[source] prost::DecodeError),
+    /// A stored item definition is unreadable.
+    #[error("stored catalogue item is unreadable")]
+    Definition(#[source] credit_record::item::ItemError),
+    /// The database failed.
+    #[error("database failed while {doing}")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: db::Error,
+    },
+}
+
+impl DisclosureError {
+    /// Wraps a database failure with what was being done.
+    pub fn database(doing: &'static str) -> impl FnOnce(db::Error) -> Self {
+        move |source| Self::Database { doing, source }
+    }
+}
+
+fn invalid(
+    reason: &'static str,
+    field: &'static str,
+    rule: &'static str,
+    message: &'static str,
+) -> Status {
+    Refusal::field(Code::InvalidArgument, reason, field, rule, message).to_status()
+}
+
+impl From<DisclosureError> for Status {
+    fn from(error: DisclosureError) -> Self {
+        match &error {
+            DisclosureError::NotFound => Refusal::field(
+                Code::NotFound,
+                "NOT_DISCLOSED",
+                "",
+                "only current records of organisations within their term are disclosed",
+                "没有可以公开的信息",
+            )
+            .to_status(),
+            DisclosureError::QueryTooShort { field } => invalid(
+                "QUERY_TOO_SHORT",
+                field,
+                "a credit code or at least two characters of a name",
+                "请输入统一社会信用代码，或者名称中的至少两个字",
+            ),
+            DisclosureError::QueryTooLong { field } => invalid(
+                "QUERY_TOO_LONG",
+                field,
+                "at most 200 characters",
+                "查询内容不能超过200个字",
+            ),
+            DisclosureError::ItemMissing => invalid(
+                "ITEM_MISSING",
+                "item_code",
+                "a list names its item",
+                "请指明目录事项代码",
+            ),
+            DisclosureError::Date { field } => invalid(
+                "DATE_INVALID",
+                field,
+                "a date YYYY-MM-DD",
+                "日期格式应为“年-月-日”，例如2026-01-31",
+            ),
+            DisclosureError::DateOrder => invalid(
+                "DATE_ORDER",
+                "decided_from",
+                "decided_from is not after decided_to",
+                "起始日期不能晚于截止日期",
+            ),
+            DisclosureError::RecordId => invalid(
+                "RECORD_ID_INVALID",
+                "record_id",
+                "a UUID",
+                "信息编号格式不正确",
+            ),
+            DisclosureError::CreditCode => invalid(
+                "CREDIT_CODE_INVALID",
+                "credit_code",
+                "a unified social credit code of GB 32100 with right check characters",
+                "统一社会信用代码格式或校验码不正确",
+            ),
+            DisclosureError::PageSize => invalid(
+                "PAGE_SIZE",
+                "page_size",
+                "1 to 100, 0 for 20",
+                "每页最多100条",
+            ),
+            DisclosureError::PageToken => invalid(
+                "PAGE_TOKEN",
+                "page_token",
+                "the next_page_token of the page before",
+                "翻页标识无效，请从第一页重新开始",
+            ),
+            DisclosureError::NoSubject => Refusal::field(
+                Code::PermissionDenied,
+                "SUBJECT_UNKNOWN",
+                "authorization",
+                "a subject's token names a person's document or an organisation",
+                "身份令牌未载明信用主体，无法查询本人（本单位）信息",
+            )
+            .to_status(),
+            DisclosureError::Sealed(_) | DisclosureError::Record(_) => {
+                internal("读取信用信息", &error)
+            }
+            DisclosureError::Definition(_) => internal("读取信用信息目录", &error),
+            DisclosureError::Database { doing, source } => database(doing, source),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn not_found_says_nothing_more() {
+        let status = Status::from(DisclosureError::NotFound);
+        assert_eq!(status.code(), Code::NotFound);
+        assert_eq!(status.message(), "NOT_DISCLOSED: 没有可以公开的信息");
+    }
+
+    #[test]
+    fn a_database_failure_hides_its_cause() {
+        let error = DisclosureError::database("查询")(db::Error::RowNotFound);
+        let status = Status::from(error);
+        assert_eq!(status.code(), Code::Internal);
+        assert!(!status.message().contains("row"), "{}", status.message());
+    }
+}

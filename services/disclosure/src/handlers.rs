@@ -1,0 +1,193 @@
+//! Events in: batches from validation, catalog and objection. Called by the bus's consumers, which begin and commit
+//! the transaction, remember what was dealt with and park what is poison.
+
+use event_bus::{BatchHandler, Delivery, HandlerError, Poison};
+use futures::future::BoxFuture;
+use proto::credit::{
+    catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
+    objection::events::v1::ObjectionChanged,
+    validation::events::v1::RecordAccepted,
+};
+use service_kit::{ServiceContext, db::Conn};
+use uuid::Uuid;
+
+use crate::{
+    app::storing,
+    domain::{version::Version, visibility::ItemRule},
+    store::{catalogue::Provider, marks::Mark},
+};
+
+/// Stores accepted versions.
+#[derive(Debug)]
+pub struct RecordHandler {
+    context: ServiceContext,
+}
+
+impl RecordHandler {
+    /// With the clock and the tracer of the process.
+    pub fn new(context: ServiceContext) -> Self {
+        Self { context }
+    }
+}
+
+impl BatchHandler for RecordHandler {
+    fn handle<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        batch: &'a [Delivery],
+    ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
+        Box::pin(async move {
+            let mut poison = Vec::new();
+            let mut versions = Vec::with_capacity(batch.len());
+            let mut traceparents = Vec::with_capacity(batch.len());
+            // Spans last until the whole batch is stored, because that is how long each record waited.
+            let mut spans = Vec::new();
+            for delivery in batch {
+                match read_version(delivery) {
+                    Ok(version) => versions.push(version),
+                    Err(bad) => {
+                        poison.push(bad);
+                        continue;
+                    }
+                }
+                let span = self
+                    .context
+                    .telemetry
+                    .record_span("disclosure.store", &delivery.traceparent);
+                traceparents.push(
+                    span.as_ref()
+                        .map(|span| span.traceparent())
+                        .unwrap_or_default(),
+                );
+                spans.extend(span);
+            }
+            let now = self.context.clock.now();
+            let stored = storing::store_versions(conn, &versions, &traceparents, now).await?;
+            tracing::debug!(
+                received = batch.len(),
+                stored,
+                poison = poison.len(),
+                "versions stored"
+            );
+            Ok(poison)
+        })
+    }
+}
+
+fn read_version(delivery: &Delivery) -> Result<Version, Poison> {
+    let event: RecordAccepted = delivery.decode()?;
+    Version::read(&event).map_err(|error| delivery.poison(error.to_string()))
+}
+
+/// Keeps item versions and providers.
+#[derive(Debug, Default)]
+pub struct CatalogueHandler;
+
+impl BatchHandler for CatalogueHandler {
+    fn handle<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        batch: &'a [Delivery],
+    ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
+        Box::pin(async move {
+            let mut poison = Vec::new();
+            let mut items = Vec::new();
+            let mut providers = Vec::new();
+            for delivery in batch {
+                let outcome = if delivery.is::<ProviderRegistered>() {
+                    read_provider(delivery).map(|provider| providers.push(provider))
+                } else {
+                    read_item(delivery).map(|item| items.push(item))
+                };
+                poison.extend(outcome.err());
+            }
+            storing::store_items(conn, &items).await?;
+            storing::store_providers(conn, &providers).await?;
+            Ok(poison)
+        })
+    }
+}
+
+fn read_item(delivery: &Delivery) -> Result<(ItemRule, String), Poison> {
+    let event: ItemVersionPublished = delivery.decode()?;
+    let item = credit_record::ItemVersion::from_json(&event.definition_json).map_err(|error| {
+        delivery.poison(format!(
+            "definition_json: {}",
+            service_kit::error::chain(&error)
+        ))
+    })?;
+    let version = i32::try_from(event.version)
+        .ok()
+        .filter(|version| *version > 0);
+    let (Some(version), true) = (
+        version,
+        item.code == event.code && item.version == event.version,
+    ) else {
+        return Err(
+            delivery.poison("definition_json: is of the code and version that the event names")
+        );
+    };
+    Ok((ItemRule::of(&item, version), event.definition_json))
+}
+
+fn read_provider(delivery: &Delivery) -> Result<Provider, Poison> {
+    let event: ProviderRegistered = delivery.decode()?;
+    let Ok(revision) = i64::try_from(event.revision) else {
+        return Err(delivery.poison("revision: fits 63 bits"));
+    };
+    if event.code.is_empty() || !["city", "district"].contains(&event.level.as_str()) {
+        return Err(delivery.poison("code is present and level is city or district"));
+    }
+    Ok(Provider {
+        code: event.code,
+        name: event.name,
+        level: event.level,
+        district_code: event.district_code,
+        enabled: event.enabled,
+        revision,
+    })
+}
+
+/// Marks records while an objection against them is handled (D-5).
+#[derive(Debug, Default)]
+pub struct ObjectionHandler;
+
+impl BatchHandler for ObjectionHandler {
+    fn handle<'a>(
+        &'a self,
+        conn: &'a mut Conn,
+        batch: &'a [Delivery],
+    ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
+        Box::pin(async move {
+            let mut poison = Vec::new();
+            let mut marks = Vec::with_capacity(batch.len());
+            for delivery in batch {
+                match read_mark(delivery) {
+                    Ok(mark) => marks.push(mark),
+                    Err(bad) => poison.push(bad),
+                }
+            }
+            storing::store_marks(conn, &marks).await?;
+            Ok(poison)
+        })
+    }
+}
+
+fn read_mark(delivery: &Delivery) -> Result<Mark, Poison> {
+    let event: ObjectionChanged = delivery.decode()?;
+    let (Ok(objection_id), Ok(record_id)) = (
+        Uuid::from_slice(&event.objection_id),
+        Uuid::from_slice(&event.record_id),
+    ) else {
+        return Err(delivery.poison("objection_id and record_id are UUIDs of 16 bytes"));
+    };
+    let Ok(revision) = i64::try_from(event.revision) else {
+        return Err(delivery.poison("revision: fits 63 bits"));
+    };
+    Ok(Mark {
+        objection_id,
+        record_id,
+        pending: event.pending,
+        revision,
+    })
+}

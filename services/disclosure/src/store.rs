@@ -1,0 +1,49 @@
+//! The SQL of disclosure, and the only place that names sqlx. Called by `app` and `handlers` with a connection that
+//! is in a transaction of theirs.
+//!
+//! - [`versions`]: the write path of records, six statements a batch whatever its size
+//! - [`catalogue`]: item versions and providers
+//! - [`marks`]: objection marks
+//! - [`public`]: what the role `disclosure_public` reads
+//! - [`own`]: a subject's own records, and the read log
+//! - [`statistics`]: counts over all versions
+
+pub mod catalogue;
+pub mod marks;
+pub mod own;
+pub mod public;
+pub mod statistics;
+pub mod versions;
+
+use service_kit::db::{Error, Pool, Tx};
+
+/// The migrations of the schema `disclosure`. They grant to the roles `disclosure` and `disclosure_public`, which
+/// must exist.
+pub fn migrations() -> sqlx::migrate::Migrator {
+    sqlx::migrate!("./migrations")
+}
+
+/// Begins a transaction that reads one state of the database: a total and its page agree.
+pub async fn begin_read(pool: &Pool) -> Result<Tx, Error> {
+    pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        .await
+}
+
+/// The same, but it may write the read log.
+pub async fn begin_logged_read(pool: &Pool) -> Result<Tx, Error> {
+    pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        .await
+}
+
+/// Binds the first five parameters of a statement that joins bounds.
+macro_rules! bind_bounds {
+    ($query:expr, $bounds:expr) => {
+        $query
+            .bind(&$bounds.item_codes)
+            .bind(&$bounds.item_versions)
+            .bind(&$bounds.kinds)
+            .bind(&$bounds.earliest)
+            .bind(&$bounds.latest)
+    };
+}
+pub(crate) use bind_bounds;

@@ -1,0 +1,186 @@
+//! A subject's own records, and the log of having read them (R-14, R-17). Called by `app::own` with the role
+//! `disclosure`; the bounds leave out what is archive (R-16).
+
+use service_kit::db::{Conn, Error};
+use sqlx::FromRow;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{bind_bounds, marks::pending_sql};
+use crate::domain::{
+    page::{Page, RecordPosition},
+    visibility::Bounds,
+};
+
+/// A version that a subject may see of itself.
+#[derive(Clone, Debug, FromRow)]
+pub struct OwnRow {
+    /// Id of the version.
+    pub record_id: Uuid,
+    /// Code of the item.
+    pub item_code: String,
+    /// Version of the item.
+    pub item_version: i32,
+    /// Number of the kind of subject.
+    pub subject_kind: i16,
+    /// Who reported it.
+    pub provider_code: String,
+    /// Day of the decision.
+    pub decision_date: Date,
+    /// First day of effect.
+    pub effective_date: Date,
+    /// 异议处理中.
+    pub objection_pending: bool,
+    /// Content, sealed with the record id as context.
+    pub sealed_record: Vec<u8>,
+}
+
+impl OwnRow {
+    /// Its place in the list.
+    pub fn position(&self) -> RecordPosition {
+        RecordPosition {
+            decision_date: self.decision_date,
+            record_id: self.record_id,
+        }
+    }
+}
+
+/// Whose records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A natural person, by the blind index of its document.
+    Person {
+        /// 32 bytes.
+        blind_index: [u8; 32],
+    },
+    /// An organisation, by its credit code.
+    Organisation {
+        /// Not empty.
+        code: String,
+    },
+}
+
+macro_rules! own {
+    ($table:literal, $kind:literal, $subject:literal) => {
+        concat!(
+            "FROM ",
+            $table,
+            " v JOIN unnest($1::text[], $2::int4[], $3::int2[], $4::date[], $5::date[]) \
+             AS rule (item_code, item_version, subject_kind, earliest, latest) \
+             ON v.item_code = rule.item_code AND v.item_version = rule.item_version AND rule.subject_kind = ",
+            $kind,
+            " AND v.effective_date >= rule.earliest WHERE v.current AND ",
+            $subject,
+            " "
+        )
+    };
+}
+macro_rules! own_organisation {
+    () => {
+        own!(
+            "organisation_version",
+            "v.subject_kind",
+            "v.organisation_code <> '' AND v.organisation_code = $6"
+        )
+    };
+}
+macro_rules! own_person {
+    () => {
+        own!("person_version", "3::int2", "v.blind_index = $6")
+    };
+}
+macro_rules! own_page {
+    ($kind:literal, $pending:expr, $from:expr) => {
+        concat!(
+            "SELECT v.record_id, v.item_code, v.item_version, ",
+            $kind,
+            " AS subject_kind, v.provider_code, v.decision_date, v.effective_date, v.sealed_record, ",
+            $pending,
+            " ",
+            $from,
+            "AND (v.decision_date, v.record_id) < ($7, $8) \
+             ORDER BY v.decision_date DESC, v.record_id DESC LIMIT $9"
+        )
+    };
+}
+
+/// How many records within their terms the reader has, and one page of them, newest decision first.
+pub async fn list(
+    conn: &mut Conn,
+    bounds: &Bounds,
+    reader: &Reader,
+    page: &Page<RecordPosition>,
+) -> Result<(i64, Vec<OwnRow>), Error> {
+    let (count, rows) = match reader {
+        Reader::Person { .. } => (
+            concat!("SELECT count(*) ", own_person!()),
+            own_page!("3::int2", pending_sql!("person_version"), own_person!()),
+        ),
+        Reader::Organisation { .. } => (
+            concat!("SELECT count(*) ", own_organisation!()),
+            own_page!(
+                "v.subject_kind",
+                pending_sql!("organisation_version"),
+                own_organisation!()
+            ),
+        ),
+    };
+    let count = bind_bounds!(sqlx::query_scalar(count), bounds);
+    let rows = bind_bounds!(sqlx::query_as(rows), bounds);
+    let (count, rows) = match reader {
+        Reader::Person { blind_index } => (
+            count.bind(blind_index.as_slice()),
+            rows.bind(blind_index.as_slice()),
+        ),
+        Reader::Organisation { code } => (count.bind(code), rows.bind(code)),
+    };
+    let total = count.fetch_one(&mut *conn).await?;
+    let rows = rows
+        .bind(page.after.decision_date)
+        .bind(page.after.record_id)
+        .bind(page.limit())
+        .fetch_all(conn)
+        .await?;
+    Ok((total, rows))
+}
+
+/// One line of the read log.
+#[derive(Clone, Debug)]
+pub struct ReadLine<'a> {
+    /// Id of the line; the account is sealed with it.
+    pub read_id: Uuid,
+    /// When.
+    pub read_at: OffsetDateTime,
+    /// By which call.
+    pub rpc: &'static str,
+    /// Whose records, which is who read them.
+    pub reader: &'a Reader,
+    /// Account of the token, sealed.
+    pub sealed_account: Vec<u8>,
+    /// Versions shown.
+    pub record_ids: Vec<Uuid>,
+}
+
+/// Adds a line to the read log.
+pub async fn log_read(conn: &mut Conn, line: &ReadLine<'_>) -> Result<(), Error> {
+    let (kind, code, blind_index) = match line.reader {
+        Reader::Person { blind_index } => (3_i16, "", Some(blind_index.as_slice())),
+        Reader::Organisation { code } => (1, code.as_str(), None),
+    };
+    sqlx::query(
+        "INSERT INTO read_log \
+         (read_id, read_at, rpc, reader_kind, reader_code, reader_blind_index, sealed_account, record_ids) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(line.read_id)
+    .bind(line.read_at)
+    .bind(line.rpc)
+    .bind(kind)
+    .bind(code)
+    .bind(blind_index)
+    .bind(&line.sealed_account)
+    .bind(&line.record_ids)
+    .execute(conn)
+    .await?;
+    Ok(())
+}

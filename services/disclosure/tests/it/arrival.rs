@@ -1,0 +1,151 @@
+//! What comes in by events: announced onward once a version, poison parked, the catalogue late.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use proto::credit::{
+    catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
+    common::v1::SubjectKind,
+    disclosure::events::v1::VersionStored,
+};
+use testkit::eventually;
+use tonic::Code;
+
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r10_each_version_is_announced_once_also_a_late_older_one() -> Result<()> {
+    let house = House::open().await?;
+    let keyring = &house.bed.context.keyring;
+    let first = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let second = first.clone().revision(2);
+    let person = person_penalty(2, "2026-03-02");
+    house.accept(&[second.clone(), person.clone()]).await?;
+    house
+        .accept(&[first.clone(), second.clone(), person.clone()])
+        .await?;
+
+    let announced: Vec<VersionStored> = house.bed.emitted().await?;
+    let mut ids: Vec<Bytes> = announced
+        .iter()
+        .filter_map(|e| Some(e.version.as_ref()?.record_id.clone()))
+        .collect();
+    ids.sort();
+    let mut expected = [first.id, second.id, person.id].map(bytes);
+    expected.sort();
+    assert_eq!(ids, expected);
+    let of_person = announced
+        .iter()
+        .find(|e| e.subject_kind() == SubjectKind::NaturalPerson)
+        .unwrap();
+    assert!(
+        keyring
+            .open(person.id.as_bytes(), &of_person.sealed_record)
+            .is_ok(),
+        "still sealed"
+    );
+    assert_eq!(house.record(second.id).await?.organisation_code, HOSPITAL);
+    assert_eq!(
+        house.record(first.id).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    assert_eq!(house.statistics().await?, [3, 1, 1, 0, 1]);
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r14_nothing_is_disclosed_before_the_catalogue_says_how() -> Result<()> {
+    let house = House::open_without_catalogue().await?;
+    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    house.accept(std::slice::from_ref(&record)).await?;
+    assert_eq!(
+        house.record(record.id).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    assert_eq!(house.own_of_organisation(HOSPITAL).await?.total, 0);
+    assert_eq!(house.statistics().await?, [1, 0, 1, 0, 0]);
+    house.publish_catalogue().await?;
+    assert_eq!(house.record(record.id).await?.item_name, "行政处罚");
+    assert_eq!(house.statistics().await?, [1, 1, 0, 0, 0]);
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r3_the_newest_revision_of_a_provider_is_kept() -> Result<()> {
+    let house = House::open().await?;
+    let registered = |revision: u64, name: &str| {
+        event(&ProviderRegistered {
+            code: PROVIDER.to_owned(),
+            name: name.to_owned(),
+            level: "city".to_owned(),
+            district_code: String::new(),
+            enabled: true,
+            revision,
+        })
+    };
+    house
+        .publish(&[registered(2, "新名称"), registered(1, "旧名称")])
+        .await?;
+    house.publish(&[registered(1, "旧名称")]).await?;
+    let pool = house.bed.schema_pool().await?;
+    let kept: Vec<(String, i64)> = sqlx::query_as("SELECT name, revision FROM provider")
+        .fetch_all(&pool)
+        .await?;
+    assert_eq!(kept, [("新名称".to_owned(), 2)]);
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r14_a_person_in_clear_is_parked_and_the_lane_goes_on() -> Result<()> {
+    let house = House::open().await?;
+    let keyring = &house.bed.context.keyring;
+    let mut leak = person_penalty(1, "2026-03-02").accepted(keyring);
+    leak.subject_name = "李四".to_owned();
+    let good = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    // Another version under the same revision: the database refuses it, the rest of its batch is kept.
+    let mut double = penalty(2, SOCIETY, "某某协会", "2026-03-02");
+    double.id = uuid::Uuid::from_u128(77);
+    let item = ItemVersionPublished {
+        code: "xzcf".to_owned(),
+        version: 2,
+        name: "行政处罚".to_owned(),
+        definition_json: "{}".to_owned(),
+    };
+    house.accept(std::slice::from_ref(&good)).await?;
+    let after = penalty(3, SOCIETY, "某某协会", "2026-03-03");
+    house
+        .publish(&[
+            event(&leak),
+            event(&double.accepted(keyring)),
+            event(&after.accepted(keyring)),
+            event(&item),
+        ])
+        .await?;
+    let pool = house.bed.schema_pool().await?;
+    let reasons = eventually("three dead letters", Duration::from_secs(20), async || {
+        let reasons: Vec<String> =
+            sqlx::query_scalar("SELECT reason FROM dead_letter ORDER BY reason")
+                .fetch_all(&pool)
+                .await
+                .unwrap_or_default();
+        if reasons.len() == 3 {
+            Ok(reasons)
+        } else {
+            Err(reasons)
+        }
+    })
+    .await?;
+    assert!(
+        reasons.iter().any(|r| r.contains("R-14"))
+            && reasons.iter().any(|r| r.contains("definition_json"))
+    );
+    assert!(reasons.iter().all(|r| !r.contains("李四")), "{reasons:?}");
+    assert_eq!(house.record(good.id).await?.organisation_code, HOSPITAL);
+    assert_eq!(house.record(after.id).await?.organisation_code, SOCIETY);
+    assert_eq!(house.statistics().await?, [2, 2, 0, 0, 0]);
+    sqlx::query("UPDATE dead_letter SET state = 'dropped'")
+        .execute(&pool)
+        .await?;
+    house.bed.finish().await
+}

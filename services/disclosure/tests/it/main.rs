@@ -1,0 +1,11 @@
+//! Integration tests of disclosure against real PostgreSQL and NATS, one file a duty; tests are named by the article
+//! or decision that they hold the service to. Run by `cargo nextest run -p disclosure`.
+
+mod arrival;
+mod objection;
+mod order;
+mod publication;
+mod read_log;
+mod secrecy;
+mod support;
+mod term;

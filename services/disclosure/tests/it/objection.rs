@@ -1,0 +1,54 @@
+//! D-5: a record stays disclosed while an objection is handled, and is marked as such.
+
+use anyhow::Result;
+
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d5_a_record_is_marked_while_an_objection_is_handled() -> Result<()> {
+    let house = House::open().await?;
+    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let person = person_penalty(2, "2026-03-02");
+    // The objection's event may even come before the record.
+    house
+        .publish(&[
+            objection(7, record.id, 1, true),
+            objection(8, person.id, 1, true),
+        ])
+        .await?;
+    house
+        .accept(&[
+            record.clone(),
+            person.clone(),
+            penalty(3, SOCIETY, "某某协会", "2026-03-02"),
+        ])
+        .await?;
+
+    assert!(house.record(record.id).await?.objection_pending);
+    let marked = |list: Vec<bool>| list.into_iter().filter(|pending| *pending).count();
+    let list = house.list(all_of("xzcf")).await?.records;
+    assert_eq!(
+        (
+            list.len(),
+            marked(list.iter().map(|r| r.objection_pending).collect())
+        ),
+        (2, 1)
+    );
+    assert!(house.organisation(HOSPITAL, 0, "").await?.records[0].objection_pending);
+    assert!(house.own_of_person(CITIZEN).await?.records[0].objection_pending);
+
+    // A new report while the objection runs does not shed the mark.
+    let again = record.clone().revision(2);
+    house.accept(std::slice::from_ref(&again)).await?;
+    assert!(house.record(again.id).await?.objection_pending);
+
+    // The answer lifts it; an older state that comes late does not bring it back.
+    house.publish(&[objection(7, record.id, 3, false)]).await?;
+    house.publish(&[objection(7, record.id, 2, true)]).await?;
+    assert!(!house.record(again.id).await?.objection_pending);
+    assert!(
+        house.own_of_person(CITIZEN).await?.records[0].objection_pending,
+        "another objection"
+    );
+    house.bed.finish().await
+}

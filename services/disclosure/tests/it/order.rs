@@ -1,0 +1,210 @@
+//! Order and repetition of deliveries do not matter: the tables are a function of the set of versions.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use anyhow::Result;
+use disclosure::handlers::RecordHandler;
+use event_bus::{BatchHandler, Delivery};
+use proptest::{prelude::*, test_runner::TestRunner};
+use prost::{Message, Name};
+use proto::credit::{
+    disclosure::events::v1::VersionStored, validation::events::v1::RecordAccepted,
+};
+use service_kit::db::Conn;
+use time::macros::datetime;
+use tokio::runtime::Handle;
+use uuid::Uuid;
+use vault::Keyring;
+
+use crate::support::*;
+
+/// Versions of five records; one changes its organisation, one its kind of subject twice.
+fn versions(keyring: &Keyring) -> Vec<RecordAccepted> {
+    let day = "2026-03-02";
+    [
+        penalty(1, HOSPITAL, "长沙市第一医院", day),
+        penalty(1, SOCIETY, "某某协会", day).revision(2),
+        penalty(1, SOCIETY, "某某协会（新名）", day).revision(3),
+        penalty(2, HOSPITAL, "长沙市第一医院", day),
+        person_penalty(2, day).revision(2),
+        penalty(2, HOSPITAL, "长沙市第一医院", day).revision(3),
+        person_penalty(3, day),
+        person_penalty(3, "2026-03-03").revision(2),
+        licence(4, STALL, "老王粉店", day)
+            .about(Subject::Individual(STALL.into(), "老王粉店".into())),
+        penalty(5, HOSPITAL, "长沙市第一医院", day),
+    ]
+    .iter()
+    .map(|record| record.accepted(keyring))
+    .collect()
+}
+
+fn delivery(event: &RecordAccepted) -> Delivery {
+    Delivery {
+        event_id: Uuid::new_v4(),
+        event_type: RecordAccepted::full_name(),
+        occurred_at: datetime!(2026-11-20 10:00 +8),
+        traceparent: String::new(),
+        payload: event.encode_to_vec().into(),
+    }
+}
+
+/// All rows of the service's tables as text, and the versions announced, each with how often.
+async fn tables(conn: &mut Conn) -> Result<(Vec<String>, Vec<Uuid>)> {
+    let rows = sqlx::query_scalar(
+        "SELECT 'o ' || t::text FROM organisation_version t UNION ALL SELECT 'p ' || t::text FROM person_version t \
+         UNION ALL SELECT 'h ' || t::text FROM record_head t UNION ALL SELECT 'n ' || t::text FROM organisation_name t \
+         ORDER BY 1",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let payloads: Vec<Vec<u8>> = sqlx::query_scalar("SELECT payload FROM outbox")
+        .fetch_all(conn)
+        .await?;
+    let mut announced = payloads
+        .iter()
+        .map(|payload| {
+            let event = VersionStored::decode(payload.as_slice())?;
+            Ok(Uuid::from_slice(
+                &event.version.unwrap_or_default().record_id,
+            )?)
+        })
+        .collect::<Result<Vec<Uuid>>>()?;
+    announced.sort();
+    Ok((rows, announced))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_permutation_and_repetition_of_deliveries_gives_the_same_tables() -> Result<()> {
+    let bed = bed().await?;
+    let pool = service_kit::db::connect_lazy(&bed.database_url, disclosure::SCHEMA, 2)?;
+    let handler = RecordHandler::new(bed.context.clone());
+    let versions = versions(&bed.context.keyring);
+    let deliver = async |order: &[usize], cuts: &[usize]| -> Result<(Vec<String>, Vec<Uuid>)> {
+        let mut tx = pool.begin().await?;
+        let (mut rest, mut cuts) = (order, cuts.iter().cycle());
+        while !rest.is_empty() {
+            let (batch, later) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));
+            let batch: Vec<Delivery> = batch.iter().map(|i| delivery(&versions[*i])).collect();
+            let poison = handler.handle(&mut tx, &batch).await?;
+            anyhow::ensure!(poison.is_empty(), "{poison:?}");
+            rest = later;
+        }
+        let state = tables(&mut tx).await?;
+        tx.rollback().await?;
+        Ok(state)
+    };
+    let in_order: Vec<usize> = (0..versions.len()).collect();
+    let expected = deliver(&in_order, &[1]).await?;
+    let ids: BTreeSet<Uuid> = expected.1.iter().copied().collect();
+    assert_eq!(
+        (ids.len(), expected.1.len()),
+        (versions.len(), versions.len()),
+        "announced once each"
+    );
+    let current = expected
+        .0
+        .iter()
+        .filter(|row| row.starts_with(['o', 'p']) && row.contains(",t,"))
+        .count();
+    assert_eq!(
+        current, 5,
+        "one current version a record: {:#?}",
+        expected.0
+    );
+
+    let shuffled = prop::collection::vec(0..versions.len(), 0..8)
+        .prop_map(move |again| [in_order.clone(), again].concat())
+        .prop_shuffle();
+    let cases = (shuffled, prop::collection::vec(1_usize..8, 1..4));
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 60,
+        failure_persistence: None,
+        ..Default::default()
+    });
+    let outcome = tokio::task::block_in_place(|| {
+        runner.run(&cases, |(order, cuts)| {
+            let state = Handle::current()
+                .block_on(deliver(&order, &cuts))
+                .map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
+            prop_assert_eq!(&state, &expected);
+            Ok(())
+        })
+    });
+    outcome?;
+    bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_the_service_that_store_at_once_agree() -> Result<()> {
+    let bed = bed().await?;
+    let pool = service_kit::db::connect_lazy(&bed.database_url, disclosure::SCHEMA, 8)?;
+    let handler = Arc::new(RecordHandler::new(bed.context.clone()));
+    let keyring = &bed.context.keyring;
+    // Forty revisions of ten records, dealt out so that four writers meet on every record.
+    let events: Vec<RecordAccepted> = (1..=40_u64)
+        .flat_map(|revision| {
+            (0..10).map(move |key| {
+                let record =
+                    penalty(key, &code(key), "湖南测试有限公司", "2026-03-02").revision(revision);
+                if (revision + u64::from(key)).is_multiple_of(3) {
+                    record.about(Subject::Person(CITIZEN.to_owned()))
+                } else {
+                    record
+                }
+            })
+        })
+        .map(|record| record.accepted(keyring))
+        .collect();
+    let mut writers = Vec::new();
+    for writer in 0..4_usize {
+        let (pool, handler) = (pool.clone(), Arc::clone(&handler));
+        let mut mine: Vec<Delivery> = events
+            .iter()
+            .skip(writer)
+            .step_by(2)
+            .map(delivery)
+            .collect();
+        if writer.is_multiple_of(2) {
+            mine.reverse();
+        }
+        writers.push(tokio::spawn(async move {
+            for batch in mine.chunks(7) {
+                let mut tx = pool.begin().await?;
+                handler.handle(&mut tx, batch).await?;
+                tx.commit().await?;
+            }
+            Ok::<_, anyhow::Error>(())
+        }));
+    }
+    for writer in writers {
+        writer.await??;
+    }
+    let heads: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT h.revision, (SELECT count(*) FROM organisation_version v WHERE v.current AND v.record_id = h.record_id) \
+         + (SELECT count(*) FROM person_version v WHERE v.current AND v.record_id = h.record_id) FROM record_head h",
+    )
+    .fetch_all(&pool)
+    .await?;
+    assert_eq!(
+        heads,
+        vec![(40, 1); 10],
+        "the head of each record, and only it, is current"
+    );
+    let (stored, current): (i64, i64) = sqlx::query_as(
+        "SELECT count(*), count(*) FILTER (WHERE current) FROM \
+         (SELECT current FROM organisation_version UNION ALL SELECT current FROM person_version) v",
+    )
+    .fetch_one(&pool)
+    .await?;
+    assert_eq!((stored, current), (400, 10));
+    let announced: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
+        .fetch_one(&pool)
+        .await?;
+    assert_eq!(announced, 400);
+    // Nothing relays in this test, and the bed wants an empty outbox.
+    sqlx::query("TRUNCATE disclosure.outbox")
+        .execute(&bed.owner_pool)
+        .await?;
+    bed.finish().await
+}

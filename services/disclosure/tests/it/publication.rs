@@ -1,0 +1,308 @@
+//! what is published and found, and what is not.
+
+use anyhow::Result;
+use proto::credit::disclosure::v1::ListPublicRecordsRequest;
+use tonic::Code;
+use uuid::Uuid;
+
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r15_records_of_organisations_are_published() -> Result<()> {
+    let house = House::open().await?;
+    let record = penalty(1, HOSPITAL, "长沙市第一医院（湖南）", "2026-03-02");
+    let stall = licence(3, STALL, "老王粉店", "2026-04-01")
+        .about(Subject::Individual(STALL.into(), "老王粉店".into()));
+    house
+        .accept(&[
+            record.clone(),
+            licence(2, HOSPITAL, "长沙市第一医院", "2025-01-05"),
+            stall.clone(),
+        ])
+        .await?;
+
+    for query in [
+        HOSPITAL,
+        "第一医院",
+        "长沙市第一医院湖南",
+        "长沙市第一医院(湖南)",
+    ] {
+        let found = house.search(query).await?;
+        assert_eq!(found.total, 1, "{query}");
+        let organisation = &found.organisations[0];
+        assert_eq!(organisation.credit_code, HOSPITAL);
+        assert_eq!(
+            organisation.name, "长沙市第一医院（湖南）",
+            "the name of the newest decision"
+        );
+        assert_eq!(
+            (organisation.licence_count, organisation.penalty_count),
+            (1, 1)
+        );
+        assert_eq!(organisation.other_count, 0);
+    }
+    assert_eq!(house.search("第二医院").await?.total, 0);
+
+    let page = house.organisation(HOSPITAL, 0, "").await?;
+    let days: Vec<&str> = page
+        .records
+        .iter()
+        .map(|r| r.decision_date.as_str())
+        .collect();
+    assert_eq!(days, ["2026-03-02", "2025-01-05"]);
+    assert!(
+        page.records.iter().all(|r| r.fields.is_empty()),
+        "fields only in detail views"
+    );
+
+    let shown = house.record(record.id).await?;
+    assert_eq!(
+        (shown.item_name.as_str(), shown.disclosed_until.as_str()),
+        ("行政处罚", "2029-03-02")
+    );
+    let codes: Vec<&str> = shown.fields.iter().map(|f| f.code.as_str()).collect();
+    assert_eq!(
+        codes,
+        ["CF_XDR_MC", "CF_XDR_SHXYM", "CF_WSH", "CF_SY", "CF_JDRQ"],
+        "public ones in order"
+    );
+    let all = format!("{shown:?}");
+    assert!(!all.contains("19491231") && !all.contains("备注"), "{all}");
+
+    // D-11: an individual business is treated as an organisation.
+    assert_eq!(house.search("老王粉店").await?.total, 1);
+    assert_eq!(
+        house.record(stall.id).await?.disclosed_until,
+        "",
+        "a licence has no term"
+    );
+    assert_eq!(house.statistics().await?, [3, 3, 0, 0, 0]);
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r14_natural_persons_are_disclosed_by_query_only() -> Result<()> {
+    let house = House::open().await?;
+    let person = person_penalty(1, "2026-03-02");
+    house
+        .accept(&[
+            person.clone(),
+            penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-02"),
+        ])
+        .await?;
+
+    let hidden = house.record(person.id).await.unwrap_err();
+    let absent = house.record(Uuid::from_u128(9)).await.unwrap_err();
+    assert_eq!(hidden.code(), Code::NotFound);
+    assert_eq!(
+        (hidden.message(), hidden.details()),
+        (absent.message(), absent.details()),
+        "no hint"
+    );
+    assert_eq!(house.list(all_of("xzcf")).await?.total, 1);
+    assert_eq!(house.search(CITIZEN_NAME).await?.total, 0);
+    assert_eq!(house.search(CITIZEN).await?.total, 0);
+
+    let own = house.own_of_person(CITIZEN).await?;
+    assert_eq!((own.total, own.records.len()), (1, 1));
+    let record = &own.records[0];
+    assert_eq!(
+        (record.item_name.as_str(), record.provider_code.as_str()),
+        ("行政处罚", PROVIDER)
+    );
+    let value = |code| {
+        record
+            .fields
+            .iter()
+            .find(|f| f.code == code)
+            .map(|f| f.value.as_str())
+    };
+    assert_eq!(value("CF_XDR_MC"), Some(CITIZEN_NAME));
+    assert_eq!(value("CF_XDR_ZJHM"), Some("1101**********002X"));
+    assert_eq!(value("BZ"), None, "remarks are for organs");
+    assert_eq!(
+        house.own_of_person("110105491231002").await?.total,
+        1,
+        "the old form of the number"
+    );
+    assert_eq!(
+        house.own_of_person("440524188001010014").await?.total,
+        0,
+        "another person"
+    );
+    assert_eq!(house.own_of_organisation(HOSPITAL).await?.total, 1);
+    assert_eq!(house.own_of_organisation(SOCIETY).await?.total, 0);
+    let nobody = house.own_of_organisation("").await.unwrap_err();
+    assert_eq!(nobody.code(), Code::PermissionDenied);
+    assert_eq!(house.statistics().await?, [2, 1, 1, 0, 0]);
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d12_a_subject_without_a_credit_code_is_not_published() -> Result<()> {
+    let house = House::open().await?;
+    let nameless =
+        penalty(1, "", "", "2026-03-02").about(Subject::Individual("".into(), "个体工商户".into()));
+    house.accept(std::slice::from_ref(&nameless)).await?;
+    assert_eq!(
+        house.record(nameless.id).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
+    assert_eq!(house.search("个体工商户").await?.total, 0);
+    assert_eq!(house.statistics().await?, [1, 0, 1, 0, 0]);
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r12_only_the_providers_newest_version_is_disclosed() -> Result<()> {
+    let house = House::open().await?;
+    let wrong = penalty(1, SOCIETY, "被张冠李戴的协会", "2026-03-02");
+    house.accept(std::slice::from_ref(&wrong)).await?;
+    assert_eq!(house.search("张冠李戴").await?.total, 1);
+    let right = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02").revision(2);
+    house.accept(std::slice::from_ref(&right)).await?;
+
+    assert_eq!(
+        house.record(wrong.id).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    assert_eq!(
+        house.organisation(SOCIETY, 0, "").await.unwrap_err().code(),
+        Code::NotFound
+    );
+    assert_eq!(
+        house.search("张冠李戴").await?.total,
+        0,
+        "a superseded name leads nowhere"
+    );
+    assert_eq!(house.search(SOCIETY).await?.total, 0);
+    assert_eq!(house.record(right.id).await?.organisation_code, HOSPITAL);
+    // The correction may even change the kind of subject.
+    house
+        .accept(&[person_penalty(1, "2026-03-02").revision(3)])
+        .await?;
+    assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
+    assert_eq!(house.own_of_person(CITIZEN).await?.total, 1);
+    assert_eq!(house.statistics().await?, [3, 0, 1, 0, 2]);
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Result<()> {
+    let house = House::open().await?;
+    let records: Vec<Record> = (0..57)
+        .map(|n| {
+            let day = format!("2026-{:02}-{:02}", 1 + n % 5, 1 + n % 7);
+            penalty(n, &code(n % 9), &format!("湖南测试{}有限公司", n % 9), &day)
+        })
+        .collect();
+    house.accept(&records).await?;
+    house
+        .accept(&[licence(99, HOSPITAL, "长沙市第一医院", "2026-01-01")])
+        .await?;
+
+    let mut seen = Vec::new();
+    let mut request = ListPublicRecordsRequest {
+        page_size: 10,
+        ..all_of("xzcf")
+    };
+    loop {
+        let page = house.list(request.clone()).await?;
+        assert_eq!(page.total, 57);
+        assert!(page.records.len() <= 10);
+        seen.extend(
+            page.records
+                .iter()
+                .map(|r| (r.decision_date.clone(), r.record_id.clone())),
+        );
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    assert_eq!(seen.len(), 57);
+    assert!(seen.is_sorted_by(|a, b| a > b), "newest first, none twice");
+
+    let mut pages = 0;
+    let mut token = String::new();
+    let mut codes = std::collections::BTreeSet::new();
+    while pages == 0 || !token.is_empty() {
+        let page = house.search_page("测试", 4, &token).await?;
+        assert_eq!(page.total, 9);
+        codes.extend(page.organisations.into_iter().map(|o| o.credit_code));
+        token = page.next_page_token;
+        pages += 1;
+    }
+    assert_eq!((pages, codes.len()), (3, 9));
+
+    let first = house.organisation(&code(0), 5, "").await?;
+    let rest = house
+        .organisation(&code(0), 5, &first.next_page_token)
+        .await?;
+    assert_eq!((first.records.len(), rest.records.len()), (5, 2));
+    assert_eq!(first.organisation.unwrap().penalty_count, 7);
+
+    let by = |change: fn(&mut ListPublicRecordsRequest)| {
+        let mut request = all_of("xzcf");
+        change(&mut request);
+        house.list(request)
+    };
+    let of_five = records.iter().filter(|r| r.key % 9 == 5).count() as u64;
+    assert_eq!(by(|r| r.subject = code(5)).await?.total, of_five);
+    assert_eq!(by(|r| r.subject = "测试5有限".into()).await?.total, of_five);
+    assert_eq!(
+        by(|r| r.document_number = "长市监罚[2026]12号".into())
+            .await?
+            .total,
+        1
+    );
+    let in_may = records
+        .iter()
+        .filter(|r| r.decided.starts_with("2026-05"))
+        .count() as u64;
+    assert_eq!(
+        by(|r| r.decided_from = "2026-05-01".into()).await?.total,
+        in_may
+    );
+    let before = by(|r| r.decided_to = "2026-04-30".into()).await?.total;
+    assert_eq!(before, 57 - in_may);
+    assert_eq!(by(|r| r.item_code = "unknown".into()).await?.total, 0);
+
+    for (field, request) in [
+        ("item_code", all_of("")),
+        (
+            "subject",
+            ListPublicRecordsRequest {
+                subject: "长".into(),
+                ..all_of("xzcf")
+            },
+        ),
+        (
+            "decided_from",
+            ListPublicRecordsRequest {
+                decided_from: "昨天".into(),
+                ..all_of("xzcf")
+            },
+        ),
+        (
+            "page_token",
+            ListPublicRecordsRequest {
+                page_token: "x".into(),
+                ..all_of("xzcf")
+            },
+        ),
+        (
+            "page_size",
+            ListPublicRecordsRequest {
+                page_size: 101,
+                ..all_of("xzcf")
+            },
+        ),
+    ] {
+        let refused = house.list(request).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(refused.message().contains(field), "{refused}");
+    }
+    house.bed.finish().await
+}

@@ -1,0 +1,123 @@
+//! R-17: every read of a subject's records is in the log, committed before the answer leaves.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Result;
+use sqlx::PgPool;
+use testkit::eventually;
+use time::OffsetDateTime;
+use tonic::Code;
+use uuid::Uuid;
+
+use crate::support::*;
+
+type Line = (
+    Uuid,
+    OffsetDateTime,
+    String,
+    i16,
+    String,
+    Option<Vec<u8>>,
+    Vec<u8>,
+    Vec<Uuid>,
+);
+
+async fn lines(pool: &PgPool) -> Result<Vec<Line>> {
+    Ok(sqlx::query_as(
+        "SELECT read_id, read_at, rpc, reader_kind, reader_code, reader_blind_index, sealed_account, record_ids \
+         FROM read_log ORDER BY read_at, reader_kind",
+    )
+    .fetch_all(pool)
+    .await?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r17_who_read_what_and_when_is_logged() -> Result<()> {
+    let house = House::open().await?;
+    let pool = house.bed.schema_pool().await?;
+    let person = person_penalty(1, "2026-03-02");
+    let record = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    house.accept(&[person.clone(), record.clone()]).await?;
+    house.own_of_person(CITIZEN).await?;
+    house.own_of_organisation(HOSPITAL).await?;
+
+    let keyring = &house.bed.context.keyring;
+    let now = house.bed.context.clock.now();
+    let logged = lines(&pool).await?;
+    let [by_organisation, by_person] = &logged[..] else {
+        panic!("two reads, two lines: {logged:?}");
+    };
+    assert_eq!(
+        (by_person.1, by_person.3, by_person.4.as_str()),
+        (now, 3, "")
+    );
+    assert_eq!(
+        by_person.2,
+        "/credit.disclosure.v1.SubjectService/ListOwnRecords"
+    );
+    let blind = keyring.blind("person-document", &format!("身份证:{CITIZEN}"));
+    assert_eq!(by_person.5.as_deref(), Some(blind.as_slice()));
+    assert_eq!(by_person.7, [person.id]);
+    assert_eq!(
+        keyring.open(by_person.0.as_bytes(), &by_person.6)?,
+        b"tester"
+    );
+    assert_eq!(
+        (by_organisation.3, by_organisation.4.as_str()),
+        (1, HOSPITAL)
+    );
+    assert_eq!(by_organisation.7, [record.id]);
+
+    // Nothing was found: still a read.
+    assert_eq!(house.own_of_organisation(SOCIETY).await?.total, 0);
+    assert_eq!(lines(&pool).await?.len(), 3);
+
+    let denied = service_kit::db::connect_lazy(&house.bed.database_url, disclosure::SCHEMA, 1)?;
+    for statement in [
+        "DELETE FROM read_log",
+        "UPDATE read_log SET reader_code = ''",
+    ] {
+        let error = sqlx::query(statement).execute(&denied).await.unwrap_err();
+        assert!(error.to_string().contains("permission denied"), "{error}");
+    }
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r17_the_answer_waits_for_the_log() -> Result<()> {
+    let house = Arc::new(House::open().await?);
+    let pool = house.bed.schema_pool().await?;
+    house.accept(&[person_penalty(1, "2026-03-02")]).await?;
+
+    let mut lock = pool.begin().await?;
+    sqlx::query("LOCK TABLE read_log IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *lock)
+        .await?;
+    let asking = Arc::clone(&house);
+    let call = tokio::spawn(async move { asking.own_of_person(CITIZEN).await });
+    eventually("the call waits for the log", Duration::from_secs(20), async || {
+        sqlx::query_scalar::<_, bool>(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'read_log'::regclass AND NOT granted)",
+        )
+        .fetch_one(&pool)
+        .await
+        .unwrap_or(false)
+    })
+    .await?;
+    assert!(!call.is_finished(), "no answer before the log is written");
+    lock.rollback().await?;
+    assert_eq!(call.await??.total, 1);
+    assert_eq!(lines(&pool).await?.len(), 1);
+
+    // No log, no answer.
+    sqlx::query("REVOKE INSERT ON read_log FROM disclosure")
+        .execute(&pool)
+        .await?;
+    let refused = house.own_of_person(CITIZEN).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Internal);
+    assert_eq!(lines(&pool).await?.len(), 1);
+    match Arc::try_unwrap(house) {
+        Ok(house) => house.bed.finish().await,
+        Err(_) => anyhow::bail!("the house is still in use"),
+    }
+}

@@ -1,0 +1,422 @@
+//! A running service on a bed, records as validation announces them, and clients of each kind of caller.
+//! Used by all files of this test binary.
+
+use anyhow::Result;
+use bytes::Bytes;
+use credit_record::CreditCode;
+use disclosure::Config;
+use event_bus::{NewEvent, StreamSpec};
+use prost::Message;
+use proto::credit::{
+    catalog::events::v1::ItemVersionPublished,
+    common::v1::{RecordVersion, SubjectKind},
+    disclosure::v1::{
+        GetOrganisationRequest, GetOrganisationResponse, GetPublicRecordRequest,
+        GetStatisticsRequest, GetStatisticsResponse, ListOwnRecordsRequest, ListOwnRecordsResponse,
+        ListPublicRecordsRequest, ListPublicRecordsResponse, PublicRecord,
+        SearchOrganisationsRequest, SearchOrganisationsResponse,
+        disclosure_service_client::DisclosureServiceClient,
+        public_service_client::PublicServiceClient, subject_service_client::SubjectServiceClient,
+    },
+    objection::events::v1::ObjectionChanged,
+    validation::events::v1::{NormalisedRecord, RecordAccepted},
+};
+use service_kit::{
+    config::{Overlay, Secret},
+    grpc::{BearerToken, channel, timestamp},
+    identity::{PersonDocument, Role},
+};
+use testkit::bed::Bed;
+use time::macros::datetime;
+use tonic::{Status, transport::Channel};
+use uuid::Uuid;
+use vault::Keyring;
+
+pub const PROVIDER: &str = "11430100006123458R";
+pub const HOSPITAL: &str = "12430100444900018L";
+pub const SOCIETY: &str = "51430100MJJ000012E";
+pub const STALL: &str = "92430104MA4QQ0026Y";
+/// The standard's own example of a citizen number.
+pub const CITIZEN: &str = "11010519491231002X";
+pub const CITIZEN_NAME: &str = "欧阳测试";
+
+/// A bed with the service running on it.
+pub struct House {
+    pub bed: Bed,
+    pub channel: Channel,
+}
+
+/// Streams of the services that disclosure listens to, and its own.
+fn streams() -> Vec<StreamSpec> {
+    ["validation", "catalog", "objection"]
+        .into_iter()
+        .map(|service| StreamSpec {
+            service,
+            max_bytes: 16 << 20,
+        })
+        .chain(disclosure::STREAM)
+        .collect()
+}
+
+/// A bed without a running service.
+pub async fn bed() -> Result<Bed> {
+    Bed::start_with_roles(
+        disclosure::SCHEMA,
+        disclosure::migrations(),
+        &streams(),
+        disclosure::SUBSCRIPTIONS,
+        &[disclosure::PUBLIC_ROLE],
+    )
+    .await
+}
+
+impl House {
+    /// A running service that knows the standard's items.
+    pub async fn open() -> Result<Self> {
+        let house = Self::open_without_catalogue().await?;
+        house.publish_catalogue().await?;
+        Ok(house)
+    }
+
+    /// A running service that knows no item yet.
+    pub async fn open_without_catalogue() -> Result<Self> {
+        let bed = bed().await?;
+        let mut config = Config::load(&Overlay::default())?;
+        config.database_url = Secret::Plain(bed.database_url.clone());
+        config.public_database_url = Secret::Plain(bed.url_for(disclosure::PUBLIC_ROLE)?);
+        let listener = bed.listener().await?;
+        let channel = channel(&format!("http://{}", listener.local_addr()?))?;
+        disclosure::start(config, listener, bed.bus.clone(), bed.context.clone()).await?;
+        Ok(Self { bed, channel })
+    }
+
+    /// Announces the standard's items and waits until they are known.
+    pub async fn publish_catalogue(&self) -> Result<()> {
+        self.publish(&catalogue_events()?).await
+    }
+
+    /// Announces records as validation does and waits until all work is done.
+    pub async fn accept(&self, records: &[Record]) -> Result<()> {
+        let keyring = &self.bed.context.keyring;
+        let events: Vec<NewEvent> = records
+            .iter()
+            .map(|record| event(&record.accepted(keyring)))
+            .collect();
+        self.publish(&events).await
+    }
+
+    pub async fn publish(&self, events: &[NewEvent]) -> Result<()> {
+        self.bed.publish(events).await?;
+        self.bed.settled().await
+    }
+
+    fn bearer(&self, organisation: &str, role: Role, person: Option<&str>) -> Result<BearerToken> {
+        let person = person.map(|number| PersonDocument {
+            kind: "身份证".to_owned(),
+            number: number.to_owned(),
+        });
+        Ok(BearerToken::new(&self.bed.token(
+            organisation,
+            &[role],
+            person,
+        )?)?)
+    }
+
+    pub async fn search(&self, query: &str) -> Result<SearchOrganisationsResponse, Status> {
+        self.search_page(query, 0, "").await
+    }
+
+    pub async fn search_page(
+        &self,
+        query: &str,
+        page_size: u32,
+        token: &str,
+    ) -> Result<SearchOrganisationsResponse, Status> {
+        let request = SearchOrganisationsRequest {
+            query: query.to_owned(),
+            page_size,
+            page_token: token.to_owned(),
+        };
+        let bearer = self.bearer("", Role::Public, None).map_err(refused)?;
+        let mut client = PublicServiceClient::with_interceptor(self.channel.clone(), bearer);
+        Ok(client.search_organisations(request).await?.into_inner())
+    }
+
+    pub async fn organisation(
+        &self,
+        credit_code: &str,
+        page_size: u32,
+        token: &str,
+    ) -> Result<GetOrganisationResponse, Status> {
+        let request = GetOrganisationRequest {
+            credit_code: credit_code.to_owned(),
+            page_size,
+            page_token: token.to_owned(),
+        };
+        let bearer = self.bearer("", Role::Public, None).map_err(refused)?;
+        let mut client = PublicServiceClient::with_interceptor(self.channel.clone(), bearer);
+        Ok(client.get_organisation(request).await?.into_inner())
+    }
+
+    pub async fn list(
+        &self,
+        request: ListPublicRecordsRequest,
+    ) -> Result<ListPublicRecordsResponse, Status> {
+        let bearer = self.bearer("", Role::Public, None).map_err(refused)?;
+        let mut client = PublicServiceClient::with_interceptor(self.channel.clone(), bearer);
+        Ok(client.list_public_records(request).await?.into_inner())
+    }
+
+    pub async fn record(&self, record_id: Uuid) -> Result<PublicRecord, Status> {
+        let request = GetPublicRecordRequest {
+            record_id: record_id.to_string(),
+        };
+        let bearer = self.bearer("", Role::Public, None).map_err(refused)?;
+        let mut client = PublicServiceClient::with_interceptor(self.channel.clone(), bearer);
+        let response = client.get_public_record(request).await?.into_inner();
+        response
+            .record
+            .ok_or_else(|| Status::data_loss("no record in the answer"))
+    }
+
+    pub async fn own_of_person(&self, number: &str) -> Result<ListOwnRecordsResponse, Status> {
+        self.own(
+            self.bearer("", Role::Subject, Some(number))
+                .map_err(refused)?,
+        )
+        .await
+    }
+
+    pub async fn own_of_organisation(&self, code: &str) -> Result<ListOwnRecordsResponse, Status> {
+        self.own(self.bearer(code, Role::Subject, None).map_err(refused)?)
+            .await
+    }
+
+    async fn own(&self, bearer: BearerToken) -> Result<ListOwnRecordsResponse, Status> {
+        let mut client = SubjectServiceClient::with_interceptor(self.channel.clone(), bearer);
+        Ok(client
+            .list_own_records(ListOwnRecordsRequest::default())
+            .await?
+            .into_inner())
+    }
+
+    /// Stored, public, query-only, archived, superseded; panics when they do not add up.
+    pub async fn statistics(&self) -> Result<[u64; 5]> {
+        let bearer = self.bearer("", Role::CreditOffice, None)?;
+        let mut client = DisclosureServiceClient::with_interceptor(self.channel.clone(), bearer);
+        let GetStatisticsResponse {
+            stored_versions,
+            disclosed_public,
+            query_only,
+            archived,
+            superseded,
+            ..
+        } = client
+            .get_statistics(GetStatisticsRequest {})
+            .await?
+            .into_inner();
+        let current = disclosed_public + query_only + archived;
+        assert_eq!(
+            stored_versions,
+            current + superseded,
+            "every version is counted once"
+        );
+        Ok([
+            stored_versions,
+            disclosed_public,
+            query_only,
+            archived,
+            superseded,
+        ])
+    }
+}
+
+fn refused(error: anyhow::Error) -> Status {
+    Status::internal(error.to_string())
+}
+
+/// The announcement of the standard's items.
+pub fn catalogue_events() -> Result<Vec<NewEvent>> {
+    credit_record::standard_items()?
+        .iter()
+        .map(|item| {
+            Ok(event(&ItemVersionPublished {
+                code: item.code.clone(),
+                version: item.version,
+                name: item.name.clone(),
+                definition_json: item.to_json()?,
+            }))
+        })
+        .collect()
+}
+
+pub fn event<M: Message + prost::Name>(message: &M) -> NewEvent {
+    NewEvent::new(message, datetime!(2026-11-20 10:00 +8), "")
+}
+
+/// An objection's change.
+pub fn objection(objection: u128, record: Uuid, revision: u64, pending: bool) -> NewEvent {
+    event(&ObjectionChanged {
+        objection_id: bytes(Uuid::from_u128(objection)),
+        record_id: bytes(record),
+        provider_code: PROVIDER.to_owned(),
+        state: if pending { "filed" } else { "answered_kept" }.to_owned(),
+        pending,
+        revision,
+        changed_at: Some(timestamp(datetime!(2026-11-20 10:00 +8))),
+    })
+}
+
+pub fn bytes(id: Uuid) -> Bytes {
+    Bytes::copy_from_slice(id.as_bytes())
+}
+
+/// Many different credit codes with right check characters.
+pub fn code(number: u32) -> String {
+    CreditCode::with_checks(&format!("91430100{number:08}"))
+        .unwrap()
+        .as_str()
+        .to_owned()
+}
+
+/// Whom a test record is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subject {
+    Organisation(String, String),
+    Individual(String, String),
+    Person(String),
+}
+
+/// A record version of a test.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub id: Uuid,
+    pub item: &'static str,
+    pub key: u32,
+    pub revision: u64,
+    pub subject: Subject,
+    pub decided: String,
+    pub document: String,
+}
+
+/// A penalty of an organisation, first revision of key `key`, decided on the day given.
+pub fn penalty(key: u32, code: &str, name: &str, decided: &str) -> Record {
+    Record {
+        id: Uuid::from_u128(u128::from(key) << 64 | 1),
+        item: "xzcf",
+        key,
+        revision: 1,
+        subject: Subject::Organisation(code.to_owned(), name.to_owned()),
+        decided: decided.to_owned(),
+        document: format!("长市监罚〔2026〕{key}号"),
+    }
+}
+
+/// The same of a licence.
+pub fn licence(key: u32, code: &str, name: &str, decided: &str) -> Record {
+    Record {
+        item: "xzxk",
+        ..penalty(key, code, name, decided)
+    }
+}
+
+/// A penalty of the person [`CITIZEN`].
+pub fn person_penalty(key: u32, decided: &str) -> Record {
+    penalty(key, "", "", decided).about(Subject::Person(CITIZEN.to_owned()))
+}
+
+impl Record {
+    /// The next version of the same record.
+    pub fn revision(mut self, revision: u64) -> Self {
+        self.revision = revision;
+        self.id = Uuid::from_u128(u128::from(self.key) << 64 | u128::from(revision));
+        self
+    }
+
+    pub fn about(mut self, subject: Subject) -> Self {
+        self.subject = subject;
+        self
+    }
+
+    /// The event of validation, sealed with the keyring.
+    pub fn accepted(&self, keyring: &Keyring) -> RecordAccepted {
+        let (kind, code, name) = match &self.subject {
+            Subject::Organisation(code, name) => {
+                (SubjectKind::Organisation, code.as_str(), name.as_str())
+            }
+            Subject::Individual(code, name) => (
+                SubjectKind::IndividualBusiness,
+                code.as_str(),
+                name.as_str(),
+            ),
+            Subject::Person(_) => (SubjectKind::NaturalPerson, "", CITIZEN_NAME),
+        };
+        let prefix = if self.item == "xzcf" { "CF" } else { "XK" };
+        let mut values = std::collections::HashMap::from([
+            (format!("{prefix}_XDR_MC"), name.to_owned()),
+            (format!("{prefix}_XDR_SHXYM"), code.to_owned()),
+            (format!("{prefix}_WSH"), self.document.clone()),
+            (format!("{prefix}_JDRQ"), self.decided.clone()),
+            ("BZ".to_owned(), "只供机关使用的备注".to_owned()),
+        ]);
+        let mut blind = Bytes::new();
+        let person = matches!(self.subject, Subject::Person(_));
+        if let Subject::Person(number) = &self.subject {
+            blind = Bytes::copy_from_slice(
+                &keyring.blind("person-document", &format!("身份证:{number}")),
+            );
+            values.insert(format!("{prefix}_XDR_ZJHM"), number.clone());
+        } else if self.item == "xzcf" {
+            values.insert("CF_FR_ZJHM".to_owned(), CITIZEN.to_owned());
+            values.insert(
+                "CF_SY".to_owned(),
+                format!("负责人（身份证{CITIZEN}）无证经营"),
+            );
+        }
+        let plain = NormalisedRecord {
+            values,
+            changes: Vec::new(),
+            warning_codes: Vec::new(),
+        };
+        let clear = |text: &str| {
+            if person {
+                String::new()
+            } else {
+                text.to_owned()
+            }
+        };
+        RecordAccepted {
+            version: Some(RecordVersion {
+                record_id: bytes(self.id),
+                provider_code: PROVIDER.to_owned(),
+                item_code: self.item.to_owned(),
+                item_version: 1,
+                key_digest: Bytes::copy_from_slice(
+                    &keyring.blind("record-key", &self.key.to_string()),
+                ),
+                revision: self.revision,
+            }),
+            received_at: Some(timestamp(datetime!(2026-11-20 09:00 +8))),
+            subject_kind: kind.into(),
+            subject_code: clear(code),
+            subject_name: clear(name),
+            subject_blind_index: blind,
+            document_number: clear(&self.document),
+            decision_date: self.decided.clone(),
+            effective_date: self.decided.clone(),
+            expiry_date: String::new(),
+            authority: "长沙市市场监督管理局".to_owned(),
+            sealed_record: keyring
+                .seal(self.id.as_bytes(), &plain.encode_to_vec())
+                .into(),
+        }
+    }
+}
+
+/// The request for all records of an item.
+pub fn all_of(item_code: &str) -> ListPublicRecordsRequest {
+    ListPublicRecordsRequest {
+        item_code: item_code.to_owned(),
+        ..Default::default()
+    }
+}
