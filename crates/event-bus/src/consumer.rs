@@ -23,11 +23,15 @@ use service_kit::{
 use uuid::Uuid;
 
 use crate::{
-    Bus, Delivery, Point, Poison, Relay, Subscription, dead_letters, lag, metrics::BusMetrics,
+    Bus, Delivery, Point, Poison, Relay, Subscription, dead_letters, failure::Failure, lag,
+    metrics::BusMetrics,
 };
 
 /// How long to wait for a first message before looking at dead letters and shutdown again.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the server may keep silent between two messages of an answer. The client itself waits
+/// for ever when the connection breaks after the request was sent.
+const SILENCE: Duration = Duration::from_secs(5);
 /// How often the age of the lane is asked for.
 const LAG_EVERY: Duration = Duration::from_secs(2);
 /// Messages taken at once; each may hold many events.
@@ -221,7 +225,7 @@ impl Worker {
                 tracing::error!(subject = %message.subject, "message is no event batch");
                 vec![Delivery {
                     event_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, &message.payload),
-                    event_type: "undecodable".to_owned(),
+                    event_type: UNDECODABLE.to_owned(),
                     occurred_at: self.context.clock.now(),
                     traceparent: String::new(),
                     payload: message.payload.clone(),
@@ -306,7 +310,10 @@ impl Worker {
         });
         let mut poison: Vec<Poison> = strangers
             .iter()
-            .map(|event| event.poison("event type is not subscribed"))
+            .map(|event| match event.event_type.as_str() {
+                UNDECODABLE => event.poison("message is no event batch"),
+                _ => event.poison("event type is not subscribed"),
+            })
             .collect();
         if known.is_empty() {
             return Ok(poison);
@@ -354,9 +361,10 @@ impl Worker {
     ) -> Result<(), db::Error> {
         let by_id: HashMap<Uuid, &Delivery> =
             batch.iter().map(|event| (event.event_id, event)).collect();
+        // PostgreSQL takes no NUL in text; a reason that quotes one must not stop the lane.
         let letters: Vec<_> = poison
             .iter()
-            .filter_map(|p| Some((*by_id.get(&p.event_id)?, p.reason.as_str())))
+            .filter_map(|p| Some((*by_id.get(&p.event_id)?, p.reason.replace('\0', "\u{fffd}"))))
             .collect();
         let (consumer, now) = (self.subscription.consumer, self.context.clock.now());
         for (event, reason) in &letters {
@@ -417,39 +425,19 @@ impl Worker {
     }
 }
 
-/// What to do with a batch that failed.
-enum Failure {
-    /// The same again, later.
-    Again(String),
-    /// Something in it is bad.
-    Bad(String),
-}
+/// Event type of dead letters that hold a whole message.
+const UNDECODABLE: &str = "undecodable";
 
-impl Failure {
-    fn of(error: db::Error) -> Self {
-        let text = error.to_string();
-        if db::is_transient(&error) {
-            Self::Again(text)
-        } else {
-            Self::Bad(sql_state(&error).unwrap_or(text))
-        }
-    }
-}
-
-/// Only the SQLSTATE and constraint: the message of a data error may quote the data.
-fn sql_state(error: &db::Error) -> Option<String> {
-    let database = error.as_database_error()?;
-    let code = database.code()?;
-    let constraint = database.constraint().unwrap_or("none");
-    Some(format!(
-        "database refused: SQLSTATE {code}, constraint {constraint}"
-    ))
-}
-
+/// `None` when it could not even be parked as an event: PostgreSQL takes no NUL in text and no
+/// moment before its calendar.
 fn delivery(envelope: Envelope) -> Option<Delivery> {
+    if envelope.event_type.contains('\0') || envelope.traceparent.contains('\0') {
+        return None;
+    }
+    let occurred_at = from_timestamp(envelope.occurred_at.as_ref())?;
     Some(Delivery {
         event_id: Uuid::from_slice(&envelope.event_id).ok()?,
-        occurred_at: from_timestamp(envelope.occurred_at.as_ref())?,
+        occurred_at: (occurred_at.year() > 0).then_some(occurred_at)?,
         event_type: envelope.event_type,
         traceparent: envelope.traceparent,
         payload: envelope.payload,
@@ -460,8 +448,21 @@ async fn collect(
     mut batch: async_nats::jetstream::consumer::pull::Batch,
 ) -> Result<Vec<Message>, String> {
     let mut messages = Vec::new();
-    while let Some(message) = batch.next().await {
-        messages.push(message.map_err(|error| error.to_string())?);
+    loop {
+        let why = match tokio::time::timeout(SILENCE, batch.next()).await {
+            Ok(Some(Ok(message))) => {
+                messages.push(message);
+                continue;
+            }
+            Ok(None) => return Ok(messages),
+            Ok(Some(Err(error))) => error.to_string(),
+            Err(_) => "the server does not answer".to_owned(),
+        };
+        // What has come is dealt with; the trouble shows again at the next request.
+        return if messages.is_empty() {
+            Err(why)
+        } else {
+            Ok(messages)
+        };
     }
-    Ok(messages)
 }

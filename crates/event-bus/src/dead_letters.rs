@@ -79,7 +79,7 @@ async fn set_state(pool: &Pool, ids: &[i64], state: &str) -> Result<u64, Error> 
 pub(crate) async fn park(
     conn: &mut Conn,
     consumer: &str,
-    letters: &[(&Delivery, &str)],
+    letters: &[(&Delivery, String)],
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     if letters.is_empty() {
@@ -115,7 +115,7 @@ pub(crate) async fn park(
     .bind(
         letters
             .iter()
-            .map(|(_, reason)| *reason)
+            .map(|(_, reason)| reason.as_str())
             .collect::<Vec<_>>(),
     )
     .bind(now)

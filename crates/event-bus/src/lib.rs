@@ -12,6 +12,7 @@
 
 pub mod consumer;
 pub mod dead_letters;
+mod failure;
 pub mod faults;
 mod lag;
 mod metrics;
@@ -58,6 +59,14 @@ pub struct BusConfig {
     pub replicas: usize,
     /// A lane whose oldest unfinished item is older is not ready, seconds.
     pub lane_limit_seconds: u64,
+    /// After how long a message that nobody acknowledged is given out again, seconds: the pause
+    /// after a crash of a consumer. Longer than the longest batch takes.
+    #[serde(default = "default_ack_wait")]
+    pub ack_wait_seconds: u64,
+}
+
+fn default_ack_wait() -> u64 {
+    30
 }
 
 /// Why the bus cannot be used.

@@ -67,19 +67,26 @@ pub(crate) async fn cursor(conn: &mut Conn) -> Result<Cursor, Error> {
 pub(crate) async fn after(
     conn: &mut Conn,
     cursor: &Cursor,
-    limit: i64,
+    max_rows: i64,
+    max_bytes: i64,
 ) -> Result<Vec<OutboxRow>, Error> {
+    // The sum is taken over the rows before, so one large row is still read, alone.
     let rows = sqlx::query(
         "select xid::text, seq, event_id, event_type, occurred_at, traceparent, payload
-         from outbox
-         where (xid, seq) > ($1::text::xid8, $2)
-           and xid < pg_snapshot_xmin(pg_current_snapshot())
-         order by xid, seq
-         limit $3",
+         from (select *, sum(octet_length(payload)) over (order by xid, seq
+                             rows between unbounded preceding and 1 preceding) as bytes_before
+               from outbox
+               where (xid, seq) > ($1::text::xid8, $2)
+                 and xid < pg_snapshot_xmin(pg_current_snapshot())
+               order by xid, seq
+               limit $3) next
+         where coalesce(bytes_before, 0) < $4
+         order by next.xid, next.seq",
     )
     .bind(&cursor.xid)
     .bind(cursor.seq)
-    .bind(limit)
+    .bind(max_rows)
+    .bind(max_bytes)
     .fetch_all(conn)
     .await?;
     rows.iter()
@@ -97,6 +104,55 @@ pub(crate) async fn after(
             })
         })
         .collect()
+}
+
+/// When the oldest row after the cursor happened, hidden rows included: a transaction that is left
+/// open holds back everything after it, and that must be seen.
+pub(crate) async fn oldest_after(
+    conn: &mut Conn,
+    cursor: &Cursor,
+) -> Result<Option<OffsetDateTime>, Error> {
+    sqlx::query_scalar(
+        "select occurred_at from outbox where (xid, seq) > ($1::text::xid8, $2)
+         order by xid, seq limit 1",
+    )
+    .bind(&cursor.xid)
+    .bind(cursor.seq)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Whether outbox or cursor know transactions that this server has not run yet: the schema was
+/// restored from a dump into another cluster, whose transactions count from the beginning.
+/// Its new rows would sort before the cursor and never be published; see [`rebase`].
+pub(crate) async fn is_from_another_cluster(conn: &mut Conn) -> Result<bool, Error> {
+    sqlx::query_scalar(
+        "select greatest(c.xid, (select o.xid from outbox o order by xid desc, seq desc limit 1))
+                >= pg_snapshot_xmax(pg_current_snapshot())
+         from relay_cursor c",
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Fits outbox and cursor to the cluster that they were restored into by `pg_restore`: what was
+/// published stays published, the rest goes out. Needs the schema's owner, because the service
+/// cannot change its outbox. No relay of the schema may run meanwhile.
+pub async fn rebase(owner: &Pool) -> Result<(), Error> {
+    let mut tx = owner.begin().await?;
+    // 1 and 2 are below the first transaction of every cluster.
+    sqlx::query(
+        "update outbox o set xid = case when (o.xid, o.seq) <= (c.xid, c.seq)
+                                        then '1'::xid8 else '2'::xid8 end
+         from relay_cursor c",
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query("update relay_cursor set xid = '1', seq = $1, generation = generation + 1")
+        .bind(i64::MAX)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await
 }
 
 /// Moves the cursor from `from` to a row, unless somebody rewound it meanwhile.

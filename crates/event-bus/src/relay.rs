@@ -14,6 +14,7 @@ use service_kit::{
     db::{Conn, Pool},
     readiness::Lane,
 };
+use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 use crate::{
@@ -24,6 +25,8 @@ use crate::{
 
 /// Rows read at a time.
 const READ_ROWS: i64 = 2_000;
+/// Payload bytes read at a time, and one row more: what a relay holds in memory.
+const READ_BYTES: i64 = 16 * 1024 * 1024;
 /// Events in one message: enough to share a disk flush, few enough for a handler's batch.
 const EVENTS_PER_MESSAGE: usize = 250;
 /// Payload bytes in one message, below the server's limit of 8 MiB even with one large event on top.
@@ -49,6 +52,8 @@ enum RelayError {
     Database(#[from] service_kit::db::Error),
     #[error("JetStream did not take the events: {0}")]
     Publish(String),
+    #[error("the outbox was restored from another database cluster; run `credit streams rebuild`")]
+    Restored,
 }
 
 struct Worker {
@@ -111,7 +116,11 @@ impl Worker {
                 Err(error) => {
                     let cause = service_kit::error::chain(&error);
                     tracing::warn!(service = self.service, error = %cause, "relay paused");
-                    self.report_age().await;
+                    match error {
+                        // No age tells this: what is new would seem to be published.
+                        RelayError::Restored => self.lane.failing(cause),
+                        _ => self.report_age().await,
+                    }
                     if self.context.shutdown.sleep(pause).await {
                         return;
                     }
@@ -136,6 +145,9 @@ impl Worker {
             self.context.shutdown.sleep(Duration::from_secs(1)).await;
             return Ok(());
         }
+        if outbox::is_from_another_cluster(&mut conn).await? {
+            return Err(RelayError::Restored);
+        }
         let mut pause = Duration::from_millis(2);
         while !self.context.shutdown.is_requested() {
             if self.publish_some(&mut conn).await? {
@@ -158,15 +170,12 @@ impl Worker {
     /// Publishes the next rows; whether there were any.
     async fn publish_some(&self, conn: &mut Conn) -> Result<bool, RelayError> {
         let cursor = outbox::cursor(conn).await?;
-        let rows = outbox::after(conn, &cursor, READ_ROWS).await?;
-        let Some(last) = rows.last() else {
-            self.lane.oldest(None);
+        let rows = outbox::after(conn, &cursor, READ_ROWS, READ_BYTES).await?;
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+            self.report(outbox::oldest_after(conn, &cursor).await?);
             return Ok(false);
         };
-        if let Some(first) = rows.first() {
-            let age = self.context.clock.now() - first.event.occurred_at;
-            self.lane.oldest(age.try_into().ok());
-        }
+        self.report(Some(first.event.occurred_at));
         self.publish(&cursor, &rows).await?;
         self.bus.reached(Point::Published);
         outbox::advance(conn, &cursor, last).await?;
@@ -199,16 +208,17 @@ impl Worker {
         let oldest = async {
             let mut conn = self.pool.acquire().await?;
             let cursor = outbox::cursor(&mut conn).await?;
-            outbox::after(&mut conn, &cursor, 1).await
+            outbox::oldest_after(&mut conn, &cursor).await
         };
         match oldest.await {
-            Ok(rows) => self.lane.oldest(rows.first().and_then(|row| {
-                (self.context.clock.now() - row.event.occurred_at)
-                    .try_into()
-                    .ok()
-            })),
+            Ok(oldest) => self.report(oldest),
             Err(_) => self.lane.failing("database unreachable"),
         }
+    }
+
+    fn report(&self, oldest: Option<OffsetDateTime>) {
+        let age = oldest.map(|at| self.context.clock.now() - at);
+        self.lane.oldest(age.and_then(|age| age.try_into().ok()));
     }
 }
 
@@ -248,7 +258,6 @@ fn encode(batch: &[&OutboxRow]) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use time::OffsetDateTime;
     use uuid::Uuid;
 
     use super::*;

@@ -127,6 +127,20 @@ pub(crate) async fn provision(
         differs(name, "storage", &have.storage, &wanted.storage)?;
         differs(name, "discard", &have.discard, &wanted.discard)?;
         differs(name, "max_bytes", &have.max_bytes, &wanted.max_bytes)?;
+        // Each of these would make the server drop events that somebody still waits for.
+        differs(name, "max_age", &have.max_age, &wanted.max_age)?;
+        differs(
+            name,
+            "max_messages",
+            &have.max_messages,
+            &unlimited(wanted.max_messages),
+        )?;
+        differs(
+            name,
+            "max_messages_per_subject",
+            &have.max_messages_per_subject,
+            &unlimited(wanted.max_messages_per_subject),
+        )?;
         differs(
             name,
             "num_replicas",
@@ -202,6 +216,12 @@ async fn provision_consumer(
         &filters(have),
         &wanted.filter_subjects,
     )?;
+    differs(
+        name,
+        "deliver_policy",
+        &have.deliver_policy,
+        &wanted.deliver_policy,
+    )?;
     differs(name, "ack_policy", &have.ack_policy, &wanted.ack_policy)?;
     differs(name, "ack_wait", &have.ack_wait, &wanted.ack_wait)?;
     differs(name, "max_deliver", &have.max_deliver, &wanted.max_deliver)?;
@@ -211,6 +231,11 @@ async fn provision_consumer(
         &have.max_ack_pending,
         &wanted.max_ack_pending,
     )
+}
+
+/// The server writes "no limit" as -1.
+fn unlimited(limit: i64) -> i64 {
+    if limit == 0 { -1 } else { limit }
 }
 
 /// The server folds a single filter into `filter_subject`.
@@ -267,7 +292,7 @@ pub(crate) fn consumer_config(bus: &Bus, subscription: &Subscription) -> consume
         durable_name: Some(subscription.consumer.to_owned()),
         deliver_policy: DeliverPolicy::All,
         ack_policy: AckPolicy::Explicit,
-        ack_wait: Duration::from_secs(30),
+        ack_wait: Duration::from_secs(bus.config.ack_wait_seconds),
         // Never: a server that gives up does so silently. Poison is parked by the consumer.
         max_deliver: -1,
         max_ack_pending: 1_000,

@@ -64,7 +64,7 @@ pub enum MigrateError {
 /// Role and password of a database URL, for `Login`.
 pub fn login_of(url: &str) -> Result<Login, Error> {
     let rest = url.split_once("://").map(|(_, rest)| rest);
-    let login = rest.and_then(|rest| Some(rest.rsplit_once('@')?.0.split_once(':')?));
+    let login = rest.and_then(|rest| rest.rsplit_once('@')?.0.split_once(':'));
     let Some((role, password)) = login else {
         let what = "the URL has no role:password@ part";
         return Err(Error::Configuration(what.into()));

@@ -21,7 +21,7 @@ use sqlx::{PgPool, migrate::Migrator};
 use time::{OffsetDateTime, macros::datetime};
 use vault::Keyring;
 
-use crate::{TestDb, clock::TurnableClock, eventually, servers};
+use crate::{Servers, TestDb, clock::TurnableClock, eventually, servers};
 
 /// Password of every role in test databases; the servers listen on 127.0.0.1 only.
 const PASSWORD: &str = "for-tests-only";
@@ -35,6 +35,8 @@ pub struct Bed {
     pub clock: TurnableClock,
     /// The bus under a namespace of this bed.
     pub bus: Bus,
+    /// How the bus was connected, for a test that connects once more.
+    pub bus_config: BusConfig,
     /// The service's own role.
     pub database_url: String,
     /// The owner, to look at results and to arrange.
@@ -47,8 +49,50 @@ pub struct Bed {
     db: Option<TestDb>,
 }
 
+/// What a bed is made of, for tests that need servers of their own, faults or a small stream.
+#[derive(Debug)]
+pub struct BedPlan<'a> {
+    /// Schema of the service, and its login role.
+    pub schema: &'static str,
+    /// The service's own migrations; those of the bus run before them.
+    pub migrations: Migrator,
+    /// All streams, the service's own and those it listens to.
+    pub streams: &'a [StreamSpec],
+    /// All consumers.
+    pub subscriptions: &'a [Subscription],
+    /// Further login roles.
+    pub roles: &'a [&'a str],
+    /// Where PostgreSQL and NATS are.
+    pub servers: Servers,
+    /// What the bus calls at its named points.
+    pub faults: Faults,
+    /// Size of each stream, bytes.
+    pub max_stream_bytes: i64,
+}
+
+impl<'a> BedPlan<'a> {
+    /// The plain plan: shared servers, no faults, streams of 64 MiB.
+    pub fn new(
+        schema: &'static str,
+        migrations: Migrator,
+        streams: &'a [StreamSpec],
+        subscriptions: &'a [Subscription],
+    ) -> Result<Self> {
+        Ok(Self {
+            schema,
+            migrations,
+            streams,
+            subscriptions,
+            roles: &[],
+            servers: servers()?,
+            faults: Faults::none(),
+            max_stream_bytes: 64 * 1024 * 1024,
+        })
+    }
+}
+
 impl Bed {
-    /// A bed for the service that owns `schema`.
+    /// A bed for the service that owns `schema`, on the servers that tests share.
     pub async fn start(
         schema: &'static str,
         migrations: Migrator,
@@ -66,6 +110,25 @@ impl Bed {
         subscriptions: &[Subscription],
         roles: &[&str],
     ) -> Result<Self> {
+        let plan = BedPlan {
+            roles,
+            ..BedPlan::new(schema, migrations, streams, subscriptions)?
+        };
+        Self::of(plan).await
+    }
+
+    /// A bed by plan.
+    pub async fn of(plan: BedPlan<'_>) -> Result<Self> {
+        let BedPlan {
+            schema,
+            migrations,
+            streams,
+            subscriptions,
+            roles,
+            servers,
+            faults,
+            max_stream_bytes,
+        } = plan;
         let bus_migrations = event_bus::migrations();
         let mut key = format!("{schema} {roles:?}");
         for migration in bus_migrations.iter().chain(migrations.iter()) {
@@ -83,7 +146,8 @@ impl Bed {
                 .collect(),
             migrators: vec![("bus", bus_migrations), (schema, migrations)],
         };
-        let db = TestDb::new(&key, async |url: &str| Ok(migrate(url, plan).await?)).await?;
+        let prepare = async |url: &str| Ok(migrate(url, plan).await?);
+        let db = TestDb::on(&servers.database_url, &key, prepare).await?;
         let owner_pool = db.pool().await?;
 
         let clock = TurnableClock::at(datetime!(2026-11-20 10:00 +8));
@@ -96,15 +160,17 @@ impl Bed {
             verifier: Arc::new(Verifier::of_development(&issuer)?),
             shutdown: Shutdown::new(),
         };
-        let nats_url = servers()?.nats_url;
+        let nats_url = servers.nats_url;
         let config = BusConfig {
             url: Secret::Plain(nats_url.clone()),
             namespace: format!("t{}", uuid::Uuid::new_v4().simple()),
-            max_stream_bytes: 64 * 1024 * 1024,
+            max_stream_bytes,
             replicas: 1,
             lane_limit_seconds: 60,
+            // Short, so that a test of a crash need not wait long for the redelivery.
+            ack_wait_seconds: 3,
         };
-        let bus = Bus::connect(config, Faults::none(), &context.telemetry).await?;
+        let bus = Bus::connect(config.clone(), faults, &context.telemetry).await?;
         bus.provision(&Topology::new(streams, subscriptions))
             .await?;
         Ok(Self {
@@ -116,6 +182,7 @@ impl Bed {
             context,
             clock,
             bus,
+            bus_config: config,
             owner_pool,
             schema,
             issuer,
@@ -259,10 +326,9 @@ impl Bed {
 async fn nats_client(url: &str) -> Result<async_nats::Client> {
     let server: async_nats::ServerAddr = url.parse()?;
     let options = match server.username().zip(server.password()) {
-        Some((user, password)) => async_nats::ConnectOptions::with_user_and_password(
-            user.to_owned(),
-            password.to_owned(),
-        ),
+        Some((user, password)) => {
+            async_nats::ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
+        }
         None => async_nats::ConnectOptions::new(),
     };
     Ok(options.connect(server).await?)
