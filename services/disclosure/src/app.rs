@@ -4,7 +4,7 @@
 //! - [`storing`]: accepted versions, item versions, providers, objection marks
 //! - [`public`]: what everyone may see
 //! - [`own`]: what a subject may see of itself, with the read log
-//! - [`statistics`]: counts
+//! - [`statistics`]: counts over all versions
 
 pub mod own;
 pub mod public;
@@ -46,7 +46,8 @@ async fn definitions(
         .map_err(DisclosureError::database("读取信用信息目录"))?;
     rows.into_iter()
         .map(|(code, version, json)| {
-            let item = ItemVersion::from_json(&json).map_err(DisclosureError::Definition)?;
+            // Linted when it came in. A stricter lint of a later release must not hide what is published.
+            let item = serde_json::from_str(&json).map_err(DisclosureError::Definition)?;
             Ok(((code, version), item))
         })
         .collect()

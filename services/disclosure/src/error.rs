@@ -61,7 +61,7 @@ pub enum DisclosureError {
     Record(#[source] prost::DecodeError),
     /// A stored item definition is unreadable.
     #[error("stored catalogue item is unreadable")]
-    Definition(#[source] credit_record::item::ItemError),
+    Definition(#[source] serde_json::Error),
     /// The database failed.
     #[error("database failed while {doing}")]
     Database {

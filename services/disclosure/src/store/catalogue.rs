@@ -98,7 +98,8 @@ pub async fn raise_providers(conn: &mut Conn, providers: &[&Provider]) -> Result
 /// All item versions: some dozens. Read with every request rather than cached, since a rule that is out of date
 /// could show what it must not.
 pub async fn load(conn: &mut Conn) -> Result<Catalogue, Error> {
-    let rows: Vec<(String, i32, String, i16, Option<i32>, Vec<i16>)> = sqlx::query_as(
+    type Row = (String, i32, String, i16, Option<i32>, Vec<i16>);
+    let rows: Vec<Row> = sqlx::query_as(
         "SELECT item_code, item_version, name, record_class, term_years, published_kinds FROM item_version",
     )
     .fetch_all(conn)

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use proto::credit::disclosure::v1::ListPublicRecordsRequest;
-use tonic::Code;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
 use uuid::Uuid;
 
 use crate::support::*;
@@ -94,10 +95,12 @@ async fn r14_natural_persons_are_disclosed_by_query_only() -> Result<()> {
     let hidden = house.record(person.id).await.unwrap_err();
     let absent = house.record(Uuid::from_u128(9)).await.unwrap_err();
     assert_eq!(hidden.code(), Code::NotFound);
+    assert_eq!(hidden.message(), absent.message(), "no hint");
+    let info = |status: &Status| status.get_error_details().error_info().cloned();
+    let (hidden, absent) = (info(&hidden).unwrap(), info(&absent).unwrap());
     assert_eq!(
-        (hidden.message(), hidden.details()),
-        (absent.message(), absent.details()),
-        "no hint"
+        (hidden.reason, hidden.metadata),
+        (absent.reason, absent.metadata)
     );
     assert_eq!(house.list(all_of("xzcf")).await?.total, 1);
     assert_eq!(house.search(CITIZEN_NAME).await?.total, 0);

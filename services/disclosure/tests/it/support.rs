@@ -273,7 +273,7 @@ pub fn bytes(id: Uuid) -> Bytes {
 
 /// Many different credit codes with right check characters.
 pub fn code(number: u32) -> String {
-    CreditCode::with_checks(&format!("91430100{number:08}"))
+    CreditCode::with_checks(&format!("91430100MA4Q{number:04}"))
         .unwrap()
         .as_str()
         .to_owned()
