@@ -5,9 +5,11 @@ use std::os::unix::fs::MetadataExt;
 
 /// A user and a group by number, as `/etc/passwd` has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Account {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
+pub struct Account {
+    /// User.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
 }
 
 /// The account of this process.

@@ -15,20 +15,24 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// How a server process is started.
 #[derive(Debug)]
-pub(crate) struct Launch<'a> {
-    pub(crate) program: PathBuf,
-    pub(crate) arguments: Vec<String>,
+pub struct Launch<'a> {
+    /// A path, or a name to be found in `PATH`.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
     /// Working folder.
-    pub(crate) folder: &'a Path,
-    pub(crate) log: PathBuf,
-    pub(crate) account: Option<Account>,
+    pub folder: &'a Path,
+    /// File to which its output is appended.
+    pub log: PathBuf,
+    /// Another user to run as.
+    pub account: Option<Account>,
     /// True: the server outlives us.
-    pub(crate) detached: bool,
+    pub detached: bool,
 }
 
 /// A running server process.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     log: PathBuf,
     // The thread that started the child waits for this to be dropped, see `spawn_kept`.
@@ -36,7 +40,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn start(launch: &Launch<'_>) -> Result<Self> {
+    /// Starts it; its output goes to the log.
+    pub fn start(launch: &Launch<'_>) -> Result<Self> {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -80,7 +85,8 @@ impl Process {
         })
     }
 
-    pub(crate) fn pid(&self) -> u32 {
+    /// Its number.
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
@@ -88,7 +94,7 @@ impl Process {
     ///
     /// # Errors
     /// With the last lines of the log, when the process ends before or the time is over.
-    pub(crate) fn wait_ready(
+    pub fn wait_ready(
         &mut self,
         limit: Duration,
         mut ready: impl FnMut(u32) -> bool,
@@ -115,7 +121,7 @@ impl Process {
     }
 
     /// Asks the process to end by `signal` (a name as `INT`), and kills it when it has not ended within `limit`.
-    pub(crate) fn stop(mut self, signal: &str, limit: Duration) -> Result<ExitStatus> {
+    pub fn stop(mut self, signal: &str, limit: Duration) -> Result<ExitStatus> {
         let mut family = descendants(self.pid());
         send_signal(self.pid(), signal)?;
         let start = Instant::now();
@@ -134,7 +140,7 @@ impl Process {
     }
 
     /// `kill -9`, and waits until the process and those that it had started are gone.
-    pub(crate) fn kill9(mut self) -> Result<()> {
+    pub fn kill9(mut self) -> Result<()> {
         let family = descendants(self.pid());
         self.child.kill().context("killing the server")?;
         self.child.wait().context("waiting for the killed server")?;
@@ -199,7 +205,7 @@ fn setpriv_kills_with_parent() -> bool {
 }
 
 /// Sends a signal by its name. By the shell's own `kill`, since std can only send KILL.
-pub(crate) fn send_signal(pid: u32, signal: &str) -> Result<()> {
+pub fn send_signal(pid: u32, signal: &str) -> Result<()> {
     let status = Command::new("sh")
         .args([
             "-c",

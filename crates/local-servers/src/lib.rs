@@ -33,11 +33,13 @@ mod postgres;
 mod program;
 mod python;
 
-pub use child::{descendants, is_running};
+pub use account::Account;
+pub use child::{Launch, Process, descendants, is_running, send_signal};
 pub use detached::DevServers;
 pub use install::Binaries;
 pub use nats::{Nats, NatsOptions};
 pub use place::{Place, shared_folder};
+pub use port::Port;
 pub use postgres::{Postgres, PostgresOptions};
 pub use program::Program;
 pub use python::install_python_clients;

@@ -13,7 +13,7 @@ const LAST: u16 = 32_000;
 
 /// A port that no other process that asks in this way gets, as long as this value lives.
 #[derive(Debug)]
-pub(crate) struct Port {
+pub struct Port {
     number: u16,
     // The lock on this file is the reservation; the kernel lifts it when the process ends in whatever way.
     _lock: File,
@@ -21,7 +21,7 @@ pub(crate) struct Port {
 
 impl Port {
     /// Reserves a free port.
-    pub(crate) fn reserve() -> Result<Self> {
+    pub fn reserve() -> Result<Self> {
         let mut candidate = FIRST
             + u16::from_str_radix(&random_hex(2)?, 16).context("random port")? % (LAST - FIRST);
         for _ in FIRST..LAST {
@@ -54,7 +54,8 @@ impl Port {
         }))
     }
 
-    pub(crate) fn number(&self) -> u16 {
+    /// Its number.
+    pub fn number(&self) -> u16 {
         self.number
     }
 }

@@ -189,6 +189,11 @@ impl Bed {
         })
     }
 
+    /// The test's own look at JetStream.
+    pub fn jetstream(&self) -> &jetstream::Context {
+        &self.jetstream
+    }
+
     /// The address of the database for another role of this bed.
     pub fn url_for(&self, role: &str) -> Result<String> {
         let db = self.db.as_ref().context("the bed is finished")?;

@@ -5,6 +5,7 @@
 //! * [`TestDb`]: an own database per test, made from a prepared template in milliseconds.
 //! * [`private_postgres`], [`private_nats`]: own servers of one test, to kill and to start again.
 //! * [`clock::TurnableClock`]: time that stands still until the test turns it.
+//! * [`records`]: realistic records from a seed, each knowing its verdict.
 //! * [`proxy::TcpProxy`]: a network to cut and to stall.
 //! * [`eventually`]: waits for a condition instead of sleeping.
 //! * `browser` (feature `browser`): a headless Chromium.
@@ -16,6 +17,7 @@ pub mod clock;
 mod database;
 mod private;
 pub mod proxy;
+pub mod records;
 mod servers;
 mod wait;
 

@@ -1,0 +1,86 @@
+//! `credit dead-letters list|retry|drop`: events that a consumer could not deal with.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use event_bus::dead_letters;
+use service_kit::config::Overlay;
+
+use super::{owner_pool, with_schema};
+use crate::{config::Configs, target::Service};
+
+/// Arguments of `credit dead-letters`.
+#[derive(Debug, Args)]
+pub struct DeadLetters {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Prints them, one JSON object a line.
+    List {
+        /// Of this service only.
+        #[arg(long, value_enum)]
+        service: Option<Service>,
+    },
+    /// Lets the consumer try again, after the cause is mended.
+    Retry(Which),
+    /// Gives up; the rows stay as evidence.
+    Drop(Which),
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// The service whose consumer parked them.
+    #[arg(long, value_enum)]
+    service: Service,
+    /// Numbers as `list` prints them.
+    #[arg(required_unless_present = "all")]
+    ids: Vec<i64>,
+    /// All that are parked.
+    #[arg(long, conflicts_with = "ids")]
+    all: bool,
+}
+
+impl DeadLetters {
+    /// Runs the action with the owner's rights.
+    pub async fn execute(self, overlay: &Overlay) -> Result<()> {
+        let configs = Configs::load(overlay)?;
+        match self.action {
+            Action::List { service } => {
+                for (service, schema) in with_schema(service) {
+                    let pool = owner_pool(&configs, schema)?;
+                    for letter in dead_letters::list(&pool).await? {
+                        let line = serde_json::json!({
+                            "service": service.name(),
+                            "id": letter.id,
+                            "consumer": letter.consumer,
+                            "event_id": letter.event_id.to_string(),
+                            "event_type": letter.event_type,
+                            "reason": letter.reason,
+                            "attempts": letter.attempts,
+                            "state": letter.state,
+                            "parked_at": letter.parked_at.to_string(),
+                        });
+                        println!("{line}");
+                    }
+                }
+            }
+            Action::Retry(which) => {
+                for (_, schema) in with_schema(Some(which.service)) {
+                    let pool = owner_pool(&configs, schema)?;
+                    let count = dead_letters::retry(&pool, &which.ids).await?;
+                    println!("{count} will be tried again by the running service");
+                }
+            }
+            Action::Drop(which) => {
+                for (_, schema) in with_schema(Some(which.service)) {
+                    let pool = owner_pool(&configs, schema)?;
+                    let count = dead_letters::drop(&pool, &which.ids).await?;
+                    println!("{count} given up");
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! `credit dump-config`: the configuration in force, secrets hidden.
+
+use anyhow::Result;
+use service_kit::config::Overlay;
+
+use crate::config::Configs;
+
+/// Prints it as TOML.
+pub fn execute(overlay: &Overlay) -> Result<()> {
+    print!("{}", toml::to_string(&Configs::load(overlay)?)?);
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! `credit streams provision|rebuild`: JetStream is fan-out; everything on it can be made again
+//! from the outboxes.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use event_bus::{Bus, Faults, outbox};
+use service_kit::{config::Overlay, telemetry::Telemetry};
+
+use super::{migrate::provision, owner_pool, with_schema};
+use crate::config::Configs;
+
+/// Arguments of `credit streams`.
+#[derive(Debug, Args)]
+pub struct Streams {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Creates streams and consumers where missing and compares those that exist.
+    Provision,
+    /// After JetStream lost its files: creates them and lets every relay publish its whole
+    /// outbox again. Consumers know by their inboxes what they have dealt with.
+    Rebuild,
+}
+
+impl Streams {
+    /// Runs the action; services may run meanwhile.
+    pub async fn execute(self, overlay: &Overlay) -> Result<()> {
+        let configs = Configs::load(overlay)?;
+        let telemetry = Telemetry::off();
+        let bus = Bus::connect(configs.platform.bus.clone(), Faults::none(), &telemetry).await?;
+        let created = provision(&bus, Duration::from_secs(60)).await?;
+        println!("streams created: {}", created.len());
+        if matches!(self.action, Action::Rebuild) {
+            for (service, schema) in with_schema(None) {
+                let pool = owner_pool(&configs, schema)?;
+                outbox::rewind(&pool).await?;
+                let rows = outbox::unpublished(&pool).await?;
+                println!("{}: {rows} events will be published again", service.name());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! The binary `credit`: puts services into processes. Only this crate and `tests/` see all
+//! services. Called by operators, by compose, and by the suites in `tests/`.
+//!
+//! - [`target`]: which services there are and how each is started, in one table
+//! - [`config`]: the configuration of the process and its services
+//! - [`commands`]: one file a command
+
+pub mod commands;
+pub mod config;
+pub mod target;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use event_bus::Faults;
+use service_kit::config::Overlay;
+
+/// Exit code of a configuration that cannot be used (EX_USAGE of sysexits).
+const EXIT_CONFIG: u8 = 64;
+
+/// The public-credit platform: runs services, prepares databases, tends the bus.
+#[derive(Debug, Parser)]
+#[command(name = "credit", version)]
+struct Cli {
+    /// Operator's configuration (TOML, one table a service and [platform]).
+    #[arg(long, global = true, env = "CREDIT_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs one service, or all in one process.
+    Run(commands::run::Run),
+    /// Creates roles and schemas, runs migrations, creates streams and consumers.
+    Migrate(commands::migrate::Migrate),
+    /// Prints the configuration in force, secrets hidden.
+    DumpConfig,
+    /// Exits 0 when the process of this configuration is ready, else prints why not.
+    Healthcheck(commands::healthcheck::Healthcheck),
+    /// Signs a development token.
+    Token(commands::token::Token),
+    /// Writes fresh development secrets (keys, passwords, URLs) into a folder.
+    Secrets(commands::secrets::Secrets),
+    /// Lists, retries or gives up events that could not be dealt with.
+    DeadLetters(commands::dead_letters::DeadLetters),
+    /// Creates streams, or rebuilds their content from the outboxes.
+    Streams(commands::streams::Streams),
+}
+
+/// Parses the arguments and runs the command; its exit code. `faults` is `Faults::none()` in
+/// production.
+pub fn main(faults: Faults) -> ExitCode {
+    let cli = Cli::parse();
+    let overlay = Overlay {
+        file: cli.config,
+        environment: true,
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("credit: the async runtime cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Run(run) => run.execute(&overlay, faults).await,
+            Command::Migrate(migrate) => migrate.execute(&overlay).await,
+            Command::DumpConfig => commands::dump_config::execute(&overlay),
+            Command::Healthcheck(check) => check.execute(&overlay).await,
+            Command::Token(token) => token.execute(&overlay),
+            Command::Secrets(secrets) => secrets.execute(),
+            Command::DeadLetters(letters) => letters.execute(&overlay).await,
+            Command::Streams(streams) => streams.execute(&overlay).await,
+        }
+    });
+    // Blocking helpers (trace export) must not hold the exit up.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("credit: {error:#}");
+            let is_config = error
+                .chain()
+                .any(|cause| cause.is::<service_kit::config::ConfigError>());
+            if is_config {
+                ExitCode::from(EXIT_CONFIG)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}

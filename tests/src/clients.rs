@@ -1,0 +1,156 @@
+//! gRPC clients of one platform, each call with the token of who makes it.
+
+use anyhow::Result;
+use platform::target::Service;
+use proto::credit::{
+    catalog::v1::catalog_service_client::CatalogServiceClient,
+    disclosure::v1::{
+        disclosure_service_client::DisclosureServiceClient,
+        public_service_client::PublicServiceClient, subject_service_client::SubjectServiceClient,
+    },
+    ingest::v1::ingest_service_client::IngestServiceClient,
+    objection::v1::objection_service_client::ObjectionServiceClient,
+    province::v1::simulator_control_service_client::SimulatorControlServiceClient,
+    provincialsync::v1::provincial_sync_service_client::ProvincialSyncServiceClient,
+    validation::v1::validation_service_client::ValidationServiceClient,
+};
+use service_kit::{
+    grpc::{BearerToken, MAX_MESSAGE_BYTES, channel},
+    identity::{PersonDocument, Role},
+};
+use tonic::{service::interceptor::InterceptedService, transport::Channel};
+
+use crate::cluster::Cluster;
+
+/// A channel with a token.
+pub type Authorised = InterceptedService<Channel, BearerToken>;
+
+/// Makes clients for the parties of a platform.
+#[derive(Debug)]
+pub struct Clients<'a> {
+    cluster: &'a Cluster,
+    office: BearerToken,
+    operator: BearerToken,
+    public: BearerToken,
+}
+
+impl<'a> Clients<'a> {
+    pub(crate) fn new(cluster: &'a Cluster) -> Result<Self> {
+        let token = |role| -> Result<BearerToken> {
+            Ok(BearerToken::new(&cluster.token("", &[role], None)?)?)
+        };
+        Ok(Self {
+            office: token(Role::CreditOffice)?,
+            operator: token(Role::Operator)?,
+            public: token(Role::Public)?,
+            cluster,
+        })
+    }
+
+    fn on(&self, service: Service, token: BearerToken) -> Result<Authorised> {
+        let channel = channel(&self.cluster.ports.url(service))?;
+        Ok(InterceptedService::new(channel, token))
+    }
+
+    fn provider_token(&self, code: &str) -> Result<BearerToken> {
+        let token = self.cluster.token(code, &[Role::Provider], None)?;
+        Ok(BearerToken::new(&token)?)
+    }
+
+    /// Ingest, as a provider.
+    pub fn ingest(&self, provider_code: &str) -> Result<IngestServiceClient<Authorised>> {
+        let token = self.provider_token(provider_code)?;
+        Ok(IngestServiceClient::new(self.on(Service::Ingest, token)?))
+    }
+
+    /// Ingest, as an operator: statistics.
+    pub fn ingest_office(&self) -> Result<IngestServiceClient<Authorised>> {
+        Ok(IngestServiceClient::new(
+            self.on(Service::Ingest, self.operator.clone())?,
+        ))
+    }
+
+    /// Validation, as the credit office.
+    pub fn validation(&self) -> Result<ValidationServiceClient<Authorised>> {
+        let channel = self.on(Service::Validation, self.office.clone())?;
+        Ok(ValidationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES))
+    }
+
+    /// Validation, as a provider.
+    pub fn feedback(&self, provider_code: &str) -> Result<ValidationServiceClient<Authorised>> {
+        let token = self.provider_token(provider_code)?;
+        let channel = self.on(Service::Validation, token)?;
+        Ok(ValidationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES))
+    }
+
+    /// Catalog, as the credit office.
+    pub fn catalog(&self) -> Result<CatalogServiceClient<Authorised>> {
+        Ok(CatalogServiceClient::new(
+            self.on(Service::Catalog, self.office.clone())?,
+        ))
+    }
+
+    /// Disclosure's public service, as the public site.
+    pub fn public(&self) -> Result<PublicServiceClient<Authorised>> {
+        Ok(PublicServiceClient::new(
+            self.on(Service::Disclosure, self.public.clone())?,
+        ))
+    }
+
+    /// Disclosure's statistics, as an operator.
+    pub fn disclosure(&self) -> Result<DisclosureServiceClient<Authorised>> {
+        Ok(DisclosureServiceClient::new(
+            self.on(Service::Disclosure, self.operator.clone())?,
+        ))
+    }
+
+    /// Disclosure's own records, as a natural person.
+    pub fn subject(&self, person: PersonDocument) -> Result<SubjectServiceClient<Authorised>> {
+        let token = self.cluster.token("", &[Role::Subject], Some(person))?;
+        let token = BearerToken::new(&token)?;
+        Ok(SubjectServiceClient::new(
+            self.on(Service::Disclosure, token)?,
+        ))
+    }
+
+    /// Objection, as an organisation that is a subject.
+    pub fn objection_subject(
+        &self,
+        organisation: &str,
+    ) -> Result<ObjectionServiceClient<Authorised>> {
+        let token = self.cluster.token(organisation, &[Role::Subject], None)?;
+        let token = BearerToken::new(&token)?;
+        Ok(ObjectionServiceClient::new(
+            self.on(Service::Objection, token)?,
+        ))
+    }
+
+    /// Objection, as the credit office.
+    pub fn objection_office(&self) -> Result<ObjectionServiceClient<Authorised>> {
+        Ok(ObjectionServiceClient::new(
+            self.on(Service::Objection, self.office.clone())?,
+        ))
+    }
+
+    /// Objection, as a provider.
+    pub fn objection_provider(&self, code: &str) -> Result<ObjectionServiceClient<Authorised>> {
+        let token = self.provider_token(code)?;
+        Ok(ObjectionServiceClient::new(
+            self.on(Service::Objection, token)?,
+        ))
+    }
+
+    /// Provincial sync, as an operator.
+    pub fn sync(&self) -> Result<ProvincialSyncServiceClient<Authorised>> {
+        Ok(ProvincialSyncServiceClient::new(
+            self.on(Service::ProvincialSync, self.operator.clone())?,
+        ))
+    }
+
+    /// The simulator's switchboard.
+    pub fn simulator(&self) -> Result<SimulatorControlServiceClient<Authorised>> {
+        Ok(SimulatorControlServiceClient::new(
+            self.on(Service::ProvinceSimulator, self.operator.clone())?,
+        ))
+    }
+}

@@ -1,0 +1,444 @@
+//! One platform: servers, secrets, configuration, processes. The program is the real one; the
+//! journeys run it from a binary of this package that differs only in its fault points.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use local_servers::{
+    Binaries, Launch, Nats, NatsOptions, Place, Postgres, PostgresOptions, Process,
+};
+use platform::target::Service;
+use service_kit::identity::{DevelopmentIssuer, PersonDocument, Role};
+use testkit::eventually;
+use time::OffsetDateTime;
+
+use crate::{clients::Clients, ports::Ports};
+
+/// How long a process may take to be ready or to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a platform is started.
+#[derive(Clone, Debug)]
+pub struct ClusterOptions {
+    /// The program `credit`, or the journeys' twin of it.
+    pub program: PathBuf,
+    /// Whether the servers wait for the disk, as in production.
+    pub durable: bool,
+    /// Endpoint for traces; empty for none.
+    pub otlp_endpoint: String,
+    /// Share of records that are traced.
+    pub sample_ratio: f64,
+    /// `info`, `warn` …
+    pub log: String,
+}
+
+impl ClusterOptions {
+    /// Durable servers, no traces.
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+            durable: true,
+            otlp_endpoint: String::new(),
+            sample_ratio: 0.0,
+            log: "info".to_owned(),
+        }
+    }
+}
+
+/// PostgreSQL and NATS: private ones, or those that the environment names.
+#[derive(Debug)]
+pub struct Servers {
+    /// Private PostgreSQL; `None` when `DATABASE_URL` is set.
+    pub postgres: Option<Postgres>,
+    /// Private NATS; `None` when `NATS_URL` is set.
+    pub nats: Option<Nats>,
+    owner_url: String,
+    nats_url: String,
+    namespace: String,
+}
+
+/// A running platform. Dropping it stops everything.
+#[derive(Debug)]
+pub struct Cluster {
+    /// The servers under it.
+    pub servers: Servers,
+    /// Its addresses.
+    pub ports: Ports,
+    options: ClusterOptions,
+    place: Place,
+    issuer: DevelopmentIssuer,
+    platform: Option<Process>,
+    simulator: Option<Process>,
+}
+
+impl Cluster {
+    /// Starts private servers and the platform in a fresh temporary folder.
+    pub async fn start(options: ClusterOptions) -> Result<Self> {
+        let place = Place::temporary()?;
+        let binaries = Binaries::locate(&testkit::workspace_root())?;
+        let servers = Servers::private(&binaries, place.path(), options.durable)?;
+        Self::start_on(servers, place, options).await
+    }
+
+    /// Starts the platform on given servers with its files in `place`.
+    pub async fn start_on(servers: Servers, place: Place, options: ClusterOptions) -> Result<Self> {
+        let mut cluster = Self::prepare(servers, place, options)?;
+        cluster.credit(&["migrate"])?;
+        cluster.start_simulator()?;
+        cluster.start_platform(None)?;
+        cluster.ready().await?;
+        Ok(cluster)
+    }
+
+    /// Secrets and configuration, nothing running yet.
+    fn prepare(servers: Servers, place: Place, options: ClusterOptions) -> Result<Self> {
+        let folder = place.path().to_owned();
+        let ports = Ports::reserve()?;
+        let secrets = folder.join("secrets");
+        let host = host_of(&servers.owner_url)?;
+        let database = servers.owner_url.rsplit('/').next().unwrap_or_default();
+        let status = Command::new(&options.program)
+            .arg("secrets")
+            .arg("--dir")
+            .arg(&secrets)
+            .args(["--postgres", &host, "--database", database])
+            .args(["--nats", &host_of(&servers.nats_url)?])
+            .output()
+            .with_context(|| format!("running {}", options.program.display()))?;
+        ensure!(
+            status.status.success(),
+            "{}",
+            String::from_utf8_lossy(&status.stderr)
+        );
+        let pem = std::fs::read_to_string(secrets.join("identity_private.pem"))?;
+        let defaults = platform::config::PlatformConfig::load(&Default::default())?;
+        let issuer = DevelopmentIssuer::from_pem(
+            &defaults.identity.issuer,
+            &defaults.identity.audience,
+            &pem,
+        )?;
+        let cluster = Self {
+            servers,
+            ports,
+            options,
+            place,
+            issuer,
+            platform: None,
+            simulator: None,
+        };
+        std::fs::write(
+            cluster.config_file(),
+            cluster.config(&cluster.ports.admin()),
+        )?;
+        std::fs::write(
+            cluster.simulator_config_file(),
+            cluster.config(&cluster.ports.simulator_admin()),
+        )?;
+        Ok(cluster)
+    }
+
+    fn config(&self, admin: &str) -> String {
+        let secrets = self.folder().join("secrets");
+        let file = |name: &str| format!("{{ file = {:?} }}", secrets.join(name));
+        let mut text = format!(
+            "[platform]\nadmin_listen = \"{admin}\"\nowner_database_url = {:?}\nkeyring = {}\n\
+             [platform.bus]\nurl = {:?}\nnamespace = {:?}\n\
+             [platform.identity]\nkeys_file = {:?}\n\
+             [platform.telemetry]\notlp_endpoint = {:?}\nsample_ratio = {:?}\n",
+            self.servers.owner_url,
+            file("keyring"),
+            self.servers.nats_url,
+            self.servers.namespace,
+            secrets.join("identity_public.pem"),
+            self.options.otlp_endpoint,
+            self.options.sample_ratio,
+        );
+        for service in Service::PLATFORM
+            .into_iter()
+            .chain([Service::ProvinceSimulator])
+        {
+            text.push_str(&format!("[{}]\n", service.name()));
+            text.push_str(&format!("listen = {:?}\n", self.ports.address(service)));
+            if let Some(schema) = service.schema() {
+                let url = file(&format!("{schema}_database_url"));
+                text.push_str(&format!("database_url = {url}\n"));
+            }
+            match service {
+                Service::Disclosure => {
+                    let url = file("disclosure_public_database_url");
+                    text.push_str(&format!("public_database_url = {url}\n"));
+                }
+                Service::ProvincialSync => {
+                    let upstream = self.ports.url(Service::ProvinceSimulator);
+                    let token = file("upstream_token");
+                    text.push_str(&format!(
+                        "upstream_url = {upstream:?}\nupstream_token = {token}\n"
+                    ));
+                }
+                Service::Web => {
+                    let disclosure = self.ports.url(Service::Disclosure);
+                    let catalog = self.ports.url(Service::Catalog);
+                    let token = file("web_token");
+                    text.push_str(&format!(
+                        "disclosure_url = {disclosure:?}\ncatalog_url = {catalog:?}\ntoken = {token}\n"
+                    ));
+                }
+                _ => {}
+            }
+        }
+        text
+    }
+
+    /// Folder of its files; logs are `credit.log` and `simulator.log`.
+    pub fn folder(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// Its configuration, for commands of `credit` by hand.
+    pub fn config_file(&self) -> PathBuf {
+        self.folder().join("credit.toml")
+    }
+
+    fn simulator_config_file(&self) -> PathBuf {
+        self.folder().join("simulator.toml")
+    }
+
+    /// Runs a command of `credit` on this platform; its standard output.
+    pub fn credit(&self, arguments: &[&str]) -> Result<String> {
+        let output = Command::new(&self.options.program)
+            .arg("--config")
+            .arg(self.config_file())
+            .args(arguments)
+            .output()
+            .with_context(|| format!("running {}", self.options.program.display()))?;
+        ensure!(
+            output.status.success(),
+            "credit {}: {}{}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    fn launch(
+        &self,
+        config: &Path,
+        log: &str,
+        target: &str,
+        fault: Option<&str>,
+    ) -> Result<Process> {
+        let mut arguments = vec![format!("CREDIT_LOG={}", self.options.log)];
+        arguments.extend(fault.map(|fault| format!("CREDIT_JOURNEY_FAULT={fault}")));
+        let program = [
+            self.options.program.display().to_string(),
+            "--config".to_owned(),
+            config.display().to_string(),
+            "run".to_owned(),
+            format!("--target={target}"),
+        ];
+        arguments.extend(program);
+        Process::start(&Launch {
+            program: "env".into(),
+            arguments,
+            folder: self.folder(),
+            log: self.folder().join(log),
+            account: None,
+            detached: false,
+        })
+    }
+
+    /// Starts the all-in-one process. `fault` is `point:count` for the journeys' program: it ends
+    /// by `abort` when the point is reached for the count-th time.
+    pub fn start_platform(&mut self, fault: Option<&str>) -> Result<()> {
+        let process = self.launch(&self.config_file(), "credit.log", "all", fault)?;
+        self.platform = Some(process);
+        Ok(())
+    }
+
+    /// Starts the province's simulator.
+    pub fn start_simulator(&mut self) -> Result<()> {
+        let config = self.simulator_config_file();
+        let process = self.launch(&config, "simulator.log", "province-simulator", None)?;
+        self.simulator = Some(process);
+        Ok(())
+    }
+
+    /// Waits until the platform says that it is ready.
+    pub async fn ready(&self) -> Result<()> {
+        let admin = self.ports.admin();
+        let outcome = eventually("the platform is ready", PATIENCE, async || {
+            http_get(&admin, "/readyz")
+                .await
+                .and_then(|(status, body)| {
+                    ensure!(status == 200, "{status}: {body}");
+                    Ok(())
+                })
+        });
+        outcome.await.with_context(|| self.log_tail())
+    }
+
+    /// The end of the platform's log, for errors.
+    pub fn log_tail(&self) -> String {
+        let text = std::fs::read(self.folder().join("credit.log")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(25)..].join("\n")
+    }
+
+    /// Number of the all-in-one process.
+    pub fn platform_pid(&self) -> Option<u32> {
+        self.platform.as_ref().map(Process::pid)
+    }
+
+    /// `kill -9` of the all-in-one process.
+    pub fn kill_platform(&mut self) -> Result<()> {
+        self.platform.take().context("the platform runs")?.kill9()
+    }
+
+    /// Asks the all-in-one process to end; it must end well.
+    pub fn stop_platform(&mut self) -> Result<()> {
+        let process = self.platform.take().context("the platform runs")?;
+        let status = process.stop("TERM", PATIENCE)?;
+        ensure!(status.success(), "{status}; {}", self.log_tail());
+        Ok(())
+    }
+
+    /// Waits until the all-in-one process has ended by itself.
+    pub async fn platform_ended(&mut self) -> Result<()> {
+        let pid = self.platform_pid().context("the platform runs")?;
+        eventually("the process ends by itself", PATIENCE, async || {
+            !local_servers::is_running(pid)
+        })
+        .await?;
+        self.platform = None;
+        Ok(())
+    }
+
+    /// `kill -9` of the simulator: its memory is gone with it.
+    pub fn kill_simulator(&mut self) -> Result<()> {
+        self.simulator.take().context("the simulator runs")?.kill9()
+    }
+
+    /// A token of this platform's development issuer, valid for a day.
+    pub fn token(
+        &self,
+        organisation: &str,
+        roles: &[Role],
+        person: Option<PersonDocument>,
+    ) -> Result<String> {
+        let expires = OffsetDateTime::now_utc() + time::Duration::days(1);
+        Ok(self
+            .issuer
+            .token("journey", organisation, roles, person, expires)?)
+    }
+
+    /// Clients that speak to it.
+    pub fn clients(&self) -> Result<Clients<'_>> {
+        Clients::new(self)
+    }
+
+    /// A pool of the database's owner in one service's schema, to look at results.
+    pub fn owner_pool(&self, schema: &str) -> Result<sqlx::PgPool> {
+        Ok(service_kit::db::connect_lazy(
+            &self.servers.owner_url,
+            schema,
+            2,
+        )?)
+    }
+
+    /// Every lane is empty: nothing unpublished, nothing parked. A journey that leaves work
+    /// unprocessed fails.
+    pub async fn nothing_left(&self) -> Result<()> {
+        for service in Service::PLATFORM {
+            let Some(schema) = service.schema() else {
+                continue;
+            };
+            let pool = self.owner_pool(schema)?;
+            let left = eventually("outboxes are empty", PATIENCE, async || {
+                let rows = event_bus::outbox::unpublished(&pool).await?;
+                ensure!(rows == 0, "{schema}: {rows} events unpublished");
+                Ok(())
+            });
+            left.await?;
+            let parked = event_bus::dead_letters::list(&pool).await?;
+            ensure!(parked.is_empty(), "{schema}: dead letters {parked:?}");
+            pool.close().await;
+        }
+        self.ready().await
+    }
+}
+
+impl Servers {
+    /// Private servers with their files below `folder`.
+    pub fn private(binaries: &Binaries, folder: &Path, durable: bool) -> Result<Self> {
+        let options = PostgresOptions {
+            durable,
+            ..PostgresOptions::default()
+        };
+        let postgres = Postgres::start(binaries, &folder.join("postgres"), options)?;
+        let options = NatsOptions {
+            durable,
+            ..NatsOptions::default()
+        };
+        let nats = Nats::start(binaries, &folder.join("nats"), options)?;
+        Ok(Self {
+            owner_url: postgres.url("postgres"),
+            nats_url: nats.url(),
+            postgres: Some(postgres),
+            nats: Some(nats),
+            namespace: "credit".to_owned(),
+        })
+    }
+
+    /// The servers that `DATABASE_URL` (a superuser's) and `NATS_URL` name, with a fresh database
+    /// and a namespace of its own. The platform's login roles belong to the whole server.
+    pub async fn named(database_url: &str, nats_url: String) -> Result<Self> {
+        let name = format!("credit_{}", uuid::Uuid::new_v4().simple());
+        let admin = service_kit::db::connect_lazy(database_url, "public", 1)?;
+        sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}")))
+            .execute(&admin)
+            .await
+            .context("creating a database on the server of DATABASE_URL")?;
+        admin.close().await;
+        let (server, _) = database_url
+            .rsplit_once('/')
+            .context("DATABASE_URL names a database")?;
+        Ok(Self {
+            postgres: None,
+            nats: None,
+            owner_url: format!("{server}/{name}"),
+            nats_url,
+            namespace: name,
+        })
+    }
+}
+
+/// `host:port` of a URL.
+fn host_of(url: &str) -> Result<String> {
+    let rest = url.split_once("://").context("a URL has a scheme")?.1;
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    if host.is_empty() {
+        bail!("no host in the URL of a server");
+    }
+    Ok(host.to_owned())
+}
+
+/// A plain HTTP GET; status and body.
+pub async fn http_get(address: &str, path: &str) -> Result<(u16, String)> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").context("an HTTP answer")?;
+    let status = head.split(' ').nth(1).context("a status line")?.parse()?;
+    Ok((status, body.to_owned()))
+}

@@ -1,0 +1,12 @@
+//! The whole platform, from outside: what the demo, the benchmarks and the journeys in this
+//! folder share. They start the real program on real servers and speak gRPC and HTTP to it.
+//!
+//! - [`cluster`]: servers, secrets, configuration and processes of one platform
+//! - [`clients`]: gRPC clients with tokens
+//! - [`day`]: a realistic day: providers report, everything settles, the books balance
+//! - [`ports`]: addresses of one platform
+
+pub mod clients;
+pub mod cluster;
+pub mod day;
+pub mod ports;
