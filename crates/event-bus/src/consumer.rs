@@ -361,10 +361,9 @@ impl Worker {
     ) -> Result<(), db::Error> {
         let by_id: HashMap<Uuid, &Delivery> =
             batch.iter().map(|event| (event.event_id, event)).collect();
-        // PostgreSQL takes no NUL in text; a reason that quotes one must not stop the lane.
         let letters: Vec<_> = poison
             .iter()
-            .filter_map(|p| Some((*by_id.get(&p.event_id)?, p.reason.replace('\0', "\u{fffd}"))))
+            .filter_map(|p| Some((*by_id.get(&p.event_id)?, p.reason.as_str())))
             .collect();
         let (consumer, now) = (self.subscription.consumer, self.context.clock.now());
         for (event, reason) in &letters {
@@ -388,10 +387,11 @@ impl Worker {
 
     /// Tries letters again that somebody asked for, each in its own transaction.
     async fn retry_dead_letters(&self) {
+        let mut last = 0;
         loop {
-            match self.retry_one().await {
-                Ok(true) => {}
-                Ok(false) => return,
+            match self.retry_next(last).await {
+                Ok(Some(id)) => last = id,
+                Ok(None) => return,
                 Err(error) => {
                     tracing::warn!(consumer = self.subscription.consumer, %error, "dead letters cannot be retried now");
                     return;
@@ -400,15 +400,17 @@ impl Worker {
         }
     }
 
-    async fn retry_one(&self) -> Result<bool, db::Error> {
+    /// Tries the first letter after `last`; its number, `None` when there is no more.
+    async fn retry_next(&self, last: i64) -> Result<Option<i64>, db::Error> {
         let mut tx = self.pool.begin().await?;
-        let found = dead_letters::next_retry(&mut tx, self.subscription.consumer).await?;
+        let found = dead_letters::next_retry(&mut tx, self.subscription.consumer, last).await?;
         let Some((id, delivery)) = found else {
-            return Ok(false);
+            return Ok(None);
         };
         let failure = match self.call(&mut tx, std::slice::from_ref(&delivery)).await {
             Ok(poison) => poison.into_iter().next(),
-            Err(Failure::Again(_)) => return Ok(false),
+            // It stays to be retried; the others need not wait for it.
+            Err(Failure::Again(_)) => return Ok(Some(id)),
             Err(Failure::Bad(why)) => {
                 // The transaction may be broken: write the outcome in a fresh one.
                 tx.rollback().await?;
@@ -421,7 +423,7 @@ impl Worker {
         if let Some(relay) = &self.relay {
             relay.wake();
         }
-        Ok(true)
+        Ok(Some(id))
     }
 }
 

@@ -79,7 +79,7 @@ async fn set_state(pool: &Pool, ids: &[i64], state: &str) -> Result<u64, Error> 
 pub(crate) async fn park(
     conn: &mut Conn,
     consumer: &str,
-    letters: &[(&Delivery, String)],
+    letters: &[(&Delivery, &str)],
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     if letters.is_empty() {
@@ -115,7 +115,7 @@ pub(crate) async fn park(
     .bind(
         letters
             .iter()
-            .map(|(_, reason)| reason.as_str())
+            .map(|(_, reason)| storable(reason))
             .collect::<Vec<_>>(),
     )
     .bind(now)
@@ -124,16 +124,19 @@ pub(crate) async fn park(
     Ok(())
 }
 
-/// The next letter to try again, locked for this transaction.
+/// The first letter after `last` to try again, locked for this transaction.
 pub(crate) async fn next_retry(
     conn: &mut Conn,
     consumer: &str,
+    last: i64,
 ) -> Result<Option<(i64, Delivery)>, Error> {
     let row = sqlx::query(
         "select id, event_id, event_type, occurred_at, traceparent, payload from dead_letter
-         where consumer = $1 and state = 'retry' order by id limit 1 for update skip locked",
+         where consumer = $1 and state = 'retry' and id > $2
+         order by id limit 1 for update skip locked",
     )
     .bind(consumer)
+    .bind(last)
     .fetch_optional(conn)
     .await?;
     row.map(|row: PgRow| {
@@ -150,6 +153,11 @@ pub(crate) async fn next_retry(
     .transpose()
 }
 
+/// PostgreSQL takes no NUL in text; a reason that quotes one must not stop the lane.
+fn storable(reason: &str) -> String {
+    reason.replace('\0', "\u{fffd}")
+}
+
 /// Writes the outcome of a retry.
 pub(crate) async fn settle(
     conn: &mut Conn,
@@ -164,7 +172,7 @@ pub(crate) async fn settle(
          where id = $1",
     )
     .bind(id)
-    .bind(failure.map(|poison| poison.reason.as_str()))
+    .bind(failure.map(|poison| storable(&poison.reason)))
     .bind(now)
     .execute(conn)
     .await?;

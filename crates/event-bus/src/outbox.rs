@@ -135,21 +135,17 @@ pub(crate) async fn is_from_another_cluster(conn: &mut Conn) -> Result<bool, Err
     .await
 }
 
-/// Fits outbox and cursor to the cluster that they were restored into by `pg_restore`: what was
-/// published stays published, the rest goes out. Needs the schema's owner, because the service
-/// cannot change its outbox. No relay of the schema may run meanwhile.
+/// Fits an outbox to the cluster that it was restored into, and rewinds it. Which rows the new
+/// cluster has added cannot be told from old ones, so everything is published again; inboxes know
+/// what they have dealt with. The order becomes that of `seq`. Needs the schema's owner, because
+/// the service cannot change its outbox. `credit streams rebuild` calls it.
 pub async fn rebase(owner: &Pool) -> Result<(), Error> {
     let mut tx = owner.begin().await?;
-    // 1 and 2 are below the first transaction of every cluster.
-    sqlx::query(
-        "update outbox o set xid = case when (o.xid, o.seq) <= (c.xid, c.seq)
-                                        then '1'::xid8 else '2'::xid8 end
-         from relay_cursor c",
-    )
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query("update relay_cursor set xid = '1', seq = $1, generation = generation + 1")
-        .bind(i64::MAX)
+    // 3 is the first transaction of every cluster, so no running one is older.
+    sqlx::query("update outbox set xid = '3' where xid >= pg_snapshot_xmin(pg_current_snapshot())")
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query("update relay_cursor set xid = '0', seq = 0, generation = generation + 1")
         .execute(&mut *tx)
         .await?;
     tx.commit().await

@@ -1,0 +1,204 @@
+//! Outbox and relay: what is committed goes out, all of it, once, in the order of transactions.
+
+use anyhow::Result;
+use event_bus::{append, outbox};
+use service_kit::db;
+use testkit::{eventually, proxy::TcpProxy};
+
+use crate::world::{PATIENCE, Process, SCHEMA, SERVICE, World, codes, event, event_of};
+
+/// Processes that hold the relay's lock in this database.
+async fn leaders(world: &World) -> Result<Vec<i32>> {
+    Ok(sqlx::query_scalar(
+        "select pid from pg_locks where locktype = 'advisory' and granted
+         and database = (select oid from pg_database where datname = current_database())",
+    )
+    .fetch_all(&world.bed.owner_pool)
+    .await?)
+}
+
+async fn one_leader(world: &World) -> Result<i32> {
+    eventually("one leader", PATIENCE, async || {
+        let leaders = leaders(world).await.map_err(|error| error.to_string())?;
+        match leaders.as_slice() {
+            [pid] => Ok(*pid),
+            others => Err(format!("{others:?}")),
+        }
+    })
+    .await
+}
+
+async fn world_rows(world: &World) -> Result<i64> {
+    Ok(sqlx::query_scalar("select count(*) from outbox")
+        .fetch_one(&world.pool)
+        .await?)
+}
+
+fn outbox_age(process: &Process) -> f64 {
+    let ages = process.context.readiness.ages();
+    let lane = format!("outbox {SERVICE}");
+    ages.iter()
+        .find(|(name, _)| *name == lane)
+        .map_or(0.0, |(_, age)| *age)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_is_rolled_back_emits_nothing() -> Result<()> {
+    let world = World::start().await?;
+    let process = world.running().await?;
+    let mut tx = world.pool.begin().await?;
+    append(&mut tx, &[event("undone")]).await?;
+    tx.rollback().await?;
+    world.emit_codes(&["kept"]).await?;
+    world.arrived(&["kept"]).await?;
+    let rows: i64 = sqlx::query_scalar("select count(*) from outbox where payload like '%undone%'")
+        .fetch_one(&world.pool)
+        .await?;
+    assert_eq!(rows, 0);
+    world.finish(process).await
+}
+
+/// R-11: a cursor that passed a running transaction would lose its events for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_a_transaction_that_commits_late_is_not_skipped() -> Result<()> {
+    let world = World::start().await?;
+    let process = world.running().await?;
+    process.ready().await?;
+
+    let mut late = world.pool.begin().await?;
+    append(&mut late, &[event("late")]).await?;
+    world.emit_codes(&["early"]).await?;
+    // The relay has looked, has seen that a row waits, and has not published it.
+    world.bed.clock.advance(time::Duration::seconds(45));
+    eventually("the relay sees the hidden row", PATIENCE, async || {
+        outbox_age(&process) >= 45.0
+    })
+    .await?;
+    assert_eq!(process.published(), 0);
+    assert!(world.effects().await?.is_empty());
+    // A transaction that somebody left open is a complaint that names the lane.
+    world.bed.clock.advance(time::Duration::seconds(60));
+    process.complains(&["outbox catalog", "105 s old"]).await?;
+
+    late.commit().await?;
+    world.arrived(&["late", "early"]).await?;
+    assert_eq!(
+        world.effects().await?,
+        ["late", "early"],
+        "in the order of transactions"
+    );
+    process.ready().await?;
+    world.finish(process).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_two_relays_publishes_and_the_other_takes_over() -> Result<()> {
+    let world = World::start().await?;
+    // The first relay reaches its database over a line that can be cut.
+    let (line, url) = TcpProxy::before(&world.bed.database_url).await?;
+    let far_pool = db::connect_lazy(&url, SCHEMA, 4)?;
+    let first = world.process().await?;
+    first.bus.start_relay(SERVICE, &far_pool, &first.context);
+    let leader = one_leader(&world).await?;
+    let second = world.running().await?;
+    second.ready().await?;
+
+    world.emit_codes(&codes("a", 40)).await?;
+    world.arrived(&codes("a", 40)).await?;
+    assert!(first.published() >= 40, "the leader publishes");
+    assert_eq!(second.published(), 0, "the follower does not");
+
+    // Killing the session alone: somebody leads again, nothing is lost or double.
+    sqlx::query("select pg_terminate_backend($1)")
+        .bind(leader)
+        .execute(&world.bed.owner_pool)
+        .await?;
+    world.emit_codes(&codes("b", 40)).await?;
+    let both = [codes("a", 40), codes("b", 40)].concat();
+    world.arrived(&both).await?;
+    one_leader(&world).await?;
+
+    // Cutting the first off: the second leads.
+    line.cut().await;
+    let before = second.published();
+    world.emit_codes(&codes("c", 40)).await?;
+    world.arrived(&[both, codes("c", 40)].concat()).await?;
+    eventually("the second publishes", PATIENCE, async || {
+        second.published() >= before + 40
+    })
+    .await?;
+    one_leader(&world).await?;
+    line.heal();
+    first.stop().await?;
+    far_pool.close().await;
+    world.finish(second).await
+}
+
+/// R-12: large events travel whole, and a relay reads only so many bytes at a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_events_of_the_largest_size_arrive_whole() -> Result<()> {
+    let world = World::start().await?;
+    // More than the relay reads at once, each more than it packs into one message.
+    let name = "长".repeat(400_000);
+    let events: Vec<_> = codes("large", 30)
+        .iter()
+        .map(|code| event_of(code, &name))
+        .collect();
+    world.emit(&events).await?;
+    let process = world.running().await?;
+    world.arrived(&codes("large", 30)).await?;
+    world.bed.settled().await?;
+    assert_eq!(process.published(), 30 + 30, "events and follow-ups");
+    world.finish(process).await
+}
+
+/// A dump restored into a younger cluster: its transactions count from the beginning, so new rows
+/// would sort before the cursor. The relay says so, and `rebase` mends it without a second effect.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restored_outbox_is_noticed_and_rebased() -> Result<()> {
+    let world = World::start().await?;
+    let process = world.running().await?;
+    world.emit_codes(&codes("published", 20)).await?;
+    world.arrived(&codes("published", 20)).await?;
+    world.bed.settled().await?;
+    process.stop().await?;
+    world.emit_codes(&codes("waiting", 20)).await?;
+
+    // As `pg_restore` leaves it: the old cluster was 90 billion transactions further.
+    let owner = world.bed.schema_pool().await?;
+    let mut tx = owner.begin().await?;
+    sqlx::query("update outbox set xid = (xid::text::bigint + 90000000000)::text::xid8")
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query("update relay_cursor set xid = (xid::text::bigint + 90000000000)::text::xid8")
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+
+    let process = world.running().await?;
+    process
+        .complains(&["outbox catalog", "credit streams rebuild"])
+        .await?;
+    world.emit_codes(&["after"]).await?;
+    assert_eq!(process.published(), 0);
+    process.stop().await?;
+
+    outbox::rebase(&owner).await?;
+    let left = outbox::unpublished(&owner).await?;
+    assert_eq!(left, world_rows(&world).await?, "all goes out again");
+    let process = world.running().await?;
+    let all = [
+        codes("published", 20),
+        codes("waiting", 20),
+        vec!["after".to_owned()],
+    ]
+    .concat();
+    world.arrived(&all).await?;
+    process.ready().await?;
+    // From now on the order is that of this cluster.
+    world.emit_codes(&["new"]).await?;
+    world
+        .arrived(&[all, vec!["new".to_owned()]].concat())
+        .await?;
+    world.finish(process).await
+}

@@ -1,0 +1,104 @@
+//! Everything comes again sometimes: the inbox makes it one effect.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use anyhow::Result;
+use event_bus::{Faults, Point, outbox};
+
+use crate::world::{World, codes, event};
+
+/// Panics when `point` is reached for the `nth` time.
+fn dies_at(point: Point, nth: usize) -> Faults {
+    let seen = Arc::new(AtomicUsize::new(0));
+    Faults::with(move |reached| {
+        if reached == point && seen.fetch_add(1, Ordering::SeqCst) + 1 == nth {
+            panic!("power cut at {}", point.name());
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_batch_twice_is_one_effect() -> Result<()> {
+    let world = World::start().await?;
+    let process = world.running().await?;
+    let events: Vec<_> = codes("e", 50).iter().map(|code| event(code)).collect();
+    world.bed.publish(&events).await?;
+    world.arrived(&codes("e", 50)).await?;
+    // Again as it was, and again in other company and order.
+    world.bed.publish(&events).await?;
+    let mut mixed: Vec<_> = events.iter().rev().cloned().collect();
+    mixed.insert(25, event("new"));
+    mixed.push(events[0].clone());
+    world.bed.publish(&mixed).await?;
+    world.bed.settled().await?;
+    world
+        .arrived(&[codes("e", 50), vec!["new".to_owned()]].concat())
+        .await?;
+    world.finish(process).await
+}
+
+/// the process dies at each point of the way; the next one ends in the same state.
+async fn survives_death_at(point: Point) -> Result<()> {
+    let world = World::start().await?;
+    let dying = world.process_with(dies_at(point, 2)).await?;
+    world.start_all(&dying);
+    let mut sent = Vec::new();
+    for round in 0..3 {
+        let some = codes(&format!("r{round}-"), 30);
+        world.emit_codes(&some).await?;
+        sent.extend(some);
+        // Rounds must not travel in one message, so that the second reaches the point again.
+        if round == 0 {
+            world.arrived(&sent).await?;
+        }
+    }
+    let why = dying.crashed().await?;
+    assert!(why.contains("panicked"), "{why}");
+
+    let process = world.running().await?;
+    world.arrived(&sent).await?;
+    world.finish(process).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_death_after_publishing_before_the_cursor_moved() -> Result<()> {
+    survives_death_at(Point::Published).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_death_after_handling_before_the_commit() -> Result<()> {
+    survives_death_at(Point::Handled).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_death_after_the_commit_before_the_acknowledgement() -> Result<()> {
+    survives_death_at(Point::HandledCommitted).await
+}
+
+/// A rewind publishes everything again: those who know it stay as they are, those who lost their
+/// state get everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rewind_fills_what_is_empty_and_doubles_nothing() -> Result<()> {
+    let world = World::start().await?;
+    let process = world.running().await?;
+    world.emit_codes(&codes("e", 300)).await?;
+    world.arrived(&codes("e", 300)).await?;
+    world.bed.settled().await?;
+
+    outbox::rewind(&world.pool).await?;
+    world.bed.settled().await?;
+    world.arrived(&codes("e", 300)).await?;
+
+    let owner = world.bed.schema_pool().await?;
+    sqlx::raw_sql(
+        "truncate inbox; truncate effect; delete from outbox where event_type like '%ItemVersion%'",
+    )
+    .execute(&owner)
+    .await?;
+    outbox::rewind(&world.pool).await?;
+    world.arrived(&codes("e", 300)).await?;
+    world.finish(process).await
+}

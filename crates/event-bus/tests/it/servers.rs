@@ -1,0 +1,167 @@
+//! NATS goes away, loses its disk or is full; PostgreSQL restarts: nothing is lost or double.
+
+use anyhow::Result;
+use event_bus::outbox;
+use testkit::{Servers, bed::BedPlan, eventually, private_nats, private_postgres};
+
+use crate::world::{PATIENCE, SERVICE, World, codes, event_of, topology};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_with_nats_away_appending_goes_on_and_everything_arrives_later() -> Result<()> {
+    let nats = private_nats().await?;
+    let world = World::start_on(nats.url()).await?;
+    let process = world.running().await?;
+    world.emit_codes(&codes("before", 50)).await?;
+    world.arrived(&codes("before", 50)).await?;
+    world.bed.settled().await?;
+
+    nats.kill9().await?;
+    world.emit_codes(&codes("during", 50)).await?;
+    world.bed.clock.advance(time::Duration::seconds(90));
+    process.complains(&["outbox catalog", "90 s old"]).await?;
+    process.complains(&["consumer test-effects"]).await?;
+    assert_eq!(outbox::unpublished(&world.pool).await?, 50);
+
+    nats.restart().await?;
+    let all = [codes("before", 50), codes("during", 50)].concat();
+    world.arrived(&all).await?;
+    process.ready().await?;
+    world.finish(process).await
+}
+
+/// A server that restarts while batches are on their way must not leave a lane waiting for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarts_of_nats_under_load_leave_no_lane_behind() -> Result<()> {
+    let nats = private_nats().await?;
+    let world = World::start_on(nats.url()).await?;
+    let process = world.running().await?;
+    let mut sent = Vec::new();
+    for round in 0..6 {
+        for part in 0..5 {
+            let some = codes(&format!("r{round}-{part}-"), 40);
+            world.emit_codes(&some).await?;
+            sent.extend(some);
+        }
+        if round % 2 == 1 {
+            nats.kill9().await?;
+            nats.restart().await?;
+        }
+    }
+    world.arrived(&sent).await?;
+    world.finish(process).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> Result<()> {
+    let nats = private_nats().await?;
+    let world = World::start_on(nats.url()).await?;
+    let process = world.running().await?;
+    world.emit_codes(&codes("handled", 300)).await?;
+    world.arrived(&codes("handled", 300)).await?;
+    world.bed.settled().await?;
+    process.stop().await?;
+
+    // Published and not handled when the disk is lost: only the outbox still has them.
+    let process = world.process().await?;
+    world.start_relay(&process);
+    world.emit_codes(&codes("lost", 300)).await?;
+    eventually("all is published", PATIENCE, async || {
+        let left = outbox::unpublished(&world.pool).await;
+        left.is_ok_and(|left| left == 0)
+    })
+    .await?;
+    assert!(world.messages().await? > 0);
+    process.stop().await?;
+    nats.wipe().await?;
+    nats.restart().await?;
+
+    // A running service says what is missing, and does not make a stream by itself.
+    let missing = crate::world::bus_with(&world, |_| ()).await?;
+    let created = missing.provision(&topology()).await?;
+    assert_eq!(created, [missing.stream_name(SERVICE)], "it was lost");
+    outbox::rewind(&world.pool).await?;
+    let process = world.running().await?;
+    let all = [codes("handled", 300), codes("lost", 300)].concat();
+    world.arrived(&all).await?;
+    process.ready().await?;
+    world.finish(process).await
+}
+
+/// The same while the service runs: its lanes complain by name, and recover by themselves once
+/// the operator has rebuilt the stream.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_service_recovers_when_its_stream_is_rebuilt() -> Result<()> {
+    let nats = private_nats().await?;
+    let world = World::start_on(nats.url()).await?;
+    let process = world.running().await?;
+    world.emit_codes(&codes("before", 20)).await?;
+    world.arrived(&codes("before", 20)).await?;
+    world.bed.settled().await?;
+    nats.wipe().await?;
+    nats.restart().await?;
+    world.emit_codes(&codes("after", 20)).await?;
+    process
+        .complains(&["consumer test-effects", "credit streams rebuild"])
+        .await?;
+    assert_eq!(outbox::unpublished(&world.pool).await?, 20);
+
+    let operator = crate::world::bus_with(&world, |_| ()).await?;
+    operator.provision(&topology()).await?;
+    outbox::rewind(&world.pool).await?;
+    let all = [codes("before", 20), codes("after", 20)].concat();
+    world.arrived(&all).await?;
+    process.ready().await?;
+    world.finish(process).await
+}
+
+/// A full stream is back-pressure: the outbox waits, its lane says so, and nothing is dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_stream_makes_the_outbox_wait() -> Result<()> {
+    let limit = 4 * 1024 * 1024;
+    let world = World::start_by(|plan: &mut BedPlan<'_>| plan.max_stream_bytes = limit).await?;
+    let name = "满".repeat(250_000);
+    let events: Vec<_> = codes("big", 14)
+        .iter()
+        .map(|code| event_of(code, &name))
+        .collect();
+    world.emit(&events).await?;
+    let process = world.process().await?;
+    let relay = world.start_relay(&process);
+    eventually("the stream is full", PATIENCE, async || {
+        world.messages().await.is_ok_and(|messages| messages >= 4)
+    })
+    .await?;
+    world.bed.clock.advance(time::Duration::seconds(90));
+    process.complains(&["outbox catalog", "90 s old"]).await?;
+    assert_eq!(outbox::unpublished(&world.pool).await?, 14);
+
+    world.start_consumer(&process, Some(relay));
+    world.arrived(&codes("big", 14)).await?;
+    world.finish(process).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarts_of_postgresql_lose_and_double_nothing() -> Result<()> {
+    let postgres = private_postgres().await?;
+    let servers = Servers {
+        database_url: postgres.url().to_owned(),
+        ..testkit::servers()?
+    };
+    let world = World::start_by(|plan| plan.servers = servers).await?;
+    let process = world.running().await?;
+    let mut sent = Vec::new();
+    for round in 0..4 {
+        let some = codes(&format!("r{round}-"), 200);
+        world.emit_codes(&some).await?;
+        sent.extend(some);
+        if round % 2 == 0 {
+            postgres.kill9().await?;
+        } else {
+            postgres.stop().await?;
+        }
+        postgres.restart().await?;
+    }
+    world.arrived(&sent).await?;
+    process.ready().await?;
+    world.finish(process).await
+}

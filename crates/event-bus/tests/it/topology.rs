@@ -1,0 +1,133 @@
+//! Provisioning creates what is missing and compares what is there; it never overwrites.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use async_nats::jetstream::stream::{Config, RetentionPolicy};
+use event_bus::{ProvisionError, StreamSpec, Subscription, Topology};
+
+use crate::world::{STREAM, SUBSCRIPTION, World, bus_with, topology};
+
+fn differs(outcome: Result<Vec<String>, ProvisionError>) -> (String, &'static str) {
+    match outcome {
+        Err(ProvisionError::Differs { name, field, .. }) => (name, field),
+        other => panic!("expected a difference, got {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_exists_with_other_settings_is_named_and_left_alone() -> Result<()> {
+    let world = World::start().await?;
+    let name = world.bed.bus.stream_name(STREAM.service);
+    assert!(world.bed.bus.provision(&topology()).await?.is_empty());
+
+    let smaller = bus_with(&world, |config| config.max_stream_bytes = 1 << 20).await?;
+    assert_eq!(
+        differs(smaller.provision(&topology()).await),
+        (name.clone(), "max_bytes")
+    );
+    let hasty = bus_with(&world, |config| config.ack_wait_seconds = 1).await?;
+    assert_eq!(
+        differs(hasty.provision(&topology()).await),
+        (SUBSCRIPTION.consumer.to_owned(), "ack_wait")
+    );
+    let other = Subscription {
+        events: &["credit.catalog.events.v1.ItemVersionPublished"],
+        ..SUBSCRIPTION
+    };
+    assert_eq!(
+        differs(
+            world
+                .bed
+                .bus
+                .provision(&Topology::new(&[STREAM], &[other]))
+                .await
+        ),
+        (SUBSCRIPTION.consumer.to_owned(), "filter_subjects")
+    );
+    // Nothing of it was taken over.
+    assert!(world.bed.bus.provision(&topology()).await?.is_empty());
+    let process = world.process().await?;
+    world.finish(process).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_would_drop_events_is_refused_by_field() -> Result<()> {
+    type Spoil = fn(&mut Config);
+    let world = World::start().await?;
+    let table: &[(&'static str, Spoil)] = &[
+        ("retention", |c| c.retention = RetentionPolicy::Limits),
+        ("max_age", |c| c.max_age = Duration::from_secs(3600)),
+        ("max_messages", |c| c.max_messages = 1000),
+        ("max_messages_per_subject", |c| {
+            c.max_messages_per_subject = 1
+        }),
+        ("discard", |c| {
+            c.discard = async_nats::jetstream::stream::DiscardPolicy::Old
+        }),
+        ("subjects", |c| c.subjects.push(format!("{}.more", c.name))),
+    ];
+    let good = world
+        .bed
+        .jetstream()
+        .get_stream(world.bed.bus.stream_name(STREAM.service))
+        .await?
+        .cached_info()
+        .config
+        .clone();
+    for (number, (field, spoil)) in table.iter().enumerate() {
+        let namespace = format!("{}-{number}", world.bed.bus_config.namespace);
+        let bus = bus_with(&world, |config| config.namespace = namespace.clone()).await?;
+        let name = bus.stream_name(STREAM.service);
+        let mut config = Config {
+            name: name.clone(),
+            subjects: vec![bus.subject("credit.catalog.events.>")],
+            ..good.clone()
+        };
+        spoil(&mut config);
+        world.bed.jetstream().create_stream(config).await?;
+        assert_eq!(
+            differs(bus.provision(&topology()).await),
+            (name.clone(), *field)
+        );
+        world.bed.jetstream().delete_stream(&name).await?;
+    }
+    let process = world.process().await?;
+    world.finish(process).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_without_a_stream_is_an_error_before_anything_is_made() -> Result<()> {
+    let world = World::start().await?;
+    let stranger = Subscription {
+        consumer: "stranger",
+        from: "nobody",
+        ..SUBSCRIPTION
+    };
+    let second = StreamSpec {
+        service: "objection",
+        ..STREAM
+    };
+    let outcome = world
+        .bed
+        .bus
+        .provision(&Topology::new(&[second], &[stranger]))
+        .await;
+    assert!(
+        matches!(
+            &outcome,
+            Err(ProvisionError::NoStream {
+                consumer: "stranger",
+                from: "nobody"
+            })
+        ),
+        "{outcome:?}"
+    );
+    let made = world
+        .bed
+        .jetstream()
+        .get_stream(world.bed.bus.stream_name("objection"));
+    assert!(made.await.is_err());
+    let process = world.process().await?;
+    world.finish(process).await
+}
