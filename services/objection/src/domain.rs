@@ -1,0 +1,307 @@
+//! The way of an objection (R-18, R-19; D-1, D-2, D-4); pure. `app` loads an [`Objection`], asks
+//! [`apply`] and stores the outcome.
+//!
+//! A passed clock changes no state: what is overdue is computed by [`clocks`] when it is read.
+
+pub mod application;
+pub mod clocks;
+
+use legal_clock::{Calendar, RuleSet, shanghai_date};
+use time::OffsetDateTime;
+
+pub use clocks::{Clocks, Due, clocks, latest_overdue_event};
+
+/// What the law says: working days and the regulation's numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Law {
+    /// Which days are working days.
+    pub calendar: Calendar,
+    /// How many of them each duty has.
+    pub rules: RuleSet,
+}
+
+/// What the provider answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It keeps its record.
+    Keep,
+    /// It will correct by a new version.
+    Correct,
+}
+
+/// The provider's written answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// Keep or correct.
+    pub decision: Decision,
+    /// SHA-256 of the answer's text, so that a repeat is known for one.
+    pub sha256: [u8; 32],
+}
+
+/// How far an objection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Complete, hence accepted. Owner: the credit office; the transfer clock runs.
+    Filed,
+    /// With the provider; the answer clock runs.
+    Transferred {
+        /// When it was delivered to the provider (D-1).
+        at: OffsetDateTime,
+    },
+    /// The provider has answered. No clock runs.
+    Answered {
+        /// When it had been transferred.
+        transferred_at: OffsetDateTime,
+        /// When the answer came.
+        at: OffsetDateTime,
+        /// What it says.
+        answer: Answer,
+    },
+}
+
+/// One objection as the rules see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objection {
+    /// Credit code of the provider that reported the record.
+    pub provider_code: String,
+    /// When the complete application came in (D-4).
+    pub filed_at: OffsetDateTime,
+    /// How far it has come.
+    pub phase: Phase,
+    /// 1 when filed, grows with every change.
+    pub revision: u64,
+}
+
+/// Whose move it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The city credit office.
+    CreditOffice,
+    /// The provider of the record.
+    Provider,
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A subject.
+    Applicant,
+    /// The city credit office.
+    CreditOffice,
+    /// A provider, by its credit code.
+    Provider(String),
+}
+
+/// What may happen to an objection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// A complete application against a record of this provider.
+    File {
+        /// Its credit code.
+        provider_code: String,
+    },
+    /// To the provider.
+    Transfer,
+    /// The provider's answer.
+    Answer(Answer),
+}
+
+/// What is announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The state changed.
+    Changed {
+        /// Name of the new state.
+        state: &'static str,
+        /// From acceptance until the answer (D-5).
+        pending: bool,
+        /// The new revision.
+        revision: u64,
+        /// When.
+        at: OffsetDateTime,
+    },
+}
+
+/// A command that the rules do not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RuleBroken {
+    /// Nothing is filed under a regulation that does not govern the day.
+    #[error("no objection is filed on a day that the regulation does not govern (R-25)")]
+    NotInForce,
+    /// There is no objection yet, or there is one already.
+    #[error("an objection begins with its filing, once")]
+    Beginning,
+    /// subjects apply.
+    #[error("an objection is filed by the subject of the record (R-18)")]
+    NotTheSubject,
+    /// the credit office transfers.
+    #[error("an objection is transferred by the credit office (R-18)")]
+    NotTheOffice,
+    /// the provider of the record answers.
+    #[error("an objection is answered by the provider of the record (R-19)")]
+    NotTheProvider,
+    /// what the provider was not given it cannot answer.
+    #[error("an objection is answered after its transfer (R-19)")]
+    NotTransferred,
+    /// An answer that was given stands.
+    #[error("an objection is answered once")]
+    AlreadyAnswered,
+}
+
+impl Objection {
+    /// Name of the state, as tables and events carry it.
+    pub fn state(&self) -> &'static str {
+        match self.phase {
+            Phase::Filed => "filed",
+            Phase::Transferred { .. } => "transferred",
+            Phase::Answered { answer, .. } => match answer.decision {
+                Decision::Keep => "answered_kept",
+                Decision::Correct => "answered_correct",
+            },
+        }
+    }
+
+    /// Whose move it is; nobody's once it is answered.
+    pub fn owner(&self) -> Option<Owner> {
+        match self.phase {
+            Phase::Filed => Some(Owner::CreditOffice),
+            Phase::Transferred { .. } => Some(Owner::Provider),
+            Phase::Answered { .. } => None,
+        }
+    }
+
+    /// From acceptance until the provider's answer (D-5).
+    pub fn is_pending(&self) -> bool {
+        self.owner().is_some()
+    }
+
+    /// When it was transferred.
+    pub fn transferred_at(&self) -> Option<OffsetDateTime> {
+        match self.phase {
+            Phase::Filed => None,
+            Phase::Transferred { at } => Some(at),
+            Phase::Answered { transferred_at, .. } => Some(transferred_at),
+        }
+    }
+
+    /// When it was answered.
+    pub fn answered_at(&self) -> Option<OffsetDateTime> {
+        match self.phase {
+            Phase::Answered { at, .. } => Some(at),
+            Phase::Filed | Phase::Transferred { .. } => None,
+        }
+    }
+
+    fn moved(&self, phase: Phase) -> Self {
+        Self {
+            phase,
+            revision: self.revision.saturating_add(1),
+            ..self.clone()
+        }
+    }
+}
+
+/// What becomes of an objection (none before it is filed). A repeat of what has happened already
+/// changes nothing and announces nothing.
+pub fn apply(
+    before: Option<&Objection>,
+    actor: &Actor,
+    command: Command,
+    now: OffsetDateTime,
+    law: &Law,
+) -> Result<(Objection, Vec<Event>), RuleBroken> {
+    let Some(objection) = before else {
+        let filed = file(actor, command, now, law)?;
+        let events = vec![changed(&filed, now)];
+        return Ok((filed, events));
+    };
+    match command {
+        Command::File { .. } => Err(RuleBroken::Beginning),
+        Command::Transfer => transfer(objection, actor, now),
+        Command::Answer(answer) => self::answer(objection, actor, answer, now),
+    }
+}
+
+fn file(
+    actor: &Actor,
+    command: Command,
+    now: OffsetDateTime,
+    law: &Law,
+) -> Result<Objection, RuleBroken> {
+    let Command::File { provider_code } = command else {
+        return Err(RuleBroken::Beginning);
+    };
+    if *actor != Actor::Applicant {
+        return Err(RuleBroken::NotTheSubject);
+    }
+    if !law.rules.governs(shanghai_date(now)) {
+        return Err(RuleBroken::NotInForce);
+    }
+    Ok(Objection {
+        provider_code,
+        filed_at: now,
+        phase: Phase::Filed,
+        revision: 1,
+    })
+}
+
+fn transfer(
+    objection: &Objection,
+    actor: &Actor,
+    now: OffsetDateTime,
+) -> Result<(Objection, Vec<Event>), RuleBroken> {
+    if *actor != Actor::CreditOffice {
+        return Err(RuleBroken::NotTheOffice);
+    }
+    match objection.phase {
+        Phase::Filed => {
+            // Two machines' clocks may differ a little; time does not run backwards in a dossier.
+            let at = now.max(objection.filed_at);
+            let moved = objection.moved(Phase::Transferred { at });
+            let events = vec![changed(&moved, at)];
+            Ok((moved, events))
+        }
+        Phase::Transferred { .. } | Phase::Answered { .. } => Ok((objection.clone(), Vec::new())),
+    }
+}
+
+fn answer(
+    objection: &Objection,
+    actor: &Actor,
+    answer: Answer,
+    now: OffsetDateTime,
+) -> Result<(Objection, Vec<Event>), RuleBroken> {
+    let is_provider = matches!(actor, Actor::Provider(code) if *code == objection.provider_code);
+    if !is_provider {
+        return Err(RuleBroken::NotTheProvider);
+    }
+    match objection.phase {
+        Phase::Filed => Err(RuleBroken::NotTransferred),
+        Phase::Transferred { at: transferred_at } => {
+            let at = now.max(transferred_at);
+            let moved = objection.moved(Phase::Answered {
+                transferred_at,
+                at,
+                answer,
+            });
+            let events = vec![changed(&moved, at)];
+            Ok((moved, events))
+        }
+        Phase::Answered { answer: known, .. } if known == answer => {
+            Ok((objection.clone(), Vec::new()))
+        }
+        Phase::Answered { .. } => Err(RuleBroken::AlreadyAnswered),
+    }
+}
+
+fn changed(objection: &Objection, at: OffsetDateTime) -> Event {
+    Event::Changed {
+        state: objection.state(),
+        pending: objection.is_pending(),
+        revision: objection.revision,
+        at,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,279 @@
+//! What makes an application complete (R-18, D-4): in writing, with evidence, against a named
+//! record of a named provider. An incomplete one gets one list of all that is missing, and no
+//! clock starts. Called by `grpc` before anything is stored.
+
+use proto::credit::objection::v1::{
+    AnswerDecision, AnswerObjectionRequest, Evidence, FileObjectionRequest,
+};
+use uuid::Uuid;
+
+use super::Decision;
+
+/// Pieces of evidence at most.
+pub const MOST_EVIDENCE: usize = 5;
+/// Bytes of one piece at most.
+pub const EVIDENCE_BYTES: usize = 1024 * 1024;
+/// Characters of a statement or an answer at most.
+pub const MOST_CHARACTERS: usize = 10_000;
+
+/// A complete application.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Application {
+    /// The caller's id of it.
+    pub request_id: String,
+    /// The version objected to.
+    pub record_id: Uuid,
+    /// Credit code of its provider.
+    pub provider_code: String,
+    /// What is wrong.
+    pub statement: String,
+    /// 1 to 5 pieces, byte for byte.
+    pub evidence: Vec<Evidence>,
+}
+
+/// One thing that is missing or wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Field of the request.
+    pub field: String,
+    /// The rule, stable.
+    pub rule: &'static str,
+    /// For the applicant.
+    pub message: String,
+}
+
+fn missing(field: impl Into<String>, rule: &'static str, message: &str) -> Missing {
+    Missing {
+        field: field.into(),
+        rule,
+        message: message.to_owned(),
+    }
+}
+
+/// The application, or all that it lacks.
+pub fn complete(request: FileObjectionRequest) -> Result<Application, Vec<Missing>> {
+    let mut lacks = Vec::new();
+    let characters = request.request_id.chars().count();
+    if !(1..=128).contains(&characters) {
+        lacks.push(missing(
+            "request_id",
+            "request_id has 1 to 128 characters",
+            "请提供1至128个字符的申请标识，以便安全重试",
+        ));
+    }
+    let record_id = Uuid::parse_str(&request.record_id).ok();
+    if record_id.is_none() {
+        lacks.push(missing(
+            "record_id",
+            "record_id is a UUID",
+            "记录编号格式不正确",
+        ));
+    }
+    if request.provider_code.is_empty() {
+        lacks.push(missing(
+            "provider_code",
+            "provider_code is the credit code of the record's provider",
+            "请填写信用信息提供主体的统一社会信用代码",
+        ));
+    }
+    lacks.extend(text(&request.statement, "statement", "异议说明"));
+    lacks.extend(check_evidence(&request.evidence));
+    match record_id {
+        Some(record_id) if lacks.is_empty() => Ok(Application {
+            request_id: request.request_id,
+            record_id,
+            provider_code: request.provider_code,
+            statement: request.statement,
+            evidence: request.evidence,
+        }),
+        _ => Err(lacks),
+    }
+}
+
+/// The provider's answer, or all that it lacks.
+pub fn complete_answer(
+    request: AnswerObjectionRequest,
+) -> Result<(Decision, String), Vec<Missing>> {
+    let mut lacks: Vec<Missing> = text(&request.answer, "answer", "书面答复")
+        .into_iter()
+        .collect();
+    let decision = match request.decision() {
+        AnswerDecision::Keep => Some(Decision::Keep),
+        AnswerDecision::Correct => Some(Decision::Correct),
+        AnswerDecision::Unspecified => None,
+    };
+    if decision.is_none() {
+        lacks.push(missing(
+            "decision",
+            "decision is KEEP or CORRECT",
+            "请选择维持或者更正",
+        ));
+    }
+    match decision {
+        Some(decision) if lacks.is_empty() => Ok((decision, request.answer)),
+        _ => Err(lacks),
+    }
+}
+
+fn text(value: &str, field: &str, name: &str) -> Option<Missing> {
+    if value.trim().is_empty() {
+        let rule = "given in writing (R-18, R-19)";
+        return Some(missing(field, rule, &format!("{name}不能为空")));
+    }
+    (value.chars().count() > MOST_CHARACTERS).then(|| {
+        let message = format!("{name}不得超过{MOST_CHARACTERS}个字符");
+        missing(field, "at most 10000 characters", &message)
+    })
+}
+
+fn check_evidence(evidence: &[Evidence]) -> Vec<Missing> {
+    if evidence.is_empty() {
+        return vec![missing(
+            "evidence",
+            "an objection comes with evidence (R-18)",
+            "请随申请提交证据材料",
+        )];
+    }
+    if evidence.len() > MOST_EVIDENCE {
+        return vec![missing(
+            "evidence",
+            "at most 5 pieces of evidence",
+            "证据材料不得超过5份",
+        )];
+    }
+    let mut lacks = Vec::new();
+    for (n, piece) in evidence.iter().enumerate() {
+        let field = |name: &str| format!("evidence[{n}].{name}");
+        if !is_file_name(&piece.file_name) {
+            lacks.push(missing(
+                field("file_name"),
+                "1 to 255 characters, no path, no control characters",
+                "证据文件名不正确",
+            ));
+        }
+        if !is_media_type(&piece.media_type) {
+            lacks.push(missing(
+                field("media_type"),
+                "a media type such as application/pdf",
+                "证据文件类型不正确",
+            ));
+        }
+        if piece.content.is_empty() {
+            lacks.push(missing(field("content"), "not empty", "证据文件为空"));
+        } else if piece.content.len() > EVIDENCE_BYTES {
+            lacks.push(missing(
+                field("content"),
+                "at most 1048576 bytes",
+                "单份证据不得超过1 MiB",
+            ));
+        }
+    }
+    lacks
+}
+
+fn is_file_name(name: &str) -> bool {
+    (1..=255).contains(&name.chars().count())
+        && !name
+            .chars()
+            .any(|c| c.is_control() || c == '/' || c == '\\')
+}
+
+fn is_media_type(text: &str) -> bool {
+    let token = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b))
+    };
+    text.len() <= 127
+        && text
+            .split_once('/')
+            .is_some_and(|(kind, subtype)| token(kind) && token(subtype))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> FileObjectionRequest {
+        FileObjectionRequest {
+            request_id: "r-1".to_owned(),
+            record_id: Uuid::from_u128(7).to_string(),
+            provider_code: "11430100006123458R".to_owned(),
+            statement: "处罚决定已被撤销".to_owned(),
+            evidence: vec![Evidence {
+                file_name: "撤销决定书.pdf".to_owned(),
+                media_type: "application/pdf".to_owned(),
+                content: vec![1, 2, 3].into(),
+            }],
+        }
+    }
+
+    fn fields(request: FileObjectionRequest) -> Vec<String> {
+        let lacks = complete(request).unwrap_err();
+        lacks.into_iter().map(|m| m.field).collect()
+    }
+
+    #[test]
+    fn a_complete_application_is_taken_as_it_is() {
+        let request = good();
+        let application = complete(request.clone()).unwrap();
+        assert_eq!(application.evidence, request.evidence);
+        assert_eq!(application.statement, request.statement);
+        let longest = FileObjectionRequest {
+            statement: "信".repeat(MOST_CHARACTERS),
+            ..good()
+        };
+        assert!(complete(longest).is_ok());
+    }
+
+    #[test]
+    fn all_that_is_missing_is_named_at_once() {
+        let empty = FileObjectionRequest::default();
+        assert_eq!(
+            fields(empty),
+            [
+                "request_id",
+                "record_id",
+                "provider_code",
+                "statement",
+                "evidence"
+            ]
+        );
+        let mut bad = good();
+        bad.statement = "信".repeat(MOST_CHARACTERS + 1);
+        bad.evidence[0].file_name = "../x".to_owned();
+        bad.evidence[0].media_type = "pdf".to_owned();
+        bad.evidence[0].content = vec![0; EVIDENCE_BYTES + 1].into();
+        assert_eq!(
+            fields(bad),
+            [
+                "statement",
+                "evidence[0].file_name",
+                "evidence[0].media_type",
+                "evidence[0].content"
+            ]
+        );
+        let mut many = good();
+        many.evidence = vec![many.evidence[0].clone(); 6];
+        assert_eq!(fields(many), ["evidence"]);
+        let mut blank = good();
+        blank.statement = " \u{3000}\n".to_owned();
+        blank.evidence[0].content = Vec::new().into();
+        assert_eq!(fields(blank), ["statement", "evidence[0].content"]);
+    }
+
+    #[test]
+    fn an_answer_decides_and_is_written() {
+        let request = |decision: AnswerDecision, answer: &str| AnswerObjectionRequest {
+            objection_id: String::new(),
+            decision: decision.into(),
+            answer: answer.to_owned(),
+        };
+        let kept = complete_answer(request(AnswerDecision::Keep, "经核实无误"));
+        assert_eq!(kept, Ok((Decision::Keep, "经核实无误".to_owned())));
+        let lacks = complete_answer(request(AnswerDecision::Unspecified, " ")).unwrap_err();
+        let fields: Vec<_> = lacks.iter().map(|m| m.field.as_str()).collect();
+        assert_eq!(fields, ["answer", "decision"]);
+    }
+}

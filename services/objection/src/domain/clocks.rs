@@ -1,0 +1,104 @@
+//! The legal clocks of an objection, computed when they are read: a new calendar moves the open
+//! ones by itself, and no job decides what is overdue. Called by `app` for each view and list.
+
+use legal_clock::{Deadline, Duty, shanghai_date};
+use time::{Date, OffsetDateTime};
+
+use super::{Law, Objection, Phase};
+
+/// A day by which a duty is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// The last day, and whether the calendar is sure of it.
+    pub deadline: Deadline,
+    /// The article that says so.
+    pub article: &'static str,
+    /// The day has passed and nothing was done, or it was done after the day. Changes no state.
+    pub overdue: bool,
+    /// The clock has not started: counted as if the duty before it were done on its last day.
+    pub expected: bool,
+}
+
+/// Both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clocks {
+    /// The credit office's: 3 working days from the filing (R-18, D-4).
+    pub transfer: Due,
+    /// The provider's: 7 working days from the transfer, for the answer and for the notice of a
+    /// correction alike (R-19, D-1, D-2).
+    pub answer: Due,
+}
+
+/// The clocks of an objection at `now`; none for a filing that the rule set does not govern.
+pub fn clocks(objection: &Objection, now: OffsetDateTime, law: &Law) -> Option<Clocks> {
+    let filed_on = shanghai_date(objection.filed_at);
+    let transfer = started(
+        law,
+        Duty::Transfer,
+        filed_on,
+        objection.transferred_at(),
+        now,
+    )?;
+    let answer = match objection.phase {
+        Phase::Filed => {
+            let mut deadline = law.due(Duty::Answer, transfer.deadline.due_on)?;
+            deadline.provisional |= transfer.deadline.provisional;
+            Due {
+                deadline,
+                article: law.rules.basis(Duty::Answer).article,
+                // A duty that has not begun is not neglected.
+                overdue: false,
+                expected: true,
+            }
+        }
+        Phase::Transferred { at } => started(law, Duty::Answer, shanghai_date(at), None, now)?,
+        Phase::Answered {
+            transferred_at, at, ..
+        } => started(
+            law,
+            Duty::Answer,
+            shanghai_date(transferred_at),
+            Some(at),
+            now,
+        )?,
+    };
+    Some(Clocks { transfer, answer })
+}
+
+fn started(
+    law: &Law,
+    duty: Duty,
+    event: Date,
+    done_at: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Option<Due> {
+    let deadline = law.due(duty, event)?;
+    Some(Due {
+        overdue: deadline.is_past(done_at.unwrap_or(now)),
+        article: law.rules.basis(duty).article,
+        expected: false,
+        deadline,
+    })
+}
+
+/// The latest day on which a duty can have begun so that it is overdue at `now` when it is still
+/// open: a bound for SQL. Exact, since a later beginning never ends earlier.
+pub fn latest_overdue_event(law: &Law, duty: Duty, now: OffsetDateTime) -> Date {
+    let today = shanghai_date(now);
+    let days = law.rules.working_days(duty);
+    let mut event = today;
+    // A deadline lies a few weeks after its event at most, so this takes as many steps.
+    while !law.calendar.deadline(event, days).is_past(now) {
+        match event.previous_day() {
+            Some(before) => event = before,
+            None => return Date::MIN,
+        }
+    }
+    event
+}
+
+impl Law {
+    fn due(&self, duty: Duty, event: Date) -> Option<Deadline> {
+        self.rules.due(&self.calendar, duty, event)
+    }
+}

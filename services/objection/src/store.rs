@@ -1,0 +1,398 @@
+//! SQL only: providers, objections, evidence. Called by `app` and `handlers`.
+
+use service_kit::db::{Conn, Error, Pool, Tx};
+use sqlx::{Row, postgres::PgRow};
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::domain::{Answer, Decision, Objection, Phase};
+
+/// The migrations of this service's schema.
+pub fn migrations() -> sqlx::migrate::Migrator {
+    sqlx::migrate!("./migrations")
+}
+
+/// A registered provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// Credit code.
+    pub code: String,
+    /// Name.
+    pub name: String,
+    /// Whether it may report now; objections to its records stay possible when it may not.
+    pub enabled: bool,
+    /// Newest wins.
+    pub revision: i64,
+}
+
+/// What was handed in, as it is kept.
+#[derive(Debug, Clone)]
+pub struct Dossier {
+    /// The objection.
+    pub objection_id: Uuid,
+    /// The record version objected to.
+    pub record_id: Uuid,
+    /// `organisation` or `person`.
+    pub applicant_kind: &'static str,
+    /// Keyed hash of the applicant.
+    pub applicant_blind: [u8; 32],
+    /// The applicant, sealed.
+    pub sealed_applicant: Vec<u8>,
+    /// Keyed hash of the request id.
+    pub request_digest: [u8; 32],
+    /// Keyed hash of all that was handed in.
+    pub content_digest: [u8; 32],
+    /// The statement, sealed.
+    pub sealed_statement: Vec<u8>,
+    /// SHA-256 of the statement.
+    pub statement_sha256: [u8; 32],
+    /// Version of the regulation's numbers.
+    pub rule_set: &'static str,
+    /// The civil day of the filing in Changsha.
+    pub filed_on: Date,
+    /// The pieces of evidence in order.
+    pub evidence: Vec<EvidenceRow>,
+}
+
+/// One piece of evidence as it is kept.
+#[derive(Debug, Clone)]
+pub struct EvidenceRow {
+    /// `EvidenceInfo`, sealed.
+    pub sealed_info: Vec<u8>,
+    /// The bytes, sealed.
+    pub sealed_content: Vec<u8>,
+    /// SHA-256 of the bytes.
+    pub sha256: [u8; 32],
+}
+
+/// An objection as it was loaded.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The objection.
+    pub objection_id: Uuid,
+    /// The record version objected to.
+    pub record_id: Uuid,
+    /// Keyed hash of the applicant.
+    pub applicant_blind: Vec<u8>,
+    /// Keyed hash of all that was handed in.
+    pub content_digest: Vec<u8>,
+    /// The statement, sealed.
+    pub sealed_statement: Vec<u8>,
+    /// SHA-256 of the statement.
+    pub statement_sha256: Vec<u8>,
+    /// The answer, sealed.
+    pub sealed_answer: Option<Vec<u8>>,
+    /// How far it has come.
+    pub objection: Objection,
+}
+
+/// A step to be stored.
+#[derive(Debug, Clone)]
+pub struct Step<'a> {
+    /// The objection.
+    pub objection_id: Uuid,
+    /// Its revision when it was loaded.
+    pub loaded_revision: u64,
+    /// What it becomes.
+    pub objection: &'a Objection,
+    /// The civil day of the transfer in Changsha.
+    pub transferred_on: Option<Date>,
+    /// The answer, sealed.
+    pub sealed_answer: Option<&'a [u8]>,
+}
+
+/// Which objections a list shows.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// All of them.
+    pub all: bool,
+    /// Those transferred to this provider.
+    pub provider_code: Option<String>,
+    /// Those of this applicant.
+    pub applicant_blind: Option<[u8; 32]>,
+    /// Only those whose running clock began no later than these days: transfer, answer.
+    pub overdue: Option<(Date, Date)>,
+    /// Only those after this one in the order of the list.
+    pub after: Option<(OffsetDateTime, Uuid)>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// Begins a transaction.
+pub async fn begin(pool: &Pool) -> Result<Tx, Error> {
+    pool.begin().await
+}
+
+/// Commits it.
+pub async fn commit(tx: Tx) -> Result<(), Error> {
+    tx.commit().await
+}
+
+/// One connection of the pool.
+pub async fn acquire(
+    pool: &Pool,
+) -> Result<impl std::ops::DerefMut<Target = Conn> + Send + use<>, Error> {
+    pool.acquire().await
+}
+
+/// Keeps the newest revision of each provider.
+pub async fn keep_providers(conn: &mut Conn, providers: &[Provider]) -> Result<(), Error> {
+    if providers.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into provider (code, name, enabled, revision)
+         select distinct on (code) code, name, enabled, revision
+         from unnest($1::text[], $2::text[], $3::boolean[], $4::bigint[])
+              as u(code, name, enabled, revision)
+         order by code, revision desc
+         on conflict (code) do update
+         set name = excluded.name, enabled = excluded.enabled, revision = excluded.revision
+         where provider.revision < excluded.revision",
+    )
+    .bind(
+        providers
+            .iter()
+            .map(|p| p.code.as_str())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        providers
+            .iter()
+            .map(|p| p.name.as_str())
+            .collect::<Vec<_>>(),
+    )
+    .bind(providers.iter().map(|p| p.enabled).collect::<Vec<_>>())
+    .bind(providers.iter().map(|p| p.revision).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Whether a provider is registered.
+pub async fn provider_exists(conn: &mut Conn, code: &str) -> Result<bool, Error> {
+    sqlx::query_scalar("select exists (select from provider where code = $1)")
+        .bind(code)
+        .fetch_one(conn)
+        .await
+}
+
+/// Writes a new objection with its evidence; false when the applicant's request id is taken.
+pub async fn insert(
+    conn: &mut Conn,
+    dossier: &Dossier,
+    objection: &Objection,
+) -> Result<bool, Error> {
+    let written = sqlx::query(
+        "insert into objection (objection_id, record_id, provider_code, applicant_kind,
+             applicant_blind, sealed_applicant, request_digest, content_digest, sealed_statement,
+             statement_sha256, rule_set, state, filed_at, filed_on, revision)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+         on conflict (applicant_blind, request_digest) do nothing",
+    )
+    .bind(dossier.objection_id)
+    .bind(dossier.record_id)
+    .bind(&objection.provider_code)
+    .bind(dossier.applicant_kind)
+    .bind(dossier.applicant_blind.as_slice())
+    .bind(&dossier.sealed_applicant)
+    .bind(dossier.request_digest.as_slice())
+    .bind(dossier.content_digest.as_slice())
+    .bind(&dossier.sealed_statement)
+    .bind(dossier.statement_sha256.as_slice())
+    .bind(dossier.rule_set)
+    .bind(objection.state())
+    .bind(objection.filed_at)
+    .bind(dossier.filed_on)
+    .bind(signed(objection.revision))
+    .execute(&mut *conn)
+    .await?;
+    if written.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let pieces = &dossier.evidence;
+    sqlx::query(
+        "insert into evidence (objection_id, ordinal, sealed_info, sealed_content, sha256)
+         select $1, u.ordinal, u.info, u.content, u.sha256
+         from unnest($2::bytea[], $3::bytea[], $4::bytea[])
+              with ordinality as u(info, content, sha256, ordinal)",
+    )
+    .bind(dossier.objection_id)
+    .bind(
+        pieces
+            .iter()
+            .map(|e| e.sealed_info.as_slice())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        pieces
+            .iter()
+            .map(|e| e.sealed_content.as_slice())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        pieces
+            .iter()
+            .map(|e| e.sha256.as_slice())
+            .collect::<Vec<_>>(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(true)
+}
+
+/// Stores a step if nobody else has taken one meanwhile; false when somebody has.
+pub async fn advance(conn: &mut Conn, step: &Step<'_>) -> Result<bool, Error> {
+    let objection = step.objection;
+    let answer = match objection.phase {
+        Phase::Answered { answer, .. } => Some(answer.sha256.to_vec()),
+        Phase::Filed | Phase::Transferred { .. } => None,
+    };
+    let written = sqlx::query(
+        "update objection
+         set state = $3, transferred_at = $4, transferred_on = $5, answered_at = $6,
+             sealed_answer = $7, answer_sha256 = $8, revision = $9
+         where objection_id = $1 and revision = $2",
+    )
+    .bind(step.objection_id)
+    .bind(signed(step.loaded_revision))
+    .bind(objection.state())
+    .bind(objection.transferred_at())
+    .bind(step.transferred_on)
+    .bind(objection.answered_at())
+    .bind(step.sealed_answer)
+    .bind(answer)
+    .bind(signed(objection.revision))
+    .execute(conn)
+    .await?;
+    Ok(written.rows_affected() == 1)
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select objection_id, record_id, provider_code, applicant_blind, content_digest,
+                    sealed_statement, statement_sha256, state, filed_at, transferred_at,
+                    answered_at, sealed_answer, answer_sha256, revision
+             from objection ",
+            $rest
+        )
+    };
+}
+
+/// One objection by its id.
+pub async fn get(conn: &mut Conn, objection_id: Uuid) -> Result<Option<Stored>, Error> {
+    let row = sqlx::query(select!("where objection_id = $1"))
+        .bind(objection_id)
+        .fetch_optional(conn)
+        .await?;
+    row.as_ref().map(stored).transpose()
+}
+
+/// One objection by its applicant and request.
+pub async fn get_by_request(
+    conn: &mut Conn,
+    applicant_blind: &[u8; 32],
+    request_digest: &[u8; 32],
+) -> Result<Option<Stored>, Error> {
+    let row = sqlx::query(select!(
+        "where applicant_blind = $1 and request_digest = $2"
+    ))
+    .bind(applicant_blind.as_slice())
+    .bind(request_digest.as_slice())
+    .fetch_optional(conn)
+    .await?;
+    row.as_ref().map(stored).transpose()
+}
+
+/// A page of objections, oldest filing first. A city has a few thousand a year, so one statement
+/// serves all callers.
+pub async fn list(conn: &mut Conn, filter: &Filter) -> Result<Vec<Stored>, Error> {
+    let rows = sqlx::query(select!(
+        "where ($1 or (provider_code = $2 and transferred_at is not null) or applicant_blind = $3)
+           and (not $4 or (state = 'filed' and filed_on <= $5)
+                       or (state = 'transferred' and transferred_on <= $6))
+           and ($7::timestamptz is null or (filed_at, objection_id) > ($7, $8))
+         order by filed_at, objection_id limit $9"
+    ))
+    .bind(filter.all)
+    .bind(&filter.provider_code)
+    .bind(
+        filter
+            .applicant_blind
+            .as_ref()
+            .map(|blind| blind.as_slice()),
+    )
+    .bind(filter.overdue.is_some())
+    .bind(filter.overdue.map(|(transfer, _)| transfer))
+    .bind(filter.overdue.map(|(_, answer)| answer))
+    .bind(filter.after.map(|(filed_at, _)| filed_at))
+    .bind(filter.after.map(|(_, objection_id)| objection_id))
+    .bind(filter.limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(stored).collect()
+}
+
+/// The sealed infos of all evidence of some objections, in order.
+pub async fn evidence(
+    conn: &mut Conn,
+    objection_ids: &[Uuid],
+) -> Result<Vec<(Uuid, Vec<u8>)>, Error> {
+    let rows = sqlx::query(
+        "select objection_id, sealed_info from evidence
+         where objection_id = any($1) order by objection_id, ordinal",
+    )
+    .bind(objection_ids)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect()
+}
+
+fn stored(row: &PgRow) -> Result<Stored, Error> {
+    let revision: i64 = row.try_get("revision")?;
+    Ok(Stored {
+        objection_id: row.try_get("objection_id")?,
+        record_id: row.try_get("record_id")?,
+        applicant_blind: row.try_get("applicant_blind")?,
+        content_digest: row.try_get("content_digest")?,
+        sealed_statement: row.try_get("sealed_statement")?,
+        statement_sha256: row.try_get("statement_sha256")?,
+        sealed_answer: row.try_get("sealed_answer")?,
+        objection: Objection {
+            provider_code: row.try_get("provider_code")?,
+            filed_at: row.try_get("filed_at")?,
+            phase: phase(row)?,
+            revision: revision.unsigned_abs(),
+        },
+    })
+}
+
+fn phase(row: &PgRow) -> Result<Phase, Error> {
+    let state: &str = row.try_get("state")?;
+    let decision = match state {
+        "filed" => return Ok(Phase::Filed),
+        "transferred" => {
+            let at = row.try_get("transferred_at")?;
+            return Ok(Phase::Transferred { at });
+        }
+        "answered_kept" => Decision::Keep,
+        "answered_correct" => Decision::Correct,
+        other => return Err(Error::Decode(format!("unknown state {other}").into())),
+    };
+    let digest: Vec<u8> = row.try_get("answer_sha256")?;
+    let sha256 = digest
+        .try_into()
+        .map_err(|_| Error::Decode("answer_sha256 is not 32 bytes".into()))?;
+    Ok(Phase::Answered {
+        transferred_at: row.try_get("transferred_at")?,
+        at: row.try_get("answered_at")?,
+        answer: Answer { decision, sha256 },
+    })
+}
+
+fn signed(revision: u64) -> i64 {
+    i64::try_from(revision).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,99 @@
+//! Who sees which objection: the applicant its own, the provider those transferred to it, the
+//! credit office all.
+
+use service_kit::identity::Role;
+use time::macros::datetime;
+use tonic::Code;
+
+use crate::support::{
+    CITIZEN, Lab, OFFICE, OTHER_PROVIDER, application, file, get, ids, list, transfer,
+};
+
+#[tokio::test]
+async fn r18_r19_each_party_sees_its_own() {
+    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let (company, citizen) = (lab.company(), lab.citizen(CITIZEN));
+    let of_company = file(&company, application("r-1"))
+        .await
+        .unwrap()
+        .objection_id;
+    lab.bed.clock.advance(time::Duration::minutes(1));
+    let of_citizen = file(&citizen, application("r-1"))
+        .await
+        .unwrap()
+        .objection_id;
+    let both = [of_company.clone(), of_citizen.clone()];
+    let other_provider = lab.party(OTHER_PROVIDER, Role::Provider);
+
+    assert_eq!(ids(&company, false).await, [of_company.as_str()]);
+    assert_eq!(ids(&citizen, false).await, [of_citizen.as_str()]);
+    assert!(
+        ids(&lab.citizen("430102199003071242"), false)
+            .await
+            .is_empty()
+    );
+    assert!(
+        ids(&lab.provider(), false).await.is_empty(),
+        "not transferred yet"
+    );
+    assert_eq!(ids(&lab.office(), false).await, both);
+    assert_eq!(ids(&lab.party(OFFICE, Role::Auditor), false).await, both);
+    for stranger in [&citizen, &lab.provider(), &other_provider] {
+        let hidden = get(stranger, &of_company).await.unwrap_err();
+        assert_eq!(hidden.code(), Code::NotFound, "as if it did not exist");
+    }
+
+    transfer(&lab.office(), &of_company).await.unwrap();
+    assert_eq!(ids(&lab.provider(), false).await, [of_company.as_str()]);
+    let seen = get(&lab.provider(), &of_company).await.unwrap();
+    assert_eq!(seen, get(&company, &of_company).await.unwrap());
+    assert_eq!(seen.statement, application("r-1").statement);
+    assert!(ids(&other_provider, false).await.is_empty());
+    assert!(get(&lab.provider(), &of_citizen).await.is_err());
+
+    let district = lab.party(OFFICE, Role::DistrictCreditOffice);
+    let refused = list(&district, false, 10, "").await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_without_gaps_while_new_ones_come_in() {
+    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let company = lab.company();
+    let mut filed = Vec::new();
+    for n in 0..7 {
+        // Two of them in the same instant.
+        if n != 4 {
+            lab.bed.clock.advance(time::Duration::seconds(1));
+        }
+        let mut small = application(&format!("r-{n}"));
+        small.evidence.truncate(1);
+        let objection = file(&company, small).await.unwrap();
+        let at = objection.filed_at.unwrap();
+        filed.push((at.seconds, objection.objection_id));
+    }
+    let office = lab.office();
+    let (mut seen, mut token, mut sizes) = (Vec::new(), String::new(), Vec::new());
+    loop {
+        let page = list(&office, false, 3, &token).await.unwrap();
+        sizes.push(page.objections.len());
+        assert!(page.objections.iter().all(|o| o.evidence.len() == 1));
+        seen.extend(page.objections.into_iter().map(|o| o.objection_id));
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(sizes, [3, 3, 1]);
+    // In one instant the ids decide.
+    filed.sort();
+    let filed: Vec<String> = filed.into_iter().map(|(_, id)| id).collect();
+    assert_eq!(seen, filed);
+    for token in ["x", "00", "zz".repeat(24).as_str()] {
+        let refused = list(&office, false, 3, token).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(refused.message().contains("page_token"));
+    }
+    lab.finish().await;
+}

@@ -1,0 +1,89 @@
+//! What lies in the tables: nothing of a person in clear, nothing that the service can rewrite.
+
+use proto::credit::objection::v1::AnswerDecision;
+use time::macros::datetime;
+
+use crate::support::{CITIZEN, Lab, answer, application, file, transfer};
+
+#[tokio::test]
+async fn nothing_of_the_applicant_lies_in_clear_in_any_table() {
+    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let filed = file(&lab.citizen(CITIZEN), application(CITIZEN))
+        .await
+        .unwrap();
+    let id = filed.objection_id;
+    transfer(&lab.office(), &id).await.unwrap();
+    let text = format!("{CITIZEN} 的处罚决定仍然有效");
+    answer(&lab.provider(), &id, AnswerDecision::Keep, &text)
+        .await
+        .unwrap();
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select table_name::text from information_schema.tables where table_schema = 'objection'",
+    )
+    .fetch_all(&lab.pool)
+    .await
+    .unwrap();
+    assert!(tables.iter().any(|t| t == "evidence") && tables.iter().any(|t| t == "outbox"));
+    let mut rows = 0;
+    for table in tables {
+        let all = format!("select t::text from objection.{table} t");
+        let texts: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(all))
+            .fetch_all(&lab.pool)
+            .await
+            .unwrap();
+        rows += texts.len();
+        for needle in [CITIZEN, "处罚决定", "撤销决定书", "身份证", "%PDF"] {
+            // Binary columns print as hex.
+            let hex = hex::encode(needle);
+            for text in &texts {
+                assert!(!text.contains(needle), "{needle} in {table}");
+                assert!(!text.contains(&hex), "{needle} in {table}");
+            }
+        }
+    }
+    assert!(rows > 8, "the search looked at {rows} rows");
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn the_service_can_neither_rewrite_nor_delete_what_was_handed_in() {
+    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    file(&lab.company(), application("r-1")).await.unwrap();
+    let pool = service_kit::db::connect_lazy(&lab.bed.database_url, "objection", 1).unwrap();
+    for forbidden in [
+        "update objection set sealed_statement = ''",
+        "update objection set filed_at = now()",
+        "update objection set provider_code = ''",
+        "update evidence set sealed_content = ''",
+        "delete from evidence",
+        "delete from objection",
+        "truncate evidence",
+    ] {
+        let error = sqlx::query(forbidden).execute(&pool).await.unwrap_err();
+        let code = error.as_database_error().and_then(|e| e.code());
+        assert_eq!(code.as_deref(), Some("42501"), "{forbidden}: {error}");
+    }
+    pool.close().await;
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn damaged_content_is_never_shown() {
+    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let first = file(&lab.company(), application("r-1")).await.unwrap();
+    let second = file(&lab.company(), application("r-2")).await.unwrap();
+    // Somebody with the owner's rights swaps two statements.
+    sqlx::query(
+        "update objection a set sealed_statement = b.sealed_statement
+         from objection b where a.objection_id <> b.objection_id",
+    )
+    .execute(&lab.pool)
+    .await
+    .unwrap();
+    for id in [first.objection_id, second.objection_id] {
+        let refused = crate::support::get(&lab.company(), &id).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::Internal);
+        assert!(!refused.message().contains(CITIZEN));
+    }
+    lab.finish().await;
+}
