@@ -33,7 +33,11 @@ pub struct Assets {
 impl Asset {
     fn new(name: &str, extension: &str, media_type: &'static str, content: String) -> Self {
         let digest = hex::encode(&sha256(content.as_bytes())[..8]);
-        Self { path: format!("/static/{name}.{digest}.{extension}"), media_type, content }
+        Self {
+            path: format!("/static/{name}.{digest}.{extension}"),
+            media_type,
+            content,
+        }
     }
 }
 
@@ -51,7 +55,9 @@ impl Assets {
 
     /// The file at a path.
     pub fn find(&self, path: &str) -> Option<&Asset> {
-        [&self.style, &self.hills, &self.icon].into_iter().find(|asset| asset.path == path)
+        [&self.style, &self.hills, &self.icon]
+            .into_iter()
+            .find(|asset| asset.path == path)
     }
 }
 
@@ -72,13 +78,19 @@ mod tests {
         let assets = Assets::new();
         for asset in [&assets.style, &assets.hills, &assets.icon] {
             let outside = asset.content.replace("http://www.w3.org/2000/svg", "");
-            assert!(!outside.contains("http") && !outside.contains("//"), "{}", asset.path);
+            assert!(
+                !outside.contains("http") && !outside.contains("//"),
+                "{}",
+                asset.path
+            );
         }
     }
 
     /// The colours of the style sheet by name, from its lines `--name: #rrggbb;`.
     fn colour(name: &str) -> [f64; 3] {
-        let start = STYLE.find(&format!("--{name}: #")).unwrap_or_else(|| panic!("no colour {name}"));
+        let start = STYLE
+            .find(&format!("--{name}: #"))
+            .unwrap_or_else(|| panic!("no colour {name}"));
         let hex = &STYLE[start..].split('#').nth(1).unwrap()[..6];
         let value = u32::from_str_radix(hex, 16).unwrap();
         [value >> 16, value >> 8, value].map(|channel| f64::from(channel & 0xff) / 255.0)
@@ -88,7 +100,11 @@ mod tests {
     fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
         let luminance = |colour: [f64; 3]| {
             let [r, g, b] = colour.map(|c| {
-                if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+                if c <= 0.040_45 {
+                    c / 12.92
+                } else {
+                    ((c + 0.055) / 1.055).powf(2.4)
+                }
             });
             0.2126 * r + 0.7152 * g + 0.0722 * b
         };
@@ -111,7 +127,13 @@ mod tests {
         }
         assert!(contrast(colour("mist"), colour("navy-deep")) >= 4.5);
         assert!(contrast(colour("mist"), colour("navy")) >= 4.5);
-        for (ink, ground) in [("red", "red-tint"), ("green", "green-tint"), ("amber", "amber-tint"), ("ink", "amber-tint"), ("ink", "mark")] {
+        for (ink, ground) in [
+            ("red", "red-tint"),
+            ("green", "green-tint"),
+            ("amber", "amber-tint"),
+            ("ink", "amber-tint"),
+            ("ink", "mark"),
+        ] {
             let reached = contrast(colour(ink), colour(ground));
             assert!(reached >= 4.5, "{ink} on {ground}: {reached:.2}");
         }

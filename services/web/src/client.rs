@@ -94,9 +94,8 @@ impl Backends {
     /// # Errors
     /// When an address is none or the token cannot be read.
     pub fn new(config: &Config) -> Result<Self, StartError> {
-        let open = |key, url: &str| {
-            channel(url).map_err(|source| StartError::Address { key, source })
-        };
+        let open =
+            |key, url: &str| channel(url).map_err(|source| StartError::Address { key, source });
         Ok(Self(Arc::new(Inner {
             disclosure: open("disclosure_url", &config.disclosure_url)?,
             catalog: open("catalog_url", &config.catalog_url)?,
@@ -156,7 +155,9 @@ impl Backends {
     /// # Errors
     /// As [`BackendError`] says.
     pub async fn record(&self, record_id: &str) -> Result<PublicRecord, BackendError> {
-        let request = GetPublicRecordRequest { record_id: record_id.to_owned() };
+        let request = GetPublicRecordRequest {
+            record_id: record_id.to_owned(),
+        };
         self.call("GetPublicRecord", request, |token, request| {
             let mut client = self.disclosure(token);
             async move { client.get_public_record(request).await }
@@ -184,7 +185,10 @@ impl Backends {
     /// # Errors
     /// As [`BackendError`] says.
     pub async fn item(&self, code: &str) -> Result<Item, BackendError> {
-        let request = GetItemRequest { code: code.to_owned(), version: 0 };
+        let request = GetItemRequest {
+            code: code.to_owned(),
+            version: 0,
+        };
         self.call("GetItem", request, |token, request| {
             let mut client = self.catalog(token);
             async move { client.get_item(request).await }
@@ -252,7 +256,11 @@ impl Backends {
 
     fn token(&self) -> Token {
         // A poisoned lock still holds a whole token: nothing can panic between read and write.
-        self.0.token.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .token
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn renewed(&self, refused: &Token) -> Option<BearerToken> {
@@ -293,13 +301,18 @@ fn judge(status: &Status) -> BackendError {
 
 fn refusal(status: &Status) -> BackendError {
     let details = status.get_error_details();
-    let violation = details.bad_request().and_then(|bad| bad.field_violations.first());
+    let violation = details
+        .bad_request()
+        .and_then(|bad| bad.field_violations.first());
     match violation {
         Some(violation) => BackendError::Refused {
             field: violation.field.clone(),
             message: violation.description.clone(),
         },
-        None => BackendError::Refused { field: String::new(), message: String::new() },
+        None => BackendError::Refused {
+            field: String::new(),
+            message: String::new(),
+        },
     }
 }
 
@@ -334,6 +347,9 @@ mod tests {
         assert_eq!(judge(&Status::internal("")), BackendError::Failed);
         assert_eq!(judge(&Status::unknown("")), BackendError::Failed);
         let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-        assert_eq!(judge(&Status::from_error(Box::new(broken))), BackendError::Away);
+        assert_eq!(
+            judge(&Status::from_error(Box::new(broken))),
+            BackendError::Away
+        );
     }
 }

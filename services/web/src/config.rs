@@ -77,10 +77,21 @@ mod tests {
     fn numbers_out_of_range_are_named() {
         let good = Config::load(&Overlay::default()).unwrap();
         for page_size in [0, 101] {
-            let bad = Config { page_size, ..good.clone() };
+            let bad = Config {
+                page_size,
+                ..good.clone()
+            };
             assert!(bad.check().unwrap_err().to_string().contains("page_size"));
         }
-        let bad = Config { backend_timeout_ms: 0, ..good };
-        assert!(bad.check().unwrap_err().to_string().contains("backend_timeout_ms"));
+        let bad = Config {
+            backend_timeout_ms: 0,
+            ..good
+        };
+        assert!(
+            bad.check()
+                .unwrap_err()
+                .to_string()
+                .contains("backend_timeout_ms")
+        );
     }
 }

@@ -2,10 +2,7 @@
 //! around the router, called by `routes`. Addresses are counted by their pattern only: what a
 //! visitor searched for never reaches metrics or logs.
 
-use std::{
-    sync::Arc,
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -29,7 +26,10 @@ const SECURITY: [(HeaderName, &str); 6] = [
     // Other sites do not learn whom a visitor looked up.
     (header::REFERRER_POLICY, "same-origin"),
     (header::X_FRAME_OPTIONS, "DENY"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
     (
         HeaderName::from_static("permissions-policy"),
         "camera=(), geolocation=(), microphone=()",
@@ -66,7 +66,10 @@ impl Metrics {
                 seconds.clone(),
             );
         });
-        Self { answers, seconds: Arc::new(seconds) }
+        Self {
+            answers,
+            seconds: Arc::new(seconds),
+        }
     }
 }
 
@@ -83,7 +86,10 @@ pub async fn around(State(metrics): State<Metrics>, request: Request, next: Next
     let seconds = start.elapsed().as_secs_f64();
     tracing::debug!(route, status, seconds, "answered");
     metrics.seconds.observe(seconds);
-    metrics.answers.get_or_create(&Labels { route, status }).inc();
+    metrics
+        .answers
+        .get_or_create(&Labels { route, status })
+        .inc();
     let headers = response.headers_mut();
     for (name, value) in SECURITY {
         headers.insert(name, HeaderValue::from_static(value));

@@ -71,7 +71,9 @@ pub async fn start(
     let backends = client::Backends::new(&config)?;
     let router = routes::router(routes::Site::new(backends, config.page_size, &context));
     let shutdown = context.shutdown.clone();
-    context.shutdown.spawn_essential("web http", serve(listener, router, shutdown));
+    context
+        .shutdown
+        .spawn_essential("web http", serve(listener, router, shutdown));
     Ok(())
 }
 

@@ -37,7 +37,10 @@ impl Params {
 
     /// The value of a parameter, trimmed; empty when it is missing.
     pub fn get(&self, name: &str) -> &str {
-        self.0.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
+        self.0
+            .iter()
+            .find(|(n, _)| n == name)
+            .map_or("", |(_, value)| value)
     }
 
     /// The page mark; `None` stands for the first page.
@@ -54,7 +57,11 @@ pub fn address(path: &str, pairs: &[(&str, &str)]) -> String {
         query.append_pair(name, value);
     }
     let query = query.finish();
-    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+    if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{query}")
+    }
 }
 
 /// What stands in a field that takes a name or a credit code.
@@ -71,9 +78,9 @@ pub enum Subject {
 }
 
 /// What is wrong with a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Complaint {
-    /// Fewer than [`MIN_NAME`] characters.
+    /// Fewer than [`MIN_NAME`] letters, digits or ideographs.
     TooShort,
     /// More than [`MAX_TEXT`] characters.
     TooLong,
@@ -85,11 +92,13 @@ pub enum Complaint {
     NotADate,
     /// The first day of a range lies after its last.
     Reversed,
+    /// The service refused the field, in its own Chinese words.
+    Told(String),
 }
 
 impl Complaint {
     /// The text beside the field.
-    pub fn text(self) -> &'static str {
+    pub fn text(&self) -> &str {
         match self {
             Self::TooShort => "请至少输入 2 个字。",
             Self::TooLong => "内容过长，请不要超过 200 个字。",
@@ -101,6 +110,7 @@ impl Complaint {
             }
             Self::NotADate => "日期无效，请按“年-月-日”填写，例如 2026-03-31。",
             Self::Reversed => "结束日期不能早于开始日期。",
+            Self::Told(text) => text,
         }
     }
 }
@@ -126,7 +136,8 @@ impl Subject {
         if meant_as_code(&tidy) {
             return Self::Wrong(Complaint::NotACode);
         }
-        if length < MIN_NAME {
+        // Brackets and dots do not count: disclosure compares names without them.
+        if text.chars().filter(|c| c.is_alphanumeric()).count() < MIN_NAME {
             return Self::Wrong(Complaint::TooShort);
         }
         Self::Name(text.to_owned())
@@ -135,7 +146,7 @@ impl Subject {
     /// What is wrong, if anything.
     pub fn complaint(&self) -> Option<Complaint> {
         match self {
-            Self::Wrong(complaint) => Some(*complaint),
+            Self::Wrong(complaint) => Some(complaint.clone()),
             Self::Empty | Self::Name(_) | Self::Code(_) => None,
         }
     }
@@ -160,9 +171,9 @@ pub fn credit_code(text: &str) -> Result<CreditCode, IdError> {
 
 fn tidy_code(text: &str) -> String {
     let steps: [&Normaliser; 4] = [&INVISIBLE, &COMPATIBLE, &SEPARATORS, &UPPER];
-    steps
-        .iter()
-        .fold(text.to_owned(), |value, step| step.apply(&value).unwrap_or(value))
+    steps.iter().fold(text.to_owned(), |value, step| {
+        step.apply(&value).unwrap_or(value)
+    })
 }
 
 /// 18 letters and digits, most of them digits: nobody is called that.
@@ -206,7 +217,10 @@ impl Filter {
             Subject::Wrong(Complaint::Personal) => "",
             Subject::Empty | Subject::Name(_) | Subject::Wrong(_) => params.get("subject"),
         };
-        let subject_entry = Entry { text: typed.to_owned(), complaint: subject.complaint() };
+        let subject_entry = Entry {
+            text: typed.to_owned(),
+            complaint: subject.complaint(),
+        };
         let number = params.get("number");
         let too_long = number.chars().count() > MAX_TEXT;
         let document_number = Entry {
@@ -220,23 +234,49 @@ impl Filter {
         {
             to.complaint = Some(Complaint::Reversed);
         }
-        Self { subject_entry, subject, document_number, from, to }
+        Self {
+            subject_entry,
+            subject,
+            document_number,
+            from,
+            to,
+        }
     }
 
     /// Whether services can be asked.
     pub fn is_sound(&self) -> bool {
-        self.entries().iter().all(|(_, entry)| entry.complaint.is_none())
+        self.entries()
+            .iter()
+            .all(|(_, entry)| entry.complaint.is_none())
+    }
+
+    /// Puts a service's refusal beside the field that it names; false when no field of the form is meant.
+    pub fn refuse(&mut self, field: &str, message: &str) -> bool {
+        let entry = match field {
+            "subject" => &mut self.subject_entry,
+            "document_number" => &mut self.document_number,
+            "decided_from" => &mut self.from,
+            "decided_to" => &mut self.to,
+            _ => return false,
+        };
+        entry.complaint = Some(Complaint::Told(message.to_owned()));
+        true
     }
 
     /// Whether nothing is filtered.
     pub fn is_empty(&self) -> bool {
-        self.entries().iter().all(|(_, entry)| entry.text.is_empty())
+        self.entries()
+            .iter()
+            .all(|(_, entry)| entry.text.is_empty())
     }
 
     /// The list's address with these filters, at a page.
     pub fn address(&self, path: &str, page: Option<&str>) -> String {
-        let mut pairs: Vec<(&str, &str)> =
-            self.entries().iter().map(|(name, entry)| (*name, entry.text.as_str())).collect();
+        let mut pairs: Vec<(&str, &str)> = self
+            .entries()
+            .iter()
+            .map(|(name, entry)| (*name, entry.text.as_str()))
+            .collect();
         pairs.push(("page", page.unwrap_or_default()));
         address(path, &pairs)
     }
@@ -257,10 +297,22 @@ fn day(text: &str) -> (Entry, Option<Date>) {
         return (Entry::default(), None);
     }
     match parse_date(text) {
-        Some(date) => (Entry { text: format_date(date), complaint: None }, Some(date)),
+        Some(date) => (
+            Entry {
+                text: format_date(date),
+                complaint: None,
+            },
+            Some(date),
+        ),
         None => {
             let kept: String = text.chars().take(MAX_TEXT).collect();
-            (Entry { text: kept, complaint: Some(Complaint::NotADate) }, None)
+            (
+                Entry {
+                    text: kept,
+                    complaint: Some(Complaint::NotADate),
+                },
+                None,
+            )
         }
     }
 }
@@ -298,15 +350,32 @@ mod tests {
     #[test]
     fn short_and_long_names_are_told_apart_from_good_ones() {
         assert_eq!(Subject::parse("  "), Subject::Empty);
-        assert_eq!(Subject::parse("湘"), Subject::Wrong(Complaint::TooShort));
+        for short in ["湘", "（湘）", "··"] {
+            assert_eq!(
+                Subject::parse(short),
+                Subject::Wrong(Complaint::TooShort),
+                "{short}"
+            );
+        }
         assert_eq!(Subject::parse("湘江"), Subject::Name("湘江".to_owned()));
-        assert_eq!(Subject::parse(&"长".repeat(201)), Subject::Wrong(Complaint::TooLong));
+        assert_eq!(
+            Subject::parse(&"长".repeat(201)),
+            Subject::Wrong(Complaint::TooLong)
+        );
     }
 
     #[test]
     fn a_persons_number_is_refused_and_not_repeated() {
-        for text in ["430102199003071234", "４３０１０２１９９００３０７１２３４", "13800138000"] {
-            assert_eq!(Subject::parse(text), Subject::Wrong(Complaint::Personal), "{text}");
+        for text in [
+            "430102199003071234",
+            "４３０１０２１９９００３０７１２３４",
+            "13800138000",
+        ] {
+            assert_eq!(
+                Subject::parse(text),
+                Subject::Wrong(Complaint::Personal),
+                "{text}"
+            );
         }
         let filter = filter("subject=430102199003071234");
         assert!(!filter.is_sound());
@@ -315,7 +384,13 @@ mod tests {
 
     #[test]
     fn dates_are_taken_in_the_forms_that_people_use() {
-        for text in ["2026-03-31", "2026/3/31", "2026.03.31", "20260331", "2026年3月31日"] {
+        for text in [
+            "2026-03-31",
+            "2026/3/31",
+            "2026.03.31",
+            "20260331",
+            "2026年3月31日",
+        ] {
             let encoded = address("", &[("from", text)]);
             let filter = filter(encoded.trim_start_matches('?'));
             assert_eq!(filter.from.text, "2026-03-31", "{text}");
@@ -324,7 +399,10 @@ mod tests {
         let filter = filter("from=2026-02-30&to=x");
         assert_eq!(filter.from.complaint, Some(Complaint::NotADate));
         assert_eq!(filter.to.complaint, Some(Complaint::NotADate));
-        assert_eq!(filter.from.text, "2026-02-30", "what was typed stays in the form");
+        assert_eq!(
+            filter.from.text, "2026-02-30",
+            "what was typed stays in the form"
+        );
     }
 
     #[test]
@@ -332,6 +410,16 @@ mod tests {
         let filter = filter("from=2026-03-31&to=2026-03-30");
         assert_eq!(filter.to.complaint, Some(Complaint::Reversed));
         assert_eq!(filter.from.complaint, None);
+    }
+
+    #[test]
+    fn a_services_refusal_stands_beside_its_field() {
+        let mut filter = filter("from=1901-01-01");
+        assert!(filter.refuse("decided_from", "日期太早") && !filter.refuse("page_token", "x"));
+        assert_eq!(
+            filter.from.complaint.as_ref().map(Complaint::text),
+            Some("日期太早")
+        );
     }
 
     #[test]

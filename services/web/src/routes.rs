@@ -36,8 +36,10 @@ use crate::{
 const RETRY_AFTER: &str = "30";
 
 /// Nobody but this site keeps a record once its term has ended (R-16); copies in search engines would.
-const NO_ROBOTS: (HeaderName, &str) =
-    (HeaderName::from_static("x-robots-tag"), "noindex, noarchive");
+const NO_ROBOTS: (HeaderName, &str) = (
+    HeaderName::from_static("x-robots-tag"),
+    "noindex, noarchive",
+);
 
 const ROBOTS: &str = "User-agent: *\nDisallow: /search\nDisallow: /subject/\nDisallow: /record/\n\
                       Disallow: /licences\nDisallow: /penalties\n";
@@ -72,7 +74,10 @@ impl Site {
     }
 
     fn html(&self, page: &Page) -> Html<String> {
-        let frame = Frame { assets: &self.0.assets, now: self.0.clock.now() };
+        let frame = Frame {
+            assets: &self.0.assets,
+            now: self.0.clock.now(),
+        };
         Html(frame.render(page))
     }
 
@@ -125,7 +130,13 @@ impl From<BackendError> for Trouble {
 
 /// The same, but a missing thing is named.
 fn or_missing(missing: Trouble) -> impl Fn(BackendError) -> Trouble {
-    move |error| if error == BackendError::NotFound { missing } else { error.into() }
+    move |error| {
+        if error == BackendError::NotFound {
+            missing
+        } else {
+            error.into()
+        }
+    }
 }
 
 /// All addresses of the site.
@@ -159,7 +170,13 @@ async fn home(State(site): State<Site>) -> Response {
     };
     let outcome = tokio::try_join!(latest(Kind::Licences), latest(Kind::Penalties));
     site.respond(match outcome {
-        Ok((licences, penalties)) => Ok(Answer::Page(Home { licences, penalties }.page())),
+        Ok((licences, penalties)) => Ok(Answer::Page(
+            Home {
+                licences,
+                penalties,
+            }
+            .page(),
+        )),
         Err(error) => Err(error.into()),
     })
 }
@@ -180,10 +197,10 @@ async fn searched(site: &Site, params: &Params) -> Result<Answer, Trouble> {
         Query::Empty => Ok(Answer::Hidden(page.page())),
         Query::Code(code) => Ok(Answer::To(format!("/subject/{}", code.as_str()))),
         Query::Wrong(complaint) => {
-            page.complaint = Some(complaint);
             if matches!(complaint, Complaint::Personal | Complaint::TooLong) {
                 page.typed.clear();
             }
+            page.complaint = Some(complaint);
             Ok(Answer::Complaint(page.page()))
         }
         Query::Name(name) => {
@@ -192,7 +209,14 @@ async fn searched(site: &Site, params: &Params) -> Result<Answer, Trouble> {
                 page_size: site.0.page_size,
                 page_token: params.page().unwrap_or_default(),
             };
-            page.found = Some(site.backends().search(request).await?);
+            match site.backends().search(request).await {
+                Ok(found) => page.found = Some(found),
+                Err(BackendError::Refused { field, message }) if field == "query" => {
+                    page.complaint = Some(Complaint::Told(message));
+                    return Ok(Answer::Complaint(page.page()));
+                }
+                Err(error) => return Err(error.into()),
+            }
             Ok(Answer::Hidden(page.page()))
         }
     }
@@ -240,13 +264,18 @@ async fn subject_found(site: &Site, typed: &str, params: &Params) -> Result<Answ
             page_token,
             ..Default::default()
         });
-        let (answer, listed) =
-            tokio::try_join!(whole(1, String::new()), item).map_err(missing)?;
+        let (answer, listed) = tokio::try_join!(whole(1, String::new()), item).map_err(missing)?;
         (answer, listed.records, listed.next_page_token)
     };
     let organisation = answer.organisation.ok_or(Trouble::NoSubject)?;
     let later_page = page.is_some();
-    let view = Subject { organisation, tab, records, next_page, later_page };
+    let view = Subject {
+        organisation,
+        tab,
+        records,
+        next_page,
+        later_page,
+    };
     Ok(Answer::Hidden(view.page()))
 }
 
@@ -260,27 +289,48 @@ async fn penalties(State(site): State<Site>, RawQuery(raw): RawQuery) -> Respons
 
 async fn listed(site: &Site, kind: Kind, raw: Option<&str>) -> Result<Answer, Trouble> {
     let params = Params::parse(raw);
-    let filter = Filter::parse(&params);
+    let mut filter = Filter::parse(&params);
     let page = params.page();
     let later_page = page.is_some();
     if !filter.is_sound() {
-        let list = List { kind, filter, found: None, later_page };
+        let list = List {
+            kind,
+            filter,
+            found: None,
+            later_page,
+        };
         return Ok(Answer::Complaint(list.page()));
     }
-    let found = site
-        .backends()
-        .records(ListPublicRecordsRequest {
-            item_code: kind.item().to_owned(),
-            subject: filter.subject.query().to_owned(),
-            document_number: filter.document_number.text.clone(),
-            decided_from: filter.from.text.clone(),
-            decided_to: filter.to.text.clone(),
-            page_size: site.0.page_size,
-            page_token: page.unwrap_or_default(),
-        })
-        .await?;
-    let list = List { kind, filter, found: Some(found), later_page };
-    Ok(Answer::Hidden(list.page()))
+    let request = ListPublicRecordsRequest {
+        item_code: kind.item().to_owned(),
+        subject: filter.subject.query().to_owned(),
+        document_number: filter.document_number.text.clone(),
+        decided_from: filter.from.text.clone(),
+        decided_to: filter.to.text.clone(),
+        page_size: site.0.page_size,
+        page_token: page.unwrap_or_default(),
+    };
+    match site.backends().records(request).await {
+        Ok(found) => {
+            let list = List {
+                kind,
+                filter,
+                found: Some(found),
+                later_page,
+            };
+            Ok(Answer::Hidden(list.page()))
+        }
+        Err(BackendError::Refused { field, message }) if filter.refuse(&field, &message) => {
+            let list = List {
+                kind,
+                filter,
+                found: None,
+                later_page,
+            };
+            Ok(Answer::Complaint(list.page()))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn record_page(
@@ -302,7 +352,11 @@ async fn record_page(
 
 async fn catalogue_list(State(site): State<Site>) -> Response {
     let outcome = site.backends().items().await;
-    site.respond(outcome.map(|items| Answer::Page(catalogue::list(&items))).map_err(Into::into))
+    site.respond(
+        outcome
+            .map(|items| Answer::Page(catalogue::list(&items)))
+            .map_err(Into::into),
+    )
 }
 
 async fn catalogue_item(
@@ -324,7 +378,9 @@ async fn catalogue_item(
 /// Whether a text has the form of an item's code.
 fn is_item_code(text: &str) -> bool {
     (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 async fn about_page(State(site): State<Site>) -> Response {
@@ -367,7 +423,13 @@ mod tests {
 
     #[test]
     fn a_missing_thing_is_named_and_the_rest_stays() {
-        assert_eq!(or_missing(Trouble::NoRecord)(BackendError::NotFound), Trouble::NoRecord);
-        assert_eq!(or_missing(Trouble::NoRecord)(BackendError::Away), Trouble::Away);
+        assert_eq!(
+            or_missing(Trouble::NoRecord)(BackendError::NotFound),
+            Trouble::NoRecord
+        );
+        assert_eq!(
+            or_missing(Trouble::NoRecord)(BackendError::Away),
+            Trouble::Away
+        );
     }
 }

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use credit_record::CreditCode;
 use maud::{Markup, html};
 use proto::credit::{common::v1::RecordClass, disclosure::v1::PublishedField};
-use time::{OffsetDateTime, UtcOffset, macros::{format_description, offset}};
+use time::{
+    OffsetDateTime, UtcOffset,
+    macros::{format_description, offset},
+};
 use vault::{Kind, find_personal, mask};
 
 /// Beijing time, in which civil dates are meant.
@@ -19,7 +22,7 @@ pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -40,7 +43,11 @@ pub fn date(text: &str) -> Markup {
 
 /// The end of a validity: a date, or 长期 for the standard's last day.
 pub fn expiry(text: &str) -> Markup {
-    if text == LONG_TERM { html! { "长期" } } else { date(text) }
+    if text == LONG_TERM {
+        html! { "长期" }
+    } else {
+        date(text)
+    }
 }
 
 /// A text, or the dash.
@@ -100,17 +107,29 @@ pub fn field_kind(value: &str) -> &str {
     }
 }
 
-/// When a field must be filled.
-pub fn required(value: &str) -> Cow<'_, str> {
+/// When a field must be filled. Catalog names the other field of a condition by its code; `name_of`
+/// gives the Chinese name of it.
+pub fn required<'a>(value: &'a str, name_of: impl Fn(&str) -> Option<&'a str>) -> Cow<'a, str> {
     match value {
-        "always" => "必填".into(),
-        "optional" => "选填".into(),
-        "" => "—".into(),
-        other => match other.strip_prefix("when ") {
-            Some(condition) => format!("条件必填：{condition}").into(),
-            None => other.into(),
-        },
+        "always" => return "必填".into(),
+        "optional" => return "选填".into(),
+        "" => return "—".into(),
+        _ => {}
     }
+    let Some(condition) = value.strip_prefix("when ") else {
+        return value.into();
+    };
+    let (code, rest) = condition.split_once(' ').unwrap_or((condition, ""));
+    let name = name_of(code).unwrap_or(code);
+    let (verb, values) = rest.split_once(' ').unwrap_or((rest, ""));
+    let values = values.replace(" or ", "或");
+    match verb {
+        "is" if values == "given" => format!("已填“{name}”时必填"),
+        "is" => format!("“{name}”为{values}时必填"),
+        "includes" => format!("“{name}”含{values}时必填"),
+        _ => format!("条件必填：{condition}"),
+    }
+    .into()
 }
 
 /// The value of a published field as it is shown. Disclosure sends no personal numbers; should one
@@ -159,7 +178,13 @@ mod tests {
 
     #[test]
     fn counts_are_grouped() {
-        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")];
+        let cases = [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (12_345, "12,345"),
+            (1_234_567, "1,234,567"),
+        ];
         for (number, text) in cases {
             assert_eq!(count(number), text);
         }
@@ -185,7 +210,10 @@ mod tests {
 
     #[test]
     fn a_personal_number_in_a_free_text_is_masked_and_a_credit_code_is_not() {
-        let field = |value: &str| PublishedField { value: value.to_owned(), ..Default::default() };
+        let field = |value: &str| PublishedField {
+            value: value.to_owned(),
+            ..Default::default()
+        };
         let leaking = field("当事人430102199003071234已缴纳");
         assert!(!published(&leaking).contains("430102199003071234"));
         assert!(published(&leaking).starts_with("当事人"));
@@ -198,10 +226,27 @@ mod tests {
     fn terms_of_the_catalogue_are_chinese_and_unknown_ones_stay() {
         assert_eq!(update_cycle("real_time"), "实时");
         assert_eq!(field_kind("decimal"), "数值");
-        assert_eq!(required("always"), "必填");
-        assert_eq!(required("when CF_CFLB includes 罚款"), "条件必填：CF_CFLB includes 罚款");
         assert_eq!(field_kind("半结构"), "半结构");
         assert_eq!(class(99), "其他信息");
         assert!(is_adverse(RecordClass::Adverse as i32) && !is_adverse(1));
+    }
+
+    #[test]
+    fn conditions_name_the_other_field_in_chinese() {
+        let name_of = |code: &str| (code == "CF_CFLB").then_some("处罚类别");
+        for (value, text) in [
+            ("always", "必填"),
+            ("optional", "选填"),
+            ("when CF_CFLB is 罚款", "“处罚类别”为罚款时必填"),
+            (
+                "when CF_CFLB includes 暂扣 or 吊销",
+                "“处罚类别”含暂扣或吊销时必填",
+            ),
+            ("when CF_FR_ZJLX is given", "已填“CF_FR_ZJLX”时必填"),
+            ("when the moon is full", "条件必填：the moon is full"),
+            ("sometimes", "sometimes"),
+        ] {
+            assert_eq!(required(value, name_of), text);
+        }
     }
 }

@@ -25,7 +25,11 @@ pub fn page() -> Page {
             (scope()) (term()) (objection()) (privacy()) (usage())
         }
     };
-    Page { title: "关于本站".to_owned(), section: Section::About, body }
+    Page {
+        title: "关于本站".to_owned(),
+        section: Section::About,
+        body,
+    }
 }
 
 fn scope() -> Markup {
@@ -128,7 +132,12 @@ mod tests {
     fn the_deadlines_of_the_regulation_are_told() {
         let shown = fixtures::framed(&page());
         //
-        for text in ["自然人的信用信息不在本站公开", "3 年", "3 个工作日内", "7 个工作日内"] {
+        for text in [
+            "自然人的信用信息不在本站公开",
+            "3 年",
+            "3 个工作日内",
+            "7 个工作日内",
+        ] {
             assert!(shown.contains(text), "{text}");
         }
     }

@@ -23,7 +23,11 @@ pub fn list(items: &[Item]) -> Page {
             }
         }
     };
-    Page { title: "信用信息目录".to_owned(), section: Section::Catalogue, body }
+    Page {
+        title: "信用信息目录".to_owned(),
+        section: Section::Catalogue,
+        body,
+    }
 }
 
 fn entry(item: &Item) -> Markup {
@@ -53,7 +57,10 @@ fn reporting(item: &Item) -> Markup {
 }
 
 fn public_fields(item: &Item) -> usize {
-    item.fields.iter().filter(|field| field.publication == PUBLIC).count()
+    item.fields
+        .iter()
+        .filter(|field| field.publication == PUBLIC)
+        .count()
 }
 
 /// One item with its fields.
@@ -109,22 +116,30 @@ fn field_table(item: &Item) -> Markup {
                 }
             }
             tbody role="rowgroup" {
-                @for field in &item.fields { (field_row(field)) }
+                @for field in &item.fields { (field_row(item, field)) }
             }
         }
     }
 }
 
-fn field_row(field: &ItemField) -> Markup {
+fn field_row(item: &Item, field: &ItemField) -> Markup {
+    let name_of = |code: &str| {
+        item.fields
+            .iter()
+            .find(|other| other.code == code)
+            .map(|other| other.name.as_str())
+    };
     html! {
         tr role="row" {
             th.lead scope="row" role="rowheader" data-label="数据项" { (field.name) }
             td role="cell" data-label="代码" { span.code.code-inline { (field.code) } }
             td role="cell" data-label="类型" {
-                (field_kind(&field.kind))
-                @if field.max_length > 0 { span.muted { "（最长 " (field.max_length) "）" } }
+                span.unbroken {
+                    (field_kind(&field.kind))
+                    @if field.max_length > 0 && field.kind != "date" { span.muted { " ≤ " (field.max_length) " 字" } }
+                }
             }
-            td role="cell" data-label="填报要求" { (required(&field.required)) }
+            td role="cell" data-label="填报要求" { (required(&field.required, name_of)) }
             td role="cell" data-label="公开范围" {
                 @if field.publication == PUBLIC {
                     span.mark.mark-green { (field.publication) }
@@ -175,7 +190,16 @@ mod tests {
     #[test]
     fn an_item_tells_range_and_basis_of_its_fields() {
         let shown = fixtures::framed(&item(&licence()));
-        for text in ["行政许可法第四十条", "名XK_NR", "社会公开", "政务共享", "必填", "普通、特许", "实时", "7 个工作日"] {
+        for text in [
+            "行政许可法第四十条",
+            "名XK_NR",
+            "社会公开",
+            "政务共享",
+            "必填",
+            "普通、特许",
+            "实时",
+            "7 个工作日",
+        ] {
             assert!(shown.contains(text), "{text}");
         }
         assert!(shown.contains("共 2 个，向社会公开 1 个"));

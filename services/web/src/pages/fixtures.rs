@@ -1,6 +1,5 @@
 //! Records and organisations for the unit tests of pages.
 
-use maud::Markup;
 use proto::credit::{
     common::v1::RecordClass,
     disclosure::v1::{OrganisationSummary, PublicRecord, PublishedField},
@@ -64,10 +63,9 @@ pub fn penalty() -> PublicRecord {
 /// The framed page.
 pub fn framed(page: &Page) -> String {
     let assets = Assets::new();
-    Frame { assets: &assets, now: datetime!(2026-04-01 01:00 UTC) }.render(page)
-}
-
-/// The text of a fragment.
-pub fn shown(markup: Markup) -> String {
-    markup.into_string()
+    Frame {
+        assets: &assets,
+        now: datetime!(2026-04-01 01:00 UTC),
+    }
+    .render(page)
 }

@@ -18,6 +18,8 @@ pub enum Section {
     Catalogue,
     /// About.
     About,
+    /// The search and its results.
+    Search,
     /// None of the navigation.
     Elsewhere,
 }
@@ -133,7 +135,7 @@ fn banner(here: Section) -> Markup {
                         }
                     }
                 }
-                @if here != Section::Home {
+                @if !matches!(here, Section::Home | Section::Search) {
                     (search_box())
                 }
             }
@@ -141,7 +143,7 @@ fn banner(here: Section) -> Markup {
     }
 }
 
-/// The small search box of the banner. The home page has its own, larger one.
+/// The small search box of the banner. Home and search have their own, larger one.
 fn search_box() -> Markup {
     html! {
         form.header-search role="search" action="/search" method="get" aria-label="站内查询" {

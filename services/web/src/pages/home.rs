@@ -32,13 +32,17 @@ impl Home {
             div.wrap.home {
                 (self.counts())
                 div.columns {
-                    (latest("latest-licences", "最新行政许可", "/licences", &self.licences.records))
-                    (latest("latest-penalties", "最新行政处罚", "/penalties", &self.penalties.records))
+                    (latest(Section::Licences, "行政许可", &self.licences.records))
+                    (latest(Section::Penalties, "行政处罚", &self.penalties.records))
                 }
                 (guide())
             }
         };
-        Page { title: "首页".to_owned(), section: Section::Home, body }
+        Page {
+            title: "首页".to_owned(),
+            section: Section::Home,
+            body,
+        }
     }
 
     fn counts(&self) -> Markup {
@@ -83,12 +87,18 @@ fn hero() -> Markup {
     }
 }
 
-fn latest(id: &str, title: &str, address: &str, records: &[PublicRecord]) -> Markup {
+fn latest(section: Section, name: &str, records: &[PublicRecord]) -> Markup {
+    let adverse = section == Section::Penalties;
+    let (id, address) = if adverse {
+        ("latest-penalties", "/penalties")
+    } else {
+        ("latest-licences", "/licences")
+    };
     html! {
-        section.panel aria-labelledby=(id) {
+        section.panel.red-edge[adverse] aria-labelledby=(id) {
             div.panel-head {
-                h2 id=(id) { (title) }
-                a href=(address) aria-label={ "全部" (title.trim_start_matches("最新")) } { "全部" }
+                h2 id=(id) { "最新" (name) }
+                a href=(address) { "全部" (name) }
             }
             @if records.is_empty() {
                 p.muted { "暂无公示信息。" }

@@ -85,7 +85,11 @@ impl List {
                 }
             }
         };
-        Page { title: self.kind.title().to_owned(), section: self.kind.section(), body }
+        Page {
+            title: self.kind.title().to_owned(),
+            section: self.kind.section(),
+            body,
+        }
     }
 
     fn form(&self) -> Markup {
@@ -110,7 +114,12 @@ impl List {
             placeholder: "2026-01-31",
             entry: &self.filter.from,
         };
-        let to = Input { name: "to", label: "决定日期止", entry: &self.filter.to, ..from };
+        let to = Input {
+            name: "to",
+            label: "决定日期止",
+            entry: &self.filter.to,
+            ..from
+        };
         html! {
             form.filter role="search" action=(self.kind.path()) method="get" aria-label="筛选" {
                 div.filter-fields {
@@ -180,7 +189,10 @@ mod tests {
 
     #[test]
     fn wrong_filters_show_no_records() {
-        let list = List { found: None, ..list("from=2026-13-01") };
+        let list = List {
+            found: None,
+            ..list("from=2026-13-01")
+        };
         let shown = fixtures::framed(&list.page());
         assert!(shown.contains("日期无效") && shown.contains("筛选条件有误"));
         assert!(!shown.contains("没有符合条件"));

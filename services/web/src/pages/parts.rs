@@ -25,7 +25,11 @@ pub fn subject_address(code: &str) -> String {
 
 /// What a record is called in a link: its document number, or its item where it has none.
 pub fn record_name(record: &PublicRecord) -> &str {
-    if record.document_number.is_empty() { &record.item_name } else { &record.document_number }
+    if record.document_number.is_empty() {
+        &record.item_name
+    } else {
+        &record.document_number
+    }
 }
 
 /// Mark of a record whose objection is being handled (D-5), and nothing else.
@@ -129,7 +133,7 @@ pub fn pager(first: Option<&str>, next: Option<&str>) -> Markup {
 
 /// A line with the total.
 pub fn total(number: u64, unit: &str) -> Markup {
-    html! { "共 " strong.number { (count(number)) } " " (unit) }
+    html! { span.total { "共 " strong.number { (count(number)) } " " (unit) } }
 }
 
 /// A field of a form: label, input, hint, complaint, tied together for screen readers.
@@ -151,9 +155,13 @@ impl Input<'_> {
     /// The field.
     pub fn render(&self) -> Markup {
         let error_id = format!("{}-error", self.name);
-        let complaint = self.entry.complaint;
+        let complaint = self.entry.complaint.as_ref();
         // A browser shows nothing in a date field that holds no date; the visitor shall see what to mend.
-        let kind = if complaint.is_some() && self.kind == "date" { "text" } else { self.kind };
+        let kind = if complaint.is_some() && self.kind == "date" {
+            "text"
+        } else {
+            self.kind
+        };
         html! {
             div.field {
                 label for=(self.name) { (self.label) }
@@ -189,38 +197,68 @@ mod tests {
     #[test]
     fn a_table_of_adverse_records_tells_how_long_they_are_disclosed() {
         let penalties = [fixtures::penalty()];
-        let table = RecordTable { caption: "x", records: &penalties, with_subject: true };
+        let table = RecordTable {
+            caption: "x",
+            records: &penalties,
+            with_subject: true,
+        };
         let shown = table.render().into_string();
         assert!(shown.contains("公示至") && shown.contains("2028-03-17"));
         assert!(shown.contains("异议处理中"));
         let licences = [fixtures::licence()];
-        let table = RecordTable { caption: "x", records: &licences, with_subject: false };
+        let table = RecordTable {
+            caption: "x",
+            records: &licences,
+            with_subject: false,
+        };
         let shown = table.render().into_string();
         assert!(shown.contains("有效期至") && !shown.contains("行政相对人"));
     }
 
     #[test]
     fn a_record_without_a_document_number_still_has_a_link_with_text() {
-        let record = PublicRecord { document_number: String::new(), ..fixtures::licence() };
+        let record = PublicRecord {
+            document_number: String::new(),
+            ..fixtures::licence()
+        };
         assert_eq!(record_name(&record), "行政许可");
     }
 
     #[test]
     fn a_wrong_date_stays_visible_beside_its_complaint() {
-        let entry = Entry { text: "2026-02-30".to_owned(), complaint: Some(Complaint::NotADate) };
-        let input = Input { name: "from", label: "起", kind: "date", placeholder: "", entry: &entry };
+        let entry = Entry {
+            text: "2026-02-30".to_owned(),
+            complaint: Some(Complaint::NotADate),
+        };
+        let input = Input {
+            name: "from",
+            label: "起",
+            kind: "date",
+            placeholder: "",
+            entry: &entry,
+        };
         let shown = input.render().into_string();
         assert!(shown.contains("type=\"text\"") && shown.contains("2026-02-30"));
         assert!(shown.contains("aria-invalid=\"true\"") && shown.contains("from-error"));
-        let entry = Entry { text: "2026-02-28".to_owned(), complaint: None };
-        let input = Input { entry: &entry, ..input };
+        let entry = Entry {
+            text: "2026-02-28".to_owned(),
+            complaint: None,
+        };
+        let input = Input {
+            entry: &entry,
+            ..input
+        };
         assert!(input.render().into_string().contains("type=\"date\""));
     }
 
     #[test]
     fn one_page_needs_no_pager() {
         assert_eq!(pager(None, None).into_string(), "");
-        assert!(pager(None, Some("/x?page=2")).into_string().contains("下一页"));
+        assert!(
+            pager(None, Some("/x?page=2"))
+                .into_string()
+                .contains("下一页")
+        );
         assert!(!pager(Some("/x"), None).into_string().contains("下一页"));
     }
 }

@@ -33,7 +33,7 @@ pub fn page(record: &PublicRecord) -> Page {
             }
             aside.note aria-label="说明" {
                 p {
-                    "公示内容由决定机关提供，本站保持原貌。认为记录有误的，信用信息主体可"
+                    "公示内容由决定机关提供。认为记录有误的，信用信息主体可"
                     a href="/about#objection" { "提出异议" } "。"
                     "数据项含义见" a href={ "/catalogue/" (record.item_code) } { (record.item_name) "目录" } "。"
                 }

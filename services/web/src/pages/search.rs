@@ -28,10 +28,10 @@ pub struct Search {
 impl Search {
     /// The page.
     pub fn page(&self) -> Page {
-        let title = if self.typed.is_empty() {
-            "信用信息查询".to_owned()
+        let title = if self.found.is_some() {
+            format!("查询结果：{}", self.typed)
         } else {
-            format!("“{}”的查询结果", self.typed)
+            "信用信息查询".to_owned()
         };
         let body = html! {
             div.wrap.narrow-page {
@@ -40,7 +40,11 @@ impl Search {
                 @if let Some(found) = &self.found { (self.results(found)) }
             }
         };
-        Page { title, section: Section::Elsewhere, body }
+        Page {
+            title,
+            section: Section::Search,
+            body,
+        }
     }
 
     fn form(&self) -> Markup {
@@ -50,11 +54,11 @@ impl Search {
                 div.search-row {
                     input #q type="search" name="q" value=(self.typed) maxlength=(MAX_TEXT)
                         autocomplete="off" spellcheck="false" enterkeyhint="search"
-                        aria-invalid=[self.complaint.map(|_| "true")]
-                        aria-describedby=[self.complaint.map(|_| "q-error")];
+                        aria-invalid=[self.complaint.as_ref().map(|_| "true")]
+                        aria-describedby=[self.complaint.as_ref().map(|_| "q-error")];
                     button.button type="submit" { "查询" }
                 }
-                @if let Some(complaint) = self.complaint {
+                @if let Some(complaint) = &self.complaint {
                     p.complaint #q-error role="alert" { (complaint.text()) }
                 }
             }
@@ -62,9 +66,14 @@ impl Search {
     }
 
     fn results(&self, found: &SearchOrganisationsResponse) -> Markup {
-        let first = self.later_page.then(|| address("/search", &[("q", &self.typed)]));
+        let first = self
+            .later_page
+            .then(|| address("/search", &[("q", &self.typed)]));
         let next = (!found.next_page_token.is_empty()).then(|| {
-            address("/search", &[("q", &self.typed), ("page", &found.next_page_token)])
+            address(
+                "/search",
+                &[("q", &self.typed), ("page", &found.next_page_token)],
+            )
         });
         html! {
             @if found.organisations.is_empty() {
@@ -136,7 +145,10 @@ mod tests {
         assert!(shown.contains("91430100MA4Q5W141P") && shown.contains("41"));
         assert!(shown.contains("/search?q=%E6%A9%98%E6%B4%B2&amp;page=t%2B1"));
         assert!(!shown.contains("回到第一页"));
-        let later = Search { later_page: true, ..search() };
+        let later = Search {
+            later_page: true,
+            ..search()
+        };
         assert!(fixtures::framed(&later.page()).contains("回到第一页"));
     }
 
@@ -149,13 +161,18 @@ mod tests {
             later_page: false,
         };
         let shown = fixtures::framed(&search.page());
-        assert!(shown.contains("请至少输入 2 个字") && shown.contains("aria-describedby=\"q-error\""));
+        assert!(
+            shown.contains("请至少输入 2 个字") && shown.contains("aria-describedby=\"q-error\"")
+        );
         assert!(!shown.contains("没有找到"));
     }
 
     #[test]
     fn nothing_found_says_what_that_means() {
-        let search = Search { found: Some(SearchOrganisationsResponse::default()), ..search() };
+        let search = Search {
+            found: Some(SearchOrganisationsResponse::default()),
+            ..search()
+        };
         assert!(fixtures::framed(&search.page()).contains("未查到不代表该主体不存在"));
     }
 }

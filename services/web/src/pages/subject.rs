@@ -84,7 +84,11 @@ impl Subject {
                 }
             }
         };
-        Page { title: organisation.name.clone(), section: Section::Elsewhere, body }
+        Page {
+            title: organisation.name.clone(),
+            section: Section::Elsewhere,
+            body,
+        }
     }
 
     fn overview(&self) -> Markup {
@@ -107,7 +111,8 @@ impl Subject {
 
     fn tabs(&self) -> Markup {
         let organisation = &self.organisation;
-        let all = organisation.licence_count + organisation.penalty_count + organisation.other_count;
+        let all =
+            organisation.licence_count + organisation.penalty_count + organisation.other_count;
         let tabs = [
             (Tab::All, "全部", all),
             (Tab::Licences, "行政许可", organisation.licence_count),
@@ -130,8 +135,7 @@ impl Subject {
 
     fn pages(&self) -> Markup {
         let first = self.later_page.then(|| self.address(self.tab, ""));
-        let next =
-            (!self.next_page.is_empty()).then(|| self.address(self.tab, &self.next_page));
+        let next = (!self.next_page.is_empty()).then(|| self.address(self.tab, &self.next_page));
         pager(first.as_deref(), next.as_deref())
     }
 
@@ -145,7 +149,10 @@ impl Subject {
 fn sections(records: &[PublicRecord]) -> Vec<(String, i32, Vec<PublicRecord>)> {
     let mut sections: Vec<(String, i32, Vec<PublicRecord>)> = Vec::new();
     for record in records {
-        match sections.iter_mut().find(|(_, _, rows)| rows[0].item_code == record.item_code) {
+        match sections
+            .iter_mut()
+            .find(|(_, _, rows)| rows[0].item_code == record.item_code)
+        {
             Some((_, _, rows)) => rows.push(record.clone()),
             None => sections.push((
                 record.item_name.clone(),
@@ -184,7 +191,11 @@ mod tests {
         Subject {
             organisation: fixtures::organisation(),
             tab: Tab::All,
-            records: vec![fixtures::licence(), fixtures::penalty(), fixtures::licence()],
+            records: vec![
+                fixtures::licence(),
+                fixtures::penalty(),
+                fixtures::licence(),
+            ],
             next_page: "n".to_owned(),
             later_page: true,
         }
@@ -193,7 +204,10 @@ mod tests {
     #[test]
     fn records_stand_by_item_adverse_first() {
         let sections = sections(&subject().records);
-        let counts: Vec<_> = sections.iter().map(|(name, _, rows)| (name.as_str(), rows.len())).collect();
+        let counts: Vec<_> = sections
+            .iter()
+            .map(|(name, _, rows)| (name.as_str(), rows.len()))
+            .collect();
         assert_eq!(counts, [("行政处罚", 1), ("行政许可", 2)]);
     }
 
@@ -207,7 +221,13 @@ mod tests {
 
     #[test]
     fn paging_stays_in_the_tab() {
-        let shown = fixtures::framed(&Subject { tab: Tab::Penalties, ..subject() }.page());
+        let shown = fixtures::framed(
+            &Subject {
+                tab: Tab::Penalties,
+                ..subject()
+            }
+            .page(),
+        );
         assert!(shown.contains("/subject/91430100MA4Q5W141P?item=xzcf&amp;page=n"));
         assert_eq!(Tab::parse("xzxk"), Tab::Licences);
         assert_eq!(Tab::parse("<script>"), Tab::All);

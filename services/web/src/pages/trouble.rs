@@ -64,18 +64,27 @@ impl Trouble {
                 "该统一社会信用代码目前没有正在公示的信息。",
                 "未查到不代表该主体不存在；公示期满的不良信用信息也不再列出。",
             ],
-            Self::NoCode => &["代码共 18 位，最后一位是校验码，不使用字母 I、O、S、V、Z。请逐位核对。"],
+            Self::NoCode => {
+                &["代码共 18 位，最后一位是校验码，不使用字母 I、O、S、V、Z。请逐位核对。"]
+            }
             Self::NoItem => &["事项可能已停用。请从信用信息目录中选择。"],
             Self::BadAddress => &["地址中的参数无效或已过期，请重新查询。"],
             Self::ReadOnly => &["本站只提供浏览和查询。"],
-            Self::Away => &["公示数据暂时无法读取，我们正在恢复。", "请稍等半分钟后刷新本页。"],
+            Self::Away => &[
+                "公示数据暂时无法读取，我们正在恢复。",
+                "请稍等半分钟后刷新本页。",
+            ],
             Self::Failed => &["问题已记录。请稍后再试，或从首页重新查询。"],
         }
     }
 
     /// The page.
     pub fn page(self) -> Page {
-        Page { title: self.title().to_owned(), section: Section::Elsewhere, body: self.body() }
+        Page {
+            title: self.title().to_owned(),
+            section: Section::Elsewhere,
+            body: self.body(),
+        }
     }
 
     fn body(self) -> Markup {

@@ -1,0 +1,309 @@
+//! The two services of a test, over the data of `data`. They page by key as the real ones do, and
+//! keep what they were asked, so that a test can see what the site sends.
+
+use std::sync::{Arc, Mutex};
+
+use proto::credit::{
+    catalog::v1::{
+        GetItemRequest, GetItemResponse, Item, ListItemsRequest, ListItemsResponse,
+        ListProvidersRequest, ListProvidersResponse, PublishItemVersionRequest,
+        PublishItemVersionResponse, RegisterProviderRequest, RegisterProviderResponse,
+        catalog_service_server::CatalogService,
+    },
+    disclosure::v1::{
+        GetOrganisationRequest, GetOrganisationResponse, GetPublicRecordRequest,
+        GetPublicRecordResponse, ListPublicRecordsRequest, ListPublicRecordsResponse,
+        OrganisationSummary, PublicRecord, SearchOrganisationsRequest, SearchOrganisationsResponse,
+        public_service_server::PublicService,
+    },
+};
+use service_kit::{
+    error::Refusal,
+    identity::{Principal, Role},
+};
+use tonic::{Code, Request, Response, Status};
+
+use crate::data;
+
+/// Disclosure.
+#[derive(Clone)]
+pub struct Disclosure {
+    records: Arc<Vec<PublicRecord>>,
+    asked: Arc<Mutex<Vec<ListPublicRecordsRequest>>>,
+}
+
+impl Default for Disclosure {
+    fn default() -> Self {
+        Self {
+            records: Arc::new(data::records()),
+            asked: Arc::default(),
+        }
+    }
+}
+
+/// One page of `rows` after the row that the token names, and the token of the next.
+fn page<T: Clone>(
+    rows: &[T],
+    size: u32,
+    token: &str,
+    key: impl Fn(&T) -> &str,
+) -> Result<(Vec<T>, String), Status> {
+    let size = if size == 0 { 20 } else { size as usize };
+    let start = match token.strip_prefix("after/") {
+        _ if token.is_empty() => 0,
+        Some(last) => {
+            rows.iter()
+                .position(|row| key(row) == last)
+                .ok_or_else(bad_token)?
+                + 1
+        }
+        None => return Err(bad_token()),
+    };
+    let shown: Vec<T> = rows[start..].iter().take(size).cloned().collect();
+    let next = match shown.last() {
+        Some(last) if start + size < rows.len() => format!("after/{}", key(last)),
+        _ => String::new(),
+    };
+    Ok((shown, next))
+}
+
+fn bad_token() -> Status {
+    Refusal::field(
+        Code::InvalidArgument,
+        "PAGE_TOKEN",
+        "page_token",
+        "a token of this list",
+        "翻页标识无效",
+    )
+    .into()
+}
+
+fn not_found() -> Status {
+    Refusal::field(
+        Code::NotFound,
+        "NOT_DISCLOSED",
+        "",
+        "disclosed records only",
+        "没有可以公开的信息",
+    )
+    .into()
+}
+
+/// The site comes as the public and as nothing else.
+fn only_public<T>(request: &Request<T>) -> Result<(), Status> {
+    let principal = Principal::of(request)?;
+    if principal.roles == [Role::Public] && principal.person.is_none() {
+        Ok(())
+    } else {
+        Err(Status::permission_denied("more than the public"))
+    }
+}
+
+impl Disclosure {
+    /// The last list that was asked for.
+    pub fn last_list(&self) -> ListPublicRecordsRequest {
+        self.asked.lock().unwrap().last().cloned().unwrap()
+    }
+
+    fn summary(&self, code: &str, name: &str) -> OrganisationSummary {
+        let count = |item: &str| {
+            let of = |r: &&PublicRecord| r.organisation_code == code && r.item_code == item;
+            self.records.iter().filter(of).count() as u64
+        };
+        OrganisationSummary {
+            credit_code: code.to_owned(),
+            name: name.to_owned(),
+            licence_count: count("xzxk"),
+            penalty_count: count("xzcf"),
+            other_count: 0,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl PublicService for Disclosure {
+    async fn search_organisations(
+        &self,
+        request: Request<SearchOrganisationsRequest>,
+    ) -> Result<Response<SearchOrganisationsResponse>, Status> {
+        only_public(&request)?;
+        let request = request.into_inner();
+        if request.query == "有限公司" {
+            let text = "范围过大，请输入更完整的名称";
+            return Err(Refusal::field(
+                Code::InvalidArgument,
+                "TOO_WIDE",
+                "query",
+                "a narrower part",
+                text,
+            )
+            .into());
+        }
+        let found: Vec<OrganisationSummary> = data::organisations()
+            .iter()
+            .filter(|(code, name)| *code == request.query || name.contains(&request.query))
+            .map(|(code, name)| self.summary(code, name))
+            .collect();
+        let (organisations, next_page_token) =
+            page(&found, request.page_size, &request.page_token, |o| {
+                &o.credit_code
+            })?;
+        let total = found.len() as u64;
+        Ok(Response::new(SearchOrganisationsResponse {
+            organisations,
+            next_page_token,
+            total,
+        }))
+    }
+
+    async fn get_organisation(
+        &self,
+        request: Request<GetOrganisationRequest>,
+    ) -> Result<Response<GetOrganisationResponse>, Status> {
+        only_public(&request)?;
+        let request = request.into_inner();
+        let organisations = data::organisations();
+        let (code, name) = organisations
+            .iter()
+            .find(|(code, _)| *code == request.credit_code)
+            .ok_or_else(not_found)?;
+        let own: Vec<PublicRecord> = self
+            .records
+            .iter()
+            .filter(|record| record.organisation_code == *code)
+            .cloned()
+            .collect();
+        let (records, next_page_token) = page(&own, request.page_size, &request.page_token, |r| {
+            &r.record_id
+        })?;
+        let organisation = Some(self.summary(code, name));
+        Ok(Response::new(GetOrganisationResponse {
+            organisation,
+            records,
+            next_page_token,
+        }))
+    }
+
+    async fn list_public_records(
+        &self,
+        request: Request<ListPublicRecordsRequest>,
+    ) -> Result<Response<ListPublicRecordsResponse>, Status> {
+        only_public(&request)?;
+        let request = request.into_inner();
+        self.asked.lock().unwrap().push(request.clone());
+        if !request.decided_from.is_empty() && request.decided_from.as_str() < "1949-10-01" {
+            let text = "开始日期太早";
+            return Err(Refusal::field(
+                Code::InvalidArgument,
+                "DATE",
+                "decided_from",
+                "after 1949",
+                text,
+            )
+            .into());
+        }
+        let matches = |record: &&PublicRecord| {
+            let open = |filter: &str, fits: bool| filter.is_empty() || fits;
+            record.item_code == request.item_code
+                && open(
+                    &request.subject,
+                    record.organisation_code == request.subject
+                        || record.organisation_name.contains(&request.subject),
+                )
+                && open(
+                    &request.document_number,
+                    record.document_number == request.document_number,
+                )
+                && open(
+                    &request.decided_from,
+                    record.decision_date >= request.decided_from,
+                )
+                && open(
+                    &request.decided_to,
+                    record.decision_date <= request.decided_to,
+                )
+        };
+        let mut found: Vec<PublicRecord> = self.records.iter().filter(matches).cloned().collect();
+        found.iter_mut().for_each(|record| record.fields.clear());
+        let (records, next_page_token) =
+            page(&found, request.page_size, &request.page_token, |r| {
+                &r.record_id
+            })?;
+        let total = found.len() as u64;
+        Ok(Response::new(ListPublicRecordsResponse {
+            records,
+            next_page_token,
+            total,
+        }))
+    }
+
+    async fn get_public_record(
+        &self,
+        request: Request<GetPublicRecordRequest>,
+    ) -> Result<Response<GetPublicRecordResponse>, Status> {
+        only_public(&request)?;
+        let id = request.into_inner().record_id;
+        let record = self.records.iter().find(|record| record.record_id == id);
+        let record = Some(record.ok_or_else(not_found)?.clone());
+        Ok(Response::new(GetPublicRecordResponse { record }))
+    }
+}
+
+/// Catalog.
+#[derive(Clone)]
+pub struct Catalogue {
+    items: Arc<Vec<Item>>,
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        Self {
+            items: Arc::new(data::items()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl CatalogService for Catalogue {
+    async fn list_items(
+        &self,
+        request: Request<ListItemsRequest>,
+    ) -> Result<Response<ListItemsResponse>, Status> {
+        only_public(&request)?;
+        Ok(Response::new(ListItemsResponse {
+            items: self.items.to_vec(),
+        }))
+    }
+
+    async fn get_item(
+        &self,
+        request: Request<GetItemRequest>,
+    ) -> Result<Response<GetItemResponse>, Status> {
+        only_public(&request)?;
+        let code = request.into_inner().code;
+        let item = self.items.iter().find(|item| item.code == code);
+        let item = Some(item.ok_or_else(not_found)?.clone());
+        Ok(Response::new(GetItemResponse { item }))
+    }
+
+    async fn publish_item_version(
+        &self,
+        _: Request<PublishItemVersionRequest>,
+    ) -> Result<Response<PublishItemVersionResponse>, Status> {
+        Err(Status::permission_denied("the site writes nothing"))
+    }
+
+    async fn list_providers(
+        &self,
+        _: Request<ListProvidersRequest>,
+    ) -> Result<Response<ListProvidersResponse>, Status> {
+        Err(Status::permission_denied("the site shows no providers"))
+    }
+
+    async fn register_provider(
+        &self,
+        _: Request<RegisterProviderRequest>,
+    ) -> Result<Response<RegisterProviderResponse>, Status> {
+        Err(Status::permission_denied("the site writes nothing"))
+    }
+}

@@ -1,0 +1,193 @@
+//! Services that are away, hang or refuse the token, and the end of the site.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use http::{StatusCode, header};
+use service_kit::{
+    config::Secret,
+    identity::{DevelopmentIssuer, Role},
+};
+use testkit::{clock::TurnableClock, eventually};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{
+    accessibility::complaints,
+    data::KNOWN,
+    stage::{NOW, Stage, context, public_token},
+};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_service_away_is_told_and_its_return_is_noticed() -> Result<()> {
+    let mut stage = Stage::start().await?;
+    assert_eq!(stage.get("/licences").await?.status, StatusCode::OK);
+    let server = stage.disclosure_server.take().context("disclosure")?;
+    let address = server.address;
+    server.stop().await?;
+    for path in [
+        "/",
+        "/search?q=abc",
+        "/licences",
+        "/penalties",
+        &format!("/subject/{KNOWN}"),
+        "/record/0197c5a4-7f54-7c3e-8f21-0d6a4b1c2d3e",
+    ] {
+        let answer = stage.get(path).await?;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(answer.header(header::RETRY_AFTER), "30", "{path}");
+        assert!(answer.body.contains("服务暂时不可用"), "{path}");
+        assert_eq!(complaints(&answer.body), Vec::<String>::new(), "{path}");
+    }
+    for path in ["/about", "/catalogue", "/search?q="] {
+        assert_eq!(
+            stage.get(path).await?.status,
+            StatusCode::OK,
+            "{path} needs no disclosure"
+        );
+    }
+    stage.restart_disclosure(address).await?;
+    eventually("the lists are back", LIMIT, async || {
+        stage
+            .get("/licences")
+            .await
+            .is_ok_and(|answer| answer.status == StatusCode::OK)
+    })
+    .await?;
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn the_catalogue_away_leaves_the_records() -> Result<()> {
+    let mut stage = Stage::start().await?;
+    stage
+        .catalog_server
+        .take()
+        .context("catalog")?
+        .stop()
+        .await?;
+    assert_eq!(
+        stage.get("/catalogue").await?.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(
+        stage.get("/catalogue/xzxk").await?.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(stage.get("/").await?.status, StatusCode::OK);
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn a_service_that_hangs_costs_a_visitor_the_deadline_and_no_more() -> Result<()> {
+    // Accepts and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").await?;
+    let address = silent.local_addr()?;
+    let stage = Stage::start_with(|config| {
+        config.disclosure_url = format!("http://{address}");
+        config.backend_timeout_ms = 200;
+    })
+    .await?;
+    let answer = tokio::time::timeout(LIMIT, stage.get("/licences")).await??;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn a_renewed_token_is_taken_up_without_a_restart() -> Result<()> {
+    let stage = Stage::start().await?;
+    stage.clock.advance(time::Duration::days(2));
+    let expired = stage.get("/licences").await?;
+    assert_eq!(
+        expired.status,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the token's day is over"
+    );
+    let expires = NOW + time::Duration::days(9);
+    let fresh = stage
+        .issuer
+        .token("web", "", &[Role::Public], None, expires)?;
+    std::fs::write(&stage.token_file, fresh)?;
+    assert_eq!(stage.get("/licences").await?.status, StatusCode::OK);
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn a_site_that_cannot_work_does_not_start() -> Result<()> {
+    let issuer = DevelopmentIssuer::generate("https://id.changsha.example", "credit");
+    let clock = TurnableClock::at(NOW);
+    let good = web::Config {
+        listen: "127.0.0.1:0".to_owned(),
+        disclosure_url: "http://127.0.0.1:1".to_owned(),
+        catalog_url: "http://127.0.0.1:1".to_owned(),
+        token: Secret::Plain(public_token(&issuer)?),
+        page_size: 20,
+        backend_timeout_ms: 5000,
+    };
+    let cases = [
+        (
+            web::Config {
+                disclosure_url: "not an address".to_owned(),
+                ..good.clone()
+            },
+            "disclosure_url",
+        ),
+        (
+            web::Config {
+                token: Secret::Plain("a\nb".to_owned()),
+                ..good.clone()
+            },
+            "token",
+        ),
+        (
+            web::Config {
+                page_size: 1000,
+                ..good.clone()
+            },
+            "configured",
+        ),
+        (
+            web::Config {
+                token: Secret::File {
+                    file: "/nowhere/token".into(),
+                },
+                ..good
+            },
+            "configured",
+        ),
+    ];
+    for (config, sign) in cases {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let error = web::start(config, listener, context(&issuer, &clock)?)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains(sign), "{error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_in_hand_is_answered_before_the_end() -> Result<()> {
+    let stage = Stage::start().await?;
+    let mut visitor = TcpStream::connect(stage.site.address).await?;
+    // Half of a request: the connection is at work when the stop is asked for.
+    visitor
+        .write_all(b"GET /about HTTP/1.1\r\nHost: x\r\n")
+        .await?;
+    assert_eq!(stage.get("/about").await?.status, StatusCode::OK);
+    let address = stage.site.address;
+    let stopping = tokio::spawn(stage.stop());
+    eventually("the door is closed", LIMIT, async || {
+        TcpStream::connect(address).await.is_err()
+    })
+    .await?;
+    visitor.write_all(b"\r\n").await?;
+    let mut answer = String::new();
+    visitor.read_to_string(&mut answer).await?;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    stopping.await?
+}

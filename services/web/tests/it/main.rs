@@ -1,0 +1,16 @@
+//! The public site against services made for the test: real gRPC with the platform's own identity
+//! layer and table of roles in front, data of this folder behind. Run by `cargo nextest run -p web`.
+//!
+//! - `stage`: a site with its two services, to ask over HTTP
+//! - `fakes`, `data`: the services and what they disclose
+//! - `accessibility`: checks of a page's tree, used on every page
+//! - `pages`, `forms`, `faults`, `browser`: the tests
+
+mod accessibility;
+mod browser;
+mod data;
+mod fakes;
+mod faults;
+mod forms;
+mod pages;
+mod stage;

@@ -1,0 +1,438 @@
+//! Each page over HTTP: what it shows, how it pages, what it refuses, what stands in its headers.
+
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, Result};
+use http::{Method, StatusCode, header};
+use scraper::Selector;
+
+use crate::{
+    accessibility::complaints,
+    data::{self, CITIZEN_NUMBER, HOSTILE, KNOWN, UNKNOWN},
+    stage::{Stage, encoded},
+};
+
+fn record_of(item: &str) -> String {
+    let record = data::records()
+        .into_iter()
+        .find(|r| r.item_code == item && r.organisation_code == KNOWN);
+    format!("/record/{}", record.unwrap().record_id)
+}
+
+/// Every kind of page, well and unwell.
+fn all_pages() -> Vec<(String, u16)> {
+    [
+        ("/", 200),
+        ("/search", 200),
+        ("/search?q=橘洲", 200),
+        ("/search?q=不存在的名字", 200),
+        ("/search?q=湘", 400),
+        ("/search?q=有限公司", 400),
+        ("/search?q=430102199003071234", 400),
+        ("/search?q=91430100MA4Q5W142P", 400),
+        ("/search?q=公司&page=junk", 400),
+        ("/subject/91430100MA4Q5W141P", 200),
+        ("/subject/91430100MA4Q5W141P?item=xzcf", 200),
+        ("/subject/914403001922038216", 404),
+        ("/subject/12345", 404),
+        ("/subject/%FF%FE", 404),
+        ("/licences", 200),
+        ("/penalties?subject=橘洲&from=2025-01-01&to=2026-12-31", 200),
+        ("/penalties?from=2026-02-30&to=x&subject=湘&number=", 400),
+        ("/penalties?from=1901-01-01", 400),
+        ("/penalties?subject=不存在的名字", 200),
+        ("/record/0197c5a4-7f54-7c3e-8f21-0d6a4b1c2d3e", 404),
+        ("/record/xyz", 404),
+        ("/catalogue", 200),
+        ("/catalogue/xzcf", 200),
+        ("/catalogue/nothing", 404),
+        ("/catalogue/%E4%B8%AD", 404),
+        ("/about", 200),
+        ("/nowhere", 404),
+        ("/static/site.css", 404),
+    ]
+    .into_iter()
+    .map(|(path, status)| (path.to_owned(), status))
+    .chain([(record_of("xzxk"), 200), (record_of("xzcf"), 200)])
+    .map(|(path, status)| (encoded(&path), status))
+    .collect()
+}
+
+#[tokio::test]
+async fn every_page_is_accessible_and_guarded() -> Result<()> {
+    let stage = Stage::start().await?;
+    for (path, status) in all_pages() {
+        let answer = stage.get(&path).await?;
+        assert_eq!(answer.status.as_u16(), status, "{path}");
+        assert_eq!(complaints(&answer.body), Vec::<String>::new(), "{path}");
+        let policy = answer.header(header::CONTENT_SECURITY_POLICY);
+        assert!(
+            policy.starts_with("default-src 'self'; script-src 'none'"),
+            "{path}: {policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{path}");
+        assert_eq!(
+            answer.header(header::X_CONTENT_TYPE_OPTIONS),
+            "nosniff",
+            "{path}"
+        );
+        assert_eq!(
+            answer.header(header::REFERRER_POLICY),
+            "same-origin",
+            "{path}"
+        );
+        assert_eq!(answer.header(header::X_FRAME_OPTIONS), "DENY", "{path}");
+        assert_eq!(
+            answer.header(header::CACHE_CONTROL),
+            "private, no-cache",
+            "{path}"
+        );
+        assert_eq!(
+            answer.header(header::CONTENT_TYPE),
+            "text/html; charset=utf-8",
+            "{path}"
+        );
+        assert!(answer.headers.get(header::SET_COOKIE).is_none(), "{path}");
+        // R-14: whatever a service lets slip, no citizen number stands on a page.
+        assert!(!answer.body.contains(CITIZEN_NUMBER), "{path}");
+    }
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn home_tells_totals_and_the_latest() -> Result<()> {
+    let stage = Stage::start().await?;
+    let home = stage.get("/").await?;
+    assert!(home.body.contains(">140<") && home.body.contains(">53<"));
+    assert_eq!(home.links("ul.latest .latest-line a").len(), 10);
+    assert!(
+        home.body.contains("2026-04-01 09:30"),
+        "time of reading, from the clock"
+    );
+    assert!(home.header("x-robots-tag").is_empty());
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn a_subject_shows_its_records_by_item() -> Result<()> {
+    let stage = Stage::start_with(|config| config.page_size = 100).await?;
+    let page = stage.get(&format!("/subject/{KNOWN}")).await?;
+    for text in [
+        "长沙橘洲云帆科技有限公司",
+        KNOWN,
+        "异议处理中",
+        "公示至",
+        "有效期至",
+        "长期",
+    ] {
+        assert!(page.body.contains(text), "{text}");
+    }
+    let tree = page.tree();
+    let heads: Vec<String> = tree
+        .select(&Selector::parse("section h2").unwrap())
+        .map(|h2| h2.text().collect())
+        .collect();
+    assert_eq!(heads, ["行政处罚", "行政许可"], "adverse records first");
+    let tab = stage.get(&format!("/subject/{KNOWN}?item=xzcf")).await?;
+    let heads = tab
+        .tree()
+        .select(&Selector::parse("section h2").unwrap())
+        .count();
+    assert_eq!(heads, 1);
+    assert_eq!(stage.disclosure.last_list().subject, KNOWN);
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn a_subjects_pages_stay_in_their_tab() -> Result<()> {
+    let stage = Stage::start().await?;
+    for tab in ["", "?item=xzxk"] {
+        let mut path = format!("/subject/{KNOWN}{tab}");
+        let mut seen = Vec::new();
+        loop {
+            let answer = stage.get(&path).await?;
+            seen.extend(answer.links("td.lead a"));
+            match answer.links(".pager a[rel=next]").pop() {
+                Some(next) => path = next,
+                None => break,
+            }
+        }
+        let expected = data::records()
+            .iter()
+            .filter(|r| r.organisation_code == KNOWN && (tab.is_empty() || r.item_code == "xzxk"))
+            .count();
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), expected, "{tab}");
+        assert_eq!(path.contains("item=xzxk"), !tab.is_empty());
+    }
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn nothing_disclosed_is_told_apart_from_a_wrong_code() -> Result<()> {
+    let stage = Stage::start().await?;
+    let none = stage.get(&format!("/subject/{UNKNOWN}")).await?;
+    assert!(none.body.contains("没有该主体的公示信息"));
+    let wrong = stage.get("/subject/91430100MA4Q5W142P").await?;
+    assert!(wrong.body.contains("统一社会信用代码不正确"));
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn a_record_shows_all_its_published_fields() -> Result<()> {
+    let stage = Stage::start().await?;
+    let path = record_of("xzcf");
+    let answer = stage.get(&path).await?;
+    let record = data::records()
+        .into_iter()
+        .find(|r| path.ends_with(&r.record_id))
+        .unwrap();
+    let tree = answer.tree();
+    let rows: Vec<(String, String)> = tree
+        .select(&Selector::parse("table.sheet tbody tr").unwrap())
+        .map(|row| {
+            let cell = |name: &str| {
+                let selector = Selector::parse(name).unwrap();
+                row.select(&selector)
+                    .map(|c| c.text().collect::<String>())
+                    .collect::<String>()
+            };
+            (cell("th"), cell("td"))
+        })
+        .collect();
+    assert_eq!(rows.len(), record.fields.len());
+    for (field, (name, value)) in record.fields.iter().zip(&rows) {
+        assert_eq!(&field.name, name);
+        if field.value.contains(CITIZEN_NUMBER) {
+            assert!(
+                value.contains("<b>加粗</b>") && value.contains('*'),
+                "masked, else as it is"
+            );
+        } else {
+            assert_eq!(&field.value, value);
+        }
+    }
+    for text in [
+        &record.disclosed_until,
+        &record.organisation_name,
+        "异议处理中。",
+    ] {
+        assert!(answer.body.contains(text), "{text}");
+    }
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn a_hostile_name_is_text_everywhere() -> Result<()> {
+    let stage = Stage::start_with(|config| config.page_size = 100).await?;
+    let (code, _) = data::organisations()
+        .into_iter()
+        .find(|(_, name)| name == HOSTILE)
+        .unwrap();
+    let record = data::records()
+        .into_iter()
+        .find(|r| r.organisation_code == code)
+        .unwrap();
+    let pages = [
+        "/search?q=湘江".to_owned(),
+        "/search?q=<script>alert('x')</script>".to_owned(),
+        format!("/subject/{code}"),
+        "/licences".to_owned(),
+        "/penalties?subject=\"><script>alert(1)</script>&number='\"><img src=x onerror=y>"
+            .to_owned(),
+        format!("/record/{}", record.record_id),
+    ];
+    for path in pages {
+        let path = encoded(&path)
+            .replace('<', "%3C")
+            .replace('>', "%3E")
+            .replace('"', "%22")
+            .replace(' ', "+");
+        let answer = stage.get(&path).await?;
+        assert!(
+            !answer.body.contains("<script") && !answer.body.contains("<img"),
+            "{path}"
+        );
+        assert_eq!(complaints(&answer.body), Vec::<String>::new(), "{path}");
+    }
+    let subject = stage.get(&format!("/subject/{code}")).await?;
+    let tree = subject.tree();
+    let h1 = tree
+        .select(&Selector::parse("h1").unwrap())
+        .next()
+        .context("h1")?;
+    assert_eq!(h1.text().collect::<String>(), HOSTILE);
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn the_catalogue_tells_fields_ranges_and_basis() -> Result<()> {
+    let stage = Stage::start().await?;
+    let list = stage.get("/catalogue").await?;
+    assert_eq!(
+        list.links("li.item h2 a"),
+        ["/catalogue/xzxk", "/catalogue/xzcf"]
+    );
+    let item = stage.get("/catalogue/xzcf").await?;
+    let rows = item
+        .tree()
+        .select(&Selector::parse("table.fields tbody tr").unwrap())
+        .count();
+    assert_eq!(rows, 30, "all fields of the standard");
+    for text in [
+        "社会公开",
+        "政务共享",
+        "“处罚类别”含罚款时必填",
+        "法律依据",
+        "7 个工作日",
+    ] {
+        assert!(item.body.contains(text), "{text}");
+    }
+    let basis = &data::items()
+        .into_iter()
+        .find(|item| item.code == "xzcf")
+        .unwrap()
+        .legal_basis;
+    assert!(!basis.is_empty() && basis.iter().all(|basis| item.body.contains(basis)));
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn about_tells_that_persons_never_appear_and_how_to_object() -> Result<()> {
+    let stage = Stage::start().await?;
+    let about = stage.get("/about").await?;
+    // R-14, R-16, R-18, R-19.
+    for text in [
+        "自然人的信用信息不在本站公开",
+        "3 年",
+        "3 个工作日内",
+        "7 个工作日内",
+    ] {
+        assert!(about.body.contains(text), "{text}");
+    }
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn search_engines_are_kept_from_records() -> Result<()> {
+    let stage = Stage::start().await?;
+    let robots = stage.get("/robots.txt").await?;
+    assert!(
+        robots
+            .header(header::CONTENT_TYPE)
+            .starts_with("text/plain")
+    );
+    for path in [
+        "/search",
+        "/subject/",
+        "/record/",
+        "/licences",
+        "/penalties",
+    ] {
+        assert!(
+            robots.body.contains(&format!("Disallow: {path}\n")),
+            "{path}"
+        );
+    }
+    let record = stage.get(&record_of("xzcf")).await?;
+    assert_eq!(record.header("x-robots-tag"), "noindex, noarchive");
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn the_style_sheet_is_kept_for_ever_under_its_digest() -> Result<()> {
+    let stage = Stage::start().await?;
+    let home = stage.get("/").await?;
+    for selector in ["link[rel=stylesheet]", "link[rel=icon]"] {
+        let path = home.links(selector).pop().context("a link")?;
+        let asset = stage.get(&path).await?;
+        assert_eq!(asset.status, StatusCode::OK, "{path}");
+        assert!(asset.header(header::CACHE_CONTROL).contains("immutable"));
+        assert_eq!(asset.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
+    }
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn the_site_is_read_only() -> Result<()> {
+    let stage = Stage::start().await?;
+    let posted = stage.send(Method::POST, "/search").await?;
+    assert_eq!(posted.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(complaints(&posted.body), Vec::<String>::new());
+    let head = stage.send(Method::HEAD, "/about").await?;
+    assert_eq!((head.status, head.body.as_str()), (StatusCode::OK, ""));
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn answers_are_counted_by_route_and_never_by_what_was_asked() -> Result<()> {
+    let stage = Stage::start().await?;
+    stage.get(&encoded("/search?q=橘洲")).await?;
+    stage.get(&format!("/subject/{KNOWN}")).await?;
+    let metrics = stage.telemetry.metrics_text();
+    assert!(
+        metrics.contains("credit_web_answers_total{route=\"/subject/{code}\",status=\"200\"} 1"),
+        "{metrics}"
+    );
+    assert!(!metrics.contains("橘洲") && !metrics.contains(KNOWN));
+    stage.stop().await
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_a_visitor_types_is_not_logged() -> Result<()> {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    // The test's runtime has one thread, so the subscriber of this thread sees site and services.
+    let guard = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
+    let mut stage = Stage::start().await?;
+    let paths = [
+        "/search?q=秘密的名字".to_owned(),
+        format!("/search?q={CITIZEN_NUMBER}"),
+        "/licences?subject=秘密的名字&number=秘密的文号".to_owned(),
+        format!("/subject/{KNOWN}"),
+    ];
+    for path in &paths {
+        stage.get(&encoded(path)).await?;
+    }
+    stage
+        .disclosure_server
+        .take()
+        .context("disclosure")?
+        .stop()
+        .await?;
+    for path in &paths {
+        stage.get(&encoded(path)).await?;
+    }
+    stage.stop().await?;
+    drop(guard);
+    let logged = String::from_utf8(log.0.lock().unwrap().clone())?;
+    assert!(
+        logged.contains("answered") && logged.contains("a service is away"),
+        "{logged}"
+    );
+    for secret in ["秘密", &encoded("秘密"), CITIZEN_NUMBER, KNOWN] {
+        assert!(!logged.contains(secret), "{secret} stands in the log");
+    }
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! A site with its services on ports of their own, and a client to ask it.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, anyhow};
+use axum::body::{Body, Bytes, to_bytes};
+use http::{HeaderMap, Method, StatusCode, header};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use proto::credit::{
+    catalog::v1::catalog_service_server::CatalogServiceServer,
+    disclosure::v1::public_service_server::PublicServiceServer,
+};
+use scraper::{Html, Selector};
+use service_kit::{
+    ServiceContext,
+    config::Secret,
+    grpc,
+    identity::{DevelopmentIssuer, Role, Verifier},
+    readiness::Readiness,
+    shutdown::Shutdown,
+    telemetry::Telemetry,
+};
+use testkit::clock::TurnableClock;
+use time::{OffsetDateTime, macros::datetime};
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+use vault::Keyring;
+
+use crate::fakes::{Catalogue, Disclosure};
+
+/// The moment of all tests: 2026-04-01 09:30 in Changsha.
+pub const NOW: OffsetDateTime = datetime!(2026-04-01 01:30 UTC);
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An answer of the site.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body as text.
+    pub body: String,
+}
+
+impl Answer {
+    /// The tree as a browser builds it.
+    pub fn tree(&self) -> Html {
+        Html::parse_document(&self.body)
+    }
+
+    /// Where the links of a selector lead.
+    pub fn links(&self, selector: &str) -> Vec<String> {
+        let selector = Selector::parse(selector).unwrap();
+        let tree = self.tree();
+        tree.select(&selector)
+            .filter_map(|a| a.attr("href"))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// A header as text; empty when it is missing.
+    pub fn header(&self, name: impl header::AsHeaderName) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}
+
+/// A path with its Chinese letters escaped, as browsers send them.
+pub fn encoded(path: &str) -> String {
+    path.chars()
+        .map(|c| {
+            let mut buffer = [0; 4];
+            if c.is_ascii() {
+                c.to_string()
+            } else {
+                c.encode_utf8(&mut buffer)
+                    .bytes()
+                    .map(|b| format!("%{b:02X}"))
+                    .collect()
+            }
+        })
+        .collect()
+}
+
+/// One process's worth: a site or one of its services.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    context: ServiceContext,
+}
+
+impl Running {
+    /// Stops it and waits for its end.
+    pub async fn stop(self) -> Result<()> {
+        self.context.shutdown.request();
+        self.context
+            .shutdown
+            .finished(PATIENCE)
+            .await
+            .map_err(|why| anyhow!(why))
+    }
+}
+
+/// A site over its two services.
+pub struct Stage {
+    /// Disclosure, to see what it was asked.
+    pub disclosure: Disclosure,
+    /// Its server.
+    pub disclosure_server: Option<Running>,
+    /// Catalog's server.
+    pub catalog_server: Option<Running>,
+    /// The site.
+    pub site: Running,
+    /// The site's clock.
+    pub clock: TurnableClock,
+    /// Metrics of the site.
+    pub telemetry: Telemetry,
+    /// Where the site reads its token.
+    pub token_file: PathBuf,
+    /// Makes tokens that the services accept.
+    pub issuer: DevelopmentIssuer,
+    client: Client<hyper_util::client::legacy::connect::HttpConnector, Body>,
+}
+
+impl Stage {
+    /// Starts all three.
+    pub async fn start() -> Result<Self> {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts all three; `change` changes the site's configuration first.
+    pub async fn start_with(change: impl FnOnce(&mut web::Config)) -> Result<Self> {
+        let issuer = DevelopmentIssuer::generate("https://id.changsha.example", "credit");
+        let clock = TurnableClock::at(NOW);
+        let disclosure = Disclosure::default();
+        let disclosure_server =
+            serve_disclosure(&disclosure, &issuer, &clock, "127.0.0.1:0").await?;
+        let catalog_server = {
+            let routes = Routes::new(CatalogServiceServer::new(Catalogue::default()));
+            serve(routes, &issuer, &clock, "127.0.0.1:0").await?
+        };
+        let token_file = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("web-token-{}", uuid::Uuid::new_v4()));
+        let token = public_token(&issuer)?;
+        std::fs::write(&token_file, format!("{token}\n"))?;
+        let mut config = web::Config {
+            listen: "127.0.0.1:0".to_owned(),
+            disclosure_url: format!("http://{}", disclosure_server.address),
+            catalog_url: format!("http://{}", catalog_server.address),
+            token: Secret::File {
+                file: token_file.clone(),
+            },
+            page_size: 10,
+            backend_timeout_ms: 5000,
+        };
+        change(&mut config);
+        let context = context(&issuer, &clock)?;
+        let listener = TcpListener::bind(&config.listen).await?;
+        let address = listener.local_addr()?;
+        web::start(config, listener, context.clone()).await?;
+        Ok(Self {
+            disclosure,
+            disclosure_server: Some(disclosure_server),
+            catalog_server: Some(catalog_server),
+            telemetry: context.telemetry.clone(),
+            site: Running { address, context },
+            clock,
+            token_file,
+            issuer,
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        })
+    }
+
+    /// Starts disclosure again on the port that it had.
+    pub async fn restart_disclosure(&mut self, address: SocketAddr) -> Result<()> {
+        let server = serve_disclosure(
+            &self.disclosure,
+            &self.issuer,
+            &self.clock,
+            &address.to_string(),
+        )
+        .await?;
+        self.disclosure_server = Some(server);
+        Ok(())
+    }
+
+    /// The site's address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.site.address)
+    }
+
+    /// Asks for a page.
+    pub async fn get(&self, path: &str) -> Result<Answer> {
+        self.send(Method::GET, path).await
+    }
+
+    /// Sends a request.
+    pub async fn send(&self, method: Method, path: &str) -> Result<Answer> {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(self.url(path))
+            .body(Body::empty())?;
+        let (parts, body) = self
+            .client
+            .request(request)
+            .await
+            .context("asking the site")?
+            .into_parts();
+        let body: Bytes = to_bytes(Body::new(body), 4 << 20).await?;
+        Ok(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.into())?,
+        })
+    }
+
+    /// Stops everything in order.
+    pub async fn stop(self) -> Result<()> {
+        self.site.stop().await.context("the site")?;
+        for server in [self.disclosure_server, self.catalog_server]
+            .into_iter()
+            .flatten()
+        {
+            server.stop().await.context("a service")?;
+        }
+        std::fs::remove_file(&self.token_file)?;
+        Ok(())
+    }
+}
+
+/// A token as the public site has one.
+pub fn public_token(issuer: &DevelopmentIssuer) -> Result<String> {
+    Ok(issuer.token(
+        "web",
+        "",
+        &[Role::Public],
+        None,
+        NOW + time::Duration::days(1),
+    )?)
+}
+
+/// What a process is given.
+pub fn context(issuer: &DevelopmentIssuer, clock: &TurnableClock) -> Result<ServiceContext> {
+    Ok(ServiceContext {
+        clock: Arc::new(clock.clone()),
+        telemetry: Telemetry::off(),
+        readiness: Readiness::default(),
+        keyring: Keyring::parse(&Keyring::generate())?,
+        verifier: Arc::new(Verifier::of_development(issuer)?),
+        shutdown: Shutdown::new(),
+    })
+}
+
+async fn serve_disclosure(
+    disclosure: &Disclosure,
+    issuer: &DevelopmentIssuer,
+    clock: &TurnableClock,
+    address: &str,
+) -> Result<Running> {
+    let routes = Routes::new(PublicServiceServer::new(disclosure.clone()));
+    serve(routes, issuer, clock, address).await
+}
+
+async fn serve(
+    routes: Routes,
+    issuer: &DevelopmentIssuer,
+    clock: &TurnableClock,
+    address: &str,
+) -> Result<Running> {
+    let context = context(issuer, clock)?;
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    let own = context.clone();
+    grpc::spawn_server(&context, "service of a test", async move {
+        grpc::serve(listener, routes, &own).await
+    });
+    Ok(Running { address, context })
+}
