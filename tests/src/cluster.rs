@@ -301,9 +301,11 @@ impl Cluster {
     }
 
     /// Asks the all-in-one process to end; it must end well.
-    pub fn stop_platform(&mut self) -> Result<()> {
+    pub async fn stop_platform(&mut self) -> Result<()> {
         let process = self.platform.take().context("the platform runs")?;
-        let status = process.stop("TERM", PATIENCE)?;
+        // Off the runtime, whose clients must hear the farewell meanwhile.
+        let stopping = tokio::task::spawn_blocking(move || process.stop("TERM", PATIENCE));
+        let status = stopping.await??;
         ensure!(status.success(), "{status}; {}", self.log_tail());
         Ok(())
     }
@@ -335,6 +337,12 @@ impl Cluster {
         Ok(self
             .issuer
             .token("journey", organisation, roles, person, expires)?)
+    }
+
+    /// A token of this platform's development issuer that expired an hour ago.
+    pub fn expired_token(&self, roles: &[Role]) -> Result<String> {
+        let expired = OffsetDateTime::now_utc() - time::Duration::hours(1);
+        Ok(self.issuer.token("journey", "", roles, None, expired)?)
     }
 
     /// Clients that speak to it.

@@ -23,6 +23,9 @@ use crate::{
 /// Largest message taken or sent: a record of 1 MiB with its envelope, or a batch of them.
 pub const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 
+/// How long a stopping server waits for calls in hand and for clients to hang up.
+const FAREWELL: Duration = Duration::from_secs(8);
+
 /// Why a server ended.
 #[derive(Debug, thiserror::Error)]
 pub enum GrpcError {
@@ -66,7 +69,7 @@ pub async fn serve(
         context.telemetry.clone(),
     );
     let stop = context.shutdown.clone();
-    Server::builder()
+    let server = Server::builder()
         // Many small answers on few connections: waiting to fill packets only adds latency.
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
@@ -76,9 +79,17 @@ pub async fn serve(
         .add_routes(routes.add_service(health).add_service(reflection))
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
             stop.requested().await;
-        })
-        .await?;
-    Ok(())
+        });
+    let shutdown = context.shutdown.clone();
+    let patience = async {
+        shutdown.requested().await;
+        tokio::time::sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        ended = server => Ok(ended?),
+        // A client that ignores the farewell must not hold the stop up; its calls are answered.
+        () = patience => Ok(()),
+    }
 }
 
 /// The caller's trace context that the layer put into a request.

@@ -10,6 +10,8 @@ pub struct Shutdown {
     token: CancellationToken,
     tasks: TaskTracker,
     failure: Arc<Mutex<Option<String>>>,
+    /// Names of essential tasks that run, for the message of a stop that hangs.
+    running: Arc<Mutex<Vec<String>>>,
 }
 
 impl fmt::Debug for Shutdown {
@@ -51,8 +53,17 @@ impl Shutdown {
     {
         let (name, this) = (name.into(), self.clone());
         let running = tokio::spawn(task);
+        if let Ok(mut names) = self.running.lock() {
+            names.push(name.clone());
+        }
         self.tasks.spawn(async move {
-            let why = match running.await {
+            let outcome = running.await;
+            if let Ok(mut names) = this.running.lock()
+                && let Some(at) = names.iter().position(|one| *one == name)
+            {
+                names.swap_remove(at);
+            }
+            let why = match outcome {
                 Ok(Ok(())) if this.is_requested() => return,
                 Ok(Ok(())) => "ended early".to_owned(),
                 Ok(Err(error)) => error.to_string(),
@@ -83,10 +94,12 @@ impl Shutdown {
             .await
             .is_err()
         {
+            let names = self.running.lock().map(|names| names.join(", "));
             return Err(format!(
-                "{} tasks did not end within {} s",
+                "{} tasks did not end within {} s: {}",
                 self.tasks.len(),
-                patience.as_secs()
+                patience.as_secs(),
+                names.unwrap_or_default()
             ));
         }
         match self.failure.lock() {

@@ -1,6 +1,6 @@
 //! `credit.ingest.v1`: decode, authorise, decide, encode.
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
 use futures::Stream;
 use opentelemetry::trace::SpanKind;
@@ -28,6 +28,10 @@ use crate::{
     store,
     writer::{Answer, Writers, stopping},
 };
+
+/// How long a stopping service still answers what comes on open streams, each with a refusal: a
+/// connection that is closed over unread requests would take the last answers with it.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The gRPC service.
 #[derive(Clone, Debug)]
@@ -209,10 +213,15 @@ impl IngestService for IngestApi {
         let api = self.clone();
         let shutdown = self.context.shutdown.clone();
         tokio::spawn(async move {
+            let stopped = async {
+                shutdown.requested().await;
+                tokio::time::sleep(FAREWELL).await;
+            };
+            tokio::pin!(stopped);
             loop {
                 let next = tokio::select! {
                     next = requests.next() => next,
-                    () = shutdown.requested() => {
+                    () = &mut stopped => {
                         let _ = window.send(Err(stopping().into())).await;
                         return;
                     }

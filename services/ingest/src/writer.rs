@@ -107,14 +107,15 @@ impl Writer {
     async fn run(mut self) {
         let mut waiting = Vec::new();
         loop {
+            // The stop comes first: under load the queue is never empty.
             let first = tokio::select! {
                 biased;
-                first = self.queue.recv() => first,
                 () = self.context.shutdown.requested() => {
                     // Nothing new is taken; what was queued is still committed and answered.
                     self.queue.close();
                     self.queue.recv().await
                 }
+                first = self.queue.recv() => first,
             };
             let Some(first) = first else { return };
             let mut bytes = first.incoming.sealed_content.len();
@@ -157,8 +158,8 @@ impl Writer {
         loop {
             let outcome = self.transact(submissions).await;
             match outcome {
-                // A deadlock or a lost race for a first ledger row is nobody's fault; the whole
-                // transaction is rolled back, so doing it again is safe.
+                // A deadlock is nobody's fault; the whole transaction is rolled back, so doing it
+                // again is safe.
                 Err(error) if is_rolled_back(&error) && retries < 3 => {
                     retries += 1;
                     tokio::time::sleep(Duration::from_millis(5 * retries)).await;

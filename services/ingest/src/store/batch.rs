@@ -21,17 +21,7 @@ pub async fn load_batch(conn: &mut Conn, submissions: &[Incoming]) -> Result<Bat
         providers: standings(conn, &providers).await?,
         ..Batch::default()
     };
-    // Ledgers exist for registered providers only: strangers leave no trace.
-    let registered: Vec<&str> = providers
-        .iter()
-        .copied()
-        .filter(|provider| batch.providers.contains_key(*provider))
-        .collect();
-    batch.ledgers = lock_ledgers(conn, &registered).await?;
-    if batch.ledgers.len() < registered.len() {
-        open_ledgers(conn, &registered).await?;
-        batch.ledgers = lock_ledgers(conn, &registered).await?;
-    }
+    batch.ledgers = lock_ledgers(conn, &providers).await?;
     batch.items = item_versions(conn, submissions).await?;
     batch.submissions = earlier(conn, submissions).await?;
     batch.heads = heads(conn, submissions).await?;
@@ -69,17 +59,6 @@ async fn lock_ledgers(conn: &mut Conn, providers: &[&str]) -> Result<HashMap<Str
     rows.iter()
         .map(|row| Ok((row.try_get(0)?, unsigned(row, 1)?)))
         .collect()
-}
-
-async fn open_ledgers(conn: &mut Conn, providers: &[&str]) -> Result<(), Error> {
-    sqlx::query(
-        "insert into provider_ledger (provider_code, last_number)
-         select code, 0 from unnest($1::text[]) code order by code on conflict do nothing",
-    )
-    .bind(providers)
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 async fn item_versions(
@@ -218,24 +197,22 @@ pub async fn insert_submissions(
     if named.is_empty() {
         return Ok(());
     }
-    let mut columns: (Vec<&str>, Vec<&[u8]>, Vec<&[u8]>, Vec<Uuid>, Vec<bool>) = Default::default();
-    for (incoming, stored, unchanged) in named {
-        columns.0.push(&incoming.key.provider_code);
-        columns.1.push(&incoming.submission_digest);
-        columns.2.push(&incoming.request_digest);
-        columns.3.push(stored.record_id);
-        columns.4.push(*unchanged);
-    }
+    let rows = || named.iter().copied();
+    let providers: Vec<&str> = rows().map(|(i, ..)| i.key.provider_code.as_str()).collect();
+    let ids: Vec<&[u8]> = rows().map(|(i, ..)| &i.submission_digest[..]).collect();
+    let requests: Vec<&[u8]> = rows().map(|(i, ..)| &i.request_digest[..]).collect();
+    let records: Vec<Uuid> = rows().map(|(_, stored, _)| stored.record_id).collect();
+    let unchanged: Vec<bool> = rows().map(|(.., unchanged)| unchanged).collect();
     sqlx::query(
         "insert into submission
              (provider_code, submission_digest, request_digest, record_id, unchanged)
          select * from unnest($1::text[], $2::bytea[], $3::bytea[], $4::uuid[], $5::bool[])",
     )
-    .bind(columns.0)
-    .bind(columns.1)
-    .bind(columns.2)
-    .bind(columns.3)
-    .bind(columns.4)
+    .bind(providers)
+    .bind(ids)
+    .bind(requests)
+    .bind(records)
+    .bind(unchanged)
     .execute(conn)
     .await?;
     Ok(())

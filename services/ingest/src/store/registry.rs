@@ -22,7 +22,7 @@ pub async fn add_items(conn: &mut Conn, items: &[ItemVersionPublished]) -> Resul
     Ok(())
 }
 
-/// Keeps the newest revision of each provider.
+/// Keeps the newest revision of each provider, and opens the ledgers of new ones.
 pub async fn upsert_providers(
     conn: &mut Conn,
     providers: &[ProviderRegistered],
@@ -50,6 +50,14 @@ pub async fn upsert_providers(
     .bind(newest.iter().map(|p| p.name.as_str()).collect::<Vec<_>>())
     .bind(newest.iter().map(|p| p.enabled).collect::<Vec<_>>())
     .bind(newest.iter().map(|p| p.revision as i64).collect::<Vec<_>>())
+    .execute(&mut *conn)
+    .await?;
+    // A ledger is opened with the registration: a refused submission leaves no trace.
+    sqlx::query(
+        "insert into provider_ledger (provider_code, last_number)
+         select code, 0 from unnest($1::text[]) code on conflict do nothing",
+    )
+    .bind(newest.iter().map(|p| p.code.as_str()).collect::<Vec<_>>())
     .execute(conn)
     .await?;
     Ok(())

@@ -1,0 +1,274 @@
+//! Bad input: each kind gets a status that names field and rule, nothing is stored, and a stream
+//! goes on for the others.
+
+use anyhow::Result;
+use proto::credit::ingest::v1::{
+    StreamRecordsRequest, StreamRecordsResponse, Submission, SubmitRecordRequest,
+    SubmitRecordResponse, stream_records_response::Answer,
+};
+use service_kit::grpc::channel;
+use tonic::{Code, Request, Status, client::Grpc};
+use tonic_prost::ProstCodec;
+
+use crate::world::{DISABLED, PROVIDER, STRANGER, World, client_with, refusal, submission, submit};
+
+const MIB: usize = 1024 * 1024;
+
+/// One kind of bad submission: how it is made, and what it is told.
+pub struct Bad {
+    pub spoil: fn(&mut Submission),
+    pub reason: &'static str,
+    pub field: &'static str,
+    pub code: Code,
+}
+
+fn bad(reason: &'static str, field: &'static str, spoil: fn(&mut Submission)) -> Bad {
+    Bad {
+        spoil,
+        reason,
+        field,
+        code: Code::InvalidArgument,
+    }
+}
+
+/// Every kind of bad submission that a registered provider can make.
+pub fn kinds() -> Vec<Bad> {
+    vec![
+        bad("SUBMISSION_ID_FORM", "submission_id", |s| {
+            s.submission_id.clear();
+        }),
+        bad("SUBMISSION_ID_FORM", "submission_id", |s| {
+            s.submission_id.push('\0');
+        }),
+        bad("ITEM_CODE_FORM", "item_code", |s| {
+            s.item_code = "处罚".to_owned();
+        }),
+        bad("ITEM_UNKNOWN", "item_code", |s| {
+            s.item_code = "nowhere".to_owned();
+        }),
+        bad("ITEM_VERSION_UNKNOWN", "item_version", |s| {
+            s.item_version = 3;
+        }),
+        bad("ITEM_VERSION_UNKNOWN", "item_version", |s| {
+            s.item_version = u32::MAX;
+        }),
+        bad("RECORD_KEY_FORM", "record_key", |s| s.record_key.clear()),
+        bad("RECORD_KEY_FORM", "record_key", |s| {
+            s.record_key = "k".repeat(513);
+        }),
+        bad("CONTENT_TYPE_UNSUPPORTED", "content_type", |s| {
+            s.content_type = "text/csv".to_owned();
+        }),
+        bad("CONTENT_EMPTY", "content", |s| s.content.clear()),
+        bad("DIGEST_MISMATCH", "content_sha256", |s| {
+            s.content_sha256 = vec![7; 32].into();
+        }),
+        bad("DIGEST_LENGTH", "content_sha256", |s| {
+            s.content_sha256 = vec![7; 31].into();
+        }),
+        bad("TRACEPARENT_FORM", "traceparent", |s| {
+            s.traceparent = "00-zz".to_owned();
+        }),
+        bad("CONTENT_TOO_LARGE", "content", |s| {
+            s.content = vec![b'x'; MIB + 1].into();
+            s.content_sha256.clear();
+        }),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_bad_input_names_field_and_rule_and_stores_nothing() -> Result<()> {
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    submit(&mut client, submission("good", "k", b"{}")).await?;
+    world.heard().await?;
+    let before = world.snapshot().await?;
+    for kind in kinds() {
+        let mut spoiled = submission("bad", "other", b"{}");
+        (kind.spoil)(&mut spoiled);
+        let status = submit(&mut client, spoiled).await.unwrap_err();
+        let (reason, field, rule) = refusal(&status);
+        assert_eq!((reason.as_str(), field.as_str()), (kind.reason, kind.field));
+        assert_eq!(status.code(), kind.code, "{reason}");
+        assert!(!rule.is_empty(), "{reason}");
+        let chinese = status.message().chars().any(|c| ('一'..='龥').contains(&c));
+        assert!(chinese, "{}", status.message());
+    }
+    let empty = SubmitRecordRequest { submission: None };
+    let status = client.submit_record(empty).await.unwrap_err();
+    assert_eq!(refusal(&status).0, "SUBMISSION_MISSING");
+    assert_eq!(world.snapshot().await?, before);
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_the_largest_record_is_kept_whole_and_one_byte_more_is_refused() -> Result<()> {
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    let largest: Vec<u8> = (0..MIB).map(|n| (n * 7 % 251) as u8).collect();
+    let receipt = submit(&mut client, submission("1", "k", &largest)).await?;
+    assert_eq!(receipt.content_sha256.as_ref(), vault::sha256(&largest));
+    let mut more = largest.clone();
+    more.push(0);
+    let status = submit(&mut client, submission("2", "k", &more))
+        .await
+        .unwrap_err();
+    assert_eq!(refusal(&status).0, "CONTENT_TOO_LARGE");
+    // Far above the limit the transport refuses before it reads the record.
+    let huge = vec![0; 9 * MIB];
+    let status = submit(&mut client, submission("3", "k", &huge))
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
+    // The largest record also fits on the bus.
+    let heard = world.heard().await?;
+    assert_eq!(heard.len(), 1);
+    let record_id = receipt.record_id.parse::<uuid::Uuid>()?;
+    let keyring = &world.bed.context.keyring;
+    let opened = keyring.open(record_id.as_bytes(), &heard[0].sealed_content)?;
+    assert!(opened == largest, "the same bytes");
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unknown_and_disabled_providers_leave_no_trace() -> Result<()> {
+    let world = World::start().await?;
+    world.heard().await?;
+    let before = world.snapshot().await?;
+    for (code, reason) in [
+        (STRANGER, "PROVIDER_UNKNOWN"),
+        (DISABLED, "PROVIDER_DISABLED"),
+        ("", "PROVIDER_UNKNOWN"),
+    ] {
+        let mut client = world.client(code)?;
+        let status = submit(&mut client, submission("1", "k", b"{}"))
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), Code::PermissionDenied);
+        assert_eq!(refusal(&status).0, reason);
+    }
+    assert_eq!(world.snapshot().await?, before);
+    world.finish().await
+}
+
+/// Protobuf that is not what the RPC takes.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Junk {
+    #[prost(bytes = "vec", tag = "1")]
+    submission: Vec<u8>,
+}
+
+fn junk() -> Vec<Junk> {
+    let utf8 = {
+        // submission_id = 0xff 0xfe
+        vec![0x0a, 0x02, 0xff, 0xfe]
+    };
+    [
+        vec![0xff; 30],
+        // a length that goes past the end
+        vec![0x32, 0x7f, 0x00],
+        // a wrong wire type of content
+        vec![0x30, 0x01],
+        utf8,
+    ]
+    .into_iter()
+    .map(|submission| Junk { submission })
+    .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Result<()> {
+    let world = World::start().await?;
+    world.heard().await?;
+    let before = world.snapshot().await?;
+    let token = world
+        .bed
+        .token(PROVIDER, &[service_kit::identity::Role::Provider], None)?;
+    let authorised = |request: Junk| -> Result<Request<Junk>> {
+        let mut request = Request::new(request);
+        let value = format!("Bearer {token}").parse()?;
+        request.metadata_mut().insert("authorization", value);
+        Ok(request)
+    };
+    let mut raw = Grpc::new(channel(&world.process.address)?);
+    for request in junk() {
+        raw.ready().await?;
+        let path = "/credit.ingest.v1.IngestService/SubmitRecord";
+        let codec: ProstCodec<Junk, SubmitRecordResponse> = ProstCodec::default();
+        let outcome: Result<_, Status> =
+            raw.unary(authorised(request)?, path.parse()?, codec).await;
+        let status = outcome.unwrap_err();
+        assert_eq!(status.code(), Code::Internal);
+        assert!(status.message().contains("submission"), "{status:?}");
+    }
+
+    // In a stream: what came before is answered, then the status.
+    let good: Vec<Junk> = (1..=3)
+        .map(|n| Junk {
+            submission: prost::Message::encode_to_vec(&submission(&format!("{n}"), "k", b"{}")),
+        })
+        .collect();
+    let mut request = authorised(Junk::default())?;
+    let requests = [good, junk()].concat();
+    let request = {
+        let metadata = std::mem::take(request.metadata_mut());
+        let mut request = Request::new(tokio_stream::iter(requests));
+        *request.metadata_mut() = metadata;
+        request
+    };
+    raw.ready().await?;
+    let path = "/credit.ingest.v1.IngestService/StreamRecords";
+    let codec: ProstCodec<Junk, StreamRecordsResponse> = ProstCodec::default();
+    let mut answers = raw
+        .streaming(request, path.parse()?, codec)
+        .await?
+        .into_inner();
+    for _ in 0..3 {
+        let answer = answers.message().await?.and_then(|message| message.answer);
+        assert!(matches!(answer, Some(Answer::Receipt(_))), "{answer:?}");
+    }
+    assert_eq!(answers.message().await.unwrap_err().code(), Code::Internal);
+    assert_eq!(world.count("original").await?, 1, "three equal contents");
+    assert_eq!(
+        before
+            .iter()
+            .find(|row| row.0 == "original")
+            .map(|row| row.1),
+        Some(0)
+    );
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_breaks_off_keeps_what_was_answered() -> Result<()> {
+    let world = World::start().await?;
+    let token = world
+        .bed
+        .token(PROVIDER, &[service_kit::identity::Role::Provider], None)?;
+    let mut client = client_with(&world.process.address, &token)?;
+    let (sender, requests) = tokio::sync::mpsc::channel(4);
+    let requests = tokio_stream::wrappers::ReceiverStream::new(requests);
+    let mut answers = client.stream_records(requests).await?.into_inner();
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        let id = format!("s{n}");
+        let request = StreamRecordsRequest {
+            submission: Some(submission(&id, &id, b"{}")),
+        };
+        sender.send(request).await?;
+        let answer = answers.message().await?.and_then(|message| message.answer);
+        let Some(Answer::Receipt(receipt)) = answer else {
+            panic!("{answer:?}");
+        };
+        ids.push(receipt.record_id);
+    }
+    drop(answers);
+    drop(sender);
+    drop(client);
+    let mut client = world.client(PROVIDER)?;
+    for (n, id) in ids.iter().enumerate() {
+        let receipt = crate::world::receipt_of(&mut client, &format!("s{n}")).await?;
+        assert_eq!(&receipt.record_id, id);
+    }
+    world.finish().await
+}

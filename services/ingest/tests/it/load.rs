@@ -1,0 +1,219 @@
+//! R-11: many at once. One answer each, in order; ledgers without gaps; a receipt is an original
+//! is an event.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::{Context, Result};
+use proto::credit::ingest::v1::{Receipt, StreamRecordsRequest, stream_records_response::Answer};
+use tonic::Code;
+
+use crate::{
+    bad_input::kinds,
+    world::{PROVIDER, PROVIDERS, World, stop, submission, submit},
+};
+
+/// Ledger numbers of each provider are 1 to n without gaps; the number of receipts.
+fn without_gaps<'a>(receipts: impl IntoIterator<Item = &'a Receipt>) -> usize {
+    let mut ledgers: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+    for receipt in receipts {
+        let ledger = ledgers.entry(&receipt.provider_code).or_default();
+        ledger.insert(receipt.ledger_number);
+    }
+    for (provider, numbers) in &ledgers {
+        let all: BTreeSet<u64> = (1..=numbers.len() as u64).collect();
+        assert_eq!(numbers, &all, "ledger of {provider}");
+    }
+    ledgers.values().map(BTreeSet::len).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_a_stream_answers_each_in_order_and_goes_on_past_bad_ones() -> Result<()> {
+    const COUNT: usize = 2_000;
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    let kinds = kinds();
+    let requests: Vec<StreamRecordsRequest> = (0..COUNT)
+        .map(|n| {
+            let id = format!("s{n}");
+            let mut one = submission(&id, &format!("k{}", n % 700), id.as_bytes());
+            // Every fifth is bad, one kind after the other; the large ones only now and then.
+            if n % 5 == 4 {
+                let kind = &kinds[n / 5 % kinds.len()];
+                if kind.reason != "CONTENT_TOO_LARGE" || n < 500 {
+                    (kind.spoil)(&mut one);
+                } else {
+                    one.content.clear();
+                }
+            }
+            StreamRecordsRequest {
+                submission: (n % 100 != 50).then_some(one),
+            }
+        })
+        .collect();
+    let sent = requests.clone();
+    let mut answers = client
+        .stream_records(tokio_stream::iter(requests))
+        .await?
+        .into_inner();
+    let mut receipts = Vec::new();
+    let mut refused: BTreeMap<String, usize> = BTreeMap::new();
+    for (n, request) in sent.iter().enumerate() {
+        let answer = answers.message().await?.context("an answer each")?;
+        let submitted = request.submission.clone().unwrap_or_default();
+        match answer.answer.context("an answer")? {
+            Answer::Receipt(receipt) => {
+                assert_ne!(n % 5, 4, "{submitted:?}");
+                assert_eq!(receipt.submission_id, submitted.submission_id);
+                let digest = vault::sha256(&submitted.content);
+                assert_eq!(receipt.content_sha256.as_ref(), digest);
+                receipts.push(receipt);
+            }
+            Answer::Refusal(refusal) => {
+                assert!(n % 5 == 4 || n % 100 == 50, "{refusal:?}");
+                assert_eq!(refusal.submission_id, submitted.submission_id);
+                assert_eq!(refusal.status_code, i32::from(Code::InvalidArgument));
+                assert!(!refusal.rule.is_empty() && !refusal.field.is_empty());
+                *refused.entry(refusal.reason).or_default() += 1;
+            }
+        }
+    }
+    assert!(answers.message().await?.is_none(), "no answer too many");
+    for kind in &kinds {
+        assert!(refused.contains_key(kind.reason), "{} missing", kind.reason);
+    }
+    assert_eq!(refused["SUBMISSION_MISSING"], 20);
+    let numbers: Vec<u64> = receipts.iter().map(|r| r.ledger_number).collect();
+    let expected: Vec<u64> = (1..=receipts.len() as u64).collect();
+    assert_eq!(numbers, expected, "numbered in the order of the stream");
+    assert_eq!(world.count("original").await?, receipts.len() as i64);
+    world.finish().await
+}
+
+/// Two copies of the service, 64 callers of five providers; some submit the same at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_callers_at_once_get_ledgers_without_gaps() -> Result<()> {
+    const CALLERS: usize = 64;
+    let world = World::start().await?;
+    let second = world.second_process().await?;
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..CALLERS {
+        let provider = PROVIDERS[caller % 5];
+        let process = if caller % 2 == 0 {
+            &world.process
+        } else {
+            &second
+        };
+        let roles = [service_kit::identity::Role::Provider];
+        let mut client = world.client_of(process, provider, &roles)?;
+        callers.spawn(async move {
+            let mut receipts = Vec::new();
+            for n in 0..15 {
+                let id = format!("{caller}-{n}");
+                let own = submission(&id, &format!("key {}", n % 4), id.as_bytes());
+                receipts.push(submit(&mut client, own).await?);
+                if n % 3 == 0 {
+                    // All callers of a provider send these.
+                    let shared = format!("shared-{n}");
+                    let same = submission(&shared, &shared, b"{}");
+                    receipts.push(submit(&mut client, same).await?);
+                }
+            }
+            Ok::<_, tonic::Status>(receipts)
+        });
+    }
+    let mut receipts = Vec::new();
+    while let Some(ended) = callers.join_next().await {
+        receipts.extend(ended??);
+    }
+    let distinct = without_gaps(&receipts);
+    assert_eq!(distinct, CALLERS * 15 + 5 * 5);
+    let mut by_id: BTreeMap<(&str, &str), &Receipt> = BTreeMap::new();
+    for receipt in &receipts {
+        let id = (
+            receipt.provider_code.as_str(),
+            receipt.submission_id.as_str(),
+        );
+        let first = by_id.entry(id).or_insert(receipt);
+        assert_eq!(*first, receipt, "one submission, one receipt");
+    }
+    assert_eq!(world.count("original").await?, distinct as i64);
+    assert_eq!(world.count("submission").await?, distinct as i64);
+    let gaps: i64 = sqlx::query_scalar(
+        "select count(*) from (select key_digest, revision, row_number() over
+           (partition by provider_code, item_code, key_digest order by revision) as place
+         from original) versions where revision <> place",
+    )
+    .fetch_one(&world.owner)
+    .await?;
+    assert_eq!(gaps, 0, "revisions of a key count from 1");
+    let heads: i64 = sqlx::query_scalar(
+        "select count(*) from record_head h where revision <> (select max(revision) from original o
+         where (o.provider_code, o.item_code, o.key_digest)
+             = (h.provider_code, h.item_code, h.key_digest))",
+    )
+    .fetch_one(&world.owner)
+    .await?;
+    assert_eq!(heads, 0, "each key stands at its newest version");
+    world.heard().await?;
+    stop(&second).await?;
+    world.finish().await
+}
+
+/// A stop in the middle of a stream: every submission is still answered, by a receipt or by the
+/// advice to come again, and every receipt is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> Result<()> {
+    let mut world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    let enough = Arc::new(AtomicBool::new(false));
+    let seen = enough.clone();
+    let (sender, requests) = tokio::sync::mpsc::channel(64);
+    let feeding = tokio::spawn(async move {
+        let mut sent = 0;
+        while !seen.load(Ordering::SeqCst) {
+            let id = format!("s{sent}");
+            let request = StreamRecordsRequest {
+                submission: Some(submission(&id, &id, b"{}")),
+            };
+            sender.send(request).await?;
+            sent += 1;
+        }
+        anyhow::Ok(sent)
+    });
+    let requests = tokio_stream::wrappers::ReceiverStream::new(requests);
+    let mut answers = client.stream_records(requests).await?.into_inner();
+    let (mut receipts, mut refused) = (Vec::new(), 0);
+    while let Some(message) = answers.message().await? {
+        match message.answer.context("an answer")? {
+            Answer::Receipt(receipt) => receipts.push(receipt),
+            Answer::Refusal(refusal) => {
+                assert_eq!(refusal.reason, "STOPPING", "{refusal:?}");
+                assert_eq!(refusal.status_code, i32::from(Code::Unavailable));
+                refused += 1;
+                enough.store(true, Ordering::SeqCst);
+            }
+        }
+        if receipts.len() == 200 {
+            world.process.context.shutdown.request();
+        }
+    }
+    assert!(refused > 0, "the stop was felt");
+    assert_eq!(receipts.len() + refused, feeding.await??, "one answer each");
+    drop(client);
+
+    world.restart().await?;
+    assert_eq!(without_gaps(&receipts), receipts.len());
+    let mut client = world.client(PROVIDER)?;
+    for receipt in &receipts {
+        let found = crate::world::receipt_of(&mut client, &receipt.submission_id).await?;
+        assert_eq!(&found, receipt);
+    }
+    assert_eq!(world.count("original").await?, receipts.len() as i64);
+    world.finish().await
+}

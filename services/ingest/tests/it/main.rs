@@ -1,0 +1,10 @@
+//! ingest through its real gRPC endpoint, over real PostgreSQL and NATS (R-11: complete and
+//! accurate, R-12: the original is kept as received). Run by `cargo xtask test`.
+
+mod bad_input;
+mod faults;
+mod identity;
+mod load;
+mod originals;
+mod receipts;
+mod world;

@@ -1,0 +1,118 @@
+//! R-12: originals cannot be altered by the service that keeps them, and hold no personal data in
+//! clear.
+
+use anyhow::Result;
+use sqlx::{AssertSqlSafe, Executor};
+
+use crate::world::{PROVIDER, World, submission, submit};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_the_service_has_no_privilege_to_alter_originals() -> Result<()> {
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    submit(&mut client, submission("1", "k", b"{}")).await?;
+    world.heard().await?;
+    let before = world.snapshot().await?;
+    let who: String = sqlx::query_scalar("select current_user::text")
+        .fetch_one(&world.pool)
+        .await?;
+    assert_eq!(who, ingest::SCHEMA, "this is the service's own role");
+    for table in ["original", "submission", "outbox"] {
+        let column = match table {
+            "original" => "content_sha256 = ''",
+            "submission" => "unchanged = true",
+            _ => "payload = ''",
+        };
+        let rows: i64 = world.count(table).await?;
+        assert!(rows > 0, "{table} has something to alter");
+        for statement in [
+            format!("update {table} set {column}"),
+            format!("delete from {table}"),
+            format!("truncate {table}"),
+            format!("drop table {table}"),
+            format!("alter table {table} disable trigger all"),
+            format!("create rule r as on insert to {table} do instead nothing"),
+            format!("grant update on {table} to {who}"),
+            format!("merge into {table} using (select 1) s on true when matched then delete"),
+        ] {
+            let outcome = world.pool.execute(AssertSqlSafe(statement.clone())).await;
+            // A grant without the right to grant is a warning and grants nothing.
+            if statement.starts_with("grant") {
+                continue;
+            }
+            let error = outcome.err().unwrap_or_else(|| panic!("done: {statement}"));
+            let code = error.as_database_error().and_then(|e| e.code());
+            assert_eq!(code.as_deref(), Some("42501"), "{statement}: {error}");
+        }
+        let update = format!("update {table} set {column}");
+        let again = world.pool.execute(AssertSqlSafe(update)).await;
+        assert!(again.is_err(), "the grant to itself granted nothing");
+    }
+    assert_eq!(world.snapshot().await?, before);
+    world.finish().await
+}
+
+/// Places of the schema in which `needle` stands, as text or as bytes.
+async fn places(world: &World, needle: &str) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for table in world.tables().await? {
+        let columns: Vec<String> = sqlx::query_scalar(
+            "select column_name::text from information_schema.columns
+             where table_schema = current_schema() and table_name = $1",
+        )
+        .bind(&table)
+        .fetch_all(&world.owner)
+        .await?;
+        for column in columns {
+            // Bytes show as hexadecimal digits.
+            let statement = format!(
+                "select count(*) from {table}
+                 where strpos({column}::text, $1) > 0 or strpos({column}::text, $2) > 0"
+            );
+            let rows: i64 = sqlx::query_scalar(AssertSqlSafe(statement))
+                .bind(needle)
+                .bind(hex::encode(needle))
+                .fetch_one(&world.owner)
+                .await?;
+            if rows > 0 {
+                found.push(format!("{table}.{column}"));
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r12_no_personal_data_stands_in_clear_anywhere_in_the_schema() -> Result<()> {
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    let (number, name) = ("430102199003071234", "欧阳梓涵");
+    let content = format!("{{\"证件号码\":\"{number}\",\"姓名\":\"{name}\"}}");
+    // A department may well use the citizen number in its keys.
+    for n in 0..3 {
+        let id = format!("{number}-{n}");
+        let key = format!("{name}/{number}/{n}");
+        submit(&mut client, submission(&id, &key, content.as_bytes())).await?;
+    }
+    // And a submission that is refused leaves nothing either.
+    let mut refused = submission(number, number, content.as_bytes());
+    refused.item_code = "nowhere".to_owned();
+    assert!(submit(&mut client, refused).await.is_err());
+
+    let heard = world.heard().await?;
+    assert_eq!(heard.len(), 3);
+    for needle in [number, name] {
+        assert_eq!(places(&world, needle).await?, Vec::<String>::new());
+        for event in &heard {
+            let bytes = prost::Message::encode_to_vec(event);
+            let stands = bytes.windows(needle.len()).any(|w| w == needle.as_bytes());
+            assert!(!stands, "on the bus");
+        }
+    }
+    // The search finds what is there: text, and bytes inside bytes.
+    let found = places(&world, PROVIDER).await?;
+    for place in ["original.provider_code", "outbox.payload"] {
+        assert!(found.iter().any(|f| f == place), "{place}: {found:?}");
+    }
+    world.finish().await
+}

@@ -1,0 +1,365 @@
+//! A running ingest with a catalogue to follow and a listener on its stream. Called by all tests
+//! of this binary.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use event_bus::{
+    BatchHandler, Bus, Delivery, Faults, HandlerError, NewEvent, Poison, StreamSpec, Subscription,
+};
+use futures::future::BoxFuture;
+use ingest::Config;
+use proto::credit::{
+    catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
+    ingest::{
+        events::v1::RecordSubmitted,
+        v1::{
+            GetReceiptRequest, GetReportingScopeRequest, Receipt, Submission, SubmitRecordRequest,
+            ingest_service_client::IngestServiceClient,
+        },
+    },
+};
+use service_kit::{
+    ServiceContext,
+    config::{Overlay, Secret},
+    db::{Conn, Pool, connect_lazy},
+    grpc::{BearerToken, channel},
+    identity::Role,
+    readiness::Readiness,
+    shutdown::Shutdown,
+};
+use sqlx::AssertSqlSafe;
+use testkit::{
+    bed::{Bed, BedPlan},
+    eventually,
+};
+use time::OffsetDateTime;
+use tonic::{Status, service::interceptor::InterceptedService, transport::Channel};
+use tonic_types::StatusExt;
+
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Providers of the registry: enabled ones first, the last is disabled.
+pub const PROVIDERS: [&str; 6] = [
+    "11430100006123458R",
+    "11430100MB1A2B3C4X",
+    "11430102006123001A",
+    "11430103006123002B",
+    "11430104006123003C",
+    "11430105006123004D",
+];
+pub const PROVIDER: &str = PROVIDERS[0];
+pub const DISABLED: &str = PROVIDERS[5];
+/// A well-formed code of nobody.
+pub const STRANGER: &str = "11430111006123009K";
+
+/// What stands in for validation.
+const LISTENER: Subscription = Subscription {
+    consumer: "test-records",
+    from: ingest::SERVICE,
+    events: &["credit.ingest.events.v1.RecordSubmitted"],
+    max_batch: 500,
+};
+
+pub type Client = IngestServiceClient<InterceptedService<Channel, BearerToken>>;
+
+/// What the listener has heard, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Heard(Arc<Mutex<Vec<RecordSubmitted>>>);
+
+impl BatchHandler for Heard {
+    fn handle<'a>(
+        &'a self,
+        _conn: &'a mut Conn,
+        batch: &'a [Delivery],
+    ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
+        Box::pin(async move {
+            let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut poison = Vec::new();
+            for delivery in batch {
+                match delivery.decode() {
+                    Ok(event) => heard.push(event),
+                    Err(bad) => poison.push(bad),
+                }
+            }
+            Ok(poison)
+        })
+    }
+}
+
+/// One run of the service.
+pub struct Process {
+    pub context: ServiceContext,
+    pub address: String,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.context.shutdown.request();
+    }
+}
+
+pub struct World {
+    pub bed: Bed,
+    /// The service's own role.
+    pub pool: Pool,
+    /// The schema's owner.
+    pub owner: Pool,
+    pub process: Process,
+    heard: Heard,
+}
+
+impl World {
+    /// On the shared servers, ready to take records.
+    pub async fn start() -> Result<Self> {
+        Self::start_by(|_| ()).await
+    }
+
+    /// With a changed plan.
+    pub async fn start_by(change: impl FnOnce(&mut BedPlan<'_>)) -> Result<Self> {
+        let own = ingest::STREAM.context("ingest emits")?;
+        let catalog = StreamSpec {
+            service: "catalog",
+            max_bytes: own.max_bytes,
+        };
+        let subscriptions = [ingest::SUBSCRIPTIONS, &[LISTENER]].concat();
+        let streams = [own, catalog];
+        let mut plan = BedPlan::new(
+            ingest::SCHEMA,
+            ingest::migrations(),
+            &streams,
+            &subscriptions,
+        )?;
+        change(&mut plan);
+        let bed = Bed::of(plan).await?;
+        let pool = connect_lazy(&bed.database_url, ingest::SCHEMA, 4)?;
+        let owner = bed.schema_pool().await?;
+        let heard = Heard::default();
+        let process = run(&bed, &pool, &heard).await?;
+        let world = Self {
+            bed,
+            pool,
+            owner,
+            process,
+            heard,
+        };
+        world.announce().await?;
+        Ok(world)
+    }
+
+    /// The catalogue's events: providers, and item xzcf in two versions, xzxk in one.
+    async fn announce(&self) -> Result<()> {
+        let now = OffsetDateTime::now_utc();
+        let mut events = Vec::new();
+        for code in PROVIDERS {
+            let message = ProviderRegistered {
+                code: code.to_owned(),
+                name: format!("单位{code}"),
+                enabled: code != DISABLED,
+                revision: 1,
+                ..ProviderRegistered::default()
+            };
+            events.push(NewEvent::new(&message, now, ""));
+        }
+        for (code, version) in [("xzcf", 1), ("xzcf", 2), ("xzxk", 1)] {
+            let message = ItemVersionPublished {
+                code: code.to_owned(),
+                version,
+                name: format!("事项{code}"),
+                ..ItemVersionPublished::default()
+            };
+            events.push(NewEvent::new(&message, now, ""));
+        }
+        self.bed.publish(&events).await?;
+        eventually("ingest knows the catalogue", PATIENCE, async || {
+            let mut client = self
+                .client(PROVIDER)
+                .map_err(|error| Status::internal(error.to_string()))?;
+            let scope = client.get_reporting_scope(GetReportingScopeRequest {});
+            let items = scope.await?.into_inner().items.len();
+            if items == 2 {
+                Ok(())
+            } else {
+                Err(Status::unavailable(format!("{items} items")))
+            }
+        })
+        .await
+    }
+
+    /// A provider's client.
+    pub fn client(&self, provider: &str) -> Result<Client> {
+        self.client_of(&self.process, provider, &[Role::Provider])
+    }
+
+    pub fn client_of(&self, process: &Process, code: &str, roles: &[Role]) -> Result<Client> {
+        client_with(&process.address, &self.bed.token(code, roles, None)?)
+    }
+
+    /// Another copy of the service beside the first.
+    pub async fn second_process(&self) -> Result<Process> {
+        run(&self.bed, &self.pool, &self.heard).await
+    }
+
+    /// Stops the service in order and starts it again.
+    pub async fn restart(&mut self) -> Result<()> {
+        stop(&self.process).await?;
+        self.process = run(&self.bed, &self.pool, &self.heard).await?;
+        Ok(())
+    }
+
+    /// What the listener has got, once nothing is on its way any more.
+    pub async fn heard(&self) -> Result<Vec<RecordSubmitted>> {
+        self.bed.settled().await?;
+        let heard = self.heard.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(heard.clone())
+    }
+
+    pub async fn count(&self, table: &'static str) -> Result<i64> {
+        let statement = format!("select count(*) from {table}");
+        Ok(sqlx::query_scalar(AssertSqlSafe(statement))
+            .fetch_one(&self.owner)
+            .await?)
+    }
+
+    /// All tables of the schema.
+    pub async fn tables(&self) -> Result<Vec<String>> {
+        Ok(sqlx::query_scalar(
+            "select table_name::text from information_schema.tables
+             where table_schema = current_schema() order by 1",
+        )
+        .fetch_all(&self.owner)
+        .await?)
+    }
+
+    /// Number of rows and a digest of all tables that submissions could touch.
+    pub async fn snapshot(&self) -> Result<Vec<(String, i64, String)>> {
+        let mut all = Vec::new();
+        for table in self.tables().await? {
+            if table == "relay_cursor" || table == "inbox" {
+                continue; // these move by themselves
+            }
+            let statement = format!(
+                "select count(*), coalesce(md5(string_agg(t::text, ',' order by t::text)), '')
+                 from {table} t"
+            );
+            let (rows, digest) = sqlx::query_as(AssertSqlSafe(statement))
+                .fetch_one(&self.owner)
+                .await?;
+            all.push((table, rows, digest));
+        }
+        Ok(all)
+    }
+
+    /// Ends the test: nothing is left over, and a receipt is an original is an event.
+    pub async fn finish(self) -> Result<()> {
+        let heard = self.heard().await?;
+        stop(&self.process).await?;
+        let originals = self.count("original").await?;
+        let emitted = self.bed.emitted::<RecordSubmitted>().await?;
+        assert_eq!(originals, emitted.len() as i64, "originals and events");
+        let mut ids: Vec<_> = heard.iter().map(id_of).collect();
+        ids.sort();
+        let mut sent: Vec<_> = emitted.iter().map(id_of).collect();
+        sent.sort();
+        assert_eq!(ids, sent, "events emitted and heard");
+        self.pool.close().await;
+        self.owner.close().await;
+        self.bed.finish().await
+    }
+}
+
+fn id_of(event: &RecordSubmitted) -> Vec<u8> {
+    let version = event.version.as_ref();
+    version.map(|v| v.record_id.to_vec()).unwrap_or_default()
+}
+
+async fn run(bed: &Bed, pool: &Pool, heard: &Heard) -> Result<Process> {
+    let context = ServiceContext {
+        readiness: Readiness::default(),
+        shutdown: Shutdown::new(),
+        ..bed.context.clone()
+    };
+    let bus = Bus::connect(bed.bus_config.clone(), Faults::none(), &context.telemetry).await?;
+    let own = ingest::STREAM.context("ingest emits")?;
+    let catalog = StreamSpec {
+        service: "catalog",
+        max_bytes: own.max_bytes,
+    };
+    let subscriptions = [ingest::SUBSCRIPTIONS, &[LISTENER]].concat();
+    bus.provision(&event_bus::Topology::new(&[own, catalog], &subscriptions))
+        .await?;
+    bus.start_consumer(&LISTENER, pool, Arc::new(heard.clone()), None, &context);
+    let listener = bed.listener().await?;
+    let config = Config {
+        database_url: Secret::Plain(bed.database_url.clone()),
+        ..Config::load(&Overlay::default())?
+    };
+    let address = format!("http://{}", listener.local_addr()?);
+    ingest::start(config, listener, bus, context.clone()).await?;
+    Ok(Process { context, address })
+}
+
+pub async fn stop(process: &Process) -> Result<()> {
+    process.context.shutdown.request();
+    let ended = process.context.shutdown.finished(PATIENCE).await;
+    ended.map_err(anyhow::Error::msg)
+}
+
+pub fn client_with(address: &str, token: &str) -> Result<Client> {
+    let token = BearerToken::new(token)?;
+    Ok(IngestServiceClient::with_interceptor(
+        channel(address)?,
+        token,
+    ))
+}
+
+/// A good submission of item xzcf in the version in force.
+pub fn submission(id: &str, key: &str, content: &[u8]) -> Submission {
+    Submission {
+        submission_id: id.to_owned(),
+        item_code: "xzcf".to_owned(),
+        item_version: 0,
+        record_key: key.to_owned(),
+        content_type: "application/json".to_owned(),
+        content: content.to_vec().into(),
+        content_sha256: vault::sha256(content).to_vec().into(),
+        traceparent: String::new(),
+    }
+}
+
+/// Submits one record.
+pub async fn submit(client: &mut Client, submission: Submission) -> Result<Receipt, Status> {
+    let request = SubmitRecordRequest {
+        submission: Some(submission),
+    };
+    let answer = client.submit_record(request).await?.into_inner();
+    answer
+        .receipt
+        .ok_or_else(|| Status::internal("an answer without a receipt"))
+}
+
+/// The receipt of an earlier submission.
+pub async fn receipt_of(client: &mut Client, id: &str) -> Result<Receipt, Status> {
+    let request = GetReceiptRequest {
+        submission_id: id.to_owned(),
+    };
+    let answer = client.get_receipt(request).await?.into_inner();
+    answer
+        .receipt
+        .ok_or_else(|| Status::internal("an answer without a receipt"))
+}
+
+/// Reason, field and rule in the details of a status.
+pub fn refusal(status: &Status) -> (String, String, String) {
+    let details = status.get_error_details();
+    let info = details.error_info();
+    let of = |key: &str| {
+        let value = info.and_then(|info| info.metadata.get(key));
+        value.cloned().unwrap_or_default()
+    };
+    let reason = info.map(|info| info.reason.clone()).unwrap_or_default();
+    (reason, of("field"), of("rule"))
+}

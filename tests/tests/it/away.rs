@@ -1,0 +1,281 @@
+//! Neighbours fail: NATS, PostgreSQL, the province. Receipts go on where they can, nothing is
+//! lost or doubled, and everything arrives once the neighbour is back.
+
+use std::{sync::atomic::Ordering, time::Duration, time::Instant};
+
+use anyhow::{Context, Result, ensure};
+use journeys::{cluster::http_get, day::Progress};
+use proto::credit::province::v1::{Behaviour, GetStateRequest, SetBehaviourRequest};
+use testkit::eventually;
+
+use crate::support::{in_order, platform, report_all};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[tokio::test]
+async fn with_nats_away_ingest_goes_on_accepting_and_everything_arrives_later() -> Result<()> {
+    let (mut cluster, day) = platform(21, 500).await?;
+    let since = Instant::now();
+    cluster
+        .servers
+        .nats
+        .as_mut()
+        .context("private NATS")?
+        .kill9()?;
+    report_all(&cluster, &day).await?;
+    let balance = day.balance(&cluster, since).await?;
+    ensure!(
+        balance.submitted == 500 && balance.accepted == 0,
+        "{balance:?}"
+    );
+    cluster
+        .servers
+        .nats
+        .as_mut()
+        .context("private NATS")?
+        .restart()?;
+    in_order(&cluster, &day, since).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn readiness_names_the_lane_that_is_stuck() -> Result<()> {
+    let (mut cluster, day) = platform(22, 20).await?;
+    let since = Instant::now();
+    let admin = cluster.ports.admin();
+    ensure!(http_get(&admin, "/livez").await?.0 == 200);
+    cluster
+        .servers
+        .nats
+        .as_mut()
+        .context("private NATS")?
+        .kill9()?;
+    report_all(&cluster, &day).await?;
+    eventually("the process is not ready", PATIENCE, async || {
+        let (status, body) = http_get(&admin, "/readyz").await?;
+        ensure!(
+            status == 503 && body.contains("validation-records"),
+            "{status} {body}"
+        );
+        anyhow::Ok(())
+    })
+    .await?;
+    // Alive all the same: a restart would not help.
+    ensure!(http_get(&admin, "/livez").await?.0 == 200);
+    cluster
+        .servers
+        .nats
+        .as_mut()
+        .context("private NATS")?
+        .restart()?;
+    in_order(&cluster, &day, since).await?;
+    let (_, metrics) = http_get(&admin, "/metrics").await?;
+    for wanted in [
+        "credit_lane_age_seconds{lane=\"outbox ingest\"} 0",
+        "credit_bus_handled_events_total{lane=\"validation-records\"} 20",
+    ] {
+        ensure!(metrics.contains(wanted), "no {wanted} in {metrics}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_jetstreams_files_deleted_streams_are_rebuilt_from_the_outboxes() -> Result<()> {
+    let (mut cluster, day) = platform(23, 600).await?;
+    let since = Instant::now();
+    let progress = Progress::default();
+    {
+        // Some of the way: events are in every stage when the files go.
+        let some = eventually("receipts come", PATIENCE, async || {
+            progress.load(Ordering::Relaxed) >= 300
+        });
+        tokio::select! {
+            receipts = day.report(&cluster, &progress) => { receipts?; }
+            some = some => some?,
+        }
+    }
+    let nats = cluster.servers.nats.as_mut().context("private NATS")?;
+    nats.kill9()?;
+    nats.wipe()?;
+    nats.restart()?;
+    let said = cluster.credit(&["streams", "rebuild"])?;
+    ensure!(said.contains("streams created: 6"), "{said}");
+    report_all(&cluster, &day).await?;
+    in_order(&cluster, &day, since).await?;
+    // Again, with nothing lost: everything comes twice and changes nothing.
+    cluster.credit(&["streams", "rebuild"])?;
+    in_order(&cluster, &day, since).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_postgresql_restarted_in_mid_stream_no_receipt_is_missing_or_double() -> Result<()> {
+    let (mut cluster, day) = platform(24, 1_500).await?;
+    let since = Instant::now();
+    let progress = Progress::default();
+    let mut postgres = cluster
+        .servers
+        .postgres
+        .take()
+        .context("private PostgreSQL")?;
+    let reported = {
+        let progress_seen = progress.clone();
+        let restart = async {
+            for limit in [300, 900] {
+                eventually("receipts come", PATIENCE, async || {
+                    progress_seen.load(Ordering::Relaxed) >= limit
+                })
+                .await?;
+                postgres = tokio::task::spawn_blocking(move || {
+                    postgres.kill9()?;
+                    postgres.restart()?;
+                    anyhow::Ok(postgres)
+                })
+                .await??;
+            }
+            anyhow::Ok(postgres)
+        };
+        let (receipts, restarted) = tokio::join!(day.report(&cluster, &progress), restart);
+        postgres = restarted?;
+        receipts?
+    };
+    cluster.servers.postgres = Some(postgres);
+    ensure!(reported.len() == day.records.len());
+    in_order(&cluster, &day, since).await?;
+    // Every receipt is still what it was.
+    report_same_receipts(&cluster, &day, &reported).await
+}
+
+async fn report_same_receipts(
+    cluster: &journeys::cluster::Cluster,
+    day: &journeys::day::Day,
+    first: &std::collections::HashMap<String, proto::credit::ingest::v1::Receipt>,
+) -> Result<()> {
+    let again = day.report(cluster, &Progress::default()).await?;
+    for (id, receipt) in first {
+        ensure!(again.get(id) == Some(receipt), "another receipt for {id}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn r10_a_province_that_is_away_slow_late_and_failing_gets_everything_once() -> Result<()> {
+    let (cluster, day) = platform(25, 400).await?;
+    let since = Instant::now();
+    let behave = async |behaviour: Behaviour| -> Result<()> {
+        let request = SetBehaviourRequest {
+            behaviour: Some(behaviour),
+        };
+        cluster
+            .clients()?
+            .simulator()?
+            .set_behaviour(request)
+            .await?;
+        Ok(())
+    };
+    behave(Behaviour {
+        away: true,
+        ..Behaviour::default()
+    })
+    .await?;
+    report_all(&cluster, &day).await?;
+    eventually("everything is stored and due", PATIENCE, async || {
+        let balance = day.balance(&cluster, since).await?;
+        let good = day.records.iter().filter(|r| r.planted.is_none()).count() as u64;
+        ensure!(
+            balance.stored == good && balance.province_acknowledged == 0,
+            "{balance:?}"
+        );
+        anyhow::Ok(())
+    })
+    .await?;
+    // Stores, then answers after the caller has given up: the classic way to double.
+    behave(Behaviour {
+        answer_late_ms: 60_000,
+        ..Behaviour::default()
+    })
+    .await?;
+    eventually(
+        "the province stored without being heard",
+        PATIENCE,
+        async || {
+            let mut simulator = cluster.clients()?.simulator()?;
+            let state = simulator.get_state(GetStateRequest {}).await?.into_inner();
+            ensure!(state.repeated > 0, "{state:?}");
+            anyhow::Ok(())
+        },
+    )
+    .await?;
+    behave(Behaviour {
+        delay_ms: 20,
+        fail_percent: 50,
+        ..Behaviour::default()
+    })
+    .await?;
+    let balance = in_order(&cluster, &day, since).await?;
+    ensure!(balance.province_repeated > 0 && balance.province_conflicting == 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_poison_event_is_parked_and_the_lane_goes_on() -> Result<()> {
+    let (cluster, day) = platform(26, 100).await?;
+    let since = Instant::now();
+    // A row that ingest would never write: the event cannot be decoded.
+    let pool = cluster.owner_pool("ingest")?;
+    sqlx::query(
+        "insert into outbox (event_id, event_type, occurred_at, traceparent, payload)
+         values (gen_random_uuid(), 'credit.ingest.events.v1.RecordSubmitted', now(), '', '\\xff')",
+    )
+    .execute(&pool)
+    .await?;
+    report_all(&cluster, &day).await?;
+    day.settle(&cluster, since).await?.check()?;
+    let parked = eventually("the poison is parked", PATIENCE, async || {
+        let listed = cluster.credit(&["dead-letters", "list", "--service=validation"])?;
+        ensure!(listed.lines().count() == 1, "{listed}");
+        let letter: serde_json::Value = serde_json::from_str(&listed)?;
+        anyhow::Ok(letter)
+    })
+    .await?;
+    ensure!(parked["consumer"] == "validation-records", "{parked}");
+    ensure!(parked["state"] == "parked", "{parked}");
+    let id = parked["id"].to_string();
+    // Trying again cannot help; the consumer says so by parking it once more.
+    cluster.credit(&["dead-letters", "retry", "--service=validation", &id])?;
+    eventually("it was tried again", PATIENCE, async || {
+        let listed = cluster.credit(&["dead-letters", "list", "--service=validation"])?;
+        let letter: serde_json::Value = serde_json::from_str(&listed)?;
+        ensure!(
+            letter["attempts"] == 2 && letter["state"] == "parked",
+            "{letter}"
+        );
+        anyhow::Ok(())
+    })
+    .await?;
+    cluster.credit(&["dead-letters", "drop", "--service=validation", &id])?;
+    in_order(&cluster, &day, since).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stop_finishes_what_is_in_hand_and_exits_well() -> Result<()> {
+    let (mut cluster, day) = platform(27, 800).await?;
+    let since = Instant::now();
+    let progress = Progress::default();
+    {
+        let some = eventually("receipts come", PATIENCE, async || {
+            progress.load(Ordering::Relaxed) >= 200
+        });
+        tokio::select! {
+            receipts = day.report(&cluster, &progress) => { receipts?; }
+            some = some => some?,
+        }
+    }
+    cluster.stop_platform().await?;
+    cluster.start_platform(None)?;
+    cluster.ready().await?;
+    report_all(&cluster, &day).await?;
+    in_order(&cluster, &day, since).await?;
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Every RPC of the real endpoints refuses strangers with a clear status.
+
+use anyhow::{Context, Result, ensure};
+use journeys::cluster::Cluster;
+use platform::target::Service;
+use service_kit::{
+    grpc::channel,
+    identity::{DevelopmentIssuer, Role, rules},
+};
+use time::{Duration, OffsetDateTime};
+use tonic::{Code, Request, Status, client::Grpc, metadata::MetadataValue};
+
+use crate::support::platform;
+
+/// Calls an RPC with an empty message, as anybody with a network could.
+async fn call(cluster: &Cluster, path: &'static str, token: Option<&str>) -> Result<Status> {
+    let service = owner(path).with_context(|| format!("{path} belongs to a service"))?;
+    let mut grpc = Grpc::new(channel(&cluster.ports.url(service))?);
+    grpc.ready().await?;
+    let mut request = Request::new(());
+    if let Some(token) = token {
+        let value: MetadataValue<_> = format!("Bearer {token}").parse()?;
+        request.metadata_mut().insert("authorization", value);
+    }
+    let codec = tonic_prost::ProstCodec::<(), ()>::default();
+    let answer = grpc
+        .unary(request, http::uri::PathAndQuery::from_static(path), codec)
+        .await;
+    Ok(answer.err().unwrap_or_else(|| Status::ok("answered")))
+}
+
+fn owner(path: &str) -> Option<Service> {
+    let package = path.strip_prefix("/credit.")?.split('.').next()?;
+    Some(match package {
+        "ingest" => Service::Ingest,
+        "validation" => Service::Validation,
+        "catalog" => Service::Catalog,
+        "disclosure" => Service::Disclosure,
+        "objection" => Service::Objection,
+        "provincialsync" => Service::ProvincialSync,
+        "province" => Service::ProvinceSimulator,
+        _ => return None,
+    })
+}
+
+#[tokio::test]
+async fn r5_every_rpc_refuses_missing_wrong_expired_and_unfit_tokens() -> Result<()> {
+    let (cluster, _) = platform(41, 1).await?;
+    let foreign = DevelopmentIssuer::generate("https://evil.example", "credit-platform").token(
+        "x",
+        "11430100006123458R",
+        &[Role::CreditOffice],
+        None,
+        OffsetDateTime::now_utc() + Duration::days(1),
+    )?;
+    let all = [
+        Role::Provider,
+        Role::CreditOffice,
+        Role::DistrictCreditOffice,
+        Role::StateOrgan,
+        Role::Operator,
+        Role::Auditor,
+        Role::Subject,
+        Role::Public,
+    ];
+    let expired = cluster.expired_token(&all)?;
+    for rule in rules() {
+        let missing = call(&cluster, rule.path, None).await?;
+        ensure!(
+            missing.code() == Code::Unauthenticated,
+            "{}: {missing:?}",
+            rule.path
+        );
+        ensure!(missing.message().contains("TOKEN_MISSING"), "{missing:?}");
+        let wrong = call(&cluster, rule.path, Some(&foreign)).await?;
+        ensure!(
+            wrong.message().contains("TOKEN_INVALID"),
+            "{}: {wrong:?}",
+            rule.path
+        );
+        let late = call(&cluster, rule.path, Some(&expired)).await?;
+        ensure!(
+            late.message().contains("TOKEN_EXPIRED"),
+            "{}: {late:?}",
+            rule.path
+        );
+        for role in all {
+            let token = cluster.token("11430100006123458R", &[role], None)?;
+            let status = call(&cluster, rule.path, Some(&token)).await?;
+            let refused = status.message().contains("ROLE_NOT_ALLOWED");
+            ensure!(
+                refused != rule.roles.contains(&role),
+                "{} as {role:?}: {status:?}",
+                rule.path
+            );
+        }
+    }
+    cluster.nothing_left().await
+}

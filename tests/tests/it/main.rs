@@ -1,0 +1,10 @@
+//! Journeys over all services: the real program on private servers, spoken to from outside.
+//! Run by `cargo xtask test`.
+
+mod away;
+mod crash;
+mod day;
+mod identity;
+mod privacy;
+mod support;
+mod trace;
