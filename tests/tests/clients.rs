@@ -1,8 +1,9 @@
-//! A department's client in another language: the Python program of `tests/clients/python` against the real endpoint.
+//! Clients in another language: the Python programs of `tests/clients/python` against the real endpoints.
 
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -12,7 +13,10 @@ use journeys::{
 };
 use platform::target::Service;
 use service_kit::identity::Role;
-use testkit::records::Provider;
+use testkit::{eventually, records::Provider};
+
+/// How long the announcement of a provider may take to reach ingest.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Python with the gRPC libraries: `cargo xtask test` names it; else it is fetched now.
 fn python(root: &Path) -> Result<PathBuf> {
@@ -22,14 +26,13 @@ fn python(root: &Path) -> Result<PathBuf> {
     }
 }
 
-/// The client with one token, against one platform.
-struct Department<'a> {
+/// Runs the client's programs against one platform.
+struct Client<'a> {
     cluster: &'a Cluster,
     python: PathBuf,
-    token: String,
 }
 
-/// What one run of the client printed.
+/// What one run of a program printed.
 #[derive(Debug)]
 struct Said {
     ended_well: bool,
@@ -44,22 +47,28 @@ impl Said {
         found.with_context(|| format!("no line {start:?} in {self:?}"))
     }
 
-    /// Numbers of the lines that start so.
+    /// Nothing was done, and the reason is all that is said.
+    fn is_refusal(&self, start: &str) -> Result<()> {
+        let refused = !self.ended_well && self.out.is_empty() && self.err.starts_with(start);
+        ensure!(refused, "expected {start:?}: {self:?}");
+        Ok(())
+    }
+
+    /// Number of the lines that start so.
     fn count(&self, start: &str) -> usize {
         let lines = self.out.lines();
         lines.filter(|line| line.starts_with(start)).count()
     }
 }
 
-impl Department<'_> {
-    async fn send(&self, file: Option<&Path>) -> Result<Said> {
+impl Client<'_> {
+    async fn run(&self, program: &str, token: &str, arguments: &[&str]) -> Result<Said> {
+        let folder = testkit::workspace_root().join("tests/clients/python");
         let mut command = Command::new(&self.python);
         command
-            .arg(testkit::workspace_root().join("tests/clients/python/submit.py"))
-            .arg(self.cluster.ports.address(Service::Ingest))
-            .arg(self.cluster.ports.address(Service::Validation))
-            .args(file)
-            .env("CREDIT_TOKEN", &self.token)
+            .arg(folder.join(program))
+            .args(arguments)
+            .env("CREDIT_TOKEN", token)
             .env("PYTHONDONTWRITEBYTECODE", "1");
         let output: Output = tokio::task::spawn_blocking(move || command.output())
             .await?
@@ -69,6 +78,21 @@ impl Department<'_> {
             out: String::from_utf8(output.stdout)?,
             err: String::from_utf8(output.stderr)?,
         })
+    }
+
+    /// The sample, or a file.
+    async fn submit(&self, token: &str, file: Option<&Path>) -> Result<Said> {
+        let ingest = self.cluster.ports.address(Service::Ingest);
+        let validation = self.cluster.ports.address(Service::Validation);
+        let mut arguments = vec![ingest.as_str(), validation.as_str()];
+        arguments.extend(file.and_then(Path::to_str));
+        self.run("submit.py", token, &arguments).await
+    }
+
+    async fn register(&self, token: &str, code: &str, name: &str) -> Result<Said> {
+        let catalog = self.cluster.ports.address(Service::Catalog);
+        self.run("register.py", token, &[&catalog, code, name])
+            .await
     }
 }
 
@@ -99,14 +123,13 @@ async fn a_python_client_reports_and_learns_what_became_of_its_records_r8_r13() 
     day.register(&cluster).await?;
     let provider = &day.generator.providers()[0];
     let token = cluster.token(&provider.code, &[Role::Provider], None)?;
-    let mut department = Department {
+    let client = Client {
         cluster: &cluster,
         python,
-        token,
     };
 
     // The sample: one good record, one whose credit code ends in a wrong check character.
-    let first = department.send(None).await?;
+    let first = client.submit(&token, None).await?;
     ensure!(first.ended_well, "{first:?}");
     let receipt = first.line("receipt  sample-1: ACCEPTED, ledger number 1, record ")?;
     first.line("receipt  sample-2: ACCEPTED, ledger number 2, record ")?;
@@ -118,7 +141,7 @@ async fn a_python_client_reports_and_learns_what_became_of_its_records_r8_r13() 
     // The same again is the same receipt; the correction closes the case; one refusal does not end the stream.
     let file = cluster.folder().join("second.jsonl");
     std::fs::write(&file, second_report(provider)?)?;
-    let second = department.send(Some(&file)).await?;
+    let second = client.submit(&token, Some(&file)).await?;
     assert!(!second.ended_well, "a refusal is no success: {second:?}");
     assert_eq!(second.line("receipt  sample-1: ")?, receipt);
     second.line("refused  unknown-item: ITEM_UNKNOWN: item_code: ")?;
@@ -127,24 +150,46 @@ async fn a_python_client_reports_and_learns_what_became_of_its_records_r8_r13() 
     assert_eq!(second.count("feedback "), 0, "{second:?}");
 
     // A token whose signature is not ours: nothing goes in, and the reason is said.
-    let (signed, _) = department.token.rsplit_once('.').context("a JWT")?;
-    department.token = format!("{signed}.{}", "A".repeat(86));
-    let refused = department.send(None).await?;
-    assert!(!refused.ended_well && refused.out.is_empty(), "{refused:?}");
-    assert!(
-        refused.err.starts_with("UNAUTHENTICATED: TOKEN_INVALID: "),
-        "{refused:?}"
-    );
+    let (signed, _) = token.rsplit_once('.').context("a JWT")?;
+    let forged = format!("{signed}.{}", "A".repeat(86));
+    let refused = client.submit(&forged, None).await?;
+    refused.is_refusal("UNAUTHENTICATED: TOKEN_INVALID: ")?;
 
     // A token of the right issuer for somebody who is no provider.
-    department.token = cluster.token("", &[Role::Public], None)?;
-    let refused = department.send(None).await?;
-    assert!(!refused.ended_well && refused.out.is_empty(), "{refused:?}");
-    assert!(
-        refused
-            .err
-            .starts_with("PERMISSION_DENIED: ROLE_NOT_ALLOWED: "),
-        "{refused:?}"
-    );
+    let visitor = cluster.token("", &[Role::Public], None)?;
+    let refused = client.submit(&visitor, None).await?;
+    refused.is_refusal("PERMISSION_DENIED: ROLE_NOT_ALLOWED: ")?;
+    cluster.nothing_left().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_reports_once_the_credit_office_has_registered_it_r3_r5() -> Result<()> {
+    let python = python(&testkit::workspace_root())?;
+    let mut options = ClusterOptions::new(env!("CARGO_BIN_EXE_credit-journey"));
+    options.durable = false;
+    let cluster = Cluster::start(options).await?;
+    let client = Client {
+        cluster: &cluster,
+        python,
+    };
+    let provider = &testkit::records::providers()[0];
+    let own = cluster.token(&provider.code, &[Role::Provider], None)?;
+    let office = cluster.token("", &[Role::CreditOffice], None)?;
+
+    let unknown = client.submit(&own, None).await?;
+    unknown.is_refusal("PERMISSION_DENIED: PROVIDER_UNKNOWN: ")?;
+    let presumed = client.register(&own, &provider.code, &provider.name);
+    presumed
+        .await?
+        .is_refusal("PERMISSION_DENIED: ROLE_NOT_ALLOWED: ")?;
+
+    let registered = client.register(&office, &provider.code, &provider.name);
+    let expected = format!("provider {} {}: revision 1\n", provider.code, provider.name);
+    assert_eq!(registered.await?.out, expected);
+    eventually("ingest knows the provider", PATIENCE, async || {
+        let said = client.submit(&own, None).await?;
+        said.line("verdict  sample-1: ACCEPTED").map(drop)
+    })
+    .await?;
     cluster.nothing_left().await
 }
