@@ -350,6 +350,11 @@ impl Cluster {
         Clients::new(self)
     }
 
+    /// The database's owner.
+    pub fn owner_url(&self) -> &str {
+        &self.servers.owner_url
+    }
+
     /// A pool of the database's owner in one service's schema, to look at results.
     pub fn owner_pool(&self, schema: &str) -> Result<sqlx::PgPool> {
         Ok(service_kit::db::connect_lazy(

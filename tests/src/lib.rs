@@ -4,9 +4,11 @@
 //! - [`cluster`]: servers, secrets, configuration and processes of one platform
 //! - [`clients`]: gRPC clients with tokens
 //! - [`day`]: a realistic day: providers report, everything settles, the books balance
+//! - [`floor`]: plain PostgreSQL beside which benchmarks are measured
 //! - [`ports`]: addresses of one platform
 
 pub mod clients;
 pub mod cluster;
 pub mod day;
+pub mod floor;
 pub mod ports;

@@ -1,4 +1,5 @@
-//! Clients in another language: the Python programs of `tests/clients/python` against the real endpoints.
+//! Clients in another language against the real endpoints: the department's of `tests/clients/python`, and the credit
+//! office's call of `deploy/register-provider.py` that comes before it.
 
 use std::{
     path::{Path, PathBuf},
@@ -26,7 +27,7 @@ fn python(root: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Runs the client's programs against one platform.
+/// Runs Python programs of this checkout against one platform.
 struct Client<'a> {
     cluster: &'a Cluster,
     python: PathBuf,
@@ -63,10 +64,9 @@ impl Said {
 
 impl Client<'_> {
     async fn run(&self, program: &str, token: &str, arguments: &[&str]) -> Result<Said> {
-        let folder = testkit::workspace_root().join("tests/clients/python");
         let mut command = Command::new(&self.python);
         command
-            .arg(folder.join(program))
+            .arg(testkit::workspace_root().join(program))
             .args(arguments)
             .env("CREDIT_TOKEN", token)
             .env("PYTHONDONTWRITEBYTECODE", "1");
@@ -86,12 +86,14 @@ impl Client<'_> {
         let validation = self.cluster.ports.address(Service::Validation);
         let mut arguments = vec![ingest.as_str(), validation.as_str()];
         arguments.extend(file.and_then(Path::to_str));
-        self.run("submit.py", token, &arguments).await
+        self.run("tests/clients/python/submit.py", token, &arguments)
+            .await
     }
 
     async fn register(&self, token: &str, code: &str, name: &str) -> Result<Said> {
         let catalog = self.cluster.ports.address(Service::Catalog);
-        self.run("register.py", token, &[&catalog, code, name])
+        let arguments = [catalog.as_str(), code, name];
+        self.run("deploy/register-provider.py", token, &arguments)
             .await
     }
 }
@@ -184,7 +186,10 @@ async fn a_provider_reports_once_the_credit_office_has_registered_it_r3_r5() -> 
         .is_refusal("PERMISSION_DENIED: ROLE_NOT_ALLOWED: ")?;
 
     let registered = client.register(&office, &provider.code, &provider.name);
-    let expected = format!("provider {} {}: revision 1\n", provider.code, provider.name);
+    let expected = format!(
+        "registered {} {}, revision 1\n",
+        provider.code, provider.name
+    );
     assert_eq!(registered.await?.out, expected);
     eventually("ingest knows the provider", PATIENCE, async || {
         let said = client.submit(&own, None).await?;
