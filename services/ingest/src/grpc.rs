@@ -31,7 +31,9 @@ use crate::{
 
 /// How long a stopping service still answers what comes on open streams, each with a refusal: a
 /// connection that is closed over unread requests would take the last answers with it.
-const FAREWELL: Duration = Duration::from_secs(2);
+const FAREWELL: Duration = Duration::from_secs(5);
+/// After this long without a request it closes a stream earlier.
+const QUIET: Duration = Duration::from_millis(500);
 
 /// The gRPC service.
 #[derive(Clone, Debug)]
@@ -213,18 +215,17 @@ impl IngestService for IngestApi {
         let api = self.clone();
         let shutdown = self.context.shutdown.clone();
         tokio::spawn(async move {
-            let stopped = async {
+            let pause_after_stop = async |pause| {
                 shutdown.requested().await;
-                tokio::time::sleep(FAREWELL).await;
+                tokio::time::sleep(pause).await;
             };
-            tokio::pin!(stopped);
+            let farewell = pause_after_stop(FAREWELL);
+            tokio::pin!(farewell);
             loop {
                 let next = tokio::select! {
                     next = requests.next() => next,
-                    () = &mut stopped => {
-                        let _ = window.send(Err(stopping().into())).await;
-                        return;
-                    }
+                    () = &mut farewell => Some(Err(stopping().into())),
+                    () = pause_after_stop(QUIET) => Some(Err(stopping().into())),
                 };
                 let item = match next {
                     // Each record of a stream has a trace of its own: thousands in one say nothing.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use event_bus::outbox;
-use testkit::{Servers, bed::BedPlan, eventually, private_nats, private_postgres};
+use testkit::{Servers, bed::BedPlan, eventually, private_nats, private_postgres, proxy::TcpProxy};
 
 use crate::world::{PATIENCE, SERVICE, World, codes, event_of, topology};
 
@@ -48,6 +48,30 @@ async fn restarts_of_nats_under_load_leave_no_lane_behind() -> Result<()> {
         }
     }
     world.arrived(&sent).await?;
+    world.finish(process).await
+}
+
+/// The line falls silent and then breaks: what was asked is never answered. The consumer must not
+/// wait for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_whose_request_is_lost_asks_again() -> Result<()> {
+    let shared = testkit::servers()?;
+    let (line, nats_url) = TcpProxy::before(&shared.nats_url).await?;
+    let world = World::start_on(&nats_url).await?;
+    let process = world.running().await?;
+    world.emit_codes(&codes("before", 20)).await?;
+    world.arrived(&codes("before", 20)).await?;
+    line.stall();
+    process
+        .complains(&["consumer test-effects", "does not answer"])
+        .await?;
+    line.cut().await;
+    line.heal();
+    world.emit_codes(&codes("after", 20)).await?;
+    world
+        .arrived(&[codes("before", 20), codes("after", 20)].concat())
+        .await?;
+    process.ready().await?;
     world.finish(process).await
 }
 
