@@ -1,4 +1,4 @@
-//! The SQL of ingest. `app` writes through [`batch`], `grpc` reads through [`reads`], `handlers`
+//! The SQL of ingest. `app` writes through `batch`, `grpc` reads through `reads`, `handlers`
 //! keeps the registry.
 
 mod batch;
