@@ -61,12 +61,7 @@ pub struct BusConfig {
     pub lane_limit_seconds: u64,
     /// After how long a message that nobody acknowledged is given out again, seconds: the pause
     /// after a crash of a consumer. Longer than the longest batch takes.
-    #[serde(default = "default_ack_wait")]
     pub ack_wait_seconds: u64,
-}
-
-fn default_ack_wait() -> u64 {
-    30
 }
 
 /// Why the bus cannot be used.
@@ -169,8 +164,9 @@ impl Bus {
     /// retention a stream must not take events before every consumer of theirs exists. Relays of
     /// this bus publish nothing before this has succeeded once.
     ///
-    /// Returns the names of streams that were created now: on a platform that has run before,
-    /// they were lost, and `credit streams rebuild` fills them again.
+    /// Returns the names of streams that were created now, or have a consumer that was: on a
+    /// platform that has run before, earlier events are missing for it, and
+    /// `credit streams rebuild` brings them.
     pub async fn provision(&self, topology: &Topology) -> Result<Vec<String>, ProvisionError> {
         let created = topology::provision(self, topology).await?;
         self.provisioned.send_replace(true);

@@ -135,10 +135,11 @@ pub(crate) async fn is_from_another_cluster(conn: &mut Conn) -> Result<bool, Err
     .await
 }
 
-/// Fits an outbox to the cluster that it was restored into, and rewinds it. Which rows the new
+/// Rewinds an outbox, and fits it to this cluster when it was restored into it. Which rows the new
 /// cluster has added cannot be told from old ones, so everything is published again; inboxes know
-/// what they have dealt with. The order becomes that of `seq`. Needs the schema's owner, because
-/// the service cannot change its outbox. `credit streams rebuild` calls it.
+/// what they have dealt with. The order of moved rows becomes that of `seq`. Needs the schema's
+/// owner, because the service cannot change its outbox. Relays may run meanwhile: the generation
+/// keeps them from moving the cursor that they read before. `credit streams rebuild` calls it.
 pub async fn rebase(owner: &Pool) -> Result<(), Error> {
     let mut tx = owner.begin().await?;
     // 3 is the first transaction of every cluster, so no running one is older.
@@ -168,7 +169,7 @@ pub(crate) async fn advance(conn: &mut Conn, from: &Cursor, to: &OutboxRow) -> R
 }
 
 /// Puts the cursor back to the beginning: the relay publishes everything again, and consumers
-/// know by their inboxes what they have dealt with. `credit streams rebuild` calls it.
+/// know by their inboxes what they have dealt with. For the service's own role; see [`rebase`].
 pub async fn rewind(pool: &Pool) -> Result<(), Error> {
     sqlx::query("update relay_cursor set xid = '0', seq = 0, generation = generation + 1")
         .execute(pool)

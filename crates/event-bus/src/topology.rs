@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::{
     consumer::{self, AckPolicy, DeliverPolicy},
-    context::GetStreamErrorKind,
+    context::{ConsumerInfoErrorKind, GetStreamErrorKind},
     stream::{self, DiscardPolicy, RetentionPolicy, StorageType},
 };
 
@@ -116,10 +116,7 @@ pub(crate) async fn provision(
         // A consumer must exist before its stream can take events, or interest retention drops
         // them; so a stream that is created now gets its consumers before anything else happens,
         // and relays retry until the stream is there.
-        let (stream, is_new) = create_or_get(bus, &wanted).await?;
-        if is_new {
-            created.push(wanted.name.clone());
-        }
+        let (stream, mut is_new) = create_or_get(bus, &wanted).await?;
         let have = &stream.cached_info().config;
         let name = &wanted.name;
         differs(name, "subjects", &have.subjects, &wanted.subjects)?;
@@ -152,7 +149,10 @@ pub(crate) async fn provision(
             .iter()
             .filter(|s| s.from == spec.service)
         {
-            provision_consumer(bus, &stream, subscription).await?;
+            is_new |= provision_consumer(bus, &stream, subscription).await?;
+        }
+        if is_new {
+            created.push(wanted.name.clone());
         }
     }
     Ok(created)
@@ -188,17 +188,22 @@ async fn create_or_get(
     }
 }
 
+/// Whether the consumer was created now.
 async fn provision_consumer(
     bus: &Bus,
     stream: &stream::Stream,
     subscription: &Subscription,
-) -> Result<(), ProvisionError> {
+) -> Result<bool, ProvisionError> {
     let wanted = consumer_config(bus, subscription);
     let failed = |what, detail: String| ProvisionError::Server {
         what,
         name: subscription.consumer.to_owned(),
         detail,
     };
+    let is_new = stream
+        .consumer_info(subscription.consumer)
+        .await
+        .is_err_and(|error| error.kind() == ConsumerInfoErrorKind::NotFound);
     // Strict creation fails when it exists with another configuration and succeeds when equal.
     let created = stream.create_consumer_strict(wanted.clone()).await;
     let info = match created {
@@ -230,7 +235,8 @@ async fn provision_consumer(
         "max_ack_pending",
         &have.max_ack_pending,
         &wanted.max_ack_pending,
-    )
+    )?;
+    Ok(is_new)
 }
 
 /// The server writes "no limit" as -1.

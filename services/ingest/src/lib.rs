@@ -35,10 +35,11 @@ pub use store::migrations;
 pub const SERVICE: &str = "ingest";
 /// Its schema and login role.
 pub const SCHEMA: &str = "ingest";
-/// Events of ingest carry the sealed originals, so the stream is the largest.
+/// Events of ingest carry the sealed originals: room for some hundred thousand that wait. JetStream
+/// reserves the size on the disk; a full stream only makes the outbox wait.
 pub const STREAM: Option<StreamSpec> = Some(StreamSpec {
     service: SERVICE,
-    max_bytes: 4 * 1024 * 1024 * 1024,
+    max_bytes: 2 * 1024 * 1024 * 1024,
 });
 /// What it consumes.
 pub const SUBSCRIPTIONS: &[Subscription] = &[Subscription {

@@ -1,12 +1,12 @@
 //! Provisioning creates what is missing and compares what is there; it never overwrites.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
 use async_nats::jetstream::stream::{Config, RetentionPolicy};
-use event_bus::{ProvisionError, StreamSpec, Subscription, Topology};
+use event_bus::{ProvisionError, StreamSpec, Subscription, Topology, outbox};
 
-use crate::world::{STREAM, SUBSCRIPTION, World, bus_with, topology};
+use crate::world::{Effects, STREAM, SUBSCRIPTION, World, bus_with, codes, topology};
 
 fn differs(outcome: Result<Vec<String>, ProvisionError>) -> (String, &'static str) {
     match outcome {
@@ -48,6 +48,35 @@ async fn what_exists_with_other_settings_is_named_and_left_alone() -> Result<()>
     // Nothing of it was taken over.
     assert!(world.bed.bus.provision(&topology()).await?.is_empty());
     let process = world.process().await?;
+    world.finish(process).await
+}
+
+/// A consumer that comes later has missed everything before; provisioning says so, and a rewind
+/// gives it all without a second effect for the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_comes_later_gets_everything_by_a_rewind() -> Result<()> {
+    const LATE: Subscription = Subscription {
+        consumer: "test-late",
+        ..SUBSCRIPTION
+    };
+    let world = World::start().await?;
+    let process = world.running().await?;
+    world.emit_codes(&codes("e", 100)).await?;
+    world.arrived(&codes("e", 100)).await?;
+    world.bed.settled().await?;
+
+    let more = Topology::new(&[STREAM], &[SUBSCRIPTION, LATE]);
+    let name = world.bed.bus.stream_name(STREAM.service);
+    assert_eq!(world.bed.bus.provision(&more).await?, [name]);
+    assert!(world.bed.bus.provision(&more).await?.is_empty());
+    let handler = Arc::new(Effects::default());
+    process
+        .bus
+        .start_consumer(&LATE, &world.pool, handler, None, &process.context);
+    outbox::rewind(&world.pool).await?;
+    // Both handlers write into one table: twice each, by two consumers.
+    let twice = [codes("e", 100), codes("e", 100)].concat();
+    world.arrived(&twice).await?;
     world.finish(process).await
 }
 

@@ -22,8 +22,8 @@ pub struct Streams {
 enum Action {
     /// Creates streams and consumers where missing and compares those that exist.
     Provision,
-    /// After JetStream lost its files: creates them and lets every relay publish its whole
-    /// outbox again. Consumers know by their inboxes what they have dealt with.
+    /// After JetStream lost its files, or the database was restored from a dump: creates what is
+    /// missing and lets every relay publish its whole outbox again. Consumers know by their inboxes what they have dealt with.
     Rebuild,
 }
 
@@ -38,7 +38,7 @@ impl Streams {
         if matches!(self.action, Action::Rebuild) {
             for (service, schema) in with_schema(None) {
                 let pool = owner_pool(&configs, schema)?;
-                outbox::rewind(&pool).await?;
+                outbox::rebase(&pool).await?;
                 let rows = outbox::unpublished(&pool).await?;
                 println!("{}: {rows} events will be published again", service.name());
             }
