@@ -32,6 +32,8 @@ CREATE TABLE organisation_version (
     decision_date     date        NOT NULL,
     effective_date    date        NOT NULL,
     expiry_date       date,
+    -- Last day on which the provider wants it disclosed (公示截止期); it may only shorten the item's term (D-9).
+    publicity_until   date,
     received_at       timestamptz NOT NULL,
     stored_at         timestamptz NOT NULL,
     -- Newest of its record; only such versions are disclosed.
@@ -45,29 +47,33 @@ CREATE UNIQUE INDEX organisation_version_one_current
 -- List pages: newest decision first. The included columns decide visibility, so that counting stays in the index.
 CREATE INDEX organisation_version_by_item
     ON organisation_version (item_code, decision_date DESC, record_id DESC)
-    INCLUDE (item_version, subject_kind, effective_date) WHERE current AND organisation_code <> '';
+    INCLUDE (item_version, subject_kind, effective_date, publicity_until)
+    WHERE current AND organisation_code <> '';
 CREATE INDEX organisation_version_by_organisation
     ON organisation_version (organisation_code, decision_date DESC, record_id DESC)
-    INCLUDE (item_code, item_version, subject_kind, effective_date) WHERE current AND organisation_code <> '';
+    INCLUDE (item_code, item_version, subject_kind, effective_date, publicity_until)
+    WHERE current AND organisation_code <> '';
 CREATE INDEX organisation_version_by_document
     ON organisation_version (item_code, document_key) WHERE current AND organisation_code <> '';
 
 -- Versions about natural persons: a keyed hash of the document and dates, nothing else in clear (R-14).
 CREATE TABLE person_version (
-    record_id      uuid        NOT NULL PRIMARY KEY,
-    provider_code  text        NOT NULL,
-    item_code      text        NOT NULL,
-    item_version   integer     NOT NULL,
-    key_digest     bytea       NOT NULL CHECK (length(key_digest) = 32),
-    revision       bigint      NOT NULL CHECK (revision > 0),
-    blind_index    bytea       NOT NULL CHECK (length(blind_index) = 32),
-    decision_date  date        NOT NULL,
-    effective_date date        NOT NULL,
-    expiry_date    date,
-    received_at    timestamptz NOT NULL,
-    stored_at      timestamptz NOT NULL,
-    current        boolean     NOT NULL,
-    sealed_record  bytea       NOT NULL,
+    record_id       uuid        NOT NULL PRIMARY KEY,
+    provider_code   text        NOT NULL,
+    item_code       text        NOT NULL,
+    item_version    integer     NOT NULL,
+    key_digest      bytea       NOT NULL CHECK (length(key_digest) = 32),
+    revision        bigint      NOT NULL CHECK (revision > 0),
+    blind_index     bytea       NOT NULL CHECK (length(blind_index) = 32),
+    decision_date   date        NOT NULL,
+    effective_date  date        NOT NULL,
+    expiry_date     date,
+    -- As organisation_version.publicity_until.
+    publicity_until date,
+    received_at     timestamptz NOT NULL,
+    stored_at       timestamptz NOT NULL,
+    current         boolean     NOT NULL,
+    sealed_record   bytea       NOT NULL,
     UNIQUE (provider_code, item_code, key_digest, revision)
 );
 

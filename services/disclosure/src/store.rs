@@ -35,7 +35,7 @@ pub async fn begin_logged_read(pool: &Pool) -> Result<Tx, Error> {
         .await
 }
 
-/// Binds the first five parameters of a statement that joins bounds.
+/// Binds the first six parameters of a statement that joins bounds: the columns of the bounds, and today.
 macro_rules! bind_bounds {
     ($query:expr, $bounds:expr) => {
         $query
@@ -44,6 +44,15 @@ macro_rules! bind_bounds {
             .bind(&$bounds.kinds)
             .bind(&$bounds.earliest)
             .bind(&$bounds.latest)
+            .bind($bounds.today)
     };
 }
 pub(crate) use bind_bounds;
+
+/// The provider's own deadline of `v` has not passed (D-9). $6 is the day of the bounds.
+macro_rules! not_past_deadline {
+    () => {
+        "(v.publicity_until IS NULL OR v.publicity_until >= $6)"
+    };
+}
+pub(crate) use not_past_deadline;

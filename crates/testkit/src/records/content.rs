@@ -13,6 +13,10 @@ use super::subjects::Subject;
 use super::trades::{Licence, Penalty};
 use super::{pick, words};
 
+/// The oldest decision is this many days old, less one. Less than the shortest deadline of publicity (one
+/// calendar year), so that no deadline has passed and what may be public is (D-9).
+pub(super) const OLDEST_DAYS: i64 = 365;
+
 /// A record before it is written.
 pub(super) struct Draft<'p> {
     pub provider: &'p Provider,
@@ -34,7 +38,7 @@ impl<'p> Draft<'p> {
         index: u64,
         today: Date,
     ) -> Self {
-        let decided = today - Duration::days(rng.random_range(0..365));
+        let decided = today - Duration::days(rng.random_range(0..OLDEST_DAYS));
         let item_code = if licence { "xzxk" } else { "xzcf" };
         let kind = subject.kind;
         let first = rng.random_range(0..providers.len());
@@ -276,7 +280,7 @@ pub(super) fn ten_thousands(yuan: u64) -> String {
 }
 
 /// The same day years later; 28 February where there is no 29th.
-fn years_on(day: Date, years: i32) -> Date {
+pub(super) fn years_on(day: Date, years: i32) -> Date {
     day.replace_year(day.year() + years)
         .or_else(|_| (day - Duration::DAY).replace_year(day.year() + years))
         .expect("a 28 February is in every year")

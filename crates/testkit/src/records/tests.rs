@@ -6,8 +6,9 @@ use credit_record::{
     CheckContext, CreditCode, FindingCode, ItemVersion, Severity, SubjectKind, Verdict, check,
     standard_items,
 };
-use time::{Date, Month};
+use time::{Date, Duration, Month};
 
+use super::content::{OLDEST_DAYS, years_on};
 use super::{Generator, Level};
 
 fn today() -> Date {
@@ -22,6 +23,7 @@ fn item<'a>(items: &'a [ItemVersion], code: &str) -> &'a ItemVersion {
 fn every_verdict_is_the_promised_one() {
     let items = standard_items().unwrap();
     let mut planted_codes = BTreeSet::new();
+    let mut deadlines = 0;
     for seed in [0, 1, 7, 42, u64::MAX] {
         for record in Generator::new(seed, today()).records(3_000) {
             let ctx = CheckContext {
@@ -43,6 +45,12 @@ fn every_verdict_is_the_promised_one() {
                         "{content}"
                     );
                     let warned: Vec<_> = accepted.warnings.iter().map(|w| w.code).collect();
+                    // A deadline that has passed would make `expected_public` a lie.
+                    assert!(
+                        accepted.publicity_until.is_none_or(|day| day > today()),
+                        "{content}"
+                    );
+                    deadlines += usize::from(accepted.publicity_until.is_some());
                     let harmless = [FindingCode::ExpiryPassed];
                     assert!(
                         warned.iter().all(|w| harmless.contains(w)),
@@ -68,6 +76,18 @@ fn every_verdict_is_the_promised_one() {
         planted_codes.len() >= 30,
         "many kinds of dirt: {planted_codes:?}"
     );
+    assert!(deadlines > 2_000, "many have a deadline: {deadlines}");
+}
+
+#[test]
+fn d9_no_deadline_of_publicity_has_passed_on_any_day() {
+    let mut today = Date::from_calendar_date(2023, Month::January, 1).unwrap();
+    // Through a leap year: 29 February as the day of decision, of the generator and of the deadline.
+    while today.year() < 2030 {
+        let oldest = today - Duration::days(OLDEST_DAYS - 1);
+        assert!(years_on(oldest, 1) > today, "{today}");
+        today += Duration::DAY;
+    }
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub struct Version {
     pub effective_date: Date,
     /// Last day of validity.
     pub expiry_date: Option<Date>,
+    /// Last day on which the provider wants it disclosed (公示截止期, D-9).
+    pub publicity_until: Option<Date>,
     /// Whom it is about.
     pub about: About,
     /// `NormalisedRecord`, sealed with the record id as context.
@@ -112,6 +114,14 @@ fn date(field: &'static str, text: &str) -> Result<Date, Malformed> {
         })
 }
 
+/// A date that a record need not have; empty when it has none.
+fn optional_date(field: &'static str, text: &str) -> Result<Option<Date>, Malformed> {
+    match text {
+        "" => Ok(None),
+        text => date(field, text).map(Some),
+    }
+}
+
 /// A clear text of an organisation without citizen numbers: some providers write the operator's number into a
 /// licence number, and none may stand in a table or on the public site. Phone and card numbers are left alone,
 /// since a document number may well look like one.
@@ -153,10 +163,6 @@ impl Version {
         if event.sealed_record.is_empty() {
             return malformed("sealed_record", "is present");
         }
-        let expiry_date = match event.expiry_date.as_str() {
-            "" => None,
-            text => Some(date("expiry_date", text)?),
-        };
         Ok(Self {
             record_id,
             key: RecordKey {
@@ -169,7 +175,8 @@ impl Version {
             received_at,
             decision_date: date("decision_date", &event.decision_date)?,
             effective_date: date("effective_date", &event.effective_date)?,
-            expiry_date,
+            expiry_date: optional_date("expiry_date", &event.expiry_date)?,
+            publicity_until: optional_date("publicity_until", &event.publicity_until)?,
             about: about(event)?,
             sealed_record: event.sealed_record.clone(),
         })
@@ -260,6 +267,8 @@ pub fn kind_of_number(number: i16) -> Option<SubjectKind> {
 
 #[cfg(test)]
 mod tests {
+    use time::macros::date;
+
     use super::*;
 
     fn event() -> RecordAccepted {
@@ -283,6 +292,7 @@ mod tests {
             expiry_date: String::new(),
             authority: "长沙市卫生健康委员会".to_owned(),
             sealed_record: Bytes::from_static(b"sealed"),
+            publicity_until: String::new(),
         }
     }
 
@@ -290,10 +300,27 @@ mod tests {
     fn a_version_survives_reading_and_is_announced_as_it_came() {
         let version = Version::read(&event()).unwrap();
         assert_eq!((version.revision, version.item_version), (2, 1));
+        assert_eq!((version.expiry_date, version.publicity_until), (None, None));
         let announced = version.stored_event(OffsetDateTime::UNIX_EPOCH);
         assert_eq!(announced.version, event().version);
         assert_eq!(announced.subject_kind(), common::SubjectKind::Organisation);
         assert_eq!(announced.sealed_record, event().sealed_record);
+    }
+
+    #[test]
+    fn d9_the_providers_own_deadline_is_read() {
+        let mut limited = event();
+        limited.publicity_until = "2026-02-03".to_owned();
+        assert_eq!(
+            Version::read(&limited).unwrap().publicity_until,
+            Some(date!(2026 - 02 - 03))
+        );
+        // A deadline that cannot be read must not pass for none: that would disclose too long.
+        for text in ["长期", "2026-02-30", "10000-01-01"] {
+            limited.publicity_until = text.to_owned();
+            let refused = Version::read(&limited).unwrap_err();
+            assert_eq!(refused.field, "publicity_until", "{text}");
+        }
     }
 
     #[test]

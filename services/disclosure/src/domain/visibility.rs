@@ -1,5 +1,6 @@
 //! What may be shown today: the catalogue's disclosure modes and terms as bounds on the effective day, computed at
-//! each read from the injected clock (R-14, R-16, D-7, D-9). Called by `app`, which hands the bounds to the SQL.
+//! each read from the injected clock (R-14, R-16, D-7). A provider's own deadline can only end it earlier (D-9): the
+//! bounds carry today for the SQL to compare it with. Called by `app`, which hands the bounds to the SQL.
 //!
 //! No job takes part: a record leaves disclosure because the bound moves, so a stopped job can never over-disclose.
 //! A version whose item version is not known here has no bound and is therefore not shown.
@@ -58,10 +59,13 @@ impl ItemRule {
             .or_else(|| adverse.then(|| RuleSet::changsha_2017().adverse_years))
     }
 
-    /// Last day on which a record with this effective day is disclosed; none when it has no term.
-    pub fn disclosed_until(&self, effective: Date) -> Option<Date> {
-        self.years()
-            .map(|years| last_disclosed_day(effective, years))
+    /// Last day on which a record with this effective day is disclosed: the shortest lawful end (D-9) among the
+    /// term and the provider's own deadline; none when it has neither.
+    pub fn disclosed_until(&self, effective: Date, publicity_until: Option<Date>) -> Option<Date> {
+        let term = self
+            .years()
+            .map(|years| last_disclosed_day(effective, years));
+        term.into_iter().chain(publicity_until).min()
     }
 
     /// The bound of today for one kind of subject.
@@ -113,7 +117,7 @@ impl Catalogue {
     }
 
     fn bounds(&self, today: Date, wanted: impl Fn(&ItemRule, SubjectKind) -> bool) -> Bounds {
-        let mut bounds = Bounds::default();
+        let mut bounds = Bounds::of(today);
         for rule in self.0.values() {
             for kind in SubjectKind::ALL
                 .into_iter()
@@ -127,9 +131,12 @@ impl Catalogue {
 }
 
 /// Bounds as the columns of an SQL `unnest`: an entry allows versions of one item version about one kind of
-/// subject whose effective day lies between `earliest` and `latest`, both included.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// subject whose effective day lies between `earliest` and `latest`, both included, and whose provider's deadline,
+/// where there is one, is not before `today`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
+    /// The day for which they hold, that of Changsha.
+    pub today: Date,
     /// Codes of items.
     pub item_codes: Vec<String>,
     /// Versions of items.
@@ -145,6 +152,19 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// Those that allow nothing yet.
+    fn of(today: Date) -> Self {
+        Self {
+            today,
+            item_codes: Vec::new(),
+            item_versions: Vec::new(),
+            kinds: Vec::new(),
+            earliest: Vec::new(),
+            latest: Vec::new(),
+            published: Vec::new(),
+        }
+    }
+
     fn push(&mut self, bound: &Bound<'_>) {
         self.item_codes.push(bound.rule.item_code.clone());
         self.item_versions.push(bound.rule.item_version);
@@ -174,6 +194,7 @@ mod tests {
     #[test]
     fn r16_a_penalty_is_bound_by_three_years_and_a_licence_is_not() {
         let bounds = catalogue().public_bounds(date!(2027 - 03 - 01));
+        assert_eq!(bounds.today, date!(2027 - 03 - 01));
         let organisation = SubjectKind::Organisation;
         let penalty = (date!(2024 - 03 - 01), date!(2027 - 03 - 01));
         assert_eq!(bound(&bounds, "xzcf", organisation), Some(penalty));
@@ -186,10 +207,45 @@ mod tests {
             rules
                 .rule(item, 1)
                 .unwrap()
-                .disclosed_until(date!(2024 - 02 - 29))
+                .disclosed_until(date!(2024 - 02 - 29), None)
         };
         assert_eq!(until("xzcf"), Some(date!(2027 - 02 - 28)));
         assert_eq!(until("xzxk"), None);
+    }
+
+    #[test]
+    fn d9_the_shortest_lawful_end_wins_and_is_never_after_the_term() {
+        let effective = date!(2024 - 03 - 01);
+        let term_end = date!(2027 - 03 - 01);
+        let after_term = date!(2099 - 12 - 31);
+        // item, the provider's deadline, last day of disclosure
+        let cases = [
+            ("xzcf", None, Some(term_end)),
+            (
+                "xzcf",
+                Some(date!(2025 - 03 - 01)),
+                Some(date!(2025 - 03 - 01)),
+            ),
+            ("xzcf", Some(term_end), Some(term_end)),
+            ("xzcf", term_end.next_day(), Some(term_end)),
+            ("xzcf", Some(after_term), Some(term_end)),
+            ("xzxk", None, None),
+            (
+                "xzxk",
+                Some(date!(2025 - 03 - 01)),
+                Some(date!(2025 - 03 - 01)),
+            ),
+            ("xzxk", Some(after_term), Some(after_term)),
+        ];
+        let rules = catalogue();
+        for (item, publicity_until, expected) in cases {
+            let rule = rules.rule(item, 1).unwrap();
+            assert_eq!(
+                rule.disclosed_until(effective, publicity_until),
+                expected,
+                "{item} {publicity_until:?}"
+            );
+        }
     }
 
     #[test]

@@ -41,8 +41,8 @@ fn item_name(rule: Option<&ItemRule>) -> String {
     rule.map(|rule| rule.name.clone()).unwrap_or_default()
 }
 
-fn disclosed_until(rule: Option<&ItemRule>, effective: Date) -> String {
-    optional_date(rule.and_then(|rule| rule.disclosed_until(effective)))
+fn disclosed_until(rule: Option<&ItemRule>, effective: Date, publicity: Option<Date>) -> String {
+    optional_date(rule.and_then(|rule| rule.disclosed_until(effective, publicity)))
 }
 
 pub(super) fn summary(summary: Summary) -> OrganisationSummary {
@@ -76,7 +76,7 @@ pub(super) fn public_record(
         record_id: row.record_id.to_string(),
         item_name: item_name(rule),
         record_class: class(rule).into(),
-        disclosed_until: disclosed_until(rule, row.effective_date),
+        disclosed_until: disclosed_until(rule, row.effective_date, row.publicity_until),
         item_code: row.item_code,
         organisation_code: row.organisation_code,
         organisation_name: row.organisation_name,
@@ -102,7 +102,7 @@ pub(super) fn own_record(catalogue: &Catalogue, row: OwnRow, shown: Vec<ShownFie
         record_id: row.record_id.to_string(),
         item_name: item_name(rule),
         record_class: class(rule).into(),
-        disclosed_until: disclosed_until(rule, row.effective_date),
+        disclosed_until: disclosed_until(rule, row.effective_date, row.publicity_until),
         item_code: row.item_code,
         provider_code: row.provider_code,
         decision_date: format_date(row.decision_date),

@@ -1,12 +1,12 @@
 //! A subject's own records, and the log of having read them (R-14, R-17). Called by `app::own` with the role
-//! `disclosure`; the bounds leave out what is archive (R-16).
+//! `disclosure`; the bounds leave out what is archive (R-16, D-9).
 
 use service_kit::db::{Conn, Error};
 use sqlx::FromRow;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{bind_bounds, marks::pending_sql};
+use super::{bind_bounds, marks::pending_sql, not_past_deadline};
 use crate::domain::{
     page::{Page, RecordPosition},
     visibility::Bounds,
@@ -29,6 +29,8 @@ pub struct OwnRow {
     pub decision_date: Date,
     /// First day of effect.
     pub effective_date: Date,
+    /// Last day on which the provider wants it disclosed.
+    pub publicity_until: Option<Date>,
     /// 异议处理中.
     pub objection_pending: bool,
     /// Content, sealed with the record id as context.
@@ -70,6 +72,8 @@ macro_rules! own {
              ON v.item_code = rule.item_code AND v.item_version = rule.item_version AND rule.subject_kind = ",
             $kind,
             " AND v.effective_date >= rule.earliest WHERE v.current AND ",
+            not_past_deadline!(),
+            " AND ",
             $subject,
             " "
         )
@@ -80,13 +84,13 @@ macro_rules! own_organisation {
         own!(
             "organisation_version",
             "v.subject_kind",
-            "v.organisation_code <> '' AND v.organisation_code = $6"
+            "v.organisation_code <> '' AND v.organisation_code = $7"
         )
     };
 }
 macro_rules! own_person {
     () => {
-        own!("person_version", "3::int2", "v.blind_index = $6")
+        own!("person_version", "3::int2", "v.blind_index = $7")
     };
 }
 macro_rules! own_page {
@@ -94,12 +98,13 @@ macro_rules! own_page {
         concat!(
             "SELECT v.record_id, v.item_code, v.item_version, ",
             $kind,
-            " AS subject_kind, v.provider_code, v.decision_date, v.effective_date, v.sealed_record, ",
+            " AS subject_kind, v.provider_code, v.decision_date, v.effective_date, v.publicity_until, \
+             v.sealed_record, ",
             $pending,
             " ",
             $from,
-            "AND (v.decision_date, v.record_id) < ($7, $8) \
-             ORDER BY v.decision_date DESC, v.record_id DESC LIMIT $9"
+            "AND (v.decision_date, v.record_id) < ($8, $9) \
+             ORDER BY v.decision_date DESC, v.record_id DESC LIMIT $10"
         )
     };
 }

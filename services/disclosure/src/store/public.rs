@@ -1,13 +1,14 @@
 //! What PublicService reads, always through the role `disclosure_public`: it has no grant on tables about persons.
 //! Called by `app::public` with the bounds of today, so that every statement here shows only current versions of
-//! published items within their terms (R-14 to R-16), about subjects with a credit code (D-12).
+//! published items within their terms (R-14 to R-16) and their providers' deadlines (D-9), about subjects with a
+//! credit code (D-12).
 
 use service_kit::db::{Conn, Error};
 use sqlx::FromRow;
 use time::Date;
 use uuid::Uuid;
 
-use super::{bind_bounds, marks::pending_sql};
+use super::{bind_bounds, marks::pending_sql, not_past_deadline};
 use crate::domain::{
     page::{NamePosition, Page, RecordPosition},
     query::{ListFilter, NamePart, SubjectQuery},
@@ -37,6 +38,8 @@ pub struct PublicRow {
     pub effective_date: Date,
     /// Last day of effect.
     pub expiry_date: Option<Date>,
+    /// Last day on which the provider wants it disclosed.
+    pub publicity_until: Option<Date>,
     /// Organ that decided.
     pub authority: String,
     /// 异议处理中.
@@ -68,16 +71,20 @@ pub struct Summary {
     pub records: i64,
 }
 
-/// What is disclosed: parameters $1 to $5 are the bounds.
+/// What is disclosed: parameters $1 to $6 are the bounds.
 macro_rules! disclosed {
     () => {
-        "FROM organisation_version v \
-         JOIN unnest($1::text[], $2::int4[], $3::int2[], $4::date[], $5::date[]) \
-         AS rule (item_code, item_version, subject_kind, earliest, latest) \
-         ON v.item_code = rule.item_code AND v.item_version = rule.item_version \
-         AND v.subject_kind = rule.subject_kind \
-         AND v.effective_date >= rule.earliest AND v.effective_date <= rule.latest \
-         WHERE v.current AND v.organisation_code <> '' "
+        concat!(
+            "FROM organisation_version v \
+             JOIN unnest($1::text[], $2::int4[], $3::int2[], $4::date[], $5::date[]) \
+             AS rule (item_code, item_version, subject_kind, earliest, latest) \
+             ON v.item_code = rule.item_code AND v.item_version = rule.item_version \
+             AND v.subject_kind = rule.subject_kind \
+             AND v.effective_date >= rule.earliest AND v.effective_date <= rule.latest \
+             WHERE v.current AND v.organisation_code <> '' AND ",
+            not_past_deadline!(),
+            " "
+        )
     };
 }
 
@@ -85,22 +92,23 @@ macro_rules! row_columns {
     () => {
         concat!(
             "v.record_id, v.item_code, v.item_version, v.subject_kind, v.organisation_code, v.organisation_name, \
-             v.document_number, v.decision_date, v.effective_date, v.expiry_date, v.authority, ",
+             v.document_number, v.decision_date, v.effective_date, v.expiry_date, v.publicity_until, \
+             v.authority, ",
             pending_sql!("organisation_version"),
             " "
         )
     };
 }
 
-/// Filters of a list: $6 item, $7 and $8 days, $9 document, $10 code, $11 and $12 part of the name.
+/// Filters of a list: $7 item, $8 and $9 days, $10 document, $11 code, $12 and $13 part of the name.
 macro_rules! list_filter {
     () => {
-        "AND v.item_code = $6 AND v.decision_date >= $7 AND v.decision_date <= $8 \
-         AND ($9::text IS NULL OR v.document_key = $9) \
-         AND ($10::text IS NULL OR v.organisation_code = $10) \
-         AND ($11::text IS NULL OR (strpos(v.name_key, $11) > 0 AND v.organisation_code IN \
+        "AND v.item_code = $7 AND v.decision_date >= $8 AND v.decision_date <= $9 \
+         AND ($10::text IS NULL OR v.document_key = $10) \
+         AND ($11::text IS NULL OR v.organisation_code = $11) \
+         AND ($12::text IS NULL OR (strpos(v.name_key, $12) > 0 AND v.organisation_code IN \
          (SELECT n.credit_code FROM organisation_name n \
-         WHERE n.bigrams @> $12::text[] AND strpos(n.name_key, $11) > 0))) "
+         WHERE n.bigrams @> $13::text[] AND strpos(n.name_key, $12) > 0))) "
     };
 }
 
@@ -133,13 +141,13 @@ pub async fn search_names(
 ) -> Result<(i64, Vec<NamePosition>), Error> {
     let query = sqlx::query_as(concat!(
         "WITH hit AS MATERIALIZED (SELECT n.credit_code, min(char_length(n.name_key)) AS length \
-         FROM organisation_name n WHERE n.bigrams @> $6::text[] AND strpos(n.name_key, $7) > 0 \
+         FROM organisation_name n WHERE n.bigrams @> $7::text[] AND strpos(n.name_key, $8) > 0 \
          AND EXISTS (SELECT ",
         disclosed!(),
         "AND v.organisation_code = n.credit_code AND v.name_key = n.name_key) GROUP BY n.credit_code) \
          SELECT t.total, p.length, p.credit_code FROM (SELECT count(*) AS total FROM hit) t \
-         LEFT JOIN (SELECT length, credit_code FROM hit WHERE (length, credit_code) > ($8, $9) \
-         ORDER BY length, credit_code LIMIT $10) p ON true ORDER BY p.length, p.credit_code",
+         LEFT JOIN (SELECT length, credit_code FROM hit WHERE (length, credit_code) > ($9, $10) \
+         ORDER BY length, credit_code LIMIT $11) p ON true ORDER BY p.length, p.credit_code",
     ));
     let rows: Vec<(i64, Option<i32>, Option<String>)> = bind_bounds!(query, bounds)
         .bind(&part.bigrams)
@@ -171,10 +179,10 @@ pub async fn summaries(
     let query = sqlx::query_as(concat!(
         "SELECT v.organisation_code AS credit_code, \
          (array_agg(v.organisation_name ORDER BY v.decision_date DESC, v.record_id DESC))[1] AS name, \
-         count(*) FILTER (WHERE v.item_code = ANY ($7)) AS licences, \
-         count(*) FILTER (WHERE v.item_code = ANY ($8)) AS penalties, count(*) AS records ",
+         count(*) FILTER (WHERE v.item_code = ANY ($8)) AS licences, \
+         count(*) FILTER (WHERE v.item_code = ANY ($9)) AS penalties, count(*) AS records ",
         disclosed!(),
-        "AND v.organisation_code = ANY ($6) GROUP BY v.organisation_code",
+        "AND v.organisation_code = ANY ($7) GROUP BY v.organisation_code",
     ));
     bind_bounds!(query, bounds)
         .bind(credit_codes)
@@ -195,8 +203,8 @@ pub async fn records_of(
         "SELECT ",
         row_columns!(),
         disclosed!(),
-        "AND v.organisation_code = $6 AND (v.decision_date, v.record_id) < ($7, $8) \
-         ORDER BY v.decision_date DESC, v.record_id DESC LIMIT $9",
+        "AND v.organisation_code = $7 AND (v.decision_date, v.record_id) < ($8, $9) \
+         ORDER BY v.decision_date DESC, v.record_id DESC LIMIT $10",
     ));
     bind_bounds!(query, bounds)
         .bind(credit_code)
@@ -227,8 +235,8 @@ pub async fn list(
         row_columns!(),
         disclosed!(),
         list_filter!(),
-        "AND (v.decision_date, v.record_id) < ($13, $14) \
-         ORDER BY v.decision_date DESC, v.record_id DESC LIMIT $15",
+        "AND (v.decision_date, v.record_id) < ($14, $15) \
+         ORDER BY v.decision_date DESC, v.record_id DESC LIMIT $16",
     ));
     bind_filter!(bind_bounds!(query, bounds), filter)
         .bind(page.after.decision_date)
@@ -254,7 +262,7 @@ pub async fn record(
         "SELECT v.sealed_record, ",
         row_columns!(),
         disclosed!(),
-        "AND v.record_id = $6"
+        "AND v.record_id = $7"
     ));
     let found = bind_bounds!(query, bounds)
         .bind(record_id)

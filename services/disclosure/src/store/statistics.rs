@@ -13,7 +13,7 @@ pub struct Counts {
     pub stored: i64,
     /// Versions that a newer one replaced.
     pub superseded: i64,
-    /// Current versions whose term has ended (R-16).
+    /// Current versions whose term (R-16) or whose provider's own deadline (D-9) has ended.
     pub archived: i64,
     /// Current versions that the public sees.
     pub disclosed: i64,
@@ -21,7 +21,7 @@ pub struct Counts {
 
 impl Counts {
     /// Current versions that are neither archive nor public: of natural persons (R-14), of items or subjects that
-    /// are not published (D-12), and of item versions not known yet.
+    /// are not published (D-12), whose terms have not begun, and of item versions not known yet.
     pub fn query_only(&self) -> i64 {
         self.stored - self.superseded - self.archived - self.disclosed
     }
@@ -30,15 +30,15 @@ impl Counts {
 /// Counts in one statement; `bounds` are those of all item versions and kinds.
 pub async fn count(conn: &mut Conn, bounds: &Bounds) -> Result<Counts, Error> {
     let query = sqlx::query_as(
-        "WITH rule AS (SELECT * FROM unnest($1::text[], $2::int4[], $3::int2[], $4::date[], $5::date[], $6::bool[]) \
+        "WITH rule AS (SELECT * FROM unnest($1::text[], $2::int4[], $3::int2[], $4::date[], $5::date[], $7::bool[]) \
          AS r (item_code, item_version, subject_kind, earliest, latest, published)), \
          version AS ( \
-         SELECT v.current, coalesce(v.effective_date < r.earliest, false) AS ended, \
+         SELECT v.current, coalesce(v.effective_date < r.earliest OR v.publicity_until < $6, false) AS ended, \
          coalesce(r.published AND v.effective_date <= r.latest AND v.organisation_code <> '', false) AS shown \
          FROM organisation_version v LEFT JOIN rule r ON r.item_code = v.item_code \
          AND r.item_version = v.item_version AND r.subject_kind = v.subject_kind \
          UNION ALL \
-         SELECT v.current, coalesce(v.effective_date < r.earliest, false), false \
+         SELECT v.current, coalesce(v.effective_date < r.earliest OR v.publicity_until < $6, false), false \
          FROM person_version v LEFT JOIN rule r ON r.item_code = v.item_code \
          AND r.item_version = v.item_version AND r.subject_kind = 3) \
          SELECT count(*) AS stored, count(*) FILTER (WHERE NOT current) AS superseded, \

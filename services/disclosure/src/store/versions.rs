@@ -114,6 +114,7 @@ struct Columns<'a> {
     decision_dates: Vec<Date>,
     effective_dates: Vec<Date>,
     expiry_dates: Vec<Option<Date>>,
+    publicity_until: Vec<Option<Date>>,
     received_at: Vec<OffsetDateTime>,
     sealed_records: Vec<&'a [u8]>,
 }
@@ -131,6 +132,7 @@ impl<'a> Columns<'a> {
             columns.decision_dates.push(version.decision_date);
             columns.effective_dates.push(version.effective_date);
             columns.expiry_dates.push(version.expiry_date);
+            columns.publicity_until.push(version.publicity_until);
             columns.received_at.push(version.received_at);
             columns.sealed_records.push(&version.sealed_record);
         }
@@ -150,6 +152,7 @@ macro_rules! bind_columns {
             .bind(&$columns.decision_dates)
             .bind(&$columns.effective_dates)
             .bind(&$columns.expiry_dates)
+            .bind(&$columns.publicity_until)
             .bind(&$columns.received_at)
             .bind(&$columns.sealed_records)
     };
@@ -178,14 +181,14 @@ pub async fn insert_organisations(
     let document_keys: Vec<String> = numbers.iter().map(|number| document_key(number)).collect();
     let query = sqlx::query(
         "INSERT INTO organisation_version (record_id, provider_code, item_code, item_version, key_digest, revision, \
-         decision_date, effective_date, expiry_date, received_at, sealed_record, subject_kind, organisation_code, \
-         organisation_name, name_key, document_number, document_key, authority, stored_at, current) \
-         SELECT i.*, $19, h.record_id = i.record_id \
+         decision_date, effective_date, expiry_date, publicity_until, received_at, sealed_record, subject_kind, \
+         organisation_code, organisation_name, name_key, document_number, document_key, authority, stored_at, current) \
+         SELECT i.*, $20, h.record_id = i.record_id \
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int4[], $5::bytea[], $6::int8[], $7::date[], \
-         $8::date[], $9::date[], $10::timestamptz[], $11::bytea[], $12::int2[], $13::text[], $14::text[], \
-         $15::text[], $16::text[], $17::text[], $18::text[]) \
+         $8::date[], $9::date[], $10::date[], $11::timestamptz[], $12::bytea[], $13::int2[], $14::text[], \
+         $15::text[], $16::text[], $17::text[], $18::text[], $19::text[]) \
          AS i (record_id, provider_code, item_code, item_version, key_digest, revision, decision_date, \
-         effective_date, expiry_date, received_at, sealed_record, subject_kind, organisation_code, \
+         effective_date, expiry_date, publicity_until, received_at, sealed_record, subject_kind, organisation_code, \
          organisation_name, name_key, document_number, document_key, authority) \
          JOIN record_head h ON h.provider_code = i.provider_code AND h.item_code = i.item_code \
          AND h.key_digest = i.key_digest \
@@ -218,12 +221,13 @@ pub async fn insert_persons(
     let blind_indexes: Vec<&[u8]> = versions.iter().map(|(_, blind)| *blind).collect();
     let query = sqlx::query(
         "INSERT INTO person_version (record_id, provider_code, item_code, item_version, key_digest, revision, \
-         decision_date, effective_date, expiry_date, received_at, sealed_record, blind_index, stored_at, current) \
-         SELECT i.*, $13, h.record_id = i.record_id \
+         decision_date, effective_date, expiry_date, publicity_until, received_at, sealed_record, blind_index, \
+         stored_at, current) \
+         SELECT i.*, $14, h.record_id = i.record_id \
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int4[], $5::bytea[], $6::int8[], $7::date[], \
-         $8::date[], $9::date[], $10::timestamptz[], $11::bytea[], $12::bytea[]) \
+         $8::date[], $9::date[], $10::date[], $11::timestamptz[], $12::bytea[], $13::bytea[]) \
          AS i (record_id, provider_code, item_code, item_version, key_digest, revision, decision_date, \
-         effective_date, expiry_date, received_at, sealed_record, blind_index) \
+         effective_date, expiry_date, publicity_until, received_at, sealed_record, blind_index) \
          JOIN record_head h ON h.provider_code = i.provider_code AND h.item_code = i.item_code \
          AND h.key_digest = i.key_digest \
          ON CONFLICT (record_id) DO NOTHING RETURNING record_id",

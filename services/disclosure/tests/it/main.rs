@@ -2,6 +2,7 @@
 //! or decision that they hold the service to. Run by `cargo nextest run -p disclosure`.
 
 mod arrival;
+mod deadline;
 mod objection;
 mod order;
 mod publication;

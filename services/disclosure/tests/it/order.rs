@@ -18,17 +18,21 @@ use vault::Keyring;
 
 use crate::support::*;
 
-/// Versions of five records; one changes its organisation, one its kind of subject twice.
+/// Versions of five records; one changes its organisation and its deadline, one its kind of subject twice.
 fn versions(keyring: &Keyring) -> Vec<RecordAccepted> {
     let day = "2026-03-02";
     [
         penalty(1, HOSPITAL, "长沙市第一医院", day),
-        penalty(1, SOCIETY, "某某协会", day).revision(2),
-        penalty(1, SOCIETY, "某某协会（新名）", day).revision(3),
+        penalty(1, SOCIETY, "某某协会", day)
+            .revision(2)
+            .until("2027-03-02"),
+        penalty(1, SOCIETY, "某某协会（新名）", day)
+            .revision(3)
+            .until("2027-09-02"),
         penalty(2, HOSPITAL, "长沙市第一医院", day),
         person_penalty(2, day).revision(2),
         penalty(2, HOSPITAL, "长沙市第一医院", day).revision(3),
-        person_penalty(3, day),
+        person_penalty(3, day).until("2027-03-02"),
         person_penalty(3, "2026-03-03").revision(2),
         licence(4, STALL, "老王粉店", day)
             .about(Subject::Individual(STALL.into(), "老王粉店".into())),

@@ -297,6 +297,8 @@ pub struct Record {
     pub subject: Subject,
     pub decided: String,
     pub document: String,
+    /// The provider's own deadline (公示截止期); empty for none.
+    pub publicity_until: &'static str,
 }
 
 /// A penalty of an organisation, first revision of key `key`, decided on the day given.
@@ -309,6 +311,7 @@ pub fn penalty(key: u32, code: &str, name: &str, decided: &str) -> Record {
         subject: Subject::Organisation(code.to_owned(), name.to_owned()),
         decided: decided.to_owned(),
         document: format!("长市监罚〔2026〕{key}号"),
+        publicity_until: "",
     }
 }
 
@@ -335,6 +338,12 @@ impl Record {
 
     pub fn about(mut self, subject: Subject) -> Self {
         self.subject = subject;
+        self
+    }
+
+    /// The same, to be published until this day at most.
+    pub fn until(mut self, day: &'static str) -> Self {
+        self.publicity_until = day;
         self
     }
 
@@ -409,6 +418,7 @@ impl Record {
             sealed_record: keyring
                 .seal(self.id.as_bytes(), &plain.encode_to_vec())
                 .into(),
+            publicity_until: self.publicity_until.to_owned(),
         }
     }
 }

@@ -190,6 +190,7 @@ fn accepted_event(
         expiry_date: record.expiry_date.map(format_date).unwrap_or_default(),
         authority: record.authority.clone(),
         sealed_record: sealed.into(),
+        publicity_until: record.publicity_until.map(format_date).unwrap_or_default(),
     }
 }
 

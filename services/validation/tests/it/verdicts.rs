@@ -13,7 +13,7 @@ use serde_json::json;
 use service_kit::grpc::timestamp;
 use uuid::Uuid;
 
-use crate::world::{PERSON_NUMBER, Record, World, fault};
+use crate::world::{PERSON_NAME, PERSON_NUMBER, Record, World, fault};
 
 fn opened(world: &World, event: &RecordAccepted) -> NormalisedRecord {
     let id = &event.version.as_ref().unwrap().record_id;
@@ -54,6 +54,7 @@ async fn r7_r12_a_record_is_accepted_with_each_change_explained() -> Result<()> 
     assert_eq!(event.decision_date, "2026-06-10");
     assert_eq!(event.effective_date, "2026-06-10");
     assert_eq!(event.expiry_date, "2027-06-10");
+    assert_eq!(event.publicity_until, "", "the provider does not say");
     assert_eq!(event.authority, "长沙市市场监督管理局");
     let derived = opened(&world, event);
     assert_eq!(derived.values["CF_XDR_SHXYM"], "91430102MA4PX7RC64");
@@ -76,6 +77,47 @@ async fn r7_r12_a_record_is_accepted_with_each_change_explained() -> Result<()> 
     );
     assert!(!date.rule.is_empty() && date.rule_version > 0);
     assert!(world.feedback(false).await?.is_empty());
+    world.finish().await
+}
+
+#[tokio::test]
+async fn d9_r16_the_providers_own_deadline_is_announced() -> Result<()> {
+    let world = World::start().await?;
+    let person = json!({
+        "CF_XDR_MC": PERSON_NAME, "CF_XDR_LB": "自然人", "CF_XDR_SHXYM": "", "CF_FRDB": "",
+        "CF_XDR_ZJLX": "身份证", "CF_XDR_ZJHM": PERSON_NUMBER, "CF_GSJZQ": "2027-06-10",
+    });
+    let records = [
+        Record::penalty("K-1", 1, json!({ "CF_GSJZQ": " 2027/6/10" })),
+        // Longer than the term of the item: accepted with a warning, announced as it came. Disclosure ends sooner.
+        Record::penalty("K-2", 2, json!({ "CF_GSJZQ": "2099-12-31" })),
+        Record::penalty("K-3", 3, person),
+        // The standard's licence has no such field.
+        Record::licence("K-4", 4, json!({})),
+    ];
+    world.submit(&records.each_ref()).await?;
+
+    let events: Vec<RecordAccepted> = world.bed.emitted().await?;
+    let announced: Vec<(SubjectKind, &str)> = records
+        .iter()
+        .filter_map(|record| {
+            let version = world.submitted(record).version;
+            let event = events.iter().find(|event| event.version == version)?;
+            Some((event.subject_kind(), event.publicity_until.as_str()))
+        })
+        .collect();
+    assert_eq!(
+        announced,
+        [
+            (SubjectKind::Organisation, "2027-06-10"),
+            (SubjectKind::Organisation, "2099-12-31"),
+            (SubjectKind::NaturalPerson, "2027-06-10"),
+            (SubjectKind::NaturalPerson, ""),
+        ]
+    );
+    let verdict = world.verdict(&records[1]).await?;
+    assert_eq!(verdict.findings[0].code, "TERM_TOO_LONG");
+    assert_eq!(verdict.findings[0].severity(), Severity::Warning);
     world.finish().await
 }
 
