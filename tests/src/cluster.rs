@@ -21,6 +21,9 @@ use crate::{clients::Clients, ports::Ports};
 /// How long a process may take to be ready or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Size of each stream: JetStream reserves it, and a laptop has less to give than a server.
+const MAX_STREAM_BYTES: u64 = 256 * 1024 * 1024;
+
 /// How a platform is started.
 #[derive(Clone, Debug)]
 pub struct ClusterOptions {
@@ -146,7 +149,7 @@ impl Cluster {
         let file = |name: &str| format!("{{ file = {:?} }}", secrets.join(name));
         let mut text = format!(
             "[platform]\nadmin_listen = \"{admin}\"\nowner_database_url = {:?}\nkeyring = {}\n\
-             [platform.bus]\nurl = {:?}\nnamespace = {:?}\n\
+             [platform.bus]\nurl = {:?}\nnamespace = {:?}\nmax_stream_bytes = {MAX_STREAM_BYTES}\n\
              [platform.identity]\nkeys_file = {:?}\n\
              [platform.telemetry]\notlp_endpoint = {:?}\nsample_ratio = {:?}\n",
             self.servers.owner_url,

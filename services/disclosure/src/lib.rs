@@ -42,7 +42,7 @@ pub const PUBLIC_ROLE: &str = "disclosure_public";
 /// The stream of `VersionStored`.
 pub const STREAM: Option<StreamSpec> = Some(StreamSpec {
     service: SERVICE,
-    max_bytes: 4 << 30,
+    max_bytes: 2 << 30,
 });
 /// What it consumes: records, catalogue, objections.
 pub const SUBSCRIPTIONS: &[Subscription] = &[RECORDS, CATALOGUE, OBJECTIONS];

@@ -37,7 +37,7 @@ pub const SCHEMA: &str = "provincial_sync";
 /// Its stream: acknowledgements are small, a day of a city is a few MiB.
 pub const STREAM: Option<StreamSpec> = Some(StreamSpec {
     service: SERVICE,
-    max_bytes: 1024 * 1024 * 1024,
+    max_bytes: 256 * 1024 * 1024,
 });
 /// What it consumes.
 pub const SUBSCRIPTIONS: &[Subscription] = &[Subscription {

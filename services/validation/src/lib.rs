@@ -44,8 +44,8 @@ pub const SCHEMA: &str = "validation";
 /// Verdicts go out here.
 pub const STREAM: Option<StreamSpec> = Some(StreamSpec {
     service: SERVICE,
-    // A sealed record is 2 to 4 kB: room for some million verdicts, which is weeks of a city.
-    max_bytes: 8 * 1024 * 1024 * 1024,
+    // A sealed record is 2 to 4 kB: room for half a million verdicts that wait for disclosure.
+    max_bytes: 2 * 1024 * 1024 * 1024,
 });
 
 const FROM_INGEST: Subscription = Subscription {

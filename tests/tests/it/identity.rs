@@ -12,6 +12,8 @@ use tonic::{Code, Request, Status, client::Grpc, metadata::MetadataValue};
 
 use crate::support::platform;
 
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Calls an RPC with an empty message, as anybody with a network could.
 async fn call(cluster: &Cluster, path: &'static str, token: Option<&str>) -> Result<Status> {
     let service = owner(path).with_context(|| format!("{path} belongs to a service"))?;
@@ -94,6 +96,51 @@ async fn r5_every_rpc_refuses_missing_wrong_expired_and_unfit_tokens() -> Result
                 rule.path
             );
         }
+    }
+    cluster.nothing_left().await
+}
+
+#[tokio::test]
+async fn health_and_reflection_answer_on_every_service_without_a_token() -> Result<()> {
+    use tonic_health::pb::{
+        HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+    };
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let (cluster, _) = platform(42, 1).await?;
+    for service in Service::PLATFORM
+        .into_iter()
+        .filter(|service| *service != Service::Web)
+    {
+        let channel = channel(&cluster.ports.url(service))?;
+        let mut health = HealthClient::new(channel.clone());
+        testkit::eventually("gRPC health follows readiness", PATIENCE, async || {
+            let answer = health.check(HealthCheckRequest::default()).await?;
+            let status = answer.into_inner().status();
+            ensure!(status == ServingStatus::Serving, "{status:?}");
+            Ok(())
+        })
+        .await?;
+        let request = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(MessageRequest::ListServices(String::new())),
+        };
+        let mut answers = ServerReflectionClient::new(channel)
+            .server_reflection_info(tokio_stream::iter([request]))
+            .await?
+            .into_inner();
+        let answer = answers.message().await?.context("an answer")?;
+        let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
+            anyhow::bail!("{answer:?}");
+        };
+        ensure!(
+            list.service
+                .iter()
+                .any(|one| one.name == "credit.ingest.v1.IngestService"),
+            "{list:?}"
+        );
     }
     cluster.nothing_left().await
 }

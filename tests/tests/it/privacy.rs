@@ -28,9 +28,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack
-        .windows(needle.len())
-        .any(|window| window == needle)
+    memchr::memmem::find(haystack, needle).is_some()
 }
 
 #[tokio::test]
