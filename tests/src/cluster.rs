@@ -149,7 +149,7 @@ impl Cluster {
         let file = |name: &str| format!("{{ file = {:?} }}", secrets.join(name));
         let mut text = format!(
             "[platform]\nadmin_listen = \"{admin}\"\nowner_database_url = {:?}\nkeyring = {}\n\
-             [platform.bus]\nurl = {:?}\nnamespace = {:?}\nmax_stream_bytes = {MAX_STREAM_BYTES}\n\
+             [platform.bus]\nurl = {:?}\nnamespace = {:?}\nmax_stream_bytes = {MAX_STREAM_BYTES}\nack_wait_seconds = 5\n\
              [platform.identity]\nkeys_file = {:?}\n\
              [platform.telemetry]\notlp_endpoint = {:?}\nsample_ratio = {:?}\n",
             self.servers.owner_url,
