@@ -13,7 +13,7 @@ postgres() { docker exec -i "$(compose ps -q postgres)" "$@"; }
 
 postgres_ready() {
     for _ in $(seq 300); do
-        postgres pg_isready --quiet --host=127.0.0.1 --username=credit_owner && return
+        postgres pg_isready --quiet --host=127.0.0.1 --username=credit_owner --dbname=postgres && return
         sleep 0.2
     done
     echo "restore: PostgreSQL does not answer" >&2

@@ -8,6 +8,11 @@ set -eu
 from=$1
 to=$2
 
+# Serves as library, program and build script, and gives the compiler nothing to warn of.
+stub() {
+    printf '%s\n' '//! Stands for the real source.' '' '/// Nothing.' 'pub fn main() {}'
+}
+
 cd "$from"
 for manifest in Cargo.toml crates/*/Cargo.toml services/*/Cargo.toml tests/Cargo.toml; do
     folder=$(dirname "$manifest")
@@ -16,14 +21,14 @@ for manifest in Cargo.toml crates/*/Cargo.toml services/*/Cargo.toml tests/Cargo
     [ "$folder" != . ] || continue
     mkdir -p "$to/$folder/src"
     # Every root of a target that the manifest may mean, so that cargo finds what it finds in the real
-    # folder. `fn main` does no harm in a library.
+    # folder.
     for root in src/lib.rs src/main.rs build.rs; do
-        [ ! -e "$folder/$root" ] || echo 'fn main() {}' >"$to/$folder/$root"
+        [ ! -e "$folder/$root" ] || stub >"$to/$folder/$root"
     done
     for program in "$folder"/src/bin/*.rs; do
-        [ ! -e "$program" ] || { mkdir -p "$to/$folder/src/bin"; echo 'fn main() {}' >"$to/$program"; }
+        [ ! -e "$program" ] || { mkdir -p "$to/$folder/src/bin"; stub >"$to/$program"; }
     done
     # A package whose sources stay outside (tests/) must still have a target to be a member.
-    [ -e "$folder/src" ] || : >"$to/$folder/src/lib.rs"
+    [ -e "$folder/src" ] || stub >"$to/$folder/src/lib.rs"
 done
 cp Cargo.lock "$to/Cargo.lock"

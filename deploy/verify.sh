@@ -4,7 +4,9 @@
 # province, kills everything, restores a backup into empty volumes, and takes all of it down again. Ends
 # with 0 only when every step held.
 #
-#   deploy/verify.sh [--keep]       --keep leaves the platform running
+#   deploy/verify.sh [--keep] [--no-build]
+#       --keep       leaves the platform running
+#       --no-build   takes the image credit-platform:$CREDIT_VERSION that is there
 #
 # Needs Docker with Compose v1 or v2, Python 3 with pip, and the ports of docker-compose.yml free.
 # PYTHON names a Python that has grpcio-tools; without it the package is fetched into .servers/.
@@ -13,7 +15,14 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
 keep=false
-[ "${1:-}" != --keep ] || keep=true
+build=true
+for option; do
+    case $option in
+    --keep) keep=true ;;
+    --no-build) build=false ;;
+    *) echo "verify: unknown option $option" >&2; exit 2 ;;
+    esac
+done
 
 work=$(mktemp -d)
 export COMPOSE_PROJECT_NAME=credit-verify
@@ -66,10 +75,12 @@ all_healthy() {
 # --- from nothing to healthy ------------------------------------------------------------------------
 compose down --volumes --remove-orphans >/dev/null 2>&1 || true
 mkdir -m 700 "$CREDIT_SECRETS"
-say "building the image"
-compose build migrate
+if $build; then
+    say "building the image"
+    compose build migrate
+fi
 say "image: $(docker image inspect --format '{{.Size}}' "credit-platform:$CREDIT_VERSION") bytes"
-compose run --rm secrets
+compose run --rm secrets 2>"$work/last" || fail "secrets: $(tail -n 3 "$work/last")"
 compose up -d
 until_true 180 "every container healthy" all_healthy
 say "every container is healthy"
@@ -97,7 +108,7 @@ if [ -z "${PYTHON:-}" ]; then
 fi
 provider=11430100MB9X00015G
 token() {
-    compose run --rm token --hours 1 "$@" 2>"$work/last" | tr -d '\r' || fail "token: $(cat "$work/last")"
+    compose run --rm -T token --hours 1 "$@" 2>"$work/last" || fail "token: $(cat "$work/last")"
 }
 office=$(token --role credit-office)
 operator=$(token --role operator)
