@@ -11,6 +11,14 @@ pub(crate) fn cargo(root: &Path) -> Command {
     let mut command =
         Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command.current_dir(root);
+    // `cargo run` describes xtask to us in these; build scripts that watch them (ring's) would see
+    // them change with every switch between `cargo xtask` and plain cargo, and rebuild half the tree.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 
