@@ -64,6 +64,7 @@ pub struct Config {
     pub max_batch_records: usize,
     pub max_batch_bytes: usize,
     pub queue_records: usize,
+    pub queue_kib: u32,
     pub stream_window: usize,
 }
 

@@ -10,13 +10,16 @@ use std::{
 
 use event_bus::{Bus, Point, Relay};
 use service_kit::{ServiceContext, db, db::Pool, error::Refusal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tonic::Code;
 
 use crate::{
     Config, app,
     domain::{Decision, Incoming},
 };
+
+/// The largest sealed record, KiB; so much must always fit into the memory for what waits.
+const LARGEST_KIB: u32 = 2 * 1024;
 
 /// What a caller waits for.
 pub type Answer = Result<Decision, Refusal>;
@@ -26,12 +29,16 @@ pub type Answer = Result<Decision, Refusal>;
 struct Waiting {
     incoming: Incoming,
     answer: oneshot::Sender<Answer>,
+    /// Its share of the memory for what waits; given back with the answer.
+    share: OwnedSemaphorePermit,
 }
 
 /// The writers of a process. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Writers {
     queues: Arc<[mpsc::Sender<Waiting>]>,
+    /// KiB of content that may wait over all queues: records are bounded by number and by size.
+    memory: Arc<Semaphore>,
 }
 
 struct Writer {
@@ -74,7 +81,8 @@ impl Writers {
                 sender
             })
             .collect();
-        Self { queues }
+        let memory = Arc::new(Semaphore::new(config.queue_kib.max(LARGEST_KIB) as usize));
+        Self { queues, memory }
     }
 
     /// Queues a submission; the receiver gets the decision after its commit. Waits while the
@@ -84,8 +92,15 @@ impl Writers {
         let mut hasher = DefaultHasher::new();
         incoming.key.provider_code.hash(&mut hasher);
         let index = hasher.finish() as usize % self.queues.len();
+        let kib = u32::try_from(incoming.sealed_content.len() / 1024 + 1).unwrap_or(LARGEST_KIB);
+        let share = self.memory.clone().acquire_many_owned(kib);
+        let waiting = Waiting {
+            incoming,
+            answer,
+            share: share.await.map_err(|_| stopping())?,
+        };
         self.queues[index]
-            .send(Waiting { incoming, answer })
+            .send(waiting)
             .await
             .map_err(|_| stopping())?;
         Ok(receiver)
@@ -132,10 +147,13 @@ impl Writer {
     }
 
     async fn commit(&self, waiting: &mut Vec<Waiting>) {
-        let (submissions, answers): (Vec<_>, Vec<_>) = waiting
-            .drain(..)
-            .map(|one| (one.incoming, one.answer))
-            .unzip();
+        // Shares of the memory are given back when the batch is answered.
+        let (mut submissions, mut answers, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+        for one in waiting.drain(..) {
+            submissions.push(one.incoming);
+            answers.push(one.answer);
+            shares.push(one.share);
+        }
         match self.try_commit(&submissions).await {
             Ok(decisions) => {
                 for (answer, decision) in answers.into_iter().zip(decisions) {
@@ -151,6 +169,7 @@ impl Writer {
                 }
             }
         }
+        drop(shares);
     }
 
     async fn try_commit(&self, submissions: &[Incoming]) -> Result<Vec<Decision>, db::Error> {

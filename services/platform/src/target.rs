@@ -1,7 +1,7 @@
 //! Which services there are, in one table: what each listens on, owns in the database and on the
 //! bus, and how it is started. Adding a service is one variant and one arm in each match.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 use event_bus::{Bus, StreamSpec, Subscription, Topology};
 use service_kit::{
@@ -166,15 +166,25 @@ impl Service {
         }))
     }
 
-    /// Starts it on a bound listener; everything runs until the context's shutdown.
+    /// Starts it on a bound listener; everything runs until the context's shutdown. `bus` may be
+    /// absent for services that neither emit nor consume.
     pub async fn start(
         self,
         configs: &Configs,
         listener: TcpListener,
-        bus: &Bus,
+        bus: Option<&Bus>,
         context: &ServiceContext,
     ) -> Result<()> {
-        let (bus, context) = (bus.clone(), context.clone());
+        let context = context.clone();
+        match self {
+            Self::Web => return Ok(web::start(configs.web.clone(), listener, context).await?),
+            Self::ProvinceSimulator => {
+                let config = configs.province_simulator.clone();
+                return Ok(province_simulator::start(config, listener, context).await?);
+            }
+            _ => {}
+        }
+        let bus = bus.context("this service needs the bus")?.clone();
         match self {
             Self::Ingest => ingest::start(configs.ingest.clone(), listener, bus, context).await?,
             Self::Validation => {
@@ -193,11 +203,8 @@ impl Service {
                 provincial_sync::start(configs.provincial_sync.clone(), listener, bus, context)
                     .await?;
             }
-            Self::Web => web::start(configs.web.clone(), listener, context).await?,
-            Self::ProvinceSimulator => {
-                province_simulator::start(configs.province_simulator.clone(), listener, context)
-                    .await?;
-            }
+            // Started above, without the bus.
+            Self::Web | Self::ProvinceSimulator => {}
         }
         Ok(())
     }

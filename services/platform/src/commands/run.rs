@@ -45,14 +45,18 @@ impl Run {
         }
         let admin_listener = bind("platform.admin", &configs.platform.admin_listen).await?;
         let context = context(&configs, services)?;
-        let bus = Bus::connect(configs.platform.bus.clone(), faults, &context.telemetry).await?;
-        if needs_bus(services) {
+        let bus = if needs_bus(services) {
+            let config = configs.platform.bus.clone();
+            let bus = Bus::connect(config, faults, &context.telemetry).await?;
             provision(&bus, &context);
-        }
+            Some(bus)
+        } else {
+            None
+        };
         for (service, listener) in bound {
             let address = listener.local_addr()?;
             service
-                .start(&configs, listener, &bus, &context)
+                .start(&configs, listener, bus.as_ref(), &context)
                 .await
                 .with_context(|| format!("{} cannot start", service.name()))?;
             tracing::info!(service = service.name(), %address, "listening");
@@ -94,7 +98,12 @@ fn context(configs: &Configs, services: &[Service]) -> Result<ServiceContext> {
         [one] => one.name(),
         _ => "credit",
     };
-    let keyring = configs.platform.keyring.reveal()?;
+    // A process without tables opens nothing that is sealed: it never sees the master keys.
+    let keyring = if services.iter().any(|service| service.schema().is_some()) {
+        configs.platform.keyring.reveal()?
+    } else {
+        Keyring::generate()
+    };
     Ok(ServiceContext {
         clock: Arc::new(SystemClock),
         telemetry: Telemetry::start(&configs.platform.telemetry, process)?,
