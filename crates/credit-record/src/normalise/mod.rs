@@ -194,7 +194,11 @@ pub fn pipeline(field: &Field) -> &'static [&'static Normaliser] {
     }
 }
 
-/// Runs the steps of a field over a value and writes down each change. An empty result means that the
+/// Rounds after which normalisation ends even if a step still finds work; two are the usual most.
+const MAX_ROUNDS: usize = 8;
+
+/// Runs the steps of a field over a value, again until none finds work, and
+/// writes down each change. An empty result means that the
 /// field is not given. Changes of personal fields are redacted.
 pub fn normalise<'a>(
     field: &Field,
@@ -202,22 +206,30 @@ pub fn normalise<'a>(
     changes: &mut Vec<Change>,
 ) -> Cow<'a, str> {
     let mut value = value;
-    for step in pipeline(field) {
-        let Some(after) = step.apply(&value) else {
-            continue;
-        };
-        let mut change = Change {
-            field: field.code.clone(),
-            rule: step.id,
-            rule_version: step.version,
-            before: value.into_owned(),
-            after: after.clone(),
-        };
-        if field.is_personal() {
-            change.redact();
+    // One step can make work for an earlier one: without its space a macron joins the letter before
+    // it, without its hyphen an apostrophe leads. A clean value costs one round.
+    for _ in 0..MAX_ROUNDS {
+        let seen = changes.len();
+        for step in pipeline(field) {
+            let Some(after) = step.apply(&value) else {
+                continue;
+            };
+            let mut change = Change {
+                field: field.code.clone(),
+                rule: step.id,
+                rule_version: step.version,
+                before: value.into_owned(),
+                after: after.clone(),
+            };
+            if field.is_personal() {
+                change.redact();
+            }
+            changes.push(change);
+            value = Cow::Owned(after);
         }
-        changes.push(change);
-        value = Cow::Owned(after);
+        if changes.len() == seen {
+            break;
+        }
     }
     value
 }

@@ -228,6 +228,22 @@ fn fields() -> Vec<Field> {
     all
 }
 
+#[test]
+fn a_step_that_makes_work_for_an_earlier_one_is_followed_up() {
+    let code = item("xzcf").field("CF_XDR_SHXYM").unwrap().clone();
+    for (dirty, clean) in [
+        ("Y\u{AF}", "\u{232}"),
+        ("-'9143", "9143"),
+        ("i \u{307}", "\u{130}"),
+    ] {
+        let once = normalise(&code, Cow::Borrowed(dirty), &mut Vec::new()).into_owned();
+        assert_eq!(once, clean, "{dirty:?}");
+        let mut more = Vec::new();
+        normalise(&code, Cow::Borrowed(clean), &mut more);
+        assert!(more.is_empty(), "{more:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_second_run_changes_nothing(text in "\\PC{0,40}", pick in 0usize..58) {
