@@ -30,6 +30,14 @@ const PUBLIC_READERS: &[Role] = &[
     Auditor,
 ];
 const CATALOGUE_READERS: &[Role] = PUBLIC_READERS;
+const DRAFTERS: &[Role] = &[Provider, CreditOffice, DistrictCreditOffice];
+const CATALOGUE_KEEPERS: &[Role] = &[
+    Provider,
+    CreditOffice,
+    DistrictCreditOffice,
+    Operator,
+    Auditor,
+];
 const OBJECTION_PARTIES: &[Role] = &[
     Subject,
     Provider,
@@ -77,7 +85,8 @@ const RULES: &[RpcRule] = &[
         path: "/credit.validation.v1.ValidationService/GetStatistics",
         roles: STAFF,
     },
-    // catalog: R-6; only the credit office publishes and registers
+    // catalog; only the credit office publishes, reviews, registers and dismisses; organs draft for
+    // their own catalogues and see their own duties
     RpcRule {
         path: "/credit.catalog.v1.CatalogService/ListItems",
         roles: CATALOGUE_READERS,
@@ -87,8 +96,60 @@ const RULES: &[RpcRule] = &[
         roles: CATALOGUE_READERS,
     },
     RpcRule {
+        path: "/credit.catalog.v1.CatalogService/ListItemVersions",
+        roles: CATALOGUE_READERS,
+    },
+    RpcRule {
         path: "/credit.catalog.v1.CatalogService/PublishItemVersion",
         roles: &[CreditOffice],
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/RetireItem",
+        roles: &[CreditOffice],
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/ExportItem",
+        roles: CATALOGUE_READERS,
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/SaveDraft",
+        roles: DRAFTERS,
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/SubmitDraft",
+        roles: DRAFTERS,
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/ReturnDraft",
+        roles: &[CreditOffice],
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/PublishDraft",
+        roles: &[CreditOffice],
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/WithdrawDraft",
+        roles: DRAFTERS,
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/GetDraft",
+        roles: CATALOGUE_KEEPERS,
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/ListDrafts",
+        roles: CATALOGUE_KEEPERS,
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/PublishCodeList",
+        roles: &[CreditOffice],
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/ListCodeLists",
+        roles: CATALOGUE_READERS,
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/GetCodeList",
+        roles: CATALOGUE_READERS,
     },
     RpcRule {
         path: "/credit.catalog.v1.CatalogService/ListProviders",
@@ -96,6 +157,18 @@ const RULES: &[RpcRule] = &[
     },
     RpcRule {
         path: "/credit.catalog.v1.CatalogService/RegisterProvider",
+        roles: &[CreditOffice],
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/RecordTrigger",
+        roles: &[CreditOffice],
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/ListDuties",
+        roles: CATALOGUE_KEEPERS,
+    },
+    RpcRule {
+        path: "/credit.catalog.v1.CatalogService/DismissDuty",
         roles: &[CreditOffice],
     },
     // disclosure; organisations to everybody, a person only to itself
