@@ -7,6 +7,7 @@
 //! - [`item`]: what a catalogue item is, as data, and the lint that refuses an inconsistent one;
 //! - [`normalise`]: the ordered, versioned, explained clean-up of one value;
 //! - [`id`]: citizen number, credit code, organisation code, registration number, each with its check digit;
+//! - [`rule`]: the rules of an item over several fields, CEL compiled once per version;
 //! - [`mod@check`]: bytes in, verdict out;
 //! - [`name`]: organisation names as search keys.
 
@@ -15,10 +16,15 @@ pub mod id;
 pub mod item;
 pub mod name;
 pub mod normalise;
+pub mod rule;
 
 pub use check::{
-    AcceptedRecord, CheckContext, Finding, FindingCode, Severity, Subject, Verdict, check,
+    AcceptedRecord, Attestation, CheckContext, Finding, FindingCode, Severity, Subject, Verdict, check,
 };
 pub use id::{CitizenNumber, CreditCode, IdError, OrganisationCode, RegistrationNumber};
-pub use item::{DisclosureMode, Field, ItemVersion, Publication, SubjectKind, standard_items};
+pub use item::{
+    CodeListVersion, DisclosureMode, Field, ItemVersion, Publication, SubjectKind,
+    standard_code_lists, standard_items,
+};
 pub use normalise::Change;
+pub use rule::{CompiledItem, NoCalendar, Rule, WorkingDays, compiled_standard_items};

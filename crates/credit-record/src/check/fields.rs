@@ -57,7 +57,9 @@ pub(super) fn check(sheet: &mut Sheet<'_>, findings: &mut Findings) {
                 format!("字段“{}”必须填写", field.name),
             )),
             None => None,
-            Some(value) => one(sheet, field, value),
+            Some(value) => {
+                one(sheet, field, value).map(|found| identifiers::attested(sheet, field, found))
+            }
         };
         report(sheet, index, found, findings);
     }
@@ -66,7 +68,8 @@ pub(super) fn check(sheet: &mut Sheet<'_>, findings: &mut Findings) {
         let Some(index) = item.position(number) else {
             continue;
         };
-        let found = match (sheet.at(index), sheet.text(kind)) {
+        let kind = identifiers::document_kind(sheet, kind);
+        let found = match (sheet.at(index), kind) {
             (Some(value), Some(kind)) => {
                 identifiers::document(&item.fields[index], kind, value, sheet.ctx().received_on)
             }
@@ -114,7 +117,11 @@ fn one(sheet: &Sheet<'_>, field: &Field, value: &str) -> Option<Finding> {
     // Identifiers say more precisely than their length what is wrong with them.
     let measured = matches!(
         field.format,
-        Format::Plain | Format::Name | Format::DocumentNumber | Format::PersonDocument
+        Format::Plain
+            | Format::Name
+            | Format::DocumentNumber
+            | Format::PersonDocument
+            | Format::RegistrationNumber
     );
     let longest = field.max_len as usize;
     if measured && value.len() > longest && value.chars().count() > longest {
@@ -194,7 +201,7 @@ fn code_list(sheet: &Sheet<'_>, field: &Field, list: &CodeList, value: &str) -> 
     let item = sheet.item();
     let kind = sheet
         .kind()
-        .filter(|_| field.code == item.roles.subject_category)?;
+        .filter(|_| item.roles.subject_category.as_ref() == Some(&field.code))?;
     (!item.subject_kinds.contains(&kind)).then(|| {
         let message = format!("目录项“{}”不收集{}的信息", item.name, kind.label());
         Finding::error(

@@ -1,6 +1,7 @@
 //! Findings: what a check says to the provider. Called by all of `check`; `validation` stores them,
 //! `catalog` and the feedback pages list the codes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -150,6 +151,14 @@ finding_codes! {
     SourceNotCaller = "SOURCE_NOT_CALLER", "数据来源单位不是报送单位";
     /// The authority's code is not that of an organ (warning).
     AuthorityNotOrgan = "AUTHORITY_NOT_ORGAN", "决定机关代码不是机关代码";
+    /// Reported later than the item's deadline (warning): counted, not refused.
+    LateReport = "LATE_REPORT", "超过报送时限";
+    /// Disclosure has ended already on the day of receipt (warning).
+    ExpiredOnArrival = "EXPIRED_ON_ARRIVAL", "接收时披露期限已届满";
+    /// A legacy code that fails its check, admitted because somebody answers for it (warning).
+    LegacyAttested = "LEGACY_ATTESTED", "旧代码校验不符，经核实保留";
+    /// A rule of a catalogue item that has no code of its own.
+    ItemRule = "ITEM_RULE", "不符合目录项的校验规则";
     /// Publicity longer than the term (warning).
     TermTooLong = "TERM_TOO_LONG", "公示截止期超过最长期限";
     /// The item itself cannot be used; an error of the catalogue, not of the record.
@@ -200,8 +209,8 @@ pub struct Finding {
     pub severity: Severity,
     /// Code of the field; `None` when it is about the record.
     pub field: Option<String>,
-    /// Stable id of the rule that found it.
-    pub rule: &'static str,
+    /// Stable id of the rule that found it: a check of this crate, or a rule of the item.
+    pub rule: Cow<'static, str>,
     /// Version of that rule.
     pub rule_version: u32,
     /// Chinese text for the people of the provider. Never repeats a value.
@@ -222,7 +231,7 @@ impl Finding {
             code,
             severity: Severity::Error,
             field: Some(field.to_owned()),
-            rule,
+            rule: Cow::Borrowed(rule),
             rule_version: 1,
             message: message.into(),
             suggestion: None,
@@ -258,6 +267,21 @@ impl Finding {
             field,
             "目录项定义不完整，请联系信用办",
         )
+    }
+
+    /// A rule of the item could not be computed. The compiler keeps that from happening as far as it can be
+    /// known; should it happen, the record is returned rather than accepted unseen.
+    pub(crate) fn rule_failed(id: &str, version: u32, field: &str) -> Self {
+        Self {
+            rule: Cow::Owned(id.to_owned()),
+            rule_version: version,
+            ..Self::error(
+                FindingCode::ItemUnusable,
+                "item",
+                field,
+                "目录项的校验规则无法执行，请联系信用办",
+            )
+        }
     }
 
     /// Adds a proposal.

@@ -20,8 +20,8 @@ const PASSPORT: &str = "护照号";
 const HK_MACAO_PASS: &str = "港澳居民来往内地通行证";
 const TAIWAN_PASS: &str = "台湾居民来往大陆通行证";
 
-/// The fields with personal documents: number and type.
-pub(super) fn document_roles(roles: &Roles) -> impl Iterator<Item = (&str, &str)> {
+/// The fields with personal documents: number and type. Without a type the number is a citizen number.
+pub(super) fn document_roles(roles: &Roles) -> impl Iterator<Item = (&str, Option<&str>)> {
     let pairs = [
         (&roles.person_document_number, &roles.person_document_type),
         (
@@ -31,7 +31,15 @@ pub(super) fn document_roles(roles: &Roles) -> impl Iterator<Item = (&str, &str)
     ];
     pairs
         .into_iter()
-        .filter_map(|(number, kind)| number.as_deref().zip(kind.as_deref()))
+        .filter_map(|(number, kind)| Some((number.as_deref()?, kind.as_deref())))
+}
+
+/// Type of the personal document in a field: what the record says, or that of the item.
+pub(super) fn document_kind<'s>(sheet: &'s Sheet<'_>, role: Option<&str>) -> Option<&'s str> {
+    match role {
+        Some(role) => sheet.text(role),
+        None => Some(RESIDENT),
+    }
 }
 
 /// Checks a coded field by its format. Personal documents need their type and come later.
@@ -203,14 +211,31 @@ fn citizen(field: &Field, value: &str, today: Date, foreign: bool) -> Option<Fin
 /// Document type and number of the subject; a citizen number in its 18-character form.
 pub(super) fn subject_document(sheet: &Sheet<'_>) -> Option<(String, String)> {
     let roles = &sheet.item().roles;
-    let kind = sheet.text(roles.person_document_type.as_deref()?)?;
     let number = sheet.text(roles.person_document_number.as_deref()?)?;
+    let kind = document_kind(sheet, roles.person_document_type.as_deref())?;
     let key = match kind {
         RESIDENT => CitizenNumber::parse(number, sheet.ctx().received_on).ok(),
         _ => None,
     };
     let number = key.as_ref().map_or(number, CitizenNumber::as_str);
     Some((kind.to_owned(), number.to_owned()))
+}
+
+/// A check digit that somebody answers for is a warning: real organisations bear such codes. Every other
+/// fault stays what it is, and a personal number can never be attested.
+pub(super) fn attested(sheet: &Sheet<'_>, field: &Field, found: Finding) -> Finding {
+    let legacy = matches!(
+        found.code,
+        FindingCode::UsccCheck
+            | FindingCode::UsccInnerCheck
+            | FindingCode::OrganisationCodeInvalid
+            | FindingCode::RegistrationNumberInvalid
+    );
+    if !legacy || !sheet.ctx().is_attested(&field.code) {
+        return found;
+    }
+    let message = format!("字段“{}”的校验位不符，经报送单位核实保留原代码", field.name);
+    Finding::warning(FindingCode::LegacyAttested, "legacy-code", &field.code, message)
 }
 
 /// An old 个体工商户 without a credit code is taken (D-12), and the provider is asked for it.

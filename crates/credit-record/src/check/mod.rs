@@ -9,30 +9,63 @@ mod decode;
 mod fields;
 mod finding;
 mod identifiers;
-pub mod rules;
 mod sheet;
 
 pub use decode::{MAX_BYTES, MAX_FIELDS};
+pub(crate) use finding::Findings;
 pub use finding::{Finding, FindingCode, Severity, UnknownFindingCode};
 pub use sheet::Sheet;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use time::Date;
 
 use crate::id::CreditCode;
-use crate::item::{ItemVersion, SUBJECT_KEY, SubjectKind};
+use crate::item::{SUBJECT_KEY, SubjectKind};
 use crate::normalise::{Change, parse_date};
-use finding::Findings;
+use crate::rule::{self, CompiledItem, WorkingDays};
 
 /// What a check needs to know beside the record.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct CheckContext<'a> {
     /// Day on which the record was received, Asia/Shanghai.
     pub received_on: Date,
     /// Credit code of the provider that sent it, taken from its identity, not from the record.
     pub provider_code: &'a str,
+    /// The calendar of working days.
+    pub working_days: &'a Arc<dyn WorkingDays>,
+    /// Who answers for which legacy code of this record; usually nobody.
+    pub attestations: &'a [Attestation<'a>],
+}
+
+impl fmt::Debug for CheckContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CheckContext")
+            .field("received_on", &self.received_on)
+            .field("provider_code", &self.provider_code)
+            .field("attestations", &self.attestations.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Somebody answers for a legacy code that fails its check: real organisations bear such codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attestation<'a> {
+    /// Code of the field.
+    pub field: &'a str,
+    /// Name of the official who checked the certificate. A blank name attests nothing.
+    pub attester: &'a str,
+}
+
+impl CheckContext<'_> {
+    /// Whether somebody answers for the code in this field.
+    pub(crate) fn is_attested(&self, field: &str) -> bool {
+        self.attestations
+            .iter()
+            .any(|a| a.field == field && !a.attester.trim().is_empty())
+    }
 }
 
 /// The answer to one record.
@@ -121,7 +154,7 @@ impl fmt::Debug for AcceptedRecord {
 
 /// Checks the content of one record (a JSON object by field code, see [`MAX_BYTES`]) by one version of
 /// an item.
-pub fn check(item: &ItemVersion, content: &[u8], ctx: &CheckContext<'_>) -> Verdict {
+pub fn check(compiled: &CompiledItem, content: &[u8], ctx: &CheckContext<'_>) -> Verdict {
     let mut findings = Findings::default();
     let pairs = match decode::decode(content) {
         Ok(pairs) => pairs,
@@ -130,14 +163,9 @@ pub fn check(item: &ItemVersion, content: &[u8], ctx: &CheckContext<'_>) -> Verd
             return Verdict::Returned(findings.into_sorted());
         }
     };
-    let mut sheet = Sheet::fill(item, ctx, pairs, &mut findings);
+    let mut sheet = Sheet::fill(compiled.item(), ctx, pairs, &mut findings);
     fields::check(&mut sheet, &mut findings);
-    for used in &item.rules {
-        // Lint refuses an item with an unknown rule before it gets here.
-        if let Some(rule) = rules::find(&used.id) {
-            rule.run(used, &sheet, &mut findings);
-        }
-    }
+    rule::run(compiled, &sheet, &mut findings);
     if findings.has_errors() {
         return Verdict::Returned(findings.into_sorted());
     }
@@ -147,7 +175,10 @@ pub fn check(item: &ItemVersion, content: &[u8], ctx: &CheckContext<'_>) -> Verd
             Verdict::Accepted(Box::new(record))
         }
         // Reached only with an item that lint would refuse (no mandatory decision date or name).
-        None => Verdict::Returned(vec![Finding::item_unusable(&item.roles.decision_date)]),
+        None => {
+            let field = &compiled.item().roles.decision_date;
+            Verdict::Returned(vec![Finding::item_unusable(field)])
+        }
     }
 }
 
@@ -193,7 +224,7 @@ fn accept(sheet: Sheet<'_>, findings: &mut Findings) -> Option<AcceptedRecord> {
         document_number: roles.document_number.as_deref().and_then(text),
         decision_date,
         effective_date: date(&roles.effective_date).unwrap_or(decision_date),
-        expiry_date: date(&roles.expiry_date).filter(|d| !rules::is_long_term(*d)),
+        expiry_date: date(&roles.expiry_date).filter(|d| !is_long_term(*d)),
         publicity_until: date(&roles.publicity_until),
         authority: text(&roles.authority)?,
         natural_key,
@@ -201,4 +232,9 @@ fn accept(sheet: Sheet<'_>, findings: &mut Findings) -> Option<AcceptedRecord> {
         changes: sheet.take_changes(kind),
         values: sheet.into_values(),
     })
+}
+
+/// 2099-12-31 and later stand for "long-term".
+fn is_long_term(date: Date) -> bool {
+    date.year() >= 2099
 }

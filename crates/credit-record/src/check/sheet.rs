@@ -65,9 +65,30 @@ impl<'a> Sheet<'a> {
             next = index + 1;
             sheet.put(index, alias, raw, findings);
         }
-        let category = sheet.text(&item.roles.subject_category);
-        sheet.kind = category.and_then(SubjectKind::from_label);
+        sheet.kind = sheet.subject_kind();
         sheet
+    }
+
+    /// What the record says of the kind of its subject. Editions without a category tell it by the
+    /// identifiers: a person has a personal document, 92 is the pair of a 个体工商户 (GB 32100).
+    fn subject_kind(&self) -> Option<SubjectKind> {
+        let roles = &self.item.roles;
+        if let Some(category) = &roles.subject_category {
+            return self.text(category).and_then(SubjectKind::from_label);
+        }
+        if let [only] = self.item.subject_kinds[..] {
+            return Some(only);
+        }
+        let person = roles.person_document_number.as_deref();
+        if person.is_some_and(|number| self.given(number)) {
+            return Some(SubjectKind::NaturalPerson);
+        }
+        let code = self.text(&roles.credit_code).unwrap_or_default();
+        Some(if code.starts_with("92") {
+            SubjectKind::IndividualBusiness
+        } else {
+            SubjectKind::Organisation
+        })
     }
 
     fn put(&mut self, index: usize, alias: bool, raw: Raw<'a>, findings: &mut Findings) {
@@ -145,7 +166,7 @@ impl<'a> Sheet<'a> {
             .is_some_and(|i| self.cells[i].faulty)
     }
 
-    pub(super) fn at(&self, index: usize) -> Option<&str> {
+    pub(crate) fn at(&self, index: usize) -> Option<&str> {
         let cell = &self.cells[index];
         if cell.faulty {
             None
@@ -158,7 +179,7 @@ impl<'a> Sheet<'a> {
         self.cells[index].faulty || self.cells[index].value.is_some()
     }
 
-    pub(super) fn faulty_at(&self, index: usize) -> bool {
+    pub(crate) fn faulty_at(&self, index: usize) -> bool {
         self.cells[index].faulty
     }
 

@@ -1,6 +1,8 @@
 //! One field of a catalogue item. Called by `check` (form), `normalise` (which pipeline) and the services
 //! that show a field (publication, mask).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::SubjectKind;
@@ -22,6 +24,9 @@ pub struct Field {
     /// What the value means beyond its kind.
     #[serde(default, skip_serializing_if = "Format::is_plain")]
     pub format: Format,
+    /// Unit of a decimal, such as `万元`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
     /// Most digits behind the point of a decimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decimals: Option<u32>,
@@ -150,8 +155,21 @@ impl Condition {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CodeList {
-    /// The values.
+    /// Code of the list in the catalogue that the values were taken from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+    /// Version of that list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// The values in force. A data file that names `list` leaves them out.
+    #[serde(default)]
     pub values: Vec<String>,
+    /// What a value means, where it does not say so itself (`1`: 有效).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Values of earlier days, by the value in force that each is taken for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replaced: BTreeMap<String, String>,
     /// True: `其他-` with a description of one's own is allowed too.
     #[serde(default)]
     pub open: bool,

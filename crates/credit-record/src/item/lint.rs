@@ -3,28 +3,56 @@
 
 use std::fmt;
 
+use super::code_list::is_item_code;
 use super::{
-    DisclosureMode, Field, FieldKind, Format, ItemError, ItemVersion, Publication, RecordClass,
-    Requirement, SUBJECT_KEY, SubjectKind,
+    DisclosureMode, Field, FieldKind, Format, ItemError, ItemVersion, National, Owner, Publication,
+    RecordClass, Requirement, SUBJECT_KEY, SubjectKind,
 };
-use crate::check::rules;
+use crate::id::CreditCode;
+use crate::rule;
 
 /// Words in a field name that mark content which credit records may not hold: belief, genes, prints,
 /// blood, disease (征信业管理条例 art. 14; R-4 for this platform).
 const FORBIDDEN: [&str; 6] = ["宗教信仰", "基因", "指纹", "血型", "病史", "疾病信息"];
 
+/// Most characters that a field may have.
+const MAX_LEN: u32 = 100_000;
+
 /// One contradiction: where, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LintFault {
-    /// Field code, role, rule id or part of the item.
+    /// Path of the property, such as `fields.CF_WSH.max_len` or `rules.date-order.check`.
     pub place: String,
-    /// What is wrong.
+    /// The rule that is broken.
     pub problem: &'static str,
+    /// What in particular; may be empty.
+    pub detail: String,
+}
+
+impl LintFault {
+    /// A fault at a place.
+    pub fn new(place: impl Into<String>, problem: &'static str) -> Self {
+        Self {
+            place: place.into(),
+            problem,
+            detail: String::new(),
+        }
+    }
+
+    /// With what in particular.
+    pub fn with(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
 }
 
 impl fmt::Display for LintFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.problem)
+        write!(f, "{}: {}", self.place, self.problem)?;
+        if !self.detail.is_empty() {
+            write!(f, " ({})", self.detail)?;
+        }
+        Ok(())
     }
 }
 
@@ -48,17 +76,14 @@ pub fn lint(item: &ItemVersion) -> Result<(), ItemError> {
         fields(item, index, field, &mut faults);
     }
     roles(item, &mut faults);
-    for rule in &item.rules {
-        rule_use(item, rule, &mut faults);
-    }
+    entry(item, &mut faults);
+    families(item, &mut faults);
+    predecessor(item, &mut faults);
+    faults.0.extend(rule::faults(item));
     if faults.0.is_empty() {
         return Ok(());
     }
-    Err(ItemError::Inconsistent {
-        code: item.code.clone(),
-        version: item.version,
-        faults: faults.0,
-    })
+    Err(item.inconsistent(faults.0))
 }
 
 struct Faults(Vec<LintFault>);
@@ -66,24 +91,16 @@ struct Faults(Vec<LintFault>);
 impl Faults {
     fn check(&mut self, good: bool, place: &str, problem: &'static str) {
         if !good {
-            self.0.push(LintFault {
-                place: place.to_owned(),
-                problem,
-            });
+            self.0.push(LintFault::new(place, problem));
         }
     }
 }
 
 fn head(item: &ItemVersion, faults: &mut Faults) {
-    let code_fits = !item.code.is_empty()
-        && item
-            .code
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     faults.check(
-        code_fits,
+        is_item_code(&item.code),
         "code",
-        "must be lower-case letters, digits and hyphens",
+        "lower-case letters, digits and hyphens, at most 64",
     );
     faults.check(item.version > 0, "version", "is counted from 1");
     faults.check(!item.name.is_empty(), "name", "is empty");
@@ -97,23 +114,23 @@ fn head(item: &ItemVersion, faults: &mut Faults) {
     faults.check(!item.natural_key.is_empty(), "natural_key", "is empty");
     for key in &item.natural_key {
         let known = key == SUBJECT_KEY || item.field(key).is_some();
-        faults.check(known, key, "natural key names a missing field");
+        faults.check(known, &format!("natural_key.{key}"), "natural key names a missing field");
         let personal = item.field(key).is_some_and(Field::is_personal);
         faults.check(
             !personal,
-            key,
+            &format!("natural_key.{key}"),
             "natural key may not hold a personal document",
         );
     }
     for kind in &item.subject_kinds {
         let named = item.disclosure.contains_key(kind);
-        faults.check(named, kind.as_str(), "has no disclosure mode");
+        faults.check(named, &format!("disclosure.{}", kind.as_str()), "has no disclosure mode");
     }
     let person = item.disclosure.get(&SubjectKind::NaturalPerson);
     let person_published = person == Some(&DisclosureMode::Publish);
     faults.check(
         !person_published,
-        "disclosure",
+        "disclosure.natural_person",
         "natural persons are query-only (R-14)",
     );
     let term_missing = item.record_class == RecordClass::Adverse && item.term.is_none();
@@ -126,6 +143,7 @@ fn head(item: &ItemVersion, faults: &mut Faults) {
 
 fn fields(item: &ItemVersion, index: usize, field: &Field, faults: &mut Faults) {
     let code = field.code.as_str();
+    let at = |property: &str| format!("fields.{code}.{property}");
     let others = item.fields.iter().take(index);
     let mut names = field.aliases.iter().map(String::as_str).chain([code]);
     let duplicate = names.any(|name| {
@@ -133,17 +151,17 @@ fn fields(item: &ItemVersion, index: usize, field: &Field, faults: &mut Faults) 
             .clone()
             .any(|o| o.code == name || o.aliases.iter().any(|a| a == name))
     });
-    faults.check(!duplicate, code, "code or alias is used twice");
+    faults.check(!duplicate, &at("code"), "code or alias is used twice");
     let code_fits = !code.is_empty()
         && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         && code.len() <= 64;
     faults.check(
         code_fits,
-        code,
+        &at("code"),
         "code must be letters, digits and underscores, at most 64",
     );
-    faults.check(!field.name.is_empty(), code, "has no Chinese name");
-    faults.check(field.max_len > 0, code, "max_len is 0");
+    faults.check(!field.name.is_empty(), &at("name"), "has no Chinese name");
+    faults.check((1..=MAX_LEN).contains(&field.max_len), &at("max_len"), "1 to 100000 characters");
     let kind_fits = match field.format {
         Format::Plain => true,
         Format::Name | Format::DocumentNumber => field.kind == FieldKind::Text,
@@ -152,30 +170,30 @@ fn fields(item: &ItemVersion, index: usize, field: &Field, faults: &mut Faults) 
         | Format::RegistrationNumber
         | Format::PersonDocument => field.kind == FieldKind::Code,
     };
-    faults.check(kind_fits, code, "format does not fit the kind");
+    faults.check(kind_fits, &at("format"), "format does not fit the kind");
     let decimals_fit = field.decimals.is_none() || field.kind == FieldKind::Decimal;
     faults.check(
         decimals_fit,
-        code,
+        &at("decimals"),
         "only a decimal has digits behind the point",
     );
     let list_empty = field
         .code_list
         .as_ref()
         .is_some_and(|l| l.values.is_empty());
-    faults.check(!list_empty, code, "code list is empty");
+    faults.check(!list_empty, &at("code_list"), "code list is empty");
     let hidden = !field.is_personal() || field.publication != Publication::Public;
     faults.check(
         hidden,
-        code,
+        &at("publication"),
         "a personal document is never public (R-4, R-14)",
     );
     let allowed = !FORBIDDEN.iter().any(|word| field.name.contains(word));
-    faults.check(allowed, code, "content that a credit record may not hold");
+    faults.check(allowed, &at("name"), "content that a credit record may not hold");
     if let Requirement::When(condition) = &field.required {
         let known = item.field(condition.field()).is_some();
-        faults.check(known, code, "is required by a missing field");
-        faults.check(condition.field() != code, code, "is required by itself");
+        faults.check(known, &at("required"), "is required by a missing field");
+        faults.check(condition.field() != code, &at("required"), "is required by itself");
     }
 }
 
@@ -202,7 +220,7 @@ fn roles(item: &ItemVersion, faults: &mut Faults) {
     let must = |f: &Field| f.kind == FieldKind::Date && f.required == Requirement::Always;
     let named = |f: &Field| f.format == Format::Name && f.required == Requirement::Always;
     let all: [(&str, Option<&String>, Fits<'_>); 17] = [
-        ("subject_category", Some(&roles.subject_category), &category),
+        ("subject_category", roles.subject_category.as_ref(), &category),
         ("subject_name", Some(&roles.subject_name), &named),
         ("credit_code", Some(&roles.credit_code), &credit_code),
         (
@@ -236,54 +254,110 @@ fn roles(item: &ItemVersion, faults: &mut Faults) {
         ("expiry_date", roles.expiry_date.as_ref(), &date),
         ("publicity_until", roles.publicity_until.as_ref(), &date),
         ("authority", Some(&roles.authority), &named),
-        ("authority_code", Some(&roles.authority_code), &credit_code),
+        ("authority_code", roles.authority_code.as_ref(), &credit_code),
         ("source_unit", roles.source_unit.as_ref(), &plain),
         (
             "source_unit_code",
-            Some(&roles.source_unit_code),
+            roles.source_unit_code.as_ref(),
             &credit_code,
         ),
     ];
     for (role, code, fits) in all {
         let Some(code) = code else { continue };
         match item.field(code) {
-            None => faults.check(false, role, "names a missing field"),
-            Some(field) => faults.check(fits(field), role, "names a field of another nature"),
+            None => faults.check(false, &format!("roles.{role}"), "names a missing field"),
+            Some(field) => {
+                faults.check(fits(field), &format!("roles.{role}"), "names a field of another nature");
+            }
         }
     }
     let person_possible = item.subject_kinds.contains(&SubjectKind::NaturalPerson);
-    let identified = roles.person_document_type.is_some() && roles.person_document_number.is_some();
+    let identified = roles.person_document_number.is_some();
     let complete = !person_possible || identified;
     faults.check(
         complete,
-        "roles",
-        "a natural person needs document type and number (R-9)",
+        "roles.person_document_number",
+        "a natural person needs a document number (R-9)",
     );
 }
 
-fn rule_use(item: &ItemVersion, used: &super::RuleRef, faults: &mut Faults) {
-    let Some(rule) = rules::find(&used.id) else {
-        faults.check(false, &used.id, "no such rule");
+/// The entry is complete, its owner and its place in the national catalogue exist.
+fn entry(item: &ItemVersion, faults: &mut Faults) {
+    let entry = &item.entry;
+    for (property, text) in [
+        ("conduct", &entry.conduct),
+        ("source", &entry.source),
+        ("channel", &entry.channel),
+        ("sharing", &entry.sharing),
+        ("retention", &entry.retention),
+    ] {
+        faults.check(!text.trim().is_empty(), &format!("entry.{property}"), "is blank");
+    }
+    if !item.owner.is_city() {
+        let real = CreditCode::parse(item.owner.organ()).is_ok();
+        faults.check(real, "owner.organ", "is not a credit code (GB 32100)");
+    }
+    if let Owner::District { district, .. } = &item.owner {
+        let six = district.len() == 6 && district.bytes().all(|b| b.is_ascii_digit());
+        faults.check(six, "owner.district", "is not a division code (GB/T 2260)");
+    }
+    if let Some(national) = &item.national {
+        let kinds = National::kinds(&national.edition);
+        faults.check(!kinds.is_empty(), "national.edition", "no such edition is known");
+        let known = kinds.is_empty() || kinds.contains(&national.kind.as_str());
+        faults.check(known, "national.kind", "is no kind of that edition");
+    }
+}
+
+/// Every alias means one field, whatever family it comes from.
+fn families(item: &ItemVersion, faults: &mut Faults) {
+    for (index, family) in item.source_families.iter().enumerate() {
+        let place = format!("source_families.{}", family.id);
+        faults.check(is_item_code(&family.id), &place, "lower-case letters, digits and hyphens, at most 64");
+        faults.check(!family.name.trim().is_empty(), &place, "has no Chinese name");
+        let before = &item.source_families[..index];
+        let twice = before.iter().any(|other| other.id == family.id);
+        faults.check(!twice, &place, "is used twice");
+        for (alias, code) in &family.aliases {
+            let place = format!("{place}.{alias}");
+            faults.check(item.field(code).is_some(), &place, "names a missing field");
+            let field = item
+                .fields
+                .iter()
+                .any(|f| f.code == *alias || f.aliases.contains(alias));
+            faults.check(!field, &place, "is a field or an alias already");
+            let other = before
+                .iter()
+                .any(|o| o.aliases.get(alias).is_some_and(|c| c != code));
+            faults.check(!other, &place, "means another field in another family");
+        }
+    }
+}
+
+/// The mapping leads from a lower version to fields of this one, each at most once but for lists of several
+/// values, into which several fields may be joined.
+fn predecessor(item: &ItemVersion, faults: &mut Faults) {
+    let Some(before) = &item.predecessor else {
         return;
     };
-    for parameter in rule.fields {
-        let given = used.fields.get(*parameter);
-        let fits = given.is_some_and(|code| item.field(code).is_some());
-        faults.check(
-            fits,
-            &used.id,
-            "a field parameter is missing or names a missing field",
-        );
+    let lower = before.version > 0 && before.version < item.version;
+    faults.check(lower, "predecessor.version", "is not lower than the item's own");
+    let mut targets = Vec::new();
+    for mapping in &before.fields {
+        let place = format!("predecessor.fields.{}", mapping.from);
+        faults.check(item.field(&mapping.to).is_some(), &place, "leads to a missing field");
+        let joined = item
+            .field(&mapping.to)
+            .and_then(|f| f.code_list.as_ref())
+            .is_some_and(|list| list.several);
+        let free = joined || !targets.contains(&&mapping.to);
+        faults.check(free, &place, "leads to a field that is filled already");
+        targets.push(&mapping.to);
     }
-    let known = used
-        .fields
-        .keys()
-        .all(|p| rule.fields.contains(&p.as_str()));
-    faults.check(
-        known,
-        &used.id,
-        "has a parameter that the rule does not know",
-    );
-    let words_fit = rule.needs_words != used.words.is_empty();
-    faults.check(words_fit, &used.id, "words are missing or not wanted");
+    for constant in &before.constants {
+        let place = format!("predecessor.constants.{}", constant.field);
+        faults.check(item.field(&constant.field).is_some(), &place, "leads to a missing field");
+        faults.check(!targets.contains(&&constant.field), &place, "leads to a field that is filled already");
+        targets.push(&constant.field);
+    }
 }

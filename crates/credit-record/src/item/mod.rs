@@ -2,17 +2,31 @@
 //! rules bind them. Called by `catalog` (publishes items), `validation` (checks by them) and `disclosure`
 //! (publication and terms). A new edition of a standard is a new data file, not new code.
 
+mod code_list;
+pub(crate) mod day;
+mod entry;
 mod field;
 mod lint;
+mod roles;
+mod standard;
 
+pub use code_list::{CodeListFault, CodeListVersion, CodeLists, CodeValue};
+pub use entry::{
+    Constant, Entry, FieldMapping, NATIONAL_EDITIONS, National, Owner, Predecessor, SourceFamily,
+};
 pub use field::{
     CodeList, Condition, Field, FieldKind, Format, MaskRule, Publication, Requirement,
 };
 pub use lint::{LintFault, lint};
+pub use roles::Roles;
+pub use standard::{standard_code_lists, standard_items};
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use time::Date;
+
+use crate::rule::Rule;
 
 /// Pseudo field of a natural key: whoever the record is about (credit code, else name).
 pub const SUBJECT_KEY: &str = "@subject";
@@ -29,12 +43,24 @@ pub struct ItemVersion {
     pub edition: String,
     /// Chinese name.
     pub name: String,
+    /// First day of receipt (Asia/Shanghai) that this version is for; absent: from its publication. It ends
+    /// with the day before that of the next version.
+    #[serde(default, with = "day::option", skip_serializing_if = "Option::is_none")]
+    pub effective_from: Option<Date>,
+    /// Whose catalogue it stands in.
+    #[serde(default, skip_serializing_if = "Owner::is_city")]
+    pub owner: Owner,
     /// Class of the record.
     pub record_class: RecordClass,
     /// Kinds of subject that a record may be about.
     pub subject_kinds: Vec<SubjectKind>,
     /// Laws and documents that allow the item, in Chinese.
     pub legal_basis: Vec<String>,
+    /// What a catalogue has to say of each of its entries.
+    pub entry: Entry,
+    /// Where the item stands in the national basic catalogue (全国公共信用信息基础目录).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub national: Option<National>,
     /// Most working days from decision to report.
     pub reporting_deadline_working_days: u32,
     /// Longest interval between two reports.
@@ -50,7 +76,13 @@ pub struct ItemVersion {
     pub roles: Roles,
     /// Rules that look at several fields, in the order in which they run.
     #[serde(default)]
-    pub rules: Vec<RuleRef>,
+    pub rules: Vec<Rule>,
+    /// Field names of other platforms under which records come in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source_families: Vec<SourceFamily>,
+    /// How a record of an earlier version reads in this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<Predecessor>,
     /// The fields, in the order of the standard.
     pub fields: Vec<Field>,
 }
@@ -159,72 +191,10 @@ pub enum UpdateCycle {
     Monthly,
     /// 每季度.
     Quarterly,
+    /// 每半年.
+    HalfYearly,
     /// 每年.
     Yearly,
-}
-
-/// Which field plays which part. All are field codes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Roles {
-    /// Kind of the subject.
-    pub subject_category: String,
-    /// Name of the subject.
-    pub subject_name: String,
-    /// Credit code of the subject.
-    pub credit_code: String,
-    /// Document type of a natural person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub person_document_type: Option<String>,
-    /// Document number of a natural person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub person_document_number: Option<String>,
-    /// Name of the legal representative or operator.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub representative_name: Option<String>,
-    /// Document type of the representative.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub representative_document_type: Option<String>,
-    /// Document number of the representative.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub representative_document_number: Option<String>,
-    /// Number of the decision.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub document_number: Option<String>,
-    /// Day of the decision.
-    pub decision_date: String,
-    /// Day from which the record has effect; absent: the day of the decision.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub effective_date: Option<String>,
-    /// Last day of the effect.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expiry_date: Option<String>,
-    /// Last day of publicity that the provider asks for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub publicity_until: Option<String>,
-    /// Authority that decided.
-    pub authority: String,
-    /// Credit code of the authority.
-    pub authority_code: String,
-    /// Unit that reports.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_unit: Option<String>,
-    /// Credit code of the unit that reports: must be the caller.
-    pub source_unit_code: String,
-}
-
-/// A use of a rule: its stable id and the fields and words that it works on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RuleRef {
-    /// Stable id of a rule of [`crate::check::rules`].
-    pub id: String,
-    /// Field codes by the parameter names of the rule.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub fields: BTreeMap<String, String>,
-    /// Words that the rule looks for.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub words: Vec<String>,
 }
 
 /// Why an item cannot be used.
@@ -236,6 +206,16 @@ pub enum ItemError {
     /// Not the JSON of an item.
     #[error("catalogue item is not readable JSON")]
     Json(#[from] serde_json::Error),
+    /// A data file of code lists that cannot be used.
+    #[error("code list {code} version {version}: {fault}")]
+    CodeList {
+        /// Code of the list.
+        code: String,
+        /// Version of the list.
+        version: u32,
+        /// What is wrong.
+        fault: CodeListFault,
+    },
     /// Readable, but it contradicts itself.
     #[error("catalogue item {code} version {version} is inconsistent: {}", lint::list(.faults))]
     Inconsistent {
@@ -249,14 +229,35 @@ pub enum ItemError {
 }
 
 impl ItemVersion {
-    /// Reads and lints an item from TOML.
+    /// Reads and lints an item from TOML, with the code lists that this crate carries.
     ///
     /// # Errors
     /// [`ItemError`]: unreadable, or inconsistent.
     pub fn from_toml(text: &str) -> Result<Self, ItemError> {
-        let item: Self = toml::from_str(text)?;
+        Self::from_toml_with(text, standard::code_lists()?)
+    }
+
+    /// Reads and lints an item from TOML. Fields that name a code list get its values, so that what comes
+    /// out is complete by itself.
+    ///
+    /// # Errors
+    /// [`ItemError`]: unreadable, or inconsistent, or a code list that is not among `lists`.
+    pub fn from_toml_with(text: &str, lists: &CodeLists) -> Result<Self, ItemError> {
+        let mut item: Self = toml::from_str(text)?;
+        let faults = lists.resolve(&mut item);
+        if !faults.is_empty() {
+            return Err(item.inconsistent(faults));
+        }
         lint(&item)?;
         Ok(item)
+    }
+
+    pub(crate) fn inconsistent(&self, faults: Vec<LintFault>) -> ItemError {
+        ItemError::Inconsistent {
+            code: self.code.clone(),
+            version: self.version,
+            faults,
+        }
     }
 
     /// Reads and lints an item from JSON, the form in which events carry it.
@@ -294,19 +295,4 @@ impl ItemVersion {
             .copied()
             .unwrap_or(DisclosureMode::Query)
     }
-}
-
-/// The two items of the double-publicity standard that this crate carries: `xzxk` (行政许可) and
-/// `xzcf` (行政处罚), edition 2018.
-///
-/// # Errors
-/// [`ItemError`] when a data file of this crate is broken; a test keeps that from being released.
-pub fn standard_items() -> Result<Vec<ItemVersion>, ItemError> {
-    [
-        include_str!("../../items/xzxk.toml"),
-        include_str!("../../items/xzcf.toml"),
-    ]
-    .into_iter()
-    .map(ItemVersion::from_toml)
-    .collect()
 }

@@ -1,0 +1,74 @@
+//! The data files that this crate carries: code lists first, then the items that use them. Called by
+//! `catalog`, which publishes them, and by everything that needs an item without a catalogue.
+
+use std::sync::OnceLock;
+
+use super::{CodeListVersion, CodeLists, ItemError, ItemVersion};
+
+/// Embeds data files by their names.
+macro_rules! data_files {
+    ($folder:literal: $($name:literal),* $(,)?) => {
+        [$(include_str!(concat!("../../items/", $folder, $name, ".toml"))),*]
+    };
+}
+
+const LISTS: [&str; 20] = data_files!("lists/":
+    "abnormal-reason-1",
+    "arrears-state-1",
+    "commitment-kind-1",
+    "currency-1",
+    "dishonesty-list-1",
+    "document-type-1",
+    "enterprise-type-1",
+    "honour-level-1",
+    "honour-state-1",
+    "licence-kind-1",
+    "licence-state-1",
+    "penalty-kind-1",
+    "penalty-kind-2",
+    "penalty-kind-2015-1",
+    "performance-state-1",
+    "record-state-2015-1",
+    "registration-state-1",
+    "social-insurance-kind-1",
+    "subject-kind-1",
+    "subject-kind-organisations-1",
+);
+
+const ITEMS: [&str; 5] = data_files!("":
+    "xzxk-1",
+    "xzxk-2",
+    "xzcf-1",
+    "xzcf-2",
+    "xzcf-3",
+);
+
+/// Every code list that this crate carries, by code and version.
+///
+/// # Errors
+/// [`ItemError`] when a data file of this crate is broken; a test keeps that from being released.
+pub fn standard_code_lists() -> Result<Vec<CodeListVersion>, ItemError> {
+    Ok(code_lists()?.iter().cloned().collect())
+}
+
+/// Every version of every item that this crate carries; versions of one item in their order.
+///
+/// # Errors
+/// As [`standard_code_lists`].
+pub fn standard_items() -> Result<Vec<ItemVersion>, ItemError> {
+    ITEMS.into_iter().map(ItemVersion::from_toml).collect()
+}
+
+/// The code lists, read once.
+pub(super) fn code_lists() -> Result<&'static CodeLists, ItemError> {
+    // Constant data of the program, not state: it is the same whoever reads it first.
+    static READ: OnceLock<CodeLists> = OnceLock::new();
+    if let Some(lists) = READ.get() {
+        return Ok(lists);
+    }
+    let mut lists = CodeLists::default();
+    for text in LISTS {
+        lists.add(CodeListVersion::from_toml(text)?);
+    }
+    Ok(READ.get_or_init(|| lists))
+}

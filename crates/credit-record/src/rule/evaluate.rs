@@ -1,0 +1,116 @@
+//! Runs the compiled rules of an item over one record. Called by [`crate::check()`].
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use cel::common::types::{CelBool, CelNull, CelString};
+use cel::common::value::CowVal;
+use cel::context::VariableResolver;
+use cel::{Context, IdedExpr, Value};
+
+use super::CompiledItem;
+use super::functions::{CalendarVal, DecimalVal};
+use crate::check::{Finding, Findings, Sheet};
+use crate::item::{FieldKind, ItemVersion};
+use crate::normalise::{Decimal, format_date};
+
+/// Variable that holds the calendar; no field code can be written like this.
+pub(super) const CALENDAR: &str = "@calendar";
+
+/// Positions of the fields by code: a rule names its fields for every record.
+pub(super) struct Names(HashMap<String, usize>);
+
+impl Names {
+    pub(super) fn of(item: &ItemVersion) -> Self {
+        let codes = item.fields.iter().enumerate();
+        Self(codes.map(|(i, f)| (f.code.clone(), i)).collect())
+    }
+}
+
+/// A record as the variables of the expressions.
+struct Values<'s> {
+    sheet: &'s Sheet<'s>,
+    names: &'s Names,
+    received_on: String,
+}
+
+impl VariableResolver for Values<'_> {
+    fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
+        let text = |text: &'b str| CowVal::owned(CelString::from(text));
+        if let Some(index) = self.names.0.get(variable) {
+            let Some(value) = self.sheet.at(*index) else {
+                return Some(CowVal::owned(CelNull));
+            };
+            if self.sheet.item().fields[*index].kind != FieldKind::Decimal {
+                return Some(text(value));
+            }
+            // The field checks let only decimals pass.
+            return Some(match Decimal::parse(value) {
+                Some(value) => CowVal::owned(DecimalVal(value)),
+                None => CowVal::owned(CelNull),
+            });
+        }
+        match variable {
+            "received_on" => Some(text(&self.received_on)),
+            "provider_code" => Some(text(self.sheet.ctx().provider_code)),
+            "subject_kind" => Some(text(self.sheet.kind().map_or("", |kind| kind.as_str()))),
+            CALENDAR => {
+                let calendar = self.sheet.ctx().working_days.clone();
+                Some(CowVal::owned(CalendarVal(calendar)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Runs every rule whose fields are given and not at fault.
+pub(crate) fn run(compiled: &CompiledItem, sheet: &Sheet<'_>, findings: &mut Findings) {
+    if compiled.rules.is_empty() {
+        return;
+    }
+    let values = Values {
+        sheet,
+        names: &compiled.names,
+        received_on: format_date(sheet.ctx().received_on),
+    };
+    let mut context = Context::with_env(compiled.engine.clone());
+    context.set_variable_resolver(&values);
+    for (rule, program) in compiled.item.rules.iter().zip(&compiled.rules) {
+        let ready = program.needs.iter().all(|i| sheet.at(*i).is_some())
+            && program.mentions.iter().all(|i| !sheet.faulty_at(*i))
+            && (!program.needs_kind || sheet.kind().is_some());
+        if !ready {
+            continue;
+        }
+        let applies = match &program.when {
+            Some(when) => holds(when, &context),
+            None => Some(true),
+        };
+        let outcome = match applies {
+            Some(true) => holds(&program.check, &context),
+            Some(false) => Some(true),
+            None => None,
+        };
+        if outcome != Some(true) {
+            findings.push(match outcome {
+                Some(_) => Finding {
+                    code: rule.code,
+                    severity: rule.severity,
+                    field: Some(rule.field.clone()),
+                    rule: Cow::Owned(rule.id.clone()),
+                    rule_version: rule.version,
+                    message: rule.message.clone(),
+                    suggestion: None,
+                },
+                // Ruled out by the compiler as far as it can be known; a record is not accepted unseen.
+                None => Finding::rule_failed(&rule.id, rule.version, &rule.field),
+            });
+        }
+    }
+}
+
+/// Whether an expression is true; `None` when it cannot be computed.
+fn holds(expression: &IdedExpr, context: &Context<'_, '_>) -> Option<bool> {
+    let value = Value::resolve_val(expression, context).ok()?;
+    value.downcast_ref::<CelBool>().map(|value| *value.inner())
+}

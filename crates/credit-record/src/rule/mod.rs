@@ -1,0 +1,151 @@
+//! Rules over several fields, as data: CEL expressions in the catalogue item, compiled once per version of the
+//! item and run over each record. Called by [`crate::check()`], and by the lint of items, which refuses a rule
+//! that does not compile.
+//!
+//! - [`Rule`]: what stands in the item;
+//! - `compile`: parsing, types and the bound on the work of an expression;
+//! - `functions`: the functions for our types and for working days;
+//! - `evaluate`: running over a record.
+//!
+//! An expression is safe by construction. It can read a field only where the field is known to be given
+//! (`needs`, `given`, `or`), its types are checked before it ever runs, there are no loops but those over a
+//! list whose longest length is known, and the most steps that it can take on the largest record are computed
+//! at compile time and limited to [`MAX_STEPS`].
+
+mod compile;
+mod evaluate;
+mod functions;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use time::Date;
+
+use crate::check::{FindingCode, Severity};
+use crate::item::{ItemError, ItemVersion, LintFault, lint};
+
+pub use compile::{MAX_NESTING, MAX_SOURCE, MAX_STEPS};
+pub(crate) use evaluate::run;
+pub use functions::{Signature, signatures};
+
+/// One rule of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Stable id within the item, lower-case letters, digits and hyphens.
+    pub id: String,
+    /// Version, counted from 1, raised with every change of behaviour.
+    pub version: u32,
+    /// What the rule demands, in Chinese.
+    pub title: String,
+    /// Whether a broken rule sends the record back.
+    pub severity: Severity,
+    /// Code of the finding.
+    pub code: FindingCode,
+    /// Code of the field that the finding names.
+    pub field: String,
+    /// Fields that must be given for the rule to apply.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// CEL expression of type bool: the rule applies where it is true. Empty: wherever `needs` are given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub when: String,
+    /// CEL expression of type bool that must hold.
+    pub check: String,
+    /// What the provider reads when it does not, in Chinese. Never holds a value of the record.
+    pub message: String,
+    /// Law, standard or decision that the rule rests on.
+    pub basis: String,
+}
+
+/// Counts working days, so that rules can use the calendar without knowing where it comes from.
+pub trait WorkingDays: Send + Sync {
+    /// The `n`-th working day after a day, which itself is not counted. `None`: no calendar is published yet.
+    fn after(&self, day: Date, n: u32) -> Option<Date>;
+    /// Working days after `from` up to and including `to`; 0 when `to` is not later. `None` as above.
+    fn between(&self, from: Date, to: Date) -> Option<u32>;
+}
+
+/// A calendar that knows no year: for those who have none. Rules that need working days find them unknown.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoCalendar;
+
+impl WorkingDays for NoCalendar {
+    fn after(&self, _: Date, _: u32) -> Option<Date> {
+        None
+    }
+
+    fn between(&self, _: Date, _: Date) -> Option<u32> {
+        None
+    }
+}
+
+/// An item whose rules are compiled. Make one per version and keep it: compiling takes a millisecond, running
+/// some microseconds.
+pub struct CompiledItem {
+    item: Arc<ItemVersion>,
+    rules: Vec<compile::Compiled>,
+    names: evaluate::Names,
+    engine: Arc<cel::Env>,
+}
+
+impl CompiledItem {
+    /// Lints the item and compiles its rules.
+    ///
+    /// # Errors
+    /// [`ItemError::Inconsistent`] with every fault found.
+    pub fn new(item: Arc<ItemVersion>) -> Result<Self, ItemError> {
+        lint(&item)?;
+        let compiled = compile::all(&item).map_err(|faults| item.inconsistent(faults))?;
+        let engine = functions::engine().map_err(|problem| {
+            item.inconsistent(vec![LintFault::new("rules", problem)])
+        })?;
+        Ok(Self {
+            names: evaluate::Names::of(&item),
+            rules: compiled,
+            engine: Arc::new(engine),
+            item,
+        })
+    }
+
+    /// The item.
+    pub fn item(&self) -> &ItemVersion {
+        &self.item
+    }
+
+    /// The item, shared.
+    pub fn shared(&self) -> &Arc<ItemVersion> {
+        &self.item
+    }
+
+    /// The most steps that the rules can take together on the largest record.
+    pub fn most_steps(&self) -> u64 {
+        self.rules.iter().map(|rule| rule.steps).sum()
+    }
+}
+
+impl std::fmt::Debug for CompiledItem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CompiledItem")
+            .field("code", &self.item.code)
+            .field("version", &self.item.version)
+            .field("rules", &self.rules.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The standard items, compiled.
+///
+/// # Errors
+/// [`ItemError`] when a data file of this crate is broken; a test keeps that from being released.
+pub fn compiled_standard_items() -> Result<Vec<CompiledItem>, ItemError> {
+    crate::item::standard_items()?
+        .into_iter()
+        .map(|item| CompiledItem::new(Arc::new(item)))
+        .collect()
+}
+
+/// Faults of the rules of an item, for the lint.
+pub(crate) fn faults(item: &ItemVersion) -> Vec<LintFault> {
+    compile::all(item).err().unwrap_or_default()
+}
