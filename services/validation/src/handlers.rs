@@ -3,17 +3,16 @@
 
 use std::sync::Arc;
 
-use credit_record::ItemVersion;
 use event_bus::{BatchHandler, Delivery, HandlerError, Poison};
 use futures::future::BoxFuture;
 use proto::credit::{
     catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
     ingest::events::v1::RecordSubmitted,
 };
+use serde::Deserialize;
 use service_kit::{
     clock::Clock,
     db::Conn,
-    error::chain,
     telemetry::{Span, Telemetry},
 };
 
@@ -101,7 +100,7 @@ impl BatchHandler for CatalogueFacts {
             for delivery in batch {
                 if delivery.is::<ItemVersionPublished>() {
                     match item_of(delivery) {
-                        Ok(item) => items.push(item),
+                        Ok(item) => items.push((delivery, item)),
                         Err(found) => poison.push(found),
                     }
                 } else {
@@ -111,17 +110,29 @@ impl BatchHandler for CatalogueFacts {
                     }
                 }
             }
+            let (deliveries, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
             app::catalogue::keep(conn, &items, providers).await?;
+            // Kept and told of at once: records of it will wait until a program can use it.
+            for (position, why) in app::catalogue::unusable(items).await? {
+                poison.push(deliveries[position].poison(why));
+            }
             Ok(poison)
         })
     }
 }
 
-/// An item version that this program can read and that is what it says it is.
+/// What every definition says of itself, whatever else a newer catalogue may put into it.
+#[derive(Deserialize)]
+struct Identity {
+    code: String,
+    version: u32,
+}
+
+/// A definition that is what the event says it is.
 fn item_of(delivery: &Delivery) -> Result<ItemRow, Poison> {
     let event: ItemVersionPublished = delivery.decode()?;
-    let item = ItemVersion::from_json(&event.definition_json)
-        .map_err(|error| delivery.poison(format!("definition_json: {}", chain(&error))))?;
+    let item: Identity = serde_json::from_str(&event.definition_json)
+        .map_err(|error| delivery.poison(format!("definition_json: {error}")))?;
     if (item.code.as_str(), item.version) != (event.code.as_str(), event.version) {
         return Err(delivery.poison("definition_json: code and version differ from the event's"));
     }
