@@ -23,7 +23,8 @@ pub mod rule;
 pub mod upgrade;
 
 pub use check::{
-    AcceptedRecord, Attestation, CheckContext, Finding, FindingCode, Severity, Subject, Verdict, check,
+    AcceptedRecord, Attestation, CheckContext, Finding, FindingCode, Severity, Subject, Verdict,
+    check,
 };
 pub use id::{CitizenNumber, CreditCode, IdError, OrganisationCode, RegistrationNumber};
 pub use item::{

@@ -207,19 +207,23 @@ impl Draft<'_> {
         }
     }
 
-    /// The kind of subject follows from a valid credit code, and from nothing else: a citizen number alone
-    /// may be that of a person or of the operator of an 个体工商户.
+    /// The kind of subject follows from the identifiers, as [`crate::check()`] reads an edition without a
+    /// category: a personal document is that of a person, 92 is the pair of a 个体工商户 (GB 32100). Without
+    /// either, nothing is assumed.
     fn derive_category(&mut self) {
         let roles = &self.new.roles;
         let Some(category) = roles.subject_category.clone() else {
             return;
         };
+        let person = roles.person_document_number.as_deref();
         let code = self.cell(&roles.credit_code).map(CreditCode::parse);
-        let Some(Ok(code)) = code else { return };
-        let kind = if code.is_individual_business() {
-            SubjectKind::IndividualBusiness
-        } else {
-            SubjectKind::Organisation
+        let kind = match code {
+            _ if person.is_some_and(|number| self.cell(number).is_some()) => {
+                SubjectKind::NaturalPerson
+            }
+            Some(Ok(code)) if code.is_individual_business() => SubjectKind::IndividualBusiness,
+            Some(Ok(_)) => SubjectKind::Organisation,
+            _ => return,
         };
         self.derive(&category, || Some(kind.label().to_owned()));
     }

@@ -6,9 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{pattern, texts};
-use crate::item::{
-    Condition, Field, FieldKind, Format, ItemVersion, Requirement, SubjectKind,
-};
+use crate::item::{Condition, Field, FieldKind, Format, ItemVersion, Requirement, SubjectKind};
 
 /// Document type whose numbers have a form of their own.
 const RESIDENT: &str = "身份证";
@@ -157,9 +155,7 @@ fn conditions(item: &ItemVersion) -> Vec<Value> {
             None => groups.push((condition, vec![&field.code])),
         }
     }
-    let one = |(condition, codes): (&Condition, Vec<&str>)| {
-        json!({"if": holds(condition), "then": {"required": codes}})
-    };
+    let one = |(condition, codes): (&Condition, Vec<&str>)| json!({"if": holds(condition), "then": {"required": codes}});
     groups.into_iter().map(one).collect()
 }
 

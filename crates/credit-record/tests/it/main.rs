@@ -2,8 +2,15 @@
 
 mod checks;
 mod cross_field;
+mod exports;
+mod exports_schema;
 mod identifiers;
 mod items;
+mod items_lint;
+mod items_rules;
+mod items_specimen;
+mod items_upgrade;
 mod names;
 mod normalising;
+mod rules;
 mod support;
