@@ -9,17 +9,20 @@
 //! - [`id`]: citizen number, credit code, organisation code, registration number, each with its check digit;
 //! - [`rule`]: the rules of an item over several fields, CEL compiled once per version;
 //! - [`mod@check`]: bytes in, verdict out;
-//! - [`name`]: organisation names as search keys.
+//! - [`name`]: organisation names as search keys;
+//! - [`replay`]: what a new rule-set would change in what is stored, before it is activated.
 
 pub mod check;
 pub mod id;
 pub mod item;
 pub mod name;
 pub mod normalise;
+pub mod replay;
 pub mod rule;
 
 pub use check::{
-    AcceptedRecord, Attestation, CheckContext, Finding, FindingCode, Severity, Subject, Verdict, check,
+    AcceptedRecord, Attestation, CheckContext, Finding, FindingCode, Severity, Subject, Verdict,
+    check,
 };
 pub use id::{CitizenNumber, CreditCode, IdError, OrganisationCode, RegistrationNumber};
 pub use item::{
