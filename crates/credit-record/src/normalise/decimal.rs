@@ -1,5 +1,8 @@
 //! Decimal numbers, exactly: amounts in 万元 with six digits behind the point are whole cents of a yuan
-//! and must not pass through binary fractions. Called by the `decimal-form` step and by the rules.
+//! and must not pass through binary fractions. Called by the `decimal-form` step, by the
+//! steps on sums and by the rules.
+
+use std::borrow::Cow;
 
 /// A number that is not negative, in millionths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -52,17 +55,20 @@ impl Decimal {
     }
 }
 
-/// Thousands separators, spaces, a plus sign and idle zeros go. What is no number then stays as it is.
+/// Thousands separators, a plus sign and idle zeros go. What is no number then stays as it is.
 pub(super) fn decimal_form(value: &str) -> Option<String> {
-    let text: String = value.chars().filter(|c| !c.is_whitespace()).collect();
-    let text = text.strip_prefix('+').unwrap_or(&text);
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
-    let joined = join_thousands(whole)?;
-    if (joined.is_empty() && fraction.is_empty()) || !digits(&joined) || !digits(fraction) {
+    if is_canonical(value) {
         return None;
     }
-    let whole = joined.trim_start_matches('0');
+    let text = value.trim();
+    let text = text.strip_prefix('+').unwrap_or(text).trim_start();
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+    let whole = join_thousands(whole)?;
+    if (whole.is_empty() && fraction.is_empty()) || !digits(&whole) || !digits(fraction) {
+        return None;
+    }
+    let whole = whole.trim_start_matches('0');
     let fraction = fraction.trim_end_matches('0');
     let whole = if whole.is_empty() { "0" } else { whole };
     Some(if fraction.is_empty() {
@@ -72,12 +78,27 @@ pub(super) fn decimal_form(value: &str) -> Option<String> {
     })
 }
 
-/// `1,234,567` as `1234567`; `None` when the commas do not stand at the thousands.
-fn join_thousands(whole: &str) -> Option<String> {
-    if !whole.contains([',', '，']) {
-        return Some(whole.to_owned());
-    }
-    let mut groups = whole.split([',', '，']);
+/// True for digits without idle zeros and with at most one point between them.
+pub(super) fn is_canonical(value: &str) -> bool {
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, "1"));
+    let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+    digits(whole)
+        && digits(fraction)
+        && (whole == "0" || !whole.starts_with('0'))
+        && !fraction.ends_with('0')
+}
+
+/// `1,234,567` as `1234567`, also with spaces for the commas; `None` when they do not stand at the
+/// thousands. Two numbers side by side are not joined.
+pub(super) fn join_thousands(whole: &str) -> Option<Cow<'_, str>> {
+    let separator = [',', '，', ' '];
+    let Some(used) = whole
+        .find(separator)
+        .and_then(|at| whole[at..].chars().next())
+    else {
+        return Some(Cow::Borrowed(whole));
+    };
+    let mut groups = whole.split(used);
     let first = groups.next().filter(|g| (1..=3).contains(&g.len()))?;
     let mut out = first.to_owned();
     for group in groups {
@@ -86,5 +107,5 @@ fn join_thousands(whole: &str) -> Option<String> {
         }
         out.push_str(group);
     }
-    Some(out)
+    Some(Cow::Owned(out))
 }

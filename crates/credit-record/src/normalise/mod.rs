@@ -3,22 +3,39 @@
 //!
 //! The original bytes stay what they are; what comes out here is a second layer beside them. The
 //! steps are deterministic, a second run changes nothing, and none of them guesses: a lookalike letter is
-//! suggested by [`crate::id`], never exchanged here.
+//! suggested by [`crate::id`], never exchanged here; a sum moves its point only where its own unit is
+//! written out; a date with two readings stays as it is. A clean value is borrowed, not copied.
+//!
+//! Beside the steps stand questions that `check` asks about what they left: [`date_fault`],
+//! [`amount_fault`], [`damage()`], [`masked_name`]; and [`RuleSet`], the name of all steps together.
 
+mod amount;
+mod damage;
 mod date;
 mod decimal;
-mod steps;
+mod document;
+mod list;
+mod name;
+mod numerals;
+mod rewrite;
+mod rule_set;
+mod text;
 
-pub(crate) use steps::is_zero_width;
+pub(crate) use text::is_zero_width;
 
-pub use date::{format_date, parse_date};
+pub use amount::{AmountFault, amount_fault};
+pub use damage::{Damage, damage, lost_digits};
+pub use date::{DateFault, date_fault, format_date, parse_date, serial_day};
 pub use decimal::Decimal;
+pub use list::{ReplacementFault, is_list_form, replace_codes, replacement_faults};
+pub use name::{NameMask, masked_name, without_individual_mark};
+pub use rule_set::RuleSet;
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::item::{Field, FieldKind, Format};
+use crate::item::{CodeList, Field, FieldKind, Format};
 
 /// One step. `id` and `version` are what a [`Change`] names.
 #[derive(Debug)]
@@ -29,13 +46,31 @@ pub struct Normaliser {
     pub version: u32,
     /// What it does, in Chinese, for the people who read the changes.
     pub title: &'static str,
-    apply: fn(&str) -> Option<String>,
+    work: Work,
+}
+
+/// What a step looks at.
+#[derive(Debug)]
+enum Work {
+    /// The value alone.
+    Value(fn(&str) -> Option<String>),
+    /// The value and the code list of its field.
+    Codes(fn(&str, &CodeList) -> Option<String>),
 }
 
 impl Normaliser {
-    /// The cleaned value, or `None` when the step changes nothing.
+    /// The cleaned value, or `None` when the step changes nothing. A step that needs the code list of the
+    /// field changes nothing here.
     pub fn apply(&self, value: &str) -> Option<String> {
-        (self.apply)(value).filter(|after| after != value)
+        self.run(value, None)
+    }
+
+    fn run(&self, value: &str, list: Option<&CodeList>) -> Option<String> {
+        let after = match self.work {
+            Work::Value(work) => work(value),
+            Work::Codes(work) => work(value, list?),
+        };
+        after.filter(|after| after != value)
     }
 }
 
@@ -67,130 +102,205 @@ impl Change {
 /// Characters that nobody sees, line ends, tabs, the apostrophe by which Excel marks text.
 pub static INVISIBLE: Normaliser = Normaliser {
     id: "strip-invisible",
-    version: 1,
+    version: 2,
     title: "去除不可见字符",
-    apply: steps::strip_invisible,
+    work: Work::Value(text::strip_invisible),
 };
 /// The same for free text, which keeps its line ends.
 pub static INVISIBLE_TEXT: Normaliser = Normaliser {
     id: "strip-invisible-text",
-    version: 1,
+    version: 2,
     title: "去除不可见字符和首尾空白",
-    apply: steps::strip_invisible_text,
+    work: Work::Value(text::strip_invisible_text),
+};
+/// The same for dates and numbers, where an odd space becomes a plain one.
+pub static INVISIBLE_VALUE: Normaliser = Normaliser {
+    id: "strip-invisible-value",
+    version: 1,
+    title: "去除不可见字符，各种空白转为空格",
+    work: Work::Value(text::strip_invisible_value),
 };
 /// Unicode NFKC: full-width letters and digits, Roman numeral ten.
 pub static COMPATIBLE: Normaliser = Normaliser {
     id: "nfkc",
     version: 1,
     title: "全角字符转半角",
-    apply: steps::nfkc,
+    work: Work::Value(text::nfkc),
+};
+/// Full-width digits, letters and signs, and nothing more of NFKC, which would read 10² as 102.
+pub static HALF_WIDTH: Normaliser = Normaliser {
+    id: "half-width",
+    version: 1,
+    title: "全角数字和符号转半角",
+    work: Work::Value(text::half_width),
 };
 /// Spaces and all kinds of hyphens.
 pub static SEPARATORS: Normaliser = Normaliser {
     id: "strip-separators",
     version: 1,
     title: "去除空格和连字符",
-    apply: steps::strip_separators,
+    work: Work::Value(text::strip_separators),
 };
 /// Upper case.
 pub static UPPER: Normaliser = Normaliser {
     id: "upper-case",
     version: 1,
     title: "字母转大写",
-    apply: steps::upper,
+    work: Work::Value(text::upper),
 };
 /// Brackets, middle dots, spaces and width in names.
 pub static NAME: Normaliser = Normaliser {
     id: "name-form",
-    version: 1,
+    version: 2,
     title: "统一名称中的括号、间隔号和空格",
-    apply: steps::name_form,
+    work: Work::Value(name::name_form),
 };
 /// 〔year〕 in document numbers.
 pub static DOCUMENT: Normaliser = Normaliser {
     id: "document-number-form",
-    version: 1,
+    version: 2,
     title: "统一文书号的年份括号",
-    apply: steps::document_form,
+    work: Work::Value(document::document_form),
 };
 /// Dates as `YYYY-MM-DD`.
 pub static DATE: Normaliser = Normaliser {
     id: "date-form",
-    version: 1,
+    version: 2,
     title: "统一日期格式",
-    apply: date::date_form,
+    work: Work::Value(date::date_form),
+};
+/// Sums that say 元 or 万元 themselves, in a field of 万元.
+pub static AMOUNT_WAN_YUAN: Normaliser = Normaliser {
+    id: "amount-to-wan-yuan",
+    version: 1,
+    title: "按值中写明的单位换算为万元",
+    work: Work::Value(amount::to_wan_yuan),
+};
+/// Sums that say 元 or 万元 themselves, in a field of 元.
+pub static AMOUNT_YUAN: Normaliser = Normaliser {
+    id: "amount-to-yuan",
+    version: 1,
+    title: "按值中写明的单位换算为元",
+    work: Work::Value(amount::to_yuan),
 };
 /// Decimals without separators and idle zeros.
 pub static DECIMAL: Normaliser = Normaliser {
     id: "decimal-form",
-    version: 1,
+    version: 2,
     title: "统一数字格式",
-    apply: decimal::decimal_form,
+    work: Work::Value(decimal::decimal_form),
 };
 /// One value of a code list.
 pub static LIST: Normaliser = Normaliser {
     id: "list-form",
     version: 1,
     title: "统一代码项写法",
-    apply: steps::list_form,
+    work: Work::Value(list::list_form),
 };
 /// Several values of a code list, joined by `;`.
 pub static SEVERAL: Normaliser = Normaliser {
     id: "list-separators",
     version: 1,
     title: "统一多值分隔符",
-    apply: steps::list_separators,
+    work: Work::Value(list::list_separators),
 };
 /// 无, /, -, 空 in coded fields mean that nothing is given.
 pub static BLANK: Normaliser = Normaliser {
     id: "blank-word",
-    version: 1,
+    version: 2,
     title: "“无”“/”等视为空",
-    apply: steps::blank_word,
+    work: Work::Value(text::blank_word),
+};
+
+/// Values of a code list that another has replaced, by the list of the item's version.
+pub static CODE_REPLACED: Normaliser = Normaliser {
+    id: "code-replaced",
+    version: 1,
+    title: "旧代码转为现行代码",
+    work: Work::Codes(|value, list| replace_codes(value, list.several, &list.replaced)),
 };
 
 /// Every step, for documentation.
-pub static ALL: [&Normaliser; 12] = [
+pub static ALL: [&Normaliser; 17] = [
     &INVISIBLE,
     &INVISIBLE_TEXT,
+    &INVISIBLE_VALUE,
     &COMPATIBLE,
+    &HALF_WIDTH,
     &SEPARATORS,
     &UPPER,
     &NAME,
     &DOCUMENT,
     &DATE,
+    &AMOUNT_WAN_YUAN,
+    &AMOUNT_YUAN,
     &DECIMAL,
     &LIST,
     &SEVERAL,
     &BLANK,
+    &CODE_REPLACED,
 ];
 
+type Steps = &'static [&'static Normaliser];
+
 // Blank words come last, so that ／ and ＮＵＬＬ are known for what they are, and a second run finds no more.
-static CODE_STEPS: [&Normaliser; 5] = [&INVISIBLE, &COMPATIBLE, &SEPARATORS, &UPPER, &BLANK];
-static DATE_STEPS: [&Normaliser; 3] = [&INVISIBLE, &DATE, &BLANK];
-static DECIMAL_STEPS: [&Normaliser; 4] = [&INVISIBLE, &COMPATIBLE, &DECIMAL, &BLANK];
-static LIST_STEPS: [&Normaliser; 3] = [&INVISIBLE, &LIST, &BLANK];
-static SEVERAL_STEPS: [&Normaliser; 4] = [&INVISIBLE, &LIST, &SEVERAL, &BLANK];
-static DOCUMENT_STEPS: [&Normaliser; 3] = [&INVISIBLE, &DOCUMENT, &BLANK];
-static NAME_STEPS: [&Normaliser; 2] = [&INVISIBLE_TEXT, &NAME];
-static TEXT_STEPS: [&Normaliser; 1] = [&INVISIBLE_TEXT];
+static CODE_STEPS: Steps = &[&INVISIBLE, &COMPATIBLE, &SEPARATORS, &UPPER, &BLANK];
+static DATE_STEPS: Steps = &[&INVISIBLE_VALUE, &DATE, &BLANK];
+static DECIMAL_STEPS: Steps = &[&INVISIBLE_VALUE, &HALF_WIDTH, &DECIMAL, &BLANK];
+static WAN_YUAN_STEPS: Steps = &[
+    &INVISIBLE_VALUE,
+    &HALF_WIDTH,
+    &AMOUNT_WAN_YUAN,
+    &DECIMAL,
+    &BLANK,
+];
+static YUAN_STEPS: Steps = &[
+    &INVISIBLE_VALUE,
+    &HALF_WIDTH,
+    &AMOUNT_YUAN,
+    &DECIMAL,
+    &BLANK,
+];
+static LIST_STEPS: Steps = &[&INVISIBLE, &LIST, &BLANK, &CODE_REPLACED];
+static SEVERAL_STEPS: Steps = &[&INVISIBLE, &LIST, &SEVERAL, &BLANK, &CODE_REPLACED];
+static DOCUMENT_STEPS: Steps = &[&INVISIBLE, &DOCUMENT, &BLANK];
+static NAME_STEPS: Steps = &[&INVISIBLE_TEXT, &NAME];
+static TEXT_STEPS: Steps = &[&INVISIBLE_TEXT];
+
+/// Every list of steps by the kind of field that it is for.
+static PIPELINES: [(&str, Steps); 10] = [
+    ("code", CODE_STEPS),
+    ("date", DATE_STEPS),
+    ("decimal", DECIMAL_STEPS),
+    ("decimal-wan-yuan", WAN_YUAN_STEPS),
+    ("decimal-yuan", YUAN_STEPS),
+    ("list", LIST_STEPS),
+    ("list-several", SEVERAL_STEPS),
+    ("document-number", DOCUMENT_STEPS),
+    ("name", NAME_STEPS),
+    ("text", TEXT_STEPS),
+];
 
 /// The steps for a field, in order.
 pub fn pipeline(field: &Field) -> &'static [&'static Normaliser] {
     if let Some(list) = &field.code_list {
         return if list.several {
-            &SEVERAL_STEPS
+            SEVERAL_STEPS
         } else {
-            &LIST_STEPS
+            LIST_STEPS
         };
     }
     match (field.kind, field.format) {
-        (FieldKind::Date, _) => &DATE_STEPS,
-        (FieldKind::Decimal, _) => &DECIMAL_STEPS,
-        (FieldKind::Code, _) => &CODE_STEPS,
-        (FieldKind::Text, Format::Name) => &NAME_STEPS,
-        (FieldKind::Text, Format::DocumentNumber) => &DOCUMENT_STEPS,
-        (FieldKind::Text, _) => &TEXT_STEPS,
+        (FieldKind::Date, _) => DATE_STEPS,
+        (FieldKind::Decimal, _) => match field.unit.as_deref() {
+            Some("万元") => WAN_YUAN_STEPS,
+            Some("元") => YUAN_STEPS,
+            _ => DECIMAL_STEPS,
+        },
+        (FieldKind::Code, _) => CODE_STEPS,
+        (FieldKind::Text, Format::Name) => NAME_STEPS,
+        (FieldKind::Text, Format::DocumentNumber) => DOCUMENT_STEPS,
+        (FieldKind::Text, _) => TEXT_STEPS,
     }
 }
 
@@ -206,12 +316,13 @@ pub fn normalise<'a>(
     changes: &mut Vec<Change>,
 ) -> Cow<'a, str> {
     let mut value = value;
+    let list = field.code_list.as_ref();
     // One step can make work for an earlier one: without its space a macron joins the letter before
     // it, without its hyphen an apostrophe leads. A clean value costs one round.
     for _ in 0..MAX_ROUNDS {
         let seen = changes.len();
         for step in pipeline(field) {
-            let Some(after) = step.apply(&value) else {
+            let Some(after) = step.run(&value, list) else {
                 continue;
             };
             let mut change = Change {
