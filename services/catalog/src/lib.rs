@@ -7,7 +7,7 @@
 //! - [`app`]: one function per use case, given a transaction
 //! - [`jobs`]: publishes the data files, and does what only time does
 //! - `grpc`: `credit.catalog.v1.CatalogService`
-//! - [`store`]: SQL
+//! - [`store`]: SQL and nothing else
 //! - [`template`]: an item as an Excel template
 //! - [`error`]: what can go wrong and its gRPC code
 

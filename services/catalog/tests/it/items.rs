@@ -397,8 +397,8 @@ async fn r6_an_inconsistent_definition_names_path_and_rule() -> Result<()> {
     let table = [
         (no_term, "definition_toml.term", "R-16"),
         (no_basis, "definition_toml.legal_basis", "basis in law"),
-        (twice, "definition_toml.CF_XDR_MC", "used twice"),
-        (person, "definition_toml.disclosure", "R-14"),
+        (twice, "definition_toml.fields.CF_XDR_MC.code", "used twice"),
+        (person, "definition_toml.disclosure.natural_person", "R-14"),
         ("code = ".to_owned(), "definition_toml", "TOML"),
         (
             "colour = \"red\"".to_owned(),

@@ -164,7 +164,11 @@ async fn r6_a_publication_is_whole_or_not_at_all() -> Result<()> {
     let first = submitted(&mut bureau, &department("a", BUREAU)).await?;
     publish(&mut office, &first.draft_id).await?;
     record(&mut office, law_amended("一号", "2026-11-20", &["a"])).await?;
-    let second = department("a", BUREAU).replace("version = 1\n", "version = 2\n");
+    let second = definition("a", 2, |item| {
+        item.owner = Owner::Department {
+            organ: BUREAU.to_owned(),
+        };
+    });
     let draft = submitted(&mut bureau, &second).await?;
 
     // The last event of the transaction cannot be stored: everything before it is undone.
