@@ -15,7 +15,7 @@ use proto::credit::{
     catalog::v1::{Provider, ProviderLevel, RegisterProviderRequest},
     disclosure::v1::ListPublicRecordsRequest,
     ingest::v1::{
-        GetReportingScopeRequest, Receipt, StreamRecordsRequest, Submission,
+        GetReportingScopeRequest, Receipt, ReportableItem, StreamRecordsRequest, Submission,
         stream_records_response::Answer,
     },
 };
@@ -53,8 +53,11 @@ impl Day {
         Self { generator, records }
     }
 
-    /// Registers the providers and waits until ingest knows them and the items.
+    /// Registers the providers and waits until ingest knows them and the standard items in force.
     pub async fn register(&self, cluster: &Cluster) -> Result<()> {
+        // The versions of an item come oldest first, so the last one stays.
+        let items = credit_record::standard_items()?.into_iter();
+        let in_force: BTreeMap<String, u32> = items.map(|item| (item.code, item.version)).collect();
         let clients = cluster.clients()?;
         let mut catalog = clients.catalog()?;
         for provider in self.generator.providers() {
@@ -82,13 +85,13 @@ impl Day {
                     .get_reporting_scope(GetReportingScopeRequest {})
                     .await?
                     .into_inner();
-                let knows = |record: &GeneratedRecord| {
-                    scope.items.iter().any(|item| {
-                        item.item_code == record.item_code
-                            && item.item_version == record.item_version
-                    })
+                let knows = |(code, version): (&String, &u32)| {
+                    let fits = |item: &ReportableItem| {
+                        item.item_code == *code && item.item_version == *version
+                    };
+                    scope.items.iter().any(fits)
                 };
-                ensure!(self.records.iter().all(knows), "{:?}", scope.items);
+                ensure!(in_force.iter().all(knows), "{:?}", scope.items);
                 Ok(())
             });
             known.await?;

@@ -173,11 +173,15 @@ async fn r6_a_departments_item_from_its_draft_to_its_retirement() -> Result<()> 
     )?;
     let (_, page) = http_get(&site, &format!("/catalogue/{OWN}/1")).await?;
     ensure!(page.contains("本版已被第 2 版替代") && page.contains(FIRST_RULE));
-    let (status, schema) = http_get(&site, &format!("/catalogue/{OWN}/2/schema.json")).await?;
-    ensure!(
-        status == 200 && schema.contains("RY_MC"),
-        "{status} {schema}"
-    );
+    for (file, sign) in [
+        ("schema.json", "\"RY_MC\""),
+        ("template.csv", "RY_MC"),
+        // A workbook is a ZIP archive.
+        ("template.xlsx", "PK\u{3}\u{4}"),
+    ] {
+        let (status, content) = http_get(&site, &format!("/catalogue/{OWN}/2/{file}")).await?;
+        ensure!(status == 200 && content.contains(sign), "{file}: {status}");
+    }
 
     day.records
         .extend([good.clone(), bad, new, pinned, current, old]);
