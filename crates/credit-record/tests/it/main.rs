@@ -6,4 +6,7 @@ mod identifiers;
 mod items;
 mod names;
 mod normalising;
+mod normalising_laws;
+mod normalising_values;
+mod replay;
 mod support;
