@@ -6,9 +6,11 @@
 //! - [`day`]: a realistic day: providers report, everything settles, the books balance
 //! - [`floor`]: plain PostgreSQL beside which benchmarks are measured
 //! - [`ports`]: addresses of one platform
+//! - [`rules`]: what one core makes of records, without any server
 
 pub mod clients;
 pub mod cluster;
 pub mod day;
 pub mod floor;
 pub mod ports;
+pub mod rules;

@@ -10,15 +10,19 @@
 //! - [`rule`]: the rules of an item over several fields, CEL compiled once per version;
 //! - [`mod@check`]: bytes in, verdict out;
 //! - [`name`]: organisation names as search keys;
+//! - [`export`]: an item as JSON Schema, CSV header and texts for tables;
+//! - [`upgrade`]: a record of an earlier version of an item, read as one of the next;
 //! - [`replay`]: what a new rule-set would change in what is stored, before it is activated.
 
 pub mod check;
+pub mod export;
 pub mod id;
 pub mod item;
 pub mod name;
 pub mod normalise;
 pub mod replay;
 pub mod rule;
+pub mod upgrade;
 
 pub use check::{
     AcceptedRecord, Attestation, CheckContext, Finding, FindingCode, Severity, Subject, Verdict,

@@ -295,6 +295,31 @@ impl Delivery {
     }
 }
 
+/// The events of one type in a batch, each decoded and read by `read`, which says in clear words, without
+/// personal data, why one can never be handled. Those are added to `poison`; the rest comes out in order.
+/// Events of other types are left for the next call.
+pub fn decode_all<M, T, E>(
+    batch: &[Delivery],
+    poison: &mut Vec<Poison>,
+    read: impl Fn(M, &Delivery) -> Result<T, E>,
+) -> Vec<T>
+where
+    M: Message + Name + Default,
+    E: Into<String>,
+{
+    let mut taken = Vec::new();
+    for delivery in batch.iter().filter(|delivery| delivery.is::<M>()) {
+        let outcome = delivery
+            .decode()
+            .and_then(|message| read(message, delivery).map_err(|why| delivery.poison(why)));
+        match outcome {
+            Ok(fact) => taken.push(fact),
+            Err(bad) => poison.push(bad),
+        }
+    }
+    taken
+}
+
 /// An event that can never be handled as it is; it goes to the dead letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Poison {

@@ -1,7 +1,7 @@
 //! Events in: batches from validation, catalog and objection. Called by the bus's consumers, which begin and commit
 //! the transaction, remember what was dealt with and park what is poison.
 
-use event_bus::{BatchHandler, Delivery, HandlerError, Poison};
+use event_bus::{BatchHandler, Delivery, HandlerError, Poison, decode_all};
 use futures::future::BoxFuture;
 use proto::credit::{
     catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
@@ -91,16 +91,8 @@ impl BatchHandler for CatalogueHandler {
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
         Box::pin(async move {
             let mut poison = Vec::new();
-            let mut items = Vec::new();
-            let mut providers = Vec::new();
-            for delivery in batch {
-                let outcome = if delivery.is::<ProviderRegistered>() {
-                    read_provider(delivery).map(|provider| providers.push(provider))
-                } else {
-                    read_item(delivery).map(|item| items.push(item))
-                };
-                poison.extend(outcome.err());
-            }
+            let items = decode_all(batch, &mut poison, read_item);
+            let providers = decode_all(batch, &mut poison, read_provider);
             storing::store_items(conn, &items).await?;
             storing::store_providers(conn, &providers).await?;
             Ok(poison)
@@ -108,14 +100,12 @@ impl BatchHandler for CatalogueHandler {
     }
 }
 
-fn read_item(delivery: &Delivery) -> Result<(ItemRule, String), Poison> {
-    let event: ItemVersionPublished = delivery.decode()?;
-    let item = credit_record::ItemVersion::from_json(&event.definition_json).map_err(|error| {
-        delivery.poison(format!(
-            "definition_json: {}",
-            service_kit::error::chain(&error)
-        ))
-    })?;
+fn read_item(
+    event: ItemVersionPublished,
+    _delivery: &Delivery,
+) -> Result<(ItemRule, String), String> {
+    let item = credit_record::ItemVersion::from_json(&event.definition_json)
+        .map_err(|error| format!("definition_json: {}", service_kit::error::chain(&error)))?;
     let version = i32::try_from(event.version)
         .ok()
         .filter(|version| *version > 0);
@@ -123,20 +113,20 @@ fn read_item(delivery: &Delivery) -> Result<(ItemRule, String), Poison> {
         version,
         item.code == event.code && item.version == event.version,
     ) else {
-        return Err(
-            delivery.poison("definition_json: is of the code and version that the event names")
-        );
+        return Err("definition_json: is of the code and version that the event names".to_owned());
     };
     Ok((ItemRule::of(&item, version), event.definition_json))
 }
 
-fn read_provider(delivery: &Delivery) -> Result<Provider, Poison> {
-    let event: ProviderRegistered = delivery.decode()?;
+fn read_provider(
+    event: ProviderRegistered,
+    _delivery: &Delivery,
+) -> Result<Provider, &'static str> {
     let Ok(revision) = i64::try_from(event.revision) else {
-        return Err(delivery.poison("revision: fits 63 bits"));
+        return Err("revision: fits 63 bits");
     };
     if event.code.is_empty() || !["city", "district"].contains(&event.level.as_str()) {
-        return Err(delivery.poison("code is present and level is city or district"));
+        return Err("code is present and level is city or district");
     }
     Ok(Provider {
         code: event.code,
@@ -160,29 +150,22 @@ impl BatchHandler for ObjectionHandler {
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
         Box::pin(async move {
             let mut poison = Vec::new();
-            let mut marks = Vec::with_capacity(batch.len());
-            for delivery in batch {
-                match read_mark(delivery) {
-                    Ok(mark) => marks.push(mark),
-                    Err(bad) => poison.push(bad),
-                }
-            }
+            let marks = decode_all(batch, &mut poison, read_mark);
             storing::store_marks(conn, &marks).await?;
             Ok(poison)
         })
     }
 }
 
-fn read_mark(delivery: &Delivery) -> Result<Mark, Poison> {
-    let event: ObjectionChanged = delivery.decode()?;
+fn read_mark(event: ObjectionChanged, _delivery: &Delivery) -> Result<Mark, &'static str> {
     let (Ok(objection_id), Ok(record_id)) = (
         Uuid::from_slice(&event.objection_id),
         Uuid::from_slice(&event.record_id),
     ) else {
-        return Err(delivery.poison("objection_id and record_id are UUIDs of 16 bytes"));
+        return Err("objection_id and record_id are UUIDs of 16 bytes");
     };
     let Ok(revision) = i64::try_from(event.revision) else {
-        return Err(delivery.poison("revision: fits 63 bits"));
+        return Err("revision: fits 63 bits");
     };
     Ok(Mark {
         objection_id,

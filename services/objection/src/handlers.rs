@@ -1,7 +1,7 @@
 //! Catalog's providers become rows of the registry. Called by the bus with batches that may be out
 //! of order and repeated: the newest revision of a provider wins.
 
-use event_bus::{BatchHandler, Delivery, HandlerError, Poison};
+use event_bus::{BatchHandler, Delivery, HandlerError, Poison, decode_all};
 use futures::future::BoxFuture;
 use proto::credit::catalog::events::v1::ProviderRegistered;
 use service_kit::db::Conn;
@@ -20,28 +20,24 @@ impl BatchHandler for ProviderHandler {
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
         Box::pin(async move {
             let mut poison = Vec::new();
-            let mut providers = Vec::with_capacity(batch.len());
-            for delivery in batch {
-                match provider_of(delivery) {
-                    Ok(provider) => providers.push(provider),
-                    Err(bad) => poison.push(bad),
-                }
-            }
+            let providers = decode_all(batch, &mut poison, provider_of);
             store::keep_providers(conn, &providers).await?;
             Ok(poison)
         })
     }
 }
 
-fn provider_of(delivery: &Delivery) -> Result<Provider, Poison> {
-    let registered: ProviderRegistered = delivery.decode()?;
+fn provider_of(
+    registered: ProviderRegistered,
+    _delivery: &Delivery,
+) -> Result<Provider, &'static str> {
     if registered.code.is_empty() {
-        return Err(delivery.poison("code: must be given"));
+        return Err("code: must be given");
     }
     let revision = i64::try_from(registered.revision)
         .ok()
         .filter(|revision| *revision > 0)
-        .ok_or_else(|| delivery.poison("revision: must be 1 to 2^63-1"))?;
+        .ok_or("revision: must be 1 to 2^63-1")?;
     Ok(Provider {
         code: registered.code,
         name: registered.name,

@@ -3,17 +3,16 @@
 
 use std::sync::Arc;
 
-use credit_record::ItemVersion;
-use event_bus::{BatchHandler, Delivery, HandlerError, Poison};
+use event_bus::{BatchHandler, Delivery, HandlerError, Poison, decode_all};
 use futures::future::BoxFuture;
 use proto::credit::{
     catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
     ingest::events::v1::RecordSubmitted,
 };
+use serde::Deserialize;
 use service_kit::{
     clock::Clock,
     db::Conn,
-    error::chain,
     telemetry::{Span, Telemetry},
 };
 
@@ -97,48 +96,53 @@ impl BatchHandler for CatalogueFacts {
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
         Box::pin(async move {
             let mut poison = Vec::new();
-            let (mut items, mut providers) = (Vec::new(), Vec::new());
-            for delivery in batch {
-                if delivery.is::<ItemVersionPublished>() {
-                    match item_of(delivery) {
-                        Ok(item) => items.push(item),
-                        Err(found) => poison.push(found),
-                    }
-                } else {
-                    match provider_of(delivery) {
-                        Ok(provider) => providers.push(provider),
-                        Err(found) => poison.push(found),
-                    }
-                }
-            }
+            let providers = decode_all(batch, &mut poison, provider_of);
+            let items = decode_all(batch, &mut poison, item_of);
+            let (deliveries, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
             app::catalogue::keep(conn, &items, providers).await?;
+            // Kept and told of at once: records of it will wait until a program can use it.
+            for (position, why) in app::catalogue::unusable(items).await? {
+                poison.push(deliveries[position].poison(why));
+            }
             Ok(poison)
         })
     }
 }
 
-/// An item version that this program can read and that is what it says it is.
-fn item_of(delivery: &Delivery) -> Result<ItemRow, Poison> {
-    let event: ItemVersionPublished = delivery.decode()?;
-    let item = ItemVersion::from_json(&event.definition_json)
-        .map_err(|error| delivery.poison(format!("definition_json: {}", chain(&error))))?;
+/// What every definition says of itself, whatever else a newer catalogue may put into it.
+#[derive(Deserialize)]
+struct Identity {
+    code: String,
+    version: u32,
+}
+
+/// A definition that is what the event says it is, with the event, which may have to be told of later.
+fn item_of(
+    event: ItemVersionPublished,
+    delivery: &Delivery,
+) -> Result<(Delivery, ItemRow), String> {
+    let item: Identity = serde_json::from_str(&event.definition_json)
+        .map_err(|error| format!("definition_json: {error}"))?;
     if (item.code.as_str(), item.version) != (event.code.as_str(), event.version) {
-        return Err(delivery.poison("definition_json: code and version differ from the event's"));
+        return Err("definition_json: code and version differ from the event's".to_owned());
     }
     if item.version == 0 || i32::try_from(item.version).is_err() {
-        return Err(delivery.poison("version: 1 to 2147483647"));
+        return Err("version: 1 to 2147483647".to_owned());
     }
-    Ok(ItemRow {
+    let row = ItemRow {
         code: event.code,
         version: event.version,
         definition: event.definition_json,
-    })
+    };
+    Ok((delivery.clone(), row))
 }
 
-fn provider_of(delivery: &Delivery) -> Result<ProviderRegistered, Poison> {
-    let event: ProviderRegistered = delivery.decode()?;
+fn provider_of(
+    event: ProviderRegistered,
+    _delivery: &Delivery,
+) -> Result<ProviderRegistered, &'static str> {
     if event.code.is_empty() {
-        return Err(delivery.poison("code: not empty"));
+        return Err("code: not empty");
     }
     Ok(event)
 }

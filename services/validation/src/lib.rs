@@ -106,7 +106,11 @@ pub async fn start(
     let url = config.database_url.reveal()?;
     let pool =
         db::connect_lazy(&url, SCHEMA, config.max_connections).map_err(StartError::DatabaseUrl)?;
-    let desk = Arc::new(app::Desk::new(context.keyring.clone())?);
+    // Nothing in it ages: it complains or it does not.
+    let definitions = context
+        .readiness
+        .lane("validation definitions", Duration::MAX);
+    let desk = Arc::new(app::Desk::new(context.keyring.clone(), definitions)?);
 
     let relay = bus.start_relay(SERVICE, &pool, &context);
     let catalogue = Arc::new(handlers::CatalogueFacts);

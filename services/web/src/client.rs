@@ -1,6 +1,10 @@
 //! The two services behind the site: disclosure's `PublicService` and catalog's `CatalogService`,
 //! called with the site's own token and a deadline. Called by `routes`. What is asked and answered
-//! is never logged: a visitor may have typed a person's name.
+//! is never logged: a visitor may have typed a person's name. [`catalogue`] has the calls of catalog.
+
+mod catalogue;
+
+pub use catalogue::Organs;
 
 use std::{
     fmt,
@@ -9,9 +13,7 @@ use std::{
 };
 
 use proto::credit::{
-    catalog::v1::{
-        GetItemRequest, Item, ListItemsRequest, catalog_service_client::CatalogServiceClient,
-    },
+    catalog::v1::catalog_service_client::CatalogServiceClient,
     disclosure::v1::{
         GetOrganisationRequest, GetOrganisationResponse, GetPublicRecordRequest,
         ListPublicRecordsRequest, ListPublicRecordsResponse, PublicRecord,
@@ -164,37 +166,6 @@ impl Backends {
         })
         .await?
         .record
-        .ok_or(BackendError::NotFound)
-    }
-
-    /// Item versions in force.
-    ///
-    /// # Errors
-    /// As [`BackendError`] says.
-    pub async fn items(&self) -> Result<Vec<Item>, BackendError> {
-        self.call("ListItems", ListItemsRequest {}, |token, request| {
-            let mut client = self.catalog(token);
-            async move { client.list_items(request).await }
-        })
-        .await
-        .map(|answer| answer.items)
-    }
-
-    /// The version in force of one item.
-    ///
-    /// # Errors
-    /// As [`BackendError`] says.
-    pub async fn item(&self, code: &str) -> Result<Item, BackendError> {
-        let request = GetItemRequest {
-            code: code.to_owned(),
-            version: 0,
-        };
-        self.call("GetItem", request, |token, request| {
-            let mut client = self.catalog(token);
-            async move { client.get_item(request).await }
-        })
-        .await?
-        .item
         .ok_or(BackendError::NotFound)
     }
 

@@ -2,6 +2,10 @@
 //! `routes`; the forms in `pages` show what is kept here. Identifiers are cleaned by the same steps
 //! that clean a provider's values, so a code copied from a PDF is found.
 
+mod catalogue;
+
+pub use catalogue::{CATALOGUES, CLASSES, CatalogueFilter};
+
 use credit_record::{
     CreditCode, IdError,
     normalise::{COMPATIBLE, INVISIBLE, Normaliser, SEPARATORS, UPPER, format_date, parse_date},
@@ -92,6 +96,8 @@ pub enum Complaint {
     NotADate,
     /// The first day of a range lies after its last.
     Reversed,
+    /// None of the options of a list.
+    NotAChoice,
     /// The service refused the field, in its own Chinese words.
     Told(String),
 }
@@ -110,6 +116,7 @@ impl Complaint {
             }
             Self::NotADate => "日期无效，请按“年-月-日”填写，例如 2026-03-31。",
             Self::Reversed => "结束日期不能早于开始日期。",
+            Self::NotAChoice => "没有这个选项，请重新选择。",
             Self::Told(text) => text,
         }
     }

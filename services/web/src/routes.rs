@@ -1,6 +1,8 @@
 //! Which address is which page. Each handler reads the address, asks the services and renders; what
 //! goes wrong becomes a page of its own. Called by `start`.
 
+mod catalogue;
+
 use std::sync::Arc;
 
 use axum::{
@@ -21,7 +23,7 @@ use crate::{
     client::{BackendError, Backends},
     http::{Metrics, around},
     pages::{
-        Frame, Page, about, catalogue,
+        Frame, Page, about,
         home::{Home, LATEST},
         list::{Kind, List},
         record,
@@ -149,8 +151,7 @@ pub fn router(site: Site) -> Router {
         .route("/licences", get(licences))
         .route("/penalties", get(penalties))
         .route("/record/{id}", get(record_page))
-        .route("/catalogue", get(catalogue_list))
-        .route("/catalogue/{code}", get(catalogue_item))
+        .merge(catalogue::routes())
         .route("/about", get(about_page))
         .route("/robots.txt", get(|| async { ROBOTS }))
         .route("/static/{file}", get(asset))
@@ -346,31 +347,6 @@ async fn record_page(
             .map(|found| Answer::Hidden(record::page(&found)))
             .map_err(or_missing(Trouble::NoRecord)),
         Ok(_) | Err(_) => Err(Trouble::NoRecord),
-    };
-    site.respond(outcome)
-}
-
-async fn catalogue_list(State(site): State<Site>) -> Response {
-    let outcome = site.backends().items().await;
-    site.respond(
-        outcome
-            .map(|items| Answer::Page(catalogue::list(&items)))
-            .map_err(Into::into),
-    )
-}
-
-async fn catalogue_item(
-    State(site): State<Site>,
-    code: Result<Path<String>, PathRejection>,
-) -> Response {
-    let outcome = match code {
-        Ok(Path(code)) if is_item_code(&code) => site
-            .backends()
-            .item(&code)
-            .await
-            .map(|item| Answer::Page(catalogue::item(&item)))
-            .map_err(or_missing(Trouble::NoItem)),
-        Ok(_) | Err(_) => Err(Trouble::NoItem),
     };
     site.respond(outcome)
 }

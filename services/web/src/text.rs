@@ -1,5 +1,7 @@
 //! Numbers, dates and terms of the services in the words of the site. Pure. Called by `pages`.
 
+pub mod catalogue;
+
 use std::borrow::Cow;
 
 use credit_record::CreditCode;
@@ -91,6 +93,7 @@ pub fn update_cycle(value: &str) -> &str {
         "weekly" => "每周",
         "monthly" => "每月",
         "quarterly" => "每季度",
+        "half_yearly" => "每半年",
         "yearly" => "每年",
         other => other,
     }

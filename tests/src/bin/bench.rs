@@ -1,4 +1,4 @@
-//! `cargo xtask bench ingest|pipeline`: what the platform makes of this machine, beside a floor
+//! `cargo xtask bench ingest|pipeline|rules`: what the platform makes of this machine, beside a floor
 //! measured in the same run, because machines are noisy. The last line is one JSON object.
 
 use std::{
@@ -11,7 +11,7 @@ use clap::{Parser, ValueEnum};
 use journeys::{
     cluster::{Cluster, ClusterOptions, Servers},
     day::{Day, Progress, submission},
-    floor,
+    floor, rules,
 };
 use local_servers::{Binaries, PROGRAM, Place};
 use proto::credit::ingest::v1::{Submission, SubmitRecordRequest};
@@ -40,6 +40,8 @@ enum Name {
     Ingest,
     /// Streamed submissions until they are queryable in disclosure.
     Pipeline,
+    /// Normalisation and all rules of the penalty item on one core, without any server.
+    Rules,
 }
 
 /// Keys that every benchmark prints, and some of its own.
@@ -68,6 +70,9 @@ async fn main() -> std::process::ExitCode {
 
 impl Bench {
     async fn run(self) -> Result<()> {
+        if self.name == Name::Rules {
+            return self.rules();
+        }
         let program = std::env::var_os(PROGRAM)
             .with_context(|| format!("{PROGRAM} is not set: run `cargo xtask bench`"))?;
         let place = Place::temporary()?;
@@ -83,13 +88,23 @@ impl Bench {
         day.register(&cluster).await?;
         let mut figures = match self.name {
             Name::Ingest => ingest(&cluster, &day).await?,
-            Name::Pipeline => pipeline(&cluster, &day).await?,
+            _ => pipeline(&cluster, &day).await?,
         };
         figures.more.insert("idle_rss_mib", idle);
         figures
             .more
             .insert("loaded_rss_mib", resident_mib(&cluster)?);
         figures.ratio = figures.ours_per_s / figures.floor_per_s;
+        if !self.json {
+            println!("{figures:#?}");
+        }
+        println!("{}", serde_json::to_string(&figures)?);
+        Ok(())
+    }
+
+    fn rules(&self) -> Result<()> {
+        let today = legal_clock::shanghai_date(time::OffsetDateTime::now_utc());
+        let figures = rules::measure(self.seed, self.records, today)?;
         if !self.json {
             println!("{figures:#?}");
         }

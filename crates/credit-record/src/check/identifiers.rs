@@ -235,7 +235,12 @@ pub(super) fn attested(sheet: &Sheet<'_>, field: &Field, found: Finding) -> Find
         return found;
     }
     let message = format!("字段“{}”的校验位不符，经报送单位核实保留原代码", field.name);
-    Finding::warning(FindingCode::LegacyAttested, "legacy-code", &field.code, message)
+    Finding::warning(
+        FindingCode::LegacyAttested,
+        "legacy-code",
+        &field.code,
+        message,
+    )
 }
 
 /// An old 个体工商户 without a credit code is taken (D-12), and the provider is asked for it.

@@ -58,7 +58,7 @@ impl<'a> Sheet<'a> {
         };
         let mut next = 0;
         for (key, raw) in pairs {
-            let Some((index, alias)) = locate(&item.fields, &key, next) else {
+            let Some((index, alias)) = locate(item, &key, next) else {
                 findings.push(unknown_field(&key));
                 continue;
             };
@@ -212,21 +212,24 @@ impl<'a> Sheet<'a> {
     }
 }
 
-/// Position of the field with this key, and whether the key is an alias. Systems send fields in the order
-/// of the standard, so the search starts behind the last hit.
-fn locate(fields: &[Field], key: &str, next: usize) -> Option<(usize, bool)> {
+/// Position of the field with this key, and whether the key is an alias, of the field itself or of a source
+/// family. Systems send fields in the order of the standard, so the search starts behind the last hit.
+fn locate(item: &ItemVersion, key: &str, next: usize) -> Option<(usize, bool)> {
+    let fields = &item.fields;
     let next = next.min(fields.len());
     let order = (next..fields.len()).chain(0..next);
+    if let Some(index) = order.clone().find(|i| fields[*i].code == key) {
+        return Some((index, false));
+    }
+    let mut order = order;
     order
-        .clone()
-        .find(|i| fields[*i].code == key)
-        .map(|i| (i, false))
+        .find(|i| fields[*i].aliases.iter().any(|a| a == key))
         .or_else(|| {
-            let mut order = order;
-            order
-                .find(|i| fields[*i].aliases.iter().any(|a| a == key))
-                .map(|i| (i, true))
+            let mut families = item.source_families.iter();
+            let code = families.find_map(|family| family.aliases.get(key))?;
+            item.position(code)
         })
+        .map(|index| (index, true))
 }
 
 fn wrong_type(field: &Field) -> Finding {

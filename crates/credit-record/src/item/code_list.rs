@@ -184,7 +184,10 @@ impl CodeLists {
                 (None, None) => continue,
                 (Some(code), Some(version)) => (code, version),
                 _ => {
-                    faults.push(LintFault::new(place, "names a list and its version, or neither"));
+                    faults.push(LintFault::new(
+                        place,
+                        "names a list and its version, or neither",
+                    ));
                     continue;
                 }
             };
@@ -197,7 +200,10 @@ impl CodeLists {
             let (values, labels, replaced) = list.parts();
             let own = !used.values.is_empty() && used.values != values;
             if own {
-                faults.push(LintFault::new(place, "has values other than those of its list"));
+                faults.push(LintFault::new(
+                    place,
+                    "has values other than those of its list",
+                ));
                 continue;
             }
             (used.values, used.labels, used.replaced) = (values, labels, replaced);
@@ -208,7 +214,13 @@ impl CodeLists {
 
 impl CodeListVersion {
     /// Values in force, their meanings, and replaced values by what they are taken for.
-    fn parts(&self) -> (Vec<String>, BTreeMap<String, String>, BTreeMap<String, String>) {
+    fn parts(
+        &self,
+    ) -> (
+        Vec<String>,
+        BTreeMap<String, String>,
+        BTreeMap<String, String>,
+    ) {
         let mut values = Vec::new();
         let (mut labels, mut replaced) = (BTreeMap::new(), BTreeMap::new());
         for entry in &self.values {

@@ -8,11 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whose catalogue an item stands in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "catalogue",
-    rename_all = "snake_case",
-    deny_unknown_fields
-)]
+#[serde(tag = "catalogue", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Owner {
     /// The city's, made by the credit office together with the departments.
     #[default]

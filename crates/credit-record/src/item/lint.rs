@@ -4,16 +4,13 @@
 use std::fmt;
 
 use super::code_list::is_item_code;
+use super::content;
 use super::{
-    DisclosureMode, Field, FieldKind, Format, ItemError, ItemVersion, National, Owner, Publication,
-    RecordClass, Requirement, SUBJECT_KEY, SubjectKind,
+    DisclosureMode, Field, FieldKind, Format, ItemError, ItemVersion, MaskRule, National, Owner,
+    Publication, RecordClass, Requirement, SUBJECT_KEY, SubjectKind,
 };
 use crate::id::CreditCode;
 use crate::rule;
-
-/// Words in a field name that mark content which credit records may not hold: belief, genes, prints,
-/// blood, disease (征信业管理条例 art. 14; R-4 for this platform).
-const FORBIDDEN: [&str; 6] = ["宗教信仰", "基因", "指纹", "血型", "病史", "疾病信息"];
 
 /// Most characters that a field may have.
 const MAX_LEN: u32 = 100_000;
@@ -70,6 +67,16 @@ pub(super) fn list(faults: &[LintFault]) -> String {
 /// # Errors
 /// [`ItemError::Inconsistent`] with every fault found.
 pub fn lint(item: &ItemVersion) -> Result<(), ItemError> {
+    let mut faults = structure(item);
+    faults.extend(rule::faults(item));
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(item.inconsistent(faults))
+}
+
+/// What is wrong with an item beside the expressions of its rules.
+pub(crate) fn structure(item: &ItemVersion) -> Vec<LintFault> {
     let mut faults = Faults(Vec::new());
     head(item, &mut faults);
     for (index, field) in item.fields.iter().enumerate() {
@@ -79,11 +86,8 @@ pub fn lint(item: &ItemVersion) -> Result<(), ItemError> {
     entry(item, &mut faults);
     families(item, &mut faults);
     predecessor(item, &mut faults);
-    faults.0.extend(rule::faults(item));
-    if faults.0.is_empty() {
-        return Ok(());
-    }
-    Err(item.inconsistent(faults.0))
+    faults.0.extend(content::faults(item));
+    faults.0
 }
 
 struct Faults(Vec<LintFault>);
@@ -103,18 +107,26 @@ fn head(item: &ItemVersion, faults: &mut Faults) {
         "lower-case letters, digits and hyphens, at most 64",
     );
     faults.check(item.version > 0, "version", "is counted from 1");
-    faults.check(!item.name.is_empty(), "name", "is empty");
+    faults.check(!item.name.trim().is_empty(), "name", "is blank");
+    faults.check(!item.edition.trim().is_empty(), "edition", "is blank");
+    faults.check(
+        item.reporting_deadline_working_days > 0,
+        "reporting_deadline_working_days",
+        "is counted from 1",
+    );
     faults.check(!item.fields.is_empty(), "fields", "are none");
     faults.check(!item.subject_kinds.is_empty(), "subject_kinds", "are none");
-    faults.check(
-        !item.legal_basis.is_empty(),
-        "legal_basis",
-        "an item needs a basis in law",
-    );
+    let based =
+        !item.legal_basis.is_empty() && item.legal_basis.iter().all(|b| !b.trim().is_empty());
+    faults.check(based, "legal_basis", "an item needs a basis in law");
     faults.check(!item.natural_key.is_empty(), "natural_key", "is empty");
     for key in &item.natural_key {
         let known = key == SUBJECT_KEY || item.field(key).is_some();
-        faults.check(known, &format!("natural_key.{key}"), "natural key names a missing field");
+        faults.check(
+            known,
+            &format!("natural_key.{key}"),
+            "natural key names a missing field",
+        );
         let personal = item.field(key).is_some_and(Field::is_personal);
         faults.check(
             !personal,
@@ -124,7 +136,11 @@ fn head(item: &ItemVersion, faults: &mut Faults) {
     }
     for kind in &item.subject_kinds {
         let named = item.disclosure.contains_key(kind);
-        faults.check(named, &format!("disclosure.{}", kind.as_str()), "has no disclosure mode");
+        faults.check(
+            named,
+            &format!("disclosure.{}", kind.as_str()),
+            "has no disclosure mode",
+        );
     }
     let person = item.disclosure.get(&SubjectKind::NaturalPerson);
     let person_published = person == Some(&DisclosureMode::Publish);
@@ -139,6 +155,14 @@ fn head(item: &ItemVersion, faults: &mut Faults) {
         "term",
         "an adverse record needs a term (R-16)",
     );
+    if let Some(term) = &item.term {
+        faults.check(
+            (1..=100).contains(&term.years),
+            "term.years",
+            "1 to 100 years",
+        );
+        faults.check(!term.rule.trim().is_empty(), "term.rule", "is blank");
+    }
 }
 
 fn fields(item: &ItemVersion, index: usize, field: &Field, faults: &mut Faults) {
@@ -160,8 +184,16 @@ fn fields(item: &ItemVersion, index: usize, field: &Field, faults: &mut Faults) 
         &at("code"),
         "code must be letters, digits and underscores, at most 64",
     );
-    faults.check(!field.name.is_empty(), &at("name"), "has no Chinese name");
-    faults.check((1..=MAX_LEN).contains(&field.max_len), &at("max_len"), "1 to 100000 characters");
+    faults.check(
+        !field.name.trim().is_empty(),
+        &at("name"),
+        "has no Chinese name",
+    );
+    faults.check(
+        (1..=MAX_LEN).contains(&field.max_len),
+        &at("max_len"),
+        "1 to 100000 characters",
+    );
     let kind_fits = match field.format {
         Format::Plain => true,
         Format::Name | Format::DocumentNumber => field.kind == FieldKind::Text,
@@ -188,12 +220,14 @@ fn fields(item: &ItemVersion, index: usize, field: &Field, faults: &mut Faults) 
         &at("publication"),
         "a personal document is never public (R-4, R-14)",
     );
-    let allowed = !FORBIDDEN.iter().any(|word| field.name.contains(word));
-    faults.check(allowed, &at("name"), "content that a credit record may not hold");
     if let Requirement::When(condition) = &field.required {
         let known = item.field(condition.field()).is_some();
         faults.check(known, &at("required"), "is required by a missing field");
-        faults.check(condition.field() != code, &at("required"), "is required by itself");
+        faults.check(
+            condition.field() != code,
+            &at("required"),
+            "is required by itself",
+        );
     }
 }
 
@@ -220,7 +254,11 @@ fn roles(item: &ItemVersion, faults: &mut Faults) {
     let must = |f: &Field| f.kind == FieldKind::Date && f.required == Requirement::Always;
     let named = |f: &Field| f.format == Format::Name && f.required == Requirement::Always;
     let all: [(&str, Option<&String>, Fits<'_>); 17] = [
-        ("subject_category", roles.subject_category.as_ref(), &category),
+        (
+            "subject_category",
+            roles.subject_category.as_ref(),
+            &category,
+        ),
         ("subject_name", Some(&roles.subject_name), &named),
         ("credit_code", Some(&roles.credit_code), &credit_code),
         (
@@ -254,7 +292,11 @@ fn roles(item: &ItemVersion, faults: &mut Faults) {
         ("expiry_date", roles.expiry_date.as_ref(), &date),
         ("publicity_until", roles.publicity_until.as_ref(), &date),
         ("authority", Some(&roles.authority), &named),
-        ("authority_code", roles.authority_code.as_ref(), &credit_code),
+        (
+            "authority_code",
+            roles.authority_code.as_ref(),
+            &credit_code,
+        ),
         ("source_unit", roles.source_unit.as_ref(), &plain),
         (
             "source_unit_code",
@@ -267,7 +309,11 @@ fn roles(item: &ItemVersion, faults: &mut Faults) {
         match item.field(code) {
             None => faults.check(false, &format!("roles.{role}"), "names a missing field"),
             Some(field) => {
-                faults.check(fits(field), &format!("roles.{role}"), "names a field of another nature");
+                faults.check(
+                    fits(field),
+                    &format!("roles.{role}"),
+                    "names a field of another nature",
+                );
             }
         }
     }
@@ -278,6 +324,14 @@ fn roles(item: &ItemVersion, faults: &mut Faults) {
         complete,
         "roles.person_document_number",
         "a natural person needs a document number (R-9)",
+    );
+    let masked = item
+        .field(&roles.subject_name)
+        .is_none_or(|field| field.mask == MaskRule::Name);
+    faults.check(
+        !person_possible || masked,
+        "roles.subject_name",
+        "the name of a natural person needs the mask of names (R-14)",
     );
 }
 
@@ -291,7 +345,11 @@ fn entry(item: &ItemVersion, faults: &mut Faults) {
         ("sharing", &entry.sharing),
         ("retention", &entry.retention),
     ] {
-        faults.check(!text.trim().is_empty(), &format!("entry.{property}"), "is blank");
+        faults.check(
+            !text.trim().is_empty(),
+            &format!("entry.{property}"),
+            "is blank",
+        );
     }
     if !item.owner.is_city() {
         let real = CreditCode::parse(item.owner.organ()).is_ok();
@@ -303,7 +361,11 @@ fn entry(item: &ItemVersion, faults: &mut Faults) {
     }
     if let Some(national) = &item.national {
         let kinds = National::kinds(&national.edition);
-        faults.check(!kinds.is_empty(), "national.edition", "no such edition is known");
+        faults.check(
+            !kinds.is_empty(),
+            "national.edition",
+            "no such edition is known",
+        );
         let known = kinds.is_empty() || kinds.contains(&national.kind.as_str());
         faults.check(known, "national.kind", "is no kind of that edition");
     }
@@ -313,8 +375,16 @@ fn entry(item: &ItemVersion, faults: &mut Faults) {
 fn families(item: &ItemVersion, faults: &mut Faults) {
     for (index, family) in item.source_families.iter().enumerate() {
         let place = format!("source_families.{}", family.id);
-        faults.check(is_item_code(&family.id), &place, "lower-case letters, digits and hyphens, at most 64");
-        faults.check(!family.name.trim().is_empty(), &place, "has no Chinese name");
+        faults.check(
+            is_item_code(&family.id),
+            &place,
+            "lower-case letters, digits and hyphens, at most 64",
+        );
+        faults.check(
+            !family.name.trim().is_empty(),
+            &place,
+            "has no Chinese name",
+        );
         let before = &item.source_families[..index];
         let twice = before.iter().any(|other| other.id == family.id);
         faults.check(!twice, &place, "is used twice");
@@ -341,11 +411,19 @@ fn predecessor(item: &ItemVersion, faults: &mut Faults) {
         return;
     };
     let lower = before.version > 0 && before.version < item.version;
-    faults.check(lower, "predecessor.version", "is not lower than the item's own");
+    faults.check(
+        lower,
+        "predecessor.version",
+        "is not lower than the item's own",
+    );
     let mut targets = Vec::new();
     for mapping in &before.fields {
         let place = format!("predecessor.fields.{}", mapping.from);
-        faults.check(item.field(&mapping.to).is_some(), &place, "leads to a missing field");
+        faults.check(
+            item.field(&mapping.to).is_some(),
+            &place,
+            "leads to a missing field",
+        );
         let joined = item
             .field(&mapping.to)
             .and_then(|f| f.code_list.as_ref())
@@ -356,8 +434,16 @@ fn predecessor(item: &ItemVersion, faults: &mut Faults) {
     }
     for constant in &before.constants {
         let place = format!("predecessor.constants.{}", constant.field);
-        faults.check(item.field(&constant.field).is_some(), &place, "leads to a missing field");
-        faults.check(!targets.contains(&&constant.field), &place, "leads to a field that is filled already");
+        faults.check(
+            item.field(&constant.field).is_some(),
+            &place,
+            "leads to a missing field",
+        );
+        faults.check(
+            !targets.contains(&&constant.field),
+            &place,
+            "leads to a field that is filled already",
+        );
         targets.push(&constant.field);
     }
 }

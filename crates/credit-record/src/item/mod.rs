@@ -3,6 +3,7 @@
 //! (publication and terms). A new edition of a standard is a new data file, not new code.
 
 mod code_list;
+mod content;
 pub(crate) mod day;
 mod entry;
 mod field;
@@ -17,6 +18,7 @@ pub use entry::{
 pub use field::{
     CodeList, Condition, Field, FieldKind, Format, MaskRule, Publication, Requirement,
 };
+pub(crate) use lint::structure;
 pub use lint::{LintFault, lint};
 pub use roles::Roles;
 pub use standard::{standard_code_lists, standard_items};

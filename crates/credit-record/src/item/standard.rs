@@ -35,12 +35,18 @@ const LISTS: [&str; 20] = data_files!("lists/":
     "subject-kind-organisations-1",
 );
 
-const ITEMS: [&str; 5] = data_files!("":
+const ITEMS: [&str; 11] = data_files!("":
     "xzxk-1",
     "xzxk-2",
     "xzcf-1",
     "xzcf-2",
     "xzcf-3",
+    "djzc",
+    "jyyc",
+    "ryxx",
+    "sbqj",
+    "xycn",
+    "yzsx",
 );
 
 /// Every code list that this crate carries, by code and version.

@@ -93,7 +93,10 @@ pub(super) fn all(item: &ItemVersion) -> Result<Vec<Compiled>, Vec<LintFault>> {
 fn head(item: &ItemVersion, rule: &Rule, twice: bool, faults: &mut Vec<LintFault>) {
     let mut check = |good: bool, property: &str, problem: &'static str| {
         if !good {
-            faults.push(LintFault::new(format!("rules.{}.{property}", rule.id), problem));
+            faults.push(LintFault::new(
+                format!("rules.{}.{property}", rule.id),
+                problem,
+            ));
         }
     };
     let id_fits = !rule.id.is_empty()
@@ -102,10 +105,18 @@ fn head(item: &ItemVersion, rule: &Rule, twice: bool, faults: &mut Vec<LintFault
             .id
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    check(id_fits, "id", "lower-case letters, digits and hyphens, at most 64");
+    check(
+        id_fits,
+        "id",
+        "lower-case letters, digits and hyphens, at most 64",
+    );
     check(!twice, "id", "is used twice");
     check(rule.version > 0, "version", "is counted from 1");
-    check(item.field(&rule.field).is_some(), "field", "names a missing field");
+    check(
+        item.field(&rule.field).is_some(),
+        "field",
+        "names a missing field",
+    );
     for (property, text) in [
         ("title", &rule.title),
         ("message", &rule.message),
@@ -113,7 +124,11 @@ fn head(item: &ItemVersion, rule: &Rule, twice: bool, faults: &mut Vec<LintFault
     ] {
         check(!text.trim().is_empty(), property, "is blank");
     }
-    check(rule.message.chars().count() <= 500, "message", "at most 500 characters");
+    check(
+        rule.message.chars().count() <= 500,
+        "message",
+        "at most 500 characters",
+    );
 }
 
 fn one(item: &ItemVersion, rule: &Rule) -> Result<Compiled, LintFault> {
@@ -148,7 +163,10 @@ fn one(item: &ItemVersion, rule: &Rule) -> Result<Compiled, LintFault> {
         }
         steps += shape.steps;
         if steps > MAX_STEPS {
-            return Err(fault("takes too many steps on a large record", &steps.to_string()));
+            return Err(fault(
+                "takes too many steps on a large record",
+                &steps.to_string(),
+            ));
         }
         Ok(parsed)
     };
@@ -234,7 +252,12 @@ struct Shape {
 
 impl Shape {
     fn new(kind: Kind, most: u64, steps: u64) -> Self {
-        Self { kind, most, each: 0, steps }
+        Self {
+            kind,
+            most,
+            each: 0,
+            steps,
+        }
     }
 
     fn bool(steps: u64) -> Self {
@@ -248,7 +271,12 @@ impl Shape {
             Kind::Text => self.most,
             _ => 1,
         };
-        1 + characters / CHARACTERS_PER_STEP + if self.kind == Kind::Words { self.most } else { 0 }
+        1 + characters / CHARACTERS_PER_STEP
+            + if self.kind == Kind::Words {
+                self.most
+            } else {
+                0
+            }
     }
 }
 
@@ -283,9 +311,11 @@ impl Compiler<'_> {
             Expr::Literal(literal) => match literal {
                 LiteralValue::Boolean(_) => Ok(Shape::bool(1)),
                 LiteralValue::Int(_) => Ok(Shape::new(Kind::Int, 1, 1)),
-                LiteralValue::String(text) => {
-                    Ok(Shape::new(Kind::Text, text.inner().chars().count() as u64, 1))
-                }
+                LiteralValue::String(text) => Ok(Shape::new(
+                    Kind::Text,
+                    text.inner().chars().count() as u64,
+                    1,
+                )),
                 _ => refuse("a literal is a text, an int, true or false", ""),
             },
             Expr::Ident(name) => self.variable(name),
@@ -310,11 +340,17 @@ impl Compiler<'_> {
 
     fn variable(&mut self, name: &str) -> Result<Shape, Refusal> {
         if let Some((_, shape)) = self.scope.iter().rev().find(|(own, _)| own == name) {
-            return Ok(Shape { steps: 1 + shape.reading(), ..*shape });
+            return Ok(Shape {
+                steps: 1 + shape.reading(),
+                ..*shape
+            });
         }
         if let Some(index) = self.item.position(name) {
             if !self.needs.contains(&index) {
-                return refuse("reads a field that may not be given: put it into needs, or use or()", name);
+                return refuse(
+                    "reads a field that may not be given: put it into needs, or use or()",
+                    name,
+                );
             }
             return Ok(self.field(index));
         }
@@ -353,7 +389,10 @@ impl Compiler<'_> {
 
     fn call(&mut self, call: &mut CallExpr, depth: usize) -> Result<Shape, Refusal> {
         if call.target.is_some() {
-            return refuse("functions are written f(x), not x.f()", call.func_name.as_str());
+            return refuse(
+                "functions are written f(x), not x.f()",
+                call.func_name.as_str(),
+            );
         }
         match (call.func_name.as_str(), call.args.len()) {
             ("given", 1) => {
@@ -367,13 +406,22 @@ impl Compiler<'_> {
                 let default = self.shape(&mut call.args[1], depth + 1)?;
                 let default = as_date_if(value.kind, default, &call.args[1])?;
                 if value.kind != default.kind {
-                    return refuse("field and default are of different kinds", call.func_name.as_str());
+                    return refuse(
+                        "field and default are of different kinds",
+                        call.func_name.as_str(),
+                    );
                 }
                 let most = value.most.max(default.most);
-                Ok(Shape { most, steps: value.steps + default.steps + 2, ..value })
+                Ok(Shape {
+                    most,
+                    steps: value.steps + default.steps + 2,
+                    ..value
+                })
             }
             ("decimal", 1) => match &call.args[0].expr {
-                Expr::Literal(LiteralValue::String(text)) if Decimal::parse(text.inner()).is_some() => {
+                Expr::Literal(LiteralValue::String(text))
+                    if Decimal::parse(text.inner()).is_some() =>
+                {
                     Ok(Shape::new(Kind::Decimal, 1, 2))
                 }
                 _ => refuse("decimal() takes a text such as '0.2'", ""),
@@ -395,27 +443,46 @@ impl Compiler<'_> {
             return function(signature, call, &shapes, steps, reading);
         }
         let steps = steps + 1 + reading;
-        let mixed = || refuse("the operator does not fit the kinds of its operands", name.as_str());
+        let mixed = || {
+            refuse(
+                "the operator does not fit the kinds of its operands",
+                name.as_str(),
+            )
+        };
         match (name.as_str(), &shapes[..]) {
             (operators::LOGICAL_AND | operators::LOGICAL_OR, [a, b])
                 if a.kind == Kind::Bool && b.kind == Kind::Bool =>
             {
                 Ok(Shape::bool(steps))
             }
-            (operators::LOGICAL_NOT | operators::NOT_STRICTLY_FALSE, [a]) if a.kind == Kind::Bool => {
+            (operators::LOGICAL_NOT | operators::NOT_STRICTLY_FALSE, [a])
+                if a.kind == Kind::Bool =>
+            {
                 Ok(Shape::bool(steps))
             }
-            (operators::CONDITIONAL, [test, a, b]) if test.kind == Kind::Bool && a.kind == b.kind => {
+            (operators::CONDITIONAL, [test, a, b])
+                if test.kind == Kind::Bool && a.kind == b.kind =>
+            {
                 let (most, each) = (a.most.max(b.most), a.each.max(b.each));
-                Ok(Shape { kind: a.kind, most, each, steps })
+                Ok(Shape {
+                    kind: a.kind,
+                    most,
+                    each,
+                    steps,
+                })
             }
             (operators::EQUALS | operators::NOT_EQUALS, [a, b]) if a.kind != Kind::Words => {
                 comparable(a, b, &call.args).map(|()| Shape::bool(steps))
             }
             (
-                operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS,
+                operators::LESS
+                | operators::LESS_EQUALS
+                | operators::GREATER
+                | operators::GREATER_EQUALS,
                 [a, b],
-            ) if matches!(a.kind, Kind::Date | Kind::Decimal | Kind::Int) || b.kind == Kind::Date => {
+            ) if matches!(a.kind, Kind::Date | Kind::Decimal | Kind::Int)
+                || b.kind == Kind::Date =>
+            {
                 comparable(a, b, &call.args).map(|()| Shape::bool(steps))
             }
             (operators::IN, [a, b]) if a.kind == Kind::Text && b.kind == Kind::Words => {
@@ -423,15 +490,25 @@ impl Compiler<'_> {
             }
             (operators::ADD, [a, b]) if a.kind == Kind::Words && b.kind == Kind::Words => {
                 let (most, each) = (a.most.saturating_add(b.most), a.each.max(b.each));
-                Ok(Shape { kind: Kind::Words, most, each, steps })
+                Ok(Shape {
+                    kind: Kind::Words,
+                    most,
+                    each,
+                    steps,
+                })
             }
-            (operators::ADD | operators::SUBSTRACT, [a, b]) if a.kind == Kind::Int && b.kind == Kind::Int => {
+            (operators::ADD | operators::SUBSTRACT, [a, b])
+                if a.kind == Kind::Int && b.kind == Kind::Int =>
+            {
                 Ok(Shape::new(Kind::Int, 1, steps))
             }
             (operators::NEGATE, [a]) if a.kind == Kind::Int => Ok(Shape::new(Kind::Int, 1, steps)),
             (known, _) if known.contains('_') && !known.chars().any(char::is_alphabetic) => mixed(),
             (operators::IN | operators::NOT_STRICTLY_FALSE, _) => mixed(),
-            _ => refuse("calls no function of rules, or with another number of arguments", name.as_str()),
+            _ => refuse(
+                "calls no function of rules, or with another number of arguments",
+                name.as_str(),
+            ),
         }
     }
 
@@ -448,7 +525,11 @@ impl Compiler<'_> {
         let start = self.shape(&mut repeated.accu_init, depth + 1)?;
         // What is gathered grows by at most one element a round.
         let most = range.most.max(start.most);
-        let gathered = Shape { most, each: range.each.max(start.each), ..start };
+        let gathered = Shape {
+            most,
+            each: range.each.max(start.each),
+            ..start
+        };
         let element = Shape::new(Kind::Text, range.each, 1);
         self.scope.push((repeated.iter_var.clone(), element));
         self.scope.push((repeated.accu_var.clone(), gathered));
@@ -463,11 +544,19 @@ impl Compiler<'_> {
         if until.kind != Kind::Bool || step.kind != start.kind {
             return refuse("a loop gathers one kind of value", step.kind.to_string());
         }
-        let round = until.steps.saturating_add(step.steps).saturating_add(2 + element.reading());
+        let round = until
+            .steps
+            .saturating_add(step.steps)
+            .saturating_add(2 + element.reading());
         let steps = range.steps + start.steps + result.steps;
         let steps = steps.saturating_add(range.most.saturating_mul(round));
         let most = if result.kind == Kind::Words { most } else { 1 };
-        Ok(Shape { kind: result.kind, most, each: result.each.max(step.each), steps })
+        Ok(Shape {
+            kind: result.kind,
+            most,
+            each: result.each.max(step.each),
+            steps,
+        })
     }
 }
 
@@ -527,7 +616,10 @@ fn as_date_if(wanted: Kind, shape: Shape, expr: &IdedExpr) -> Result<Shape, Refu
             if canonical.as_deref() != Some(text.inner()) {
                 return refuse("a day is written 'YYYY-MM-DD'", text.inner());
             }
-            Ok(Shape { kind: Kind::Date, ..shape })
+            Ok(Shape {
+                kind: Kind::Date,
+                ..shape
+            })
         }
         _ => Ok(shape),
     }
@@ -542,5 +634,8 @@ fn comparable(a: &Shape, b: &Shape, arguments: &[IdedExpr]) -> Result<(), Refusa
     if a.kind == b.kind {
         return Ok(());
     }
-    refuse("values of different kinds are compared", format!("{} and {}", a.kind, b.kind))
+    refuse(
+        "values of different kinds are compared",
+        format!("{} and {}", a.kind, b.kind),
+    )
 }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use time::Date;
 
 use crate::check::{FindingCode, Severity};
-use crate::item::{ItemError, ItemVersion, LintFault, lint};
+use crate::item::{ItemError, ItemVersion, LintFault, structure};
 
 pub use compile::{MAX_NESTING, MAX_SOURCE, MAX_STEPS};
 pub(crate) use evaluate::run;
@@ -95,11 +95,16 @@ impl CompiledItem {
     /// # Errors
     /// [`ItemError::Inconsistent`] with every fault found.
     pub fn new(item: Arc<ItemVersion>) -> Result<Self, ItemError> {
-        lint(&item)?;
-        let compiled = compile::all(&item).map_err(|faults| item.inconsistent(faults))?;
-        let engine = functions::engine().map_err(|problem| {
-            item.inconsistent(vec![LintFault::new("rules", problem)])
-        })?;
+        let mut faults = structure(&item);
+        let compiled = compile::all(&item).unwrap_or_else(|found| {
+            faults.extend(found);
+            Vec::new()
+        });
+        if !faults.is_empty() {
+            return Err(item.inconsistent(faults));
+        }
+        let engine = functions::engine()
+            .map_err(|problem| item.inconsistent(vec![LintFault::new("rules", problem)]))?;
         Ok(Self {
             names: evaluate::Names::of(&item),
             rules: compiled,

@@ -120,7 +120,7 @@ fn form_faults() {
         "depth neither overflows nor hangs"
     );
     let long = returned(bytes("xzcf", b"{\"CF_NR\": \"\xff\"}"));
-    assert_eq!((long[0].field.clone(), long[0].rule), (None, "form"));
+    assert_eq!((long[0].field.clone(), &*long[0].rule), (None, "form"));
 }
 
 #[test]

@@ -169,7 +169,7 @@ fn authority_and_source() {
     let findings = returned(run("xzcf", &other));
     assert_eq!(findings[0].code, FindingCode::SourceNotCaller);
     assert_eq!(
-        (findings[0].rule, findings[0].rule_version),
+        (&*findings[0].rule, findings[0].rule_version),
         ("source-is-caller", 1)
     );
     let broken = penalty_with(json!({"CF_SJLYDM": "11430000006122439F"}));

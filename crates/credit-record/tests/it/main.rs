@@ -2,11 +2,18 @@
 
 mod checks;
 mod cross_field;
+mod exports;
+mod exports_schema;
 mod identifiers;
 mod items;
+mod items_lint;
+mod items_rules;
+mod items_specimen;
+mod items_upgrade;
 mod names;
 mod normalising;
 mod normalising_laws;
 mod normalising_values;
 mod replay;
+mod rules;
 mod support;

@@ -1,8 +1,11 @@
 //! Records to start from and short ways to check them. Used by the other test files.
 
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
 use credit_record::{
-    AcceptedRecord, CheckContext, Finding, FindingCode, ItemVersion, Severity, Verdict, check,
-    standard_items,
+    AcceptedRecord, CheckContext, CompiledItem, Finding, FindingCode, ItemVersion, NoCalendar,
+    Severity, Verdict, WorkingDays, check, compiled_standard_items, standard_items,
 };
 use serde_json::{Map, Value, json};
 use time::{Date, Month};
@@ -18,12 +21,32 @@ pub fn today() -> Date {
     day(2026, 7, 1)
 }
 
+/// The version in force: the highest.
 pub fn item(code: &str) -> ItemVersion {
+    version(code, compiled(code, None).item().version)
+}
+
+pub fn version(code: &str, version: u32) -> ItemVersion {
     standard_items()
         .unwrap()
         .into_iter()
-        .find(|i| i.code == code)
+        .find(|i| i.code == code && i.version == version)
         .unwrap()
+}
+
+/// The item with its rules compiled; without a version, the one in force. Compiled once for all tests of the
+/// process.
+pub fn compiled(code: &str, version: Option<u32>) -> &'static CompiledItem {
+    static ALL: OnceLock<HashMap<(String, u32), CompiledItem>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let items = compiled_standard_items().unwrap().into_iter();
+        items
+            .map(|i| ((i.item().code.clone(), i.item().version), i))
+            .collect()
+    });
+    let highest = || all.keys().filter(|k| k.0 == code).map(|k| k.1).max();
+    let version = version.or_else(highest).unwrap();
+    &all[&(code.to_owned(), version)]
 }
 
 /// A penalty against an organisation without any fault.
@@ -86,11 +109,21 @@ pub fn run(code: &str, record: &Map<String, Value>) -> Verdict {
 }
 
 pub fn bytes(code: &str, content: &[u8]) -> Verdict {
+    with_calendar(compiled(code, None), content, Arc::new(NoCalendar))
+}
+
+pub fn with_calendar(
+    item: &CompiledItem,
+    content: &[u8],
+    working_days: Arc<dyn WorkingDays>,
+) -> Verdict {
     let ctx = CheckContext {
         received_on: today(),
         provider_code: PROVIDER,
+        working_days: &working_days,
+        attestations: &[],
     };
-    check(&item(code), content, &ctx)
+    check(item, content, &ctx)
 }
 
 pub fn accepted(verdict: Verdict) -> Box<AcceptedRecord> {

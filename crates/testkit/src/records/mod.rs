@@ -123,7 +123,7 @@ impl Generator {
         GeneratedRecord {
             provider_code: draft.provider.code.clone(),
             item_code: draft.item_code.to_owned(),
-            item_version: 1,
+            item_version: version_in_force(draft.item_code),
             record_key: format!("{}{:07}", draft.item_code.to_uppercase(), index + 1),
             submission_id: submission_id(self.seed, index),
             content,
@@ -146,6 +146,15 @@ impl Generator {
         };
         let mut own = self::rng(self.seed, 2, number);
         Subject::new(&mut own, number < LARGE_SUBJECTS, self.today)
+    }
+}
+
+/// The version that records of an item are written by: the 2018 edition, for penalties with the kinds since
+/// 2021-07-15.
+fn version_in_force(item_code: &str) -> u32 {
+    match item_code {
+        "xzcf" => 3,
+        _ => 2,
     }
 }
 

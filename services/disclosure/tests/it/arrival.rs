@@ -82,6 +82,7 @@ async fn r3_the_newest_revision_of_a_provider_is_kept() -> Result<()> {
             district_code: String::new(),
             enabled: true,
             revision,
+            ..ProviderRegistered::default()
         })
     };
     house
@@ -111,6 +112,7 @@ async fn r14_a_person_in_clear_is_parked_and_the_lane_goes_on() -> Result<()> {
         version: 2,
         name: "行政处罚".to_owned(),
         definition_json: "{}".to_owned(),
+        ..ItemVersionPublished::default()
     };
     house.accept(std::slice::from_ref(&good)).await?;
     let after = penalty(3, SOCIETY, "某某协会", "2026-03-03");

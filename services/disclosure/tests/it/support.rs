@@ -245,6 +245,7 @@ pub fn catalogue_events() -> Result<Vec<NewEvent>> {
                 version: item.version,
                 name: item.name.clone(),
                 definition_json: item.to_json()?,
+                ..ItemVersionPublished::default()
             }))
         })
         .collect()

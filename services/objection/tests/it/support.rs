@@ -86,6 +86,7 @@ impl Lab {
                     district_code: "430100".to_owned(),
                     enabled: *enabled,
                     revision: *revision,
+                    ..ProviderRegistered::default()
                 };
                 NewEvent::new(&registered, now, "")
             })

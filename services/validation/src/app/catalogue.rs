@@ -3,9 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use credit_record::ItemVersion;
+use event_bus::HandlerError;
 use proto::credit::catalog::events::v1::ProviderRegistered;
-use service_kit::db::{Conn, Error};
+use service_kit::{
+    db::{Conn, Error},
+    error::chain,
+};
 
+use super::judge::off_the_workers;
 use crate::store::reference::{self, ItemRow, ProviderRow};
 
 /// Keeps item versions and providers in the caller's transaction, at most one statement each.
@@ -22,6 +28,25 @@ pub async fn keep(
         reference::keep_providers(conn, &providers).await?;
     }
     Ok(())
+}
+
+/// Positions of the items that this program cannot use, with the reason. A definition that is complete and
+/// compiles takes about a millisecond, so this is done on a thread of its own.
+///
+/// # Errors
+/// [`HandlerError::Transient`] when the process is stopping.
+pub async fn unusable(items: Vec<ItemRow>) -> Result<Vec<(usize, String)>, HandlerError> {
+    off_the_workers(move || {
+        let checked = items.iter().enumerate();
+        checked
+            .filter_map(|(position, item)| {
+                // Reading lints, and lint compiles the rules.
+                let error = ItemVersion::from_json(&item.definition).err()?;
+                Some((position, format!("definition_json: {}", chain(&error))))
+            })
+            .collect()
+    })
+    .await
 }
 
 /// The newest revision of each provider in the batch: one statement may touch a row only once.

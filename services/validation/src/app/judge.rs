@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use credit_record::ItemVersion;
+use credit_record::{CompiledItem, ItemVersion, WorkingDays};
 use event_bus::{HandlerError, NewEvent};
 use legal_clock::{Calendar, CalendarError, RuleSet};
 use proto::credit::validation::events::v1::RecordReturned;
@@ -15,27 +15,40 @@ use service_kit::{
     db::{self, Conn},
     error::chain,
     grpc::timestamp,
+    readiness::Lane,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::Keyring;
 
 use crate::{
-    domain::{Decision, FeedbackCase, Outcome, Submission, decide},
+    domain::{Decision, FeedbackCase, FirmDays, Outcome, Submission, decide},
     store::{self, reference},
 };
 
 /// Code and version of an item.
 type ItemKey = (String, u32);
 
-/// What judging needs beside the submissions: keys, rules, calendar, and the items read so far.
-#[derive(Debug)]
+/// Compiled items by code and version.
+type Items = HashMap<ItemKey, Arc<CompiledItem>>;
+
+/// What judging needs beside the submissions: keys, rules, calendar, and the items compiled so far.
 pub struct Desk {
     keyring: Keyring,
     rules: RuleSet,
     calendar: Calendar,
+    /// The same calendar as rules of items count by it.
+    working_days: Arc<dyn WorkingDays>,
     // Published versions never change, so an entry is right for ever; there are some hundred at most.
-    items: RwLock<HashMap<ItemKey, Arc<ItemVersion>>>,
+    items: RwLock<Items>,
+    /// Says which definition keeps records waiting.
+    lane: Lane,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").finish_non_exhaustive()
+    }
 }
 
 /// A submission with the event that brought it.
@@ -50,31 +63,32 @@ pub struct Work {
 }
 
 impl Desk {
-    /// A desk with the rules in force and the calendar that ships with the program.
+    /// A desk with the rules in force and the calendar that ships with the program. `lane` complains
+    /// while a definition that this program cannot use keeps records waiting.
     ///
     /// # Errors
     /// [`CalendarError`] when that calendar is broken.
-    pub fn new(keyring: Keyring) -> Result<Self, CalendarError> {
+    pub fn new(keyring: Keyring, lane: Lane) -> Result<Self, CalendarError> {
+        let calendar = Calendar::builtin()?;
+        lane.oldest(None);
         Ok(Self {
             keyring,
             rules: RuleSet::changsha_2017(),
-            calendar: Calendar::builtin()?,
+            working_days: Arc::new(FirmDays::of(&calendar)),
+            calendar,
             items: RwLock::default(),
+            lane,
         })
     }
 
     /// The items of these submissions, from memory or else, with one statement, from the own table.
-    async fn items(
-        &self,
-        conn: &mut Conn,
-        work: &[Work],
-    ) -> Result<HashMap<ItemKey, Arc<ItemVersion>>, HandlerError> {
+    async fn items(&self, conn: &mut Conn, work: &[Work]) -> Result<Items, HandlerError> {
         let wanted: HashSet<ItemKey> = work
             .iter()
             .map(|work| &work.submission.version)
             .map(|version| (version.item_code.clone(), version.item_version))
             .collect();
-        let mut found: HashMap<_, _> = {
+        let mut found: Items = {
             let known = self.items.read().unwrap_or_else(PoisonError::into_inner);
             let known = wanted.iter().filter_map(|key| known.get_key_value(key));
             known
@@ -88,16 +102,11 @@ impl Desk {
         if missing.is_empty() {
             return Ok(found);
         }
-        for (code, version, definition) in reference::items(conn, &missing).await? {
-            let item = ItemVersion::from_json(&definition).map_err(|error| {
-                // It was readable when it came, so this program is older than what wrote the row.
-                HandlerError::Transient(format!(
-                    "item {code} version {version} is kept but not readable: {}",
-                    chain(&error)
-                ))
-            })?;
-            found.insert((code, version), Arc::new(item));
-        }
+        let definitions = reference::items(conn, &missing).await?;
+        let compiled = off_the_workers(move || compile(definitions)).await?;
+        let compiled = compiled.inspect_err(|why| self.lane.failing(why.clone()));
+        found.extend(compiled.map_err(HandlerError::Transient)?);
+        self.lane.oldest(None);
         // Ingest takes only items that it knows, so the catalogue's event is on its way here too.
         if let Some((code, version)) = missing.iter().find(|key| !found.contains_key(*key)) {
             let why = format!("item {code} version {version} has not been announced");
@@ -111,6 +120,25 @@ impl Desk {
         }
         Ok(found)
     }
+}
+
+/// Compiles definitions as the table keeps them: code, version, JSON. The first that this program cannot use
+/// ends it, because its records must wait: they are neither lost nor judged by half a definition.
+fn compile(definitions: Vec<(String, u32, String)>) -> Result<Items, String> {
+    let mut items = Items::new();
+    for (code, version, definition) in definitions {
+        let item = ItemVersion::from_json(&definition)
+            .and_then(|item| CompiledItem::new(Arc::new(item)))
+            .map_err(|error| {
+                format!(
+                    "records of item {code} version {version} wait: its definition needs a newer program or a \
+                     mended catalogue: {}",
+                    chain(&error)
+                )
+            })?;
+        items.insert((code, version), Arc::new(item));
+    }
+    Ok(items)
 }
 
 /// Judges the batch and announces each new verdict, all in the caller's transaction. A version that has
@@ -162,10 +190,10 @@ struct Judged {
 /// ciphers would keep an async worker, and so other services of the process, waiting.
 async fn decide_all(
     desk: Arc<Desk>,
-    items: HashMap<ItemKey, Arc<ItemVersion>>,
+    items: Items,
     work: Vec<Work>,
 ) -> Result<Judged, HandlerError> {
-    let deciding = tokio::task::spawn_blocking(move || {
+    off_the_workers(move || {
         let mut seen = HashSet::new();
         let mut judged = Judged {
             decisions: Vec::with_capacity(work.len()),
@@ -188,7 +216,7 @@ async fn decide_all(
             if !seen.insert(id) {
                 continue;
             }
-            match decide(&desk.keyring, item, submission) {
+            match decide(&desk.keyring, item, &desk.working_days, submission) {
                 Ok(decision) => judged.decisions.push(decision),
                 Err(error) => {
                     let reason = format!("sealed_content does not open: {}", chain(&error));
@@ -200,10 +228,17 @@ async fn decide_all(
             }
         }
         judged
-    });
-    match deciding.await {
-        Ok(judged) => Ok(judged),
-        // The runner finds the one event by halving and parks it.
+    })
+    .await
+}
+
+/// Runs on a thread for blocking work. A panic goes on to the caller, so that the runner finds the one event
+/// by halving and parks it.
+pub(super) async fn off_the_workers<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, HandlerError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done),
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(_) => Err(HandlerError::Transient(
             "the process is stopping".to_owned(),

@@ -1,11 +1,11 @@
 //! The verdict on one submission, ready to be stored and announced: what is personal is sealed under the
 //! record id before it leaves this file. Called by `app`, off the async workers.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use credit_record::{
-    AcceptedRecord, Change, CheckContext, Finding, ItemVersion, Severity, SubjectKind, Verdict,
-    normalise::format_date,
+    AcceptedRecord, Change, CheckContext, CompiledItem, Finding, Severity, SubjectKind, Verdict,
+    WorkingDays, normalise::format_date,
 };
 use legal_clock::shanghai_date;
 use prost::Message;
@@ -92,7 +92,8 @@ pub struct SealedChanges {
 /// When the content does not open under the record id.
 pub fn decide(
     keyring: &Keyring,
-    item: &ItemVersion,
+    item: &CompiledItem,
+    working_days: &Arc<dyn WorkingDays>,
     submission: Submission,
 ) -> Result<Decision, OpenError> {
     let context = submission.record_id.as_bytes();
@@ -103,6 +104,9 @@ pub fn decide(
         &CheckContext {
             received_on: shanghai_date(submission.received_at),
             provider_code: &submission.version.provider_code,
+            working_days,
+            // A record carries no attester: whoever answers for a legacy code does so with an officer.
+            attestations: &[],
         },
     );
     let none: &[Change] = &[];
@@ -242,7 +246,7 @@ fn finding_message(finding: &Finding) -> v1::Finding {
         code: finding.code.as_str().to_owned(),
         severity: severity.into(),
         field: finding.field.clone().unwrap_or_default(),
-        rule: finding.rule.to_owned(),
+        rule: finding.rule.clone().into_owned(),
         rule_version: finding.rule_version,
         message: finding.message.clone(),
         suggestion: finding.suggestion.clone().unwrap_or_default(),

@@ -136,7 +136,8 @@ impl World {
     /// A handler beside the running consumer, to drive transactions by hand.
     pub fn handler(&self) -> Result<Submissions> {
         let context = &self.bed.context;
-        let desk = Arc::new(Desk::new(context.keyring.clone())?);
+        let lane = context.readiness.lane("by hand", Duration::MAX);
+        let desk = Arc::new(Desk::new(context.keyring.clone(), lane)?);
         Ok(Submissions::new(
             desk,
             context.clock.clone(),
@@ -304,6 +305,7 @@ pub fn published(item: &ItemVersion) -> Result<ItemVersionPublished> {
         version: item.version,
         name: item.name.clone(),
         definition_json: item.to_json()?,
+        ..Default::default()
     })
 }
 
@@ -315,6 +317,7 @@ pub fn registered(code: &str, revision: u64, name: &str) -> ProviderRegistered {
         district_code: String::new(),
         enabled: true,
         revision,
+        ..Default::default()
     }
 }
 

@@ -1,7 +1,11 @@
 //! Records and organisations for the unit tests of pages.
 
 use proto::credit::{
-    common::v1::RecordClass,
+    catalog::v1::{
+        Entry, FieldAlias, Item, ItemField, ItemRule, NationalMapping, SourceFamily,
+        SubjectDisclosure, Term,
+    },
+    common::v1::{RecordClass, SubjectKind},
     disclosure::v1::{OrganisationSummary, PublicRecord, PublishedField},
 };
 use time::macros::datetime;
@@ -68,4 +72,91 @@ pub fn framed(page: &Page) -> String {
         now: datetime!(2026-04-01 01:00 UTC),
     }
     .render(page)
+}
+
+/// An item with everything that a definition may hold.
+pub fn item() -> Item {
+    let field = |code: &str| ItemField {
+        code: code.to_owned(),
+        name: format!("名{code}"),
+        kind: "text".to_owned(),
+        max_length: 200,
+        required: "always".to_owned(),
+        publication: "社会公开".to_owned(),
+        ..Default::default()
+    };
+    Item {
+        code: "xzxk".to_owned(),
+        version: 2,
+        edition: "2018".to_owned(),
+        name: "行政许可".to_owned(),
+        record_class: RecordClass::Basic.into(),
+        legal_basis: vec!["行政许可法第四十条".to_owned()],
+        fields: vec![
+            ItemField {
+                mask: "name".to_owned(),
+                aliases: vec![FieldAlias {
+                    family: "shaanxi".to_owned(),
+                    alias: "xy010101".to_owned(),
+                }],
+                ..field("XK_WSH")
+            },
+            ItemField {
+                code_list: vec!["普通".to_owned(), "其他-".to_owned()],
+                code_list_code: "licence-kind".to_owned(),
+                code_list_version: 2,
+                ..field("XK_LB")
+            },
+            ItemField {
+                kind: "decimal".to_owned(),
+                unit: "万元".to_owned(),
+                required: "when XK_LB is 其他".to_owned(),
+                publication: "政务共享".to_owned(),
+                ..field("XK_JE")
+            },
+        ],
+        update_cycle: "real_time".to_owned(),
+        reporting_deadline_working_days: 7,
+        entry: Some(Entry {
+            conduct: "归集甲".to_owned(),
+            source: "来源乙".to_owned(),
+            channel: "渠道丙".to_owned(),
+            sharing: "共享丁".to_owned(),
+            retention: "保存戊".to_owned(),
+        }),
+        rules: vec![ItemRule {
+            id: "date-order".to_owned(),
+            version: 1,
+            title: "有效期不早于决定日期".to_owned(),
+            severity: "error".to_owned(),
+            field: "XK_LB".to_owned(),
+            needs: vec!["XK_WSH".to_owned()],
+            check: "size(XK_WSH) < 9 && XK_LB != 'x'".to_owned(),
+            message: "有效期早于决定日期".to_owned(),
+            ..Default::default()
+        }],
+        natural_key: vec!["XK_WSH".to_owned(), "@subject".to_owned()],
+        subjects: [
+            (SubjectKind::Organisation, "publish"),
+            (SubjectKind::NaturalPerson, "query"),
+        ]
+        .map(|(kind, mode)| SubjectDisclosure {
+            subject_kind: kind.into(),
+            mode: mode.to_owned(),
+        })
+        .to_vec(),
+        term: Some(Term {
+            years: 3,
+            rule: "CS-2017-26/R-16".to_owned(),
+        }),
+        national: Some(NationalMapping {
+            edition: "2024".to_owned(),
+            kind: "行政管理信息".to_owned(),
+        }),
+        source_families: vec![SourceFamily {
+            id: "shaanxi".to_owned(),
+            name: "信用陕西".to_owned(),
+        }],
+        ..Default::default()
+    }
 }

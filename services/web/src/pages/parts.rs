@@ -179,6 +179,47 @@ impl Input<'_> {
     }
 }
 
+/// A list of a form to choose from: label, options, complaint. The first option stands for all.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// Parameter and id.
+    pub name: &'a str,
+    /// Label.
+    pub label: &'a str,
+    /// Values and texts.
+    pub options: &'a [(String, String)],
+    /// What was chosen and what is wrong.
+    pub entry: &'a Entry,
+}
+
+impl Choice<'_> {
+    /// The field.
+    pub fn render(&self) -> Markup {
+        let error_id = format!("{}-error", self.name);
+        let complaint = self.entry.complaint.as_ref();
+        let chosen = self.entry.text.as_str();
+        let listed = self.options.iter().any(|(value, _)| value == chosen);
+        html! {
+            div.field {
+                label for=(self.name) { (self.label) }
+                select id=(self.name) name=(self.name)
+                    aria-invalid=[complaint.map(|_| "true")]
+                    aria-describedby=[complaint.map(|_| error_id.as_str())] {
+                    option value="" { "全部" }
+                    @for (value, text) in self.options {
+                        option value=(value) selected[value == chosen] { (text) }
+                    }
+                    // An address may name what no item has; the form must not forget it.
+                    @if !chosen.is_empty() && !listed { option value=(chosen) selected { (chosen) } }
+                }
+                @if let Some(complaint) = complaint {
+                    p.complaint id=(error_id) { (complaint.text()) }
+                }
+            }
+        }
+    }
+}
+
 /// A panel that says that there is nothing, and why that may be.
 pub fn nothing(title: &str, hints: &[&str]) -> Markup {
     html! {

@@ -160,6 +160,9 @@ async fn nothing_is_wider_than_a_phone() -> Result<()> {
         format!("/record/{}", record.record_id),
         "/catalogue".to_owned(),
         "/catalogue/xzcf".to_owned(),
+        "/catalogue/ylzc/1".to_owned(),
+        "/catalogue/lists".to_owned(),
+        "/catalogue/lists/penalty-kind/2".to_owned(),
         "/about".to_owned(),
         "/nowhere".to_owned(),
     ];
@@ -186,6 +189,86 @@ async fn nothing_is_wider_than_a_phone() -> Result<()> {
             ensure!(scroll <= client, "{page} at {width}: {seen}");
         }
     }
+    browser.close().await?;
+    stage.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visitor_goes_from_the_catalogue_to_the_template() -> Result<()> {
+    let stage = Stage::start().await?;
+    let browser = browser().await?;
+    browser.goto(&stage.url("/")).await?;
+    browser
+        .find(Locator::Css(".site-nav a[href='/catalogue']"))
+        .await?
+        .click()
+        .await?;
+    arrived(&browser, "/catalogue").await?;
+    browser
+        .find(Locator::Css("#class option[value=adverse]"))
+        .await?
+        .click()
+        .await?;
+    browser
+        .find(Locator::Css(".filter button"))
+        .await?
+        .click()
+        .await?;
+    eventually("the filter is in the address", LIMIT, async || {
+        let url = browser.current_url().await.map_err(|e| e.to_string())?;
+        match url.query() {
+            Some(query) if query.contains("class=adverse") => Ok(()),
+            _ => Err(url.to_string()),
+        }
+    })
+    .await?;
+    ensure!(
+        browser
+            .find(Locator::Css("a[href='/catalogue/xzxk']"))
+            .await
+            .is_err(),
+        "licences are no adverse records"
+    );
+    browser
+        .find(Locator::Css("li.item a[href='/catalogue/xzcf']"))
+        .await?
+        .click()
+        .await?;
+    arrived(&browser, "/catalogue/xzcf").await?;
+    assert_eq!(browser.text("h1").await?, "行政处罚");
+    // The expression is there for who opens it, and only then.
+    let rule = browser.find(Locator::Css(".rule details")).await?;
+    ensure!(
+        !browser
+            .find(Locator::Css(".rule pre"))
+            .await?
+            .is_displayed()
+            .await?
+    );
+    rule.find(Locator::Css("summary")).await?.click().await?;
+    ensure!(
+        browser
+            .find(Locator::Css(".rule pre"))
+            .await?
+            .is_displayed()
+            .await?
+    );
+    let link = browser
+        .find(Locator::Css(".files-row a[href$='template.xlsx']"))
+        .await?;
+    let path = link.attr("href").await?.context("an address")?;
+    assert_eq!(path, "/catalogue/xzcf/3/template.xlsx");
+    link.click().await?;
+    eventually("the file was asked for", LIMIT, async || {
+        let asked = stage.catalogue.exported();
+        match asked.as_slice() {
+            [one] if one.code == "xzcf" && one.version == 3 => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await?;
+    // A download leaves the visitor where it was.
+    arrived(&browser, "/catalogue/xzcf").await?;
     browser.close().await?;
     stage.stop().await
 }

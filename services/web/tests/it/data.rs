@@ -1,9 +1,8 @@
 //! What the services of a test disclose: organisations with right check digits, licences and
-//! penalties by the hundred, one organisation with a hostile name, the two standard items.
+//! penalties by the hundred, one organisation with a hostile name.
 
-use credit_record::{CreditCode, normalise::format_date, standard_items};
+use credit_record::{CreditCode, normalise::format_date};
 use proto::credit::{
-    catalog::v1::{Item, ItemField},
     common::v1::RecordClass,
     disclosure::v1::{PublicRecord, PublishedField},
 };
@@ -172,48 +171,4 @@ fn penalty(number: u64) -> PublicRecord {
         field("CF_CFJG", "处罚机关", &penalty.authority),
     ];
     penalty
-}
-
-/// The two standard items as catalog answers them.
-pub fn items() -> Vec<Item> {
-    standard_items()
-        .unwrap()
-        .into_iter()
-        .map(|item| Item {
-            record_class: if item.code == "xzcf" {
-                RecordClass::Adverse
-            } else {
-                RecordClass::Basic
-            } as i32,
-            update_cycle: "real_time".to_owned(),
-            reporting_deadline_working_days: item.reporting_deadline_working_days,
-            fields: item
-                .fields
-                .iter()
-                .map(|field| ItemField {
-                    code: field.code.clone(),
-                    name: field.name.clone(),
-                    kind: "text".to_owned(),
-                    max_length: field.max_len,
-                    required: if field.code == "CF_NR_FK" {
-                        "when CF_CFLB includes 罚款".to_owned()
-                    } else {
-                        "always".to_owned()
-                    },
-                    publication: field.publication.label().to_owned(),
-                    code_list: field
-                        .code_list
-                        .as_ref()
-                        .map(|list| list.values.clone())
-                        .unwrap_or_default(),
-                    note: field.note.clone(),
-                })
-                .collect(),
-            code: item.code,
-            version: item.version,
-            edition: item.edition,
-            name: item.name,
-            legal_basis: item.legal_basis,
-        })
-        .collect()
 }

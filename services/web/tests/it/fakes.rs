@@ -1,21 +1,13 @@
-//! The two services of a test, over the data of `data`. They page by key as the real ones do, and
-//! keep what they were asked, so that a test can see what the site sends.
+//! Disclosure of a test, over the data of `data`. It pages by key as the real one does, and keeps what it was
+//! asked, so that a test can see what the site sends.
 
 use std::sync::{Arc, Mutex};
 
-use proto::credit::{
-    catalog::v1::{
-        GetItemRequest, GetItemResponse, Item, ListItemsRequest, ListItemsResponse,
-        ListProvidersRequest, ListProvidersResponse, PublishItemVersionRequest,
-        PublishItemVersionResponse, RegisterProviderRequest, RegisterProviderResponse,
-        catalog_service_server::CatalogService,
-    },
-    disclosure::v1::{
-        GetOrganisationRequest, GetOrganisationResponse, GetPublicRecordRequest,
-        GetPublicRecordResponse, ListPublicRecordsRequest, ListPublicRecordsResponse,
-        OrganisationSummary, PublicRecord, SearchOrganisationsRequest, SearchOrganisationsResponse,
-        public_service_server::PublicService,
-    },
+use proto::credit::disclosure::v1::{
+    GetOrganisationRequest, GetOrganisationResponse, GetPublicRecordRequest,
+    GetPublicRecordResponse, ListPublicRecordsRequest, ListPublicRecordsResponse,
+    OrganisationSummary, PublicRecord, SearchOrganisationsRequest, SearchOrganisationsResponse,
+    public_service_server::PublicService,
 };
 use service_kit::{
     error::Refusal,
@@ -78,7 +70,8 @@ fn bad_token() -> Status {
     .into()
 }
 
-fn not_found() -> Status {
+/// The refusal of what is not there.
+pub fn not_found() -> Status {
     Refusal::field(
         Code::NotFound,
         "NOT_DISCLOSED",
@@ -90,7 +83,7 @@ fn not_found() -> Status {
 }
 
 /// The site comes as the public and as nothing else.
-fn only_public<T>(request: &Request<T>) -> Result<(), Status> {
+pub fn only_public<T>(request: &Request<T>) -> Result<(), Status> {
     let principal = Principal::of(request)?;
     if principal.roles == [Role::Public] && principal.person.is_none() {
         Ok(())
@@ -246,64 +239,5 @@ impl PublicService for Disclosure {
         let record = self.records.iter().find(|record| record.record_id == id);
         let record = Some(record.ok_or_else(not_found)?.clone());
         Ok(Response::new(GetPublicRecordResponse { record }))
-    }
-}
-
-/// Catalog.
-#[derive(Clone)]
-pub struct Catalogue {
-    items: Arc<Vec<Item>>,
-}
-
-impl Default for Catalogue {
-    fn default() -> Self {
-        Self {
-            items: Arc::new(data::items()),
-        }
-    }
-}
-
-#[tonic::async_trait]
-impl CatalogService for Catalogue {
-    async fn list_items(
-        &self,
-        request: Request<ListItemsRequest>,
-    ) -> Result<Response<ListItemsResponse>, Status> {
-        only_public(&request)?;
-        Ok(Response::new(ListItemsResponse {
-            items: self.items.to_vec(),
-        }))
-    }
-
-    async fn get_item(
-        &self,
-        request: Request<GetItemRequest>,
-    ) -> Result<Response<GetItemResponse>, Status> {
-        only_public(&request)?;
-        let code = request.into_inner().code;
-        let item = self.items.iter().find(|item| item.code == code);
-        let item = Some(item.ok_or_else(not_found)?.clone());
-        Ok(Response::new(GetItemResponse { item }))
-    }
-
-    async fn publish_item_version(
-        &self,
-        _: Request<PublishItemVersionRequest>,
-    ) -> Result<Response<PublishItemVersionResponse>, Status> {
-        Err(Status::permission_denied("the site writes nothing"))
-    }
-
-    async fn list_providers(
-        &self,
-        _: Request<ListProvidersRequest>,
-    ) -> Result<Response<ListProvidersResponse>, Status> {
-        Err(Status::permission_denied("the site shows no providers"))
-    }
-
-    async fn register_provider(
-        &self,
-        _: Request<RegisterProviderRequest>,
-    ) -> Result<Response<RegisterProviderResponse>, Status> {
-        Err(Status::permission_denied("the site writes nothing"))
     }
 }

@@ -70,14 +70,20 @@ async fn the_catalogue_away_leaves_the_records() -> Result<()> {
         .context("catalog")?
         .stop()
         .await?;
-    assert_eq!(
-        stage.get("/catalogue").await?.status,
-        StatusCode::SERVICE_UNAVAILABLE
-    );
-    assert_eq!(
-        stage.get("/catalogue/xzxk").await?.status,
-        StatusCode::SERVICE_UNAVAILABLE
-    );
+    for path in [
+        "/catalogue",
+        "/catalogue/xzxk",
+        "/catalogue/xzxk/1",
+        "/catalogue/xzxk/1/template.xlsx",
+        "/catalogue/lists",
+        "/catalogue/lists/penalty-kind",
+    ] {
+        let answer = stage.get(path).await?;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(answer.header(header::RETRY_AFTER), "30", "{path}");
+        assert_eq!(answer.header(header::CACHE_CONTROL), "private, no-cache");
+        assert_eq!(complaints(&answer.body), Vec::<String>::new(), "{path}");
+    }
     assert_eq!(stage.get("/").await?.status, StatusCode::OK);
     stage.stop().await
 }

@@ -2,13 +2,17 @@
 //! layer and table of roles in front, data of this folder behind. Run by `cargo nextest run -p web`.
 //!
 //! - `stage`: a site with its two services, to ask over HTTP
-//! - `fakes`, `data`: the services and what they disclose
+//! - `fakes`, `data`: disclosure and what it discloses
+//! - `fake_catalog`, `catalogue_data`: catalog and what it publishes
 //! - `accessibility`: checks of a page's tree, used on every page
-//! - `pages`, `forms`, `faults`, `browser`: the tests
+//! - `pages`, `catalogue`, `forms`, `faults`, `browser`: the tests
 
 mod accessibility;
 mod browser;
+mod catalogue;
+mod catalogue_data;
 mod data;
+mod fake_catalog;
 mod fakes;
 mod faults;
 mod forms;

@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 use tonic::service::Routes;
 use vault::Keyring;
 
-use crate::fakes::{Catalogue, Disclosure};
+use crate::{fake_catalog::Catalogue, fakes::Disclosure};
 
 /// The moment of all tests: 2026-04-01 09:30 in Changsha.
 pub const NOW: OffsetDateTime = datetime!(2026-04-01 01:30 UTC);
@@ -40,8 +40,10 @@ pub struct Answer {
     pub status: StatusCode,
     /// Headers.
     pub headers: HeaderMap,
-    /// Body as text.
+    /// Body as text; what is none reads as replacement characters.
     pub body: String,
+    /// Body as it came.
+    pub bytes: Bytes,
 }
 
 impl Answer {
@@ -111,6 +113,8 @@ pub struct Stage {
     pub disclosure: Disclosure,
     /// Its server.
     pub disclosure_server: Option<Running>,
+    /// Catalog, to see what it was asked.
+    pub catalogue: Catalogue,
     /// Catalog's server.
     pub catalog_server: Option<Running>,
     /// The site.
@@ -139,8 +143,9 @@ impl Stage {
         let disclosure = Disclosure::default();
         let disclosure_server =
             serve_disclosure(&disclosure, &issuer, &clock, "127.0.0.1:0").await?;
+        let catalogue = Catalogue::default();
         let catalog_server = {
-            let routes = Routes::new(CatalogServiceServer::new(Catalogue::default()));
+            let routes = Routes::new(CatalogServiceServer::new(catalogue.clone()));
             serve(routes, &issuer, &clock, "127.0.0.1:0").await?
         };
         let token_file = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
@@ -165,6 +170,7 @@ impl Stage {
         Ok(Self {
             disclosure,
             disclosure_server: Some(disclosure_server),
+            catalogue,
             catalog_server: Some(catalog_server),
             telemetry: context.telemetry.clone(),
             site: Running { address, context },
@@ -200,10 +206,21 @@ impl Stage {
 
     /// Sends a request.
     pub async fn send(&self, method: Method, path: &str) -> Result<Answer> {
-        let request = http::Request::builder()
+        self.send_with(method, path, HeaderMap::new()).await
+    }
+
+    /// Sends a request with headers.
+    pub async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+    ) -> Result<Answer> {
+        let mut request = http::Request::builder()
             .method(method)
             .uri(self.url(path))
             .body(Body::empty())?;
+        request.headers_mut().extend(headers);
         let (parts, body) = self
             .client
             .request(request)
@@ -214,7 +231,8 @@ impl Stage {
         Ok(Answer {
             status: parts.status,
             headers: parts.headers,
-            body: String::from_utf8(body.into())?,
+            body: String::from_utf8_lossy(&body).into_owned(),
+            bytes: body,
         })
     }
 

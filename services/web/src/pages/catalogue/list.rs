@@ -1,0 +1,238 @@
+//! All items in force, by catalogue, with filters.
+
+use std::collections::BTreeSet;
+
+use maud::{Markup, html};
+use proto::credit::catalog::v1::{Catalogue, Item};
+
+use super::{PUBLIC, address};
+use crate::{
+    client::Organs,
+    pages::{
+        Page, Section,
+        parts::{Choice, item_mark, nothing, total},
+    },
+    query::{CATALOGUES, CLASSES, CatalogueFilter},
+    text::{
+        catalogue::{catalogue, disclosure, district, organ, owner, subject_kind},
+        class, or_none, update_cycle,
+    },
+};
+
+/// What the list shows.
+#[derive(Debug)]
+pub struct List {
+    /// All items in force.
+    pub items: Vec<Item>,
+    /// Names of organs.
+    pub organs: Organs,
+    /// Which of them are shown.
+    pub filter: CatalogueFilter,
+}
+
+impl List {
+    /// The page.
+    pub fn page(&self) -> Page {
+        let body = html! {
+            div.wrap {
+                h1 { "信用信息目录" }
+                p.page-line {
+                    "各部门按目录归集信用信息。每一事项列明归集内容、数据项、公开范围、更新周期、校验规则和法律依据。"
+                    "取值规范见" a href="/catalogue/lists" { "代码表" } "。"
+                }
+                (self.form())
+                @if self.filter.is_sound() {
+                    (self.results())
+                } @else {
+                    p.complaint.complaint-wide role="alert" { "筛选条件有误，请按提示修改后重新查询。" }
+                }
+            }
+        };
+        Page {
+            title: "信用信息目录".to_owned(),
+            section: Section::Catalogue,
+            body,
+        }
+    }
+
+    fn form(&self) -> Markup {
+        let catalogues = CATALOGUES.map(|(key, value)| {
+            let name = catalogue(value as i32);
+            (key.to_owned(), name.to_owned())
+        });
+        let classes = CLASSES.map(|(key, value)| (key.to_owned(), class(value as i32).to_owned()));
+        let districts = self.owners(|item| item.owner.as_ref().map(|o| o.district_code.as_str()));
+        let districts: Vec<_> = districts
+            .into_iter()
+            .map(|code| (code.to_owned(), district(code).to_owned()))
+            .collect();
+        let organs = self.owners(|item| item.owner.as_ref().map(|o| o.organ.as_str()));
+        let organs: Vec<_> = organs
+            .into_iter()
+            .map(|code| (code.to_owned(), organ(code, &self.organs).to_owned()))
+            .collect();
+        let field = |name, label, options, entry| {
+            Choice {
+                name,
+                label,
+                options,
+                entry,
+            }
+            .render()
+        };
+        html! {
+            form.filter role="search" action="/catalogue" method="get" aria-label="筛选" {
+                div.filter-fields {
+                    (field("catalogue", "目录", &catalogues, &self.filter.catalogue))
+                    (field("organ", "编制单位", &organs, &self.filter.organ))
+                    (field("district", "区县", &districts, &self.filter.district))
+                    (field("class", "信息类别", &classes, &self.filter.class))
+                }
+                div.filter-actions {
+                    button.button type="submit" { "筛选" }
+                    @if !self.filter.is_empty() {
+                        a.button.button-quiet href="/catalogue" { "清除条件" }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What owners of the items name, each once.
+    fn owners<'a>(&'a self, of: impl Fn(&'a Item) -> Option<&'a str>) -> BTreeSet<&'a str> {
+        self.items
+            .iter()
+            .filter_map(of)
+            .filter(|text| !text.is_empty())
+            .collect()
+    }
+
+    fn results(&self) -> Markup {
+        let shown: Vec<&Item> = self.items.iter().filter(|i| self.filter.takes(i)).collect();
+        let of = |wanted: Catalogue| -> Vec<&Item> {
+            let in_it = |item: &&&Item| {
+                let stated = item
+                    .owner
+                    .as_ref()
+                    .map_or(Catalogue::City, |o| o.catalogue());
+                stated == wanted || (stated == Catalogue::Unspecified && wanted == Catalogue::City)
+            };
+            shown.iter().filter(in_it).copied().collect()
+        };
+        html! {
+            @if shown.is_empty() && self.filter.is_empty() {
+                (nothing("目录中暂无生效的事项", &[]))
+            } @else if shown.is_empty() {
+                (nothing("没有符合条件的事项", &["请减少筛选条件。停用的事项不再列出，可按编码直接访问。"]))
+            } @else {
+                p.result-line { (total(shown.len() as u64, "个事项")) }
+                @for (key, value) in CATALOGUES {
+                    @let items = of(value);
+                    @if !items.is_empty() {
+                        section.catalogue-part aria-labelledby={ "of-" (key) } {
+                            h2 id={ "of-" (key) } {
+                                (catalogue(value as i32)) " " span.muted { (items.len()) " 个" }
+                            }
+                            ul.items { @for item in items { (self.entry(item)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn entry(&self, item: &Item) -> Markup {
+        let public = public_fields(item);
+        html! {
+            li.panel.item {
+                h3 { a href=(address(&item.code, 0)) { (item.name) } }
+                p.muted {
+                    (item_mark(class(item.record_class), item.record_class))
+                    " " (owner(item.owner.as_ref(), &self.organs))
+                    " · 编码 " span.code.code-inline { (item.code) }
+                    " · 第 " (item.version) " 版" @if !item.edition.is_empty() { "（" (item.edition) "）" }
+                }
+                dl.facts {
+                    div { dt { "数据项" } dd { strong.number { (item.fields.len()) } " 个，公开 " strong.number { (public) } " 个" } }
+                    (reporting(item))
+                    div { dt { "国家目录类别" } dd { (or_none(item.national.as_ref().map_or("", |n| n.kind.as_str()))) } }
+                    (subjects(item))
+                }
+            }
+        }
+    }
+}
+
+/// How often an item is reported and within what time.
+pub(super) fn reporting(item: &Item) -> Markup {
+    html! {
+        div { dt { "更新周期" } dd { (or_none(update_cycle(&item.update_cycle))) } }
+        @if item.reporting_deadline_working_days > 0 {
+            div { dt { "报送时限" } dd { (item.reporting_deadline_working_days) " 个工作日" } }
+        }
+    }
+}
+
+/// How records are disclosed, by kind of subject.
+fn subjects(item: &Item) -> Markup {
+    html! {
+        @for subject in &item.subjects {
+            div { dt { (subject_kind(subject.subject_kind)) } dd { (disclosure(&subject.mode)) } }
+        }
+    }
+}
+
+pub(super) fn public_fields(item: &Item) -> usize {
+    item.fields
+        .iter()
+        .filter(|field| field.publication == PUBLIC)
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        pages::fixtures::{framed, item},
+        query::Params,
+    };
+
+    fn list(items: Vec<Item>, query: &str) -> String {
+        framed(
+            &List {
+                items,
+                organs: Organs::from([("O1".to_owned(), "长沙市林业局".to_owned())]),
+                filter: CatalogueFilter::parse(&Params::parse(Some(query))),
+            }
+            .page(),
+        )
+    }
+
+    #[test]
+    fn items_stand_under_their_catalogue() {
+        let mut own = item();
+        own.code = "lyzz".to_owned();
+        own.owner = Some(proto::credit::catalog::v1::Owner {
+            catalogue: Catalogue::Department.into(),
+            organ: "O1".to_owned(),
+            district_code: String::new(),
+        });
+        let shown = list(vec![item(), own.clone()], "");
+        let (city, department) = shown.split_once("id=\"of-department\"").unwrap();
+        assert!(city.contains("href=\"/catalogue/xzxk\"") && city.contains("行政管理信息"));
+        assert!(!city.contains("/catalogue/lyzz") && !department.contains("/catalogue/xzxk"));
+        assert!(department.contains("部门目录 · 长沙市林业局"));
+        assert!(shown.contains("依法查询，不公示") && shown.contains("向社会公示"));
+        let narrowed = list(vec![item(), own], "catalogue=department");
+        assert!(narrowed.contains("/catalogue/lyzz") && !narrowed.contains("/catalogue/xzxk"));
+        assert!(narrowed.contains("<option value=\"department\" selected>"));
+    }
+
+    #[test]
+    fn an_empty_list_tells_why() {
+        assert!(list(vec![], "").contains("暂无生效的事项"));
+        assert!(list(vec![item()], "class=adverse").contains("没有符合条件的事项"));
+        let wrong = list(vec![item()], "class=nonsense");
+        assert!(wrong.contains("没有这个选项") && !wrong.contains("/catalogue/xzxk"));
+    }
+}

@@ -1,0 +1,196 @@
+//! The versions of an item side by side: from when to when each was in force, what it is today.
+
+use maud::{Markup, html};
+use proto::credit::catalog::v1::{ItemVersionInfo, Retirement, VersionState};
+
+use super::{FILES, address};
+use crate::{
+    client::Organs,
+    text::{
+        catalogue::{day_before, day_of, organ, version_state},
+        date, or_none,
+    },
+};
+
+/// All versions of an item, oldest first, and its retirement.
+#[derive(Debug)]
+pub(super) struct Versions<'a> {
+    /// The versions.
+    pub(super) all: &'a [ItemVersionInfo],
+    /// The item's end, when it has been decided.
+    pub(super) retirement: Option<&'a Retirement>,
+    /// Names of organs.
+    pub(super) organs: &'a Organs,
+}
+
+impl Versions<'_> {
+    /// The table; `here` is the version that the page shows.
+    pub(super) fn table(&self, here: u32) -> Markup {
+        html! {
+            table.cards.versions role="table" {
+                caption.sr-only { "各版本及其适用期间" }
+                thead role="rowgroup" {
+                    tr role="row" {
+                        @for name in ["版本", "状态", "适用于（按接收日期）", "依据标准", "发布", "下载"] {
+                            th scope="col" role="columnheader" { (name) }
+                        }
+                    }
+                }
+                tbody role="rowgroup" {
+                    @for (at, version) in self.all.iter().enumerate() { (self.row(at, version, here)) }
+                }
+            }
+        }
+    }
+
+    fn row(&self, at: usize, version: &ItemVersionInfo, here: u32) -> Markup {
+        let link = address(&version.code, version.version);
+        let current = version.version == here;
+        html! {
+            tr role="row" {
+                th.lead scope="row" role="rowheader" data-label="版本" {
+                    a href=(link) aria-current=[current.then_some("page")] { "第 " (version.version) " 版" }
+                    @if current { span.muted { "（本页）" } }
+                }
+                td role="cell" data-label="状态" { (mark(version.state)) }
+                td role="cell" data-label="适用期间" { (self.span(at, version)) }
+                td role="cell" data-label="依据标准" { (or_none(&version.edition)) }
+                td role="cell" data-label="发布" {
+                    div { (date(&day_of(version.published_at.as_ref().map(|t| t.seconds)))) }
+                    div.muted { (self.publisher(version)) }
+                }
+                td role="cell" data-label="下载" {
+                    ul.files {
+                        @for (file, name) in FILES {
+                            li { a href={ (link) "/" (file) } { (name) span.sr-only { "（第 " (version.version) " 版）" } } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// From the first day of receipt to the day before the next version or the item's end.
+    fn span(&self, at: usize, version: &ItemVersionInfo) -> Markup {
+        let from = version.effective_from.as_str();
+        let next = self
+            .all
+            .get(at + 1)
+            .map(|next| next.effective_from.as_str());
+        let end = self.retirement.map(|end| end.from_date.as_str());
+        // Civil dates compare as texts.
+        let first_after = next
+            .into_iter()
+            .chain(end)
+            .filter(|day| !day.is_empty())
+            .min();
+        html! {
+            @match first_after {
+                Some(day) if day <= from => { (date(from)) " 起（未单独适用）" },
+                Some(day) => { (date(from)) " 至 " (date(&day_before(day))) },
+                None => { (date(from)) " 起" },
+            }
+        }
+    }
+
+    /// The organisation that published; accounts of officers are nobody's business.
+    fn publisher<'b>(&'b self, version: &'b ItemVersionInfo) -> &'b str {
+        let by = version.published_by.as_str();
+        let organisation = by.split('/').next().unwrap_or(by);
+        match organisation {
+            "data-file" => "标准数据文件",
+            code => organ(code, self.organs),
+        }
+    }
+
+    /// The version that took the place of an older one: the first that is not superseded itself.
+    pub(super) fn current(&self) -> Option<&ItemVersionInfo> {
+        current(self.all)
+    }
+}
+
+/// The version that an item's page shows: the one in force; of a retired item the last that was; of one that
+/// has not begun the first. States go from superseded over in force (or retired) to upcoming, so in each case
+/// it is the first that is not superseded.
+pub fn current(versions: &[ItemVersionInfo]) -> Option<&ItemVersionInfo> {
+    versions
+        .iter()
+        .find(|version| version.state() != VersionState::Superseded)
+        .or(versions.last())
+}
+
+/// Mark of a version's state.
+pub(super) fn mark(state: i32) -> Markup {
+    let text = version_state(state);
+    html! {
+        @match VersionState::try_from(state) {
+            Ok(VersionState::InForce) => span.mark.mark-green { (text) },
+            Ok(VersionState::Upcoming) => span.mark.mark-amber { (text) },
+            Ok(VersionState::Retired) => span.mark.mark-red { (text) },
+            Ok(VersionState::Superseded) => span.mark { (text) },
+            Ok(VersionState::Unspecified) | Err(_) => (or_none("")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(number: u32, from: &str, state: VersionState) -> ItemVersionInfo {
+        ItemVersionInfo {
+            code: "x".to_owned(),
+            version: number,
+            effective_from: from.to_owned(),
+            published_by: "O1/wang.wei".to_owned(),
+            state: state.into(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn spans_end_before_the_next_version_or_the_items_end() {
+        let all = [
+            version(1, "2015-11-01", VersionState::Superseded),
+            version(2, "2018-12-01", VersionState::Superseded),
+            version(3, "2018-12-01", VersionState::Retired),
+        ];
+        let end = Retirement {
+            from_date: "2026-01-01".to_owned(),
+            ..Default::default()
+        };
+        let organs = Organs::from([("O1".to_owned(), "长沙市发展和改革委员会".to_owned())]);
+        let versions = Versions {
+            all: &all,
+            retirement: Some(&end),
+            organs: &organs,
+        };
+        let span = |at: usize| versions.span(at, &all[at]).into_string();
+        assert!(span(0).contains("2015-11-01") && span(0).contains("2018-11-30"));
+        assert!(span(1).contains("未单独适用"));
+        assert!(span(2).contains("2025-12-31"));
+        assert_eq!(versions.publisher(&all[0]), "长沙市发展和改革委员会");
+        let table = versions.table(3).into_string();
+        assert!(!table.contains("wang.wei"), "no account is shown");
+        assert!(table.contains("/catalogue/x/1/template.xlsx"));
+        assert_eq!(versions.current().map(|v| v.version), Some(3));
+    }
+
+    #[test]
+    fn the_version_shown_is_the_one_in_force_or_what_comes_nearest() {
+        use VersionState::{InForce, Retired, Superseded, Upcoming};
+        for (states, shown) in [
+            (vec![Superseded, InForce, Upcoming], 2),
+            (vec![Superseded, Retired], 2),
+            (vec![Upcoming, Upcoming], 1),
+            (vec![Superseded], 1),
+        ] {
+            let all: Vec<_> = states
+                .iter()
+                .zip(1..)
+                .map(|(state, number)| version(number, "2020-01-01", *state))
+                .collect();
+            assert_eq!(current(&all).map(|v| v.version), Some(shown), "{states:?}");
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! The addresses below `/catalogue`: items, their versions, their files, code lists (R-6). Called by `router`.
+
+use std::collections::BTreeSet;
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Path, RawQuery, State, rejection::PathRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures::future::try_join_all;
+use proto::credit::catalog::v1::{CodeList, ExportFormat, Item, ListItemVersionsResponse};
+use vault::sha256;
+
+use super::{Answer, Site, is_item_code, or_missing};
+use crate::{
+    client::{BackendError, Backends},
+    pages::{
+        catalogue::{CodeListPage, List, Lists, Shown, code_lists, current},
+        trouble::Trouble,
+    },
+    query::{CatalogueFilter, Params},
+};
+
+/// What is published never changes, the program that draws the file may: a day, then the mark decides.
+const FILE_CACHE: &str = "public, max-age=86400";
+
+/// The part of the path after `/catalogue/`, decoded.
+type Parts<T> = Result<Path<T>, PathRejection>;
+
+/// The routes. What stands here as a word goes before what stands as a name, so no item can be called `lists`
+/// and be seen; catalog's data has none.
+pub(super) fn routes() -> Router<Site> {
+    Router::new()
+        .route("/catalogue", get(list))
+        .route("/catalogue/lists", get(lists))
+        .route("/catalogue/lists/{code}", get(newest_list))
+        .route("/catalogue/lists/{code}/{version}", get(one_list))
+        .route("/catalogue/{code}", get(item))
+        .route("/catalogue/{code}/{version}", get(version))
+        .route("/catalogue/{code}/{version}/{file}", get(file))
+}
+
+async fn list(State(site): State<Site>, RawQuery(raw): RawQuery) -> Response {
+    let filter = CatalogueFilter::parse(&Params::parse(raw.as_deref()));
+    let outcome = tokio::try_join!(site.backends().items(), site.backends().organs());
+    site.respond(match outcome {
+        Ok((items, organs)) => {
+            let sound = filter.is_sound();
+            let page = List {
+                items,
+                organs,
+                filter,
+            }
+            .page();
+            Ok(if sound {
+                Answer::Page(page)
+            } else {
+                Answer::Complaint(page)
+            })
+        }
+        Err(error) => Err(error.into()),
+    })
+}
+
+async fn item(State(site): State<Site>, parts: Parts<String>) -> Response {
+    let outcome = match parts {
+        Ok(Path(code)) if is_item_code(&code) => shown(site.backends(), &code, None).await,
+        Ok(_) | Err(_) => Err(BackendError::NotFound),
+    };
+    site.respond(page_of(outcome))
+}
+
+async fn version(State(site): State<Site>, parts: Parts<(String, String)>) -> Response {
+    let outcome = match named(parts) {
+        Some((code, version)) => shown(site.backends(), &code, Some(version)).await,
+        None => Err(BackendError::NotFound),
+    };
+    site.respond(page_of(outcome))
+}
+
+fn page_of(outcome: Result<Shown, BackendError>) -> Result<Answer, Trouble> {
+    outcome
+        .map(|shown| Answer::Page(shown.page()))
+        .map_err(or_missing(Trouble::NoItem))
+}
+
+/// Everything for the page of a version; without a version of the one in force, or what comes nearest.
+async fn shown(
+    backends: &Backends,
+    code: &str,
+    version: Option<u32>,
+) -> Result<Shown, BackendError> {
+    let (versions, organs, newest) = tokio::try_join!(
+        backends.item_versions(code),
+        backends.organs(),
+        backends.code_lists()
+    )?;
+    let version = match version {
+        Some(version) => version,
+        None => current(&versions.versions)
+            .map(|current| current.version)
+            .ok_or(BackendError::NotFound)?,
+    };
+    let (item, successor) =
+        tokio::try_join!(backends.item(code, version), successor(backends, &versions))?;
+    let lists = lists_of(backends, &item, newest).await?;
+    Ok(Shown {
+        item,
+        versions,
+        successor,
+        organs,
+        lists,
+    })
+}
+
+/// Name of the item that takes the place of a retired one.
+async fn successor(
+    backends: &Backends,
+    versions: &ListItemVersionsResponse,
+) -> Result<Option<String>, BackendError> {
+    let Some(end) = &versions.retirement else {
+        return Ok(None);
+    };
+    if !is_item_code(&end.successor_code) {
+        return Ok(None);
+    }
+    match backends.item_versions(&end.successor_code).await {
+        Ok(found) => Ok(current(&found.versions).map(|version| version.name.clone())),
+        Err(BackendError::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The code lists that an item names: those that are not the newest of their kind are asked for, all at once.
+async fn lists_of(
+    backends: &Backends,
+    item: &Item,
+    newest: Vec<CodeList>,
+) -> Result<Lists, BackendError> {
+    let named: BTreeSet<(String, u32)> = item
+        .fields
+        .iter()
+        .filter(|field| !field.code_list_code.is_empty())
+        .map(|field| (field.code_list_code.clone(), field.code_list_version))
+        .collect();
+    let key = |list: &CodeList| (list.code.clone(), list.version);
+    let mut lists: Lists = newest
+        .into_iter()
+        .map(|list| (key(&list), list))
+        .filter(|(key, _)| named.contains(key))
+        .collect();
+    let missing = named.iter().filter(|key| !lists.contains_key(*key));
+    let asked =
+        missing.map(
+            async |(code, version)| match backends.code_list(code, *version).await {
+                Ok(list) => Ok(Some(list)),
+                // The item carries the values; only their meanings are missed.
+                Err(BackendError::NotFound) => Ok(None),
+                Err(error) => Err(error),
+            },
+        );
+    let found = try_join_all(asked).await?;
+    lists.extend(found.into_iter().flatten().map(|list| (key(&list), list)));
+    Ok(lists)
+}
+
+async fn lists(State(site): State<Site>) -> Response {
+    let outcome = site.backends().code_lists().await;
+    site.respond(
+        outcome
+            .map(|found| Answer::Page(code_lists(&found)))
+            .map_err(Into::into),
+    )
+}
+
+async fn newest_list(State(site): State<Site>, parts: Parts<String>) -> Response {
+    let outcome = match parts {
+        Ok(Path(code)) if is_item_code(&code) => site.backends().code_list(&code, 0).await,
+        Ok(_) | Err(_) => Err(BackendError::NotFound),
+    };
+    site.respond(list_page(outcome.map(|list| CodeListPage {
+        newest: list.version,
+        list,
+    })))
+}
+
+async fn one_list(State(site): State<Site>, parts: Parts<(String, String)>) -> Response {
+    let outcome = match named(parts) {
+        Some((code, version)) => {
+            let backends = site.backends();
+            tokio::try_join!(
+                backends.code_list(&code, version),
+                backends.code_list(&code, 0)
+            )
+        }
+        None => Err(BackendError::NotFound),
+    };
+    site.respond(list_page(outcome.map(|(list, newest)| CodeListPage {
+        list,
+        newest: newest.version,
+    })))
+}
+
+fn list_page(outcome: Result<CodeListPage, BackendError>) -> Result<Answer, Trouble> {
+    outcome
+        .map(|list| Answer::Page(list.page()))
+        .map_err(or_missing(Trouble::NoItem))
+}
+
+/// A file of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Download {
+    format: ExportFormat,
+    /// Media type: this site's own word, so that nothing is ever sent as a page.
+    media_type: &'static str,
+    /// End of the file's name, after code and version.
+    ending: &'static str,
+    /// What it is, in the Chinese name of the file.
+    kind: &'static str,
+}
+
+const DOWNLOADS: [(&str, Download); 3] = [
+    (
+        "schema.json",
+        Download {
+            format: ExportFormat::JsonSchema,
+            media_type: "application/schema+json",
+            ending: ".schema.json",
+            kind: "",
+        },
+    ),
+    (
+        "template.csv",
+        Download {
+            format: ExportFormat::CsvHeader,
+            media_type: "text/csv; charset=utf-8; header=present",
+            ending: ".csv",
+            kind: "-表头",
+        },
+    ),
+    (
+        "template.xlsx",
+        Download {
+            format: ExportFormat::Xlsx,
+            media_type: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            ending: ".xlsx",
+            kind: "-填报模板",
+        },
+    ),
+];
+
+async fn file(
+    State(site): State<Site>,
+    parts: Parts<(String, String, String)>,
+    asked: HeaderMap,
+) -> Response {
+    let found = match parts {
+        Ok(Path((code, version, file))) => DOWNLOADS
+            .iter()
+            .find(|(name, _)| *name == file)
+            .zip(named(Ok(Path((code, version))))),
+        Err(_) => None,
+    };
+    let Some(((_, download), (code, version))) = found else {
+        return site.trouble(Trouble::NoPage);
+    };
+    let backends = site.backends();
+    let outcome = tokio::try_join!(
+        backends.item(&code, version),
+        backends.export(&code, version, download.format)
+    );
+    match outcome {
+        Ok((item, exported)) => download.answer(&item, exported.content, &asked),
+        Err(error) => site.trouble(or_missing(Trouble::NoItem)(error)),
+    }
+}
+
+impl Download {
+    /// The file, or word that the reader has it already.
+    fn answer(self, item: &Item, content: Bytes, asked: &HeaderMap) -> Response {
+        let mark = format!("\"{}\"", hex::encode(&sha256(&content)[..16]));
+        let common = [
+            (header::ETAG, text(&mark)),
+            (header::CACHE_CONTROL, HeaderValue::from_static(FILE_CACHE)),
+        ];
+        if has_already(asked, &mark) {
+            return (StatusCode::NOT_MODIFIED, common).into_response();
+        }
+        let own = [
+            (
+                header::CONTENT_TYPE,
+                HeaderValue::from_static(self.media_type),
+            ),
+            (header::CONTENT_DISPOSITION, text(&self.disposition(item))),
+        ];
+        (common, own, content).into_response()
+    }
+
+    /// A name for old programs and the Chinese one for the rest (RFC 6266, RFC 8187).
+    fn disposition(self, item: &Item) -> String {
+        let version = item.version;
+        let plain = format!("{}-v{version}{}", item.code, self.ending);
+        let name: String = item
+            .name
+            .chars()
+            .filter(|c| c.is_alphanumeric())
+            .take(80)
+            .collect();
+        let chinese = format!("{name}-第{version}版{}{}", self.kind, self.ending);
+        format!(
+            "attachment; filename=\"{plain}\"; filename*=UTF-8''{}",
+            escaped(&chinese)
+        )
+    }
+}
+
+/// Percent-escapes everything but the plain characters of RFC 8187.
+fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                char::from(byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+/// A header's value; what cannot stand in one is left out.
+fn text(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// Whether the reader names the mark in `If-None-Match`.
+fn has_already(asked: &HeaderMap, mark: &str) -> bool {
+    asked
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.trim_start_matches("W/") == mark)
+}
+
+/// Code and version of an address, when they can be some: one address for each version, so `01` is none.
+fn named(parts: Parts<(String, String)>) -> Option<(String, u32)> {
+    let Ok(Path((code, version))) = parts else {
+        return None;
+    };
+    let canonical = version.bytes().all(|b| b.is_ascii_digit()) && !version.starts_with('0');
+    let version = version.parse().ok().filter(|_| canonical)?;
+    is_item_code(&code).then_some((code, version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_has_one_address() {
+        let version = |text: &str| named(Ok(Path(("xzcf".to_owned(), text.to_owned()))));
+        assert_eq!(version("3"), Some(("xzcf".to_owned(), 3)));
+        for wrong in ["", "0", "03", "+3", "-1", "4294967296", "3.0", "３", "x"] {
+            assert_eq!(version(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_file_has_a_plain_name_and_a_chinese_one() {
+        let item = Item {
+            code: "xzcf".to_owned(),
+            version: 3,
+            name: "行政\r\n处罚\"/../;".to_owned(),
+            ..Default::default()
+        };
+        let (_, xlsx) = DOWNLOADS[2];
+        assert_eq!(
+            xlsx.disposition(&item),
+            "attachment; filename=\"xzcf-v3.xlsx\"; filename*=UTF-8''\
+             %E8%A1%8C%E6%94%BF%E5%A4%84%E7%BD%9A-%E7%AC%AC3%E7%89%88-%E5%A1%AB%E6%8A%A5%E6%A8%A1%E6%9D%BF.xlsx"
+        );
+    }
+
+    #[test]
+    fn the_mark_is_known_in_every_form_that_clients_send() {
+        let asked = |value: &str| HeaderMap::from_iter([(header::IF_NONE_MATCH, text(value))]);
+        for known in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*"] {
+            assert!(has_already(&asked(known), "\"a\""), "{known}");
+        }
+        assert!(!has_already(&asked("\"b\""), "\"a\"") && !has_already(&HeaderMap::new(), "\"a\""));
+    }
+}
