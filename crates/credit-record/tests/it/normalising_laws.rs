@@ -202,10 +202,13 @@ fn a_step_that_makes_work_for_an_earlier_one_is_followed_up() {
 
 #[test]
 fn long_nonsense_takes_linear_time() {
-    // 64 KiB, the most that one test can run through all pieces and kinds in reasonable time. A loop inside
-    // a loop would need some 10^10 steps for one of them; the bound is wide for a slow machine.
-    let bound = Duration::from_secs(5);
-    for piece in PIECES.into_iter().chain(["-'", "其他-、", "[2026", "1,", ".买", "( ", "A\u{300}\u{327}"]) {
+    // A loop inside a loop would need some 10^10 steps for one of them; the bound is wide for a slow machine.
+    let bound = Duration::from_secs(10);
+    let pieces = [
+        " ", "'", "\u{200B}", "\u{AF}", "\u{300}\u{327}", "\u{FDFA}", "-'", "其他-、", "暂扣执照;", "[2026", "1,",
+        "9", "零", ".买", "( ", "⼈ ", "\r",
+    ];
+    for piece in pieces {
         let text = piece.repeat((1 << 16) / piece.len());
         for field in kinds() {
             let start = Instant::now();
@@ -304,7 +307,7 @@ const PINNED: [(&str, u32, u64); 17] = [
     ("strip-invisible", 2, 0xB352D5B56EF6803A),
     ("strip-invisible-text", 2, 0xFFB638A33999B7AC),
     ("strip-invisible-value", 1, 0x7FD5AD31C09092A8),
-    ("nfkc", 1, 0xC365EF055A53A11F),
+    ("nfkc", 2, 0xC365EF055A53A11F),
     ("half-width", 1, 0x3BE5717B8F207976),
     ("strip-separators", 1, 0xC381B68321F74B4D),
     ("upper-case", 1, 0xB9691A8DE8130CDD),
@@ -317,5 +320,5 @@ const PINNED: [(&str, u32, u64); 17] = [
     ("list-form", 1, 0xCC52E56CE4F27D07),
     ("list-separators", 1, 0xE8AF67D0F9E27E87),
     ("blank-word", 2, 0x6BADAF662005233C),
-    ("code-replaced", 1, 0xE80BC470E747AF5D),
+    ("code-replaced", 1, 0x95A9FCB2A8370303),
 ];
