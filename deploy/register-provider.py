@@ -12,12 +12,13 @@ import grpc
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "proto"))
 catalog, catalog_rpc = grpc.protos_and_services("credit/catalog/v1/catalog.proto")
+providers = grpc.protos("credit/catalog/v1/providers.proto")
 
 
 def main(address, code, name, district=""):
     token = os.environ.get("CREDIT_TOKEN") or sys.exit("CREDIT_TOKEN is not set")
     level = "PROVIDER_LEVEL_DISTRICT" if district else "PROVIDER_LEVEL_CITY"
-    provider = catalog.Provider(code=code, name=name, level=level, district_code=district, enabled=True)
+    provider = providers.Provider(code=code, name=name, level=level, district_code=district, enabled=True)
     stub = catalog_rpc.CatalogServiceStub(grpc.insecure_channel(address))
     answer = stub.RegisterProvider(
         catalog.RegisterProviderRequest(provider=provider),

@@ -90,6 +90,12 @@ impl<'a> Clients<'a> {
         ))
     }
 
+    /// Catalog, as a department that drafts for its own catalogue.
+    pub fn catalog_of(&self, provider_code: &str) -> Result<CatalogServiceClient<Authorised>> {
+        let token = self.provider_token(provider_code)?;
+        Ok(CatalogServiceClient::new(self.on(Service::Catalog, token)?))
+    }
+
     /// Disclosure's public service, as the public site.
     pub fn public(&self) -> Result<PublicServiceClient<Authorised>> {
         Ok(PublicServiceClient::new(

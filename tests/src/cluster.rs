@@ -1,6 +1,8 @@
 //! One platform: servers, secrets, configuration, processes. The program is the real one; the
 //! journeys run it from a binary of this package that differs only in its fault points.
 
+mod apart;
+
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -76,6 +78,7 @@ pub struct Cluster {
     issuer: DevelopmentIssuer,
     platform: Option<Process>,
     simulator: Option<Process>,
+    apart: Vec<apart::Apart>,
 }
 
 impl Cluster {
@@ -132,6 +135,7 @@ impl Cluster {
             issuer,
             platform: None,
             simulator: None,
+            apart: Vec::new(),
         };
         std::fs::write(
             cluster.config_file(),
@@ -171,6 +175,8 @@ impl Cluster {
                 text.push_str(&format!("database_url = {url}\n"));
             }
             match service {
+                // What only time does is announced sooner than in production.
+                Service::Catalog => text.push_str("reconcile_seconds = 2\n"),
                 Service::Disclosure => {
                     let url = file("disclosure_public_database_url");
                     text.push_str(&format!("public_database_url = {url}\n"));
@@ -233,10 +239,10 @@ impl Cluster {
         config: &Path,
         log: &str,
         target: &str,
-        fault: Option<&str>,
+        environment: &[String],
     ) -> Result<Process> {
         let mut arguments = vec![format!("CREDIT_LOG={}", self.options.log)];
-        arguments.extend(fault.map(|fault| format!("CREDIT_JOURNEY_FAULT={fault}")));
+        arguments.extend_from_slice(environment);
         let program = [
             self.options.program.display().to_string(),
             "--config".to_owned(),
@@ -258,7 +264,8 @@ impl Cluster {
     /// Starts the all-in-one process. `fault` is `point:count` for the journeys' program: it ends
     /// by `abort` when the point is reached for the count-th time.
     pub fn start_platform(&mut self, fault: Option<&str>) -> Result<()> {
-        let process = self.launch(&self.config_file(), "credit.log", "all", fault)?;
+        let fault = fault.map(|fault| format!("CREDIT_JOURNEY_FAULT={fault}"));
+        let process = self.launch(&self.config_file(), "credit.log", "all", fault.as_slice())?;
         self.platform = Some(process);
         Ok(())
     }
@@ -266,7 +273,7 @@ impl Cluster {
     /// Starts the province's simulator.
     pub fn start_simulator(&mut self) -> Result<()> {
         let config = self.simulator_config_file();
-        let process = self.launch(&config, "simulator.log", "province-simulator", None)?;
+        let process = self.launch(&config, "simulator.log", "province-simulator", &[])?;
         self.simulator = Some(process);
         Ok(())
     }
@@ -287,7 +294,11 @@ impl Cluster {
 
     /// The end of the platform's log, for errors.
     pub fn log_tail(&self) -> String {
-        let text = std::fs::read(self.folder().join("credit.log")).unwrap_or_default();
+        self.tail_of("credit.log")
+    }
+
+    fn tail_of(&self, log: &str) -> String {
+        let text = std::fs::read(self.folder().join(log)).unwrap_or_default();
         let text = String::from_utf8_lossy(&text).into_owned();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(25)..].join("\n")

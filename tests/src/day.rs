@@ -2,7 +2,7 @@
 //! and the books balance. The demo shows it, the journeys break things in the middle of it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -68,7 +68,7 @@ impl Day {
                 level: level.into(),
                 district_code: provider.district.clone().unwrap_or_default(),
                 enabled: true,
-                revision: 0,
+                ..Provider::default()
             };
             let request = RegisterProviderRequest {
                 provider: Some(provider),
@@ -82,7 +82,13 @@ impl Day {
                     .get_reporting_scope(GetReportingScopeRequest {})
                     .await?
                     .into_inner();
-                ensure!(scope.items.len() >= 2, "{} items", scope.items.len());
+                let knows = |record: &GeneratedRecord| {
+                    scope.items.iter().any(|item| {
+                        item.item_code == record.item_code
+                            && item.item_version == record.item_version
+                    })
+                };
+                ensure!(self.records.iter().all(knows), "{:?}", scope.items);
                 Ok(())
             });
             known.await?;
@@ -190,7 +196,8 @@ impl Day {
             .into_inner();
         // The public's own view, over the interface of the public site.
         let mut listed = 0;
-        for item_code in ["xzxk", "xzcf"] {
+        let items: BTreeSet<&str> = self.records.iter().map(|r| r.item_code.as_str()).collect();
+        for item_code in items {
             let request = ListPublicRecordsRequest {
                 item_code: item_code.to_owned(),
                 page_size: 1,

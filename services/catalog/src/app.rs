@@ -1,17 +1,37 @@
 //! The use cases of catalog: load, decide, store, append to the outbox. Each is given a transaction
-//! and never commits it. Called by `grpc` and `jobs`.
+//! and never commits it, so whatever it does becomes visible at once or not at all. Called by `grpc`
+//! and `jobs`.
+//!
+//! - [`items`]: versions and their publication, retirement, exports
+//! - [`drafts`]: the way of a draft through the review
+//! - [`duties`]: triggers, duties and their clock
+//! - [`exports`]: an item as a file
+//! - [`lists`]: code lists
+//! - [`providers`]: the registry
 
-use credit_record::item::ItemVersion;
+pub mod drafts;
+pub mod duties;
+pub mod exports;
+pub mod items;
+pub mod lists;
+pub mod providers;
+
 use event_bus::NewEvent;
-use proto::credit::catalog::events::v1::{ItemVersionPublished, ProviderRegistered};
+use legal_clock::shanghai_date;
 use service_kit::db::Conn;
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
 
 use crate::{
-    domain::{self, MAX_DEFINITION_BYTES, Offer, Provider, Registered, Registration},
+    domain::{MAX_DEFINITION_BYTES, RuleBroken},
     error::CatalogError,
-    store,
 };
+
+/// Most entries of one page.
+pub const LARGEST_PAGE: u32 = 200;
+
+/// Entries of a page when none are asked for.
+pub const PAGE: u32 = 50;
 
 /// Who does something, when, and in which trace.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +44,17 @@ pub struct Act<'a> {
     pub traceparent: &'a str,
 }
 
+impl Act<'_> {
+    /// The civil day in Changsha.
+    pub fn today(&self) -> Date {
+        shanghai_date(self.at)
+    }
+
+    fn event<M: prost::Message + prost::Name>(&self, message: &M) -> NewEvent {
+        NewEvent::new(message, self.at, self.traceparent)
+    }
+}
+
 /// Whether a use case changed anything, so that the relay has work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done<T> {
@@ -33,152 +64,145 @@ pub struct Done<T> {
     pub changed: bool,
 }
 
-/// Reads a definition in the form of the data files.
-///
-/// # Errors
-/// Too large, unreadable or inconsistent.
-pub fn read_definition(toml: &str) -> Result<ItemVersion, CatalogError> {
-    if toml.len() > MAX_DEFINITION_BYTES {
+impl<T> Done<T> {
+    fn changed(value: T) -> Self {
+        Self {
+            value,
+            changed: true,
+        }
+    }
+
+    fn unchanged(value: T) -> Self {
+        Self {
+            value,
+            changed: false,
+        }
+    }
+}
+
+/// Part of a list: how many entries, after which one.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    size: u32,
+    after: Option<(OffsetDateTime, Uuid)>,
+}
+
+impl Page {
+    /// Reads `page_size` and `page_token` of a request. The token stands for moment and id of the last entry.
+    ///
+    /// # Errors
+    /// The size is over 200, or the token is none of ours.
+    pub fn read(size: u32, token: &str) -> Result<Self, RuleBroken> {
+        if size > LARGEST_PAGE {
+            return Err(RuleBroken::invalid(
+                "PAGE_SIZE_INVALID",
+                "page_size",
+                "a page has at most 200 entries",
+                "每页最多200条",
+            ));
+        }
+        let read = || {
+            let (micros, id) = token.split_once('-')?;
+            let micros: i128 = i64::from_str_radix(micros, 16).ok()?.into();
+            let at = OffsetDateTime::from_unix_timestamp_nanos(micros * 1_000).ok()?;
+            Some((at, Uuid::try_parse(id).ok()?))
+        };
+        let after = match token {
+            "" => None,
+            _ => Some(read().ok_or_else(|| {
+                RuleBroken::invalid(
+                    "PAGE_TOKEN_INVALID",
+                    "page_token",
+                    "the next_page_token of the page before",
+                    "翻页标识无效，请从第一页重新开始",
+                )
+            })?),
+        };
+        Ok(Self {
+            size: if size == 0 { PAGE } else { size },
+            after,
+        })
+    }
+
+    /// One more than shown tells whether there is a next page.
+    fn limit(self) -> i64 {
+        i64::from(self.size) + 1
+    }
+
+    /// Cuts what was read to the page, and the token of the next one; empty at the end.
+    fn cut<T>(
+        self,
+        mut found: Vec<T>,
+        key: impl Fn(&T) -> (OffsetDateTime, Uuid),
+    ) -> (Vec<T>, String) {
+        let more = found.len() > self.size as usize;
+        found.truncate(self.size as usize);
+        let token = match found.last().map(key) {
+            Some((at, id)) if more => {
+                let micros = at.unix_timestamp_nanos() / 1_000;
+                format!("{micros:x}-{}", id.simple())
+            }
+            _ => String::new(),
+        };
+        (found, token)
+    }
+}
+
+/// Appends what is to be announced, in the order of the list.
+async fn announce(
+    conn: &mut Conn,
+    events: &[NewEvent],
+    doing: &'static str,
+) -> Result<(), CatalogError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    event_bus::append(conn, events)
+        .await
+        .map_err(CatalogError::database(doing))
+}
+
+fn limit_size(definition: &str) -> Result<(), CatalogError> {
+    if definition.len() > MAX_DEFINITION_BYTES {
         return Err(CatalogError::DefinitionSize {
-            bytes: toml.len(),
+            bytes: definition.len(),
             max: MAX_DEFINITION_BYTES,
         });
     }
-    Ok(ItemVersion::from_toml(toml)?)
+    Ok(())
 }
 
-/// Publishes a version if it is the next one; a version that is published already with the same
-/// content is left as it is.
-///
-/// # Errors
-/// The version is published with other content, or leaves a gap, or the database fails.
-pub async fn publish(
-    conn: &mut Conn,
-    item: &ItemVersion,
-    act: Act<'_>,
-) -> Result<Done<()>, CatalogError> {
-    store::queue_for(conn, &format!("item {}", item.code))
-        .await
-        .map_err(CatalogError::database("发布目录项"))?;
-    let published = store::definitions_of(conn, &item.code)
-        .await
-        .map_err(CatalogError::database("发布目录项"))?
-        .iter()
-        .map(|text| parse_stored(&item.code, text))
-        .collect::<Result<Vec<_>, _>>()?;
-    if domain::offer(&published, item)? == Offer::Known {
-        return Ok(Done {
-            value: (),
-            changed: false,
-        });
-    }
-    let definition = item.to_json()?;
-    store::add_definition(conn, &item.code, item.version, &definition, act.at, act.by)
-        .await
-        .map_err(CatalogError::database("发布目录项"))?;
-    let event = ItemVersionPublished {
-        code: item.code.clone(),
-        version: item.version,
-        name: item.name.clone(),
-        definition_json: definition,
-    };
-    event_bus::append(conn, &[NewEvent::new(&event, act.at, act.traceparent)])
-        .await
-        .map_err(CatalogError::database("发布目录项"))?;
-    Ok(Done {
-        value: (),
-        changed: true,
-    })
-}
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
 
-/// One version of an item; version 0 means the one in force.
-///
-/// # Errors
-/// There is none, or the database fails.
-pub async fn item(conn: &mut Conn, code: &str, version: u32) -> Result<ItemVersion, CatalogError> {
-    let text = store::definition(conn, code, version)
-        .await
-        .map_err(CatalogError::database("读取目录项"))?
-        .ok_or_else(|| CatalogError::ItemUnknown {
-            code: code.to_owned(),
-            version,
-        })?;
-    parse_stored(code, &text)
-}
+    use super::*;
 
-/// The version in force of each item, by code.
-///
-/// # Errors
-/// The database fails.
-pub async fn items(conn: &mut Conn) -> Result<Vec<ItemVersion>, CatalogError> {
-    store::definitions_in_force(conn)
-        .await
-        .map_err(CatalogError::database("读取目录"))?
-        .iter()
-        .map(|(code, text)| parse_stored(code, text))
-        .collect()
-}
-
-/// Registers a provider or changes its registration; saying the same again changes nothing.
-///
-/// # Errors
-/// The database fails.
-pub async fn register(
-    conn: &mut Conn,
-    registration: Registration,
-    act: Act<'_>,
-) -> Result<Done<Provider>, CatalogError> {
-    let code = *registration.code();
-    store::queue_for(conn, &format!("provider {code}"))
-        .await
-        .map_err(CatalogError::database("登记信用信息提供主体"))?;
-    let current = store::provider(conn, code.as_str())
-        .await
-        .map_err(CatalogError::database("登记信用信息提供主体"))?;
-    let provider = match domain::register(current, registration) {
-        Registered::Unchanged(value) => {
-            return Ok(Done {
-                value,
-                changed: false,
-            });
+    #[test]
+    fn a_page_token_stands_for_the_last_entry_and_nothing_else_is_one() {
+        let entries: Vec<_> = (0..4)
+            .map(|i| {
+                let at = datetime!(2026-11-23 08:00:00.000001 UTC) + time::Duration::seconds(i);
+                (at, Uuid::from_u128(i.unsigned_abs().into()))
+            })
+            .collect();
+        let page = Page::read(3, "").unwrap();
+        assert_eq!((page.limit(), page.after), (4, None));
+        let (shown, token) = page.cut(entries.clone(), |entry| *entry);
+        assert_eq!(shown, entries[..3]);
+        let next = Page::read(0, &token).unwrap();
+        assert_eq!((next.size, next.after), (PAGE, Some(entries[2])));
+        let (shown, token) = next.cut(entries[3..].to_vec(), |entry| *entry);
+        assert_eq!((shown.len(), token.as_str()), (1, ""));
+        for bad in [
+            "x",
+            "12",
+            "-",
+            "zz-00000000000000000000000000000000",
+            "12-34",
+        ] {
+            assert_eq!(Page::read(0, bad).unwrap_err().field, "page_token", "{bad}");
         }
-        Registered::Changed(provider) => provider,
-    };
-    store::add_provider(conn, &provider, act.at, act.by)
-        .await
-        .map_err(CatalogError::database("登记信用信息提供主体"))?;
-    let event = ProviderRegistered {
-        code: provider.code.to_string(),
-        name: provider.name.clone(),
-        level: provider.level.kind().as_str().to_owned(),
-        district_code: provider.level.district_code().to_owned(),
-        enabled: provider.enabled,
-        revision: provider.revision,
-    };
-    event_bus::append(conn, &[NewEvent::new(&event, act.at, act.traceparent)])
-        .await
-        .map_err(CatalogError::database("登记信用信息提供主体"))?;
-    Ok(Done {
-        value: provider,
-        changed: true,
-    })
-}
-
-/// All providers, by code.
-///
-/// # Errors
-/// The database fails.
-pub async fn providers(conn: &mut Conn) -> Result<Vec<Provider>, CatalogError> {
-    store::providers(conn)
-        .await
-        .map_err(CatalogError::database("读取信用信息提供主体"))
-}
-
-/// Reads what was linted when it was published. It is not linted again: a stricter lint of a later
-/// release must not make a version in force disappear.
-fn parse_stored(code: &str, text: &str) -> Result<ItemVersion, CatalogError> {
-    serde_json::from_str(text).map_err(|source| CatalogError::Stored {
-        code: code.to_owned(),
-        source,
-    })
+        assert_eq!(Page::read(201, "").unwrap_err().field, "page_size");
+    }
 }

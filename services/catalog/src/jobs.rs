@@ -1,31 +1,35 @@
-//! The reconciler of the catalogue: what the data files hold is published, once. It has no input and
-//! is idempotent, so it runs at the start and then on a timer. Called by `start`; the tests call
-//! [`reconcile`] directly.
+//! The reconciler of the catalogue: what the data files hold is published, once; due days follow the
+//! calendar; what became overdue is announced. It has no input and is idempotent, so it runs at the start
+//! and then on a timer. Called by `start`; the tests call [`reconcile`] directly.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+mod files;
+mod gauges;
 
-use credit_record::item::{ItemVersion, standard_items};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use credit_record::item::{CodeListVersion, ItemVersion, standard_code_lists, standard_items};
 use event_bus::Relay;
 use service_kit::{
     ServiceContext,
     clock::Clock,
-    db::{Pool, is_transient},
+    db::{Pool, Tx, is_transient},
     error::chain,
     readiness::Lane,
 };
 
 use crate::{
     Config, SERVICE,
-    app::{self, Act},
+    app::{Act, duties, items, lists},
+    domain::duty::Law,
     error::CatalogError,
 };
+use gauges::Gauges;
 
-/// Who published an item that came from a data file.
+/// Who published what came from a data file.
 pub const DATA_FILE: &str = "data-file";
+
+/// Who did what only time does.
+pub const CLOCK: &str = "clock";
 
 /// Pause before the next try when the database is away.
 const RETRY: Duration = Duration::from_secs(2);
@@ -37,24 +41,42 @@ const LANE_LIMIT: Duration = Duration::from_secs(1);
 /// What one reconciliation found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reconciled {
-    /// Versions published now, as `code vN`.
+    /// Versions published now, as `code vN`, code lists as `list code vN`.
     pub published: Vec<String>,
     /// Versions that were published already.
     pub known: usize,
     /// What could not be published: file, item, version and why. The others were.
     pub faults: Vec<String>,
+    /// Open duties whose due day moved with the calendar.
+    pub moved: Vec<duties::Moved>,
+    /// Duties announced as overdue.
+    pub overdue: usize,
+}
+
+impl Reconciled {
+    fn has_announced(&self) -> bool {
+        !self.published.is_empty() || !self.moved.is_empty() || self.overdue > 0
+    }
 }
 
 /// Starts the reconciler as a task of the process.
-pub(crate) fn start(config: &Config, pool: &Pool, relay: &Relay, context: &ServiceContext) {
+pub(crate) fn start(
+    config: &Config,
+    pool: &Pool,
+    relay: &Relay,
+    law: &Arc<Law>,
+    context: &ServiceContext,
+) {
     let job = Job {
         pool: pool.clone(),
         relay: relay.clone(),
+        law: Arc::clone(law),
         clock: context.clock.clone(),
         items_dir: (!config.items_dir.is_empty()).then(|| PathBuf::from(&config.items_dir)),
         lane: context
             .readiness
             .lane(format!("{SERVICE} data files"), LANE_LIMIT),
+        gauges: Gauges::register(&context.telemetry),
     };
     let pause = Duration::from_secs(config.reconcile_seconds.max(1));
     let shutdown = context.shutdown.clone();
@@ -78,16 +100,18 @@ pub(crate) fn start(config: &Config, pool: &Pool, relay: &Relay, context: &Servi
 struct Job {
     pool: Pool,
     relay: Relay,
+    law: Arc<Law>,
     clock: Arc<dyn Clock>,
     items_dir: Option<PathBuf>,
     lane: Lane,
+    gauges: Gauges,
 }
 
 impl Job {
     /// One run; false when the database was away. `said` are the faults already in the log.
     async fn run(&self, said: &mut Vec<String>) -> bool {
-        let outcome = reconcile(&self.pool, &*self.clock, self.items_dir.as_deref()).await;
-        let done = match outcome {
+        let items_dir = self.items_dir.as_deref();
+        let done = match reconcile(&self.pool, &self.law, &*self.clock, items_dir).await {
             Ok(done) => done,
             Err(error) => {
                 let why = chain(&error);
@@ -97,9 +121,12 @@ impl Job {
             }
         };
         for version in &done.published {
-            tracing::info!(item = %version, "published from a data file");
+            tracing::info!(version = %version, "published from a data file");
         }
-        if !done.published.is_empty() {
+        for (item, old, new) in &done.moved {
+            tracing::warn!(%item, %old, %new, "due day of a duty computed again");
+        }
+        if done.has_announced() {
             self.relay.wake();
         }
         if done.faults.is_empty() {
@@ -113,106 +140,196 @@ impl Job {
             self.lane.failing(done.faults.join("; "));
         }
         *said = done.faults;
+        if let Err(error) = self.gauges.read(&self.pool, self.clock.now()).await {
+            tracing::warn!(error = %chain(&error), "duties and drafts cannot be counted");
+        }
         true
     }
 }
 
-/// Publishes the standard items and the `*.toml` files of `items_dir` that are not published yet,
-/// each in its own transaction, so that one that cannot be published keeps no other back.
+/// Publishes the standard code lists and items and the `*.toml` files of `items_dir` that are not published yet,
+/// each in its own transaction, so that one that cannot be published keeps no other back; then lets the duties
+/// follow calendar and clock.
 ///
 /// # Errors
 /// The database is away; nothing is lost, run it again.
 pub async fn reconcile(
     pool: &Pool,
+    law: &Law,
     clock: &dyn Clock,
-    items_dir: Option<&Path>,
+    items_dir: Option<&std::path::Path>,
 ) -> Result<Reconciled, CatalogError> {
     let mut done = Reconciled::default();
-    let mut offers = Vec::new();
-    match standard_items() {
-        Ok(items) => {
-            offers.extend(
-                items
-                    .into_iter()
-                    .map(|item| ("standard items".to_owned(), item)),
-            );
-        }
-        Err(error) => done
-            .faults
-            .push(format!("standard items: {}", chain(&error))),
-    }
+    let mut found = files::Found::default();
     if let Some(dir) = items_dir {
-        read_dir(dir, &mut offers, &mut done.faults).await;
+        found = files::read(dir).await;
+        done.faults.append(&mut found.faults);
+    }
+    publish_lists(pool, clock, found.lists, &mut done).await?;
+    publish_items(pool, clock, found.items, &mut done).await?;
+    let act = Act {
+        by: CLOCK,
+        at: clock.now(),
+        traceparent: "",
+    };
+    let mut tx = begin(pool).await?;
+    done.moved = duties::reschedule(&mut tx, law, act).await?;
+    commit(tx).await?;
+    loop {
+        let mut tx = begin(pool).await?;
+        let told = duties::tell_overdue(&mut tx, act).await?;
+        commit(tx).await?;
+        done.overdue += told;
+        if told == 0 {
+            return Ok(done);
+        }
+    }
+}
+
+async fn publish_lists(
+    pool: &Pool,
+    clock: &dyn Clock,
+    files: Vec<(String, String)>,
+    done: &mut Reconciled,
+) -> Result<(), CatalogError> {
+    let standard = standard_code_lists();
+    let mut offers = offers_of("standard code lists", standard, &mut done.faults);
+    for (file, text) in files {
+        match lists::read_definition(&text) {
+            Ok(list) => offers.push((file, list)),
+            Err(error) => done.faults.push(format!("{file}: {}", chain(&error))),
+        }
+    }
+    offers.sort_by(|(_, a), (_, b)| (&a.code, a.version).cmp(&(&b.code, b.version)));
+    for (source, list) in offers {
+        let version = format!("list {} v{}", list.code, list.version);
+        note(
+            done,
+            &source,
+            version,
+            publish_list(pool, clock, &list).await,
+        )?;
+    }
+    Ok(())
+}
+
+async fn publish_items(
+    pool: &Pool,
+    clock: &dyn Clock,
+    files: Vec<(String, String)>,
+    done: &mut Reconciled,
+) -> Result<(), CatalogError> {
+    let mut offers = offers_of("standard items", standard_items(), &mut done.faults);
+    if !files.is_empty() {
+        let mut tx = begin(pool).await?;
+        for (file, text) in files {
+            match items::read_definition(&mut tx, &text).await {
+                Ok(item) => offers.push((file, item)),
+                Err(error) => done.faults.push(format!("{file}: {}", said(error)?)),
+            }
+        }
+        commit(tx).await?;
     }
     // Versions follow one another whatever the files are called; the sort is stable, so of two
     // files with the same version the standard one, then the first by name, is offered first.
     offers.sort_by(|(_, a), (_, b)| (&a.code, a.version).cmp(&(&b.code, b.version)));
     for (source, item) in offers {
         let version = format!("{} v{}", item.code, item.version);
-        match publish(pool, &item, clock).await {
-            Ok(true) => done.published.push(version),
-            Ok(false) => done.known += 1,
-            Err(CatalogError::Database { doing, source }) if is_transient(&source) => {
-                return Err(CatalogError::Database { doing, source });
-            }
-            Err(error) => done
-                .faults
-                .push(format!("{source}: {version}: {}", chain(&error))),
-        }
+        note(
+            done,
+            &source,
+            version,
+            publish_item(pool, clock, &item).await,
+        )?;
     }
-    Ok(done)
+    Ok(())
 }
 
-async fn publish(pool: &Pool, item: &ItemVersion, clock: &dyn Clock) -> Result<bool, CatalogError> {
-    let mut tx = pool
-        .begin()
-        .await
-        .map_err(CatalogError::database("发布目录项"))?;
-    let act = Act {
-        by: DATA_FILE,
-        at: clock.now(),
-        traceparent: "",
-    };
-    let done = app::publish(&mut tx, item, act).await?;
-    tx.commit()
-        .await
-        .map_err(CatalogError::database("发布目录项"))?;
+fn offers_of<T>(
+    source: &str,
+    standard: Result<Vec<T>, credit_record::item::ItemError>,
+    faults: &mut Vec<String>,
+) -> Vec<(String, T)> {
+    match standard {
+        Ok(all) => all
+            .into_iter()
+            .map(|one| (source.to_owned(), one))
+            .collect(),
+        Err(error) => {
+            faults.push(format!("{source}: {}", chain(&error)));
+            Vec::new()
+        }
+    }
+}
+
+/// Notes what became of an offer.
+///
+/// # Errors
+/// The database is away.
+fn note(
+    done: &mut Reconciled,
+    source: &str,
+    version: String,
+    outcome: Result<bool, CatalogError>,
+) -> Result<(), CatalogError> {
+    match outcome {
+        Ok(true) => done.published.push(version),
+        Ok(false) => done.known += 1,
+        Err(error) => done
+            .faults
+            .push(format!("{source}: {version}: {}", said(error)?)),
+    }
+    Ok(())
+}
+
+/// What an error says of a file; an error that is the database's being away is handed on.
+fn said(error: CatalogError) -> Result<String, CatalogError> {
+    match error {
+        CatalogError::Database { doing, source } if is_transient(&source) => {
+            Err(CatalogError::Database { doing, source })
+        }
+        error => Ok(chain(&error)),
+    }
+}
+
+async fn publish_list(
+    pool: &Pool,
+    clock: &dyn Clock,
+    list: &CodeListVersion,
+) -> Result<bool, CatalogError> {
+    let mut tx = begin(pool).await?;
+    let done = lists::publish(&mut tx, list, by_file(clock)).await?;
+    commit(tx).await?;
     Ok(done.changed)
 }
 
-/// Reads the folder by file name. What cannot be read is a fault that names the file.
-async fn read_dir(dir: &Path, offers: &mut Vec<(String, ItemVersion)>, faults: &mut Vec<String>) {
-    let files = match toml_files(dir).await {
-        Ok(files) => files,
-        Err(error) => {
-            faults.push(format!("items_dir {}: {error}", dir.display()));
-            return;
-        }
-    };
-    for file in files {
-        let read = match tokio::fs::read_to_string(&file).await {
-            Ok(text) => app::read_definition(&text).map_err(|error| chain(&error)),
-            Err(error) => Err(error.to_string()),
-        };
-        match read {
-            Ok(item) => offers.push((file.display().to_string(), item)),
-            Err(why) => faults.push(format!("{}: {why}", file.display())),
-        }
+async fn publish_item(
+    pool: &Pool,
+    clock: &dyn Clock,
+    item: &ItemVersion,
+) -> Result<bool, CatalogError> {
+    let mut tx = begin(pool).await?;
+    let done = items::publish(&mut tx, item, None, by_file(clock)).await?;
+    commit(tx).await?;
+    Ok(done.changed)
+}
+
+fn by_file(clock: &dyn Clock) -> Act<'static> {
+    Act {
+        by: DATA_FILE,
+        at: clock.now(),
+        traceparent: "",
     }
 }
 
-async fn toml_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut entries = tokio::fs::read_dir(dir).await?;
-    let mut files = Vec::new();
-    while let Some(entry) = entries.next_entry().await? {
-        let path = entry.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
+async fn begin(pool: &Pool) -> Result<Tx, CatalogError> {
+    pool.begin()
+        .await
+        .map_err(CatalogError::database("核对目录"))
+}
+
+async fn commit(tx: Tx) -> Result<(), CatalogError> {
+    tx.commit()
+        .await
+        .map_err(CatalogError::database("核对目录"))
 }

@@ -1,12 +1,14 @@
-//! The catalogue of the city and the registry of providers, as a library. The binary
-//! `credit` and the tests call [`start`]; other services learn of items and providers by the two
-//! events of this service and never ask it while they work.
+//! The catalogues of the city, its departments and its districts, the clock of their renewal, and the
+//! registry of providers, as a library. The binary `credit` and the tests call [`start`];
+//! other services learn of items and providers by the events of this service and never ask it while they
+//! work.
 //!
-//! - [`domain`]: which version may follow which, what a registration must look like. Pure
+//! - [`domain`]: which version may follow which, who may do what, when a duty is due. Pure
 //! - [`app`]: one function per use case, given a transaction
-//! - [`jobs`]: publishes the standard items and the data files of `items_dir`
+//! - [`jobs`]: publishes the data files, and does what only time does
 //! - `grpc`: `credit.catalog.v1.CatalogService`
-//! - `store`: SQL
+//! - [`store`]: SQL
+//! - [`template`]: an item as an Excel template
 //! - [`error`]: what can go wrong and its gRPC code
 
 pub mod app;
@@ -14,9 +16,13 @@ pub mod domain;
 pub mod error;
 mod grpc;
 pub mod jobs;
-mod store;
+pub mod store;
+pub mod template;
+
+use std::sync::Arc;
 
 use event_bus::{Bus, StreamSpec, Subscription};
+use legal_clock::{Calendar, RuleSet};
 use proto::credit::catalog::v1::catalog_service_server::CatalogServiceServer;
 use serde::{Deserialize, Serialize};
 use service_kit::{
@@ -28,6 +34,9 @@ use service_kit::{
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
+use domain::duty::Law;
+
+pub use error::StartError;
 pub use store::migrations;
 
 /// Name of the service.
@@ -36,7 +45,7 @@ pub const SERVICE: &str = "catalog";
 /// Schema of its tables and name of its login role.
 pub const SCHEMA: &str = "catalog";
 
-/// The stream that it fills: a few events a year, each a definition of some 20 KiB at most.
+/// The stream that it fills: a few events a week, each a definition of some 20 KiB at most.
 pub const STREAM: Option<StreamSpec> = Some(StreamSpec {
     service: SERVICE,
     max_bytes: 64 * 1024 * 1024,
@@ -55,7 +64,9 @@ pub struct Config {
     pub database_url: Secret,
     /// Connections to PostgreSQL.
     pub max_connections: u32,
-    /// Folder with further item versions; empty: none.
+    /// Working-day calendar; empty for the one that ships with the program.
+    pub calendar_file: String,
+    /// Folder with further data files; empty: none.
     pub items_dir: String,
     /// Seconds between two reconciliations.
     pub reconcile_seconds: u64,
@@ -69,17 +80,23 @@ impl Config {
     pub fn load(overlay: &Overlay) -> Result<Self, ConfigError> {
         overlay.load(SERVICE, include_str!("../config.default.toml"))
     }
-}
 
-/// Why the service cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A secret cannot be read.
-    #[error("catalog cannot start: its configuration cannot be used")]
-    Config(#[from] ConfigError),
-    /// `database_url` is not an address.
-    #[error("catalog cannot start: database_url is not a PostgreSQL address")]
-    Database(#[from] db::Error),
+    fn law(&self) -> Result<Law, StartError> {
+        let calendar = if self.calendar_file.is_empty() {
+            Calendar::builtin()?
+        } else {
+            let path = &self.calendar_file;
+            let text = std::fs::read_to_string(path).map_err(|source| {
+                let path = path.clone();
+                StartError::CalendarFile { path, source }
+            })?;
+            Calendar::from_json(&text)?
+        };
+        Ok(Law {
+            calendar,
+            rules: RuleSet::changsha_2017(),
+        })
+    }
 }
 
 /// Starts relay, reconciler and gRPC server as tasks of `context.shutdown` and returns at once.
@@ -92,11 +109,12 @@ pub async fn start(
     bus: Bus,
     context: ServiceContext,
 ) -> Result<(), StartError> {
+    let law = Arc::new(config.law()?);
     let url = config.database_url.reveal()?;
     let pool = db::connect_lazy(&url, SCHEMA, config.max_connections)?;
     let relay = bus.start_relay(SERVICE, &pool, &context);
-    jobs::start(&config, &pool, &relay, &context);
-    let service = grpc::Catalog::new(pool, relay, context.clock.clone());
+    jobs::start(&config, &pool, &relay, &law, &context);
+    let service = grpc::Catalog::new(pool, relay, law, &context);
     let server = CatalogServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let serving = context.clone();
     spawn_server(&context, "catalog grpc", async move {

@@ -1,10 +1,16 @@
 //! What becomes of a submission at the door: pure. `app` loads the state of a batch, folds the
-//! submissions through [`Batch::decide`] in their order, and stores what was decided.
+//! submissions through [`Batch::decide`] in their order, and stores what was decided. [`catalogue`]
+//! says who may report what on a day.
+
+pub mod catalogue;
 
 use std::collections::HashMap;
 
-use time::OffsetDateTime;
+use legal_clock::shanghai_date;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
+
+pub use catalogue::{Item, Registration, Retirement, Successor, Version};
 
 /// 32 bytes of a digest or keyed hash.
 pub type Digest = [u8; 32];
@@ -80,15 +86,6 @@ pub struct Earlier {
     pub unchanged: bool,
 }
 
-/// Whether a provider may report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Registered and enabled.
-    Enabled,
-    /// Registered and disabled.
-    Disabled,
-}
-
 /// The outcome for one submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -108,7 +105,7 @@ pub enum Decision {
 }
 
 /// Why a submission is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// The id was used for something else.
     SubmissionIdReused,
@@ -116,19 +113,38 @@ pub enum Rejection {
     ProviderUnknown,
     /// The provider is disabled.
     ProviderDisabled,
+    /// The provider may report only later.
+    ProviderNotYetValid {
+        /// First day on which it may.
+        from: Date,
+    },
+    /// The provider's registration has run out.
+    ProviderExpired {
+        /// Last day on which it might report.
+        until: Date,
+    },
     /// No such item.
     ItemUnknown,
     /// The item has no such version.
     ItemVersionUnknown,
+    /// The version is for records received later.
+    ItemVersionNotYetInForce {
+        /// Which: the one asked for, or the first of an item that has none in force.
+        version: u32,
+        /// First day of receipt that it is for.
+        from: Date,
+    },
+    /// The item is retired.
+    ItemRetired(Retirement),
 }
 
 /// The state that a batch of submissions is decided on, and that it changes.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// Providers by code.
-    pub providers: HashMap<String, Standing>,
-    /// Versions of items by code, ascending.
-    pub items: HashMap<String, Vec<u32>>,
+    pub providers: HashMap<String, Registration>,
+    /// Items by code.
+    pub items: HashMap<String, Item>,
     /// Last ledger number by provider.
     pub ledgers: HashMap<String, u64>,
     /// Earlier submissions by provider and submission digest.
@@ -154,7 +170,7 @@ impl Batch {
                 unchanged: earlier.unchanged,
             };
         }
-        let content = match self.pin_version(incoming) {
+        let content = match self.pin_version(incoming, shanghai_date(now)) {
             Ok(content) => content,
             Err(rejection) => return Decision::Refused(rejection),
         };
@@ -178,24 +194,17 @@ impl Batch {
         Decision::New(stored)
     }
 
-    fn pin_version(&self, incoming: &Incoming) -> Result<Content, Rejection> {
-        match self.providers.get(&incoming.key.provider_code) {
-            None => return Err(Rejection::ProviderUnknown),
-            Some(Standing::Disabled) => return Err(Rejection::ProviderDisabled),
-            Some(Standing::Enabled) => {}
-        }
-        let versions = self
+    fn pin_version(&self, incoming: &Incoming, today: Date) -> Result<Content, Rejection> {
+        self.providers
+            .get(&incoming.key.provider_code)
+            .ok_or(Rejection::ProviderUnknown)?
+            .admits_on(today)?;
+        let item = self
             .items
             .get(&incoming.key.item_code)
-            .filter(|versions| !versions.is_empty())
             .ok_or(Rejection::ItemUnknown)?;
-        let asked = incoming.content.item_version;
-        let version = match asked {
-            0 => versions.last().copied(),
-            _ => versions.iter().copied().find(|version| *version == asked),
-        };
         Ok(Content {
-            item_version: version.ok_or(Rejection::ItemVersionUnknown)?,
+            item_version: item.pin(incoming.content.item_version, today)?,
             ..incoming.content.clone()
         })
     }
@@ -249,12 +258,29 @@ mod tests {
         }
     }
 
+    fn registration(enabled: bool) -> Registration {
+        Registration {
+            enabled,
+            valid_from: None,
+            valid_until: None,
+        }
+    }
+
     fn batch() -> Batch {
         let mut batch = Batch::default();
         batch
             .providers
-            .insert(PROVIDER.to_owned(), Standing::Enabled);
-        batch.items.insert("xzcf".to_owned(), vec![1, 2]);
+            .insert(PROVIDER.to_owned(), registration(true));
+        let version = |number| Version {
+            number,
+            name: "行政处罚".to_owned(),
+            effective_from: None,
+        };
+        let item = Item {
+            versions: vec![version(1), version(2)],
+            retirement: None,
+        };
+        batch.items.insert("xzcf".to_owned(), item);
         batch
     }
 
@@ -309,6 +335,21 @@ mod tests {
     }
 
     #[test]
+    fn r6_the_day_of_receipt_is_that_of_changsha() {
+        let mut batch = batch();
+        let item = batch.items.get_mut("xzcf").unwrap();
+        item.versions[1].effective_from = Some(time::macros::date!(2026 - 12 - 01));
+        let mut version_at = |id, now| match batch.decide(&incoming(id, id, 1), now) {
+            Decision::New(stored) => stored.content.item_version,
+            other => panic!("{other:?}"),
+        };
+        // 24:00 in Changsha is 16:00 UTC.
+        let last = datetime!(2026-11-30 15:59:59.999999 UTC);
+        assert_eq!(version_at(1, last), 1);
+        assert_eq!(version_at(2, last + time::Duration::microseconds(1)), 2);
+    }
+
+    #[test]
     fn strangers_and_disabled_providers_are_refused_but_keep_their_receipts() {
         let mut batch = batch();
         let Decision::New(stored) = batch.decide(&incoming(1, 1, 1), NOW) else {
@@ -316,7 +357,7 @@ mod tests {
         };
         batch
             .providers
-            .insert(PROVIDER.to_owned(), Standing::Disabled);
+            .insert(PROVIDER.to_owned(), registration(false));
         assert_eq!(
             batch.decide(&incoming(2, 2, 2), NOW),
             Decision::Refused(Rejection::ProviderDisabled)

@@ -125,6 +125,20 @@ impl From<Rejection> for Refusal {
                 "the caller is enabled in the registry",
                 "该单位的信息提供资格已停用",
             ),
+            Rejection::ProviderNotYetValid { from } => Self::field(
+                Code::PermissionDenied,
+                "PROVIDER_NOT_YET_VALID",
+                "authorization",
+                "the day of receipt is not before valid_from of the registration",
+                format!("该单位自 {from} 起方可报送信用信息"),
+            ),
+            Rejection::ProviderExpired { until } => Self::field(
+                Code::PermissionDenied,
+                "PROVIDER_EXPIRED",
+                "authorization",
+                "the day of receipt is not after valid_until of the registration",
+                format!("该单位的信息提供资格已于 {until} 届满"),
+            ),
             Rejection::ItemUnknown => Self::field(
                 Code::InvalidArgument,
                 "ITEM_UNKNOWN",
@@ -139,6 +153,27 @@ impl From<Rejection> for Refusal {
                 "a published version of the item, or 0 for the one in force",
                 "该事项没有这个版本",
             ),
+            Rejection::ItemVersionNotYetInForce { version, from } => Self::field(
+                Code::InvalidArgument,
+                "ITEM_VERSION_NOT_YET_IN_FORCE",
+                "item_version",
+                "the day of receipt is not before effective_from of the version",
+                format!("该事项的第 {version} 版自 {from} 起施行，此前不能按该版本报送"),
+            ),
+            Rejection::ItemRetired(retirement) => {
+                let from = retirement.from;
+                let instead = retirement.successor.map_or_else(
+                    || "没有替代事项".to_owned(),
+                    |s| format!("请改报“{}”（{}）", s.name, s.code),
+                );
+                Self::field(
+                    Code::InvalidArgument,
+                    "ITEM_RETIRED",
+                    "item_code",
+                    "the day of receipt is before the day from which the item is retired",
+                    format!("该事项自 {from} 起停止采集，{instead}"),
+                )
+            }
         }
     }
 }

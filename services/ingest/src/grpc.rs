@@ -3,6 +3,7 @@
 use std::{pin::Pin, time::Duration};
 
 use futures::Stream;
+use legal_clock::shanghai_date;
 use opentelemetry::trace::SpanKind;
 use prost::Message as _;
 use proto::credit::ingest::v1::{
@@ -22,7 +23,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::{
     Config,
-    domain::{Decision, Stored},
+    domain::{Decision, Rejection, Stored},
     error::{FormError, MAX_CONTENT_BYTES},
     intake::{self, Labels},
     store,
@@ -321,27 +322,29 @@ impl IngestService for IngestApi {
         &self,
         request: Request<GetReportingScopeRequest>,
     ) -> Result<Response<GetReportingScopeResponse>, Status> {
-        use crate::domain::Rejection::{ProviderDisabled, ProviderUnknown};
         let provider_code = Principal::of(&request)?.organisation;
         let scope = store::scope(&self.pool, &provider_code)
             .await
-            .map_err(|error| database("查询报送范围", &error))?;
-        let (provider_name, enabled, items) =
-            scope.ok_or_else(|| Refusal::from(ProviderUnknown))?;
-        if !enabled {
-            return Err(Refusal::from(ProviderDisabled).into());
-        }
-        let items = items
+            .map_err(|error| database("查询报送范围", &error))?
+            .ok_or_else(|| Refusal::from(Rejection::ProviderUnknown))?;
+        let today = shanghai_date(self.context.clock.now());
+        scope.registration.admits_on(today).map_err(Refusal::from)?;
+        let mut items: Vec<ReportableItem> = scope
+            .items
             .into_iter()
-            .map(|item| ReportableItem {
-                item_code: item.code,
-                item_version: item.version,
-                name: item.name,
+            .filter_map(|(item_code, item)| {
+                let version = item.in_force_on(today)?;
+                Some(ReportableItem {
+                    item_version: version.number,
+                    name: version.name.clone(),
+                    item_code,
+                })
             })
             .collect();
+        items.sort_by(|a, b| a.item_code.cmp(&b.item_code));
         Ok(Response::new(GetReportingScopeResponse {
             provider_code,
-            provider_name,
+            provider_name: scope.name,
             items,
         }))
     }

@@ -1,14 +1,15 @@
-//! Follows the catalogue: providers and item versions, so that ingest answers with the catalogue
-//! away. The bus calls it.
+//! Follows the catalogue: providers, item versions and the end of items, so that ingest answers with
+//! the catalogue away. The bus calls it, with batches that may be out of order and repeated.
 
-use event_bus::{BatchHandler, Delivery, HandlerError, Poison};
+use event_bus::{BatchHandler, Delivery, HandlerError, Poison, decode_all};
 use futures::future::BoxFuture;
-use proto::credit::catalog::events::v1::{ItemVersionPublished, ProviderRegistered};
+use proto::credit::catalog::events::v1::{ItemRetired, ItemVersionPublished, ProviderRegistered};
 use service_kit::db::Conn;
+use time::{Date, macros::format_description};
 
-use crate::store;
+use crate::store::{self, ItemRow, ProviderRow, RetirementRow};
 
-/// Handles `ItemVersionPublished` and `ProviderRegistered`.
+/// Handles `ItemVersionPublished`, `ItemRetired` and `ProviderRegistered`.
 #[derive(Clone, Copy, Debug)]
 pub struct CatalogueHandler;
 
@@ -20,19 +21,135 @@ impl BatchHandler for CatalogueHandler {
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
         Box::pin(async move {
             let mut poison = Vec::new();
-            let mut items: Vec<ItemVersionPublished> = Vec::new();
-            let mut providers: Vec<ProviderRegistered> = Vec::new();
-            for delivery in batch {
-                let taken = if delivery.is::<ItemVersionPublished>() {
-                    delivery.decode().map(|item| items.push(item))
-                } else {
-                    delivery.decode().map(|provider| providers.push(provider))
-                };
-                poison.extend(taken.err());
-            }
+            let items = decode_all(batch, &mut poison, item_of);
+            let retirements = decode_all(batch, &mut poison, retirement_of);
+            let providers = decode_all(batch, &mut poison, provider_of);
             store::add_items(conn, &items).await?;
+            store::keep_retirements(conn, &retirements).await?;
             store::upsert_providers(conn, &providers).await?;
             Ok(poison)
         })
+    }
+}
+
+fn item_of(event: ItemVersionPublished, _delivery: &Delivery) -> Result<ItemRow, &'static str> {
+    let version = i32::try_from(event.version).ok().filter(|v| *v > 0);
+    let version = version.ok_or("version: 1 to 2147483647")?;
+    if event.code.is_empty() {
+        return Err("code: not empty");
+    }
+    Ok(ItemRow {
+        code: event.code,
+        version,
+        name: event.name,
+        effective_from: day(&event.effective_from, "effective_from: YYYY-MM-DD or empty")?,
+        definition: Some(event.definition_json).filter(|json| !json.is_empty()),
+    })
+}
+
+fn retirement_of(event: ItemRetired, delivery: &Delivery) -> Result<RetirementRow, &'static str> {
+    let rule = "from_date: YYYY-MM-DD";
+    if event.code.is_empty() {
+        return Err("code: not empty");
+    }
+    Ok(RetirementRow {
+        code: event.code,
+        from_date: day(&event.from_date, rule)?.ok_or(rule)?,
+        successor_code: event.successor_code,
+        decided_at: delivery.occurred_at,
+    })
+}
+
+fn provider_of(
+    event: ProviderRegistered,
+    _delivery: &Delivery,
+) -> Result<ProviderRow, &'static str> {
+    if event.code.is_empty() {
+        return Err("code: not empty");
+    }
+    Ok(ProviderRow {
+        code: event.code,
+        name: event.name,
+        enabled: event.enabled,
+        revision: i64::try_from(event.revision).map_err(|_| "revision: fits 63 bits")?,
+        valid_from: day(&event.valid_from, "valid_from: YYYY-MM-DD or empty")?,
+        valid_until: day(&event.valid_until, "valid_until: YYYY-MM-DD or empty")?,
+    })
+}
+
+/// A civil day of an event; `None` where it names none.
+fn day(text: &str, rule: &'static str) -> Result<Option<Date>, &'static str> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Date::parse(text, format_description!("[year]-[month]-[day]"))
+        .map(Some)
+        .map_err(|_| rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use event_bus::NewEvent;
+    use prost::{Message, Name};
+    use time::{OffsetDateTime, macros::date};
+
+    use super::*;
+
+    fn delivery<M: Message + Name>(message: &M) -> Delivery {
+        let event = NewEvent::new(message, OffsetDateTime::UNIX_EPOCH, "");
+        Delivery {
+            event_id: event.event_id(),
+            event_type: event.event_type().to_owned(),
+            occurred_at: OffsetDateTime::UNIX_EPOCH,
+            traceparent: String::new(),
+            payload: message.encode_to_vec().into(),
+        }
+    }
+
+    #[test]
+    fn facts_that_cannot_be_kept_are_named_by_field_and_rule() {
+        let item = ItemVersionPublished {
+            code: "xzcf".to_owned(),
+            version: 3,
+            effective_from: "2021-07-15".to_owned(),
+            ..ItemVersionPublished::default()
+        };
+        let retired = ItemRetired {
+            code: "xzcf".to_owned(),
+            from_date: "2026-12-01".to_owned(),
+            ..ItemRetired::default()
+        };
+        let batch = [
+            delivery(&item),
+            delivery(&ItemVersionPublished {
+                effective_from: "2021-02-30".to_owned(),
+                ..item.clone()
+            }),
+            delivery(&ItemVersionPublished { version: 0, ..item }),
+            delivery(&ItemRetired {
+                from_date: String::new(),
+                ..retired.clone()
+            }),
+            delivery(&retired),
+        ];
+        let mut poison = Vec::new();
+        let items = decode_all(&batch, &mut poison, item_of);
+        let retirements = decode_all(&batch, &mut poison, retirement_of);
+        assert_eq!(items.len(), 1);
+        assert_eq!(items[0].effective_from, Some(date!(2021 - 07 - 15)));
+        assert_eq!(items[0].definition, None, "an empty one is unknown");
+        assert_eq!(retirements[0].from_date, date!(2026 - 12 - 01));
+        let named: Vec<_> = poison
+            .iter()
+            .map(|p| (p.event_id, p.reason.as_str()))
+            .collect();
+        assert_eq!(
+            named,
+            [
+                (batch[1].event_id, "effective_from: YYYY-MM-DD or empty"),
+                (batch[2].event_id, "version: 1 to 2147483647"),
+                (batch[3].event_id, "from_date: YYYY-MM-DD"),
+            ]
+        );
     }
 }

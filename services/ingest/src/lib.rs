@@ -47,6 +47,7 @@ pub const SUBSCRIPTIONS: &[Subscription] = &[Subscription {
     from: "catalog",
     events: &[
         "credit.catalog.events.v1.ItemVersionPublished",
+        "credit.catalog.events.v1.ItemRetired",
         "credit.catalog.events.v1.ProviderRegistered",
     ],
     max_batch: 500,

@@ -2,6 +2,7 @@
 //! Run by `cargo xtask test`.
 
 mod away;
+mod catalogue;
 mod crash;
 mod day;
 mod identity;

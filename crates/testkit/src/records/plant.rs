@@ -151,7 +151,7 @@ const FIELDS: [(FindingCode, Seed); 31] = [
     (FindingCode::PenaltyAmountMissing, |_, d| {
         d.fields.remove("CF_NR_FK").map(|_| ())
     }),
-    (FindingCode::DecimalInvalid, |_, d| amount(d, "贰万元")),
+    (FindingCode::DecimalInvalid, |_, d| amount(d, "约2万元")),
     (FindingCode::DecimalPrecision, |_, d| {
         amount(d, "0.20000001")
     }),

@@ -4,27 +4,15 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use catalog::jobs::DATA_FILE;
-use credit_record::item::{ItemVersion, standard_items};
+use credit_record::item::{ItemVersion, Owner, standard_code_lists, standard_items};
 use proto::credit::catalog::v1::{
-    GetItemRequest, Item, ListItemsRequest, PublishItemVersionRequest,
+    Catalogue, GetItemRequest, Item, ListItemVersionsRequest, ListItemsRequest,
+    PublishItemVersionRequest, VersionState,
 };
 use service_kit::identity::Role;
 use tonic::{Code, Status};
 
-use crate::world::{OFFICE, World, refusal};
-
-/// An item of a data file: the penalties of the standard under a code of their own.
-fn definition(code: &str, version: u32, change: impl FnOnce(&mut ItemVersion)) -> String {
-    let mut item = standard_items().unwrap().remove(1);
-    item.code = code.to_owned();
-    item.version = version;
-    change(&mut item);
-    toml::to_string(&item).unwrap()
-}
-
-fn plain(code: &str, version: u32) -> String {
-    definition(code, version, |_| ())
-}
+use crate::world::{OFFICE, World, definition, plain, refusal, refused};
 
 async fn publish(world: &World, definition_toml: String) -> Result<Item, Status> {
     let request = PublishItemVersionRequest { definition_toml };
@@ -39,6 +27,7 @@ async fn get(world: &World, code: &str, version: u32) -> Result<Item, Status> {
     let request = GetItemRequest {
         code: code.to_owned(),
         version,
+        on_date: String::new(),
     };
     let mut public = world
         .client_as(Role::Public)
@@ -72,44 +61,232 @@ impl Drop for Folder {
     }
 }
 
+/// How many versions of items, and of code lists, the program carries.
+fn carried() -> (usize, usize) {
+    let (items, lists) = (standard_items(), standard_code_lists());
+    (items.unwrap().len(), lists.unwrap().len())
+}
+
 #[tokio::test]
 async fn r6_the_standard_items_are_published_once_and_whole() -> Result<()> {
     let world = World::start().await?;
     world.ready().await?;
+    let (items, lists) = carried();
     // The service's own reconciler runs every second beside these.
     for _ in 0..2 {
         let done = world.reconcile(None).await?;
         assert_eq!(
             (done.published.len(), done.known, done.faults.len()),
-            (0, 2, 0)
+            (0, items + lists, 0)
         );
     }
 
     let mut public = world.client_as(Role::Public)?;
-    let items = public
-        .list_items(ListItemsRequest {})
+    let shown = public
+        .list_items(ListItemsRequest::default())
         .await?
         .into_inner()
         .items;
-    let shown: Vec<_> = items
+    let of: Vec<_> = shown
         .iter()
-        .map(|item| (item.code.as_str(), item.version, item.fields.len()))
+        .map(|item| (item.code.as_str(), item.version))
         .collect();
-    assert_eq!(shown, [("xzcf", 1, 30), ("xzxk", 1, 28)]);
-    assert!(items.iter().all(|item| !item.legal_basis.is_empty()));
+    let expected = [
+        ("djzc", 1),
+        ("jyyc", 1),
+        ("ryxx", 1),
+        ("sbqj", 1),
+        ("xycn", 1),
+        ("xzcf", 3),
+        ("xzxk", 2),
+        ("yzsx", 1),
+    ];
+    assert_eq!(of, expected, "the versions in force, by code");
+    assert!(shown.iter().all(|item| !item.legal_basis.is_empty()));
 
     // The listener can work by the event alone: it holds the same definition, and passes the lint.
     let (published, registered) = world.heard().await?;
     assert!(registered.is_empty());
-    assert_eq!(published.len(), 2, "announced once each");
+    assert_eq!(published.len(), items, "announced once each");
     for standard in standard_items()? {
         let event = published
             .iter()
-            .find(|event| event.code == standard.code)
+            .find(|event| event.code == standard.code && event.version == standard.version)
             .unwrap();
-        assert_eq!((event.version, &event.name), (1, &standard.name));
+        assert_eq!(event.name, standard.name);
+        assert_eq!(
+            (event.catalogue.as_str(), event.published_on.as_str()),
+            ("city", "2026-11-20")
+        );
+        let from = standard.effective_from.map(catalog::domain::format_day);
+        assert_eq!(event.effective_from, from.unwrap_or_default());
         assert_eq!(ItemVersion::from_json(&event.definition_json)?, standard);
     }
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    // Published today for days to come.
+    let upcoming = definition("special-check", 2, |item| {
+        item.effective_from = Some(time::macros::date!(2027 - 01 - 01));
+    });
+    publish(&world, plain("special-check", 1)).await?;
+    publish(&world, upcoming).await?;
+    assert_eq!(get(&world, "special-check", 0).await?.version, 1);
+
+    let on = async |code: &str, day: &str| {
+        let request = GetItemRequest {
+            code: code.to_owned(),
+            version: 0,
+            on_date: day.to_owned(),
+        };
+        let mut public = world.client_as(Role::Public).unwrap();
+        let answer = public.get_item(request).await?;
+        Ok::<u32, Status>(answer.into_inner().item.unwrap().version)
+    };
+    for (code, day, version) in [
+        ("xzcf", "2017-06-20", 1),
+        ("xzcf", "2018-07-25", 2),
+        ("xzcf", "2021-07-14", 2),
+        ("xzcf", "2021-07-15", 3),
+        ("xzxk", "2018-07-24", 1),
+        ("special-check", "2026-12-31", 1),
+        ("special-check", "2027-01-01", 2),
+    ] {
+        assert_eq!(on(code, day).await?, version, "{code} on {day}");
+    }
+    for (day, field) in [("2017-06-19", "version"), ("2017-6-19", "on_date")] {
+        assert_eq!(refused(on("xzcf", day).await).2, field);
+    }
+
+    let versions = async |role, code: &str| {
+        let code = code.to_owned();
+        let request = ListItemVersionsRequest { code };
+        let mut client = world.client_as(role).unwrap();
+        let answer = client.list_item_versions(request).await?;
+        Ok::<_, Status>(answer.into_inner().versions)
+    };
+    use VersionState::{InForce, Superseded, Upcoming};
+    let of = versions(Role::Public, "xzcf").await?;
+    let states: Vec<_> = of
+        .iter()
+        .map(|v| (v.version, v.state(), v.effective_from.as_str()))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            (1, Superseded, "2017-06-20"),
+            (2, Superseded, "2018-07-25"),
+            (3, InForce, "2021-07-15")
+        ]
+    );
+    let of = versions(Role::CreditOffice, "special-check").await?;
+    let states: Vec<_> = of
+        .iter()
+        .map(|v| (v.state(), v.effective_from.as_str()))
+        .collect();
+    assert_eq!(states, [(InForce, "2026-11-20"), (Upcoming, "2027-01-01")]);
+    // Staff learn who it was, the public which organisation.
+    let officer = format!("{OFFICE}/tester");
+    assert!(
+        of.iter()
+            .all(|v| v.published_by == officer && v.published_at.is_some())
+    );
+    let of = versions(Role::Public, "special-check").await?;
+    assert!(of.iter().all(|v| v.published_by == OFFICE));
+    assert_eq!(refused(versions(Role::Public, "nowhere").await).2, "code");
+
+    // The day comes: nothing is published, and the other version is in force.
+    world
+        .bed
+        .clock
+        .set(time::macros::datetime!(2027-01-01 00:00 +8));
+    assert_eq!(get(&world, "special-check", 0).await?.version, 2);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_each_catalogue_is_that_of_its_organ() -> Result<()> {
+    const BUREAU: &str = "12430100444900018L";
+    const YUELU: &str = "51430100MJJ000012E";
+    let world = World::start().await?;
+    world.ready().await?;
+    world.register(BUREAU, "").await?;
+    world.register(YUELU, "430104").await?;
+    let owned = |code: &str, owner: Owner| definition(code, 1, |item| item.owner = owner);
+    let department = |organ: &str| Owner::Department {
+        organ: organ.to_owned(),
+    };
+    let district = |district: &str, organ: &str| Owner::District {
+        district: district.to_owned(),
+        organ: organ.to_owned(),
+    };
+    publish(&world, owned("of-bureau", department(BUREAU))).await?;
+    let item = publish(&world, owned("of-yuelu", district("430104", YUELU))).await?;
+    let owner = item.owner.unwrap();
+    assert_eq!(
+        (owner.catalogue(), owner.district_code.as_str()),
+        (Catalogue::District, "430104")
+    );
+
+    let organ = "definition_toml.owner.organ";
+    for (owner, reason, field) in [
+        (
+            district("430103", YUELU),
+            "OWNER_OUTSIDE_DISTRICT",
+            "definition_toml.owner.district",
+        ),
+        (department(YUELU), "OWNER_OUTSIDE_DISTRICT", organ),
+        (department("1143000000612221XY"), "OWNER_UNKNOWN", organ),
+    ] {
+        let answer = publish(&world, owned("astray", owner)).await;
+        let expected = (
+            Code::FailedPrecondition,
+            reason.to_owned(),
+            field.to_owned(),
+        );
+        assert_eq!(refused(answer), expected);
+    }
+    // The office does not publish what its own organ would be bound by alone.
+    let answer = publish(&world, owned("astray", department(OFFICE))).await;
+    assert_eq!(refused(answer).1, "OWN_CATALOGUE");
+
+    let listed = async |catalogue: Catalogue, organ: &str, district_code: &str| {
+        let request = ListItemsRequest {
+            catalogue: catalogue.into(),
+            organ: organ.to_owned(),
+            district_code: district_code.to_owned(),
+        };
+        let answer = world.client_as(Role::Public)?.list_items(request).await?;
+        let items = answer.into_inner().items.into_iter();
+        Ok::<Vec<String>, anyhow::Error>(items.map(|item| item.code).collect())
+    };
+    assert_eq!(listed(Catalogue::Department, "", "").await?, ["of-bureau"]);
+    assert_eq!(
+        listed(Catalogue::Unspecified, BUREAU, "").await?,
+        ["of-bureau"]
+    );
+    assert_eq!(
+        listed(Catalogue::Unspecified, "", "430104").await?,
+        ["of-yuelu"]
+    );
+    assert_eq!(listed(Catalogue::District, "", "430103").await?, [""; 0]);
+    let city = listed(Catalogue::City, "", "").await?;
+    assert!(city.contains(&"xzcf".to_owned()) && !city.contains(&"of-yuelu".to_owned()));
+    let (published, _) = world.heard().await?;
+    let event = published
+        .iter()
+        .find(|event| event.code == "of-yuelu")
+        .unwrap();
+    let said = (
+        event.catalogue.as_str(),
+        event.organ.as_str(),
+        event.district_code.as_str(),
+    );
+    assert_eq!(said, ("district", YUELU, "430104"));
     world.finish().await
 }
 
@@ -145,12 +322,16 @@ async fn r6_versions_follow_one_another_and_the_newest_is_in_force() -> Result<(
         .collect();
     assert_eq!(versions, [1, 2], "in order, once each");
     let by: Vec<String> = sqlx::query_scalar(
-        "select published_by from item_version order by published_by collate \"C\"",
+        "select distinct code || ' ' || published_by from item_version \
+         where code in ('special-check', 'xzxk') order by 1",
     )
     .fetch_all(&world.pool)
     .await?;
-    let officer = format!("{OFFICE}/tester");
-    assert_eq!(by, [&officer, &officer, DATA_FILE, DATA_FILE]);
+    let (officer, file) = (
+        format!("special-check {OFFICE}/tester"),
+        format!("xzxk {DATA_FILE}"),
+    );
+    assert_eq!(by, [officer, file]);
     world.finish().await
 }
 
@@ -181,16 +362,19 @@ async fn r6_a_published_version_never_changes_and_none_is_left_out() -> Result<(
         "update item_version set definition = '{}'",
         "delete from item_version",
         "truncate item_version",
+        "update item_retirement set reason = 'x'",
+        "delete from item_retirement",
+        "update code_list_version set definition = '{}'",
+        "delete from code_list_version",
     ] {
-        let refused = sqlx::query(statement)
-            .execute(&world.pool)
-            .await
-            .unwrap_err();
-        let code = refused.as_database_error().and_then(|e| e.code()).unwrap();
-        assert_eq!(code, "42501", "{statement}");
+        world.is_forbidden(statement).await?;
     }
     let (published, _) = world.heard().await?;
-    assert_eq!(published.len(), 3, "refusals announce nothing");
+    assert_eq!(
+        published.len(),
+        carried().0 + 1,
+        "refusals announce nothing"
+    );
     world.finish().await
 }
 
@@ -233,7 +417,7 @@ async fn r6_an_inconsistent_definition_names_path_and_rule() -> Result<()> {
     let status = get(&world, "special-check", 0).await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
     let (published, _) = world.heard().await?;
-    assert_eq!(published.len(), 2, "only the standard items");
+    assert_eq!(published.len(), carried().0, "only the standard items");
     world.finish().await
 }
 
@@ -264,8 +448,8 @@ async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Resu
     folder.write("f-good.toml", &plain("late-check", 1));
     let said = world.lane_complains("c-broken.toml").await?;
     for part in [
-        "district-check version 1",
-        "xzcf version 1",
+        "district-check v1: refused: definition_toml.version",
+        "xzcf v1: refused: definition_toml.version",
         "d-changed.toml",
         "e-standard.toml",
     ] {
@@ -277,7 +461,7 @@ async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Resu
     let again = world.reconcile(Some(&folder.0)).await?;
     assert_eq!(
         (again.published.len(), again.known, again.faults.len()),
-        (0, 5, 3)
+        (0, carried().0 + carried().1 + 3, 3)
     );
 
     // Mended files make the lane ready again.
@@ -286,7 +470,7 @@ async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Resu
     }
     world.ready().await?;
     let (published, _) = world.heard().await?;
-    assert_eq!(published.len(), 5, "each version once");
+    assert_eq!(published.len(), carried().0 + 3, "each version once");
     world.finish().await
 }
 
@@ -296,7 +480,7 @@ async fn r6_a_missing_folder_is_said_and_the_standard_goes_on() -> Result<()> {
     let missing = folder.0.join("missing").display().to_string();
     let world = World::start_with(missing.clone()).await?;
     world.lane_complains(&missing).await?;
-    assert_eq!(get(&world, "xzxk", 0).await?.version, 1);
+    assert_eq!(get(&world, "xzxk", 0).await?.version, 2);
     std::fs::create_dir(&missing)?;
     world.ready().await?;
     world.finish().await

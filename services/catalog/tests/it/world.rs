@@ -9,22 +9,30 @@ use std::{
 use anyhow::{Context, Result};
 use catalog::{
     Config,
+    domain::duty::Law,
     jobs::{Reconciled, reconcile},
 };
+use credit_record::item::{ItemVersion, standard_items};
 use event_bus::{BatchHandler, Delivery, HandlerError, Poison, Subscription};
 use futures::future::BoxFuture;
+use legal_clock::{Calendar, RuleSet};
 use proto::credit::catalog::{
     events::v1::{ItemVersionPublished, ProviderRegistered},
-    v1::catalog_service_client::CatalogServiceClient,
+    v1::{
+        Provider, ProviderLevel, RegisterProviderRequest,
+        catalog_service_client::CatalogServiceClient,
+    },
 };
 use service_kit::{
+    ServiceContext,
     config::{Overlay, Secret},
     db::{Conn, Pool, connect_lazy},
     grpc::{BearerToken, channel},
     identity::Role,
 };
 use testkit::{bed::Bed, eventually};
-use tonic::{Status, service::interceptor::InterceptedService, transport::Channel};
+use time::OffsetDateTime;
+use tonic::{Code, Status, service::interceptor::InterceptedService, transport::Channel};
 use tonic_types::StatusExt;
 
 /// What stands in for another service that keeps the catalogue.
@@ -60,6 +68,15 @@ impl World {
 
     /// Starts catalog with a folder of data files; does not wait until it is ready.
     pub async fn start_with(items_dir: String) -> Result<Self> {
+        Self::start_on(items_dir, None).await
+    }
+
+    /// Starts catalog at a moment of its clock.
+    pub async fn start_at(now: OffsetDateTime) -> Result<Self> {
+        Self::start_on(String::new(), Some(now)).await
+    }
+
+    async fn start_on(items_dir: String, now: Option<OffsetDateTime>) -> Result<Self> {
         let stream = catalog::STREAM.context("catalog emits")?;
         let bed = Bed::start(
             catalog::SCHEMA,
@@ -68,6 +85,9 @@ impl World {
             &[LISTENER],
         )
         .await?;
+        if let Some(now) = now {
+            bed.clock.set(now);
+        }
         let listener = bed.listener().await?;
         let config = Config {
             database_url: Secret::Plain(bed.database_url.clone()),
@@ -115,11 +135,34 @@ impl World {
         .await
     }
 
-    /// A client that calls as an organisation with a role.
+    /// A client that calls as the credit office's organisation with a role.
     pub fn client_as(&self, role: Role) -> Result<Client> {
-        let token = BearerToken::new(&self.bed.token(OFFICE, &[role], None)?)?;
+        self.client_of(OFFICE, role)
+    }
+
+    /// A client that calls as an organisation with a role.
+    pub fn client_of(&self, organisation: &str, role: Role) -> Result<Client> {
+        let token = BearerToken::new(&self.bed.token(organisation, &[role], None)?)?;
         let channel = channel(&self.address)?;
         Ok(CatalogServiceClient::with_interceptor(channel, token))
+    }
+
+    /// The credit office's client of one more instance of the service, which runs as `context` says.
+    pub async fn another(&self, context: &ServiceContext) -> Result<Client> {
+        let listener = self.bed.listener().await?;
+        let address = format!("http://{}", listener.local_addr()?);
+        let config = Config {
+            database_url: Secret::Plain(self.bed.database_url.clone()),
+            reconcile_seconds: 1,
+            ..Config::load(&Overlay::default())?
+        };
+        catalog::start(config, listener, self.bed.bus.clone(), context.clone()).await?;
+        let token = self.bed.token(OFFICE, &[Role::CreditOffice], None)?;
+        let channel = channel(&address)?;
+        Ok(CatalogServiceClient::with_interceptor(
+            channel,
+            BearerToken::new(&token)?,
+        ))
     }
 
     /// The credit office's client.
@@ -130,7 +173,38 @@ impl World {
     /// One run of the reconciler beside the service's own.
     pub async fn reconcile(&self, items_dir: Option<&PathBuf>) -> Result<Reconciled> {
         let items_dir = items_dir.map(PathBuf::as_path);
-        Ok(reconcile(&self.pool, &self.bed.clock, items_dir).await?)
+        Ok(reconcile(&self.pool, &law()?, &self.bed.clock, items_dir).await?)
+    }
+
+    /// A registered provider: its credit code and district (empty: of the city).
+    pub async fn register(&self, code: &str, district_code: &str) -> Result<()> {
+        let level = if district_code.is_empty() {
+            ProviderLevel::City
+        } else {
+            ProviderLevel::District
+        };
+        let provider = Some(Provider {
+            code: code.to_owned(),
+            name: "某单位".to_owned(),
+            level: level.into(),
+            district_code: district_code.to_owned(),
+            enabled: true,
+            ..Provider::default()
+        });
+        let request = RegisterProviderRequest { provider };
+        self.office()?.register_provider(request).await?;
+        Ok(())
+    }
+
+    /// A statement that the service's own role may not run.
+    pub async fn is_forbidden(&self, statement: &'static str) -> Result<()> {
+        let refused = sqlx::query(statement).execute(&self.pool).await;
+        let Err(refused) = refused else {
+            anyhow::bail!("{statement} is allowed");
+        };
+        let code = refused.as_database_error().and_then(|e| e.code());
+        anyhow::ensure!(code.as_deref() == Some("42501"), "{statement}: {refused}");
+        Ok(())
     }
 
     /// What the listener has got once everything is on its way no more.
@@ -174,6 +248,40 @@ impl BatchHandler for Heard {
         drop(heard);
         Box::pin(async move { Ok(poison) })
     }
+}
+
+/// The numbers of the regulation with the calendar that ships with the program.
+pub fn law() -> Result<Law> {
+    Ok(Law {
+        calendar: Calendar::builtin()?,
+        rules: RuleSet::changsha_2017(),
+    })
+}
+
+/// An item of a data file: the penalties of the standard under a code of their own.
+pub fn definition(code: &str, version: u32, change: impl FnOnce(&mut ItemVersion)) -> String {
+    let mut items = standard_items().unwrap();
+    items.retain(|item| item.code == "xzcf" && item.version == 3);
+    let mut item = items.remove(0);
+    item.code = code.to_owned();
+    item.version = version;
+    item.effective_from = None;
+    item.predecessor = None;
+    change(&mut item);
+    toml::to_string(&item).unwrap()
+}
+
+/// As [`definition`], unchanged.
+pub fn plain(code: &str, version: u32) -> String {
+    definition(code, version, |_| ())
+}
+
+/// Code, reason and field of a refusal.
+pub fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, String, String) {
+    let status = answer.unwrap_err();
+    let (reason, field, rule) = refusal(&status);
+    assert!(!rule.is_empty(), "{status}");
+    (status.code(), reason, field)
 }
 
 /// Reason, field and rule of a refusal.

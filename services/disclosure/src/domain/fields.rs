@@ -87,7 +87,8 @@ mod tests {
 
     fn penalty() -> ItemVersion {
         let items = credit_record::standard_items().unwrap();
-        items.into_iter().find(|item| item.code == "xzcf").unwrap()
+        let in_force = |item: &ItemVersion| item.code == "xzcf" && item.version == 3;
+        items.into_iter().find(in_force).unwrap()
     }
 
     fn values() -> HashMap<String, String> {

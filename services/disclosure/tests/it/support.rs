@@ -293,6 +293,7 @@ pub enum Subject {
 pub struct Record {
     pub id: Uuid,
     pub item: &'static str,
+    pub version: u32,
     pub key: u32,
     pub revision: u64,
     pub subject: Subject,
@@ -307,6 +308,8 @@ pub fn penalty(key: u32, code: &str, name: &str, decided: &str) -> Record {
     Record {
         id: Uuid::from_u128(u128::from(key) << 64 | 1),
         item: "xzcf",
+        // The 2018 edition with the kinds since 2021.
+        version: 3,
         key,
         revision: 1,
         subject: Subject::Organisation(code.to_owned(), name.to_owned()),
@@ -320,6 +323,7 @@ pub fn penalty(key: u32, code: &str, name: &str, decided: &str) -> Record {
 pub fn licence(key: u32, code: &str, name: &str, decided: &str) -> Record {
     Record {
         item: "xzxk",
+        version: 2,
         ..penalty(key, code, name, decided)
     }
 }
@@ -400,7 +404,7 @@ impl Record {
                 record_id: bytes(self.id),
                 provider_code: PROVIDER.to_owned(),
                 item_code: self.item.to_owned(),
-                item_version: 1,
+                item_version: self.version,
                 key_digest: Bytes::copy_from_slice(
                     &keyring.blind("record-key", &self.key.to_string()),
                 ),

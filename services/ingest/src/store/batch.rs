@@ -6,8 +6,12 @@ use service_kit::db::{Conn, Error};
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{digest, stored, stored_columns, unsigned};
-use crate::domain::{Batch, Digest, Earlier, Incoming, RecordKey, Standing, Stored};
+use super::{
+    digest,
+    registry::{items, registrations},
+    stored, stored_columns, unsigned,
+};
+use crate::domain::{Batch, Digest, Earlier, Incoming, RecordKey, Stored};
 
 /// Loads what the submissions are decided on. Locks the ledger of each provider until the end of
 /// the transaction, in one order, so that batches of one provider follow one another.
@@ -18,34 +22,19 @@ pub async fn load_batch(conn: &mut Conn, submissions: &[Incoming]) -> Result<Bat
         .collect();
     let providers: Vec<&str> = providers.into_iter().collect();
     let mut batch = Batch {
-        providers: standings(conn, &providers).await?,
+        providers: registrations(conn, &providers).await?,
         ..Batch::default()
     };
     batch.ledgers = lock_ledgers(conn, &providers).await?;
-    batch.items = item_versions(conn, submissions).await?;
+    let codes: BTreeSet<&str> = submissions
+        .iter()
+        .map(|s| s.key.item_code.as_str())
+        .collect();
+    let codes: Vec<&str> = codes.into_iter().collect();
+    batch.items = items(conn, Some(&codes)).await?;
     batch.submissions = earlier(conn, submissions).await?;
     batch.heads = heads(conn, submissions).await?;
     Ok(batch)
-}
-
-async fn standings(
-    conn: &mut Conn,
-    providers: &[&str],
-) -> Result<HashMap<String, Standing>, Error> {
-    let rows = sqlx::query("select code, enabled from provider where code = any($1)")
-        .bind(providers)
-        .fetch_all(conn)
-        .await?;
-    rows.iter()
-        .map(|row| {
-            let standing = if row.try_get(1)? {
-                Standing::Enabled
-            } else {
-                Standing::Disabled
-            };
-            Ok((row.try_get(0)?, standing))
-        })
-        .collect()
 }
 
 async fn lock_ledgers(conn: &mut Conn, providers: &[&str]) -> Result<HashMap<String, u64>, Error> {
@@ -58,30 +47,6 @@ async fn lock_ledgers(conn: &mut Conn, providers: &[&str]) -> Result<HashMap<Str
     .await?;
     rows.iter()
         .map(|row| Ok((row.try_get(0)?, unsigned(row, 1)?)))
-        .collect()
-}
-
-async fn item_versions(
-    conn: &mut Conn,
-    submissions: &[Incoming],
-) -> Result<HashMap<String, Vec<u32>>, Error> {
-    let codes: BTreeSet<&str> = submissions
-        .iter()
-        .map(|s| s.key.item_code.as_str())
-        .collect();
-    let rows = sqlx::query(
-        "select code, array_agg(version order by version) from item_version
-         where code = any($1) group by code",
-    )
-    .bind(codes.into_iter().collect::<Vec<_>>())
-    .fetch_all(conn)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let versions: Vec<i32> = row.try_get(1)?;
-            let versions = versions.into_iter().map(|version| version as u32).collect();
-            Ok((row.try_get(0)?, versions))
-        })
         .collect()
 }
 

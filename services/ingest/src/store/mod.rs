@@ -7,9 +7,11 @@ mod registry;
 
 pub use batch::{insert_originals, insert_submissions, load_batch, move_heads, move_ledgers};
 pub use reads::{
-    LedgerRow, ProviderTotal, ScopeItem, ledger_after, ledger_last, receipt, scope, totals,
+    LedgerRow, ProviderTotal, Scope, ledger_after, ledger_last, receipt, scope, totals,
 };
-pub use registry::{add_items, upsert_providers};
+pub use registry::{
+    ItemRow, ProviderRow, RetirementRow, add_items, keep_retirements, upsert_providers,
+};
 
 use service_kit::db::Error;
 use sqlx::{Row, postgres::PgRow};

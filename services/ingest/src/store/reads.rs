@@ -1,10 +1,15 @@
 //! What the read RPCs ask for.
 
+use std::collections::HashMap;
+
 use service_kit::db::{Error, Pool};
 use sqlx::Row;
 
-use super::{stored, stored_columns, unsigned};
-use crate::domain::{Digest, Stored};
+use super::{
+    registry::{items, registration},
+    stored, stored_columns, unsigned,
+};
+use crate::domain::{Digest, Item, Registration, Stored};
 
 /// A version in a provider's ledger with its sealed labels.
 #[derive(Clone, Debug)]
@@ -15,15 +20,15 @@ pub struct LedgerRow {
     pub sealed_labels: Vec<u8>,
 }
 
-/// An item version that may be reported.
+/// What decides what a provider may report.
 #[derive(Clone, Debug)]
-pub struct ScopeItem {
-    /// Code of the item.
-    pub code: String,
-    /// The version in force.
-    pub version: u32,
-    /// Chinese name.
+pub struct Scope {
+    /// Chinese name of the provider.
     pub name: String,
+    /// Its registration.
+    pub registration: Registration,
+    /// All items by code.
+    pub items: HashMap<String, Item>,
 }
 
 /// Accepted versions of one provider.
@@ -93,35 +98,22 @@ pub async fn ledger_last(pool: &Pool, provider_code: &str) -> Result<u64, Error>
     Ok(last.unwrap_or_default() as u64)
 }
 
-/// Name and standing of a provider with the item versions in force; `None` for a stranger.
-pub async fn scope(
-    pool: &Pool,
-    provider_code: &str,
-) -> Result<Option<(String, bool, Vec<ScopeItem>)>, Error> {
-    let provider = sqlx::query("select name, enabled from provider where code = $1")
-        .bind(provider_code)
-        .fetch_optional(pool)
-        .await?;
+/// Registration of a provider and all items; `None` for a stranger.
+pub async fn scope(pool: &Pool, provider_code: &str) -> Result<Option<Scope>, Error> {
+    let mut conn = pool.acquire().await?;
+    let provider =
+        sqlx::query("select name, enabled, valid_from, valid_until from provider where code = $1")
+            .bind(provider_code)
+            .fetch_optional(&mut *conn)
+            .await?;
     let Some(provider) = provider else {
         return Ok(None);
     };
-    let items = sqlx::query(
-        "select distinct on (code) code, version, name from item_version
-         order by code, version desc",
-    )
-    .fetch_all(pool)
-    .await?;
-    let items = items
-        .iter()
-        .map(|row| {
-            Ok(ScopeItem {
-                code: row.try_get(0)?,
-                version: row.try_get::<i32, _>(1)? as u32,
-                name: row.try_get(2)?,
-            })
-        })
-        .collect::<Result<_, Error>>()?;
-    Ok(Some((provider.try_get(0)?, provider.try_get(1)?, items)))
+    Ok(Some(Scope {
+        name: provider.try_get(0)?,
+        registration: registration(&provider, 1)?,
+        items: items(&mut conn, None).await?,
+    }))
 }
 
 /// Accepted versions by provider.

@@ -96,7 +96,7 @@ async fn r6_records_wait_for_their_item_and_are_judged_once_it_is_announced() ->
     let Err(HandlerError::Transient(why)) = outcome else {
         panic!("{outcome:?}")
     };
-    assert_eq!(why, "item xzcf version 1 has not been announced");
+    assert_eq!(why, "item xzcf version 3 has not been announced");
     tx.rollback().await?;
 
     world

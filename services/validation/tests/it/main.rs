@@ -4,4 +4,5 @@ mod feedback;
 mod lane;
 mod privacy;
 mod verdicts;
+mod versions;
 mod world;

@@ -151,7 +151,9 @@ async fn r9_an_old_number_of_fifteen_digits_has_the_index_of_its_eighteen() -> R
     let keyring = &world.bed.context.keyring;
     let index = keyring.blind("person-document", "身份证:430102199003071234");
     assert_eq!(events[0].subject_blind_index[..], index);
-    assert_eq!(opened(&world, &events[0]).warning_codes, ["CITIZEN_LEGACY"]);
+    // Decided in May, received in November.
+    let warnings = ["CITIZEN_LEGACY", "LATE_REPORT"];
+    assert_eq!(opened(&world, &events[0]).warning_codes, warnings);
     world.finish().await
 }
 
@@ -194,9 +196,14 @@ async fn r13_a_faulty_record_goes_back_with_findings_and_a_case() -> Result<()> 
         (&case.due_on[..], case.due_provisional),
         ("2026-11-27", false)
     );
-    let [finding] = &case.findings[..] else {
+    // Errors come first; the warning does not send it back.
+    let [finding, late] = &case.findings[..] else {
         panic!("{:?}", case.findings)
     };
+    assert_eq!(
+        (&late.code[..], late.severity()),
+        ("LATE_REPORT", Severity::Warning)
+    );
     assert_eq!(finding.code, "USCC_CHECK");
     assert_eq!(finding.severity(), Severity::Error);
     assert_eq!(finding.field, "CF_XDR_SHXYM");
@@ -211,7 +218,7 @@ async fn r13_a_faulty_record_goes_back_with_findings_and_a_case() -> Result<()> 
         panic!("{events:?}")
     };
     assert_eq!(event.case_id, case.case_id);
-    assert_eq!(event.finding_codes, ["USCC_CHECK"]);
+    assert_eq!(event.finding_codes, ["USCC_CHECK", "LATE_REPORT"]);
     assert_eq!(
         (&event.due_on[..], event.due_provisional),
         ("2026-11-27", false)

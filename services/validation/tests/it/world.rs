@@ -111,7 +111,7 @@ impl World {
                 record_id: id.as_bytes().to_vec().into(),
                 provider_code: record.provider.to_owned(),
                 item_code: record.item.to_owned(),
-                item_version: 1,
+                item_version: record.version,
                 key_digest: digest.to_vec().into(),
                 revision: record.revision,
             }),
@@ -244,6 +244,7 @@ impl World {
 pub struct Record {
     pub provider: &'static str,
     pub item: &'static str,
+    pub version: u32,
     pub key: String,
     pub revision: u64,
     pub ledger_number: u64,
@@ -261,6 +262,14 @@ impl Record {
         Self::of("xzxk", key, ledger_number, person_licence(), changes)
     }
 
+    /// A penalty in the template of 2015, first revision.
+    pub fn penalty_of_2015(key: &str, ledger_number: u64, changes: Value) -> Self {
+        Self {
+            version: 1,
+            ..Self::of("xzcf", key, ledger_number, old_penalty(), changes)
+        }
+    }
+
     fn of(
         item: &'static str,
         key: &str,
@@ -272,6 +281,8 @@ impl Record {
         Self {
             provider: PROVIDER,
             item,
+            // In force: the 2018 edition, for penalties with the kinds since 2021.
+            version: if item == "xzcf" { 3 } else { 2 },
             key: key.to_owned(),
             revision: 1,
             ledger_number,
@@ -340,6 +351,23 @@ fn penalty() -> Map<String, Value> {
         "CF_CFJGDM": PROVIDER,
         "CF_SJLY": "长沙市市场监督管理局",
         "CF_SJLYDM": PROVIDER,
+    }))
+}
+
+fn old_penalty() -> Map<String, Value> {
+    object(json!({
+        "CF_WSH": "（长）工商罚〔2016〕12号",
+        "CF_CFMC": "虚假广告案",
+        "CF_CFLB1": "罚款",
+        "CF_SY": "当事人发布虚假广告。",
+        "CF_YJ": "《中华人民共和国广告法》第五十五条",
+        "CF_XDR_MC": "湖南客偲家装饰工程有限公司",
+        "CF_XDR_SHXYM": "91430102MA4PX7RC64",
+        "CF_FR": "陈志远",
+        "CF_JG": "罚款2000元。",
+        "CF_JDRQ": "2016-06-10",
+        "CF_XZJG": "长沙市工商行政管理局",
+        "CF_ZT": "0",
     }))
 }
 

@@ -1,0 +1,344 @@
+//! Drafts and their review. Called by `grpc`.
+
+use credit_record::item::ItemVersion;
+use proto::credit::catalog::events::v1::{
+    DraftPublished, DraftReturned, DraftSubmitted, DraftWithdrawn,
+};
+use service_kit::db::Conn;
+use uuid::Uuid;
+
+use super::{Act, Done, Page, announce, items, limit_size};
+use crate::{
+    domain::{
+        Kind, MAX_REASON_CHARS, RuleBroken,
+        draft::{self, Change, Draft, Head, Reason, State, Step},
+        given_text,
+        rights::Actor,
+        version::{self, Offer},
+    },
+    error::CatalogError,
+    store::{self, drafts::Filter},
+};
+
+const SAVING: &str = "保存草稿";
+const READING: &str = "读取草稿";
+
+/// What is wrong with a definition: path and rule of each fault.
+pub type Faults = Vec<(String, &'static str)>;
+
+/// What is saved.
+#[derive(Debug, Clone, Copy)]
+pub struct Save<'a> {
+    /// The draft that is changed; none for a new one.
+    pub draft: Option<Uuid>,
+    /// The definition.
+    pub definition: &'a str,
+    /// Revision that the caller changed.
+    pub revision: u64,
+}
+
+/// Saves a draft. It may be incomplete; whose catalogue it is for is checked at once.
+///
+/// # Errors
+/// The caller may not write for that catalogue, or the draft was changed meanwhile or is submitted; or the
+/// database fails.
+pub async fn save(
+    conn: &mut Conn,
+    actor: &Actor,
+    save: Save<'_>,
+    act: Act<'_>,
+) -> Result<Done<Draft>, CatalogError> {
+    limit_size(save.definition)?;
+    let head = Head::read(save.definition)?;
+    let current = match save.draft {
+        Some(id) => Some(lock(conn, actor, id).await?),
+        None => None,
+    };
+    if let Some(current) = &current {
+        actor.may_draft(&current.head.owner, act.today())?;
+    }
+    actor.may_draft(&head.owner, act.today())?;
+    items::check_catalogue(conn, &head.owner, act.today()).await?;
+    // An item of another catalogue is not taken over by a draft.
+    if let Some(latest) = items::history(conn, &head.code).await?.latest() {
+        actor.may_draft(&latest.item.owner, act.today())?;
+    }
+    let next = match current {
+        None => Draft {
+            id: Uuid::new_v4(),
+            head,
+            definition: save.definition.to_owned(),
+            state: State::Draft,
+            revision: 1,
+            created_by: actor.organisation.clone(),
+            created_at: act.at,
+            changed_at: act.at,
+            reasons: Vec::new(),
+        },
+        Some(current) => {
+            let state = draft::step(current.state, Step::Save)?;
+            if current.revision != save.revision {
+                return Err(RuleBroken::new(
+                    Kind::Changed,
+                    "DRAFT_CHANGED",
+                    "revision",
+                    "who changes a draft has seen its newest revision",
+                    format!("草稿已有第{}次修改，请重新读取后再改", current.revision),
+                )
+                .into());
+            }
+            if current.state == state && current.definition == save.definition {
+                return Ok(Done::unchanged(current));
+            }
+            Draft {
+                head,
+                definition: save.definition.to_owned(),
+                ..stepped(current, state, act)
+            }
+        }
+    };
+    put(conn, &next, act, "").await?;
+    Ok(Done::changed(next))
+}
+
+/// Hands a draft to the credit office: it has to be complete, for a catalogue that exists, and the next
+/// version of its item.
+///
+/// # Errors
+/// It is not, or the caller may not; or the database fails.
+pub async fn submit(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: Uuid,
+    act: Act<'_>,
+) -> Result<Done<Draft>, CatalogError> {
+    let current = lock(conn, actor, id).await?;
+    actor.may_draft(&current.head.owner, act.today())?;
+    let state = draft::step(current.state, Step::Submit)?;
+    check(conn, &current, act).await?;
+    let next = stepped(current, state, act);
+    put(conn, &next, act, "").await?;
+    let event = DraftSubmitted {
+        draft_id: bytes_of(next.id),
+        item_code: next.head.code.clone(),
+        item_version: next.head.version,
+        catalogue: next.head.owner.as_str().to_owned(),
+        organ: next.head.owner.organ().to_owned(),
+        district_code: next.head.owner.district().to_owned(),
+        revision: next.revision,
+    };
+    announce(conn, &[act.event(&event)], SAVING).await?;
+    Ok(Done::changed(next))
+}
+
+/// Reads a draft's definition and checks that it could be published now.
+async fn check(conn: &mut Conn, draft: &Draft, act: Act<'_>) -> Result<ItemVersion, CatalogError> {
+    let item = items::read_definition(conn, &draft.definition).await?;
+    items::check_owner(conn, &item, act.today()).await?;
+    let history = items::history(conn, &item.code).await?;
+    match version::offer(&history, &item, act.at)? {
+        Offer::Next => Ok(item),
+        Offer::Known => Err(RuleBroken::new(
+            Kind::Exists,
+            "ITEM_VERSION_KNOWN",
+            "definition_toml.version",
+            "a draft is for a version that is not published yet",
+            format!("目录项{}第{}版已按此内容发布", item.code, item.version),
+        )
+        .into()),
+    }
+}
+
+/// The credit office gives a draft back, with reasons.
+///
+/// # Errors
+/// It is not submitted, is that of the reviewer's own organ, or a reason is missing; or the database fails.
+pub async fn give_back(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: Uuid,
+    reasons: Vec<Reason>,
+    act: Act<'_>,
+) -> Result<Done<Draft>, CatalogError> {
+    let reasons = draft::reasons(reasons)?;
+    let current = lock(conn, actor, id).await?;
+    actor.may_review(&current.head.owner)?;
+    let state = draft::step(current.state, Step::Return)?;
+    let next = Draft {
+        reasons,
+        ..stepped(current, state, act)
+    };
+    put(conn, &next, act, "").await?;
+    let event = DraftReturned {
+        draft_id: bytes_of(next.id),
+        item_code: next.head.code.clone(),
+        item_version: next.head.version,
+        catalogue: next.head.owner.as_str().to_owned(),
+        organ: next.head.owner.organ().to_owned(),
+        district_code: next.head.owner.district().to_owned(),
+        revision: next.revision,
+        reasons: next.reasons.iter().map(|r| r.text.clone()).collect(),
+    };
+    announce(conn, &[act.event(&event)], SAVING).await?;
+    Ok(Done::changed(next))
+}
+
+/// The credit office publishes a draft: version, end of duties, state of the draft and all their events
+/// are one transaction.
+///
+/// # Errors
+/// It is not submitted, is that of the reviewer's own organ, or cannot be published any more; or the database
+/// fails.
+pub async fn publish(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: Uuid,
+    act: Act<'_>,
+) -> Result<Done<(Draft, ItemVersion)>, CatalogError> {
+    let current = lock(conn, actor, id).await?;
+    actor.may_review(&current.head.owner)?;
+    let state = draft::step(current.state, Step::Publish)?;
+    let item = items::read_definition(conn, &current.definition).await?;
+    // A version that was published meanwhile with this very content is what the draft asked for.
+    items::publish(conn, &item, Some(actor), act).await?;
+    let next = stepped(current, state, act);
+    put(conn, &next, act, "").await?;
+    let event = DraftPublished {
+        draft_id: bytes_of(next.id),
+        item_code: next.head.code.clone(),
+        item_version: next.head.version,
+        catalogue: next.head.owner.as_str().to_owned(),
+        organ: next.head.owner.organ().to_owned(),
+        district_code: next.head.owner.district().to_owned(),
+        revision: next.revision,
+    };
+    announce(conn, &[act.event(&event)], SAVING).await?;
+    Ok(Done::changed((next, item)))
+}
+
+/// Gives a draft up; it stays on record.
+///
+/// # Errors
+/// It is published or withdrawn already, or the caller may not; or the database fails.
+pub async fn withdraw(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: Uuid,
+    note: &str,
+    act: Act<'_>,
+) -> Result<Done<Draft>, CatalogError> {
+    if !note.is_empty() {
+        given_text(note, "DRAFT_REASONS_INVALID", "reason", MAX_REASON_CHARS)?;
+    }
+    let current = lock(conn, actor, id).await?;
+    actor.may_draft(&current.head.owner, act.today())?;
+    let state = draft::step(current.state, Step::Withdraw)?;
+    let next = stepped(current, state, act);
+    put(conn, &next, act, note).await?;
+    let event = DraftWithdrawn {
+        draft_id: bytes_of(next.id),
+        item_code: next.head.code.clone(),
+        item_version: next.head.version,
+        catalogue: next.head.owner.as_str().to_owned(),
+        organ: next.head.owner.organ().to_owned(),
+        district_code: next.head.owner.district().to_owned(),
+        revision: next.revision,
+    };
+    announce(conn, &[act.event(&event)], SAVING).await?;
+    Ok(Done::changed(next))
+}
+
+/// One draft with its history.
+///
+/// # Errors
+/// There is none that the caller may see, or the database fails.
+pub async fn draft(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: Uuid,
+) -> Result<(Draft, Vec<Change>), CatalogError> {
+    let found = store::drafts::draft(conn, id)
+        .await
+        .map_err(CatalogError::database(READING))?;
+    let found = seen(actor, found)?;
+    let history = store::drafts::history(conn, id)
+        .await
+        .map_err(CatalogError::database(READING))?;
+    Ok((found, history))
+}
+
+/// What is wrong with a draft that is still open today, so that its author need not submit it to learn it.
+///
+/// # Errors
+/// The database fails.
+pub async fn faults(conn: &mut Conn, draft: &Draft, act: Act<'_>) -> Result<Faults, CatalogError> {
+    if matches!(draft.state, State::Published | State::Withdrawn) {
+        return Ok(Faults::new());
+    }
+    match check(conn, draft, act).await {
+        Ok(_) => Ok(Faults::new()),
+        Err(error) => match error.faults() {
+            faults if faults.is_empty() => Err(error),
+            faults => Ok(faults),
+        },
+    }
+}
+
+/// The drafts that the caller may see, latest change first, and the token of the next page.
+///
+/// # Errors
+/// The database fails.
+pub async fn list(
+    conn: &mut Conn,
+    actor: &Actor,
+    state: Option<State>,
+    organ: &str,
+    page: Page,
+) -> Result<(Vec<Draft>, String), CatalogError> {
+    let filter = Filter {
+        scope: actor.scope(),
+        state,
+        organ: organ.to_owned(),
+        after: page.after,
+        limit: page.limit(),
+    };
+    let found = store::drafts::list(conn, &filter)
+        .await
+        .map_err(CatalogError::database(READING))?;
+    Ok(page.cut(found, |draft| (draft.changed_at, draft.id)))
+}
+
+async fn lock(conn: &mut Conn, actor: &Actor, id: Uuid) -> Result<Draft, CatalogError> {
+    let found = store::drafts::lock(conn, id)
+        .await
+        .map_err(CatalogError::database(SAVING))?;
+    Ok(seen(actor, found)?)
+}
+
+/// The draft if the caller may see it: within its scope, or begun by its organisation.
+fn seen(actor: &Actor, found: Option<Draft>) -> Result<Draft, RuleBroken> {
+    let scope = actor.scope();
+    let own = |draft: &Draft| !scope.organ.is_empty() && draft.created_by == scope.organ;
+    found
+        .filter(|draft| scope.sees(&draft.head.owner) || own(draft))
+        .ok_or_else(draft::unknown)
+}
+
+fn stepped(current: Draft, state: State, act: Act<'_>) -> Draft {
+    Draft {
+        state,
+        revision: current.revision + 1,
+        changed_at: act.at,
+        ..current
+    }
+}
+
+async fn put(conn: &mut Conn, draft: &Draft, act: Act<'_>, note: &str) -> Result<(), CatalogError> {
+    store::drafts::put(conn, draft, act.by, note)
+        .await
+        .map_err(CatalogError::database(SAVING))
+}
+
+fn bytes_of(id: Uuid) -> prost::bytes::Bytes {
+    prost::bytes::Bytes::copy_from_slice(id.as_bytes())
+}

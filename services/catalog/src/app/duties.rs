@@ -1,0 +1,476 @@
+//! Triggers and duties. Called by `grpc`, by `items` when a version is published, and by `jobs` for what
+//! only time does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use credit_record::item::Owner;
+use legal_clock::shanghai_date;
+use prost::bytes::Bytes;
+use proto::credit::catalog::events::v1::{
+    DutyClosed, DutyDismissed, DutyOpened, DutyOverdue, DutyRescheduled,
+};
+use service_kit::db::Conn;
+use time::Date;
+use uuid::Uuid;
+
+use super::{Act, Done, Page, announce, items};
+use crate::{
+    domain::{
+        Kind, RuleBroken,
+        duty::{self, Duty, Law, Recorded, Trigger},
+        format_day,
+        rights::Actor,
+    },
+    error::CatalogError,
+    store::{
+        self,
+        duties::{Ending, Filter, NewDuty, Part},
+        items::Affected,
+    },
+};
+
+const RECORDING: &str = "登记目录更新事由";
+const READING: &str = "读取更新任务";
+const CLOSING: &str = "办结更新任务";
+
+/// Most items that one request names.
+pub const MAX_ITEMS: usize = 500;
+
+/// What a trigger affects.
+#[derive(Debug, Clone, Copy)]
+pub struct Affects<'a> {
+    /// These items.
+    pub item_codes: &'a [String],
+    /// All items of this organ's catalogue; empty: none.
+    pub organ: &'a str,
+}
+
+/// A trigger and all its duties.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The trigger.
+    pub trigger: Recorded,
+    /// Its duties; none when nothing was due on its day.
+    pub duties: Vec<Duty>,
+}
+
+/// Records a trigger and opens a duty for each item that it affects. The same document again opens duties
+/// only for items that have none by it, so a call may be repeated and a document extended. An item that was
+/// renewed since the day of the trigger gets a duty that is closed already.
+///
+/// # Errors
+/// The document was recorded otherwise, an item is not published or retired, or nothing is affected; or the
+/// database fails.
+pub async fn record(
+    conn: &mut Conn,
+    law: &Law,
+    trigger: Trigger,
+    affects: Affects<'_>,
+    act: Act<'_>,
+) -> Result<Done<Opened>, CatalogError> {
+    let failed = CatalogError::database;
+    let (kind, number, day) = (
+        trigger.kind,
+        trigger.number.as_str(),
+        trigger.promulgated_on,
+    );
+    let document = format!("trigger {} {number} {day}", kind.as_str());
+    store::queue_for(conn, &[document])
+        .await
+        .map_err(failed(RECORDING))?;
+    let affected = affected(conn, affects).await?;
+    let known = store::duties::trigger(conn, kind, number, day)
+        .await
+        .map_err(failed(RECORDING))?;
+    let (recorded, new) = match known {
+        Some(known) if known.trigger != trigger => {
+            return Err(duty::recorded_otherwise(&known.trigger).into());
+        }
+        Some(known) => (known, false),
+        None => {
+            let recorded = Recorded {
+                id: Uuid::new_v4(),
+                trigger,
+                at: act.at,
+            };
+            store::duties::add_trigger(conn, &recorded, act.by)
+                .await
+                .map_err(failed(RECORDING))?;
+            (recorded, true)
+        }
+    };
+    let opened = open(conn, law, &recorded, affected, act).await?;
+    let duties = of_trigger(conn, recorded.id, act.today()).await?;
+    Ok(Done {
+        value: Opened {
+            trigger: recorded,
+            duties,
+        },
+        changed: new || opened,
+    })
+}
+
+/// The items that a request names, kept from other writers.
+async fn affected(conn: &mut Conn, affects: Affects<'_>) -> Result<Vec<Affected>, CatalogError> {
+    let broken = |kind, field: String, rule, message: String| {
+        RuleBroken::new(kind, "TRIGGER_ITEMS_INVALID", field, rule, message)
+    };
+    let Affects { item_codes, organ } = affects;
+    if (item_codes.is_empty() && organ.is_empty()) || item_codes.len() > MAX_ITEMS {
+        return Err(broken(
+            Kind::Invalid,
+            "item_codes".to_owned(),
+            "R-6: a trigger names 1 to 500 items, or an organ",
+            "须注明受影响的目录项（最多500项）或单位".to_owned(),
+        )
+        .into());
+    }
+    let find = async |conn: &mut Conn| {
+        store::items::affected(conn, item_codes, organ)
+            .await
+            .map_err(CatalogError::database(RECORDING))
+    };
+    let found = find(conn).await?;
+    items::queue_for(conn, found.iter().map(|item| item.code.as_str()), RECORDING).await?;
+    // Again, because a version may have been published before the queue was passed.
+    let found = find(conn).await?;
+    let codes: BTreeSet<&str> = found.iter().map(|item| item.code.as_str()).collect();
+    let missing = item_codes
+        .iter()
+        .position(|code| !codes.contains(code.as_str()));
+    if let Some(i) = missing {
+        return Err(broken(
+            Kind::State,
+            format!("item_codes[{i}]"),
+            "an item that is published and not retired",
+            format!("没有在用的目录项{}", item_codes[i]),
+        )
+        .into());
+    }
+    let of_organ = |item: &&Affected| item.owner.organ() == organ;
+    if !organ.is_empty() && !found.iter().any(|item| of_organ(&item)) {
+        return Err(broken(
+            Kind::State,
+            "organ".to_owned(),
+            "the organ has items in its catalogue that are not retired",
+            format!("单位{organ}没有在用的目录项"),
+        )
+        .into());
+    }
+    Ok(found)
+}
+
+/// Opens the duties that are not there yet; true when there was one.
+async fn open(
+    conn: &mut Conn,
+    law: &Law,
+    recorded: &Recorded,
+    affected: Vec<Affected>,
+    act: Act<'_>,
+) -> Result<bool, CatalogError> {
+    let Some(deadline) = law.due(&recorded.trigger) else {
+        // nothing is due before the regulation came into force.
+        return Ok(false);
+    };
+    let there: BTreeSet<String> = of_trigger(conn, recorded.id, act.today())
+        .await?
+        .into_iter()
+        .map(|duty| duty.item_code)
+        .collect();
+    let mut duties = Vec::new();
+    let mut answers = BTreeMap::new();
+    for item in affected.into_iter().filter(|i| !there.contains(&i.code)) {
+        let days: Vec<(u32, Date)> = item
+            .versions
+            .iter()
+            .map(|(version, at)| (*version, shanghai_date(*at)))
+            .collect();
+        let base_version = duty::base_version(&days, recorded.trigger.promulgated_on);
+        if let Some(answer) = item.versions.iter().find(|(v, _)| *v > base_version) {
+            answers.insert(item.code.clone(), *answer);
+        }
+        duties.push(NewDuty {
+            id: Uuid::new_v4(),
+            item_code: item.code,
+            owner: item.owner,
+            base_version,
+        });
+    }
+    if duties.is_empty() {
+        return Ok(false);
+    }
+    store::duties::open(conn, recorded.id, &duties, deadline, act.at, act.by)
+        .await
+        .map_err(CatalogError::database(RECORDING))?;
+    let trigger = &recorded.trigger;
+    let events: Vec<_> = duties
+        .iter()
+        .map(|duty| {
+            let (catalogue, organ, district_code) = columns(&duty.owner);
+            act.event(&DutyOpened {
+                duty_id: bytes_of(duty.id),
+                item_code: duty.item_code.clone(),
+                catalogue,
+                organ,
+                district_code,
+                trigger_kind: trigger.kind.as_str().to_owned(),
+                document_title: trigger.title.clone(),
+                document_number: trigger.number.clone(),
+                starts_on: format_day(trigger.starts_on()),
+                due_on: format_day(deadline.due_on),
+                provisional: deadline.provisional,
+            })
+        })
+        .collect();
+    announce(conn, &events, RECORDING).await?;
+    for (code, (version, at)) in &answers {
+        let ending = Ending {
+            item_code: code,
+            version: Some(*version),
+            reason: "",
+            at: *at,
+            on: shanghai_date(*at),
+            by: act.by,
+        };
+        close(conn, ending, act).await?;
+    }
+    Ok(true)
+}
+
+async fn of_trigger(
+    conn: &mut Conn,
+    trigger: Uuid,
+    today: Date,
+) -> Result<Vec<Duty>, CatalogError> {
+    let filter = Filter {
+        trigger: Some(trigger),
+        limit: i64::MAX,
+        ..everything(today)
+    };
+    store::duties::list(conn, &filter)
+        .await
+        .map_err(CatalogError::database(READING))
+}
+
+fn everything(today: Date) -> Filter {
+    let actor = Actor {
+        auditor: true,
+        ..Actor::default()
+    };
+    Filter {
+        scope: actor.scope(),
+        part: Part::All,
+        organ: String::new(),
+        item_code: String::new(),
+        trigger: None,
+        duty: None,
+        today,
+        after: None,
+        limit: 1,
+    }
+}
+
+/// Closes the open duties of an item by a newer version or by its retirement, and announces it. The caller has
+/// passed the queue of the item.
+pub(super) async fn close(
+    conn: &mut Conn,
+    ending: Ending<'_>,
+    act: Act<'_>,
+) -> Result<(), CatalogError> {
+    let closed = store::duties::close(conn, ending)
+        .await
+        .map_err(CatalogError::database(CLOSING))?;
+    let events: Vec<_> = closed
+        .iter()
+        .map(|duty| {
+            let (catalogue, organ, district_code) = columns(&duty.owner);
+            act.event(&DutyClosed {
+                duty_id: bytes_of(duty.id),
+                item_code: duty.item_code.clone(),
+                catalogue,
+                organ,
+                district_code,
+                due_on: format_day(duty.deadline.due_on),
+                closed_on: format_day(ending.on),
+                closed_by_version: ending.version.unwrap_or(0),
+                late: duty.deadline.due_on < ending.on,
+            })
+        })
+        .collect();
+    announce(conn, &events, CLOSING).await
+}
+
+/// Ends a duty that needs no new version, by decision of the credit office; saying the same again changes
+/// nothing.
+///
+/// # Errors
+/// There is none, it has ended otherwise, or the reason is missing; or the database fails.
+pub async fn dismiss(
+    conn: &mut Conn,
+    id: Uuid,
+    reason: &str,
+    act: Act<'_>,
+) -> Result<Done<Duty>, CatalogError> {
+    let failed = CatalogError::database;
+    let code = store::duties::item_of(conn, id)
+        .await
+        .map_err(failed(CLOSING))?
+        .ok_or_else(duty::unknown)?;
+    items::queue_for(conn, [code.as_str()], CLOSING).await?;
+    let duty = one(conn, id, act.today()).await?;
+    if duty.state == duty::State::Dismissed && duty.reason == reason {
+        return Ok(Done::unchanged(duty));
+    }
+    let reason = duty::dismiss(duty.state, reason)?;
+    store::duties::dismiss(conn, id, &reason, act.at, act.today(), act.by)
+        .await
+        .map_err(failed(CLOSING))?;
+    let (catalogue, organ, district_code) = columns(&duty.owner);
+    let event = DutyDismissed {
+        duty_id: bytes_of(id),
+        item_code: duty.item_code,
+        catalogue,
+        organ,
+        district_code,
+        reason,
+    };
+    announce(conn, &[act.event(&event)], CLOSING).await?;
+    Ok(Done::changed(one(conn, id, act.today()).await?))
+}
+
+async fn one(conn: &mut Conn, id: Uuid, today: Date) -> Result<Duty, CatalogError> {
+    let filter = Filter {
+        duty: Some(id),
+        ..everything(today)
+    };
+    let found = store::duties::list(conn, &filter)
+        .await
+        .map_err(CatalogError::database(READING))?;
+    Ok(found.into_iter().next().ok_or_else(duty::unknown)?)
+}
+
+/// Which duties somebody asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Which part.
+    pub part: Part,
+    /// Of this organ; empty: all.
+    pub organ: &'a str,
+    /// For this item; empty: all.
+    pub item_code: &'a str,
+}
+
+/// The duties that the caller may see, latest first, and the token of the next page.
+///
+/// # Errors
+/// The database fails.
+pub async fn list(
+    conn: &mut Conn,
+    actor: &Actor,
+    question: Question<'_>,
+    page: Page,
+    today: Date,
+) -> Result<(Vec<Duty>, String), CatalogError> {
+    let filter = Filter {
+        scope: actor.scope(),
+        part: question.part,
+        organ: question.organ.to_owned(),
+        item_code: question.item_code.to_owned(),
+        after: page.after,
+        limit: page.limit(),
+        ..everything(today)
+    };
+    let found = store::duties::list(conn, &filter)
+        .await
+        .map_err(CatalogError::database(READING))?;
+    Ok(page.cut(found, |duty| (duty.opened_at, duty.id)))
+}
+
+/// A duty whose due day moved: its item, the old and the new day.
+pub type Moved = (String, Date, Date);
+
+/// Computes the due days of the open duties again, for a calendar that became final or was revised, and
+/// announces those that moved.
+///
+/// # Errors
+/// The database fails.
+pub async fn reschedule(
+    conn: &mut Conn,
+    law: &Law,
+    act: Act<'_>,
+) -> Result<Vec<Moved>, CatalogError> {
+    let failed = CatalogError::database;
+    let open = store::duties::lock_open(conn)
+        .await
+        .map_err(failed(RECORDING))?;
+    let moved: Vec<_> = open
+        .iter()
+        .filter_map(|duty| {
+            let deadline = law.due(&duty.trigger.trigger)?;
+            (deadline != duty.deadline).then_some((duty, deadline))
+        })
+        .collect();
+    if moved.is_empty() {
+        return Ok(Vec::new());
+    }
+    let days: Vec<_> = moved.iter().map(|(duty, new)| (duty.id, *new)).collect();
+    store::duties::reschedule(conn, &days, act.at, act.by)
+        .await
+        .map_err(failed(RECORDING))?;
+    let events: Vec<_> = moved
+        .iter()
+        .map(|(duty, deadline)| {
+            act.event(&DutyRescheduled {
+                duty_id: bytes_of(duty.id),
+                item_code: duty.item_code.clone(),
+                old_due_on: format_day(duty.deadline.due_on),
+                due_on: format_day(deadline.due_on),
+                provisional: deadline.provisional,
+            })
+        })
+        .collect();
+    announce(conn, &events, RECORDING).await?;
+    Ok(moved
+        .iter()
+        .map(|(duty, new)| (duty.item_code.clone(), duty.deadline.due_on, new.due_on))
+        .collect())
+}
+
+/// Announces open duties whose due day is over, each due day once; answers how many.
+///
+/// # Errors
+/// The database fails.
+pub async fn tell_overdue(conn: &mut Conn, act: Act<'_>) -> Result<usize, CatalogError> {
+    let late = store::duties::tell_overdue(conn, act.today(), act.at, act.by)
+        .await
+        .map_err(CatalogError::database(RECORDING))?;
+    let events: Vec<_> = late
+        .iter()
+        .map(|duty| {
+            let (catalogue, organ, district_code) = columns(&duty.owner);
+            act.event(&DutyOverdue {
+                duty_id: bytes_of(duty.id),
+                item_code: duty.item_code.clone(),
+                catalogue,
+                organ,
+                district_code,
+                due_on: format_day(duty.deadline.due_on),
+            })
+        })
+        .collect();
+    announce(conn, &events, RECORDING).await?;
+    Ok(late.len())
+}
+
+/// Level, organ and district of an owner, as events name them.
+fn columns(owner: &Owner) -> (String, String, String) {
+    (
+        owner.as_str().to_owned(),
+        owner.organ().to_owned(),
+        owner.district().to_owned(),
+    )
+}
+
+fn bytes_of(id: Uuid) -> Bytes {
+    Bytes::copy_from_slice(id.as_bytes())
+}

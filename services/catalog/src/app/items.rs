@@ -1,0 +1,325 @@
+//! Versions of items: publication, reading, retirement. Called by `grpc`, `jobs` and `drafts`.
+
+use std::collections::BTreeSet;
+
+use credit_record::item::{CodeLists, ItemVersion};
+use proto::credit::catalog::events::v1::{ItemRetired, ItemVersionPublished};
+use serde::Deserialize;
+use service_kit::db::Conn;
+use time::Date;
+
+use super::{Act, Done, announce, duties, limit_size, lists};
+use crate::{
+    domain::{
+        Kind, RuleBroken, format_day,
+        rights::{self, Actor},
+        version::{self, History, Offer, Published, Retirement, starts_on},
+    },
+    error::CatalogError,
+    store::{
+        self,
+        duties::Ending,
+        items::{ItemFilter, NewVersion, VersionRow},
+        providers,
+    },
+};
+
+const PUBLISHING: &str = "发布目录项";
+const READING: &str = "读取目录";
+const RETIRING: &str = "停用目录项";
+
+/// Reads a definition in the form of the data files. Code lists that it names are those of the catalogue, and
+/// what comes out holds their values, so that an event and a record's checks need no list.
+///
+/// # Errors
+/// Too large, unreadable or inconsistent, or a code list is not published; or the database fails.
+pub async fn read_definition(conn: &mut Conn, toml: &str) -> Result<ItemVersion, CatalogError> {
+    limit_size(toml)?;
+    let named = named_lists(toml);
+    let lists = if named.is_empty() {
+        CodeLists::default()
+    } else {
+        lists::these(conn, named).await?
+    };
+    Ok(ItemVersion::from_toml_with(toml, &lists)?)
+}
+
+/// The code lists with their versions that a definition names. What cannot be read here is named by the lint.
+fn named_lists(toml: &str) -> BTreeSet<(String, u32)> {
+    #[derive(Deserialize)]
+    struct Fields {
+        #[serde(default)]
+        fields: Vec<Field>,
+    }
+    #[derive(Deserialize)]
+    struct Field {
+        #[serde(default)]
+        code_list: Option<Named>,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        list: Option<String>,
+        version: Option<u32>,
+    }
+    let read: Fields = toml::from_str(toml).unwrap_or(Fields { fields: Vec::new() });
+    let named = read.fields.into_iter().filter_map(|field| field.code_list);
+    named
+        .filter_map(|named| named.list.zip(named.version))
+        .collect()
+}
+
+/// Publishes a version if it is the next one; a version that is published already with the same
+/// content is left as it is. Closes the duties that waited for it. `actor` is who decides; none for a
+/// data file, which only the operator can lay down.
+///
+/// # Errors
+/// The actor may not decide about that catalogue, the version is published with other content, does not
+/// follow, or its owner is not one; or the database fails.
+pub async fn publish(
+    conn: &mut Conn,
+    item: &ItemVersion,
+    actor: Option<&Actor>,
+    act: Act<'_>,
+) -> Result<Done<()>, CatalogError> {
+    if let Some(actor) = actor {
+        actor.may_review(&item.owner)?;
+    }
+    queue_for(conn, [item.code.as_str()], PUBLISHING).await?;
+    let history = history(conn, &item.code).await?;
+    if version::offer(&history, item, act.at)? == Offer::Known {
+        return Ok(Done::unchanged(()));
+    }
+    check_owner(conn, item, act.today()).await?;
+    let definition = item.to_json()?;
+    let new = NewVersion {
+        item,
+        definition: &definition,
+        starts_on: starts_on(item, act.at),
+        at: act.at,
+        by: act.by,
+    };
+    store::items::add(conn, new)
+        .await
+        .map_err(CatalogError::database(PUBLISHING))?;
+    let event = ItemVersionPublished {
+        code: item.code.clone(),
+        version: item.version,
+        name: item.name.clone(),
+        definition_json: definition,
+        effective_from: item.effective_from.map(format_day).unwrap_or_default(),
+        catalogue: item.owner.as_str().to_owned(),
+        organ: item.owner.organ().to_owned(),
+        district_code: item.owner.district().to_owned(),
+        published_on: format_day(act.today()),
+    };
+    announce(conn, &[act.event(&event)], PUBLISHING).await?;
+    let ending = Ending {
+        item_code: &item.code,
+        version: Some(item.version),
+        reason: "",
+        at: act.at,
+        on: act.today(),
+        by: act.by,
+    };
+    duties::close(conn, ending, act).await?;
+    Ok(Done::changed(()))
+}
+
+/// Makes writers about these items queue until the end of the transaction.
+pub(super) async fn queue_for(
+    conn: &mut Conn,
+    codes: impl IntoIterator<Item = &str>,
+    doing: &'static str,
+) -> Result<(), CatalogError> {
+    let things: Vec<String> = codes
+        .into_iter()
+        .map(|code| format!("item {code}"))
+        .collect();
+    store::queue_for(conn, &things)
+        .await
+        .map_err(CatalogError::database(doing))
+}
+
+/// Whether the catalogue that the item is for exists (D-25).
+///
+/// # Errors
+/// It does not, or the database fails.
+pub(super) async fn check_owner(
+    conn: &mut Conn,
+    item: &ItemVersion,
+    today: Date,
+) -> Result<(), CatalogError> {
+    check_catalogue(conn, &item.owner, today).await
+}
+
+/// As [`check_owner`], for an owner alone.
+pub(super) async fn check_catalogue(
+    conn: &mut Conn,
+    owner: &credit_record::item::Owner,
+    today: Date,
+) -> Result<(), CatalogError> {
+    let organ = if owner.is_city() {
+        None
+    } else {
+        providers::provider(conn, owner.organ())
+            .await
+            .map_err(CatalogError::database(READING))?
+    };
+    Ok(rights::check_owner(owner, organ.as_ref(), today)?)
+}
+
+/// All that was published of an item; nothing when it is unknown.
+///
+/// # Errors
+/// The database fails, or a stored definition cannot be read.
+pub async fn history(conn: &mut Conn, code: &str) -> Result<History, CatalogError> {
+    let versions = store::items::versions(conn, code)
+        .await
+        .map_err(CatalogError::database(READING))?
+        .into_iter()
+        .map(published)
+        .collect::<Result<_, _>>()?;
+    let retirement = store::items::retirement(conn, code)
+        .await
+        .map_err(CatalogError::database(READING))?;
+    Ok(History {
+        versions,
+        retirement,
+    })
+}
+
+fn published(row: VersionRow) -> Result<Published, CatalogError> {
+    Ok(Published {
+        item: parse_stored(&row.code, &row.definition)?,
+        at: row.published_at,
+        by: row.published_by,
+    })
+}
+
+/// One version of an item; version 0 means the one in force on `day`.
+///
+/// # Errors
+/// There is none, or the database fails.
+pub async fn item(
+    conn: &mut Conn,
+    code: &str,
+    version: u32,
+    day: Date,
+) -> Result<ItemVersion, CatalogError> {
+    let found = if version == 0 {
+        store::items::definition_on(conn, code, day).await
+    } else {
+        store::items::definition(conn, code, version).await
+    };
+    match found.map_err(CatalogError::database(READING))? {
+        Some(text) => parse_stored(code, &text),
+        None => Err(not_found(conn, code, version, day).await?.into()),
+    }
+}
+
+/// Why there is no such version.
+async fn not_found(
+    conn: &mut Conn,
+    code: &str,
+    version: u32,
+    day: Date,
+) -> Result<RuleBroken, CatalogError> {
+    let history = history(conn, code).await?;
+    let unknown = |field: &'static str, rule, message| {
+        RuleBroken::new(Kind::Unknown, "ITEM_UNKNOWN", field, rule, message)
+    };
+    if history.versions.is_empty() {
+        return Ok(version::unknown_item(code));
+    }
+    if version != 0 {
+        return Ok(unknown(
+            "version",
+            "the version of the item is published",
+            format!("没有目录项{code}的第{version}版"),
+        ));
+    }
+    let message = match history.retirement {
+        Some(end) if end.from <= day => {
+            format!(
+                "目录项{code}自{}起停用，可按版本号查阅",
+                format_day(end.from)
+            )
+        }
+        _ => format!("目录项{code}在{}尚未生效", format_day(day)),
+    };
+    let rule = "version 0 asks for the version in force on that day";
+    Ok(unknown("version", rule, message))
+}
+
+/// The version in force of each item on a day, by code.
+///
+/// # Errors
+/// The database fails.
+pub async fn items(
+    conn: &mut Conn,
+    day: Date,
+    filter: &ItemFilter,
+) -> Result<Vec<ItemVersion>, CatalogError> {
+    store::items::definitions_on(conn, day, filter)
+        .await
+        .map_err(CatalogError::database(READING))?
+        .iter()
+        .map(|(code, text)| parse_stored(code, text))
+        .collect()
+}
+
+/// Ends an item from a day on, and with it the duties to renew it; saying the same again changes
+/// nothing.
+///
+/// # Errors
+/// [`version::retire`] refuses, or the database fails.
+pub async fn retire(
+    conn: &mut Conn,
+    asked: Retirement,
+    act: Act<'_>,
+) -> Result<Done<Retirement>, CatalogError> {
+    let both = std::iter::once(asked.code.as_str()).chain(asked.successor.as_deref());
+    queue_for(conn, both, RETIRING).await?;
+    let of_item = history(conn, &asked.code).await?;
+    let of_successor = match &asked.successor {
+        Some(successor) => Some(history(conn, successor).await?),
+        None => None,
+    };
+    let known = of_item.retirement.clone();
+    let decided = version::retire(&of_item, asked, of_successor.as_ref(), act.today())?;
+    let end = match (decided, known) {
+        (Some(end), _) => end,
+        (None, Some(known)) => return Ok(Done::unchanged(known)),
+        // retire() answers none for a retirement that is known only.
+        (None, None) => return Err(version::unknown_item("").into()),
+    };
+    store::items::retire(conn, &end, act.by)
+        .await
+        .map_err(CatalogError::database(RETIRING))?;
+    let event = ItemRetired {
+        code: end.code.clone(),
+        from_date: format_day(end.from),
+        reason: end.reason.clone(),
+        successor_code: end.successor.clone().unwrap_or_default(),
+    };
+    announce(conn, &[act.event(&event)], RETIRING).await?;
+    let ending = Ending {
+        item_code: &end.code,
+        version: None,
+        reason: &end.reason,
+        at: act.at,
+        on: act.today(),
+        by: act.by,
+    };
+    duties::close(conn, ending, act).await?;
+    Ok(Done::changed(end))
+}
+
+/// Reads what was linted when it was published. It is not linted again: a stricter lint of a later
+/// release must not make a version in force disappear.
+fn parse_stored(code: &str, text: &str) -> Result<ItemVersion, CatalogError> {
+    serde_json::from_str(text).map_err(|source| CatalogError::Stored {
+        code: code.to_owned(),
+        source,
+    })
+}

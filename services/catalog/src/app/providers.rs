@@ -1,0 +1,166 @@
+//! The registry of providers. Called by `grpc`.
+
+use std::collections::BTreeMap;
+
+use proto::credit::catalog::events::v1::ProviderRegistered;
+use service_kit::db::Conn;
+use vault::Keyring;
+
+use super::{Act, Done, announce};
+use crate::{
+    domain::{
+        contact::Contacts,
+        format_day,
+        provider::{self, Provider, Registered, Registration},
+        rights::Actor,
+    },
+    error::CatalogError,
+    store,
+};
+
+const REGISTERING: &str = "登记信用信息提供主体";
+const READING: &str = "读取信用信息提供主体";
+
+/// Registers a provider or changes its registration; saying the same again changes nothing. Contacts
+/// that are not given stay as they are, empty ones are removed. They are no part of the revision, because
+/// whoever hears of revisions must not hear of them.
+///
+/// # Errors
+/// It may not stand where it says, or the database fails.
+pub async fn register(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    registration: Registration,
+    contacts: Option<&Contacts>,
+    act: Act<'_>,
+) -> Result<Done<Provider>, CatalogError> {
+    let failed = CatalogError::database;
+    // One queue for all: whether a provider fits depends on those above and below it.
+    store::queue_for(conn, &["providers".to_owned()])
+        .await
+        .map_err(failed(REGISTERING))?;
+    let all = store::providers::providers(conn)
+        .await
+        .map_err(failed(REGISTERING))?;
+    registration.fits_among(&all)?;
+    let code = *registration.code();
+    let current = all.into_iter().find(|known| known.code == code);
+    let done = match provider::register(current, registration) {
+        Registered::Unchanged(provider) => Done::unchanged(provider),
+        Registered::Changed(provider) => {
+            store::providers::add(conn, &provider, act.at, act.by)
+                .await
+                .map_err(failed(REGISTERING))?;
+            announce(conn, &[act.event(&registered(&provider))], REGISTERING).await?;
+            Done::changed(provider)
+        }
+    };
+    if let Some(contacts) = contacts {
+        set_contacts(conn, keyring, code.as_str(), contacts, act).await?;
+    }
+    Ok(done)
+}
+
+fn registered(provider: &Provider) -> ProviderRegistered {
+    ProviderRegistered {
+        code: provider.code.to_string(),
+        name: provider.name.clone(),
+        level: provider.level.kind().as_str().to_owned(),
+        district_code: provider.level.district_code().to_owned(),
+        enabled: provider.enabled,
+        revision: provider.revision,
+        parent_code: provider
+            .parent
+            .map(|parent| parent.to_string())
+            .unwrap_or_default(),
+        valid_from: provider.valid_from.map(format_day).unwrap_or_default(),
+        valid_until: provider.valid_until.map(format_day).unwrap_or_default(),
+    }
+}
+
+async fn set_contacts(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    code: &str,
+    contacts: &Contacts,
+    act: Act<'_>,
+) -> Result<(), CatalogError> {
+    if contacts.is_empty() {
+        return store::providers::remove_contacts(conn, code)
+            .await
+            .map_err(CatalogError::database(REGISTERING));
+    }
+    let plain =
+        serde_json::to_vec(contacts).map_err(|_| CatalogError::Contacts { doing: "sealed" })?;
+    let sealed = keyring.seal(&context(code), &plain);
+    store::providers::set_contacts(conn, code, &sealed, act.at, act.by)
+        .await
+        .map_err(CatalogError::database(REGISTERING))
+}
+
+/// What a provider's contacts are sealed with, so that they open in no other place.
+fn context(code: &str) -> Vec<u8> {
+    format!("provider contacts {code}").into_bytes()
+}
+
+/// All providers, by code, with the contacts that `actor` is shown.
+///
+/// # Errors
+/// The database fails, or contacts cannot be opened.
+pub async fn providers(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    actor: &Actor,
+) -> Result<Vec<(Provider, Option<Contacts>)>, CatalogError> {
+    let all = store::providers::providers(conn)
+        .await
+        .map_err(CatalogError::database(READING))?;
+    let mut contacts = contacts(conn, keyring, actor, "").await?;
+    Ok(all
+        .into_iter()
+        .map(|provider| {
+            let contacts = contacts.remove(provider.code.as_str());
+            (provider, contacts)
+        })
+        .collect())
+}
+
+/// The contacts that `actor` is shown, by code of the provider; of one provider when `code` is not empty.
+///
+/// # Errors
+/// The database fails, or contacts cannot be opened.
+pub async fn contacts(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    actor: &Actor,
+    code: &str,
+) -> Result<BTreeMap<String, Contacts>, CatalogError> {
+    let sealed = store::providers::contacts(conn, code)
+        .await
+        .map_err(CatalogError::database(READING))?;
+    sealed
+        .into_iter()
+        .filter(|(code, _)| actor.sees_contacts_of(code))
+        .map(|(code, sealed)| {
+            let damaged = || CatalogError::Contacts { doing: "opened" };
+            let plain = keyring
+                .open(&context(&code), &sealed)
+                .map_err(|_| damaged())?;
+            let contacts = serde_json::from_slice(&plain).map_err(|_| damaged())?;
+            Ok((code, contacts))
+        })
+        .collect()
+}
+
+/// What the registry holds of the organisation that acts.
+///
+/// # Errors
+/// The database fails.
+pub async fn registration_of(
+    conn: &mut Conn,
+    organisation: &str,
+) -> Result<Option<Provider>, CatalogError> {
+    store::providers::provider(conn, organisation)
+        .await
+        .map_err(CatalogError::database(READING))
+}

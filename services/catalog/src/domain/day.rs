@@ -1,0 +1,44 @@
+//! Civil days as requests and events write them: `YYYY-MM-DD`. Called by the rules that take one and by
+//! `grpc`.
+
+use time::{Date, format_description::BorrowedFormatItem, macros::format_description};
+
+use super::RuleBroken;
+
+const FORM: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
+
+/// `YYYY-MM-DD`.
+pub fn format_day(day: Date) -> String {
+    format!(
+        "{:04}-{:02}-{:02}",
+        day.year(),
+        u8::from(day.month()),
+        day.day()
+    )
+}
+
+/// The day that a request names; none when it is left out.
+///
+/// # Errors
+/// It is not written `YYYY-MM-DD` or not a day of the calendar.
+pub fn given_day(
+    text: &str,
+    reason: &'static str,
+    field: &'static str,
+) -> Result<Option<Date>, RuleBroken> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Date::parse(text, FORM)
+        .ok()
+        .filter(|day| format_day(*day) == text)
+        .map(Some)
+        .ok_or_else(|| {
+            RuleBroken::invalid(
+                reason,
+                field,
+                "a day is written YYYY-MM-DD",
+                "日期应写作YYYY-MM-DD，且为真实日期",
+            )
+        })
+}

@@ -1,0 +1,260 @@
+//! The way of a draft (R-6). Called by `app`.
+//!
+//! ```text
+//! DRAFT --submit--> SUBMITTED --publish--> PUBLISHED
+//!   ^                  |
+//!   |                return
+//!   |                  v
+//!   +-----save----- RETURNED          DRAFT, SUBMITTED, RETURNED --withdraw--> WITHDRAWN
+//! ```
+
+use credit_record::item::Owner;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Kind, MAX_REASON_CHARS, RuleBroken, given_text};
+
+/// Most reasons of one return.
+pub const MAX_REASONS: usize = 100;
+
+/// Where a draft stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Being written.
+    Draft,
+    /// Waits for the review of the credit office.
+    Submitted,
+    /// Given back with reasons.
+    Returned,
+    /// Became a version of its item.
+    Published,
+    /// Given up.
+    Withdrawn,
+}
+
+impl State {
+    /// All states.
+    pub const ALL: [Self; 5] = [
+        Self::Draft,
+        Self::Submitted,
+        Self::Returned,
+        Self::Published,
+        Self::Withdrawn,
+    ];
+
+    /// Stable name, as tables carry it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Submitted => "submitted",
+            Self::Returned => "returned",
+            Self::Published => "published",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// Chinese name.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Draft => "草稿",
+            Self::Submitted => "待审核",
+            Self::Returned => "已退回",
+            Self::Published => "已发布",
+            Self::Withdrawn => "已撤回",
+        }
+    }
+}
+
+/// What is done with a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Its definition is changed.
+    Save,
+    /// It is handed to the credit office.
+    Submit,
+    /// The credit office gives it back.
+    Return,
+    /// The credit office publishes it.
+    Publish,
+    /// It is given up.
+    Withdraw,
+}
+
+impl Step {
+    /// All steps.
+    pub const ALL: [Self; 5] = [
+        Self::Save,
+        Self::Submit,
+        Self::Return,
+        Self::Publish,
+        Self::Withdraw,
+    ];
+}
+
+/// The state after a step.
+///
+/// # Errors
+/// The state has no such step.
+pub fn step(state: State, step: Step) -> Result<State, RuleBroken> {
+    let rule = match (state, step) {
+        (State::Draft | State::Returned, Step::Save) => return Ok(State::Draft),
+        (State::Draft, Step::Submit) => return Ok(State::Submitted),
+        (State::Submitted, Step::Return) => return Ok(State::Returned),
+        (State::Submitted, Step::Publish) => return Ok(State::Published),
+        (State::Draft | State::Submitted | State::Returned, Step::Withdraw) => {
+            return Ok(State::Withdrawn);
+        }
+        (_, Step::Save) => "a draft is changed while it is a draft or returned",
+        (_, Step::Submit) => "a draft is submitted once it is saved as a draft",
+        (_, Step::Return | Step::Publish) => "R-6: the credit office reviews what is submitted",
+        (_, Step::Withdraw) => "what is published or withdrawn stays so",
+    };
+    Err(RuleBroken::new(
+        Kind::State,
+        "DRAFT_STATE",
+        "draft_id",
+        rule,
+        format!("草稿现为“{}”，不能进行此操作", state.label()),
+    ))
+}
+
+/// A reason for which a draft comes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Path in the definition; may be empty.
+    pub field: String,
+    /// What is to be mended, Chinese.
+    pub text: String,
+}
+
+/// Checks the reasons of a return: who gets a draft back learns why.
+///
+/// # Errors
+/// There is none, too many, or one says nothing.
+pub fn reasons(given: Vec<Reason>) -> Result<Vec<Reason>, RuleBroken> {
+    const REASON: &str = "DRAFT_REASONS_INVALID";
+    if given.is_empty() || given.len() > MAX_REASONS {
+        return Err(RuleBroken::invalid(
+            REASON,
+            "reasons",
+            "R-6: a return has 1 to 100 reasons",
+            "退回须说明理由（1至100条）",
+        ));
+    }
+    for (i, reason) in given.iter().enumerate() {
+        let in_place = |part: &str, broken: RuleBroken| RuleBroken {
+            field: format!("reasons[{i}].{part}").into(),
+            ..broken
+        };
+        given_text(&reason.text, REASON, "reasons", MAX_REASON_CHARS)
+            .map_err(|broken| in_place("text", broken))?;
+        if !reason.field.is_empty() {
+            given_text(&reason.field, REASON, "reasons", MAX_REASON_CHARS)
+                .map_err(|broken| in_place("field", broken))?;
+        }
+    }
+    Ok(given)
+}
+
+/// What even an incomplete definition says: for which version of which item in whose catalogue it is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Head {
+    /// Code of the item.
+    pub code: String,
+    /// The version that it is to become.
+    pub version: u32,
+    /// Whose catalogue it is for.
+    #[serde(default)]
+    pub owner: Owner,
+}
+
+impl Head {
+    /// Reads it from a definition in the form of the data files.
+    ///
+    /// # Errors
+    /// It is no TOML, or lacks code or version, or they are none.
+    pub fn read(definition: &str) -> Result<Self, RuleBroken> {
+        const REASON: &str = "DRAFT_UNREADABLE";
+        let head: Self = toml::from_str(definition).map_err(|error| {
+            RuleBroken::invalid(
+                REASON,
+                "definition_toml",
+                "a draft is TOML and names code, version and owner",
+                format!(
+                    "草稿须为TOML，并注明code、version和owner：{}",
+                    error.message()
+                ),
+            )
+        })?;
+        let of_code = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if head.code.is_empty() || head.code.len() > 64 || !head.code.bytes().all(of_code) {
+            return Err(RuleBroken::invalid(
+                REASON,
+                "definition_toml.code",
+                "a code has lower-case letters, digits and hyphens, at most 64",
+                "目录项代码只用小写字母、数字和连字符，最多64个",
+            ));
+        }
+        if head.version == 0 {
+            return Err(RuleBroken::invalid(
+                REASON,
+                "definition_toml.version",
+                "versions are counted from 1",
+                "版本号从1开始",
+            ));
+        }
+        Ok(head)
+    }
+}
+
+/// A draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Its id.
+    pub id: Uuid,
+    /// What it is for.
+    pub head: Head,
+    /// The definition as it was written.
+    pub definition: String,
+    /// Where it stands.
+    pub state: State,
+    /// Grows with every change.
+    pub revision: u64,
+    /// Credit code of the organisation that began it.
+    pub created_by: String,
+    /// When it was begun.
+    pub created_at: OffsetDateTime,
+    /// When it was changed last.
+    pub changed_at: OffsetDateTime,
+    /// Reasons of the last return.
+    pub reasons: Vec<Reason>,
+}
+
+/// One step of a draft's life, as it is kept for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The state after it.
+    pub state: State,
+    /// The revision after it.
+    pub revision: u64,
+    /// When.
+    pub at: OffsetDateTime,
+    /// `<credit code>/<account>`.
+    pub by: String,
+    /// Reasons of a return.
+    pub reasons: Vec<Reason>,
+    /// Note of a withdrawal.
+    pub note: String,
+}
+
+/// There is no such draft, or it is none of the caller's.
+pub fn unknown() -> RuleBroken {
+    RuleBroken::new(
+        Kind::Unknown,
+        "DRAFT_UNKNOWN",
+        "draft_id",
+        "a draft that the caller may see",
+        "没有该草稿",
+    )
+}

@@ -1,0 +1,38 @@
+//! Versions of code lists: counted without gaps, never changed. Called by `app`.
+
+use credit_record::item::CodeListVersion;
+
+use super::{Kind, RuleBroken, version::Offer};
+
+/// Decides about an offered version, given the one with the same number, if any, and the highest number.
+///
+/// # Errors
+/// It would change a published version or leave a gap.
+pub fn offer(
+    same: Option<&CodeListVersion>,
+    highest: u32,
+    offered: &CodeListVersion,
+) -> Result<Offer, RuleBroken> {
+    let (code, version) = (&offered.code, offered.version);
+    match same {
+        Some(known) if known == offered => Ok(Offer::Known),
+        Some(_) => Err(RuleBroken::new(
+            Kind::Exists,
+            "CODE_LIST_VERSION_IMMUTABLE",
+            "definition_toml.version",
+            "a published version of a code list never changes",
+            format!("代码表{code}第{version}版已发布且内容不同，已发布的版本不可更改"),
+        )),
+        None if version == highest.saturating_add(1) => Ok(Offer::Next),
+        None => Err(RuleBroken::new(
+            Kind::State,
+            "CODE_LIST_VERSION_GAP",
+            "definition_toml.version",
+            "the version is the newest one plus 1, or 1 for a new code list",
+            format!(
+                "代码表{code}的下一版应为第{}版，不能发布第{version}版",
+                highest.saturating_add(1)
+            ),
+        )),
+    }
+}

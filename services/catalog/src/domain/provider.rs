@@ -1,0 +1,422 @@
+//! What a registration of a provider must look like, and where it may stand among the others. Called by
+//! `app`.
+
+use credit_record::id::{CreditCode, IdRule};
+use time::Date;
+
+use super::{Kind, MAX_NAME_CHARS, RuleBroken};
+
+/// A district or county of Changsha.
+#[derive(Debug, PartialEq, Eq)]
+pub struct District {
+    /// GB/T 2260 code.
+    pub code: &'static str,
+    /// Chinese name.
+    pub name: &'static str,
+}
+
+/// The nine divisions of Changsha in force (GB/T 2260).
+pub const DISTRICTS: [District; 9] = [
+    District {
+        code: "430102",
+        name: "芙蓉区",
+    },
+    District {
+        code: "430103",
+        name: "天心区",
+    },
+    District {
+        code: "430104",
+        name: "岳麓区",
+    },
+    District {
+        code: "430105",
+        name: "开福区",
+    },
+    District {
+        code: "430111",
+        name: "雨花区",
+    },
+    District {
+        code: "430112",
+        name: "望城区",
+    },
+    District {
+        code: "430121",
+        name: "长沙县",
+    },
+    District {
+        code: "430181",
+        name: "浏阳市",
+    },
+    District {
+        code: "430182",
+        name: "宁乡市",
+    },
+];
+
+/// Level of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// 市级.
+    City,
+    /// 区县级, of this district.
+    District(&'static District),
+}
+
+/// A level as requests and tables name it, without its district.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LevelKind {
+    /// 市级.
+    City,
+    /// 区县级.
+    District,
+}
+
+impl LevelKind {
+    /// Stable name, as events and tables carry it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::City => "city",
+            Self::District => "district",
+        }
+    }
+}
+
+impl Level {
+    /// The level without its district.
+    pub fn kind(self) -> LevelKind {
+        match self {
+            Self::City => LevelKind::City,
+            Self::District(_) => LevelKind::District,
+        }
+    }
+
+    /// Code of the district; empty at city level.
+    pub fn district_code(self) -> &'static str {
+        match self {
+            Self::City => "",
+            Self::District(district) => district.code,
+        }
+    }
+}
+
+/// What a request says of a provider, unchecked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Said<'a> {
+    /// Credit code.
+    pub code: &'a str,
+    /// Chinese name.
+    pub name: &'a str,
+    /// Level; none when the request leaves it out.
+    pub level: Option<LevelKind>,
+    /// District, at district level.
+    pub district_code: &'a str,
+    /// Whether it may report.
+    pub enabled: bool,
+    /// Credit code of the organ above it; empty: none.
+    pub parent_code: &'a str,
+    /// First day on which it may report.
+    pub valid_from: Option<Date>,
+    /// Last day on which it may report.
+    pub valid_until: Option<Date>,
+}
+
+/// What the credit office says of a provider; checked, so that only a right one exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    code: CreditCode,
+    name: String,
+    level: Level,
+    enabled: bool,
+    parent: Option<CreditCode>,
+    valid_from: Option<Date>,
+    valid_until: Option<Date>,
+}
+
+impl Registration {
+    /// Checks a registration. Nothing is repaired: what is wrong goes back.
+    ///
+    /// # Errors
+    /// The first rule that is broken, with its field.
+    pub fn new(said: Said<'_>) -> Result<Self, RuleBroken> {
+        let code = credit_code(said.code, "provider.code", "PROVIDER_CODE_INVALID")?;
+        let name = provider_name(said.name)?;
+        let level = provider_level(said.level, said.district_code)?;
+        let parent = match said.parent_code {
+            "" => None,
+            parent => Some(credit_code(
+                parent,
+                "provider.parent_code",
+                "PROVIDER_PARENT_INVALID",
+            )?),
+        };
+        if let (Some(from), Some(until)) = (said.valid_from, said.valid_until)
+            && until < from
+        {
+            return Err(RuleBroken::invalid(
+                "PROVIDER_VALIDITY_INVALID",
+                "provider.valid_until",
+                "valid_until is not before valid_from",
+                "有效期的止日不能早于起日",
+            ));
+        }
+        Ok(Self {
+            code,
+            name,
+            level,
+            enabled: said.enabled,
+            parent,
+            valid_from: said.valid_from,
+            valid_until: said.valid_until,
+        })
+    }
+
+    /// The credit code that names the provider.
+    pub fn code(&self) -> &CreditCode {
+        &self.code
+    }
+
+    /// Whether it may stand where it says among the providers that are registered: its parent is registered,
+    /// is not below it, and neither it nor those below it leave their district (R-3, D-25).
+    ///
+    /// # Errors
+    /// The first rule that is broken, with its field.
+    pub fn fits_among(&self, registered: &[Provider]) -> Result<(), RuleBroken> {
+        let find = |code: &CreditCode| registered.iter().find(|p| p.code == *code);
+        let broken = |kind, rule, message: &str| {
+            RuleBroken::new(
+                kind,
+                "PROVIDER_PARENT_INVALID",
+                "provider.parent_code",
+                rule,
+                message,
+            )
+        };
+        if let Some(parent_code) = &self.parent {
+            let Some(parent) = find(parent_code) else {
+                return Err(broken(
+                    Kind::State,
+                    "the parent is a registered provider",
+                    "上级单位尚未登记",
+                ));
+            };
+            if !may_stand_below(self.level, parent.level) {
+                return Err(outside(
+                    "provider.parent_code",
+                    "上级单位应为市级单位或本区县单位，市级单位的上级只能是市级单位",
+                ));
+            }
+            // The registry has no cycle, so this ends; a provider stands at most once on its way up.
+            let mut above = Some(*parent_code);
+            while let Some(code) = above {
+                if code == self.code {
+                    return Err(broken(
+                        Kind::Invalid,
+                        "no provider is above itself",
+                        "上级关系不能成环",
+                    ));
+                }
+                above = find(&code).and_then(|p| p.parent);
+            }
+        }
+        let below = registered
+            .iter()
+            .find(|p| p.parent == Some(self.code) && !may_stand_below(p.level, self.level));
+        match below {
+            None => Ok(()),
+            Some(child) => Err(outside(
+                "provider.level",
+                &format!("下级单位{}将不在其区县之内，请先调整", child.code),
+            )),
+        }
+    }
+}
+
+/// A city-level provider stands below the city's, one of a district below the city's or its own district's.
+fn may_stand_below(child: Level, parent: Level) -> bool {
+    parent == Level::City || child == parent
+}
+
+fn outside(field: &'static str, message: &str) -> RuleBroken {
+    RuleBroken::new(
+        Kind::State,
+        "PROVIDER_OUTSIDE_DISTRICT",
+        field,
+        "a provider stands below one of the city or of its own district",
+        message,
+    )
+}
+
+fn credit_code(
+    code: &str,
+    field: &'static str,
+    reason: &'static str,
+) -> Result<CreditCode, RuleBroken> {
+    CreditCode::parse(code).map_err(|error| {
+        let (rule, said) = match error.rule {
+            IdRule::Length => ("GB 32100: a credit code has 18 characters", "应为18位"),
+            IdRule::Alphabet => (
+                "GB 32100: a credit code has digits and upper-case letters without I, O, S, V, Z",
+                "含有不允许的字符（只用数字和大写字母，不含I、O、S、V、Z）",
+            ),
+            IdRule::Dummy => ("a filler is not a credit code", "是占位代码，不是真实代码"),
+            IdRule::Category => (
+                "GB 32100: characters 1 and 2 are a registration department and its category",
+                "登记管理部门代码与机构类别代码不匹配",
+            ),
+            IdRule::InnerCheck => (
+                "GB 11714: character 17 is the check character of the organisation code",
+                "第17位（组织机构代码校验码）错误",
+            ),
+            // The date rules belong to citizen numbers and do not occur here.
+            IdRule::Check | IdRule::Date | IdRule::DateFuture => (
+                "GB 32100: character 18 is the check character",
+                "第18位（校验码）错误",
+            ),
+        };
+        let mut message = format!("统一社会信用代码{said}");
+        if let Some(suggestion) = &error.suggestion {
+            message.push_str(&format!("；是否应为{}？请核实", suggestion.as_str()));
+        }
+        RuleBroken::invalid(reason, field, rule, message)
+    })
+}
+
+fn provider_name(name: &str) -> Result<String, RuleBroken> {
+    let broken = |rule, message: &str| {
+        RuleBroken::invalid("PROVIDER_NAME_INVALID", "provider.name", rule, message)
+    };
+    if name.trim().is_empty() {
+        return Err(broken("the name is not blank", "名称不能为空"));
+    }
+    if name.trim() != name || name.chars().any(char::is_control) {
+        return Err(broken(
+            "the name has no space around it and no control characters",
+            "名称首尾不能有空白，也不能含控制字符",
+        ));
+    }
+    if name.chars().count() > MAX_NAME_CHARS {
+        return Err(broken(
+            "the name has at most 200 characters",
+            "名称最多200个字符",
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+fn provider_level(level: Option<LevelKind>, district_code: &str) -> Result<Level, RuleBroken> {
+    let district_broken = |rule, message: String| {
+        RuleBroken::invalid(
+            "PROVIDER_DISTRICT_INVALID",
+            "provider.district_code",
+            rule,
+            message,
+        )
+    };
+    match level {
+        None => Err(RuleBroken::invalid(
+            "PROVIDER_LEVEL_INVALID",
+            "provider.level",
+            "the level is city or district",
+            "须注明级别：市级或区县级",
+        )),
+        Some(LevelKind::City) if district_code.is_empty() => Ok(Level::City),
+        Some(LevelKind::City) => Err(district_broken(
+            "a provider at city level has no district",
+            "市级单位不填区划代码".to_owned(),
+        )),
+        Some(LevelKind::District) => DISTRICTS
+            .iter()
+            .find(|district| district.code == district_code)
+            .map(Level::District)
+            .ok_or_else(|| {
+                let known: Vec<String> = DISTRICTS
+                    .iter()
+                    .map(|d| format!("{}{}", d.code, d.name))
+                    .collect();
+                district_broken(
+                    "a provider at district level names one of the nine divisions of Changsha",
+                    format!("区县级单位须填长沙市区划代码之一：{}", known.join("、")),
+                )
+            }),
+    }
+}
+
+/// A registered provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// The credit code that names it.
+    pub code: CreditCode,
+    /// Chinese name.
+    pub name: String,
+    /// Level, with its district.
+    pub level: Level,
+    /// Whether it may report.
+    pub enabled: bool,
+    /// The organ above it.
+    pub parent: Option<CreditCode>,
+    /// First day on which it may report; none: without limit.
+    pub valid_from: Option<Date>,
+    /// Last day on which it may report; none: without limit.
+    pub valid_until: Option<Date>,
+    /// 1 for the first registration, then without gaps; consumers keep the newest.
+    pub revision: u64,
+}
+
+impl Provider {
+    /// Whether it may report and write its catalogue on that day.
+    pub fn may_act_on(&self, day: Date) -> bool {
+        self.enabled
+            && self.valid_from.is_none_or(|from| from <= day)
+            && self.valid_until.is_none_or(|until| day <= until)
+    }
+}
+
+/// What a registration did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Registered {
+    /// A new revision, to be stored and announced.
+    Changed(Provider),
+    /// The registry says so already.
+    Unchanged(Provider),
+}
+
+/// Applies a registration to what the registry holds of that provider.
+pub fn register(current: Option<Provider>, registration: Registration) -> Registered {
+    let Registration {
+        code,
+        name,
+        level,
+        enabled,
+        parent,
+        valid_from,
+        valid_until,
+    } = registration;
+    let revision = current.as_ref().map_or(1, |provider| provider.revision + 1);
+    let next = Provider {
+        code,
+        name,
+        level,
+        enabled,
+        parent,
+        valid_from,
+        valid_until,
+        revision,
+    };
+    match current {
+        Some(known)
+            if known
+                == (Provider {
+                    revision: known.revision,
+                    ..next.clone()
+                }) =>
+        {
+            Registered::Unchanged(known)
+        }
+        _ => Registered::Changed(next),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! Whose catalogue is whose, and who may do and see what in it (R-5, R-6, D-25). Which role may call which
+//! RPC at all stands in the table of rights of service-kit; this is what only the registry can tell. Called
+//! by `app`.
+
+use credit_record::item::Owner;
+use time::Date;
+
+use super::{
+    Kind, RuleBroken,
+    provider::{Level, Provider},
+};
+
+/// Who acts, with what the registry holds of its organisation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Actor {
+    /// Credit code of the organisation.
+    pub organisation: String,
+    /// Acts as the city's credit office.
+    pub credit_office: bool,
+    /// Acts as the credit office of a district.
+    pub district_office: bool,
+    /// Acts as a provider.
+    pub provider: bool,
+    /// Runs the platform: sees everything, writes nothing.
+    pub operator: bool,
+    /// Audits: sees everything but contacts, writes nothing.
+    pub auditor: bool,
+    /// Its registration, when it has one.
+    pub registered: Option<Provider>,
+}
+
+/// Whose drafts and duties somebody sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// All.
+    pub all: bool,
+    /// Those of this district's catalogue; empty: none.
+    pub district_code: String,
+    /// Those of this organ's catalogue; empty: none.
+    pub organ: String,
+}
+
+impl Scope {
+    /// Whether the catalogue of this owner is within it.
+    pub fn sees(&self, owner: &Owner) -> bool {
+        self.all
+            || (!self.district_code.is_empty() && owner.district() == self.district_code)
+            || (!self.organ.is_empty() && owner.organ() == self.organ)
+    }
+}
+
+impl Actor {
+    /// Whether it is shown the contacts of this provider: the credit office and operators all, a provider and
+    /// a district's credit office their own.
+    pub fn sees_contacts_of(&self, code: &str) -> bool {
+        self.credit_office
+            || self.operator
+            || ((self.provider || self.district_office) && self.organisation == code)
+    }
+
+    /// What it sees: the credit office, operators and auditors all, a district's credit office its district, a provider
+    /// its own.
+    pub fn scope(&self) -> Scope {
+        let district = self.registered.as_ref().map(|p| p.level.district_code());
+        Scope {
+            all: self.credit_office || self.operator || self.auditor,
+            district_code: district
+                .filter(|_| self.district_office)
+                .unwrap_or_default()
+                .to_owned(),
+            organ: if self.provider || self.district_office {
+                self.organisation.clone()
+            } else {
+                String::new()
+            },
+        }
+    }
+
+    /// Whether it may write drafts for the catalogue of `owner`: the credit office for all, the credit
+    /// office of a district for its district's, a provider for its own.
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub fn may_draft(&self, owner: &Owner, today: Date) -> Result<(), RuleBroken> {
+        if self.credit_office {
+            return Ok(());
+        }
+        let denied = |rule, message: &str| {
+            Err(RuleBroken::new(
+                Kind::Denied,
+                "NOT_YOUR_CATALOGUE",
+                "definition_toml.owner",
+                rule,
+                message,
+            ))
+        };
+        let Some(registered) = self.registered.as_ref().filter(|p| p.may_act_on(today)) else {
+            return denied(
+                "R-6: an organ that writes a catalogue is a registered provider, enabled and within its validity",
+                "本单位未登记、已停用或不在有效期内，不能编制目录",
+            );
+        };
+        match owner {
+            Owner::City => denied(
+                "R-6: the credit office makes the city's catalogue",
+                "市级目录由市信用办会同各部门编制",
+            ),
+            Owner::District { district, .. } if self.district_office => {
+                if registered.level.district_code() == district {
+                    Ok(())
+                } else {
+                    denied(
+                        "R-6, D-25: a district writes its own catalogue",
+                        "区县信用办只能编制本区县的目录",
+                    )
+                }
+            }
+            Owner::Department { organ } | Owner::District { organ, .. } => {
+                if self.provider && *organ == self.organisation {
+                    Ok(())
+                } else {
+                    denied(
+                        "R-6: an organ writes its own catalogue only",
+                        "只能编制本单位的目录",
+                    )
+                }
+            }
+        }
+    }
+
+    /// Whether it may decide about the publication of a version in the catalogue of `owner`: nobody judges
+    /// what its own organ wrote (R-6 has the credit office review).
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub fn may_review(&self, owner: &Owner) -> Result<(), RuleBroken> {
+        let refused = |reason, rule, message: &str| {
+            Err(RuleBroken::new(
+                Kind::Denied,
+                reason,
+                "definition_toml.owner",
+                rule,
+                message,
+            ))
+        };
+        if !self.credit_office {
+            return refused(
+                "NOT_THE_CREDIT_OFFICE",
+                "R-6: the credit office reviews and publishes",
+                "目录由市信用办审核发布",
+            );
+        }
+        if !owner.organ().is_empty() && owner.organ() == self.organisation {
+            return refused(
+                "OWN_CATALOGUE",
+                "R-6: an organ does not review and publish its own catalogue",
+                "不能审核发布本单位编制的目录",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Whether the catalogue that a definition names exists: its organ is registered, may act, and belongs to the
+/// city or to that very district (D-25). `organ` is what the registry holds of it.
+///
+/// # Errors
+/// The rule that is broken, with its field.
+pub fn check_owner(owner: &Owner, organ: Option<&Provider>, today: Date) -> Result<(), RuleBroken> {
+    let code = owner.organ();
+    if owner.is_city() {
+        return Ok(());
+    }
+    let broken = |reason, field: &'static str, rule, message: String| {
+        Err(RuleBroken::new(Kind::State, reason, field, rule, message))
+    };
+    let Some(organ) = organ.filter(|organ| organ.may_act_on(today)) else {
+        return broken(
+            "OWNER_UNKNOWN",
+            "definition_toml.owner.organ",
+            "the organ of a catalogue is a registered provider, enabled and within its validity",
+            format!("单位{code}未登记、已停用或不在有效期内"),
+        );
+    };
+    match (owner, organ.level) {
+        (Owner::Department { .. }, Level::District(district)) => broken(
+            "OWNER_OUTSIDE_DISTRICT",
+            "definition_toml.owner.organ",
+            "a department's catalogue is that of an organ of the city; an organ of a district writes in its district's",
+            format!("单位{code}属于{}，其目录项应列入区县目录", district.name),
+        ),
+        (Owner::District { district, .. }, level) if level.district_code() != district => broken(
+            "OWNER_OUTSIDE_DISTRICT",
+            "definition_toml.owner.district",
+            "an organ writes in the catalogue of its own district",
+            format!("单位{code}不属于区划{district}"),
+        ),
+        _ => Ok(()),
+    }
+}

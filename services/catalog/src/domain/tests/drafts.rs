@@ -1,0 +1,84 @@
+//! the way of a draft.
+
+use super::{super::draft::*, told};
+use crate::domain::Kind;
+
+#[test]
+fn r6_a_draft_goes_through_the_review_and_no_other_way() {
+    use State::{Draft, Published, Returned, Submitted, Withdrawn};
+    // Next state by (state, step), in the order of Step::ALL: save, submit, return, publish, withdraw.
+    let table = [
+        (
+            Draft,
+            [Some(Draft), Some(Submitted), None, None, Some(Withdrawn)],
+        ),
+        (
+            Submitted,
+            [None, None, Some(Returned), Some(Published), Some(Withdrawn)],
+        ),
+        (Returned, [Some(Draft), None, None, None, Some(Withdrawn)]),
+        (Published, [None; 5]),
+        (Withdrawn, [None; 5]),
+    ];
+    assert_eq!(table.map(|(state, _)| state), State::ALL);
+    for (state, nexts) in table {
+        for (given, next) in Step::ALL.into_iter().zip(nexts) {
+            match step(state, given) {
+                Ok(said) => assert_eq!(Some(said), next, "{state:?} {given:?}"),
+                Err(broken) => {
+                    assert_eq!(next, None, "{state:?} {given:?}");
+                    assert_eq!((broken.kind, told(&broken).0), (Kind::State, "draft_id"));
+                    assert!(broken.message.contains(state.label()));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn r6_a_return_says_why() {
+    let reason = |field: &str, text: &str| Reason {
+        field: field.to_owned(),
+        text: text.to_owned(),
+    };
+    let good = vec![
+        reason("", "法律依据不全"),
+        reason("definition_toml.term", "期限有误"),
+    ];
+    assert_eq!(reasons(good.clone()), Ok(good));
+    let table = [
+        (vec![], "reasons"),
+        (vec![reason("", "x"); MAX_REASONS + 1], "reasons"),
+        (vec![reason("", "好"), reason("", " ")], "reasons[1].text"),
+        (vec![reason("a\u{0}", "好")], "reasons[0].field"),
+        (vec![reason("", &"长".repeat(2_001))], "reasons[0].text"),
+    ];
+    for (given, field) in table {
+        assert_eq!(told(&reasons(given).unwrap_err()).0, field);
+    }
+}
+
+#[test]
+fn r6_even_an_incomplete_draft_says_for_what_it_is() {
+    let head = Head::read("code = \"jjjc\"\nversion = 2\nname = \"监督检查\"").unwrap();
+    assert_eq!((head.code.as_str(), head.version), ("jjjc", 2));
+    assert!(head.owner.is_city());
+    let text = "code = \"jjjc\"\nversion = 1\n[owner]\ncatalogue = \"district\"\ndistrict = \"430104\"\norgan = \"x\"";
+    let head = Head::read(text).unwrap();
+    assert_eq!((head.owner.district(), head.owner.organ()), ("430104", "x"));
+    for (text, field) in [
+        ("code = ", "definition_toml"),
+        ("code = \"a\"", "definition_toml"),
+        ("version = 1", "definition_toml"),
+        ("code = \"A\"\nversion = 1", "definition_toml.code"),
+        ("code = \"\"\nversion = 1", "definition_toml.code"),
+        ("code = \"a\"\nversion = 0", "definition_toml.version"),
+        ("code = \"a\"\nversion = -1", "definition_toml"),
+        (
+            "code = \"a\"\nversion = 1\n[owner]\ncatalogue = \"moon\"",
+            "definition_toml",
+        ),
+    ] {
+        assert_eq!(told(&Head::read(text).unwrap_err()).0, field, "{text}");
+    }
+}

@@ -1,0 +1,230 @@
+//! D-25: whose catalogue is whose.
+
+use credit_record::item::Owner;
+
+use super::{super::rights::*, day, told};
+use crate::domain::{
+    Kind,
+    provider::{LevelKind, Provider, Registered, Registration, Said, register},
+};
+
+const CITY: &str = "12430100444900018L";
+const YUELU: &str = "51430100MJJ000012E";
+
+fn registered(code: &str, district: &str, enabled: bool) -> Provider {
+    let level = if district.is_empty() {
+        LevelKind::City
+    } else {
+        LevelKind::District
+    };
+    let registration = Registration::new(Said {
+        code,
+        name: "某单位",
+        level: Some(level),
+        district_code: district,
+        enabled,
+        ..Said::default()
+    });
+    match register(None, registration.unwrap()) {
+        Registered::Changed(provider) | Registered::Unchanged(provider) => provider,
+    }
+}
+
+fn department(organ: &str) -> Owner {
+    Owner::Department {
+        organ: organ.to_owned(),
+    }
+}
+
+fn district(district: &str, organ: &str) -> Owner {
+    Owner::District {
+        district: district.to_owned(),
+        organ: organ.to_owned(),
+    }
+}
+
+fn office() -> Actor {
+    Actor {
+        organisation: "11430100006123458R".to_owned(),
+        credit_office: true,
+        ..Actor::default()
+    }
+}
+
+fn provider(code: &str, in_district: &str) -> Actor {
+    Actor {
+        organisation: code.to_owned(),
+        provider: true,
+        registered: Some(registered(code, in_district, true)),
+        ..Actor::default()
+    }
+}
+
+fn district_office(in_district: &str) -> Actor {
+    Actor {
+        provider: false,
+        district_office: true,
+        ..provider(YUELU, in_district)
+    }
+}
+
+#[test]
+fn r6_everybody_drafts_for_its_own_catalogue_and_the_credit_office_for_all() {
+    let today = day("2026-11-23");
+    let disabled = Actor {
+        registered: Some(registered(CITY, "", false)),
+        ..provider(CITY, "")
+    };
+    let stranger = Actor {
+        registered: None,
+        ..provider(CITY, "")
+    };
+    let organ_of_yuelu = provider(YUELU, "430104");
+    let office_of_yuelu = district_office("430104");
+    let operator = Actor {
+        operator: true,
+        ..Actor::default()
+    };
+    // (who, whose catalogue, allowed)
+    let table = [
+        (office(), Owner::City, true),
+        (office(), department(CITY), true),
+        (office(), district("430104", YUELU), true),
+        (provider(CITY, ""), department(CITY), true),
+        (provider(CITY, ""), department(YUELU), false),
+        (provider(CITY, ""), Owner::City, false),
+        (disabled, department(CITY), false),
+        (stranger, department(CITY), false),
+        (organ_of_yuelu.clone(), district("430104", YUELU), true),
+        (organ_of_yuelu, district("430104", CITY), false),
+        (office_of_yuelu.clone(), district("430104", CITY), true),
+        (office_of_yuelu.clone(), district("430103", YUELU), false),
+        (office_of_yuelu.clone(), department(YUELU), false),
+        (office_of_yuelu, Owner::City, false),
+        // An organ that is registered with the city is no district's credit office.
+        (district_office(""), district("430104", YUELU), false),
+        (operator, department(CITY), false),
+    ];
+    for (actor, owner, allowed) in table {
+        match actor.may_draft(&owner, today) {
+            Ok(()) => assert!(allowed, "{actor:?} {owner:?}"),
+            Err(broken) => {
+                assert!(!allowed, "{actor:?} {owner:?}: {broken}");
+                assert_eq!(broken.kind, Kind::Denied);
+                assert!(told(&broken).1.contains("R-6"), "{broken}");
+            }
+        }
+    }
+}
+
+#[test]
+fn r6_the_credit_office_reviews_and_nobody_its_own() {
+    let own = Actor {
+        organisation: CITY.to_owned(),
+        ..office()
+    };
+    assert_eq!(office().may_review(&department(CITY)), Ok(()));
+    assert_eq!(office().may_review(&Owner::City), Ok(()));
+    assert_eq!(own.may_review(&Owner::City), Ok(()));
+    for (actor, owner, reason) in [
+        (own.clone(), department(CITY), "OWN_CATALOGUE"),
+        (own, district("430104", CITY), "OWN_CATALOGUE"),
+        (
+            provider(CITY, ""),
+            department(CITY),
+            "NOT_THE_CREDIT_OFFICE",
+        ),
+        (
+            district_office("430104"),
+            district("430104", CITY),
+            "NOT_THE_CREDIT_OFFICE",
+        ),
+    ] {
+        let broken = actor.may_review(&owner).unwrap_err();
+        assert_eq!((broken.kind, broken.reason), (Kind::Denied, reason));
+    }
+}
+
+#[test]
+fn d25_a_catalogue_is_that_of_an_organ_in_its_own_district() {
+    let today = day("2026-11-23");
+    let city = registered(CITY, "", true);
+    let yuelu = registered(YUELU, "430104", true);
+    let disabled = registered(CITY, "", false);
+    // (owner, what the registry holds of its organ, field)
+    let table = [
+        (Owner::City, None, None),
+        (department(CITY), Some(&city), None),
+        (district("430104", YUELU), Some(&yuelu), None),
+        (department(CITY), None, Some("definition_toml.owner.organ")),
+        (
+            department(CITY),
+            Some(&disabled),
+            Some("definition_toml.owner.organ"),
+        ),
+        (
+            department(YUELU),
+            Some(&yuelu),
+            Some("definition_toml.owner.organ"),
+        ),
+        (
+            district("430103", YUELU),
+            Some(&yuelu),
+            Some("definition_toml.owner.district"),
+        ),
+        (
+            district("430104", CITY),
+            Some(&city),
+            Some("definition_toml.owner.district"),
+        ),
+    ];
+    for (owner, organ, field) in table {
+        let said = check_owner(&owner, organ, today);
+        let said_field = said.as_ref().err().map(|broken| told(broken).0);
+        assert_eq!(said_field, field, "{owner:?}");
+    }
+}
+
+#[test]
+fn r5_everybody_sees_its_own_and_the_credit_office_all() {
+    let sees = |actor: &Actor, owner: &Owner| actor.scope().sees(owner);
+    let auditor = Actor {
+        auditor: true,
+        ..Actor::default()
+    };
+    let owners = [
+        Owner::City,
+        department(CITY),
+        district("430104", YUELU),
+        district("430103", "x"),
+    ];
+    let table = [
+        (office(), [true; 4]),
+        (auditor.clone(), [true; 4]),
+        (provider(CITY, ""), [false, true, false, false]),
+        (provider(YUELU, "430104"), [false, false, true, false]),
+        (district_office("430104"), [false, false, true, false]),
+        // Without a registration nobody's district is known.
+        (
+            Actor {
+                registered: None,
+                ..district_office("430103")
+            },
+            [false, false, true, false],
+        ),
+        (Actor::default(), [false; 4]),
+    ];
+    for (actor, expected) in table {
+        let said = [0, 1, 2, 3].map(|i| sees(&actor, &owners[i]));
+        assert_eq!(said, expected, "{actor:?}");
+    }
+    // Contacts: the credit office and operators all, a provider its own, an auditor none.
+    let operator = Actor {
+        operator: true,
+        ..Actor::default()
+    };
+    assert!(office().sees_contacts_of(CITY) && operator.sees_contacts_of(CITY));
+    assert!(provider(CITY, "").sees_contacts_of(CITY));
+    assert!(!provider(YUELU, "430104").sees_contacts_of(CITY));
+    assert!(!auditor.sees_contacts_of(CITY) && !Actor::default().sees_contacts_of(""));
+}

@@ -1,0 +1,335 @@
+//! Which version of an item may follow which, which one is in force on a day, and how an item ends.
+//! Called by `app`.
+
+use credit_record::item::ItemVersion;
+use legal_clock::shanghai_date;
+use time::{Date, OffsetDateTime};
+
+use super::{Kind, MAX_REASON_CHARS, RuleBroken, given_text};
+
+/// A version as it was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The definition.
+    pub item: ItemVersion,
+    /// When.
+    pub at: OffsetDateTime,
+    /// `<credit code>/<account>` of the officer, or `data-file`.
+    pub by: String,
+}
+
+impl Published {
+    /// First day in force: the one that the definition names, else that of the publication.
+    pub fn starts_on(&self) -> Date {
+        starts_on(&self.item, self.at)
+    }
+}
+
+/// First day in force of a version that is published at this moment.
+pub fn starts_on(item: &ItemVersion, published_at: OffsetDateTime) -> Date {
+    item.effective_from
+        .unwrap_or_else(|| shanghai_date(published_at))
+}
+
+/// The end of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retirement {
+    /// Code of the item.
+    pub code: String,
+    /// First day on which no record of it is taken any more.
+    pub from: Date,
+    /// Why.
+    pub reason: String,
+    /// The item that takes its place.
+    pub successor: Option<String>,
+    /// When it was decided.
+    pub at: OffsetDateTime,
+}
+
+/// All that was published of one item.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// The versions, oldest first.
+    pub versions: Vec<Published>,
+    /// Its end, when it has been decided.
+    pub retirement: Option<Retirement>,
+}
+
+/// What a version is on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// For days to come.
+    Upcoming,
+    /// The one for records received on the day.
+    InForce,
+    /// A later one is in force.
+    Superseded,
+    /// The item has ended.
+    Retired,
+}
+
+impl History {
+    /// The version in force on a day: the highest of those that have begun, unless the item has ended.
+    pub fn in_force(&self, day: Date) -> Option<&Published> {
+        if self.has_ended(day) {
+            return None;
+        }
+        self.begun(day)
+    }
+
+    /// What each version is on a day, in the order of `versions`.
+    pub fn states(&self, day: Date) -> Vec<State> {
+        let ended = self.has_ended(day);
+        let newest = self
+            .begun(day)
+            .map_or(0, |published| published.item.version);
+        let state = |published: &Published| match published.item.version {
+            version if version < newest => State::Superseded,
+            _ if ended => State::Retired,
+            version if version == newest => State::InForce,
+            _ => State::Upcoming,
+        };
+        self.versions.iter().map(state).collect()
+    }
+
+    /// The highest version of all.
+    pub fn latest(&self) -> Option<&Published> {
+        self.versions.last()
+    }
+
+    fn begun(&self, day: Date) -> Option<&Published> {
+        self.versions.iter().rfind(|v| v.starts_on() <= day)
+    }
+
+    fn has_ended(&self, day: Date) -> bool {
+        self.retirement.as_ref().is_some_and(|end| end.from <= day)
+    }
+}
+
+/// What an offered version is to those that are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// It is the next one: publish it.
+    Next,
+    /// It is published already, with this very content.
+    Known,
+}
+
+/// Decides about an offered version, given all that was published of the same item.
+///
+/// # Errors
+/// It would change a published version, leave a gap, follow a retirement, name a predecessor that does not
+/// exist or that is not before it, or begin before the version that it follows has.
+pub fn offer(
+    history: &History,
+    offered: &ItemVersion,
+    now: OffsetDateTime,
+) -> Result<Offer, RuleBroken> {
+    let (code, version) = (&offered.code, offered.version);
+    let known = history
+        .versions
+        .iter()
+        .find(|published| published.item.version == version);
+    if let Some(known) = known {
+        return if known.item == *offered {
+            Ok(Offer::Known)
+        } else {
+            Err(RuleBroken::new(
+                Kind::Exists,
+                "ITEM_VERSION_IMMUTABLE",
+                "definition_toml.version",
+                "a published version never changes",
+                format!("目录项{code}第{version}版已发布且内容不同，已发布的版本不可更改"),
+            ))
+        };
+    }
+    if let Some(end) = &history.retirement {
+        return Err(RuleBroken::new(
+            Kind::State,
+            "ITEM_RETIRED",
+            "definition_toml.code",
+            "a retired item gets no further version",
+            format!("目录项{code}已决定自{}起停用，不再发布新版本", end.from),
+        ));
+    }
+    let next = history
+        .latest()
+        .map_or(1, |latest| latest.item.version.saturating_add(1));
+    if version != next {
+        return Err(RuleBroken::new(
+            Kind::State,
+            "ITEM_VERSION_GAP",
+            "definition_toml.version",
+            "the version is the current one plus 1, or 1 for a new item",
+            format!("目录项{code}的下一版应为第{next}版，不能发布第{version}版"),
+        ));
+    }
+    predecessor(history, offered)?;
+    effective_order(history, offered, now)?;
+    Ok(Offer::Next)
+}
+
+/// A version maps records of an earlier one: that one is published and has the fields that are named.
+/// Since a version only ever names a lower one, versions form no cycle.
+fn predecessor(history: &History, offered: &ItemVersion) -> Result<(), RuleBroken> {
+    let Some(named) = &offered.predecessor else {
+        return Ok(());
+    };
+    let broken = |field: String, rule, message: String| {
+        let kind = Kind::Invalid;
+        RuleBroken::new(kind, "ITEM_PREDECESSOR_INVALID", field, rule, message)
+    };
+    let place = "definition_toml.predecessor";
+    if named.version >= offered.version {
+        return Err(broken(
+            format!("{place}.version"),
+            "the predecessor is a lower version, so that versions form no cycle",
+            format!("前一版应小于第{}版", offered.version),
+        ));
+    }
+    let Some(before) = history
+        .versions
+        .iter()
+        .find(|published| published.item.version == named.version)
+    else {
+        return Err(broken(
+            format!("{place}.version"),
+            "the predecessor is a published version of the item",
+            format!("没有已发布的第{}版", named.version),
+        ));
+    };
+    let mapped = named.fields.iter().enumerate();
+    let mapped = mapped.map(|(i, m)| (format!("{place}.fields[{i}].from"), m.from.as_str()));
+    let dropped = named.dropped.iter().enumerate();
+    let dropped = dropped.map(|(i, code)| (format!("{place}.dropped[{i}]"), code.as_str()));
+    let conditions = named.constants.iter().enumerate();
+    let conditions = conditions.filter_map(|(i, constant)| {
+        let field = constant.when_given.as_deref()?;
+        Some((format!("{place}.constants[{i}].when_given"), field))
+    });
+    for (path, code) in mapped.chain(dropped).chain(conditions) {
+        if before.item.field(code).is_none() {
+            return Err(broken(
+                path,
+                "a field of the predecessor",
+                format!("第{}版没有字段{code}", named.version),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A version begins after the one before it: strictly when it names its first day, and never before.
+fn effective_order(
+    history: &History,
+    offered: &ItemVersion,
+    now: OffsetDateTime,
+) -> Result<(), RuleBroken> {
+    let Some(latest) = history.latest() else {
+        return Ok(());
+    };
+    let (before, first) = (latest.starts_on(), starts_on(offered, now));
+    let named = offered.effective_from.is_some();
+    if before < first || (!named && before == first) {
+        return Ok(());
+    }
+    Err(RuleBroken::new(
+        Kind::State,
+        "ITEM_EFFECTIVE_ORDER",
+        "definition_toml.effective_from",
+        "a version takes effect after the version before it",
+        format!(
+            "第{}版自{before}起适用，新版本的适用日期应晚于该日",
+            latest.item.version
+        ),
+    ))
+}
+
+/// Decides about the end of an item. `successor` is what was published of the item that takes its place.
+///
+/// # Errors
+/// The item or its successor does not exist, has ended or is the same; the day has passed.
+pub fn retire(
+    history: &History,
+    asked: Retirement,
+    successor: Option<&History>,
+    today: Date,
+) -> Result<Option<Retirement>, RuleBroken> {
+    let code = &asked.code;
+    let broken = |kind, field: &'static str, rule, message: String| {
+        RuleBroken::new(kind, "RETIREMENT_INVALID", field, rule, message)
+    };
+    if history.versions.is_empty() {
+        return Err(unknown_item(code));
+    }
+    if let Some(known) = &history.retirement {
+        let same = known.from == asked.from
+            && known.reason == asked.reason
+            && known.successor == asked.successor;
+        return if same {
+            Ok(None)
+        } else {
+            Err(RuleBroken::new(
+                Kind::Exists,
+                "ITEM_RETIRED",
+                "code",
+                "an item is retired once",
+                format!("目录项{code}已决定自{}起停用", known.from),
+            ))
+        };
+    }
+    let reason = given_text(
+        &asked.reason,
+        "RETIREMENT_INVALID",
+        "reason",
+        MAX_REASON_CHARS,
+    )?;
+    if asked.from < today {
+        return Err(broken(
+            Kind::Invalid,
+            "from_date",
+            "an item is retired from today or a later day on",
+            "停用日期不能早于今天".to_owned(),
+        ));
+    }
+    if let Some(next) = &asked.successor {
+        let field = "successor_code";
+        if next == code {
+            return Err(broken(
+                Kind::Invalid,
+                field,
+                "no item takes its own place",
+                "替代目录项不能是其自身".to_owned(),
+            ));
+        }
+        match successor {
+            Some(found) if found.versions.is_empty() => {
+                let message = format!("没有目录项{next}");
+                let rule = "the successor is a published item";
+                return Err(broken(Kind::State, field, rule, message));
+            }
+            // A successor that has not ended leads nowhere further, so ends form no cycle.
+            Some(found) if found.retirement.is_none() => {}
+            _ => {
+                return Err(broken(
+                    Kind::State,
+                    field,
+                    "the successor is not retired itself, so that successors form no cycle",
+                    format!("目录项{next}已停用，不能替代其他目录项"),
+                ));
+            }
+        }
+    }
+    Ok(Some(Retirement { reason, ..asked }))
+}
+
+/// There is no such item.
+pub fn unknown_item(code: &str) -> RuleBroken {
+    RuleBroken::new(
+        Kind::Unknown,
+        "ITEM_UNKNOWN",
+        "code",
+        "the item is published",
+        format!("没有目录项{code}"),
+    )
+}

@@ -1,0 +1,70 @@
+//! Drafts as messages. Called by `grpc`.
+
+use proto::credit::catalog::v1::{DefinitionFault, Draft, DraftChange, DraftState, ReturnReason};
+use service_kit::grpc::timestamp;
+
+use super::owner;
+use crate::domain::draft::{self, Change, Reason, State};
+
+/// With definition, faults and history.
+pub(in crate::grpc) fn whole(
+    draft: &draft::Draft,
+    faults: &[(String, &'static str)],
+    history: &[Change],
+) -> Draft {
+    let fault = |(field, rule): &(String, &'static str)| DefinitionFault {
+        field: field.clone(),
+        rule: (*rule).to_owned(),
+    };
+    let change = |change: &Change| DraftChange {
+        state: state(change.state).into(),
+        revision: change.revision,
+        at: Some(timestamp(change.at)),
+        by: change.by.clone(),
+        reasons: reasons(&change.reasons),
+        note: change.note.clone(),
+    };
+    Draft {
+        definition_toml: draft.definition.clone(),
+        faults: faults.iter().map(fault).collect(),
+        history: history.iter().map(change).collect(),
+        ..line(draft)
+    }
+}
+
+/// As a list shows it.
+pub(in crate::grpc) fn line(draft: &draft::Draft) -> Draft {
+    Draft {
+        draft_id: draft.id.to_string(),
+        item_code: draft.head.code.clone(),
+        item_version: draft.head.version,
+        owner: Some(owner(&draft.head.owner)),
+        state: state(draft.state).into(),
+        revision: draft.revision,
+        definition_toml: String::new(),
+        faults: Vec::new(),
+        reasons: reasons(&draft.reasons),
+        history: Vec::new(),
+        created_by: draft.created_by.clone(),
+        created_at: Some(timestamp(draft.created_at)),
+        changed_at: Some(timestamp(draft.changed_at)),
+    }
+}
+
+fn state(state: State) -> DraftState {
+    match state {
+        State::Draft => DraftState::Draft,
+        State::Submitted => DraftState::Submitted,
+        State::Returned => DraftState::Returned,
+        State::Published => DraftState::Published,
+        State::Withdrawn => DraftState::Withdrawn,
+    }
+}
+
+fn reasons(reasons: &[Reason]) -> Vec<ReturnReason> {
+    let reason = |Reason { field, text }: &Reason| ReturnReason {
+        field: field.clone(),
+        text: text.clone(),
+    };
+    reasons.iter().map(reason).collect()
+}

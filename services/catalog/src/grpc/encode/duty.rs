@@ -1,0 +1,64 @@
+//! Triggers and duties as messages. Called by `grpc`.
+
+use legal_clock::shanghai_date;
+use proto::credit::catalog::v1::{Duty, DutyState, Trigger, TriggerKind};
+use service_kit::grpc::timestamp;
+use time::Date;
+
+use super::owner;
+use crate::domain::{
+    duty::{self, Law, Recorded, State, is_overdue},
+    format_day,
+};
+
+/// A trigger.
+pub(in crate::grpc) fn trigger(recorded: &Recorded) -> Trigger {
+    let trigger = &recorded.trigger;
+    let kind = match trigger.kind {
+        duty::TriggerKind::LawAmended => TriggerKind::LawAmended,
+        duty::TriggerKind::FunctionsChanged => TriggerKind::FunctionsChanged,
+    };
+    let (effective_on, effective_reason) = trigger
+        .effective
+        .as_ref()
+        .map(|(day, reason)| (format_day(*day), reason.clone()))
+        .unwrap_or_default();
+    Trigger {
+        trigger_id: recorded.id.to_string(),
+        kind: kind.into(),
+        document_title: trigger.title.clone(),
+        document_number: trigger.number.clone(),
+        promulgated_on: format_day(trigger.promulgated_on),
+        effective_on,
+        effective_reason,
+        recorded_at: Some(timestamp(recorded.at)),
+    }
+}
+
+/// A duty as it stands on a day.
+pub(in crate::grpc) fn whole(duty: &duty::Duty, law: &Law, today: Date) -> Duty {
+    let state = match duty.state {
+        State::Open => DutyState::Open,
+        State::Closed => DutyState::Closed,
+        State::Dismissed => DutyState::Dismissed,
+    };
+    let starts_on = duty.trigger.trigger.starts_on();
+    let ended_on = duty.ended_at.map(shanghai_date);
+    let until = ended_on.unwrap_or(today);
+    Duty {
+        duty_id: duty.id.to_string(),
+        trigger: Some(trigger(&duty.trigger)),
+        item_code: duty.item_code.clone(),
+        owner: Some(owner(&duty.owner)),
+        state: state.into(),
+        starts_on: format_day(starts_on),
+        due_on: format_day(duty.deadline.due_on),
+        provisional: duty.deadline.provisional,
+        overdue: is_overdue(duty.state, duty.deadline.due_on, ended_on, today),
+        opened_at: Some(timestamp(duty.opened_at)),
+        ended_at: duty.ended_at.map(timestamp),
+        closed_by_version: duty.closed_by_version.unwrap_or(0),
+        reason: duty.reason.clone(),
+        working_days_passed: law.calendar.working_days_between(starts_on, until).0,
+    }
+}

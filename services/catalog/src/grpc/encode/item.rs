@@ -1,0 +1,301 @@
+//! Items, their versions and ends as messages. Called by `grpc`.
+
+use credit_record::{
+    DisclosureMode, Rule, SubjectKind,
+    item::{
+        CodeList, Condition, Field, FieldKind, ItemVersion, MaskRule, RecordClass, Requirement,
+        UpdateCycle,
+    },
+};
+use proto::credit::{
+    catalog::v1::{
+        Entry, FieldAlias, FieldMapping, Item, ItemField, ItemRule, ItemVersionInfo,
+        NationalMapping, Predecessor, Retirement, SourceFamily, SubjectDisclosure, Term,
+        VersionState,
+    },
+    common::v1::{RecordClass as WireClass, SubjectKind as WireKind},
+};
+use service_kit::grpc::timestamp;
+use time::Date;
+
+use super::owner;
+use crate::domain::{
+    format_day,
+    version::{self, History, Published, State},
+};
+
+/// A version with all that it says.
+pub(in crate::grpc) fn whole(item: &ItemVersion) -> Item {
+    let entry = &item.entry;
+    Item {
+        code: item.code.clone(),
+        version: item.version,
+        edition: item.edition.clone(),
+        name: item.name.clone(),
+        record_class: class(item.record_class).into(),
+        legal_basis: item.legal_basis.clone(),
+        fields: item.fields.iter().map(|f| field(item, f)).collect(),
+        update_cycle: cycle(item.update_cycle).to_owned(),
+        reporting_deadline_working_days: item.reporting_deadline_working_days,
+        effective_from: item.effective_from.map(format_day).unwrap_or_default(),
+        owner: Some(owner(&item.owner)),
+        entry: Some(Entry {
+            conduct: entry.conduct.clone(),
+            source: entry.source.clone(),
+            channel: entry.channel.clone(),
+            sharing: entry.sharing.clone(),
+            retention: entry.retention.clone(),
+        }),
+        rules: item.rules.iter().map(rule).collect(),
+        natural_key: item.natural_key.clone(),
+        subjects: item
+            .subject_kinds
+            .iter()
+            .map(|kind| subject(item, *kind))
+            .collect(),
+        term: item.term.as_ref().map(|term| Term {
+            years: term.years,
+            rule: term.rule.clone(),
+        }),
+        national: item.national.as_ref().map(|national| NationalMapping {
+            edition: national.edition.clone(),
+            kind: national.kind.clone(),
+        }),
+        source_families: item
+            .source_families
+            .iter()
+            .map(|family| SourceFamily {
+                id: family.id.clone(),
+                name: family.name.clone(),
+            })
+            .collect(),
+        predecessor: item.predecessor.as_ref().map(|before| Predecessor {
+            version: before.version,
+            fields: before
+                .fields
+                .iter()
+                .map(|mapping| FieldMapping {
+                    from: mapping.from.clone(),
+                    to: mapping.to.clone(),
+                })
+                .collect(),
+            dropped: before.dropped.clone(),
+        }),
+    }
+}
+
+/// All versions side by side. Who is not staff learns the organisation of an officer only.
+pub(in crate::grpc) fn versions(
+    history: &History,
+    today: Date,
+    officers: bool,
+) -> Vec<ItemVersionInfo> {
+    let states = history.states(today);
+    let line = |(published, state): (&Published, State)| {
+        let organisation = published.by.split('/').next().unwrap_or_default();
+        ItemVersionInfo {
+            code: published.item.code.clone(),
+            version: published.item.version,
+            edition: published.item.edition.clone(),
+            name: published.item.name.clone(),
+            owner: Some(owner(&published.item.owner)),
+            effective_from: format_day(published.starts_on()),
+            published_at: Some(timestamp(published.at)),
+            published_by: if officers {
+                &published.by
+            } else {
+                organisation
+            }
+            .to_owned(),
+            state: match state {
+                State::Upcoming => VersionState::Upcoming,
+                State::InForce => VersionState::InForce,
+                State::Superseded => VersionState::Superseded,
+                State::Retired => VersionState::Retired,
+            }
+            .into(),
+        }
+    };
+    history.versions.iter().zip(states).map(line).collect()
+}
+
+/// The end of an item.
+pub(in crate::grpc) fn retirement(end: &version::Retirement) -> Retirement {
+    Retirement {
+        code: end.code.clone(),
+        from_date: format_day(end.from),
+        reason: end.reason.clone(),
+        successor_code: end.successor.clone().unwrap_or_default(),
+        decided_at: Some(timestamp(end.at)),
+    }
+}
+
+fn class(class: RecordClass) -> WireClass {
+    match class {
+        RecordClass::Basic => WireClass::Basic,
+        RecordClass::Favourable => WireClass::Favourable,
+        RecordClass::Adverse => WireClass::Adverse,
+        RecordClass::Other => WireClass::Other,
+    }
+}
+
+fn cycle(cycle: UpdateCycle) -> &'static str {
+    match cycle {
+        UpdateCycle::RealTime => "real_time",
+        UpdateCycle::Daily => "daily",
+        UpdateCycle::Weekly => "weekly",
+        UpdateCycle::Monthly => "monthly",
+        UpdateCycle::Quarterly => "quarterly",
+        UpdateCycle::HalfYearly => "half_yearly",
+        UpdateCycle::Yearly => "yearly",
+    }
+}
+
+fn subject(item: &ItemVersion, kind: SubjectKind) -> SubjectDisclosure {
+    let wire = match kind {
+        SubjectKind::Organisation => WireKind::Organisation,
+        SubjectKind::IndividualBusiness => WireKind::IndividualBusiness,
+        SubjectKind::NaturalPerson => WireKind::NaturalPerson,
+    };
+    let mode = match item.disclosure_mode(kind) {
+        DisclosureMode::Publish => "publish",
+        DisclosureMode::Query => "query",
+    };
+    SubjectDisclosure {
+        subject_kind: wire.into(),
+        mode: mode.to_owned(),
+    }
+}
+
+fn rule(rule: &Rule) -> ItemRule {
+    ItemRule {
+        id: rule.id.clone(),
+        version: rule.version,
+        title: rule.title.clone(),
+        severity: rule.severity.as_str().to_owned(),
+        finding: rule.code.as_str().to_owned(),
+        field: rule.field.clone(),
+        needs: rule.needs.clone(),
+        condition: rule.when.clone(),
+        check: rule.check.clone(),
+        message: rule.message.clone(),
+        basis: rule.basis.clone(),
+    }
+}
+
+fn field(item: &ItemVersion, field: &Field) -> ItemField {
+    let kind = match field.kind {
+        FieldKind::Text => "text",
+        FieldKind::Date => "date",
+        FieldKind::Decimal => "decimal",
+        FieldKind::Code => "code",
+    };
+    let mask = match field.mask {
+        MaskRule::None => "",
+        MaskRule::Name => "name",
+        MaskRule::Document => "document",
+    };
+    let list = field.code_list.as_ref();
+    let aliases = item.source_families.iter().flat_map(|family| {
+        let named = family.aliases.iter();
+        let named = named.filter(|(_, code)| **code == field.code);
+        named.map(|(alias, _)| FieldAlias {
+            family: family.id.clone(),
+            alias: alias.clone(),
+        })
+    });
+    ItemField {
+        code: field.code.clone(),
+        name: field.name.clone(),
+        kind: kind.to_owned(),
+        max_length: field.max_len,
+        required: requirement(&field.required),
+        publication: field.publication.label().to_owned(),
+        code_list: list.map(code_list).unwrap_or_default(),
+        note: field.note.clone(),
+        unit: field.unit.clone().unwrap_or_default(),
+        mask: mask.to_owned(),
+        code_list_code: list.and_then(|l| l.list.clone()).unwrap_or_default(),
+        code_list_version: list.and_then(|l| l.version).unwrap_or(0),
+        aliases: aliases.collect(),
+    }
+}
+
+/// The values; an open list ends with the beginning of a value of one's own.
+fn code_list(list: &CodeList) -> Vec<String> {
+    let other = list.open.then(|| CodeList::OTHER.to_owned());
+    list.values.iter().cloned().chain(other).collect()
+}
+
+fn requirement(requirement: &Requirement) -> String {
+    match requirement {
+        Requirement::Always => "always".to_owned(),
+        Requirement::Optional => "optional".to_owned(),
+        Requirement::When(condition) => format!("when {}", condition_text(condition)),
+    }
+}
+
+fn condition_text(condition: &Condition) -> String {
+    match condition {
+        Condition::OneOf { field, values } => format!("{field} is {}", values.join(" or ")),
+        Condition::Includes { field, values } => {
+            format!("{field} includes {}", values.join(" or "))
+        }
+        Condition::Present { field } => format!("{field} is given"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use credit_record::item::standard_items;
+
+    use super::*;
+
+    #[test]
+    fn the_standard_items_show_all_that_an_entry_has_to_say() {
+        let items = standard_items().unwrap();
+        let shown: Vec<Item> = items.iter().map(whole).collect();
+        assert!(shown.len() >= 11);
+        for (shown, item) in shown.iter().zip(&items) {
+            let what = format!("{} v{}", shown.code, shown.version);
+            assert_eq!(shown.fields.len(), item.fields.len(), "{what}");
+            assert_eq!(shown.rules.len(), item.rules.len(), "{what}");
+            assert_eq!(shown.subjects.len(), item.subject_kinds.len(), "{what}");
+            let entry = shown.entry.as_ref().unwrap();
+            let texts = [
+                &entry.conduct,
+                &entry.source,
+                &entry.channel,
+                &entry.sharing,
+                &entry.retention,
+            ];
+            assert!(texts.iter().all(|text| !text.is_empty()), "{what}");
+            let aliases: usize = shown.fields.iter().map(|f| f.aliases.len()).sum();
+            let known: usize = item.source_families.iter().map(|f| f.aliases.len()).sum();
+            assert_eq!(aliases, known, "{what}");
+        }
+        for field in shown.iter().flat_map(|item| &item.fields) {
+            let known = ["社会公开", "政务共享", "授权查询"];
+            assert!(known.contains(&field.publication.as_str()), "{field:?}");
+            let required = field.required.as_str();
+            let known = matches!(required, "always" | "optional") || required.starts_with("when ");
+            assert!(
+                known && field.max_length > 0 && !field.name.is_empty(),
+                "{field:?}"
+            );
+            assert_eq!(
+                field.code_list_code.is_empty(),
+                field.code_list_version == 0
+            );
+        }
+        let penalty = shown
+            .iter()
+            .find(|item| item.code == "xzcf" && item.version == 3)
+            .unwrap();
+        assert_eq!(penalty.record_class(), WireClass::Adverse);
+        assert_eq!(
+            penalty.predecessor.as_ref().map(|before| before.version),
+            Some(2)
+        );
+    }
+}

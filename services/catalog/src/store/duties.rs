@@ -1,0 +1,441 @@
+//! Triggers and duties. Called by `app` and, for the clock, by `jobs`.
+
+use credit_record::item::Owner;
+use legal_clock::Deadline;
+use service_kit::db::{Conn, Error};
+use sqlx::FromRow;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{owner, unreadable};
+use crate::domain::{
+    duty::{Duty, Recorded, State, Trigger, TriggerKind},
+    rights::Scope,
+};
+
+type TriggerRow = (
+    Uuid,
+    String,
+    String,
+    String,
+    Date,
+    Option<Date>,
+    String,
+    OffsetDateTime,
+);
+
+/// The trigger of this document, if it was recorded.
+pub async fn trigger(
+    conn: &mut Conn,
+    kind: TriggerKind,
+    number: &str,
+    promulgated_on: Date,
+) -> Result<Option<Recorded>, Error> {
+    let row: Option<TriggerRow> = sqlx::query_as(
+        "SELECT trigger_id, kind, document_title, document_number, promulgated_on, effective_on, \
+           effective_reason, recorded_at FROM change_trigger \
+         WHERE kind = $1 AND document_number = $2 AND promulgated_on = $3",
+    )
+    .bind(kind.as_str())
+    .bind(number)
+    .bind(promulgated_on)
+    .fetch_optional(conn)
+    .await?;
+    row.map(
+        |(id, kind, title, number, promulgated_on, effective_on, reason, at)| {
+            Ok(Recorded {
+                id,
+                trigger: Trigger {
+                    kind: trigger_kind(&kind)?,
+                    title,
+                    number,
+                    promulgated_on,
+                    effective: effective_on.map(|day| (day, reason)),
+                },
+                at,
+            })
+        },
+    )
+    .transpose()
+}
+
+/// Adds a trigger.
+pub async fn add_trigger(conn: &mut Conn, recorded: &Recorded, by: &str) -> Result<(), Error> {
+    let trigger = &recorded.trigger;
+    let effective = trigger.effective.as_ref();
+    sqlx::query(
+        "INSERT INTO change_trigger (trigger_id, kind, document_title, document_number, \
+         promulgated_on, effective_on, effective_reason, recorded_at, recorded_by) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(recorded.id)
+    .bind(trigger.kind.as_str())
+    .bind(&trigger.title)
+    .bind(&trigger.number)
+    .bind(trigger.promulgated_on)
+    .bind(effective.map(|(day, _)| *day))
+    .bind(effective.map_or("", |(_, reason)| reason.as_str()))
+    .bind(recorded.at)
+    .bind(by)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A duty to be stored.
+#[derive(Debug, Clone)]
+pub struct NewDuty {
+    /// Its id.
+    pub id: Uuid,
+    /// Code of the item.
+    pub item_code: String,
+    /// Whose catalogue it stands in.
+    pub owner: Owner,
+    /// The version that has to be exceeded.
+    pub base_version: u32,
+}
+
+/// Opens duties of one trigger, all due at once.
+pub async fn open(
+    conn: &mut Conn,
+    trigger: Uuid,
+    duties: &[NewDuty],
+    deadline: Deadline,
+    at: OffsetDateTime,
+    by: &str,
+) -> Result<(), Error> {
+    let ids: Vec<Uuid> = duties.iter().map(|d| d.id).collect();
+    let codes: Vec<&str> = duties.iter().map(|d| d.item_code.as_str()).collect();
+    let catalogues: Vec<&str> = duties.iter().map(|d| d.owner.as_str()).collect();
+    let organs: Vec<&str> = duties.iter().map(|d| d.owner.organ()).collect();
+    let districts: Vec<&str> = duties.iter().map(|d| d.owner.district()).collect();
+    let bases: Vec<i64> = duties.iter().map(|d| i64::from(d.base_version)).collect();
+    sqlx::query(
+        "WITH opened AS ( \
+           INSERT INTO duty (duty_id, trigger_id, item_code, catalogue, organ, district_code, \
+             base_version, due_on, provisional, state, opened_at) \
+           SELECT id, $1, code, catalogue, organ, district, base, $2, $3, 'open', $4 \
+           FROM unnest($5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[]) \
+             AS new (id, code, catalogue, organ, district, base) \
+           RETURNING duty_id, due_on) \
+         INSERT INTO duty_change (duty_id, what, at, by, due_on) \
+         SELECT duty_id, 'opened', $4, $11, due_on FROM opened",
+    )
+    .bind(trigger)
+    .bind(deadline.due_on)
+    .bind(deadline.provisional)
+    .bind(at)
+    .bind(ids)
+    .bind(codes)
+    .bind(catalogues)
+    .bind(organs)
+    .bind(districts)
+    .bind(bases)
+    .bind(by)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// How open duties of an item end.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending<'a> {
+    /// Code of the item.
+    pub item_code: &'a str,
+    /// The version that closes those with a lower base; none: the item is retired, which closes all.
+    pub version: Option<u32>,
+    /// Reason of the retirement.
+    pub reason: &'a str,
+    /// When.
+    pub at: OffsetDateTime,
+    /// The civil day of that.
+    pub on: Date,
+    /// By whom.
+    pub by: &'a str,
+}
+
+/// Closes the open duties of an item; answers which, so that they can be announced.
+pub async fn close(conn: &mut Conn, ending: Ending<'_>) -> Result<Vec<Duty>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "WITH ended AS ( \
+           UPDATE duty SET state = 'closed', ended_at = $3, ended_on = $4, closed_by_version = $2, \
+             reason = $5 \
+           WHERE item_code = $1 AND state = 'open' AND ($2::bigint IS NULL OR base_version < $2) \
+           RETURNING *), \
+         noted AS ( \
+           INSERT INTO duty_change (duty_id, what, at, by, due_on) \
+           SELECT duty_id, 'closed', $3, $6, due_on FROM ended) \
+         SELECT d.*, t.kind, t.document_title, t.document_number, t.promulgated_on, \
+           t.effective_on, t.effective_reason, t.recorded_at \
+         FROM ended d JOIN change_trigger t USING (trigger_id) ORDER BY d.opened_at, d.duty_id",
+    )
+    .bind(ending.item_code)
+    .bind(ending.version.map(i64::from))
+    .bind(ending.at)
+    .bind(ending.on)
+    .bind(ending.reason)
+    .bind(ending.by)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(decode).collect()
+}
+
+/// Ends a duty that needs no new version.
+pub async fn dismiss(
+    conn: &mut Conn,
+    duty: Uuid,
+    reason: &str,
+    at: OffsetDateTime,
+    on: Date,
+    by: &str,
+) -> Result<(), Error> {
+    sqlx::query(
+        "WITH ended AS ( \
+           UPDATE duty SET state = 'dismissed', ended_at = $3, ended_on = $4, reason = $2 \
+           WHERE duty_id = $1 AND state = 'open' RETURNING duty_id, due_on) \
+         INSERT INTO duty_change (duty_id, what, at, by, due_on) \
+         SELECT duty_id, 'dismissed', $3, $5, due_on FROM ended",
+    )
+    .bind(duty)
+    .bind(reason)
+    .bind(at)
+    .bind(on)
+    .bind(by)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Which part of the duties a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All.
+    All,
+    /// Open ones.
+    Open,
+    /// Open ones whose due day is over.
+    Overdue,
+    /// Closed and dismissed ones.
+    Ended,
+}
+
+impl Part {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Open => "open",
+            Self::Overdue => "overdue",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// Which duties a list shows.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// Those that the caller may see.
+    pub scope: Scope,
+    /// Which part.
+    pub part: Part,
+    /// Only those of this organ; empty: all.
+    pub organ: String,
+    /// Only those for this item; empty: all.
+    pub item_code: String,
+    /// Only those of this trigger.
+    pub trigger: Option<Uuid>,
+    /// Only this one.
+    pub duty: Option<Uuid>,
+    /// The civil day.
+    pub today: Date,
+    /// Only those after this one in the order of the list.
+    pub after: Option<(OffsetDateTime, Uuid)>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// Duties, latest first.
+pub async fn list(conn: &mut Conn, filter: &Filter) -> Result<Vec<Duty>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT d.*, t.kind, t.document_title, t.document_number, t.promulgated_on, \
+           t.effective_on, t.effective_reason, t.recorded_at \
+         FROM duty d JOIN change_trigger t USING (trigger_id) \
+         WHERE ($1 OR ($2 <> '' AND d.district_code = $2) OR ($3 <> '' AND d.organ = $3)) \
+           AND ($4 = 'all' OR ($4 = 'open' AND d.state = 'open') \
+             OR ($4 = 'overdue' AND d.state = 'open' AND d.due_on < $5) \
+             OR ($4 = 'ended' AND d.state <> 'open')) \
+           AND ($6 = '' OR d.organ = $6) AND ($7 = '' OR d.item_code = $7) \
+           AND ($8::uuid IS NULL OR d.trigger_id = $8) AND ($9::uuid IS NULL OR d.duty_id = $9) \
+           AND ($10::timestamptz IS NULL OR (d.opened_at, d.duty_id) < ($10, $11)) \
+         ORDER BY d.opened_at DESC, d.duty_id DESC LIMIT $12",
+    )
+    .bind(filter.scope.all)
+    .bind(&filter.scope.district_code)
+    .bind(&filter.scope.organ)
+    .bind(filter.part.as_str())
+    .bind(filter.today)
+    .bind(&filter.organ)
+    .bind(&filter.item_code)
+    .bind(filter.trigger)
+    .bind(filter.duty)
+    .bind(filter.after.map(|(at, _)| at))
+    .bind(filter.after.map(|(_, id)| id))
+    .bind(filter.limit)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(decode).collect()
+}
+
+/// Item that a duty is about; who changes the duty queues for it.
+pub async fn item_of(conn: &mut Conn, duty: Uuid) -> Result<Option<String>, Error> {
+    sqlx::query_scalar("SELECT item_code FROM duty WHERE duty_id = $1")
+        .bind(duty)
+        .fetch_optional(conn)
+        .await
+}
+
+/// Open duties whose due day is over and has not been announced, kept from other writers; marks them.
+pub async fn tell_overdue(
+    conn: &mut Conn,
+    today: Date,
+    at: OffsetDateTime,
+    by: &str,
+) -> Result<Vec<Duty>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "WITH late AS ( \
+           SELECT duty_id FROM duty WHERE state = 'open' AND due_on < $1 \
+             AND told_overdue_for IS DISTINCT FROM due_on \
+           ORDER BY duty_id LIMIT 500 FOR UPDATE), \
+         told AS ( \
+           UPDATE duty SET told_overdue_for = due_on FROM late \
+           WHERE duty.duty_id = late.duty_id RETURNING duty.*), \
+         noted AS ( \
+           INSERT INTO duty_change (duty_id, what, at, by, due_on) \
+           SELECT duty_id, 'overdue', $2, $3, due_on FROM told) \
+         SELECT d.*, t.kind, t.document_title, t.document_number, t.promulgated_on, \
+           t.effective_on, t.effective_reason, t.recorded_at \
+         FROM told d JOIN change_trigger t USING (trigger_id) ORDER BY d.due_on, d.duty_id",
+    )
+    .bind(today)
+    .bind(at)
+    .bind(by)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(decode).collect()
+}
+
+/// All open duties, kept from other writers.
+pub async fn lock_open(conn: &mut Conn) -> Result<Vec<Duty>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT d.*, t.kind, t.document_title, t.document_number, t.promulgated_on, \
+           t.effective_on, t.effective_reason, t.recorded_at \
+         FROM duty d JOIN change_trigger t USING (trigger_id) \
+         WHERE d.state = 'open' ORDER BY d.duty_id FOR UPDATE OF d",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(decode).collect()
+}
+
+/// Gives duties new due days.
+pub async fn reschedule(
+    conn: &mut Conn,
+    moved: &[(Uuid, Deadline)],
+    at: OffsetDateTime,
+    by: &str,
+) -> Result<(), Error> {
+    let ids: Vec<Uuid> = moved.iter().map(|(id, _)| *id).collect();
+    let days: Vec<Date> = moved.iter().map(|(_, deadline)| deadline.due_on).collect();
+    let provisional: Vec<bool> = moved.iter().map(|(_, d)| d.provisional).collect();
+    sqlx::query(
+        "WITH moved AS ( \
+           UPDATE duty SET due_on = new.due_on, provisional = new.provisional \
+           FROM unnest($1::uuid[], $2::date[], $3::boolean[]) AS new (id, due_on, provisional) \
+           WHERE duty.duty_id = new.id RETURNING duty.duty_id, duty.due_on) \
+         INSERT INTO duty_change (duty_id, what, at, by, due_on) \
+         SELECT duty_id, 'rescheduled', $4, $5, due_on FROM moved",
+    )
+    .bind(ids)
+    .bind(days)
+    .bind(provisional)
+    .bind(at)
+    .bind(by)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// How many duties are open, and how many of them overdue.
+pub async fn open_and_overdue(conn: &mut Conn, today: Date) -> Result<(i64, i64), Error> {
+    sqlx::query_as(
+        "SELECT count(*), count(*) FILTER (WHERE due_on < $1) FROM duty WHERE state = 'open'",
+    )
+    .bind(today)
+    .fetch_one(conn)
+    .await
+}
+
+#[derive(FromRow)]
+struct Row {
+    duty_id: Uuid,
+    trigger_id: Uuid,
+    item_code: String,
+    catalogue: String,
+    organ: String,
+    district_code: String,
+    due_on: Date,
+    provisional: bool,
+    state: String,
+    opened_at: OffsetDateTime,
+    ended_at: Option<OffsetDateTime>,
+    closed_by_version: Option<i64>,
+    reason: String,
+    kind: String,
+    document_title: String,
+    document_number: String,
+    promulgated_on: Date,
+    effective_on: Option<Date>,
+    effective_reason: String,
+    recorded_at: OffsetDateTime,
+}
+
+fn decode(row: Row) -> Result<Duty, Error> {
+    let state = match row.state.as_str() {
+        "open" => State::Open,
+        "closed" => State::Closed,
+        "dismissed" => State::Dismissed,
+        other => return Err(unreadable("state", other)),
+    };
+    Ok(Duty {
+        id: row.duty_id,
+        trigger: Recorded {
+            id: row.trigger_id,
+            trigger: Trigger {
+                kind: trigger_kind(&row.kind)?,
+                title: row.document_title,
+                number: row.document_number,
+                promulgated_on: row.promulgated_on,
+                effective: row.effective_on.map(|day| (day, row.effective_reason)),
+            },
+            at: row.recorded_at,
+        },
+        item_code: row.item_code,
+        owner: owner(&row.catalogue, row.organ, row.district_code)?,
+        state,
+        deadline: Deadline {
+            due_on: row.due_on,
+            provisional: row.provisional,
+        },
+        opened_at: row.opened_at,
+        ended_at: row.ended_at,
+        // CHECK (closed_by_version > base_version), and versions are u32.
+        closed_by_version: row.closed_by_version.map(|version| version as u32),
+        reason: row.reason,
+    })
+}
+
+fn trigger_kind(text: &str) -> Result<TriggerKind, Error> {
+    [TriggerKind::LawAmended, TriggerKind::FunctionsChanged]
+        .into_iter()
+        .find(|kind| kind.as_str() == text)
+        .ok_or_else(|| unreadable("kind", text))
+}

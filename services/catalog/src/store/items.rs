@@ -1,0 +1,220 @@
+//! Versions of items and their ends. Called by `app`.
+
+use credit_record::item::{ItemVersion, Owner};
+use service_kit::db::{Conn, Error};
+use sqlx::FromRow;
+use time::{Date, OffsetDateTime};
+
+use super::owner;
+use crate::domain::version::Retirement;
+
+/// A version as its row holds it.
+#[derive(Debug, Clone, FromRow)]
+pub struct VersionRow {
+    /// Code of the item.
+    pub code: String,
+    /// The definition as JSON.
+    pub definition: String,
+    /// When it was published.
+    pub published_at: OffsetDateTime,
+    /// By whom.
+    pub published_by: String,
+}
+
+/// All versions of an item, oldest first.
+pub async fn versions(conn: &mut Conn, code: &str) -> Result<Vec<VersionRow>, Error> {
+    sqlx::query_as(
+        "SELECT code, definition, published_at, published_by FROM item_version \
+         WHERE code = $1 ORDER BY version",
+    )
+    .bind(code)
+    .fetch_all(conn)
+    .await
+}
+
+/// Definition of one version of an item.
+pub async fn definition(
+    conn: &mut Conn,
+    code: &str,
+    version: u32,
+) -> Result<Option<String>, Error> {
+    sqlx::query_scalar("SELECT definition FROM item_version WHERE code = $1 AND version = $2")
+        .bind(code)
+        .bind(i64::from(version))
+        .fetch_optional(conn)
+        .await
+}
+
+/// Definition of the version of an item that is in force on a day; none also when it has ended.
+pub async fn definition_on(
+    conn: &mut Conn,
+    code: &str,
+    day: Date,
+) -> Result<Option<String>, Error> {
+    sqlx::query_scalar(
+        "SELECT v.definition FROM item_version v WHERE v.code = $1 AND v.starts_on <= $2 \
+         AND NOT EXISTS (SELECT FROM item_retirement r WHERE r.code = v.code AND r.from_date <= $2) \
+         ORDER BY v.version DESC LIMIT 1",
+    )
+    .bind(code)
+    .bind(day)
+    .fetch_optional(conn)
+    .await
+}
+
+/// Which catalogues a list shows; empty texts do not limit it.
+#[derive(Debug, Clone, Default)]
+pub struct ItemFilter {
+    /// `city`, `department` or `district`.
+    pub catalogue: String,
+    /// Credit code of an organ.
+    pub organ: String,
+    /// Code of a district.
+    pub district_code: String,
+}
+
+/// Code and definition of the version in force of each item on a day, by code.
+pub async fn definitions_on(
+    conn: &mut Conn,
+    day: Date,
+    filter: &ItemFilter,
+) -> Result<Vec<(String, String)>, Error> {
+    sqlx::query_as(
+        "SELECT code, definition FROM \
+           (SELECT DISTINCT ON (code) * FROM item_version WHERE starts_on <= $1 \
+            ORDER BY code, version DESC) v \
+         WHERE NOT EXISTS (SELECT FROM item_retirement r WHERE r.code = v.code AND r.from_date <= $1) \
+           AND ($2 = '' OR catalogue = $2) AND ($3 = '' OR organ = $3) \
+           AND ($4 = '' OR district_code = $4) \
+         ORDER BY code COLLATE \"C\"",
+    )
+    .bind(day)
+    .bind(&filter.catalogue)
+    .bind(&filter.organ)
+    .bind(&filter.district_code)
+    .fetch_all(conn)
+    .await
+}
+
+/// A version to be stored.
+#[derive(Debug, Clone, Copy)]
+pub struct NewVersion<'a> {
+    /// The version.
+    pub item: &'a ItemVersion,
+    /// Its JSON.
+    pub definition: &'a str,
+    /// Its first day in force.
+    pub starts_on: Date,
+    /// When it is published.
+    pub at: OffsetDateTime,
+    /// By whom.
+    pub by: &'a str,
+}
+
+/// Adds a version.
+pub async fn add(conn: &mut Conn, new: NewVersion<'_>) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO item_version (code, version, definition, published_at, published_by, \
+         starts_on, catalogue, organ, district_code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(&new.item.code)
+    .bind(i64::from(new.item.version))
+    .bind(new.definition)
+    .bind(new.at)
+    .bind(new.by)
+    .bind(new.starts_on)
+    .bind(new.item.owner.as_str())
+    .bind(new.item.owner.organ())
+    .bind(new.item.owner.district())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Code, versions with their moments of publication (oldest first) and newest owner of the items that stand
+/// under these codes or in the catalogue of this organ, unless they are retired, by code.
+#[derive(Debug, Clone)]
+pub struct Affected {
+    /// Code of the item.
+    pub code: String,
+    /// Versions with the moments of their publication, oldest first.
+    pub versions: Vec<(u32, OffsetDateTime)>,
+    /// Owner of the newest version.
+    pub owner: Owner,
+}
+
+/// Finds the items that a trigger affects.
+pub async fn affected(
+    conn: &mut Conn,
+    codes: &[String],
+    organ: &str,
+) -> Result<Vec<Affected>, Error> {
+    type Row = (
+        String,
+        Vec<i64>,
+        Vec<OffsetDateTime>,
+        String,
+        String,
+        String,
+    );
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT code, array_agg(version ORDER BY version), array_agg(published_at ORDER BY version), \
+           (array_agg(catalogue ORDER BY version DESC))[1], \
+           (array_agg(organ ORDER BY version DESC))[1], \
+           (array_agg(district_code ORDER BY version DESC))[1] \
+         FROM item_version v \
+         WHERE NOT EXISTS (SELECT FROM item_retirement r WHERE r.code = v.code) \
+         GROUP BY code \
+         HAVING code = ANY($1) OR ($2 <> '' AND (array_agg(organ ORDER BY version DESC))[1] = $2) \
+         ORDER BY code COLLATE \"C\"",
+    )
+    .bind(codes)
+    .bind(organ)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|(code, versions, moments, catalogue, organ, district)| {
+            // CHECK (version > 0), and no item has four thousand million versions.
+            let versions = versions.into_iter().map(|v| v as u32).zip(moments);
+            Ok(Affected {
+                code,
+                versions: versions.collect(),
+                owner: owner(&catalogue, organ, district)?,
+            })
+        })
+        .collect()
+}
+
+/// The end of an item, when it has been decided.
+pub async fn retirement(conn: &mut Conn, code: &str) -> Result<Option<Retirement>, Error> {
+    let row: Option<(Date, String, String, OffsetDateTime)> = sqlx::query_as(
+        "SELECT from_date, reason, successor_code, decided_at FROM item_retirement WHERE code = $1",
+    )
+    .bind(code)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|(from, reason, successor, at)| Retirement {
+        code: code.to_owned(),
+        from,
+        reason,
+        successor: Some(successor).filter(|successor| !successor.is_empty()),
+        at,
+    }))
+}
+
+/// Adds the end of an item.
+pub async fn retire(conn: &mut Conn, end: &Retirement, by: &str) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO item_retirement (code, from_date, reason, successor_code, decided_at, decided_by) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(&end.code)
+    .bind(end.from)
+    .bind(&end.reason)
+    .bind(end.successor.as_deref().unwrap_or_default())
+    .bind(end.at)
+    .bind(by)
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! whom to call at a provider is kept sealed and shown to few.
+
+use anyhow::Result;
+use proto::credit::catalog::v1::{
+    ListProvidersRequest, Provider, ProviderContacts, ProviderLevel, RegisterProviderRequest,
+};
+use service_kit::identity::Role;
+use tonic::{Code, Status};
+
+use crate::{
+    desk::{BUREAU, YUELU},
+    world::{OFFICE, World, refused},
+};
+
+fn contacts() -> ProviderContacts {
+    ProviderContacts {
+        office: "信用科".to_owned(),
+        person: "李四光".to_owned(),
+        phone: "0731-88666011".to_owned(),
+        email: "lsg@changsha.gov.cn".to_owned(),
+    }
+}
+
+fn bureau() -> Provider {
+    Provider {
+        code: BUREAU.to_owned(),
+        name: "长沙市某局".to_owned(),
+        level: ProviderLevel::City.into(),
+        enabled: true,
+        ..Provider::default()
+    }
+}
+
+async fn register(world: &World, provider: Provider) -> Result<Provider, Status> {
+    let provider = Some(provider);
+    let mut office = world
+        .office()
+        .map_err(|e| Status::internal(e.to_string()))?;
+    let answer = office
+        .register_provider(RegisterProviderRequest { provider })
+        .await?;
+    answer
+        .into_inner()
+        .provider
+        .ok_or_else(|| Status::internal("no provider"))
+}
+
+#[tokio::test]
+async fn r4_contacts_are_sealed_and_shown_to_few() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    let with = Provider {
+        contacts: Some(contacts()),
+        ..bureau()
+    };
+    let first = register(&world, with).await?;
+    assert_eq!((first.revision, first.contacts), (1, Some(contacts())));
+    world.register(YUELU, "430104").await?;
+    let shown = async |organisation: &str, role| {
+        let mut client = world.client_of(organisation, role)?;
+        let all = client
+            .list_providers(ListProvidersRequest {})
+            .await?
+            .into_inner()
+            .providers;
+        let of_bureau = all.into_iter().find(|provider| provider.code == BUREAU);
+        Ok::<_, anyhow::Error>(of_bureau.unwrap().contacts)
+    };
+    for (organisation, role, sees) in [
+        (OFFICE, Role::CreditOffice, true),
+        (OFFICE, Role::Operator, true),
+        (BUREAU, Role::Provider, true),
+        (BUREAU, Role::StateOrgan, false),
+        (YUELU, Role::Provider, false),
+        (YUELU, Role::DistrictCreditOffice, false),
+        (OFFICE, Role::Auditor, false),
+        (OFFICE, Role::Public, false),
+    ] {
+        let expected = sees.then(contacts);
+        assert_eq!(
+            shown(organisation, role).await?,
+            expected,
+            "{organisation} {role:?}"
+        );
+    }
+
+    // Left out they stay; changed they replace the old ones; empty they are removed. No revision comes of it.
+    assert_eq!(register(&world, bureau()).await?.contacts, Some(contacts()));
+    let other = ProviderContacts {
+        person: "王五".to_owned(),
+        ..contacts()
+    };
+    let changed = Provider {
+        contacts: Some(other.clone()),
+        ..bureau()
+    };
+    let changed = register(&world, changed).await?;
+    assert_eq!((changed.revision, changed.contacts), (1, Some(other)));
+
+    // Neither tables nor bus know a person in clear.
+    let sealed: Vec<Vec<u8>> = sqlx::query_scalar("select sealed_contacts from provider_contact")
+        .fetch_all(&world.pool)
+        .await?;
+    let owner = world.bed.schema_pool().await?;
+    let events: Vec<Vec<u8>> = sqlx::query_scalar("select payload from outbox")
+        .fetch_all(&owner)
+        .await?;
+    owner.close().await;
+    assert_eq!(sealed.len(), 1, "only the newest is kept");
+    for word in ["李四光", "王五", "88666011", "lsg@"] {
+        for bytes in sealed.iter().chain(&events) {
+            assert!(
+                !bytes
+                    .windows(word.len())
+                    .any(|part| part == word.as_bytes()),
+                "{word}"
+            );
+        }
+    }
+    let removed = Provider {
+        contacts: Some(ProviderContacts::default()),
+        ..bureau()
+    };
+    assert_eq!(register(&world, removed).await?.contacts, None);
+    let left: i64 = sqlx::query_scalar("select count(*) from provider_contact")
+        .fetch_one(&world.pool)
+        .await?;
+    assert_eq!(left, 0);
+    let bad = Provider {
+        contacts: Some(ProviderContacts {
+            email: "lsg".to_owned(),
+            ..contacts()
+        }),
+        ..bureau()
+    };
+    assert_eq!(
+        refused(register(&world, bad).await).2,
+        "provider.contacts.email"
+    );
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    let below = |parent: &str, district: &str| Provider {
+        code: YUELU.to_owned(),
+        name: "某街道".to_owned(),
+        level: ProviderLevel::District.into(),
+        district_code: district.to_owned(),
+        parent_code: parent.to_owned(),
+        valid_from: "2026-01-01".to_owned(),
+        valid_until: "2026-12-31".to_owned(),
+        enabled: true,
+        ..Provider::default()
+    };
+    let (code, reason, field) = refused(register(&world, below(BUREAU, "430104")).await);
+    assert_eq!(
+        (code, reason.as_str()),
+        (Code::FailedPrecondition, "PROVIDER_PARENT_INVALID")
+    );
+    assert_eq!(field, "provider.parent_code");
+    world.register(BUREAU, "430104").await?;
+    let stored = register(&world, below(BUREAU, "430104")).await?;
+    assert_eq!(
+        (stored.parent_code.as_str(), stored.valid_until.as_str()),
+        (BUREAU, "2026-12-31")
+    );
+    for (parent, district, from, reason) in [
+        (BUREAU, "430103", "2026-01-01", "PROVIDER_OUTSIDE_DISTRICT"),
+        ("x", "430104", "2026-01-01", "PROVIDER_PARENT_INVALID"),
+        (YUELU, "430104", "2026-01-01", "PROVIDER_PARENT_INVALID"),
+        (BUREAU, "430104", "2027-01-01", "PROVIDER_VALIDITY_INVALID"),
+        (BUREAU, "430104", "1月1日", "PROVIDER_VALIDITY_INVALID"),
+    ] {
+        let provider = Provider {
+            valid_from: from.to_owned(),
+            ..below(parent, district)
+        };
+        assert_eq!(
+            refused(register(&world, provider).await).1,
+            reason,
+            "{parent} {district} {from}"
+        );
+    }
+    // The parent does not move away from under its child.
+    let moved = Provider {
+        level: ProviderLevel::District.into(),
+        district_code: "430103".to_owned(),
+        ..bureau()
+    };
+    assert_eq!(
+        refused(register(&world, moved).await).1,
+        "PROVIDER_OUTSIDE_DISTRICT"
+    );
+    let (_, heard) = world.heard().await?;
+    let event = heard.iter().find(|event| event.code == YUELU).unwrap();
+    let said = (
+        event.parent_code.as_str(),
+        event.valid_from.as_str(),
+        event.valid_until.as_str(),
+    );
+    assert_eq!(said, (BUREAU, "2026-01-01", "2026-12-31"));
+    world.finish().await
+}

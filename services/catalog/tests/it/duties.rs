@@ -1,0 +1,380 @@
+//! 15 working days after a change of law or of functions the catalogue follows it.
+
+use anyhow::Result;
+use catalog::{domain::duty::Law, jobs::reconcile};
+use credit_record::item::Owner;
+use legal_clock::{Calendar, RuleSet};
+use proto::credit::catalog::{
+    events::v1::{DutyClosed, DutyDismissed, DutyOpened, DutyOverdue, DutyRescheduled},
+    v1::{DutyFilter, DutyState, ListDutiesRequest, RecordTriggerRequest, TriggerKind},
+};
+use service_kit::identity::Role;
+use testkit::eventually;
+use time::macros::datetime;
+use tonic::Code;
+
+use crate::{
+    desk::{
+        BUREAU, YUELU, dismiss, duties, law_amended, publish, publish_directly, record, submitted,
+    },
+    world::{OFFICE, World, definition, law, plain, refused},
+};
+
+#[tokio::test]
+async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> Result<()> {
+    let world = World::start_at(datetime!(2026-01-10 09:00 +8)).await?;
+    world.ready().await?;
+    let mut office = world.office()?;
+    publish_directly(&mut office, plain("a", 1)).await?;
+    publish_directly(&mut office, plain("b", 1)).await?;
+
+    // Recorded some days late; the clock starts from the promulgation.
+    world.bed.clock.set(datetime!(2026-02-03 09:00 +8));
+    let opened = record(
+        &mut office,
+        law_amended("主席令一号", "2026-01-30", &["a", "b"]),
+    )
+    .await?;
+    assert_eq!(opened.duties.len(), 2);
+    for duty in &opened.duties {
+        assert_eq!(
+            (duty.starts_on.as_str(), duty.due_on.as_str()),
+            ("2026-01-30", "2026-02-27")
+        );
+        assert_eq!(
+            (duty.state(), duty.provisional, duty.overdue),
+            (DutyState::Open, false, false)
+        );
+        assert_eq!(duty.working_days_passed, 2);
+    }
+    // The same again is the same answer; more items of the same document get duties too.
+    let again = record(
+        &mut office,
+        law_amended("主席令一号", "2026-01-30", &["a", "b"]),
+    )
+    .await?;
+    assert_eq!(again, opened);
+    let more = record(
+        &mut office,
+        law_amended("主席令一号", "2026-01-30", &["xzcf"]),
+    )
+    .await?;
+    assert_eq!((more.duties.len(), more.trigger), (3, opened.trigger));
+    let other = RecordTriggerRequest {
+        document_title: "另一部法".to_owned(),
+        ..law_amended("主席令一号", "2026-01-30", &["a"])
+    };
+    assert_eq!(
+        refused(record(&mut office, other).await).1,
+        "TRIGGER_DIFFERS"
+    );
+
+    // On the last day: one is renewed by a draft, in time.
+    world.bed.clock.set(datetime!(2026-02-27 23:00 +8));
+    assert!(duties(&mut office, DutyFilter::Overdue).await?.is_empty());
+    let draft = submitted(&mut office, &plain("a", 2)).await?;
+    publish(&mut office, &draft.draft_id).await?;
+    // A day later the others are overdue; one is renewed directly, late.
+    world.bed.clock.set(datetime!(2026-02-28 00:00 +8));
+    let overdue = duties(&mut office, DutyFilter::Overdue).await?;
+    let mut codes: Vec<_> = overdue.iter().map(|duty| duty.item_code.as_str()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["b", "xzcf"]);
+    assert!(overdue.iter().all(|duty| duty.overdue));
+    world.bed.clock.set(datetime!(2026-03-02 09:00 +8));
+    publish_directly(&mut office, plain("b", 2)).await?;
+
+    let ended = duties(&mut office, DutyFilter::Closed).await?;
+    let of = |code: &str| ended.iter().find(|duty| duty.item_code == code).unwrap();
+    assert_eq!((of("a").closed_by_version, of("a").overdue), (2, false));
+    assert_eq!((of("b").closed_by_version, of("b").overdue), (2, true));
+    assert_eq!(of("a").working_days_passed, 15);
+    let open = duties(&mut office, DutyFilter::Open).await?;
+    assert_eq!(open.len(), 1);
+
+    let opened = world.bed.emitted::<DutyOpened>().await?;
+    assert_eq!(opened.len(), 3, "each once");
+    assert_eq!(opened[0].trigger_kind, "law_amended");
+    let closed = world.bed.emitted::<DutyClosed>().await?;
+    let closed: Vec<_> = closed
+        .iter()
+        .map(|event| {
+            (
+                event.item_code.as_str(),
+                event.closed_on.as_str(),
+                event.late,
+            )
+        })
+        .collect();
+    assert_eq!(
+        closed,
+        [("a", "2026-02-27", false), ("b", "2026-03-02", true)]
+    );
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_overdue_is_told_once_by_event_metric_and_record() -> Result<()> {
+    let world = World::start_at(datetime!(2026-06-01 09:00 +8)).await?;
+    world.ready().await?;
+    let mut office = world.office()?;
+    let opened = record(
+        &mut office,
+        law_amended("一号", "2026-06-01", &["xzxk", "xzcf"]),
+    )
+    .await?;
+    assert!(opened.duties.iter().all(|duty| duty.due_on == "2026-06-23"));
+    let metrics = async |open: u32, overdue: u32| {
+        eventually(
+            "the gauges say so",
+            std::time::Duration::from_secs(20),
+            async || {
+                let text = world.bed.context.telemetry.metrics_text();
+                let lines = [
+                    format!("credit_catalogue_duties_open {open}"),
+                    format!("credit_catalogue_duties_overdue {overdue}"),
+                ];
+                let found = lines
+                    .iter()
+                    .all(|line| text.lines().any(|said| said == line));
+                if found { Ok(()) } else { Err(text) }
+            },
+        )
+        .await
+    };
+    metrics(2, 0).await?;
+    world.bed.clock.set(datetime!(2026-06-23 23:59 +8));
+    world.reconcile(None).await?;
+    assert!(world.bed.emitted::<DutyOverdue>().await?.is_empty());
+    world.bed.clock.set(datetime!(2026-06-24 00:00 +8));
+    // Whoever comes first tells it; all later runs find it told.
+    world.reconcile(None).await?;
+    world.reconcile(None).await?;
+    metrics(2, 2).await?;
+    let told = world.bed.emitted::<DutyOverdue>().await?;
+    let mut told: Vec<_> = told.iter().map(|event| event.item_code.as_str()).collect();
+    told.sort_unstable();
+    assert_eq!(told, ["xzcf", "xzxk"]);
+    // Dismissed with a reason, by the credit office only.
+    let id = opened.duties[0].duty_id.as_str();
+    assert_eq!(refused(dismiss(&mut office, id, " ").await).2, "reason");
+    let done = dismiss(&mut office, id, "修订不涉及本目录项").await?;
+    assert_eq!(
+        (done.state(), done.reason.as_str()),
+        (DutyState::Dismissed, "修订不涉及本目录项")
+    );
+    assert_eq!(
+        dismiss(&mut office, id, "修订不涉及本目录项").await?,
+        done,
+        "said twice"
+    );
+    assert_eq!(
+        refused(dismiss(&mut office, id, "另一理由").await).1,
+        "DUTY_STATE"
+    );
+    assert_eq!(
+        refused(dismiss(&mut office, "x", "y").await).1,
+        "DUTY_UNKNOWN"
+    );
+    assert_eq!(world.bed.emitted::<DutyDismissed>().await?.len(), 1);
+    metrics(1, 1).await?;
+
+    let steps: Vec<(String, i64)> =
+        sqlx::query_as("select what, count(*) from duty_change group by what order by what")
+            .fetch_all(&world.pool)
+            .await?;
+    let expected = [("dismissed", 1), ("opened", 2), ("overdue", 2)];
+    assert_eq!(steps, expected.map(|(what, n)| (what.to_owned(), n)));
+    for statement in [
+        "delete from duty",
+        "update duty set item_code = 'x'",
+        "update duty_change set by = 'x'",
+        "delete from duty_change",
+        "update change_trigger set document_title = 'x'",
+    ] {
+        world.is_forbidden(statement).await?;
+    }
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    world.register(BUREAU, "").await?;
+    world.register(YUELU, "430104").await?;
+    let mut office = world.office()?;
+    let department = |code: &str| {
+        definition(code, 1, |item| {
+            item.owner = Owner::Department {
+                organ: BUREAU.to_owned(),
+            };
+        })
+    };
+    for code in ["a", "b"] {
+        publish_directly(&mut office, department(code)).await?;
+    }
+    let of_yuelu = definition("c", 1, |item| {
+        item.owner = Owner::District {
+            district: "430104".to_owned(),
+            organ: YUELU.to_owned(),
+        };
+    });
+    publish_directly(&mut office, of_yuelu).await?;
+    let moved = RecordTriggerRequest {
+        kind: TriggerKind::FunctionsChanged.into(),
+        organ: BUREAU.to_owned(),
+        ..law_amended("长编发1号", "2026-11-20", &["c"])
+    };
+    let opened = record(&mut office, moved).await?;
+    let mut codes: Vec<_> = opened.duties.iter().map(|d| d.item_code.as_str()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["a", "b", "c"]);
+    for (organisation, role, count) in [
+        (BUREAU, Role::Provider, 2),
+        (YUELU, Role::Provider, 1),
+        (YUELU, Role::DistrictCreditOffice, 1),
+        (OFFICE, Role::Operator, 3),
+        (OFFICE, Role::Auditor, 3),
+        (OFFICE, Role::Provider, 0),
+    ] {
+        let mut client = world.client_of(organisation, role)?;
+        let seen = duties(&mut client, DutyFilter::Open).await?;
+        assert_eq!(seen.len(), count, "{organisation} {role:?}");
+    }
+    // Page by page, and by item.
+    let mut request = ListDutiesRequest {
+        organ: BUREAU.to_owned(),
+        page_size: 1,
+        ..ListDutiesRequest::default()
+    };
+    let first = office.list_duties(request.clone()).await?.into_inner();
+    request.page_token = first.next_page_token.clone();
+    let second = office.list_duties(request).await?.into_inner();
+    assert_eq!((first.duties.len(), second.duties.len()), (1, 1));
+    assert_ne!(first.duties, second.duties);
+    assert!(second.next_page_token.is_empty());
+
+    let mut bureau = world.client_of(BUREAU, Role::Provider)?;
+    let status = record(&mut bureau, law_amended("x", "2026-11-20", &["a"])).await;
+    assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
+    let status = dismiss(&mut bureau, &opened.duties[0].duty_id, "x").await;
+    assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_what_was_published_since_the_trigger_answers_it_and_nothing_is_due_before_2017()
+-> Result<()> {
+    let world = World::start_at(datetime!(2026-01-10 09:00 +8)).await?;
+    world.ready().await?;
+    let mut office = world.office()?;
+    publish_directly(&mut office, plain("a", 1)).await?;
+    world.bed.clock.set(datetime!(2026-02-05 09:00 +8));
+    publish_directly(&mut office, plain("a", 2)).await?;
+    world.bed.clock.set(datetime!(2026-03-10 09:00 +8));
+    let late = record(&mut office, law_amended("一号", "2026-01-30", &["a"])).await?;
+    let duty = &late.duties[0];
+    assert_eq!(
+        (duty.state(), duty.closed_by_version, duty.overdue),
+        (DutyState::Closed, 2, false)
+    );
+    // The item came into the platform after this trigger: what it says is older law.
+    let older = record(&mut office, law_amended("二号", "2025-12-31", &["xzcf"])).await?;
+    let duty = &older.duties[0];
+    assert_eq!(
+        (duty.state(), duty.due_on.as_str(), duty.overdue),
+        (DutyState::Open, "2026-01-22", true)
+    );
+    //
+    let before = record(&mut office, law_amended("三号", "2017-06-19", &["xzcf"])).await?;
+    assert!(before.trigger.is_some() && before.duties.is_empty());
+    // D-17: from the day of effect, with the reason; into a year without a calendar, provisional.
+    let effective = RecordTriggerRequest {
+        effective_on: "2026-12-21".to_owned(),
+        effective_reason: "施行前另有配套规定".to_owned(),
+        ..law_amended("四号", "2026-03-01", &["a"])
+    };
+    let opened = record(&mut office, effective).await?;
+    assert_eq!(opened.duties[0].starts_on, "2026-12-21");
+    assert!(opened.duties[0].provisional);
+
+    let none = law_amended("五号", "2026-03-01", &[]);
+    let unknown = law_amended("五号", "2026-03-01", &["a", "nowhere"]);
+    let organ = RecordTriggerRequest {
+        organ: BUREAU.to_owned(),
+        ..none.clone()
+    };
+    let future = law_amended("五号", "2026-03-11", &["a"]);
+    for (request, field) in [
+        (none, "item_codes"),
+        (unknown, "item_codes[1]"),
+        (organ, "organ"),
+        (future, "promulgated_on"),
+        (law_amended("五号", "1 March", &["a"]), "promulgated_on"),
+        (law_amended("", "2026-03-01", &["a"]), "document_number"),
+    ] {
+        assert_eq!(refused(record(&mut office, request).await).2, field);
+    }
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> Result<()> {
+    let world = World::start_at(datetime!(2026-12-10 09:00 +8)).await?;
+    world.ready().await?;
+    let mut office = world.office()?;
+    let opened = record(&mut office, law_amended("一号", "2026-12-21", &["xzcf"])).await;
+    assert_eq!(
+        refused(opened).2,
+        "promulgated_on",
+        "not before it happened"
+    );
+    world.bed.clock.set(datetime!(2026-12-21 09:00 +8));
+    let opened = record(&mut office, law_amended("一号", "2026-12-21", &["xzcf"])).await?;
+    let before = opened.duties[0].due_on.clone();
+    assert!(opened.duties[0].provisional);
+
+    // The notice for 2027 comes: New Year's Day and the Monday after it are off.
+    let mut years: serde_json::Value = serde_json::from_str(include_str!(
+        "../../../../crates/legal-clock/data/working-days.json"
+    ))?;
+    years["years"].as_array_mut().unwrap().push(serde_json::json!({
+        "year": 2027, "status": "final", "notice": "测试", "published": "2026-12-22", "revision": 1,
+        "off_weekdays": ["2027-01-01", "2027-01-04"], "work_weekends": [],
+    }));
+    let revised = Law {
+        calendar: Calendar::from_json(&years.to_string())?,
+        rules: RuleSet::changsha_2017(),
+    };
+    // The service's own reconciler holds the old calendar: it stands still while this one is looked at.
+    let moved = reconcile(&world.pool, &revised, &world.bed.clock, None)
+        .await?
+        .moved;
+    assert_eq!(moved.len(), 1);
+    let expected = revised
+        .calendar
+        .deadline(time::macros::date!(2026 - 12 - 21), 15);
+    assert!(!expected.provisional);
+    assert_eq!((moved[0].0.as_str(), moved[0].2), ("xzcf", expected.due_on));
+    let events = world.bed.emitted::<DutyRescheduled>().await?;
+    assert_eq!(events[0].old_due_on, before);
+    assert_eq!(
+        events[0].due_on,
+        catalog::domain::format_day(expected.due_on)
+    );
+    assert!(!events[0].provisional);
+    // Run again with the old one: it is only a calendar like another.
+    eventually(
+        "moved back",
+        std::time::Duration::from_secs(20),
+        async || {
+            reconcile(&world.pool, &law()?, &world.bed.clock, None).await?;
+            let open = duties(&mut world.office()?, DutyFilter::Open).await?;
+            anyhow::ensure!(open[0].due_on == before && open[0].provisional);
+            Ok::<_, anyhow::Error>(())
+        },
+    )
+    .await?;
+    world.finish().await
+}

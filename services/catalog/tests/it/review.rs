@@ -1,0 +1,279 @@
+//! R-5, R-6: who may draft, see and publish; and that a publication is whole or not at all.
+
+use anyhow::Result;
+use credit_record::item::Owner;
+use proto::credit::catalog::{
+    events::v1::{DraftPublished, DutyClosed, ItemVersionPublished},
+    v1::{DraftState, DutyFilter, ListDraftsRequest},
+};
+use service_kit::{ServiceContext, identity::Role, readiness::Readiness, shutdown::Shutdown};
+use tonic::Code;
+
+use crate::{
+    desk::{
+        BUREAU, STRANGER, YUELU, duties, get, law_amended, publish, publish_directly, record, save,
+        submit, submitted, withdraw,
+    },
+    world::{OFFICE, World, definition, plain, refused},
+};
+
+fn department(code: &str, organ: &str) -> String {
+    definition(code, 1, |item| {
+        item.owner = Owner::Department {
+            organ: organ.to_owned(),
+        };
+    })
+}
+
+fn district(code: &str, district: &str, organ: &str) -> String {
+    definition(code, 1, |item| {
+        item.owner = Owner::District {
+            district: district.to_owned(),
+            organ: organ.to_owned(),
+        };
+    })
+}
+
+#[tokio::test]
+async fn r6_everybody_drafts_for_its_own_catalogue_only() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    world.register(BUREAU, "").await?;
+    world.register(YUELU, "430104").await?;
+    let of_bureau = department("a", BUREAU);
+    let of_yuelu = district("b", "430104", YUELU);
+    let city = plain("c", 1);
+    let denied = Err((Code::PermissionDenied, "NOT_YOUR_CATALOGUE"));
+    let outside = Err((Code::FailedPrecondition, "OWNER_OUTSIDE_DISTRICT"));
+    // (who, as what, draft, outcome)
+    let table = [
+        (BUREAU, Role::Provider, &of_bureau, Ok(())),
+        (BUREAU, Role::Provider, &of_yuelu, denied),
+        (BUREAU, Role::Provider, &city, denied),
+        (YUELU, Role::Provider, &of_yuelu, Ok(())),
+        (YUELU, Role::Provider, &of_bureau, denied),
+        (YUELU, Role::DistrictCreditOffice, &of_yuelu, Ok(())),
+        (YUELU, Role::DistrictCreditOffice, &city, denied),
+        (STRANGER, Role::Provider, &department("d", STRANGER), denied),
+        (STRANGER, Role::DistrictCreditOffice, &of_yuelu, denied),
+        (OFFICE, Role::CreditOffice, &of_bureau, Ok(())),
+        (OFFICE, Role::CreditOffice, &city, Ok(())),
+        // An organ of 岳麓区 has no place in the catalogue of another district, or of the city's departments.
+        (
+            OFFICE,
+            Role::CreditOffice,
+            &district("e", "430103", YUELU),
+            outside,
+        ),
+        (
+            YUELU,
+            Role::Provider,
+            &district("e", "430103", YUELU),
+            outside,
+        ),
+        (YUELU, Role::Provider, &department("e", YUELU), outside),
+        // A published item of the city is not taken over by a draft.
+        (BUREAU, Role::Provider, &department("xzcf", BUREAU), denied),
+    ];
+    for (organisation, role, toml, expected) in table {
+        let mut client = world.client_of(organisation, role)?;
+        let answer = save(&mut client, "", toml, 0).await;
+        match expected {
+            Ok(()) => assert!(answer.is_ok(), "{organisation} {role:?}: {answer:?}"),
+            Err((code, reason)) => {
+                let (said_code, said_reason, field) = refused(answer);
+                assert_eq!(
+                    (said_code, said_reason.as_str()),
+                    (code, reason),
+                    "{organisation} {role:?}"
+                );
+                assert!(field.starts_with("definition_toml.owner"), "{field}");
+            }
+        }
+    }
+    for role in [Role::Operator, Role::Auditor, Role::Public, Role::Subject] {
+        let mut client = world.client_as(role)?;
+        let status = save(&mut client, "", &city, 0).await.unwrap_err();
+        assert_eq!(status.code(), Code::PermissionDenied, "{role:?}");
+    }
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r5_a_draft_is_seen_by_its_organ_and_the_offices_and_reviewed_by_the_city_only()
+-> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    world.register(BUREAU, "").await?;
+    world.register(YUELU, "430104").await?;
+    let mut bureau = world.client_of(BUREAU, Role::Provider)?;
+    let draft = submitted(&mut bureau, &department("a", BUREAU)).await?;
+    let id = draft.draft_id.as_str();
+    for (organisation, role, sees) in [
+        (BUREAU, Role::Provider, true),
+        (OFFICE, Role::CreditOffice, true),
+        (OFFICE, Role::Operator, true),
+        (OFFICE, Role::Auditor, true),
+        (YUELU, Role::Provider, false),
+        (YUELU, Role::DistrictCreditOffice, false),
+        (STRANGER, Role::Provider, false),
+    ] {
+        let mut client = world.client_of(organisation, role)?;
+        let answer = get(&mut client, id).await;
+        let list = client.list_drafts(ListDraftsRequest::default()).await?;
+        assert_eq!(
+            list.into_inner().drafts.len(),
+            usize::from(sees),
+            "{organisation} {role:?}"
+        );
+        if sees {
+            assert_eq!(answer?.state(), DraftState::Submitted);
+        } else {
+            assert_eq!(
+                refused(answer).1,
+                "DRAFT_UNKNOWN",
+                "{organisation} {role:?}"
+            );
+            if matches!(role, Role::Provider | Role::DistrictCreditOffice) {
+                assert_eq!(
+                    refused(withdraw(&mut client, id, "").await).1,
+                    "DRAFT_UNKNOWN"
+                );
+            }
+        }
+    }
+    assert_eq!(refused(get(&mut bureau, "no id").await).1, "DRAFT_UNKNOWN");
+    // The author cannot publish, and neither can a credit office whose own organ wrote it.
+    let status = publish(&mut bureau, id).await.unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
+    let mut own = world.client_of(BUREAU, Role::CreditOffice)?;
+    assert_eq!(refused(publish(&mut own, id).await).1, "OWN_CATALOGUE");
+    let status = publish(&mut world.client_of(YUELU, Role::DistrictCreditOffice)?, id).await;
+    assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
+    publish(&mut world.office()?, id).await?;
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_a_publication_is_whole_or_not_at_all() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    world.register(BUREAU, "").await?;
+    let mut office = world.office()?;
+    let mut bureau = world.client_of(BUREAU, Role::Provider)?;
+    let first = submitted(&mut bureau, &department("a", BUREAU)).await?;
+    publish(&mut office, &first.draft_id).await?;
+    record(&mut office, law_amended("一号", "2026-11-20", &["a"])).await?;
+    let second = department("a", BUREAU).replace("version = 1\n", "version = 2\n");
+    let draft = submitted(&mut bureau, &second).await?;
+
+    // The last event of the transaction cannot be stored: everything before it is undone.
+    let owner = world.bed.schema_pool().await?;
+    for statement in [
+        "create function no() returns trigger language plpgsql as $$ begin \
+         raise exception 'no room for %', new.event_type using errcode = '23514'; end $$",
+        "create trigger no before insert on outbox for each row \
+         when (new.event_type = 'credit.catalog.events.v1.DraftPublished') execute function no()",
+    ] {
+        sqlx::query(statement).execute(&owner).await?;
+    }
+    let status = publish(&mut office, &draft.draft_id).await.unwrap_err();
+    assert_eq!(status.code(), Code::Internal);
+    assert_eq!(
+        get(&mut office, &draft.draft_id).await?.state(),
+        DraftState::Submitted
+    );
+    let open = duties(&mut office, DutyFilter::Open).await?;
+    assert_eq!(open.len(), 1, "the duty is not closed");
+    let of_a = async || {
+        let all = world.bed.emitted::<ItemVersionPublished>().await?;
+        Ok::<_, anyhow::Error>(all.iter().filter(|event| event.code == "a").count())
+    };
+    assert_eq!(of_a().await?, 1);
+    assert!(world.bed.emitted::<DutyClosed>().await?.is_empty());
+
+    sqlx::query("drop trigger no on outbox")
+        .execute(&owner)
+        .await?;
+    sqlx::query("drop function no()").execute(&owner).await?;
+    owner.close().await;
+    publish(&mut office, &draft.draft_id).await?;
+    assert_eq!(of_a().await?, 2);
+    assert_eq!(world.bed.emitted::<DutyClosed>().await?.len(), 1);
+    assert_eq!(world.bed.emitted::<DraftPublished>().await?.len(), 2);
+    assert!(duties(&mut office, DutyFilter::Open).await?.is_empty());
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    // Eight officers publish version 1, each with words of his own.
+    let calls = (0..8).map(|i| {
+        let toml = definition("race", 1, |item| item.edition = format!("e{i}"));
+        let mut office = world.office().unwrap();
+        async move { publish_directly(&mut office, toml).await }
+    });
+    let answers = futures::future::join_all(calls).await;
+    let done = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert_eq!(done, 1);
+    for answer in answers.into_iter().filter(Result::is_err) {
+        assert_eq!(refused(answer).1, "ITEM_VERSION_IMMUTABLE");
+    }
+    // Eight officers publish the same draft.
+    let mut office = world.office()?;
+    let draft = submitted(&mut office, &plain("race", 2)).await?;
+    let calls = (0..8).map(|_| {
+        let mut office = world.office().unwrap();
+        let id = draft.draft_id.clone();
+        async move { publish(&mut office, &id).await }
+    });
+    let answers = futures::future::join_all(calls).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    for answer in answers.into_iter().filter(Result::is_err) {
+        assert_eq!(refused(answer).1, "DRAFT_STATE");
+    }
+    let versions = world.bed.emitted::<ItemVersionPublished>().await?;
+    let versions: Vec<_> = versions
+        .iter()
+        .filter(|v| v.code == "race")
+        .map(|v| v.version)
+        .collect();
+    assert_eq!(versions, [1, 2]);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn a_draft_goes_on_after_a_restart() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    let instance = async || {
+        let context = ServiceContext {
+            readiness: Readiness::default(),
+            shutdown: Shutdown::new(),
+            ..world.bed.context.clone()
+        };
+        let client = world.another(&context).await?;
+        Ok::<_, anyhow::Error>((client, context.shutdown))
+    };
+    let (mut office, shutdown) = instance().await?;
+    let draft = save(&mut office, "", &plain("a", 1), 0).await?;
+    submit(&mut office, &draft.draft_id).await?;
+    record(&mut office, law_amended("一号", "2026-11-20", &["xzcf"])).await?;
+    shutdown.request();
+    let ended = shutdown.finished(std::time::Duration::from_secs(20)).await;
+    ended.map_err(anyhow::Error::msg)?;
+    assert!(
+        get(&mut office, &draft.draft_id).await.is_err(),
+        "it is gone"
+    );
+
+    let (mut office, shutdown) = instance().await?;
+    assert_eq!(publish(&mut office, &draft.draft_id).await?.revision, 3);
+    assert_eq!(duties(&mut office, DutyFilter::Open).await?.len(), 1);
+    shutdown.request();
+    let ended = shutdown.finished(std::time::Duration::from_secs(20)).await;
+    ended.map_err(anyhow::Error::msg)?;
+    world.finish().await
+}

@@ -1,0 +1,254 @@
+//! Who may report, and by which version of which item, on a day: pure. `Batch::decide` asks it for each
+//! submission, `grpc` for the scope of a provider.
+//!
+//! The day is that of receipt in Changsha and is given with every question, so that a version comes into
+//! force, an item ends and a registration runs out at midnight with nothing having to run.
+
+use time::Date;
+
+use super::Rejection;
+
+/// What the registry says of a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Whether it may report at all.
+    pub enabled: bool,
+    /// First day on which it may report; `None`: without limit.
+    pub valid_from: Option<Date>,
+    /// Last day on which it may report; `None`: without limit.
+    pub valid_until: Option<Date>,
+}
+
+impl Registration {
+    /// Whether the provider may report on this day.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn admits_on(&self, today: Date) -> Result<(), Rejection> {
+        if !self.enabled {
+            return Err(Rejection::ProviderDisabled);
+        }
+        match (self.valid_from, self.valid_until) {
+            (Some(from), _) if today < from => Err(Rejection::ProviderNotYetValid { from }),
+            (_, Some(until)) if today > until => Err(Rejection::ProviderExpired { until }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What the catalogue says of an item.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Item {
+    /// Its versions, ascending by number.
+    pub versions: Vec<Version>,
+    /// Until when it is taken; `None`: without end.
+    pub retirement: Option<Retirement>,
+}
+
+/// A published version of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Number, from 1.
+    pub number: u32,
+    /// Chinese name.
+    pub name: String,
+    /// First day of receipt that it is for; `None`: since its publication.
+    pub effective_from: Option<Date>,
+}
+
+/// The end of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retirement {
+    /// First day on which no record is taken.
+    pub from: Date,
+    /// The item that takes its place.
+    pub successor: Option<Successor>,
+}
+
+/// The item that takes the place of a retired one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Successor {
+    /// Code.
+    pub code: String,
+    /// Chinese name; the code while no version of it is known.
+    pub name: String,
+}
+
+impl Version {
+    fn is_effective_on(&self, today: Date) -> bool {
+        self.effective_from.is_none_or(|from| from <= today)
+    }
+}
+
+impl Item {
+    /// The version in force: the highest that is effective. `None` while all are still to come, and once
+    /// the item is retired.
+    pub fn in_force_on(&self, today: Date) -> Option<&Version> {
+        if self.retired_on(today).is_some() {
+            return None;
+        }
+        let mut newest_first = self.versions.iter().rev();
+        newest_first.find(|version| version.is_effective_on(today))
+    }
+
+    /// The version that a record received on this day is pinned to. `asked` is the version that the
+    /// submission names, 0 for the one in force. An older version stays allowed for ever.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn pin(&self, asked: u32, today: Date) -> Result<u32, Rejection> {
+        let Some(first) = self.versions.first() else {
+            return Err(Rejection::ItemUnknown);
+        };
+        if let Some(retirement) = self.retired_on(today) {
+            return Err(Rejection::ItemRetired(retirement.clone()));
+        }
+        let version = match asked {
+            // With none in force the first one says from when there will be one.
+            0 => self.in_force_on(today).unwrap_or(first),
+            _ => self
+                .versions
+                .iter()
+                .find(|version| version.number == asked)
+                .ok_or(Rejection::ItemVersionUnknown)?,
+        };
+        match version.effective_from {
+            Some(from) if today < from => Err(Rejection::ItemVersionNotYetInForce {
+                version: version.number,
+                from,
+            }),
+            _ => Ok(version.number),
+        }
+    }
+
+    fn retired_on(&self, today: Date) -> Option<&Retirement> {
+        self.retirement
+            .as_ref()
+            .filter(|retirement| retirement.from <= today)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use time::{Duration, macros::date};
+
+    use super::*;
+
+    fn version(number: u32, effective_from: Option<Date>) -> Version {
+        Version {
+            number,
+            name: format!("第{number}版"),
+            effective_from,
+        }
+    }
+
+    #[test]
+    fn r6_a_version_comes_into_force_on_its_day_and_older_ones_stay_allowed() {
+        let item = Item {
+            versions: vec![
+                version(1, None),
+                version(2, Some(date!(2026 - 07 - 01))),
+                version(3, Some(date!(2027 - 01 - 01))),
+            ],
+            retirement: None,
+        };
+        assert_eq!(item.pin(0, date!(2026 - 06 - 30)), Ok(1));
+        assert_eq!(item.pin(0, date!(2026 - 07 - 01)), Ok(2));
+        assert_eq!(item.pin(0, date!(2027 - 01 - 01)), Ok(3));
+        assert_eq!(item.pin(1, date!(2030 - 01 - 01)), Ok(1));
+        assert_eq!(
+            item.pin(3, date!(2026 - 12 - 31)),
+            Err(Rejection::ItemVersionNotYetInForce {
+                version: 3,
+                from: date!(2027 - 01 - 01)
+            })
+        );
+        assert_eq!(
+            item.pin(4, date!(2027 - 01 - 01)),
+            Err(Rejection::ItemVersionUnknown)
+        );
+    }
+
+    #[test]
+    fn r6_an_item_whose_first_version_is_to_come_has_none_in_force() {
+        let from = date!(2026 - 12 - 01);
+        let item = Item {
+            versions: vec![version(1, Some(from))],
+            retirement: None,
+        };
+        assert_eq!(item.in_force_on(date!(2026 - 11 - 30)), None);
+        let refused = Rejection::ItemVersionNotYetInForce { version: 1, from };
+        assert_eq!(item.pin(0, date!(2026 - 11 - 30)), Err(refused));
+        assert_eq!(item.pin(0, from), Ok(1));
+    }
+
+    #[test]
+    fn r6_a_retired_item_ends_with_the_day_before() {
+        let retirement = Retirement {
+            from: date!(2026 - 12 - 01),
+            successor: None,
+        };
+        let item = Item {
+            versions: vec![version(1, None)],
+            retirement: Some(retirement.clone()),
+        };
+        assert_eq!(item.pin(0, date!(2026 - 11 - 30)), Ok(1));
+        for asked in [0, 1] {
+            assert_eq!(
+                item.pin(asked, date!(2026 - 12 - 01)),
+                Err(Rejection::ItemRetired(retirement.clone()))
+            );
+        }
+        assert_eq!(item.in_force_on(date!(2026 - 12 - 01)), None);
+    }
+
+    #[test]
+    fn r3_a_registration_admits_from_its_first_to_its_last_day() {
+        let (from, until) = (date!(2026 - 03 - 01), date!(2026 - 11 - 30));
+        let mut registration = Registration {
+            enabled: true,
+            valid_from: Some(from),
+            valid_until: Some(until),
+        };
+        assert_eq!(
+            registration.admits_on(date!(2026 - 02 - 28)),
+            Err(Rejection::ProviderNotYetValid { from })
+        );
+        assert_eq!(registration.admits_on(from), Ok(()));
+        assert_eq!(registration.admits_on(until), Ok(()));
+        assert_eq!(
+            registration.admits_on(date!(2026 - 12 - 01)),
+            Err(Rejection::ProviderExpired { until })
+        );
+        registration.enabled = false;
+        assert_eq!(
+            registration.admits_on(from),
+            Err(Rejection::ProviderDisabled)
+        );
+    }
+
+    proptest! {
+        /// Whatever the days, what 0 is pinned to may also be asked for by its number, and no higher
+        /// version may.
+        #[test]
+        fn r6_the_version_in_force_is_the_highest_that_may_be_asked_for(
+            days in prop::collection::vec(prop::option::of(0_i64..40), 1..6), today in 0_i64..40,
+        ) {
+            let day = |n| date!(2026 - 11 - 01) + Duration::days(n);
+            let versions: Vec<Version> = (1..)
+                .zip(&days)
+                .map(|(number, from)| version(number, from.map(day)))
+                .collect();
+            let highest = versions
+                .iter()
+                .rev()
+                .find(|version| version.effective_from.is_none_or(|from| from <= day(today)))
+                .map(|version| version.number);
+            let item = Item { versions: versions.clone(), retirement: None };
+            prop_assert_eq!(item.pin(0, day(today)).ok(), highest);
+            let allowed = versions.iter().filter(|v| item.pin(v.number, day(today)).is_ok());
+            prop_assert_eq!(allowed.map(|v| v.number).max(), highest);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Versions of items side by side: each record by its own, also by one that this program cannot use.
+
+use anyhow::{Result, ensure};
+use credit_record::standard_items;
+use proto::credit::{
+    catalog::events::v1::{CodeListPublished, ItemRetired},
+    validation::{events::v1::RecordAccepted, v1::VerdictOutcome},
+};
+use serde_json::json;
+use testkit::eventually;
+
+use crate::world::{PATIENCE, Record, World, published};
+
+#[tokio::test]
+async fn r6_a_record_of_2015_is_accepted_by_its_own_version_after_later_ones() -> Result<()> {
+    let world = World::start().await?;
+    let old = Record::penalty_of_2015("K-1", 1, json!({}));
+    let new = Record::penalty("K-2", 2, json!({}));
+    // A field of 2018 means nothing in 2015, and the other way round.
+    let mixed = Record::penalty_of_2015("K-3", 3, json!({ "CF_XDR_LB": "法人及非法人组织" }));
+    world.submit(&[&old, &new, &mixed]).await?;
+    for (record, outcome) in [
+        (&old, VerdictOutcome::Accepted),
+        (&new, VerdictOutcome::Accepted),
+        (&mixed, VerdictOutcome::Returned),
+    ] {
+        let verdict = world.verdict(record).await?;
+        assert_eq!(verdict.outcome(), outcome, "{:?}", verdict.findings);
+    }
+    let events: Vec<RecordAccepted> = world.bed.emitted().await?;
+    let of_old = events
+        .iter()
+        .find(|event| event.version == world.submitted(&old).version)
+        .expect("announced");
+    assert_eq!(of_old.authority, "长沙市工商行政管理局");
+    assert_eq!(of_old.subject_code, "91430102MA4PX7RC64");
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r8_a_report_is_late_after_seven_working_days_of_the_published_calendar() -> Result<()> {
+    let world = World::start().await?;
+    let decided = |key, number, day| Record::penalty(key, number, json!({ "CF_JDRQ": day }));
+    // Received on Friday 2026-11-20; Wednesday 11th to Friday 20th are seven working days.
+    let in_time = decided("K-1", 1, "2026-11-11");
+    let late = decided("K-2", 2, "2026-11-10");
+    world.submit(&[&in_time, &late]).await?;
+    assert_eq!(world.verdict(&in_time).await?.findings, []);
+    let verdict = world.verdict(&late).await?;
+    assert_eq!(verdict.outcome(), VerdictOutcome::Accepted);
+    let codes: Vec<_> = verdict.findings.iter().map(|f| f.code.as_str()).collect();
+    assert_eq!(codes, ["LATE_REPORT"]);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_records_of_a_definition_that_this_program_cannot_use_wait_and_the_lane_says_so()
+-> Result<()> {
+    let world = World::start().await?;
+    let mut newer = standard_items()?
+        .into_iter()
+        .find(|item| (item.code.as_str(), item.version) == ("xzcf", 3))
+        .expect("penalties have three versions");
+    newer.version = 4;
+    newer.effective_from = None;
+    newer.predecessor = None;
+    let mut event = published(&newer)?;
+    let readable = std::mem::take(&mut event.definition_json);
+    event.definition_json = readable.replacen('{', "{\"novelty\":true,", 1);
+    world.bed.publish(&[world.event(&event)]).await?;
+    let reasons = world.parked(1).await?;
+    assert!(
+        reasons[0].starts_with("definition_json: ") && reasons[0].contains("novelty"),
+        "{reasons:?}"
+    );
+
+    let record = Record {
+        version: 4,
+        ..Record::penalty("K-1", 1, json!({}))
+    };
+    world
+        .bed
+        .publish(&[world.event(&world.submitted(&record))])
+        .await?;
+    let complaint = "validation definitions: records of item xzcf version 4 wait";
+    eventually("the lane complains", PATIENCE, async || {
+        let complaints = world.bed.context.readiness.complaints();
+        let said = complaints
+            .iter()
+            .any(|c| c.starts_with(complaint) && c.contains("novelty"));
+        ensure!(said, "{complaints:?}");
+        Ok(())
+    })
+    .await?;
+    assert_eq!(world.statistics().await?.accepted, 0);
+
+    // What a newer program does: it can use what is kept.
+    let owner = world.bed.schema_pool().await?;
+    sqlx::query("UPDATE item_version SET definition = $1::jsonb WHERE version = 4")
+        .bind(&readable)
+        .execute(&owner)
+        .await?;
+    owner.close().await;
+    world.bed.settled().await?;
+    let verdict = world.verdict(&record).await?;
+    assert_eq!(verdict.outcome(), VerdictOutcome::Accepted);
+    let complaints = world.bed.context.readiness.complaints();
+    assert!(
+        !complaints.iter().any(|c| c.starts_with(complaint)),
+        "{complaints:?}"
+    );
+    world.drop_parked().await?;
+    world.finish().await
+}
+
+#[tokio::test]
+async fn events_of_the_catalogue_that_mean_nothing_here_pass_by() -> Result<()> {
+    let world = World::start().await?;
+    let retired = ItemRetired {
+        code: "xzcf".into(),
+        from_date: "2026-11-20".into(),
+        ..Default::default()
+    };
+    let list = CodeListPublished {
+        code: "penalty-kind".into(),
+        version: 3,
+        ..Default::default()
+    };
+    world
+        .bed
+        .publish(&[world.event(&retired), world.event(&list)])
+        .await?;
+    // What was received before the end of its item is judged all the same.
+    let record = Record::penalty("K-1", 1, json!({}));
+    world.submit(&[&record]).await?;
+    let verdict = world.verdict(&record).await?;
+    assert_eq!(verdict.outcome(), VerdictOutcome::Accepted);
+    world.finish().await
+}

@@ -1,0 +1,439 @@
+//! The life of a catalogue item over all services (R-6): a department's draft, its review, records judged by
+//! the version that they are written by, retirement, the clock of 15 working days; and catalog away.
+
+mod own;
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use credit_record::{FindingCode, normalise::format_date};
+use journeys::{
+    cluster::{Cluster, http_get},
+    day::{Day, submission},
+};
+use platform::target::Service;
+use proto::credit::{
+    catalog::v1::{
+        DraftState, DutyFilter, DutyState, GetDraftRequest, ListDutiesRequest, PublishDraftRequest,
+        RecordTriggerRequest, RetireItemRequest, ReturnDraftRequest, ReturnReason,
+        SaveDraftRequest, SubmitDraftRequest, TriggerKind,
+    },
+    disclosure::v1::GetPublicRecordRequest,
+    ingest::v1::{Outcome, Receipt, SubmitRecordRequest},
+};
+use testkit::{
+    eventually,
+    records::{GeneratedRecord, Provider},
+};
+use time::Date;
+use tonic::Code;
+
+use crate::support::{in_order, platform, report_all};
+use own::{
+    FIRST_RULE, OWN, SECOND_RULE, accepted, definition, department, honour, published, returned_by,
+    taken, today, verdict,
+};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The draft of the first version is returned with a reason, mended and published.
+async fn reviewed(cluster: &Cluster, department: &Provider, stranger: &Provider) -> Result<()> {
+    let clients = cluster.clients()?;
+    let mut desk = clients.catalog_of(&department.code)?;
+    let mut office = clients.catalog()?;
+    let vague = definition(department, 1, "按规定。")?;
+    let request = SaveDraftRequest {
+        draft_id: String::new(),
+        definition_toml: vague.clone(),
+        revision: 0,
+    };
+    let draft = desk.save_draft(request).await?.into_inner().draft;
+    let draft_id = draft.context("a draft")?.draft_id;
+    let submit = SubmitDraftRequest {
+        draft_id: draft_id.clone(),
+    };
+    desk.submit_draft(submit.clone()).await?;
+
+    // Nobody but the office decides, and no other organ knows of it.
+    let publish = PublishDraftRequest {
+        draft_id: draft_id.clone(),
+    };
+    let own = desk.publish_draft(publish.clone()).await;
+    ensure!(own.is_err_and(|status| status.code() == Code::PermissionDenied));
+    let get = GetDraftRequest {
+        draft_id: draft_id.clone(),
+    };
+    let other = clients
+        .catalog_of(&stranger.code)?
+        .get_draft(get.clone())
+        .await;
+    ensure!(other.is_err_and(|status| status.code() == Code::NotFound));
+
+    let reason = ReturnReason {
+        field: "entry.retention".to_owned(),
+        text: "请写明保存期限及依据。".to_owned(),
+    };
+    let request = ReturnDraftRequest {
+        draft_id: draft_id.clone(),
+        reasons: vec![reason.clone()],
+    };
+    office.return_draft(request).await?;
+    let returned = desk.get_draft(get).await?.into_inner().draft;
+    let returned = returned.context("the draft")?;
+    ensure!(
+        returned.state() == DraftState::Returned && returned.reasons == [reason],
+        "{returned:?}"
+    );
+    ensure!(returned.definition_toml == vague && returned.faults.is_empty());
+    let early = office.publish_draft(publish.clone()).await;
+    ensure!(early.is_err(), "a returned draft is not published");
+
+    let request = SaveDraftRequest {
+        draft_id,
+        definition_toml: definition(department, 1, "荣誉有效期间保存，撤销后转为档案。")?,
+        revision: returned.revision,
+    };
+    desk.save_draft(request).await?;
+    desk.submit_draft(submit).await?;
+    let answer = office.publish_draft(publish).await?.into_inner();
+    let (draft, item) = (
+        answer.draft.context("a draft")?,
+        answer.item.context("an item")?,
+    );
+    ensure!(draft.state() == DraftState::Published && item.version == 1);
+    let steps: Vec<DraftState> = draft.history.iter().map(|step| step.state()).collect();
+    use DraftState::{Draft, Published, Returned, Submitted};
+    ensure!(
+        steps == [Draft, Submitted, Returned, Draft, Submitted, Published],
+        "{steps:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn r6_a_departments_item_from_its_draft_to_its_retirement() -> Result<()> {
+    let (cluster, mut day) = platform(51, 60).await?;
+    let since = Instant::now();
+    report_all(&cluster, &day).await?;
+    let department = department(&day)?;
+    let stranger = day.generator.providers()[0].clone();
+    let site = cluster.ports.address(Service::Web);
+    reviewed(&cluster, &department, &stranger).await?;
+    let publication = Instant::now();
+
+    // The consumers' copies follow by themselves.
+    let good = honour(&department, 1, 1, "长沙市优秀导游", None);
+    let receipt = taken(&cluster, &good, "ITEM_UNKNOWN").await?;
+    println!(
+        "first receipt of the new item {:.3} s after its publication",
+        publication.elapsed().as_secs_f64()
+    );
+    accepted(&verdict(&cluster, &receipt.record_id).await?)?;
+    let bad = honour(&department, 2, 1, "优秀导游", Some(FindingCode::ItemRule));
+    let returned = taken(&cluster, &bad, "ITEM_UNKNOWN").await?;
+    returned_by(&verdict(&cluster, &returned.record_id).await?, FIRST_RULE)?;
+    let (status, page) = http_get(&site, &format!("/catalogue/{OWN}")).await?;
+    ensure!(status == 200 && page.contains("文化旅游荣誉"), "{status}");
+    for text in [
+        "部门目录",
+        &department.name,
+        FIRST_RULE,
+        "starts_with(RY_MC",
+    ] {
+        ensure!(page.contains(text), "no {text} on the item's page");
+    }
+
+    // A second version beside the first: each record is judged by the one that it is written by.
+    let second = definition(&department, 2, "荣誉有效期间保存，撤销后转为档案。")?;
+    let second = published(&cluster, &department, second).await?;
+    ensure!(second.version == 2, "{}", second.version);
+    let new = honour(&department, 3, 2, "优秀文化旅游企业", None);
+    let unknown = "ITEM_VERSION_UNKNOWN";
+    let new_receipt = taken(&cluster, &new, unknown).await?;
+    accepted(&verdict(&cluster, &new_receipt.record_id).await?)?;
+    let pinned = honour(&department, 4, 1, "长沙市优秀导游", None);
+    let pinned_receipt = taken(&cluster, &pinned, unknown).await?;
+    accepted(&verdict(&cluster, &pinned_receipt.record_id).await?)?;
+    // Without a version: the one in force.
+    let broken = FindingCode::ItemRule;
+    let current = honour(&department, 5, 0, "长沙市优秀导游", Some(broken));
+    let current_receipt = taken(&cluster, &current, unknown).await?;
+    returned_by(
+        &verdict(&cluster, &current_receipt.record_id).await?,
+        SECOND_RULE,
+    )?;
+    let old = honour(&department, 6, 1, "优秀文化旅游企业", Some(broken));
+    let old_receipt = taken(&cluster, &old, unknown).await?;
+    returned_by(
+        &verdict(&cluster, &old_receipt.record_id).await?,
+        FIRST_RULE,
+    )?;
+    let (_, page) = http_get(&site, &format!("/catalogue/{OWN}/1")).await?;
+    ensure!(page.contains("本版已被第 2 版替代") && page.contains(FIRST_RULE));
+    let (status, schema) = http_get(&site, &format!("/catalogue/{OWN}/2/schema.json")).await?;
+    ensure!(
+        status == 200 && schema.contains("RY_MC"),
+        "{status} {schema}"
+    );
+
+    day.records
+        .extend([good.clone(), bad, new, pinned, current, old]);
+    in_order(&cluster, &day, since).await?;
+    retired(&cluster, &day, &good, &receipt).await?;
+    in_order(&cluster, &day, since).await?;
+    Ok(())
+}
+
+/// The item ends today: nothing more of it is taken, the successor is named, what is there stays readable.
+async fn retired(
+    cluster: &Cluster,
+    day: &Day,
+    good: &GeneratedRecord,
+    receipt: &Receipt,
+) -> Result<()> {
+    let clients = cluster.clients()?;
+    let site = cluster.ports.address(Service::Web);
+    let shown = async || -> Result<_> {
+        let request = GetPublicRecordRequest {
+            record_id: receipt.record_id.clone(),
+        };
+        let answer = clients.public()?.get_public_record(request).await?;
+        answer.into_inner().record.context("a record")
+    };
+    let before = shown().await?;
+    let request = RetireItemRequest {
+        code: OWN.to_owned(),
+        from_date: format_date(today()),
+        reason: "并入市级荣誉信息".to_owned(),
+        successor_code: "ryxx".to_owned(),
+    };
+    let answer = clients.catalog()?.retire_item(request).await?;
+    ensure!(answer.into_inner().retirement.is_some());
+
+    // The same content again, under new submission ids: as long as it is taken, it adds nothing to the books.
+    let mut attempt = 0;
+    let refusal = eventually("ingest refuses the retired item", PATIENCE, async || {
+        attempt += 1;
+        let again = GeneratedRecord {
+            submission_id: format!("{}-again-{attempt}", good.submission_id),
+            ..good.clone()
+        };
+        let request = SubmitRecordRequest {
+            submission: Some(submission(&again)),
+        };
+        let mut ingest = clients.ingest(&good.provider_code)?;
+        match ingest.submit_record(request).await {
+            Err(status) => Ok(status),
+            Ok(answer) => {
+                let outcome = answer.into_inner().receipt.map(|r| r.outcome());
+                ensure!(outcome == Some(Outcome::Unchanged), "{outcome:?}");
+                anyhow::bail!("still taken")
+            }
+        }
+    })
+    .await?;
+    for text in ["ITEM_RETIRED", "荣誉信息", "ryxx"] {
+        ensure!(refusal.message().contains(text), "no {text}: {refusal}");
+    }
+    // A receipt says the same for ever.
+    let request = SubmitRecordRequest {
+        submission: Some(submission(good)),
+    };
+    let mut ingest = clients.ingest(&good.provider_code)?;
+    let same = ingest.submit_record(request).await?.into_inner().receipt;
+    ensure!(same.as_ref() == Some(receipt), "{same:?}");
+
+    ensure!(shown().await? == before, "the record changed");
+    let (status, page) = http_get(&site, &format!("/record/{}", receipt.record_id)).await?;
+    ensure!(status == 200 && page.contains("长沙市优秀导游"), "{status}");
+    let (status, page) = http_get(&site, &format!("/catalogue/{OWN}")).await?;
+    ensure!(status == 200, "{status}");
+    for text in ["本事项已停用", "并入市级荣誉信息", "/catalogue/ryxx"] {
+        ensure!(
+            page.contains(text),
+            "no {text} on the page of a retired item"
+        );
+    }
+    let (_, list) = http_get(&site, "/catalogue").await?;
+    ensure!(!list.contains(&format!("\"/catalogue/{OWN}\"")) && list.contains("/catalogue/ryxx"));
+    ensure!(day.records.iter().any(|r| r.item_code == OWN));
+    Ok(())
+}
+
+#[tokio::test]
+async fn r6_a_change_of_law_opens_a_duty_that_a_new_version_closes_and_time_makes_overdue()
+-> Result<()> {
+    let (cluster, day) = platform(52, 20).await?;
+    let since = Instant::now();
+    report_all(&cluster, &day).await?;
+    let department = department(&day)?;
+    let clients = cluster.clients()?;
+    let retention = "荣誉有效期间保存，撤销后转为档案。";
+    published(
+        &cluster,
+        &department,
+        definition(&department, 1, retention)?,
+    )
+    .await?;
+
+    let trigger = |title: &str, number: &str, day: Date, code: &str| RecordTriggerRequest {
+        kind: TriggerKind::LawAmended.into(),
+        document_title: title.to_owned(),
+        document_number: number.to_owned(),
+        promulgated_on: format_date(day),
+        item_codes: vec![code.to_owned()],
+        ..RecordTriggerRequest::default()
+    };
+    let mut office = clients.catalog()?;
+    let request = trigger("旅游法修订", "主席令第1号", today(), OWN);
+    let opened = office.record_trigger(request).await?.into_inner().duties;
+    let [open] = opened.as_slice() else {
+        anyhow::bail!("{opened:?}");
+    };
+    ensure!(open.state() == DutyState::Open && !open.overdue, "{open:?}");
+    ensure!(open.due_on > format_date(today() + time::Duration::days(15)));
+    // The department sees its own duty and no other.
+    let of_department = async |filter: DutyFilter| -> Result<Vec<_>> {
+        let request = ListDutiesRequest {
+            filter: filter.into(),
+            ..ListDutiesRequest::default()
+        };
+        let mut desk = clients.catalog_of(&department.code)?;
+        Ok(desk.list_duties(request).await?.into_inner().duties)
+    };
+    let seen = of_department(DutyFilter::Open).await?;
+    ensure!(
+        seen.len() == 1 && seen[0].duty_id == open.duty_id,
+        "{seen:?}"
+    );
+
+    // Twelve weeks have more than fifteen working days, whatever the holidays.
+    let long_ago = today() - time::Duration::weeks(12);
+    let request = trigger("荣誉管理办法修订", "国办发1号", long_ago, "ryxx");
+    let late = office.record_trigger(request).await?.into_inner().duties;
+    ensure!(late.len() == 1 && late[0].overdue, "{late:?}");
+
+    published(
+        &cluster,
+        &department,
+        definition(&department, 2, retention)?,
+    )
+    .await?;
+    let closed = of_department(DutyFilter::Closed).await?;
+    ensure!(
+        closed.len() == 1
+            && closed[0].duty_id == open.duty_id
+            && closed[0].closed_by_version == 2
+            && !closed[0].overdue,
+        "{closed:?}"
+    );
+    ensure!(of_department(DutyFilter::Open).await?.is_empty());
+
+    let request = ListDutiesRequest {
+        filter: DutyFilter::Overdue.into(),
+        ..ListDutiesRequest::default()
+    };
+    let overdue = office.list_duties(request).await?.into_inner().duties;
+    ensure!(
+        overdue.len() == 1 && overdue[0].duty_id == late[0].duty_id,
+        "{overdue:?}"
+    );
+    eventually("the overdue duty is counted", PATIENCE, async || {
+        let (_, metrics) = http_get(&cluster.ports.admin(), "/metrics").await?;
+        for wanted in [
+            "credit_catalogue_duties_open 1",
+            "credit_catalogue_duties_overdue 1",
+        ] {
+            ensure!(metrics.lines().any(|line| line == wanted), "no {wanted}");
+        }
+        anyhow::Ok(())
+    })
+    .await?;
+    let events = eventually("the overdue duty is announced", PATIENCE, async || {
+        let events = duty_events(&cluster).await?;
+        ensure!(events.contains_key("DutyOverdue"), "{events:?}");
+        anyhow::Ok(events)
+    })
+    .await?;
+    let expected = [("DutyClosed", 1), ("DutyOpened", 2), ("DutyOverdue", 1)];
+    let expected = expected.map(|(name, count)| (name.to_owned(), count));
+    ensure!(events == BTreeMap::from(expected), "{events:?}");
+    in_order(&cluster, &day, since).await?;
+    Ok(())
+}
+
+/// Events about duties that catalog announced, by name.
+async fn duty_events(cluster: &Cluster) -> Result<BTreeMap<String, i64>> {
+    let pool = cluster.owner_pool("catalog")?;
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "select replace(event_type, 'credit.catalog.events.v1.', ''), count(*) from outbox
+         where event_type like 'credit.catalog.events.v1.Duty%' group by 1",
+    )
+    .fetch_all(&pool)
+    .await?;
+    pool.close().await;
+    Ok(rows.into_iter().collect())
+}
+
+#[tokio::test]
+async fn with_catalog_away_records_are_taken_and_judged_as_before() -> Result<()> {
+    let (mut cluster, mut day) = platform(53, 300).await?;
+    let department = department(&day)?;
+    let retention = "荣誉有效期间保存，撤销后转为档案。";
+    published(
+        &cluster,
+        &department,
+        definition(&department, 1, retention)?,
+    )
+    .await?;
+    let since = Instant::now();
+    // The news has come to ingest and to validation before catalog goes.
+    let first = honour(&department, 1, 1, "长沙市优秀导游", None);
+    let receipt = taken(&cluster, &first, "ITEM_UNKNOWN").await?;
+    accepted(&verdict(&cluster, &receipt.record_id).await?)?;
+    day.records.push(first);
+    let broken = Some(FindingCode::ItemRule);
+    day.records
+        .push(honour(&department, 2, 1, "优秀导游", broken));
+
+    cluster.stop_platform().await?;
+    let others: Vec<Service> = Service::PLATFORM
+        .into_iter()
+        .filter(|service| *service != Service::Catalog)
+        .collect();
+    cluster.start_apart(&others).await?;
+    report_all(&cluster, &day).await?;
+    day.settle(&cluster, since).await?.check()?;
+    let site = cluster.ports.address(Service::Web);
+    let (status, page) = http_get(&site, &format!("/catalogue/{OWN}")).await?;
+    ensure!(status == 503 && page.contains("服务暂时不可用"), "{status}");
+    let (status, page) = http_get(&site, &format!("/record/{}", receipt.record_id)).await?;
+    ensure!(status == 200 && page.contains("长沙市优秀导游"), "{status}");
+
+    cluster.start_apart(&[Service::Catalog]).await?;
+    eventually("the site shows the catalogue again", PATIENCE, async || {
+        let (status, _) = http_get(&site, &format!("/catalogue/{OWN}")).await?;
+        ensure!(status == 200, "{status}");
+        anyhow::Ok(())
+    })
+    .await?;
+    // What is published now is news for services that have run without catalog.
+    published(
+        &cluster,
+        &department,
+        definition(&department, 2, retention)?,
+    )
+    .await?;
+    let new = honour(&department, 3, 2, "优秀文化旅游企业", None);
+    let receipt = taken(&cluster, &new, "ITEM_VERSION_UNKNOWN").await?;
+    accepted(&verdict(&cluster, &receipt.record_id).await?)?;
+    day.records.push(new);
+    cluster.stop_apart().await?;
+    cluster.start_platform(None)?;
+    cluster.ready().await?;
+    in_order(&cluster, &day, since).await?;
+    Ok(())
+}
