@@ -129,7 +129,8 @@ const LONGEST_CODE: usize = 4096;
 pub(super) fn nfkc(value: &str) -> Option<String> {
     if value.len() > LONGEST_CODE
         || value.is_ascii()
-        || is_nfkc_quick(value.chars()) == IsNormalized::Yes {
+        || is_nfkc_quick(value.chars()) == IsNormalized::Yes
+    {
         return None;
     }
     Some(value.nfkc().collect())

@@ -176,7 +176,10 @@ fn the_fault_of_a_date_is_named() {
     assert_eq!(date_fault("2019-10-10"), None);
     assert_eq!(date_fault("2019年10月10日"), None);
     assert_eq!(serial.suggestion().as_deref(), Some("2019-10-10"));
-    assert_eq!(DateFault::LongTerm.suggestion().as_deref(), Some("2099-12-31"));
+    assert_eq!(
+        DateFault::LongTerm.suggestion().as_deref(),
+        Some("2099-12-31")
+    );
     assert_eq!(DateFault::OrderUnclear.suggestion(), None);
     assert_eq!(serial_day("46023"), Some(day(2026, 1, 1)));
     assert_eq!(serial_day("10000"), Some(day(1927, 5, 18)));
@@ -267,7 +270,11 @@ fn a_sum_that_carries_its_own_unit_is_derived_exactly() {
         assert_eq!(after, wan, "{dirty}");
         if after != dirty {
             let last = changes.last().unwrap();
-            assert_eq!((last.rule, last.rule_version), ("amount-to-wan-yuan", 1), "{dirty}");
+            assert_eq!(
+                (last.rule, last.rule_version),
+                ("amount-to-wan-yuan", 1),
+                "{dirty}"
+            );
             assert_eq!(last.after, wan);
         }
     }
@@ -313,7 +320,11 @@ fn no_sum_is_guessed() {
         assert_eq!(Decimal::parse(&after), None);
     }
     for (bare, after) in [("2000", "2000"), ("2,000.00", "2000")] {
-        assert_eq!(value("CF_NR_FK", bare), after, "a bare number keeps its value");
+        assert_eq!(
+            value("CF_NR_FK", bare),
+            after,
+            "a bare number keeps its value"
+        );
     }
     for (text, fault) in [
         ("¥2000", AmountFault::SignWithoutUnit),
@@ -349,8 +360,18 @@ fn the_unit_is_that_of_the_field() {
 #[test]
 fn damage_by_spreadsheets() {
     let found = |field: &str, text: &str| damage(field_of("xzcf", field), text);
-    for text in ["4.30102E+17", "9.1430102E17", "9.1430102e+17", "4E+17", "1.5E-05"] {
-        assert_eq!(found("CF_XDR_SHXYM", text), Some(Damage::Scientific), "{text}");
+    for text in [
+        "4.30102E+17",
+        "9.1430102E17",
+        "9.1430102e+17",
+        "4E+17",
+        "1.5E-05",
+    ] {
+        assert_eq!(
+            found("CF_XDR_SHXYM", text),
+            Some(Damage::Scientific),
+            "{text}"
+        );
     }
     assert_eq!(found("CF_NR_FK", "1.5E+03"), Some(Damage::Scientific));
     assert_eq!(found("CF_WSH", "2.026E+11"), Some(Damage::Scientific));
@@ -358,7 +379,9 @@ fn damage_by_spreadsheets() {
     for text in ["##", "########"] {
         assert_eq!(found("CF_JDRQ", text), Some(Damage::Overflow), "{text}");
     }
-    for text in ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#n/a"] {
+    for text in [
+        "#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#n/a",
+    ] {
         assert_eq!(found("CF_XDR_MC", text), Some(Damage::ErrorValue), "{text}");
         assert_eq!(found("CF_CFLB", text), Some(Damage::ErrorValue), "{text}");
         assert_eq!(value("CF_CFLB", text), text, "cleansing leaves it alone");
@@ -371,7 +394,11 @@ fn damage_by_spreadsheets() {
         Some(Damage::DateSerial(day(2019, 10, 10)))
     );
     for text in ["1月2日", "Oct-19", "2-Jan", "OCT19", "2JAN"] {
-        assert_eq!(found("CF_XDR_GSZC", text), Some(Damage::BecameDate), "{text}");
+        assert_eq!(
+            found("CF_XDR_GSZC", text),
+            Some(Damage::BecameDate),
+            "{text}"
+        );
     }
     for (field, fine) in [
         ("CF_XDR_SHXYM", "91430102MA4PX7RC64"),
@@ -389,14 +416,25 @@ fn damage_by_spreadsheets() {
     ] {
         assert_eq!(found(field, fine), None, "{fine}");
     }
-    for lost in ["430102199003071000", "1234567890123450", "62220212345678900"] {
+    for lost in [
+        "430102199003071000",
+        "1234567890123450",
+        "62220212345678900",
+    ] {
         assert!(lost_digits(lost), "{lost}");
     }
-    for kept in ["430102199003071234", "430100000012000", "000000000000000000", "43010219900307100X"] {
+    for kept in [
+        "430102199003071234",
+        "430100000012000",
+        "000000000000000000",
+        "43010219900307100X",
+    ] {
         assert!(!lost_digits(kept), "{kept}");
     }
     assert_eq!(
-        Damage::DateSerial(day(2019, 10, 10)).suggestion().as_deref(),
+        Damage::DateSerial(day(2019, 10, 10))
+            .suggestion()
+            .as_deref(),
         Some("2019-10-10")
     );
 }
@@ -408,7 +446,11 @@ const DIGITS: [char; 10] = ['零', '壹', '贰', '叁', '肆', '伍', '陆', '�
 fn capitals(yuan: u64) -> String {
     let mut out = String::new();
     let mut nought = false;
-    let digits: Vec<u64> = yuan.to_string().bytes().map(|b| u64::from(b - b'0')).collect();
+    let digits: Vec<u64> = yuan
+        .to_string()
+        .bytes()
+        .map(|b| u64::from(b - b'0'))
+        .collect();
     let mut section_filled = false;
     for (i, digit) in digits.iter().enumerate() {
         let place = digits.len() - 1 - i;
@@ -498,7 +540,12 @@ fn chinese_date(year: i32, month: u8, day: u8) -> String {
     let year: String = year
         .to_string()
         .bytes()
-        .map(|b| "〇一二三四五六七八九".chars().nth(usize::from(b - b'0')).unwrap())
+        .map(|b| {
+            "〇一二三四五六七八九"
+                .chars()
+                .nth(usize::from(b - b'0'))
+                .unwrap()
+        })
         .collect();
     format!("{year}年{}月{}日", words(month), words(day))
 }

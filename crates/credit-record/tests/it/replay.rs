@@ -64,7 +64,11 @@ fn a_milder_rule_shows_whom_it_would_accept() {
         record.insert("CF_JDRQ".to_owned(), json!("2026-06-10"));
     });
     let mut replay = Replay::new(today, mild);
-    replay.feed("p", "r", &json_of(&penalty_with(json!({"CF_JDRQ": "10/06/2026"}))));
+    replay.feed(
+        "p",
+        "r",
+        &json_of(&penalty_with(json!({"CF_JDRQ": "10/06/2026"}))),
+    );
     let report = replay.finish();
     let part = &report.providers["p"];
     assert_eq!(part.returned_to_accepted.count, 1);
@@ -75,17 +79,29 @@ fn a_milder_rule_shows_whom_it_would_accept() {
         .filter(|(_, _, delta)| delta.removed.count == 1)
         .collect();
     assert_eq!(removed.len(), 1, "{removed:?}");
-    assert!(part.values.is_empty(), "values are compared where both accept");
+    assert!(
+        part.values.is_empty(),
+        "values are compared where both accept"
+    );
 }
 
 #[test]
 fn a_value_derived_otherwise_names_field_and_step_and_no_value() {
     let otherwise = other(|record| {
-        record.insert("CF_XDR_MC".to_owned(), json!("湖南 客偲家装饰(长沙)有限公司"));
+        record.insert(
+            "CF_XDR_MC".to_owned(),
+            json!("湖南 客偲家装饰(长沙)有限公司"),
+        );
         record.insert("CF_WSH".to_owned(), json!("长市监罚决〔2026〕124号"));
     });
     let mut replay = Replay::new(today, otherwise);
-    replay.feed("p", "r", &json_of(&penalty_with(json!({"CF_XDR_MC": "湖南 客偲家装饰工程有限公司"}))));
+    replay.feed(
+        "p",
+        "r",
+        &json_of(&penalty_with(
+            json!({"CF_XDR_MC": "湖南 客偲家装饰工程有限公司"}),
+        )),
+    );
     let report = replay.finish();
     let part = &report.providers["p"];
     assert_eq!(part.values["CF_XDR_MC"]["name-form"].count, 1);
@@ -150,7 +166,15 @@ fn original() -> impl Strategy<Value = Vec<u8>> {
         Just(Value::Null),
         "\\PC{0,12}".prop_map(Value::from),
         prop::sample::select(vec![
-            " 2000元", "43748", "2026/6/5", "张*", "4.3E+17", "暂扣执照", "91430102ma4px7rc64", "0.2", "无",
+            " 2000元",
+            "43748",
+            "2026/6/5",
+            "张*",
+            "4.3E+17",
+            "暂扣执照",
+            "91430102ma4px7rc64",
+            "0.2",
+            "无",
             "自然人",
         ])
         .prop_map(Value::from),
