@@ -52,7 +52,7 @@ pub fn requirement_text(item: &ItemVersion, field: &Field) -> String {
         .map(|kind| kind.label())
         .collect();
     if !others.is_empty() {
-        text.push_str("；");
+        text.push('；');
         text.push_str(&others.join("、"));
         text.push_str("不填");
     }
