@@ -19,7 +19,7 @@ pub(super) fn to_wan_yuan(value: &str) -> Option<String> {
 pub(super) fn to_yuan(value: &str) -> Option<String> {
     if let Some(bare) = value.trim().strip_prefix('¥') {
         let bare = bare.trim();
-        if !bare.contains(['元', '圆', '万', '亿']) {
+        if !bare.contains(['元', '圆', '圓', '万', '亿']) {
             return Sum::parse(bare)?.moved(0);
         }
     }
@@ -96,7 +96,7 @@ fn yuan(value: &str) -> Option<Sum> {
     text = text.strip_prefix('¥').unwrap_or(text).trim();
     text = text.strip_suffix("人民币").unwrap_or(text).trim_end();
     text = text.strip_suffix(['整', '正']).unwrap_or(text).trim_end();
-    let Some(at) = text.find(['元', '圆']) else {
+    let Some(at) = text.find(['元', '圆', '圓']) else {
         // 0.2万 has its unit in 万; 贰万 is a bare number that is only written otherwise.
         return text.ends_with(['万', '亿']).then(|| scaled(text))?;
     };

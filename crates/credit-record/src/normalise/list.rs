@@ -8,7 +8,7 @@ use super::text::{narrow, plain_chinese};
 
 /// One value of a code list: half-width letters and digits, no spaces, a plain hyphen behind 其他.
 pub(super) fn list_form(value: &str) -> Option<String> {
-    if plain_chinese(value) {
+    if value.split(';').all(plain_chinese) {
         return None;
     }
     let mut out = Rewriter::new(value);

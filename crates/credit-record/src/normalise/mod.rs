@@ -123,7 +123,7 @@ pub static INVISIBLE_VALUE: Normaliser = Normaliser {
 /// Unicode NFKC: full-width letters and digits, Roman numeral ten.
 pub static COMPATIBLE: Normaliser = Normaliser {
     id: "nfkc",
-    version: 1,
+    version: 2,
     title: "全角字符转半角",
     work: Work::Value(text::nfkc),
 };

@@ -121,9 +121,16 @@ pub(super) fn strip_invisible_text(value: &str) -> Option<String> {
     Some(out.trim().to_owned())
 }
 
+/// Longest value, in bytes, that is brought to NFKC. What is longer is no code and goes back for its
+/// length; but a single character can become 18, so a megabyte of them is not worth the work.
+const LONGEST_CODE: usize = 4096;
+
 /// Unicode NFKC.
 pub(super) fn nfkc(value: &str) -> Option<String> {
-    if value.is_ascii() || is_nfkc_quick(value.chars()) == IsNormalized::Yes {
+    if value.len() > LONGEST_CODE
+        || value.is_ascii()
+        || is_nfkc_quick(value.chars()) == IsNormalized::Yes
+    {
         return None;
     }
     Some(value.nfkc().collect())

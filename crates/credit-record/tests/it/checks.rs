@@ -229,7 +229,7 @@ fn field_faults() {
         [FindingCode::ValueCharacters]
     );
     assert_eq!(
-        one(json!({"CF_NR_FK": "2000元"})),
+        one(json!({"CF_NR_FK": "约2000元"})),
         [FindingCode::DecimalInvalid]
     );
     assert_eq!(one(json!({"CF_NR_FK": -1})), [FindingCode::DecimalInvalid]);

@@ -124,7 +124,7 @@ fn errors_of_structure(
                 plant(format!("{code} no date"), &set(json!("长期")));
             }
             (None, FieldKind::Decimal) => {
-                plant(format!("{code} no number"), &set(json!("贰万元")));
+                plant(format!("{code} no number"), &set(json!("约贰万元")));
                 let places = field.decimals.unwrap() as usize;
                 let long = format!("0.{}", "1".repeat(places + 1));
                 plant(format!("{code} too precise"), &set(json!(long)));

@@ -226,7 +226,7 @@ fn detention_of_a_person_is_no_finding() {
 #[test]
 fn rules_leave_faulty_fields_alone() {
     let faults = [
-        (json!({"CF_NR_FK": "贰万元"}), FindingCode::DecimalInvalid),
+        (json!({"CF_NR_FK": "约贰万元"}), FindingCode::DecimalInvalid),
         (json!({"CF_CFLB": "批评教育"}), FindingCode::CodeList),
         (json!({"CF_JDRQ": "2026-02-30"}), FindingCode::DateInvalid),
         (json!({"CF_GSJZQ": "46023"}), FindingCode::ExcelDamage),

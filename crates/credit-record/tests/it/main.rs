@@ -12,5 +12,8 @@ mod items_specimen;
 mod items_upgrade;
 mod names;
 mod normalising;
+mod normalising_laws;
+mod normalising_values;
+mod replay;
 mod rules;
 mod support;
