@@ -3,6 +3,8 @@
 mod checks;
 mod cross_field;
 mod identifiers;
+mod identifiers_documents;
+mod identifiers_identify;
 mod items;
 mod names;
 mod normalising;

@@ -150,12 +150,15 @@ fn fifteen(text: &str, letters: bool, today: Date) -> Guess {
         return Kind::PermanentResidence.into();
     }
     let registration = RegistrationNumber::parse(text).is_ok();
-    if CitizenNumber::parse(text, today).is_ok_and(|number| number.region_known()) {
+    let person = CitizenNumber::parse(text, today).is_ok_and(|number| number.region_known());
+    // Persons are numbered by counties, whose codes never end in 00 as those of provinces and cities do.
+    let by_city = &rest[4..6] == b"00";
+    if registration && (by_city || !person) {
+        return Guess::from(Kind::RegistrationNumber).warn(Warning::Ambiguous, person);
+    }
+    if person {
         // A date comes about by chance in 1 of 27 registration numbers, a check digit in 1 of 10.
         return Guess::from(Kind::CitizenNumber).warn(Warning::Ambiguous, registration);
-    }
-    if registration {
-        return Kind::RegistrationNumber.into();
     }
     if letters {
         return Kind::CreditCode.into();
