@@ -7,7 +7,9 @@ use std::hash::{Hash, Hasher};
 
 use time::{Date, Month};
 
-use super::chars::{Want, all_same, ascii_str, calendar, days_in, exchange, first_non_digit};
+use super::chars::{
+    FOREIGN, Want, all_same, ascii_str, calendar, days_in, exchange, first_non_digit,
+};
 use super::chars::{fixed, known_province, two, unfit};
 use super::{Fault, IdError, IdKind, IdRule, Suggestion};
 
@@ -214,25 +216,57 @@ impl CitizenNumber {
     }
 }
 
-/// Adds the repaired number where a lookalike is the cause.
+/// Adds the repaired number where a lookalike is the cause. Kept short for ASCII: a list in which other
+/// codes stand among the numbers is refused as fast as it is read.
 #[cold]
 fn explain(text: &str, error: IdError, today: Date) -> IdError {
     if error.rule != IdRule::Alphabet {
         return error;
     }
+    if let Ok(bytes) = <&[u8; 18]>::try_from(text.as_bytes())
+        && bytes.is_ascii()
+    {
+        return error.suggest(repair(bytes, today));
+    }
     let want = |i| if i == 17 { Want::DigitOrX } else { Want::Digit };
-    // A foreign character of several bytes makes another length in bytes than in characters.
-    let at = text.chars().position(|c| !c.is_ascii());
     let repaired = exchange(text, want)
         .filter(|digits| CitizenNumber::verify(digits, today).is_ok())
         .map(|digits| Suggestion::new(&digits));
-    let error = if at.is_some() && text.chars().count() != 18 {
-        unfit(text, IdKind::CitizenNumber, 18, 18)
-    } else {
-        error
-    };
-    error.suggest(repaired)
+    // A foreign character of several bytes makes another length in bytes than in characters.
+    unfit(text, IdKind::CitizenNumber, 18, 18).suggest(repaired)
 }
+
+/// Exchanges lookalikes by a table.
+fn repair(bytes: &[u8; 18], today: Date) -> Option<Suggestion> {
+    let mut digits = [0; 18];
+    let mut seen = 0;
+    for i in 0..17 {
+        digits[i] = LOOKALIKES[usize::from(bytes[i])];
+        seen |= digits[i];
+    }
+    digits[17] = match bytes[17] {
+        b'X' | b'x' | b'*' => b'X',
+        last => LOOKALIKES[usize::from(last)],
+    };
+    if (seen | digits[17]) & FOREIGN != 0 {
+        return None;
+    }
+    CitizenNumber::verify(&digits, today)
+        .ok()
+        .map(|_| Suggestion::new(&digits))
+}
+
+/// The digit that each byte is or looks like.
+const LOOKALIKES: [u8; 256] = {
+    let mut table = [FOREIGN; 256];
+    let pairs = b"00112233445566778899O0o0I1i1l1Z2z2S5s5";
+    let mut i = 0;
+    while i < pairs.len() {
+        table[pairs[i] as usize] = pairs[i + 1];
+        i += 2;
+    }
+    table
+};
 
 #[cold]
 fn foreign_character(digits: &[u8; 18]) -> Fault {
