@@ -77,7 +77,9 @@ fn credit_code(field: &Field, value: &str) -> Option<Finding> {
         IdRule::Length => (FindingCode::UsccLength, format!("字段“{name}”应为18位")),
         IdRule::Alphabet => (
             FindingCode::UsccAlphabet,
-            format!("字段“{name}”第{at}位不是代码字符（不使用字母I、O、S、V、Z）"),
+            format!(
+                "字段“{name}”第{at}位不是允许的代码字符（不使用字母I、O、S、V、Z，第3至8位为数字）"
+            ),
         ),
         IdRule::Dummy => (
             FindingCode::UsccDummy,

@@ -100,8 +100,12 @@ impl CreditCode {
             seen |= value;
             sum += WEIGHTS[i] * u16::from(value);
         }
+        // Digits only, in the six places of the division.
+        let letter = code[2..8]
+            .iter()
+            .fold(false, |any, b| any | !b.is_ascii_digit());
         let check = value(code[17]);
-        if (seen | check) & FOREIGN != 0 {
+        if letter || (seen | check) & FOREIGN != 0 {
             return Err(foreign_character(code));
         }
         if is_dummy(code) {
@@ -155,8 +159,7 @@ impl CreditCode {
     /// registrations). Real codes carry divisions that no table knows, so this may only warn.
     pub fn region_known(&self) -> bool {
         let region = &self.0[2..8];
-        region.iter().all(u8::is_ascii_digit)
-            && (known_province(&region[..2]) || &region[..2] == b"10")
+        known_province(&region[..2]) || &region[..2] == b"10"
     }
 
     /// The organisation code inside, characters 9 to 17.
@@ -210,7 +213,11 @@ fn repair(text: &str) -> Option<Suggestion> {
 
 #[cold]
 fn foreign_character(code: &[u8; 18]) -> Fault {
-    let at = code.iter().position(|b| value(*b) == FOREIGN).unwrap_or(17);
+    let foreign = |(i, b): (usize, &u8)| match i {
+        2..8 => !b.is_ascii_digit(),
+        _ => value(*b) == FOREIGN,
+    };
+    let at = code.iter().enumerate().position(foreign).unwrap_or(17);
     Fault::at(IdRule::Alphabet, at as u8)
 }
 

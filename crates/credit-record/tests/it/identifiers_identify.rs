@@ -64,6 +64,9 @@ fn valid_codes_are_called_what_they_are() {
         ("MA4Q5W14-1", Kind::OrganisationCode, "MA4Q5W141"),
         ("D2143569-X", Kind::OrganisationCode, "D2143569X"),
         ("192203821", Kind::OrganisationCode, "192203821"),
+        // Without a digit; found by the fuzzer.
+        ("asaaaaaa-x", Kind::OrganisationCode, "ASAAAAAAX"),
+        ("ASAAAAAAX", Kind::OrganisationCode, "ASAAAAAAX"),
         (
             "440301103097413",
             Kind::RegistrationNumber,

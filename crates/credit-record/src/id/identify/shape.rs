@@ -4,7 +4,7 @@
 use time::Date;
 
 use super::super::chars::{days_in, known_province, two};
-use super::super::{CitizenNumber, CreditCode, OrganisationCode, RegistrationNumber};
+use super::super::{CitizenNumber, CreditCode, HkMacaoPass, OrganisationCode, RegistrationNumber};
 use super::clean::Cleaned;
 use super::{Kind, Warning, personal};
 
@@ -49,7 +49,8 @@ pub(super) fn guess(cleaned: &Cleaned<'_>, today: Date) -> Guess {
     if in_words(text) {
         return Kind::OldRegistrationNumber.into();
     }
-    if !text.chars().any(|c| c.is_ascii_digit()) {
+    // Of all codes only an organisation code may have no digit.
+    if !text.chars().any(|c| c.is_ascii_digit()) && OrganisationCode::parse(text).is_err() {
         return Kind::Unknown.into();
     }
     let letters = letters_of_code(text);
@@ -179,7 +180,10 @@ fn short(text: &str, count: usize) -> Guess {
     let bytes = text.as_bytes();
     let all_digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
     let organisation = count == 9 && OrganisationCode::parse(text).is_ok();
-    if (9..=11).contains(&count) && matches!(bytes[0], b'H' | b'M') && all_digits(&digits[1..]) {
+    let pass =
+        (9..=11).contains(&count) && matches!(bytes[0], b'H' | b'M') && all_digits(&digits[1..]);
+    // A filler as a pass can be sound as an organisation code.
+    if pass && (!organisation || HkMacaoPass::parse(text).is_ok()) {
         return Guess::from(Kind::HkMacaoPass).warn(Warning::Ambiguous, organisation);
     }
     if matches!(count, 8 | 10) && all_digits(&digits) {
@@ -197,10 +201,13 @@ fn short(text: &str, count: usize) -> Guess {
         }
         let digits_first = all_digits(&digits[..8]);
         let recent = bytes[0] == b'M' && bytes[1].is_ascii_alphabetic();
-        if organisation || digits_first || recent || !alphanumeric {
+        // Old codes begin with one letter; X at the end is not what passports have.
+        let old = organisation && bytes[8] == b'X' && all_digits(&bytes[1..8]);
+        let words = !bytes.iter().any(u8::is_ascii_digit);
+        if digits_first || recent || old || words || !alphanumeric {
             return Kind::OrganisationCode.into();
         }
-        return Kind::Passport.into();
+        return Guess::from(Kind::Passport).warn(Warning::Ambiguous, organisation);
     }
     if alphanumeric && !all_digits(bytes) {
         return Kind::Passport.into();
