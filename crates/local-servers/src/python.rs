@@ -1,4 +1,5 @@
-//! A Python with the gRPC client libraries, for the client tests. Called by `cargo xtask test`.
+//! A Python with the gRPC client libraries and python-stdnum, for the client tests, the differential test of identifiers
+//! and their benchmark. Called by `cargo xtask test` and `cargo xtask bench identifiers`.
 
 use crate::install::{install_once, pip_install, python};
 use anyhow::{Context, Result, bail};
@@ -7,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Everything that is installed, so that nothing changes from one day to the next.
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 6] = [
     "grpcio==1.85.1",
     "grpcio-tools==1.85.1",
     "protobuf==7.36.2",
+    "python-stdnum==2.2",
     "setuptools==84.2.1",
     "typing_extensions==4.16.0",
 ];
@@ -37,7 +39,7 @@ pub fn install_python_clients(root: &Path) -> Result<PathBuf> {
     // Compiled modules fit one version of Python only, so its tag is part of the name.
     let folder = install_once(
         &root.join(".servers"),
-        &format!("python-{tag}-grpcio-1.85.1"),
+        &format!("python-{tag}-grpcio-1.85.1-stdnum-2.2"),
         |target| {
             let mut arguments = vec!["--no-deps", "--only-binary", ":all:"];
             arguments.extend(PACKAGES);

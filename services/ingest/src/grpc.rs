@@ -9,9 +9,10 @@ use prost::Message as _;
 use proto::credit::ingest::v1::{
     GetReceiptRequest, GetReceiptResponse, GetReportingScopeRequest, GetReportingScopeResponse,
     GetStatisticsRequest, GetStatisticsResponse, ListLedgerRequest, ListLedgerResponse, Outcome,
-    ProviderCount, Receipt, Refusal as StreamRefusal, ReportableItem, StreamRecordsRequest,
-    StreamRecordsResponse, Submission, SubmitRecordRequest, SubmitRecordResponse,
-    ingest_service_server::IngestService, stream_records_response::Answer as StreamAnswer,
+    ProviderCount, Receipt, Refusal as StreamRefusal, ReplayRulesRequest, ReplayRulesResponse,
+    ReportableItem, StreamRecordsRequest, StreamRecordsResponse, Submission, SubmitRecordRequest,
+    SubmitRecordResponse, ingest_service_server::IngestService,
+    stream_records_response::Answer as StreamAnswer,
 };
 use service_kit::{
     ServiceContext, db::Pool, error::Refusal, error::database, error::internal, grpc::timestamp,
@@ -26,6 +27,7 @@ use crate::{
     domain::{Decision, Rejection, Stored},
     error::{FormError, MAX_CONTENT_BYTES},
     intake::{self, Labels},
+    replay::Replays,
     store,
     writer::{Answer, Writers, stopping},
 };
@@ -41,6 +43,7 @@ const QUIET: Duration = Duration::from_millis(500);
 pub struct IngestApi {
     pool: Pool,
     writers: Writers,
+    replays: Replays,
     context: ServiceContext,
     stream_window: usize,
 }
@@ -55,11 +58,18 @@ struct Pending {
 }
 
 impl IngestApi {
-    /// The service over a pool and writers.
-    pub fn new(config: &Config, pool: Pool, writers: Writers, context: ServiceContext) -> Self {
+    /// The service over a pool, writers and replays.
+    pub fn new(
+        config: &Config,
+        pool: Pool,
+        writers: Writers,
+        replays: Replays,
+        context: ServiceContext,
+    ) -> Self {
         Self {
             pool,
             writers,
+            replays,
             context,
             stream_window: config.stream_window.max(1),
         }
@@ -189,6 +199,7 @@ type Answers = Pin<Box<dyn Stream<Item = Result<StreamRecordsResponse, Status>> 
 #[tonic::async_trait]
 impl IngestService for IngestApi {
     type StreamRecordsStream = Answers;
+    type ReplayRulesStream = ReceiverStream<Result<ReplayRulesResponse, Status>>;
 
     async fn submit_record(
         &self,
@@ -347,6 +358,15 @@ impl IngestService for IngestApi {
             provider_name: scope.name,
             items,
         }))
+    }
+
+    async fn replay_rules(
+        &self,
+        request: Request<ReplayRulesRequest>,
+    ) -> Result<Response<Self::ReplayRulesStream>, Status> {
+        let principal = Principal::of(&request)?;
+        let steps = self.replays.start(&principal, request.into_inner()).await?;
+        Ok(Response::new(ReceiverStream::new(steps)))
     }
 
     async fn get_statistics(

@@ -5,7 +5,7 @@
 //! From the top: [`grpc`] decodes and answers, [`intake`] checks the form of a submission and
 //! seals it, [`writer`] groups submissions of many callers, [`app`] stores a group in one
 //! transaction with what [`domain`] decides, [`store`] holds the SQL, [`handlers`] follows the
-//! catalogue.
+//! catalogue, [`replay`] tries definitions out over what is stored.
 
 pub mod app;
 pub mod domain;
@@ -13,6 +13,7 @@ pub mod error;
 pub mod grpc;
 pub mod handlers;
 pub mod intake;
+pub mod replay;
 pub mod store;
 pub mod writer;
 
@@ -67,6 +68,7 @@ pub struct Config {
     pub queue_records: usize,
     pub queue_kib: u32,
     pub stream_window: usize,
+    pub replays_at_once: usize,
 }
 
 impl Config {
@@ -85,6 +87,9 @@ pub enum StartError {
     /// The database URL is not one.
     #[error("ingest: database_url")]
     Database(#[from] db::Error),
+    /// The calendar that ships with the program is broken.
+    #[error("ingest: the built-in working-day calendar cannot be read")]
+    Calendar(#[from] legal_clock::CalendarError),
 }
 
 /// Starts the service: relay, catalogue consumer, writers, gRPC. Returns at once; everything runs
@@ -103,7 +108,8 @@ pub async fn start(
         bus.start_consumer(subscription, &pool, handler, None, &context);
     }
     let writers = writer::Writers::start(&config, &pool, &bus, &relay, &context);
-    let service = grpc::IngestApi::new(&config, pool, writers, context.clone());
+    let replays = replay::Replays::new(pool.clone(), context.clone(), config.replays_at_once)?;
+    let service = grpc::IngestApi::new(&config, pool, writers, replays, context.clone());
     let server = IngestServiceServer::new(service)
         .max_decoding_message_size(service_kit::grpc::MAX_MESSAGE_BYTES);
     let serving = context.clone();

@@ -6,7 +6,10 @@ use time::Date;
 
 use super::Sheet;
 use super::finding::{Finding, FindingCode};
-use crate::id::{CitizenNumber, CreditCode, IdError, IdRule, OrganisationCode, RegistrationNumber};
+use crate::id::{
+    CitizenNumber, CreditCode, HkMacaoPass, IdError, IdRule, OrganisationCode, Passport,
+    PermanentResidence, RegistrationNumber, TaiwanPass,
+};
 use crate::item::{Field, Format, Roles};
 
 const USCC: &str = "gb-32100";
@@ -82,7 +85,9 @@ fn credit_code(field: &Field, value: &str) -> Option<Finding> {
         IdRule::Length => (FindingCode::UsccLength, format!("字段“{name}”应为18位")),
         IdRule::Alphabet => (
             FindingCode::UsccAlphabet,
-            format!("字段“{name}”第{at}位不是代码字符（不使用字母I、O、S、V、Z）"),
+            format!(
+                "字段“{name}”第{at}位不是允许的代码字符（不使用字母I、O、S、V、Z，第3至8位为数字）"
+            ),
         ),
         IdRule::Dummy => (
             FindingCode::UsccDummy,
@@ -91,6 +96,10 @@ fn credit_code(field: &Field, value: &str) -> Option<Finding> {
         IdRule::Category => (
             FindingCode::UsccCategory,
             format!("字段“{name}”第1、2位的登记管理部门与机构类别不成立（第{at}位）"),
+        ),
+        IdRule::PersonalNumber => (
+            FindingCode::UsccCategory,
+            format!("字段“{name}”填写的是个人证件号码，请填写统一社会信用代码"),
         ),
         IdRule::InnerCheck => (
             FindingCode::UsccInnerCheck,
@@ -122,32 +131,32 @@ fn registration_number(field: &Field, value: &str) -> Option<Finding> {
 
 /// Checks the number of a personal document by its type.
 pub(super) fn document(field: &Field, kind: &str, value: &str, today: Date) -> Option<Finding> {
-    let letter_then_digits = |letters: &[char], lengths: &[usize]| {
-        value.strip_prefix(letters).is_some_and(|rest| {
-            lengths.contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_digit())
-        })
-    };
-    let fits = match kind {
+    let error = match kind {
         RESIDENT => return citizen(field, value, today, false),
         FOREIGN_RESIDENT if value.chars().count() == 18 => {
             return citizen(field, value, today, true);
         }
-        FOREIGN_RESIDENT => {
-            let bytes = value.as_bytes();
-            bytes.len() == 15
-                && bytes[..3].iter().all(u8::is_ascii_uppercase)
-                && bytes[3..].iter().all(u8::is_ascii_digit)
-        }
-        PASSPORT => {
-            (5..=17).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_alphanumeric())
-        }
-        HK_MACAO_PASS => letter_then_digits(&['H', 'M'], &[8, 9, 10]),
-        TAIWAN_PASS => matches!(value.len(), 8 | 10) && value.bytes().all(|b| b.is_ascii_digit()),
+        FOREIGN_RESIDENT => PermanentResidence::parse(value, today).err(),
+        PASSPORT => Passport::parse(value).err(),
+        HK_MACAO_PASS => HkMacaoPass::parse(value).err(),
+        TAIWAN_PASS => TaiwanPass::parse(value).err(),
         // 其他-…: a document of which nothing is known.
-        _ => value.chars().count() >= 4,
+        _ if value.chars().count() >= 4 => return None,
+        _ => {
+            let message = format!("字段“{}”的格式与所填证件类型不符，请核对", field.name);
+            let code = FindingCode::DocumentForm;
+            return Some(Finding::error(code, DOCUMENT, &field.code, message));
+        }
     };
-    (!fits).then(|| {
-        let message = format!("字段“{}”的格式与所填证件类型不符，请核对", field.name);
+    error.map(|error| {
+        let place = match error.position {
+            Some(at) => format!("（第{}位）", at + 1),
+            None => String::new(),
+        };
+        let message = format!(
+            "字段“{}”的格式与所填证件类型不符{place}，请核对",
+            field.name
+        );
         Finding::error(FindingCode::DocumentForm, DOCUMENT, &field.code, message)
     })
 }
@@ -195,7 +204,7 @@ fn citizen(field: &Field, value: &str, today: Date, foreign: bool) -> Option<Fin
             FindingCode::CitizenCheck,
             format!("字段“{name}”的校验位（第18位）不符，请逐位核对"),
         ),
-        IdRule::Alphabet | IdRule::Category | IdRule::InnerCheck => (
+        IdRule::Alphabet | IdRule::Category | IdRule::InnerCheck | IdRule::PersonalNumber => (
             FindingCode::CitizenForm,
             format!("字段“{name}”第{at}位不是数字（末位可以是大写字母X）"),
         ),

@@ -7,15 +7,31 @@ use std::hash::{Hash, Hasher};
 
 use time::{Date, Month};
 
-use super::{IdError, IdKind, IdRule, Suggestion};
-use super::{all_same, ascii_str, exchange_lookalikes, fixed, known_province};
+use super::chars::{
+    FOREIGN, Want, all_same, ascii_str, calendar, days_in, exchange, first_non_digit,
+};
+use super::chars::{fixed, known_province, two, unfit};
+use super::{Fault, IdError, IdKind, IdRule, Suggestion};
 
 /// Weights of ISO 7064 MOD 11-2 for the first 17 digits.
-const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
+const WEIGHTS: [u16; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
 /// Check character for each remainder.
 const CHECKS: &[u8; 11] = b"10X98765432";
-/// Nobody who has records was born earlier; the standard's own oldest example is of 1880.
-const OLDEST_YEAR: i32 = 1880;
+
+/// Whose number it is, told by its first digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// 居民身份证 of a resident of the mainland.
+    Resident,
+    /// 港澳台居民居住证 of a resident of Hong Kong (`810000`).
+    HongKong,
+    /// 港澳台居民居住证 of a resident of Macao (`820000`).
+    Macao,
+    /// 港澳台居民居住证 of a resident of Taiwan (`830000`).
+    Taiwan,
+    /// 外国人永久居留身份证 since 2023-12-01 (first digit `9`).
+    ForeignPermanentResident,
+}
 
 /// A number whose form, birth date and check character are right. Two numbers are equal when their 18
 /// characters are, however they were written. `Debug` shows it masked and there is no `Display`, so that
@@ -33,19 +49,26 @@ impl CitizenNumber {
     ///
     /// # Errors
     /// The first rule of GB 11643 that fails; with a suggestion where a lookalike is the cause.
+    #[inline]
     pub fn parse(text: &str, today: Date) -> Result<Self, IdError> {
-        if text.len() == 15 && text.is_ascii() {
-            return Self::upgrade(text, today);
+        match <&[u8; 18]>::try_from(text.as_bytes()) {
+            Ok(digits) => Self::verify(digits, today)
+                .map_err(|fault| explain(text, IdError::of(IdKind::CitizenNumber, fault), today)),
+            Err(_) => Self::parse_other(text, today),
         }
-        let tried = fixed(text, IdKind::CitizenNumber).and_then(|d| Self::verify(d, today));
-        tried.map_err(|mut error| {
-            if error.rule == IdRule::Alphabet {
-                error.suggestion = exchange_lookalikes(text, true)
-                    .filter(|digits| Self::verify(*digits, today).is_ok())
-                    .map(|digits| Suggestion::new(&digits));
-            }
-            error
-        })
+    }
+
+    /// Texts that are not 18 bytes: the first generation, and everything that is wrong.
+    #[cold]
+    fn parse_other(text: &str, today: Date) -> Result<Self, IdError> {
+        match <&[u8; 15]>::try_from(text.as_bytes()) {
+            Ok(old) if old.is_ascii() => Self::upgrade(text, old, today),
+            _ => Err(explain(
+                text,
+                unfit(text, IdKind::CitizenNumber, 18, 18),
+                today,
+            )),
+        }
     }
 
     /// Completes 17 digits with their check character.
@@ -54,75 +77,89 @@ impl CitizenNumber {
     /// As [`CitizenNumber::parse`]; `Length` when `seventeen` is not 17 digits.
     pub fn with_check(seventeen: &str, today: Date) -> Result<Self, IdError> {
         let head: [u8; 17] = fixed(seventeen, IdKind::CitizenNumber)?;
-        if let Some(at) = head.iter().position(|b| !b.is_ascii_digit()) {
+        if let Some(at) = first_non_digit(&head) {
             return Err(IdError::new(
                 IdKind::CitizenNumber,
                 IdRule::Alphabet,
                 Some(at),
             ));
         }
-        let mut digits = [b'0'; 18];
-        digits[..17].copy_from_slice(&head);
-        digits[17] = check_character(&digits);
-        Self::verify(digits, today)
+        Self::verify(&complete(&head), today).map_err(|f| IdError::of(IdKind::CitizenNumber, f))
     }
 
     /// 15 digits: the century goes in behind the region, the check character to the end. Sequence 996 to
     /// 999 was kept for people then over a hundred, so those were born in the 1800s.
-    fn upgrade(text: &str, today: Date) -> Result<Self, IdError> {
-        let old: [u8; 15] = fixed(text, IdKind::CitizenNumber)?;
-        if let Some(at) = old.iter().position(|b| !b.is_ascii_digit()) {
-            let mut error = IdError::new(IdKind::CitizenNumber, IdRule::Alphabet, Some(at));
-            error.suggestion = exchange_lookalikes::<15>(text, false)
-                .filter(|d| d.iter().all(u8::is_ascii_digit))
-                .filter(|d| Self::upgrade(ascii_str(d), today).is_ok())
-                .map(|d| Suggestion::new(&d));
-            return Err(error);
+    fn upgrade(text: &str, old: &[u8; 15], today: Date) -> Result<Self, IdError> {
+        if let Some(at) = first_non_digit(old) {
+            let repaired = exchange::<15>(text, |_| Want::Digit)
+                .filter(|digits| first_non_digit(digits).is_none())
+                .filter(|digits| Self::upgrade(ascii_str(digits), digits, today).is_ok())
+                .map(|digits| Suggestion::new(&digits));
+            let error = IdError::new(IdKind::CitizenNumber, IdRule::Alphabet, Some(at));
+            return Err(error.suggest(repaired));
         }
-        let century: &[u8; 2] = if matches!(&old[12..], b"996" | b"997" | b"998" | b"999") {
-            b"18"
-        } else {
-            b"19"
+        if all_same(old) {
+            return Err(IdError::new(IdKind::CitizenNumber, IdRule::Dummy, None));
+        }
+        let century: &[u8; 2] = match &old[12..] {
+            b"996" | b"997" | b"998" | b"999" => b"18",
+            _ => b"19",
         };
-        let mut digits = [b'0'; 18];
-        digits[..6].copy_from_slice(&old[..6]);
-        digits[6..8].copy_from_slice(century);
-        digits[8..17].copy_from_slice(&old[6..]);
-        digits[17] = check_character(&digits);
-        let mut number = Self::verify(digits, today)?;
-        number.derived = true;
-        Ok(number)
+        let mut head = [b'0'; 17];
+        head[..6].copy_from_slice(&old[..6]);
+        head[6..8].copy_from_slice(century);
+        head[8..].copy_from_slice(&old[6..]);
+        match Self::verify(&complete(&head), today) {
+            Ok(number) => Ok(Self {
+                derived: true,
+                ..number
+            }),
+            // The two digits of the century are not in the text that the position points into.
+            Err(fault) => Err(IdError::of(
+                IdKind::CitizenNumber,
+                Fault {
+                    at: fault.at.map(|at| if at > 6 { at - 2 } else { at }),
+                    ..fault
+                },
+            )),
+        }
     }
 
-    fn verify(digits: [u8; 18], today: Date) -> Result<Self, IdError> {
-        let fail = |rule, at| Err(IdError::new(IdKind::CitizenNumber, rule, at));
-        let foreign = digits[..17].iter().position(|b| !b.is_ascii_digit());
-        if let Some(at) = foreign {
-            return fail(IdRule::Alphabet, Some(at));
+    #[inline]
+    fn verify(digits: &[u8; 18], today: Date) -> Result<Self, Fault> {
+        let mut sum = 0;
+        let mut foreign = false;
+        for i in 0..17 {
+            let digit = digits[i].wrapping_sub(b'0');
+            foreign |= digit > 9;
+            sum += WEIGHTS[i] * u16::from(digit);
         }
-        if !(digits[17].is_ascii_digit() || digits[17] == b'X') {
-            return fail(IdRule::Alphabet, Some(17));
+        let last = digits[17];
+        if foreign || !(last.is_ascii_digit() || last == b'X') {
+            return Err(foreign_character(digits));
         }
-        if all_same(&digits[..17]) {
-            return fail(IdRule::Dummy, None);
-        }
-        let Some(birth) = birth_date(&digits) else {
-            return fail(IdRule::Date, Some(6));
-        };
+        let century = u16::from(two(digits[6], digits[7]));
+        let year = century * 100 + u16::from(two(digits[8], digits[9]));
+        let month = two(digits[10], digits[11]);
+        let day = two(digits[12], digits[13]);
+        // Seventeen equal digits are never a date, so fillers are looked for only here.
+        calendar(year, month, day, 10).map_err(|fault| filler_or(digits, fault))?;
+        let birth = date(year, month, day).ok_or(Fault::at(IdRule::Date, 6))?;
         if birth > today {
-            return fail(IdRule::DateFuture, Some(6));
+            return Err(Fault::at(IdRule::DateFuture, future_part(birth, today)));
         }
-        if check_character(&digits) != digits[17] {
-            return fail(IdRule::Check, Some(17));
+        if CHECKS[usize::from(sum % 11)] != last {
+            return Err(Fault::at(IdRule::Check, 17));
         }
         Ok(Self {
-            digits,
+            digits: *digits,
             birth,
             derived: false,
         })
     }
 
     /// The 18 characters, in clear. Seal or mask before it leaves the process.
+    #[inline]
     pub fn as_str(&self) -> &str {
         ascii_str(&self.digits)
     }
@@ -144,12 +181,27 @@ impl CitizenNumber {
         self.derived
     }
 
+    /// Whose number it is.
+    pub fn holder(&self) -> Holder {
+        match &self.digits[..6] {
+            b"810000" => Holder::HongKong,
+            b"820000" => Holder::Macao,
+            b"830000" => Holder::Taiwan,
+            [b'9', ..] => Holder::ForeignPermanentResident,
+            _ => Holder::Resident,
+        }
+    }
+
     /// True for a residence permit of a Hong Kong, Macao or Taiwan resident (81, 82, 83).
     pub fn is_residence_permit(&self) -> bool {
-        matches!(&self.digits[..6], b"810000" | b"820000" | b"830000")
+        matches!(
+            self.holder(),
+            Holder::HongKong | Holder::Macao | Holder::Taiwan
+        )
     }
 
     /// True for the layout of a foreigner's permanent residence card since 2023-12-01 (first digit 9).
+    /// [`super::PermanentResidence`] reads the parts of such a number.
     pub fn is_foreign_resident(&self) -> bool {
         self.digits[0] == b'9'
     }
@@ -164,26 +216,133 @@ impl CitizenNumber {
     }
 }
 
-fn digit(byte: u8) -> u32 {
-    u32::from(byte.wrapping_sub(b'0'))
+/// Adds the repaired number where a lookalike is the cause. Kept short for ASCII: a list in which other
+/// codes stand among the numbers is refused as fast as it is read.
+#[cold]
+fn explain(text: &str, error: IdError, today: Date) -> IdError {
+    if error.rule != IdRule::Alphabet {
+        return error;
+    }
+    if let Ok(bytes) = <&[u8; 18]>::try_from(text.as_bytes())
+        && bytes.is_ascii()
+    {
+        return error.suggest(repair(bytes, today));
+    }
+    let want = |i| if i == 17 { Want::DigitOrX } else { Want::Digit };
+    let repaired = exchange(text, want)
+        .filter(|digits| CitizenNumber::verify(digits, today).is_ok())
+        .map(|digits| Suggestion::new(&digits));
+    // A foreign character of several bytes makes another length in bytes than in characters.
+    unfit(text, IdKind::CitizenNumber, 18, 18).suggest(repaired)
+}
+
+/// Exchanges lookalikes by a table.
+fn repair(bytes: &[u8; 18], today: Date) -> Option<Suggestion> {
+    let mut digits = [0; 18];
+    let mut seen = 0;
+    for i in 0..17 {
+        digits[i] = LOOKALIKES[usize::from(bytes[i])];
+        seen |= digits[i];
+    }
+    digits[17] = match bytes[17] {
+        b'X' | b'x' | b'*' => b'X',
+        last => LOOKALIKES[usize::from(last)],
+    };
+    if (seen | digits[17]) & FOREIGN != 0 {
+        return None;
+    }
+    CitizenNumber::verify(&digits, today)
+        .ok()
+        .map(|_| Suggestion::new(&digits))
+}
+
+/// The digit that each byte is or looks like.
+const LOOKALIKES: [u8; 256] = {
+    let mut table = [FOREIGN; 256];
+    let pairs = b"00112233445566778899O0o0I1i1l1Z2z2S5s5";
+    let mut i = 0;
+    while i < pairs.len() {
+        table[pairs[i] as usize] = pairs[i + 1];
+        i += 2;
+    }
+    table
+};
+
+#[cold]
+fn foreign_character(digits: &[u8; 18]) -> Fault {
+    // Only ASCII in front of the first foreign byte, so its index is that of the character.
+    let at = first_non_digit(&digits[..17]).unwrap_or(17);
+    Fault::at(IdRule::Alphabet, at as u8)
+}
+
+#[cold]
+fn filler_or(digits: &[u8; 18], fault: Fault) -> Fault {
+    if all_same(&digits[..17]) {
+        return Fault::whole(IdRule::Dummy);
+    }
+    fault
+}
+
+/// Year, month or day, whichever first lies beyond today.
+#[cold]
+fn future_part(birth: Date, today: Date) -> u8 {
+    if birth.year() > today.year() {
+        6
+    } else if birth.month() as u8 > today.month() as u8 {
+        10
+    } else {
+        12
+    }
+}
+
+#[inline]
+fn date(year: u16, month: u8, day: u8) -> Option<Date> {
+    let month = Month::try_from(month).ok()?;
+    Date::from_calendar_date(i32::from(year), month, day).ok()
+}
+
+fn complete(head: &[u8; 17]) -> [u8; 18] {
+    let mut digits = [b'0'; 18];
+    digits[..17].copy_from_slice(head);
+    digits[17] = check_character(&digits);
+    digits
 }
 
 fn check_character(digits: &[u8; 18]) -> u8 {
-    let sum: u32 = WEIGHTS.iter().zip(digits).map(|(w, d)| w * digit(*d)).sum();
-    CHECKS[(sum % 11) as usize]
+    let values = digits.iter().map(|d| u16::from(d & 15));
+    let sum: u16 = WEIGHTS.iter().zip(values).map(|(w, d)| w * d).sum();
+    CHECKS[usize::from(sum % 11)]
 }
 
-fn birth_date(digits: &[u8; 18]) -> Option<Date> {
-    let number = |range: std::ops::Range<usize>| {
-        digits[range]
-            .iter()
-            .fold(0u32, |all, d| all * 10 + digit(*d))
+/// True for what is written as a person's number: a province, a date of the years 1880 to 2099, and
+/// for 18 characters their check character when `checked`. Without a clock, because it serves to keep
+/// persons' numbers out of organisations' codes.
+pub(super) fn reads_as_person(text: &[u8], checked: bool) -> bool {
+    let (year, rest): (u16, usize) = match text {
+        [.., last] if text.len() == 18 => {
+            if first_non_digit(&text[..17]).is_some() || !(last.is_ascii_digit() || *last == b'X') {
+                return false;
+            }
+            let century = u16::from(two(text[6], text[7]));
+            (century * 100 + u16::from(two(text[8], text[9])), 10)
+        }
+        _ if text.len() == 15 && first_non_digit(text).is_none() => {
+            (1900 + u16::from(two(text[6], text[7])), 8)
+        }
+        _ => return false,
     };
-    let year = i32::try_from(number(6..10))
-        .ok()
-        .filter(|y| *y >= OLDEST_YEAR)?;
-    let month = Month::try_from(u8::try_from(number(10..12)).ok()?).ok()?;
-    Date::from_calendar_date(year, month, u8::try_from(number(12..14)).ok()?).ok()
+    let (month, day) = (
+        two(text[rest], text[rest + 1]),
+        two(text[rest + 2], text[rest + 3]),
+    );
+    let permit = matches!(&text[..2], b"81" | b"82" | b"83");
+    let region = known_province(&text[..2]) && (!permit || &text[2..6] == b"0000");
+    let dated = (1880..2100).contains(&year) && day >= 1 && day <= days_in(year, month);
+    let fits = match <&[u8; 18]>::try_from(text) {
+        Ok(digits) if checked => check_character(digits) == digits[17],
+        _ => true,
+    };
+    region && dated && fits
 }
 
 impl PartialEq for CitizenNumber {

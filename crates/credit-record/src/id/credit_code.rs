@@ -7,14 +7,18 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::chars::{FOREIGN, Want, all_same, ascii_str, exchange, fixed, known_province};
+use super::chars::{unfit, values_of};
+use super::citizen::reads_as_person;
 use super::organisation::{self, OrganisationCode};
-use super::{IdError, IdKind, IdRule, Suggestion};
-use super::{all_same, ascii_str, exchange_lookalikes, fixed, known_province};
+use super::{Fault, IdError, IdKind, IdRule, Suggestion};
 
 /// Alphabet of GB 32100 in the order of the values 0 to 30: no I, O, S, V, Z.
 const ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
+/// Value of each byte in that alphabet.
+const VALUES: [u8; 256] = values_of(ALPHABET);
 /// 3^(i-1) mod 31 for the first 17 characters.
-const WEIGHTS: [u32; 17] = [
+const WEIGHTS: [u16; 17] = [
     1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28,
 ];
 
@@ -57,16 +61,12 @@ impl CreditCode {
     ///
     /// # Errors
     /// The first rule of GB 32100 that fails; with a suggestion where lookalike letters are the cause.
+    #[inline]
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        let tried = fixed(text, IdKind::CreditCode).and_then(Self::verify);
-        tried.map_err(|mut error| {
-            if error.rule == IdRule::Alphabet {
-                error.suggestion = exchange_lookalikes(text, false)
-                    .filter(|bytes| Self::verify(*bytes).is_ok())
-                    .map(|bytes| Suggestion::new(&bytes));
-            }
-            error
-        })
+        match <&[u8; 18]>::try_from(text.as_bytes()) {
+            Ok(code) => Self::verify(code).map_err(|fault| explain(text, fault)),
+            Err(_) => Err(refuse(text)),
+        }
     }
 
     /// Completes 16 characters (department, category, region, organisation body) with both check characters.
@@ -75,42 +75,65 @@ impl CreditCode {
     /// As [`CreditCode::parse`]; `Length` when `sixteen` is not 16 characters.
     pub fn with_checks(sixteen: &str) -> Result<Self, IdError> {
         let head: [u8; 16] = fixed(sixteen, IdKind::CreditCode)?;
+        let foreign = |at: usize| IdError::new(IdKind::CreditCode, IdRule::Alphabet, Some(at));
+        if let Some(at) = head.iter().position(|b| value(*b) == FOREIGN) {
+            return Err(foreign(at));
+        }
         let mut code = [b'0'; 18];
         code[..16].copy_from_slice(&head);
-        code[16] = organisation::check_character(&head[8..]).ok_or(IdError::new(
-            IdKind::CreditCode,
-            IdRule::Alphabet,
-            None,
-        ))?;
-        code[17] = check_character(&code)
-            .map_err(|at| IdError::new(IdKind::CreditCode, IdRule::Alphabet, Some(at)))?;
-        Self::verify(code)
+        code[16] = organisation::check_character(&head[8..]).ok_or_else(|| foreign(8))?;
+        let sum: u16 = WEIGHTS
+            .iter()
+            .zip(&code)
+            .map(|(w, b)| w * u16::from(value(*b)))
+            .sum();
+        code[17] = ALPHABET[usize::from((31 - sum % 31) % 31)];
+        Self::verify(&code).map_err(|fault| IdError::of(IdKind::CreditCode, fault))
     }
 
-    fn verify(code: [u8; 18]) -> Result<Self, IdError> {
-        let fail = |rule, at| Err(IdError::new(IdKind::CreditCode, rule, at));
-        if let Some(at) = code.iter().position(|b| value(*b).is_none()) {
-            return fail(IdRule::Alphabet, Some(at));
+    #[inline]
+    fn verify(code: &[u8; 18]) -> Result<Self, Fault> {
+        let mut sum = 0;
+        let mut seen = 0;
+        for i in 0..17 {
+            let value = value(code[i]);
+            seen |= value;
+            sum += WEIGHTS[i] * u16::from(value);
         }
-        if is_dummy(&code) {
-            return fail(IdRule::Dummy, None);
+        // Digits only, in the six places of the division.
+        let letter = code[2..8]
+            .iter()
+            .fold(false, |any, b| any | !b.is_ascii_digit());
+        let check = value(code[17]);
+        if letter || (seen | check) & FOREIGN != 0 {
+            return Err(foreign_character(code));
         }
-        let Some(department) = department(code[0]) else {
-            return fail(IdRule::Category, Some(0));
-        };
-        if !categories(department).contains(&code[1]) {
-            return fail(IdRule::Category, Some(1));
+        if is_dummy(code) {
+            return Err(Fault::whole(IdRule::Dummy));
         }
-        if check_character(&code) != Ok(code[17]) {
-            return fail(IdRule::Check, Some(17));
+        match PAIRS[usize::from(value(code[0]))] {
+            0 => return Err(Fault::at(IdRule::Category, 0)),
+            categories if categories >> value(code[1]) & 1 == 0 => {
+                return Err(Fault::at(IdRule::Category, 1));
+            }
+            _ => {}
         }
-        if organisation::check_character(&code[8..16]) != Some(code[16]) {
-            return fail(IdRule::InnerCheck, Some(16));
+        // The check value completes the weighted sum to a multiple of 31.
+        if !(sum + u16::from(check)).is_multiple_of(31) {
+            return Err(Fault::at(IdRule::Check, 17));
         }
-        Ok(Self(code))
+        if !organisation::fits(&code[8..17]) {
+            return Err(Fault::at(IdRule::InnerCheck, 16));
+        }
+        // 9 is no province: what the market regulator registered needs no second look.
+        if code[0] != b'9' && reads_as_person(code, true) {
+            return Err(Fault::whole(IdRule::PersonalNumber));
+        }
+        Ok(Self(*code))
     }
 
     /// The 18 characters.
+    #[inline]
     pub fn as_str(&self) -> &str {
         ascii_str(&self.0)
     }
@@ -136,8 +159,7 @@ impl CreditCode {
     /// registrations). Real codes carry divisions that no table knows, so this may only warn.
     pub fn region_known(&self) -> bool {
         let region = &self.0[2..8];
-        region.iter().all(u8::is_ascii_digit)
-            && (known_province(&region[..2]) || &region[..2] == b"10")
+        known_province(&region[..2]) || &region[..2] == b"10"
     }
 
     /// The organisation code inside, characters 9 to 17.
@@ -153,23 +175,62 @@ impl CreditCode {
     }
 }
 
-fn value(byte: u8) -> Option<u32> {
-    ALPHABET.iter().position(|a| *a == byte).map(|i| i as u32)
+/// Texts of 18 bytes that are no code: the repaired code where lookalikes are the cause.
+#[cold]
+fn explain(text: &str, fault: Fault) -> IdError {
+    if !text.is_ascii() {
+        return refuse(text);
+    }
+    let error = IdError::of(IdKind::CreditCode, fault);
+    if fault.rule == IdRule::Alphabet {
+        return error.suggest(repair(text));
+    }
+    error
 }
 
-/// MOD 31-3 over the first 17 characters; the index of the first foreign character otherwise.
-fn check_character(code: &[u8; 18]) -> Result<u8, usize> {
-    let mut sum = 0;
-    for (i, weight) in WEIGHTS.iter().enumerate() {
-        sum += value(code[i]).ok_or(i)? * weight;
+/// Texts that are not 18 ASCII characters.
+#[cold]
+fn refuse(text: &str) -> IdError {
+    let error = unfit(text, IdKind::CreditCode, 18, 18);
+    if error.rule == IdRule::Alphabet {
+        return error.suggest(repair(text));
     }
-    Ok(ALPHABET[((31 - sum % 31) % 31) as usize])
+    error
+}
+
+/// First with a small l read as the letter L of the alphabet, then as the digit 1 that it looks like.
+fn repair(text: &str) -> Option<Suggestion> {
+    let passes = |want: Want| {
+        exchange(text, |_| want)
+            .map(|code| {
+                // Where only the alphabet of GB 32100 stands, a letter that is left over is foreign still.
+                CreditCode::verify(&code).map(|_| Suggestion::new(&code))
+            })
+            .and_then(Result::ok)
+    };
+    passes(Want::CodeCharacter).or_else(|| passes(Want::Digit))
+}
+
+#[cold]
+fn foreign_character(code: &[u8; 18]) -> Fault {
+    let foreign = |(i, b): (usize, &u8)| match i {
+        2..8 => !b.is_ascii_digit(),
+        _ => value(*b) == FOREIGN,
+    };
+    let at = code.iter().enumerate().position(foreign).unwrap_or(17);
+    Fault::at(IdRule::Alphabet, at as u8)
+}
+
+#[inline]
+fn value(byte: u8) -> u8 {
+    VALUES[usize::from(byte)]
 }
 
 /// Filler that passes or nearly passes the arithmetic: 0…0, 0…0X, 1234…, an organisation code of one digit.
+#[inline]
 fn is_dummy(code: &[u8; 18]) -> bool {
-    all_same(&code[..17])
-        || all_same(&code[8..16])
+    all_same(&code[8..16])
+        || all_same(&code[..17])
         || code == b"123456789012345678"
         || code == b"123456789ABCDEFGHJ"
 }
@@ -192,18 +253,36 @@ fn department(byte: u8) -> Option<Department> {
     })
 }
 
-/// Categories (character 2) that a department may give, table 1 of the amended standard.
-fn categories(department: Department) -> &'static [u8] {
-    match department {
-        Department::Establishment | Department::CivilAffairs | Department::Agriculture => b"1239",
-        Department::ForeignAffairs | Department::Culture => b"19",
-        Department::Justice => b"123459",
-        Department::Tourism | Department::Religion => b"129",
-        Department::TradeUnion | Department::Military => b"19",
-        Department::Market => b"123",
-        Department::Other => b"1",
+/// Categories (character 2) that each department (character 1) may give, table 1 of the amended standard:
+/// by the department's value in the alphabet, a bit for each category's value; 0 where there is no department.
+const PAIRS: [u32; 32] = {
+    let table: [(u8, &[u8]); 12] = [
+        (b'1', b"1239"),
+        (b'2', b"19"),
+        (b'3', b"123459"),
+        (b'4', b"19"),
+        (b'5', b"1239"),
+        (b'6', b"129"),
+        (b'7', b"129"),
+        (b'8', b"19"),
+        (b'9', b"123"),
+        (b'A', b"19"),
+        (b'N', b"1239"),
+        (b'Y', b"1"),
+    ];
+    let mut pairs = [0; 32];
+    let mut i = 0;
+    while i < table.len() {
+        let (department, categories) = table[i];
+        let mut j = 0;
+        while j < categories.len() {
+            pairs[VALUES[department as usize] as usize] |= 1 << VALUES[categories[j] as usize];
+            j += 1;
+        }
+        i += 1;
     }
-}
+    pairs
+};
 
 impl FromStr for CreditCode {
     type Err = IdError;

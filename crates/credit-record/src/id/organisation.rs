@@ -3,10 +3,14 @@
 
 use std::fmt;
 
-use super::{IdError, IdKind, IdRule};
-use super::{all_same, ascii_str, fixed};
+use super::chars::{FOREIGN, Want, all_same, ascii_str, exchange, unfit, values_of};
+use super::{Fault, IdError, IdKind, IdRule, Suggestion};
 
-const WEIGHTS: [u32; 8] = [3, 7, 9, 10, 5, 8, 4, 2];
+/// Value of each byte: 0 to 9, A = 10 to Z = 35.
+const VALUES: [u8; 256] = values_of(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+const WEIGHTS: [u16; 8] = [3, 7, 9, 10, 5, 8, 4, 2];
+/// Check character for each remainder of the weighted sum: 11 minus it, where 10 is X and 11 is 0.
+const CHECKS: &[u8; 11] = b"0X987654321";
 
 /// An organisation code whose check character is right, in the form without a hyphen.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,29 +20,58 @@ impl OrganisationCode {
     /// Reads `XXXXXXXXX` or, as it is printed, `XXXXXXXX-X`; upper case.
     ///
     /// # Errors
-    /// The first rule of GB 11714 that fails. No suggestion: its alphabet holds all the lookalikes.
+    /// The first rule of GB 11714 that fails; positions count the characters of `text`, its hyphen too.
+    /// With a suggestion where letters for digits are the cause: the alphabet holds I, O, S and Z, but
+    /// a code whose check fails and fits with digits in their place was probably mistyped.
+    #[inline]
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        let fail = |rule, at| Err(IdError::new(IdKind::OrganisationCode, rule, at));
-        let code: [u8; 9] = match text.split_once('-') {
-            Some((body, check)) if body.len() == 8 && check.len() == 1 => {
-                let mut code = [0; 9];
-                code[..8].copy_from_slice(body.as_bytes());
-                code[8] = check.as_bytes()[0];
-                code
+        let (code, hyphen): ([u8; 9], bool) = match text.as_bytes() {
+            [a, b, c, d, e, f, g, h, b'-', check] if text.is_ascii() => {
+                ([*a, *b, *c, *d, *e, *f, *g, *h, *check], true)
             }
-            _ => fixed(text, IdKind::OrganisationCode)?,
+            bytes => match bytes.try_into() {
+                Ok(code) if text.is_ascii() => (code, false),
+                _ => {
+                    let error = unfit(text, IdKind::OrganisationCode, 9, 9);
+                    return Err(error.suggest(repair(text)));
+                }
+            },
         };
-        let allowed = |b: &u8| b.is_ascii_digit() || b.is_ascii_uppercase();
-        if let Some(at) = code.iter().position(|b| !allowed(b)) {
-            return fail(IdRule::Alphabet, Some(at));
+        match Self::verify(&code) {
+            Ok(code) => Ok(code),
+            Err(fault) => Err(explain(text, fault, hyphen)),
+        }
+    }
+
+    #[inline]
+    fn verify(code: &[u8; 9]) -> Result<Self, Fault> {
+        let foreign = code[..8].iter().position(|b| value(*b) == FOREIGN);
+        if let Some(at) = foreign {
+            return Err(Fault::at(IdRule::Alphabet, at as u8));
+        }
+        if !(code[8].is_ascii_digit() || code[8] == b'X') {
+            return Err(Fault::at(IdRule::Alphabet, 8));
         }
         if all_same(&code[..8]) {
-            return fail(IdRule::Dummy, None);
+            return Err(Fault::whole(IdRule::Dummy));
         }
-        if check_character(&code[..8]) != Some(code[8]) {
-            return fail(IdRule::Check, Some(8));
+        if !fits(code) {
+            return Err(Fault::at(IdRule::Check, 8));
         }
-        Ok(Self(code))
+        Ok(Self(*code))
+    }
+
+    /// Completes eight characters with their check character.
+    ///
+    /// # Errors
+    /// As [`OrganisationCode::parse`]; `Length` when `body` is not eight characters.
+    pub fn with_check(body: &str) -> Result<Self, IdError> {
+        let head: [u8; 8] = super::chars::fixed(body, IdKind::OrganisationCode)?;
+        let mut code = [b'0'; 9];
+        code[..8].copy_from_slice(&head);
+        // A foreign character gives no check character and is named by `verify`.
+        code[8] = check_character(&head).unwrap_or(b'0');
+        Self::verify(&code).map_err(|fault| IdError::of(IdKind::OrganisationCode, fault))
     }
 
     /// For a code that a credit code has already checked.
@@ -47,27 +80,75 @@ impl OrganisationCode {
     }
 
     /// The nine characters without hyphen.
+    #[inline]
     pub fn as_str(&self) -> &str {
         ascii_str(&self.0)
     }
+
+    /// The form that certificates print: `XXXXXXXX-X`.
+    pub fn written(&self) -> String {
+        let text = self.as_str();
+        format!("{}-{}", &text[..8], &text[8..])
+    }
+}
+
+#[cold]
+fn explain(text: &str, fault: Fault, hyphen: bool) -> IdError {
+    let at = fault.at.map(|at| at + u8::from(hyphen && at == 8));
+    let error = IdError::of(IdKind::OrganisationCode, Fault { at, ..fault });
+    match fault.rule {
+        IdRule::Alphabet | IdRule::Check => error.suggest(repair(text)),
+        _ => error,
+    }
+}
+
+/// The code with other case or with digits for lookalike letters, where that passes every check.
+fn repair(text: &str) -> Option<Suggestion> {
+    let hyphen = text.chars().nth(8) == Some('-');
+    let passes = |body: Want| {
+        let code: [u8; 9] = if hyphen {
+            let ten: [u8; 10] = exchange(text, |i| if i == 9 { Want::DigitOrX } else { body })?;
+            let [a, b, c, d, e, f, g, h, _, check] = ten;
+            [a, b, c, d, e, f, g, h, check]
+        } else {
+            exchange(text, |i| if i == 8 { Want::DigitOrX } else { body })?
+        };
+        OrganisationCode::verify(&code)
+            .ok()
+            .map(|_| Suggestion::new(&code))
+    };
+    passes(Want::Any).or_else(|| passes(Want::Digit))
+}
+
+#[inline]
+fn value(byte: u8) -> u8 {
+    VALUES[usize::from(byte)]
+}
+
+/// Remainder of the weighted sum of eight characters, and all values joined by OR.
+#[inline]
+fn weigh(body: &[u8]) -> (usize, u8) {
+    let mut sum = 0;
+    let mut seen = 0;
+    for (byte, weight) in body.iter().zip(WEIGHTS) {
+        let value = value(*byte);
+        seen |= value;
+        sum += weight * u16::from(value & 63);
+    }
+    (usize::from(sum % 11), seen)
+}
+
+/// True when the ninth character is the check character of the first eight.
+#[inline]
+pub(super) fn fits(code: &[u8]) -> bool {
+    let (remainder, seen) = weigh(&code[..8]);
+    seen & FOREIGN == 0 && CHECKS[remainder] == code[8]
 }
 
 /// Check character of an eight-character body; `None` for a foreign character.
 pub(super) fn check_character(body: &[u8]) -> Option<u8> {
-    let mut sum = 0;
-    for (byte, weight) in body.iter().zip(WEIGHTS) {
-        let value = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'A'..=b'Z' => byte - b'A' + 10,
-            _ => return None,
-        };
-        sum += u32::from(value) * weight;
-    }
-    Some(match 11 - sum % 11 {
-        10 => b'X',
-        11 => b'0',
-        digit => b'0' + u8::try_from(digit).ok()?,
-    })
+    let (remainder, seen) = weigh(body);
+    (seen & FOREIGN == 0).then(|| CHECKS[remainder])
 }
 
 impl fmt::Display for OrganisationCode {

@@ -3,8 +3,10 @@
 
 use std::fmt;
 
-use super::{IdError, IdKind, IdRule, Suggestion};
-use super::{all_same, ascii_str, exchange_lookalikes, fixed};
+use super::chars::{
+    Want, all_same, ascii_str, exchange, first_non_digit, fixed, known_province, unfit,
+};
+use super::{Fault, IdError, IdKind, IdRule, Suggestion};
 
 /// A registration number whose check digit (ISO 7064 MOD 11,10) is right.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,38 +17,53 @@ impl RegistrationNumber {
     ///
     /// # Errors
     /// The first rule of GS 15 that fails; with a suggestion where lookalike letters are the cause.
+    #[inline]
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        let tried = fixed(text, IdKind::RegistrationNumber).and_then(Self::verify);
-        tried.map_err(|mut error| {
-            if error.rule == IdRule::Alphabet {
-                error.suggestion = exchange_lookalikes(text, false)
-                    .filter(|digits| Self::verify(*digits).is_ok())
-                    .map(|digits| Suggestion::new(&digits));
-            }
-            error
-        })
+        let error = match <&[u8; 15]>::try_from(text.as_bytes()) {
+            Ok(digits) if text.is_ascii() => match Self::verify(digits) {
+                Ok(number) => return Ok(number),
+                Err(fault) => IdError::of(IdKind::RegistrationNumber, fault),
+            },
+            _ => unfit(text, IdKind::RegistrationNumber, 15, 15),
+        };
+        Err(explain(text, error))
     }
 
-    fn verify(digits: [u8; 15]) -> Result<Self, IdError> {
-        let fail = |rule, at| Err(IdError::new(IdKind::RegistrationNumber, rule, at));
-        if let Some(at) = digits.iter().position(|b| !b.is_ascii_digit()) {
-            return fail(IdRule::Alphabet, Some(at));
+    /// Completes 14 digits with their check digit.
+    ///
+    /// # Errors
+    /// As [`RegistrationNumber::parse`]; `Length` when `fourteen` is not 14 digits.
+    pub fn with_check(fourteen: &str) -> Result<Self, IdError> {
+        let head: [u8; 14] = fixed(fourteen, IdKind::RegistrationNumber)?;
+        if let Some(at) = first_non_digit(&head) {
+            return Err(IdError::new(
+                IdKind::RegistrationNumber,
+                IdRule::Alphabet,
+                Some(at),
+            ));
+        }
+        let mut digits = [b'0'; 15];
+        digits[..14].copy_from_slice(&head);
+        digits[14] = check_digit(&digits);
+        Self::verify(&digits).map_err(|fault| IdError::of(IdKind::RegistrationNumber, fault))
+    }
+
+    #[inline]
+    fn verify(digits: &[u8; 15]) -> Result<Self, Fault> {
+        if let Some(at) = first_non_digit(digits) {
+            return Err(Fault::at(IdRule::Alphabet, at as u8));
         }
         if all_same(&digits[..14]) {
-            return fail(IdRule::Dummy, None);
+            return Err(Fault::whole(IdRule::Dummy));
         }
-        let mut product = 10;
-        for byte in &digits[..14] {
-            let sum = (product + u32::from(byte - b'0')) % 10;
-            product = if sum == 0 { 10 } else { sum } * 2 % 11;
+        if check_digit(digits) != digits[14] {
+            return Err(Fault::at(IdRule::Check, 14));
         }
-        if (11 - product) % 10 != u32::from(digits[14] - b'0') {
-            return fail(IdRule::Check, Some(14));
-        }
-        Ok(Self(digits))
+        Ok(Self(*digits))
     }
 
     /// The 15 digits.
+    #[inline]
     pub fn as_str(&self) -> &str {
         ascii_str(&self.0)
     }
@@ -55,6 +72,38 @@ impl RegistrationNumber {
     pub fn is_individual_business(&self) -> bool {
         self.0[6] >= b'6'
     }
+
+    /// True when the sequence marks a foreign-invested enterprise (seventh digit 4 or 5).
+    pub fn is_foreign_invested(&self) -> bool {
+        matches!(self.0[6], b'4' | b'5')
+    }
+
+    /// False when the first two digits are no province (nor `10`, central registrations). May only warn.
+    pub fn region_known(&self) -> bool {
+        known_province(&self.0[..2]) || &self.0[..2] == b"10"
+    }
+}
+
+/// Digits 1 to 14 by ISO 7064 MOD 11,10.
+#[inline]
+fn check_digit(digits: &[u8; 15]) -> u8 {
+    let mut product = 10;
+    for byte in &digits[..14] {
+        let sum = (product + (byte & 15)) % 10;
+        product = if sum == 0 { 10 } else { sum } * 2 % 11;
+    }
+    b'0' + (11 - product) % 10
+}
+
+#[cold]
+fn explain(text: &str, error: IdError) -> IdError {
+    if error.rule != IdRule::Alphabet {
+        return error;
+    }
+    let repaired = exchange(text, |_| Want::Digit)
+        .filter(|digits| RegistrationNumber::verify(digits).is_ok())
+        .map(|digits| Suggestion::new(&digits));
+    error.suggest(repaired)
 }
 
 impl fmt::Display for RegistrationNumber {

@@ -5,6 +5,8 @@ mod cross_field;
 mod exports;
 mod exports_schema;
 mod identifiers;
+mod identifiers_documents;
+mod identifiers_identify;
 mod items;
 mod items_lint;
 mod items_rules;

@@ -72,6 +72,10 @@ const RULES: &[RpcRule] = &[
         path: "/credit.ingest.v1.IngestService/GetStatistics",
         roles: STAFF,
     },
+    RpcRule {
+        path: "/credit.ingest.v1.IngestService/ReplayRules",
+        roles: &[CreditOffice],
+    },
     // validation: R-13; a provider sees its own feedback, the credit office all
     RpcRule {
         path: "/credit.validation.v1.ValidationService/ListFeedback",

@@ -32,6 +32,7 @@ pub(crate) fn all(workspace: &Workspace) -> Vec<Violation> {
         pure_crates_stay_pure,
         one_crate_names_the_bus,
         the_web_holds_nothing,
+        the_tool_stands_alone,
     ]
     .iter()
     .flat_map(|rule| rule(workspace))
@@ -85,6 +86,21 @@ fn the_web_holds_nothing(workspace: &Workspace) -> Vec<Violation> {
         |package| package.name == "web",
         |_, dependency| ["sqlx", "event-bus", "async-nats"].contains(&dependency.name.as_str()),
         "but holds no table and no bus; ask the service that owns the data",
+    )
+}
+
+/// `creditctl` runs on a department's computer: what it knows of the platform are its codes and its protocol.
+fn the_tool_stands_alone(workspace: &Workspace) -> Vec<Violation> {
+    let ours = ["service-kit", "event-bus", "vault"];
+    forbid(
+        "tool",
+        workspace,
+        |package| package.name == "creditctl",
+        |_, dependency| {
+            let inside = ours.contains(&dependency.name.as_str());
+            inside || ["sqlx", "async-nats"].contains(&dependency.name.as_str())
+        },
+        "which is the platform's inside; a department has `credit-record` and `proto`",
     )
 }
 
@@ -223,6 +239,14 @@ mod tests {
             .len(),
             2
         );
+    }
+
+    #[test]
+    fn the_departments_tool_knows_nothing_of_the_inside() {
+        let good = ["crates/creditctl: credit-record proto tonic clap"];
+        assert!(broken(the_tool_stands_alone, &good).is_empty());
+        let bad = ["crates/creditctl: credit-record vault service-kit dev:sqlx"];
+        assert_eq!(broken(the_tool_stands_alone, &bad).len(), 3);
     }
 
     #[test]

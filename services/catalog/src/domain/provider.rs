@@ -265,6 +265,10 @@ fn credit_code(
                 "GB 32100: characters 1 and 2 are a registration department and its category",
                 "登记管理部门代码与机构类别代码不匹配",
             ),
+            IdRule::PersonalNumber => (
+                "a citizen number is not a credit code",
+                "是个人证件号码，不是统一社会信用代码",
+            ),
             IdRule::InnerCheck => (
                 "GB 11714: character 17 is the check character of the organisation code",
                 "第17位（组织机构代码校验码）错误",

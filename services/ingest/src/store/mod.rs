@@ -1,9 +1,10 @@
 //! The SQL of ingest. `app` writes through `batch`, `grpc` reads through `reads`, `handlers`
-//! keeps the registry.
+//! keeps the registry, `replay` reads originals again.
 
 mod batch;
 mod reads;
 mod registry;
+mod replay;
 
 pub use batch::{insert_originals, insert_submissions, load_batch, move_heads, move_ledgers};
 pub use reads::{
@@ -11,6 +12,10 @@ pub use reads::{
 };
 pub use registry::{
     ItemRow, ProviderRow, RetirementRow, add_items, keep_retirements, upsert_providers,
+};
+
+pub use replay::{
+    Access, Original, PageStart, definitions, log_access, originals_page, provider_exists,
 };
 
 use service_kit::db::Error;

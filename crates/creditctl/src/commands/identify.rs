@@ -1,0 +1,174 @@
+//! `creditctl identify`: codes from the arguments or, one a line, from standard input; one JSON object a line.
+
+use std::io::{BufWriter, Read, Write};
+
+use credit_record::id::{Identified, Kind, identify};
+use serde::Serialize;
+use time::Date;
+
+use crate::cli::Identify;
+use crate::exit::Exit;
+use crate::language::Language;
+use crate::lines::{Line, Lines};
+use crate::{Failure, Surroundings};
+
+/// What is printed for a line that is no text; the fields of [`Identified`] in their order.
+#[derive(Serialize)]
+struct Unreadable<'a> {
+    input: &'a str,
+    kind: Kind,
+    valid: bool,
+    canonical: Option<&'a str>,
+    rule: &'static str,
+    position: usize,
+    suggestion: Option<&'a str>,
+}
+
+/// Name of the rule for bytes that are no UTF-8.
+const UTF8: &str = "utf-8";
+/// Name of the rule for a line that is too long, the same as for a code that is.
+const LENGTH: &str = "length";
+/// Bytes written at once when nobody waits for the single line.
+const BUFFER: usize = 64 * 1024;
+
+/// Runs the command.
+///
+/// # Errors
+/// Only those of the streams; a code can never stop it.
+pub fn run(
+    task: &Identify,
+    language: Language,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Exit, Failure> {
+    let today = task.today.unwrap_or_else(|| surroundings.today());
+    let mut desk = Desk {
+        today,
+        explain: task.explain.then_some(language),
+        output: BufWriter::with_capacity(BUFFER, &mut *surroundings.output),
+        errors: &mut *surroundings.errors,
+        exit: Exit::Good,
+    };
+    let done = if task.codes.is_empty() {
+        if surroundings.interactive {
+            // A hint only; whoever cannot see it can still type.
+            let _ = writeln!(desk.errors, "{}", language.waiting());
+        }
+        desk.stream(&mut *surroundings.input)
+    } else {
+        task.codes.iter().try_for_each(|code| desk.code(code))
+    };
+    match done.and_then(|()| desk.output.flush().map_err(Failure::Write)) {
+        // The reader has seen enough; what was found so far still counts.
+        Err(Failure::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            let exit = desk.exit;
+            // What is still buffered has nobody to go to.
+            let _ = desk.output.into_parts();
+            Ok(exit)
+        }
+        Err(failure) => Err(failure),
+        Ok(()) => Ok(desk.exit),
+    }
+}
+
+struct Desk<'a> {
+    today: Date,
+    explain: Option<Language>,
+    output: BufWriter<&'a mut dyn Write>,
+    errors: &'a mut dyn Write,
+    exit: Exit,
+}
+
+impl Desk<'_> {
+    fn stream(&mut self, input: &mut dyn Read) -> Result<(), Failure> {
+        let mut lines = Lines::new(input);
+        while let Some(line) = lines.next_line().map_err(Failure::Read)? {
+            match line {
+                Line::Text(text) => self.code(&text)?,
+                Line::NotUtf8 { lossy, position } => {
+                    self.unreadable(&lossy, UTF8, position)?;
+                    self.say(|language| language.not_utf8().to_owned());
+                }
+                Line::TooLong(start) => {
+                    let shown: String = start.chars().take(80).collect();
+                    let end = shown.chars().count();
+                    self.unreadable(&shown, LENGTH, end)?;
+                    self.say(|language| language.too_long().to_owned());
+                }
+            }
+            // A program that asks line by line gets its answer before it asks again.
+            if lines.is_drained() {
+                self.output.flush().map_err(Failure::Write)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn code(&mut self, text: &str) -> Result<(), Failure> {
+        let found = identify(text, self.today);
+        self.print(&found)?;
+        if !found.valid {
+            self.exit = Exit::Findings;
+        }
+        if let Some(language) = self.explain {
+            explain(language, &found, self.errors);
+        }
+        Ok(())
+    }
+
+    fn unreadable(
+        &mut self,
+        input: &str,
+        rule: &'static str,
+        position: usize,
+    ) -> Result<(), Failure> {
+        self.exit = Exit::Findings;
+        self.print(&Unreadable {
+            input,
+            kind: Kind::Unknown,
+            valid: false,
+            canonical: None,
+            rule,
+            position,
+            suggestion: None,
+        })
+    }
+
+    fn print(&mut self, found: &impl Serialize) -> Result<(), Failure> {
+        serde_json::to_writer(&mut self.output, found)
+            .map_err(|error| Failure::Write(error.into()))?;
+        self.output.write_all(b"\n").map_err(Failure::Write)
+    }
+
+    fn say(&mut self, text: impl Fn(Language) -> String) {
+        if let Some(language) = self.explain {
+            // Explanations are an extra: the results on the output stay whole without them.
+            let _ = writeln!(self.errors, "{}", text(language));
+        }
+    }
+}
+
+/// One line for a fault, one for each warning, each behind the code it is about.
+fn explain(language: Language, found: &Identified<'_>, errors: &mut dyn Write) {
+    let mut lines = Vec::new();
+    if let Some(rule) = found.rule {
+        let mut line = language.rule(rule).to_owned();
+        if let Some(position) = found.position {
+            line.push_str(&format!(" ({})", language.place(position)));
+        }
+        if let Some(better) = &found.suggestion {
+            line.push_str(&format!("; {}", language.suggestion(better)));
+        }
+        lines.push(line);
+    }
+    lines.extend(
+        found
+            .warnings
+            .iter()
+            .map(|w| language.warning(*w).to_owned()),
+    );
+    for line in lines {
+        let kind = language.kind(found.kind);
+        // As above: an extra.
+        let _ = writeln!(errors, "{}: {kind}: {line}", found.input);
+    }
+}

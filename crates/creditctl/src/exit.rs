@@ -1,0 +1,31 @@
+//! What the exit codes of every command mean. Returned by the commands, handed to the system by `main.rs`.
+
+use std::process::ExitCode;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// 0: everything is as it should be.
+    Good,
+    /// 1: the work was done and something is wrong with what was looked at.
+    Findings,
+    /// 2: the work was not done: a wrong command line, a stream that cannot be read or written.
+    Unable,
+}
+
+impl Exit {
+    /// The number that the system is given.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Findings => 1,
+            Self::Unable => 2,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

@@ -1,0 +1,5 @@
+//! The real program, as a department runs it.
+
+mod identify;
+mod streams;
+mod support;
