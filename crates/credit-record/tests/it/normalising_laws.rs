@@ -225,7 +225,7 @@ fn run<'a>(field: &Field, text: &'a str) -> (Cow<'a, str>, Vec<Change>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn whatever_comes_comes_to_rest_and_is_explained(text in hostile()) {

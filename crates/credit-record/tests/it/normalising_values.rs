@@ -465,7 +465,7 @@ fn capitals(yuan: u64) -> String {
             out.push(DIGITS[usize::try_from(*digit).unwrap()]);
             out.push_str(["", "拾", "佰", "仟"][place % 4]);
         }
-        if place % 4 == 0 {
+        if place.is_multiple_of(4) {
             if section_filled && place > 0 {
                 out.push(if place == 8 { '亿' } else { '万' });
             }
