@@ -1,0 +1,98 @@
+//! One page of originals, opened and judged by the version that each is pinned to and by the one offered.
+//! Called by `replay` on a thread for blocking work.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use credit_record::{CheckContext, CompiledItem, WorkingDays, check, replay::Report};
+use legal_clock::shanghai_date;
+use uuid::Uuid;
+use vault::Keyring;
+
+use crate::store::Original;
+
+/// A definition that originals are pinned to, or why it cannot be used (Chinese).
+type Pinned = Result<CompiledItem, String>;
+
+/// What a replay judges by.
+pub(super) struct Bench {
+    keyring: Keyring,
+    working_days: Arc<dyn WorkingDays>,
+    offered: CompiledItem,
+    pinned: BTreeMap<u32, Pinned>,
+}
+
+/// What became of a page.
+pub(super) struct Judged {
+    /// Originals of the page.
+    pub read: u64,
+    /// What would change for those that were compared.
+    pub report: Report,
+    /// Originals whose own definition cannot be used, by version.
+    pub skipped: BTreeMap<u32, u64>,
+    /// Originals that do not open.
+    pub unopened: Vec<Uuid>,
+}
+
+impl Bench {
+    pub(super) fn new(
+        keyring: Keyring,
+        working_days: Arc<dyn WorkingDays>,
+        offered: CompiledItem,
+        pinned: BTreeMap<u32, Pinned>,
+    ) -> Self {
+        Self {
+            keyring,
+            working_days,
+            offered,
+            pinned,
+        }
+    }
+
+    /// The definition that is tried out.
+    pub(super) fn offered(&self) -> &CompiledItem {
+        &self.offered
+    }
+
+    /// Why originals of this version are not compared.
+    pub(super) fn why_skipped(&self, version: u32) -> &str {
+        match self.pinned.get(&version) {
+            Some(Err(why)) => why,
+            _ => "本系统没有该版本的定义",
+        }
+    }
+
+    /// Judges a page of originals of one provider.
+    pub(super) fn judge(&self, provider: &str, page: Vec<Original>) -> Judged {
+        let mut judged = Judged {
+            read: page.len() as u64,
+            report: Report::default(),
+            skipped: BTreeMap::new(),
+            unopened: Vec::new(),
+        };
+        for original in page {
+            let Some(Ok(pinned)) = self.pinned.get(&original.item_version) else {
+                *judged.skipped.entry(original.item_version).or_default() += 1;
+                continue;
+            };
+            let opened = self
+                .keyring
+                .open(original.record_id.as_bytes(), &original.sealed_content);
+            let Ok(content) = opened else {
+                judged.unopened.push(original.record_id);
+                continue;
+            };
+            // The same day and provider for both: a difference comes from the definitions alone.
+            let context = CheckContext {
+                received_on: shanghai_date(original.received_at),
+                provider_code: provider,
+                working_days: &self.working_days,
+                attestations: &[],
+            };
+            let old = check(pinned, &content, &context);
+            let new = check(&self.offered, &content, &context);
+            let id = original.record_id.to_string();
+            judged.report.add(provider, &id, &old, &new);
+        }
+        judged
+    }
+}

@@ -1,0 +1,172 @@
+//! What a replay of rules reads, and the log of who had it read.
+
+use std::collections::BTreeMap;
+
+use service_kit::db::{Error, Pool};
+use sqlx::Row;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::replay::Scope;
+
+/// A row of the log of accesses.
+#[derive(Debug)]
+pub struct Access<'a> {
+    /// Names it; also the context under which account and reason are sealed.
+    pub access_id: Uuid,
+    /// When.
+    pub accessed_at: OffsetDateTime,
+    /// Credit code of the reader's organisation.
+    pub organisation: &'a str,
+    /// Account of the reader, sealed.
+    pub sealed_account: Vec<u8>,
+    /// Why, sealed.
+    pub sealed_reason: Vec<u8>,
+    /// Item of the definition that is tried out.
+    pub item_code: &'a str,
+    /// Its version.
+    pub item_version: i32,
+    /// SHA-256 of its text.
+    pub definition_sha256: [u8; 32],
+    /// Which originals.
+    pub scope: &'a Scope,
+}
+
+/// An original as it is judged again.
+#[derive(Debug)]
+pub struct Original {
+    /// The version.
+    pub record_id: Uuid,
+    /// Version of the item that it is pinned to.
+    pub item_version: u32,
+    /// When it was accepted for processing.
+    pub received_at: OffsetDateTime,
+    /// The bytes, sealed under the record id.
+    pub sealed_content: Vec<u8>,
+    key_digest: Vec<u8>,
+    revision: i64,
+}
+
+/// After which original of a provider and item a page starts; the default is before the first.
+#[derive(Clone, Debug, Default)]
+pub struct PageStart {
+    key_digest: Vec<u8>,
+    revision: i64,
+}
+
+impl Original {
+    /// Where the page after this one starts.
+    pub fn position(&self) -> PageStart {
+        PageStart {
+            key_digest: self.key_digest.clone(),
+            revision: self.revision,
+        }
+    }
+}
+
+/// Writes who reads what and why, committed when it returns.
+pub async fn log_access(pool: &Pool, access: &Access<'_>) -> Result<(), Error> {
+    let scope = access.scope;
+    sqlx::query(
+        "insert into original_access
+             (access_id, accessed_at, organisation, sealed_account, sealed_reason, item_code,
+              item_version, definition_sha256, provider_code, received_from, received_to,
+              pinned_versions, most_originals)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(access.access_id)
+    .bind(access.accessed_at)
+    .bind(access.organisation)
+    .bind(&access.sealed_account)
+    .bind(&access.sealed_reason)
+    .bind(access.item_code)
+    .bind(access.item_version)
+    .bind(access.definition_sha256.as_slice())
+    .bind(&scope.provider_code)
+    .bind(scope.received_from)
+    .bind(scope.received_to)
+    .bind(&scope.pinned_versions)
+    .bind(
+        scope
+            .limit
+            .map(|limit| i64::try_from(limit).unwrap_or(i64::MAX)),
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Every version of an item with its definition (JSON), as far as it is known.
+pub async fn definitions(
+    pool: &Pool,
+    item_code: &str,
+) -> Result<BTreeMap<u32, Option<String>>, Error> {
+    let rows = sqlx::query("select version, definition from item_version where code = $1")
+        .bind(item_code)
+        .fetch_all(pool)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get::<i32, _>(0)? as u32, row.try_get(1)?)))
+        .collect()
+}
+
+/// Whether the registry has ever named this provider.
+pub async fn provider_exists(pool: &Pool, code: &str) -> Result<bool, Error> {
+    sqlx::query_scalar("select exists (select from provider where code = $1)")
+        .bind(code)
+        .fetch_one(pool)
+        .await
+}
+
+/// The next originals of a provider and item, at most `most` and `most_bytes` of sealed content (but
+/// one at least), in a transaction that can only read. In the order of the index that keeps revisions
+/// unique, so a page is one short range of it.
+pub async fn originals_page(
+    pool: &Pool,
+    provider_code: &str,
+    item_code: &str,
+    scope: &Scope,
+    after: &PageStart,
+    most: i64,
+    most_bytes: i64,
+) -> Result<Vec<Original>, Error> {
+    let mut tx = pool.begin_with("begin read only").await?;
+    let rows = sqlx::query(
+        "select record_id, item_version, received_at, sealed_content, key_digest, revision
+         from (select page.*, sum(octet_length(sealed_content))
+                   over (order by key_digest, revision) as bytes
+               from (select record_id, item_version, received_at, sealed_content, key_digest, revision
+                     from original
+                     where provider_code = $1 and item_code = $2
+                       and (key_digest, revision) > ($3, $4)
+                       and ($5::timestamptz is null or received_at >= $5) and received_at <= $6
+                       and (cardinality($7::int[]) = 0 or item_version = any($7))
+                     order by key_digest, revision limit $8) page) summed
+         where bytes - octet_length(sealed_content) < $9
+         order by key_digest, revision",
+    )
+    .bind(provider_code)
+    .bind(item_code)
+    .bind(&after.key_digest)
+    .bind(after.revision)
+    .bind(scope.not_before)
+    .bind(scope.not_after)
+    .bind(&scope.pinned_versions)
+    .bind(most)
+    .bind(most_bytes)
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Original {
+                record_id: row.try_get(0)?,
+                item_version: row.try_get::<i32, _>(1)? as u32,
+                received_at: row.try_get(2)?,
+                sealed_content: row.try_get(3)?,
+                key_digest: row.try_get(4)?,
+                revision: row.try_get(5)?,
+            })
+        })
+        .collect()
+}
