@@ -5,7 +5,7 @@ use super::Sheet;
 use super::finding::{Finding, FindingCode, Findings};
 use super::identifiers;
 use crate::item::{CodeList, Condition, Field, FieldKind, Format, Requirement, SubjectKind};
-use crate::normalise::{Decimal, parse_date};
+use crate::normalise::{Damage, Decimal, NameMask, amount_fault, damage, date_fault, masked_name};
 
 const FIELD: &str = "field";
 
@@ -132,6 +132,9 @@ fn one(sheet: &Sheet<'_>, field: &Field, value: &str) -> Option<Finding> {
             format!("字段“{}”最长{}个字符，请核对", field.name, field.max_len),
         ));
     }
+    if let Some(damage) = damage(field, value) {
+        return Some(spoilt(field, damage));
+    }
     if let Some(list) = &field.code_list {
         return code_list(sheet, field, list, value);
     }
@@ -213,29 +216,18 @@ fn code_list(sheet: &Sheet<'_>, field: &Field, list: &CodeList, value: &str) -> 
     })
 }
 
+/// What a spreadsheet did to a value; the value that was probably meant is offered, never taken.
+pub(super) fn spoilt(field: &Field, damage: Damage) -> Finding {
+    let message = format!("字段“{}”{}", field.name, damage.advice());
+    let code = FindingCode::ExcelDamage;
+    Finding::error(code, "spreadsheet", &field.code, message).suggest(damage.suggestion())
+}
+
 fn date(field: &Field, value: &str) -> Option<Finding> {
-    if parse_date(value).is_some() {
-        return None;
-    }
-    if value.len() == 5 && value.bytes().all(|b| b.is_ascii_digit()) {
-        let message = format!(
-            "字段“{}”是电子表格的日期序号，请以YYYY-MM-DD格式报送",
-            field.name
-        );
-        return Some(Finding::error(
-            FindingCode::ExcelDamage,
-            FIELD,
-            &field.code,
-            message,
-        ));
-    }
-    let message = format!("字段“{}”不是合法的日期，格式应为YYYY-MM-DD", field.name);
-    Some(Finding::error(
-        FindingCode::DateInvalid,
-        FIELD,
-        &field.code,
-        message,
-    ))
+    let fault = date_fault(value)?;
+    let message = format!("字段“{}”{}", field.name, fault.advice());
+    let code = FindingCode::DateInvalid;
+    Some(Finding::error(code, FIELD, &field.code, message).suggest(fault.suggestion()))
 }
 
 fn decimal(field: &Field, value: &str) -> Option<Finding> {
@@ -254,7 +246,7 @@ fn decimal(field: &Field, value: &str) -> Option<Finding> {
     if Decimal::parse(value).is_some() {
         return None;
     }
-    let message = format!("字段“{}”应为不小于零的数字，不带单位", field.name);
+    let message = format!("字段“{}”{}", field.name, amount_fault(value).advice());
     Some(Finding::error(
         FindingCode::DecimalInvalid,
         FIELD,
@@ -285,6 +277,19 @@ fn name(sheet: &Sheet<'_>, field: &Field, value: &str) -> Option<Finding> {
         if no_letter || DUMMY_NAMES.contains(&&*lower) || PLACEHOLDER_PERSONS.contains(&value) {
             return Some(Finding::error(code, "name", &field.code, message));
         }
+    }
+    match masked_name(value) {
+        Some(NameMask::Signs) => {
+            let message = format!("字段“{}”的名称被遮蔽，请填写全称", field.name);
+            let code = FindingCode::NameCharacters;
+            return Some(Finding::error(code, "name", &field.code, message));
+        }
+        Some(NameMask::Word) => {
+            let message = format!("字段“{}”像是遮蔽过的姓名，请填写真实姓名", field.name);
+            let code = FindingCode::NameMasked;
+            return Some(Finding::warning(code, "name", &field.code, message));
+        }
+        None => {}
     }
     let private = |c| matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFD}');
     value.contains(private).then(|| {

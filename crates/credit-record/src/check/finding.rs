@@ -133,6 +133,8 @@ finding_codes! {
     SubjectCodeMissing = "SUBJECT_CODE_MISSING", "个体工商户没有填写统一社会信用代码";
     /// Characters that names do not have.
     NameCharacters = "NAME_CHARACTERS", "名称含有特殊字符";
+    /// A name such as 张某 (warning).
+    NameMasked = "NAME_MASKED", "名称像是遮蔽过的";
     /// Private-use characters in a name (warning).
     NamePrivateUse = "NAME_PRIVATE_USE", "名称含有自造字";
     /// A natural person with fields of organisations.

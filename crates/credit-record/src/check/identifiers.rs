@@ -5,12 +5,14 @@
 use time::Date;
 
 use super::Sheet;
+use super::fields::spoilt;
 use super::finding::{Finding, FindingCode};
 use crate::id::{
-    CitizenNumber, CreditCode, HkMacaoPass, IdError, IdRule, OrganisationCode, Passport,
-    PermanentResidence, RegistrationNumber, TaiwanPass,
+    CitizenNumber, CreditCode, HkMacaoPass, IdRule, OrganisationCode, Passport, PermanentResidence,
+    RegistrationNumber, TaiwanPass,
 };
 use crate::item::{Field, Format, Roles};
+use crate::normalise::{Damage, lost_digits};
 
 const USCC: &str = "gb-32100";
 const CITIZEN: &str = "gb-11643";
@@ -47,9 +49,6 @@ pub(super) fn document_kind<'s>(sheet: &'s Sheet<'_>, role: Option<&str>) -> Opt
 
 /// Checks a coded field by its format. Personal documents need their type and come later.
 pub(super) fn code(field: &Field, value: &str) -> Option<Finding> {
-    if is_scientific(value) {
-        return Some(excel(field));
-    }
     match field.format {
         Format::CreditCode => credit_code(field, value),
         Format::OrganisationCode => OrganisationCode::parse(value).err().map(|_| {
@@ -77,8 +76,8 @@ fn credit_code(field: &Field, value: &str) -> Option<Finding> {
         }
         Err(error) => error,
     };
-    if lost_digits(value, &error) {
-        return Some(excel(field));
+    if error.rule == IdRule::Check && lost_digits(value) {
+        return Some(spoilt(field, Damage::LostDigits));
     }
     let at = error.position.map_or(0, |p| p + 1);
     let (code, message) = match error.rule {
@@ -121,8 +120,8 @@ fn registration_number(field: &Field, value: &str) -> Option<Finding> {
         return None;
     }
     let error = RegistrationNumber::parse(value).err()?;
-    if lost_digits(value, &error) {
-        return Some(excel(field));
+    if error.rule == IdRule::Check && lost_digits(value) {
+        return Some(spoilt(field, Damage::LostDigits));
     }
     let message = format!("字段“{}”的校验位（第15位）不符，请核对", field.name);
     let code = FindingCode::RegistrationNumberInvalid;
@@ -182,8 +181,8 @@ fn citizen(field: &Field, value: &str, today: Date, foreign: bool) -> Option<Fin
         }
         Err(error) => error,
     };
-    if lost_digits(value, &error) {
-        return Some(excel(field));
+    if error.rule == IdRule::Check && lost_digits(value) {
+        return Some(spoilt(field, Damage::LostDigits));
     }
     let at = error.position.map_or(0, |p| p + 1);
     let (code, message) = match error.rule {
@@ -259,34 +258,5 @@ pub(super) fn individual_without_code(field: &str) -> Finding {
         "subject-fields",
         field,
         "个体工商户应填写统一社会信用代码，确无代码的请忽略",
-    )
-}
-
-/// 4.30102E+17: what a spreadsheet makes of a long number.
-fn is_scientific(value: &str) -> bool {
-    value.split_once("E+").is_some_and(|(head, exponent)| {
-        let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        digits(head) && digits(exponent)
-    })
-}
-
-/// A spreadsheet keeps 15 digits and writes 000 for the last three; the check digit then fails.
-fn lost_digits(value: &str, error: &IdError) -> bool {
-    error.rule == IdRule::Check
-        && value.len() == 18
-        && value.ends_with("000")
-        && value.bytes().all(|b| b.is_ascii_digit())
-}
-
-fn excel(field: &Field) -> Finding {
-    let message = format!(
-        "字段“{}”被电子表格软件改成了科学计数或丢失了末位数字，请把单元格设为文本后重新导出",
-        field.name
-    );
-    Finding::error(
-        FindingCode::ExcelDamage,
-        "spreadsheet",
-        &field.code,
-        message,
     )
 }

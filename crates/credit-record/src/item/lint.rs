@@ -10,6 +10,7 @@ use super::{
     Publication, RecordClass, Requirement, SUBJECT_KEY, SubjectKind,
 };
 use crate::id::CreditCode;
+use crate::normalise::replacement_faults;
 use crate::rule;
 
 /// Most characters that a field may have.
@@ -213,6 +214,17 @@ fn fields(item: &ItemVersion, index: usize, field: &Field, faults: &mut Faults) 
         .code_list
         .as_ref()
         .is_some_and(|l| l.values.is_empty());
+    if let Some(list) = &field.code_list {
+        for fault in replacement_faults(&list.values, list.several, &list.replaced) {
+            faults.0.push(
+                LintFault::new(
+                    at("code_list"),
+                    "has a value that cleansing would not leave as it is",
+                )
+                .with(fault.to_string()),
+            );
+        }
+    }
     faults.check(!list_empty, &at("code_list"), "code list is empty");
     let hidden = !field.is_personal() || field.publication != Publication::Public;
     faults.check(
