@@ -2,9 +2,11 @@
 //! accurate, R-12: the original is kept as received). Run by `cargo xtask test`.
 
 mod bad_input;
+mod catalogue;
 mod faults;
 mod identity;
 mod load;
 mod originals;
 mod receipts;
+mod replay;
 mod world;
