@@ -170,7 +170,7 @@ impl Replays {
         };
         // One step waits for its reader: a slow caller holds the run back.
         let (sender, steps) = mpsc::channel(1);
-        tokio::spawn(async move { run.to_end(sender).await });
+        tokio::spawn(async move { run.tell(sender).await });
         Ok(steps)
     }
 
@@ -270,7 +270,7 @@ async fn off_the_workers<T: Send + 'static>(
 
 impl Run {
     /// Reads to the end, or until the caller has gone away or the process stops.
-    async fn to_end(self, steps: mpsc::Sender<Result<ReplayRulesResponse, Status>>) {
+    async fn tell(self, steps: mpsc::Sender<Result<ReplayRulesResponse, Status>>) {
         let outcome = tokio::select! {
             // A page that is being judged is finished on its thread and thrown away.
             () = steps.closed() => return,
@@ -321,7 +321,7 @@ impl Run {
                     read: found.read,
                     provider_code: provider.clone(),
                 };
-                // A caller that has gone away ends the run, see `to_end`.
+                // A caller that has gone away ends the run, see `tell`.
                 let _ = steps.send(Ok(step(Step::Progress(progress)))).await;
             }
         }

@@ -236,7 +236,7 @@ impl ItemVersion {
     /// # Errors
     /// [`ItemError`]: unreadable, or inconsistent.
     pub fn from_toml(text: &str) -> Result<Self, ItemError> {
-        Self::from_toml_with(text, standard::code_lists()?)
+        Self::from_toml_with(text, &standard::code_lists()?)
     }
 
     /// Reads and lints an item from TOML. Fields that name a code list get its values, so that what comes

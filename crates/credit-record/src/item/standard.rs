@@ -1,8 +1,6 @@
 //! The data files that this crate carries: code lists first, then the items that use them. Called by
 //! `catalog`, which publishes them, and by everything that needs an item without a catalogue.
 
-use std::sync::OnceLock;
-
 use super::{CodeListVersion, CodeLists, ItemError, ItemVersion};
 
 /// Embeds data files by their names.
@@ -62,19 +60,18 @@ pub fn standard_code_lists() -> Result<Vec<CodeListVersion>, ItemError> {
 /// # Errors
 /// As [`standard_code_lists`].
 pub fn standard_items() -> Result<Vec<ItemVersion>, ItemError> {
-    ITEMS.into_iter().map(ItemVersion::from_toml).collect()
+    let lists = code_lists()?;
+    ITEMS
+        .into_iter()
+        .map(|text| ItemVersion::from_toml_with(text, &lists))
+        .collect()
 }
 
-/// The code lists, read once.
-pub(super) fn code_lists() -> Result<&'static CodeLists, ItemError> {
-    // Constant data of the program, not state: it is the same whoever reads it first.
-    static READ: OnceLock<CodeLists> = OnceLock::new();
-    if let Some(lists) = READ.get() {
-        return Ok(lists);
-    }
+/// The code lists.
+pub(super) fn code_lists() -> Result<CodeLists, ItemError> {
     let mut lists = CodeLists::default();
     for text in LISTS {
         lists.add(CodeListVersion::from_toml(text)?);
     }
-    Ok(READ.get_or_init(|| lists))
+    Ok(lists)
 }
