@@ -220,7 +220,8 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
         .map(|((table, ..), (_, rows, _))| (table.as_str(), *rows))
         .collect();
     assert_eq!(changed, [("original_access", 3)]);
-    let rows: Vec<(uuid::Uuid, String, Vec<u8>, Vec<u8>, String)> = sqlx::query_as(
+    type Row = (uuid::Uuid, String, Vec<u8>, Vec<u8>, String);
+    let rows: Vec<Row> = sqlx::query_as(
         "select access_id, organisation, sealed_account, sealed_reason, provider_code
          from original_access order by access_id",
     )
