@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bytes::Bytes;
+use prost::Message;
 use proto::credit::{
-    catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
+    catalog::events::v1::{
+        CodeListPublished, ItemRetired, ItemVersionPublished, ProviderRegistered,
+    },
     common::v1::SubjectKind,
     disclosure::events::v1::VersionStored,
+    validation::events::v1::NormalisedRecord,
 };
 use testkit::eventually;
 use tonic::Code;
@@ -149,5 +153,72 @@ async fn r14_a_person_in_clear_is_parked_and_the_lane_goes_on() -> Result<()> {
     sqlx::query("UPDATE dead_letter SET state = 'dropped'")
         .execute(&pool)
         .await?;
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r6_a_record_of_2015_is_shown_by_its_own_fields_after_later_versions() -> Result<()> {
+    let house = House::open().await?;
+    let keyring = &house.bed.context.keyring;
+    let mut old = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    old.version = 1;
+    let mut event_of_old = old.accepted(keyring);
+    let values = [
+        ("CF_WSH", "（长）工商罚〔2016〕12号"),
+        ("CF_CFMC", "虚假广告案"),
+        ("CF_CFLB1", "罚款"),
+        ("CF_JG", "罚款2000元。"),
+        ("CF_XZJG", "长沙市工商行政管理局"),
+    ];
+    let plain = NormalisedRecord {
+        values: values
+            .map(|(code, value)| (code.to_owned(), value.to_owned()))
+            .into(),
+        ..NormalisedRecord::default()
+    };
+    let sealed = keyring.seal(old.id.as_bytes(), &plain.encode_to_vec());
+    event_of_old.sealed_record = sealed.into();
+    let new = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    house
+        .publish(&[event(&event_of_old), event(&new.accepted(keyring))])
+        .await?;
+    // The end of the item and a new code list are none of disclosure's business.
+    let retired = ItemRetired {
+        code: "xzcf".to_owned(),
+        from_date: "2026-11-20".to_owned(),
+        ..ItemRetired::default()
+    };
+    let list = CodeListPublished {
+        code: "penalty-kind".to_owned(),
+        version: 3,
+        ..CodeListPublished::default()
+    };
+    house.publish(&[event(&retired), event(&list)]).await?;
+
+    let shown = house.record(old.id).await?;
+    let fields: Vec<_> = shown
+        .fields
+        .iter()
+        .map(|field| {
+            (
+                field.code.as_str(),
+                field.name.as_str(),
+                field.value.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            ("CF_WSH", "行政处罚决定书文号", "（长）工商罚〔2016〕12号"),
+            ("CF_CFMC", "处罚名称", "虚假广告案"),
+            ("CF_CFLB1", "处罚类别1", "罚款"),
+            ("CF_JG", "处罚结果", "罚款2000元。"),
+            ("CF_XZJG", "处罚机关", "长沙市工商行政管理局"),
+        ]
+    );
+    let shown = house.record(new.id).await?;
+    assert!(shown.fields.iter().all(|field| field.code != "CF_CFMC"));
+    assert_eq!(house.list(all_of("xzcf")).await?.total, 2);
     house.bed.finish().await
 }
