@@ -162,6 +162,18 @@ async fn announce(
         .map_err(CatalogError::database(doing))
 }
 
+/// Does work for a processor beside the tasks that serve calls.
+///
+/// # Errors
+/// The work ended by a panic, or the process ends.
+async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, CatalogError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(CatalogError::Ended)
+}
+
 fn limit_size(definition: &str) -> Result<(), CatalogError> {
     if definition.len() > MAX_DEFINITION_BYTES {
         return Err(CatalogError::DefinitionSize {

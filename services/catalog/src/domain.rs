@@ -25,6 +25,10 @@ use std::borrow::Cow;
 /// below what one message on the bus may hold.
 pub const MAX_DEFINITION_BYTES: usize = 256 * 1024;
 
+/// Most bytes of a definition as JSON, with the values of its code lists: what travels in an event and what GetItem
+/// answers.
+pub const MAX_EXPANDED_BYTES: usize = 1024 * 1024;
+
 /// Most characters of a name, a title, a document number or a phone number.
 pub const MAX_NAME_CHARS: usize = 200;
 

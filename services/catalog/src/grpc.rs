@@ -211,9 +211,12 @@ impl CatalogService for Catalog {
         request: Request<PublishItemVersionRequest>,
     ) -> Result<Response<PublishItemVersionResponse>, Status> {
         let caller = self.caller(&request)?;
+        // Read before the transaction begins: compiling rules takes time, and others may wait for its locks.
+        let toml = &request.get_ref().definition_toml;
+        let lists = items::lists_of(&mut *self.reader().await?, toml).await?;
+        let item = items::lint(toml, lists).await?;
         let mut tx = self.begin().await?;
         let actor = caller.actor(&mut tx).await?;
-        let item = items::read_definition(&mut tx, &request.get_ref().definition_toml).await?;
         let done = items::publish(&mut tx, &item, Some(&actor), caller.act()).await?;
         self.commit(tx, done.changed).await?;
         Ok(Response::new(PublishItemVersionResponse {
@@ -367,7 +370,7 @@ impl CatalogService for Catalog {
         request: Request<PublishCodeListRequest>,
     ) -> Result<Response<PublishCodeListResponse>, Status> {
         let caller = self.caller(&request)?;
-        let list = lists::read_definition(&request.get_ref().definition_toml)?;
+        let list = lists::read_definition(&request.get_ref().definition_toml).await?;
         let mut tx = self.begin().await?;
         let done = lists::publish(&mut tx, &list, caller.act()).await?;
         self.commit(tx, done.changed).await?;

@@ -195,7 +195,7 @@ async fn publish_lists(
     let standard = standard_code_lists();
     let mut offers = offers_of("standard code lists", standard, &mut done.faults);
     for (file, text) in files {
-        match lists::read_definition(&text) {
+        match lists::read_definition(&text).await {
             Ok(list) => offers.push((file, list)),
             Err(error) => done.faults.push(format!("{file}: {}", chain(&error))),
         }

@@ -156,6 +156,10 @@ pub(super) fn is_item_code(code: &str) -> bool {
 pub struct CodeLists(BTreeMap<(String, u32), CodeListVersion>);
 
 impl CodeLists {
+    /// Most bytes of values and meanings that the lists named by one item bring into it. A list is copied into
+    /// each field that names it, so a short item could otherwise grow without end.
+    pub const MOST_COPIED_BYTES: usize = 512 * 1024;
+
     /// Adds a list; the same code and version again replaces it.
     pub fn add(&mut self, list: CodeListVersion) {
         self.0.insert((list.code.clone(), list.version), list);
@@ -172,9 +176,10 @@ impl CodeLists {
     }
 
     /// Writes the values of the lists that an item's fields name into the fields. What cannot be resolved is
-    /// a fault with its path.
+    /// a fault with its path. Nothing is copied any more once [`CodeLists::MOST_COPIED_BYTES`] would be passed.
     pub fn resolve(&self, item: &mut ItemVersion) -> Vec<LintFault> {
         let mut faults = Vec::new();
+        let mut copied = 0_usize;
         for field in &mut item.fields {
             let Some(used) = &mut field.code_list else {
                 continue;
@@ -197,6 +202,13 @@ impl CodeLists {
                 faults.push(fault);
                 continue;
             };
+            copied = copied.saturating_add(list.bytes());
+            if copied > Self::MOST_COPIED_BYTES {
+                let rule =
+                    "the code lists of all fields together bring at most 524288 bytes into an item";
+                faults.push(LintFault::new(place, rule));
+                break;
+            }
             let (values, labels, replaced) = list.parts();
             let own = !used.values.is_empty() && used.values != values;
             if own {
@@ -213,6 +225,15 @@ impl CodeLists {
 }
 
 impl CodeListVersion {
+    /// Bytes of all values and what is said of them.
+    fn bytes(&self) -> usize {
+        let of = |entry: &CodeValue| {
+            let replaced_by = entry.replaced_by.as_ref().map_or(0, String::len);
+            entry.value.len() + entry.meaning.len() + replaced_by
+        };
+        self.values.iter().map(of).sum()
+    }
+
     /// Values in force, their meanings, and replaced values by what they are taken for.
     fn parts(
         &self,
@@ -235,5 +256,63 @@ impl CodeListVersion {
             }
         }
         (values, labels, replaced)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::item::standard_items;
+
+    /// A list with `bytes` bytes of values, in values of 100.
+    fn list(bytes: usize) -> CodeListVersion {
+        let value = |i: usize| CodeValue {
+            value: format!("{i:0100}"),
+            meaning: String::new(),
+            replaced_by: None,
+        };
+        CodeListVersion {
+            code: "long".to_owned(),
+            version: 1,
+            edition: "2026".to_owned(),
+            name: "长表".to_owned(),
+            source: "某办法".to_owned(),
+            values: (0..bytes / 100).map(value).collect(),
+        }
+    }
+
+    #[test]
+    fn lists_are_not_copied_into_fields_without_end() {
+        let mut item = standard_items().unwrap().remove(0);
+        let mut field = item.fields[0].clone();
+        field.code_list = Some(crate::item::CodeList {
+            list: Some("long".to_owned()),
+            version: Some(1),
+            ..Default::default()
+        });
+        item.fields = (0..6)
+            .map(|i| {
+                let code = format!("F{i}");
+                crate::item::Field {
+                    code,
+                    ..field.clone()
+                }
+            })
+            .collect();
+        let mut lists = CodeLists::default();
+        lists.add(list(CodeLists::MOST_COPIED_BYTES / 4));
+        let mut four = item.clone();
+        four.fields.truncate(4);
+        assert_eq!(lists.resolve(&mut four), []);
+
+        let faults = lists.resolve(&mut item);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert_eq!(faults[0].place, "fields.F4.code_list");
+        assert!(faults[0].problem.contains("524288"), "{faults:?}");
+        let filled = |field: &&crate::item::Field| {
+            let list = field.code_list.as_ref();
+            list.is_some_and(|list| !list.values.is_empty())
+        };
+        assert_eq!(item.fields.iter().filter(filled).count(), 4);
     }
 }

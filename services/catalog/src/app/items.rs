@@ -8,10 +8,10 @@ use serde::Deserialize;
 use service_kit::db::Conn;
 use time::Date;
 
-use super::{Act, Done, announce, duties, limit_size, lists};
+use super::{Act, Done, announce, beside, duties, limit_size, lists};
 use crate::{
     domain::{
-        Kind, RuleBroken, format_day,
+        Kind, MAX_EXPANDED_BYTES, RuleBroken, format_day,
         rights::{self, Actor},
         version::{self, History, Offer, Published, Retirement, starts_on},
     },
@@ -29,19 +29,58 @@ const READING: &str = "读取目录";
 const RETIRING: &str = "停用目录项";
 
 /// Reads a definition in the form of the data files. Code lists that it names are those of the catalogue, and
-/// what comes out holds their values, so that an event and a record's checks need no list.
+/// what comes out holds their values, so that an event and a record's checks need no list. Where no transaction
+/// has to be open, [`lists_of`] and [`lint`] one after the other keep no connection while rules are compiled.
 ///
 /// # Errors
 /// Too large, unreadable or inconsistent, or a code list is not published; or the database fails.
 pub async fn read_definition(conn: &mut Conn, toml: &str) -> Result<ItemVersion, CatalogError> {
+    let lists = lists_of(conn, toml).await?;
+    lint(toml, lists).await
+}
+
+/// The code lists that a definition names, those that are published.
+///
+/// # Errors
+/// The definition is too large, or the database fails.
+pub async fn lists_of(conn: &mut Conn, toml: &str) -> Result<CodeLists, CatalogError> {
     limit_size(toml)?;
-    let named = named_lists(toml);
-    let lists = if named.is_empty() {
-        CodeLists::default()
-    } else {
-        lists::these(conn, named).await?
-    };
-    Ok(ItemVersion::from_toml_with(toml, &lists)?)
+    let text = toml.to_owned();
+    let named = beside(move || named_lists(&text)).await?;
+    if named.is_empty() {
+        return Ok(CodeLists::default());
+    }
+    lists::these(conn, named).await
+}
+
+/// Reads and lints a definition with the code lists that it names. Compiling its rules is work for a processor, so
+/// it is done beside the tasks that serve calls.
+///
+/// # Errors
+/// Too large as TOML or with the values of its lists, unreadable or inconsistent, or a list is missing.
+pub async fn lint(toml: &str, lists: CodeLists) -> Result<ItemVersion, CatalogError> {
+    limit_size(toml)?;
+    let text = toml.to_owned();
+    beside(move || {
+        let item = ItemVersion::from_toml_with(&text, &lists)?;
+        limit_expanded(&item)?;
+        Ok(item)
+    })
+    .await?
+}
+
+/// Refuses what its code lists make larger than an event and an answer should be.
+fn limit_expanded(item: &ItemVersion) -> Result<(), CatalogError> {
+    if item.to_json()?.len() <= MAX_EXPANDED_BYTES {
+        return Ok(());
+    }
+    Err(RuleBroken::invalid(
+        "DEFINITION_TOO_LARGE",
+        "definition_toml",
+        "a definition has at most 1048576 bytes as JSON with the values of its code lists",
+        format!("连同所引代码表的取值，定义最多{MAX_EXPANDED_BYTES}字节"),
+    )
+    .into())
 }
 
 /// The code lists with their versions that a definition names. What cannot be read here is named by the lint.
@@ -86,7 +125,11 @@ pub async fn publish(
     }
     queue_for(conn, [item.code.as_str()], PUBLISHING).await?;
     let history = history(conn, &item.code).await?;
-    if version::offer(&history, item, act.at)? == Offer::Known {
+    let offer = match actor {
+        Some(_) => version::offer(&history, item, act.at)?,
+        None => version::offer_of_file(&history, item, act.at)?,
+    };
+    if offer == Offer::Known {
         return Ok(Done::unchanged(()));
     }
     check_owner(conn, item, act.today()).await?;
@@ -260,12 +303,17 @@ pub async fn items(
     day: Date,
     filter: &ItemFilter,
 ) -> Result<Vec<ItemVersion>, CatalogError> {
-    store::items::definitions_on(conn, day, filter)
+    let found = store::items::definitions_on(conn, day, filter)
         .await
-        .map_err(CatalogError::database(READING))?
-        .iter()
-        .map(|(code, text)| parse_stored(code, text))
-        .collect()
+        .map_err(CatalogError::database(READING))?;
+    // Hundreds of definitions are some megabytes of JSON.
+    let read = move || {
+        found
+            .iter()
+            .map(|(c, text)| parse_stored(c, text))
+            .collect()
+    };
+    beside(read).await?
 }
 
 /// Ends an item from a day on, and with it the duties to renew it; saying the same again changes

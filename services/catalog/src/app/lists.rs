@@ -6,7 +6,7 @@ use credit_record::item::{CodeListVersion, CodeLists};
 use proto::credit::catalog::events::v1::CodeListPublished;
 use service_kit::db::Conn;
 
-use super::{Act, Done, announce, limit_size};
+use super::{Act, Done, announce, beside, limit_size};
 use crate::{
     domain::{Kind, RuleBroken, list, version::Offer},
     error::CatalogError,
@@ -20,9 +20,10 @@ const READING: &str = "读取代码表";
 ///
 /// # Errors
 /// Too large, unreadable, or it contradicts itself.
-pub fn read_definition(toml: &str) -> Result<CodeListVersion, CatalogError> {
+pub async fn read_definition(toml: &str) -> Result<CodeListVersion, CatalogError> {
     limit_size(toml)?;
-    Ok(CodeListVersion::from_toml(toml)?)
+    let text = toml.to_owned();
+    Ok(beside(move || CodeListVersion::from_toml(&text)).await??)
 }
 
 /// Publishes a version of a code list if it is the next one; the same again changes nothing.

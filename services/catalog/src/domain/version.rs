@@ -115,12 +115,37 @@ pub enum Offer {
     Known,
 }
 
-/// Decides about an offered version, given all that was published of the same item.
+/// Decides about a version that somebody offers, given all that was published of the same item.
+///
+/// # Errors
+/// As [`offer_of_file`]; or it is not the first and its first day lies before that of its publication, so that it
+/// would judge what was reported before anybody could know it.
+pub fn offer(
+    history: &History,
+    offered: &ItemVersion,
+    now: OffsetDateTime,
+) -> Result<Offer, RuleBroken> {
+    let decided = offer_of_file(history, offered, now)?;
+    let today = shanghai_date(now);
+    if decided == Offer::Next && offered.version > 1 && starts_on(offered, now) < today {
+        return Err(RuleBroken::new(
+            Kind::State,
+            "ITEM_EFFECTIVE_PAST",
+            "definition_toml.effective_from",
+            "a version after the first takes effect on the day of its publication or later",
+            format!("第2版起，适用日期不得早于发布当日（{today}）"),
+        ));
+    }
+    Ok(decided)
+}
+
+/// Decides about a version of a data file, which may say that it was in force before it came here: the standard
+/// items and what an operator lays down are editions that others published.
 ///
 /// # Errors
 /// It would change a published version, leave a gap, follow a retirement, name a predecessor that does not
 /// exist or that is not before it, or begin before the version that it follows has.
-pub fn offer(
+pub fn offer_of_file(
     history: &History,
     offered: &ItemVersion,
     now: OffsetDateTime,

@@ -117,7 +117,7 @@ fn r6_a_version_takes_effect_after_the_one_before_it() {
         let one = history(&[(1, first, "2026-01-01")]);
         let mut offered = item(2);
         offered.effective_from = second.map(day);
-        match offer_on(&one, &offered, on) {
+        match offer_of_file(&one, &offered, at(on)) {
             Ok(said) => assert!(allowed && said == Offer::Next, "{first:?} {second:?} {on}"),
             Err(broken) => {
                 assert!(!allowed, "{first:?} {second:?} {on}: {broken}");
@@ -125,6 +125,40 @@ fn r6_a_version_takes_effect_after_the_one_before_it() {
             }
         }
     }
+}
+
+#[test]
+fn r6_a_version_after_the_first_does_not_begin_before_it_is_published() {
+    // 2026-03-01 00:00 UTC is that day in Changsha too.
+    let one = history(&[(1, Some("2018-01-01"), "2026-01-01")]);
+    let second = |from: Option<&str>| {
+        let mut offered = item(2);
+        offered.effective_from = from.map(day);
+        offered
+    };
+    for from in [None, Some("2026-03-01"), Some("2026-03-02")] {
+        let said = offer_on(&one, &second(from), "2026-03-01");
+        assert_eq!(said, Ok(Offer::Next), "{from:?}");
+    }
+    let past = second(Some("2026-02-28"));
+    let broken = offer_on(&one, &past, "2026-03-01").unwrap_err();
+    assert_eq!(
+        (broken.kind, broken.reason),
+        (Kind::State, "ITEM_EFFECTIVE_PAST")
+    );
+    let (field, rule) = told(&broken);
+    assert_eq!(field, "definition_toml.effective_from");
+    assert!(rule.contains("day of its publication"), "{rule}");
+    // A data file may; once published, offering it again is no new publication; and a first version may.
+    let of_file = offer_of_file(&one, &past, at("2026-03-01"));
+    assert_eq!(of_file, Ok(Offer::Next));
+    let mut two = one.clone();
+    two.versions.push(published(past.clone(), "2026-02-28"));
+    assert_eq!(offer_on(&two, &past, "2026-03-01"), Ok(Offer::Known));
+    let mut first = item(1);
+    first.effective_from = Some(day("2018-01-01"));
+    let none = History::default();
+    assert_eq!(offer_on(&none, &first, "2026-03-01"), Ok(Offer::Next));
 }
 
 #[test]
@@ -333,7 +367,7 @@ proptest! {
             let mut offered = item(known.versions.len() as u32 + 1);
             offered.effective_from = from.map(|days| start + time::Duration::days(days));
             let moment = now.midnight().assume_utc();
-            if offer(&known, &offered, moment) == Ok(Offer::Next) {
+            if offer_of_file(&known, &offered, moment) == Ok(Offer::Next) {
                 known.versions.push(Published { item: offered, at: moment, by: String::new() });
             }
         }
