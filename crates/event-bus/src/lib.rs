@@ -164,8 +164,11 @@ impl Bus {
     /// retention a stream must not take events before every consumer of theirs exists. Relays of
     /// this bus publish nothing before this has succeeded once.
     ///
-    /// Returns the names of streams that were created now, or have a consumer that was: on a
-    /// platform that has run before, earlier events are missing for it, and
+    /// A consumer that differs only by wanting more event types than before is updated in place; any
+    /// other difference is an error and nothing is touched.
+    ///
+    /// Returns the names of streams that were created now, or have a consumer that was created or
+    /// updated: on a platform that has run before, earlier events are missing for it, and
     /// `credit streams rebuild` brings them.
     pub async fn provision(&self, topology: &Topology) -> Result<Vec<String>, ProvisionError> {
         let created = topology::provision(self, topology).await?;

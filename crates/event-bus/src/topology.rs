@@ -1,6 +1,7 @@
 //! Which streams and consumers exist. Services declare their part; the platform puts the parts
 //! together and provisions: creates what is missing, then compares what is there, because the
-//! server's "get or create" keeps an old configuration without an error.
+//! server's "get or create" keeps an old configuration without an error. The one difference that is
+//! put right is a consumer that wants more event types than before: a release may add one.
 
 use std::time::Duration;
 
@@ -188,7 +189,8 @@ async fn create_or_get(
     }
 }
 
-/// Whether the consumer was created now.
+/// Whether the consumer was created now, or wants more event types than it did: either way earlier events
+/// are missing for it.
 async fn provision_consumer(
     bus: &Bus,
     stream: &stream::Stream,
@@ -215,12 +217,15 @@ async fn provision_consumer(
     };
     let have = &info.config;
     let name = subscription.consumer;
-    differs(
-        name,
-        "filter_subjects",
-        &filters(have),
-        &wanted.filter_subjects,
-    )?;
+    let grown = has_grown(&filters(have), &wanted.filter_subjects);
+    if !grown {
+        differs(
+            name,
+            "filter_subjects",
+            &filters(have),
+            &wanted.filter_subjects,
+        )?;
+    }
     differs(
         name,
         "deliver_policy",
@@ -236,7 +241,26 @@ async fn provision_consumer(
         &have.max_ack_pending,
         &wanted.max_ack_pending,
     )?;
-    Ok(is_new)
+    if grown {
+        // What was delivered and what waits stays: only the list of subjects changes.
+        stream
+            .update_consumer(wanted.clone())
+            .await
+            .map_err(|error| failed("updating consumer", error.to_string()))?;
+        tracing::info!(
+            consumer = name,
+            before = ?filters(have),
+            now = ?wanted.filter_subjects,
+            "consumer wants more event types from now on"
+        );
+    }
+    Ok(is_new || grown)
+}
+
+/// Whether everything of `have` is wanted still, and something more.
+fn has_grown(have: &[String], want: &[String]) -> bool {
+    // A consumer without a filter gets everything already.
+    !have.is_empty() && want.len() > have.len() && have.iter().all(|subject| want.contains(subject))
 }
 
 /// The server writes "no limit" as -1.

@@ -7,8 +7,10 @@
 //! again once the notice is out, never presented as firm.
 
 mod source;
+mod table;
 
 pub use source::CalendarError;
+pub use table::WorkingDayTable;
 
 use crate::civil;
 use std::collections::BTreeMap;

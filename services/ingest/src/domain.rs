@@ -170,11 +170,12 @@ impl Batch {
                 unchanged: earlier.unchanged,
             };
         }
-        let content = match self.pin_version(incoming, shanghai_date(now)) {
+        let head = self.heads.get(&incoming.key);
+        let corrected = head.map(|stored| stored.content.item_version);
+        let content = match self.pin_version(incoming, shanghai_date(now), corrected) {
             Ok(content) => content,
             Err(rejection) => return Decision::Refused(rejection),
         };
-        let head = self.heads.get(&incoming.key);
         if let Some(stored) = head.filter(|stored| stored.content == content).cloned() {
             self.remember(id, incoming, &stored, true);
             return Decision::Unchanged(stored);
@@ -194,7 +195,12 @@ impl Batch {
         Decision::New(stored)
     }
 
-    fn pin_version(&self, incoming: &Incoming, today: Date) -> Result<Content, Rejection> {
+    fn pin_version(
+        &self,
+        incoming: &Incoming,
+        today: Date,
+        corrected: Option<u32>,
+    ) -> Result<Content, Rejection> {
         self.providers
             .get(&incoming.key.provider_code)
             .ok_or(Rejection::ProviderUnknown)?
@@ -204,7 +210,7 @@ impl Batch {
             .get(&incoming.key.item_code)
             .ok_or(Rejection::ItemUnknown)?;
         Ok(Content {
-            item_version: item.pin(incoming.content.item_version, today)?,
+            item_version: item.pin(incoming.content.item_version, today, corrected)?,
             ..incoming.content.clone()
         })
     }

@@ -170,8 +170,8 @@ impl From<Rejection> for Refusal {
                     Code::InvalidArgument,
                     "ITEM_RETIRED",
                     "item_code",
-                    "the day of receipt is before the day from which the item is retired",
-                    format!("该事项自 {from} 起停止采集，{instead}"),
+                    "a new record is received before the day from which the item is retired",
+                    format!("该事项自 {from} 起停止采集，仅可更正此前报送的记录；{instead}"),
                 )
             }
         }

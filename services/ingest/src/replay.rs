@@ -97,7 +97,7 @@ impl Replays {
         Ok(Self {
             pool,
             context,
-            working_days: Arc::new(PublishedDays::new(Calendar::builtin()?)),
+            working_days: Arc::new(PublishedDays::new(&Calendar::builtin()?)),
             slots: Arc::new(Semaphore::new(at_once.max(1))),
         })
     }

@@ -1,4 +1,5 @@
-//! Provisioning creates what is missing and compares what is there; it never overwrites.
+//! Provisioning creates what is missing and compares what is there; it overwrites nothing, but a consumer may
+//! come to want more event types.
 
 use std::{sync::Arc, time::Duration};
 
@@ -48,6 +49,64 @@ async fn what_exists_with_other_settings_is_named_and_left_alone() -> Result<()>
     // Nothing of it was taken over.
     assert!(world.bed.bus.provision(&topology()).await?.is_empty());
     let process = world.process().await?;
+    world.finish(process).await
+}
+
+/// A release that wants one more event type starts on the streams of the release before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_wants_more_event_types_is_updated_and_reported() -> Result<()> {
+    const GROWN: Subscription = Subscription {
+        events: &[
+            "credit.catalog.events.v1.ItemRetired",
+            "credit.catalog.events.v1.ProviderRegistered",
+        ],
+        ..SUBSCRIPTION
+    };
+    const REPLACED: Subscription = Subscription {
+        events: &[
+            "credit.catalog.events.v1.ItemRetired",
+            "credit.catalog.events.v1.ItemVersionPublished",
+        ],
+        ..SUBSCRIPTION
+    };
+    let world = World::start().await?;
+    let name = world.bed.bus.stream_name(STREAM.service);
+    let with = |subscription| Topology::new(&[STREAM], &[subscription]);
+    let subjects = async || -> Result<Vec<String>> {
+        let stream = world.bed.jetstream().get_stream(&name).await?;
+        let config = stream.consumer_info(SUBSCRIPTION.consumer).await?.config;
+        Ok(config.filter_subjects)
+    };
+
+    // More subjects do not excuse another difference, nor do others in place of the old ones.
+    let hasty = bus_with(&world, |config| config.ack_wait_seconds = 1).await?;
+    assert_eq!(
+        differs(hasty.provision(&with(GROWN)).await),
+        (SUBSCRIPTION.consumer.to_owned(), "ack_wait")
+    );
+    assert_eq!(
+        differs(world.bed.bus.provision(&with(REPLACED)).await),
+        (SUBSCRIPTION.consumer.to_owned(), "filter_subjects")
+    );
+    assert!(world.bed.bus.provision(&topology()).await?.is_empty());
+
+    assert_eq!(world.bed.bus.provision(&with(GROWN)).await?, [name.clone()]);
+    let wanted = GROWN
+        .events
+        .iter()
+        .map(|event| world.bed.bus.subject(event));
+    assert_eq!(subjects().await?, wanted.collect::<Vec<_>>());
+    assert!(world.bed.bus.provision(&with(GROWN)).await?.is_empty());
+    // The release before would miss events that are on their way: refused.
+    assert_eq!(
+        differs(world.bed.bus.provision(&topology()).await),
+        (SUBSCRIPTION.consumer.to_owned(), "filter_subjects")
+    );
+
+    // The lane works on.
+    let process = world.running().await?;
+    world.emit_codes(&codes("e", 10)).await?;
+    world.arrived(&codes("e", 10)).await?;
     world.finish(process).await
 }
 

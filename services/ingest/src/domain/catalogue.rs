@@ -59,7 +59,7 @@ pub struct Version {
 /// The end of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retirement {
-    /// First day on which no record is taken.
+    /// First day on which no new record is taken; corrections of older ones are.
     pub from: Date,
     /// The item that takes its place.
     pub successor: Option<Successor>,
@@ -94,18 +94,33 @@ impl Item {
     /// The version that a record received on this day is pinned to. `asked` is the version that the
     /// submission names, 0 for the one in force. An older version stays allowed for ever.
     ///
+    /// `corrected` is the version of the record that this one corrects, if there is one. Whoever reported
+    /// before the item ended must be able to correct it afterwards, so a correction is taken by
+    /// the versions that were in force on the item's last day.
+    ///
     /// # Errors
     /// Why there is none.
-    pub fn pin(&self, asked: u32, today: Date) -> Result<u32, Rejection> {
+    pub fn pin(&self, asked: u32, today: Date, corrected: Option<u32>) -> Result<u32, Rejection> {
         let Some(first) = self.versions.first() else {
             return Err(Rejection::ItemUnknown);
         };
-        if let Some(retirement) = self.retired_on(today) {
-            return Err(Rejection::ItemRetired(retirement.clone()));
-        }
+        let day = match (self.retired_on(today), corrected) {
+            (Some(retirement), None) => {
+                return Err(Rejection::ItemRetired(retirement.clone()));
+            }
+            (Some(retirement), Some(version)) => {
+                let last = retirement.from.previous_day().unwrap_or(Date::MIN);
+                // An end that was decided for an earlier day may have left none in force: its own will do.
+                if asked == version || asked == 0 && self.in_force_on(last).is_none() {
+                    return Ok(version);
+                }
+                last
+            }
+            (None, _) => today,
+        };
         let version = match asked {
             // With none in force the first one says from when there will be one.
-            0 => self.in_force_on(today).unwrap_or(first),
+            0 => self.in_force_on(day).unwrap_or(first),
             _ => self
                 .versions
                 .iter()
@@ -113,7 +128,7 @@ impl Item {
                 .ok_or(Rejection::ItemVersionUnknown)?,
         };
         match version.effective_from {
-            Some(from) if today < from => Err(Rejection::ItemVersionNotYetInForce {
+            Some(from) if day < from => Err(Rejection::ItemVersionNotYetInForce {
                 version: version.number,
                 from,
             }),
@@ -153,19 +168,19 @@ mod tests {
             ],
             retirement: None,
         };
-        assert_eq!(item.pin(0, date!(2026 - 06 - 30)), Ok(1));
-        assert_eq!(item.pin(0, date!(2026 - 07 - 01)), Ok(2));
-        assert_eq!(item.pin(0, date!(2027 - 01 - 01)), Ok(3));
-        assert_eq!(item.pin(1, date!(2030 - 01 - 01)), Ok(1));
+        assert_eq!(item.pin(0, date!(2026 - 06 - 30), None), Ok(1));
+        assert_eq!(item.pin(0, date!(2026 - 07 - 01), None), Ok(2));
+        assert_eq!(item.pin(0, date!(2027 - 01 - 01), None), Ok(3));
+        assert_eq!(item.pin(1, date!(2030 - 01 - 01), None), Ok(1));
         assert_eq!(
-            item.pin(3, date!(2026 - 12 - 31)),
+            item.pin(3, date!(2026 - 12 - 31), None),
             Err(Rejection::ItemVersionNotYetInForce {
                 version: 3,
                 from: date!(2027 - 01 - 01)
             })
         );
         assert_eq!(
-            item.pin(4, date!(2027 - 01 - 01)),
+            item.pin(4, date!(2027 - 01 - 01), None),
             Err(Rejection::ItemVersionUnknown)
         );
     }
@@ -179,8 +194,8 @@ mod tests {
         };
         assert_eq!(item.in_force_on(date!(2026 - 11 - 30)), None);
         let refused = Rejection::ItemVersionNotYetInForce { version: 1, from };
-        assert_eq!(item.pin(0, date!(2026 - 11 - 30)), Err(refused));
-        assert_eq!(item.pin(0, from), Ok(1));
+        assert_eq!(item.pin(0, date!(2026 - 11 - 30), None), Err(refused));
+        assert_eq!(item.pin(0, from, None), Ok(1));
     }
 
     #[test]
@@ -193,14 +208,46 @@ mod tests {
             versions: vec![version(1, None)],
             retirement: Some(retirement.clone()),
         };
-        assert_eq!(item.pin(0, date!(2026 - 11 - 30)), Ok(1));
+        assert_eq!(item.pin(0, date!(2026 - 11 - 30), None), Ok(1));
         for asked in [0, 1] {
             assert_eq!(
-                item.pin(asked, date!(2026 - 12 - 01)),
+                item.pin(asked, date!(2026 - 12 - 01), None),
                 Err(Rejection::ItemRetired(retirement.clone()))
             );
         }
         assert_eq!(item.in_force_on(date!(2026 - 12 - 01)), None);
+    }
+
+    #[test]
+    fn r19_after_the_end_of_an_item_a_correction_is_pinned_as_on_its_last_day() {
+        let from = date!(2026 - 12 - 01);
+        let mut item = Item {
+            versions: vec![
+                version(1, None),
+                version(2, Some(date!(2026 - 11 - 30))),
+                // Would have come into force had the item not ended.
+                version(3, Some(from)),
+            ],
+            retirement: Some(Retirement {
+                from,
+                successor: None,
+            }),
+        };
+        let later = date!(2027 - 03 - 01);
+        assert_eq!(item.pin(0, later, Some(1)), Ok(2));
+        assert_eq!(item.pin(1, later, Some(2)), Ok(1));
+        assert_eq!(
+            item.pin(3, later, Some(2)),
+            Err(Rejection::ItemVersionNotYetInForce { version: 3, from })
+        );
+        assert_eq!(
+            item.pin(4, later, Some(2)),
+            Err(Rejection::ItemVersionUnknown)
+        );
+        // Ended before any version was in force, by a decision that came late.
+        item.versions = vec![version(5, Some(from))];
+        assert_eq!(item.pin(0, later, Some(5)), Ok(5));
+        assert_eq!(item.pin(5, later, Some(5)), Ok(5));
     }
 
     #[test]
@@ -246,8 +293,8 @@ mod tests {
                 .find(|version| version.effective_from.is_none_or(|from| from <= day(today)))
                 .map(|version| version.number);
             let item = Item { versions: versions.clone(), retirement: None };
-            prop_assert_eq!(item.pin(0, day(today)).ok(), highest);
-            let allowed = versions.iter().filter(|v| item.pin(v.number, day(today)).is_ok());
+            prop_assert_eq!(item.pin(0, day(today), None).ok(), highest);
+            let allowed = versions.iter().filter(|v| item.pin(v.number, day(today), None).is_ok());
             prop_assert_eq!(allowed.map(|v| v.number).max(), highest);
         }
     }

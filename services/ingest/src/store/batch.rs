@@ -1,6 +1,6 @@
 //! The statements around one batch: one round trip each, however many records.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use service_kit::db::{Conn, Error};
 use sqlx::Row;
@@ -189,7 +189,7 @@ pub async fn move_heads(conn: &mut Conn, fresh: &[(&Incoming, &Stored)]) -> Resu
         return Ok(());
     }
     // A key may have several versions in one batch; a statement may touch a row only once.
-    let mut newest: HashMap<&RecordKey, &Stored> = HashMap::new();
+    let mut newest: BTreeMap<&RecordKey, &Stored> = BTreeMap::new();
     for (incoming, stored) in fresh {
         newest.insert(&incoming.key, stored);
     }

@@ -1,6 +1,7 @@
-//! The copies of catalogue facts that ingest decides on.
+//! The copies of catalogue facts that ingest decides on. Rows are written in the order of their keys, so that
+//! two copies of the service that hear the same facts wait for each other and never in a circle.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use service_kit::db::{Conn, Error};
 use sqlx::{Row, postgres::PgRow};
@@ -57,7 +58,7 @@ pub struct ProviderRow {
 /// definition is completed.
 pub async fn add_items(conn: &mut Conn, items: &[ItemRow]) -> Result<(), Error> {
     // One row a version: a statement may touch a row only once.
-    let mut first: HashMap<(&str, i32), &ItemRow> = HashMap::new();
+    let mut first: BTreeMap<(&str, i32), &ItemRow> = BTreeMap::new();
     for item in items {
         first.entry((&item.code, item.version)).or_insert(item);
     }
@@ -68,6 +69,8 @@ pub async fn add_items(conn: &mut Conn, items: &[ItemRow]) -> Result<(), Error> 
     sqlx::query(
         "insert into item_version (code, version, name, effective_from, definition)
          select * from unnest($1::text[], $2::int[], $3::text[], $4::date[], $5::text[])
+              as new (code, version, name, effective_from, definition)
+         order by code, version
          on conflict (code, version) do update
              set effective_from = excluded.effective_from, definition = excluded.definition
              where item_version.definition is null and excluded.definition is not null",
@@ -84,7 +87,7 @@ pub async fn add_items(conn: &mut Conn, items: &[ItemRow]) -> Result<(), Error> 
 
 /// Keeps the ends of items; of two decisions about one item the later counts.
 pub async fn keep_retirements(conn: &mut Conn, retirements: &[RetirementRow]) -> Result<(), Error> {
-    let mut newest: HashMap<&str, &RetirementRow> = HashMap::new();
+    let mut newest: BTreeMap<&str, &RetirementRow> = BTreeMap::new();
     for retirement in retirements {
         let kept = newest.entry(&retirement.code).or_insert(retirement);
         if retirement.decided_at > kept.decided_at {
@@ -98,6 +101,8 @@ pub async fn keep_retirements(conn: &mut Conn, retirements: &[RetirementRow]) ->
     sqlx::query(
         "insert into item_retirement (code, from_date, successor_code, decided_at)
          select * from unnest($1::text[], $2::date[], $3::text[], $4::timestamptz[])
+              as new (code, from_date, successor_code, decided_at)
+         order by code
          on conflict (code) do update
              set from_date = excluded.from_date, successor_code = excluded.successor_code,
                  decided_at = excluded.decided_at
@@ -115,7 +120,7 @@ pub async fn keep_retirements(conn: &mut Conn, retirements: &[RetirementRow]) ->
 /// Keeps the newest revision of each provider, and opens the ledgers of new ones.
 pub async fn upsert_providers(conn: &mut Conn, providers: &[ProviderRow]) -> Result<(), Error> {
     // One row a provider: a statement may touch a row only once.
-    let mut newest: HashMap<&str, &ProviderRow> = HashMap::new();
+    let mut newest: BTreeMap<&str, &ProviderRow> = BTreeMap::new();
     for provider in providers {
         let kept = newest.entry(&provider.code).or_insert(provider);
         if provider.revision > kept.revision {
@@ -130,6 +135,8 @@ pub async fn upsert_providers(conn: &mut Conn, providers: &[ProviderRow]) -> Res
     sqlx::query(
         "insert into provider (code, name, enabled, revision, valid_from, valid_until)
          select * from unnest($1::text[], $2::text[], $3::bool[], $4::bigint[], $5::date[], $6::date[])
+              as new (code, name, enabled, revision, valid_from, valid_until)
+         order by code
          on conflict (code) do update
              set name = excluded.name, enabled = excluded.enabled, revision = excluded.revision,
                  valid_from = excluded.valid_from, valid_until = excluded.valid_until
@@ -146,7 +153,7 @@ pub async fn upsert_providers(conn: &mut Conn, providers: &[ProviderRow]) -> Res
     // A ledger is opened with the registration: a refused submission leaves no trace.
     sqlx::query(
         "insert into provider_ledger (provider_code, last_number)
-         select code, 0 from unnest($1::text[]) code on conflict do nothing",
+         select code, 0 from unnest($1::text[]) code order by code on conflict do nothing",
     )
     .bind(codes)
     .execute(conn)

@@ -13,7 +13,7 @@ use proto::credit::{
 use time::macros::datetime;
 use tonic::{Code, Status};
 
-use crate::world::{Client, PROVIDER, World, receipt_of, refusal, submission, submit};
+use crate::world::{Client, PROVIDER, PROVIDERS, World, receipt_of, refusal, submission, submit};
 
 fn event<M: Message + Name>(message: &M) -> NewEvent {
     NewEvent::new(message, datetime!(2026-11-20 09:00 +8), "")
@@ -132,6 +132,7 @@ async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> 
     for version in [0, 1] {
         let mut late = licence.clone();
         late.submission_id = format!("late-{version}");
+        late.record_key = format!("new-{version}");
         late.item_version = version;
         let status = submit(&mut client, late).await.unwrap_err();
         let (reason, field, rule) = refusal(&status);
@@ -145,8 +146,25 @@ async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> 
     }
     assert_eq!(scope(&mut client).await?, [("xzcf".into(), 2)]);
     // A receipt that was given stays given.
-    assert_eq!(submit(&mut client, licence).await?, given);
+    assert_eq!(submit(&mut client, licence.clone()).await?, given);
     assert_eq!(receipt_of(&mut client, "1").await?, given);
+    // What was reported in time is corrected for as long as anybody finds a fault in it.
+    for (revision, version) in [(2, 0), (3, 1)] {
+        let content = format!("{{\"revision\":{revision}}}");
+        let id = format!("correction-{version}");
+        let mut correction = submission(&id, &licence.record_key, content.as_bytes());
+        correction.item_code = licence.item_code.clone();
+        correction.item_version = version;
+        let receipt = submit(&mut client, correction).await?;
+        assert_eq!(receipt.revision, revision);
+        assert_eq!(pinned(&world, &receipt.record_id).await?, 1);
+    }
+    // Another provider has reported nothing under this key: a new record.
+    let mut stranger = world.client(PROVIDERS[1])?;
+    let mut other = licence;
+    other.submission_id = "stranger".to_owned();
+    let status = submit(&mut stranger, other).await.unwrap_err();
+    assert_eq!(refusal(&status).0, "ITEM_RETIRED");
     world.finish().await
 }
 
