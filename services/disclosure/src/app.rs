@@ -46,7 +46,7 @@ async fn definitions(
         .map_err(DisclosureError::database("读取信用信息目录"))?;
     rows.into_iter()
         .map(|(code, version, json)| {
-            // Linted when it came in. A stricter lint of a later release must not hide what is published.
+            // Not linted, as when it came in: a stricter lint must not hide what is published.
             let item = serde_json::from_str(&json).map_err(DisclosureError::Definition)?;
             Ok(((code, version), item))
         })

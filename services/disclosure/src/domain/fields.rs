@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use credit_record::{
     Field, ItemVersion, Publication, SubjectKind,
-    item::{FieldKind, Format},
+    item::{FieldKind, Format, MaskRule},
 };
 use vault::mask;
 
@@ -41,27 +41,52 @@ pub fn shown_fields(
 ) -> Vec<ShownField> {
     item.fields
         .iter()
-        .filter(|field| may_see(field, kind, audience))
+        .filter(|field| may_see(item, field, kind, audience))
         .filter_map(|field| {
             let value = values.get(&field.code).filter(|value| !value.is_empty())?;
             Some(ShownField {
                 code: field.code.clone(),
                 name: field.name.clone(),
-                value: shown_value(field, value),
+                value: if audience == Audience::Public && names_person(item, field, kind) {
+                    mask::person_name(value)
+                } else {
+                    shown_value(field, value)
+                },
             })
         })
         .collect()
 }
 
-fn may_see(field: &Field, kind: SubjectKind, audience: Audience) -> bool {
+fn may_see(item: &ItemVersion, field: &Field, kind: SubjectKind, audience: Audience) -> bool {
     match audience {
         Audience::Public => {
             kind != SubjectKind::NaturalPerson
                 && field.publication == Publication::Public
                 && !field.is_personal()
+                && !holds_person_document(item, field)
         }
         Audience::Subject => field.publication != Publication::Shared,
     }
+}
+
+/// Whether the item asks for the mask of names and the value names a natural person. The subject's name does so
+/// only where the subject is one: an organisation has no surname, and the name under which an individual business
+/// trades is shown even where it is its operator's (D-11). Any other field with this mask names a person whatever the
+/// record is about.
+fn names_person(item: &ItemVersion, field: &Field, kind: SubjectKind) -> bool {
+    field.mask == MaskRule::Name
+        && (field.code != item.roles.subject_name || kind == SubjectKind::NaturalPerson)
+}
+
+/// Whether the field plays the part of a personal document's number, whatever its format says: definitions are not
+/// linted here.
+fn holds_person_document(item: &ItemVersion, field: &Field) -> bool {
+    [
+        &item.roles.person_document_number,
+        &item.roles.representative_document_number,
+    ]
+    .into_iter()
+    .any(|role| role.as_ref() == Some(&field.code))
 }
 
 /// Numbers of personal documents keep their ends, so that a subject recognises its own and a screen shows no more
@@ -157,6 +182,91 @@ mod tests {
             Audience::Public,
         );
         assert_eq!(shown, []);
+    }
+
+    /// A version of an item that asks for the mask of names on the representative too.
+    fn careful() -> ItemVersion {
+        let mut item = penalty();
+        for field in &mut item.fields {
+            if field.code == "CF_FRDB" {
+                field.mask = MaskRule::Name;
+            }
+        }
+        item
+    }
+
+    #[test]
+    fn d11_the_mask_of_names_hides_given_names_from_the_public_and_from_nobody_else() {
+        let item = careful();
+        let shown = |values: &HashMap<_, _>, kind, audience| {
+            let fields = shown_fields(&item, kind, values, audience);
+            ["CF_XDR_MC", "CF_FRDB"].map(|code| value(&fields, code).map(str::to_owned))
+        };
+        let named = |subject: &str, representative: &str| {
+            let mut values = values();
+            values.insert("CF_XDR_MC".to_owned(), subject.to_owned());
+            values.insert("CF_FRDB".to_owned(), representative.to_owned());
+            values
+        };
+        let own = |texts: [&str; 2]| texts.map(|text| Some(text.to_owned()));
+        let company = named("湖南某某餐饮有限公司", "欧阳娜娜");
+        let (organisation, business) = (SubjectKind::Organisation, SubjectKind::IndividualBusiness);
+        assert_eq!(
+            shown(&company, organisation, Audience::Public),
+            own(["湖南某某餐饮有限公司", "欧阳**"])
+        );
+        assert_eq!(
+            shown(&company, organisation, Audience::Subject),
+            own(["湖南某某餐饮有限公司", "欧阳娜娜"])
+        );
+        // An individual business that trades under its operator's name is found and shown by it.
+        let stall = named("张三", "张三");
+        assert_eq!(
+            shown(&stall, business, Audience::Public),
+            own(["张三", "张*"])
+        );
+        let person = named("张三", "");
+        let natural = SubjectKind::NaturalPerson;
+        assert_eq!(
+            shown(&person, natural, Audience::Subject),
+            [Some("张三".to_owned()), None]
+        );
+        assert_eq!(shown(&person, natural, Audience::Public), [None, None]);
+    }
+
+    #[test]
+    fn the_standard_shows_representatives_and_masks_only_subjects_who_are_persons() {
+        let item = penalty();
+        let masked: Vec<&Field> = item
+            .fields
+            .iter()
+            .filter(|field| field.mask == MaskRule::Name)
+            .collect();
+        let [name] = masked.as_slice() else {
+            panic!("{masked:?}");
+        };
+        assert_eq!(name.code, item.roles.subject_name);
+        assert!(names_person(&item, name, SubjectKind::NaturalPerson));
+        assert!(!names_person(&item, name, SubjectKind::Organisation));
+        assert!(!names_person(&item, name, SubjectKind::IndividualBusiness));
+    }
+
+    #[test]
+    fn r14_a_document_number_is_not_public_though_its_definition_forgot_to_say_so() {
+        let mut item = penalty();
+        for field in &mut item.fields {
+            if field.code == "CF_FR_ZJHM" {
+                (field.format, field.mask) = (Format::Plain, MaskRule::None);
+                field.publication = Publication::Public;
+            }
+        }
+        let fields = shown_fields(
+            &item,
+            SubjectKind::Organisation,
+            &values(),
+            Audience::Public,
+        );
+        assert_eq!(value(&fields, "CF_FR_ZJHM"), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use prost::Message;
 use proto::credit::{
@@ -153,6 +153,42 @@ async fn r14_a_person_in_clear_is_parked_and_the_lane_goes_on() -> Result<()> {
     sqlx::query("UPDATE dead_letter SET state = 'dropped'")
         .execute(&pool)
         .await?;
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_definition_whose_rules_this_release_cannot_run_hides_no_record() -> Result<()> {
+    let house = House::open().await?;
+    let items = credit_record::standard_items()?;
+    let standard = items
+        .iter()
+        .find(|item| item.code == "xzcf" && item.version == 3);
+    let mut definition = serde_json::to_value(standard.context("the penalty item")?)?;
+    definition["version"] = 4.into();
+    definition["rules"][0]["check"] = "function_of_a_later_release(CF_WSH)".into();
+    let definition = definition.to_string();
+    anyhow::ensure!(
+        credit_record::ItemVersion::from_json(&definition).is_err(),
+        "the lint of today refuses the rule"
+    );
+    let published = |definition_json: String| {
+        event(&ItemVersionPublished {
+            code: "xzcf".to_owned(),
+            version: 4,
+            name: "行政处罚".to_owned(),
+            definition_json,
+            ..ItemVersionPublished::default()
+        })
+    };
+    let mut record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    record.version = 4;
+    house.publish(&[published(definition)]).await?;
+    house.accept(std::slice::from_ref(&record)).await?;
+    eventually("the record is shown", Duration::from_secs(20), async || {
+        house.record(record.id).await
+    })
+    .await?;
+    assert_eq!(house.statistics().await?, [1, 1, 0, 0, 0]);
     house.bed.finish().await
 }
 

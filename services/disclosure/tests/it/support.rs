@@ -391,6 +391,7 @@ impl Record {
             values,
             changes: Vec::new(),
             warning_codes: Vec::new(),
+            rule_set: String::new(),
         };
         let clear = |text: &str| {
             if person {
