@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::Bytes,
     extract::{Path, RawQuery, State, rejection::PathRejection},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -24,7 +24,7 @@ use crate::{
     query::{CatalogueFilter, Params},
 };
 
-/// What is published never changes, the program that draws the file may: a day, then the mark decides.
+/// What is published never changes, the programs that draw the file may: a day, then the mark decides.
 const FILE_CACHE: &str = "public, max-age=86400";
 
 /// The part of the path after `/catalogue/`, decoded.
@@ -267,28 +267,39 @@ async fn file(
     let Some(((_, download), (code, version))) = found else {
         return site.trouble(Trouble::NoPage);
     };
+    // The mark follows from the address, so a reader who has the file costs no call.
+    let mark = download.mark(&code, version);
+    let known = || (StatusCode::NOT_MODIFIED, caching(&mark)).into_response();
+    let any = takes_any(&asked);
+    if !any && has_already(&asked, &mark) {
+        return known();
+    }
     let backends = site.backends();
     let outcome = tokio::try_join!(
         backends.item(&code, version),
         backends.export(&code, version, download.format)
     );
     match outcome {
-        Ok((item, exported)) => download.answer(&item, exported.content, &asked),
+        Ok(_) if any => known(),
+        Ok((item, exported)) => download.answer(&item, exported.content, &mark),
         Err(error) => site.trouble(or_missing(Trouble::NoItem)(error)),
     }
 }
 
 impl Download {
-    /// The file, or word that the reader has it already.
-    fn answer(self, item: &Item, content: Bytes, asked: &HeaderMap) -> Response {
-        let mark = format!("\"{}\"", hex::encode(&sha256(&content)[..16]));
-        let common = [
-            (header::ETAG, text(&mark)),
-            (header::CACHE_CONTROL, HeaderValue::from_static(FILE_CACHE)),
-        ];
-        if has_already(asked, &mark) {
-            return (StatusCode::NOT_MODIFIED, common).into_response();
-        }
+    /// The `ETag` of the file of a version: a published version never changes, so release of this program, address and
+    /// format say which bytes it is. Services and site are of one release.
+    fn mark(self, code: &str, version: u32) -> String {
+        let release = env!("CARGO_PKG_VERSION");
+        let named = format!(
+            "{release}\n{code}\n{version}\n{}",
+            self.format.as_str_name()
+        );
+        format!("\"{}\"", hex::encode(&sha256(named.as_bytes())[..16]))
+    }
+
+    /// The file under its mark.
+    fn answer(self, item: &Item, content: Bytes, mark: &str) -> Response {
         let own = [
             (
                 header::CONTENT_TYPE,
@@ -296,7 +307,7 @@ impl Download {
             ),
             (header::CONTENT_DISPOSITION, text(&self.disposition(item))),
         ];
-        (common, own, content).into_response()
+        (caching(mark), own, content).into_response()
     }
 
     /// A name for old programs and the Chinese one for the rest (RFC 6266, RFC 8187).
@@ -317,6 +328,14 @@ impl Download {
     }
 }
 
+/// How long a file may be kept, and under which mark.
+fn caching(mark: &str) -> [(HeaderName, HeaderValue); 2] {
+    [
+        (header::ETAG, text(mark)),
+        (header::CACHE_CONTROL, HeaderValue::from_static(FILE_CACHE)),
+    ]
+}
+
 /// Percent-escapes everything but the plain characters of RFC 8187.
 fn escaped(text: &str) -> String {
     text.bytes()
@@ -334,15 +353,24 @@ fn text(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// Whether the reader names the mark in `If-None-Match`.
-fn has_already(asked: &HeaderMap, mark: &str) -> bool {
+/// What stands in `If-None-Match`.
+fn marks(asked: &HeaderMap) -> impl Iterator<Item = &str> {
     asked
         .get_all(header::IF_NONE_MATCH)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)
-        .any(|known| known == "*" || known.trim_start_matches("W/") == mark)
+}
+
+/// Whether the reader has the file of this mark.
+fn has_already(asked: &HeaderMap, mark: &str) -> bool {
+    marks(asked).any(|known| known.trim_start_matches("W/") == mark)
+}
+
+/// Whether the reader has some file, no matter which (`*`): then it only matters that there is one.
+fn takes_any(asked: &HeaderMap) -> bool {
+    marks(asked).any(|known| known == "*")
 }
 
 /// Code and version of an address, when they can be some: one address for each version, so `01` is none.
@@ -387,9 +415,10 @@ mod tests {
     #[test]
     fn the_mark_is_known_in_every_form_that_clients_send() {
         let asked = |value: &str| HeaderMap::from_iter([(header::IF_NONE_MATCH, text(value))]);
-        for known in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*"] {
+        for known in ["\"a\"", "W/\"a\"", "\"b\", \"a\""] {
             assert!(has_already(&asked(known), "\"a\""), "{known}");
         }
+        assert!(takes_any(&asked("*")) && !takes_any(&asked("\"*\"")));
         assert!(!has_already(&asked("\"b\""), "\"a\"") && !has_already(&HeaderMap::new(), "\"a\""));
     }
 }

@@ -1,7 +1,10 @@
 //! Catalog of a test, over the data of `catalogue_data`. Whatever the public may not call is refused, so a site
 //! that called it would show a fault.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use proto::credit::catalog::v1::{
     CodeList, DismissDutyRequest, DismissDutyResponse, ExportFormat, ExportItemRequest,
@@ -31,6 +34,7 @@ pub struct Catalogue {
     in_force: Arc<Vec<Item>>,
     lists: Arc<Vec<CodeList>>,
     exported: Arc<Mutex<Vec<ExportItemRequest>>>,
+    calls: Arc<AtomicUsize>,
 }
 
 impl Default for Catalogue {
@@ -40,6 +44,7 @@ impl Default for Catalogue {
             in_force: Arc::new(data::in_force()),
             lists: Arc::new(data::code_lists()),
             exported: Arc::default(),
+            calls: Arc::default(),
         }
     }
 }
@@ -48,6 +53,16 @@ impl Catalogue {
     /// The files that were asked for.
     pub fn exported(&self) -> Vec<ExportItemRequest> {
         self.exported.lock().unwrap().clone()
+    }
+
+    /// How many calls there were, of whatever kind.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    fn admit<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        only_public(request)
     }
 
     fn newest(&self, code: &str) -> Option<&CodeList> {
@@ -73,7 +88,7 @@ macro_rules! closed {
                 &self,
                 request: Request<ListItemsRequest>,
             ) -> Result<Response<ListItemsResponse>, Status> {
-                only_public(&request)?;
+                self.admit(&request)?;
                 Ok(Response::new(ListItemsResponse {
                     items: self.in_force.to_vec(),
                 }))
@@ -83,7 +98,7 @@ macro_rules! closed {
                 &self,
                 request: Request<GetItemRequest>,
             ) -> Result<Response<GetItemResponse>, Status> {
-                only_public(&request)?;
+                self.admit(&request)?;
                 let GetItemRequest { code, version, .. } = request.into_inner();
                 let found = if version == 0 {
                     self.in_force.iter().find(|item| item.code == code)
@@ -99,7 +114,7 @@ macro_rules! closed {
                 &self,
                 request: Request<ListItemVersionsRequest>,
             ) -> Result<Response<ListItemVersionsResponse>, Status> {
-                only_public(&request)?;
+                self.admit(&request)?;
                 let code = request.into_inner().code;
                 let versions = data::infos(&code);
                 if versions.is_empty() {
@@ -113,7 +128,7 @@ macro_rules! closed {
                 &self,
                 request: Request<ExportItemRequest>,
             ) -> Result<Response<ExportItemResponse>, Status> {
-                only_public(&request)?;
+                self.admit(&request)?;
                 let request = request.into_inner();
                 let fits = |item: &Item| item.code == request.code && item.version == request.version;
                 if !self.versions.iter().any(fits) || request.format() == ExportFormat::Unspecified {
@@ -132,7 +147,7 @@ macro_rules! closed {
                 &self,
                 request: Request<ListCodeListsRequest>,
             ) -> Result<Response<ListCodeListsResponse>, Status> {
-                only_public(&request)?;
+                self.admit(&request)?;
                 let newest = |list: &&CodeList| {
                     self.newest(&list.code).is_some_and(|n| n.version == list.version)
                 };
@@ -145,7 +160,7 @@ macro_rules! closed {
                 &self,
                 request: Request<GetCodeListRequest>,
             ) -> Result<Response<GetCodeListResponse>, Status> {
-                only_public(&request)?;
+                self.admit(&request)?;
                 let GetCodeListRequest { code, version } = request.into_inner();
                 let fits = |list: &&CodeList| list.code == code && list.version == version;
                 let found = match version {
@@ -160,7 +175,7 @@ macro_rules! closed {
                 &self,
                 request: Request<ListProvidersRequest>,
             ) -> Result<Response<ListProvidersResponse>, Status> {
-                only_public(&request)?;
+                self.admit(&request)?;
                 let providers = data::providers();
                 Ok(Response::new(ListProvidersResponse { providers }))
             }

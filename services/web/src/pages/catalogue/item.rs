@@ -191,7 +191,7 @@ impl Shown {
                         li { a.button.button-quiet href={ (address(&item.code, item.version)) "/" (file) } { (name) } }
                     }
                 }
-                p.muted { "JSON Schema 供系统对接校验一条记录；CSV 表头和 Excel 填报模板供没有接口的单位批量填报。" }
+                p.muted { "JSON Schema 供系统对接校验一条记录；CSV 表头和 Excel 填报模板供没有接口的单位整理数据。" }
             }
         }
     }
