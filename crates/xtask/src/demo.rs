@@ -57,10 +57,33 @@ impl Bench {
         if self.name == "identifiers" {
             return compare_identifiers(root, &self.rest);
         }
+        let alone = self.name == "rules";
         let mut arguments = vec![OsString::from(self.name)];
         arguments.extend(self.rest);
+        if alone {
+            return measure_alone(root, &arguments);
+        }
         build_and_become(root, "bench", true, &arguments)
     }
+}
+
+/// A benchmark of one core: no servers, no platform.
+fn measure_alone(root: &Path, arguments: &[OsString]) -> Result<bool> {
+    let mut build = cargo(root);
+    build.args([
+        "build",
+        "--release",
+        "--package",
+        "journeys",
+        "--bin",
+        "bench",
+    ]);
+    if !step(&mut build)? {
+        return Ok(false);
+    }
+    let mut command = Command::new(target_folder(root)?.join("release/bench"));
+    command.args(arguments);
+    Err(become_program(&mut command))
 }
 
 /// Our parsers beside others'. The package has a lock file of its own, and builds into a folder of its own, where its

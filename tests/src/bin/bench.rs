@@ -109,7 +109,7 @@ impl Bench {
             println!("{figures:#?}");
         }
         println!("{}", serde_json::to_string(&figures)?);
-        Ok(())
+        figures.check()
     }
 }
 

@@ -5,7 +5,9 @@ use super::Sheet;
 use super::finding::{Finding, FindingCode, Findings};
 use super::identifiers;
 use crate::item::{CodeList, Condition, Field, FieldKind, Format, Requirement, SubjectKind};
-use crate::normalise::{Damage, Decimal, NameMask, amount_fault, damage, date_fault, masked_name};
+use crate::normalise::{
+    Damage, DateFault, Decimal, NameMask, amount_fault, damage, date_fault, masked_name,
+};
 
 const FIELD: &str = "field";
 
@@ -58,7 +60,7 @@ pub(super) fn check(sheet: &mut Sheet<'_>, findings: &mut Findings) {
             )),
             None => None,
             Some(value) => {
-                one(sheet, field, value).map(|found| identifiers::attested(sheet, field, found))
+                one(sheet, field, value).map(|f| identifiers::attested(sheet, field, value, f))
             }
         };
         report(sheet, index, found, findings);
@@ -112,6 +114,9 @@ fn one(sheet: &Sheet<'_>, field: &Field, value: &str) -> Option<Finding> {
         return Some(misplaced(kind, field));
     }
     if let Some(finding) = characters(field, value) {
+        return Some(finding);
+    }
+    if let Some(finding) = identifiers::misplaced_person(sheet, field, value) {
         return Some(finding);
     }
     // Identifiers say more precisely than their length what is wrong with them.
@@ -224,7 +229,9 @@ pub(super) fn spoilt(field: &Field, damage: Damage) -> Finding {
 }
 
 fn date(field: &Field, value: &str) -> Option<Finding> {
-    let fault = date_fault(value)?;
+    // Rules compare days as texts, so only the canonical form passes, whatever the item's own steps are.
+    let canonical = matches!(value.as_bytes(), [_, _, _, _, b'-', _, _, b'-', _, _]);
+    let fault = date_fault(value).or((!canonical).then_some(DateFault::Form))?;
     let message = format!("字段“{}”{}", field.name, fault.advice());
     let code = FindingCode::DateInvalid;
     Some(Finding::error(code, FIELD, &field.code, message).suggest(fault.suggestion()))

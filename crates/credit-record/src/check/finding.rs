@@ -109,8 +109,8 @@ finding_codes! {
     UsccRegion = "USCC_REGION", "登记机关行政区划码无法识别";
     /// Organisation code.
     OrganisationCodeInvalid = "ORGANISATION_CODE_INVALID", "组织机构代码不符";
-    /// Registration number of 15 digits with a wrong check digit.
-    RegistrationNumberInvalid = "REGISTRATION_NUMBER_INVALID", "工商注册号校验位不符";
+    /// Registration number of 15 digits: filler or wrong check digit.
+    RegistrationNumberInvalid = "REGISTRATION_NUMBER_INVALID", "工商注册号不符";
     /// Citizen number: form.
     CitizenForm = "CITIZEN_FORM", "公民身份号码格式不符";
     /// Citizen number: birth date.
@@ -123,6 +123,8 @@ finding_codes! {
     CitizenLegacy = "CITIZEN_LEGACY", "使用了15位旧公民身份号码";
     /// Another personal document: form.
     DocumentForm = "DOCUMENT_FORM", "证件号码格式不符";
+    /// A person's number in a field that is published and meant for organisations.
+    PersonalNumberMisplaced = "PERSONAL_NUMBER_MISPLACED", "公开字段填写了个人证件号码";
     /// Category of the subject and its code do not fit.
     SubjectCategory = "SUBJECT_CATEGORY", "相对人类别与代码不符";
     /// A kind of subject that the item does not have.
@@ -145,6 +147,8 @@ finding_codes! {
     PenaltyAmountMissing = "PENALTY_AMOUNT_MISSING", "处罚类别要求填写金额";
     /// An amount without the kind of penalty (warning).
     PenaltyAmountUnexpected = "PENALTY_AMOUNT_UNEXPECTED", "填写了金额但处罚类别不符";
+    /// A certificate named as suspended or revoked without such a kind of penalty (warning).
+    PenaltyCertificateUnexpected = "PENALTY_CERTIFICATE_UNEXPECTED", "填写了证照但处罚类别不符";
     /// Amount in yuan in a field of ten thousand yuan (warning).
     AmountUnit = "AMOUNT_UNIT", "金额单位疑似有误";
     /// A penalty for persons only (warning).

@@ -8,10 +8,11 @@ use super::Sheet;
 use super::fields::spoilt;
 use super::finding::{Finding, FindingCode};
 use crate::id::{
-    CitizenNumber, CreditCode, HkMacaoPass, IdRule, OrganisationCode, Passport, PermanentResidence,
-    RegistrationNumber, TaiwanPass,
+    CitizenNumber, CreditCode, HkMacaoPass, IdError, IdRule, LegacyCode, LegacyKind,
+    OrganisationCode, Passport, PermanentResidence, RegistrationNumber, TaiwanPass,
+    reads_as_person,
 };
-use crate::item::{Field, Format, Roles};
+use crate::item::{Field, FieldKind, Format, Publication, Roles};
 use crate::normalise::{Damage, lost_digits};
 
 const USCC: &str = "gb-32100";
@@ -47,26 +48,162 @@ pub(super) fn document_kind<'s>(sheet: &'s Sheet<'_>, role: Option<&str>) -> Opt
     }
 }
 
+/// What a provider reads when a rule fails: `{at}` is the character counted from 1, `{part}` the part of the
+/// birth date. The first row of a rule counts.
+type Wording = [(IdRule, FindingCode, &'static str)];
+
+const CREDIT_CODE: &Wording = &[
+    (IdRule::Length, FindingCode::UsccLength, "应为18位"),
+    (
+        IdRule::Alphabet,
+        FindingCode::UsccAlphabet,
+        "第{at}位不是允许的代码字符（不使用字母I、O、S、V、Z，第3至8位为数字）",
+    ),
+    (
+        IdRule::Dummy,
+        FindingCode::UsccDummy,
+        "是占位值，请填写真实代码",
+    ),
+    (
+        IdRule::Category,
+        FindingCode::UsccCategory,
+        "第1、2位的登记管理部门与机构类别不成立（第{at}位）",
+    ),
+    (
+        IdRule::PersonalNumber,
+        FindingCode::UsccCategory,
+        "填写的是个人证件号码，请填写统一社会信用代码",
+    ),
+    (
+        IdRule::InnerCheck,
+        FindingCode::UsccInnerCheck,
+        "第9至17位主体标识码的校验位（第17位）不符，请核对",
+    ),
+    (
+        IdRule::Check,
+        FindingCode::UsccCheck,
+        "的校验位（第18位）不符，请逐位核对",
+    ),
+];
+
+const ORGANISATION_CODE: &Wording = &[
+    (
+        IdRule::Length,
+        FindingCode::OrganisationCodeInvalid,
+        "应为9位（8位本体代码加1位校验码）",
+    ),
+    (
+        IdRule::Alphabet,
+        FindingCode::OrganisationCodeInvalid,
+        "第{at}位不是允许的代码字符（前8位为数字或大写字母，末位为数字或大写字母X）",
+    ),
+    (
+        IdRule::Dummy,
+        FindingCode::OrganisationCodeInvalid,
+        "是占位值，请填写真实代码",
+    ),
+    (
+        IdRule::Check,
+        FindingCode::OrganisationCodeInvalid,
+        "的校验码（第{at}位）不符，请逐位核对",
+    ),
+];
+
+const REGISTRATION_NUMBER: &Wording = &[
+    (
+        IdRule::Dummy,
+        FindingCode::RegistrationNumberInvalid,
+        "是占位值，请填写真实注册号",
+    ),
+    (
+        IdRule::Check,
+        FindingCode::RegistrationNumberInvalid,
+        "的校验位（第{at}位）不符，请核对",
+    ),
+];
+
+const CITIZEN_NUMBER: &Wording = &[
+    (IdRule::Length, FindingCode::CitizenForm, "应为18位"),
+    (
+        IdRule::Alphabet,
+        FindingCode::CitizenForm,
+        "第{at}位不是数字（末位可以是大写字母X）",
+    ),
+    (
+        IdRule::Dummy,
+        FindingCode::CitizenForm,
+        "是占位值，请填写真实号码",
+    ),
+    (
+        IdRule::Date,
+        FindingCode::CitizenDate,
+        "的出生日期不成立：{part}有误",
+    ),
+    (
+        IdRule::DateFuture,
+        FindingCode::CitizenDate,
+        "的出生日期晚于接收日期：{part}",
+    ),
+    (
+        IdRule::Check,
+        FindingCode::CitizenCheck,
+        "的校验位（第18位）不符，请逐位核对",
+    ),
+];
+
+/// The finding for an error of the library, in the words of the table of its kind. `count` is the number of
+/// characters of the value. A rule that the kind does not have gets `otherwise` and the place.
+fn told(
+    wording: &Wording,
+    otherwise: FindingCode,
+    rule: &'static str,
+    field: &Field,
+    error: &IdError,
+    count: usize,
+) -> Finding {
+    let row = wording.iter().find(|row| row.0 == error.rule);
+    let (code, text) = row.map_or((otherwise, "第{at}位不符，请核对"), |row| {
+        (row.1, row.2)
+    });
+    let at = error.position.map_or(0, |p| p + 1).to_string();
+    let text = text
+        .replace("{at}", &at)
+        .replace("{part}", birth_part(error.position, count));
+    Finding::error(
+        code,
+        rule,
+        &field.code,
+        format!("字段“{}”{text}", field.name),
+    )
+}
+
+/// The part of a birth date that a place lies in; 15 digits have the year without its century.
+fn birth_part(position: Option<usize>, count: usize) -> &'static str {
+    match (count, position) {
+        (15, Some(6)) => "年份（第7、8位）",
+        (15, Some(8)) => "月份（第9、10位）",
+        (15, _) => "日（第11、12位）",
+        (_, Some(6)) => "年份（第7至10位）",
+        (_, Some(10)) => "月份（第11、12位）",
+        (_, _) => "日（第13、14位）",
+    }
+}
+
 /// Checks a coded field by its format. Personal documents need their type and come later.
 pub(super) fn code(field: &Field, value: &str) -> Option<Finding> {
     match field.format {
         Format::CreditCode => credit_code(field, value),
-        Format::OrganisationCode => OrganisationCode::parse(value).err().map(|_| {
-            let message = format!("字段“{}”应为8位本体代码加1位校验码，请核对", field.name);
-            let code = FindingCode::OrganisationCodeInvalid;
-            Finding::error(code, "gb-11714", &field.code, message)
-        }),
+        Format::OrganisationCode => organisation_code(field, value),
         Format::RegistrationNumber => registration_number(field, value),
         _ => None,
     }
 }
 
 fn credit_code(field: &Field, value: &str) -> Option<Finding> {
-    let name = &field.name;
     let error = match CreditCode::parse(value) {
         Ok(code) if code.region_known() => return None,
         Ok(_) => {
-            let message = format!("字段“{name}”第3至8位的行政区划码无法识别，请核对");
+            let message = format!("字段“{}”第3至8位的行政区划码无法识别，请核对", field.name);
             return Some(Finding::warning(
                 FindingCode::UsccRegion,
                 USCC,
@@ -79,38 +216,26 @@ fn credit_code(field: &Field, value: &str) -> Option<Finding> {
     if error.rule == IdRule::Check && lost_digits(value) {
         return Some(spoilt(field, Damage::LostDigits));
     }
-    let at = error.position.map_or(0, |p| p + 1);
-    let (code, message) = match error.rule {
-        IdRule::Length => (FindingCode::UsccLength, format!("字段“{name}”应为18位")),
-        IdRule::Alphabet => (
-            FindingCode::UsccAlphabet,
-            format!(
-                "字段“{name}”第{at}位不是允许的代码字符（不使用字母I、O、S、V、Z，第3至8位为数字）"
-            ),
-        ),
-        IdRule::Dummy => (
-            FindingCode::UsccDummy,
-            format!("字段“{name}”是占位值，请填写真实代码"),
-        ),
-        IdRule::Category => (
-            FindingCode::UsccCategory,
-            format!("字段“{name}”第1、2位的登记管理部门与机构类别不成立（第{at}位）"),
-        ),
-        IdRule::PersonalNumber => (
-            FindingCode::UsccCategory,
-            format!("字段“{name}”填写的是个人证件号码，请填写统一社会信用代码"),
-        ),
-        IdRule::InnerCheck => (
-            FindingCode::UsccInnerCheck,
-            format!("字段“{name}”第9至17位主体标识码的校验位（第17位）不符，请核对"),
-        ),
-        IdRule::Check | IdRule::Date | IdRule::DateFuture => (
-            FindingCode::UsccCheck,
-            format!("字段“{name}”的校验位（第18位）不符，请逐位核对"),
-        ),
-    };
     let suggestion = error.suggestion.map(|s| s.as_str().to_owned());
-    Some(Finding::error(code, USCC, &field.code, message).suggest(suggestion))
+    let otherwise = FindingCode::UsccCheck;
+    Some(told(CREDIT_CODE, otherwise, USCC, field, &error, 18).suggest(suggestion))
+}
+
+fn organisation_code(field: &Field, value: &str) -> Option<Finding> {
+    let error = OrganisationCode::parse(value).err()?;
+    let suggestion = error.suggestion.map(|s| s.as_str().to_owned());
+    let otherwise = FindingCode::OrganisationCodeInvalid;
+    Some(
+        told(
+            ORGANISATION_CODE,
+            otherwise,
+            "gb-11714",
+            field,
+            &error,
+            value.len(),
+        )
+        .suggest(suggestion),
+    )
 }
 
 /// Numbers of before 2007 (13 digits, 企独湘长总字第…号) follow no rule; 15 digits have a check digit.
@@ -123,9 +248,59 @@ fn registration_number(field: &Field, value: &str) -> Option<Finding> {
     if error.rule == IdRule::Check && lost_digits(value) {
         return Some(spoilt(field, Damage::LostDigits));
     }
-    let message = format!("字段“{}”的校验位（第15位）不符，请核对", field.name);
-    let code = FindingCode::RegistrationNumberInvalid;
-    Some(Finding::error(code, "gs-15", &field.code, message))
+    let otherwise = FindingCode::RegistrationNumberInvalid;
+    Some(told(
+        REGISTRATION_NUMBER,
+        otherwise,
+        "gs-15",
+        field,
+        &error,
+        15,
+    ))
+}
+
+/// A person's number in a published field that is meant for an organisation. Credit codes have a rule of
+/// their own against it; fields that are masked as documents (a tax number of an 个体工商户 is its owner's
+/// number) are not published.
+pub(super) fn misplaced_person(sheet: &Sheet<'_>, field: &Field, value: &str) -> Option<Finding> {
+    let public = field.kind == FieldKind::Code
+        && field.publication == Publication::Public
+        && field.format != Format::CreditCode
+        && !field.is_personal();
+    if !public || !holds_person(sheet, field.format, value) {
+        return None;
+    }
+    let message = format!(
+        "字段“{}”对外公开，填写的是个人证件号码；请改填单位的号码，没有的请留空",
+        field.name
+    );
+    let code = FindingCode::PersonalNumberMisplaced;
+    Some(Finding::error(
+        code,
+        "personal-number",
+        &field.code,
+        message,
+    ))
+}
+
+fn holds_person(sheet: &Sheet<'_>, format: Format, value: &str) -> bool {
+    let read = |text: &str| CitizenNumber::parse(text, sheet.ctx().received_on).ok();
+    match (value.len(), format) {
+        // Since 2015 the credit code is the registration number.
+        (18, _) => read(value).is_some() && CreditCode::parse(value).is_err(),
+        // A date comes about by chance in many registration numbers of counties (7th digit 6 to 9 and more
+        // than 10,000 个体工商户), so that a fitting check digit speaks for one, unless the record itself
+        // says whose number it is.
+        (15, Format::RegistrationNumber) if reads_as_person(value.as_bytes(), false) => {
+            RegistrationNumber::parse(value).is_err() || {
+                let number = read(value);
+                let fields = sheet.item().fields.iter().filter(|f| f.is_personal());
+                let mut given = fields.filter_map(|f| read(sheet.text(&f.code)?));
+                number.is_some_and(|number| given.any(|other| other == number))
+            }
+        }
+        _ => false,
+    }
 }
 
 /// Checks the number of a personal document by its type.
@@ -185,35 +360,13 @@ fn citizen(field: &Field, value: &str, today: Date, foreign: bool) -> Option<Fin
         return Some(spoilt(field, Damage::LostDigits));
     }
     let at = error.position.map_or(0, |p| p + 1);
-    let (code, message) = match error.rule {
-        IdRule::Length => (FindingCode::CitizenForm, format!("字段“{name}”应为18位")),
-        IdRule::Dummy => (
-            FindingCode::CitizenForm,
-            format!("字段“{name}”是占位值，请填写真实号码"),
-        ),
-        IdRule::Date => (
-            FindingCode::CitizenDate,
-            format!("字段“{name}”第7至14位不是合法的出生日期"),
-        ),
-        IdRule::DateFuture => (
-            FindingCode::CitizenDate,
-            format!("字段“{name}”第7至14位的出生日期晚于接收日期"),
-        ),
-        IdRule::Check => (
-            FindingCode::CitizenCheck,
-            format!("字段“{name}”的校验位（第18位）不符，请逐位核对"),
-        ),
-        IdRule::Alphabet | IdRule::Category | IdRule::InnerCheck | IdRule::PersonalNumber => (
-            FindingCode::CitizenForm,
-            format!("字段“{name}”第{at}位不是数字（末位可以是大写字母X）"),
-        ),
-    };
     // The repaired number is personal: say where to look instead of repeating it.
     let suggestion = error.suggestion.map(|_| match at {
         18 => "第18位疑为大写字母X或形近的数字，请核对".to_owned(),
         at => format!("第{at}位疑为形近的数字（如字母O与数字0），请核对"),
     });
-    Some(Finding::error(code, CITIZEN, &field.code, message).suggest(suggestion))
+    let (count, otherwise) = (value.chars().count(), FindingCode::CitizenForm);
+    Some(told(CITIZEN_NUMBER, otherwise, CITIZEN, field, &error, count).suggest(suggestion))
 }
 
 /// Document type and number of the subject; a citizen number in its 18-character form.
@@ -229,20 +382,53 @@ pub(super) fn subject_document(sheet: &Sheet<'_>) -> Option<(String, String)> {
     Some((kind.to_owned(), number.to_owned()))
 }
 
-/// A check digit that somebody answers for is a warning: real organisations bear such codes. Every other
-/// fault stays what it is, and a personal number can never be attested.
-pub(super) fn attested(sheet: &Sheet<'_>, field: &Field, found: Finding) -> Finding {
-    let legacy = matches!(
-        found.code,
-        FindingCode::UsccCheck
-            | FindingCode::UsccInnerCheck
-            | FindingCode::OrganisationCodeInvalid
-            | FindingCode::RegistrationNumberInvalid
-    );
-    if !legacy || !sheet.ctx().is_attested(&field.code) {
+/// What a legacy code may be told that fails a check. Which of them it may fail says [`LegacyCode::admit`].
+const LEGACY: [(Format, LegacyKind, &[FindingCode]); 3] = [
+    (
+        Format::CreditCode,
+        LegacyKind::CreditCode,
+        &[
+            FindingCode::UsccCheck,
+            FindingCode::UsccInnerCheck,
+            FindingCode::UsccCategory,
+        ],
+    ),
+    (
+        Format::OrganisationCode,
+        LegacyKind::OrganisationCode,
+        &[FindingCode::OrganisationCodeInvalid],
+    ),
+    (
+        Format::RegistrationNumber,
+        LegacyKind::RegistrationNumber,
+        &[FindingCode::RegistrationNumberInvalid],
+    ),
+];
+
+/// A legacy code that somebody answers for is a warning: real organisations bear such codes. Every other
+/// fault stays what it is: fillers, wrong lengths and alphabets, persons' numbers, damage, a blank attester.
+pub(super) fn attested(sheet: &Sheet<'_>, field: &Field, value: &str, found: Finding) -> Finding {
+    if !sheet.ctx().is_attested(&field.code) {
         return found;
     }
-    let message = format!("字段“{}”的校验位不符，经报送单位核实保留原代码", field.name);
+    let legacy = LEGACY
+        .iter()
+        .find(|(format, _, codes)| *format == field.format && codes.contains(&found.code));
+    let Some((_, kind, _)) = legacy else {
+        return found;
+    };
+    let answers = sheet.ctx().attestations.iter();
+    let admitted = answers
+        .filter(|a| a.field == field.code)
+        .find_map(|a| LegacyCode::admit(*kind, value, a.attester).ok());
+    let Some(admitted) = admitted else {
+        return found;
+    };
+    let failed = match admitted.rule() {
+        IdRule::Category => "第1、2位的登记管理部门与机构类别不成立",
+        _ => "的校验位不符",
+    };
+    let message = format!("字段“{}”{failed}，经核实保留原代码", field.name);
     Finding::warning(
         FindingCode::LegacyAttested,
         "legacy-code",

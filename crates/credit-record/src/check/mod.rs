@@ -163,7 +163,7 @@ pub fn check(compiled: &CompiledItem, content: &[u8], ctx: &CheckContext<'_>) ->
             return Verdict::Returned(findings.into_sorted());
         }
     };
-    let mut sheet = Sheet::fill(compiled.item(), ctx, pairs, &mut findings);
+    let mut sheet = Sheet::fill(compiled, ctx, pairs, &mut findings);
     fields::check(&mut sheet, &mut findings);
     rule::run(compiled, &sheet, &mut findings);
     if findings.has_errors() {

@@ -10,12 +10,14 @@ use super::CheckContext;
 use super::decode::{Pairs, Raw};
 use super::finding::{Finding, FindingCode, Findings};
 use crate::item::{Field, FieldKind, ItemVersion, SubjectKind};
-use crate::normalise::{Change, normalise, parse_date};
+use crate::normalise::{Change, Normaliser, normalise_by, parse_date};
+use crate::rule::CompiledItem;
 
 /// One record as a sheet of values.
 #[derive(Debug)]
 pub struct Sheet<'a> {
     item: &'a ItemVersion,
+    steps: &'a [Vec<&'static Normaliser>],
     ctx: &'a CheckContext<'a>,
     cells: Vec<Cell<'a>>,
     kind: Option<SubjectKind>,
@@ -43,14 +45,16 @@ impl std::fmt::Debug for Cell<'_> {
 impl<'a> Sheet<'a> {
     /// Sorts the pairs by field, normalises them and reports what is no field or no plain value.
     pub(super) fn fill(
-        item: &'a ItemVersion,
+        compiled: &'a CompiledItem,
         ctx: &'a CheckContext<'a>,
         pairs: Pairs<'a>,
         findings: &mut Findings,
     ) -> Self {
+        let item = compiled.item();
         let cells = vec![Cell::default(); item.fields.len()];
         let mut sheet = Self {
             item,
+            steps: compiled.cleansing(),
             ctx,
             cells,
             kind: None,
@@ -123,7 +127,7 @@ impl<'a> Sheet<'a> {
                 after: field.code.clone(),
             });
         }
-        let value = normalise(field, value, &mut self.changes);
+        let value = normalise_by(&self.steps[index], field, value, &mut self.changes);
         if !value.is_empty() {
             self.cells[index].value = Some(value);
         }

@@ -10,7 +10,7 @@
 //! | --- | --- | --- |
 //! | [`CitizenNumber`] | 18 digits, 15 of the first generation, residence permits of Hong Kong, Macao, Taiwan | GB 11643-1999, ISO 7064 MOD 11-2 |
 //! | [`PermanentResidence`] | foreigners' permanent residence, cards since 2023-12-01 and before | layout in use; ISO 3166-1 |
-//! | [`CreditCode`] | unified social credit code | GB 32100-2015 with amendment 1, ISO 7064 MOD 31-3 |
+//! | [`CreditCode`] | unified social credit code | GB 32100-2015 with amendment 1, its own MOD 31-3 |
 //! | [`OrganisationCode`] | organisation code | GB 11714-1997 |
 //! | [`RegistrationNumber`] | business registration number of 15 digits | GS 15-2006, ISO 7064 MOD 11,10 |
 //! | [`Passport`], [`HkMacaoPass`], [`TaiwanPass`] | documents without a check character | forms in use |
@@ -27,6 +27,7 @@ mod registration;
 mod residence;
 mod travel;
 
+pub(crate) use citizen::reads_as_person;
 pub use citizen::{CitizenNumber, Holder};
 pub use credit_code::{CreditCode, Department};
 pub use identify::{Identified, Kind, Warning, identify};

@@ -87,8 +87,8 @@ pub struct National {
     pub kind: String,
 }
 
-/// Kinds of information of the national basic catalogue, in the order of the latest edition known here. The
-/// edition of 2021 has the first 11 of these, that of 2022 the first 12, that of 2024 all 13.
+/// Kinds of information of the national basic catalogue, in the order in which the editions brought them: that
+/// of 2021 has the first 11, that of 2022 the first 12, that of 2024 all 13.
 const NATIONAL_KINDS: [&str; 13] = [
     "登记注册基本信息",
     "司法裁判及执行信息",

@@ -152,7 +152,7 @@ impl Condition {
 }
 
 /// Values that a field may have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CodeList {
     /// Code of the list in the catalogue that the values were taken from.

@@ -9,8 +9,9 @@ use super::{
     DisclosureMode, Field, FieldKind, Format, ItemError, ItemVersion, MaskRule, National, Owner,
     Publication, RecordClass, Requirement, SUBJECT_KEY, SubjectKind,
 };
+use crate::check::MAX_FIELDS;
 use crate::id::CreditCode;
-use crate::normalise::replacement_faults;
+use crate::normalise::{pipeline_names, replacement_faults, steps_named};
 use crate::rule;
 
 /// Most characters that a field may have.
@@ -87,6 +88,7 @@ pub(crate) fn structure(item: &ItemVersion) -> Vec<LintFault> {
     entry(item, &mut faults);
     families(item, &mut faults);
     predecessor(item, &mut faults);
+    cleansing(item, &mut faults);
     faults.0.extend(content::faults(item));
     faults.0
 }
@@ -116,6 +118,18 @@ fn head(item: &ItemVersion, faults: &mut Faults) {
         "is counted from 1",
     );
     faults.check(!item.fields.is_empty(), "fields", "are none");
+    // A record has at most so many keys, so it could never fill more.
+    faults.check(
+        item.fields.len() <= MAX_FIELDS,
+        "fields",
+        "are more than 256",
+    );
+    // The site lists code lists under this word.
+    faults.check(
+        item.code != "lists",
+        "code",
+        "is a word of the site's addresses",
+    );
     faults.check(!item.subject_kinds.is_empty(), "subject_kinds", "are none");
     let based =
         !item.legal_basis.is_empty() && item.legal_basis.iter().all(|b| !b.trim().is_empty());
@@ -412,6 +426,19 @@ fn families(item: &ItemVersion, faults: &mut Faults) {
                 .iter()
                 .any(|o| o.aliases.get(alias).is_some_and(|c| c != code));
             faults.check(!other, &place, "means another field in another family");
+        }
+    }
+}
+
+/// Own steps of cleansing are steps of this program.
+fn cleansing(item: &ItemVersion, faults: &mut Faults) {
+    for (name, texts) in &item.cleansing {
+        let place = format!("cleansing.{name}");
+        let known = pipeline_names().any(|own| own == name);
+        faults.check(known, &place, "is no list of steps");
+        if let Err(text) = steps_named(texts) {
+            let problem = "names a step that does not exist, or twice, or more than 16";
+            faults.0.push(LintFault::new(place, problem).with(text));
         }
     }
 }

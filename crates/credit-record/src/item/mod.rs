@@ -76,6 +76,11 @@ pub struct ItemVersion {
     pub term: Option<Term>,
     /// Which field plays which part.
     pub roles: Roles,
+    /// Own steps of cleansing by the name of the list ([`crate::normalise::pipeline_names`]), each as `id/version`;
+    /// lists that are not named are those of the standard rule-set. So a change of the rule-set is a version
+    /// of the item: it can be replayed over stored originals before it is activated.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cleansing: BTreeMap<String, Vec<String>>,
     /// Rules that look at several fields, in the order in which they run.
     #[serde(default)]
     pub rules: Vec<Rule>,

@@ -8,6 +8,10 @@ use super::text::{is_hyphen, narrow};
 
 /// Years that a date in a record may have; 2099-12-31 stands for "long-term".
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=2999;
+/// The first day that a record may name.
+pub const FIRST_DAY: Date = time::macros::date!(1900 - 01 - 01);
+/// The last day that a record may name.
+pub const LAST_DAY: Date = time::macros::date!(2999 - 12 - 31);
 /// Most characters of a date with its weekday, time and zone.
 const MOST: usize = 64;
 

@@ -25,7 +25,7 @@ pub(crate) use text::is_zero_width;
 
 pub use amount::{AmountFault, amount_fault};
 pub use damage::{Damage, damage, lost_digits};
-pub use date::{DateFault, date_fault, format_date, parse_date, serial_day};
+pub use date::{DateFault, FIRST_DAY, LAST_DAY, date_fault, format_date, parse_date, serial_day};
 pub use decimal::Decimal;
 pub use list::{ReplacementFault, is_list_form, replace_codes, replacement_faults};
 pub use name::{NameMask, masked_name, without_individual_mark};
@@ -267,7 +267,7 @@ static DOCUMENT_STEPS: Steps = &[&INVISIBLE, &DOCUMENT, &BLANK];
 static NAME_STEPS: Steps = &[&INVISIBLE_TEXT, &NAME];
 static TEXT_STEPS: Steps = &[&INVISIBLE_TEXT];
 
-/// Every list of steps by the kind of field that it is for.
+/// Every list of steps of the standard rule-set, by the kind of field that it is for.
 static PIPELINES: [(&str, Steps); 10] = [
     ("code", CODE_STEPS),
     ("date", DATE_STEPS),
@@ -281,36 +281,77 @@ static PIPELINES: [(&str, Steps); 10] = [
     ("text", TEXT_STEPS),
 ];
 
-/// The steps for a field, in order.
-pub fn pipeline(field: &Field) -> &'static [&'static Normaliser] {
+/// Name of the list of steps for a field, one of [`pipeline_names`].
+pub fn pipeline_name(field: &Field) -> &'static str {
     if let Some(list) = &field.code_list {
-        return if list.several {
-            SEVERAL_STEPS
-        } else {
-            LIST_STEPS
-        };
+        return if list.several { "list-several" } else { "list" };
     }
     match (field.kind, field.format) {
-        (FieldKind::Date, _) => DATE_STEPS,
+        (FieldKind::Date, _) => "date",
         (FieldKind::Decimal, _) => match field.unit.as_deref() {
-            Some("万元") => WAN_YUAN_STEPS,
-            Some("元") => YUAN_STEPS,
-            _ => DECIMAL_STEPS,
+            Some("万元") => "decimal-wan-yuan",
+            Some("元") => "decimal-yuan",
+            _ => "decimal",
         },
-        (FieldKind::Code, _) => CODE_STEPS,
-        (FieldKind::Text, Format::Name) => NAME_STEPS,
-        (FieldKind::Text, Format::DocumentNumber) => DOCUMENT_STEPS,
-        (FieldKind::Text, _) => TEXT_STEPS,
+        (FieldKind::Code, _) => "code",
+        (FieldKind::Text, Format::Name) => "name",
+        (FieldKind::Text, Format::DocumentNumber) => "document-number",
+        (FieldKind::Text, _) => "text",
     }
+}
+
+/// The steps of the standard rule-set for a field, in order.
+pub fn pipeline(field: &Field) -> &'static [&'static Normaliser] {
+    let name = pipeline_name(field);
+    let found = PIPELINES.iter().find(|(own, _)| *own == name);
+    found.map_or(&[], |(_, steps)| steps)
+}
+
+/// Names of all lists of steps.
+pub fn pipeline_names() -> impl Iterator<Item = &'static str> {
+    PIPELINES.iter().map(|(name, _)| *name)
+}
+
+/// Most steps of one list.
+const MOST_STEPS: usize = 16;
+
+/// The steps that texts such as `date-form/2` name, id and version.
+///
+/// # Errors
+/// The first text that names no step of this program, or a step twice, or that is one too many.
+pub fn steps_named(texts: &[String]) -> Result<Vec<&'static Normaliser>, String> {
+    let mut steps: Vec<&'static Normaliser> = Vec::with_capacity(texts.len());
+    for text in texts {
+        let named = text.rsplit_once('/').and_then(|(id, version)| {
+            let version: u32 = version.parse().ok()?;
+            ALL.iter().find(|s| s.id == id && s.version == version)
+        });
+        match named {
+            Some(step) if steps.len() < MOST_STEPS && !steps.iter().any(|s| s.id == step.id) => {
+                steps.push(step);
+            }
+            _ => return Err(text.clone()),
+        }
+    }
+    Ok(steps)
 }
 
 /// Rounds after which normalisation ends even if a step still finds work; two are the usual most.
 const MAX_ROUNDS: usize = 8;
 
-/// Runs the steps of a field over a value, again until none finds work, and
-/// writes down each change. An empty result means that the
-/// field is not given. Changes of personal fields are redacted.
+/// Runs the standard steps of a field over a value, see [`normalise_by`].
 pub fn normalise<'a>(
+    field: &Field,
+    value: Cow<'a, str>,
+    changes: &mut Vec<Change>,
+) -> Cow<'a, str> {
+    normalise_by(pipeline(field), field, value, changes)
+}
+
+/// Runs steps over the value of a field, again until none finds work, and writes down each change. An
+/// empty result means that the field is not given. Changes of personal fields are redacted.
+pub fn normalise_by<'a>(
+    steps: &[&'static Normaliser],
     field: &Field,
     value: Cow<'a, str>,
     changes: &mut Vec<Change>,
@@ -321,7 +362,7 @@ pub fn normalise<'a>(
     // it, without its hyphen an apostrophe leads. A clean value costs one round.
     for _ in 0..MAX_ROUNDS {
         let seen = changes.len();
-        for step in pipeline(field) {
+        for step in steps {
             let Some(after) = step.run(&value, list) else {
                 continue;
             };

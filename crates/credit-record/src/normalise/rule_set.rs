@@ -1,11 +1,13 @@
 //! The rule-set by which a value was derived, as a name that can be stored. Called by whoever stores
 //! derived values or compares them, and by [`crate::replay`] for its report.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{ALL, PIPELINES};
+use super::{ALL, PIPELINES, steps_named};
+use crate::item::ItemVersion;
 
 /// Every step with its version, and in which order the steps run over which kind of field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,8 +24,17 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    /// The rule-set of this build.
+    /// The standard rule-set of this build.
     pub fn current() -> Self {
+        Self::with(&BTreeMap::new())
+    }
+
+    /// The rule-set of an item that has its own steps for some kinds of field.
+    pub fn of(item: &ItemVersion) -> Self {
+        Self::with(&item.cleansing)
+    }
+
+    fn with(own: &BTreeMap<String, Vec<String>>) -> Self {
         let step = |step: &&super::Normaliser| (step.id, step.version);
         let (major, minor, update) = unicode_normalization::UNICODE_VERSION;
         let mut set = Self {
@@ -32,7 +43,11 @@ impl RuleSet {
             steps: ALL.iter().map(step).collect(),
             pipelines: PIPELINES
                 .iter()
-                .map(|(name, steps)| (*name, steps.iter().map(step).collect()))
+                .map(|(name, standard)| {
+                    let own = own.get(*name).and_then(|texts| steps_named(texts).ok());
+                    let steps = own.as_deref().unwrap_or(standard);
+                    (*name, steps.iter().map(step).collect())
+                })
                 .collect(),
         };
         set.id = format!("n-{:016x}", fnv_1a(set.description().as_bytes()));

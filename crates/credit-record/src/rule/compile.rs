@@ -24,6 +24,8 @@ pub const MAX_NESTING: usize = 24;
 /// Most steps that one rule may take on the largest record that its item allows. A step is some ten
 /// nanoseconds, so a rule cannot hold a record up for more than about a millisecond.
 pub const MAX_STEPS: u64 = 100_000;
+/// Most steps that all rules of an item may take together on the largest record: a few milliseconds.
+pub const MAX_ITEM_STEPS: u64 = 300_000;
 /// Most rules of an item.
 pub const MAX_RULES: usize = 200;
 /// Characters that one step of a function over text gets through.
@@ -81,6 +83,11 @@ pub(super) fn all(item: &ItemVersion) -> Result<Vec<Compiled>, Vec<LintFault>> {
             Ok(program) => compiled.push(program),
             Err(fault) => faults.push(fault),
         }
+    }
+    let together: u64 = compiled.iter().map(|rule: &Compiled| rule.steps).sum();
+    if together > MAX_ITEM_STEPS {
+        let problem = "take too many steps together on a large record";
+        faults.push(LintFault::new("rules", problem).with(together.to_string()));
     }
     if faults.is_empty() {
         Ok(compiled)

@@ -13,7 +13,7 @@ use time::{Date, Duration};
 use super::WorkingDays;
 use super::compile::Kind;
 use crate::id::{CitizenNumber, CreditCode};
-use crate::normalise::{Decimal, format_date, parse_date};
+use crate::normalise::{Decimal, FIRST_DAY, LAST_DAY, format_date, parse_date};
 
 type Args<'b, 'v> = Vec<CowVal<'b, 'v>>;
 type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
@@ -72,7 +72,7 @@ static SIGNATURES: [Signature; 17] = [
     signature!("working_days_between", [Date, Date] -> Int, working_days_between,
         "working days after the first day up to the second; -1 where no calendar is published"),
     signature!("working_day_after", [Date, Int] -> Date, working_day_after,
-        "the n-th working day after a day; 9999-12-31 where no calendar is published"),
+        "the n-th working day after a day; 2999-12-31 where no calendar is published"),
     signature!("pair", [Text] -> Text, pair, "department and category, the first two characters of a credit code"),
     signature!("department", [Text] -> Text, department, "the first character of a credit code"),
     signature!("is_credit_code", [Text] -> Bool, is_credit_code, "GB 32100 holds"),
@@ -224,7 +224,10 @@ fn whole<'b, 'v>(value: i64) -> Answer<'b, 'v> {
     Ok(CowVal::owned(CelInt::from(value)))
 }
 
+/// A day as text. What lies outside of the years that a date may have stops at their ends, so that every
+/// function can read what another has said.
 fn day<'b, 'v>(value: Date) -> Answer<'b, 'v> {
+    let value = value.clamp(FIRST_DAY, LAST_DAY);
     Ok(CowVal::owned(CelString::from(format_date(value))))
 }
 
@@ -289,20 +292,24 @@ fn years_after<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
     day(years_later(date(&args, 0)?, int(&args, 1)?))
 }
 
-/// The same calendar day years later; 28 February where there is no 29th (D-7). Ends at the end of time.
+/// The same calendar day years later; 28 February where there is no 29th (D-7). Ends at the ends of time.
 fn years_later(day: Date, years: i64) -> Date {
+    let end = if years < 0 { FIRST_DAY } else { LAST_DAY };
     let year = i32::try_from(years)
         .ok()
         .and_then(|years| day.year().checked_add(years))
-        .unwrap_or(i32::MAX);
+        .filter(|year| (FIRST_DAY.year()..=LAST_DAY.year()).contains(year));
+    let Some(year) = year else { return end };
     day.replace_year(year)
         .or_else(|_| day.previous_day().unwrap_or(day).replace_year(year))
-        .unwrap_or(Date::MAX)
+        .unwrap_or(end)
 }
 
 fn days_after<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
-    let days = Duration::days(int(&args, 1)?.clamp(-1_000_000, 1_000_000));
-    day(date(&args, 0)?.checked_add(days).unwrap_or(Date::MAX))
+    let days = int(&args, 1)?.clamp(-1_000_000, 1_000_000);
+    let end = if days < 0 { FIRST_DAY } else { LAST_DAY };
+    let later = date(&args, 0)?.checked_add(Duration::days(days));
+    day(later.unwrap_or(end))
 }
 
 fn days_between<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
@@ -317,7 +324,7 @@ fn working_days_between<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
 fn working_day_after<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
     let n = u32::try_from(int(&args, 1)?.clamp(0, 10_000)).unwrap_or(0);
     let found = calendar(&args, 2)?.after(date(&args, 0)?, n);
-    day(found.unwrap_or(Date::MAX))
+    day(found.unwrap_or(LAST_DAY))
 }
 
 fn pair<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {

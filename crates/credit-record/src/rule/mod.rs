@@ -10,7 +10,7 @@
 //! An expression is safe by construction. It can read a field only where the field is known to be given
 //! (`needs`, `given`, `or`), its types are checked before it ever runs, there are no loops but those over a
 //! list whose longest length is known, and the most steps that it can take on the largest record are computed
-//! at compile time and limited to [`MAX_STEPS`].
+//! at compile time and limited to [`MAX_STEPS`] a rule and [`MAX_ITEM_STEPS`] an item.
 
 mod compile;
 mod evaluate;
@@ -22,9 +22,10 @@ use serde::{Deserialize, Serialize};
 use time::Date;
 
 use crate::check::{FindingCode, Severity};
-use crate::item::{ItemError, ItemVersion, LintFault, structure};
+use crate::item::{Field, ItemError, ItemVersion, LintFault, structure};
+use crate::normalise::{Normaliser, RuleSet, pipeline, pipeline_name, steps_named};
 
-pub use compile::{MAX_NESTING, MAX_SOURCE, MAX_STEPS};
+pub use compile::{MAX_ITEM_STEPS, MAX_NESTING, MAX_SOURCE, MAX_STEPS};
 pub(crate) use evaluate::run;
 pub use functions::{Signature, signatures};
 
@@ -87,6 +88,8 @@ pub struct CompiledItem {
     rules: Vec<compile::Compiled>,
     names: evaluate::Names,
     engine: Arc<cel::Env>,
+    steps: Vec<Vec<&'static Normaliser>>,
+    rule_set: String,
 }
 
 impl CompiledItem {
@@ -106,6 +109,8 @@ impl CompiledItem {
         let engine = functions::engine()
             .map_err(|problem| item.inconsistent(vec![LintFault::new("rules", problem)]))?;
         Ok(Self {
+            steps: item.fields.iter().map(|f| own_steps(&item, f)).collect(),
+            rule_set: RuleSet::of(&item).id,
             names: evaluate::Names::of(&item),
             rules: compiled,
             engine: Arc::new(engine),
@@ -123,6 +128,16 @@ impl CompiledItem {
         &self.item
     }
 
+    /// The steps of cleansing for each field, in the order of the fields.
+    pub(crate) fn cleansing(&self) -> &[Vec<&'static Normaliser>] {
+        &self.steps
+    }
+
+    /// Name of the rule-set of cleansing, see [`RuleSet`]: store it with what is derived.
+    pub fn rule_set(&self) -> &str {
+        &self.rule_set
+    }
+
     /// The most steps that the rules can take together on the largest record.
     pub fn most_steps(&self) -> u64 {
         self.rules.iter().map(|rule| rule.steps).sum()
@@ -137,6 +152,14 @@ impl std::fmt::Debug for CompiledItem {
             .field("rules", &self.rules.len())
             .finish_non_exhaustive()
     }
+}
+
+/// The steps for a field: the item's own for its kind, or the standard ones.
+fn own_steps(item: &ItemVersion, field: &Field) -> Vec<&'static Normaliser> {
+    let own = item.cleansing.get(pipeline_name(field));
+    // The lint has refused names that this program does not know.
+    own.and_then(|texts| steps_named(texts).ok())
+        .unwrap_or_else(|| pipeline(field).to_vec())
 }
 
 /// The standard items, compiled.

@@ -84,6 +84,7 @@ fn own(item: &str, version: u32, rule: &str) -> Option<Value> {
         ("xzcf", "confiscation-amount-unit") if penalty => {
             json!({"CF_CFLB": "没收违法所得", "CF_NR_WFFF": "500.5", "CF_NR": "没收违法所得500.50元。"})
         }
+        ("xzcf", "certificate-unexpected") if penalty => json!({"CF_NR_ZKDX": "营业执照1号"}),
         ("xzcf", "detention-is-for-persons") if penalty => json!({"CF_CFLB": "行政拘留"}),
         ("djzc", "founded-before-approved") => json!({"DJ_CLRQ": "2026-06-11"}),
         ("djzc", "date-order") => json!({"DJ_YXQZ": "2026-07-02", "DJ_YXQZI": "2026-07-01"}),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use credit_record::item::{ItemError, ItemVersion};
-use credit_record::rule::{MAX_STEPS, Rule, signatures};
+use credit_record::rule::{MAX_ITEM_STEPS, MAX_STEPS, Rule, signatures};
 use credit_record::{
     CheckContext, CompiledItem, FindingCode, NoCalendar, Severity, Verdict, WorkingDays, check,
 };
@@ -280,7 +280,114 @@ fn work_and_nesting_are_bounded_whatever_is_written() {
     }
     let wide = "true && ".repeat(200) + "true";
     let compiled = CompiledItem::new(Arc::new(penalty_item(rule(&[], "", &wide)))).unwrap();
-    assert!(compiled.most_steps() <= MAX_STEPS);
+    assert!((400..MAX_STEPS).contains(&compiled.most_steps()));
+}
+
+#[test]
+fn the_rules_of_an_item_are_bounded_together() {
+    let loops = ["values(CF_CFLB).exists(a, a == '警告')"; 8].join(" || ");
+    let one = rule(&["CF_CFLB"], "", &loops);
+    let steps = CompiledItem::new(Arc::new(penalty_item(one.clone())))
+        .unwrap()
+        .most_steps();
+    assert!(
+        (MAX_ITEM_STEPS / 150..MAX_STEPS).contains(&steps),
+        "{steps}"
+    );
+    let mut item = penalty_item(one.clone());
+    item.rules = (0..=MAX_ITEM_STEPS / steps)
+        .map(|n| Rule {
+            id: format!("tried-{n}"),
+            ..one.clone()
+        })
+        .collect();
+    let error = CompiledItem::new(Arc::new(item)).unwrap_err().to_string();
+    assert!(
+        error.contains("rules: take too many steps together"),
+        "{error}"
+    );
+}
+
+#[test]
+fn days_stop_at_the_ends_so_that_functions_can_read_each_other() {
+    for check in [
+        "days_between(received_on, working_day_after(received_on, 15)) >= 0",
+        "days_between(received_on, years_after(received_on, 1000)) > 0",
+        "years_after(received_on, 9223372036854775807) == '2999-12-31'",
+        "years_after(years_after(received_on, -1000), 5000) == '2999-12-31'",
+        "days_after(received_on, -9999999) == '1900-01-01'",
+        "days_after(years_after(received_on, 973), 400) == '2999-12-31'",
+        "working_days_between(working_day_after(received_on, 10000), received_on) <= 0",
+    ] {
+        for calendar in [
+            Arc::new(NoCalendar) as Arc<dyn WorkingDays>,
+            Arc::new(EveryDay),
+        ] {
+            accepted(judge(rule(&[], "", check), &penalty(), calendar));
+        }
+    }
+}
+
+#[test]
+fn an_item_may_have_its_own_steps_of_cleansing_and_a_replay_shows_what_they_change() {
+    let record = serde_json::to_vec(&penalty_with(json!({"CF_JDRQ": "2026年6月10日"}))).unwrap();
+    let standard = compiled("xzcf", None);
+    let mut item = standard.item().clone();
+    item.cleansing = [(
+        "date".to_owned(),
+        vec!["strip-invisible-value/1".to_owned()],
+    )]
+    .into();
+    let own = CompiledItem::new(Arc::new(item.clone())).unwrap();
+    assert_ne!(own.rule_set(), standard.rule_set());
+    let verdict =
+        |item: &CompiledItem, content: &[u8]| with_calendar(item, content, Arc::new(NoCalendar));
+    accepted(verdict(standard, &record));
+    assert_eq!(errors(verdict(&own, &record)), [FindingCode::DateInvalid]);
+    let mut replay = credit_record::replay::Replay::new(
+        |content: &[u8]| verdict(standard, content),
+        |content: &[u8]| verdict(&own, content),
+    );
+    assert!(replay.feed(PROVIDER, "record-1", &record));
+    let clean = serde_json::to_vec(&penalty()).unwrap();
+    assert!(!replay.feed(PROVIDER, "record-2", &clean));
+    assert_eq!(replay.finish().total().accepted_to_returned.count, 1);
+    for (list, step, problem) in [
+        (
+            "date",
+            "date-form/1",
+            "cleansing.date: names a step that does not exist",
+        ),
+        (
+            "date",
+            "date-form",
+            "cleansing.date: names a step that does not exist",
+        ),
+        (
+            "dates",
+            "date-form/2",
+            "cleansing.dates: is no list of steps",
+        ),
+    ] {
+        item.cleansing = [(list.to_owned(), vec![step.to_owned()])].into();
+        let error = CompiledItem::new(Arc::new(item.clone()))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn an_item_that_no_record_can_fill_is_refused() {
+    let mut item = penalty_item(rule(&[], "", "true"));
+    let template = item.fields.last().unwrap().clone();
+    for n in 0..300 {
+        let mut field = template.clone();
+        field.code = format!("F{n}");
+        item.fields.push(field);
+    }
+    let error = CompiledItem::new(Arc::new(item)).unwrap_err().to_string();
+    assert!(error.contains("fields: are more than 256"), "{error}");
 }
 
 #[test]
