@@ -12,5 +12,5 @@ mod working_days;
 
 pub use decision::{Decision, Outcome, decide};
 pub use feedback::FeedbackCase;
-pub use submission::{Malformed, Submission};
+pub use submission::{ItemKey, Malformed, Submission};
 pub use working_days::FirmDays;

@@ -71,9 +71,9 @@ impl BatchHandler for Submissions {
                     traceparent,
                 });
             }
-            let unopened = app::judge(conn, &self.desk, work, self.clock.now()).await?;
-            let unopened = unopened.into_iter();
-            poison.extend(unopened.map(|(position, reason)| batch[position].poison(reason)));
+            let unfit = app::judge(conn, &self.desk, work, self.clock.now()).await?;
+            let unfit = unfit.into_iter();
+            poison.extend(unfit.map(|(position, reason)| batch[position].poison(reason)));
             Ok(poison)
         })
     }
@@ -86,7 +86,16 @@ fn submission_of(delivery: &Delivery) -> Result<Submission, Poison> {
 
 /// Keeps what catalog announced.
 #[derive(Debug)]
-pub struct CatalogueFacts;
+pub struct CatalogueFacts {
+    desk: Arc<Desk>,
+}
+
+impl CatalogueFacts {
+    /// A handler that tells `desk` which definitions there are.
+    pub fn new(desk: Arc<Desk>) -> Self {
+        Self { desk }
+    }
+}
 
 impl BatchHandler for CatalogueFacts {
     fn handle<'a>(
@@ -100,7 +109,9 @@ impl BatchHandler for CatalogueFacts {
             let items = decode_all(batch, &mut poison, item_of);
             let (deliveries, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
             app::catalogue::keep(conn, &items, providers).await?;
-            // Kept and told of at once: records of it will wait until a program can use it.
+            let versions: Vec<_> = items.iter().map(ItemRow::key).collect();
+            self.desk.look_at(conn, &versions).await?;
+            // Kept and told of at once: records of it are parked until a program can use it.
             for (position, why) in app::catalogue::unusable(items).await? {
                 poison.push(deliveries[position].poison(why));
             }

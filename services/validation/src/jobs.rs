@@ -1,16 +1,43 @@
-//! Counts open and overdue feedback cases for `/metrics`, so that nothing waits without somebody seeing
-//! it. No input, changes nothing. Started by `lib.rs`.
+//! What runs beside the consumers, started by `lib.rs`: counts open and overdue feedback cases for `/metrics`,
+//! so that nothing waits without somebody seeing it; and looks at all definitions once, so that a
+//! program that cannot use one says so before a record needs it. Changes nothing.
 
 use std::{
     sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
 
+use event_bus::HandlerError;
 use legal_clock::shanghai_date;
 use prometheus_client::metrics::gauge::Gauge;
 use service_kit::{ServiceContext, db::Pool, error::chain};
 
-use crate::store::reads;
+use crate::{
+    app::Desk,
+    store::{reads, reference},
+};
+
+/// Between two tries to read the definitions while the database is away.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Looks at every definition that is kept, once; tries again until the database answers.
+pub fn look_at_definitions(pool: Pool, desk: Arc<Desk>, context: &ServiceContext) {
+    let shutdown = context.shutdown.clone();
+    context.shutdown.spawn(async move {
+        while let Err(error) = look(&pool, &desk).await {
+            tracing::warn!(error = %chain(&error), "definitions cannot be read");
+            if shutdown.sleep(RETRY).await {
+                return;
+            }
+        }
+    });
+}
+
+async fn look(pool: &Pool, desk: &Desk) -> Result<(), HandlerError> {
+    let mut conn = pool.acquire().await?;
+    let versions = reference::versions(&mut conn).await?;
+    desk.look_at(&mut conn, &versions).await
+}
 
 /// Counts every `pause` until shutdown. A count that fails is logged, and the next one follows.
 pub fn watch_cases(pool: Pool, context: &ServiceContext, pause: Duration) {

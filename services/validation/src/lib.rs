@@ -9,7 +9,7 @@
 //! - [`app`]: one function per use case, inside a transaction that its caller commits;
 //! - [`store`]: SQL, and nothing but SQL;
 //! - [`grpc`]: feedback lists, verdicts and counts for those who may see them;
-//! - [`jobs`]: counts open and overdue cases for `/metrics`;
+//! - [`jobs`]: counts open and overdue cases for `/metrics`, looks at definitions at the start;
 //! - [`error`]: what can go wrong, and the gRPC status of each.
 
 pub mod app;
@@ -78,6 +78,8 @@ pub struct Config {
     pub database_url: Secret,
     /// Connections to PostgreSQL.
     pub max_connections: u32,
+    /// Seconds for which records wait for the event of their item.
+    pub definition_wait_seconds: u32,
     /// Seconds between two counts of feedback cases.
     pub case_watch_seconds: u64,
 }
@@ -110,10 +112,13 @@ pub async fn start(
     let definitions = context
         .readiness
         .lane("validation definitions", Duration::MAX);
-    let desk = Arc::new(app::Desk::new(context.keyring.clone(), definitions)?);
+    let patience = time::Duration::seconds(config.definition_wait_seconds.into());
+    let desk = app::Desk::new(context.keyring.clone(), definitions, patience)?;
+    let desk = Arc::new(desk);
+    jobs::look_at_definitions(pool.clone(), desk.clone(), &context);
 
     let relay = bus.start_relay(SERVICE, &pool, &context);
-    let catalogue = Arc::new(handlers::CatalogueFacts);
+    let catalogue = Arc::new(handlers::CatalogueFacts::new(desk.clone()));
     bus.start_consumer(&FROM_CATALOG, &pool, catalogue, None, &context);
     let submissions = Arc::new(handlers::Submissions::new(
         desk,

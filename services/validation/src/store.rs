@@ -61,13 +61,15 @@ impl<'a> Versions<'a> {
     }
 }
 
-/// Writes the verdicts that are not there yet; the record ids of those.
+/// Writes the verdicts that are not there yet, derived by the cleansing rule-set of that name; the record ids
+/// of those.
 ///
 /// Sorted by id, so that two transactions with the same repeated versions wait for each other in one
 /// order and never in a circle.
 pub async fn insert_verdicts(
     conn: &mut Conn,
     decisions: &[Decision],
+    rule_set: &str,
     now: OffsetDateTime,
 ) -> Result<HashSet<Uuid>, Error> {
     let all = Versions::of(decisions.iter().map(|decision| &decision.submission));
@@ -93,10 +95,10 @@ pub async fn insert_verdicts(
     let fresh: Vec<Uuid> = sqlx::query_scalar(
         "INSERT INTO verdict (record_id, provider_code, item_code, item_version, key_digest, revision,
                 ledger_number, received_at, decided_at, outcome, error_codes, warning_codes,
-                sealed_findings, sealed_changes)
+                sealed_findings, sealed_changes, rule_set)
          SELECT record_id, provider_code, item_code, item_version, key_digest, revision,
                 ledger_number, received_at, $9, outcome, string_to_array(errors, ','),
-                string_to_array(warnings, ','), findings, changes
+                string_to_array(warnings, ','), findings, changes, $15
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
                 $7::bigint[], $8::timestamptz[], $10::text[], $11::text[], $12::text[], $13::bytea[],
                 $14::bytea[])
@@ -120,6 +122,7 @@ pub async fn insert_verdicts(
     .bind(warnings)
     .bind(findings)
     .bind(changes)
+    .bind(rule_set)
     .fetch_all(conn)
     .await?;
     Ok(fresh.into_iter().collect())

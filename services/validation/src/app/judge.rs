@@ -4,52 +4,24 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
 };
 
-use credit_record::{CompiledItem, ItemVersion, WorkingDays};
 use event_bus::{HandlerError, NewEvent};
-use legal_clock::{Calendar, CalendarError, RuleSet};
 use proto::credit::validation::events::v1::RecordReturned;
 use service_kit::{
     db::{self, Conn},
     error::chain,
     grpc::timestamp,
-    readiness::Lane,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vault::Keyring;
 
+use super::desk::{Desk, Items, Shelf};
 use crate::{
-    domain::{Decision, FeedbackCase, FirmDays, Outcome, Submission, decide},
-    store::{self, reference},
+    domain::{Decision, FeedbackCase, Outcome, Submission, decide},
+    store,
 };
-
-/// Code and version of an item.
-type ItemKey = (String, u32);
-
-/// Compiled items by code and version.
-type Items = HashMap<ItemKey, Arc<CompiledItem>>;
-
-/// What judging needs beside the submissions: keys, rules, calendar, and the items compiled so far.
-pub struct Desk {
-    keyring: Keyring,
-    rules: RuleSet,
-    calendar: Calendar,
-    /// The same calendar as rules of items count by it.
-    working_days: Arc<dyn WorkingDays>,
-    // Published versions never change, so an entry is right for ever; there are some hundred at most.
-    items: RwLock<Items>,
-    /// Says which definition keeps records waiting.
-    lane: Lane,
-}
-
-impl std::fmt::Debug for Desk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desk").finish_non_exhaustive()
-    }
-}
 
 /// A submission with the event that brought it.
 #[derive(Debug, Clone)]
@@ -62,92 +34,14 @@ pub struct Work {
     pub traceparent: String,
 }
 
-impl Desk {
-    /// A desk with the rules in force and the calendar that ships with the program. `lane` complains
-    /// while a definition that this program cannot use keeps records waiting.
-    ///
-    /// # Errors
-    /// [`CalendarError`] when that calendar is broken.
-    pub fn new(keyring: Keyring, lane: Lane) -> Result<Self, CalendarError> {
-        let calendar = Calendar::builtin()?;
-        lane.oldest(None);
-        Ok(Self {
-            keyring,
-            rules: RuleSet::changsha_2017(),
-            working_days: Arc::new(FirmDays::of(&calendar)),
-            calendar,
-            items: RwLock::default(),
-            lane,
-        })
-    }
-
-    /// The items of these submissions, from memory or else, with one statement, from the own table.
-    async fn items(&self, conn: &mut Conn, work: &[Work]) -> Result<Items, HandlerError> {
-        let wanted: HashSet<ItemKey> = work
-            .iter()
-            .map(|work| &work.submission.version)
-            .map(|version| (version.item_code.clone(), version.item_version))
-            .collect();
-        let mut found: Items = {
-            let known = self.items.read().unwrap_or_else(PoisonError::into_inner);
-            let known = wanted.iter().filter_map(|key| known.get_key_value(key));
-            known
-                .map(|(key, item)| (key.clone(), item.clone()))
-                .collect()
-        };
-        let missing: Vec<ItemKey> = wanted
-            .into_iter()
-            .filter(|key| !found.contains_key(key))
-            .collect();
-        if missing.is_empty() {
-            return Ok(found);
-        }
-        let definitions = reference::items(conn, &missing).await?;
-        let compiled = off_the_workers(move || compile(definitions)).await?;
-        let compiled = compiled.inspect_err(|why| self.lane.failing(why.clone()));
-        found.extend(compiled.map_err(HandlerError::Transient)?);
-        self.lane.oldest(None);
-        // Ingest takes only items that it knows, so the catalogue's event is on its way here too.
-        if let Some((code, version)) = missing.iter().find(|key| !found.contains_key(*key)) {
-            let why = format!("item {code} version {version} has not been announced");
-            return Err(HandlerError::Transient(why));
-        }
-        let mut known = self.items.write().unwrap_or_else(PoisonError::into_inner);
-        for key in missing {
-            if let Some(item) = found.get(&key) {
-                known.insert(key, item.clone());
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// Compiles definitions as the table keeps them: code, version, JSON. The first that this program cannot use
-/// ends it, because its records must wait: they are neither lost nor judged by half a definition.
-fn compile(definitions: Vec<(String, u32, String)>) -> Result<Items, String> {
-    let mut items = Items::new();
-    for (code, version, definition) in definitions {
-        let item = ItemVersion::from_json(&definition)
-            .and_then(|item| CompiledItem::new(Arc::new(item)))
-            .map_err(|error| {
-                format!(
-                    "records of item {code} version {version} wait: its definition needs a newer program or a \
-                     mended catalogue: {}",
-                    chain(&error)
-                )
-            })?;
-        items.insert((code, version), Arc::new(item));
-    }
-    Ok(items)
-}
-
 /// Judges the batch and announces each new verdict, all in the caller's transaction. A version that has
 /// a verdict already keeps it and is not announced again.
 ///
-/// Gives the positions of submissions whose content does not open, with the reason.
+/// Gives the positions of submissions that cannot be judged, with the reason: their content does not open, or
+/// there is no definition to judge them by. Those of other items are judged all the same.
 ///
 /// # Errors
-/// The database's, or [`HandlerError::Transient`] while an item has not been announced.
+/// The database's, or [`HandlerError::Transient`] while the event of an item may still be on its way.
 pub async fn judge(
     conn: &mut Conn,
     desk: &Arc<Desk>,
@@ -157,10 +51,20 @@ pub async fn judge(
     if work.is_empty() {
         return Ok(Vec::new());
     }
-    let items = desk.items(conn, &work).await?;
-    let judged = decide_all(desk.clone(), items, work).await?;
+    let wanted = work.iter().map(|work| work.submission.item()).collect();
+    let Shelf { items, without } = desk.items(conn, wanted, now).await?;
+    let mut poison = Vec::new();
+    let mut fit = Vec::with_capacity(work.len());
+    for one in work {
+        match without.get(&one.submission.item()) {
+            Some(why) => poison.push((one.position, why.clone())),
+            None => fit.push(one),
+        }
+    }
+    let judged = decide_all(desk.clone(), items, fit).await?;
+    poison.extend(judged.unopened);
 
-    let fresh = store::insert_verdicts(conn, &judged.decisions, now).await?;
+    let fresh = store::insert_verdicts(conn, &judged.decisions, &desk.rule_set, now).await?;
     let decisions: Vec<&Decision> = judged
         .decisions
         .iter()
@@ -176,7 +80,7 @@ pub async fn judge(
         })
         .collect();
     event_bus::append(conn, &events).await?;
-    Ok(judged.unopened)
+    Ok(poison)
 }
 
 struct Judged {
@@ -207,16 +111,21 @@ async fn decide_all(
         } in work
         {
             let id = submission.record_id;
-            let version = &submission.version;
-            // `items` holds every item of the batch; see `Desk::items`.
-            let Some(item) = items.get(&(version.item_code.clone(), version.item_version)) else {
+            // `items` holds every item of what comes here; see `Desk::items`.
+            let Some(item) = items.get(&submission.item()) else {
                 continue;
             };
             // The same version under two event ids: judged once.
             if !seen.insert(id) {
                 continue;
             }
-            match decide(&desk.keyring, item, &desk.working_days, submission) {
+            match decide(
+                &desk.keyring,
+                item,
+                &desk.working_days,
+                &desk.rule_set,
+                submission,
+            ) {
                 Ok(decision) => judged.decisions.push(decision),
                 Err(error) => {
                     let reason = format!("sealed_content does not open: {}", chain(&error));

@@ -86,7 +86,8 @@ pub struct SealedChanges {
     pub changes: Vec<v1::Change>,
 }
 
-/// Opens, checks and seals again. The day of receipt is that of Changsha.
+/// Opens, checks and seals again. The day of receipt is that of Changsha. `rule_set` names the steps of
+/// normalisation of this program.
 ///
 /// # Errors
 /// When the content does not open under the record id.
@@ -94,6 +95,7 @@ pub fn decide(
     keyring: &Keyring,
     item: &CompiledItem,
     working_days: &Arc<dyn WorkingDays>,
+    rule_set: &str,
     submission: Submission,
 ) -> Result<Decision, OpenError> {
     let context = submission.record_id.as_bytes();
@@ -112,7 +114,7 @@ pub fn decide(
     let none: &[Change] = &[];
     let (outcome, findings, changes) = match &checked {
         Verdict::Accepted(record) => {
-            let event = accepted_event(keyring, &submission, record);
+            let event = accepted_event(keyring, &submission, record, rule_set);
             (
                 Outcome::Accepted(Box::new(event)),
                 &record.warnings,
@@ -160,6 +162,7 @@ fn accepted_event(
     keyring: &Keyring,
     submission: &Submission,
     record: &AcceptedRecord,
+    rule_set: &str,
 ) -> RecordAccepted {
     let subject = &record.subject;
     let person = subject.kind == SubjectKind::NaturalPerson;
@@ -179,7 +182,7 @@ fn accepted_event(
     let code = subject.credit_code.as_ref().map(|code| code.as_str());
     let sealed = keyring.seal(
         submission.record_id.as_bytes(),
-        &normalised(record).encode_to_vec(),
+        &normalised(record, rule_set).encode_to_vec(),
     );
     RecordAccepted {
         version: Some(submission.version.clone()),
@@ -207,7 +210,7 @@ fn subject_kind(kind: SubjectKind) -> common::SubjectKind {
 }
 
 /// The derived layer beside the original.
-fn normalised(record: &AcceptedRecord) -> NormalisedRecord {
+fn normalised(record: &AcceptedRecord, rule_set: &str) -> NormalisedRecord {
     let values: HashMap<String, String> = record
         .values
         .iter()
@@ -234,6 +237,7 @@ fn normalised(record: &AcceptedRecord) -> NormalisedRecord {
         values,
         changes,
         warning_codes: warnings.into_iter().map(str::to_owned).collect(),
+        rule_set: rule_set.to_owned(),
     }
 }
 

@@ -10,6 +10,9 @@ use uuid::Uuid;
 /// The only form of content that a record may have.
 const CONTENT_TYPE: &str = "application/json";
 
+/// Code and version of an item.
+pub type ItemKey = (String, u32);
+
 /// A field of an event that is not as ingest promises. Never holds a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {rule}")]
@@ -99,6 +102,11 @@ impl Submission {
             sealed_content: event.sealed_content,
             sealed_record_key: event.sealed_record_key,
         })
+    }
+
+    /// The version of the item that it is judged by.
+    pub fn item(&self) -> ItemKey {
+        (self.version.item_code.clone(), self.version.item_version)
     }
 }
 

@@ -4,6 +4,7 @@
 use service_kit::db::{Conn, Error};
 
 use super::{column, integer};
+use crate::domain::ItemKey;
 
 /// An item version to keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,13 @@ pub struct ItemRow {
     pub version: u32,
     /// The whole definition, JSON.
     pub definition: String,
+}
+
+impl ItemRow {
+    /// Which version it is.
+    pub fn key(&self) -> ItemKey {
+        (self.code.clone(), self.version)
+    }
 }
 
 /// A provider to keep.
@@ -86,7 +94,7 @@ pub async fn keep_providers(conn: &mut Conn, providers: &[ProviderRow]) -> Resul
 /// The definitions of these versions as far as they are known: code, version, JSON.
 pub async fn items(
     conn: &mut Conn,
-    wanted: &[(String, u32)],
+    wanted: &[ItemKey],
 ) -> Result<Vec<(String, u32, String)>, Error> {
     let codes: Vec<&str> = wanted.iter().map(|(code, _)| code.as_str()).collect();
     let versions: Vec<i32> = wanted
@@ -106,6 +114,19 @@ pub async fn items(
             // The table holds positive versions only.
             let version = column::<i32>(row, "version")?.unsigned_abs();
             Ok((column(row, "code")?, version, column(row, "definition")?))
+        })
+        .collect()
+}
+
+/// Every version that is kept.
+pub async fn versions(conn: &mut Conn) -> Result<Vec<ItemKey>, Error> {
+    let rows = sqlx::query("SELECT code, version FROM item_version ORDER BY code, version")
+        .fetch_all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let version = column::<i32>(row, "version")?.unsigned_abs();
+            Ok((column(row, "code")?, version))
         })
         .collect()
 }

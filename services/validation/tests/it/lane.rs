@@ -113,6 +113,54 @@ async fn r6_records_wait_for_their_item_and_are_judged_once_it_is_announced() ->
 }
 
 #[tokio::test]
+async fn r6_records_of_an_item_that_is_never_announced_are_parked_after_a_time() -> Result<()> {
+    let world = World::start().await?;
+    let handler = world.handler()?;
+    let known = Record::penalty("K-1", 1, json!({}));
+    let of_version = |version, key: &str, number| Record {
+        version,
+        ..Record::penalty(key, number, json!({}))
+    };
+    let (eighth, ninth) = (of_version(8, "K-2", 2), of_version(9, "K-3", 3));
+    let batch = world.deliveries(&[&known, &eighth, &ninth]);
+    for minutes in [0, 9] {
+        world.bed.clock.advance(time::Duration::minutes(minutes));
+        let mut tx = world.pool.begin().await?;
+        let outcome = handler.handle(&mut tx, &batch).await;
+        assert!(
+            matches!(outcome, Err(HandlerError::Transient(_))),
+            "{outcome:?}"
+        );
+    }
+    world.bed.clock.advance(time::Duration::minutes(1));
+    let mut tx = world.pool.begin().await?;
+    let parked = handler.handle(&mut tx, &batch).await?;
+    let told: Vec<_> = parked.iter().map(|p| (p.event_id, &p.reason[..])).collect();
+    let rule = "has not been announced within 600 seconds; retry once it is";
+    assert_eq!(
+        told,
+        [
+            (
+                batch[1].event_id,
+                &format!("item xzcf version 8 {rule}")[..]
+            ),
+            (
+                batch[2].event_id,
+                &format!("item xzcf version 9 {rule}")[..]
+            ),
+        ]
+    );
+    tx.commit().await?;
+    assert_eq!(world.statistics().await?.accepted, 1);
+    // Those that follow are not waited for again.
+    let mut tx = world.pool.begin().await?;
+    let later = world.deliveries(&[&of_version(8, "K-4", 4)]);
+    assert_eq!(handler.handle(&mut tx, &later).await?.len(), 1);
+    tx.rollback().await?;
+    world.finish().await
+}
+
+#[tokio::test]
 async fn five_hundred_records_are_one_transaction() -> Result<()> {
     let world = World::start().await?;
     let records: Vec<Record> = (1..=500)

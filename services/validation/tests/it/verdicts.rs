@@ -27,6 +27,27 @@ fn opened(world: &World, event: &RecordAccepted) -> NormalisedRecord {
 }
 
 #[tokio::test]
+async fn r12_every_verdict_says_by_which_cleansing_rules_it_was_derived() -> Result<()> {
+    let world = World::start().await?;
+    let accepted = Record::penalty("K-1", 1, json!({}));
+    let returned = Record::penalty("K-2", 2, fault());
+    world.submit(&[&accepted, &returned]).await?;
+    let kept: Vec<(String, Option<String>)> =
+        sqlx::query_as("SELECT outcome, rule_set FROM verdict ORDER BY outcome")
+            .fetch_all(&world.pool)
+            .await?;
+    let rule_set = Some(credit_record::normalise::RuleSet::current().id);
+    assert_eq!(
+        kept,
+        [
+            ("accepted".to_owned(), rule_set.clone()),
+            ("returned".to_owned(), rule_set)
+        ]
+    );
+    world.finish().await
+}
+
+#[tokio::test]
 async fn r7_r12_a_record_is_accepted_with_each_change_explained() -> Result<()> {
     let world = World::start().await?;
     // Full-width digits and blanks, as an officer's input method leaves them.
@@ -61,6 +82,9 @@ async fn r7_r12_a_record_is_accepted_with_each_change_explained() -> Result<()> 
     assert_eq!(derived.values["CF_NR_FK"], "0.2");
     let changed = |field: &str| derived.changes.iter().filter(|c| c.field == field).count();
     assert!(changed("CF_XDR_SHXYM") > 0 && changed("CF_JDRQ") > 0);
+
+    let rule_set = credit_record::normalise::RuleSet::current().id;
+    assert_eq!(derived.rule_set, rule_set);
 
     let verdict = world.verdict(&record).await?;
     assert_eq!(verdict.outcome(), VerdictOutcome::Accepted);

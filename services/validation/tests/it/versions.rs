@@ -9,7 +9,7 @@ use proto::credit::{
 use serde_json::json;
 use testkit::eventually;
 
-use crate::world::{PATIENCE, Record, World, published};
+use crate::world::{OTHER, PATIENCE, Record, World, published};
 
 #[tokio::test]
 async fn r6_a_record_of_2015_is_accepted_by_its_own_version_after_later_ones() -> Result<()> {
@@ -54,7 +54,7 @@ async fn r8_a_report_is_late_after_seven_working_days_of_the_published_calendar(
 }
 
 #[tokio::test]
-async fn r6_records_of_a_definition_that_this_program_cannot_use_wait_and_the_lane_says_so()
+async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alone_until_it_can()
 -> Result<()> {
     let world = World::start().await?;
     let mut newer = standard_items()?
@@ -74,41 +74,75 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_wait_and_the_la
         "{reasons:?}"
     );
 
+    let complaint = "validation definitions: records of item xzcf version 4 are parked";
+    let complains = || {
+        let complaints = world.bed.context.readiness.complaints();
+        let mut said = complaints.iter();
+        said.any(|c| c.starts_with(complaint) && c.contains("novelty"))
+    };
+    // Before any record needs it.
+    assert!(
+        complains(),
+        "{:?}",
+        world.bed.context.readiness.complaints()
+    );
+
     let record = Record {
         version: 4,
         ..Record::penalty("K-1", 1, json!({}))
     };
-    world
-        .bed
-        .publish(&[world.event(&world.submitted(&record))])
-        .await?;
-    let complaint = "validation definitions: records of item xzcf version 4 wait";
-    eventually("the lane complains", PATIENCE, async || {
-        let complaints = world.bed.context.readiness.complaints();
-        let said = complaints
+    let other = Record {
+        provider: OTHER,
+        ..Record::penalty("K-2", 1, json!({ "CF_CFJGDM": OTHER, "CF_SJLYDM": OTHER }))
+    };
+    // One batch, in which the unusable one comes first.
+    world.submit(&[&record, &other]).await?;
+    let reasons = world.parked(2).await?;
+    let reason = "records of item xzcf version 4 are parked: its definition needs a newer program";
+    assert!(
+        reasons
             .iter()
-            .any(|c| c.starts_with(complaint) && c.contains("novelty"));
-        ensure!(said, "{complaints:?}");
+            .any(|r| r.starts_with(reason) && r.contains("novelty")),
+        "{reasons:?}"
+    );
+    let verdict = world.verdict(&other).await?;
+    assert_eq!(
+        verdict.outcome(),
+        VerdictOutcome::Accepted,
+        "{:?}",
+        verdict.findings
+    );
+    assert_eq!(world.statistics().await?.accepted, 1);
+    // Version 3 was compiled for the other record; version 4 still cannot be used.
+    assert!(complains());
+    // Too early: parked again.
+    assert_eq!(world.retry_parked("validation-records").await?, 1);
+    let owner = world.bed.schema_pool().await?;
+    eventually("it is parked again", PATIENCE, async || {
+        let letters = event_bus::dead_letters::list(&owner).await?;
+        let mut again = letters.iter().filter(|letter| letter.attempts == 2);
+        ensure!(again.any(|letter| letter.state == "parked"), "{letters:?}");
         Ok(())
     })
     .await?;
-    assert_eq!(world.statistics().await?.accepted, 0);
 
     // What a newer program does: it can use what is kept.
-    let owner = world.bed.schema_pool().await?;
     sqlx::query("UPDATE item_version SET definition = $1::jsonb WHERE version = 4")
         .bind(&readable)
         .execute(&owner)
         .await?;
     owner.close().await;
-    world.bed.settled().await?;
-    let verdict = world.verdict(&record).await?;
+    assert_eq!(world.retry_parked("validation-records").await?, 1);
+    let verdict = eventually("the parked record is judged", PATIENCE, async || {
+        world.verdict(&record).await
+    })
+    .await?;
     assert_eq!(verdict.outcome(), VerdictOutcome::Accepted);
-    let complaints = world.bed.context.readiness.complaints();
-    assert!(
-        !complaints.iter().any(|c| c.starts_with(complaint)),
-        "{complaints:?}"
-    );
+    eventually("the complaint is over", PATIENCE, async || {
+        ensure!(!complains());
+        Ok(())
+    })
+    .await?;
     world.drop_parked().await?;
     world.finish().await
 }

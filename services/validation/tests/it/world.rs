@@ -137,7 +137,8 @@ impl World {
     pub fn handler(&self) -> Result<Submissions> {
         let context = &self.bed.context;
         let lane = context.readiness.lane("by hand", Duration::MAX);
-        let desk = Arc::new(Desk::new(context.keyring.clone(), lane)?);
+        let patience = time::Duration::minutes(10);
+        let desk = Arc::new(Desk::new(context.keyring.clone(), lane, patience)?);
         Ok(Submissions::new(
             desk,
             context.clock.clone(),
@@ -225,6 +226,15 @@ impl World {
             }
         })
         .await
+    }
+
+    /// Asks the consumer to try what it has parked again; how many.
+    pub async fn retry_parked(&self, consumer: &str) -> Result<u64> {
+        let pool = self.bed.schema_pool().await?;
+        let letters = event_bus::dead_letters::list(&pool).await?;
+        let of_consumer = letters.iter().filter(|letter| letter.consumer == consumer);
+        let ids: Vec<i64> = of_consumer.map(|letter| letter.id).collect();
+        Ok(event_bus::dead_letters::retry(&pool, &ids).await?)
     }
 
     /// Gives the parked events up, so that [`World::finish`] finds none.
