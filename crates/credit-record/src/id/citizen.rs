@@ -8,9 +8,10 @@ use std::hash::{Hash, Hasher};
 use time::{Date, Month};
 
 use super::chars::{
-    FOREIGN, Want, all_same, ascii_str, calendar, days_in, exchange, first_non_digit,
+    FOREIGN, OLDEST_YEAR, Want, all_same, ascii_str, calendar, days_in, exchange, first_non_digit,
 };
 use super::chars::{fixed, known_province, two, unfit};
+use super::countries::known_numeric;
 use super::{Fault, IdError, IdKind, IdRule, Suggestion};
 
 /// Weights of ISO 7064 MOD 11-2 for the first 17 digits.
@@ -314,35 +315,49 @@ fn check_character(digits: &[u8; 18]) -> u8 {
     CHECKS[usize::from(sum % 11)]
 }
 
-/// True for what is written as a person's number: a province, a date of the years 1880 to 2099, and
-/// for 18 characters their check character when `checked`. Without a clock, because it serves to keep
-/// persons' numbers out of organisations' codes.
-pub(super) fn reads_as_person(text: &[u8], checked: bool) -> bool {
-    let (year, rest): (u16, usize) = match text {
-        [.., last] if text.len() == 18 => {
-            if first_non_digit(&text[..17]).is_some() || !(last.is_ascii_digit() || *last == b'X') {
-                return false;
-            }
-            let century = u16::from(two(text[6], text[7]));
-            (century * 100 + u16::from(two(text[8], text[9])), 10)
-        }
-        _ if text.len() == 15 && first_non_digit(text).is_none() => {
-            (1900 + u16::from(two(text[6], text[7])), 8)
-        }
-        _ => return false,
+/// True for what is written as a person's number, without a clock, because it serves to keep persons'
+/// numbers out of organisations' codes. 18 characters: a date of the years 1880 to 2099, any division (one that
+/// no table knows only warns), and the check character when `checked`. 15 digits: a province, a county
+/// (persons are numbered by counties, whose divisions never end in 00) and a date.
+///
+/// 91, 92 and 93 begin the codes of enterprises, 个体工商户 and cooperatives, and foreigners' numbers. There a
+/// number is a person's only with a province and a nationality of ISO 3166-1: the city in the division of a code
+/// stands where the number has its nationality, and no division in use is a nationality in front of a century.
+#[inline]
+pub(crate) fn reads_as_person(text: &[u8], checked: bool) -> bool {
+    if let Ok(digits) = <&[u8; 18]>::try_from(text) {
+        // Few divisions end in a century: the rest of the work is done for one code in many.
+        return matches!(&digits[6..8], b"18" | b"19" | b"20") && dated_as_person(digits, checked);
+    }
+    let Ok(old) = <&[u8; 15]>::try_from(text) else {
+        return false;
     };
-    let (month, day) = (
-        two(text[rest], text[rest + 1]),
-        two(text[rest + 2], text[rest + 3]),
-    );
-    let permit = matches!(&text[..2], b"81" | b"82" | b"83");
-    let region = known_province(&text[..2]) && (!permit || &text[2..6] == b"0000");
-    let dated = (1880..2100).contains(&year) && day >= 1 && day <= days_in(year, month);
-    let fits = match <&[u8; 18]>::try_from(text) {
-        Ok(digits) if checked => check_character(digits) == digits[17],
-        _ => true,
-    };
-    region && dated && fits
+    // 111111111111111 is dated, too, and a filler.
+    first_non_digit(old).is_none()
+        && !all_same(&old[..14])
+        && known_province(&old[..2])
+        && &old[4..6] != b"00"
+        && is_day(1900 + u16::from(two(old[6], old[7])), &old[8..12])
+}
+
+#[cold]
+fn dated_as_person(digits: &[u8; 18], checked: bool) -> bool {
+    let written = first_non_digit(&digits[..17]).is_none()
+        && (digits[17].is_ascii_digit() || digits[17] == b'X');
+    let shared = matches!(&digits[..2], b"91" | b"92" | b"93");
+    let century = u16::from(two(digits[6], digits[7]));
+    let year = century * 100 + u16::from(two(digits[8], digits[9]));
+    written
+        && year >= OLDEST_YEAR
+        && is_day(year, &digits[10..14])
+        && (!shared || (known_province(&digits[1..3]) && known_numeric(&digits[3..6])))
+        && (!checked || check_character(digits) == digits[17])
+}
+
+/// Month and day, two digits each.
+fn is_day(year: u16, digits: &[u8]) -> bool {
+    let day = two(digits[2], digits[3]);
+    day >= 1 && day <= days_in(year, two(digits[0], digits[1]))
 }
 
 impl PartialEq for CitizenNumber {

@@ -125,8 +125,7 @@ impl CreditCode {
         if !organisation::fits(&code[8..17]) {
             return Err(Fault::at(IdRule::InnerCheck, 16));
         }
-        // 9 is no province: what the market regulator registered needs no second look.
-        if code[0] != b'9' && reads_as_person(code, true) {
+        if reads_as_person(code, true) {
             return Err(Fault::whole(IdRule::PersonalNumber));
         }
         Ok(Self(*code))

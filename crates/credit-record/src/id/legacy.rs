@@ -1,5 +1,6 @@
 //! Codes of organisations that fail a check although they are in use, admitted because somebody answers for
-//! them. Called by whoever registers a subject by hand; nothing here happens by itself.
+//! them. Called by `check` for attested fields and by whoever registers a subject by hand; nothing here
+//! happens by itself.
 //!
 //! Enterprises that Xiamen registered before 2016 carry credit codes with a wrong check character, and old
 //! organisation and registration numbers were once given out by hand. Refusing them for ever would keep an

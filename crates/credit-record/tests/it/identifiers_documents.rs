@@ -418,36 +418,7 @@ fn a_stored_legacy_code_is_admitted_anew() {
     assert!(serde_json::from_str::<LegacyCode>(&repaired).is_err());
 }
 
-/// A citizen number for which everything of a credit code holds as well, and who it was found with.
-fn both(seed: u64) -> Option<CitizenNumber> {
-    // Provinces whose two digits are a pair of department and category.
-    let provinces = [11, 12, 13, 21, 31, 32, 33, 34, 35, 41, 51, 52, 53, 61, 62];
-    let province = provinces[(seed % 15) as usize];
-    let n = seed / 15;
-    let (year, month) = (1950 + n % 60, 1 + n / 60 % 12);
-    let (date, sequence) = (1 + n / 720 % 28, n / 20_160 % 1000);
-    let head = format!("{province}0102{year:04}{month:02}{date:02}{sequence:03}");
-    CitizenNumber::with_check(&head, today()).ok()
-}
-
-#[test]
-fn a_citizen_number_that_passes_as_a_credit_code_is_refused_by_its_own_rule() {
-    // 1 in 341 passes both checks of a credit code: enough of them are met.
-    let met = (0..60_000).filter_map(both).filter(|number| {
-        let parsed = CreditCode::parse(number.as_str());
-        parsed.unwrap_err().rule == IdRule::PersonalNumber
-    });
-    assert!(met.count() > 50);
-}
-
 proptest! {
-    #[test]
-    fn a_citizen_number_is_never_a_credit_code(seed in any::<u64>()) {
-        if let Some(number) = both(seed) {
-            prop_assert!(CreditCode::parse(number.as_str()).is_err());
-        }
-    }
-
     #[test]
     fn no_text_makes_a_document_parser_panic(text in "\\PC{0,24}|[HMED0-9A-Z×é]{0,20}") {
         let t = today();
