@@ -33,8 +33,8 @@ use tonic::Code;
 
 use crate::support::{in_order, platform, report_all};
 use own::{
-    FIRST_RULE, OWN, SECOND_RULE, accepted, definition, department, honour, published, returned_by,
-    taken, today, verdict,
+    FIRST_RULE, OWN, SECOND_RULE, accepted, definition, department, honour, known_to, published,
+    returned_by, taken, today, verdict,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -124,12 +124,23 @@ async fn r6_a_departments_item_from_its_draft_to_its_retirement() -> Result<()> 
     reviewed(&cluster, &department, &stranger).await?;
     let publication = Instant::now();
 
-    // The consumers' copies follow by themselves.
+    // The consumers' copies follow by themselves: measured for the manual, bounded only by patience.
     let good = honour(&department, 1, 1, "长沙市优秀导游", None);
-    let receipt = taken(&cluster, &good, "ITEM_UNKNOWN").await?;
+    let first_receipt = async || -> Result<_> {
+        let receipt = taken(&cluster, &good, "ITEM_UNKNOWN").await?;
+        Ok((receipt, publication.elapsed()))
+    };
+    let ((receipt, ingest), validation, disclosure) = tokio::try_join!(
+        first_receipt(),
+        known_to(&cluster, Service::Validation, 1, publication),
+        known_to(&cluster, Service::Disclosure, 1, publication),
+    )?;
     println!(
-        "first receipt of the new item {:.3} s after its publication",
-        publication.elapsed().as_secs_f64()
+        "after the publication of a new item: first receipt of ingest {:.3} s, known to validation {:.3} s, \
+         known to disclosure {:.3} s",
+        ingest.as_secs_f64(),
+        validation.as_secs_f64(),
+        disclosure.as_secs_f64()
     );
     accepted(&verdict(&cluster, &receipt.record_id).await?)?;
     let bad = honour(&department, 2, 1, "优秀导游", Some(FindingCode::ItemRule));
@@ -191,7 +202,8 @@ async fn r6_a_departments_item_from_its_draft_to_its_retirement() -> Result<()> 
     Ok(())
 }
 
-/// The item ends today: nothing more of it is taken, the successor is named, what is there stays readable.
+/// The item ends today: nothing new of it is taken, the successor is named, what is there stays readable and can be
+/// corrected.
 async fn retired(
     cluster: &Cluster,
     day: &Day,
@@ -217,38 +229,47 @@ async fn retired(
     let answer = clients.catalog()?.retire_item(request).await?;
     ensure!(answer.into_inner().retirement.is_some());
 
-    // The same content again, under new submission ids: as long as it is taken, it adds nothing to the books.
-    let mut attempt = 0;
-    let refusal = eventually("ingest refuses the retired item", PATIENCE, async || {
-        attempt += 1;
-        let again = GeneratedRecord {
-            submission_id: format!("{}-again-{attempt}", good.submission_id),
-            ..good.clone()
-        };
+    // A version that never was is refused at any time, so that the waiting adds nothing to the books.
+    let submit = async |record: &GeneratedRecord| {
         let request = SubmitRecordRequest {
-            submission: Some(submission(&again)),
+            submission: Some(submission(record)),
         };
-        let mut ingest = clients.ingest(&good.provider_code)?;
-        match ingest.submit_record(request).await {
-            Err(status) => Ok(status),
-            Ok(answer) => {
-                let outcome = answer.into_inner().receipt.map(|r| r.outcome());
-                ensure!(outcome == Some(Outcome::Unchanged), "{outcome:?}");
-                anyhow::bail!("still taken")
-            }
-        }
+        anyhow::Ok(
+            clients
+                .ingest(&good.provider_code)?
+                .submit_record(request)
+                .await,
+        )
+    };
+    let new = |version| GeneratedRecord {
+        submission_id: format!("catalogue-journey-late-{version}"),
+        record_key: format!("{OWN}-late"),
+        item_version: version,
+        ..good.clone()
+    };
+    let told = "ingest knows of the retirement";
+    eventually(told, PATIENCE, async || match submit(&new(99)).await? {
+        Err(status) if status.message().contains("ITEM_RETIRED") => Ok(()),
+        other => anyhow::bail!("{other:?}"),
     })
     .await?;
+    let Err(refusal) = submit(&new(2)).await? else {
+        anyhow::bail!("a new record of a retired item is taken");
+    };
     for text in ["ITEM_RETIRED", "荣誉信息", "ryxx"] {
         ensure!(refusal.message().contains(text), "no {text}: {refusal}");
     }
     // A receipt says the same for ever.
-    let request = SubmitRecordRequest {
-        submission: Some(submission(good)),
-    };
-    let mut ingest = clients.ingest(&good.provider_code)?;
-    let same = ingest.submit_record(request).await?.into_inner().receipt;
+    let same = submit(good).await??.into_inner().receipt;
     ensure!(same.as_ref() == Some(receipt), "{same:?}");
+    // What was reported before can still be corrected (R-19); with the same content that adds nothing.
+    let correction = GeneratedRecord {
+        submission_id: format!("{}-again", good.submission_id),
+        ..good.clone()
+    };
+    let outcome = submit(&correction).await??.into_inner().receipt;
+    let outcome = outcome.map(|receipt| receipt.outcome());
+    ensure!(outcome == Some(Outcome::Unchanged), "{outcome:?}");
 
     ensure!(shown().await? == before, "the record changed");
     let (status, page) = http_get(&site, &format!("/record/{}", receipt.record_id)).await?;

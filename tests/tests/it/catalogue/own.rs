@@ -1,6 +1,8 @@
 //! A department's own item for the journeys of the catalogue: its definition, its records, the way to its
 //! publication, and what became of its records.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
 use credit_record::{CreditCode, FindingCode, SubjectKind, normalise::format_date};
 use journeys::{
@@ -8,6 +10,7 @@ use journeys::{
     day::{Day, submission},
 };
 use legal_clock::shanghai_date;
+use platform::target::Service;
 use proto::credit::{
     catalog::v1::{Item, PublishDraftRequest, SaveDraftRequest, SubmitDraftRequest},
     ingest::v1::{Receipt, SubmitRecordRequest},
@@ -141,6 +144,35 @@ pub async fn taken(cluster: &Cluster, record: &GeneratedRecord, expected: &str) 
     })
     .await?;
     answer?.into_inner().receipt.context("a receipt")
+}
+
+/// Waits until the service's own table holds this version of the own item; gives how long that was after `since`.
+pub async fn known_to(
+    cluster: &Cluster,
+    service: Service,
+    version: i32,
+    since: Instant,
+) -> Result<Duration> {
+    let schema = service.schema().context("a service with tables")?;
+    // Each service names the columns of its copy by itself.
+    let columns = match service {
+        Service::Disclosure => "item_code = $1 and item_version = $2",
+        _ => "code = $1 and version = $2",
+    };
+    let query = format!("select exists (select from item_version where {columns})");
+    let pool = cluster.owner_pool(schema)?;
+    let waited = eventually("the version in the service's table", PATIENCE, async || {
+        let known: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(query.as_str()))
+            .bind(OWN)
+            .bind(version)
+            .fetch_one(&pool)
+            .await?;
+        ensure!(known, "{schema} does not know it yet");
+        Ok(since.elapsed())
+    })
+    .await?;
+    pool.close().await;
+    Ok(waited)
 }
 
 /// The verdict of a record, once there is one.
