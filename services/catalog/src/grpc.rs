@@ -153,9 +153,10 @@ impl Catalog {
         caller: &Caller,
     ) -> Result<proto::credit::catalog::v1::Draft, CatalogError> {
         let actor = caller.actor(conn).await?;
-        let (_, history) = drafts::draft(conn, &actor, draft.id).await?;
+        let (_, history) = drafts::draft(conn, &actor, draft.id, caller.act().today()).await?;
         let faults = drafts::faults(conn, draft, caller.act()).await?;
-        Ok(encode::draft::whole(draft, &faults, &history))
+        let officers = caller.sees_officers();
+        Ok(encode::draft::whole(draft, &faults, &history, officers))
     }
 }
 
@@ -202,7 +203,7 @@ impl CatalogService for Catalog {
         let officers = caller.sees_officers();
         Ok(Response::new(ListItemVersionsResponse {
             versions: encode::item::versions(&history, caller.act().today(), officers),
-            retirement: history.retirement.as_ref().map(encode::item::retirement),
+            retirement: history.end().map(encode::item::retirement),
         }))
     }
 
@@ -340,10 +341,11 @@ impl CatalogService for Catalog {
         let id = decode::draft_id(&request.get_ref().draft_id)?;
         let mut conn = self.reader().await?;
         let actor = caller.actor(&mut conn).await?;
-        let (draft, history) = drafts::draft(&mut conn, &actor, id).await?;
+        let (draft, history) = drafts::draft(&mut conn, &actor, id, caller.act().today()).await?;
         let faults = drafts::faults(&mut conn, &draft, caller.act()).await?;
+        let officers = caller.sees_officers();
         Ok(Response::new(GetDraftResponse {
-            draft: Some(encode::draft::whole(&draft, &faults, &history)),
+            draft: Some(encode::draft::whole(&draft, &faults, &history, officers)),
         }))
     }
 
@@ -357,8 +359,15 @@ impl CatalogService for Catalog {
         let state = decode::draft_state(asked.state());
         let mut conn = self.reader().await?;
         let actor = caller.actor(&mut conn).await?;
-        let (found, next_page_token) =
-            drafts::list(&mut conn, &actor, state, &asked.organ, page).await?;
+        let (found, next_page_token) = drafts::list(
+            &mut conn,
+            &actor,
+            state,
+            &asked.organ,
+            page,
+            caller.act().today(),
+        )
+        .await?;
         Ok(Response::new(ListDraftsResponse {
             drafts: found.iter().map(encode::draft::line).collect(),
             next_page_token,

@@ -49,13 +49,15 @@ pub struct Reconciled {
     pub faults: Vec<String>,
     /// Open duties whose due day moved with the calendar.
     pub moved: Vec<duties::Moved>,
+    /// Duties closed because their item has ended.
+    pub closed: usize,
     /// Duties announced as overdue.
     pub overdue: usize,
 }
 
 impl Reconciled {
     fn has_announced(&self) -> bool {
-        !self.published.is_empty() || !self.moved.is_empty() || self.overdue > 0
+        !self.published.is_empty() || !self.moved.is_empty() || self.closed > 0 || self.overdue > 0
     }
 }
 
@@ -175,6 +177,16 @@ pub async fn reconcile(
     let mut tx = begin(pool).await?;
     done.moved = duties::reschedule(&mut tx, law, act).await?;
     commit(tx).await?;
+    // Before anything is called overdue: a duty that its item's end answers is not.
+    loop {
+        let mut tx = begin(pool).await?;
+        let closed = duties::follow_ends(&mut tx, act).await?;
+        commit(tx).await?;
+        done.closed += closed;
+        if closed == 0 {
+            break;
+        }
+    }
     loop {
         let mut tx = begin(pool).await?;
         let told = duties::tell_overdue(&mut tx, act).await?;

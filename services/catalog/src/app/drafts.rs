@@ -5,6 +5,7 @@ use proto::credit::catalog::events::v1::{
     DraftPublished, DraftReturned, DraftSubmitted, DraftWithdrawn,
 };
 use service_kit::db::Conn;
+use time::Date;
 use uuid::Uuid;
 
 use super::{Act, Done, Page, announce, items, limit_size};
@@ -13,8 +14,8 @@ use crate::{
         Kind, MAX_REASON_CHARS, RuleBroken,
         draft::{self, Change, Draft, Head, Reason, State, Step},
         given_text,
-        rights::Actor,
-        version::{self, Offer},
+        rights::{self, Actor},
+        version::{self, History, Offer},
     },
     error::CatalogError,
     store::{self, drafts::Filter},
@@ -49,9 +50,12 @@ pub async fn save(
     act: Act<'_>,
 ) -> Result<Done<Draft>, CatalogError> {
     limit_size(save.definition)?;
+    if save.draft.is_none() {
+        make_room(conn, &actor.organisation).await?;
+    }
     let head = Head::read(save.definition)?;
     let current = match save.draft {
-        Some(id) => Some(lock(conn, actor, id).await?),
+        Some(id) => Some(lock(conn, actor, id, act.today()).await?),
         None => None,
     };
     if let Some(current) = &current {
@@ -101,6 +105,17 @@ pub async fn save(
     Ok(Done::changed(next))
 }
 
+/// Whether the organisation may begin one more draft; two that begin at once are counted one after the other.
+async fn make_room(conn: &mut Conn, organisation: &str) -> Result<(), CatalogError> {
+    store::queue_for(conn, &[format!("drafts {organisation}")])
+        .await
+        .map_err(CatalogError::database(SAVING))?;
+    let open = store::drafts::open_of(conn, organisation)
+        .await
+        .map_err(CatalogError::database(SAVING))?;
+    Ok(draft::may_begin(open)?)
+}
+
 /// Hands a draft to the credit office: it has to be complete, for a catalogue that exists, and the next
 /// version of its item.
 ///
@@ -112,12 +127,15 @@ pub async fn submit(
     id: Uuid,
     act: Act<'_>,
 ) -> Result<Done<Draft>, CatalogError> {
-    let current = lock(conn, actor, id).await?;
+    let current = lock(conn, actor, id, act.today()).await?;
     actor.may_draft(&current.head.owner, act.today())?;
     let state = draft::step(current.state, Step::Submit)?;
     check(conn, &current, act).await?;
     let next = stepped(current, state, act);
     put(conn, &next, act, "").await?;
+    store::drafts::keep_submission(conn, &next)
+        .await
+        .map_err(CatalogError::database(SAVING))?;
     let event = DraftSubmitted {
         draft_id: bytes_of(next.id),
         item_code: next.head.code.clone(),
@@ -136,7 +154,9 @@ async fn check(conn: &mut Conn, draft: &Draft, act: Act<'_>) -> Result<ItemVersi
     let item = items::read_definition(conn, &draft.definition).await?;
     items::check_owner(conn, &item, act.today()).await?;
     let history = items::history(conn, &item.code).await?;
-    match version::offer(&history, &item, act.at)? {
+    let offer = version::offer(&history, &item, act.at)?;
+    stays(&history, &item)?;
+    match offer {
         Offer::Next => Ok(item),
         Offer::Known => Err(RuleBroken::new(
             Kind::Exists,
@@ -149,10 +169,16 @@ async fn check(conn: &mut Conn, draft: &Draft, act: Act<'_>) -> Result<ItemVersi
     }
 }
 
+/// An item of another catalogue is not taken over by a draft, whatever was published since the draft was saved.
+fn stays(history: &History, item: &ItemVersion) -> Result<(), RuleBroken> {
+    let before = history.before(item.version).map(|found| &found.item.owner);
+    rights::same_catalogue(before, &item.owner)
+}
+
 /// The credit office gives a draft back, with reasons.
 ///
 /// # Errors
-/// It is not submitted, is that of the reviewer's own organ, or a reason is missing; or the database fails.
+/// It is not submitted, is that of the reviewer's own organ or was begun by it, or a reason is missing; or the database fails.
 pub async fn give_back(
     conn: &mut Conn,
     actor: &Actor,
@@ -161,8 +187,8 @@ pub async fn give_back(
     act: Act<'_>,
 ) -> Result<Done<Draft>, CatalogError> {
     let reasons = draft::reasons(reasons)?;
-    let current = lock(conn, actor, id).await?;
-    actor.may_review(&current.head.owner)?;
+    let current = lock(conn, actor, id, act.today()).await?;
+    actor.may_review_draft(&current.head.owner, &current.created_by)?;
     let state = draft::step(current.state, Step::Return)?;
     let next = Draft {
         reasons,
@@ -187,18 +213,21 @@ pub async fn give_back(
 /// are one transaction.
 ///
 /// # Errors
-/// It is not submitted, is that of the reviewer's own organ, or cannot be published any more; or the database
-/// fails.
+/// It is not submitted, is that of the reviewer's own organ or was begun by it, or cannot be published any more; or
+/// the database fails.
 pub async fn publish(
     conn: &mut Conn,
     actor: &Actor,
     id: Uuid,
     act: Act<'_>,
 ) -> Result<Done<(Draft, ItemVersion)>, CatalogError> {
-    let current = lock(conn, actor, id).await?;
-    actor.may_review(&current.head.owner)?;
+    let current = lock(conn, actor, id, act.today()).await?;
+    actor.may_review_draft(&current.head.owner, &current.created_by)?;
     let state = draft::step(current.state, Step::Publish)?;
     let item = items::read_definition(conn, &current.definition).await?;
+    // Behind the queue of the item nobody publishes another version between this look and the publication.
+    items::queue_for(conn, [item.code.as_str()], SAVING).await?;
+    stays(&items::history(conn, &item.code).await?, &item)?;
     // A version that was published meanwhile with this very content is what the draft asked for.
     items::publish(conn, &item, Some(actor), act).await?;
     let next = stepped(current, state, act);
@@ -230,7 +259,7 @@ pub async fn withdraw(
     if !note.is_empty() {
         given_text(note, "DRAFT_REASONS_INVALID", "reason", MAX_REASON_CHARS)?;
     }
-    let current = lock(conn, actor, id).await?;
+    let current = lock(conn, actor, id, act.today()).await?;
     actor.may_draft(&current.head.owner, act.today())?;
     let state = draft::step(current.state, Step::Withdraw)?;
     let next = stepped(current, state, act);
@@ -256,11 +285,12 @@ pub async fn draft(
     conn: &mut Conn,
     actor: &Actor,
     id: Uuid,
+    today: Date,
 ) -> Result<(Draft, Vec<Change>), CatalogError> {
     let found = store::drafts::draft(conn, id)
         .await
         .map_err(CatalogError::database(READING))?;
-    let found = seen(actor, found)?;
+    let found = seen(actor, found, today)?;
     let history = store::drafts::history(conn, id)
         .await
         .map_err(CatalogError::database(READING))?;
@@ -294,9 +324,10 @@ pub async fn list(
     state: Option<State>,
     organ: &str,
     page: Page,
+    today: Date,
 ) -> Result<(Vec<Draft>, String), CatalogError> {
     let filter = Filter {
-        scope: actor.scope(),
+        scope: actor.scope(today),
         state,
         organ: organ.to_owned(),
         after: page.after,
@@ -308,16 +339,21 @@ pub async fn list(
     Ok(page.cut(found, |draft| (draft.changed_at, draft.id)))
 }
 
-async fn lock(conn: &mut Conn, actor: &Actor, id: Uuid) -> Result<Draft, CatalogError> {
+async fn lock(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: Uuid,
+    today: Date,
+) -> Result<Draft, CatalogError> {
     let found = store::drafts::lock(conn, id)
         .await
         .map_err(CatalogError::database(SAVING))?;
-    Ok(seen(actor, found)?)
+    Ok(seen(actor, found, today)?)
 }
 
 /// The draft if the caller may see it: within its scope, or begun by its organisation.
-fn seen(actor: &Actor, found: Option<Draft>) -> Result<Draft, RuleBroken> {
-    let scope = actor.scope();
+fn seen(actor: &Actor, found: Option<Draft>, today: Date) -> Result<Draft, RuleBroken> {
+    let scope = actor.scope(today);
     let own = |draft: &Draft| !scope.organ.is_empty() && draft.created_by == scope.organ;
     found
         .filter(|draft| scope.sees(&draft.head.owner) || own(draft))

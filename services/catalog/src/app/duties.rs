@@ -24,7 +24,7 @@ use crate::{
     error::CatalogError,
     store::{
         self,
-        duties::{Ending, Filter, NewDuty, Part},
+        duties::{Ending, Filter, NewDay, NewDuty, Part},
         items::Affected,
     },
 };
@@ -35,6 +35,9 @@ const CLOSING: &str = "办结更新任务";
 
 /// Most items that one request names.
 pub const MAX_ITEMS: usize = 500;
+
+/// How often the items of a trigger are looked up until no more come.
+const MOST_LOOKS: usize = 8;
 
 /// What a trigger affects.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +62,7 @@ pub struct Opened {
 /// renewed since the day of the trigger gets a duty that is closed already.
 ///
 /// # Errors
-/// The document was recorded otherwise, an item is not published or retired, or nothing is affected; or the
+/// The document was recorded otherwise, an item is not published or has ended, or nothing is affected; or the
 /// database fails.
 pub async fn record(
     conn: &mut Conn,
@@ -78,7 +81,7 @@ pub async fn record(
     store::queue_for(conn, &[document])
         .await
         .map_err(failed(RECORDING))?;
-    let affected = affected(conn, affects).await?;
+    let affected = affected(conn, affects, act.today()).await?;
     let known = store::duties::trigger(conn, kind, number, day)
         .await
         .map_err(failed(RECORDING))?;
@@ -111,7 +114,11 @@ pub async fn record(
 }
 
 /// The items that a request names, kept from other writers.
-async fn affected(conn: &mut Conn, affects: Affects<'_>) -> Result<Vec<Affected>, CatalogError> {
+async fn affected(
+    conn: &mut Conn,
+    affects: Affects<'_>,
+    today: Date,
+) -> Result<Vec<Affected>, CatalogError> {
     let broken = |kind, field: String, rule, message: String| {
         RuleBroken::new(kind, "TRIGGER_ITEMS_INVALID", field, rule, message)
     };
@@ -125,15 +132,36 @@ async fn affected(conn: &mut Conn, affects: Affects<'_>) -> Result<Vec<Affected>
         )
         .into());
     }
-    let find = async |conn: &mut Conn| {
-        store::items::affected(conn, item_codes, organ)
+    let mut queued = BTreeSet::new();
+    let mut found = Vec::new();
+    // Again and again, because a version may have been published while the queue was passed: it may bring one more
+    // item, and no item gets a duty without its queue.
+    for _ in 0..MOST_LOOKS {
+        found = store::items::affected(conn, item_codes, organ, today)
             .await
-            .map_err(CatalogError::database(RECORDING))
-    };
-    let found = find(conn).await?;
-    items::queue_for(conn, found.iter().map(|item| item.code.as_str()), RECORDING).await?;
-    // Again, because a version may have been published before the queue was passed.
-    let found = find(conn).await?;
+            .map_err(CatalogError::database(RECORDING))?;
+        let new: Vec<String> = found
+            .iter()
+            .map(|item| item.code.clone())
+            .filter(|code| !queued.contains(code))
+            .collect();
+        if new.is_empty() {
+            break;
+        }
+        items::queue_for(conn, new.iter().map(String::as_str), RECORDING).await?;
+        queued.extend(new);
+        found.clear();
+    }
+    if found.is_empty() && !queued.is_empty() {
+        return Err(RuleBroken::new(
+            Kind::Changed,
+            "TRIGGER_ITEMS_CHANGING",
+            "organ",
+            "the catalogue stands still while a trigger is recorded",
+            "目录正在变动，请稍后再次登记",
+        )
+        .into());
+    }
     let codes: BTreeSet<&str> = found.iter().map(|item| item.code.as_str()).collect();
     let missing = item_codes
         .iter()
@@ -142,7 +170,7 @@ async fn affected(conn: &mut Conn, affects: Affects<'_>) -> Result<Vec<Affected>
         return Err(broken(
             Kind::State,
             format!("item_codes[{i}]"),
-            "an item that is published and not retired",
+            "an item that is published and has not ended",
             format!("没有在用的目录项{}", item_codes[i]),
         )
         .into());
@@ -152,7 +180,7 @@ async fn affected(conn: &mut Conn, affects: Affects<'_>) -> Result<Vec<Affected>
         return Err(broken(
             Kind::State,
             "organ".to_owned(),
-            "the organ has items in its catalogue that are not retired",
+            "the organ has items in its catalogue that have not ended",
             format!("单位{organ}没有在用的目录项"),
         )
         .into());
@@ -226,8 +254,7 @@ async fn open(
     for (code, (version, at)) in &answers {
         let ending = Ending {
             item_code: code,
-            version: Some(*version),
-            reason: "",
+            version: *version,
             at: *at,
             on: shanghai_date(*at),
             by: act.by,
@@ -258,7 +285,7 @@ fn everything(today: Date) -> Filter {
         ..Actor::default()
     };
     Filter {
-        scope: actor.scope(),
+        scope: actor.scope(today),
         part: Part::All,
         organ: String::new(),
         item_code: String::new(),
@@ -270,8 +297,8 @@ fn everything(today: Date) -> Filter {
     }
 }
 
-/// Closes the open duties of an item by a newer version or by its retirement, and announces it. The caller has
-/// passed the queue of the item.
+/// Closes the open duties of an item by a newer version, and announces it. The caller has passed the queue of the
+/// item.
 pub(super) async fn close(
     conn: &mut Conn,
     ending: Ending<'_>,
@@ -280,9 +307,47 @@ pub(super) async fn close(
     let closed = store::duties::close(conn, ending)
         .await
         .map_err(CatalogError::database(CLOSING))?;
+    announce_closed(conn, &closed, act).await
+}
+
+/// Closes the open duties of those of these items that have ended by today, and announces it. The caller has passed
+/// the queues of the items. Nothing is closed before the day of the end: until then it may be moved or withdrawn.
+pub(super) async fn close_ended(
+    conn: &mut Conn,
+    codes: &[String],
+    act: Act<'_>,
+) -> Result<usize, CatalogError> {
+    let closed = store::duties::close_ended(conn, codes, act.today(), act.at, act.by)
+        .await
+        .map_err(CatalogError::database(CLOSING))?;
+    announce_closed(conn, &closed, act).await?;
+    Ok(closed.len())
+}
+
+/// Closes the open duties of items whose last day is over; answers how many.
+///
+/// # Errors
+/// The database fails.
+pub async fn follow_ends(conn: &mut Conn, act: Act<'_>) -> Result<usize, CatalogError> {
+    let codes = store::duties::ended_items(conn, act.today())
+        .await
+        .map_err(CatalogError::database(CLOSING))?;
+    if codes.is_empty() {
+        return Ok(0);
+    }
+    items::queue_for(conn, codes.iter().map(String::as_str), CLOSING).await?;
+    close_ended(conn, &codes, act).await
+}
+
+async fn announce_closed(
+    conn: &mut Conn,
+    closed: &[Duty],
+    act: Act<'_>,
+) -> Result<(), CatalogError> {
     let events: Vec<_> = closed
         .iter()
         .map(|duty| {
+            let closed_on = shanghai_date(duty.ended_at.unwrap_or(act.at));
             let (catalogue, organ, district_code) = columns(&duty.owner);
             act.event(&DutyClosed {
                 duty_id: bytes_of(duty.id),
@@ -291,9 +356,9 @@ pub(super) async fn close(
                 organ,
                 district_code,
                 due_on: format_day(duty.deadline.due_on),
-                closed_on: format_day(ending.on),
-                closed_by_version: ending.version.unwrap_or(0),
-                late: duty.deadline.due_on < ending.on,
+                closed_on: format_day(closed_on),
+                closed_by_version: duty.closed_by_version.unwrap_or(0),
+                late: duty.deadline.due_on < closed_on,
             })
         })
         .collect();
@@ -372,7 +437,7 @@ pub async fn list(
     today: Date,
 ) -> Result<(Vec<Duty>, String), CatalogError> {
     let filter = Filter {
-        scope: actor.scope(),
+        scope: actor.scope(today),
         part: question.part,
         organ: question.organ.to_owned(),
         item_code: question.item_code.to_owned(),
@@ -390,7 +455,7 @@ pub async fn list(
 pub type Moved = (String, Date, Date);
 
 /// Computes the due days of the open duties again, for a calendar that became final or was revised, and
-/// announces those that moved.
+/// announces those that moved. A final day is never replaced by a provisional one.
 ///
 /// # Errors
 /// The database fails.
@@ -400,23 +465,32 @@ pub async fn reschedule(
     act: Act<'_>,
 ) -> Result<Vec<Moved>, CatalogError> {
     let failed = CatalogError::database;
-    let open = store::duties::lock_open(conn)
+    let open = store::duties::all_open(conn)
         .await
         .map_err(failed(RECORDING))?;
-    let moved: Vec<_> = open
+    let mut moved: Vec<_> = open
         .iter()
         .filter_map(|duty| {
             let deadline = law.due(&duty.trigger.trigger)?;
-            (deadline != duty.deadline).then_some((duty, deadline))
+            duty::moves(duty.deadline, deadline).then_some((duty, deadline))
         })
         .collect();
     if moved.is_empty() {
         return Ok(Vec::new());
     }
-    let days: Vec<_> = moved.iter().map(|(duty, new)| (duty.id, *new)).collect();
-    store::duties::reschedule(conn, &days, act.at, act.by)
+    let days: Vec<_> = moved
+        .iter()
+        .map(|(duty, new)| NewDay {
+            duty: duty.id,
+            old: duty.deadline,
+            new: *new,
+        })
+        .collect();
+    let done = store::duties::reschedule(conn, &days, act.at, act.by)
         .await
         .map_err(failed(RECORDING))?;
+    let done: BTreeSet<Uuid> = done.into_iter().collect();
+    moved.retain(|(duty, _)| done.contains(&duty.id));
     let events: Vec<_> = moved
         .iter()
         .map(|(duty, deadline)| {

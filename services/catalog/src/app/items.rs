@@ -6,7 +6,7 @@ use credit_record::item::{CodeLists, ItemVersion};
 use proto::credit::catalog::events::v1::{ItemRetired, ItemVersionPublished};
 use serde::Deserialize;
 use service_kit::db::Conn;
-use time::Date;
+use time::{Date, Duration};
 
 use super::{Act, Done, announce, beside, duties, limit_size, lists};
 use crate::{
@@ -132,6 +132,11 @@ pub async fn publish(
     if offer == Offer::Known {
         return Ok(Done::unchanged(()));
     }
+    if actor.is_none() {
+        // A data file moves no item to another catalogue.
+        let before = history.before(item.version);
+        rights::same_catalogue(before.map(|found| &found.item.owner), &item.owner)?;
+    }
     check_owner(conn, item, act.today()).await?;
     let definition = item.to_json()?;
     let new = NewVersion {
@@ -158,8 +163,7 @@ pub async fn publish(
     announce(conn, &[act.event(&event)], PUBLISHING).await?;
     let ending = Ending {
         item_code: &item.code,
-        version: Some(item.version),
-        reason: "",
+        version: item.version,
         at: act.at,
         on: act.today(),
         by: act.by,
@@ -316,8 +320,8 @@ pub async fn items(
     beside(read).await?
 }
 
-/// Ends an item from a day on, and with it the duties to renew it; saying the same again changes
-/// nothing.
+/// Ends an item from a day on, and from that day the duties to renew it; saying the same again changes
+/// nothing. Until the day has come a further decision moves or withdraws the end, and is announced as well.
 ///
 /// # Errors
 /// [`version::retire`] refuses, or the database fails.
@@ -335,8 +339,15 @@ pub async fn retire(
     };
     let known = of_item.retirement.clone();
     let decided = version::retire(&of_item, asked, of_successor.as_ref(), act.today())?;
+    // Who keeps ends tells the newer decision by its moment.
+    let act = Act {
+        at: known.as_ref().map_or(act.at, |known| {
+            act.at.max(known.at + Duration::microseconds(1))
+        }),
+        ..act
+    };
     let end = match (decided, known) {
-        (Some(end), _) => end,
+        (Some(end), _) => Retirement { at: act.at, ..end },
         (None, Some(known)) => return Ok(Done::unchanged(known)),
         // retire() answers none for a retirement that is known only.
         (None, None) => return Err(version::unknown_item("").into()),
@@ -351,15 +362,7 @@ pub async fn retire(
         successor_code: end.successor.clone().unwrap_or_default(),
     };
     announce(conn, &[act.event(&event)], RETIRING).await?;
-    let ending = Ending {
-        item_code: &end.code,
-        version: None,
-        reason: &end.reason,
-        at: act.at,
-        on: act.today(),
-        by: act.by,
-    };
-    duties::close(conn, ending, act).await?;
+    duties::close_ended(conn, std::slice::from_ref(&end.code), act).await?;
     Ok(Done::changed(end))
 }
 

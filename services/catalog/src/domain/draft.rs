@@ -18,6 +18,9 @@ use super::{Kind, MAX_REASON_CHARS, RuleBroken, given_text};
 /// Most reasons of one return.
 pub const MAX_REASONS: usize = 100;
 
+/// Most drafts that one organisation has open at once.
+pub const MAX_OPEN: i64 = 100;
+
 /// Where a draft stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -246,6 +249,23 @@ pub struct Change {
     pub reasons: Vec<Reason>,
     /// Note of a withdrawal.
     pub note: String,
+}
+
+/// Whether an organisation that has so many open drafts may begin one more.
+///
+/// # Errors
+/// It may not.
+pub fn may_begin(open: i64) -> Result<(), RuleBroken> {
+    if open < MAX_OPEN {
+        return Ok(());
+    }
+    Err(RuleBroken::new(
+        Kind::State,
+        "DRAFTS_TOO_MANY",
+        "draft_id",
+        "an organisation has at most 100 open drafts",
+        format!("本单位未办结的草稿已达{MAX_OPEN}份，请先提交发布或撤回"),
+    ))
 }
 
 /// There is no such draft, or it is none of the caller's.

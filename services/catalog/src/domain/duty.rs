@@ -2,7 +2,7 @@
 //! Called by `app` and by `jobs`.
 //!
 //! ```text
-//! OPEN --newer version published, or item retired--> CLOSED
+//! OPEN --newer version published, or the item has ended--> CLOSED
 //!   |
 //!   +--dismissed by the credit office, with a reason--> DISMISSED
 //! ```
@@ -217,6 +217,12 @@ pub fn is_overdue(state: State, due_on: Date, ended_on: Option<Date>, today: Dat
         State::Closed => ended_on.is_some_and(|day| due_on < day),
         State::Dismissed => false,
     }
+}
+
+/// Whether a due day that was computed again takes the place of the old one. A final day gives way to another final
+/// day only: of two instances, one of which does not know the year's calendar yet, the one that does is right.
+pub fn moves(old: Deadline, new: Deadline) -> bool {
+    new != old && (old.provisional || !new.provisional)
 }
 
 /// The version that a duty has to exceed, out of the versions with their days of publication, oldest first: the

@@ -59,16 +59,16 @@ impl Actor {
     }
 
     /// What it sees: the credit office, operators and auditors all, a district's credit office its district, a provider
-    /// its own.
-    pub fn scope(&self) -> Scope {
-        let district = self.registered.as_ref().map(|p| p.level.district_code());
+    /// its own. A district's credit office that is disabled or past its validity sees nothing any more.
+    pub fn scope(&self, today: Date) -> Scope {
+        let registered = self.registered.as_ref();
+        let district = registered
+            .filter(|provider| self.district_office && provider.may_act_on(today))
+            .map(|provider| provider.level.district_code());
         Scope {
             all: self.credit_office || self.operator || self.auditor,
-            district_code: district
-                .filter(|_| self.district_office)
-                .unwrap_or_default()
-                .to_owned(),
-            organ: if self.provider || self.district_office {
+            district_code: district.unwrap_or_default().to_owned(),
+            organ: if self.provider || district.is_some() {
                 self.organisation.clone()
             } else {
                 String::new()
@@ -158,6 +158,45 @@ impl Actor {
             );
         }
         Ok(())
+    }
+}
+
+impl Actor {
+    /// As [`Self::may_review`], for a draft that an organisation began: who wrote for another's catalogue does
+    /// not judge it either.
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub fn may_review_draft(&self, owner: &Owner, created_by: &str) -> Result<(), RuleBroken> {
+        self.may_review(owner)?;
+        if !owner.is_city() && created_by == self.organisation {
+            return Err(RuleBroken::new(
+                Kind::Denied,
+                "OWN_DRAFT",
+                "draft_id",
+                "R-6: who began a draft for an organ's catalogue does not review and publish it",
+                "不能审核发布本单位起草的目录项",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a new version stays in the catalogue of the version before it: an item changes hands only where the
+/// credit office publishes directly.
+///
+/// # Errors
+/// The rule that is broken.
+pub fn same_catalogue(before: Option<&Owner>, owner: &Owner) -> Result<(), RuleBroken> {
+    match before {
+        Some(before) if before != owner => Err(RuleBroken::new(
+            Kind::State,
+            "OWNER_CHANGED",
+            "definition_toml.owner",
+            "R-6: a new version stays in the catalogue of the version before it; only the credit office moves an item, by publishing directly",
+            "该目录项属于其他单位的目录，新版本不能改变归属；归属调整由市信用办直接发布",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use credit_record::item::ItemVersion;
 use legal_clock::shanghai_date;
-use time::{Date, OffsetDateTime};
+use time::{Date, OffsetDateTime, macros::date};
 
 use super::{Kind, MAX_REASON_CHARS, RuleBroken, given_text};
 
@@ -31,12 +31,15 @@ pub fn starts_on(item: &ItemVersion, published_at: OffsetDateTime) -> Date {
         .unwrap_or_else(|| shanghai_date(published_at))
 }
 
-/// The end of an item.
+/// The day of a retirement that is withdrawn: it never comes.
+pub const NEVER: Date = date!(9999 - 12 - 31);
+
+/// A decision about the end of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retirement {
     /// Code of the item.
     pub code: String,
-    /// First day on which no record of it is taken any more.
+    /// First day on which no record of it is taken any more; [`NEVER`] withdraws the decision before it.
     pub from: Date,
     /// Why.
     pub reason: String,
@@ -51,7 +54,7 @@ pub struct Retirement {
 pub struct History {
     /// The versions, oldest first.
     pub versions: Vec<Published>,
-    /// Its end, when it has been decided.
+    /// The newest decision about its end, be it a withdrawal; see [`Self::end`].
     pub retirement: Option<Retirement>,
 }
 
@@ -95,6 +98,16 @@ impl History {
     /// The highest version of all.
     pub fn latest(&self) -> Option<&Published> {
         self.versions.last()
+    }
+
+    /// Its end, when it has been decided and not been withdrawn.
+    pub fn end(&self) -> Option<&Retirement> {
+        self.retirement.as_ref().filter(|end| end.from != NEVER)
+    }
+
+    /// The version that stands before this one.
+    pub fn before(&self, version: u32) -> Option<&Published> {
+        self.versions.iter().rfind(|v| v.item.version < version)
     }
 
     fn begun(&self, day: Date) -> Option<&Published> {
@@ -168,13 +181,15 @@ pub fn offer_of_file(
             ))
         };
     }
-    if let Some(end) = &history.retirement {
+    // Until its day an item lives on, and has to follow the law.
+    let today = shanghai_date(now);
+    if let Some(end) = history.end().filter(|end| end.from <= today) {
         return Err(RuleBroken::new(
             Kind::State,
             "ITEM_RETIRED",
             "definition_toml.code",
-            "a retired item gets no further version",
-            format!("目录项{code}已决定自{}起停用，不再发布新版本", end.from),
+            "an item that has ended gets no further version",
+            format!("目录项{code}已自{}起停用，不再发布新版本", end.from),
         ));
     }
     let next = history
@@ -270,10 +285,12 @@ fn effective_order(
     ))
 }
 
-/// Decides about the end of an item. `successor` is what was published of the item that takes its place.
+/// Decides about the end of an item. Until its day has come the decision may be moved, or be withdrawn with the day
+/// [`NEVER`]; none is what was decided already. `successor` is what was published of the item that takes its place.
 ///
 /// # Errors
-/// The item or its successor does not exist, has ended or is the same; the day has passed.
+/// The item or its successor does not exist, has ended or is the same; the day has passed; there is nothing to
+/// withdraw.
 pub fn retire(
     history: &History,
     asked: Retirement,
@@ -291,17 +308,18 @@ pub fn retire(
         let same = known.from == asked.from
             && known.reason == asked.reason
             && known.successor == asked.successor;
-        return if same {
-            Ok(None)
-        } else {
-            Err(RuleBroken::new(
+        if same {
+            return Ok(None);
+        }
+        if known.from <= today {
+            return Err(RuleBroken::new(
                 Kind::Exists,
                 "ITEM_RETIRED",
                 "code",
-                "an item is retired once",
-                format!("目录项{code}已决定自{}起停用", known.from),
-            ))
-        };
+                "what is decided about an item's end may be changed until its day",
+                format!("目录项{code}已自{}起停用，不能再变更", known.from),
+            ));
+        }
     }
     let reason = given_text(
         &asked.reason,
@@ -309,6 +327,25 @@ pub fn retire(
         "reason",
         MAX_REASON_CHARS,
     )?;
+    if asked.from == NEVER {
+        if history.end().is_none() {
+            return Err(broken(
+                Kind::State,
+                "from_date",
+                "9999-12-31 withdraws a retirement that is decided",
+                format!("目录项{code}没有可撤销的停用决定"),
+            ));
+        }
+        if asked.successor.is_some() {
+            return Err(broken(
+                Kind::Invalid,
+                "successor_code",
+                "an item that lives on has no successor",
+                "撤销停用时不能填写替代目录项".to_owned(),
+            ));
+        }
+        return Ok(Some(Retirement { reason, ..asked }));
+    }
     if asked.from < today {
         return Err(broken(
             Kind::Invalid,
@@ -334,7 +371,7 @@ pub fn retire(
                 return Err(broken(Kind::State, field, rule, message));
             }
             // A successor that has not ended leads nowhere further, so ends form no cycle.
-            Some(found) if found.retirement.is_none() => {}
+            Some(found) if found.end().is_none() => {}
             _ => {
                 return Err(broken(
                     Kind::State,

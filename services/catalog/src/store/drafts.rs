@@ -124,6 +124,30 @@ pub async fn put(conn: &mut Conn, draft: &Draft, by: &str, note: &str) -> Result
     Ok(())
 }
 
+/// Keeps what was submitted, word by word; the step of it is stored already.
+pub async fn keep_submission(conn: &mut Conn, draft: &Draft) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO draft_submission (draft_id, revision, definition) VALUES ($1, $2, $3)",
+    )
+    .bind(draft.id)
+    .bind(draft.revision.cast_signed())
+    .bind(&draft.definition)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// How many drafts an organisation began that are neither published nor withdrawn.
+pub async fn open_of(conn: &mut Conn, organisation: &str) -> Result<i64, Error> {
+    sqlx::query_scalar(
+        "SELECT count(*) FROM draft \
+         WHERE created_by = $1 AND state IN ('draft', 'submitted', 'returned')",
+    )
+    .bind(organisation)
+    .fetch_one(conn)
+    .await
+}
+
 /// The steps of a draft, oldest first.
 pub async fn history(conn: &mut Conn, id: Uuid) -> Result<Vec<Change>, Error> {
     type Row = (String, i64, OffsetDateTime, String, String, String);

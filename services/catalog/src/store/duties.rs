@@ -137,15 +137,13 @@ pub async fn open(
     Ok(())
 }
 
-/// How open duties of an item end.
+/// The version by which open duties of an item end.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending<'a> {
     /// Code of the item.
     pub item_code: &'a str,
-    /// The version that closes those with a lower base; none: the item is retired, which closes all.
-    pub version: Option<u32>,
-    /// Reason of the retirement.
-    pub reason: &'a str,
+    /// The version, which closes those with a lower base.
+    pub version: u32,
     /// When.
     pub at: OffsetDateTime,
     /// The civil day of that.
@@ -158,23 +156,67 @@ pub struct Ending<'a> {
 pub async fn close(conn: &mut Conn, ending: Ending<'_>) -> Result<Vec<Duty>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "WITH ended AS ( \
-           UPDATE duty SET state = 'closed', ended_at = $3, ended_on = $4, closed_by_version = $2, \
-             reason = $5 \
-           WHERE item_code = $1 AND state = 'open' AND ($2::bigint IS NULL OR base_version < $2) \
+           UPDATE duty SET state = 'closed', ended_at = $3, ended_on = $4, closed_by_version = $2 \
+           WHERE item_code = $1 AND state = 'open' AND base_version < $2 \
            RETURNING *), \
          noted AS ( \
            INSERT INTO duty_change (duty_id, what, at, by, due_on) \
-           SELECT duty_id, 'closed', $3, $6, due_on FROM ended) \
+           SELECT duty_id, 'closed', $3, $5, due_on FROM ended) \
          SELECT d.*, t.kind, t.document_title, t.document_number, t.promulgated_on, \
            t.effective_on, t.effective_reason, t.recorded_at \
          FROM ended d JOIN change_trigger t USING (trigger_id) ORDER BY d.opened_at, d.duty_id",
     )
     .bind(ending.item_code)
-    .bind(ending.version.map(i64::from))
+    .bind(i64::from(ending.version))
     .bind(ending.at)
     .bind(ending.on)
-    .bind(ending.reason)
     .bind(ending.by)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(decode).collect()
+}
+
+/// Items that have ended and have open duties still, in the order of their codes, 500 at most.
+pub async fn ended_items(conn: &mut Conn, today: Date) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT d.item_code FROM duty d JOIN item_end e ON e.code = d.item_code \
+         WHERE d.state = 'open' AND e.from_date <= $1 ORDER BY d.item_code LIMIT 500",
+    )
+    .bind(today)
+    .fetch_all(conn)
+    .await
+}
+
+/// Closes the open duties of those of these items that have ended. A duty is answered by the decision where its item
+/// has ended by the end of the due day; what was left beyond that ends now, late.
+pub async fn close_ended(
+    conn: &mut Conn,
+    codes: &[String],
+    today: Date,
+    at: OffsetDateTime,
+    by: &str,
+) -> Result<Vec<Duty>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "WITH due AS ( \
+           SELECT d.duty_id, e.reason, CASE WHEN e.from_date <= d.due_on + 1 \
+             THEN greatest(e.decided_at, d.opened_at) ELSE $3 END AS at \
+           FROM duty d JOIN item_end e ON e.code = d.item_code \
+           WHERE d.item_code = ANY($1) AND d.state = 'open' AND e.from_date <= $2), \
+         ended AS ( \
+           UPDATE duty SET state = 'closed', ended_at = due.at, reason = due.reason, \
+             ended_on = ((due.at AT TIME ZONE 'UTC') + interval '8 hours')::date \
+           FROM due WHERE duty.duty_id = due.duty_id AND duty.state = 'open' RETURNING duty.*), \
+         noted AS ( \
+           INSERT INTO duty_change (duty_id, what, at, by, due_on) \
+           SELECT duty_id, 'closed', $3, $4, due_on FROM ended) \
+         SELECT d.*, t.kind, t.document_title, t.document_number, t.promulgated_on, \
+           t.effective_on, t.effective_reason, t.recorded_at \
+         FROM ended d JOIN change_trigger t USING (trigger_id) ORDER BY d.opened_at, d.duty_id",
+    )
+    .bind(codes)
+    .bind(today)
+    .bind(at)
+    .bind(by)
     .fetch_all(conn)
     .await?;
     rows.into_iter().map(decode).collect()
@@ -293,7 +335,8 @@ pub async fn item_of(conn: &mut Conn, duty: Uuid) -> Result<Option<String>, Erro
         .await
 }
 
-/// Open duties whose due day is over and has not been announced, kept from other writers; marks them.
+/// Open duties whose due day is over and has not been announced, nor a later one; marks them. Those that another
+/// writer has in hand are left for the next run, so this never waits for a row.
 pub async fn tell_overdue(
     conn: &mut Conn,
     today: Date,
@@ -303,8 +346,8 @@ pub async fn tell_overdue(
     let rows: Vec<Row> = sqlx::query_as(
         "WITH late AS ( \
            SELECT duty_id FROM duty WHERE state = 'open' AND due_on < $1 \
-             AND told_overdue_for IS DISTINCT FROM due_on \
-           ORDER BY duty_id LIMIT 500 FOR UPDATE), \
+             AND (told_overdue_for IS NULL OR told_overdue_for < due_on) \
+           ORDER BY duty_id LIMIT 500 FOR UPDATE SKIP LOCKED), \
          told AS ( \
            UPDATE duty SET told_overdue_for = due_on FROM late \
            WHERE duty.duty_id = late.duty_id RETURNING duty.*), \
@@ -323,45 +366,69 @@ pub async fn tell_overdue(
     rows.into_iter().map(decode).collect()
 }
 
-/// All open duties, kept from other writers.
-pub async fn lock_open(conn: &mut Conn) -> Result<Vec<Duty>, Error> {
+/// All open duties.
+pub async fn all_open(conn: &mut Conn) -> Result<Vec<Duty>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT d.*, t.kind, t.document_title, t.document_number, t.promulgated_on, \
            t.effective_on, t.effective_reason, t.recorded_at \
          FROM duty d JOIN change_trigger t USING (trigger_id) \
-         WHERE d.state = 'open' ORDER BY d.duty_id FOR UPDATE OF d",
+         WHERE d.state = 'open' ORDER BY d.duty_id",
     )
     .fetch_all(conn)
     .await?;
     rows.into_iter().map(decode).collect()
 }
 
-/// Gives duties new due days.
+/// A due day that was computed again.
+#[derive(Debug, Clone, Copy)]
+pub struct NewDay {
+    /// The duty.
+    pub duty: Uuid,
+    /// When it was due as it was read.
+    pub old: Deadline,
+    /// When it is due.
+    pub new: Deadline,
+}
+
+/// Gives duties new due days where they are open still and as they were read; answers which. Those that another
+/// writer has in hand are left for the next run, so this never waits for a row.
 pub async fn reschedule(
     conn: &mut Conn,
-    moved: &[(Uuid, Deadline)],
+    days: &[NewDay],
     at: OffsetDateTime,
     by: &str,
-) -> Result<(), Error> {
-    let ids: Vec<Uuid> = moved.iter().map(|(id, _)| *id).collect();
-    let days: Vec<Date> = moved.iter().map(|(_, deadline)| deadline.due_on).collect();
-    let provisional: Vec<bool> = moved.iter().map(|(_, d)| d.provisional).collect();
-    sqlx::query(
-        "WITH moved AS ( \
-           UPDATE duty SET due_on = new.due_on, provisional = new.provisional \
-           FROM unnest($1::uuid[], $2::date[], $3::boolean[]) AS new (id, due_on, provisional) \
-           WHERE duty.duty_id = new.id RETURNING duty.duty_id, duty.due_on) \
-         INSERT INTO duty_change (duty_id, what, at, by, due_on) \
-         SELECT duty_id, 'rescheduled', $4, $5, due_on FROM moved",
+) -> Result<Vec<Uuid>, Error> {
+    let ids: Vec<Uuid> = days.iter().map(|day| day.duty).collect();
+    let old: Vec<Date> = days.iter().map(|day| day.old.due_on).collect();
+    let was: Vec<bool> = days.iter().map(|day| day.old.provisional).collect();
+    let new: Vec<Date> = days.iter().map(|day| day.new.due_on).collect();
+    let is: Vec<bool> = days.iter().map(|day| day.new.provisional).collect();
+    sqlx::query_scalar(
+        "WITH day AS ( \
+           SELECT * FROM unnest($1::uuid[], $2::date[], $3::boolean[], $4::date[], $5::boolean[]) \
+             AS day (id, old, was, due_on, provisional)), \
+         free AS ( \
+           SELECT d.duty_id FROM duty d JOIN day ON day.id = d.duty_id \
+           WHERE d.state = 'open' AND d.due_on = day.old AND d.provisional = day.was \
+           ORDER BY d.duty_id FOR UPDATE OF d SKIP LOCKED), \
+         moved AS ( \
+           UPDATE duty SET due_on = day.due_on, provisional = day.provisional \
+           FROM day JOIN free ON free.duty_id = day.id \
+           WHERE duty.duty_id = day.id RETURNING duty.duty_id, duty.due_on), \
+         noted AS ( \
+           INSERT INTO duty_change (duty_id, what, at, by, due_on) \
+           SELECT duty_id, 'rescheduled', $6, $7, due_on FROM moved) \
+         SELECT duty_id FROM moved",
     )
     .bind(ids)
-    .bind(days)
-    .bind(provisional)
+    .bind(old)
+    .bind(was)
+    .bind(new)
+    .bind(is)
     .bind(at)
     .bind(by)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_all(conn)
+    .await
 }
 
 /// How many duties are open, and how many of them overdue.

@@ -53,7 +53,7 @@ pub async fn definition_on(
 ) -> Result<Option<String>, Error> {
     sqlx::query_scalar(
         "SELECT v.definition FROM item_version v WHERE v.code = $1 AND v.starts_on <= $2 \
-         AND NOT EXISTS (SELECT FROM item_retirement r WHERE r.code = v.code AND r.from_date <= $2) \
+         AND NOT EXISTS (SELECT FROM item_end r WHERE r.code = v.code AND r.from_date <= $2) \
          ORDER BY v.version DESC LIMIT 1",
     )
     .bind(code)
@@ -83,7 +83,7 @@ pub async fn definitions_on(
         "SELECT code, definition FROM \
            (SELECT DISTINCT ON (code) * FROM item_version WHERE starts_on <= $1 \
             ORDER BY code, version DESC) v \
-         WHERE NOT EXISTS (SELECT FROM item_retirement r WHERE r.code = v.code AND r.from_date <= $1) \
+         WHERE NOT EXISTS (SELECT FROM item_end r WHERE r.code = v.code AND r.from_date <= $1) \
            AND ($2 = '' OR catalogue = $2) AND ($3 = '' OR organ = $3) \
            AND ($4 = '' OR district_code = $4) \
          ORDER BY code COLLATE \"C\"",
@@ -132,7 +132,7 @@ pub async fn add(conn: &mut Conn, new: NewVersion<'_>) -> Result<(), Error> {
 }
 
 /// Code, versions with their moments of publication (oldest first) and newest owner of the items that stand
-/// under these codes or in the catalogue of this organ, unless they are retired, by code.
+/// under these codes or in the catalogue of this organ, unless they have ended, by code.
 #[derive(Debug, Clone)]
 pub struct Affected {
     /// Code of the item.
@@ -148,6 +148,7 @@ pub async fn affected(
     conn: &mut Conn,
     codes: &[String],
     organ: &str,
+    today: Date,
 ) -> Result<Vec<Affected>, Error> {
     type Row = (
         String,
@@ -163,13 +164,14 @@ pub async fn affected(
            (array_agg(organ ORDER BY version DESC))[1], \
            (array_agg(district_code ORDER BY version DESC))[1] \
          FROM item_version v \
-         WHERE NOT EXISTS (SELECT FROM item_retirement r WHERE r.code = v.code) \
+         WHERE NOT EXISTS (SELECT FROM item_end r WHERE r.code = v.code AND r.from_date <= $3) \
          GROUP BY code \
          HAVING code = ANY($1) OR ($2 <> '' AND (array_agg(organ ORDER BY version DESC))[1] = $2) \
          ORDER BY code COLLATE \"C\"",
     )
     .bind(codes)
     .bind(organ)
+    .bind(today)
     .fetch_all(conn)
     .await?;
     rows.into_iter()
@@ -185,10 +187,10 @@ pub async fn affected(
         .collect()
 }
 
-/// The end of an item, when it has been decided.
+/// The newest decision about the end of an item.
 pub async fn retirement(conn: &mut Conn, code: &str) -> Result<Option<Retirement>, Error> {
     let row: Option<(Date, String, String, OffsetDateTime)> = sqlx::query_as(
-        "SELECT from_date, reason, successor_code, decided_at FROM item_retirement WHERE code = $1",
+        "SELECT from_date, reason, successor_code, decided_at FROM item_end WHERE code = $1",
     )
     .bind(code)
     .fetch_optional(conn)
@@ -202,11 +204,13 @@ pub async fn retirement(conn: &mut Conn, code: &str) -> Result<Option<Retirement
     }))
 }
 
-/// Adds the end of an item.
+/// Adds a decision about the end of an item. The caller has passed the queue of the item.
 pub async fn retire(conn: &mut Conn, end: &Retirement, by: &str) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO item_retirement (code, from_date, reason, successor_code, decided_at, decided_by) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO item_retirement (code, from_date, reason, successor_code, decided_at, decided_by, \
+           decision) \
+         SELECT $1, $2, $3, $4, $5, $6, coalesce(max(decision), 0) + 1 \
+         FROM item_retirement WHERE code = $1",
     )
     .bind(&end.code)
     .bind(end.from)

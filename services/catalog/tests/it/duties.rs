@@ -364,14 +364,96 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> Result<()> {
         catalog::domain::format_day(expected.due_on)
     );
     assert!(!events[0].provisional);
-    // Run again with the old one: it is only a calendar like another.
+    // An instance that does not know the notice yet leaves the final day alone.
+    let old = reconcile(&world.pool, &law()?, &world.bed.clock, None).await?;
+    assert!(old.moved.is_empty());
+    let open = duties(&mut office, DutyFilter::Open).await?;
+    assert_eq!(
+        (open[0].due_on.as_str(), open[0].provisional),
+        (events[0].due_on.as_str(), false)
+    );
+    assert_eq!(world.bed.emitted::<DutyRescheduled>().await?.len(), 1);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> Result<()> {
+    let world = World::start_at(datetime!(2026-06-01 09:00 +8)).await?;
+    world.ready().await?;
+    let mut office = world.office()?;
+    record(&mut office, law_amended("一号", "2026-06-01", &["xzxk"])).await?;
+    world.bed.clock.set(datetime!(2026-06-24 00:00 +8));
+    world.reconcile(None).await?;
+    assert_eq!(world.bed.emitted::<DutyOverdue>().await?.len(), 1);
+    // A revised calendar counts 9 June as off and later again as it was: each later day is told, no earlier one.
+    let text = include_str!("../../../../crates/legal-clock/data/working-days.json");
+    let mut years: serde_json::Value = serde_json::from_str(text)?;
+    let of_2026 = years["years"]
+        .as_array_mut()
+        .and_then(|years| years.iter_mut().find(|year| year["year"] == 2026))
+        .ok_or_else(|| anyhow::anyhow!("no calendar of 2026"))?;
+    of_2026["off_weekdays"]
+        .as_array_mut()
+        .ok_or_else(|| anyhow::anyhow!("no off_weekdays"))?
+        .push("2026-06-09".into());
+    let revised = Law {
+        calendar: Calendar::from_json(&years.to_string())?,
+        rules: RuleSet::changsha_2017(),
+    };
+    world.bed.clock.set(datetime!(2026-06-25 09:00 +8));
+    let clock = &world.bed.clock;
+    for _ in 0..3 {
+        reconcile(&world.pool, &revised, clock, None).await?;
+        reconcile(&world.pool, &law()?, clock, None).await?;
+    }
+    let told = world.bed.emitted::<DutyOverdue>().await?;
+    let mut days: Vec<_> = told.iter().map(|event| event.due_on.as_str()).collect();
+    let all = days.len();
+    days.dedup();
+    assert_eq!((days.len(), days[0]), (all, "2026-06-23"), "{days:?}");
+    assert!(days.is_sorted() && all <= 2, "{days:?}");
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_the_reconciler_waits_for_no_row_that_another_writer_has_in_hand() -> Result<()> {
+    let world = World::start_at(datetime!(2026-06-01 09:00 +8)).await?;
+    world.ready().await?;
+    let mut office = world.office()?;
+    record(
+        &mut office,
+        law_amended("一号", "2026-06-01", &["xzxk", "xzcf"]),
+    )
+    .await?;
+    let owner = world.bed.schema_pool().await?;
+    let mut writer = owner.begin().await?;
+    sqlx::query("update duty set reason = '' where item_code = 'xzxk'")
+        .execute(&mut *writer)
+        .await?;
+    world.bed.clock.set(datetime!(2026-06-24 09:00 +8));
+    let told = async || {
+        let told = world.bed.emitted::<DutyOverdue>().await?;
+        Ok::<_, anyhow::Error>(told.into_iter().map(|e| e.item_code).collect::<Vec<_>>())
+    };
+    world.reconcile(None).await?;
     eventually(
-        "moved back",
+        "one is told",
         std::time::Duration::from_secs(20),
         async || {
-            reconcile(&world.pool, &law()?, &world.bed.clock, None).await?;
-            let open = duties(&mut world.office()?, DutyFilter::Open).await?;
-            anyhow::ensure!(open[0].due_on == before && open[0].provisional);
+            let told = told().await?;
+            anyhow::ensure!(told == ["xzcf"], "{told:?}");
+            Ok::<_, anyhow::Error>(())
+        },
+    )
+    .await?;
+    writer.rollback().await?;
+    owner.close().await;
+    eventually(
+        "both are told",
+        std::time::Duration::from_secs(20),
+        async || {
+            let told = told().await?;
+            anyhow::ensure!(told == ["xzcf", "xzxk"], "{told:?}");
             Ok::<_, anyhow::Error>(())
         },
     )

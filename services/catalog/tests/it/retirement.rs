@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use proto::credit::catalog::{
-    events::v1::{DutyClosed, ItemRetired},
+    events::v1::{DutyClosed, DutyOverdue, ItemRetired},
     v1::{
         DutyFilter, DutyState, GetItemRequest, ListItemVersionsRequest, ListItemsRequest,
         RetireItemRequest, Retirement, VersionState,
@@ -53,10 +53,11 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> Result<()> 
         done,
         "said twice"
     );
-    assert_eq!(
-        refused(retire(&world, "old", "2026-12-02", "new").await).1,
-        "ITEM_RETIRED"
-    );
+    // Until its day it lives on: the duty is open, and may be answered by a version.
+    assert_eq!(duties(&mut office, DutyFilter::Open).await?.len(), 1);
+    assert_eq!(publish_directly(&mut office, plain("old", 2)).await?, 2);
+    assert!(duties(&mut office, DutyFilter::Open).await?.is_empty());
+    record(&mut office, law_amended("又一号", "2026-11-20", &["old"])).await?;
 
     let get = async |version: u32| {
         let request = GetItemRequest {
@@ -76,7 +77,8 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> Result<()> 
             .await?;
         let answer = answer.into_inner();
         assert_eq!(answer.retirement.as_ref().unwrap().successor_code, "new");
-        Ok::<_, anyhow::Error>(answer.versions[0].state())
+        let newest = answer.versions.last().unwrap();
+        Ok::<_, anyhow::Error>(newest.state())
     };
     assert!(get(0).await.is_ok());
     assert_eq!(states().await?, VersionState::InForce);
@@ -96,22 +98,30 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> Result<()> 
 
     // No further version, no draft for one, no trigger; the duty went with it.
     assert_eq!(
-        refused(publish_directly(&mut office, plain("old", 2)).await).1,
+        refused(publish_directly(&mut office, plain("old", 3)).await).1,
         "ITEM_RETIRED"
     );
     assert_eq!(
-        refused(submitted(&mut office, &plain("old", 2)).await).1,
+        refused(retire(&world, "old", "2026-12-02", "new").await).1,
+        "ITEM_RETIRED"
+    );
+    assert_eq!(
+        refused(submitted(&mut office, &plain("old", 3)).await).1,
         "ITEM_RETIRED"
     );
     let trigger = record(&mut office, law_amended("二号", "2026-11-20", &["old"])).await;
     assert_eq!(refused(trigger).2, "item_codes[0]");
+    world.reconcile(None).await?;
+    assert!(duties(&mut office, DutyFilter::Open).await?.is_empty());
     let ended = duties(&mut office, DutyFilter::Closed).await?;
+    let by_end: Vec<_> = ended.iter().filter(|d| d.closed_by_version == 0).collect();
+    assert_eq!((ended.len(), by_end.len()), (2, 1));
     assert_eq!(
-        (ended[0].state(), ended[0].closed_by_version),
-        (DutyState::Closed, 0)
+        (by_end[0].state(), by_end[0].overdue),
+        (DutyState::Closed, false)
     );
-    assert_eq!(ended[0].reason, "依据的规定已废止");
-    assert_eq!(world.bed.emitted::<DutyClosed>().await?.len(), 1);
+    assert_eq!(by_end[0].reason, "依据的规定已废止");
+    assert_eq!(world.bed.emitted::<DutyClosed>().await?.len(), 2);
     let events = world.bed.emitted::<ItemRetired>().await?;
     assert_eq!(events.len(), 1);
     assert_eq!(
@@ -161,5 +171,119 @@ async fn r6_a_retirement_that_leads_nowhere_is_refused() -> Result<()> {
             .await;
         assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
     }
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> Result<()> {
+    let world = World::start_at(datetime!(2026-06-01 09:00 +8)).await?;
+    world.ready().await?;
+    let mut office = world.office()?;
+    // All are due on 2026-06-23.
+    let codes = ["before", "next-day", "later", "today"];
+    for code in codes {
+        publish_directly(&mut office, plain(code, 1)).await?;
+    }
+    record(&mut office, law_amended("一号", "2026-06-01", &codes)).await?;
+    for (code, from) in [
+        ("before", "2026-06-20"),
+        ("next-day", "2026-06-24"),
+        ("later", "2026-06-25"),
+        ("today", "2026-06-01"),
+    ] {
+        retire(&world, code, from, "").await?;
+    }
+    let open = async |office: &mut crate::world::Client| {
+        let open = duties(office, DutyFilter::Open).await?;
+        let mut codes: Vec<_> = open.into_iter().map(|duty| duty.item_code).collect();
+        codes.sort_unstable();
+        Ok::<_, anyhow::Error>(codes)
+    };
+    assert_eq!(open(&mut office).await?, ["before", "later", "next-day"]);
+    for (now, left) in [
+        (
+            datetime!(2026-06-19 23:59 +8),
+            vec!["before", "later", "next-day"],
+        ),
+        (datetime!(2026-06-20 00:00 +8), vec!["later", "next-day"]),
+        (datetime!(2026-06-24 00:00 +8), vec!["later"]),
+        (datetime!(2026-06-25 00:00 +8), vec![]),
+    ] {
+        world.bed.clock.set(now);
+        world.reconcile(None).await?;
+        assert_eq!(open(&mut office).await?, left, "{now}");
+    }
+    let told = world.bed.emitted::<DutyOverdue>().await?;
+    let told: Vec<_> = told.iter().map(|event| event.item_code.as_str()).collect();
+    assert_eq!(told, ["later"]);
+    let closed = world.bed.emitted::<DutyClosed>().await?;
+    let closed: Vec<_> = closed
+        .iter()
+        .map(|e| (e.item_code.as_str(), e.closed_on.as_str(), e.late))
+        .collect();
+    assert_eq!(
+        closed,
+        [
+            ("today", "2026-06-01", false),
+            ("before", "2026-06-01", false),
+            ("next-day", "2026-06-01", false),
+            ("later", "2026-06-25", true),
+        ]
+    );
+    let late: Vec<_> = duties(&mut office, DutyFilter::Closed).await?;
+    for duty in late {
+        assert_eq!(duty.overdue, duty.item_code == "later", "{duty:?}");
+    }
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    let mut office = world.office()?;
+    publish_directly(&mut office, plain("old", 1)).await?;
+    record(&mut office, law_amended("一号", "2026-11-20", &["old"])).await?;
+    retire(&world, "old", "2026-12-01", "").await?;
+    retire(&world, "old", "2026-11-30", "").await?;
+    let withdrawn = retire(&world, "old", "9999-12-31", "").await?;
+    assert_eq!(
+        retire(&world, "old", "9999-12-31", "").await?,
+        withdrawn,
+        "said twice"
+    );
+    // On neither day it ends, and its duty stays.
+    world.bed.clock.set(datetime!(2026-12-02 09:00 +8));
+    world.reconcile(None).await?;
+    assert_eq!(duties(&mut office, DutyFilter::Open).await?.len(), 1);
+    let request = ListItemVersionsRequest {
+        code: "old".to_owned(),
+    };
+    let shown = office.list_item_versions(request).await?.into_inner();
+    assert_eq!(shown.retirement, None);
+    assert_eq!(shown.versions[0].state(), VersionState::InForce);
+    let listed = office.list_items(ListItemsRequest::default()).await?;
+    assert!(listed.into_inner().items.iter().any(|i| i.code == "old"));
+    // It may be decided anew; every decision is on record and was announced, each later than the one before.
+    retire(&world, "old", "2026-12-02", "").await?;
+    assert_eq!(
+        refused(retire(&world, "old", "9999-12-31", "").await).1,
+        "ITEM_RETIRED"
+    );
+    assert!(duties(&mut office, DutyFilter::Open).await?.is_empty());
+    let days = ["2026-12-01", "2026-11-30", "9999-12-31", "2026-12-02"];
+    let events = world.bed.emitted::<ItemRetired>().await?;
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| event.from_date.as_str())
+        .collect();
+    assert_eq!(told, days);
+    let kept: Vec<(String, bool)> = sqlx::query_as(
+        "select from_date::text, decided_at > coalesce(lag(decided_at) over (order by decision), \
+         '-infinity') from item_retirement where code = 'old' order by decision",
+    )
+    .fetch_all(&world.pool)
+    .await?;
+    assert_eq!(kept, days.map(|day| (day.to_owned(), true)));
     world.finish().await
 }

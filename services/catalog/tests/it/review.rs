@@ -4,15 +4,18 @@ use anyhow::Result;
 use credit_record::item::Owner;
 use proto::credit::catalog::{
     events::v1::{DraftPublished, DutyClosed, ItemVersionPublished},
-    v1::{DraftState, DutyFilter, ListDraftsRequest},
+    v1::{
+        Draft, DraftState, DutyFilter, ListDraftsRequest, Provider, ProviderLevel,
+        RegisterProviderRequest,
+    },
 };
 use service_kit::{ServiceContext, identity::Role, readiness::Readiness, shutdown::Shutdown};
 use tonic::Code;
 
 use crate::{
     desk::{
-        BUREAU, STRANGER, YUELU, duties, get, law_amended, publish, publish_directly, record, save,
-        submit, submitted, withdraw,
+        BUREAU, STRANGER, YUELU, duties, get, give_back, law_amended, publish, publish_directly,
+        record, save, submit, submitted, withdraw,
     },
     world::{OFFICE, World, definition, plain, refused},
 };
@@ -279,5 +282,184 @@ async fn a_draft_goes_on_after_a_restart() -> Result<()> {
     shutdown.request();
     let ended = shutdown.finished(std::time::Duration::from_secs(20)).await;
     ended.map_err(anyhow::Error::msg)?;
+    world.finish().await
+}
+
+fn of_bureau(code: &str, version: u32, organ: &str) -> String {
+    definition(code, version, |item| {
+        item.owner = Owner::Department {
+            organ: organ.to_owned(),
+        };
+    })
+}
+
+/// A second department of the city.
+const OTHER: &str = YUELU;
+
+#[tokio::test]
+async fn r6_nobody_takes_over_an_item_that_came_while_it_drafted() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    world.register(BUREAU, "").await?;
+    world.register(OTHER, "").await?;
+    let mut office = world.office()?;
+    let mut a = world.client_of(BUREAU, Role::Provider)?;
+    let mut b = world.client_of(OTHER, Role::Provider)?;
+    let early = save(&mut a, "", &of_bureau("abc", 2, BUREAU), 0).await?;
+    let first = submitted(&mut b, &of_bureau("abc", 1, OTHER)).await?;
+    publish(&mut office, &first.draft_id).await?;
+    let changed = |(code, reason, field): (Code, String, String)| {
+        assert_eq!(
+            (code, reason.as_str(), field.as_str()),
+            (
+                Code::FailedPrecondition,
+                "OWNER_CHANGED",
+                "definition_toml.owner"
+            )
+        );
+    };
+    changed(refused(submit(&mut a, &early.draft_id).await));
+    // What was wrong is on show too.
+    let shown = get(&mut a, &early.draft_id).await?;
+    assert_eq!(shown.faults[0].field, "definition_toml.owner");
+    // Submitted before the other organ's version was published: the publication is refused.
+    let second = submitted(&mut b, &of_bureau("abc", 2, OTHER)).await?;
+    publish(&mut office, &second.draft_id).await?;
+    let third = submitted(&mut b, &of_bureau("abc", 3, OTHER)).await?;
+    publish_directly(&mut office, of_bureau("abc", 3, BUREAU)).await?;
+    assert_eq!(
+        refused(publish(&mut office, &third.draft_id).await).1,
+        "ITEM_VERSION_IMMUTABLE"
+    );
+    // The credit office moved it by publishing directly; drafts follow the new owner.
+    changed(refused(
+        submitted(&mut office, &of_bureau("abc", 4, OTHER)).await,
+    ));
+    let fourth = submitted(&mut a, &of_bureau("abc", 4, BUREAU)).await?;
+    publish(&mut office, &fourth.draft_id).await?;
+    // A submitted draft whose item moved meanwhile is refused at the publication.
+    let waiting = submitted(&mut a, &of_bureau("abc", 5, BUREAU)).await?;
+    publish_directly(&mut office, of_bureau("abc", 5, OTHER)).await?;
+    assert!(publish(&mut office, &waiting.draft_id).await.is_err());
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_who_began_a_draft_neither_returns_nor_publishes_it() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    world.register(BUREAU, "").await?;
+    let mut office = world.office()?;
+    let draft = submitted(&mut office, &department("a", BUREAU)).await?;
+    for answer in [
+        publish(&mut office, &draft.draft_id).await,
+        give_back(&mut office, &draft.draft_id, "缺少依据").await,
+    ] {
+        let (code, reason, field) = refused(answer);
+        assert_eq!(
+            (code, reason.as_str(), field.as_str()),
+            (Code::PermissionDenied, "OWN_DRAFT", "draft_id")
+        );
+    }
+    // In the city's own catalogue there is nobody else.
+    let city = submitted(&mut office, &plain("b", 1)).await?;
+    publish(&mut office, &city.draft_id).await?;
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r5_an_office_of_a_district_that_is_disabled_sees_nothing_any_more() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    world.register(YUELU, "430104").await?;
+    let mut yuelu = world.client_of(YUELU, Role::DistrictCreditOffice)?;
+    let draft = save(&mut yuelu, "", &district("b", "430104", YUELU), 0).await?;
+    assert!(get(&mut yuelu, &draft.draft_id).await.is_ok());
+    let disabled = Provider {
+        code: YUELU.to_owned(),
+        name: "某单位".to_owned(),
+        level: ProviderLevel::District.into(),
+        district_code: "430104".to_owned(),
+        enabled: false,
+        ..Provider::default()
+    };
+    let provider = Some(disabled);
+    let request = RegisterProviderRequest { provider };
+    world.office()?.register_provider(request).await?;
+    assert_eq!(
+        refused(get(&mut yuelu, &draft.draft_id).await).1,
+        "DRAFT_UNKNOWN"
+    );
+    let list = yuelu.list_drafts(ListDraftsRequest::default()).await?;
+    assert!(list.into_inner().drafts.is_empty());
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_what_was_submitted_is_kept_and_officers_are_named_to_staff_only() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    world.register(BUREAU, "").await?;
+    let mut office = world.office()?;
+    let mut bureau = world.client_of(BUREAU, Role::Provider)?;
+    let texts = ["第一稿", "第二稿"].map(|edition| {
+        definition("a", 1, |item| {
+            item.edition = edition.to_owned();
+            item.owner = Owner::Department {
+                organ: BUREAU.to_owned(),
+            };
+        })
+    });
+    let draft = submitted(&mut bureau, &texts[0]).await?;
+    let id = draft.draft_id.as_str();
+    give_back(&mut office, id, "缺少依据").await?;
+    let saved = save(&mut bureau, id, &texts[1], 3).await?;
+    let resubmitted = submit(&mut bureau, id).await?;
+    assert_eq!((saved.revision, resubmitted.revision), (4, 5));
+    let kept: Vec<(i64, String)> =
+        sqlx::query_as("select revision, definition from draft_submission order by revision")
+            .fetch_all(&world.pool)
+            .await?;
+    let [first, second] = texts;
+    assert_eq!(kept, [(2, first), (5, second)]);
+    for statement in [
+        "delete from draft_submission",
+        "update draft_submission set definition = ''",
+    ] {
+        world.is_forbidden(statement).await?;
+    }
+
+    let by = |draft: &Draft| -> Vec<String> {
+        draft.history.iter().map(|step| step.by.clone()).collect()
+    };
+    let shown = by(&get(&mut bureau, id).await?);
+    assert_eq!(shown, [BUREAU, BUREAU, OFFICE, BUREAU, BUREAU]);
+    let shown = by(&get(&mut office, id).await?);
+    assert!(shown.iter().all(|by| by.contains('/')), "{shown:?}");
+    world.finish().await
+}
+
+#[tokio::test]
+async fn an_organ_begins_a_hundred_drafts_and_no_more_until_one_is_done() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    world.register(BUREAU, "").await?;
+    let mut bureau = world.client_of(BUREAU, Role::Provider)?;
+    let text = department("a", BUREAU);
+    let mut last = String::new();
+    for _ in 0..catalog::domain::draft::MAX_OPEN {
+        last = save(&mut bureau, "", &text, 0).await?.draft_id;
+    }
+    let (code, reason, field) = refused(save(&mut bureau, "", &text, 0).await);
+    assert_eq!(
+        (code, reason.as_str(), field.as_str()),
+        (Code::FailedPrecondition, "DRAFTS_TOO_MANY", "draft_id")
+    );
+    // What is open can be worked on, and another organ is not kept back.
+    let changed = department("b", BUREAU);
+    assert_eq!(save(&mut bureau, &last, &changed, 1).await?.revision, 2);
+    save(&mut world.office()?, "", &text, 0).await?;
+    withdraw(&mut bureau, &last, "").await?;
+    save(&mut bureau, "", &text, 0).await?;
     world.finish().await
 }

@@ -82,3 +82,13 @@ fn r6_even_an_incomplete_draft_says_for_what_it_is() {
         assert_eq!(told(&Head::read(text).unwrap_err()).0, field, "{text}");
     }
 }
+
+#[test]
+fn an_organisation_has_at_most_a_hundred_open_drafts() {
+    assert_eq!(may_begin(MAX_OPEN - 1), Ok(()));
+    let broken = may_begin(MAX_OPEN).unwrap_err();
+    assert_eq!(
+        (broken.reason, told(&broken).0),
+        ("DRAFTS_TOO_MANY", "draft_id")
+    );
+}

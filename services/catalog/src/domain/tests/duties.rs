@@ -1,6 +1,6 @@
 //! R-6, D-17, R-25: the clock of 15 working days.
 
-use legal_clock::{Calendar, RuleSet};
+use legal_clock::{Calendar, Deadline, RuleSet};
 
 use super::{super::duty::*, day, told};
 use crate::domain::RuleBroken;
@@ -150,5 +150,24 @@ fn r6_an_open_duty_is_dismissed_with_a_reason() {
     assert_eq!(told(&dismiss(State::Open, "").unwrap_err()).0, "reason");
     for state in [State::Closed, State::Dismissed] {
         assert_eq!(told(&dismiss(state, "x").unwrap_err()).0, "duty_id");
+    }
+}
+
+#[test]
+fn a_final_due_day_gives_way_to_a_final_one_only() {
+    let on = |text: &str, provisional| Deadline {
+        due_on: day(text),
+        provisional,
+    };
+    for (old, new, expected) in [
+        (on("2027-01-12", true), on("2027-01-13", false), true),
+        (on("2027-01-12", true), on("2027-01-12", false), true),
+        (on("2027-01-12", true), on("2027-01-13", true), true),
+        (on("2027-01-13", false), on("2027-01-14", false), true),
+        (on("2027-01-13", false), on("2027-01-12", true), false),
+        (on("2027-01-13", false), on("2027-01-13", true), false),
+        (on("2027-01-13", false), on("2027-01-13", false), false),
+    ] {
+        assert_eq!(moves(old, new), expected, "{old:?} {new:?}");
     }
 }

@@ -187,7 +187,8 @@ fn d25_a_catalogue_is_that_of_an_organ_in_its_own_district() {
 
 #[test]
 fn r5_everybody_sees_its_own_and_the_credit_office_all() {
-    let sees = |actor: &Actor, owner: &Owner| actor.scope().sees(owner);
+    let today = day("2026-11-23");
+    let sees = |actor: &Actor, owner: &Owner| actor.scope(today).sees(owner);
     let auditor = Actor {
         auditor: true,
         ..Actor::default()
@@ -204,13 +205,20 @@ fn r5_everybody_sees_its_own_and_the_credit_office_all() {
         (provider(CITY, ""), [false, true, false, false]),
         (provider(YUELU, "430104"), [false, false, true, false]),
         (district_office("430104"), [false, false, true, false]),
-        // Without a registration nobody's district is known.
+        // Without a registration that is in force an office of a district sees nothing.
         (
             Actor {
                 registered: None,
-                ..district_office("430103")
+                ..district_office("430104")
             },
-            [false, false, true, false],
+            [false; 4],
+        ),
+        (
+            Actor {
+                registered: Some(registered(YUELU, "430104", false)),
+                ..district_office("430104")
+            },
+            [false; 4],
         ),
         (Actor::default(), [false; 4]),
     ];
@@ -227,4 +235,39 @@ fn r5_everybody_sees_its_own_and_the_credit_office_all() {
     assert!(provider(CITY, "").sees_contacts_of(CITY));
     assert!(!provider(YUELU, "430104").sees_contacts_of(CITY));
     assert!(!auditor.sees_contacts_of(CITY) && !Actor::default().sees_contacts_of(""));
+}
+
+#[test]
+fn r6_who_began_a_draft_does_not_review_it() {
+    let own = office();
+    let code = own.organisation.as_str();
+    assert_eq!(own.may_review_draft(&department(CITY), CITY), Ok(()));
+    assert_eq!(own.may_review_draft(&Owner::City, code), Ok(()));
+    for owner in [department(CITY), district("430104", YUELU)] {
+        let broken = own.may_review_draft(&owner, code).unwrap_err();
+        assert_eq!((broken.kind, broken.reason), (Kind::Denied, "OWN_DRAFT"));
+        assert_eq!(told(&broken).0, "draft_id");
+    }
+    let broken = provider(CITY, "").may_review_draft(&department(CITY), YUELU);
+    assert_eq!(broken.unwrap_err().reason, "NOT_THE_CREDIT_OFFICE");
+}
+
+#[test]
+fn r6_a_version_stays_in_the_catalogue_of_the_one_before() {
+    let owners = [
+        Owner::City,
+        department(CITY),
+        department(YUELU),
+        district("430104", YUELU),
+    ];
+    for before in &owners {
+        assert_eq!(same_catalogue(None, before), Ok(()));
+        for owner in &owners {
+            let said = same_catalogue(Some(before), owner);
+            assert_eq!(said.is_ok(), before == owner, "{before:?} {owner:?}");
+            if let Err(broken) = said {
+                assert_eq!(told(&broken).0, "definition_toml.owner");
+            }
+        }
+    }
 }

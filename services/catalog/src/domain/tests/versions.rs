@@ -283,7 +283,7 @@ fn r6_an_item_ends_once_from_today_on_and_ends_form_no_cycle() {
         retirement: Some(asked.clone()),
         ..one.clone()
     };
-    // The same again, even later, is no second end; another one is refused.
+    // The same again, even later, is no second end; another one is refused once the day has come.
     assert_eq!(
         retire(&ended, asked, Some(&one), day("2027-01-01")),
         Ok(None)
@@ -383,4 +383,57 @@ proptest! {
             prop_assert_eq!(in_force, expected);
         }
     }
+}
+
+#[test]
+fn r6_an_end_may_be_moved_or_withdrawn_until_its_day() {
+    let today = day("2026-11-23");
+    let one = history(&[(1, None, "2026-01-01")]);
+    let ending = |from: &str| History {
+        retirement: Some(end(from, None)),
+        ..one.clone()
+    };
+    let moved = end("2026-11-30", None);
+    assert_eq!(
+        retire(&ending("2026-12-01"), moved.clone(), None, today),
+        Ok(Some(moved.clone()))
+    );
+    // On its day it is too late, for a withdrawal as well.
+    for asked in [moved.clone(), end("9999-12-31", None)] {
+        let broken = retire(&ending("2026-12-01"), asked, None, day("2026-12-01")).unwrap_err();
+        assert_eq!((broken.reason, told(&broken).0), ("ITEM_RETIRED", "code"));
+    }
+    let withdrawal = end("9999-12-31", None);
+    assert_eq!(
+        retire(&ending("2026-12-01"), withdrawal.clone(), None, today),
+        Ok(Some(withdrawal.clone()))
+    );
+    // A withdrawal has no successor, and nothing is withdrawn that is not decided.
+    let with_successor = end("9999-12-31", Some("yzsx"));
+    let broken = retire(&ending("2026-12-01"), with_successor, Some(&one), today).unwrap_err();
+    assert_eq!(told(&broken).0, "successor_code");
+    let broken = retire(&one, withdrawal.clone(), None, today).unwrap_err();
+    assert_eq!(told(&broken).0, "from_date");
+    let withdrawn = ending("9999-12-31");
+    assert_eq!(retire(&withdrawn, withdrawal, None, today), Ok(None));
+    let again = Retirement {
+        reason: "另一理由".to_owned(),
+        ..end("9999-12-31", None)
+    };
+    let broken = retire(&withdrawn, again, None, today).unwrap_err();
+    assert_eq!(told(&broken).0, "from_date");
+    // The item lives on: it is in force, may follow another one and may be retired again.
+    assert_eq!(withdrawn.end(), None);
+    assert!(withdrawn.in_force(day("2027-01-01")).is_some());
+    let successor = end("2026-12-01", Some("yzsx"));
+    assert!(retire(&one, successor, Some(&withdrawn), today).is_ok());
+    assert_eq!(
+        retire(&withdrawn, moved.clone(), None, today),
+        Ok(Some(moved))
+    );
+    // Versions follow until the day of the end.
+    let ending = ending("2026-12-01");
+    assert_eq!(offer_on(&ending, &item(2), "2026-11-30"), Ok(Offer::Next));
+    let broken = offer_on(&ending, &item(2), "2026-12-01").unwrap_err();
+    assert_eq!(broken.reason, "ITEM_RETIRED");
 }

@@ -6,11 +6,12 @@ use service_kit::grpc::timestamp;
 use super::owner;
 use crate::domain::draft::{self, Change, Reason, State};
 
-/// With definition, faults and history.
+/// With definition, faults and history. Only who may see `officers` is told their accounts; others their organisations.
 pub(in crate::grpc) fn whole(
     draft: &draft::Draft,
     faults: &[(String, &'static str)],
     history: &[Change],
+    officers: bool,
 ) -> Draft {
     let fault = |(field, rule): &(String, &'static str)| DefinitionFault {
         field: field.clone(),
@@ -20,7 +21,12 @@ pub(in crate::grpc) fn whole(
         state: state(change.state).into(),
         revision: change.revision,
         at: Some(timestamp(change.at)),
-        by: change.by.clone(),
+        by: if officers {
+            change.by.as_str()
+        } else {
+            change.by.split('/').next().unwrap_or_default()
+        }
+        .to_owned(),
         reasons: reasons(&change.reasons),
         note: change.note.clone(),
     };
