@@ -156,3 +156,16 @@ proptest! {
         }
     }
 }
+
+/// Numbers given out by cities are nobody's: an attester may answer for one although it has a date.
+#[test]
+fn a_registration_number_of_a_city_may_be_attested() {
+    let admit = |text| LegacyCode::admit(LegacyKind::RegistrationNumber, text, "王海");
+    let text = "430100600123450";
+    assert_eq!(admit(text).map(|code| code.rule()), Ok(IdRule::Check));
+    assert_eq!(admit("430102600123450"), Err(LegacyError::Person));
+    assert!(matches!(
+        admit("111111111111111"),
+        Err(LegacyError::Rule(_))
+    ));
+}
