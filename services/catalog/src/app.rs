@@ -166,7 +166,7 @@ async fn announce(
 ///
 /// # Errors
 /// The work ended by a panic, or the process ends.
-async fn beside<T: Send + 'static>(
+pub(crate) async fn beside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, CatalogError> {
     tokio::task::spawn_blocking(work)

@@ -33,7 +33,7 @@ use tonic::{Request, Response, Status, async_trait};
 use vault::Keyring;
 
 use crate::{
-    app::{Act, Page, drafts, duties, exports, items, lists, providers},
+    app::{Act, Page, drafts, duties, exports::Exports, items, lists, providers},
     domain::{
         draft::Draft,
         duty::Law,
@@ -50,6 +50,7 @@ pub(crate) struct Catalog {
     law: Arc<Law>,
     clock: Arc<dyn Clock>,
     keyring: Keyring,
+    exports: Exports,
 }
 
 /// Who calls and in which trace, kept while the request is taken apart.
@@ -105,6 +106,7 @@ impl Catalog {
             law,
             clock: context.clock.clone(),
             keyring: context.keyring.clone(),
+            exports: Exports::default(),
         }
     }
 
@@ -169,7 +171,7 @@ impl CatalogService for Catalog {
         let today = self.caller(&request)?.act().today();
         let filter = decode::item_filter(request.get_ref());
         let items = items::items(&mut *self.reader().await?, today, &filter).await?;
-        let items = items.iter().map(encode::item::whole).collect();
+        let items = encode::item::lines(&items);
         Ok(Response::new(ListItemsResponse { items }))
     }
 
@@ -249,12 +251,22 @@ impl CatalogService for Catalog {
         let today = self.caller(&request)?.act().today();
         let format = decode::export_format(request.get_ref().format())?;
         let ExportItemRequest { code, version, .. } = request.into_inner();
-        let item = items::item(&mut *self.reader().await?, &code, version, today).await?;
-        let file = exports::file(item, format).await?;
+        let mut conn = self.reader().await?;
+        let known = items::version_of(&mut conn, &code, version, today).await?;
+        let finished = known.and_then(|known| self.exports.finished(&code, known, format));
+        let file = match finished {
+            Some(file) => file,
+            None => {
+                let item = items::item(&mut conn, &code, version, today).await?;
+                // Whoever waits for a file keeps no connection.
+                drop(conn);
+                self.exports.file(item, format).await?
+            }
+        };
         Ok(Response::new(ExportItemResponse {
             file_name: file.name,
             media_type: file.media_type.to_owned(),
-            content: file.content.into(),
+            content: file.content,
         }))
     }
 

@@ -4,10 +4,11 @@
 
 mod files;
 mod gauges;
+mod memory;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use credit_record::item::{CodeListVersion, ItemVersion, standard_code_lists, standard_items};
+use credit_record::item::{CodeListVersion, ItemVersion};
 use event_bus::Relay;
 use service_kit::{
     ServiceContext,
@@ -24,6 +25,8 @@ use crate::{
     error::CatalogError,
 };
 use gauges::Gauges;
+pub use memory::Memory;
+use memory::{Offer, Versioned};
 
 /// Who published what came from a data file.
 pub const DATA_FILE: &str = "data-file";
@@ -85,9 +88,9 @@ pub(crate) fn start(
     context
         .shutdown
         .spawn_essential("catalog reconciler", async move {
-            let mut said = Vec::new();
+            let (mut memory, mut said) = (Memory::default(), Vec::new());
             loop {
-                let pause = if job.run(&mut said).await {
+                let pause = if job.run(&mut memory, &mut said).await {
                     pause
                 } else {
                     RETRY
@@ -111,9 +114,10 @@ struct Job {
 
 impl Job {
     /// One run; false when the database was away. `said` are the faults already in the log.
-    async fn run(&self, said: &mut Vec<String>) -> bool {
+    async fn run(&self, memory: &mut Memory, said: &mut Vec<String>) -> bool {
         let items_dir = self.items_dir.as_deref();
-        let done = match reconcile(&self.pool, &self.law, &*self.clock, items_dir).await {
+        let (pool, law, clock) = (&self.pool, &*self.law, &*self.clock);
+        let done = match reconcile_with(memory, pool, law, clock, items_dir).await {
             Ok(done) => done,
             Err(error) => {
                 let why = chain(&error);
@@ -161,14 +165,30 @@ pub async fn reconcile(
     clock: &dyn Clock,
     items_dir: Option<&std::path::Path>,
 ) -> Result<Reconciled, CatalogError> {
+    reconcile_with(&mut Memory::default(), pool, law, clock, items_dir).await
+}
+
+/// As [`reconcile`]; what `memory` knows to be published is neither compiled nor offered again.
+///
+/// # Errors
+/// As [`reconcile`].
+pub async fn reconcile_with(
+    memory: &mut Memory,
+    pool: &Pool,
+    law: &Law,
+    clock: &dyn Clock,
+    items_dir: Option<&std::path::Path>,
+) -> Result<Reconciled, CatalogError> {
     let mut done = Reconciled::default();
     let mut found = files::Found::default();
     if let Some(dir) = items_dir {
         found = files::read(dir).await;
         done.faults.append(&mut found.faults);
     }
-    publish_lists(pool, clock, found.lists, &mut done).await?;
-    publish_items(pool, clock, found.items, &mut done).await?;
+    let there = found.lists.iter().chain(&found.items);
+    memory.forget_but(there.map(|(_, text)| text));
+    publish_lists(pool, clock, found.lists, memory, &mut done).await?;
+    publish_items(pool, clock, found.items, memory, &mut done).await?;
     let act = Act {
         by: CLOCK,
         at: clock.now(),
@@ -202,25 +222,36 @@ async fn publish_lists(
     pool: &Pool,
     clock: &dyn Clock,
     files: Vec<(String, String)>,
+    memory: &mut Memory,
     done: &mut Reconciled,
 ) -> Result<(), CatalogError> {
-    let standard = standard_code_lists();
-    let mut offers = offers_of("standard code lists", standard, &mut done.faults);
-    for (file, text) in files {
+    let mut offers = Vec::new();
+    match memory.standard().await {
+        Ok(standard) => {
+            offers = memory.unknown("standard code lists", &standard.lists);
+            done.known += standard.lists.len() - offers.len();
+        }
+        Err(error) => done.faults.push(format!("standard: {}", said(error)?)),
+    }
+    for (source, text) in files {
+        if memory.knows_file(&text) {
+            done.known += 1;
+            continue;
+        }
         match lists::read_definition(&text).await {
-            Ok(list) => offers.push((file, list)),
-            Err(error) => done.faults.push(format!("{file}: {}", chain(&error))),
+            Ok(version) => offers.push(Offer {
+                source,
+                text: Some(text),
+                version,
+            }),
+            Err(error) => done.faults.push(format!("{source}: {}", said(error)?)),
         }
     }
-    offers.sort_by(|(_, a), (_, b)| (&a.code, a.version).cmp(&(&b.code, b.version)));
-    for (source, list) in offers {
-        let version = format!("list {} v{}", list.code, list.version);
-        note(
-            done,
-            &source,
-            version,
-            publish_list(pool, clock, &list).await,
-        )?;
+    sort(&mut offers);
+    for offer in offers {
+        let name = format!("list {} v{}", offer.version.code, offer.version.version);
+        let outcome = publish_list(pool, clock, &offer.version).await;
+        note(done, memory, &offer, name, outcome)?;
     }
     Ok(())
 }
@@ -229,61 +260,70 @@ async fn publish_items(
     pool: &Pool,
     clock: &dyn Clock,
     files: Vec<(String, String)>,
+    memory: &mut Memory,
     done: &mut Reconciled,
 ) -> Result<(), CatalogError> {
-    let mut offers = offers_of("standard items", standard_items(), &mut done.faults);
-    if !files.is_empty() {
-        let mut tx = begin(pool).await?;
-        for (file, text) in files {
-            match items::read_definition(&mut tx, &text).await {
-                Ok(item) => offers.push((file, item)),
-                Err(error) => done.faults.push(format!("{file}: {}", said(error)?)),
-            }
-        }
-        commit(tx).await?;
+    let mut offers = Vec::new();
+    // Why it cannot be read stands among the faults already.
+    if let Ok(standard) = memory.standard().await {
+        offers = memory.unknown("standard items", &standard.items);
+        done.known += standard.items.len() - offers.len();
     }
-    // Versions follow one another whatever the files are called; the sort is stable, so of two
-    // files with the same version the standard one, then the first by name, is offered first.
-    offers.sort_by(|(_, a), (_, b)| (&a.code, a.version).cmp(&(&b.code, b.version)));
-    for (source, item) in offers {
-        let version = format!("{} v{}", item.code, item.version);
-        note(
-            done,
-            &source,
-            version,
-            publish_item(pool, clock, &item).await,
-        )?;
+    for (source, text) in files {
+        if memory.knows_file(&text) {
+            done.known += 1;
+            continue;
+        }
+        match read_item(pool, &text).await {
+            Ok(version) => offers.push(Offer {
+                source,
+                text: Some(text),
+                version,
+            }),
+            Err(error) => done.faults.push(format!("{source}: {}", said(error)?)),
+        }
+    }
+    sort(&mut offers);
+    for offer in offers {
+        let name = format!("{} v{}", offer.version.code, offer.version.version);
+        let outcome = publish_item(pool, clock, &offer.version).await;
+        note(done, memory, &offer, name, outcome)?;
     }
     Ok(())
 }
 
-fn offers_of<T>(
-    source: &str,
-    standard: Result<Vec<T>, credit_record::item::ItemError>,
-    faults: &mut Vec<String>,
-) -> Vec<(String, T)> {
-    match standard {
-        Ok(all) => all
-            .into_iter()
-            .map(|one| (source.to_owned(), one))
-            .collect(),
-        Err(error) => {
-            faults.push(format!("{source}: {}", chain(&error)));
-            Vec::new()
-        }
-    }
+/// Versions follow one another whatever the files are called; the sort is stable, so of two files with the same
+/// version the standard one, then the first by name, is offered first.
+fn sort<T: Versioned>(offers: &mut [Offer<T>]) {
+    offers.sort_by_key(|offer| offer.version.key());
+}
+
+/// Reads an item without a transaction, and compiles its rules without a connection.
+async fn read_item(pool: &Pool, text: &str) -> Result<ItemVersion, CatalogError> {
+    let mut conn = pool
+        .acquire()
+        .await
+        .map_err(CatalogError::database("核对目录"))?;
+    let lists = items::lists_of(&mut conn, text).await?;
+    drop(conn);
+    items::lint(text, lists).await
 }
 
 /// Notes what became of an offer.
 ///
 /// # Errors
 /// The database is away.
-fn note(
+fn note<T: Versioned>(
     done: &mut Reconciled,
-    source: &str,
+    memory: &mut Memory,
+    offer: &Offer<T>,
     version: String,
     outcome: Result<bool, CatalogError>,
 ) -> Result<(), CatalogError> {
+    if outcome.is_ok() {
+        memory.keep(offer);
+    }
+    let source = &offer.source;
     match outcome {
         Ok(true) => done.published.push(version),
         Ok(false) => done.known += 1,

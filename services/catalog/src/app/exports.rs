@@ -1,11 +1,26 @@
-//! An item as a file: what a provider needs to report by it. Called by `grpc`.
+//! An item as a file: what a provider needs to report by it. Everybody with a token may ask, so a file is made
+//! once, and few are made at a time. Called by `grpc`.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+};
 
 use credit_record::{
     export::{csv_header, json_schema},
     item::ItemVersion,
 };
+use prost::bytes::Bytes;
+use tokio::sync::Semaphore;
 
+use super::beside;
 use crate::{error::CatalogError, template};
+
+/// How many files are made at once; who asks for another one waits.
+const AT_ONCE: usize = 2;
+
+/// Most bytes of finished files that are kept.
+const MOST_KEPT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Which file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +33,7 @@ pub enum Format {
     Xlsx,
 }
 
-/// A file.
+/// A file. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
     /// Its name, `<item>-v<version>` and what the format adds.
@@ -26,22 +41,94 @@ pub struct File {
     /// Its media type.
     pub media_type: &'static str,
     /// Its bytes.
-    pub content: Vec<u8>,
+    pub content: Bytes,
 }
 
-/// The file of a version of an item. A template is some milliseconds of work and so done beside the tasks that
-/// serve calls.
-///
-/// # Errors
-/// The file cannot be made.
-pub async fn file(item: ItemVersion, format: Format) -> Result<File, CatalogError> {
-    let code = item.code.clone();
-    let made = tokio::task::spawn_blocking(move || make(&item, format)).await;
-    let failed = |source| CatalogError::Export { code, source };
-    match made {
-        Ok(Ok(file)) => Ok(file),
-        Ok(Err(source)) => Err(failed(source)),
-        Err(ended) => Err(failed(Box::new(ended))),
+/// Which version in which format. A published version never changes, and so its files do not either.
+type Key = (String, u32, Format);
+
+/// Finished files, and the queue of those that wait for one.
+#[derive(Debug)]
+pub struct Exports {
+    gate: Semaphore,
+    kept: Mutex<Kept>,
+}
+
+impl Default for Exports {
+    fn default() -> Self {
+        Self {
+            gate: Semaphore::new(AT_ONCE),
+            kept: Mutex::new(Kept::new(MOST_KEPT_BYTES)),
+        }
+    }
+}
+
+impl Exports {
+    /// A file that was made already.
+    pub fn finished(&self, code: &str, version: u32, format: Format) -> Option<File> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.find(&(code.to_owned(), version, format))
+    }
+
+    /// The file of a published version of an item. It waits while others are made.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub async fn file(&self, item: ItemVersion, format: Format) -> Result<File, CatalogError> {
+        // The gate is never closed; were it, files would be made without waiting.
+        let _turn = self.gate.acquire().await.ok();
+        let (code, version) = (item.code.clone(), item.version);
+        // Who asked for the same one before may have got it meanwhile.
+        if let Some(file) = self.finished(&code, version, format) {
+            return Ok(file);
+        }
+        let file = beside(move || make(&item, format)).await?;
+        let file = file.map_err(|source| {
+            let code = code.clone();
+            CatalogError::Export { code, source }
+        })?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.keep((code, version, format), file.clone());
+        Ok(file)
+    }
+}
+
+/// Files by the order of their last use, the latest at the end.
+#[derive(Debug)]
+struct Kept {
+    files: VecDeque<(Key, File)>,
+    bytes: usize,
+    most: usize,
+}
+
+impl Kept {
+    fn new(most: usize) -> Self {
+        Self {
+            files: VecDeque::new(),
+            bytes: 0,
+            most,
+        }
+    }
+
+    fn find(&mut self, key: &Key) -> Option<File> {
+        let at = self.files.iter().position(|(known, _)| known == key)?;
+        let used = self.files.remove(at)?;
+        let file = used.1.clone();
+        self.files.push_back(used);
+        Some(file)
+    }
+
+    fn keep(&mut self, key: Key, file: File) {
+        if file.content.len() > self.most || self.find(&key).is_some() {
+            return;
+        }
+        self.bytes += file.content.len();
+        self.files.push_back((key, file));
+        while self.bytes > self.most
+            && let Some((_, oldest)) = self.files.pop_front()
+        {
+            self.bytes -= oldest.content.len();
+        }
     }
 }
 
@@ -69,6 +156,65 @@ fn make(
     Ok(File {
         name: format!("{}-v{}{suffix}", item.code, item.version),
         media_type,
-        content,
+        content: content.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use credit_record::item::standard_items;
+
+    use super::*;
+
+    fn key(version: u32) -> Key {
+        ("x".to_owned(), version, Format::Xlsx)
+    }
+
+    fn of(bytes: usize) -> File {
+        File {
+            name: String::new(),
+            media_type: "",
+            content: vec![0; bytes].into(),
+        }
+    }
+
+    #[test]
+    fn files_are_kept_up_to_a_number_of_bytes_and_the_least_used_goes_first() {
+        let mut kept = Kept::new(100);
+        for version in 1..=4 {
+            kept.keep(key(version), of(25));
+        }
+        assert!(kept.find(&key(1)).is_some());
+        kept.keep(key(5), of(30));
+        let left: Vec<u32> = (1..=5).filter(|v| kept.find(&key(*v)).is_some()).collect();
+        assert_eq!((left, kept.bytes), (vec![1, 4, 5], 80));
+        kept.keep(key(5), of(30));
+        kept.keep(key(6), of(101));
+        assert_eq!((kept.bytes, kept.find(&key(6))), (80, None));
+    }
+
+    #[tokio::test]
+    async fn a_file_is_made_once_and_waits_for_its_turn() {
+        let exports = Exports::default();
+        let item = standard_items().unwrap().remove(0);
+        let (code, version) = (item.code.clone(), item.version);
+        let finished = |format| exports.finished(&code, version, format);
+        assert_eq!(finished(Format::Xlsx), None);
+        let both = exports.gate.acquire_many(AT_ONCE as u32).await.unwrap();
+        {
+            let mut waiting = std::pin::pin!(exports.file(item.clone(), Format::Xlsx));
+            tokio::select! {
+                biased;
+                made = &mut waiting => panic!("made out of turn: {made:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+            drop(both);
+            let made = waiting.await.unwrap();
+            assert_eq!(finished(Format::Xlsx).as_ref(), Some(&made));
+            let again = exports.file(item.clone(), Format::Xlsx).await.unwrap();
+            // The very same bytes, not equal ones.
+            assert_eq!(again.content.as_ptr(), made.content.as_ptr());
+        }
+        assert_eq!(finished(Format::CsvHeader), None);
+    }
 }

@@ -264,6 +264,25 @@ pub async fn item(
     }
 }
 
+/// The number of that version, where no more is needed; none when nothing is in force on `day`. A number that is
+/// given is answered as it is.
+///
+/// # Errors
+/// The database fails.
+pub async fn version_of(
+    conn: &mut Conn,
+    code: &str,
+    version: u32,
+    day: Date,
+) -> Result<Option<u32>, CatalogError> {
+    if version != 0 {
+        return Ok(Some(version));
+    }
+    store::items::version_on(conn, code, day)
+        .await
+        .map_err(CatalogError::database(READING))
+}
+
 /// Why there is no such version.
 async fn not_found(
     conn: &mut Conn,

@@ -135,6 +135,9 @@ pub async fn contacts(
     actor: &Actor,
     code: &str,
 ) -> Result<BTreeMap<String, Contacts>, CatalogError> {
+    let Some(code) = readable(actor, code) else {
+        return Ok(BTreeMap::new());
+    };
     let sealed = store::providers::contacts(conn, code)
         .await
         .map_err(CatalogError::database(READING))?;
@@ -152,6 +155,19 @@ pub async fn contacts(
         .collect()
 }
 
+/// Whose contacts are read for `actor`, who asks for those of `code`, or of all when it is empty: what it is not
+/// shown is not even read. Empty: of all; none: of nobody.
+fn readable<'a>(actor: &'a Actor, code: &'a str) -> Option<&'a str> {
+    // No provider has an empty code, so only who is shown all sees the contacts of that.
+    let all = actor.sees_contacts_of("");
+    let code = if code.is_empty() && !all {
+        actor.organisation.as_str()
+    } else {
+        code
+    };
+    actor.sees_contacts_of(code).then_some(code)
+}
+
 /// What the registry holds of the organisation that acts.
 ///
 /// # Errors
@@ -163,4 +179,43 @@ pub async fn registration_of(
     store::providers::provider(conn, organisation)
         .await
         .map_err(CatalogError::database(READING))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contacts_are_read_for_whom_they_are_meant_only() {
+        let actor = || Actor {
+            organisation: "A".to_owned(),
+            ..Actor::default()
+        };
+        let office = Actor {
+            credit_office: true,
+            ..actor()
+        };
+        let provider = Actor {
+            provider: true,
+            ..actor()
+        };
+        let auditor = Actor {
+            auditor: true,
+            ..actor()
+        };
+        let table = [
+            (&office, "", Some("")),
+            (&office, "B", Some("B")),
+            (&provider, "", Some("A")),
+            (&provider, "A", Some("A")),
+            (&provider, "B", None),
+            (&auditor, "", None),
+            (&auditor, "A", None),
+        ];
+        for (actor, code, read) in table {
+            assert_eq!(readable(actor, code), read, "{actor:?} {code}");
+        }
+        let nobody = actor();
+        assert_eq!(readable(&nobody, ""), None);
+    }
 }

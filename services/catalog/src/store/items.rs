@@ -62,6 +62,21 @@ pub async fn definition_on(
     .await
 }
 
+/// Number of the version of an item that is in force on a day; none also when it has ended.
+pub async fn version_on(conn: &mut Conn, code: &str, day: Date) -> Result<Option<u32>, Error> {
+    let version: Option<i64> = sqlx::query_scalar(
+        "SELECT v.version FROM item_version v WHERE v.code = $1 AND v.starts_on <= $2 \
+         AND NOT EXISTS (SELECT FROM item_end r WHERE r.code = v.code AND r.from_date <= $2) \
+         ORDER BY v.version DESC LIMIT 1",
+    )
+    .bind(code)
+    .bind(day)
+    .fetch_optional(conn)
+    .await?;
+    // CHECK (version > 0), and no item has four thousand million versions.
+    Ok(version.map(|version| version as u32))
+}
+
 /// Which catalogues a list shows; empty texts do not limit it.
 #[derive(Debug, Clone, Default)]
 pub struct ItemFilter {

@@ -7,6 +7,7 @@ use credit_record::{
         UpdateCycle,
     },
 };
+use prost::Message;
 use proto::credit::{
     catalog::v1::{
         Entry, FieldAlias, FieldMapping, Item, ItemField, ItemRule, ItemVersionInfo,
@@ -15,7 +16,7 @@ use proto::credit::{
     },
     common::v1::{RecordClass as WireClass, SubjectKind as WireKind},
 };
-use service_kit::grpc::timestamp;
+use service_kit::grpc::{MAX_MESSAGE_BYTES, timestamp};
 use time::Date;
 
 use super::owner;
@@ -81,6 +82,86 @@ pub(in crate::grpc) fn whole(item: &ItemVersion) -> Item {
                 .collect(),
             dropped: before.dropped.clone(),
         }),
+    }
+}
+
+/// Most bytes of the lines of a list: below what one message may hold.
+const MOST_LIST_BYTES: usize = MAX_MESSAGE_BYTES / 8 * 7;
+
+/// Most characters of each text of a line.
+const LINE_TEXT: usize = 200;
+
+/// Most laws of a line.
+const LINE_LAWS: usize = 5;
+
+/// The lines of a list: each version without what only its own page shows (rules, values and other names of its
+/// fields, natural key, mapping to the version before), long texts cut. So 400 items fit into a message; where
+/// they would not, the last ones have no fields either.
+pub(in crate::grpc) fn lines(items: &[ItemVersion]) -> Vec<Item> {
+    let mut lines: Vec<Item> = items.iter().map(line).collect();
+    // With key and length of each line.
+    let mut bytes: usize = lines.iter().map(|line| line.encoded_len() + 8).sum();
+    for line in lines.iter_mut().rev() {
+        if bytes <= MOST_LIST_BYTES {
+            break;
+        }
+        bytes -= line.encoded_len();
+        line.fields.clear();
+        bytes += line.encoded_len();
+    }
+    lines
+}
+
+fn line(item: &ItemVersion) -> Item {
+    let mut line = Item {
+        rules: Vec::new(),
+        natural_key: Vec::new(),
+        source_families: Vec::new(),
+        predecessor: None,
+        ..whole(item)
+    };
+    for field in &mut line.fields {
+        *field = ItemField {
+            code: std::mem::take(&mut field.code),
+            name: short(&field.name),
+            kind: std::mem::take(&mut field.kind),
+            required: short(&field.required),
+            publication: std::mem::take(&mut field.publication),
+            ..ItemField::default()
+        };
+    }
+    line.name = short(&line.name);
+    line.edition = short(&line.edition);
+    line.legal_basis.truncate(LINE_LAWS);
+    for basis in &mut line.legal_basis {
+        *basis = short(basis);
+    }
+    if let Some(entry) = &mut line.entry {
+        for text in [
+            &mut entry.conduct,
+            &mut entry.source,
+            &mut entry.channel,
+            &mut entry.sharing,
+            &mut entry.retention,
+        ] {
+            *text = short(text);
+        }
+    }
+    if let Some(term) = &mut line.term {
+        term.rule = short(&term.rule);
+    }
+    if let Some(national) = &mut line.national {
+        national.edition = short(&national.edition);
+        national.kind = short(&national.kind);
+    }
+    line
+}
+
+/// A text, with a mark where it is cut.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(LINE_TEXT) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
     }
 }
 
@@ -250,6 +331,43 @@ mod tests {
     use credit_record::item::standard_items;
 
     use super::*;
+
+    #[test]
+    fn a_list_of_400_items_fits_into_a_message() {
+        let mut items = standard_items().unwrap();
+        items.retain(|item| item.code == "xzcf" && item.version == 3);
+        let penalty = items.remove(0);
+        let shown = lines(std::slice::from_ref(&penalty)).remove(0);
+        let public = |item: &Item| {
+            let of = item.fields.iter().map(|field| field.publication.clone());
+            of.collect::<Vec<_>>()
+        };
+        // What the list page shows is as on the item's own page.
+        let own = whole(&penalty);
+        assert_eq!(public(&shown), public(&own));
+        assert_eq!(
+            (&shown.name, &shown.subjects, &shown.national, &shown.owner),
+            (&own.name, &own.subjects, &own.national, &own.owner)
+        );
+        assert!(shown.rules.is_empty() && shown.fields.iter().all(|f| f.code_list.is_empty()));
+
+        let bytes = |lines: &[Item]| -> usize { lines.iter().map(|l| l.encoded_len() + 8).sum() };
+        let usual = lines(&vec![penalty.clone(); 400]);
+        assert!(bytes(&usual) < MAX_MESSAGE_BYTES);
+        assert!(usual.iter().all(|line| !line.fields.is_empty()));
+
+        let mut large = penalty;
+        large.entry.conduct = "长".repeat(50_000);
+        large.legal_basis = vec!["长".repeat(500); 100];
+        let field = large.fields[0].clone();
+        large.fields = vec![field; 400];
+        let shown = lines(&vec![large; 400]);
+        assert!(bytes(&shown) < MAX_MESSAGE_BYTES);
+        assert_eq!(shown.len(), 400);
+        let entry = shown[399].entry.as_ref().unwrap();
+        assert_eq!(entry.conduct.chars().count(), LINE_TEXT + 1);
+        assert_eq!((shown[0].fields.len(), shown[399].fields.len()), (400, 0));
+    }
 
     #[test]
     fn the_standard_items_show_all_that_an_entry_has_to_say() {

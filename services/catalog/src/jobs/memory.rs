@@ -1,0 +1,156 @@
+//! What the reconciler remembers between its runs: what is published stays so, hence it is neither compiled nor
+//! offered again each minute. Called by the reconciler.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use credit_record::item::{
+    CodeListVersion, ItemError, ItemVersion, standard_code_lists, standard_items,
+};
+
+use crate::{app::beside, error::CatalogError};
+
+/// Code and version.
+pub(super) type Key = (String, u32);
+
+/// What the program carries.
+#[derive(Debug)]
+pub(super) struct Standard {
+    /// Code lists.
+    pub(super) lists: Vec<CodeListVersion>,
+    /// Items.
+    pub(super) items: Vec<ItemVersion>,
+}
+
+/// See the module. It belongs to one reconciler and one database: a process whose database is created anew has to
+/// be restarted.
+#[derive(Debug, Default)]
+pub struct Memory {
+    standard: Option<Arc<Standard>>,
+    lists: BTreeSet<Key>,
+    items: BTreeSet<Key>,
+    files: BTreeSet<String>,
+}
+
+/// A version that is offered, and where it comes from.
+pub(super) struct Offer<T> {
+    /// For people: `standard items`, or the name of the file.
+    pub(super) source: String,
+    /// Text of the file; none for what the program carries.
+    pub(super) text: Option<String>,
+    /// The version.
+    pub(super) version: T,
+}
+
+/// Something with a code and a version that may be remembered.
+pub(super) trait Versioned: Clone {
+    /// Code and version.
+    fn key(&self) -> Key;
+    /// What is known of its kind out of the program.
+    fn known(memory: &mut Memory) -> &mut BTreeSet<Key>;
+}
+
+impl Versioned for CodeListVersion {
+    fn key(&self) -> Key {
+        (self.code.clone(), self.version)
+    }
+    fn known(memory: &mut Memory) -> &mut BTreeSet<Key> {
+        &mut memory.lists
+    }
+}
+
+impl Versioned for ItemVersion {
+    fn key(&self) -> Key {
+        (self.code.clone(), self.version)
+    }
+    fn known(memory: &mut Memory) -> &mut BTreeSet<Key> {
+        &mut memory.items
+    }
+}
+
+impl Memory {
+    /// What the program carries; read and compiled once.
+    ///
+    /// # Errors
+    /// A data file of the program is broken; a test keeps that from being released.
+    pub(super) async fn standard(&mut self) -> Result<Arc<Standard>, CatalogError> {
+        if let Some(standard) = &self.standard {
+            return Ok(Arc::clone(standard));
+        }
+        let read = || {
+            Ok::<_, ItemError>(Standard {
+                lists: standard_code_lists()?,
+                items: standard_items()?,
+            })
+        };
+        let standard = Arc::new(beside(read).await??);
+        self.standard = Some(Arc::clone(&standard));
+        Ok(standard)
+    }
+
+    /// Those of `all` that are not known to be published.
+    pub(super) fn unknown<T: Versioned>(&mut self, source: &str, all: &[T]) -> Vec<Offer<T>> {
+        let known = T::known(self);
+        all.iter()
+            .filter(|version| !known.contains(&version.key()))
+            .map(|version| Offer {
+                source: source.to_owned(),
+                text: None,
+                version: version.clone(),
+            })
+            .collect()
+    }
+
+    /// Whether what stands in a file is known to be published.
+    pub(super) fn knows_file(&self, text: &str) -> bool {
+        self.files.contains(text)
+    }
+
+    /// The offer is published.
+    pub(super) fn keep<T: Versioned>(&mut self, offer: &Offer<T>) {
+        match &offer.text {
+            Some(text) => {
+                self.files.insert(text.clone());
+            }
+            None => {
+                T::known(self).insert(offer.version.key());
+            }
+        }
+    }
+
+    /// Forgets files that are no longer there.
+    pub(super) fn forget_but<'a>(&mut self, there: impl Iterator<Item = &'a String>) {
+        let there: BTreeSet<&String> = there.collect();
+        self.files.retain(|text| there.contains(text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_published_is_not_offered_again_and_the_program_is_read_once() {
+        let mut memory = Memory::default();
+        let standard = memory.standard().await.unwrap();
+        assert!(Arc::ptr_eq(&standard, &memory.standard().await.unwrap()));
+        let mut offers = memory.unknown("standard items", &standard.items);
+        assert_eq!(offers.len(), standard.items.len());
+        let mut first = offers.remove(0);
+        memory.keep(&first);
+        let left = memory.unknown("standard items", &standard.items);
+        assert_eq!(left.len(), standard.items.len() - 1);
+        assert!(left.iter().all(|o| o.version.key() != first.version.key()));
+        // A list of the same name is another thing.
+        let lists = memory.unknown("standard code lists", &standard.lists);
+        assert_eq!(lists.len(), standard.lists.len());
+
+        let text = "code = \"x\"".to_owned();
+        first.text = Some(text.clone());
+        memory.keep(&first);
+        assert!(memory.knows_file(&text) && !memory.knows_file("code = \"y\""));
+        memory.forget_but([text.clone()].iter());
+        assert!(memory.knows_file(&text));
+        memory.forget_but([].iter());
+        assert!(!memory.knows_file(&text));
+    }
+}
