@@ -340,7 +340,10 @@ async fn r6_nobody_takes_over_an_item_that_came_while_it_drafted() -> Result<()>
     // A submitted draft whose item moved meanwhile is refused at the publication.
     let waiting = submitted(&mut a, &of_bureau("abc", 5, BUREAU)).await?;
     publish_directly(&mut office, of_bureau("abc", 5, OTHER)).await?;
-    assert!(publish(&mut office, &waiting.draft_id).await.is_err());
+    assert_eq!(
+        refused(publish(&mut office, &waiting.draft_id).await).1,
+        "ITEM_VERSION_IMMUTABLE"
+    );
     world.finish().await
 }
 
