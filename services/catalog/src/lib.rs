@@ -45,7 +45,7 @@ pub const SERVICE: &str = "catalog";
 /// Schema of its tables and name of its login role.
 pub const SCHEMA: &str = "catalog";
 
-/// The stream that it fills: a few events a week, each a definition of some 20 KiB at most.
+/// The stream that it fills: a few events a week, most a definition of some 20 KiB, none above 1 MiB or so.
 pub const STREAM: Option<StreamSpec> = Some(StreamSpec {
     service: SERVICE,
     max_bytes: 64 * 1024 * 1024,
