@@ -41,6 +41,9 @@ pub use request::Scope;
 
 /// Originals of one page.
 const PAGE_RECORDS: i64 = 500;
+/// Rows of one page that are looked at where a filter leaves some out: with it a page, and so the time between
+/// two steps of progress, stays short however few originals are asked for.
+const PAGE_SCANNED: i64 = 5000;
 /// Sealed bytes of one page; a single original is never larger.
 const PAGE_BYTES: i64 = 32 * 1024 * 1024;
 
@@ -72,9 +75,12 @@ struct Run {
     bench: Arc<Bench>,
     scope: Scope,
     access_id: Uuid,
-    /// Held to the end of the run.
-    _slot: OwnedSemaphorePermit,
+    slot: Slot,
 }
+
+/// One of the replays that may run at the same time. Whatever works for a replay holds it, also a thread that
+/// goes on after the caller has gone away: it keeps a core busy all the same.
+type Slot = Arc<OwnedSemaphorePermit>;
 
 /// What a run has found so far.
 #[derive(Default)]
@@ -123,7 +129,8 @@ impl Replays {
                 "正在进行的规则试算已达上限，请待其结束后再试",
             )
         })?;
-        let (bench, definition) = self.bench(offered).await?;
+        let slot: Slot = Arc::new(slot);
+        let (bench, definition) = self.bench(&slot, offered).await?;
         let item = bench.offered().item();
         if !scope.provider_code.is_empty()
             && !store::provider_exists(&self.pool, &scope.provider_code)
@@ -153,6 +160,7 @@ impl Replays {
             sealed_reason: seal(&scope.reason),
             item_code: &item.code,
             item_version: item.version as i32,
+            sealed_definition: seal(&definition),
             definition_sha256: vault::sha256(definition.as_bytes()),
             scope: &scope,
         };
@@ -166,7 +174,7 @@ impl Replays {
             bench: Arc::new(bench),
             scope,
             access_id,
-            _slot: slot,
+            slot,
         };
         // One step waits for its reader: a slow caller holds the run back.
         let (sender, steps) = mpsc::channel(1);
@@ -176,17 +184,17 @@ impl Replays {
 
     /// The definition offered and those of the versions that originals are pinned to, compiled; and the
     /// text of the one offered.
-    async fn bench(&self, offered: Offered) -> Result<(Bench, String), Status> {
+    async fn bench(&self, slot: &Slot, offered: Offered) -> Result<(Bench, String), Status> {
         let (offered, text) = match offered {
             Offered::Toml(text) => {
-                let (offered, text) = off_the_workers(move || {
+                let (offered, text) = off_the_workers(slot, move || {
                     let item = ItemVersion::from_toml(&text).and_then(compiled);
                     (item.map_err(|error| request::unusable(&error)), text)
                 })
                 .await?;
                 (offered?, text)
             }
-            Offered::Published(version) => self.published(version).await?,
+            Offered::Published(version) => self.published(slot, version).await?,
         };
         let code = offered.item().code.clone();
         let versions = store::definitions(&self.pool, &code)
@@ -194,7 +202,7 @@ impl Replays {
             .map_err(|error| database("读取事项定义", &error))?;
         let working_days = self.working_days.clone();
         let keyring = self.context.keyring.clone();
-        let bench = off_the_workers(move || {
+        let bench = off_the_workers(slot, move || {
             let pinned = versions.into_iter().map(|(version, definition)| {
                 let Some(definition) = definition else {
                     let why = "该版本的定义在本系统登记之前发布，未保存".to_owned();
@@ -213,7 +221,11 @@ impl Replays {
         Ok((bench, text))
     }
 
-    async fn published(&self, wanted: PublishedVersion) -> Result<(CompiledItem, String), Status> {
+    async fn published(
+        &self,
+        slot: &Slot,
+        wanted: PublishedVersion,
+    ) -> Result<(CompiledItem, String), Status> {
         let refuse = |code, reason, rule, message: &str| {
             Status::from(Refusal::field(code, reason, "published", rule, message))
         };
@@ -239,9 +251,10 @@ impl Replays {
                 "该版本发布时未保存定义，请改为提交定义文本",
             ));
         };
-        let (item, text) =
-            off_the_workers(move || (ItemVersion::from_json(&text).and_then(compiled), text))
-                .await?;
+        let (item, text) = off_the_workers(slot, move || {
+            (ItemVersion::from_json(&text).and_then(compiled), text)
+        })
+        .await?;
         let item = item.map_err(|error| {
             tracing::warn!(error = %chain(&error), "a kept definition cannot be used");
             refuse(
@@ -259,10 +272,18 @@ fn compiled(item: ItemVersion) -> Result<CompiledItem, credit_record::item::Item
     CompiledItem::new(Arc::new(item))
 }
 
-/// Runs on a thread for blocking work: ciphers and rules would keep the async workers waiting.
+/// Runs on a thread for blocking work: ciphers and rules would keep the async workers waiting. The thread
+/// holds the slot until it is done, because nothing can stop it.
 async fn off_the_workers<T: Send + 'static>(
+    slot: &Slot,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Status> {
+    let slot = slot.clone();
+    let work = move || {
+        let done = work();
+        drop(slot);
+        done
+    };
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| internal("规则试算", &error))
@@ -300,29 +321,40 @@ impl Run {
                         .unwrap_or(PAGE_RECORDS)
                         .min(PAGE_RECORDS)
                 });
+                let size = store::PageSize {
+                    records: most,
+                    bytes: PAGE_BYTES,
+                    scanned: if self.scope.is_filtered() {
+                        PAGE_SCANNED
+                    } else {
+                        most
+                    },
+                };
                 let item = &self.bench.offered().item().code;
-                let page = store::originals_page(
-                    &self.pool,
-                    &provider,
-                    item,
-                    &self.scope,
-                    &after,
-                    most,
-                    PAGE_BYTES,
-                )
-                .await
-                .map_err(|error| database("读取原始记录", &error))?;
-                let Some(last) = page.last() else { break };
-                after = last.position();
+                let page =
+                    store::originals_page(&self.pool, &provider, item, &self.scope, &after, size)
+                        .await
+                        .map_err(|error| database("读取原始记录", &error))?;
+                let originals = page.originals;
+                let next = page.next;
+                if originals.is_empty() && next.is_none() {
+                    break;
+                }
                 let (bench, of) = (self.bench.clone(), provider.clone());
-                let judged = off_the_workers(move || bench.judge(&of, page)).await?;
+                let judged =
+                    off_the_workers(&self.slot, move || bench.judge(&of, originals)).await?;
                 found.add(judged);
+                // Also after a page without a match: the caller sees that it goes on.
                 let progress = ReplayProgress {
                     read: found.read,
                     provider_code: provider.clone(),
                 };
                 // A caller that has gone away ends the run, see `tell`.
                 let _ = steps.send(Ok(step(Step::Progress(progress)))).await;
+                match next {
+                    Some(next) => after = next,
+                    None => break,
+                }
             }
         }
         Ok(found)
@@ -377,4 +409,33 @@ impl Found {
 
 fn step(step: Step) -> ReplayRulesResponse {
     ReplayRulesResponse { step: Some(step) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slot_is_taken_until_the_thread_is_done_whoever_has_gone_away() {
+        let slots = Arc::new(Semaphore::new(1));
+        let slot: Slot = Arc::new(slots.clone().try_acquire_owned().unwrap());
+        let (started, has_started) = tokio::sync::oneshot::channel();
+        let (go_on, may_go_on) = channel::<()>();
+        let caller = tokio::spawn(async move {
+            let work = move || {
+                let _ = started.send(());
+                let _ = may_go_on.recv();
+            };
+            off_the_workers(&slot, work).await
+        });
+        has_started.await.unwrap();
+        caller.abort();
+        assert!(caller.await.unwrap_err().is_cancelled());
+        // Nobody waits for the work any more, and it still keeps its core.
+        assert_eq!(slots.available_permits(), 0);
+        go_on.send(()).unwrap();
+        let _free = slots.acquire().await.unwrap();
+    }
 }

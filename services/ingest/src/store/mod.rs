@@ -15,7 +15,7 @@ pub use registry::{
 };
 
 pub use replay::{
-    Access, Original, PageStart, definitions, log_access, originals_page, provider_exists,
+    Access, Original, PageSize, PageStart, definitions, log_access, originals_page, provider_exists,
 };
 
 use service_kit::db::Error;

@@ -12,7 +12,7 @@ use crate::replay::Scope;
 /// A row of the log of accesses.
 #[derive(Debug)]
 pub struct Access<'a> {
-    /// Names it; also the context under which account and reason are sealed.
+    /// Names it; also the context under which account, reason and definition are sealed.
     pub access_id: Uuid,
     /// When.
     pub accessed_at: OffsetDateTime,
@@ -26,6 +26,8 @@ pub struct Access<'a> {
     pub item_code: &'a str,
     /// Its version.
     pub item_version: i32,
+    /// Its text, sealed.
+    pub sealed_definition: Vec<u8>,
     /// SHA-256 of its text.
     pub definition_sha256: [u8; 32],
     /// Which originals.
@@ -43,8 +45,26 @@ pub struct Original {
     pub received_at: OffsetDateTime,
     /// The bytes, sealed under the record id.
     pub sealed_content: Vec<u8>,
-    key_digest: Vec<u8>,
-    revision: i64,
+}
+
+/// A page of originals.
+#[derive(Debug)]
+pub struct Page {
+    /// Those that are asked for, in order.
+    pub originals: Vec<Original>,
+    /// Where the next page starts; `None` after the last.
+    pub next: Option<PageStart>,
+}
+
+/// How much a page holds at most.
+#[derive(Clone, Copy, Debug)]
+pub struct PageSize {
+    /// Originals.
+    pub records: i64,
+    /// Bytes of sealed content, but one original at least.
+    pub bytes: i64,
+    /// Rows that are looked at, whether they are asked for or not: what bounds the time of a page.
+    pub scanned: i64,
 }
 
 /// After which original of a provider and item a page starts; the default is before the first.
@@ -54,16 +74,6 @@ pub struct PageStart {
     revision: i64,
 }
 
-impl Original {
-    /// Where the page after this one starts.
-    pub fn position(&self) -> PageStart {
-        PageStart {
-            key_digest: self.key_digest.clone(),
-            revision: self.revision,
-        }
-    }
-}
-
 /// Writes who reads what and why, committed when it returns.
 pub async fn log_access(pool: &Pool, access: &Access<'_>) -> Result<(), Error> {
     let scope = access.scope;
@@ -71,8 +81,8 @@ pub async fn log_access(pool: &Pool, access: &Access<'_>) -> Result<(), Error> {
         "insert into original_access
              (access_id, accessed_at, organisation, sealed_account, sealed_reason, item_code,
               item_version, definition_sha256, provider_code, received_from, received_to,
-              pinned_versions, most_originals)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+              pinned_versions, most_originals, sealed_definition)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(access.access_id)
     .bind(access.accessed_at)
@@ -91,6 +101,7 @@ pub async fn log_access(pool: &Pool, access: &Access<'_>) -> Result<(), Error> {
             .limit
             .map(|limit| i64::try_from(limit).unwrap_or(i64::MAX)),
     )
+    .bind(&access.sealed_definition)
     .execute(pool)
     .await?;
     Ok(())
@@ -118,32 +129,35 @@ pub async fn provider_exists(pool: &Pool, code: &str) -> Result<bool, Error> {
         .await
 }
 
-/// The next originals of a provider and item, at most `most` and `most_bytes` of sealed content (but
-/// one at least), in a transaction that can only read. In the order of the index that keeps revisions
-/// unique, so a page is one short range of it.
+/// The next originals of a provider and item, in a transaction that can only read. In the order of the
+/// index that keeps revisions unique, so a page is one short range of it.
 pub async fn originals_page(
     pool: &Pool,
     provider_code: &str,
     item_code: &str,
     scope: &Scope,
     after: &PageStart,
-    most: i64,
-    most_bytes: i64,
-) -> Result<Vec<Original>, Error> {
+    size: PageSize,
+) -> Result<Page, Error> {
     let mut tx = pool.begin_with("begin read only").await?;
+    // The last row that was looked at comes too: the next page starts after it.
     let rows = sqlx::query(
-        "select record_id, item_version, received_at, sealed_content, key_digest, revision
-         from (select page.*, sum(octet_length(sealed_content))
-                   over (order by key_digest, revision) as bytes
-               from (select record_id, item_version, received_at, sealed_content, key_digest, revision
-                     from original
-                     where provider_code = $1 and item_code = $2
-                       and (key_digest, revision) > ($3, $4)
-                       and ($5::timestamptz is null or received_at >= $5) and received_at <= $6
-                       and (cardinality($7::int[]) = 0 or item_version = any($7))
-                     order by key_digest, revision limit $8) page) summed
-         where bytes - octet_length(sealed_content) < $9
-         order by key_digest, revision",
+        "with scanned as materialized (
+             select record_id, item_version, received_at, sealed_content, key_digest, revision,
+                    octet_length(sealed_content) as size,
+                    ($5::timestamptz is null or received_at >= $5) and received_at <= $6
+                    and (cardinality($7::int[]) = 0 or item_version = any($7)) as wanted
+             from original
+             where provider_code = $1 and item_code = $2 and (key_digest, revision) > ($3, $4)
+             order by key_digest, revision limit $10),
+         numbered as (
+             select scanned.*, row_number() over page as nth, count(*) over () as rows,
+                    count(*) filter (where wanted) over page as records,
+                    sum(size) filter (where wanted) over page as bytes
+             from scanned window page as (order by key_digest, revision))
+         select record_id, item_version, received_at, key_digest, revision, wanted, rows,
+                case when wanted and records <= $8 and bytes - size < $9 then sealed_content end
+         from numbered where wanted or nth = rows order by nth",
     )
     .bind(provider_code)
     .bind(item_code)
@@ -152,21 +166,39 @@ pub async fn originals_page(
     .bind(scope.not_before)
     .bind(scope.not_after)
     .bind(&scope.pinned_versions)
-    .bind(most)
-    .bind(most_bytes)
+    .bind(size.records)
+    .bind(size.bytes)
+    .bind(size.scanned)
     .fetch_all(&mut *tx)
     .await?;
     tx.commit().await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Original {
+    let mut page = Page {
+        originals: Vec::new(),
+        next: None,
+    };
+    for row in &rows {
+        let content: Option<Vec<u8>> = row.try_get(7)?;
+        if row.try_get(5)? {
+            // The first that is asked for and has no room: the next page starts before it.
+            let Some(sealed_content) = content else {
+                return Ok(page);
+            };
+            page.originals.push(Original {
                 record_id: row.try_get(0)?,
                 item_version: row.try_get::<i32, _>(1)? as u32,
                 received_at: row.try_get(2)?,
-                sealed_content: row.try_get(3)?,
-                key_digest: row.try_get(4)?,
-                revision: row.try_get(5)?,
-            })
-        })
-        .collect()
+                sealed_content,
+            });
+        }
+        page.next = Some(PageStart {
+            key_digest: row.try_get(3)?,
+            revision: row.try_get(4)?,
+        });
+    }
+    // Everything that was looked at is done with; fewer rows than there is room for were the last ones.
+    let rows: i64 = rows.first().map_or(Ok(0), |row| row.try_get(6))?;
+    if rows < size.scanned {
+        page.next = None;
+    }
+    Ok(page)
 }

@@ -233,6 +233,13 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
     let open = |sealed: &[u8]| world.bed.context.keyring.open(id.as_bytes(), sealed);
     assert_eq!(open(account)?, b"tester");
     assert_eq!(open(reason)?, "新版目录施行前试算".as_bytes());
+    // What was asked can be shown, not only its digest.
+    let definition: Vec<u8> = sqlx::query_scalar(
+        "select sealed_definition from original_access order by access_id limit 1",
+    )
+    .fetch_one(&world.owner)
+    .await?;
+    assert_eq!(open(&definition)?, stricter()?.as_bytes());
     for statement in [
         "update original_access set organisation = ''",
         "delete from original_access",
