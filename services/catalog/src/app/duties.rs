@@ -1,14 +1,14 @@
-//! Triggers and duties. Called by `grpc`, by `items` when a version is published, and by `jobs` for what
-//! only time does.
+//! Triggers and duties. Called by `grpc`, by `items` when a version is published or an item retired, and by
+//! `jobs` for what only time does, which stands in `clock`.
+
+mod clock;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use credit_record::item::Owner;
 use legal_clock::shanghai_date;
 use prost::bytes::Bytes;
-use proto::credit::catalog::events::v1::{
-    DutyClosed, DutyDismissed, DutyOpened, DutyOverdue, DutyRescheduled,
-};
+use proto::credit::catalog::events::v1::{DutyClosed, DutyDismissed, DutyOpened};
 use service_kit::db::Conn;
 use time::Date;
 use uuid::Uuid;
@@ -24,10 +24,12 @@ use crate::{
     error::CatalogError,
     store::{
         self,
-        duties::{Ending, Filter, NewDay, NewDuty, Part},
+        duties::{Ending, Filter, NewDuty, Part},
         items::Affected,
     },
 };
+
+pub use clock::{Moved, follow_ends, reschedule, tell_overdue};
 
 const RECORDING: &str = "登记目录更新事由";
 const READING: &str = "读取更新任务";
@@ -324,21 +326,6 @@ pub(super) async fn close_ended(
     Ok(closed.len())
 }
 
-/// Closes the open duties of items whose last day is over; answers how many.
-///
-/// # Errors
-/// The database fails.
-pub async fn follow_ends(conn: &mut Conn, act: Act<'_>) -> Result<usize, CatalogError> {
-    let codes = store::duties::ended_items(conn, act.today())
-        .await
-        .map_err(CatalogError::database(CLOSING))?;
-    if codes.is_empty() {
-        return Ok(0);
-    }
-    items::queue_for(conn, codes.iter().map(String::as_str), CLOSING).await?;
-    close_ended(conn, &codes, act).await
-}
-
 async fn announce_closed(
     conn: &mut Conn,
     closed: &[Duty],
@@ -449,91 +436,6 @@ pub async fn list(
         .await
         .map_err(CatalogError::database(READING))?;
     Ok(page.cut(found, |duty| (duty.opened_at, duty.id)))
-}
-
-/// A duty whose due day moved: its item, the old and the new day.
-pub type Moved = (String, Date, Date);
-
-/// Computes the due days of the open duties again, for a calendar that became final or was revised, and
-/// announces those that moved. A final day is never replaced by a provisional one.
-///
-/// # Errors
-/// The database fails.
-pub async fn reschedule(
-    conn: &mut Conn,
-    law: &Law,
-    act: Act<'_>,
-) -> Result<Vec<Moved>, CatalogError> {
-    let failed = CatalogError::database;
-    let open = store::duties::all_open(conn)
-        .await
-        .map_err(failed(RECORDING))?;
-    let mut moved: Vec<_> = open
-        .iter()
-        .filter_map(|duty| {
-            let deadline = law.due(&duty.trigger.trigger)?;
-            duty::moves(duty.deadline, deadline).then_some((duty, deadline))
-        })
-        .collect();
-    if moved.is_empty() {
-        return Ok(Vec::new());
-    }
-    let days: Vec<_> = moved
-        .iter()
-        .map(|(duty, new)| NewDay {
-            duty: duty.id,
-            old: duty.deadline,
-            new: *new,
-        })
-        .collect();
-    let done = store::duties::reschedule(conn, &days, act.at, act.by)
-        .await
-        .map_err(failed(RECORDING))?;
-    let done: BTreeSet<Uuid> = done.into_iter().collect();
-    moved.retain(|(duty, _)| done.contains(&duty.id));
-    let events: Vec<_> = moved
-        .iter()
-        .map(|(duty, deadline)| {
-            act.event(&DutyRescheduled {
-                duty_id: bytes_of(duty.id),
-                item_code: duty.item_code.clone(),
-                old_due_on: format_day(duty.deadline.due_on),
-                due_on: format_day(deadline.due_on),
-                provisional: deadline.provisional,
-            })
-        })
-        .collect();
-    announce(conn, &events, RECORDING).await?;
-    Ok(moved
-        .iter()
-        .map(|(duty, new)| (duty.item_code.clone(), duty.deadline.due_on, new.due_on))
-        .collect())
-}
-
-/// Announces open duties whose due day is over, each due day once; answers how many.
-///
-/// # Errors
-/// The database fails.
-pub async fn tell_overdue(conn: &mut Conn, act: Act<'_>) -> Result<usize, CatalogError> {
-    let late = store::duties::tell_overdue(conn, act.today(), act.at, act.by)
-        .await
-        .map_err(CatalogError::database(RECORDING))?;
-    let events: Vec<_> = late
-        .iter()
-        .map(|duty| {
-            let (catalogue, organ, district_code) = columns(&duty.owner);
-            act.event(&DutyOverdue {
-                duty_id: bytes_of(duty.id),
-                item_code: duty.item_code.clone(),
-                catalogue,
-                organ,
-                district_code,
-                due_on: format_day(duty.deadline.due_on),
-            })
-        })
-        .collect();
-    announce(conn, &events, RECORDING).await?;
-    Ok(late.len())
 }
 
 /// Level, organ and district of an owner, as events name them.
