@@ -61,15 +61,13 @@ impl<'a> Versions<'a> {
     }
 }
 
-/// Writes the verdicts that are not there yet, derived by the cleansing rule-set of that name; the record ids
-/// of those.
+/// Writes the verdicts that are not there yet; the record ids of those.
 ///
 /// Sorted by id, so that two transactions with the same repeated versions wait for each other in one
 /// order and never in a circle.
 pub async fn insert_verdicts(
     conn: &mut Conn,
     decisions: &[Decision],
-    rule_set: &str,
     now: OffsetDateTime,
 ) -> Result<HashSet<Uuid>, Error> {
     let all = Versions::of(decisions.iter().map(|decision| &decision.submission));
@@ -92,18 +90,19 @@ pub async fn insert_verdicts(
         .iter()
         .map(|d| d.sealed_changes.as_deref())
         .collect();
+    let rule_sets: Vec<&str> = decisions.iter().map(|d| &*d.rule_set).collect();
     let fresh: Vec<Uuid> = sqlx::query_scalar(
         "INSERT INTO verdict (record_id, provider_code, item_code, item_version, key_digest, revision,
                 ledger_number, received_at, decided_at, outcome, error_codes, warning_codes,
                 sealed_findings, sealed_changes, rule_set)
          SELECT record_id, provider_code, item_code, item_version, key_digest, revision,
                 ledger_number, received_at, $9, outcome, string_to_array(errors, ','),
-                string_to_array(warnings, ','), findings, changes, $15
+                string_to_array(warnings, ','), findings, changes, rule_set
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
                 $7::bigint[], $8::timestamptz[], $10::text[], $11::text[], $12::text[], $13::bytea[],
-                $14::bytea[])
+                $14::bytea[], $15::text[])
               AS v (record_id, provider_code, item_code, item_version, key_digest, revision,
-                ledger_number, received_at, outcome, errors, warnings, findings, changes)
+                ledger_number, received_at, outcome, errors, warnings, findings, changes, rule_set)
          ORDER BY record_id
          ON CONFLICT (record_id) DO NOTHING
          RETURNING record_id",
@@ -122,7 +121,7 @@ pub async fn insert_verdicts(
     .bind(warnings)
     .bind(findings)
     .bind(changes)
-    .bind(rule_set)
+    .bind(rule_sets)
     .fetch_all(conn)
     .await?;
     Ok(fresh.into_iter().collect())

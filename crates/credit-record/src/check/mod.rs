@@ -197,7 +197,8 @@ fn accept(sheet: Sheet<'_>, findings: &mut Findings) -> Option<AcceptedRecord> {
         .text(&roles.credit_code)
         .and_then(|c| CreditCode::parse(c).ok());
     let person_document = identifiers::subject_document(&sheet);
-    if kind == SubjectKind::IndividualBusiness && credit_code.is_none() {
+    // A code that is given but attested is no reason to ask for one.
+    if kind == SubjectKind::IndividualBusiness && !sheet.given(&roles.credit_code) {
         findings.push(identifiers::individual_without_code(&roles.credit_code));
     }
     let decision_date = sheet.text(&roles.decision_date).and_then(parse_date)?;

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use credit_record::{CompiledItem, ItemVersion, WorkingDays, normalise};
+use credit_record::{CompiledItem, ItemVersion, WorkingDays};
 use event_bus::HandlerError;
 use legal_clock::{Calendar, CalendarError, RuleSet};
 use service_kit::{db::Conn, error::chain, readiness::Lane};
@@ -32,8 +32,6 @@ pub struct Desk {
     pub(super) calendar: Calendar,
     /// The same calendar as rules of items count by it.
     pub(super) working_days: Arc<dyn WorkingDays>,
-    /// Name of the cleansing rule-set of this program.
-    pub(super) rule_set: String,
     /// How long records wait for the event of their item.
     patience: Duration,
     // Published versions never change, so an entry is right for ever; there are some hundred at most.
@@ -82,7 +80,6 @@ impl Desk {
             keyring,
             rules: RuleSet::changsha_2017(),
             working_days: Arc::new(FirmDays::of(&calendar)),
-            rule_set: normalise::RuleSet::current().id,
             calendar,
             patience,
             items: RwLock::default(),

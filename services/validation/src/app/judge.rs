@@ -64,7 +64,7 @@ pub async fn judge(
     let judged = decide_all(desk.clone(), items, fit).await?;
     poison.extend(judged.unopened);
 
-    let fresh = store::insert_verdicts(conn, &judged.decisions, &desk.rule_set, now).await?;
+    let fresh = store::insert_verdicts(conn, &judged.decisions, now).await?;
     let decisions: Vec<&Decision> = judged
         .decisions
         .iter()
@@ -119,13 +119,7 @@ async fn decide_all(
             if !seen.insert(id) {
                 continue;
             }
-            match decide(
-                &desk.keyring,
-                item,
-                &desk.working_days,
-                &desk.rule_set,
-                submission,
-            ) {
+            match decide(&desk.keyring, item, &desk.working_days, submission) {
                 Ok(decision) => judged.decisions.push(decision),
                 Err(error) => {
                     let reason = format!("sealed_content does not open: {}", chain(&error));

@@ -39,6 +39,8 @@ pub struct Decision {
     pub sealed_findings: Option<Vec<u8>>,
     /// [`SealedChanges`], sealed; `None` when there are none.
     pub sealed_changes: Option<Vec<u8>>,
+    /// Name of the rule-set of cleansing that the values were derived by, the item's own or the standard one.
+    pub rule_set: String,
 }
 
 /// How it went.
@@ -86,8 +88,7 @@ pub struct SealedChanges {
     pub changes: Vec<v1::Change>,
 }
 
-/// Opens, checks and seals again. The day of receipt is that of Changsha. `rule_set` names the steps of
-/// normalisation of this program.
+/// Opens, checks and seals again. The day of receipt is that of Changsha.
 ///
 /// # Errors
 /// When the content does not open under the record id.
@@ -95,7 +96,6 @@ pub fn decide(
     keyring: &Keyring,
     item: &CompiledItem,
     working_days: &Arc<dyn WorkingDays>,
-    rule_set: &str,
     submission: Submission,
 ) -> Result<Decision, OpenError> {
     let context = submission.record_id.as_bytes();
@@ -114,7 +114,7 @@ pub fn decide(
     let none: &[Change] = &[];
     let (outcome, findings, changes) = match &checked {
         Verdict::Accepted(record) => {
-            let event = accepted_event(keyring, &submission, record, rule_set);
+            let event = accepted_event(keyring, &submission, record, item.rule_set());
             (
                 Outcome::Accepted(Box::new(event)),
                 &record.warnings,
@@ -137,6 +137,7 @@ pub fn decide(
         warning_codes: codes(findings, Severity::Warning),
         sealed_findings,
         sealed_changes,
+        rule_set: item.rule_set().to_owned(),
         submission,
     })
 }
