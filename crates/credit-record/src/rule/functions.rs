@@ -11,7 +11,7 @@ use cel::{Env, ExecutionError};
 use time::{Date, Duration};
 
 use super::WorkingDays;
-use super::compile::Kind;
+use super::typing::Kind;
 use crate::id::{CitizenNumber, CreditCode};
 use crate::normalise::{Decimal, FIRST_DAY, LAST_DAY, format_date, parse_date};
 

@@ -3,7 +3,8 @@
 //! that does not compile.
 //!
 //! - [`Rule`]: what stands in the item;
-//! - `compile`: parsing, types and the bound on the work of an expression;
+//! - `compile`: parsing, within bounds on the text;
+//! - `typing`: types, guarded reads and the bound on the work of an expression;
 //! - `functions`: the functions for our types and for working days;
 //! - `evaluate`: running over a record.
 //!
@@ -15,6 +16,7 @@
 mod compile;
 mod evaluate;
 mod functions;
+mod typing;
 
 use std::sync::Arc;
 
