@@ -80,6 +80,11 @@ impl<T> Done<T> {
     }
 }
 
+/// An id as events carry it, 16 bytes.
+fn bytes_of(id: Uuid) -> prost::bytes::Bytes {
+    prost::bytes::Bytes::copy_from_slice(id.as_bytes())
+}
+
 /// Part of a list: how many entries, after which one.
 #[derive(Debug, Clone, Copy)]
 pub struct Page {

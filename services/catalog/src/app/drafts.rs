@@ -2,13 +2,13 @@
 
 use credit_record::item::ItemVersion;
 use proto::credit::catalog::events::v1::{
-    DraftPublished, DraftReturned, DraftSubmitted, DraftWithdrawn,
+    DraftPublished, DraftReturned, DraftSaved, DraftSubmitted, DraftWithdrawn,
 };
 use service_kit::db::Conn;
 use time::Date;
 use uuid::Uuid;
 
-use super::{Act, Done, Page, announce, items, limit_size};
+use super::{Act, Done, Page, announce, bytes_of, items, limit_size};
 use crate::{
     domain::{
         Kind, MAX_REASON_CHARS, RuleBroken,
@@ -23,6 +23,22 @@ use crate::{
 
 const SAVING: &str = "保存草稿";
 const READING: &str = "读取草稿";
+
+/// The event of a step of a draft: what all of them say, and what this one adds.
+macro_rules! fact {
+    ($event:ident, $draft:expr $(, $more:ident: $value:expr)*) => {
+        $event {
+            draft_id: bytes_of($draft.id),
+            item_code: $draft.head.code.clone(),
+            item_version: $draft.head.version,
+            catalogue: $draft.head.owner.as_str().to_owned(),
+            organ: $draft.head.owner.organ().to_owned(),
+            district_code: $draft.head.owner.district().to_owned(),
+            revision: $draft.revision,
+            $($more: $value,)*
+        }
+    };
+}
 
 /// What is wrong with a definition: path and rule of each fault.
 pub type Faults = Vec<(String, &'static str)>;
@@ -102,6 +118,7 @@ pub async fn save(
         }
     };
     put(conn, &next, act, "").await?;
+    announce(conn, &[act.event(&fact!(DraftSaved, next))], SAVING).await?;
     Ok(Done::changed(next))
 }
 
@@ -136,15 +153,7 @@ pub async fn submit(
     store::drafts::keep_submission(conn, &next)
         .await
         .map_err(CatalogError::database(SAVING))?;
-    let event = DraftSubmitted {
-        draft_id: bytes_of(next.id),
-        item_code: next.head.code.clone(),
-        item_version: next.head.version,
-        catalogue: next.head.owner.as_str().to_owned(),
-        organ: next.head.owner.organ().to_owned(),
-        district_code: next.head.owner.district().to_owned(),
-        revision: next.revision,
-    };
+    let event = fact!(DraftSubmitted, next);
     announce(conn, &[act.event(&event)], SAVING).await?;
     Ok(Done::changed(next))
 }
@@ -195,16 +204,8 @@ pub async fn give_back(
         ..stepped(current, state, act)
     };
     put(conn, &next, act, "").await?;
-    let event = DraftReturned {
-        draft_id: bytes_of(next.id),
-        item_code: next.head.code.clone(),
-        item_version: next.head.version,
-        catalogue: next.head.owner.as_str().to_owned(),
-        organ: next.head.owner.organ().to_owned(),
-        district_code: next.head.owner.district().to_owned(),
-        revision: next.revision,
-        reasons: next.reasons.iter().map(|r| r.text.clone()).collect(),
-    };
+    let event =
+        fact!(DraftReturned, next, reasons: next.reasons.iter().map(|r| r.text.clone()).collect());
     announce(conn, &[act.event(&event)], SAVING).await?;
     Ok(Done::changed(next))
 }
@@ -232,15 +233,7 @@ pub async fn publish(
     items::publish(conn, &item, Some(actor), act).await?;
     let next = stepped(current, state, act);
     put(conn, &next, act, "").await?;
-    let event = DraftPublished {
-        draft_id: bytes_of(next.id),
-        item_code: next.head.code.clone(),
-        item_version: next.head.version,
-        catalogue: next.head.owner.as_str().to_owned(),
-        organ: next.head.owner.organ().to_owned(),
-        district_code: next.head.owner.district().to_owned(),
-        revision: next.revision,
-    };
+    let event = fact!(DraftPublished, next);
     announce(conn, &[act.event(&event)], SAVING).await?;
     Ok(Done::changed((next, item)))
 }
@@ -264,15 +257,7 @@ pub async fn withdraw(
     let state = draft::step(current.state, Step::Withdraw)?;
     let next = stepped(current, state, act);
     put(conn, &next, act, note).await?;
-    let event = DraftWithdrawn {
-        draft_id: bytes_of(next.id),
-        item_code: next.head.code.clone(),
-        item_version: next.head.version,
-        catalogue: next.head.owner.as_str().to_owned(),
-        organ: next.head.owner.organ().to_owned(),
-        district_code: next.head.owner.district().to_owned(),
-        revision: next.revision,
-    };
+    let event = fact!(DraftWithdrawn, next);
     announce(conn, &[act.event(&event)], SAVING).await?;
     Ok(Done::changed(next))
 }
@@ -373,8 +358,4 @@ async fn put(conn: &mut Conn, draft: &Draft, act: Act<'_>, note: &str) -> Result
     store::drafts::put(conn, draft, act.by, note)
         .await
         .map_err(CatalogError::database(SAVING))
-}
-
-fn bytes_of(id: Uuid) -> prost::bytes::Bytes {
-    prost::bytes::Bytes::copy_from_slice(id.as_bytes())
 }

@@ -7,13 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use credit_record::item::Owner;
 use legal_clock::shanghai_date;
-use prost::bytes::Bytes;
 use proto::credit::catalog::events::v1::{DutyClosed, DutyDismissed, DutyOpened};
 use service_kit::db::Conn;
 use time::Date;
 use uuid::Uuid;
 
-use super::{Act, Done, Page, announce, items};
+use super::{Act, Done, Page, announce, bytes_of, items};
 use crate::{
     domain::{
         Kind, RuleBroken,
@@ -445,8 +444,4 @@ fn columns(owner: &Owner) -> (String, String, String) {
         owner.organ().to_owned(),
         owner.district().to_owned(),
     )
-}
-
-fn bytes_of(id: Uuid) -> Bytes {
-    Bytes::copy_from_slice(id.as_bytes())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use proto::credit::catalog::events::v1::ProviderRegistered;
+use proto::credit::catalog::events::v1::{ProviderContactsChanged, ProviderRegistered};
 use service_kit::db::Conn;
 use vault::Keyring;
 
@@ -45,7 +45,7 @@ pub async fn register(
     registration.fits_among(&all)?;
     let code = *registration.code();
     let current = all.into_iter().find(|known| known.code == code);
-    let done = match provider::register(current, registration) {
+    let mut done = match provider::register(current, registration) {
         Registered::Unchanged(provider) => Done::unchanged(provider),
         Registered::Changed(provider) => {
             store::providers::add(conn, &provider, act.at, act.by)
@@ -56,7 +56,7 @@ pub async fn register(
         }
     };
     if let Some(contacts) = contacts {
-        set_contacts(conn, keyring, code.as_str(), contacts, act).await?;
+        done.changed |= set_contacts(conn, keyring, code.as_str(), contacts, act).await?;
     }
     Ok(done)
 }
@@ -78,24 +78,51 @@ fn registered(provider: &Provider) -> ProviderRegistered {
     }
 }
 
+/// Keeps, changes or removes contacts and announces that they changed, never what they are; false when they
+/// are so already.
 async fn set_contacts(
     conn: &mut Conn,
     keyring: &Keyring,
     code: &str,
     contacts: &Contacts,
     act: Act<'_>,
-) -> Result<(), CatalogError> {
-    if contacts.is_empty() {
-        return store::providers::remove_contacts(conn, code)
-            .await
-            .map_err(CatalogError::database(REGISTERING));
-    }
-    let plain =
-        serde_json::to_vec(contacts).map_err(|_| CatalogError::Contacts { doing: "sealed" })?;
-    let sealed = keyring.seal(&context(code), &plain);
-    store::providers::set_contacts(conn, code, &sealed, act.at, act.by)
+) -> Result<bool, CatalogError> {
+    let failed = CatalogError::database;
+    let known = store::providers::contacts(conn, code)
         .await
-        .map_err(CatalogError::database(REGISTERING))
+        .map_err(failed(REGISTERING))?;
+    let known = match known.first() {
+        Some((_, sealed)) => Some(open(keyring, code, sealed)?),
+        None => None,
+    };
+    if known.as_ref() == (!contacts.is_empty()).then_some(contacts) {
+        return Ok(false);
+    }
+    if contacts.is_empty() {
+        store::providers::remove_contacts(conn, code)
+            .await
+            .map_err(failed(REGISTERING))?;
+    } else {
+        let plain =
+            serde_json::to_vec(contacts).map_err(|_| CatalogError::Contacts { doing: "sealed" })?;
+        let sealed = keyring.seal(&context(code), &plain);
+        store::providers::set_contacts(conn, code, &sealed, act.at, act.by)
+            .await
+            .map_err(failed(REGISTERING))?;
+    }
+    let event = ProviderContactsChanged {
+        code: code.to_owned(),
+    };
+    announce(conn, &[act.event(&event)], REGISTERING).await?;
+    Ok(true)
+}
+
+fn open(keyring: &Keyring, code: &str, sealed: &[u8]) -> Result<Contacts, CatalogError> {
+    let damaged = || CatalogError::Contacts { doing: "opened" };
+    let plain = keyring
+        .open(&context(code), sealed)
+        .map_err(|_| damaged())?;
+    serde_json::from_slice(&plain).map_err(|_| damaged())
 }
 
 /// What a provider's contacts are sealed with, so that they open in no other place.
@@ -145,11 +172,7 @@ pub async fn contacts(
         .into_iter()
         .filter(|(code, _)| actor.sees_contacts_of(code))
         .map(|(code, sealed)| {
-            let damaged = || CatalogError::Contacts { doing: "opened" };
-            let plain = keyring
-                .open(&context(&code), &sealed)
-                .map_err(|_| damaged())?;
-            let contacts = serde_json::from_slice(&plain).map_err(|_| damaged())?;
+            let contacts = open(keyring, &code, &sealed)?;
             Ok((code, contacts))
         })
         .collect()

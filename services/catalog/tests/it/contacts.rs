@@ -1,8 +1,11 @@
 //! whom to call at a provider is kept sealed and shown to few.
 
 use anyhow::Result;
-use proto::credit::catalog::v1::{
-    ListProvidersRequest, Provider, ProviderContacts, ProviderLevel, RegisterProviderRequest,
+use proto::credit::catalog::{
+    events::v1::{ProviderContactsChanged, ProviderRegistered},
+    v1::{
+        ListProvidersRequest, Provider, ProviderContacts, ProviderLevel, RegisterProviderRequest,
+    },
 };
 use service_kit::identity::Role;
 use tonic::{Code, Status};
@@ -202,5 +205,36 @@ async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Resu
         event.valid_until.as_str(),
     );
     assert_eq!(said, (BUREAU, "2026-01-01", "2026-12-31"));
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_a_change_of_contacts_is_announced_and_what_they_are_is_not() -> Result<()> {
+    let world = World::start().await?;
+    world.ready().await?;
+    let moved = ProviderContacts {
+        phone: "0731-88666012".to_owned(),
+        ..contacts()
+    };
+    // Saying the same again is no change; neither is it one to remove what is not there.
+    for (said, changes) in [
+        (contacts(), 1),
+        (contacts(), 1),
+        (moved, 2),
+        (ProviderContacts::default(), 3),
+        (ProviderContacts::default(), 3),
+    ] {
+        let with = Provider {
+            contacts: Some(said),
+            ..bureau()
+        };
+        register(&world, with).await?;
+        let told = world.bed.emitted::<ProviderContactsChanged>().await?;
+        assert_eq!(told.len(), changes);
+        assert!(told.iter().all(|event| event.code == BUREAU));
+    }
+    let registered = world.bed.emitted::<ProviderRegistered>().await?;
+    let of_bureau = registered.iter().filter(|event| event.code == BUREAU);
+    assert_eq!(of_bureau.count(), 1);
     world.finish().await
 }

@@ -4,7 +4,8 @@ use anyhow::Result;
 use credit_record::item::Owner;
 use proto::credit::catalog::{
     events::v1::{
-        DraftPublished, DraftReturned, DraftSubmitted, DraftWithdrawn, ItemVersionPublished,
+        DraftPublished, DraftReturned, DraftSaved, DraftSubmitted, DraftWithdrawn,
+        ItemVersionPublished,
     },
     v1::{DraftState, GetItemRequest, ListDraftsRequest},
 };
@@ -146,6 +147,13 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> Result
 
     // Each change is an event.
     let bed = &world.bed;
+    let saved = bed.emitted::<DraftSaved>().await?;
+    assert!(
+        saved
+            .iter()
+            .all(|event| event.item_code == "jjjc" && event.organ == BUREAU)
+    );
+    assert!(saved.len() >= 2 && saved[0].revision == 1);
     assert_eq!(bed.emitted::<DraftSubmitted>().await?.len(), 2);
     let returned = bed.emitted::<DraftReturned>().await?;
     assert_eq!(returned[0].reasons, ["请补充实施条例"]);
