@@ -233,19 +233,9 @@ async fn publish_lists(
         }
         Err(error) => done.faults.push(format!("standard: {}", said(error)?)),
     }
-    for (source, text) in files {
-        if memory.knows_file(&text) {
-            done.known += 1;
-            continue;
-        }
-        match lists::read_definition(&text).await {
-            Ok(version) => offers.push(Offer {
-                source,
-                text: Some(text),
-                version,
-            }),
-            Err(error) => done.faults.push(format!("{source}: {}", said(error)?)),
-        }
+    for (source, text) in unknown_files(files, memory, done) {
+        let read = lists::read_definition(&text).await;
+        offers.extend(offered(source, text, read, done)?);
     }
     sort(&mut offers);
     for offer in offers {
@@ -269,19 +259,9 @@ async fn publish_items(
         offers = memory.unknown("standard items", &standard.items);
         done.known += standard.items.len() - offers.len();
     }
-    for (source, text) in files {
-        if memory.knows_file(&text) {
-            done.known += 1;
-            continue;
-        }
-        match read_item(pool, &text).await {
-            Ok(version) => offers.push(Offer {
-                source,
-                text: Some(text),
-                version,
-            }),
-            Err(error) => done.faults.push(format!("{source}: {}", said(error)?)),
-        }
+    for (source, text) in unknown_files(files, memory, done) {
+        let read = read_item(pool, &text).await;
+        offers.extend(offered(source, text, read, done)?);
     }
     sort(&mut offers);
     for offer in offers {
@@ -290,6 +270,38 @@ async fn publish_items(
         note(done, memory, &offer, name, outcome)?;
     }
     Ok(())
+}
+
+/// The files whose text is not known to be published.
+fn unknown_files(
+    mut files: Vec<(String, String)>,
+    memory: &Memory,
+    done: &mut Reconciled,
+) -> Vec<(String, String)> {
+    let all = files.len();
+    files.retain(|(_, text)| !memory.knows_file(text));
+    done.known += all - files.len();
+    files
+}
+
+/// What a file offers, or a fault with the name of the file.
+fn offered<T>(
+    source: String,
+    text: String,
+    read: Result<T, CatalogError>,
+    done: &mut Reconciled,
+) -> Result<Option<Offer<T>>, CatalogError> {
+    match read {
+        Ok(version) => Ok(Some(Offer {
+            source,
+            text: Some(text),
+            version,
+        })),
+        Err(error) => {
+            done.faults.push(format!("{source}: {}", said(error)?));
+            Ok(None)
+        }
+    }
 }
 
 /// Versions follow one another whatever the files are called; the sort is stable, so of two files with the same
