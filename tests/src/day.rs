@@ -409,6 +409,7 @@ async fn stream_once(
         for submission in submissions {
             let request = StreamRecordsRequest {
                 submission: Some(submission),
+                ..StreamRecordsRequest::default()
             };
             if sender.send(request).await.is_err() {
                 return;
@@ -430,6 +431,7 @@ async fn stream_once(
                 ensure!(refusal.status_code == transient, "refused: {refusal:?}");
                 bail!("not committed: {}", refusal.reason);
             }
+            Answer::Resumed(resumed) => bail!("nothing was resumed: {resumed:?}"),
         }
     }
     feeding.await?;

@@ -69,6 +69,7 @@ fn submitted(incoming: &Incoming, stored: &Stored, received_at: Timestamp) -> Ne
         content_type: stored.content.content_type.clone(),
         sealed_content: incoming.sealed_content.clone().into(),
         sealed_record_key: incoming.sealed_record_key.clone().into(),
+        ..RecordSubmitted::default()
     };
     NewEvent::new(&event, stored.received_at, &incoming.traceparent)
 }

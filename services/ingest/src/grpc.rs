@@ -8,11 +8,13 @@ use opentelemetry::trace::SpanKind;
 use prost::Message as _;
 use proto::credit::ingest::v1::{
     GetReceiptRequest, GetReceiptResponse, GetReportingScopeRequest, GetReportingScopeResponse,
-    GetStatisticsRequest, GetStatisticsResponse, ListLedgerRequest, ListLedgerResponse, Outcome,
-    ProviderCount, Receipt, Refusal as StreamRefusal, ReplayRulesRequest, ReplayRulesResponse,
-    ReportableItem, StreamRecordsRequest, StreamRecordsResponse, Submission, SubmitRecordRequest,
-    SubmitRecordResponse, ingest_service_server::IngestService,
-    stream_records_response::Answer as StreamAnswer,
+    GetStatisticsRequest, GetStatisticsResponse, GetSubmissionStatusRequest,
+    GetSubmissionStatusResponse, ListLedgerRequest, ListLedgerResponse, ListNilReportsRequest,
+    ListNilReportsResponse, Outcome, ProviderCount, ReadOriginalRequest, ReadOriginalResponse,
+    Receipt, Refusal as StreamRefusal, ReloadItemRequest, ReloadItemResponse, ReplayRulesRequest,
+    ReplayRulesResponse, ReportNilRequest, ReportNilResponse, ReportableItem, StreamRecordsRequest,
+    StreamRecordsResponse, Submission, SubmitRecordRequest, SubmitRecordResponse,
+    ingest_service_server::IngestService, stream_records_response::Answer as StreamAnswer,
 };
 use service_kit::{
     ServiceContext, db::Pool, error::Refusal, error::database, error::internal, grpc::timestamp,
@@ -191,6 +193,7 @@ fn stream_answer(submission_id: String, answer: Result<Receipt, Refusal>) -> Str
     };
     StreamRecordsResponse {
         answer: Some(answer),
+        ..StreamRecordsResponse::default()
     }
 }
 
@@ -367,6 +370,43 @@ impl IngestService for IngestApi {
         let principal = Principal::of(&request)?;
         let steps = self.replays.start(&principal, request.into_inner()).await?;
         Ok(Response::new(ReceiverStream::new(steps)))
+    }
+
+    type ReloadItemStream = ReceiverStream<Result<ReloadItemResponse, Status>>;
+
+    async fn get_submission_status(
+        &self,
+        _request: Request<GetSubmissionStatusRequest>,
+    ) -> Result<Response<GetSubmissionStatusResponse>, Status> {
+        Err(Status::unimplemented("GetSubmissionStatus"))
+    }
+
+    async fn report_nil(
+        &self,
+        _request: Request<ReportNilRequest>,
+    ) -> Result<Response<ReportNilResponse>, Status> {
+        Err(Status::unimplemented("ReportNil"))
+    }
+
+    async fn list_nil_reports(
+        &self,
+        _request: Request<ListNilReportsRequest>,
+    ) -> Result<Response<ListNilReportsResponse>, Status> {
+        Err(Status::unimplemented("ListNilReports"))
+    }
+
+    async fn reload_item(
+        &self,
+        _request: Request<Streaming<ReloadItemRequest>>,
+    ) -> Result<Response<Self::ReloadItemStream>, Status> {
+        Err(Status::unimplemented("ReloadItem"))
+    }
+
+    async fn read_original(
+        &self,
+        _request: Request<ReadOriginalRequest>,
+    ) -> Result<Response<ReadOriginalResponse>, Status> {
+        Err(Status::unimplemented("ReadOriginal"))
     }
 
     async fn get_statistics(

@@ -153,6 +153,7 @@ mod tests {
             content: "{}".into(),
             content_sha256: Default::default(),
             traceparent: String::new(),
+            ..Submission::default()
         }
     }
 

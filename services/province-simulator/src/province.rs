@@ -160,6 +160,7 @@ mod tests {
                 ("CF_WSH".to_owned(), "长市监罚〔2026〕1号".to_owned()),
             ]),
             traceparent: String::new(),
+            ..UpstreamRecord::default()
         }
     }
 

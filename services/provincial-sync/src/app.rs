@@ -54,6 +54,7 @@ pub fn upstream_record(
         revision: version.revision.unsigned_abs(),
         values: record.values,
         traceparent,
+        ..UpstreamRecord::default()
     })
 }
 

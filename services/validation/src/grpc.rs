@@ -2,8 +2,10 @@
 //! checked before (the table in service-kit), here it is decided whose records a caller sees.
 
 use proto::credit::validation::v1::{
+    ConfirmRecordRequest, ConfirmRecordResponse, DryRunRequest, DryRunResponse,
     GetStatisticsRequest, GetStatisticsResponse, GetVerdictRequest, GetVerdictResponse,
-    ListFeedbackRequest, ListFeedbackResponse, validation_service_server::ValidationService,
+    ListFeedbackRequest, ListFeedbackResponse, WatchFeedbackRequest, WatchFeedbackResponse,
+    validation_service_server::ValidationService,
 };
 use service_kit::{
     db::Pool,
@@ -63,6 +65,30 @@ impl ValidationService for Validation {
         let id = &request.get_ref().record_id;
         let answer = feedback::verdict(&mut conn, &self.keyring, &reader, id).await?;
         Ok(Response::new(answer))
+    }
+
+    type WatchFeedbackStream =
+        tokio_stream::wrappers::ReceiverStream<Result<WatchFeedbackResponse, Status>>;
+
+    async fn watch_feedback(
+        &self,
+        _request: Request<WatchFeedbackRequest>,
+    ) -> Result<Response<Self::WatchFeedbackStream>, Status> {
+        Err(Status::unimplemented("WatchFeedback"))
+    }
+
+    async fn confirm_record(
+        &self,
+        _request: Request<ConfirmRecordRequest>,
+    ) -> Result<Response<ConfirmRecordResponse>, Status> {
+        Err(Status::unimplemented("ConfirmRecord"))
+    }
+
+    async fn dry_run(
+        &self,
+        _request: Request<DryRunRequest>,
+    ) -> Result<Response<DryRunResponse>, Status> {
+        Err(Status::unimplemented("DryRun"))
     }
 
     async fn get_statistics(

@@ -167,8 +167,44 @@ finding_codes! {
     ItemRule = "ITEM_RULE", "不符合目录项的校验规则";
     /// Publicity longer than the term (warning).
     TermTooLong = "TERM_TOO_LONG", "公示截止期超过最长期限";
+    /// A number of a person (citizen number, phone, bank card) in a text that is published.
+    PersonalInText = "PERSONAL_IN_TEXT", "公开文本含有个人号码";
+    /// A mark of classification in a text: classified content is never accepted.
+    ClassifiedInText = "CLASSIFIED_IN_TEXT", "文本带有密级标志";
+    /// The name is not the one registered for the code. Never accepted, never confirmed.
+    NameCodeMismatch = "NAME_CODE_MISMATCH", "名称与统一社会信用代码不一致";
+    /// The name is an earlier one of the code's bearer (warning).
+    NameFormer = "NAME_FORMER", "名称是该主体的曾用名";
+    /// The subject was cancelled before the decision.
+    SubjectCancelled = "SUBJECT_CANCELLED", "主体在决定日期前已注销";
+    /// Another provider reported other base information of the same subject.
+    BaseInfoConflict = "BASE_INFO_CONFLICT", "与其他单位报送的基础信息不一致";
+    /// The same decision stands under another record key.
+    DuplicateRecord = "DUPLICATE_RECORD", "同一决定已以其他记录主键报送";
+    /// The version is about another subject or decision than the one before it.
+    IdentityChanged = "IDENTITY_CHANGED", "记录的主体或文号与上一版本不同";
+    /// The item is another organ's or another district's to report.
+    ProviderNotCompetent = "PROVIDER_NOT_COMPETENT", "报送单位不负责该目录事项";
     /// The item itself cannot be used; an error of the catalogue, not of the record.
     ItemUnusable = "ITEM_UNUSABLE", "目录项不可用";
+}
+
+impl FindingCode {
+    /// Whether a named attester of the provider may answer for a record with this error: codes that real
+    /// organisations bear although they fail a check, and facts that only the provider can know. What a rule of an
+    /// item allows stands at the rule.
+    pub fn is_confirmable(self) -> bool {
+        matches!(
+            self,
+            Self::UsccCheck
+                | Self::UsccInnerCheck
+                | Self::UsccCategory
+                | Self::OrganisationCodeInvalid
+                | Self::RegistrationNumberInvalid
+                | Self::SubjectCancelled
+                | Self::IdentityChanged
+        )
+    }
 }
 
 /// A text that is no finding code.
@@ -223,6 +259,8 @@ pub struct Finding {
     pub message: String,
     /// A proposal, never applied. Not given where it would repeat a personal number.
     pub suggestion: Option<String>,
+    /// An error for which a named attester of the provider may answer.
+    pub confirmable: bool,
 }
 
 impl Finding {
@@ -241,6 +279,7 @@ impl Finding {
             rule_version: 1,
             message: message.into(),
             suggestion: None,
+            confirmable: code.is_confirmable(),
         }
     }
 

@@ -96,6 +96,7 @@ pub(crate) fn run(compiled: &CompiledItem, sheet: &Sheet<'_>, findings: &mut Fin
                 Some(_) => Finding {
                     code: rule.code,
                     severity: rule.severity,
+                    confirmable: rule.confirmable,
                     field: Some(rule.field.clone()),
                     rule: Cow::Owned(rule.id.clone()),
                     rule_version: rule.version,

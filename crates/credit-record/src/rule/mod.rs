@@ -59,6 +59,9 @@ pub struct Rule {
     pub message: String,
     /// Law, standard or decision that the rule rests on.
     pub basis: String,
+    /// Whether a named attester of the provider may answer for a record that breaks the rule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirmable: bool,
 }
 
 /// Counts working days, so that rules can use the calendar without knowing where it comes from.

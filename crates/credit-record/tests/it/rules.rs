@@ -26,6 +26,7 @@ fn rule(needs: &[&str], when: &str, check: &str) -> Rule {
         check: check.to_owned(),
         message: "不符合试用规则".to_owned(),
         basis: "测试".to_owned(),
+        confirmable: false,
     }
 }
 

@@ -61,6 +61,27 @@ const RULES: &[RpcRule] = &[
         roles: &[Provider],
     },
     RpcRule {
+        path: "/credit.ingest.v1.IngestService/GetSubmissionStatus",
+        roles: &[Provider],
+    },
+    RpcRule {
+        path: "/credit.ingest.v1.IngestService/ReportNil",
+        roles: &[Provider],
+    },
+    RpcRule {
+        path: "/credit.ingest.v1.IngestService/ListNilReports",
+        roles: &[Provider],
+    },
+    RpcRule {
+        path: "/credit.ingest.v1.IngestService/ReloadItem",
+        roles: &[Provider],
+    },
+    // the provider its own, the credit office with a reason, auditors; each read is logged first
+    RpcRule {
+        path: "/credit.ingest.v1.IngestService/ReadOriginal",
+        roles: &[Provider, CreditOffice, Auditor],
+    },
+    RpcRule {
         path: "/credit.ingest.v1.IngestService/ListLedger",
         roles: &[Provider],
     },
@@ -84,6 +105,18 @@ const RULES: &[RpcRule] = &[
     RpcRule {
         path: "/credit.validation.v1.ValidationService/GetVerdict",
         roles: &[Provider, CreditOffice, Auditor],
+    },
+    RpcRule {
+        path: "/credit.validation.v1.ValidationService/WatchFeedback",
+        roles: &[Provider, CreditOffice, Auditor],
+    },
+    RpcRule {
+        path: "/credit.validation.v1.ValidationService/ConfirmRecord",
+        roles: &[Provider],
+    },
+    RpcRule {
+        path: "/credit.validation.v1.ValidationService/DryRun",
+        roles: &[Provider],
     },
     RpcRule {
         path: "/credit.validation.v1.ValidationService/GetStatistics",

@@ -254,6 +254,7 @@ async fn a_stream_that_breaks_off_keeps_what_was_answered() -> Result<()> {
         let id = format!("s{n}");
         let request = StreamRecordsRequest {
             submission: Some(submission(&id, &id, b"{}")),
+            ..StreamRecordsRequest::default()
         };
         sender.send(request).await?;
         let answer = answers.message().await?.and_then(|message| message.answer);

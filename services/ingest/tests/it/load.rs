@@ -55,6 +55,7 @@ async fn r11_a_stream_answers_each_in_order_and_goes_on_past_bad_ones() -> Resul
             }
             StreamRecordsRequest {
                 submission: (n % 100 != 50).then_some(one),
+                ..StreamRecordsRequest::default()
             }
         })
         .collect();
@@ -69,6 +70,7 @@ async fn r11_a_stream_answers_each_in_order_and_goes_on_past_bad_ones() -> Resul
         let answer = answers.message().await?.context("an answer each")?;
         let submitted = request.submission.clone().unwrap_or_default();
         match answer.answer.context("an answer")? {
+            Answer::Resumed(resumed) => panic!("nothing was resumed: {resumed:?}"),
             Answer::Receipt(receipt) => {
                 assert_ne!(n % 5, 4, "{submitted:?}");
                 assert_eq!(receipt.submission_id, submitted.submission_id);
@@ -182,6 +184,7 @@ async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> Result<()
             let id = format!("s{sent}");
             let request = StreamRecordsRequest {
                 submission: Some(submission(&id, &id, b"{}")),
+                ..StreamRecordsRequest::default()
             };
             sender.send(request).await?;
             sent += 1;
@@ -193,6 +196,7 @@ async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> Result<()
     let (mut receipts, mut refused) = (Vec::new(), 0);
     while let Some(message) = answers.message().await? {
         match message.answer.context("an answer")? {
+            Answer::Resumed(resumed) => panic!("nothing was resumed: {resumed:?}"),
             Answer::Receipt(receipt) => receipts.push(receipt),
             Answer::Refusal(refusal) => {
                 assert_eq!(refusal.reason, "STOPPING", "{refusal:?}");

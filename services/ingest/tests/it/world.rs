@@ -336,6 +336,7 @@ pub fn submission(id: &str, key: &str, content: &[u8]) -> Submission {
         content: content.to_vec().into(),
         content_sha256: vault::sha256(content).to_vec().into(),
         traceparent: String::new(),
+        ..Submission::default()
     }
 }
 

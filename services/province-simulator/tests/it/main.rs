@@ -105,6 +105,7 @@ fn batch(keys: std::ops::Range<u128>) -> PushRecordsRequest {
         revision: 1,
         values: HashMap::from([("XK_WSH".to_owned(), format!("长市监许〔2026〕{key}号"))]),
         traceparent: String::new(),
+        ..UpstreamRecord::default()
     });
     PushRecordsRequest {
         records: records.collect(),

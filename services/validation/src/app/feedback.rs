@@ -156,6 +156,7 @@ pub async fn statistics(conn: &mut Conn) -> Result<GetStatisticsResponse, Valida
         accepted: counted.accepted,
         returned: counted.returned,
         returned_by_code: counted.returned_by_code.into_iter().collect(),
+        ..GetStatisticsResponse::default()
     })
 }
 
@@ -182,6 +183,7 @@ fn case_message(keyring: &Keyring, row: CaseRow) -> Result<FeedbackCase, Validat
         due_provisional: row.due_provisional,
         findings: findings(keyring, record_id, row.sealed_findings.as_deref())?,
         version: Some(version_message(row.version)),
+        ..FeedbackCase::default()
     })
 }
 

@@ -255,6 +255,7 @@ fn finding_message(finding: &Finding) -> v1::Finding {
         rule_version: finding.rule_version,
         message: finding.message.clone(),
         suggestion: finding.suggestion.clone().unwrap_or_default(),
+        confirmable: finding.confirmable && finding.severity == Severity::Error,
     }
 }
 

@@ -151,6 +151,7 @@ mod tests {
             content_type: "application/json; charset=utf-8".into(),
             sealed_content: Bytes::from_static(b"c"),
             sealed_record_key: Bytes::from_static(b"k"),
+            ..RecordSubmitted::default()
         }
     }
 

@@ -120,6 +120,7 @@ impl World {
             content_type: "application/json".into(),
             sealed_content: keyring.seal(id.as_bytes(), &record.content).into(),
             sealed_record_key: keyring.seal(id.as_bytes(), record.key.as_bytes()).into(),
+            ..RecordSubmitted::default()
         }
     }
 
