@@ -309,6 +309,20 @@ impl Cluster {
         self.platform.as_ref().map(Process::pid)
     }
 
+    /// The processes that take part, by what they are; several may bear one name.
+    pub fn parties(&self) -> Vec<(&'static str, u32)> {
+        let ours = self.platform.iter().map(|p| ("platform", p.pid()));
+        let simulator = self.simulator.iter().map(|p| ("province", p.pid()));
+        let postgres = self.servers.postgres.as_ref().and_then(Postgres::pid);
+        let nats = self.servers.nats.as_ref().and_then(Nats::pid);
+        let apart = self.apart.iter().map(|apart| apart.name_and_pid());
+        ours.chain(apart)
+            .chain(simulator)
+            .chain(postgres.map(|pid| ("postgres", pid)))
+            .chain(nats.map(|pid| ("nats", pid)))
+            .collect()
+    }
+
     /// `kill -9` of the all-in-one process.
     pub fn kill_platform(&mut self) -> Result<()> {
         self.platform.take().context("the platform runs")?.kill9()

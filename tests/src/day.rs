@@ -53,6 +53,15 @@ impl Day {
         Self { generator, records }
     }
 
+    /// The `count` records of a seed from number `first` on.
+    pub fn part(seed: u64, first: u64, count: usize) -> Self {
+        let today = legal_clock::civil::shanghai_date(SystemClock.now());
+        let generator = Generator::new(seed, today);
+        let numbers = first..first + count as u64;
+        let records = numbers.map(|number| generator.record(number)).collect();
+        Self { generator, records }
+    }
+
     /// Registers the providers and waits until ingest knows them and the standard items in force.
     pub async fn register(&self, cluster: &Cluster) -> Result<()> {
         // The versions of an item come oldest first, so the last one stays.

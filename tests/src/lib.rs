@@ -4,13 +4,13 @@
 //! - [`cluster`]: servers, secrets, configuration and processes of one platform
 //! - [`clients`]: gRPC clients with tokens
 //! - [`day`]: a realistic day: providers report, everything settles, the books balance
-//! - [`floor`]: plain PostgreSQL beside which benchmarks are measured
+//! - [`bench`]: the benchmarks, beside a floor of plain PostgreSQL
 //! - [`ports`]: addresses of one platform
 //! - [`rules`]: what one core makes of records, without any server
 
+pub mod bench;
 pub mod clients;
 pub mod cluster;
 pub mod day;
-pub mod floor;
 pub mod ports;
 pub mod rules;

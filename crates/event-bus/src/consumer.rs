@@ -34,6 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SILENCE: Duration = Duration::from_secs(5);
 /// How often the age of the lane is asked for.
 const LAG_EVERY: Duration = Duration::from_secs(2);
+/// How long events gather after a batch that was not half full. A batch is a transaction and a flush of the disk
+/// whatever its size; an event that comes alone does not wait.
+const GATHER: Duration = Duration::from_millis(10);
 /// Messages taken at once; each may hold many events.
 const MESSAGES_AT_ONCE: usize = 64;
 
@@ -171,7 +174,7 @@ impl Worker {
                 continue;
             }
             let mut chunk: Vec<Taken> = Vec::new();
-            let mut events = 0;
+            let (mut events, mut all) = (0, 0);
             for message in messages {
                 let taken = self.decode(message);
                 if events > 0 && events + taken.events.len() > self.subscription.max_batch {
@@ -179,9 +182,13 @@ impl Worker {
                     events = 0;
                 }
                 events += taken.events.len();
+                all += taken.events.len();
                 chunk.push(taken);
             }
             self.settle(chunk).await?;
+            if all > 1 && all < self.subscription.max_batch / 2 {
+                self.context.shutdown.sleep(GATHER).await;
+            }
         }
         Ok(())
     }

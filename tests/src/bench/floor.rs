@@ -24,6 +24,16 @@ pub struct Table {
     pub name: &'static str,
 }
 
+impl Table {
+    fn source(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+
+    fn copy(&self) -> String {
+        format!("floor.{}_{}", self.schema, self.name)
+    }
+}
+
 /// The tables of an accepted submission.
 pub const INGEST: &[Table] = &[
     table("ingest", "original"),
@@ -57,16 +67,13 @@ type Chunk = (String, Vec<u8>);
 
 /// Writes the rows that the platform has just written once more into empty copies of its tables;
 /// records a second for `records` records.
-pub async fn measure(cluster: &Cluster, tables: &[Table], records: u64) -> Result<f64> {
+pub async fn batched(cluster: &Cluster, tables: &[Table], records: u64) -> Result<f64> {
     let pool = cluster.owner_pool("public")?;
-    execute(&pool, "create schema if not exists floor".to_owned()).await?;
+    fresh_schema(&pool).await?;
     let batches = usize::try_from(records.div_ceil(BATCH as u64))?;
     let mut transactions: Vec<Vec<Chunk>> = vec![Vec::new(); batches];
     for table in tables {
-        let (source, copy) = (
-            format!("{}.{}", table.schema, table.name),
-            format!("floor.{}_{}", table.schema, table.name),
-        );
+        let (source, copy) = (table.source(), table.copy());
         execute(
             &pool,
             format!("create table {copy} (like {source} including all)"),
@@ -117,6 +124,72 @@ pub async fn measure(cluster: &Cluster, tables: &[Table], records: u64) -> Resul
         done??;
     }
     Ok(records as f64 / since.elapsed().as_secs_f64())
+}
+
+/// Writes rows of the platform's tables once more, one record a transaction, over 64 connections; records a second. The
+/// rows do not even travel: the server takes them from the tables that it has.
+pub async fn one_by_one(cluster: &Cluster, tables: &[Table], records: usize) -> Result<f64> {
+    const CALLERS: usize = 64;
+    let pool = cluster.owner_pool("public")?;
+    fresh_schema(&pool).await?;
+    let mut places: Vec<Vec<String>> = Vec::new();
+    for table in tables {
+        let (source, copy) = (table.source(), table.copy());
+        execute(
+            &pool,
+            format!("create table {copy} (like {source} including all)"),
+        )
+        .await?;
+        let select = format!("select ctid::text from {source} order by ctid limit {records}");
+        places.push(
+            sqlx::query_scalar(AssertSqlSafe(select))
+                .fetch_all(&pool)
+                .await?,
+        );
+    }
+    let records = places.iter().map(Vec::len).min().unwrap_or_default();
+    pool.close().await;
+    let since = Instant::now();
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..CALLERS {
+        let own: Vec<Vec<String>> = (caller..records)
+            .step_by(CALLERS)
+            .map(|n| places.iter().map(|table| table[n].clone()).collect())
+            .collect();
+        let inserts: Vec<String> = tables
+            .iter()
+            .map(|table| {
+                format!(
+                    "insert into {} overriding system value select * from {} where ctid = $1::text::tid",
+                    table.copy(),
+                    table.source()
+                )
+            })
+            .collect();
+        let pool = service_kit::db::connect_lazy(cluster.owner_url(), "floor", 1)?;
+        callers.spawn(async move {
+            for record in own {
+                let mut tx = pool.begin().await?;
+                for (insert, place) in inserts.iter().zip(record) {
+                    sqlx::query(AssertSqlSafe(insert.clone()))
+                        .bind(place)
+                        .execute(&mut *tx)
+                        .await?;
+                }
+                tx.commit().await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(done) = callers.join_next().await {
+        done??;
+    }
+    Ok(records as f64 / since.elapsed().as_secs_f64())
+}
+
+async fn fresh_schema(pool: &PgPool) -> Result<()> {
+    execute(pool, "drop schema if exists floor cascade".to_owned()).await?;
+    execute(pool, "create schema floor".to_owned()).await
 }
 
 async fn execute(pool: &PgPool, statement: String) -> Result<()> {

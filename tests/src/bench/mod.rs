@@ -1,0 +1,117 @@
+//! What the platform makes of this machine: the benchmarks behind `cargo xtask bench`, load generator included, each beside
+//! a floor measured in the same run, because machines are noisy. Called by the program `bench`.
+//!
+//! - [`ingest`]: receipts, streamed and one by one
+//! - [`pipeline`]: from the receipt to what is queryable in disclosure, at a steady rate and as fast as it goes
+//! - [`floor`]: plain PostgreSQL with the same rows
+//! - [`usage`]: processor time and memory of each party
+
+pub mod floor;
+pub mod ingest;
+pub mod pipeline;
+pub mod usage;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use anyhow::{Result, ensure};
+use local_servers::{Binaries, Place};
+use platform::target::Service;
+use serde::Serialize;
+
+use crate::{
+    cluster::{Cluster, ClusterOptions, Servers},
+    day::Day,
+};
+
+/// What every benchmark prints, and some figures of its own.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    /// Which benchmark.
+    pub name: &'static str,
+    /// Records that the main figure was measured with.
+    pub records: u64,
+    /// The main figure, records a second.
+    pub ours_per_s: f64,
+    /// The floor in the same run, records a second.
+    pub floor_per_s: f64,
+    /// Ours by the floor.
+    pub ratio: f64,
+    /// The 99th percentile that the benchmark is about, milliseconds.
+    pub p99_ms: f64,
+    /// What else it measured.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, f64>,
+}
+
+impl Figures {
+    /// Adds a figure.
+    pub fn add(&mut self, name: impl Into<String>, value: f64) {
+        self.more.insert(name.into(), value);
+    }
+}
+
+/// A platform as it is deployed, a process a service, on servers that wait for the disk.
+pub async fn deployed(program: PathBuf) -> Result<Cluster> {
+    let place = Place::temporary()?;
+    let binaries = Binaries::locate(&testkit::workspace_root())?;
+    let servers = Servers::private(&binaries, place.path(), true)?;
+    let options = ClusterOptions {
+        log: "warn".to_owned(),
+        ..ClusterOptions::new(program)
+    };
+    let mut cluster = Cluster::start_on(servers, place, options).await?;
+    cluster.stop_platform().await?;
+    cluster.start_apart(&Service::PLATFORM).await?;
+    Ok(cluster)
+}
+
+/// Receipts given = originals = events = verdicts, once everything has settled.
+pub async fn books(cluster: &Cluster) -> Result<()> {
+    let pool = cluster.owner_pool("public")?;
+    let counts: (i64, i64, i64, i64, i64) = sqlx::query_as(
+        "select (select coalesce(sum(last_number), 0)::int8 from ingest.provider_ledger),
+                (select count(*) from ingest.original),
+                (select count(*) from ingest.outbox
+                 where event_type = 'credit.ingest.events.v1.RecordSubmitted'),
+                (select count(*) from validation.verdict),
+                (select count(distinct record_id) from ingest.submission)",
+    )
+    .fetch_one(&pool)
+    .await?;
+    pool.close().await;
+    let (ledgers, originals, events, verdicts, receipted) = counts;
+    ensure!(
+        [originals, events, verdicts, receipted]
+            .iter()
+            .all(|count| *count == ledgers),
+        "ledger numbers {ledgers}, originals {originals}, events {events}, verdicts {verdicts}, \
+         versions with a receipt {receipted}"
+    );
+    Ok(())
+}
+
+/// Resident memory of each service, MiB; the highest of all, now and ever.
+pub fn memory(cluster: &Cluster) -> Result<BTreeMap<String, f64>> {
+    let mut figures = BTreeMap::new();
+    let mut highest: f64 = 0.0;
+    for (name, pid) in cluster.parties() {
+        if Service::PLATFORM
+            .iter()
+            .any(|service| service.name() == name)
+        {
+            let (_, peak) = usage::resident_mib(pid)?;
+            figures.insert(format!("peak_rss_mib_{name}"), peak.round());
+            highest = highest.max(peak);
+        }
+    }
+    figures.insert("peak_rss_mib".to_owned(), highest.round());
+    Ok(figures)
+}
+
+/// Reports a day and waits until everything has settled: the platform is warm, and its tables hold rows to measure the
+/// floor with.
+pub async fn warm(cluster: &Cluster, day: &Day) -> Result<()> {
+    let since = std::time::Instant::now();
+    day.report(cluster, &Default::default()).await?;
+    day.settle(cluster, since).await?.check()
+}

@@ -1,0 +1,245 @@
+//! `bench pipeline`: from the receipt to what is queryable in disclosure: first as fast as it goes, then at a steady
+//! rate for some time. Called by the program `bench`.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use proto::credit::ingest::v1::{
+    StreamRecordsRequest, Submission, stream_records_response::Answer,
+};
+use sqlx::PgPool;
+use tokio_stream::{StreamExt, wrappers::ReceiverStream};
+use uuid::Uuid;
+
+use super::{Figures, books, deployed, floor, memory, usage::Usage};
+use crate::{
+    cluster::Cluster,
+    day::{Day, Progress, submission},
+};
+
+/// How often the load generator hands out what is due by now.
+const TICK: Duration = Duration::from_millis(10);
+/// One receipt in so many is followed until it is queryable.
+const FOLLOWED: usize = 50;
+/// How often the followed ones are looked for.
+const LOOK: Duration = Duration::from_millis(20);
+/// After this the pipeline has failed.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// What to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Records thrown in at once.
+    pub records: usize,
+    /// Records a second of the steady run.
+    pub rate: usize,
+    /// Seconds of the steady run; 0 leaves it out.
+    pub seconds: usize,
+    /// Seed of the generator.
+    pub seed: u64,
+}
+
+/// Runs it.
+pub async fn run(program: PathBuf, load: Load) -> Result<Figures> {
+    let cluster = deployed(program).await?;
+    let day = Day::new(load.seed, load.records);
+    day.register(&cluster).await?;
+    let records = day.records.len() as u64;
+    let before = Usage::now(&cluster)?;
+    let since = Instant::now();
+    let receipts = day.report(&cluster, &Progress::default()).await?;
+    ensure!(receipts.len() as u64 == records, "a record has no receipt");
+    let good = day.records.iter().filter(|r| r.planted.is_none()).count();
+    let pool = cluster.owner_pool("disclosure")?;
+    until_stored(&pool, good as i64).await?;
+    let seconds = since.elapsed().as_secs_f64();
+    let settled = day.settle(&cluster, since).await?;
+    settled.check()?;
+    let after = Usage::now(&cluster)?;
+    let mut figures = Figures {
+        name: "pipeline",
+        records,
+        ours_per_s: records as f64 / seconds,
+        floor_per_s: floor::batched(&cluster, floor::PIPELINE, records).await?,
+        ratio: 0.0,
+        p99_ms: 0.0,
+        more: after.per_record(&before, records),
+    };
+    figures.ratio = figures.ours_per_s / figures.floor_per_s;
+    figures.add("settled_with_province_s", settled.seconds);
+    if load.seconds > 0 {
+        steady(&cluster, load, &mut figures).await?;
+    }
+    cluster.nothing_left().await?;
+    books(&cluster).await?;
+    figures.more.extend(memory(&cluster)?);
+    Ok(figures)
+}
+
+async fn until_stored(pool: &PgPool, good: i64) -> Result<()> {
+    let since = Instant::now();
+    loop {
+        let stored: i64 = sqlx::query_scalar(
+            "select (select count(*) from organisation_version) + (select count(*) from person_version)",
+        )
+        .fetch_one(pool)
+        .await?;
+        if stored >= good {
+            return Ok(());
+        }
+        ensure!(since.elapsed() < PATIENCE, "{stored} of {good} stored");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Followed records: when their receipts were there, and how long they then took.
+#[derive(Debug, Default)]
+struct Followed {
+    waiting: HashMap<Uuid, Instant>,
+    took: Vec<Duration>,
+    /// No more will come.
+    all_sent: bool,
+}
+
+/// A steady load: every provider streams its share at its rate, whatever the answers do.
+async fn steady(cluster: &Cluster, load: Load, figures: &mut Figures) -> Result<()> {
+    // Other records than before: the next ones of the seed.
+    let first = load.records as u64;
+    let count = load.rate * load.seconds;
+    let day = Day::part(load.seed, first, count);
+    let mut shares: HashMap<&str, Vec<(Submission, bool)>> = HashMap::new();
+    for (number, record) in day.records.iter().enumerate() {
+        let follow = number % FOLLOWED == 0 && record.planted.is_none();
+        let share = shares.entry(&record.provider_code).or_default();
+        share.push((submission(record), follow));
+    }
+    let followed: Arc<Mutex<Followed>> = Arc::default();
+    let watching = tokio::spawn(watch(cluster.owner_pool("disclosure")?, followed.clone()));
+    let clients = cluster.clients()?;
+    let before = Usage::now(cluster)?;
+    let since = Instant::now();
+    let mut streams = tokio::task::JoinSet::new();
+    for (provider, share) in shares {
+        let mut client = clients.ingest(provider)?;
+        let follow: Vec<bool> = share.iter().map(|(_, follow)| *follow).collect();
+        let requests = paced(share, load.seconds);
+        let followed = followed.clone();
+        streams.spawn(async move {
+            let mut answers = client.stream_records(requests).await?.into_inner();
+            for follow in follow {
+                let answer = answers.next().await.context("an answer each")??;
+                let Some(Answer::Receipt(receipt)) = answer.answer else {
+                    anyhow::bail!("refused: {answer:?}");
+                };
+                if follow {
+                    let id = receipt.record_id.parse()?;
+                    let mut followed = followed
+                        .lock()
+                        .map_err(|_| anyhow::anyhow!("watching failed"))?;
+                    followed.waiting.insert(id, Instant::now());
+                }
+            }
+            Ok(())
+        });
+    }
+    while let Some(done) = streams.join_next().await {
+        done??;
+    }
+    let receipted = since.elapsed();
+    followed
+        .lock()
+        .map_err(|_| anyhow::anyhow!("a stream failed"))?
+        .all_sent = true;
+    let took = watching.await??;
+    let all = since.elapsed();
+    cluster.nothing_left().await?;
+    let after = Usage::now(cluster)?;
+    figures.p99_ms = took[took.len() * 99 / 100].as_secs_f64() * 1000.0;
+    figures.add("steady_asked_per_s", load.rate as f64);
+    figures.add(
+        "steady_receipts_per_s",
+        count as f64 / receipted.as_secs_f64(),
+    );
+    figures.add("steady_queryable_per_s", count as f64 / all.as_secs_f64());
+    figures.add("steady_p50_ms", took[took.len() / 2].as_secs_f64() * 1000.0);
+    for (name, value) in after.per_record(&before, count as u64) {
+        figures.add(format!("steady_{name}"), value);
+    }
+    Ok(())
+}
+
+/// A share as a stream of requests, spread evenly over the seconds.
+fn paced(share: Vec<(Submission, bool)>, seconds: usize) -> ReceiverStream<StreamRecordsRequest> {
+    let (sender, requests) = tokio::sync::mpsc::channel(4096);
+    tokio::spawn(async move {
+        let (count, since) = (share.len() as f64, Instant::now());
+        let mut ticks = tokio::time::interval(TICK);
+        let mut sent = 0_usize;
+        let mut share = share.into_iter();
+        while sent < count as usize {
+            ticks.tick().await;
+            let due = (since.elapsed().as_secs_f64() / seconds as f64 * count).ceil() as usize;
+            while sent < due.min(count as usize) {
+                let Some((submission, _)) = share.next() else {
+                    return;
+                };
+                let request = StreamRecordsRequest {
+                    submission: Some(submission),
+                    ..StreamRecordsRequest::default()
+                };
+                if sender.send(request).await.is_err() {
+                    return;
+                }
+                sent += 1;
+            }
+        }
+    });
+    ReceiverStream::new(requests)
+}
+
+/// Looks for the followed records until the load has ended and all are queryable; how long each took, sorted.
+async fn watch(pool: PgPool, followed: Arc<Mutex<Followed>>) -> Result<Vec<Duration>> {
+    let lock = || {
+        followed
+            .lock()
+            .map_err(|_| anyhow::anyhow!("a stream failed"))
+    };
+    let mut progress = Instant::now();
+    loop {
+        let waiting: Vec<Uuid> = lock()?.waiting.keys().copied().collect();
+        if !waiting.is_empty() {
+            let found: Vec<Uuid> = sqlx::query_scalar(
+                "select record_id from organisation_version where record_id = any($1)
+                 union all select record_id from person_version where record_id = any($1)",
+            )
+            .bind(&waiting)
+            .fetch_all(&pool)
+            .await?;
+            let mut followed = lock()?;
+            for id in found {
+                if let Some(since) = followed.waiting.remove(&id) {
+                    followed.took.push(since.elapsed());
+                    progress = Instant::now();
+                }
+            }
+        }
+        {
+            let mut followed = lock()?;
+            if followed.all_sent && followed.waiting.is_empty() {
+                ensure!(!followed.took.is_empty(), "nothing was followed");
+                followed.took.sort_unstable();
+                return Ok(std::mem::take(&mut followed.took));
+            }
+        }
+        ensure!(
+            progress.elapsed() < PATIENCE,
+            "records never became queryable"
+        );
+        tokio::time::sleep(LOOK).await;
+    }
+}
