@@ -1,5 +1,8 @@
 //! The use cases of ingest, each given a transaction or connection; none commits.
 
+pub mod nil;
+pub mod reload;
+
 use event_bus::NewEvent;
 use prost_types::Timestamp;
 use proto::credit::{common::v1::RecordVersion, ingest::events::v1::RecordSubmitted};
@@ -21,10 +24,7 @@ pub async fn accept(
     submissions: &[Incoming],
     now: OffsetDateTime,
 ) -> Result<Vec<Decision>, Error> {
-    // PostgreSQL keeps microseconds; a receipt must say the same on the day it is given and later.
-    let now = now
-        .replace_nanosecond(now.nanosecond() / 1000 * 1000)
-        .unwrap_or(now);
+    let now = as_kept(now);
     let mut batch = store::load_batch(conn, submissions).await?;
     let decisions: Vec<Decision> = submissions
         .iter()
@@ -32,18 +32,25 @@ pub async fn accept(
         .collect();
     let mut fresh: Vec<(&Incoming, &Stored)> = Vec::new();
     let mut named: Vec<(&Incoming, &Stored, bool)> = Vec::new();
+    let mut lines: Vec<(&Incoming, &Stored, bool)> = Vec::new();
     for (submission, decision) in submissions.iter().zip(&decisions) {
+        if let (Some(_), Some((stored, unchanged))) = (submission.reload, decision.version()) {
+            lines.push((submission, stored, unchanged));
+        }
         match decision {
             Decision::New(stored) => {
                 fresh.push((submission, stored));
                 named.push((submission, stored, false));
             }
+            // The line of a reload is all that is written of an unchanged record.
+            Decision::Unchanged(_) if submission.reload.is_some() => {}
             Decision::Unchanged(stored) => named.push((submission, stored, true)),
             Decision::Repeated { .. } | Decision::Refused(_) => {}
         }
     }
     store::insert_originals(conn, &fresh).await?;
     store::insert_submissions(conn, &named).await?;
+    store::reload::insert_lines(conn, &lines).await?;
     store::move_heads(conn, &fresh).await?;
     store::move_ledgers(conn, &batch.ledgers).await?;
     let events: Vec<NewEvent> = fresh
@@ -52,6 +59,12 @@ pub async fn accept(
         .collect();
     event_bus::append(conn, &events).await?;
     Ok(decisions)
+}
+
+/// PostgreSQL keeps microseconds; a receipt must say the same on the day it is given and later.
+fn as_kept(now: OffsetDateTime) -> OffsetDateTime {
+    now.replace_nanosecond(now.nanosecond() / 1000 * 1000)
+        .unwrap_or(now)
 }
 
 fn submitted(incoming: &Incoming, stored: &Stored, received_at: Timestamp) -> NewEvent {
@@ -69,7 +82,7 @@ fn submitted(incoming: &Incoming, stored: &Stored, received_at: Timestamp) -> Ne
         content_type: stored.content.content_type.clone(),
         sealed_content: incoming.sealed_content.clone().into(),
         sealed_record_key: incoming.sealed_record_key.clone().into(),
-        ..RecordSubmitted::default()
+        operation: stored.content.operation.code().into(),
     };
     NewEvent::new(&event, stored.received_at, &incoming.traceparent)
 }

@@ -1,10 +1,16 @@
 //! What becomes of a submission at the door: pure. `app` loads the state of a batch, folds the
 //! submissions through [`Batch::decide`] in their order, and stores what was decided. [`catalogue`]
-//! says who may report what on a day.
+//! says who may report what on a day, [`nil`] decides on nil reports, [`reload`] on the ends of full
+//! reloads, [`reading`] on who reads an original.
 
 pub mod catalogue;
+pub mod nil;
+pub mod reading;
+pub mod reload;
+#[cfg(test)]
+mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use legal_clock::shanghai_date;
 use time::{Date, OffsetDateTime};
@@ -26,15 +32,60 @@ pub struct RecordKey {
     pub key_digest: Digest,
 }
 
-/// The form of a content that makes two submissions equal: bytes, type and item version.
+/// What a version does to its record (D-24).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// The content is what the record says from now on.
+    Upsert,
+    /// The decision itself is no more; the content is the reason.
+    Revoke,
+    /// The record was reported by mistake; the content is the reason.
+    Withdraw,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Upsert, Self::Revoke, Self::Withdraw];
+
+    /// Its number in tables, digests and messages.
+    pub fn code(self) -> i16 {
+        match self {
+            Self::Upsert => 1,
+            Self::Revoke => 2,
+            Self::Withdraw => 3,
+        }
+    }
+
+    /// The operation of a number; `None` for a number that stands for none.
+    pub fn of_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.code() == code)
+    }
+
+    /// Whether it ends the record until it is reported again.
+    pub fn ends_record(self) -> bool {
+        self != Self::Upsert
+    }
+}
+
+/// What makes two submissions equal: operation, bytes, type and item version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
+    /// What it does to the record.
+    pub operation: Operation,
     /// SHA-256 of the bytes.
     pub sha256: Digest,
     /// MIME type.
     pub content_type: String,
     /// Version of the item; 0 asks for the one in force.
     pub item_version: u32,
+}
+
+impl Content {
+    /// Whether two contents are the same but for the version that they are pinned to.
+    fn says_the_same(&self, other: &Self) -> bool {
+        (self.operation, self.sha256, &self.content_type)
+            == (other.operation, other.sha256, &other.content_type)
+    }
 }
 
 /// A submission whose form was checked and whose content is sealed.
@@ -58,6 +109,11 @@ pub struct Incoming {
     pub sealed_labels: Vec<u8>,
     /// Trace context of the record.
     pub traceparent: String,
+    /// The full reload that it belongs to.
+    pub reload: Option<i64>,
+    /// Keyed hash of what stands before the first slash of the submission id: the id of a reload, if the
+    /// provider has one of that name.
+    pub id_prefix: Option<Digest>,
 }
 
 /// What is committed of a version.
@@ -75,12 +131,45 @@ pub struct Stored {
     pub content: Content,
 }
 
+impl Stored {
+    /// How this version stands beside the current one of its record.
+    pub fn standing(&self, current: &Self) -> Standing {
+        if self.record_id == current.record_id {
+            Standing::Current
+        } else if current.content.operation.ends_record() {
+            Standing::Revoked
+        } else {
+            Standing::Superseded
+        }
+    }
+}
+
+/// How a version stands among those of its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is what the record says, or what ended it.
+    Current,
+    /// A newer version took its place.
+    Superseded,
+    /// The record was revoked or withdrawn since.
+    Revoked,
+}
+
 /// An earlier submission under the same id.
 #[derive(Clone, Debug)]
 pub struct Earlier {
     /// What was sent.
     pub request_digest: Digest,
-    /// What it was answered with.
+    /// What it was answered with; `None`: the id is that of a nil report.
+    pub stored: Option<Stored>,
+    /// Whether it was answered as unchanged.
+    pub unchanged: bool,
+}
+
+/// What a reload has taken of a record already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The version that it was answered with.
     pub stored: Stored,
     /// Whether it was answered as unchanged.
     pub unchanged: bool,
@@ -102,6 +191,18 @@ pub enum Decision {
     },
     /// Refused; nothing is stored.
     Refused(Rejection),
+}
+
+impl Decision {
+    /// The version that the submission is answered with, and whether as unchanged.
+    pub fn version(&self) -> Option<(&Stored, bool)> {
+        match self {
+            Self::New(stored) => Some((stored, false)),
+            Self::Unchanged(stored) => Some((stored, true)),
+            Self::Repeated { stored, unchanged } => Some((stored, *unchanged)),
+            Self::Refused(_) => None,
+        }
+    }
 }
 
 /// Why a submission is refused.
@@ -136,6 +237,17 @@ pub enum Rejection {
     },
     /// The item is retired.
     ItemRetired(Retirement),
+    /// A revocation or withdrawal of a record that was never reported.
+    RecordUnknown,
+    /// The reload has ended; it takes nothing more.
+    ReloadEnded,
+    /// The period of a nil report has days that are still to come.
+    PeriodNotOver {
+        /// The day of receipt.
+        today: Date,
+    },
+    /// Versions of the item were received within the period of a nil report.
+    NilReportContradicted,
 }
 
 /// The state that a batch of submissions is decided on, and that it changes.
@@ -151,6 +263,12 @@ pub struct Batch {
     pub submissions: HashMap<(String, Digest), Earlier>,
     /// Current version by key.
     pub heads: HashMap<RecordKey, Stored>,
+    /// Reloads that records of the batch belong to and that have not ended.
+    pub open_reloads: HashSet<i64>,
+    /// What reloads have taken already, by reload and key digest.
+    pub lines: HashMap<(i64, Digest), Line>,
+    /// Prefixes of submission ids of the batch that are ids of reloads, by provider.
+    pub reload_ids: HashSet<(String, Digest)>,
 }
 
 impl Batch {
@@ -159,20 +277,63 @@ impl Batch {
     /// Idempotency comes first: a repetition is answered as before even when the provider was
     /// disabled or the item retired since, because the receipt was given.
     pub fn decide(&mut self, incoming: &Incoming, now: OffsetDateTime) -> Decision {
+        let decision = self.taken_before(incoming);
+        let decision = decision.unwrap_or_else(|| self.decide_first(incoming, now));
+        if let (Some(reload), Some((stored, unchanged))) = (incoming.reload, decision.version()) {
+            let line = Line {
+                stored: stored.clone(),
+                unchanged,
+            };
+            let place = (reload, incoming.key.key_digest);
+            self.lines.entry(place).or_insert(line);
+        }
+        decision
+    }
+
+    /// What the same submission id was answered with, or why it may not be used.
+    fn taken_before(&self, incoming: &Incoming) -> Option<Decision> {
+        let reused = Some(Decision::Refused(Rejection::SubmissionIdReused));
+        if let Some(reload) = incoming.reload {
+            if let Some(line) = self.lines.get(&(reload, incoming.key.key_digest)) {
+                if !line.stored.content.says_the_same(&incoming.content) {
+                    return reused;
+                }
+                return Some(Decision::Repeated {
+                    stored: line.stored.clone(),
+                    unchanged: line.unchanged,
+                });
+            }
+            if !self.open_reloads.contains(&reload) {
+                return Some(Decision::Refused(Rejection::ReloadEnded));
+            }
+        }
         let provider = &incoming.key.provider_code;
         let id = (provider.clone(), incoming.submission_digest);
         if let Some(earlier) = self.submissions.get(&id) {
-            if earlier.request_digest != incoming.request_digest {
-                return Decision::Refused(Rejection::SubmissionIdReused);
-            }
-            return Decision::Repeated {
-                stored: earlier.stored.clone(),
-                unchanged: earlier.unchanged,
+            let repeated = earlier
+                .stored
+                .clone()
+                .filter(|_| earlier.request_digest == incoming.request_digest);
+            let Some(stored) = repeated else {
+                return reused;
             };
+            return Some(Decision::Repeated {
+                stored,
+                unchanged: earlier.unchanged,
+            });
         }
+        // Such an id is kept for the record that the reload names, see `ReloadRecord`.
+        let prefix = incoming.id_prefix.filter(|_| incoming.reload.is_none());
+        prefix
+            .filter(|prefix| self.reload_ids.contains(&(provider.clone(), *prefix)))
+            .and(reused)
+    }
+
+    fn decide_first(&mut self, incoming: &Incoming, now: OffsetDateTime) -> Decision {
+        let provider = &incoming.key.provider_code;
+        let id = (provider.clone(), incoming.submission_digest);
         let head = self.heads.get(&incoming.key);
-        let corrected = head.map(|stored| stored.content.item_version);
-        let content = match self.pin_version(incoming, shanghai_date(now), corrected) {
+        let content = match self.pin_version(incoming, shanghai_date(now), head) {
             Ok(content) => content,
             Err(rejection) => return Decision::Refused(rejection),
         };
@@ -199,7 +360,7 @@ impl Batch {
         &self,
         incoming: &Incoming,
         today: Date,
-        corrected: Option<u32>,
+        head: Option<&Stored>,
     ) -> Result<Content, Rejection> {
         self.providers
             .get(&incoming.key.provider_code)
@@ -209,8 +370,15 @@ impl Batch {
             .items
             .get(&incoming.key.item_code)
             .ok_or(Rejection::ItemUnknown)?;
+        let asked = incoming.content.item_version;
+        let current = head.map(|stored| stored.content.item_version);
+        let item_version = if incoming.content.operation.ends_record() {
+            item.pin_end(asked, current.ok_or(Rejection::RecordUnknown)?)?
+        } else {
+            item.pin(asked, today, current)?
+        };
         Ok(Content {
-            item_version: item.pin(incoming.content.item_version, today, corrected)?,
+            item_version,
             ..incoming.content.clone()
         })
     }
@@ -224,185 +392,9 @@ impl Batch {
     ) {
         let earlier = Earlier {
             request_digest: incoming.request_digest,
-            stored: stored.clone(),
+            stored: Some(stored.clone()),
             unchanged,
         };
         self.submissions.insert(id, earlier);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use time::macros::datetime;
-
-    use super::*;
-
-    const PROVIDER: &str = "11430100006123458R";
-
-    fn incoming(id: u8, key: u8, body: u8) -> Incoming {
-        let mut request = [0; 32];
-        request[..2].copy_from_slice(&[key, body]);
-        Incoming {
-            submission_digest: [id; 32],
-            request_digest: request,
-            key: RecordKey {
-                provider_code: PROVIDER.to_owned(),
-                item_code: "xzcf".to_owned(),
-                key_digest: [key; 32],
-            },
-            content: Content {
-                sha256: [body; 32],
-                content_type: "application/json".to_owned(),
-                item_version: 0,
-            },
-            record_id: Uuid::now_v7(),
-            sealed_content: Vec::new(),
-            sealed_record_key: Vec::new(),
-            sealed_labels: Vec::new(),
-            traceparent: String::new(),
-        }
-    }
-
-    fn registration(enabled: bool) -> Registration {
-        Registration {
-            enabled,
-            valid_from: None,
-            valid_until: None,
-        }
-    }
-
-    fn batch() -> Batch {
-        let mut batch = Batch::default();
-        batch
-            .providers
-            .insert(PROVIDER.to_owned(), registration(true));
-        let version = |number| Version {
-            number,
-            name: "行政处罚".to_owned(),
-            effective_from: None,
-        };
-        let item = Item {
-            versions: vec![version(1), version(2)],
-            retirement: None,
-        };
-        batch.items.insert("xzcf".to_owned(), item);
-        batch
-    }
-
-    const NOW: OffsetDateTime = datetime!(2026-11-20 02:00 UTC);
-
-    #[test]
-    fn r11_the_same_submission_gives_the_same_receipt_and_other_content_is_refused() {
-        let mut batch = batch();
-        let Decision::New(first) = batch.decide(&incoming(1, 1, 1), NOW) else {
-            panic!("a first submission is new");
-        };
-        let again = batch.decide(&incoming(1, 1, 1), NOW + time::Duration::days(3000));
-        let repeated = Decision::Repeated {
-            stored: first,
-            unchanged: false,
-        };
-        assert_eq!(again, repeated);
-        let misuse = batch.decide(&incoming(1, 1, 2), NOW);
-        assert_eq!(misuse, Decision::Refused(Rejection::SubmissionIdReused));
-    }
-
-    #[test]
-    fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_version() {
-        let mut batch = batch();
-        let revisions: Vec<_> = [(1, 1), (2, 1), (3, 2), (4, 1)]
-            .into_iter()
-            .map(
-                |(id, body)| match batch.decide(&incoming(id, 7, body), NOW) {
-                    Decision::New(stored) => (true, stored.revision, stored.ledger_number),
-                    Decision::Unchanged(stored) => (false, stored.revision, stored.ledger_number),
-                    other => panic!("{other:?}"),
-                },
-            )
-            .collect();
-        assert_eq!(
-            revisions,
-            [(true, 1, 1), (false, 1, 1), (true, 2, 2), (true, 3, 3)]
-        );
-    }
-
-    #[test]
-    fn version_zero_is_the_one_in_force() {
-        let mut batch = batch();
-        let Decision::New(stored) = batch.decide(&incoming(1, 1, 1), NOW) else {
-            panic!("new");
-        };
-        assert_eq!(stored.content.item_version, 2);
-        let mut third = incoming(2, 2, 1);
-        third.content.item_version = 3;
-        let refused = batch.decide(&third, NOW);
-        assert_eq!(refused, Decision::Refused(Rejection::ItemVersionUnknown));
-    }
-
-    #[test]
-    fn r6_the_day_of_receipt_is_that_of_changsha() {
-        let mut batch = batch();
-        let item = batch.items.get_mut("xzcf").unwrap();
-        item.versions[1].effective_from = Some(time::macros::date!(2026 - 12 - 01));
-        let mut version_at = |id, now| match batch.decide(&incoming(id, id, 1), now) {
-            Decision::New(stored) => stored.content.item_version,
-            other => panic!("{other:?}"),
-        };
-        // 24:00 in Changsha is 16:00 UTC.
-        let last = datetime!(2026-11-30 15:59:59.999999 UTC);
-        assert_eq!(version_at(1, last), 1);
-        assert_eq!(version_at(2, last + time::Duration::microseconds(1)), 2);
-    }
-
-    #[test]
-    fn strangers_and_disabled_providers_are_refused_but_keep_their_receipts() {
-        let mut batch = batch();
-        let Decision::New(stored) = batch.decide(&incoming(1, 1, 1), NOW) else {
-            panic!("new");
-        };
-        batch
-            .providers
-            .insert(PROVIDER.to_owned(), registration(false));
-        assert_eq!(
-            batch.decide(&incoming(2, 2, 2), NOW),
-            Decision::Refused(Rejection::ProviderDisabled)
-        );
-        assert_eq!(
-            batch.decide(&incoming(1, 1, 1), NOW),
-            Decision::Repeated {
-                stored,
-                unchanged: false
-            }
-        );
-        batch.providers.clear();
-        assert_eq!(
-            batch.decide(&incoming(3, 3, 3), NOW),
-            Decision::Refused(Rejection::ProviderUnknown)
-        );
-    }
-
-    proptest! {
-        /// whatever comes in whatever order, a ledger has no gaps and revisions of a key
-        /// count from 1 without gaps.
-        #[test]
-        fn ledgers_and_revisions_have_no_gaps(
-            submissions in prop::collection::vec((0u8..30, 0u8..4, 0u8..4), 1..80)
-        ) {
-            let mut batch = batch();
-            let mut ledger = Vec::new();
-            let mut revisions: HashMap<Digest, Vec<u64>> = HashMap::new();
-            for (id, key, body) in submissions {
-                let incoming = incoming(id, key, body);
-                if let Decision::New(stored) = batch.decide(&incoming, NOW) {
-                    ledger.push(stored.ledger_number);
-                    revisions.entry(incoming.key.key_digest).or_default().push(stored.revision);
-                }
-            }
-            prop_assert_eq!(&ledger, &(1..=ledger.len() as u64).collect::<Vec<_>>());
-            for of_key in revisions.values() {
-                prop_assert_eq!(of_key, &(1..=of_key.len() as u64).collect::<Vec<_>>());
-            }
-        }
     }
 }

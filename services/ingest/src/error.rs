@@ -3,7 +3,7 @@
 use service_kit::error::Refusal;
 use tonic::Code;
 
-use crate::domain::Rejection;
+use crate::domain::{Rejection, nil::PeriodError, reading::ReadingError, reload::ReloadRejection};
 
 /// Largest content of a record, bytes: 1 MiB.
 pub const MAX_CONTENT_BYTES: usize = 1024 * 1024;
@@ -19,8 +19,14 @@ pub enum FormError {
     RecordKey,
     /// `item_code` has a form that no item has.
     ItemCode,
-    /// `content_type` is not one that is taken.
+    /// `operation` is a number that stands for none.
+    Operation,
+    /// `content_type` is not one that records have.
     ContentType,
+    /// `content_type` is not that of a reason.
+    ReasonType,
+    /// `content` is no reason.
+    Reason,
     /// `content` is empty.
     ContentEmpty,
     /// `content` is larger than [`MAX_CONTENT_BYTES`].
@@ -63,8 +69,26 @@ impl From<FormError> for Refusal {
             FormError::ContentType => (
                 "CONTENT_TYPE_UNSUPPORTED",
                 "content_type",
-                "application/json",
-                "内容类型须为 application/json".to_owned(),
+                "of a record: application/json or text/csv",
+                "内容类型须为 application/json 或 text/csv".to_owned(),
+            ),
+            FormError::Operation => (
+                "OPERATION_UNKNOWN",
+                "operation",
+                "upsert, revoke or withdraw",
+                "操作须为报送、撤销或者撤回".to_owned(),
+            ),
+            FormError::ReasonType => (
+                "CONTENT_TYPE_UNSUPPORTED",
+                "content_type",
+                "of a revocation or withdrawal: text/plain",
+                "撤销或者撤回时，内容为理由，内容类型须为 text/plain".to_owned(),
+            ),
+            FormError::Reason => (
+                "REASON_FORM",
+                "content",
+                "UTF-8, 2 to 2000 characters, at least two of them Chinese, no control characters but ends of lines and tabs",
+                "撤销或者撤回的理由须为 2 至 2000 个字符的中文文本（UTF-8）".to_owned(),
             ),
             FormError::ContentEmpty => (
                 "CONTENT_EMPTY",
@@ -110,6 +134,34 @@ impl From<Rejection> for Refusal {
                 "submission_id",
                 "one submission id names one content for ever",
                 "该申报编号已用于其他内容，请换用新的申报编号",
+            ),
+            Rejection::RecordUnknown => Self::field(
+                Code::NotFound,
+                "RECORD_UNKNOWN",
+                "record_key",
+                "what is revoked or withdrawn was reported before, by the caller under the same item and key",
+                "本单位未以该主键报送过该事项的记录，无法撤销或者撤回",
+            ),
+            Rejection::ReloadEnded => Self::field(
+                Code::FailedPrecondition,
+                "RELOAD_ENDED",
+                "reload_id",
+                "a reload that has ended takes no further records",
+                "该次全量报送已经结束，请另用编号重新开始",
+            ),
+            Rejection::PeriodNotOver { today } => Self::field(
+                Code::InvalidArgument,
+                "PERIOD_NOT_OVER",
+                "period_to",
+                "not after today, the day of receipt in Changsha",
+                format!("零报告的止日不得晚于今天（{today}）"),
+            ),
+            Rejection::NilReportContradicted => Self::field(
+                Code::FailedPrecondition,
+                "NIL_REPORT_CONTRADICTED",
+                "period_from",
+                "no version of the item was received from the caller within the period",
+                "所报期间内收到过本单位该事项的记录，不能作零报告",
             ),
             Rejection::ProviderUnknown => Self::field(
                 Code::PermissionDenied,
@@ -176,4 +228,86 @@ impl From<Rejection> for Refusal {
             }
         }
     }
+}
+
+impl From<PeriodError> for Refusal {
+    fn from(error: PeriodError) -> Self {
+        let (reason, rule, message) = match error {
+            PeriodError::Order => (
+                "PERIOD_ORDER",
+                "not before period_from",
+                "零报告的止日不得早于起日",
+            ),
+            PeriodError::Length => (
+                "PERIOD_LENGTH",
+                "a year from period_from at most",
+                "一次零报告的期间最长为一年",
+            ),
+        };
+        invalid(reason, "period_to", rule, message)
+    }
+}
+
+impl From<ReloadRejection> for Refusal {
+    fn from(rejection: ReloadRejection) -> Self {
+        match rejection {
+            ReloadRejection::IdReused => Self::field(
+                Code::AlreadyExists,
+                "RELOAD_ID_REUSED",
+                "reload_id",
+                "one reload id names one item and version for ever",
+                "该全量报送编号已用于其他事项或者版本，请换用新的编号",
+            ),
+            ReloadRejection::Incomplete {
+                declared,
+                taken,
+                refused,
+            } => Self::field(
+                Code::FailedPrecondition,
+                "RELOAD_INCOMPLETE",
+                "records",
+                "the distinct record keys sent under the reload id are those that arrived",
+                format!(
+                    "称报送 {declared} 条，实收 {taken} 条，本次退回 {refused} 条，数目不符，请补报后再结束"
+                ),
+            ),
+            ReloadRejection::EndedOtherwise { declared } => Self::field(
+                Code::FailedPrecondition,
+                "RELOAD_ENDED",
+                "records",
+                "a reload that has ended is ended again with the same number only",
+                format!("该次全量报送已按 {declared} 条结束"),
+            ),
+        }
+    }
+}
+
+impl From<ReadingError> for Refusal {
+    fn from(error: ReadingError) -> Self {
+        match error {
+            ReadingError::Reason => invalid(
+                "REASON_MISSING",
+                "reason",
+                "2 to 500 characters that say why, without control characters; the credit office must give one",
+                "请填写查阅原始记录的理由（2 至 500 个字符）",
+            ),
+            ReadingError::Role => Self::field(
+                Code::PermissionDenied,
+                "ROLE_NOT_ALLOWED",
+                "authorization",
+                "providers, the credit office and auditors read originals",
+                "当前身份无权查阅原始记录",
+            ),
+        }
+    }
+}
+
+/// A field whose form is wrong.
+pub fn invalid(
+    reason: &'static str,
+    field: &'static str,
+    rule: &'static str,
+    message: &'static str,
+) -> Refusal {
+    Refusal::field(Code::InvalidArgument, reason, field, rule, message)
 }

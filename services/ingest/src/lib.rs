@@ -109,7 +109,8 @@ pub async fn start(
     }
     let writers = writer::Writers::start(&config, &pool, &bus, &relay, &context);
     let replays = replay::Replays::new(pool.clone(), context.clone(), config.replays_at_once)?;
-    let service = grpc::IngestApi::new(&config, pool, writers, replays, context.clone());
+    let commits = grpc::Commits { bus, relay };
+    let service = grpc::IngestApi::new(&config, pool, writers, replays, commits, context.clone());
     let server = IngestServiceServer::new(service)
         .max_decoding_message_size(service_kit::grpc::MAX_MESSAGE_BYTES);
     let serving = context.clone();

@@ -209,7 +209,7 @@ fn is_rolled_back(error: &db::Error) -> bool {
 
 /// The outcome of a commit whose connection broke is unknown; asking again with the same
 /// submission id finds out and stores nothing twice.
-fn refuse(error: &db::Error) -> Refusal {
+pub fn refuse(error: &db::Error) -> Refusal {
     let (code, message) = if db::is_transient(error) {
         (Code::Unavailable, "服务暂不可用，请用同一申报编号重试")
     } else {

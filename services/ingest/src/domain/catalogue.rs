@@ -136,6 +136,18 @@ impl Item {
         }
     }
 
+    /// The version that a revocation or withdrawal is pinned to: that of the version which it ends, whatever
+    /// is in force. `asked` is 0 or any published version; what ends a record follows no definition.
+    ///
+    /// # Errors
+    /// When there is no version of that number.
+    pub fn pin_end(&self, asked: u32, current: u32) -> Result<u32, Rejection> {
+        let known = asked == 0 || self.versions.iter().any(|v| v.number == asked);
+        known
+            .then_some(current)
+            .ok_or(Rejection::ItemVersionUnknown)
+    }
+
     fn retired_on(&self, today: Date) -> Option<&Retirement> {
         self.retirement
             .as_ref()

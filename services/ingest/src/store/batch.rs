@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     digest,
     registry::{items, registrations},
-    stored, stored_columns, unsigned,
+    reload, stored, stored_columns, unsigned,
 };
 use crate::domain::{Batch, Digest, Earlier, Incoming, RecordKey, Stored};
 
@@ -34,10 +34,15 @@ pub async fn load_batch(conn: &mut Conn, submissions: &[Incoming]) -> Result<Bat
     batch.items = items(conn, Some(&codes)).await?;
     batch.submissions = earlier(conn, submissions).await?;
     batch.heads = heads(conn, submissions).await?;
+    reload::load(conn, submissions, &mut batch).await?;
     Ok(batch)
 }
 
-async fn lock_ledgers(conn: &mut Conn, providers: &[&str]) -> Result<HashMap<String, u64>, Error> {
+/// The last ledger numbers, locked until the end of the transaction.
+pub async fn lock_ledgers(
+    conn: &mut Conn,
+    providers: &[&str],
+) -> Result<HashMap<String, u64>, Error> {
     let rows = sqlx::query(
         "select provider_code, last_number from provider_ledger
          where provider_code = any($1) order by provider_code for update",
@@ -63,7 +68,7 @@ async fn earlier(
         stored_columns!(),
         " from unnest($1::text[], $2::bytea[]) as asked (provider_code, submission_digest)
           join submission s using (provider_code, submission_digest)
-          join original o using (record_id)"
+          left join original o using (record_id)"
     ))
     .bind(providers)
     .bind(digests)
@@ -74,7 +79,11 @@ async fn earlier(
             let earlier = Earlier {
                 request_digest: digest(row, 2)?,
                 unchanged: row.try_get(3)?,
-                stored: stored(row, 4)?,
+                // Without an original it is the id of a nil report.
+                stored: match row.try_get::<Option<Uuid>, _>(4)? {
+                    Some(_) => Some(stored(row, 4)?),
+                    None => None,
+                },
             };
             Ok(((row.try_get(0)?, digest(row, 1)?), earlier))
         })
@@ -123,11 +132,11 @@ pub async fn insert_originals(
         "insert into original
              (record_id, provider_code, item_code, item_version, key_digest, revision,
               ledger_number, content_type, content_sha256, sealed_content, sealed_labels,
-              received_at)
+              received_at, operation)
          select * from unnest(
              $1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
              $7::bigint[], $8::text[], $9::bytea[], $10::bytea[], $11::bytea[],
-             $12::timestamptz[])",
+             $12::timestamptz[], $13::smallint[])",
     )
     .bind(column(fresh, |_, stored| stored.record_id))
     .bind(keys.providers)
@@ -149,6 +158,7 @@ pub async fn insert_originals(
         incoming.sealed_labels.as_slice()
     }))
     .bind(column(fresh, |_, stored| stored.received_at))
+    .bind(column(fresh, |_, stored| stored.content.operation.code()))
     .execute(conn)
     .await?;
     Ok(())

@@ -1,17 +1,25 @@
 //! The SQL of ingest. `app` writes through `batch`, `grpc` reads through `reads`, `handlers`
-//! keeps the registry, `replay` reads originals again.
+//! keeps the registry, `replay` reads originals again, `nil` keeps nil reports, `originals` reads a single
+//! original and logs it first, `reload` keeps full reloads and their lines.
 
 mod batch;
+pub mod nil;
+pub mod originals;
 mod reads;
 mod registry;
+pub mod reload;
 mod replay;
 
-pub use batch::{insert_originals, insert_submissions, load_batch, move_heads, move_ledgers};
+pub use batch::{
+    insert_originals, insert_submissions, load_batch, lock_ledgers, move_heads, move_ledgers,
+};
 pub use reads::{
-    LedgerRow, ProviderTotal, Scope, ledger_after, ledger_last, receipt, scope, totals,
+    LedgerRow, ProviderTotal, Scope, current, ledger_after, ledger_last, receipt, receipt_of_line,
+    scope, totals,
 };
 pub use registry::{
-    ItemRow, ProviderRow, RetirementRow, add_items, keep_retirements, upsert_providers,
+    ItemRow, ProviderRow, RetirementRow, add_items, items, keep_retirements, registrations,
+    upsert_providers,
 };
 
 pub use replay::{
@@ -21,7 +29,7 @@ pub use replay::{
 use service_kit::db::Error;
 use sqlx::{Row, postgres::PgRow};
 
-use crate::domain::{Content, Digest, Stored};
+use crate::domain::{Content, Digest, Operation, Stored};
 
 /// The migrations of the schema.
 pub fn migrations() -> sqlx::migrate::Migrator {
@@ -32,7 +40,7 @@ pub fn migrations() -> sqlx::migrate::Migrator {
 macro_rules! stored_columns {
     () => {
         "o.record_id, o.ledger_number, o.revision, o.received_at, o.content_sha256, \
-         o.content_type, o.item_version"
+         o.content_type, o.item_version, o.operation"
     };
 }
 pub(crate) use stored_columns;
@@ -48,6 +56,7 @@ fn stored(row: &PgRow, at: usize) -> Result<Stored, Error> {
             sha256: digest(row, at + 4)?,
             content_type: row.try_get(at + 5)?,
             item_version: row.try_get::<i32, _>(at + 6)? as u32,
+            operation: operation(row, at + 7)?,
         },
     })
 }
@@ -55,6 +64,14 @@ fn stored(row: &PgRow, at: usize) -> Result<Stored, Error> {
 /// Numbers that the schema keeps positive.
 fn unsigned(row: &PgRow, at: usize) -> Result<u64, Error> {
     row.try_get::<i64, _>(at).map(|number| number as u64)
+}
+
+fn operation(row: &PgRow, at: usize) -> Result<Operation, Error> {
+    let code: i16 = row.try_get(at)?;
+    Operation::of_code(code).ok_or_else(|| Error::ColumnDecode {
+        index: at.to_string(),
+        source: format!("{code} is no operation").into(),
+    })
 }
 
 fn digest(row: &PgRow, at: usize) -> Result<Digest, Error> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use service_kit::db::{Error, Pool};
 use sqlx::Row;
+use uuid::Uuid;
 
 use super::{
     registry::{items, registration},
@@ -60,6 +61,41 @@ pub async fn receipt(
         .transpose()
 }
 
+/// The same for a record of a reload: of one that was unchanged nothing but its line is kept.
+pub async fn receipt_of_line(
+    pool: &Pool,
+    reload_no: i64,
+    key_digest: &Digest,
+) -> Result<Option<(Stored, bool)>, Error> {
+    let row = sqlx::query(concat!(
+        "select l.unchanged, ",
+        stored_columns!(),
+        " from reload_line l join original o using (record_id)
+          where l.reload_no = $1 and l.key_digest = $2"
+    ))
+    .bind(reload_no)
+    .bind(key_digest.as_slice())
+    .fetch_optional(pool)
+    .await?;
+    row.map(|row| Ok((stored(&row, 1)?, row.try_get(0)?)))
+        .transpose()
+}
+
+/// The current version of the record of which this is a version.
+pub async fn current(pool: &Pool, record_id: Uuid) -> Result<Stored, Error> {
+    let row = sqlx::query(concat!(
+        "select ",
+        stored_columns!(),
+        " from original asked join record_head h using (provider_code, item_code, key_digest)
+          join original o on o.record_id = h.record_id
+          where asked.record_id = $1"
+    ))
+    .bind(record_id)
+    .fetch_one(pool)
+    .await?;
+    stored(&row, 0)
+}
+
 /// Versions of a provider with ledger numbers above `after`, ascending.
 pub async fn ledger_after(
     pool: &Pool,
@@ -89,11 +125,14 @@ pub async fn ledger_after(
 }
 
 /// The last number of a provider's ledger; 0 before its first record.
-pub async fn ledger_last(pool: &Pool, provider_code: &str) -> Result<u64, Error> {
+pub async fn ledger_last<'c>(
+    conn: impl sqlx::PgExecutor<'c>,
+    provider_code: &str,
+) -> Result<u64, Error> {
     let last: Option<i64> =
         sqlx::query_scalar("select last_number from provider_ledger where provider_code = $1")
             .bind(provider_code)
-            .fetch_optional(pool)
+            .fetch_optional(conn)
             .await?;
     Ok(last.unwrap_or_default() as u64)
 }

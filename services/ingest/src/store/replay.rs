@@ -146,7 +146,9 @@ pub async fn originals_page(
              select record_id, item_version, received_at, sealed_content, key_digest, revision,
                     octet_length(sealed_content) as size,
                     ($5::timestamptz is null or received_at >= $5) and received_at <= $6
-                    and (cardinality($7::int[]) = 0 or item_version = any($7)) as wanted
+                    and (cardinality($7::int[]) = 0 or item_version = any($7))
+                    -- what ends a record has a reason and no values to judge
+                    and operation = 1 as wanted
              from original
              where provider_code = $1 and item_code = $2 and (key_digest, revision) > ($3, $4)
              order by key_digest, revision limit $10),

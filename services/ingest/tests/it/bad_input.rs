@@ -2,9 +2,12 @@
 //! goes on for the others.
 
 use anyhow::Result;
-use proto::credit::ingest::v1::{
-    StreamRecordsRequest, StreamRecordsResponse, Submission, SubmitRecordRequest,
-    SubmitRecordResponse, stream_records_response::Answer,
+use proto::credit::{
+    common::v1::Operation,
+    ingest::v1::{
+        StreamRecordsRequest, StreamRecordsResponse, Submission, SubmitRecordRequest,
+        SubmitRecordResponse, stream_records_response::Answer,
+    },
 };
 use service_kit::grpc::channel;
 use tonic::{Code, Request, Status, client::Grpc};
@@ -57,7 +60,18 @@ pub fn kinds() -> Vec<Bad> {
             s.record_key = "k".repeat(513);
         }),
         bad("CONTENT_TYPE_UNSUPPORTED", "content_type", |s| {
-            s.content_type = "text/csv".to_owned();
+            s.content_type = "text/xml".to_owned();
+        }),
+        bad("CONTENT_TYPE_UNSUPPORTED", "content_type", |s| {
+            s.content_type = "text/plain".to_owned();
+        }),
+        bad("CONTENT_TYPE_UNSUPPORTED", "content_type", |s| {
+            s.operation = Operation::Revoke.into();
+        }),
+        bad("OPERATION_UNKNOWN", "operation", |s| s.operation = 4),
+        bad("REASON_FORM", "content", |s| {
+            s.operation = Operation::Withdraw.into();
+            s.content_type = "text/plain".to_owned();
         }),
         bad("CONTENT_EMPTY", "content", |s| s.content.clear()),
         bad("DIGEST_MISMATCH", "content_sha256", |s| {

@@ -2,27 +2,35 @@
 //! clear.
 
 use anyhow::Result;
+use proto::credit::ingest::v1::{
+    ReadOriginalRequest, ReplayRulesRequest, ReportNilRequest, replay_rules_request::Offered,
+};
+use service_kit::identity::Role;
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::world::{PROVIDER, World, submission, submit};
+use crate::world::{PROVIDER, PROVIDERS, World, submission, submit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_the_service_has_no_privilege_to_alter_originals() -> Result<()> {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
-    submit(&mut client, submission("1", "k", b"{}")).await?;
+    let receipt = submit(&mut client, submission("1", "k", b"{}")).await?;
+    fill(&world, &receipt.record_id).await?;
     world.heard().await?;
     let before = world.snapshot().await?;
     let who: String = sqlx::query_scalar("select current_user::text")
         .fetch_one(&world.pool)
         .await?;
     assert_eq!(who, ingest::SCHEMA, "this is the service's own role");
-    for table in ["original", "submission", "outbox"] {
-        let column = match table {
-            "original" => "content_sha256 = ''",
-            "submission" => "unchanged = true",
-            _ => "payload = ''",
-        };
+    for (table, column) in [
+        ("original", "content_sha256 = ''"),
+        ("submission", "unchanged = true"),
+        ("outbox", "payload = ''"),
+        ("nil_report", "period_to = period_to"),
+        ("original_access", "sealed_reason = ''"),
+        ("original_read", "sealed_reason = ''"),
+        ("reload_line", "unchanged = true"),
+    ] {
         let rows: i64 = world.count(table).await?;
         assert!(rows > 0, "{table} has something to alter");
         for statement in [
@@ -50,6 +58,35 @@ async fn r12_the_service_has_no_privilege_to_alter_originals() -> Result<()> {
     }
     assert_eq!(world.snapshot().await?, before);
     world.finish().await
+}
+
+/// Puts something into every append-only table, through the RPC that writes it.
+async fn fill(world: &World, record_id: &str) -> Result<()> {
+    let mut client = world.client(PROVIDER)?;
+    let nil = ReportNilRequest {
+        submission_id: "nil".to_owned(),
+        item_code: "xzxk".to_owned(),
+        period_from: "2026-11-01".to_owned(),
+        period_to: "2026-11-19".to_owned(),
+    };
+    client.report_nil(nil).await?;
+    let read = ReadOriginalRequest {
+        record_id: record_id.to_owned(),
+        reason: String::new(),
+    };
+    client.read_original(read).await?;
+    let lines = [("k", "{}")];
+    let reload = crate::reload::Reload::new("r", &lines).end(1);
+    reload.run(&mut client).await?;
+    let mut office = world.client_of(&world.process, PROVIDERS[1], &[Role::CreditOffice])?;
+    let replay = ReplayRulesRequest {
+        offered: Some(Offered::DefinitionToml(crate::replay::in_force()?)),
+        reason: "试算".to_owned(),
+        ..ReplayRulesRequest::default()
+    };
+    let mut steps = office.replay_rules(replay).await?.into_inner();
+    while steps.message().await?.is_some() {}
+    Ok(())
 }
 
 /// Places of the schema in which `needle` stands, as text or as bytes.

@@ -25,7 +25,7 @@ const OFFICE: &str = "11430000006122439E";
 const NAME: &str = "湖南客偲家装饰工程有限公司";
 
 /// The definition of penalties in force, as a data file.
-fn in_force() -> Result<String> {
+pub fn in_force() -> Result<String> {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../crates/credit-record/items/xzcf-3.toml"

@@ -15,6 +15,7 @@ use futures::future::BoxFuture;
 use ingest::Config;
 use proto::credit::{
     catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
+    common::v1::Operation,
     ingest::{
         events::v1::RecordSubmitted,
         v1::{
@@ -40,6 +41,7 @@ use testkit::{
 use time::OffsetDateTime;
 use tonic::{Status, service::interceptor::InterceptedService, transport::Channel};
 use tonic_types::StatusExt;
+use vault::Keyring;
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -121,6 +123,18 @@ impl World {
 
     /// With a changed plan.
     pub async fn start_by(change: impl FnOnce(&mut BedPlan<'_>)) -> Result<Self> {
+        Self::start_with(change, None).await
+    }
+
+    /// With a keyring of which the test knows the text.
+    pub async fn start_with_keyring(text: &str) -> Result<Self> {
+        Self::start_with(|_| (), Some(Keyring::parse(text)?)).await
+    }
+
+    async fn start_with(
+        change: impl FnOnce(&mut BedPlan<'_>),
+        keyring: Option<Keyring>,
+    ) -> Result<Self> {
         let own = ingest::STREAM.context("ingest emits")?;
         let catalog = StreamSpec {
             service: "catalog",
@@ -135,7 +149,10 @@ impl World {
             &subscriptions,
         )?;
         change(&mut plan);
-        let bed = Bed::of(plan).await?;
+        let mut bed = Bed::of(plan).await?;
+        if let Some(keyring) = keyring {
+            bed.context.keyring = keyring;
+        }
         let pool = connect_lazy(&bed.database_url, ingest::SCHEMA, 4)?;
         let owner = bed.schema_pool().await?;
         let heard = Heard::default();
@@ -209,6 +226,12 @@ impl World {
         stop(&self.process).await?;
         self.process = run(&self.bed, &self.pool, &self.heard).await?;
         Ok(())
+    }
+
+    /// The same with another keyring, as after a rotation of keys.
+    pub async fn restart_with_keyring(&mut self, text: &str) -> Result<()> {
+        self.bed.context.keyring = Keyring::parse(text)?;
+        self.restart().await
     }
 
     /// What the listener has got, once nothing is on its way any more.
@@ -337,6 +360,15 @@ pub fn submission(id: &str, key: &str, content: &[u8]) -> Submission {
         content_sha256: vault::sha256(content).to_vec().into(),
         traceparent: String::new(),
         ..Submission::default()
+    }
+}
+
+/// A revocation or withdrawal of a record of item xzcf.
+pub fn ending(id: &str, key: &str, operation: Operation, reason: &str) -> Submission {
+    Submission {
+        operation: operation.into(),
+        content_type: "text/plain".to_owned(),
+        ..submission(id, key, reason.as_bytes())
     }
 }
 

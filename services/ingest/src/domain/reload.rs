@@ -1,0 +1,134 @@
+//! The ends of a full reload (全量, R-11): how it is opened, opened again, and ended. Pure; what becomes of its
+//! records is decided by `Batch::decide`. Called by `app::reload`.
+
+/// A reload as it was begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// Names its lines.
+    pub number: i64,
+    /// The item that it reports in full.
+    pub item_code: String,
+    /// Version of the item that was asked for; 0: the one in force.
+    pub item_version: u32,
+    /// How it ended, when it has.
+    pub end: Option<End>,
+}
+
+/// How a reload ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Records that the caller said it had sent.
+    pub declared: u64,
+    /// The provider's last ledger number at the end: later versions do not change what was missing.
+    pub up_to: u64,
+    /// Lines that were unchanged.
+    pub unchanged: u64,
+    /// Lines that were new versions.
+    pub accepted: u64,
+    /// Records refused in the stream that ended it.
+    pub refused: u64,
+    /// Records that it did not name; `None` until they were listed once.
+    pub missing: Option<u64>,
+}
+
+/// Why a reload cannot be opened or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadRejection {
+    /// The id names a reload of another item or version.
+    IdReused,
+    /// The caller sent another number of records than arrived.
+    Incomplete {
+        /// What the caller says.
+        declared: u64,
+        /// Distinct keys that were taken, over all tries.
+        taken: u64,
+        /// Records refused in this stream.
+        refused: u64,
+    },
+    /// It was ended with another number of records.
+    EndedOtherwise {
+        /// The number that it was ended with.
+        declared: u64,
+    },
+}
+
+impl Reload {
+    /// Whether a stream that begins with this item and version goes on with this reload.
+    ///
+    /// # Errors
+    /// [`ReloadRejection::IdReused`] when the id names something else.
+    pub fn admits(&self, item_code: &str, item_version: u32) -> Result<(), ReloadRejection> {
+        if (self.item_code.as_str(), self.item_version) == (item_code, item_version) {
+            Ok(())
+        } else {
+            Err(ReloadRejection::IdReused)
+        }
+    }
+}
+
+/// Whether what arrived is what was sent. Every record was answered, with a receipt or with a refusal. One that was
+/// refused may have been mended and sent again under its key, so refusals bound the number from above only.
+///
+/// # Errors
+/// [`ReloadRejection::Incomplete`] with all numbers.
+pub fn check_complete(declared: u64, taken: u64, refused: u64) -> Result<(), ReloadRejection> {
+    if (taken..=taken.saturating_add(refused)).contains(&declared) {
+        Ok(())
+    } else {
+        Err(ReloadRejection::Incomplete {
+            declared,
+            taken,
+            refused,
+        })
+    }
+}
+
+impl End {
+    /// Whether a reload that has ended may be ended with this number once more.
+    ///
+    /// # Errors
+    /// [`ReloadRejection::EndedOtherwise`] for another number.
+    pub fn admits(&self, declared: u64) -> Result<(), ReloadRejection> {
+        if self.declared == declared {
+            Ok(())
+        } else {
+            Err(ReloadRejection::EndedOtherwise {
+                declared: self.declared,
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn r11_a_reload_is_opened_again_for_the_same_item_only() {
+        let reload = Reload {
+            number: 1,
+            item_code: "xzcf".to_owned(),
+            item_version: 0,
+            end: None,
+        };
+        assert_eq!(reload.admits("xzcf", 0), Ok(()));
+        for (item, version) in [("xzxk", 0), ("xzcf", 2)] {
+            let refused = reload.admits(item, version);
+            assert_eq!(refused, Err(ReloadRejection::IdReused));
+        }
+    }
+
+    proptest! {
+        /// With nothing refused only the very number will do; a lost record never passes when the caller
+        /// counts all that it sent.
+        #[test]
+        fn r11_a_lost_record_is_noticed(taken in 0_u64..1000, refused in 0_u64..20, lost in 0_u64..20) {
+            let sent = taken + refused + lost;
+            prop_assert_eq!(check_complete(sent, taken, refused).is_ok(), lost == 0);
+            prop_assert_eq!(check_complete(taken + lost, taken, 0).is_ok(), lost == 0);
+            prop_assert!(taken == 0 || check_complete(taken - 1, taken, refused).is_err());
+        }
+    }
+}

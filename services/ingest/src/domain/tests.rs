@@ -1,0 +1,312 @@
+//! Decisions at the door, one after the other and by chance. Called by cargo.
+
+use proptest::prelude::*;
+use time::macros::datetime;
+
+use super::*;
+
+const PROVIDER: &str = "11430100006123458R";
+
+fn incoming(id: u8, key: u8, body: u8) -> Incoming {
+    let mut request = [0; 32];
+    request[..2].copy_from_slice(&[key, body]);
+    Incoming {
+        submission_digest: [id; 32],
+        request_digest: request,
+        key: RecordKey {
+            provider_code: PROVIDER.to_owned(),
+            item_code: "xzcf".to_owned(),
+            key_digest: [key; 32],
+        },
+        content: Content {
+            operation: Operation::Upsert,
+            sha256: [body; 32],
+            content_type: "application/json".to_owned(),
+            item_version: 0,
+        },
+        record_id: Uuid::now_v7(),
+        sealed_content: Vec::new(),
+        sealed_record_key: Vec::new(),
+        sealed_labels: Vec::new(),
+        traceparent: String::new(),
+        reload: None,
+        id_prefix: None,
+    }
+}
+
+fn registration(enabled: bool) -> Registration {
+    Registration {
+        enabled,
+        valid_from: None,
+        valid_until: None,
+    }
+}
+
+fn batch() -> Batch {
+    let mut batch = Batch::default();
+    batch
+        .providers
+        .insert(PROVIDER.to_owned(), registration(true));
+    let version = |number| Version {
+        number,
+        name: "行政处罚".to_owned(),
+        effective_from: None,
+    };
+    let item = Item {
+        versions: vec![version(1), version(2)],
+        retirement: None,
+    };
+    batch.items.insert("xzcf".to_owned(), item);
+    batch
+}
+
+const NOW: OffsetDateTime = datetime!(2026-11-20 02:00 UTC);
+
+#[test]
+fn r11_the_same_submission_gives_the_same_receipt_and_other_content_is_refused() {
+    let mut batch = batch();
+    let Decision::New(first) = batch.decide(&incoming(1, 1, 1), NOW) else {
+        panic!("a first submission is new");
+    };
+    let again = batch.decide(&incoming(1, 1, 1), NOW + time::Duration::days(3000));
+    let repeated = Decision::Repeated {
+        stored: first,
+        unchanged: false,
+    };
+    assert_eq!(again, repeated);
+    let misuse = batch.decide(&incoming(1, 1, 2), NOW);
+    assert_eq!(misuse, Decision::Refused(Rejection::SubmissionIdReused));
+}
+
+#[test]
+fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_version() {
+    let mut batch = batch();
+    let revisions: Vec<_> = [(1, 1), (2, 1), (3, 2), (4, 1)]
+        .into_iter()
+        .map(
+            |(id, body)| match batch.decide(&incoming(id, 7, body), NOW) {
+                Decision::New(stored) => (true, stored.revision, stored.ledger_number),
+                Decision::Unchanged(stored) => (false, stored.revision, stored.ledger_number),
+                other => panic!("{other:?}"),
+            },
+        )
+        .collect();
+    assert_eq!(
+        revisions,
+        [(true, 1, 1), (false, 1, 1), (true, 2, 2), (true, 3, 3)]
+    );
+}
+
+#[test]
+fn version_zero_is_the_one_in_force() {
+    let mut batch = batch();
+    let Decision::New(stored) = batch.decide(&incoming(1, 1, 1), NOW) else {
+        panic!("new");
+    };
+    assert_eq!(stored.content.item_version, 2);
+    let mut third = incoming(2, 2, 1);
+    third.content.item_version = 3;
+    let refused = batch.decide(&third, NOW);
+    assert_eq!(refused, Decision::Refused(Rejection::ItemVersionUnknown));
+}
+
+#[test]
+fn r6_the_day_of_receipt_is_that_of_changsha() {
+    let mut batch = batch();
+    let item = batch.items.get_mut("xzcf").unwrap();
+    item.versions[1].effective_from = Some(time::macros::date!(2026 - 12 - 01));
+    let mut version_at = |id, now| match batch.decide(&incoming(id, id, 1), now) {
+        Decision::New(stored) => stored.content.item_version,
+        other => panic!("{other:?}"),
+    };
+    // 24:00 in Changsha is 16:00 UTC.
+    let last = datetime!(2026-11-30 15:59:59.999999 UTC);
+    assert_eq!(version_at(1, last), 1);
+    assert_eq!(version_at(2, last + time::Duration::microseconds(1)), 2);
+}
+
+#[test]
+fn strangers_and_disabled_providers_are_refused_but_keep_their_receipts() {
+    let mut batch = batch();
+    let Decision::New(stored) = batch.decide(&incoming(1, 1, 1), NOW) else {
+        panic!("new");
+    };
+    batch
+        .providers
+        .insert(PROVIDER.to_owned(), registration(false));
+    assert_eq!(
+        batch.decide(&incoming(2, 2, 2), NOW),
+        Decision::Refused(Rejection::ProviderDisabled)
+    );
+    assert_eq!(
+        batch.decide(&incoming(1, 1, 1), NOW),
+        Decision::Repeated {
+            stored,
+            unchanged: false
+        }
+    );
+    batch.providers.clear();
+    assert_eq!(
+        batch.decide(&incoming(3, 3, 3), NOW),
+        Decision::Refused(Rejection::ProviderUnknown)
+    );
+}
+
+fn ending(id: u8, key: u8, operation: Operation, reason: u8) -> Incoming {
+    let mut incoming = incoming(id, key, reason);
+    incoming.request_digest[2] = operation.code() as u8;
+    incoming.content.operation = operation;
+    incoming.content.content_type = "text/plain".to_owned();
+    incoming
+}
+
+#[test]
+fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
+    let mut batch = batch();
+    let revoke = |id, reason| ending(id, 7, Operation::Revoke, reason);
+    assert_eq!(
+        batch.decide(&revoke(1, 9), NOW),
+        Decision::Refused(Rejection::RecordUnknown)
+    );
+    let Decision::New(first) = batch.decide(&incoming(2, 7, 1), NOW) else {
+        panic!("new");
+    };
+    let Decision::New(revoked) = batch.decide(&revoke(3, 9), NOW) else {
+        panic!("a revocation is a version");
+    };
+    assert_eq!((revoked.revision, revoked.ledger_number), (2, 2));
+    assert_eq!(first.standing(&revoked), Standing::Revoked);
+    assert_eq!(revoked.standing(&revoked), Standing::Current);
+    // The same reason again says nothing new; another reason, or another operation, does.
+    assert_eq!(
+        batch.decide(&revoke(4, 9), NOW),
+        Decision::Unchanged(revoked.clone())
+    );
+    let Decision::New(_) = batch.decide(&revoke(5, 8), NOW) else {
+        panic!("another reason is another version");
+    };
+    let Decision::New(withdrawn) = batch.decide(&ending(6, 7, Operation::Withdraw, 8), NOW) else {
+        panic!("another operation is another version");
+    };
+    assert_eq!(withdrawn.revision, 4);
+    let Decision::New(revived) = batch.decide(&incoming(7, 7, 1), NOW) else {
+        panic!("an upsert after a withdrawal is new, though it says what the first one said");
+    };
+    assert_eq!(revived.revision, 5);
+    assert_eq!(first.standing(&revived), Standing::Superseded);
+    // The refused one left nothing behind: its id is free.
+    let Decision::New(_) = batch.decide(&revoke(1, 9), NOW) else {
+        panic!("new");
+    };
+}
+
+#[test]
+fn d24_what_ends_a_record_is_pinned_to_the_version_of_the_record_and_works_after_the_item() {
+    let mut batch = batch();
+    let mut old = incoming(1, 7, 1);
+    old.content.item_version = 1;
+    batch.decide(&old, NOW);
+    batch.items.get_mut("xzcf").unwrap().retirement = Some(Retirement {
+        from: time::macros::date!(2026 - 11 - 01),
+        successor: None,
+    });
+    for (id, asked) in [(2, 0), (3, 2)] {
+        let mut revoke = ending(id, 7, Operation::Revoke, id);
+        revoke.content.item_version = asked;
+        let Decision::New(stored) = batch.decide(&revoke, NOW) else {
+            panic!("new");
+        };
+        assert_eq!(stored.content.item_version, 1);
+    }
+    let mut unknown = ending(4, 7, Operation::Revoke, 4);
+    unknown.content.item_version = 9;
+    assert_eq!(
+        batch.decide(&unknown, NOW),
+        Decision::Refused(Rejection::ItemVersionUnknown)
+    );
+}
+
+#[test]
+fn r11_a_reload_takes_each_key_once_with_one_content() {
+    let mut batch = batch();
+    batch.open_reloads.insert(5);
+    let line = |id, key, body| Incoming {
+        reload: Some(5),
+        ..incoming(id, key, body)
+    };
+    let Decision::New(old) = batch.decide(&incoming(1, 1, 1), NOW) else {
+        panic!("new");
+    };
+    assert_eq!(
+        batch.decide(&line(2, 1, 1), NOW),
+        Decision::Unchanged(old.clone())
+    );
+    let Decision::New(fresh) = batch.decide(&line(3, 2, 1), NOW) else {
+        panic!("new");
+    };
+    // The record moves on outside of the reload; what the reload was told stays.
+    batch.decide(&incoming(4, 1, 2), NOW);
+    let repeated = |stored: &Stored, unchanged| Decision::Repeated {
+        stored: stored.clone(),
+        unchanged,
+    };
+    assert_eq!(batch.decide(&line(2, 1, 1), NOW), repeated(&old, true));
+    assert_eq!(batch.decide(&line(3, 2, 1), NOW), repeated(&fresh, false));
+    for other in [line(2, 1, 3), line(3, 2, 2)] {
+        let reused = Decision::Refused(Rejection::SubmissionIdReused);
+        assert_eq!(batch.decide(&other, NOW), reused);
+    }
+    // Ended: what is known is still answered, nothing is added.
+    batch.open_reloads.clear();
+    assert_eq!(batch.decide(&line(3, 2, 1), NOW), repeated(&fresh, false));
+    let ended = Decision::Refused(Rejection::ReloadEnded);
+    assert_eq!(batch.decide(&line(6, 3, 1), NOW), ended);
+}
+
+#[test]
+fn r11_ids_of_nil_reports_and_of_lines_of_reloads_are_no_free_ids() {
+    let mut batch = batch();
+    let nil = Earlier {
+        request_digest: incoming(1, 1, 1).request_digest,
+        stored: None,
+        unchanged: false,
+    };
+    batch
+        .submissions
+        .insert((PROVIDER.to_owned(), [1; 32]), nil);
+    batch.reload_ids.insert((PROVIDER.to_owned(), [77; 32]));
+    let reused = Decision::Refused(Rejection::SubmissionIdReused);
+    assert_eq!(batch.decide(&incoming(1, 1, 1), NOW), reused);
+    let mut inside = incoming(2, 1, 1);
+    inside.id_prefix = Some([77; 32]);
+    assert_eq!(batch.decide(&inside, NOW), reused);
+    inside.id_prefix = Some([78; 32]);
+    assert!(matches!(batch.decide(&inside, NOW), Decision::New(_)));
+}
+
+proptest! {
+    /// whatever comes in whatever order, a ledger has no gaps and revisions of a key
+    /// count from 1 without gaps.
+    #[test]
+    fn ledgers_and_revisions_have_no_gaps(
+        submissions in prop::collection::vec((0u8..30, 0u8..4, 0u8..4, 0usize..3), 1..80)
+    ) {
+        let mut batch = batch();
+        let mut ledger = Vec::new();
+        let mut revisions: HashMap<Digest, Vec<u64>> = HashMap::new();
+        for (id, key, body, operation) in submissions {
+            let incoming = match Operation::ALL[operation] {
+                Operation::Upsert => incoming(id, key, body),
+                ends => ending(id, key, ends, body),
+            };
+            if let Decision::New(stored) = batch.decide(&incoming, NOW) {
+                ledger.push(stored.ledger_number);
+                revisions.entry(incoming.key.key_digest).or_default().push(stored.revision);
+            }
+        }
+        prop_assert_eq!(&ledger, &(1..=ledger.len() as u64).collect::<Vec<_>>());
+        for of_key in revisions.values() {
+            prop_assert_eq!(of_key, &(1..=of_key.len() as u64).collect::<Vec<_>>());
+        }
+    }
+}

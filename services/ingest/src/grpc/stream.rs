@@ -1,0 +1,157 @@
+//! `StreamRecords`: one answer for each submission, in order, each with a token to go on from after a break.
+
+use std::{pin::Pin, time::Duration};
+
+use futures::{FutureExt as _, Stream};
+use proto::credit::ingest::v1::{
+    Resumed, StreamRecordsRequest, StreamRecordsResponse, stream_records_response::Answer,
+};
+use service_kit::shutdown::Shutdown;
+use tokio::{sync::mpsc, time::Instant};
+use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+use tonic::{Status, Streaming};
+
+use super::{
+    IngestApi, resume,
+    submit::{Pending, stream_refusal},
+};
+use crate::{error::invalid, writer::stopping};
+
+/// How long a stopping service still answers what comes on open streams, each with a refusal: a
+/// connection that is closed over unread requests would take the last answers with it.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// After this long without a request it closes a stream earlier.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// The answers of a stream.
+pub(super) type Answers = Pin<Box<dyn Stream<Item = Result<StreamRecordsResponse, Status>> + Send>>;
+
+/// What an answer is made of, in the order of the requests.
+enum Step {
+    Resumed,
+    Submitted(Pending),
+}
+
+/// The requests of a stream, which end a while after the service is told to stop.
+pub(super) struct Requests<T> {
+    stream: Streaming<T>,
+    shutdown: Shutdown,
+    /// Since when the service stops, as far as this stream has noticed.
+    stopping: Option<Instant>,
+}
+
+impl<T: Send + 'static> Requests<T> {
+    pub(super) fn new(stream: Streaming<T>, shutdown: Shutdown) -> Self {
+        Self {
+            stream,
+            shutdown,
+            stopping: None,
+        }
+    }
+
+    /// The next request; `None` after the last.
+    pub(super) async fn next(&mut self) -> Option<Result<T, Status>> {
+        let (shutdown, noticed) = (self.shutdown.clone(), self.stopping);
+        let enough = async {
+            shutdown.requested().await;
+            let now = Instant::now();
+            let end = noticed.unwrap_or(now) + FAREWELL;
+            tokio::time::sleep_until(end.min(now + QUIET)).await;
+        };
+        let next = tokio::select! {
+            next = self.stream.next() => next,
+            () = enough => Some(Err(stopping().into())),
+        };
+        if self.stopping.is_none() && self.shutdown.is_requested() {
+            self.stopping = Some(Instant::now());
+        }
+        next
+    }
+
+    /// A request that is here already.
+    pub(super) fn at_hand(&mut self) -> Option<Option<Result<T, Status>>> {
+        self.stream.next().now_or_never()
+    }
+}
+
+impl IngestApi {
+    /// Answers a stream of submissions of a provider.
+    pub(super) fn stream(
+        &self,
+        provider: String,
+        requests: Streaming<StreamRecordsRequest>,
+    ) -> Answers {
+        let mut requests = Requests::new(requests, self.context.shutdown.clone());
+        let (window, steps) = mpsc::channel::<Result<(u64, Step), Status>>(self.stream_window);
+        let (api, of) = (self.clone(), provider.clone());
+        tokio::spawn(async move {
+            let mut position = None;
+            while let Some(next) = requests.next().await {
+                // Each record of a stream has a trace of its own: thousands in one say nothing.
+                let step = match next {
+                    Ok(message) => api.step(message, &of, &mut position).await,
+                    Err(status) => Err(status),
+                };
+                let broken = step.is_err();
+                // Bounded: a client that does not read its answers is held back, and so is one that
+                // sends faster than the disk takes.
+                if window.send(step).await.is_err() || broken {
+                    return;
+                }
+            }
+        });
+        let keyring = self.context.keyring.clone();
+        let answers = ReceiverStream::new(steps).then(move |step| {
+            let (keyring, provider) = (keyring.clone(), provider.clone());
+            async move {
+                let (position, step) = step?;
+                let answer = match step {
+                    Step::Resumed => Answer::Resumed(Resumed { position }),
+                    Step::Submitted(pending) => {
+                        let id = pending.submission_id.clone();
+                        match pending.wait().await {
+                            Ok(receipt) => Answer::Receipt(receipt),
+                            Err(refusal) => Answer::Refusal(stream_refusal(id, refusal)),
+                        }
+                    }
+                };
+                Ok(StreamRecordsResponse {
+                    answer: Some(answer),
+                    position,
+                    resume_token: resume::token(&keyring, &provider, position).into(),
+                })
+            }
+        });
+        Box::pin(answers)
+    }
+
+    /// Takes one request. `position` is how many submissions came before it, over all resumptions; none before the
+    /// first request.
+    async fn step(
+        &self,
+        message: StreamRecordsRequest,
+        provider: &str,
+        position: &mut Option<u64>,
+    ) -> Result<(u64, Step), Status> {
+        let token = &message.resume_token;
+        if token.is_empty() {
+            let number = position.unwrap_or_default().saturating_add(1);
+            *position = Some(number);
+            let pending = self.begin(message.submission, provider, None).await;
+            return Ok((number, Step::Submitted(pending)));
+        }
+        // What the caller means cannot be guessed: numbers would no longer agree, so the stream ends.
+        if position.is_some() || message.submission.is_some() {
+            return Err(invalid(
+                "RESUME_TOKEN_MISPLACED",
+                "resume_token",
+                "only in the first request of a stream, which then has no submission",
+                "续传标记只能单独放在数据流的第一个请求中",
+            )
+            .into());
+        }
+        let reached = resume::position(&self.context.keyring, provider, token)?;
+        *position = Some(reached);
+        Ok((reached, Step::Resumed))
+    }
+}

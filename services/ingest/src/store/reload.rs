@@ -1,0 +1,369 @@
+//! Full reloads: the reload itself, one narrow line for each record that it named, and what it did not name.
+
+use service_kit::db::{Conn, Error, Pool};
+use sqlx::{Row, postgres::PgRow};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{digest, stored, stored_columns, unsigned};
+use crate::domain::{
+    Batch, Digest, Incoming, Line, Stored,
+    reload::{End, Reload},
+};
+
+const RELOAD: &str = "reload_no, item_code, item_version, ended_at is not null, declared, up_to,
+     unchanged, accepted, refused, missing";
+
+fn reload(row: &PgRow) -> Result<Reload, Error> {
+    let ended: bool = row.try_get(3)?;
+    let end = if ended {
+        Some(End {
+            declared: unsigned(row, 4)?,
+            up_to: unsigned(row, 5)?,
+            unchanged: unsigned(row, 6)?,
+            accepted: unsigned(row, 7)?,
+            refused: unsigned(row, 8)?,
+            missing: row.try_get::<Option<i64>, _>(9)?.map(|n| n as u64),
+        })
+    } else {
+        None
+    };
+    Ok(Reload {
+        number: row.try_get(0)?,
+        item_code: row.try_get(1)?,
+        item_version: row.try_get::<i32, _>(2)? as u32,
+        end,
+    })
+}
+
+/// The reload that a provider calls so.
+pub async fn find<'c>(
+    conn: impl sqlx::PgExecutor<'c>,
+    provider_code: &str,
+    reload_digest: &Digest,
+) -> Result<Option<Reload>, Error> {
+    let statement =
+        format!("select {RELOAD} from reload where provider_code = $1 and reload_digest = $2");
+    let row = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(provider_code)
+        .bind(reload_digest.as_slice())
+        .fetch_optional(conn)
+        .await?;
+    row.as_ref().map(reload).transpose()
+}
+
+/// Keeps the beginning of a reload, unless another stream was faster.
+pub async fn insert(
+    conn: &mut Conn,
+    provider_code: &str,
+    reload_digest: &Digest,
+    item_code: &str,
+    item_version: u32,
+    begun_at: OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query(
+        "insert into reload (provider_code, reload_digest, item_code, item_version, begun_at)
+         values ($1, $2, $3, $4, $5) on conflict do nothing",
+    )
+    .bind(provider_code)
+    .bind(reload_digest.as_slice())
+    .bind(item_code)
+    .bind(item_version as i32)
+    .bind(begun_at)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The reload, locked until the end of the transaction: one batch of its records after the other, and its end
+/// after all of them.
+pub async fn lock(conn: &mut Conn, reload_no: i64) -> Result<Reload, Error> {
+    let statement = format!("select {RELOAD} from reload where reload_no = $1 for no key update");
+    let row = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(reload_no)
+        .fetch_one(conn)
+        .await?;
+    reload(&row)
+}
+
+/// Loads what a batch must know of reloads; nothing for a batch that has to do with none. Locks the reloads
+/// that records of the batch belong to, after the ledgers.
+pub async fn load(
+    conn: &mut Conn,
+    submissions: &[Incoming],
+    batch: &mut Batch,
+) -> Result<(), Error> {
+    let of_reloads = submissions
+        .iter()
+        .filter_map(|s| s.reload.map(|reload_no| (reload_no, &s.key.key_digest[..])));
+    let (numbers, keys): (Vec<i64>, Vec<&[u8]>) = of_reloads.unzip();
+    if !numbers.is_empty() {
+        let open = sqlx::query_scalar::<_, i64>(
+            "select reload_no from reload where reload_no = any($1) and ended_at is null
+             order by reload_no for no key update",
+        )
+        .bind(&numbers)
+        .fetch_all(&mut *conn)
+        .await?;
+        batch.open_reloads.extend(open);
+        let rows = sqlx::query(concat!(
+            "select l.reload_no, l.key_digest, l.unchanged, ",
+            stored_columns!(),
+            " from unnest($1::bigint[], $2::bytea[]) as asked (reload_no, key_digest)
+              join reload_line l using (reload_no, key_digest)
+              join original o using (record_id)"
+        ))
+        .bind(&numbers)
+        .bind(keys)
+        .fetch_all(&mut *conn)
+        .await?;
+        for row in &rows {
+            let line = Line {
+                unchanged: row.try_get(2)?,
+                stored: stored(row, 3)?,
+            };
+            let place = (row.try_get(0)?, digest(row, 1)?);
+            batch.lines.insert(place, line);
+        }
+    }
+    let prefixes = submissions.iter().filter_map(|s| {
+        Some((
+            s.key.provider_code.as_str(),
+            s.id_prefix.as_ref()?.as_slice(),
+        ))
+    });
+    let (providers, prefixes): (Vec<&str>, Vec<&[u8]>) = prefixes.unzip();
+    if !prefixes.is_empty() {
+        let rows = sqlx::query(
+            "select provider_code, reload_digest from reload
+             where (provider_code, reload_digest) in (select * from unnest($1::text[], $2::bytea[]))",
+        )
+        .bind(providers)
+        .bind(prefixes)
+        .fetch_all(conn)
+        .await?;
+        for row in &rows {
+            batch.reload_ids.insert((row.try_get(0)?, digest(row, 1)?));
+        }
+    }
+    Ok(())
+}
+
+/// Keeps the lines of a batch; those of records that were named before are there already.
+pub async fn insert_lines(
+    conn: &mut Conn,
+    lines: &[(&Incoming, &Stored, bool)],
+) -> Result<(), Error> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let numbers: Vec<Option<i64>> = lines.iter().map(|(line, ..)| line.reload).collect();
+    let keys: Vec<&[u8]> = lines.iter().map(|(l, ..)| &l.key.key_digest[..]).collect();
+    let records: Vec<Uuid> = lines.iter().map(|(_, s, _)| s.record_id).collect();
+    let unchanged: Vec<bool> = lines.iter().map(|(.., unchanged)| *unchanged).collect();
+    sqlx::query(
+        "insert into reload_line (reload_no, key_digest, record_id, unchanged)
+         select * from unnest($1::bigint[], $2::bytea[], $3::uuid[], $4::bool[])
+         on conflict do nothing",
+    )
+    .bind(numbers)
+    .bind(keys)
+    .bind(records)
+    .bind(unchanged)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A record of a reload, as far as it takes to see whether it is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// Keyed hash of the record key.
+    pub key_digest: &'a Digest,
+    /// SHA-256 of the content.
+    pub sha256: &'a Digest,
+    /// Its type.
+    pub content_type: &'a str,
+    /// Keyed hash of the submission id that it has in the reload.
+    pub submission_digest: &'a Digest,
+}
+
+/// A record that is known.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The version that it is answered with.
+    pub line: Line,
+    /// Whether the reload had named it before, maybe with other content.
+    pub named_before: bool,
+}
+
+/// Finds which records the reload has named before, and which are equal to the current version of their key; of these
+/// it keeps the lines. One statement for all; the records that it says nothing of have to go through the ledger.
+/// `pinned` is the version of the item that they are pinned to; with `None` only what was named before is found.
+pub async fn take_known(
+    conn: &mut Conn,
+    reload: &Reload,
+    provider_code: &str,
+    pinned: Option<u32>,
+    named: &[Named<'_>],
+) -> Result<Vec<Option<Known>>, Error> {
+    let rows = sqlx::query(concat!(
+        "with asked as materialized (
+             select * from unnest($4::bytea[], $5::bytea[], $6::text[], $7::bytea[])
+                  with ordinality as a (key_digest, sha256, content_type, submission_digest, nth)),
+         before as materialized (
+             select a.nth, true as named_before, l.unchanged, ",
+        stored_columns!(),
+        "    from asked a join reload_line l on l.reload_no = $1 and l.key_digest = a.key_digest
+             join original o using (record_id)),
+         equal as materialized (
+             select a.nth, a.key_digest, ",
+        stored_columns!(),
+        "    from asked a
+             join record_head h on h.provider_code = $2 and h.item_code = $3 and h.key_digest = a.key_digest
+             join original o on o.record_id = h.record_id
+             where o.content_sha256 = a.sha256 and o.content_type = a.content_type
+                 and o.operation = 1 and o.item_version = $8
+                 and not exists (select from before b where b.nth = a.nth)
+                 -- An id that a submission had before is answered as that one was.
+                 and not exists (select from submission s where s.provider_code = $2
+                                 and s.submission_digest = a.submission_digest)),
+         kept as (
+             insert into reload_line (reload_no, key_digest, record_id, unchanged)
+             select $1, key_digest, record_id, true from equal
+             on conflict do nothing)
+         select * from before
+         union all
+         select nth, false, true, record_id, ledger_number, revision, received_at, content_sha256,
+                content_type, item_version, operation from equal"
+    ))
+    .bind(reload.number)
+    .bind(provider_code)
+    .bind(&reload.item_code)
+    .bind(column(named, |n| n.key_digest.as_slice()))
+    .bind(column(named, |n| n.sha256.as_slice()))
+    .bind(column(named, |n| n.content_type))
+    .bind(column(named, |n| n.submission_digest.as_slice()))
+    .bind(pinned.map(|version| version as i32))
+    .fetch_all(conn)
+    .await?;
+    let mut known = vec![None; named.len()];
+    for row in &rows {
+        let nth = row.try_get::<i64, _>(0)? as usize;
+        if let Some(place) = known.get_mut(nth - 1) {
+            *place = Some(Known {
+                named_before: row.try_get(1)?,
+                line: Line {
+                    unchanged: row.try_get(2)?,
+                    stored: stored(row, 3)?,
+                },
+            });
+        }
+    }
+    Ok(known)
+}
+
+fn column<'a, T>(named: &[Named<'a>], get: impl Fn(&Named<'a>) -> T) -> Vec<T> {
+    named.iter().map(get).collect()
+}
+
+/// How many lines a reload has: unchanged ones and new versions.
+pub async fn count_lines(conn: &mut Conn, reload_no: i64) -> Result<(u64, u64), Error> {
+    let row = sqlx::query(
+        "select count(*) filter (where unchanged), count(*) filter (where not unchanged)
+         from reload_line where reload_no = $1",
+    )
+    .bind(reload_no)
+    .fetch_one(conn)
+    .await?;
+    Ok((unsigned(&row, 0)?, unsigned(&row, 1)?))
+}
+
+/// Keeps the end of a reload.
+pub async fn keep_end(
+    conn: &mut Conn,
+    reload_no: i64,
+    end: &End,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query(
+        "update reload set ended_at = $2, declared = $3, up_to = $4, unchanged = $5,
+                accepted = $6, refused = $7
+         where reload_no = $1",
+    )
+    .bind(reload_no)
+    .bind(now)
+    .bind(end.declared as i64)
+    .bind(end.up_to as i64)
+    .bind(end.unchanged as i64)
+    .bind(end.accepted as i64)
+    .bind(end.refused as i64)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Keeps how many records were missing; the number is the same at every count.
+pub async fn keep_missing(pool: &Pool, reload_no: i64, missing: u64) -> Result<(), Error> {
+    sqlx::query("update reload set missing = $2 where reload_no = $1 and missing is null")
+        .bind(reload_no)
+        .bind(missing as i64)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// A record that a reload did not name.
+#[derive(Clone, Debug)]
+pub struct Missing {
+    /// Keyed hash of its key: its place in the list.
+    pub key_digest: Digest,
+    /// The version that was current at the end of the reload.
+    pub stored: Stored,
+    /// `intake::Labels`, sealed under the record id.
+    pub sealed_labels: Vec<u8>,
+}
+
+/// Records of the reload's item and provider that stood at its end, neither revoked nor withdrawn, and were not named:
+/// by key digest, from behind `after` on. What came after the end changes nothing, so the list is the same whenever
+/// it is asked for.
+pub async fn missing_page(
+    pool: &Pool,
+    provider_code: &str,
+    reload: &Reload,
+    up_to: u64,
+    after: &[u8],
+    limit: i64,
+) -> Result<Vec<Missing>, Error> {
+    let rows = sqlx::query(concat!(
+        "select h.key_digest, o.sealed_labels, ",
+        stored_columns!(),
+        " from record_head h
+          cross join lateral (
+              select * from original v
+              where v.provider_code = h.provider_code and v.item_code = h.item_code
+                  and v.key_digest = h.key_digest and v.ledger_number <= $4
+              order by v.revision desc limit 1) o
+          where h.provider_code = $1 and h.item_code = $2 and h.key_digest > $5 and o.operation = 1
+              and not exists (select from reload_line l
+                              where l.reload_no = $3 and l.key_digest = h.key_digest)
+          order by h.key_digest limit $6"
+    ))
+    .bind(provider_code)
+    .bind(&reload.item_code)
+    .bind(reload.number)
+    .bind(up_to as i64)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Missing {
+                key_digest: digest(row, 0)?,
+                sealed_labels: row.try_get(1)?,
+                stored: stored(row, 2)?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,448 @@
+//! R-11: everything that a provider has of an item (全量): what the platform has already makes no new version, and the
+//! provider is told what it did not name.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use proto::credit::{
+    common::v1::Operation,
+    ingest::v1::{
+        MissingRecord, Outcome, Receipt, Refusal, ReloadBegin, ReloadEnd, ReloadItemRequest,
+        ReloadRecord, ReloadSummary, reload_item_request::Step, reload_item_response::Answer,
+    },
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status};
+
+use crate::world::{
+    Client, DISABLED, PROVIDER, PROVIDERS, World, ending, receipt_of, refusal, submission, submit,
+};
+
+/// A reload of item xzcf as a client sends it.
+#[derive(Clone)]
+pub struct Reload {
+    steps: Vec<Step>,
+}
+
+/// What it was answered.
+#[derive(Debug, Default)]
+pub struct Answered {
+    pub receipts: Vec<Result<Receipt, Refusal>>,
+    pub missing: Vec<MissingRecord>,
+    pub summary: Option<ReloadSummary>,
+}
+
+impl Reload {
+    /// With these keys and contents.
+    pub fn new(id: &str, lines: &[(&str, &str)]) -> Self {
+        let mut steps = vec![begin(id, "xzcf", 0)];
+        steps.extend(lines.iter().map(|(key, content)| line(key, content)));
+        Self { steps }
+    }
+
+    /// Ended with this number of records.
+    pub fn end(mut self, records: u64) -> Self {
+        self.steps.push(Step::End(ReloadEnd { records }));
+        self
+    }
+
+    /// Sends it, and reads to the end.
+    pub async fn run(self, client: &mut Client) -> Result<Answered, Status> {
+        let steps = self.steps.into_iter();
+        let requests = steps.map(|step| ReloadItemRequest { step: Some(step) });
+        let requests: Vec<_> = requests.collect();
+        let stream = client.reload_item(tokio_stream::iter(requests)).await?;
+        let mut answers = stream.into_inner();
+        let mut answered = Answered::default();
+        while let Some(message) = answers.message().await? {
+            assert!(answered.summary.is_none(), "the summary comes last");
+            match message.answer {
+                Some(Answer::Receipt(receipt)) => answered.receipts.push(Ok(receipt)),
+                Some(Answer::Refusal(refusal)) => answered.receipts.push(Err(refusal)),
+                Some(Answer::Missing(missing)) => answered.missing.extend(missing.records),
+                Some(Answer::Summary(summary)) => answered.summary = Some(summary),
+                None => return Err(Status::internal("an answer without content")),
+            }
+        }
+        Ok(answered)
+    }
+}
+
+impl Answered {
+    fn all(&self) -> Vec<&Receipt> {
+        self.receipts.iter().flatten().collect()
+    }
+
+    fn reasons(&self) -> Vec<&str> {
+        let refused = self.receipts.iter().filter_map(|r| r.as_ref().err());
+        refused.map(|refusal| refusal.reason.as_str()).collect()
+    }
+
+    fn missing_keys(&self) -> BTreeSet<&str> {
+        self.missing.iter().map(|m| m.record_key.as_str()).collect()
+    }
+}
+
+fn begin(id: &str, item: &str, version: u32) -> Step {
+    Step::Begin(ReloadBegin {
+        reload_id: id.to_owned(),
+        item_code: item.to_owned(),
+        item_version: version,
+    })
+}
+
+fn line(key: &str, content: &str) -> Step {
+    Step::Record(ReloadRecord {
+        record_key: key.to_owned(),
+        content_type: "application/json".to_owned(),
+        content: content.as_bytes().to_vec().into(),
+        content_sha256: vault::sha256(content.as_bytes()).to_vec().into(),
+    })
+}
+
+fn summary(id: &str, unchanged: u64, accepted: u64, refused: u64, missing: u64) -> ReloadSummary {
+    ReloadSummary {
+        reload_id: id.to_owned(),
+        records: unchanged + accepted,
+        unchanged,
+        accepted,
+        refused,
+        missing,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_a_reload_makes_versions_of_what_is_new_only_and_lists_what_it_did_not_name()
+-> Result<()> {
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    let mut known = Vec::new();
+    for key in ["same", "changed", "gone", "revoked", "withdrawn", "revived"] {
+        known.push(submit(&mut client, submission(key, key, b"{\"v\":1}")).await?);
+    }
+    for (key, operation) in [
+        ("revoked", Operation::Revoke),
+        ("withdrawn", Operation::Withdraw),
+        ("revived", Operation::Withdraw),
+    ] {
+        let id = format!("end {key}");
+        submit(&mut client, ending(&id, key, operation, "误报，予以撤回")).await?;
+    }
+    // Of another item, and another provider's: not this reload's business.
+    let mut licence = submission("licence", "licence", b"{}");
+    licence.item_code = "xzxk".to_owned();
+    submit(&mut client, licence).await?;
+    let mut other = world.client(PROVIDERS[1])?;
+    submit(&mut other, submission("1", "theirs", b"{}")).await?;
+
+    let lines = [
+        ("same", "{\"v\":1}"),
+        ("changed", "{\"v\":2}"),
+        ("new", "{\"v\":1}"),
+        ("revived", "{\"v\":1}"),
+        ("new", "{\"v\":1}"),
+    ];
+    let submissions = world.count("submission").await?;
+    let answered = Reload::new("2026", &lines).end(4).run(&mut client).await?;
+    let receipts = answered.all();
+    assert_eq!(receipts.len(), 5, "{answered:?}");
+    let ids: Vec<_> = receipts.iter().map(|r| r.submission_id.as_str()).collect();
+    let named = lines.map(|(key, _)| format!("2026/{key}"));
+    assert_eq!(ids, named, "in the order of the records");
+    assert_eq!(receipts[0].record_id, known[0].record_id);
+    let outcomes: Vec<_> = receipts.iter().map(|r| r.outcome()).collect();
+    let (unchanged, accepted) = (Outcome::Unchanged, Outcome::Accepted);
+    assert_eq!(
+        outcomes,
+        [unchanged, accepted, accepted, accepted, accepted]
+    );
+    assert_eq!(receipts[4], receipts[2], "named twice, taken once");
+    let revisions: Vec<_> = receipts.iter().map(|r| r.revision).collect();
+    assert_eq!(revisions, [1, 2, 1, 3, 1]);
+    assert_eq!(answered.missing_keys(), BTreeSet::from(["gone"]));
+    let gone = &answered.missing[0];
+    assert_eq!(
+        (&gone.record_id, gone.ledger_number, &gone.received_at),
+        (&known[2].record_id, 3, &known[2].received_at)
+    );
+    assert_eq!(answered.summary, Some(summary("2026", 1, 3, 0, 1)));
+    // Of the unchanged record nothing is kept but its line; its receipt is found by its id all the same.
+    assert_eq!(world.count("submission").await?, submissions + 3);
+    assert_eq!(world.count("reload_line").await?, 4);
+    for receipt in [receipts[0], receipts[1]] {
+        let found = receipt_of(&mut client, &receipt.submission_id).await?;
+        assert_eq!(&found, receipt);
+    }
+    let status = receipt_of(&mut client, "2026/gone").await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+    // Nothing was revoked by it.
+    assert_eq!(world.heard().await?.len(), 11 + 3);
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_an_ended_reload_says_the_same_whenever_it_is_ended_again() -> Result<()> {
+    let mut world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    for key in ["a", "b", "c"] {
+        submit(&mut client, submission(key, key, b"{}")).await?;
+    }
+    let first = Reload::new("r", &[("a", "{}")]).end(1);
+    let first = first.run(&mut client).await?;
+    assert_eq!(first.summary, Some(summary("r", 1, 0, 0, 2)));
+    // What comes later changes nothing of what was missing then.
+    submit(
+        &mut client,
+        ending("x", "b", Operation::Revoke, "误报，撤销"),
+    )
+    .await?;
+    submit(&mut client, submission("c2", "c", b"{\"v\":2}")).await?;
+    submit(&mut client, submission("d", "d", b"{}")).await?;
+    world.restart().await?;
+    let mut client = world.client(PROVIDER)?;
+    let again = Reload::new("r", &[]).end(1).run(&mut client).await?;
+    assert_eq!(again.summary, first.summary);
+    assert_eq!(again.missing, first.missing);
+    // It takes nothing more; what it took is answered as before.
+    let more = Reload::new("r", &[("a", "{}"), ("d", "{}"), ("a", "{ }")]);
+    let more = more.run(&mut client).await?;
+    assert_eq!(more.all(), first.all());
+    assert_eq!(more.reasons(), ["RELOAD_ENDED", "SUBMISSION_ID_REUSED"]);
+    let status = Reload::new("r", &[]).end(2).run(&mut client).await;
+    let status = status.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert_eq!(refusal(&status).0, "RELOAD_ENDED");
+    assert_eq!(world.count("reload_line").await?, 1);
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> Result<()> {
+    const ALL: usize = 1300;
+    let mut world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    let keys: Vec<String> = (0..ALL).map(|n| format!("键{n}")).collect();
+    let lines: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "{}")).collect();
+    // The first half is known before.
+    for key in &keys[..4] {
+        submit(&mut client, submission(key, key, b"{}")).await?;
+    }
+    // Breaks off after some answers, and in the middle of a batch.
+    let (sender, requests) = mpsc::channel(2000);
+    for step in Reload::new("r", &lines[..900]).steps {
+        sender.send(ReloadItemRequest { step: Some(step) }).await?;
+    }
+    let stream = client.reload_item(ReceiverStream::new(requests)).await?;
+    let mut answers = stream.into_inner();
+    let mut first = Vec::new();
+    for _ in 0..700 {
+        let answer = answers.message().await?.context("an answer")?.answer;
+        let Some(Answer::Receipt(receipt)) = answer else {
+            panic!("{answer:?}");
+        };
+        first.push(receipt);
+    }
+    drop((answers, sender, client));
+    world.restart().await?;
+
+    let mut client = world.client(PROVIDER)?;
+    let short = Reload::new("r", &lines[..1200]).end(ALL as u64);
+    let status = short.run(&mut client).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    let (reason, field, _) = refusal(&status);
+    assert_eq!((&*reason, &*field), ("RELOAD_INCOMPLETE", "records"));
+    for number in ["1300", "1200"] {
+        assert!(status.message().contains(number), "{}", status.message());
+    }
+    let rest = Reload::new("r", &lines[1100..]).end(ALL as u64);
+    let answered = rest.run(&mut client).await?;
+    assert_eq!(answered.receipts.len(), 200);
+    assert_eq!(answered.summary, Some(summary("r", 4, 1296, 0, 0)));
+    let whole = Reload::new("r", &lines).run(&mut client).await?;
+    assert_eq!(whole.all()[..700], first.iter().collect::<Vec<_>>());
+    assert_eq!(world.count("original").await?, ALL as i64);
+    assert_eq!(world.count("reload_line").await?, ALL as i64);
+    let ledger: i64 = sqlx::query_scalar("select max(ledger_number) from original")
+        .fetch_one(&world.owner)
+        .await?;
+    assert_eq!(ledger, ALL as i64, "without gaps");
+    // All of it once more under a new id: nothing is written but lines.
+    let again = Reload::new("r2", &lines).end(ALL as u64);
+    let again = again.run(&mut client).await?;
+    assert_eq!(again.summary, Some(summary("r2", 1300, 0, 0, 0)));
+    assert_eq!(world.count("original").await?, ALL as i64);
+    assert_eq!(world.count("submission").await?, ALL as i64);
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_refused_records_of_a_reload_leave_nothing_behind() -> Result<()> {
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    let wrong_digest = Step::Record(ReloadRecord {
+        record_key: "digest".to_owned(),
+        content_type: "application/json".to_owned(),
+        content: "{}".into(),
+        content_sha256: vec![7; 32].into(),
+    });
+    let reason_type = Step::Record(ReloadRecord {
+        record_key: "type".to_owned(),
+        content_type: "text/plain".to_owned(),
+        content: "撤销原决定".into(),
+        ..ReloadRecord::default()
+    });
+    let mut reload = Reload::new("r", &[("a", "{}"), ("", "{}"), ("b", "")]);
+    reload.steps.extend([
+        wrong_digest,
+        reason_type,
+        line("a", "{ }"),
+        line("long".repeat(128).as_str(), "{}"),
+    ]);
+    let answered = reload.end(7).run(&mut client).await?;
+    assert_eq!(
+        answered.reasons(),
+        [
+            "RECORD_KEY_FORM",
+            "CONTENT_EMPTY",
+            "DIGEST_MISMATCH",
+            "CONTENT_TYPE_UNSUPPORTED",
+            "SUBMISSION_ID_REUSED"
+        ]
+    );
+    assert_eq!(answered.summary, Some(summary("r", 0, 2, 5, 0)));
+    let ids = answered.receipts.iter().map(|r| match r {
+        Ok(receipt) => receipt.submission_id.as_str(),
+        Err(refusal) => refusal.submission_id.as_str(),
+    });
+    assert_eq!(ids.collect::<Vec<_>>()[..3], ["r/a", "r/", "r/b"]);
+    assert_eq!(world.count("reload_line").await?, 2);
+    assert_eq!(world.count("original").await?, 2);
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() -> Result<()> {
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    Reload::new("taken", &[]).run(&mut client).await?;
+    world.heard().await?;
+    let before = world.snapshot().await?;
+    let long = "r".repeat(65);
+    let of = |steps: Vec<Step>| Reload { steps };
+    for (steps, reason, field) in [
+        (vec![begin("", "xzcf", 0)], "RELOAD_ID_FORM", "reload_id"),
+        (vec![begin("a/b", "xzcf", 0)], "RELOAD_ID_FORM", "reload_id"),
+        (vec![begin(&long, "xzcf", 0)], "RELOAD_ID_FORM", "reload_id"),
+        (vec![begin("r", "XZCF", 0)], "ITEM_CODE_FORM", "item_code"),
+        (vec![begin("r", "nowhere", 0)], "ITEM_UNKNOWN", "item_code"),
+        (
+            vec![begin("r", "xzcf", 9)],
+            "ITEM_VERSION_UNKNOWN",
+            "item_version",
+        ),
+        (
+            vec![begin("taken", "xzxk", 0)],
+            "RELOAD_ID_REUSED",
+            "reload_id",
+        ),
+        (
+            vec![begin("taken", "xzcf", 2)],
+            "RELOAD_ID_REUSED",
+            "reload_id",
+        ),
+        (vec![line("k", "{}")], "RELOAD_STEP_MISPLACED", "begin"),
+        (
+            vec![begin("taken", "xzcf", 0), begin("taken", "xzcf", 0)],
+            "RELOAD_STEP_MISPLACED",
+            "record",
+        ),
+    ] {
+        let status = of(steps).run(&mut client).await.unwrap_err();
+        let (seen, named, rule) = refusal(&status);
+        assert_eq!((&*seen, &*named), (reason, field));
+        assert!(!rule.is_empty() && status.message().contains('，') || seen != "RELOAD_ID_FORM");
+    }
+    let mut disabled = world.client(DISABLED)?;
+    let status = Reload::new("r", &[]).run(&mut disabled).await.unwrap_err();
+    assert_eq!(refusal(&status).0, "PROVIDER_DISABLED");
+    assert_eq!(world.snapshot().await?, before, "nothing is stored");
+    // Nothing at all is no reload, and no error.
+    let nothing = of(Vec::new()).run(&mut client).await?;
+    assert!(nothing.receipts.is_empty() && nothing.summary.is_none());
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_ids_of_records_of_a_reload_are_ids_of_submissions() -> Result<()> {
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    let known = submit(&mut client, submission("1", "k", b"{}")).await?;
+    // Used before there was a reload of that name.
+    let early = submit(&mut client, submission("r/early", "other key", b"{}")).await?;
+    let lines = [("k", "{}"), ("new", "{}"), ("early", "{}")];
+    let answered = Reload::new("r", &lines).run(&mut client).await?;
+    assert_eq!(answered.all().len(), 2);
+    assert_eq!(answered.reasons(), ["SUBMISSION_ID_REUSED"]);
+    assert_eq!(answered.all()[0].record_id, known.record_id);
+    // Afterwards nobody takes an id away from the reload; what had one before keeps it.
+    for id in ["r/k", "r/other"] {
+        let status = submit(&mut client, submission(id, "elsewhere", b"{}"))
+            .await
+            .unwrap_err();
+        assert_eq!(refusal(&status).0, "SUBMISSION_ID_REUSED", "{id}");
+    }
+    let again = submit(&mut client, submission("r/early", "other key", b"{}")).await?;
+    assert_eq!(again, early);
+    submit(&mut client, submission("r2/k", "elsewhere", b"{}")).await?;
+    let mut other = world.client(PROVIDERS[1])?;
+    submit(&mut other, submission("r/k", "elsewhere", b"{}")).await?;
+    world.finish().await
+}
+
+/// Two streams of one reload at once, as after a break that the server has not noticed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_two_streams_of_one_reload_take_each_record_once() -> Result<()> {
+    let world = World::start().await?;
+    let second = world.second_process().await?;
+    let roles = [service_kit::identity::Role::Provider];
+    let mut one = world.client(PROVIDER)?;
+    let mut two = world.client_of(&second, PROVIDER, &roles)?;
+    let keys: Vec<String> = (0..1500).map(|n| format!("k{n}")).collect();
+    for key in &keys[..3] {
+        submit(&mut one, submission(key, key, b"{}")).await?;
+    }
+    let lines: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "{}")).collect();
+    let (there, back) = tokio::join!(
+        Reload::new("r", &lines).run(&mut one),
+        Reload::new("r", &lines).run(&mut two),
+    );
+    let (there, back) = (there?, back?);
+    assert_eq!(there.all().len(), 1500);
+    assert_eq!(there.all(), back.all(), "one record, one receipt");
+    assert_eq!(world.count("original").await?, 1500);
+    let ended = Reload::new("r", &[]).end(1500).run(&mut two).await?;
+    assert_eq!(ended.summary, Some(summary("r", 3, 1497, 0, 0)));
+    world.heard().await?;
+    crate::world::stop(&second).await?;
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_what_a_reload_did_not_name_is_listed_whole_in_many_messages() -> Result<()> {
+    const ALL: usize = 1201;
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    let keys: Vec<String> = (0..ALL).map(|n| format!("k{n}")).collect();
+    let lines: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "{}")).collect();
+    Reload::new("first", &lines)
+        .end(ALL as u64)
+        .run(&mut client)
+        .await?;
+    let answered = Reload::new("none", &[]).end(0).run(&mut client).await?;
+    assert_eq!(answered.missing.len(), ALL);
+    let all: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
+    assert_eq!(answered.missing_keys(), all);
+    assert_eq!(answered.summary, Some(summary("none", 0, 0, 0, ALL as u64)));
+    world.finish().await
+}

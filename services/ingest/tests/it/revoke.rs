@@ -1,0 +1,210 @@
+//! D-24: a record is revoked or withdrawn by a submission like any other, with its own receipt, number and original.
+
+use anyhow::Result;
+use proto::credit::{
+    common::v1::Operation,
+    ingest::{
+        events::v1::RecordSubmitted,
+        v1::{GetSubmissionStatusRequest, GetSubmissionStatusResponse, Outcome, Standing},
+    },
+};
+use tonic::{Code, Status};
+
+use crate::world::{
+    Client, PROVIDER, PROVIDERS, World, ending, receipt_of, refusal, submission, submit,
+};
+
+const REASON: &str = "法院判决撤销原处罚决定。";
+
+async fn status_of(client: &mut Client, id: &str) -> Result<GetSubmissionStatusResponse, Status> {
+    let request = GetSubmissionStatusRequest {
+        submission_id: id.to_owned(),
+    };
+    Ok(client.get_submission_status(request).await?.into_inner())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d24_a_revocation_is_a_version_with_its_reason_and_a_later_upsert_revives_the_record()
+-> Result<()> {
+    let mut world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    let first = submit(&mut client, submission("1", "k", b"{}")).await?;
+    let revoke = |id: &str| ending(id, "k", Operation::Revoke, REASON);
+    let revoked = submit(&mut client, revoke("2")).await?;
+    assert_eq!((revoked.revision, revoked.ledger_number), (2, 2));
+    assert_eq!(revoked.outcome(), Outcome::Accepted);
+    // Again by the same id, and by another: nothing new.
+    assert_eq!(submit(&mut client, revoke("2")).await?, revoked);
+    let same = submit(&mut client, revoke("3")).await?;
+    assert_eq!(same.outcome(), Outcome::Unchanged);
+    assert_eq!(same.record_id, revoked.record_id);
+    // The same words as a withdrawal are something else, under a new id and under the old one.
+    let withdrawal = ending("2", "k", Operation::Withdraw, REASON);
+    let misuse = submit(&mut client, withdrawal.clone()).await.unwrap_err();
+    assert_eq!(refusal(&misuse).0, "SUBMISSION_ID_REUSED");
+    let mut fresh = withdrawal;
+    fresh.submission_id = "4".to_owned();
+    let withdrawn = submit(&mut client, fresh).await?;
+    assert_eq!((withdrawn.revision, withdrawn.ledger_number), (3, 3));
+    let revived = submit(&mut client, submission("5", "k", b"{}")).await?;
+    assert_eq!(
+        (revived.revision, revived.outcome()),
+        (4, Outcome::Accepted)
+    );
+    assert_ne!(revived.record_id, first.record_id);
+
+    world.restart().await?;
+    let mut client = world.client(PROVIDER)?;
+    assert_eq!(submit(&mut client, revoke("2")).await?, revoked);
+    assert_eq!(receipt_of(&mut client, "3").await?, same);
+
+    let events = world.bed.emitted::<RecordSubmitted>().await?;
+    let operations: Vec<_> = events.iter().map(RecordSubmitted::operation).collect();
+    assert_eq!(
+        operations,
+        [
+            Operation::Upsert,
+            Operation::Revoke,
+            Operation::Withdraw,
+            Operation::Upsert
+        ]
+    );
+    let event = &events[1];
+    let id: uuid::Uuid = revoked.record_id.parse()?;
+    let keyring = &world.bed.context.keyring;
+    let reason = keyring.open(id.as_bytes(), &event.sealed_content)?;
+    assert_eq!(reason, REASON.as_bytes());
+    assert_eq!(event.content_type, "text/plain");
+    let version = event.version.clone().unwrap_or_default();
+    assert_eq!((version.item_version, version.revision), (2, 2));
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d24_what_was_never_reported_cannot_be_revoked() -> Result<()> {
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    let mut other = world.client(PROVIDERS[1])?;
+    submit(&mut other, submission("1", "theirs", b"{}")).await?;
+    let mut elsewhere = submission("1", "licence", b"{}");
+    elsewhere.item_code = "xzxk".to_owned();
+    submit(&mut client, elsewhere).await?;
+    world.heard().await?;
+    let before = world.snapshot().await?;
+    // Nobody's, another provider's, another item's.
+    for key in ["nobody's", "theirs", "licence"] {
+        for operation in [Operation::Revoke, Operation::Withdraw] {
+            let status = submit(&mut client, ending("2", key, operation, REASON))
+                .await
+                .unwrap_err();
+            assert_eq!(status.code(), Code::NotFound);
+            let (reason, field, rule) = refusal(&status);
+            assert_eq!((&*reason, &*field), ("RECORD_UNKNOWN", "record_key"));
+            assert!(!rule.is_empty() && status.message().contains("报送过"));
+        }
+    }
+    assert_eq!(world.snapshot().await?, before, "nothing is stored");
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d24_the_reason_is_checked_before_anything_is_stored() -> Result<()> {
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    submit(&mut client, submission("1", "k", b"{}")).await?;
+    world.heard().await?;
+    let before = world.snapshot().await?;
+    let gb18030 = vec![0xb3, 0xb7, 0xcf, 0xfa, 0xd4, 0xad];
+    for (content, expected) in [
+        (Vec::new(), "CONTENT_EMPTY"),
+        ("因".into(), "REASON_FORM"),
+        ("revoked".into(), "REASON_FORM"),
+        ("撤销\0".into(), "REASON_FORM"),
+        ("因".repeat(2001).into_bytes(), "REASON_FORM"),
+        (gb18030, "REASON_FORM"),
+    ] {
+        let mut one = ending("2", "k", Operation::Revoke, "");
+        one.content_sha256.clear();
+        one.content = content.into();
+        let status = submit(&mut client, one).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        let (reason, field, _) = refusal(&status);
+        assert_eq!((&*reason, &*field), (expected, "content"));
+    }
+    assert_eq!(world.snapshot().await?, before, "nothing is stored");
+    // The longest one is a version.
+    let longest = "因".repeat(2000);
+    submit(&mut client, ending("3", "k", Operation::Withdraw, &longest)).await?;
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_how_a_submission_stands_follows_its_record() -> Result<()> {
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    let first = submit(&mut client, submission("1", "k", b"{\"v\":1}")).await?;
+    let same = submit(&mut client, submission("1b", "k", b"{\"v\":1}")).await?;
+    let standing = |status: &GetSubmissionStatusResponse| {
+        (
+            status.standing(),
+            status.current_revision,
+            status.current_operation(),
+        )
+    };
+    let status = status_of(&mut client, "1").await?;
+    assert_eq!(status.receipt.as_ref(), Some(&first));
+    assert_eq!(standing(&status), (Standing::Current, 1, Operation::Upsert));
+    submit(&mut client, submission("2", "k", b"{\"v\":2}")).await?;
+    let status = status_of(&mut client, "1b").await?;
+    assert_eq!(status.receipt.as_ref(), Some(&same));
+    assert_eq!(
+        standing(&status),
+        (Standing::Superseded, 2, Operation::Upsert)
+    );
+    submit(&mut client, ending("3", "k", Operation::Withdraw, REASON)).await?;
+    for id in ["1", "1b", "2"] {
+        let status = status_of(&mut client, id).await?;
+        let expected = (Standing::Revoked, 3, Operation::Withdraw);
+        assert_eq!(standing(&status), expected, "{id}");
+    }
+    let status = status_of(&mut client, "3").await?;
+    assert_eq!(
+        standing(&status),
+        (Standing::Current, 3, Operation::Withdraw)
+    );
+    // Nobody else's business, and not made up.
+    let mut other = world.client(PROVIDERS[1])?;
+    for (client, id) in [(&mut other, "1"), (&mut client, "9")] {
+        let status = status_of(client, id).await.unwrap_err();
+        assert_eq!(status.code(), Code::NotFound);
+        let (reason, field, _) = refusal(&status);
+        assert_eq!((&*reason, &*field), ("SUBMISSION_UNKNOWN", "submission_id"));
+    }
+    world.finish().await
+}
+
+/// A row as a department's spreadsheet has it; whether it is right is judged by validation.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r8_a_csv_row_is_taken_as_it_comes() -> Result<()> {
+    let world = World::start().await?;
+    let mut client = world.client(PROVIDER)?;
+    let row = "行政相对人名称,罚款金额\r\n\"某公司\",0.2\r\n";
+    let mut csv = submission("1", "k", row.as_bytes());
+    csv.content_type = "text/csv".to_owned();
+    let receipt = submit(&mut client, csv.clone()).await?;
+    // The same bytes as another type say something else.
+    let mut json = submission("2", "k", row.as_bytes());
+    json.content_type = "application/json".to_owned();
+    assert_eq!(submit(&mut client, json).await?.revision, 2);
+    let mut empty = csv.clone();
+    empty.submission_id = "3".to_owned();
+    empty.content.clear();
+    empty.content_sha256.clear();
+    let status = submit(&mut client, empty).await.unwrap_err();
+    assert_eq!(refusal(&status).0, "CONTENT_EMPTY");
+    assert_eq!(submit(&mut client, csv).await?, receipt);
+    let heard = world.heard().await?;
+    let of_csv = heard.iter().find(|event| event.ledger_number == 1);
+    assert_eq!(of_csv.map(|e| e.content_type.as_str()), Some("text/csv"));
+    world.finish().await
+}
