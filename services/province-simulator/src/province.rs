@@ -209,7 +209,11 @@ pub fn content_digest(record: &UpstreamRecord) -> [u8; 32] {
         &item_version,
         &revision,
     ];
-    texts.extend(values.into_iter().flat_map(|(field, value)| [field.as_str(), value]));
+    texts.extend(
+        values
+            .into_iter()
+            .flat_map(|(field, value)| [field.as_str(), value]),
+    );
     if ends_its_record(record) == Ok(true) {
         texts.extend([operation.as_str(), &record.reason, &record.record_key]);
     }
@@ -293,7 +297,11 @@ mod tests {
                     acknowledged(province.take(version));
                 }
                 let revocations = told as u64 / 2;
-                assert_eq!(province.revocation_counts(), (revocations, revoked), "{told}");
+                assert_eq!(
+                    province.revocation_counts(),
+                    (revocations, revoked),
+                    "{told}"
+                );
                 assert_eq!(province.counts(), (told as u64, told as u64, 0));
             }
         }

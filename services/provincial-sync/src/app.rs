@@ -6,9 +6,8 @@ use std::collections::{HashMap, HashSet};
 use event_bus::NewEvent;
 use prost::Message as _;
 use proto::credit::{
-    common::v1::Operation as WireOperation,
-    province::v1::UpstreamRecord, provincialsync::events::v1::VersionAcknowledged,
-    validation::events::v1::NormalisedRecord,
+    common::v1::Operation as WireOperation, province::v1::UpstreamRecord,
+    provincialsync::events::v1::VersionAcknowledged, validation::events::v1::NormalisedRecord,
 };
 use service_kit::{
     db::{Conn, Error, Pool},

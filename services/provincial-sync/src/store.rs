@@ -117,21 +117,13 @@ pub async fn insert(conn: &mut Conn, new: &[NewPush], now: OffsetDateTime) -> Re
             .collect::<Vec<_>>(),
     )
     .bind(new.iter().map(|n| n.revision).collect::<Vec<_>>())
-    .bind(
-        new.iter()
-            .map(|n| n.sealed.as_slice())
-            .collect::<Vec<_>>(),
-    )
+    .bind(new.iter().map(|n| n.sealed.as_slice()).collect::<Vec<_>>())
     .bind(
         new.iter()
             .map(|n| n.traceparent.as_str())
             .collect::<Vec<_>>(),
     )
-    .bind(
-        new.iter()
-            .map(|n| n.operation.number())
-            .collect::<Vec<_>>(),
-    )
+    .bind(new.iter().map(|n| n.operation.number()).collect::<Vec<_>>())
     .bind(now)
     .execute(conn)
     .await?;

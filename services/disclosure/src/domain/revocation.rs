@@ -160,7 +160,9 @@ mod tests {
                 e.version.as_mut().unwrap().key_digest = Bytes::new();
             }),
             ("received_at", |e| e.received_at = None),
-            ("operation", |e| e.operation = common::Operation::Upsert.into()),
+            ("operation", |e| {
+                e.operation = common::Operation::Upsert.into()
+            }),
             ("sealed_reason", |e| e.sealed_reason = Bytes::new()),
         ];
         for (field, spoil) in cases {

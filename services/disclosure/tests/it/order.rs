@@ -152,7 +152,11 @@ async fn any_permutation_and_repetition_of_deliveries_gives_the_same_tables() ->
         expected.0
     );
     let in_force = expected.0.iter().filter(|row| row.starts_with('v')).count();
-    assert_eq!(in_force, 3, "records 5, 7 and 8 are revoked: {:#?}", expected.0);
+    assert_eq!(
+        in_force, 3,
+        "records 5, 7 and 8 are revoked: {:#?}",
+        expected.0
+    );
 
     let shuffled = prop::collection::vec(0..versions.len(), 0..8)
         .prop_map(move |again| [in_order.clone(), again].concat())

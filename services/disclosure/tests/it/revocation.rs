@@ -72,7 +72,10 @@ async fn d24_art48_a_revoked_record_is_taken_down_at_once_and_the_reason_is_publ
         (PROVIDER, "长沙市市场监督管理局")
     );
     assert_eq!(
-        (notice.organisation_code.as_str(), notice.organisation_name.as_str()),
+        (
+            notice.organisation_code.as_str(),
+            notice.organisation_name.as_str()
+        ),
         (HOSPITAL, "长沙市第一医院")
     );
     assert_eq!(notice.document_number, record.document);
@@ -85,7 +88,10 @@ async fn d24_art48_a_revoked_record_is_taken_down_at_once_and_the_reason_is_publ
     );
     // The revocation itself has no address.
     let ending = record.clone().revision(2);
-    assert_eq!(code_of(house.record_or_notice(ending.id).await), Code::NotFound);
+    assert_eq!(
+        code_of(house.record_or_notice(ending.id).await),
+        Code::NotFound
+    );
 
     // The page of an organisation tells of it, on the first page, beside what still holds.
     let page = house.organisation(SOCIETY, 0, "").await?;
@@ -97,7 +103,11 @@ async fn d24_art48_a_revoked_record_is_taken_down_at_once_and_the_reason_is_publ
     assert_eq!(page.revocations, [notice]);
     let summary = page.organisation.unwrap_or_default();
     assert_eq!(
-        (summary.name.as_str(), summary.penalty_count, page.records.len()),
+        (
+            summary.name.as_str(),
+            summary.penalty_count,
+            page.records.len()
+        ),
         ("长沙市第一医院", 0, 0)
     );
     house.bed.finish().await
@@ -128,10 +138,19 @@ async fn d24_a_withdrawn_record_vanishes_and_its_reason_is_not_published() -> Re
     // A revocation that turns out to be a mistake itself takes its notice with it.
     let ending = revoked.clone().revision(2);
     house.end(&ending, Operation::Revoke, REASON).await?;
-    assert!(house.record_or_notice(revoked.id).await?.revocation.is_some());
+    assert!(
+        house
+            .record_or_notice(revoked.id)
+            .await?
+            .revocation
+            .is_some()
+    );
     let ending = revoked.clone().revision(3);
     house.end(&ending, Operation::Withdraw, "误报").await?;
-    assert_eq!(code_of(house.record_or_notice(revoked.id).await), Code::NotFound);
+    assert_eq!(
+        code_of(house.record_or_notice(revoked.id).await),
+        Code::NotFound
+    );
     assert_eq!(house.revocations().await?, [3, 2]);
     house.bed.finish().await
 }
@@ -143,16 +162,26 @@ async fn d14_the_newest_revision_says_what_holds_whatever_came_first() -> Result
     let ending = first.clone().revision(3);
     // The revocation comes before both versions that it ends.
     house.end(&ending, Operation::Revoke, REASON).await?;
-    assert_eq!(code_of(house.record_or_notice(first.id).await), Code::NotFound);
+    assert_eq!(
+        code_of(house.record_or_notice(first.id).await),
+        Code::NotFound
+    );
     house.accept(std::slice::from_ref(&first)).await?;
     assert!(house.record_or_notice(first.id).await?.revocation.is_some());
     let second = first.clone().revision(2);
     house.accept(std::slice::from_ref(&second)).await?;
     assert!(
-        house.record_or_notice(second.id).await?.revocation.is_some(),
+        house
+            .record_or_notice(second.id)
+            .await?
+            .revocation
+            .is_some(),
         "the notice is about the version that was the last"
     );
-    assert_eq!(code_of(house.record_or_notice(first.id).await), Code::NotFound);
+    assert_eq!(
+        code_of(house.record_or_notice(first.id).await),
+        Code::NotFound
+    );
     assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
     assert_eq!(house.statistics().await?, [2, 0, 0, 0, 2]);
 
@@ -160,7 +189,10 @@ async fn d14_the_newest_revision_says_what_holds_whatever_came_first() -> Result
     let again = first.clone().revision(4);
     house.accept(std::slice::from_ref(&again)).await?;
     assert_eq!(house.record(again.id).await?.organisation_code, HOSPITAL);
-    assert_eq!(code_of(house.record_or_notice(second.id).await), Code::NotFound);
+    assert_eq!(
+        code_of(house.record_or_notice(second.id).await),
+        Code::NotFound
+    );
     let page = house.organisation(HOSPITAL, 0, "").await?;
     assert_eq!((page.records.len(), page.revocations.len()), (1, 0));
     assert_eq!(house.search("第一医院").await?.total, 1);
@@ -238,10 +270,19 @@ async fn r14_no_notice_is_about_a_natural_person() -> Result<()> {
         house.end(&ending, Operation::Revoke, REASON).await?;
     }
     for ended in [&person, &wrong, &nameless] {
-        assert_eq!(code_of(house.record_or_notice(ended.id).await), Code::NotFound);
+        assert_eq!(
+            code_of(house.record_or_notice(ended.id).await),
+            Code::NotFound
+        );
     }
-    assert_eq!(code_of(house.organisation(HOSPITAL, 0, "").await), Code::NotFound);
-    assert_eq!(house.own_of_organisation(HOSPITAL).await?.revocations.len(), 0);
+    assert_eq!(
+        code_of(house.organisation(HOSPITAL, 0, "").await),
+        Code::NotFound
+    );
+    assert_eq!(
+        house.own_of_organisation(HOSPITAL).await?.revocations.len(),
+        0
+    );
     assert_eq!(house.own_of_person(CITIZEN).await?.revocations.len(), 2);
     house.bed.finish().await
 }
@@ -272,10 +313,16 @@ async fn d24_r16_notices_end_on_the_organisations_page_by_setting_and_everywhere
     house.bed.clock.set(datetime!(2026-12-01 23:59:59 +8));
     assert_eq!(told(SOCIETY).await?, 1);
     assert_eq!(told(STALL).await?, 0, "never public, so no notice");
-    assert_eq!(code_of(house.record_or_notice(early.id).await), Code::NotFound);
+    assert_eq!(
+        code_of(house.record_or_notice(early.id).await),
+        Code::NotFound
+    );
     house.bed.clock.set(datetime!(2026-12-02 00:00 +8));
     assert_eq!(told(SOCIETY).await?, 0, "the provider's own deadline, D-9");
-    assert_eq!(code_of(house.record_or_notice(limited.id).await), Code::NotFound);
+    assert_eq!(
+        code_of(house.record_or_notice(limited.id).await),
+        Code::NotFound
+    );
 
     // 90 days after 20 November, to the last of them at 24:00.
     house.bed.clock.set(datetime!(2027-02-18 23:59:59 +8));
@@ -283,13 +330,26 @@ async fn d24_r16_notices_end_on_the_organisations_page_by_setting_and_everywhere
     house.bed.clock.set(datetime!(2027-02-19 00:00 +8));
     assert_eq!(told(HOSPITAL).await?, 0);
     assert!(
-        house.record_or_notice(record.id).await?.revocation.is_some(),
+        house
+            .record_or_notice(record.id)
+            .await?
+            .revocation
+            .is_some(),
         "who has its address is still told"
     );
-    assert_eq!(house.own_of_organisation(HOSPITAL).await?.revocations.len(), 1);
+    assert_eq!(
+        house.own_of_organisation(HOSPITAL).await?.revocations.len(),
+        1
+    );
     house.bed.clock.set(datetime!(2027-03-02 00:00 +8));
-    assert_eq!(code_of(house.record_or_notice(record.id).await), Code::NotFound);
-    assert_eq!(house.own_of_organisation(HOSPITAL).await?.revocations.len(), 0);
+    assert_eq!(
+        code_of(house.record_or_notice(record.id).await),
+        Code::NotFound
+    );
+    assert_eq!(
+        house.own_of_organisation(HOSPITAL).await?.revocations.len(),
+        0
+    );
     house.bed.finish().await
 }
 
@@ -332,7 +392,10 @@ async fn r10_each_revocation_is_announced_once_and_one_out_of_form_is_parked() -
         } else {
             (Operation::Withdraw, "误报")
         };
-        assert_eq!((event.operation(), reason), (operation, text.as_bytes().to_vec()));
+        assert_eq!(
+            (event.operation(), reason),
+            (operation, text.as_bytes().to_vec())
+        );
     }
     assert_eq!(house.statistics().await?, [2, 1, 0, 0, 1]);
     assert_eq!(house.revocations().await?, [2, 1]);

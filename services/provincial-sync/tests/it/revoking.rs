@@ -31,7 +31,11 @@ async fn d24_r10_a_revocation_reaches_the_province_with_its_reason_and_revision(
     lab.assert_announced_once(4).await;
     let counts = statistics(&client).await;
     assert_eq!(
-        (counts.acknowledged, counts.revocations, counts.revocations_acknowledged),
+        (
+            counts.acknowledged,
+            counts.revocations,
+            counts.revocations_acknowledged
+        ),
         (4, 2, 2)
     );
     assert_eq!(push_of(&client, 20).await.state(), PushState::Acknowledged);
@@ -50,9 +54,20 @@ async fn d24_r10_a_revocation_reaches_the_province_with_its_reason_and_revision(
             (record.operation(), record.revision, record.reason.as_str()),
             (operation, revision, reason)
         );
-        assert_eq!(record.values.is_empty(), operation != Operation::Upsert, "{number}");
-        assert_eq!((record.provider_code.as_str(), record.item_version), (PROVIDER, 1));
-        assert_eq!(record.record_key, "07".repeat(32), "one record over all its versions");
+        assert_eq!(
+            record.values.is_empty(),
+            operation != Operation::Upsert,
+            "{number}"
+        );
+        assert_eq!(
+            (record.provider_code.as_str(), record.item_version),
+            (PROVIDER, 1)
+        );
+        assert_eq!(
+            record.record_key,
+            "07".repeat(32),
+            "one record over all its versions"
+        );
     }
     lab.bed.finish().await.unwrap();
 }
@@ -85,7 +100,10 @@ async fn r4_a_reason_is_kept_sealed_and_what_a_push_does_to_its_record_is_never_
         .fetch_one(&pool)
         .await
         .unwrap();
-    assert!(!row.contains(REASON) && !row.contains(&hex::encode(REASON)), "{row}");
+    assert!(
+        !row.contains(REASON) && !row.contains(&hex::encode(REASON)),
+        "{row}"
+    );
     let error = sqlx::query("update push set operation = 1")
         .execute(&pool)
         .await

@@ -173,7 +173,10 @@ mod tests {
         ] {
             assert!(shown.contains(text), "{text}");
         }
-        assert!(!shown.contains("430102199003071234"), "masked at the last door too");
+        assert!(
+            !shown.contains("430102199003071234"),
+            "masked at the last door too"
+        );
         assert!(!shown.contains("公示至") && !shown.contains("公示内容"));
     }
 

@@ -6,7 +6,7 @@ use proto::credit::disclosure::v1::{OrganisationSummary, PublicRecord, Revocatio
 use super::{
     Page, Section,
     parts::{
-        LICENCE, PENALTY, RecordTable, notice_name, nothing, pager, provider_name, subject_address,
+        LICENCE, PENALTY, RecordTable, nothing, notice_name, pager, provider_name, subject_address,
     },
 };
 use crate::{

@@ -151,13 +151,17 @@ async fn a_subject_shows_its_records_by_item() -> Result<()> {
         .select(&Selector::parse("section h2").unwrap())
         .map(|h2| h2.text().collect())
         .collect();
-    assert_eq!(heads, ["行政处罚", "行政许可"], "adverse records first");
+    assert_eq!(
+        heads,
+        ["行政处罚", "行政许可", "近期撤回公示的信息"],
+        "adverse records first, what was revoked after all records"
+    );
     let tab = stage.get(&format!("/subject/{KNOWN}?item=xzcf")).await?;
     let heads = tab
         .tree()
         .select(&Selector::parse("section h2").unwrap())
         .count();
-    assert_eq!(heads, 1);
+    assert_eq!(heads, 2, "its records, and what was revoked of it");
     assert_eq!(stage.disclosure.last_list().subject, KNOWN);
     stage.stop().await
 }
