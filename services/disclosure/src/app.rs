@@ -2,12 +2,14 @@
 //! `grpc` (reading).
 //!
 //! - [`storing`]: accepted versions, item versions, providers, objection marks
+//! - [`revoking`]: versions that end their record, with those that came in the same batch
 //! - [`public`]: what everyone may see
 //! - [`own`]: what a subject may see of itself, with the read log
 //! - [`statistics`]: counts over all versions
 
 pub mod own;
 pub mod public;
+pub mod revoking;
 pub mod statistics;
 pub mod storing;
 
@@ -17,7 +19,7 @@ use credit_record::ItemVersion;
 use proto::credit::validation::events::v1::NormalisedRecord;
 use service_kit::db::Conn;
 use uuid::Uuid;
-use vault::Keyring;
+use vault::{Keyring, mask::mask_text};
 
 use crate::{error::DisclosureError, store};
 
@@ -31,6 +33,19 @@ fn open(
         .open(record_id.as_bytes(), sealed)
         .map_err(DisclosureError::Sealed)?;
     prost::Message::decode(plain.as_slice()).map_err(DisclosureError::Record)
+}
+
+/// The reason of a revocation as it is shown, to the public and to the subject alike: whom else it names by a number
+/// is nobody's business.
+fn shown_reason(
+    keyring: &Keyring,
+    revocation_id: Uuid,
+    sealed: &[u8],
+) -> Result<String, DisclosureError> {
+    let plain = keyring
+        .open(revocation_id.as_bytes(), sealed)
+        .map_err(DisclosureError::Sealed)?;
+    Ok(mask_text(&String::from_utf8_lossy(&plain)))
 }
 
 /// Definitions of item versions, each read once.

@@ -21,6 +21,8 @@ pub struct Config {
     pub licence_items: Vec<String>,
     /// Items counted as penalties.
     pub penalty_items: Vec<String>,
+    /// Days for which an organisation's page tells of a revocation, after that of the revocation.
+    pub revocation_notice_days: u16,
 }
 
 impl Config {
@@ -42,5 +44,6 @@ mod tests {
         let config = Config::load(&Overlay::default()).unwrap();
         assert_eq!(config.listen, "127.0.0.1:7104");
         assert_eq!(config.penalty_items, ["xzcf"]);
+        assert_eq!(config.revocation_notice_days, 90);
     }
 }

@@ -4,5 +4,6 @@
 pub mod fields;
 pub mod page;
 pub mod query;
+pub mod revocation;
 pub mod version;
 pub mod visibility;

@@ -6,18 +6,18 @@ use futures::future::BoxFuture;
 use proto::credit::{
     catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
     objection::events::v1::ObjectionChanged,
-    validation::events::v1::RecordAccepted,
+    validation::events::v1::{RecordAccepted, RecordRevoked},
 };
 use service_kit::{ServiceContext, db::Conn};
 use uuid::Uuid;
 
 use crate::{
-    app::storing,
-    domain::{version::Version, visibility::ItemRule},
+    app::{revoking, storing},
+    domain::{revocation::Revocation, version::Version, visibility::ItemRule},
     store::{catalogue::Provider, marks::Mark},
 };
 
-/// Stores accepted versions.
+/// Stores accepted versions, and versions that end their records.
 #[derive(Debug)]
 pub struct RecordHandler {
     context: ServiceContext,
@@ -38,23 +38,24 @@ impl BatchHandler for RecordHandler {
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
         Box::pin(async move {
             let mut poison = Vec::new();
-            let mut versions = Vec::with_capacity(batch.len());
-            let mut traceparents = Vec::with_capacity(batch.len());
+            let mut taken = revoking::Batch::default();
+            taken.versions.reserve(batch.len());
+            taken.version_traces.reserve(batch.len());
             // Spans last until the whole batch is stored, because that is how long each record waited.
             let mut spans = Vec::new();
             for delivery in batch {
-                match read_version(delivery) {
-                    Ok(version) => versions.push(version),
+                let traces = match read_into(delivery, &mut taken) {
+                    Ok(traces) => traces,
                     Err(bad) => {
                         poison.push(bad);
                         continue;
                     }
-                }
+                };
                 let span = self
                     .context
                     .telemetry
                     .record_span("disclosure.store", &delivery.traceparent);
-                traceparents.push(
+                traces.push(
                     span.as_ref()
                         .map(|span| span.traceparent())
                         .unwrap_or_default(),
@@ -62,10 +63,11 @@ impl BatchHandler for RecordHandler {
                 spans.extend(span);
             }
             let now = self.context.clock.now();
-            let stored = storing::store_versions(conn, &versions, &traceparents, now).await?;
+            let stored = revoking::store(conn, &taken, now).await?;
             tracing::debug!(
                 received = batch.len(),
-                stored,
+                stored = stored.versions,
+                revocations = stored.revocations,
                 poison = poison.len(),
                 "versions stored"
             );
@@ -74,9 +76,22 @@ impl BatchHandler for RecordHandler {
     }
 }
 
-fn read_version(delivery: &Delivery) -> Result<Version, Poison> {
+/// Adds what was delivered to the batch and gives the list that its trace context belongs to.
+fn read_into<'a>(
+    delivery: &Delivery,
+    batch: &'a mut revoking::Batch,
+) -> Result<&'a mut Vec<String>, Poison> {
+    if delivery.is::<RecordRevoked>() {
+        let event: RecordRevoked = delivery.decode()?;
+        let revocation =
+            Revocation::read(&event).map_err(|error| delivery.poison(error.to_string()))?;
+        batch.revocations.push(revocation);
+        return Ok(&mut batch.revocation_traces);
+    }
     let event: RecordAccepted = delivery.decode()?;
-    Version::read(&event).map_err(|error| delivery.poison(error.to_string()))
+    let version = Version::read(&event).map_err(|error| delivery.poison(error.to_string()))?;
+    batch.versions.push(version);
+    Ok(&mut batch.version_traces)
 }
 
 /// Keeps item versions and providers.

@@ -2,8 +2,9 @@
 //!
 //! The service is [`start`], a function of (config, listener, bus, context). Map:
 //!
-//! - [`handlers`] → [`app::storing`]: versions, item versions, providers and objection marks come in by events;
-//!   each version stored for the first time is announced as `VersionStored`
+//! - [`handlers`] → [`app::storing`], [`app::revoking`]: versions, revocations, item versions, providers and objection
+//!   marks come in by events; each version stored for the first time is announced as `VersionStored`, each revocation as
+//!   `RevocationStored`
 //! - [`grpc`] → [`app`]: PublicService, SubjectService, DisclosureService
 //! - [`domain`]: pure rules; [`domain::visibility`] turns the catalogue and today into bounds on the effective day
 //! - [`store`]: the SQL, in two roles: `disclosure` and `disclosure_public`, which has no grant on persons
@@ -39,7 +40,7 @@ pub const SERVICE: &str = "disclosure";
 pub const SCHEMA: &str = "disclosure";
 /// Second login role, for PublicService only; the migrations grant to it.
 pub const PUBLIC_ROLE: &str = "disclosure_public";
-/// The stream of `VersionStored`.
+/// The stream of `VersionStored` and `RevocationStored`.
 pub const STREAM: Option<StreamSpec> = Some(StreamSpec {
     service: SERVICE,
     max_bytes: 2 << 30,
@@ -50,7 +51,7 @@ pub const SUBSCRIPTIONS: &[Subscription] = &[RECORDS, CATALOGUE, OBJECTIONS];
 const RECORDS: Subscription = Subscription {
     consumer: "disclosure-records",
     from: "validation",
-    events: &[RECORD_ACCEPTED],
+    events: &[RECORD_ACCEPTED, RECORD_REVOKED],
     max_batch: 500,
 };
 const CATALOGUE: Subscription = Subscription {
@@ -66,6 +67,7 @@ const OBJECTIONS: Subscription = Subscription {
     max_batch: 500,
 };
 const RECORD_ACCEPTED: &str = "credit.validation.events.v1.RecordAccepted";
+const RECORD_REVOKED: &str = "credit.validation.events.v1.RecordRevoked";
 const ITEM_VERSION_PUBLISHED: &str = "credit.catalog.events.v1.ItemVersionPublished";
 const PROVIDER_REGISTERED: &str = "credit.catalog.events.v1.ProviderRegistered";
 const OBJECTION_CHANGED: &str = "credit.objection.events.v1.ObjectionChanged";
@@ -134,7 +136,7 @@ mod tests {
     use proto::credit::{
         catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
         objection::events::v1::ObjectionChanged,
-        validation::events::v1::RecordAccepted,
+        validation::events::v1::{RecordAccepted, RecordRevoked},
     };
 
     use super::*;
@@ -142,6 +144,7 @@ mod tests {
     #[test]
     fn subscriptions_name_the_events_that_the_handlers_read() {
         assert_eq!(RECORD_ACCEPTED, RecordAccepted::full_name());
+        assert_eq!(RECORD_REVOKED, RecordRevoked::full_name());
         assert_eq!(ITEM_VERSION_PUBLISHED, ItemVersionPublished::full_name());
         assert_eq!(PROVIDER_REGISTERED, ProviderRegistered::full_name());
         assert_eq!(OBJECTION_CHANGED, ObjectionChanged::full_name());

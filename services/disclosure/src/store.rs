@@ -4,6 +4,7 @@
 //! - [`versions`]: the write path of records, six statements a batch whatever its size
 //! - [`catalogue`]: item versions and providers
 //! - [`marks`]: objection marks
+//! - [`revocations`]: versions that end their record, and the notices of them
 //! - [`public`]: what the role `disclosure_public` reads
 //! - [`own`]: a subject's own records, and the read log
 //! - [`statistics`]: counts over all versions
@@ -12,6 +13,7 @@ pub mod catalogue;
 pub mod marks;
 pub mod own;
 pub mod public;
+pub mod revocations;
 pub mod statistics;
 pub mod versions;
 

@@ -105,11 +105,14 @@ impl SimulatorControlService for Simulator {
     ) -> Result<Response<GetStateResponse>, Status> {
         let province = self.province();
         let (stored, repeated, conflicting) = province.counts();
+        let (revocations, revoked) = province.revocation_counts();
         Ok(Response::new(GetStateResponse {
             behaviour: Some(province.behaviour()),
             stored,
             repeated,
             conflicting,
+            revocations,
+            revoked,
         }))
     }
 }

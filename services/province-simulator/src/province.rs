@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use proto::credit::province::v1::{
-    Behaviour, UpstreamAnswer, UpstreamRecord, upstream_answer::Outcome,
+use proto::credit::{
+    common::v1::Operation,
+    province::v1::{Behaviour, UpstreamAnswer, UpstreamRecord, upstream_answer::Outcome},
 };
 use uuid::Uuid;
 
@@ -15,11 +16,22 @@ pub enum BehaviourError {
     FailPercent(u32),
 }
 
+/// The newest version of a record that the province was told, whatever came first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Newest {
+    revision: u64,
+    ends: bool,
+}
+
 /// The province's memory: per idempotency key the digest of the content that came first.
 #[derive(Debug)]
 pub struct Province {
     behaviour: Behaviour,
     stored: HashMap<Uuid, [u8; 32]>,
+    /// By digest of the record's key. Only revisions from 2 on: the first version of a record ends nothing, and is
+    /// newer than nothing.
+    newest: HashMap<[u8; 32], Newest>,
+    revocations: u64,
     repeated: u64,
     conflicting: u64,
     calls: u64,
@@ -31,6 +43,8 @@ impl Province {
         let mut province = Self {
             behaviour: Behaviour::default(),
             stored: HashMap::new(),
+            newest: HashMap::new(),
+            revocations: 0,
             repeated: 0,
             conflicting: 0,
             calls: 0,
@@ -61,6 +75,13 @@ impl Province {
         (self.stored.len() as u64, self.repeated, self.conflicting)
     }
 
+    /// Distinct keys stored that revoke or withdraw, and records whose newest version is one of them.
+    pub fn revocation_counts(&self) -> (u64, u64) {
+        let ended = self.newest.values().filter(|newest| newest.ends).count();
+        // A map cannot hold more than 2^64 records.
+        (self.revocations, ended as u64)
+    }
+
     /// Counts a call and says whether it is one of those that fail.
     pub fn call_fails(&mut self) -> bool {
         self.calls = self.calls.wrapping_add(1);
@@ -82,16 +103,22 @@ impl Province {
     fn store(&mut self, record: &UpstreamRecord) -> Result<String, String> {
         let key = Uuid::parse_str(&record.idempotency_key)
             .map_err(|_| "idempotency_key: must be a UUID".to_owned())?;
+        let ends = ends_its_record(record)?;
         for (field, missing) in [
             ("provider_code", record.provider_code.is_empty()),
             ("item_code", record.item_code.is_empty()),
             ("item_version", record.item_version == 0),
             ("revision", record.revision == 0),
-            ("values", record.values.is_empty()),
+            ("values", !ends && record.values.is_empty()),
+            ("reason", ends && record.reason.is_empty()),
+            ("record_key", ends && record.record_key.is_empty()),
         ] {
             if missing {
                 return Err(format!("{field}: must be given"));
             }
+        }
+        if ends && !record.values.is_empty() {
+            return Err("values: a revocation or withdrawal has none".to_owned());
         }
         let digest = content_digest(record);
         match self.stored.get(&key) {
@@ -102,10 +129,55 @@ impl Province {
             }
             None => {
                 self.stored.insert(key, digest);
+                self.revocations += u64::from(ends);
+                self.remember(record, ends);
             }
         }
         Ok(acknowledgement(key))
     }
+
+    /// What a record says is what its highest revision says: a version that comes late changes nothing.
+    fn remember(&mut self, record: &UpstreamRecord, ends: bool) {
+        if record.revision < 2 || record.record_key.is_empty() {
+            return;
+        }
+        let told = Newest {
+            revision: record.revision,
+            ends,
+        };
+        let known = self.newest.entry(record_digest(record)).or_insert(told);
+        if known.revision < told.revision {
+            *known = told;
+        }
+    }
+}
+
+/// Whether the version revokes or withdraws its record (D-24).
+fn ends_its_record(record: &UpstreamRecord) -> Result<bool, String> {
+    match Operation::try_from(record.operation) {
+        Ok(Operation::Unspecified | Operation::Upsert) => Ok(false),
+        Ok(Operation::Revoke | Operation::Withdraw) => Ok(true),
+        Err(_) => Err("operation: is not known".to_owned()),
+    }
+}
+
+/// Texts one after the other, each with its length in front.
+fn joined<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1024);
+    for text in texts {
+        bytes.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    bytes
+}
+
+/// Names a record over all its versions.
+fn record_digest(record: &UpstreamRecord) -> [u8; 32] {
+    vault::sha256(&joined([
+        record.provider_code.as_str(),
+        &record.item_code,
+        &record.record_key,
+    ]))
 }
 
 /// Whether the `call`-th call (from 1) fails when `percent` of 100 are to fail: spread evenly, and
@@ -124,24 +196,28 @@ pub fn acknowledgement(key: Uuid) -> String {
 }
 
 /// SHA-256 over all that makes the content, in a fixed order with lengths in front of texts. The
-/// trace context is none of it: a retry of a record has another span.
+/// trace context is none of it: a retry of a record has another span. Neither are operation and key of
+/// a version that says something of its record: senders before them left both out.
 pub fn content_digest(record: &UpstreamRecord) -> [u8; 32] {
-    let mut bytes = Vec::with_capacity(1024);
-    let mut text = |value: &str| {
-        bytes.extend_from_slice(&(value.len() as u64).to_be_bytes());
-        bytes.extend_from_slice(value.as_bytes());
-    };
-    text(&record.provider_code);
-    text(&record.item_code);
-    text(&record.item_version.to_string());
-    text(&record.revision.to_string());
+    let (item_version, revision) = (record.item_version.to_string(), record.revision.to_string());
+    let operation = record.operation.to_string();
     let mut values: Vec<_> = record.values.iter().collect();
     values.sort();
-    for (field, value) in values {
-        text(field);
-        text(value);
+    let mut texts = vec![
+        record.provider_code.as_str(),
+        &record.item_code,
+        &item_version,
+        &revision,
+    ];
+    texts.extend(
+        values
+            .into_iter()
+            .flat_map(|(field, value)| [field.as_str(), value]),
+    );
+    if ends_its_record(record) == Ok(true) {
+        texts.extend([operation.as_str(), &record.reason, &record.record_key]);
     }
-    vault::sha256(&bytes)
+    vault::sha256(&joined(texts))
 }
 
 #[cfg(test)]
@@ -164,6 +240,17 @@ mod tests {
         }
     }
 
+    fn ending(key: Uuid, operation: Operation, revision: u64) -> UpstreamRecord {
+        UpstreamRecord {
+            values: HashMap::new(),
+            operation: operation.into(),
+            reason: "原处罚决定经复议撤销".to_owned(),
+            record_key: "ab".to_owned(),
+            revision,
+            ..record(key, "")
+        }
+    }
+
     fn acknowledged(answer: UpstreamAnswer) -> String {
         match answer.outcome {
             Some(Outcome::Acknowledgement(number)) => number,
@@ -183,6 +270,77 @@ mod tests {
         let other = acknowledged(province.take(&record(Uuid::from_u128(8), "1.0000")));
         assert_ne!(other, first);
         assert_eq!(province.counts(), (2, 1, 0));
+    }
+
+    #[test]
+    fn d24_a_record_is_revoked_while_its_highest_revision_ends_it_whatever_came_first() {
+        let upsert = |revision: u64| UpstreamRecord {
+            record_key: "ab".to_owned(),
+            revision,
+            ..record(Uuid::from_u128(revision.into()), "1.0000")
+        };
+        let versions = [
+            upsert(1),
+            ending(Uuid::from_u128(2), Operation::Revoke, 2),
+            upsert(3),
+            ending(Uuid::from_u128(4), Operation::Withdraw, 4),
+        ];
+        // How many of the versions, from the first, make how many revoked records.
+        for (told, revoked) in [(1, 0), (2, 1), (3, 0), (4, 1)] {
+            for backwards in [false, true] {
+                let mut province = Province::new(Behaviour::default()).unwrap();
+                let mut pushes: Vec<_> = versions[..told].iter().collect();
+                if backwards {
+                    pushes.reverse();
+                }
+                for version in pushes.iter().chain(&pushes) {
+                    acknowledged(province.take(version));
+                }
+                let revocations = told as u64 / 2;
+                assert_eq!(
+                    province.revocation_counts(),
+                    (revocations, revoked),
+                    "{told}"
+                );
+                assert_eq!(province.counts(), (told as u64, told as u64, 0));
+            }
+        }
+    }
+
+    #[test]
+    fn d24_a_revocation_says_why_and_which_record_and_nothing_of_its_content() {
+        let mut province = Province::new(Behaviour::default()).unwrap();
+        let good = ending(Uuid::from_u128(1), Operation::Revoke, 2);
+        let mut no_reason = good.clone();
+        no_reason.reason.clear();
+        let mut no_key = good.clone();
+        no_key.record_key.clear();
+        let mut with_values = good.clone();
+        with_values.values = record(Uuid::from_u128(1), "1").values;
+        let mut unknown = good.clone();
+        unknown.operation = 9;
+        for (bad, field) in [
+            (no_reason, "reason"),
+            (no_key, "record_key"),
+            (with_values, "values"),
+            (unknown, "operation"),
+        ] {
+            let Some(Outcome::Refusal(why)) = province.take(&bad).outcome else {
+                panic!("{field} must be refused")
+            };
+            assert!(why.starts_with(field), "{why}");
+        }
+        assert_eq!(province.revocation_counts(), (0, 0));
+        acknowledged(province.take(&good));
+        let other_reason = UpstreamRecord {
+            reason: "另有原因".to_owned(),
+            ..good
+        };
+        assert!(matches!(
+            province.take(&other_reason).outcome,
+            Some(Outcome::Refusal(_))
+        ));
+        assert_eq!(province.counts(), (1, 0, 1));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! One function per use case, given a connection: load, decide, store, append. Called by
 //! `handlers`, `jobs` and `grpc`; never commits.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use event_bus::NewEvent;
 use prost::Message as _;
 use proto::credit::{
-    province::v1::UpstreamRecord, provincialsync::events::v1::VersionAcknowledged,
-    validation::events::v1::NormalisedRecord,
+    common::v1::Operation as WireOperation, province::v1::UpstreamRecord,
+    provincialsync::events::v1::VersionAcknowledged, validation::events::v1::NormalisedRecord,
 };
 use service_kit::{
     db::{Conn, Error, Pool},
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use vault::Keyring;
 
 use crate::{
-    domain::{self, Answer, Command, Event, Push, RetryPolicy},
+    domain::{self, Answer, Command, Event, Operation, Push, RetryPolicy},
     error::ServiceError,
     store::{self, Claimed, NewPush, Settled},
 };
@@ -42,20 +42,40 @@ pub fn upstream_record(
     traceparent: String,
 ) -> Result<UpstreamRecord, Answer> {
     let plain = keyring
-        .open(version.record_id.as_bytes(), &version.sealed_record)
-        .map_err(|error| Answer::Unanswered(format!("sealed_record does not open: {error}")))?;
-    let record = NormalisedRecord::decode(plain.as_slice())
-        .map_err(|_| Answer::Refused("sealed_record is no normalised record".to_owned()))?;
+        .open(version.record_id.as_bytes(), &version.sealed)
+        .map_err(|error| Answer::Unanswered(format!("sealed content does not open: {error}")))?;
+    let (values, reason) = match version.operation {
+        Operation::Upsert => {
+            let record = NormalisedRecord::decode(plain.as_slice())
+                .map_err(|_| Answer::Refused("sealed_record is no normalised record".to_owned()))?;
+            (record.values, String::new())
+        }
+        Operation::Revoke | Operation::Withdraw => {
+            let reason = String::from_utf8(plain)
+                .map_err(|_| Answer::Refused("sealed_reason is no UTF-8".to_owned()))?;
+            (HashMap::new(), reason)
+        }
+    };
     Ok(UpstreamRecord {
         idempotency_key: version.record_id.to_string(),
         provider_code: version.provider_code.clone(),
         item_code: version.item_code.clone(),
         item_version: version.item_version.unsigned_abs(),
         revision: version.revision.unsigned_abs(),
-        values: record.values,
+        values,
         traceparent,
-        ..UpstreamRecord::default()
+        operation: wire(version.operation).into(),
+        reason,
+        record_key: hex::encode(&version.key_digest),
     })
+}
+
+fn wire(operation: Operation) -> WireOperation {
+    match operation {
+        Operation::Upsert => WireOperation::Upsert,
+        Operation::Revoke => WireOperation::Revoke,
+        Operation::Withdraw => WireOperation::Withdraw,
+    }
 }
 
 /// One attempt that has ended.

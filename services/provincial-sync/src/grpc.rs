@@ -71,6 +71,8 @@ impl ProvincialSyncService for SyncService {
             acknowledged: counts.acknowledged.unsigned_abs(),
             refused: counts.refused.unsigned_abs(),
             oldest_due_seconds: u64::try_from(age).unwrap_or_default(),
+            revocations: counts.revocations.unsigned_abs(),
+            revocations_acknowledged: counts.revocations_acknowledged.unsigned_abs(),
         }))
     }
 }

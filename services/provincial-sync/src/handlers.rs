@@ -1,18 +1,21 @@
-//! Disclosure's versions become due rows. Called by the bus with batches that may be out of order
+//! Disclosure's versions, those that revoke or withdraw among them, become due rows. Called by the bus with batches that may be out of order
 //! and repeated: each version is pushed under its own id, so neither matters.
 
 use std::sync::Arc;
 
 use event_bus::{BatchHandler, Delivery, HandlerError, Poison};
 use futures::future::BoxFuture;
-use proto::credit::disclosure::events::v1::VersionStored;
+use proto::credit::{
+    common::v1::{Operation as WireOperation, RecordVersion},
+    disclosure::events::v1::{RevocationStored, VersionStored},
+};
 use service_kit::{ServiceContext, db::Conn};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{app, store::NewPush};
+use crate::{app, domain::Operation, store::NewPush};
 
-/// Handles `VersionStored`.
+/// Handles `VersionStored` and `RevocationStored`.
 #[derive(Debug)]
 pub struct VersionHandler {
     context: ServiceContext,
@@ -29,8 +32,13 @@ impl VersionHandler {
         let mut poison = Vec::new();
         let mut new = Vec::with_capacity(batch.len());
         for delivery in batch {
-            match version_of(delivery) {
-                Ok(version) => new.push(version),
+            let read = if delivery.is::<RevocationStored>() {
+                revocation_of(delivery)
+            } else {
+                version_of(delivery)
+            };
+            match read {
+                Ok(push) => new.push(push),
                 Err(bad) => poison.push(bad),
             }
         }
@@ -53,7 +61,36 @@ impl BatchHandler for VersionHandler {
 
 fn version_of(delivery: &Delivery) -> Result<NewPush, Poison> {
     let stored: VersionStored = delivery.decode()?;
-    let Some(version) = stored.version else {
+    if stored.sealed_record.is_empty() {
+        return Err(delivery.poison("sealed_record: must be given"));
+    }
+    let sealed = stored.sealed_record.to_vec();
+    push_of(delivery, stored.version, Operation::Upsert, sealed)
+}
+
+fn revocation_of(delivery: &Delivery) -> Result<NewPush, Poison> {
+    let stored: RevocationStored = delivery.decode()?;
+    let operation = match stored.operation() {
+        WireOperation::Revoke => Operation::Revoke,
+        WireOperation::Withdraw => Operation::Withdraw,
+        WireOperation::Unspecified | WireOperation::Upsert => {
+            return Err(delivery.poison("operation: must revoke or withdraw"));
+        }
+    };
+    if stored.sealed_reason.is_empty() {
+        return Err(delivery.poison("sealed_reason: must be given"));
+    }
+    let sealed = stored.sealed_reason.to_vec();
+    push_of(delivery, stored.version, operation, sealed)
+}
+
+fn push_of(
+    delivery: &Delivery,
+    version: Option<RecordVersion>,
+    operation: Operation,
+    sealed: Vec<u8>,
+) -> Result<NewPush, Poison> {
+    let Some(version) = version else {
         return Err(delivery.poison("version: must be given"));
     };
     let record_id = Uuid::from_slice(&version.record_id)
@@ -69,9 +106,6 @@ fn version_of(delivery: &Delivery) -> Result<NewPush, Poison> {
     if version.key_digest.len() != 32 {
         return Err(delivery.poison("version.key_digest: must be 32 bytes"));
     }
-    if stored.sealed_record.is_empty() {
-        return Err(delivery.poison("sealed_record: must be given"));
-    }
     Ok(NewPush {
         record_id,
         provider_code: version.provider_code,
@@ -79,7 +113,8 @@ fn version_of(delivery: &Delivery) -> Result<NewPush, Poison> {
         item_version,
         key_digest: version.key_digest.to_vec(),
         revision,
-        sealed_record: stored.sealed_record.to_vec(),
+        operation,
+        sealed,
         traceparent: delivery.traceparent.clone(),
     })
 }

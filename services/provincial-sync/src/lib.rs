@@ -1,4 +1,5 @@
-//! Reports every stored version on to the province and keeps its acknowledgement.
+//! Reports every stored version, revocations and withdrawals among them (D-24), on to the province and keeps
+//! its acknowledgement.
 //! Started by the `credit` binary and by journeys through [`start`].
 //!
 //! Way of a version: `handlers` (disclosure's event becomes a due row) -> `jobs` (the sender claims
@@ -43,7 +44,10 @@ pub const STREAM: Option<StreamSpec> = Some(StreamSpec {
 pub const SUBSCRIPTIONS: &[Subscription] = &[Subscription {
     consumer: "provincial-sync-versions",
     from: "disclosure",
-    events: &["credit.disclosure.events.v1.VersionStored"],
+    events: &[
+        "credit.disclosure.events.v1.VersionStored",
+        "credit.disclosure.events.v1.RevocationStored",
+    ],
     max_batch: 500,
 }];
 

@@ -6,7 +6,7 @@ use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::domain::{Acknowledgement, Push, PushState};
+use crate::domain::{Acknowledgement, Operation, Push, PushState};
 
 /// The migrations of this service's schema.
 pub fn migrations() -> sqlx::migrate::Migrator {
@@ -28,8 +28,10 @@ pub struct NewPush {
     pub key_digest: Vec<u8>,
     /// Order of the versions of one key.
     pub revision: i64,
-    /// Sealed normalised record.
-    pub sealed_record: Vec<u8>,
+    /// What it does to its record.
+    pub operation: Operation,
+    /// Sealed normalised record, or the sealed reason of a revocation or withdrawal.
+    pub sealed: Vec<u8>,
     /// W3C trace context, empty when not sampled.
     pub traceparent: String,
 }
@@ -74,6 +76,10 @@ pub struct Statistics {
     pub refused: i64,
     /// When the oldest due row was written.
     pub oldest_due: Option<OffsetDateTime>,
+    /// Of all rows, revocations and withdrawals.
+    pub revocations: i64,
+    /// Of the acknowledged ones.
+    pub revocations_acknowledged: i64,
 }
 
 /// Begins a transaction.
@@ -90,10 +96,10 @@ pub async fn commit(tx: Tx) -> Result<(), Error> {
 pub async fn insert(conn: &mut Conn, new: &[NewPush], now: OffsetDateTime) -> Result<u64, Error> {
     let written = sqlx::query(
         "insert into push (record_id, provider_code, item_code, item_version, key_digest, revision,
-                           sealed_record, traceparent, next_attempt_at, created_at)
-         select u.*, $9, $9
+                           sealed_record, traceparent, operation, next_attempt_at, created_at)
+         select u.*, $10, $10
          from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
-                     $7::bytea[], $8::text[]) as u
+                     $7::bytea[], $8::text[], $9::smallint[]) as u
          order by 1
          on conflict (record_id) do nothing",
     )
@@ -111,16 +117,13 @@ pub async fn insert(conn: &mut Conn, new: &[NewPush], now: OffsetDateTime) -> Re
             .collect::<Vec<_>>(),
     )
     .bind(new.iter().map(|n| n.revision).collect::<Vec<_>>())
-    .bind(
-        new.iter()
-            .map(|n| n.sealed_record.as_slice())
-            .collect::<Vec<_>>(),
-    )
+    .bind(new.iter().map(|n| n.sealed.as_slice()).collect::<Vec<_>>())
     .bind(
         new.iter()
             .map(|n| n.traceparent.as_str())
             .collect::<Vec<_>>(),
     )
+    .bind(new.iter().map(|n| n.operation.number()).collect::<Vec<_>>())
     .bind(now)
     .execute(conn)
     .await?;
@@ -154,6 +157,7 @@ pub async fn claim(
 }
 
 fn claimed(row: &PgRow) -> Result<Claimed, Error> {
+    let operation: i16 = row.try_get("operation")?;
     let version = NewPush {
         record_id: row.try_get("record_id")?,
         provider_code: row.try_get("provider_code")?,
@@ -161,7 +165,9 @@ fn claimed(row: &PgRow) -> Result<Claimed, Error> {
         item_version: row.try_get("item_version")?,
         key_digest: row.try_get("key_digest")?,
         revision: row.try_get("revision")?,
-        sealed_record: row.try_get("sealed_record")?,
+        operation: Operation::of_number(operation)
+            .ok_or_else(|| Error::Decode(format!("unknown operation {operation}").into()))?,
+        sealed: row.try_get("sealed_record")?,
         traceparent: row.try_get("traceparent")?,
     };
     Ok(Claimed {
@@ -307,7 +313,9 @@ pub async fn statistics(pool: &Pool) -> Result<Statistics, Error> {
         "select count(*) filter (where state = 'due'),
                 count(*) filter (where state = 'acknowledged'),
                 count(*) filter (where state = 'refused'),
-                min(created_at) filter (where state = 'due')
+                min(created_at) filter (where state = 'due'),
+                count(*) filter (where operation <> 1),
+                count(*) filter (where operation <> 1 and state = 'acknowledged')
          from push",
     )
     .fetch_one(pool)
@@ -317,5 +325,7 @@ pub async fn statistics(pool: &Pool) -> Result<Statistics, Error> {
         acknowledged: row.try_get(1)?,
         refused: row.try_get(2)?,
         oldest_due: row.try_get(3)?,
+        revocations: row.try_get(4)?,
+        revocations_acknowledged: row.try_get(5)?,
     })
 }

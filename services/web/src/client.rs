@@ -16,7 +16,7 @@ use proto::credit::{
     catalog::v1::catalog_service_client::CatalogServiceClient,
     disclosure::v1::{
         GetOrganisationRequest, GetOrganisationResponse, GetPublicRecordRequest,
-        ListPublicRecordsRequest, ListPublicRecordsResponse, PublicRecord,
+        ListPublicRecordsRequest, ListPublicRecordsResponse, PublicRecord, RevocationNotice,
         SearchOrganisationsRequest, SearchOrganisationsResponse,
         public_service_client::PublicServiceClient,
     },
@@ -56,6 +56,15 @@ pub enum BackendError {
     /// The service answered something that no visitor can mend.
     #[error("the service failed")]
     Failed,
+}
+
+/// What disclosure says of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RecordAnswer {
+    /// It is disclosed.
+    Disclosed(PublicRecord),
+    /// Its provider revoked it (D-24).
+    Revoked(RevocationNotice),
 }
 
 /// The services. Cheap to clone.
@@ -152,21 +161,26 @@ impl Backends {
         .await
     }
 
-    /// One disclosed record with its published fields.
+    /// One disclosed record with its published fields, or why it is disclosed no longer.
     ///
     /// # Errors
     /// As [`BackendError`] says.
-    pub async fn record(&self, record_id: &str) -> Result<PublicRecord, BackendError> {
+    pub async fn record(&self, record_id: &str) -> Result<RecordAnswer, BackendError> {
         let request = GetPublicRecordRequest {
             record_id: record_id.to_owned(),
         };
-        self.call("GetPublicRecord", request, |token, request| {
-            let mut client = self.disclosure(token);
-            async move { client.get_public_record(request).await }
-        })
-        .await?
-        .record
-        .ok_or(BackendError::NotFound)
+        let answer = self
+            .call("GetPublicRecord", request, |token, request| {
+                let mut client = self.disclosure(token);
+                async move { client.get_public_record(request).await }
+            })
+            .await?;
+        match (answer.record, answer.revocation) {
+            // A record that is called revoked is not shown, whatever else is said of it.
+            (_, Some(notice)) => Ok(RecordAnswer::Revoked(notice)),
+            (Some(record), None) => Ok(RecordAnswer::Disclosed(record)),
+            (None, None) => Err(BackendError::NotFound),
+        }
     }
 
     fn disclosure(&self, token: BearerToken) -> Public {

@@ -20,7 +20,7 @@ use service_kit::{ServiceContext, clock::Clock};
 
 use crate::{
     assets::Assets,
-    client::{BackendError, Backends},
+    client::{BackendError, Backends, RecordAnswer},
     http::{Metrics, around},
     pages::{
         Frame, Page, about,
@@ -269,11 +269,17 @@ async fn subject_found(site: &Site, typed: &str, params: &Params) -> Result<Answ
         (answer, listed.records, listed.next_page_token)
     };
     let organisation = answer.organisation.ok_or(Trouble::NoSubject)?;
+    let revocations = if page.is_none() {
+        answer.revocations
+    } else {
+        Vec::new()
+    };
     let later_page = page.is_some();
     let view = Subject {
         organisation,
         tab,
         records,
+        revocations,
         next_page,
         later_page,
     };
@@ -344,7 +350,12 @@ async fn record_page(
             .backends()
             .record(&id)
             .await
-            .map(|found| Answer::Hidden(record::page(&found)))
+            .map(|found| {
+                Answer::Hidden(match found {
+                    RecordAnswer::Disclosed(record) => record::page(&record),
+                    RecordAnswer::Revoked(notice) => record::revoked(&notice),
+                })
+            })
             .map_err(or_missing(Trouble::NoRecord)),
         Ok(_) | Err(_) => Err(Trouble::NoRecord),
     };

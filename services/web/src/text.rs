@@ -138,7 +138,11 @@ pub fn required<'a>(value: &'a str, name_of: impl Fn(&str) -> Option<&'a str>) -
 /// The value of a published field as it is shown. Disclosure sends no personal numbers; should one
 /// stand in a free text after all, this last door masks it.
 pub fn published(field: &PublishedField) -> Cow<'_, str> {
-    let value = field.value.as_str();
+    masked(&field.value)
+}
+
+/// A text of a provider with the citizen numbers in it masked.
+pub fn masked(value: &str) -> Cow<'_, str> {
     // A credit code of digits may look like another number and is no secret.
     if CreditCode::parse(value).is_ok() {
         return value.into();

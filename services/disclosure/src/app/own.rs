@@ -11,7 +11,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 use vault::Keyring;
 
-use super::{definitions, open};
+use super::{definitions, open, shown_reason};
 use crate::{
     domain::{
         fields::{Audience, ShownField, shown_fields},
@@ -23,6 +23,7 @@ use crate::{
     store::{
         catalogue,
         own::{self, OwnRow, ReadLine, Reader},
+        revocations::{self, OwnNoticeRow},
     },
 };
 
@@ -41,6 +42,19 @@ pub struct OwnRecords {
     pub next: String,
     /// All records within their terms.
     pub total: i64,
+    /// With the first page: what was revoked.
+    pub revoked: Vec<OwnNotice>,
+}
+
+/// A record about the reader that its provider revoked (D-24).
+#[derive(Debug)]
+pub struct OwnNotice {
+    /// What is told of it.
+    pub row: OwnNoticeRow,
+    /// Day of the revocation in Changsha.
+    pub revoked_on: Date,
+    /// The provider's reason, personal numbers masked.
+    pub reason: String,
 }
 
 /// Whose records a caller may read: the person of its token, else the organisation.
@@ -97,6 +111,13 @@ pub async fn read(
         .map(|row| (row.item_code.as_str(), row.item_version))
         .collect();
     let items = definitions(conn, wanted).await?;
+    let revoked = if page.is_first() {
+        revocations::own_notices(conn, &bounds, &reader)
+            .await
+            .map_err(DisclosureError::database(READING))?
+    } else {
+        Vec::new()
+    };
 
     let read_id = Uuid::new_v4();
     let line = ReadLine {
@@ -105,7 +126,9 @@ pub async fn read(
         rpc,
         reader: &reader,
         sealed_account: keyring.seal(read_id.as_bytes(), principal.account.as_bytes()),
-        record_ids: rows.iter().map(|row| row.record_id).collect(),
+        record_ids: (rows.iter().map(|row| row.record_id))
+            .chain(revoked.iter().map(|row| row.record_id))
+            .collect(),
     };
     own::log_read(conn, &line)
         .await
@@ -122,11 +145,19 @@ pub async fn read(
         };
         shown.push((row, fields));
     }
+    let revoked = revoked.into_iter().map(|row| {
+        Ok(OwnNotice {
+            revoked_on: shanghai_date(row.revoked_at),
+            reason: shown_reason(keyring, row.revocation_id, &row.sealed_reason)?,
+            row,
+        })
+    });
     Ok(OwnRecords {
         catalogue,
         rows: shown,
         next,
         total,
+        revoked: revoked.collect::<Result<_, DisclosureError>>()?,
     })
 }
 

@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 
+use legal_clock::{shanghai_date, start_of_day};
 use service_kit::db::Conn;
-use time::Date;
+use time::{Date, Duration};
 use uuid::Uuid;
 use vault::Keyring;
 
-use super::{definitions, open};
+use super::{definitions, open, shown_reason};
 use crate::{
     config::Config,
     domain::{
@@ -16,12 +17,13 @@ use crate::{
         page::{NamePosition, Page, RecordPosition},
         query::{ListFilter, SubjectQuery},
         version::kind_of_number,
-        visibility::{Bounds, Catalogue},
+        visibility::{Bounds, Catalogue, FIRST_DAY},
     },
     error::DisclosureError,
     store::{
         catalogue,
         public::{self, PublicRow, Summary},
+        revocations::{self, NoticeRow},
     },
 };
 
@@ -54,6 +56,26 @@ pub struct Records {
     pub rows: Vec<PublicRow>,
     /// Token of the next page; empty at the end.
     pub next: String,
+}
+
+/// A record that its provider revoked (D-24).
+#[derive(Debug)]
+pub struct Notice {
+    /// What is told of it.
+    pub row: NoticeRow,
+    /// Day of the revocation in Changsha.
+    pub revoked_on: Date,
+    /// The provider's reason, personal numbers masked.
+    pub reason: String,
+}
+
+/// What stands at the address of a record.
+#[derive(Debug)]
+pub enum Shown {
+    /// The record with its public fields.
+    Record(PublicRow, Vec<ShownField>),
+    /// That it was revoked, and why.
+    Revoked(Notice),
 }
 
 impl<'a> View<'a> {
@@ -127,24 +149,63 @@ impl<'a> View<'a> {
         })
     }
 
-    /// An organisation and a page of its records. One without disclosed records is not found, so that the answer
-    /// does not tell that there is an archive.
+    /// An organisation, a page of its records, and with the first page the notices of what was lately revoked. One
+    /// without any of them is not found, so that the answer does not tell that there is an archive.
     pub async fn organisation(
         &self,
         conn: &mut Conn,
+        keyring: &Keyring,
         credit_code: &str,
         page: &Page<RecordPosition>,
-    ) -> Result<(Summary, Records), DisclosureError> {
-        let summary = self
-            .summaries(conn, &[credit_code])
-            .await?
-            .pop()
-            .ok_or(DisclosureError::NotFound)?;
+    ) -> Result<(Summary, Records, Vec<Notice>), DisclosureError> {
+        let notices = if page.is_first() {
+            self.notices_of(conn, keyring, credit_code).await?
+        } else {
+            Vec::new()
+        };
+        let summary = self.summaries(conn, &[credit_code]).await?.pop();
+        let summary = match (summary, notices.first()) {
+            (Some(summary), _) => summary,
+            (None, Some(newest)) => Summary::without_records(&newest.row),
+            (None, None) => return Err(DisclosureError::NotFound),
+        };
         let mut rows = public::records_of(conn, &self.bounds, credit_code, page)
             .await
             .map_err(DisclosureError::database(READING))?;
         let next = page.cut(&mut rows, PublicRow::position);
-        Ok((summary, Records { rows, next }))
+        Ok((summary, Records { rows, next }, notices))
+    }
+
+    /// Notices about an organisation within the days that the configuration gives them.
+    async fn notices_of(
+        &self,
+        conn: &mut Conn,
+        keyring: &Keyring,
+        credit_code: &str,
+    ) -> Result<Vec<Notice>, DisclosureError> {
+        let days = Duration::days(self.config.revocation_notice_days.into());
+        let since = self.bounds.today.checked_sub(days).unwrap_or(FIRST_DAY);
+        let rows =
+            revocations::public_notices_of(conn, &self.bounds, credit_code, start_of_day(since))
+                .await
+                .map_err(DisclosureError::database(READING))?;
+        rows.into_iter()
+            .filter_map(|row| self.notice(keyring, row).transpose())
+            .collect()
+    }
+
+    /// A notice with its reason; none of a record that ended before its disclosure began.
+    fn notice(&self, keyring: &Keyring, row: NoticeRow) -> Result<Option<Notice>, DisclosureError> {
+        let revoked_on = shanghai_date(row.revoked_at);
+        let rule = self.catalogue.rule(&row.item_code, row.item_version);
+        if !rule.is_some_and(|rule| rule.had_begun(row.effective_date, revoked_on)) {
+            return Ok(None);
+        }
+        Ok(Some(Notice {
+            revoked_on,
+            reason: shown_reason(keyring, row.revocation_id, &row.sealed_reason)?,
+            row,
+        }))
     }
 
     /// A page of the records of one item that fit the filter, and how many do.
@@ -164,17 +225,24 @@ impl<'a> View<'a> {
         Ok((total, Records { rows, next }))
     }
 
-    /// One record with its public fields.
+    /// One record with its public fields, or the notice of its revocation.
     pub async fn record(
         &self,
         conn: &mut Conn,
         keyring: &Keyring,
         record_id: Uuid,
-    ) -> Result<(PublicRow, Vec<ShownField>), DisclosureError> {
-        let (row, sealed) = public::record(conn, &self.bounds, record_id)
+    ) -> Result<Shown, DisclosureError> {
+        let found = public::record(conn, &self.bounds, record_id)
             .await
-            .map_err(DisclosureError::database(READING))?
-            .ok_or(DisclosureError::NotFound)?;
+            .map_err(DisclosureError::database(READING))?;
+        let Some((row, sealed)) = found else {
+            let revoked = revocations::public_notice(conn, &self.bounds, record_id)
+                .await
+                .map_err(DisclosureError::database(READING))?
+                .ok_or(DisclosureError::NotFound)?;
+            let notice = self.notice(keyring, revoked)?;
+            return notice.map(Shown::Revoked).ok_or(DisclosureError::NotFound);
+        };
         let kind = kind_of_number(row.subject_kind).ok_or(DisclosureError::NotFound)?;
         let key = (row.item_code.as_str(), row.item_version);
         // The bounds come from the same table in the same state, so the definition is there.
@@ -185,6 +253,6 @@ impl<'a> View<'a> {
             .ok_or(DisclosureError::NotFound)?;
         let values = open(keyring, record_id, &sealed)?.values;
         let fields = shown_fields(&item, kind, &values, Audience::Public);
-        Ok((row, fields))
+        Ok(Shown::Record(row, fields))
     }
 }

@@ -30,7 +30,7 @@ pub async fn store_versions(
     if accepted.is_empty() {
         return Ok(0);
     }
-    let heads = versions::Heads::of(accepted);
+    let heads = versions::Heads::of(accepted.iter().map(Version::place));
     versions::raise_heads(conn, &heads).await?;
     versions::demote(conn, &heads).await?;
     let mut organisations: Vec<(&Version, &Organisation)> = Vec::new();

@@ -110,6 +110,14 @@ impl<K: PageKey> Page<K> {
         Ok(Self { size, after })
     }
 
+    /// Whether it is the first page of its list.
+    pub fn is_first(&self) -> bool
+    where
+        K: PartialEq,
+    {
+        self.after == K::start()
+    }
+
     /// Rows to read: one more than shown tells whether another page follows.
     pub fn limit(&self) -> i64 {
         i64::from(self.size) + 1
@@ -152,6 +160,7 @@ mod tests {
             })
             .collect();
         let page = Page::<RecordPosition>::read(2, "").unwrap();
+        assert!(page.is_first());
         assert_eq!((page.limit(), page.after), (3, RecordPosition::start()));
         let mut rows = keys.clone();
         let token = page.cut(&mut rows, |row| *row);

@@ -28,6 +28,9 @@ pub struct RecordKey {
     pub key_digest: Bytes,
 }
 
+/// A version among those of its record: the record, the revision, the version's id.
+pub type Place<'a> = (&'a RecordKey, i64, Uuid);
+
 /// One accepted version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
@@ -82,9 +85,9 @@ pub struct Organisation {
     pub authority: String,
 }
 
-/// Why a `RecordAccepted` cannot be stored. Holds no value, so that it may be logged.
+/// Why an event about a version cannot be stored. Holds no value, so that it may be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("RecordAccepted.{field}: {rule}")]
+#[error("{field}: {rule}")]
 pub struct Malformed {
     /// Field of the message.
     pub field: &'static str,
@@ -92,7 +95,7 @@ pub struct Malformed {
     pub rule: &'static str,
 }
 
-fn malformed<T>(field: &'static str, rule: &'static str) -> Result<T, Malformed> {
+pub(super) fn malformed<T>(field: &'static str, rule: &'static str) -> Result<T, Malformed> {
     Err(Malformed { field, rule })
 }
 
@@ -136,13 +139,19 @@ pub fn without_citizen_numbers(text: &str) -> String {
     }
 }
 
-impl Version {
-    /// Reads and checks the event.
-    ///
-    /// # Errors
-    /// The first field that is missing, out of form, or in clear where it must not be.
-    pub fn read(event: &RecordAccepted) -> Result<Self, Malformed> {
-        let Some(version) = &event.version else {
+/// Which version of which record: what every event about a version carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) record_id: Uuid,
+    pub(super) key: RecordKey,
+    pub(super) item_version: i32,
+    pub(super) revision: i64,
+}
+
+impl Identity {
+    /// Reads and checks the field `version` of an event.
+    pub(super) fn read(version: Option<&common::RecordVersion>) -> Result<Self, Malformed> {
+        let Some(version) = version else {
             return malformed("version", "is present");
         };
         let Ok(record_id) = Uuid::from_slice(&version.record_id) else {
@@ -157,12 +166,6 @@ impl Version {
         ) else {
             return malformed("version", "counts item version and revision from 1");
         };
-        let Some(received_at) = from_timestamp(event.received_at.as_ref()) else {
-            return malformed("received_at", "is present");
-        };
-        if event.sealed_record.is_empty() {
-            return malformed("sealed_record", "is present");
-        }
         Ok(Self {
             record_id,
             key: RecordKey {
@@ -172,6 +175,45 @@ impl Version {
             },
             item_version,
             revision,
+        })
+    }
+}
+
+/// The version as events name it.
+pub(super) fn proto_version(
+    record_id: Uuid,
+    key: &RecordKey,
+    item_version: i32,
+    revision: i64,
+) -> common::RecordVersion {
+    common::RecordVersion {
+        record_id: Bytes::copy_from_slice(record_id.as_bytes()),
+        provider_code: key.provider_code.clone(),
+        item_code: key.item_code.clone(),
+        item_version: item_version.unsigned_abs(),
+        key_digest: key.key_digest.clone(),
+        revision: revision.unsigned_abs(),
+    }
+}
+
+impl Version {
+    /// Reads and checks the event.
+    ///
+    /// # Errors
+    /// The first field that is missing, out of form, or in clear where it must not be.
+    pub fn read(event: &RecordAccepted) -> Result<Self, Malformed> {
+        let identity = Identity::read(event.version.as_ref())?;
+        let Some(received_at) = from_timestamp(event.received_at.as_ref()) else {
+            return malformed("received_at", "is present");
+        };
+        if event.sealed_record.is_empty() {
+            return malformed("sealed_record", "is present");
+        }
+        Ok(Self {
+            record_id: identity.record_id,
+            key: identity.key,
+            item_version: identity.item_version,
+            revision: identity.revision,
             received_at,
             decision_date: date("decision_date", &event.decision_date)?,
             effective_date: date("effective_date", &event.effective_date)?,
@@ -182,6 +224,11 @@ impl Version {
         })
     }
 
+    /// Its record, and its place and id among the versions of that record.
+    pub fn place(&self) -> Place<'_> {
+        (&self.key, self.revision, self.record_id)
+    }
+
     /// The event that says it is stored.
     pub fn stored_event(&self, stored_at: OffsetDateTime) -> VersionStored {
         let subject_kind = match &self.about {
@@ -189,14 +236,12 @@ impl Version {
             About::Person { .. } => common::SubjectKind::NaturalPerson,
         };
         VersionStored {
-            version: Some(common::RecordVersion {
-                record_id: Bytes::copy_from_slice(self.record_id.as_bytes()),
-                provider_code: self.key.provider_code.clone(),
-                item_code: self.key.item_code.clone(),
-                item_version: self.item_version.unsigned_abs(),
-                key_digest: self.key.key_digest.clone(),
-                revision: self.revision.unsigned_abs(),
-            }),
+            version: Some(proto_version(
+                self.record_id,
+                &self.key,
+                self.item_version,
+                self.revision,
+            )),
             stored_at: Some(timestamp(stored_at)),
             subject_kind: subject_kind.into(),
             sealed_record: self.sealed_record.clone(),

@@ -68,6 +68,12 @@ impl ItemRule {
         term.into_iter().chain(publicity_until).min()
     }
 
+    /// Whether disclosure of a record with this effective day had begun on `day`: R-16 counts from the day of effect. A
+    /// record that ended before that day was never public, and no notice tells of it.
+    pub fn had_begun(&self, effective: Date, day: Date) -> bool {
+        self.years().is_none() || effective <= day
+    }
+
     /// The bound of today for one kind of subject.
     fn bound(&self, kind: SubjectKind, today: Date) -> Bound<'_> {
         let years = self.years();
@@ -246,6 +252,15 @@ mod tests {
                 "{item} {publicity_until:?}"
             );
         }
+    }
+
+    #[test]
+    fn r16_a_record_with_a_term_is_public_from_its_day_of_effect_and_others_at_once() {
+        let rules = catalogue();
+        let (effective, before) = (date!(2026 - 12 - 01), date!(2026 - 11 - 30));
+        let had_begun = |item, day| rules.rule(item, 1).unwrap().had_begun(effective, day);
+        assert!(!had_begun("xzcf", before) && had_begun("xzcf", effective));
+        assert!(had_begun("xzxk", before));
     }
 
     #[test]

@@ -3,11 +3,15 @@
 use credit_record::{item::RecordClass, normalise::format_date};
 use proto::credit::{
     common::v1 as common,
-    disclosure::v1::{OrganisationSummary, OwnRecord, PublicRecord, PublishedField},
+    disclosure::v1::{
+        OrganisationSummary, OwnRecord, OwnRevocation, PublicRecord, PublishedField,
+        RevocationNotice,
+    },
 };
 use time::Date;
 
 use crate::{
+    app::{own::OwnNotice, public::Notice},
     domain::{
         fields::ShownField,
         visibility::{Catalogue, ItemRule},
@@ -109,5 +113,39 @@ pub(super) fn own_record(catalogue: &Catalogue, row: OwnRow, shown: Vec<ShownFie
         effective_date: format_date(row.effective_date),
         objection_pending: row.objection_pending,
         fields: fields(shown),
+    }
+}
+
+pub(super) fn notice(catalogue: &Catalogue, notice: Notice) -> RevocationNotice {
+    let row = notice.row;
+    let rule = catalogue.rule(&row.item_code, row.item_version);
+    RevocationNotice {
+        record_id: row.record_id.to_string(),
+        item_name: item_name(rule),
+        record_class: class(rule).into(),
+        item_code: row.item_code,
+        organisation_code: row.organisation_code,
+        organisation_name: row.organisation_name,
+        document_number: row.document_number,
+        provider_code: row.provider_code,
+        provider_name: row.provider_name,
+        revoked_on: format_date(notice.revoked_on),
+        reason: notice.reason,
+    }
+}
+
+pub(super) fn own_revocation(catalogue: &Catalogue, notice: OwnNotice) -> OwnRevocation {
+    let row = notice.row;
+    let rule = catalogue.rule(&row.item_code, row.item_version);
+    OwnRevocation {
+        record_id: row.record_id.to_string(),
+        item_name: item_name(rule),
+        record_class: class(rule).into(),
+        item_code: row.item_code,
+        provider_code: row.provider_code,
+        decision_date: format_date(row.decision_date),
+        revoked_on: format_date(notice.revoked_on),
+        reason: notice.reason,
+        objection_pending: row.objection_pending,
     }
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::encode;
 use crate::{
-    app::public::View,
+    app::public::{Shown, View},
     config::Config,
     domain::{
         page::Page,
@@ -83,11 +83,18 @@ impl PublicApi {
         let code = CreditCode::parse(&code).map_err(|_| DisclosureError::CreditCode)?;
         let page = Page::read(request.page_size, &request.page_token)?;
         let (mut tx, view) = self.view().await?;
-        let (summary, records) = view.organisation(&mut tx, code.as_str(), &page).await?;
+        let keyring = &self.context.keyring;
+        let (summary, records, notices) = view
+            .organisation(&mut tx, keyring, code.as_str(), &page)
+            .await?;
         Ok(GetOrganisationResponse {
             organisation: Some(encode::summary(summary)),
             records: encode::public_records(&view.catalogue, records.rows),
             next_page_token: records.next,
+            revocations: notices
+                .into_iter()
+                .map(|notice| encode::notice(&view.catalogue, notice))
+                .collect(),
         })
     }
 
@@ -118,9 +125,16 @@ impl PublicApi {
     ) -> Result<GetPublicRecordResponse, DisclosureError> {
         let id = Uuid::try_parse(&request.record_id).map_err(|_| DisclosureError::RecordId)?;
         let (mut tx, view) = self.view().await?;
-        let (row, fields) = view.record(&mut tx, &self.context.keyring, id).await?;
-        Ok(GetPublicRecordResponse {
-            record: Some(encode::public_record(&view.catalogue, row, fields)),
+        let shown = view.record(&mut tx, &self.context.keyring, id).await?;
+        Ok(match shown {
+            Shown::Record(row, fields) => GetPublicRecordResponse {
+                record: Some(encode::public_record(&view.catalogue, row, fields)),
+                revocation: None,
+            },
+            Shown::Revoked(notice) => GetPublicRecordResponse {
+                record: None,
+                revocation: Some(encode::notice(&view.catalogue, notice)),
+            },
         })
     }
 }

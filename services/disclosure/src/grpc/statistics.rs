@@ -35,6 +35,8 @@ impl StatisticsApi {
             query_only: encode::count(counts.query_only()),
             archived: encode::count(counts.archived),
             superseded: encode::count(counts.superseded),
+            stored_revocations: encode::count(counts.revocations),
+            revocations_in_force: encode::count(counts.revocations_in_force),
             counted_at: Some(timestamp(now)),
         })
     }

@@ -40,7 +40,11 @@ impl SubjectApi {
             .await
             .map_err(DisclosureError::database("登记查询日志"))?;
         let records = own.rows.into_iter();
+        let revoked = own.revoked.into_iter();
         Ok(ListOwnRecordsResponse {
+            revocations: revoked
+                .map(|notice| encode::own_revocation(&own.catalogue, notice))
+                .collect(),
             records: records
                 .map(|(row, fields)| encode::own_record(&own.catalogue, row, fields))
                 .collect(),

@@ -8,7 +8,7 @@ use sqlx::FromRow;
 use time::Date;
 use uuid::Uuid;
 
-use super::{bind_bounds, marks::pending_sql, not_past_deadline};
+use super::{bind_bounds, marks::pending_sql, not_past_deadline, revocations::NoticeRow};
 use crate::domain::{
     page::{NamePosition, Page, RecordPosition},
     query::{ListFilter, NamePart, SubjectQuery},
@@ -69,6 +69,19 @@ pub struct Summary {
     pub penalties: i64,
     /// All records.
     pub records: i64,
+}
+
+impl Summary {
+    /// Of an organisation that has notices of revocations and nothing else.
+    pub fn without_records(notice: &NoticeRow) -> Self {
+        Self {
+            credit_code: notice.organisation_code.clone(),
+            name: notice.organisation_name.clone(),
+            licences: 0,
+            penalties: 0,
+            records: 0,
+        }
+    }
 }
 
 /// What is disclosed: parameters $1 to $6 are the bounds.

@@ -11,12 +11,16 @@ use crate::domain::visibility::Bounds;
 pub struct Counts {
     /// All versions.
     pub stored: i64,
-    /// Versions that a newer one replaced.
+    /// Versions that a newer one replaced or ended.
     pub superseded: i64,
     /// Current versions whose term (R-16) or whose provider's own deadline (D-9) has ended.
     pub archived: i64,
     /// Current versions that the public sees.
     pub disclosed: i64,
+    /// Revocations and withdrawals, beside the versions.
+    pub revocations: i64,
+    /// Of them those that are the newest version of their record.
+    pub revocations_in_force: i64,
 }
 
 impl Counts {
@@ -43,7 +47,11 @@ pub async fn count(conn: &mut Conn, bounds: &Bounds) -> Result<Counts, Error> {
          AND r.item_version = v.item_version AND r.subject_kind = 3) \
          SELECT count(*) AS stored, count(*) FILTER (WHERE NOT current) AS superseded, \
          count(*) FILTER (WHERE current AND ended) AS archived, \
-         count(*) FILTER (WHERE current AND NOT ended AND shown) AS disclosed FROM version",
+         count(*) FILTER (WHERE current AND NOT ended AND shown) AS disclosed, \
+         (SELECT count(*) FROM revocation) AS revocations, \
+         (SELECT count(*) FROM revocation r JOIN record_head h ON h.provider_code = r.provider_code \
+         AND h.item_code = r.item_code AND h.key_digest = r.key_digest AND h.record_id = r.record_id) \
+         AS revocations_in_force FROM version",
     );
     bind_bounds!(query, bounds)
         .bind(&bounds.published)

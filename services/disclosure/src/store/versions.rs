@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::domain::{
     query::{document_key, name_key},
-    version::{Organisation, RecordKey, Version, kind_number},
+    version::{Organisation, Place, RecordKey, Version, kind_number},
 };
 
 /// Records by key as parallel columns, in key order: every transaction locks in this order.
@@ -34,11 +34,11 @@ pub struct Heads<'a> {
 
 impl<'a> Heads<'a> {
     /// The newest version of each record in a batch.
-    pub fn of(versions: impl IntoIterator<Item = &'a Version>) -> Self {
+    pub fn of(versions: impl IntoIterator<Item = Place<'a>>) -> Self {
         let mut newest: BTreeMap<&RecordKey, (i64, Uuid)> = BTreeMap::new();
-        for version in versions {
-            let candidate = (version.revision, version.record_id);
-            let known = newest.entry(&version.key).or_insert(candidate);
+        for (key, revision, record_id) in versions {
+            let candidate = (revision, record_id);
+            let known = newest.entry(key).or_insert(candidate);
             *known = candidate.max(*known);
         }
         let mut heads = Self::default();

@@ -7,6 +7,7 @@ mod objection;
 mod order;
 mod publication;
 mod read_log;
+mod revocation;
 mod secrecy;
 mod support;
 mod term;

@@ -1,4 +1,5 @@
-//! Order and repetition of deliveries do not matter: the tables are a function of the set of versions.
+//! Order and repetition of deliveries do not matter: the tables, and what the views of revocations read from them, are a
+//! function of the set of versions, those that end their record (D-24) among them.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -7,9 +8,7 @@ use disclosure::handlers::RecordHandler;
 use event_bus::{BatchHandler, Delivery};
 use proptest::{prelude::*, test_runner::TestRunner};
 use prost::{Message, Name};
-use proto::credit::{
-    disclosure::events::v1::VersionStored, validation::events::v1::RecordAccepted,
-};
+use proto::credit::{common::v1::Operation, disclosure::events::v1::VersionStored};
 use service_kit::db::Conn;
 use time::macros::datetime;
 use tokio::runtime::Handle;
@@ -18,8 +17,23 @@ use vault::Keyring;
 
 use crate::support::*;
 
-/// Versions of five records; one changes its organisation and its deadline, one its kind of subject twice.
-fn versions(keyring: &Keyring) -> Vec<RecordAccepted> {
+/// An event of validation as it lies on the bus.
+#[derive(Clone)]
+struct Announced {
+    event_type: String,
+    payload: bytes::Bytes,
+}
+
+fn announced<M: Message + Name>(event: &M) -> Announced {
+    Announced {
+        event_type: M::full_name(),
+        payload: event.encode_to_vec().into(),
+    }
+}
+
+/// Versions of eight records; one changes its organisation and its deadline, one its kind of subject twice. One is
+/// revoked, one reported again after that, one withdrawn and then revoked, one of a person revoked.
+fn versions(keyring: &Keyring) -> Vec<Announced> {
     let day = "2026-03-02";
     [
         penalty(1, HOSPITAL, "长沙市第一医院", day),
@@ -37,28 +51,48 @@ fn versions(keyring: &Keyring) -> Vec<RecordAccepted> {
         licence(4, STALL, "老王粉店", day)
             .about(Subject::Individual(STALL.into(), "老王粉店".into())),
         penalty(5, HOSPITAL, "长沙市第一医院", day),
+        penalty(6, SOCIETY, "某某协会", day),
+        penalty(6, SOCIETY, "某某协会", day).revision(3),
+        penalty(7, SOCIETY, "某某协会", day),
+        penalty(7, SOCIETY, "某某协会（新名）", day).revision(2),
+        person_penalty(8, day),
     ]
     .iter()
-    .map(|record| record.accepted(keyring))
+    .map(|record| announced(&record.accepted(keyring)))
+    .chain(
+        [
+            (5, 2, Operation::Revoke),
+            (6, 2, Operation::Revoke),
+            (7, 3, Operation::Withdraw),
+            (7, 4, Operation::Revoke),
+            (8, 2, Operation::Revoke),
+        ]
+        .map(|(key, revision, operation)| {
+            let ending = penalty(key, "", "", day).revision(revision);
+            announced(&ending.ended(keyring, operation, "原处罚决定经行政复议撤销"))
+        }),
+    )
     .collect()
 }
 
-fn delivery(event: &RecordAccepted) -> Delivery {
+fn delivery(event: &Announced) -> Delivery {
     Delivery {
         event_id: Uuid::new_v4(),
-        event_type: RecordAccepted::full_name(),
+        event_type: event.event_type.clone(),
         occurred_at: datetime!(2026-11-20 10:00 +8),
         traceparent: String::new(),
-        payload: event.encode_to_vec().into(),
+        payload: event.payload.clone(),
     }
 }
 
-/// All rows of the service's tables as text, and the versions announced, each with how often.
+/// All rows of the service's tables and views as text, and the versions announced, each with how often.
 async fn tables(conn: &mut Conn) -> Result<(Vec<String>, Vec<Uuid>)> {
     let rows = sqlx::query_scalar(
         "SELECT 'o ' || t::text FROM organisation_version t UNION ALL SELECT 'p ' || t::text FROM person_version t \
          UNION ALL SELECT 'h ' || t::text FROM record_head t UNION ALL SELECT 'n ' || t::text FROM organisation_name t \
-         ORDER BY 1",
+         UNION ALL SELECT 'r ' || t::text FROM revocation t \
+         UNION ALL SELECT 'v ' || t::text FROM organisation_revocation t \
+         UNION ALL SELECT 'v ' || t::text FROM person_revocation t ORDER BY 1",
     )
     .fetch_all(&mut *conn)
     .await?;
@@ -68,6 +102,7 @@ async fn tables(conn: &mut Conn) -> Result<(Vec<String>, Vec<Uuid>)> {
     let mut announced = payloads
         .iter()
         .map(|payload| {
+            // RevocationStored begins with the same field.
             let event = VersionStored::decode(payload.as_slice())?;
             Ok(Uuid::from_slice(
                 &event.version.unwrap_or_default().record_id,
@@ -113,7 +148,13 @@ async fn any_permutation_and_repetition_of_deliveries_gives_the_same_tables() ->
         .count();
     assert_eq!(
         current, 5,
-        "one current version a record: {:#?}",
+        "one current version a record that has not ended: {:#?}",
+        expected.0
+    );
+    let in_force = expected.0.iter().filter(|row| row.starts_with('v')).count();
+    assert_eq!(
+        in_force, 3,
+        "records 5, 7 and 8 are revoked: {:#?}",
         expected.0
     );
 
@@ -146,20 +187,28 @@ async fn copies_of_the_service_that_store_at_once_agree() -> Result<()> {
     let handler = Arc::new(RecordHandler::new(bed.context.clone()));
     let keyring = &bed.context.keyring;
     // Forty revisions of ten records, dealt out so that four writers meet on every record.
-    let events: Vec<RecordAccepted> = (1..=40_u64)
+    let ends = |revision: u64, key: u32| (revision + u64::from(key)).is_multiple_of(7);
+    let events: Vec<Announced> = (1..=40_u64)
         .flat_map(|revision| {
             (0..10).map(move |key| {
                 let record =
                     penalty(key, &code(key), "湖南测试有限公司", "2026-03-02").revision(revision);
-                if (revision + u64::from(key)).is_multiple_of(3) {
-                    record.about(Subject::Person(CITIZEN.to_owned()))
+                if ends(revision, key) {
+                    announced(&record.ended(keyring, Operation::Revoke, "决定已撤销"))
+                } else if (revision + u64::from(key)).is_multiple_of(3) {
+                    let person = record.about(Subject::Person(CITIZEN.to_owned()));
+                    announced(&person.accepted(keyring))
                 } else {
-                    record
+                    announced(&record.accepted(keyring))
                 }
             })
         })
-        .map(|record| record.accepted(keyring))
         .collect();
+    let revocations = (1..=40)
+        .flat_map(|revision| (0..10).filter(move |key| ends(revision, *key)))
+        .count() as i64;
+    let ended = (0..10).filter(|key| ends(40, *key)).count() as i64;
+    assert!(revocations > 50 && ended > 0, "{revocations} {ended}");
     let mut writers = Vec::new();
     for writer in 0..4_usize {
         let (pool, handler) = (pool.clone(), Arc::clone(&handler));
@@ -186,14 +235,15 @@ async fn copies_of_the_service_that_store_at_once_agree() -> Result<()> {
     }
     let heads: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT h.revision, (SELECT count(*) FROM organisation_version v WHERE v.current AND v.record_id = h.record_id) \
-         + (SELECT count(*) FROM person_version v WHERE v.current AND v.record_id = h.record_id) FROM record_head h",
+         + (SELECT count(*) FROM person_version v WHERE v.current AND v.record_id = h.record_id) \
+         + (SELECT count(*) FROM revocation r WHERE r.record_id = h.record_id) FROM record_head h",
     )
     .fetch_all(&pool)
     .await?;
     assert_eq!(
         heads,
         vec![(40, 1); 10],
-        "the head of each record, and only it, is current"
+        "the head of each record, and only it, is current or ends it"
     );
     let (stored, current): (i64, i64) = sqlx::query_as(
         "SELECT count(*), count(*) FILTER (WHERE current) FROM \
@@ -201,7 +251,7 @@ async fn copies_of_the_service_that_store_at_once_agree() -> Result<()> {
     )
     .fetch_one(&pool)
     .await?;
-    assert_eq!((stored, current), (400, 10));
+    assert_eq!((stored, current), (400 - revocations, 10 - ended));
     let announced: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
         .fetch_one(&pool)
         .await?;

@@ -9,17 +9,17 @@ use event_bus::{NewEvent, StreamSpec};
 use prost::Message;
 use proto::credit::{
     catalog::events::v1::ItemVersionPublished,
-    common::v1::{RecordVersion, SubjectKind},
+    common::v1::{Operation, RecordVersion, SubjectKind},
     disclosure::v1::{
         GetOrganisationRequest, GetOrganisationResponse, GetPublicRecordRequest,
-        GetStatisticsRequest, GetStatisticsResponse, ListOwnRecordsRequest, ListOwnRecordsResponse,
-        ListPublicRecordsRequest, ListPublicRecordsResponse, PublicRecord,
-        SearchOrganisationsRequest, SearchOrganisationsResponse,
-        disclosure_service_client::DisclosureServiceClient,
+        GetPublicRecordResponse, GetStatisticsRequest, GetStatisticsResponse,
+        ListOwnRecordsRequest, ListOwnRecordsResponse, ListPublicRecordsRequest,
+        ListPublicRecordsResponse, PublicRecord, SearchOrganisationsRequest,
+        SearchOrganisationsResponse, disclosure_service_client::DisclosureServiceClient,
         public_service_client::PublicServiceClient, subject_service_client::SubjectServiceClient,
     },
     objection::events::v1::ObjectionChanged,
-    validation::events::v1::{NormalisedRecord, RecordAccepted},
+    validation::events::v1::{NormalisedRecord, RecordAccepted, RecordRevoked},
 };
 use service_kit::{
     config::{Overlay, Secret},
@@ -105,6 +105,13 @@ impl House {
         self.publish(&events).await
     }
 
+    /// Announces that a record was revoked or withdrawn, and waits until all work is done.
+    pub async fn end(&self, record: &Record, operation: Operation, reason: &str) -> Result<()> {
+        let keyring = &self.bed.context.keyring;
+        self.publish(&[event(&record.ended(keyring, operation, reason))])
+            .await
+    }
+
     pub async fn publish(&self, events: &[NewEvent]) -> Result<()> {
         self.bed.publish(events).await?;
         self.bed.settled().await
@@ -168,15 +175,22 @@ impl House {
     }
 
     pub async fn record(&self, record_id: Uuid) -> Result<PublicRecord, Status> {
+        let response = self.record_or_notice(record_id).await?;
+        response
+            .record
+            .ok_or_else(|| Status::data_loss("no record in the answer"))
+    }
+
+    pub async fn record_or_notice(
+        &self,
+        record_id: Uuid,
+    ) -> Result<GetPublicRecordResponse, Status> {
         let request = GetPublicRecordRequest {
             record_id: record_id.to_string(),
         };
         let bearer = self.bearer("", Role::Public, None).map_err(refused)?;
         let mut client = PublicServiceClient::with_interceptor(self.channel.clone(), bearer);
-        let response = client.get_public_record(request).await?.into_inner();
-        response
-            .record
-            .ok_or_else(|| Status::data_loss("no record in the answer"))
+        Ok(client.get_public_record(request).await?.into_inner())
     }
 
     pub async fn own_of_person(&self, number: &str) -> Result<ListOwnRecordsResponse, Status> {
@@ -200,10 +214,21 @@ impl House {
             .into_inner())
     }
 
-    /// Stored, public, query-only, archived, superseded; panics when they do not add up.
-    pub async fn statistics(&self) -> Result<[u64; 5]> {
+    async fn all_statistics(&self) -> Result<GetStatisticsResponse> {
         let bearer = self.bearer("", Role::CreditOffice, None)?;
         let mut client = DisclosureServiceClient::with_interceptor(self.channel.clone(), bearer);
+        let answer = client.get_statistics(GetStatisticsRequest {}).await?;
+        Ok(answer.into_inner())
+    }
+
+    /// Revocations and withdrawals stored, and those in force.
+    pub async fn revocations(&self) -> Result<[u64; 2]> {
+        let counts = self.all_statistics().await?;
+        Ok([counts.stored_revocations, counts.revocations_in_force])
+    }
+
+    /// Stored, public, query-only, archived, superseded; panics when they do not add up.
+    pub async fn statistics(&self) -> Result<[u64; 5]> {
         let GetStatisticsResponse {
             stored_versions,
             disclosed_public,
@@ -211,10 +236,7 @@ impl House {
             archived,
             superseded,
             ..
-        } = client
-            .get_statistics(GetStatisticsRequest {})
-            .await?
-            .into_inner();
+        } = self.all_statistics().await?;
         let current = disclosed_public + query_only + archived;
         assert_eq!(
             stored_versions,
@@ -352,6 +374,27 @@ impl Record {
         self
     }
 
+    /// The event of validation that this version ends its record instead of saying something of it.
+    pub fn ended(&self, keyring: &Keyring, operation: Operation, reason: &str) -> RecordRevoked {
+        RecordRevoked {
+            version: Some(self.identity(keyring)),
+            received_at: Some(timestamp(datetime!(2026-11-20 09:30 +8))),
+            operation: operation.into(),
+            sealed_reason: keyring.seal(self.id.as_bytes(), reason.as_bytes()).into(),
+        }
+    }
+
+    fn identity(&self, keyring: &Keyring) -> RecordVersion {
+        RecordVersion {
+            record_id: bytes(self.id),
+            provider_code: PROVIDER.to_owned(),
+            item_code: self.item.to_owned(),
+            item_version: self.version,
+            key_digest: Bytes::copy_from_slice(&keyring.blind("record-key", &self.key.to_string())),
+            revision: self.revision,
+        }
+    }
+
     /// The event of validation, sealed with the keyring.
     pub fn accepted(&self, keyring: &Keyring) -> RecordAccepted {
         let (kind, code, name) = match &self.subject {
@@ -401,16 +444,7 @@ impl Record {
             }
         };
         RecordAccepted {
-            version: Some(RecordVersion {
-                record_id: bytes(self.id),
-                provider_code: PROVIDER.to_owned(),
-                item_code: self.item.to_owned(),
-                item_version: self.version,
-                key_digest: Bytes::copy_from_slice(
-                    &keyring.blind("record-key", &self.key.to_string()),
-                ),
-                revision: self.revision,
-            }),
+            version: Some(self.identity(keyring)),
             received_at: Some(timestamp(datetime!(2026-11-20 09:00 +8))),
             subject_kind: kind.into(),
             subject_code: clear(code),

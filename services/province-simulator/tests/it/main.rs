@@ -2,10 +2,13 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use proto::credit::province::v1::{
-    Behaviour, GetStateRequest, PushRecordsRequest, SetBehaviourRequest, UpstreamRecord,
-    province_service_client::ProvinceServiceClient,
-    simulator_control_service_client::SimulatorControlServiceClient, upstream_answer::Outcome,
+use proto::credit::{
+    common::v1::Operation,
+    province::v1::{
+        Behaviour, GetStateRequest, PushRecordsRequest, SetBehaviourRequest, UpstreamRecord,
+        province_service_client::ProvinceServiceClient,
+        simulator_control_service_client::SimulatorControlServiceClient, upstream_answer::Outcome,
+    },
 };
 use province_simulator::Config;
 use service_kit::{
@@ -131,6 +134,27 @@ async fn a_batch_is_acknowledged_in_order_and_a_repeat_gets_the_same_numbers() {
         assert_eq!(answer.idempotency_key, Uuid::from_u128(key).to_string());
     }
     assert_eq!(running.counts().await, (200, 200, 0));
+    running.finish().await;
+}
+
+#[tokio::test]
+async fn d24_a_revocation_is_acknowledged_like_a_version_and_counted() {
+    let mut running = started().await;
+    running.push.push_records(batch(1..3)).await.unwrap();
+    let mut revoked = batch(3..4);
+    let record = &mut revoked.records[0];
+    record.values.clear();
+    record.operation = Operation::Revoke.into();
+    record.reason = "原处罚决定经行政复议撤销".to_owned();
+    record.revision = 2;
+    record.record_key = "0a".repeat(32);
+    let first = running.push.push_records(revoked.clone()).await.unwrap();
+    let again = running.push.push_records(revoked).await.unwrap();
+    assert_eq!(numbers(first.get_ref()), numbers(again.get_ref()));
+    assert_eq!(running.counts().await, (3, 1, 0));
+    let state = running.control.get_state(GetStateRequest {}).await.unwrap();
+    let state = state.into_inner();
+    assert_eq!((state.revocations, state.revoked), (1, 1));
     running.finish().await;
 }
 

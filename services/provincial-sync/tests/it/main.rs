@@ -3,5 +3,6 @@
 mod asking;
 mod faults;
 mod pushing;
+mod revoking;
 mod support;
 mod upstream;

@@ -5,8 +5,8 @@ use std::{collections::HashMap, time::Duration};
 use event_bus::{NewEvent, StreamSpec};
 use prost::Message as _;
 use proto::credit::{
-    common::v1::{RecordVersion, SubjectKind},
-    disclosure::events::v1::VersionStored,
+    common::v1::{Operation, RecordVersion, SubjectKind},
+    disclosure::events::v1::{RevocationStored, VersionStored},
     provincialsync::{
         events::v1::VersionAcknowledged,
         v1::{
@@ -119,8 +119,29 @@ impl Lab {
         }
     }
 
-    pub fn event(&self, version: &VersionStored) -> NewEvent {
-        NewEvent::new(version, self.bed.context.clock.now(), "")
+    /// A revocation or withdrawal as disclosure announces it, of the same record as every [`Self::version`].
+    pub fn revocation(
+        &self,
+        number: u128,
+        revision: u64,
+        operation: Operation,
+        reason: &str,
+    ) -> RevocationStored {
+        let context = &self.bed.context;
+        let record_id = Uuid::from_u128(number);
+        let sealed = context
+            .keyring
+            .seal(record_id.as_bytes(), reason.as_bytes());
+        RevocationStored {
+            version: self.version(number, revision).version,
+            stored_at: Some(timestamp(context.clock.now())),
+            operation: operation.into(),
+            sealed_reason: sealed.into(),
+        }
+    }
+
+    pub fn event<M: prost::Message + prost::Name>(&self, fact: &M) -> NewEvent {
+        NewEvent::new(fact, self.bed.context.clock.now(), "")
     }
 
     /// Announces `count` versions of different keys, ids from 1.

@@ -6,7 +6,7 @@ use proto::credit::{
         SubjectDisclosure, Term,
     },
     common::v1::{RecordClass, SubjectKind},
-    disclosure::v1::{OrganisationSummary, PublicRecord, PublishedField},
+    disclosure::v1::{OrganisationSummary, PublicRecord, PublishedField, RevocationNotice},
 };
 use time::macros::datetime;
 
@@ -61,6 +61,24 @@ pub fn penalty() -> PublicRecord {
             value: "未按规定公示<年度报告>".to_owned(),
         }],
         ..licence()
+    }
+}
+
+/// The notice of a penalty that was revoked.
+pub fn revocation() -> RevocationNotice {
+    let penalty = penalty();
+    RevocationNotice {
+        record_id: penalty.record_id,
+        item_code: penalty.item_code,
+        item_name: penalty.item_name,
+        record_class: penalty.record_class,
+        organisation_code: penalty.organisation_code,
+        organisation_name: penalty.organisation_name,
+        document_number: penalty.document_number,
+        provider_code: "11430100MB0R99172C".to_owned(),
+        provider_name: penalty.authority,
+        revoked_on: "2026-03-30".to_owned(),
+        reason: "经行政复议<撤销>，申请人430102199003071234".to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Parts that several pages share: tables of records, marks, paging, fields of forms.
 
 use maud::{Markup, html};
-use proto::credit::disclosure::v1::PublicRecord;
+use proto::credit::disclosure::v1::{PublicRecord, RevocationNotice};
 
 use crate::{
     query::Entry,
@@ -29,6 +29,24 @@ pub fn record_name(record: &PublicRecord) -> &str {
         &record.item_name
     } else {
         &record.document_number
+    }
+}
+
+/// The same of a record that was revoked.
+pub fn notice_name(notice: &RevocationNotice) -> &str {
+    if notice.document_number.is_empty() {
+        &notice.item_name
+    } else {
+        &notice.document_number
+    }
+}
+
+/// The organ that revoked a record: its name, or its code where the name is not known.
+pub fn provider_name(notice: &RevocationNotice) -> &str {
+    if notice.provider_name.is_empty() {
+        &notice.provider_code
+    } else {
+        &notice.provider_name
     }
 }
 

@@ -1,13 +1,13 @@
-//! One record with all its published fields.
+//! One record with all its published fields, or the notice that it was revoked.
 
 use maud::{Markup, html};
-use proto::credit::disclosure::v1::PublicRecord;
+use proto::credit::disclosure::v1::{PublicRecord, RevocationNotice};
 
 use super::{
     Page, Section,
-    parts::{item_mark, record_name, subject_address},
+    parts::{item_mark, notice_name, provider_name, record_name, subject_address},
 };
-use crate::text::{class, date, expiry, is_adverse, or_none, published};
+use crate::text::{class, date, expiry, is_adverse, masked, or_none, published};
 
 /// The page of a record. Its fields carry their own names from the catalogue, so that a new edition
 /// of a standard needs no change here.
@@ -42,6 +42,52 @@ pub fn page(record: &PublicRecord) -> Page {
     };
     Page {
         title: format!("{name} · {}", record.item_name),
+        section: Section::Elsewhere,
+        body,
+    }
+}
+
+/// The page of a record that its provider revoked: that it holds no longer, and why (penalty law art. 48, D-24).
+/// Nothing of its content.
+pub fn revoked(notice: &RevocationNotice) -> Page {
+    let name = notice_name(notice);
+    let body = html! {
+        div.wrap {
+            article.record {
+                header.record-head {
+                    p.kicker { "撤回公示说明" }
+                    h1 { (name) }
+                    p.record-subject {
+                        a href=(subject_address(&notice.organisation_code)) { (notice.organisation_name) }
+                        span.code { (notice.organisation_code) }
+                    }
+                    dl.facts {
+                        div { dt { "事项" } dd { (or_none(&notice.item_name)) } }
+                        div { dt { "提供部门" } dd { (provider_name(notice)) } }
+                        div { dt { "撤回日期" } dd { (date(&notice.revoked_on)) } }
+                    }
+                }
+                div.notice role="note" {
+                    p {
+                        strong { "这条信息已撤回，不再公示。" }
+                        "原决定被依法变更、撤销、确认违法或者确认无效的，提供部门撤回公开的信息，并公开说明理由。"
+                    }
+                }
+                section.panel aria-labelledby="reason" {
+                    div.panel-head { h2 #reason { "撤回理由" } }
+                    p.reason { (masked(&notice.reason)) }
+                }
+            }
+            aside.note aria-label="说明" {
+                p {
+                    "理由由提供部门说明。重新作出决定的，以新公示的内容为准。数据项含义见"
+                    a href={ "/catalogue/" (notice.item_code) } { (notice.item_name) "目录" } "。"
+                }
+            }
+        }
+    };
+    Page {
+        title: format!("{name} · 已撤回公示"),
         section: Section::Elsewhere,
         body,
     }
@@ -111,6 +157,27 @@ mod tests {
         assert!(shown.contains("违法事实") && shown.contains("未按规定公示&lt;年度报告&gt;"));
         assert!(shown.contains("公示至") && shown.contains("异议处理中"));
         assert!(shown.contains("/catalogue/xzcf"));
+    }
+
+    #[test]
+    fn d24_a_revoked_record_tells_that_and_why_and_nothing_of_its_content() {
+        let shown = fixtures::framed(&revoked(&fixtures::revocation()));
+        for text in [
+            "已撤回，不再公示",
+            "长市监罚〔2025〕3号",
+            "长沙橘洲云帆科技有限公司",
+            "长沙市市场监督管理局",
+            "2026-03-30",
+            "经行政复议&lt;撤销&gt;",
+            "行政处罚",
+        ] {
+            assert!(shown.contains(text), "{text}");
+        }
+        assert!(
+            !shown.contains("430102199003071234"),
+            "masked at the last door too"
+        );
+        assert!(!shown.contains("公示至") && !shown.contains("公示内容"));
     }
 
     #[test]

@@ -1,15 +1,17 @@
-//! One organisation: who it is, how much is disclosed of it, and its records by item.
+//! One organisation: who it is, how much is disclosed of it, its records by item, and what was lately revoked.
 
 use maud::{Markup, html};
-use proto::credit::disclosure::v1::{OrganisationSummary, PublicRecord};
+use proto::credit::disclosure::v1::{OrganisationSummary, PublicRecord, RevocationNotice};
 
 use super::{
     Page, Section,
-    parts::{LICENCE, PENALTY, RecordTable, nothing, pager, subject_address},
+    parts::{
+        LICENCE, PENALTY, RecordTable, nothing, notice_name, pager, provider_name, subject_address,
+    },
 };
 use crate::{
     query::address,
-    text::{class, count, is_adverse},
+    text::{class, count, date, is_adverse, masked},
 };
 
 /// Which records are shown.
@@ -52,6 +54,8 @@ pub struct Subject {
     pub tab: Tab,
     /// One page of them.
     pub records: Vec<PublicRecord>,
+    /// What was lately revoked; with the first page.
+    pub revocations: Vec<RevocationNotice>,
     /// Mark of the next page; empty on the last.
     pub next_page: String,
     /// Whether this is a later page.
@@ -76,6 +80,7 @@ impl Subject {
                     }
                 }
                 (self.pages())
+                (self.revoked())
                 aside.note aria-label="说明" {
                     p {
                         "以上为查询时正在公示的记录。认为记录有误的，信用信息主体可"
@@ -104,6 +109,38 @@ impl Subject {
                         dt { "行政处罚" } dd { strong.number { (count(organisation.penalty_count)) } " 条" }
                     }
                     div { dt { "其他信息" } dd { strong.number { (count(organisation.other_count)) } " 条" } }
+                }
+            }
+        }
+    }
+
+    /// Notices of the tab's item: they are no records, so they stand after them and in no count.
+    fn revoked(&self) -> Markup {
+        let item = self.tab.item();
+        let shown: Vec<&RevocationNotice> = self
+            .revocations
+            .iter()
+            .filter(|notice| item.is_empty() || notice.item_code == item)
+            .collect();
+        html! {
+            @if !shown.is_empty() {
+                section.panel aria-labelledby="revoked" {
+                    div.panel-head { h2 #revoked { "近期撤回公示的信息" } }
+                    p.muted.term-line {
+                        "原决定被依法变更、撤销、确认违法或者确认无效，以下信息已撤回，不再公示。"
+                    }
+                    ul.revoked {
+                        @for notice in shown {
+                            li {
+                                p {
+                                    a href={ "/record/" (notice.record_id) } { (notice_name(notice)) }
+                                    " · " (notice.item_name) " · " (provider_name(notice))
+                                    " · " (date(&notice.revoked_on)) "撤回"
+                                }
+                                p.reason { "理由：" (masked(&notice.reason)) }
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -196,9 +233,29 @@ mod tests {
                 fixtures::penalty(),
                 fixtures::licence(),
             ],
+            revocations: vec![fixtures::revocation()],
             next_page: "n".to_owned(),
             later_page: true,
         }
+    }
+
+    #[test]
+    fn d24_what_was_revoked_stands_apart_from_the_records_with_its_reason() {
+        let shown = fixtures::framed(&subject().page());
+        let (records, revoked) = shown.split_once("近期撤回公示的信息").unwrap();
+        assert!(!records.contains("行政复议"));
+        assert!(revoked.contains("经行政复议&lt;撤销&gt;") && revoked.contains("2026-03-30"));
+        assert!(!shown.contains("430102199003071234"));
+        let of_licences = Subject {
+            tab: Tab::Licences,
+            ..subject()
+        };
+        assert!(!fixtures::framed(&of_licences.page()).contains("近期撤回"));
+        let none = Subject {
+            revocations: Vec::new(),
+            ..subject()
+        };
+        assert!(!fixtures::framed(&none.page()).contains("近期撤回"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use credit_record::{CreditCode, normalise::format_date};
 use proto::credit::{
     common::v1::RecordClass,
-    disclosure::v1::{PublicRecord, PublishedField},
+    disclosure::v1::{PublicRecord, PublishedField, RevocationNotice},
 };
 use time::{Date, Duration, macros::date};
 use uuid::Uuid;
@@ -45,6 +45,23 @@ pub fn records() -> Vec<PublicRecord> {
         (0..140).map(licence).chain((0..53).map(penalty)).collect();
     records.sort_by(|a, b| (&b.decision_date, &b.record_id).cmp(&(&a.decision_date, &a.record_id)));
     records
+}
+
+/// A penalty of [`KNOWN`] that was revoked: in no list any more. Its number has another form than those of the others.
+pub fn revocation() -> RevocationNotice {
+    RevocationNotice {
+        record_id: Uuid::from_u64_pair(0x0197_c5a4_7f54_7003, 0x8f21 << 48 | 1).to_string(),
+        item_code: "xzcf".to_owned(),
+        item_name: "行政处罚".to_owned(),
+        record_class: RecordClass::Adverse as i32,
+        organisation_code: KNOWN.to_owned(),
+        organisation_name: NAMES[0].to_owned(),
+        document_number: "长市监罚〔2024〕撤9号".to_owned(),
+        provider_code: "11430100MB0R99172C".to_owned(),
+        provider_name: ORGANS[0].to_owned(),
+        revoked_on: "2026-03-30".to_owned(),
+        reason: format!("原处罚决定经行政复议撤销。<b>申请人</b>{CITIZEN_NUMBER}"),
+    }
 }
 
 /// Codes and names.

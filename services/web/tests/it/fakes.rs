@@ -170,10 +170,16 @@ impl PublicService for Disclosure {
             &r.record_id
         })?;
         let organisation = Some(self.summary(code, name));
+        let first = request.page_token.is_empty();
+        let revocations = [data::revocation()]
+            .into_iter()
+            .filter(|notice| first && notice.organisation_code == *code)
+            .collect();
         Ok(Response::new(GetOrganisationResponse {
             organisation,
             records,
             next_page_token,
+            revocations,
         }))
     }
 
@@ -237,7 +243,13 @@ impl PublicService for Disclosure {
         only_public(&request)?;
         let id = request.into_inner().record_id;
         let record = self.records.iter().find(|record| record.record_id == id);
-        let record = Some(record.ok_or_else(not_found)?.clone());
-        Ok(Response::new(GetPublicRecordResponse { record }))
+        let notice = Some(data::revocation()).filter(|notice| notice.record_id == id);
+        if record.is_none() && notice.is_none() {
+            return Err(not_found());
+        }
+        Ok(Response::new(GetPublicRecordResponse {
+            record: record.cloned(),
+            revocation: notice,
+        }))
     }
 }

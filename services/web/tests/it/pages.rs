@@ -68,7 +68,11 @@ fn all_pages() -> Vec<(String, u16)> {
     ]
     .into_iter()
     .map(|(path, status)| (path.to_owned(), status))
-    .chain([(record_of("xzxk"), 200), (record_of("xzcf"), 200)])
+    .chain([
+        (record_of("xzxk"), 200),
+        (record_of("xzcf"), 200),
+        (format!("/record/{}", data::revocation().record_id), 200),
+    ])
     .map(|(path, status)| (encoded(&path), status))
     .collect()
 }
@@ -147,13 +151,17 @@ async fn a_subject_shows_its_records_by_item() -> Result<()> {
         .select(&Selector::parse("section h2").unwrap())
         .map(|h2| h2.text().collect())
         .collect();
-    assert_eq!(heads, ["行政处罚", "行政许可"], "adverse records first");
+    assert_eq!(
+        heads,
+        ["行政处罚", "行政许可", "近期撤回公示的信息"],
+        "adverse records first, what was revoked after all records"
+    );
     let tab = stage.get(&format!("/subject/{KNOWN}?item=xzcf")).await?;
     let heads = tab
         .tree()
         .select(&Selector::parse("section h2").unwrap())
         .count();
-    assert_eq!(heads, 1);
+    assert_eq!(heads, 2, "its records, and what was revoked of it");
     assert_eq!(stage.disclosure.last_list().subject, KNOWN);
     stage.stop().await
 }
@@ -234,6 +242,42 @@ async fn a_record_shows_all_its_published_fields() -> Result<()> {
         "异议处理中。",
     ] {
         assert!(answer.body.contains(text), "{text}");
+    }
+    stage.stop().await
+}
+
+#[tokio::test]
+async fn d24_art48_a_revoked_record_shows_why_and_stands_in_no_list() -> Result<()> {
+    let stage = Stage::start_with(|config| config.page_size = 100).await?;
+    let notice = data::revocation();
+    let address = format!("/record/{}", notice.record_id);
+    let page = stage.get(&address).await?;
+    assert_eq!(page.status, StatusCode::OK);
+    assert_eq!(page.header("x-robots-tag"), "noindex, noarchive");
+    let text: String = page.tree().root_element().text().collect();
+    for told in [
+        "已撤回，不再公示",
+        "原处罚决定经行政复议撤销。<b>申请人</b>",
+        notice.document_number.as_str(),
+        &notice.organisation_name,
+        &notice.provider_name,
+        &notice.revoked_on,
+    ] {
+        assert!(text.contains(told), "{told}");
+    }
+    assert!(page.body.contains("/catalogue/xzcf") && !page.body.contains("table"));
+
+    // The page of its organisation tells of it apart from the records, on the first page of the fitting tabs.
+    for (tab, told) in [("", true), ("?item=xzcf", true), ("?item=xzxk", false)] {
+        let page = stage.get(&format!("/subject/{KNOWN}{tab}")).await?;
+        assert!(!page.links("td.lead a").contains(&address), "no record");
+        let links = page.links("ul.revoked a");
+        assert_eq!(links.contains(&address), told, "{tab}");
+    }
+    for list in ["/", "/penalties", "/search?q=橘洲"] {
+        let page = stage.get(&encoded(list)).await?;
+        assert!(!page.body.contains(&notice.record_id), "{list}");
+        assert!(!page.body.contains(&notice.document_number), "{list}");
     }
     stage.stop().await
 }

@@ -1,0 +1,203 @@
+//! Versions that end their records (D-24): storing them, and reading what a notice shows. Called by `app`.
+//!
+//! Whether a revocation is in force, and what it ended, stands in no column: the views `organisation_revocation` and
+//! `person_revocation` read it from the heads and the versions, so the order of arrival does not matter. A notice
+//! ends with the term (R-16) and the deadline (D-9) of the record that it is about, as the record would have.
+
+use service_kit::db::{Conn, Error};
+use sqlx::FromRow;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{bind_bounds, marks::pending_sql, not_past_deadline, own::Reader};
+use crate::domain::{revocation::Revocation, visibility::Bounds};
+
+/// Most notices in one answer.
+pub const MOST_NOTICES: i64 = 100;
+
+/// Adds revocations that are not there yet; gives the ids of those.
+pub async fn insert(
+    conn: &mut Conn,
+    revocations: &[Revocation],
+    stored_at: OffsetDateTime,
+) -> Result<Vec<Uuid>, Error> {
+    fn column<'a, T>(rows: &'a [Revocation], of: impl Fn(&'a Revocation) -> T) -> Vec<T> {
+        rows.iter().map(of).collect()
+    }
+    let key = |of: fn(&Revocation) -> &str| column(revocations, of);
+    sqlx::query_scalar(
+        "INSERT INTO revocation (record_id, provider_code, item_code, item_version, key_digest, revision, operation, \
+         received_at, sealed_reason, stored_at) \
+         SELECT u.*, $10 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int4[], $5::bytea[], $6::int8[], \
+         $7::int2[], $8::timestamptz[], $9::bytea[]) AS u \
+         ON CONFLICT (record_id) DO NOTHING RETURNING record_id",
+    )
+    .bind(column(revocations, |r| r.record_id))
+    .bind(key(|r| &r.key.provider_code))
+    .bind(key(|r| &r.key.item_code))
+    .bind(column(revocations, |r| r.item_version))
+    .bind(column(revocations, |r| &r.key.key_digest[..]))
+    .bind(column(revocations, |r| r.revision))
+    .bind(column(revocations, |r| r.ending.number()))
+    .bind(column(revocations, |r| r.received_at))
+    .bind(column(revocations, |r| &r.sealed_reason[..]))
+    .bind(stored_at)
+    .fetch_all(conn)
+    .await
+}
+
+/// A record of an organisation that was revoked, as the public is told of it.
+#[derive(Clone, Debug, FromRow)]
+pub struct NoticeRow {
+    /// Id of the revocation, the context of its reason's seal.
+    pub revocation_id: Uuid,
+    /// When it was received.
+    pub revoked_at: OffsetDateTime,
+    /// The reason, sealed.
+    pub sealed_reason: Vec<u8>,
+    /// Id of the version that it ended.
+    pub record_id: Uuid,
+    /// Code of its item.
+    pub item_code: String,
+    /// Version of the item.
+    pub item_version: i32,
+    /// Who reported and revoked it.
+    pub provider_code: String,
+    /// The provider's name; empty while it is not known here.
+    pub provider_name: String,
+    /// Credit code of the subject.
+    pub organisation_code: String,
+    /// Name of the subject in the version that ended.
+    pub organisation_name: String,
+    /// Number of the decision document.
+    pub document_number: String,
+    /// First day of effect of the version that ended.
+    pub effective_date: Date,
+}
+
+/// Notices that the public may read: $1 to $6 are the bounds, as for a record.
+macro_rules! public_notices {
+    () => {
+        concat!(
+            "SELECT v.revocation_id, v.revoked_at, v.sealed_reason, v.record_id, v.item_code, v.item_version, \
+             v.provider_code, v.provider_name, v.organisation_code, v.organisation_name, v.document_number, \
+             v.effective_date FROM organisation_revocation v \
+             JOIN unnest($1::text[], $2::int4[], $3::int2[], $4::date[], $5::date[]) \
+             AS rule (item_code, item_version, subject_kind, earliest, latest) \
+             ON v.item_code = rule.item_code AND v.item_version = rule.item_version \
+             AND v.subject_kind = rule.subject_kind \
+             AND v.effective_date >= rule.earliest AND v.effective_date <= rule.latest \
+             WHERE v.organisation_code <> '' AND ",
+            not_past_deadline!(),
+            " "
+        )
+    };
+}
+
+/// The notice of one record.
+pub async fn public_notice(
+    conn: &mut Conn,
+    bounds: &Bounds,
+    record_id: Uuid,
+) -> Result<Option<NoticeRow>, Error> {
+    let query = sqlx::query_as(concat!(public_notices!(), "AND v.record_id = $7"));
+    bind_bounds!(query, bounds)
+        .bind(record_id)
+        .fetch_optional(conn)
+        .await
+}
+
+/// Notices about an organisation from that moment on, newest first.
+pub async fn public_notices_of(
+    conn: &mut Conn,
+    bounds: &Bounds,
+    credit_code: &str,
+    since: OffsetDateTime,
+) -> Result<Vec<NoticeRow>, Error> {
+    let query = sqlx::query_as(concat!(
+        public_notices!(),
+        "AND v.organisation_code = $7 AND v.revoked_at >= $8 \
+         ORDER BY v.revoked_at DESC, v.revocation_id DESC LIMIT $9",
+    ));
+    bind_bounds!(query, bounds)
+        .bind(credit_code)
+        .bind(since)
+        .bind(MOST_NOTICES)
+        .fetch_all(conn)
+        .await
+}
+
+/// A record that was revoked, as its subject is told of it.
+#[derive(Clone, Debug, FromRow)]
+pub struct OwnNoticeRow {
+    /// Id of the revocation, the context of its reason's seal.
+    pub revocation_id: Uuid,
+    /// When it was received.
+    pub revoked_at: OffsetDateTime,
+    /// The reason, sealed.
+    pub sealed_reason: Vec<u8>,
+    /// Id of the version that it ended.
+    pub record_id: Uuid,
+    /// Code of its item.
+    pub item_code: String,
+    /// Version of the item.
+    pub item_version: i32,
+    /// Who reported and revoked it.
+    pub provider_code: String,
+    /// Day of the decision.
+    pub decision_date: Date,
+    /// An objection against it is still being handled.
+    pub objection_pending: bool,
+}
+
+/// $1 to $6 are the bounds, $7 the subject, $8 how many.
+macro_rules! own_notices {
+    ($view:literal, $kind:literal, $subject:literal, $pending:expr) => {
+        concat!(
+            "SELECT v.revocation_id, v.revoked_at, v.sealed_reason, v.record_id, v.item_code, v.item_version, \
+             v.provider_code, v.decision_date, ",
+            $pending,
+            " FROM ",
+            $view,
+            " v JOIN unnest($1::text[], $2::int4[], $3::int2[], $4::date[], $5::date[]) \
+             AS rule (item_code, item_version, subject_kind, earliest, latest) \
+             ON v.item_code = rule.item_code AND v.item_version = rule.item_version AND rule.subject_kind = ",
+            $kind,
+            " AND v.effective_date >= rule.earliest WHERE ",
+            not_past_deadline!(),
+            " AND ",
+            $subject,
+            " ORDER BY v.revoked_at DESC, v.revocation_id DESC LIMIT $8"
+        )
+    };
+}
+
+/// Revoked records of the reader within their terms, newest revocation first.
+pub async fn own_notices(
+    conn: &mut Conn,
+    bounds: &Bounds,
+    reader: &Reader,
+) -> Result<Vec<OwnNoticeRow>, Error> {
+    let query = match reader {
+        Reader::Person { .. } => own_notices!(
+            "person_revocation",
+            "3::int2",
+            "v.blind_index = $7",
+            pending_sql!("person_version")
+        ),
+        Reader::Organisation { .. } => own_notices!(
+            "organisation_revocation",
+            "v.subject_kind",
+            "v.organisation_code <> '' AND v.organisation_code = $7",
+            pending_sql!("organisation_version")
+        ),
+    };
+    let query = bind_bounds!(sqlx::query_as(query), bounds);
+    match reader {
+        Reader::Person { blind_index } => query.bind(blind_index.as_slice()),
+        Reader::Organisation { code } => query.bind(code),
+    }
+    .bind(MOST_NOTICES)
+    .fetch_all(conn)
+    .await
+}

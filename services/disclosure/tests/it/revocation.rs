@@ -1,0 +1,451 @@
+//! D-24, penalty law art. 48: a revoked record is taken down at once, for everybody, and the reason is stated publicly;
+//! a withdrawn one vanishes. Whatever comes in whatever order, the newest revision says what holds (D-14).
+
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use proto::credit::{
+    catalog::events::v1::ProviderRegistered, common::v1::Operation,
+    disclosure::events::v1::RevocationStored,
+};
+use testkit::eventually;
+use time::macros::datetime;
+use tonic::{Code, Status};
+use uuid::Uuid;
+
+use crate::support::*;
+
+const REASON: &str = "原处罚决定经行政复议撤销";
+
+fn code_of<T: std::fmt::Debug>(outcome: Result<T, Status>) -> Code {
+    outcome.unwrap_err().code()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d24_art48_a_revoked_record_is_taken_down_at_once_and_the_reason_is_public() -> Result<()> {
+    let house = House::open().await?;
+    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let stays = licence(2, SOCIETY, "长沙市某某协会", "2026-03-02");
+    let also = penalty(3, SOCIETY, "长沙市某某协会", "2026-03-02");
+    let registered = event(&ProviderRegistered {
+        code: PROVIDER.to_owned(),
+        name: "长沙市市场监督管理局".to_owned(),
+        level: "city".to_owned(),
+        enabled: true,
+        revision: 1,
+        ..ProviderRegistered::default()
+    });
+    house.publish(&[registered]).await?;
+    house
+        .accept(&[record.clone(), stays.clone(), also.clone()])
+        .await?;
+    assert_eq!(house.statistics().await?, [3, 3, 0, 0, 0]);
+
+    let reason = format!("{REASON}，申请人李某（{CITIZEN}，电话13812345678）");
+    for ended in [&record, &also] {
+        let ending = ended.clone().revision(2);
+        house.end(&ending, Operation::Revoke, &reason).await?;
+    }
+    // In no list, search, page or own list as a record any more.
+    assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
+    for query in [HOSPITAL, "第一医院"] {
+        let found = house.search(query).await?;
+        assert_eq!((found.total, found.organisations.len()), (0, 0), "{query}");
+    }
+    let own = house.own_of_organisation(HOSPITAL).await?;
+    assert_eq!((own.total, own.records.len()), (0, 0));
+    assert_eq!(house.statistics().await?, [3, 1, 0, 0, 2]);
+    assert_eq!(house.revocations().await?, [2, 2]);
+
+    // Its address answers with the notice, and with nothing of the content.
+    let answer = house.record_or_notice(record.id).await?;
+    assert_eq!(answer.record, None);
+    let notice = answer.revocation.unwrap();
+    assert_eq!(notice.record_id, record.id.to_string());
+    assert_eq!(
+        (notice.item_code.as_str(), notice.item_name.as_str()),
+        ("xzcf", "行政处罚")
+    );
+    assert_eq!(
+        (notice.provider_code.as_str(), notice.provider_name.as_str()),
+        (PROVIDER, "长沙市市场监督管理局")
+    );
+    assert_eq!(
+        (
+            notice.organisation_code.as_str(),
+            notice.organisation_name.as_str()
+        ),
+        (HOSPITAL, "长沙市第一医院")
+    );
+    assert_eq!(notice.document_number, record.document);
+    assert_eq!(notice.revoked_on, "2026-11-20");
+    assert!(notice.reason.starts_with(REASON), "{}", notice.reason);
+    assert!(
+        !notice.reason.contains("19491231") && !notice.reason.contains("13812345678"),
+        "personal numbers are masked: {}",
+        notice.reason
+    );
+    // The revocation itself has no address.
+    let ending = record.clone().revision(2);
+    assert_eq!(
+        code_of(house.record_or_notice(ending.id).await),
+        Code::NotFound
+    );
+
+    // The page of an organisation tells of it, on the first page, beside what still holds.
+    let page = house.organisation(SOCIETY, 0, "").await?;
+    let summary = page.organisation.unwrap_or_default();
+    assert_eq!((summary.licence_count, summary.penalty_count), (1, 0));
+    assert_eq!((page.records.len(), page.revocations.len()), (1, 1));
+    assert_eq!(page.revocations[0].record_id, also.id.to_string());
+    let page = house.organisation(HOSPITAL, 0, "").await?;
+    assert_eq!(page.revocations, [notice]);
+    let summary = page.organisation.unwrap_or_default();
+    assert_eq!(
+        (
+            summary.name.as_str(),
+            summary.penalty_count,
+            page.records.len()
+        ),
+        ("长沙市第一医院", 0, 0)
+    );
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d24_a_withdrawn_record_vanishes_and_its_reason_is_not_published() -> Result<()> {
+    let house = House::open().await?;
+    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let revoked = penalty(2, SOCIETY, "长沙市某某协会", "2026-03-02");
+    house.accept(&[record.clone(), revoked.clone()]).await?;
+    let ending = record.clone().revision(2);
+    house.end(&ending, Operation::Withdraw, "误报").await?;
+    for id in [record.id, ending.id] {
+        assert_eq!(code_of(house.record_or_notice(id).await), Code::NotFound);
+    }
+    let hidden = house.organisation(HOSPITAL, 0, "").await.unwrap_err();
+    let absent = house.organisation(&code(1), 0, "").await.unwrap_err();
+    assert_eq!(
+        (hidden.code(), hidden.message()),
+        (absent.code(), absent.message()),
+        "no hint"
+    );
+    let own = house.own_of_organisation(HOSPITAL).await?;
+    assert_eq!((own.total, own.revocations.len()), (0, 0));
+    assert_eq!(house.statistics().await?, [2, 1, 0, 0, 1]);
+
+    // A revocation that turns out to be a mistake itself takes its notice with it.
+    let ending = revoked.clone().revision(2);
+    house.end(&ending, Operation::Revoke, REASON).await?;
+    assert!(
+        house
+            .record_or_notice(revoked.id)
+            .await?
+            .revocation
+            .is_some()
+    );
+    let ending = revoked.clone().revision(3);
+    house.end(&ending, Operation::Withdraw, "误报").await?;
+    assert_eq!(
+        code_of(house.record_or_notice(revoked.id).await),
+        Code::NotFound
+    );
+    assert_eq!(house.revocations().await?, [3, 2]);
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d14_the_newest_revision_says_what_holds_whatever_came_first() -> Result<()> {
+    let house = House::open().await?;
+    let first = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let ending = first.clone().revision(3);
+    // The revocation comes before both versions that it ends.
+    house.end(&ending, Operation::Revoke, REASON).await?;
+    assert_eq!(
+        code_of(house.record_or_notice(first.id).await),
+        Code::NotFound
+    );
+    house.accept(std::slice::from_ref(&first)).await?;
+    assert!(house.record_or_notice(first.id).await?.revocation.is_some());
+    let second = first.clone().revision(2);
+    house.accept(std::slice::from_ref(&second)).await?;
+    assert!(
+        house
+            .record_or_notice(second.id)
+            .await?
+            .revocation
+            .is_some(),
+        "the notice is about the version that was the last"
+    );
+    assert_eq!(
+        code_of(house.record_or_notice(first.id).await),
+        Code::NotFound
+    );
+    assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
+    assert_eq!(house.statistics().await?, [2, 0, 0, 0, 2]);
+
+    // Reported again, it is disclosed again, and the notice has gone.
+    let again = first.clone().revision(4);
+    house.accept(std::slice::from_ref(&again)).await?;
+    assert_eq!(house.record(again.id).await?.organisation_code, HOSPITAL);
+    assert_eq!(
+        code_of(house.record_or_notice(second.id).await),
+        Code::NotFound
+    );
+    let page = house.organisation(HOSPITAL, 0, "").await?;
+    assert_eq!((page.records.len(), page.revocations.len()), (1, 0));
+    assert_eq!(house.search("第一医院").await?.total, 1);
+    assert_eq!(house.statistics().await?, [3, 1, 0, 0, 2]);
+    assert_eq!(house.revocations().await?, [1, 0]);
+    // A revocation that comes late and is older changes nothing.
+    let late = penalty(2, SOCIETY, "长沙市某某协会", "2026-03-02").revision(3);
+    house.accept(std::slice::from_ref(&late)).await?;
+    house
+        .end(&late.clone().revision(2), Operation::Revoke, REASON)
+        .await?;
+    assert_eq!(house.record(late.id).await?.organisation_code, SOCIETY);
+    assert_eq!(house.revocations().await?, [2, 0]);
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d24_r17_the_subject_itself_learns_that_and_why_and_the_reading_is_logged() -> Result<()> {
+    let house = House::open().await?;
+    let person = person_penalty(1, "2026-03-02");
+    let record = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-03");
+    house.accept(&[person.clone(), record.clone()]).await?;
+    for ended in [&person, &record] {
+        let ending = ended.clone().revision(2);
+        house.end(&ending, Operation::Revoke, REASON).await?;
+    }
+    for (own, ended) in [
+        (house.own_of_person(CITIZEN).await?, &person),
+        (house.own_of_organisation(HOSPITAL).await?, &record),
+    ] {
+        assert_eq!((own.total, own.records.len()), (0, 0));
+        let [told] = &own.revocations[..] else {
+            panic!("one revocation: {:?}", own.revocations)
+        };
+        assert_eq!(told.record_id, ended.id.to_string());
+        assert_eq!(
+            (told.item_name.as_str(), told.provider_code.as_str()),
+            ("行政处罚", PROVIDER)
+        );
+        assert_eq!(told.decision_date, ended.decided);
+        assert_eq!(
+            (told.revoked_on.as_str(), told.reason.as_str()),
+            ("2026-11-20", REASON)
+        );
+    }
+    let pool = house.bed.schema_pool().await?;
+    let logged: Vec<Vec<Uuid>> =
+        sqlx::query_scalar("SELECT record_ids FROM read_log ORDER BY reader_kind DESC")
+            .fetch_all(&pool)
+            .await?;
+    assert_eq!(logged, [vec![person.id], vec![record.id]]);
+    let other = house.own_of_person("440524188001010014").await?;
+    assert_eq!(other.revocations.len(), 0, "nobody else's");
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r14_no_notice_is_about_a_natural_person() -> Result<()> {
+    let house = House::open().await?;
+    let person = person_penalty(1, "2026-03-02");
+    // Reported as an organisation's, corrected to a person's: what was revoked is a person's.
+    let wrong = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let nameless = penalty(3, "", "", "2026-03-02")
+        .about(Subject::Individual(String::new(), "个体工商户".into()));
+    house
+        .accept(&[
+            person.clone(),
+            wrong.clone(),
+            person_penalty(2, "2026-03-02").revision(2),
+            nameless.clone(),
+        ])
+        .await?;
+    for (ended, revision) in [(&person, 2), (&wrong, 3), (&nameless, 2)] {
+        let ending = ended.clone().revision(revision);
+        house.end(&ending, Operation::Revoke, REASON).await?;
+    }
+    for ended in [&person, &wrong, &nameless] {
+        assert_eq!(
+            code_of(house.record_or_notice(ended.id).await),
+            Code::NotFound
+        );
+    }
+    assert_eq!(
+        code_of(house.organisation(HOSPITAL, 0, "").await),
+        Code::NotFound
+    );
+    assert_eq!(
+        house.own_of_organisation(HOSPITAL).await?.revocations.len(),
+        0
+    );
+    assert_eq!(house.own_of_person(CITIZEN).await?.revocations.len(), 2);
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d24_r16_notices_end_on_the_organisations_page_by_setting_and_everywhere_with_the_term()
+-> Result<()> {
+    let house = House::open().await?;
+    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2024-03-01");
+    let limited = penalty(2, SOCIETY, "长沙市某某协会", "2026-03-02").until("2026-12-01");
+    // Its term begins after the revocation: it was never public.
+    let early = penalty(3, STALL, "老王粉店", "2026-11-25");
+    let unpublished = penalty(4, STALL, "老王粉店", "2026-11-25");
+    house
+        .accept(&[record.clone(), limited.clone(), early.clone(), unpublished])
+        .await?;
+    for ended in [&record, &limited, &early] {
+        let ending = ended.clone().revision(2);
+        house.end(&ending, Operation::Revoke, REASON).await?;
+    }
+    let told = async |code: &str| -> Result<usize> {
+        match house.organisation(code, 0, "").await {
+            Ok(page) => Ok(page.revocations.len()),
+            Err(status) if status.code() == Code::NotFound => Ok(0),
+            Err(status) => Err(status.into()),
+        }
+    };
+    house.bed.clock.set(datetime!(2026-12-01 23:59:59 +8));
+    assert_eq!(told(SOCIETY).await?, 1);
+    assert_eq!(told(STALL).await?, 0, "never public, so no notice");
+    assert_eq!(
+        code_of(house.record_or_notice(early.id).await),
+        Code::NotFound
+    );
+    house.bed.clock.set(datetime!(2026-12-02 00:00 +8));
+    assert_eq!(told(SOCIETY).await?, 0, "the provider's own deadline, D-9");
+    assert_eq!(
+        code_of(house.record_or_notice(limited.id).await),
+        Code::NotFound
+    );
+
+    // 90 days after 20 November, to the last of them at 24:00.
+    house.bed.clock.set(datetime!(2027-02-18 23:59:59 +8));
+    assert_eq!(told(HOSPITAL).await?, 1);
+    house.bed.clock.set(datetime!(2027-02-19 00:00 +8));
+    assert_eq!(told(HOSPITAL).await?, 0);
+    assert!(
+        house
+            .record_or_notice(record.id)
+            .await?
+            .revocation
+            .is_some(),
+        "who has its address is still told"
+    );
+    assert_eq!(
+        house.own_of_organisation(HOSPITAL).await?.revocations.len(),
+        1
+    );
+    house.bed.clock.set(datetime!(2027-03-02 00:00 +8));
+    assert_eq!(
+        code_of(house.record_or_notice(record.id).await),
+        Code::NotFound
+    );
+    assert_eq!(
+        house.own_of_organisation(HOSPITAL).await?.revocations.len(),
+        0
+    );
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r10_each_revocation_is_announced_once_and_one_out_of_form_is_parked() -> Result<()> {
+    let house = House::open().await?;
+    let keyring = &house.bed.context.keyring;
+    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let revoked = record.clone().revision(2);
+    let older = penalty(2, SOCIETY, "长沙市某某协会", "2026-03-02").revision(2);
+    let newer = older.clone().revision(3);
+    let mut bad = revoked.ended(keyring, Operation::Revoke, REASON);
+    bad.operation = Operation::Upsert.into();
+    let events = [
+        event(&record.accepted(keyring)),
+        event(&revoked.ended(keyring, Operation::Revoke, REASON)),
+        event(&bad),
+        event(&newer.accepted(keyring)),
+        event(&older.ended(keyring, Operation::Withdraw, "误报")),
+    ];
+    house.publish(&events).await?;
+    // The same facts again, as other events, both in one batch.
+    let again = revoked.ended(keyring, Operation::Revoke, REASON);
+    house.publish(&[event(&again), event(&again)]).await?;
+
+    let told: Vec<RevocationStored> = house.bed.emitted().await?;
+    let mut ids: Vec<Bytes> = told
+        .iter()
+        .filter_map(|e| Some(e.version.as_ref()?.record_id.clone()))
+        .collect();
+    ids.sort();
+    let mut expected = [revoked.id, older.id].map(bytes);
+    expected.sort();
+    assert_eq!(ids, expected, "once each, also the one that was late");
+    for event in &told {
+        let id = Uuid::from_slice(&event.version.as_ref().unwrap().record_id)?;
+        let reason = keyring.open(id.as_bytes(), &event.sealed_reason)?;
+        let (operation, text) = if id == revoked.id {
+            (Operation::Revoke, REASON)
+        } else {
+            (Operation::Withdraw, "误报")
+        };
+        assert_eq!(
+            (event.operation(), reason),
+            (operation, text.as_bytes().to_vec())
+        );
+    }
+    assert_eq!(house.statistics().await?, [2, 1, 0, 0, 1]);
+    assert_eq!(house.revocations().await?, [2, 1]);
+    let pool = house.bed.schema_pool().await?;
+    let reason = eventually("a dead letter", Duration::from_secs(20), async || {
+        sqlx::query_scalar::<_, String>("SELECT reason FROM dead_letter")
+            .fetch_optional(&pool)
+            .await
+            .ok()
+            .flatten()
+    })
+    .await?;
+    assert!(reason.starts_with("operation: "), "{reason}");
+    sqlx::query("UPDATE dead_letter SET state = 'dropped'")
+        .execute(&pool)
+        .await?;
+    house.bed.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d5_an_objection_against_a_revoked_record_goes_on_and_harms_nothing() -> Result<()> {
+    let house = House::open().await?;
+    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    house.accept(std::slice::from_ref(&record)).await?;
+    house.publish(&[objection(7, record.id, 1, true)]).await?;
+    let ending = record.clone().revision(2);
+    house.end(&ending, Operation::Revoke, REASON).await?;
+    let own = house.own_of_organisation(HOSPITAL).await?;
+    assert!(own.revocations[0].objection_pending, "its party sees it");
+
+    // The objection goes its way while the record is revoked; reported again meanwhile, the record is marked still.
+    house.publish(&[objection(7, record.id, 2, true)]).await?;
+    let notice = house.record_or_notice(record.id).await?;
+    assert!(notice.record.is_none() && notice.revocation.is_some());
+    let again = record.clone().revision(3);
+    house.accept(std::slice::from_ref(&again)).await?;
+    assert!(house.record(again.id).await?.objection_pending);
+
+    // Revoked again; the answer comes after that.
+    let ending = record.clone().revision(4);
+    house.end(&ending, Operation::Revoke, REASON).await?;
+    house.publish(&[objection(7, record.id, 3, false)]).await?;
+    let own = house.own_of_organisation(HOSPITAL).await?;
+    assert_eq!(own.revocations[0].record_id, again.id.to_string());
+    assert!(!own.revocations[0].objection_pending);
+    assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
+    // An objection that is filed after the revocation.
+    house.publish(&[objection(8, again.id, 1, true)]).await?;
+    let own = house.own_of_organisation(HOSPITAL).await?;
+    assert!(own.revocations[0].objection_pending);
+    assert_eq!(own.total, 0);
+    house.bed.finish().await
+}

@@ -1,0 +1,146 @@
+//! Revocations and withdrawals on their way to the province (D-24, R-10): pushed as versions are, told apart by their
+//! operation, ordered by their revision.
+
+use proto::credit::{common::v1::Operation, provincialsync::v1::PushState};
+use testkit::eventually;
+use uuid::Uuid;
+
+use crate::{
+    support::{LIMIT, Lab, PROVIDER, push_of, statistics},
+    upstream::Behaviour,
+};
+
+const REASON: &str = "原处罚决定经行政复议撤销";
+
+#[tokio::test]
+async fn d24_r10_a_revocation_reaches_the_province_with_its_reason_and_revision() {
+    let lab = Lab::new().await;
+    let client = lab.start().await;
+    // In any order, and twice: the revocation overtakes what it ends.
+    let revoked = lab.revocation(20, 2, Operation::Revoke, REASON);
+    let withdrawn = lab.revocation(40, 4, Operation::Withdraw, "误报");
+    let events = [
+        lab.event(&revoked),
+        lab.event(&revoked),
+        lab.event(&lab.version(10, 1)),
+        lab.event(&withdrawn),
+        lab.event(&lab.version(30, 3)),
+    ];
+    lab.bed.publish(&events).await.unwrap();
+    lab.acknowledged(&client, 4).await;
+    lab.assert_announced_once(4).await;
+    let counts = statistics(&client).await;
+    assert_eq!(
+        (
+            counts.acknowledged,
+            counts.revocations,
+            counts.revocations_acknowledged
+        ),
+        (4, 2, 2)
+    );
+    assert_eq!(push_of(&client, 20).await.state(), PushState::Acknowledged);
+    let pushed = |number| {
+        lab.upstream
+            .with(|seen| seen.stored[&Uuid::from_u128(number).to_string()].clone())
+    };
+    for (number, operation, revision, reason) in [
+        (10, Operation::Upsert, 1, ""),
+        (20, Operation::Revoke, 2, REASON),
+        (30, Operation::Upsert, 3, ""),
+        (40, Operation::Withdraw, 4, "误报"),
+    ] {
+        let record = pushed(number);
+        assert_eq!(
+            (record.operation(), record.revision, record.reason.as_str()),
+            (operation, revision, reason)
+        );
+        assert_eq!(
+            record.values.is_empty(),
+            operation != Operation::Upsert,
+            "{number}"
+        );
+        assert_eq!(
+            (record.provider_code.as_str(), record.item_version),
+            (PROVIDER, 1)
+        );
+        assert_eq!(
+            record.record_key,
+            "07".repeat(32),
+            "one record over all its versions"
+        );
+    }
+    lab.bed.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn d24_a_revocation_is_pushed_again_with_the_same_content_until_it_is_answered() {
+    let lab = Lab::new().await;
+    lab.upstream.behave(Behaviour {
+        failures: 3,
+        ..Behaviour::default()
+    });
+    let client = lab.start().await;
+    let revoked = lab.revocation(1, 2, Operation::Revoke, REASON);
+    lab.bed.publish(&[lab.event(&revoked)]).await.unwrap();
+    lab.acknowledged(&client, 1).await;
+    lab.assert_announced_once(1).await;
+    assert_eq!(push_of(&client, 1).await.attempts, 4);
+    lab.bed.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn r4_a_reason_is_kept_sealed_and_what_a_push_does_to_its_record_is_never_rewritten() {
+    let lab = Lab::new().await;
+    let client = lab.start().await;
+    let revoked = lab.revocation(1, 2, Operation::Revoke, REASON);
+    lab.bed.publish(&[lab.event(&revoked)]).await.unwrap();
+    lab.acknowledged(&client, 1).await;
+    let pool = service_kit::db::connect_lazy(&lab.bed.database_url, "provincial_sync", 1).unwrap();
+    let row: String = sqlx::query_scalar("select p::text from push p")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert!(
+        !row.contains(REASON) && !row.contains(&hex::encode(REASON)),
+        "{row}"
+    );
+    let error = sqlx::query("update push set operation = 1")
+        .execute(&pool)
+        .await
+        .unwrap_err();
+    let code = error.as_database_error().and_then(|e| e.code());
+    assert_eq!(code.as_deref(), Some("42501"), "{error}");
+    pool.close().await;
+    lab.bed.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_that_revokes_nothing_is_parked_and_names_the_field() {
+    let lab = Lab::new().await;
+    let client = lab.start().await;
+    let upsert = lab.revocation(1, 2, Operation::Upsert, REASON);
+    let mut silent = lab.revocation(2, 2, Operation::Revoke, REASON);
+    silent.sealed_reason.clear();
+    let good = lab.revocation(3, 2, Operation::Withdraw, REASON);
+    let events = [&upsert, &silent, &good].map(|revocation| lab.event(revocation));
+    lab.bed.publish(&events).await.unwrap();
+    lab.acknowledged(&client, 1).await;
+    let pool = lab.bed.schema_pool().await.unwrap();
+    let reasons: Vec<String> = eventually("two letters", LIMIT, async || {
+        let found = sqlx::query_scalar("select reason from dead_letter order by reason")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+        (found.len() == 2).then_some(found)
+    })
+    .await
+    .unwrap();
+    assert!(reasons[0].starts_with("operation:"), "{reasons:?}");
+    assert!(reasons[1].starts_with("sealed_reason:"), "{reasons:?}");
+    sqlx::query("delete from dead_letter")
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    lab.bed.finish().await.unwrap();
+}
