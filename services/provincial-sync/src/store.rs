@@ -95,13 +95,18 @@ pub async fn commit(tx: Tx) -> Result<(), Error> {
 /// Writes due rows; versions that are known already stay as they are.
 pub async fn insert(conn: &mut Conn, new: &[NewPush], now: OffsetDateTime) -> Result<u64, Error> {
     let written = sqlx::query(
-        "insert into push (record_id, provider_code, item_code, item_version, key_digest, revision,
-                           sealed_record, traceparent, operation, next_attempt_at, created_at)
-         select u.*, $10, $10
-         from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
-                     $7::bytea[], $8::text[], $9::smallint[]) as u
-         order by 1
-         on conflict (record_id) do nothing",
+        "with kept as (
+             insert into push (record_id, provider_code, item_code, item_version, key_digest,
+                               revision, traceparent, operation, next_attempt_at, created_at)
+             select u.*, $10, $10
+             from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
+                         $8::text[], $9::smallint[]) as u
+             order by 1
+             on conflict (record_id) do nothing
+             returning record_id)
+         insert into push_content (record_id, sealed_record)
+         select record_id, sealed
+         from unnest($1::uuid[], $7::bytea[]) as u (record_id, sealed) join kept using (record_id)",
     )
     .bind(new.iter().map(|n| n.record_id).collect::<Vec<_>>())
     .bind(
@@ -145,8 +150,9 @@ pub async fn claim(
              order by next_attempt_at limit $3
              for update skip locked)
          update push p set attempts = p.attempts + 1, next_attempt_at = $2, leased = true
-         from taken where p.record_id = taken.record_id
-         returning p.*",
+         from taken left join push_content c using (record_id)
+         where p.record_id = taken.record_id
+         returning p.*, coalesce(c.sealed_record, p.sealed_record) as sealed",
     )
     .bind(now)
     .bind(until)
@@ -167,7 +173,7 @@ fn claimed(row: &PgRow) -> Result<Claimed, Error> {
         revision: row.try_get("revision")?,
         operation: Operation::of_number(operation)
             .ok_or_else(|| Error::Decode(format!("unknown operation {operation}").into()))?,
-        sealed: row.try_get("sealed_record")?,
+        sealed: row.try_get("sealed")?,
         traceparent: row.try_get("traceparent")?,
     };
     Ok(Claimed {

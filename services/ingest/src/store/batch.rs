@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::{
     digest,
-    registry::{items, registrations},
+    registry::{items, registration},
     reload, stored, stored_columns, unsigned,
 };
-use crate::domain::{Batch, Digest, Earlier, Incoming, RecordKey, Stored};
+use crate::domain::{Batch, Digest, Earlier, Incoming, RecordKey, Registration, Stored};
 
 /// Loads what the submissions are decided on. Locks the ledger of each provider until the end of
 /// the transaction, in one order, so that batches of one provider follow one another.
@@ -21,11 +21,12 @@ pub async fn load_batch(conn: &mut Conn, submissions: &[Incoming]) -> Result<Bat
         .map(|s| s.key.provider_code.as_str())
         .collect();
     let providers: Vec<&str> = providers.into_iter().collect();
+    let (providers, ledgers) = lock_providers(conn, &providers).await?;
     let mut batch = Batch {
-        providers: registrations(conn, &providers).await?,
+        providers,
+        ledgers,
         ..Batch::default()
     };
-    batch.ledgers = lock_ledgers(conn, &providers).await?;
     let codes: BTreeSet<&str> = submissions
         .iter()
         .map(|s| s.key.item_code.as_str())
@@ -36,6 +37,30 @@ pub async fn load_batch(conn: &mut Conn, submissions: &[Incoming]) -> Result<Bat
     batch.heads = heads(conn, submissions).await?;
     reload::load(conn, submissions, &mut batch).await?;
     Ok(batch)
+}
+
+/// Registrations and last ledger numbers of providers, the ledgers locked until the end of the transaction. A provider
+/// has a ledger since its registration.
+async fn lock_providers(
+    conn: &mut Conn,
+    codes: &[&str],
+) -> Result<(HashMap<String, Registration>, HashMap<String, u64>), Error> {
+    let rows = sqlx::query(
+        "select l.provider_code, l.last_number, p.enabled, p.valid_from, p.valid_until
+         from provider_ledger l join provider p on p.code = l.provider_code
+         where l.provider_code = any($1) order by l.provider_code for update of l",
+    )
+    .bind(codes)
+    .fetch_all(conn)
+    .await?;
+    let mut registrations = HashMap::new();
+    let mut ledgers = HashMap::new();
+    for row in &rows {
+        let code: String = row.try_get(0)?;
+        ledgers.insert(code.clone(), unsigned(row, 1)?);
+        registrations.insert(code, registration(row, 2)?);
+    }
+    Ok((registrations, ledgers))
 }
 
 /// The last ledger numbers, locked until the end of the transaction.

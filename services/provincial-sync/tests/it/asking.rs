@@ -45,6 +45,9 @@ async fn the_service_can_neither_rewrite_nor_delete_what_was_stored() {
     for forbidden in [
         "update push set sealed_record = ''",
         "update push set revision = 9",
+        "update push_content set sealed_record = ''",
+        "delete from push_content",
+        "truncate push_content",
         "delete from push",
         "truncate push",
     ] {
