@@ -158,6 +158,7 @@ async fn nothing_is_wider_than_a_phone() -> Result<()> {
         "/licences".to_owned(),
         "/penalties?from=x".to_owned(),
         format!("/record/{}", record.record_id),
+        format!("/record/{}", crate::data::revocation().record_id),
         "/catalogue".to_owned(),
         "/catalogue/xzcf".to_owned(),
         "/catalogue/ylzc/1".to_owned(),
