@@ -17,7 +17,7 @@ use service_kit::{
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 use super::{
     IngestApi,
@@ -52,6 +52,7 @@ struct Run {
     provider: String,
     reload_id: String,
     reload: Reload,
+    /// Records of this stream that broke a rule.
     refused: u64,
 }
 
@@ -239,7 +240,10 @@ impl Run {
             let answer = match answer {
                 Ok(receipt) => Answer::Receipt(receipt),
                 Err(refusal) => {
-                    self.refused += 1;
+                    // What could not be committed is still to come: without it the reload is incomplete.
+                    if !matches!(refusal.code, Code::Unavailable | Code::Internal) {
+                        self.refused += 1;
+                    }
                     Answer::Refusal(stream_refusal(id, refusal))
                 }
             };
