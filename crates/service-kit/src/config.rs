@@ -147,6 +147,57 @@ mod tests {
         std::fs::remove_dir_all(dir).unwrap();
     }
 
+    /// An environment belongs to a process, so the test runs itself again with one.
+    #[test]
+    fn a_keyring_comes_from_the_environment_as_text_or_as_the_name_of_a_file() {
+        #[derive(Debug, Deserialize)]
+        struct WithKeyring {
+            keyring: Secret,
+        }
+        const CHILD: &str = "CREDIT_SAMPLE_CHILD";
+        let name = "a_keyring_comes_from_the_environment_as_text_or_as_the_name_of_a_file";
+        if std::env::var_os(CHILD).is_some() {
+            let overlay = Overlay {
+                file: None,
+                environment: true,
+            };
+            let sample: WithKeyring = overlay.load("sample", "keyring = \"none\"").unwrap();
+            assert!(!format!("{sample:?}").contains("master"));
+            let keyring = vault::Keyring::parse(&sample.keyring.reveal().unwrap()).unwrap();
+            // Both masters are there: the retired one of the parent's blob, and the active one.
+            let sealed = std::env::var(CHILD).unwrap();
+            let bytes: Vec<u8> = sealed.split(',').map(|b| b.parse().unwrap()).collect();
+            assert_eq!(keyring.open(b"c", &bytes).unwrap(), b"content");
+            assert_ne!(keyring.sealed_under(&bytes), Some(keyring.active_master()));
+            return;
+        }
+        let old = vault::Keyring::generate();
+        let sealed = vault::Keyring::parse(&old).unwrap().seal(b"c", b"content");
+        let sealed: Vec<String> = sealed.iter().map(u8::to_string).collect();
+        let fresh = vault::Keyring::generate();
+        let fresh = fresh.lines().find(|l| l.starts_with("master")).unwrap();
+        let rotated = format!("{}{fresh}\n", old.replace(" active", ""));
+        let file = std::env::temp_dir().join(format!("keyring-{}", uuid::Uuid::new_v4()));
+        std::fs::write(&file, &rotated).unwrap();
+        for (key, value) in [
+            ("CREDIT_SAMPLE__KEYRING", rotated.as_str()),
+            ("CREDIT_SAMPLE__KEYRING__FILE", file.to_str().unwrap()),
+        ] {
+            let output = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", &format!("config::tests::{name}"), "--nocapture"])
+                .env(CHILD, sealed.join(","))
+                .env(key, value)
+                .output()
+                .unwrap();
+            let told = String::from_utf8_lossy(&output.stdout);
+            assert!(
+                output.status.success() && told.contains("1 passed"),
+                "{key}: {told}"
+            );
+        }
+        std::fs::remove_file(file).unwrap();
+    }
+
     #[test]
     fn an_unknown_key_is_named() {
         let error = Overlay::default()

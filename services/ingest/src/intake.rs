@@ -1,5 +1,5 @@
 //! From a message to a submission that can be decided: checks the form, computes digests, seals.
-//! `grpc` calls it, outside any transaction. [`operation`] says which content goes with which operation.
+//! `grpc` calls it, outside any transaction. `operation` says which content goes with which operation.
 
 mod operation;
 

@@ -2,9 +2,9 @@
 //! idempotency key, the provider's ledger number and the event are committed in one transaction.
 //! The platform binary and the tests call [`start`].
 //!
-//! From the top: [`grpc`] decodes and answers, [`intake`] checks the form of a submission and
-//! seals it, [`writer`] groups submissions of many callers, [`app`] stores a group in one
-//! transaction with what [`domain`] decides, [`store`] holds the SQL, [`handlers`] follows the
+//! From the top: [`grpc`] decodes and answers, one file a kind of RPC; [`intake`] checks the form of
+//! a submission and seals it, [`writer`] groups submissions of many callers, [`app`] stores a group
+//! in one transaction with what [`domain`] decides, [`store`] holds the SQL, [`handlers`] follows the
 //! catalogue, [`replay`] tries definitions out over what is stored.
 
 pub mod app;

@@ -17,7 +17,7 @@ use service_kit::{
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 use super::{
     IngestApi,
@@ -39,8 +39,10 @@ use crate::{
 const BATCH_RECORDS: usize = 500;
 /// Bytes of content after which a batch takes no further record.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Records that are looked at in one go for what is missing.
+const SCANNED: i64 = 2000;
 /// Records of one message of what is missing.
-const PAGE: i64 = 500;
+const NAMED: usize = 500;
 
 type Answers = mpsc::Sender<Result<ReloadItemResponse, Status>>;
 
@@ -50,6 +52,7 @@ struct Run {
     provider: String,
     reload_id: String,
     reload: Reload,
+    /// Records of this stream that broke a rule.
     refused: u64,
 }
 
@@ -65,7 +68,7 @@ enum Next {
 /// What a record is answered with: known by now, or when its batch is committed.
 enum Slot {
     Known(String, Result<Receipt, Refusal>),
-    Pending(Pending),
+    Pending(Box<Pending>),
 }
 
 impl IngestApi {
@@ -226,7 +229,7 @@ impl Run {
                     let answer = answer(id.clone(), &self.provider, decision);
                     Slot::Known(id, answer)
                 }
-                (Ok(prepared), None) => Slot::Pending(self.queue(id, prepared).await),
+                (Ok(prepared), None) => Slot::Pending(Box::new(self.queue(id, prepared).await)),
             });
         }
         for slot in slots {
@@ -237,7 +240,10 @@ impl Run {
             let answer = match answer {
                 Ok(receipt) => Answer::Receipt(receipt),
                 Err(refusal) => {
-                    self.refused += 1;
+                    // What could not be committed is still to come: without it the reload is incomplete.
+                    if !matches!(refusal.code, Code::Unavailable | Code::Internal) {
+                        self.refused += 1;
+                    }
                     Answer::Refusal(stream_refusal(id, refusal))
                 }
             };
@@ -305,37 +311,25 @@ impl Run {
     async fn end(self, end: ReloadEnd, answers: &Answers) -> Result<(), Status> {
         let end = self.keep_end(end.records).await?;
         let mut missing = 0;
-        let mut after: Vec<u8> = Vec::new();
-        loop {
+        let mut after = Some(Vec::new());
+        while let Some(from) = after {
+            let (pool, provider) = (&self.api.pool, self.provider.as_str());
             let page = store::reload::missing_page(
-                &self.api.pool,
-                &self.provider,
+                pool,
+                provider,
                 &self.reload,
                 end.up_to,
-                &after,
-                PAGE,
+                &from,
+                SCANNED,
             )
             .await
             .map_err(|error| database("列出未报记录", &error))?;
-            let Some(last) = page.last() else { break };
-            after = last.key_digest.to_vec();
-            missing += page.len() as u64;
-            let is_last = (page.len() as i64) < PAGE;
-            let records = page
-                .into_iter()
-                .map(|row| {
-                    let labels = self.api.labels(&row.stored, &row.sealed_labels)?;
-                    Ok(MissingRecord {
-                        record_key: labels.record_key,
-                        record_id: row.stored.record_id.to_string(),
-                        ledger_number: row.stored.ledger_number,
-                        received_at: Some(timestamp(row.stored.received_at)),
-                    })
-                })
-                .collect::<Result<_, Status>>()?;
-            tell(answers, Answer::Missing(ReloadMissing { records })).await?;
-            if is_last {
-                break;
+            after = page.next.map(|next| next.to_vec());
+            missing += page.missing.len() as u64;
+            for part in page.missing.chunks(NAMED) {
+                let records = part.iter().map(|row| self.named_missing(row));
+                let records = records.collect::<Result<_, Status>>()?;
+                tell(answers, Answer::Missing(ReloadMissing { records })).await?;
             }
         }
         if end.missing.is_none() {
@@ -352,6 +346,16 @@ impl Run {
             missing: end.missing.unwrap_or(missing),
         };
         tell(answers, Answer::Summary(summary)).await
+    }
+
+    fn named_missing(&self, row: &store::reload::Missing) -> Result<MissingRecord, Status> {
+        let labels = self.api.labels(&row.stored, &row.sealed_labels)?;
+        Ok(MissingRecord {
+            record_key: labels.record_key,
+            record_id: row.stored.record_id.to_string(),
+            ledger_number: row.stored.ledger_number,
+            received_at: Some(timestamp(row.stored.received_at)),
+        })
     }
 
     async fn keep_end(&self, declared: u64) -> Result<End, Status> {

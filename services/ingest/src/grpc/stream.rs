@@ -1,6 +1,6 @@
 //! `StreamRecords`: one answer for each submission, in order, each with a token to go on from after a break.
 
-use std::{pin::Pin, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, Stream};
 use proto::credit::ingest::v1::{
@@ -26,11 +26,8 @@ const QUIET: Duration = Duration::from_millis(500);
 /// The answers of a stream.
 pub(super) type Answers = Pin<Box<dyn Stream<Item = Result<StreamRecordsResponse, Status>> + Send>>;
 
-/// What an answer is made of, in the order of the requests.
-enum Step {
-    Resumed,
-    Submitted(Pending),
-}
+/// What an answer is made of: its position, and the submission; without one the stream was resumed.
+type Step = (u64, Option<Pending>);
 
 /// The requests of a stream, which end a while after the service is told to stop.
 pub(super) struct Requests<T> {
@@ -82,7 +79,7 @@ impl IngestApi {
         requests: Streaming<StreamRecordsRequest>,
     ) -> Answers {
         let mut requests = Requests::new(requests, self.context.shutdown.clone());
-        let (window, steps) = mpsc::channel::<Result<(u64, Step), Status>>(self.stream_window);
+        let (window, steps) = mpsc::channel::<Result<Step, Status>>(self.stream_window);
         let (api, of) = (self.clone(), provider.clone());
         tokio::spawn(async move {
             let mut position = None;
@@ -100,14 +97,14 @@ impl IngestApi {
                 }
             }
         });
-        let keyring = self.context.keyring.clone();
+        let (keyring, provider): (_, Arc<str>) = (self.context.keyring.clone(), provider.into());
         let answers = ReceiverStream::new(steps).then(move |step| {
             let (keyring, provider) = (keyring.clone(), provider.clone());
             async move {
-                let (position, step) = step?;
-                let answer = match step {
-                    Step::Resumed => Answer::Resumed(Resumed { position }),
-                    Step::Submitted(pending) => {
+                let (position, pending) = step?;
+                let answer = match pending {
+                    None => Answer::Resumed(Resumed { position }),
+                    Some(pending) => {
                         let id = pending.submission_id.clone();
                         match pending.wait().await {
                             Ok(receipt) => Answer::Receipt(receipt),
@@ -132,13 +129,13 @@ impl IngestApi {
         message: StreamRecordsRequest,
         provider: &str,
         position: &mut Option<u64>,
-    ) -> Result<(u64, Step), Status> {
+    ) -> Result<Step, Status> {
         let token = &message.resume_token;
         if token.is_empty() {
             let number = position.unwrap_or_default().saturating_add(1);
             *position = Some(number);
             let pending = self.begin(message.submission, provider, None).await;
-            return Ok((number, Step::Submitted(pending)));
+            return Ok((number, Some(pending)));
         }
         // What the caller means cannot be guessed: numbers would no longer agree, so the stream ends.
         if position.is_some() || message.submission.is_some() {
@@ -152,6 +149,6 @@ impl IngestApi {
         }
         let reached = resume::position(&self.context.keyring, provider, token)?;
         *position = Some(reached);
-        Ok((reached, Step::Resumed))
+        Ok((reached, None))
     }
 }

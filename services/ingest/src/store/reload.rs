@@ -199,6 +199,9 @@ pub struct Known {
 
 /// Finds which records the reload has named before, and which are equal to the current version of their key; of these
 /// it keeps the lines. One statement for all; the records that it says nothing of have to go through the ledger.
+///
+/// Each record is looked up by `lateral … limit 1`: written as a join, the statement is planned as a pass over all
+/// records of the provider as long as the statistics of the tables are old.
 /// `pinned` is the version of the item that they are pinned to; with `None` only what was named before is found.
 pub async fn take_known(
     conn: &mut Conn,
@@ -208,34 +211,37 @@ pub async fn take_known(
     named: &[Named<'_>],
 ) -> Result<Vec<Option<Known>>, Error> {
     let rows = sqlx::query(concat!(
-        "with asked as materialized (
-             select * from unnest($4::bytea[], $5::bytea[], $6::text[], $7::bytea[])
-                  with ordinality as a (key_digest, sha256, content_type, submission_digest, nth)),
-         before as materialized (
-             select a.nth, true as named_before, l.unchanged, ",
+        "with found as materialized (
+             select a.nth, l.record_id is not null as named_before, coalesce(l.unchanged, true) as unchanged,
+                    a.key_digest, ",
         stored_columns!(),
-        "    from asked a join reload_line l on l.reload_no = $1 and l.key_digest = a.key_digest
-             join original o using (record_id)),
-         equal as materialized (
-             select a.nth, a.key_digest, ",
-        stored_columns!(),
-        "    from asked a
-             join record_head h on h.provider_code = $2 and h.item_code = $3 and h.key_digest = a.key_digest
-             join original o on o.record_id = h.record_id
-             where o.content_sha256 = a.sha256 and o.content_type = a.content_type
-                 and o.operation = 1 and o.item_version = $8
-                 and not exists (select from before b where b.nth = a.nth)
-                 -- An id that a submission had before is answered as that one was.
-                 and not exists (select from submission s where s.provider_code = $2
-                                 and s.submission_digest = a.submission_digest)),
+        "    from unnest($4::bytea[], $5::bytea[], $6::text[], $7::bytea[])
+                  with ordinality as a (key_digest, sha256, content_type, submission_digest, nth)
+             left join lateral (
+                 select l.record_id, l.unchanged from reload_line l
+                 where l.reload_no = $1 and l.key_digest = a.key_digest limit 1) l on true
+             left join lateral (
+                 select h.record_id from record_head h
+                 where l.record_id is null and h.provider_code = $2 and h.item_code = $3
+                     and h.key_digest = a.key_digest limit 1) h on true
+             cross join lateral (
+                 select * from original v
+                 where v.record_id = coalesce(l.record_id, h.record_id) limit 1) o
+             -- An id that a submission had before is answered as that one was.
+             left join lateral (
+                 select s.record_id from submission s
+                 where l.record_id is null and s.provider_code = $2
+                     and s.submission_digest = a.submission_digest limit 1) s on true
+             where l.record_id is not null
+                 or s.record_id is null and o.operation = 1 and o.item_version = $8
+                     and o.content_sha256 = a.sha256 and o.content_type = a.content_type),
          kept as (
              insert into reload_line (reload_no, key_digest, record_id, unchanged)
-             select $1, key_digest, record_id, true from equal
+             select $1, key_digest, record_id, true from found where not named_before
              on conflict do nothing)
-         select * from before
-         union all
-         select nth, false, true, record_id, ledger_number, revision, received_at, content_sha256,
-                content_type, item_version, operation from equal"
+         select nth, named_before, unchanged, ",
+        stored_columns!(),
+        " from found o"
     ))
     .bind(reload.number)
     .bind(provider_code)
@@ -316,17 +322,24 @@ pub async fn keep_missing(pool: &Pool, reload_no: i64, missing: u64) -> Result<(
 /// A record that a reload did not name.
 #[derive(Clone, Debug)]
 pub struct Missing {
-    /// Keyed hash of its key: its place in the list.
-    pub key_digest: Digest,
     /// The version that was current at the end of the reload.
     pub stored: Stored,
     /// `intake::Labels`, sealed under the record id.
     pub sealed_labels: Vec<u8>,
 }
 
+/// A stretch of the list of what a reload did not name.
+#[derive(Clone, Debug)]
+pub struct MissingPage {
+    /// By key digest.
+    pub missing: Vec<Missing>,
+    /// Where the next stretch begins; `None` after the last.
+    pub next: Option<Digest>,
+}
+
 /// Records of the reload's item and provider that stood at its end, neither revoked nor withdrawn, and were not named:
-/// by key digest, from behind `after` on. What came after the end changes nothing, so the list is the same whenever
-/// it is asked for.
+/// among the next `limit` records from behind `after` on. What came after the end changes nothing, so the list is the
+/// same whenever it is asked for. The number of records that are looked at bounds the time, however few are missing.
 pub async fn missing_page(
     pool: &Pool,
     provider_code: &str,
@@ -334,20 +347,28 @@ pub async fn missing_page(
     up_to: u64,
     after: &[u8],
     limit: i64,
-) -> Result<Vec<Missing>, Error> {
+) -> Result<MissingPage, Error> {
+    // The last record that was looked at comes too, missing or not: the next stretch starts after it.
     let rows = sqlx::query(concat!(
-        "select h.key_digest, o.sealed_labels, ",
+        "with scanned as materialized (
+             select key_digest, row_number() over (order by key_digest) as nth
+             from record_head
+             where provider_code = $1 and item_code = $2 and key_digest > $5
+             order by key_digest limit $6)
+         select h.key_digest, h.nth, l.named is null and coalesce(o.operation = 1, false),
+                o.sealed_labels, ",
         stored_columns!(),
-        " from record_head h
-          cross join lateral (
+        " from scanned h
+          left join lateral (
+              select true as named from reload_line l
+              where l.reload_no = $3 and l.key_digest = h.key_digest limit 1) l on true
+          left join lateral (
               select * from original v
-              where v.provider_code = h.provider_code and v.item_code = h.item_code
+              where l.named is null and v.provider_code = $1 and v.item_code = $2
                   and v.key_digest = h.key_digest and v.ledger_number <= $4
-              order by v.revision desc limit 1) o
-          where h.provider_code = $1 and h.item_code = $2 and h.key_digest > $5 and o.operation = 1
-              and not exists (select from reload_line l
-                              where l.reload_no = $3 and l.key_digest = h.key_digest)
-          order by h.key_digest limit $6"
+              order by v.revision desc limit 1) o on true
+          where h.nth = $6 or l.named is null and o.operation = 1
+          order by h.nth"
     ))
     .bind(provider_code)
     .bind(&reload.item_code)
@@ -357,13 +378,20 @@ pub async fn missing_page(
     .bind(limit)
     .fetch_all(pool)
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Missing {
-                key_digest: digest(row, 0)?,
-                sealed_labels: row.try_get(1)?,
-                stored: stored(row, 2)?,
-            })
-        })
-        .collect()
+    let mut page = MissingPage {
+        missing: Vec::new(),
+        next: None,
+    };
+    for row in &rows {
+        if row.try_get::<i64, _>(1)? == limit {
+            page.next = Some(digest(row, 0)?);
+        }
+        if row.try_get(2)? {
+            page.missing.push(Missing {
+                sealed_labels: row.try_get(3)?,
+                stored: stored(row, 4)?,
+            });
+        }
+    }
+    Ok(page)
 }

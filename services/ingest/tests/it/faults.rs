@@ -13,6 +13,7 @@ use futures::future::try_join_all;
 use testkit::{Servers, eventually, private_nats, private_postgres};
 use tonic::Code;
 
+use crate::reload::Reload;
 use crate::world::{PATIENCE, PROVIDER, PROVIDERS, World, receipt_of, submission, submit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -125,5 +126,67 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
         }
     }
     assert_eq!(world.count("original").await?, (CALLERS * EACH) as i64);
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() -> Result<()> {
+    const ALL: usize = 4000;
+    const KNOWN: usize = 1000;
+    let postgres = private_postgres().await?;
+    let servers = Servers {
+        database_url: postgres.url().to_owned(),
+        ..testkit::servers()?
+    };
+    let world = World::start_by(|plan| plan.servers = servers).await?;
+    let mut client = world.client(PROVIDER)?;
+    let keys: Vec<String> = (0..ALL).map(|n| format!("k{n}")).collect();
+    let lines: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "{}")).collect();
+    let known = Reload::new("known", &lines[..KNOWN]).end(KNOWN as u64);
+    known.run(&mut client).await?;
+    let broken = AtomicUsize::new(0);
+    // Known and new records alternate, so that every kill hits both ways.
+    let mixed: Vec<(&str, &str)> = (0..ALL).map(|n| lines[n * 3 % ALL]).collect();
+    let reload = async {
+        eventually("the reload ends", PATIENCE, async || {
+            let all = Reload::new("r", &mixed).end(ALL as u64);
+            let outcome = all.run(&mut client).await;
+            let outcome = outcome.and_then(|answered| match answered.summary {
+                Some(summary) if summary.refused == 0 => Ok(summary),
+                _ => Err(tonic::Status::unavailable("some were not committed")),
+            });
+            if let Err(status) = &outcome {
+                // A broken connection, or records that were not committed and are missing at the end.
+                let codes = [Code::Unavailable, Code::FailedPrecondition];
+                assert!(codes.contains(&status.code()), "{status:?}");
+                broken.fetch_add(1, Ordering::SeqCst);
+            }
+            outcome
+        })
+        .await
+    };
+    let kills = async {
+        for mark in [KNOWN as i64 + 300, KNOWN as i64 + 1500] {
+            eventually("some are taken", PATIENCE, async || {
+                world.count("reload_line").await.is_ok_and(|n| n >= mark)
+            })
+            .await?;
+            postgres.kill9().await?;
+            postgres.restart().await?;
+        }
+        anyhow::Ok(())
+    };
+    let (summary, ()) = tokio::try_join!(reload, kills)?;
+    assert!(broken.load(Ordering::SeqCst) > 0, "the kills were felt");
+    assert_eq!(
+        (summary.unchanged, summary.accepted),
+        (KNOWN as u64, (ALL - KNOWN) as u64)
+    );
+    assert_eq!(world.count("original").await?, ALL as i64);
+    assert_eq!(world.count("reload_line").await?, (ALL + KNOWN) as i64);
+    let ledger: i64 = sqlx::query_scalar("select max(ledger_number) from original")
+        .fetch_one(&world.owner)
+        .await?;
+    assert_eq!(ledger, ALL as i64, "without gaps");
     world.finish().await
 }

@@ -2,13 +2,16 @@
 //! clear.
 
 use anyhow::Result;
-use proto::credit::ingest::v1::{
-    ReadOriginalRequest, ReplayRulesRequest, ReportNilRequest, replay_rules_request::Offered,
+use proto::credit::{
+    common::v1::Operation,
+    ingest::v1::{
+        ReadOriginalRequest, ReplayRulesRequest, ReportNilRequest, replay_rules_request::Offered,
+    },
 };
 use service_kit::identity::Role;
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::world::{PROVIDER, PROVIDERS, World, submission, submit};
+use crate::world::{PROVIDER, PROVIDERS, World, ending, submission, submit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_the_service_has_no_privilege_to_alter_originals() -> Result<()> {
@@ -131,13 +134,32 @@ async fn r12_no_personal_data_stands_in_clear_anywhere_in_the_schema() -> Result
         let key = format!("{name}/{number}/{n}");
         submit(&mut client, submission(&id, &key, content.as_bytes())).await?;
     }
+    // Ids of nil reports and reloads may hold it too, and reasons for a withdrawal and for reading.
+    let nil = ReportNilRequest {
+        submission_id: format!("{name}{number}"),
+        item_code: "xzxk".to_owned(),
+        period_from: "2026-10-01".to_owned(),
+        period_to: "2026-10-31".to_owned(),
+    };
+    client.report_nil(nil).await?;
+    let lines = [(name, "{}")];
+    let reload = crate::reload::Reload::new(number, &lines).end(1);
+    reload.run(&mut client).await?;
+    let reason = format!("误报{name}的记录，证件号码{number}");
+    let withdrawal = ending("end", name, Operation::Withdraw, &reason);
+    let withdrawn = submit(&mut client, withdrawal).await?;
+    let read = ReadOriginalRequest {
+        record_id: withdrawn.record_id,
+        reason: reason.clone(),
+    };
+    client.read_original(read).await?;
     // And a submission that is refused leaves nothing either.
     let mut refused = submission(number, number, content.as_bytes());
     refused.item_code = "nowhere".to_owned();
     assert!(submit(&mut client, refused).await.is_err());
 
     let heard = world.heard().await?;
-    assert_eq!(heard.len(), 3);
+    assert_eq!(heard.len(), 3 + 1 + 1);
     for needle in [number, name] {
         assert_eq!(places(&world, needle).await?, Vec::<String>::new());
         for event in &heard {

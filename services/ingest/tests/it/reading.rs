@@ -228,7 +228,7 @@ async fn r12_after_a_rotation_of_keys_old_originals_open_and_new_ones_are_under_
             .collect()
     };
     let first = world.bed.context.keyring.active_master().to_owned();
-    assert_eq!(masters(&world).await?, [first.clone()]);
+    assert_eq!(masters(&world).await?, std::slice::from_ref(&first));
     world.heard().await?;
 
     let both = rotated(&text)?;

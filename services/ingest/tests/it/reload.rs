@@ -430,7 +430,7 @@ async fn r11_two_streams_of_one_reload_take_each_record_once() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_what_a_reload_did_not_name_is_listed_whole_in_many_messages() -> Result<()> {
-    const ALL: usize = 1201;
+    const ALL: usize = 2301;
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let keys: Vec<String> = (0..ALL).map(|n| format!("k{n}")).collect();

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use event_bus::NewEvent;
 use proto::credit::{
     catalog::events::v1::ItemVersionPublished,
+    common::v1::Operation,
     ingest::v1::{
         FindingChange, PublishedVersion, ReplayReport, ReplayRulesRequest, ReplayRulesResponse,
         replay_rules_request::Offered, replay_rules_response::Step,
@@ -18,7 +19,9 @@ use testkit::eventually;
 use time::OffsetDateTime;
 use tonic::{Code, Status, Streaming};
 
-use crate::world::{Client, PATIENCE, PROVIDER, PROVIDERS, World, refusal, submission, submit};
+use crate::world::{
+    Client, PATIENCE, PROVIDER, PROVIDERS, World, ending, refusal, submission, submit,
+};
 
 const OFFICE: &str = "11430000006122439E";
 /// Stands in records and must stand in no answer.
@@ -113,6 +116,35 @@ async fn replay(
         }
     }
     Err(Status::internal("no report"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d24_what_ends_a_record_is_not_judged_again() -> Result<()> {
+    let world = start().await?;
+    let mut client = world.client(PROVIDER)?;
+    for n in 1..=3 {
+        let id = n.to_string();
+        submit(
+            &mut client,
+            submission(&id, &id, &penalty(n, PROVIDER, "0.2")),
+        )
+        .await?;
+    }
+    for (id, key, operation) in [
+        ("4", "1", Operation::Revoke),
+        ("5", "2", Operation::Withdraw),
+    ] {
+        submit(&mut client, ending(id, key, operation, "误报，予以更正")).await?;
+    }
+    let (_, report) = replay(&mut office(&world)?, ask(stricter()?)).await?;
+    assert_eq!(report.read, 3);
+    let total = report.total.and_then(|total| total.accepted_to_returned);
+    assert_eq!(
+        total.map(|t| t.count),
+        Some(3),
+        "each of the reported versions"
+    );
+    world.finish().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
