@@ -7,6 +7,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -35,12 +36,14 @@ const OPEN_AT_ONCE: usize = 1_000;
 /// The receipts that callers were given, each with what it was given for.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
-    by_submission: HashMap<(String, String), Given>,
+    by_submission: HashMap<(String, String), Arc<Given>>,
 }
 
 /// One receipt.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Given {
+    /// The version that holds what was sent.
+    pub record_id: Uuid,
     /// Who has it.
     pub provider: String,
     /// Digest of the bytes that the caller sent.
@@ -77,11 +80,12 @@ impl Book {
             return Ok(false);
         }
         let given = Given {
+            record_id: Uuid::parse_str(&receipt.record_id)?,
             provider: provider.to_owned(),
             digest,
             receipt,
         };
-        self.by_submission.insert(key, given);
+        self.by_submission.insert(key, Arc::new(given));
         Ok(true)
     }
 
@@ -102,7 +106,7 @@ impl Book {
 
     /// All of them.
     pub fn given(&self) -> impl Iterator<Item = &Given> {
-        self.by_submission.values()
+        self.by_submission.values().map(Arc::as_ref)
     }
 }
 
@@ -141,15 +145,12 @@ impl Auditor {
     /// What must hold at every moment, load or not: each receipt that was given is found with its bytes, once; ledgers
     /// have no gaps; no version has two events or two verdicts.
     pub async fn while_running(&mut self, book: &Book) -> Result<()> {
-        let fresh: Vec<&Given> = self.unopened(book)?;
+        let unopened = |given: &&Given| !self.opened.contains(&given.record_id);
+        let fresh: Vec<&Given> = book.given().filter(unopened).collect();
         self.found(book).await?;
         self.opens(&fresh).await?;
         self.ledgers().await?;
-        let mut fresh_ids = Vec::new();
-        for given in fresh {
-            fresh_ids.push(record_id(given)?);
-        }
-        self.opened.extend(fresh_ids);
+        self.opened.extend(fresh.iter().map(|given| given.record_id));
         Ok(())
     }
 
@@ -188,22 +189,12 @@ impl Auditor {
         Ok(all.join("; "))
     }
 
-    fn unopened<'a>(&self, book: &'a Book) -> Result<Vec<&'a Given>> {
-        let mut fresh = Vec::new();
-        for given in book.given() {
-            if !self.opened.contains(&record_id(given)?) {
-                fresh.push(given);
-            }
-        }
-        Ok(fresh)
-    }
-
     /// Each receipt has its row with the same digest, ledger number and revision.
     async fn found(&self, book: &Book) -> Result<()> {
         let (mut ids, mut providers, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
         let (mut digests, mut revisions) = (Vec::new(), Vec::new());
         for given in book.given() {
-            ids.push(record_id(given)?);
+            ids.push(given.record_id);
             providers.push(given.provider.as_str());
             numbers.push(i64::try_from(given.receipt.ledger_number)?);
             digests.push(given.digest.as_slice());
@@ -235,10 +226,8 @@ impl Auditor {
     /// The sealed contents open to the bytes that were sent.
     async fn opens(&self, given: &[&Given]) -> Result<()> {
         for some in given.chunks(OPEN_AT_ONCE) {
-            let mut digests = HashMap::new();
-            for one in some {
-                digests.insert(record_id(one)?, one.digest);
-            }
+            let digests: HashMap<Uuid, [u8; 32]> =
+                some.iter().map(|one| (one.record_id, one.digest)).collect();
             let ids: Vec<Uuid> = digests.keys().copied().collect();
             let sealed: Vec<(Uuid, Vec<u8>)> = sqlx::query_as(
                 "select record_id, sealed_content from original where record_id = any($1)",
@@ -284,10 +273,7 @@ impl Auditor {
 
     /// Receipts = originals = events = verdicts = events of verdicts, version by version.
     async fn equal_counts(&self, book: &Book) -> Result<Settled> {
-        let mut given = HashSet::new();
-        for one in book.given() {
-            given.insert(record_id(one)?);
-        }
+        let given: HashSet<Uuid> = book.given().map(|one| one.record_id).collect();
         let originals: Vec<Uuid> = sqlx::query_scalar("select record_id from original")
             .fetch_all(&self.ingest)
             .await?;
@@ -335,10 +321,6 @@ impl Auditor {
         println!("books: {settled:?}; originals, events and verdicts are as many, each once");
         Ok(settled)
     }
-}
-
-fn record_id(given: &Given) -> Result<Uuid> {
-    Ok(Uuid::parse_str(&given.receipt.record_id)?)
 }
 
 /// The versions that the events of one type in an outbox tell of, as often as they do.

@@ -6,9 +6,9 @@
 //! everything ready again.
 
 mod catalog_away;
-//mod full_disk;
+mod full_disk;
 mod kills;
-//mod slow;
+mod slow;
 mod stops;
 mod support;
-//mod tmpfs;
+mod tmpfs;
