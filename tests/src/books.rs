@@ -150,7 +150,8 @@ impl Auditor {
         self.found(book).await?;
         self.opens(&fresh).await?;
         self.ledgers().await?;
-        self.opened.extend(fresh.iter().map(|given| given.record_id));
+        self.opened
+            .extend(fresh.iter().map(|given| given.record_id));
         Ok(())
     }
 
@@ -286,9 +287,11 @@ impl Auditor {
             "{submissions} submission ids, {} receipts",
             book.len()
         );
-        let submitted = events(&self.ingest, "credit.ingest.events.v1.RecordSubmitted", |b| {
-            Ok(RecordSubmitted::decode(b)?.version)
-        });
+        let submitted = events(
+            &self.ingest,
+            "credit.ingest.events.v1.RecordSubmitted",
+            |b| Ok(RecordSubmitted::decode(b)?.version),
+        );
         same("events RecordSubmitted", &given, submitted.await?)?;
 
         let verdicts: Vec<(Uuid, String)> =

@@ -346,7 +346,9 @@ impl Caller {
     fn refused(&self, code: Code, reason: &str) -> Answered {
         let what = format!("{code:?} {reason}");
         let again = matches!(code, Code::Unavailable | Code::ResourceExhausted);
-        *locked(&self.shared.refused).entry(what.clone()).or_default() += 1;
+        *locked(&self.shared.refused)
+            .entry(what.clone())
+            .or_default() += 1;
         if again {
             Answered::AskAgain
         } else {

@@ -1,4 +1,4 @@
-//! `cargo xtask bench ingest|pipeline|rules`: what the platform makes of this machine, beside a floor
+//! `cargo xtask bench ingest|pipeline|hostile|rules`: what the platform makes of this machine, beside a floor
 //! measured in the same run, because machines are noisy. The last line is one JSON object.
 
 use std::{
@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
 use journeys::{
+    bench_hostile,
     cluster::{Cluster, ClusterOptions, Servers},
     day::{Day, Progress, submission},
     floor, rules,
@@ -40,6 +41,8 @@ enum Name {
     Ingest,
     /// Streamed submissions until they are queryable in disclosure.
     Pipeline,
+    /// Single calls of good callers, alone and beside hostile ones.
+    Hostile,
     /// Normalisation and all rules of the penalty item on one core, without any server.
     Rules,
 }
@@ -86,6 +89,14 @@ impl Bench {
         let idle = resident_mib(&cluster)?;
         let day = Day::new(self.seed, self.records);
         day.register(&cluster).await?;
+        if self.name == Name::Hostile {
+            let figures = bench_hostile::measure(&cluster, &day.generator, self.seed).await?;
+            if !self.json {
+                println!("{figures:#?}");
+            }
+            println!("{}", serde_json::to_string(&figures)?);
+            return figures.check();
+        }
         let mut figures = match self.name {
             Name::Ingest => ingest(&cluster, &day).await?,
             _ => pipeline(&cluster, &day).await?,

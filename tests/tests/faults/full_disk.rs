@@ -169,7 +169,10 @@ async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_lat
     // a stream can be spoiled (nats-server 2.15.1: "corrupt state file"); then the stream is gone, and made again from
     // the outbox, which has everything.
     blocking(|| bench.nats()?.restart())?;
-    println!("{}", bench.cluster.credit(&["streams", "rebuild"])?.trim_end());
+    println!(
+        "{}",
+        bench.cluster.credit(&["streams", "rebuild"])?.trim_end()
+    );
     bench.load.more(300).await?;
     bench.end().await?;
     ingest.close().await;

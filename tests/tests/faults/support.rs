@@ -90,23 +90,13 @@ impl Bench {
     }
 
     /// Registers the providers on a running platform and begins the load.
-    pub async fn under_load(
-        cluster: Cluster,
-        seed: u64,
-        rng: StdRng,
-        pace: Pace,
-    ) -> Result<Self> {
+    pub async fn under_load(cluster: Cluster, seed: u64, rng: StdRng, pace: Pace) -> Result<Self> {
         Day::new(seed, 0).register(&cluster).await?;
         Self::begin_load(cluster, seed, rng, pace).await
     }
 
     /// Begins the load on a running platform that knows the providers.
-    pub async fn begin_load(
-        cluster: Cluster,
-        seed: u64,
-        rng: StdRng,
-        pace: Pace,
-    ) -> Result<Self> {
+    pub async fn begin_load(cluster: Cluster, seed: u64, rng: StdRng, pace: Pace) -> Result<Self> {
         let load = Load::start(&cluster, Day::new(seed, 0).generator, pace)?;
         let auditor = Auditor::new(&cluster)?;
         let mut bench = Self {
@@ -132,7 +122,10 @@ impl Bench {
         let book = self.load.finish().await?;
         let settled = self.auditor.settled(&self.cluster, &book).await?;
         memory_is_bounded(&self.cluster)?;
-        println!("lasted {:.0} s with the checks", self.since.elapsed().as_secs_f64());
+        println!(
+            "lasted {:.0} s with the checks",
+            self.since.elapsed().as_secs_f64()
+        );
         Ok(settled)
     }
 
@@ -222,7 +215,12 @@ pub fn blocking<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 /// One signal to many processes at once; those that are gone meanwhile do not matter.
 fn signal_all(pids: &[u32], signal: &str) -> Result<()> {
     let output = Command::new("sh")
-        .args(["-c", "signal=$1; shift; kill -s \"$signal\" \"$@\"", "sh", signal])
+        .args([
+            "-c",
+            "signal=$1; shift; kill -s \"$signal\" \"$@\"",
+            "sh",
+            signal,
+        ])
         .args(pids.iter().map(u32::to_string))
         .output()
         .context("running sh to send signals")?;
