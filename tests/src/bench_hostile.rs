@@ -28,7 +28,7 @@ const GOOD: usize = 8;
 /// Hostile requests in flight.
 const HOSTILE: u64 = 8;
 /// Calls of one turn.
-const CALLS: usize = 2_000;
+const CALLS: usize = 1_000;
 /// Turns of each kind.
 const TURNS: usize = 3;
 /// What the issue allows.
@@ -108,6 +108,11 @@ pub async fn measure(cluster: &Cluster, generator: &Generator, seed: u64) -> Res
         verdicts.extend(attack.end().await?);
         beside.extend(measured);
         book.extend(given);
+        eprintln!(
+            "alone {:.0}/s, beside {:.0}/s",
+            alone.per_s(),
+            beside.per_s()
+        );
     }
     let hostile_requests = verdicts.requests();
     book.extend(verdicts.book);

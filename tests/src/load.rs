@@ -192,7 +192,7 @@ impl Load {
 
     /// Fails with the error of a caller that has ended; callers end when they are told to and not before.
     pub async fn fine(&mut self) -> Result<()> {
-        while let Some(ended) = self.callers.try_join_next() {
+        if let Some(ended) = self.callers.try_join_next() {
             ended?.context("a caller of the load failed")?;
             bail!("a caller of the load ended early");
         }

@@ -9,18 +9,15 @@ use proto::credit::{
 use rand::Rng;
 use tonic::Code;
 
-use super::{Attack, Expected, Making, SUBMIT, to, wire::framed};
-
-const RECEIPT: &str = "/credit.ingest.v1.IngestService/GetReceipt";
-const LEDGER: &str = "/credit.ingest.v1.IngestService/ListLedger";
-const FEEDBACK: &str = "/credit.validation.v1.ValidationService/ListFeedback";
-const VERDICT: &str = "/credit.validation.v1.ValidationService/GetVerdict";
+use super::{
+    Attack, Expected, FEEDBACK, LEDGER, Making, RECEIPT, SUBMIT, VERDICT, to, wire::framed,
+};
 
 impl Making<'_> {
     pub(super) fn caller(&mut self) -> Attack {
         match self.rng.random_range(0..10) {
             0 => self.without_a_token(),
-            1 | 2 | 3 => self.with_a_bad_token(),
+            1..=3 => self.with_a_bad_token(),
             4 => self.in_another_role(),
             5 => self.as_a_stranger(),
             6 => self.for_anothers_receipt(),

@@ -61,16 +61,16 @@ impl Making<'_> {
                 ("no content", &["CONTENT_EMPTY"])
             }
             5 => {
-                // Mostly just above the limit; what is far above it is for the frames.
-                let more = if self.chance_of(10) {
-                    self.rng.random_range(1..6 * LARGEST)
-                } else {
-                    self.rng.random_range(1..1_000)
-                };
+                // Costs most of all forms, so there are few, mostly just above the limit.
                 if !self.chance_of(4) {
-                    submission.content.clear();
-                    return ("no content", &["CONTENT_EMPTY"]);
+                    return self.spoil(4, submission);
                 }
+                let most = if self.chance_of(10) {
+                    6 * LARGEST
+                } else {
+                    1_000
+                };
+                let more = self.rng.random_range(1..most);
                 submission.content = vec![b' '; LARGEST + more].into();
                 ("content too large", &["CONTENT_TOO_LARGE"])
             }

@@ -8,7 +8,7 @@ use rand::Rng;
 use tonic::Code;
 
 use super::{
-    Attack, Expected, Making, STREAM, SUBMIT, to,
+    Attack, Expected, FEEDBACK, Making, STREAM, SUBMIT, VERDICT, to,
     wire::{bytes_field, framed, framed_as, tag, varint},
 };
 
@@ -16,9 +16,6 @@ use super::{
 const NO_MESSAGE: Expected = Expected::Refusal(&[Code::Internal, Code::InvalidArgument], &[]);
 /// A message over the limit of 8 MiB.
 const TOO_LARGE: Expected = Expected::Refusal(&[Code::OutOfRange, Code::ResourceExhausted], &[]);
-
-const FEEDBACK: &str = "/credit.validation.v1.ValidationService/ListFeedback";
-const VERDICT: &str = "/credit.validation.v1.ValidationService/GetVerdict";
 
 impl Making<'_> {
     pub(super) fn frame(&mut self) -> Attack {

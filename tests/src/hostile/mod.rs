@@ -34,6 +34,10 @@ use wire::{Answer, Call, Connection, framed};
 
 const SUBMIT: &str = "/credit.ingest.v1.IngestService/SubmitRecord";
 const STREAM: &str = "/credit.ingest.v1.IngestService/StreamRecords";
+const RECEIPT: &str = "/credit.ingest.v1.IngestService/GetReceipt";
+const LEDGER: &str = "/credit.ingest.v1.IngestService/ListLedger";
+const FEEDBACK: &str = "/credit.validation.v1.ValidationService/ListFeedback";
+const VERDICT: &str = "/credit.validation.v1.ValidationService/GetVerdict";
 
 /// Records of the generator that good callers use too; the enemy takes his from behind them.
 const FAR_AWAY: u64 = 10_000_000;
@@ -409,7 +413,7 @@ impl Making<'_> {
         (submission, party)
     }
 
-    /// A good number of bytes.
+    /// Random bytes, at least one.
     fn bytes(&mut self, most: usize) -> Vec<u8> {
         let length = self.rng.random_range(1..=most);
         let mut bytes = vec![0; length];

@@ -5,7 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use h2::client::SendRequest;
 use http::{HeaderMap, Method, Request};
 use tokio::{net::TcpStream, task::JoinHandle};
-use tonic::{Code, Status};
+use tonic::Status;
 
 /// One request, byte by byte.
 #[derive(Clone, Debug)]
@@ -116,11 +116,6 @@ fn unframed(mut bytes: Bytes) -> Result<Vec<Bytes>> {
         bytes = bytes.slice(5 + length..);
     }
     Ok(messages)
-}
-
-/// A status that tells nothing: neither a text nor a reason.
-pub fn is_mute(status: &Status) -> bool {
-    status.code() != Code::Ok && status.message().is_empty()
 }
 
 /// Protobuf by hand: a field with a wire type of one's own choice.

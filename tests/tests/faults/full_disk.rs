@@ -117,6 +117,14 @@ async fn r11_with_the_disk_of_postgresqls_log_full_nothing_is_acknowledged_that_
     bench.load.more(300).await?;
     println!("ballast: {} bytes", disk.fill()?);
     callers_are_told(&mut bench).await?;
+    let said = std::fs::read_to_string(folder.join("postgres.log"))?;
+    let lines = |word: &str| said.lines().filter(|line| line.contains(word)).count();
+    println!(
+        "PostgreSQL's log: {} lines of no space, {} of panic",
+        lines("No space left on device"),
+        lines("PANIC")
+    );
+    ensure!(said.contains("No space left on device"), "another fault");
     disk.make_space()?;
     let fell = start_again_if_it_fell(&mut bench)?;
     println!("PostgreSQL fell and was started again: {fell}");

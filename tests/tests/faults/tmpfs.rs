@@ -26,6 +26,7 @@ impl SmallDisk {
     /// # Errors
     /// When this process may not mount. A disk that is full cannot be shown otherwise, so the journey fails and says so.
     pub fn mount(mib: u32) -> Result<Self> {
+        unmount_left_behind()?;
         let place = Place::temporary()?;
         let folder = place.path().join("disk");
         std::fs::create_dir(&folder)?;
@@ -75,6 +76,25 @@ impl Drop for SmallDisk {
             eprintln!("{error:#}");
         }
     }
+}
+
+/// Unmounts disks of runs that were killed: those whose place nobody holds any more.
+fn unmount_left_behind() -> Result<()> {
+    let runs = local_servers::shared_folder("run")?;
+    let mounts = std::fs::read_to_string("/proc/mounts").context("reading /proc/mounts")?;
+    for line in mounts.lines() {
+        let Some(folder) = line.split(' ').nth(1).map(Path::new) else {
+            continue;
+        };
+        let (true, Some(place)) = (folder.starts_with(&runs), folder.parent()) else {
+            continue;
+        };
+        let held = File::open(place.join("lock")).is_ok_and(|lock| lock.try_lock().is_err());
+        if !held {
+            run("umount", &["--lazy"], folder)?;
+        }
+    }
+    Ok(())
 }
 
 fn run(program: &str, arguments: &[&str], folder: &Path) -> Result<()> {
