@@ -23,7 +23,7 @@ use crate::{clients::Clients, ports::Ports};
 /// How long a process may take to be ready or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Size of each stream: JetStream reserves it, and a laptop has less to give than a server.
+/// Size of each stream unless a journey wants another: a laptop has less to give than a server.
 const MAX_STREAM_BYTES: u64 = 256 * 1024 * 1024;
 
 /// How a platform is started.
@@ -39,6 +39,8 @@ pub struct ClusterOptions {
     pub sample_ratio: f64,
     /// `info`, `warn` …
     pub log: String,
+    /// Size of each stream, bytes: JetStream reserves it.
+    pub max_stream_bytes: u64,
 }
 
 impl ClusterOptions {
@@ -50,6 +52,7 @@ impl ClusterOptions {
             otlp_endpoint: String::new(),
             sample_ratio: 0.0,
             log: "info".to_owned(),
+            max_stream_bytes: MAX_STREAM_BYTES,
         }
     }
 }
@@ -97,6 +100,20 @@ impl Cluster {
         cluster.start_simulator()?;
         cluster.start_platform(None)?;
         cluster.ready().await?;
+        Ok(cluster)
+    }
+
+    /// Starts some services only, each in a process of its own; the database has the schemas of all.
+    /// For faults of one service: the all-in-one process would take the others with it.
+    pub async fn start_services(
+        servers: Servers,
+        place: Place,
+        options: ClusterOptions,
+        services: &[Service],
+    ) -> Result<Self> {
+        let mut cluster = Self::prepare(servers, place, options)?;
+        cluster.credit(&["migrate"])?;
+        cluster.start_apart(services).await?;
         Ok(cluster)
     }
 
@@ -153,13 +170,14 @@ impl Cluster {
         let file = |name: &str| format!("{{ file = {:?} }}", secrets.join(name));
         let mut text = format!(
             "[platform]\nadmin_listen = \"{admin}\"\nowner_database_url = {:?}\nkeyring = {}\n\
-             [platform.bus]\nurl = {:?}\nnamespace = {:?}\nmax_stream_bytes = {MAX_STREAM_BYTES}\nack_wait_seconds = 5\n\
+             [platform.bus]\nurl = {:?}\nnamespace = {:?}\nmax_stream_bytes = {}\nack_wait_seconds = 5\n\
              [platform.identity]\nkeys_file = {:?}\n\
              [platform.telemetry]\notlp_endpoint = {:?}\nsample_ratio = {:?}\n",
             self.servers.owner_url,
             file("keyring"),
             self.servers.nats_url,
             self.servers.namespace,
+            self.options.max_stream_bytes,
             secrets.join("identity_public.pem"),
             self.options.otlp_endpoint,
             self.options.sample_ratio,
@@ -214,6 +232,12 @@ impl Cluster {
 
     fn simulator_config_file(&self) -> PathBuf {
         self.folder().join("simulator.toml")
+    }
+
+    /// The keys under which its services seal: to look at what they have stored.
+    pub fn keyring(&self) -> Result<vault::Keyring> {
+        let text = std::fs::read_to_string(self.folder().join("secrets/keyring"))?;
+        Ok(vault::Keyring::parse(&text)?)
     }
 
     /// Runs a command of `credit` on this platform; its standard output.
@@ -410,7 +434,10 @@ impl Cluster {
             ensure!(parked.is_empty(), "{schema}: dead letters {parked:?}");
             pool.close().await;
         }
-        self.ready().await
+        if self.platform.is_some() {
+            self.ready().await?;
+        }
+        self.apart_ready().await
     }
 }
 
@@ -427,13 +454,18 @@ impl Servers {
             ..NatsOptions::default()
         };
         let nats = Nats::start(binaries, &folder.join("nats"), options)?;
-        Ok(Self {
+        Ok(Self::of(postgres, nats))
+    }
+
+    /// These servers, fresh ones.
+    pub fn of(postgres: Postgres, nats: Nats) -> Self {
+        Self {
             owner_url: postgres.url("postgres"),
             nats_url: nats.url(),
             postgres: Some(postgres),
             nats: Some(nats),
             namespace: "credit".to_owned(),
-        })
+        }
     }
 
     /// The servers that `DATABASE_URL` (a superuser's) and `NATS_URL` name, with a fresh database

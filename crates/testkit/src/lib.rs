@@ -6,7 +6,7 @@
 //! * [`private_postgres`], [`private_nats`]: own servers of one test, to kill and to start again.
 //! * [`clock::TurnableClock`]: time that stands still until the test turns it.
 //! * [`records`]: realistic records from a seed, each knowing its verdict.
-//! * [`proxy::TcpProxy`]: a network to cut and to stall.
+//! * [`proxy::TcpProxy`]: a network to cut, to stall and to slow down.
 //! * [`eventually`]: waits for a condition instead of sleeping.
 //! * `browser` (feature `browser`): a headless Chromium.
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -11,6 +12,8 @@ use tokio::task::{JoinHandle, JoinSet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Flowing,
+    /// So many bytes a second, in each direction of each connection.
+    Slow(u32),
     Stalled,
     Cut,
 }
@@ -77,6 +80,11 @@ impl TcpProxy {
     /// Lets connections stand and take new ones, but lets no byte through in either direction: a peer that hangs.
     pub fn stall(&self) {
         self.mode.send_replace(Mode::Stalled);
+    }
+
+    /// Lets so many bytes a second through, in each direction of each connection: a line or a disk that is too slow.
+    pub fn slow_down(&self, bytes_per_second: u32) {
+        self.mode.send_replace(Mode::Slow(bytes_per_second.max(1)));
     }
 
     /// Forwards again; what was held back by [`TcpProxy::stall`] goes on.
@@ -166,6 +174,12 @@ async fn pump(
         if read == 0 {
             return to.shutdown().await;
         }
+        let now = *mode.borrow();
+        if let Mode::Slow(bytes_per_second) = now {
+            // A cut ends the connection from outside; another mode counts from the next piece on.
+            let pause = Duration::from_secs_f64(read as f64 / f64::from(bytes_per_second));
+            tokio::time::sleep(pause).await;
+        }
         to.write_all(&buffer[..read]).await?;
     }
 }
@@ -179,7 +193,7 @@ fn reset(stream: &TcpStream) {
 mod tests {
     use super::*;
     use crate::eventually;
-    use std::time::Duration;
+    use tokio::time::Instant;
 
     /// A server that answers each byte with the next one.
     async fn successor() -> (String, JoinHandle<()>) {
@@ -239,6 +253,20 @@ mod tests {
         assert!(silence.is_err(), "a byte came through: {silence:?}");
         proxy.heal();
         assert_eq!(client.read_u8().await.unwrap(), 6);
+    }
+
+    #[tokio::test]
+    async fn slows_down_without_loss() {
+        let (target, _server) = successor().await;
+        let proxy = TcpProxy::start(target).await.unwrap();
+        let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+        proxy.slow_down(20);
+        let start = Instant::now();
+        // Two directions, a byte each: at least a tenth of a second, by the pauses' own length.
+        assert_eq!(ask(&mut client, 1).await.unwrap(), 2);
+        assert!(start.elapsed() >= Duration::from_millis(100));
+        proxy.heal();
+        assert_eq!(ask(&mut client, 7).await.unwrap(), 8);
     }
 
     #[tokio::test]

@@ -3,10 +3,12 @@
 //!
 //! - [`ingest`]: receipts, streamed and one by one
 //! - [`pipeline`]: from the receipt to what is queryable in disclosure, at a steady rate and as fast as it goes
+//! - [`hostile`]: good callers alone and beside hostile ones
 //! - [`floor`]: plain PostgreSQL with the same rows
-//! - [`usage`]: processor time and memory of each party
+//! - [`usage`]: processor time of each party
 
 pub mod floor;
+pub mod hostile;
 pub mod ingest;
 pub mod pipeline;
 pub mod usage;
@@ -90,28 +92,17 @@ pub async fn books(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// Resident memory of each service, MiB; the highest of all, now and ever.
+/// The most that each service ever kept resident, MiB, and the highest of them.
 pub fn memory(cluster: &Cluster) -> Result<BTreeMap<String, f64>> {
-    let mut figures = BTreeMap::new();
-    let mut highest: f64 = 0.0;
-    for (name, pid) in cluster.parties() {
-        if Service::PLATFORM
-            .iter()
-            .any(|service| service.name() == name)
-        {
-            let (_, peak) = usage::resident_mib(pid)?;
-            figures.insert(format!("peak_rss_mib_{name}"), peak.round());
-            highest = highest.max(peak);
-        }
-    }
-    figures.insert("peak_rss_mib".to_owned(), highest.round());
+    let services = crate::memory::of_services(cluster)?;
+    let mut figures: BTreeMap<String, f64> = services
+        .iter()
+        .map(|(service, resident)| {
+            let name = format!("peak_rss_mib_{}", service.name());
+            (name, resident.peak_mib.round())
+        })
+        .collect();
+    let highest = figures.values().copied().fold(0.0, f64::max);
+    figures.insert("peak_rss_mib".to_owned(), highest);
     Ok(figures)
-}
-
-/// Reports a day and waits until everything has settled: the platform is warm, and its tables hold rows to measure the
-/// floor with.
-pub async fn warm(cluster: &Cluster, day: &Day) -> Result<()> {
-    let since = std::time::Instant::now();
-    day.report(cluster, &Default::default()).await?;
-    day.settle(cluster, since).await?.check()
 }

@@ -1,4 +1,4 @@
-//! What a run costs each party in processor time and memory, read from /proc: figures that hardly change when
+//! What a run costs each party in processor time, read from /proc: figures that hardly change when
 //! something else keeps the machine busy. Called by the benchmarks around what they measure.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use crate::cluster::Cluster;
 /// Clock ticks of /proc a second; fixed on Linux.
 const TICKS: f64 = 100.0;
 
-/// Processor seconds since the start of each party, and its resident memory.
+/// Processor seconds since the start of each party.
 #[derive(Clone, Debug, Default)]
 pub struct Usage {
     /// Seconds of user and system time by party.
@@ -67,18 +67,4 @@ fn process_seconds(pid: u32) -> Result<f64> {
     let ticks = fields.split_ascii_whitespace().skip(11).take(4);
     let ticks: f64 = ticks.filter_map(|field| field.parse::<f64>().ok()).sum();
     Ok(ticks / TICKS)
-}
-
-/// Resident memory of a process, MiB: now, and at most since its start.
-pub fn resident_mib(pid: u32) -> Result<(f64, f64)> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let of = |name: &str| -> Result<f64> {
-        let line = status.lines().find(|line| line.starts_with(name));
-        let kib: f64 = line
-            .and_then(|line| line.split_whitespace().nth(1))
-            .with_context(|| name.to_owned())?
-            .parse()?;
-        Ok(kib / 1024.0)
-    };
-    Ok((of("VmRSS:")?, of("VmHWM:")?))
 }

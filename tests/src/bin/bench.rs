@@ -1,10 +1,10 @@
-//! `cargo xtask bench ingest|pipeline|rules`: what the platform makes of this machine, beside a floor measured in the
+//! `cargo xtask bench ingest|pipeline|hostile|rules`: what the platform makes of this machine, beside a floor measured in the
 //! same run, because machines are noisy. The last line is one JSON object.
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use journeys::{
-    bench::{ingest, pipeline},
+    bench::{hostile, ingest, pipeline},
     rules,
 };
 use local_servers::PROGRAM;
@@ -38,6 +38,8 @@ enum Name {
     Ingest,
     /// Submissions until they are queryable in disclosure, as fast as it goes and at a steady rate.
     Pipeline,
+    /// Single calls of good callers, alone and beside hostile ones.
+    Hostile,
     /// Normalisation and all rules of the penalty item on one core, without any server.
     Rules,
 }
@@ -61,6 +63,11 @@ impl Bench {
         let program = std::env::var_os(PROGRAM)
             .with_context(|| format!("{PROGRAM} is not set: run `cargo xtask bench`"))?
             .into();
+        if self.name == Name::Hostile {
+            let figures = hostile::run(program, self.seed).await?;
+            self.print(&figures)?;
+            return figures.check();
+        }
         let load = pipeline::Load {
             records: self.records,
             rate: self.rate,

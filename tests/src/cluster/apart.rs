@@ -1,8 +1,8 @@
-//! The platform as containers run it: one process a service. For journeys in which one service is away while
-//! the others go on.
+//! The platform as containers run it: one process a service. For journeys in which one service is away, killed
+//! or stopped while the others go on.
 
 use anyhow::{Context, Result, ensure};
-use local_servers::{Port, Process};
+use local_servers::{Port, Process, send_signal};
 use platform::target::Service;
 use testkit::eventually;
 
@@ -12,8 +12,11 @@ use super::{Cluster, PATIENCE, http_get};
 #[derive(Debug)]
 pub(super) struct Apart {
     service: Service,
-    process: Process,
+    /// `None` after it was killed, until it is started again.
+    process: Option<Process>,
     admin: Port,
+    /// What its process alone is told: `NAME=value`.
+    environment: Vec<String>,
 }
 
 impl Apart {
@@ -28,22 +31,43 @@ impl Cluster {
     pub async fn start_apart(&mut self, services: &[Service]) -> Result<()> {
         ensure!(self.platform.is_none(), "the all-in-one process runs");
         for service in services {
-            let admin = Port::reserve()?;
-            let listen = format!("127.0.0.1:{}", admin.number());
-            let process = self.launch(
-                &self.config_file(),
-                &format!("{}.log", service.name()),
-                service.name(),
-                &[format!("CREDIT_PLATFORM__ADMIN_LISTEN={listen}")],
-            )?;
-            self.apart.push(Apart {
-                service: *service,
-                process,
-                admin,
-            });
+            self.launch_apart(*service, &[])?;
         }
-        for apart in &self.apart {
-            let admin = format!("127.0.0.1:{}", apart.admin.number());
+        self.apart_ready().await
+    }
+
+    /// Starts one more service with settings of its own (`CREDIT_…=value`); does not wait until it is ready.
+    pub fn launch_apart(&mut self, service: Service, environment: &[String]) -> Result<()> {
+        let mut apart = Apart {
+            service,
+            process: None,
+            admin: Port::reserve()?,
+            environment: environment.to_vec(),
+        };
+        apart.process = Some(self.launch_process(&apart)?);
+        self.apart.push(apart);
+        Ok(())
+    }
+
+    fn launch_process(&self, apart: &Apart) -> Result<Process> {
+        let mut environment = apart.environment.clone();
+        environment.push(format!(
+            "CREDIT_PLATFORM__ADMIN_LISTEN={}",
+            apart.admin_address()
+        ));
+        let name = apart.service.name();
+        self.launch(
+            &self.config_file(),
+            &format!("{name}.log"),
+            name,
+            &environment,
+        )
+    }
+
+    /// Waits until every process that runs apart says that it is ready.
+    pub async fn apart_ready(&self) -> Result<()> {
+        for apart in self.apart.iter().filter(|apart| apart.process.is_some()) {
+            let admin = apart.admin_address();
             let name = apart.service.name();
             eventually(&format!("{name} is ready"), PATIENCE, async || {
                 let (status, body) = http_get(&admin, "/readyz").await?;
@@ -56,13 +80,64 @@ impl Cluster {
         Ok(())
     }
 
-    /// Asks the processes of [`Self::start_apart`] to end; each must end well.
+    fn apart(&self, service: Service) -> Result<&Apart> {
+        let found = self.apart.iter().find(|apart| apart.service == service);
+        found.with_context(|| format!("{} runs apart", service.name()))
+    }
+
+    fn apart_mut(&mut self, service: Service) -> Result<&mut Apart> {
+        let found = self.apart.iter_mut().find(|apart| apart.service == service);
+        found.with_context(|| format!("{} runs apart", service.name()))
+    }
+
+    /// `host:port` of health and metrics of a service that runs apart.
+    pub fn apart_admin(&self, service: Service) -> Result<String> {
+        Ok(self.apart(service)?.admin_address())
+    }
+
+    /// The services that run apart, with the numbers of their processes.
+    pub fn apart_pids(&self) -> Vec<(Service, u32)> {
+        let running = self.apart.iter();
+        running
+            .filter_map(|apart| Some((apart.service, apart.process.as_ref()?.pid())))
+            .collect()
+    }
+
+    /// Number of the process of a service that runs apart.
+    pub fn apart_pid(&self, service: Service) -> Result<u32> {
+        let process = self.apart(service)?.process.as_ref();
+        Ok(process.context("the service runs")?.pid())
+    }
+
+    /// `kill -9` of a service that runs apart. [`Self::restart_apart`] starts it again.
+    pub fn kill_apart(&mut self, service: Service) -> Result<()> {
+        let process = self.apart_mut(service)?.process.take();
+        process.context("the service runs")?.kill9()
+    }
+
+    /// Starts a service again that was killed, with the settings that it had; does not wait until it is ready.
+    pub fn restart_apart(&mut self, service: Service) -> Result<()> {
+        let apart = self.apart(service)?;
+        ensure!(apart.process.is_none(), "{} runs", service.name());
+        let process = self.launch_process(apart)?;
+        self.apart_mut(service)?.process = Some(process);
+        Ok(())
+    }
+
+    /// Sends a signal (`STOP`, `CONT`) to a service that runs apart.
+    pub fn signal_apart(&self, service: Service, signal: &str) -> Result<()> {
+        send_signal(self.apart_pid(service)?, signal)
+    }
+
+    /// Asks the processes that run apart to end; each must end well.
     pub async fn stop_apart(&mut self) -> Result<()> {
         for apart in std::mem::take(&mut self.apart) {
             let name = apart.service.name();
+            let Some(process) = apart.process else {
+                continue;
+            };
             // Off the runtime, whose clients must hear the farewell meanwhile.
-            let stopping =
-                tokio::task::spawn_blocking(move || apart.process.stop("TERM", PATIENCE));
+            let stopping = tokio::task::spawn_blocking(move || process.stop("TERM", PATIENCE));
             let status = stopping.await??;
             ensure!(
                 status.success(),
@@ -71,5 +146,11 @@ impl Cluster {
             );
         }
         Ok(())
+    }
+}
+
+impl Apart {
+    fn admin_address(&self) -> String {
+        format!("127.0.0.1:{}", self.admin.number())
     }
 }

@@ -74,6 +74,13 @@ impl AuthLayer {
     }
 }
 
+/// Whether the caller says that it speaks gRPC, as its protocol demands. Routes themselves do not look: a form of a web
+/// page, for instance, would be taken for a call.
+fn is_grpc(headers: &http::HeaderMap) -> bool {
+    let value = headers.get(http::header::CONTENT_TYPE);
+    value.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
 fn refusal(code: Code, reason: &'static str, rule: &'static str, message: &str) -> Refusal {
     Refusal::field(code, reason, "authorization", rule, message)
 }
@@ -127,6 +134,12 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        if !is_grpc(request.headers()) {
+            // No gRPC status: whoever speaks something else would not understand it.
+            let mut response = http::Response::new(Body::empty());
+            *response.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Box::pin(async move { Ok(response) });
+        }
         let path = request.uri().path().to_owned();
         if table::OPEN_PREFIXES
             .iter()

@@ -3,7 +3,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use credit_record::{CheckContext, CompiledItem, WorkingDays, check, replay::Report};
+use credit_record::{
+    CheckContext, CompiledItem, WorkingDays,
+    check::{ContentForm, check_as},
+    replay::Report,
+};
 use legal_clock::shanghai_date;
 use uuid::Uuid;
 use vault::Keyring;
@@ -88,8 +92,10 @@ impl Bench {
                 working_days: &self.working_days,
                 attestations: &[],
             };
-            let old = check(pinned, &content, &context);
-            let new = check(&self.offered, &content, &context);
+            // The door takes no other type of a record's content.
+            let form = ContentForm::of(&original.content_type).unwrap_or(ContentForm::Json);
+            let old = check_as(form, pinned, &content, &context);
+            let new = check_as(form, &self.offered, &content, &context);
             let id = original.record_id.to_string();
             judged.report.add(provider, &id, &old, &new);
         }

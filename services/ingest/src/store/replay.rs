@@ -43,6 +43,8 @@ pub struct Original {
     pub item_version: u32,
     /// When it was accepted for processing.
     pub received_at: OffsetDateTime,
+    /// MIME type of the bytes.
+    pub content_type: String,
     /// The bytes, sealed under the record id.
     pub sealed_content: Vec<u8>,
 }
@@ -143,7 +145,7 @@ pub async fn originals_page(
     // The last row that was looked at comes too: the next page starts after it.
     let rows = sqlx::query(
         "with scanned as materialized (
-             select record_id, item_version, received_at, sealed_content, key_digest, revision,
+             select record_id, item_version, received_at, content_type, sealed_content, key_digest, revision,
                     octet_length(sealed_content) as size,
                     ($5::timestamptz is null or received_at >= $5) and received_at <= $6
                     and (cardinality($7::int[]) = 0 or item_version = any($7))
@@ -157,7 +159,7 @@ pub async fn originals_page(
                     count(*) filter (where wanted) over page as records,
                     sum(size) filter (where wanted) over page as bytes
              from scanned window page as (order by key_digest, revision))
-         select record_id, item_version, received_at, key_digest, revision, wanted, rows,
+         select record_id, item_version, received_at, key_digest, revision, wanted, rows, content_type,
                 case when wanted and records <= $8 and bytes - size < $9 then sealed_content end
          from numbered where wanted or nth = rows order by nth",
     )
@@ -179,7 +181,7 @@ pub async fn originals_page(
         next: None,
     };
     for row in &rows {
-        let content: Option<Vec<u8>> = row.try_get(7)?;
+        let content: Option<Vec<u8>> = row.try_get(8)?;
         if row.try_get(5)? {
             // The first that is asked for and has no room: the next page starts before it.
             let Some(sealed_content) = content else {
@@ -189,6 +191,7 @@ pub async fn originals_page(
                 record_id: row.try_get(0)?,
                 item_version: row.try_get::<i32, _>(1)? as u32,
                 received_at: row.try_get(2)?,
+                content_type: row.try_get(7)?,
                 sealed_content,
             });
         }

@@ -1,0 +1,224 @@
+//! `cargo xtask bench hostile`: what hostile requests cost those who do nothing wrong. Good callers make single calls
+//! alone and beside the enemy, in turns, so that a noisy machine is as noisy for both. Called by `bench`.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use proto::credit::ingest::v1::SubmitRecordRequest;
+use serde::Serialize;
+use testkit::records::Generator;
+use tokio::task::JoinSet;
+
+use crate::{
+    books::{Auditor, Book},
+    cluster::Cluster,
+    day::{Day, submission},
+    hostile::{Enemy, Verdicts},
+};
+
+/// Good calls in flight.
+const GOOD: usize = 8;
+/// Hostile requests in flight.
+const HOSTILE: u64 = 8;
+/// Calls of one turn.
+const CALLS: usize = 1_000;
+/// Turns of each kind.
+const TURNS: usize = 3;
+/// What is allowed.
+const MOST: f64 = 2.0;
+
+/// What was measured; the last line of the benchmark.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    name: &'static str,
+    /// Good calls in a second, alone and beside the enemy.
+    alone_per_s: f64,
+    beside_per_s: f64,
+    /// Alone by beside: how much slower good callers are. At most 2.
+    ratio: f64,
+    alone_p50_ms: f64,
+    beside_p50_ms: f64,
+    alone_p99_ms: f64,
+    beside_p99_ms: f64,
+    /// Hostile requests while good callers were measured.
+    hostile_per_s: f64,
+    hostile_requests: u64,
+    by_answer: BTreeMap<String, u64>,
+}
+
+impl Figures {
+    /// Fails when good callers are slowed by more than is allowed.
+    pub fn check(&self) -> Result<()> {
+        ensure!(
+            self.ratio <= MOST,
+            "good callers are slowed by a factor of {:.2}, over {MOST}",
+            self.ratio
+        );
+        Ok(())
+    }
+}
+
+/// Latencies of some calls, and how long all of them took.
+#[derive(Debug, Default)]
+struct Measured {
+    latencies: Vec<Duration>,
+    seconds: f64,
+}
+
+impl Measured {
+    fn extend(&mut self, other: Self) {
+        self.latencies.extend(other.latencies);
+        self.seconds += other.seconds;
+    }
+
+    fn per_s(&self) -> f64 {
+        self.latencies.len() as f64 / self.seconds
+    }
+
+    fn percentile_ms(&mut self, percent: usize) -> f64 {
+        self.latencies.sort();
+        let at = self.latencies.len() * percent / 100;
+        let found = self.latencies.get(at);
+        found.copied().unwrap_or_default().as_secs_f64() * 1000.0
+    }
+}
+
+/// Starts a platform and measures.
+pub async fn run(program: PathBuf, seed: u64) -> Result<Figures> {
+    let cluster = super::deployed(program).await?;
+    let day = Day::new(seed, 1);
+    day.register(&cluster).await?;
+    measure(&cluster, &day.generator, seed).await
+}
+
+/// Measures on a running platform that knows the generator's providers, and checks in the end that nothing was lost.
+async fn measure(cluster: &Cluster, generator: &Generator, seed: u64) -> Result<Figures> {
+    let (enemy, mut book) = Enemy::prepare(cluster, generator.clone(), seed).await?;
+    let mut next = 0;
+    // Connections, statements and caches are warm for both.
+    book.extend(calls(cluster, generator, &mut next).await?.1);
+    let (mut alone, mut beside) = (Measured::default(), Measured::default());
+    let mut verdicts = Verdicts::default();
+    let numbers = Arc::new(AtomicU64::new(0));
+    for _ in 0..TURNS {
+        let (measured, given) = calls(cluster, generator, &mut next).await?;
+        alone.extend(measured);
+        book.extend(given);
+        let attack = Attack::start(&enemy, &numbers);
+        let (measured, given) = calls(cluster, generator, &mut next).await?;
+        verdicts.extend(attack.end().await?);
+        beside.extend(measured);
+        book.extend(given);
+        eprintln!(
+            "alone {:.0}/s, beside {:.0}/s",
+            alone.per_s(),
+            beside.per_s()
+        );
+    }
+    let hostile_requests = verdicts.requests();
+    book.extend(verdicts.book);
+    Auditor::new(cluster)?.settled(cluster, &book).await?;
+    Ok(Figures {
+        name: "hostile",
+        ratio: alone.per_s() / beside.per_s(),
+        alone_per_s: alone.per_s(),
+        beside_per_s: beside.per_s(),
+        alone_p50_ms: alone.percentile_ms(50),
+        beside_p50_ms: beside.percentile_ms(50),
+        alone_p99_ms: alone.percentile_ms(99),
+        beside_p99_ms: beside.percentile_ms(99),
+        hostile_per_s: hostile_requests as f64 / beside.seconds,
+        hostile_requests,
+        by_answer: verdicts.by_answer,
+    })
+}
+
+/// The enemy at work.
+struct Attack {
+    callers: JoinSet<Result<Verdicts>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Attack {
+    fn start(enemy: &Enemy, numbers: &Arc<AtomicU64>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut callers = JoinSet::new();
+        for _ in 0..HOSTILE {
+            let (enemy, stop, numbers) = (enemy.clone(), stop.clone(), numbers.clone());
+            callers.spawn(async move {
+                let until_stopped = std::iter::from_fn(|| {
+                    let goes_on = !stop.load(Ordering::Relaxed);
+                    goes_on.then(|| numbers.fetch_add(1, Ordering::Relaxed))
+                });
+                enemy.send(until_stopped).await
+            });
+        }
+        Self { callers, stop }
+    }
+
+    async fn end(mut self) -> Result<Verdicts> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = Verdicts::default();
+        while let Some(done) = self.callers.join_next().await {
+            all.extend(done??);
+        }
+        Ok(all)
+    }
+}
+
+/// One turn of single calls.
+async fn calls(
+    cluster: &Cluster,
+    generator: &Generator,
+    next: &mut u64,
+) -> Result<(Measured, Book)> {
+    let clients = cluster.clients()?;
+    let mut of_provider = BTreeMap::new();
+    for provider in generator.providers() {
+        of_provider.insert(provider.code.clone(), clients.ingest(&provider.code)?);
+    }
+    // Made before the clock runs.
+    let mut shares: Vec<Vec<_>> = vec![Vec::new(); GOOD];
+    for number in 0..CALLS {
+        let record = generator.record(*next);
+        *next += 1;
+        shares[number % GOOD].push((record.provider_code.clone(), submission(&record)));
+    }
+    let since = Instant::now();
+    let mut callers = JoinSet::new();
+    for share in shares {
+        let mut of_provider = of_provider.clone();
+        callers.spawn(async move {
+            let (mut latencies, mut book) = (Vec::new(), Book::default());
+            for (provider, submission) in share {
+                let client = of_provider
+                    .get_mut(&provider)
+                    .context("a provider of the generator")?;
+                let request = SubmitRecordRequest {
+                    submission: Some(submission.clone()),
+                };
+                let started = Instant::now();
+                let answer = client.submit_record(request).await?.into_inner();
+                latencies.push(started.elapsed());
+                book.enter(&provider, &submission, answer.receipt.context("a receipt")?)?;
+            }
+            anyhow::Ok((latencies, book))
+        });
+    }
+    let (mut measured, mut book) = (Measured::default(), Book::default());
+    while let Some(done) = callers.join_next().await {
+        let (latencies, given) = done??;
+        measured.latencies.extend(latencies);
+        book.extend(given);
+    }
+    measured.seconds = since.elapsed().as_secs_f64();
+    Ok((measured, book))
+}

@@ -1,0 +1,372 @@
+//! Every receipt ever given, and the checks that nothing of it was lost or doubled (R-10 to R-12). Called by fault
+//! journeys after each fault, and by the hostile suite.
+//!
+//! - [`Book`]: what callers were given;
+//! - [`Auditor::while_running`]: what must hold at every moment, in one snapshot of the database;
+//! - [`Auditor::settled`]: what must hold once everything is through: receipts = originals = events = verdicts.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use prost::Message;
+use proto::credit::{
+    common::v1::RecordVersion,
+    ingest::{
+        events::v1::RecordSubmitted,
+        v1::{Receipt, Submission},
+    },
+    validation::events::v1::{RecordAccepted, RecordReturned},
+};
+use testkit::eventually;
+use uuid::Uuid;
+use vault::Keyring;
+
+use crate::cluster::Cluster;
+
+/// How long everything may take to come through after the last fault.
+const SETTLE: Duration = Duration::from_secs(180);
+
+/// Versions whose contents are opened at once.
+const OPEN_AT_ONCE: usize = 1_000;
+
+/// The receipts that callers were given, each with what it was given for.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    by_submission: HashMap<(String, String), Arc<Given>>,
+}
+
+/// One receipt.
+#[derive(Debug)]
+pub struct Given {
+    /// The version that holds what was sent.
+    pub record_id: Uuid,
+    /// Who has it.
+    pub provider: String,
+    /// Digest of the bytes that the caller sent.
+    pub digest: [u8; 32],
+    /// As it was given first.
+    pub receipt: Receipt,
+}
+
+impl Book {
+    /// Enters a receipt; whether it is the first for its submission id.
+    ///
+    /// # Errors
+    /// When it does not fit what was sent, or differs from the one that was given for the same id before.
+    pub fn enter(
+        &mut self,
+        provider: &str,
+        submission: &Submission,
+        receipt: Receipt,
+    ) -> Result<bool> {
+        let digest = vault::sha256(&submission.content);
+        ensure!(
+            receipt.submission_id == submission.submission_id
+                && receipt.provider_code == provider
+                && receipt.content_sha256 == digest.as_slice(),
+            "the receipt is for something else: {receipt:?}"
+        );
+        let key = (provider.to_owned(), receipt.submission_id.clone());
+        if let Some(before) = self.by_submission.get(&key) {
+            ensure!(
+                before.receipt == receipt,
+                "another receipt for the same submission: {:?}, now {receipt:?}",
+                before.receipt
+            );
+            return Ok(false);
+        }
+        let given = Given {
+            record_id: Uuid::parse_str(&receipt.record_id)?,
+            provider: provider.to_owned(),
+            digest,
+            receipt,
+        };
+        self.by_submission.insert(key, Arc::new(given));
+        Ok(true)
+    }
+
+    /// Takes in another book.
+    pub fn extend(&mut self, other: Self) {
+        self.by_submission.extend(other.by_submission);
+    }
+
+    /// Receipts.
+    pub fn len(&self) -> usize {
+        self.by_submission.len()
+    }
+
+    /// Whether nobody has a receipt.
+    pub fn is_empty(&self) -> bool {
+        self.by_submission.is_empty()
+    }
+
+    /// All of them.
+    pub fn given(&self) -> impl Iterator<Item = &Given> {
+        self.by_submission.values().map(Arc::as_ref)
+    }
+}
+
+/// Looks into the database as its owner, with the cluster's keys.
+#[derive(Debug)]
+pub struct Auditor {
+    ingest: sqlx::PgPool,
+    validation: sqlx::PgPool,
+    keyring: Keyring,
+    /// Versions whose bytes were opened and found right. Originals cannot change, so once is enough until the last look.
+    opened: HashSet<Uuid>,
+}
+
+/// What a settled platform holds.
+#[derive(Debug)]
+pub struct Settled {
+    /// Receipts given.
+    pub receipts: usize,
+    /// Of these accepted by validation.
+    pub accepted: usize,
+    /// Returned to their providers.
+    pub returned: usize,
+}
+
+impl Auditor {
+    /// An auditor of one platform.
+    pub fn new(cluster: &Cluster) -> Result<Self> {
+        Ok(Self {
+            ingest: cluster.owner_pool("ingest")?,
+            validation: cluster.owner_pool("validation")?,
+            keyring: cluster.keyring()?,
+            opened: HashSet::new(),
+        })
+    }
+
+    /// What must hold at every moment, load or not: each receipt that was given is found with its bytes, once; ledgers
+    /// have no gaps; no version has two events or two verdicts.
+    pub async fn while_running(&mut self, book: &Book) -> Result<()> {
+        let unopened = |given: &&Given| !self.opened.contains(&given.record_id);
+        let fresh: Vec<&Given> = book.given().filter(unopened).collect();
+        self.found(book).await?;
+        self.opens(&fresh).await?;
+        self.ledgers().await?;
+        self.opened
+            .extend(fresh.iter().map(|given| given.record_id));
+        Ok(())
+    }
+
+    /// Waits until everything that was given is through, then checks all of it; every content is opened.
+    pub async fn settled(&mut self, cluster: &Cluster, book: &Book) -> Result<Settled> {
+        let receipts = book.len() as i64;
+        eventually("all verdicts are there", SETTLE, async || {
+            let verdicts: i64 = sqlx::query_scalar("select count(*) from verdict")
+                .fetch_one(&self.validation)
+                .await?;
+            ensure!(
+                verdicts >= receipts,
+                "{verdicts} of {receipts}; waiting: {}",
+                self.waiting(cluster).await?
+            );
+            Ok(())
+        })
+        .await?;
+        cluster.nothing_left().await?;
+        self.found(book).await?;
+        self.opens(&book.given().collect::<Vec<_>>()).await?;
+        self.ledgers().await?;
+        self.equal_counts(book).await
+    }
+
+    /// What is on its way, for the error of a wait.
+    async fn waiting(&self, cluster: &Cluster) -> Result<String> {
+        let mut all = Vec::new();
+        for (service, _) in cluster.apart_pids() {
+            let admin = cluster.apart_admin(service)?;
+            let (status, body) = crate::cluster::http_get(&admin, "/readyz").await?;
+            all.push(format!("{} {status} {body}", service.name()));
+        }
+        let unpublished = event_bus::outbox::unpublished(&self.ingest).await?;
+        all.push(format!("unpublished by ingest: {unpublished}"));
+        Ok(all.join("; "))
+    }
+
+    /// Each receipt has its row with the same digest, ledger number and revision.
+    async fn found(&self, book: &Book) -> Result<()> {
+        let (mut ids, mut providers, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut digests, mut revisions) = (Vec::new(), Vec::new());
+        for given in book.given() {
+            ids.push(given.record_id);
+            providers.push(given.provider.as_str());
+            numbers.push(i64::try_from(given.receipt.ledger_number)?);
+            digests.push(given.digest.as_slice());
+            revisions.push(i64::try_from(given.receipt.revision)?);
+        }
+        let lost: Vec<(Uuid, String, i64)> = sqlx::query_as(
+            "select g.id, g.provider, g.number
+             from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bytea[], $5::bigint[])
+                  as g (id, provider, number, digest, revision)
+             left join original o on o.record_id = g.id and o.provider_code = g.provider
+                  and o.ledger_number = g.number and o.content_sha256 = g.digest
+                  and o.revision = g.revision
+             where o.record_id is null limit 20",
+        )
+        .bind(ids)
+        .bind(providers)
+        .bind(numbers)
+        .bind(digests)
+        .bind(revisions)
+        .fetch_all(&self.ingest)
+        .await?;
+        ensure!(
+            lost.is_empty(),
+            "receipts whose original is lost or another: {lost:?}"
+        );
+        Ok(())
+    }
+
+    /// The sealed contents open to the bytes that were sent.
+    async fn opens(&self, given: &[&Given]) -> Result<()> {
+        for some in given.chunks(OPEN_AT_ONCE) {
+            let digests: HashMap<Uuid, [u8; 32]> =
+                some.iter().map(|one| (one.record_id, one.digest)).collect();
+            let ids: Vec<Uuid> = digests.keys().copied().collect();
+            let sealed: Vec<(Uuid, Vec<u8>)> = sqlx::query_as(
+                "select record_id, sealed_content from original where record_id = any($1)",
+            )
+            .bind(ids)
+            .fetch_all(&self.ingest)
+            .await?;
+            ensure!(
+                sealed.len() == digests.len(),
+                "{} originals for {} receipts",
+                sealed.len(),
+                digests.len()
+            );
+            for (id, sealed) in sealed {
+                let content = self
+                    .keyring
+                    .open(id.as_bytes(), &sealed)
+                    .with_context(|| format!("original {id} does not open"))?;
+                ensure!(
+                    digests.get(&id) == Some(&vault::sha256(&content)),
+                    "original {id} holds other bytes than were sent"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// R-11: every ledger counts from 1 without gaps and without a number twice.
+    async fn ledgers(&self) -> Result<()> {
+        let bad: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(
+            "select l.provider_code, l.last_number, count(o.*), coalesce(max(o.ledger_number), 0),
+                    count(distinct o.ledger_number)
+             from provider_ledger l left join original o using (provider_code)
+             group by 1, 2
+             having count(o.*) <> l.last_number or coalesce(max(o.ledger_number), 0) <> l.last_number
+                 or coalesce(min(o.ledger_number), 1) <> 1 or count(distinct o.ledger_number) <> l.last_number",
+        )
+        .fetch_all(&self.ingest)
+        .await?;
+        ensure!(bad.is_empty(), "ledgers with gaps: {bad:?}");
+        Ok(())
+    }
+
+    /// Receipts = originals = events = verdicts = events of verdicts, version by version.
+    async fn equal_counts(&self, book: &Book) -> Result<Settled> {
+        let given: HashSet<Uuid> = book.given().map(|one| one.record_id).collect();
+        let originals: Vec<Uuid> = sqlx::query_scalar("select record_id from original")
+            .fetch_all(&self.ingest)
+            .await?;
+        same("originals", &given, originals)?;
+        let submissions: i64 = sqlx::query_scalar("select count(*) from submission")
+            .fetch_one(&self.ingest)
+            .await?;
+        ensure!(
+            submissions as usize == book.len(),
+            "{submissions} submission ids, {} receipts",
+            book.len()
+        );
+        let submitted = events(
+            &self.ingest,
+            "credit.ingest.events.v1.RecordSubmitted",
+            |b| Ok(RecordSubmitted::decode(b)?.version),
+        );
+        same("events RecordSubmitted", &given, submitted.await?)?;
+
+        let verdicts: Vec<(Uuid, String)> =
+            sqlx::query_as("select record_id, outcome from verdict")
+                .fetch_all(&self.validation)
+                .await?;
+        let ids = verdicts.iter().map(|(id, _)| *id).collect();
+        same("verdicts", &given, ids)?;
+        let (accepted, returned): (Vec<_>, Vec<_>) = verdicts
+            .into_iter()
+            .partition(|(_, outcome)| outcome == "accepted");
+        let ids = |of: &[(Uuid, String)]| of.iter().map(|(id, _)| *id).collect::<HashSet<_>>();
+        let told = events(
+            &self.validation,
+            "credit.validation.events.v1.RecordAccepted",
+            |b| Ok(RecordAccepted::decode(b)?.version),
+        );
+        same("events RecordAccepted", &ids(&accepted), told.await?)?;
+        let told = events(
+            &self.validation,
+            "credit.validation.events.v1.RecordReturned",
+            |b| Ok(RecordReturned::decode(b)?.version),
+        );
+        same("events RecordReturned", &ids(&returned), told.await?)?;
+        let settled = Settled {
+            receipts: book.len(),
+            accepted: accepted.len(),
+            returned: returned.len(),
+        };
+        println!("books: {settled:?}; originals, events and verdicts are as many, each once");
+        Ok(settled)
+    }
+}
+
+/// The versions that the events of one type in an outbox tell of, as often as they do.
+async fn events(
+    pool: &sqlx::PgPool,
+    event_type: &str,
+    version: impl Fn(&[u8]) -> Result<Option<RecordVersion>>,
+) -> Result<Vec<Uuid>> {
+    let payloads: Vec<Vec<u8>> =
+        sqlx::query_scalar("select payload from outbox where event_type = $1")
+            .bind(event_type)
+            .fetch_all(pool)
+            .await?;
+    let versions = payloads.iter().map(|payload| {
+        let version = version(payload)?.context("an event names its version")?;
+        Ok(Uuid::from_slice(&version.record_id)?)
+    });
+    versions.collect()
+}
+
+/// The found ones are the wanted ones, each once.
+fn same(what: &str, wanted: &HashSet<Uuid>, found: Vec<Uuid>) -> Result<()> {
+    let mut times: BTreeMap<Uuid, u32> = BTreeMap::new();
+    for id in found {
+        *times.entry(id).or_default() += 1;
+    }
+    let twice: Vec<_> = times.iter().filter(|(_, n)| **n > 1).take(5).collect();
+    let missing: Vec<_> = wanted
+        .iter()
+        .filter(|id| !times.contains_key(id))
+        .take(5)
+        .collect();
+    let strange: Vec<_> = times
+        .keys()
+        .filter(|id| !wanted.contains(id))
+        .take(5)
+        .collect();
+    if twice.is_empty() && missing.is_empty() && strange.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "{what}: {} wanted, {} found; twice: {twice:?}; missing: {missing:?}; nobody has a receipt for: {strange:?}",
+        wanted.len(),
+        times.len(),
+    )
+}

@@ -1,0 +1,220 @@
+//! Callers who are not who they say, or ask for what is another's.
+
+use platform::target::Service;
+use prost::Message;
+use proto::credit::{
+    ingest::v1::{GetReceiptRequest, ListLedgerRequest},
+    validation::v1::{GetVerdictRequest, ListFeedbackRequest},
+};
+use rand::Rng;
+use tonic::Code;
+
+use super::{
+    Attack, Expected, FEEDBACK, LEDGER, Making, RECEIPT, SUBMIT, VERDICT, to, wire::framed,
+};
+
+impl Making<'_> {
+    pub(super) fn caller(&mut self) -> Attack {
+        match self.rng.random_range(0..10) {
+            0 => self.without_a_token(),
+            1..=3 => self.with_a_bad_token(),
+            4 => self.in_another_role(),
+            5 => self.as_a_stranger(),
+            6 => self.for_anothers_receipt(),
+            7 => self.for_anothers_verdict(),
+            8 => self.for_anothers_feedback(),
+            _ => self.out_of_range(),
+        }
+    }
+
+    fn without_a_token(&mut self) -> Attack {
+        let (submission, _) = self.good();
+        let expected = Expected::Refusal(&[Code::Unauthenticated], &["TOKEN_MISSING"]);
+        self.submitted("no token", submission, "", expected)
+    }
+
+    fn with_a_bad_token(&mut self) -> Attack {
+        let (submission, _) = self.good();
+        let at = self.rng.random_range(0..self.enemy.bad_tokens.len());
+        let (token, reason) = &self.enemy.bad_tokens[at];
+        let reasons: &'static [&'static str] = match *reason {
+            "TOKEN_EXPIRED" => &["TOKEN_EXPIRED"],
+            _ => &["TOKEN_INVALID"],
+        };
+        let expected = Expected::Refusal(&[Code::Unauthenticated], reasons);
+        self.submitted("bad token", submission, token, expected)
+    }
+
+    fn in_another_role(&mut self) -> Attack {
+        let (submission, _) = self.good();
+        let at = self.rng.random_range(0..self.enemy.other_roles.len());
+        let token = &self.enemy.other_roles[at];
+        let expected = Expected::Refusal(&[Code::PermissionDenied], &["ROLE_NOT_ALLOWED"]);
+        self.submitted("another role", submission, token, expected)
+    }
+
+    fn as_a_stranger(&mut self) -> Attack {
+        let (submission, _) = self.good();
+        let expected = Expected::Refusal(&[Code::PermissionDenied], &["PROVIDER_UNKNOWN"]);
+        self.submitted("a stranger", submission, &self.enemy.stranger, expected)
+    }
+
+    /// Something that is known, and a token of somebody else.
+    fn anothers(&mut self) -> (&super::Known, &str) {
+        let at = self.rng.random_range(0..self.enemy.known.len());
+        let known = &self.enemy.known[at];
+        let parties = &self.enemy.providers;
+        let other = (known.provider + self.rng.random_range(1..parties.len())) % parties.len();
+        (known, &parties[other].token)
+    }
+
+    fn for_anothers_receipt(&mut self) -> Attack {
+        let (known, token) = self.anothers();
+        let request = GetReceiptRequest {
+            submission_id: known.submission.submission_id.clone(),
+        };
+        let expected = Expected::Refusal(&[Code::NotFound], &["SUBMISSION_UNKNOWN"]);
+        let body = framed(&request.encode_to_vec());
+        to(
+            "another's receipt",
+            Service::Ingest,
+            RECEIPT,
+            token,
+            body,
+            expected,
+        )
+    }
+
+    fn for_anothers_verdict(&mut self) -> Attack {
+        let (known, token) = self.anothers();
+        let request = GetVerdictRequest {
+            record_id: known.receipt.record_id.clone(),
+        };
+        let expected = Expected::Refusal(&[Code::NotFound], &["VERDICT_UNKNOWN"]);
+        let body = framed(&request.encode_to_vec());
+        to(
+            "another's verdict",
+            Service::Validation,
+            VERDICT,
+            token,
+            body,
+            expected,
+        )
+    }
+
+    fn for_anothers_feedback(&mut self) -> Attack {
+        let (known, token) = self.anothers();
+        let request = ListFeedbackRequest {
+            provider_code: known.receipt.provider_code.clone(),
+            ..ListFeedbackRequest::default()
+        };
+        let expected = Expected::Refusal(&[Code::PermissionDenied], &["NOT_OWN_FEEDBACK"]);
+        let body = framed(&request.encode_to_vec());
+        to(
+            "another's feedback",
+            Service::Validation,
+            FEEDBACK,
+            token,
+            body,
+            expected,
+        )
+    }
+
+    fn out_of_range(&mut self) -> Attack {
+        let token = self.party().token.clone();
+        let invalid = |reasons| Expected::Refusal(&[Code::InvalidArgument], reasons);
+        match self.rng.random_range(0..4) {
+            0 => {
+                let request = ListLedgerRequest {
+                    limit: self.rng.random_range(1_001..=u32::MAX),
+                    ..ListLedgerRequest::default()
+                };
+                let body = framed(&request.encode_to_vec());
+                let expected = invalid(&["LIMIT_RANGE"]);
+                to(
+                    "a page too long",
+                    Service::Ingest,
+                    LEDGER,
+                    &token,
+                    body,
+                    expected,
+                )
+            }
+            1 => {
+                let request = ListFeedbackRequest {
+                    page_size: self.rng.random_range(1_001..=u32::MAX),
+                    ..ListFeedbackRequest::default()
+                };
+                let body = framed(&request.encode_to_vec());
+                let expected = invalid(&["PAGE_SIZE_TOO_LARGE"]);
+                to(
+                    "a page too long",
+                    Service::Validation,
+                    FEEDBACK,
+                    &token,
+                    body,
+                    expected,
+                )
+            }
+            2 => {
+                let request = ListFeedbackRequest {
+                    page_token: self
+                        .one_of(&["x", "'; drop table verdict; --", "\0", "////", "AAAAAAAA"])
+                        .to_owned(),
+                    ..ListFeedbackRequest::default()
+                };
+                let body = framed(&request.encode_to_vec());
+                let expected = invalid(&["PAGE_TOKEN_INVALID"]);
+                to(
+                    "a page token made up",
+                    Service::Validation,
+                    FEEDBACK,
+                    &token,
+                    body,
+                    expected,
+                )
+            }
+            _ => {
+                let request = GetVerdictRequest {
+                    record_id: self.one_of(&["", "x", "\0", "0190-", "长沙"]).to_owned(),
+                };
+                let body = framed(&request.encode_to_vec());
+                let expected = invalid(&["RECORD_ID_INVALID"]);
+                to(
+                    "a record id made up",
+                    Service::Validation,
+                    VERDICT,
+                    &token,
+                    body,
+                    expected,
+                )
+            }
+        }
+    }
+
+    /// A record whose id is known, with other content: the same caller may not change what was said.
+    pub(super) fn replay(&mut self) -> Attack {
+        let at = self.rng.random_range(0..self.enemy.known.len());
+        let known = &self.enemy.known[at];
+        let mut submission = known.submission.clone();
+        match self.rng.random_range(0..3) {
+            0 => submission.content = format!("{{\"n\":{}}}", self.number).into(),
+            1 => submission.record_key.push('x'),
+            _ => submission.item_version = self.one_of(&[0, 77]),
+        }
+        let token = &self.enemy.providers[known.provider].token;
+        let expected = Expected::Refusal(&[Code::AlreadyExists], &["SUBMISSION_ID_REUSED"]);
+        let request = proto::credit::ingest::v1::SubmitRecordRequest {
+            submission: Some(submission),
+        };
+        let body = framed(&request.encode_to_vec());
+        to(
+            "a known id with other content",
+            Service::Ingest,
+            SUBMIT,
+            token,
+            body,
+            expected,
+        )
+    }
+}

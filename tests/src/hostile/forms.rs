@@ -1,0 +1,135 @@
+//! Submissions that are protobuf, and break a rule of the door: each is refused with its reason, and nothing is kept.
+
+use proto::credit::ingest::v1::Submission;
+use rand::Rng;
+use tonic::Code;
+
+use super::{Attack, Expected, Making};
+
+const LARGEST: usize = 1024 * 1024;
+
+impl Making<'_> {
+    pub(super) fn form(&mut self) -> Attack {
+        let choice = self.rng.random_range(0..13);
+        if choice == 12 {
+            return self.replay();
+        }
+        let (mut submission, party) = self.good();
+        let (kind, reasons) = self.spoil(choice, &mut submission);
+        let expected = Expected::Refusal(&[Code::InvalidArgument], reasons);
+        self.submitted(kind, submission, &party.token, expected)
+    }
+
+    fn spoil(
+        &mut self,
+        choice: u32,
+        submission: &mut Submission,
+    ) -> (&'static str, &'static [&'static str]) {
+        match choice {
+            0 => {
+                submission.submission_id = self.bad_label(128);
+                ("submission id", &["SUBMISSION_ID_FORM"])
+            }
+            1 => {
+                submission.record_key = self.bad_label(512);
+                ("record key", &["RECORD_KEY_FORM"])
+            }
+            2 => {
+                submission.item_code = match self.rng.random_range(0..5) {
+                    0 => String::new(),
+                    1 => "x".repeat(self.rng.random_range(65..100_000)),
+                    2 => "XZCF".to_owned(),
+                    3 => "xzcf\0".to_owned(),
+                    _ => "行政处罚".to_owned(),
+                };
+                ("item code", &["ITEM_CODE_FORM"])
+            }
+            3 => {
+                let other = self.one_of(&[
+                    "",
+                    "application/xml",
+                    "Application/JSON",
+                    "application/json; charset=gbk",
+                    "application/json\0",
+                    "../../etc/passwd",
+                ]);
+                submission.content_type = other.to_owned();
+                ("content type", &["CONTENT_TYPE_UNSUPPORTED"])
+            }
+            4 => {
+                submission.content.clear();
+                ("no content", &["CONTENT_EMPTY"])
+            }
+            5 => {
+                // Costs most of all forms, so there are few, mostly just above the limit.
+                if !self.chance_of(4) {
+                    return self.spoil(4, submission);
+                }
+                let most = if self.chance_of(10) {
+                    6 * LARGEST
+                } else {
+                    1_000
+                };
+                let more = self.rng.random_range(1..most);
+                submission.content = vec![b' '; LARGEST + more].into();
+                ("content too large", &["CONTENT_TOO_LARGE"])
+            }
+            6 => {
+                let mut digest = self.bytes(100);
+                if digest.len() == 32 {
+                    digest.push(0);
+                }
+                submission.content_sha256 = digest.into();
+                ("digest of another length", &["DIGEST_LENGTH"])
+            }
+            7 => {
+                let mut digest = vault::sha256(&submission.content);
+                digest[self.rng.random_range(0..32)] ^= 1 << self.rng.random_range(0..8);
+                submission.content_sha256 = digest.to_vec().into();
+                ("digest of other content", &["DIGEST_MISMATCH"])
+            }
+            8 => {
+                submission.traceparent = self
+                    .one_of(&[
+                        "x",
+                        "00-0-0-0",
+                        "\0",
+                        "00-00000000000000000000000000000000-0000000000000000-01",
+                    ])
+                    .to_owned();
+                ("trace context", &["TRACEPARENT_FORM"])
+            }
+            9 => {
+                submission.item_code = self
+                    .one_of(&["no-such-item", "x", "..", "xzcf.", "pg_catalog"])
+                    .to_owned();
+                ("unknown item", &["ITEM_UNKNOWN"])
+            }
+            10 => {
+                submission.item_version = self.rng.random_range(1_000..=u32::MAX);
+                ("unknown version", &["ITEM_VERSION_UNKNOWN"])
+            }
+            _ => {
+                // Everything at once: the first rule that is broken is named.
+                submission.submission_id.clear();
+                submission.record_key.clear();
+                submission.item_code.clear();
+                submission.content.clear();
+                ("everything at once", &["SUBMISSION_ID_FORM"])
+            }
+        }
+    }
+
+    /// Empty, too long, or with characters that nobody can read.
+    fn bad_label(&mut self, most: usize) -> String {
+        match self.rng.random_range(0..4) {
+            0 => String::new(),
+            1 => "长".repeat(self.rng.random_range(most + 1..most + 100_000)),
+            2 => {
+                let bad = self.one_of(&['\0', '\n', '\u{7f}', '\u{85}', '\u{1b}']);
+                format!("enemy{bad}{}", self.number)
+            }
+            _ => "x".repeat(most + 1),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Frames and protobuf that no client library would send.
+
+use bytes::Bytes;
+use platform::target::Service;
+use prost::Message;
+use proto::credit::ingest::v1::SubmitRecordRequest;
+use rand::Rng;
+use tonic::Code;
+
+use super::{
+    Attack, Expected, FEEDBACK, Making, STREAM, SUBMIT, VERDICT, to,
+    wire::{bytes_field, framed, framed_as, tag, varint},
+};
+
+/// What the decoder says of bytes that are no message; with the empty message it is the form that is wrong.
+const NO_MESSAGE: Expected = Expected::Refusal(&[Code::Internal, Code::InvalidArgument], &[]);
+/// A message over the limit of 8 MiB.
+const TOO_LARGE: Expected = Expected::Refusal(&[Code::OutOfRange, Code::ResourceExhausted], &[]);
+
+impl Making<'_> {
+    pub(super) fn frame(&mut self) -> Attack {
+        match self.rng.random_range(0..12) {
+            0 => self.random_bytes(),
+            1 => self.cut_off(),
+            2 => self.length_beyond_the_body(),
+            3 => self.length_beyond_all_bounds(),
+            4 => self.compressed(),
+            5 => self.wrong_wire_type(),
+            6 => self.text_not_utf8(),
+            7 => self.numbers_without_end(),
+            8 => self.nested_groups(),
+            9 => self.no_message(),
+            10 => self.ten_megabytes(),
+            _ => self.not_grpc(),
+        }
+    }
+
+    fn good_message(&mut self) -> Vec<u8> {
+        let (submission, _) = self.good();
+        SubmitRecordRequest {
+            submission: Some(submission),
+        }
+        .encode_to_vec()
+    }
+
+    /// To a method that takes submissions; its request's first field is the submission, whichever it is.
+    fn door(&mut self, kind: &'static str, body: Bytes, expected: Expected) -> Attack {
+        let path = self.one_of(&[SUBMIT, STREAM]);
+        let token = self.party().token.clone();
+        to(kind, Service::Ingest, path, &token, body, expected)
+    }
+
+    fn random_bytes(&mut self) -> Attack {
+        let mut bytes = self.bytes(2_000);
+        // Field 0 does not exist: whatever follows, this is no message of any kind.
+        bytes[0] = 0;
+        let body = framed(&bytes);
+        let token = self.party().token.clone();
+        match self.rng.random_range(0..4) {
+            0 => to(
+                "random bytes",
+                Service::Validation,
+                FEEDBACK,
+                &token,
+                body,
+                NO_MESSAGE,
+            ),
+            1 => to(
+                "random bytes",
+                Service::Validation,
+                VERDICT,
+                &token,
+                body,
+                NO_MESSAGE,
+            ),
+            _ => self.door("random bytes", body, NO_MESSAGE),
+        }
+    }
+
+    fn cut_off(&mut self) -> Attack {
+        let mut message = self.good_message();
+        let rest = self.rng.random_range(1..message.len());
+        message.truncate(rest);
+        self.door("message cut off", framed(&message), NO_MESSAGE)
+    }
+
+    fn length_beyond_the_body(&mut self) -> Attack {
+        let message = self.good_message();
+        let more = self.rng.random_range(1..1_000_000);
+        let body = framed_as(0, message.len() as u32 + more, &message);
+        self.door("length beyond the body", body, NO_MESSAGE)
+    }
+
+    fn length_beyond_all_bounds(&mut self) -> Attack {
+        let message = self.good_message();
+        let length = self.rng.random_range(9 << 20..=u32::MAX);
+        self.door(
+            "length beyond all bounds",
+            framed_as(0, length, &message),
+            TOO_LARGE,
+        )
+    }
+
+    fn compressed(&mut self) -> Attack {
+        let message = self.good_message();
+        let flag = self.rng.random_range(1..=255);
+        let body = framed_as(flag, message.len() as u32, &message);
+        let expected = Expected::Refusal(&[Code::Internal, Code::Unimplemented], &[]);
+        self.door("compressed without saying how", body, expected)
+    }
+
+    fn wrong_wire_type(&mut self) -> Attack {
+        let mut submission = Vec::new();
+        // 1 to 8 but 3 are text or bytes; 3 and 9 are numbers.
+        let field = self.rng.random_range(1..=9);
+        match field {
+            3 | 9 => bytes_field(&mut submission, field, b"twelve"),
+            _ => {
+                let wire_type = self.one_of(&[0, 1, 5]);
+                tag(&mut submission, field, wire_type);
+                match wire_type {
+                    0 => varint(&mut submission, self.rng.random()),
+                    1 => submission.extend_from_slice(&[7; 8]),
+                    _ => submission.extend_from_slice(&[7; 4]),
+                }
+            }
+        }
+        let mut message = Vec::new();
+        bytes_field(&mut message, 1, &submission);
+        self.door("wrong wire type", framed(&message), NO_MESSAGE)
+    }
+
+    fn text_not_utf8(&mut self) -> Attack {
+        let (good, _) = self.good();
+        let mut submission = good.encode_to_vec();
+        // The last one of a field counts: 1 id, 2 item, 4 key, 5 content type, 7 trace.
+        let field = self.one_of(&[1, 2, 4, 5, 7]);
+        let bytes: &[u8] = self.one_of(&[
+            &[0xff, 0xfe],
+            // A surrogate written as UTF-8, an overlong NUL, a character cut off.
+            &[0xed, 0xa0, 0x80],
+            &[0xc0, 0x80],
+            &[0xe9, 0x95],
+        ]);
+        bytes_field(&mut submission, field, bytes);
+        let mut message = Vec::new();
+        bytes_field(&mut message, 1, &submission);
+        self.door("text that is not UTF-8", framed(&message), NO_MESSAGE)
+    }
+
+    fn numbers_without_end(&mut self) -> Attack {
+        let mut submission = Vec::new();
+        tag(&mut submission, 3, 0);
+        let length = self.rng.random_range(10..10_000);
+        submission.extend(std::iter::repeat_n(0xff, length));
+        let mut message = Vec::new();
+        bytes_field(&mut message, 1, &submission);
+        self.door("a number without end", framed(&message), NO_MESSAGE)
+    }
+
+    fn nested_groups(&mut self) -> Attack {
+        let mut message = Vec::new();
+        for _ in 0..self.rng.random_range(200..200_000) {
+            // Opens a group of a field that no message has.
+            tag(&mut message, 100, 3);
+        }
+        self.door("groups in groups", framed(&message), NO_MESSAGE)
+    }
+
+    fn no_message(&mut self) -> Attack {
+        let token = self.party().token.clone();
+        let expected = Expected::Refusal(&[Code::Internal, Code::InvalidArgument], &[]);
+        to(
+            "no message",
+            Service::Ingest,
+            SUBMIT,
+            &token,
+            Bytes::new(),
+            expected,
+        )
+    }
+
+    fn ten_megabytes(&mut self) -> Attack {
+        // Costs the sender most; one in so many is enough.
+        if !self.chance_of(4) {
+            return self.length_beyond_all_bounds();
+        }
+        let (mut submission, _) = self.good();
+        let large = "9".repeat(10 << 20);
+        match self.rng.random_range(0..4) {
+            0 => submission.submission_id = large,
+            1 => submission.record_key = large,
+            2 => submission.item_code = large,
+            _ => submission.content = large.into(),
+        }
+        let message = SubmitRecordRequest {
+            submission: Some(submission),
+        };
+        self.door(
+            "a field of 10 MB",
+            framed(&message.encode_to_vec()),
+            TOO_LARGE,
+        )
+    }
+
+    fn not_grpc(&mut self) -> Attack {
+        let message = self.good_message();
+        let token = self.party().token.clone();
+        if self.chance_of(2) {
+            let path = self.one_of(&[
+                "/credit.ingest.v1.IngestService/DropEverything",
+                "/credit.ingest.v2.IngestService/SubmitRecord",
+                "/",
+                "/../../etc/passwd",
+            ]);
+            let expected = Expected::Refusal(&[Code::Unimplemented], &["RPC_UNKNOWN"]);
+            return to(
+                "unknown method",
+                Service::Ingest,
+                path,
+                &token,
+                framed(&message),
+                expected,
+            );
+        }
+        let expected = Expected::Http(&[415]);
+        let mut attack = to(
+            "not gRPC",
+            Service::Ingest,
+            SUBMIT,
+            &token,
+            framed(&message),
+            expected,
+        );
+        let other = self.one_of(&[
+            "text/html",
+            "application/json",
+            "application/x-www-form-urlencoded",
+        ]);
+        attack.call.headers[0].1 = other.to_owned();
+        attack
+    }
+}

@@ -1,0 +1,481 @@
+//! Requests that must be refused, made from a seed: request `i` of a seed is always the same. Called by the hostile suite
+//! (`tests/hostile.rs`) and `bench hostile`.
+//!
+//! - [`wire`]: frames and protobuf by hand;
+//! - [`frames`], [`callers`], [`forms`], [`contents`]: the kinds of attack, each with what must be answered;
+//! - here: [`Enemy`] makes and sends them, and judges the answers.
+//!
+//! A record whose *content* is wrong is taken, for its bytes must be kept, and then returned with findings: that
+//! is its refusal, and [`Verdicts`] is the list of those that must come.
+
+mod callers;
+mod contents;
+mod forms;
+mod frames;
+pub mod wire;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use anyhow::{Context, Result, bail, ensure};
+use platform::target::Service;
+use prost::Message;
+use proto::credit::ingest::v1::{
+    Receipt, StreamRecordsRequest, StreamRecordsResponse, Submission, SubmitRecordRequest,
+    SubmitRecordResponse, stream_records_response,
+};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use service_kit::identity::{DevelopmentIssuer, Role};
+use testkit::records::Generator;
+use tonic::Code;
+use tonic_types::StatusExt;
+
+use crate::{books::Book, cluster::Cluster, day::submission};
+use wire::{Answer, Call, Connection, framed};
+
+const SUBMIT: &str = "/credit.ingest.v1.IngestService/SubmitRecord";
+const STREAM: &str = "/credit.ingest.v1.IngestService/StreamRecords";
+const RECEIPT: &str = "/credit.ingest.v1.IngestService/GetReceipt";
+const LEDGER: &str = "/credit.ingest.v1.IngestService/ListLedger";
+const FEEDBACK: &str = "/credit.validation.v1.ValidationService/ListFeedback";
+const VERDICT: &str = "/credit.validation.v1.ValidationService/GetVerdict";
+
+/// Records of the generator that good callers use too; the enemy takes his from behind them.
+const FAR_AWAY: u64 = 10_000_000;
+
+/// One request with what must be answered.
+#[derive(Clone, Debug)]
+pub struct Attack {
+    /// Its kind, for counts and errors.
+    pub kind: &'static str,
+    /// To whom.
+    pub service: Service,
+    /// What is sent.
+    pub call: Call,
+    /// What must come back.
+    pub expected: Expected,
+}
+
+/// What must come back.
+#[derive(Clone, Debug)]
+pub enum Expected {
+    /// One of these codes, and one of these reasons where any is named.
+    Refusal(&'static [Code], &'static [&'static str]),
+    /// A refusal by HTTP itself, before gRPC begins: one of these statuses.
+    Http(&'static [u16]),
+    /// A receipt, and later a verdict "returned".
+    ReturnedLater(Box<Submission>, String),
+}
+
+/// Makes hostile requests against one platform.
+#[derive(Clone, Debug)]
+pub struct Enemy {
+    seed: u64,
+    generator: Generator,
+    providers: Vec<Party>,
+    /// Tokens that must not pass, each with its reason.
+    bad_tokens: Arc<Vec<(String, &'static str)>>,
+    /// Tokens in order, for other roles than a provider's.
+    other_roles: Arc<Vec<String>>,
+    /// In order, but of an organisation that is not in the registry.
+    stranger: String,
+    /// What good callers have their receipts for.
+    known: Arc<Vec<Known>>,
+    ingest: String,
+    validation: String,
+}
+
+#[derive(Clone, Debug)]
+struct Party {
+    code: String,
+    token: String,
+}
+
+/// A submission with its receipt.
+#[derive(Clone, Debug)]
+struct Known {
+    provider: usize,
+    submission: Submission,
+    receipt: Receipt,
+}
+
+/// What became of hostile requests.
+#[derive(Debug, Default)]
+pub struct Verdicts {
+    /// Requests sent by kind.
+    pub by_kind: BTreeMap<&'static str, u64>,
+    /// Refusals by code and reason.
+    pub by_answer: BTreeMap<String, u64>,
+    /// Receipts for contents that must be returned.
+    pub book: Book,
+    /// Those of the book, by record id, with the kind.
+    pub to_be_returned: Vec<(String, &'static str)>,
+}
+
+/// One request in the making.
+struct Making<'e> {
+    enemy: &'e Enemy,
+    rng: StdRng,
+    number: u64,
+}
+
+impl Enemy {
+    /// An enemy of a running platform that knows the generator's providers. He needs some records in order to attack
+    /// them: their receipts are given back.
+    pub async fn prepare(
+        cluster: &Cluster,
+        generator: Generator,
+        seed: u64,
+    ) -> Result<(Self, Book)> {
+        let mut providers = Vec::new();
+        for provider in generator.providers() {
+            providers.push(Party {
+                code: provider.code.clone(),
+                token: cluster.token(&provider.code, &[Role::Provider], None)?,
+            });
+        }
+        let (mut book, mut known) = (Book::default(), Vec::new());
+        let clients = cluster.clients()?;
+        for index in FAR_AWAY..FAR_AWAY + 24 {
+            let record = generator.record(index);
+            let submission = submission(&record);
+            let provider = providers
+                .iter()
+                .position(|p| p.code == record.provider_code);
+            let request = SubmitRecordRequest {
+                submission: Some(submission.clone()),
+            };
+            let mut client = clients.ingest(&record.provider_code)?;
+            let answer = client.submit_record(request).await?.into_inner();
+            let receipt = answer.receipt.context("a receipt")?;
+            book.enter(&record.provider_code, &submission, receipt.clone())?;
+            known.push(Known {
+                provider: provider.context("a provider of the generator")?,
+                submission,
+                receipt,
+            });
+        }
+        let role = |role| cluster.token("", &[role], None);
+        let enemy = Self {
+            seed,
+            bad_tokens: Arc::new(bad_tokens(cluster, &providers)?),
+            other_roles: Arc::new(vec![
+                role(Role::Public)?,
+                role(Role::Operator)?,
+                role(Role::Auditor)?,
+                role(Role::Subject)?,
+            ]),
+            stranger: cluster.token("91430100MA4X0A01XK", &[Role::Provider], None)?,
+            known: Arc::new(known),
+            ingest: cluster.ports.address(Service::Ingest),
+            validation: cluster.ports.address(Service::Validation),
+            generator,
+            providers,
+        };
+        Ok((enemy, book))
+    }
+
+    /// The request with this number.
+    pub fn attack(&self, number: u64) -> Attack {
+        let mixed = self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut making = Making {
+            enemy: self,
+            rng: StdRng::seed_from_u64(mixed),
+            number,
+        };
+        match making.rng.random_range(0..100) {
+            0..30 => making.frame(),
+            30..45 => making.caller(),
+            45..75 => making.form(),
+            _ => making.content(),
+        }
+    }
+
+    /// Address of a service that is attacked.
+    pub fn address(&self, service: Service) -> &str {
+        match service {
+            Service::Validation => &self.validation,
+            _ => &self.ingest,
+        }
+    }
+
+    /// Sends the requests with these numbers, one after the other, and judges each answer.
+    pub async fn send(&self, numbers: impl Iterator<Item = u64>) -> Result<Verdicts> {
+        let mut verdicts = Verdicts::default();
+        let mut open: BTreeMap<&str, Connection> = BTreeMap::new();
+        for number in numbers {
+            let attack = self.attack(number);
+            let address = self.address(attack.service);
+            let mut connection = match open.remove(address) {
+                Some(connection) => connection,
+                None => Connection::open(address).await?,
+            };
+            let answer = connection.perform(address, &attack.call).await;
+            let said = answer
+                .with_context(|| format!("no answer to request {number}: {}", attack.kind))?;
+            open.insert(address, connection);
+            verdicts
+                .judge(&attack, &said)
+                .with_context(|| format!("request {number}: {}: {said:?}", attack.kind))?;
+        }
+        Ok(verdicts)
+    }
+}
+
+/// Tokens that open nothing.
+fn bad_tokens(cluster: &Cluster, providers: &[Party]) -> Result<Vec<(String, &'static str)>> {
+    let (own, other) = (&providers[0].token, &providers[1].token);
+    let parts = |token: &str| -> Result<[String; 3]> {
+        let parts: Vec<String> = token.split('.').map(str::to_owned).collect();
+        parts.try_into().ok().context("a token has three parts")
+    };
+    let ([header, payload, signature], [_, other_payload, other_signature]) =
+        (parts(own)?, parts(other)?);
+    let defaults = platform::config::PlatformConfig::load(&Default::default())?.identity;
+    let in_an_hour = time::OffsetDateTime::now_utc() + time::Duration::hours(1);
+    let signed_by = |issuer: &DevelopmentIssuer| {
+        issuer.token(
+            "enemy",
+            &providers[0].code,
+            &[Role::Provider],
+            None,
+            in_an_hour,
+        )
+    };
+    // {"alg":"none","typ":"JWT"}
+    let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
+    Ok(vec![
+        (cluster.expired_token(&[Role::Provider])?, "TOKEN_EXPIRED"),
+        (format!("{none}.{payload}."), "TOKEN_INVALID"),
+        (format!("{header}.{payload}."), "TOKEN_INVALID"),
+        // Another provider's claims under one's own signature, and the other way round.
+        (
+            format!("{header}.{other_payload}.{signature}"),
+            "TOKEN_INVALID",
+        ),
+        (
+            format!("{header}.{payload}.{other_signature}"),
+            "TOKEN_INVALID",
+        ),
+        (
+            signed_by(&DevelopmentIssuer::generate(
+                &defaults.issuer,
+                &defaults.audience,
+            ))?,
+            "TOKEN_INVALID",
+        ),
+        (format!("{header}.{payload}"), "TOKEN_INVALID"),
+        ("x".to_owned(), "TOKEN_INVALID"),
+        ("..".to_owned(), "TOKEN_INVALID"),
+        ("ey".repeat(3_000), "TOKEN_INVALID"),
+    ])
+}
+
+impl Verdicts {
+    /// Takes another's counts in.
+    pub fn extend(&mut self, other: Self) {
+        for (kind, count) in other.by_kind {
+            *self.by_kind.entry(kind).or_default() += count;
+        }
+        for (answer, count) in other.by_answer {
+            *self.by_answer.entry(answer).or_default() += count;
+        }
+        self.book.extend(other.book);
+        self.to_be_returned.extend(other.to_be_returned);
+    }
+
+    /// Requests judged.
+    pub fn requests(&self) -> u64 {
+        self.by_kind.values().sum()
+    }
+
+    fn judge(&mut self, attack: &Attack, answer: &Answer) -> Result<()> {
+        *self.by_kind.entry(attack.kind).or_default() += 1;
+        let said = match &attack.expected {
+            Expected::Http(statuses) => {
+                ensure!(statuses.contains(&answer.http), "HTTP {}", answer.http);
+                format!("HTTP {}", answer.http)
+            }
+            Expected::Refusal(codes, reasons) => {
+                let refusal = Refused::of(attack, answer)?;
+                ensure!(codes.contains(&refusal.code), "{refusal:?}");
+                if reasons.is_empty() {
+                    ensure!(!refusal.message.is_empty(), "says not why: {refusal:?}");
+                } else {
+                    ensure!(
+                        reasons.contains(&refusal.reason.as_str()) && !refusal.rule.is_empty(),
+                        "{refusal:?}"
+                    );
+                }
+                format!("{:?} {}", refusal.code, refusal.reason)
+            }
+            Expected::ReturnedLater(submission, provider) => {
+                let receipt = receipt_of(attack, answer)?;
+                self.to_be_returned
+                    .push((receipt.record_id.clone(), attack.kind));
+                self.book.enter(provider, submission, receipt)?;
+                "receipt, returned later".to_owned()
+            }
+        };
+        *self.by_answer.entry(said).or_default() += 1;
+        Ok(())
+    }
+}
+
+/// A refusal, of a call or of one submission in a stream.
+#[derive(Debug)]
+struct Refused {
+    code: Code,
+    reason: String,
+    rule: String,
+    message: String,
+}
+
+impl Refused {
+    fn of(attack: &Attack, answer: &Answer) -> Result<Self> {
+        let status = answer
+            .status
+            .as_ref()
+            .context("an answer without a status")?;
+        if status.code() != Code::Ok {
+            let details = status.get_error_details();
+            let info = details.error_info();
+            let rule = info.and_then(|info| info.metadata.get("rule").cloned());
+            return Ok(Self {
+                code: status.code(),
+                reason: info.map(|info| info.reason.clone()).unwrap_or_default(),
+                rule: rule.unwrap_or_default(),
+                message: status.message().to_owned(),
+            });
+        }
+        ensure!(attack.call.path == STREAM, "was not refused");
+        let message = answer
+            .messages
+            .first()
+            .context("a stream without an answer")?;
+        match StreamRecordsResponse::decode(message.clone())?.answer {
+            Some(stream_records_response::Answer::Refusal(refusal)) => Ok(Self {
+                code: Code::from_i32(refusal.status_code),
+                reason: refusal.reason,
+                rule: refusal.rule,
+                message: refusal.message,
+            }),
+            other => bail!("was not refused: {other:?}"),
+        }
+    }
+}
+
+fn receipt_of(attack: &Attack, answer: &Answer) -> Result<Receipt> {
+    let message = answer.messages.first().context("no receipt")?.clone();
+    if attack.call.path != STREAM {
+        let answer = SubmitRecordResponse::decode(message)?;
+        return answer.receipt.context("no receipt");
+    }
+    match StreamRecordsResponse::decode(message)?.answer {
+        Some(stream_records_response::Answer::Receipt(receipt)) => Ok(receipt),
+        other => bail!("no receipt: {other:?}"),
+    }
+}
+
+impl Making<'_> {
+    fn party(&mut self) -> &Party {
+        let at = self.rng.random_range(0..self.enemy.providers.len());
+        &self.enemy.providers[at]
+    }
+
+    /// One of several.
+    fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.rng.random_range(0..all.len())]
+    }
+
+    fn chance_of(&mut self, one_in: u32) -> bool {
+        self.rng.random_ratio(1, one_in)
+    }
+
+    /// A submission in order, with its provider; without the attack it would be accepted. Id and key are its own.
+    fn good(&mut self) -> (Submission, Party) {
+        let enemy = self.enemy;
+        let mut indices = (FAR_AWAY + 1_000 + 64 * self.number)..;
+        let record = loop {
+            // The range has no end that is ever reached, and most records have no planted error.
+            let record = enemy.generator.record(indices.next().unwrap_or(FAR_AWAY));
+            if record.planted.is_none() {
+                break record;
+            }
+        };
+        let mut submission = submission(&record);
+        submission.submission_id = format!("enemy-{}-{}", enemy.seed, self.number);
+        submission.record_key = format!("E{}-{}", enemy.seed, self.number);
+        let own = enemy
+            .providers
+            .iter()
+            .find(|party| party.code == record.provider_code);
+        let party = own.unwrap_or(&enemy.providers[0]).clone();
+        (submission, party)
+    }
+
+    /// Random bytes, at least one.
+    fn bytes(&mut self, most: usize) -> Vec<u8> {
+        let length = self.rng.random_range(1..=most);
+        let mut bytes = vec![0; length];
+        self.rng.fill(bytes.as_mut_slice());
+        bytes
+    }
+
+    /// A submission as a single call or as a stream of one.
+    fn submitted(
+        &mut self,
+        kind: &'static str,
+        submission: Submission,
+        token: &str,
+        expected: Expected,
+    ) -> Attack {
+        let (path, message) = if self.chance_of(3) {
+            let request = StreamRecordsRequest {
+                submission: Some(submission),
+                ..StreamRecordsRequest::default()
+            };
+            (STREAM, request.encode_to_vec())
+        } else {
+            let request = SubmitRecordRequest {
+                submission: Some(submission),
+            };
+            (SUBMIT, request.encode_to_vec())
+        };
+        to(
+            kind,
+            Service::Ingest,
+            path,
+            token,
+            framed(&message),
+            expected,
+        )
+    }
+}
+
+/// A call with a token and a body of frames.
+fn to(
+    kind: &'static str,
+    service: Service,
+    path: &str,
+    token: &str,
+    body: bytes::Bytes,
+    expected: Expected,
+) -> Attack {
+    let mut headers = vec![
+        ("content-type", "application/grpc".to_owned()),
+        ("te", "trailers".to_owned()),
+    ];
+    if !token.is_empty() {
+        headers.push(("authorization", format!("Bearer {token}")));
+    }
+    Attack {
+        kind,
+        service,
+        call: Call {
+            path: path.to_owned(),
+            headers,
+            body,
+        },
+        expected,
+    }
+}

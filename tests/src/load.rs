@@ -1,0 +1,464 @@
+//! Departments that go on reporting whatever breaks, and keep every receipt. Called by fault journeys, the hostile
+//! suite and `bench hostile`.
+//!
+//! A few providers stream, the others make single calls. A submission whose answer is lost is asked again under the same
+//! id until it has its receipt, and now and then an old one is asked again: its receipt must be the one of the first
+//! time. What the platform may answer meanwhile is a refusal that says to try again, or nothing; any other answer ends
+//! the load with an error.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use proto::credit::ingest::v1::{
+    Receipt, StreamRecordsRequest, Submission, SubmitRecordRequest,
+    ingest_service_client::IngestServiceClient, stream_records_response::Answer,
+};
+use testkit::{
+    eventually,
+    records::{GeneratedRecord, Generator},
+};
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    task::JoinSet,
+};
+use tokio_stream::{StreamExt, wrappers::ReceiverStream};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use crate::{books::Book, clients::Authorised, cluster::Cluster, day::submission};
+
+type Ingest = IngestServiceClient<Authorised>;
+
+/// How long a caller asks for one receipt before the load is called broken.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Pause before a caller asks again.
+const AGAIN: Duration = Duration::from_millis(50);
+/// Submissions of one stream without an answer.
+const WINDOW: usize = 64;
+/// One single call in so many is the repetition of an old one.
+const REPEAT_EVERY: u64 = 8;
+
+/// How much load there is.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Providers that stream; the others make single calls.
+    pub streams: usize,
+    /// Submissions that all callers together begin in a second, so that a journey of minutes has an end; the platform
+    /// takes more.
+    pub per_second: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            streams: 4,
+            per_second: 250,
+        }
+    }
+}
+
+/// A running load. [`Load::finish`] ends it and gives the book.
+#[derive(Debug)]
+pub struct Load {
+    shared: Arc<Shared>,
+    callers: JoinSet<Result<()>>,
+    stop: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    supply: Mutex<Supply>,
+    book: Mutex<Book>,
+    /// Submissions that may begin now.
+    tickets: Semaphore,
+    given: AtomicU64,
+    /// Answers that were refusals with a reason, by code and reason.
+    refused: Mutex<BTreeMap<String, u64>>,
+    /// Calls and streams that broke without an answer.
+    broken: AtomicU64,
+    repeated: AtomicU64,
+}
+
+/// Records by provider, made when they are asked for.
+#[derive(Debug)]
+struct Supply {
+    generator: Generator,
+    next: u64,
+    waiting: HashMap<String, VecDeque<GeneratedRecord>>,
+}
+
+impl Supply {
+    fn next_of(&mut self, provider: &str) -> GeneratedRecord {
+        loop {
+            let queue = self.waiting.get_mut(provider);
+            if let Some(record) = queue.and_then(VecDeque::pop_front) {
+                return record;
+            }
+            let record = self.generator.record(self.next);
+            self.next += 1;
+            let queue = self.waiting.entry(record.provider_code.clone());
+            queue.or_default().push_back(record);
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Load {
+    /// Starts callers for all providers of the generator, who must be registered.
+    pub fn start(cluster: &Cluster, generator: Generator, pace: Pace) -> Result<Self> {
+        let providers: Vec<String> = generator
+            .providers()
+            .iter()
+            .map(|provider| provider.code.clone())
+            .collect();
+        let (stop, stopped) = watch::channel(false);
+        let shared = Arc::new(Shared {
+            supply: Mutex::new(Supply {
+                generator,
+                next: 0,
+                waiting: HashMap::new(),
+            }),
+            book: Mutex::new(Book::default()),
+            tickets: Semaphore::new(0),
+            given: AtomicU64::new(0),
+            refused: Mutex::new(BTreeMap::new()),
+            broken: AtomicU64::new(0),
+            repeated: AtomicU64::new(0),
+        });
+        let mut callers = JoinSet::new();
+        callers.spawn(hand_out_tickets(
+            shared.clone(),
+            stopped.clone(),
+            pace.per_second,
+        ));
+        let clients = cluster.clients()?;
+        for (number, provider) in providers.into_iter().enumerate() {
+            let caller = Caller {
+                client: clients.ingest(&provider)?,
+                provider,
+                shared: shared.clone(),
+                stopped: stopped.clone(),
+            };
+            if number < pace.streams {
+                callers.spawn(caller.stream());
+            } else {
+                callers.spawn(caller.call());
+            }
+        }
+        Ok(Self {
+            shared,
+            callers,
+            stop,
+        })
+    }
+
+    /// Receipts so far.
+    pub fn given(&self) -> u64 {
+        self.shared.given.load(Ordering::Relaxed)
+    }
+
+    /// Refusals so far, by code and reason.
+    pub fn refusals(&self) -> BTreeMap<String, u64> {
+        locked(&self.shared.refused).clone()
+    }
+
+    /// Waits until so many more receipts have come. Fails when a caller has failed.
+    pub async fn more(&mut self, receipts: u64) -> Result<()> {
+        let wanted = self.given() + receipts;
+        eventually(&format!("{receipts} more receipts"), PATIENCE, async || {
+            ensure!(
+                self.given() >= wanted,
+                "{} of {wanted}; refused: {:?}; callers: {}",
+                self.given(),
+                self.refusals(),
+                self.callers.len(),
+            );
+            Ok(())
+        })
+        .await
+        .context("receipts stay away")?;
+        self.fine().await
+    }
+
+    /// Fails with the error of a caller that has ended; callers end when they are told to and not before.
+    pub async fn fine(&mut self) -> Result<()> {
+        if let Some(ended) = self.callers.try_join_next() {
+            ended?.context("a caller of the load failed")?;
+            bail!("a caller of the load ended early");
+        }
+        Ok(())
+    }
+
+    /// What was given so far.
+    pub fn book(&self) -> Book {
+        locked(&self.shared.book).clone()
+    }
+
+    /// Lets every caller get the receipts that it waits for, and ends.
+    pub async fn finish(mut self) -> Result<Book> {
+        self.stop.send_replace(true);
+        while let Some(ended) = self.callers.join_next().await {
+            ended?.context("a caller of the load failed")?;
+        }
+        println!(
+            "load: {} receipts, {} asked for again, {} calls or streams broken, refused and asked again: {:?}",
+            self.given(),
+            self.shared.repeated.load(Ordering::Relaxed),
+            self.shared.broken.load(Ordering::Relaxed),
+            self.refusals(),
+        );
+        Ok(self.book())
+    }
+}
+
+async fn hand_out_tickets(
+    shared: Arc<Shared>,
+    mut stopped: watch::Receiver<bool>,
+    per_second: u32,
+) -> Result<()> {
+    let each = Duration::from_millis(20);
+    let mut beat = tokio::time::interval(each);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let share = (per_second * 20).div_ceil(1000) as usize;
+    loop {
+        tokio::select! {
+            _ = beat.tick() => {}
+            _ = stopped.wait_for(|stop| *stop) => return Ok(()),
+        }
+        // Tickets that nobody took while the platform was away do not become a flood.
+        if shared.tickets.available_permits() < 4 * share {
+            shared.tickets.add_permits(share);
+        }
+    }
+}
+
+struct Caller {
+    provider: String,
+    client: Ingest,
+    shared: Arc<Shared>,
+    stopped: watch::Receiver<bool>,
+}
+
+/// What a call that gave no receipt means for its caller.
+enum Answered {
+    /// Ask again with the same id.
+    AskAgain,
+    /// The platform said what it must not say.
+    Wrong(String),
+}
+
+impl Caller {
+    /// The next submission to begin; `None` when the load is to end.
+    async fn next(&mut self) -> Option<Submission> {
+        tokio::select! {
+            biased;
+            _ = self.stopped.wait_for(|stop| *stop) => None,
+            ticket = self.shared.tickets.acquire() => {
+                ticket.ok()?.forget();
+                Some(submission(&locked(&self.shared.supply).next_of(&self.provider)))
+            }
+        }
+    }
+
+    fn enter(&self, submission: &Submission, receipt: Receipt) -> Result<()> {
+        let is_new = locked(&self.shared.book).enter(&self.provider, submission, receipt)?;
+        let counter = if is_new {
+            &self.shared.given
+        } else {
+            &self.shared.repeated
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Single calls, one after the other.
+    async fn call(mut self) -> Result<()> {
+        let mut said: Vec<Submission> = Vec::new();
+        let mut count = 0;
+        while let Some(submission) = self.next().await {
+            self.call_until_answered(&submission).await?;
+            said.push(submission);
+            count += 1;
+            if count % REPEAT_EVERY == 0 {
+                // Any one of the past; which does not matter, so it needs no chance.
+                let old = said[(count * 7_919) as usize % said.len()].clone();
+                self.call_until_answered(&old).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn call_until_answered(&mut self, submission: &Submission) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let request = SubmitRecordRequest {
+                submission: Some(submission.clone()),
+            };
+            let status = match self.client.submit_record(request).await {
+                Ok(answer) => {
+                    let receipt = answer.into_inner().receipt;
+                    return self.enter(submission, receipt.context("an answer has a receipt")?);
+                }
+                Err(status) => status,
+            };
+            match self.answered(&status) {
+                Answered::AskAgain => {}
+                Answered::Wrong(why) => bail!("{}: {why}", submission.submission_id),
+            }
+            ensure!(
+                Instant::now() < end,
+                "{} has no receipt after {PATIENCE:?}: {status:?}",
+                submission.submission_id
+            );
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    fn answered(&self, status: &Status) -> Answered {
+        let details = status.get_error_details();
+        if let Some(info) = details.error_info() {
+            return self.refused(status.code(), &info.reason);
+        }
+        // Answers of the platform come with a reason; what comes without is the connection's end.
+        let broken = std::error::Error::source(status).is_some()
+            || matches!(
+                status.code(),
+                Code::Unavailable | Code::Unknown | Code::Cancelled
+            );
+        if broken {
+            self.shared.broken.fetch_add(1, Ordering::Relaxed);
+            return Answered::AskAgain;
+        }
+        Answered::Wrong(format!("answered without a reason: {status:?}"))
+    }
+
+    /// A refusal with a reason: only those that say to try again are right, for every submission is a good one.
+    fn refused(&self, code: Code, reason: &str) -> Answered {
+        let what = format!("{code:?} {reason}");
+        let again = matches!(code, Code::Unavailable | Code::ResourceExhausted);
+        *locked(&self.shared.refused)
+            .entry(what.clone())
+            .or_default() += 1;
+        if again {
+            Answered::AskAgain
+        } else {
+            Answered::Wrong(format!("a good record was refused: {what}"))
+        }
+    }
+
+    /// Streams, one after the other, each until it breaks.
+    async fn stream(mut self) -> Result<()> {
+        // In the order in which they were begun.
+        let mut unanswered: VecDeque<Submission> = VecDeque::new();
+        let mut progress = Instant::now();
+        loop {
+            let before = self.shared.given.load(Ordering::Relaxed);
+            let ended = self.stream_once(&mut unanswered).await?;
+            if ended && unanswered.is_empty() && *self.stopped.borrow() {
+                return Ok(());
+            }
+            if self.shared.given.load(Ordering::Relaxed) > before {
+                progress = Instant::now();
+            }
+            ensure!(
+                progress.elapsed() < PATIENCE,
+                "{}: {} submissions have no receipt after {PATIENCE:?}; refused: {:?}",
+                self.provider,
+                unanswered.len(),
+                locked(&self.shared.refused),
+            );
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// One stream: first what has no answer yet, under the same ids, then new ones. True when it ended in order.
+    async fn stream_once(&mut self, unanswered: &mut VecDeque<Submission>) -> Result<bool> {
+        let (sender, requests) = mpsc::channel(2 * WINDOW);
+        for submission in unanswered.iter() {
+            // The channel has room for all of them: there are never more than the window.
+            let request = stream_request(submission.clone());
+            ensure!(sender.try_send(request).is_ok(), "the window is too large");
+        }
+        let mut sender = Some(sender);
+        let opened = self
+            .client
+            .stream_records(ReceiverStream::new(requests))
+            .await;
+        let mut answers = match opened {
+            Ok(answers) => answers.into_inner(),
+            Err(status) => return self.broken(&status).map(|()| false),
+        };
+        // Answers come in the order of the requests.
+        let mut expected = unanswered.len();
+        let mut given = 0;
+        loop {
+            let may_begin = sender.is_some() && unanswered.len() < WINDOW;
+            let answer = tokio::select! {
+                answer = answers.next() => answer,
+                next = self.next(), if may_begin => {
+                    match (next, &sender) {
+                        (Some(submission), Some(open)) => {
+                            unanswered.push_back(submission.clone());
+                            expected += 1;
+                            if open.send(stream_request(submission)).await.is_err() {
+                                sender = None;
+                            }
+                        }
+                        // Nothing more to say; the answers to what was said still come.
+                        _ => sender = None,
+                    }
+                    continue;
+                }
+            };
+            let answer = match answer {
+                Some(Ok(answer)) => answer.answer.context("an answer has a content")?,
+                Some(Err(status)) => return self.broken(&status).map(|()| false),
+                None => return Ok(given == expected),
+            };
+            given += 1;
+            match answer {
+                Answer::Receipt(receipt) => {
+                    let at = unanswered
+                        .iter()
+                        .position(|s| s.submission_id == receipt.submission_id)
+                        .with_context(|| format!("a receipt for what was not said: {receipt:?}"))?;
+                    let submission = unanswered.remove(at).context("it was found")?;
+                    self.enter(&submission, receipt)?;
+                }
+                Answer::Refusal(refusal) => {
+                    let code = Code::from_i32(refusal.status_code);
+                    if let Answered::Wrong(why) = self.refused(code, &refusal.reason) {
+                        bail!("{}: {why}: {}", refusal.submission_id, refusal.message);
+                    }
+                    // Refused while the platform is in trouble: asked again in the next stream, so that this one can end.
+                    sender = None;
+                }
+                Answer::Resumed(resumed) => bail!("nothing was resumed: {resumed:?}"),
+            }
+        }
+    }
+
+    fn broken(&self, status: &Status) -> Result<()> {
+        match self.answered(status) {
+            Answered::AskAgain => Ok(()),
+            Answered::Wrong(why) => bail!("the stream of {}: {why}", self.provider),
+        }
+    }
+}
+
+fn stream_request(submission: Submission) -> StreamRecordsRequest {
+    StreamRecordsRequest {
+        submission: Some(submission),
+        ..StreamRecordsRequest::default()
+    }
+}

@@ -1,0 +1,61 @@
+//! What processes keep resident, as `/proc` says it. Called by fault journeys, the hostile suite and the benchmarks.
+
+use std::fmt;
+
+use anyhow::{Context, Result};
+use platform::target::Service;
+
+use crate::cluster::Cluster;
+
+/// Resident memory of one process, MiB.
+#[derive(Clone, Copy, Debug)]
+pub struct Resident {
+    /// Now.
+    pub now_mib: f64,
+    /// The most since the process began, or since [`forget_peak`].
+    pub peak_mib: f64,
+}
+
+/// What a process keeps resident.
+pub fn resident(pid: u32) -> Result<Resident> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))
+        .with_context(|| format!("reading the status of process {pid}"))?;
+    let mib = |name: &str| -> Result<f64> {
+        let line = status.lines().find(|line| line.starts_with(name));
+        let kib: f64 = line
+            .and_then(|line| line.split_whitespace().nth(1))
+            .with_context(|| format!("{name} of process {pid}"))?
+            .parse()?;
+        Ok(kib / 1024.0)
+    };
+    Ok(Resident {
+        now_mib: mib("VmRSS:")?,
+        peak_mib: mib("VmHWM:")?,
+    })
+}
+
+/// Lets the peak of a process begin anew at what it keeps now.
+pub fn forget_peak(pid: u32) -> Result<()> {
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5")
+        .with_context(|| format!("resetting the peak of process {pid}"))
+}
+
+/// The memory of all services of a platform that run apart.
+pub fn of_services(cluster: &Cluster) -> Result<Vec<(Service, Resident)>> {
+    let pids = cluster.apart_pids().into_iter();
+    pids.map(|(service, pid)| Ok((service, resident(pid)?)))
+        .collect()
+}
+
+/// Names a list of services with their memory.
+pub fn describe(services: &[(Service, Resident)]) -> String {
+    let all = services.iter();
+    let each = all.map(|(service, resident)| format!("{} {resident}", service.name()));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+impl fmt::Display for Resident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0} MiB (peak {:.0})", self.now_mib, self.peak_mib)
+    }
+}

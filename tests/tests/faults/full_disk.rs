@@ -1,0 +1,188 @@
+//! Full disks, real ones: PostgreSQL's data, PostgreSQL's log (WAL), JetStream's store. Nothing is acknowledged that is
+//! not kept; callers are told to try again and why; with space made, everything goes on.
+
+use std::{os::unix::fs::symlink, path::Path, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use journeys::{
+    cluster::{Cluster, ClusterOptions, Servers},
+    load::Pace,
+};
+use local_servers::{Binaries, Nats, NatsOptions, Place, Postgres, PostgresOptions, is_running};
+use testkit::eventually;
+
+use crate::{
+    support::{Bench, SERVICES, blocking, chance, options},
+    tmpfs::SmallDisk,
+};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+/// JetStream reserves the size of each of its streams when they are created.
+const STREAM_BYTES: u64 = 24 * 1024 * 1024;
+
+/// A platform whose servers have been put where the journey wants them.
+async fn platform(name: &str, postgres: Postgres, nats: Nats, place: Place) -> Result<Bench> {
+    let (seed, rng) = chance(name)?;
+    let options = ClusterOptions {
+        max_stream_bytes: STREAM_BYTES,
+        ..options()
+    };
+    let servers = Servers::of(postgres, nats);
+    let cluster = Cluster::start_services(servers, place, options, &SERVICES).await?;
+    Bench::under_load(cluster, seed, rng, Pace::default()).await
+}
+
+fn postgres_options() -> PostgresOptions {
+    PostgresOptions {
+        durable: false,
+        ..PostgresOptions::default()
+    }
+}
+
+fn nats_on(binaries: &Binaries, folder: &Path) -> Result<Nats> {
+    let options = NatsOptions {
+        durable: false,
+        ..NatsOptions::default()
+    };
+    Nats::start(binaries, folder, options)
+}
+
+/// Waits until callers have been refused because of the disk, or have lost their connections to a server that fell.
+async fn callers_are_told(bench: &mut Bench) -> Result<()> {
+    let before: u64 = bench.load.refusals().values().sum();
+    eventually("callers are refused with a reason", PATIENCE, async || {
+        let refusals = bench.load.refusals();
+        // Any refusal but "try again" has ended the load with an error.
+        ensure!(refusals.values().sum::<u64>() > before, "{refusals:?}");
+        anyhow::Ok(())
+    })
+    .await?;
+    bench.load.fine().await
+}
+
+/// The server is up by itself, or what keeps it up (Compose, systemd) would have to start it again.
+fn start_again_if_it_fell(bench: &mut Bench) -> Result<bool> {
+    let fell = !bench.postgres()?.pid().is_some_and(is_running);
+    if fell {
+        blocking(|| bench.postgres()?.restart())?;
+    }
+    Ok(fell)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_with_postgresqls_disk_full_nothing_is_acknowledged_that_is_not_kept() -> Result<()> {
+    let disk = SmallDisk::mount(384)?;
+    let place = Place::temporary()?;
+    let binaries = Binaries::locate(&testkit::workspace_root())?;
+    let mut settings = postgres_options();
+    // The log reuses its files, so that the tables are what runs out of space.
+    settings.settings = vec![("max_wal_size".to_owned(), "64MB".to_owned())];
+    let postgres = Postgres::start(&binaries, disk.folder(), settings)?;
+    let nats = nats_on(&binaries, &place.path().join("nats"))?;
+    let mut bench = platform("PostgreSQL's disk full", postgres, nats, place).await?;
+    bench.load.more(300).await?;
+    println!("ballast: {} bytes", disk.fill()?);
+    callers_are_told(&mut bench).await?;
+    disk.make_space()?;
+    let fell = start_again_if_it_fell(&mut bench)?;
+    println!("PostgreSQL fell and was started again: {fell}");
+    bench.load.more(300).await?;
+    bench.check().await?;
+    bench.end().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_with_the_disk_of_postgresqls_log_full_nothing_is_acknowledged_that_is_not_kept()
+-> Result<()> {
+    let disk = SmallDisk::mount(160)?;
+    let place = Place::temporary()?;
+    let binaries = Binaries::locate(&testkit::workspace_root())?;
+    let folder = place.path().join("postgres");
+    let mut postgres = Postgres::start(&binaries, &folder, postgres_options())?;
+    postgres.stop()?;
+    // As an operator lays the log on a disk of its own.
+    let log = postgres.folder().join("data/pg_wal");
+    let there = disk.folder().join("pg_wal");
+    let moved = std::process::Command::new("cp")
+        .arg("-a")
+        .args([&log, &there])
+        .status()?;
+    ensure!(moved.success(), "copying pg_wal: {moved}");
+    std::fs::remove_dir_all(&log)?;
+    symlink(&there, &log)?;
+    postgres.restart()?;
+    let nats = nats_on(&binaries, &place.path().join("nats"))?;
+    let mut bench = platform("the disk of PostgreSQL's log full", postgres, nats, place).await?;
+    bench.load.more(300).await?;
+    println!("ballast: {} bytes", disk.fill()?);
+    callers_are_told(&mut bench).await?;
+    let said = std::fs::read_to_string(folder.join("postgres.log"))?;
+    let lines = |word: &str| said.lines().filter(|line| line.contains(word)).count();
+    println!(
+        "PostgreSQL's log: {} lines of no space, {} of panic",
+        lines("No space left on device"),
+        lines("PANIC")
+    );
+    ensure!(said.contains("No space left on device"), "another fault");
+    disk.make_space()?;
+    let fell = start_again_if_it_fell(&mut bench)?;
+    println!("PostgreSQL fell and was started again: {fell}");
+    bench.load.more(300).await?;
+    bench.check().await?;
+    bench.end().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_later() -> Result<()> {
+    let disk = SmallDisk::mount(256)?;
+    let place = Place::temporary()?;
+    let binaries = Binaries::locate(&testkit::workspace_root())?;
+    let postgres = Postgres::start(
+        &binaries,
+        &place.path().join("postgres"),
+        postgres_options(),
+    )?;
+    let nats = nats_on(&binaries, disk.folder())?;
+    let mut bench = platform("JetStream's disk full", postgres, nats, place).await?;
+    bench.load.more(300).await?;
+    println!("ballast: {} bytes", disk.fill()?);
+    let ingest = bench.cluster.owner_pool("ingest")?;
+    let waiting = async |least: i64| {
+        eventually("events wait in the outbox", PATIENCE, async || {
+            let rows = event_bus::outbox::unpublished(&ingest).await?;
+            ensure!(rows >= least, "{rows} rows");
+            anyhow::Ok(rows)
+        })
+        .await
+    };
+    println!("unpublished: {}", waiting(500).await?);
+    // Receipts do not need the bus.
+    bench.load.more(300).await?;
+    bench.check().await?;
+    disk.make_space()?;
+    let monitor = bench.nats()?.monitor_url();
+    let health = journeys::cluster::http_get(
+        monitor.strip_prefix("http://").context("a monitor")?,
+        "/healthz",
+    )
+    .await?;
+    println!("NATS says: {health:?}");
+    ensure!(
+        health.0 != 200,
+        "the disk was full and NATS has not noticed: {health:?}"
+    );
+    // A stream whose write failed stays closed until NATS is started again, and NATS says so by its health. The files of
+    // a stream can be spoiled (nats-server 2.15.1: "corrupt state file"); then the stream is gone, and made again from
+    // the outbox, which has everything.
+    blocking(|| bench.nats()?.restart())?;
+    println!(
+        "{}",
+        bench.cluster.credit(&["streams", "rebuild"])?.trim_end()
+    );
+    bench.load.more(300).await?;
+    bench.end().await?;
+    ingest.close().await;
+    Ok(())
+}

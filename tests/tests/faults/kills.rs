@@ -1,0 +1,58 @@
+//! `kill -9` at random moments under load, fifty rounds on one platform.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use journeys::load::Pace;
+use rand::{Rng, seq::SliceRandom};
+use testkit::eventually;
+
+use crate::support::{Bench, Victim};
+
+const ROUNDS: usize = 50;
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Victims come round-robin, each four in an order of chance; how many receipts pass before the blow is
+/// chance too, so it falls into any stage of any batch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_fifty_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing() -> Result<()> {
+    let mut bench = Bench::start("fifty rounds of kill -9", Pace::default()).await?;
+    let mut order = Victim::ALL;
+    for round in 0..ROUNDS {
+        if round % order.len() == 0 {
+            order.shuffle(&mut bench.rng);
+        }
+        let victim = order[round % order.len()];
+        one_round(&mut bench, victim)
+            .await
+            .with_context(|| format!("round {round}: {victim:?}"))?;
+    }
+    bench.end().await?;
+    Ok(())
+}
+
+async fn one_round(bench: &mut Bench, victim: Victim) -> Result<()> {
+    let passes = bench.rng.random_range(1..150);
+    bench.load.more(passes).await?;
+    bench.kill(victim)?;
+    // Sometimes what is left goes on alone for a while.
+    if matches!(victim, Victim::Nats | Victim::Validation) && bench.rng.random_ratio(1, 2) {
+        let passes = bench.rng.random_range(1..100);
+        bench.load.more(passes).await?;
+    }
+    let before = match victim {
+        Victim::Postgres => None,
+        _ => Some(bench.verdicts().await?),
+    };
+    bench.restart(victim)?;
+    bench.load.more(20).await?;
+    if let Some(before) = before {
+        eventually("verdicts go on", PATIENCE, async || {
+            let now = bench.verdicts().await?;
+            ensure!(now > before, "{now} verdicts");
+            anyhow::Ok(())
+        })
+        .await?;
+    }
+    bench.check().await
+}

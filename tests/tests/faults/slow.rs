@@ -1,0 +1,82 @@
+//! A slow consumer: validation gets its database through a thin line. Receipts go on at their pace, what validation does
+//! not take waits in the stream and, since that is small, in ingest's outbox; no process grows with it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use journeys::{
+    cluster::{Cluster, ClusterOptions},
+    load::Pace,
+    memory,
+};
+use platform::target::Service;
+use testkit::{eventually, proxy::TcpProxy};
+
+use crate::support::{Bench, SERVICES, chance, memory_is_bounded, options, servers};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Room for some hundred records, so that the outbox must wait soon. More than one message with its largest batch.
+const STREAM_BYTES: u64 = 2 * 1024 * 1024;
+/// What the thin line carries in a second, in each direction.
+const BYTES_PER_SECOND: u32 = 64 * 1024;
+/// Events that wait in the outbox before the line is mended.
+const WAITING: i64 = 4_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process_does() -> Result<()>
+{
+    let (seed, rng) = chance("slow consumer")?;
+    let (servers, place) = servers()?;
+    let options = ClusterOptions {
+        max_stream_bytes: STREAM_BYTES,
+        ..options()
+    };
+    // A stream keeps what a consumer has not had: with one this small, all who consume must be there.
+    let others: Vec<Service> = SERVICES
+        .into_iter()
+        .chain([Service::ProvincialSync])
+        .filter(|service| *service != Service::Validation)
+        .collect();
+    let mut cluster = Cluster::start_services(servers, place, options, &others).await?;
+    let url = std::fs::read_to_string(cluster.folder().join("secrets/validation_database_url"))?;
+    let (line, thin) = TcpProxy::before(url.trim_end()).await?;
+    let setting = format!("CREDIT_VALIDATION__DATABASE_URL={thin}");
+    cluster.launch_apart(Service::Validation, &[setting])?;
+    cluster.apart_ready().await?;
+    let pace = Pace {
+        streams: 8,
+        per_second: 500,
+    };
+    let mut bench = Bench::under_load(cluster, seed, rng, pace).await?;
+
+    line.slow_down(BYTES_PER_SECOND);
+    let ingest = bench.cluster.owner_pool("ingest")?;
+    let most = eventually("events wait in the outbox", PATIENCE, async || {
+        let rows = event_bus::outbox::unpublished(&ingest).await?;
+        ensure!(rows >= WAITING, "{rows} rows");
+        anyhow::Ok(rows)
+    })
+    .await?;
+    println!(
+        "{most} events wait in the outbox; {}",
+        memory::describe(&memory::of_services(&bench.cluster)?)
+    );
+    // Slow is not stopped: validation goes on, and so does the taking in of records.
+    let before = bench.verdicts().await?;
+    eventually("verdicts go on", PATIENCE, async || {
+        let now = bench.verdicts().await?;
+        ensure!(now > before, "{now} verdicts");
+        anyhow::Ok(())
+    })
+    .await?;
+    bench.load.more(200).await?;
+    memory_is_bounded(&bench.cluster)?;
+    let nats = bench.nats()?.pid().context("NATS runs")?;
+    println!("memory: nats {}", memory::resident(nats)?);
+    bench.check().await?;
+
+    line.heal();
+    bench.end().await?;
+    ingest.close().await;
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! SIGSTOP: a process that neither answers nor ends, for ten seconds, as a machine that swaps or a frozen container.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use journeys::load::Pace;
+
+use crate::support::{Bench, Victim};
+
+/// How long the fault lasts.
+const STOPPED: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_ten_seconds_of_sigstop_each_lose_nothing_and_double_nothing() -> Result<()> {
+    let mut bench = Bench::start("SIGSTOP", Pace::default()).await?;
+    for victim in Victim::ALL {
+        stop_once(&mut bench, victim)
+            .await
+            .with_context(|| format!("{victim:?}"))?;
+    }
+    bench.end().await?;
+    Ok(())
+}
+
+async fn stop_once(bench: &mut Bench, victim: Victim) -> Result<()> {
+    bench.load.more(100).await?;
+    bench.signal(victim, "STOP")?;
+    tokio::time::sleep(STOPPED).await;
+    bench.signal(victim, "CONT")?;
+    bench.load.more(100).await?;
+    bench.check().await
+}

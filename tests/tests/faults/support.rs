@@ -1,0 +1,234 @@
+//! What the fault journeys share: a platform in processes apart, its load, its auditor, and the ways to hurt it.
+
+use std::{process::Command, time::Instant};
+
+use anyhow::{Context, Result, ensure};
+use journeys::{
+    books::{Auditor, Settled},
+    cluster::{Cluster, ClusterOptions, Servers},
+    day::Day,
+    load::{Load, Pace},
+    memory,
+};
+use local_servers::{Binaries, Place, descendants, is_running};
+use platform::target::Service;
+use rand::{SeedableRng, rngs::StdRng};
+
+/// Chooses what happens when.
+const SEED: &str = "CREDIT_FAULT_SEED";
+/// The seed when the environment names none.
+const DEFAULT_SEED: u64 = 20_261_129;
+
+/// The way of a record up to disclosure; the rest stands behind it and changes nothing of it.
+pub const SERVICES: [Service; 4] = [
+    Service::Catalog,
+    Service::Ingest,
+    Service::Validation,
+    Service::Disclosure,
+];
+
+/// Memory that each service stays under (issue 4), MiB.
+const MOST_MIB: f64 = 200.0;
+
+/// What can be hurt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Victim {
+    Ingest,
+    Validation,
+    Nats,
+    Postgres,
+}
+
+impl Victim {
+    pub const ALL: [Self; 4] = [Self::Ingest, Self::Validation, Self::Nats, Self::Postgres];
+}
+
+/// A platform under load.
+pub struct Bench {
+    pub cluster: Cluster,
+    pub load: Load,
+    pub auditor: Auditor,
+    pub rng: StdRng,
+    since: Instant,
+}
+
+/// The seed of this run, and chance from it.
+pub fn chance(name: &str) -> Result<(u64, StdRng)> {
+    let seed = match std::env::var(SEED) {
+        Ok(text) => text
+            .parse()
+            .with_context(|| format!("{SEED}={text}: a number"))?,
+        Err(_) => DEFAULT_SEED,
+    };
+    println!("{name}: seed {seed}; {SEED}={seed} repeats it");
+    Ok((seed, StdRng::seed_from_u64(seed)))
+}
+
+/// Options of a platform whose servers do not wait for the disk: no fault here takes the kernel's memory away.
+pub fn options() -> ClusterOptions {
+    ClusterOptions {
+        durable: false,
+        ..ClusterOptions::new(env!("CARGO_BIN_EXE_credit-journey"))
+    }
+}
+
+/// Private servers in a folder of their own.
+pub fn servers() -> Result<(Servers, Place)> {
+    let place = Place::temporary()?;
+    let binaries = Binaries::locate(&testkit::workspace_root())?;
+    let servers = Servers::private(&binaries, place.path(), false)?;
+    Ok((servers, place))
+}
+
+impl Bench {
+    /// A platform with private servers, its providers registered, and the load on it begun.
+    pub async fn start(name: &str, pace: Pace) -> Result<Self> {
+        let (servers, place) = servers()?;
+        let (seed, rng) = chance(name)?;
+        let cluster = Cluster::start_services(servers, place, options(), &SERVICES).await?;
+        Self::under_load(cluster, seed, rng, pace).await
+    }
+
+    /// Registers the providers on a running platform and begins the load.
+    pub async fn under_load(cluster: Cluster, seed: u64, rng: StdRng, pace: Pace) -> Result<Self> {
+        Day::new(seed, 0).register(&cluster).await?;
+        Self::begin_load(cluster, seed, rng, pace).await
+    }
+
+    /// Begins the load on a running platform that knows the providers.
+    pub async fn begin_load(cluster: Cluster, seed: u64, rng: StdRng, pace: Pace) -> Result<Self> {
+        let load = Load::start(&cluster, Day::new(seed, 0).generator, pace)?;
+        let auditor = Auditor::new(&cluster)?;
+        let mut bench = Self {
+            cluster,
+            load,
+            auditor,
+            rng,
+            since: Instant::now(),
+        };
+        bench.load.more(50).await?;
+        Ok(bench)
+    }
+
+    /// What must hold at every moment holds now, with the load going on.
+    pub async fn check(&mut self) -> Result<()> {
+        let book = self.load.book();
+        self.auditor.while_running(&book).await
+    }
+
+    /// Ends the load, waits until everything is through, and checks all of it, and the memory of the services.
+    pub async fn end(mut self) -> Result<Settled> {
+        self.load.fine().await?;
+        let book = self.load.finish().await?;
+        let settled = self.auditor.settled(&self.cluster, &book).await?;
+        memory_is_bounded(&self.cluster)?;
+        println!(
+            "lasted {:.0} s with the checks",
+            self.since.elapsed().as_secs_f64()
+        );
+        Ok(settled)
+    }
+
+    /// `kill -9` of a victim; a server with all its processes in one blow.
+    pub fn kill(&mut self, victim: Victim) -> Result<()> {
+        match victim {
+            Victim::Ingest => self.cluster.kill_apart(Service::Ingest),
+            Victim::Validation => self.cluster.kill_apart(Service::Validation),
+            Victim::Nats => blocking(|| self.nats()?.kill9()),
+            Victim::Postgres => {
+                signal_all(&self.postgres_family()?, "KILL")?;
+                blocking(|| self.postgres()?.kill9())
+            }
+        }
+    }
+
+    /// Starts a killed victim again.
+    pub fn restart(&mut self, victim: Victim) -> Result<()> {
+        match victim {
+            Victim::Ingest => self.cluster.restart_apart(Service::Ingest),
+            Victim::Validation => self.cluster.restart_apart(Service::Validation),
+            Victim::Nats => blocking(|| self.nats()?.restart()),
+            Victim::Postgres => blocking(|| self.postgres()?.restart()),
+        }
+    }
+
+    /// Sends a signal to all processes of a victim.
+    pub fn signal(&mut self, victim: Victim, signal: &str) -> Result<()> {
+        let pids = match victim {
+            Victim::Ingest => vec![self.cluster.apart_pid(Service::Ingest)?],
+            Victim::Validation => vec![self.cluster.apart_pid(Service::Validation)?],
+            Victim::Nats => vec![self.nats()?.pid().context("NATS runs")?],
+            Victim::Postgres => self.postgres_family()?,
+        };
+        signal_all(&pids, signal)
+    }
+
+    /// The private NATS.
+    pub fn nats(&mut self) -> Result<&mut local_servers::Nats> {
+        self.cluster.servers.nats.as_mut().context("private NATS")
+    }
+
+    /// The private PostgreSQL.
+    pub fn postgres(&mut self) -> Result<&mut local_servers::Postgres> {
+        let postgres = self.cluster.servers.postgres.as_mut();
+        postgres.context("private PostgreSQL")
+    }
+
+    /// The postmaster and all that it has started.
+    fn postgres_family(&mut self) -> Result<Vec<u32>> {
+        let postmaster = self.postgres()?.pid().context("PostgreSQL runs")?;
+        let mut family = vec![postmaster];
+        family.extend(descendants(postmaster));
+        Ok(family)
+    }
+
+    /// Verdicts so far.
+    pub async fn verdicts(&self) -> Result<i64> {
+        let pool = self.cluster.owner_pool("validation")?;
+        let count = sqlx::query_scalar("select count(*) from verdict")
+            .fetch_one(&pool)
+            .await?;
+        pool.close().await;
+        Ok(count)
+    }
+}
+
+/// Every service stayed under the 200 MiB that it is allowed, since it was started last.
+pub fn memory_is_bounded(cluster: &Cluster) -> Result<()> {
+    let services = memory::of_services(cluster)?;
+    println!("memory: {}", memory::describe(&services));
+    for (service, resident) in services {
+        ensure!(
+            resident.peak_mib < MOST_MIB,
+            "{}: {resident}, over {MOST_MIB} MiB",
+            service.name()
+        );
+    }
+    Ok(())
+}
+
+/// Runs something that blocks beside the load.
+pub fn blocking<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    tokio::task::block_in_place(work)
+}
+
+/// One signal to many processes at once; those that are gone meanwhile do not matter.
+fn signal_all(pids: &[u32], signal: &str) -> Result<()> {
+    let output = Command::new("sh")
+        .args([
+            "-c",
+            "signal=$1; shift; kill -s \"$signal\" \"$@\"",
+            "sh",
+            signal,
+        ])
+        .args(pids.iter().map(u32::to_string))
+        .output()
+        .context("running sh to send signals")?;
+    // A process may end between the look and the blow.
+    ensure!(
+        output.status.success() || signal == "KILL" || pids.iter().all(|pid| !is_running(*pid)),
+        "signal {signal}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}

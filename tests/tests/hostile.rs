@@ -1,0 +1,194 @@
+//! Ten thousand hostile requests, from a seed: `CREDIT_FAULT_SEED` chooses it. Run by `cargo xtask test`.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use anyhow::{Context, Result, ensure};
+use journeys::{
+    books::Auditor,
+    cluster::{Cluster, ClusterOptions, Servers},
+    day::Day,
+    hostile::{Enemy, Verdicts},
+    load::{Load, Pace},
+    memory,
+};
+use local_servers::{Binaries, Place};
+use platform::target::Service;
+use uuid::Uuid;
+
+/// Requests in all.
+const REQUESTS: u64 = 10_000;
+/// Callers at the same time.
+const ENEMIES: u64 = 16;
+/// What no service may ever keep, MiB; far above what they do keep, which is printed.
+const MOST_MIB: f64 = 400.0;
+/// The seed when the environment names none.
+const SEED: u64 = 20_261_129;
+
+const SERVICES: [Service; 4] = [
+    Service::Catalog,
+    Service::Ingest,
+    Service::Validation,
+    Service::Disclosure,
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_hostile_requests_are_refused_and_leave_nothing_behind() -> Result<()> {
+    let seed = match std::env::var("CREDIT_FAULT_SEED") {
+        Ok(text) => text.parse().context("CREDIT_FAULT_SEED: a number")?,
+        Err(_) => SEED,
+    };
+    println!("hostile: seed {seed}; CREDIT_FAULT_SEED={seed} repeats it");
+    let cluster = platform().await?;
+    let day = Day::new(seed, 0);
+    day.register(&cluster).await?;
+    let (enemy, mut book) = Enemy::prepare(&cluster, day.generator.clone(), seed).await?;
+    let mut auditor = Auditor::new(&cluster)?;
+    auditor.settled(&cluster, &book).await?;
+    let before = rows(&cluster).await?;
+    let registered = memory::of_services(&cluster)?;
+    println!("memory before: {}", memory::describe(&registered));
+    for (_, pid) in cluster.apart_pids() {
+        memory::forget_peak(pid)?;
+    }
+
+    // Good callers go on all the while.
+    let pace = Pace {
+        streams: 4,
+        per_second: 40,
+    };
+    let mut load = Load::start(&cluster, day.generator.clone(), pace)?;
+    load.more(20).await?;
+    let since = Instant::now();
+    let good_before = load.given();
+    let verdicts = attack(&enemy).await?;
+    let good = load.given() - good_before;
+    println!(
+        "{} hostile requests in {:.1} s, {good} good ones beside them; by answer: {:#?}; by kind: {:#?}",
+        verdicts.requests(),
+        since.elapsed().as_secs_f64(),
+        verdicts.by_answer,
+        verdicts.by_kind,
+    );
+    ensure!(verdicts.requests() == REQUESTS);
+    ensure!(good > 0, "no good caller got a receipt meanwhile");
+    load.more(20).await?;
+    book.extend(load.finish().await?);
+    book.extend(verdicts.book);
+
+    let settled = auditor.settled(&cluster, &book).await?;
+    let after = memory::of_services(&cluster)?;
+    println!("memory after: {}", memory::describe(&after));
+    for (service, resident) in after {
+        ensure!(
+            resident.peak_mib < MOST_MIB,
+            "{}: {resident}",
+            service.name()
+        );
+    }
+    all_returned(&cluster, &verdicts.to_be_returned).await?;
+    nothing_kept(&cluster, &before, settled.receipts as i64).await
+}
+
+async fn platform() -> Result<Cluster> {
+    let place = Place::temporary()?;
+    let binaries = Binaries::locate(&testkit::workspace_root())?;
+    let servers = Servers::private(&binaries, place.path(), false)?;
+    let options = ClusterOptions {
+        durable: false,
+        log: "warn".to_owned(),
+        ..ClusterOptions::new(env!("CARGO_BIN_EXE_credit-journey"))
+    };
+    Cluster::start_services(servers, place, options, &SERVICES).await
+}
+
+async fn attack(enemy: &Enemy) -> Result<Verdicts> {
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..ENEMIES {
+        let enemy = enemy.clone();
+        let numbers = (0..REQUESTS).filter(move |number| number % ENEMIES == caller);
+        callers.spawn(async move { enemy.send(numbers).await });
+    }
+    let mut all = Verdicts::default();
+    while let Some(done) = callers.join_next().await {
+        all.extend(done??);
+    }
+    Ok(all)
+}
+
+/// Each content that is no record was returned with a finding that is an error.
+async fn all_returned(cluster: &Cluster, wanted: &[(String, &'static str)]) -> Result<()> {
+    let pool = cluster.owner_pool("validation")?;
+    let mut kinds: BTreeMap<Uuid, &str> = BTreeMap::new();
+    for (id, kind) in wanted {
+        kinds.insert(Uuid::parse_str(id)?, kind);
+    }
+    let found: Vec<(Uuid, String, Vec<String>)> = sqlx::query_as(
+        "select record_id, outcome, error_codes from verdict where record_id = any($1)",
+    )
+    .bind(kinds.keys().copied().collect::<Vec<_>>())
+    .fetch_all(&pool)
+    .await?;
+    ensure!(found.len() == kinds.len());
+    let mut codes: BTreeMap<(&str, String), u32> = BTreeMap::new();
+    for (id, outcome, errors) in found {
+        let kind = kinds.get(&id).copied().unwrap_or_default();
+        ensure!(
+            outcome == "returned" && !errors.is_empty(),
+            "{kind}: {outcome} with {errors:?}"
+        );
+        *codes.entry((kind, errors.join(","))).or_default() += 1;
+    }
+    println!("returned, by kind and codes: {codes:#?}");
+    pool.close().await;
+    Ok(())
+}
+
+/// Rows by table of the schemas that are spoken to.
+async fn rows(cluster: &Cluster) -> Result<BTreeMap<String, i64>> {
+    let mut all = BTreeMap::new();
+    for schema in ["ingest", "validation"] {
+        let pool = cluster.owner_pool(schema)?;
+        let tables: Vec<String> =
+            sqlx::query_scalar("select tablename::text from pg_tables where schemaname = $1")
+                .bind(schema)
+                .fetch_all(&pool)
+                .await?;
+        for table in tables {
+            let count = format!("select count(*) from {schema}.\"{table}\"");
+            let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(count))
+                .fetch_one(&pool)
+                .await?;
+            all.insert(format!("{schema}.{table}"), rows);
+        }
+        pool.close().await;
+    }
+    Ok(all)
+}
+
+/// What was accepted for processing has its rows, and nothing else has any.
+async fn nothing_kept(
+    cluster: &Cluster,
+    before: &BTreeMap<String, i64>,
+    receipts: i64,
+) -> Result<()> {
+    let after = rows(cluster).await?;
+    let taken = receipts - before["ingest.original"];
+    for (table, rows) in &after {
+        let more = rows - before.get(table).copied().unwrap_or_default();
+        println!("{table}: {more} more rows");
+        let wanted = match table.as_str() {
+            "ingest.original" | "ingest.submission" | "ingest.record_head" | "ingest.outbox" => {
+                taken
+            }
+            "validation.verdict" => taken,
+            // What validation makes of the taken ones; the books have counted it.
+            table if table.starts_with("validation.") => continue,
+            _ => 0,
+        };
+        ensure!(
+            more == wanted,
+            "{table}: {more} more rows, {wanted} records were taken"
+        );
+    }
+    Ok(())
+}
