@@ -26,8 +26,8 @@ pub mod rule;
 pub mod upgrade;
 
 pub use check::{
-    AcceptedRecord, Attestation, CheckContext, Finding, FindingCode, Severity, Subject, Verdict,
-    check,
+    AcceptedRecord, Attestation, CheckContext, ContentForm, Finding, FindingCode, Severity,
+    Subject, Verdict, check, check_as,
 };
 pub use id::{CitizenNumber, CreditCode, IdError, OrganisationCode, RegistrationNumber};
 pub use item::{

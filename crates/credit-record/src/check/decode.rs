@@ -1,5 +1,5 @@
-//! From bytes to pairs of key and plain value, in one pass that borrows from the bytes. Called by
-//! [`super::check()`]. A map type would hide a key that appears twice, so the pairs are read one by one.
+//! From the bytes of a JSON object to pairs of key and plain value, in one pass that borrows from the bytes. Called by
+//! [`super::check_as`]. A map type would hide a key that appears twice, so the pairs are read one by one.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -39,6 +39,10 @@ pub(super) enum FormFault {
     NotUtf8 { at: usize },
     NotJson { line: usize, column: usize },
     NotObject,
+    NotCsv { line: usize, column: usize },
+    NoRow,
+    SeveralRows,
+    OtherColumns { headings: usize, cells: usize },
     TooManyFields,
 }
 
@@ -61,6 +65,24 @@ impl FormFault {
                 FindingCode::FormNotObject,
                 "内容应为以字段代码为键的JSON对象".to_owned(),
             ),
+            Self::NotCsv { line, column } => (
+                FindingCode::FormNotCsv,
+                format!(
+                    "内容应为CSV（RFC 4180），第{line}行第{column}个字符处不符：含逗号、换行或引号的单元格应整个放在引号内，其中的引号写两遍"
+                ),
+            ),
+            Self::NoRow => (
+                FindingCode::FormRowCount,
+                "CSV内容应为一行列名和一行数据，缺少数据行".to_owned(),
+            ),
+            Self::SeveralRows => (
+                FindingCode::FormRowCount,
+                "CSV内容应为一行列名和一行数据，数据行不止一行".to_owned(),
+            ),
+            Self::OtherColumns { headings, cells } => (
+                FindingCode::FormColumnCount,
+                format!("列名有{headings}个，数据行有{cells}个单元格，应一一对应"),
+            ),
             Self::TooManyFields => (
                 FindingCode::FormTooManyFields,
                 format!("字段超过{MAX_FIELDS}个的上限"),
@@ -70,16 +92,20 @@ impl FormFault {
     }
 }
 
-/// Reads the pairs.
-pub(super) fn decode(content: &[u8]) -> Result<Pairs<'_>, FormFault> {
+/// The text of a content within its bounds. A byte-order mark is no part of the text; some systems send it.
+pub(super) fn text_of(content: &[u8]) -> Result<&str, FormFault> {
     if content.len() > MAX_BYTES {
         return Err(FormFault::TooLarge);
     }
     let text = std::str::from_utf8(content).map_err(|error| FormFault::NotUtf8 {
         at: error.valid_up_to(),
     })?;
-    // A byte-order mark is no part of the text; some systems send it.
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    Ok(text.strip_prefix('\u{FEFF}').unwrap_or(text))
+}
+
+/// Reads the pairs.
+pub(super) fn decode(content: &[u8]) -> Result<Pairs<'_>, FormFault> {
+    let text = text_of(content)?;
     let syntax = |error: serde_json::Error| FormFault::NotJson {
         line: error.line(),
         column: error.column(),

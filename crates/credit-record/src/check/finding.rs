@@ -61,6 +61,12 @@ finding_codes! {
     FormNotJson = "FORM_NOT_JSON", "内容不是合法的JSON";
     /// The JSON is not an object.
     FormNotObject = "FORM_NOT_OBJECT", "内容不是JSON对象";
+    /// The text is not CSV of RFC 4180.
+    FormNotCsv = "FORM_NOT_CSV", "内容不是合法的CSV";
+    /// The CSV is not a header row and one row.
+    FormRowCount = "FORM_ROW_COUNT", "CSV内容不是一行列名加一行数据";
+    /// The row has another number of cells than the header.
+    FormColumnCount = "FORM_COLUMN_COUNT", "CSV数据行与列名的个数不同";
     /// More bytes than a record may have.
     FormTooLarge = "FORM_TOO_LARGE", "内容超过大小上限";
     /// More fields than any item has.

@@ -8,13 +8,16 @@
 mod decode;
 mod fields;
 mod finding;
+mod form;
 mod identifiers;
+mod row;
 mod sheet;
 
 pub use decode::{MAX_BYTES, MAX_FIELDS};
 pub(crate) use finding::Findings;
 pub use finding::{Finding, FindingCode, Severity, UnknownFindingCode};
-pub use sheet::Sheet;
+pub use form::ContentForm;
+pub use sheet::{Column, Sheet, column};
 
 use std::fmt;
 use std::sync::Arc;
@@ -155,15 +158,30 @@ impl fmt::Debug for AcceptedRecord {
 /// Checks the content of one record (a JSON object by field code, see [`MAX_BYTES`]) by one version of
 /// an item.
 pub fn check(compiled: &CompiledItem, content: &[u8], ctx: &CheckContext<'_>) -> Verdict {
+    check_as(ContentForm::Json, compiled, content, ctx)
+}
+
+/// Checks the content of one record in the form in which it came. The same values get the same verdict in both
+/// forms.
+pub fn check_as(
+    form: ContentForm,
+    compiled: &CompiledItem,
+    content: &[u8],
+    ctx: &CheckContext<'_>,
+) -> Verdict {
     let mut findings = Findings::default();
-    let pairs = match decode::decode(content) {
+    let decoded = match form {
+        ContentForm::Json => decode::decode(content),
+        ContentForm::CsvRow => row::decode(content),
+    };
+    let pairs = match decoded {
         Ok(pairs) => pairs,
         Err(fault) => {
             fault.report(&mut findings);
             return Verdict::Returned(findings.into_sorted());
         }
     };
-    let mut sheet = Sheet::fill(compiled, ctx, pairs, &mut findings);
+    let mut sheet = Sheet::fill(form, compiled, ctx, pairs, &mut findings);
     fields::check(&mut sheet, &mut findings);
     rule::run(compiled, &sheet, &mut findings);
     if findings.has_errors() {

@@ -6,9 +6,11 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 use time::Date;
 
-use super::CheckContext;
+use unicode_normalization::UnicodeNormalization;
+
 use super::decode::{Pairs, Raw};
 use super::finding::{Finding, FindingCode, Findings};
+use super::{CheckContext, ContentForm};
 use crate::item::{Field, FieldKind, ItemVersion, SubjectKind};
 use crate::normalise::{Change, Normaliser, normalise_by, parse_date};
 use crate::rule::CompiledItem;
@@ -45,6 +47,7 @@ impl std::fmt::Debug for Cell<'_> {
 impl<'a> Sheet<'a> {
     /// Sorts the pairs by field, normalises them and reports what is no field or no plain value.
     pub(super) fn fill(
+        form: ContentForm,
         compiled: &'a CompiledItem,
         ctx: &'a CheckContext<'a>,
         pairs: Pairs<'a>,
@@ -61,13 +64,21 @@ impl<'a> Sheet<'a> {
             changes: Vec::new(),
         };
         let mut next = 0;
-        for (key, raw) in pairs {
-            let Some((index, alias)) = locate(item, &key, next) else {
-                findings.push(unknown_field(&key));
-                continue;
+        for (place, (key, raw)) in pairs.into_iter().enumerate() {
+            let found = match form {
+                ContentForm::Json => locate(item, &key, next),
+                ContentForm::CsvRow => locate_column(item, &key, next),
             };
-            next = index + 1;
-            sheet.put(index, alias, raw, findings);
+            match found {
+                Some(Column { index, alias }) => {
+                    next = index + 1;
+                    sheet.put(index, alias, raw, findings);
+                }
+                None if form == ContentForm::Json => findings.push(unknown_field(&key)),
+                // A spreadsheet's empty columns behind the last one say nothing.
+                None if raw == Raw::Null && key.trim().is_empty() => {}
+                None => findings.push(unknown_column(&key, place)),
+            }
         }
         sheet.kind = sheet.subject_kind();
         sheet
@@ -216,24 +227,90 @@ impl<'a> Sheet<'a> {
     }
 }
 
-/// Position of the field with this key, and whether the key is an alias, of the field itself or of a source
+/// A field found by a key or a heading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Position of the field in its item.
+    pub index: usize,
+    /// Whether it was named by an alias, its own or that of a source family.
+    pub alias: bool,
+}
+
+/// The field that the heading of a column means: by field code, Chinese name, or alias of the field or a source
+/// family. Where nothing fits to the letter, white space, width and the case of letters do not count. The same
+/// answer for a row that is checked and for a file that a program of a department reads.
+pub fn column(item: &ItemVersion, heading: &str) -> Option<Column> {
+    locate_column(item, heading, 0)
+}
+
+/// The field with this key, also by an alias, of the field itself or of a source
 /// family. Systems send fields in the order of the standard, so the search starts behind the last hit.
-fn locate(item: &ItemVersion, key: &str, next: usize) -> Option<(usize, bool)> {
+fn locate(item: &ItemVersion, key: &str, next: usize) -> Option<Column> {
     let fields = &item.fields;
-    let next = next.min(fields.len());
-    let order = (next..fields.len()).chain(0..next);
-    if let Some(index) = order.clone().find(|i| fields[*i].code == key) {
-        return Some((index, false));
+    if let Some(index) = in_order(item, next).find(|i| fields[*i].code == key) {
+        return Some(Column {
+            index,
+            alias: false,
+        });
     }
-    let mut order = order;
-    order
+    in_order(item, next)
         .find(|i| fields[*i].aliases.iter().any(|a| a == key))
         .or_else(|| {
             let mut families = item.source_families.iter();
             let code = families.find_map(|family| family.aliases.get(key))?;
             item.position(code)
         })
-        .map(|index| (index, true))
+        .map(|index| Column { index, alias: true })
+}
+
+fn in_order(item: &ItemVersion, next: usize) -> impl Iterator<Item = usize> {
+    let count = item.fields.len();
+    let next = next.min(count);
+    (next..count).chain(0..next)
+}
+
+fn locate_column(item: &ItemVersion, heading: &str, next: usize) -> Option<Column> {
+    let fields = &item.fields;
+    let named = |heading: &str| {
+        let index = in_order(item, next).find(|i| fields[*i].name == heading)?;
+        Some(Column {
+            index,
+            alias: false,
+        })
+    };
+    let to_the_letter = locate(item, heading, next).or_else(|| named(heading));
+    if to_the_letter.is_some() || heading.len() > MAX_HEADING {
+        return to_the_letter;
+    }
+    let wanted = folded(heading);
+    let own = |same: &dyn Fn(&Field) -> bool| {
+        let mut order = in_order(item, next);
+        order.find(|i| !wanted.is_empty() && same(&fields[*i]))
+    };
+    let column = |alias| move |index| Column { index, alias };
+    own(&|field| folded(&field.code) == wanted || folded(&field.name) == wanted)
+        .map(column(false))
+        .or_else(|| {
+            own(&|field| field.aliases.iter().any(|a| folded(a) == wanted)).map(column(true))
+        })
+        .or_else(|| {
+            let mut aliases = item.source_families.iter().flat_map(|f| &f.aliases);
+            let (_, code) = aliases.find(|(alias, _)| folded(alias) == wanted)?;
+            item.position(code).map(column(true))
+        })
+}
+
+/// Longer than the name of any field, in bytes; what is longer is not compared loosely.
+const MAX_HEADING: usize = 512;
+
+/// A heading as far as its meaning goes.
+fn folded(heading: &str) -> String {
+    let kept = |c: &char| !c.is_whitespace() && !matches!(c, '\u{200B}'..='\u{200F}' | '\u{FEFF}');
+    heading
+        .nfkc()
+        .filter(kept)
+        .map(|c| c.to_ascii_uppercase())
+        .collect()
 }
 
 fn wrong_type(field: &Field) -> Finding {
@@ -248,14 +325,28 @@ fn wrong_type(field: &Field) -> Finding {
     Finding::error(FindingCode::ValueType, "form", &field.code, message)
 }
 
-/// The key is repeated only when it looks like a field code; it may be a value in the wrong place.
-fn unknown_field(key: &str) -> Finding {
+/// Whether a key may be repeated; anything else may be a value in the wrong place.
+fn looks_like_code(key: &str) -> bool {
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
-    let looks_like_code = key.len() <= 64
+    (1..=64).contains(&key.len())
         && digits <= 6
-        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+fn unknown_column(heading: &str, place: usize) -> Finding {
+    if looks_like_code(heading) {
+        return unknown_field(heading);
+    }
+    let message = format!(
+        "第{}列的列名不是目录项的字段代码、名称或别名，请对照目录核对列名",
+        place + 1
+    );
+    Finding::whole(FindingCode::FormUnknownField, "form", message)
+}
+
+fn unknown_field(key: &str) -> Finding {
     let code = FindingCode::FormUnknownField;
-    if looks_like_code && !key.is_empty() {
+    if looks_like_code(key) {
         Finding::error(
             code,
             "form",

@@ -2,6 +2,7 @@
 
 mod checks;
 mod cross_field;
+mod csv_rows;
 mod exports;
 mod exports_schema;
 mod identifiers;
