@@ -36,7 +36,7 @@ pub enum Column {
 }
 
 /// The columns of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Layout {
     /// In the order of the table.
     pub columns: Vec<Column>,

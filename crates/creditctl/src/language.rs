@@ -172,7 +172,7 @@ impl Language {
         let mut said = match (self, failure) {
             (Self::Zh, Failure::Read(_)) => "读取标准输入失败".to_owned(),
             (Self::Zh, Failure::Write(_)) => "写入标准输出失败".to_owned(),
-            (Self::En, failure) => failure.to_string(),
+            (_, failure) => failure.to_string(),
         };
         let mut cause = failure.source();
         while let Some(error) = cause {

@@ -211,7 +211,8 @@ mod tests {
 
     #[test]
     fn encodings_are_told_from_the_bytes_however_they_are_cut() {
-        let text = "行政相对人名称,处罚决定书文号\r\n长沙市芙蓉区某某餐饮店,长市监罚〔2026〕1号\r\n";
+        let text =
+            "行政相对人名称,处罚决定书文号\r\n长沙市芙蓉区某某餐饮店,长市监罚〔2026〕1号\r\n";
         let (gb, _, _) = GB18030.encode(text);
         let mut marked = BOM.to_vec();
         marked.extend(text.as_bytes());

@@ -282,9 +282,8 @@ impl Rows<'_> {
     }
 
     fn read(&mut self) -> Result<Option<Row>, Failure> {
-        let failed = |error: &dyn std::fmt::Display| {
-            Err(Failure::reading(self.language, self.path, error))
-        };
+        let failed =
+            |error: &dyn std::fmt::Display| Err(Failure::reading(self.language, self.path, error));
         match &mut self.reader {
             Reader::Csv {
                 reader,

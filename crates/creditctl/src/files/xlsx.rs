@@ -45,7 +45,10 @@ impl Sheet {
                     "{shown} has no sheet \"{name}\"; it has: {have}"
                 )));
             }
-            None => match Some(ENTRY).filter(known).or(names.first().map(String::as_str)) {
+            None => match Some(ENTRY)
+                .filter(known)
+                .or(names.first().map(String::as_str))
+            {
                 Some(name) => name,
                 None => {
                     return Err(Failure::unable(say!(
