@@ -5,10 +5,14 @@
 //! and would arrive as gibberish. So a file in which most characters are good UTF-8 is called damaged, not GB18030.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use encoding_rs::{CoderResult, Decoder, GB18030, UTF_8};
 
 use crate::cli::Encoding;
+
+/// Bytes decoded at once.
+const BUFFER: usize = 64 * 1024;
 
 /// Mark in front of UTF-8.
 pub const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -147,8 +151,12 @@ pub struct Decoding<R> {
     decoder: Decoder,
     input: Vec<u8>,
     /// What of `input` is not decoded yet.
-    open: std::ops::Range<usize>,
+    open: Range<usize>,
+    output: Vec<u8>,
+    /// What of `output` is not handed out yet.
+    ready: Range<usize>,
     ended: bool,
+    finished: bool,
 }
 
 impl<R> std::fmt::Debug for Decoding<R> {
@@ -167,33 +175,37 @@ impl<R: Read> Decoding<R> {
         Self {
             inner,
             decoder,
-            input: vec![0; 64 * 1024],
+            input: vec![0; BUFFER],
             open: 0..0,
+            output: vec![0; BUFFER],
+            ready: 0..0,
             ended: false,
+            finished: false,
         }
     }
 }
 
 impl<R: Read> Read for Decoding<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        // Less than the longest character would never fill.
-        if out.len() < 16 {
-            return Ok(0);
-        }
-        loop {
+        while self.ready.is_empty() && !self.finished {
             if self.open.is_empty() && !self.ended {
                 let read = self.inner.read(&mut self.input)?;
                 self.open = 0..read;
                 self.ended = read == 0;
             }
             let bytes = &self.input[self.open.clone()];
-            let (result, read, written, _) = self.decoder.decode_to_utf8(bytes, out, self.ended);
+            let (result, read, written, _) =
+                self.decoder
+                    .decode_to_utf8(bytes, &mut self.output, self.ended);
             self.open.start += read;
-            let finished = self.ended && result == CoderResult::InputEmpty;
-            if written > 0 || finished {
-                return Ok(written);
-            }
+            self.ready = 0..written;
+            self.finished = self.ended && result == CoderResult::InputEmpty;
         }
+        let given = out.len().min(self.ready.len());
+        let from = self.ready.start;
+        out[..given].copy_from_slice(&self.output[from..from + given]);
+        self.ready.start += given;
+        Ok(given)
     }
 }
 
@@ -243,7 +255,7 @@ mod tests {
             Decoding::new(bytes, encoding)
                 .read_to_string(&mut read)
                 .unwrap();
-            assert_eq!(read, text);
+            assert!(read == text, "{} of {} bytes", read.len(), text.len());
         }
     }
 }
