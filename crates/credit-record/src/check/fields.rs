@@ -3,7 +3,7 @@
 
 use super::Sheet;
 use super::finding::{Finding, FindingCode, Findings};
-use super::identifiers;
+use super::{identifiers, text};
 use crate::item::{CodeList, Condition, Field, FieldKind, Format, Requirement, SubjectKind};
 use crate::normalise::{
     Damage, DateFault, Decimal, NameMask, amount_fault, damage, date_fault, masked_name,
@@ -51,6 +51,7 @@ pub(super) fn check(sheet: &mut Sheet<'_>, findings: &mut Findings) {
         if sheet.faulty_at(index) {
             continue;
         }
+        let mut in_text = [None, None];
         let found = match sheet.at(index) {
             None if required(sheet, field) => Some(Finding::error(
                 FindingCode::RequiredMissing,
@@ -60,10 +61,17 @@ pub(super) fn check(sheet: &mut Sheet<'_>, findings: &mut Findings) {
             )),
             None => None,
             Some(value) => {
-                one(sheet, field, value).map(|f| identifiers::attested(sheet, field, value, f))
+                let found = one(sheet, field, value);
+                if found.is_none() {
+                    in_text = text::check(sheet, field, value);
+                }
+                found.map(|f| identifiers::attested(sheet, field, value, f))
             }
         };
         report(sheet, index, found, findings);
+        for found in in_text {
+            report(sheet, index, found, findings);
+        }
     }
     // The type of a document may stand behind its number, so numbers come when all types are checked.
     for (number, kind) in identifiers::document_roles(&item.roles) {

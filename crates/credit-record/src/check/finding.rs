@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use super::Attestation;
+
 /// Weight of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -196,6 +198,21 @@ finding_codes! {
 }
 
 impl FindingCode {
+    /// Whether nobody can answer for a record with this error, so that no rule of an item may be confirmable with it:
+    /// a name that is another's, what must not be published, what may not be here at all, and who one is.
+    pub fn is_never_confirmable(self) -> bool {
+        matches!(
+            self,
+            Self::NameCodeMismatch
+                | Self::PersonalInText
+                | Self::PersonalNumberMisplaced
+                | Self::ClassifiedInText
+                | Self::SourceNotCaller
+                | Self::ProviderNotCompetent
+                | Self::ItemUnusable
+        )
+    }
+
     /// Whether a named attester of the provider may answer for a record with this error: codes that real
     /// organisations bear although they fail a check, and facts that only the provider can know. What a rule of an
     /// item allows stands at the rule.
@@ -265,7 +282,7 @@ pub struct Finding {
     pub message: String,
     /// A proposal, never applied. Not given where it would repeat a personal number.
     pub suggestion: Option<String>,
-    /// An error for which a named attester of the provider may answer.
+    /// An error for which a named attester of the provider may answer; false once somebody has.
     pub confirmable: bool,
 }
 
@@ -298,6 +315,7 @@ impl Finding {
     ) -> Self {
         Self {
             severity: Severity::Warning,
+            confirmable: false,
             ..Self::error(code, rule, field, message)
         }
     }
@@ -333,6 +351,23 @@ impl Finding {
                 "目录项的校验规则无法执行，请联系信用办",
             )
         }
+    }
+
+    /// The finding once the provider's officials have answered for what they attest: an error that may be confirmed, of
+    /// a field that somebody is named for, is a warning of the same code. Everything else stays what it is. For rules
+    /// of an item, and for `validation`'s checks across records; for codes that fail a check [`super::check()`] does
+    /// more, see [`crate::id::LegacyCode`].
+    pub fn attested_by(mut self, attestations: &[Attestation<'_>]) -> Self {
+        let answered = self.severity == Severity::Error
+            && self.confirmable
+            && attestations
+                .iter()
+                .any(|a| Some(a.field) == self.field.as_deref() && a.is_named());
+        if answered {
+            self.severity = Severity::Warning;
+            self.confirmable = false;
+        }
+        self
     }
 
     /// Adds a proposal.

@@ -406,9 +406,15 @@ const LEGACY: [(Format, LegacyKind, &[FindingCode]); 3] = [
 ];
 
 /// A legacy code that somebody answers for is a warning: real organisations bear such codes. Every other
-/// fault stays what it is: fillers, wrong lengths and alphabets, persons' numbers, damage, a blank attester.
-pub(super) fn attested(sheet: &Sheet<'_>, field: &Field, value: &str, found: Finding) -> Finding {
-    if !sheet.ctx().is_attested(&field.code) {
+/// fault stays what it is: fillers, wrong lengths and alphabets, persons' numbers, damage, a blank attester. What
+/// nobody could answer for is not offered for confirmation either.
+pub(super) fn attested(
+    sheet: &Sheet<'_>,
+    field: &Field,
+    value: &str,
+    mut found: Finding,
+) -> Finding {
+    if !found.confirmable {
         return found;
     }
     let legacy = LEGACY
@@ -422,6 +428,7 @@ pub(super) fn attested(sheet: &Sheet<'_>, field: &Field, value: &str, found: Fin
         .filter(|a| a.field == field.code)
         .find_map(|a| LegacyCode::admit(*kind, value, a.attester).ok());
     let Some(admitted) = admitted else {
+        found.confirmable = LegacyCode::admit(*kind, value, "经办人").is_ok();
         return found;
     };
     let failed = match admitted.rule() {

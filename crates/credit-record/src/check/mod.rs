@@ -12,12 +12,15 @@ mod form;
 mod identifiers;
 mod row;
 mod sheet;
+mod term;
+mod text;
 
 pub use decode::{MAX_BYTES, MAX_FIELDS};
 pub(crate) use finding::Findings;
 pub use finding::{Finding, FindingCode, Severity, UnknownFindingCode};
 pub use form::ContentForm;
 pub use sheet::{Column, Sheet, column};
+pub use text::{PersonalNumber, personal_numbers};
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,7 +42,7 @@ pub struct CheckContext<'a> {
     pub provider_code: &'a str,
     /// The calendar of working days.
     pub working_days: &'a Arc<dyn WorkingDays>,
-    /// Who answers for which legacy code of this record; usually nobody.
+    /// Who answers for which legacy code of this record, or for a rule that it breaks; usually nobody.
     pub attestations: &'a [Attestation<'a>],
 }
 
@@ -53,7 +56,8 @@ impl fmt::Debug for CheckContext<'_> {
     }
 }
 
-/// Somebody answers for a legacy code that fails its check: real organisations bear such codes.
+/// Somebody answers for a value that is right although it breaks a rule: a legacy code that fails its check (real
+/// organisations bear such codes), or a rule of the item that is confirmable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attestation<'a> {
     /// Code of the field.
@@ -62,12 +66,10 @@ pub struct Attestation<'a> {
     pub attester: &'a str,
 }
 
-impl CheckContext<'_> {
-    /// Whether somebody answers for the code in this field.
-    pub(crate) fn is_attested(&self, field: &str) -> bool {
-        self.attestations
-            .iter()
-            .any(|a| a.field == field && !a.attester.trim().is_empty())
+impl Attestation<'_> {
+    /// Whether anybody is named.
+    pub(crate) fn is_named(&self) -> bool {
+        !self.attester.trim().is_empty()
     }
 }
 
@@ -184,6 +186,9 @@ pub fn check_as(
     let mut sheet = Sheet::fill(form, compiled, ctx, pairs, &mut findings);
     fields::check(&mut sheet, &mut findings);
     rule::run(compiled, &sheet, &mut findings);
+    if let Some(expired) = term::expired(&sheet) {
+        findings.push(expired);
+    }
     if findings.has_errors() {
         return Verdict::Returned(findings.into_sorted());
     }

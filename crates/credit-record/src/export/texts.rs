@@ -1,10 +1,12 @@
 //! What a field and an item say of themselves, in Chinese, for tables, templates and pages. Called by
 //! [`super::json_schema`] and by `catalog`.
 
+use crate::check::Severity;
 use crate::item::{
     CodeList, Condition, DisclosureMode, Field, FieldKind, Format, ItemVersion, Requirement,
     SubjectKind, UpdateCycle,
 };
+use crate::rule::Rule;
 
 /// Kind of the value, such as `日期（YYYY-MM-DD）`.
 pub fn kind_text(field: &Field) -> &'static str {
@@ -103,5 +105,14 @@ pub fn update_cycle_text(cycle: UpdateCycle) -> &'static str {
         UpdateCycle::Quarterly => "每季度",
         UpdateCycle::HalfYearly => "每半年",
         UpdateCycle::Yearly => "每年",
+    }
+}
+
+/// What follows when a rule does not hold.
+pub fn outcome_text(rule: &Rule) -> &'static str {
+    match rule.severity {
+        Severity::Error if rule.confirmable => "退回，报送单位核实确认后接收",
+        Severity::Error => "退回",
+        Severity::Warning => "接收并提示",
     }
 }

@@ -10,6 +10,7 @@ use cel::parser::Parser;
 
 use super::Rule;
 use super::typing::{Compiler, Kind};
+use crate::check::Severity;
 use crate::item::{ItemVersion, LintFault};
 
 /// Most bytes of the text of one expression.
@@ -104,6 +105,16 @@ fn head(item: &ItemVersion, rule: &Rule, twice: bool, faults: &mut Vec<LintFault
         rule.message.chars().count() <= 500,
         "message",
         "at most 500 characters",
+    );
+    check(
+        !rule.confirmable || rule.severity == Severity::Error,
+        "confirmable",
+        "a warning needs nobody's word",
+    );
+    check(
+        !rule.confirmable || !rule.code.is_never_confirmable(),
+        "confirmable",
+        "nobody can answer for what this code says",
     );
 }
 

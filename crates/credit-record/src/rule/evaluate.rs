@@ -102,7 +102,8 @@ pub(crate) fn run(compiled: &CompiledItem, sheet: &Sheet<'_>, findings: &mut Fin
                     rule_version: rule.version,
                     message: rule.message.clone(),
                     suggestion: None,
-                },
+                }
+                .attested_by(sheet.ctx().attestations),
                 // Ruled out by the compiler as far as it can be known; a record is not accepted unseen.
                 None => Finding::rule_failed(&rule.id, rule.version, &rule.field),
             });

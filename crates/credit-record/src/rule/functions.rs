@@ -293,7 +293,7 @@ fn years_after<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
 }
 
 /// The same calendar day years later; 28 February where there is no 29th (D-7). Ends at the ends of time.
-fn years_later(day: Date, years: i64) -> Date {
+pub(crate) fn years_later(day: Date, years: i64) -> Date {
     let end = if years < 0 { FIRST_DAY } else { LAST_DAY };
     let year = i32::try_from(years)
         .ok()

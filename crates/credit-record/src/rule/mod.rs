@@ -29,6 +29,7 @@ use crate::normalise::{Normaliser, RuleSet, pipeline, pipeline_name, steps_named
 
 pub use compile::{MAX_ITEM_STEPS, MAX_NESTING, MAX_SOURCE, MAX_STEPS};
 pub(crate) use evaluate::run;
+pub(crate) use functions::years_later;
 pub use functions::{Signature, signatures};
 
 /// One rule of an item.

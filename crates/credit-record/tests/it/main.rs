@@ -1,6 +1,8 @@
 //! Tests of `credit-record` through its public surface, one file a module. Run by `cargo nextest`.
 
+mod arrival;
 mod checks;
+mod confirming;
 mod cross_field;
 mod csv_rows;
 mod exports;
@@ -22,3 +24,4 @@ mod normalising_values;
 mod replay;
 mod rules;
 mod support;
+mod texts;

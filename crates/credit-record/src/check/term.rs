@@ -1,0 +1,43 @@
+//! Whether the disclosure of a record has ended before it came (R-16, D-7 to D-9). Called by [`super::check_as`]. The
+//! record is taken, goes to the archive, and the provider is told; `disclosure` decides by the same days.
+
+use super::Sheet;
+use super::finding::{Finding, FindingCode};
+use crate::rule::years_later;
+
+/// The warning for a record whose last day of disclosure is before the day of receipt.
+pub(super) fn expired(sheet: &Sheet<'_>) -> Option<Finding> {
+    let item = sheet.item();
+    let roles = &item.roles;
+    let received = sheet.ctx().received_on;
+    let decided = sheet.date(&roles.decision_date)?;
+    let (from, effective) = match &roles.effective_date {
+        // Given and at fault: nobody knows when the term began.
+        Some(code) if sheet.faulty(code) => return None,
+        Some(code) => match sheet.date(code) {
+            Some(day) => (code, day),
+            None => (&roles.decision_date, decided),
+        },
+        None => (&roles.decision_date, decided),
+    };
+    let until = roles.publicity_until.as_ref();
+    // A publicity that ends before the decision is another mistake.
+    let asked = until.and_then(|code| Some((code, sheet.date(code)?)));
+    let asked = asked.filter(|(_, day)| *day > decided && *day < received);
+    let (field, why) = if let Some(term) = &item.term
+        && years_later(effective, i64::from(term.years)) < received
+    {
+        let years = term.years;
+        (from, format!("自该日起{years}年的披露期限"))
+    } else if let Some((code, _)) = asked {
+        (code, "所填的公示截止期".to_owned())
+    } else {
+        return None;
+    };
+    let name = item
+        .field(field)
+        .map_or(field.as_str(), |f| f.name.as_str());
+    let message = format!("按字段“{name}”，{why}在接收日前已届满；记录予以接收并归档，不再披露");
+    let code = FindingCode::ExpiredOnArrival;
+    Some(Finding::warning(code, "disclosure-term", field, message))
+}
