@@ -147,9 +147,6 @@ impl Upload<'_> {
 
     /// Fills the window.
     fn fill(&mut self) -> Result<(), Failure> {
-        if self.waiting.is_empty() && self.drained {
-            self.waiting.extend(self.again.drain(..));
-        }
         while !self.drained && self.waiting.len() < WINDOW && self.bytes < WINDOW_BYTES {
             match self.course.next()? {
                 Some(outgoing) => {
@@ -165,6 +162,11 @@ impl Upload<'_> {
     /// One stream, until everything is answered or it breaks.
     async fn stream(&mut self) -> Result<(), CallError> {
         self.sent = 0;
+        // What the platform asked for again comes with the next stream, after a pause.
+        for outgoing in std::mem::take(&mut self.again) {
+            self.bytes += outgoing.submission.content.len();
+            self.waiting.push_back(outgoing);
+        }
         self.fill()?;
         if self.is_done() {
             return Ok(());

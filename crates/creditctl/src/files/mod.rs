@@ -3,12 +3,13 @@
 //!
 //! CSV and JSON are streamed. A workbook is compressed as a whole and has to be read as a whole.
 
+mod csv;
 pub mod encoding;
 pub mod errors;
 mod xlsx;
 
 use std::fs::{self, File};
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -186,15 +187,7 @@ impl Table {
         let reader = match (&self.sheet, self.kind) {
             (Some(sheet), _) => Reader::Xlsx(sheet.rows()),
             (None, Kind::Jsonl) => Reader::Jsonl(Lines::with_most(open()?, MOST_LINE)),
-            (None, _) => Reader::Csv {
-                reader: Box::new(
-                    csv::ReaderBuilder::new()
-                        .has_headers(false)
-                        .flexible(true)
-                        .from_reader(Decoding::new(BufReader::new(open()?), self.encoding)),
-                ),
-                inner_lines: 0,
-            },
+            (None, _) => Reader::Csv(csv::Reader::new(Decoding::new(open()?, self.encoding))),
         };
         Ok(Rows {
             path: &self.path,
@@ -258,11 +251,7 @@ pub struct Rows<'a> {
 
 #[derive(Debug)]
 enum Reader<'a> {
-    Csv {
-        reader: Box<csv::Reader<Decoding<BufReader<File>>>>,
-        /// Line ends within cells so far: a spreadsheet does not count them.
-        inner_lines: u64,
-    },
+    Csv(csv::Reader<Decoding<File>>),
     Xlsx(xlsx::SheetRows<'a>),
     Jsonl(Lines<File>),
 }
@@ -285,26 +274,13 @@ impl Rows<'_> {
         let failed =
             |error: &dyn std::fmt::Display| Err(Failure::reading(self.language, self.path, error));
         match &mut self.reader {
-            Reader::Csv {
-                reader,
-                inner_lines,
-            } => {
-                let mut record = csv::StringRecord::new();
-                match reader.read_record(&mut record) {
-                    Ok(false) => return Ok(None),
-                    Ok(true) => {}
-                    Err(error) => return failed(&error),
-                }
-                let line = record.position().map_or(0, csv::Position::line);
-                let number = line.saturating_sub(*inner_lines);
-                let cells: Vec<String> = record.iter().map(str::to_owned).collect();
-                let within = |cell: &String| cell.bytes().filter(|b| *b == b'\n').count() as u64;
-                *inner_lines += cells.iter().map(within).sum::<u64>();
-                Ok(Some(Row {
+            Reader::Csv(reader) => match reader.next_row() {
+                Ok(row) => Ok(row.map(|(number, cells)| Row {
                     number,
                     body: Body::Cells(cells),
-                }))
-            }
+                })),
+                Err(error) => failed(&error),
+            },
             Reader::Xlsx(rows) => Ok(rows.next()),
             Reader::Jsonl(lines) => {
                 let line = match lines.next_raw() {

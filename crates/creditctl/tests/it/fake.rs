@@ -231,8 +231,7 @@ impl Fake {
     pub fn judge(&self, submission: &ingest::Submission) -> (bool, Vec<validation::Finding>) {
         let versions = self.items.iter().filter(|item| {
             item.item().code == submission.item_code
-                && (submission.item_version == 0
-                    || item.item().version == submission.item_version)
+                && (submission.item_version == 0 || item.item().version == submission.item_version)
         });
         let item = versions.max_by_key(|item| item.item().version).unwrap();
         let working_days: Arc<dyn WorkingDays> = Arc::new(NoCalendar);
@@ -272,7 +271,8 @@ impl Fake {
                 (most, answered)
             });
             match inner {
-                Some((most, answered)) if answered.lock().unwrap().arrived.len() as u64 >= most => {}
+                Some((most, answered)) if answered.lock().unwrap().arrived.len() as u64 >= most => {
+                }
                 _ => return,
             }
             changed.changed().await.unwrap();
@@ -297,7 +297,8 @@ impl IngestService for Fake {
     ) -> Result<Response<ingest::SubmitRecordResponse>, Status> {
         self.admit(&request)?;
         let submission = request.into_inner().submission.unwrap();
-        if submission.operation() != Operation::Unspecified && submission.content_type != "text/plain"
+        if submission.operation() != Operation::Unspecified
+            && submission.content_type != "text/plain"
         {
             return Err(Status::invalid_argument("CONTENT_TYPE_UNSUPPORTED"));
         }
@@ -611,7 +612,10 @@ impl ValidationService for Fake {
             let refused = "NOT_CONFIRMABLE: 有不能以确认代替改正的问题";
             return Err(Status::failed_precondition(refused));
         }
-        assert_eq!((&*asked.attester, &*asked.statement), ("李四", "查验证照原件"));
+        assert_eq!(
+            (&*asked.attester, &*asked.statement),
+            ("李四", "查验证照原件")
+        );
         case.set_state(validation::CaseState::ClosedByConfirmation);
         let mut findings = case.findings.clone();
         for finding in &mut findings {

@@ -5,6 +5,7 @@ mod feedback;
 mod files;
 mod identify;
 mod lint;
+mod progress;
 mod resuming;
 mod single;
 mod streams;

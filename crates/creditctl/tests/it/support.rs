@@ -158,10 +158,9 @@ pub fn corpus() -> Corpus {
     let provider = generator.providers()[0].code.clone();
     let item = item("xzcf");
     let (mut good, mut bad) = (Vec::new(), Vec::new());
-    let own = |record: &GeneratedRecord| {
-        record.provider_code == provider && record.item_code == "xzcf"
-    };
-    for record in generator.records(6_000).filter(own) {
+    let own =
+        |record: &GeneratedRecord| record.provider_code == provider && record.item_code == "xzcf";
+    for record in generator.records(2_500).filter(own) {
         let content: Result<Map<String, Value>, _> = serde_json::from_slice(&record.content);
         let Ok(content) = content else { continue };
         let texts = content.iter().all(|(key, value)| {
