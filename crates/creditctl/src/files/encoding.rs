@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_stream_is_read_as_utf8_whatever_it_was() {
-        let text = "统一社会信用代码,𠮷野家\n".repeat(9_000);
+        let text = "统一社会信用代码,𠮷野家\n".repeat(2_500);
         let (gb, _, _) = GB18030.encode(&text);
         let mut marked = BOM.to_vec();
         marked.extend(text.as_bytes());

@@ -160,7 +160,7 @@ pub fn corpus() -> Corpus {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     let own =
         |record: &GeneratedRecord| record.provider_code == provider && record.item_code == "xzcf";
-    for record in generator.records(2_500).filter(own) {
+    for record in generator.records(3_000).filter(own) {
         let content: Result<Map<String, Value>, _> = serde_json::from_slice(&record.content);
         let Ok(content) = content else { continue };
         let texts = content.iter().all(|(key, value)| {
