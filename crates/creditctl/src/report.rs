@@ -233,6 +233,11 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Verdicts that did not come in time.
+    pub fn pending(&self) -> u64 {
+        self.summary.pending
+    }
+
     /// The sums, and how the run ended.
     ///
     /// # Errors

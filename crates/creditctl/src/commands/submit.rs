@@ -153,8 +153,9 @@ async fn submit(
     let mut report =
         Report::new(&checked, errors, voice, &mut *surroundings.output).bearing_duplicates();
     judged.all(&mut report, language).await?;
+    let done = report.pending() == 0;
     let exit = report.finish()?;
-    if exit != Exit::Waiting {
+    if done {
         state.remove()?;
     }
     Ok(exit)

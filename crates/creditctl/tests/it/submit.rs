@@ -282,6 +282,21 @@ async fn verdicts_that_do_not_come_are_said_to_be_outstanding() {
     assert_eq!(without.code, 0, "{without:?}");
     assert_eq!(without.rows()[0]["verdict"], Value::Null);
     assert_eq!(folder.names(), ["a.csv"]);
+    // A refused row beside it makes it 1, and what is outstanding is kept all the same.
+    fake.mood(|mood| mood.refused.push("b/3".to_owned()));
+    let two = csv(&corpus.item, false, &[&corpus.good[0], &corpus.good[1]]);
+    let mixed = folder.write("b.csv", two);
+    let mut both = base;
+    both[1] = &mixed;
+    let said = run_beside(&[&both[..], &["--wait=0", "--batch=b"]].concat()).await;
+    assert_eq!(
+        (said.code, &said.summary()["pending"]),
+        (1, &1.into()),
+        "{said:?}"
+    );
+    for name in ["b.csv", "b.errors.csv", "b.csv.credit-state.json"] {
+        std::fs::remove_file(folder.path(name)).unwrap();
+    }
     let bounded = run_beside(&[&base[..], &["--wait=0"]].concat()).await;
     assert_eq!(bounded.code, 4, "{bounded:?}");
     assert_eq!(bounded.summary()["pending"], 1);
