@@ -1,5 +1,5 @@
-//! Clients in another language against the real endpoints: the department's of `tests/clients/python`, and the credit
-//! office's call of `deploy/register-provider.py` that comes before it.
+//! Clients in other languages against the real endpoints: the department's of `tests/clients/python` and
+//! `tests/clients/node`, and the credit office's call of `deploy/register-provider.py` that comes before them.
 
 use std::{
     path::{Path, PathBuf},
@@ -27,10 +27,54 @@ fn python(root: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Runs Python programs of this checkout against one platform.
+/// A language that a client is written in, with its libraries.
+enum Language {
+    /// The program `python`.
+    Python(PathBuf),
+    /// The folder of modules.
+    Node(PathBuf),
+}
+
+impl Language {
+    fn python() -> Result<Self> {
+        python(&testkit::workspace_root()).map(Self::Python)
+    }
+
+    fn node() -> Result<Self> {
+        local_servers::install_node_clients(&testkit::workspace_root()).map(Self::Node)
+    }
+
+    /// Starts a program of this checkout.
+    fn command(&self, program: &str) -> Command {
+        let mut command = match self {
+            Self::Python(python) => {
+                let mut command = Command::new(python);
+                command.env("PYTHONDONTWRITEBYTECODE", "1");
+                command
+            }
+            Self::Node(modules) => {
+                let mut command = Command::new("node");
+                command.env("NODE_PATH", modules);
+                command
+            }
+        };
+        command.arg(testkit::workspace_root().join(program));
+        command
+    }
+
+    /// The department's client.
+    fn client(&self) -> &'static str {
+        match self {
+            Self::Python(_) => "tests/clients/python/submit.py",
+            Self::Node(_) => "tests/clients/node/submit.js",
+        }
+    }
+}
+
+/// Runs programs of this checkout against one platform.
 struct Client<'a> {
     cluster: &'a Cluster,
-    python: PathBuf,
+    language: Language,
 }
 
 /// What one run of a program printed.
@@ -64,15 +108,11 @@ impl Said {
 
 impl Client<'_> {
     async fn run(&self, program: &str, token: &str, arguments: &[&str]) -> Result<Said> {
-        let mut command = Command::new(&self.python);
-        command
-            .arg(testkit::workspace_root().join(program))
-            .args(arguments)
-            .env("CREDIT_TOKEN", token)
-            .env("PYTHONDONTWRITEBYTECODE", "1");
+        let mut command = self.language.command(program);
+        command.args(arguments).env("CREDIT_TOKEN", token);
         let output: Output = tokio::task::spawn_blocking(move || command.output())
             .await?
-            .with_context(|| format!("running {}", self.python.display()))?;
+            .with_context(|| format!("running {program}"))?;
         Ok(Said {
             ended_well: output.status.success(),
             out: String::from_utf8(output.stdout)?,
@@ -86,8 +126,7 @@ impl Client<'_> {
         let validation = self.cluster.ports.address(Service::Validation);
         let mut arguments = vec![ingest.as_str(), validation.as_str()];
         arguments.extend(file.and_then(Path::to_str));
-        self.run("tests/clients/python/submit.py", token, &arguments)
-            .await
+        self.run(self.language.client(), token, &arguments).await
     }
 
     async fn register(&self, token: &str, code: &str, name: &str) -> Result<Said> {
@@ -117,7 +156,28 @@ fn second_report(provider: &Provider) -> Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_python_client_reports_and_learns_what_became_of_its_records_r8_r13() -> Result<()> {
-    let python = python(&testkit::workspace_root())?;
+    reports_and_learns_what_became_of_its_records(Language::python()?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_client_reports_and_learns_what_became_of_its_records_r8_r13() -> Result<()> {
+    reports_and_learns_what_became_of_its_records(Language::node()?).await
+}
+
+/// The clients show how little it takes.
+#[test]
+fn each_client_is_shorter_than_sixty_lines_and_knows_no_registry() -> Result<()> {
+    let clients = testkit::workspace_root().join("tests/clients");
+    for client in ["python/submit.py", "node/submit.js"] {
+        let text = std::fs::read_to_string(clients.join(client)).context(client)?;
+        assert!(text.lines().count() < 60, "{client}");
+    }
+    let lock = std::fs::read_to_string(clients.join("node/package-lock.json"))?;
+    assert!(!lock.contains("\"resolved\""), "the lock file names hosts");
+    Ok(())
+}
+
+async fn reports_and_learns_what_became_of_its_records(language: Language) -> Result<()> {
     let mut options = ClusterOptions::new(env!("CARGO_BIN_EXE_credit-journey"));
     options.durable = false;
     let cluster = Cluster::start(options).await?;
@@ -127,7 +187,7 @@ async fn a_python_client_reports_and_learns_what_became_of_its_records_r8_r13() 
     let token = cluster.token(&provider.code, &[Role::Provider], None)?;
     let client = Client {
         cluster: &cluster,
-        python,
+        language,
     };
 
     // The sample: one good record, one whose credit code ends in a wrong check character.
@@ -168,13 +228,13 @@ async fn a_python_client_reports_and_learns_what_became_of_its_records_r8_r13() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_reports_once_the_credit_office_has_registered_it_r3_r5() -> Result<()> {
-    let python = python(&testkit::workspace_root())?;
+    let language = Language::python()?;
     let mut options = ClusterOptions::new(env!("CARGO_BIN_EXE_credit-journey"));
     options.durable = false;
     let cluster = Cluster::start(options).await?;
     let client = Client {
         cluster: &cluster,
-        python,
+        language,
     };
     let provider = &testkit::records::providers()[0];
     let own = cluster.token(&provider.code, &[Role::Provider], None)?;

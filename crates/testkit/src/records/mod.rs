@@ -1,10 +1,11 @@
 //! Realistic licence and penalty records from a seed, each knowing which verdict it must get. Called by
 //! `cargo xtask demo`, the benchmarks and the journeys in `tests/`.
 //!
-//! Record `i` of a seed depends on the seed, the day and `i` only, so a longer run begins with the records
+//! Record `i` of a seed depends on the seed, the day, the share of bad records and `i` only, so a longer run begins with the records
 //! of a shorter one, and any one can be made again for a look.
 
 mod content;
+mod csv;
 mod dirt;
 mod plant;
 mod providers;
@@ -23,7 +24,7 @@ use uuid::Uuid;
 use content::Draft;
 use subjects::Subject;
 
-/// Share of records with one planted error, per cent.
+/// Share of records with one planted error, per cent, unless another is asked for.
 const PLANTED: u32 = 5;
 /// Share of records with dirt that normalisation takes off, per cent of the others.
 const HARMLESS: u32 = 10;
@@ -72,6 +73,7 @@ pub struct Generator {
     seed: u64,
     today: Date,
     providers: Vec<Provider>,
+    planted_percent: u32,
 }
 
 impl Generator {
@@ -81,6 +83,17 @@ impl Generator {
             seed,
             today,
             providers: providers(),
+            planted_percent: PLANTED,
+        }
+    }
+
+    /// The same generator with this share of records with a planted error, 0 to 100. Records without one are those
+    /// of every other share.
+    #[must_use]
+    pub fn with_planted_percent(self, percent: u32) -> Self {
+        Self {
+            planted_percent: percent.min(100),
+            ..self
         }
     }
 
@@ -108,7 +121,7 @@ impl Generator {
             self.today,
         );
         let planted = rng
-            .random_ratio(PLANTED, 100)
+            .random_ratio(self.planted_percent, 100)
             .then(|| plant::plant(&mut rng, &mut draft));
         let harmless = planted.is_none() && rng.random_ratio(HARMLESS, 100);
         if harmless {

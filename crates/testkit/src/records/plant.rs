@@ -33,7 +33,7 @@ const FORMS: [(FindingCode, Damage); 5] = [
     (FindingCode::ValueType, number_for_text),
 ];
 
-const FIELDS: [(FindingCode, Seed); 31] = [
+const FIELDS: [(FindingCode, Seed); 33] = [
     (FindingCode::FormUnknownField, |_, d| {
         put(d, "_SJC", "2026-01-01 08:00:00")
     }),
@@ -175,6 +175,12 @@ const FIELDS: [(FindingCode, Seed); 31] = [
         organisation(d)?;
         put(d, "_XDR_GSZC", "430100000012345")
     }),
+    (FindingCode::PersonalInText, personal_in_text),
+    (FindingCode::ClassifiedInText, |rng, d| {
+        let mark = pick(rng, &["秘密★10年", "机密★长期", "秘密 ★ 6个月", "【机密】"]);
+        let text = d.text(&d.code("_NR"))?.to_owned();
+        put(d, "_NR", format!("{mark} {text}"))
+    }),
 ];
 
 /// Plants one error that fits the record. About one in seven is an error of form.
@@ -213,6 +219,47 @@ fn amount(draft: &mut Draft<'_>, value: &str) -> Option<()> {
     draft.fields.get("CF_NR_FK")?;
     draft.set("CF_NR_FK", value);
     Some(())
+}
+
+/// Somebody's number behind a text that is published. A person's record is not, and only warned about.
+fn personal_in_text(rng: &mut StdRng, draft: &mut Draft<'_>) -> Option<()> {
+    organisation(draft)?;
+    let tail = if draft.prefix() == "XK" { "_NR" } else { "_SY" };
+    let text = draft.text(&draft.code(tail))?.to_owned();
+    let line = rng.random_range(0..1_000_000_000_u64);
+    let second = rng.random_range(3..=9);
+    let (head, number) = draft.subject.head.clone();
+    let added = match rng.random_range(0..4) {
+        0 => format!("（负责人{head}，公民身份号码{number}）"),
+        1 => format!("联系电话：1{second}{line:09}。"),
+        2 => {
+            let line = format!("{line:09}");
+            format!(
+                "联系电话：1{second}{}-{}-{}。",
+                &line[..1],
+                &line[1..5],
+                &line[5..]
+            )
+        }
+        _ => format!("退款账户：{}。", bank_card(line)),
+    };
+    put(draft, tail, format!("{text}{added}"))
+}
+
+/// 19 digits that pass Luhn.
+fn bank_card(line: u64) -> String {
+    let start = format!("621700292{line:09}");
+    let sum: u32 = start
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(at, byte)| match (at % 2, u32::from(byte - b'0')) {
+            (0, digit) if digit > 4 => 2 * digit - 9,
+            (0, digit) => 2 * digit,
+            (_, digit) => digit,
+        })
+        .sum();
+    format!("{start}{}", (10 - sum % 10) % 10)
 }
 
 fn required_missing(rng: &mut StdRng, draft: &mut Draft<'_>) -> Option<()> {

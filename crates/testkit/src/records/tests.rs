@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use credit_record::{
-    CheckContext, CompiledItem, CreditCode, FindingCode, NoCalendar, Severity, SubjectKind,
-    Verdict, WorkingDays, check, compiled_standard_items,
+    CheckContext, CompiledItem, ContentForm, CreditCode, FindingCode, NoCalendar, Severity,
+    SubjectKind, Verdict, WorkingDays, check, check_as, compiled_standard_items,
 };
 use time::{Date, Duration, Month};
 
 use super::content::{OLDEST_DAYS, years_on};
 use super::{Generator, Level};
+
+mod texts;
 
 fn today() -> Date {
     Date::from_calendar_date(2026, Month::July, 1).unwrap()
@@ -93,10 +95,47 @@ fn every_verdict_is_the_promised_one() {
         }
     }
     assert!(
-        planted_codes.len() >= 30,
+        planted_codes.len() >= 32,
         "many kinds of dirt: {planted_codes:?}"
     );
     assert!(deadlines > 2_000, "many have a deadline: {deadlines}");
+}
+
+#[test]
+fn a_record_says_the_same_as_json_and_as_csv() {
+    let items = compiled_standard_items().unwrap();
+    let working_days: Arc<dyn WorkingDays> = Arc::new(NoCalendar);
+    let (mut alike, mut other) = (0, BTreeSet::new());
+    for record in Generator::new(11, today()).records(4_000) {
+        let ctx = CheckContext {
+            received_on: today(),
+            provider_code: &record.provider_code,
+            working_days: &working_days,
+            attestations: &[],
+        };
+        let compiled = item(&items, &record.item_code, record.item_version);
+        let Some(row) = record.csv() else {
+            other.insert(record.planted.unwrap());
+            continue;
+        };
+        let said = |form, content: &[u8]| check_as(form, compiled, content, &ctx);
+        assert_eq!(
+            said(ContentForm::CsvRow, &row),
+            said(ContentForm::Json, &record.content),
+            "{}",
+            String::from_utf8_lossy(&row)
+        );
+        alike += 1;
+    }
+    assert!(alike > 3_950, "{alike}");
+    // What is wrong with JSON itself cannot be said in CSV.
+    let forms = [
+        FindingCode::FormNotUtf8,
+        FindingCode::FormNotJson,
+        FindingCode::FormNotObject,
+        FindingCode::ValueType,
+    ];
+    assert_eq!(other, BTreeSet::from(forms));
 }
 
 #[test]
@@ -138,6 +177,25 @@ fn shares_are_as_planned() {
         "subjects repeat: {}",
         subjects.len()
     );
+}
+
+#[test]
+fn another_share_of_bad_records_leaves_the_good_ones_as_they_are() {
+    let n = 2_000;
+    let usual: Vec<_> = Generator::new(3, today()).records(n).collect();
+    let clean = Generator::new(3, today()).with_planted_percent(0);
+    for (usual, clean) in usual.iter().zip(clean.records(n)) {
+        assert_eq!(clean.planted, None);
+        assert_eq!(usual.submission_id, clean.submission_id);
+        if usual.planted.is_none() {
+            assert_eq!(usual.content, clean.content);
+        }
+    }
+    let bad = Generator::new(3, today()).with_planted_percent(100);
+    assert!(bad.records(n).all(|record| record.planted.is_some()));
+    let half = Generator::new(3, today()).with_planted_percent(50);
+    let planted = half.records(n).filter(|r| r.planted.is_some()).count();
+    assert!((850..1_150).contains(&planted), "{planted}");
 }
 
 #[test]
