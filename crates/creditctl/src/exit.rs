@@ -7,10 +7,14 @@ use std::process::ExitCode;
 pub enum Exit {
     /// 0: everything is as it should be.
     Good,
-    /// 1: the work was done and something is wrong with what was looked at.
+    /// 1: the work was done and something is wrong with what was looked at, or the platform refused it.
     Findings,
-    /// 2: the work was not done: a wrong command line, a stream that cannot be read or written.
+    /// 2: the work was not done: a wrong command line, a file or stream that cannot be used.
     Unable,
+    /// 3: the platform cannot be reached, or does not know the caller.
+    Away,
+    /// 4: everything is with the platform, and some of its answers have not come within the time waited for.
+    Waiting,
 }
 
 impl Exit {
@@ -20,6 +24,8 @@ impl Exit {
             Self::Good => 0,
             Self::Findings => 1,
             Self::Unable => 2,
+            Self::Away => 3,
+            Self::Waiting => 4,
         }
     }
 }

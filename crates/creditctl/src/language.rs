@@ -1,5 +1,5 @@
-//! Texts about codes in Chinese and English: names of kinds, rules and warnings. Called by the commands.
-//! JSON never changes with the language.
+//! The two languages: the macro `say!` for texts with variables, and texts about codes (names of kinds, rules and
+//! warnings). Called by everything that people read. JSON never changes with the language.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -9,6 +9,17 @@ use clap::ValueEnum;
 use credit_record::id::{IdRule, Kind, Warning};
 
 use crate::Failure;
+
+/// A text in one of two languages; both may name the same variables.
+macro_rules! say {
+    ($language:expr, $zh:literal, $en:literal $(,)?) => {
+        match $language {
+            $crate::language::Language::Zh => format!($zh),
+            $crate::language::Language::En => format!($en),
+        }
+    };
+}
+pub(crate) use say;
 
 /// A language of help and explanations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,7 +48,8 @@ impl Language {
         Self::Zh
     }
 
-    fn pick(self, zh: &'static str, en: &'static str) -> &'static str {
+    /// One of two fixed texts.
+    pub fn pick(self, zh: &'static str, en: &'static str) -> &'static str {
         match self {
             Self::Zh => zh,
             Self::En => en,
@@ -160,7 +172,7 @@ impl Language {
         let mut said = match (self, failure) {
             (Self::Zh, Failure::Read(_)) => "读取标准输入失败".to_owned(),
             (Self::Zh, Failure::Write(_)) => "写入标准输出失败".to_owned(),
-            (Self::En, failure) => failure.to_string(),
+            (_, failure) => failure.to_string(),
         };
         let mut cause = failure.source();
         while let Some(error) = cause {

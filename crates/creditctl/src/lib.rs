@@ -1,27 +1,44 @@
-//! The departments' tool: what an officer or a department's own program runs before and after a report.
-//! Called by `main.rs` and by the tests; everything from outside (arguments, streams, time) is handed in.
+//! The departments' tool: what an officer or a department's own program runs before, for and after a report.
+//! Called by `main.rs` and by the tests; everything from outside (arguments, environment, streams, time, the
+//! terminal) is handed in.
 //!
 //! - [`mod@cli`]: the arguments, in two languages;
 //! - [`commands`]: one module a command;
-//! - [`exit`]: what the exit codes mean;
-//! - [`language`]: Chinese and English texts about codes;
-//! - [`lines`]: texts from a stream, one a line, whatever its bytes are.
+//! - [`files`]: the departments' files, read and written: CSV, Excel, JSON by line, and the error file;
+//! - [`columns`], [`records`]: columns by any of their names; rows as records with their keys;
+//! - [`checked`]: a file looked at once before anything else happens: form, columns, keys, digest;
+//! - [`client`]: the platform: connection, sending with resumption, waiting for verdicts;
+//! - [`state`]: what a killed run left behind;
+//! - [`report`]: what is said of each row, as JSON, for people and in the error file;
+//! - [`exit`], [`failure`]: how a run ends; [`language`]: Chinese and English; [`lines`]: texts from a stream.
 
+pub mod checked;
 pub mod cli;
+pub mod client;
+pub mod columns;
 pub mod commands;
 pub mod exit;
+pub mod failure;
+pub mod files;
+pub mod items;
 pub mod language;
 pub mod lines;
+pub mod records;
+pub mod report;
+pub mod shapes;
+pub mod state;
 
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read, Write};
 
 use clap::FromArgMatches;
-use time::{Date, OffsetDateTime, UtcOffset};
+use indicatif::ProgressDrawTarget;
+use time::{Date, OffsetDateTime};
 
 use cli::{Arguments, Task};
 use exit::Exit;
+pub use failure::Failure;
 use language::Language;
 
 /// Everything that a run needs from outside.
@@ -36,6 +53,10 @@ pub struct Surroundings<'a> {
     pub errors: &'a mut dyn Write,
     /// The moment of the call.
     pub now: OffsetDateTime,
+    /// A variable of the environment.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// Where a progress bar is drawn; `None` when nobody would see it.
+    pub terminal: Option<&'a dyn Fn() -> ProgressDrawTarget>,
 }
 
 impl fmt::Debug for Surroundings<'_> {
@@ -48,22 +69,15 @@ impl fmt::Debug for Surroundings<'_> {
 }
 
 impl Surroundings<'_> {
-    /// The day in Asia/Shanghai, which has had one offset since 1991.
+    /// The day in Asia/Shanghai.
     pub fn today(&self) -> Date {
-        let shanghai = UtcOffset::from_hms(8, 0, 0).unwrap_or(UtcOffset::UTC);
-        self.now.to_offset(shanghai).date()
+        legal_clock::shanghai_date(self.now)
     }
-}
 
-/// Why a command could not do its work. A broken pipe is none: whoever reads has seen enough.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// Standard input could not be read.
-    #[error("reading standard input")]
-    Read(#[source] io::Error),
-    /// Standard output could not be written.
-    #[error("writing standard output")]
-    Write(#[source] io::Error),
+    /// Something for whoever watches. Where standard error is gone, the work goes on all the same.
+    pub fn tell(&mut self, text: &str) {
+        let _ = writeln!(self.errors, "creditctl: {text}");
+    }
 }
 
 /// Runs one command line (the program's name first).
@@ -76,21 +90,36 @@ pub fn run(
     let parsed = cli::command(language)
         .try_get_matches_from(&arguments)
         .and_then(|matches| Arguments::from_arg_matches(&matches));
-    let Arguments { task, .. } = match parsed {
+    let Arguments { task, json, .. } = match parsed {
         Ok(arguments) => arguments,
         Err(refused) => return answer(&refused, surroundings),
     };
+    let voice = commands::Voice { language, json };
     let done = match task {
         Task::Identify(task) => commands::identify::run(&task, language, surroundings),
+        Task::Submit(task) => commands::submit::run(&task, voice, surroundings),
+        Task::Lint(task) => commands::lint::run(&task, voice, surroundings),
+        Task::Feedback(task) => commands::feedback::run(&task, voice, surroundings),
+        Task::Status(task) => commands::status::status(&task, voice, surroundings),
+        Task::Receipt(task) => commands::status::receipt(&task, voice, surroundings),
+        Task::Revoke(task) => commands::revoke::revoke(&task, voice, surroundings),
+        Task::Withdraw(task) => commands::revoke::withdraw(&task, voice, surroundings),
+        Task::Nil(task) => commands::nil::run(&task, voice, surroundings),
+        Task::Confirm(task) => commands::confirm::run(&task, voice, surroundings),
+        Task::Completions(task) => commands::completions::run(&task, surroundings),
     };
     match done {
         Ok(exit) => exit,
         Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Good,
         Err(failure) => {
+            if let (true, Failure::Told(told)) = (json, &failure) {
+                // A script reads the output; should that be gone, the exit code still tells it.
+                let _ = report::error_line(surroundings.output, told);
+            }
             let said = language.failure(&failure);
             // Where standard error is gone as well, the exit code still tells it.
             let _ = writeln!(surroundings.errors, "creditctl: {said}");
-            Exit::Unable
+            failure.exit()
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// Bytes of a line that are kept. The rest of a longer one is read and dropped, so that a file without
+/// Bytes of a line that are kept where nothing else is said. The rest of a longer one is read and dropped, so that a file without
 /// line ends takes no more memory than this.
 pub const MOST_BYTES: usize = 64 * 1024;
 /// Bytes read at once.
@@ -21,7 +21,7 @@ pub enum Line {
         /// Index of the first character that could not be.
         position: usize,
     },
-    /// More than [`MOST_BYTES`]: its beginning.
+    /// More bytes than may be: its beginning.
     TooLong(String),
 }
 
@@ -30,17 +30,29 @@ pub enum Line {
 pub struct Lines<R> {
     reader: BufReader<R>,
     bytes: Vec<u8>,
-    first: bool,
+    most: usize,
+    number: u64,
 }
 
 impl<R: Read> Lines<R> {
     /// Over a stream, which is buffered here.
     pub fn new(reader: R) -> Self {
+        Self::with_most(reader, MOST_BYTES)
+    }
+
+    /// As [`Self::new`], for lines of up to so many bytes.
+    pub fn with_most(reader: R, most: usize) -> Self {
         Self {
             reader: BufReader::with_capacity(BUFFER, reader),
             bytes: Vec::new(),
-            first: true,
+            most,
+            number: 0,
         }
+    }
+
+    /// Number of the last line, counted from 1 with the blank ones.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// True when the next line has to be waited for.
@@ -53,9 +65,24 @@ impl<R: Read> Lines<R> {
     /// # Errors
     /// The stream's own, except that an interrupted read is repeated.
     pub fn next_line(&mut self) -> io::Result<Option<Line>> {
+        let cut = self.next_bytes()?;
+        Ok(cut.map(|cut| read(&self.bytes, cut)))
+    }
+
+    /// The next line as it is, `None` at the end.
+    ///
+    /// # Errors
+    /// As [`Self::next_line`].
+    pub fn next_raw(&mut self) -> io::Result<Option<&[u8]>> {
+        let found = self.next_bytes()?;
+        Ok(found.map(|_| &self.bytes[..]))
+    }
+
+    /// Reads the next line into `bytes`; whether it was cut, `None` at the end.
+    fn next_bytes(&mut self) -> io::Result<Option<bool>> {
         loop {
             self.bytes.clear();
-            let most = MOST_BYTES as u64 + 1;
+            let most = self.most as u64 + 1;
             if (&mut self.reader)
                 .take(most)
                 .read_until(b'\n', &mut self.bytes)?
@@ -63,10 +90,11 @@ impl<R: Read> Lines<R> {
             {
                 return Ok(None);
             }
+            self.number += 1;
             let ended = self.bytes.last() == Some(&b'\n');
-            let cut = !ended && self.bytes.len() > MOST_BYTES;
+            let cut = !ended && self.bytes.len() > self.most;
             if cut {
-                self.bytes.truncate(MOST_BYTES);
+                self.bytes.truncate(self.most);
                 self.skip_to_line_end()?;
             }
             if ended {
@@ -75,11 +103,11 @@ impl<R: Read> Lines<R> {
             if self.bytes.last() == Some(&b'\r') {
                 self.bytes.pop();
             }
-            if std::mem::take(&mut self.first) && self.bytes.starts_with(b"\xEF\xBB\xBF") {
+            if self.number == 1 && self.bytes.starts_with(b"\xEF\xBB\xBF") {
                 self.bytes.drain(..3);
             }
             if !self.bytes.iter().all(u8::is_ascii_whitespace) {
-                return Ok(Some(read(&self.bytes, cut)));
+                return Ok(Some(cut));
             }
         }
     }

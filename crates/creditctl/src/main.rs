@@ -1,19 +1,25 @@
-//! The program `creditctl`: hands its arguments, streams and the time to the library. Called by people.
+//! The program `creditctl`: hands its arguments, environment, streams and the time to the library. Called by people.
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use creditctl::{Surroundings, run};
+use indicatif::ProgressDrawTarget;
 use time::OffsetDateTime;
 
 fn main() -> ExitCode {
     let stdin = io::stdin();
+    let stderr = io::stderr();
+    let watched = stderr.is_terminal();
     let mut surroundings = Surroundings {
         interactive: stdin.is_terminal(),
         input: &mut stdin.lock(),
         output: &mut io::stdout().lock(),
-        errors: &mut io::stderr().lock(),
+        // Not locked: the progress bar writes there, too.
+        errors: &mut { stderr },
         now: OffsetDateTime::now_utc(),
+        environment: &|name| std::env::var(name).ok(),
+        terminal: watched.then_some(&ProgressDrawTarget::stderr as &dyn Fn() -> ProgressDrawTarget),
     };
     run(std::env::args_os(), &mut surroundings).into()
 }

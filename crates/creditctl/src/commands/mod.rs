@@ -1,3 +1,22 @@
 //! One module a command, each with one function `run`. Called by [`crate::run`].
 
+pub mod completions;
+pub mod confirm;
+pub mod feedback;
 pub mod identify;
+pub mod lint;
+pub mod nil;
+pub mod revoke;
+pub mod status;
+pub mod submit;
+
+use crate::language::Language;
+
+/// How a command speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Voice {
+    /// The language of texts.
+    pub language: Language,
+    /// JSON instead of text.
+    pub json: bool,
+}

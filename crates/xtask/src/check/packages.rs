@@ -100,7 +100,7 @@ fn the_tool_stands_alone(workspace: &Workspace) -> Vec<Violation> {
             let inside = ours.contains(&dependency.name.as_str());
             inside || ["sqlx", "async-nats"].contains(&dependency.name.as_str())
         },
-        "which is the platform's inside; a department has `credit-record` and `proto`",
+        "which is the platform's inside; a department has `credit-record`, `legal-clock` and `proto`",
     )
 }
 

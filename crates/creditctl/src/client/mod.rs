@@ -1,0 +1,452 @@
+//! The platform as a department sees it: connection, token, single calls with patience. Called by the commands.
+//!
+//! - [`upload`]: many records, resumed after every break;
+//! - [`verdicts`]: waiting for verdicts, with an end.
+
+pub mod upload;
+pub mod verdicts;
+
+use std::fs;
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use proto::credit::ingest::v1::ingest_service_client::IngestServiceClient;
+use proto::credit::validation::v1::validation_service_client::ValidationServiceClient;
+use tokio::time::Instant;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri};
+use tonic::{Code, Request, Response, Status};
+use tonic_types::StatusExt as _;
+
+use crate::cli::Connection;
+use crate::commands::Voice;
+use crate::exit::Exit;
+use crate::failure::Told;
+use crate::language::{Language, say};
+use crate::{Failure, Surroundings};
+
+/// A single call that takes longer than this is tried again.
+const CALL: Duration = Duration::from_secs(30);
+/// Silence on a connection after which the other side is asked whether it is there, and its time to answer.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// First and longest pause between two tries.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// Largest answer: a page of feedback.
+const MOST_ANSWER: usize = 16 << 20;
+
+/// The platform.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// Address as given, without the scheme's default added.
+    pub endpoint: String,
+    /// How long a break is borne.
+    pub patience: Duration,
+    language: Language,
+    ingest: Channel,
+    feedback: Channel,
+    token: TokenSource,
+}
+
+#[derive(Clone)]
+enum TokenSource {
+    /// From the environment.
+    Given(String),
+    /// Read for each call, so that a long run takes up a renewed token.
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// Runs what talks to the platform.
+///
+/// # Errors
+/// Those of the work, or no runtime can be had.
+pub fn online<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unable(error.to_string()))?;
+    let done = runtime.block_on(work);
+    // What still runs is a connection that nobody needs.
+    runtime.shutdown_background();
+    done
+}
+
+impl Platform {
+    /// Prepares the connections; the first call opens them. Within [`online`] only.
+    ///
+    /// # Errors
+    /// No address, no token, or a certificate that cannot be read.
+    pub fn open(
+        connection: &Connection,
+        voice: Voice,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Self, Failure> {
+        let language = voice.language;
+        let variable = |name: &str| (surroundings.environment)(name).filter(|v| !v.is_empty());
+        let given = connection.endpoint.clone();
+        let Some(endpoint) = given.or_else(|| variable("CREDIT_ENDPOINT")) else {
+            return Err(Failure::unable(language.pick(
+                "缺少平台地址：请用 --endpoint 或环境变量 CREDIT_ENDPOINT 给出",
+                "no address of the platform: give --endpoint or the variable CREDIT_ENDPOINT",
+            )));
+        };
+        let feedback = (connection.feedback_endpoint.clone())
+            .or_else(|| variable("CREDIT_FEEDBACK_ENDPOINT"))
+            .unwrap_or_else(|| endpoint.clone());
+        let token = match &connection.token_file {
+            Some(path) => TokenSource::File(path.clone()),
+            None => TokenSource::Given(variable("CREDIT_TOKEN").ok_or_else(|| {
+                Failure::told(
+                    Exit::Away,
+                    language.pick(
+                        "缺少访问令牌：请用 --token-file 或环境变量 CREDIT_TOKEN 给出",
+                        "no access token: give --token-file or the variable CREDIT_TOKEN",
+                    ),
+                )
+            })?),
+        };
+        let ca = match &connection.ca {
+            Some(path) => {
+                let pem = fs::read(path).map_err(|e| Failure::reading(language, path, &e))?;
+                Some(Certificate::from_pem(pem))
+            }
+            None => None,
+        };
+        let ingest = channel(&endpoint, ca.as_ref(), connection.plaintext, language)?;
+        let feedback = if feedback == endpoint {
+            ingest.clone()
+        } else {
+            channel(&feedback, ca.as_ref(), connection.plaintext, language)?
+        };
+        let platform = Self {
+            endpoint,
+            patience: Duration::from_secs(connection.patience),
+            language,
+            ingest,
+            feedback,
+            token,
+        };
+        // Asked for once here, so that a file that is not there is told before anything else is done.
+        platform.token()?;
+        Ok(platform)
+    }
+
+    /// Where records go.
+    pub fn ingest(&self) -> IngestServiceClient<Channel> {
+        IngestServiceClient::new(self.ingest.clone()).max_decoding_message_size(MOST_ANSWER)
+    }
+
+    /// Where verdicts come from.
+    pub fn validation(&self) -> ValidationServiceClient<Channel> {
+        ValidationServiceClient::new(self.feedback.clone()).max_decoding_message_size(MOST_ANSWER)
+    }
+
+    /// A request that says who calls.
+    ///
+    /// # Errors
+    /// The token cannot be read.
+    pub fn request<T>(&self, message: T) -> Result<Request<T>, Failure> {
+        let mut request = Request::new(message);
+        request
+            .metadata_mut()
+            .insert("authorization", self.token()?);
+        Ok(request)
+    }
+
+    fn token(&self) -> Result<MetadataValue<Ascii>, Failure> {
+        let token = match &self.token {
+            TokenSource::Given(token) => token.clone(),
+            TokenSource::File(path) => fs::read_to_string(path)
+                .map_err(|error| Failure::reading(self.language, path, &error))?,
+        };
+        let value = format!("Bearer {}", token.trim());
+        let mut value: MetadataValue<Ascii> = value.parse().map_err(|_| {
+            Failure::told(
+                Exit::Away,
+                self.language.pick(
+                    "访问令牌含有不允许的字符",
+                    "the access token holds characters that are not allowed",
+                ),
+            )
+        })?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// One call, tried again while the platform is away.
+    ///
+    /// # Errors
+    /// The status that remained, or no token.
+    pub async fn ask<T: Clone, R>(
+        &self,
+        message: T,
+        call: impl AsyncFn(Request<T>) -> Result<Response<R>, Status>,
+    ) -> Result<R, CallError> {
+        let mut tries = Tries::new(self.patience);
+        loop {
+            let mut request = self.request(message.clone())?;
+            request.set_timeout(CALL);
+            match call(request).await {
+                Ok(response) => return Ok(response.into_inner()),
+                Err(status) if is_passing(&status) && tries.pause().await => {}
+                Err(status) => return Err(CallError::Status(Box::new(status))),
+            }
+        }
+    }
+
+    /// A call's failure in words.
+    pub fn failure(&self, error: CallError) -> Failure {
+        match error {
+            CallError::Failure(failure) => failure,
+            CallError::Status(status) => told(self.language, &self.endpoint, &status),
+        }
+    }
+}
+
+/// Why a call has no answer.
+#[derive(Debug)]
+pub enum CallError {
+    /// What the platform said, or that it said nothing.
+    Status(Box<Status>),
+    /// Something on this side.
+    Failure(Failure),
+}
+
+impl From<Failure> for CallError {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl CallError {
+    /// The gRPC code, where the platform answered.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Status(status) => Some(status.code()),
+            Self::Failure(_) => None,
+        }
+    }
+}
+
+/// Pauses that grow, until patience ends.
+#[derive(Debug)]
+pub struct Tries {
+    until: Instant,
+    patience: Duration,
+    pause: Duration,
+}
+
+impl Tries {
+    /// Begins to count.
+    pub fn new(patience: Duration) -> Self {
+        Self {
+            until: Instant::now() + patience,
+            patience,
+            pause: PAUSES.0,
+        }
+    }
+
+    /// Something went well: counting begins anew.
+    pub fn progress(&mut self) {
+        self.until = Instant::now() + self.patience;
+        self.pause = PAUSES.0;
+    }
+
+    /// Waits before the next try; false when patience has ended.
+    pub async fn pause(&mut self) -> bool {
+        let now = Instant::now();
+        if now >= self.until {
+            return false;
+        }
+        tokio::time::sleep_until((now + self.pause).min(self.until)).await;
+        self.pause = (self.pause * 2).min(PAUSES.1);
+        true
+    }
+}
+
+/// Whether a status can be another one when the same is asked again.
+pub fn is_passing(status: &Status) -> bool {
+    use std::error::Error as _;
+    match status.code() {
+        code if is_passing_code(code) => true,
+        // The connection broke; a status that the platform sent has no source.
+        Code::Unknown | Code::Cancelled | Code::Internal => status.source().is_some(),
+        _ => false,
+    }
+}
+
+/// As [`is_passing`], of a code that the platform gave.
+pub fn is_passing_code(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unavailable | Code::ResourceExhausted | Code::Aborted | Code::DeadlineExceeded
+    )
+}
+
+/// A status in words, with its exit code.
+pub fn told(language: Language, endpoint: &str, status: &Status) -> Failure {
+    let details = status.get_error_details();
+    let info = details.error_info();
+    let reason = info.map_or_else(
+        || name(status.code()).to_owned(),
+        |info| info.reason.clone(),
+    );
+    let field = info.and_then(|info| info.metadata.get("field").cloned());
+    let said = status.message();
+    let (exit, text) = match status.code() {
+        Code::Unauthenticated => (
+            Exit::Away,
+            say!(
+                language,
+                "平台不认可访问令牌（{said}）；令牌可能已过期，换用新令牌后重新运行即从中断处继续",
+                "the platform does not accept the token ({said}); with a new one the same command goes on where it was"
+            ),
+        ),
+        Code::PermissionDenied => (
+            Exit::Away,
+            say!(language, "没有权限：{said}", "not permitted: {said}"),
+        ),
+        code if is_passing(status) => {
+            let code = name(code);
+            let cause = cause(status);
+            (
+                Exit::Away,
+                say!(
+                    language,
+                    "平台 {endpoint} 连接不上（{code}：{said}{cause}）；已取得回执的不会丢失，稍后重新运行即从中断处继续",
+                    "the platform at {endpoint} cannot be reached ({code}: {said}{cause}); receipts are not lost, and the same command goes on where it was"
+                ),
+            )
+        }
+        Code::Unimplemented => (
+            Exit::Away,
+            say!(
+                language,
+                "平台 {endpoint} 不提供这项功能：{said}",
+                "the platform at {endpoint} does not offer this: {said}"
+            ),
+        ),
+        Code::Internal | Code::Unknown | Code::DataLoss | Code::Cancelled => (
+            Exit::Away,
+            say!(
+                language,
+                "平台内部出错：{said}",
+                "the platform failed: {said}"
+            ),
+        ),
+        _ => (
+            Exit::Findings,
+            say!(
+                language,
+                "平台拒绝：{said}",
+                "refused by the platform: {said}"
+            ),
+        ),
+    };
+    Failure::Told(Box::new(Told {
+        exit,
+        reason,
+        field: field.unwrap_or_default(),
+        text,
+    }))
+}
+
+/// The innermost cause of a broken connection, such as "connection refused".
+fn cause(status: &Status) -> String {
+    use std::error::Error as _;
+    let mut text = String::new();
+    let mut source = status.source();
+    while let Some(error) = source {
+        text = format!("；{error}");
+        source = error.source();
+    }
+    text
+}
+
+/// gRPC's own name of a code.
+pub fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+fn channel(
+    address: &str,
+    ca: Option<&Certificate>,
+    plaintext: bool,
+    language: Language,
+) -> Result<Channel, Failure> {
+    let full = if address.contains("://") {
+        address.to_owned()
+    } else {
+        format!("http://{address}")
+    };
+    let unusable = || {
+        Failure::unable(say!(
+            language,
+            "平台地址不可用：{address}（应为 主机:端口、http://… 或 https://…）",
+            "no usable address: {address} (host:port, http://… or https://…)"
+        ))
+    };
+    let uri: Uri = full.parse().map_err(|_| unusable())?;
+    let host = uri.host().ok_or_else(unusable)?.to_owned();
+    let encrypted = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => false,
+        _ => return Err(unusable()),
+    };
+    if !encrypted && !plaintext && !is_this_computer(&host) {
+        return Err(Failure::unable(say!(
+            language,
+            "到 {address} 的连接不加密，令牌和记录会以明文经过网络：请使用 https:// 地址，确在专网内时可加 --plaintext",
+            "the connection to {address} is not encrypted, token and records would pass in clear: use https://, or --plaintext within a private network"
+        )));
+    }
+    let mut endpoint = Endpoint::from(uri)
+        .connect_timeout(Duration::from_secs(10))
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE);
+    if encrypted {
+        let tls = ClientTlsConfig::new();
+        let tls = match ca {
+            Some(ca) => tls.ca_certificate(ca.clone()),
+            None => tls.with_native_roots(),
+        };
+        endpoint = endpoint.tls_config(tls).map_err(|error| {
+            Failure::unable(say!(
+                language,
+                "TLS 无法使用：{error}",
+                "TLS cannot be used: {error}"
+            ))
+        })?;
+    }
+    Ok(endpoint.connect_lazy())
+}
+
+fn is_this_computer(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    let address = host.parse::<std::net::IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,301 @@
+//! Sends many records by one stream and, after a break, by another that goes on behind the last answer. Called by
+//! `submit`.
+//!
+//! Records wait here until they are answered, so nothing that was on its way when a connection broke is forgotten: it
+//! is sent again, under the same submission id, and the platform gives the receipt that it gave or would have given.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use proto::credit::ingest::v1::{
+    Refusal, StreamRecordsRequest, StreamRecordsResponse, Submission,
+    stream_records_response::Answer as StreamAnswer,
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status};
+
+use super::{CallError, Platform, Tries, is_passing, is_passing_code};
+use crate::Failure;
+use crate::exit::Exit;
+use crate::shapes::Refused;
+use crate::state::{Answer, Kept};
+
+/// Most records on their way.
+const WINDOW: usize = 512;
+/// Most bytes of content on their way.
+const WINDOW_BYTES: usize = 16 << 20;
+/// Without any answer for so long, the stream is taken for broken.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// A record on its way.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Its row.
+    pub row: u64,
+    /// What is sent.
+    pub submission: Submission,
+}
+
+/// What happens while sending.
+pub trait Course {
+    /// The next record to send.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn next(&mut self) -> Result<Option<Outgoing>, Failure>;
+
+    /// A row was answered for good.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    fn answered(&mut self, row: u64, answer: Answer, token: &[u8]) -> Result<(), Failure>;
+
+    /// No more answers are at hand: a good moment to write down what came.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    fn pause(&mut self) -> Result<(), Failure>;
+
+    /// The connection broke, or the platform asked to try again; it will be.
+    fn broken(&mut self, status: &Status);
+}
+
+/// Sends everything that the course gives.
+///
+/// # Errors
+/// The platform stayed away, refused the stream, or something on this side failed.
+pub async fn send(
+    platform: &Platform,
+    token: Option<Vec<u8>>,
+    course: &mut dyn Course,
+) -> Result<(), Failure> {
+    let mut upload = Upload {
+        platform,
+        course,
+        token,
+        waiting: VecDeque::new(),
+        bytes: 0,
+        sent: 0,
+        again: Vec::new(),
+        drained: false,
+        answers: 0,
+    };
+    let mut tries = Tries::new(platform.patience);
+    loop {
+        let before = upload.answers;
+        let ended = upload.stream().await;
+        upload.course.pause()?;
+        if upload.answers > before {
+            tries.progress();
+        }
+        match ended {
+            Ok(()) if upload.is_done() => return Ok(()),
+            // The platform ended the stream, or asked for some rows once more.
+            Ok(()) => {
+                if !tries.pause().await {
+                    let status = Status::unavailable("UNAVAILABLE");
+                    return Err(platform.failure(CallError::Status(Box::new(status))));
+                }
+            }
+            Err(CallError::Status(status)) if upload.is_token_refused(&status) => {
+                // What the token stood for is known here, too: the rows that were answered.
+                upload.token = None;
+            }
+            Err(CallError::Status(status)) if is_passing(&status) => {
+                upload.course.broken(&status);
+                if !tries.pause().await {
+                    return Err(platform.failure(CallError::Status(status)));
+                }
+            }
+            Err(error) => return Err(platform.failure(error)),
+        }
+    }
+}
+
+struct Upload<'a> {
+    platform: &'a Platform,
+    course: &'a mut dyn Course,
+    token: Option<Vec<u8>>,
+    /// Not answered yet, in the order of sending.
+    waiting: VecDeque<Outgoing>,
+    bytes: usize,
+    /// How many of `waiting` went out on this stream.
+    sent: usize,
+    /// Rows that the platform wants once more.
+    again: Vec<Outgoing>,
+    drained: bool,
+    answers: u64,
+}
+
+impl Upload<'_> {
+    fn is_done(&self) -> bool {
+        self.drained && self.waiting.is_empty() && self.again.is_empty()
+    }
+
+    /// A token that the platform does not know any more, as after it was restored: not a fault of a record, for those
+    /// are answered one by one.
+    fn is_token_refused(&self, status: &Status) -> bool {
+        let codes = [
+            Code::InvalidArgument,
+            Code::NotFound,
+            Code::FailedPrecondition,
+        ];
+        self.token.is_some() && self.sent == 0 && codes.contains(&status.code())
+    }
+
+    /// Fills the window.
+    fn fill(&mut self) -> Result<(), Failure> {
+        while !self.drained && self.waiting.len() < WINDOW && self.bytes < WINDOW_BYTES {
+            match self.course.next()? {
+                Some(outgoing) => {
+                    self.bytes += outgoing.submission.content.len();
+                    self.waiting.push_back(outgoing);
+                }
+                None => self.drained = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// One stream, until everything is answered or it breaks.
+    async fn stream(&mut self) -> Result<(), CallError> {
+        self.sent = 0;
+        // What the platform asked for again comes with the next stream, after a pause.
+        for outgoing in std::mem::take(&mut self.again) {
+            self.bytes += outgoing.submission.content.len();
+            self.waiting.push_back(outgoing);
+        }
+        self.fill()?;
+        if self.is_done() {
+            return Ok(());
+        }
+        let (to, requests) = mpsc::channel(WINDOW + 1);
+        if let Some(token) = &self.token {
+            let first = StreamRecordsRequest {
+                submission: None,
+                resume_token: token.clone().into(),
+            };
+            // The channel is empty, and its other end is in the next line.
+            let _ = to.try_send(first);
+        }
+        let request = self.platform.request(ReceiverStream::new(requests))?;
+        let mut client = self.platform.ingest();
+        let resuming = self.token.is_some();
+        if !resuming {
+            self.push(&to);
+        }
+        let called = tokio::time::timeout(SILENCE, client.stream_records(request)).await;
+        let mut answers = called.map_err(|_| silent())?.map_err(boxed)?.into_inner();
+        if resuming {
+            let first = next(&mut answers).await?;
+            match first.and_then(|first| first.answer) {
+                Some(StreamAnswer::Resumed(_)) => {}
+                Some(_) | None => {
+                    let status = Status::unavailable("the stream was not resumed");
+                    return Err(boxed(status));
+                }
+            }
+        }
+        let mut to = Some(to);
+        loop {
+            self.fill()?;
+            match &to {
+                Some(open) if self.waiting.is_empty() && self.drained => {
+                    debug_assert!(self.sent == 0 && !open.is_closed());
+                    // Nothing more to say: the platform ends its side, too.
+                    to = None;
+                }
+                Some(open) => self.push(open),
+                None => {}
+            }
+            let ready = answers.message().now_or_never();
+            let response = match ready {
+                Some(response) => response.map_err(boxed)?,
+                None => {
+                    self.course.pause()?;
+                    next(&mut answers).await?
+                }
+            };
+            let Some(response) = response else {
+                return Ok(());
+            };
+            self.answer(response)?;
+        }
+    }
+
+    /// Sends what is not sent yet, as far as there is room.
+    fn push(&mut self, to: &mpsc::Sender<StreamRecordsRequest>) {
+        while let Some(outgoing) = self.waiting.get(self.sent) {
+            let request = StreamRecordsRequest {
+                submission: Some(outgoing.submission.clone()),
+                resume_token: Default::default(),
+            };
+            if to.try_send(request).is_err() {
+                return;
+            }
+            self.sent += 1;
+        }
+    }
+
+    fn answer(&mut self, response: StreamRecordsResponse) -> Result<(), CallError> {
+        let Some(outgoing) = self.waiting.pop_front().filter(|_| self.sent > 0) else {
+            return Err(self.astray());
+        };
+        self.sent -= 1;
+        self.bytes -= outgoing.submission.content.len();
+        let token = response.resume_token.to_vec();
+        let answer = match response.answer {
+            Some(StreamAnswer::Receipt(receipt)) => {
+                Answer::Receipt(Kept::of(&receipt).ok_or_else(|| self.astray())?)
+            }
+            Some(StreamAnswer::Refusal(refusal)) if is_asked_again(&refusal) => {
+                self.course.broken(&Status::unavailable(refusal.message));
+                self.again.push(outgoing);
+                self.token = Some(token).filter(|token| !token.is_empty());
+                return Ok(());
+            }
+            Some(StreamAnswer::Refusal(refusal)) => {
+                Answer::Refused(Box::new(Refused::from(refusal)))
+            }
+            Some(StreamAnswer::Resumed(_)) | None => return Err(self.astray()),
+        };
+        self.answers += 1;
+        self.course.answered(outgoing.row, answer, &token)?;
+        self.token = Some(token).filter(|token| !token.is_empty());
+        Ok(())
+    }
+
+    /// An answer that belongs to nothing that was asked.
+    fn astray(&self) -> CallError {
+        Failure::told(
+            Exit::Away,
+            self.platform.language.pick(
+                "平台的应答不符合接口约定，已停止",
+                "the platform's answer does not keep to the contract; stopped",
+            ),
+        )
+        .into()
+    }
+}
+
+/// "Ask again with the same submission id": the door was closing, not the record at fault.
+fn is_asked_again(refusal: &Refusal) -> bool {
+    is_passing_code(Code::from_i32(refusal.status_code))
+}
+
+async fn next(
+    answers: &mut tonic::Streaming<StreamRecordsResponse>,
+) -> Result<Option<StreamRecordsResponse>, CallError> {
+    let next = tokio::time::timeout(SILENCE, answers.message()).await;
+    next.map_err(|_| silent())?.map_err(boxed)
+}
+
+fn silent() -> CallError {
+    boxed(Status::deadline_exceeded("no answer"))
+}
+
+fn boxed(status: Status) -> CallError {
+    CallError::Status(Box::new(status))
+}

@@ -1,0 +1,79 @@
+//! Waits for the verdicts on records that have receipts. Called by `submit`.
+//!
+//! A record is judged shortly after its receipt; until then the platform does not know a verdict. Waiting ends when no
+//! verdict has come for some time: a record that still has none then is said to have none yet, never to be good.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use proto::credit::validation::v1::{GetVerdictRequest, GetVerdictResponse};
+use tokio::time::Instant;
+use tonic::Code;
+use uuid::Uuid;
+
+use super::{CallError, Platform};
+use crate::Failure;
+
+/// First and longest pause between two questions about the same record.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// How long is waited, shared by all that are waited for.
+#[derive(Debug)]
+pub struct Waiting {
+    limit: Duration,
+    last: Cell<Instant>,
+}
+
+impl Waiting {
+    /// Ends when nothing has come for this long.
+    pub fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            last: Cell::new(Instant::now()),
+        }
+    }
+
+    fn came(&self) {
+        self.last.set(Instant::now());
+    }
+
+    fn is_over(&self) -> bool {
+        self.last.get().elapsed() >= self.limit
+    }
+}
+
+/// The verdict on a record; `None` when it did not come in time.
+///
+/// # Errors
+/// The platform stays away or refuses to tell.
+pub async fn verdict(
+    platform: &Platform,
+    record: Uuid,
+    waiting: &Waiting,
+) -> Result<Option<GetVerdictResponse>, Failure> {
+    let message = GetVerdictRequest {
+        record_id: record.to_string(),
+    };
+    let mut pause = PAUSES.0;
+    loop {
+        let asked = platform
+            .ask(message.clone(), async |request| {
+                platform.validation().get_verdict(request).await
+            })
+            .await;
+        match asked {
+            Ok(verdict) => {
+                waiting.came();
+                return Ok(Some(verdict));
+            }
+            Err(CallError::Status(status)) if status.code() == Code::NotFound => {
+                if waiting.is_over() {
+                    return Ok(None);
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSES.1);
+            }
+            Err(error) => return Err(platform.failure(error)),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! `creditctl completions`: what a shell completes while somebody types.
+
+use crate::cli::{self, Completions};
+use crate::exit::Exit;
+use crate::language::Language;
+use crate::{Failure, Surroundings};
+
+/// Runs the command.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn run(task: &Completions, surroundings: &mut Surroundings<'_>) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    // The English help: many terminals of servers show nothing else.
+    let mut command = cli::command(Language::En);
+    clap_complete::generate(task.shell, &mut command, "creditctl", &mut script);
+    surroundings
+        .output
+        .write_all(&script)
+        .map_err(Failure::Write)?;
+    Ok(Exit::Good)
+}

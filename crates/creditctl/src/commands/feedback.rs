@@ -1,0 +1,287 @@
+//! `creditctl feedback list` and `watch`: what came back, and each change of it when it happens.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use proto::credit::validation::v1::{
+    ListFeedbackRequest, WatchFeedbackRequest, WatchFeedbackResponse,
+};
+use serde::Serialize;
+use tonic::{Code, Status};
+
+use super::Voice;
+use crate::cli::{Feedback, FeedbackList, FeedbackView, FeedbackWatch};
+use crate::client::{CallError, Platform, Tries, is_passing, online};
+use crate::exit::Exit;
+use crate::language::{Language, say};
+use crate::report::{findings_for_people, line};
+use crate::shapes::{CaseShape, change, moment};
+use crate::{Failure, Surroundings};
+
+/// Cases asked for at once.
+const PAGE: u32 = 200;
+
+/// The line of `list --json`.
+#[derive(Serialize)]
+struct CaseLine {
+    #[serde(rename = "type")]
+    kind_of_line: &'static str,
+    #[serde(flatten)]
+    case: CaseShape,
+}
+
+/// The line of `watch --json`.
+#[derive(Serialize)]
+struct ChangeLine {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    change: &'static str,
+    changed_at: Option<String>,
+    cursor: String,
+    case: CaseShape,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The platform refuses, or cannot be reached.
+pub fn run(
+    task: &Feedback,
+    voice: Voice,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Exit, Failure> {
+    match &task.view {
+        FeedbackView::List(task) => online(list(task, voice, surroundings)),
+        FeedbackView::Watch(task) => online(watch(task, voice, surroundings)),
+    }
+}
+
+async fn list(
+    task: &FeedbackList,
+    voice: Voice,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Exit, Failure> {
+    let language = voice.language;
+    let platform = Platform::open(&task.connection, voice, surroundings)?;
+    let mut left = task.limit.unwrap_or(u64::MAX);
+    let mut page_token = String::new();
+    let (mut open, mut shown) = (false, 0_u64);
+    loop {
+        let request = ListFeedbackRequest {
+            provider_code: String::new(),
+            open_only: !task.all,
+            page_size: PAGE,
+            page_token,
+        };
+        let page = platform
+            .ask(request, async |request| {
+                platform.validation().list_feedback(request).await
+            })
+            .await
+            .map_err(|error| platform.failure(error))?;
+        for case in page.cases {
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+            shown += 1;
+            let case = CaseShape::from(case);
+            open |= case.state == "open";
+            if voice.json {
+                let kind_of_line = "case";
+                line(surroundings.output, &CaseLine { kind_of_line, case })?;
+            } else {
+                let text = for_people(&case, language);
+                write!(surroundings.output, "{text}").map_err(Failure::Write)?;
+            }
+        }
+        page_token = page.next_page_token;
+        if left == 0 || page_token.is_empty() {
+            break;
+        }
+    }
+    if !voice.json && shown == 0 {
+        let text = language.pick("没有待处理的反馈", "no feedback");
+        writeln!(surroundings.output, "{text}").map_err(Failure::Write)?;
+    }
+    Ok(if open { Exit::Findings } else { Exit::Good })
+}
+
+/// Why watching ended.
+enum Ended {
+    /// Nothing came for as long as was asked for.
+    Idle,
+    /// The stream broke.
+    Broken(CallError),
+}
+
+async fn watch(
+    task: &FeedbackWatch,
+    voice: Voice,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Exit, Failure> {
+    let platform = Platform::open(&task.connection, voice, surroundings)?;
+    let mut cursor = match (&task.cursor, &task.cursor_file) {
+        (Some(cursor), _) => cursor.clone(),
+        (None, Some(path)) => kept(path, voice.language)?,
+        (None, None) => String::new(),
+    };
+    let mut tries = Tries::new(platform.patience);
+    let mut told = false;
+    loop {
+        let before = cursor.clone();
+        let ended = follow(task, &platform, &mut cursor, voice, surroundings).await?;
+        if cursor != before {
+            tries.progress();
+            told = false;
+        }
+        match ended {
+            Ended::Idle => return Ok(Exit::Good),
+            Ended::Broken(CallError::Status(status)) if is_passing(&status) => {
+                if !std::mem::replace(&mut told, true) {
+                    let said = status.message();
+                    let text = say!(
+                        voice.language,
+                        "连接中断（{said}），正在重试",
+                        "the connection broke ({said}), trying again"
+                    );
+                    surroundings.tell(&text);
+                }
+                if !tries.pause().await {
+                    return Err(platform.failure(CallError::Status(status)));
+                }
+            }
+            Ended::Broken(error) => return Err(platform.failure(error)),
+        }
+    }
+}
+
+/// One stream, from the cursor on.
+async fn follow(
+    task: &FeedbackWatch,
+    platform: &Platform,
+    cursor: &mut String,
+    voice: Voice,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Ended, Failure> {
+    let request = platform.request(WatchFeedbackRequest {
+        provider_code: String::new(),
+        cursor: cursor.clone(),
+    })?;
+    let broken = |status: Status| Ok(Ended::Broken(CallError::Status(Box::new(status))));
+    let mut changes = match platform.validation().watch_feedback(request).await {
+        Ok(changes) => changes.into_inner(),
+        Err(status) => return broken(status),
+    };
+    loop {
+        let next = match task.idle {
+            Some(seconds) => {
+                let limit = Duration::from_secs(seconds);
+                match tokio::time::timeout(limit, changes.message()).await {
+                    Ok(next) => next,
+                    Err(_) => return Ok(Ended::Idle),
+                }
+            }
+            None => changes.message().await,
+        };
+        match next {
+            Ok(Some(response)) => {
+                let to = response.cursor.clone();
+                show(response, voice, surroundings)?;
+                *cursor = to;
+                // Only behind what was printed: a change is rather told twice than not at all.
+                if let Some(path) = &task.cursor_file {
+                    keep(path, cursor, voice.language)?;
+                }
+            }
+            // The platform ends it when it stops; it will be back.
+            Ok(None) => return broken(Status::new(Code::Unavailable, "stream ended")),
+            Err(status) => return broken(status),
+        }
+    }
+}
+
+fn show(
+    response: WatchFeedbackResponse,
+    voice: Voice,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<(), Failure> {
+    let happened = change(response.change());
+    let changed_at = response.changed_at.and_then(moment);
+    let case = CaseShape::from(response.case.unwrap_or_default());
+    if voice.json {
+        let all = ChangeLine {
+            kind: "change",
+            change: happened,
+            changed_at,
+            cursor: response.cursor,
+            case,
+        };
+        line(surroundings.output, &all)?;
+    } else {
+        let said = match happened {
+            "opened" => voice.language.pick("新反馈", "opened"),
+            "reminded" => voice.language.pick("催办", "reminded"),
+            "overdue" => voice.language.pick("已逾期", "overdue"),
+            "closed" => voice.language.pick("已办结", "closed"),
+            _ => voice.language.pick("变化", "changed"),
+        };
+        let at = changed_at.unwrap_or_default();
+        let text = for_people(&case, voice.language);
+        write!(surroundings.output, "{at} {said}\n{text}").map_err(Failure::Write)?;
+    }
+    surroundings.output.flush().map_err(Failure::Write)
+}
+
+fn kept(path: &Path, language: Language) -> Result<String, Failure> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(Failure::reading(language, path, &error)),
+    }
+}
+
+/// By a second file, so that a kill leaves the one or the other and never half of one.
+fn keep(path: &Path, cursor: &str, language: Language) -> Result<(), Failure> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".part");
+    let done = fs::write(&partial, cursor).and_then(|()| fs::rename(&partial, path));
+    done.map_err(|error| Failure::writing(language, path, &error))
+}
+
+/// A case in words.
+pub(super) fn for_people(case: &CaseShape, language: Language) -> String {
+    let state = match case.state {
+        "open" if case.overdue => language.pick("逾期未改正", "open, overdue"),
+        "open" => language.pick("待改正", "open"),
+        "closed_by_rereport" => language.pick("已重新报送", "closed by a re-report"),
+        "closed_by_confirmation" => language.pick("已确认", "closed by confirmation"),
+        "closed_by_withdrawal" => language.pick("已撤回", "closed by withdrawal"),
+        _ => language.pick("未知", "unknown"),
+    };
+    let kind = match case.kind {
+        "contradicted" => language.pick("与其他单位不一致", "contradicted"),
+        _ => language.pick("退回", "returned"),
+    };
+    let CaseShape {
+        case_id,
+        item_code,
+        record_key,
+        due_on,
+        ledger_number,
+        ..
+    } = case;
+    let provisional = if case.due_provisional {
+        language.pick("（暂定）", " (provisional)")
+    } else {
+        ""
+    };
+    let mut text = say!(
+        language,
+        "{case_id} {kind}，{state}：{item_code} {record_key}（台账号 {ledger_number}），期限 {due_on}{provisional}\n",
+        "{case_id} {kind}, {state}: {item_code} {record_key} (ledger number {ledger_number}), due {due_on}{provisional}\n"
+    );
+    text.push_str(&findings_for_people(&case.findings, language));
+    text
+}

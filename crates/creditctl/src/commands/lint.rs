@@ -1,0 +1,90 @@
+//! `creditctl lint`: the verdicts on a file at the desk, by the code that gives them on receipt. What the platform
+//! alone can know (other records, other providers) is not in them.
+
+use std::sync::Arc;
+
+use credit_record::{CheckContext, CreditCode, Verdict, WorkingDays, check_as};
+use legal_clock::{Calendar, WorkingDayTable};
+use time::Date;
+
+use super::Voice;
+use crate::checked::Checked;
+use crate::cli::Lint;
+use crate::exit::Exit;
+use crate::items;
+use crate::language::say;
+use crate::report::{Outcome, Report};
+use crate::shapes::Found;
+use crate::{Failure, Surroundings};
+
+/// The working days of the years that are published, as the platform counts by them.
+struct PublishedDays(WorkingDayTable);
+
+impl WorkingDays for PublishedDays {
+    fn after(&self, day: Date, n: u32) -> Option<Date> {
+        self.0.after(day, n)
+    }
+
+    fn between(&self, from: Date, to: Date) -> Option<u32> {
+        self.0.between(from, to)
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A file or item that cannot be used.
+pub fn run(
+    task: &Lint,
+    voice: Voice,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Exit, Failure> {
+    let language = voice.language;
+    let variable = || (surroundings.environment)("CREDIT_PROVIDER");
+    let provider = task.provider.clone().or_else(variable).ok_or_else(|| {
+        Failure::unable(language.pick(
+            "缺少报送单位的统一社会信用代码：请用 --provider 或环境变量 CREDIT_PROVIDER 给出",
+            "no code of the reporting unit: give --provider or the variable CREDIT_PROVIDER",
+        ))
+    })?;
+    if CreditCode::parse(&provider).is_err() {
+        return Err(Failure::unable(say!(
+            language,
+            "“{provider}”不是正确的统一社会信用代码",
+            "\"{provider}\" is no valid unified social credit code"
+        )));
+    }
+    let today = task.today.unwrap_or_else(|| surroundings.today());
+    let item = items::find(&task.source, today, None, language)?;
+    let checked = Checked::look(&task.source, item, language, surroundings)?;
+    if let Some(text) = checked.duplicates_text(language) {
+        surroundings.tell(&text);
+    }
+    let calendar = Calendar::builtin().map_err(|error| Failure::unable(error.to_string()))?;
+    let working_days: Arc<dyn WorkingDays> =
+        Arc::new(PublishedDays(WorkingDayTable::of(&calendar)));
+    let context = CheckContext {
+        received_on: today,
+        provider_code: &provider,
+        working_days: &working_days,
+        attestations: &[],
+    };
+    let errors = task.source.errors.clone();
+    let mut report = Report::new(&checked, errors, voice, &mut *surroundings.output);
+    let mut records = checked.records(language)?;
+    while let Some((row, record)) = records.next_record()? {
+        let verdict = check_as(checked.form(), &checked.item, &record.content, &context);
+        let (verdict, findings) = match verdict {
+            Verdict::Accepted(accepted) => ("accepted", accepted.warnings),
+            Verdict::Returned(findings) => ("returned", findings),
+        };
+        let outcome = Outcome {
+            verdict: Some(verdict),
+            findings: findings.into_iter().map(Found::from).collect(),
+            ..Outcome::of(record.row)
+        };
+        report.row(&row, &record, &outcome)?;
+    }
+    checked.table.unchanged(language)?;
+    report.finish()
+}

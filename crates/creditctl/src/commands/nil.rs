@@ -1,0 +1,82 @@
+//! `creditctl nil`: there was nothing to report (零报告). The id follows from item and period, so that the same
+//! declaration counts once however often it is made.
+
+use credit_record::normalise::format_date;
+use proto::credit::ingest::v1::ReportNilRequest;
+use serde::Serialize;
+
+use super::Voice;
+use crate::cli::Nil;
+use crate::client::{Platform, online};
+use crate::exit::Exit;
+use crate::language::say;
+use crate::report::line;
+use crate::shapes::moment;
+use crate::{Failure, Surroundings};
+
+/// The line of `--json`.
+#[derive(Serialize)]
+struct NilLine {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    submission_id: String,
+    report_id: String,
+    provider_code: String,
+    item_code: String,
+    period_from: String,
+    period_to: String,
+    received_at: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The platform refuses, or cannot be reached.
+pub fn run(task: &Nil, voice: Voice, surroundings: &mut Surroundings<'_>) -> Result<Exit, Failure> {
+    let language = voice.language;
+    if task.from > task.to {
+        return Err(Failure::unable(
+            language.pick("起始日期晚于截止日期", "the first day is after the last"),
+        ));
+    }
+    let (from, to) = (format_date(task.from), format_date(task.to));
+    let item = &task.item;
+    online(async {
+        let platform = Platform::open(&task.connection, voice, surroundings)?;
+        let request = ReportNilRequest {
+            submission_id: format!("nil/{item}/{from}/{to}"),
+            item_code: item.clone(),
+            period_from: from.clone(),
+            period_to: to.clone(),
+        };
+        let answer = platform
+            .ask(request, async |request| {
+                platform.ingest().report_nil(request).await
+            })
+            .await
+            .map_err(|error| platform.failure(error))?;
+        let report = answer.report.unwrap_or_default();
+        if voice.json {
+            let all = NilLine {
+                kind: "nil",
+                submission_id: report.submission_id,
+                report_id: report.report_id,
+                provider_code: report.provider_code,
+                item_code: report.item_code,
+                period_from: report.period_from,
+                period_to: report.period_to,
+                received_at: report.received_at.and_then(moment),
+            };
+            line(surroundings.output, &all)?;
+        } else {
+            let id = report.report_id;
+            let text = say!(
+                language,
+                "零报告已受理：{item}，{from} 至 {to}，编号 {id}",
+                "nil report taken: {item}, {from} to {to}, number {id}"
+            );
+            writeln!(surroundings.output, "{text}").map_err(Failure::Write)?;
+        }
+        Ok(Exit::Good)
+    })
+}

@@ -1,0 +1,127 @@
+//! `creditctl revoke` and `creditctl withdraw`: a record is taken back, with its reason. Both are submissions like
+//! others and get a receipt.
+
+use proto::credit::common::v1::Operation;
+use proto::credit::ingest::v1::{Submission, SubmitRecordRequest};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{Voice, status};
+use crate::cli::Undo;
+use crate::client::{Platform, online};
+use crate::exit::Exit;
+use crate::language::say;
+use crate::report::line;
+use crate::shapes::ReceiptShape;
+use crate::{Failure, Surroundings};
+
+/// The line of `--json`.
+#[derive(Serialize)]
+struct UndoLine {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    operation: &'static str,
+    #[serde(flatten)]
+    receipt: ReceiptShape,
+}
+
+/// Runs `revoke`.
+///
+/// # Errors
+/// The platform refuses, or cannot be reached.
+pub fn revoke(
+    task: &Undo,
+    voice: Voice,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Exit, Failure> {
+    run(task, Operation::Revoke, voice, surroundings)
+}
+
+/// Runs `withdraw`.
+///
+/// # Errors
+/// As [`revoke`].
+pub fn withdraw(
+    task: &Undo,
+    voice: Voice,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Exit, Failure> {
+    run(task, Operation::Withdraw, voice, surroundings)
+}
+
+fn run(
+    task: &Undo,
+    operation: Operation,
+    voice: Voice,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Exit, Failure> {
+    let language = voice.language;
+    let reason = task.reason.trim();
+    let length = reason.chars().count();
+    if !(2..=2000).contains(&length) {
+        return Err(Failure::unable(say!(
+            language,
+            "原因须为2至2000个字符，现为{length}个",
+            "a reason has 2 to 2000 characters, this one {length}"
+        )));
+    }
+    // A new id for each call: the record may be reported and taken back again, for the same reason.
+    let id = match &task.id {
+        Some(id) => id.clone(),
+        None => Uuid::new_v4().to_string(),
+    };
+    online(async {
+        let platform = Platform::open(&task.connection, voice, surroundings)?;
+        let request = SubmitRecordRequest {
+            submission: Some(Submission {
+                submission_id: id.clone(),
+                item_code: task.item.clone(),
+                record_key: task.key.clone(),
+                content_type: "text/plain".to_owned(),
+                content_sha256: Sha256::digest(reason.as_bytes()).to_vec().into(),
+                content: reason.as_bytes().to_vec().into(),
+                operation: operation.into(),
+                ..Submission::default()
+            }),
+        };
+        let asked = platform
+            .ask(request, async |request| {
+                platform.ingest().submit_record(request).await
+            })
+            .await
+            .map_err(|error| platform.failure(error));
+        let answer = match asked {
+            Ok(answer) => answer,
+            Err(failure) => {
+                if failure.exit() == Exit::Away {
+                    let text = say!(
+                        language,
+                        "是否已受理尚不确定；用 --id {id} 重复同一命令不会重复办理",
+                        "whether it was taken is not known; the same command with --id {id} does nothing twice"
+                    );
+                    surroundings.tell(&text);
+                }
+                return Err(failure);
+            }
+        };
+        let receipt = status::shape(answer.receipt, language)?;
+        if voice.json {
+            let operation = match operation {
+                Operation::Withdraw => "withdraw",
+                _ => "revoke",
+            };
+            let kind = "receipt";
+            let all = UndoLine {
+                kind,
+                operation,
+                receipt,
+            };
+            line(surroundings.output, &all)?;
+        } else {
+            let text = status::for_people(&receipt, language);
+            write!(surroundings.output, "{text}").map_err(Failure::Write)?;
+        }
+        Ok(Exit::Good)
+    })
+}

@@ -1,0 +1,197 @@
+//! `creditctl status` and `creditctl receipt`: what the platform knows of one submission.
+
+use proto::credit::ingest::v1::{GetReceiptRequest, GetSubmissionStatusRequest, Receipt};
+use proto::credit::validation::v1::{GetVerdictRequest, VerdictOutcome};
+use serde::Serialize;
+use tonic::Code;
+
+use super::Voice;
+use crate::cli::OfSubmission;
+use crate::client::{Platform, online};
+use crate::exit::Exit;
+use crate::language::{Language, say};
+use crate::report::{findings_for_people, line};
+use crate::shapes::{Found, ReceiptShape, standing};
+use crate::{Failure, Surroundings};
+
+/// The line of `receipt --json`.
+#[derive(Serialize)]
+struct ReceiptLine {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(flatten)]
+    receipt: ReceiptShape,
+}
+
+/// The line of `status --json`.
+#[derive(Serialize)]
+struct StatusLine {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    receipt: ReceiptShape,
+    standing: &'static str,
+    current_revision: u64,
+    current_operation: &'static str,
+    verdict: &'static str,
+    findings: Vec<Found>,
+}
+
+/// Runs `receipt`.
+///
+/// # Errors
+/// The platform does not know the submission, or cannot be reached.
+pub fn receipt(
+    task: &OfSubmission,
+    voice: Voice,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Exit, Failure> {
+    online(async {
+        let platform = Platform::open(&task.connection, voice, surroundings)?;
+        let request = GetReceiptRequest {
+            submission_id: task.submission_id.clone(),
+        };
+        let answer = platform
+            .ask(request, async |request| {
+                platform.ingest().get_receipt(request).await
+            })
+            .await
+            .map_err(|error| platform.failure(error))?;
+        let receipt = shape(answer.receipt, voice.language)?;
+        if voice.json {
+            let kind = "receipt";
+            line(surroundings.output, &ReceiptLine { kind, receipt })?;
+        } else {
+            let text = for_people(&receipt, voice.language);
+            writeln!(surroundings.output, "{text}").map_err(Failure::Write)?;
+        }
+        Ok(Exit::Good)
+    })
+}
+
+/// Runs `status`.
+///
+/// # Errors
+/// As [`receipt`].
+pub fn status(
+    task: &OfSubmission,
+    voice: Voice,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Exit, Failure> {
+    let language = voice.language;
+    online(async {
+        let platform = Platform::open(&task.connection, voice, surroundings)?;
+        let request = GetSubmissionStatusRequest {
+            submission_id: task.submission_id.clone(),
+        };
+        let status = platform
+            .ask(request, async |request| {
+                platform.ingest().get_submission_status(request).await
+            })
+            .await
+            .map_err(|error| platform.failure(error))?;
+        let stands = standing(status.standing());
+        let current_operation = match status.current_operation() {
+            proto::credit::common::v1::Operation::Revoke => "revoke",
+            proto::credit::common::v1::Operation::Withdraw => "withdraw",
+            _ => "upsert",
+        };
+        let receipt = shape(status.receipt, language)?;
+        let request = GetVerdictRequest {
+            record_id: receipt.record_id.clone(),
+        };
+        let asked = platform
+            .ask(request, async |request| {
+                platform.validation().get_verdict(request).await
+            })
+            .await;
+        let (verdict, findings, exit) = match asked {
+            Ok(given) if given.outcome() == VerdictOutcome::Returned => {
+                ("returned", given.findings, Exit::Findings)
+            }
+            Ok(given) => ("accepted", given.findings, Exit::Good),
+            Err(error) if error.code() == Some(Code::NotFound) => {
+                ("pending", Vec::new(), Exit::Waiting)
+            }
+            Err(error) => return Err(platform.failure(error)),
+        };
+        let findings: Vec<Found> = findings.into_iter().map(Found::from).collect();
+        let current = status.current_revision;
+        if voice.json {
+            let all = StatusLine {
+                kind: "status",
+                receipt,
+                standing: stands,
+                current_revision: current,
+                current_operation,
+                verdict,
+                findings,
+            };
+            line(surroundings.output, &all)?;
+        } else {
+            let mut text = for_people(&receipt, language);
+            text.push_str(&standing_text(stands, current, language));
+            text.push_str(verdict_text(verdict, language));
+            text.push_str(&findings_for_people(&findings, language));
+            write!(surroundings.output, "{text}").map_err(Failure::Write)?;
+        }
+        Ok(exit)
+    })
+}
+
+/// The receipt, which the platform never leaves out.
+pub(super) fn shape(receipt: Option<Receipt>, language: Language) -> Result<ReceiptShape, Failure> {
+    receipt.map(ReceiptShape::from).ok_or_else(|| {
+        Failure::told(
+            Exit::Away,
+            language.pick(
+                "平台的应答中没有回执",
+                "the platform's answer holds no receipt",
+            ),
+        )
+    })
+}
+
+/// A receipt in words.
+pub(super) fn for_people(receipt: &ReceiptShape, language: Language) -> String {
+    let ReceiptShape {
+        submission_id,
+        record_id,
+        ledger_number,
+        revision,
+        content_sha256,
+        received_at,
+        ..
+    } = receipt;
+    let at = received_at.as_deref().unwrap_or("-");
+    let outcome = match receipt.outcome {
+        "unchanged" => language.pick("内容未变", "unchanged"),
+        _ => language.pick("已受理", "accepted for processing"),
+    };
+    say!(
+        language,
+        "申报 {submission_id}：{outcome}\n  台账号 {ledger_number}，记录 {record_id}，第{revision}版\n  接收时间 {at}\n  内容摘要 SHA-256 {content_sha256}\n",
+        "submission {submission_id}: {outcome}\n  ledger number {ledger_number}, record {record_id}, revision {revision}\n  received {at}\n  content SHA-256 {content_sha256}\n"
+    )
+}
+
+fn standing_text(standing: &str, current: u64, language: Language) -> String {
+    let said = match standing {
+        "current" => language.pick("现行版本", "the current version"),
+        "superseded" => language.pick("已被新版本取代", "superseded by a newer version"),
+        "revoked" => language.pick("记录已被撤销或撤回", "revoked or withdrawn since"),
+        _ => language.pick("未知", "unknown"),
+    };
+    say!(
+        language,
+        "  状态：{said}（现行为第{current}版）\n",
+        "  standing: {said} (current revision {current})\n"
+    )
+}
+
+fn verdict_text(verdict: &str, language: Language) -> &'static str {
+    match verdict {
+        "returned" => language.pick("  结论：退回\n", "  verdict: returned\n"),
+        "accepted" => language.pick("  结论：通过\n", "  verdict: accepted\n"),
+        _ => language.pick("  结论：尚未作出\n", "  verdict: not given yet\n"),
+    }
+}

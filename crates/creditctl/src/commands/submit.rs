@@ -1,0 +1,357 @@
+//! `creditctl submit`: a file's records, each under an id of its own, to their receipts and verdicts.
+
+use std::time::Duration;
+
+use futures::stream::{FuturesOrdered, StreamExt as _};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use proto::credit::ingest::v1::{GetReportingScopeRequest, Submission};
+use proto::credit::validation::v1::{GetVerdictResponse, VerdictOutcome};
+use sha2::{Digest, Sha256};
+use tonic::Status;
+
+use super::Voice;
+use crate::checked::{Checked, Records};
+use crate::cli::Submit;
+use crate::client::upload::{Course, Outgoing, send};
+use crate::client::verdicts::{Waiting, verdict};
+use crate::client::{Platform, online};
+use crate::exit::Exit;
+use crate::files::Row;
+use crate::items;
+use crate::language::{Language, say};
+use crate::records::Record;
+use crate::report::{Outcome, Report};
+use crate::shapes::{Found, Refused};
+use crate::state::{Answer, Run, State};
+use crate::{Failure, Surroundings};
+
+/// Longest name of a batch: with a slash and the row it has to fit into a submission id of 128 characters.
+const MOST_BATCH: usize = 100;
+/// Verdicts asked for at once.
+const ASKED_AT_ONCE: usize = 64;
+/// Answers after which the state is written even when more are at hand.
+const KEPT_AFTER: u64 = 256;
+
+/// Runs the command.
+///
+/// # Errors
+/// A file that cannot be used, or a platform that cannot be reached.
+pub fn run(
+    task: &Submit,
+    voice: Voice,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Exit, Failure> {
+    online(submit(task, voice, surroundings))
+}
+
+async fn submit(
+    task: &Submit,
+    voice: Voice,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Exit, Failure> {
+    let language = voice.language;
+    let source = &task.source;
+    if let Some(batch) = &task.batch
+        && (batch.trim().is_empty()
+            || batch.chars().count() > MOST_BATCH
+            || batch.chars().any(char::is_control))
+    {
+        return Err(Failure::unable(say!(
+            language,
+            "批次名称须为1至{MOST_BATCH}个字符，不含控制字符",
+            "the name of a batch has 1 to {MOST_BATCH} characters and no control characters"
+        )));
+    }
+    let platform = Platform::open(&task.connection, voice, surroundings)?;
+    let scope = platform
+        .ask(GetReportingScopeRequest {}, async |request| {
+            platform.ingest().get_reporting_scope(request).await
+        })
+        .await
+        .map_err(|error| platform.failure(error))?;
+    let in_force = scope
+        .items
+        .iter()
+        .find(|item| item.item_code == source.item)
+        .map(|item| item.item_version);
+    if in_force.is_none() {
+        let (code, name) = (&source.item, &scope.provider_name);
+        // Corrections of what was reported under an item that has ended are taken for ever: the platform decides.
+        let text = say!(
+            language,
+            "{name} 目前没有可以新报的目录事项 {code}，只能更正此前报送的记录",
+            "{name} can report nothing new of item {code}, only correct what it reported before"
+        );
+        surroundings.tell(&text);
+    }
+    let today = surroundings.today();
+    let item = items::find(source, today, in_force, language)?;
+    let checked = Checked::look(source, item, language, surroundings)?;
+    if let Some(text) = checked.duplicates_text(language) {
+        if !task.allow_duplicates {
+            let hint = language.pick(
+                "未发送任何内容；如后一行确为该记录的新版本，请加 --allow-duplicates",
+                "nothing was sent; if a later row is a newer version of the record, say --allow-duplicates",
+            );
+            return Err(Failure::unable(format!("{text}; {hint}")));
+        }
+        surroundings.tell(&text);
+    }
+    let content = checked.name(source);
+    let batch = task.batch.clone().unwrap_or_else(|| content.clone());
+    let run = Run::new(&batch, &content, &platform.endpoint, &scope.provider_code);
+    let mut state = State::open(&source.file, &run, language)?;
+    if !state.answers.is_empty() {
+        let (done, rows) = (state.answers.len(), checked.rows);
+        let text = say!(
+            language,
+            "上次运行已取得{done}行的答复（共{rows}行），从中断处继续",
+            "an earlier run has the answers to {done} of {rows} rows; going on there"
+        );
+        surroundings.tell(&text);
+    }
+    let terminal = surroundings.terminal.filter(|_| !voice.json);
+    let token = state.token.clone();
+    let mut sending = Sending {
+        records: checked.records(language)?,
+        item_code: &source.item,
+        item_version: source.item_version,
+        batch: &batch,
+        content_type: checked.form().content_type(),
+        bar: bar(
+            terminal,
+            checked.rows,
+            state.answers.len() as u64,
+            language,
+            language.pick("报送", "sending"),
+        ),
+        state: &mut state,
+        unkept: 0,
+        told: false,
+        language,
+        surroundings,
+    };
+    send(&platform, token, &mut sending).await?;
+    sending.bar.finish_and_clear();
+    checked.table.unchanged(language)?;
+    let judged = Judging {
+        checked: &checked,
+        state: &state,
+        batch: &batch,
+        bar: bar(
+            terminal.filter(|_| !task.no_wait),
+            checked.rows,
+            0,
+            language,
+            language.pick("校验", "verdicts"),
+        ),
+        waiting: (!task.no_wait).then(|| Waiting::new(Duration::from_secs(task.wait))),
+        platform: &platform,
+    };
+    let errors = source.errors.clone();
+    // Duplicates that were allowed are no fault.
+    let mut report =
+        Report::new(&checked, errors, voice, &mut *surroundings.output).bearing_duplicates();
+    judged.all(&mut report, language).await?;
+    let done = report.pending() == 0;
+    let exit = report.finish()?;
+    if done {
+        state.remove()?;
+    }
+    Ok(exit)
+}
+
+/// Why a row without a key is not sent.
+fn without_key() -> Refused {
+    Refused {
+        status: 0,
+        reason: "RECORD_KEY_MISSING".to_owned(),
+        field: "record_key".to_owned(),
+        rule: "at least one part of the record's key is given".to_owned(),
+        message: "记录主键的各列都为空或无法读取，该行未发送".to_owned(),
+    }
+}
+
+struct Sending<'a, 's> {
+    records: Records<'a>,
+    item_code: &'a str,
+    item_version: u32,
+    batch: &'a str,
+    content_type: &'static str,
+    state: &'a mut State,
+    bar: ProgressBar,
+    unkept: u64,
+    told: bool,
+    language: Language,
+    surroundings: &'a mut Surroundings<'s>,
+}
+
+impl Course for Sending<'_, '_> {
+    fn next(&mut self) -> Result<Option<Outgoing>, Failure> {
+        while let Some((_, record)) = self.records.next_record()? {
+            let Some(key) = record.key else {
+                self.bar.inc(1);
+                continue;
+            };
+            if self.state.answers.contains_key(&record.row) {
+                continue;
+            }
+            let digest = Sha256::digest(&record.content);
+            return Ok(Some(Outgoing {
+                row: record.row,
+                submission: Submission {
+                    submission_id: submission_id(self.batch, record.row),
+                    item_code: self.item_code.to_owned(),
+                    item_version: self.item_version,
+                    record_key: key,
+                    content_type: self.content_type.to_owned(),
+                    content: record.content.into(),
+                    content_sha256: digest.to_vec().into(),
+                    ..Submission::default()
+                },
+            }));
+        }
+        Ok(None)
+    }
+
+    fn answered(&mut self, row: u64, answer: Answer, token: &[u8]) -> Result<(), Failure> {
+        self.told = false;
+        self.state.answered(row, answer, token)?;
+        self.bar.inc(1);
+        self.unkept += 1;
+        if self.unkept >= KEPT_AFTER {
+            self.pause()?;
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self) -> Result<(), Failure> {
+        if self.unkept > 0 {
+            self.unkept = 0;
+            self.state.flush()?;
+        }
+        Ok(())
+    }
+
+    fn broken(&mut self, status: &Status) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        let said = status.message();
+        let text = say!(
+            self.language,
+            "连接中断（{said}），正在重试；已取得的回执有效",
+            "the connection broke ({said}), trying again; receipts so far stand"
+        );
+        self.bar.suspend(|| self.surroundings.tell(&text));
+    }
+}
+
+fn submission_id(batch: &str, row: u64) -> String {
+    format!("{batch}/{row}")
+}
+
+struct Judging<'a> {
+    checked: &'a Checked,
+    state: &'a State,
+    batch: &'a str,
+    bar: ProgressBar,
+    /// `None`: not waited for.
+    waiting: Option<Waiting>,
+    platform: &'a Platform,
+}
+
+impl Judging<'_> {
+    /// All rows in their order, some verdicts asked for at once.
+    async fn all(&self, report: &mut Report<'_>, language: Language) -> Result<(), Failure> {
+        let mut records = self.checked.records(language)?;
+        let mut asked = FuturesOrdered::new();
+        let mut ended = false;
+        loop {
+            while !ended && asked.len() < ASKED_AT_ONCE {
+                match records.next_record()? {
+                    Some((row, record)) => asked.push_back(self.one(row, record)),
+                    None => ended = true,
+                }
+            }
+            let Some(judged) = asked.next().await else {
+                break;
+            };
+            let (row, record, outcome) = judged?;
+            self.bar.inc(1);
+            self.bar.suspend(|| report.row(&row, &record, &outcome))?;
+        }
+        self.bar.finish_and_clear();
+        Ok(())
+    }
+
+    async fn one(&self, row: Row, record: Record) -> Result<(Row, Record, Outcome), Failure> {
+        let mut outcome = Outcome::of(record.row);
+        match self.state.answers.get(&record.row) {
+            None => {
+                outcome.outcome = Some("not_sent");
+                outcome.refusal = Some(without_key());
+            }
+            Some(Answer::Refused(refused)) => {
+                outcome.submission_id = Some(submission_id(self.batch, record.row));
+                outcome.outcome = Some("refused");
+                outcome.refusal = Some((**refused).clone());
+            }
+            Some(Answer::Receipt(kept)) => {
+                outcome.submission_id = Some(submission_id(self.batch, record.row));
+                outcome.outcome = Some(if kept.unchanged {
+                    "unchanged"
+                } else {
+                    "accepted"
+                });
+                outcome.record_id = Some(kept.record.to_string());
+                outcome.ledger_number = Some(kept.ledger);
+                outcome.revision = Some(kept.revision);
+                if let Some(waiting) = &self.waiting {
+                    match verdict(self.platform, kept.record, waiting).await? {
+                        Some(given) => take(&mut outcome, given),
+                        None => outcome.verdict = Some("pending"),
+                    }
+                }
+            }
+        }
+        Ok((row, record, outcome))
+    }
+}
+
+fn take(outcome: &mut Outcome, given: GetVerdictResponse) {
+    outcome.verdict = Some(match given.outcome() {
+        VerdictOutcome::Returned => "returned",
+        VerdictOutcome::Accepted | VerdictOutcome::Unspecified => "accepted",
+    });
+    outcome.findings = given.findings.into_iter().map(Found::from).collect();
+}
+
+/// Where a bar is drawn, where anybody sees it.
+type Terminal<'a> = Option<&'a dyn Fn() -> ProgressDrawTarget>;
+
+/// How far it is, how fast it goes, how long it takes.
+fn bar(
+    terminal: Terminal<'_>,
+    rows: u64,
+    done: u64,
+    language: Language,
+    what: &'static str,
+) -> ProgressBar {
+    let Some(draw) = terminal else {
+        return ProgressBar::hidden();
+    };
+    let template = language.pick(
+        "{msg} {wide_bar} {pos}/{len} {per_sec} 剩余 {eta}",
+        "{msg} {wide_bar} {pos}/{len} {per_sec} {eta} left",
+    );
+    // The template is a constant; a fault in it would show a plainer bar.
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::with_draw_target(Some(rows), draw()).with_style(style);
+    bar.set_message(what);
+    // What an earlier run did says nothing of how fast this one is.
+    bar.set_position(done);
+    bar.reset_eta();
+    bar
+}

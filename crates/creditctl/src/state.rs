@@ -1,0 +1,303 @@
+//! What a run keeps beside its input so that it can go on after it was killed: `FILE.credit-state.json`, one JSON
+//! value a line. It names rows, receipts and the stream's resume token, and nothing of what the records say. Called by
+//! `submit`; removed when nothing is left to do.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use proto::credit::ingest::v1::{Outcome, Receipt};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Failure;
+use crate::language::{Language, say};
+use crate::shapes::Refused;
+
+/// First line of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Form of this file.
+    pub format: String,
+    /// What the submission ids begin with.
+    pub batch: String,
+    /// Digest of what is sent, see [`crate::checked::Checked::name`].
+    pub content: String,
+    /// Where it is sent to.
+    pub endpoint: String,
+    /// As whom.
+    pub provider: String,
+}
+
+impl Run {
+    /// A run of this version of the tool.
+    pub fn new(batch: &str, content: &str, endpoint: &str, provider: &str) -> Self {
+        Self {
+            format: "creditctl-state/1".to_owned(),
+            batch: batch.to_owned(),
+            content: content.to_owned(),
+            endpoint: endpoint.to_owned(),
+            provider: provider.to_owned(),
+        }
+    }
+}
+
+/// What became of a row at the door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Committed.
+    Receipt(Kept),
+    /// Refused for good.
+    Refused(Box<Refused>),
+}
+
+/// What is kept of a receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The version.
+    pub record: Uuid,
+    /// Number in the ledger.
+    pub ledger: u64,
+    /// Revision of the record.
+    pub revision: u64,
+    /// The platform had this content already.
+    pub unchanged: bool,
+}
+
+impl Kept {
+    /// Of a receipt; `None` when its record id is none.
+    pub fn of(receipt: &Receipt) -> Option<Self> {
+        Some(Self {
+            record: Uuid::parse_str(&receipt.record_id).ok()?,
+            ledger: receipt.ledger_number,
+            revision: receipt.revision,
+            unchanged: receipt.outcome() == Outcome::Unchanged,
+        })
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Entry {
+    Receipt(u64, Kept),
+    Refused(u64, Refused),
+    Token(String),
+}
+
+/// The open file, and what it told.
+#[derive(Debug)]
+pub struct State {
+    path: PathBuf,
+    file: BufWriter<File>,
+    language: Language,
+    /// Answers by row.
+    pub answers: HashMap<u64, Answer>,
+    /// Last resume token.
+    pub token: Option<Vec<u8>>,
+}
+
+/// Where the state of an input stands.
+pub fn path_of(input: &Path) -> PathBuf {
+    let mut name = input.as_os_str().to_owned();
+    name.push(".credit-state.json");
+    PathBuf::from(name)
+}
+
+impl State {
+    /// Opens the state of an input. What another run left there is dropped: its receipts can be had again from
+    /// the platform by sending the same again.
+    ///
+    /// # Errors
+    /// Cannot be written, or another process is at work on the input.
+    pub fn open(input: &Path, run: &Run, language: Language) -> Result<Self, Failure> {
+        let path = path_of(input);
+        let failed = |error: &dyn std::fmt::Display| Failure::writing(language, &path, error);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| failed(&error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let shown = input.display();
+                return Err(Failure::unable(say!(
+                    language,
+                    "另一个 creditctl 正在报送文件 {shown}",
+                    "another creditctl is at work on {shown}"
+                )));
+            }
+            // A file system without locks: nothing is lost by two runs, for all ids are the same.
+            Err(TryLockError::Error(_)) => {}
+        }
+        let (answers, token, good) = read(&file, run).map_err(|error| failed(&error))?;
+        // A line that was cut off by a kill goes.
+        file.set_len(good)
+            .and_then(|()| file.seek(SeekFrom::End(0)))
+            .map_err(|error| failed(&error))?;
+        let mut state = Self {
+            file: BufWriter::new(file),
+            language,
+            answers,
+            token,
+            path,
+        };
+        if good == 0 {
+            state.line(run)?;
+            state.flush()?;
+        }
+        Ok(state)
+    }
+
+    /// Keeps an answer, with the token that came with it.
+    ///
+    /// # Errors
+    /// Cannot be written.
+    pub fn answered(&mut self, row: u64, answer: Answer, token: &[u8]) -> Result<(), Failure> {
+        match &answer {
+            Answer::Receipt(kept) => self.line(&Entry::Receipt(row, *kept))?,
+            Answer::Refused(refused) => self.line(&Entry::Refused(row, (**refused).clone()))?,
+        }
+        self.answers.insert(row, answer);
+        if !token.is_empty() {
+            self.token = Some(token.to_vec());
+        }
+        Ok(())
+    }
+
+    /// Hands everything to the operating system, with the last token. The disk is not waited for: what a power
+    /// failure takes is sent once more, under the same ids.
+    ///
+    /// # Errors
+    /// Cannot be written.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        if let Some(token) = &self.token {
+            let entry = Entry::Token(hex::encode(token));
+            self.line(&entry)?;
+        }
+        let done = self.file.flush();
+        done.map_err(|error| Failure::writing(self.language, &self.path, &error))
+    }
+
+    /// Nothing is left to do.
+    ///
+    /// # Errors
+    /// Cannot be removed.
+    pub fn remove(self) -> Result<(), Failure> {
+        let Self {
+            path,
+            file,
+            language,
+            ..
+        } = self;
+        drop(file.into_parts());
+        fs::remove_file(&path).map_err(|error| Failure::writing(language, &path, &error))
+    }
+
+    fn line(&mut self, entry: &impl Serialize) -> Result<(), Failure> {
+        let done = serde_json::to_writer(&mut self.file, entry)
+            .map_err(std::io::Error::from)
+            .and_then(|()| self.file.write_all(b"\n"));
+        done.map_err(|error| Failure::writing(self.language, &self.path, &error))
+    }
+}
+
+type Told = (HashMap<u64, Answer>, Option<Vec<u8>>, u64);
+
+/// What an earlier try of the same run wrote, and how many bytes of it are good.
+fn read(file: &File, run: &Run) -> std::io::Result<Told> {
+    let mut reader = BufReader::new(file);
+    let mut line = Vec::new();
+    let mut told: Told = (HashMap::new(), None, 0);
+    let mut first = true;
+    loop {
+        line.clear();
+        let length = reader.read_until(b'\n', &mut line)?;
+        if length == 0 || line.last() != Some(&b'\n') {
+            return Ok(told);
+        }
+        if std::mem::take(&mut first) {
+            if serde_json::from_slice::<Run>(&line).ok().as_ref() != Some(run) {
+                return Ok((HashMap::new(), None, 0));
+            }
+        } else {
+            match serde_json::from_slice(&line) {
+                Ok(Entry::Receipt(row, kept)) => {
+                    told.0.insert(row, Answer::Receipt(kept));
+                }
+                Ok(Entry::Refused(row, refused)) => {
+                    told.0.insert(row, Answer::Refused(Box::new(refused)));
+                }
+                Ok(Entry::Token(token)) => told.1 = hex::decode(token).ok(),
+                Err(_) => return Ok(told),
+            }
+        }
+        told.2 += length as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("creditctl-{}", Uuid::new_v4()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    fn kept(ledger: u64) -> Answer {
+        Answer::Receipt(Kept {
+            record: Uuid::from_u128(7),
+            ledger,
+            revision: 1,
+            unchanged: false,
+        })
+    }
+
+    #[test]
+    fn a_later_run_finds_what_was_answered_and_a_torn_line_is_cut_off() {
+        let input = folder().join("a.csv");
+        let run = Run::new("b", "c", "e", "p");
+        let mut state = State::open(&input, &run, Language::En).unwrap();
+        state.answered(2, kept(1), b"t1").unwrap();
+        state.answered(3, kept(2), b"t2").unwrap();
+        state.flush().unwrap();
+        drop(state);
+        let mut file = OpenOptions::new()
+            .append(true)
+            .open(path_of(&input))
+            .unwrap();
+        file.write_all(b"{\"receipt\":[4,{\"rec").unwrap();
+        drop(file);
+        let mut again = State::open(&input, &run, Language::En).unwrap();
+        assert_eq!(again.answers.len(), 2);
+        assert_eq!(again.answers[&3], kept(2));
+        assert_eq!(again.token.as_deref(), Some(&b"t2"[..]));
+        again.answered(4, kept(3), b"t3").unwrap();
+        again.flush().unwrap();
+        drop(again);
+        let third = State::open(&input, &run, Language::En).unwrap();
+        assert_eq!(third.answers.len(), 3);
+        third.remove().unwrap();
+        assert!(!path_of(&input).exists());
+    }
+
+    #[test]
+    fn another_run_begins_anew_and_two_at_once_are_refused() {
+        let input = folder().join("a.csv");
+        let run = Run::new("b", "c", "e", "p");
+        let mut state = State::open(&input, &run, Language::En).unwrap();
+        state.answered(2, kept(1), b"t1").unwrap();
+        state.flush().unwrap();
+        let refused = State::open(&input, &run, Language::En).unwrap_err();
+        assert!(refused.to_string().contains("at work"), "{refused}");
+        drop(state);
+        let other = Run::new("b", "c", "elsewhere", "p");
+        let state = State::open(&input, &other, Language::En).unwrap();
+        assert!(state.answers.is_empty() && state.token.is_none());
+    }
+}

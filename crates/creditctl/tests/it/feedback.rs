@@ -1,0 +1,154 @@
+//! `creditctl feedback list` and `watch`: pages, changes, breaks, cursors.
+
+use proto::credit::common::v1::RecordVersion;
+use proto::credit::validation::v1::{
+    CaseChange, CaseKind, CaseState, FeedbackCase, Finding, Severity, WatchFeedbackResponse,
+};
+
+use crate::fake::Fake;
+use crate::support::{Folder, run_beside, text};
+
+fn case(number: u64, state: CaseState) -> FeedbackCase {
+    FeedbackCase {
+        case_id: format!("case-{number}"),
+        version: Some(RecordVersion {
+            record_id: uuid::Uuid::from_u128(u128::from(number))
+                .as_bytes()
+                .to_vec()
+                .into(),
+            item_code: "xzcf".to_owned(),
+            item_version: 3,
+            ..RecordVersion::default()
+        }),
+        ledger_number: number,
+        record_key: format!("key-{number}"),
+        state: state.into(),
+        kind: CaseKind::Returned.into(),
+        due_on: "2026-07-08".to_owned(),
+        overdue: number == 1,
+        findings: vec![Finding {
+            code: "USCC_CHECK".to_owned(),
+            severity: Severity::Error.into(),
+            field: "CF_XDR_SHXYM".to_owned(),
+            message: "校验位不符".to_owned(),
+            suggestion: "91430100MA4Q5W141P".to_owned(),
+            ..Finding::default()
+        }],
+        ..FeedbackCase::default()
+    }
+}
+
+fn change(number: u64, change: CaseChange) -> WatchFeedbackResponse {
+    WatchFeedbackResponse {
+        case: Some(case(number, CaseState::Open)),
+        change: change.into(),
+        changed_at: Some(prost_types::Timestamp {
+            seconds: 1_782_864_000,
+            nanos: 0,
+        }),
+        cursor: String::new(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r13_all_pages_are_listed_and_what_is_open_is_1() {
+    let fake = Fake::start("11430100006123458R").await;
+    fake.inner().cases = (1..=5)
+        .map(|number| {
+            let state = if number > 3 {
+                CaseState::ClosedByRereport
+            } else {
+                CaseState::Open
+            };
+            case(number, state)
+        })
+        .collect();
+    let list = ["feedback", "list", "--endpoint", &*fake.address];
+    let said = run_beside(&[&list[..], &["--json"]].concat()).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    let objects = said.objects();
+    assert_eq!(objects.len(), 3);
+    assert_eq!(objects[0]["type"], "case");
+    assert_eq!(objects[0]["kind"], "returned");
+    assert_eq!(
+        objects[2]["record_id"],
+        uuid::Uuid::from_u128(3).to_string()
+    );
+    let all = run_beside(&[&list[..], &["--json", "--all"]].concat()).await;
+    assert_eq!(all.objects().len(), 5);
+    let some = run_beside(&[&list[..], &["--json", "--limit=2"]].concat()).await;
+    assert_eq!(some.objects().len(), 2);
+    let read = run_beside(&list).await;
+    assert!(
+        read.out.contains("逾期未改正") && read.out.contains("期限 2026-07-08"),
+        "{}",
+        read.out
+    );
+    assert!(
+        read.out.contains("建议：91430100MA4Q5W141P"),
+        "{}",
+        read.out
+    );
+    fake.inner().cases.clear();
+    let none = run_beside(&list).await;
+    assert_eq!((none.code, none.out.as_str()), (0, "没有待处理的反馈\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watching_goes_on_behind_the_last_change_whatever_breaks() {
+    let fake = Fake::start("11430100006123458R").await;
+    fake.tell(change(1, CaseChange::Opened));
+    fake.tell(change(2, CaseChange::Opened));
+    fake.tell(change(1, CaseChange::Overdue));
+    fake.mood(|mood| mood.breaks = [1, 0].into());
+    let folder = Folder::new();
+    let cursor = text(&folder.path("cursor"));
+    let watch = [
+        "feedback",
+        "watch",
+        "--endpoint",
+        &*fake.address,
+        "--idle=1",
+        "--json",
+        "--cursor-file",
+        &*cursor,
+    ];
+    let said = run_beside(&watch).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let changes: Vec<String> = (said.objects().iter())
+        .map(|o| {
+            format!(
+                "{} {}",
+                o["change"].as_str().unwrap(),
+                o["case"]["ledger_number"]
+            )
+        })
+        .collect();
+    assert_eq!(changes, ["opened 1", "opened 2", "overdue 1"]);
+    assert!(said.err.contains("正在重试"), "{}", said.err);
+    // The next call begins behind them.
+    fake.tell(change(2, CaseChange::Closed));
+    let said = run_beside(&watch).await;
+    assert_eq!(said.objects().len(), 1, "{said:?}");
+    assert_eq!(said.objects()[0]["cursor"], "4");
+    let from = [
+        "feedback",
+        "watch",
+        "--endpoint",
+        &*fake.address,
+        "--idle=1",
+        "--cursor=2",
+        "--lang=en",
+    ];
+    let said = run_beside(&from).await;
+    assert!(
+        said.out.contains("overdue") && said.out.contains("closed"),
+        "{}",
+        said.out
+    );
+    assert!(
+        !said.out.contains(
+            "case-2 returned, open: xzcf key-2 (ledger number 2), due 2026-07-08\ncase-1"
+        )
+    );
+}
