@@ -41,7 +41,13 @@ impl Said {
     }
 
     fn ended(self, exit: u8) -> Result<Self> {
-        ensure!(self.exit == exit, "exit {}: {} {:?}", self.exit, self.errors, self.lines.last());
+        ensure!(
+            self.exit == exit,
+            "exit {}: {} {:?}",
+            self.exit,
+            self.errors,
+            self.lines.last()
+        );
         Ok(self)
     }
 }
@@ -56,8 +62,14 @@ impl Desk {
     fn new(cluster: &Cluster, provider: &str) -> Result<Self> {
         let variables = BTreeMap::from([
             ("CREDIT_ENDPOINT", cluster.ports.url(Service::Ingest)),
-            ("CREDIT_FEEDBACK_ENDPOINT", cluster.ports.url(Service::Validation)),
-            ("CREDIT_TOKEN", cluster.token(provider, &[Role::Provider], None)?),
+            (
+                "CREDIT_FEEDBACK_ENDPOINT",
+                cluster.ports.url(Service::Validation),
+            ),
+            (
+                "CREDIT_TOKEN",
+                cluster.token(provider, &[Role::Provider], None)?,
+            ),
             ("CREDIT_PROVIDER", provider.to_owned()),
         ]);
         Ok(Self {
@@ -87,7 +99,10 @@ impl Desk {
                 },
             );
             let text = String::from_utf8(output)?;
-            let lines = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+            let lines = text
+                .lines()
+                .map(serde_json::from_str)
+                .collect::<Result<_, _>>();
             Ok(Said {
                 exit: exit.code(),
                 lines: lines.with_context(|| text.clone())?,
@@ -115,7 +130,8 @@ fn cells(record: &GeneratedRecord) -> Option<BTreeMap<String, String>> {
     let object: BTreeMap<String, Value> = serde_json::from_slice(&record.content).ok()?;
     let item = item(record)?;
     let known = |code: &String| item.fields.iter().any(|field| field.code == *code);
-    if !object.keys().all(known) || record.content.windows(2).any(|pair| pair == b"\",\"") && false {
+    if !object.keys().all(known) || record.content.windows(2).any(|pair| pair == b"\",\"") && false
+    {
         return None;
     }
     object
@@ -182,25 +198,41 @@ async fn platform() -> Result<(Cluster, Desk, Vec<GeneratedRecord>)> {
 }
 
 #[tokio::test]
-async fn r8_r13_the_platform_says_of_every_row_what_the_desk_said_and_repeats_its_receipts() -> Result<()> {
+async fn r8_r13_the_platform_says_of_every_row_what_the_desk_said_and_repeats_its_receipts()
+-> Result<()> {
     let (cluster, desk, records) = platform().await?;
     let path = save(cluster.folder(), &records)?;
     let file = path.to_str().context("a path")?;
     let source = ["--item", "xzcf", "--key", KEY];
 
-    let lint = desk.run(&[&["lint", file], &source[..]].concat()).await?.ended(1)?;
-    let sent = desk.run(&[&["submit", file], &source[..]].concat()).await?.ended(1)?;
+    let lint = desk
+        .run(&[&["lint", file], &source[..]].concat())
+        .await?
+        .ended(1)?;
+    let sent = desk
+        .run(&[&["submit", file], &source[..]].concat())
+        .await?
+        .ended(1)?;
     let (at_desk, at_platform) = (findings(&lint), findings(&sent));
     ensure!(at_desk.len() == records.len(), "{} rows", at_desk.len());
     ensure!(at_desk == at_platform, "{at_desk:#?} {at_platform:#?}");
     for (row, record) in sent.of_type("row").zip(&records) {
-        let expected = if record.planted.is_some() { "returned" } else { "accepted" };
+        let expected = if record.planted.is_some() {
+            "returned"
+        } else {
+            "accepted"
+        };
         ensure!(row["verdict"] == expected, "{row} of {:?}", record.planted);
     }
     // The same file again is the same delivery: the same receipts, nothing new.
-    let again = desk.run(&[&["submit", file], &source[..]].concat()).await?.ended(1)?;
+    let again = desk
+        .run(&[&["submit", file], &source[..]].concat())
+        .await?
+        .ended(1)?;
     let numbers = |said: &Said| -> Vec<Value> {
-        said.of_type("row").map(|row| row["ledger_number"].clone()).collect()
+        said.of_type("row")
+            .map(|row| row["ledger_number"].clone())
+            .collect()
     };
     ensure!(numbers(&sent) == numbers(&again), "other receipts");
     cluster.nothing_left().await
@@ -211,10 +243,14 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> Result<()
     let (cluster, desk, records) = platform().await?;
     let path = save(cluster.folder(), &records)?;
     let file = path.to_str().context("a path")?;
-    let sent = desk.run(&["submit", file, "--item", "xzcf", "--key", KEY]).await?.ended(1)?;
+    let sent = desk
+        .run(&["submit", file, "--item", "xzcf", "--key", KEY])
+        .await?
+        .ended(1)?;
     let row_of = |wanted: &dyn Fn(&GeneratedRecord) -> bool| -> Result<(&GeneratedRecord, &Value)> {
         let mut rows = records.iter().zip(sent.of_type("row"));
-        rows.find(|(record, _)| wanted(record)).context("a fitting record")
+        rows.find(|(record, _)| wanted(record))
+            .context("a fitting record")
     };
 
     // A published decision was revoked: the site states so instead of showing it.
@@ -225,16 +261,32 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> Result<()
         record_id: record_id.clone(),
     };
     eventually("the record is published", PATIENCE, async || {
-        let shown = clients.public()?.get_public_record(public()).await?.into_inner();
+        let shown = clients
+            .public()?
+            .get_public_record(public())
+            .await?
+            .into_inner();
         ensure!(shown.record.is_some(), "{shown:?}");
         anyhow::Ok(())
     })
     .await?;
     let key = published.record_key.as_str();
-    let revoke = ["revoke", "--item", "xzcf", "--key", key, "--reason", "行政复议决定撤销该处罚"];
+    let revoke = [
+        "revoke",
+        "--item",
+        "xzcf",
+        "--key",
+        key,
+        "--reason",
+        "行政复议决定撤销该处罚",
+    ];
     desk.run(&revoke).await?.ended(0)?;
     eventually("the notice stands in its place", PATIENCE, async || {
-        let shown = clients.public()?.get_public_record(public()).await?.into_inner();
+        let shown = clients
+            .public()?
+            .get_public_record(public())
+            .await?
+            .into_inner();
         ensure!(shown.record.is_none(), "{shown:?}");
         let notice = shown.revocation.context("a notice")?;
         ensure!(notice.reason.contains("行政复议"), "{notice:?}");
@@ -244,7 +296,10 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> Result<()
     let submission = row["submission_id"].as_str().context("an id")?;
     let status = desk.run(&["status", submission]).await?.ended(0)?;
     ensure!(
-        status.lines.iter().any(|line| line["standing"] == "revoked"),
+        status
+            .lines
+            .iter()
+            .any(|line| line["standing"] == "revoked"),
         "{:?}",
         status.lines
     );
@@ -258,7 +313,15 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> Result<()
     let before = desk.run(&["feedback", "list"]).await?;
     ensure!(open(&before) == 1, "{:?}", before.lines);
     let key = faulty.record_key.as_str();
-    let withdraw = ["withdraw", "--item", "xzcf", "--key", key, "--reason", "误将测试数据报送"];
+    let withdraw = [
+        "withdraw",
+        "--item",
+        "xzcf",
+        "--key",
+        key,
+        "--reason",
+        "误将测试数据报送",
+    ];
     desk.run(&withdraw).await?.ended(0)?;
     eventually("the case is closed", PATIENCE, async || {
         let after = desk.run(&["feedback", "list"]).await?;
@@ -272,6 +335,8 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> Result<()
     let nil = ["nil", "--item", "ryxx", "--from", &day, "--to", &day];
     desk.run(&nil).await?.ended(0)?;
     // Of penalties something was, so that cannot be declared.
-    desk.run(&["nil", "--item", "xzcf", "--from", &day, "--to", &day]).await?.ended(1)?;
+    desk.run(&["nil", "--item", "xzcf", "--from", &day, "--to", &day])
+        .await?
+        .ended(1)?;
     cluster.nothing_left().await
 }

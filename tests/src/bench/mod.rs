@@ -20,10 +20,7 @@ use local_servers::{Binaries, Place};
 use platform::target::Service;
 use serde::Serialize;
 
-use crate::{
-    cluster::{Cluster, ClusterOptions, Servers},
-    day::Day,
-};
+use crate::cluster::{Cluster, ClusterOptions, Servers};
 
 /// What every benchmark prints, and some figures of its own.
 #[derive(Debug, Serialize)]

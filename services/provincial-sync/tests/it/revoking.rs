@@ -96,10 +96,12 @@ async fn r4_a_reason_is_kept_sealed_and_what_a_push_does_to_its_record_is_never_
     lab.bed.publish(&[lab.event(&revoked)]).await.unwrap();
     lab.acknowledged(&client, 1).await;
     let pool = service_kit::db::connect_lazy(&lab.bed.database_url, "provincial_sync", 1).unwrap();
-    let row: String = sqlx::query_scalar("select p::text || c::text from push p join push_content c using (record_id)")
-        .fetch_one(&pool)
-        .await
-        .unwrap();
+    let row: String = sqlx::query_scalar(
+        "select p::text || c::text from push p join push_content c using (record_id)",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
     assert!(
         !row.contains(REASON) && !row.contains(&hex::encode(REASON)),
         "{row}"
