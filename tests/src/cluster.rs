@@ -339,7 +339,8 @@ impl Cluster {
         let simulator = self.simulator.iter().map(|p| ("province", p.pid()));
         let postgres = self.servers.postgres.as_ref().and_then(Postgres::pid);
         let nats = self.servers.nats.as_ref().and_then(Nats::pid);
-        let apart = self.apart.iter().map(|apart| apart.name_and_pid());
+        let apart = self.apart_pids().into_iter();
+        let apart = apart.map(|(service, pid)| (service.name(), pid));
         ours.chain(apart)
             .chain(simulator)
             .chain(postgres.map(|pid| ("postgres", pid)))

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use credit_record::normalise::parse_date;
 use event_bus::{BatchHandler, Delivery, HandlerError, Poison, decode_all};
 use futures::future::BoxFuture;
 use proto::credit::{
@@ -140,10 +141,21 @@ fn item_of(
     if item.version == 0 || i32::try_from(item.version).is_err() {
         return Err("version: 1 to 2147483647".to_owned());
     }
+    let day = |field: &str, text: &str| match text {
+        "" => Ok(None),
+        text => parse_date(text)
+            .map(Some)
+            .ok_or_else(|| format!("{field}: YYYY-MM-DD")),
+    };
     let row = ItemRow {
+        effective_from: day("effective_from", &event.effective_from)?,
+        published_on: day("published_on", &event.published_on)?,
         code: event.code,
         version: event.version,
         definition: event.definition_json,
+        catalogue: event.catalogue,
+        organ: event.organ,
+        district_code: event.district_code,
     };
     Ok((delivery.clone(), row))
 }

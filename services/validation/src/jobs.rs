@@ -1,19 +1,25 @@
-//! What runs beside the consumers, started by `lib.rs`: counts open and overdue feedback cases for `/metrics`,
+//! What runs beside the consumers, started by `lib.rs`: reminds of cases by the clock; counts open and overdue feedback cases for `/metrics`,
 //! so that nothing waits without somebody seeing it; and looks at all definitions once, so that a
-//! program that cannot use one says so before a record needs it. Changes nothing.
+//! program that cannot use one says so before a record needs it.
 
 use std::{
     sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
 
-use event_bus::HandlerError;
+use event_bus::{HandlerError, Relay};
 use legal_clock::shanghai_date;
 use prometheus_client::metrics::gauge::Gauge;
-use service_kit::{ServiceContext, db::Pool, error::chain};
+use service_kit::{
+    ServiceContext,
+    clock::Clock,
+    db::{Error, Pool},
+    error::chain,
+    readiness::Lane,
+};
 
 use crate::{
-    app::Desk,
+    app::{self, Desk},
     store::{reads, reference},
 };
 
@@ -72,4 +78,82 @@ pub fn watch_cases(pool: Pool, context: &ServiceContext, pause: Duration) {
             }
         }
     });
+}
+
+/// Reminds of cases that are nearly due, marks those whose day is over, and urges those that are overdue for long. It
+/// has no input and each case gets each once, so any number of copies may run.
+pub struct Reminding {
+    pool: Pool,
+    desk: Arc<Desk>,
+    relay: Relay,
+    clock: Arc<dyn Clock>,
+    lane: Lane,
+}
+
+impl std::fmt::Debug for Reminding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reminding").finish_non_exhaustive()
+    }
+}
+
+impl Reminding {
+    /// A job on `pool`, with the days of `desk` and the clock of `context`.
+    pub fn new(pool: Pool, desk: Arc<Desk>, relay: Relay, context: &ServiceContext) -> Self {
+        Self {
+            pool,
+            desk,
+            relay,
+            clock: Arc::clone(&context.clock),
+            // It complains or it does not.
+            lane: context
+                .readiness
+                .lane("validation reminders", Duration::MAX),
+        }
+    }
+
+    /// Runs every `pause` until shutdown. A run that fails is tried again soon.
+    pub fn start(self, context: &ServiceContext, pause: Duration) {
+        let shutdown = context.shutdown.clone();
+        context.shutdown.spawn(async move {
+            loop {
+                let pause = match self.run().await {
+                    Ok(_) => {
+                        self.lane.oldest(None);
+                        pause
+                    }
+                    Err(error) => {
+                        let why = chain(&error);
+                        tracing::warn!(error = %why, "feedback cases cannot be reminded of");
+                        self.lane.failing(why);
+                        RETRY.min(pause)
+                    }
+                };
+                if shutdown.sleep(pause).await {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// One run, in transactions of bounded size. How many changes it made.
+    ///
+    /// # Errors
+    /// The database's; what was done before stays done.
+    pub async fn run(&self) -> Result<usize, Error> {
+        let mut all = 0;
+        loop {
+            let mut tx = self.pool.begin().await?;
+            let (done, more) =
+                app::cases::pass_time(&mut tx, self.desk.terms(), self.clock.now()).await?;
+            tx.commit().await?;
+            all += done;
+            if done > 0 {
+                self.relay.wake();
+                self.desk.ring();
+            }
+            if !more {
+                return Ok(all);
+            }
+        }
+    }
 }

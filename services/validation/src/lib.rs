@@ -8,8 +8,8 @@
 //! - [`domain`]: what a submission is and what is decided about it, pure;
 //! - [`app`]: one function per use case, inside a transaction that its caller commits;
 //! - [`store`]: SQL, and nothing but SQL;
-//! - [`grpc`]: feedback lists, verdicts and counts for those who may see them;
-//! - [`jobs`]: counts open and overdue cases for `/metrics`, looks at definitions at the start;
+//! - [`grpc`]: feedback to read and to watch, verdicts, confirmations, trials and counts for those who may;
+//! - [`jobs`]: reminds of cases, counts open and overdue ones for `/metrics`, looks at definitions at the start;
 //! - [`error`]: what can go wrong, and the gRPC status of each.
 
 pub mod app;
@@ -82,6 +82,14 @@ pub struct Config {
     pub definition_wait_seconds: u32,
     /// Seconds between two counts of feedback cases.
     pub case_watch_seconds: u64,
+    /// Working days in which a provider answers a feedback case.
+    pub case_due_working_days: u32,
+    /// Working days before the due day on which it is reminded.
+    pub remind_before_working_days: u32,
+    /// Working days after the due day on which it is urged.
+    pub urge_after_working_days: u32,
+    /// Seconds between two looks at due days.
+    pub remind_seconds: u64,
 }
 
 impl Config {
@@ -112,8 +120,13 @@ pub async fn start(
     let definitions = context
         .readiness
         .lane("validation definitions", Duration::MAX);
-    let patience = time::Duration::seconds(config.definition_wait_seconds.into());
-    let desk = app::Desk::new(context.keyring.clone(), definitions, patience)?;
+    let settings = app::desk::Settings {
+        patience: time::Duration::seconds(config.definition_wait_seconds.into()),
+        due_working_days: config.case_due_working_days,
+        remind_before_working_days: config.remind_before_working_days,
+        urge_after_working_days: config.urge_after_working_days,
+    };
+    let desk = app::Desk::new(context.keyring.clone(), definitions, settings)?;
     let desk = Arc::new(desk);
     jobs::look_at_definitions(pool.clone(), desk.clone(), &context);
 
@@ -121,16 +134,26 @@ pub async fn start(
     let catalogue = Arc::new(handlers::CatalogueFacts::new(desk.clone()));
     bus.start_consumer(&FROM_CATALOG, &pool, catalogue, None, &context);
     let submissions = Arc::new(handlers::Submissions::new(
-        desk,
+        desk.clone(),
         context.clock.clone(),
         context.telemetry.clone(),
     ));
-    bus.start_consumer(&FROM_INGEST, &pool, submissions, Some(relay), &context);
+    bus.start_consumer(
+        &FROM_INGEST,
+        &pool,
+        submissions,
+        Some(relay.clone()),
+        &context,
+    );
 
     let pause = Duration::from_secs(config.case_watch_seconds.max(1));
     jobs::watch_cases(pool.clone(), &context, pause);
 
-    let service = grpc::Validation::new(pool, context.keyring.clone());
+    let pause = Duration::from_secs(config.remind_seconds.max(1));
+    let reminding = jobs::Reminding::new(pool.clone(), desk.clone(), relay.clone(), &context);
+    reminding.start(&context, pause);
+
+    let service = grpc::Validation::new(pool, desk, relay, &context);
     let server = ValidationServiceServer::new(service)
         .max_decoding_message_size(service_kit::grpc::MAX_MESSAGE_BYTES)
         .max_encoding_message_size(service_kit::grpc::MAX_MESSAGE_BYTES);

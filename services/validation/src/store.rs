@@ -1,22 +1,27 @@
 //! SQL of the service, and nothing but SQL. Called by `app` and `jobs`. Whatever carries records takes
 //! whole batches as arrays: the number of statements never depends on the number of records.
 //!
-//! - here: verdicts and feedback cases as a batch writes them;
+//! - here: verdicts as a batch writes them, and the heads of keys;
+//! - [`cases`]: feedback cases and the feed of their changes;
+//! - [`confirmations`]: the words of attesters;
+//! - [`cross`]: what others said, and what is added to it;
 //! - [`reads`]: what the RPCs and the counting job ask;
 //! - [`mod@reference`]: the catalogue's facts.
 
+pub mod cases;
+pub mod confirmations;
+pub mod cross;
 pub mod reads;
 pub mod reference;
 
 use std::collections::HashSet;
 
-use legal_clock::Deadline;
 use service_kit::db::{Conn, Error};
 use sqlx::Row;
-use time::{Date, OffsetDateTime};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::domain::{Decision, FeedbackCase, Submission};
+use crate::domain::{Decision, Submission, cross::RecordKey};
 
 /// The migrations of the service's own tables, run by the owner after those of the bus.
 pub fn migrations() -> sqlx::migrate::Migrator {
@@ -91,18 +96,26 @@ pub async fn insert_verdicts(
         .map(|d| d.sealed_changes.as_deref())
         .collect();
     let rule_sets: Vec<&str> = decisions.iter().map(|d| &*d.rule_set).collect();
+    let operations: Vec<&str> = decisions
+        .iter()
+        .map(|d| d.submission.operation.as_str())
+        .collect();
+    let identities: Vec<Option<&[u8]>> = decisions
+        .iter()
+        .map(|d| d.identity.as_ref().map(|digest| &digest[..]))
+        .collect();
     let fresh: Vec<Uuid> = sqlx::query_scalar(
         "INSERT INTO verdict (record_id, provider_code, item_code, item_version, key_digest, revision,
                 ledger_number, received_at, decided_at, outcome, error_codes, warning_codes,
-                sealed_findings, sealed_changes, rule_set)
+                sealed_findings, sealed_changes, rule_set, operation, identity)
          SELECT record_id, provider_code, item_code, item_version, key_digest, revision,
                 ledger_number, received_at, $9, outcome, string_to_array(errors, ','),
-                string_to_array(warnings, ','), findings, changes, rule_set
+                string_to_array(warnings, ','), findings, changes, rule_set, operation, identity
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
                 $7::bigint[], $8::timestamptz[], $10::text[], $11::text[], $12::text[], $13::bytea[],
-                $14::bytea[], $15::text[])
+                $14::bytea[], $15::text[], $16::text[], $17::bytea[])
               AS v (record_id, provider_code, item_code, item_version, key_digest, revision,
-                ledger_number, received_at, outcome, errors, warnings, findings, changes, rule_set)
+                ledger_number, received_at, outcome, errors, warnings, findings, changes, rule_set, operation, identity)
          ORDER BY record_id
          ON CONFLICT (record_id) DO NOTHING
          RETURNING record_id",
@@ -122,6 +135,8 @@ pub async fn insert_verdicts(
     .bind(findings)
     .bind(changes)
     .bind(rule_sets)
+    .bind(operations)
+    .bind(identities)
     .fetch_all(conn)
     .await?;
     Ok(fresh.into_iter().collect())
@@ -135,114 +150,94 @@ fn outcome(decision: &Decision) -> &'static str {
     }
 }
 
-/// Opens the cases of returned versions.
-pub async fn insert_cases(
-    conn: &mut Conn,
-    cases: &[(&Submission, FeedbackCase)],
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let all = Versions::of(cases.iter().map(|(submission, _)| *submission));
-    let ids: Vec<Uuid> = cases.iter().map(|(_, case)| case.case_id).collect();
-    let keys: Vec<&[u8]> = cases
-        .iter()
-        .map(|(submission, _)| &submission.sealed_record_key[..])
-        .collect();
-    let due: Vec<Option<Date>> = cases
-        .iter()
-        .map(|(_, case)| case.due.map(|due| due.due_on))
-        .collect();
-    let provisional: Vec<bool> = cases
-        .iter()
-        .map(|(_, case)| case.due.is_some_and(is_provisional))
-        .collect();
-    sqlx::query(
-        "INSERT INTO feedback_case (record_id, provider_code, item_code, item_version, key_digest,
-                revision, ledger_number, opened_at, case_id, sealed_record_key, due_on, due_provisional)
-         SELECT record_id, provider_code, item_code, item_version, key_digest, revision,
-                ledger_number, $8, case_id, sealed_record_key, due_on, due_provisional
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
-                $7::bigint[], $9::uuid[], $10::bytea[], $11::date[], $12::bool[])
-              AS c (record_id, provider_code, item_code, item_version, key_digest, revision,
-                ledger_number, case_id, sealed_record_key, due_on, due_provisional)",
-    )
-    .bind(all.records)
-    .bind(all.providers)
-    .bind(all.items)
-    .bind(all.item_versions)
-    .bind(all.digests)
-    .bind(all.revisions)
-    .bind(all.ledger_numbers)
-    .bind(now)
-    .bind(ids)
-    .bind(keys)
-    .bind(due)
-    .bind(provisional)
-    .execute(conn)
-    .await?;
-    Ok(())
+/// A version whose key is to be held.
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'a> {
+    /// Its key.
+    pub key: &'a RecordKey,
+    /// Its revision.
+    pub revision: u64,
+    /// Its id.
+    pub record_id: Uuid,
+    /// Whether it stands: accepted or confirmed.
+    pub accepted: bool,
+    /// Whether it ends its record.
+    pub ends: bool,
 }
 
-fn is_provisional(due: Deadline) -> bool {
-    due.provisional
+/// Columns of keys, as arrays.
+#[derive(Default)]
+struct Keys<'a> {
+    providers: Vec<&'a str>,
+    items: Vec<&'a str>,
+    digests: Vec<&'a [u8]>,
 }
 
-/// Notes the newest accepted revision of each key of `decisions`, and holds the keys' rows until the
+impl<'a> Keys<'a> {
+    fn of(keys: impl Iterator<Item = &'a RecordKey>) -> Self {
+        let mut all = Self::default();
+        for key in keys {
+            all.providers.push(&key.provider_code);
+            all.items.push(&key.item_code);
+            all.digests.push(&key.key_digest);
+        }
+        all
+    }
+}
+
+/// Notes the newest accepted revision of each key of `versions`, and holds the keys' rows until the
 /// transaction ends: another batch with a version of one of these keys waits, then sees what was done
 /// here. Keys are taken in one order, so nobody waits in a circle.
-pub async fn hold_keys(conn: &mut Conn, decisions: &[&Decision]) -> Result<(), Error> {
-    let all = Versions::of(decisions.iter().map(|decision| &decision.submission));
-    let accepted: Vec<bool> = decisions.iter().map(|d| d.is_accepted()).collect();
+pub async fn hold_keys(conn: &mut Conn, versions: &[Held<'_>]) -> Result<(), Error> {
+    let keys = Keys::of(versions.iter().map(|held| held.key));
+    let records: Vec<Uuid> = versions.iter().map(|held| held.record_id).collect();
+    let revisions: Vec<i64> = versions.iter().map(|held| bigint(held.revision)).collect();
+    let accepted: Vec<bool> = versions.iter().map(|held| held.accepted).collect();
+    let ends: Vec<bool> = versions.iter().map(|held| held.ends).collect();
     sqlx::query(
         "INSERT INTO rereport_head AS head
-                (provider_code, item_code, key_digest, accepted_revision, accepted_record)
+                (provider_code, item_code, key_digest, accepted_revision, accepted_record, ended)
          SELECT provider_code, item_code, key_digest,
                 coalesce(max(revision) FILTER (WHERE accepted), 0),
-                (array_agg(record_id ORDER BY revision DESC) FILTER (WHERE accepted))[1]
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::bigint[], $6::bool[])
-              AS v (record_id, provider_code, item_code, key_digest, revision, accepted)
+                (array_agg(record_id ORDER BY revision DESC) FILTER (WHERE accepted))[1],
+                coalesce((array_agg(ends ORDER BY revision DESC) FILTER (WHERE accepted))[1], false)
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::bigint[], $6::bool[], $7::bool[])
+              AS v (record_id, provider_code, item_code, key_digest, revision, accepted, ends)
          GROUP BY provider_code, item_code, key_digest
          ORDER BY provider_code, item_code, key_digest
          ON CONFLICT (provider_code, item_code, key_digest) DO UPDATE SET
                 accepted_record = CASE
                     WHEN excluded.accepted_revision > head.accepted_revision
                     THEN excluded.accepted_record ELSE head.accepted_record END,
+                ended = CASE
+                    WHEN excluded.accepted_revision > head.accepted_revision
+                    THEN excluded.ended ELSE head.ended END,
                 accepted_revision = greatest(head.accepted_revision, excluded.accepted_revision)",
     )
-    .bind(all.records)
-    .bind(all.providers)
-    .bind(all.items)
-    .bind(all.digests)
-    .bind(all.revisions)
+    .bind(records)
+    .bind(keys.providers)
+    .bind(keys.items)
+    .bind(keys.digests)
+    .bind(revisions)
     .bind(accepted)
+    .bind(ends)
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Closes the open cases of these keys that a newer accepted revision has answered, whichever came
-/// first. Must run after [`hold_keys`]. Gives how many were closed.
-pub async fn close_answered(
-    conn: &mut Conn,
-    decisions: &[&Decision],
-    now: OffsetDateTime,
-) -> Result<u64, Error> {
-    let all = Versions::of(decisions.iter().map(|decision| &decision.submission));
-    let done = sqlx::query(
-        "UPDATE feedback_case AS c SET closed_at = $4, closed_by = head.accepted_record
-         FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::bytea[])
-                   AS k (provider_code, item_code, key_digest)) AS k
-         JOIN rereport_head AS head USING (provider_code, item_code, key_digest)
-         WHERE c.provider_code = k.provider_code AND c.item_code = k.item_code
-           AND c.key_digest = k.key_digest AND c.revision < head.accepted_revision
-           AND c.closed_at IS NULL",
+/// The newest accepted revision of a key whose row is held; 0 while none was accepted.
+pub async fn newest_accepted(conn: &mut Conn, key: &RecordKey) -> Result<i64, Error> {
+    let revision: Option<i64> = sqlx::query_scalar(
+        "SELECT accepted_revision FROM rereport_head
+         WHERE provider_code = $1 AND item_code = $2 AND key_digest = $3",
     )
-    .bind(all.providers)
-    .bind(all.items)
-    .bind(all.digests)
-    .bind(now)
-    .execute(conn)
+    .bind(&key.provider_code)
+    .bind(&key.item_code)
+    .bind(&key.key_digest[..])
+    .fetch_optional(conn)
     .await?;
-    Ok(done.rows_affected())
+    Ok(revision.unwrap_or(0))
 }
 
 /// Reads a column by name. A missing column is a mistake of the statement beside it.

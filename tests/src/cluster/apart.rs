@@ -19,12 +19,6 @@ pub(super) struct Apart {
     environment: Vec<String>,
 }
 
-impl Apart {
-    pub(super) fn name_and_pid(&self) -> (&'static str, u32) {
-        (self.service.name(), self.process.pid())
-    }
-}
-
 impl Cluster {
     /// Starts services, each in a process of its own on the address that it has in the all-in-one process, and
     /// waits until each is ready. The all-in-one process must have been stopped.

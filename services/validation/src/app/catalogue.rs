@@ -69,6 +69,7 @@ fn newest(providers: Vec<ProviderRegistered>) -> Vec<ProviderRow> {
                 level: provider.level,
                 district_code: provider.district_code,
                 enabled: provider.enabled,
+                parent_code: provider.parent_code,
                 revision,
             },
         );

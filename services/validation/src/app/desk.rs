@@ -14,23 +14,45 @@ use event_bus::HandlerError;
 use legal_clock::{Calendar, CalendarError, RuleSet};
 use service_kit::{db::Conn, error::chain, readiness::Lane};
 use time::{Duration, OffsetDateTime};
+use tokio::sync::watch;
 use vault::Keyring;
 
 use super::judge::off_the_workers;
 use crate::{
-    domain::{FirmDays, ItemKey},
-    store::reference,
+    domain::{CaseTerms, FirmDays, ItemKey, competence::Owner},
+    store::reference::{self, Definition},
 };
 
-/// Compiled items by code and version.
-pub(super) type Items = HashMap<ItemKey, Arc<CompiledItem>>;
+/// An item that records can be judged by.
+#[derive(Debug)]
+pub(super) struct Shelved {
+    /// Compiled.
+    pub compiled: CompiledItem,
+    /// Whose catalogue it stands in.
+    pub owner: Owner,
+}
+
+/// Items by code and version.
+pub(super) type Items = HashMap<ItemKey, Arc<Shelved>>;
+
+/// What the office sets.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Records of an item version that nobody has announced wait for at most so long.
+    pub patience: Duration,
+    /// Working days in which a provider answers.
+    pub due_working_days: u32,
+    /// Working days before the due day on which it is reminded.
+    pub remind_before_working_days: u32,
+    /// Working days after the due day on which it is urged.
+    pub urge_after_working_days: u32,
+}
 
 /// What judging needs beside the submissions: keys, rules, calendar, and the items compiled so far.
 pub struct Desk {
     pub(super) keyring: Keyring,
-    pub(super) rules: RuleSet,
-    pub(super) calendar: Calendar,
-    /// The same calendar as rules of items count by it.
+    pub(super) terms: CaseTerms,
+    /// The calendar of the terms as rules of items count by it.
     pub(super) working_days: Arc<dyn WorkingDays>,
     /// How long records wait for the event of their item.
     patience: Duration,
@@ -42,6 +64,8 @@ pub struct Desk {
     missed: Mutex<HashMap<ItemKey, OffsetDateTime>>,
     /// Complains while `unusable` holds anything.
     lane: Lane,
+    /// Rings when cases may have changed.
+    bell: watch::Sender<()>,
 }
 
 impl std::fmt::Debug for Desk {
@@ -68,24 +92,29 @@ struct Compiled {
 
 impl Desk {
     /// A desk with the rules in force and the calendar that ships with the program. `lane` complains
-    /// while there is a definition that this program cannot use. Records of an item version that nobody
-    /// has announced wait for at most `patience`.
+    /// while there is a definition that this program cannot use.
     ///
     /// # Errors
     /// [`CalendarError`] when that calendar is broken.
-    pub fn new(keyring: Keyring, lane: Lane, patience: Duration) -> Result<Self, CalendarError> {
+    pub fn new(keyring: Keyring, lane: Lane, settings: Settings) -> Result<Self, CalendarError> {
         let calendar = Calendar::builtin()?;
         lane.oldest(None);
         Ok(Self {
             keyring,
-            rules: RuleSet::changsha_2017(),
             working_days: Arc::new(FirmDays::of(&calendar)),
-            calendar,
-            patience,
+            terms: CaseTerms {
+                rules: RuleSet::changsha_2017(),
+                calendar,
+                due_days: settings.due_working_days,
+                remind_before: settings.remind_before_working_days,
+                urge_after: settings.urge_after_working_days,
+            },
+            patience: settings.patience,
             items: RwLock::default(),
             unusable: Mutex::default(),
             missed: Mutex::default(),
             lane,
+            bell: watch::Sender::new(()),
         })
     }
 
@@ -141,6 +170,48 @@ impl Desk {
         }
     }
 
+    /// Tells those who watch feedback to look again soon.
+    pub fn ring(&self) {
+        self.bell.send_replace(());
+    }
+
+    /// For one who watches feedback.
+    pub fn bell(&self) -> watch::Receiver<()> {
+        self.bell.subscribe()
+    }
+
+    /// When cases are due, and when they are reminded of.
+    pub fn terms(&self) -> &CaseTerms {
+        &self.terms
+    }
+
+    /// The items of these versions as far as they can be judged by, for a question that waits for nothing.
+    ///
+    /// # Errors
+    /// The database's, or [`HandlerError::Transient`] when the process is stopping.
+    pub(super) async fn usable(
+        &self,
+        conn: &mut Conn,
+        wanted: &[ItemKey],
+    ) -> Result<Items, HandlerError> {
+        let mut items: Items = {
+            let known = self.items.read().unwrap_or_else(PoisonError::into_inner);
+            let known = wanted.iter().filter_map(|key| known.get_key_value(key));
+            known
+                .map(|(key, item)| (key.clone(), item.clone()))
+                .collect()
+        };
+        let missing: Vec<ItemKey> = wanted
+            .iter()
+            .filter(|key| !items.contains_key(*key))
+            .cloned()
+            .collect();
+        if !missing.is_empty() {
+            items.extend(self.read(conn, &missing).await?.usable);
+        }
+        Ok(items)
+    }
+
     /// Looks at definitions that are kept now, so that the complaint is true before a record needs them.
     ///
     /// # Errors
@@ -190,14 +261,24 @@ impl Desk {
     }
 }
 
-/// Compiles definitions as the table keeps them: code, version, JSON.
-fn compile(definitions: Vec<(String, u32, String)>) -> Compiled {
+/// Compiles definitions as the table keeps them.
+fn compile(definitions: Vec<Definition>) -> Compiled {
     let mut compiled = Compiled::default();
-    for (code, version, definition) in definitions {
+    for Definition {
+        code,
+        version,
+        definition,
+        owner,
+    } in definitions
+    {
         let item =
             ItemVersion::from_json(&definition).and_then(|item| CompiledItem::new(Arc::new(item)));
         match item {
             Ok(item) => {
+                let item = Shelved {
+                    compiled: item,
+                    owner,
+                };
                 compiled.usable.insert((code, version), Arc::new(item));
             }
             Err(error) => {

@@ -5,12 +5,12 @@ use prost::Message;
 use proto::credit::{
     common::v1::RecordVersion,
     validation::v1::{
-        CaseState, FeedbackCase, Finding, GetStatisticsResponse, GetVerdictResponse,
+        CaseKind, CaseState, FeedbackCase, Finding, GetStatisticsResponse, GetVerdictResponse,
         ListFeedbackRequest, ListFeedbackResponse, VerdictOutcome,
     },
 };
 use service_kit::{db::Conn, grpc::timestamp};
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 use vault::Keyring;
 
@@ -18,6 +18,7 @@ use crate::{
     domain::decision::{SealedChanges, SealedFindings},
     error::ValidationError,
     store::{
+        cases::ClosedAs,
         reads::{self, CaseRow, Place, VersionColumns},
         reference,
     },
@@ -39,7 +40,7 @@ pub struct Reader {
 
 impl Reader {
     /// The provider whose list is meant by `asked`; empty means the caller's own.
-    fn list_of(&self, asked: &str) -> Result<String, ValidationError> {
+    pub(super) fn list_of(&self, asked: &str) -> Result<String, ValidationError> {
         match &self.own {
             Some(own) if asked.is_empty() => Ok(own.clone()),
             None if asked.is_empty() => Err(ValidationError::ProviderMissing),
@@ -59,6 +60,7 @@ pub async fn list(
     keyring: &Keyring,
     reader: &Reader,
     request: &ListFeedbackRequest,
+    today: Date,
 ) -> Result<ListFeedbackResponse, ValidationError> {
     let provider = reader.list_of(&request.provider_code)?;
     let size = match request.page_size {
@@ -95,7 +97,7 @@ pub async fn list(
     };
     let cases = rows
         .into_iter()
-        .map(|row| case_message(keyring, row))
+        .map(|row| case_message(keyring, row, today))
         .collect::<Result<_, _>>()?;
     Ok(ListFeedbackResponse {
         cases,
@@ -156,11 +158,17 @@ pub async fn statistics(conn: &mut Conn) -> Result<GetStatisticsResponse, Valida
         accepted: counted.accepted,
         returned: counted.returned,
         returned_by_code: counted.returned_by_code.into_iter().collect(),
-        ..GetStatisticsResponse::default()
+        revocations: counted.revocations,
+        confirmed: counted.confirmed,
     })
 }
 
-fn case_message(keyring: &Keyring, row: CaseRow) -> Result<FeedbackCase, ValidationError> {
+/// A case as messages carry it, opened.
+pub(super) fn case_message(
+    keyring: &Keyring,
+    row: CaseRow,
+    today: Date,
+) -> Result<FeedbackCase, ValidationError> {
     let record_id = row.version.record_id;
     let key = open(
         keyring,
@@ -168,10 +176,16 @@ fn case_message(keyring: &Keyring, row: CaseRow) -> Result<FeedbackCase, Validat
         "sealed_record_key",
         &row.sealed_record_key,
     )?;
-    let state = if row.open {
-        CaseState::Open
+    let state = match row.closed {
+        None => CaseState::Open,
+        Some((_, ClosedAs::Rereport)) => CaseState::ClosedByRereport,
+        Some((_, ClosedAs::Confirmation)) => CaseState::ClosedByConfirmation,
+        Some((_, ClosedAs::Withdrawal)) => CaseState::ClosedByWithdrawal,
+    };
+    let kind = if row.contradicted {
+        CaseKind::Contradicted
     } else {
-        CaseState::ClosedByRereport
+        CaseKind::Returned
     };
     Ok(FeedbackCase {
         case_id: row.case_id.to_string(),
@@ -183,11 +197,15 @@ fn case_message(keyring: &Keyring, row: CaseRow) -> Result<FeedbackCase, Validat
         due_provisional: row.due_provisional,
         findings: findings(keyring, record_id, row.sealed_findings.as_deref())?,
         version: Some(version_message(row.version)),
-        ..FeedbackCase::default()
+        kind: kind.into(),
+        overdue: row.closed.is_none() && row.due_on.is_some_and(|due| due < today),
+        reminders: row.reminders.unsigned_abs(),
+        closed_at: row.closed.map(|(at, _)| timestamp(at)),
     })
 }
 
-fn findings(
+/// Findings that were sealed under a record id.
+pub(super) fn findings(
     keyring: &Keyring,
     record_id: Uuid,
     sealed: Option<&[u8]>,
@@ -202,7 +220,8 @@ fn findings(
         .map_err(|source| ValidationError::Content { what, source })
 }
 
-fn open(
+/// What was sealed under a record id.
+pub(super) fn open(
     keyring: &Keyring,
     record_id: Uuid,
     what: &'static str,
@@ -213,7 +232,8 @@ fn open(
         .map_err(|source| ValidationError::Sealed { what, source })
 }
 
-fn version_message(columns: VersionColumns) -> RecordVersion {
+/// A version as messages carry it.
+pub(super) fn version_message(columns: VersionColumns) -> RecordVersion {
     RecordVersion {
         record_id: columns.record_id.as_bytes().to_vec().into(),
         provider_code: columns.provider_code,

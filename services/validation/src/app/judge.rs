@@ -1,6 +1,7 @@
-//! Judges a batch of submissions: load the items, decide, store, append to the outbox. Called by
-//! `handlers::Submissions`. The number of statements is bounded whatever the size of the batch: two when
-//! all versions pass at their first report, five when some are returned or reported again.
+//! Judges a batch of submissions: load the items, look at each by itself and beside all others, store, append to the
+//! outbox. Called by `handlers::Submissions`. The number of statements is bounded whatever the size of the batch: five
+//! when all versions pass at their first report, nine when some are returned or reported again, three more when
+//! registrations and items of departments or districts are among them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,17 +10,20 @@ use std::{
 
 use event_bus::{HandlerError, NewEvent};
 use proto::credit::validation::events::v1::RecordReturned;
-use service_kit::{
-    db::{self, Conn},
-    error::chain,
-    grpc::timestamp,
-};
+use service_kit::{db::Conn, error::chain, grpc::timestamp};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::desk::{Desk, Items, Shelf};
+use super::{
+    cases::{self, Touched},
+    cross::{self, Ruled},
+    desk::{Desk, Items, Shelf},
+};
 use crate::{
-    domain::{Decision, FeedbackCase, Outcome, Submission, decide},
+    domain::{
+        Decision, Examined, FeedbackCase, Outcome, Submission, decide,
+        examine::{Means, examine, examine_end},
+    },
     store,
 };
 
@@ -51,58 +55,90 @@ pub async fn judge(
     if work.is_empty() {
         return Ok(Vec::new());
     }
-    let wanted = work.iter().map(|work| work.submission.item()).collect();
+    // The end of a record is no matter of its item.
+    let judged_by = |work: &Work| !work.submission.operation.ends();
+    let wanted = work.iter().filter(|work| judged_by(work));
+    let wanted = wanted.map(|work| work.submission.item()).collect();
     let Shelf { items, without } = desk.items(conn, wanted, now).await?;
     let mut poison = Vec::new();
     let mut fit = Vec::with_capacity(work.len());
     for one in work {
         match without.get(&one.submission.item()) {
-            Some(why) => poison.push((one.position, why.clone())),
-            None => fit.push(one),
+            Some(why) if judged_by(&one) => poison.push((one.position, why.clone())),
+            _ => fit.push(one),
         }
     }
-    let judged = decide_all(desk.clone(), items, fit).await?;
-    poison.extend(judged.unopened);
+    let items = Arc::new(items);
+    let looked_at = examine_all(desk.clone(), items.clone(), fit).await?;
+    poison.extend(looked_at.unopened);
+    let mut examined = looked_at.examined;
 
-    let fresh = store::insert_verdicts(conn, &judged.decisions, now).await?;
-    let decisions: Vec<&Decision> = judged
-        .decisions
-        .iter()
-        .filter(|decision| fresh.contains(&decision.submission.record_id))
-        .collect();
-    let cases = open_cases(conn, desk, &decisions, now).await?;
-    let events: Vec<NewEvent> = decisions
+    let (mut standing, known) = cross::load(conn, &items, &examined, true).await?;
+    // They keep their verdict and change nothing any more.
+    examined.retain(|one| !known.contains(&one.submission.record_id));
+    if examined.is_empty() {
+        return Ok(poison);
+    }
+    let ruled = cross::rule(&mut standing, &items, examined);
+    let decisions = decide_all(desk.clone(), ruled).await?;
+    if store::insert_verdicts(conn, &decisions, now).await?.len() < decisions.len() {
+        return Err(overtaken("a version of this batch was judged"));
+    }
+    if !cross::write(conn, &standing).await? {
+        return Err(overtaken("a decision of this batch was reported"));
+    }
+    let touched = Touched {
+        decisions: &decisions,
+        contradicted: &standing.contradicted,
+    };
+    let (cases, changes) = cases::follow(conn, desk, &touched, now).await?;
+    let mut events: Vec<NewEvent> = decisions
         .iter()
         .map(|decision| {
             let id = decision.submission.record_id;
-            let trace = judged.traces.get(&id).map_or("", String::as_str);
+            let trace = looked_at.traces.get(&id).map_or("", String::as_str);
             event(decision, cases.get(&id), trace, now)
         })
         .collect();
+    events.extend(changes.iter().map(|change| cases::event(change, now)));
     event_bus::append(conn, &events).await?;
+    if !changes.is_empty() {
+        desk.ring();
+    }
     Ok(poison)
 }
 
-struct Judged {
-    decisions: Vec<Decision>,
+/// Another copy of the service was faster; the same batch again sees what it did.
+fn overtaken(what: &str) -> HandlerError {
+    HandlerError::Transient(format!("{what} by another copy meanwhile"))
+}
+
+struct LookedAt {
+    examined: Vec<Examined>,
     /// Trace contexts by record id, of the records that are followed.
     traces: HashMap<Uuid, String>,
     unopened: Vec<(usize, String)>,
 }
 
-/// Opens, checks and seals the whole batch on a thread of its own: up to 500 records of digits and
+/// Opens and checks the whole batch on a thread of its own: up to 500 records of digits and
 /// ciphers would keep an async worker, and so other services of the process, waiting.
-async fn decide_all(
+async fn examine_all(
     desk: Arc<Desk>,
-    items: Items,
+    items: Arc<Items>,
     work: Vec<Work>,
-) -> Result<Judged, HandlerError> {
+) -> Result<LookedAt, HandlerError> {
     off_the_workers(move || {
         let mut seen = HashSet::new();
-        let mut judged = Judged {
-            decisions: Vec::with_capacity(work.len()),
+        let mut looked_at = LookedAt {
+            examined: Vec::with_capacity(work.len()),
             traces: HashMap::new(),
             unopened: Vec::new(),
+        };
+        let means = Means {
+            keyring: &desk.keyring,
+            working_days: &desk.working_days,
+            // A record carries no attester: who answers for it does so by a confirmation.
+            attestations: &[],
         };
         for Work {
             position,
@@ -111,26 +147,42 @@ async fn decide_all(
         } in work
         {
             let id = submission.record_id;
-            // `items` holds every item of what comes here; see `Desk::items`.
-            let Some(item) = items.get(&submission.item()) else {
-                continue;
-            };
             // The same version under two event ids: judged once.
             if !seen.insert(id) {
                 continue;
             }
-            match decide(&desk.keyring, item, &desk.working_days, submission) {
-                Ok(decision) => judged.decisions.push(decision),
+            let examined = if submission.operation.ends() {
+                examine_end(&desk.keyring, submission)
+            } else {
+                // `items` holds every item of what comes here; see `Desk::items`.
+                let Some(item) = items.get(&submission.item()) else {
+                    continue;
+                };
+                examine(means, &item.compiled, submission)
+            };
+            match examined {
+                Ok(examined) => looked_at.examined.push(examined),
                 Err(error) => {
                     let reason = format!("sealed_content does not open: {}", chain(&error));
-                    judged.unopened.push((position, reason));
+                    looked_at.unopened.push((position, reason));
                 }
             }
             if !traceparent.is_empty() {
-                judged.traces.insert(id, traceparent);
+                looked_at.traces.insert(id, traceparent);
             }
         }
-        judged
+        looked_at
+    })
+    .await
+}
+
+/// Seals the verdicts, on a thread of its own too.
+async fn decide_all(desk: Arc<Desk>, ruled: Vec<Ruled>) -> Result<Vec<Decision>, HandlerError> {
+    off_the_workers(move || {
+        let ruled = ruled.into_iter();
+        ruled
+            .map(|(examined, beside)| decide(&desk.keyring, examined, beside))
+            .collect()
     })
     .await
 }
@@ -149,45 +201,6 @@ pub(super) async fn off_the_workers<T: Send + 'static>(
     }
 }
 
-/// Opens a case for each returned version and closes those that an accepted revision has answered.
-///
-/// The outcome does not depend on the order in which versions arrive: a case stays open as long as no
-/// higher revision of its key was accepted, and one that was answered before it came is closed at once.
-async fn open_cases(
-    conn: &mut Conn,
-    desk: &Desk,
-    decisions: &[&Decision],
-    now: OffsetDateTime,
-) -> Result<HashMap<Uuid, FeedbackCase>, db::Error> {
-    // A first revision that passes can close nothing and opens nothing. Most are that.
-    let concerned: Vec<&Decision> = decisions
-        .iter()
-        .copied()
-        .filter(|decision| !decision.is_accepted() || decision.submission.version.revision > 1)
-        .collect();
-    if concerned.is_empty() {
-        return Ok(HashMap::new());
-    }
-    store::hold_keys(conn, &concerned).await?;
-    let cases: Vec<(&Submission, FeedbackCase)> = concerned
-        .iter()
-        .filter(|decision| !decision.is_accepted())
-        .map(|decision| &decision.submission)
-        .map(|submission| {
-            let case = FeedbackCase::open(submission.record_id, &desk.rules, &desk.calendar, now);
-            (submission, case)
-        })
-        .collect();
-    if !cases.is_empty() {
-        store::insert_cases(conn, &cases, now).await?;
-    }
-    store::close_answered(conn, &concerned, now).await?;
-    Ok(cases
-        .into_iter()
-        .map(|(submission, case)| (submission.record_id, case))
-        .collect())
-}
-
 /// The fact that follows from a decision.
 fn event(
     decision: &Decision,
@@ -198,6 +211,7 @@ fn event(
     let submission = &decision.submission;
     match &decision.outcome {
         Outcome::Accepted(event) => NewEvent::new(event.as_ref(), now, traceparent),
+        Outcome::Ended(event) => NewEvent::new(event.as_ref(), now, traceparent),
         Outcome::Returned => {
             let due = case.and_then(|case| case.due);
             let event = RecordReturned {

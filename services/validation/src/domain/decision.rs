@@ -1,25 +1,26 @@
 //! The verdict on one submission, ready to be stored and announced: what is personal is sealed under the
 //! record id before it leaves this file. Called by `app`, off the async workers.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use credit_record::{
-    AcceptedRecord, Change, CheckContext, CompiledItem, Finding, Severity, SubjectKind, Verdict,
-    WorkingDays, normalise::format_date,
+    AcceptedRecord, Change, Finding, Severity, SubjectKind, normalise::format_date,
 };
-use legal_clock::shanghai_date;
 use prost::Message;
 use proto::credit::{
     common::v1 as common,
     validation::{
-        events::v1::{AppliedChange, NormalisedRecord, RecordAccepted},
+        events::v1::{AppliedChange, NormalisedRecord, RecordAccepted, RecordRevoked},
         v1,
     },
 };
 use service_kit::grpc::timestamp;
-use vault::{Keyring, OpenError};
+use vault::Keyring;
 
-use super::Submission;
+use super::{
+    Submission,
+    examine::{Content, Digest, Examined},
+};
 
 /// Domain of the blind index of a natural person's document, shared with the services that look up by it.
 const PERSON_DOCUMENT: &str = "person-document";
@@ -41,6 +42,8 @@ pub struct Decision {
     pub sealed_changes: Option<Vec<u8>>,
     /// Name of the rule-set of cleansing that the values were derived by, the item's own or the standard one.
     pub rule_set: String,
+    /// What an accepted record is about.
+    pub identity: Option<Digest>,
 }
 
 /// How it went.
@@ -48,6 +51,8 @@ pub struct Decision {
 pub enum Outcome {
     /// No errors: this is announced.
     Accepted(Box<RecordAccepted>),
+    /// It ends its record: this is announced.
+    Ended(Box<RecordRevoked>),
     /// At least one error: goes back to its provider.
     Returned,
 }
@@ -55,7 +60,7 @@ pub enum Outcome {
 impl Decision {
     /// Whether the version passed.
     pub fn is_accepted(&self) -> bool {
-        matches!(self.outcome, Outcome::Accepted(_))
+        !matches!(self.outcome, Outcome::Returned)
     }
 
     /// Codes of all findings, errors first, each once.
@@ -88,57 +93,71 @@ pub struct SealedChanges {
     pub changes: Vec<v1::Change>,
 }
 
-/// Opens, checks and seals again. The day of receipt is that of Changsha.
-///
-/// # Errors
-/// When the content does not open under the record id.
-pub fn decide(
-    keyring: &Keyring,
-    item: &CompiledItem,
-    working_days: &Arc<dyn WorkingDays>,
-    submission: Submission,
-) -> Result<Decision, OpenError> {
+/// The verdict on what was examined, with what was found beside it, sealed.
+pub fn decide(keyring: &Keyring, examined: Examined, beside: Vec<Finding>) -> Decision {
+    let Examined {
+        submission,
+        content,
+        rule_set,
+    } = examined;
     let context = submission.record_id.as_bytes();
-    let content = keyring.open(context, &submission.sealed_content)?;
-    let checked = credit_record::check(
-        item,
-        &content,
-        &CheckContext {
-            received_on: shanghai_date(submission.received_at),
-            provider_code: &submission.version.provider_code,
-            working_days,
-            // A record carries no attester: whoever answers for a legacy code does so with an officer.
-            attestations: &[],
-        },
-    );
-    let none: &[Change] = &[];
-    let (outcome, findings, changes) = match &checked {
-        Verdict::Accepted(record) => {
-            let event = accepted_event(keyring, &submission, record, item.rule_set());
-            (
-                Outcome::Accepted(Box::new(event)),
-                &record.warnings,
-                &record.changes[..],
-            )
+    let refused = beside.iter().any(is_error);
+    let (outcome, mut findings, changes, identity) = match content {
+        Content::Record(record, facts) if !refused => {
+            let mut warnings = record.warnings.clone();
+            warnings.extend(beside);
+            let event = accepted_event(keyring, &submission, &record, &warnings, &rule_set);
+            let outcome = Outcome::Accepted(Box::new(event));
+            (outcome, warnings, record.changes, Some(facts.identity))
         }
-        Verdict::Returned(findings) => (Outcome::Returned, findings, none),
+        Content::Record(record, _) => {
+            let mut findings = beside;
+            findings.extend(record.warnings);
+            (Outcome::Returned, findings, Vec::new(), None)
+        }
+        Content::Faulty(mut findings) => {
+            findings.extend(beside);
+            (Outcome::Returned, findings, Vec::new(), None)
+        }
+        Content::End(findings) => {
+            let event = RecordRevoked {
+                version: Some(submission.version.clone()),
+                received_at: Some(timestamp(submission.received_at)),
+                operation: common::Operation::from(submission.operation).into(),
+                // The original, sealed under the same record id.
+                sealed_reason: submission.sealed_content.clone(),
+            };
+            let outcome = Outcome::Ended(Box::new(event));
+            (outcome, findings, Vec::new(), None)
+        }
     };
-    let sealed_findings = (!findings.is_empty()).then(|| {
-        let findings = findings.iter().map(finding_message).collect();
-        keyring.seal(context, &SealedFindings { findings }.encode_to_vec())
-    });
+    findings.sort_by_key(|finding| finding.severity);
     let sealed_changes = (!changes.is_empty()).then(|| {
         let changes = changes.iter().map(change_message).collect();
         keyring.seal(context, &SealedChanges { changes }.encode_to_vec())
     });
-    Ok(Decision {
+    Decision {
         outcome,
-        error_codes: codes(findings, Severity::Error),
-        warning_codes: codes(findings, Severity::Warning),
-        sealed_findings,
+        error_codes: codes(&findings, Severity::Error),
+        warning_codes: codes(&findings, Severity::Warning),
+        sealed_findings: seal_findings(keyring, context, &findings),
         sealed_changes,
-        rule_set: item.rule_set().to_owned(),
+        rule_set,
+        identity,
         submission,
+    }
+}
+
+/// Whether a finding sends the record back.
+pub fn is_error(finding: &Finding) -> bool {
+    finding.severity == Severity::Error
+}
+
+/// Findings as a verdict, a case or a confirmation keeps them; `None` when there are none.
+pub fn seal_findings(keyring: &Keyring, context: &[u8], findings: &[Finding]) -> Option<Vec<u8>> {
+    (!findings.is_empty()).then(|| {
+        let findings = findings.iter().map(finding_message).collect();
+        keyring.seal(context, &SealedFindings { findings }.encode_to_vec())
     })
 }
 
@@ -163,6 +182,7 @@ fn accepted_event(
     keyring: &Keyring,
     submission: &Submission,
     record: &AcceptedRecord,
+    warnings: &[Finding],
     rule_set: &str,
 ) -> RecordAccepted {
     let subject = &record.subject;
@@ -183,7 +203,7 @@ fn accepted_event(
     let code = subject.credit_code.as_ref().map(|code| code.as_str());
     let sealed = keyring.seal(
         submission.record_id.as_bytes(),
-        &normalised(record, rule_set).encode_to_vec(),
+        &normalised(record, warnings, rule_set).encode_to_vec(),
     );
     RecordAccepted {
         version: Some(submission.version.clone()),
@@ -211,7 +231,7 @@ fn subject_kind(kind: SubjectKind) -> common::SubjectKind {
 }
 
 /// The derived layer beside the original.
-fn normalised(record: &AcceptedRecord, rule_set: &str) -> NormalisedRecord {
+fn normalised(record: &AcceptedRecord, warnings: &[Finding], rule_set: &str) -> NormalisedRecord {
     let values: HashMap<String, String> = record
         .values
         .iter()
@@ -233,7 +253,7 @@ fn normalised(record: &AcceptedRecord, rule_set: &str) -> NormalisedRecord {
             after: change.after.clone(),
         })
         .collect();
-    let warnings = codes(&record.warnings, Severity::Warning);
+    let warnings = codes(warnings, Severity::Warning);
     NormalisedRecord {
         values,
         changes,
@@ -242,7 +262,8 @@ fn normalised(record: &AcceptedRecord, rule_set: &str) -> NormalisedRecord {
     }
 }
 
-fn finding_message(finding: &Finding) -> v1::Finding {
+/// A finding as messages carry it.
+pub fn finding_message(finding: &Finding) -> v1::Finding {
     let severity = match finding.severity {
         Severity::Error => v1::Severity::Error,
         Severity::Warning => v1::Severity::Warning,
@@ -259,7 +280,8 @@ fn finding_message(finding: &Finding) -> v1::Finding {
     }
 }
 
-fn change_message(change: &Change) -> v1::Change {
+/// A change as messages carry it.
+pub fn change_message(change: &Change) -> v1::Change {
     v1::Change {
         field: change.field.clone(),
         rule: change.rule.to_owned(),

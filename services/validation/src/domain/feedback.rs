@@ -1,32 +1,109 @@
-//! The feedback case of a returned version. Called by `app`.
+//! Feedback cases: why and for how long. Called by `app` and `jobs`.
 
-use legal_clock::{Calendar, Deadline, Duty, RuleSet, shanghai_date};
-use time::OffsetDateTime;
+use legal_clock::{Calendar, Deadline, RuleSet, shanghai_date};
+use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
 
 /// Namespace of case ids.
 const CASES: Uuid = Uuid::from_u128(0x6f0a_51c6_91c4_4e38_9a3c_3d1c_6f7e_b6d5);
 
-/// What is new with a returned version; the rest is the version itself.
+/// Why a case was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaseKind {
+    /// The version was returned.
+    Returned,
+    /// The version stands, and another provider's base information contradicts it.
+    Contradicted,
+}
+
+impl CaseKind {
+    /// As the table has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Returned => "returned",
+            Self::Contradicted => "contradicted",
+        }
+    }
+}
+
+/// When the provider has to answer, and when it is reminded: settings of the office (R-13, D-15).
+#[derive(Debug, Clone)]
+pub struct CaseTerms {
+    /// From when on something is due at all.
+    pub rules: RuleSet,
+    /// The calendar.
+    pub calendar: Calendar,
+    /// Working days for the answer.
+    pub due_days: u32,
+    /// Working days before the due day on which the provider is reminded.
+    pub remind_before: u32,
+    /// Working days after the due day on which it is urged.
+    pub urge_after: u32,
+}
+
+/// The days that the reminding job works with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Horizon {
+    /// The civil day in Changsha.
+    pub today: Date,
+    /// Cases due up to this day are reminded of.
+    pub remind_up_to: Date,
+    /// Cases due up to this day are urged; none while nothing can be that old.
+    pub urge_up_to: Option<Date>,
+}
+
+impl CaseTerms {
+    /// When a case that is opened at `now` is due.
+    pub fn due(&self, now: OffsetDateTime) -> Option<Deadline> {
+        let day = shanghai_date(now);
+        self.rules
+            .governs(day)
+            .then(|| self.calendar.deadline(day, self.due_days))
+    }
+
+    /// What is to be reminded of at `now`.
+    pub fn horizon(&self, now: OffsetDateTime) -> Horizon {
+        let today = shanghai_date(now);
+        let reached = |day: &Date| self.calendar.deadline(*day, self.urge_after).due_on <= today;
+        // Ten weeks of holidays are in no calendar.
+        let days = i64::from(self.urge_after) * 2 + 70;
+        let urge_up_to = (0..=days)
+            .filter_map(|back| today.checked_sub(Duration::days(back)))
+            .find(reached);
+        Horizon {
+            today,
+            remind_up_to: self.calendar.deadline(today, self.remind_before).due_on,
+            urge_up_to,
+        }
+    }
+}
+
+/// What is new with a case; the rest is the version itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedbackCase {
     /// Follows from the version, so that a repeated delivery or a rebuilt stream names the same case.
     pub case_id: Uuid,
-    /// By when the provider reports again (R-13, D-15); `None` before the regulation came into force.
+    /// Why it was opened.
+    pub kind: CaseKind,
+    /// By when the provider answers; `None` before the regulation came into force.
     pub due: Option<Deadline>,
 }
 
 impl FeedbackCase {
     /// The case of this version, opened at `now`.
-    pub fn open(
-        record_id: Uuid,
-        rules: &RuleSet,
-        calendar: &Calendar,
-        now: OffsetDateTime,
-    ) -> Self {
+    pub fn open(kind: CaseKind, record_id: Uuid, terms: &CaseTerms, now: OffsetDateTime) -> Self {
+        let case_id = match kind {
+            CaseKind::Returned => Uuid::new_v5(&CASES, record_id.as_bytes()),
+            CaseKind::Contradicted => {
+                let mut name = record_id.as_bytes().to_vec();
+                name.extend(kind.as_str().as_bytes());
+                Uuid::new_v5(&CASES, &name)
+            }
+        };
         Self {
-            case_id: Uuid::new_v5(&CASES, record_id.as_bytes()),
-            due: rules.due(calendar, Duty::Rereport, shanghai_date(now)),
+            case_id,
+            kind,
+            due: terms.due(now),
         }
     }
 }
@@ -36,14 +113,34 @@ mod tests {
     use super::*;
     use time::macros::{date, datetime};
 
+    fn terms() -> CaseTerms {
+        CaseTerms {
+            rules: RuleSet::changsha_2017(),
+            calendar: Calendar::builtin().unwrap(),
+            due_days: 5,
+            remind_before: 1,
+            urge_after: 5,
+        }
+    }
+
     fn open(now: OffsetDateTime) -> FeedbackCase {
-        let calendar = Calendar::builtin().unwrap();
-        FeedbackCase::open(
-            Uuid::from_u128(1),
-            &RuleSet::changsha_2017(),
-            &calendar,
-            now,
-        )
+        FeedbackCase::open(CaseKind::Returned, Uuid::from_u128(1), &terms(), now)
+    }
+
+    #[test]
+    fn r13_days_of_reminders_are_working_days() {
+        // 2026-03-06 is a Friday: due on Monday is one working day away, and the five before it are the whole week.
+        let horizon = terms().horizon(datetime!(2026-03-06 02:00 UTC));
+        assert_eq!(horizon.today, date!(2026 - 03 - 06));
+        assert_eq!(horizon.remind_up_to, date!(2026 - 03 - 09));
+        assert_eq!(horizon.urge_up_to, Some(date!(2026 - 03 - 01)));
+    }
+
+    #[test]
+    fn the_two_cases_of_a_version_are_told_apart() {
+        let now = datetime!(2026-01-05 00:00 UTC);
+        let of = |kind| FeedbackCase::open(kind, Uuid::from_u128(1), &terms(), now).case_id;
+        assert_ne!(of(CaseKind::Returned), of(CaseKind::Contradicted));
     }
 
     #[test]

@@ -2,13 +2,61 @@
 //! parks what does not.
 
 use bytes::Bytes;
-use proto::credit::{common::v1::RecordVersion, ingest::events::v1::RecordSubmitted};
+use proto::credit::{
+    common::v1::{self as common, RecordVersion},
+    ingest::events::v1::RecordSubmitted,
+};
 use service_kit::grpc::from_timestamp;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// The only form of content that a record may have.
+/// The form of content that a record has.
 const CONTENT_TYPE: &str = "application/json";
+
+/// What a version does to its record (D-24).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Its content is what the record says from now on.
+    Upsert,
+    /// The decision itself is no more; the content is the reason, which is published.
+    Revoke,
+    /// It was reported by mistake; the content is the reason, which is not published.
+    Withdraw,
+}
+
+impl Operation {
+    /// As the tables have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Upsert => "upsert",
+            Self::Revoke => "revoke",
+            Self::Withdraw => "withdraw",
+        }
+    }
+
+    /// Whether it ends its record.
+    pub fn ends(self) -> bool {
+        self != Self::Upsert
+    }
+
+    fn of(number: i32) -> Option<Self> {
+        match common::Operation::try_from(number).ok()? {
+            common::Operation::Unspecified | common::Operation::Upsert => Some(Self::Upsert),
+            common::Operation::Revoke => Some(Self::Revoke),
+            common::Operation::Withdraw => Some(Self::Withdraw),
+        }
+    }
+}
+
+impl From<Operation> for common::Operation {
+    fn from(operation: Operation) -> Self {
+        match operation {
+            Operation::Upsert => Self::Upsert,
+            Operation::Revoke => Self::Revoke,
+            Operation::Withdraw => Self::Withdraw,
+        }
+    }
+}
 
 /// Code and version of an item.
 pub type ItemKey = (String, u32);
@@ -34,7 +82,11 @@ pub struct Submission {
     pub ledger_number: u64,
     /// When ingest took it in.
     pub received_at: OffsetDateTime,
-    /// The original bytes, sealed under `record_id`.
+    /// What it does to its record.
+    pub operation: Operation,
+    /// What the original bytes are.
+    pub content_type: String,
+    /// The original bytes, sealed under `record_id`: a record, or the reason for its end.
     pub sealed_content: Bytes,
     /// The provider's own key, sealed under `record_id`.
     pub sealed_record_key: Bytes,
@@ -55,6 +107,8 @@ impl Submission {
             .ok_or(malformed("version", "must be present"))?;
         let record_id = Uuid::from_slice(&version.record_id)
             .map_err(|_| malformed("version.record_id", "16 bytes"))?;
+        let operation =
+            Operation::of(event.operation).ok_or(malformed("operation", "a known operation"))?;
         let rules = [
             (!record_id.is_nil(), "version.record_id", "not all zero"),
             (
@@ -87,7 +141,11 @@ impl Submission {
                 "ledger_number",
                 "1 to 2^63-1",
             ),
-            (is_json(&event.content_type), "content_type", CONTENT_TYPE),
+            (
+                operation.ends() || is_record(&event.content_type),
+                "content_type",
+                CONTENT_TYPE,
+            ),
         ];
         for (kept, field, rule) in rules {
             if !kept {
@@ -99,6 +157,8 @@ impl Submission {
             version,
             ledger_number: event.ledger_number,
             received_at,
+            operation,
+            content_type: event.content_type,
             sealed_content: event.sealed_content,
             sealed_record_key: event.sealed_record_key,
         })
@@ -124,7 +184,7 @@ fn fits_i64(number: u64) -> bool {
 }
 
 /// The media type, whatever its parameters and letters' case.
-fn is_json(content_type: &str) -> bool {
+fn is_record(content_type: &str) -> bool {
     content_type
         .split(';')
         .next()
@@ -163,12 +223,23 @@ mod tests {
     }
 
     #[test]
+    fn d24_the_reason_of_an_end_is_plain_text() {
+        let mut event = event();
+        event.operation = common::Operation::Revoke.into();
+        event.content_type = "text/plain".into();
+        let submission = Submission::from_event(event).unwrap();
+        assert_eq!(submission.operation, Operation::Revoke);
+        assert!(submission.operation.ends());
+    }
+
+    #[test]
     fn every_field_that_does_not_fit_is_named() {
         type Spoil = fn(&mut RecordSubmitted);
         fn v(event: &mut RecordSubmitted) -> &mut RecordVersion {
             event.version.as_mut().unwrap()
         }
-        let cases: [(&str, Spoil); 12] = [
+        let cases: [(&str, Spoil); 13] = [
+            ("operation", |e| e.operation = 99),
             ("version", |e| e.version = None),
             ("version.record_id", |e| {
                 v(e).record_id = Bytes::from_static(b"short")
@@ -184,7 +255,7 @@ mod tests {
             ("version.revision", |e| v(e).revision = 0),
             ("ledger_number", |e| e.ledger_number = u64::MAX),
             ("received_at", |e| e.received_at = None),
-            ("content_type", |e| e.content_type = "text/csv".into()),
+            ("content_type", |e| e.content_type = "text/html".into()),
         ];
         for (field, spoil) in cases {
             let mut event = event();

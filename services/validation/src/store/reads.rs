@@ -7,7 +7,11 @@ use sqlx::{Row, postgres::PgRow};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{bigint, column};
+use super::{
+    bigint,
+    cases::{Change, ClosedAs},
+    column,
+};
 
 /// The columns that name a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +47,12 @@ pub struct CaseRow {
     pub due_on: Option<Date>,
     /// The calendar of that day's year is not published.
     pub due_provisional: bool,
-    /// Whether no re-report was accepted yet.
-    pub open: bool,
+    /// When it was closed, and how; none while it is open.
+    pub closed: Option<(OffsetDateTime, ClosedAs)>,
+    /// Whether the version stands and is only contradicted.
+    pub contradicted: bool,
+    /// How often the provider was reminded.
+    pub reminders: i32,
     /// The findings, sealed under the record id.
     pub sealed_findings: Option<Vec<u8>>,
 }
@@ -71,6 +79,10 @@ pub struct Statistics {
     pub accepted: u64,
     /// Versions returned.
     pub returned: u64,
+    /// Accepted versions that end their record.
+    pub revocations: u64,
+    /// Returned versions that an attester answered for.
+    pub confirmed: u64,
     /// Returned versions that carry the code as an error.
     pub returned_by_code: BTreeMap<String, u64>,
 }
@@ -84,13 +96,45 @@ pub struct Place {
     pub ledger_number: i64,
 }
 
+/// A change of a case, and where it stands in the feed.
+#[derive(Debug, Clone)]
+pub struct FeedRow {
+    /// The case as it is now.
+    pub case: CaseRow,
+    /// What happened.
+    pub change: Change,
+    /// When.
+    pub changed_at: OffsetDateTime,
+    /// Its place.
+    pub position: FeedPosition,
+}
+
+/// A place in the feed of a provider: transactions in their order, then changes in theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FeedPosition {
+    /// The transaction.
+    pub xid: u64,
+    /// The change within it.
+    pub seq: i64,
+}
+
+/// What of a case is shown, with its verdict as `v`.
+macro_rules! case_columns {
+    () => {
+        "c.case_id, c.record_id, c.provider_code, c.item_code, c.item_version, c.key_digest,
+         c.revision, c.ledger_number, c.sealed_record_key, c.opened_at, c.due_on,
+         c.due_provisional, c.closed_at, c.closed_as, c.kind = 'contradicted' AS contradicted,
+         (c.reminded_at IS NOT NULL)::int + (c.urged_at IS NOT NULL)::int AS reminders,
+         coalesce(c.sealed_findings, v.sealed_findings) AS sealed_findings"
+    };
+}
+
 macro_rules! page_statement {
     ($more:literal) => {
         concat!(
-            "SELECT c.case_id, c.record_id, c.provider_code, c.item_code, c.item_version, c.key_digest,
-                    c.revision, c.ledger_number, c.sealed_record_key, c.opened_at, c.due_on,
-                    c.due_provisional, c.closed_at IS NULL AS open, v.sealed_findings
-             FROM feedback_case AS c JOIN verdict AS v USING (record_id)
+            "SELECT ",
+            case_columns!(),
+            " FROM feedback_case AS c JOIN verdict AS v USING (record_id)
              WHERE c.provider_code = $1 AND (c.opened_at, c.ledger_number) < ($2, $3) ",
             $more,
             " ORDER BY c.opened_at DESC, c.ledger_number DESC LIMIT $4"
@@ -119,6 +163,68 @@ pub async fn cases(
         .fetch_all(conn)
         .await?;
     rows.iter().map(case_row).collect()
+}
+
+/// One case.
+pub async fn case(conn: &mut Conn, case_id: Uuid) -> Result<Option<CaseRow>, Error> {
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        case_columns!(),
+        " FROM feedback_case AS c JOIN verdict AS v USING (record_id) WHERE c.case_id = $1"
+    ))
+    .bind(case_id)
+    .fetch_optional(conn)
+    .await?;
+    row.as_ref().map(case_row).transpose()
+}
+
+/// Changes of a provider's cases after `position` whose transactions can no longer be overtaken: one that started
+/// earlier and commits later would be skipped for ever by a cursor that passed it.
+pub async fn changes_after(
+    conn: &mut Conn,
+    provider_code: &str,
+    position: FeedPosition,
+    limit: i64,
+) -> Result<Vec<FeedRow>, Error> {
+    let rows = sqlx::query(concat!(
+        "SELECT f.xid::text AS xid, f.seq, f.change, f.changed_at, ",
+        case_columns!(),
+        " FROM (SELECT * FROM feedback_feed
+                WHERE provider_code = $1 AND (xid, seq) > ($2::text::xid8, $3)
+                  AND xid < pg_snapshot_xmin(pg_current_snapshot())
+                ORDER BY xid, seq LIMIT $4) AS f
+          JOIN feedback_case AS c USING (case_id) JOIN verdict AS v USING (record_id)
+          ORDER BY f.xid, f.seq"
+    ))
+    .bind(provider_code)
+    .bind(position.xid.to_string())
+    .bind(position.seq)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let xid: &str = column(row, "xid")?;
+            Ok(FeedRow {
+                case: case_row(row)?,
+                change: Change::of(column(row, "change")?),
+                changed_at: column(row, "changed_at")?,
+                position: FeedPosition {
+                    // The text of an xid8 is a number.
+                    xid: xid.parse().unwrap_or(u64::MAX),
+                    seq: column(row, "seq")?,
+                },
+            })
+        })
+        .collect()
+}
+
+/// Lets the transaction write nothing, and see one moment.
+pub async fn only_read(conn: &mut Conn) -> Result<(), Error> {
+    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// How many cases a provider has, all or the open ones.
@@ -168,7 +274,11 @@ pub async fn statistics(conn: &mut Conn) -> Result<Statistics, Error> {
         "SELECT outcome, NULL::text AS code, count(*) AS versions FROM verdict GROUP BY outcome
          UNION ALL
          SELECT outcome, code, count(*) FROM verdict, unnest(error_codes) AS code
-         WHERE outcome = 'returned' GROUP BY outcome, code",
+         WHERE outcome = 'returned' GROUP BY outcome, code
+         UNION ALL
+         SELECT 'ended', NULL, count(*) FROM verdict WHERE operation <> 'upsert'
+         UNION ALL
+         SELECT 'confirmed', NULL, count(*) FROM confirmation WHERE accepts",
     )
     .fetch_all(conn)
     .await?;
@@ -179,8 +289,12 @@ pub async fn statistics(conn: &mut Conn) -> Result<Statistics, Error> {
             Some(code) => {
                 statistics.returned_by_code.insert(code, versions);
             }
-            None if column::<&str>(row, "outcome")? == "accepted" => statistics.accepted = versions,
-            None => statistics.returned = versions,
+            None => match column::<&str>(row, "outcome")? {
+                "accepted" => statistics.accepted = versions,
+                "ended" => statistics.revocations = versions,
+                "confirmed" => statistics.confirmed = versions,
+                _ => statistics.returned = versions,
+            },
         }
     }
     Ok(statistics)
@@ -207,12 +321,16 @@ fn case_row(row: &PgRow) -> Result<CaseRow, Error> {
         opened_at: column(row, "opened_at")?,
         due_on: column(row, "due_on")?,
         due_provisional: column(row, "due_provisional")?,
-        open: column(row, "open")?,
+        closed: column::<Option<OffsetDateTime>>(row, "closed_at")?
+            .map(|at| Ok::<_, Error>((at, ClosedAs::of(column(row, "closed_as")?))))
+            .transpose()?,
+        contradicted: column(row, "contradicted")?,
+        reminders: column(row, "reminders")?,
         sealed_findings: column(row, "sealed_findings")?,
     })
 }
 
-fn version_columns(row: &PgRow) -> Result<VersionColumns, Error> {
+pub(super) fn version_columns(row: &PgRow) -> Result<VersionColumns, Error> {
     Ok(VersionColumns {
         record_id: column(row, "record_id")?,
         provider_code: column(row, "provider_code")?,

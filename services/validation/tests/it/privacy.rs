@@ -1,10 +1,11 @@
 //! No citizen number, name or document number of a person in clear in any table of the schema.
 
 use anyhow::Result;
+use proto::credit::{common::v1::Operation, validation::v1::ConfirmRecordRequest};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 
-use crate::world::{PERSON_NAME, PERSON_NUMBER, Record, World};
+use crate::world::{PERSON_NAME, PERSON_NUMBER, Record, World, fault};
 
 /// Every row of every table as text; bytes show as hexadecimal digits.
 async fn all_text(world: &World) -> Result<String> {
@@ -15,7 +16,7 @@ async fn all_text(world: &World) -> Result<String> {
     )
     .fetch_all(&pool)
     .await?;
-    assert!(tables.len() >= 9, "{tables:?}");
+    assert!(tables.len() >= 13, "{tables:?}");
     let mut text = String::new();
     for table in tables {
         let rows: Vec<String> =
@@ -47,9 +48,28 @@ async fn r4_nothing_personal_is_in_clear_in_any_table() -> Result<()> {
     let mut poison = world.submitted(&Record::licence("K-4", 4, json!({})));
     poison.ledger_number = 0;
     world.submit(&[&accepted, &returned, &organisation]).await?;
+    // A reason that names her, and an attester.
+    let ended = Record::penalty("K-5", 5, json!({})).ended(
+        Operation::Revoke,
+        6,
+        &format!("{PERSON_NAME}（{PERSON_NUMBER}）提起复议"),
+    );
+    let confirmed = Record::penalty("K-6", 7, fault());
+    world.submit(&[&ended, &confirmed]).await?;
+    let cases = world.feedback(true).await?;
+    let case = cases
+        .into_iter()
+        .find(|case| case.record_key == "K-6")
+        .expect("a case");
+    let word = ConfirmRecordRequest {
+        case_id: case.case_id,
+        attester: PERSON_NAME.into(),
+        statement: format!("经{PERSON_NAME}核对"),
+    };
+    world.provider()?.confirm_record(word).await?;
     world.bed.publish(&[world.event(&poison)]).await?;
     world.parked(1).await?;
-    assert_eq!(world.statistics().await?.accepted, 2);
+    assert_eq!(world.statistics().await?.accepted, 3);
     assert_eq!(
         world.feedback(true).await?[0].record_key,
         format!("{faulty_number}-2")

@@ -8,11 +8,11 @@ use event_bus::{Delivery, NewEvent, StreamSpec};
 use prost::{Message, Name};
 use proto::credit::{
     catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
-    common::v1::RecordVersion,
+    common::v1::{Operation, RecordVersion},
     ingest::events::v1::RecordSubmitted,
     validation::v1::{
         FeedbackCase, GetStatisticsRequest, GetStatisticsResponse, GetVerdictRequest,
-        GetVerdictResponse, ListFeedbackRequest,
+        GetVerdictResponse, ListFeedbackRequest, VerdictOutcome,
         validation_service_client::ValidationServiceClient,
     },
 };
@@ -27,7 +27,12 @@ use testkit::{bed::Bed, eventually};
 use tonic::{Status, service::interceptor::InterceptedService, transport::Channel};
 use tonic_types::StatusExt;
 use uuid::Uuid;
-use validation::{Config, app::Desk, handlers::Submissions};
+use validation::{
+    Config,
+    app::{Desk, desk::Settings},
+    handlers::Submissions,
+    jobs::Reminding,
+};
 
 /// The provider of most records here: a market regulation bureau.
 pub const PROVIDER: &str = "11430100006123458R";
@@ -117,10 +122,10 @@ impl World {
             }),
             ledger_number: record.ledger_number,
             received_at: Some(timestamp(self.bed.context.clock.now())),
-            content_type: "application/json".into(),
+            content_type: record.content_type.into(),
+            operation: record.operation.into(),
             sealed_content: keyring.seal(id.as_bytes(), &record.content).into(),
             sealed_record_key: keyring.seal(id.as_bytes(), record.key.as_bytes()).into(),
-            ..RecordSubmitted::default()
         }
     }
 
@@ -138,13 +143,21 @@ impl World {
     pub fn handler(&self) -> Result<Submissions> {
         let context = &self.bed.context;
         let lane = context.readiness.lane("by hand", Duration::MAX);
-        let patience = time::Duration::minutes(10);
-        let desk = Arc::new(Desk::new(context.keyring.clone(), lane, patience)?);
+        let desk = Arc::new(Desk::new(context.keyring.clone(), lane, settings())?);
         Ok(Submissions::new(
             desk,
             context.clock.clone(),
             context.telemetry.clone(),
         ))
+    }
+
+    /// The job that reminds, beside the running one, to run by hand.
+    pub fn reminding(&self) -> Result<Reminding> {
+        let context = &self.bed.context;
+        let lane = context.readiness.lane("by hand", Duration::MAX);
+        let desk = Arc::new(Desk::new(context.keyring.clone(), lane, settings())?);
+        let relay = self.bed.bus.start_relay("validation", &self.pool, context);
+        Ok(Reminding::new(self.pool.clone(), desk, relay, context))
     }
 
     /// Versions as the consumer hands them to a handler.
@@ -205,6 +218,15 @@ impl World {
         Ok(office.get_verdict(request).await?.into_inner())
     }
 
+    /// Outcome and codes of the findings of a version.
+    pub async fn found(&self, record: &Record) -> Result<(VerdictOutcome, Vec<String>)> {
+        let verdict = self.verdict(record).await?;
+        let codes = verdict.findings.iter().map(|finding| finding.code.clone());
+        // Most records here are old.
+        let codes = codes.filter(|code| code != "LATE_REPORT").collect();
+        Ok((verdict.outcome(), codes))
+    }
+
     pub async fn statistics(&self) -> Result<GetStatisticsResponse> {
         Ok(self
             .office()?
@@ -260,6 +282,8 @@ pub struct Record {
     pub revision: u64,
     pub ledger_number: u64,
     pub content: Vec<u8>,
+    pub content_type: &'static str,
+    pub operation: Operation,
 }
 
 impl Record {
@@ -288,6 +312,16 @@ impl Record {
         mut content: Map<String, Value>,
         changes: Value,
     ) -> Self {
+        // Every key is about a decision of its own.
+        let number = if item == "xzcf" { "CF_WSH" } else { "XK_WSH" };
+        if key != "K-1"
+            && let Some(text) = content.get(number).and_then(Value::as_str)
+        {
+            let digest = Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes()).as_u128();
+            let own = format!("〕{}号", digest % 1_000_000_000);
+            let text = text.split('〕').next().unwrap_or_default().to_owned() + &own;
+            content.insert(number.to_owned(), text.into());
+        }
         content.extend(object(changes));
         Self {
             provider: PROVIDER,
@@ -298,7 +332,40 @@ impl Record {
             revision: 1,
             ledger_number,
             content: Value::Object(content).to_string().into_bytes(),
+            content_type: "application/json",
+            operation: Operation::Upsert,
         }
+    }
+
+    /// The registration of the shop that most records here are about, with some fields changed, first revision.
+    pub fn registration(key: &str, ledger_number: u64, changes: Value) -> Self {
+        let mut content = registration();
+        content.extend(object(changes));
+        Self {
+            version: 1,
+            content: Value::Object(content).to_string().into_bytes(),
+            ..Self::of("djzc", key, ledger_number, Map::new(), json!({}))
+        }
+    }
+
+    /// The end of this record, as its next revision.
+    pub fn ended(&self, operation: Operation, ledger_number: u64, reason: &str) -> Self {
+        Self {
+            revision: self.revision + 1,
+            ledger_number,
+            content: reason.as_bytes().to_vec(),
+            content_type: "text/plain",
+            operation,
+            ..self.clone()
+        }
+    }
+
+    /// The same from another provider.
+    pub fn reported_by(mut self, provider: &'static str) -> Self {
+        let text = String::from_utf8(self.content).expect("JSON");
+        self.content = text.replace(self.provider, provider).into_bytes();
+        self.provider = provider;
+        self
     }
 
     pub fn revision(mut self, revision: u64) -> Self {
@@ -341,6 +408,35 @@ pub fn registered(code: &str, revision: u64, name: &str) -> ProviderRegistered {
         revision,
         ..Default::default()
     }
+}
+
+/// What the desk of the running service is set to.
+fn settings() -> Settings {
+    Settings {
+        patience: time::Duration::minutes(10),
+        due_working_days: 5,
+        remind_before_working_days: 1,
+        urge_after_working_days: 5,
+    }
+}
+
+fn registration() -> Map<String, Value> {
+    object(json!({
+        "DJ_XDR_MC": "湖南客偲家装饰工程有限公司",
+        "DJ_XDR_LB": "法人及非法人组织",
+        "DJ_XDR_SHXYM": "91430102MA4PX7RC64",
+        "DJ_FRDB": "陈志远",
+        "DJ_LX": "有限责任公司",
+        "DJ_CLRQ": "2018-05-02",
+        "DJ_JYFW": "建筑装饰工程设计、施工",
+        "DJ_ZS": "长沙市芙蓉区五一大道1号",
+        "DJ_ZT": "存续",
+        "DJ_HZRQ": "2026-11-10",
+        "DJ_DJJG": "长沙市市场监督管理局",
+        "DJ_DJJGDM": PROVIDER,
+        "DJ_LYDW": "长沙市市场监督管理局",
+        "DJ_LYDWDM": PROVIDER,
+    }))
 }
 
 fn penalty() -> Map<String, Value> {

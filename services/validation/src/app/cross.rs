@@ -1,0 +1,130 @@
+//! Puts the records of a batch beside all others: loads what these say, finds, and writes what the batch adds. Called
+//! by `judge`, `confirm` and `dry_run`; the last writes nothing. The number of statements is bounded: two to read, one
+//! more when an item of a department or district is among them, two to write.
+
+use std::collections::{BTreeSet, HashSet};
+
+use credit_record::Finding;
+use service_kit::db::{Conn, Error};
+use uuid::Uuid;
+
+use super::desk::Items;
+use crate::{
+    domain::{
+        Examined,
+        competence::Owner,
+        cross::{RecordKey, Standing},
+        decision::is_error,
+        examine::Content,
+    },
+    store::cross::{self, Question},
+};
+
+/// A version with what was found beside others.
+pub(super) type Ruled = (Examined, Vec<Finding>);
+
+/// What the others say about these versions, and which of these have a verdict already. `writes` holds the base
+/// register where one of them may change it.
+pub(super) async fn load(
+    conn: &mut Conn,
+    items: &Items,
+    examined: &[Examined],
+    writes: bool,
+) -> Result<(Standing, HashSet<Uuid>), Error> {
+    let mut question = Question::default();
+    let (mut codes, mut registered, mut places) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+    for one in examined {
+        let version = &one.submission.version;
+        let key = RecordKey::of(&one.submission);
+        question.records.push(one.submission.record_id);
+        let mut registers = one.submission.operation.ends();
+        if let Content::Record(_, facts) = &one.content {
+            codes.extend(facts.code.as_deref());
+            question.identities.push(facts.identity);
+            registers = facts.registration.is_some();
+        }
+        if version.revision > 1 {
+            question.later.push((key.clone(), version.revision));
+            if registers {
+                registered.push(key.clone());
+            }
+        }
+        if *owner(items, one) != Owner::City {
+            places.insert(version.provider_code.as_str());
+        }
+        question.keys.push(key);
+    }
+    let mut standing = Standing::default();
+    let registers = |one: &Examined| matches!(&one.content, Content::Record(_, facts) if facts.registration.is_some());
+    if writes && (!registered.is_empty() || examined.iter().any(registers)) {
+        cross::hold_register(conn).await?;
+    }
+    let known = cross::ask(conn, &question, &mut standing).await?;
+    if !codes.is_empty() || !registered.is_empty() {
+        let codes: Vec<&str> = codes.into_iter().collect();
+        cross::ask_register(conn, &codes, &registered, &mut standing).await?;
+    }
+    if !places.is_empty() {
+        let places: Vec<&str> = places.into_iter().collect();
+        standing.registry = cross::places(conn, &places).await?;
+    }
+    Ok((standing, known))
+}
+
+/// Rules on the versions one after the other, so that each stands beside those before it.
+pub(super) fn rule(standing: &mut Standing, items: &Items, examined: Vec<Examined>) -> Vec<Ruled> {
+    let mut ruled = Vec::with_capacity(examined.len());
+    for one in examined {
+        let found = standing.findings(&one, owner(items, &one), false);
+        admit(standing, &one, &found);
+        ruled.push((one, found));
+    }
+    ruled
+}
+
+/// Takes a version up among the others unless it goes back.
+pub(super) fn admit(standing: &mut Standing, one: &Examined, found: &[Finding]) {
+    let conflict = credit_record::FindingCode::BaseInfoConflict;
+    if found.iter().any(|finding| finding.code == conflict) {
+        standing.contradict(one);
+    }
+    let faulty = matches!(one.content, Content::Faulty(_));
+    if !faulty && !found.iter().any(is_error) {
+        standing.accept(one);
+    }
+}
+
+/// Writes what the versions added. False when another transaction was faster with one of the claims.
+pub(super) async fn write(conn: &mut Conn, standing: &Standing) -> Result<bool, Error> {
+    // First what was given up: another key of the same batch may hold it since.
+    let released: Vec<_> = standing.released_claims.iter().collect();
+    if !released.is_empty() && !cross::write_claims(conn, &released).await? {
+        return Ok(false);
+    }
+    let made: Vec<_> = standing
+        .changed_claims
+        .iter()
+        .filter_map(|digest| standing.claims.get_key_value(digest))
+        .filter(|(_, claim)| claim.held)
+        .collect();
+    if !made.is_empty() && !cross::write_claims(conn, &made).await? {
+        return Ok(false);
+    }
+    let subjects: Vec<_> = standing
+        .changed_subjects
+        .iter()
+        .filter_map(|code| standing.subjects.get(code))
+        .collect();
+    if !subjects.is_empty() {
+        cross::write_register(conn, &subjects).await?;
+    }
+    Ok(true)
+}
+
+/// Whose catalogue the item of a version stands in. The end of a record needs no item.
+pub(super) fn owner<'a>(items: &'a Items, one: &Examined) -> &'a Owner {
+    const CITY: &Owner = &Owner::City;
+    items
+        .get(&one.submission.item())
+        .map_or(CITY, |item| &item.owner)
+}

@@ -1,0 +1,417 @@
+//! One record beside all others: duplicates, changed identities, the base register, competence. Pure: what the others
+//! say was loaded before, and what a batch itself adds is kept here as the batch goes on. Called by `app::cross`, for
+//! verdicts, confirmations and trials alike.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
+
+use bytes::Bytes;
+use credit_record::{Finding, FindingCode, Severity};
+use uuid::Uuid;
+
+use super::{
+    Submission,
+    competence::{Owner, Registry, is_competent},
+    examine::{Content, Digest, Examined, Facts},
+    registration::{Registration, core, is_unnamed, was_cancelled},
+};
+
+/// The key of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordKey {
+    /// Credit code of the provider.
+    pub provider_code: String,
+    /// Code of the item.
+    pub item_code: String,
+    /// Keyed hash of the provider's own key.
+    pub key_digest: Bytes,
+}
+
+impl RecordKey {
+    /// The key of a version.
+    pub fn of(submission: &Submission) -> Self {
+        let version = &submission.version;
+        Self {
+            provider_code: version.provider_code.clone(),
+            item_code: version.item_code.clone(),
+            key_digest: version.key_digest.clone(),
+        }
+    }
+}
+
+/// A row of the base register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseSubject {
+    /// Credit code.
+    pub code: String,
+    /// What the registration says.
+    pub registration: Registration,
+    /// Earlier names in the form by which they are compared.
+    pub former_cores: Vec<String>,
+    /// The version that says so.
+    pub record_id: Uuid,
+    /// Its key.
+    pub key: RecordKey,
+    /// Version of the item.
+    pub item_version: u32,
+    /// Its revision.
+    pub revision: u64,
+    /// Its number in the provider's ledger.
+    pub ledger_number: u64,
+    /// The provider's own key, sealed under `record_id`.
+    pub sealed_record_key: Bytes,
+    /// False once it was revoked or withdrawn.
+    pub standing: bool,
+}
+
+/// Who holds a fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The key.
+    pub key: RecordKey,
+    /// The revision that claimed it.
+    pub revision: u64,
+    /// Its number in the provider's ledger.
+    pub ledger_number: u64,
+    /// False once given up.
+    pub held: bool,
+}
+
+/// What the others say, as far as a batch touches it.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// The base register by credit code.
+    pub subjects: HashMap<String, BaseSubject>,
+    /// Who holds what.
+    pub claims: HashMap<Digest, Claim>,
+    /// Accepted revisions by key, with what each is about; `None` for one that ends its record.
+    pub accepted: HashMap<RecordKey, BTreeMap<u64, Option<Digest>>>,
+    /// Providers with the organs above them.
+    pub registry: Registry,
+    /// Rows of the register that this batch wrote, by code.
+    pub changed_subjects: BTreeSet<String>,
+    /// Claims that this batch made.
+    pub changed_claims: BTreeSet<Digest>,
+    /// Claims that this batch gave up, as they were held; another key of the batch may hold them since.
+    pub released_claims: BTreeMap<Digest, Claim>,
+    /// Standing versions that this batch contradicts, each once.
+    pub contradicted: BTreeMap<Uuid, BaseSubject>,
+}
+
+impl Standing {
+    /// What is found in `examined` beside the others. With `attested`, errors for which an attester may answer are
+    /// warnings.
+    pub fn findings(&self, examined: &Examined, owner: &Owner, attested: bool) -> Vec<Finding> {
+        let submission = &examined.submission;
+        if submission.operation.ends() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        if !is_competent(owner, &submission.version.provider_code, &self.registry) {
+            found.push(error(
+                FindingCode::ProviderNotCompetent,
+                None,
+                "该目录事项由其他单位或者其他区县（市）负责报送，本单位不能报送",
+            ));
+        }
+        if let Content::Record(_, facts) = &examined.content {
+            self.base(submission, facts, &mut found);
+            self.same_decision(submission, facts, &mut found);
+            self.same_subject(submission, facts, &mut found);
+        }
+        if attested {
+            for finding in found.iter_mut().filter(|finding| finding.confirmable) {
+                finding.severity = Severity::Warning;
+            }
+        }
+        found
+    }
+
+    /// Name, state and base information of the bearer of the code.
+    fn base(&self, submission: &Submission, facts: &Facts, found: &mut Vec<Finding>) {
+        let Some(known) = self.known(facts) else {
+            return;
+        };
+        if let Some(new) = &facts.registration {
+            if known.key.provider_code != submission.version.provider_code && differs(known, new) {
+                found.push(error(
+                    FindingCode::BaseInfoConflict,
+                    Some(&facts.name_field),
+                    "同一统一社会信用代码的名称或登记状态与其他单位已报送的登记信息不一致，双方均已收到核实通知",
+                ));
+            }
+            return;
+        }
+        let registered = &known.registration;
+        let name = core(&facts.name);
+        if name != registered.core && !is_unnamed(&registered.core) {
+            if known.former_cores.contains(&name) {
+                found.push(Finding {
+                    severity: Severity::Warning,
+                    suggestion: Some(registered.name.clone()),
+                    ..error(
+                        FindingCode::NameFormer,
+                        Some(&facts.name_field),
+                        "名称是该主体的曾用名，请核对并使用现用名称",
+                    )
+                });
+            } else {
+                found.push(Finding {
+                    suggestion: Some(registered.name.clone()),
+                    ..error(
+                        FindingCode::NameCodeMismatch,
+                        Some(&facts.name_field),
+                        "名称与该统一社会信用代码的登记名称不一致，请核对名称和代码",
+                    )
+                });
+            }
+        }
+        if was_cancelled(
+            registered.status.as_deref(),
+            registered.ended_on,
+            facts.decision_date,
+        ) {
+            found.push(error(
+                FindingCode::SubjectCancelled,
+                Some(&facts.date_field),
+                "登记信息显示该主体在决定日期前已注销，请核对；确属无误的，可由经办人具名确认",
+            ));
+        }
+    }
+
+    /// The same decision under another key.
+    fn same_decision(&self, submission: &Submission, facts: &Facts, found: &mut Vec<Finding>) {
+        let key = RecordKey::of(submission);
+        let Some(holder) = self
+            .claims
+            .get(&facts.identity)
+            .filter(|claim| facts.claims && claim.held && claim.key != key)
+        else {
+            return;
+        };
+        let message = match holder.ledger_number {
+            _ if holder.key.provider_code != key.provider_code => {
+                "同一事项已由其他单位报送".to_owned()
+            }
+            // Tried out in the same request, and in no ledger yet.
+            0 => "同一事项在本次试校验中已以其他记录主键出现，请勿重复报送".to_owned(),
+            number => format!(
+                "同一事项已以其他记录主键报送（本单位台账第{number}号），请更正原记录，不要重复报送"
+            ),
+        };
+        found.push(error(FindingCode::DuplicateRecord, None, message));
+    }
+
+    /// The version before it is about something else.
+    fn same_subject(&self, submission: &Submission, facts: &Facts, found: &mut Vec<Finding>) {
+        let before = self
+            .accepted
+            .get(&RecordKey::of(submission))
+            .and_then(|versions| versions.range(..submission.version.revision).next_back());
+        if let Some((_, Some(identity))) = before
+            && *identity != facts.identity
+        {
+            found.push(error(
+                FindingCode::IdentityChanged,
+                None,
+                "本次报送的主体或者文号等关键信息与上一有效版本不同；另一事项请用新的记录主键报送，确属更正的可由经办人具名确认",
+            ));
+        }
+    }
+
+    fn known(&self, facts: &Facts) -> Option<&BaseSubject> {
+        let code = facts.code.as_ref()?;
+        self.subjects.get(code).filter(|known| known.standing)
+    }
+
+    /// Notes that the standing version of the register is contradicted by `examined`.
+    pub fn contradict(&mut self, examined: &Examined) {
+        if let Content::Record(_, facts) = &examined.content
+            && let Some(known) = self.known(facts).cloned()
+        {
+            self.contradicted.insert(known.record_id, known);
+        }
+    }
+
+    /// `examined` is accepted: from now on it is one of the others.
+    pub fn accept(&mut self, examined: &Examined) {
+        let submission = &examined.submission;
+        let key = RecordKey::of(submission);
+        let revision = submission.version.revision;
+        let versions = self.accepted.entry(key.clone()).or_default();
+        let newest = versions
+            .keys()
+            .next_back()
+            .is_none_or(|last| *last < revision);
+        match &examined.content {
+            Content::Record(_, facts) => {
+                versions.insert(revision, Some(facts.identity));
+                if newest {
+                    self.claim(submission, key.clone(), facts);
+                }
+                if let (Some(code), Some(registration)) = (&facts.code, &facts.registration) {
+                    self.register(submission, key, code, registration, newest);
+                }
+            }
+            Content::End(_) => {
+                versions.insert(revision, None);
+                if newest {
+                    self.give_up(&key, revision, None);
+                    self.unregister(&key, revision, None);
+                }
+            }
+            Content::Faulty(_) => {}
+        }
+    }
+
+    fn claim(&mut self, submission: &Submission, key: RecordKey, facts: &Facts) {
+        let revision = submission.version.revision;
+        self.give_up(&key, revision, Some(facts.identity));
+        if !facts.claims {
+            return;
+        }
+        let held = self.claims.get(&facts.identity).filter(|claim| claim.held);
+        // Held by the key itself: nothing to write. By another, only where an attester answers for it.
+        if held.is_some() {
+            return;
+        }
+        let claim = Claim {
+            key,
+            revision,
+            ledger_number: submission.ledger_number,
+            held: true,
+        };
+        self.claims.insert(facts.identity, claim);
+        self.changed_claims.insert(facts.identity);
+    }
+
+    /// The key holds nothing any more but `except`.
+    fn give_up(&mut self, key: &RecordKey, revision: u64, except: Option<Digest>) {
+        for (digest, claim) in &mut self.claims {
+            if claim.held
+                && claim.key == *key
+                && claim.revision < revision
+                && Some(*digest) != except
+            {
+                claim.held = false;
+                claim.revision = revision;
+                self.released_claims.insert(*digest, claim.clone());
+            }
+        }
+    }
+
+    fn unregister(&mut self, key: &RecordKey, revision: u64, except: Option<&str>) {
+        for (code, subject) in &mut self.subjects {
+            if subject.standing
+                && subject.key == *key
+                && subject.revision < revision
+                && Some(code.as_str()) != except
+            {
+                subject.standing = false;
+                subject.revision = revision;
+                self.changed_subjects.insert(code.clone());
+            }
+        }
+    }
+
+    fn register(
+        &mut self,
+        submission: &Submission,
+        key: RecordKey,
+        code: &str,
+        registration: &Registration,
+        newest: bool,
+    ) {
+        let revision = submission.version.revision;
+        if newest {
+            self.unregister(&key, revision, Some(code));
+        }
+        let mut row = BaseSubject {
+            code: code.to_owned(),
+            registration: registration.clone(),
+            former_cores: Vec::new(),
+            record_id: submission.record_id,
+            key,
+            item_version: submission.version.item_version,
+            revision,
+            ledger_number: submission.ledger_number,
+            sealed_record_key: submission.sealed_record_key.clone(),
+            standing: newest,
+        };
+        match self.subjects.get_mut(code) {
+            None if newest => {
+                self.subjects.insert(code.to_owned(), row);
+            }
+            None => return,
+            Some(known) => {
+                let same = known.key == row.key;
+                let newer = !same || known.revision < revision;
+                let replaces = newest && newer && (same || !known.standing);
+                if !replaces && !same {
+                    // Another provider's that agrees: the register stays as it is.
+                    return;
+                }
+                let mut cores = Vec::new();
+                if same {
+                    cores.append(&mut known.former_cores);
+                }
+                // The older of two names is a former one, whichever arrived first. That of a registration which was
+                // withdrawn never was one, nor was what a correction of the same registration took back.
+                let (current, older) = if replaces {
+                    (&row.registration, &known.registration)
+                } else {
+                    (&known.registration, &row.registration)
+                };
+                let was_borne = known.standing && older.since < current.since;
+                if was_borne && !cores.contains(&older.core) {
+                    cores.push(older.core.clone());
+                }
+                cores.retain(|core| *core != current.core);
+                if replaces {
+                    row.former_cores = cores;
+                    *known = row;
+                } else {
+                    known.former_cores = cores;
+                }
+            }
+        }
+        self.changed_subjects.insert(code.to_owned());
+    }
+}
+
+/// Whether two registrations of one code disagree.
+fn differs(known: &BaseSubject, new: &Registration) -> bool {
+    let old = &known.registration;
+    let status = match (&old.status, &new.status) {
+        (Some(old), Some(new)) => old != new,
+        _ => false,
+    };
+    old.core != new.core || status
+}
+
+fn error(code: FindingCode, field: Option<&str>, message: impl Into<String>) -> Finding {
+    Finding {
+        code,
+        severity: Severity::Error,
+        field: field.map(str::to_owned),
+        rule: Cow::Borrowed("cross-source"),
+        rule_version: 1,
+        message: message.into(),
+        suggestion: None,
+        confirmable: code.is_confirmable(),
+    }
+}
+
+/// What the provider of a contradicted version is told. Nothing of what the other says.
+pub fn contradiction() -> Finding {
+    error(
+        FindingCode::BaseInfoConflict,
+        None,
+        "其他单位报送的该主体名称或登记状态与本记录不一致，请核实：有误的请更正后重新报送，无误的请具名确认",
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! What stands does not depend on the order in which the versions of a key arrive.
+
+use credit_record::{AcceptedRecord, CreditCode, Subject, SubjectKind};
+use proptest::prelude::*;
+use proto::credit::common::v1::RecordVersion;
+use time::{Date, OffsetDateTime, macros::date};
+
+use super::*;
+use crate::domain::Operation;
+
+const CODE: &str = "91430102MA4PX7RC64";
+
+/// A version of a key: what it is about, and what it registers, or the end of its record.
+fn version(key: u8, revision: u64, says: Option<(u8, &str, Date)>) -> Examined {
+    let submission = Submission {
+        record_id: Uuid::from_u128(u128::from(key) * 1000 + u128::from(revision)),
+        version: RecordVersion {
+            record_id: Bytes::new(),
+            // One provider each.
+            provider_code: key.to_string(),
+            item_code: "djzc".to_owned(),
+            item_version: 1,
+            key_digest: Bytes::copy_from_slice(&[key; 32]),
+            revision,
+        },
+        ledger_number: revision,
+        received_at: OffsetDateTime::UNIX_EPOCH,
+        operation: match says {
+            Some(_) => Operation::Upsert,
+            None => Operation::Withdraw,
+        },
+        content_type: String::new(),
+        sealed_content: Bytes::new(),
+        sealed_record_key: Bytes::new(),
+    };
+    let content = match says {
+        None => Content::End(Vec::new()),
+        Some((about, name, since)) => {
+            let registration = Registration {
+                name: name.to_owned(),
+                core: core(name),
+                status: None,
+                ended_on: None,
+                since,
+            };
+            let facts = Facts {
+                code: Some(CODE.to_owned()),
+                name: name.to_owned(),
+                decision_date: since,
+                identity: [about; 32],
+                claims: true,
+                registration: Some(registration),
+                name_field: "NAME".to_owned(),
+                date_field: "DATE".to_owned(),
+            };
+            Content::Record(Box::new(record(name, since)), Box::new(facts))
+        }
+    };
+    Examined {
+        submission,
+        content,
+        rule_set: String::new(),
+    }
+}
+
+fn record(name: &str, since: Date) -> AcceptedRecord {
+    AcceptedRecord {
+        subject: Subject {
+            kind: SubjectKind::Organisation,
+            name: name.to_owned(),
+            credit_code: CreditCode::parse(CODE).ok(),
+            person_document: None,
+        },
+        values: Default::default(),
+        changes: Vec::new(),
+        warnings: Vec::new(),
+        document_number: None,
+        decision_date: since,
+        effective_date: since,
+        expiry_date: None,
+        publicity_until: None,
+        authority: String::new(),
+        natural_key: String::new(),
+    }
+}
+
+/// The standing name, and what the key holds.
+fn outcome(standing: &Standing) -> (Option<String>, Vec<Digest>) {
+    let subject = standing.subjects.get(CODE).filter(|known| known.standing);
+    let mut held: Vec<Digest> = standing
+        .claims
+        .iter()
+        .filter(|(_, claim)| claim.held)
+        .map(|(digest, _)| *digest)
+        .collect();
+    held.sort_unstable();
+    (subject.map(|known| known.registration.name.clone()), held)
+}
+
+proptest! {
+    #[test]
+    fn r13_what_stands_of_a_key_is_what_its_newest_version_says(
+        versions in proptest::collection::vec(proptest::option::of((0_u8..3, "[甲乙丙]店")), 1..6),
+        seed in proptest::collection::vec(0_usize..100, 6),
+    ) {
+        let day = date!(2026-01-05);
+        let all: Vec<Examined> = (1..)
+            .zip(&versions)
+            .map(|(revision, says)| {
+                version(1, revision, says.as_ref().map(|(about, name)| (*about, name.as_str(), day)))
+            })
+            .collect();
+        let mut shuffled = all.clone();
+        for (index, swap) in seed.iter().take(all.len()).enumerate() {
+            shuffled.swap(index, swap % all.len());
+        }
+        let mut standing = Standing::default();
+        for one in &shuffled {
+            standing.accept(one);
+        }
+        let newest = versions.last().and_then(Option::as_ref);
+        let expected = (
+            newest.map(|(_, name)| name.clone()),
+            newest.map(|(about, _)| [*about; 32]).into_iter().collect::<Vec<_>>(),
+        );
+        prop_assert_eq!(outcome(&standing), expected);
+    }
+}
+
+#[test]
+fn a_name_that_was_borne_is_a_former_one_and_a_corrected_one_is_not() {
+    let (first, second) = (date!(2020 - 01 - 05), date!(2026 - 01 - 05));
+    let mut standing = Standing::default();
+    standing.accept(&version(1, 1, Some((1, "乙店", first))));
+    // The same registration, mended.
+    standing.accept(&version(1, 2, Some((1, "甲店", first))));
+    assert!(standing.subjects[CODE].former_cores.is_empty());
+    standing.accept(&version(1, 3, Some((1, "丙店", second))));
+    assert_eq!(standing.subjects[CODE].former_cores, ["甲店"]);
+    // Back to the old name.
+    standing.accept(&version(1, 4, Some((1, "甲店", date!(2026 - 02 - 05)))));
+    assert_eq!(standing.subjects[CODE].former_cores, ["丙店"]);
+}
+
+#[test]
+fn r13_another_providers_registration_never_changes_the_register_while_one_stands() {
+    let day = date!(2026 - 01 - 05);
+    let mut standing = Standing::default();
+    standing.accept(&version(1, 1, Some((1, "甲店", day))));
+    let other = version(2, 1, Some((2, "乙店", day)));
+    let found = standing.findings(&other, &Owner::City, false);
+    assert_eq!(found[0].code, FindingCode::BaseInfoConflict);
+    let agreeing = version(2, 1, Some((2, "甲店", day)));
+    assert!(standing.findings(&agreeing, &Owner::City, false).is_empty());
+    standing.accept(&agreeing);
+    assert_eq!(standing.subjects[CODE].key.provider_code, "1");
+    standing.accept(&version(1, 2, None));
+    assert!(!standing.subjects[CODE].standing);
+    standing.accept(&version(2, 2, Some((2, "乙店", day))));
+    assert_eq!(outcome(&standing).0.as_deref(), Some("乙店"));
+}
+
+#[test]
+fn r13_a_word_lifts_only_what_may_be_confirmed() {
+    let day = date!(2026 - 01 - 05);
+    let mut standing = Standing::default();
+    standing.accept(&version(1, 1, Some((1, "甲店", day))));
+    let changed = version(1, 2, Some((2, "甲店", day)));
+    let severity = |attested| standing.findings(&changed, &Owner::City, attested)[0].severity;
+    assert_eq!(
+        (severity(false), severity(true)),
+        (Severity::Error, Severity::Warning)
+    );
+    let twice = version(3, 1, Some((1, "甲店", day)));
+    let found = standing.findings(&twice, &Owner::City, true);
+    assert_eq!(
+        (found[0].code, found[0].severity),
+        (FindingCode::DuplicateRecord, Severity::Error)
+    );
+}

@@ -1,0 +1,223 @@
+//! What one version says by itself: the verdict of `credit-record`, and from an accepted record the facts by which it
+//! is compared with others. Called by `app` off the async workers; `cross` goes on from here.
+
+use std::sync::Arc;
+
+use credit_record::{
+    AcceptedRecord, Attestation, CheckContext, CompiledItem, ContentForm, Finding, ItemVersion,
+    SubjectKind, Verdict, WorkingDays, check_as, item::SUBJECT_KEY,
+};
+use legal_clock::shanghai_date;
+use time::Date;
+use vault::{Keyring, OpenError};
+
+use super::{Submission, reason, registration::Registration};
+
+/// Domain of the keyed hash of what a record is about.
+const IDENTITY: &str = "record-identity";
+/// Between the parts of a natural key, as crate credit-record joins them.
+const SEPARATOR: char = '\u{1F}';
+
+/// A keyed hash.
+pub type Digest = [u8; 32];
+
+/// A version that was looked at by itself.
+#[derive(Debug, Clone)]
+pub struct Examined {
+    /// Which version.
+    pub submission: Submission,
+    /// What it says.
+    pub content: Content,
+    /// Name of the rule-set of cleansing; empty for the end of a record.
+    pub rule_set: String,
+}
+
+/// What a version says.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A record without errors of its own.
+    Record(Box<AcceptedRecord>, Box<Facts>),
+    /// A record with at least one error.
+    Faulty(Vec<Finding>),
+    /// The end of the record, with warnings about the reason.
+    End(Vec<Finding>),
+}
+
+/// By what a record is compared with others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// Credit code of an organisation or individual business.
+    pub code: Option<String>,
+    /// Normalised name of the bearer of `code`.
+    pub name: String,
+    /// Day of the decision.
+    pub decision_date: Date,
+    /// What the record is about: natural key and subject.
+    pub identity: Digest,
+    /// Whether `identity` is enough to tell a decision from any other.
+    pub claims: bool,
+    /// What it registers.
+    pub registration: Option<Registration>,
+    /// Field of the name.
+    pub name_field: String,
+    /// Field of the day of the decision.
+    pub date_field: String,
+}
+
+/// What examining needs beside the content.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// Keys.
+    pub keyring: &'a Keyring,
+    /// The calendar.
+    pub working_days: &'a Arc<dyn WorkingDays>,
+    /// Who answers for which field; usually nobody.
+    pub attestations: &'a [Attestation<'a>],
+}
+
+impl std::fmt::Debug for Means<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Means").finish_non_exhaustive()
+    }
+}
+
+/// Opens and checks a record. The day of receipt is that of Changsha.
+///
+/// # Errors
+/// When the content does not open under the record id.
+pub fn examine(
+    means: Means<'_>,
+    item: &CompiledItem,
+    submission: Submission,
+) -> Result<Examined, OpenError> {
+    let context = submission.record_id.as_bytes();
+    let content = means.keyring.open(context, &submission.sealed_content)?;
+    Ok(examine_content(means, item, submission, &content))
+}
+
+/// The same with content that is open already.
+pub fn examine_content(
+    means: Means<'_>,
+    item: &CompiledItem,
+    submission: Submission,
+    content: &[u8],
+) -> Examined {
+    let context = CheckContext {
+        received_on: shanghai_date(submission.received_at),
+        provider_code: &submission.version.provider_code,
+        working_days: means.working_days,
+        attestations: means.attestations,
+    };
+    // Of another type the bytes are read as JSON, and what is found says so.
+    let form = ContentForm::of(&submission.content_type).unwrap_or(ContentForm::Json);
+    let content = match check_as(form, item, content, &context) {
+        Verdict::Accepted(record) => {
+            let provider = &submission.version.provider_code;
+            let facts = Facts::of(means.keyring, item.item(), provider, &record);
+            Content::Record(record, Box::new(facts))
+        }
+        Verdict::Returned(findings) => Content::Faulty(findings),
+    };
+    Examined {
+        content,
+        rule_set: item.rule_set().to_owned(),
+        submission,
+    }
+}
+
+/// Opens and looks at the reason for the end of a record, which is accepted whatever it says.
+///
+/// # Errors
+/// When it does not open under the record id.
+pub fn examine_end(keyring: &Keyring, submission: Submission) -> Result<Examined, OpenError> {
+    let context = submission.record_id.as_bytes();
+    let plain = keyring.open(context, &submission.sealed_content)?;
+    let findings = reason::findings(&String::from_utf8_lossy(&plain));
+    Ok(Examined {
+        content: Content::End(findings),
+        rule_set: String::new(),
+        submission,
+    })
+}
+
+impl Facts {
+    fn of(
+        keyring: &Keyring,
+        item: &ItemVersion,
+        provider_code: &str,
+        record: &AcceptedRecord,
+    ) -> Self {
+        let subject = &record.subject;
+        let person = subject.kind == SubjectKind::NaturalPerson;
+        let document = match &subject.person_document {
+            Some((kind, number)) if person => format!("{kind}:{number}"),
+            _ => String::new(),
+        };
+        let registration = Registration::of(item, record);
+        // Two registers that agree confirm each other; two keys of one register are one too many.
+        let scope = if registration.is_some() {
+            provider_code
+        } else {
+            ""
+        };
+        let identity = keyring.blind(
+            IDENTITY,
+            &format!(
+                "{}{SEPARATOR}{scope}{SEPARATOR}{}{SEPARATOR}{document}",
+                item.code, record.natural_key
+            ),
+        );
+        let code = subject.credit_code.as_ref().filter(|_| !person);
+        Self {
+            code: code.map(|code| code.as_str().to_owned()),
+            name: subject.name.clone(),
+            decision_date: record.decision_date,
+            identity,
+            claims: tells_apart(item, &record.natural_key, person, &document),
+            registration,
+            name_field: item.roles.subject_name.clone(),
+            date_field: item.roles.decision_date.clone(),
+        }
+    }
+}
+
+/// Whether a natural key tells its decision from any other: the subject is known, and so is the number of the document
+/// where it is part of the key, or else every other part.
+fn tells_apart(item: &ItemVersion, natural_key: &str, person: bool, document: &str) -> bool {
+    let parts = item.natural_key.iter().zip(natural_key.split(SEPARATOR));
+    let (mut number, mut all) = (None, true);
+    for (field, value) in parts {
+        if field == SUBJECT_KEY {
+            let known = if person { document } else { value };
+            if known.is_empty() {
+                return false;
+            }
+        } else {
+            all &= !value.is_empty();
+            if Some(field) == item.roles.document_number.as_ref() {
+                number = Some(!value.is_empty());
+            }
+        }
+    }
+    number.unwrap_or(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_natural_key_without_its_number_or_subject_tells_nothing_apart() {
+        let items = credit_record::standard_items().unwrap();
+        let item = |code: &str| items.iter().rfind(|item| item.code == code).unwrap();
+        let of = |code: &str, parts: &[&str], person, document: &str| {
+            tells_apart(item(code), &parts.join("\u{1F}"), person, document)
+        };
+        // XK_WSH, XK_XKBH, XK_XKJGDM, @subject
+        assert!(of("xzxk", &["文号", "", "机关", "代码"], false, ""));
+        assert!(!of("xzxk", &["", "编号", "机关", "代码"], false, ""));
+        assert!(!of("xzxk", &["文号", "", "机关", ""], true, ""));
+        assert!(of("xzxk", &["文号", "", "机关", ""], true, "身份证:1"));
+        assert!(of("djzc", &["代码"], false, ""));
+    }
+}

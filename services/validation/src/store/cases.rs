@@ -1,0 +1,356 @@
+//! Feedback cases: opening, closing, reminding, and the feed of their changes. Called by `app`.
+
+use service_kit::db::{Conn, Error};
+use sqlx::postgres::PgRow;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{
+    Keys, bigint, column, integer,
+    reads::{VersionColumns, version_columns},
+};
+use crate::domain::{FeedbackCase, cross::RecordKey, feedback::Horizon};
+
+/// A case to be opened.
+#[derive(Debug, Clone)]
+pub struct NewCase<'a> {
+    /// Id, kind and due day.
+    pub case: FeedbackCase,
+    /// The version it is about.
+    pub record_id: Uuid,
+    /// Key of the version.
+    pub key: RecordKey,
+    /// Version of the item.
+    pub item_version: u32,
+    /// Revision of the version.
+    pub revision: u64,
+    /// Number in the provider's ledger.
+    pub ledger_number: u64,
+    /// The provider's own key, sealed under `record_id`.
+    pub sealed_record_key: &'a [u8],
+    /// What only this case says, sealed under `record_id`.
+    pub sealed_findings: Option<Vec<u8>>,
+    /// The original of a returned version with its type.
+    pub sealed_content: Option<(&'a [u8], &'a str)>,
+}
+
+/// A change of a case, as it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// Which case.
+    pub case_id: Uuid,
+    /// The version it is about.
+    pub version: VersionColumns,
+    /// By when the provider answers.
+    pub due_on: Option<Date>,
+    /// The calendar of that day's year is not published.
+    pub due_provisional: bool,
+    /// How often the provider was reminded.
+    pub reminders: i32,
+    /// What happened.
+    pub change: Change,
+}
+
+/// What happened to a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It was opened.
+    Opened,
+    /// Its provider was reminded, before the due day or after it.
+    Reminded,
+    /// The due day is over.
+    Overdue,
+    /// It was closed so.
+    Closed(ClosedAs),
+}
+
+/// How a case was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClosedAs {
+    /// A later revision was accepted.
+    Rereport,
+    /// A named attester answered for the version.
+    Confirmation,
+    /// The record was revoked or withdrawn.
+    Withdrawal,
+}
+
+impl ClosedAs {
+    /// As the table has it; null in rows from before other ways than re-reports.
+    pub(super) fn of(text: Option<&str>) -> Self {
+        match text {
+            Some("confirmation") => Self::Confirmation,
+            Some("withdrawal") => Self::Withdrawal,
+            _ => Self::Rereport,
+        }
+    }
+}
+
+impl Change {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Reminded => "reminded",
+            Self::Overdue => "overdue",
+            Self::Closed(_) => "closed",
+        }
+    }
+
+    /// As the feed has it. How a case was closed stands in the case.
+    pub(super) fn of(text: &str) -> Self {
+        match text {
+            "opened" => Self::Opened,
+            "reminded" => Self::Reminded,
+            "overdue" => Self::Overdue,
+            _ => Self::Closed(ClosedAs::Rereport),
+        }
+    }
+}
+
+/// What every statement that changes cases gives back.
+macro_rules! changed_columns {
+    () => {
+        "c.case_id, c.record_id, c.provider_code, c.item_code, c.item_version, c.key_digest, c.revision,
+         c.due_on, c.due_provisional, c.closed_as,
+         (c.reminded_at IS NOT NULL)::int + (c.urged_at IS NOT NULL)::int AS reminders"
+    };
+}
+
+/// Opens cases; one that was opened before stays as it is. Those that are new.
+pub async fn open(
+    conn: &mut Conn,
+    cases: &[NewCase<'_>],
+    now: OffsetDateTime,
+) -> Result<Vec<Changed>, Error> {
+    let keys = Keys::of(cases.iter().map(|new| &new.key));
+    let records: Vec<Uuid> = cases.iter().map(|new| new.record_id).collect();
+    let versions: Vec<i32> = cases.iter().map(|new| integer(new.item_version)).collect();
+    let revisions: Vec<i64> = cases.iter().map(|new| bigint(new.revision)).collect();
+    let ledger: Vec<i64> = cases.iter().map(|new| bigint(new.ledger_number)).collect();
+    let ids: Vec<Uuid> = cases.iter().map(|new| new.case.case_id).collect();
+    let kinds: Vec<&str> = cases.iter().map(|new| new.case.kind.as_str()).collect();
+    let sealed_keys: Vec<&[u8]> = cases.iter().map(|new| new.sealed_record_key).collect();
+    let due: Vec<Option<Date>> = cases
+        .iter()
+        .map(|new| new.case.due.map(|due| due.due_on))
+        .collect();
+    let provisional: Vec<bool> = cases
+        .iter()
+        .map(|new| new.case.due.is_some_and(|due| due.provisional))
+        .collect();
+    let findings: Vec<Option<&[u8]>> = cases
+        .iter()
+        .map(|new| new.sealed_findings.as_deref())
+        .collect();
+    let contents: Vec<Option<&[u8]>> = cases
+        .iter()
+        .map(|new| new.sealed_content.map(|(bytes, _)| bytes))
+        .collect();
+    let types: Vec<Option<&str>> = cases
+        .iter()
+        .map(|new| new.sealed_content.map(|(_, name)| name))
+        .collect();
+    let rows = sqlx::query(concat!(
+        "INSERT INTO feedback_case AS c (record_id, provider_code, item_code, item_version, key_digest,
+                revision, ledger_number, opened_at, case_id, sealed_record_key, due_on, due_provisional,
+                kind, sealed_findings, sealed_content, content_type)
+         SELECT record_id, provider_code, item_code, item_version, key_digest, revision,
+                ledger_number, $8, case_id, sealed_record_key, due_on, due_provisional,
+                kind, findings, content, content_type
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
+                $7::bigint[], $9::uuid[], $10::bytea[], $11::date[], $12::bool[], $13::text[],
+                $14::bytea[], $15::bytea[], $16::text[])
+              AS n (record_id, provider_code, item_code, item_version, key_digest, revision,
+                ledger_number, case_id, sealed_record_key, due_on, due_provisional, kind, findings,
+                content, content_type)
+         ORDER BY case_id
+         ON CONFLICT (record_id, kind) DO NOTHING
+         RETURNING ",
+        changed_columns!()
+    ))
+    .bind(records)
+    .bind(keys.providers)
+    .bind(keys.items)
+    .bind(versions)
+    .bind(keys.digests)
+    .bind(revisions)
+    .bind(ledger)
+    .bind(now)
+    .bind(ids)
+    .bind(sealed_keys)
+    .bind(due)
+    .bind(provisional)
+    .bind(kinds)
+    .bind(findings)
+    .bind(contents)
+    .bind(types)
+    .fetch_all(conn)
+    .await?;
+    changed(&rows, Change::Opened)
+}
+
+/// Closes the open cases of these keys that a newer accepted revision has answered, whichever came
+/// first. Must run after [`super::hold_keys`].
+pub async fn close_answered(
+    conn: &mut Conn,
+    keys: impl Iterator<Item = &RecordKey>,
+    now: OffsetDateTime,
+) -> Result<Vec<Changed>, Error> {
+    let keys = Keys::of(keys);
+    let rows = sqlx::query(concat!(
+        "UPDATE feedback_case AS c SET closed_at = $4, closed_by = head.accepted_record,
+                closed_as = CASE WHEN head.ended THEN 'withdrawal' ELSE 'rereport' END
+         FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::bytea[])
+                   AS k (provider_code, item_code, key_digest)) AS k
+         JOIN rereport_head AS head USING (provider_code, item_code, key_digest)
+         WHERE c.provider_code = k.provider_code AND c.item_code = k.item_code
+           AND c.key_digest = k.key_digest AND c.revision < head.accepted_revision
+           AND c.closed_at IS NULL
+         RETURNING ",
+        changed_columns!()
+    ))
+    .bind(keys.providers)
+    .bind(keys.items)
+    .bind(keys.digests)
+    .bind(now)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let closed = ClosedAs::of(column::<Option<&str>>(row, "closed_as")?);
+            changed_row(row, Change::Closed(closed))
+        })
+        .collect()
+}
+
+/// Closes the cases of a version that an attester answered for. Must run after [`super::hold_keys`].
+pub async fn close_confirmed(
+    conn: &mut Conn,
+    case_id: Uuid,
+    now: OffsetDateTime,
+) -> Result<Vec<Changed>, Error> {
+    let rows = sqlx::query(concat!(
+        "UPDATE feedback_case AS c SET closed_at = $2, closed_by = c.record_id, closed_as = 'confirmation'
+         WHERE c.case_id = $1 AND c.closed_at IS NULL
+         RETURNING ",
+        changed_columns!()
+    ))
+    .bind(case_id)
+    .bind(now)
+    .fetch_all(conn)
+    .await?;
+    changed(&rows, Change::Closed(ClosedAs::Confirmation))
+}
+
+/// Marks up to `limit` open cases that are due up to the horizon as reminded of, each once.
+pub async fn remind(
+    conn: &mut Conn,
+    horizon: &Horizon,
+    limit: i64,
+    now: OffsetDateTime,
+) -> Result<Vec<Changed>, Error> {
+    let rows = sqlx::query(concat!(
+        "UPDATE feedback_case AS c SET reminded_at = $1
+         WHERE c.reminded_at IS NULL AND c.closed_at IS NULL AND c.case_id IN (
+             SELECT case_id FROM feedback_case
+             WHERE closed_at IS NULL AND reminded_at IS NULL AND due_on BETWEEN $2 AND $3
+             ORDER BY case_id LIMIT $4 FOR UPDATE SKIP LOCKED)
+         RETURNING ",
+        changed_columns!()
+    ))
+    .bind(now)
+    .bind(horizon.today)
+    .bind(horizon.remind_up_to)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    changed(&rows, Change::Reminded)
+}
+
+/// Marks up to `limit` open cases whose due day is over, each once.
+pub async fn mark_overdue(
+    conn: &mut Conn,
+    horizon: &Horizon,
+    limit: i64,
+    now: OffsetDateTime,
+) -> Result<Vec<Changed>, Error> {
+    let rows = sqlx::query(concat!(
+        "UPDATE feedback_case AS c SET overdue_at = $1
+         WHERE c.overdue_at IS NULL AND c.closed_at IS NULL AND c.case_id IN (
+             SELECT case_id FROM feedback_case
+             WHERE closed_at IS NULL AND overdue_at IS NULL AND due_on < $2
+             ORDER BY case_id LIMIT $3 FOR UPDATE SKIP LOCKED)
+         RETURNING ",
+        changed_columns!()
+    ))
+    .bind(now)
+    .bind(horizon.today)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    changed(&rows, Change::Overdue)
+}
+
+/// Marks up to `limit` open cases that are overdue for long as urged, each once.
+pub async fn urge(
+    conn: &mut Conn,
+    horizon: &Horizon,
+    limit: i64,
+    now: OffsetDateTime,
+) -> Result<Vec<Changed>, Error> {
+    let rows = sqlx::query(concat!(
+        "UPDATE feedback_case AS c SET urged_at = $1
+         WHERE c.urged_at IS NULL AND c.closed_at IS NULL AND c.case_id IN (
+             SELECT case_id FROM feedback_case
+             WHERE closed_at IS NULL AND urged_at IS NULL AND overdue_at IS NOT NULL AND due_on <= $2
+             ORDER BY case_id LIMIT $3 FOR UPDATE SKIP LOCKED)
+         RETURNING ",
+        changed_columns!()
+    ))
+    .bind(now)
+    .bind(horizon.urge_up_to)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    changed(&rows, Change::Reminded)
+}
+
+/// Appends changes to the feed of those who watch.
+pub async fn tell(conn: &mut Conn, changes: &[Changed], now: OffsetDateTime) -> Result<(), Error> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let providers: Vec<&str> = changes
+        .iter()
+        .map(|one| &*one.version.provider_code)
+        .collect();
+    let ids: Vec<Uuid> = changes.iter().map(|one| one.case_id).collect();
+    let kinds: Vec<&str> = changes.iter().map(|one| one.change.as_str()).collect();
+    sqlx::query(
+        "INSERT INTO feedback_feed (provider_code, case_id, change, changed_at)
+         SELECT provider_code, case_id, change, $4
+         FROM unnest($1::text[], $2::uuid[], $3::text[]) AS f (provider_code, case_id, change)",
+    )
+    .bind(providers)
+    .bind(ids)
+    .bind(kinds)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn changed(rows: &[PgRow], change: Change) -> Result<Vec<Changed>, Error> {
+    rows.iter().map(|row| changed_row(row, change)).collect()
+}
+
+fn changed_row(row: &PgRow, change: Change) -> Result<Changed, Error> {
+    Ok(Changed {
+        case_id: column(row, "case_id")?,
+        version: version_columns(row)?,
+        due_on: column(row, "due_on")?,
+        due_provisional: column(row, "due_provisional")?,
+        reminders: column(row, "reminders")?,
+        change,
+    })
+}

@@ -1,0 +1,330 @@
+//! What others said, and what is added to it: claims, accepted revisions, the base register, places of providers. Called
+//! by `app::cross`.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use service_kit::db::{Conn, Error};
+use sqlx::postgres::PgRow;
+use time::Date;
+use uuid::Uuid;
+
+use super::{Keys, bigint, column, integer};
+use crate::domain::{
+    competence::{Place, Registry},
+    cross::{BaseSubject, Claim, RecordKey, Standing},
+    examine::Digest,
+    registration::Registration,
+};
+
+/// What a batch asks about.
+#[derive(Debug, Default)]
+pub struct Question {
+    /// Ids of its versions.
+    pub records: Vec<Uuid>,
+    /// Keys of its versions.
+    pub keys: Vec<RecordKey>,
+    /// What its records are about.
+    pub identities: Vec<Digest>,
+    /// Versions of keys that were reported before, with their revisions.
+    pub later: Vec<(RecordKey, u64)>,
+}
+
+/// Holds the base register for the transaction: two batches that register the same code must see each other.
+pub async fn hold_register(conn: &mut Conn) -> Result<(), Error> {
+    sqlx::query(
+        "SELECT pg_advisory_xact_lock(hashtextextended('base register ' || current_schema(), 0))",
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Puts what is known into `standing`: claims, and accepted revisions. Gives the ids that have a verdict already.
+pub async fn ask(
+    conn: &mut Conn,
+    question: &Question,
+    standing: &mut Standing,
+) -> Result<HashSet<Uuid>, Error> {
+    let keys = Keys::of(question.keys.iter());
+    let later = Keys::of(question.later.iter().map(|(key, _)| key));
+    let revisions: Vec<i64> = question
+        .later
+        .iter()
+        .map(|(_, revision)| bigint(*revision))
+        .collect();
+    let identities: Vec<&[u8]> = question
+        .identities
+        .iter()
+        .map(|digest| &digest[..])
+        .collect();
+    // One round trip. `before` is the newest accepted version below each later one. Each look-up is lateral with a limit,
+    // so that it goes by its index whatever the planner knows of tables that grow: a join planned while they are small
+    // would read them whole later.
+    let rows = sqlx::query(
+        "WITH before AS MATERIALIZED (
+             SELECT l.provider_code, l.item_code, l.key_digest, b.revision, b.identity
+             FROM unnest($6::text[], $7::text[], $8::bytea[], $9::bigint[])
+                  AS l (provider_code, item_code, key_digest, revision)
+             CROSS JOIN LATERAL (
+                 SELECT v.revision, coalesce(v.identity, k.identity) AS identity
+                 FROM verdict AS v
+                 LEFT JOIN confirmation AS k ON k.record_id = v.record_id AND k.accepts
+                 WHERE v.provider_code = l.provider_code AND v.item_code = l.item_code
+                   AND v.key_digest = l.key_digest AND v.revision < l.revision
+                   AND (v.outcome = 'accepted' OR k.record_id IS NOT NULL)
+                 ORDER BY v.revision DESC LIMIT 1) AS b)
+         SELECT 'known' AS what, v.record_id, NULL::text AS provider_code, NULL::text AS item_code,
+                NULL::bytea AS key_digest, NULL::bytea AS digest, NULL::bigint AS revision,
+                NULL::bigint AS ledger_number, NULL::bool AS held
+         FROM unnest($1::uuid[]) AS q (record_id)
+         CROSS JOIN LATERAL (SELECT record_id FROM verdict WHERE record_id = q.record_id LIMIT 1) AS v
+         UNION ALL
+         SELECT 'head', NULL, provider_code, item_code, key_digest, NULL, accepted_revision, NULL, NULL
+         FROM unnest($2::text[], $3::text[], $4::bytea[]) AS q (provider_code, item_code, key_digest)
+         CROSS JOIN LATERAL (
+             SELECT accepted_revision FROM rereport_head AS h
+             WHERE h.provider_code = q.provider_code AND h.item_code = q.item_code
+               AND h.key_digest = q.key_digest LIMIT 1) AS h
+         UNION ALL
+         SELECT 'before', NULL, provider_code, item_code, key_digest, identity, revision, NULL, NULL
+         FROM before
+         UNION ALL
+         SELECT 'claim', NULL, c.provider_code, c.item_code, c.key_digest, c.digest, c.revision,
+                c.ledger_number, c.held
+         FROM (SELECT digest FROM unnest($5::bytea[]) AS i (digest)
+               UNION ALL SELECT identity FROM before) AS asked
+         CROSS JOIN LATERAL (SELECT * FROM natural_claim WHERE digest = asked.digest LIMIT 1) AS c",
+    )
+    .bind(&question.records)
+    .bind(keys.providers)
+    .bind(keys.items)
+    .bind(keys.digests)
+    .bind(identities)
+    .bind(later.providers)
+    .bind(later.items)
+    .bind(later.digests)
+    .bind(revisions)
+    .fetch_all(conn)
+    .await?;
+    let mut known = HashSet::new();
+    for row in &rows {
+        match column::<&str>(row, "what")? {
+            "known" => {
+                known.insert(column(row, "record_id")?);
+            }
+            "claim" => {
+                let claim = Claim {
+                    key: key(row)?,
+                    revision: column::<i64>(row, "revision")?.unsigned_abs(),
+                    ledger_number: column::<i64>(row, "ledger_number")?.unsigned_abs(),
+                    held: column(row, "held")?,
+                };
+                if let Some(digest) = digest(row)? {
+                    standing.claims.insert(digest, claim);
+                }
+            }
+            what => {
+                let revision = column::<i64>(row, "revision")?.unsigned_abs();
+                let versions = standing.accepted.entry(key(row)?).or_default();
+                if what == "before" {
+                    versions.insert(revision, digest(row)?);
+                } else if revision > 0 {
+                    versions.entry(revision).or_insert(None);
+                }
+            }
+        }
+    }
+    Ok(known)
+}
+
+/// Puts the rows of the base register into `standing`: those of these codes, and those that these keys filled.
+pub async fn ask_register(
+    conn: &mut Conn,
+    codes: &[&str],
+    keys: &[RecordKey],
+    standing: &mut Standing,
+) -> Result<(), Error> {
+    let keys = Keys::of(keys.iter());
+    let rows = sqlx::query(
+        "SELECT s.* FROM unnest($1::text[]) AS q (code)
+         CROSS JOIN LATERAL (SELECT * FROM base_subject AS b WHERE b.code = q.code LIMIT 1) AS s
+         UNION
+         SELECT s.* FROM unnest($2::text[], $3::text[], $4::bytea[]) AS q (provider_code, item_code, key_digest)
+         JOIN base_subject AS s USING (provider_code, item_code, key_digest)",
+    )
+    .bind(codes)
+    .bind(keys.providers)
+    .bind(keys.items)
+    .bind(keys.digests)
+    .fetch_all(conn)
+    .await?;
+    for row in &rows {
+        let subject = base_subject(row)?;
+        standing.subjects.insert(subject.code.clone(), subject);
+    }
+    Ok(())
+}
+
+fn base_subject(row: &PgRow) -> Result<BaseSubject, Error> {
+    Ok(BaseSubject {
+        code: column(row, "code")?,
+        registration: Registration {
+            name: column(row, "name")?,
+            core: column(row, "name_core")?,
+            status: column(row, "status")?,
+            ended_on: column(row, "ended_on")?,
+            since: column(row, "since")?,
+        },
+        former_cores: column(row, "former_cores")?,
+        record_id: column(row, "record_id")?,
+        key: key(row)?,
+        item_version: column::<i32>(row, "item_version")?.unsigned_abs(),
+        revision: column::<i64>(row, "revision")?.unsigned_abs(),
+        ledger_number: column::<i64>(row, "ledger_number")?.unsigned_abs(),
+        sealed_record_key: column::<Vec<u8>>(row, "sealed_record_key")?.into(),
+        standing: column(row, "standing")?,
+    })
+}
+
+/// The places of these providers and of all organs above them.
+pub async fn places(conn: &mut Conn, providers: &[&str]) -> Result<Registry, Error> {
+    let rows = sqlx::query(
+        "WITH RECURSIVE up AS (
+             SELECT code, parent_code, district_code FROM provider WHERE code = ANY($1)
+             UNION
+             SELECT p.code, p.parent_code, p.district_code FROM provider AS p JOIN up ON p.code = up.parent_code)
+         SELECT code, parent_code, district_code FROM up",
+    )
+    .bind(providers)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let place = Place {
+                parent_code: column(row, "parent_code")?,
+                district_code: column(row, "district_code")?,
+            };
+            Ok((column(row, "code")?, place))
+        })
+        .collect()
+}
+
+/// Writes claims, new ones and ones given up. False when another transaction has claimed one meanwhile: then what was
+/// decided on is no longer true.
+pub async fn write_claims(conn: &mut Conn, claims: &[(&Digest, &Claim)]) -> Result<bool, Error> {
+    let keys = Keys::of(claims.iter().map(|(_, claim)| &claim.key));
+    let digests: Vec<&[u8]> = claims.iter().map(|(digest, _)| &digest[..]).collect();
+    let revisions: Vec<i64> = claims
+        .iter()
+        .map(|(_, claim)| bigint(claim.revision))
+        .collect();
+    let ledger: Vec<i64> = claims
+        .iter()
+        .map(|(_, claim)| bigint(claim.ledger_number))
+        .collect();
+    let held: Vec<bool> = claims.iter().map(|(_, claim)| claim.held).collect();
+    // In one order, so that nobody waits in a circle.
+    let written = sqlx::query(
+        "INSERT INTO natural_claim AS c
+                (digest, provider_code, item_code, key_digest, revision, ledger_number, held)
+         SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bool[])
+              AS n (digest, provider_code, item_code, key_digest, revision, ledger_number, held)
+         ORDER BY digest
+         ON CONFLICT (digest) DO UPDATE SET provider_code = excluded.provider_code,
+                item_code = excluded.item_code, key_digest = excluded.key_digest,
+                revision = excluded.revision, ledger_number = excluded.ledger_number, held = excluded.held
+         WHERE NOT c.held OR (c.provider_code, c.item_code, c.key_digest)
+                           = (excluded.provider_code, excluded.item_code, excluded.key_digest)",
+    )
+    .bind(digests)
+    .bind(keys.providers)
+    .bind(keys.items)
+    .bind(keys.digests)
+    .bind(revisions)
+    .bind(ledger)
+    .bind(held)
+    .execute(conn)
+    .await?
+    .rows_affected();
+    Ok(written == claims.len() as u64)
+}
+
+/// Writes rows of the base register. Must run under [`hold_register`].
+pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Result<(), Error> {
+    let keys = Keys::of(subjects.iter().map(|subject| &subject.key));
+    let all = |text: fn(&BaseSubject) -> &str| -> Vec<&str> {
+        subjects.iter().map(|s| text(s)).collect()
+    };
+    // Arrays of arrays would have to be rectangular; normal forms of names hold no control character.
+    let former: Vec<String> = subjects
+        .iter()
+        .map(|s| s.former_cores.join("\u{1F}"))
+        .collect();
+    let status: Vec<Option<&str>> = subjects
+        .iter()
+        .map(|s| s.registration.status.as_deref())
+        .collect();
+    let ended: Vec<Option<Date>> = subjects.iter().map(|s| s.registration.ended_on).collect();
+    let since: Vec<Date> = subjects.iter().map(|s| s.registration.since).collect();
+    let records: Vec<Uuid> = subjects.iter().map(|s| s.record_id).collect();
+    let versions: Vec<i32> = subjects.iter().map(|s| integer(s.item_version)).collect();
+    let revisions: Vec<i64> = subjects.iter().map(|s| bigint(s.revision)).collect();
+    let ledger: Vec<i64> = subjects.iter().map(|s| bigint(s.ledger_number)).collect();
+    let sealed: Vec<&[u8]> = subjects.iter().map(|s| &s.sealed_record_key[..]).collect();
+    let standing: Vec<bool> = subjects.iter().map(|s| s.standing).collect();
+    sqlx::query(
+        "INSERT INTO base_subject (code, name, name_core, former_cores, status, ended_on, since, record_id,
+                provider_code, item_code, item_version, key_digest, revision, ledger_number,
+                sealed_record_key, standing)
+         SELECT code, name, name_core, string_to_array(former, chr(31)), status, ended_on, since, record_id,
+                provider_code, item_code, item_version, key_digest, revision, ledger_number,
+                sealed_record_key, standing
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::date[], $7::date[],
+                $8::uuid[], $9::text[], $10::text[], $11::int[], $12::bytea[], $13::bigint[],
+                $14::bigint[], $15::bytea[], $16::bool[])
+              AS n (code, name, name_core, former, status, ended_on, since, record_id, provider_code,
+                item_code, item_version, key_digest, revision, ledger_number, sealed_record_key, standing)
+         ORDER BY code
+         ON CONFLICT (code) DO UPDATE SET name = excluded.name, name_core = excluded.name_core,
+                former_cores = excluded.former_cores, status = excluded.status,
+                ended_on = excluded.ended_on, since = excluded.since, record_id = excluded.record_id,
+                provider_code = excluded.provider_code, item_code = excluded.item_code,
+                item_version = excluded.item_version, key_digest = excluded.key_digest,
+                revision = excluded.revision, ledger_number = excluded.ledger_number,
+                sealed_record_key = excluded.sealed_record_key, standing = excluded.standing",
+    )
+    .bind(all(|s| &s.code))
+    .bind(all(|s| &s.registration.name))
+    .bind(all(|s| &s.registration.core))
+    .bind(former)
+    .bind(status)
+    .bind(ended)
+    .bind(since)
+    .bind(records)
+    .bind(keys.providers)
+    .bind(keys.items)
+    .bind(versions)
+    .bind(keys.digests)
+    .bind(revisions)
+    .bind(ledger)
+    .bind(sealed)
+    .bind(standing)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn key(row: &PgRow) -> Result<RecordKey, Error> {
+    Ok(RecordKey {
+        provider_code: column(row, "provider_code")?,
+        item_code: column(row, "item_code")?,
+        key_digest: Bytes::from(column::<Vec<u8>>(row, "key_digest")?),
+    })
+}
+
+/// The table holds digests of 32 bytes only.
+fn digest(row: &PgRow) -> Result<Option<Digest>, Error> {
+    let bytes: Option<&[u8]> = column(row, "digest")?;
+    Ok(bytes.and_then(|bytes| bytes.try_into().ok()))
+}

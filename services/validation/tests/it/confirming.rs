@@ -1,0 +1,282 @@
+//! A named official answers for a record as it is: only where every error allows it, once, and the verdict stays.
+
+use anyhow::Result;
+use proto::credit::common::v1::Operation;
+use proto::credit::validation::{
+    events::v1::{FeedbackCaseChanged, FeedbackChange, RecordAccepted},
+    v1::{CaseState, ConfirmRecordRequest, ConfirmRecordResponse, Severity, VerdictOutcome},
+};
+use serde_json::json;
+use service_kit::identity::Role;
+use tonic::{Code, Status};
+
+use crate::world::{OFFICE, OTHER, PROVIDER, Record, World, fault, refusal};
+
+const ATTESTER: &str = "钱立新";
+const STATEMENT: &str = "已核对营业执照原件，代码无误";
+
+async fn confirm(
+    world: &World,
+    case_id: &str,
+    statement: &str,
+) -> Result<ConfirmRecordResponse, Status> {
+    let request = ConfirmRecordRequest {
+        case_id: case_id.to_owned(),
+        attester: ATTESTER.to_owned(),
+        statement: statement.to_owned(),
+    };
+    let mut provider = world
+        .provider()
+        .map_err(|error| Status::internal(error.to_string()))?;
+    Ok(provider.confirm_record(request).await?.into_inner())
+}
+
+async fn case_of(world: &World, key: &str) -> Result<String> {
+    let cases = world.feedback(false).await?;
+    let case = cases.into_iter().find(|case| case.record_key == key);
+    Ok(case.map(|case| case.case_id).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> Result<()> {
+    let world = World::start().await?;
+    let record = Record::penalty("K-1", 7, fault());
+    world.submit(&[&record]).await?;
+    let case = case_of(&world, "K-1").await?;
+    let answer = confirm(&world, &case, STATEMENT).await?;
+    let confirmed = answer.case.unwrap();
+    assert_eq!(confirmed.state(), CaseState::ClosedByConfirmation);
+    assert!(confirmed.closed_at.is_some());
+    assert!(!answer.findings.is_empty());
+    assert!(
+        answer
+            .findings
+            .iter()
+            .all(|finding| finding.severity() == Severity::Warning)
+    );
+
+    let events: Vec<RecordAccepted> = world.bed.emitted().await?;
+    let [event] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(event.version, world.submitted(&record).version);
+    assert_eq!(event.subject_name, "湖南客偲家装饰工程有限公司");
+    let changes: Vec<FeedbackCaseChanged> = world.bed.emitted().await?;
+    let changes: Vec<FeedbackChange> = changes.iter().map(|one| one.change()).collect();
+    assert_eq!(
+        changes,
+        [FeedbackChange::Opened, FeedbackChange::ClosedByConfirmation]
+    );
+    // The verdict stays for ever.
+    assert_eq!(
+        world.verdict(&record).await?.outcome(),
+        VerdictOutcome::Returned
+    );
+    let counted = world.statistics().await?;
+    assert_eq!(
+        (counted.accepted, counted.returned, counted.confirmed),
+        (0, 1, 1)
+    );
+
+    // The same word again is answered again, and changes nothing; another word comes too late.
+    let again = confirm(&world, &case, STATEMENT).await?;
+    assert_eq!(again.findings, answer.findings);
+    assert_eq!(
+        refusal(&confirm(&world, &case, "另有说明").await.unwrap_err()).0,
+        "CASE_CLOSED"
+    );
+    assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 1);
+
+    // Kept sealed, and never changed or removed.
+    let rows: Vec<(Vec<u8>,)> = sqlx::query_as("SELECT sealed_word FROM confirmation")
+        .fetch_all(&world.pool)
+        .await?;
+    let plain = world
+        .bed
+        .context
+        .keyring
+        .open(record.id().as_bytes(), &rows[0].0)?;
+    let plain = String::from_utf8_lossy(&plain).into_owned();
+    assert!(plain.contains(ATTESTER) && plain.contains(STATEMENT));
+    assert!(!String::from_utf8_lossy(&rows[0].0).contains(ATTESTER));
+    for statement in [
+        "UPDATE confirmation SET accepts = false",
+        "DELETE FROM confirmation",
+        "DELETE FROM feedback_feed",
+    ] {
+        let error = sqlx::query(statement)
+            .execute(&world.pool)
+            .await
+            .unwrap_err();
+        let code = error
+            .as_database_error()
+            .and_then(|error| error.code().map(String::from));
+        assert_eq!(code.as_deref(), Some("42501"), "{statement}");
+    }
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r13_a_record_with_any_other_error_cannot_be_confirmed() -> Result<()> {
+    let world = World::start().await?;
+    let both = json!({ "CF_XDR_SHXYM": "91430102MA4PX7RC65", "CF_WFXW": "" });
+    world.submit(&[&Record::penalty("K-1", 1, both)]).await?;
+    let status = confirm(&world, &case_of(&world, "K-1").await?, STATEMENT)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), refusal(&status).0.as_str()),
+        (Code::FailedPrecondition, "NOT_CONFIRMABLE")
+    );
+    assert!(
+        status.message().contains("REQUIRED_MISSING（CF_WFXW）"),
+        "{}",
+        status.message()
+    );
+    assert!(
+        !status.message().contains("USCC_CHECK"),
+        "{}",
+        status.message()
+    );
+
+    // A name that is not the code's never is, even where the code alone could be.
+    world
+        .submit(&[&Record::registration("D-1", 2, json!({}))])
+        .await?;
+    let wrong = json!({ "CF_XDR_MC": "长沙某某商贸有限公司", "CF_JDRQ": "2026-06-10" });
+    world.submit(&[&Record::penalty("K-2", 3, wrong)]).await?;
+    let status = confirm(&world, &case_of(&world, "K-2").await?, STATEMENT)
+        .await
+        .unwrap_err();
+    assert!(
+        status.message().contains("NAME_CODE_MISMATCH"),
+        "{}",
+        status.message()
+    );
+    assert_eq!(world.statistics().await?.confirmed, 0);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r13_a_cancelled_subject_and_a_changed_identity_can_be_confirmed() -> Result<()> {
+    let world = World::start().await?;
+    let cancelled = json!({ "DJ_ZT": "注销", "DJ_ZZRQ": "2026-05-31" });
+    world
+        .submit(&[&Record::registration("D-1", 1, cancelled)])
+        .await?;
+    let late = Record::penalty("K-2", 2, json!({}));
+    world.submit(&[&late]).await?;
+    let answer = confirm(&world, &case_of(&world, "K-2").await?, STATEMENT).await?;
+    assert!(
+        answer
+            .findings
+            .iter()
+            .any(|finding| finding.code == "SUBJECT_CANCELLED")
+    );
+
+    let before = json!({ "CF_JDRQ": "2026-05-30" });
+    world
+        .submit(&[&Record::penalty("K-3", 3, before.clone())])
+        .await?;
+    let number = json!({ "CF_JDRQ": "2026-05-30", "CF_WSH": "长市监罚决〔2026〕900号" });
+    let changed = Record::penalty("K-3", 4, number.clone()).revision(2);
+    world.submit(&[&changed]).await?;
+    assert_eq!(world.found(&changed).await?.1, ["IDENTITY_CHANGED"]);
+    confirm(&world, &case_of(&world, "K-3").await?, STATEMENT).await?;
+    // From now on that is what the key is about, and nobody else's.
+    let next = Record::penalty("K-3", 5, number.clone()).revision(3);
+    let twice = Record::penalty("K-4", 6, number);
+    world.submit(&[&next, &twice]).await?;
+    assert_eq!(world.found(&next).await?.0, VerdictOutcome::Accepted);
+    assert_eq!(world.found(&twice).await?.1, ["DUPLICATE_RECORD"]);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r13_a_version_that_another_one_followed_is_not_confirmed() -> Result<()> {
+    let world = World::start().await?;
+    for (key, follower) in [("K-1", None), ("K-2", Some(Operation::Withdraw))] {
+        let first = Record::penalty(key, 1, fault());
+        let next = match follower {
+            None => Record::penalty(key, 2, json!({})).revision(2),
+            Some(operation) => first.ended(operation, 2, "误报"),
+        };
+        world.submit(&[&first, &next]).await?;
+        let status = confirm(&world, &case_of(&world, key).await?, STATEMENT)
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert_eq!(refusal(&status).0, "CASE_CLOSED");
+    }
+    // A lower returned version is answered by the confirmation of a higher one.
+    let versions =
+        [1, 2].map(|revision| Record::penalty("K-3", 10 + revision, fault()).revision(revision));
+    world.submit(&[&versions[0], &versions[1]]).await?;
+    let cases = world.feedback(true).await?;
+    let higher = cases
+        .iter()
+        .find(|case| case.version.as_ref().unwrap().revision == 2)
+        .unwrap();
+    confirm(&world, &higher.case_id, STATEMENT).await?;
+    assert!(world.feedback(true).await?.is_empty());
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r13_a_contradicted_record_stands_by_the_word_of_its_provider() -> Result<()> {
+    let world = World::start().await?;
+    let ours = Record::registration("D-1", 1, json!({}));
+    let theirs = Record::registration("D-2", 1, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
+        .reported_by(OTHER);
+    world.submit(&[&ours, &theirs]).await?;
+    let answer = confirm(&world, &case_of(&world, "D-1").await?, STATEMENT).await?;
+    assert_eq!(
+        answer.case.unwrap().state(),
+        CaseState::ClosedByConfirmation
+    );
+    // It was accepted long ago.
+    assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 1);
+    let counted = world.statistics().await?;
+    assert_eq!(
+        (counted.accepted, counted.returned, counted.confirmed),
+        (1, 1, 0)
+    );
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r13_only_the_provider_itself_confirms_and_says_who_and_why() -> Result<()> {
+    let world = World::start().await?;
+    world.submit(&[&Record::penalty("K-1", 1, fault())]).await?;
+    let case_id = case_of(&world, "K-1").await?;
+    let request = |case_id: &str, attester: &str, statement: &str| ConfirmRecordRequest {
+        case_id: case_id.to_owned(),
+        attester: attester.to_owned(),
+        statement: statement.to_owned(),
+    };
+    let mut other = world.client(OTHER, Role::Provider)?;
+    let status = other
+        .confirm_record(request(&case_id, ATTESTER, STATEMENT))
+        .await
+        .unwrap_err();
+    assert_eq!(refusal(&status).0, "CASE_UNKNOWN");
+    let mut office = world.client(OFFICE, Role::CreditOffice)?;
+    let status = office
+        .confirm_record(request(&case_id, ATTESTER, STATEMENT))
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
+    let mut provider = world.client(PROVIDER, Role::Provider)?;
+    for (bad, field) in [
+        (request("7", ATTESTER, STATEMENT), "case_id"),
+        (request(&case_id, " ", STATEMENT), "attester"),
+        (request(&case_id, ATTESTER, ""), "statement"),
+    ] {
+        let status = provider.confirm_record(bad).await.unwrap_err();
+        assert_eq!(
+            (status.code(), refusal(&status).1.as_str()),
+            (Code::InvalidArgument, field)
+        );
+    }
+    world.finish().await
+}

@@ -1,0 +1,181 @@
+//! Verdicts without a trace: the same as a report would get, and nothing is stored.
+
+use anyhow::Result;
+use proto::credit::validation::v1::{
+    DryRunRecord, DryRunRequest, DryRunVerdict, Finding, VerdictOutcome,
+};
+use serde_json::json;
+use sqlx::AssertSqlSafe;
+use tonic::{Code, Status};
+
+use crate::world::{OTHER, Record, World, fault, refusal};
+
+fn trial(record: &Record) -> DryRunRecord {
+    DryRunRecord {
+        item_code: record.item.to_owned(),
+        item_version: record.version,
+        record_key: record.key.clone(),
+        content_type: record.content_type.to_owned(),
+        content: record.content.clone().into(),
+    }
+}
+
+async fn try_out(world: &World, records: Vec<DryRunRecord>) -> Result<Vec<DryRunVerdict>, Status> {
+    let mut provider = world
+        .provider()
+        .map_err(|error| Status::internal(error.to_string()))?;
+    Ok(provider
+        .dry_run(DryRunRequest { records })
+        .await?
+        .into_inner()
+        .verdicts)
+}
+
+/// Rows of every table of the schema.
+async fn rows(world: &World) -> Result<Vec<(String, i64)>> {
+    let pool = world.bed.schema_pool().await?;
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT quote_ident(table_name) FROM information_schema.tables
+         WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY 1",
+    )
+    .fetch_all(&pool)
+    .await?;
+    let mut counts = Vec::new();
+    for table in tables {
+        let count = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
+            .fetch_one(&pool)
+            .await?;
+        counts.push((table, count));
+    }
+    Ok(counts)
+}
+
+#[tokio::test]
+async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> Result<()> {
+    let world = World::start().await?;
+    let number = json!({ "CF_WSH": "长市监罚决〔2026〕31号" });
+    world
+        .submit(&[
+            &Record::registration("D-1", 1, json!({})),
+            &Record::penalty("K-1", 2, number.clone()),
+        ])
+        .await?;
+    let before = rows(&world).await?;
+
+    let records = [
+        Record::penalty("N-1", 3, json!({ "CF_JDRQ": "2026/6/10" })),
+        Record::penalty("N-2", 4, fault()),
+        Record::penalty("N-3", 5, json!({ "CF_XDR_MC": "长沙某某商贸有限公司" })),
+        // The decision stands under K-1.
+        Record::penalty("N-4", 6, number.clone()),
+        // Its next version.
+        Record::penalty("K-1", 7, number).revision(2),
+        Record::penalty("K-1", 8, json!({ "CF_WSH": "长市监罚决〔2026〕32号" })).revision(3),
+        // Twice in one request.
+        Record::penalty("N-5", 9, json!({ "CF_WSH": "长市监罚决〔2026〕33号" })),
+        Record::penalty("N-6", 10, json!({ "CF_WSH": "长市监罚决〔2026〕33号" })),
+        Record::licence("L-1", 11, json!({})),
+    ];
+    let verdicts = try_out(&world, records.iter().map(trial).collect()).await?;
+    assert_eq!(rows(&world).await?, before);
+
+    // What is reported now, one after the other, gets the same.
+    for record in &records {
+        world.submit(&[record]).await?;
+    }
+    assert_eq!(verdicts.len(), records.len());
+    for (record, trial) in records.iter().zip(&verdicts) {
+        let verdict = world.verdict(record).await?;
+        assert_eq!(trial.outcome(), verdict.outcome(), "{}", record.key);
+        // Only the ledger's number is not known before there is one.
+        if record.key == "N-6" {
+            let codes = |of: &[Finding]| of.iter().map(|f| f.code.clone()).collect::<Vec<_>>();
+            assert_eq!(codes(&trial.findings), codes(&verdict.findings));
+            assert!(trial.findings[0].message.contains("本次试校验"));
+        } else {
+            assert_eq!(trial.findings, verdict.findings, "{}", record.key);
+        }
+        assert_eq!(trial.changes, verdict.changes, "{}", record.key);
+    }
+    let returned = verdicts
+        .iter()
+        .filter(|verdict| verdict.outcome() == VerdictOutcome::Returned);
+    assert_eq!(returned.count(), 5);
+    assert!(!verdicts[0].changes.is_empty());
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r6_a_trial_without_a_version_is_by_the_one_in_force() -> Result<()> {
+    let world = World::start().await?;
+    let mut record = trial(&Record::penalty("N-1", 1, json!({})));
+    record.item_version = 0;
+    record.record_key = String::new();
+    let verdict = try_out(&world, vec![record.clone()]).await?.remove(0);
+    assert_eq!(
+        verdict.outcome(),
+        VerdictOutcome::Accepted,
+        "{:?}",
+        verdict.findings
+    );
+    // In early 2018 the template of 2015 was in force, which has no such fields.
+    world
+        .bed
+        .clock
+        .set(time::macros::datetime!(2018-01-10 09:00 +8));
+    let verdict = try_out(&world, vec![record]).await?.remove(0);
+    assert!(
+        verdict
+            .findings
+            .iter()
+            .any(|finding| finding.code == "FORM_UNKNOWN_FIELD")
+    );
+    world.finish().await
+}
+
+#[tokio::test]
+async fn a_trial_that_cannot_be_made_says_why() -> Result<()> {
+    let world = World::start().await?;
+    let good = trial(&Record::penalty("N-1", 1, json!({})));
+    let unknown = DryRunRecord {
+        item_code: "nothing".into(),
+        item_version: 0,
+        ..good.clone()
+    };
+    let later = DryRunRecord {
+        item_version: 99,
+        ..good.clone()
+    };
+    let typed = DryRunRecord {
+        content_type: "text/html".into(),
+        ..good.clone()
+    };
+    for (records, code, field) in [
+        (vec![], Code::InvalidArgument, "records"),
+        (vec![good.clone(); 201], Code::InvalidArgument, "records"),
+        (
+            vec![good.clone(), unknown],
+            Code::NotFound,
+            "records[1].item_code",
+        ),
+        (vec![later], Code::NotFound, "records[0].item_code"),
+        (
+            vec![good.clone(), typed],
+            Code::InvalidArgument,
+            "records[1].content_type",
+        ),
+    ] {
+        let status = try_out(&world, records).await.unwrap_err();
+        assert_eq!((status.code(), refusal(&status).1.as_str()), (code, field));
+    }
+    // Tried for the caller and nobody else: the source unit is not it.
+    let foreign = trial(&Record::penalty("N-2", 1, json!({})).reported_by(OTHER));
+    let verdict = try_out(&world, vec![foreign]).await?.remove(0);
+    assert!(
+        verdict
+            .findings
+            .iter()
+            .any(|finding| finding.code == "SOURCE_NOT_CALLER")
+    );
+    world.finish().await
+}

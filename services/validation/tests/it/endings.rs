@@ -1,0 +1,163 @@
+//! Revoked and withdrawn (D-24): accepted whatever the order, announced with a sealed reason, closing what is open.
+
+use anyhow::Result;
+use proto::credit::{
+    common::v1::Operation,
+    validation::{
+        events::v1::{FeedbackCaseChanged, FeedbackChange, RecordAccepted, RecordRevoked},
+        v1::{CaseState, VerdictOutcome},
+    },
+};
+use serde_json::json;
+
+use crate::world::{PERSON_NUMBER, Record, World, fault};
+
+#[tokio::test]
+async fn d24_a_revocation_is_accepted_announced_and_closes_the_open_cases_of_its_key() -> Result<()>
+{
+    let world = World::start().await?;
+    let first = Record::penalty("K-1", 1, fault());
+    let other = Record::penalty("K-2", 2, fault());
+    world.submit(&[&first, &other]).await?;
+    let end = first.ended(Operation::Revoke, 3, "处罚决定被行政复议撤销");
+    world.submit(&[&end]).await?;
+
+    let (outcome, codes) = world.found(&end).await?;
+    assert_eq!((outcome, codes.len()), (VerdictOutcome::Accepted, 0));
+    let events: Vec<RecordRevoked> = world.bed.emitted().await?;
+    let [event] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(event.version, world.submitted(&end).version);
+    assert_eq!(event.operation(), Operation::Revoke);
+    let keyring = &world.bed.context.keyring;
+    let reason = keyring.open(end.id().as_bytes(), &event.sealed_reason)?;
+    assert_eq!(String::from_utf8(reason)?, "处罚决定被行政复议撤销");
+
+    let cases = world.feedback(false).await?;
+    let of = |key: &str| cases.iter().find(|case| case.record_key == key).unwrap();
+    assert_eq!(of("K-1").state(), CaseState::ClosedByWithdrawal);
+    assert!(of("K-1").closed_at.is_some());
+    assert_eq!(of("K-2").state(), CaseState::Open);
+    let changes: Vec<FeedbackCaseChanged> = world.bed.emitted().await?;
+    let changes: Vec<_> = changes
+        .iter()
+        .map(|one| (one.case_id.as_str(), one.change()))
+        .collect();
+    assert_eq!(changes.len(), 3, "{changes:?}");
+    assert!(changes.contains(&(&of("K-1").case_id, FeedbackChange::ClosedByWithdrawal)));
+
+    let counted = world.statistics().await?;
+    assert_eq!(
+        (counted.accepted, counted.returned, counted.revocations),
+        (1, 2, 1)
+    );
+    world.finish().await
+}
+
+#[tokio::test]
+async fn d24_order_and_repetition_of_an_end_do_not_matter() -> Result<()> {
+    let world = World::start().await?;
+    // Returned, accepted, withdrawn, returned, in each of the orders that differ, one key each.
+    let versions = |key: &str, ledger: u64| {
+        let upsert =
+            |revision, changes| Record::penalty(key, ledger + revision, changes).revision(revision);
+        let accepted = upsert(2, json!({}));
+        [
+            upsert(1, fault()),
+            accepted.clone(),
+            accepted.ended(Operation::Withdraw, ledger + 3, "误报"),
+            upsert(4, fault()),
+        ]
+    };
+    let orders = [
+        [0, 1, 2, 3],
+        [3, 2, 1, 0],
+        [2, 0, 3, 1],
+        [1, 3, 0, 2],
+        [2, 1, 0, 3],
+    ];
+    for step in 0..4 {
+        let records: Vec<Record> = (0..)
+            .zip(&orders)
+            .map(|(number, order)| {
+                versions(&format!("K-{number}"), number * 10)[order[step]].clone()
+            })
+            .collect();
+        let records: Vec<&Record> = records.iter().collect();
+        world.submit(&records).await?;
+        // Under other event ids, as after a rebuilt stream.
+        world.submit(&records).await?;
+    }
+    let cases = world.feedback(false).await?;
+    assert_eq!(cases.len(), 10);
+    for case in &cases {
+        let open = case.version.as_ref().unwrap().revision == 4;
+        assert_eq!(case.state() == CaseState::Open, open, "{case:?}");
+    }
+    assert_eq!(world.bed.emitted::<RecordRevoked>().await?.len(), 5);
+    assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 5);
+    world.finish().await
+}
+
+#[tokio::test]
+async fn d24_a_reason_with_personal_numbers_is_accepted_with_a_warning_and_sealed() -> Result<()> {
+    let world = World::start().await?;
+    let record = Record::penalty("K-1", 1, json!({}));
+    let end = record.ended(
+        Operation::Revoke,
+        2,
+        &format!("当事人{PERSON_NUMBER}申请复议，决定撤销"),
+    );
+    world.submit(&[&record, &end]).await?;
+    assert_eq!(
+        world.found(&end).await?,
+        (
+            VerdictOutcome::Accepted,
+            vec!["PERSONAL_IN_TEXT".to_owned()]
+        )
+    );
+    assert!(world.feedback(false).await?.is_empty());
+    world.finish().await
+}
+
+#[tokio::test]
+async fn d24_a_record_that_was_withdrawn_is_revived_by_a_later_version_and_frees_its_decision()
+-> Result<()> {
+    let world = World::start().await?;
+    let record = Record::penalty("K-1", 1, json!({}));
+    let end = record.ended(Operation::Withdraw, 2, "记录主键有误");
+    let number = json!({ "CF_WSH": "长市监罚决〔2026〕123号" });
+    // The same decision under the right key, then the first key about another one.
+    let right = Record::penalty("K-right", 3, number);
+    let revived =
+        Record::penalty("K-1", 4, json!({ "CF_WSH": "长市监罚决〔2026〕124号" })).revision(3);
+    for record in [&record, &end, &right, &revived] {
+        world.submit(&[record]).await?;
+        let (outcome, codes) = world.found(record).await?;
+        assert_eq!(outcome, VerdictOutcome::Accepted, "{codes:?}");
+    }
+    world.finish().await
+}
+
+#[tokio::test]
+async fn d24_what_one_key_of_a_batch_gives_up_another_key_of_it_may_hold() -> Result<()> {
+    let world = World::start().await?;
+    let number = json!({ "CF_WSH": "长市监罚决〔2026〕123号" });
+    let record = Record::penalty("K-1", 1, number.clone());
+    world.submit(&[&record]).await?;
+    let end = record.ended(Operation::Withdraw, 2, "记录主键有误");
+    let right = Record::penalty("K-right", 3, number.clone());
+    world.submit(&[&end, &right]).await?;
+    assert_eq!(world.found(&right).await?.0, VerdictOutcome::Accepted);
+    // And all of it in one batch.
+    let first = Record::penalty("K-2", 4, json!({ "CF_WSH": "长市监罚决〔2026〕124号" }));
+    let end = first.ended(Operation::Withdraw, 5, "记录主键有误");
+    let second = Record::penalty("K-3", 6, json!({ "CF_WSH": "长市监罚决〔2026〕124号" }));
+    let third = Record::penalty("K-4", 7, number);
+    world.submit(&[&first, &end, &second, &third]).await?;
+    assert_eq!(world.found(&second).await?.0, VerdictOutcome::Accepted);
+    // It is held by K-right now.
+    assert_eq!(world.found(&third).await?.1, ["DUPLICATE_RECORD"]);
+    world.finish().await
+}

@@ -1,0 +1,173 @@
+//! The feed of a provider's cases: everything once and in order, behind the cursor, to those who may see it.
+
+use anyhow::{Context, Result};
+use proto::credit::validation::v1::{
+    CaseChange, CaseState, WatchFeedbackRequest, WatchFeedbackResponse,
+};
+use serde_json::json;
+use service_kit::identity::Role;
+use testkit::eventually;
+use tokio::time::timeout;
+use tonic::{Code, Streaming};
+
+use validation::store::reads::{FeedPosition, changes_after};
+
+use crate::world::{OFFICE, OTHER, PATIENCE, PROVIDER, Record, World, fault, refusal};
+
+async fn watch(world: &World, cursor: &str) -> Result<Streaming<WatchFeedbackResponse>> {
+    let request = WatchFeedbackRequest {
+        cursor: cursor.to_owned(),
+        ..Default::default()
+    };
+    Ok(world
+        .provider()?
+        .watch_feedback(request)
+        .await?
+        .into_inner())
+}
+
+async fn next(stream: &mut Streaming<WatchFeedbackResponse>) -> Result<WatchFeedbackResponse> {
+    timeout(PATIENCE, stream.message())
+        .await??
+        .context("the stream goes on")
+}
+
+fn seen(change: &WatchFeedbackResponse) -> (CaseChange, String) {
+    let key = change.case.as_ref().map(|case| case.record_key.clone());
+    (change.change(), key.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn r13_a_provider_sees_each_change_of_its_cases_once_and_in_order() -> Result<()> {
+    use CaseChange::{Closed, Opened};
+    let world = World::start().await?;
+    let of_other = Record::penalty("O-1", 1, fault()).reported_by(OTHER);
+    world
+        .submit(&[&Record::penalty("K-1", 1, fault()), &of_other])
+        .await?;
+    let mut stream = watch(&world, "").await?;
+    let first = next(&mut stream).await?;
+    assert_eq!(seen(&first), (Opened, "K-1".into()));
+    assert!(first.changed_at.is_some() && !first.case.unwrap().findings.is_empty());
+    // What is committed while somebody watches comes by itself.
+    world.submit(&[&Record::penalty("K-2", 2, fault())]).await?;
+    assert_eq!(seen(&next(&mut stream).await?), (Opened, "K-2".into()));
+    world
+        .submit(&[&Record::penalty("K-1", 3, json!({})).revision(2)])
+        .await?;
+    let closed = next(&mut stream).await?;
+    assert_eq!(seen(&closed), (Closed, "K-1".into()));
+    assert_eq!(closed.case.unwrap().state(), CaseState::ClosedByRereport);
+    drop(stream);
+
+    // Behind a cursor only what came after it.
+    let mut stream = watch(&world, &first.cursor).await?;
+    assert_eq!(seen(&next(&mut stream).await?), (Opened, "K-2".into()));
+    assert_eq!(seen(&next(&mut stream).await?), (Closed, "K-1".into()));
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r13_more_changes_than_one_read_arrive_complete() -> Result<()> {
+    let world = World::start().await?;
+    let records: Vec<Record> = (1..=250)
+        .map(|n| Record::penalty(&format!("K-{n}"), n, fault()))
+        .collect();
+    world.submit(&records.iter().collect::<Vec<_>>()).await?;
+    let mut stream = watch(&world, "").await?;
+    let mut ledger = Vec::new();
+    for _ in 0..250 {
+        ledger.push(next(&mut stream).await?.case.unwrap().ledger_number);
+    }
+    ledger.sort_unstable();
+    assert_eq!(ledger, (1..=250).collect::<Vec<u64>>());
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r13_a_change_that_commits_late_is_not_skipped() -> Result<()> {
+    use event_bus::BatchHandler;
+    let world = World::start().await?;
+    let late = world.deliveries(&[&Record::penalty("K-1", 1, fault())]);
+    let handler = world.handler()?;
+    let mut first = world.pool.begin().await?;
+    handler.handle(&mut first, &late).await?;
+    // Begun later, committed before. Its events wait behind the open transaction, so nothing settles yet.
+    let second = Record::penalty("K-2", 2, fault());
+    let event = world.event(&world.submitted(&second));
+    world.bed.publish(&[event]).await?;
+    eventually("the second is judged", PATIENCE, async || {
+        world.verdict(&second).await
+    })
+    .await?;
+    // Nothing yet: whoever passed K-2 now would never see K-1.
+    let start = FeedPosition { xid: 0, seq: 0 };
+    let mut conn = world.pool.acquire().await?;
+    assert!(
+        changes_after(&mut conn, PROVIDER, start, 100)
+            .await?
+            .is_empty()
+    );
+    drop(conn);
+    let mut stream = watch(&world, "").await?;
+    first.commit().await?;
+    assert_eq!(seen(&next(&mut stream).await?).1, "K-1");
+    assert_eq!(seen(&next(&mut stream).await?).1, "K-2");
+    world.finish().await
+}
+
+#[tokio::test]
+async fn r13_only_those_who_may_watch_and_only_with_a_cursor_of_the_feed() -> Result<()> {
+    let world = World::start().await?;
+    let of_other = Record::penalty("O-1", 1, fault()).reported_by(OTHER);
+    world
+        .submit(&[&Record::penalty("K-1", 1, fault()), &of_other])
+        .await?;
+    let cursor = next(&mut watch(&world, "").await?).await?.cursor;
+    let request = |provider: &str, cursor: &str| WatchFeedbackRequest {
+        provider_code: provider.to_owned(),
+        cursor: cursor.to_owned(),
+    };
+    let mut other = world.client(OTHER, Role::Provider)?;
+    let status = other
+        .watch_feedback(request(PROVIDER, ""))
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
+    for cursor in [&cursor, "x", "00", &"é".repeat(40)] {
+        let status = other.watch_feedback(request("", cursor)).await.unwrap_err();
+        assert_eq!(
+            (status.code(), refusal(&status).1.as_str()),
+            (Code::InvalidArgument, "cursor")
+        );
+    }
+    let mut subject = world.client(PROVIDER, Role::Subject)?;
+    let status = subject.watch_feedback(request("", "")).await.unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
+    let mut office = world.client(OFFICE, Role::CreditOffice)?;
+    let status = office.watch_feedback(request("", "")).await.unwrap_err();
+    assert_eq!(refusal(&status).0, "PROVIDER_CODE_MISSING");
+    let status = office
+        .watch_feedback(request("91430000745928604G", ""))
+        .await
+        .unwrap_err();
+    assert_eq!(refusal(&status).0, "PROVIDER_UNKNOWN");
+    let mut stream = office
+        .watch_feedback(request(OTHER, ""))
+        .await?
+        .into_inner();
+    assert_eq!(seen(&next(&mut stream).await?).1, "O-1");
+    world.finish().await
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_service_stops() -> Result<()> {
+    let world = World::start().await?;
+    world.submit(&[&Record::penalty("K-1", 1, fault())]).await?;
+    let mut stream = watch(&world, "").await?;
+    next(&mut stream).await?;
+    world.bed.context.shutdown.request();
+    let end = timeout(PATIENCE, stream.message()).await?;
+    assert_eq!(end.unwrap_err().code(), Code::Unavailable);
+    world.finish().await
+}
