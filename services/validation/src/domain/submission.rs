@@ -2,6 +2,7 @@
 //! parks what does not.
 
 use bytes::Bytes;
+use credit_record::check::ContentForm;
 use proto::credit::{
     common::v1::{self as common, RecordVersion},
     ingest::events::v1::RecordSubmitted,
@@ -11,7 +12,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// The form of content that a record has.
-const CONTENT_TYPE: &str = "application/json";
+const CONTENT_TYPE: &str = "application/json or text/csv";
 
 /// What a version does to its record (D-24).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +143,7 @@ impl Submission {
                 "1 to 2^63-1",
             ),
             (
-                operation.ends() || is_record(&event.content_type),
+                operation.ends() || ContentForm::of(&event.content_type).is_some(),
                 "content_type",
                 CONTENT_TYPE,
             ),
@@ -183,14 +184,6 @@ fn fits_i64(number: u64) -> bool {
     (1..=i64::MAX as u64).contains(&number)
 }
 
-/// The media type, whatever its parameters and letters' case.
-fn is_record(content_type: &str) -> bool {
-    content_type
-        .split(';')
-        .next()
-        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case(CONTENT_TYPE))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +213,14 @@ mod tests {
         let submission = Submission::from_event(event()).unwrap();
         assert_eq!(submission.record_id, Uuid::from_u128(7));
         assert_eq!(submission.received_at, OffsetDateTime::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn r8_a_row_of_csv_is_a_record() {
+        let mut event = event();
+        event.content_type = "text/csv".into();
+        let submission = Submission::from_event(event).unwrap();
+        assert_eq!(submission.content_type, "text/csv");
     }
 
     #[test]
