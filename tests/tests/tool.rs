@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use credit_record::FindingCode;
 use creditctl::Surroundings;
 use journeys::{
     cluster::{Cluster, ClusterOptions},
@@ -120,7 +121,9 @@ fn records(provider: &str, item: &str, count: usize) -> Vec<GeneratedRecord> {
     (0..)
         .map(|number| generator.record(number))
         .filter(|record| record.provider_code == provider && record.item_code == item)
-        .filter(|record| record.csv().is_some() && cells(record).is_some())
+        // A table names each column once.
+        .filter(|record| record.planted != Some(FindingCode::FormDuplicateField))
+        .filter(|record| cells(record).is_some())
         .take(count)
         .collect()
 }
