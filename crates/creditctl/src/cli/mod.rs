@@ -1,6 +1,6 @@
 //! The command line: what may be asked, with help in Chinese (for officers) and English. Called by `run`.
 //!
-//! [`chinese`] holds the Chinese help; a test walks the commands and misses none.
+//! `chinese` holds the Chinese help; a test walks the commands and misses none.
 
 mod chinese;
 
