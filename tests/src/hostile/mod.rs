@@ -2,7 +2,7 @@
 //! (`tests/hostile.rs`) and `bench hostile`.
 //!
 //! - [`wire`]: frames and protobuf by hand;
-//! - [`frames`], [`callers`], [`forms`], [`contents`]: the kinds of attack, each with what must be answered;
+//! - `frames`, `callers`, `forms`, `contents`: the kinds of attack, each with what must be answered;
 //! - here: [`Enemy`] makes and sends them, and judges the answers.
 //!
 //! A record whose *content* is wrong is taken, for its bytes must be kept, and then returned with findings: that
