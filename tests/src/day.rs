@@ -47,16 +47,16 @@ pub type Progress = Arc<AtomicU64>;
 impl Day {
     /// The day of a seed, today in Changsha.
     pub fn new(seed: u64, records: usize) -> Self {
-        let today = legal_clock::civil::shanghai_date(SystemClock.now());
-        let generator = Generator::new(seed, today);
-        let records = generator.records(records).collect();
-        Self { generator, records }
+        Self::part(Self::today(seed), 0, records)
     }
 
-    /// The `count` records of a seed from number `first` on.
-    pub fn part(seed: u64, first: u64, count: usize) -> Self {
-        let today = legal_clock::civil::shanghai_date(SystemClock.now());
-        let generator = Generator::new(seed, today);
+    /// The records of a seed as they are today in Changsha.
+    pub fn today(seed: u64) -> Generator {
+        Generator::new(seed, legal_clock::civil::shanghai_date(SystemClock.now()))
+    }
+
+    /// The `count` records of a generator from number `first` on.
+    pub fn part(generator: Generator, first: u64, count: usize) -> Self {
         let numbers = first..first + count as u64;
         let records = numbers.map(|number| generator.record(number)).collect();
         Self { generator, records }

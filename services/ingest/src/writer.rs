@@ -1,5 +1,5 @@
 //! Groups the submissions of all callers into commits: while one batch commits, the next gathers.
-//! Nobody waits for a timer, and a lone caller pays one commit. Records of one provider go to one
+//! A lone caller waits for nobody and pays one commit. Records of one provider go to one
 //! writer, so that batches do not wait for each other's ledger rows.
 
 use std::{

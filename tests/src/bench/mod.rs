@@ -3,6 +3,7 @@
 //!
 //! - [`ingest`]: receipts, streamed and one by one
 //! - [`pipeline`]: from the receipt to what is queryable in disclosure, at a steady rate and as fast as it goes
+//! - [`reload`]: full reloads, of new and of unchanged records
 //! - [`hostile`]: good callers alone and beside hostile ones
 //! - [`floor`]: plain PostgreSQL with the same rows
 //! - [`usage`]: processor time of each party
@@ -11,6 +12,7 @@ pub mod floor;
 pub mod hostile;
 pub mod ingest;
 pub mod pipeline;
+pub mod reload;
 pub mod usage;
 
 use std::{collections::BTreeMap, path::PathBuf};

@@ -42,21 +42,28 @@ pub struct Load {
     pub seconds: usize,
     /// Seed of the generator.
     pub seed: u64,
+    /// Records with a planted error, per cent.
+    pub bad_percent: u32,
+}
+
+impl Load {
+    fn records(&self, first: usize, count: usize) -> Day {
+        let generator = Day::today(self.seed).with_planted_percent(self.bad_percent);
+        Day::part(generator, first as u64, count)
+    }
 }
 
 /// Runs it.
 pub async fn run(program: PathBuf, load: Load) -> Result<Figures> {
     let cluster = deployed(program).await?;
-    let day = Day::new(load.seed, load.records);
+    let day = load.records(0, load.records);
     day.register(&cluster).await?;
     let records = day.records.len() as u64;
     let before = Usage::now(&cluster)?;
     let since = Instant::now();
     let receipts = day.report(&cluster, &Progress::default()).await?;
     ensure!(receipts.len() as u64 == records, "a record has no receipt");
-    let good = day.records.iter().filter(|r| r.planted.is_none()).count();
-    let pool = cluster.owner_pool("disclosure")?;
-    until_stored(&pool, good as i64).await?;
+    until_judged(&cluster, &day).await?;
     let seconds = since.elapsed().as_secs_f64();
     let settled = day.settle(&cluster, since).await?;
     settled.check()?;
@@ -72,7 +79,8 @@ pub async fn run(program: PathBuf, load: Load) -> Result<Figures> {
     };
     figures.ratio = figures.ours_per_s / figures.floor_per_s;
     figures.add("settled_with_province_s", settled.seconds);
-    if load.seconds > 0 {
+    figures.add("bad_percent", f64::from(load.bad_percent));
+    if load.seconds > 0 && load.bad_percent < 100 {
         steady(&cluster, load, &mut figures).await?;
     }
     cluster.nothing_left().await?;
@@ -81,19 +89,26 @@ pub async fn run(program: PathBuf, load: Load) -> Result<Figures> {
     Ok(figures)
 }
 
-async fn until_stored(pool: &PgPool, good: i64) -> Result<()> {
+/// Until every good record is queryable and every bad one has gone back.
+async fn until_judged(cluster: &Cluster, day: &Day) -> Result<()> {
+    let good = day.records.iter().filter(|r| r.planted.is_none()).count() as i64;
+    let bad = day.records.len() as i64 - good;
+    let pool = cluster.owner_pool("public")?;
     let since = Instant::now();
     loop {
-        let stored: i64 = sqlx::query_scalar(
-            "select (select count(*) from organisation_version) + (select count(*) from person_version)",
+        let (stored, cases): (i64, i64) = sqlx::query_as(
+            "select (select count(*) from disclosure.organisation_version)
+                    + (select count(*) from disclosure.person_version),
+                    (select count(*) from validation.feedback_case)",
         )
-        .fetch_one(pool)
+        .fetch_one(&pool)
         .await?;
-        if stored >= good {
+        if stored >= good && cases >= bad {
             return Ok(());
         }
         ensure!(since.elapsed() < PATIENCE, "{stored} of {good} stored");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        // Counting takes time from what is measured, so not too often.
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
@@ -109,9 +124,8 @@ struct Followed {
 /// A steady load: every provider streams its share at its rate, whatever the answers do.
 async fn steady(cluster: &Cluster, load: Load, figures: &mut Figures) -> Result<()> {
     // Other records than before: the next ones of the seed.
-    let first = load.records as u64;
     let count = load.rate * load.seconds;
-    let day = Day::part(load.seed, first, count);
+    let day = load.records(load.records, count);
     let mut shares: HashMap<&str, Vec<(Submission, bool)>> = HashMap::new();
     for (number, record) in day.records.iter().enumerate() {
         let follow = number % FOLLOWED == 0 && record.planted.is_none();

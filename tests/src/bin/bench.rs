@@ -1,10 +1,10 @@
-//! `cargo xtask bench ingest|pipeline|hostile|rules`: what the platform makes of this machine, beside a floor measured in the
+//! `cargo xtask bench ingest|pipeline|reload|hostile|rules`: what the platform makes of this machine, beside a floor measured in the
 //! same run, because machines are noisy. The last line is one JSON object.
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use journeys::{
-    bench::{hostile, ingest, pipeline},
+    bench::{hostile, ingest, pipeline, reload},
     rules,
 };
 use local_servers::PROGRAM;
@@ -24,6 +24,9 @@ struct Bench {
     /// Seconds of the steady run of `pipeline`; 0 leaves it out.
     #[arg(long, default_value_t = 20)]
     seconds: usize,
+    /// Records with a planted error in `pipeline`, per cent.
+    #[arg(long, default_value_t = 5)]
+    bad: u32,
     /// Only the JSON line on standard output.
     #[arg(long)]
     json: bool,
@@ -38,6 +41,8 @@ enum Name {
     Ingest,
     /// Submissions until they are queryable in disclosure, as fast as it goes and at a steady rate.
     Pipeline,
+    /// Full reloads: everything is new, then nothing is.
+    Reload,
     /// Single calls of good callers, alone and beside hostile ones.
     Hostile,
     /// Normalisation and all rules of the penalty item on one core, without any server.
@@ -73,9 +78,11 @@ impl Bench {
             rate: self.rate,
             seconds: self.seconds,
             seed: self.seed,
+            bad_percent: self.bad,
         };
         let figures = match self.name {
             Name::Ingest => ingest::run(program, self.records, self.seed).await?,
+            Name::Reload => reload::run(program, self.records, self.seed).await?,
             _ => pipeline::run(program, load).await?,
         };
         self.print(&figures)
