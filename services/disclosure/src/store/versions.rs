@@ -51,6 +51,19 @@ impl<'a> Heads<'a> {
         }
         heads
     }
+
+    /// Those that came after another version of their record.
+    fn later(&self) -> Self {
+        let mut later = Self::default();
+        for n in (0..self.revisions.len()).filter(|n| self.revisions[*n] > 1) {
+            later.provider_codes.push(self.provider_codes[n]);
+            later.item_codes.push(self.item_codes[n]);
+            later.key_digests.push(self.key_digests[n]);
+            later.revisions.push(self.revisions[n]);
+            later.record_ids.push(self.record_ids[n]);
+        }
+        later
+    }
 }
 
 /// Moves heads to newer revisions and locks them all.
@@ -86,8 +99,12 @@ macro_rules! demote_sql {
     };
 }
 
-/// Takes the flag from versions that a newer one has replaced.
+/// Takes the flag from versions that a newer one has replaced. A first revision replaces nothing, and most are first.
 pub async fn demote(conn: &mut Conn, heads: &Heads<'_>) -> Result<(), Error> {
+    let heads = heads.later();
+    if heads.record_ids.is_empty() {
+        return Ok(());
+    }
     for statement in [
         demote_sql!("organisation_version"),
         demote_sql!("person_version"),
