@@ -15,14 +15,18 @@ pub mod pipeline;
 pub mod reload;
 pub mod usage;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Result, ensure};
 use local_servers::{Binaries, Place};
 use platform::target::Service;
 use serde::Serialize;
+use testkit::eventually;
 
 use crate::cluster::{Cluster, ClusterOptions, Servers};
+
+/// How long what was reported may take to be judged.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// What every benchmark prints, and some figures of its own.
 #[derive(Debug, Serialize)]
@@ -69,25 +73,29 @@ pub async fn deployed(program: PathBuf) -> Result<Cluster> {
 /// Receipts given = originals = events = verdicts, once everything has settled.
 pub async fn books(cluster: &Cluster) -> Result<()> {
     let pool = cluster.owner_pool("public")?;
-    let counts: (i64, i64, i64, i64, i64) = sqlx::query_as(
-        "select (select coalesce(sum(last_number), 0)::int8 from ingest.provider_ledger),
-                (select count(*) from ingest.original),
-                (select count(*) from ingest.outbox
-                 where event_type = 'credit.ingest.events.v1.RecordSubmitted'),
-                (select count(*) from validation.verdict),
-                (select count(distinct record_id) from ingest.submission)",
-    )
-    .fetch_one(&pool)
+    eventually("the books balance", PATIENCE, async || {
+        let counts: (i64, i64, i64, i64, i64) = sqlx::query_as(
+            "select (select coalesce(sum(last_number), 0)::int8 from ingest.provider_ledger),
+                    (select count(*) from ingest.original),
+                    (select count(*) from ingest.outbox
+                     where event_type = 'credit.ingest.events.v1.RecordSubmitted'),
+                    (select count(*) from validation.verdict),
+                    (select count(distinct record_id) from ingest.submission)",
+        )
+        .fetch_one(&pool)
+        .await?;
+        let (ledgers, originals, events, verdicts, receipted) = counts;
+        ensure!(
+            [originals, events, verdicts, receipted]
+                .iter()
+                .all(|count| *count == ledgers),
+            "ledger numbers {ledgers}, originals {originals}, events {events}, \
+             verdicts {verdicts}, versions with a receipt {receipted}"
+        );
+        Ok(())
+    })
     .await?;
     pool.close().await;
-    let (ledgers, originals, events, verdicts, receipted) = counts;
-    ensure!(
-        [originals, events, verdicts, receipted]
-            .iter()
-            .all(|count| *count == ledgers),
-        "ledger numbers {ledgers}, originals {originals}, events {events}, verdicts {verdicts}, \
-         versions with a receipt {receipted}"
-    );
     Ok(())
 }
 

@@ -14,7 +14,8 @@ use crate::support::platform;
 
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// Calls an RPC with an empty message, as anybody with a network could.
+/// Calls an RPC with an empty message, as anybody with a network could. Every RPC can be called as one that answers with
+/// a stream; one that watches never ends it, so an answer that begins is an answer.
 async fn call(cluster: &Cluster, path: &'static str, token: Option<&str>) -> Result<Status> {
     let service = owner(path).with_context(|| format!("{path} belongs to a service"))?;
     let mut grpc = Grpc::new(channel(&cluster.ports.url(service))?);
@@ -26,7 +27,7 @@ async fn call(cluster: &Cluster, path: &'static str, token: Option<&str>) -> Res
     }
     let codec = tonic_prost::ProstCodec::<(), ()>::default();
     let answer = grpc
-        .unary(request, http::uri::PathAndQuery::from_static(path), codec)
+        .server_streaming(request, http::uri::PathAndQuery::from_static(path), codec)
         .await;
     Ok(answer.err().unwrap_or_else(|| Status::ok("answered")))
 }
