@@ -5,7 +5,7 @@
 //! - [`cluster`]: servers, secrets, configuration and processes of one platform
 //! - [`clients`]: gRPC clients with tokens
 //! - [`day`]: a realistic day: providers report, everything settles, the books balance
-//! - [`bench`]: the benchmarks, beside a floor of plain PostgreSQL
+//! - [`mod@bench`]: the benchmarks, beside a floor of plain PostgreSQL
 //! - [`hostile`]: requests that must be refused, from a seed
 //! - [`load`]: callers that go on whatever breaks, and keep every receipt
 //! - [`memory`]: what processes of a platform keep resident
