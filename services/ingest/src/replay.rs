@@ -132,10 +132,12 @@ impl Replays {
         let slot: Slot = Arc::new(slot);
         let (bench, definition) = self.bench(&slot, offered).await?;
         let item = bench.offered().item();
+        // No provider and no item is called by a text with NUL, which the database does not take.
         if !scope.provider_code.is_empty()
-            && !store::provider_exists(&self.pool, &scope.provider_code)
-                .await
-                .map_err(|error| database("查询信息提供主体", &error))?
+            && (scope.provider_code.contains('\0')
+                || !store::provider_exists(&self.pool, &scope.provider_code)
+                    .await
+                    .map_err(|error| database("查询信息提供主体", &error))?)
         {
             return Err(Refusal::field(
                 Code::NotFound,
@@ -229,6 +231,17 @@ impl Replays {
         let refuse = |code, reason, rule, message: &str| {
             Status::from(Refusal::field(code, reason, "published", rule, message))
         };
+        let unknown = || {
+            refuse(
+                Code::NotFound,
+                "ITEM_VERSION_UNKNOWN",
+                "a published version of an item",
+                "没有该事项或者该版本",
+            )
+        };
+        if wanted.item_code.contains('\0') {
+            return Err(unknown());
+        }
         let versions = store::definitions(&self.pool, &wanted.item_code)
             .await
             .map_err(|error| database("读取事项定义", &error))?;
@@ -236,12 +249,7 @@ impl Replays {
             .into_iter()
             .find(|(version, _)| *version == wanted.item_version);
         let Some((_, definition)) = found else {
-            return Err(refuse(
-                Code::NotFound,
-                "ITEM_VERSION_UNKNOWN",
-                "a published version of an item",
-                "没有该事项或者该版本",
-            ));
+            return Err(unknown());
         };
         let Some(text) = definition else {
             return Err(refuse(

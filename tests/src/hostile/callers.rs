@@ -1,6 +1,5 @@
 //! Callers who are not who they say, or ask for what is another's.
 
-use platform::target::Service;
 use prost::Message;
 use proto::credit::{
     ingest::v1::{GetReceiptRequest, ListLedgerRequest},
@@ -75,14 +74,7 @@ impl Making<'_> {
         };
         let expected = Expected::Refusal(&[Code::NotFound], &["SUBMISSION_UNKNOWN"]);
         let body = framed(&request.encode_to_vec());
-        to(
-            "another's receipt",
-            Service::Ingest,
-            RECEIPT,
-            token,
-            body,
-            expected,
-        )
+        to("another's receipt", RECEIPT, token, body, expected)
     }
 
     fn for_anothers_verdict(&mut self) -> Attack {
@@ -92,14 +84,7 @@ impl Making<'_> {
         };
         let expected = Expected::Refusal(&[Code::NotFound], &["VERDICT_UNKNOWN"]);
         let body = framed(&request.encode_to_vec());
-        to(
-            "another's verdict",
-            Service::Validation,
-            VERDICT,
-            token,
-            body,
-            expected,
-        )
+        to("another's verdict", VERDICT, token, body, expected)
     }
 
     fn for_anothers_feedback(&mut self) -> Attack {
@@ -110,14 +95,7 @@ impl Making<'_> {
         };
         let expected = Expected::Refusal(&[Code::PermissionDenied], &["NOT_OWN_FEEDBACK"]);
         let body = framed(&request.encode_to_vec());
-        to(
-            "another's feedback",
-            Service::Validation,
-            FEEDBACK,
-            token,
-            body,
-            expected,
-        )
+        to("another's feedback", FEEDBACK, token, body, expected)
     }
 
     fn out_of_range(&mut self) -> Attack {
@@ -131,14 +109,7 @@ impl Making<'_> {
                 };
                 let body = framed(&request.encode_to_vec());
                 let expected = invalid(&["LIMIT_RANGE"]);
-                to(
-                    "a page too long",
-                    Service::Ingest,
-                    LEDGER,
-                    &token,
-                    body,
-                    expected,
-                )
+                to("a page too long", LEDGER, &token, body, expected)
             }
             1 => {
                 let request = ListFeedbackRequest {
@@ -147,14 +118,7 @@ impl Making<'_> {
                 };
                 let body = framed(&request.encode_to_vec());
                 let expected = invalid(&["PAGE_SIZE_TOO_LARGE"]);
-                to(
-                    "a page too long",
-                    Service::Validation,
-                    FEEDBACK,
-                    &token,
-                    body,
-                    expected,
-                )
+                to("a page too long", FEEDBACK, &token, body, expected)
             }
             2 => {
                 let request = ListFeedbackRequest {
@@ -165,14 +129,7 @@ impl Making<'_> {
                 };
                 let body = framed(&request.encode_to_vec());
                 let expected = invalid(&["PAGE_TOKEN_INVALID"]);
-                to(
-                    "a page token made up",
-                    Service::Validation,
-                    FEEDBACK,
-                    &token,
-                    body,
-                    expected,
-                )
+                to("a page token made up", FEEDBACK, &token, body, expected)
             }
             _ => {
                 let request = GetVerdictRequest {
@@ -180,14 +137,7 @@ impl Making<'_> {
                 };
                 let body = framed(&request.encode_to_vec());
                 let expected = invalid(&["RECORD_ID_INVALID"]);
-                to(
-                    "a record id made up",
-                    Service::Validation,
-                    VERDICT,
-                    &token,
-                    body,
-                    expected,
-                )
+                to("a record id made up", VERDICT, &token, body, expected)
             }
         }
     }
@@ -210,7 +160,6 @@ impl Making<'_> {
         let body = framed(&request.encode_to_vec());
         to(
             "a known id with other content",
-            Service::Ingest,
             SUBMIT,
             token,
             body,

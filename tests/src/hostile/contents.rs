@@ -17,7 +17,8 @@ impl Making<'_> {
         self.submitted(kind, submission, &token, expected)
     }
 
-    fn bad_content(&mut self, choice: u32, good: &str) -> (&'static str, Vec<u8>) {
+    /// Bytes that are no record of the item, whichever choice of 0 to 15.
+    pub(super) fn bad_content(&mut self, choice: u32, good: &str) -> (&'static str, Vec<u8>) {
         // The record without its closing brace, to put something behind.
         let open = good.trim_end().trim_end_matches('}');
         match choice {

@@ -4,9 +4,7 @@ use proto::credit::ingest::v1::Submission;
 use rand::Rng;
 use tonic::Code;
 
-use super::{Attack, Expected, Making};
-
-const LARGEST: usize = 1024 * 1024;
+use super::{Attack, Expected, LARGEST, Making};
 
 impl Making<'_> {
     pub(super) fn form(&mut self) -> Attack {
@@ -121,7 +119,7 @@ impl Making<'_> {
     }
 
     /// Empty, too long, or with characters that nobody can read.
-    fn bad_label(&mut self, most: usize) -> String {
+    pub(super) fn bad_label(&mut self, most: usize) -> String {
         match self.rng.random_range(0..4) {
             0 => String::new(),
             1 => "长".repeat(self.rng.random_range(most + 1..most + 100_000)),

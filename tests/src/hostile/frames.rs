@@ -1,14 +1,14 @@
 //! Frames and protobuf that no client library would send.
 
 use bytes::Bytes;
-use platform::target::Service;
 use prost::Message;
 use proto::credit::ingest::v1::SubmitRecordRequest;
 use rand::Rng;
 use tonic::Code;
 
 use super::{
-    Attack, Expected, FEEDBACK, Making, STREAM, SUBMIT, VERDICT, to,
+    Attack, CONFIRM, DRY_RUN, Expected, FEEDBACK, LIST_NIL, Making, ORIGINAL, RELOAD, REPORT_NIL,
+    STATUS, STREAM, SUBMIT, VERDICT, WATCH, to,
     wire::{bytes_field, framed, framed_as, tag, varint},
 };
 
@@ -16,6 +16,11 @@ use super::{
 const NO_MESSAGE: Expected = Expected::Refusal(&[Code::Internal, Code::InvalidArgument], &[]);
 /// A message over the limit of 8 MiB.
 const TOO_LARGE: Expected = Expected::Refusal(&[Code::OutOfRange, Code::ResourceExhausted], &[]);
+
+/// Where a provider may call, besides the door.
+const ELSEWHERE: &[&str] = &[
+    STATUS, ORIGINAL, REPORT_NIL, LIST_NIL, RELOAD, FEEDBACK, VERDICT, WATCH, CONFIRM, DRY_RUN,
+];
 
 impl Making<'_> {
     pub(super) fn frame(&mut self) -> Attack {
@@ -47,7 +52,7 @@ impl Making<'_> {
     fn door(&mut self, kind: &'static str, body: Bytes, expected: Expected) -> Attack {
         let path = self.one_of(&[SUBMIT, STREAM]);
         let token = self.party().token.clone();
-        to(kind, Service::Ingest, path, &token, body, expected)
+        to(kind, path, &token, body, expected)
     }
 
     fn random_bytes(&mut self) -> Attack {
@@ -56,25 +61,11 @@ impl Making<'_> {
         bytes[0] = 0;
         let body = framed(&bytes);
         let token = self.party().token.clone();
-        match self.rng.random_range(0..4) {
-            0 => to(
-                "random bytes",
-                Service::Validation,
-                FEEDBACK,
-                &token,
-                body,
-                NO_MESSAGE,
-            ),
-            1 => to(
-                "random bytes",
-                Service::Validation,
-                VERDICT,
-                &token,
-                body,
-                NO_MESSAGE,
-            ),
-            _ => self.door("random bytes", body, NO_MESSAGE),
+        if self.chance_of(2) {
+            return self.door("random bytes", body, NO_MESSAGE);
         }
+        let path = self.one_of(ELSEWHERE);
+        to("random bytes", path, &token, body, NO_MESSAGE)
     }
 
     fn cut_off(&mut self) -> Attack {
@@ -131,6 +122,20 @@ impl Making<'_> {
     }
 
     fn text_not_utf8(&mut self) -> Attack {
+        if self.chance_of(3) {
+            // Whatever the first field is, it is text or a message, and this is neither.
+            let mut message = Vec::new();
+            bytes_field(&mut message, 1, &[0xff, 0xfe]);
+            let path = self.one_of(ELSEWHERE);
+            let token = self.party().token.clone();
+            return to(
+                "text that is not UTF-8",
+                path,
+                &token,
+                framed(&message),
+                NO_MESSAGE,
+            );
+        }
         let (good, _) = self.good();
         let mut submission = good.encode_to_vec();
         // The last one of a field counts: 1 id, 2 item, 4 key, 5 content type, 7 trace.
@@ -170,14 +175,7 @@ impl Making<'_> {
     fn no_message(&mut self) -> Attack {
         let token = self.party().token.clone();
         let expected = Expected::Refusal(&[Code::Internal, Code::InvalidArgument], &[]);
-        to(
-            "no message",
-            Service::Ingest,
-            SUBMIT,
-            &token,
-            Bytes::new(),
-            expected,
-        )
+        to("no message", SUBMIT, &token, Bytes::new(), expected)
     }
 
     fn ten_megabytes(&mut self) -> Attack {
@@ -214,24 +212,10 @@ impl Making<'_> {
                 "/../../etc/passwd",
             ]);
             let expected = Expected::Refusal(&[Code::Unimplemented], &["RPC_UNKNOWN"]);
-            return to(
-                "unknown method",
-                Service::Ingest,
-                path,
-                &token,
-                framed(&message),
-                expected,
-            );
+            return to("unknown method", path, &token, framed(&message), expected);
         }
         let expected = Expected::Http(&[415]);
-        let mut attack = to(
-            "not gRPC",
-            Service::Ingest,
-            SUBMIT,
-            &token,
-            framed(&message),
-            expected,
-        );
+        let mut attack = to("not gRPC", SUBMIT, &token, framed(&message), expected);
         let other = self.one_of(&[
             "text/html",
             "application/json",

@@ -2,7 +2,9 @@
 //! (`tests/hostile.rs`) and `bench hostile`.
 //!
 //! - [`wire`]: frames and protobuf by hand;
-//! - `frames`, `callers`, `forms`, `contents`: the kinds of attack, each with what must be answered;
+//! - `known`: what good callers have put there to be attacked;
+//! - `frames`, `callers`, `forms`, `contents`: attacks on the door, each with what must be answered;
+//! - `ends`, `nil`, `reloads`, `reading`, `feedback`: attacks on what else can be said and asked;
 //! - here: [`Enemy`] makes and sends them, and judges the answers.
 //!
 //! A record whose *content* is wrong is taken, for its bytes must be kept, and then returned with findings: that
@@ -10,18 +12,31 @@
 
 mod callers;
 mod contents;
+mod ends;
+mod feedback;
 mod forms;
 mod frames;
+mod known;
+mod nil;
+mod reading;
+mod reloads;
 pub mod wire;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use platform::target::Service;
 use prost::Message;
-use proto::credit::ingest::v1::{
-    Receipt, StreamRecordsRequest, StreamRecordsResponse, Submission, SubmitRecordRequest,
-    SubmitRecordResponse, stream_records_response,
+use proto::credit::{
+    ingest::v1::{
+        ListLedgerResponse, ListNilReportsResponse, Receipt, Refusal, ReloadItemResponse,
+        StreamRecordsRequest, StreamRecordsResponse, Submission, SubmitRecordRequest,
+        SubmitRecordResponse, reload_item_response, stream_records_response,
+    },
+    validation::v1::{DryRunResponse, Severity, VerdictOutcome},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use service_kit::identity::{DevelopmentIssuer, Role};
@@ -30,14 +45,29 @@ use tonic::Code;
 use tonic_types::StatusExt;
 
 use crate::{books::Book, cluster::Cluster, day::submission};
+use known::{Belongings, Known};
 use wire::{Answer, Call, Connection, framed};
 
 const SUBMIT: &str = "/credit.ingest.v1.IngestService/SubmitRecord";
 const STREAM: &str = "/credit.ingest.v1.IngestService/StreamRecords";
 const RECEIPT: &str = "/credit.ingest.v1.IngestService/GetReceipt";
 const LEDGER: &str = "/credit.ingest.v1.IngestService/ListLedger";
+const STATUS: &str = "/credit.ingest.v1.IngestService/GetSubmissionStatus";
+const ORIGINAL: &str = "/credit.ingest.v1.IngestService/ReadOriginal";
+const REPORT_NIL: &str = "/credit.ingest.v1.IngestService/ReportNil";
+const LIST_NIL: &str = "/credit.ingest.v1.IngestService/ListNilReports";
+const RELOAD: &str = "/credit.ingest.v1.IngestService/ReloadItem";
+const REPLAY: &str = "/credit.ingest.v1.IngestService/ReplayRules";
+const STATISTICS: &str = "/credit.ingest.v1.IngestService/GetStatistics";
 const FEEDBACK: &str = "/credit.validation.v1.ValidationService/ListFeedback";
 const VERDICT: &str = "/credit.validation.v1.ValidationService/GetVerdict";
+
+const WATCH: &str = "/credit.validation.v1.ValidationService/WatchFeedback";
+const CONFIRM: &str = "/credit.validation.v1.ValidationService/ConfirmRecord";
+const DRY_RUN: &str = "/credit.validation.v1.ValidationService/DryRun";
+
+/// Largest content of a record, bytes.
+const LARGEST: usize = 1024 * 1024;
 
 /// Records of the generator that good callers use too; the enemy takes his from behind them.
 const FAR_AWAY: u64 = 10_000_000;
@@ -53,6 +83,9 @@ pub struct Attack {
     pub call: Call,
     /// What must come back.
     pub expected: Expected,
+    /// A table that gets a row for this attack although it is refused, and what the row stands for: the same twice
+    /// is one row.
+    pub leaves: Option<(&'static str, String)>,
 }
 
 /// What must come back.
@@ -60,6 +93,19 @@ pub struct Attack {
 pub enum Expected {
     /// One of these codes, and one of these reasons where any is named.
     Refusal(&'static [Code], &'static [&'static str]),
+    /// Exactly this refusal.
+    Refused {
+        /// Code of the status.
+        code: Code,
+        /// Reason in its details.
+        reason: &'static str,
+        /// The field that broke the rule.
+        field: &'static str,
+    },
+    /// A page with nothing on it.
+    EmptyPage,
+    /// So many verdicts of a trial, each "returned" with an error.
+    TriedInVain(usize),
     /// A refusal by HTTP itself, before gRPC begins: one of these statuses.
     Http(&'static [u16]),
     /// A receipt, and later a verdict "returned".
@@ -78,8 +124,13 @@ pub struct Enemy {
     other_roles: Arc<Vec<String>>,
     /// In order, but of an organisation that is not in the registry.
     stranger: String,
+    /// In order: the credit office, and somebody with no rights but the public's.
+    office: String,
+    public: String,
     /// What good callers have their receipts for.
     known: Arc<Vec<Known>>,
+    /// What else one of them has.
+    belongings: Arc<Belongings>,
     ingest: String,
     validation: String,
 }
@@ -88,14 +139,6 @@ pub struct Enemy {
 struct Party {
     code: String,
     token: String,
-}
-
-/// A submission with its receipt.
-#[derive(Clone, Debug)]
-struct Known {
-    provider: usize,
-    submission: Submission,
-    receipt: Receipt,
 }
 
 /// What became of hostile requests.
@@ -109,6 +152,8 @@ pub struct Verdicts {
     pub book: Book,
     /// Those of the book, by record id, with the kind.
     pub to_be_returned: Vec<(String, &'static str)>,
+    /// Rows that refused requests leave, by table: see [`Attack::leaves`].
+    pub left: BTreeSet<(&'static str, String)>,
 }
 
 /// One request in the making.
@@ -133,27 +178,10 @@ impl Enemy {
                 token: cluster.token(&provider.code, &[Role::Provider], None)?,
             });
         }
-        let (mut book, mut known) = (Book::default(), Vec::new());
-        let clients = cluster.clients()?;
-        for index in FAR_AWAY..FAR_AWAY + 24 {
-            let record = generator.record(index);
-            let submission = submission(&record);
-            let provider = providers
-                .iter()
-                .position(|p| p.code == record.provider_code);
-            let request = SubmitRecordRequest {
-                submission: Some(submission.clone()),
-            };
-            let mut client = clients.ingest(&record.provider_code)?;
-            let answer = client.submit_record(request).await?.into_inner();
-            let receipt = answer.receipt.context("a receipt")?;
-            book.enter(&record.provider_code, &submission, receipt.clone())?;
-            known.push(Known {
-                provider: provider.context("a provider of the generator")?,
-                submission,
-                receipt,
-            });
-        }
+        let mut book = Book::default();
+        let known = known::records(cluster, &generator, &providers, &mut book).await?;
+        let owner = known.first().context("records")?;
+        let belongings = known::belongings(cluster, &providers, owner, seed, &mut book).await?;
         let role = |role| cluster.token("", &[role], None);
         let enemy = Self {
             seed,
@@ -165,7 +193,10 @@ impl Enemy {
                 role(Role::Subject)?,
             ]),
             stranger: cluster.token("91430100MA4X0A01XK", &[Role::Provider], None)?,
+            office: role(Role::CreditOffice)?,
+            public: role(Role::Public)?,
             known: Arc::new(known),
+            belongings: Arc::new(belongings),
             ingest: cluster.ports.address(Service::Ingest),
             validation: cluster.ports.address(Service::Validation),
             generator,
@@ -183,10 +214,15 @@ impl Enemy {
             number,
         };
         match making.rng.random_range(0..100) {
-            0..30 => making.frame(),
-            30..45 => making.caller(),
-            45..75 => making.form(),
-            _ => making.content(),
+            0..25 => making.frame(),
+            25..37 => making.caller(),
+            37..60 => making.form(),
+            60..78 => making.content(),
+            78..82 => making.end(),
+            82..86 => making.nil(),
+            86..91 => making.reload(),
+            91..96 => making.reading(),
+            _ => making.feedback(),
         }
     }
 
@@ -281,6 +317,7 @@ impl Verdicts {
         }
         self.book.extend(other.book);
         self.to_be_returned.extend(other.to_be_returned);
+        self.left.extend(other.left);
     }
 
     /// Requests judged.
@@ -290,6 +327,7 @@ impl Verdicts {
 
     fn judge(&mut self, attack: &Attack, answer: &Answer) -> Result<()> {
         *self.by_kind.entry(attack.kind).or_default() += 1;
+        self.left.extend(attack.leaves.clone());
         let said = match &attack.expected {
             Expected::Http(statuses) => {
                 ensure!(statuses.contains(&answer.http), "HTTP {}", answer.http);
@@ -307,6 +345,28 @@ impl Verdicts {
                     );
                 }
                 format!("{:?} {}", refusal.code, refusal.reason)
+            }
+            Expected::Refused {
+                code,
+                reason,
+                field,
+            } => {
+                let refusal = Refused::of(attack, answer)?;
+                ensure!(
+                    (refusal.code, &*refusal.reason, &*refusal.field) == (*code, reason, field)
+                        && !refusal.rule.is_empty()
+                        && !refusal.message.is_empty(),
+                    "{refusal:?}, wanted {code:?} {reason} {field}"
+                );
+                format!("{code:?} {reason}")
+            }
+            Expected::EmptyPage => {
+                empty_page(attack, answer)?;
+                "nothing".to_owned()
+            }
+            Expected::TriedInVain(records) => {
+                tried_in_vain(answer, *records)?;
+                "tried out, would be returned".to_owned()
             }
             Expected::ReturnedLater(submission, provider) => {
                 let receipt = receipt_of(attack, answer)?;
@@ -326,8 +386,21 @@ impl Verdicts {
 struct Refused {
     code: Code,
     reason: String,
+    field: String,
     rule: String,
     message: String,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            code: Code::from_i32(refusal.status_code),
+            reason: refusal.reason,
+            field: refusal.field,
+            rule: refusal.rule,
+            message: refusal.message,
+        }
+    }
 }
 
 impl Refused {
@@ -339,29 +412,60 @@ impl Refused {
         if status.code() != Code::Ok {
             let details = status.get_error_details();
             let info = details.error_info();
-            let rule = info.and_then(|info| info.metadata.get("rule").cloned());
+            let of = |name| info.and_then(|info| info.metadata.get(name).cloned());
             return Ok(Self {
                 code: status.code(),
                 reason: info.map(|info| info.reason.clone()).unwrap_or_default(),
-                rule: rule.unwrap_or_default(),
+                field: of("field").unwrap_or_default(),
+                rule: of("rule").unwrap_or_default(),
                 message: status.message().to_owned(),
             });
         }
-        ensure!(attack.call.path == STREAM, "was not refused");
-        let message = answer
-            .messages
-            .first()
-            .context("a stream without an answer")?;
-        match StreamRecordsResponse::decode(message.clone())?.answer {
-            Some(stream_records_response::Answer::Refusal(refusal)) => Ok(Self {
-                code: Code::from_i32(refusal.status_code),
-                reason: refusal.reason,
-                rule: refusal.rule,
-                message: refusal.message,
-            }),
-            other => bail!("was not refused: {other:?}"),
+        let message = answer.messages.first().cloned();
+        let message = message.context("neither refused nor answered")?;
+        match attack.call.path.as_str() {
+            STREAM => match StreamRecordsResponse::decode(message)?.answer {
+                Some(stream_records_response::Answer::Refusal(refusal)) => Ok(refusal.into()),
+                other => bail!("was not refused: {other:?}"),
+            },
+            RELOAD => match ReloadItemResponse::decode(message)?.answer {
+                Some(reload_item_response::Answer::Refusal(refusal)) => Ok(refusal.into()),
+                other => bail!("was not refused: {other:?}"),
+            },
+            _ => bail!("was not refused"),
         }
     }
+}
+
+/// The one message of an answer in order.
+fn only_message(answer: &Answer) -> Result<bytes::Bytes> {
+    let status = answer.status.as_ref().context("no status")?;
+    ensure!(status.code() == Code::Ok, "was refused");
+    answer.messages.first().cloned().context("no message")
+}
+
+fn empty_page(attack: &Attack, answer: &Answer) -> Result<()> {
+    let message = only_message(answer)?;
+    let rows = match attack.call.path.as_str() {
+        LEDGER => ListLedgerResponse::decode(message)?.receipts.len(),
+        _ => ListNilReportsResponse::decode(message)?.reports.len(),
+    };
+    ensure!(rows == 0, "{rows} rows on a page that must be empty");
+    Ok(())
+}
+
+fn tried_in_vain(answer: &Answer, records: usize) -> Result<()> {
+    let verdicts = DryRunResponse::decode(only_message(answer)?)?.verdicts;
+    ensure!(verdicts.len() == records, "{} verdicts", verdicts.len());
+    for verdict in verdicts {
+        let errors = verdict.findings.iter();
+        let mut errors = errors.filter(|finding| finding.severity() == Severity::Error);
+        ensure!(
+            verdict.outcome() == VerdictOutcome::Returned && errors.next().is_some(),
+            "{verdict:?}"
+        );
+    }
+    Ok(())
 }
 
 fn receipt_of(attack: &Attack, answer: &Answer) -> Result<Receipt> {
@@ -380,6 +484,21 @@ impl Making<'_> {
     fn party(&mut self) -> &Party {
         let at = self.rng.random_range(0..self.enemy.providers.len());
         &self.enemy.providers[at]
+    }
+
+    fn token(&self, provider: usize) -> String {
+        self.enemy.providers[provider].token.clone()
+    }
+
+    fn number_of_anybody_but(&mut self, provider: usize) -> usize {
+        let all = self.enemy.providers.len();
+        (provider + self.rng.random_range(1..all)) % all
+    }
+
+    /// The token of another provider.
+    fn anybody_but(&mut self, provider: usize) -> String {
+        let other = self.number_of_anybody_but(provider);
+        self.token(other)
     }
 
     /// One of several.
@@ -441,21 +560,39 @@ impl Making<'_> {
             };
             (SUBMIT, request.encode_to_vec())
         };
-        to(
-            kind,
-            Service::Ingest,
-            path,
-            token,
-            framed(&message),
-            expected,
-        )
+        to(kind, path, token, framed(&message), expected)
     }
 }
 
-/// A call with a token and a body of frames.
+/// A refusal with reason and field.
+fn refused(code: Code, reason: &'static str, field: &'static str) -> Expected {
+    Expected::Refused {
+        code,
+        reason,
+        field,
+    }
+}
+
+/// A call with a token and one message.
+fn ask(
+    kind: &'static str,
+    path: &str,
+    token: &str,
+    message: &impl Message,
+    expected: Expected,
+) -> Attack {
+    to(
+        kind,
+        path,
+        token,
+        framed(&message.encode_to_vec()),
+        expected,
+    )
+}
+
+/// A call with a token and a body of frames, to the service whose path it is.
 fn to(
     kind: &'static str,
-    service: Service,
     path: &str,
     token: &str,
     body: bytes::Bytes,
@@ -468,6 +605,10 @@ fn to(
     if !token.is_empty() {
         headers.push(("authorization", format!("Bearer {token}")));
     }
+    let service = match path.starts_with("/credit.validation.") {
+        true => Service::Validation,
+        false => Service::Ingest,
+    };
     Attack {
         kind,
         service,
@@ -477,5 +618,6 @@ fn to(
             body,
         },
         expected,
+        leaves: None,
     }
 }

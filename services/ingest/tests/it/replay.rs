@@ -395,6 +395,25 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> Result<()
             "PROVIDER_UNKNOWN",
             "provider_code",
         ),
+        // What the database would not take as text.
+        (
+            ReplayRulesRequest {
+                provider_code: "11430111006123009K\0".into(),
+                ..ask(in_force()?)
+            },
+            Code::NotFound,
+            "PROVIDER_UNKNOWN",
+            "provider_code",
+        ),
+        (
+            ReplayRulesRequest {
+                offered: published("xzcf\0", 1),
+                ..ask(String::new())
+            },
+            Code::NotFound,
+            "ITEM_VERSION_UNKNOWN",
+            "published",
+        ),
     ] {
         let status = client.replay_rules(request).await.unwrap_err();
         let told = refusal(&status);

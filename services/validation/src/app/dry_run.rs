@@ -51,6 +51,13 @@ pub async fn dry_run(
     if records.is_empty() || records.len() > MOST {
         return Err(ValidationError::DryRunSize(MOST));
     }
+    // No item is called so, and the database takes no such text.
+    let unnameable = records
+        .iter()
+        .position(|record| record.item_code.contains('\0'));
+    if let Some(index) = unnameable {
+        return Err(ValidationError::DryRunItem(index));
+    }
     reads::only_read(conn).await.map_err(failed)?;
     let submissions = submissions(conn, desk, provider_code, records, now).await?;
     let wanted: Vec<_> = submissions.iter().map(|(one, _)| one.item()).collect();

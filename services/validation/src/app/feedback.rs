@@ -44,6 +44,8 @@ impl Reader {
         match &self.own {
             Some(own) if asked.is_empty() => Ok(own.clone()),
             None if asked.is_empty() => Err(ValidationError::ProviderMissing),
+            // Nobody is called so, and the database takes no such text.
+            _ if self.all && asked.contains('\0') => Err(ValidationError::ProviderUnknown),
             _ if self.may_see(asked) => Ok(asked.to_owned()),
             _ => Err(ValidationError::NotOwnFeedback),
         }
@@ -308,12 +310,20 @@ mod tests {
             provider.list_of("B"),
             Err(ValidationError::NotOwnFeedback)
         ));
+        assert!(matches!(
+            provider.list_of("A\0"),
+            Err(ValidationError::NotOwnFeedback)
+        ));
         assert!(provider.may_see("A") && !provider.may_see("B"));
         let office = reader(None, true);
         assert_eq!(office.list_of("B").unwrap(), "B");
         assert!(matches!(
             office.list_of(""),
             Err(ValidationError::ProviderMissing)
+        ));
+        assert!(matches!(
+            office.list_of("B\0"),
+            Err(ValidationError::ProviderUnknown)
         ));
         assert!(office.may_see("B"));
         // The development commission is the credit office and reports records of its own.

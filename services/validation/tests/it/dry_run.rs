@@ -150,6 +150,12 @@ async fn a_trial_that_cannot_be_made_says_why() -> Result<()> {
         content_type: "text/html".into(),
         ..good.clone()
     };
+    // What the database would not take as text, with a version and without.
+    let no_text = |item_version| DryRunRecord {
+        item_code: "xzcf\0".into(),
+        item_version,
+        ..good.clone()
+    };
     for (records, code, field) in [
         (vec![], Code::InvalidArgument, "records"),
         (vec![good.clone(); 201], Code::InvalidArgument, "records"),
@@ -157,6 +163,16 @@ async fn a_trial_that_cannot_be_made_says_why() -> Result<()> {
             vec![good.clone(), unknown],
             Code::NotFound,
             "records[1].item_code",
+        ),
+        (
+            vec![good.clone(), no_text(0)],
+            Code::NotFound,
+            "records[1].item_code",
+        ),
+        (
+            vec![no_text(good.item_version)],
+            Code::NotFound,
+            "records[0].item_code",
         ),
         (vec![later], Code::NotFound, "records[0].item_code"),
         (

@@ -1,0 +1,146 @@
+//! Revocations and withdrawals (D-24) of what is not there, is another's, or for no reason that can be read.
+
+use proto::credit::{common::v1::Operation, ingest::v1::Submission};
+use rand::Rng;
+use tonic::Code;
+
+use super::{Attack, Making, refused};
+
+/// A reason in order.
+const REASON: &str = "法院判决撤销原处罚决定";
+
+impl Making<'_> {
+    pub(super) fn end(&mut self) -> Attack {
+        match self.rng.random_range(0..8) {
+            0 => self.end_of_nothing(),
+            1 => self.end_of_anothers(),
+            2 => self.end_under_another_item(),
+            3 | 4 => self.end_without_a_reason(),
+            5 => self.end_of_another_type(),
+            6 => self.end_in_an_unknown_version(),
+            _ => self.end_under_a_known_id(),
+        }
+    }
+
+    /// The end of a known record, in order but for what the caller spoils; with the number of its provider.
+    fn ending(&mut self) -> (Submission, usize) {
+        let at = self.rng.random_range(0..self.enemy.known.len());
+        let known = &self.enemy.known[at];
+        let operation = self.one_of(&[Operation::Revoke, Operation::Withdraw]);
+        let submission = Submission {
+            submission_id: format!("enemy-{}-{}", self.enemy.seed, self.number),
+            item_code: known.submission.item_code.clone(),
+            record_key: known.submission.record_key.clone(),
+            content_type: "text/plain".to_owned(),
+            content: REASON.into(),
+            operation: operation.into(),
+            ..Submission::default()
+        };
+        (submission, known.provider)
+    }
+
+    fn end_of_nothing(&mut self) -> Attack {
+        let (mut submission, provider) = self.ending();
+        submission.record_key = format!("never reported {}", self.number);
+        let expected = refused(Code::NotFound, "RECORD_UNKNOWN", "record_key");
+        let token = self.token(provider);
+        self.submitted("the end of nothing", submission, &token, expected)
+    }
+
+    fn end_of_anothers(&mut self) -> Attack {
+        let (submission, provider) = self.ending();
+        let expected = refused(Code::NotFound, "RECORD_UNKNOWN", "record_key");
+        let token = self.anybody_but(provider);
+        self.submitted("the end of another's record", submission, &token, expected)
+    }
+
+    fn end_under_another_item(&mut self) -> Attack {
+        let (mut submission, provider) = self.ending();
+        let other = match submission.item_code.as_str() {
+            "xzcf" => "xzxk",
+            _ => "xzcf",
+        };
+        submission.item_code = other.to_owned();
+        let expected = refused(Code::NotFound, "RECORD_UNKNOWN", "record_key");
+        let token = self.token(provider);
+        self.submitted("the end under another item", submission, &token, expected)
+    }
+
+    fn end_without_a_reason(&mut self) -> Attack {
+        let (mut submission, provider) = self.ending();
+        let (content, reason): (Vec<u8>, _) = match self.rng.random_range(0..8) {
+            0 => (Vec::new(), "CONTENT_EMPTY"),
+            1 => ("因".into(), "REASON_FORM"),
+            2 => ("revoked by the court".into(), "REASON_FORM"),
+            3 => ("撤销\0".into(), "REASON_FORM"),
+            4 => ("撤\u{1b}[2J销".into(), "REASON_FORM"),
+            5 => ("因".repeat(2_001).into(), "REASON_FORM"),
+            // "撤销" in GB18030.
+            6 => (vec![0xb3, 0xb7, 0xcf, 0xfa], "REASON_FORM"),
+            _ => (vec![0xff; 300_000], "REASON_FORM"),
+        };
+        submission.content = content.into();
+        let expected = refused(Code::InvalidArgument, reason, "content");
+        let token = self.token(provider);
+        self.submitted("an end without a reason", submission, &token, expected)
+    }
+
+    fn end_of_another_type(&mut self) -> Attack {
+        let (mut submission, provider) = self.ending();
+        let (reason, field) = if self.chance_of(2) {
+            submission.operation = self.one_of(&[4, 99, -1, i32::MIN, i32::MAX]);
+            ("OPERATION_UNKNOWN", "operation")
+        } else {
+            submission.content_type = self
+                .one_of(&["application/json", "text/csv", "text/html", ""])
+                .to_owned();
+            ("CONTENT_TYPE_UNSUPPORTED", "content_type")
+        };
+        // A reason under the name of a record is none either.
+        if self.chance_of(4) {
+            submission.operation = Operation::Upsert.into();
+            submission.content_type = "text/plain".to_owned();
+            let expected = refused(
+                Code::InvalidArgument,
+                "CONTENT_TYPE_UNSUPPORTED",
+                "content_type",
+            );
+            let token = self.token(provider);
+            return self.submitted("a reason as a record", submission, &token, expected);
+        }
+        let expected = refused(Code::InvalidArgument, reason, field);
+        let token = self.token(provider);
+        self.submitted("no operation, no reason", submission, &token, expected)
+    }
+
+    fn end_in_an_unknown_version(&mut self) -> Attack {
+        let (mut submission, provider) = self.ending();
+        submission.item_version = self.rng.random_range(1_000..=u32::MAX);
+        let expected = refused(
+            Code::InvalidArgument,
+            "ITEM_VERSION_UNKNOWN",
+            "item_version",
+        );
+        let token = self.token(provider);
+        self.submitted(
+            "the end in an unknown version",
+            submission,
+            &token,
+            expected,
+        )
+    }
+
+    /// The id of the record's own submission: it would otherwise say two things.
+    fn end_under_a_known_id(&mut self) -> Attack {
+        let (mut submission, provider) = self.ending();
+        let known = self.enemy.known.iter().find(|known| {
+            known.provider == provider && known.submission.record_key == submission.record_key
+        });
+        if let Some(known) = known {
+            submission.submission_id = known.submission.submission_id.clone();
+        }
+        let expected = refused(Code::AlreadyExists, "SUBMISSION_ID_REUSED", "submission_id");
+        let token = self.token(provider);
+        self.submitted("the end under a known id", submission, &token, expected)
+    }
+}

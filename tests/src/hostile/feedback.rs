@@ -1,0 +1,284 @@
+//! The desk of validation: trials, confirmations and feeds that are wrong or another's.
+
+use proto::credit::validation::v1::{
+    ConfirmRecordRequest, DryRunRecord, DryRunRequest, ListFeedbackRequest, WatchFeedbackRequest,
+};
+use rand::Rng;
+use tonic::Code;
+use uuid::Uuid;
+
+use super::{Attack, CONFIRM, DRY_RUN, Expected, FEEDBACK, Making, WATCH, ask, refused};
+
+/// Most records of a trial.
+const MOST: usize = 200;
+
+impl Making<'_> {
+    pub(super) fn feedback(&mut self) -> Attack {
+        match self.rng.random_range(0..12) {
+            0 => self.trial_of_too_many(),
+            1 => self.trial_of_no_item(),
+            2 => self.trial_of_no_type(),
+            3 | 4 => self.trial_of_no_record(),
+            5 => self.confirmed_by_another(),
+            6 => self.confirmed_nothing(),
+            7 => self.confirmed_by_nobody(),
+            8 => self.confirmed_against_the_rules(),
+            9 => self.feed_behind_a_bad_cursor(),
+            10 => self.feedback_of_nobody(),
+            _ => self.anothers_feed(),
+        }
+    }
+
+    /// A record in order, with the token of its provider.
+    fn tried(&mut self) -> (DryRunRecord, String) {
+        let (submission, party) = self.good();
+        let record = DryRunRecord {
+            item_code: submission.item_code,
+            item_version: submission.item_version,
+            record_key: submission.record_key,
+            content_type: submission.content_type,
+            content: submission.content,
+        };
+        (record, party.token)
+    }
+
+    fn trial_of_too_many(&mut self) -> Attack {
+        let (record, token) = self.tried();
+        let count = match self.chance_of(4) {
+            true => 0,
+            false => self.rng.random_range(MOST + 1..MOST + 1_000),
+        };
+        let request = DryRunRequest {
+            records: vec![record; count],
+        };
+        let expected = refused(Code::InvalidArgument, "RECORDS_COUNT", "records");
+        ask("a trial of too many", DRY_RUN, &token, &request, expected)
+    }
+
+    fn trial_of_no_item(&mut self) -> Attack {
+        let (good, token) = self.tried();
+        let mut bad = good.clone();
+        if self.chance_of(3) {
+            bad.item_version = self.rng.random_range(1_000..=u32::MAX);
+        } else {
+            bad.item_version = self.one_of(&[0, 1, u32::MAX]);
+            bad.item_code = match self.rng.random_range(0..6) {
+                0 => String::new(),
+                1 => "xzcf\0".to_owned(),
+                2 => "XZCF".to_owned(),
+                3 => "'; drop table item_version; --".to_owned(),
+                4 => "长".repeat(self.rng.random_range(1..100_000)),
+                _ => "no-such-item".to_owned(),
+            };
+        }
+        let records = vec![good, bad];
+        let expected = refused(Code::NotFound, "ITEM_UNKNOWN", "records[1].item_code");
+        ask(
+            "a trial of no item",
+            DRY_RUN,
+            &token,
+            &DryRunRequest { records },
+            expected,
+        )
+    }
+
+    fn trial_of_no_type(&mut self) -> Attack {
+        let (good, token) = self.tried();
+        let mut bad = good.clone();
+        bad.content_type = self
+            .one_of(&["", "text/plain", "text/html", "\0", "../../etc/passwd"])
+            .to_owned();
+        let records = vec![good, bad];
+        let expected = refused(
+            Code::InvalidArgument,
+            "CONTENT_TYPE_UNKNOWN",
+            "records[1].content_type",
+        );
+        ask(
+            "a trial of no type",
+            DRY_RUN,
+            &token,
+            &DryRunRequest { records },
+            expected,
+        )
+    }
+
+    /// What is no record is tried out all the same, and is told so.
+    fn trial_of_no_record(&mut self) -> Attack {
+        let (record, token) = self.tried();
+        let good = String::from_utf8_lossy(&record.content).into_owned();
+        let count = self.rng.random_range(1..4);
+        let mut records = Vec::new();
+        for _ in 0..count {
+            let mut bad = record.clone();
+            bad.content = match self.chance_of(8) {
+                true => Vec::new(),
+                false => {
+                    let choice = self.rng.random_range(0..16);
+                    self.bad_content(choice, &good).1
+                }
+            }
+            .into();
+            bad.record_key = match self.rng.random_range(0..3) {
+                0 => String::new(),
+                1 => "\0".to_owned(),
+                _ => bad.record_key,
+            };
+            records.push(bad);
+        }
+        let expected = Expected::TriedInVain(records.len());
+        ask(
+            "a trial of no record",
+            DRY_RUN,
+            &token,
+            &DryRunRequest { records },
+            expected,
+        )
+    }
+
+    /// In order but for what the caller spoils.
+    fn word(&self) -> ConfirmRecordRequest {
+        ConfirmRecordRequest {
+            case_id: self.enemy.belongings.case_id.clone(),
+            attester: "李明".to_owned(),
+            statement: "已核对案卷原件".to_owned(),
+        }
+    }
+
+    fn confirmed_by_another(&mut self) -> Attack {
+        let word = self.word();
+        let token = match self.chance_of(4) {
+            true => self.enemy.stranger.clone(),
+            false => self.anybody_but(self.enemy.belongings.provider),
+        };
+        let expected = refused(Code::NotFound, "CASE_UNKNOWN", "case_id");
+        ask("another's case confirmed", CONFIRM, &token, &word, expected)
+    }
+
+    fn confirmed_nothing(&mut self) -> Attack {
+        let mut word = self.word();
+        let (code, reason) = match self.rng.random_range(0..4) {
+            0 => {
+                word.case_id.pop();
+                (Code::InvalidArgument, "CASE_ID_INVALID")
+            }
+            1 => {
+                word.case_id = self.bad_label(36);
+                (Code::InvalidArgument, "CASE_ID_INVALID")
+            }
+            _ => {
+                word.case_id = Uuid::from_u128(self.rng.random()).to_string();
+                (Code::NotFound, "CASE_UNKNOWN")
+            }
+        };
+        let expected = refused(code, reason, "case_id");
+        let token = self.token(self.enemy.belongings.provider);
+        ask("no case confirmed", CONFIRM, &token, &word, expected)
+    }
+
+    fn confirmed_by_nobody(&mut self) -> Attack {
+        let mut word = self.word();
+        let (spoilt, most, reason, field) = match self.chance_of(2) {
+            true => (&mut word.attester, 100, "ATTESTER_INVALID", "attester"),
+            false => (&mut word.statement, 1_000, "STATEMENT_INVALID", "statement"),
+        };
+        *spoilt = match self.rng.random_range(0..6) {
+            0 => String::new(),
+            1 => "李".to_owned(),
+            2 => " \u{3000} ".to_owned(),
+            3 => "李\0明".to_owned(),
+            4 => "李\u{1b}[2J明".to_owned(),
+            _ => "长".repeat(self.rng.random_range(most + 1..100_000)),
+        };
+        let expected = refused(Code::InvalidArgument, reason, field);
+        let token = self.token(self.enemy.belongings.provider);
+        ask("confirmed by nobody", CONFIRM, &token, &word, expected)
+    }
+
+    /// What is no record becomes none by anybody's word.
+    fn confirmed_against_the_rules(&mut self) -> Attack {
+        let word = self.word();
+        let expected = refused(Code::FailedPrecondition, "NOT_CONFIRMABLE", "case_id");
+        let token = self.token(self.enemy.belongings.provider);
+        ask(
+            "confirmed against the rules",
+            CONFIRM,
+            &token,
+            &word,
+            expected,
+        )
+    }
+
+    fn feed_behind_a_bad_cursor(&mut self) -> Attack {
+        let own = &self.enemy.belongings;
+        let mut caller = self.token(own.provider);
+        let cursor = match self.rng.random_range(0..7) {
+            0 => "x".to_owned(),
+            1 => "\0".repeat(64),
+            2 => "0".repeat(64),
+            // No character ends where the place would.
+            3 => "长".repeat(self.rng.random_range(11..100_000)),
+            4 => own.cursor.to_uppercase() + "0",
+            5 => {
+                let mut digits = own.cursor.clone().into_bytes();
+                let at = self.rng.random_range(0..digits.len());
+                digits[at] = if digits[at] == b'0' { b'1' } else { b'0' };
+                String::from_utf8_lossy(&digits).into_owned()
+            }
+            _ => {
+                caller = self.anybody_but(own.provider);
+                own.cursor.clone()
+            }
+        };
+        let request = WatchFeedbackRequest {
+            cursor,
+            ..WatchFeedbackRequest::default()
+        };
+        let expected = refused(Code::InvalidArgument, "CURSOR_INVALID", "cursor");
+        ask(
+            "a feed behind a bad cursor",
+            WATCH,
+            &caller,
+            &request,
+            expected,
+        )
+    }
+
+    fn feedback_of_nobody(&mut self) -> Attack {
+        let provider_code = match self.rng.random_range(0..4) {
+            0 => "\0".to_owned(),
+            1 => "长".repeat(self.rng.random_range(1..100_000)),
+            2 => "' or ''='".to_owned(),
+            _ => self.enemy.providers[0].code.to_lowercase(),
+        };
+        let expected = refused(Code::NotFound, "PROVIDER_UNKNOWN", "provider_code");
+        let kind = "feedback of nobody";
+        let office = &self.enemy.office;
+        if self.number.is_multiple_of(2) {
+            let request = ListFeedbackRequest {
+                provider_code,
+                ..ListFeedbackRequest::default()
+            };
+            return ask(kind, FEEDBACK, office, &request, expected);
+        }
+        let request = WatchFeedbackRequest {
+            provider_code,
+            ..WatchFeedbackRequest::default()
+        };
+        ask(kind, WATCH, office, &request, expected)
+    }
+
+    fn anothers_feed(&mut self) -> Attack {
+        let own = &self.enemy.belongings;
+        let request = WatchFeedbackRequest {
+            provider_code: match self.chance_of(4) {
+                true => "\0".to_owned(),
+                false => self.enemy.providers[own.provider].code.clone(),
+            },
+            cursor: self.one_of(&["", own.cursor.as_str()]).to_owned(),
+        };
+        let expected = refused(Code::PermissionDenied, "NOT_OWN_FEEDBACK", "provider_code");
+        let token = self.anybody_but(own.provider);
+        ask("another's feed", WATCH, &token, &request, expected)
+    }
+}

@@ -1,0 +1,249 @@
+//! Nil reports (零报告) of periods that are none, under ids that are taken, and lists of them.
+
+use proto::credit::ingest::v1::{ListNilReportsRequest, ReportNilRequest, SubmitRecordRequest};
+use rand::Rng;
+use tonic::Code;
+
+use super::{Attack, Expected, LIST_NIL, Making, REPORT_NIL, SUBMIT, ask, refused};
+
+impl Making<'_> {
+    pub(super) fn nil(&mut self) -> Attack {
+        match self.rng.random_range(0..10) {
+            0 => self.nil_of_days_to_come(),
+            1 | 2 => self.nil_of_no_period(),
+            3 => self.nil_of_no_item(),
+            4 => self.nil_under_a_bad_id(),
+            5 => self.nil_under_a_known_id(),
+            6 => self.record_under_the_id_of_a_nil_report(),
+            7 => self.nil_that_records_contradict(),
+            8 => self.nil_of_a_stranger(),
+            _ => self.nil_list(),
+        }
+    }
+
+    /// In order but for what the caller spoils.
+    fn nil_report(&mut self) -> ReportNilRequest {
+        ReportNilRequest {
+            submission_id: format!("enemy-{}-{}", self.enemy.seed, self.number),
+            item_code: "xzcf".to_owned(),
+            period_from: "2019-03-01".to_owned(),
+            period_to: "2019-03-31".to_owned(),
+        }
+    }
+
+    fn reported(
+        &mut self,
+        kind: &'static str,
+        nil: &ReportNilRequest,
+        expected: Expected,
+    ) -> Attack {
+        let token = self.party().token.clone();
+        ask(kind, REPORT_NIL, &token, nil, expected)
+    }
+
+    fn nil_of_days_to_come(&mut self) -> Attack {
+        let year = self.rng.random_range(2100..=9998);
+        let nil = ReportNilRequest {
+            period_from: format!("{year}-02-01"),
+            period_to: format!("{year}-02-28"),
+            ..self.nil_report()
+        };
+        let expected = refused(Code::InvalidArgument, "PERIOD_NOT_OVER", "period_to");
+        self.reported("nothing in days to come", &nil, expected)
+    }
+
+    fn nil_of_no_period(&mut self) -> Attack {
+        let mut nil = self.nil_report();
+        let (reason, field) = match self.rng.random_range(0..4) {
+            0 => {
+                std::mem::swap(&mut nil.period_from, &mut nil.period_to);
+                ("PERIOD_ORDER", "period_to")
+            }
+            1 => {
+                nil.period_from = self.one_of(&["1900-01-01", "2018-03-31"]).to_owned();
+                ("PERIOD_LENGTH", "period_to")
+            }
+            choice => {
+                let day = match self.rng.random_range(0..9) {
+                    0 => String::new(),
+                    1 => "2019-02-30".to_owned(),
+                    2 => "9999-12-31".to_owned(),
+                    3 => "-2019-03-01".to_owned(),
+                    4 => "２０１９-03-01".to_owned(),
+                    5 => "2019-03-01\0".to_owned(),
+                    6 => "infinity".to_owned(),
+                    7 => "2019-03-01".repeat(self.rng.random_range(2..100_000)),
+                    _ => "2019-03-01T00:00:00Z".to_owned(),
+                };
+                if choice == 2 {
+                    nil.period_from = day;
+                    ("PERIOD_FORM", "period_from")
+                } else {
+                    nil.period_to = day;
+                    ("PERIOD_FORM", "period_to")
+                }
+            }
+        };
+        let expected = refused(Code::InvalidArgument, reason, field);
+        self.reported("nothing in no period", &nil, expected)
+    }
+
+    fn nil_of_no_item(&mut self) -> Attack {
+        let mut nil = self.nil_report();
+        let (code, reason) = match self.rng.random_range(0..6) {
+            0 => (String::new(), "ITEM_CODE_FORM"),
+            1 => ("xzcf\0".to_owned(), "ITEM_CODE_FORM"),
+            2 => ("行政处罚".to_owned(), "ITEM_CODE_FORM"),
+            3 => (
+                "x".repeat(self.rng.random_range(65..100_000)),
+                "ITEM_CODE_FORM",
+            ),
+            4 => ("pg_catalog".to_owned(), "ITEM_UNKNOWN"),
+            _ => ("x".repeat(64), "ITEM_UNKNOWN"),
+        };
+        nil.item_code = code;
+        let expected = refused(Code::InvalidArgument, reason, "item_code");
+        self.reported("nothing of no item", &nil, expected)
+    }
+
+    fn nil_under_a_bad_id(&mut self) -> Attack {
+        let nil = ReportNilRequest {
+            submission_id: self.bad_label(128),
+            ..self.nil_report()
+        };
+        let expected = refused(Code::InvalidArgument, "SUBMISSION_ID_FORM", "submission_id");
+        self.reported("nothing under a bad id", &nil, expected)
+    }
+
+    fn nil_under_a_known_id(&mut self) -> Attack {
+        let enemy = self.enemy;
+        let own = &enemy.belongings;
+        let mut nil = own.nil.clone();
+        let mut provider = own.provider;
+        match self.rng.random_range(0..4) {
+            0 => nil.period_to = "2020-01-30".to_owned(),
+            1 => nil.item_code = "xzxk".to_owned(),
+            2 => {
+                // A record's.
+                let known = &enemy.known[self.rng.random_range(0..enemy.known.len())];
+                nil.submission_id = known.submission.submission_id.clone();
+                provider = known.provider;
+            }
+            // Such ids are kept for the records that the reload names.
+            _ => nil.submission_id = format!("{}/{}", own.reload.reload_id, self.number),
+        }
+        let expected = refused(Code::AlreadyExists, "SUBMISSION_ID_REUSED", "submission_id");
+        let token = self.token(provider);
+        ask(
+            "nothing under a known id",
+            REPORT_NIL,
+            &token,
+            &nil,
+            expected,
+        )
+    }
+
+    fn record_under_the_id_of_a_nil_report(&mut self) -> Attack {
+        let own = &self.enemy.belongings;
+        let (mut submission, _) = self.good();
+        submission.submission_id = own.nil.submission_id.clone();
+        let request = SubmitRecordRequest {
+            submission: Some(submission),
+        };
+        let expected = refused(Code::AlreadyExists, "SUBMISSION_ID_REUSED", "submission_id");
+        let token = self.token(own.provider);
+        ask(
+            "a record under the id of a nil report",
+            SUBMIT,
+            &token,
+            &request,
+            expected,
+        )
+    }
+
+    fn nil_that_records_contradict(&mut self) -> Attack {
+        let known = &self.enemy.known[self.rng.random_range(0..self.enemy.known.len())];
+        let day = known.received_on.to_string();
+        let nil = ReportNilRequest {
+            item_code: known.submission.item_code.clone(),
+            period_from: day.clone(),
+            period_to: day,
+            ..self.nil_report()
+        };
+        let expected = refused(
+            Code::FailedPrecondition,
+            "NIL_REPORT_CONTRADICTED",
+            "period_from",
+        );
+        let token = self.token(known.provider);
+        ask(
+            "nothing where records are",
+            REPORT_NIL,
+            &token,
+            &nil,
+            expected,
+        )
+    }
+
+    fn nil_of_a_stranger(&mut self) -> Attack {
+        let nil = self.nil_report();
+        let expected = refused(Code::PermissionDenied, "PROVIDER_UNKNOWN", "authorization");
+        let stranger = &self.enemy.stranger;
+        ask(
+            "nothing of a stranger",
+            REPORT_NIL,
+            stranger,
+            &nil,
+            expected,
+        )
+    }
+
+    fn nil_list(&mut self) -> Attack {
+        let mut list = ListNilReportsRequest::default();
+        let own = self.enemy.belongings.provider;
+        let token = self.anybody_but(own);
+        let invalid = |reason, field| refused(Code::InvalidArgument, reason, field);
+        let (kind, expected) = match self.rng.random_range(0..4) {
+            0 => {
+                list.page_size = self.rng.random_range(1_001..=u32::MAX);
+                (
+                    "a page of nil reports too long",
+                    invalid("PAGE_SIZE_RANGE", "page_size"),
+                )
+            }
+            1 => {
+                list.item_code = self.one_of(&["XZCF", "xzcf\0", "' or ''='"]).to_owned();
+                (
+                    "nil reports of no item",
+                    invalid("ITEM_CODE_FORM", "item_code"),
+                )
+            }
+            2 => {
+                list.page_token = self
+                    .one_of(&[
+                        "x",
+                        "\0",
+                        ".",
+                        "1.",
+                        "-1.00000000000000000000000000000000",
+                        "18446744073709551615.00000000000000000000000000000000",
+                        "99999999999999999999999.00000000000000000000000000000000",
+                        "1.{}",
+                        "'; drop table nil_report; --",
+                    ])
+                    .to_owned();
+                (
+                    "a page token of nil reports made up",
+                    invalid("PAGE_TOKEN", "page_token"),
+                )
+            }
+            _ => {
+                // Of the right form, and it leads nowhere but into the caller's own list.
+                list.page_token = "253402300799000000.ffffffffffffffffffffffffffffffff".to_owned();
+                list.item_code = self.one_of(&["", "xzcf"]).to_owned();
+                ("a place in another's list", Expected::EmptyPage)
+            }
+        };
+        ask(kind, LIST_NIL, &token, &list, expected)
+    }
+}
