@@ -3,7 +3,8 @@
 //!
 //! - [`Book`]: what callers were given;
 //! - [`Auditor::while_running`]: what must hold at every moment, in one snapshot of the database;
-//! - [`Auditor::settled`]: what must hold once everything is through: receipts = originals = events = verdicts.
+//! - [`Auditor::settled`]: what must hold once everything is through: receipts = originals = events = verdicts, and what
+//!   was revoked or withdrawn (D-24) is ended by its own version with its own words.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -14,12 +15,12 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use prost::Message;
 use proto::credit::{
-    common::v1::RecordVersion,
+    common::v1::{Operation, RecordVersion},
     ingest::{
         events::v1::RecordSubmitted,
         v1::{Receipt, Submission},
     },
-    validation::events::v1::{RecordAccepted, RecordReturned},
+    validation::events::v1::{RecordAccepted, RecordReturned, RecordRevoked},
 };
 use testkit::eventually;
 use uuid::Uuid;
@@ -46,6 +47,8 @@ pub struct Given {
     pub record_id: Uuid,
     /// Who has it.
     pub provider: String,
+    /// What it does to its record.
+    pub operation: Operation,
     /// Digest of the bytes that the caller sent.
     pub digest: [u8; 32],
     /// As it was given first.
@@ -70,6 +73,14 @@ impl Book {
                 && receipt.content_sha256 == digest.as_slice(),
             "the receipt is for something else: {receipt:?}"
         );
+        let operation = match submission.operation() {
+            Operation::Unspecified => Operation::Upsert,
+            named => named,
+        };
+        ensure!(
+            operation == Operation::Upsert || receipt.revision > 1,
+            "the end of a record that was not reported before: {receipt:?}"
+        );
         let key = (provider.to_owned(), receipt.submission_id.clone());
         if let Some(before) = self.by_submission.get(&key) {
             ensure!(
@@ -82,6 +93,7 @@ impl Book {
         let given = Given {
             record_id: Uuid::parse_str(&receipt.record_id)?,
             provider: provider.to_owned(),
+            operation,
             digest,
             receipt,
         };
@@ -125,10 +137,12 @@ pub struct Auditor {
 pub struct Settled {
     /// Receipts given.
     pub receipts: usize,
-    /// Of these accepted by validation.
+    /// Of these records that validation accepted.
     pub accepted: usize,
-    /// Returned to their providers.
+    /// Records returned to their providers.
     pub returned: usize,
+    /// Revocations and withdrawals.
+    pub ends: usize,
 }
 
 impl Auditor {
@@ -190,24 +204,25 @@ impl Auditor {
         Ok(all.join("; "))
     }
 
-    /// Each receipt has its row with the same digest, ledger number and revision.
+    /// Each receipt has its row with the same operation, digest, ledger number and revision.
     async fn found(&self, book: &Book) -> Result<()> {
         let (mut ids, mut providers, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut digests, mut revisions) = (Vec::new(), Vec::new());
+        let (mut digests, mut revisions, mut operations) = (Vec::new(), Vec::new(), Vec::new());
         for given in book.given() {
             ids.push(given.record_id);
             providers.push(given.provider.as_str());
             numbers.push(i64::try_from(given.receipt.ledger_number)?);
             digests.push(given.digest.as_slice());
             revisions.push(i64::try_from(given.receipt.revision)?);
+            operations.push(given.operation as i16);
         }
         let lost: Vec<(Uuid, String, i64)> = sqlx::query_as(
             "select g.id, g.provider, g.number
-             from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bytea[], $5::bigint[])
-                  as g (id, provider, number, digest, revision)
+             from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bytea[], $5::bigint[], $6::smallint[])
+                  as g (id, provider, number, digest, revision, operation)
              left join original o on o.record_id = g.id and o.provider_code = g.provider
                   and o.ledger_number = g.number and o.content_sha256 = g.digest
-                  and o.revision = g.revision
+                  and o.revision = g.revision and o.operation = g.operation
              where o.record_id is null limit 20",
         )
         .bind(ids)
@@ -215,6 +230,7 @@ impl Auditor {
         .bind(numbers)
         .bind(digests)
         .bind(revisions)
+        .bind(operations)
         .fetch_all(&self.ingest)
         .await?;
         ensure!(
@@ -272,7 +288,7 @@ impl Auditor {
         Ok(())
     }
 
-    /// Receipts = originals = events = verdicts = events of verdicts, version by version.
+    /// Receipts = originals = events = verdicts = events of verdicts, version by version, whatever a version does.
     async fn equal_counts(&self, book: &Book) -> Result<Settled> {
         let given: HashSet<Uuid> = book.given().map(|one| one.record_id).collect();
         let originals: Vec<Uuid> = sqlx::query_scalar("select record_id from original")
@@ -298,35 +314,94 @@ impl Auditor {
         );
         same("events RecordSubmitted", &given, submitted.await?)?;
 
-        let verdicts: Vec<(Uuid, String)> =
-            sqlx::query_as("select record_id, outcome from verdict")
+        let verdicts: Vec<(Uuid, String, String)> =
+            sqlx::query_as("select record_id, outcome, operation from verdict")
                 .fetch_all(&self.validation)
                 .await?;
-        let ids = verdicts.iter().map(|(id, _)| *id).collect();
+        let ids = verdicts.iter().map(|(id, ..)| *id).collect();
         same("verdicts", &given, ids)?;
-        let (accepted, returned): (Vec<_>, Vec<_>) = verdicts
-            .into_iter()
-            .partition(|(_, outcome)| outcome == "accepted");
-        let ids = |of: &[(Uuid, String)]| of.iter().map(|(id, _)| *id).collect::<HashSet<_>>();
+        let (mut accepted, mut returned, mut ended) =
+            (HashSet::new(), HashSet::new(), HashSet::new());
+        for (id, outcome, operation) in verdicts {
+            let of_kind = match (outcome.as_str(), operation.as_str()) {
+                ("accepted", "upsert") => &mut accepted,
+                ("returned", "upsert") => &mut returned,
+                // Its reason was checked at the door; nothing is left to return it for.
+                ("accepted", "revoke" | "withdraw") => &mut ended,
+                other => bail!("a verdict that there must not be: {id}: {other:?}"),
+            };
+            of_kind.insert(id);
+        }
         let told = events(
             &self.validation,
             "credit.validation.events.v1.RecordAccepted",
             |b| Ok(RecordAccepted::decode(b)?.version),
         );
-        same("events RecordAccepted", &ids(&accepted), told.await?)?;
+        same("events RecordAccepted", &accepted, told.await?)?;
         let told = events(
             &self.validation,
             "credit.validation.events.v1.RecordReturned",
             |b| Ok(RecordReturned::decode(b)?.version),
         );
-        same("events RecordReturned", &ids(&returned), told.await?)?;
+        same("events RecordReturned", &returned, told.await?)?;
+        self.ends(book, &ended).await?;
         let settled = Settled {
             receipts: book.len(),
             accepted: accepted.len(),
             returned: returned.len(),
+            ends: ended.len(),
         };
         println!("books: {settled:?}; originals, events and verdicts are as many, each once");
         Ok(settled)
+    }
+
+    /// D-24: what was accepted as the end of a record is what callers sent as one; each is told once, as the operation that
+    /// it is and with the very words, and no case of a record stays open behind its end.
+    async fn ends(&self, book: &Book, ended: &HashSet<Uuid>) -> Result<()> {
+        let sent: HashMap<Uuid, &Given> = book
+            .given()
+            .filter(|given| given.operation != Operation::Upsert)
+            .map(|given| (given.record_id, given))
+            .collect();
+        same(
+            "ends",
+            &sent.keys().copied().collect(),
+            ended.iter().copied().collect(),
+        )?;
+        let told = events(
+            &self.validation,
+            "credit.validation.events.v1.RecordRevoked",
+            |b| {
+                let event = RecordRevoked::decode(b)?;
+                let version = event
+                    .version
+                    .clone()
+                    .context("an event names its version")?;
+                let id = Uuid::from_slice(&version.record_id)?;
+                let given = sent.get(&id).context("nobody has ended that")?;
+                let reason = self.keyring.open(id.as_bytes(), &event.sealed_reason)?;
+                ensure!(
+                    event.operation() == given.operation
+                        && version.revision == given.receipt.revision
+                        && vault::sha256(&reason) == given.digest,
+                    "told otherwise than it was sent: {event:?}, {given:?}"
+                );
+                Ok(event.version)
+            },
+        );
+        same("events RecordRevoked", ended, told.await?)?;
+        let open: i64 = sqlx::query_scalar(
+            "select count(*) from feedback_case c
+             join verdict v using (provider_code, item_code, key_digest)
+             where c.closed_at is null and v.operation <> 'upsert' and v.revision > c.revision",
+        )
+        .fetch_one(&self.validation)
+        .await?;
+        ensure!(
+            open == 0,
+            "{open} cases are open of records that were ended"
+        );
+        Ok(())
     }
 }
 

@@ -1,7 +1,8 @@
 //! Departments that go on reporting whatever breaks, and keep every receipt. Called by fault journeys, the hostile
 //! suite and `bench hostile`.
 //!
-//! A few providers stream, the others make single calls. A submission whose answer is lost is asked again under the same
+//! A few providers stream, the others make single calls. Of the records that have their receipt a share, which follows from
+//! the seed, is revoked or withdrawn right behind it (D-24). A submission whose answer is lost is asked again under the same
 //! id until it has its receipt, and now and then an old one is asked again: its receipt must be the one of the first
 //! time. What the platform may answer meanwhile is a refusal that says to try again, or nothing; any other answer ends
 //! the load with an error.
@@ -16,9 +17,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use proto::credit::ingest::v1::{
-    Receipt, StreamRecordsRequest, Submission, SubmitRecordRequest,
-    ingest_service_client::IngestServiceClient, stream_records_response::Answer,
+use proto::credit::{
+    common::v1::Operation,
+    ingest::v1::{
+        Receipt, StreamRecordsRequest, Submission, SubmitRecordRequest,
+        ingest_service_client::IngestServiceClient, stream_records_response::Answer,
+    },
 };
 use testkit::{
     eventually,
@@ -44,6 +48,9 @@ const AGAIN: Duration = Duration::from_millis(50);
 const WINDOW: usize = 64;
 /// One single call in so many is the repetition of an old one.
 const REPEAT_EVERY: u64 = 8;
+
+/// Of so many records one is revoked and one is withdrawn.
+const END_ONE_IN: u8 = 16;
 
 /// How much load there is.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +155,7 @@ impl Load {
                 provider,
                 shared: shared.clone(),
                 stopped: stopped.clone(),
+                ends: VecDeque::new(),
             };
             if number < pace.streams {
                 callers.spawn(caller.stream());
@@ -247,6 +255,26 @@ struct Caller {
     client: Ingest,
     shared: Arc<Shared>,
     stopped: watch::Receiver<bool>,
+    /// Revocations and withdrawals that come next.
+    ends: VecDeque<Submission>,
+}
+
+/// What becomes of a record that has its receipt: chance, but the same for the same seed, from which its id comes.
+fn end_of(record: &Submission) -> Option<Submission> {
+    let [chance, ..] = vault::sha256(record.submission_id.as_bytes());
+    let (operation, reason) = match chance % END_ONE_IN {
+        _ if record.operation() != Operation::Unspecified => return None,
+        0 => (Operation::Revoke, "法院判决撤销原决定"),
+        1 => (Operation::Withdraw, "重复报送，撤回"),
+        _ => return None,
+    };
+    Some(Submission {
+        submission_id: format!("{}-end", record.submission_id),
+        content_type: "text/plain".to_owned(),
+        content: reason.into(),
+        operation: operation.into(),
+        ..record.clone()
+    })
 }
 
 /// What a call that gave no receipt means for its caller.
@@ -265,13 +293,18 @@ impl Caller {
             _ = self.stopped.wait_for(|stop| *stop) => None,
             ticket = self.shared.tickets.acquire() => {
                 ticket.ok()?.forget();
+                if let Some(end) = self.ends.pop_front() {
+                    return Some(end);
+                }
                 Some(submission(&locked(&self.shared.supply).next_of(&self.provider)))
             }
         }
     }
 
-    fn enter(&self, submission: &Submission, receipt: Receipt) -> Result<()> {
+    fn enter(&mut self, submission: &Submission, receipt: Receipt) -> Result<()> {
         let is_new = locked(&self.shared.book).enter(&self.provider, submission, receipt)?;
+        // Not before its receipt: until then there may be nothing to end.
+        self.ends.extend(end_of(submission).filter(|_| is_new));
         let counter = if is_new {
             &self.shared.given
         } else {
