@@ -33,7 +33,7 @@ const EVENTS_PER_MESSAGE: usize = 250;
 const BYTES_PER_MESSAGE: usize = 1024 * 1024;
 /// How long the relay lets rows gather after it has published few of them. A message costs the broker a flush and each
 /// consumer a transaction, so under load fewer and fuller ones carry more; a row that comes alone does not wait.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(30);
 /// Longest pause between looks at an idle outbox; a commit elsewhere wakes nobody here.
 const IDLE_PAUSE: Duration = Duration::from_millis(250);
 

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Accepts a batch for processing: decides each submission in order and stores originals,
-/// submission ids, heads, ledgers and events with one statement each.
+/// submission ids and events with one statement each.
 pub async fn accept(
     conn: &mut Conn,
     submissions: &[Incoming],
@@ -31,28 +31,23 @@ pub async fn accept(
         .map(|submission| batch.decide(submission, now))
         .collect();
     let mut fresh: Vec<(&Incoming, &Stored)> = Vec::new();
-    let mut named: Vec<(&Incoming, &Stored, bool)> = Vec::new();
+    let mut unchanged: Vec<(&Incoming, &Stored)> = Vec::new();
     let mut lines: Vec<(&Incoming, &Stored, bool)> = Vec::new();
     for (submission, decision) in submissions.iter().zip(&decisions) {
         if let (Some(_), Some((stored, unchanged))) = (submission.reload, decision.version()) {
             lines.push((submission, stored, unchanged));
         }
         match decision {
-            Decision::New(stored) => {
-                fresh.push((submission, stored));
-                named.push((submission, stored, false));
-            }
+            Decision::New(stored) => fresh.push((submission, stored)),
             // The line of a reload is all that is written of an unchanged record.
             Decision::Unchanged(_) if submission.reload.is_some() => {}
-            Decision::Unchanged(stored) => named.push((submission, stored, true)),
+            Decision::Unchanged(stored) => unchanged.push((submission, stored)),
             Decision::Repeated { .. } | Decision::Refused(_) => {}
         }
     }
-    store::insert_originals(conn, &fresh).await?;
-    store::insert_submissions(conn, &named).await?;
+    store::insert_originals(conn, &fresh, &batch.ledgers).await?;
+    store::insert_submissions(conn, &unchanged).await?;
     store::reload::insert_lines(conn, &lines).await?;
-    store::move_heads(conn, &fresh).await?;
-    store::move_ledgers(conn, &batch.ledgers).await?;
     let events: Vec<NewEvent> = fresh
         .iter()
         .map(|(submission, stored)| submitted(submission, stored, timestamp(now)))

@@ -34,7 +34,12 @@ use service_kit::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::{Config, error::MAX_CONTENT_BYTES, replay::Replays, writer::Writers};
+use crate::{
+    Config,
+    error::MAX_CONTENT_BYTES,
+    replay::Replays,
+    writer::{Pace, Writers},
+};
 
 /// The gRPC service.
 #[derive(Clone, Debug)]
@@ -100,7 +105,9 @@ impl IngestService for IngestApi {
         let provider = Principal::of(&request)?.organisation;
         let trace = trace_of(&request);
         let submission = request.into_inner().submission;
-        let pending = self.begin(submission, &provider, trace.as_ref()).await;
+        let pending = self
+            .begin(submission, &provider, trace.as_ref(), Pace::Waits)
+            .await;
         let receipt = pending.wait().await?;
         Ok(Response::new(SubmitRecordResponse {
             receipt: Some(receipt),

@@ -332,15 +332,11 @@ impl Run {
                 let size = store::PageSize {
                     records: most,
                     bytes: PAGE_BYTES,
-                    scanned: if self.scope.is_filtered() {
-                        PAGE_SCANNED
-                    } else {
-                        most
-                    },
+                    scanned: PAGE_SCANNED,
                 };
                 let item = &self.bench.offered().item().code;
                 let page =
-                    store::originals_page(&self.pool, &provider, item, &self.scope, &after, size)
+                    store::originals_page(&self.pool, &provider, item, &self.scope, after, size)
                         .await
                         .map_err(|error| database("读取原始记录", &error))?;
                 let originals = page.originals;

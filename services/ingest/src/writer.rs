@@ -20,9 +20,22 @@ use crate::{
 
 /// The largest sealed record, KiB; so much must always fit into the memory for what waits.
 const LARGEST_KIB: u32 = 2 * 1024;
-/// How long submissions gather after a batch of several: a batch costs a dozen statements and a flush of the disk
-/// whatever its size.
-const GATHER: Duration = Duration::from_millis(2);
+/// How long a batch waits for callers to come back that wait for their answers: as soon as there are nearly as many as
+/// in the batch before, or none for so long, it goes. A batch costs seven statements and a flush of the disk whatever its size.
+const COME_BACK: Duration = Duration::from_millis(1);
+/// How long records of streams gather before the writer looks whether there are more.
+const GATHER: Duration = Duration::from_millis(4);
+/// How long they gather at most: of a stream that goes on the next record always comes.
+const LONGEST_GATHER: Duration = Duration::from_millis(40);
+
+/// What a caller does until it has its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// It waits: nothing more comes of it.
+    Waits,
+    /// It sends its next record.
+    GoesOn,
+}
 
 /// What a caller waits for.
 pub type Answer = Result<Decision, Refusal>;
@@ -31,6 +44,7 @@ pub type Answer = Result<Decision, Refusal>;
 #[derive(Debug)]
 struct Waiting {
     incoming: Incoming,
+    pace: Pace,
     answer: oneshot::Sender<Answer>,
     /// Its share of the memory for what waits; given back with the answer.
     share: OwnedSemaphorePermit,
@@ -90,7 +104,11 @@ impl Writers {
 
     /// Queues a submission; the receiver gets the decision after its commit. Waits while the
     /// queue is full, which is what holds callers back.
-    pub async fn submit(&self, incoming: Incoming) -> Result<oneshot::Receiver<Answer>, Refusal> {
+    pub async fn submit(
+        &self,
+        incoming: Incoming,
+        pace: Pace,
+    ) -> Result<oneshot::Receiver<Answer>, Refusal> {
         let (answer, receiver) = oneshot::channel();
         let mut hasher = DefaultHasher::new();
         incoming.key.provider_code.hash(&mut hasher);
@@ -99,6 +117,7 @@ impl Writers {
         let share = self.memory.clone().acquire_many_owned(kib);
         let waiting = Waiting {
             incoming,
+            pace,
             answer,
             share: share.await.map_err(|_| stopping())?,
         };
@@ -124,7 +143,7 @@ pub fn stopping() -> Refusal {
 impl Writer {
     async fn run(mut self) {
         let mut waiting = Vec::new();
-        let mut grouped = false;
+        let mut before = 0;
         loop {
             // The stop comes first: under load the queue is never empty.
             let first = tokio::select! {
@@ -137,22 +156,57 @@ impl Writer {
                 first = self.queue.recv() => first,
             };
             let Some(first) = first else { return };
+            waiting.push(first);
+            self.take(&mut waiting);
             // Where several callers come at once a short pause makes one commit of many; a lone caller
             // never waits.
-            if grouped && self.queue.len() + 1 < self.max_records {
-                self.context.shutdown.sleep(GATHER).await;
+            if before > 1 {
+                self.gather(&mut waiting, before).await;
             }
-            let mut bytes = first.incoming.sealed_content.len();
-            waiting.push(first);
-            while waiting.len() < self.max_records && bytes < self.max_bytes {
-                let Ok(next) = self.queue.try_recv() else {
-                    break;
-                };
-                bytes += next.incoming.sealed_content.len();
-                waiting.push(next);
-            }
-            grouped = waiting.len() > 1;
+            before = waiting.len();
             self.commit(&mut waiting).await;
+        }
+    }
+
+    /// Takes what is in the queue, as far as there is room in the batch; whether there is room left.
+    fn take(&mut self, waiting: &mut Vec<Waiting>) -> bool {
+        let sizes = waiting.iter().map(|one| one.incoming.sealed_content.len());
+        let mut bytes: usize = sizes.sum();
+        while waiting.len() < self.max_records && bytes < self.max_bytes {
+            let Ok(next) = self.queue.try_recv() else {
+                return true;
+            };
+            bytes += next.incoming.sealed_content.len();
+            waiting.push(next);
+        }
+        false
+    }
+
+    /// Waits for more, after a batch of `before`, while it may come.
+    async fn gather(&mut self, waiting: &mut Vec<Waiting>, before: usize) {
+        let mut waited = Duration::ZERO;
+        while self.take(waiting) {
+            if waiting.iter().any(|one| one.pace == Pace::GoesOn) {
+                if waited >= LONGEST_GATHER || self.context.shutdown.sleep(GATHER).await {
+                    return;
+                }
+                waited += GATHER;
+                if self.queue.is_empty() {
+                    return;
+                }
+            } else {
+                // Not all: which of the callers come back to this writer changes a little from batch to batch.
+                if waiting.len() >= before - before / 8 {
+                    return;
+                }
+                tokio::select! {
+                    next = tokio::time::timeout(COME_BACK, self.queue.recv()) => match next {
+                        Ok(Some(next)) => waiting.push(next),
+                        _ => return,
+                    },
+                    () = self.context.shutdown.requested() => return,
+                }
+            }
         }
     }
 

@@ -52,7 +52,7 @@ pub async fn report(
     let now = super::as_kept(now);
     let provider = incoming.provider_code.as_str();
     store::lock_ledgers(conn, &[provider]).await?;
-    let earlier = nil::earlier(conn, provider, &incoming.submission_digest).await?;
+    let earlier = nil::earlier(conn, &incoming.submission_digest).await?;
     let reserved = match &incoming.id_prefix {
         Some(prefix) => store::reload::find(&mut *conn, provider, prefix)
             .await?

@@ -108,7 +108,7 @@ pub async fn take_known(
     let pinned = item
         .filter(|_| locked.end.is_none() && registration.is_some())
         .and_then(|item| item.pin(reload.item_version, today, None).ok());
-    let known = store::reload::take_known(conn, reload, provider_code, pinned, named).await?;
+    let known = store::reload::take_known(conn, reload, pinned, named).await?;
     let decide = |(named, known): (&Named<'_>, Option<Known>)| {
         let known = known?;
         let (content, unchanged) = (&known.line.stored.content, known.line.unchanged);

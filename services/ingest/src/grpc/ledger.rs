@@ -52,9 +52,7 @@ impl IngestApi {
     async fn answered(&self, provider: &str, id: &str) -> Result<(Stored, bool), Status> {
         let failed = |error| database("查询回执", &error);
         let digest = intake::submission_digest(&self.context.keyring, provider, id);
-        let found = store::receipt(&self.pool, provider, &digest)
-            .await
-            .map_err(failed)?;
+        let found = store::receipt(&self.pool, &digest).await.map_err(failed)?;
         let found = match found {
             Some(found) => Some(found),
             None => self.line_of(provider, id).await.map_err(failed)?,

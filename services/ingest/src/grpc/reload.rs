@@ -33,6 +33,7 @@ use crate::{
     error::{FormError, invalid},
     intake::{self, Prepared},
     store::{self, reload::Named},
+    writer::Pace,
 };
 
 /// Records of one batch.
@@ -303,7 +304,7 @@ impl Run {
         let mut incoming = intake::seal(prepared, &self.provider, trace, &context.keyring);
         incoming.reload = Some(self.reload.number);
         self.api
-            .queue(id, &self.provider, Some(span), Ok(incoming))
+            .queue(id, &self.provider, Some(span), Ok(incoming), Pace::GoesOn)
             .await
     }
 
@@ -311,20 +312,14 @@ impl Run {
     async fn end(self, end: ReloadEnd, answers: &Answers) -> Result<(), Status> {
         let end = self.keep_end(end.records).await?;
         let mut missing = 0;
-        let mut after = Some(Vec::new());
+        let mut after = Some(0);
         while let Some(from) = after {
             let (pool, provider) = (&self.api.pool, self.provider.as_str());
-            let page = store::reload::missing_page(
-                pool,
-                provider,
-                &self.reload,
-                end.up_to,
-                &from,
-                SCANNED,
-            )
-            .await
-            .map_err(|error| database("列出未报记录", &error))?;
-            after = page.next.map(|next| next.to_vec());
+            let page =
+                store::reload::missing_page(pool, provider, &self.reload, end.up_to, from, SCANNED)
+                    .await
+                    .map_err(|error| database("列出未报记录", &error))?;
+            after = page.next;
             missing += page.missing.len() as u64;
             for part in page.missing.chunks(NAMED) {
                 let records = part.iter().map(|row| self.named_missing(row));

@@ -15,7 +15,10 @@ use super::{
     IngestApi, resume,
     submit::{Pending, stream_refusal},
 };
-use crate::{error::invalid, writer::stopping};
+use crate::{
+    error::invalid,
+    writer::{Pace, stopping},
+};
 
 /// How long a stopping service still answers what comes on open streams, each with a refusal: a
 /// connection that is closed over unread requests would take the last answers with it.
@@ -134,7 +137,9 @@ impl IngestApi {
         if token.is_empty() {
             let number = position.unwrap_or_default().saturating_add(1);
             *position = Some(number);
-            let pending = self.begin(message.submission, provider, None).await;
+            let pending = self
+                .begin(message.submission, provider, None, Pace::GoesOn)
+                .await;
             return Ok((number, Some(pending)));
         }
         // What the caller means cannot be guessed: numbers would no longer agree, so the stream ends.

@@ -15,7 +15,7 @@ use crate::{
     domain::{Decision, Incoming, Stored},
     error::FormError,
     intake,
-    writer::{Answer, stopping},
+    writer::{Answer, Pace, stopping},
 };
 
 /// A submission on its way: either queued, or refused at the door.
@@ -34,6 +34,7 @@ impl IngestApi {
         submission: Option<Submission>,
         provider_code: &str,
         caller: Option<&TraceParent>,
+        pace: Pace,
     ) -> Pending {
         let own = submission
             .as_ref()
@@ -48,7 +49,7 @@ impl IngestApi {
             .map(|s| s.submission_id.clone())
             .unwrap_or_default();
         let sealed = self.seal(submission, provider_code, &span);
-        self.queue(submission_id, provider_code, Some(span), sealed)
+        self.queue(submission_id, provider_code, Some(span), sealed, pace)
             .await
     }
 
@@ -59,9 +60,10 @@ impl IngestApi {
         provider_code: &str,
         span: Option<Span>,
         sealed: Result<Incoming, FormError>,
+        pace: Pace,
     ) -> Pending {
         let answer = match sealed {
-            Ok(incoming) => self.writers.submit(incoming).await,
+            Ok(incoming) => self.writers.submit(incoming, pace).await,
             Err(error) => Err(error.into()),
         };
         Pending {

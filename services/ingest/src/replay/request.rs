@@ -44,13 +44,6 @@ pub struct Scope {
     pub limit: Option<u64>,
 }
 
-impl Scope {
-    /// Whether originals of a provider are left out.
-    pub(super) fn is_filtered(&self) -> bool {
-        self.not_before.is_some() || self.received_to.is_some() || !self.pinned_versions.is_empty()
-    }
-}
-
 /// Takes a request apart.
 ///
 /// # Errors

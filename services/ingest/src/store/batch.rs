@@ -1,6 +1,6 @@
 //! The statements around one batch: one round trip each, however many records.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use service_kit::db::{Conn, Error};
 use sqlx::Row;
@@ -11,7 +11,7 @@ use super::{
     registry::{items, registration},
     reload, stored, stored_columns, unsigned,
 };
-use crate::domain::{Batch, Digest, Earlier, Incoming, RecordKey, Registration, Stored};
+use crate::domain::{Batch, Digest, Earlier, Incoming, Registration, Stored};
 
 /// Loads what the submissions are decided on. Locks the ledger of each provider until the end of
 /// the transaction, in one order, so that batches of one provider follow one another.
@@ -33,8 +33,7 @@ pub async fn load_batch(conn: &mut Conn, submissions: &[Incoming]) -> Result<Bat
         .collect();
     let codes: Vec<&str> = codes.into_iter().collect();
     batch.items = items(conn, Some(&codes)).await?;
-    batch.submissions = earlier(conn, submissions).await?;
-    batch.heads = heads(conn, submissions).await?;
+    load_known(conn, submissions, &mut batch).await?;
     reload::load(conn, submissions, &mut batch).await?;
     Ok(batch)
 }
@@ -80,96 +79,104 @@ pub async fn lock_ledgers(
         .collect()
 }
 
-async fn earlier(
+/// Earlier submissions under the same ids and current versions of the same keys, in one round trip. Each look-up is
+/// lateral with a limit, so that it goes by its index whatever the planner knows of tables that grow.
+async fn load_known(
     conn: &mut Conn,
     submissions: &[Incoming],
-) -> Result<HashMap<(String, Digest), Earlier>, Error> {
-    let (providers, digests): (Vec<&str>, Vec<&[u8]>) = submissions
-        .iter()
-        .map(|s| (s.key.provider_code.as_str(), s.submission_digest.as_slice()))
-        .unzip();
+    batch: &mut Batch,
+) -> Result<(), Error> {
     let rows = sqlx::query(concat!(
-        "select s.provider_code, s.submission_digest, s.request_digest, s.unchanged, ",
+        "select a.nth, s.request_digest, s.unchanged, ",
         stored_columns!(),
-        " from unnest($1::text[], $2::bytea[]) as asked (provider_code, submission_digest)
-          join submission s using (provider_code, submission_digest)
-          left join original o using (record_id)"
+        " from unnest($1::bytea[]) with ordinality as a (submission_digest, nth)
+          cross join lateral (
+              select v.request_digest, false as unchanged, v.record_id from original v
+              where v.submission_digest = a.submission_digest
+              union all
+              select s.request_digest, s.unchanged, s.record_id from submission s
+              where s.submission_digest = a.submission_digest
+              limit 1) s
+          left join lateral (select * from original v where v.record_id = s.record_id limit 1) o on true
+          union all
+          select a.nth, null, null, ",
+        stored_columns!(),
+        " from unnest($2::bytea[]) with ordinality as a (key_digest, nth)
+          cross join lateral (
+              select * from original v where v.key_digest = a.key_digest
+              order by v.revision desc limit 1) o"
     ))
-    .bind(providers)
-    .bind(digests)
+    .bind(digests(submissions, |s| &s.submission_digest))
+    .bind(digests(submissions, |s| &s.key.key_digest))
     .fetch_all(conn)
     .await?;
-    rows.iter()
-        .map(|row| {
-            let earlier = Earlier {
-                request_digest: digest(row, 2)?,
-                unchanged: row.try_get(3)?,
-                // Without an original it is the id of a nil report.
-                stored: match row.try_get::<Option<Uuid>, _>(4)? {
-                    Some(_) => Some(stored(row, 4)?),
-                    None => None,
-                },
-            };
-            Ok(((row.try_get(0)?, digest(row, 1)?), earlier))
-        })
-        .collect()
+    for row in &rows {
+        let nth = row.try_get::<i64, _>(0)? as usize;
+        let Some(submission) = submissions.get(nth - 1) else {
+            continue;
+        };
+        let key = &submission.key;
+        let Some(unchanged) = row.try_get(2)? else {
+            batch.heads.insert(key.clone(), stored(row, 3)?);
+            continue;
+        };
+        let earlier = Earlier {
+            request_digest: digest(row, 1)?,
+            unchanged,
+            // Without an original it is the id of a nil report.
+            stored: match row.try_get::<Option<Uuid>, _>(3)? {
+                Some(_) => Some(stored(row, 3)?),
+                None => None,
+            },
+        };
+        let id = (key.provider_code.clone(), submission.submission_digest);
+        batch.submissions.insert(id, earlier);
+    }
+    Ok(())
 }
 
-async fn heads(
-    conn: &mut Conn,
-    submissions: &[Incoming],
-) -> Result<HashMap<RecordKey, Stored>, Error> {
-    let keys = KeyColumns::of(submissions.iter().map(|s| &s.key));
-    let rows = sqlx::query(concat!(
-        "select h.provider_code, h.item_code, h.key_digest, ",
-        stored_columns!(),
-        " from unnest($1::text[], $2::text[], $3::bytea[]) as asked (provider_code, item_code, key_digest)
-          join record_head h using (provider_code, item_code, key_digest)
-          join original o using (record_id)"
-    ))
-    .bind(keys.providers)
-    .bind(keys.items)
-    .bind(keys.digests)
-    .fetch_all(conn)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let key = RecordKey {
-                provider_code: row.try_get(0)?,
-                item_code: row.try_get(1)?,
-                key_digest: digest(row, 2)?,
-            };
-            Ok((key, stored(row, 3)?))
-        })
-        .collect()
+fn digests<'a>(rows: &'a [Incoming], get: impl Fn(&'a Incoming) -> &'a Digest) -> Vec<&'a [u8]> {
+    rows.iter().map(|row| get(row).as_slice()).collect()
 }
 
-/// Appends the originals of new versions.
+/// Appends the originals of new versions and moves the ledgers on.
 pub async fn insert_originals(
     conn: &mut Conn,
     fresh: &[(&Incoming, &Stored)],
+    ledgers: &HashMap<String, u64>,
 ) -> Result<(), Error> {
     if fresh.is_empty() {
         return Ok(());
     }
-    let keys = KeyColumns::of(fresh.iter().map(|(incoming, _)| &incoming.key));
+    let (providers, numbers): (Vec<&str>, Vec<i64>) = ledgers
+        .iter()
+        .map(|(provider, last)| (provider.as_str(), *last as i64))
+        .unzip();
     sqlx::query(
-        "insert into original
+        "with moved as (
+             update provider_ledger l set last_number = new.last_number
+             from unnest($16::text[], $17::bigint[]) as new (provider_code, last_number)
+             where l.provider_code = new.provider_code and l.last_number <> new.last_number)
+         insert into original
              (record_id, provider_code, item_code, item_version, key_digest, revision,
               ledger_number, content_type, content_sha256, sealed_content, sealed_labels,
-              received_at, operation)
+              received_at, operation, submission_digest, request_digest)
          select * from unnest(
              $1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
              $7::bigint[], $8::text[], $9::bytea[], $10::bytea[], $11::bytea[],
-             $12::timestamptz[], $13::smallint[])",
+             $12::timestamptz[], $13::smallint[], $14::bytea[], $15::bytea[])",
     )
     .bind(column(fresh, |_, stored| stored.record_id))
-    .bind(keys.providers)
-    .bind(keys.items)
+    .bind(column(fresh, |incoming, _| {
+        incoming.key.provider_code.as_str()
+    }))
+    .bind(column(fresh, |incoming, _| incoming.key.item_code.as_str()))
     .bind(column(fresh, |_, stored| {
         stored.content.item_version as i32
     }))
-    .bind(keys.digests)
+    .bind(column(fresh, |incoming, _| {
+        incoming.key.key_digest.as_slice()
+    }))
     .bind(column(fresh, |_, stored| stored.revision as i64))
     .bind(column(fresh, |_, stored| stored.ledger_number as i64))
     .bind(column(fresh, |_, stored| {
@@ -184,81 +191,36 @@ pub async fn insert_originals(
     }))
     .bind(column(fresh, |_, stored| stored.received_at))
     .bind(column(fresh, |_, stored| stored.content.operation.code()))
+    .bind(column(fresh, |incoming, _| {
+        incoming.submission_digest.as_slice()
+    }))
+    .bind(column(fresh, |incoming, _| {
+        incoming.request_digest.as_slice()
+    }))
+    .bind(providers)
+    .bind(numbers)
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Remembers the submission ids of new and unchanged ones.
+/// Remembers the submission ids of unchanged ones; a new version holds its own.
 pub async fn insert_submissions(
     conn: &mut Conn,
-    named: &[(&Incoming, &Stored, bool)],
+    unchanged: &[(&Incoming, &Stored)],
 ) -> Result<(), Error> {
-    if named.is_empty() {
+    if unchanged.is_empty() {
         return Ok(());
     }
-    let rows = || named.iter().copied();
-    let providers: Vec<&str> = rows().map(|(i, ..)| i.key.provider_code.as_str()).collect();
-    let ids: Vec<&[u8]> = rows().map(|(i, ..)| &i.submission_digest[..]).collect();
-    let requests: Vec<&[u8]> = rows().map(|(i, ..)| &i.request_digest[..]).collect();
-    let records: Vec<Uuid> = rows().map(|(_, stored, _)| stored.record_id).collect();
-    let unchanged: Vec<bool> = rows().map(|(.., unchanged)| unchanged).collect();
     sqlx::query(
         "insert into submission
              (provider_code, submission_digest, request_digest, record_id, unchanged)
-         select * from unnest($1::text[], $2::bytea[], $3::bytea[], $4::uuid[], $5::bool[])",
+         select u.*, true from unnest($1::text[], $2::bytea[], $3::bytea[], $4::uuid[]) as u",
     )
-    .bind(providers)
-    .bind(ids)
-    .bind(requests)
-    .bind(records)
-    .bind(unchanged)
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Moves each key to its newest version of this batch.
-pub async fn move_heads(conn: &mut Conn, fresh: &[(&Incoming, &Stored)]) -> Result<(), Error> {
-    if fresh.is_empty() {
-        return Ok(());
-    }
-    // A key may have several versions in one batch; a statement may touch a row only once.
-    let mut newest: BTreeMap<&RecordKey, &Stored> = BTreeMap::new();
-    for (incoming, stored) in fresh {
-        newest.insert(&incoming.key, stored);
-    }
-    let (keys, stored): (Vec<&RecordKey>, Vec<&Stored>) = newest.into_iter().unzip();
-    let columns = KeyColumns::of(keys.into_iter());
-    sqlx::query(
-        "insert into record_head (provider_code, item_code, key_digest, revision, record_id)
-         select * from unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::uuid[])
-         on conflict (provider_code, item_code, key_digest) do update
-             set revision = excluded.revision, record_id = excluded.record_id",
-    )
-    .bind(columns.providers)
-    .bind(columns.items)
-    .bind(columns.digests)
-    .bind(stored.iter().map(|s| s.revision as i64).collect::<Vec<_>>())
-    .bind(stored.iter().map(|s| s.record_id).collect::<Vec<_>>())
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Moves the ledgers on.
-pub async fn move_ledgers(conn: &mut Conn, ledgers: &HashMap<String, u64>) -> Result<(), Error> {
-    let (providers, numbers): (Vec<&str>, Vec<i64>) = ledgers
-        .iter()
-        .map(|(provider, last)| (provider.as_str(), *last as i64))
-        .unzip();
-    sqlx::query(
-        "update provider_ledger l set last_number = new.last_number
-         from unnest($1::text[], $2::bigint[]) as new (provider_code, last_number)
-         where l.provider_code = new.provider_code and l.last_number <> new.last_number",
-    )
-    .bind(providers)
-    .bind(numbers)
+    .bind(column(unchanged, |i, _| i.key.provider_code.as_str()))
+    .bind(column(unchanged, |i, _| i.submission_digest.as_slice()))
+    .bind(column(unchanged, |i, _| i.request_digest.as_slice()))
+    .bind(column(unchanged, |_, stored| stored.record_id))
     .execute(conn)
     .await?;
     Ok(())
@@ -271,26 +233,4 @@ fn column<'a, T>(
     rows.iter()
         .map(|(incoming, stored)| get(incoming, stored))
         .collect()
-}
-
-struct KeyColumns<'a> {
-    providers: Vec<&'a str>,
-    items: Vec<&'a str>,
-    digests: Vec<&'a [u8]>,
-}
-
-impl<'a> KeyColumns<'a> {
-    fn of(keys: impl Iterator<Item = &'a RecordKey>) -> Self {
-        let mut columns = Self {
-            providers: Vec::new(),
-            items: Vec::new(),
-            digests: Vec::new(),
-        };
-        for key in keys {
-            columns.providers.push(&key.provider_code);
-            columns.items.push(&key.item_code);
-            columns.digests.push(&key.key_digest);
-        }
-        columns
-    }
 }

@@ -10,9 +10,7 @@ mod registry;
 pub mod reload;
 mod replay;
 
-pub use batch::{
-    insert_originals, insert_submissions, load_batch, lock_ledgers, move_heads, move_ledgers,
-};
+pub use batch::{insert_originals, insert_submissions, load_batch, lock_ledgers};
 pub use reads::{
     LedgerRow, ProviderTotal, Scope, current, ledger_after, ledger_last, receipt, receipt_of_line,
     scope, totals,

@@ -45,14 +45,13 @@ fn nil_row(row: &PgRow) -> Result<NilRow, Error> {
 /// The request that used a submission id before, and what it is the id of: a record or a nil report.
 pub async fn earlier(
     conn: &mut Conn,
-    provider_code: &str,
     submission_digest: &Digest,
 ) -> Result<Option<(Digest, Uuid)>, Error> {
     let row = sqlx::query(
-        "select request_digest, record_id from submission
-         where provider_code = $1 and submission_digest = $2",
+        "select request_digest, record_id from submission where submission_digest = $1
+         union all
+         select request_digest, record_id from original where submission_digest = $1",
     )
-    .bind(provider_code)
     .bind(submission_digest.as_slice())
     .fetch_optional(conn)
     .await?;

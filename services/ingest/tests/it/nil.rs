@@ -45,7 +45,7 @@ async fn r11_a_nil_report_is_kept_with_its_event_and_answered_the_same_for_ever(
     let mut client = world.client(PROVIDER)?;
     assert_eq!(report(&mut client, october()).await?, first);
     assert_eq!(world.count("nil_report").await?, 1);
-    assert_eq!(world.count("submission").await?, 1);
+    assert_eq!(world.submission_ids().await?, 1);
 
     let events = world.bed.emitted::<NilReported>().await?;
     let [event] = events.as_slice() else {

@@ -251,6 +251,15 @@ impl World {
             .await?)
     }
 
+    /// Submission ids that are kept: of versions, of unchanged records, of nil reports.
+    pub async fn submission_ids(&self) -> Result<i64> {
+        Ok(sqlx::query_scalar(
+            "select (select count(*) from submission) + (select count(submission_digest) from original)",
+        )
+        .fetch_one(&self.owner)
+        .await?)
+    }
+
     /// All tables of the schema.
     pub async fn tables(&self) -> Result<Vec<String>> {
         Ok(sqlx::query_scalar(
