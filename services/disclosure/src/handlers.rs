@@ -40,27 +40,15 @@ impl BatchHandler for RecordHandler {
             let mut poison = Vec::new();
             let mut taken = revoking::Batch::default();
             taken.versions.reserve(batch.len());
-            taken.version_traces.reserve(batch.len());
             // Spans last until the whole batch is stored, because that is how long each record waited.
             let mut spans = Vec::new();
             for delivery in batch {
-                let traces = match read_into(delivery, &mut taken) {
-                    Ok(traces) => traces,
-                    Err(bad) => {
-                        poison.push(bad);
-                        continue;
-                    }
-                };
-                let span = self
-                    .context
-                    .telemetry
-                    .record_span("disclosure.store", &delivery.traceparent);
-                traces.push(
-                    span.as_ref()
-                        .map(|span| span.traceparent())
-                        .unwrap_or_default(),
-                );
-                spans.extend(span);
+                if let Err(bad) = read_into(delivery, &mut taken) {
+                    poison.push(bad);
+                    continue;
+                }
+                let telemetry = &self.context.telemetry;
+                spans.extend(telemetry.record_span("disclosure.store", &delivery.traceparent));
             }
             let now = self.context.clock.now();
             let stored = revoking::store(conn, &taken, now).await?;
@@ -76,22 +64,19 @@ impl BatchHandler for RecordHandler {
     }
 }
 
-/// Adds what was delivered to the batch and gives the list that its trace context belongs to.
-fn read_into<'a>(
-    delivery: &Delivery,
-    batch: &'a mut revoking::Batch,
-) -> Result<&'a mut Vec<String>, Poison> {
+/// Adds what was delivered to the batch.
+fn read_into(delivery: &Delivery, batch: &mut revoking::Batch) -> Result<(), Poison> {
     if delivery.is::<RecordRevoked>() {
         let event: RecordRevoked = delivery.decode()?;
         let revocation =
             Revocation::read(&event).map_err(|error| delivery.poison(error.to_string()))?;
         batch.revocations.push(revocation);
-        return Ok(&mut batch.revocation_traces);
+        return Ok(());
     }
     let event: RecordAccepted = delivery.decode()?;
     let version = Version::read(&event).map_err(|error| delivery.poison(error.to_string()))?;
     batch.versions.push(version);
-    Ok(&mut batch.version_traces)
+    Ok(())
 }
 
 /// Keeps item versions and providers.

@@ -40,11 +40,8 @@ pub const SERVICE: &str = "disclosure";
 pub const SCHEMA: &str = "disclosure";
 /// Second login role, for PublicService only; the migrations grant to it.
 pub const PUBLIC_ROLE: &str = "disclosure_public";
-/// The stream of `VersionStored` and `RevocationStored`.
-pub const STREAM: Option<StreamSpec> = Some(StreamSpec {
-    service: SERVICE,
-    max_bytes: 2 << 30,
-});
+/// It announces nothing: what it stores is what validation announced.
+pub const STREAM: Option<StreamSpec> = None;
 /// What it consumes: records, catalogue, objections.
 pub const SUBSCRIPTIONS: &[Subscription] = &[RECORDS, CATALOGUE, OBJECTIONS];
 
@@ -83,7 +80,7 @@ pub enum StartError {
     Database(#[from] db::Error),
 }
 
-/// Starts the service and returns: relay, consumers and server run as essential tasks of the context.
+/// Starts the service and returns: consumers and server run as essential tasks of the context.
 pub async fn start(
     config: Config,
     listener: TcpListener,
@@ -98,9 +95,8 @@ pub async fn start(
     let public_url = config.public_database_url.reveal()?;
     let public_pool = db::connect_lazy(&public_url, SCHEMA, config.public_max_connections)?;
 
-    let relay = bus.start_relay(SERVICE, &pool, &context);
     let records = Arc::new(handlers::RecordHandler::new(context.clone()));
-    bus.start_consumer(&RECORDS, &pool, records, Some(relay), &context);
+    bus.start_consumer(&RECORDS, &pool, records, None, &context);
     bus.start_consumer(
         &CATALOGUE,
         &pool,

@@ -1,5 +1,5 @@
-//! Disclosure's versions, those that revoke or withdraw among them, become due rows. Called by the bus with batches that may be out of order
-//! and repeated: each version is pushed under its own id, so neither matters.
+//! Accepted versions, and those that revoke or withdraw their records, become due rows. Called by the bus with batches
+//! that may be out of order and repeated: each version is pushed under its own id, so neither matters.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use event_bus::{BatchHandler, Delivery, HandlerError, Poison};
 use futures::future::BoxFuture;
 use proto::credit::{
     common::v1::{Operation as WireOperation, RecordVersion},
-    disclosure::events::v1::{RevocationStored, VersionStored},
+    validation::events::v1::{RecordAccepted, RecordRevoked},
 };
 use service_kit::{ServiceContext, db::Conn};
 use tokio::sync::Notify;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{app, domain::Operation, store::NewPush};
 
-/// Handles `VersionStored` and `RevocationStored`.
+/// Handles `RecordAccepted` and `RecordRevoked`.
 #[derive(Debug)]
 pub struct VersionHandler {
     context: ServiceContext,
@@ -32,7 +32,7 @@ impl VersionHandler {
         let mut poison = Vec::new();
         let mut new = Vec::with_capacity(batch.len());
         for delivery in batch {
-            let read = if delivery.is::<RevocationStored>() {
+            let read = if delivery.is::<RecordRevoked>() {
                 revocation_of(delivery)
             } else {
                 version_of(delivery)
@@ -60,28 +60,28 @@ impl BatchHandler for VersionHandler {
 }
 
 fn version_of(delivery: &Delivery) -> Result<NewPush, Poison> {
-    let stored: VersionStored = delivery.decode()?;
-    if stored.sealed_record.is_empty() {
+    let accepted: RecordAccepted = delivery.decode()?;
+    if accepted.sealed_record.is_empty() {
         return Err(delivery.poison("sealed_record: must be given"));
     }
-    let sealed = stored.sealed_record.to_vec();
-    push_of(delivery, stored.version, Operation::Upsert, sealed)
+    let sealed = accepted.sealed_record.to_vec();
+    push_of(delivery, accepted.version, Operation::Upsert, sealed)
 }
 
 fn revocation_of(delivery: &Delivery) -> Result<NewPush, Poison> {
-    let stored: RevocationStored = delivery.decode()?;
-    let operation = match stored.operation() {
+    let ended: RecordRevoked = delivery.decode()?;
+    let operation = match ended.operation() {
         WireOperation::Revoke => Operation::Revoke,
         WireOperation::Withdraw => Operation::Withdraw,
         WireOperation::Unspecified | WireOperation::Upsert => {
             return Err(delivery.poison("operation: must revoke or withdraw"));
         }
     };
-    if stored.sealed_reason.is_empty() {
+    if ended.sealed_reason.is_empty() {
         return Err(delivery.poison("sealed_reason: must be given"));
     }
-    let sealed = stored.sealed_reason.to_vec();
-    push_of(delivery, stored.version, operation, sealed)
+    let sealed = ended.sealed_reason.to_vec();
+    push_of(delivery, ended.version, operation, sealed)
 }
 
 fn push_of(

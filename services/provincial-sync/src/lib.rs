@@ -2,7 +2,7 @@
 //! its acknowledgement.
 //! Started by the `credit` binary and by journeys through [`start`].
 //!
-//! Way of a version: `handlers` (disclosure's event becomes a due row) -> `jobs` (the sender claims
+//! Way of a version: `handlers` (validation's event becomes a due row) -> `jobs` (the sender claims
 //! batches by lease, no transaction stays open) -> `upstream` (the call) -> `app` (decides by
 //! `domain`, stores all answers of a batch at once, appends the events) -> `grpc` (how it stands).
 
@@ -43,10 +43,10 @@ pub const STREAM: Option<StreamSpec> = Some(StreamSpec {
 /// What it consumes.
 pub const SUBSCRIPTIONS: &[Subscription] = &[Subscription {
     consumer: "provincial-sync-versions",
-    from: "disclosure",
+    from: "validation",
     events: &[
-        "credit.disclosure.events.v1.VersionStored",
-        "credit.disclosure.events.v1.RevocationStored",
+        "credit.validation.events.v1.RecordAccepted",
+        "credit.validation.events.v1.RecordRevoked",
     ],
     max_batch: 500,
 }];

@@ -13,7 +13,7 @@ pub fn migrations() -> sqlx::migrate::Migrator {
     sqlx::migrate!("./migrations")
 }
 
-/// A version as disclosure announced it.
+/// A version as validation announced it.
 #[derive(Debug, Clone)]
 pub struct NewPush {
     /// Id of the version, the idempotency key towards the province.

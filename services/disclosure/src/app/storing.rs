@@ -1,8 +1,7 @@
 //! Writing: what other services announced, a batch at a time. Called by `handlers`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use event_bus::NewEvent;
 use service_kit::db::{Conn, Error};
 use time::OffsetDateTime;
 
@@ -18,21 +17,18 @@ use crate::{
     },
 };
 
-/// Stores versions and announces those that were not there before, current or not: provincial-sync reports each
-/// version once. `traceparents` are the trace contexts to hand on, one a version, empty when it is not followed.
-/// Gives how many were new.
+/// Stores versions that were not there before, current or not; gives how many those were.
 pub async fn store_versions(
     conn: &mut Conn,
     accepted: &[Version],
-    traceparents: &[String],
     now: OffsetDateTime,
 ) -> Result<usize, Error> {
     if accepted.is_empty() {
         return Ok(0);
     }
     let heads = versions::Heads::of(accepted.iter().map(Version::place));
-    versions::raise_heads(conn, &heads).await?;
-    versions::demote(conn, &heads).await?;
+    let replaced = versions::raise_heads(conn, &heads).await?;
+    versions::demote(conn, &replaced).await?;
     let mut organisations: Vec<(&Version, &Organisation)> = Vec::new();
     let mut persons: Vec<(&Version, &[u8])> = Vec::new();
     for version in accepted {
@@ -46,21 +42,8 @@ pub async fn store_versions(
         organisations.iter().map(|(_, organisation)| *organisation),
     )
     .await?;
-    let mut new = versions::insert_organisations(conn, &organisations, now).await?;
-    new.extend(versions::insert_persons(conn, &persons, now).await?);
-
-    let by_id: HashMap<_, _> = accepted
-        .iter()
-        .zip(traceparents)
-        .map(|(version, trace)| (version.record_id, (version, trace)))
-        .collect();
-    let events: Vec<NewEvent> = new
-        .iter()
-        .filter_map(|record_id| by_id.get(record_id))
-        .map(|(version, trace)| NewEvent::new(&version.stored_event(now), now, trace))
-        .collect();
-    event_bus::append(conn, &events).await?;
-    Ok(events.len())
+    let new = versions::insert_organisations(conn, &organisations, now).await?;
+    Ok(new + versions::insert_persons(conn, &persons, now).await?)
 }
 
 /// Keeps item versions with their definitions (JSON).

@@ -4,15 +4,12 @@
 //! it, since that is whatever the record's older versions say; so it may arrive before them.
 
 use bytes::Bytes;
-use proto::credit::{
-    common::v1 as common, disclosure::events::v1::RevocationStored,
-    validation::events::v1::RecordRevoked,
-};
-use service_kit::grpc::{from_timestamp, timestamp};
+use proto::credit::{common::v1 as common, validation::events::v1::RecordRevoked};
+use service_kit::grpc::from_timestamp;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::version::{Identity, Malformed, Place, RecordKey, malformed, proto_version};
+use super::version::{Identity, Malformed, Place, RecordKey, malformed};
 
 /// How a record ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +21,6 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// As messages name it; its number is also that of the tables.
-    pub fn operation(self) -> common::Operation {
-        match self {
-            Self::Revoked => common::Operation::Revoke,
-            Self::Withdrawn => common::Operation::Withdraw,
-        }
-    }
-
     /// The number in tables: that of `credit.common.v1.Operation`.
     pub fn number(self) -> i16 {
         match self {
@@ -95,25 +84,12 @@ impl Revocation {
     pub fn place(&self) -> Place<'_> {
         (&self.key, self.revision, self.record_id)
     }
-
-    /// The event that says it is stored.
-    pub fn stored_event(&self, stored_at: OffsetDateTime) -> RevocationStored {
-        RevocationStored {
-            version: Some(proto_version(
-                self.record_id,
-                &self.key,
-                self.item_version,
-                self.revision,
-            )),
-            stored_at: Some(timestamp(stored_at)),
-            operation: self.ending.operation().into(),
-            sealed_reason: self.sealed_reason.clone(),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use service_kit::grpc::timestamp;
+
     use super::*;
 
     fn event() -> RecordRevoked {
@@ -133,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn d24_a_revocation_survives_reading_and_is_announced_as_it_came() {
+    fn d24_a_revocation_survives_reading() {
         for (operation, ending) in [
             (common::Operation::Revoke, Ending::Revoked),
             (common::Operation::Withdraw, Ending::Withdrawn),
@@ -143,10 +119,10 @@ mod tests {
             let revocation = Revocation::read(&event).unwrap();
             assert_eq!((revocation.ending, revocation.revision), (ending, 2));
             assert_eq!(i32::from(ending.number()), i32::from(operation));
-            let announced = revocation.stored_event(OffsetDateTime::UNIX_EPOCH);
-            assert_eq!(announced.version, event.version);
-            assert_eq!(announced.operation(), operation);
-            assert_eq!(announced.sealed_reason, event.sealed_reason);
+            let version = event.version.unwrap();
+            assert_eq!(revocation.record_id.as_bytes()[..], version.record_id[..]);
+            assert_eq!(revocation.key.key_digest, version.key_digest);
+            assert_eq!(revocation.sealed_reason, event.sealed_reason);
         }
     }
 

@@ -5,11 +5,8 @@
 
 use bytes::Bytes;
 use credit_record::{CreditCode, SubjectKind, normalise::parse_date};
-use proto::credit::{
-    common::v1 as common, disclosure::events::v1::VersionStored,
-    validation::events::v1::RecordAccepted,
-};
-use service_kit::grpc::{from_timestamp, timestamp};
+use proto::credit::{common::v1 as common, validation::events::v1::RecordAccepted};
+use service_kit::grpc::from_timestamp;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 use vault::mask::{Kind, find_personal, mask_text};
@@ -179,23 +176,6 @@ impl Identity {
     }
 }
 
-/// The version as events name it.
-pub(super) fn proto_version(
-    record_id: Uuid,
-    key: &RecordKey,
-    item_version: i32,
-    revision: i64,
-) -> common::RecordVersion {
-    common::RecordVersion {
-        record_id: Bytes::copy_from_slice(record_id.as_bytes()),
-        provider_code: key.provider_code.clone(),
-        item_code: key.item_code.clone(),
-        item_version: item_version.unsigned_abs(),
-        key_digest: key.key_digest.clone(),
-        revision: revision.unsigned_abs(),
-    }
-}
-
 impl Version {
     /// Reads and checks the event.
     ///
@@ -227,25 +207,6 @@ impl Version {
     /// Its record, and its place and id among the versions of that record.
     pub fn place(&self) -> Place<'_> {
         (&self.key, self.revision, self.record_id)
-    }
-
-    /// The event that says it is stored.
-    pub fn stored_event(&self, stored_at: OffsetDateTime) -> VersionStored {
-        let subject_kind = match &self.about {
-            About::Organisation(organisation) => proto_kind(organisation.kind),
-            About::Person { .. } => common::SubjectKind::NaturalPerson,
-        };
-        VersionStored {
-            version: Some(proto_version(
-                self.record_id,
-                &self.key,
-                self.item_version,
-                self.revision,
-            )),
-            stored_at: Some(timestamp(stored_at)),
-            subject_kind: subject_kind.into(),
-            sealed_record: self.sealed_record.clone(),
-        }
     }
 }
 
@@ -285,15 +246,6 @@ fn about(event: &RecordAccepted) -> Result<About, Malformed> {
     }))
 }
 
-/// The kind as messages name it; its number is also that of the tables.
-pub fn proto_kind(kind: SubjectKind) -> common::SubjectKind {
-    match kind {
-        SubjectKind::Organisation => common::SubjectKind::Organisation,
-        SubjectKind::IndividualBusiness => common::SubjectKind::IndividualBusiness,
-        SubjectKind::NaturalPerson => common::SubjectKind::NaturalPerson,
-    }
-}
-
 /// The number of a kind in tables: that of `credit.common.v1.SubjectKind`.
 pub fn kind_number(kind: SubjectKind) -> i16 {
     match kind {
@@ -315,6 +267,7 @@ mod tests {
     use time::macros::date;
 
     use super::*;
+    use service_kit::grpc::timestamp;
 
     fn event() -> RecordAccepted {
         RecordAccepted {
@@ -342,14 +295,14 @@ mod tests {
     }
 
     #[test]
-    fn a_version_survives_reading_and_is_announced_as_it_came() {
+    fn a_version_survives_reading() {
         let version = Version::read(&event()).unwrap();
         assert_eq!((version.revision, version.item_version), (2, 1));
         assert_eq!((version.expiry_date, version.publicity_until), (None, None));
-        let announced = version.stored_event(OffsetDateTime::UNIX_EPOCH);
-        assert_eq!(announced.version, event().version);
-        assert_eq!(announced.subject_kind(), common::SubjectKind::Organisation);
-        assert_eq!(announced.sealed_record, event().sealed_record);
+        assert_eq!(version.record_id.as_bytes(), &[7; 16]);
+        assert_eq!(version.key.key_digest, event().version.unwrap().key_digest);
+        assert!(matches!(version.about, About::Organisation(_)));
+        assert_eq!(version.sealed_record, event().sealed_record);
     }
 
     #[test]
@@ -429,8 +382,20 @@ mod tests {
 
     #[test]
     fn numbers_of_kinds_are_those_of_the_messages() {
-        for kind in SubjectKind::ALL {
-            assert_eq!(i32::from(kind_number(kind)), i32::from(proto_kind(kind)));
+        let wire = [
+            (SubjectKind::Organisation, common::SubjectKind::Organisation),
+            (
+                SubjectKind::IndividualBusiness,
+                common::SubjectKind::IndividualBusiness,
+            ),
+            (
+                SubjectKind::NaturalPerson,
+                common::SubjectKind::NaturalPerson,
+            ),
+        ];
+        assert_eq!(wire.len(), SubjectKind::ALL.len());
+        for (kind, wire) in wire {
+            assert_eq!(i32::from(kind_number(kind)), i32::from(wire));
             assert_eq!(kind_of_number(kind_number(kind)), Some(kind));
         }
         assert_eq!(kind_of_number(0), None);

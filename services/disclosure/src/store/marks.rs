@@ -38,15 +38,15 @@ pub async fn raise(conn: &mut Conn, marks: &[Mark]) -> Result<(), Error> {
 }
 
 /// Whether an objection against any version of the record of `v` (in the same table) is pending: a new report while
-/// an objection runs must not shed the mark.
+/// an objection runs must not shed the mark. For the newest version of a record: the others are current no more.
 macro_rules! pending_sql {
     ($table:literal) => {
         concat!(
-            "EXISTS (SELECT FROM ",
+            "(EXISTS (SELECT FROM objection_mark m WHERE m.pending AND m.record_id = v.record_id) \
+             OR EXISTS (SELECT FROM ",
             $table,
             " s JOIN objection_mark m ON m.record_id = s.record_id \
-             WHERE m.pending AND s.provider_code = v.provider_code AND s.item_code = v.item_code \
-             AND s.key_digest = v.key_digest) AS objection_pending"
+             WHERE m.pending AND NOT s.current AND s.key_digest = v.key_digest)) AS objection_pending"
         )
     };
 }

@@ -15,22 +15,22 @@ use crate::domain::{revocation::Revocation, visibility::Bounds};
 /// Most notices in one answer.
 pub const MOST_NOTICES: i64 = 100;
 
-/// Adds revocations that are not there yet; gives the ids of those.
+/// Adds revocations that are not there yet; gives how many those were.
 pub async fn insert(
     conn: &mut Conn,
     revocations: &[Revocation],
     stored_at: OffsetDateTime,
-) -> Result<Vec<Uuid>, Error> {
+) -> Result<usize, Error> {
     fn column<'a, T>(rows: &'a [Revocation], of: impl Fn(&'a Revocation) -> T) -> Vec<T> {
         rows.iter().map(of).collect()
     }
     let key = |of: fn(&Revocation) -> &str| column(revocations, of);
-    sqlx::query_scalar(
+    let done = sqlx::query(
         "INSERT INTO revocation (record_id, provider_code, item_code, item_version, key_digest, revision, operation, \
          received_at, sealed_reason, stored_at) \
          SELECT u.*, $10 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int4[], $5::bytea[], $6::int8[], \
          $7::int2[], $8::timestamptz[], $9::bytea[]) AS u \
-         ON CONFLICT (record_id) DO NOTHING RETURNING record_id",
+         ON CONFLICT (record_id) DO NOTHING",
     )
     .bind(column(revocations, |r| r.record_id))
     .bind(key(|r| &r.key.provider_code))
@@ -42,8 +42,9 @@ pub async fn insert(
     .bind(column(revocations, |r| r.received_at))
     .bind(column(revocations, |r| &r.sealed_reason[..]))
     .bind(stored_at)
-    .fetch_all(conn)
-    .await
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() as usize)
 }
 
 /// A record of an organisation that was revoked, as the public is told of it.

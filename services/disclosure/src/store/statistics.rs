@@ -49,8 +49,8 @@ pub async fn count(conn: &mut Conn, bounds: &Bounds) -> Result<Counts, Error> {
          count(*) FILTER (WHERE current AND ended) AS archived, \
          count(*) FILTER (WHERE current AND NOT ended AND shown) AS disclosed, \
          (SELECT count(*) FROM revocation) AS revocations, \
-         (SELECT count(*) FROM revocation r JOIN record_head h ON h.provider_code = r.provider_code \
-         AND h.item_code = r.item_code AND h.key_digest = r.key_digest AND h.record_id = r.record_id) \
+         (SELECT count(*) FROM revocation r JOIN record_head h ON h.key_digest = r.key_digest \
+         AND h.record_id = r.record_id) \
          AS revocations_in_force FROM version",
     );
     bind_bounds!(query, bounds)

@@ -3,8 +3,8 @@
 //! The order of the statements is the proof that order and repetition of deliveries do not matter:
 //! 1. [`raise_heads`] locks the head of every record of the batch and lets only a newer revision move it. From here
 //!    on no other transaction can touch the `current` flag of these records.
-//! 2. [`demote`] takes the flag from versions that are no longer the head, in both tables, since a correction may
-//!    change the kind of subject.
+//! 2. [`demote`] takes the flag from the versions that heads have left, in both tables, since a correction may change
+//!    the kind of subject.
 //! 3. [`insert_organisations`], [`insert_persons`] add the versions with the flag as the head says.
 //!
 //! So the tables are a function of the set of versions delivered. Tests try permutations.
@@ -13,20 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use credit_record::name;
 use service_kit::db::{Conn, Error};
-use sqlx::Row;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::domain::{
     query::{document_key, name_key},
-    version::{Organisation, Place, RecordKey, Version, kind_number},
+    version::{Organisation, Place, Version, kind_number},
 };
 
 /// Records by key as parallel columns, in key order: every transaction locks in this order.
 #[derive(Debug, Default)]
 pub struct Heads<'a> {
-    provider_codes: Vec<&'a str>,
-    item_codes: Vec<&'a str>,
     key_digests: Vec<&'a [u8]>,
     revisions: Vec<i64>,
     record_ids: Vec<Uuid>,
@@ -35,84 +32,52 @@ pub struct Heads<'a> {
 impl<'a> Heads<'a> {
     /// The newest version of each record in a batch.
     pub fn of(versions: impl IntoIterator<Item = Place<'a>>) -> Self {
-        let mut newest: BTreeMap<&RecordKey, (i64, Uuid)> = BTreeMap::new();
+        // The digest of a key covers its provider and item.
+        let mut newest: BTreeMap<&[u8], (i64, Uuid)> = BTreeMap::new();
         for (key, revision, record_id) in versions {
             let candidate = (revision, record_id);
-            let known = newest.entry(key).or_insert(candidate);
+            let known = newest.entry(&key.key_digest).or_insert(candidate);
             *known = candidate.max(*known);
         }
         let mut heads = Self::default();
-        for (key, (revision, record_id)) in newest {
-            heads.provider_codes.push(&key.provider_code);
-            heads.item_codes.push(&key.item_code);
-            heads.key_digests.push(&key.key_digest);
+        for (key_digest, (revision, record_id)) in newest {
+            heads.key_digests.push(key_digest);
             heads.revisions.push(revision);
             heads.record_ids.push(record_id);
         }
         heads
     }
-
-    /// Those that came after another version of their record.
-    fn later(&self) -> Self {
-        let mut later = Self::default();
-        for n in (0..self.revisions.len()).filter(|n| self.revisions[*n] > 1) {
-            later.provider_codes.push(self.provider_codes[n]);
-            later.item_codes.push(self.item_codes[n]);
-            later.key_digests.push(self.key_digests[n]);
-            later.revisions.push(self.revisions[n]);
-            later.record_ids.push(self.record_ids[n]);
-        }
-        later
-    }
 }
 
-/// Moves heads to newer revisions and locks them all.
-pub async fn raise_heads(conn: &mut Conn, heads: &Heads<'_>) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO record_head AS h (provider_code, item_code, key_digest, revision, record_id) \
-         SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::int8[], $5::uuid[]) \
-         ON CONFLICT (provider_code, item_code, key_digest) DO UPDATE \
+/// Moves heads to newer revisions and locks them all; the versions that they stood at before.
+pub async fn raise_heads(conn: &mut Conn, heads: &Heads<'_>) -> Result<Vec<Uuid>, Error> {
+    let replaced: Vec<Option<Uuid>> = sqlx::query_scalar(
+        "INSERT INTO record_head AS h (key_digest, revision, record_id) \
+         SELECT * FROM unnest($1::bytea[], $2::int8[], $3::uuid[]) \
+         ON CONFLICT (key_digest) DO UPDATE \
          SET revision = EXCLUDED.revision, record_id = EXCLUDED.record_id \
-         WHERE h.revision < EXCLUDED.revision",
+         WHERE h.revision < EXCLUDED.revision \
+         RETURNING old.record_id",
     )
-    .bind(&heads.provider_codes)
-    .bind(&heads.item_codes)
     .bind(&heads.key_digests)
     .bind(&heads.revisions)
     .bind(&heads.record_ids)
-    .execute(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(())
+    Ok(replaced.into_iter().flatten().collect())
 }
 
-macro_rules! demote_sql {
-    ($table:literal) => {
-        concat!(
-            "UPDATE ",
-            $table,
-            " v SET current = false \
-             FROM unnest($1::text[], $2::text[], $3::bytea[]) AS k (provider_code, item_code, key_digest) \
-             JOIN record_head h USING (provider_code, item_code, key_digest) \
-             WHERE v.provider_code = k.provider_code AND v.item_code = k.item_code \
-             AND v.key_digest = k.key_digest AND v.current AND v.record_id <> h.record_id"
-        )
-    };
-}
-
-/// Takes the flag from versions that a newer one has replaced. A first revision replaces nothing, and most are first.
-pub async fn demote(conn: &mut Conn, heads: &Heads<'_>) -> Result<(), Error> {
-    let heads = heads.later();
-    if heads.record_ids.is_empty() {
+/// Takes the flag from versions that a newer one has replaced.
+pub async fn demote(conn: &mut Conn, replaced: &[Uuid]) -> Result<(), Error> {
+    if replaced.is_empty() {
         return Ok(());
     }
     for statement in [
-        demote_sql!("organisation_version"),
-        demote_sql!("person_version"),
+        "UPDATE organisation_version SET current = false WHERE record_id = ANY($1) AND current",
+        "UPDATE person_version SET current = false WHERE record_id = ANY($1) AND current",
     ] {
         sqlx::query(statement)
-            .bind(&heads.provider_codes)
-            .bind(&heads.item_codes)
-            .bind(&heads.key_digests)
+            .bind(replaced)
             .execute(&mut *conn)
             .await?;
     }
@@ -175,14 +140,22 @@ macro_rules! bind_columns {
     };
 }
 
-/// Adds versions about organisations that are not there yet; gives the ids of those.
+/// Whether version `i` is the current one of its record, as the head `h` says. Of two versions with one revision, which
+/// ingest never gives, the second has no answer: the column takes none, so the bus parks it and keeps the rest.
+macro_rules! current_sql {
+    () => {
+        "CASE WHEN h.record_id = i.record_id THEN true WHEN h.revision > i.revision THEN false END"
+    };
+}
+
+/// Adds versions about organisations that are not there yet; gives how many those were.
 pub async fn insert_organisations(
     conn: &mut Conn,
     versions: &[(&Version, &Organisation)],
     stored_at: OffsetDateTime,
-) -> Result<Vec<Uuid>, Error> {
+) -> Result<usize, Error> {
     if versions.is_empty() {
-        return Ok(Vec::new());
+        return Ok(0);
     }
     let columns = Columns::of(versions.iter().map(|(version, _)| *version));
     let text = |of: fn(&Organisation) -> &str| -> Vec<&str> {
@@ -196,22 +169,23 @@ pub async fn insert_organisations(
     let kinds: Vec<i16> = versions.iter().map(|(_, o)| kind_number(o.kind)).collect();
     let name_keys: Vec<String> = names.iter().map(|name| name_key(name)).collect();
     let document_keys: Vec<String> = numbers.iter().map(|number| document_key(number)).collect();
-    let query = sqlx::query(
+    let query = sqlx::query(concat!(
         "INSERT INTO organisation_version (record_id, provider_code, item_code, item_version, key_digest, revision, \
          decision_date, effective_date, expiry_date, publicity_until, received_at, sealed_record, subject_kind, \
          organisation_code, organisation_name, name_key, document_number, document_key, authority, stored_at, current) \
-         SELECT i.*, $20, h.record_id = i.record_id \
+         SELECT i.*, $20, ",
+        current_sql!(),
+        " \
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int4[], $5::bytea[], $6::int8[], $7::date[], \
          $8::date[], $9::date[], $10::date[], $11::timestamptz[], $12::bytea[], $13::int2[], $14::text[], \
          $15::text[], $16::text[], $17::text[], $18::text[], $19::text[]) \
          AS i (record_id, provider_code, item_code, item_version, key_digest, revision, decision_date, \
          effective_date, expiry_date, publicity_until, received_at, sealed_record, subject_kind, organisation_code, \
          organisation_name, name_key, document_number, document_key, authority) \
-         JOIN record_head h ON h.provider_code = i.provider_code AND h.item_code = i.item_code \
-         AND h.key_digest = i.key_digest \
-         ON CONFLICT (record_id) DO NOTHING RETURNING record_id",
-    );
-    let rows = bind_columns!(query, columns)
+         JOIN record_head h ON h.key_digest = i.key_digest \
+         ON CONFLICT (record_id) DO NOTHING",
+    ));
+    let done = bind_columns!(query, columns)
         .bind(&kinds)
         .bind(text(|o| &o.code))
         .bind(&names)
@@ -220,41 +194,42 @@ pub async fn insert_organisations(
         .bind(&document_keys)
         .bind(text(|o| &o.authority))
         .bind(stored_at)
-        .fetch_all(conn)
+        .execute(conn)
         .await?;
-    rows.iter().map(|row| row.try_get(0)).collect()
+    Ok(done.rows_affected() as usize)
 }
 
-/// Adds versions about natural persons (with the blind index of each) that are not there yet; gives their ids.
+/// Adds versions about natural persons (with the blind index of each) that are not there yet; gives how many those were.
 pub async fn insert_persons(
     conn: &mut Conn,
     versions: &[(&Version, &[u8])],
     stored_at: OffsetDateTime,
-) -> Result<Vec<Uuid>, Error> {
+) -> Result<usize, Error> {
     if versions.is_empty() {
-        return Ok(Vec::new());
+        return Ok(0);
     }
     let columns = Columns::of(versions.iter().map(|(version, _)| *version));
     let blind_indexes: Vec<&[u8]> = versions.iter().map(|(_, blind)| *blind).collect();
-    let query = sqlx::query(
+    let query = sqlx::query(concat!(
         "INSERT INTO person_version (record_id, provider_code, item_code, item_version, key_digest, revision, \
          decision_date, effective_date, expiry_date, publicity_until, received_at, sealed_record, blind_index, \
          stored_at, current) \
-         SELECT i.*, $14, h.record_id = i.record_id \
+         SELECT i.*, $14, ",
+        current_sql!(),
+        " \
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int4[], $5::bytea[], $6::int8[], $7::date[], \
          $8::date[], $9::date[], $10::date[], $11::timestamptz[], $12::bytea[], $13::bytea[]) \
          AS i (record_id, provider_code, item_code, item_version, key_digest, revision, decision_date, \
          effective_date, expiry_date, publicity_until, received_at, sealed_record, blind_index) \
-         JOIN record_head h ON h.provider_code = i.provider_code AND h.item_code = i.item_code \
-         AND h.key_digest = i.key_digest \
-         ON CONFLICT (record_id) DO NOTHING RETURNING record_id",
-    );
-    let rows = bind_columns!(query, columns)
+         JOIN record_head h ON h.key_digest = i.key_digest \
+         ON CONFLICT (record_id) DO NOTHING",
+    ));
+    let done = bind_columns!(query, columns)
         .bind(&blind_indexes)
         .bind(stored_at)
-        .fetch_all(conn)
+        .execute(conn)
         .await?;
-    rows.iter().map(|row| row.try_get(0)).collect()
+    Ok(done.rows_affected() as usize)
 }
 
 /// Adds the names under which organisations with a credit code can be found.

@@ -6,7 +6,6 @@ use event_bus::{NewEvent, StreamSpec};
 use prost::Message as _;
 use proto::credit::{
     common::v1::{Operation, RecordVersion, SubjectKind},
-    disclosure::events::v1::{RevocationStored, VersionStored},
     provincialsync::{
         events::v1::VersionAcknowledged,
         v1::{
@@ -14,7 +13,7 @@ use proto::credit::{
             provincial_sync_service_client::ProvincialSyncServiceClient,
         },
     },
-    validation::events::v1::NormalisedRecord,
+    validation::events::v1::{NormalisedRecord, RecordAccepted, RecordRevoked},
 };
 use provincial_sync::{Config, SCHEMA, STREAM, SUBSCRIPTIONS};
 use service_kit::{
@@ -47,7 +46,7 @@ impl Lab {
     pub async fn new() -> Self {
         let streams = [
             StreamSpec {
-                service: "disclosure",
+                service: "validation",
                 max_bytes: 64 * 1024 * 1024,
             },
             STREAM.unwrap(),
@@ -90,8 +89,8 @@ impl Lab {
         ProvincialSyncServiceClient::with_interceptor(channel(address).unwrap(), token)
     }
 
-    /// A version as disclosure announces it; the record id follows from the number.
-    pub fn version(&self, number: u128, revision: u64) -> VersionStored {
+    /// A version as validation announces it; the record id follows from the number.
+    pub fn version(&self, number: u128, revision: u64) -> RecordAccepted {
         let record_id = Uuid::from_u128(number);
         let record = NormalisedRecord {
             values: HashMap::from([
@@ -104,7 +103,7 @@ impl Lab {
         let sealed = context
             .keyring
             .seal(record_id.as_bytes(), &record.encode_to_vec());
-        VersionStored {
+        RecordAccepted {
             version: Some(RecordVersion {
                 record_id: record_id.as_bytes().to_vec().into(),
                 provider_code: PROVIDER.to_owned(),
@@ -113,28 +112,29 @@ impl Lab {
                 key_digest: vec![7; 32].into(),
                 revision,
             }),
-            stored_at: Some(timestamp(context.clock.now())),
+            received_at: Some(timestamp(context.clock.now())),
             subject_kind: SubjectKind::Organisation.into(),
             sealed_record: sealed.into(),
+            ..RecordAccepted::default()
         }
     }
 
-    /// A revocation or withdrawal as disclosure announces it, of the same record as every [`Self::version`].
+    /// A revocation or withdrawal as validation announces it, of the same record as every [`Self::version`].
     pub fn revocation(
         &self,
         number: u128,
         revision: u64,
         operation: Operation,
         reason: &str,
-    ) -> RevocationStored {
+    ) -> RecordRevoked {
         let context = &self.bed.context;
         let record_id = Uuid::from_u128(number);
         let sealed = context
             .keyring
             .seal(record_id.as_bytes(), reason.as_bytes());
-        RevocationStored {
+        RecordRevoked {
             version: self.version(number, revision).version,
-            stored_at: Some(timestamp(context.clock.now())),
+            received_at: Some(timestamp(context.clock.now())),
             operation: operation.into(),
             sealed_reason: sealed.into(),
         }
