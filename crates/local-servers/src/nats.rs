@@ -183,7 +183,7 @@ impl Nats {
              http: \"127.0.0.1:{monitor}\"\n\
              max_payload: 8MB\n\
              authorization {{ user: \"{USER}\", password: \"{password}\" }}\n\
-             jetstream {{\n  store_dir: \"{store}\"\n  sync_interval: {sync}\n  cipher: \"chachapoly\"\n  key: \"{key}\"\n}}\n",
+             jetstream {{\n  store_dir: \"{store}\"\n  sync_interval: {sync}\n  cipher: \"aes\"\n  key: \"{key}\"\n}}\n",
             port = self.port.number(),
             monitor = self.monitor.number(),
         ))

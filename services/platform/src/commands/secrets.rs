@@ -135,7 +135,7 @@ fn nats_config(password: &str, storage_key: &str) -> String {
          \x20 # an acknowledged message is on the disk\n\
          \x20 sync_interval: always\n\
          \x20 # nothing is in clear at rest\n\
-         \x20 cipher: chachapoly\n\
+         \x20 cipher: aes\n\
          \x20 key: \"{storage_key}\"\n\
          }}\n"
     )
