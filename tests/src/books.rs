@@ -295,7 +295,7 @@ impl Auditor {
             .fetch_all(&self.ingest)
             .await?;
         same("originals", &given, originals)?;
-        // A nil report has an id of the same kind, and no receipt.
+        // Of a new version its original holds the id. A nil report has an id of the same kind, and no receipt.
         let submissions: i64 = sqlx::query_scalar(
             "select count(*) from submission s
              where not exists (select from nil_report n where n.report_id = s.record_id)",

@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use platform::target::Service;
 use proto::credit::ingest::v1::SubmitRecordRequest;
 use serde::Serialize;
 use testkit::records::Generator;
@@ -93,7 +94,7 @@ impl Measured {
 
 /// Starts a platform and measures.
 pub async fn run(program: PathBuf, seed: u64) -> Result<Figures> {
-    let cluster = super::deployed(program).await?;
+    let cluster = super::deployed(program, &Service::PLATFORM).await?;
     let day = Day::new(seed, 1);
     day.register(&cluster).await?;
     measure(&cluster, &day.generator, seed).await

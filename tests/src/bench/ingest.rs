@@ -1,5 +1,6 @@
-//! `bench ingest`: streamed submissions until their receipts, then single calls with 64 in flight. Called by the
-//! program `bench`.
+//! `bench ingest`: streamed submissions until their receipts, then single calls with 64 in flight. Ingest runs alone, as
+//! the floor does; what it has announced waits on the bus until the other services are started, which then must have
+//! judged all of it. Called by the program `bench`.
 
 use std::{
     collections::BTreeMap,
@@ -10,73 +11,133 @@ use std::{
 use anyhow::{Result, ensure};
 use proto::credit::ingest::v1::{Submission, SubmitRecordRequest};
 
-use super::{Figures, books, deployed, floor, memory, usage::Usage};
+use platform::target::Service;
+use testkit::eventually;
+
+use super::{Figures, PATIENCE, books, deployed, floor, memory, others, usage::Usage};
 use crate::{
     cluster::Cluster,
     day::{Day, Progress, submission},
 };
 
+/// What runs while it is measured; the catalogue says what may be reported.
+const MEASURED: [Service; 2] = [Service::Catalog, Service::Ingest];
 /// Calls that wait for their answers at the same time.
 const IN_FLIGHT: usize = 64;
-/// Single calls measured.
-const CALLS: usize = 20_000;
+/// Single calls of one turn.
+const CALLS: usize = 10_000;
+/// Turns of ours and of the floor, so that a noisy machine is as noisy for both.
+const TURNS: usize = 3;
 
-/// Runs it with `records` of a seed.
+/// Runs it with `records` of a seed a turn.
 pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<Figures> {
-    let cluster = deployed(program).await?;
-    let day = Day::new(seed, records);
-    day.register(&cluster).await?;
-    let count = day.records.len() as u64;
-    let before = Usage::now(&cluster)?;
-    let since = Instant::now();
-    let receipts = day.report(&cluster, &Progress::default()).await?;
-    let seconds = since.elapsed().as_secs_f64();
-    ensure!(receipts.len() as u64 == count, "a record has no receipt");
-    // The pipeline behind must not run beside the next measurements.
-    day.settle(&cluster, since).await?.check()?;
-    let after = Usage::now(&cluster)?;
-    let floor_per_s = floor::batched(&cluster, floor::INGEST, count).await?;
-    let calls = unary(&cluster, &day).await?;
-    cluster.nothing_left().await?;
-    let unary_floor = floor::one_by_one(&cluster, floor::INGEST, calls.latencies.len()).await?;
-    books(&cluster).await?;
+    let mut cluster = deployed(program, &MEASURED).await?;
     let mut figures = Figures {
         name: "ingest",
-        records: count,
-        ours_per_s: count as f64 / seconds,
-        floor_per_s,
-        ratio: count as f64 / seconds / floor_per_s,
-        p99_ms: calls.percentile(99).as_secs_f64() * 1000.0,
-        more: after.per_record(&before, count),
+        records: 0,
+        ours_per_s: 0.0,
+        floor_per_s: 0.0,
+        ratio: 0.0,
+        p99_ms: 0.0,
+        more: BTreeMap::new(),
     };
-    let per_s = calls.latencies.len() as f64 / calls.took.as_secs_f64();
-    figures.add("unary_64_in_flight_per_s", per_s);
-    figures.add("unary_floor_per_s", unary_floor);
-    figures.add("unary_ratio", per_s / unary_floor);
+    let (mut streamed, mut plain) = (Turns::default(), Turns::default());
+    let (mut single, mut plain_single) = (Turns::default(), Turns::default());
+    let mut latencies = Vec::new();
+    let mut taken = 0;
+    for turn in 0..TURNS {
+        let day = Day::part(Day::today(seed), (turn * records) as u64, records);
+        if turn == 0 {
+            day.register(&cluster).await?;
+        }
+        let count = day.records.len();
+        let before = Usage::now(&cluster)?;
+        let since = Instant::now();
+        let receipts = day.report(&cluster, &Progress::default()).await?;
+        streamed.add(count, since.elapsed());
+        ensure!(receipts.len() == count, "a record has no receipt");
+        published(&cluster).await?;
+        let after = Usage::now(&cluster)?;
+        figures.more.extend(after.per_record(&before, count as u64));
+        let floor = floor::four_tables(&cluster, taken, count).await?;
+        plain.add(count, Duration::from_secs_f64(count as f64 / floor));
+
+        let calls = unary(&cluster, &day, turn * CALLS).await?;
+        single.add(CALLS, calls.took);
+        latencies.extend(calls.latencies);
+        published(&cluster).await?;
+        let floor = floor::one_by_one(&cluster, taken + count, CALLS).await?;
+        plain_single.add(CALLS, Duration::from_secs_f64(CALLS as f64 / floor));
+        taken += count + CALLS;
+        eprintln!(
+            "streamed {:.0}/s (floor {:.0}), single {:.0}/s (floor {:.0})",
+            streamed.per_s(),
+            plain.per_s(),
+            single.per_s(),
+            plain_single.per_s()
+        );
+    }
+    cluster.start_apart(&others(&MEASURED)).await?;
+    books(&cluster).await?;
+    cluster.nothing_left().await?;
+    latencies.sort_unstable();
+    let p99 = latencies.get(latencies.len() * 99 / 100).copied();
+    figures.records = streamed.records as u64;
+    figures.ours_per_s = streamed.per_s();
+    figures.floor_per_s = plain.per_s();
+    figures.ratio = figures.ours_per_s / figures.floor_per_s;
+    figures.p99_ms = p99.unwrap_or_default().as_secs_f64() * 1000.0;
+    figures.add("unary_64_in_flight_per_s", single.per_s());
+    figures.add("unary_floor_per_s", plain_single.per_s());
+    figures.add("unary_ratio", single.per_s() / plain_single.per_s());
     figures.more.extend(memory(&cluster)?);
     Ok(figures)
 }
 
+/// Waits until the relay has handed everything to the bus: that belongs to the price of a receipt.
+async fn published(cluster: &Cluster) -> Result<()> {
+    let pool = cluster.owner_pool("ingest")?;
+    eventually("everything is on the bus", PATIENCE, async || {
+        let left = event_bus::outbox::unpublished(&pool).await?;
+        ensure!(left == 0, "{left} events");
+        anyhow::Ok(())
+    })
+    .await?;
+    pool.close().await;
+    Ok(())
+}
+
+/// What was done in turns.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turns {
+    records: usize,
+    took: Duration,
+}
+
+impl Turns {
+    fn add(&mut self, records: usize, took: Duration) {
+        self.records += records;
+        self.took += took;
+    }
+
+    fn per_s(&self) -> f64 {
+        self.records as f64 / self.took.as_secs_f64()
+    }
+}
+
 struct Calls {
-    /// Sorted.
     latencies: Vec<Duration>,
     took: Duration,
 }
 
-impl Calls {
-    fn percentile(&self, percent: usize) -> Duration {
-        self.latencies[(self.latencies.len() * percent / 100).min(self.latencies.len() - 1)]
-    }
-}
-
 /// Single calls, each by the provider whose record it is.
-async fn unary(cluster: &Cluster, day: &Day) -> Result<Calls> {
+async fn unary(cluster: &Cluster, day: &Day, first: usize) -> Result<Calls> {
     let mut shares: Vec<Vec<(String, Submission)>> = vec![Vec::new(); IN_FLIGHT];
     for (number, record) in day.records.iter().cycle().take(CALLS).enumerate() {
         let mut submission = submission(record);
         // Other records than the streamed ones.
-        submission.submission_id = format!("unary-{number}");
-        submission.record_key = format!("unary-{number}");
+        submission.submission_id = format!("unary-{}", first + number);
+        submission.record_key = format!("unary-{}", first + number);
         shares[number % IN_FLIGHT].push((record.provider_code.clone(), submission));
     }
     let clients = cluster.clients()?;
@@ -107,7 +168,5 @@ async fn unary(cluster: &Cluster, day: &Day) -> Result<Calls> {
         latencies.extend(done??);
     }
     let took = since.elapsed();
-    latencies.sort_unstable();
-    ensure!(!latencies.is_empty(), "no call was made");
     Ok(Calls { latencies, took })
 }

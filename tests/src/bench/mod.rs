@@ -3,6 +3,7 @@
 //!
 //! - [`ingest`]: receipts, streamed and one by one
 //! - [`pipeline`]: from the receipt to what is queryable in disclosure, at a steady rate and as fast as it goes
+//! - [`stored`]: what a record costs once millions are stored
 //! - [`reload`]: full reloads, of new and of unchanged records
 //! - [`hostile`]: good callers alone and beside hostile ones
 //! - [`floor`]: plain PostgreSQL with the same rows
@@ -13,12 +14,13 @@ pub mod hostile;
 pub mod ingest;
 pub mod pipeline;
 pub mod reload;
+pub mod stored;
 pub mod usage;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Result, ensure};
-use local_servers::{Binaries, Place};
+use local_servers::{Binaries, Nats, NatsOptions, Place, Postgres, PostgresOptions};
 use platform::target::Service;
 use serde::Serialize;
 use testkit::eventually;
@@ -55,19 +57,52 @@ impl Figures {
     }
 }
 
-/// A platform as it is deployed, a process a service, on servers that wait for the disk.
-pub async fn deployed(program: PathBuf) -> Result<Cluster> {
+/// Services of a platform as it is deployed, a process a service, on servers that wait for the disk. Those that are not
+/// named can be started later: what is for them waits on the bus.
+pub async fn deployed(program: PathBuf, services: &[Service]) -> Result<Cluster> {
     let place = Place::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
-    let servers = Servers::private(&binaries, place.path(), true)?;
+    let options = PostgresOptions {
+        settings: as_deployed()?,
+        ..PostgresOptions::default()
+    };
+    let postgres = Postgres::start(&binaries, &place.path().join("postgres"), options)?;
+    let nats = Nats::start(
+        &binaries,
+        &place.path().join("nats"),
+        NatsOptions::default(),
+    )?;
+    let servers = Servers::of(postgres, nats);
     let options = ClusterOptions {
         log: "warn".to_owned(),
         ..ClusterOptions::new(program)
     };
     let mut cluster = Cluster::start_on(servers, place, options).await?;
     cluster.stop_platform().await?;
-    cluster.start_apart(&Service::PLATFORM).await?;
+    cluster.start_apart(services).await?;
     Ok(cluster)
+}
+
+/// What `deploy/postgres/postgresql.conf` says of memory and the log: operators have no other server.
+fn as_deployed() -> Result<Vec<(String, String)>> {
+    const OF_THE_PLACE: [&str; 4] = ["listen_", "password_", "log", "max_connections"];
+    let file = testkit::workspace_root().join("deploy/postgres/postgresql.conf");
+    let text = std::fs::read_to_string(&file)?;
+    let lines = text.lines().filter_map(|line| line.split('#').next());
+    let settings = lines.filter_map(|line| line.split_once('='));
+    let settings = settings.map(|(name, value)| {
+        let value = value.trim().trim_matches('\'');
+        (name.trim().to_owned(), value.to_owned())
+    });
+    Ok(settings
+        .filter(|(name, _)| OF_THE_PLACE.iter().all(|other| !name.starts_with(other)))
+        .collect())
+}
+
+/// The services of the platform that are not among these.
+pub fn others(services: &[Service]) -> Vec<Service> {
+    let all = Service::PLATFORM.into_iter();
+    all.filter(|service| !services.contains(service)).collect()
 }
 
 /// Receipts given = originals = events = verdicts, once everything has settled.
@@ -80,7 +115,7 @@ pub async fn books(cluster: &Cluster) -> Result<()> {
                     (select count(*) from ingest.outbox
                      where event_type = 'credit.ingest.events.v1.RecordSubmitted'),
                     (select count(*) from validation.verdict),
-                    (select count(distinct record_id) from ingest.submission)",
+                    (select count(submission_digest) from ingest.original)",
         )
         .fetch_one(&pool)
         .await?;

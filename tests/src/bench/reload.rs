@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use platform::target::Service;
 use proto::credit::ingest::v1::{
     ReloadBegin, ReloadEnd, ReloadItemRequest, ReloadRecord, ReloadSummary,
     reload_item_request::Step, reload_item_response::Answer,
@@ -19,7 +20,7 @@ const WINDOW: usize = 1024;
 
 /// Runs it with `records` of a seed.
 pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<Figures> {
-    let cluster = deployed(program).await?;
+    let cluster = deployed(program, &Service::PLATFORM).await?;
     let day = Day::new(seed, records);
     day.register(&cluster).await?;
     let count = day.records.len() as u64;
@@ -40,7 +41,7 @@ pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<Figures>
     );
     cluster.nothing_left().await?;
     books(&cluster).await?;
-    let floor_per_s = floor::batched(&cluster, floor::INGEST, count).await?;
+    let floor_per_s = floor::four_tables(&cluster, 0, day.records.len()).await?;
     let ours_per_s = count as f64 / second_s;
     let mut figures = Figures {
         name: "reload",

@@ -14,17 +14,26 @@ const TICKS: f64 = 100.0;
 #[derive(Clone, Debug, Default)]
 pub struct Usage {
     /// Seconds of user and system time by party.
-    seconds: BTreeMap<&'static str, f64>,
+    seconds: BTreeMap<String, f64>,
+    /// What of PostgreSQL's is the work of each role's connections.
+    roles: BTreeMap<String, f64>,
 }
 
 impl Usage {
     /// Reads what all parties have used until now.
     pub fn now(cluster: &Cluster) -> Result<Self> {
-        let mut seconds = BTreeMap::from([("load", tree_seconds(std::process::id(), false)?)]);
+        let load = tree_seconds(std::process::id(), false)?;
+        let mut usage = Self {
+            seconds: BTreeMap::from([("load".to_owned(), load)]),
+            roles: BTreeMap::new(),
+        };
         for (name, pid) in cluster.parties() {
-            *seconds.entry(name).or_default() += tree_seconds(pid, true)?;
+            *usage.seconds.entry(name.to_owned()).or_default() += tree_seconds(pid, true)?;
+            if name == "postgres" {
+                usage.roles = role_seconds(pid);
+            }
         }
-        Ok(Self { seconds })
+        Ok(usage)
     }
 
     /// Microseconds of processor time that each party took for one of `records`, and all together.
@@ -38,6 +47,13 @@ impl Usage {
             figures.insert(format!("cpu_us_per_record_{name}"), round(micros));
         }
         figures.insert("cpu_us_per_record".to_owned(), round(all));
+        for (role, seconds) in &self.roles {
+            let used = seconds - before.roles.get(role).copied().unwrap_or_default();
+            let micros = round(used * 1e6 / records.max(1) as f64);
+            if micros >= 1.0 {
+                figures.insert(format!("cpu_us_per_record_postgres_{role}"), micros);
+            }
+        }
         figures
     }
 }
@@ -58,6 +74,24 @@ fn tree_seconds(pid: u32, children: bool) -> Result<f64> {
             .sum::<f64>();
     }
     Ok(seconds)
+}
+
+/// Time of PostgreSQL's running processes by what they call themselves: the role of a connection, or a task of its own.
+/// Connections that have ended are missing.
+fn role_seconds(pid: u32) -> BTreeMap<String, f64> {
+    let mut roles = BTreeMap::new();
+    for child in local_servers::descendants(pid) {
+        let title = std::fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
+        let title = String::from_utf8_lossy(&title);
+        let Some(role) = title
+            .strip_prefix("postgres: ")
+            .and_then(|rest| rest.split_whitespace().next())
+        else {
+            continue;
+        };
+        *roles.entry(role.to_owned()).or_default() += process_seconds(child).unwrap_or_default();
+    }
+    roles
 }
 
 fn process_seconds(pid: u32) -> Result<f64> {

@@ -1,10 +1,10 @@
-//! `cargo xtask bench ingest|pipeline|reload|hostile|rules`: what the platform makes of this machine, beside a floor measured in the
+//! `cargo xtask bench ingest|pipeline|reload|stored|hostile|rules`: what the platform makes of this machine, beside a floor measured in the
 //! same run, because machines are noisy. The last line is one JSON object.
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use journeys::{
-    bench::{hostile, ingest, pipeline, reload},
+    bench::{hostile, ingest, pipeline, reload, stored},
     rules,
 };
 use local_servers::PROGRAM;
@@ -27,6 +27,12 @@ struct Bench {
     /// Records with a planted error in `pipeline`, per cent.
     #[arg(long, default_value_t = 5)]
     bad: u32,
+    /// Records that `stored` measures among.
+    #[arg(long, default_value_t = 5_000_000)]
+    stored: usize,
+    /// `pipeline` with the services behind disclosure running, too.
+    #[arg(long)]
+    all: bool,
     /// Only the JSON line on standard output.
     #[arg(long)]
     json: bool,
@@ -43,6 +49,8 @@ enum Name {
     Pipeline,
     /// Full reloads: everything is new, then nothing is.
     Reload,
+    /// What a record costs with millions stored, beside a hundred thousand.
+    Stored,
     /// Single calls of good callers, alone and beside hostile ones.
     Hostile,
     /// Normalisation and all rules of the penalty item on one core, without any server.
@@ -73,12 +81,18 @@ impl Bench {
             self.print(&figures)?;
             return figures.check();
         }
+        if self.name == Name::Stored {
+            let figures = stored::run(program, self.records, self.stored, self.seed).await?;
+            self.print(&figures)?;
+            return stored::check(&figures);
+        }
         let load = pipeline::Load {
             records: self.records,
             rate: self.rate,
             seconds: self.seconds,
             seed: self.seed,
             bad_percent: self.bad,
+            all: self.all,
         };
         let figures = match self.name {
             Name::Ingest => ingest::run(program, self.records, self.seed).await?,

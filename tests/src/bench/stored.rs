@@ -1,0 +1,249 @@
+//! `bench stored`: what a record costs once millions are stored, beside what it costs with a hundred thousand. The
+//! hundred thousand come through the platform; the millions are copies of their rows under other ids and keys, written
+//! by the database itself while the services are stopped. Called by the program `bench`.
+
+use std::{path::PathBuf, time::Instant};
+
+use anyhow::{Result, ensure};
+use sqlx::{AssertSqlSafe, PgPool};
+
+use super::{Figures, books, deployed, memory, others, pipeline, usage::Usage};
+use crate::{
+    cluster::Cluster,
+    day::{Day, Progress},
+};
+
+/// Records that come through the platform before the first measurement.
+const FEW: usize = 100_000;
+/// Records that are counted as warm-up before each measurement: connections, statements, caches.
+const WARM: usize = 5_000;
+/// How much more a record may cost.
+const MOST: f64 = 1.3;
+/// How much a service may keep resident, MiB.
+const MOST_MIB: f64 = 200.0;
+
+/// Runs it: measures with `records` of a seed on `stored` others.
+pub async fn run(program: PathBuf, records: usize, stored: usize, seed: u64) -> Result<Figures> {
+    let way = &pipeline::WAY;
+    let mut cluster = deployed(program, way).await?;
+    let mut next = 0;
+    let day = part(seed, &mut next, FEW);
+    day.register(&cluster).await?;
+    burst(&cluster, &day).await?;
+    let few = measure(&cluster, seed, &mut next, records).await?;
+    eprintln!("with {FEW} stored: {few:?}");
+
+    cluster.stop_apart().await?;
+    let pool = cluster.owner_pool("public")?;
+    let since = Instant::now();
+    let total = multiply(&pool, stored).await?;
+    eprintln!(
+        "{total} stored after {:.0} s",
+        since.elapsed().as_secs_f64()
+    );
+    pool.close().await;
+    cluster.start_apart(way).await?;
+    let many = measure(&cluster, seed, &mut next, records).await?;
+    eprintln!("with {total} stored: {many:?}");
+
+    cluster.start_apart(&others(way)).await?;
+    books(&cluster).await?;
+    cluster.nothing_left().await?;
+    let mut figures = Figures {
+        name: "stored",
+        records: records as u64,
+        ours_per_s: many.per_s,
+        floor_per_s: few.per_s,
+        ratio: many.cpu_us / few.cpu_us,
+        p99_ms: 0.0,
+        more: memory(&cluster)?,
+    };
+    figures.add("stored", total as f64);
+    figures.add("few_cpu_us_per_record", few.cpu_us);
+    figures.add("many_cpu_us_per_record", many.cpu_us);
+    figures.add("few_by_many_per_s", few.per_s / many.per_s);
+    Ok(figures)
+}
+
+/// Fails when a record costs more among many than is allowed, or a service keeps too much.
+pub fn check(figures: &Figures) -> Result<()> {
+    let resident = figures.more.get("peak_rss_mib").copied();
+    let resident = resident.unwrap_or(f64::INFINITY);
+    ensure!(resident < MOST_MIB, "a service kept {resident} MiB");
+    ensure!(
+        figures.ratio <= MOST,
+        "a record costs {:.2} times as much among many",
+        figures.ratio
+    );
+    Ok(())
+}
+
+/// What a record cost.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    /// From the first submission until all were queryable.
+    per_s: f64,
+    /// Processor time of all parties.
+    cpu_us: f64,
+}
+
+async fn measure(cluster: &Cluster, seed: u64, next: &mut usize, records: usize) -> Result<Cost> {
+    burst(cluster, &part(seed, next, WARM)).await?;
+    let day = part(seed, next, records);
+    let before = Usage::now(cluster)?;
+    let since = Instant::now();
+    burst(cluster, &day).await?;
+    let seconds = since.elapsed().as_secs_f64();
+    let used = Usage::now(cluster)?.per_record(&before, records as u64);
+    Ok(Cost {
+        per_s: records as f64 / seconds,
+        cpu_us: used.get("cpu_us_per_record").copied().unwrap_or_default(),
+    })
+}
+
+/// The next records of the seed.
+fn part(seed: u64, next: &mut usize, count: usize) -> Day {
+    let first = *next;
+    *next += count;
+    Day::part(Day::today(seed), first as u64, count)
+}
+
+/// Sends records and waits until all are queryable or have gone back.
+async fn burst(cluster: &Cluster, day: &Day) -> Result<()> {
+    let pool = cluster.owner_pool("public")?;
+    let receipts = day.report(cluster, &Progress::default()).await?;
+    ensure!(
+        receipts.len() == day.records.len(),
+        "a record has no receipt"
+    );
+    pipeline::until_judged(&pool, &receipts).await?;
+    pool.close().await;
+    Ok(())
+}
+
+/// Copies what is stored until there is so much; how much there is. A copy has the parts of its ids and keys that decide
+/// where indexes put it from a hash, so that it lies anywhere, as the keys of other records do.
+async fn multiply(pool: &PgPool, stored: usize) -> Result<i64> {
+    let count = "select count(*) from ingest.original";
+    let original: i64 = sqlx::query_scalar(count).fetch_one(pool).await?;
+    let mut tx = pool.begin().await?;
+    for statement in [
+        // What is copied each time, and how far the numbers of each ledger go.
+        "create schema stored",
+        "create table stored.ledger as select * from ingest.provider_ledger",
+        "create function stored.id(id uuid, copy bigint) returns uuid immutable language sql
+             return (substr(id::text, 1, 19) || substr(md5(id::text || copy), 1, 17))::uuid",
+        "create function stored.hash(digest bytea, copy bigint) returns bytea immutable language sql
+             return sha256(digest || int8send(copy))",
+    ] {
+        sqlx::query(statement).execute(&mut *tx).await?;
+    }
+    for table in COPIED {
+        let (schema, name, _) = table;
+        let keep = format!("create table stored.{schema}_{name} as table {schema}.{name}");
+        sqlx::query(AssertSqlSafe(keep)).execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
+    let mut total = original;
+    let mut copy: i64 = 0;
+    while total < stored as i64 {
+        copy += 1;
+        let mut tx = pool.begin().await?;
+        for (schema, name, columns) in COPIED {
+            let statement = copy_of(&mut tx, schema, name, columns).await?;
+            sqlx::query(AssertSqlSafe(statement))
+                .bind(copy)
+                .execute(&mut *tx)
+                .await?;
+        }
+        for statement in [
+            "update ingest.provider_ledger l set last_number = l.last_number + s.last_number
+             from stored.ledger s where s.provider_code = l.provider_code",
+            // Published long ago.
+            "update ingest.relay_cursor c set xid = o.xid, seq = o.seq
+             from (select xid, seq from ingest.outbox order by xid desc, seq desc limit 1) o",
+            "update validation.relay_cursor c set xid = o.xid, seq = o.seq
+             from (select xid, seq from validation.outbox order by xid desc, seq desc limit 1) o",
+        ] {
+            sqlx::query(statement).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        total += original;
+        eprintln!("{total} stored");
+    }
+    sqlx::query("drop schema stored cascade")
+        .execute(pool)
+        .await?;
+    Ok(total)
+}
+
+/// A table with the columns that a copy has anew, and how: `t` is the copied row, `$1` the number of the copy.
+type Copied = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+const RECORD: (&str, &str) = ("record_id", "stored.id(t.record_id, $1)");
+const KEY: (&str, &str) = ("key_digest", "stored.hash(t.key_digest, $1)");
+const LEDGER: (&str, &str) = (
+    "ledger_number",
+    "t.ledger_number + $1 * (select last_number from stored.ledger l where l.provider_code = t.provider_code)",
+);
+const EVENT: (&str, &str) = ("event_id", "stored.id(t.event_id, $1)");
+/// Given by the table itself.
+const OWN: &str = "";
+
+const COPIED: [Copied; 9] = [
+    (
+        "ingest",
+        "original",
+        &[
+            RECORD,
+            KEY,
+            LEDGER,
+            ("submission_digest", "stored.hash(t.submission_digest, $1)"),
+        ],
+    ),
+    ("ingest", "outbox", &[("xid", OWN), ("seq", OWN), EVENT]),
+    ("validation", "inbox", &[EVENT]),
+    ("validation", "verdict", &[RECORD, KEY, LEDGER]),
+    (
+        "validation",
+        "natural_claim",
+        &[("digest", "stored.hash(t.digest, $1)"), KEY],
+    ),
+    ("validation", "outbox", &[("xid", OWN), ("seq", OWN), EVENT]),
+    ("disclosure", "inbox", &[EVENT]),
+    ("disclosure", "record_head", &[RECORD, KEY]),
+    ("disclosure", "organisation_version", &[RECORD, KEY]),
+];
+
+async fn copy_of(
+    conn: &mut sqlx::PgConnection,
+    schema: &str,
+    name: &str,
+    anew: &[(&str, &str)],
+) -> Result<String> {
+    let columns: Vec<String> = sqlx::query_scalar(
+        "select column_name::text from information_schema.columns
+         where table_schema = $1 and table_name = $2 order by ordinal_position",
+    )
+    .bind(schema)
+    .bind(name)
+    .fetch_all(conn)
+    .await?;
+    let value = |column: &String| {
+        let found = anew.iter().find(|(name, _)| name == column);
+        found.map_or(format!("t.{column}"), |(_, how)| (*how).to_owned())
+    };
+    let kept: Vec<&String> = columns.iter().filter(|c| value(c) != OWN).collect();
+    let names: Vec<&str> = kept.iter().map(|c| c.as_str()).collect();
+    let values: Vec<String> = kept.iter().map(|c| value(c)).collect();
+    // Every copy takes the number, used or not, so that all statements take the same.
+    Ok(format!(
+        "insert into {schema}.{name} ({}) select {} from stored.{schema}_{name} t where $1::bigint > 0",
+        names.join(", "),
+        values.join(", ")
+    ))
+}
