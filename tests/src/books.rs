@@ -297,8 +297,9 @@ impl Auditor {
         same("originals", &given, originals)?;
         // Of a new version its original holds the id. A nil report has an id of the same kind, and no receipt.
         let submissions: i64 = sqlx::query_scalar(
-            "select count(*) from submission s
-             where not exists (select from nil_report n where n.report_id = s.record_id)",
+            "select (select count(submission_digest) from original)
+                    + (select count(*) from submission s
+                       where not exists (select from nil_report n where n.report_id = s.record_id))",
         )
         .fetch_one(&self.ingest)
         .await?;
