@@ -132,7 +132,8 @@ async fn multiply(pool: &PgPool, stored: usize) -> Result<i64> {
         "create schema stored",
         "create table stored.ledger as select * from ingest.provider_ledger",
         "create function stored.id(id uuid, copy bigint) returns uuid immutable language sql
-             return (substr(id::text, 1, 19) || substr(md5(id::text || copy), 1, 17))::uuid",
+             return (substr(id::text, 1, 19) || substr(md5(id::text || copy), 1, 4) || '-'
+                 || substr(md5(id::text || copy), 5, 12))::uuid",
         "create function stored.hash(digest bytea, copy bigint) returns bytea immutable language sql
              return sha256(digest || int8send(copy))",
     ] {
