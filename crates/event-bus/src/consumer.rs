@@ -4,6 +4,7 @@
 //! again for as long as it takes. The lane always goes on.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     panic::AssertUnwindSafe,
     sync::Arc,
@@ -295,12 +296,12 @@ impl Worker {
     async fn transact(&self, batch: &[Delivery]) -> Result<(), Failure> {
         let mut tx = self.pool.begin().await.map_err(Failure::of)?;
         let fresh = match self.remember_new(&mut tx, batch).await {
-            Ok(()) => batch.to_vec(),
+            Ok(()) => Cow::Borrowed(batch),
             Err(error) if is_duplicate(&error) => {
                 // Some came before: they are picked out, which costs twice as much.
                 tx.rollback().await.map_err(Failure::of)?;
                 tx = self.pool.begin().await.map_err(Failure::of)?;
-                self.unseen(&mut tx, batch).await.map_err(Failure::of)?
+                Cow::Owned(self.unseen(&mut tx, batch).await.map_err(Failure::of)?)
             }
             Err(error) => return Err(Failure::of(error)),
         };

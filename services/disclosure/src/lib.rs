@@ -3,8 +3,7 @@
 //! The service is [`start`], a function of (config, listener, bus, context). Map:
 //!
 //! - [`handlers`] → [`app::storing`], [`app::revoking`]: versions, revocations, item versions, providers and objection
-//!   marks come in by events; each version stored for the first time is announced as `VersionStored`, each revocation as
-//!   `RevocationStored`
+//!   marks come in by events
 //! - [`grpc`] → [`app`]: PublicService, SubjectService, DisclosureService
 //! - [`domain`]: pure rules; [`domain::visibility`] turns the catalogue and today into bounds on the effective day
 //! - [`store`]: the SQL, in two roles: `disclosure` and `disclosure_public`, which has no grant on persons
