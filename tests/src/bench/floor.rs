@@ -51,7 +51,6 @@ pub const PIPELINE: &[Table] = &[
     table("disclosure", "record_head"),
     table("disclosure", "organisation_version"),
     table("disclosure", "person_version"),
-    table("disclosure", "outbox"),
 ];
 
 const fn table(schema: &'static str, name: &'static str) -> Table {
