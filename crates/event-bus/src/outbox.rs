@@ -1,10 +1,9 @@
 //! The outbox: the only way to emit. `append` is called by use cases and handlers inside their
 //! transaction; the rest is the relay's view of the table.
 
-use service_kit::db::{Conn, Error, Pool};
+use service_kit::db::{Conn, CopyIn, Error, Pool};
 use sqlx::Row;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::NewEvent;
 
@@ -14,22 +13,19 @@ pub async fn append(conn: &mut Conn, events: &[NewEvent]) -> Result<(), Error> {
     if events.is_empty() {
         return Ok(());
     }
-    let ids: Vec<Uuid> = events.iter().map(|e| e.event_id).collect();
-    let types: Vec<&str> = events.iter().map(|e| e.event_type.as_str()).collect();
-    let times: Vec<OffsetDateTime> = events.iter().map(|e| e.occurred_at).collect();
-    let traces: Vec<&str> = events.iter().map(|e| e.traceparent.as_str()).collect();
-    let payloads: Vec<&[u8]> = events.iter().map(|e| e.payload.as_slice()).collect();
-    sqlx::query(
-        "insert into outbox (event_id, event_type, occurred_at, traceparent, payload)
-         select * from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::bytea[])",
-    )
-    .bind(ids)
-    .bind(types)
-    .bind(times)
-    .bind(traces)
-    .bind(payloads)
-    .execute(conn)
-    .await?;
+    let mut rows = CopyIn::new(
+        "copy outbox (event_id, event_type, occurred_at, traceparent, payload) from stdin (format binary)",
+        5,
+    );
+    for event in events {
+        rows.row()
+            .put(event.event_id)
+            .put(event.event_type.as_str())
+            .put(event.occurred_at)
+            .put(event.traceparent.as_str())
+            .put(event.payload.as_slice());
+    }
+    rows.send(conn).await?;
     Ok(())
 }
 

@@ -1,5 +1,10 @@
 //! The database as services see it: aliases, so that only `store` modules name sqlx itself, and
-//! the one way to open a pool.
+//! the one way to open a pool. [`CopyIn`] adds many rows at a time.
+
+mod copy;
+mod nodelay;
+
+pub use copy::{CopyIn, Row};
 
 use std::time::Duration;
 
@@ -19,6 +24,7 @@ pub type Error = sqlx::Error;
 /// `url` is `postgres://role:password@host:port/database`; `schema` becomes the search path.
 pub fn connect_lazy(url: &str, schema: &str, max_connections: u32) -> Result<Pool, Error> {
     let options: PgConnectOptions = url.parse()?;
+    let port = options.get_port();
     let options = options
         .application_name(schema)
         .options([("search_path", schema)]);
@@ -26,6 +32,12 @@ pub fn connect_lazy(url: &str, schema: &str, max_connections: u32) -> Result<Poo
         .max_connections(max_connections)
         // Long enough to sit out a restart of the server, short enough that a caller gets an answer.
         .acquire_timeout(Duration::from_secs(10))
+        .after_connect(move |_connection, _| {
+            Box::pin(async move {
+                nodelay::send_at_once(port);
+                Ok(())
+            })
+        })
         .connect_lazy_with(options))
 }
 

@@ -14,9 +14,7 @@ pub mod cross;
 pub mod reads;
 pub mod reference;
 
-use std::collections::HashSet;
-
-use service_kit::db::{Conn, Error};
+use service_kit::db::{Conn, CopyIn, Error};
 use sqlx::Row;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -37,36 +35,8 @@ fn integer(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// The columns that name versions, as arrays.
-#[derive(Default)]
-struct Versions<'a> {
-    records: Vec<Uuid>,
-    providers: Vec<&'a str>,
-    items: Vec<&'a str>,
-    item_versions: Vec<i32>,
-    digests: Vec<&'a [u8]>,
-    revisions: Vec<i64>,
-    ledger_numbers: Vec<i64>,
-}
-
-impl<'a> Versions<'a> {
-    fn of(submissions: impl Iterator<Item = &'a Submission>) -> Self {
-        let mut all = Self::default();
-        for submission in submissions {
-            let version = &submission.version;
-            all.records.push(submission.record_id);
-            all.providers.push(&version.provider_code);
-            all.items.push(&version.item_code);
-            all.item_versions.push(integer(version.item_version));
-            all.digests.push(&version.key_digest);
-            all.revisions.push(bigint(version.revision));
-            all.ledger_numbers.push(bigint(submission.ledger_number));
-        }
-        all
-    }
-}
-
-/// Writes the verdicts that are not there yet; the record ids of those.
+/// Adds verdicts. False when one of the versions has one already: another transaction was faster, and this one can only
+/// be begun anew.
 ///
 /// Sorted by id, so that two transactions with the same repeated versions wait for each other in one
 /// order and never in a circle.
@@ -74,72 +44,43 @@ pub async fn insert_verdicts(
     conn: &mut Conn,
     decisions: &[Decision],
     now: OffsetDateTime,
-) -> Result<HashSet<Uuid>, Error> {
-    let all = Versions::of(decisions.iter().map(|decision| &decision.submission));
-    let received: Vec<OffsetDateTime> = decisions
-        .iter()
-        .map(|decision| decision.submission.received_at)
-        .collect();
-    let outcomes: Vec<&str> = decisions.iter().map(outcome).collect();
-    // Arrays of arrays would have to be rectangular; codes hold no comma.
-    let errors: Vec<String> = decisions.iter().map(|d| d.error_codes.join(",")).collect();
-    let warnings: Vec<String> = decisions
-        .iter()
-        .map(|d| d.warning_codes.join(","))
-        .collect();
-    let findings: Vec<Option<&[u8]>> = decisions
-        .iter()
-        .map(|d| d.sealed_findings.as_deref())
-        .collect();
-    let changes: Vec<Option<&[u8]>> = decisions
-        .iter()
-        .map(|d| d.sealed_changes.as_deref())
-        .collect();
-    let rule_sets: Vec<&str> = decisions.iter().map(|d| &*d.rule_set).collect();
-    let operations: Vec<&str> = decisions
-        .iter()
-        .map(|d| d.submission.operation.as_str())
-        .collect();
-    let identities: Vec<Option<&[u8]>> = decisions
-        .iter()
-        .map(|d| d.identity.as_ref().map(|digest| &digest[..]))
-        .collect();
-    let fresh: Vec<Uuid> = sqlx::query_scalar(
-        "INSERT INTO verdict (record_id, provider_code, item_code, item_version, key_digest, revision,
+) -> Result<bool, Error> {
+    let mut sorted: Vec<&Decision> = decisions.iter().collect();
+    sorted.sort_unstable_by_key(|decision| decision.submission.record_id);
+    let mut rows = CopyIn::new(
+        "COPY verdict (record_id, provider_code, item_code, item_version, key_digest, revision,
                 ledger_number, received_at, decided_at, outcome, error_codes, warning_codes,
                 sealed_findings, sealed_changes, rule_set, operation, identity)
-         SELECT record_id, provider_code, item_code, item_version, key_digest, revision,
-                ledger_number, received_at, $9, outcome, string_to_array(errors, ','),
-                string_to_array(warnings, ','), findings, changes, rule_set, operation, identity
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
-                $7::bigint[], $8::timestamptz[], $10::text[], $11::text[], $12::text[], $13::bytea[],
-                $14::bytea[], $15::text[], $16::text[], $17::bytea[])
-              AS v (record_id, provider_code, item_code, item_version, key_digest, revision,
-                ledger_number, received_at, outcome, errors, warnings, findings, changes, rule_set, operation, identity)
-         ORDER BY record_id
-         ON CONFLICT (record_id) DO NOTHING
-         RETURNING record_id",
-    )
-    .bind(all.records)
-    .bind(all.providers)
-    .bind(all.items)
-    .bind(all.item_versions)
-    .bind(all.digests)
-    .bind(all.revisions)
-    .bind(all.ledger_numbers)
-    .bind(received)
-    .bind(now)
-    .bind(outcomes)
-    .bind(errors)
-    .bind(warnings)
-    .bind(findings)
-    .bind(changes)
-    .bind(rule_sets)
-    .bind(operations)
-    .bind(identities)
-    .fetch_all(conn)
-    .await?;
-    Ok(fresh.into_iter().collect())
+         FROM STDIN (FORMAT binary)",
+        17,
+    );
+    for decision in sorted {
+        let submission = &decision.submission;
+        let version = &submission.version;
+        rows.row()
+            .put(submission.record_id)
+            .put(version.provider_code.as_str())
+            .put(version.item_code.as_str())
+            .put(integer(version.item_version))
+            .put(&version.key_digest[..])
+            .put(bigint(version.revision))
+            .put(bigint(submission.ledger_number))
+            .put(submission.received_at)
+            .put(now)
+            .put(outcome(decision))
+            .put(&decision.error_codes[..])
+            .put(&decision.warning_codes[..])
+            .put(decision.sealed_findings.as_deref())
+            .put(decision.sealed_changes.as_deref())
+            .put(decision.rule_set.as_str())
+            .put(submission.operation.as_str())
+            .put(decision.identity.as_ref().map(|digest| &digest[..]));
+    }
+    match rows.send(conn).await {
+        Ok(_) => Ok(true),
+        Err(Error::Database(error)) if error.constraint() == Some("verdict_pkey") => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn outcome(decision: &Decision) -> &'static str {

@@ -31,18 +31,17 @@ pub struct Stored {
 /// Stores a batch: what was not there before, in force or not.
 ///
 /// A revocation moves the head of its record as any version does, so the guard of `store::versions` does the rest: a
-/// revocation that is the newest leaves no version current, an older one changes nothing. Its heads are raised together
-/// with those of the versions, since every transaction locks heads once and in order; a batch without revocations, which
-/// is nearly every one, runs the statements of versions and no other.
+/// revocation that is the newest leaves no version current, an older one changes nothing.
 pub async fn store(conn: &mut Conn, batch: &Batch, now: OffsetDateTime) -> Result<Stored, Error> {
     let ending = &batch.revocations;
-    if !ending.is_empty() {
-        let all = batch.versions.iter().map(Version::place);
-        let all = versions::Heads::of(all.chain(ending.iter().map(Revocation::place)));
-        let replaced = versions::raise_heads(conn, &all).await?;
-        versions::demote(conn, &replaced).await?;
+    if batch.versions.is_empty() && ending.is_empty() {
+        return Ok(Stored::default());
     }
-    let versions = storing::store_versions(conn, &batch.versions, now).await?;
+    let places = batch.versions.iter().map(Version::place);
+    let heads = versions::Heads::of(places.chain(ending.iter().map(Revocation::place)));
+    let standing = versions::raise_heads(conn, &heads).await?;
+    versions::demote(conn, &standing.replaced).await?;
+    let versions = storing::store_versions(conn, &batch.versions, &standing, now).await?;
     let revocations = if ending.is_empty() {
         0
     } else {

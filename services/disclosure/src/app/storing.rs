@@ -13,25 +13,22 @@ use crate::{
     store::{
         catalogue::{self, Provider},
         marks::{self, Mark},
-        versions,
+        versions::{self, Standing},
     },
 };
 
-/// Stores versions that were not there before, current or not; gives how many those were.
+/// Stores versions that were not there before, current or not, under the heads that the batch has raised; gives how many
+/// those were.
 pub async fn store_versions(
     conn: &mut Conn,
     accepted: &[Version],
+    standing: &Standing,
     now: OffsetDateTime,
 ) -> Result<usize, Error> {
-    if accepted.is_empty() {
-        return Ok(0);
-    }
-    let heads = versions::Heads::of(accepted.iter().map(Version::place));
-    let replaced = versions::raise_heads(conn, &heads).await?;
-    versions::demote(conn, &replaced).await?;
+    let fresh = versions::unstored(conn, accepted, standing).await?;
     let mut organisations: Vec<(&Version, &Organisation)> = Vec::new();
     let mut persons: Vec<(&Version, &[u8])> = Vec::new();
-    for version in accepted {
+    for version in &fresh {
         match &version.about {
             About::Organisation(organisation) => organisations.push((version, organisation)),
             About::Person { blind_index } => persons.push((version, blind_index)),
@@ -42,8 +39,9 @@ pub async fn store_versions(
         organisations.iter().map(|(_, organisation)| *organisation),
     )
     .await?;
-    let new = versions::insert_organisations(conn, &organisations, now).await?;
-    Ok(new + versions::insert_persons(conn, &persons, now).await?)
+    versions::insert_organisations(conn, &organisations, standing, now).await?;
+    versions::insert_persons(conn, &persons, standing, now).await?;
+    Ok(fresh.len())
 }
 
 /// Keeps item versions with their definitions (JSON).

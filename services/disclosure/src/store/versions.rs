@@ -5,15 +5,16 @@
 //!    on no other transaction can touch the `current` flag of these records.
 //! 2. [`demote`] takes the flag from the versions that heads have left, in both tables, since a correction may change
 //!    the kind of subject.
-//! 3. [`insert_organisations`], [`insert_persons`] add the versions with the flag as the head says.
+//! 3. [`unstored`] leaves out what was delivered before; [`insert_organisations`], [`insert_persons`] add the others with
+//!    the flag as the head says.
 //!
 //! So the tables are a function of the set of versions delivered. Tests try permutations.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use credit_record::name;
-use service_kit::db::{Conn, Error};
-use time::{Date, OffsetDateTime};
+use service_kit::db::{Conn, CopyIn, Error, Row};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::domain::{
@@ -49,9 +50,38 @@ impl<'a> Heads<'a> {
     }
 }
 
-/// Moves heads to newer revisions and locks them all; the versions that they stood at before.
-pub async fn raise_heads(conn: &mut Conn, heads: &Heads<'_>) -> Result<Vec<Uuid>, Error> {
-    let replaced: Vec<Option<Uuid>> = sqlx::query_scalar(
+/// Where the heads of a batch stand, locked until the end of the transaction.
+#[derive(Debug)]
+pub struct Standing {
+    /// Revision and version of each head by key digest.
+    heads: HashMap<Vec<u8>, (i64, Uuid)>,
+    /// Whether every head was moved by this batch.
+    all_moved: bool,
+    /// The versions that heads stood at before.
+    pub replaced: Vec<Uuid>,
+}
+
+impl Standing {
+    /// Whether a version is the current one of its record. Of two versions with one revision, which ingest never gives,
+    /// the second has no answer: the column takes none, so the bus parks it and keeps the rest.
+    fn is_current(&self, version: &Version) -> Option<bool> {
+        let &(revision, record_id) = self.heads.get(&version.key.key_digest[..])?;
+        if record_id == version.record_id {
+            Some(true)
+        } else {
+            (revision > version.revision).then_some(false)
+        }
+    }
+
+    /// Whether it is certain that a version was never stored: a head has just moved to it.
+    fn is_new(&self, version: &Version) -> bool {
+        self.all_moved && self.is_current(version) == Some(true)
+    }
+}
+
+/// Moves heads to newer revisions and locks them all.
+pub async fn raise_heads(conn: &mut Conn, heads: &Heads<'_>) -> Result<Standing, Error> {
+    let moved: Vec<Option<Uuid>> = sqlx::query_scalar(
         "INSERT INTO record_head AS h (key_digest, revision, record_id) \
          SELECT * FROM unnest($1::bytea[], $2::int8[], $3::uuid[]) \
          ON CONFLICT (key_digest) DO UPDATE \
@@ -62,9 +92,31 @@ pub async fn raise_heads(conn: &mut Conn, heads: &Heads<'_>) -> Result<Vec<Uuid>
     .bind(&heads.key_digests)
     .bind(&heads.revisions)
     .bind(&heads.record_ids)
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await?;
-    Ok(replaced.into_iter().flatten().collect())
+    let all_moved = moved.len() == heads.key_digests.len();
+    let stand = if all_moved {
+        let places = heads.revisions.iter().zip(&heads.record_ids);
+        let keys = heads.key_digests.iter().map(|digest| digest.to_vec());
+        keys.zip(places.map(|(revision, id)| (*revision, *id)))
+            .collect()
+    } else {
+        let rows: Vec<(Vec<u8>, i64, Uuid)> = sqlx::query_as(
+            "SELECT key_digest, revision, record_id FROM record_head WHERE key_digest = ANY($1)",
+        )
+        .bind(&heads.key_digests)
+        .fetch_all(conn)
+        .await?;
+        let places = rows.into_iter();
+        places
+            .map(|(key, revision, id)| (key, (revision, id)))
+            .collect()
+    };
+    Ok(Standing {
+        heads: stand,
+        all_moved,
+        replaced: moved.into_iter().flatten().collect(),
+    })
 }
 
 /// Takes the flag from versions that a newer one has replaced.
@@ -84,152 +136,120 @@ pub async fn demote(conn: &mut Conn, replaced: &[Uuid]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Columns that both tables of versions have.
-#[derive(Default)]
-struct Columns<'a> {
-    record_ids: Vec<Uuid>,
-    provider_codes: Vec<&'a str>,
-    item_codes: Vec<&'a str>,
-    item_versions: Vec<i32>,
-    key_digests: Vec<&'a [u8]>,
-    revisions: Vec<i64>,
-    decision_dates: Vec<Date>,
-    effective_dates: Vec<Date>,
-    expiry_dates: Vec<Option<Date>>,
-    publicity_until: Vec<Option<Date>>,
-    received_at: Vec<OffsetDateTime>,
-    sealed_records: Vec<&'a [u8]>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(versions: impl Iterator<Item = &'a Version>) -> Self {
-        let mut columns = Self::default();
-        for version in versions {
-            columns.record_ids.push(version.record_id);
-            columns.provider_codes.push(&version.key.provider_code);
-            columns.item_codes.push(&version.key.item_code);
-            columns.item_versions.push(version.item_version);
-            columns.key_digests.push(&version.key.key_digest);
-            columns.revisions.push(version.revision);
-            columns.decision_dates.push(version.decision_date);
-            columns.effective_dates.push(version.effective_date);
-            columns.expiry_dates.push(version.expiry_date);
-            columns.publicity_until.push(version.publicity_until);
-            columns.received_at.push(version.received_at);
-            columns.sealed_records.push(&version.sealed_record);
-        }
-        columns
+/// The versions of a batch that are not stored yet, each once. Asks only about those that the heads do not tell: older
+/// than their head, or delivered again.
+pub async fn unstored<'a>(
+    conn: &mut Conn,
+    versions: &'a [Version],
+    standing: &Standing,
+) -> Result<Vec<&'a Version>, Error> {
+    let mut seen = HashSet::new();
+    let mut fresh: Vec<&Version> = versions.iter().collect();
+    fresh.retain(|version| seen.insert(version.record_id));
+    let doubtful = fresh.iter().filter(|version| !standing.is_new(version));
+    let doubtful: Vec<Uuid> = doubtful.map(|version| version.record_id).collect();
+    if doubtful.is_empty() {
+        return Ok(fresh);
     }
+    let stored: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT record_id FROM organisation_version WHERE record_id = ANY($1) \
+         UNION ALL SELECT record_id FROM person_version WHERE record_id = ANY($1)",
+    )
+    .bind(&doubtful)
+    .fetch_all(conn)
+    .await?;
+    let stored: HashSet<Uuid> = stored.into_iter().collect();
+    fresh.retain(|version| !stored.contains(&version.record_id));
+    Ok(fresh)
 }
 
-macro_rules! bind_columns {
-    ($query:expr, $columns:expr) => {
-        $query
-            .bind(&$columns.record_ids)
-            .bind(&$columns.provider_codes)
-            .bind(&$columns.item_codes)
-            .bind(&$columns.item_versions)
-            .bind(&$columns.key_digests)
-            .bind(&$columns.revisions)
-            .bind(&$columns.decision_dates)
-            .bind(&$columns.effective_dates)
-            .bind(&$columns.expiry_dates)
-            .bind(&$columns.publicity_until)
-            .bind(&$columns.received_at)
-            .bind(&$columns.sealed_records)
-    };
+/// Writes the columns that both tables of versions have, `current` and `stored_at` last.
+fn put_version<'r>(
+    row: Row<'r>,
+    version: &Version,
+    standing: &Standing,
+    stored_at: OffsetDateTime,
+) -> Row<'r> {
+    row.put(version.record_id)
+        .put(version.key.provider_code.as_str())
+        .put(version.key.item_code.as_str())
+        .put(version.item_version)
+        .put(&version.key.key_digest[..])
+        .put(version.revision)
+        .put(version.decision_date)
+        .put(version.effective_date)
+        .put(version.expiry_date)
+        .put(version.publicity_until)
+        .put(version.received_at)
+        .put(&version.sealed_record[..])
+        .put(standing.is_current(version))
+        .put(stored_at)
 }
 
-/// Whether version `i` is the current one of its record, as the head `h` says. Of two versions with one revision, which
-/// ingest never gives, the second has no answer: the column takes none, so the bus parks it and keeps the rest.
-macro_rules! current_sql {
+/// Columns of [`put_version`].
+macro_rules! version_columns {
     () => {
-        "CASE WHEN h.record_id = i.record_id THEN true WHEN h.revision > i.revision THEN false END"
+        "record_id, provider_code, item_code, item_version, key_digest, revision, decision_date, effective_date, \
+         expiry_date, publicity_until, received_at, sealed_record, current, stored_at"
     };
 }
 
-/// Adds versions about organisations that are not there yet; gives how many those were.
+/// Adds [`unstored`] versions about organisations.
 pub async fn insert_organisations(
     conn: &mut Conn,
     versions: &[(&Version, &Organisation)],
+    standing: &Standing,
     stored_at: OffsetDateTime,
-) -> Result<usize, Error> {
+) -> Result<(), Error> {
     if versions.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
-    let columns = Columns::of(versions.iter().map(|(version, _)| *version));
-    let text = |of: fn(&Organisation) -> &str| -> Vec<&str> {
-        versions
-            .iter()
-            .map(|(_, organisation)| of(organisation))
-            .collect()
-    };
-    let names = text(|o| &o.name);
-    let numbers = text(|o| &o.document_number);
-    let kinds: Vec<i16> = versions.iter().map(|(_, o)| kind_number(o.kind)).collect();
-    let name_keys: Vec<String> = names.iter().map(|name| name_key(name)).collect();
-    let document_keys: Vec<String> = numbers.iter().map(|number| document_key(number)).collect();
-    let query = sqlx::query(concat!(
-        "INSERT INTO organisation_version (record_id, provider_code, item_code, item_version, key_digest, revision, \
-         decision_date, effective_date, expiry_date, publicity_until, received_at, sealed_record, subject_kind, \
-         organisation_code, organisation_name, name_key, document_number, document_key, authority, stored_at, current) \
-         SELECT i.*, $20, ",
-        current_sql!(),
-        " \
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int4[], $5::bytea[], $6::int8[], $7::date[], \
-         $8::date[], $9::date[], $10::date[], $11::timestamptz[], $12::bytea[], $13::int2[], $14::text[], \
-         $15::text[], $16::text[], $17::text[], $18::text[], $19::text[]) \
-         AS i (record_id, provider_code, item_code, item_version, key_digest, revision, decision_date, \
-         effective_date, expiry_date, publicity_until, received_at, sealed_record, subject_kind, organisation_code, \
-         organisation_name, name_key, document_number, document_key, authority) \
-         JOIN record_head h ON h.key_digest = i.key_digest \
-         ON CONFLICT (record_id) DO NOTHING",
-    ));
-    let done = bind_columns!(query, columns)
-        .bind(&kinds)
-        .bind(text(|o| &o.code))
-        .bind(&names)
-        .bind(&name_keys)
-        .bind(&numbers)
-        .bind(&document_keys)
-        .bind(text(|o| &o.authority))
-        .bind(stored_at)
-        .execute(conn)
-        .await?;
-    Ok(done.rows_affected() as usize)
+    let mut rows = CopyIn::new(
+        concat!(
+            "COPY organisation_version (",
+            version_columns!(),
+            ", subject_kind, organisation_code, organisation_name, name_key, document_number, document_key, authority) \
+             FROM STDIN (FORMAT binary)"
+        ),
+        21,
+    );
+    for (version, organisation) in versions {
+        put_version(rows.row(), version, standing, stored_at)
+            .put(kind_number(organisation.kind))
+            .put(organisation.code.as_str())
+            .put(organisation.name.as_str())
+            .put(name_key(&organisation.name))
+            .put(organisation.document_number.as_str())
+            .put(document_key(&organisation.document_number))
+            .put(organisation.authority.as_str());
+    }
+    rows.send(conn).await?;
+    Ok(())
 }
 
-/// Adds versions about natural persons (with the blind index of each) that are not there yet; gives how many those were.
+/// Adds [`unstored`] versions about natural persons, with the blind index of each.
 pub async fn insert_persons(
     conn: &mut Conn,
     versions: &[(&Version, &[u8])],
+    standing: &Standing,
     stored_at: OffsetDateTime,
-) -> Result<usize, Error> {
+) -> Result<(), Error> {
     if versions.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
-    let columns = Columns::of(versions.iter().map(|(version, _)| *version));
-    let blind_indexes: Vec<&[u8]> = versions.iter().map(|(_, blind)| *blind).collect();
-    let query = sqlx::query(concat!(
-        "INSERT INTO person_version (record_id, provider_code, item_code, item_version, key_digest, revision, \
-         decision_date, effective_date, expiry_date, publicity_until, received_at, sealed_record, blind_index, \
-         stored_at, current) \
-         SELECT i.*, $14, ",
-        current_sql!(),
-        " \
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int4[], $5::bytea[], $6::int8[], $7::date[], \
-         $8::date[], $9::date[], $10::date[], $11::timestamptz[], $12::bytea[], $13::bytea[]) \
-         AS i (record_id, provider_code, item_code, item_version, key_digest, revision, decision_date, \
-         effective_date, expiry_date, publicity_until, received_at, sealed_record, blind_index) \
-         JOIN record_head h ON h.key_digest = i.key_digest \
-         ON CONFLICT (record_id) DO NOTHING",
-    ));
-    let done = bind_columns!(query, columns)
-        .bind(&blind_indexes)
-        .bind(stored_at)
-        .execute(conn)
-        .await?;
-    Ok(done.rows_affected() as usize)
+    let mut rows = CopyIn::new(
+        concat!(
+            "COPY person_version (",
+            version_columns!(),
+            ", blind_index) FROM STDIN (FORMAT binary)"
+        ),
+        15,
+    );
+    for (version, blind_index) in versions {
+        put_version(rows.row(), version, standing, stored_at).put(*blind_index);
+    }
+    rows.send(conn).await?;
+    Ok(())
 }
 
 /// Adds the names under which organisations with a credit code can be found.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use service_kit::db::{Conn, Error};
+use service_kit::db::{Conn, CopyIn, Error};
 use sqlx::Row;
 use uuid::Uuid;
 
@@ -148,55 +148,41 @@ pub async fn insert_originals(
     if fresh.is_empty() {
         return Ok(());
     }
+    let mut rows = CopyIn::new(
+        "copy original
+             (record_id, provider_code, item_code, item_version, key_digest, revision, ledger_number, content_type,
+              content_sha256, sealed_content, sealed_labels, received_at, operation, submission_digest, request_digest)
+         from stdin (format binary)",
+        15,
+    );
+    for (incoming, stored) in fresh {
+        rows.row()
+            .put(stored.record_id)
+            .put(incoming.key.provider_code.as_str())
+            .put(incoming.key.item_code.as_str())
+            .put(stored.content.item_version as i32)
+            .put(incoming.key.key_digest.as_slice())
+            .put(stored.revision as i64)
+            .put(stored.ledger_number as i64)
+            .put(stored.content.content_type.as_str())
+            .put(stored.content.sha256.as_slice())
+            .put(incoming.sealed_content.as_slice())
+            .put(incoming.sealed_labels.as_slice())
+            .put(stored.received_at)
+            .put(stored.content.operation.code())
+            .put(incoming.submission_digest.as_slice())
+            .put(incoming.request_digest.as_slice());
+    }
+    rows.send(conn).await?;
     let (providers, numbers): (Vec<&str>, Vec<i64>) = ledgers
         .iter()
         .map(|(provider, last)| (provider.as_str(), *last as i64))
         .unzip();
     sqlx::query(
-        "with moved as (
-             update provider_ledger l set last_number = new.last_number
-             from unnest($16::text[], $17::bigint[]) as new (provider_code, last_number)
-             where l.provider_code = new.provider_code and l.last_number <> new.last_number)
-         insert into original
-             (record_id, provider_code, item_code, item_version, key_digest, revision,
-              ledger_number, content_type, content_sha256, sealed_content, sealed_labels,
-              received_at, operation, submission_digest, request_digest)
-         select * from unnest(
-             $1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
-             $7::bigint[], $8::text[], $9::bytea[], $10::bytea[], $11::bytea[],
-             $12::timestamptz[], $13::smallint[], $14::bytea[], $15::bytea[])",
+        "update provider_ledger l set last_number = new.last_number
+         from unnest($1::text[], $2::bigint[]) as new (provider_code, last_number)
+         where l.provider_code = new.provider_code and l.last_number <> new.last_number",
     )
-    .bind(column(fresh, |_, stored| stored.record_id))
-    .bind(column(fresh, |incoming, _| {
-        incoming.key.provider_code.as_str()
-    }))
-    .bind(column(fresh, |incoming, _| incoming.key.item_code.as_str()))
-    .bind(column(fresh, |_, stored| {
-        stored.content.item_version as i32
-    }))
-    .bind(column(fresh, |incoming, _| {
-        incoming.key.key_digest.as_slice()
-    }))
-    .bind(column(fresh, |_, stored| stored.revision as i64))
-    .bind(column(fresh, |_, stored| stored.ledger_number as i64))
-    .bind(column(fresh, |_, stored| {
-        stored.content.content_type.as_str()
-    }))
-    .bind(column(fresh, |_, stored| stored.content.sha256.as_slice()))
-    .bind(column(fresh, |incoming, _| {
-        incoming.sealed_content.as_slice()
-    }))
-    .bind(column(fresh, |incoming, _| {
-        incoming.sealed_labels.as_slice()
-    }))
-    .bind(column(fresh, |_, stored| stored.received_at))
-    .bind(column(fresh, |_, stored| stored.content.operation.code()))
-    .bind(column(fresh, |incoming, _| {
-        incoming.submission_digest.as_slice()
-    }))
-    .bind(column(fresh, |incoming, _| {
-        incoming.request_digest.as_slice()
-    }))
     .bind(providers)
     .bind(numbers)
     .execute(conn)

@@ -81,7 +81,7 @@ pub async fn judge(
     }
     let ruled = cross::rule(&mut standing, &items, examined);
     let decisions = decide_all(desk.clone(), ruled).await?;
-    if store::insert_verdicts(conn, &decisions, now).await?.len() < decisions.len() {
+    if !store::insert_verdicts(conn, &decisions, now).await? {
         return Err(overtaken("a version of this batch was judged"));
     }
     if !cross::write(conn, &standing).await? {

@@ -1,0 +1,85 @@
+//! Rows for a table by PostgreSQL's binary COPY: many rows cost the server about a third less than by `unnest`, which
+//! first builds a set of every column. `store` modules use it where rows are only added: COPY answers no
+//! conflict and returns nothing.
+
+use sqlx::{Encode, Postgres, encode::IsNull, error::BoxDynError, postgres::PgArgumentBuffer};
+
+use super::{Conn, Error};
+
+/// Signature, flags, and length of the heading's extension.
+const HEADING: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+/// Where a row would begin with the number of its columns.
+const END: [u8; 2] = (-1_i16).to_be_bytes();
+
+/// Rows that wait to be sent, encoded.
+#[derive(Debug)]
+pub struct CopyIn {
+    statement: &'static str,
+    columns: i16,
+    buffer: PgArgumentBuffer,
+    failed: Option<BoxDynError>,
+}
+
+/// A row that is being written, column by column.
+#[derive(Debug)]
+pub struct Row<'a>(&'a mut CopyIn);
+
+impl CopyIn {
+    /// Begins with no row. `statement` is `COPY table (columns) FROM STDIN (FORMAT binary)`; each row must have `columns`
+    /// values, in the order and of exactly the types of the statement's columns: the server converts nothing.
+    pub fn new(statement: &'static str, columns: i16) -> Self {
+        let mut buffer = PgArgumentBuffer::default();
+        buffer.extend_from_slice(HEADING);
+        Self {
+            statement,
+            columns,
+            buffer,
+            failed: None,
+        }
+    }
+
+    /// Begins the next row.
+    pub fn row(&mut self) -> Row<'_> {
+        let columns = self.columns.to_be_bytes();
+        self.buffer.extend_from_slice(&columns);
+        Row(self)
+    }
+
+    /// Sends the rows; how many were added.
+    ///
+    /// # Errors
+    /// Those of the database, a conflict with rows that are there included, and of a value that cannot be encoded.
+    pub async fn send(mut self, conn: &mut Conn) -> Result<u64, Error> {
+        if let Some(error) = self.failed {
+            return Err(Error::Encode(error));
+        }
+        self.buffer.extend_from_slice(&END);
+        let mut copy = conn.copy_in_raw(self.statement).await?;
+        if let Err(error) = copy.send(self.buffer.as_slice()).await {
+            // The connection is broken, so there is nobody to be told.
+            drop(copy);
+            return Err(error);
+        }
+        copy.finish().await
+    }
+}
+
+impl Row<'_> {
+    /// Writes the next column.
+    pub fn put<'v, T: Encode<'v, Postgres>>(self, value: T) -> Self {
+        let buffer = &mut self.0.buffer;
+        let start = buffer.len();
+        buffer.extend_from_slice(&[0; 4]);
+        let length = match value.encode(buffer) {
+            // No value can reach 2 GiB: messages are bounded long before.
+            Ok(IsNull::No) => i32::try_from(buffer.len() - start - 4).unwrap_or(i32::MAX),
+            Ok(IsNull::Yes) => -1,
+            Err(error) => {
+                self.0.failed.get_or_insert(error);
+                return self;
+            }
+        };
+        buffer[start..start + 4].copy_from_slice(&length.to_be_bytes());
+        self
+    }
+}
