@@ -28,7 +28,10 @@ pub(super) fn send_at_once(port: u16) {
     }
 }
 
-#[expect(unsafe_code, reason = "no safe way leads from the list of open files to a socket")]
+#[expect(
+    unsafe_code,
+    reason = "no safe way leads from the list of open files to a socket"
+)]
 fn with_socket(number: RawFd, work: impl FnOnce(&SockRef<'_>)) {
     // SAFETY: the number is from the process's own list. Should another thread close it meanwhile, the system calls of
     // `work` fail, or set TCP_NODELAY on what was opened in its place; neither touches memory.
