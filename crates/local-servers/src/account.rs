@@ -14,7 +14,7 @@ pub struct Account {
 
 /// The account of this process.
 pub(crate) fn current() -> Result<Account> {
-    // The owner of /proc/self is the effective user; std has no getuid and this workspace no unsafe code.
+    // The owner of /proc/self is the effective user; std has no getuid, and unsafe code is not worth it.
     let own = std::fs::metadata("/proc/self")
         .context("reading /proc/self for the current user (Linux only)")?;
     Ok(Account {

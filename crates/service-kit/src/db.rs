@@ -61,3 +61,9 @@ pub fn is_transient(error: &Error) -> bool {
         _ => false,
     }
 }
+
+/// Whether a statement was given a text that PostgreSQL cannot hold: one with NUL (SQLSTATE 22021).
+pub fn is_no_text(error: &Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == "22021")
+}

@@ -84,9 +84,19 @@ pub fn unavailable(doing: &'static str, cause: &(dyn std::error::Error + 'static
     Status::unavailable(format!("服务暂不可用（{doing}），请用同一标识重试"))
 }
 
-/// A database failure as a status: transient ones may be tried again.
+/// A database failure as a status: transient ones may be tried again, and a text with NUL, which PostgreSQL cannot
+/// hold, is the caller's.
 pub fn database(doing: &'static str, cause: &crate::db::Error) -> Status {
-    if crate::db::is_transient(cause) {
+    if crate::db::is_no_text(cause) {
+        Refusal::field(
+            Code::InvalidArgument,
+            "TEXT_WITH_NUL",
+            "",
+            "no text holds the character U+0000",
+            "请求的文字中含有空字符（U+0000）",
+        )
+        .to_status()
+    } else if crate::db::is_transient(cause) {
         unavailable(doing, cause)
     } else {
         internal(doing, cause)

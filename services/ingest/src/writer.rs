@@ -21,7 +21,7 @@ use crate::{
 /// The largest sealed record, KiB; so much must always fit into the memory for what waits.
 const LARGEST_KIB: u32 = 2 * 1024;
 /// How long a batch waits for callers to come back that wait for their answers: as soon as there are nearly as many as
-/// in the batch before, or none for so long, it goes. A batch costs seven statements and a flush of the disk whatever its size.
+/// in the batch before, or none for so long, it goes. A batch costs eight statements and a flush of the disk whatever its size.
 const COME_BACK: Duration = Duration::from_millis(1);
 /// How long records of streams gather before the writer looks whether there are more.
 const GATHER: Duration = Duration::from_millis(4);

@@ -1,5 +1,5 @@
 //! SQL of the service, and nothing but SQL. Called by `app` and `jobs`. Whatever carries records takes
-//! whole batches as arrays: the number of statements never depends on the number of records.
+//! whole batches, as arrays or by COPY: the number of statements never depends on the number of records.
 //!
 //! - here: verdicts as a batch writes them, and the heads of keys;
 //! - [`cases`]: feedback cases and the feed of their changes;
@@ -19,7 +19,7 @@ use sqlx::Row;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::domain::{Decision, Submission, cross::RecordKey};
+use crate::domain::{Decision, cross::RecordKey};
 
 /// The migrations of the service's own tables, run by the owner after those of the bus.
 pub fn migrations() -> sqlx::migrate::Migrator {

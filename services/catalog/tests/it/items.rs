@@ -68,6 +68,15 @@ fn carried() -> (usize, usize) {
 }
 
 #[tokio::test]
+async fn a_code_with_a_character_that_no_text_can_hold_is_the_callers_mistake() -> Result<()> {
+    let world = World::start().await?;
+    let status = get(&world, "xzcf\0", 1).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    assert!(status.message().contains("U+0000"));
+    world.finish().await
+}
+
+#[tokio::test]
 async fn r6_the_standard_items_are_published_once_and_whole() -> Result<()> {
     let world = World::start().await?;
     world.ready().await?;
