@@ -58,6 +58,53 @@ async fn a_transaction_that_is_rolled_back_emits_nothing() -> Result<()> {
     world.finish(process).await
 }
 
+/// The outbox's way into the database, by itself: what is put is what is there, a failure adds nothing, and the
+/// connection goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_copied_in_are_the_rows_put_or_none() -> Result<()> {
+    const INTO: &str = "copy copied (number, text, bytes, codes) from stdin (format binary)";
+    const TABLE: &str = "create temporary table copied
+         (number bigint primary key, text text, bytes bytea, codes text[] not null default '{}')";
+    let world = World::start().await?;
+    let mut conn = world.bed.owner_pool.acquire().await?;
+    sqlx::query(TABLE).execute(&mut *conn).await?;
+    let large = vec![7_u8; 3 << 20];
+    let rows = |numbers: &[i64]| {
+        let mut rows = db::CopyIn::new(INTO, 4);
+        for number in numbers {
+            let text = (number % 2 == 0).then(|| format!("第{number}行"));
+            let codes: &[&str] = if *number == 1 { &[] } else { &["a", "长沙"] };
+            rows.row().put(*number).put(text).put(&large[..]).put(codes);
+        }
+        rows
+    };
+    assert_eq!(rows(&[]).send(&mut conn).await?, 0);
+    assert_eq!(rows(&[1, 2]).send(&mut conn).await?, 2);
+    let conflict = rows(&[3, 2]).send(&mut conn).await.unwrap_err();
+    let conflict = conflict.as_database_error().and_then(|e| e.constraint());
+    assert_eq!(conflict, Some("copied_pkey"));
+    let mut short = db::CopyIn::new(INTO, 4);
+    short.row().put(4_i64);
+    assert!(short.send(&mut conn).await.is_err(), "a column is missing");
+    let mut narrow = db::CopyIn::new(INTO, 4);
+    narrow.row().put(4_i32).put("").put(&b""[..]).put(&[""][..]);
+    assert!(narrow.send(&mut conn).await.is_err(), "not of the type");
+    type Copied = (i64, Option<String>, Vec<u8>, Vec<String>);
+    let kept: Vec<Copied> = sqlx::query_as("select * from copied order by number")
+        .fetch_all(&mut *conn)
+        .await?;
+    let codes = vec!["a".to_owned(), "长沙".to_owned()];
+    assert_eq!(
+        kept,
+        [
+            (1, None, large.clone(), Vec::new()),
+            (2, Some("第2行".to_owned()), large.clone(), codes)
+        ]
+    );
+    drop(conn);
+    world.bed.finish().await
+}
+
 /// R-11: a cursor that passed a running transaction would lose its events for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_transaction_that_commits_late_is_not_skipped() -> Result<()> {
