@@ -5,6 +5,7 @@
 use std::{path::PathBuf, time::Instant};
 
 use anyhow::{Result, ensure};
+use futures::future::try_join_all;
 use sqlx::{AssertSqlSafe, PgPool};
 
 use super::{Figures, books, deployed, memory, others, pipeline, usage::Usage};
@@ -34,21 +35,29 @@ pub async fn run(program: PathBuf, records: usize, stored: usize, seed: u64) -> 
     let day = part(seed, &mut next, FEW);
     day.register(&cluster).await?;
     burst(&cluster, &day).await?;
-    let few = measure(&cluster, seed, &mut next, (WARM, records)).await?;
+    let few = measure(&cluster, seed, &mut next, records).await?;
     eprintln!("with {FEW} stored: {few:?}");
 
+    // What waits for the services behind would fill the bus, and then nobody gets anything.
+    cluster.start_apart(&others(way)).await?;
+    books(&cluster).await?;
     cluster.stop_apart().await?;
-    let pool = cluster.owner_pool("public")?;
+    let pool = service_kit::db::connect_lazy(cluster.owner_url(), "public", 3)?;
     let since = Instant::now();
     let total = multiply(&pool, stored).await?;
+    settle(&pool).await?;
     eprintln!(
         "{total} stored after {:.0} s",
         since.elapsed().as_secs_f64()
     );
-    settle(&pool).await?;
     pool.close().await;
     cluster.start_apart(way).await?;
-    let many = measure(&cluster, seed, &mut next, (WARM_MANY, records)).await?;
+    cluster.start_apart(&others(way)).await?;
+    burst(&cluster, &part(seed, &mut next, WARM_MANY)).await?;
+    books(&cluster).await?;
+    cluster.stop_apart().await?;
+    cluster.start_apart(way).await?;
+    let many = measure(&cluster, seed, &mut next, records).await?;
     eprintln!("with {total} stored: {many:?}");
 
     cluster.start_apart(&others(way)).await?;
@@ -92,13 +101,8 @@ struct Cost {
     cpu_us: f64,
 }
 
-async fn measure(
-    cluster: &Cluster,
-    seed: u64,
-    next: &mut usize,
-    (warm, records): (usize, usize),
-) -> Result<Cost> {
-    burst(cluster, &part(seed, next, warm)).await?;
+async fn measure(cluster: &Cluster, seed: u64, next: &mut usize, records: usize) -> Result<Cost> {
+    burst(cluster, &part(seed, next, WARM)).await?;
     let day = part(seed, next, records);
     let before = Usage::now(cluster)?;
     let since = Instant::now();
@@ -155,37 +159,95 @@ async fn multiply(pool: &PgPool, stored: usize) -> Result<i64> {
         sqlx::query(AssertSqlSafe(keep)).execute(&mut *tx).await?;
     }
     tx.commit().await?;
-    let mut total = original;
-    let mut copy: i64 = 0;
-    while total < stored as i64 {
-        copy += 1;
-        let mut tx = pool.begin().await?;
-        for (schema, name, columns) in COPIED {
-            let statement = copy_of(&mut tx, schema, name, columns).await?;
-            sqlx::query(AssertSqlSafe(statement))
-                .bind(copy)
-                .execute(&mut *tx)
-                .await?;
-        }
-        for statement in [
-            "update ingest.provider_ledger l set last_number = l.last_number + s.last_number
-             from stored.ledger s where s.provider_code = l.provider_code",
-            // Published long ago.
-            "update ingest.relay_cursor c set xid = o.xid, seq = o.seq
-             from (select xid, seq from ingest.outbox order by xid desc, seq desc limit 1) o",
-            "update validation.relay_cursor c set xid = o.xid, seq = o.seq
-             from (select xid, seq from validation.outbox order by xid desc, seq desc limit 1) o",
-        ] {
-            sqlx::query(statement).execute(&mut *tx).await?;
-        }
-        tx.commit().await?;
-        total += original;
-        eprintln!("{total} stored");
+    leave_indexes(pool).await?;
+    let copies = (stored as i64 - 1).max(0) / original;
+    for copy in 1..=copies {
+        // Schema by schema, side by side.
+        let each = COPIED.chunk_by(|one, next| one.0 == next.0);
+        try_join_all(each.map(|tables| copy_tables(pool, tables, copy))).await?;
+        eprintln!("{} stored", original * (copy + 1));
     }
+    make_indexes(pool).await?;
+    let mut tx = pool.begin().await?;
+    sqlx::query(
+        "update ingest.provider_ledger l set last_number = l.last_number + $1 * s.last_number
+         from stored.ledger s where s.provider_code = l.provider_code",
+    )
+    .bind(copies)
+    .execute(&mut *tx)
+    .await?;
+    for statement in [
+        // Published long ago.
+        "update ingest.relay_cursor c set xid = o.xid, seq = o.seq
+         from (select xid, seq from ingest.outbox order by xid desc, seq desc limit 1) o",
+        "update validation.relay_cursor c set xid = o.xid, seq = o.seq
+         from (select xid, seq from validation.outbox order by xid desc, seq desc limit 1) o",
+    ] {
+        sqlx::query(statement).execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
     sqlx::query("drop schema stored cascade")
         .execute(pool)
         .await?;
-    Ok(total)
+    Ok(original * (copies + 1))
+}
+
+async fn copy_tables(pool: &PgPool, tables: &[Copied], copy: i64) -> Result<()> {
+    let mut tx = pool.begin().await?;
+    for (schema, name, columns) in tables {
+        let statement = copy_of(&mut tx, schema, name, columns).await?;
+        sqlx::query(AssertSqlSafe(statement))
+            .bind(copy)
+            .execute(&mut *tx)
+            .await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Names of the copied tables, for a statement.
+fn copied_tables() -> String {
+    let tables = COPIED.map(|(schema, name, _)| format!("'{schema}.{name}'::regclass"));
+    tables.join(", ")
+}
+
+/// Lets the copied tables grow without their indexes: row by row in random order they would take half an hour.
+async fn leave_indexes(pool: &PgPool) -> Result<()> {
+    let statement = format!(
+        "update pg_index set indisready = false, indisvalid = false where indrelid in ({})",
+        copied_tables()
+    );
+    sqlx::query(AssertSqlSafe(statement)).execute(pool).await?;
+    Ok(())
+}
+
+/// Makes the indexes, which also proves that no key is there twice. Their pages are as full as those of an index that
+/// has grown row by row.
+async fn make_indexes(pool: &PgPool) -> Result<()> {
+    let indexes: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+        "select i.indexrelid::regclass::text from pg_index i join pg_class c on c.oid = i.indexrelid
+         join pg_am a on a.oid = c.relam where a.amname = 'btree' and i.indrelid in ({})",
+        copied_tables()
+    )))
+    .fetch_all(pool)
+    .await?;
+    let mut conn = pool.acquire().await?;
+    sqlx::query("set maintenance_work_mem = '512MB'")
+        .execute(&mut *conn)
+        .await?;
+    for index in indexes {
+        let statement = format!("alter index {index} set (fillfactor = 70)");
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut *conn)
+            .await?;
+    }
+    for (schema, name, _) in COPIED {
+        let statement = format!("reindex table {schema}.{name}");
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Leaves the tables as autovacuum and a checkpoint would in time, so that the fill is not paid for by what follows.
