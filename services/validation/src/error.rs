@@ -84,9 +84,6 @@ pub enum ValidationError {
     /// No such item or version.
     #[error("records[{0}] names no item version that can be judged by")]
     DryRunItem(usize),
-    /// The key could not be reported.
-    #[error("records[{0}].record_key is no key")]
-    DryRunRecordKey(usize),
     /// Neither JSON nor a CSV row.
     #[error("records[{0}].content_type is not one of records")]
     DryRunContentType(usize),
@@ -267,13 +264,6 @@ impl From<ValidationError> for Status {
                 &format!("records[{index}].item_code"),
                 "the item version is published and can be used",
                 "目录中没有该事项或者该版本",
-            ),
-            ValidationError::DryRunRecordKey(index) => refuse(
-                Code::InvalidArgument,
-                "RECORD_KEY_FORM",
-                &format!("records[{index}].record_key"),
-                "empty, or at most 512 characters without control characters",
-                "记录标识应为空，或者不超过512个字符且不含控制字符",
             ),
             ValidationError::DryRunContentType(index) => refuse(
                 Code::InvalidArgument,

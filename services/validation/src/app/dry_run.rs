@@ -32,8 +32,6 @@ use crate::{
 
 /// Most records of one request.
 pub const MOST: usize = 200;
-/// Longest record key that ingest takes, characters.
-const RECORD_KEY_CHARS: usize = 512;
 /// Domain of the keyed hash of a record key, as ingest computes it.
 const RECORD_KEY: &str = "record-key";
 /// Above every revision that a key will ever have, so that each record stands beside its newest version.
@@ -91,12 +89,6 @@ async fn submissions(
         .map_err(failed)?;
     let mut submissions = Vec::with_capacity(records.len());
     for (index, record) in records.into_iter().enumerate() {
-        let key = &record.record_key;
-        if key.chars().take(RECORD_KEY_CHARS + 1).count() > RECORD_KEY_CHARS
-            || key.chars().any(char::is_control)
-        {
-            return Err(ValidationError::DryRunRecordKey(index));
-        }
         if ContentForm::of(&record.content_type).is_none() {
             return Err(ValidationError::DryRunContentType(index));
         }
