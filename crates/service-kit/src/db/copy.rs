@@ -55,11 +55,7 @@ impl CopyIn {
         }
         self.buffer.extend_from_slice(&END);
         let mut copy = conn.copy_in_raw(self.statement).await?;
-        if let Err(error) = copy.send(self.buffer.as_slice()).await {
-            // The connection is broken, so there is nobody to be told.
-            drop(copy);
-            return Err(error);
-        }
+        copy.send(self.buffer.as_slice()).await?;
         copy.finish().await
     }
 }
@@ -70,16 +66,16 @@ impl Row<'_> {
         let buffer = &mut self.0.buffer;
         let start = buffer.len();
         buffer.extend_from_slice(&[0; 4]);
-        let length = match value.encode(buffer) {
-            // No value can reach 2 GiB: messages are bounded long before.
-            Ok(IsNull::No) => i32::try_from(buffer.len() - start - 4).unwrap_or(i32::MAX),
-            Ok(IsNull::Yes) => -1,
+        let length = value.encode(buffer).and_then(|null| match null {
+            IsNull::No => Ok(i32::try_from(buffer.len() - start - 4)?),
+            IsNull::Yes => Ok(-1),
+        });
+        match length {
+            Ok(length) => buffer[start..start + 4].copy_from_slice(&length.to_be_bytes()),
             Err(error) => {
                 self.0.failed.get_or_insert(error);
-                return self;
             }
-        };
-        buffer[start..start + 4].copy_from_slice(&length.to_be_bytes());
+        }
         self
     }
 }

@@ -1,4 +1,4 @@
-//! Storing accepted versions, set-based and guarded. Called by `app::record`.
+//! Storing accepted versions, set-based and guarded. Called by `app::storing` and `app::revoking`.
 //!
 //! The order of the statements is the proof that order and repetition of deliveries do not matter:
 //! 1. [`raise_heads`] locks the head of every record of the batch and lets only a newer revision move it. From here
