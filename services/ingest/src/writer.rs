@@ -1,6 +1,8 @@
-//! Groups the submissions of all callers into commits: while one batch commits, the next gathers.
-//! A lone caller waits for nobody and pays one commit. Records of one provider go to one
-//! writer, so that batches do not wait for each other's ledger rows.
+//! Groups the submissions of all callers into commits: while one batch commits, the next gathers. Callers that wait for
+//! their answers share one writer: shared among several, their batches would be a fraction as large and each record
+//! would cost half as much again. A lone caller waits for nobody and pays one commit. Records of streams go to the
+//! writer of their provider: in the order of the stream, and without waiting for each other's ledger rows. A provider
+//! that calls and streams at the same time has both: then the lock on its ledger row puts them in order.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -21,7 +23,8 @@ use crate::{
 /// The largest sealed record, KiB; so much must always fit into the memory for what waits.
 const LARGEST_KIB: u32 = 2 * 1024;
 /// How long a batch waits for callers to come back that wait for their answers: as soon as there are nearly as many as
-/// in the batch before, or none for so long, it goes. A batch costs eight statements and a flush of the disk whatever its size.
+/// in the batch before, or none for so long, it goes. A batch costs eight statements and a flush of the disk whatever
+/// its size.
 const COME_BACK: Duration = Duration::from_millis(1);
 /// How long records of streams gather before the writer looks whether there are more.
 const GATHER: Duration = Duration::from_millis(4);
@@ -44,7 +47,6 @@ pub type Answer = Result<Decision, Refusal>;
 #[derive(Debug)]
 struct Waiting {
     incoming: Incoming,
-    pace: Pace,
     answer: oneshot::Sender<Answer>,
     /// Its share of the memory for what waits; given back with the answer.
     share: OwnedSemaphorePermit,
@@ -53,12 +55,16 @@ struct Waiting {
 /// The writers of a process. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Writers {
-    queues: Arc<[mpsc::Sender<Waiting>]>,
+    /// To the writer of those that wait.
+    calls: mpsc::Sender<Waiting>,
+    /// To the writers of streams.
+    streams: Arc<[mpsc::Sender<Waiting>]>,
     /// KiB of content that may wait over all queues: records are bounded by number and by size.
     memory: Arc<Semaphore>,
 }
 
 struct Writer {
+    pace: Pace,
     queue: mpsc::Receiver<Waiting>,
     pool: Pool,
     bus: Bus,
@@ -77,29 +83,32 @@ impl Writers {
         relay: &Relay,
         context: &ServiceContext,
     ) -> Self {
-        let queues = (0..config.writers.max(1))
-            .map(|number| {
-                let (sender, queue) = mpsc::channel(config.queue_records.max(1));
-                let writer = Writer {
-                    queue,
-                    pool: pool.clone(),
-                    bus: bus.clone(),
-                    relay: relay.clone(),
-                    context: context.clone(),
-                    max_records: config.max_batch_records.max(1),
-                    max_bytes: config.max_batch_bytes,
-                };
-                context
-                    .shutdown
-                    .spawn_essential(format!("ingest writer {number}"), async move {
-                        writer.run().await;
-                        Ok::<_, std::convert::Infallible>(())
-                    });
-                sender
-            })
-            .collect();
-        let memory = Arc::new(Semaphore::new(config.queue_kib.max(LARGEST_KIB) as usize));
-        Self { queues, memory }
+        let start = |name: String, pace| {
+            let (sender, queue) = mpsc::channel(config.queue_records.max(1));
+            let writer = Writer {
+                pace,
+                queue,
+                pool: pool.clone(),
+                bus: bus.clone(),
+                relay: relay.clone(),
+                context: context.clone(),
+                max_records: config.max_batch_records.max(1),
+                max_bytes: config.max_batch_bytes,
+            };
+            context.shutdown.spawn_essential(name, async move {
+                writer.run().await;
+                Ok::<_, std::convert::Infallible>(())
+            });
+            sender
+        };
+        let streams = 0..config.writers.max(1);
+        Self {
+            calls: start("ingest writer of calls".to_owned(), Pace::Waits),
+            streams: streams
+                .map(|number| start(format!("ingest writer {number}"), Pace::GoesOn))
+                .collect(),
+            memory: Arc::new(Semaphore::new(config.queue_kib.max(LARGEST_KIB) as usize)),
+        }
     }
 
     /// Queues a submission; the receiver gets the decision after its commit. Waits while the
@@ -110,21 +119,22 @@ impl Writers {
         pace: Pace,
     ) -> Result<oneshot::Receiver<Answer>, Refusal> {
         let (answer, receiver) = oneshot::channel();
-        let mut hasher = DefaultHasher::new();
-        incoming.key.provider_code.hash(&mut hasher);
-        let index = hasher.finish() as usize % self.queues.len();
+        let queue = match pace {
+            Pace::Waits => &self.calls,
+            Pace::GoesOn => {
+                let mut hasher = DefaultHasher::new();
+                incoming.key.provider_code.hash(&mut hasher);
+                &self.streams[hasher.finish() as usize % self.streams.len()]
+            }
+        };
         let kib = u32::try_from(incoming.sealed_content.len() / 1024 + 1).unwrap_or(LARGEST_KIB);
         let share = self.memory.clone().acquire_many_owned(kib);
         let waiting = Waiting {
             incoming,
-            pace,
             answer,
             share: share.await.map_err(|_| stopping())?,
         };
-        self.queues[index]
-            .send(waiting)
-            .await
-            .map_err(|_| stopping())?;
+        queue.send(waiting).await.map_err(|_| stopping())?;
         Ok(receiver)
     }
 }
@@ -186,25 +196,28 @@ impl Writer {
     async fn gather(&mut self, waiting: &mut Vec<Waiting>, before: usize) {
         let mut waited = Duration::ZERO;
         while self.take(waiting) {
-            if waiting.iter().any(|one| one.pace == Pace::GoesOn) {
-                if waited >= LONGEST_GATHER || self.context.shutdown.sleep(GATHER).await {
-                    return;
+            match self.pace {
+                Pace::GoesOn => {
+                    if waited >= LONGEST_GATHER || self.context.shutdown.sleep(GATHER).await {
+                        return;
+                    }
+                    waited += GATHER;
+                    if self.queue.is_empty() {
+                        return;
+                    }
                 }
-                waited += GATHER;
-                if self.queue.is_empty() {
-                    return;
-                }
-            } else {
-                // Not all: which of the callers come back to this writer changes a little from batch to batch.
-                if waiting.len() >= before - before / 8 {
-                    return;
-                }
-                tokio::select! {
-                    next = tokio::time::timeout(COME_BACK, self.queue.recv()) => match next {
-                        Ok(Some(next)) => waiting.push(next),
-                        _ => return,
-                    },
-                    () = self.context.shutdown.requested() => return,
+                Pace::Waits => {
+                    // Not all: a caller that has all its answers does not come back.
+                    if waiting.len() >= before - before / 8 {
+                        return;
+                    }
+                    tokio::select! {
+                        next = tokio::time::timeout(COME_BACK, self.queue.recv()) => match next {
+                            Ok(Some(next)) => waiting.push(next),
+                            _ => return,
+                        },
+                        () = self.context.shutdown.requested() => return,
+                    }
                 }
             }
         }
