@@ -213,6 +213,9 @@ pub async fn close_answered(
     .bind(keys.items)
     .bind(keys.digests)
     .bind(now)
+    // Planned each time, for tables as large as they are now: a plan that is kept from when hardly any case was open
+    // passes over all cases for each key, until statistics are made anew.
+    .persistent(false)
     .fetch_all(conn)
     .await?;
     rows.iter()
