@@ -62,10 +62,16 @@ pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<Figures>
         let floor = floor::four_tables(&cluster, taken, count).await?;
         plain.add(count, Duration::from_secs_f64(count as f64 / floor));
 
+        let before = Usage::now(&cluster)?;
         let calls = unary(&cluster, &day, turn * CALLS).await?;
         single.add(CALLS, calls.took);
         latencies.extend(calls.latencies);
         published(&cluster).await?;
+        let used = Usage::now(&cluster)?.per_record(&before, CALLS as u64);
+        figures.more.extend(
+            used.into_iter()
+                .map(|(party, micros)| (format!("unary_{party}"), micros)),
+        );
         let floor = floor::one_by_one(&cluster, taken + count, CALLS).await?;
         plain_single.add(CALLS, Duration::from_secs_f64(CALLS as f64 / floor));
         taken += count + CALLS;

@@ -2,7 +2,7 @@
 //! hundred thousand come through the platform; the millions are copies of their rows under other ids and keys, written
 //! by the database itself while the services are stopped. Called by the program `bench`.
 
-use std::{path::PathBuf, time::Instant};
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
@@ -59,6 +59,11 @@ pub async fn run(program: PathBuf, records: usize, stored: usize, seed: u64) -> 
     cluster.start_apart(way).await?;
     let many = measure(&cluster, seed, &mut next, records).await?;
     eprintln!("with {total} stored: {many:?}");
+    let pool = cluster.owner_pool("public")?;
+    sqlx::query("checkpoint").execute(&pool).await?;
+    pool.close().await;
+    let worst = measure(&cluster, seed, &mut next, records).await?;
+    eprintln!("with {total} stored, after a checkpoint: {worst:?}");
 
     cluster.start_apart(&others(way)).await?;
     books(&cluster).await?;
@@ -68,14 +73,17 @@ pub async fn run(program: PathBuf, records: usize, stored: usize, seed: u64) -> 
         records: records as u64,
         ours_per_s: many.per_s,
         floor_per_s: few.per_s,
-        ratio: many.cpu_us / few.cpu_us,
+        ratio: many.cpu_us() / few.cpu_us(),
         p99_ms: 0.0,
         more: memory(&cluster)?,
     };
     figures.add("stored", total as f64);
-    figures.add("few_cpu_us_per_record", few.cpu_us);
-    figures.add("many_cpu_us_per_record", many.cpu_us);
     figures.add("few_by_many_per_s", few.per_s / many.per_s);
+    for (when, cost) in [("few", &few), ("many", &many), ("after_checkpoint", &worst)] {
+        for (party, micros) in &cost.parties {
+            figures.add(format!("{when}_{party}"), *micros);
+        }
+    }
     Ok(figures)
 }
 
@@ -93,12 +101,20 @@ pub fn check(figures: &Figures) -> Result<()> {
 }
 
 /// What a record cost.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Cost {
     /// From the first submission until all were queryable.
     per_s: f64,
-    /// Processor time of all parties.
-    cpu_us: f64,
+    /// Processor time, as [`Usage::per_record`] names it.
+    parties: BTreeMap<String, f64>,
+}
+
+impl Cost {
+    /// Processor time of all parties, µs.
+    fn cpu_us(&self) -> f64 {
+        let all = self.parties.get("cpu_us_per_record");
+        all.copied().unwrap_or(f64::INFINITY)
+    }
 }
 
 async fn measure(cluster: &Cluster, seed: u64, next: &mut usize, records: usize) -> Result<Cost> {
@@ -108,10 +124,9 @@ async fn measure(cluster: &Cluster, seed: u64, next: &mut usize, records: usize)
     let since = Instant::now();
     burst(cluster, &day).await?;
     let seconds = since.elapsed().as_secs_f64();
-    let used = Usage::now(cluster)?.per_record(&before, records as u64);
     Ok(Cost {
         per_s: records as f64 / seconds,
-        cpu_us: used.get("cpu_us_per_record").copied().unwrap_or_default(),
+        parties: Usage::now(cluster)?.per_record(&before, records as u64),
     })
 }
 
