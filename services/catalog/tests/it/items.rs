@@ -70,6 +70,7 @@ fn carried() -> (usize, usize) {
 #[tokio::test]
 async fn a_code_with_a_character_that_no_text_can_hold_is_the_callers_mistake() -> Result<()> {
     let world = World::start().await?;
+    world.ready().await?;
     let status = get(&world, "xzcf\0", 1).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     assert!(status.message().contains("U+0000"));
