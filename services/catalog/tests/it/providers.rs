@@ -56,6 +56,7 @@ async fn listed(world: &World) -> Result<Vec<Provider>> {
 #[tokio::test]
 async fn r3_a_registration_counts_its_changes_and_announces_each_once() -> Result<()> {
     let world = World::start().await?;
+    world.ready().await?;
     let first = register(&world, city()).await?;
     assert_eq!(
         first,
@@ -139,6 +140,7 @@ async fn r3_a_registration_counts_its_changes_and_announces_each_once() -> Resul
 #[tokio::test]
 async fn r3_concurrent_registrations_lose_no_revision() -> Result<()> {
     let world = World::start().await?;
+    world.ready().await?;
     let calls = (0..16).map(|i| {
         let name = format!("长沙市第{i}中心");
         register(&world, Provider { name, ..city() })
@@ -160,6 +162,7 @@ async fn r3_concurrent_registrations_lose_no_revision() -> Result<()> {
 #[tokio::test]
 async fn r3_every_refusal_names_field_and_rule_and_stores_nothing() -> Result<()> {
     let world = World::start().await?;
+    world.ready().await?;
     let table = [
         (
             Provider {
@@ -256,6 +259,7 @@ async fn r3_every_refusal_names_field_and_rule_and_stores_nothing() -> Result<()
 #[tokio::test]
 async fn r5_only_the_credit_office_writes() -> Result<()> {
     let world = World::start().await?;
+    world.ready().await?;
     for role in [
         Role::Provider,
         Role::Operator,
