@@ -14,7 +14,7 @@ use journeys::{
 };
 use platform::target::Service;
 use service_kit::identity::Role;
-use testkit::{eventually, records::Provider};
+use testkit::{TestResult, eventually, records::Provider};
 
 /// How long the announcement of a provider may take to reach ingest.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -155,18 +155,20 @@ fn second_report(provider: &Provider) -> Result<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_python_client_reports_and_learns_what_became_of_its_records_r8_r13() -> Result<()> {
-    reports_and_learns_what_became_of_its_records(Language::python()?).await
+async fn a_python_client_reports_and_learns_what_became_of_its_records_r8_r13() -> TestResult {
+    reports_and_learns_what_became_of_its_records(Language::python()?).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_client_reports_and_learns_what_became_of_its_records_r8_r13() -> Result<()> {
-    reports_and_learns_what_became_of_its_records(Language::node()?).await
+async fn a_node_client_reports_and_learns_what_became_of_its_records_r8_r13() -> TestResult {
+    reports_and_learns_what_became_of_its_records(Language::node()?).await?;
+    Ok(())
 }
 
 /// The clients show how little it takes.
 #[test]
-fn each_client_is_shorter_than_sixty_lines_and_knows_no_registry() -> Result<()> {
+fn each_client_is_shorter_than_sixty_lines_and_knows_no_registry() -> TestResult {
     let clients = testkit::workspace_root().join("tests/clients");
     for client in ["python/submit.py", "node/submit.js"] {
         let text = std::fs::read_to_string(clients.join(client)).context(client)?;
@@ -227,7 +229,7 @@ async fn reports_and_learns_what_became_of_its_records(language: Language) -> Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_provider_reports_once_the_credit_office_has_registered_it_r3_r5() -> Result<()> {
+async fn a_provider_reports_once_the_credit_office_has_registered_it_r3_r5() -> TestResult {
     let language = Language::python()?;
     let mut options = ClusterOptions::new(env!("CARGO_BIN_EXE_credit-journey"));
     options.durable = false;
@@ -258,5 +260,6 @@ async fn a_provider_reports_once_the_credit_office_has_registered_it_r3_r5() -> 
         said.line("verdict  sample-1: ACCEPTED").map(drop)
     })
     .await?;
-    cluster.nothing_left().await
+    cluster.nothing_left().await?;
+    Ok(())
 }

@@ -16,6 +16,7 @@ use journeys::{
 };
 use local_servers::{Binaries, Place};
 use platform::target::Service;
+use testkit::TestResult;
 use uuid::Uuid;
 
 /// Requests in all.
@@ -35,7 +36,7 @@ const SERVICES: [Service; 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_hostile_requests_are_refused_and_leave_nothing_behind() -> Result<()> {
+async fn ten_thousand_hostile_requests_are_refused_and_leave_nothing_behind() -> TestResult {
     let seed = match std::env::var("CREDIT_FAULT_SEED") {
         Ok(text) => text.parse().context("CREDIT_FAULT_SEED: a number")?,
         Err(_) => SEED,
@@ -72,8 +73,8 @@ async fn ten_thousand_hostile_requests_are_refused_and_leave_nothing_behind() ->
         verdicts.by_answer,
         verdicts.by_kind,
     );
-    ensure!(verdicts.requests() == REQUESTS);
-    ensure!(good > 0, "no good caller got a receipt meanwhile");
+    assert_eq!(verdicts.requests(), REQUESTS);
+    assert!(good > 0, "no good caller got a receipt meanwhile");
     load.more(20).await?;
     book.extend(load.finish().await?);
     book.extend(verdicts.book);
@@ -82,14 +83,15 @@ async fn ten_thousand_hostile_requests_are_refused_and_leave_nothing_behind() ->
     let after = memory::of_services(&cluster)?;
     println!("memory after: {}", memory::describe(&after));
     for (service, resident) in after {
-        ensure!(
+        assert!(
             resident.peak_mib < MOST_MIB,
             "{}: {resident}",
             service.name()
         );
     }
     all_returned(&cluster, &verdicts.to_be_returned).await?;
-    nothing_kept(&cluster, &before, &settled, &verdicts.left).await
+    nothing_kept(&cluster, &before, &settled, &verdicts.left).await?;
+    Ok(())
 }
 
 async fn platform() -> Result<Cluster> {

@@ -19,7 +19,7 @@ use proto::credit::disclosure::v1::GetPublicRecordRequest;
 use serde_json::Value;
 use service_kit::identity::Role;
 use testkit::{
-    eventually,
+    TestResult, eventually,
     records::{GeneratedRecord, Generator},
 };
 use time::OffsetDateTime;
@@ -201,7 +201,7 @@ async fn platform() -> Result<(Cluster, Desk, Vec<GeneratedRecord>)> {
 
 #[tokio::test]
 async fn r8_r13_the_platform_says_of_every_row_what_the_desk_said_and_repeats_its_receipts()
--> Result<()> {
+-> TestResult {
     let (cluster, desk, records) = platform().await?;
     let path = save(cluster.folder(), &records)?;
     let file = path.to_str().context("a path")?;
@@ -216,15 +216,15 @@ async fn r8_r13_the_platform_says_of_every_row_what_the_desk_said_and_repeats_it
         .await?
         .ended(1)?;
     let (at_desk, at_platform) = (findings(&lint), findings(&sent));
-    ensure!(at_desk.len() == records.len(), "{} rows", at_desk.len());
-    ensure!(at_desk == at_platform, "{at_desk:#?} {at_platform:#?}");
+    assert!(at_desk.len() == records.len(), "{} rows", at_desk.len());
+    assert!(at_desk == at_platform, "{at_desk:#?} {at_platform:#?}");
     for (row, record) in sent.of_type("row").zip(&records) {
         let expected = if record.planted.is_some() {
             "returned"
         } else {
             "accepted"
         };
-        ensure!(row["verdict"] == expected, "{row} of {:?}", record.planted);
+        assert!(row["verdict"] == expected, "{row} of {:?}", record.planted);
     }
     // The same file again is the same delivery: the same receipts, nothing new.
     let again = desk
@@ -236,12 +236,13 @@ async fn r8_r13_the_platform_says_of_every_row_what_the_desk_said_and_repeats_it
             .map(|row| row["ledger_number"].clone())
             .collect()
     };
-    ensure!(numbers(&sent) == numbers(&again), "other receipts");
-    cluster.nothing_left().await
+    assert!(numbers(&sent) == numbers(&again), "other receipts");
+    cluster.nothing_left().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> Result<()> {
+async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResult {
     let (cluster, desk, records) = platform().await?;
     let path = save(cluster.folder(), &records)?;
     let file = path.to_str().context("a path")?;
@@ -297,7 +298,7 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> Result<()
     .await?;
     let submission = row["submission_id"].as_str().context("an id")?;
     let status = desk.run(&["status", submission]).await?.ended(0)?;
-    ensure!(
+    assert!(
         status
             .lines
             .iter()
@@ -313,7 +314,7 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> Result<()
         said.lines.iter().filter(of).count()
     };
     let before = desk.run(&["feedback", "list"]).await?;
-    ensure!(open(&before) == 1, "{:?}", before.lines);
+    assert!(open(&before) == 1, "{:?}", before.lines);
     let key = faulty.record_key.as_str();
     let withdraw = [
         "withdraw",
@@ -340,5 +341,6 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> Result<()
     desk.run(&["nil", "--item", "xzcf", "--from", &day, "--to", &day])
         .await?
         .ended(1)?;
-    cluster.nothing_left().await
+    cluster.nothing_left().await?;
+    Ok(())
 }

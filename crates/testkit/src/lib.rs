@@ -7,6 +7,7 @@
 //! * [`clock::TurnableClock`]: time that stands still until the test turns it.
 //! * [`records`]: realistic records from a seed, each knowing its verdict.
 //! * [`proxy::TcpProxy`]: a network to cut, to stall and to slow down.
+//! * [`TestResult`]: what a test returns, so that its own error is what is shown.
 //! * [`eventually`]: waits for a condition instead of sleeping.
 //! * `browser` (feature `browser`): a headless Chromium.
 
@@ -15,6 +16,7 @@ pub mod bed;
 pub mod browser;
 pub mod clock;
 mod database;
+mod failure;
 mod private;
 pub mod proxy;
 pub mod records;
@@ -24,6 +26,7 @@ mod wait;
 #[cfg(feature = "browser")]
 pub use browser::browser;
 pub use database::TestDb;
+pub use failure::{TestFailure, TestResult};
 pub use private::{
     PrivateNats, PrivatePostgres, private_nats, private_nats_with, private_postgres,
     private_postgres_with,

@@ -1,16 +1,16 @@
 //! A real browser against a page of a few lines; the process is gone afterwards.
 #![cfg(feature = "browser")]
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use std::time::Duration;
-use testkit::{browser, browser::Locator, eventually};
+use testkit::{TestResult, browser, browser::Locator, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PAGE: &str = "<!doctype html><html lang=zh-CN><meta charset=utf-8><title>信用</title>\
     <p id=out>未按</p><button onclick=\"out.textContent='已按'\">按</button>";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn chromium_opens_a_page_and_presses_a_button() -> Result<()> {
+async fn chromium_opens_a_page_and_presses_a_button() -> TestResult {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use sqlx::{Connection, PgConnection};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use testkit::{TestDb, eventually, private_nats, private_postgres, proxy::TcpProxy};
+use testkit::{TestDb, TestResult, eventually, private_nats, private_postgres, proxy::TcpProxy};
 
 async fn run(url: &str, statement: &'static str) -> Result<()> {
     let mut connection = PgConnection::connect(url).await?;
@@ -18,7 +18,7 @@ async fn count(url: &str, query: &'static str) -> Result<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn databases_come_from_one_template_and_know_nothing_of_each_other() -> Result<()> {
+async fn databases_come_from_one_template_and_know_nothing_of_each_other() -> TestResult {
     let server = private_postgres().await?;
     let prepared = AtomicUsize::new(0);
     let prepare = async |url: &str| {
@@ -85,7 +85,7 @@ async fn databases_come_from_one_template_and_know_nothing_of_each_other() -> Re
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_template_whose_preparation_failed_is_made_anew_and_old_leftovers_go() -> Result<()> {
+async fn a_template_whose_preparation_failed_is_made_anew_and_old_leftovers_go() -> TestResult {
     let server = private_postgres().await?;
     run(server.url(), "CREATE DATABASE t_1000000000_left").await?;
     run(server.url(), "CREATE DATABASE tpl_old").await?;
@@ -109,7 +109,7 @@ async fn a_template_whose_preparation_failed_is_made_anew_and_old_leftovers_go()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_postgres_comes_back_with_what_it_had() -> Result<()> {
+async fn a_killed_postgres_comes_back_with_what_it_had() -> TestResult {
     let server = private_postgres().await?;
     let (proxy, through) = TcpProxy::before(server.url()).await?;
     run(
@@ -129,7 +129,7 @@ async fn a_killed_postgres_comes_back_with_what_it_had() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_nats_is_found_again_by_its_client_and_a_wiped_one_is_empty() -> Result<()> {
+async fn a_killed_nats_is_found_again_by_its_client_and_a_wiped_one_is_empty() -> TestResult {
     let server = private_nats().await?;
     // The client library does not log in with what stands in the URL by itself.
     let address: async_nats::ServerAddr = server.url().parse()?;

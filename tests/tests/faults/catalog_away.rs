@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use journeys::{cluster::Cluster, day::Day, load::Pace};
 use platform::target::Service;
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 
 use crate::support::{Bench, SERVICES, chance, options, servers};
 
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_the_catalog_away_records_are_taken_and_judged_after_a_cold_start_and_under_load()
--> Result<()> {
+-> TestResult {
     let (seed, rng) = chance("catalog away")?;
     let (servers, place) = servers()?;
     let mut cluster = Cluster::start_services(servers, place, options(), &SERVICES).await?;

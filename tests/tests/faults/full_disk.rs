@@ -8,8 +8,8 @@ use journeys::{
     cluster::{Cluster, ClusterOptions, Servers},
     load::Pace,
 };
-use local_servers::{Binaries, Nats, NatsOptions, Place, Postgres, PostgresOptions, is_running};
-use testkit::eventually;
+use local_servers::{Binaries, Nats, NatsOptions, Place, Postgres, PostgresOptions};
+use testkit::{TestResult, eventually};
 
 use crate::{
     support::{Bench, SERVICES, blocking, chance, options},
@@ -60,17 +60,8 @@ async fn callers_are_told(bench: &mut Bench) -> Result<()> {
     bench.load.fine().await
 }
 
-/// The server is up by itself, or what keeps it up (Compose, systemd) would have to start it again.
-fn start_again_if_it_fell(bench: &mut Bench) -> Result<bool> {
-    let fell = !bench.postgres()?.pid().is_some_and(is_running);
-    if fell {
-        blocking(|| bench.postgres()?.restart())?;
-    }
-    Ok(fell)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_with_postgresqls_disk_full_nothing_is_acknowledged_that_is_not_kept() -> Result<()> {
+async fn r11_with_postgresqls_disk_full_nothing_is_acknowledged_that_is_not_kept() -> TestResult {
     let disk = SmallDisk::mount(384)?;
     let place = Place::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
@@ -84,9 +75,8 @@ async fn r11_with_postgresqls_disk_full_nothing_is_acknowledged_that_is_not_kept
     println!("ballast: {} bytes", disk.fill()?);
     callers_are_told(&mut bench).await?;
     disk.make_space()?;
-    let fell = start_again_if_it_fell(&mut bench)?;
-    println!("PostgreSQL fell and was started again: {fell}");
-    bench.load.more(300).await?;
+    let starts = bench.more_with_postgres_kept_up(300).await?;
+    println!("PostgreSQL fell and was started again: {starts} times");
     bench.check().await?;
     bench.end().await?;
     Ok(())
@@ -94,7 +84,7 @@ async fn r11_with_postgresqls_disk_full_nothing_is_acknowledged_that_is_not_kept
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_the_disk_of_postgresqls_log_full_nothing_is_acknowledged_that_is_not_kept()
--> Result<()> {
+-> TestResult {
     let disk = SmallDisk::mount(160)?;
     let place = Place::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
@@ -108,7 +98,7 @@ async fn r11_with_the_disk_of_postgresqls_log_full_nothing_is_acknowledged_that_
         .arg("-a")
         .args([&log, &there])
         .status()?;
-    ensure!(moved.success(), "copying pg_wal: {moved}");
+    assert!(moved.success(), "copying pg_wal: {moved}");
     std::fs::remove_dir_all(&log)?;
     symlink(&there, &log)?;
     postgres.restart()?;
@@ -124,18 +114,17 @@ async fn r11_with_the_disk_of_postgresqls_log_full_nothing_is_acknowledged_that_
         lines("No space left on device"),
         lines("PANIC")
     );
-    ensure!(said.contains("No space left on device"), "another fault");
+    assert!(said.contains("No space left on device"), "another fault");
     disk.make_space()?;
-    let fell = start_again_if_it_fell(&mut bench)?;
-    println!("PostgreSQL fell and was started again: {fell}");
-    bench.load.more(300).await?;
+    let starts = bench.more_with_postgres_kept_up(300).await?;
+    println!("PostgreSQL fell and was started again: {starts} times");
     bench.check().await?;
     bench.end().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_later() -> Result<()> {
+async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_later() -> TestResult {
     let disk = SmallDisk::mount(256)?;
     let place = Place::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
@@ -169,7 +158,7 @@ async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_lat
     )
     .await?;
     println!("NATS says: {health:?}");
-    ensure!(
+    assert!(
         health.0 != 200,
         "the disk was full and NATS has not noticed: {health:?}"
     );

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use journeys::load::Pace;
 use rand::{Rng, seq::SliceRandom};
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 
 use crate::support::{Bench, Victim};
 
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Victims come round-robin, each four in an order of chance; how many receipts pass before the blow is
 /// chance too, so it falls into any stage of any batch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_fifty_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing() -> Result<()> {
+async fn r11_fifty_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing() -> TestResult {
     let mut bench = Bench::start("fifty rounds of kill -9", Pace::default()).await?;
     let mut order = Victim::ALL;
     for round in 0..ROUNDS {

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, ensure};
 use journeys::{
     cluster::{Cluster, ClusterOptions},
     load::Pace,
     memory,
 };
 use platform::target::Service;
-use testkit::{eventually, proxy::TcpProxy};
+use testkit::{TestResult, eventually, proxy::TcpProxy};
 
 use crate::support::{Bench, SERVICES, chance, memory_is_bounded, options, servers};
 
@@ -23,7 +23,7 @@ const BYTES_PER_SECOND: u32 = 64 * 1024;
 const WAITING: i64 = 4_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process_does() -> Result<()>
+async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process_does() -> TestResult
 {
     let (seed, rng) = chance("slow consumer")?;
     let (servers, place) = servers()?;

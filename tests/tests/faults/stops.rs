@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use journeys::load::Pace;
+use testkit::TestResult;
 
 use crate::support::{Bench, Victim};
 
@@ -11,7 +12,7 @@ use crate::support::{Bench, Victim};
 const STOPPED: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_ten_seconds_of_sigstop_each_lose_nothing_and_double_nothing() -> Result<()> {
+async fn r11_ten_seconds_of_sigstop_each_lose_nothing_and_double_nothing() -> TestResult {
     let mut bench = Bench::start("SIGSTOP", Pace::default()).await?;
     for victim in Victim::ALL {
         stop_once(&mut bench, victim)

@@ -1,6 +1,9 @@
 //! What the fault journeys share: a platform in processes apart, its load, its auditor, and the ways to hurt it.
 
-use std::{process::Command, time::Instant};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use journeys::{
@@ -114,6 +117,32 @@ impl Bench {
     pub async fn check(&mut self) -> Result<()> {
         let book = self.load.book();
         self.auditor.while_running(&book).await
+    }
+
+    /// Waits for so many more receipts, and starts PostgreSQL again whenever it has fallen meanwhile, as what keeps it
+    /// up (Compose, systemd) would; how often that was.
+    ///
+    /// Whether it lives is asked until the receipts have come, never once: a server that panics for want of space
+    /// recovers by itself, or fails in that a while after its panic and only then ends.
+    pub async fn more_with_postgres_kept_up(&mut self, receipts: u64) -> Result<u32> {
+        let Self { cluster, load, .. } = self;
+        let postgres = cluster.servers.postgres.as_mut();
+        let postgres = postgres.context("private PostgreSQL")?;
+        let mut looks = tokio::time::interval(Duration::from_millis(100));
+        let mut starts = 0;
+        let more = load.more(receipts);
+        tokio::pin!(more);
+        loop {
+            tokio::select! {
+                came = &mut more => return came.map(|()| starts),
+                _ = looks.tick() => {
+                    if !postgres.pid().is_some_and(is_running) {
+                        blocking(|| postgres.restart())?;
+                        starts += 1;
+                    }
+                }
+            }
+        }
     }
 
     /// Ends the load, waits until everything is through, and checks all of it, and the memory of the services.

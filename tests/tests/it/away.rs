@@ -6,14 +6,14 @@ use std::{sync::atomic::Ordering, time::Duration, time::Instant};
 use anyhow::{Context, Result, ensure};
 use journeys::{cluster::http_get, day::Progress};
 use proto::credit::province::v1::{Behaviour, GetStateRequest, SetBehaviourRequest};
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 
 use crate::support::{in_order, platform, report_all};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::test]
-async fn with_nats_away_ingest_goes_on_accepting_and_everything_arrives_later() -> Result<()> {
+async fn with_nats_away_ingest_goes_on_accepting_and_everything_arrives_later() -> TestResult {
     let (mut cluster, day) = platform(21, 500).await?;
     let since = Instant::now();
     cluster
@@ -24,7 +24,7 @@ async fn with_nats_away_ingest_goes_on_accepting_and_everything_arrives_later() 
         .kill9()?;
     report_all(&cluster, &day).await?;
     let balance = day.balance(&cluster, since).await?;
-    ensure!(
+    assert!(
         balance.submitted == 500 && balance.accepted == 0,
         "{balance:?}"
     );
@@ -39,11 +39,11 @@ async fn with_nats_away_ingest_goes_on_accepting_and_everything_arrives_later() 
 }
 
 #[tokio::test]
-async fn readiness_names_the_lane_that_is_stuck() -> Result<()> {
+async fn readiness_names_the_lane_that_is_stuck() -> TestResult {
     let (mut cluster, day) = platform(22, 20).await?;
     let since = Instant::now();
     let admin = cluster.ports.admin();
-    ensure!(http_get(&admin, "/livez").await?.0 == 200);
+    assert!(http_get(&admin, "/livez").await?.0 == 200);
     cluster
         .servers
         .nats
@@ -61,7 +61,7 @@ async fn readiness_names_the_lane_that_is_stuck() -> Result<()> {
     })
     .await?;
     // Alive all the same: a restart would not help.
-    ensure!(http_get(&admin, "/livez").await?.0 == 200);
+    assert!(http_get(&admin, "/livez").await?.0 == 200);
     cluster
         .servers
         .nats
@@ -74,13 +74,13 @@ async fn readiness_names_the_lane_that_is_stuck() -> Result<()> {
         "credit_lane_age_seconds{lane=\"outbox ingest\"} 0",
         "credit_bus_handled_events_total{lane=\"validation-records\"} 20",
     ] {
-        ensure!(metrics.contains(wanted), "no {wanted} in {metrics}");
+        assert!(metrics.contains(wanted), "no {wanted} in {metrics}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn with_jetstreams_files_deleted_streams_are_rebuilt_from_the_outboxes() -> Result<()> {
+async fn with_jetstreams_files_deleted_streams_are_rebuilt_from_the_outboxes() -> TestResult {
     let (mut cluster, day) = platform(23, 600).await?;
     let since = Instant::now();
     let progress = Progress::default();
@@ -99,7 +99,7 @@ async fn with_jetstreams_files_deleted_streams_are_rebuilt_from_the_outboxes() -
     nats.wipe()?;
     nats.restart()?;
     let said = cluster.credit(&["streams", "rebuild"])?;
-    ensure!(said.contains("streams created: 5"), "{said}");
+    assert!(said.contains("streams created: 5"), "{said}");
     report_all(&cluster, &day).await?;
     in_order(&cluster, &day, since).await?;
     // Again, with nothing lost: everything comes twice and changes nothing.
@@ -109,7 +109,7 @@ async fn with_jetstreams_files_deleted_streams_are_rebuilt_from_the_outboxes() -
 }
 
 #[tokio::test]
-async fn with_postgresql_restarted_in_mid_stream_no_receipt_is_missing_or_double() -> Result<()> {
+async fn with_postgresql_restarted_in_mid_stream_no_receipt_is_missing_or_double() -> TestResult {
     let (mut cluster, day) = platform(24, 1_500).await?;
     let since = Instant::now();
     let progress = Progress::default();
@@ -140,10 +140,11 @@ async fn with_postgresql_restarted_in_mid_stream_no_receipt_is_missing_or_double
         receipts?
     };
     cluster.servers.postgres = Some(postgres);
-    ensure!(reported.len() == day.records.len());
+    assert_eq!(reported.len(), day.records.len());
     in_order(&cluster, &day, since).await?;
     // Every receipt is still what it was.
-    report_same_receipts(&cluster, &day, &reported).await
+    report_same_receipts(&cluster, &day, &reported).await?;
+    Ok(())
 }
 
 async fn report_same_receipts(
@@ -159,7 +160,7 @@ async fn report_same_receipts(
 }
 
 #[tokio::test]
-async fn r10_a_province_that_is_away_slow_late_and_failing_gets_everything_once() -> Result<()> {
+async fn r10_a_province_that_is_away_slow_late_and_failing_gets_everything_once() -> TestResult {
     let (cluster, day) = platform(25, 400).await?;
     let since = Instant::now();
     let behave = async |behaviour: Behaviour| -> Result<()> {
@@ -213,12 +214,12 @@ async fn r10_a_province_that_is_away_slow_late_and_failing_gets_everything_once(
     })
     .await?;
     let balance = in_order(&cluster, &day, since).await?;
-    ensure!(balance.province_repeated > 0 && balance.province_conflicting == 0);
+    assert!(balance.province_repeated > 0 && balance.province_conflicting == 0);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_poison_event_is_parked_and_the_lane_goes_on() -> Result<()> {
+async fn a_poison_event_is_parked_and_the_lane_goes_on() -> TestResult {
     let (cluster, day) = platform(26, 100).await?;
     let since = Instant::now();
     // A row that ingest would never write: the event cannot be decoded.
@@ -238,8 +239,8 @@ async fn a_poison_event_is_parked_and_the_lane_goes_on() -> Result<()> {
         anyhow::Ok(letter)
     })
     .await?;
-    ensure!(parked["consumer"] == "validation-records", "{parked}");
-    ensure!(parked["state"] == "parked", "{parked}");
+    assert!(parked["consumer"] == "validation-records", "{parked}");
+    assert!(parked["state"] == "parked", "{parked}");
     let id = parked["id"].to_string();
     // Trying again cannot help; the consumer says so by parking it once more.
     cluster.credit(&["dead-letters", "retry", "--service=validation", &id])?;
@@ -259,7 +260,7 @@ async fn a_poison_event_is_parked_and_the_lane_goes_on() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_stop_finishes_what_is_in_hand_and_exits_well() -> Result<()> {
+async fn a_stop_finishes_what_is_in_hand_and_exits_well() -> TestResult {
     let (mut cluster, day) = platform(27, 800).await?;
     let since = Instant::now();
     let progress = Progress::default();

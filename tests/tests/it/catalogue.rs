@@ -25,7 +25,7 @@ use proto::credit::{
     ingest::v1::{Outcome, Receipt, SubmitRecordRequest},
 };
 use testkit::{
-    eventually,
+    TestResult, eventually,
     records::{GeneratedRecord, Provider},
 };
 use time::Date;
@@ -114,7 +114,7 @@ async fn reviewed(cluster: &Cluster, department: &Provider, stranger: &Provider)
 }
 
 #[tokio::test]
-async fn r6_a_departments_item_from_its_draft_to_its_retirement() -> Result<()> {
+async fn r6_a_departments_item_from_its_draft_to_its_retirement() -> TestResult {
     let (cluster, mut day) = platform(51, 60).await?;
     let since = Instant::now();
     report_all(&cluster, &day).await?;
@@ -147,20 +147,20 @@ async fn r6_a_departments_item_from_its_draft_to_its_retirement() -> Result<()> 
     let returned = taken(&cluster, &bad, "ITEM_UNKNOWN").await?;
     returned_by(&verdict(&cluster, &returned.record_id).await?, FIRST_RULE)?;
     let (status, page) = http_get(&site, &format!("/catalogue/{OWN}")).await?;
-    ensure!(status == 200 && page.contains("文化旅游荣誉"), "{status}");
+    assert!(status == 200 && page.contains("文化旅游荣誉"), "{status}");
     for text in [
         "部门目录",
         &department.name,
         FIRST_RULE,
         "starts_with(RY_MC",
     ] {
-        ensure!(page.contains(text), "no {text} on the item's page");
+        assert!(page.contains(text), "no {text} on the item's page");
     }
 
     // A second version beside the first: each record is judged by the one that it is written by.
     let second = definition(&department, 2, "荣誉有效期间保存，撤销后转为档案。")?;
     let second = published(&cluster, &department, second).await?;
-    ensure!(second.version == 2, "{}", second.version);
+    assert!(second.version == 2, "{}", second.version);
     let new = honour(&department, 3, 2, "优秀文化旅游企业", None);
     let unknown = "ITEM_VERSION_UNKNOWN";
     let new_receipt = taken(&cluster, &new, unknown).await?;
@@ -183,7 +183,7 @@ async fn r6_a_departments_item_from_its_draft_to_its_retirement() -> Result<()> 
         FIRST_RULE,
     )?;
     let (_, page) = http_get(&site, &format!("/catalogue/{OWN}/1")).await?;
-    ensure!(page.contains("本版已被第 2 版替代") && page.contains(FIRST_RULE));
+    assert!(page.contains("本版已被第 2 版替代") && page.contains(FIRST_RULE));
     for (file, sign) in [
         ("schema.json", "\"RY_MC\""),
         ("template.csv", "RY_MC"),
@@ -191,7 +191,7 @@ async fn r6_a_departments_item_from_its_draft_to_its_retirement() -> Result<()> 
         ("template.xlsx", "PK\u{3}\u{4}"),
     ] {
         let (status, content) = http_get(&site, &format!("/catalogue/{OWN}/2/{file}")).await?;
-        ensure!(status == 200 && content.contains(sign), "{file}: {status}");
+        assert!(status == 200 && content.contains(sign), "{file}: {status}");
     }
 
     day.records
@@ -290,7 +290,7 @@ async fn retired(
 
 #[tokio::test]
 async fn r6_a_change_of_law_opens_a_duty_that_a_new_version_closes_and_time_makes_overdue()
--> Result<()> {
+-> TestResult {
     let (cluster, day) = platform(52, 20).await?;
     let since = Instant::now();
     report_all(&cluster, &day).await?;
@@ -316,10 +316,10 @@ async fn r6_a_change_of_law_opens_a_duty_that_a_new_version_closes_and_time_make
     let request = trigger("旅游法修订", "主席令第1号", today(), OWN);
     let opened = office.record_trigger(request).await?.into_inner().duties;
     let [open] = opened.as_slice() else {
-        anyhow::bail!("{opened:?}");
+        panic!("{opened:?}");
     };
-    ensure!(open.state() == DutyState::Open && !open.overdue, "{open:?}");
-    ensure!(open.due_on > format_date(today() + time::Duration::days(15)));
+    assert!(open.state() == DutyState::Open && !open.overdue, "{open:?}");
+    assert!(open.due_on > format_date(today() + time::Duration::days(15)));
     // The department sees its own duty and no other.
     let of_department = async |filter: DutyFilter| -> Result<Vec<_>> {
         let request = ListDutiesRequest {
@@ -330,7 +330,7 @@ async fn r6_a_change_of_law_opens_a_duty_that_a_new_version_closes_and_time_make
         Ok(desk.list_duties(request).await?.into_inner().duties)
     };
     let seen = of_department(DutyFilter::Open).await?;
-    ensure!(
+    assert!(
         seen.len() == 1 && seen[0].duty_id == open.duty_id,
         "{seen:?}"
     );
@@ -339,7 +339,7 @@ async fn r6_a_change_of_law_opens_a_duty_that_a_new_version_closes_and_time_make
     let long_ago = today() - time::Duration::weeks(12);
     let request = trigger("荣誉管理办法修订", "国办发1号", long_ago, "ryxx");
     let late = office.record_trigger(request).await?.into_inner().duties;
-    ensure!(late.len() == 1 && late[0].overdue, "{late:?}");
+    assert!(late.len() == 1 && late[0].overdue, "{late:?}");
 
     published(
         &cluster,
@@ -348,21 +348,21 @@ async fn r6_a_change_of_law_opens_a_duty_that_a_new_version_closes_and_time_make
     )
     .await?;
     let closed = of_department(DutyFilter::Closed).await?;
-    ensure!(
+    assert!(
         closed.len() == 1
             && closed[0].duty_id == open.duty_id
             && closed[0].closed_by_version == 2
             && !closed[0].overdue,
         "{closed:?}"
     );
-    ensure!(of_department(DutyFilter::Open).await?.is_empty());
+    assert!(of_department(DutyFilter::Open).await?.is_empty());
 
     let request = ListDutiesRequest {
         filter: DutyFilter::Overdue.into(),
         ..ListDutiesRequest::default()
     };
     let overdue = office.list_duties(request).await?.into_inner().duties;
-    ensure!(
+    assert!(
         overdue.len() == 1 && overdue[0].duty_id == late[0].duty_id,
         "{overdue:?}"
     );
@@ -385,7 +385,7 @@ async fn r6_a_change_of_law_opens_a_duty_that_a_new_version_closes_and_time_make
     .await?;
     let expected = [("DutyClosed", 1), ("DutyOpened", 2), ("DutyOverdue", 1)];
     let expected = expected.map(|(name, count)| (name.to_owned(), count));
-    ensure!(events == BTreeMap::from(expected), "{events:?}");
+    assert!(events == BTreeMap::from(expected), "{events:?}");
     in_order(&cluster, &day, since).await?;
     Ok(())
 }
@@ -404,7 +404,7 @@ async fn duty_events(cluster: &Cluster) -> Result<BTreeMap<String, i64>> {
 }
 
 #[tokio::test]
-async fn with_catalog_away_records_are_taken_and_judged_as_before() -> Result<()> {
+async fn with_catalog_away_records_are_taken_and_judged_as_before() -> TestResult {
     let (mut cluster, mut day) = platform(53, 300).await?;
     let department = department(&day)?;
     let retention = "荣誉有效期间保存，撤销后转为档案。";
@@ -434,9 +434,9 @@ async fn with_catalog_away_records_are_taken_and_judged_as_before() -> Result<()
     day.settle(&cluster, since).await?.check()?;
     let site = cluster.ports.address(Service::Web);
     let (status, page) = http_get(&site, &format!("/catalogue/{OWN}")).await?;
-    ensure!(status == 503 && page.contains("服务暂时不可用"), "{status}");
+    assert!(status == 503 && page.contains("服务暂时不可用"), "{status}");
     let (status, page) = http_get(&site, &format!("/record/{}", receipt.record_id)).await?;
-    ensure!(status == 200 && page.contains("长沙市优秀导游"), "{status}");
+    assert!(status == 200 && page.contains("长沙市优秀导游"), "{status}");
 
     cluster.start_apart(&[Service::Catalog]).await?;
     eventually("the site shows the catalogue again", PATIENCE, async || {

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration, time::Instant};
 
 use anyhow::Result;
 use journeys::day::{Day, Progress};
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 
 use crate::support::{in_order, platform, report_all};
 
@@ -44,32 +44,37 @@ async fn crash_at(fault: &str) -> Result<()> {
 }
 
 #[tokio::test]
-async fn r11_a_crash_after_append_before_commit_loses_nothing() -> Result<()> {
-    crash_at("appended:3").await
+async fn r11_a_crash_after_append_before_commit_loses_nothing() -> TestResult {
+    crash_at("appended:3").await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r11_a_crash_after_commit_before_publish_loses_nothing() -> Result<()> {
-    crash_at("committed:3").await
+async fn r11_a_crash_after_commit_before_publish_loses_nothing() -> TestResult {
+    crash_at("committed:3").await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r11_a_crash_after_publish_before_mark_doubles_nothing() -> Result<()> {
-    crash_at("published:3").await
+async fn r11_a_crash_after_publish_before_mark_doubles_nothing() -> TestResult {
+    crash_at("published:3").await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r11_a_crash_after_handler_before_commit_loses_nothing() -> Result<()> {
-    crash_at("handled:3").await
+async fn r11_a_crash_after_handler_before_commit_loses_nothing() -> TestResult {
+    crash_at("handled:3").await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r11_a_crash_after_commit_before_ack_doubles_nothing() -> Result<()> {
-    crash_at("handled-committed:3").await
+async fn r11_a_crash_after_commit_before_ack_doubles_nothing() -> TestResult {
+    crash_at("handled-committed:3").await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r11_kill_9_in_the_middle_of_ten_thousand_records_and_the_books_balance() -> Result<()> {
+async fn r11_kill_9_in_the_middle_of_ten_thousand_records_and_the_books_balance() -> TestResult {
     let (mut cluster, day) = platform(12, 10_000).await?;
     let since = Instant::now();
     let progress = Progress::default();

@@ -19,7 +19,7 @@ use proto::credit::{
     validation::v1::ListFeedbackRequest,
 };
 use service_kit::identity::PersonDocument;
-use testkit::{eventually, records::GeneratedRecord};
+use testkit::{TestResult, eventually, records::GeneratedRecord};
 
 use crate::support::{in_order, platform};
 
@@ -40,22 +40,22 @@ fn public_record(day: &Day) -> Result<(&GeneratedRecord, &str)> {
 }
 
 #[tokio::test]
-async fn r14_r15_the_site_shows_organisations_and_never_a_person() -> Result<()> {
+async fn r14_r15_the_site_shows_organisations_and_never_a_person() -> TestResult {
     let (cluster, day, receipts) = settled_day().await?;
     let site = cluster.ports.address(Service::Web);
     let (record, code) = public_record(&day)?;
 
     let (status, page) = http_get(&site, &format!("/subject/{code}")).await?;
-    ensure!(
+    assert!(
         status == 200 && page.contains(&record.subject_name),
         "{status} {page}"
     );
     let record_id = &receipts[&record.submission_id].record_id;
     let (status, page) = http_get(&site, &format!("/record/{record_id}")).await?;
-    ensure!(status == 200 && page.contains(code), "{status} {page}");
+    assert!(status == 200 && page.contains(code), "{status} {page}");
     for path in ["/", "/licences", "/penalties", "/catalogue", "/about"] {
         let (status, page) = http_get(&site, path).await?;
-        ensure!(
+        assert!(
             status == 200 && page.contains("信用长沙"),
             "{path}: {status}"
         );
@@ -68,7 +68,7 @@ async fn r14_r15_the_site_shows_organisations_and_never_a_person() -> Result<()>
         .context("the day has a person")?;
     let person_record = &receipts[&person.submission_id].record_id;
     let (status, page) = http_get(&site, &format!("/record/{person_record}")).await?;
-    ensure!(
+    assert!(
         status == 404 && !page.contains(&person.subject_name),
         "{status}"
     );
@@ -80,7 +80,7 @@ async fn r14_r15_the_site_shows_organisations_and_never_a_person() -> Result<()>
         })
         .await?
         .into_inner();
-    ensure!(
+    assert!(
         found
             .organisations
             .iter()
@@ -91,7 +91,7 @@ async fn r14_r15_the_site_shows_organisations_and_never_a_person() -> Result<()>
 }
 
 #[tokio::test]
-async fn r14_a_person_sees_its_own_records_and_nobody_elses() -> Result<()> {
+async fn r14_a_person_sees_its_own_records_and_nobody_elses() -> TestResult {
     let (cluster, day, _) = settled_day().await?;
     let mut of_person: HashMap<&(String, String), u64> = HashMap::new();
     for record in day.records.iter().filter(|r| r.planted.is_none()) {
@@ -99,7 +99,7 @@ async fn r14_a_person_sees_its_own_records_and_nobody_elses() -> Result<()> {
             *of_person.entry(document).or_default() += 1;
         }
     }
-    ensure!(of_person.len() > 3, "the day has persons");
+    assert!(of_person.len() > 3, "the day has persons");
     for ((kind, number), expected) in of_person.into_iter().take(5) {
         let person = PersonDocument {
             kind: kind.clone(),
@@ -108,7 +108,7 @@ async fn r14_a_person_sees_its_own_records_and_nobody_elses() -> Result<()> {
         let request = ListOwnRecordsRequest::default();
         let mut client = cluster.clients()?.subject(person)?;
         let own = client.list_own_records(request).await?.into_inner();
-        ensure!(own.total == expected, "{} != {expected}", own.total);
+        assert!(own.total == expected, "{} != {expected}", own.total);
     }
     let stranger = PersonDocument {
         kind: "身份证".to_owned(),
@@ -118,12 +118,12 @@ async fn r14_a_person_sees_its_own_records_and_nobody_elses() -> Result<()> {
     let own = client
         .list_own_records(ListOwnRecordsRequest::default())
         .await?;
-    ensure!(own.into_inner().total == 0);
+    assert_eq!(own.into_inner().total, 0);
     Ok(())
 }
 
 #[tokio::test]
-async fn r13_every_returned_record_is_in_its_providers_feedback() -> Result<()> {
+async fn r13_every_returned_record_is_in_its_providers_feedback() -> TestResult {
     let (cluster, day, _) = settled_day().await?;
     for provider in day.generator.providers() {
         let expected = day
@@ -137,14 +137,14 @@ async fn r13_every_returned_record_is_in_its_providers_feedback() -> Result<()> 
         };
         let mut client = cluster.clients()?.feedback(&provider.code)?;
         let cases = client.list_feedback(request).await?.into_inner().cases;
-        ensure!(
+        assert!(
             cases.len() == expected,
             "{}: {}",
             provider.name,
             cases.len()
         );
         for case in &cases {
-            ensure!(
+            assert!(
                 !case.due_on.is_empty() && !case.findings.is_empty(),
                 "{case:?}"
             );
@@ -154,7 +154,7 @@ async fn r13_every_returned_record_is_in_its_providers_feedback() -> Result<()> 
 }
 
 #[tokio::test]
-async fn r18_r19_an_objection_is_marked_until_the_provider_answers() -> Result<()> {
+async fn r18_r19_an_objection_is_marked_until_the_provider_answers() -> TestResult {
     let (cluster, day, receipts) = settled_day().await?;
     let (record, code) = public_record(&day)?;
     let record_id = receipts[&record.submission_id].record_id.clone();
@@ -175,9 +175,9 @@ async fn r18_r19_an_objection_is_marked_until_the_provider_answers() -> Result<(
     let objection = filed.objection.context("an objection")?;
     // The same application again is the same objection.
     let again = subject.file_objection(request).await?.into_inner();
-    ensure!(again.objection.map(|o| o.objection_id) == Some(objection.objection_id.clone()));
+    assert!(again.objection.map(|o| o.objection_id) == Some(objection.objection_id.clone()));
     let transfer_due = objection.transfer_due.context("a due day")?;
-    ensure!(
+    assert!(
         transfer_due.article == "R-18" && !transfer_due.overdue,
         "{transfer_due:?}"
     );
@@ -203,7 +203,7 @@ async fn r18_r19_an_objection_is_marked_until_the_provider_answers() -> Result<(
         &format!("/record/{record_id}"),
     )
     .await?;
-    ensure!(page.contains("异议处理中"), "the page shows the mark");
+    assert!(page.contains("异议处理中"), "the page shows the mark");
     let transfer = TransferObjectionRequest {
         objection_id: objection.objection_id.clone(),
     };
@@ -219,21 +219,23 @@ async fn r18_r19_an_objection_is_marked_until_the_provider_answers() -> Result<(
     let mut provider = clients.objection_provider(&record.provider_code)?;
     provider.answer_objection(answer).await?;
     pending(false).await?;
-    cluster.nothing_left().await
+    cluster.nothing_left().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn an_operators_commands_work_on_a_running_platform() -> Result<()> {
+async fn an_operators_commands_work_on_a_running_platform() -> TestResult {
     let (cluster, _) = platform(33, 1).await?;
     let dump = cluster.credit(&["dump-config"])?;
-    ensure!(
+    assert!(
         dump.contains("[provincial-sync]") && !dump.contains("postgres://"),
         "{dump}"
     );
-    ensure!(cluster.credit(&["healthcheck"])?.contains("ready"));
+    assert!(cluster.credit(&["healthcheck"])?.contains("ready"));
     // Safe to run again, while everything runs.
-    ensure!(cluster.credit(&["migrate"])?.contains("bus: up to date"));
+    assert!(cluster.credit(&["migrate"])?.contains("bus: up to date"));
     let refused = cluster.credit(&["dead-letters", "retry", "--service=ingest"]);
-    ensure!(refused.is_err(), "retry wants numbers or --all");
-    cluster.nothing_left().await
+    assert!(refused.is_err(), "retry wants numbers or --all");
+    cluster.nothing_left().await?;
+    Ok(())
 }

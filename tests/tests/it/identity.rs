@@ -7,6 +7,7 @@ use service_kit::{
     grpc::channel,
     identity::{DevelopmentIssuer, Role, rules},
 };
+use testkit::TestResult;
 use time::{Duration, OffsetDateTime};
 use tonic::{Code, Request, Status, client::Grpc, metadata::MetadataValue};
 
@@ -47,7 +48,7 @@ fn owner(path: &str) -> Option<Service> {
 }
 
 #[tokio::test]
-async fn r5_every_rpc_refuses_missing_wrong_expired_and_unfit_tokens() -> Result<()> {
+async fn r5_every_rpc_refuses_missing_wrong_expired_and_unfit_tokens() -> TestResult {
     let (cluster, _) = platform(41, 1).await?;
     let foreign = DevelopmentIssuer::generate("https://evil.example", "credit-platform").token(
         "x",
@@ -69,20 +70,20 @@ async fn r5_every_rpc_refuses_missing_wrong_expired_and_unfit_tokens() -> Result
     let expired = cluster.expired_token(&all)?;
     for rule in rules() {
         let missing = call(&cluster, rule.path, None).await?;
-        ensure!(
+        assert!(
             missing.code() == Code::Unauthenticated,
             "{}: {missing:?}",
             rule.path
         );
-        ensure!(missing.message().contains("TOKEN_MISSING"), "{missing:?}");
+        assert!(missing.message().contains("TOKEN_MISSING"), "{missing:?}");
         let wrong = call(&cluster, rule.path, Some(&foreign)).await?;
-        ensure!(
+        assert!(
             wrong.message().contains("TOKEN_INVALID"),
             "{}: {wrong:?}",
             rule.path
         );
         let late = call(&cluster, rule.path, Some(&expired)).await?;
-        ensure!(
+        assert!(
             late.message().contains("TOKEN_EXPIRED"),
             "{}: {late:?}",
             rule.path
@@ -91,18 +92,19 @@ async fn r5_every_rpc_refuses_missing_wrong_expired_and_unfit_tokens() -> Result
             let token = cluster.token("11430100006123458R", &[role], None)?;
             let status = call(&cluster, rule.path, Some(&token)).await?;
             let refused = status.message().contains("ROLE_NOT_ALLOWED");
-            ensure!(
+            assert!(
                 refused != rule.roles.contains(&role),
                 "{} as {role:?}: {status:?}",
                 rule.path
             );
         }
     }
-    cluster.nothing_left().await
+    cluster.nothing_left().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn health_and_reflection_answer_on_every_service_without_a_token() -> Result<()> {
+async fn health_and_reflection_answer_on_every_service_without_a_token() -> TestResult {
     use tonic_health::pb::{
         HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
     };
@@ -134,14 +136,15 @@ async fn health_and_reflection_answer_on_every_service_without_a_token() -> Resu
             .into_inner();
         let answer = answers.message().await?.context("an answer")?;
         let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
-            anyhow::bail!("{answer:?}");
+            panic!("{answer:?}");
         };
-        ensure!(
+        assert!(
             list.service
                 .iter()
                 .any(|one| one.name == "credit.ingest.v1.IngestService"),
             "{list:?}"
         );
     }
-    cluster.nothing_left().await
+    cluster.nothing_left().await?;
+    Ok(())
 }

@@ -7,9 +7,10 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Context;
 use proto::credit::disclosure::v1::ListOwnRecordsRequest;
 use service_kit::identity::PersonDocument;
+use testkit::TestResult;
 
 use crate::support::{in_order, platform, report_all};
 
@@ -32,7 +33,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn r4_a_search_of_all_files_finds_no_person() -> Result<()> {
+async fn r4_a_search_of_all_files_finds_no_person() -> TestResult {
     let (mut cluster, day) = platform(51, 300).await?;
     let since = Instant::now();
     report_all(&cluster, &day).await?;
@@ -43,7 +44,7 @@ async fn r4_a_search_of_all_files_finds_no_person() -> Result<()> {
         .filter_map(|record| Some((&record.subject_name, record.subject_document.as_ref()?)))
         .take(12)
         .collect();
-    ensure!(persons.len() == 12, "the day has persons");
+    assert!(persons.len() == 12, "the day has persons");
     // Reading leaves traces too: ask as one of them.
     let (_, (kind, number)) = persons[0];
     let person = PersonDocument {
@@ -84,7 +85,7 @@ async fn r4_a_search_of_all_files_finds_no_person() -> Result<()> {
         .filter_map(|f| fs::metadata(f).ok())
         .map(|m| m.len())
         .sum();
-    ensure!(bytes > 10_000_000, "only {bytes} bytes looked at");
+    assert!(bytes > 10_000_000, "only {bytes} bytes looked at");
     let code = day.records.iter().find_map(|r| {
         (r.expected_public)
             .then_some(r.subject_code.as_deref())
@@ -96,14 +97,14 @@ async fn r4_a_search_of_all_files_finds_no_person() -> Result<()> {
         let content = fs::read(path).unwrap_or_default();
         organisation_seen |= contains(&content, code.as_bytes());
         for (name, (_, number)) in &persons {
-            ensure!(
+            assert!(
                 !contains(&content, number.as_bytes()),
                 "a number in {}",
                 path.display()
             );
             // Two-character names occur by chance in Chinese text; three are a name.
             if name.chars().count() > 2 {
-                ensure!(
+                assert!(
                     !contains(&content, name.as_bytes()),
                     "{name} in {}",
                     path.display()
@@ -112,6 +113,6 @@ async fn r4_a_search_of_all_files_finds_no_person() -> Result<()> {
         }
     }
     // The search does find what is kept in clear.
-    ensure!(organisation_seen, "the search looks at the wrong files");
+    assert!(organisation_seen, "the search looks at the wrong files");
     Ok(())
 }

@@ -17,7 +17,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     trace_service_server::{TraceService, TraceServiceServer},
 };
 use proto::credit::ingest::v1::SubmitRecordRequest;
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
@@ -51,7 +51,7 @@ impl TraceService for Receiver {
 }
 
 #[tokio::test]
-async fn one_trace_runs_from_the_submit_call_to_the_provinces_acknowledgement() -> Result<()> {
+async fn one_trace_runs_from_the_submit_call_to_the_provinces_acknowledgement() -> TestResult {
     let receiver = Receiver::default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let endpoint = format!("http://{}", listener.local_addr()?);
@@ -108,5 +108,6 @@ async fn one_trace_runs_from_the_submit_call_to_the_provinces_acknowledgement() 
         },
     )
     .await?;
-    cluster.nothing_left().await
+    cluster.nothing_left().await?;
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use event_bus::{append, outbox};
 use service_kit::db;
-use testkit::{eventually, proxy::TcpProxy};
+use testkit::{TestResult, eventually, proxy::TcpProxy};
 
 use crate::world::{PATIENCE, Process, SCHEMA, SERVICE, World, codes, event, event_of};
 
@@ -43,7 +43,7 @@ fn outbox_age(process: &Process) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_transaction_that_is_rolled_back_emits_nothing() -> Result<()> {
+async fn a_transaction_that_is_rolled_back_emits_nothing() -> TestResult {
     let world = World::start().await?;
     let process = world.running().await?;
     let mut tx = world.pool.begin().await?;
@@ -55,13 +55,14 @@ async fn a_transaction_that_is_rolled_back_emits_nothing() -> Result<()> {
         .fetch_one(&world.pool)
         .await?;
     assert_eq!(rows, 0);
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 /// The outbox's way into the database, by itself: what is put is what is there, a failure adds nothing, and the
 /// connection goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rows_copied_in_are_the_rows_put_or_none() -> Result<()> {
+async fn rows_copied_in_are_the_rows_put_or_none() -> TestResult {
     const INTO: &str = "copy copied (number, text, bytes, codes) from stdin (format binary)";
     const TABLE: &str = "create temporary table copied
          (number bigint primary key, text text, bytes bytea, codes text[] not null default '{}')";
@@ -102,12 +103,13 @@ async fn rows_copied_in_are_the_rows_put_or_none() -> Result<()> {
         ]
     );
     drop(conn);
-    world.bed.finish().await
+    world.bed.finish().await?;
+    Ok(())
 }
 
 /// R-11: a cursor that passed a running transaction would lose its events for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_a_transaction_that_commits_late_is_not_skipped() -> Result<()> {
+async fn r11_a_transaction_that_commits_late_is_not_skipped() -> TestResult {
     let world = World::start().await?;
     let process = world.running().await?;
     process.ready().await?;
@@ -135,11 +137,12 @@ async fn r11_a_transaction_that_commits_late_is_not_skipped() -> Result<()> {
         "in the order of transactions"
     );
     process.ready().await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_of_two_relays_publishes_and_the_other_takes_over() -> Result<()> {
+async fn one_of_two_relays_publishes_and_the_other_takes_over() -> TestResult {
     let world = World::start().await?;
     // The first relay reaches its database over a line that can be cut.
     let (line, url) = TcpProxy::before(&world.bed.database_url).await?;
@@ -178,12 +181,13 @@ async fn one_of_two_relays_publishes_and_the_other_takes_over() -> Result<()> {
     line.heal();
     first.stop().await?;
     far_pool.close().await;
-    world.finish(second).await
+    world.finish(second).await?;
+    Ok(())
 }
 
 /// R-12: large events travel whole, and a relay reads only so many bytes at a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r12_events_of_the_largest_size_arrive_whole() -> Result<()> {
+async fn r12_events_of_the_largest_size_arrive_whole() -> TestResult {
     let world = World::start().await?;
     // More than the relay reads at once, each more than it packs into one message.
     let name = "长".repeat(400_000);
@@ -196,13 +200,14 @@ async fn r12_events_of_the_largest_size_arrive_whole() -> Result<()> {
     world.arrived(&codes("large", 30)).await?;
     world.bed.settled().await?;
     assert_eq!(process.published(), 30 + 30, "events and follow-ups");
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 /// A dump restored into a younger cluster: its transactions count from the beginning, so new rows
 /// would sort before the cursor. The relay says so, and `rebase` mends it without a second effect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restored_outbox_is_noticed_and_rebased() -> Result<()> {
+async fn a_restored_outbox_is_noticed_and_rebased() -> TestResult {
     let world = World::start().await?;
     let process = world.running().await?;
     world.emit_codes(&codes("published", 20)).await?;
@@ -247,5 +252,6 @@ async fn a_restored_outbox_is_noticed_and_rebased() -> Result<()> {
     world
         .arrived(&[all, vec!["new".to_owned()]].concat())
         .await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::{PoisonError, atomic::Ordering};
 use anyhow::Result;
 use event_bus::dead_letters;
 use proto::credit::bus::v1::{Envelope, EventBatch};
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 
 use crate::world::{PATIENCE, World, codes, event};
 
@@ -36,22 +36,24 @@ async fn isolates(bad: &str, reason: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_that_the_database_refuses_is_found_by_halving() -> Result<()> {
+async fn an_event_that_the_database_refuses_is_found_by_halving() -> TestResult {
     // The reason names the rule and not the data.
     isolates(
         "refused-430102199003071234",
         "SQLSTATE 23514, constraint effect_takes",
     )
-    .await
+    .await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_on_which_the_handler_panics_is_found_by_halving() -> Result<()> {
-    isolates("panic", "handler panicked").await
+async fn an_event_on_which_the_handler_panics_is_found_by_halving() -> TestResult {
+    isolates("panic", "handler panicked").await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn poison_that_the_handler_names_is_parked_with_its_reason() -> Result<()> {
+async fn poison_that_the_handler_names_is_parked_with_its_reason() -> TestResult {
     let world = World::start().await?;
     let process = world.running().await?;
     world.emit_codes(&["a", "poison", "b"]).await?;
@@ -74,11 +76,12 @@ async fn poison_that_the_handler_names_is_parked_with_its_reason() -> Result<()>
     assert_eq!(world.parked(1).await?[0].attempts, 1);
     dead_letters::drop(&world.pool, &[letter.id]).await?;
     world.parked(0).await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_retry_parks_again_until_the_cause_is_mended() -> Result<()> {
+async fn a_retry_parks_again_until_the_cause_is_mended() -> TestResult {
     let world = World::start().await?;
     let process = world.running().await?;
     world
@@ -118,11 +121,12 @@ async fn a_retry_parks_again_until_the_cause_is_mended() -> Result<()> {
         .await?;
     assert_eq!(states, ["resolved", "resolved", "dropped"]);
     assert_eq!(world.effects().await?.len(), 3);
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_may_pass_is_tried_again_and_its_age_is_seen() -> Result<()> {
+async fn what_may_pass_is_tried_again_and_its_age_is_seen() -> TestResult {
     let world = World::start().await?;
     world.handler.not_yet.store(true, Ordering::SeqCst);
     let process = world.running().await?;
@@ -141,12 +145,13 @@ async fn what_may_pass_is_tried_again_and_its_age_is_seen() -> Result<()> {
     world.arrived(&codes("e", 10)).await?;
     process.ready().await?;
     assert!(world.parked(0).await?.is_empty());
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 /// A missing right or table is nobody's event: nothing is parked, everything arrives after the fix.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fault_of_the_schema_parks_nothing() -> Result<()> {
+async fn a_fault_of_the_schema_parks_nothing() -> TestResult {
     let world = World::start().await?;
     let owner = world.bed.schema_pool().await?;
     sqlx::query("revoke insert on effect from bus_test")
@@ -164,11 +169,12 @@ async fn a_fault_of_the_schema_parks_nothing() -> Result<()> {
         .execute(&owner)
         .await?;
     world.arrived(&codes("e", 20)).await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_that_are_no_events_of_ours_are_parked_whole() -> Result<()> {
+async fn messages_that_are_no_events_of_ours_are_parked_whole() -> TestResult {
     let world = World::start().await?;
     let process = world.running().await?;
     let subject = world.bed.bus.subject(event("").event_type());
@@ -208,5 +214,6 @@ async fn messages_that_are_no_events_of_ours_are_parked_whole() -> Result<()> {
     world.emit_codes(&["next"]).await?;
     world.arrived(&["next"]).await?;
     dead_letters::drop(&world.pool, &[]).await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }

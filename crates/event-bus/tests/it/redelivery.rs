@@ -7,6 +7,7 @@ use std::sync::{
 
 use anyhow::Result;
 use event_bus::{Faults, Point, outbox};
+use testkit::TestResult;
 
 use crate::world::{World, codes, event};
 
@@ -21,7 +22,7 @@ fn dies_at(point: Point, nth: usize) -> Faults {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_batch_twice_is_one_effect() -> Result<()> {
+async fn the_same_batch_twice_is_one_effect() -> TestResult {
     let world = World::start().await?;
     let process = world.running().await?;
     let events: Vec<_> = codes("e", 50).iter().map(|code| event(code)).collect();
@@ -37,7 +38,8 @@ async fn the_same_batch_twice_is_one_effect() -> Result<()> {
     world
         .arrived(&[codes("e", 50), vec!["new".to_owned()]].concat())
         .await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 /// the process dies at each point of the way; the next one ends in the same state.
@@ -64,24 +66,27 @@ async fn survives_death_at(point: Point) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_death_after_publishing_before_the_cursor_moved() -> Result<()> {
-    survives_death_at(Point::Published).await
+async fn r11_death_after_publishing_before_the_cursor_moved() -> TestResult {
+    survives_death_at(Point::Published).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_death_after_handling_before_the_commit() -> Result<()> {
-    survives_death_at(Point::Handled).await
+async fn r11_death_after_handling_before_the_commit() -> TestResult {
+    survives_death_at(Point::Handled).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_death_after_the_commit_before_the_acknowledgement() -> Result<()> {
-    survives_death_at(Point::HandledCommitted).await
+async fn r11_death_after_the_commit_before_the_acknowledgement() -> TestResult {
+    survives_death_at(Point::HandledCommitted).await?;
+    Ok(())
 }
 
 /// A rewind publishes everything again: those who know it stay as they are, those who lost their
 /// state get everything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rewind_fills_what_is_empty_and_doubles_nothing() -> Result<()> {
+async fn a_rewind_fills_what_is_empty_and_doubles_nothing() -> TestResult {
     let world = World::start().await?;
     let process = world.running().await?;
     world.emit_codes(&codes("e", 300)).await?;
@@ -100,5 +105,6 @@ async fn a_rewind_fills_what_is_empty_and_doubles_nothing() -> Result<()> {
     .await?;
     outbox::rewind(&world.pool).await?;
     world.arrived(&codes("e", 300)).await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }

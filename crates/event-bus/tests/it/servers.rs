@@ -1,13 +1,14 @@
 //! NATS goes away, loses its disk or is full; PostgreSQL restarts: nothing is lost or double.
 
-use anyhow::Result;
 use event_bus::outbox;
-use testkit::{Servers, bed::BedPlan, eventually, private_nats, private_postgres, proxy::TcpProxy};
+use testkit::{
+    Servers, TestResult, bed::BedPlan, eventually, private_nats, private_postgres, proxy::TcpProxy,
+};
 
 use crate::world::{PATIENCE, SERVICE, World, codes, event_of, topology};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_with_nats_away_appending_goes_on_and_everything_arrives_later() -> Result<()> {
+async fn r11_with_nats_away_appending_goes_on_and_everything_arrives_later() -> TestResult {
     let nats = private_nats().await?;
     let world = World::start_on(nats.url()).await?;
     let process = world.running().await?;
@@ -26,12 +27,13 @@ async fn r11_with_nats_away_appending_goes_on_and_everything_arrives_later() -> 
     let all = [codes("before", 50), codes("during", 50)].concat();
     world.arrived(&all).await?;
     process.ready().await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 /// A server that restarts while batches are on their way must not leave a lane waiting for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn restarts_of_nats_under_load_leave_no_lane_behind() -> Result<()> {
+async fn restarts_of_nats_under_load_leave_no_lane_behind() -> TestResult {
     let nats = private_nats().await?;
     let world = World::start_on(nats.url()).await?;
     let process = world.running().await?;
@@ -48,13 +50,14 @@ async fn restarts_of_nats_under_load_leave_no_lane_behind() -> Result<()> {
         }
     }
     world.arrived(&sent).await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 /// The line falls silent and then breaks: what was asked is never answered. The consumer must not
 /// wait for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_consumer_whose_request_is_lost_asks_again() -> Result<()> {
+async fn a_consumer_whose_request_is_lost_asks_again() -> TestResult {
     let shared = testkit::servers()?;
     let (line, nats_url) = TcpProxy::before(&shared.nats_url).await?;
     let world = World::start_on(&nats_url).await?;
@@ -72,11 +75,12 @@ async fn a_consumer_whose_request_is_lost_asks_again() -> Result<()> {
         .arrived(&[codes("before", 20), codes("after", 20)].concat())
         .await?;
     process.ready().await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> Result<()> {
+async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> TestResult {
     let nats = private_nats().await?;
     let world = World::start_on(nats.url()).await?;
     let process = world.running().await?;
@@ -108,13 +112,14 @@ async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> Result<()
     let all = [codes("handled", 300), codes("lost", 300)].concat();
     world.arrived(&all).await?;
     process.ready().await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 /// The same while the service runs: its lanes complain by name, and recover by themselves once
 /// the operator has rebuilt the stream.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_running_service_recovers_when_its_stream_is_rebuilt() -> Result<()> {
+async fn a_running_service_recovers_when_its_stream_is_rebuilt() -> TestResult {
     let nats = private_nats().await?;
     let world = World::start_on(nats.url()).await?;
     let process = world.running().await?;
@@ -135,12 +140,13 @@ async fn a_running_service_recovers_when_its_stream_is_rebuilt() -> Result<()> {
     let all = [codes("before", 20), codes("after", 20)].concat();
     world.arrived(&all).await?;
     process.ready().await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 /// A full stream is back-pressure: the outbox waits, its lane says so, and nothing is dropped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_stream_makes_the_outbox_wait() -> Result<()> {
+async fn a_full_stream_makes_the_outbox_wait() -> TestResult {
     let limit = 4 * 1024 * 1024;
     let world = World::start_by(|plan: &mut BedPlan<'_>| plan.max_stream_bytes = limit).await?;
     let name = "满".repeat(250_000);
@@ -161,11 +167,12 @@ async fn a_full_stream_makes_the_outbox_wait() -> Result<()> {
 
     world.start_consumer(&process, Some(relay));
     world.arrived(&codes("big", 14)).await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn restarts_of_postgresql_lose_and_double_nothing() -> Result<()> {
+async fn restarts_of_postgresql_lose_and_double_nothing() -> TestResult {
     let postgres = private_postgres().await?;
     let servers = Servers {
         database_url: postgres.url().to_owned(),
@@ -187,5 +194,6 @@ async fn restarts_of_postgresql_lose_and_double_nothing() -> Result<()> {
     }
     world.arrived(&sent).await?;
     process.ready().await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }

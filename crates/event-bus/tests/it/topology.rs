@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Result;
 use async_nats::jetstream::stream::{Config, RetentionPolicy};
 use event_bus::{ProvisionError, StreamSpec, Subscription, Topology, outbox};
+use testkit::TestResult;
 
 use crate::world::{Effects, STREAM, SUBSCRIPTION, World, bus_with, codes, topology};
 
@@ -17,7 +18,7 @@ fn differs(outcome: Result<Vec<String>, ProvisionError>) -> (String, &'static st
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_exists_with_other_settings_is_named_and_left_alone() -> Result<()> {
+async fn what_exists_with_other_settings_is_named_and_left_alone() -> TestResult {
     let world = World::start().await?;
     let name = world.bed.bus.stream_name(STREAM.service);
     assert!(world.bed.bus.provision(&topology()).await?.is_empty());
@@ -49,12 +50,13 @@ async fn what_exists_with_other_settings_is_named_and_left_alone() -> Result<()>
     // Nothing of it was taken over.
     assert!(world.bed.bus.provision(&topology()).await?.is_empty());
     let process = world.process().await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 /// A release that wants one more event type starts on the streams of the release before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_consumer_that_wants_more_event_types_is_updated_and_reported() -> Result<()> {
+async fn a_consumer_that_wants_more_event_types_is_updated_and_reported() -> TestResult {
     const GROWN: Subscription = Subscription {
         events: &[
             "credit.catalog.events.v1.ItemRetired",
@@ -111,13 +113,14 @@ async fn a_consumer_that_wants_more_event_types_is_updated_and_reported() -> Res
     // The lane works on.
     world.emit_codes(&codes("e", 10)).await?;
     world.arrived(&codes("e", 10)).await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 /// A consumer that comes later has missed everything before; provisioning says so, and a rewind
 /// gives it all without a second effect for the others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_consumer_that_comes_later_gets_everything_by_a_rewind() -> Result<()> {
+async fn a_consumer_that_comes_later_gets_everything_by_a_rewind() -> TestResult {
     const LATE: Subscription = Subscription {
         consumer: "test-late",
         ..SUBSCRIPTION
@@ -140,11 +143,12 @@ async fn a_consumer_that_comes_later_gets_everything_by_a_rewind() -> Result<()>
     // Both handlers write into one table: twice each, by two consumers.
     let twice = [codes("e", 100), codes("e", 100)].concat();
     world.arrived(&twice).await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_that_would_drop_events_is_refused_by_field() -> Result<()> {
+async fn a_stream_that_would_drop_events_is_refused_by_field() -> TestResult {
     type Spoil = fn(&mut Config);
     let world = World::start().await?;
     let table: &[(&'static str, Spoil)] = &[
@@ -185,11 +189,12 @@ async fn a_stream_that_would_drop_events_is_refused_by_field() -> Result<()> {
         world.bed.jetstream().delete_stream(&name).await?;
     }
     let process = world.process().await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_subscription_without_a_stream_is_an_error_before_anything_is_made() -> Result<()> {
+async fn a_subscription_without_a_stream_is_an_error_before_anything_is_made() -> TestResult {
     let world = World::start().await?;
     let stranger = Subscription {
         consumer: "stranger",
@@ -221,5 +226,6 @@ async fn a_subscription_without_a_stream_is_an_error_before_anything_is_made() -
         .get_stream(world.bed.bus.stream_name("objection"));
     assert!(made.await.is_err());
     let process = world.process().await?;
-    world.finish(process).await
+    world.finish(process).await?;
+    Ok(())
 }

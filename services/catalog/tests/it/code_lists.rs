@@ -7,6 +7,7 @@ use proto::credit::catalog::{
     v1::{CodeList, GetCodeListRequest, ListCodeListsRequest, PublishCodeListRequest},
 };
 use service_kit::identity::Role;
+use testkit::TestResult;
 use tonic::{Code, Status};
 
 use crate::{
@@ -54,7 +55,7 @@ fn naming(code: &str, version: u32, list_version: u32) -> String {
 }
 
 #[tokio::test]
-async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_values() -> Result<()> {
+async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_values() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let mut office = world.office()?;
@@ -159,11 +160,12 @@ async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_valu
         let status = world.client_as(role)?.publish_code_list(request).await;
         assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_data_files_may_be_code_lists_and_items_find_them() -> Result<()> {
+async fn r6_data_files_may_be_code_lists_and_items_find_them() -> TestResult {
     let folder = std::env::temp_dir().join(format!("catalog-lists-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir_all(&folder)?;
     // By name the item stands before its list.
@@ -177,5 +179,6 @@ async fn r6_data_files_may_be_code_lists_and_items_find_them() -> Result<()> {
     let said = world.lane_complains("b-list.toml").await?;
     assert!(said.contains("list check-kind v1"), "{said}");
     std::fs::remove_dir_all(&folder)?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -8,6 +8,7 @@ use proto::credit::catalog::{
     },
 };
 use service_kit::identity::Role;
+use testkit::TestResult;
 use tonic::{Code, Status};
 
 use crate::{
@@ -49,7 +50,7 @@ async fn register(world: &World, provider: Provider) -> Result<Provider, Status>
 }
 
 #[tokio::test]
-async fn r4_contacts_are_sealed_and_shown_to_few() -> Result<()> {
+async fn r4_contacts_are_sealed_and_shown_to_few() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let with = Provider {
@@ -140,11 +141,12 @@ async fn r4_contacts_are_sealed_and_shown_to_few() -> Result<()> {
         refused(register(&world, bad).await).2,
         "provider.contacts.email"
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Result<()> {
+async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let below = |parent: &str, district: &str| Provider {
@@ -205,11 +207,12 @@ async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Resu
         event.valid_until.as_str(),
     );
     assert_eq!(said, (BUREAU, "2026-01-01", "2026-12-31"));
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_a_change_of_contacts_is_announced_and_what_they_are_is_not() -> Result<()> {
+async fn r6_a_change_of_contacts_is_announced_and_what_they_are_is_not() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let moved = ProviderContacts {
@@ -236,5 +239,6 @@ async fn r6_a_change_of_contacts_is_announced_and_what_they_are_is_not() -> Resu
     let registered = world.bed.emitted::<ProviderRegistered>().await?;
     let of_bureau = registered.iter().filter(|event| event.code == BUREAU);
     assert_eq!(of_bureau.count(), 1);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

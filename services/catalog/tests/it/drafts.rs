@@ -1,6 +1,5 @@
 //! a department drafts, the credit office reviews, and what is published is the catalogue.
 
-use anyhow::Result;
 use credit_record::item::Owner;
 use proto::credit::catalog::{
     events::v1::{
@@ -10,6 +9,7 @@ use proto::credit::catalog::{
     v1::{DraftState, GetItemRequest, ListDraftsRequest},
 };
 use service_kit::identity::Role;
+use testkit::TestResult;
 use tonic::Code;
 
 use crate::{
@@ -26,7 +26,7 @@ fn of_bureau(code: &str, version: u32) -> String {
 }
 
 #[tokio::test]
-async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> Result<()> {
+async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
@@ -165,11 +165,12 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> Result
     let versions = bed.emitted::<ItemVersionPublished>().await?;
     let version = versions.iter().find(|event| event.code == "jjjc").unwrap();
     assert_eq!(version.published_on, "2026-11-22");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_a_draft_is_withdrawn_and_an_outrun_one_is_refused_at_its_publication() -> Result<()> {
+async fn r6_a_draft_is_withdrawn_and_an_outrun_one_is_refused_at_its_publication() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
@@ -213,11 +214,12 @@ async fn r6_a_draft_is_withdrawn_and_an_outrun_one_is_refused_at_its_publication
         refused(submit(&mut bureau, &again.draft_id).await).1,
         "ITEM_VERSION_KNOWN"
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_lists_of_drafts_are_paged_and_filtered() -> Result<()> {
+async fn r6_lists_of_drafts_are_paged_and_filtered() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
@@ -264,5 +266,6 @@ async fn r6_lists_of_drafts_are_paged_and_filtered() -> Result<()> {
         ..ListDraftsRequest::default()
     };
     assert_eq!(refused(bureau.list_drafts(bad).await).2, "page_token");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -1,6 +1,5 @@
 //! 15 working days after a change of law or of functions the catalogue follows it.
 
-use anyhow::Result;
 use catalog::{domain::duty::Law, jobs::reconcile};
 use credit_record::item::Owner;
 use legal_clock::{Calendar, RuleSet};
@@ -9,7 +8,7 @@ use proto::credit::catalog::{
     v1::{DutyFilter, DutyState, ListDutiesRequest, RecordTriggerRequest, TriggerKind},
 };
 use service_kit::identity::Role;
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 use time::macros::datetime;
 use tonic::Code;
 
@@ -21,7 +20,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> Result<()> {
+async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> TestResult {
     let world = World::start_at(datetime!(2026-01-10 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
@@ -110,11 +109,12 @@ async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> Result<()> {
         closed,
         [("a", "2026-02-27", false), ("b", "2026-03-02", true)]
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_overdue_is_told_once_by_event_metric_and_record() -> Result<()> {
+async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
     let world = World::start_at(datetime!(2026-06-01 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
@@ -194,11 +194,12 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> Result<()> {
     ] {
         world.is_forbidden(statement).await?;
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> Result<()> {
+async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
@@ -260,12 +261,13 @@ async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> Result<()> {
     assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
     let status = dismiss(&mut bureau, &opened.duties[0].duty_id, "x").await;
     assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
 async fn r6_what_was_published_since_the_trigger_answers_it_and_nothing_is_due_before_2017()
--> Result<()> {
+-> TestResult {
     let world = World::start_at(datetime!(2026-01-10 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
@@ -316,11 +318,12 @@ async fn r6_what_was_published_since_the_trigger_answers_it_and_nothing_is_due_b
     ] {
         assert_eq!(refused(record(&mut office, request).await).2, field);
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> Result<()> {
+async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
     let world = World::start_at(datetime!(2026-12-10 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
@@ -373,11 +376,12 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> Result<()> {
         (events[0].due_on.as_str(), false)
     );
     assert_eq!(world.bed.emitted::<DutyRescheduled>().await?.len(), 1);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> Result<()> {
+async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
     let world = World::start_at(datetime!(2026-06-01 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
@@ -412,11 +416,12 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> Result<()> {
     days.dedup();
     assert_eq!((days.len(), days[0]), (all, "2026-06-23"), "{days:?}");
     assert!(days.is_sorted() && all <= 2, "{days:?}");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_the_reconciler_waits_for_no_row_that_another_writer_has_in_hand() -> Result<()> {
+async fn r6_the_reconciler_waits_for_no_row_that_another_writer_has_in_hand() -> TestResult {
     let world = World::start_at(datetime!(2026-06-01 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
@@ -458,5 +463,6 @@ async fn r6_the_reconciler_waits_for_no_row_that_another_writer_has_in_hand() ->
         },
     )
     .await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use proto::credit::catalog::v1::{ExportFormat, ExportItemRequest, ExportItemResponse};
 use service_kit::identity::Role;
+use testkit::TestResult;
 use tonic::{Code, Status};
 
 use crate::world::{World, refused};
@@ -25,7 +26,7 @@ async fn export(
 }
 
 #[tokio::test]
-async fn r8_every_version_is_exported_as_schema_header_and_template() -> Result<()> {
+async fn r8_every_version_is_exported_as_schema_header_and_template() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let schema = export(&world, "xzcf", 0, ExportFormat::JsonSchema).await?;
@@ -55,5 +56,6 @@ async fn r8_every_version_is_exported_as_schema_header_and_template() -> Result<
         refused(export(&world, "xzcf", 0, ExportFormat::Unspecified).await).2,
         "format"
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

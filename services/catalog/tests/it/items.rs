@@ -10,6 +10,7 @@ use proto::credit::catalog::v1::{
     PublishItemVersionRequest, VersionState,
 };
 use service_kit::identity::Role;
+use testkit::TestResult;
 use tonic::{Code, Status};
 
 use crate::world::{OFFICE, World, definition, plain, refusal, refused};
@@ -68,17 +69,18 @@ fn carried() -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn a_code_with_a_character_that_no_text_can_hold_is_the_callers_mistake() -> Result<()> {
+async fn a_code_with_a_character_that_no_text_can_hold_is_the_callers_mistake() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let status = get(&world, "xzcf\0", 1).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     assert!(status.message().contains("U+0000"));
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_the_standard_items_are_published_once_and_whole() -> Result<()> {
+async fn r6_the_standard_items_are_published_once_and_whole() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let (items, lists) = carried();
@@ -132,11 +134,12 @@ async fn r6_the_standard_items_are_published_once_and_whole() -> Result<()> {
         assert_eq!(event.effective_from, from.unwrap_or_default());
         assert_eq!(ItemVersion::from_json(&event.definition_json)?, standard);
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> Result<()> {
+async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     // Published today for days to come.
@@ -215,11 +218,12 @@ async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> Result<()>
         .clock
         .set(time::macros::datetime!(2027-01-01 00:00 +8));
     assert_eq!(get(&world, "special-check", 0).await?.version, 2);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_each_catalogue_is_that_of_its_organ() -> Result<()> {
+async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
     const BUREAU: &str = "12430100444900018L";
     const YUELU: &str = "51430100MJJ000012E";
     let world = World::start().await?;
@@ -297,11 +301,12 @@ async fn r6_each_catalogue_is_that_of_its_organ() -> Result<()> {
         event.district_code.as_str(),
     );
     assert_eq!(said, ("district", YUELU, "430104"));
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_versions_follow_one_another_and_the_newest_is_in_force() -> Result<()> {
+async fn r6_versions_follow_one_another_and_the_newest_is_in_force() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     publish(&world, plain("special-check", 1)).await?;
@@ -342,11 +347,12 @@ async fn r6_versions_follow_one_another_and_the_newest_is_in_force() -> Result<(
         format!("xzxk {DATA_FILE}"),
     );
     assert_eq!(by, [officer, file]);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_a_published_version_never_changes_and_none_is_left_out() -> Result<()> {
+async fn r6_a_published_version_never_changes_and_none_is_left_out() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     publish(&world, plain("special-check", 1)).await?;
@@ -385,11 +391,12 @@ async fn r6_a_published_version_never_changes_and_none_is_left_out() -> Result<(
         carried().0 + 1,
         "refusals announce nothing"
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_an_inconsistent_definition_names_path_and_rule() -> Result<()> {
+async fn r6_an_inconsistent_definition_names_path_and_rule() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     // (definition, field, part of the rule)
@@ -428,11 +435,12 @@ async fn r6_an_inconsistent_definition_names_path_and_rule() -> Result<()> {
     assert_eq!(status.code(), Code::NotFound);
     let (published, _) = world.heard().await?;
     assert_eq!(published.len(), carried().0, "only the standard items");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Result<()> {
+async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> TestResult {
     let folder = Folder::new();
     // Version 2 stands before version 1 by file name; both are published in order.
     folder.write(
@@ -481,11 +489,12 @@ async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Resu
     world.ready().await?;
     let (published, _) = world.heard().await?;
     assert_eq!(published.len(), carried().0 + 3, "each version once");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_a_missing_folder_is_said_and_the_standard_goes_on() -> Result<()> {
+async fn r6_a_missing_folder_is_said_and_the_standard_goes_on() -> TestResult {
     let folder = Folder::new();
     let missing = folder.0.join("missing").display().to_string();
     let world = World::start_with(missing.clone()).await?;
@@ -493,5 +502,6 @@ async fn r6_a_missing_folder_is_said_and_the_standard_goes_on() -> Result<()> {
     assert_eq!(get(&world, "xzxk", 0).await?.version, 2);
     std::fs::create_dir(&missing)?;
     world.ready().await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -6,6 +6,7 @@ use proto::credit::catalog::v1::{
     RegisterProviderRequest,
 };
 use service_kit::identity::Role;
+use testkit::TestResult;
 use tonic::{Code, Status};
 
 use crate::world::{OFFICE, World, refusal};
@@ -54,7 +55,7 @@ async fn listed(world: &World) -> Result<Vec<Provider>> {
 }
 
 #[tokio::test]
-async fn r3_a_registration_counts_its_changes_and_announces_each_once() -> Result<()> {
+async fn r3_a_registration_counts_its_changes_and_announces_each_once() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let first = register(&world, city()).await?;
@@ -134,11 +135,12 @@ async fn r3_a_registration_counts_its_changes_and_announces_each_once() -> Resul
     ] {
         world.is_forbidden(statement).await?;
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r3_concurrent_registrations_lose_no_revision() -> Result<()> {
+async fn r3_concurrent_registrations_lose_no_revision() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let calls = (0..16).map(|i| {
@@ -156,11 +158,12 @@ async fn r3_concurrent_registrations_lose_no_revision() -> Result<()> {
     let (_, heard) = world.heard().await?;
     let heard: Vec<_> = heard.iter().map(|event| event.revision).collect();
     assert_eq!(heard, revisions, "announced in the order of the revisions");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r3_every_refusal_names_field_and_rule_and_stores_nothing() -> Result<()> {
+async fn r3_every_refusal_names_field_and_rule_and_stores_nothing() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let table = [
@@ -253,11 +256,12 @@ async fn r3_every_refusal_names_field_and_rule_and_stores_nothing() -> Result<()
     assert!(listed(&world).await?.is_empty());
     world.ready().await?;
     assert!(world.heard().await?.1.is_empty());
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r5_only_the_credit_office_writes() -> Result<()> {
+async fn r5_only_the_credit_office_writes() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     for role in [
@@ -279,5 +283,6 @@ async fn r5_only_the_credit_office_writes() -> Result<()> {
     }
     assert!(listed(&world).await?.is_empty());
     world.ready().await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

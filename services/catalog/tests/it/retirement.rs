@@ -9,6 +9,7 @@ use proto::credit::catalog::{
     },
 };
 use service_kit::identity::Role;
+use testkit::TestResult;
 use time::macros::datetime;
 use tonic::{Code, Status};
 
@@ -39,7 +40,7 @@ async fn retire(
 }
 
 #[tokio::test]
-async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> Result<()> {
+async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let mut office = world.office()?;
@@ -131,11 +132,12 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> Result<()> 
         ),
         ("2026-12-01", "new")
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_a_retirement_that_leads_nowhere_is_refused() -> Result<()> {
+async fn r6_a_retirement_that_leads_nowhere_is_refused() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let mut office = world.office()?;
@@ -171,11 +173,12 @@ async fn r6_a_retirement_that_leads_nowhere_is_refused() -> Result<()> {
             .await;
         assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> Result<()> {
+async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> TestResult {
     let world = World::start_at(datetime!(2026-06-01 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
@@ -234,11 +237,12 @@ async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> Result<()> {
     for duty in late {
         assert_eq!(duty.overdue, duty.item_code == "later", "{duty:?}");
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> Result<()> {
+async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let mut office = world.office()?;
@@ -285,5 +289,6 @@ async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> Result<()> {
     .fetch_all(&world.pool)
     .await?;
     assert_eq!(kept, days.map(|day| (day.to_owned(), true)));
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -10,6 +10,7 @@ use proto::credit::catalog::{
     },
 };
 use service_kit::{ServiceContext, identity::Role, readiness::Readiness, shutdown::Shutdown};
+use testkit::TestResult;
 use tonic::Code;
 
 use crate::{
@@ -38,7 +39,7 @@ fn district(code: &str, district: &str, organ: &str) -> String {
 }
 
 #[tokio::test]
-async fn r6_everybody_drafts_for_its_own_catalogue_only() -> Result<()> {
+async fn r6_everybody_drafts_for_its_own_catalogue_only() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
@@ -99,12 +100,13 @@ async fn r6_everybody_drafts_for_its_own_catalogue_only() -> Result<()> {
         let status = save(&mut client, "", &city, 0).await.unwrap_err();
         assert_eq!(status.code(), Code::PermissionDenied, "{role:?}");
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
 async fn r5_a_draft_is_seen_by_its_organ_and_the_offices_and_reviewed_by_the_city_only()
--> Result<()> {
+-> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
@@ -154,11 +156,12 @@ async fn r5_a_draft_is_seen_by_its_organ_and_the_offices_and_reviewed_by_the_cit
     let status = publish(&mut world.client_of(YUELU, Role::DistrictCreditOffice)?, id).await;
     assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
     publish(&mut world.office()?, id).await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_a_publication_is_whole_or_not_at_all() -> Result<()> {
+async fn r6_a_publication_is_whole_or_not_at_all() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
@@ -209,11 +212,12 @@ async fn r6_a_publication_is_whole_or_not_at_all() -> Result<()> {
     assert_eq!(world.bed.emitted::<DutyClosed>().await?.len(), 1);
     assert_eq!(world.bed.emitted::<DraftPublished>().await?.len(), 2);
     assert!(duties(&mut office, DutyFilter::Open).await?.is_empty());
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -> Result<()> {
+async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     // Eight officers publish version 1, each with words of his own.
@@ -248,11 +252,12 @@ async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -
         .map(|v| v.version)
         .collect();
     assert_eq!(versions, [1, 2]);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_draft_goes_on_after_a_restart() -> Result<()> {
+async fn a_draft_goes_on_after_a_restart() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     let instance = async || {
@@ -282,7 +287,8 @@ async fn a_draft_goes_on_after_a_restart() -> Result<()> {
     shutdown.request();
     let ended = shutdown.finished(std::time::Duration::from_secs(20)).await;
     ended.map_err(anyhow::Error::msg)?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 fn of_bureau(code: &str, version: u32, organ: &str) -> String {
@@ -297,7 +303,7 @@ fn of_bureau(code: &str, version: u32, organ: &str) -> String {
 const OTHER: &str = YUELU;
 
 #[tokio::test]
-async fn r6_nobody_takes_over_an_item_that_came_while_it_drafted() -> Result<()> {
+async fn r6_nobody_takes_over_an_item_that_came_while_it_drafted() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
@@ -344,11 +350,12 @@ async fn r6_nobody_takes_over_an_item_that_came_while_it_drafted() -> Result<()>
         refused(publish(&mut office, &waiting.draft_id).await).1,
         "ITEM_VERSION_IMMUTABLE"
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_who_began_a_draft_neither_returns_nor_publishes_it() -> Result<()> {
+async fn r6_who_began_a_draft_neither_returns_nor_publishes_it() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
@@ -367,11 +374,12 @@ async fn r6_who_began_a_draft_neither_returns_nor_publishes_it() -> Result<()> {
     // In the city's own catalogue there is nobody else.
     let city = submitted(&mut office, &plain("b", 1)).await?;
     publish(&mut office, &city.draft_id).await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r5_an_office_of_a_district_that_is_disabled_sees_nothing_any_more() -> Result<()> {
+async fn r5_an_office_of_a_district_that_is_disabled_sees_nothing_any_more() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     world.register(YUELU, "430104").await?;
@@ -395,11 +403,12 @@ async fn r5_an_office_of_a_district_that_is_disabled_sees_nothing_any_more() -> 
     );
     let list = yuelu.list_drafts(ListDraftsRequest::default()).await?;
     assert!(list.into_inner().drafts.is_empty());
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_what_was_submitted_is_kept_and_officers_are_named_to_staff_only() -> Result<()> {
+async fn r6_what_was_submitted_is_kept_and_officers_are_named_to_staff_only() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
@@ -439,11 +448,12 @@ async fn r6_what_was_submitted_is_kept_and_officers_are_named_to_staff_only() ->
     assert_eq!(shown, [BUREAU, BUREAU, OFFICE, BUREAU, BUREAU]);
     let shown = by(&get(&mut office, id).await?);
     assert!(shown.iter().all(|by| by.contains('/')), "{shown:?}");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn an_organ_begins_a_hundred_drafts_and_no_more_until_one_is_done() -> Result<()> {
+async fn an_organ_begins_a_hundred_drafts_and_no_more_until_one_is_done() -> TestResult {
     let world = World::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
@@ -464,5 +474,6 @@ async fn an_organ_begins_a_hundred_drafts_and_no_more_until_one_is_done() -> Res
     save(&mut world.office()?, "", &text, 0).await?;
     withdraw(&mut bureau, &last, "").await?;
     save(&mut bureau, "", &text, 0).await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

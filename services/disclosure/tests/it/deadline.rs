@@ -1,14 +1,14 @@
 //! D-9, R-16: of the term and the provider's own deadline (公示截止期) the shortest lawful end wins, to its last day
 //! at 24:00 in Changsha, whatever runs or does not run.
 
-use anyhow::Result;
+use testkit::TestResult;
 use time::macros::datetime;
 use tonic::Code;
 
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d9_r16_a_record_is_archive_from_midnight_after_its_providers_deadline() -> Result<()> {
+async fn d9_r16_a_record_is_archive_from_midnight_after_its_providers_deadline() -> TestResult {
     let house = House::open().await?;
     let limited = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02").until("2026-12-01");
     let licence = licence(2, HOSPITAL, "长沙市第一医院", "2026-01-05").until("2026-12-01");
@@ -86,11 +86,12 @@ async fn d9_r16_a_record_is_archive_from_midnight_after_its_providers_deadline()
     let other = house.record(unlimited.id).await?;
     assert_eq!(other.disclosed_until, "2029-03-02");
     assert_eq!(house.statistics().await?, [6, 2, 1, 3, 0]);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d9_r16_no_deadline_extends_the_term() -> Result<()> {
+async fn d9_r16_no_deadline_extends_the_term() -> TestResult {
     let house = House::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2024-03-01").until("2099-12-31");
     house.accept(std::slice::from_ref(&record)).await?;
@@ -103,11 +104,12 @@ async fn d9_r16_no_deadline_extends_the_term() -> Result<()> {
     assert_eq!(gone.code(), Code::NotFound);
     assert_eq!(house.own_of_organisation(HOSPITAL).await?.total, 0);
     assert_eq!(house.statistics().await?, [1, 0, 0, 1, 0]);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d9_r12_the_newest_versions_deadline_counts() -> Result<()> {
+async fn d9_r12_the_newest_versions_deadline_counts() -> TestResult {
     let house = House::open().await?;
     let past = "2026-11-19";
     let ended = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02").until(past);
@@ -130,12 +132,13 @@ async fn d9_r12_the_newest_versions_deadline_counts() -> Result<()> {
     house.accept(std::slice::from_ref(&shortened)).await?;
     assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
     assert_eq!(house.statistics().await?, [5, 0, 1, 1, 3]);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d9_a_version_past_its_deadline_is_archive_before_the_catalogue_knows_its_item()
--> Result<()> {
+-> TestResult {
     let house = House::open_without_catalogue().await?;
     let name = "长沙市第一医院";
     house
@@ -149,5 +152,6 @@ async fn d9_a_version_past_its_deadline_is_archive_before_the_catalogue_knows_it
     assert_eq!(house.statistics().await?, [3, 0, 1, 2, 0]);
     house.publish_catalogue().await?;
     assert_eq!(house.statistics().await?, [3, 1, 0, 2, 0]);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }

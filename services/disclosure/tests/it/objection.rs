@@ -1,11 +1,10 @@
 //! D-5: a record stays disclosed while an objection is handled, and is marked as such.
 
-use anyhow::Result;
-
 use crate::support::*;
+use testkit::TestResult;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d5_a_record_is_marked_while_an_objection_is_handled() -> Result<()> {
+async fn d5_a_record_is_marked_while_an_objection_is_handled() -> TestResult {
     let house = House::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let person = person_penalty(2, "2026-03-02");
@@ -50,5 +49,6 @@ async fn d5_a_record_is_marked_while_an_objection_is_handled() -> Result<()> {
         house.own_of_person(CITIZEN).await?.records[0].objection_pending,
         "another objection"
     );
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }

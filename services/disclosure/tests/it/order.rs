@@ -10,6 +10,7 @@ use proptest::{prelude::*, test_runner::TestRunner};
 use prost::{Message, Name};
 use proto::credit::common::v1::Operation;
 use service_kit::db::Conn;
+use testkit::TestResult;
 use time::macros::datetime;
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -100,7 +101,7 @@ async fn tables(conn: &mut Conn) -> Result<Vec<String>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_permutation_and_repetition_of_deliveries_gives_the_same_tables() -> Result<()> {
+async fn any_permutation_and_repetition_of_deliveries_gives_the_same_tables() -> TestResult {
     let bed = bed().await?;
     let pool = service_kit::db::connect_lazy(&bed.database_url, disclosure::SCHEMA, 2)?;
     let handler = RecordHandler::new(bed.context.clone());
@@ -165,11 +166,12 @@ async fn any_permutation_and_repetition_of_deliveries_gives_the_same_tables() ->
         })
     });
     outcome?;
-    bed.finish().await
+    bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn copies_of_the_service_that_store_at_once_agree() -> Result<()> {
+async fn copies_of_the_service_that_store_at_once_agree() -> TestResult {
     let bed = bed().await?;
     let pool = service_kit::db::connect_lazy(&bed.database_url, disclosure::SCHEMA, 8)?;
     let handler = Arc::new(RecordHandler::new(bed.context.clone()));
@@ -240,5 +242,6 @@ async fn copies_of_the_service_that_store_at_once_agree() -> Result<()> {
     .fetch_one(&pool)
     .await?;
     assert_eq!((stored, current), (400 - revocations, 10 - ended));
-    bed.finish().await
+    bed.finish().await?;
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! what is published and found, and what is not.
 
-use anyhow::Result;
 use proto::credit::disclosure::v1::ListPublicRecordsRequest;
+use testkit::TestResult;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r15_records_of_organisations_are_published() -> Result<()> {
+async fn r15_records_of_organisations_are_published() -> TestResult {
     let house = House::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院（湖南）", "2026-03-02");
     let stall = licence(3, STALL, "老王粉店", "2026-04-01")
@@ -78,11 +78,12 @@ async fn r15_records_of_organisations_are_published() -> Result<()> {
         "a licence has no term"
     );
     assert_eq!(house.statistics().await?, [3, 3, 0, 0, 0]);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r14_natural_persons_are_disclosed_by_query_only() -> Result<()> {
+async fn r14_natural_persons_are_disclosed_by_query_only() -> TestResult {
     let house = House::open().await?;
     let person = person_penalty(1, "2026-03-02");
     house
@@ -138,11 +139,12 @@ async fn r14_natural_persons_are_disclosed_by_query_only() -> Result<()> {
     let nobody = house.own_of_organisation("").await.unwrap_err();
     assert_eq!(nobody.code(), Code::PermissionDenied);
     assert_eq!(house.statistics().await?, [2, 1, 1, 0, 0]);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d12_a_subject_without_a_credit_code_is_not_published() -> Result<()> {
+async fn d12_a_subject_without_a_credit_code_is_not_published() -> TestResult {
     let house = House::open().await?;
     let nameless =
         penalty(1, "", "", "2026-03-02").about(Subject::Individual("".into(), "个体工商户".into()));
@@ -154,11 +156,12 @@ async fn d12_a_subject_without_a_credit_code_is_not_published() -> Result<()> {
     assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
     assert_eq!(house.search("个体工商户").await?.total, 0);
     assert_eq!(house.statistics().await?, [1, 0, 1, 0, 0]);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r12_only_the_providers_newest_version_is_disclosed() -> Result<()> {
+async fn r12_only_the_providers_newest_version_is_disclosed() -> TestResult {
     let house = House::open().await?;
     let wrong = penalty(1, SOCIETY, "被张冠李戴的协会", "2026-03-02");
     house.accept(std::slice::from_ref(&wrong)).await?;
@@ -188,11 +191,12 @@ async fn r12_only_the_providers_newest_version_is_disclosed() -> Result<()> {
     assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
     assert_eq!(house.own_of_person(CITIZEN).await?.total, 1);
     assert_eq!(house.statistics().await?, [3, 0, 1, 0, 2]);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Result<()> {
+async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> TestResult {
     let house = House::open().await?;
     let records: Vec<Record> = (0..57)
         .map(|n| {
@@ -307,5 +311,6 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Resu
         assert_eq!(refused.code(), Code::InvalidArgument);
         assert!(refused.message().contains(field), "{refused}");
     }
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }

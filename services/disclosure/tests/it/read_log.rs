@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use sqlx::PgPool;
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 use time::OffsetDateTime;
 use tonic::Code;
 use uuid::Uuid;
@@ -32,7 +32,7 @@ async fn lines(pool: &PgPool) -> Result<Vec<Line>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r17_who_read_what_and_when_is_logged() -> Result<()> {
+async fn r17_who_read_what_and_when_is_logged() -> TestResult {
     let house = House::open().await?;
     let pool = house.bed.schema_pool().await?;
     let person = person_penalty(1, "2026-03-02");
@@ -80,11 +80,12 @@ async fn r17_who_read_what_and_when_is_logged() -> Result<()> {
         let error = sqlx::query(statement).execute(&denied).await.unwrap_err();
         assert!(error.to_string().contains("permission denied"), "{error}");
     }
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r17_the_answer_waits_for_the_log() -> Result<()> {
+async fn r17_the_answer_waits_for_the_log() -> TestResult {
     let house = Arc::new(House::open().await?);
     let pool = house.bed.schema_pool().await?;
     house.accept(&[person_penalty(1, "2026-03-02")]).await?;
@@ -116,8 +117,7 @@ async fn r17_the_answer_waits_for_the_log() -> Result<()> {
     let refused = house.own_of_person(CITIZEN).await.unwrap_err();
     assert_eq!(refused.code(), Code::Internal);
     assert_eq!(lines(&pool).await?.len(), 1);
-    match Arc::try_unwrap(house) {
-        Ok(house) => house.bed.finish().await,
-        Err(_) => anyhow::bail!("the house is still in use"),
-    }
+    let house = Arc::into_inner(house).context("the house is still in use")?;
+    house.bed.finish().await?;
+    Ok(())
 }

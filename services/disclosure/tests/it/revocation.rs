@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use proto::credit::{catalog::events::v1::ProviderRegistered, common::v1::Operation};
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 use time::macros::datetime;
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -19,7 +19,7 @@ fn code_of<T: std::fmt::Debug>(outcome: Result<T, Status>) -> Code {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d24_art48_a_revoked_record_is_taken_down_at_once_and_the_reason_is_public() -> Result<()> {
+async fn d24_art48_a_revoked_record_is_taken_down_at_once_and_the_reason_is_public() -> TestResult {
     let house = House::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let stays = licence(2, SOCIETY, "长沙市某某协会", "2026-03-02");
@@ -106,11 +106,12 @@ async fn d24_art48_a_revoked_record_is_taken_down_at_once_and_the_reason_is_publ
         ),
         ("长沙市第一医院", 0, 0)
     );
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d24_a_withdrawn_record_vanishes_and_its_reason_is_not_published() -> Result<()> {
+async fn d24_a_withdrawn_record_vanishes_and_its_reason_is_not_published() -> TestResult {
     let house = House::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let revoked = penalty(2, SOCIETY, "长沙市某某协会", "2026-03-02");
@@ -148,11 +149,12 @@ async fn d24_a_withdrawn_record_vanishes_and_its_reason_is_not_published() -> Re
         Code::NotFound
     );
     assert_eq!(house.revocations().await?, [3, 2]);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d14_the_newest_revision_says_what_holds_whatever_came_first() -> Result<()> {
+async fn d14_the_newest_revision_says_what_holds_whatever_came_first() -> TestResult {
     let house = House::open().await?;
     let first = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let ending = first.clone().revision(3);
@@ -202,11 +204,12 @@ async fn d14_the_newest_revision_says_what_holds_whatever_came_first() -> Result
         .await?;
     assert_eq!(house.record(late.id).await?.organisation_code, SOCIETY);
     assert_eq!(house.revocations().await?, [2, 0]);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d24_r17_the_subject_itself_learns_that_and_why_and_the_reading_is_logged() -> Result<()> {
+async fn d24_r17_the_subject_itself_learns_that_and_why_and_the_reading_is_logged() -> TestResult {
     let house = House::open().await?;
     let person = person_penalty(1, "2026-03-02");
     let record = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-03");
@@ -242,11 +245,12 @@ async fn d24_r17_the_subject_itself_learns_that_and_why_and_the_reading_is_logge
     assert_eq!(logged, [vec![person.id], vec![record.id]]);
     let other = house.own_of_person("440524188001010014").await?;
     assert_eq!(other.revocations.len(), 0, "nobody else's");
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r14_no_notice_is_about_a_natural_person() -> Result<()> {
+async fn r14_no_notice_is_about_a_natural_person() -> TestResult {
     let house = House::open().await?;
     let person = person_penalty(1, "2026-03-02");
     // Reported as an organisation's, corrected to a person's: what was revoked is a person's.
@@ -280,12 +284,13 @@ async fn r14_no_notice_is_about_a_natural_person() -> Result<()> {
         0
     );
     assert_eq!(house.own_of_person(CITIZEN).await?.revocations.len(), 2);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d24_r16_notices_end_on_the_organisations_page_by_setting_and_everywhere_with_the_term()
--> Result<()> {
+-> TestResult {
     let house = House::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2024-03-01");
     let limited = penalty(2, SOCIETY, "长沙市某某协会", "2026-03-02").until("2026-12-01");
@@ -346,11 +351,12 @@ async fn d24_r16_notices_end_on_the_organisations_page_by_setting_and_everywhere
         house.own_of_organisation(HOSPITAL).await?.revocations.len(),
         0
     );
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_revocation_is_stored_once_and_one_out_of_form_is_parked() -> Result<()> {
+async fn each_revocation_is_stored_once_and_one_out_of_form_is_parked() -> TestResult {
     let house = House::open().await?;
     let keyring = &house.bed.context.keyring;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
@@ -406,11 +412,12 @@ async fn each_revocation_is_stored_once_and_one_out_of_form_is_parked() -> Resul
     sqlx::query("UPDATE dead_letter SET state = 'dropped'")
         .execute(&pool)
         .await?;
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d5_an_objection_against_a_revoked_record_goes_on_and_harms_nothing() -> Result<()> {
+async fn d5_an_objection_against_a_revoked_record_goes_on_and_harms_nothing() -> TestResult {
     let house = House::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     house.accept(std::slice::from_ref(&record)).await?;
@@ -441,5 +448,6 @@ async fn d5_an_objection_against_a_revoked_record_goes_on_and_harms_nothing() ->
     let own = house.own_of_organisation(HOSPITAL).await?;
     assert!(own.revocations[0].objection_pending);
     assert_eq!(own.total, 0);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }

@@ -1,13 +1,13 @@
 //! the public role cannot read persons, versions cannot be altered, and no personal text stands in clear
 //! in any table.
 
-use anyhow::Result;
 use proto::credit::common::v1::Operation;
+use testkit::TestResult;
 
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r14_the_public_role_reads_organisations_and_nothing_else() -> Result<()> {
+async fn r14_the_public_role_reads_organisations_and_nothing_else() -> TestResult {
     let bed = bed().await?;
     let url = bed.url_for(disclosure::PUBLIC_ROLE)?;
     let public = service_kit::db::connect_lazy(&url, disclosure::SCHEMA, 2)?;
@@ -49,11 +49,12 @@ async fn r14_the_public_role_reads_organisations_and_nothing_else() -> Result<()
             "organisation_version"
         ]
     );
-    bed.finish().await
+    bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r12_the_service_itself_cannot_alter_or_remove_a_version() -> Result<()> {
+async fn r12_the_service_itself_cannot_alter_or_remove_a_version() -> TestResult {
     let bed = bed().await?;
     let own = service_kit::db::connect_lazy(&bed.database_url, disclosure::SCHEMA, 2)?;
     for statement in [
@@ -74,11 +75,12 @@ async fn r12_the_service_itself_cannot_alter_or_remove_a_version() -> Result<()>
             "{statement}: {error}"
         );
     }
-    bed.finish().await
+    bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r4_no_table_holds_a_persons_name_or_number_in_clear() -> Result<()> {
+async fn r4_no_table_holds_a_persons_name_or_number_in_clear() -> TestResult {
     let house = House::open().await?;
     let mut person = person_penalty(1, "2026-03-02");
     person.document = "长公罚〔2026〕唯一77号".to_owned();
@@ -121,5 +123,6 @@ async fn r4_no_table_holds_a_persons_name_or_number_in_clear() -> Result<()> {
         }
     }
     assert!(control && rows > 10, "the search looks at the rows: {rows}");
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }

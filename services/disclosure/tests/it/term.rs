@@ -1,14 +1,14 @@
 //! R-16, D-7: adverse records are disclosed for three years from the day of effect, to its last day at 24:00 in
 //! Changsha, whatever runs or does not run.
 
-use anyhow::Result;
+use testkit::TestResult;
 use time::macros::datetime;
 use tonic::Code;
 
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r16_an_adverse_record_is_archive_from_midnight_after_its_last_day() -> Result<()> {
+async fn r16_an_adverse_record_is_archive_from_midnight_after_its_last_day() -> TestResult {
     let house = House::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2024-03-01");
     let person = person_penalty(2, "2024-03-01");
@@ -54,11 +54,12 @@ async fn r16_an_adverse_record_is_archive_from_midnight_after_its_last_day() -> 
         "no term, no end"
     );
     assert_eq!(house.statistics().await?, [3, 1, 0, 2, 0]);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r16_a_term_from_29_february_ends_on_the_28th() -> Result<()> {
+async fn r16_a_term_from_29_february_ends_on_the_28th() -> TestResult {
     let house = House::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2024-02-29");
     house.accept(std::slice::from_ref(&record)).await?;
@@ -69,11 +70,12 @@ async fn r16_a_term_from_29_february_ends_on_the_28th() -> Result<()> {
         house.record(record.id).await.unwrap_err().code(),
         Code::NotFound
     );
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r16_a_term_that_has_not_begun_discloses_nothing_yet() -> Result<()> {
+async fn r16_a_term_that_has_not_begun_discloses_nothing_yet() -> TestResult {
     let house = House::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-11-21");
     house.accept(std::slice::from_ref(&record)).await?;
@@ -85,5 +87,6 @@ async fn r16_a_term_that_has_not_begun_discloses_nothing_yet() -> Result<()> {
     house.bed.clock.set(datetime!(2026-11-21 00:00 +8));
     assert_eq!(house.record(record.id).await?.organisation_code, HOSPITAL);
     assert_eq!(house.statistics().await?, [1, 1, 0, 0, 0]);
-    house.bed.finish().await
+    house.bed.finish().await?;
+    Ok(())
 }

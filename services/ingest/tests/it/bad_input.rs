@@ -10,6 +10,7 @@ use proto::credit::{
     },
 };
 use service_kit::grpc::channel;
+use testkit::TestResult;
 use tonic::{Code, Request, Status, client::Grpc};
 use tonic_prost::ProstCodec;
 
@@ -91,7 +92,7 @@ pub fn kinds() -> Vec<Bad> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r12_bad_input_names_field_and_rule_and_stores_nothing() -> Result<()> {
+async fn r12_bad_input_names_field_and_rule_and_stores_nothing() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     submit(&mut client, submission("good", "k", b"{}")).await?;
@@ -112,11 +113,12 @@ async fn r12_bad_input_names_field_and_rule_and_stores_nothing() -> Result<()> {
     let status = client.submit_record(empty).await.unwrap_err();
     assert_eq!(refusal(&status).0, "SUBMISSION_MISSING");
     assert_eq!(world.snapshot().await?, before);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r12_the_largest_record_is_kept_whole_and_one_byte_more_is_refused() -> Result<()> {
+async fn r12_the_largest_record_is_kept_whole_and_one_byte_more_is_refused() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let largest: Vec<u8> = (0..MIB).map(|n| (n * 7 % 251) as u8).collect();
@@ -141,11 +143,12 @@ async fn r12_the_largest_record_is_kept_whole_and_one_byte_more_is_refused() -> 
     let keyring = &world.bed.context.keyring;
     let opened = keyring.open(record_id.as_bytes(), &heard[0].sealed_content)?;
     assert!(opened == largest, "the same bytes");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unknown_and_disabled_providers_leave_no_trace() -> Result<()> {
+async fn unknown_and_disabled_providers_leave_no_trace() -> TestResult {
     let world = World::start().await?;
     world.heard().await?;
     let before = world.snapshot().await?;
@@ -162,7 +165,8 @@ async fn unknown_and_disabled_providers_leave_no_trace() -> Result<()> {
         assert_eq!(refusal(&status).0, reason);
     }
     assert_eq!(world.snapshot().await?, before);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 /// Protobuf that is not what the RPC takes.
@@ -191,7 +195,7 @@ fn junk() -> Vec<Junk> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Result<()> {
+async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> TestResult {
     let world = World::start().await?;
     world.heard().await?;
     let before = world.snapshot().await?;
@@ -250,11 +254,12 @@ async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Re
             .map(|row| row.1),
         Some(0)
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_that_breaks_off_keeps_what_was_answered() -> Result<()> {
+async fn a_stream_that_breaks_off_keeps_what_was_answered() -> TestResult {
     let world = World::start().await?;
     let token = world
         .bed
@@ -285,5 +290,6 @@ async fn a_stream_that_breaks_off_keeps_what_was_answered() -> Result<()> {
         let receipt = crate::world::receipt_of(&mut client, &format!("s{n}")).await?;
         assert_eq!(&receipt.record_id, id);
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

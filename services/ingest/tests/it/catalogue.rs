@@ -10,6 +10,7 @@ use proto::credit::{
     },
     ingest::v1::GetReportingScopeRequest,
 };
+use testkit::TestResult;
 use time::macros::datetime;
 use tonic::{Code, Status};
 
@@ -55,7 +56,7 @@ async fn pinned(world: &World, record_id: &str) -> Result<i32> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r6_a_version_comes_into_force_at_midnight_in_changsha_without_the_catalog() -> Result<()> {
+async fn r6_a_version_comes_into_force_at_midnight_in_changsha_without_the_catalog() -> TestResult {
     let mut world = World::start().await?;
     announce(&world, &[event(&version("xzcf", 3, "2026-11-21"))]).await?;
     // What was learnt is in tables: a restart without a catalog forgets nothing.
@@ -105,11 +106,12 @@ async fn r6_a_version_comes_into_force_at_midnight_in_changsha_without_the_catal
     older.item_version = 1;
     let older = submit(&mut client, older).await?;
     assert_eq!(pinned(&world, &older.record_id).await?, 1);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> Result<()> {
+async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let retired = ItemRetired {
@@ -165,11 +167,12 @@ async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> 
     other.submission_id = "stranger".to_owned();
     let status = submit(&mut stranger, other).await.unwrap_err();
     assert_eq!(refusal(&status).0, "ITEM_RETIRED");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r3_a_provider_reports_from_its_first_to_its_last_day() -> Result<()> {
+async fn r3_a_provider_reports_from_its_first_to_its_last_day() -> TestResult {
     let world = World::start().await?;
     let registered = ProviderRegistered {
         code: PROVIDER.to_owned(),
@@ -210,11 +213,12 @@ async fn r3_a_provider_reports_from_its_first_to_its_last_day() -> Result<()> {
             assert_eq!(status.code(), Code::PermissionDenied);
         }
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r6_a_version_never_changes_but_one_without_its_definition_is_completed() -> Result<()> {
+async fn r6_a_version_never_changes_but_one_without_its_definition_is_completed() -> TestResult {
     let world = World::start().await?;
     let with = |definition: &str| {
         event(&ItemVersionPublished {
@@ -240,5 +244,6 @@ async fn r6_a_version_never_changes_but_one_without_its_definition_is_completed(
             "事项xzcf".into()
         )
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

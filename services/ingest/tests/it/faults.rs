@@ -8,16 +8,15 @@ use std::{
     },
 };
 
-use anyhow::Result;
 use futures::future::try_join_all;
-use testkit::{Servers, eventually, private_nats, private_postgres};
+use testkit::{Servers, TestResult, eventually, private_nats, private_postgres};
 use tonic::Code;
 
 use crate::reload::Reload;
 use crate::world::{PATIENCE, PROVIDER, PROVIDERS, World, receipt_of, submission, submit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_with_nats_away_ingest_goes_on_accepting() -> Result<()> {
+async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
     let nats = private_nats().await?;
     let servers = Servers {
         nats_url: nats.url().to_owned(),
@@ -48,11 +47,12 @@ async fn r11_with_nats_away_ingest_goes_on_accepting() -> Result<()> {
         world.heard().await.is_ok_and(|heard| heard.len() == 41)
     })
     .await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_double() -> Result<()> {
+async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_double() -> TestResult {
     const CALLERS: usize = 8;
     const EACH: usize = 100;
     let postgres = private_postgres().await?;
@@ -126,11 +126,12 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
         }
     }
     assert_eq!(world.count("original").await?, (CALLERS * EACH) as i64);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() -> Result<()> {
+async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() -> TestResult {
     // So many that it still runs when the second kill comes.
     const ALL: usize = 16_000;
     const KNOWN: usize = 1000;
@@ -192,5 +193,6 @@ async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() 
         .fetch_one(&world.owner)
         .await?;
     assert_eq!(ledger, ALL as i64, "without gaps");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -1,6 +1,5 @@
 //! Who may write: a provider, only as itself, with a valid token.
 
-use anyhow::Result;
 use proto::credit::ingest::v1::{
     GetReceiptRequest, GetStatisticsRequest, ListLedgerRequest, SubmitRecordRequest,
     ingest_service_client::IngestServiceClient,
@@ -9,6 +8,7 @@ use service_kit::{
     grpc::channel,
     identity::{DevelopmentIssuer, Role},
 };
+use testkit::TestResult;
 use time::OffsetDateTime;
 use tonic::Code;
 
@@ -17,7 +17,7 @@ use crate::world::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_without_a_valid_token_are_refused_with_the_reason() -> Result<()> {
+async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult {
     let world = World::start().await?;
     world.heard().await?;
     let before = world.snapshot().await?;
@@ -85,11 +85,12 @@ async fn calls_without_a_valid_token_are_refused_with_the_reason() -> Result<()>
         .unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
     assert_eq!(refusal(&status).0, "TOKEN_EXPIRED");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r12_a_provider_writes_only_as_itself() -> Result<()> {
+async fn r12_a_provider_writes_only_as_itself() -> TestResult {
     let world = World::start().await?;
     let mut first = world.client(PROVIDERS[0])?;
     let mut second = world.client(PROVIDERS[1])?;
@@ -115,5 +116,6 @@ async fn r12_a_provider_writes_only_as_itself() -> Result<()> {
         owners,
         [(PROVIDERS[0].to_owned(), 1), (PROVIDERS[1].to_owned(), 2)]
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

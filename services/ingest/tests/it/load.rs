@@ -9,10 +9,11 @@ use std::{
     },
 };
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use proto::credit::ingest::v1::{
     ListLedgerRequest, Receipt, StreamRecordsRequest, stream_records_response::Answer,
 };
+use testkit::TestResult;
 use tonic::Code;
 
 use crate::{
@@ -35,7 +36,7 @@ fn without_gaps<'a>(receipts: impl IntoIterator<Item = &'a Receipt>) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_a_stream_answers_each_in_order_and_goes_on_past_bad_ones() -> Result<()> {
+async fn r11_a_stream_answers_each_in_order_and_goes_on_past_bad_ones() -> TestResult {
     const COUNT: usize = 2_000;
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
@@ -96,12 +97,13 @@ async fn r11_a_stream_answers_each_in_order_and_goes_on_past_bad_ones() -> Resul
     let expected: Vec<u64> = (1..=receipts.len() as u64).collect();
     assert_eq!(numbers, expected, "numbered in the order of the stream");
     assert_eq!(world.count("original").await?, receipts.len() as i64);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 /// Two copies of the service, 64 callers of five providers; some submit the same at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_callers_at_once_get_ledgers_without_gaps() -> Result<()> {
+async fn r11_callers_at_once_get_ledgers_without_gaps() -> TestResult {
     const CALLERS: usize = 64;
     let world = World::start().await?;
     let second = world.second_process().await?;
@@ -158,13 +160,14 @@ async fn r11_callers_at_once_get_ledgers_without_gaps() -> Result<()> {
     assert_eq!(gaps, 0, "revisions of a key count from 1");
     world.heard().await?;
     stop(&second).await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 /// A stop in the middle of a stream: every submission is still answered, by a receipt or by the
 /// advice to come again, and every receipt is kept.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> Result<()> {
+async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> TestResult {
     let mut world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let enough = Arc::new(AtomicBool::new(false));
@@ -227,5 +230,6 @@ async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> Result<()
         "every receipt is kept, and nothing else"
     );
     assert_eq!(world.count("original").await?, receipts.len() as i64);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

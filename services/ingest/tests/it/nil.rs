@@ -5,6 +5,7 @@ use proto::credit::ingest::{
     events::v1::NilReported,
     v1::{ListNilReportsRequest, NilReport, ReportNilRequest},
 };
+use testkit::TestResult;
 use tonic::{Code, Status};
 
 use crate::world::{
@@ -28,7 +29,7 @@ async fn report(client: &mut Client, request: ReportNilRequest) -> Result<NilRep
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_a_nil_report_is_kept_with_its_event_and_answered_the_same_for_ever() -> Result<()> {
+async fn r11_a_nil_report_is_kept_with_its_event_and_answered_the_same_for_ever() -> TestResult {
     let mut world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let october = || nil("2026-10", "xzxk", "2026-10-01", "2026-10-31");
@@ -59,11 +60,12 @@ async fn r11_a_nil_report_is_kept_with_its_event_and_answered_the_same_for_ever(
         (PROVIDER, "xzxk")
     );
     assert_eq!((&*event.period_from, &*event.period_to), period);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_records_and_nil_reports_share_their_ids() -> Result<()> {
+async fn r11_records_and_nil_reports_share_their_ids() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     report(&mut client, nil("n", "xzxk", "2026-10-01", "2026-10-31")).await?;
@@ -101,11 +103,12 @@ async fn r11_records_and_nil_reports_share_their_ids() -> Result<()> {
     // Another provider's ids are its own.
     let mut other = world.client(PROVIDERS[1])?;
     report(&mut other, nil("n", "xzcf", "2026-10-01", "2026-10-31")).await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_a_nil_report_is_refused_by_field_and_rule() -> Result<()> {
+async fn r11_a_nil_report_is_refused_by_field_and_rule() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     // Received on 2026-11-20, the day that the clock shows.
@@ -164,11 +167,12 @@ async fn r11_a_nil_report_is_refused_by_field_and_rule() -> Result<()> {
     report(&mut client, nil("n1", "xzcf", "2026-11-01", "2026-11-19")).await?;
     let mut other = world.client(PROVIDERS[1])?;
     report(&mut other, nil("n1", "xzcf", "2026-11-01", "2026-11-20")).await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_nil_reports_are_listed_newest_first_in_pages() -> Result<()> {
+async fn r11_nil_reports_are_listed_newest_first_in_pages() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let mut given = Vec::new();
@@ -230,5 +234,6 @@ async fn r11_nil_reports_are_listed_newest_first_in_pages() -> Result<()> {
         assert_eq!(status.code(), Code::InvalidArgument);
         assert_eq!(refusal(&status).1, field);
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -10,11 +10,12 @@ use proto::credit::{
 };
 use service_kit::identity::Role;
 use sqlx::{AssertSqlSafe, Executor};
+use testkit::TestResult;
 
 use crate::world::{PROVIDER, PROVIDERS, World, ending, submission, submit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r12_the_service_has_no_privilege_to_alter_originals() -> Result<()> {
+async fn r12_the_service_has_no_privilege_to_alter_originals() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let receipt = submit(&mut client, submission("1", "k", b"{}")).await?;
@@ -60,7 +61,8 @@ async fn r12_the_service_has_no_privilege_to_alter_originals() -> Result<()> {
         assert!(again.is_err(), "the grant to itself granted nothing");
     }
     assert_eq!(world.snapshot().await?, before);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 /// Puts something into every append-only table, through the RPC that writes it.
@@ -123,7 +125,7 @@ async fn places(world: &World, needle: &str) -> Result<Vec<String>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r12_no_personal_data_stands_in_clear_anywhere_in_the_schema() -> Result<()> {
+async fn r12_no_personal_data_stands_in_clear_anywhere_in_the_schema() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let (number, name) = ("430102199003071234", "欧阳梓涵");
@@ -173,5 +175,6 @@ async fn r12_no_personal_data_stands_in_clear_anywhere_in_the_schema() -> Result
     for place in ["original.provider_code", "outbox.payload"] {
         assert!(found.iter().any(|f| f == place), "{place}: {found:?}");
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -8,6 +8,7 @@ use proto::credit::{
 };
 use service_kit::identity::Role;
 use sqlx::{Executor, Row};
+use testkit::TestResult;
 use tonic::{Code, Status};
 use uuid::Uuid;
 use vault::Keyring;
@@ -32,7 +33,7 @@ async fn read(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r12_the_original_is_read_as_received_by_those_who_may() -> Result<()> {
+async fn r12_the_original_is_read_as_received_by_those_who_may() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     // Not even text: what is kept is what came.
@@ -69,11 +70,12 @@ async fn r12_the_original_is_read_as_received_by_those_who_may() -> Result<()> {
         (theirs.message(), refusal(&theirs)),
         (nobodys.message(), refusal(&nobodys))
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r17_every_reading_is_logged_with_who_when_and_why() -> Result<()> {
+async fn r17_every_reading_is_logged_with_who_when_and_why() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let receipt = submit(&mut client, submission("1", "k", b"{}")).await?;
@@ -131,11 +133,12 @@ async fn r17_every_reading_is_logged_with_who_when_and_why() -> Result<()> {
     );
     let first: Uuid = rows[0].try_get(0)?;
     assert_eq!(original.access_id, first.to_string());
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r17_when_the_log_cannot_be_written_nothing_is_read() -> Result<()> {
+async fn r17_when_the_log_cannot_be_written_nothing_is_read() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let receipt = submit(&mut client, submission("1", "k", b"{}")).await?;
@@ -186,7 +189,8 @@ async fn r17_when_the_log_cannot_be_written_nothing_is_read() -> Result<()> {
         .await?;
     read(&mut auditor, &receipt.record_id, WHY).await?;
     assert_eq!(world.count("original_read").await?, 2);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 /// The keyring with a new active master, and the old one kept.
@@ -207,7 +211,7 @@ fn rotated(old: &str) -> Result<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_after_a_rotation_of_keys_old_originals_open_and_new_ones_are_under_the_new_key()
--> Result<()> {
+-> TestResult {
     let text = Keyring::generate();
     let mut world = World::start_with_keyring(&text).await?;
     let mut client = world.client(PROVIDER)?;
@@ -261,5 +265,6 @@ async fn r12_after_a_rotation_of_keys_old_originals_open_and_new_ones_are_under_
     assert_eq!(status.code(), Code::Internal);
     let original = read(&mut client, &new.record_id, "").await?;
     assert_eq!(original.content.as_ref(), b"{\"v\":2}");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

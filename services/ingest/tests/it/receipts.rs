@@ -1,17 +1,17 @@
 //! what a receipt says, and that it says the same for ever.
 
-use anyhow::Result;
 use proto::credit::{
     ingest::events::v1::RecordSubmitted,
     ingest::v1::{GetStatisticsRequest, ListLedgerRequest, Outcome},
 };
 use service_kit::{grpc::from_timestamp, identity::Role};
+use testkit::TestResult;
 use tonic::Code;
 
 use crate::world::{PROVIDER, PROVIDERS, World, receipt_of, refusal, submission, submit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_a_receipt_stands_for_the_committed_original_and_its_event() -> Result<()> {
+async fn r11_a_receipt_stands_for_the_committed_original_and_its_event() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     // Bytes as a department sends them, odd spaces and all.
@@ -57,11 +57,12 @@ async fn r11_a_receipt_stands_for_the_committed_original_and_its_event() -> Resu
     let status = receipt_of(&mut other, "2026-11-20/1").await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
     assert_eq!(refusal(&status).1, "submission_id");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_the_same_submission_gives_the_same_receipt_after_years_and_restarts() -> Result<()> {
+async fn r11_the_same_submission_gives_the_same_receipt_after_years_and_restarts() -> TestResult {
     let mut world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{}")).await?;
@@ -83,11 +84,12 @@ async fn r11_the_same_submission_gives_the_same_receipt_after_years_and_restarts
     bare.content_sha256.clear();
     assert_eq!(submit(&mut client, bare).await?, first);
     assert_eq!(world.count("original").await?, 1);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_one_submission_id_is_never_two_contents() -> Result<()> {
+async fn r11_one_submission_id_is_never_two_contents() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{}")).await?;
@@ -126,12 +128,13 @@ async fn r11_one_submission_id_is_never_two_contents() -> Result<()> {
         theirs.ledger_number, 1,
         "each provider has a ledger of its own"
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_version()
--> Result<()> {
+-> TestResult {
     let mut world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{\"v\":1}")).await?;
@@ -160,11 +163,12 @@ async fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_v
     assert_eq!(again, same);
     assert_eq!(receipt_of(&mut client, "2").await?, same);
     assert_eq!(world.count("original").await?, 4);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_the_ledger_lists_every_number_and_totals_agree() -> Result<()> {
+async fn r11_the_ledger_lists_every_number_and_totals_agree() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let mut given = Vec::new();
@@ -219,5 +223,6 @@ async fn r11_the_ledger_lists_every_number_and_totals_agree() -> Result<()> {
         PROVIDERS.len(),
         "those who report nothing too"
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

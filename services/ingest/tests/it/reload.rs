@@ -11,6 +11,7 @@ use proto::credit::{
         ReloadRecord, ReloadSummary, reload_item_request::Step, reload_item_response::Answer,
     },
 };
+use testkit::TestResult;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
@@ -114,7 +115,7 @@ fn summary(id: &str, unchanged: u64, accepted: u64, refused: u64, missing: u64) 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_reload_makes_versions_of_what_is_new_only_and_lists_what_it_did_not_name()
--> Result<()> {
+-> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let mut known = Vec::new();
@@ -178,11 +179,12 @@ async fn r11_a_reload_makes_versions_of_what_is_new_only_and_lists_what_it_did_n
     assert_eq!(status.code(), Code::NotFound);
     // Nothing was revoked by it.
     assert_eq!(world.heard().await?.len(), 11 + 3);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_an_ended_reload_says_the_same_whenever_it_is_ended_again() -> Result<()> {
+async fn r11_an_ended_reload_says_the_same_whenever_it_is_ended_again() -> TestResult {
     let mut world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     for key in ["a", "b", "c"] {
@@ -214,11 +216,12 @@ async fn r11_an_ended_reload_says_the_same_whenever_it_is_ended_again() -> Resul
     assert_eq!(status.code(), Code::FailedPrecondition);
     assert_eq!(refusal(&status).0, "RELOAD_ENDED");
     assert_eq!(world.count("reload_line").await?, 1);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> Result<()> {
+async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> TestResult {
     const ALL: usize = 1300;
     let mut world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
@@ -273,11 +276,12 @@ async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> Result<
     assert_eq!(again.summary, Some(summary("r2", 1300, 0, 0, 0)));
     assert_eq!(world.count("original").await?, ALL as i64);
     assert_eq!(world.submission_ids().await?, ALL as i64);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_refused_records_of_a_reload_leave_nothing_behind() -> Result<()> {
+async fn r11_refused_records_of_a_reload_leave_nothing_behind() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let wrong_digest = Step::Record(ReloadRecord {
@@ -318,11 +322,12 @@ async fn r11_refused_records_of_a_reload_leave_nothing_behind() -> Result<()> {
     assert_eq!(ids.collect::<Vec<_>>()[..3], ["r/a", "r/", "r/b"]);
     assert_eq!(world.count("reload_line").await?, 2);
     assert_eq!(world.count("original").await?, 2);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() -> Result<()> {
+async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     Reload::new("taken", &[]).run(&mut client).await?;
@@ -370,11 +375,12 @@ async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() 
     // Nothing at all is no reload, and no error.
     let nothing = of(Vec::new()).run(&mut client).await?;
     assert!(nothing.receipts.is_empty() && nothing.summary.is_none());
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_ids_of_records_of_a_reload_are_ids_of_submissions() -> Result<()> {
+async fn r11_ids_of_records_of_a_reload_are_ids_of_submissions() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let known = submit(&mut client, submission("1", "k", b"{}")).await?;
@@ -397,12 +403,13 @@ async fn r11_ids_of_records_of_a_reload_are_ids_of_submissions() -> Result<()> {
     submit(&mut client, submission("r2/k", "elsewhere", b"{}")).await?;
     let mut other = world.client(PROVIDERS[1])?;
     submit(&mut other, submission("r/k", "elsewhere", b"{}")).await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 /// Two streams of one reload at once, as after a break that the server has not noticed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_two_streams_of_one_reload_take_each_record_once() -> Result<()> {
+async fn r11_two_streams_of_one_reload_take_each_record_once() -> TestResult {
     let world = World::start().await?;
     let second = world.second_process().await?;
     let roles = [service_kit::identity::Role::Provider];
@@ -425,11 +432,12 @@ async fn r11_two_streams_of_one_reload_take_each_record_once() -> Result<()> {
     assert_eq!(ended.summary, Some(summary("r", 3, 1497, 0, 0)));
     world.heard().await?;
     crate::world::stop(&second).await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_what_a_reload_did_not_name_is_listed_whole_in_many_messages() -> Result<()> {
+async fn r11_what_a_reload_did_not_name_is_listed_whole_in_many_messages() -> TestResult {
     const ALL: usize = 2301;
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
@@ -444,5 +452,6 @@ async fn r11_what_a_reload_did_not_name_is_listed_whole_in_many_messages() -> Re
     let all: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
     assert_eq!(answered.missing_keys(), all);
     assert_eq!(answered.summary, Some(summary("none", 0, 0, 0, ALL as u64)));
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

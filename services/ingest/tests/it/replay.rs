@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use event_bus::NewEvent;
 use proto::credit::{
     catalog::events::v1::ItemVersionPublished,
@@ -15,7 +15,7 @@ use proto::credit::{
 };
 use serde_json::{Value, json};
 use service_kit::identity::Role;
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 use time::OffsetDateTime;
 use tonic::{Code, Status, Streaming};
 
@@ -119,7 +119,7 @@ async fn replay(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d24_what_ends_a_record_is_not_judged_again() -> Result<()> {
+async fn d24_what_ends_a_record_is_not_judged_again() -> TestResult {
     let world = start().await?;
     let mut client = world.client(PROVIDER)?;
     for n in 1..=3 {
@@ -144,11 +144,12 @@ async fn d24_what_ends_a_record_is_not_judged_again() -> Result<()> {
         Some(3),
         "each of the reported versions"
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing() -> Result<()> {
+async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing() -> TestResult {
     let world = start().await?;
     let mut records = Vec::new();
     for (n, provider, fine) in [
@@ -281,11 +282,12 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
             "{statement}"
         );
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r7_what_cannot_be_compared_is_counted_and_a_limit_is_kept() -> Result<()> {
+async fn r7_what_cannot_be_compared_is_counted_and_a_limit_is_kept() -> TestResult {
     let world = start().await?;
     let mut client = world.client(PROVIDER)?;
     let mut ids = Vec::new();
@@ -332,11 +334,12 @@ async fn r7_what_cannot_be_compared_is_counted_and_a_limit_is_kept() -> Result<(
     let (_, report) = replay(&mut client, limited).await?;
     assert_eq!((report.read, report.limited), (7, true));
     assert_eq!(report.skipped, []);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> Result<()> {
+async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResult {
     let world = start().await?;
     let mut client = office(&world)?;
     let published = |item: &str, item_version| {
@@ -424,11 +427,12 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> Result<()
     let status = provider.replay_rules(ask(in_force()?)).await.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
     assert_eq!(world.count("original_access").await?, 0, "nobody has read");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_replays_run_at_once_and_one_whose_caller_goes_away_ends() -> Result<()> {
+async fn two_replays_run_at_once_and_one_whose_caller_goes_away_ends() -> TestResult {
     let world = start().await?;
     let mut provider = world.client(PROVIDER)?;
     submit(
@@ -475,9 +479,10 @@ async fn two_replays_run_at_once_and_one_whose_caller_goes_away_ends() -> Result
     {
         last = message.step;
     }
-    ensure!(
+    assert!(
         matches!(last, Some(Step::Report(ref report)) if report.read == 1),
         "{last:?}"
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

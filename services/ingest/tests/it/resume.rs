@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use proto::credit::ingest::v1::{
     StreamRecordsRequest, StreamRecordsResponse, stream_records_response::Answer,
 };
+use testkit::TestResult;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Streaming};
@@ -34,7 +35,7 @@ async fn stream(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_a_broken_stream_goes_on_with_its_token_and_everything_is_taken_once() -> Result<()> {
+async fn r11_a_broken_stream_goes_on_with_its_token_and_everything_is_taken_once() -> TestResult {
     const ALL: u64 = 60;
     let mut world = World::start().await?;
     let mut receipts = Vec::new();
@@ -84,11 +85,12 @@ async fn r11_a_broken_stream_goes_on_with_its_token_and_everything_is_taken_once
     assert_eq!(numbers, (1..=ALL).collect::<Vec<_>>());
     assert_eq!(world.count("original").await?, ALL as i64);
     assert_eq!(world.submission_ids().await?, ALL as i64);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_positions_count_refused_submissions_too() -> Result<()> {
+async fn r11_positions_count_refused_submissions_too() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let mut bad = record(1);
@@ -104,11 +106,12 @@ async fn r11_positions_count_refused_submissions_too() -> Result<()> {
         seen.push((answer.position, is_receipt));
     }
     assert_eq!(seen, [(1, true), (2, false), (3, false), (4, true)]);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_a_token_that_is_wrong_or_misplaced_ends_the_stream_and_says_why() -> Result<()> {
+async fn r11_a_token_that_is_wrong_or_misplaced_ends_the_stream_and_says_why() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let mut answers = stream(&mut client, vec![record(0)]).await?;
@@ -159,5 +162,6 @@ async fn r11_a_token_that_is_wrong_or_misplaced_ends_the_stream_and_says_why() -
         ("RESUME_TOKEN_MISPLACED", "resume_token")
     );
     assert_eq!(world.snapshot().await?, before, "nothing is stored");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -8,6 +8,7 @@ use proto::credit::{
         v1::{GetSubmissionStatusRequest, GetSubmissionStatusResponse, Outcome, Standing},
     },
 };
+use testkit::TestResult;
 use tonic::{Code, Status};
 
 use crate::world::{
@@ -25,7 +26,7 @@ async fn status_of(client: &mut Client, id: &str) -> Result<GetSubmissionStatusR
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d24_a_revocation_is_a_version_with_its_reason_and_a_later_upsert_revives_the_record()
--> Result<()> {
+-> TestResult {
     let mut world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{}")).await?;
@@ -77,11 +78,12 @@ async fn d24_a_revocation_is_a_version_with_its_reason_and_a_later_upsert_revive
     assert_eq!(event.content_type, "text/plain");
     let version = event.version.clone().unwrap_or_default();
     assert_eq!((version.item_version, version.revision), (2, 2));
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d24_what_was_never_reported_cannot_be_revoked() -> Result<()> {
+async fn d24_what_was_never_reported_cannot_be_revoked() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let mut other = world.client(PROVIDERS[1])?;
@@ -104,11 +106,12 @@ async fn d24_what_was_never_reported_cannot_be_revoked() -> Result<()> {
         }
     }
     assert_eq!(world.snapshot().await?, before, "nothing is stored");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d24_the_reason_is_checked_before_anything_is_stored() -> Result<()> {
+async fn d24_the_reason_is_checked_before_anything_is_stored() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     submit(&mut client, submission("1", "k", b"{}")).await?;
@@ -135,11 +138,12 @@ async fn d24_the_reason_is_checked_before_anything_is_stored() -> Result<()> {
     // The longest one is a version.
     let longest = "因".repeat(2000);
     submit(&mut client, ending("3", "k", Operation::Withdraw, &longest)).await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_how_a_submission_stands_follows_its_record() -> Result<()> {
+async fn r11_how_a_submission_stands_follows_its_record() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{\"v\":1}")).await?;
@@ -180,12 +184,13 @@ async fn r11_how_a_submission_stands_follows_its_record() -> Result<()> {
         let (reason, field, _) = refusal(&status);
         assert_eq!((&*reason, &*field), ("SUBMISSION_UNKNOWN", "submission_id"));
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 /// A row as a department's spreadsheet has it; whether it is right is judged by validation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r8_a_csv_row_is_taken_as_it_comes() -> Result<()> {
+async fn r8_a_csv_row_is_taken_as_it_comes() -> TestResult {
     let world = World::start().await?;
     let mut client = world.client(PROVIDER)?;
     let row = "行政相对人名称,罚款金额\r\n\"某公司\",0.2\r\n";
@@ -206,5 +211,6 @@ async fn r8_a_csv_row_is_taken_as_it_comes() -> Result<()> {
     let heard = world.heard().await?;
     let of_csv = heard.iter().find(|event| event.ledger_number == 1);
     assert_eq!(of_csv.map(|e| e.content_type.as_str()), Some("text/csv"));
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -8,6 +8,7 @@ use proto::credit::validation::{
 };
 use serde_json::json;
 use service_kit::identity::Role;
+use testkit::TestResult;
 use tonic::{Code, Status};
 
 use crate::world::{OFFICE, OTHER, PROVIDER, Record, World, fault, refusal};
@@ -38,7 +39,7 @@ async fn case_of(world: &World, key: &str) -> Result<String> {
 }
 
 #[tokio::test]
-async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> Result<()> {
+async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> TestResult {
     let world = World::start().await?;
     let record = Record::penalty("K-1", 7, fault());
     world.submit(&[&record]).await?;
@@ -113,11 +114,12 @@ async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> 
             .and_then(|error| error.code().map(String::from));
         assert_eq!(code.as_deref(), Some("42501"), "{statement}");
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_a_record_with_any_other_error_cannot_be_confirmed() -> Result<()> {
+async fn r13_a_record_with_any_other_error_cannot_be_confirmed() -> TestResult {
     let world = World::start().await?;
     let both = json!({ "CF_XDR_SHXYM": "91430102MA4PX7RC65", "CF_WFXW": "" });
     world.submit(&[&Record::penalty("K-1", 1, both)]).await?;
@@ -154,11 +156,12 @@ async fn r13_a_record_with_any_other_error_cannot_be_confirmed() -> Result<()> {
         status.message()
     );
     assert_eq!(world.statistics().await?.confirmed, 0);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_a_cancelled_subject_and_a_changed_identity_can_be_confirmed() -> Result<()> {
+async fn r13_a_cancelled_subject_and_a_changed_identity_can_be_confirmed() -> TestResult {
     let world = World::start().await?;
     let cancelled = json!({ "DJ_ZT": "注销", "DJ_ZZRQ": "2026-05-31" });
     world
@@ -189,11 +192,12 @@ async fn r13_a_cancelled_subject_and_a_changed_identity_can_be_confirmed() -> Re
     world.submit(&[&next, &twice]).await?;
     assert_eq!(world.found(&next).await?.0, VerdictOutcome::Accepted);
     assert_eq!(world.found(&twice).await?.1, ["DUPLICATE_RECORD"]);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_a_version_that_another_one_followed_is_not_confirmed() -> Result<()> {
+async fn r13_a_version_that_another_one_followed_is_not_confirmed() -> TestResult {
     let world = World::start().await?;
     for (key, follower) in [("K-1", None), ("K-2", Some(Operation::Withdraw))] {
         let first = Record::penalty(key, 1, fault());
@@ -219,11 +223,12 @@ async fn r13_a_version_that_another_one_followed_is_not_confirmed() -> Result<()
         .unwrap();
     confirm(&world, &higher.case_id, STATEMENT).await?;
     assert!(world.feedback(true).await?.is_empty());
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_a_contradicted_record_stands_by_the_word_of_its_provider() -> Result<()> {
+async fn r13_a_contradicted_record_stands_by_the_word_of_its_provider() -> TestResult {
     let world = World::start().await?;
     let ours = Record::registration("D-1", 1, json!({}));
     let theirs = Record::registration("D-2", 1, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
@@ -241,11 +246,12 @@ async fn r13_a_contradicted_record_stands_by_the_word_of_its_provider() -> Resul
         (counted.accepted, counted.returned, counted.confirmed),
         (1, 1, 0)
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_only_the_provider_itself_confirms_and_says_who_and_why() -> Result<()> {
+async fn r13_only_the_provider_itself_confirms_and_says_who_and_why() -> TestResult {
     let world = World::start().await?;
     world.submit(&[&Record::penalty("K-1", 1, fault())]).await?;
     let case_id = case_of(&world, "K-1").await?;
@@ -278,5 +284,6 @@ async fn r13_only_the_provider_itself_confirms_and_says_who_and_why() -> Result<
             (Code::InvalidArgument, field)
         );
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

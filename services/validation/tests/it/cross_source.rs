@@ -11,7 +11,7 @@ use proto::credit::{
     },
 };
 use serde_json::json;
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 
 use crate::world::{OTHER, PATIENCE, PROVIDER, Record, World, published, registered};
 
@@ -36,7 +36,7 @@ async fn expect(
 }
 
 #[tokio::test]
-async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> Result<()> {
+async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult {
     let world = World::start().await?;
     let named =
         |key: &str, number, name: &str| Record::penalty(key, number, json!({ "CF_XDR_MC": name }));
@@ -104,11 +104,12 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> Result<()> 
             .ended(Operation::Withdraw, 8, "误报");
     world.submit(&[&end]).await?;
     expect(&world, &named("K-6", 9, "任意名称有限公司"), ACCEPTED, &[]).await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_the_register_of_a_batch_serves_the_records_behind_it() -> Result<()> {
+async fn r13_the_register_of_a_batch_serves_the_records_behind_it() -> TestResult {
     let world = World::start().await?;
     let registration = Record::registration("D-1", 1, json!({}));
     let wrong = Record::penalty("K-2", 2, json!({ "CF_XDR_MC": "长沙某某商贸有限公司" }));
@@ -117,11 +118,12 @@ async fn r13_the_register_of_a_batch_serves_the_records_behind_it() -> Result<()
         world.found(&wrong).await?,
         (RETURNED, vec!["NAME_CODE_MISMATCH".to_owned()])
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn d11_an_individual_business_is_compared_without_its_mark() -> Result<()> {
+async fn d11_an_individual_business_is_compared_without_its_mark() -> TestResult {
     let world = World::start().await?;
     let shop = json!({
         "DJ_XDR_MC": "岳麓区老刘米粉店（个体工商户）", "DJ_XDR_LB": "个体工商户",
@@ -142,11 +144,12 @@ async fn d11_an_individual_business_is_compared_without_its_mark() -> Result<()>
         &["NAME_CODE_MISMATCH"],
     )
     .await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_a_subject_that_was_cancelled_before_the_decision_is_asked_about() -> Result<()> {
+async fn r13_a_subject_that_was_cancelled_before_the_decision_is_asked_about() -> TestResult {
     let world = World::start().await?;
     let cancelled = json!({ "DJ_ZT": "注销", "DJ_ZZRQ": "2026-05-31" });
     expect(
@@ -163,11 +166,12 @@ async fn r13_a_subject_that_was_cancelled_before_the_decision_is_asked_about() -
     assert!(finding.confirmable && finding.field == "CF_JDRQ");
     let before = Record::penalty("K-3", 3, json!({ "CF_JDRQ": "2026-05-31" }));
     expect(&world, &before, ACCEPTED, &[]).await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> Result<()> {
+async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> TestResult {
     let world = World::start().await?;
     let ours = Record::registration("D-1", 1, json!({}));
     expect(&world, &ours, ACCEPTED, &[]).await?;
@@ -220,11 +224,12 @@ async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> 
     let case = world.feedback(false).await?.remove(0);
     assert_eq!(case.state(), CaseState::ClosedByRereport);
     expect(&world, &theirs.clone().revision(4), ACCEPTED, &[]).await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_number() -> Result<()>
+async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_number() -> TestResult
 {
     let world = World::start().await?;
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕777号" });
@@ -274,11 +279,12 @@ async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_n
         world.found(&pair[1]).await?,
         (RETURNED, vec!["DUPLICATE_RECORD".to_owned()])
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_a_next_version_about_something_else_is_asked_about() -> Result<()> {
+async fn r13_a_next_version_about_something_else_is_asked_about() -> TestResult {
     let world = World::start().await?;
     expect(&world, &Record::penalty("K-1", 1, json!({})), ACCEPTED, &[]).await?;
     let other =
@@ -302,11 +308,12 @@ async fn r13_a_next_version_about_something_else_is_asked_about() -> Result<()> 
         &[],
     )
     .await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> Result<()> {
+async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> TestResult {
     let world = World::bare().await?;
     let items = credit_record::standard_items()?;
     let find = |code: &str| items.iter().rfind(|item| item.code == code).unwrap();
@@ -358,11 +365,12 @@ async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> Result<(
     world.bed.settled().await?;
     expect(&world, &Record::penalty("K-3", 4, json!({})), ACCEPTED, &[]).await?;
     expect(&world, &Record::licence("L-2", 5, json!({})), ACCEPTED, &[]).await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_two_copies_never_accept_one_decision_twice() -> Result<()> {
+async fn r13_two_copies_never_accept_one_decision_twice() -> TestResult {
     let world = World::start().await?;
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕555号" });
     let one = world.deliveries(&[&Record::penalty("K-1", 1, number.clone())]);
@@ -401,11 +409,12 @@ async fn r13_two_copies_never_accept_one_decision_twice() -> Result<()> {
     assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 1);
     let returned: Vec<RecordReturned> = world.bed.emitted().await?;
     assert_eq!(returned[0].finding_codes[0], "DUPLICATE_RECORD");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_two_copies_never_accept_contradicting_registrations() -> Result<()> {
+async fn r13_two_copies_never_accept_contradicting_registrations() -> TestResult {
     let world = World::start().await?;
     let ours = world.deliveries(&[&Record::registration("D-1", 1, json!({}))]);
     let theirs = Record::registration("D-2", 1, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }));
@@ -447,5 +456,6 @@ async fn r13_two_copies_never_accept_contradicting_registrations() -> Result<()>
             .unwrap()
             .provider_code
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -6,6 +6,7 @@ use proto::credit::validation::v1::{
 };
 use serde_json::json;
 use sqlx::AssertSqlSafe;
+use testkit::TestResult;
 use tonic::{Code, Status};
 
 use crate::world::{OTHER, Record, World, fault, refusal};
@@ -51,7 +52,7 @@ async fn rows(world: &World) -> Result<Vec<(String, i64)>> {
 }
 
 #[tokio::test]
-async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> Result<()> {
+async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> TestResult {
     let world = World::start().await?;
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕31号" });
     world
@@ -102,11 +103,12 @@ async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> Re
         .filter(|verdict| verdict.outcome() == VerdictOutcome::Returned);
     assert_eq!(returned.count(), 5);
     assert!(!verdicts[0].changes.is_empty());
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_a_trial_without_a_version_is_by_the_one_in_force() -> Result<()> {
+async fn r6_a_trial_without_a_version_is_by_the_one_in_force() -> TestResult {
     let world = World::start().await?;
     let mut record = trial(&Record::penalty("N-1", 1, json!({})));
     record.item_version = 0;
@@ -130,11 +132,12 @@ async fn r6_a_trial_without_a_version_is_by_the_one_in_force() -> Result<()> {
             .iter()
             .any(|finding| finding.code == "FORM_UNKNOWN_FIELD")
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_trial_that_cannot_be_made_says_why() -> Result<()> {
+async fn a_trial_that_cannot_be_made_says_why() -> TestResult {
     let world = World::start().await?;
     let good = trial(&Record::penalty("N-1", 1, json!({})));
     let unknown = DryRunRecord {
@@ -193,5 +196,6 @@ async fn a_trial_that_cannot_be_made_says_why() -> Result<()> {
             .iter()
             .any(|finding| finding.code == "SOURCE_NOT_CALLER")
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

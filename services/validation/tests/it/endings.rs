@@ -1,6 +1,5 @@
 //! Revoked and withdrawn (D-24): accepted whatever the order, announced with a sealed reason, closing what is open.
 
-use anyhow::Result;
 use proto::credit::{
     common::v1::Operation,
     validation::{
@@ -9,11 +8,12 @@ use proto::credit::{
     },
 };
 use serde_json::json;
+use testkit::TestResult;
 
 use crate::world::{PERSON_NUMBER, Record, World, fault};
 
 #[tokio::test]
-async fn d24_a_revocation_is_accepted_announced_and_closes_the_open_cases_of_its_key() -> Result<()>
+async fn d24_a_revocation_is_accepted_announced_and_closes_the_open_cases_of_its_key() -> TestResult
 {
     let world = World::start().await?;
     let first = Record::penalty("K-1", 1, fault());
@@ -52,11 +52,12 @@ async fn d24_a_revocation_is_accepted_announced_and_closes_the_open_cases_of_its
         (counted.accepted, counted.returned, counted.revocations),
         (1, 2, 1)
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn d24_order_and_repetition_of_an_end_do_not_matter() -> Result<()> {
+async fn d24_order_and_repetition_of_an_end_do_not_matter() -> TestResult {
     let world = World::start().await?;
     // Returned, accepted, withdrawn, returned, in each of the orders that differ, one key each.
     let versions = |key: &str, ledger: u64| {
@@ -97,11 +98,12 @@ async fn d24_order_and_repetition_of_an_end_do_not_matter() -> Result<()> {
     }
     assert_eq!(world.bed.emitted::<RecordRevoked>().await?.len(), 5);
     assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 5);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn d24_a_reason_with_personal_numbers_is_accepted_with_a_warning_and_sealed() -> Result<()> {
+async fn d24_a_reason_with_personal_numbers_is_accepted_with_a_warning_and_sealed() -> TestResult {
     let world = World::start().await?;
     let record = Record::penalty("K-1", 1, json!({}));
     let end = record.ended(
@@ -118,12 +120,13 @@ async fn d24_a_reason_with_personal_numbers_is_accepted_with_a_warning_and_seale
         )
     );
     assert!(world.feedback(false).await?.is_empty());
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
 async fn d24_a_record_that_was_withdrawn_is_revived_by_a_later_version_and_frees_its_decision()
--> Result<()> {
+-> TestResult {
     let world = World::start().await?;
     let record = Record::penalty("K-1", 1, json!({}));
     let end = record.ended(Operation::Withdraw, 2, "记录主键有误");
@@ -137,11 +140,12 @@ async fn d24_a_record_that_was_withdrawn_is_revived_by_a_later_version_and_frees
         let (outcome, codes) = world.found(record).await?;
         assert_eq!(outcome, VerdictOutcome::Accepted, "{codes:?}");
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn d24_what_one_key_of_a_batch_gives_up_another_key_of_it_may_hold() -> Result<()> {
+async fn d24_what_one_key_of_a_batch_gives_up_another_key_of_it_may_hold() -> TestResult {
     let world = World::start().await?;
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕123号" });
     let record = Record::penalty("K-1", 1, number.clone());
@@ -159,5 +163,6 @@ async fn d24_what_one_key_of_a_batch_gives_up_another_key_of_it_may_hold() -> Re
     assert_eq!(world.found(&second).await?.0, VerdictOutcome::Accepted);
     // It is held by K-right now.
     assert_eq!(world.found(&third).await?.1, ["DUPLICATE_RECORD"]);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -10,7 +10,7 @@ use proto::credit::validation::{
 };
 use serde_json::json;
 use service_kit::identity::Role;
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 use tonic::Code;
 
 use crate::world::{OTHER, PATIENCE, PROVIDER, Record, World, fault, refusal};
@@ -42,7 +42,7 @@ async fn states(world: &World) -> Result<BTreeMap<String, Vec<(u64, CaseState)>>
 }
 
 #[tokio::test]
-async fn r13_an_accepted_rereport_closes_the_case() -> Result<()> {
+async fn r13_an_accepted_rereport_closes_the_case() -> TestResult {
     let world = World::start().await?;
     let first = Record::penalty("K-1", 1, fault());
     let other_key = Record::penalty("K-2", 2, fault());
@@ -65,11 +65,12 @@ async fn r13_an_accepted_rereport_closes_the_case() -> Result<()> {
         (2, CaseState::ClosedByRereport),
     ];
     assert_eq!(states(&world).await?["K-1"], closed);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_the_order_of_arrival_does_not_matter() -> Result<()> {
+async fn r13_the_order_of_arrival_does_not_matter() -> TestResult {
     let world = World::start().await?;
     let expected = vec![
         (1, CaseState::ClosedByRereport),
@@ -98,7 +99,8 @@ async fn r13_the_order_of_arrival_does_not_matter() -> Result<()> {
     for (key, found) in states {
         assert_eq!(found, expected, "{key}");
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 /// All orders of four.
@@ -109,7 +111,7 @@ fn orders() -> Vec<[usize; 4]> {
 }
 
 #[tokio::test]
-async fn r13_two_copies_with_versions_of_one_key_wait_for_each_other() -> Result<()> {
+async fn r13_two_copies_with_versions_of_one_key_wait_for_each_other() -> TestResult {
     let world = World::start().await?;
     let faulty = world.deliveries(&[&Record::penalty("K-1", 1, fault())]);
     let mended = world.deliveries(&[&Record::penalty("K-1", 2, json!({})).revision(2)]);
@@ -145,11 +147,12 @@ async fn r13_two_copies_with_versions_of_one_key_wait_for_each_other() -> Result
         states(&world).await?["K-1"],
         [(1, CaseState::ClosedByRereport)]
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_version_delivered_again_keeps_its_one_verdict() -> Result<()> {
+async fn a_version_delivered_again_keeps_its_one_verdict() -> TestResult {
     let world = World::start().await?;
     let good = Record::penalty("K-1", 1, json!({}));
     let bad = Record::penalty("K-2", 2, fault());
@@ -168,11 +171,12 @@ async fn a_version_delivered_again_keeps_its_one_verdict() -> Result<()> {
     assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 1);
     assert_eq!(world.bed.emitted::<RecordReturned>().await?.len(), 1);
     assert_eq!(world.feedback(false).await?.len(), 1);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> Result<()> {
+async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> TestResult {
     let world = World::start().await?;
     let own = Record::penalty("K-1", 1, fault());
     let mut foreign = Record::penalty("K-2", 1, fault());
@@ -234,11 +238,12 @@ async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> Result<()>
             .unwrap_err();
         assert_eq!(status.code(), Code::PermissionDenied, "{role:?}");
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_pages_of_feedback_are_complete_and_newest_first() -> Result<()> {
+async fn r13_pages_of_feedback_are_complete_and_newest_first() -> TestResult {
     let world = World::start().await?;
     for batch in 0..3_u64 {
         let records: Vec<Record> = (1..=5)
@@ -300,5 +305,6 @@ async fn r13_pages_of_feedback_are_complete_and_newest_first() -> Result<()> {
         refusal(&provider.get_verdict(bad_id).await.unwrap_err()).1,
         "record_id"
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

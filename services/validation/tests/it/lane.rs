@@ -1,6 +1,5 @@
 //! The lane goes on: poison, late catalogue, large batches, facts that come out of order.
 
-use anyhow::Result;
 use event_bus::{BatchHandler, HandlerError};
 use prost::Name;
 use proto::credit::{
@@ -9,12 +8,12 @@ use proto::credit::{
     validation::{events::v1::RecordAccepted, v1::VerdictOutcome},
 };
 use serde_json::json;
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 
 use crate::world::{OTHER, PATIENCE, PROVIDER, Record, World, fault, published, registered};
 
 #[tokio::test]
-async fn poison_is_parked_with_its_reason_and_the_lane_goes_on() -> Result<()> {
+async fn poison_is_parked_with_its_reason_and_the_lane_goes_on() -> TestResult {
     let world = World::start().await?;
     let before = Record::penalty("K-1", 1, json!({}));
     let sealed_elsewhere = Record::penalty("K-2", 2, json!({}));
@@ -54,11 +53,12 @@ async fn poison_is_parked_with_its_reason_and_the_lane_goes_on() -> Result<()> {
     }
     assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 2);
     assert_eq!(world.drop_parked().await?, 3);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_version_that_contradicts_the_ledger_is_parked_alone() -> Result<()> {
+async fn a_version_that_contradicts_the_ledger_is_parked_alone() -> TestResult {
     let world = World::start().await?;
     let kept = Record::penalty("K-1", 1, json!({}));
     let neighbour = Record::penalty("K-2", 2, json!({}));
@@ -82,11 +82,12 @@ async fn a_version_that_contradicts_the_ledger_is_parked_alone() -> Result<()> {
     world.bed.settled().await?;
     assert_eq!(world.statistics().await?.accepted, 2);
     world.drop_parked().await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_records_wait_for_their_item_and_are_judged_once_it_is_announced() -> Result<()> {
+async fn r6_records_wait_for_their_item_and_are_judged_once_it_is_announced() -> TestResult {
     let world = World::bare().await?;
     let record = Record::penalty("K-1", 1, json!({}));
     // By hand first: the batch is to be tried again, nothing is written.
@@ -109,11 +110,12 @@ async fn r6_records_wait_for_their_item_and_are_judged_once_it_is_announced() ->
         world.verdict(&record).await?.outcome(),
         VerdictOutcome::Accepted
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_records_of_an_item_that_is_never_announced_are_parked_after_a_time() -> Result<()> {
+async fn r6_records_of_an_item_that_is_never_announced_are_parked_after_a_time() -> TestResult {
     let world = World::start().await?;
     let handler = world.handler()?;
     let known = Record::penalty("K-1", 1, json!({}));
@@ -157,11 +159,12 @@ async fn r6_records_of_an_item_that_is_never_announced_are_parked_after_a_time()
     let later = world.deliveries(&[&of_version(8, "K-4", 4)]);
     assert_eq!(handler.handle(&mut tx, &later).await?.len(), 1);
     tx.rollback().await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn five_hundred_records_are_one_transaction() -> Result<()> {
+async fn five_hundred_records_are_one_transaction() -> TestResult {
     let world = World::start().await?;
     let records: Vec<Record> = (1..=500)
         .map(|n| {
@@ -184,11 +187,12 @@ async fn five_hundred_records_are_one_transaction() -> Result<()> {
         .fetch_one(&world.pool)
         .await?;
     assert_eq!(held, 25);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r3_the_newest_revision_of_a_provider_is_kept() -> Result<()> {
+async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
     let world = World::bare().await?;
     for events in [
         vec![
@@ -210,11 +214,12 @@ async fn r3_the_newest_revision_of_a_provider_is_kept() -> Result<()> {
             .fetch_all(&world.pool)
             .await?;
     assert_eq!(kept, [("新名称".to_owned(), 2), ("五".to_owned(), 5)]);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_an_item_that_cannot_be_read_is_parked_and_a_published_one_never_changes() -> Result<()>
+async fn r6_an_item_that_cannot_be_read_is_parked_and_a_published_one_never_changes() -> TestResult
 {
     let world = World::bare().await?;
     let items = credit_record::standard_items()?;
@@ -254,5 +259,6 @@ async fn r6_an_item_that_cannot_be_read_is_parked_and_a_published_one_never_chan
     .await?;
     world.bed.settled().await?;
     world.drop_parked().await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

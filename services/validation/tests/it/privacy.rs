@@ -4,6 +4,7 @@ use anyhow::Result;
 use proto::credit::{common::v1::Operation, validation::v1::ConfirmRecordRequest};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
+use testkit::TestResult;
 
 use crate::world::{PERSON_NAME, PERSON_NUMBER, Record, World, fault};
 
@@ -29,7 +30,7 @@ async fn all_text(world: &World) -> Result<String> {
 }
 
 #[tokio::test]
-async fn r4_nothing_personal_is_in_clear_in_any_table() -> Result<()> {
+async fn r4_nothing_personal_is_in_clear_in_any_table() -> TestResult {
     let world = World::start().await?;
     let faulty_number = "430102199003071243";
     let document = "长交运许〔2026〕45号";
@@ -99,5 +100,6 @@ async fn r4_nothing_personal_is_in_clear_in_any_table() -> Result<()> {
         );
     }
     world.drop_parked().await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -6,6 +6,7 @@ use proto::credit::validation::{
     v1::CaseState,
 };
 use serde_json::json;
+use testkit::TestResult;
 use time::macros::datetime;
 
 use crate::world::{Record, World, fault};
@@ -16,7 +17,7 @@ async fn told(world: &World) -> Result<Vec<FeedbackChange>> {
 }
 
 #[tokio::test]
-async fn r13_a_case_is_reminded_of_before_and_after_its_day_once_each() -> Result<()> {
+async fn r13_a_case_is_reminded_of_before_and_after_its_day_once_each() -> TestResult {
     use FeedbackChange::{Opened, Overdue, Reminded};
     let world = World::start().await?;
     let (one, two) = (world.reminding()?, world.reminding()?);
@@ -70,11 +71,12 @@ async fn r13_a_case_is_reminded_of_before_and_after_its_day_once_each() -> Resul
         (case.overdue, case.state()),
         (false, CaseState::ClosedByRereport)
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_after_an_outage_what_is_over_is_not_reminded_of_as_if_it_were_to_come() -> Result<()> {
+async fn r13_after_an_outage_what_is_over_is_not_reminded_of_as_if_it_were_to_come() -> TestResult {
     use FeedbackChange::{ClosedByRereport, Opened, Overdue, Reminded};
     let world = World::start().await?;
     let job = world.reminding()?;
@@ -105,5 +107,6 @@ async fn r13_after_an_outage_what_is_over_is_not_reminded_of_as_if_it_were_to_co
             .iter()
             .all(|case| case.reminders == 1 && case.overdue)
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -1,6 +1,5 @@
 //! Accepted and returned: what is announced, what is kept, what is counted.
 
-use anyhow::Result;
 use prost::Message;
 use proto::credit::{
     common::v1::SubjectKind,
@@ -11,6 +10,7 @@ use proto::credit::{
 };
 use serde_json::json;
 use service_kit::grpc::timestamp;
+use testkit::TestResult;
 use uuid::Uuid;
 
 use crate::world::{PERSON_NAME, PERSON_NUMBER, Record, World, fault};
@@ -27,7 +27,7 @@ fn opened(world: &World, event: &RecordAccepted) -> NormalisedRecord {
 }
 
 #[tokio::test]
-async fn r12_every_verdict_says_by_which_cleansing_rules_it_was_derived() -> Result<()> {
+async fn r12_every_verdict_says_by_which_cleansing_rules_it_was_derived() -> TestResult {
     let world = World::start().await?;
     let accepted = Record::penalty("K-1", 1, json!({}));
     let returned = Record::penalty("K-2", 2, fault());
@@ -44,11 +44,12 @@ async fn r12_every_verdict_says_by_which_cleansing_rules_it_was_derived() -> Res
             ("returned".to_owned(), rule_set)
         ]
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r7_r12_a_record_is_accepted_with_each_change_explained() -> Result<()> {
+async fn r7_r12_a_record_is_accepted_with_each_change_explained() -> TestResult {
     let world = World::start().await?;
     // Full-width digits and blanks, as an officer's input method leaves them.
     let record = Record::penalty(
@@ -101,11 +102,12 @@ async fn r7_r12_a_record_is_accepted_with_each_change_explained() -> Result<()> 
     );
     assert!(!date.rule.is_empty() && date.rule_version > 0);
     assert!(world.feedback(false).await?.is_empty());
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn d9_r16_the_providers_own_deadline_is_announced() -> Result<()> {
+async fn d9_r16_the_providers_own_deadline_is_announced() -> TestResult {
     let world = World::start().await?;
     let person = json!({
         "CF_XDR_MC": PERSON_NAME, "CF_XDR_LB": "自然人", "CF_XDR_SHXYM": "", "CF_FRDB": "",
@@ -142,11 +144,12 @@ async fn d9_r16_the_providers_own_deadline_is_announced() -> Result<()> {
     let verdict = world.verdict(&records[1]).await?;
     assert_eq!(verdict.findings[0].code, "TERM_TOO_LONG");
     assert_eq!(verdict.findings[0].severity(), Severity::Warning);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r9_r14_a_natural_person_is_announced_by_blind_index_only() -> Result<()> {
+async fn r9_r14_a_natural_person_is_announced_by_blind_index_only() -> TestResult {
     let world = World::start().await?;
     world
         .submit(&[&Record::licence("K-1", 1, json!({}))])
@@ -163,11 +166,12 @@ async fn r9_r14_a_natural_person_is_announced_by_blind_index_only() -> Result<()
     let index = keyring.blind("person-document", &format!("身份证:{PERSON_NUMBER}"));
     assert_eq!(event.subject_blind_index[..], index);
     assert_eq!(opened(&world, event).values["XK_XDR_ZJHM"], PERSON_NUMBER);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r9_an_old_number_of_fifteen_digits_has_the_index_of_its_eighteen() -> Result<()> {
+async fn r9_an_old_number_of_fifteen_digits_has_the_index_of_its_eighteen() -> TestResult {
     let world = World::start().await?;
     let record = Record::licence("K-1", 1, json!({ "XK_XDR_ZJHM": "430102900307123" }));
     world.submit(&[&record]).await?;
@@ -178,11 +182,12 @@ async fn r9_an_old_number_of_fifteen_digits_has_the_index_of_its_eighteen() -> R
     // Decided in May, received in November.
     let warnings = ["CITIZEN_LEGACY", "LATE_REPORT"];
     assert_eq!(opened(&world, &events[0]).warning_codes, warnings);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn d11_an_individual_business_is_announced_like_an_organisation() -> Result<()> {
+async fn d11_an_individual_business_is_announced_like_an_organisation() -> TestResult {
     let world = World::start().await?;
     let record = Record::penalty(
         "K-1",
@@ -195,11 +200,12 @@ async fn d11_an_individual_business_is_announced_like_an_organisation() -> Resul
     assert_eq!(events[0].subject_code, "92430104MA4QQ0026Y");
     assert_eq!(events[0].subject_name, "岳麓区老刘米粉店");
     assert_eq!(events[0].document_number, "长市监罚决〔2026〕123号");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_a_faulty_record_goes_back_with_findings_and_a_case() -> Result<()> {
+async fn r13_a_faulty_record_goes_back_with_findings_and_a_case() -> TestResult {
     let world = World::start().await?;
     let record = Record::penalty("案卷-7", 12, fault());
     world.submit(&[&record]).await?;
@@ -247,11 +253,12 @@ async fn r13_a_faulty_record_goes_back_with_findings_and_a_case() -> Result<()> 
         (&event.due_on[..], event.due_provisional),
         ("2026-11-27", false)
     );
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_a_due_day_in_a_year_without_a_calendar_is_provisional() -> Result<()> {
+async fn r13_a_due_day_in_a_year_without_a_calendar_is_provisional() -> TestResult {
     let world = World::start().await?;
     world
         .bed
@@ -264,11 +271,12 @@ async fn r13_a_due_day_in_a_year_without_a_calendar_is_provisional() -> Result<(
         "{case:?}"
     );
     assert!(world.bed.emitted::<RecordReturned>().await?[0].due_provisional);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r8_the_day_of_receipt_is_that_of_changsha() -> Result<()> {
+async fn r8_the_day_of_receipt_is_that_of_changsha() -> TestResult {
     let world = World::start().await?;
     // 00:30 on the 21st in Changsha is still the 20th in UTC.
     world
@@ -284,11 +292,12 @@ async fn r8_the_day_of_receipt_is_that_of_changsha() -> Result<()> {
     );
     let late = world.verdict(&tomorrow).await?;
     assert_eq!(late.findings[0].code, "DATE_FUTURE");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r8_bytes_that_are_no_record_get_a_verdict_too() -> Result<()> {
+async fn r8_bytes_that_are_no_record_get_a_verdict_too() -> TestResult {
     let world = World::start().await?;
     let mut records = Vec::new();
     let contents: [(&[u8], &str); 4] = [
@@ -308,11 +317,12 @@ async fn r8_bytes_that_are_no_record_get_a_verdict_too() -> Result<()> {
     for (record, code) in &records {
         assert_eq!(world.verdict(record).await?.findings[0].code, *code);
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r21_counts_are_of_versions_and_agree_with_the_verdicts() -> Result<()> {
+async fn r21_counts_are_of_versions_and_agree_with_the_verdicts() -> TestResult {
     let world = World::start().await?;
     let good = Record::penalty("K-1", 1, json!({}));
     let one = Record::penalty("K-2", 2, fault());
@@ -337,11 +347,12 @@ async fn r21_counts_are_of_versions_and_agree_with_the_verdicts() -> Result<()> 
     assert_eq!(counted.returned_by_code["USCC_CHECK"], 2);
     assert_eq!(counted.returned_by_code["REQUIRED_MISSING"], 1);
     assert_eq!(counted.returned_by_code.len(), 2);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r12_verdicts_cannot_be_changed_or_removed_by_the_service() -> Result<()> {
+async fn r12_verdicts_cannot_be_changed_or_removed_by_the_service() -> TestResult {
     let world = World::start().await?;
     world.submit(&[&Record::penalty("K-1", 1, fault())]).await?;
     for statement in [
@@ -362,14 +373,16 @@ async fn r12_verdicts_cannot_be_changed_or_removed_by_the_service() -> Result<()
             .and_then(|error| error.code().map(String::from));
         assert_eq!(code.as_deref(), Some("42501"), "{statement}");
     }
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn an_unknown_version_has_no_verdict() -> Result<()> {
+async fn an_unknown_version_has_no_verdict() -> TestResult {
     let world = World::start().await?;
     let never = Record::penalty(&Uuid::new_v4().to_string(), 1, json!({}));
     let status = world.verdict(&never).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::NotFound);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -1,18 +1,18 @@
 //! Versions of items side by side: each record by its own, also by one that this program cannot use.
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use credit_record::standard_items;
 use proto::credit::{
     catalog::events::v1::{CodeListPublished, ItemRetired},
     validation::{events::v1::RecordAccepted, v1::VerdictOutcome},
 };
 use serde_json::json;
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 
 use crate::world::{OTHER, PATIENCE, Record, World, published};
 
 #[tokio::test]
-async fn r6_a_record_of_2015_is_accepted_by_its_own_version_after_later_ones() -> Result<()> {
+async fn r6_a_record_of_2015_is_accepted_by_its_own_version_after_later_ones() -> TestResult {
     let world = World::start().await?;
     let old = Record::penalty_of_2015("K-1", 1, json!({}));
     let new = Record::penalty("K-2", 2, json!({}));
@@ -34,11 +34,12 @@ async fn r6_a_record_of_2015_is_accepted_by_its_own_version_after_later_ones() -
         .expect("announced");
     assert_eq!(of_old.authority, "长沙市工商行政管理局");
     assert_eq!(of_old.subject_code, "91430102MA4PX7RC64");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r8_a_report_is_late_after_seven_working_days_of_the_published_calendar() -> Result<()> {
+async fn r8_a_report_is_late_after_seven_working_days_of_the_published_calendar() -> TestResult {
     let world = World::start().await?;
     let decided = |key, number, day| Record::penalty(key, number, json!({ "CF_JDRQ": day }));
     // Received on Friday 2026-11-20; Wednesday 11th to Friday 20th are seven working days.
@@ -50,12 +51,13 @@ async fn r8_a_report_is_late_after_seven_working_days_of_the_published_calendar(
     assert_eq!(verdict.outcome(), VerdictOutcome::Accepted);
     let codes: Vec<_> = verdict.findings.iter().map(|f| f.code.as_str()).collect();
     assert_eq!(codes, ["LATE_REPORT"]);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
 async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alone_until_it_can()
--> Result<()> {
+-> TestResult {
     let world = World::start().await?;
     let mut newer = standard_items()?
         .into_iter()
@@ -144,11 +146,12 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
     })
     .await?;
     world.drop_parked().await?;
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn events_of_the_catalogue_that_mean_nothing_here_pass_by() -> Result<()> {
+async fn events_of_the_catalogue_that_mean_nothing_here_pass_by() -> TestResult {
     let world = World::start().await?;
     let retired = ItemRetired {
         code: "xzcf".into(),
@@ -169,5 +172,6 @@ async fn events_of_the_catalogue_that_mean_nothing_here_pass_by() -> Result<()> 
     world.submit(&[&record]).await?;
     let verdict = world.verdict(&record).await?;
     assert_eq!(verdict.outcome(), VerdictOutcome::Accepted);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -6,7 +6,7 @@ use proto::credit::validation::v1::{
 };
 use serde_json::json;
 use service_kit::identity::Role;
-use testkit::eventually;
+use testkit::{TestResult, eventually};
 use tokio::time::timeout;
 use tonic::{Code, Streaming};
 
@@ -38,7 +38,7 @@ fn seen(change: &WatchFeedbackResponse) -> (CaseChange, String) {
 }
 
 #[tokio::test]
-async fn r13_a_provider_sees_each_change_of_its_cases_once_and_in_order() -> Result<()> {
+async fn r13_a_provider_sees_each_change_of_its_cases_once_and_in_order() -> TestResult {
     use CaseChange::{Closed, Opened};
     let world = World::start().await?;
     let of_other = Record::penalty("O-1", 1, fault()).reported_by(OTHER);
@@ -64,11 +64,12 @@ async fn r13_a_provider_sees_each_change_of_its_cases_once_and_in_order() -> Res
     let mut stream = watch(&world, &first.cursor).await?;
     assert_eq!(seen(&next(&mut stream).await?), (Opened, "K-2".into()));
     assert_eq!(seen(&next(&mut stream).await?), (Closed, "K-1".into()));
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_more_changes_than_one_read_arrive_complete() -> Result<()> {
+async fn r13_more_changes_than_one_read_arrive_complete() -> TestResult {
     let world = World::start().await?;
     let records: Vec<Record> = (1..=250)
         .map(|n| Record::penalty(&format!("K-{n}"), n, fault()))
@@ -81,11 +82,12 @@ async fn r13_more_changes_than_one_read_arrive_complete() -> Result<()> {
     }
     ledger.sort_unstable();
     assert_eq!(ledger, (1..=250).collect::<Vec<u64>>());
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_a_change_that_commits_late_is_not_skipped() -> Result<()> {
+async fn r13_a_change_that_commits_late_is_not_skipped() -> TestResult {
     use event_bus::BatchHandler;
     let world = World::start().await?;
     let late = world.deliveries(&[&Record::penalty("K-1", 1, fault())]);
@@ -113,11 +115,12 @@ async fn r13_a_change_that_commits_late_is_not_skipped() -> Result<()> {
     first.commit().await?;
     assert_eq!(seen(&next(&mut stream).await?).1, "K-1");
     assert_eq!(seen(&next(&mut stream).await?).1, "K-2");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r13_only_those_who_may_watch_and_only_with_a_cursor_of_the_feed() -> Result<()> {
+async fn r13_only_those_who_may_watch_and_only_with_a_cursor_of_the_feed() -> TestResult {
     let world = World::start().await?;
     let of_other = Record::penalty("O-1", 1, fault()).reported_by(OTHER);
     world
@@ -157,11 +160,12 @@ async fn r13_only_those_who_may_watch_and_only_with_a_cursor_of_the_feed() -> Re
         .await?
         .into_inner();
     assert_eq!(seen(&next(&mut stream).await?).1, "O-1");
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_stream_ends_when_the_service_stops() -> Result<()> {
+async fn a_stream_ends_when_the_service_stops() -> TestResult {
     let world = World::start().await?;
     world.submit(&[&Record::penalty("K-1", 1, fault())]).await?;
     let mut stream = watch(&world, "").await?;
@@ -169,5 +173,6 @@ async fn a_stream_ends_when_the_service_stops() -> Result<()> {
     world.bed.context.shutdown.request();
     let end = timeout(PATIENCE, stream.message()).await?;
     assert_eq!(end.unwrap_err().code(), Code::Unavailable);
-    world.finish().await
+    world.finish().await?;
+    Ok(())
 }

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use testkit::{
-    browser,
+    TestResult, browser,
     browser::{Browser, Key, Locator},
     eventually,
 };
@@ -40,7 +40,7 @@ async fn press(browser: &Browser, key: Key) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_visitor_searches_and_reads_a_record() -> Result<()> {
+async fn a_visitor_searches_and_reads_a_record() -> TestResult {
     let stage = Stage::start().await?;
     let browser = browser().await?;
     browser.goto(&stage.url("/")).await?;
@@ -90,11 +90,12 @@ async fn a_visitor_searches_and_reads_a_record() -> Result<()> {
     .await?;
     assert!(browser.text(".record-head").await?.contains("公示至"));
     browser.close().await?;
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_keyboard_is_enough() -> Result<()> {
+async fn the_keyboard_is_enough() -> TestResult {
     let stage = Stage::start().await?;
     let browser = browser().await?;
     browser.goto(&stage.url("/")).await?;
@@ -106,7 +107,7 @@ async fn the_keyboard_is_enough() -> Result<()> {
     );
     let skip = browser.find(Locator::Css(".skip")).await?;
     let (_, top, _, height) = skip.rectangle().await?;
-    ensure!(
+    assert!(
         top >= 0.0 && height > 20.0,
         "the skip link is to be seen when it has the focus"
     );
@@ -140,11 +141,12 @@ async fn the_keyboard_is_enough() -> Result<()> {
     press(&browser, Key::Enter).await?;
     arrived(&browser, &format!("/subject/{KNOWN}")).await?;
     browser.close().await?;
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_wider_than_a_phone() -> Result<()> {
+async fn nothing_is_wider_than_a_phone() -> TestResult {
     let stage = Stage::start().await?;
     let browser = browser().await?;
     let record = crate::data::records()
@@ -183,19 +185,20 @@ async fn nothing_is_wider_than_a_phone() -> Result<()> {
             let seen = browser.execute_async(script, vec![width.into()]).await?;
             let (client, scroll) = (seen[0].as_u64(), seen[1].as_u64());
             // A scroll bar may take a little of the frame.
-            ensure!(
+            assert!(
                 client.is_some_and(|c| c <= width && c + 20 >= width),
                 "{page} at {width}: {seen}"
             );
-            ensure!(scroll <= client, "{page} at {width}: {seen}");
+            assert!(scroll <= client, "{page} at {width}: {seen}");
         }
     }
     browser.close().await?;
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_visitor_goes_from_the_catalogue_to_the_template() -> Result<()> {
+async fn a_visitor_goes_from_the_catalogue_to_the_template() -> TestResult {
     let stage = Stage::start().await?;
     let browser = browser().await?;
     browser.goto(&stage.url("/")).await?;
@@ -223,7 +226,7 @@ async fn a_visitor_goes_from_the_catalogue_to_the_template() -> Result<()> {
         }
     })
     .await?;
-    ensure!(
+    assert!(
         browser
             .find(Locator::Css("a[href='/catalogue/xzxk']"))
             .await
@@ -239,7 +242,7 @@ async fn a_visitor_goes_from_the_catalogue_to_the_template() -> Result<()> {
     assert_eq!(browser.text("h1").await?, "行政处罚");
     // The expression is there for who opens it, and only then.
     let rule = browser.find(Locator::Css(".rule details")).await?;
-    ensure!(
+    assert!(
         !browser
             .find(Locator::Css(".rule pre"))
             .await?
@@ -247,7 +250,7 @@ async fn a_visitor_goes_from_the_catalogue_to_the_template() -> Result<()> {
             .await?
     );
     rule.find(Locator::Css("summary")).await?.click().await?;
-    ensure!(
+    assert!(
         browser
             .find(Locator::Css(".rule pre"))
             .await?
@@ -271,5 +274,6 @@ async fn a_visitor_goes_from_the_catalogue_to_the_template() -> Result<()> {
     // A download leaves the visitor where it was.
     arrived(&browser, "/catalogue/xzcf").await?;
     browser.close().await?;
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }

@@ -1,9 +1,10 @@
 //! The pages of the catalogue, its files and the code lists over HTTP.
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use proto::credit::catalog::v1::ExportFormat;
 use scraper::Selector;
+use testkit::TestResult;
 
 use crate::{
     accessibility::complaints,
@@ -21,7 +22,7 @@ fn texts(answer: &Answer, selector: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn r6_the_list_has_every_item_in_force_under_its_catalogue() -> Result<()> {
+async fn r6_the_list_has_every_item_in_force_under_its_catalogue() -> TestResult {
     let stage = Stage::start().await?;
     let list = stage.get("/catalogue").await?;
     let mut shown = list.links("li.item h3 a");
@@ -47,11 +48,12 @@ async fn r6_the_list_has_every_item_in_force_under_its_catalogue() -> Result<()>
     ] {
         assert!(list.body.contains(text), "{text}");
     }
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn filters_narrow_the_list_and_stay_in_the_form() -> Result<()> {
+async fn filters_narrow_the_list_and_stay_in_the_form() -> TestResult {
     let stage = Stage::start().await?;
     for (query, some, none) in [
         ("catalogue=department", "wlry", "xzcf"),
@@ -79,11 +81,12 @@ async fn filters_narrow_the_list_and_stay_in_the_form() -> Result<()> {
         texts(&wrong, "#class-error"),
         ["没有这个选项，请重新选择。"]
     );
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn r6_an_item_tells_all_that_its_entry_must_say() -> Result<()> {
+async fn r6_an_item_tells_all_that_its_entry_must_say() -> TestResult {
     let stage = Stage::start().await?;
     let page = stage.get("/catalogue/xzcf").await?;
     let item = data::in_force()
@@ -124,11 +127,12 @@ async fn r6_an_item_tells_all_that_its_entry_must_say() -> Result<()> {
     ] {
         assert!(all.contains(text), "{text}");
     }
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn versions_stand_side_by_side_and_each_has_its_page() -> Result<()> {
+async fn versions_stand_side_by_side_and_each_has_its_page() -> TestResult {
     let stage = Stage::start().await?;
     let newest = stage.get("/catalogue/xzcf").await?;
     assert_eq!(
@@ -156,11 +160,12 @@ async fn versions_stand_side_by_side_and_each_has_its_page() -> Result<()> {
         !old.links("a[href^='/catalogue/lists/penalty-kind-2015/1']")
             .is_empty()
     );
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn an_item_that_has_ended_is_reachable_and_marked() -> Result<()> {
+async fn an_item_that_has_ended_is_reachable_and_marked() -> TestResult {
     let stage = Stage::start().await?;
     for path in [
         format!("/catalogue/{ENDED}"),
@@ -179,11 +184,12 @@ async fn an_item_that_has_ended_is_reachable_and_marked() -> Result<()> {
         assert_eq!(page.links(".notice a"), ["/catalogue/ryxx"]);
         assert!(page.body.contains("区县目录 · 岳麓区"));
     }
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn files_go_through_untouched_under_safe_names() -> Result<()> {
+async fn files_go_through_untouched_under_safe_names() -> TestResult {
     let stage = Stage::start().await?;
     for (name, format, media_type, plain) in [
         (
@@ -252,11 +258,12 @@ async fn files_go_through_untouched_under_safe_names() -> Result<()> {
     let other = stage.get("/catalogue/xzcf/3/template.xlsx").await?;
     let own = stage.get("/catalogue/xzcf/2/template.xlsx").await?;
     assert_ne!(other.header(header::ETAG), own.header(header::ETAG));
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn code_lists_show_versions_and_replaced_values() -> Result<()> {
+async fn code_lists_show_versions_and_replaced_values() -> TestResult {
     let stage = Stage::start().await?;
     let all = stage.get("/catalogue/lists").await?;
     let links = all.links("td a, th a");
@@ -276,11 +283,12 @@ async fn code_lists_show_versions_and_replaced_values() -> Result<()> {
     let old = stage.get("/catalogue/lists/penalty-kind/1").await?;
     assert_eq!(old.links(".notice a"), ["/catalogue/lists/penalty-kind/2"]);
     assert!(old.body.contains("吊销执照"));
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn hostile_addresses_are_answered_as_missing_and_reach_no_service() -> Result<()> {
+async fn hostile_addresses_are_answered_as_missing_and_reach_no_service() -> TestResult {
     let stage = Stage::start().await?;
     let long = "x".repeat(65);
     for path in [
@@ -320,11 +328,12 @@ async fn hostile_addresses_are_answered_as_missing_and_reach_no_service() -> Res
         );
     }
     assert_eq!(stage.catalogue.exported(), []);
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn texts_of_a_definition_are_shown_as_texts() -> Result<()> {
+async fn texts_of_a_definition_are_shown_as_texts() -> TestResult {
     let stage = Stage::start().await?;
     for path in ["/catalogue", "/catalogue/wlry", "/catalogue/wlry/1"] {
         let page = stage.get(path).await?;
@@ -341,11 +350,12 @@ async fn texts_of_a_definition_are_shown_as_texts() -> Result<()> {
         disposition.is_ascii() && !disposition.contains('<'),
         "{disposition}"
     );
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn contacts_of_organs_never_reach_a_page() -> Result<()> {
+async fn contacts_of_organs_never_reach_a_page() -> TestResult {
     let stage = Stage::start().await?;
     for path in ["/catalogue", "/catalogue/wlry", "/catalogue/xzcf"] {
         let page = stage.get(path).await?;
@@ -353,5 +363,6 @@ async fn contacts_of_organs_never_reach_a_page() -> Result<()> {
         assert!(!page.body.contains(CONTACT), "{path}");
         assert!(!page.body.contains("0731"), "{path}");
     }
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use http::{StatusCode, header};
 use service_kit::{
     config::Secret,
     identity::{DevelopmentIssuer, Role},
 };
-use testkit::{clock::TurnableClock, eventually};
+use testkit::{TestResult, clock::TurnableClock, eventually};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -23,7 +23,7 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn a_service_away_is_told_and_its_return_is_noticed() -> Result<()> {
+async fn a_service_away_is_told_and_its_return_is_noticed() -> TestResult {
     let mut stage = Stage::start().await?;
     assert_eq!(stage.get("/licences").await?.status, StatusCode::OK);
     let server = stage.disclosure_server.take().context("disclosure")?;
@@ -58,11 +58,12 @@ async fn a_service_away_is_told_and_its_return_is_noticed() -> Result<()> {
             .is_ok_and(|answer| answer.status == StatusCode::OK)
     })
     .await?;
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn the_catalogue_away_leaves_the_records() -> Result<()> {
+async fn the_catalogue_away_leaves_the_records() -> TestResult {
     let mut stage = Stage::start().await?;
     stage
         .catalog_server
@@ -85,11 +86,12 @@ async fn the_catalogue_away_leaves_the_records() -> Result<()> {
         assert_eq!(complaints(&answer.body), Vec::<String>::new(), "{path}");
     }
     assert_eq!(stage.get("/").await?.status, StatusCode::OK);
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_service_that_hangs_costs_a_visitor_the_deadline_and_no_more() -> Result<()> {
+async fn a_service_that_hangs_costs_a_visitor_the_deadline_and_no_more() -> TestResult {
     // Accepts and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").await?;
     let address = silent.local_addr()?;
@@ -100,11 +102,12 @@ async fn a_service_that_hangs_costs_a_visitor_the_deadline_and_no_more() -> Resu
     .await?;
     let answer = tokio::time::timeout(LIMIT, stage.get("/licences")).await??;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_renewed_token_is_taken_up_without_a_restart() -> Result<()> {
+async fn a_renewed_token_is_taken_up_without_a_restart() -> TestResult {
     let stage = Stage::start().await?;
     stage.clock.advance(time::Duration::days(2));
     let expired = stage.get("/licences").await?;
@@ -119,11 +122,12 @@ async fn a_renewed_token_is_taken_up_without_a_restart() -> Result<()> {
         .token("web", "", &[Role::Public], None, expires)?;
     std::fs::write(&stage.token_file, fresh)?;
     assert_eq!(stage.get("/licences").await?.status, StatusCode::OK);
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_site_that_cannot_work_does_not_start() -> Result<()> {
+async fn a_site_that_cannot_work_does_not_start() -> TestResult {
     let issuer = DevelopmentIssuer::generate("https://id.changsha.example", "credit");
     let clock = TurnableClock::at(NOW);
     let good = web::Config {
@@ -177,7 +181,7 @@ async fn a_site_that_cannot_work_does_not_start() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_request_in_hand_is_answered_before_the_end() -> Result<()> {
+async fn a_request_in_hand_is_answered_before_the_end() -> TestResult {
     let stage = Stage::start().await?;
     let mut visitor = TcpStream::connect(stage.site.address).await?;
     // Half of a request: the connection is at work when the stop is asked for.
@@ -195,5 +199,6 @@ async fn a_request_in_hand_is_answered_before_the_end() -> Result<()> {
     let mut answer = String::new();
     visitor.read_to_string(&mut answer).await?;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    stopping.await?
+    stopping.await??;
+    Ok(())
 }

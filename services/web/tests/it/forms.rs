@@ -1,8 +1,9 @@
 //! What a visitor types: the search and the filters of the lists, how they page and what they refuse.
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use http::{StatusCode, header};
 use scraper::Selector;
+use testkit::TestResult;
 
 use crate::{
     data::{self, CITIZEN_NUMBER, KNOWN},
@@ -10,7 +11,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_name_is_searched_and_a_code_goes_to_its_page() -> Result<()> {
+async fn a_name_is_searched_and_a_code_goes_to_its_page() -> TestResult {
     let stage = Stage::start().await?;
     let found = stage.get(&encoded("/search?q=橘洲")).await?;
     assert_eq!(found.links(".result h2 a").len(), 2);
@@ -28,11 +29,12 @@ async fn a_name_is_searched_and_a_code_goes_to_its_page() -> Result<()> {
     }
     let answer = stage.get("/subject/91430100ma4q5w141p").await?;
     assert_eq!(answer.header(header::LOCATION), format!("/subject/{KNOWN}"));
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn what_cannot_be_searched_is_explained_beside_the_field() -> Result<()> {
+async fn what_cannot_be_searched_is_explained_beside_the_field() -> TestResult {
     let stage = Stage::start().await?;
     for (typed, told) in [
         ("湘", "请至少输入 2 个字"),
@@ -49,11 +51,12 @@ async fn what_cannot_be_searched_is_explained_beside_the_field() -> Result<()> {
             .context("complaint")?;
         assert!(error.text().collect::<String>().contains(told), "{typed}");
     }
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn search_pages_by_key() -> Result<()> {
+async fn search_pages_by_key() -> TestResult {
     let stage = Stage::start_with(|config| config.page_size = 3).await?;
     let mut path = encoded("/search?q=湖南");
     let mut seen = Vec::new();
@@ -75,11 +78,12 @@ async fn search_pages_by_key() -> Result<()> {
     assert_eq!(seen.len(), 4);
     let back = stage.get(&path).await?.links(".pager a:not([rel])");
     assert_eq!(back, [encoded("/search?q=湖南")]);
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn filters_reach_the_service_and_stay_in_form_and_links() -> Result<()> {
+async fn filters_reach_the_service_and_stay_in_form_and_links() -> TestResult {
     let stage = Stage::start_with(|config| config.page_size = 2).await?;
     let path = encoded("/penalties?subject=橘洲&number=&from=2025/1/1&to=20261231");
     let first = stage.get(&path).await?;
@@ -118,11 +122,12 @@ async fn filters_reach_the_service_and_stay_in_form_and_links() -> Result<()> {
             "/penalties?subject=橘洲&from=2025-01-01&to=2026-12-31"
         )]
     );
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_document_number_finds_its_record() -> Result<()> {
+async fn a_document_number_finds_its_record() -> TestResult {
     let stage = Stage::start().await?;
     let record = data::records()
         .into_iter()
@@ -138,11 +143,12 @@ async fn a_document_number_finds_its_record() -> Result<()> {
         found.links("td.lead a"),
         [format!("/record/{}", record.record_id)]
     );
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn wrong_filters_are_named_beside_their_fields() -> Result<()> {
+async fn wrong_filters_are_named_beside_their_fields() -> TestResult {
     let stage = Stage::start().await?;
     let path = encoded("/licences?subject=湘&from=2026-02-30&to=明天");
     let answer = stage.get(&path).await?;
@@ -170,5 +176,6 @@ async fn wrong_filters_are_named_beside_their_fields() -> Result<()> {
         told.body.contains("开始日期太早"),
         "the service's own refusal"
     );
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }

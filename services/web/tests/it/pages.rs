@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use http::{Method, StatusCode, header};
 use scraper::Selector;
+use testkit::TestResult;
 
 use crate::{
     accessibility::complaints,
@@ -78,7 +79,7 @@ fn all_pages() -> Vec<(String, u16)> {
 }
 
 #[tokio::test]
-async fn every_page_is_accessible_and_guarded() -> Result<()> {
+async fn every_page_is_accessible_and_guarded() -> TestResult {
     let stage = Stage::start().await?;
     for (path, status) in all_pages() {
         let answer = stage.get(&path).await?;
@@ -115,11 +116,12 @@ async fn every_page_is_accessible_and_guarded() -> Result<()> {
         // whatever a service lets slip, no citizen number stands on a page.
         assert!(!answer.body.contains(CITIZEN_NUMBER), "{path}");
     }
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn home_tells_totals_and_the_latest() -> Result<()> {
+async fn home_tells_totals_and_the_latest() -> TestResult {
     let stage = Stage::start().await?;
     let home = stage.get("/").await?;
     assert!(home.body.contains(">140<") && home.body.contains(">53<"));
@@ -129,11 +131,12 @@ async fn home_tells_totals_and_the_latest() -> Result<()> {
         "time of reading, from the clock"
     );
     assert!(home.header("x-robots-tag").is_empty());
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_subject_shows_its_records_by_item() -> Result<()> {
+async fn a_subject_shows_its_records_by_item() -> TestResult {
     let stage = Stage::start_with(|config| config.page_size = 100).await?;
     let page = stage.get(&format!("/subject/{KNOWN}")).await?;
     for text in [
@@ -163,11 +166,12 @@ async fn a_subject_shows_its_records_by_item() -> Result<()> {
         .count();
     assert_eq!(heads, 2, "its records, and what was revoked of it");
     assert_eq!(stage.disclosure.last_list().subject, KNOWN);
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_subjects_pages_stay_in_their_tab() -> Result<()> {
+async fn a_subjects_pages_stay_in_their_tab() -> TestResult {
     let stage = Stage::start().await?;
     for tab in ["", "?item=xzxk"] {
         let mut path = format!("/subject/{KNOWN}{tab}");
@@ -189,21 +193,23 @@ async fn a_subjects_pages_stay_in_their_tab() -> Result<()> {
         assert_eq!(seen.len(), expected, "{tab}");
         assert_eq!(path.contains("item=xzxk"), !tab.is_empty());
     }
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn nothing_disclosed_is_told_apart_from_a_wrong_code() -> Result<()> {
+async fn nothing_disclosed_is_told_apart_from_a_wrong_code() -> TestResult {
     let stage = Stage::start().await?;
     let none = stage.get(&format!("/subject/{UNKNOWN}")).await?;
     assert!(none.body.contains("没有该主体的公示信息"));
     let wrong = stage.get("/subject/91430100MA4Q5W142P").await?;
     assert!(wrong.body.contains("统一社会信用代码不正确"));
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_record_shows_all_its_published_fields() -> Result<()> {
+async fn a_record_shows_all_its_published_fields() -> TestResult {
     let stage = Stage::start().await?;
     let path = record_of("xzcf");
     let answer = stage.get(&path).await?;
@@ -243,11 +249,12 @@ async fn a_record_shows_all_its_published_fields() -> Result<()> {
     ] {
         assert!(answer.body.contains(text), "{text}");
     }
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn d24_art48_a_revoked_record_shows_why_and_stands_in_no_list() -> Result<()> {
+async fn d24_art48_a_revoked_record_shows_why_and_stands_in_no_list() -> TestResult {
     let stage = Stage::start_with(|config| config.page_size = 100).await?;
     let notice = data::revocation();
     let address = format!("/record/{}", notice.record_id);
@@ -279,11 +286,12 @@ async fn d24_art48_a_revoked_record_shows_why_and_stands_in_no_list() -> Result<
         assert!(!page.body.contains(&notice.record_id), "{list}");
         assert!(!page.body.contains(&notice.document_number), "{list}");
     }
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_hostile_name_is_text_everywhere() -> Result<()> {
+async fn a_hostile_name_is_text_everywhere() -> TestResult {
     let stage = Stage::start_with(|config| config.page_size = 100).await?;
     let (code, _) = data::organisations()
         .into_iter()
@@ -322,11 +330,12 @@ async fn a_hostile_name_is_text_everywhere() -> Result<()> {
         .next()
         .context("h1")?;
     assert_eq!(h1.text().collect::<String>(), HOSTILE);
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn about_tells_that_persons_never_appear_and_how_to_object() -> Result<()> {
+async fn about_tells_that_persons_never_appear_and_how_to_object() -> TestResult {
     let stage = Stage::start().await?;
     let about = stage.get("/about").await?;
     //
@@ -338,11 +347,12 @@ async fn about_tells_that_persons_never_appear_and_how_to_object() -> Result<()>
     ] {
         assert!(about.body.contains(text), "{text}");
     }
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn search_engines_are_kept_from_records() -> Result<()> {
+async fn search_engines_are_kept_from_records() -> TestResult {
     let stage = Stage::start().await?;
     let robots = stage.get("/robots.txt").await?;
     assert!(
@@ -364,11 +374,12 @@ async fn search_engines_are_kept_from_records() -> Result<()> {
     }
     let record = stage.get(&record_of("xzcf")).await?;
     assert_eq!(record.header("x-robots-tag"), "noindex, noarchive");
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn the_style_sheet_is_kept_for_ever_under_its_digest() -> Result<()> {
+async fn the_style_sheet_is_kept_for_ever_under_its_digest() -> TestResult {
     let stage = Stage::start().await?;
     let home = stage.get("/").await?;
     for selector in ["link[rel=stylesheet]", "link[rel=icon]"] {
@@ -378,22 +389,24 @@ async fn the_style_sheet_is_kept_for_ever_under_its_digest() -> Result<()> {
         assert!(asset.header(header::CACHE_CONTROL).contains("immutable"));
         assert_eq!(asset.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
     }
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn the_site_is_read_only() -> Result<()> {
+async fn the_site_is_read_only() -> TestResult {
     let stage = Stage::start().await?;
     let posted = stage.send(Method::POST, "/search").await?;
     assert_eq!(posted.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(complaints(&posted.body), Vec::<String>::new());
     let head = stage.send(Method::HEAD, "/about").await?;
     assert_eq!((head.status, head.body.as_str()), (StatusCode::OK, ""));
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 #[tokio::test]
-async fn answers_are_counted_by_route_and_never_by_what_was_asked() -> Result<()> {
+async fn answers_are_counted_by_route_and_never_by_what_was_asked() -> TestResult {
     let stage = Stage::start().await?;
     stage.get(&encoded("/search?q=橘洲")).await?;
     stage.get(&format!("/subject/{KNOWN}")).await?;
@@ -403,7 +416,8 @@ async fn answers_are_counted_by_route_and_never_by_what_was_asked() -> Result<()
         "{metrics}"
     );
     assert!(!metrics.contains("橘洲") && !metrics.contains(KNOWN));
-    stage.stop().await
+    stage.stop().await?;
+    Ok(())
 }
 
 /// Keeps what is logged.
@@ -422,7 +436,7 @@ impl std::io::Write for Log {
 }
 
 #[tokio::test]
-async fn what_a_visitor_types_is_not_logged() -> Result<()> {
+async fn what_a_visitor_types_is_not_logged() -> TestResult {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()

@@ -1,0 +1,52 @@
+//! What a test returns. Called by every test that uses `?`.
+
+/// The outcome of a test: `?` on an error fails it at that line, as an assertion does.
+///
+/// A test that only returned its error would drop its fixtures before anybody sees the error; one that panics for work
+/// left behind (`Bed`) would then be all that is shown. So the error is shown where it is met, and fixtures that are
+/// dropped meanwhile know that the test has failed already (`std::thread::panicking`).
+pub type TestResult = Result<(), TestFailure>;
+
+/// The error of a [`TestResult`]; there is never a value of it, since making one panics.
+#[derive(Debug)]
+pub enum TestFailure {}
+
+impl<E: Into<anyhow::Error>> From<E> for TestFailure {
+    /// Panics with the error and all its causes, at the line of the `?`.
+    #[track_caller]
+    fn from(error: E) -> Self {
+        let error = error.into();
+        panic!("{error:?}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Mutex;
+
+    #[test]
+    fn an_error_is_shown_with_its_causes_and_fixtures_know_of_it() {
+        struct Fixture<'a>(&'a Mutex<Option<bool>>);
+        impl Drop for Fixture<'_> {
+            fn drop(&mut self) {
+                *self.0.lock().unwrap() = Some(std::thread::panicking());
+            }
+        }
+        let dropped = Mutex::new(None);
+        let test = || -> TestResult {
+            let _fixture = Fixture(&dropped);
+            Err::<(), _>(std::io::Error::other("cut off")).context("asking")?;
+            Ok(())
+        };
+        let panic = catch_unwind(AssertUnwindSafe(test)).unwrap_err();
+        let text = panic.downcast_ref::<String>().unwrap();
+        assert!(
+            text.contains("asking") && text.contains("cut off"),
+            "{text}"
+        );
+        assert_eq!(*dropped.lock().unwrap(), Some(true));
+    }
+}
