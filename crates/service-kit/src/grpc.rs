@@ -1,19 +1,22 @@
 //! Serving and calling gRPC: one way to put services behind identity, tracing, health and
 //! reflection, and one way to call another service with one's own token.
 
+mod lingering;
+
 use std::{future::Future, str::FromStr, time::Duration};
 
 use prost_types::Timestamp;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::StreamExt as _;
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, Routes},
-    transport::{Channel, Endpoint, Server},
+    transport::{Channel, Endpoint, Server, server::TcpIncoming},
 };
 
+use self::lingering::Lingering;
 use crate::{
     ServiceContext,
     identity::AuthLayer,
@@ -22,9 +25,6 @@ use crate::{
 
 /// Largest message taken or sent: a record of 1 MiB with its envelope, or a batch of them.
 pub const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
-
-/// How long a stopping server waits for calls in hand and for clients to hang up.
-const FAREWELL: Duration = Duration::from_secs(8);
 
 /// Why a server ended.
 #[derive(Debug, thiserror::Error)]
@@ -69,21 +69,25 @@ pub async fn serve(
         context.telemetry.clone(),
     );
     let stop = context.shutdown.clone();
+    let farewell = stop.farewell();
+    // Many small answers on few connections: waiting to fill packets only adds latency. (Said here because
+    // `Server::tcp_nodelay` is ignored for a listener that was made elsewhere.)
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming =
+        incoming.map(move |accepted| accepted.map(|stream| Lingering::new(stream, farewell / 4)));
     let server = Server::builder()
-        // Many small answers on few connections: waiting to fill packets only adds latency.
-        .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .initial_stream_window_size(4 * 1024 * 1024)
         .initial_connection_window_size(16 * 1024 * 1024)
         .layer(auth)
         .add_routes(routes.add_service(health).add_service(reflection))
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
+        .serve_with_incoming_shutdown(incoming, async move {
             stop.requested().await;
         });
     let shutdown = context.shutdown.clone();
     let patience = async {
         shutdown.requested().await;
-        tokio::time::sleep(FAREWELL).await;
+        tokio::time::sleep(farewell).await;
     };
     tokio::select! {
         ended = server => Ok(ended?),

@@ -4,14 +4,31 @@ use std::{fmt, future::Future, sync::Arc, sync::Mutex, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+/// How long servers go on answering after a stop is requested, where nothing else is said. Well below what Compose
+/// waits for a container (`stop_grace_period`) and a process for its tasks (`shutdown_seconds`).
+const FAREWELL: Duration = Duration::from_secs(8);
+
 /// Handed to every task. Cheap to clone; clones share one state.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Shutdown {
     token: CancellationToken,
     tasks: TaskTracker,
     failure: Arc<Mutex<Option<String>>>,
     /// Names of essential tasks that run, for the message of a stop that hangs.
     running: Arc<Mutex<Vec<String>>>,
+    farewell: Duration,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self {
+            token: CancellationToken::default(),
+            tasks: TaskTracker::default(),
+            failure: Arc::default(),
+            running: Arc::default(),
+            farewell: FAREWELL,
+        }
+    }
 }
 
 impl fmt::Debug for Shutdown {
@@ -27,6 +44,16 @@ impl Shutdown {
     /// A fresh one; nothing is requested.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, with another time for what clients still ask.
+    pub fn with_farewell(self, farewell: Duration) -> Self {
+        Self { farewell, ..self }
+    }
+
+    /// How long a server goes on answering its clients after a stop was requested; then it leaves them.
+    pub fn farewell(&self) -> Duration {
+        self.farewell
     }
 
     /// Asks everything to stop. Safe to call twice.

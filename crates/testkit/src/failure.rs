@@ -15,8 +15,10 @@ impl<E: Into<anyhow::Error>> From<E> for TestFailure {
     /// Panics with the error and all its causes, at the line of the `?`.
     #[track_caller]
     fn from(error: E) -> Self {
+        // Without anyhow's own backtrace: the panic has one.
         let error = error.into();
-        panic!("{error:?}")
+        let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+        panic!("{}", chain.join("\n  because: "))
     }
 }
 

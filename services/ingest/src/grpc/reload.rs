@@ -95,7 +95,7 @@ impl IngestApi {
     async fn run_reload(
         self,
         provider: String,
-        mut requests: Requests<ReloadItemRequest>,
+        mut requests: Requests<Streaming<ReloadItemRequest>>,
         answers: &Answers,
     ) -> Result<(), Status> {
         let begin = match requests.next().await.transpose()? {
@@ -158,7 +158,7 @@ impl IngestApi {
 /// Records that belong into one batch, and what comes after them. Waits for the first only: a batch is what is there.
 /// A key stands in a batch once, so that of two contents under one key the first counts.
 async fn gather(
-    requests: &mut Requests<ReloadItemRequest>,
+    requests: &mut Requests<Streaming<ReloadItemRequest>>,
     first: Option<ReloadRecord>,
 ) -> Result<(Vec<ReloadRecord>, Next), Status> {
     let mut records: Vec<ReloadRecord> = Vec::new();

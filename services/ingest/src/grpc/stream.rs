@@ -1,6 +1,6 @@
 //! `StreamRecords`: one answer for each submission, in order, each with a token to go on from after a break.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use futures::{FutureExt as _, Stream};
 use proto::credit::ingest::v1::{
@@ -20,28 +20,24 @@ use crate::{
     writer::{Pace, stopping},
 };
 
-/// How long a stopping service still answers what comes on open streams, each with a refusal: a
-/// connection that is closed over unread requests would take the last answers with it.
-const FAREWELL: Duration = Duration::from_secs(5);
-/// After this long without a request it closes a stream earlier.
-const QUIET: Duration = Duration::from_millis(500);
-
 /// The answers of a stream.
 pub(super) type Answers = Pin<Box<dyn Stream<Item = Result<StreamRecordsResponse, Status>> + Send>>;
 
 /// What an answer is made of: its position, and the submission; without one the stream was resumed.
 type Step = (u64, Option<Pending>);
 
-/// The requests of a stream, which end a while after the service is told to stop.
-pub(super) struct Requests<T> {
-    stream: Streaming<T>,
+/// The requests of a stream. A stopping service still takes what comes on open streams for a while, each to be refused:
+/// for five eighths of its farewell, so that the last answers are out before the connections go, and not after a
+/// sixteenth without a request.
+pub(super) struct Requests<S> {
+    stream: S,
     shutdown: Shutdown,
     /// Since when the service stops, as far as this stream has noticed.
     stopping: Option<Instant>,
 }
 
-impl<T: Send + 'static> Requests<T> {
-    pub(super) fn new(stream: Streaming<T>, shutdown: Shutdown) -> Self {
+impl<T, S: Stream<Item = Result<T, Status>> + Unpin> Requests<S> {
+    pub(super) fn new(stream: S, shutdown: Shutdown) -> Self {
         Self {
             stream,
             shutdown,
@@ -51,14 +47,23 @@ impl<T: Send + 'static> Requests<T> {
 
     /// The next request; `None` after the last.
     pub(super) async fn next(&mut self) -> Option<Result<T, Status>> {
-        let (shutdown, noticed) = (self.shutdown.clone(), self.stopping);
+        let (longest, quiet) = (
+            self.shutdown.farewell() * 5 / 8,
+            self.shutdown.farewell() / 16,
+        );
+        let end = self.stopping.map(|since| since + longest);
+        if end.is_some_and(|end| end <= Instant::now()) {
+            return Some(Err(stopping().into()));
+        }
+        let shutdown = self.shutdown.clone();
         let enough = async {
             shutdown.requested().await;
-            let now = Instant::now();
-            let end = noticed.unwrap_or(now) + FAREWELL;
-            tokio::time::sleep_until(end.min(now + QUIET)).await;
+            let quiet = Instant::now() + quiet;
+            tokio::time::sleep_until(end.map_or(quiet, |end| end.min(quiet))).await;
         };
         let next = tokio::select! {
+            // What is here already is answered first.
+            biased;
             next = self.stream.next() => next,
             () = enough => Some(Err(stopping().into())),
         };
@@ -155,5 +160,54 @@ impl IngestApi {
         let reached = resume::position(&self.context.keyring, provider, token)?;
         *position = Some(reached);
         Ok((reached, None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn stopping_by(farewell: Duration) -> Shutdown {
+        let shutdown = Shutdown::new().with_farewell(farewell);
+        shutdown.request();
+        shutdown
+    }
+
+    fn is_last(next: Option<Result<u64, Status>>) -> bool {
+        matches!(next, Some(Err(status)) if status.message().starts_with("STOPPING"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_here_is_taken_before_the_stop_ends_a_stream() {
+        let here = tokio_stream::iter((0..100).map(Ok));
+        let endless = here.chain(tokio_stream::pending());
+        let mut requests = Requests::new(Box::pin(endless), stopping_by(Duration::ZERO));
+        // The first look notices the stop; with no time at all the second is the last.
+        assert!(matches!(requests.next().await, Some(Ok(0))));
+        assert!(is_last(requests.next().await));
+
+        let here = tokio_stream::iter((0..100).map(Ok));
+        let endless = here.chain(tokio_stream::pending());
+        let farewell = stopping_by(Duration::from_secs(8));
+        let mut requests = Requests::new(Box::pin(endless), farewell);
+        let since = Instant::now();
+        for number in 0..100 {
+            assert!(matches!(requests.next().await, Some(Ok(n)) if n == number));
+        }
+        assert!(is_last(requests.next().await));
+        assert_eq!(since.elapsed(), Duration::from_millis(500), "of silence");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_that_goes_on_and_on_is_left_in_the_end() {
+        let every = tokio::time::interval(Duration::from_millis(100));
+        let endless = tokio_stream::wrappers::IntervalStream::new(every).map(|_| Ok(0));
+        let farewell = stopping_by(Duration::from_secs(8));
+        let mut requests = Requests::new(endless, farewell);
+        let since = Instant::now();
+        while !is_last(requests.next().await) {}
+        assert_eq!(since.elapsed(), Duration::from_secs(5));
     }
 }

@@ -18,7 +18,7 @@ use tonic::Code;
 
 use crate::{
     bad_input::kinds,
-    world::{PROVIDER, PROVIDERS, World, stop, submission, submit},
+    world::{PATIENCE, PROVIDER, PROVIDERS, World, stop, submission, submit},
 };
 
 /// Ledger numbers of each provider are 1 to n without gaps; the number of receipts.
@@ -165,10 +165,11 @@ async fn r11_callers_at_once_get_ledgers_without_gaps() -> TestResult {
 }
 
 /// A stop in the middle of a stream: every submission is still answered, by a receipt or by the
-/// advice to come again, and every receipt is kept.
+/// advice to come again, and every receipt is kept. The service may take as long for that as this machine makes it: how
+/// long it does at most is a test of the stream.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> TestResult {
-    let mut world = World::start().await?;
+    let mut world = World::start_with_farewell(10 * PATIENCE).await?;
     let mut client = world.client(PROVIDER)?;
     let enough = Arc::new(AtomicBool::new(false));
     let seen = enough.clone();
@@ -206,7 +207,7 @@ async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> TestResul
     }
     assert!(refused > 0, "the stop was felt");
     assert_eq!(receipts.len() + refused, feeding.await??, "one answer each");
-    drop(client);
+    drop((client, answers));
 
     world.restart().await?;
     assert_eq!(without_gaps(&receipts), receipts.len());

@@ -123,17 +123,26 @@ impl World {
 
     /// With a changed plan.
     pub async fn start_by(change: impl FnOnce(&mut BedPlan<'_>)) -> Result<Self> {
-        Self::start_with(change, None).await
+        Self::start_with(change, |_| ()).await
     }
 
     /// With a keyring of which the test knows the text.
     pub async fn start_with_keyring(text: &str) -> Result<Self> {
-        Self::start_with(|_| (), Some(Keyring::parse(text)?)).await
+        let keyring = Keyring::parse(text)?;
+        Self::start_with(|_| (), |context| context.keyring = keyring).await
+    }
+
+    /// With so much time for what clients still ask after a stop.
+    pub async fn start_with_farewell(farewell: Duration) -> Result<Self> {
+        let change = |context: &mut ServiceContext| {
+            context.shutdown = Shutdown::new().with_farewell(farewell);
+        };
+        Self::start_with(|_| (), change).await
     }
 
     async fn start_with(
         change: impl FnOnce(&mut BedPlan<'_>),
-        keyring: Option<Keyring>,
+        change_context: impl FnOnce(&mut ServiceContext),
     ) -> Result<Self> {
         let own = ingest::STREAM.context("ingest emits")?;
         let catalog = StreamSpec {
@@ -150,9 +159,7 @@ impl World {
         )?;
         change(&mut plan);
         let mut bed = Bed::of(plan).await?;
-        if let Some(keyring) = keyring {
-            bed.context.keyring = keyring;
-        }
+        change_context(&mut bed.context);
         let pool = connect_lazy(&bed.database_url, ingest::SCHEMA, 4)?;
         let owner = bed.schema_pool().await?;
         let heard = Heard::default();
@@ -320,7 +327,7 @@ fn id_of(event: &RecordSubmitted) -> Vec<u8> {
 async fn run(bed: &Bed, pool: &Pool, heard: &Heard) -> Result<Process> {
     let context = ServiceContext {
         readiness: Readiness::default(),
-        shutdown: Shutdown::new(),
+        shutdown: Shutdown::new().with_farewell(bed.context.shutdown.farewell()),
         ..bed.context.clone()
     };
     let bus = Bus::connect(bed.bus_config.clone(), Faults::none(), &context.telemetry).await?;
