@@ -202,16 +202,21 @@ impl Cluster {
                 Service::ProvincialSync => {
                     let upstream = self.ports.url(Service::ProvinceSimulator);
                     let token = file("upstream_token");
+                    // A push that was cut off is tried again sooner than in production.
                     text.push_str(&format!(
-                        "upstream_url = {upstream:?}\nupstream_token = {token}\n"
+                        "upstream_url = {upstream:?}\nupstream_token = {token}\n\
+                         push_deadline_ms = 5000\nlease_ms = 12000\n"
                     ));
                 }
                 Service::Web => {
                     let disclosure = self.ports.url(Service::Disclosure);
                     let catalog = self.ports.url(Service::Catalog);
                     let token = file("web_token");
+                    // A page says what there is, however busy the machine: what it says when nobody answers is a
+                    // test of the service.
                     text.push_str(&format!(
-                        "disclosure_url = {disclosure:?}\ncatalog_url = {catalog:?}\ntoken = {token}\n"
+                        "disclosure_url = {disclosure:?}\ncatalog_url = {catalog:?}\ntoken = {token}\n\
+                         backend_timeout_ms = 60000\n"
                     ));
                 }
                 _ => {}
@@ -363,11 +368,14 @@ impl Cluster {
         Ok(())
     }
 
-    /// Waits until the all-in-one process has ended by itself.
+    /// Waits until the all-in-one process has ended by itself, with all its threads.
     pub async fn platform_ended(&mut self) -> Result<()> {
-        let pid = self.platform_pid().context("the platform runs")?;
+        let process = self.platform.as_mut().context("the platform runs")?;
         eventually("the process ends by itself", PATIENCE, async || {
-            !local_servers::is_running(pid)
+            process.has_ended().and_then(|ended| {
+                ensure!(ended, "it runs");
+                Ok(())
+            })
         })
         .await?;
         self.platform = None;

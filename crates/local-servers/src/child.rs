@@ -139,12 +139,43 @@ impl Process {
         Ok(status)
     }
 
-    /// `kill -9`, and waits until the process and those that it had started are gone.
+    /// Whether it has ended, with all its threads: only then are its ports and files free.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        let status = self.child.try_wait().context("asking after the server")?;
+        Ok(status.is_some())
+    }
+
+    /// `kill -9` of the process and those that it has started, in one blow; they are gone when this returns.
     pub fn kill9(mut self) -> Result<()> {
-        let family = descendants(self.pid());
+        // It must not start another one between the look at its children and the blow: that one would be an orphan that
+        // nobody waits for, and PostgreSQL does not start again while one of its old processes lives.
+        let family = self.stop_family()?;
+        kill_all(&family);
         self.child.kill().context("killing the server")?;
         self.child.wait().context("waiting for the killed server")?;
         wait_gone(&family)
+    }
+
+    /// Stops (SIGSTOP) the process and those that it has started, who are given.
+    pub fn stop_family(&self) -> Result<Vec<u32>> {
+        send_signal(self.pid(), "STOP")?;
+        let start = Instant::now();
+        while is_running(self.pid()) && !is_stopped(self.pid()) {
+            if start.elapsed() > Duration::from_secs(30) {
+                bail!("process {} has not stopped 30 s after SIGSTOP", self.pid());
+            }
+            thread::sleep(POLL);
+        }
+        let family = descendants(self.pid());
+        signal_all(&family, "STOP")?;
+        Ok(family)
+    }
+
+    /// Lets go on what [`Process::stop_family`] has stopped.
+    pub fn continue_family(&self) -> Result<()> {
+        let mut family = descendants(self.pid());
+        family.push(self.pid());
+        signal_all(&family, "CONT")
     }
 }
 
@@ -206,32 +237,42 @@ fn setpriv_kills_with_parent() -> bool {
 
 /// Sends a signal by its name. By the shell's own `kill`, since std can only send KILL.
 pub fn send_signal(pid: u32, signal: &str) -> Result<()> {
-    let status = Command::new("sh")
-        .args([
-            "-c",
-            "kill -s \"$1\" \"$2\" 2>/dev/null",
-            "sh",
-            signal,
-            &pid.to_string(),
-        ])
-        .status()
+    signal_all(&[pid], signal)
+}
+
+/// One signal to many processes at once; those that have ended meanwhile do not matter.
+fn signal_all(pids: &[u32], signal: &str) -> Result<()> {
+    if pids.is_empty() {
+        return Ok(());
+    }
+    let script = "signal=$1; shift; for pid; do kill -s \"$signal\" \"$pid\" 2>/dev/null || echo \"$pid\"; done";
+    let output = Command::new("sh")
+        .args(["-c", script, "sh", signal])
+        .args(pids.iter().map(u32::to_string))
+        .output()
         .context("running sh to send a signal")?;
-    if !status.success() && is_running(pid) {
-        bail!("signal {signal} to process {pid} was refused");
+    for pid in String::from_utf8_lossy(&output.stdout).lines() {
+        if pid.parse().is_ok_and(is_running) {
+            bail!("signal {signal} to process {pid} was refused");
+        }
     }
     Ok(())
 }
 
 /// `kill -9` for each; those that are already gone do not matter.
 pub(crate) fn kill_all(pids: &[u32]) {
-    for pid in pids {
-        let _ = send_signal(*pid, "KILL");
-    }
+    // What cannot be signalled is waited for, and named then.
+    let _ = signal_all(pids, "KILL");
 }
 
 /// Whether a process of this number exists and is not a zombie.
 pub fn is_running(pid: u32) -> bool {
     state_and_parent(pid).is_some_and(|(state, _)| state != 'Z' && state != 'X')
+}
+
+/// Whether a process stands still after SIGSTOP.
+fn is_stopped(pid: u32) -> bool {
+    state_and_parent(pid).is_some_and(|(state, _)| state == 'T')
 }
 
 /// The processes that `pid` has started, and theirs.

@@ -5,6 +5,7 @@ use crate::place::shared_folder;
 use anyhow::{Context, Result, bail};
 use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 
 // Below the kernel's range for outgoing connections (32768 and up), so that no client socket takes the port of a
 // server that a test has just killed and is about to start again.
@@ -38,7 +39,11 @@ impl Port {
     }
 
     fn try_reserve(number: u16) -> Result<Option<Self>> {
-        let path = shared_folder("ports")?.join(number.to_string());
+        Self::try_reserve_in(&shared_folder("ports")?, number)
+    }
+
+    fn try_reserve_in(folder: &Path, number: u16) -> Result<Option<Self>> {
+        let path = folder.join(number.to_string());
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -64,22 +69,27 @@ impl Port {
 mod tests {
     use super::*;
 
+    /// A number that nobody else gets, and a folder of reservations in which it is free.
+    fn free() -> (Port, crate::Place) {
+        (Port::reserve().unwrap(), crate::Place::temporary().unwrap())
+    }
+
     #[test]
     fn a_reserved_port_is_given_once() {
-        let held = Port::reserve().unwrap();
-        assert!(Port::try_reserve(held.number()).unwrap().is_none());
-        let number = held.number();
+        let (ours, place) = free();
+        let reserve = || Port::try_reserve_in(place.path(), ours.number()).unwrap();
+        let held = reserve().unwrap();
+        assert!(reserve().is_none());
         drop(held);
-        assert!(Port::try_reserve(number).unwrap().is_some());
+        assert!(reserve().is_some());
     }
 
     #[test]
     fn a_port_in_use_is_not_given() {
-        let held = Port::reserve().unwrap();
-        let number = held.number();
-        drop(held);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, number)).unwrap();
-        assert!(Port::try_reserve(number).unwrap().is_none());
+        let (ours, place) = free();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ours.number())).unwrap();
+        let reserved = Port::try_reserve_in(place.path(), ours.number());
+        assert!(reserved.unwrap().is_none());
         drop(listener);
     }
 }

@@ -114,6 +114,19 @@ impl Postgres {
         self.process.as_ref().map(Process::pid)
     }
 
+    /// Whether it runs; one that has ended by itself (a full disk) does not.
+    pub fn is_running(&mut self) -> Result<bool> {
+        match &mut self.process {
+            Some(process) => Ok(!process.has_ended()?),
+            None => Ok(false),
+        }
+    }
+
+    /// The process, to be stopped and let go on as a whole family.
+    pub fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
     /// The folder of everything: `data/`, `postgres.log`.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -266,12 +279,12 @@ impl Drop for Postgres {
         if self.options.detached {
             return;
         }
-        // The data of a temporary server go with it: no need to write them out.
-        let _ = if self.options.durable {
-            self.stop()
-        } else {
-            self.kill9()
-        };
+        // The data of a temporary server go with it: no need to write them out. Its shared memory must go too, which
+        // the kernel keeps for ever when a server is only killed.
+        let signal = if self.options.durable { "INT" } else { "QUIT" };
+        if let Some(process) = self.process.take() {
+            let _ = process.stop(signal, STOP_LIMIT);
+        }
     }
 }
 

@@ -26,6 +26,9 @@ use crate::{Servers, TestDb, clock::TurnableClock, eventually, servers};
 /// Password of every role in test databases; the servers listen on 127.0.0.1 only.
 const PASSWORD: &str = "for-tests-only";
 
+/// How long a bed waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// See the module.
 #[derive(Debug)]
 pub struct Bed {
@@ -171,8 +174,12 @@ impl Bed {
             ack_wait_seconds: 3,
         };
         let bus = Bus::connect(config.clone(), faults, &context.telemetry).await?;
-        bus.provision(&Topology::new(streams, subscriptions))
-            .await?;
+        let topology = Topology::new(streams, subscriptions);
+        // As a service does at its start: a busy server may need longer than one request waits.
+        eventually("the streams are there", PATIENCE, async || {
+            bus.provision(&topology).await
+        })
+        .await?;
         Ok(Self {
             database_url: db.url_for(schema, PASSWORD)?,
             jetstream: jetstream::new(nats_client(&nats_url).await?),
@@ -265,20 +272,38 @@ impl Bed {
     /// Waits until every event on the bus is dealt with and every event of the service is
     /// published.
     pub async fn settled(&self) -> Result<()> {
-        let pool = self.schema_pool().await?;
-        eventually("all work is done", Duration::from_secs(30), async || {
-            let outbox = event_bus::outbox::unpublished(&pool).await?;
-            ensure!(outbox == 0, "{outbox} events unpublished");
-            for subscription in &self.subscriptions {
-                let stream = self.bus.stream_name(subscription.from);
-                let stream = self.jetstream.get_stream(&stream).await?;
-                let info = stream.consumer_info(subscription.consumer).await?;
-                let left = info.num_pending + info.num_ack_pending as u64;
-                ensure!(left == 0, "{left} messages for {}", subscription.consumer);
-            }
+        self.work_is_done(&self.schema_pool().await?).await
+    }
+
+    async fn work_is_done(&self, pool: &PgPool) -> Result<()> {
+        eventually("all work is done", PATIENCE, async || {
+            let unpublished = event_bus::outbox::unpublished(pool).await?;
+            ensure!(unpublished == 0, "{unpublished} events unpublished");
+            self.nothing_waits().await?;
+            // What consumers did meanwhile, before they acknowledged it, may have been more events.
+            let unpublished = event_bus::outbox::unpublished(pool).await?;
+            ensure!(unpublished == 0, "{unpublished} events unpublished");
             Ok(())
         })
         .await
+    }
+
+    /// No consumer has anything before it or in hand. Streams are asked too: a message that was just published is in
+    /// its stream before the server counts it for the consumers, and stays there until all have acknowledged it.
+    async fn nothing_waits(&self) -> Result<()> {
+        for subscription in &self.subscriptions {
+            let name = self.bus.stream_name(subscription.from);
+            let stream = self.jetstream.get_stream(&name).await?;
+            let kept = stream.cached_info().state.messages;
+            let info = stream.consumer_info(subscription.consumer).await?;
+            let left = info.num_pending + info.num_ack_pending as u64;
+            ensure!(
+                left == 0 && kept == 0,
+                "{left} messages for {}, {kept} in the stream",
+                subscription.consumer
+            );
+        }
+        Ok(())
     }
 
     /// Ends the test: everything is dealt with, nothing is parked, every task ends.
@@ -292,33 +317,21 @@ impl Bed {
     async fn close(&mut self, db: Option<&TestDb>) -> Result<()> {
         let db = db.context("the bed is finished already")?;
         let pool = service_kit::db::connect_lazy(&db.url()?, self.schema, 2)?;
-        eventually("all work is done", Duration::from_secs(30), async || {
-            let outbox = event_bus::outbox::unpublished(&pool).await?;
-            ensure!(outbox == 0, "{outbox} events unpublished");
-            Ok(())
-        })
-        .await?;
+        self.work_is_done(&pool).await?;
         let parked = event_bus::dead_letters::list(&pool).await?;
         if !parked.is_empty() {
             bail!("dead letters are left: {parked:?}");
         }
         self.context.shutdown.request();
-        let ended = self
-            .context
-            .shutdown
-            .finished(Duration::from_secs(20))
-            .await;
+        let ended = self.context.shutdown.finished(PATIENCE).await;
         ended.map_err(anyhow::Error::msg)?;
+        // Acknowledgements are on their way by another connection than this look.
+        eventually("all is acknowledged", PATIENCE, async || {
+            self.nothing_waits().await
+        })
+        .await?;
         for stream in &self.streams {
             let name = self.bus.stream_name(stream.service);
-            let stream = self.jetstream.get_stream(&name).await?;
-            for subscription in &self.subscriptions {
-                if self.bus.stream_name(subscription.from) == name {
-                    let info = stream.consumer_info(subscription.consumer).await?;
-                    let left = info.num_pending + info.num_ack_pending as u64;
-                    ensure!(left == 0, "{left} messages for {}", subscription.consumer);
-                }
-            }
             self.jetstream.delete_stream(&name).await?;
         }
         pool.close().await;
@@ -336,7 +349,8 @@ async fn nats_client(url: &str) -> Result<async_nats::Client> {
         }
         None => async_nats::ConnectOptions::new(),
     };
-    Ok(options.connect(server).await?)
+    // The first connection, too, is made as soon as the server can.
+    Ok(options.retry_on_initial_connect().connect(server).await?)
 }
 
 impl Drop for Bed {

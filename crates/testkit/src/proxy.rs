@@ -294,12 +294,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_target_that_is_away_resets_the_client() {
-        let unused = TcpListener::bind("127.0.0.1:0")
-            .await
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let proxy = TcpProxy::start(unused.to_string()).await.unwrap();
+        let unused = local_servers::Port::reserve().unwrap();
+        let target = format!("127.0.0.1:{}", unused.number());
+        let proxy = TcpProxy::start(target).await.unwrap();
         let mut client = TcpStream::connect(proxy.address()).await.unwrap();
         assert!(ask(&mut client, 1).await.is_err());
     }

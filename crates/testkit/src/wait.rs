@@ -42,17 +42,25 @@ impl<T, E: Debug> Outcome for Result<T, E> {
     }
 }
 
+/// As often as `limit` a wait may last in all while what is seen goes on changing.
+const LIMITS: u32 = 8;
+
 /// Tries `check` until it says yes (`true`, `Some`, `Ok`), and gives its value. `Err(seen)` means not yet, and `seen`
 /// is part of the error in the end.
 ///
+/// How long work takes says how fast the machine is, so what counts against `limit` is how long nothing that was seen
+/// has changed: work that goes on is waited for, work that stands still is not.
+///
 /// # Errors
-/// After `limit`, saying `what` was waited for and what the last try saw.
+/// When the same was seen for `limit` (or the wait lasted eight times as long), saying `what` was waited for and what
+/// the last try saw.
 pub async fn eventually<O: Outcome>(
     what: &str,
     limit: Duration,
     mut check: impl AsyncFnMut() -> O,
 ) -> Result<O::Value> {
-    let end = Instant::now() + limit;
+    let last_end = Instant::now() + limit * LIMITS;
+    let mut end = Instant::now() + limit;
     // Short at first, for what is nearly done; longer later, to leave the two processors to the work waited for.
     let mut pause = Duration::from_millis(5);
     let mut last = "no try has ended".to_owned();
@@ -60,14 +68,20 @@ pub async fn eventually<O: Outcome>(
         match timeout_at(end, check()).await {
             Ok(outcome) => match outcome.settle() {
                 Ok(value) => return Ok(value),
-                Err(seen) => last = seen,
+                Err(seen) if seen != last => {
+                    last = seen;
+                    end = last_end.min(Instant::now() + limit);
+                }
+                Err(_) => {}
             },
             Err(_) => {
                 bail!("waited {limit:?} for {what}; the last try hangs, the one before saw: {last}")
             }
         }
         if Instant::now() + pause >= end {
-            bail!("waited {limit:?} for {what}; the last try saw: {last}");
+            bail!(
+                "waited for {what}, the last {limit:?} of it without a change; seen last: {last}"
+            );
         }
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(100));
@@ -107,6 +121,27 @@ mod tests {
             error.contains("a flag") && error.contains("false"),
             "{error}"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_goes_on_is_waited_for_and_what_stands_still_is_not() {
+        let limit = Duration::from_secs(10);
+        let start = Instant::now();
+        let slow = eventually("a minute", limit, async || {
+            let seconds = start.elapsed().as_secs();
+            (seconds >= 60).then_some(seconds).ok_or(seconds)
+        });
+        assert_eq!(slow.await.unwrap(), 60);
+        let start = Instant::now();
+        let endless = eventually("the end", limit, async || {
+            Err::<(), _>(start.elapsed().as_secs())
+        });
+        assert!(endless.await.is_err());
+        assert!(start.elapsed() <= limit * LIMITS);
+        let start = Instant::now();
+        let still = eventually("more", limit, async || Err::<(), _>("7 rows"));
+        assert!(still.await.is_err());
+        assert!(start.elapsed() <= limit + Duration::from_secs(1));
     }
 
     #[tokio::test]

@@ -25,9 +25,9 @@ async fn r11_ten_seconds_of_sigstop_each_lose_nothing_and_double_nothing() -> Te
 
 async fn stop_once(bench: &mut Bench, victim: Victim) -> Result<()> {
     bench.load.more(100).await?;
-    bench.signal(victim, "STOP")?;
+    bench.freeze(victim)?;
     tokio::time::sleep(STOPPED).await;
-    bench.signal(victim, "CONT")?;
+    bench.thaw(victim)?;
     bench.load.more(100).await?;
     bench.check().await
 }

@@ -1,9 +1,6 @@
 //! What the fault journeys share: a platform in processes apart, its load, its auditor, and the ways to hurt it.
 
-use std::{
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use journeys::{
@@ -13,7 +10,7 @@ use journeys::{
     load::{Load, Pace},
     memory,
 };
-use local_servers::{Binaries, Place, descendants, is_running};
+use local_servers::{Binaries, Place, send_signal};
 use platform::target::Service;
 use rand::{SeedableRng, rngs::StdRng};
 
@@ -136,7 +133,7 @@ impl Bench {
             tokio::select! {
                 came = &mut more => return came.map(|()| starts),
                 _ = looks.tick() => {
-                    if !postgres.pid().is_some_and(is_running) {
+                    if !postgres.is_running()? {
                         blocking(|| postgres.restart())?;
                         starts += 1;
                     }
@@ -164,10 +161,7 @@ impl Bench {
             Victim::Ingest => self.cluster.kill_apart(Service::Ingest),
             Victim::Validation => self.cluster.kill_apart(Service::Validation),
             Victim::Nats => blocking(|| self.nats()?.kill9()),
-            Victim::Postgres => {
-                signal_all(&self.postgres_family()?, "KILL")?;
-                blocking(|| self.postgres()?.kill9())
-            }
+            Victim::Postgres => blocking(|| self.postgres()?.kill9()),
         }
     }
 
@@ -181,15 +175,35 @@ impl Bench {
         }
     }
 
-    /// Sends a signal to all processes of a victim.
-    pub fn signal(&mut self, victim: Victim, signal: &str) -> Result<()> {
-        let pids = match victim {
-            Victim::Ingest => vec![self.cluster.apart_pid(Service::Ingest)?],
-            Victim::Validation => vec![self.cluster.apart_pid(Service::Validation)?],
-            Victim::Nats => vec![self.nats()?.pid().context("NATS runs")?],
-            Victim::Postgres => self.postgres_family()?,
-        };
-        signal_all(&pids, signal)
+    /// Lets all processes of a victim stand still (SIGSTOP), as a frozen container does.
+    pub fn freeze(&mut self, victim: Victim) -> Result<()> {
+        match victim {
+            Victim::Postgres => {
+                let process = self.postgres()?.process().context("PostgreSQL runs")?;
+                process.stop_family().map(drop)
+            }
+            one => send_signal(self.pid(one)?, "STOP"),
+        }
+    }
+
+    /// Lets a frozen victim go on.
+    pub fn thaw(&mut self, victim: Victim) -> Result<()> {
+        match victim {
+            Victim::Postgres => {
+                let process = self.postgres()?.process().context("PostgreSQL runs")?;
+                process.continue_family()
+            }
+            one => send_signal(self.pid(one)?, "CONT"),
+        }
+    }
+
+    fn pid(&mut self, victim: Victim) -> Result<u32> {
+        match victim {
+            Victim::Ingest => self.cluster.apart_pid(Service::Ingest),
+            Victim::Validation => self.cluster.apart_pid(Service::Validation),
+            Victim::Nats => self.nats()?.pid().context("NATS runs"),
+            Victim::Postgres => self.postgres()?.pid().context("PostgreSQL runs"),
+        }
     }
 
     /// The private NATS.
@@ -201,14 +215,6 @@ impl Bench {
     pub fn postgres(&mut self) -> Result<&mut local_servers::Postgres> {
         let postgres = self.cluster.servers.postgres.as_mut();
         postgres.context("private PostgreSQL")
-    }
-
-    /// The postmaster and all that it has started.
-    fn postgres_family(&mut self) -> Result<Vec<u32>> {
-        let postmaster = self.postgres()?.pid().context("PostgreSQL runs")?;
-        let mut family = vec![postmaster];
-        family.extend(descendants(postmaster));
-        Ok(family)
     }
 
     /// Verdicts so far.
@@ -239,25 +245,4 @@ pub fn memory_is_bounded(cluster: &Cluster) -> Result<()> {
 /// Runs something that blocks beside the load.
 pub fn blocking<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     tokio::task::block_in_place(work)
-}
-
-/// One signal to many processes at once; those that are gone meanwhile do not matter.
-fn signal_all(pids: &[u32], signal: &str) -> Result<()> {
-    let output = Command::new("sh")
-        .args([
-            "-c",
-            "signal=$1; shift; kill -s \"$signal\" \"$@\"",
-            "sh",
-            signal,
-        ])
-        .args(pids.iter().map(u32::to_string))
-        .output()
-        .context("running sh to send signals")?;
-    // A process may end between the look and the blow.
-    ensure!(
-        output.status.success() || signal == "KILL" || pids.iter().all(|pid| !is_running(*pid)),
-        "signal {signal}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(())
 }

@@ -81,20 +81,32 @@ impl Drop for SmallDisk {
 /// Unmounts disks of runs that were killed: those whose place nobody holds any more.
 fn unmount_left_behind() -> Result<()> {
     let runs = local_servers::shared_folder("run")?;
-    let mounts = std::fs::read_to_string("/proc/mounts").context("reading /proc/mounts")?;
-    for line in mounts.lines() {
-        let Some(folder) = line.split(' ').nth(1).map(Path::new) else {
-            continue;
-        };
-        let (true, Some(place)) = (folder.starts_with(&runs), folder.parent()) else {
+    for folder in mounted_below(&runs)? {
+        let Some(place) = folder.parent() else {
             continue;
         };
         let held = File::open(place.join("lock")).is_ok_and(|lock| lock.try_lock().is_err());
-        if !held {
-            run("umount", &["--lazy"], folder)?;
+        if held {
+            continue;
         }
+        let unmounted = run("umount", &["--lazy"], &folder);
+        // Another journey may have ended and unmounted its own between the two looks.
+        if unmounted.is_err() && mounted_below(&folder)?.is_empty() {
+            continue;
+        }
+        unmounted?;
     }
     Ok(())
+}
+
+/// What is mounted at `folder` or below it.
+fn mounted_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mounts = std::fs::read_to_string("/proc/mounts").context("reading /proc/mounts")?;
+    let places = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+    let below = places
+        .map(PathBuf::from)
+        .filter(|at| at.starts_with(folder));
+    Ok(below.collect())
 }
 
 fn run(program: &str, arguments: &[&str], folder: &Path) -> Result<()> {

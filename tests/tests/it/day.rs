@@ -231,7 +231,12 @@ async fn an_operators_commands_work_on_a_running_platform() -> TestResult {
         dump.contains("[provincial-sync]") && !dump.contains("postgres://"),
         "{dump}"
     );
-    assert!(cluster.credit(&["healthcheck"])?.contains("ready"));
+    eventually("the health check is content", Duration::from_secs(60), async || {
+        let said = cluster.credit(&["healthcheck"])?;
+        ensure!(said.contains("ready"), "{said}");
+        anyhow::Ok(())
+    })
+    .await?;
     // Safe to run again, while everything runs.
     assert!(cluster.credit(&["migrate"])?.contains("bus: up to date"));
     let refused = cluster.credit(&["dead-letters", "retry", "--service=ingest"]);
