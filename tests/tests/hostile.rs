@@ -1,11 +1,11 @@
-//! Ten thousand hostile requests, from a seed: `CREDIT_FAULT_SEED` chooses it. Run by `cargo xtask test`.
+//! Thousands of hostile requests, from a seed: `CREDIT_TEST_SEED` chooses it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Instant,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use journeys::{
     books::{Auditor, Settled},
     cluster::{Cluster, ClusterOptions, Servers},
@@ -16,11 +16,9 @@ use journeys::{
 };
 use local_servers::{Binaries, Place};
 use platform::target::Service;
-use testkit::TestResult;
+use testkit::{TestResult, extent, figures, seed};
 use uuid::Uuid;
 
-/// Requests in all.
-const REQUESTS: u64 = 10_000;
 /// Callers at the same time.
 const ENEMIES: u64 = 16;
 /// What no service may ever keep, MiB; far above what they do keep, which is printed.
@@ -36,12 +34,9 @@ const SERVICES: [Service; 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_hostile_requests_are_refused_and_leave_nothing_behind() -> TestResult {
-    let seed = match std::env::var("CREDIT_FAULT_SEED") {
-        Ok(text) => text.parse().context("CREDIT_FAULT_SEED: a number")?,
-        Err(_) => SEED,
-    };
-    println!("hostile: seed {seed}; CREDIT_FAULT_SEED={seed} repeats it");
+async fn thousands_of_hostile_requests_are_refused_and_leave_nothing_behind() -> TestResult {
+    let requests = extent(3_000, 10_000);
+    let seed = seed(SEED)?;
     let cluster = platform().await?;
     let day = Day::new(seed, 0);
     day.register(&cluster).await?;
@@ -64,7 +59,7 @@ async fn ten_thousand_hostile_requests_are_refused_and_leave_nothing_behind() ->
     load.more(20).await?;
     let since = Instant::now();
     let good_before = load.given();
-    let verdicts = attack(&enemy).await?;
+    let verdicts = attack(&enemy, requests).await?;
     let good = load.given() - good_before;
     println!(
         "{} hostile requests in {:.1} s, {good} good ones beside them; by answer: {:#?}; by kind: {:#?}",
@@ -73,7 +68,7 @@ async fn ten_thousand_hostile_requests_are_refused_and_leave_nothing_behind() ->
         verdicts.by_answer,
         verdicts.by_kind,
     );
-    assert_eq!(verdicts.requests(), REQUESTS);
+    assert_eq!(verdicts.requests(), requests);
     assert!(good > 0, "no good caller got a receipt meanwhile");
     load.more(20).await?;
     book.extend(load.finish().await?);
@@ -91,6 +86,10 @@ async fn ten_thousand_hostile_requests_are_refused_and_leave_nothing_behind() ->
     }
     all_returned(&cluster, &verdicts.to_be_returned).await?;
     nothing_kept(&cluster, &before, &settled, &verdicts.left).await?;
+    figures(&format!(
+        "{requests} hostile requests, {good} good ones beside them, {settled:?}, memory {}",
+        memory::describe(&memory::of_services(&cluster)?)
+    ));
     Ok(())
 }
 
@@ -106,11 +105,11 @@ async fn platform() -> Result<Cluster> {
     Cluster::start_services(servers, place, options, &SERVICES).await
 }
 
-async fn attack(enemy: &Enemy) -> Result<Verdicts> {
+async fn attack(enemy: &Enemy, requests: u64) -> Result<Verdicts> {
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..ENEMIES {
         let enemy = enemy.clone();
-        let numbers = (0..REQUESTS).filter(move |number| number % ENEMIES == caller);
+        let numbers = (0..requests).filter(move |number| number % ENEMIES == caller);
         callers.spawn(async move { enemy.send(numbers).await });
     }
     let mut all = Verdicts::default();

@@ -147,7 +147,8 @@ impl Shutdown {
 mod tests {
     use super::*;
 
-    #[tokio::test]
+    // Time that passes only when nothing is left to do, so that a machine that stalls costs no patience.
+    #[tokio::test(start_paused = true)]
     async fn an_essential_task_that_fails_stops_the_process() {
         let shutdown = Shutdown::new();
         shutdown.spawn_essential("relay", async { Err::<(), _>("cut off") });
@@ -155,7 +156,7 @@ mod tests {
         assert_eq!(outcome, Err("relay: cut off".to_owned()));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn tasks_in_hand_are_waited_for() {
         let shutdown = Shutdown::new();
         let inner = shutdown.clone();

@@ -8,6 +8,7 @@
 //! * [`records`]: realistic records from a seed, each knowing its verdict.
 //! * [`proxy::TcpProxy`]: a network to cut, to stall and to slow down.
 //! * [`TestResult`]: what a test returns, so that its own error is what is shown.
+//! * [`extent`], [`seed`]: how much a test does, in the suite and in `cargo xtask soak`.
 //! * [`eventually`]: waits for a condition instead of sleeping.
 //! * `browser` (feature `browser`): a headless Chromium.
 
@@ -16,6 +17,7 @@ pub mod bed;
 pub mod browser;
 pub mod clock;
 mod database;
+mod extent;
 mod failure;
 mod private;
 pub mod proxy;
@@ -26,6 +28,7 @@ mod wait;
 #[cfg(feature = "browser")]
 pub use browser::browser;
 pub use database::TestDb;
+pub use extent::{extent, figures, seed};
 pub use failure::{TestFailure, TestResult};
 pub use private::{
     PrivateNats, PrivatePostgres, private_nats, private_nats_with, private_postgres,

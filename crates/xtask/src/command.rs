@@ -1,10 +1,12 @@
 //! Runs other programs, saying which. Used by all tasks.
 
 use anyhow::{Context, Result, anyhow, bail};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 /// Cargo, the one that runs us when there is one.
 pub(crate) fn cargo(root: &Path) -> Command {
@@ -38,6 +40,53 @@ pub(crate) fn last_step(command: &mut Command) -> Result<bool> {
         .status()
         .with_context(|| format!("starting {}", line(command)))?;
     Ok(status.success())
+}
+
+/// As [`step`], but beside other work: says what it is and how long it took, and keeps what it prints for the end where it
+/// failed. Gives that, or nothing.
+pub(crate) fn step_beside(command: &mut Command) -> Result<Option<String>> {
+    let start = Instant::now();
+    let (mut reader, writer) = std::io::pipe().context("making a pipe")?;
+    let errors = writer.try_clone().context("sharing a pipe")?;
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(writer)
+        .stderr(errors)
+        .spawn();
+    let mut child = child.with_context(|| format!("starting {}", line(command)))?;
+    // The command holds the ends that we would wait for.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut printed = Vec::new();
+    reader
+        .read_to_end(&mut printed)
+        .context("reading what a command prints")?;
+    let status = child.wait().context("waiting for a command")?;
+    let (line, seconds) = (line(command), start.elapsed().as_secs());
+    if status.success() {
+        eprintln!("» {line}: well, {seconds} s");
+        return Ok(None);
+    }
+    eprintln!("» {line}: FAILED after {seconds} s, see the end");
+    let printed = String::from_utf8_lossy(&printed);
+    Ok(Some(format!("» failed: {line}\n{}", printed.trim_end())))
+}
+
+/// The same command with what the processor has left.
+pub(crate) fn at_low_priority(command: &Command) -> Command {
+    let mut nice = Command::new("nice");
+    nice.args(["-n", "15"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        nice.current_dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => nice.env(name, value),
+            None => nice.env_remove(name),
+        };
+    }
+    nice
 }
 
 /// Runs a command silently; gives what it prints.
@@ -83,13 +132,23 @@ pub(crate) fn become_program(command: &mut Command) -> anyhow::Error {
 
 /// The command as one would type it.
 fn line(command: &Command) -> String {
-    let program = Path::new(command.get_program());
-    let name = program.file_name().unwrap_or(program.as_os_str());
-    let words = std::iter::once(name).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    if command.get_program() == "nice" {
+        // What it does, not how urgent it is.
+        let words = command.get_args().skip(2);
+        return spoken(words);
+    }
+    spoken(std::iter::once(command.get_program()).chain(command.get_args()))
+}
+
+fn spoken<'a>(words: impl Iterator<Item = &'a OsStr>) -> String {
+    let words = words.enumerate().map(|(place, word)| match place {
+        0 => Path::new(word)
+            .file_name()
+            .unwrap_or(word)
+            .to_string_lossy(),
+        _ => word.to_string_lossy(),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -108,6 +167,21 @@ mod tests {
     fn programs_are_looked_up_in_path() {
         assert!(is_installed("sh"));
         assert!(!is_installed("no-such-program-here"));
+    }
+
+    #[test]
+    fn a_step_beside_keeps_what_a_failure_has_printed() {
+        let mut fine = Command::new("sh");
+        fine.args(["-c", "echo heard by nobody"]);
+        assert_eq!(step_beside(&mut fine).unwrap(), None);
+        let mut bad = Command::new("sh");
+        bad.args(["-c", "echo one; echo two >&2; exit 1"])
+            .env("A", "b");
+        let said = step_beside(&mut at_low_priority(&bad)).unwrap();
+        assert_eq!(
+            said.unwrap(),
+            "» failed: sh -c echo one; echo two >&2; exit 1\none\ntwo"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod check;
 mod command;
 mod demo;
+mod fetched;
 mod servers;
 mod test;
 mod tools;
@@ -40,6 +41,9 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = check::reading::instead_of_rustc() {
+        return code;
+    }
     let root = root();
     let done = match Arguments::parse().command {
         Task::Demo(task) => task.run(&root),

@@ -1,15 +1,24 @@
-//! `cargo xtask test`: sets up everything, checks, and runs all tests against private servers.
+//! `cargo xtask test`: sets up everything, and runs all tests against private servers, the checks beside them.
+//!
+//! The tests wait for half of their time: so more of them run at once than there are processors, and the checks take what
+//! is left. All are built first, in one go, and what the machine lacks is fetched meanwhile.
 
-use crate::check::Check;
-use crate::command::{cargo, is_installed, last_step, servers_are_set, step};
-use crate::tools::ensure_browser;
-use anyhow::Result;
-use clap::Args;
-use local_servers::{
-    Binaries, Nats, NatsOptions, Postgres, PostgresOptions, install_python_clients,
+use crate::check::{self, Check};
+use crate::command::{
+    at_low_priority, cargo, is_installed, last_step, servers_are_set, step, step_beside,
 };
+use crate::fetched::Fetched;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use local_servers::{Binaries, Nats, NatsOptions, Postgres, PostgresOptions};
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+/// Tests at once for each processor.
+const TESTS_A_PROCESSOR: usize = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
@@ -23,47 +32,167 @@ pub(crate) struct Test {
 
 impl Test {
     pub(crate) fn run(self, root: &Path) -> Result<bool> {
-        let binaries = Binaries::locate(root)?;
-        let python = install_python_clients(root)?;
-        ensure_browser()?;
+        Fetched::possible()?;
+        let has_nextest = is_installed("cargo-nextest");
+        if !has_nextest {
+            eprintln!(
+                "cargo-nextest is missing (`cargo install --locked cargo-nextest`): falling back to `cargo test`, one test \
+                 binary after the other"
+            );
+        }
+        if !self.fast && has_nextest && self.nextest.is_empty() {
+            return everything(root);
+        }
+        let fetched = Fetched::fetch(root)?;
         // All parts run even when one fails: one run tells all that is wrong.
         let mut passed = self.fast || Check::default().run(root)?;
-        let mut documentation = cargo(root);
-        documentation.args(["test", "--workspace", "--doc", "--quiet"]);
-
         let mut tests = cargo(root);
-        let has_nextest = is_installed("cargo-nextest");
         if has_nextest {
             tests.args(["nextest", "run"]);
         } else {
-            eprintln!(
-                "cargo-nextest is missing (`cargo install --locked cargo-nextest`): falling back to `cargo test`"
-            );
             tests.args(["test", "--all-targets", "--no-fail-fast"]);
         }
         if !selects_packages(&self.nextest) {
             tests.arg("--workspace");
         }
         tests.args(&self.nextest);
-
-        let servers = PrivateServers::start_unless_set(&binaries)?;
-        for command in [&mut documentation, &mut tests] {
-            command.envs(binaries.to_env()).env("PYTHON", &python);
-            if let Some((database, bus)) = &servers.0 {
-                command
-                    .env("DATABASE_URL", database.url("postgres"))
-                    .env("NATS_URL", bus.url());
-            }
+        let servers = PrivateServers::start_unless_set(&fetched.binaries)?;
+        servers.tell(&mut tests, &fetched);
+        if !self.fast {
+            let mut examples = examples(root);
+            servers.tell(&mut examples, &fetched);
+            passed &= step(&mut examples)?;
         }
-        passed &= self.fast || step(&mut documentation)?;
         // The tests come last, so that the last line is their own summary, unless it would hide an earlier failure.
         let tests_passed = last_step(&mut tests)?;
         if tests_passed && !passed {
             eprintln!("» the checks before the tests have failed, see above");
         }
-        passed &= tests_passed;
-        Ok(passed)
+        Ok(passed && tests_passed)
     }
+}
+
+/// All tests and all checks.
+fn everything(root: &Path) -> Result<bool> {
+    let (fetched, built) = build_while_fetching(root)?;
+    let Some(built) = built else {
+        // What the compiler has to say is said already; the checks would say it again.
+        return Ok(false);
+    };
+    let mut tests = built.run();
+    let servers = PrivateServers::start_unless_set(&fetched.binaries)?;
+    servers.tell(&mut tests, &fetched);
+    let mut examples = at_low_priority(&examples(root));
+    servers.tell(&mut examples, &fetched);
+    let (tests_passed, failed) = thread::scope(|scope| {
+        let checks = scope.spawn(|| -> Result<Vec<String>> {
+            let mut failed = check::run_beside(root)?;
+            failed.extend(step_beside(&mut examples)?);
+            Ok(failed)
+        });
+        let tests_passed = last_step(&mut tests)?;
+        let failed = checks.join();
+        let failed = failed.map_err(|_| anyhow::anyhow!("the checks panicked"))??;
+        anyhow::Ok((tests_passed, failed))
+    })?;
+    for printed in &failed {
+        eprintln!("{printed}");
+    }
+    if tests_passed && !failed.is_empty() {
+        eprintln!("» the tests have passed, the checks have not");
+    }
+    Ok(tests_passed && failed.is_empty())
+}
+
+/// The documentation's examples.
+fn examples(root: &Path) -> Command {
+    let mut examples = cargo(root);
+    examples.args(["test", "--workspace", "--doc", "--quiet"]);
+    examples
+}
+
+/// All test binaries, built; what nextest needs to run them without asking cargo, whose lock the checks hold.
+struct Built {
+    root: PathBuf,
+    workspace: PathBuf,
+    binaries: PathBuf,
+}
+
+impl Built {
+    fn run(&self) -> Command {
+        let mut tests = cargo(&self.root);
+        tests
+            .args(["nextest", "run", "--cargo-metadata"])
+            .arg(&self.workspace)
+            .arg("--binaries-metadata")
+            .arg(&self.binaries);
+        tests
+    }
+}
+
+/// Builds all tests while what the machine lacks is fetched. Without [`Built`] the build has failed.
+///
+/// # Errors
+/// As soon as something cannot be fetched: the build is ended then.
+fn build_while_fetching(root: &Path) -> Result<(Fetched, Option<Built>)> {
+    let folder = root.join(".servers");
+    std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let built = Built {
+        root: root.to_owned(),
+        workspace: folder.join("workspace.json"),
+        binaries: folder.join("test-binaries.json"),
+    };
+    let into = |path: &Path| {
+        std::fs::File::create(path).with_context(|| format!("creating {}", path.display()))
+    };
+    let mut list = cargo(root);
+    list.args([
+        "nextest",
+        "list",
+        "--workspace",
+        "--list-type",
+        "binaries-only",
+    ])
+    .args(["--message-format", "json"])
+    .stdout(into(&built.binaries)?);
+    let mut metadata = cargo(root);
+    metadata
+        .args(["metadata", "--format-version", "1"])
+        .stdout(into(&built.workspace)?)
+        .stderr(Stdio::null());
+    let root = root.to_owned();
+    let mut fetching = Some(thread::spawn(move || Fetched::fetch(&root)));
+    eprintln!("» cargo nextest list --workspace: builds all tests");
+    let mut build = list.spawn().context("starting cargo nextest")?;
+    let mut fetched = None;
+    let status = loop {
+        if let Some(done) = fetching.take_if(|fetching| fetching.is_finished()) {
+            let done = done.join();
+            let done = done.map_err(|_| anyhow::anyhow!("the thread that fetches panicked"))?;
+            if done.is_err() {
+                let _ = build.kill();
+                let _ = build.wait();
+            }
+            fetched = Some(done?);
+        }
+        let ended = build.try_wait().context("waiting for the build")?;
+        if let (Some(status), None) = (ended, &fetching) {
+            break status;
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
+    let fetched = fetched.context("what the tests need was fetched")?;
+    if !status.success() {
+        return Ok((fetched, None));
+    }
+    if !metadata
+        .status()
+        .context("starting cargo metadata")?
+        .success()
+    {
+        bail!("cargo metadata failed");
+    }
+    Ok((fetched, Some(built)))
 }
 
 /// The servers of this run, or none where the environment names some.
@@ -79,6 +208,8 @@ impl PrivateServers {
             binaries,
             PostgresOptions {
                 durable: false,
+                // Many tests at once, each with pools for a service and for itself.
+                settings: vec![("max_connections".to_owned(), "800".to_owned())],
                 ..PostgresOptions::default()
             },
         )?;
@@ -90,6 +221,23 @@ impl PrivateServers {
             },
         )?;
         Ok(Self(Some((database, bus))))
+    }
+
+    /// Tells a command where all is that tests look for.
+    fn tell(&self, command: &mut Command, fetched: &Fetched) {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        command
+            .envs(fetched.binaries.to_env())
+            .env("PYTHON", &fetched.python);
+        if std::env::var_os("NEXTEST_TEST_THREADS").is_none() {
+            let threads = TESTS_A_PROCESSOR * processors;
+            command.env("NEXTEST_TEST_THREADS", threads.to_string());
+        }
+        if let Some((database, bus)) = &self.0 {
+            command
+                .env("DATABASE_URL", database.url("postgres"))
+                .env("NATS_URL", bus.url());
+        }
     }
 }
 

@@ -1,34 +1,51 @@
 //! Programs of the machine that the tests need: a browser and a font for Chinese. Used by `test`.
 
-use crate::command::{is_installed, output, step};
+use crate::command::{is_installed, output, step_beside};
 use anyhow::{Result, bail};
 use std::process::Command;
 
-/// Installs Chromium, its driver and a Chinese font where something is missing and we may; else says the line.
-pub(crate) fn ensure_browser() -> Result<()> {
+/// Whether the browser is here or can be installed.
+///
+/// # Errors
+/// With the line that installs it, for one who may.
+pub(crate) fn browser_can_be_had() -> Result<()> {
     let missing = missing_packages(is_installed, has_chinese_font());
     if missing.is_empty() {
         return Ok(());
     }
-    let line = format!(
-        "apt-get install --yes --no-install-recommends {}",
-        missing.join(" ")
-    );
     let is_root = output(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0");
-    if !is_root || !is_installed("apt-get") {
-        bail!(
-            "the tests of the pages need a browser: `{}{line}`",
-            if is_root { "" } else { "sudo " }
-        );
+    if is_root && is_installed("apt-get") {
+        return Ok(());
+    }
+    bail!(
+        "the tests of the pages need a browser: `{}apt-get install {}`",
+        if is_root { "" } else { "sudo " },
+        missing.join(" ")
+    )
+}
+
+/// Installs Chromium, its driver and a Chinese font where something is missing and we may; else says the line. What
+/// apt-get prints is shown where it fails.
+pub(crate) fn ensure_browser() -> Result<()> {
+    browser_can_be_had()?;
+    let missing = missing_packages(is_installed, has_chinese_font());
+    if missing.is_empty() {
+        return Ok(());
     }
     let mut install = Command::new("apt-get");
     install
-        .args(line.split(' ').skip(1))
+        .args(["install", "--yes", "--no-install-recommends"])
+        .args(&missing)
         .env("DEBIAN_FRONTEND", "noninteractive");
-    if step(Command::new("apt-get").args(["update", "--quiet"]))? && step(&mut install)? {
-        return Ok(());
+    for command in [
+        Command::new("apt-get").args(["update", "--quiet"]),
+        &mut install,
+    ] {
+        if let Some(printed) = step_beside(command)? {
+            bail!("the browser could not be installed: {printed}");
+        }
     }
-    bail!("the browser could not be installed: `{line}`")
+    Ok(())
 }
 
 /// The Debian packages that provide what is not there.

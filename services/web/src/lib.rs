@@ -23,7 +23,7 @@ mod query;
 mod routes;
 mod text;
 
-use std::{future::IntoFuture, time::Duration};
+use std::future::IntoFuture;
 
 use service_kit::{ServiceContext, config::ConfigError, shutdown::Shutdown};
 use tokio::net::TcpListener;
@@ -32,10 +32,6 @@ pub use config::Config;
 
 /// Name of the service: its table in the operator's file and its target in `credit run`.
 pub const SERVICE: &str = "web";
-
-/// How long answers in hand may take after a stop was requested. A client that sends its request
-/// byte by byte would otherwise hold the process up.
-const LAST_ANSWERS: Duration = Duration::from_secs(8);
 
 /// Why the site cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -86,9 +82,10 @@ async fn serve(
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(async move { stop.requested().await })
         .into_future();
+    // A client that sends its request byte by byte would otherwise hold the process up.
     let patience = async {
         shutdown.requested().await;
-        tokio::time::sleep(LAST_ANSWERS).await;
+        tokio::time::sleep(shutdown.farewell()).await;
     };
     tokio::select! {
         outcome = served => outcome,

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_the_catalog_away_records_are_taken_and_judged_after_a_cold_start_and_under_load()
 -> TestResult {
-    let (seed, rng) = chance("catalog away")?;
+    let (seed, rng) = chance()?;
     let (servers, place) = servers()?;
     let mut cluster = Cluster::start_services(servers, place, options(), &SERVICES).await?;
     // The providers report nothing yet: the catalogue's facts are all that there is.

@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const STREAM_BYTES: u64 = 24 * 1024 * 1024;
 
 /// A platform whose servers have been put where the journey wants them.
-async fn platform(name: &str, postgres: Postgres, nats: Nats, place: Place) -> Result<Bench> {
-    let (seed, rng) = chance(name)?;
+async fn platform(postgres: Postgres, nats: Nats, place: Place) -> Result<Bench> {
+    let (seed, rng) = chance()?;
     let options = ClusterOptions {
         max_stream_bytes: STREAM_BYTES,
         ..options()
@@ -70,7 +70,7 @@ async fn r11_with_postgresqls_disk_full_nothing_is_acknowledged_that_is_not_kept
     settings.settings = vec![("max_wal_size".to_owned(), "64MB".to_owned())];
     let postgres = Postgres::start(&binaries, disk.folder(), settings)?;
     let nats = nats_on(&binaries, &place.path().join("nats"))?;
-    let mut bench = platform("PostgreSQL's disk full", postgres, nats, place).await?;
+    let mut bench = platform(postgres, nats, place).await?;
     bench.load.more(300).await?;
     println!("ballast: {} bytes", disk.fill()?);
     callers_are_told(&mut bench).await?;
@@ -103,7 +103,7 @@ async fn r11_with_the_disk_of_postgresqls_log_full_nothing_is_acknowledged_that_
     symlink(&there, &log)?;
     postgres.restart()?;
     let nats = nats_on(&binaries, &place.path().join("nats"))?;
-    let mut bench = platform("the disk of PostgreSQL's log full", postgres, nats, place).await?;
+    let mut bench = platform(postgres, nats, place).await?;
     bench.load.more(300).await?;
     println!("ballast: {} bytes", disk.fill()?);
     callers_are_told(&mut bench).await?;
@@ -139,7 +139,7 @@ async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_lat
         postgres_options(),
     )?;
     let nats = nats_on(&binaries, disk.folder())?;
-    let mut bench = platform("JetStream's disk full", postgres, nats, place).await?;
+    let mut bench = platform(postgres, nats, place).await?;
     bench.load.more(300).await?;
     println!("ballast: {} bytes", disk.fill()?);
     let ingest = bench.cluster.owner_pool("ingest")?;

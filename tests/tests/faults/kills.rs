@@ -1,24 +1,24 @@
-//! `kill -9` at random moments under load, fifty rounds on one platform.
+//! `kill -9` at random moments under load, round after round on one platform.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use journeys::load::Pace;
 use rand::{Rng, seq::SliceRandom};
-use testkit::{TestResult, eventually};
+use testkit::{TestResult, eventually, extent, figures};
 
 use crate::support::{Bench, Victim};
 
-const ROUNDS: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Victims come round-robin, each four in an order of chance; how many receipts pass before the blow is
 /// chance too, so it falls into any stage of any batch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_fifty_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing() -> TestResult {
-    let mut bench = Bench::start("fifty rounds of kill -9", Pace::default()).await?;
+async fn r11_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing() -> TestResult {
+    let rounds = extent(12, 50);
+    let mut bench = Bench::start(Pace::default()).await?;
     let mut order = Victim::ALL;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         if round % order.len() == 0 {
             order.shuffle(&mut bench.rng);
         }
@@ -27,7 +27,8 @@ async fn r11_fifty_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing()
             .await
             .with_context(|| format!("round {round}: {victim:?}"))?;
     }
-    bench.end().await?;
+    let settled = bench.end().await?;
+    figures(&format!("{rounds} kills, {settled:?}"));
     Ok(())
 }
 

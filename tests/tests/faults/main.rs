@@ -1,4 +1,4 @@
-//! Faults under load, each from a seed: `CREDIT_FAULT_SEED` chooses it, every journey prints its own. See
+//! Faults under load, each from a seed: `CREDIT_TEST_SEED` chooses it, every journey prints its own. See
 //! tests/README.md for what each does. Run by `cargo xtask test`, one at a time (`.config/nextest.toml`).
 //!
 //! After each fault the same checks run, those of [`journeys::books`]: every receipt ever given is found with its bytes,

@@ -25,7 +25,7 @@ const WAITING: i64 = 4_000;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process_does() -> TestResult
 {
-    let (seed, rng) = chance("slow consumer")?;
+    let (seed, rng) = chance()?;
     let (servers, place) = servers()?;
     let options = ClusterOptions {
         max_stream_bytes: STREAM_BYTES,

@@ -13,7 +13,7 @@ const STOPPED: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_ten_seconds_of_sigstop_each_lose_nothing_and_double_nothing() -> TestResult {
-    let mut bench = Bench::start("SIGSTOP", Pace::default()).await?;
+    let mut bench = Bench::start(Pace::default()).await?;
     for victim in Victim::ALL {
         stop_once(&mut bench, victim)
             .await

@@ -13,9 +13,8 @@ use journeys::{
 use local_servers::{Binaries, Place, send_signal};
 use platform::target::Service;
 use rand::{SeedableRng, rngs::StdRng};
+use testkit::seed;
 
-/// Chooses what happens when.
-const SEED: &str = "CREDIT_FAULT_SEED";
 /// The seed when the environment names none.
 const DEFAULT_SEED: u64 = 20_261_129;
 
@@ -53,14 +52,8 @@ pub struct Bench {
 }
 
 /// The seed of this run, and chance from it.
-pub fn chance(name: &str) -> Result<(u64, StdRng)> {
-    let seed = match std::env::var(SEED) {
-        Ok(text) => text
-            .parse()
-            .with_context(|| format!("{SEED}={text}: a number"))?,
-        Err(_) => DEFAULT_SEED,
-    };
-    println!("{name}: seed {seed}; {SEED}={seed} repeats it");
+pub fn chance() -> Result<(u64, StdRng)> {
+    let seed = seed(DEFAULT_SEED)?;
     Ok((seed, StdRng::seed_from_u64(seed)))
 }
 
@@ -82,9 +75,9 @@ pub fn servers() -> Result<(Servers, Place)> {
 
 impl Bench {
     /// A platform with private servers, its providers registered, and the load on it begun.
-    pub async fn start(name: &str, pace: Pace) -> Result<Self> {
+    pub async fn start(pace: Pace) -> Result<Self> {
         let (servers, place) = servers()?;
-        let (seed, rng) = chance(name)?;
+        let (seed, rng) = chance()?;
         let cluster = Cluster::start_services(servers, place, options(), &SERVICES).await?;
         Self::under_load(cluster, seed, rng, pace).await
     }

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration, time::Instant};
 
 use anyhow::Result;
 use journeys::day::{Day, Progress};
-use testkit::{TestResult, eventually};
+use testkit::{TestResult, eventually, extent, figures, seed};
 
 use crate::support::{in_order, platform, report_all};
 
@@ -74,8 +74,8 @@ async fn r11_a_crash_after_commit_before_ack_doubles_nothing() -> TestResult {
 }
 
 #[tokio::test]
-async fn r11_kill_9_in_the_middle_of_ten_thousand_records_and_the_books_balance() -> TestResult {
-    let (mut cluster, day) = platform(12, 10_000).await?;
+async fn r11_kill_9_in_the_middle_of_thousands_of_records_and_the_books_balance() -> TestResult {
+    let (mut cluster, day) = platform(seed(12)?, extent(3_000, 10_000)).await?;
     let since = Instant::now();
     let progress = Progress::default();
     let (third, two_thirds) = (
@@ -89,7 +89,8 @@ async fn r11_kill_9_in_the_middle_of_ten_thousand_records_and_the_books_balance(
         cluster.ready().await?;
     }
     report_all(&cluster, &day).await?;
-    in_order(&cluster, &day, since).await?;
+    let balance = in_order(&cluster, &day, since).await?;
+    figures(&format!("{balance:?}"));
     Ok(())
 }
 

@@ -231,11 +231,15 @@ async fn an_operators_commands_work_on_a_running_platform() -> TestResult {
         dump.contains("[provincial-sync]") && !dump.contains("postgres://"),
         "{dump}"
     );
-    eventually("the health check is content", Duration::from_secs(60), async || {
-        let said = cluster.credit(&["healthcheck"])?;
-        ensure!(said.contains("ready"), "{said}");
-        anyhow::Ok(())
-    })
+    eventually(
+        "the health check is content",
+        Duration::from_secs(60),
+        async || {
+            let said = cluster.credit(&["healthcheck"])?;
+            ensure!(said.contains("ready"), "{said}");
+            anyhow::Ok(())
+        },
+    )
     .await?;
     // Safe to run again, while everything runs.
     assert!(cluster.credit(&["migrate"])?.contains("bus: up to date"));

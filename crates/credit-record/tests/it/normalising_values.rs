@@ -480,7 +480,7 @@ fn capitals(yuan: u64) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::support::cases(2_000))]
 
     #[test]
     fn every_written_date_is_read_again(

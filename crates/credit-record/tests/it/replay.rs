@@ -217,7 +217,7 @@ fn merged(mut a: Report, b: Report) -> Report {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::support::cases(200))]
 
     #[test]
     fn a_rule_set_against_itself_reports_nothing(originals in prop::collection::vec(original(), 1..8)) {

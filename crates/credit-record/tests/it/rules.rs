@@ -552,7 +552,7 @@ fn every_function_is_documented() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(crate::support::cases(400))]
 
     /// Hostile text neither panics nor takes long: it is refused, or it is a rule.
     #[test]

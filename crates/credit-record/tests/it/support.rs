@@ -7,6 +7,7 @@ use credit_record::{
     AcceptedRecord, CheckContext, CompiledItem, Finding, FindingCode, ItemVersion, NoCalendar,
     Severity, Verdict, WorkingDays, check, compiled_standard_items, standard_items,
 };
+use proptest::prelude::ProptestConfig;
 use serde_json::{Map, Value, json};
 use time::{Date, Month};
 
@@ -168,4 +169,11 @@ fn with(mut record: Map<String, Value>, changes: Value) -> Map<String, Value> {
     record.extend(object(changes));
     record.retain(|_, v| !v.is_null());
     record
+}
+
+/// How many cases a property is tried with: `PROPTEST_CASES` (as `cargo xtask soak` sets it), or so many.
+pub fn cases(suite: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    let asked = asked.and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(asked.unwrap_or(suite))
 }

@@ -340,10 +340,10 @@ async fn who_cannot_reach_it_or_is_not_admitted_is_told_with_3() {
     );
     folder.write("token", format!("{TOKEN}\n"));
     assert_eq!(run_beside(&arguments).await.code, 0);
-    // A port that nobody listens at.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
+    // A port that nobody listens at, and that nobody else gets meanwhile.
+    let silent = tokio::net::TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = silent.local_addr().unwrap().to_string();
     let said = run_beside(&[
         "submit",
         &file,

@@ -1,12 +1,15 @@
 //! Runs the program and reads its lines; files to report. Used by the other test files.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use credit_record::item::ItemVersion;
 use credit_record::standard_items;
 use serde_json::{Map, Value};
+use testkit::eventually;
 use testkit::records::{GeneratedRecord, Generator};
 
 use crate::fake::{TOKEN, today};
@@ -73,6 +76,31 @@ pub async fn run_beside(arguments: &[&str]) -> Said {
     tokio::task::spawn_blocking(|| finish(command, b""))
         .await
         .unwrap()
+}
+
+/// Runs what does not end by itself, and kills it once its output is enough.
+pub async fn run_until(folder: &Folder, arguments: &[&str], enough: impl Fn(&str) -> bool) -> Said {
+    let (out, err) = (folder.path("out"), folder.path("err"));
+    let mut command = creditctl();
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(File::create(&out).unwrap())
+        .stderr(File::create(&err).unwrap());
+    let mut child = command.spawn().unwrap();
+    let seen = eventually("enough output", Duration::from_secs(30), async || {
+        let said = std::fs::read_to_string(&out).map_err(|error| error.to_string())?;
+        if enough(&said) { Ok(()) } else { Err(said) }
+    })
+    .await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    seen.unwrap();
+    Said {
+        code: -1,
+        out: std::fs::read_to_string(out).unwrap(),
+        err: std::fs::read_to_string(err).unwrap(),
+    }
 }
 
 pub fn finish(mut command: Command, input: &[u8]) -> Said {

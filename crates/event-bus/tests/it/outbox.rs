@@ -149,14 +149,20 @@ async fn one_of_two_relays_publishes_and_the_other_takes_over() -> TestResult {
     let far_pool = db::connect_lazy(&url, SCHEMA, 4)?;
     let first = world.process().await?;
     first.bus.start_relay(SERVICE, &far_pool, &first.context);
-    let leader = one_leader(&world).await?;
+    one_leader(&world).await?;
     let second = world.running().await?;
     second.ready().await?;
 
     world.emit_codes(&codes("a", 40)).await?;
     world.arrived(&codes("a", 40)).await?;
-    assert!(first.published() >= 40, "the leader publishes");
-    assert_eq!(second.published(), 0, "the follower does not");
+    // Each event and its follow-up by one of the two. Which one is not said: a late answer of NATS makes the leader
+    // give the lock back.
+    eventually("each is published once", PATIENCE, async || {
+        let both = (first.published(), second.published());
+        (both.0 + both.1 == 40 + 40).then_some(()).ok_or(both)
+    })
+    .await?;
+    let leader = one_leader(&world).await?;
 
     // Killing the session alone: somebody leads again, nothing is lost or double.
     sqlx::query("select pg_terminate_backend($1)")
@@ -199,7 +205,12 @@ async fn r12_events_of_the_largest_size_arrive_whole() -> TestResult {
     let process = world.running().await?;
     world.arrived(&codes("large", 30)).await?;
     world.bed.settled().await?;
-    assert_eq!(process.published(), 30 + 30, "events and follow-ups");
+    // The relay counts only after it has stored where it is.
+    eventually("events and follow-ups", PATIENCE, async || {
+        let published = process.published();
+        (published == 30 + 30).then_some(()).ok_or(published)
+    })
+    .await?;
     world.finish(process).await?;
     Ok(())
 }

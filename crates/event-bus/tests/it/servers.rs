@@ -1,11 +1,21 @@
 //! NATS goes away, loses its disk or is full; PostgreSQL restarts: nothing is lost or double.
 
+use std::{
+    fmt::Debug,
+    sync::{Arc, Mutex},
+};
+
 use event_bus::outbox;
 use testkit::{
     Servers, TestResult, bed::BedPlan, eventually, private_nats, private_postgres, proxy::TcpProxy,
 };
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::Field,
+    span::{Attributes, Id, Record},
+};
 
-use crate::world::{PATIENCE, SERVICE, World, codes, event_of, topology};
+use crate::world::{LANE, PATIENCE, SERVICE, World, codes, event_of, provision};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_nats_away_appending_goes_on_and_everything_arrives_later() -> TestResult {
@@ -54,6 +64,32 @@ async fn restarts_of_nats_under_load_leave_no_lane_behind() -> TestResult {
     Ok(())
 }
 
+/// Keeps the warnings of this process.
+#[derive(Clone, Default)]
+struct Complaints(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Complaints {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() <= Level::WARN
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = String::new();
+        event.record(&mut |field: &Field, value: &dyn Debug| {
+            line.push_str(&format!("{field}={value:?} "));
+        });
+        self.0.lock().unwrap().push(line);
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
 /// The line falls silent and then breaks: what was asked is never answered. The consumer must not
 /// wait for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,10 +100,22 @@ async fn a_consumer_whose_request_is_lost_asks_again() -> TestResult {
     let process = world.running().await?;
     world.emit_codes(&codes("before", 20)).await?;
     world.arrived(&codes("before", 20)).await?;
+    // All is acknowledged: from here on the consumer only asks for more.
+    world.bed.settled().await?;
+    process.ready().await?;
+    let complaints = Complaints::default();
+    tracing::subscriber::set_global_default(complaints.clone())?;
     line.stall();
-    process
-        .complains(&["consumer test-effects", "does not answer"])
-        .await?;
+    // The lane says so only until its next try, so what it said is kept: a late look cannot miss it.
+    eventually("the consumer gives up waiting", PATIENCE, async || {
+        let said = complaints.0.lock().unwrap().clone();
+        let found = said
+            .iter()
+            .any(|line| line.contains(LANE) && line.contains("does not answer"));
+        found.then_some(()).ok_or(said)
+    })
+    .await?;
+    process.complains(&["consumer test-effects"]).await?;
     line.cut().await;
     line.heal();
     world.emit_codes(&codes("after", 20)).await?;
@@ -105,8 +153,18 @@ async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> TestResul
 
     // A running service says what is missing, and does not make a stream by itself.
     let missing = crate::world::bus_with(&world, |_| ()).await?;
-    let created = missing.provision(&topology()).await?;
-    assert_eq!(created, [missing.stream_name(SERVICE)], "it was lost");
+    let name = missing.stream_name(SERVICE);
+    eventually("the stream is lost", PATIENCE, async || {
+        match world.bed.jetstream().get_stream(&name).await {
+            Ok(_) => Err("it is there".to_owned()),
+            Err(error) if error.to_string().contains("not found") => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    })
+    .await?;
+    let created = provision(&missing).await?;
+    // Nothing when the answer to the try that made it was lost.
+    assert!(created.iter().all(|one| *one == name), "{created:?}");
     outbox::rewind(&world.pool).await?;
     let process = world.running().await?;
     let all = [codes("handled", 300), codes("lost", 300)].concat();
@@ -135,7 +193,7 @@ async fn a_running_service_recovers_when_its_stream_is_rebuilt() -> TestResult {
     assert_eq!(outbox::unpublished(&world.pool).await?, 20);
 
     let operator = crate::world::bus_with(&world, |_| ()).await?;
-    operator.provision(&topology()).await?;
+    provision(&operator).await?;
     outbox::rewind(&world.pool).await?;
     let all = [codes("before", 20), codes("after", 20)].concat();
     world.arrived(&all).await?;

@@ -197,7 +197,7 @@ impl World {
             ..self.bed.context.clone()
         };
         let bus = Bus::connect(self.bed.bus_config.clone(), faults, &context.telemetry).await?;
-        let created = bus.provision(&topology()).await?;
+        let created = provision(&bus).await?;
         assert!(created.is_empty(), "the bed has made them: {created:?}");
         Ok(Process { context, bus })
     }
@@ -366,6 +366,15 @@ impl Drop for Process {
 
 pub fn topology() -> Topology {
     Topology::new(&[STREAM], &[SUBSCRIPTION])
+}
+
+/// Makes what is missing, as soon as the server takes it: one that has just come back may not answer a single try.
+pub async fn provision(bus: &Bus) -> Result<Vec<String>> {
+    let topology = topology();
+    eventually("provisioning", PATIENCE, async || {
+        bus.provision(&topology).await
+    })
+    .await
 }
 
 /// Another connection of the bed's bus with a changed configuration.

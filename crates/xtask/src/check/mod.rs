@@ -5,10 +5,11 @@
 
 mod model;
 mod packages;
+pub(crate) mod reading;
 mod source_text;
 mod sources;
 
-use crate::command::{cargo, step};
+use crate::command::{at_low_priority, cargo, step, step_beside};
 use anyhow::Result;
 use clap::Args;
 use local_servers::install::install_buf;
@@ -43,72 +44,93 @@ impl fmt::Display for Violation {
 impl Check {
     /// True when nothing is wrong. All parts run even when one fails.
     pub(crate) fn run(&self, root: &Path) -> Result<bool> {
-        let mut passed = rules(root)?;
+        let broken = rules(root)?;
+        eprintln!("{broken}");
+        let mut passed = broken.is_empty();
         if self.rules {
             return Ok(passed);
         }
-        passed &= step(cargo(root).args(["fmt", "--all", "--check"]))?;
-        let buf = install_buf(root)?;
-        passed &= step(
-            Command::new(buf)
-                .arg("lint")
-                .current_dir(root.join("proto")),
-        )?;
-        let clippy = [
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ];
-        passed &= step(cargo(root).args(clippy))?;
-        let documentation = ["doc", "--workspace", "--no-deps", "--quiet"];
-        passed &= step(
-            cargo(root)
-                .args(documentation)
-                .env("RUSTDOCFLAGS", "-Dwarnings"),
-        )?;
-        for package in OUTSIDE {
-            let manifest = format!("{package}/Cargo.toml");
-            // Formatting is the rest of the workspace's; what breaks unseen is a lock file that lags behind.
-            let arguments = [
-                "metadata",
-                "--locked",
-                "--format-version",
-                "1",
-                "--manifest-path",
-            ];
-            let mut metadata = cargo(root);
-            metadata
-                .args(arguments)
-                .arg(&manifest)
-                .stdout(Stdio::null());
-            passed &= step(&mut metadata)?;
+        for mut command in commands(root)? {
+            passed &= step(&mut command)?;
         }
         Ok(passed)
     }
 }
 
+/// All checks, beside other work and with what the processor has left. Gives what failed, each with what it printed.
+pub(crate) fn run_beside(root: &Path) -> Result<Vec<String>> {
+    let broken = rules(root)?;
+    let mut failed = Vec::new();
+    if !broken.is_empty() {
+        failed.push(broken.to_string());
+    }
+    for command in commands(root)? {
+        failed.extend(step_beside(&mut at_low_priority(&command))?);
+    }
+    Ok(failed)
+}
+
+/// What is run beside the rules.
+fn commands(root: &Path) -> Result<Vec<Command>> {
+    let mut format = cargo(root);
+    format.args(["fmt", "--all", "--check"]);
+    let mut buf = Command::new(install_buf(root)?);
+    buf.arg("lint").current_dir(root.join("proto"));
+    let mut commands = vec![format, buf, reading::command(root)?];
+    commands.extend(OUTSIDE.map(|package| {
+        // Formatting is the rest of the workspace's; what breaks unseen is a lock file that lags behind.
+        let mut metadata = cargo(root);
+        metadata
+            .args(["metadata", "--locked", "--format-version", "1"])
+            .args(["--manifest-path", &format!("{package}/Cargo.toml")])
+            .stdout(Stdio::null());
+        metadata
+    }));
+    Ok(commands)
+}
+
 /// Packages with a lock file of their own, which no other command here builds.
 const OUTSIDE: [&str; 2] = ["crates/credit-record/compare", "crates/credit-record/fuzz"];
 
-fn rules(root: &Path) -> Result<bool> {
+/// The rules that are broken, and among how many packages and files.
+struct Broken {
+    violations: Vec<Violation>,
+    packages: usize,
+    files: usize,
+}
+
+impl Broken {
+    fn is_empty(&self) -> bool {
+        self.violations.is_empty()
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for violation in &self.violations {
+            writeln!(f, "{violation}")?;
+        }
+        write!(
+            f,
+            "» {} packages, {} files, {} broken rules",
+            self.packages,
+            self.files,
+            self.violations.len()
+        )
+    }
+}
+
+fn rules(root: &Path) -> Result<Broken> {
     let workspace = model::Workspace::load(root)?;
     let files = sources::load(root, &workspace)?;
     let mut violations = packages::all(&workspace);
     violations.extend(sources::all(&files));
     violations.sort();
-    for violation in &violations {
-        eprintln!("{violation}");
-    }
-    eprintln!(
-        "» {} packages, {} files, {} broken rules",
-        workspace.packages.len(),
-        files.len(),
-        violations.len()
-    );
-    Ok(violations.is_empty())
+    Ok(Broken {
+        violations,
+        packages: workspace.packages.len(),
+        files: files.len(),
+    })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use tonic::{Code, Request};
 
 use crate::{
     desk::{BUREAU, publish_directly, save},
-    world::{World, definition, plain, refusal},
+    world::{World, definition, place, plain, refusal},
 };
 
 const SEARCH_PATH: &str = "SET search_path TO catalog";
@@ -178,7 +178,7 @@ async fn r6_officers_do_not_publish_into_the_past_and_data_files_may() -> TestRe
         ("ITEM_EFFECTIVE_PAST", "definition_toml.effective_from")
     );
     assert!(rule.contains("day of its publication"), "{rule}");
-    std::fs::write(folder.join("past-2.toml"), past)?;
+    place(&folder, "past-2.toml", &past)?;
     let done = world.reconcile(Some(&folder)).await?;
     assert_eq!(done.faults, [""; 0]);
     publish_directly(&mut office, from("past", 3, date!(2026 - 11 - 20))).await?;

@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 
 use crate::{
     desk::{publish_directly, save},
-    world::{World, definition, refused},
+    world::{World, definition, place, refused},
 };
 
 fn kinds(version: u32, values: &[&str]) -> String {
@@ -175,9 +175,10 @@ async fn r6_data_files_may_be_code_lists_and_items_find_them() -> TestResult {
     world.ready().await?;
     let events = world.bed.emitted::<ItemVersionPublished>().await?;
     assert!(events.iter().any(|event| event.code == "a"));
-    std::fs::write(folder.join("b-list.toml"), kinds(1, &["改"]))?;
-    let said = world.lane_complains("b-list.toml").await?;
-    assert!(said.contains("list check-kind v1"), "{said}");
+    place(&folder, "b-list.toml", &kinds(1, &["改"]))?;
+    world
+        .lane_complains(&["b-list.toml", "list check-kind v1"])
+        .await?;
     std::fs::remove_dir_all(&folder)?;
     world.finish().await?;
     Ok(())

@@ -1,7 +1,7 @@
 //! A running catalog with a listener on its stream. Called by all tests of this binary.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -123,13 +123,14 @@ impl World {
         .await
     }
 
-    /// What the lane of the data files says, when it complains with this text in it.
-    pub async fn lane_complains(&self, part: &str) -> Result<String> {
+    /// What the lane of the data files says, when it complains with all these texts in it.
+    pub async fn lane_complains(&self, parts: &[&str]) -> Result<String> {
         eventually("the lane complains", Duration::from_secs(20), async || {
             let complaints = self.bed.context.readiness.complaints();
-            let found = complaints
-                .iter()
-                .find(|line| line.starts_with("catalog data files: ") && line.contains(part));
+            let found = complaints.iter().find(|line| {
+                line.starts_with("catalog data files: ")
+                    && parts.iter().all(|part| line.contains(part))
+            });
             found.cloned().ok_or(complaints)
         })
         .await
@@ -290,4 +291,11 @@ pub fn refusal(status: &Status) -> (String, String, String) {
     let info = details.error_info().expect("a refusal has an ErrorInfo");
     let of = |key: &str| info.metadata.get(key).cloned().unwrap_or_default();
     (info.reason.clone(), of("field"), of("rule"))
+}
+
+/// Puts a file into a folder of data files that the service may be reading: it sees all of it or nothing.
+pub fn place(folder: &Path, name: &str, text: &str) -> std::io::Result<()> {
+    let whole = folder.join(format!("{name}.part"));
+    std::fs::write(&whole, text)?;
+    std::fs::rename(whole, folder.join(name))
 }

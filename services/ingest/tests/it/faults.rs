@@ -10,6 +10,7 @@ use std::{
 
 use futures::future::try_join_all;
 use testkit::{Servers, TestResult, eventually, private_nats, private_postgres};
+use tokio::sync::watch;
 use tonic::Code;
 
 use crate::reload::Reload;
@@ -54,6 +55,7 @@ async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_double() -> TestResult {
     const CALLERS: usize = 8;
+    /// What each caller submits at least; it goes on until the restarts are over.
     const EACH: usize = 100;
     let postgres = private_postgres().await?;
     let servers = Servers {
@@ -63,13 +65,18 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
     let world = World::start_by(|plan| plan.servers = servers).await?;
     let given = Arc::new(AtomicUsize::new(0));
     let tried_again = Arc::new(AtomicUsize::new(0));
+    let enough = Arc::new(AtomicBool::new(false));
     let mut callers = Vec::new();
     for caller in 0..CALLERS {
         let mut client = world.client(PROVIDERS[caller % 3])?;
         let (given, tried_again) = (given.clone(), tried_again.clone());
+        let enough = enough.clone();
         callers.push(async move {
             let mut receipts = Vec::new();
-            for n in 0..EACH {
+            for n in 0.. {
+                if n >= EACH && enough.load(Ordering::SeqCst) {
+                    break;
+                }
                 let id = format!("{caller}-{n}");
                 let receipt = eventually("a receipt", PATIENCE, async || {
                     let outcome = submit(&mut client, submission(&id, &id, id.as_bytes())).await;
@@ -88,27 +95,36 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
         });
     }
     let restarts = async {
-        for (mark, kill) in [(120, true), (350, false), (550, true)] {
+        // All of the first three may fall between two transactions: then more follow until one is felt.
+        for round in 0.. {
+            let mark = match round {
+                0 => 120,
+                1 => 350,
+                2 => 550,
+                _ => given.load(Ordering::SeqCst) + 200,
+            };
             eventually("some receipts", PATIENCE, async || {
                 given.load(Ordering::SeqCst) >= mark
             })
             .await?;
-            if kill {
+            if round > 2 && tried_again.load(Ordering::SeqCst) > 0 {
+                break;
+            }
+            if round % 2 == 0 {
                 postgres.kill9().await?;
             } else {
                 postgres.stop().await?;
             }
             postgres.restart().await?;
         }
+        enough.store(true, Ordering::SeqCst);
         anyhow::Ok(())
     };
     let (receipts, ()) = tokio::try_join!(try_join_all(callers), restarts)?;
     let receipts: Vec<_> = receipts.into_iter().flatten().collect();
-    assert!(
-        tried_again.load(Ordering::SeqCst) > 0,
-        "the restarts were felt"
-    );
-    assert_eq!(receipts.len(), CALLERS * EACH);
+    assert_eq!(receipts.len(), given.load(Ordering::SeqCst));
+    let ids: BTreeSet<&str> = receipts.iter().map(|r| r.submission_id.as_str()).collect();
+    assert_eq!(ids.len(), receipts.len(), "a receipt for each submission");
     for provider in &PROVIDERS[..3] {
         let numbers: BTreeSet<u64> = receipts
             .iter()
@@ -125,16 +141,17 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
             );
         }
     }
-    assert_eq!(world.count("original").await?, (CALLERS * EACH) as i64);
+    assert_eq!(world.count("original").await?, receipts.len() as i64);
     world.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() -> TestResult {
-    // So many that it still runs when the second kill comes.
     const ALL: usize = 16_000;
     const KNOWN: usize = 1000;
+    // The last steps wait until the kills are over, so that the reload surely still runs when they come.
+    const HELD: usize = 1000;
     let postgres = private_postgres().await?;
     let servers = Servers {
         database_url: postgres.url().to_owned(),
@@ -149,39 +166,60 @@ async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() 
     let (within, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
     // Known and new records alternate, so that every kill hits both ways.
     let mixed: Vec<(&str, &str)> = (0..ALL).map(|n| lines[n * 3 % ALL]).collect();
+    let killed = watch::Sender::new(false);
     let reload = async {
-        eventually("the reload ends", PATIENCE, async || {
+        loop {
             let all = Reload::new("r", &mixed).end(ALL as u64);
-            let outcome = all.run(&mut client).await;
+            let outcome = all.run_held(&mut client, HELD, killed.subscribe()).await;
             let outcome = outcome.and_then(|answered| match answered.summary {
                 Some(summary) if summary.refused == 0 => Ok(summary),
                 _ => Err(tonic::Status::unavailable("some were not committed")),
             });
-            if let Err(status) = &outcome {
+            match outcome {
+                Ok(summary) => {
+                    ended.store(true, Ordering::SeqCst);
+                    return anyhow::Ok(summary);
+                }
                 // A broken connection, or records that were not committed and are missing at the end.
-                let codes = [Code::Unavailable, Code::FailedPrecondition];
-                assert!(codes.contains(&status.code()), "{status:?}");
+                Err(status) => {
+                    let codes = [Code::Unavailable, Code::FailedPrecondition];
+                    assert!(codes.contains(&status.code()), "{status:?}");
+                }
             }
-            ended.store(outcome.is_ok(), Ordering::SeqCst);
-            outcome
-        })
-        .await
+        }
     };
     let kills = async {
         for mark in [KNOWN as i64 + 300, KNOWN as i64 + 1500] {
-            // Looks again at once: `eventually` waits longer and longer, and the reload might end meanwhile.
-            tokio::time::timeout(PATIENCE, async {
-                while !world.count("reload_line").await.is_ok_and(|n| n >= mark) {}
-            })
-            .await?;
+            // Looks again at once: `eventually` waits longer and longer, and the reload might be past it.
+            while !world.count("reload_line").await.is_ok_and(|n| n >= mark) {}
             postgres.kill9().await?;
             // A kill between two transactions breaks nothing: the next one waits for the restart.
             within.fetch_add(usize::from(!ended.load(Ordering::SeqCst)), Ordering::SeqCst);
             postgres.restart().await?;
         }
+        killed.send_replace(true);
         anyhow::Ok(())
     };
-    let (summary, ()) = tokio::try_join!(reload, kills)?;
+    // However long it takes on a busy machine: it hangs only when no line is added any more.
+    let hangs = async {
+        let mut lines = 0;
+        loop {
+            let more = eventually("another line of the reload", PATIENCE, async || {
+                let now = world.count("reload_line").await;
+                let now = now.map_err(|error| error.to_string())?;
+                let more = (now > lines).then_some(now);
+                more.ok_or(format!("{now} lines"))
+            });
+            match more.await {
+                Ok(now) => lines = now,
+                Err(error) => return error,
+            }
+        }
+    };
+    let (summary, ()) = tokio::select! {
+        ended = async { tokio::try_join!(reload, kills) } => ended?,
+        error = hangs => return Err(error.into()),
+    };
     assert_eq!(within.load(Ordering::SeqCst), 2, "kills within the reload");
     assert_eq!(
         (summary.unchanged, summary.accepted),

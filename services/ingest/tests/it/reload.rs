@@ -12,8 +12,8 @@ use proto::credit::{
     },
 };
 use testkit::TestResult;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Code, Status};
 
 use crate::world::{
@@ -50,24 +50,73 @@ impl Reload {
 
     /// Sends it, and reads to the end.
     pub async fn run(self, client: &mut Client) -> Result<Answered, Status> {
-        let steps = self.steps.into_iter();
-        let requests = steps.map(|step| ReloadItemRequest { step: Some(step) });
-        let requests: Vec<_> = requests.collect();
-        let stream = client.reload_item(tokio_stream::iter(requests)).await?;
-        let mut answers = stream.into_inner();
-        let mut answered = Answered::default();
-        while let Some(message) = answers.message().await? {
-            assert!(answered.summary.is_none(), "the summary comes last");
-            match message.answer {
-                Some(Answer::Receipt(receipt)) => answered.receipts.push(Ok(receipt)),
-                Some(Answer::Refusal(refusal)) => answered.receipts.push(Err(refusal)),
-                Some(Answer::Missing(missing)) => answered.missing.extend(missing.records),
-                Some(Answer::Summary(summary)) => answered.summary = Some(summary),
-                None => return Err(Status::internal("an answer without content")),
-            }
-        }
-        Ok(answered)
+        let requests = requests(self.steps);
+        read(client, tokio_stream::iter(requests), || ()).await
     }
+
+    /// The same, but the last `held` steps are sent only once `go` is true, or a record was refused: then it cannot
+    /// succeed any more, and `go` may wait for the next try.
+    pub async fn run_held(
+        self,
+        client: &mut Client,
+        held: usize,
+        mut go: watch::Receiver<bool>,
+    ) -> Result<Answered, Status> {
+        let mut first = requests(self.steps);
+        let last = first.split_off(first.len() - held);
+        let refused = Notify::new();
+        let (sender, receiver) = mpsc::channel(64);
+        let feed = async {
+            // The server has given up on the stream when nobody takes them: its answer tells.
+            for request in first {
+                let _ = sender.send(request).await;
+            }
+            tokio::select! {
+                _ = go.wait_for(|go| *go) => (),
+                () = refused.notified() => (),
+            }
+            for request in last {
+                let _ = sender.send(request).await;
+            }
+            drop(sender);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            answered = read(client, ReceiverStream::new(receiver), || refused.notify_one()) => answered,
+            () = feed => unreachable!("it pends"),
+        }
+    }
+}
+
+fn requests(steps: Vec<Step>) -> Vec<ReloadItemRequest> {
+    let steps = steps.into_iter();
+    steps
+        .map(|step| ReloadItemRequest { step: Some(step) })
+        .collect()
+}
+
+async fn read(
+    client: &mut Client,
+    requests: impl Stream<Item = ReloadItemRequest> + Send + 'static,
+    refused: impl Fn(),
+) -> Result<Answered, Status> {
+    let stream = client.reload_item(requests).await?;
+    let mut answers = stream.into_inner();
+    let mut answered = Answered::default();
+    while let Some(message) = answers.message().await? {
+        assert!(answered.summary.is_none(), "the summary comes last");
+        match message.answer {
+            Some(Answer::Receipt(receipt)) => answered.receipts.push(Ok(receipt)),
+            Some(Answer::Refusal(refusal)) => {
+                answered.receipts.push(Err(refusal));
+                refused();
+            }
+            Some(Answer::Missing(missing)) => answered.missing.extend(missing.records),
+            Some(Answer::Summary(summary)) => answered.summary = Some(summary),
+            None => return Err(Status::internal("an answer without content")),
+        }
+    }
+    Ok(answered)
 }
 
 impl Answered {

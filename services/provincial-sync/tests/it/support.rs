@@ -152,10 +152,41 @@ impl Lab {
         self.bed.publish(&events).await.unwrap();
     }
 
+    /// Turns the clock unless a batch is in hand: its lease ends by that clock, however little time has really passed,
+    /// and the batch would go out twice.
+    pub async fn turn(&self, by: time::Duration) {
+        let leased: bool =
+            sqlx::query_scalar("select exists (select from provincial_sync.push where leased)")
+                .fetch_one(&self.bed.owner_pool)
+                .await
+                .unwrap();
+        if !leased {
+            self.bed.clock.advance(by);
+        }
+    }
+
+    /// Waits until nothing is in hand, and nothing will be before the clock is turned or something is announced.
+    pub async fn quiet(&self) {
+        eventually("nothing in hand", LIMIT, async || {
+            let busy: i64 = sqlx::query_scalar(
+                "select count(*) from provincial_sync.push
+                 where leased or (state = 'due' and next_attempt_at <= $1)",
+            )
+            .bind(self.bed.context.clock.now())
+            .fetch_one(&self.bed.owner_pool)
+            .await
+            .unwrap();
+            let found = (busy, self.upstream.with(|seen| seen.now));
+            (found == (0, 0)).then_some(()).ok_or(found)
+        })
+        .await
+        .unwrap();
+    }
+
     /// Turns the clock by a second a look until so many are acknowledged.
     pub async fn acknowledged(&self, client: &Client, count: u64) {
         eventually("acknowledgements", LIMIT, async || {
-            self.bed.clock.advance(time::Duration::seconds(1));
+            self.turn(time::Duration::seconds(1)).await;
             let found = statistics(client).await;
             if found.acknowledged == count && found.due == 0 {
                 Ok(())

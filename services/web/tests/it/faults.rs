@@ -27,7 +27,6 @@ async fn a_service_away_is_told_and_its_return_is_noticed() -> TestResult {
     let mut stage = Stage::start().await?;
     assert_eq!(stage.get("/licences").await?.status, StatusCode::OK);
     let server = stage.disclosure_server.take().context("disclosure")?;
-    let address = server.address;
     server.stop().await?;
     for path in [
         "/",
@@ -50,7 +49,7 @@ async fn a_service_away_is_told_and_its_return_is_noticed() -> TestResult {
             "{path} needs no disclosure"
         );
     }
-    stage.restart_disclosure(address).await?;
+    stage.restart_disclosure()?;
     eventually("the lists are back", LIMIT, async || {
         stage
             .get("/licences")
@@ -182,7 +181,8 @@ async fn a_site_that_cannot_work_does_not_start() -> TestResult {
 
 #[tokio::test]
 async fn a_request_in_hand_is_answered_before_the_end() -> TestResult {
-    let stage = Stage::start().await?;
+    // The test ends the request, not the site's patience.
+    let stage = Stage::start_with_farewell(Duration::from_secs(3600)).await?;
     let mut visitor = TcpStream::connect(stage.site.address).await?;
     // Half of a request: the connection is at work when the stop is asked for.
     visitor

@@ -22,7 +22,7 @@ use service_kit::{
 };
 use testkit::clock::TurnableClock;
 use time::{OffsetDateTime, macros::datetime};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tonic::service::Routes;
 use vault::Keyring;
 
@@ -32,6 +32,36 @@ use crate::{fake_catalog::Catalogue, fakes::Disclosure};
 pub const NOW: OffsetDateTime = datetime!(2026-04-01 01:30 UTC);
 
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// So long that a busy machine does not look like a service that hangs.
+const LONG_MS: u64 = 60_000;
+
+/// A port that stays ours while nobody listens at it, for a server that goes away and comes back.
+pub struct Port(TcpSocket);
+
+impl Port {
+    fn reserve() -> Result<Self> {
+        Ok(Self(bound("127.0.0.1:0".parse()?)?))
+    }
+
+    fn address(&self) -> Result<SocketAddr> {
+        Ok(self.0.local_addr()?)
+    }
+
+    /// Listens there, beside the socket that keeps the port.
+    fn listener(&self) -> Result<TcpListener> {
+        Ok(bound(self.address()?)?.listen(1024)?)
+    }
+}
+
+fn bound(address: SocketAddr) -> Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    // For connections of the last listener that linger, and for the socket that keeps the port.
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
 
 /// An answer of the site.
 #[derive(Debug)]
@@ -113,6 +143,8 @@ pub struct Stage {
     pub disclosure: Disclosure,
     /// Its server.
     pub disclosure_server: Option<Running>,
+    /// Where it listens, even while it is away.
+    disclosure_port: Port,
     /// Catalog, to see what it was asked.
     pub catalogue: Catalogue,
     /// Catalog's server.
@@ -138,15 +170,26 @@ impl Stage {
 
     /// Starts all three; `change` changes the site's configuration first.
     pub async fn start_with(change: impl FnOnce(&mut web::Config)) -> Result<Self> {
+        Self::start_by(change, Shutdown::new()).await
+    }
+
+    /// Starts all three; after a stop the site answers so long what it has in hand.
+    pub async fn start_with_farewell(farewell: Duration) -> Result<Self> {
+        Self::start_by(|_| {}, Shutdown::new().with_farewell(farewell)).await
+    }
+
+    async fn start_by(change: impl FnOnce(&mut web::Config), shutdown: Shutdown) -> Result<Self> {
         let issuer = DevelopmentIssuer::generate("https://id.changsha.example", "credit");
         let clock = TurnableClock::at(NOW);
         let disclosure = Disclosure::default();
-        let disclosure_server =
-            serve_disclosure(&disclosure, &issuer, &clock, "127.0.0.1:0").await?;
+        let disclosure_port = Port::reserve()?;
+        let listener = disclosure_port.listener()?;
+        let disclosure_server = serve_disclosure(&disclosure, &issuer, &clock, listener)?;
         let catalogue = Catalogue::default();
         let catalog_server = {
             let routes = Routes::new(CatalogServiceServer::new(catalogue.clone()));
-            serve(routes, &issuer, &clock, "127.0.0.1:0").await?
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            serve(routes, &issuer, &clock, listener)?
         };
         let token_file = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("web-token-{}", uuid::Uuid::new_v4()));
@@ -160,16 +203,20 @@ impl Stage {
                 file: token_file.clone(),
             },
             page_size: 10,
-            backend_timeout_ms: 5000,
+            backend_timeout_ms: LONG_MS,
         };
         change(&mut config);
-        let context = context(&issuer, &clock)?;
+        let context = ServiceContext {
+            shutdown,
+            ..context(&issuer, &clock)?
+        };
         let listener = TcpListener::bind(&config.listen).await?;
         let address = listener.local_addr()?;
         web::start(config, listener, context.clone()).await?;
         Ok(Self {
             disclosure,
             disclosure_server: Some(disclosure_server),
+            disclosure_port,
             catalogue,
             catalog_server: Some(catalog_server),
             telemetry: context.telemetry.clone(),
@@ -182,14 +229,9 @@ impl Stage {
     }
 
     /// Starts disclosure again on the port that it had.
-    pub async fn restart_disclosure(&mut self, address: SocketAddr) -> Result<()> {
-        let server = serve_disclosure(
-            &self.disclosure,
-            &self.issuer,
-            &self.clock,
-            &address.to_string(),
-        )
-        .await?;
+    pub fn restart_disclosure(&mut self) -> Result<()> {
+        let listener = self.disclosure_port.listener()?;
+        let server = serve_disclosure(&self.disclosure, &self.issuer, &self.clock, listener)?;
         self.disclosure_server = Some(server);
         Ok(())
     }
@@ -273,24 +315,23 @@ pub fn context(issuer: &DevelopmentIssuer, clock: &TurnableClock) -> Result<Serv
     })
 }
 
-async fn serve_disclosure(
+fn serve_disclosure(
     disclosure: &Disclosure,
     issuer: &DevelopmentIssuer,
     clock: &TurnableClock,
-    address: &str,
+    listener: TcpListener,
 ) -> Result<Running> {
     let routes = Routes::new(PublicServiceServer::new(disclosure.clone()));
-    serve(routes, issuer, clock, address).await
+    serve(routes, issuer, clock, listener)
 }
 
-async fn serve(
+fn serve(
     routes: Routes,
     issuer: &DevelopmentIssuer,
     clock: &TurnableClock,
-    address: &str,
+    listener: TcpListener,
 ) -> Result<Running> {
     let context = context(issuer, clock)?;
-    let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     let own = context.clone();
     grpc::spawn_server(&context, "service of a test", async move {
