@@ -179,14 +179,18 @@ impl Process {
     }
 }
 
-/// Stops a process that another run of ours has started, if it still runs and is that server: `mark`, a path, stands
-/// on its command line (the number alone may meanwhile be somebody else's). True: it ran.
-pub(crate) fn stop_detached(pid: u32, signal: &str, limit: Duration, mark: &Path) -> Result<bool> {
+/// Whether a process that another run of ours has started still runs and is that server: `mark`, a path, stands on its
+/// command line. The number alone may meanwhile be somebody else's.
+pub(crate) fn is_server(pid: u32, mark: &Path) -> bool {
     let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let is_ours = line
-        .split(|byte| *byte == 0)
-        .any(|argument| argument == mark.as_os_str().as_encoded_bytes());
-    if !is_running(pid) || !is_ours {
+    let mut arguments = line.split(|byte| *byte == 0);
+    is_running(pid) && arguments.any(|argument| argument == mark.as_os_str().as_encoded_bytes())
+}
+
+/// Stops a process that another run of ours has started, if it still runs and is that server, see [`is_server`]. True:
+/// it ran.
+pub(crate) fn stop_detached(pid: u32, signal: &str, limit: Duration, mark: &Path) -> Result<bool> {
+    if !is_server(pid, mark) {
         return Ok(false);
     }
     let family = descendants(pid);

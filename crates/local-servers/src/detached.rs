@@ -1,9 +1,10 @@
 //! Servers that outlive the command that starts them: one PostgreSQL and one NATS of a checkout, for development.
 //! Called by `cargo xtask servers`; their addresses are read by `testkit`.
 
+use crate::child::is_server;
 use crate::credentials::write_private;
 use crate::place::reachable;
-use crate::{Binaries, Nats, NatsOptions, Postgres, PostgresOptions, is_running, nats, postgres};
+use crate::{Binaries, Nats, NatsOptions, Postgres, PostgresOptions, nats, postgres};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -23,10 +24,14 @@ impl DevServers {
     pub fn running(root: &Path) -> Option<Self> {
         let text = std::fs::read_to_string(state_file(root)).ok()?;
         let servers: Self = serde_json::from_str(&text).ok()?;
-        servers
-            .pids
-            .iter()
-            .all(|pid| is_running(*pid))
+        let (postgres_folder, nats_folder) = folders(root);
+        let marks = [
+            postgres::mark(&reachable(&postgres_folder).ok()?),
+            nats::mark(&nats_folder),
+        ];
+        let mut both = servers.pids.into_iter().zip(&marks);
+        // What was written before the machine was started anew names numbers that others have now.
+        both.all(|(pid, mark)| is_server(pid, mark))
             .then_some(servers)
     }
 

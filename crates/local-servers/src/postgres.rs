@@ -288,6 +288,11 @@ impl Drop for Postgres {
     }
 }
 
+/// The path on the command line of the server whose files are in `folder`.
+pub(crate) fn mark(folder: &Path) -> PathBuf {
+    folder.join("data")
+}
+
 /// Stops a detached server of which only `folder` is known, as [`Postgres::folder`] gave it. True: it ran.
 pub(crate) fn stop_by_folder(folder: &Path) -> Result<bool> {
     let file = folder.join("data/postmaster.pid");
@@ -299,7 +304,7 @@ pub(crate) fn stop_by_folder(folder: &Path) -> Result<bool> {
         .next()
         .and_then(|line| line.trim().parse().ok())
         .context("reading postmaster.pid")?;
-    child::stop_detached(pid, "INT", STOP_LIMIT, &folder.join("data"))
+    child::stop_detached(pid, "INT", STOP_LIMIT, &mark(folder))
 }
 
 /// Whether `postmaster.pid` says that the process `pid` accepts connections: the pid is on its first line, the state

@@ -258,6 +258,14 @@ fn development_servers_outlive_their_starter_and_are_stopped_by_folder() -> Resu
     assert_eq!(DevServers::running(root), None);
     assert!(sql(&binaries, &started.database_url, "select 1").is_err());
     assert!(!DevServers::stop(root)?);
+
+    // As it is left when the machine is started anew: the numbers are those of other programs.
+    let state = root.join(".servers/run/servers.json");
+    let mut stale = serde_json::to_value(&started)?;
+    stale["pids"] = serde_json::json!([std::process::id(), std::process::id()]);
+    std::fs::write(&state, stale.to_string())?;
+    assert_eq!(DevServers::running(root), None, "others' numbers");
+    assert!(!DevServers::stop(root)?);
     Ok(())
 }
 

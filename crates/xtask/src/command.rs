@@ -3,10 +3,11 @@
 use anyhow::{Context, Result, anyhow, bail};
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Cargo, the one that runs us when there is one.
 pub(crate) fn cargo(root: &Path) -> Command {
@@ -116,8 +117,54 @@ pub(crate) fn is_installed(program: &str) -> bool {
 
 /// Whether the environment names both servers, so that none is to be started.
 pub(crate) fn servers_are_set() -> bool {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     is_set("DATABASE_URL") && is_set("NATS_URL")
+}
+
+/// That the servers which the environment names are both named, and there.
+///
+/// # Errors
+/// With the variable and what to do.
+pub(crate) fn named_servers_answer() -> Result<()> {
+    match (is_set("DATABASE_URL"), is_set("NATS_URL")) {
+        (true, false) => bail!("DATABASE_URL is set and NATS_URL is not: set both or none"),
+        (false, true) => bail!("NATS_URL is set and DATABASE_URL is not: set both or none"),
+        (false, false) => return Ok(()),
+        (true, true) => {}
+    }
+    for (variable, port) in [("DATABASE_URL", 5432), ("NATS_URL", 4222)] {
+        let url = std::env::var(variable).with_context(|| format!("{variable} is not UTF-8"))?;
+        let address = address_of(&url, port);
+        if !address.to_socket_addrs().is_ok_and(|mut addresses| {
+            addresses.any(|address| TcpStream::connect_timeout(&address, ANSWER).is_ok())
+        }) {
+            bail!(
+                "nobody answers at {address}, which {variable} names: start that server, or unset DATABASE_URL and NATS_URL \
+                 to have private ones"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// How long a server that the environment names may take to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+/// `host:port` of a URL: never its user and password, which may not be printed.
+fn address_of(url: &str, default_port: u16) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    if host
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+    {
+        return host.to_owned();
+    }
+    format!("{host}:{default_port}")
 }
 
 /// Becomes the command; returns only when it cannot be started.
@@ -161,6 +208,14 @@ mod tests {
         assert!(!step(&mut Command::new("false")).unwrap());
         assert!(step(&mut Command::new("no-such-program-here")).is_err());
         assert!(output(&mut Command::new("false")).is_err());
+    }
+
+    #[test]
+    fn an_address_is_told_without_password() {
+        let url = "postgres://user:p%40ss@db.example:5433/postgres?sslmode=require";
+        assert_eq!(address_of(url, 5432), "db.example:5433");
+        assert_eq!(address_of("nats://10.0.0.7", 4222), "10.0.0.7:4222");
+        assert_eq!(address_of("postgres://u:1@[::1]/x", 5432), "[::1]:5432");
     }
 
     #[test]

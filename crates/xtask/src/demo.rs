@@ -4,7 +4,7 @@
 //! folder for their files and the binary `credit` by the variables that `local_servers` documents. `bench identifiers` needs no
 //! platform: it is the package `crates/credit-record/compare`, which stands outside of the workspace.
 
-use crate::command::{become_program, cargo, output, servers_are_set, step};
+use crate::command::{become_program, cargo, named_servers_answer, output, servers_are_set, step};
 use anyhow::{Context, Result};
 use clap::Args;
 use local_servers::{Binaries, PROGRAM, RUN_DIR, install_python_clients};
@@ -111,7 +111,8 @@ fn build_and_become(
     release: bool,
     arguments: &[OsString],
 ) -> Result<bool> {
-    // Fetched before the build: what is missing on this machine shall show at once.
+    // Before the build: what is missing shall show at once.
+    named_servers_answer()?;
     let binaries = if servers_are_set() {
         None
     } else {

@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo | test | check | bench | servers`.
+//! The project's commands: `cargo xtask demo | test | soak | check | bench | servers`.
 //!
 //! Each command sets up all that it needs on a machine with Rust and Python's pip: it fetches pinned servers into
 //! `.servers` of the checkout and starts private ones. Where `DATABASE_URL` and `NATS_URL` are set, those are used.
@@ -7,7 +7,9 @@ mod check;
 mod command;
 mod demo;
 mod fetched;
+mod private;
 mod servers;
+mod soak;
 mod test;
 mod tools;
 
@@ -32,6 +34,8 @@ enum Task {
     Demo(demo::Demo),
     /// Checks the code, then runs all tests against private servers.
     Test(test::Test),
+    /// Runs the long forms of tests from ever new seeds until the time is over; one line of figures each.
+    Soak(soak::Soak),
     /// Formatting, lints, the rules of who may know whom, protocol files, documentation.
     Check(check::Check),
     /// Runs a benchmark in the release profile; its last line is one JSON object.
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Task::Demo(task) => task.run(&root),
         Task::Test(task) => task.run(&root),
+        Task::Soak(task) => task.run(&root),
         Task::Check(task) => task.run(&root),
         Task::Bench(task) => task.run(&root),
         Task::Servers(task) => task.run(&root),

@@ -4,21 +4,16 @@
 //! is left. All are built first, in one go, and what the machine lacks is fetched meanwhile.
 
 use crate::check::{self, Check};
-use crate::command::{
-    at_low_priority, cargo, is_installed, last_step, servers_are_set, step, step_beside,
-};
+use crate::command::{at_low_priority, cargo, is_installed, last_step, step, step_beside};
 use crate::fetched::Fetched;
+use crate::private::PrivateServers;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use local_servers::{Binaries, Nats, NatsOptions, Postgres, PostgresOptions};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
-
-/// Tests at once for each processor.
-const TESTS_A_PROCESSOR: usize = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
@@ -193,52 +188,6 @@ fn build_while_fetching(root: &Path) -> Result<(Fetched, Option<Built>)> {
         bail!("cargo metadata failed");
     }
     Ok((fetched, Some(built)))
-}
-
-/// The servers of this run, or none where the environment names some.
-struct PrivateServers(Option<(Postgres, Nats)>);
-
-impl PrivateServers {
-    fn start_unless_set(binaries: &Binaries) -> Result<Self> {
-        if servers_are_set() {
-            return Ok(Self(None));
-        }
-        // Nothing here must outlive a power failure, and thousands of small databases are made.
-        let database = Postgres::temporary(
-            binaries,
-            PostgresOptions {
-                durable: false,
-                // Many tests at once, each with pools for a service and for itself.
-                settings: vec![("max_connections".to_owned(), "800".to_owned())],
-                ..PostgresOptions::default()
-            },
-        )?;
-        let bus = Nats::temporary(
-            binaries,
-            NatsOptions {
-                durable: false,
-                ..NatsOptions::default()
-            },
-        )?;
-        Ok(Self(Some((database, bus))))
-    }
-
-    /// Tells a command where all is that tests look for.
-    fn tell(&self, command: &mut Command, fetched: &Fetched) {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        command
-            .envs(fetched.binaries.to_env())
-            .env("PYTHON", &fetched.python);
-        if std::env::var_os("NEXTEST_TEST_THREADS").is_none() {
-            let threads = TESTS_A_PROCESSOR * processors;
-            command.env("NEXTEST_TEST_THREADS", threads.to_string());
-        }
-        if let Some((database, bus)) = &self.0 {
-            command
-                .env("DATABASE_URL", database.url("postgres"))
-                .env("NATS_URL", bus.url());
-        }
-    }
 }
 
 /// Whether the caller says which packages; else all are meant.

@@ -1,0 +1,57 @@
+//! The servers of one run of tests, and what tests are told of their surroundings. Used by `test` and `soak`.
+
+use crate::command::servers_are_set;
+use crate::fetched::Fetched;
+use anyhow::Result;
+use local_servers::{Binaries, Nats, NatsOptions, Postgres, PostgresOptions};
+use std::process::Command;
+use std::thread;
+
+/// Tests at once for each processor: they wait for half of their time.
+const TESTS_A_PROCESSOR: usize = 3;
+
+/// The servers of this run, or none where the environment names some.
+pub(crate) struct PrivateServers(Option<(Postgres, Nats)>);
+
+impl PrivateServers {
+    pub(crate) fn start_unless_set(binaries: &Binaries) -> Result<Self> {
+        if servers_are_set() {
+            return Ok(Self(None));
+        }
+        // Nothing here must outlive a power failure, and thousands of small databases are made.
+        let database = Postgres::temporary(
+            binaries,
+            PostgresOptions {
+                durable: false,
+                // Many tests at once, each with pools for a service and for itself.
+                settings: vec![("max_connections".to_owned(), "800".to_owned())],
+                ..PostgresOptions::default()
+            },
+        )?;
+        let bus = Nats::temporary(
+            binaries,
+            NatsOptions {
+                durable: false,
+                ..NatsOptions::default()
+            },
+        )?;
+        Ok(Self(Some((database, bus))))
+    }
+
+    /// Tells a command where all is that tests look for.
+    pub(crate) fn tell(&self, command: &mut Command, fetched: &Fetched) {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        command
+            .envs(fetched.binaries.to_env())
+            .env("PYTHON", &fetched.python);
+        if std::env::var_os("NEXTEST_TEST_THREADS").is_none() {
+            let threads = TESTS_A_PROCESSOR * processors;
+            command.env("NEXTEST_TEST_THREADS", threads.to_string());
+        }
+        if let Some((database, bus)) = &self.0 {
+            command
+                .env("DATABASE_URL", database.url("postgres"))
+                .env("NATS_URL", bus.url());
+        }
+    }
+}
