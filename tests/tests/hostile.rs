@@ -1,4 +1,4 @@
-//! Thousands of hostile requests, from a seed: `CREDIT_TEST_SEED` chooses it.
+//! Thousands of hostile requests, from a seed: `CREDIT_TEST_SEED` chooses it. Run by `cargo xtask test` and `soak`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

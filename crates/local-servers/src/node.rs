@@ -1,6 +1,6 @@
-//! The libraries of the Node client, for the client tests. Called by `journeys`.
+//! The libraries of the Node client, for the client tests. Called by `cargo xtask test` and `journeys`.
 
-use crate::install::install_once;
+use crate::install::{install_once, whole};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,6 +27,8 @@ pub fn install_node_clients(root: &Path) -> Result<PathBuf> {
             npm_ci(target)
         },
     )?;
+    // npm writes it last.
+    whole(&folder, &folder.join("node_modules/.package-lock.json"))?;
     Ok(folder.join("node_modules"))
 }
 

@@ -1,7 +1,7 @@
 //! A Python with the gRPC client libraries and python-stdnum, for the client tests, the differential test of identifiers
-//! and their benchmark. Called by `cargo xtask test` and `cargo xtask bench identifiers`.
+//! and their benchmark. Called by `cargo xtask test`, `soak` and `bench identifiers`.
 
-use crate::install::{install_once, pip_install, python};
+use crate::install::{install_once, pip_install, python, whole};
 use anyhow::{Context, Result, bail};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -54,5 +54,7 @@ pub fn install_python_clients(root: &Path) -> Result<PathBuf> {
                 .with_context(|| format!("making {} executable", starter.display()))
         },
     )?;
-    Ok(folder.join("python"))
+    let program = folder.join("python");
+    whole(&folder, &program)?;
+    Ok(program)
 }

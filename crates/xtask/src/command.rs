@@ -1,12 +1,13 @@
 //! Runs other programs, saying which. Used by all tasks.
 
 use anyhow::{Context, Result, anyhow, bail};
+use local_servers::{descendants, send_signal};
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Cargo, the one that runs us when there is one.
@@ -72,6 +73,17 @@ pub(crate) fn step_beside(command: &mut Command) -> Result<Option<String>> {
     Ok(Some(format!("» failed: {line}\n{}", printed.trim_end())))
 }
 
+/// Ends a command that runs, with all that it has started.
+pub(crate) fn kill_family(child: &mut Child) -> Result<()> {
+    // Looked up before: orphans no longer say whose children they were.
+    for pid in descendants(child.id()) {
+        send_signal(pid, "KILL")?;
+    }
+    child.kill().context("killing a command")?;
+    child.wait().context("waiting for a killed command")?;
+    Ok(())
+}
+
 /// The same command with what the processor has left.
 pub(crate) fn at_low_priority(command: &Command) -> Command {
     let mut nice = Command::new("nice");
@@ -134,6 +146,10 @@ pub(crate) fn named_servers_answer() -> Result<()> {
     for (variable, port) in [("DATABASE_URL", 5432), ("NATS_URL", 4222)] {
         let url = std::env::var(variable).with_context(|| format!("{variable} is not UTF-8"))?;
         let address = address_of(&url, port);
+        if address.starts_with(':') {
+            // By a socket, which is named elsewhere in the URL.
+            continue;
+        }
         if !address.to_socket_addrs().is_ok_and(|mut addresses| {
             addresses.any(|address| TcpStream::connect_timeout(&address, ANSWER).is_ok())
         }) {
@@ -177,8 +193,14 @@ pub(crate) fn become_program(command: &mut Command) -> anyhow::Error {
     ))
 }
 
-/// The command as one would type it.
+/// An environment variable that names a step of which the command says too little.
+pub(crate) const STEP_NAME: &str = "CREDIT_XTASK_STEP";
+
+/// The command as one would type it, or the name of the step.
 fn line(command: &Command) -> String {
+    if let Some((_, Some(name))) = command.get_envs().find(|(key, _)| *key == STEP_NAME) {
+        return name.to_string_lossy().into_owned();
+    }
     if command.get_program() == "nice" {
         // What it does, not how urgent it is.
         let words = command.get_args().skip(2);
@@ -208,6 +230,20 @@ mod tests {
         assert!(!step(&mut Command::new("false")).unwrap());
         assert!(step(&mut Command::new("no-such-program-here")).is_err());
         assert!(output(&mut Command::new("false")).is_err());
+    }
+
+    #[test]
+    fn a_command_ends_with_all_that_it_has_started() {
+        let mut command = Command::new("sh");
+        let mut child = command.args(["-c", "sleep 600 & wait"]).spawn().unwrap();
+        let family = loop {
+            let family = descendants(child.id());
+            if !family.is_empty() {
+                break family;
+            }
+        };
+        kill_family(&mut child).unwrap();
+        while family.iter().any(|pid| local_servers::is_running(*pid)) {}
     }
 
     #[test]

@@ -32,7 +32,7 @@ struct Arguments {
 enum Task {
     /// Starts everything on private servers, plays a realistic day and prints a balance.
     Demo(demo::Demo),
-    /// Checks the code, then runs all tests against private servers.
+    /// Runs all tests against private servers, the checks beside them.
     Test(test::Test),
     /// Runs the long forms of tests from ever new seeds until the time is over; one line of figures each.
     Soak(soak::Soak),

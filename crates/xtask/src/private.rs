@@ -18,13 +18,14 @@ impl PrivateServers {
         if servers_are_set() {
             return Ok(Self(None));
         }
+        // Each test has pools for a service, or two, and for itself.
+        let connections = 300 + 100 * tests_at_once();
         // Nothing here must outlive a power failure, and thousands of small databases are made.
         let database = Postgres::temporary(
             binaries,
             PostgresOptions {
                 durable: false,
-                // Many tests at once, each with pools for a service and for itself.
-                settings: vec![("max_connections".to_owned(), "800".to_owned())],
+                settings: vec![("max_connections".to_owned(), connections.to_string())],
                 ..PostgresOptions::default()
             },
         )?;
@@ -40,13 +41,11 @@ impl PrivateServers {
 
     /// Tells a command where all is that tests look for.
     pub(crate) fn tell(&self, command: &mut Command, fetched: &Fetched) {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
         command
             .envs(fetched.binaries.to_env())
             .env("PYTHON", &fetched.python);
         if std::env::var_os("NEXTEST_TEST_THREADS").is_none() {
-            let threads = TESTS_A_PROCESSOR * processors;
-            command.env("NEXTEST_TEST_THREADS", threads.to_string());
+            command.env("NEXTEST_TEST_THREADS", tests_at_once().to_string());
         }
         if let Some((database, bus)) = &self.0 {
             command
@@ -54,4 +53,8 @@ impl PrivateServers {
                 .env("NATS_URL", bus.url());
         }
     }
+}
+
+fn tests_at_once() -> usize {
+    TESTS_A_PROCESSOR * thread::available_parallelism().map_or(1, usize::from)
 }

@@ -2,7 +2,7 @@
 //!
 //! The suite runs each of them in a smaller form (`testkit::extent`); here they have their full size.
 
-use crate::command::{cargo, step};
+use crate::command::{cargo, kill_family, step};
 use crate::fetched::Fetched;
 use crate::private::PrivateServers;
 use anyhow::{Context, Result, bail};
@@ -34,7 +34,7 @@ struct Form {
     seconds: u64,
 }
 
-const FORMS: [Form; 7] = [
+const FORMS: [Form; 8] = [
     Form {
         name: "kills",
         binary: &["-p", "journeys", "--test", "faults"],
@@ -87,6 +87,26 @@ const FORMS: [Form; 7] = [
         test: None,
         seconds: 180,
     },
+    Form {
+        name: "decisions",
+        binary: &[
+            "-p",
+            "ingest",
+            "-p",
+            "validation",
+            "-p",
+            "catalog",
+            "-p",
+            "objection",
+            "-p",
+            "provincial-sync",
+            "-p",
+            "web",
+            "--lib",
+        ],
+        test: None,
+        seconds: 60,
+    },
 ];
 
 #[derive(Debug, Args)]
@@ -97,7 +117,7 @@ pub(crate) struct Soak {
     /// One round from this seed, such as one that has failed. Without it round after round, each from another.
     #[arg(long)]
     seed: Option<u64>,
-    /// Only these: kills, hostile, crash, identifiers, texts, order, properties.
+    /// Only these of the long forms (tests/README.md); an unknown name prints all.
     names: Vec<String>,
 }
 
@@ -136,6 +156,9 @@ impl Soak {
                 runs += 1;
                 failures += u32::from(!passed);
                 println!("{}", report(form, seed, passed, &log)?);
+                if passed {
+                    std::fs::remove_file(&log).context("removing the log of a run that passed")?;
+                }
             }
             if self.seed.is_some() || runs == before {
                 break;
@@ -195,8 +218,7 @@ fn finished(mut test: Command, log: &PathBuf, end: Instant) -> Result<bool> {
             return Ok(status.success());
         }
         if Instant::now() > end {
-            child.kill().context("killing a test that hangs")?;
-            child.wait().context("waiting for a killed test")?;
+            kill_family(&mut child)?;
             return Ok(false);
         }
         thread::sleep(Duration::from_millis(100));
@@ -216,10 +238,8 @@ fn report(form: &Form, seed: u64, passed: bool, log: &Path) -> Result<String> {
             .lines()
             .filter_map(|line| line.strip_prefix("test result: ok. "));
         let passed = results.filter_map(|line| line.split_once(' ')?.0.parse::<u64>().ok());
-        Some(format!(
-            "{} tests, {CASES} cases a property",
-            passed.sum::<u64>()
-        ))
+        let passed: u64 = passed.sum();
+        (passed > 0).then(|| format!("{passed} tests, {CASES} cases a property"))
     };
     let Form { name, seconds, .. } = form;
     let line = format!("{name:<12} seed {seed:<12} {seconds:>4} s  ");
@@ -248,7 +268,7 @@ mod tests {
         assert_eq!(chosen(&["texts".to_owned()]).unwrap()[0].name, "texts");
         let error = chosen(&["text".to_owned()]).unwrap_err().to_string();
         assert!(
-            error.contains("`text`") && error.contains("order, properties"),
+            error.contains("`text`") && error.contains("properties, decisions"),
             "{error}"
         );
     }

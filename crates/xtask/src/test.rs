@@ -4,14 +4,16 @@
 //! is left. All are built first, in one go, and what the machine lacks is fetched meanwhile.
 
 use crate::check::{self, Check};
-use crate::command::{at_low_priority, cargo, is_installed, last_step, step, step_beside};
+use crate::command::{
+    at_low_priority, cargo, is_installed, kill_family, last_step, step, step_beside,
+};
 use crate::fetched::Fetched;
 use crate::private::PrivateServers;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -71,7 +73,8 @@ impl Test {
 fn everything(root: &Path) -> Result<bool> {
     let (fetched, built) = build_while_fetching(root)?;
     let Some(built) = built else {
-        // What the compiler has to say is said already; the checks would say it again.
+        // What the compiler has to say is said already.
+        check::without_compiler(root)?;
         return Ok(false);
     };
     let mut tests = built.run();
@@ -153,8 +156,7 @@ fn build_while_fetching(root: &Path) -> Result<(Fetched, Option<Built>)> {
     let mut metadata = cargo(root);
     metadata
         .args(["metadata", "--format-version", "1"])
-        .stdout(into(&built.workspace)?)
-        .stderr(Stdio::null());
+        .stdout(into(&built.workspace)?);
     let root = root.to_owned();
     let mut fetching = Some(thread::spawn(move || Fetched::fetch(&root)));
     eprintln!("» cargo nextest list --workspace: builds all tests");
@@ -165,8 +167,7 @@ fn build_while_fetching(root: &Path) -> Result<(Fetched, Option<Built>)> {
             let done = done.join();
             let done = done.map_err(|_| anyhow::anyhow!("the thread that fetches panicked"))?;
             if done.is_err() {
-                let _ = build.kill();
-                let _ = build.wait();
+                kill_family(&mut build)?;
             }
             fetched = Some(done?);
         }

@@ -1,4 +1,4 @@
-//! Programs of the machine that the tests need: a browser and a font for Chinese. Used by `test`.
+//! Programs of the machine that the tests need: a browser and a font for Chinese. Used by `fetched`.
 
 use crate::command::{is_installed, output, step_beside};
 use anyhow::{Result, bail};

@@ -1,5 +1,5 @@
 //! Faults under load, each from a seed: `CREDIT_TEST_SEED` chooses it, every journey prints its own. See
-//! tests/README.md for what each does. Run by `cargo xtask test`, one at a time (`.config/nextest.toml`).
+//! tests/README.md for what each does. Run by `cargo xtask test`, two at a time (`.config/nextest.toml`).
 //!
 //! After each fault the same checks run, those of [`journeys::books`]: every receipt ever given is found with its bytes,
 //! once; ledgers have no gaps; receipts = originals = events = verdicts, none twice; nothing unpublished, no dead letters,

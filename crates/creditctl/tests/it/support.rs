@@ -90,7 +90,12 @@ pub async fn run_until(folder: &Folder, arguments: &[&str], enough: impl Fn(&str
     let mut child = command.spawn().unwrap();
     let seen = eventually("enough output", Duration::from_secs(30), async || {
         let said = std::fs::read_to_string(&out).map_err(|error| error.to_string())?;
-        if enough(&said) { Ok(()) } else { Err(said) }
+        if enough(&said) {
+            return Ok(());
+        }
+        let ended = child.try_wait().map_err(|error| error.to_string())?;
+        let complaints = std::fs::read_to_string(&err).unwrap_or_default();
+        Err(format!("{said}{complaints}ended: {ended:?}"))
     })
     .await;
     child.kill().unwrap();

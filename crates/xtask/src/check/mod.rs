@@ -70,6 +70,13 @@ pub(crate) fn run_beside(root: &Path) -> Result<Vec<String>> {
     Ok(failed)
 }
 
+/// The rules and the form, for a tree that does not compile: one run tells all that is wrong.
+pub(crate) fn without_compiler(root: &Path) -> Result<()> {
+    eprintln!("{}", rules(root)?);
+    step(cargo(root).args(["fmt", "--all", "--check"]))?;
+    Ok(())
+}
+
 /// What is run beside the rules.
 fn commands(root: &Path) -> Result<Vec<Command>> {
     let mut format = cargo(root);

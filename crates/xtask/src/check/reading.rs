@@ -7,7 +7,7 @@
 //!
 //! [`command`] is called by `check`, [`instead_of_rustc`] by `main`, before anything else.
 
-use crate::command::cargo;
+use crate::command::{STEP_NAME, cargo};
 use anyhow::{Context, Result};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -28,6 +28,7 @@ pub(super) fn command(root: &Path) -> Result<Command> {
             "--keep-going",
             "--quiet",
         ])
+        .env(STEP_NAME, "clippy and rustdoc, within cargo build")
         .env("RUSTC_WORKSPACE_WRAPPER", this)
         .env(INSTEAD, "1");
     Ok(build)
@@ -61,7 +62,7 @@ fn read(rustc: &OsStr, arguments: Vec<OsString>) -> Result<bool> {
             .success())
     };
     let Some(target) = target else {
-        // A question to the compiler, or a build script, which runs.
+        // A question to the compiler.
         return run(Command::new(rustc).args(arguments));
     };
     let mut clippy = Command::new("clippy-driver");
@@ -88,13 +89,15 @@ fn read(rustc: &OsStr, arguments: Vec<OsString>) -> Result<bool> {
 struct Target {
     has_documentation: bool,
     is_program: bool,
+    /// A build script: cargo runs it, so its code is made.
+    is_run: bool,
     out_dir: PathBuf,
     /// What stands for the code that is not made.
     output: Option<PathBuf>,
 }
 
 impl Target {
-    /// The target that the compiler is called for; none for a question or a build script.
+    /// The target that the compiler is called for; none for a question.
     fn of(arguments: &[OsString]) -> Option<Self> {
         let texts: Vec<&str> = arguments.iter().filter_map(|a| a.to_str()).collect();
         let after = |flag: &str| {
@@ -103,9 +106,7 @@ impl Target {
         };
         let name = after("--crate-name")?;
         let out_dir = PathBuf::from(after("--out-dir")?);
-        if name.starts_with("build_script_") {
-            return None;
-        }
+        let is_run = name.starts_with("build_script_");
         let is_test = texts.contains(&"--test");
         let is_program = !is_test && after("--crate-type") == Some("bin");
         let extra = texts
@@ -118,8 +119,9 @@ impl Target {
             _ => Some(out_dir.join(format!("lib{name}{extra}.rlib"))),
         };
         Some(Self {
-            has_documentation: !is_test,
+            has_documentation: !is_test && !is_run,
             is_program,
+            is_run,
             out_dir,
             output,
         })
@@ -129,7 +131,9 @@ impl Target {
         let mut all: Vec<OsString> = arguments
             .iter()
             .map(|argument| match argument.to_str() {
-                Some(text) if text.starts_with("--emit=") => "--emit=dep-info,metadata".into(),
+                Some(text) if text.starts_with("--emit=") && !self.is_run => {
+                    "--emit=dep-info,metadata".into()
+                }
                 _ => with_metadata(argument),
             })
             .collect();
@@ -187,11 +191,17 @@ mod tests {
     }
 
     #[test]
-    fn questions_and_build_scripts_are_the_compilers() {
+    fn questions_are_the_compilers_and_build_scripts_are_made() {
         assert_eq!(Target::of(&words("-vV")), None);
         assert_eq!(Target::of(&words("- --crate-name ___ --print=cfg")), None);
-        let script = "--crate-name build_script_build --crate-type bin --out-dir /t/build";
-        assert_eq!(Target::of(&words(script)), None);
+        let script = words(
+            "--crate-name build_script_build --crate-type bin --emit=dep-info,link --out-dir /t/build",
+        );
+        let target = Target::of(&script).unwrap();
+        assert!(!target.has_documentation && target.output.is_none());
+        let clippy = target.for_clippy(&script);
+        assert!(clippy.contains(&"--emit=dep-info,link".into()));
+        assert_eq!(clippy.last().unwrap(), "-Dwarnings");
     }
 
     #[test]

@@ -337,8 +337,11 @@ async fn run(bed: &Bed, pool: &Pool, heard: &Heard) -> Result<Process> {
         max_bytes: own.max_bytes,
     };
     let subscriptions = [ingest::SUBSCRIPTIONS, &[LISTENER]].concat();
-    bus.provision(&event_bus::Topology::new(&[own, catalog], &subscriptions))
-        .await?;
+    let topology = event_bus::Topology::new(&[own, catalog], &subscriptions);
+    eventually("the streams are there", PATIENCE, async || {
+        bus.provision(&topology).await
+    })
+    .await?;
     bus.start_consumer(&LISTENER, pool, Arc::new(heard.clone()), None, &context);
     let listener = bed.listener().await?;
     let config = Config {
