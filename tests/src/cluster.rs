@@ -263,6 +263,24 @@ impl Cluster {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Starts the private NATS again after it was killed, and does what the operator's manual asks for where one of its
+    /// streams did not come back; whether that was so. nats-server 2.15.1 may find the files of a stream corrupt that
+    /// was just beginning a new block.
+    pub fn restart_killed_nats(&mut self) -> Result<bool> {
+        self.servers
+            .nats
+            .as_mut()
+            .context("private NATS")?
+            .restart()?;
+        let said = self.credit(&["streams", "provision"])?;
+        let is_whole = said.contains("streams created: 0");
+        if !is_whole {
+            println!("NATS has lost a stream: {}", said.trim_end());
+            self.credit(&["streams", "rebuild"])?;
+        }
+        Ok(!is_whole)
+    }
+
     fn launch(
         &self,
         config: &Path,

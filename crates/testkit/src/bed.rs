@@ -255,6 +255,33 @@ impl Bed {
         Ok(())
     }
 
+    /// Does what the operator's manual asks for after a crash of NATS (`credit streams rebuild`), where a stream did not
+    /// come back: nats-server 2.15.1 finds the files of a stream corrupt in about one of a hundred kills right after
+    /// its start. True where one was lost.
+    pub async fn rebuild_lost_streams(&self) -> Result<bool> {
+        let lost = eventually("each stream is there or lost", PATIENCE, async || {
+            let mut lost = false;
+            for spec in &self.streams {
+                let name = self.bus.stream_name(spec.service);
+                match self.jetstream.get_stream(&name).await {
+                    Err(error) if error.to_string().contains("not found") => lost = true,
+                    other => drop(other?),
+                }
+            }
+            anyhow::Ok(lost)
+        })
+        .await?;
+        if lost {
+            let topology = Topology::new(&self.streams, &self.subscriptions);
+            eventually("the streams are made again", PATIENCE, async || {
+                self.bus.provision(&topology).await
+            })
+            .await?;
+            event_bus::outbox::rebase(&self.schema_pool().await?).await?;
+        }
+        Ok(lost)
+    }
+
     /// The events of a type that the service has emitted, in order.
     pub async fn emitted<M: prost::Message + prost::Name + Default>(&self) -> Result<Vec<M>> {
         let pool = self.schema_pool().await?;

@@ -163,7 +163,7 @@ impl Bench {
         match victim {
             Victim::Ingest => self.cluster.restart_apart(Service::Ingest),
             Victim::Validation => self.cluster.restart_apart(Service::Validation),
-            Victim::Nats => blocking(|| self.nats()?.restart()),
+            Victim::Nats => blocking(|| self.cluster.restart_killed_nats().map(drop)),
             Victim::Postgres => blocking(|| self.postgres()?.restart()),
         }
     }

@@ -28,12 +28,7 @@ async fn with_nats_away_ingest_goes_on_accepting_and_everything_arrives_later() 
         balance.submitted == 500 && balance.accepted == 0,
         "{balance:?}"
     );
-    cluster
-        .servers
-        .nats
-        .as_mut()
-        .context("private NATS")?
-        .restart()?;
+    cluster.restart_killed_nats()?;
     in_order(&cluster, &day, since).await?;
     Ok(())
 }
@@ -62,12 +57,7 @@ async fn readiness_names_the_lane_that_is_stuck() -> TestResult {
     .await?;
     // Alive all the same: a restart would not help.
     assert!(http_get(&admin, "/livez").await?.0 == 200);
-    cluster
-        .servers
-        .nats
-        .as_mut()
-        .context("private NATS")?
-        .restart()?;
+    cluster.restart_killed_nats()?;
     in_order(&cluster, &day, since).await?;
     // The relay says that nothing waits when it looks again; a message may have come twice, which changes nothing.
     eventually("the metrics tell it", PATIENCE, async || {

@@ -44,6 +44,7 @@ async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
     })
     .await?;
     nats.restart().await?;
+    world.bed.rebuild_lost_streams().await?;
     assert_eq!(world.heard().await?.len(), 41, "everything arrives");
     world.finish().await?;
     Ok(())
