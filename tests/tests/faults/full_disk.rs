@@ -82,9 +82,30 @@ async fn r11_with_postgresqls_disk_full_nothing_is_acknowledged_that_is_not_kept
     Ok(())
 }
 
+/// When space is made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Space {
+    /// While PostgreSQL recovers from its panic.
+    AtOnce,
+    /// Once its recovery, too, has found no space and it has ended.
+    OnceItFell,
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_the_disk_of_postgresqls_log_full_nothing_is_acknowledged_that_is_not_kept()
 -> TestResult {
+    log_disk_full(Space::AtOnce).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r11_a_postgresql_that_fell_over_its_full_log_is_started_again_with_all_it_acknowledged()
+-> TestResult {
+    log_disk_full(Space::OnceItFell).await?;
+    Ok(())
+}
+
+async fn log_disk_full(space: Space) -> Result<()> {
     let disk = SmallDisk::mount(160)?;
     let place = Place::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
@@ -120,9 +141,17 @@ async fn r11_with_the_disk_of_postgresqls_log_full_nothing_is_acknowledged_that_
         lines("No space left on device"),
         lines("PANIC")
     );
+    if space == Space::OnceItFell {
+        eventually("PostgreSQL ends", PATIENCE, async || {
+            ensure!(!bench.postgres()?.is_running()?, "it runs");
+            anyhow::Ok(())
+        })
+        .await?;
+    }
     disk.make_space()?;
     let starts = bench.more_with_postgres_kept_up(300).await?;
     println!("PostgreSQL fell and was started again: {starts} times");
+    ensure!(starts > 0 || space == Space::AtOnce, "it fell");
     bench.check().await?;
     bench.end().await?;
     Ok(())
