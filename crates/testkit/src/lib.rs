@@ -9,6 +9,7 @@
 //! * [`proxy::TcpProxy`]: a network to cut, to stall and to slow down.
 //! * [`TestResult`]: what a test returns, so that its own error is what is shown.
 //! * [`extent`], [`seed`]: how much a test does, in the suite and in `cargo xtask soak`.
+//! * [`Port`]: a port that nobody else gets while a server is away.
 //! * [`eventually`]: waits for a condition instead of sleeping.
 //! * `browser` (feature `browser`): a headless Chromium.
 
@@ -30,6 +31,7 @@ pub use browser::browser;
 pub use database::TestDb;
 pub use extent::{extent, figures, seed};
 pub use failure::{TestFailure, TestResult};
+pub use local_servers::Port;
 pub use private::{
     PrivateNats, PrivatePostgres, private_nats, private_nats_with, private_postgres,
     private_postgres_with,

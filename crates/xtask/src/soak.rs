@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(20 * 60);
 
 /// A test, or all tests of some packages, in its long form.
 #[derive(Debug, Clone, Copy)]
-struct Form {
+struct LongForm {
     name: &'static str,
     /// Arguments of `cargo test` that choose the test's binary.
     binary: &'static [&'static str],
@@ -34,32 +34,32 @@ struct Form {
     seconds: u64,
 }
 
-const FORMS: [Form; 8] = [
-    Form {
+const FORMS: [LongForm; 8] = [
+    LongForm {
         name: "kills",
         binary: &["-p", "journeys", "--test", "faults"],
         test: Some("kills::r11_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing"),
         seconds: 90,
     },
-    Form {
+    LongForm {
         name: "hostile",
         binary: &["-p", "journeys", "--test", "hostile"],
         test: Some("thousands_of_hostile_requests_are_refused_and_leave_nothing_behind"),
         seconds: 40,
     },
-    Form {
+    LongForm {
         name: "crash",
         binary: &["-p", "journeys", "--test", "it"],
         test: Some("crash::r11_kill_9_in_the_middle_of_thousands_of_records_and_the_books_balance"),
         seconds: 20,
     },
-    Form {
+    LongForm {
         name: "identifiers",
         binary: &["-p", "journeys", "--test", "identifiers"],
         test: Some("python_stdnum_disagrees_only_for_the_reasons_listed"),
         seconds: 5,
     },
-    Form {
+    LongForm {
         name: "texts",
         binary: &["-p", "testkit", "--lib"],
         test: Some(
@@ -67,13 +67,13 @@ const FORMS: [Form; 8] = [
         ),
         seconds: 15,
     },
-    Form {
+    LongForm {
         name: "order",
         binary: &["-p", "disclosure", "--test", "it"],
         test: Some("order::any_permutation_and_repetition_of_deliveries_gives_the_same_tables"),
         seconds: 120,
     },
-    Form {
+    LongForm {
         name: "properties",
         binary: &[
             "-p",
@@ -87,7 +87,7 @@ const FORMS: [Form; 8] = [
         test: None,
         seconds: 180,
     },
-    Form {
+    LongForm {
         name: "decisions",
         binary: &[
             "-p",
@@ -174,12 +174,13 @@ impl Soak {
 }
 
 /// The forms of these names, or all.
-fn chosen(names: &[String]) -> Result<Vec<Form>> {
+fn chosen(names: &[String]) -> Result<Vec<LongForm>> {
     let known = FORMS.map(|form| form.name);
     if let Some(strange) = names.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("there is no `{strange}`; there are {}", known.join(", "));
     }
-    let is_wanted = |form: &Form| names.is_empty() || names.iter().any(|name| name == form.name);
+    let is_wanted =
+        |form: &LongForm| names.is_empty() || names.iter().any(|name| name == form.name);
     Ok(FORMS.into_iter().filter(is_wanted).collect())
 }
 
@@ -188,7 +189,7 @@ fn seed_of_now() -> Result<u64> {
     Ok(since.context("the clock is before 1970")?.as_secs())
 }
 
-impl Form {
+impl LongForm {
     fn command(&self, root: &Path, seed: u64) -> Command {
         let mut test = cargo(root);
         test.args(["test", "--quiet"]).args(self.binary).arg("--");
@@ -227,7 +228,7 @@ fn finished(mut test: Command, log: &PathBuf, end: Instant) -> Result<bool> {
 }
 
 /// The line of one run, and of a failure how to see and to repeat it.
-fn report(form: &Form, seed: u64, passed: bool, log: &Path) -> Result<String> {
+fn report(form: &LongForm, seed: u64, passed: bool, log: &Path) -> Result<String> {
     let text = std::fs::read(log).with_context(|| format!("reading {}", log.display()))?;
     let text = String::from_utf8_lossy(&text);
     let said = if form.test.is_some() {
@@ -242,7 +243,7 @@ fn report(form: &Form, seed: u64, passed: bool, log: &Path) -> Result<String> {
         let passed: u64 = passed.sum();
         (passed > 0).then(|| format!("{passed} tests, {CASES} cases a property"))
     };
-    let Form { name, seconds, .. } = form;
+    let LongForm { name, seconds, .. } = form;
     let line = format!("{name:<12} seed {seed:<12} {seconds:>4} s  ");
     Ok(match (passed, said) {
         (true, Some(said)) => line + &said,

@@ -52,7 +52,7 @@ pub(crate) fn instead_of_rustc() -> Option<ExitCode> {
 
 /// Runs what there is to run for one call of the compiler; whether all went well.
 fn read(rustc: &OsStr, arguments: Vec<OsString>) -> Result<bool> {
-    let target = Target::of(&arguments);
+    let target = CrateTarget::of(&arguments);
     let run = |command: &mut Command| -> Result<bool> {
         // Cargo runs its own programs without this in the environment, and they may call cargo.
         let status = command.env_remove(INSTEAD).status();
@@ -86,7 +86,7 @@ fn read(rustc: &OsStr, arguments: Vec<OsString>) -> Result<bool> {
 
 /// A target of a package of the workspace.
 #[derive(Debug, PartialEq, Eq)]
-struct Target {
+struct CrateTarget {
     has_documentation: bool,
     is_program: bool,
     /// A build script: cargo runs it, so its code is made.
@@ -96,7 +96,7 @@ struct Target {
     output: Option<PathBuf>,
 }
 
-impl Target {
+impl CrateTarget {
     /// The target that the compiler is called for; none for a question.
     fn of(arguments: &[OsString]) -> Option<Self> {
         let texts: Vec<&str> = arguments.iter().filter_map(|a| a.to_str()).collect();
@@ -192,12 +192,15 @@ mod tests {
 
     #[test]
     fn questions_are_the_compilers_and_build_scripts_are_made() {
-        assert_eq!(Target::of(&words("-vV")), None);
-        assert_eq!(Target::of(&words("- --crate-name ___ --print=cfg")), None);
+        assert_eq!(CrateTarget::of(&words("-vV")), None);
+        assert_eq!(
+            CrateTarget::of(&words("- --crate-name ___ --print=cfg")),
+            None
+        );
         let script = words(
             "--crate-name build_script_build --crate-type bin --emit=dep-info,link --out-dir /t/build",
         );
-        let target = Target::of(&script).unwrap();
+        let target = CrateTarget::of(&script).unwrap();
         assert!(!target.has_documentation && target.output.is_none());
         let clippy = target.for_clippy(&script);
         assert!(clippy.contains(&"--emit=dep-info,link".into()));
@@ -210,7 +213,7 @@ mod tests {
             "--crate-name vault --edition=2024 src/lib.rs --crate-type lib --emit=dep-info,metadata,link -C \
              debuginfo=1 -C extra-filename=-12ab --out-dir /t/debug/deps --extern hex=/none/libhex.rlib",
         );
-        let target = Target::of(&call).unwrap();
+        let target = CrateTarget::of(&call).unwrap();
         assert_eq!(
             target.output.as_deref(),
             Some(Path::new("/t/debug/deps/libvault-12ab.rlib"))
@@ -228,9 +231,9 @@ mod tests {
     #[test]
     fn tests_have_no_documentation_and_programs_no_stand_in() {
         let test = "--crate-name it tests/it/main.rs --emit=dep-info,link --test --out-dir /t/deps";
-        assert!(!Target::of(&words(test)).unwrap().has_documentation);
+        assert!(!CrateTarget::of(&words(test)).unwrap().has_documentation);
         let program = "--crate-name credit src/main.rs --crate-type bin --out-dir /t/deps";
-        assert_eq!(Target::of(&words(program)).unwrap().output, None);
+        assert_eq!(CrateTarget::of(&words(program)).unwrap().output, None);
     }
 
     #[test]

@@ -49,7 +49,7 @@ async fn a_service_away_is_told_and_its_return_is_noticed() -> TestResult {
             "{path} needs no disclosure"
         );
     }
-    stage.restart_disclosure()?;
+    stage.restart_disclosure().await?;
     eventually("the lists are back", LIMIT, async || {
         stage
             .get("/licences")

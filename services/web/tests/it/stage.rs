@@ -20,9 +20,9 @@ use service_kit::{
     shutdown::Shutdown,
     telemetry::Telemetry,
 };
-use testkit::clock::TurnableClock;
+use testkit::{Port, clock::TurnableClock};
 use time::{OffsetDateTime, macros::datetime};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tonic::service::Routes;
 use vault::Keyring;
 
@@ -36,31 +36,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// So long that a busy machine does not look like a service that hangs.
 const LONG_MS: u64 = 60_000;
 
-/// A port that stays ours while nobody listens at it, for a server that goes away and comes back.
-pub struct Port(TcpSocket);
-
-impl Port {
-    fn reserve() -> Result<Self> {
-        Ok(Self(bound("127.0.0.1:0".parse()?)?))
-    }
-
-    fn address(&self) -> Result<SocketAddr> {
-        Ok(self.0.local_addr()?)
-    }
-
-    /// Listens there, beside the socket that keeps the port.
-    fn listener(&self) -> Result<TcpListener> {
-        Ok(bound(self.address()?)?.listen(1024)?)
-    }
-}
-
-fn bound(address: SocketAddr) -> Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
-    // For connections of the last listener that linger, and for the socket that keeps the port.
-    socket.set_reuseaddr(true)?;
-    socket.set_reuseport(true)?;
-    socket.bind(address)?;
-    Ok(socket)
+/// Listens on a port that stays ours while nobody does, for a server that goes away and comes back.
+async fn listen(port: &Port) -> Result<TcpListener> {
+    Ok(TcpListener::bind(("127.0.0.1", port.number())).await?)
 }
 
 /// An answer of the site.
@@ -183,7 +161,7 @@ impl Stage {
         let clock = TurnableClock::at(NOW);
         let disclosure = Disclosure::default();
         let disclosure_port = Port::reserve()?;
-        let listener = disclosure_port.listener()?;
+        let listener = listen(&disclosure_port).await?;
         let disclosure_server = serve_disclosure(&disclosure, &issuer, &clock, listener)?;
         let catalogue = Catalogue::default();
         let catalog_server = {
@@ -229,8 +207,8 @@ impl Stage {
     }
 
     /// Starts disclosure again on the port that it had.
-    pub fn restart_disclosure(&mut self) -> Result<()> {
-        let listener = self.disclosure_port.listener()?;
+    pub async fn restart_disclosure(&mut self) -> Result<()> {
+        let listener = listen(&self.disclosure_port).await?;
         let server = serve_disclosure(&self.disclosure, &self.issuer, &self.clock, listener)?;
         self.disclosure_server = Some(server);
         Ok(())
