@@ -20,17 +20,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files = Vec::new();
     proto_files(&root, &mut files)?;
     files.sort();
-    let descriptors = protox::compile(&files, [&root])?;
+    let mut compiler = protox::Compiler::new([&root])?;
+    // Comments (source info) are what reflection clients show.
+    compiler.include_source_info(true).include_imports(true);
+    compiler.open_files(&files)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    // protox keeps comments (source info), which reflection clients show.
+    // As the compiler has it: the types of `prost_types` would drop the options that are ours, the roles of each RPC.
     fs::write(
         out.join("descriptors.bin"),
-        prost::Message::encode_to_vec(&descriptors),
+        compiler.encode_file_descriptor_set(),
     )?;
+    let descriptors = compiler.file_descriptor_set();
     let mut config = tonic_prost_build::Config::new();
     config.enable_type_names();
     config.bytes(["."]);
+    // A server of some RPCs, such as a test's, need not name the others. That the platform answers every one is what the
+    // journey over all RPCs shows.
     tonic_prost_build::configure()
+        .generate_default_stubs(true)
         .include_file("credit_protos.rs")
         .compile_fds_with_config(descriptors, config)?;
     Ok(())

@@ -15,15 +15,11 @@ use proto::credit::{
     validation::v1::validation_service_client::ValidationServiceClient,
 };
 use service_kit::{
-    grpc::{BearerToken, MAX_MESSAGE_BYTES, channel},
-    identity::{PersonDocument, Role},
+    grpc::{AuthorisedChannel, BearerToken, MAX_MESSAGE_BYTES, channel},
+    identity::{PersonClaim, Role},
 };
-use tonic::{service::interceptor::InterceptedService, transport::Channel};
 
 use crate::cluster::Cluster;
-
-/// A channel with a token.
-pub type Authorised = InterceptedService<Channel, BearerToken>;
 
 /// Makes clients for the parties of a platform.
 #[derive(Debug)]
@@ -47,9 +43,9 @@ impl<'a> Clients<'a> {
         })
     }
 
-    fn on(&self, service: Service, token: BearerToken) -> Result<Authorised> {
+    fn on(&self, service: Service, token: BearerToken) -> Result<AuthorisedChannel> {
         let channel = channel(&self.cluster.ports.url(service))?;
-        Ok(InterceptedService::new(channel, token))
+        Ok(AuthorisedChannel::new(channel, token))
     }
 
     fn provider_token(&self, code: &str) -> Result<BearerToken> {
@@ -58,60 +54,66 @@ impl<'a> Clients<'a> {
     }
 
     /// Ingest, as a provider.
-    pub fn ingest(&self, provider_code: &str) -> Result<IngestServiceClient<Authorised>> {
+    pub fn ingest(&self, provider_code: &str) -> Result<IngestServiceClient<AuthorisedChannel>> {
         let token = self.provider_token(provider_code)?;
         Ok(IngestServiceClient::new(self.on(Service::Ingest, token)?))
     }
 
     /// Ingest, as an operator: statistics.
-    pub fn ingest_office(&self) -> Result<IngestServiceClient<Authorised>> {
+    pub fn ingest_office(&self) -> Result<IngestServiceClient<AuthorisedChannel>> {
         Ok(IngestServiceClient::new(
             self.on(Service::Ingest, self.operator.clone())?,
         ))
     }
 
     /// Validation, as the credit office.
-    pub fn validation(&self) -> Result<ValidationServiceClient<Authorised>> {
+    pub fn validation(&self) -> Result<ValidationServiceClient<AuthorisedChannel>> {
         let channel = self.on(Service::Validation, self.office.clone())?;
         Ok(ValidationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES))
     }
 
     /// Validation, as a provider.
-    pub fn feedback(&self, provider_code: &str) -> Result<ValidationServiceClient<Authorised>> {
+    pub fn feedback(
+        &self,
+        provider_code: &str,
+    ) -> Result<ValidationServiceClient<AuthorisedChannel>> {
         let token = self.provider_token(provider_code)?;
         let channel = self.on(Service::Validation, token)?;
         Ok(ValidationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES))
     }
 
     /// Catalog, as the credit office.
-    pub fn catalog(&self) -> Result<CatalogServiceClient<Authorised>> {
+    pub fn catalog(&self) -> Result<CatalogServiceClient<AuthorisedChannel>> {
         Ok(CatalogServiceClient::new(
             self.on(Service::Catalog, self.office.clone())?,
         ))
     }
 
     /// Catalog, as a department that drafts for its own catalogue.
-    pub fn catalog_of(&self, provider_code: &str) -> Result<CatalogServiceClient<Authorised>> {
+    pub fn catalog_of(
+        &self,
+        provider_code: &str,
+    ) -> Result<CatalogServiceClient<AuthorisedChannel>> {
         let token = self.provider_token(provider_code)?;
         Ok(CatalogServiceClient::new(self.on(Service::Catalog, token)?))
     }
 
     /// Disclosure's public service, as the public site.
-    pub fn public(&self) -> Result<PublicServiceClient<Authorised>> {
+    pub fn public(&self) -> Result<PublicServiceClient<AuthorisedChannel>> {
         Ok(PublicServiceClient::new(
             self.on(Service::Disclosure, self.public.clone())?,
         ))
     }
 
     /// Disclosure's statistics, as an operator.
-    pub fn disclosure(&self) -> Result<DisclosureServiceClient<Authorised>> {
+    pub fn disclosure(&self) -> Result<DisclosureServiceClient<AuthorisedChannel>> {
         Ok(DisclosureServiceClient::new(
             self.on(Service::Disclosure, self.operator.clone())?,
         ))
     }
 
     /// Disclosure's own records, as a natural person.
-    pub fn subject(&self, person: PersonDocument) -> Result<SubjectServiceClient<Authorised>> {
+    pub fn subject(&self, person: PersonClaim) -> Result<SubjectServiceClient<AuthorisedChannel>> {
         let token = self.cluster.token("", &[Role::Subject], Some(person))?;
         let token = BearerToken::new(&token)?;
         Ok(SubjectServiceClient::new(
@@ -123,7 +125,7 @@ impl<'a> Clients<'a> {
     pub fn objection_subject(
         &self,
         organisation: &str,
-    ) -> Result<ObjectionServiceClient<Authorised>> {
+    ) -> Result<ObjectionServiceClient<AuthorisedChannel>> {
         let token = self.cluster.token(organisation, &[Role::Subject], None)?;
         let token = BearerToken::new(&token)?;
         Ok(ObjectionServiceClient::new(
@@ -132,14 +134,17 @@ impl<'a> Clients<'a> {
     }
 
     /// Objection, as the credit office.
-    pub fn objection_office(&self) -> Result<ObjectionServiceClient<Authorised>> {
+    pub fn objection_office(&self) -> Result<ObjectionServiceClient<AuthorisedChannel>> {
         Ok(ObjectionServiceClient::new(
             self.on(Service::Objection, self.office.clone())?,
         ))
     }
 
     /// Objection, as a provider.
-    pub fn objection_provider(&self, code: &str) -> Result<ObjectionServiceClient<Authorised>> {
+    pub fn objection_provider(
+        &self,
+        code: &str,
+    ) -> Result<ObjectionServiceClient<AuthorisedChannel>> {
         let token = self.provider_token(code)?;
         Ok(ObjectionServiceClient::new(
             self.on(Service::Objection, token)?,
@@ -147,14 +152,14 @@ impl<'a> Clients<'a> {
     }
 
     /// Provincial sync, as an operator.
-    pub fn sync(&self) -> Result<ProvincialSyncServiceClient<Authorised>> {
+    pub fn sync(&self) -> Result<ProvincialSyncServiceClient<AuthorisedChannel>> {
         Ok(ProvincialSyncServiceClient::new(
             self.on(Service::ProvincialSync, self.operator.clone())?,
         ))
     }
 
     /// The simulator's switchboard.
-    pub fn simulator(&self) -> Result<SimulatorControlServiceClient<Authorised>> {
+    pub fn simulator(&self) -> Result<SimulatorControlServiceClient<AuthorisedChannel>> {
         Ok(SimulatorControlServiceClient::new(
             self.on(Service::ProvinceSimulator, self.operator.clone())?,
         ))

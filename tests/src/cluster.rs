@@ -14,7 +14,7 @@ use local_servers::{
     Binaries, Launch, Nats, NatsOptions, Place, Postgres, PostgresOptions, Process,
 };
 use platform::target::Service;
-use service_kit::identity::{DevelopmentIssuer, PersonDocument, Role};
+use service_kit::identity::{DevelopmentIssuer, PersonClaim, Role};
 use testkit::eventually;
 use time::OffsetDateTime;
 
@@ -410,7 +410,7 @@ impl Cluster {
         &self,
         organisation: &str,
         roles: &[Role],
-        person: Option<PersonDocument>,
+        person: Option<PersonClaim>,
     ) -> Result<String> {
         let expires = OffsetDateTime::now_utc() + time::Duration::days(1);
         Ok(self

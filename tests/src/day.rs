@@ -384,7 +384,7 @@ pub fn submission(record: &GeneratedRecord) -> Submission {
 }
 
 type Ingest = proto::credit::ingest::v1::ingest_service_client::IngestServiceClient<
-    crate::clients::Authorised,
+    service_kit::grpc::AuthorisedChannel,
 >;
 
 /// Streams until every submission has its receipt.

@@ -24,6 +24,7 @@ use proto::credit::{
         ingest_service_client::IngestServiceClient, stream_records_response::Answer,
     },
 };
+use service_kit::grpc::AuthorisedChannel;
 use testkit::{
     eventually,
     records::{GeneratedRecord, Generator},
@@ -36,9 +37,9 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::{books::Book, clients::Authorised, cluster::Cluster, day::submission};
+use crate::{books::Book, cluster::Cluster, day::submission};
 
-type Ingest = IngestServiceClient<Authorised>;
+type Ingest = IngestServiceClient<AuthorisedChannel>;
 
 /// How long a caller asks for one receipt before the load is called broken.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -11,10 +11,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use credit_record::{CheckContext, CompiledItem, Verdict, WorkingDays, check, standard_items};
+use legal_clock::{Calendar, WorkingDayTable};
 use serde::Serialize;
 use testkit::records::{GeneratedRecord, Generator};
 use time::Date;
-use validation::domain::FirmDays;
 
 /// Item that is measured: it has the most fields and rules.
 const ITEM: &str = "xzcf";
@@ -80,8 +80,7 @@ pub fn measure(seed: u64, records: usize, today: Date) -> Result<Figures> {
         .max_by_key(|item| item.version)
         .context("the penalty item")?;
     let item = CompiledItem::new(Arc::new(item))?;
-    let working_days: Arc<dyn WorkingDays> =
-        Arc::new(FirmDays::of(&legal_clock::Calendar::builtin()?));
+    let working_days: Arc<dyn WorkingDays> = Arc::new(WorkingDayTable::of(&Calendar::builtin()?));
     let (mut clean, mut bad) = (Vec::new(), Vec::new());
     let generator = Generator::new(seed, today);
     for index in 0.. {

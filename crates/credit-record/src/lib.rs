@@ -8,6 +8,7 @@
 //! - [`normalise`]: the ordered, versioned, explained clean-up of one value;
 //! - [`id`]: citizen number, credit code and every other identifier, each with its checks, and
 //!   [`id::identify()`] for a code of which nobody says what it is;
+//! - [`person`]: the one form of a natural person's document;
 //! - [`rule`]: the rules of an item over several fields, CEL compiled once per version;
 //! - [`mod@check`]: bytes in, verdict out;
 //! - [`name`]: organisation names as search keys;
@@ -21,6 +22,7 @@ pub mod id;
 pub mod item;
 pub mod name;
 pub mod normalise;
+pub mod person;
 pub mod replay;
 pub mod rule;
 pub mod upgrade;
@@ -34,5 +36,7 @@ pub use item::{
     CodeListVersion, DisclosureMode, Field, ItemVersion, Publication, SubjectKind,
     standard_code_lists, standard_items,
 };
+pub use legal_clock::{NoCalendar, WorkingDays};
 pub use normalise::Change;
-pub use rule::{CompiledItem, NoCalendar, Rule, WorkingDays, compiled_standard_items};
+pub use person::PersonDocument;
+pub use rule::{CompiledItem, Rule, compiled_standard_items};

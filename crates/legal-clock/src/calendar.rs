@@ -8,9 +8,11 @@
 
 mod source;
 mod table;
+mod working_days;
 
 pub use source::CalendarError;
 pub use table::WorkingDayTable;
+pub use working_days::{NoCalendar, WorkingDays};
 
 use crate::civil;
 use std::collections::BTreeMap;

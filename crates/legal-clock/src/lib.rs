@@ -16,7 +16,9 @@ pub mod civil;
 pub mod rules;
 pub mod terms;
 
-pub use calendar::{Calendar, CalendarError, Deadline, Working, WorkingDayTable};
+pub use calendar::{
+    Calendar, CalendarError, Deadline, NoCalendar, Working, WorkingDayTable, WorkingDays,
+};
 pub use civil::{end_of_day, shanghai_date, start_of_day};
 pub use rules::{Basis, BasisKind, Duty, RuleSet};
 pub use terms::{earliest_effective_in_term, has_taken_effect, is_within_term, last_disclosed_day};

@@ -5,7 +5,8 @@ use time::OffsetDateTime;
 
 /// Where all time comes from.
 pub trait Clock: Send + Sync + Debug {
-    /// The present moment, UTC.
+    /// The present moment, UTC, in whole microseconds: what PostgreSQL keeps, so that an answer says the same on the day it
+    /// is given and later.
     fn now(&self) -> OffsetDateTime;
 }
 
@@ -15,6 +16,9 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> OffsetDateTime {
-        OffsetDateTime::now_utc()
+        let now = OffsetDateTime::now_utc();
+        // Never fails: fewer nanoseconds than there were.
+        now.replace_nanosecond(now.nanosecond() / 1000 * 1000)
+            .unwrap_or(now)
     }
 }

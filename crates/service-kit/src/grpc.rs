@@ -3,7 +3,7 @@
 
 mod lingering;
 
-use std::{future::Future, str::FromStr, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use prost_types::Timestamp;
 use time::OffsetDateTime;
@@ -12,14 +12,14 @@ use tokio_stream::StreamExt as _;
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
-    service::{Interceptor, Routes},
+    service::{Interceptor, Routes, interceptor::InterceptedService},
     transport::{Channel, Endpoint, Server, server::TcpIncoming},
 };
 
 use self::lingering::Lingering;
 use crate::{
     ServiceContext,
-    identity::AuthLayer,
+    identity::{AccessTable, AuthLayer},
     telemetry::{Span, TraceParent},
 };
 
@@ -35,6 +35,9 @@ pub enum GrpcError {
     /// The descriptor set does not load.
     #[error("gRPC reflection cannot be built")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// The descriptor set does not say who may call what.
+    #[error("the roles of RPCs cannot be read")]
+    Access(#[from] prost::DecodeError),
 }
 
 /// Serves `routes` on `listener` until shutdown, behind identity and tracing, with health
@@ -64,6 +67,7 @@ pub async fn serve(
         }
     });
     let auth = AuthLayer::new(
+        AccessTable::from_descriptors(proto::DESCRIPTORS)?,
         context.verifier.clone(),
         context.clock.clone(),
         context.telemetry.clone(),
@@ -131,6 +135,9 @@ impl BearerToken {
     }
 }
 
+/// A channel that puts a token on each call: what clients of services are made of.
+pub type AuthorisedChannel = InterceptedService<Channel, BearerToken>;
+
 impl Interceptor for BearerToken {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         request
@@ -147,14 +154,6 @@ pub fn carry_trace<T>(request: &mut Request<T>, span: &Span) {
     {
         request.metadata_mut().insert("traceparent", value);
     }
-}
-
-/// Runs `serve` as an essential task of the process.
-pub fn spawn_server<F>(context: &ServiceContext, name: &'static str, server: F)
-where
-    F: Future<Output = Result<(), GrpcError>> + Send + 'static,
-{
-    context.shutdown.spawn_essential(name, server);
 }
 
 /// A moment as protobuf says it.

@@ -4,9 +4,10 @@
 //! - [`clock`]: all time comes from an injected [`clock::Clock`]
 //! - [`config`]: a default file that is the manual, overlaid by the operator's file and environment
 //! - [`db`]: the pool and the only names of sqlx types outside `store` modules
-//! - [`error`]: gRPC statuses that name the field and the rule
-//! - [`identity`]: principals, tokens, and the one table of who may call which RPC
+//! - [`error`]: gRPC statuses that name the field and the rule; [`reason`]: the table of all reasons
+//! - [`identity`]: principals, tokens, and who may call which RPC
 //! - [`grpc`]: serving gRPC with identity, tracing, health and reflection
+//! - [`page`]: pages of lists; [`blocking`]: work for a processor; [`start`]: what every service does to start
 //! - [`migrate`]: roles, rights and migrations of a schema
 //! - [`readiness`] and [`admin`]: lanes with ages, `/livez`, `/readyz`, `/metrics`
 //! - [`shutdown`]: stop being ready, finish what is in hand, flush, exit
@@ -15,6 +16,7 @@
 //! Nothing here is process-global: two platforms run in one process when a test wants.
 
 pub mod admin;
+pub mod blocking;
 pub mod clock;
 pub mod config;
 pub mod db;
@@ -22,8 +24,11 @@ pub mod error;
 pub mod grpc;
 pub mod identity;
 pub mod migrate;
+pub mod page;
 pub mod readiness;
+pub mod reason;
 pub mod shutdown;
+pub mod start;
 pub mod telemetry;
 
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use event_bus::{Bus, BusConfig, Faults, NewEvent, StreamSpec, Subscription, Topo
 use service_kit::{
     ServiceContext,
     config::Secret,
-    identity::{DevelopmentIssuer, PersonDocument, Role, Verifier},
+    identity::{DevelopmentIssuer, PersonClaim, Role, Verifier},
     migrate::{Login, SchemaPlan, migrate},
     readiness::Readiness,
     shutdown::Shutdown,
@@ -223,7 +223,7 @@ impl Bed {
         &self,
         organisation: &str,
         roles: &[Role],
-        person: Option<PersonDocument>,
+        person: Option<PersonClaim>,
     ) -> Result<String> {
         let now: OffsetDateTime = self.context.clock.now().max(OffsetDateTime::now_utc());
         let expires = now + time::Duration::days(365 * 20);

@@ -2,6 +2,7 @@
 //!
 //! * [`servers`]: the PostgreSQL and NATS that `cargo xtask test` (or `cargo xtask servers`) has started.
 //! * [`bed::Bed`]: all that one service needs, for its integration tests.
+//! * [`service`]: calls to a service under test, its refusals and its events.
 //! * [`TestDb`]: an own database per test, made from a prepared template in milliseconds.
 //! * [`private_postgres`], [`private_nats`]: own servers of one test, to kill and to start again.
 //! * [`clock::TurnableClock`]: time that stands still until the test turns it.
@@ -24,6 +25,7 @@ mod private;
 pub mod proxy;
 pub mod records;
 mod servers;
+pub mod service;
 mod wait;
 
 #[cfg(feature = "browser")]
@@ -37,4 +39,6 @@ pub use private::{
     private_postgres_with,
 };
 pub use servers::{Servers, binaries, servers, workspace_root};
+pub use service::{EventCollector, RefusalDetails, refusal_of};
+pub use service_kit::reason::Reason;
 pub use wait::{Outcome, eventually};

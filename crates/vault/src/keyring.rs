@@ -1,6 +1,6 @@
 //! The keys of one installation and what is done with them. A service reads its keyring once at
 //! the start (from a file that only it can read), clones the handle freely, and calls
-//! [`Keyring::seal`], [`Keyring::open`] and [`Keyring::blind`].
+//! [`Keyring::seal`], [`Keyring::open`] and the functions of [`crate::keyed_hash`].
 //!
 //! Master keys only ever encrypt data keys; data keys encrypt content (`envelope`). The blind
 //! index has a key of its own, because it can not be rotated without computing every index again.
@@ -120,11 +120,9 @@ impl Keyring {
         &self.inner.blind_id
     }
 
-    /// The blind index of a value: equal for equal `domain` and `value`, and without the key
-    /// neither computable nor reversible, so that a citizen number can be looked up where it is
-    /// not stored. `domain` (such as `citizen-number`) keeps indexes of different meaning apart.
-    /// The caller normalises the value first (case, width, blanks).
-    pub fn blind(&self, domain: &str, value: &str) -> [u8; 32] {
+    /// The keyed hash of a value: equal for equal `domain` and `value`, and without the key neither computable nor
+    /// reversible. `domain` keeps hashes of different meaning apart; [`crate::keyed_hash`] names them all.
+    pub(crate) fn blind(&self, domain: &str, value: &str) -> [u8; 32] {
         // The length in front keeps ("ab", "c") apart from ("a", "bc").
         let length = (domain.len() as u64).to_be_bytes();
         digest::keyed(

@@ -7,12 +7,14 @@
 //! - [`duty`]: the clock of 15 working days (R-6, D-17)
 //! - [`list`](mod@list): versions of code lists
 //! - [`provider`], [`contact`]: the registry of providers
+//! - [`page`]: the lists that come in pages
 
 pub mod contact;
 mod day;
 pub mod draft;
 pub mod duty;
 pub mod list;
+pub mod page;
 pub mod provider;
 pub mod rights;
 pub mod version;
@@ -20,6 +22,8 @@ pub mod version;
 pub use day::{format_day, given_day};
 
 use std::borrow::Cow;
+
+use service_kit::reason::Reason;
 
 /// Most bytes of one definition. The standard items have about 15 KiB; the limit keeps an event far
 /// below what one message on the bus may hold.
@@ -35,33 +39,14 @@ pub const MAX_NAME_CHARS: usize = 200;
 /// Most characters of a reason.
 pub const MAX_REASON_CHARS: usize = 2_000;
 
-/// What kind of refusal a broken rule is; `error` gives each its gRPC code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The request itself is wrong.
-    Invalid,
-    /// The caller may not do this.
-    Denied,
-    /// Right in itself, but not now.
-    State,
-    /// It exists already, and otherwise.
-    Exists,
-    /// There is no such thing, or the caller may not see it.
-    Unknown,
-    /// Somebody else changed it meanwhile.
-    Changed,
-}
-
-/// A rule that a command broke: where, which, and what to tell people.
+/// A rule that a command broke: why, where, which, and what to tell people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {rule} ({message})")]
 pub struct RuleBroken {
-    /// What kind of refusal it is.
-    pub kind: Kind,
+    /// Row of the table of reasons, which also has the gRPC code.
+    pub reason: Reason,
     /// Path of the field in the request.
     pub field: Cow<'static, str>,
-    /// Stable reason in capitals.
-    pub reason: &'static str,
     /// The rule, in English.
     pub rule: &'static str,
     /// Text for the officer, Chinese.
@@ -71,29 +56,17 @@ pub struct RuleBroken {
 impl RuleBroken {
     /// All at once.
     pub fn new(
-        kind: Kind,
-        reason: &'static str,
+        reason: Reason,
         field: impl Into<Cow<'static, str>>,
         rule: &'static str,
         message: impl Into<String>,
     ) -> Self {
         Self {
-            kind,
-            field: field.into(),
             reason,
+            field: field.into(),
             rule,
             message: message.into(),
         }
-    }
-
-    /// A request that is wrong in itself.
-    pub fn invalid(
-        reason: &'static str,
-        field: impl Into<Cow<'static, str>>,
-        rule: &'static str,
-        message: impl Into<String>,
-    ) -> Self {
-        Self::new(Kind::Invalid, reason, field, rule, message)
     }
 }
 
@@ -104,11 +77,11 @@ impl RuleBroken {
 /// The rule that is broken, under `reason` and `field`.
 pub fn given_text(
     text: &str,
-    reason: &'static str,
+    reason: Reason,
     field: &'static str,
     most: usize,
 ) -> Result<String, RuleBroken> {
-    let broken = |rule, message: String| RuleBroken::invalid(reason, field, rule, message);
+    let broken = |rule, message: String| RuleBroken::new(reason, field, rule, message);
     if text.trim().is_empty() {
         return Err(broken("the text is not blank", "不能为空".to_owned()));
     }

@@ -1,14 +1,15 @@
-//! What can go wrong in catalog, and the gRPC code of each. Called by `app`, `jobs` and `grpc`.
+//! What can go wrong in catalog, and what a caller is told of it. Called by `app`, `jobs` and `grpc`.
 
 use credit_record::item::{ItemError, LintFault};
 use service_kit::{
-    config::ConfigError,
+    blocking::BlockingError,
     db,
-    error::{Refusal, chain, database, internal},
+    error::{Refusal, chain, cut_text, database, internal},
+    reason::Reason,
 };
-use tonic::{Code, Status};
+use tonic::Status;
 
-use crate::domain::{Kind, RuleBroken};
+use crate::domain::RuleBroken;
 
 /// An error of a use case.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +52,9 @@ pub enum CatalogError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Work beside the tasks that serve calls did not come to its end.
-    #[error("reading a definition ended early")]
-    Ended(#[source] tokio::task::JoinError),
+    /// The service stops before work on the blocking pool was done.
+    #[error(transparent)]
+    Blocking(#[from] BlockingError),
     /// The database failed.
     #[error("{doing} failed")]
     Database {
@@ -79,14 +80,13 @@ impl CatalogError {
 
     /// Paths and rules of all that is wrong with a definition; none when something else is wrong.
     pub(crate) fn faults(&self) -> Vec<(String, &'static str)> {
-        let place = |place: &str| format!("{DEFINITION}.{place}");
         match self {
             Self::Definition(ItemError::Inconsistent { faults, .. }) => faults
                 .iter()
-                .map(|fault| (place(&fault.place), fault.problem))
+                .map(|fault| (path(&fault.place), fault.problem))
                 .collect(),
             Self::Definition(ItemError::CodeList { fault, .. }) => {
-                vec![(place(&fault.place), fault.problem)]
+                vec![(path(&fault.place), fault.problem)]
             }
             Self::Definition(_) => vec![(DEFINITION.to_owned(), READABLE)],
             Self::DefinitionSize { .. } => vec![(DEFINITION.to_owned(), SIZE)],
@@ -96,186 +96,138 @@ impl CatalogError {
     }
 }
 
-/// Why the service cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A secret cannot be read.
-    #[error("catalog cannot start: its configuration cannot be used")]
-    Config(#[from] ConfigError),
-    /// `database_url` is not an address.
-    #[error("catalog cannot start: database_url is not a PostgreSQL address")]
-    Database(#[from] db::Error),
-    /// The calendar file cannot be read.
-    #[error("catalog cannot start: calendar_file {path} cannot be read")]
-    CalendarFile {
-        /// The file.
-        path: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The calendar breaks its format.
-    #[error("catalog cannot start: the working-day calendar is unusable")]
-    Calendar(#[from] legal_clock::CalendarError),
-}
-
 const DEFINITION: &str = "definition_toml";
 const READABLE: &str = "a definition is TOML with the keys of an item version or a code list";
+const SIZE: &str = "a definition has at most 262144 bytes";
+const FITS_TOGETHER: &str = "a definition fits together";
 
 /// Most faults of a definition that one refusal lists.
 const MOST_FAULTS: usize = 20;
 
-/// Most bytes of one fault in a refusal.
+/// Most bytes of the path, and of the text, of one fault in a refusal.
 const MOST_FAULT_BYTES: usize = 200;
 
-/// Most bytes of the text of a refusal for people.
-const MOST_MESSAGE_BYTES: usize = 1_500;
+/// Most bytes of all faults in a refusal: so much less than [`Refusal::and`] takes that the number of the others fits.
+const MOST_FAULTS_BYTES: usize = 1_300;
 
-/// Most bytes of the path in a refusal.
-const MOST_FIELD_BYTES: usize = 256;
+/// Path of a part of a definition in a request.
+fn path(place: &str) -> String {
+    format!("{DEFINITION}.{place}")
+}
 
-const SIZE: &str = "a definition has at most 262144 bytes";
+impl From<RuleBroken> for Refusal {
+    fn from(broken: RuleBroken) -> Self {
+        Self::new(broken.reason, broken.field, broken.rule, broken.message)
+    }
+}
 
 impl From<CatalogError> for Status {
     fn from(error: CatalogError) -> Self {
-        match &error {
-            CatalogError::Refused(broken) => refused(broken),
-            CatalogError::DefinitionSize { max, .. } => invalid(
-                "DEFINITION_TOO_LARGE",
+        match error {
+            CatalogError::Refused(broken) => Refusal::from(broken).into(),
+            CatalogError::DefinitionSize { max, .. } => Refusal::new(
+                Reason::DefinitionTooLarge,
                 DEFINITION,
                 SIZE,
-                &format!("定义最多{max}字节"),
-            ),
-            CatalogError::Definition(cause) => definition(cause, &error),
+                format!("定义最多{max}字节"),
+            )
+            .into(),
+            CatalogError::Definition(cause) => definition(&cause).into(),
             CatalogError::Stored { .. } => internal("读取目录项", &error),
             CatalogError::Contacts { .. } => internal("读取联系方式", &error),
-            CatalogError::Ended(_) => internal("读取定义", &error),
+            CatalogError::Blocking(error) => error.into(),
             CatalogError::Export { .. } => internal("导出目录项", &error),
-            CatalogError::Database { doing, source } => database(doing, source),
+            CatalogError::Database { doing, source } => database(doing, &source),
         }
     }
 }
 
-fn refused(broken: &RuleBroken) -> Status {
-    let code = match broken.kind {
-        Kind::Invalid => Code::InvalidArgument,
-        Kind::Denied => Code::PermissionDenied,
-        Kind::State => Code::FailedPrecondition,
-        Kind::Exists => Code::AlreadyExists,
-        Kind::Unknown => Code::NotFound,
-        Kind::Changed => Code::Aborted,
+fn definition(cause: &ItemError) -> Refusal {
+    match cause {
+        ItemError::Inconsistent { faults, .. } => inconsistent(faults),
+        ItemError::CodeList { fault, .. } => Refusal::new(
+            Reason::DefinitionInconsistent,
+            path(&fault.place),
+            fault.problem,
+            format!("代码表定义自相矛盾：{fault}"),
+        ),
+        ItemError::Toml(_) | ItemError::Json(_) => Refusal::new(
+            Reason::DefinitionUnreadable,
+            DEFINITION,
+            READABLE,
+            format!("定义无法读取：{}", chain(cause)),
+        ),
+    }
+}
+
+/// The first faults, each with its path, and how many more there are.
+fn inconsistent(faults: &[LintFault]) -> Refusal {
+    let reason = Reason::DefinitionInconsistent;
+    let Some((first, others)) = faults.split_first() else {
+        return Refusal::new(reason, DEFINITION, FITS_TOGETHER, reason.meaning());
     };
-    told(
-        code,
-        broken.reason,
-        &broken.field,
-        broken.rule,
-        &broken.message,
-    )
-}
-
-fn invalid(reason: &'static str, field: &str, rule: &'static str, message: &str) -> Status {
-    told(Code::InvalidArgument, reason, field, rule, message)
-}
-
-/// A refusal that reaches the caller: a status travels in headers, which have at most 16 KiB together, and its
-/// message stands in them three times (as text with three bytes for each byte of Chinese, and twice as base64).
-fn told(
-    code: Code,
-    reason: &'static str,
-    field: &str,
-    rule: &'static str,
-    message: &str,
-) -> Status {
-    let field = cut(field, MOST_FIELD_BYTES);
-    Refusal::field(code, reason, field, rule, cut(message, MOST_MESSAGE_BYTES)).into()
-}
-
-/// At most so many bytes of a text, and a mark where something was left out.
-fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let mut end = most.saturating_sub('…'.len_utf8());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}…", &text[..end])
-}
-
-/// The first faults, and how many more there are.
-fn some_of(faults: &[LintFault]) -> String {
-    let mut text = String::new();
-    let mut shown = 0;
-    for fault in faults.iter().take(MOST_FAULTS) {
-        let line = cut(&fault.to_string(), MOST_FAULT_BYTES);
-        if text.len() + line.len() > MOST_MESSAGE_BYTES - MOST_FAULT_BYTES {
+    let message = format!("目录项定义自相矛盾：{}", fault_text(first));
+    let mut bytes = message.len();
+    let mut refusal = Refusal::new(reason, path(&first.place), first.problem, message);
+    let mut more = others.len();
+    for fault in others.iter().take(MOST_FAULTS - 1) {
+        let field = cut_text(path(&fault.place), MOST_FAULT_BYTES);
+        let text = fault_text(fault);
+        bytes += field.len() + text.len();
+        if bytes > MOST_FAULTS_BYTES {
             break;
         }
-        if shown > 0 {
-            text.push('；');
-        }
-        text.push_str(&line);
-        shown += 1;
+        refusal = refusal.and(field, text);
+        more -= 1;
     }
-    match faults.len() - shown {
-        0 => text,
-        more => format!("{text}；另有{more}处"),
+    match more {
+        0 => refusal,
+        _ => refusal.and(DEFINITION, format!("另有{more}处")),
     }
 }
 
-/// The path and the rule of the first fault stand in the details, the first faults in the message.
-fn definition(cause: &ItemError, error: &CatalogError) -> Status {
-    let faults = error.faults();
-    let (field, rule) = match faults.first() {
-        Some((field, rule)) => (field.as_str(), *rule),
-        None => (DEFINITION, "a definition fits together"),
+/// The rule that is broken, and by what.
+fn fault_text(fault: &LintFault) -> String {
+    let text = match fault.detail.as_str() {
+        "" => fault.problem.to_owned(),
+        detail => format!("{} ({detail})", fault.problem),
     };
-    match cause {
-        ItemError::Inconsistent { faults, .. } => {
-            let message = format!("目录项定义自相矛盾：{}", some_of(faults));
-            invalid("DEFINITION_INCONSISTENT", field, rule, &message)
-        }
-        ItemError::CodeList { fault, .. } => invalid(
-            "DEFINITION_INCONSISTENT",
-            field,
-            rule,
-            &format!("代码表定义自相矛盾：{fault}"),
-        ),
-        ItemError::Toml(_) | ItemError::Json(_) => invalid(
-            "DEFINITION_UNREADABLE",
-            field,
-            rule,
-            &format!("定义无法读取：{}", chain(cause)),
-        ),
-    }
+    cut_text(text, MOST_FAULT_BYTES)
 }
 
 #[cfg(test)]
 mod tests {
+    use tonic::Code;
+    use tonic_types::StatusExt;
+
     use super::*;
 
     #[test]
     fn a_refusal_fits_into_the_headers_however_much_is_wrong() {
-        let faults = (0..300)
-            .map(|i| {
-                let long = "长".repeat(5_000);
-                LintFault::new(format!("fields.F{i}.{long}"), "a rule").with(long)
+        let faults = |places: usize, long: &str| -> Vec<LintFault> {
+            (0..places)
+                .map(|i| LintFault::new(format!("fields.F{i}.{long}"), "a rule").with(long))
+                .collect()
+        };
+        let inconsistent = |faults| {
+            CatalogError::from(ItemError::Inconsistent {
+                code: "x".to_owned(),
+                version: 1,
+                faults,
             })
-            .collect();
-        let inconsistent = ItemError::Inconsistent {
-            code: "x".to_owned(),
-            version: 1,
-            faults,
         };
         let unknown = RuleBroken::new(
-            Kind::Unknown,
-            "ITEM_UNKNOWN",
+            Reason::ItemUnknown,
             "code",
             "the item is published",
             "长".repeat(50_000),
         );
-        for error in [CatalogError::from(inconsistent), unknown.into()] {
+        for error in [
+            inconsistent(faults(300, &"长".repeat(5_000))),
+            inconsistent(faults(300, &"长".repeat(10))),
+            inconsistent(faults(300, "")),
+            unknown.into(),
+        ] {
             let status = Status::from(error);
             // As tonic writes them: the message in percent code, the details in base64.
             let headers = status.message().len() * 3 + status.details().len() * 4 / 3;
@@ -288,14 +240,42 @@ mod tests {
         let faults: Vec<_> = (0..300)
             .map(|i| LintFault::new(format!("fields.F{i}"), "a rule"))
             .collect();
-        let told = some_of(&faults);
-        assert!(told.starts_with("fields.F0: a rule；fields.F1: a rule；"));
-        assert!(told.ends_with("fields.F19: a rule；另有280处"), "{told}");
+        let told = inconsistent(&faults);
         assert_eq!(
-            some_of(&faults[..2]),
-            "fields.F0: a rule；fields.F1: a rule"
+            (told.field.as_str(), told.rule),
+            ("definition_toml.fields.F0", "a rule")
         );
-        assert_eq!(cut("长长", 6), "长长");
-        assert_eq!(cut("长长长", 8), "长…");
+        assert_eq!(told.others.len(), MOST_FAULTS);
+        let other = |i: usize| (told.others[i].0.as_str(), told.others[i].1.as_str());
+        assert_eq!(other(0), ("definition_toml.fields.F1", "a rule"));
+        assert_eq!(other(18), ("definition_toml.fields.F19", "a rule"));
+        assert_eq!(other(19), ("definition_toml", "另有280处"));
+        let status = told.to_status();
+        let details = status.get_error_details();
+        let violations = &details.bad_request().unwrap().field_violations;
+        assert_eq!(violations.len(), MOST_FAULTS + 1);
+        assert!(status.message().ends_with("另有280处"), "{status}");
+
+        let two = inconsistent(&faults[..2]);
+        assert_eq!(two.others.len(), 1);
+        // However long they are, their number is told.
+        let long: Vec<_> = (0..300)
+            .map(|i| LintFault::new(format!("fields.F{i}"), "a rule").with("长".repeat(5_000)))
+            .collect();
+        let message = inconsistent(&long).to_status().message().to_owned();
+        assert!(message.contains("另有29"), "{message}");
+    }
+
+    #[test]
+    fn the_table_of_reasons_gives_a_refusal_its_code() {
+        let broken = RuleBroken::new(Reason::DraftChanged, "revision", "a rule", "文");
+        let status = Status::from(CatalogError::from(broken));
+        assert_eq!(status.code(), Code::Aborted);
+        assert_eq!(status.message(), "DRAFT_CHANGED: revision: 文");
+        let status = Status::from(CatalogError::from(BlockingError::from(
+            service_kit::blocking::Stopping,
+        )));
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(status.message().starts_with("STOPPING"), "{status}");
     }
 }

@@ -1,6 +1,5 @@
 //! `credit.catalog.v1.CatalogService`: decode, call `app` in a transaction, encode. Who may call what
-//! stands in the table of rights of service-kit; whose catalogue is whose in `domain::rights`. Called by
-//! `start`.
+//! stands in the proto files; whose catalogue is whose in `domain::rights`. Called by `start`.
 
 mod decode;
 mod encode;
@@ -33,13 +32,8 @@ use tonic::{Request, Response, Status, async_trait};
 use vault::Keyring;
 
 use crate::{
-    app::{Act, Page, drafts, duties, exports::Exports, items, lists, providers},
-    domain::{
-        draft::Draft,
-        duty::Law,
-        rights::Actor,
-        version::{self, Retirement},
-    },
+    app::{Act, drafts, duties, exports::Exports, items, lists, providers},
+    domain::{duty::Law, rights::Actor},
     error::CatalogError,
 };
 
@@ -76,7 +70,7 @@ impl Caller {
         let (provider, district_office) = (is(Role::Provider), is(Role::DistrictCreditOffice));
         let organisation = &self.principal.organisation;
         let registered = if provider || district_office {
-            providers::registration_of(conn, organisation).await?
+            providers::find_provider(conn, organisation).await?
         } else {
             None
         };
@@ -112,12 +106,10 @@ impl Catalog {
 
     fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
         let principal = Principal::of(request)?;
-        let now = self.clock.now();
         Ok(Caller {
             by: format!("{}/{}", principal.organisation, principal.account),
             principal,
-            // What PostgreSQL keeps of a moment, so that an answer and a later look say the same.
-            at: now - time::Duration::nanoseconds(i64::from(now.nanosecond() % 1_000)),
+            at: self.clock.now(),
             traceparent: trace_of(request)
                 .map(|trace| trace.to_header())
                 .unwrap_or_default(),
@@ -146,20 +138,6 @@ impl Catalog {
             .await
             .map_err(CatalogError::database("读取目录"))
     }
-
-    /// A draft as its author and the reviewer see it: with faults and history.
-    async fn whole_draft(
-        &self,
-        conn: &mut Conn,
-        draft: &Draft,
-        caller: &Caller,
-    ) -> Result<proto::credit::catalog::v1::Draft, CatalogError> {
-        let actor = caller.actor(conn).await?;
-        let (_, history) = drafts::draft(conn, &actor, draft.id, caller.act().today()).await?;
-        let faults = drafts::faults(conn, draft, caller.act()).await?;
-        let officers = caller.sees_officers();
-        Ok(encode::draft::whole(draft, &faults, &history, officers))
-    }
 }
 
 #[async_trait]
@@ -170,7 +148,7 @@ impl CatalogService for Catalog {
     ) -> Result<Response<ListItemsResponse>, Status> {
         let today = self.caller(&request)?.act().today();
         let filter = decode::item_filter(request.get_ref());
-        let items = items::items(&mut *self.reader().await?, today, &filter).await?;
+        let items = items::list_items(&mut *self.reader().await?, today, &filter).await?;
         let items = encode::item::lines(&items);
         Ok(Response::new(ListItemsResponse { items }))
     }
@@ -180,13 +158,10 @@ impl CatalogService for Catalog {
         request: Request<GetItemRequest>,
     ) -> Result<Response<GetItemResponse>, Status> {
         let today = self.caller(&request)?.act().today();
-        let GetItemRequest {
-            code,
-            version,
-            on_date,
-        } = request.into_inner();
-        let day = decode::day(&on_date, "on_date")?.unwrap_or(today);
-        let item = items::item(&mut *self.reader().await?, &code, version, day).await?;
+        let asked = request.get_ref();
+        let day = decode::item_day(asked, today)?;
+        let mut conn = self.reader().await?;
+        let item = items::get_item(&mut conn, &asked.code, asked.version, day).await?;
         Ok(Response::new(GetItemResponse {
             item: Some(encode::item::whole(&item)),
         }))
@@ -198,10 +173,7 @@ impl CatalogService for Catalog {
     ) -> Result<Response<ListItemVersionsResponse>, Status> {
         let caller = self.caller(&request)?;
         let code = &request.get_ref().code;
-        let history = items::history(&mut *self.reader().await?, code).await?;
-        if history.versions.is_empty() {
-            return Err(CatalogError::from(version::unknown_item(code)).into());
-        }
+        let history = items::list_item_versions(&mut *self.reader().await?, code).await?;
         let officers = caller.sees_officers();
         Ok(Response::new(ListItemVersionsResponse {
             versions: encode::item::versions(&history, caller.act().today(), officers),
@@ -216,11 +188,10 @@ impl CatalogService for Catalog {
         let caller = self.caller(&request)?;
         // Read before the transaction begins: compiling rules takes time, and others may wait for its locks.
         let toml = &request.get_ref().definition_toml;
-        let lists = items::lists_of(&mut *self.reader().await?, toml).await?;
-        let item = items::lint(toml, lists).await?;
+        let item = items::read_definition(self.reader().await?, toml).await?;
         let mut tx = self.begin().await?;
         let actor = caller.actor(&mut tx).await?;
-        let done = items::publish(&mut tx, &item, Some(&actor), caller.act()).await?;
+        let done = items::publish_item_version(&mut tx, &item, Some(&actor), caller.act()).await?;
         self.commit(tx, done.changed).await?;
         Ok(Response::new(PublishItemVersionResponse {
             item: Some(encode::item::whole(&item)),
@@ -232,12 +203,9 @@ impl CatalogService for Catalog {
         request: Request<RetireItemRequest>,
     ) -> Result<Response<RetireItemResponse>, Status> {
         let caller = self.caller(&request)?;
-        let asked = Retirement {
-            at: caller.at,
-            ..decode::retirement(request.get_ref())?
-        };
+        let asked = decode::retirement_decision(request.get_ref(), caller.at)?;
         let mut tx = self.begin().await?;
-        let done = items::retire(&mut tx, asked, caller.act()).await?;
+        let done = items::retire_item(&mut tx, asked, caller.act()).await?;
         self.commit(tx, done.changed).await?;
         Ok(Response::new(RetireItemResponse {
             retirement: Some(encode::item::retirement(&done.value)),
@@ -251,18 +219,11 @@ impl CatalogService for Catalog {
         let today = self.caller(&request)?.act().today();
         let format = decode::export_format(request.get_ref().format())?;
         let ExportItemRequest { code, version, .. } = request.into_inner();
-        let mut conn = self.reader().await?;
-        let known = items::version_of(&mut conn, &code, version, today).await?;
-        let finished = known.and_then(|known| self.exports.finished(&code, known, format));
-        let file = match finished {
-            Some(file) => file,
-            None => {
-                let item = items::item(&mut conn, &code, version, today).await?;
-                // Whoever waits for a file keeps no connection.
-                drop(conn);
-                self.exports.file(item, format).await?
-            }
-        };
+        let conn = self.reader().await?;
+        let file = self
+            .exports
+            .export_item(conn, &code, version, format, today)
+            .await?;
         Ok(Response::new(ExportItemResponse {
             file_name: file.name,
             media_type: file.media_type.to_owned(),
@@ -275,12 +236,12 @@ impl CatalogService for Catalog {
         request: Request<SaveDraftRequest>,
     ) -> Result<Response<SaveDraftResponse>, Status> {
         let caller = self.caller(&request)?;
-        let save = decode::save(request.get_ref())?;
+        let save = decode::draft_input(request.get_ref())?;
         let mut tx = self.begin().await?;
         let actor = caller.actor(&mut tx).await?;
-        let done = drafts::save(&mut tx, &actor, save, caller.act()).await?;
-        let draft = Some(self.whole_draft(&mut tx, &done.value, &caller).await?);
+        let done = drafts::save_draft(&mut tx, &actor, save, caller.act()).await?;
         self.commit(tx, done.changed).await?;
+        let draft = Some(encode::draft::whole(&done.value, caller.sees_officers()));
         Ok(Response::new(SaveDraftResponse { draft }))
     }
 
@@ -292,9 +253,9 @@ impl CatalogService for Catalog {
         let id = decode::draft_id(&request.get_ref().draft_id)?;
         let mut tx = self.begin().await?;
         let actor = caller.actor(&mut tx).await?;
-        let done = drafts::submit(&mut tx, &actor, id, caller.act()).await?;
-        let draft = Some(self.whole_draft(&mut tx, &done.value, &caller).await?);
+        let done = drafts::submit_draft(&mut tx, &actor, id, caller.act()).await?;
         self.commit(tx, done.changed).await?;
+        let draft = Some(encode::draft::whole(&done.value, caller.sees_officers()));
         Ok(Response::new(SubmitDraftResponse { draft }))
     }
 
@@ -307,10 +268,10 @@ impl CatalogService for Catalog {
         let id = decode::draft_id(&draft_id)?;
         let mut tx = self.begin().await?;
         let actor = caller.actor(&mut tx).await?;
-        let reasons = decode::reasons(reasons);
-        let done = drafts::give_back(&mut tx, &actor, id, reasons, caller.act()).await?;
-        let draft = Some(self.whole_draft(&mut tx, &done.value, &caller).await?);
+        let reasons = decode::return_reasons(reasons);
+        let done = drafts::return_draft(&mut tx, &actor, id, reasons, caller.act()).await?;
         self.commit(tx, done.changed).await?;
+        let draft = Some(encode::draft::whole(&done.value, caller.sees_officers()));
         Ok(Response::new(ReturnDraftResponse { draft }))
     }
 
@@ -322,11 +283,11 @@ impl CatalogService for Catalog {
         let id = decode::draft_id(&request.get_ref().draft_id)?;
         let mut tx = self.begin().await?;
         let actor = caller.actor(&mut tx).await?;
-        let done = drafts::publish(&mut tx, &actor, id, caller.act()).await?;
-        let (draft, item) = &done.value;
-        let draft = Some(self.whole_draft(&mut tx, draft, &caller).await?);
-        let item = Some(encode::item::whole(item));
+        let done = drafts::publish_draft(&mut tx, &actor, id, caller.act()).await?;
         self.commit(tx, done.changed).await?;
+        let (draft, item) = &done.value;
+        let draft = Some(encode::draft::whole(draft, caller.sees_officers()));
+        let item = Some(encode::item::whole(item));
         Ok(Response::new(PublishDraftResponse { draft, item }))
     }
 
@@ -339,9 +300,9 @@ impl CatalogService for Catalog {
         let id = decode::draft_id(draft_id)?;
         let mut tx = self.begin().await?;
         let actor = caller.actor(&mut tx).await?;
-        let done = drafts::withdraw(&mut tx, &actor, id, reason, caller.act()).await?;
-        let draft = Some(self.whole_draft(&mut tx, &done.value, &caller).await?);
+        let done = drafts::withdraw_draft(&mut tx, &actor, id, reason, caller.act()).await?;
         self.commit(tx, done.changed).await?;
+        let draft = Some(encode::draft::whole(&done.value, caller.sees_officers()));
         Ok(Response::new(WithdrawDraftResponse { draft }))
     }
 
@@ -353,11 +314,9 @@ impl CatalogService for Catalog {
         let id = decode::draft_id(&request.get_ref().draft_id)?;
         let mut conn = self.reader().await?;
         let actor = caller.actor(&mut conn).await?;
-        let (draft, history) = drafts::draft(&mut conn, &actor, id, caller.act().today()).await?;
-        let faults = drafts::faults(&mut conn, &draft, caller.act()).await?;
-        let officers = caller.sees_officers();
+        let draft = drafts::get_draft(&mut conn, &actor, id, caller.act()).await?;
         Ok(Response::new(GetDraftResponse {
-            draft: Some(encode::draft::whole(&draft, &faults, &history, officers)),
+            draft: Some(encode::draft::whole(&draft, caller.sees_officers())),
         }))
     }
 
@@ -366,20 +325,12 @@ impl CatalogService for Catalog {
         request: Request<ListDraftsRequest>,
     ) -> Result<Response<ListDraftsResponse>, Status> {
         let caller = self.caller(&request)?;
-        let asked = request.get_ref();
-        let page = Page::read(asked.page_size, &asked.page_token).map_err(CatalogError::from)?;
-        let state = decode::draft_state(asked.state());
+        let (query, page) = decode::draft_list(request.get_ref())?;
+        let today = caller.act().today();
         let mut conn = self.reader().await?;
         let actor = caller.actor(&mut conn).await?;
-        let (found, next_page_token) = drafts::list(
-            &mut conn,
-            &actor,
-            state,
-            &asked.organ,
-            page,
-            caller.act().today(),
-        )
-        .await?;
+        let (found, next_page_token) =
+            drafts::list_drafts(&mut conn, &actor, query, &page, today).await?;
         Ok(Response::new(ListDraftsResponse {
             drafts: found.iter().map(encode::draft::line).collect(),
             next_page_token,
@@ -393,7 +344,7 @@ impl CatalogService for Catalog {
         let caller = self.caller(&request)?;
         let list = lists::read_definition(&request.get_ref().definition_toml).await?;
         let mut tx = self.begin().await?;
-        let done = lists::publish(&mut tx, &list, caller.act()).await?;
+        let done = lists::publish_code_list(&mut tx, &list, caller.act()).await?;
         self.commit(tx, done.changed).await?;
         Ok(Response::new(PublishCodeListResponse {
             code_list: Some(encode::list(&list)),
@@ -404,7 +355,7 @@ impl CatalogService for Catalog {
         &self,
         _request: Request<ListCodeListsRequest>,
     ) -> Result<Response<ListCodeListsResponse>, Status> {
-        let lists = lists::all(&mut *self.reader().await?).await?;
+        let lists = lists::list_code_lists(&mut *self.reader().await?).await?;
         let code_lists = lists.iter().map(encode::list).collect();
         Ok(Response::new(ListCodeListsResponse { code_lists }))
     }
@@ -414,7 +365,7 @@ impl CatalogService for Catalog {
         request: Request<GetCodeListRequest>,
     ) -> Result<Response<GetCodeListResponse>, Status> {
         let GetCodeListRequest { code, version } = request.into_inner();
-        let list = lists::list(&mut *self.reader().await?, &code, version).await?;
+        let list = lists::get_code_list(&mut *self.reader().await?, &code, version).await?;
         Ok(Response::new(GetCodeListResponse {
             code_list: Some(encode::list(&list)),
         }))
@@ -427,10 +378,9 @@ impl CatalogService for Catalog {
         let caller = self.caller(&request)?;
         let mut conn = self.reader().await?;
         let actor = caller.actor(&mut conn).await?;
-        let all = providers::providers(&mut conn, &self.keyring, &actor).await?;
-        let encode = |(provider, contacts)| encode::provider(&provider, contacts);
+        let all = providers::list_providers(&mut conn, &self.keyring, &actor).await?;
         Ok(Response::new(ListProvidersResponse {
-            providers: all.into_iter().map(encode).collect(),
+            providers: all.into_iter().map(encode::provider).collect(),
         }))
     }
 
@@ -439,18 +389,21 @@ impl CatalogService for Catalog {
         request: Request<RegisterProviderRequest>,
     ) -> Result<Response<RegisterProviderResponse>, Status> {
         let caller = self.caller(&request)?;
-        let (registration, contacts) = decode::registration(request.get_ref())?;
+        let (registration, contacts) = decode::decode_registration(request.get_ref())?;
         let mut tx = self.begin().await?;
         let actor = caller.actor(&mut tx).await?;
-        let (keyring, contacts) = (&self.keyring, contacts.as_ref());
-        let done =
-            providers::register(&mut tx, keyring, registration, contacts, caller.act()).await?;
-        let code = done.value.code.as_str();
-        let known = providers::contacts(&mut tx, keyring, &actor, code).await?;
-        let provider = encode::provider(&done.value, known.into_values().next());
+        let done = providers::register_provider(
+            &mut tx,
+            &self.keyring,
+            &actor,
+            registration,
+            contacts.as_ref(),
+            caller.act(),
+        )
+        .await?;
         self.commit(tx, done.changed).await?;
         Ok(Response::new(RegisterProviderResponse {
-            provider: Some(provider),
+            provider: Some(encode::provider(done.value)),
         }))
     }
 
@@ -459,15 +412,11 @@ impl CatalogService for Catalog {
         request: Request<RecordTriggerRequest>,
     ) -> Result<Response<RecordTriggerResponse>, Status> {
         let caller = self.caller(&request)?;
-        let asked = request.get_ref();
         let today = caller.act().today();
-        let trigger = decode::trigger(asked, today)?;
-        let affects = duties::Affects {
-            item_codes: &asked.item_codes,
-            organ: &asked.organ,
-        };
+        let (trigger, affects) = decode::decode_trigger(request.get_ref(), today)?;
         let mut tx = self.begin().await?;
-        let done = duties::record(&mut tx, &self.law, trigger, affects, caller.act()).await?;
+        let done =
+            duties::record_trigger(&mut tx, &self.law, trigger, affects, caller.act()).await?;
         self.commit(tx, done.changed).await?;
         let opened = &done.value;
         let duty = |duty| encode::duty::whole(duty, &self.law, today);
@@ -482,18 +431,12 @@ impl CatalogService for Catalog {
         request: Request<ListDutiesRequest>,
     ) -> Result<Response<ListDutiesResponse>, Status> {
         let caller = self.caller(&request)?;
-        let asked = request.get_ref();
-        let page = Page::read(asked.page_size, &asked.page_token).map_err(CatalogError::from)?;
-        let question = duties::Question {
-            part: decode::duty_part(asked.filter()),
-            organ: &asked.organ,
-            item_code: &asked.item_code,
-        };
+        let (question, page) = decode::duty_list(request.get_ref())?;
         let today = caller.act().today();
         let mut conn = self.reader().await?;
         let actor = caller.actor(&mut conn).await?;
         let (found, next_page_token) =
-            duties::list(&mut conn, &actor, question, page, today).await?;
+            duties::list_duties(&mut conn, &actor, question, &page, today).await?;
         let duty = |duty| encode::duty::whole(duty, &self.law, today);
         Ok(Response::new(ListDutiesResponse {
             duties: found.iter().map(duty).collect(),
@@ -509,7 +452,7 @@ impl CatalogService for Catalog {
         let DismissDutyRequest { duty_id, reason } = request.get_ref();
         let id = decode::duty_id(duty_id)?;
         let mut tx = self.begin().await?;
-        let done = duties::dismiss(&mut tx, id, reason, caller.act()).await?;
+        let done = duties::dismiss_duty(&mut tx, id, reason, caller.act()).await?;
         self.commit(tx, done.changed).await?;
         let duty = encode::duty::whole(&done.value, &self.law, caller.act().today());
         Ok(Response::new(DismissDutyResponse { duty: Some(duty) }))

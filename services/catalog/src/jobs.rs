@@ -312,13 +312,11 @@ fn sort<T: Versioned>(offers: &mut [Offer<T>]) {
 
 /// Reads an item without a transaction, and compiles its rules without a connection.
 async fn read_item(pool: &Pool, text: &str) -> Result<ItemVersion, CatalogError> {
-    let mut conn = pool
+    let conn = pool
         .acquire()
         .await
         .map_err(CatalogError::database("核对目录"))?;
-    let lists = items::lists_of(&mut conn, text).await?;
-    drop(conn);
-    items::lint(text, lists).await
+    items::read_definition(conn, text).await
 }
 
 /// Notes what became of an offer.
@@ -362,7 +360,7 @@ async fn publish_list(
     list: &CodeListVersion,
 ) -> Result<bool, CatalogError> {
     let mut tx = begin(pool).await?;
-    let done = lists::publish(&mut tx, list, by_file(clock)).await?;
+    let done = lists::publish_code_list(&mut tx, list, by_file(clock)).await?;
     commit(tx).await?;
     Ok(done.changed)
 }
@@ -373,7 +371,7 @@ async fn publish_item(
     item: &ItemVersion,
 ) -> Result<bool, CatalogError> {
     let mut tx = begin(pool).await?;
-    let done = items::publish(&mut tx, item, None, by_file(clock)).await?;
+    let done = items::publish_item_version(&mut tx, item, None, by_file(clock)).await?;
     commit(tx).await?;
     Ok(done.changed)
 }

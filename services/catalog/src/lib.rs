@@ -9,7 +9,7 @@
 //! - `grpc`: `credit.catalog.v1.CatalogService`
 //! - [`store`]: SQL and nothing else
 //! - [`template`]: an item as an Excel template
-//! - [`error`]: what can go wrong and its gRPC code
+//! - [`error`]: what can go wrong and what a caller is told of it
 
 pub mod app;
 pub mod domain;
@@ -22,21 +22,21 @@ pub mod template;
 use std::sync::Arc;
 
 use event_bus::{Bus, StreamSpec, Subscription};
-use legal_clock::{Calendar, RuleSet};
+use legal_clock::RuleSet;
 use proto::credit::catalog::v1::catalog_service_server::CatalogServiceServer;
 use serde::{Deserialize, Serialize};
 use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay, Secret},
-    db,
-    grpc::{MAX_MESSAGE_BYTES, serve, spawn_server},
+    grpc::MAX_MESSAGE_BYTES,
+    start::{database_pool, serve_grpc, working_day_calendar},
 };
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
 use domain::duty::Law;
 
-pub use error::StartError;
+pub use service_kit::start::StartError;
 pub use store::migrations;
 
 /// Name of the service.
@@ -80,23 +80,6 @@ impl Config {
     pub fn load(overlay: &Overlay) -> Result<Self, ConfigError> {
         overlay.load(SERVICE, include_str!("../config.default.toml"))
     }
-
-    fn law(&self) -> Result<Law, StartError> {
-        let calendar = if self.calendar_file.is_empty() {
-            Calendar::builtin()?
-        } else {
-            let path = &self.calendar_file;
-            let text = std::fs::read_to_string(path).map_err(|source| {
-                let path = path.clone();
-                StartError::CalendarFile { path, source }
-            })?;
-            Calendar::from_json(&text)?
-        };
-        Ok(Law {
-            calendar,
-            rules: RuleSet::changsha_2017(),
-        })
-    }
 }
 
 /// Starts relay, reconciler and gRPC server as tasks of `context.shutdown` and returns at once.
@@ -109,16 +92,15 @@ pub async fn start(
     bus: Bus,
     context: ServiceContext,
 ) -> Result<(), StartError> {
-    let law = Arc::new(config.law()?);
-    let url = config.database_url.reveal()?;
-    let pool = db::connect_lazy(&url, SCHEMA, config.max_connections)?;
+    let law = Arc::new(Law {
+        calendar: working_day_calendar(&config.calendar_file)?,
+        rules: RuleSet::changsha_2017(),
+    });
+    let pool = database_pool(&config.database_url, SCHEMA, config.max_connections)?;
     let relay = bus.start_relay(SERVICE, &pool, &context);
     jobs::start(&config, &pool, &relay, &law, &context);
     let service = grpc::Catalog::new(pool, relay, law, &context);
     let server = CatalogServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let serving = context.clone();
-    spawn_server(&context, "catalog grpc", async move {
-        serve(listener, Routes::new(server), &serving).await
-    });
+    serve_grpc("catalog grpc", listener, Routes::new(server), &context);
     Ok(())
 }

@@ -17,8 +17,8 @@ use std::collections::HashMap;
 
 use credit_record::ItemVersion;
 use proto::credit::validation::events::v1::NormalisedRecord;
+use record_ref::{ItemRef, VersionId};
 use service_kit::db::Conn;
-use uuid::Uuid;
 use vault::{Keyring, mask::mask_text};
 
 use crate::{error::DisclosureError, store};
@@ -26,11 +26,11 @@ use crate::{error::DisclosureError, store};
 /// Opens a sealed record; a blob that was moved to another row is refused.
 fn open(
     keyring: &Keyring,
-    record_id: Uuid,
+    version_id: VersionId,
     sealed: &[u8],
 ) -> Result<NormalisedRecord, DisclosureError> {
     let plain = keyring
-        .open(record_id.as_bytes(), sealed)
+        .open(version_id.as_bytes(), sealed)
         .map_err(DisclosureError::Sealed)?;
     prost::Message::decode(plain.as_slice()).map_err(DisclosureError::Record)
 }
@@ -39,7 +39,7 @@ fn open(
 /// is nobody's business.
 fn shown_reason(
     keyring: &Keyring,
-    revocation_id: Uuid,
+    revocation_id: VersionId,
     sealed: &[u8],
 ) -> Result<String, DisclosureError> {
     let plain = keyring
@@ -51,19 +51,19 @@ fn shown_reason(
 /// Definitions of item versions, each read once.
 async fn definitions(
     conn: &mut Conn,
-    mut wanted: Vec<(&str, i32)>,
-) -> Result<HashMap<(String, i32), ItemVersion>, DisclosureError> {
+    mut wanted: Vec<&ItemRef>,
+) -> Result<HashMap<ItemRef, ItemVersion>, DisclosureError> {
     wanted.sort_unstable();
     wanted.dedup();
-    let (codes, versions): (Vec<&str>, Vec<i32>) = wanted.into_iter().unzip();
-    let rows = store::catalogue::definitions(conn, &codes, &versions)
+    let rows = store::catalogue::definitions(conn, &wanted)
         .await
         .map_err(DisclosureError::database("读取信用信息目录"))?;
     rows.into_iter()
-        .map(|(code, version, json)| {
+        .map(|row| {
             // Not linted, as when it came in: a stricter lint must not hide what is published.
-            let item = serde_json::from_str(&json).map_err(DisclosureError::Definition)?;
-            Ok(((code, version), item))
+            let definition =
+                serde_json::from_str(&row.definition).map_err(DisclosureError::Definition)?;
+            Ok((row.item, definition))
         })
         .collect()
 }

@@ -4,8 +4,9 @@
 use service_kit::{
     db,
     error::{Refusal, database, internal},
+    reason::Reason,
 };
-use tonic::{Code, Status};
+use tonic::Status;
 
 /// An error of a request.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,9 @@ pub enum DisclosureError {
     /// The list names no item.
     #[error("item_code is empty")]
     ItemMissing,
+    /// The list names what no item is called.
+    #[error("item_code is no code of the catalogue")]
+    ItemCode,
     /// Not a date.
     #[error("{field} is not a date YYYY-MM-DD")]
     Date {
@@ -37,19 +41,13 @@ pub enum DisclosureError {
     },
     /// The period of a list ends before it begins.
     #[error("decided_from lies after decided_to")]
-    DateOrder,
+    PeriodReversed,
     /// Not the id of a version.
     #[error("record_id is not a UUID")]
     RecordId,
     /// Not a credit code.
     #[error("credit_code is not a unified social credit code")]
     CreditCode,
-    /// A page that is too large.
-    #[error("page_size is over 100")]
-    PageSize,
-    /// Not a token of this list.
-    #[error("page_token is not of this list")]
-    PageToken,
     /// The token names neither a person nor an organisation.
     #[error("the token names no subject")]
     NoSubject,
@@ -80,88 +78,79 @@ impl DisclosureError {
     }
 }
 
-fn invalid(
-    reason: &'static str,
-    field: &'static str,
-    rule: &'static str,
-    message: &'static str,
-) -> Status {
-    Refusal::field(Code::InvalidArgument, reason, field, rule, message).to_status()
-}
-
 impl From<DisclosureError> for Status {
     fn from(error: DisclosureError) -> Self {
         match &error {
-            DisclosureError::NotFound => Refusal::field(
-                Code::NotFound,
-                "NOT_DISCLOSED",
+            DisclosureError::NotFound => Refusal::new(
+                Reason::NotDisclosed,
                 "",
                 "only current records of organisations within their term are disclosed",
                 "没有可以公开的信息",
             )
-            .to_status(),
-            DisclosureError::QueryTooShort { field } => invalid(
-                "QUERY_TOO_SHORT",
-                field,
+            .into(),
+            DisclosureError::QueryTooShort { field } => Refusal::new(
+                Reason::QueryTooShort,
+                *field,
                 "a credit code or at least two characters of a name",
                 "请输入统一社会信用代码，或者名称中的至少两个字",
-            ),
-            DisclosureError::QueryTooLong { field } => invalid(
-                "QUERY_TOO_LONG",
-                field,
+            )
+            .into(),
+            DisclosureError::QueryTooLong { field } => Refusal::new(
+                Reason::QueryTooLong,
+                *field,
                 "at most 200 characters",
                 "查询内容不能超过200个字",
-            ),
-            DisclosureError::ItemMissing => invalid(
-                "ITEM_MISSING",
+            )
+            .into(),
+            DisclosureError::ItemMissing => Refusal::new(
+                Reason::ItemCodeMissing,
                 "item_code",
                 "a list names its item",
                 "请指明目录事项代码",
-            ),
-            DisclosureError::Date { field } => invalid(
-                "DATE_INVALID",
-                field,
+            )
+            .into(),
+            DisclosureError::ItemCode => Refusal::new(
+                Reason::ItemCodeInvalid,
+                "item_code",
+                "1 to 64 of a-z, 0-9, '.', '_' and '-'",
+                "目录事项代码格式不正确",
+            )
+            .into(),
+            DisclosureError::Date { field } => Refusal::new(
+                Reason::DateInvalid,
+                *field,
                 "a date YYYY-MM-DD",
                 "日期格式应为“年-月-日”，例如2026-01-31",
-            ),
-            DisclosureError::DateOrder => invalid(
-                "DATE_ORDER",
+            )
+            .into(),
+            DisclosureError::PeriodReversed => Refusal::new(
+                Reason::PeriodReversed,
                 "decided_from",
                 "decided_from is not after decided_to",
                 "起始日期不能晚于截止日期",
-            ),
-            DisclosureError::RecordId => invalid(
-                "RECORD_ID_INVALID",
+            )
+            .into(),
+            DisclosureError::RecordId => Refusal::new(
+                Reason::RecordIdInvalid,
                 "record_id",
-                "a UUID",
+                "a UUID, 36 characters with hyphens",
                 "信息编号格式不正确",
-            ),
-            DisclosureError::CreditCode => invalid(
-                "CREDIT_CODE_INVALID",
+            )
+            .into(),
+            DisclosureError::CreditCode => Refusal::new(
+                Reason::CreditCodeInvalid,
                 "credit_code",
                 "a unified social credit code of GB 32100 with right check characters",
                 "统一社会信用代码格式或校验码不正确",
-            ),
-            DisclosureError::PageSize => invalid(
-                "PAGE_SIZE",
-                "page_size",
-                "1 to 100, 0 for 20",
-                "每页最多100条",
-            ),
-            DisclosureError::PageToken => invalid(
-                "PAGE_TOKEN",
-                "page_token",
-                "the next_page_token of the page before",
-                "翻页标识无效，请从第一页重新开始",
-            ),
-            DisclosureError::NoSubject => Refusal::field(
-                Code::PermissionDenied,
-                "SUBJECT_UNKNOWN",
+            )
+            .into(),
+            DisclosureError::NoSubject => Refusal::new(
+                Reason::SubjectMissing,
                 "authorization",
                 "a subject's token names a person's document or an organisation",
                 "身份令牌未载明信用主体，无法查询本人（本单位）信息",
             )
-            .to_status(),
+            .into(),
             DisclosureError::Sealed(_) | DisclosureError::Record(_) => {
                 internal("读取信用信息", &error)
             }
@@ -173,6 +162,8 @@ impl From<DisclosureError> for Status {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Code;
+
     use super::*;
 
     #[test]

@@ -4,8 +4,9 @@
 //! - [`subject`]: a subject's own records, logged before they are answered
 //! - [`statistics`]: counts for the credit office
 //!
-//! Who may call what stands in the table of service-kit.
+//! Who may call what stands in the proto files.
 
+mod decode;
 mod encode;
 pub mod public;
 pub mod statistics;

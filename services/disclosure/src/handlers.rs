@@ -8,6 +8,7 @@ use proto::credit::{
     objection::events::v1::ObjectionChanged,
     validation::events::v1::{RecordAccepted, RecordRevoked},
 };
+use record_ref::{ItemRef, Malformed, VersionId};
 use service_kit::{ServiceContext, db::Conn};
 use uuid::Uuid;
 
@@ -107,18 +108,15 @@ fn read_item(
     // Read, not linted: catalog did that before it published. Disclosure runs no rule of an item, so a rule of a later
     // release, or one that a stricter lint refuses, must not hide the item's records; and compiling rules would hold
     // up the worker that answers readers.
-    let item: credit_record::ItemVersion = serde_json::from_str(&event.definition_json)
+    let definition: credit_record::ItemVersion = serde_json::from_str(&event.definition_json)
         .map_err(|error| format!("definition_json: {}", service_kit::error::chain(&error)))?;
-    let version = i32::try_from(event.version)
-        .ok()
-        .filter(|version| *version > 0);
-    let (Some(version), true) = (
-        version,
-        item.code == event.code && item.version == event.version,
-    ) else {
+    let item = (event.code.parse())
+        .and_then(|code| ItemRef::new(code, event.version))
+        .map_err(|malformed: Malformed| malformed.to_string())?;
+    if (&definition.code, definition.version) != (&event.code, event.version) {
         return Err("definition_json: is of the code and version that the event names".to_owned());
-    };
-    Ok((ItemRule::of(&item, version), event.definition_json))
+    }
+    Ok((ItemRule::of(item, &definition), event.definition_json))
 }
 
 fn read_provider(
@@ -128,11 +126,14 @@ fn read_provider(
     let Ok(revision) = i64::try_from(event.revision) else {
         return Err("revision: fits 63 bits");
     };
-    if event.code.is_empty() || !["city", "district"].contains(&event.level.as_str()) {
-        return Err("code is present and level is city or district");
+    let Ok(code) = event.code.parse() else {
+        return Err("code: 18 of 0-9 and A-Z (GB 32100)");
+    };
+    if !["city", "district"].contains(&event.level.as_str()) {
+        return Err("level: is city or district");
     }
     Ok(Provider {
-        code: event.code,
+        code,
         name: event.name,
         level: event.level,
         district_code: event.district_code,
@@ -161,9 +162,9 @@ impl BatchHandler for ObjectionHandler {
 }
 
 fn read_mark(event: ObjectionChanged, _delivery: &Delivery) -> Result<Mark, &'static str> {
-    let (Ok(objection_id), Ok(record_id)) = (
+    let (Ok(objection_id), Ok(version_id)) = (
         Uuid::from_slice(&event.objection_id),
-        Uuid::from_slice(&event.record_id),
+        VersionId::try_from(&event.record_id[..]),
     ) else {
         return Err("objection_id and record_id are UUIDs of 16 bytes");
     };
@@ -172,7 +173,7 @@ fn read_mark(event: ObjectionChanged, _delivery: &Delivery) -> Result<Mark, &'st
     };
     Ok(Mark {
         objection_id,
-        record_id,
+        version_id,
         pending: event.pending,
         revision,
     })

@@ -26,11 +26,18 @@ use proto::credit::disclosure::v1::{
     disclosure_service_server::DisclosureServiceServer, public_service_server::PublicServiceServer,
     subject_service_server::SubjectServiceServer,
 };
-use service_kit::{ServiceContext, config::ConfigError, db, grpc as kit};
+use service_kit::{
+    ServiceContext,
+    config::Secret,
+    db::Pool,
+    grpc::MAX_MESSAGE_BYTES,
+    start::{database_pool, serve_grpc},
+};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
 pub use config::Config;
+pub use service_kit::start::StartError;
 pub use store::migrations;
 
 /// Name of the service, of its table in the configuration and of its stream.
@@ -68,17 +75,6 @@ const ITEM_VERSION_PUBLISHED: &str = "credit.catalog.events.v1.ItemVersionPublis
 const PROVIDER_REGISTERED: &str = "credit.catalog.events.v1.ProviderRegistered";
 const OBJECTION_CHANGED: &str = "credit.objection.events.v1.ObjectionChanged";
 
-/// Why the service cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A login cannot be read.
-    #[error("disclosure: a database login cannot be read")]
-    Secret(#[from] ConfigError),
-    /// A login is no database address.
-    #[error("disclosure: a database login is no address")]
-    Database(#[from] db::Error),
-}
-
 /// Starts the service and returns: consumers and server run as essential tasks of the context.
 pub async fn start(
     config: Config,
@@ -86,13 +82,8 @@ pub async fn start(
     bus: Bus,
     context: ServiceContext,
 ) -> Result<(), StartError> {
-    let pool = db::connect_lazy(
-        &config.database_url.reveal()?,
-        SCHEMA,
-        config.max_connections,
-    )?;
-    let public_url = config.public_database_url.reveal()?;
-    let public_pool = db::connect_lazy(&public_url, SCHEMA, config.public_max_connections)?;
+    let pool = database_pool(&config.database_url, SCHEMA, config.max_connections)?;
+    let public_pool = public_pool(&config.public_database_url, config.public_max_connections)?;
 
     let records = Arc::new(handlers::RecordHandler::new(context.clone()));
     bus.start_consumer(&RECORDS, &pool, records, None, &context);
@@ -114,15 +105,24 @@ pub async fn start(
     let public = grpc::public::PublicApi::new(public_pool, Arc::new(config), context.clone());
     let subject = grpc::subject::SubjectApi::new(pool.clone(), context.clone());
     let statistics = grpc::statistics::StatisticsApi::new(pool, context.clone());
-    let limit = kit::MAX_MESSAGE_BYTES;
+    let limit = MAX_MESSAGE_BYTES;
     let routes = Routes::new(PublicServiceServer::new(public).max_decoding_message_size(limit))
         .add_service(SubjectServiceServer::new(subject).max_decoding_message_size(limit))
         .add_service(DisclosureServiceServer::new(statistics).max_decoding_message_size(limit));
-    let serving = context.clone();
-    kit::spawn_server(&context, "disclosure grpc", async move {
-        kit::serve(listener, routes, &serving).await
-    });
+    serve_grpc("disclosure grpc", listener, routes, &context);
     Ok(())
+}
+
+/// The pool of the role that PublicService uses; its errors name its own key.
+fn public_pool(public_database_url: &Secret, max_connections: u32) -> Result<Pool, StartError> {
+    let pool = database_pool(public_database_url, SCHEMA, max_connections);
+    pool.map_err(|error| match error {
+        StartError::DatabaseUrl { source, .. } => StartError::DatabaseUrl {
+            key: "public_database_url",
+            source,
+        },
+        other => other,
+    })
 }
 
 #[cfg(test)]
@@ -135,6 +135,13 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn a_login_that_is_no_address_is_named_by_its_key() {
+        let refused = public_pool(&Secret::Plain("no address".to_owned()), 1).unwrap_err();
+        let named = refused.to_string();
+        assert_eq!(named, "public_database_url is not a postgres:// address");
+    }
 
     #[test]
     fn subscriptions_name_the_events_that_the_handlers_read() {

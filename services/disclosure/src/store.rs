@@ -17,7 +17,9 @@ pub mod revocations;
 pub mod statistics;
 pub mod versions;
 
+use record_ref::{ItemRef, Malformed};
 use service_kit::db::{Error, Pool, Tx};
+use sqlx::FromRow;
 
 /// The migrations of the schema `disclosure`. They grant to the roles `disclosure` and `disclosure_public`, which
 /// must exist.
@@ -37,17 +39,39 @@ pub async fn begin_logged_read(pool: &Pool) -> Result<Tx, Error> {
         .await
 }
 
+/// An item version as tables have it.
+#[derive(FromRow)]
+struct ItemColumns {
+    item_code: String,
+    item_version: i32,
+}
+
+impl TryFrom<ItemColumns> for ItemRef {
+    type Error = Malformed;
+
+    fn try_from(columns: ItemColumns) -> Result<Self, Malformed> {
+        Self::from_columns(columns.item_code, columns.item_version)
+    }
+}
+
+/// Item versions as the parallel columns of an `unnest`.
+fn item_columns<'a>(items: impl IntoIterator<Item = &'a ItemRef>) -> (Vec<&'a str>, Vec<i32>) {
+    let columns = |item: &'a ItemRef| (item.code.as_str(), item.version_column());
+    items.into_iter().map(columns).unzip()
+}
+
 /// Binds the first six parameters of a statement that joins bounds: the columns of the bounds, and today.
 macro_rules! bind_bounds {
-    ($query:expr, $bounds:expr) => {
+    ($query:expr, $bounds:expr) => {{
+        let (item_codes, item_versions) = crate::store::item_columns(&$bounds.items);
         $query
-            .bind(&$bounds.item_codes)
-            .bind(&$bounds.item_versions)
+            .bind(item_codes)
+            .bind(item_versions)
             .bind(&$bounds.kinds)
             .bind(&$bounds.earliest)
             .bind(&$bounds.latest)
             .bind($bounds.today)
-    };
+    }};
 }
 pub(crate) use bind_bounds;
 

@@ -1,11 +1,14 @@
-//! The use cases of ingest, each given a transaction or connection; none commits.
+//! The use cases of ingest. What writes is given a transaction and never commits; what reads is given the pool. Where a
+//! line of a log must be committed before anything is read, the use case says so and does it.
 
 pub mod nil;
+pub mod reads;
 pub mod reload;
+pub mod replay;
 
 use event_bus::NewEvent;
 use prost_types::Timestamp;
-use proto::credit::{common::v1::RecordVersion, ingest::events::v1::RecordSubmitted};
+use proto::credit::ingest::events::v1::RecordSubmitted;
 use service_kit::{
     db::{Conn, Error},
     grpc::timestamp,
@@ -19,12 +22,11 @@ use crate::{
 
 /// Accepts a batch for processing: decides each submission in order and stores originals,
 /// submission ids and events with one statement each.
-pub async fn accept(
+pub async fn accept_submissions(
     conn: &mut Conn,
     submissions: &[Incoming],
     now: OffsetDateTime,
 ) -> Result<Vec<Decision>, Error> {
-    let now = as_kept(now);
     let mut batch = store::load_batch(conn, submissions).await?;
     let decisions: Vec<Decision> = submissions
         .iter()
@@ -50,34 +52,21 @@ pub async fn accept(
     store::reload::insert_lines(conn, &lines).await?;
     let events: Vec<NewEvent> = fresh
         .iter()
-        .map(|(submission, stored)| submitted(submission, stored, timestamp(now)))
+        .map(|(submission, stored)| submitted_event(submission, stored, timestamp(now)))
         .collect();
     event_bus::append(conn, &events).await?;
     Ok(decisions)
 }
 
-/// PostgreSQL keeps microseconds; a receipt must say the same on the day it is given and later.
-fn as_kept(now: OffsetDateTime) -> OffsetDateTime {
-    now.replace_nanosecond(now.nanosecond() / 1000 * 1000)
-        .unwrap_or(now)
-}
-
-fn submitted(incoming: &Incoming, stored: &Stored, received_at: Timestamp) -> NewEvent {
+fn submitted_event(incoming: &Incoming, stored: &Stored, received_at: Timestamp) -> NewEvent {
     let event = RecordSubmitted {
-        version: Some(RecordVersion {
-            record_id: stored.record_id.as_bytes().to_vec().into(),
-            provider_code: incoming.key.provider_code.clone(),
-            item_code: incoming.key.item_code.clone(),
-            item_version: stored.content.item_version,
-            key_digest: incoming.key.key_digest.to_vec().into(),
-            revision: stored.revision,
-        }),
-        ledger_number: stored.ledger_number,
+        version: Some((&stored.version).into()),
+        ledger_number: stored.ledger_number.get(),
         received_at: Some(received_at),
         content_type: stored.content.content_type.clone(),
         sealed_content: incoming.sealed_content.clone().into(),
         sealed_record_key: incoming.sealed_record_key.clone().into(),
-        operation: stored.content.operation.code().into(),
+        operation: stored.content.operation.into(),
     };
     NewEvent::new(&event, stored.received_at, &incoming.traceparent)
 }

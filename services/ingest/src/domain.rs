@@ -13,61 +13,25 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 
 use legal_clock::shanghai_date;
-use time::{Date, OffsetDateTime};
-use uuid::Uuid;
+use record_ref::{
+    ItemCode, ItemRef, KeyDigest, LedgerNumber, Operation, ProviderCode, RecordAddress, RecordKey,
+    RecordVersion, Revision, VersionId,
+};
+use time::{Date, OffsetDateTime, macros::format_description};
 
 pub use catalogue::{Item, Registration, Retirement, Successor, Version};
 
 /// 32 bytes of a digest or keyed hash.
 pub type Digest = [u8; 32];
 
-/// Names a record whose versions follow one another.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RecordKey {
-    /// Credit code of the provider.
-    pub provider_code: String,
-    /// Code of the catalogue item.
-    pub item_code: String,
-    /// Keyed hash of the provider's own key.
-    pub key_digest: Digest,
+/// A civil day as requests and events write it, `YYYY-MM-DD` and in no other way.
+pub fn parse_day(text: &str) -> Option<Date> {
+    Date::parse(text, format_description!("[year]-[month]-[day]"))
+        .ok()
+        .filter(|day| day.to_string() == text)
 }
 
-/// What a version does to its record (D-24).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// The content is what the record says from now on.
-    Upsert,
-    /// The decision itself is no more; the content is the reason.
-    Revoke,
-    /// The record was reported by mistake; the content is the reason.
-    Withdraw,
-}
-
-impl Operation {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Upsert, Self::Revoke, Self::Withdraw];
-
-    /// Its number in tables, digests and messages.
-    pub fn code(self) -> i16 {
-        match self {
-            Self::Upsert => 1,
-            Self::Revoke => 2,
-            Self::Withdraw => 3,
-        }
-    }
-
-    /// The operation of a number; `None` for a number that stands for none.
-    pub fn of_code(code: i16) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.code() == code)
-    }
-
-    /// Whether it ends the record until it is reported again.
-    pub fn ends_record(self) -> bool {
-        self != Self::Upsert
-    }
-}
-
-/// What makes two submissions equal: operation, bytes, type and item version.
+/// What makes two submissions equal that are pinned to the same version of their item: operation, bytes, type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     /// What it does to the record.
@@ -76,16 +40,6 @@ pub struct Content {
     pub sha256: Digest,
     /// MIME type.
     pub content_type: String,
-    /// Version of the item; 0 asks for the one in force.
-    pub item_version: u32,
-}
-
-impl Content {
-    /// Whether two contents are the same but for the version that they are pinned to.
-    fn says_the_same(&self, other: &Self) -> bool {
-        (self.operation, self.sha256, &self.content_type)
-            == (other.operation, other.sha256, &other.content_type)
-    }
 }
 
 /// A submission whose form was checked and whose content is sealed.
@@ -97,15 +51,17 @@ pub struct Incoming {
     pub request_digest: Digest,
     /// Which record.
     pub key: RecordKey,
+    /// Version of the item that it asks for; 0: the one in force.
+    pub item_version: u32,
     /// What it says.
     pub content: Content,
     /// The id that the version gets when it is new.
-    pub record_id: Uuid,
-    /// The bytes, sealed under the record id.
+    pub version_id: VersionId,
+    /// The bytes, sealed under the version's id.
     pub sealed_content: Vec<u8>,
-    /// Record key, sealed under the record id, for the event.
+    /// Record key, sealed under the version's id, for the event.
     pub sealed_record_key: Vec<u8>,
-    /// Record key and submission id, sealed under the record id, for the ledger.
+    /// Record key and submission id, sealed under the version's id, for the ledger.
     pub sealed_labels: Vec<u8>,
     /// Trace context of the record.
     pub traceparent: String,
@@ -119,12 +75,10 @@ pub struct Incoming {
 /// What is committed of a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The version.
-    pub record_id: Uuid,
+    /// The version, of which record, whose, and pinned to which version of the item.
+    pub version: RecordVersion,
     /// Number in the provider's ledger.
-    pub ledger_number: u64,
-    /// Revision of its key.
-    pub revision: u64,
+    pub ledger_number: LedgerNumber,
     /// When it was accepted for processing.
     pub received_at: OffsetDateTime,
     /// What it says.
@@ -134,7 +88,7 @@ pub struct Stored {
 impl Stored {
     /// How this version stands beside the current one of its record.
     pub fn standing(&self, current: &Self) -> Standing {
-        if self.record_id == current.record_id {
+        if self.version.id == current.version.id {
             Standing::Current
         } else if current.content.operation.ends_record() {
             Standing::Revoked
@@ -166,6 +120,15 @@ pub struct Earlier {
     pub unchanged: bool,
 }
 
+/// What a submission was answered with: a receipt, before it is a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnsweredVersion {
+    /// The version.
+    pub stored: Stored,
+    /// Whether it was there before.
+    pub unchanged: bool,
+}
+
 /// What a reload has taken of a record already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -194,6 +157,20 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// What the submission is answered with.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn into_answer(self) -> Result<AnsweredVersion, Rejection> {
+        let (stored, unchanged) = match self {
+            Self::New(stored) => (stored, false),
+            Self::Unchanged(stored) => (stored, true),
+            Self::Repeated { stored, unchanged } => (stored, unchanged),
+            Self::Refused(rejection) => return Err(rejection),
+        };
+        Ok(AnsweredVersion { stored, unchanged })
+    }
+
     /// The version that the submission is answered with, and whether as unchanged.
     pub fn version(&self) -> Option<(&Stored, bool)> {
         match self {
@@ -205,13 +182,14 @@ impl Decision {
     }
 }
 
-/// Why a submission is refused.
+/// Which rule does not allow a submission, a nil report, a reload or the reading of an original. `error` says what
+/// callers are told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// The id was used for something else.
     SubmissionIdReused,
-    /// The provider is not registered.
-    ProviderUnknown,
+    /// The caller is no provider of the registry.
+    ProviderNotRegistered,
     /// The provider is disabled.
     ProviderDisabled,
     /// The provider may report only later.
@@ -241,6 +219,26 @@ pub enum Rejection {
     RecordUnknown,
     /// The reload has ended; it takes nothing more.
     ReloadEnded,
+    /// The id names a reload of another item or version.
+    ReloadIdReused,
+    /// The caller sent another number of records than arrived.
+    ReloadIncomplete {
+        /// What the caller says.
+        declared: u64,
+        /// Distinct keys that were taken, over all tries.
+        taken: u64,
+        /// Records refused in this stream.
+        refused: u64,
+    },
+    /// The reload was ended with another number of records.
+    ReloadEndedOtherwise {
+        /// The number that it was ended with.
+        declared: u64,
+    },
+    /// The last day of a period is before the first.
+    PeriodReversed,
+    /// The period of a nil report is longer than a year.
+    PeriodTooLong,
     /// The period of a nil report has days that are still to come.
     PeriodNotOver {
         /// The day of receipt.
@@ -248,27 +246,31 @@ pub enum Rejection {
     },
     /// Versions of the item were received within the period of a nil report.
     NilReportContradicted,
+    /// Why originals are read was not said, or what was said is no reason.
+    ReadingWithoutReason,
+    /// None of the caller's roles reads originals.
+    ReadingNotAllowed,
 }
 
 /// The state that a batch of submissions is decided on, and that it changes.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// Providers by code.
-    pub providers: HashMap<String, Registration>,
+    /// Registrations by provider.
+    pub providers: HashMap<ProviderCode, Registration>,
     /// Items by code.
-    pub items: HashMap<String, Item>,
-    /// Last ledger number by provider.
-    pub ledgers: HashMap<String, u64>,
+    pub items: HashMap<ItemCode, Item>,
+    /// Last ledger number by provider; none before its first record.
+    pub ledgers: HashMap<ProviderCode, Option<LedgerNumber>>,
     /// Earlier submissions by provider and submission digest.
-    pub submissions: HashMap<(String, Digest), Earlier>,
+    pub submissions: HashMap<(ProviderCode, Digest), Earlier>,
     /// Current version by key.
     pub heads: HashMap<RecordKey, Stored>,
     /// Reloads that records of the batch belong to and that have not ended.
     pub open_reloads: HashSet<i64>,
     /// What reloads have taken already, by reload and key digest.
-    pub lines: HashMap<(i64, Digest), Line>,
+    pub lines: HashMap<(i64, KeyDigest), Line>,
     /// Prefixes of submission ids of the batch that are ids of reloads, by provider.
-    pub reload_ids: HashSet<(String, Digest)>,
+    pub reload_ids: HashSet<(ProviderCode, Digest)>,
 }
 
 impl Batch {
@@ -284,7 +286,7 @@ impl Batch {
                 stored: stored.clone(),
                 unchanged,
             };
-            let place = (reload, incoming.key.key_digest);
+            let place = (reload, incoming.key.digest);
             self.lines.entry(place).or_insert(line);
         }
         decision
@@ -294,8 +296,8 @@ impl Batch {
     fn taken_before(&self, incoming: &Incoming) -> Option<Decision> {
         let reused = Some(Decision::Refused(Rejection::SubmissionIdReused));
         if let Some(reload) = incoming.reload {
-            if let Some(line) = self.lines.get(&(reload, incoming.key.key_digest)) {
-                if !line.stored.content.says_the_same(&incoming.content) {
+            if let Some(line) = self.lines.get(&(reload, incoming.key.digest)) {
+                if line.stored.content != incoming.content {
                     return reused;
                 }
                 return Some(Decision::Repeated {
@@ -307,8 +309,8 @@ impl Batch {
                 return Some(Decision::Refused(Rejection::ReloadEnded));
             }
         }
-        let provider = &incoming.key.provider_code;
-        let id = (provider.clone(), incoming.submission_digest);
+        let provider = incoming.key.provider;
+        let id = (provider, incoming.submission_digest);
         if let Some(earlier) = self.submissions.get(&id) {
             let repeated = earlier
                 .stored
@@ -325,71 +327,77 @@ impl Batch {
         // Such an id is kept for the record that the reload names, see `ReloadRecord`.
         let prefix = incoming.id_prefix.filter(|_| incoming.reload.is_none());
         prefix
-            .filter(|prefix| self.reload_ids.contains(&(provider.clone(), *prefix)))
+            .filter(|prefix| self.reload_ids.contains(&(provider, *prefix)))
             .and(reused)
     }
 
     fn decide_first(&mut self, incoming: &Incoming, now: OffsetDateTime) -> Decision {
-        let provider = &incoming.key.provider_code;
-        let id = (provider.clone(), incoming.submission_digest);
-        let head = self.heads.get(&incoming.key);
-        let content = match self.pin_version(incoming, shanghai_date(now), head) {
-            Ok(content) => content,
+        let key = &incoming.key;
+        let head = self.heads.get(key);
+        let item = match self.pin_version(incoming, shanghai_date(now), head) {
+            Ok(item) => item,
             Err(rejection) => return Decision::Refused(rejection),
         };
-        if let Some(stored) = head.filter(|stored| stored.content == content).cloned() {
-            self.remember(id, incoming, &stored, true);
+        let same = |head: &&Stored| head.version.item == *item && head.content == incoming.content;
+        if let Some(stored) = head.filter(same).cloned() {
+            self.remember(incoming, &stored, true);
             return Decision::Unchanged(stored);
         }
-        let revision = head.map_or(1, |stored| stored.revision + 1);
-        let last = self.ledgers.entry(provider.clone()).or_default();
-        *last += 1;
-        let stored = Stored {
-            record_id: incoming.record_id,
-            ledger_number: *last,
-            revision,
-            received_at: now,
-            content,
+        // No number comes after the last one: then it stands twice, which the tables refuse.
+        let (address, revision) = match head.map(|stored| &stored.version) {
+            Some(last) => (last.address, last.revision.next().unwrap_or(last.revision)),
+            None => (
+                RecordAddress::of_first_version(incoming.version_id),
+                Revision::FIRST,
+            ),
         };
-        self.heads.insert(incoming.key.clone(), stored.clone());
-        self.remember(id, incoming, &stored, false);
+        let version = RecordVersion {
+            id: incoming.version_id,
+            address,
+            provider: key.provider,
+            item: item.clone(),
+            key_digest: key.digest,
+            revision,
+        };
+        let last = self.ledgers.entry(key.provider).or_default();
+        let ledger_number = last.map_or(LedgerNumber::FIRST, |last| last.next().unwrap_or(last));
+        *last = Some(ledger_number);
+        let stored = Stored {
+            version,
+            ledger_number,
+            received_at: now,
+            content: incoming.content.clone(),
+        };
+        self.heads.insert(key.clone(), stored.clone());
+        self.remember(incoming, &stored, false);
         Decision::New(stored)
     }
 
-    fn pin_version(
-        &self,
+    fn pin_version<'a>(
+        &'a self,
         incoming: &Incoming,
         today: Date,
-        head: Option<&Stored>,
-    ) -> Result<Content, Rejection> {
+        head: Option<&'a Stored>,
+    ) -> Result<&'a ItemRef, Rejection> {
         self.providers
-            .get(&incoming.key.provider_code)
-            .ok_or(Rejection::ProviderUnknown)?
+            .get(&incoming.key.provider)
+            .ok_or(Rejection::ProviderNotRegistered)?
             .admits_on(today)?;
         let item = self
             .items
-            .get(&incoming.key.item_code)
+            .get(&incoming.key.item)
             .ok_or(Rejection::ItemUnknown)?;
-        let asked = incoming.content.item_version;
-        let current = head.map(|stored| stored.content.item_version);
-        let item_version = if incoming.content.operation.ends_record() {
-            item.pin_end(asked, current.ok_or(Rejection::RecordUnknown)?)?
+        let asked = incoming.item_version;
+        let current = head.map(|stored| &stored.version.item);
+        if incoming.content.operation.ends_record() {
+            item.pin_end(asked, current.ok_or(Rejection::RecordUnknown)?)
         } else {
-            item.pin(asked, today, current)?
-        };
-        Ok(Content {
-            item_version,
-            ..incoming.content.clone()
-        })
+            item.pin(asked, today, current)
+        }
     }
 
-    fn remember(
-        &mut self,
-        id: (String, Digest),
-        incoming: &Incoming,
-        stored: &Stored,
-        unchanged: bool,
-    ) {
+    fn remember(&mut self, incoming: &Incoming, stored: &Stored, unchanged: bool) {
+        let id = (incoming.key.provider, incoming.submission_digest);
         let earlier = Earlier {
             request_digest: incoming.request_digest,
             stored: Some(stored.clone()),

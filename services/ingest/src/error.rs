@@ -1,213 +1,414 @@
-//! What callers of ingest are told: each refusal names field and rule, in one table.
+//! What can go wrong in ingest and what a caller is told of it: each refusal names reason, field and rule, in exhaustive
+//! matches. Called by every module that answers; records of streams carry their [`Refusal`] in a message.
 
-use service_kit::error::Refusal;
-use tonic::Code;
+mod definition;
 
-use crate::domain::{Rejection, nil::PeriodError, reading::ReadingError, reload::ReloadRejection};
+use credit_record::item::ItemError;
+use record_ref::Malformed;
+use service_kit::{
+    blocking::{BlockingError, Stopping},
+    db,
+    error::{Refusal, chain, database, internal},
+    reason::Reason,
+};
+use tonic::Status;
 
-/// Largest content of a record, bytes: 1 MiB.
-pub const MAX_CONTENT_BYTES: usize = 1024 * 1024;
+use crate::{domain::Rejection, intake::FormError};
+use definition::{unnamed, unusable};
 
-/// What is wrong with the form of a submission, before anything is looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FormError {
-    /// The request has no submission.
-    Missing,
-    /// `submission_id` is empty or too long.
-    SubmissionId,
-    /// `record_key` is empty or too long.
-    RecordKey,
-    /// `item_code` has a form that no item has.
-    ItemCode,
-    /// `operation` is a number that stands for none.
-    Operation,
-    /// `content_type` is not one that records have.
-    ContentType,
-    /// `content_type` is not that of a reason.
-    ReasonType,
-    /// `content` is no reason.
-    Reason,
-    /// `content` is empty.
-    ContentEmpty,
-    /// `content` is larger than [`MAX_CONTENT_BYTES`].
-    ContentTooLarge,
-    /// `content_sha256` is not 32 bytes long.
-    DigestLength,
-    /// `content_sha256` is not the digest of `content`.
-    DigestMismatch,
-    /// `traceparent` is not a W3C trace context.
-    Traceparent,
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The form of a submission is wrong.
+    #[error("the form of the submission is wrong: {0:?}")]
+    Form(FormError),
+    /// A rule does not allow it.
+    #[error("refused: {0:?}")]
+    Rejected(Rejection),
+    /// What the kit refuses: a page that the list has not.
+    #[error("refused: {}", .0.reason)]
+    Refused(Refusal),
+    /// `resume_token` is not one that was given.
+    #[error("resume_token was not given here")]
+    ResumeToken,
+    /// `resume_token` was given to another provider.
+    #[error("resume_token was given to another provider")]
+    ResumeTokenForeign,
+    /// `resume_token` stands where none may.
+    #[error("resume_token stands where none may")]
+    ResumeTokenMisplaced,
+    /// `reload_id` is empty, too long, or has a slash.
+    #[error("reload_id has the wrong form")]
+    ReloadId,
+    /// A step of a reload comes where another one must.
+    #[error("another step than {expected} must come")]
+    ReloadStep {
+        /// That one.
+        expected: &'static str,
+    },
+    /// `record_id` is no id of a version.
+    #[error("record_id is not a UUID")]
+    RecordId,
+    /// Not a day.
+    #[error("{field} is not a day")]
+    Date {
+        /// Field of the request.
+        field: &'static str,
+    },
+    /// `limit` is larger than the ledger gives at once.
+    #[error("limit is above {most}")]
+    LedgerLimit {
+        /// The most.
+        most: u32,
+    },
+    /// A replay of no definition.
+    #[error("no definition is offered")]
+    DefinitionMissing,
+    /// The text of a definition is empty or too long.
+    #[error("the definition is empty or too large")]
+    DefinitionLength,
+    /// `received_to` is before `received_from`.
+    #[error("received_to is before received_from")]
+    ReceivedReversed,
+    /// `pinned_versions` has what is no version, or too many.
+    #[error("pinned_versions has what is no version")]
+    PinnedVersions,
+    /// No submission of the caller was answered with a receipt under this id.
+    #[error("no receipt under this submission id")]
+    SubmissionUnknown,
+    /// No version of this id, or none that the caller may read.
+    #[error("no original of this id for the caller")]
+    OriginalUnknown,
+    /// The registry never named this provider.
+    #[error("provider_code is not registered")]
+    ProviderUnknown,
+    /// Nothing was published under this code and version.
+    #[error("the item has no such version")]
+    PublishedUnknown,
+    /// The version was announced before definitions were kept.
+    #[error("the definition of the version is not kept")]
+    DefinitionUnknown,
+    /// The definition that is kept is none to this program.
+    #[error("a kept definition cannot be used")]
+    DefinitionUnusable(#[source] ItemError),
+    /// The definition offered is unreadable or contradicts itself.
+    #[error("the definition is refused")]
+    Definition(#[source] ItemError),
+    /// The definition offered is of an item that no original could be pinned to.
+    #[error("the definition has no item")]
+    DefinitionUnnamed(#[source] Malformed),
+    /// As many replays run as may.
+    #[error("too many replays run")]
+    ReplaysBusy,
+    /// The service stops.
+    #[error(transparent)]
+    Stopping(#[from] Stopping),
+    /// Work for a processor came to no end.
+    #[error(transparent)]
+    Blocking(#[from] BlockingError),
+    /// Whether it was committed is not certain, and asking again with the same id finds out.
+    #[error("not committed")]
+    NotCommitted(#[source] db::Error),
+    /// The database failed.
+    #[error("database failed while {doing}")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: db::Error,
+    },
+    /// What is kept sealed does not open, or is not what was sealed.
+    #[error("sealed content is damaged")]
+    Damaged {
+        /// What was being done.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
-impl From<FormError> for Refusal {
+impl IngestError {
+    /// For `map_err`: a database error with what was being done.
+    pub fn database(doing: &'static str) -> impl FnOnce(db::Error) -> Self {
+        move |source| Self::Database { doing, source }
+    }
+
+    /// For `map_err`: sealed content that is damaged, with what was being done.
+    pub fn damaged<E>(doing: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        move |source| Self::Damaged {
+            doing,
+            source: Box::new(source),
+        }
+    }
+}
+
+impl From<FormError> for IngestError {
     fn from(error: FormError) -> Self {
+        Self::Form(error)
+    }
+}
+
+impl From<Rejection> for IngestError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<Refusal> for IngestError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<IngestError> for Status {
+    fn from(error: IngestError) -> Self {
         let (reason, field, rule, message) = match error {
-            FormError::Missing => (
-                "SUBMISSION_MISSING",
-                "submission",
-                "a request holds one submission",
-                "请求中没有申报内容".to_owned(),
+            IngestError::Form(error) => return Refusal::from(error).into(),
+            IngestError::Rejected(rejection) => return Refusal::from(rejection).into(),
+            IngestError::Refused(refusal) => return refusal.into(),
+            IngestError::Stopping(stopping) => return stopping.into(),
+            IngestError::Blocking(error) => return error.into(),
+            IngestError::NotCommitted(cause) => {
+                tracing::warn!(error = %chain(&cause), "not committed");
+                return not_committed(&cause).into();
+            }
+            IngestError::Database { doing, source } => return database(doing, &source),
+            IngestError::Damaged { doing, .. } => return internal(doing, &error),
+            IngestError::Definition(cause) => return unusable(&cause).into(),
+            IngestError::DefinitionUnnamed(malformed) => return unnamed(malformed).into(),
+            IngestError::DefinitionUnusable(cause) => {
+                tracing::warn!(error = %chain(&cause), "a kept definition cannot be used");
+                (
+                    Reason::DefinitionUnusable,
+                    "published",
+                    "a version whose definition this program can use",
+                    "该版本的定义本程序无法使用",
+                )
+            }
+            IngestError::ResumeToken => (
+                Reason::ResumeTokenInvalid,
+                "resume_token",
+                "the resume_token of an answer, unchanged",
+                "续传标记无效，请使用最后一次应答中的标记，或者从头报送",
             ),
-            FormError::SubmissionId => (
-                "SUBMISSION_ID_FORM",
+            IngestError::ResumeTokenForeign => (
+                Reason::ResumeTokenForeign,
+                "resume_token",
+                "given to the caller's own provider",
+                "该续传标记属于其他单位",
+            ),
+            IngestError::ResumeTokenMisplaced => (
+                Reason::ResumeTokenMisplaced,
+                "resume_token",
+                "only in the first request of a stream, which then has no submission",
+                "续传标记只能单独放在数据流的第一个请求中",
+            ),
+            IngestError::ReloadId => (
+                Reason::ReloadIdInvalid,
+                "reload_id",
+                "1 to 64 characters without slashes and control characters",
+                "全量报送编号须为 1 至 64 个字符，不含斜线和控制字符",
+            ),
+            IngestError::ReloadStep { expected } => (
+                Reason::ReloadStepMisplaced,
+                expected,
+                "begin once, then records, then end once",
+                "全量报送须依次为：开始、逐条记录、结束",
+            ),
+            IngestError::RecordId => (
+                Reason::RecordIdInvalid,
+                "record_id",
+                "a UUID, as in a receipt",
+                "记录编号须为回执中的编号（UUID）",
+            ),
+            IngestError::Date { field } => (
+                Reason::DateInvalid,
+                field,
+                "YYYY-MM-DD, a day that exists",
+                "日期应写作 YYYY-MM-DD，且为真实日期",
+            ),
+            IngestError::LedgerLimit { most } => {
+                let message = format!("每次最多查询{most}条");
+                let rule = "at most the limit of the list, 0 for its default";
+                return Refusal::new(Reason::PageSizeInvalid, "limit", rule, message).into();
+            }
+            IngestError::DefinitionMissing => (
+                Reason::DefinitionMissing,
+                "offered",
+                "definition_toml or published",
+                "请提交定义文本，或者指明已发布的事项版本",
+            ),
+            IngestError::DefinitionLength => (
+                Reason::DefinitionTooLarge,
+                "definition_toml",
+                "1 byte to 1 MiB (1048576 bytes)",
+                "定义文本不得为空，也不得超过 1 MiB",
+            ),
+            IngestError::ReceivedReversed => (
+                Reason::PeriodReversed,
+                "received_to",
+                "not before received_from",
+                "接收日期的止日不得早于起日",
+            ),
+            IngestError::PinnedVersions => (
+                Reason::PinnedVersionsInvalid,
+                "pinned_versions",
+                "at most 100 numbers from 1",
+                "版本号须为正整数，最多 100 个",
+            ),
+            IngestError::SubmissionUnknown => (
+                Reason::SubmissionUnknown,
                 "submission_id",
-                "1 to 128 characters without control characters",
-                "申报编号须为 1 至 128 个字符，不含控制字符".to_owned(),
+                "a submission of the caller that was answered with a receipt",
+                "没有该申报编号的回执",
             ),
-            FormError::RecordKey => (
-                "RECORD_KEY_FORM",
-                "record_key",
-                "1 to 512 characters without control characters",
-                "记录主键须为 1 至 512 个字符，不含控制字符".to_owned(),
+            IngestError::OriginalUnknown => (
+                Reason::RecordUnknown,
+                "record_id",
+                "a version that the caller may read",
+                "没有该记录",
             ),
-            FormError::ItemCode => (
-                "ITEM_CODE_FORM",
-                "item_code",
-                "1 to 64 of a-z, 0-9, '.', '_' and '-'",
-                "目录事项代码须为 1 至 64 个小写字母、数字、点、下划线或连字符".to_owned(),
+            IngestError::ProviderUnknown => (
+                Reason::ProviderUnknown,
+                "provider_code",
+                "a provider of the registry, or empty",
+                "没有登记该信息提供主体",
             ),
-            FormError::ContentType => (
-                "CONTENT_TYPE_UNSUPPORTED",
-                "content_type",
-                "of a record: application/json or text/csv",
-                "内容类型须为 application/json 或 text/csv".to_owned(),
+            IngestError::PublishedUnknown => (
+                Reason::ItemVersionUnknown,
+                "published",
+                "a published version of an item",
+                "没有该事项或者该版本",
             ),
-            FormError::Operation => (
-                "OPERATION_UNKNOWN",
-                "operation",
-                "upsert, revoke or withdraw",
-                "操作须为报送、撤销或者撤回".to_owned(),
+            IngestError::DefinitionUnknown => (
+                Reason::DefinitionUnknown,
+                "published",
+                "a version whose definition is kept here",
+                "该版本发布时未保存定义，请改为提交定义文本",
             ),
-            FormError::ReasonType => (
-                "CONTENT_TYPE_UNSUPPORTED",
-                "content_type",
-                "of a revocation or withdrawal: text/plain",
-                "撤销或者撤回时，内容为理由，内容类型须为 text/plain".to_owned(),
-            ),
-            FormError::Reason => (
-                "REASON_FORM",
-                "content",
-                "UTF-8, 2 to 2000 characters, at least two of them Chinese, no control characters but ends of lines and tabs",
-                "撤销或者撤回的理由须为 2 至 2000 个字符的中文文本（UTF-8）".to_owned(),
-            ),
-            FormError::ContentEmpty => (
-                "CONTENT_EMPTY",
-                "content",
-                "at least one byte",
-                "内容为空".to_owned(),
-            ),
-            FormError::ContentTooLarge => (
-                "CONTENT_TOO_LARGE",
-                "content",
-                "at most 1048576 bytes (1 MiB)",
-                format!("单条记录内容不得超过 {MAX_CONTENT_BYTES} 字节（1 MiB）"),
-            ),
-            FormError::DigestLength => (
-                "DIGEST_LENGTH",
-                "content_sha256",
-                "32 bytes, or empty",
-                "SHA-256 摘要须为 32 字节，或留空".to_owned(),
-            ),
-            FormError::DigestMismatch => (
-                "DIGEST_MISMATCH",
-                "content_sha256",
-                "sha256(content) == content_sha256",
-                "摘要与内容不符，内容在途中可能已被改动，未保存".to_owned(),
-            ),
-            FormError::Traceparent => (
-                "TRACEPARENT_FORM",
-                "traceparent",
-                "W3C trace context, or empty",
-                "traceparent 不符合 W3C 规范".to_owned(),
+            IngestError::ReplaysBusy => (
+                Reason::ReplaysBusy,
+                "",
+                "only a few replays run at the same time",
+                "正在进行的规则试算已达上限，请待其结束后再试",
             ),
         };
-        Self::field(Code::InvalidArgument, reason, field, rule, message)
+        Refusal::new(reason, field, rule, message).into()
     }
 }
 
 impl From<Rejection> for Refusal {
     fn from(rejection: Rejection) -> Self {
         match rejection {
-            Rejection::SubmissionIdReused => Self::field(
-                Code::AlreadyExists,
-                "SUBMISSION_ID_REUSED",
+            Rejection::SubmissionIdReused => Self::new(
+                Reason::SubmissionIdReused,
                 "submission_id",
                 "one submission id names one content for ever",
                 "该申报编号已用于其他内容，请换用新的申报编号",
             ),
-            Rejection::RecordUnknown => Self::field(
-                Code::NotFound,
-                "RECORD_UNKNOWN",
+            Rejection::RecordUnknown => Self::new(
+                Reason::RecordUnknown,
                 "record_key",
                 "what is revoked or withdrawn was reported before, by the caller under the same item and key",
                 "本单位未以该主键报送过该事项的记录，无法撤销或者撤回",
             ),
-            Rejection::ReloadEnded => Self::field(
-                Code::FailedPrecondition,
-                "RELOAD_ENDED",
+            Rejection::ReloadEnded => Self::new(
+                Reason::ReloadEnded,
                 "reload_id",
                 "a reload that has ended takes no further records",
                 "该次全量报送已经结束，请另用编号重新开始",
             ),
-            Rejection::PeriodNotOver { today } => Self::field(
-                Code::InvalidArgument,
-                "PERIOD_NOT_OVER",
+            Rejection::ReloadIdReused => Self::new(
+                Reason::ReloadIdReused,
+                "reload_id",
+                "one reload id names one item and version for ever",
+                "该全量报送编号已用于其他事项或者版本，请换用新的编号",
+            ),
+            Rejection::ReloadIncomplete {
+                declared,
+                taken,
+                refused,
+            } => Self::new(
+                Reason::ReloadIncomplete,
+                "records",
+                "the distinct record keys sent under the reload id are those that arrived",
+                format!(
+                    "称报送 {declared} 条，实收 {taken} 条，本次退回 {refused} 条，数目不符，请补报后再结束"
+                ),
+            ),
+            Rejection::ReloadEndedOtherwise { declared } => Self::new(
+                Reason::ReloadEnded,
+                "records",
+                "a reload that has ended is ended again with the same number only",
+                format!("该次全量报送已按 {declared} 条结束"),
+            ),
+            Rejection::PeriodReversed => Self::new(
+                Reason::PeriodReversed,
+                "period_to",
+                "not before period_from",
+                "零报告的止日不得早于起日",
+            ),
+            Rejection::PeriodTooLong => Self::new(
+                Reason::PeriodTooLong,
+                "period_to",
+                "a year from period_from at most",
+                "一次零报告的期间最长为一年",
+            ),
+            Rejection::PeriodNotOver { today } => Self::new(
+                Reason::PeriodNotOver,
                 "period_to",
                 "not after today, the day of receipt in Changsha",
                 format!("零报告的止日不得晚于今天（{today}）"),
             ),
-            Rejection::NilReportContradicted => Self::field(
-                Code::FailedPrecondition,
-                "NIL_REPORT_CONTRADICTED",
+            Rejection::NilReportContradicted => Self::new(
+                Reason::NilReportContradicted,
                 "period_from",
                 "no version of the item was received from the caller within the period",
                 "所报期间内收到过本单位该事项的记录，不能作零报告",
             ),
-            Rejection::ProviderUnknown => Self::field(
-                Code::PermissionDenied,
-                "PROVIDER_UNKNOWN",
+            Rejection::ProviderNotRegistered => Self::new(
+                Reason::ProviderNotRegistered,
                 "authorization",
                 "the caller is a provider of the registry",
                 "该单位未登记为信用信息提供主体",
             ),
-            Rejection::ProviderDisabled => Self::field(
-                Code::PermissionDenied,
-                "PROVIDER_DISABLED",
+            Rejection::ProviderDisabled => Self::new(
+                Reason::ProviderDisabled,
                 "authorization",
                 "the caller is enabled in the registry",
                 "该单位的信息提供资格已停用",
             ),
-            Rejection::ProviderNotYetValid { from } => Self::field(
-                Code::PermissionDenied,
-                "PROVIDER_NOT_YET_VALID",
+            Rejection::ProviderNotYetValid { from } => Self::new(
+                Reason::ProviderNotYetValid,
                 "authorization",
                 "the day of receipt is not before valid_from of the registration",
                 format!("该单位自 {from} 起方可报送信用信息"),
             ),
-            Rejection::ProviderExpired { until } => Self::field(
-                Code::PermissionDenied,
-                "PROVIDER_EXPIRED",
+            Rejection::ProviderExpired { until } => Self::new(
+                Reason::ProviderExpired,
                 "authorization",
                 "the day of receipt is not after valid_until of the registration",
                 format!("该单位的信息提供资格已于 {until} 届满"),
             ),
-            Rejection::ItemUnknown => Self::field(
-                Code::InvalidArgument,
-                "ITEM_UNKNOWN",
+            Rejection::ItemUnknown => Self::new(
+                Reason::ItemUnknown,
                 "item_code",
                 "an item of the catalogue",
                 "目录中没有该事项",
             ),
-            Rejection::ItemVersionUnknown => Self::field(
-                Code::InvalidArgument,
-                "ITEM_VERSION_UNKNOWN",
+            Rejection::ItemVersionUnknown => Self::new(
+                Reason::ItemVersionUnknown,
                 "item_version",
                 "a published version of the item, or 0 for the one in force",
                 "该事项没有这个版本",
             ),
-            Rejection::ItemVersionNotYetInForce { version, from } => Self::field(
-                Code::InvalidArgument,
-                "ITEM_VERSION_NOT_YET_IN_FORCE",
+            Rejection::ItemVersionNotYetInForce { version, from } => Self::new(
+                Reason::ItemVersionNotYetInForce,
                 "item_version",
                 "the day of receipt is not before effective_from of the version",
                 format!("该事项的第 {version} 版自 {from} 起施行，此前不能按该版本报送"),
@@ -218,82 +419,21 @@ impl From<Rejection> for Refusal {
                     || "没有替代事项".to_owned(),
                     |s| format!("请改报“{}”（{}）", s.name, s.code),
                 );
-                Self::field(
-                    Code::InvalidArgument,
-                    "ITEM_RETIRED",
+                Self::new(
+                    Reason::ItemRetired,
                     "item_code",
                     "a new record is received before the day from which the item is retired",
                     format!("该事项自 {from} 起停止采集，仅可更正此前报送的记录；{instead}"),
                 )
             }
-        }
-    }
-}
-
-impl From<PeriodError> for Refusal {
-    fn from(error: PeriodError) -> Self {
-        let (reason, rule, message) = match error {
-            PeriodError::Order => (
-                "PERIOD_ORDER",
-                "not before period_from",
-                "零报告的止日不得早于起日",
-            ),
-            PeriodError::Length => (
-                "PERIOD_LENGTH",
-                "a year from period_from at most",
-                "一次零报告的期间最长为一年",
-            ),
-        };
-        invalid(reason, "period_to", rule, message)
-    }
-}
-
-impl From<ReloadRejection> for Refusal {
-    fn from(rejection: ReloadRejection) -> Self {
-        match rejection {
-            ReloadRejection::IdReused => Self::field(
-                Code::AlreadyExists,
-                "RELOAD_ID_REUSED",
-                "reload_id",
-                "one reload id names one item and version for ever",
-                "该全量报送编号已用于其他事项或者版本，请换用新的编号",
-            ),
-            ReloadRejection::Incomplete {
-                declared,
-                taken,
-                refused,
-            } => Self::field(
-                Code::FailedPrecondition,
-                "RELOAD_INCOMPLETE",
-                "records",
-                "the distinct record keys sent under the reload id are those that arrived",
-                format!(
-                    "称报送 {declared} 条，实收 {taken} 条，本次退回 {refused} 条，数目不符，请补报后再结束"
-                ),
-            ),
-            ReloadRejection::EndedOtherwise { declared } => Self::field(
-                Code::FailedPrecondition,
-                "RELOAD_ENDED",
-                "records",
-                "a reload that has ended is ended again with the same number only",
-                format!("该次全量报送已按 {declared} 条结束"),
-            ),
-        }
-    }
-}
-
-impl From<ReadingError> for Refusal {
-    fn from(error: ReadingError) -> Self {
-        match error {
-            ReadingError::Reason => invalid(
-                "REASON_MISSING",
+            Rejection::ReadingWithoutReason => Self::new(
+                Reason::ReasonInvalid,
                 "reason",
                 "2 to 500 characters that say why, without control characters; the credit office must give one",
                 "请填写查阅原始记录的理由（2 至 500 个字符）",
             ),
-            ReadingError::Role => Self::field(
-                Code::PermissionDenied,
-                "ROLE_NOT_ALLOWED",
+            Rejection::ReadingNotAllowed => Self::new(
+                Reason::RoleNotAllowed,
                 "authorization",
                 "providers, the credit office and auditors read originals",
                 "当前身份无权查阅原始记录",
@@ -302,12 +442,50 @@ impl From<ReadingError> for Refusal {
     }
 }
 
-/// A field whose form is wrong.
-pub fn invalid(
-    reason: &'static str,
-    field: &'static str,
-    rule: &'static str,
-    message: &'static str,
-) -> Refusal {
-    Refusal::field(Code::InvalidArgument, reason, field, rule, message)
+/// What callers are told of a commit that failed. The outcome of one whose connection broke is unknown; asking again
+/// with the same submission id finds out and stores nothing twice.
+pub fn not_committed(error: &db::Error) -> Refusal {
+    let (reason, message) = if db::is_transient(error) {
+        (Reason::NotCommitted, "服务暂不可用，请用同一申报编号重试")
+    } else {
+        (Reason::Internal, "内部错误，已记录，请用同一申报编号重试")
+    };
+    let rule = "a receipt is given only after the commit";
+    Refusal::new(reason, "", rule, message)
+}
+
+/// Reason and field of what a caller is told.
+#[cfg(test)]
+pub(crate) fn told(error: IngestError) -> (String, String) {
+    use tonic_types::StatusExt as _;
+
+    let details = Status::from(error).get_error_details();
+    let info = details.error_info().unwrap();
+    (info.reason.clone(), info.metadata["field"].clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[test]
+    fn a_commit_that_failed_is_not_committed_when_it_may_succeed_later_and_internal_else() {
+        let lost = not_committed(&db::Error::PoolTimedOut);
+        assert_eq!(lost.reason, Reason::NotCommitted);
+        let fault = not_committed(&db::Error::RowNotFound);
+        assert_eq!(fault.reason, Reason::Internal);
+        for told in [lost, fault] {
+            assert!(told.message.contains("请用同一申报编号重试"), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn damage_is_internal_and_names_no_content() {
+        let error = IngestError::damaged("打开台账")(std::fmt::Error);
+        let status = Status::from(error);
+        assert_eq!(status.code(), Code::Internal);
+        assert!(status.message().contains("打开台账"), "{status}");
+    }
 }

@@ -1,29 +1,27 @@
-//! `credit.ingest.v1`: decode, authorise, decide, encode.
+//! `credit.ingest.v1.IngestService`: decode, one use case, encode. Who may call what stands in the proto file; which
+//! provider it is comes from the token.
 //!
-//! - `submit`: one submission on its way, whichever RPC it came by;
+//! - `decode`, `encode`: messages as domain values and back; `replay`: those of `ReplayRules`;
 //! - `stream` and `resume`: streams of submissions, and how they go on after a break;
-//! - `reload`: full reloads of an item;
-//! - `nil`: nil reports;
-//! - `original`: reading one original, which is logged first;
-//! - `ledger`: what a provider reads of its own.
+//! - `reload`: the stream of a full reload.
 
-mod ledger;
-mod nil;
-mod original;
+mod decode;
+mod encode;
 mod reload;
+mod replay;
 mod resume;
 mod stream;
-mod submit;
 
 use event_bus::{Bus, Point, Relay};
+use legal_clock::shanghai_date;
 use proto::credit::ingest::v1::{
     GetReceiptRequest, GetReceiptResponse, GetReportingScopeRequest, GetReportingScopeResponse,
     GetStatisticsRequest, GetStatisticsResponse, GetSubmissionStatusRequest,
     GetSubmissionStatusResponse, ListLedgerRequest, ListLedgerResponse, ListNilReportsRequest,
     ListNilReportsResponse, ReadOriginalRequest, ReadOriginalResponse, ReloadItemRequest,
     ReloadItemResponse, ReplayRulesRequest, ReplayRulesResponse, ReportNilRequest,
-    ReportNilResponse, StreamRecordsRequest, SubmitRecordRequest, SubmitRecordResponse,
-    ingest_service_server::IngestService,
+    ReportNilResponse, StreamRecordsRequest, StreamRecordsResponse, SubmitRecordRequest,
+    SubmitRecordResponse, ingest_service_server::IngestService,
 };
 use service_kit::{
     ServiceContext,
@@ -31,37 +29,41 @@ use service_kit::{
     grpc::trace_of,
     identity::Principal,
 };
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status, Streaming, codegen::BoxStream};
 
 use crate::{
     Config,
-    error::MAX_CONTENT_BYTES,
-    replay::Replays,
-    writer::{Pace, Writers},
+    app::{nil, reads, replay::Replays},
+    error::IngestError,
+    intake::{MAX_CONTENT_BYTES, Submitter},
+    reload::Reloads,
+    writer::Pace,
 };
+use decode::provider_of;
 
 /// The gRPC service.
 #[derive(Clone, Debug)]
 pub struct IngestApi {
     pool: Pool,
-    writers: Writers,
+    submitter: Submitter,
+    reloads: Reloads,
     replays: Replays,
-    commits: Commits,
+    committer: EventCommitter,
     context: ServiceContext,
     stream_window: usize,
 }
 
-/// What is told of a commit that appended events.
+/// Commits what appended events, and wakes the relay.
 #[derive(Clone, Debug)]
-pub struct Commits {
+pub struct EventCommitter {
     /// Named points, for tests of faults.
     pub bus: Bus,
     /// Publishes what was committed.
     pub relay: Relay,
 }
 
-impl Commits {
+impl EventCommitter {
     async fn commit(&self, tx: Tx) -> Result<(), db::Error> {
         self.bus.reached(Point::Appended);
         tx.commit().await?;
@@ -72,20 +74,21 @@ impl Commits {
 }
 
 impl IngestApi {
-    /// The service over a pool, writers and replays.
+    /// The service over a pool, a way for submissions, and replays.
     pub fn new(
         config: &Config,
         pool: Pool,
-        writers: Writers,
+        submitter: Submitter,
         replays: Replays,
-        commits: Commits,
+        committer: EventCommitter,
         context: ServiceContext,
     ) -> Self {
         Self {
+            reloads: Reloads::new(pool.clone(), submitter.clone(), context.clone()),
             pool,
-            writers,
+            submitter,
             replays,
-            commits,
+            committer,
             context,
             stream_window: config.stream_window.max(1),
         }
@@ -94,81 +97,88 @@ impl IngestApi {
 
 #[tonic::async_trait]
 impl IngestService for IngestApi {
-    type StreamRecordsStream = stream::Answers;
-    type ReplayRulesStream = ReceiverStream<Result<ReplayRulesResponse, Status>>;
-    type ReloadItemStream = ReceiverStream<Result<ReloadItemResponse, Status>>;
-
     async fn submit_record(
         &self,
         request: Request<SubmitRecordRequest>,
     ) -> Result<Response<SubmitRecordResponse>, Status> {
-        let provider = Principal::of(&request)?.organisation;
+        let provider = provider_of(&Principal::of(&request)?);
         let trace = trace_of(&request);
         let submission = request.into_inner().submission;
         let pending = self
-            .begin(submission, &provider, trace.as_ref(), Pace::Waits)
+            .submitter
+            .submit_record(submission, provider, trace.as_ref(), Pace::Waits)
             .await;
-        let receipt = pending.wait().await?;
-        Ok(Response::new(SubmitRecordResponse {
-            receipt: Some(receipt),
-        }))
+        let (id, answered) = pending.wait().await;
+        let receipt = Some(encode::receipt(id, &answered?));
+        Ok(Response::new(SubmitRecordResponse { receipt }))
     }
 
     async fn stream_records(
         &self,
         request: Request<Streaming<StreamRecordsRequest>>,
-    ) -> Result<Response<Self::StreamRecordsStream>, Status> {
-        let provider = Principal::of(&request)?.organisation;
-        Ok(Response::new(self.stream(provider, request.into_inner())))
+    ) -> Result<Response<BoxStream<StreamRecordsResponse>>, Status> {
+        let principal = Principal::of(&request)?;
+        let answers = stream::stream_records(self, principal, request.into_inner());
+        Ok(Response::new(answers))
     }
 
     async fn get_receipt(
         &self,
         request: Request<GetReceiptRequest>,
     ) -> Result<Response<GetReceiptResponse>, Status> {
-        let provider = Principal::of(&request)?.organisation;
+        let provider = provider_of(&Principal::of(&request)?);
         let id = request.into_inner().submission_id;
-        let receipt = self.receipt_of(&provider, id).await?;
-        Ok(Response::new(GetReceiptResponse {
-            receipt: Some(receipt),
-        }))
+        let keyring = &self.context.keyring;
+        let answered = reads::get_receipt(&self.pool, keyring, provider.as_ref(), &id).await?;
+        let receipt = Some(encode::receipt(id, &answered));
+        Ok(Response::new(GetReceiptResponse { receipt }))
     }
 
     async fn get_submission_status(
         &self,
         request: Request<GetSubmissionStatusRequest>,
     ) -> Result<Response<GetSubmissionStatusResponse>, Status> {
-        let provider = Principal::of(&request)?.organisation;
+        let provider = provider_of(&Principal::of(&request)?);
         let id = request.into_inner().submission_id;
-        Ok(Response::new(self.status_of(&provider, id).await?))
+        let (pool, keyring) = (&self.pool, &self.context.keyring);
+        let status = reads::get_submission_status(pool, keyring, provider.as_ref(), &id).await?;
+        Ok(Response::new(encode::submission_status(id, &status)))
     }
 
     async fn report_nil(
         &self,
         request: Request<ReportNilRequest>,
     ) -> Result<Response<ReportNilResponse>, Status> {
-        let provider = Principal::of(&request)?.organisation;
-        let report = self.nil_report(&provider, request.into_inner()).await?;
-        Ok(Response::new(ReportNilResponse {
-            report: Some(report),
-        }))
+        let provider = provider_of(&Principal::of(&request)?);
+        let incoming = decode::nil_report(provider, request.into_inner())?;
+        let (keyring, now) = (&self.context.keyring, self.context.clock.now());
+        let mut tx = (self.pool.begin().await).map_err(IngestError::NotCommitted)?;
+        let row = nil::report_nil(&mut tx, keyring, &incoming, now).await?;
+        let committed = self.committer.commit(tx).await;
+        committed.map_err(IngestError::NotCommitted)?;
+        let report = Some(encode::nil_report(incoming.submission_id, &row));
+        Ok(Response::new(ReportNilResponse { report }))
     }
 
     async fn list_nil_reports(
         &self,
         request: Request<ListNilReportsRequest>,
     ) -> Result<Response<ListNilReportsResponse>, Status> {
-        let provider = Principal::of(&request)?.organisation;
-        let listed = self.nil_reports(&provider, request.into_inner()).await?;
-        Ok(Response::new(listed))
+        let provider = provider_of(&Principal::of(&request)?);
+        let (item, page) = decode::nil_report_list(request.get_ref())?;
+        let (provider, item) = (provider.as_ref(), item.as_ref());
+        let (pool, keyring) = (&self.pool, &self.context.keyring);
+        let listed = nil::list_nil_reports(pool, keyring, provider, item, &page).await?;
+        Ok(Response::new(encode::nil_reports(listed)))
     }
 
     async fn reload_item(
         &self,
         request: Request<Streaming<ReloadItemRequest>>,
-    ) -> Result<Response<Self::ReloadItemStream>, Status> {
-        let provider = Principal::of(&request)?.organisation;
-        Ok(Response::new(self.reload(provider, request.into_inner())))
+    ) -> Result<Response<BoxStream<ReloadItemResponse>>, Status> {
+        let provider = provider_of(&Principal::of(&request)?);
+        let answers = reload::reload_item(self, provider, request.into_inner());
+        Ok(Response::new(answers))
     }
 
     async fn read_original(
@@ -176,41 +186,66 @@ impl IngestService for IngestApi {
         request: Request<ReadOriginalRequest>,
     ) -> Result<Response<ReadOriginalResponse>, Status> {
         let principal = Principal::of(&request)?;
-        let original = self.original(&principal, request.into_inner()).await?;
-        Ok(Response::new(original))
+        let asked = request.get_ref();
+        let id = asked.record_id.parse();
+        let id = id.map_err(|_| IngestError::RecordId)?;
+        let (pool, keyring) = (&self.pool, &self.context.keyring);
+        let (reason, now) = (asked.reason.trim(), self.context.clock.now());
+        let original = reads::read_original(pool, keyring, &principal, id, reason, now).await?;
+        let (stored, labels) = (original.stored, original.labels);
+        Ok(Response::new(ReadOriginalResponse {
+            receipt: Some(encode::receipt_of_version(labels.submission_id, &stored)),
+            version: Some((&stored.version).into()),
+            operation: stored.content.operation.into(),
+            record_key: labels.record_key,
+            content_type: stored.content.content_type,
+            content: original.content.into(),
+            access_id: original.access_id.to_string(),
+        }))
     }
 
     async fn list_ledger(
         &self,
         request: Request<ListLedgerRequest>,
     ) -> Result<Response<ListLedgerResponse>, Status> {
-        let provider = Principal::of(&request)?.organisation;
-        let page = self.ledger(&provider, request.into_inner()).await?;
-        Ok(Response::new(page))
+        let provider = provider_of(&Principal::of(&request)?);
+        let (after, limit) = decode::ledger_page(request.get_ref())?;
+        let (pool, keyring) = (&self.pool, &self.context.keyring);
+        let page = reads::list_ledger(pool, keyring, provider.as_ref(), after, limit).await?;
+        Ok(Response::new(encode::ledger(page)))
     }
 
     async fn get_reporting_scope(
         &self,
         request: Request<GetReportingScopeRequest>,
     ) -> Result<Response<GetReportingScopeResponse>, Status> {
-        let provider = Principal::of(&request)?.organisation;
-        Ok(Response::new(self.scope(provider).await?))
+        let provider = provider_of(&Principal::of(&request)?);
+        let today = shanghai_date(self.context.clock.now());
+        let scope = reads::get_reporting_scope(&self.pool, provider.as_ref(), today).await?;
+        Ok(Response::new(encode::reporting_scope(scope)))
     }
 
     async fn get_statistics(
         &self,
         _request: Request<GetStatisticsRequest>,
     ) -> Result<Response<GetStatisticsResponse>, Status> {
-        Ok(Response::new(self.statistics().await?))
+        let totals = reads::get_statistics(&self.pool).await?;
+        Ok(Response::new(encode::statistics(&totals)))
     }
 
     async fn replay_rules(
         &self,
         request: Request<ReplayRulesRequest>,
-    ) -> Result<Response<Self::ReplayRulesStream>, Status> {
-        let principal = Principal::of(&request)?;
-        let steps = self.replays.start(&principal, request.into_inner()).await?;
-        Ok(Response::new(ReceiverStream::new(steps)))
+    ) -> Result<Response<BoxStream<ReplayRulesResponse>>, Status> {
+        let (principal, now) = (Principal::of(&request)?, self.context.clock.now());
+        let (offered, scope) = replay::decode_replay(request.into_inner(), now)?;
+        let steps = self
+            .replays
+            .replay_rules(&principal, offered, scope, now)
+            .await?;
+        let steps = ReceiverStream::new(steps)
+            .map(|step| step.map(replay::replay_step).map_err(Status::from));
+        Ok(Response::new(Box::pin(steps)))
     }
 }
 

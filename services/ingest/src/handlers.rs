@@ -4,10 +4,14 @@
 use event_bus::{BatchHandler, Delivery, HandlerError, Poison, decode_all};
 use futures::future::BoxFuture;
 use proto::credit::catalog::events::v1::{ItemRetired, ItemVersionPublished, ProviderRegistered};
+use record_ref::{ItemRef, Malformed};
 use service_kit::db::Conn;
-use time::{Date, macros::format_description};
+use time::Date;
 
-use crate::store::{self, ItemRow, ProviderRow, RetirementRow};
+use crate::{
+    domain::parse_day,
+    store::{self, ItemRow, ProviderRow, RetirementRow},
+};
 
 /// Handles `ItemVersionPublished`, `ItemRetired` and `ProviderRegistered`.
 #[derive(Clone, Copy, Debug)]
@@ -32,43 +36,31 @@ impl BatchHandler for CatalogueHandler {
     }
 }
 
-fn item_of(event: ItemVersionPublished, _delivery: &Delivery) -> Result<ItemRow, &'static str> {
-    let version = i32::try_from(event.version).ok().filter(|v| *v > 0);
-    let version = version.ok_or("version: 1 to 2147483647")?;
-    if event.code.is_empty() {
-        return Err("code: not empty");
-    }
+fn item_of(event: ItemVersionPublished, _delivery: &Delivery) -> Result<ItemRow, String> {
+    let code = named(event.code.try_into(), "code")?;
     Ok(ItemRow {
-        code: event.code,
-        version,
+        item: named(ItemRef::new(code, event.version), "version")?,
         name: event.name,
         effective_from: day(&event.effective_from, "effective_from: YYYY-MM-DD or empty")?,
         definition: Some(event.definition_json).filter(|json| !json.is_empty()),
     })
 }
 
-fn retirement_of(event: ItemRetired, delivery: &Delivery) -> Result<RetirementRow, &'static str> {
+fn retirement_of(event: ItemRetired, delivery: &Delivery) -> Result<RetirementRow, String> {
     let rule = "from_date: YYYY-MM-DD";
-    if event.code.is_empty() {
-        return Err("code: not empty");
-    }
+    let successor = Some(event.successor_code).filter(|code| !code.is_empty());
+    let successor = successor.map(|code| named(code.try_into(), "successor_code"));
     Ok(RetirementRow {
-        code: event.code,
+        item: named(event.code.try_into(), "code")?,
         from_date: day(&event.from_date, rule)?.ok_or(rule)?,
-        successor_code: event.successor_code,
+        successor: successor.transpose()?,
         decided_at: delivery.occurred_at,
     })
 }
 
-fn provider_of(
-    event: ProviderRegistered,
-    _delivery: &Delivery,
-) -> Result<ProviderRow, &'static str> {
-    if event.code.is_empty() {
-        return Err("code: not empty");
-    }
+fn provider_of(event: ProviderRegistered, _delivery: &Delivery) -> Result<ProviderRow, String> {
     Ok(ProviderRow {
-        code: event.code,
+        provider: named(event.code.try_into(), "code")?,
         name: event.name,
         enabled: event.enabled,
         revision: i64::try_from(event.revision).map_err(|_| "revision: fits 63 bits")?,
@@ -77,14 +69,17 @@ fn provider_of(
     })
 }
 
+/// A checked value of a field, which the events of the catalogue call so.
+fn named<T>(checked: Result<T, Malformed>, field: &'static str) -> Result<T, String> {
+    checked.map_err(|malformed| malformed.in_field(field).to_string())
+}
+
 /// A civil day of an event; `None` where it names none.
 fn day(text: &str, rule: &'static str) -> Result<Option<Date>, &'static str> {
     if text.is_empty() {
         return Ok(None);
     }
-    Date::parse(text, format_description!("[year]-[month]-[day]"))
-        .map(Some)
-        .map_err(|_| rule)
+    parse_day(text).map(Some).ok_or(rule)
 }
 
 #[cfg(test)]
@@ -125,17 +120,33 @@ mod tests {
                 effective_from: "2021-02-30".to_owned(),
                 ..item.clone()
             }),
-            delivery(&ItemVersionPublished { version: 0, ..item }),
+            delivery(&ItemVersionPublished {
+                version: 0,
+                ..item.clone()
+            }),
+            delivery(&ItemVersionPublished {
+                code: "XZCF".to_owned(),
+                ..item
+            }),
             delivery(&ItemRetired {
                 from_date: String::new(),
                 ..retired.clone()
             }),
+            delivery(&ItemRetired {
+                successor_code: "行政处罚".to_owned(),
+                ..retired.clone()
+            }),
             delivery(&retired),
+            delivery(&ProviderRegistered {
+                code: "1143010000612345".to_owned(),
+                ..ProviderRegistered::default()
+            }),
         ];
         let mut poison = Vec::new();
         let items = decode_all(&batch, &mut poison, item_of);
         let retirements = decode_all(&batch, &mut poison, retirement_of);
-        assert_eq!(items.len(), 1);
+        let providers = decode_all(&batch, &mut poison, provider_of);
+        assert_eq!((items.len(), retirements.len(), providers.len()), (1, 1, 0));
         assert_eq!(items[0].effective_from, Some(date!(2021 - 07 - 15)));
         assert_eq!(items[0].definition, None, "an empty one is unknown");
         assert_eq!(retirements[0].from_date, date!(2026 - 12 - 01));
@@ -148,7 +159,16 @@ mod tests {
             [
                 (batch[1].event_id, "effective_from: YYYY-MM-DD or empty"),
                 (batch[2].event_id, "version: 1 to 2147483647"),
-                (batch[3].event_id, "from_date: YYYY-MM-DD"),
+                (
+                    batch[3].event_id,
+                    "code: 1 to 64 of a-z, 0-9, '.', '_' and '-'"
+                ),
+                (batch[4].event_id, "from_date: YYYY-MM-DD"),
+                (
+                    batch[5].event_id,
+                    "successor_code: 1 to 64 of a-z, 0-9, '.', '_' and '-'"
+                ),
+                (batch[7].event_id, "code: 18 of 0-9 and A-Z (GB 32100)"),
             ]
         );
     }

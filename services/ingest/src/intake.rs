@@ -1,76 +1,80 @@
-//! From a message to a submission that can be decided: checks the form, computes digests, seals.
-//! `grpc` calls it, outside any transaction. `operation` says which content goes with which operation.
+//! From a message to a submission that can be decided: checks the form, computes digests, seals. `grpc` calls it, outside
+//! any transaction. `form` says what is wrong, `operation` which content goes with which operation, `submitter` brings what was sealed to its
+//! answer.
 
+mod form;
 mod operation;
+mod submitter;
 
+pub use form::{FormError, MAX_CONTENT_BYTES};
 pub use operation::{CONTENT_TYPES, REASON_TYPE};
+pub use submitter::{PendingReceipt, Submitter};
 
 use prost::Message as _;
 use proto::credit::ingest::v1::Submission;
-use service_kit::telemetry::TraceParent;
-use uuid::Uuid;
-use vault::Keyring;
+use record_ref::{ItemCode, Operation, ProviderCode, RecordKey, VersionId};
+use service_kit::{error::Refusal, telemetry::TraceParent};
+use vault::{Keyring, keyed_hash};
 
 use crate::{
-    domain::{Content, Digest, Incoming, Operation, RecordKey},
-    error::{FormError, MAX_CONTENT_BYTES},
+    domain::{Content, Digest, Incoming, Rejection},
+    error::IngestError,
 };
 
-/// Domain of the blind index of record keys; validation and disclosure never need the key itself.
-const KEY_DOMAIN: &str = "record-key";
-/// Domain of the blind index of submission ids.
-const SUBMISSION_DOMAIN: &str = "submission-id";
-/// Domain of the blind index of ids of reloads.
-const RELOAD_DOMAIN: &str = "reload-id";
 /// Longest id of a reload, characters.
 pub const RELOAD_ID_CHARS: usize = 64;
 
-/// Checks and seals a submission of `provider_code`. `traceparent` is the record's own trace
-/// context, already resolved.
-pub fn take(
+/// Checks and seals a submission of `provider`; without one its form is checked all the same. `traceparent` is the
+/// record's own trace context, already resolved.
+///
+/// # Errors
+/// The first rule of the form that is broken; then, without a provider, that the caller is none.
+pub fn check_and_seal(
     submission: Submission,
-    provider_code: &str,
+    provider: Option<ProviderCode>,
     traceparent: String,
     keyring: &Keyring,
-) -> Result<Incoming, FormError> {
+) -> Result<Incoming, Refusal> {
     if !is_submission_id(&submission.submission_id) {
-        return Err(FormError::SubmissionId);
+        return Err(FormError::SubmissionId.into());
     }
-    let id_prefix = id_prefix(keyring, provider_code, &submission.submission_id);
-    let prepared = prepare(submission, provider_code, keyring)?;
+    let well_formed = check_submission(submission)?;
+    let provider = provider.ok_or(Rejection::ProviderNotRegistered)?;
+    let id_prefix = reload_prefix_digest(keyring, &provider, &well_formed.submission.submission_id);
+    let checked = well_formed.identify(provider, keyring);
     Ok(Incoming {
         id_prefix,
-        ..seal(prepared, provider_code, traceparent, keyring)
+        ..checked.seal_submission(traceparent, keyring)
     })
 }
 
-/// A submission whose form was checked, with the digests by which it is known, not sealed yet.
+/// A submission whose form was checked, of whichever provider.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct WellFormedSubmission {
     submission: Submission,
+    item: ItemCode,
     operation: Operation,
-    /// SHA-256 of the content.
-    pub sha256: Digest,
+    sha256: Digest,
+}
+
+/// A submission of a provider with the digests by which it is known, not sealed yet.
+#[derive(Debug)]
+pub struct CheckedSubmission {
+    submission: Submission,
+    /// Which record.
+    pub key: RecordKey,
+    /// What it says.
+    pub content: Content,
     /// Keyed hash of the submission id.
     pub submission_digest: Digest,
-    /// Keyed hash of the record key.
-    pub key_digest: Digest,
 }
 
-impl Prepared {
-    /// The content type.
-    pub fn content_type(&self) -> &str {
-        &self.submission.content_type
-    }
-}
-
-/// Checks a submission whose id is known to be one, and computes its digests.
-pub fn prepare(
-    submission: Submission,
-    provider_code: &str,
-    keyring: &Keyring,
-) -> Result<Prepared, FormError> {
-    let operation = check_form(&submission)?;
+/// Checks a submission whose id is known to be one.
+///
+/// # Errors
+/// The first rule of the form that is broken.
+pub fn check_submission(submission: Submission) -> Result<WellFormedSubmission, FormError> {
+    let (item, operation) = check_form(&submission)?;
     let sha256 = vault::sha256(&submission.content);
     if !submission.content_sha256.is_empty() {
         if submission.content_sha256.len() != 32 {
@@ -80,82 +84,96 @@ pub fn prepare(
             return Err(FormError::DigestMismatch);
         }
     }
-    let (item, key) = (&submission.item_code, &submission.record_key);
-    Ok(Prepared {
+    Ok(WellFormedSubmission {
+        submission,
+        item,
         operation,
         sha256,
-        submission_digest: submission_digest(keyring, provider_code, &submission.submission_id),
-        key_digest: key_digest(keyring, provider_code, item, key),
-        submission,
     })
 }
 
-/// Gives the version its id and seals it.
-pub fn seal(
-    prepared: Prepared,
-    provider_code: &str,
-    traceparent: String,
-    keyring: &Keyring,
-) -> Incoming {
-    let Prepared {
-        submission,
-        operation,
-        sha256,
-        submission_digest,
-        key_digest,
-    } = prepared;
-    let record_id = Uuid::now_v7();
-    let context = record_id.as_bytes();
-    let labels = Labels {
-        submission_id: submission.submission_id.clone(),
-        record_key: submission.record_key.clone(),
-    };
-    Incoming {
-        submission_digest,
-        request_digest: request_digest(&submission, operation, &sha256),
-        key: RecordKey {
-            key_digest,
-            provider_code: provider_code.to_owned(),
-            item_code: submission.item_code,
-        },
-        content: Content {
-            operation,
-            sha256,
-            content_type: submission.content_type,
-            item_version: submission.item_version,
-        },
-        record_id,
-        sealed_content: keyring.seal(context, &submission.content),
-        sealed_record_key: keyring.seal(context, submission.record_key.as_bytes()),
-        sealed_labels: keyring.seal(context, &labels.encode_to_vec()),
-        traceparent,
-        reload: None,
-        id_prefix: None,
+impl WellFormedSubmission {
+    /// Computes the digests that it has as a submission of this provider.
+    pub fn identify(mut self, provider: ProviderCode, keyring: &Keyring) -> CheckedSubmission {
+        let submission = &mut self.submission;
+        let content_type = std::mem::take(&mut submission.content_type);
+        let (id, key) = (&submission.submission_id, &submission.record_key);
+        CheckedSubmission {
+            submission_digest: keyed_hash::submission_id(keyring, &provider, id),
+            key: RecordKey {
+                digest: keyed_hash::record_key(keyring, &provider, &self.item, key),
+                provider,
+                item: self.item,
+            },
+            content: Content {
+                operation: self.operation,
+                sha256: self.sha256,
+                content_type,
+            },
+            submission: self.submission,
+        }
     }
 }
 
-/// The keyed hash under which a record is known.
-pub fn key_digest(
-    keyring: &Keyring,
-    provider_code: &str,
-    item_code: &str,
-    record_key: &str,
-) -> Digest {
-    keyring.blind(
-        KEY_DOMAIN,
-        &format!("{provider_code}/{item_code}/{record_key}"),
-    )
-}
+impl CheckedSubmission {
+    /// Gives the version its id and seals it.
+    pub fn seal_submission(self, traceparent: String, keyring: &Keyring) -> Incoming {
+        let request_digest = self.request_digest();
+        let Self {
+            submission,
+            key,
+            content,
+            submission_digest,
+        } = self;
+        let version_id = VersionId::generate();
+        let context = version_id.as_bytes();
+        let sealed_record_key = keyring.seal(context, submission.record_key.as_bytes());
+        let labels = SubmissionLabels {
+            submission_id: submission.submission_id,
+            record_key: submission.record_key,
+        };
+        Incoming {
+            submission_digest,
+            request_digest,
+            key,
+            item_version: submission.item_version,
+            content,
+            version_id,
+            sealed_content: keyring.seal(context, &submission.content),
+            sealed_record_key,
+            sealed_labels: keyring.seal(context, &labels.encode_to_vec()),
+            traceparent,
+            reload: None,
+            id_prefix: None,
+        }
+    }
 
-/// The keyed hash under which the id of a reload is kept.
-pub fn reload_digest(keyring: &Keyring, provider_code: &str, reload_id: &str) -> Digest {
-    keyring.blind(RELOAD_DOMAIN, &format!("{provider_code}/{reload_id}"))
+    /// A digest over all that makes a request what it is. That of an upsert has no operation in it: it must stay what
+    /// it was before there were others, because the same request is answered the same for ever.
+    fn request_digest(&self) -> Digest {
+        let operation = self.content.operation;
+        let version = self.submission.item_version.to_be_bytes();
+        let number = operation.number().to_be_bytes();
+        let parts: [&[u8]; 6] = [
+            self.key.item.as_str().as_bytes(),
+            &version,
+            self.submission.record_key.as_bytes(),
+            self.content.content_type.as_bytes(),
+            &self.content.sha256,
+            &number,
+        ];
+        digest_of_parts(&parts[..if operation.ends_record() { 6 } else { 5 }])
+    }
 }
 
 /// The keyed hash of the reload that a submission id would belong to, if the provider has one of that name.
-pub fn id_prefix(keyring: &Keyring, provider_code: &str, submission_id: &str) -> Option<Digest> {
+pub fn reload_prefix_digest(
+    keyring: &Keyring,
+    provider: &ProviderCode,
+    submission_id: &str,
+) -> Option<Digest> {
     let (prefix, _) = submission_id.split_once('/')?;
-    is_reload_id(prefix).then(|| reload_digest(keyring, provider_code, prefix))
+    is_reload_id(prefix).then(|| keyed_hash::reload_id(keyring, provider, prefix))
 }
 
 /// Whether a text can be the id of a reload: it has no slash, so that the first one in a submission id ends it.
@@ -163,10 +181,12 @@ pub fn is_reload_id(text: &str) -> bool {
     is_label(text, RELOAD_ID_CHARS) && !text.contains('/')
 }
 
-/// Whether a text can be the code of an item.
-pub fn is_item_code(code: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
-    (1..=64).contains(&code.len()) && code.bytes().all(plain)
+/// The code of an item as a request names it.
+///
+/// # Errors
+/// When no item has such a code.
+pub fn item_code(text: &str) -> Result<ItemCode, FormError> {
+    text.parse().map_err(|_| FormError::ItemCode)
 }
 
 /// Whether a text can be the id of a submission.
@@ -174,17 +194,9 @@ pub fn is_submission_id(text: &str) -> bool {
     is_label(text, 128)
 }
 
-/// The keyed hash under which a submission id is kept.
-pub fn submission_digest(keyring: &Keyring, provider_code: &str, submission_id: &str) -> [u8; 32] {
-    keyring.blind(
-        SUBMISSION_DOMAIN,
-        &format!("{provider_code}/{submission_id}"),
-    )
-}
-
 /// The provider's own words for a version, kept sealed beside the original.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct Labels {
+pub struct SubmissionLabels {
     /// The caller's submission id.
     #[prost(string, tag = "1")]
     pub submission_id: String,
@@ -193,14 +205,29 @@ pub struct Labels {
     pub record_key: String,
 }
 
-fn check_form(submission: &Submission) -> Result<Operation, FormError> {
-    if !is_item_code(&submission.item_code) {
-        return Err(FormError::ItemCode);
+impl SubmissionLabels {
+    /// Opens what is kept of a version.
+    ///
+    /// # Errors
+    /// [`IngestError::Damaged`] when it does not open, or is not what was sealed.
+    pub fn open_labels(
+        keyring: &Keyring,
+        version_id: VersionId,
+        sealed: &[u8],
+    ) -> Result<Self, IngestError> {
+        const DOING: &str = "打开台账";
+        let opened = keyring.open(version_id.as_bytes(), sealed);
+        let opened = opened.map_err(IngestError::damaged(DOING))?;
+        Self::decode(opened.as_slice()).map_err(IngestError::damaged(DOING))
     }
+}
+
+fn check_form(submission: &Submission) -> Result<(ItemCode, Operation), FormError> {
+    let item = item_code(&submission.item_code)?;
     if !is_label(&submission.record_key, 512) {
         return Err(FormError::RecordKey);
     }
-    let operation = operation::check(submission)?;
+    let operation = operation::check_operation(submission)?;
     if submission.content.is_empty() {
         return Err(FormError::ContentEmpty);
     }
@@ -210,29 +237,13 @@ fn check_form(submission: &Submission) -> Result<Operation, FormError> {
     if !submission.traceparent.is_empty() && TraceParent::parse(&submission.traceparent).is_none() {
         return Err(FormError::Traceparent);
     }
-    Ok(operation)
+    Ok((item, operation))
 }
 
 fn is_label(text: &str, max_chars: usize) -> bool {
     // Counting stops at the limit, so a huge text costs nothing.
     let chars = text.chars().take(max_chars + 1).count();
     (1..=max_chars).contains(&chars) && !text.chars().any(char::is_control)
-}
-
-/// A digest over all that makes a request what it is. That of an upsert has no operation in it: it must stay what
-/// it was before there were others, because the same request is answered the same for ever.
-fn request_digest(submission: &Submission, operation: Operation, sha256: &Digest) -> Digest {
-    let version = submission.item_version.to_be_bytes();
-    let code = operation.code().to_be_bytes();
-    let parts: [&[u8]; 6] = [
-        submission.item_code.as_bytes(),
-        &version,
-        submission.record_key.as_bytes(),
-        submission.content_type.as_bytes(),
-        sha256,
-        &code,
-    ];
-    digest_of_parts(&parts[..if operation.ends_record() { 6 } else { 5 }])
 }
 
 /// A digest over parts of a request; lengths keep them apart.
@@ -249,6 +260,10 @@ pub fn digest_of_parts(parts: &[&[u8]]) -> Digest {
 mod tests {
     use super::*;
 
+    fn provider() -> Option<ProviderCode> {
+        "11430100006123458R".parse().ok()
+    }
+
     fn good() -> Submission {
         Submission {
             submission_id: "2026-11-20/1".to_owned(),
@@ -263,9 +278,16 @@ mod tests {
         }
     }
 
-    fn take(submission: Submission) -> Result<Incoming, FormError> {
+    fn take(submission: Submission) -> Result<Incoming, Refusal> {
+        take_of(provider(), submission)
+    }
+
+    fn take_of(
+        provider: Option<ProviderCode>,
+        submission: Submission,
+    ) -> Result<Incoming, Refusal> {
         let keyring = Keyring::parse(&Keyring::generate()).unwrap();
-        super::take(submission, "11430100006123458R", String::new(), &keyring)
+        super::check_and_seal(submission, provider, String::new(), &keyring)
     }
 
     #[test]
@@ -307,8 +329,13 @@ mod tests {
         for (expected, spoil) in table {
             let mut submission = good();
             spoil(&mut submission);
-            assert_eq!(take(submission).unwrap_err(), *expected);
+            let expected = Refusal::from(*expected);
+            assert_eq!(take(submission.clone()).unwrap_err(), expected);
+            // A stranger is told the same.
+            assert_eq!(take_of(None, submission).unwrap_err(), expected);
         }
+        let unknown = take_of(None, good()).unwrap_err();
+        assert_eq!(unknown, Rejection::ProviderNotRegistered.into());
         let mut full = good();
         full.content = vec![b' '; MAX_CONTENT_BYTES].into();
         full.content_sha256 = vault::sha256(&full.content).to_vec().into();
@@ -337,6 +364,28 @@ mod tests {
         assert_eq!(digests.len(), 3, "an operation is part of the request");
     }
 
+    /// Keyed hashes are kept for ever, and what was stored must be found: computed by another program.
+    #[test]
+    fn r11_ids_and_keys_are_kept_by_the_same_hashes_as_ever() {
+        let key = "404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f";
+        let master = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+        let text = format!("master m1 {master} active\nblind b1 {key}\n");
+        let keyring = Keyring::parse(&text).unwrap();
+        let incoming = super::check_and_seal(good(), provider(), String::new(), &keyring).unwrap();
+        assert_eq!(
+            hex::encode(incoming.submission_digest),
+            "4f49c330c2b51466780f6632afabbdc4da1d4b915ba1b508540f02bb1c536986"
+        );
+        assert_eq!(
+            hex::encode(incoming.key.digest.as_bytes()),
+            "de06e04ad44b244d08d84e89c7e171b4601ab4f102ef5e6062d76a080c47fd1e"
+        );
+        assert_eq!(
+            incoming.id_prefix.map(hex::encode).as_deref(),
+            Some("53b52311315451d48cbf3f8ef8701da0357d7b317159622f8a056398ebe13bbc")
+        );
+    }
+
     #[test]
     fn r12_the_sealed_content_opens_to_the_bytes_received() {
         let keyring = Keyring::parse(&Keyring::generate()).unwrap();
@@ -344,8 +393,8 @@ mod tests {
         // Not UTF-8 and not JSON: ingest keeps what it gets, validation judges.
         submission.content = vec![0xff, 0x00, 0x7b].into();
         let incoming =
-            super::take(submission, "11430100006123458R", String::new(), &keyring).unwrap();
-        let opened = keyring.open(incoming.record_id.as_bytes(), &incoming.sealed_content);
+            super::check_and_seal(submission, provider(), String::new(), &keyring).unwrap();
+        let opened = keyring.open(incoming.version_id.as_bytes(), &incoming.sealed_content);
         assert_eq!(opened.unwrap(), [0xff, 0x00, 0x7b]);
     }
 }

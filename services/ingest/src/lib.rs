@@ -2,10 +2,10 @@
 //! idempotency key, the provider's ledger number and the event are committed in one transaction.
 //! The platform binary and the tests call [`start`].
 //!
-//! From the top: [`grpc`] decodes and answers, one file a kind of RPC; [`intake`] checks the form of
-//! a submission and seals it, [`writer`] groups submissions of many callers, [`app`] stores a group
-//! in one transaction with what [`domain`] decides, [`store`] holds the SQL, [`handlers`] follows the
-//! catalogue, [`replay`] tries definitions out over what is stored.
+//! From the top: [`grpc`] decodes and encodes; [`intake`] checks the form of a submission, seals it and
+//! brings it to its answer, [`writer`] groups submissions of many callers, [`reload`] runs full reloads;
+//! [`app`] holds the use cases and [`domain`] what they decide, [`store`] the SQL, [`handlers`] follows the
+//! catalogue, [`error`] says what callers are told.
 
 pub mod app;
 pub mod domain;
@@ -13,23 +13,31 @@ pub mod error;
 pub mod grpc;
 pub mod handlers;
 pub mod intake;
-pub mod replay;
+pub mod reload;
 pub mod store;
 pub mod writer;
 
 use std::sync::Arc;
 
 use event_bus::{Bus, StreamSpec, Subscription};
+use legal_clock::WorkingDayTable;
 use proto::credit::ingest::v1::ingest_service_server::IngestServiceServer;
 use serde::{Deserialize, Serialize};
 use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay, Secret},
-    db,
+    grpc::MAX_MESSAGE_BYTES,
+    start::{database_pool, serve_grpc, working_day_calendar},
 };
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
+use app::replay::Replays;
+use grpc::{EventCommitter, IngestApi};
+use intake::Submitter;
+use writer::Writers;
+
+pub use service_kit::start::StartError;
 pub use store::migrations;
 
 /// Name of the service.
@@ -78,20 +86,6 @@ impl Config {
     }
 }
 
-/// Why the service cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A secret cannot be read.
-    #[error("ingest: configuration")]
-    Config(#[from] ConfigError),
-    /// The database URL is not one.
-    #[error("ingest: database_url")]
-    Database(#[from] db::Error),
-    /// The calendar that ships with the program is broken.
-    #[error("ingest: the built-in working-day calendar cannot be read")]
-    Calendar(#[from] legal_clock::CalendarError),
-}
-
 /// Starts the service: relay, catalogue consumer, writers, gRPC. Returns at once; everything runs
 /// until the context's shutdown.
 pub async fn start(
@@ -100,22 +94,27 @@ pub async fn start(
     bus: Bus,
     context: ServiceContext,
 ) -> Result<(), StartError> {
-    let url = config.database_url.reveal()?;
-    let pool = db::connect_lazy(&url, SCHEMA, config.max_connections)?;
+    let calendar = working_day_calendar("")?;
+    let pool = database_pool(&config.database_url, SCHEMA, config.max_connections)?;
     let relay = bus.start_relay(SERVICE, &pool, &context);
     for subscription in SUBSCRIPTIONS {
         let handler = Arc::new(handlers::CatalogueHandler);
         bus.start_consumer(subscription, &pool, handler, None, &context);
     }
-    let writers = writer::Writers::start(&config, &pool, &bus, &relay, &context);
-    let replays = replay::Replays::new(pool.clone(), context.clone(), config.replays_at_once)?;
-    let commits = grpc::Commits { bus, relay };
-    let service = grpc::IngestApi::new(&config, pool, writers, replays, commits, context.clone());
-    let server = IngestServiceServer::new(service)
-        .max_decoding_message_size(service_kit::grpc::MAX_MESSAGE_BYTES);
-    let serving = context.clone();
-    service_kit::grpc::spawn_server(&context, "ingest grpc", async move {
-        service_kit::grpc::serve(listener, Routes::new(server), &serving).await
-    });
+    let writers = Writers::start(&config, &pool, &bus, &relay, &context);
+    let submitter = Submitter::new(writers, context.clone());
+    let days = Arc::new(WorkingDayTable::of(&calendar));
+    let replays = Replays::new(pool.clone(), context.clone(), days, config.replays_at_once);
+    let committer = EventCommitter { bus, relay };
+    let service = IngestApi::new(
+        &config,
+        pool,
+        submitter,
+        replays,
+        committer,
+        context.clone(),
+    );
+    let server = IngestServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    serve_grpc("ingest grpc", listener, Routes::new(server), &context);
     Ok(())
 }

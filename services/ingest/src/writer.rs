@@ -11,13 +11,13 @@ use std::{
 };
 
 use event_bus::{Bus, Point, Relay};
-use service_kit::{ServiceContext, db, db::Pool, error::Refusal};
+use service_kit::{ServiceContext, blocking::Stopping, db, db::Pool, error::Refusal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tonic::Code;
 
 use crate::{
     Config, app,
     domain::{Decision, Incoming},
+    error::not_committed,
 };
 
 /// The largest sealed record, KiB; so much must always fit into the memory for what waits.
@@ -113,17 +113,20 @@ impl Writers {
 
     /// Queues a submission; the receiver gets the decision after its commit. Waits while the
     /// queue is full, which is what holds callers back.
+    ///
+    /// # Errors
+    /// [`Stopping`]: nothing was stored.
     pub async fn submit(
         &self,
         incoming: Incoming,
         pace: Pace,
-    ) -> Result<oneshot::Receiver<Answer>, Refusal> {
+    ) -> Result<oneshot::Receiver<Answer>, Stopping> {
         let (answer, receiver) = oneshot::channel();
         let queue = match pace {
             Pace::Waits => &self.calls,
             Pace::GoesOn => {
                 let mut hasher = DefaultHasher::new();
-                incoming.key.provider_code.hash(&mut hasher);
+                incoming.key.provider.hash(&mut hasher);
                 &self.streams[hasher.finish() as usize % self.streams.len()]
             }
         };
@@ -132,22 +135,11 @@ impl Writers {
         let waiting = Waiting {
             incoming,
             answer,
-            share: share.await.map_err(|_| stopping())?,
+            share: share.await.map_err(|_| Stopping)?,
         };
-        queue.send(waiting).await.map_err(|_| stopping())?;
+        queue.send(waiting).await.map_err(|_| Stopping)?;
         Ok(receiver)
     }
-}
-
-/// The answer of a service that ends: nothing was stored.
-pub fn stopping() -> Refusal {
-    Refusal::field(
-        Code::Unavailable,
-        "STOPPING",
-        "",
-        "a stopping service takes nothing new",
-        "服务正在停止，请用同一申报编号重试",
-    )
 }
 
 impl Writer {
@@ -239,10 +231,10 @@ impl Writer {
                 }
             }
             Err(error) => {
-                let status = refuse(&error);
+                let refusal = not_committed(&error);
                 tracing::warn!(records = submissions.len(), error = %error, "batch not committed");
                 for answer in answers {
-                    let _ = answer.send(Err(status.clone()));
+                    let _ = answer.send(Err(refusal.clone()));
                 }
             }
         }
@@ -268,7 +260,7 @@ impl Writer {
     async fn transact(&self, submissions: &[Incoming]) -> Result<Vec<Decision>, db::Error> {
         let mut tx = self.pool.begin().await?;
         let now = self.context.clock.now();
-        let decisions = app::accept(&mut tx, submissions, now).await?;
+        let decisions = app::accept_submissions(&mut tx, submissions, now).await?;
         self.bus.reached(Point::Appended);
         tx.commit().await?;
         self.bus.reached(Point::Committed);
@@ -282,21 +274,4 @@ fn is_rolled_back(error: &db::Error) -> bool {
         .as_database_error()
         .and_then(|e| e.code())
         .is_some_and(|code| code.starts_with("40"))
-}
-
-/// The outcome of a commit whose connection broke is unknown; asking again with the same
-/// submission id finds out and stores nothing twice.
-pub fn refuse(error: &db::Error) -> Refusal {
-    let (code, message) = if db::is_transient(error) {
-        (Code::Unavailable, "服务暂不可用，请用同一申报编号重试")
-    } else {
-        (Code::Internal, "内部错误，已记录，请用同一申报编号重试")
-    };
-    Refusal::field(
-        code,
-        "NOT_COMMITTED",
-        "",
-        "a receipt is given only after the commit",
-        message,
-    )
 }

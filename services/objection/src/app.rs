@@ -1,5 +1,5 @@
-//! One function per use case, given a connection: load, decide, store, append. Called by `grpc`;
-//! never commits.
+//! One function per use case, given a connection: load, decide, store, append, and open what is answered
+//! ([`view`]). Called by `grpc`; never commits.
 
 pub mod view;
 
@@ -7,20 +7,29 @@ use event_bus::NewEvent;
 use legal_clock::shanghai_date;
 use prost::Message as _;
 use proto::credit::objection::{events::v1::ObjectionChanged, v1::EvidenceInfo};
+use record_ref::{ProviderCode, VersionId};
 use service_kit::{
     db::Conn,
     grpc::timestamp,
     identity::{Principal, Role},
+    page::Page,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vault::Keyring;
+use vault::{
+    Keyring,
+    keyed_hash::{self, KeyedHash},
+};
 
 use crate::{
-    domain::{self, Actor, Answer, Command, Decision, Event, Law, application::Application},
-    error::ServiceError,
+    domain::{
+        self, Actor, Answer, Command, Decision, Event, Law, application::Application,
+        page::ObjectionPosition,
+    },
+    error::ObjectionError,
     store::{self, Dossier, EvidenceRow, Filter, Step, Stored},
 };
+use view::{ObjectionView, view_objection, view_objections};
 
 /// What use cases need beside the connection.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +50,7 @@ pub struct Applicant {
     /// `organisation` or `person`.
     pub kind: &'static str,
     /// Keyed hash, equal for equal applicants.
-    pub blind: [u8; 32],
+    pub blind: KeyedHash,
     /// Who it is, in clear: sealed before it is stored.
     clear: String,
 }
@@ -50,18 +59,17 @@ impl Applicant {
     /// The subject behind a principal; none when its token names nobody.
     pub fn of(principal: &Principal, keyring: &Keyring) -> Option<Self> {
         if let Some(person) = &principal.person {
-            // The same index as that of the person's records.
-            let clear = format!("{}:{}", person.kind, person.number);
+            // The same hash as that of the person's records.
             return Some(Self {
                 kind: "person",
-                blind: keyring.blind("person-document", &clear),
-                clear,
+                blind: keyed_hash::person_document(keyring, person),
+                clear: format!("{}:{}", person.kind(), person.number()),
             });
         }
         let code = &principal.organisation;
         (!code.is_empty()).then(|| Self {
             kind: "organisation",
-            blind: keyring.blind("objection-organisation", code),
+            blind: keyed_hash::applicant_organisation(keyring, code),
             clear: code.clone(),
         })
     }
@@ -72,13 +80,13 @@ impl Applicant {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
     all: bool,
-    provider_code: Option<String>,
-    applicant_blind: Option<[u8; 32]>,
+    provider: Option<ProviderCode>,
+    applicant_blind: Option<KeyedHash>,
 }
 
 impl Scope {
     /// The view of a principal.
-    pub fn of(principal: &Principal, keyring: &Keyring) -> Result<Self, ServiceError> {
+    pub fn of(principal: &Principal, keyring: &Keyring) -> Result<Self, ObjectionError> {
         let applicant = principal
             .is(Role::Subject)
             .then(|| Applicant::of(principal, keyring))
@@ -86,18 +94,19 @@ impl Scope {
         let is_provider = principal.is(Role::Provider) && !principal.organisation.is_empty();
         let scope = Self {
             all: principal.is(Role::CreditOffice) || principal.is(Role::Auditor),
-            provider_code: is_provider.then(|| principal.organisation.clone()),
+            // Nothing was transferred to an organisation whose name in the token is no provider's code.
+            provider: (principal.organisation.parse().ok()).filter(|_| is_provider),
             applicant_blind: applicant.map(|applicant| applicant.blind),
         };
-        if scope.all || scope.provider_code.is_some() || scope.applicant_blind.is_some() {
+        if scope.all || is_provider || scope.applicant_blind.is_some() {
             Ok(scope)
         } else {
-            Err(ServiceError::NoView)
+            Err(ObjectionError::NoView)
         }
     }
 
     fn sees(&self, stored: &Stored) -> bool {
-        let provider = self.provider_code.as_ref() == Some(&stored.objection.provider_code);
+        let provider = self.provider == Some(stored.objection.provider);
         let applicant = self.applicant_blind.as_ref();
         self.all
             || (provider && stored.objection.transferred_at().is_some())
@@ -139,21 +148,31 @@ impl Place {
         keyring: &Keyring,
         objection_id: Uuid,
         sealed: &[u8],
-    ) -> Result<Vec<u8>, ServiceError> {
+    ) -> Result<Vec<u8>, ObjectionError> {
         keyring
             .open(&self.context(objection_id), sealed)
-            .map_err(|_| ServiceError::Damaged { place: self.name() })
+            .map_err(|_| ObjectionError::Damaged { place: self.name() })
     }
 }
 
 /// Files a complete application. The same request again gives the same objection.
-pub async fn file(
+pub async fn file_objection(
     conn: &mut Conn,
     desk: Desk<'_>,
     applicant: &Applicant,
     application: Application,
-) -> Result<Stored, ServiceError> {
-    let failed = |doing| ServiceError::database(doing);
+) -> Result<ObjectionView, ObjectionError> {
+    let stored = file_once(conn, desk, applicant, application).await?;
+    view_objection(conn, desk, stored).await
+}
+
+async fn file_once(
+    conn: &mut Conn,
+    desk: Desk<'_>,
+    applicant: &Applicant,
+    application: Application,
+) -> Result<Stored, ObjectionError> {
+    let failed = |doing| ObjectionError::database(doing);
     let dossier = dossier(desk, applicant, &application);
     let request = (&dossier.applicant_blind, &dossier.request_digest);
     let known = store::get_by_request(conn, request.0, request.1)
@@ -162,15 +181,14 @@ pub async fn file(
     if let Some(known) = known {
         return same(known, &dossier);
     }
-    let registered = store::provider_exists(conn, &application.provider_code)
+    let provider = application.provider;
+    let registered = store::provider_exists(conn, provider)
         .await
         .map_err(failed("查询信用信息提供主体"))?;
     if !registered {
-        return Err(ServiceError::ProviderUnknown);
+        return Err(ObjectionError::ProviderUnknown);
     }
-    let command = Command::File {
-        provider_code: application.provider_code,
-    };
+    let command = Command::File { provider };
     let (objection, events) = domain::apply(None, &Actor::Applicant, command, desk.now, desk.law)?;
     let written = store::insert(conn, &dossier, &objection)
         .await
@@ -180,25 +198,25 @@ pub async fn file(
             conn,
             desk,
             dossier.objection_id,
-            dossier.record_id,
-            &objection.provider_code,
+            dossier.version_id,
+            provider,
             &events,
         )
         .await?;
     }
-    // Also when the same request came in twice at once: the first one stands.
+    // Also when the same request came in twice at once: the one that was inserted first is answered.
     let stored = store::get_by_request(conn, request.0, request.1)
         .await
         .map_err(failed("查询异议申请"))?
-        .ok_or(ServiceError::Contended)?;
+        .ok_or(ObjectionError::Contended)?;
     same(stored, &dossier)
 }
 
-fn same(known: Stored, dossier: &Dossier) -> Result<Stored, ServiceError> {
+fn same(known: Stored, dossier: &Dossier) -> Result<Stored, ObjectionError> {
     if known.content_digest == dossier.content_digest {
         Ok(known)
     } else {
-        Err(ServiceError::RequestReused)
+        Err(ObjectionError::RequestReused)
     }
 }
 
@@ -221,11 +239,11 @@ fn dossier(desk: Desk<'_>, applicant: &Applicant, application: &Application) -> 
     });
     Dossier {
         objection_id,
-        record_id: application.record_id,
+        version_id: application.version_id,
         applicant_kind: applicant.kind,
         applicant_blind: applicant.blind,
         sealed_applicant: seal(Place::Applicant, applicant.clear.as_bytes()),
-        request_digest: keyring.blind("objection-request", &application.request_id),
+        request_digest: keyed_hash::objection_request(keyring, &application.request_id),
         content_digest: content_digest(keyring, application),
         sealed_statement: seal(Place::Statement, application.statement.as_bytes()),
         statement_sha256: vault::sha256(application.statement.as_bytes()),
@@ -236,25 +254,25 @@ fn dossier(desk: Desk<'_>, applicant: &Applicant, application: &Application) -> 
 }
 
 /// Keyed hash over all that makes an application, with lengths in front of its parts.
-fn content_digest(keyring: &Keyring, application: &Application) -> [u8; 32] {
-    let mut bytes = application.record_id.as_bytes().to_vec();
+fn content_digest(keyring: &Keyring, application: &Application) -> KeyedHash {
+    let mut bytes = application.version_id.as_bytes().to_vec();
     let mut part = |value: &[u8]| {
         bytes.extend_from_slice(&(value.len() as u64).to_be_bytes());
         bytes.extend_from_slice(value);
     };
-    part(application.provider_code.as_bytes());
+    part(application.provider.as_str().as_bytes());
     part(application.statement.as_bytes());
     for piece in &application.evidence {
         part(piece.file_name.as_bytes());
         part(piece.media_type.as_bytes());
         part(&vault::sha256(&piece.content));
     }
-    keyring.blind("objection-content", &hex::encode(vault::sha256(&bytes)))
+    keyed_hash::objection_content(keyring, &hex::encode(vault::sha256(&bytes)))
 }
 
 /// A step after the filing.
 #[derive(Debug, Clone)]
-pub enum Next {
+pub enum HandlingStep {
     /// To the provider.
     Transfer,
     /// The provider's answer.
@@ -268,20 +286,20 @@ pub enum Next {
 
 /// Takes a step. A repeat changes nothing and announces nothing. `None`: somebody else changed the
 /// objection meanwhile; load and decide again.
-pub async fn advance(
+pub async fn advance_objection(
     conn: &mut Conn,
     desk: Desk<'_>,
     actor: &Actor,
     objection_id: Uuid,
-    next: &Next,
-) -> Result<Option<Stored>, ServiceError> {
+    step: &HandlingStep,
+) -> Result<Option<ObjectionView>, ObjectionError> {
     let mut stored = store::get(conn, objection_id)
         .await
-        .map_err(ServiceError::database("查询异议"))?
-        .ok_or(ServiceError::Unknown)?;
-    let (command, text) = match next {
-        Next::Transfer => (Command::Transfer, None),
-        Next::Answer { decision, text } => {
+        .map_err(ObjectionError::database("查询异议"))?
+        .ok_or(ObjectionError::Unknown)?;
+    let (command, text) = match step {
+        HandlingStep::Transfer => (Command::Transfer, None),
+        HandlingStep::Answer { decision, text } => {
             let answer = Answer {
                 decision: *decision,
                 sha256: vault::sha256(text.as_bytes()),
@@ -292,20 +310,20 @@ pub async fn advance(
     let before = &stored.objection;
     let (after, events) = domain::apply(Some(before), actor, command, desk.now, desk.law)?;
     if events.is_empty() {
-        return Ok(Some(stored));
+        return view_objection(conn, desk, stored).await.map(Some);
     }
     let sealed_answer =
         text.map(|text| Place::Answer.seal(desk.keyring, objection_id, text.as_bytes()));
-    let step = Step {
+    let update = Step {
         objection_id,
         loaded_revision: before.revision,
         objection: &after,
         transferred_on: after.transferred_at().map(shanghai_date),
         sealed_answer: sealed_answer.as_deref(),
     };
-    let written = store::advance(conn, &step)
+    let written = store::advance(conn, &update)
         .await
-        .map_err(ServiceError::database("登记异议办理"))?;
+        .map_err(ObjectionError::database("登记异议办理"))?;
     if !written {
         return Ok(None);
     }
@@ -313,24 +331,24 @@ pub async fn advance(
         conn,
         desk,
         objection_id,
-        stored.record_id,
-        &after.provider_code,
+        stored.version_id,
+        after.provider,
         &events,
     )
     .await?;
     stored.objection = after;
     stored.sealed_answer = sealed_answer;
-    Ok(Some(stored))
+    view_objection(conn, desk, stored).await.map(Some)
 }
 
 async fn announce(
     conn: &mut Conn,
     desk: Desk<'_>,
     objection_id: Uuid,
-    record_id: Uuid,
-    provider_code: &str,
+    version_id: VersionId,
+    provider: ProviderCode,
     events: &[Event],
-) -> Result<(), ServiceError> {
+) -> Result<(), ObjectionError> {
     let told = |event: &Event| {
         let Event::Changed {
             state,
@@ -340,8 +358,8 @@ async fn announce(
         } = *event;
         let changed = ObjectionChanged {
             objection_id: objection_id.as_bytes().to_vec().into(),
-            record_id: record_id.as_bytes().to_vec().into(),
-            provider_code: provider_code.to_owned(),
+            record_id: version_id.to_wire(),
+            provider_code: provider.into(),
             state: state.to_owned(),
             pending,
             revision,
@@ -352,42 +370,55 @@ async fn announce(
     let events: Vec<NewEvent> = events.iter().map(told).collect();
     event_bus::append(conn, &events)
         .await
-        .map_err(ServiceError::database("登记异议事件"))
+        .map_err(ObjectionError::database("登记异议事件"))
 }
 
 /// One objection that the caller may see.
-pub async fn get(
-    conn: &mut Conn,
-    scope: &Scope,
-    objection_id: Uuid,
-) -> Result<Stored, ServiceError> {
-    store::get(conn, objection_id)
-        .await
-        .map_err(ServiceError::database("查询异议"))?
-        .filter(|stored| scope.sees(stored))
-        .ok_or(ServiceError::Unknown)
-}
-
-/// A page of the objections that the caller may see, oldest filing first.
-pub async fn list(
+pub async fn get_objection(
     conn: &mut Conn,
     desk: Desk<'_>,
-    scope: Scope,
+    scope: &Scope,
+    objection_id: Uuid,
+) -> Result<ObjectionView, ObjectionError> {
+    let stored = store::get(conn, objection_id)
+        .await
+        .map_err(ObjectionError::database("查询异议"))?
+        .filter(|stored| scope.sees(stored))
+        .ok_or(ObjectionError::Unknown)?;
+    view_objection(conn, desk, stored).await
+}
+
+/// A page of objections.
+#[derive(Debug, Clone)]
+pub struct FoundObjections {
+    /// Oldest filing first.
+    pub objections: Vec<ObjectionView>,
+    /// Token of the next page; empty at the end.
+    pub next: String,
+}
+
+/// A page of the objections that the caller may see.
+pub async fn list_objections(
+    conn: &mut Conn,
+    desk: Desk<'_>,
+    scope: &Scope,
     overdue_only: bool,
-    after: Option<(OffsetDateTime, Uuid)>,
-    limit: i64,
-) -> Result<Vec<Stored>, ServiceError> {
+    page: &Page<ObjectionPosition>,
+) -> Result<FoundObjections, ObjectionError> {
     use legal_clock::Duty::{Answer, Transfer};
     let bound = |duty| domain::latest_overdue_event(desk.law, duty, desk.now);
     let filter = Filter {
         all: scope.all,
-        provider_code: scope.provider_code,
+        provider: scope.provider,
         applicant_blind: scope.applicant_blind,
         overdue: overdue_only.then(|| (bound(Transfer), bound(Answer))),
-        after,
-        limit,
+        after: page.after,
+        limit: page.limit(),
     };
-    store::list(conn, &filter)
+    let mut found = store::list(conn, &filter)
         .await
-        .map_err(ServiceError::database("查询异议列表"))
+        .map_err(ObjectionError::database("查询异议列表"))?;
+    let next = page.cut(&mut found, Stored::position);
+    let objections = view_objections(conn, desk, found).await?;
+    Ok(FoundObjections { objections, next })
 }

@@ -5,8 +5,10 @@
 
 pub mod application;
 pub mod clocks;
+pub mod page;
 
 use legal_clock::{Calendar, RuleSet, shanghai_date};
+use record_ref::ProviderCode;
 use time::OffsetDateTime;
 
 pub use clocks::{Clocks, Due, clocks, latest_overdue_event};
@@ -62,8 +64,8 @@ pub enum Phase {
 /// One objection as the rules see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Objection {
-    /// Credit code of the provider that reported the record.
-    pub provider_code: String,
+    /// The provider that reported the record.
+    pub provider: ProviderCode,
     /// When the complete application came in (D-4).
     pub filed_at: OffsetDateTime,
     /// How far it has come.
@@ -88,8 +90,9 @@ pub enum Actor {
     Applicant,
     /// The city credit office.
     CreditOffice,
-    /// A provider, by its credit code.
-    Provider(String),
+    /// A provider, by its credit code; none where its token names no such code, so that it has
+    /// reported nothing.
+    Provider(Option<ProviderCode>),
 }
 
 /// What may happen to an objection.
@@ -98,7 +101,7 @@ pub enum Command {
     /// A complete application against a record of this provider.
     File {
         /// Its credit code.
-        provider_code: String,
+        provider: ProviderCode,
     },
     /// To the provider.
     Transfer,
@@ -228,7 +231,7 @@ fn file(
     now: OffsetDateTime,
     law: &Law,
 ) -> Result<Objection, RuleBroken> {
-    let Command::File { provider_code } = command else {
+    let Command::File { provider } = command else {
         return Err(RuleBroken::Beginning);
     };
     if *actor != Actor::Applicant {
@@ -238,7 +241,7 @@ fn file(
         return Err(RuleBroken::NotInForce);
     }
     Ok(Objection {
-        provider_code,
+        provider,
         filed_at: now,
         phase: Phase::Filed,
         revision: 1,
@@ -271,8 +274,7 @@ fn answer(
     answer: Answer,
     now: OffsetDateTime,
 ) -> Result<(Objection, Vec<Event>), RuleBroken> {
-    let is_provider = matches!(actor, Actor::Provider(code) if *code == objection.provider_code);
-    if !is_provider {
+    if *actor != Actor::Provider(Some(objection.provider)) {
         return Err(RuleBroken::NotTheProvider);
     }
     match objection.phase {

@@ -1,27 +1,27 @@
-//! The service's errors and their gRPC statuses. `grpc` turns them at its edge; `start` gives
-//! [`StartError`] to the binary.
-
-use std::collections::HashMap;
+//! The service's errors and their gRPC statuses in one exhaustive match. Called by every module that
+//! answers a request.
 
 use service_kit::{
-    config::ConfigError,
     db,
-    error::{self, DOMAIN, Refusal},
+    error::{Refusal, database, internal},
+    reason::Reason,
 };
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic::Status;
 
 use crate::domain::{RuleBroken, application::Missing};
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
-pub enum ServiceError {
+pub enum ObjectionError {
     /// The application or answer lacks something (D-4).
     #[error("the request lacks {} things", .0.len())]
     Incomplete(Vec<Missing>),
     /// The rules of the objection do not allow it.
     #[error("a rule of the objection is broken")]
     Rule(#[from] RuleBroken),
+    /// Not the id of an objection.
+    #[error("objection_id is not a UUID")]
+    ObjectionId,
     /// No such objection, or none that the caller may see.
     #[error("no objection of this id for the caller")]
     Unknown,
@@ -37,9 +37,6 @@ pub enum ServiceError {
     /// The role sees objections, but which ones is not settled.
     #[error("the caller's view is not settled")]
     NoView,
-    /// The page token is not one of ours.
-    #[error("page_token is not valid")]
-    PageToken,
     /// Somebody else changed it meanwhile, again and again.
     #[error("the objection kept changing")]
     Contended,
@@ -60,170 +57,151 @@ pub enum ServiceError {
     },
 }
 
-impl ServiceError {
+impl ObjectionError {
     /// For `map_err`: a database error with what was being done.
     pub fn database(doing: &'static str) -> impl FnOnce(db::Error) -> Self {
         move |source| Self::Database { doing, source }
     }
 }
 
-impl From<ServiceError> for Status {
-    fn from(error: ServiceError) -> Self {
+impl From<ObjectionError> for Status {
+    fn from(error: ObjectionError) -> Self {
         match error {
-            ServiceError::Incomplete(lacks) => incomplete(&lacks),
-            ServiceError::Rule(broken) => rule(broken).to_status(),
-            ServiceError::Unknown => Refusal::field(
-                Code::NotFound,
-                "OBJECTION_UNKNOWN",
+            ObjectionError::Incomplete(lacks) => incomplete(lacks).into(),
+            ObjectionError::Rule(broken) => rule(broken).into(),
+            ObjectionError::ObjectionId => Refusal::new(
+                Reason::ObjectionIdInvalid,
+                "objection_id",
+                "objection_id is a UUID",
+                "异议标识格式不正确",
+            )
+            .into(),
+            ObjectionError::Unknown => Refusal::new(
+                Reason::ObjectionUnknown,
                 "objection_id",
                 "callers see their own objections (R-18, R-19)",
                 "没有该异议申请",
             )
-            .to_status(),
-            ServiceError::ProviderUnknown => Refusal::field(
-                Code::InvalidArgument,
-                "PROVIDER_UNKNOWN",
+            .into(),
+            ObjectionError::ProviderUnknown => Refusal::new(
+                Reason::ProviderUnknown,
                 "provider_code",
                 "provider_code is registered in the catalogue (R-3)",
                 "没有登记该信用信息提供主体",
             )
-            .to_status(),
-            ServiceError::RequestReused => Refusal::field(
-                Code::AlreadyExists,
-                "REQUEST_ID_REUSED",
+            .into(),
+            ObjectionError::RequestReused => Refusal::new(
+                Reason::RequestIdReused,
                 "request_id",
                 "one request_id, one content",
                 "该申请标识已用于内容不同的申请",
             )
-            .to_status(),
-            ServiceError::NoSubject => Refusal::field(
-                Code::PermissionDenied,
-                "SUBJECT_MISSING",
+            .into(),
+            ObjectionError::NoSubject => Refusal::new(
+                Reason::SubjectMissing,
                 "authorization",
                 "a subject's token names an organisation or a person (R-9)",
                 "身份令牌未载明信用信息主体",
             )
-            .to_status(),
-            ServiceError::NoView => Refusal::field(
-                Code::PermissionDenied,
-                "VIEW_NOT_SETTLED",
+            .into(),
+            ObjectionError::NoView => Refusal::new(
+                Reason::ViewNotSettled,
                 "authorization",
                 "objections are handled by the city office (R-18)",
                 "异议由市信用办受理，当前身份无查看范围",
             )
-            .to_status(),
-            ServiceError::PageToken => Refusal::field(
-                Code::InvalidArgument,
-                "PAGE_TOKEN_INVALID",
-                "page_token",
-                "page_token comes from next_page_token",
-                "分页标识无效",
-            )
-            .to_status(),
-            ServiceError::Contended => Refusal::field(
-                Code::Aborted,
-                "OBJECTION_CONTENDED",
+            .into(),
+            ObjectionError::Contended => Refusal::new(
+                Reason::ObjectionContended,
                 "objection_id",
                 "one change at a time",
                 "该异议正在被处理，请稍后重试",
             )
-            .to_status(),
-            ServiceError::Database { doing, ref source } => error::database(doing, source),
-            ServiceError::Damaged { .. } => error::internal("读取异议材料", &error),
+            .into(),
+            ObjectionError::Database { doing, ref source } => database(doing, source),
+            ObjectionError::Damaged { .. } => internal("读取异议材料", &error),
         }
     }
 }
 
 fn rule(broken: RuleBroken) -> Refusal {
-    let (code, reason, rule, message) = match broken {
+    let (reason, rule, message) = match broken {
         RuleBroken::NotInForce => (
-            Code::FailedPrecondition,
-            "REGULATION_NOT_IN_FORCE",
+            Reason::RegulationNotInForce,
             "R-25: nothing is due before 2017-06-20",
             "办法施行前不受理异议申请",
         ),
         RuleBroken::Beginning => (
-            Code::FailedPrecondition,
-            "OBJECTION_BEGINNING",
+            Reason::ObjectionStepUnsuitable,
             "an objection begins with its filing, once",
             "该异议的办理顺序不正确",
         ),
         RuleBroken::NotTheSubject => (
-            Code::PermissionDenied,
-            "NOT_THE_SUBJECT",
+            Reason::NotTheSubject,
             "R-18: the subject applies",
             "异议由信用信息主体提出",
         ),
         RuleBroken::NotTheOffice => (
-            Code::PermissionDenied,
-            "NOT_THE_CREDIT_OFFICE",
+            Reason::NotTheCreditOffice,
             "R-18: the credit office transfers",
             "异议由市信用办转交",
         ),
         RuleBroken::NotTheProvider => (
-            Code::PermissionDenied,
-            "NOT_THE_PROVIDER",
+            Reason::NotTheProvider,
             "R-19: the provider of the record answers",
             "异议由提供该信息的主体答复",
         ),
         RuleBroken::NotTransferred => (
-            Code::FailedPrecondition,
-            "OBJECTION_NOT_TRANSFERRED",
+            Reason::ObjectionNotTransferred,
             "R-19: the provider answers after the transfer",
             "该异议尚未转交",
         ),
         RuleBroken::AlreadyAnswered => (
-            Code::FailedPrecondition,
-            "OBJECTION_ANSWERED",
+            Reason::ObjectionAnswered,
             "R-19: an answer that was given stands",
             "该异议已经答复，答复内容不可更改",
         ),
     };
-    Refusal::field(code, reason, "objection_id", rule, message)
+    Refusal::new(reason, "objection_id", rule, message)
 }
 
-/// All that is missing in one answer (D-4); the first stands in the error info.
-fn incomplete(lacks: &[Missing]) -> Status {
-    let first = lacks.first();
-    let text = |get: fn(&Missing) -> &str| first.map(get).unwrap_or_default().to_owned();
-    let mut details = ErrorDetails::with_error_info(
-        "REQUEST_INCOMPLETE",
-        DOMAIN,
-        HashMap::from([
-            ("field".to_owned(), text(|m| &m.field)),
-            ("rule".to_owned(), text(|m| m.rule)),
-        ]),
-    );
-    for lack in lacks {
-        details.add_bad_request_violation(lack.field.clone(), lack.message.clone());
+/// All that is missing in one answer (D-4); the rule is that of the first.
+fn incomplete(lacks: Vec<Missing>) -> Refusal {
+    let reason = Reason::RequestIncomplete;
+    let mut lacks = lacks.into_iter();
+    let first = match lacks.next() {
+        Some(first) => Refusal::new(reason, first.field, first.rule, first.message),
+        None => Refusal::new(reason, "", "a request is complete (D-4)", reason.meaning()),
+    };
+    lacks.fold(first, |refusal, lack| refusal.and(lack.field, lack.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[test]
+    fn d4_all_that_is_missing_stands_in_one_answer() {
+        let lack = |field: &str, message: &str| Missing {
+            field: field.to_owned(),
+            rule: "given in writing (R-18, R-19)",
+            message: message.to_owned(),
+        };
+        let lacks = vec![lack("answer", "不能为空"), lack("decision", "请选择")];
+        let status = Status::from(ObjectionError::Incomplete(lacks));
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(
+            status.message(),
+            "REQUEST_INCOMPLETE: answer: 不能为空；decision: 请选择"
+        );
     }
-    let listed: Vec<String> = lacks
-        .iter()
-        .map(|m| format!("{}: {}", m.field, m.message))
-        .collect();
-    let message = format!("REQUEST_INCOMPLETE: {}", listed.join("；"));
-    Status::with_error_details(Code::InvalidArgument, message, details)
-}
 
-/// Why the service cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A secret cannot be read.
-    #[error("a secret of objection cannot be read")]
-    Config(#[from] ConfigError),
-    /// The database URL is unusable.
-    #[error("database_url of objection is unusable")]
-    Database(#[from] db::Error),
-    /// The calendar file cannot be read.
-    #[error("calendar_file {path} cannot be read")]
-    CalendarFile {
-        /// The file.
-        path: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The calendar breaks its format.
-    #[error("the working-day calendar is unusable")]
-    Calendar(#[from] legal_clock::CalendarError),
+    #[test]
+    fn damage_is_internal_and_names_no_content() {
+        let status = Status::from(ObjectionError::Damaged { place: "statement" });
+        assert_eq!(status.code(), Code::Internal);
+        assert!(!status.message().contains("statement"), "{status}");
+    }
 }

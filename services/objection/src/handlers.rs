@@ -31,15 +31,15 @@ fn provider_of(
     registered: ProviderRegistered,
     _delivery: &Delivery,
 ) -> Result<Provider, &'static str> {
-    if registered.code.is_empty() {
-        return Err("code: must be given");
-    }
+    let Ok(code) = registered.code.parse() else {
+        return Err("code: must be 18 of 0-9 and A-Z (GB 32100)");
+    };
     let revision = i64::try_from(registered.revision)
         .ok()
         .filter(|revision| *revision > 0)
         .ok_or("revision: must be 1 to 2^63-1")?;
     Ok(Provider {
-        code: registered.code,
+        code,
         name: registered.name,
         enabled: registered.enabled,
         revision,

@@ -1,8 +1,9 @@
 //! Objections of subjects to records about them with the legal clocks of each step.
 //! Started by the `credit` binary and by journeys through [`start`].
 //!
-//! Way of an objection: `grpc` (who calls, is it complete) -> `app` (load, decide by `domain`,
-//! store, append the event) -> `store`. `handlers` keeps the registry of providers.
+//! Way of an objection: `grpc` (decode: who calls, is it complete) -> `app` (load, decide by `domain`,
+//! store, append the event, open for the answer) -> `store`; `grpc` encodes. `handlers` keeps the
+//! registry of providers.
 
 pub mod app;
 pub mod domain;
@@ -14,18 +15,19 @@ pub mod store;
 use std::sync::Arc;
 
 use event_bus::{Bus, StreamSpec, Subscription};
-use legal_clock::{Calendar, RuleSet};
+use legal_clock::RuleSet;
 use proto::credit::objection::v1::objection_service_server::ObjectionServiceServer;
 use serde::{Deserialize, Serialize};
 use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay, Secret},
-    db, grpc as kit,
+    grpc::MAX_MESSAGE_BYTES,
+    start::{database_pool, serve_grpc, working_day_calendar},
 };
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
-pub use error::StartError;
+pub use service_kit::start::StartError;
 pub use store::migrations;
 
 /// Name of the service and of its configuration table.
@@ -66,18 +68,8 @@ impl Config {
     }
 
     fn law(&self) -> Result<domain::Law, StartError> {
-        let calendar = if self.calendar_file.is_empty() {
-            Calendar::builtin()?
-        } else {
-            let path = &self.calendar_file;
-            let text = std::fs::read_to_string(path).map_err(|source| {
-                let path = path.clone();
-                StartError::CalendarFile { path, source }
-            })?;
-            Calendar::from_json(&text)?
-        };
         Ok(domain::Law {
-            calendar,
+            calendar: working_day_calendar(&self.calendar_file)?,
             rules: RuleSet::changsha_2017(),
         })
     }
@@ -91,8 +83,7 @@ pub async fn start(
     context: ServiceContext,
 ) -> Result<(), StartError> {
     let law = Arc::new(config.law()?);
-    let url = config.database_url.reveal()?;
-    let pool = db::connect_lazy(&url, SCHEMA, config.max_connections)?;
+    let pool = database_pool(&config.database_url, SCHEMA, config.max_connections)?;
     let relay = bus.start_relay(SERVICE, &pool, &context);
     for subscription in SUBSCRIPTIONS {
         let handler = Arc::new(handlers::ProviderHandler);
@@ -100,11 +91,8 @@ pub async fn start(
     }
     let service = grpc::Objections::new(pool, relay, law, context.clone());
     let routes = Routes::new(
-        ObjectionServiceServer::new(service).max_decoding_message_size(kit::MAX_MESSAGE_BYTES),
+        ObjectionServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES),
     );
-    let served = context.clone();
-    kit::spawn_server(&context, "objection grpc", async move {
-        kit::serve(listener, routes, &served).await
-    });
+    serve_grpc("objection grpc", listener, routes, &context);
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! SQL only: providers, objections, evidence. Called by `app` and `handlers`.
 
-use service_kit::db::{Conn, Error, Pool, Tx};
-use sqlx::{Row, postgres::PgRow};
-use time::{Date, OffsetDateTime};
+use record_ref::{Malformed, ProviderCode, VersionId};
+use service_kit::db::{Conn, Error};
+use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
+use time::Date;
 use uuid::Uuid;
+use vault::keyed_hash::KeyedHash;
 
-use crate::domain::{Answer, Decision, Objection, Phase};
+use crate::domain::{Answer, Decision, Objection, Phase, page::ObjectionPosition};
 
 /// The migrations of this service's schema.
 pub fn migrations() -> sqlx::migrate::Migrator {
@@ -16,7 +18,7 @@ pub fn migrations() -> sqlx::migrate::Migrator {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
     /// Credit code.
-    pub code: String,
+    pub code: ProviderCode,
     /// Name.
     pub name: String,
     /// Whether it may report now; objections to its records stay possible when it may not.
@@ -31,17 +33,17 @@ pub struct Dossier {
     /// The objection.
     pub objection_id: Uuid,
     /// The record version objected to.
-    pub record_id: Uuid,
+    pub version_id: VersionId,
     /// `organisation` or `person`.
     pub applicant_kind: &'static str,
     /// Keyed hash of the applicant.
-    pub applicant_blind: [u8; 32],
+    pub applicant_blind: KeyedHash,
     /// The applicant, sealed.
     pub sealed_applicant: Vec<u8>,
     /// Keyed hash of the request id.
-    pub request_digest: [u8; 32],
+    pub request_digest: KeyedHash,
     /// Keyed hash of all that was handed in.
-    pub content_digest: [u8; 32],
+    pub content_digest: KeyedHash,
     /// The statement, sealed.
     pub sealed_statement: Vec<u8>,
     /// SHA-256 of the statement.
@@ -71,7 +73,7 @@ pub struct Stored {
     /// The objection.
     pub objection_id: Uuid,
     /// The record version objected to.
-    pub record_id: Uuid,
+    pub version_id: VersionId,
     /// Keyed hash of the applicant.
     pub applicant_blind: Vec<u8>,
     /// Keyed hash of all that was handed in.
@@ -84,6 +86,16 @@ pub struct Stored {
     pub sealed_answer: Option<Vec<u8>>,
     /// How far it has come.
     pub objection: Objection,
+}
+
+impl Stored {
+    /// Its place in the list.
+    pub fn position(&self) -> ObjectionPosition {
+        ObjectionPosition {
+            filed_at: self.objection.filed_at,
+            objection_id: self.objection_id,
+        }
+    }
 }
 
 /// A step to be stored.
@@ -107,32 +119,15 @@ pub struct Filter {
     /// All of them.
     pub all: bool,
     /// Those transferred to this provider.
-    pub provider_code: Option<String>,
+    pub provider: Option<ProviderCode>,
     /// Those of this applicant.
-    pub applicant_blind: Option<[u8; 32]>,
+    pub applicant_blind: Option<KeyedHash>,
     /// Only those whose running clock began no later than these days: transfer, answer.
     pub overdue: Option<(Date, Date)>,
     /// Only those after this one in the order of the list.
-    pub after: Option<(OffsetDateTime, Uuid)>,
+    pub after: ObjectionPosition,
     /// At most so many.
     pub limit: i64,
-}
-
-/// Begins a transaction.
-pub async fn begin(pool: &Pool) -> Result<Tx, Error> {
-    pool.begin().await
-}
-
-/// Commits it.
-pub async fn commit(tx: Tx) -> Result<(), Error> {
-    tx.commit().await
-}
-
-/// One connection of the pool.
-pub async fn acquire(
-    pool: &Pool,
-) -> Result<impl std::ops::DerefMut<Target = Conn> + Send + use<>, Error> {
-    pool.acquire().await
 }
 
 /// Keeps the newest revision of each provider.
@@ -170,9 +165,9 @@ pub async fn keep_providers(conn: &mut Conn, providers: &[Provider]) -> Result<(
 }
 
 /// Whether a provider is registered.
-pub async fn provider_exists(conn: &mut Conn, code: &str) -> Result<bool, Error> {
+pub async fn provider_exists(conn: &mut Conn, code: ProviderCode) -> Result<bool, Error> {
     sqlx::query_scalar("select exists (select from provider where code = $1)")
-        .bind(code)
+        .bind(code.as_str())
         .fetch_one(conn)
         .await
 }
@@ -191,8 +186,8 @@ pub async fn insert(
          on conflict (applicant_blind, request_digest) do nothing",
     )
     .bind(dossier.objection_id)
-    .bind(dossier.record_id)
-    .bind(&objection.provider_code)
+    .bind(dossier.version_id.as_uuid())
+    .bind(objection.provider.as_str())
     .bind(dossier.applicant_kind)
     .bind(dossier.applicant_blind.as_slice())
     .bind(&dossier.sealed_applicant)
@@ -292,8 +287,8 @@ pub async fn get(conn: &mut Conn, objection_id: Uuid) -> Result<Option<Stored>, 
 /// One objection by its applicant and request.
 pub async fn get_by_request(
     conn: &mut Conn,
-    applicant_blind: &[u8; 32],
-    request_digest: &[u8; 32],
+    applicant_blind: &KeyedHash,
+    request_digest: &KeyedHash,
 ) -> Result<Option<Stored>, Error> {
     let row = sqlx::query(select!(
         "where applicant_blind = $1 and request_digest = $2"
@@ -312,11 +307,11 @@ pub async fn list(conn: &mut Conn, filter: &Filter) -> Result<Vec<Stored>, Error
         "where ($1 or (provider_code = $2 and transferred_at is not null) or applicant_blind = $3)
            and (not $4 or (state = 'filed' and filed_on <= $5)
                        or (state = 'transferred' and transferred_on <= $6))
-           and ($7::timestamptz is null or (filed_at, objection_id) > ($7, $8))
+           and (filed_at, objection_id) > ($7, $8)
          order by filed_at, objection_id limit $9"
     ))
     .bind(filter.all)
-    .bind(&filter.provider_code)
+    .bind(filter.provider.as_ref().map(ProviderCode::as_str))
     .bind(
         filter
             .applicant_blind
@@ -326,8 +321,8 @@ pub async fn list(conn: &mut Conn, filter: &Filter) -> Result<Vec<Stored>, Error
     .bind(filter.overdue.is_some())
     .bind(filter.overdue.map(|(transfer, _)| transfer))
     .bind(filter.overdue.map(|(_, answer)| answer))
-    .bind(filter.after.map(|(filed_at, _)| filed_at))
-    .bind(filter.after.map(|(_, objection_id)| objection_id))
+    .bind(filter.after.filed_at)
+    .bind(filter.after.objection_id)
     .bind(filter.limit)
     .fetch_all(conn)
     .await?;
@@ -355,18 +350,30 @@ fn stored(row: &PgRow) -> Result<Stored, Error> {
     let revision: i64 = row.try_get("revision")?;
     Ok(Stored {
         objection_id: row.try_get("objection_id")?,
-        record_id: row.try_get("record_id")?,
+        version_id: checked::<Uuid, _>(row, "record_id")?,
         applicant_blind: row.try_get("applicant_blind")?,
         content_digest: row.try_get("content_digest")?,
         sealed_statement: row.try_get("sealed_statement")?,
         statement_sha256: row.try_get("statement_sha256")?,
         sealed_answer: row.try_get("sealed_answer")?,
         objection: Objection {
-            provider_code: row.try_get("provider_code")?,
+            provider: checked::<&str, _>(row, "provider_code")?,
             filed_at: row.try_get("filed_at")?,
             phase: phase(row)?,
             revision: revision.unsigned_abs(),
         },
+    })
+}
+
+/// A column of a type that is checked when it is made.
+fn checked<'r, C, T>(row: &'r PgRow, column: &'static str) -> Result<T, Error>
+where
+    C: Decode<'r, Postgres> + Type<Postgres>,
+    T: TryFrom<C, Error = Malformed>,
+{
+    T::try_from(row.try_get(column)?).map_err(|malformed| Error::ColumnDecode {
+        index: column.to_owned(),
+        source: malformed.into(),
     })
 }
 

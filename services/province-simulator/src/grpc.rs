@@ -11,8 +11,8 @@ use proto::credit::province::v1::{
     SetBehaviourRequest, SetBehaviourResponse, province_service_server::ProvinceService,
     simulator_control_service_server::SimulatorControlService,
 };
-use service_kit::{ServiceContext, error::Refusal};
-use tonic::{Code, Request, Response, Status};
+use service_kit::{ServiceContext, blocking::Stopping, error::Refusal, reason::Reason};
+use tonic::{Request, Response, Status};
 
 use crate::province::{BehaviourError, Province};
 
@@ -38,6 +38,25 @@ impl Simulator {
     }
 }
 
+/// What a caller is told while the province is asked to be away or to fail.
+fn unavailable(message: &str) -> Status {
+    Refusal::new(Reason::Unavailable, "", "the province answers", message).into()
+}
+
+impl From<BehaviourError> for Status {
+    fn from(error: BehaviourError) -> Self {
+        match error {
+            BehaviourError::FailPercent(percent) => Refusal::new(
+                Reason::BehaviourImpossible,
+                "behaviour.fail_percent",
+                "0 <= fail_percent <= 100",
+                format!("失败比例须在0到100之间，不能是{percent}"),
+            )
+            .into(),
+        }
+    }
+}
+
 #[tonic::async_trait]
 impl ProvinceService for Simulator {
     async fn push_records(
@@ -50,15 +69,15 @@ impl ProvinceService for Simulator {
             (province.behaviour(), province.call_fails())
         };
         if behaviour.away {
-            return Err(Status::unavailable("the province is away"));
+            return Err(unavailable("省平台离线（模拟）"));
         }
         let shutdown = &self.context.shutdown;
         let delay = Duration::from_millis(behaviour.delay_ms.into());
         if !delay.is_zero() && shutdown.sleep(delay).await {
-            return Err(Status::unavailable("the province is stopping"));
+            return Err(Stopping.into());
         }
         if fails {
-            return Err(Status::unavailable("the province fails this call"));
+            return Err(unavailable("省平台本次调用失败（模拟）"));
         }
         let telemetry = &self.context.telemetry;
         let spans: Vec<_> = records
@@ -86,15 +105,7 @@ impl SimulatorControlService for Simulator {
         request: Request<SetBehaviourRequest>,
     ) -> Result<Response<SetBehaviourResponse>, Status> {
         let behaviour = request.into_inner().behaviour.unwrap_or_default();
-        self.province().behave(behaviour).map_err(|error| {
-            Refusal::field(
-                Code::InvalidArgument,
-                "BEHAVIOUR_IMPOSSIBLE",
-                "behaviour.fail_percent",
-                "0 <= fail_percent <= 100",
-                format!("失败比例须在0到100之间（{error}）"),
-            )
-        })?;
+        self.province().behave(behaviour)?;
         tracing::info!(?behaviour, "behaviour changed");
         Ok(Response::new(SetBehaviourResponse {}))
     }

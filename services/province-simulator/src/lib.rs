@@ -16,10 +16,15 @@ use serde::{Deserialize, Serialize};
 use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay},
-    grpc as kit,
+    grpc::MAX_MESSAGE_BYTES,
+    start::serve_grpc,
 };
 use tokio::net::TcpListener;
 use tonic::service::Routes;
+
+use crate::province::BehaviourError;
+
+pub use service_kit::start::StartError;
 
 /// Name of the service and of its configuration table.
 pub const SERVICE: &str = "province-simulator";
@@ -47,14 +52,6 @@ impl Config {
     }
 }
 
-/// Why the simulator cannot start.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StartError {
-    /// The configured behaviour cannot be followed.
-    #[error("the configured behaviour of {SERVICE} is impossible")]
-    Behaviour(#[from] province::BehaviourError),
-}
-
 /// Starts the gRPC server as an essential task and returns at once.
 pub async fn start(
     config: Config,
@@ -67,15 +64,17 @@ pub async fn start(
         answer_late_ms: config.answer_late_ms,
         away: config.away,
     };
-    let simulator = grpc::Simulator::new(behaviour, context.clone())?;
+    let simulator =
+        grpc::Simulator::new(behaviour, context.clone()).map_err(|error| match error {
+            BehaviourError::FailPercent(_) => StartError::Rule {
+                key: "fail_percent",
+                rule: "0 to 100",
+            },
+        })?;
     let routes = Routes::new(
-        ProvinceServiceServer::new(simulator.clone())
-            .max_decoding_message_size(kit::MAX_MESSAGE_BYTES),
+        ProvinceServiceServer::new(simulator.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES),
     )
     .add_service(SimulatorControlServiceServer::new(simulator));
-    let served = context.clone();
-    kit::spawn_server(&context, "province-simulator grpc", async move {
-        kit::serve(listener, routes, &served).await
-    });
+    serve_grpc("province-simulator grpc", listener, routes, &context);
     Ok(())
 }

@@ -6,27 +6,31 @@ use std::collections::{HashMap, HashSet};
 use event_bus::NewEvent;
 use prost::Message as _;
 use proto::credit::{
-    common::v1::Operation as WireOperation, province::v1::UpstreamRecord,
-    provincialsync::events::v1::VersionAcknowledged, validation::events::v1::NormalisedRecord,
+    province::v1::UpstreamRecord, provincialsync::events::v1::VersionAcknowledged,
+    validation::events::v1::NormalisedRecord,
 };
+use record_ref::{Operation, VersionId};
 use service_kit::{
     db::{Conn, Error, Pool},
     grpc::timestamp,
 };
 use time::OffsetDateTime;
-use uuid::Uuid;
 use vault::Keyring;
 
 use crate::{
-    domain::{self, Answer, Command, Event, Operation, Push, RetryPolicy},
-    error::ServiceError,
-    store::{self, Claimed, NewPush, Settled},
+    domain::{self, Answer, Command, Event, Push, RetryPolicy},
+    error::ProvincialSyncError,
+    store::{self, ClaimedPush, NewPush, PushStatistics, SettledPush},
 };
 
 /// Remembers versions to be pushed.
-pub async fn record(conn: &mut Conn, new: &[NewPush], now: OffsetDateTime) -> Result<(), Error> {
+pub async fn record_versions(
+    conn: &mut Conn,
+    new: &[NewPush],
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     if !new.is_empty() {
-        store::insert(conn, new, now).await?;
+        store::insert_pushes(conn, new, now).await?;
     }
     Ok(())
 }
@@ -38,13 +42,14 @@ pub async fn record(conn: &mut Conn, new: &[NewPush], now: OffsetDateTime) -> Re
 /// tried again, since the keys may come; content that is no record is refused.
 pub fn upstream_record(
     keyring: &Keyring,
-    version: &NewPush,
+    push: &NewPush,
     traceparent: String,
 ) -> Result<UpstreamRecord, Answer> {
+    let version = &push.version;
     let plain = keyring
-        .open(version.record_id.as_bytes(), &version.sealed)
+        .open(version.id.as_bytes(), &push.sealed)
         .map_err(|error| Answer::Unanswered(format!("sealed content does not open: {error}")))?;
-    let (values, reason) = match version.operation {
+    let (values, reason) = match push.operation {
         Operation::Upsert => {
             let record = NormalisedRecord::decode(plain.as_slice())
                 .map_err(|_| Answer::Refused("sealed_record is no normalised record".to_owned()))?;
@@ -57,32 +62,24 @@ pub fn upstream_record(
         }
     };
     Ok(UpstreamRecord {
-        idempotency_key: version.record_id.to_string(),
-        provider_code: version.provider_code.clone(),
-        item_code: version.item_code.clone(),
-        item_version: version.item_version.unsigned_abs(),
-        revision: version.revision.unsigned_abs(),
+        idempotency_key: version.id.to_string(),
+        provider_code: version.provider.as_str().to_owned(),
+        item_code: version.item.code.as_str().to_owned(),
+        item_version: version.item.version(),
+        revision: version.revision.get(),
         values,
         traceparent,
-        operation: wire(version.operation).into(),
+        operation: push.operation.into(),
         reason,
-        record_key: hex::encode(&version.key_digest),
+        record_key: hex::encode(version.key_digest),
     })
-}
-
-fn wire(operation: Operation) -> WireOperation {
-    match operation {
-        Operation::Upsert => WireOperation::Upsert,
-        Operation::Revoke => WireOperation::Revoke,
-        Operation::Withdraw => WireOperation::Withdraw,
-    }
 }
 
 /// One attempt that has ended.
 #[derive(Debug)]
 pub struct Attempt {
     /// What was claimed.
-    pub claimed: Claimed,
+    pub claimed: ClaimedPush,
     /// What became of it.
     pub answer: Answer,
     /// Trace context of the attempt, empty when not sampled.
@@ -104,7 +101,7 @@ pub struct Settling<'a> {
 
 /// Stores the answers of a batch in one statement and announces the acknowledgements; how many
 /// there were.
-pub async fn settle(
+pub async fn settle_attempts(
     conn: &mut Conn,
     attempts: Vec<Attempt>,
     settling: Settling<'_>,
@@ -114,35 +111,38 @@ pub async fn settle(
     // One seed for the batch: what failed together is retried together, in full batches.
     let seed = attempts
         .first()
-        .map_or(0, |a| a.claimed.version.record_id.as_u64_pair().1);
+        .map_or(0, |a| a.claimed.new.version.id.as_uuid().as_u64_pair().1);
     for attempt in attempts {
-        let record_id = attempt.claimed.version.record_id;
+        let version = &attempt.claimed.new.version;
+        let (version_id, address) = (version.id, version.address);
         let command = Command::Settle(attempt.answer);
         let before = &attempt.claimed.push;
         match domain::apply(before, command, settling.now, settling.retry, seed) {
             Ok((push, event)) => {
                 if let Some(Event::Acknowledged(acknowledgement)) = event {
-                    let told = VersionAcknowledged {
-                        record_id: record_id.as_bytes().to_vec().into(),
+                    let message = VersionAcknowledged {
+                        record_id: version_id.to_wire(),
+                        record_address: address.to_wire(),
                         acknowledgement: acknowledgement.number,
                         acknowledged_at: Some(timestamp(acknowledgement.at)),
                     };
-                    let event = NewEvent::new(&told, settling.now, &attempt.traceparent);
-                    events.push((record_id, event));
+                    let event = NewEvent::new(&message, settling.now, &attempt.traceparent);
+                    events.push((version_id, event));
                 }
-                settled.push(Settled {
-                    record_id,
-                    sealed_last_error: sealed(settling.keyring, record_id, &push),
+                settled.push(SettledPush {
+                    version_id,
+                    sealed_last_error: seal_last_error(settling.keyring, version_id, &push),
                     push,
                 });
             }
-            Err(broken) => tracing::error!(record = %record_id, error = %broken, "answer ignored"),
+            Err(broken) => tracing::error!(record = %version_id, error = %broken, "answer ignored"),
         }
     }
-    let changed: HashSet<Uuid> = store::settle(conn, &settled).await?.into_iter().collect();
+    let changed = store::update_settled(conn, &settled).await?;
+    let changed: HashSet<VersionId> = changed.into_iter().collect();
     let events: Vec<NewEvent> = events
         .into_iter()
-        .filter(|(record_id, _)| changed.contains(record_id))
+        .filter(|(version_id, _)| changed.contains(version_id))
         .map(|(_, event)| event)
         .collect();
     event_bus::append(conn, &events).await?;
@@ -153,28 +153,40 @@ pub async fn settle(
 }
 
 /// The upstream's words, bounded and sealed like the record that they may quote.
-fn sealed(keyring: &Keyring, record_id: Uuid, push: &Push) -> Option<Vec<u8>> {
-    const LONGEST: usize = 500;
-    let words: String = push.last_error.as_ref()?.chars().take(LONGEST).collect();
-    Some(keyring.seal(record_id.as_bytes(), words.as_bytes()))
+fn seal_last_error(keyring: &Keyring, version_id: VersionId, push: &Push) -> Option<Vec<u8>> {
+    const MAX_ERROR_CHARS: usize = 500;
+    let words: String = push
+        .last_error
+        .as_ref()?
+        .chars()
+        .take(MAX_ERROR_CHARS)
+        .collect();
+    Some(keyring.seal(version_id.as_bytes(), words.as_bytes()))
 }
 
 /// How one version stands, with the last error in clear.
-pub async fn standing(
+pub async fn get_push(
     pool: &Pool,
     keyring: &Keyring,
-    record_id: Uuid,
-) -> Result<Push, ServiceError> {
-    let found = store::get(pool, record_id)
+    version_id: VersionId,
+) -> Result<Push, ProvincialSyncError> {
+    let found = store::load_push(pool, version_id)
         .await
-        .map_err(ServiceError::database("读取上报情况"))?
-        .ok_or(ServiceError::PushUnknown)?;
+        .map_err(ProvincialSyncError::database("读取上报情况"))?
+        .ok_or(ProvincialSyncError::PushUnknown)?;
     let mut push = found.push;
     if let Some(sealed) = found.sealed_last_error {
         let words = keyring
-            .open(record_id.as_bytes(), &sealed)
-            .map_err(ServiceError::Sealed)?;
+            .open(version_id.as_bytes(), &sealed)
+            .map_err(ProvincialSyncError::Sealed)?;
         push.last_error = Some(String::from_utf8_lossy(&words).into_owned());
     }
     Ok(push)
+}
+
+/// How many versions stand how.
+pub async fn get_statistics(pool: &Pool) -> Result<PushStatistics, ProvincialSyncError> {
+    store::get_statistics(pool)
+        .await
+        .map_err(ProvincialSyncError::database("统计上报情况"))
 }

@@ -5,38 +5,6 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-/// What a version does to its record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    /// It says something of it.
-    Upsert,
-    /// The decision was changed, revoked, declared unlawful or void (D-24).
-    Revoke,
-    /// The record was reported by mistake.
-    Withdraw,
-}
-
-impl Operation {
-    /// The number of `credit.common.v1.Operation`, which is also that of the table.
-    pub fn number(self) -> i16 {
-        match self {
-            Self::Upsert => 1,
-            Self::Revoke => 2,
-            Self::Withdraw => 3,
-        }
-    }
-
-    /// The operation with this number.
-    pub fn of_number(number: i16) -> Option<Self> {
-        match number {
-            1 => Some(Self::Upsert),
-            2 => Some(Self::Revoke),
-            3 => Some(Self::Withdraw),
-            _ => None,
-        }
-    }
-}
-
 /// Where a push stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PushState {

@@ -1,15 +1,17 @@
-//! How the pushes stand, for the credit office, the operator and auditors. The table of rights in
-//! `service_kit::identity` lets nobody else in.
+//! How the pushes stand, for the credit office, the operator and auditors: decode, call `app`, encode. The options of the
+//! RPCs in the proto file let nobody else in.
+
+mod encode;
 
 use proto::credit::provincialsync::v1::{
     GetPushRequest, GetPushResponse, GetStatisticsRequest, GetStatisticsResponse,
-    PushState as WireState, provincial_sync_service_server::ProvincialSyncService,
+    provincial_sync_service_server::ProvincialSyncService,
 };
-use service_kit::{ServiceContext, db::Pool, grpc::timestamp};
+use record_ref::VersionId;
+use service_kit::{ServiceContext, db::Pool};
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
-use crate::{app, domain::PushState, error::ServiceError, store};
+use crate::{app, error::ProvincialSyncError};
 
 /// The gRPC service.
 #[derive(Debug)]
@@ -25,54 +27,24 @@ impl SyncService {
     }
 }
 
-fn wire(state: PushState) -> WireState {
-    match state {
-        PushState::Due => WireState::Due,
-        PushState::Acknowledged => WireState::Acknowledged,
-        PushState::Refused => WireState::Refused,
-    }
-}
-
 #[tonic::async_trait]
 impl ProvincialSyncService for SyncService {
     async fn get_push(
         &self,
         request: Request<GetPushRequest>,
     ) -> Result<Response<GetPushResponse>, Status> {
-        let record_id = Uuid::parse_str(&request.into_inner().record_id)
-            .map_err(|_| ServiceError::RecordIdInvalid)?;
-        let push = app::standing(&self.pool, &self.context.keyring, record_id).await?;
-        let (acknowledgement, acknowledged_at) = match push.acknowledgement {
-            Some(known) => (known.number, Some(timestamp(known.at))),
-            None => (String::new(), None),
-        };
-        Ok(Response::new(GetPushResponse {
-            record_id: record_id.to_string(),
-            state: wire(push.state).into(),
-            attempts: push.attempts,
-            acknowledgement,
-            acknowledged_at,
-            last_error: push.last_error.unwrap_or_default(),
-        }))
+        let version_id: VersionId =
+            (request.get_ref().record_id.parse()).map_err(ProvincialSyncError::RecordIdInvalid)?;
+        let push = app::get_push(&self.pool, &self.context.keyring, version_id).await?;
+        Ok(Response::new(encode::push(version_id, push)))
     }
 
     async fn get_statistics(
         &self,
         _request: Request<GetStatisticsRequest>,
     ) -> Result<Response<GetStatisticsResponse>, Status> {
-        let counts = store::statistics(&self.pool)
-            .await
-            .map_err(ServiceError::database("统计上报情况"))?;
-        let age = counts.oldest_due.map_or(0, |since| {
-            (self.context.clock.now() - since).whole_seconds()
-        });
-        Ok(Response::new(GetStatisticsResponse {
-            due: counts.due.unsigned_abs(),
-            acknowledged: counts.acknowledged.unsigned_abs(),
-            refused: counts.refused.unsigned_abs(),
-            oldest_due_seconds: u64::try_from(age).unwrap_or_default(),
-            revocations: counts.revocations.unsigned_abs(),
-            revocations_acknowledged: counts.revocations_acknowledged.unsigned_abs(),
-        }))
+        let counts = app::get_statistics(&self.pool).await?;
+        let now = self.context.clock.now();
+        Ok(Response::new(encode::statistics(&counts, now)))
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use event_bus::{BatchHandler, Delivery, HandlerError, Poison};
 use futures::future::BoxFuture;
 use proto::credit::{
-    common::v1::{Operation as WireOperation, RecordVersion},
+    common::v1::RecordVersion as WireVersion,
     validation::events::v1::{RecordAccepted, RecordRevoked},
 };
+use record_ref::{Operation, RecordVersion};
 use service_kit::{ServiceContext, db::Conn};
 use tokio::sync::Notify;
-use uuid::Uuid;
 
-use crate::{app, domain::Operation, store::NewPush};
+use crate::{app, store::NewPush};
 
 /// Handles `RecordAccepted` and `RecordRevoked`.
 #[derive(Debug)]
@@ -23,26 +23,30 @@ pub struct VersionHandler {
 }
 
 impl VersionHandler {
-    /// `wake` is the sender's bell.
+    /// `wake` notifies the sender.
     pub fn new(context: ServiceContext, wake: Arc<Notify>) -> Self {
         Self { context, wake }
     }
 
-    async fn take(&self, conn: &mut Conn, batch: &[Delivery]) -> Result<Vec<Poison>, HandlerError> {
+    async fn store_batch(
+        &self,
+        conn: &mut Conn,
+        batch: &[Delivery],
+    ) -> Result<Vec<Poison>, HandlerError> {
         let mut poison = Vec::new();
         let mut new = Vec::with_capacity(batch.len());
         for delivery in batch {
             let read = if delivery.is::<RecordRevoked>() {
-                revocation_of(delivery)
+                decode_revocation(delivery)
             } else {
-                version_of(delivery)
+                decode_version(delivery)
             };
             match read {
                 Ok(push) => new.push(push),
                 Err(bad) => poison.push(bad),
             }
         }
-        app::record(conn, &new, self.context.clock.now()).await?;
+        app::record_versions(conn, &new, self.context.clock.now()).await?;
         // The rows are not committed yet; a woken sender looks a few times in quick succession.
         self.wake.notify_one();
         Ok(poison)
@@ -55,64 +59,42 @@ impl BatchHandler for VersionHandler {
         conn: &'a mut Conn,
         batch: &'a [Delivery],
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
-        Box::pin(self.take(conn, batch))
+        Box::pin(self.store_batch(conn, batch))
     }
 }
 
-fn version_of(delivery: &Delivery) -> Result<NewPush, Poison> {
+fn decode_version(delivery: &Delivery) -> Result<NewPush, Poison> {
     let accepted: RecordAccepted = delivery.decode()?;
     if accepted.sealed_record.is_empty() {
         return Err(delivery.poison("sealed_record: must be given"));
     }
     let sealed = accepted.sealed_record.to_vec();
-    push_of(delivery, accepted.version, Operation::Upsert, sealed)
+    let version = accepted.version.as_ref();
+    decode_push(delivery, version, Operation::Upsert, sealed)
 }
 
-fn revocation_of(delivery: &Delivery) -> Result<NewPush, Poison> {
+fn decode_revocation(delivery: &Delivery) -> Result<NewPush, Poison> {
     let ended: RecordRevoked = delivery.decode()?;
-    let operation = match ended.operation() {
-        WireOperation::Revoke => Operation::Revoke,
-        WireOperation::Withdraw => Operation::Withdraw,
-        WireOperation::Unspecified | WireOperation::Upsert => {
-            return Err(delivery.poison("operation: must revoke or withdraw"));
-        }
-    };
+    let operation = Operation::from_wire(ended.operation)
+        .ok()
+        .filter(|operation| operation.ends_record())
+        .ok_or_else(|| delivery.poison("operation: must revoke or withdraw"))?;
     if ended.sealed_reason.is_empty() {
         return Err(delivery.poison("sealed_reason: must be given"));
     }
     let sealed = ended.sealed_reason.to_vec();
-    push_of(delivery, ended.version, operation, sealed)
+    decode_push(delivery, ended.version.as_ref(), operation, sealed)
 }
 
-fn push_of(
+fn decode_push(
     delivery: &Delivery,
-    version: Option<RecordVersion>,
+    version: Option<&WireVersion>,
     operation: Operation,
     sealed: Vec<u8>,
 ) -> Result<NewPush, Poison> {
-    let Some(version) = version else {
-        return Err(delivery.poison("version: must be given"));
-    };
-    let record_id = Uuid::from_slice(&version.record_id)
-        .map_err(|_| delivery.poison("version.record_id: must be 16 bytes"))?;
-    let item_version = i32::try_from(version.item_version)
-        .ok()
-        .filter(|number| *number > 0)
-        .ok_or_else(|| delivery.poison("version.item_version: must be 1 to 2^31-1"))?;
-    let revision = i64::try_from(version.revision)
-        .ok()
-        .filter(|number| *number > 0)
-        .ok_or_else(|| delivery.poison("version.revision: must be 1 to 2^63-1"))?;
-    if version.key_digest.len() != 32 {
-        return Err(delivery.poison("version.key_digest: must be 32 bytes"));
-    }
     Ok(NewPush {
-        record_id,
-        provider_code: version.provider_code,
-        item_code: version.item_code,
-        item_version,
-        key_digest: version.key_digest.to_vec(),
-        revision,
+        version: RecordVersion::from_wire(version)
+            .map_err(|malformed| delivery.poison(malformed.to_string()))?,
         operation,
         sealed,
         traceparent: delivery.traceparent.clone(),

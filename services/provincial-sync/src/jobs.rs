@@ -22,7 +22,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use crate::{
     Config, app,
     domain::{Answer, RetryPolicy},
-    store::{self, Claimed},
+    store::{self, ClaimedPush},
     upstream::{Answers, Upstream},
 };
 
@@ -139,12 +139,12 @@ impl Sender {
         }
     }
 
-    async fn claim(&self) -> Result<Vec<Claimed>, Error> {
+    async fn claim(&self) -> Result<Vec<ClaimedPush>, Error> {
         let now = self.context.clock.now();
-        store::claim(&self.pool, now, now + self.lease, self.batch_size).await
+        store::claim_due(&self.pool, now, now + self.lease, self.batch_size).await
     }
 
-    fn spawn(self: &Arc<Self>, batch: Vec<Claimed>, slot: OwnedSemaphorePermit) {
+    fn spawn(self: &Arc<Self>, batch: Vec<ClaimedPush>, slot: OwnedSemaphorePermit) {
         let sender = self.clone();
         self.context.shutdown.spawn(async move {
             sender.work(batch).await;
@@ -177,11 +177,11 @@ impl Sender {
         }
     }
 
-    async fn work(&self, batch: Vec<Claimed>) {
+    async fn work(&self, batch: Vec<ClaimedPush>) {
         let telemetry = &self.context.telemetry;
         let spans: Vec<_> = batch
             .iter()
-            .map(|c| telemetry.record_span("provincial.push", &c.version.traceparent))
+            .map(|c| telemetry.record_span("provincial.push", &c.new.traceparent))
             .collect();
         let trace = |n: usize| {
             let span = spans.get(n).and_then(Option::as_ref);
@@ -190,13 +190,12 @@ impl Sender {
         let mut records = Vec::with_capacity(batch.len());
         let mut ready = Answers::default();
         for (n, claimed) in batch.iter().enumerate() {
-            let version = &claimed.version;
-            match app::upstream_record(&self.context.keyring, version, trace(n)) {
+            let version_id = claimed.new.version.id;
+            match app::upstream_record(&self.context.keyring, &claimed.new, trace(n)) {
                 Ok(record) => records.push(record),
                 Err(answer) => {
-                    tracing::error!(record = %version.record_id, "record cannot be pushed");
-                    let key = version.record_id.to_string();
-                    ready.by_key.insert(key, answer);
+                    tracing::error!(record = %version_id, "record cannot be pushed");
+                    ready.by_key.insert(version_id.to_string(), answer);
                 }
             }
         }
@@ -208,7 +207,7 @@ impl Sender {
             .map(|(n, claimed)| app::Attempt {
                 answer: answers
                     .by_key
-                    .remove(&claimed.version.record_id.to_string())
+                    .remove(&claimed.new.version.id.to_string())
                     .unwrap_or_else(|| Answer::Unanswered("no answer".to_owned())),
                 traceparent: trace(n),
                 claimed,
@@ -250,7 +249,7 @@ impl Sender {
             now,
             recovered,
         };
-        let acknowledged = app::settle(&mut tx, attempts, settling).await?;
+        let acknowledged = app::settle_attempts(&mut tx, attempts, settling).await?;
         store::commit(tx).await?;
         if acknowledged > 0 {
             self.relay.wake();

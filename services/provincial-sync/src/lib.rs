@@ -23,12 +23,13 @@ use serde::{Deserialize, Serialize};
 use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay, Secret},
-    db, grpc as kit,
+    grpc::MAX_MESSAGE_BYTES,
+    start::{database_pool, serve_grpc},
 };
 use tokio::{net::TcpListener, sync::Notify};
 use tonic::service::Routes;
 
-pub use error::StartError;
+pub use service_kit::start::StartError;
 pub use store::migrations;
 
 /// Name of the service and of its configuration table.
@@ -133,14 +134,16 @@ pub async fn start(
     context: ServiceContext,
 ) -> Result<(), StartError> {
     config.check()?;
-    let url = config.database_url.reveal()?;
-    let pool = db::connect_lazy(&url, SCHEMA, config.max_connections)?;
+    let pool = database_pool(&config.database_url, SCHEMA, config.max_connections)?;
     let upstream = upstream::Upstream::new(
         &config.upstream_url,
         config.upstream_token.clone(),
         Duration::from_millis(config.push_deadline_ms),
     )
-    .map_err(StartError::Upstream)?;
+    .map_err(|source| StartError::Address {
+        key: "upstream_url",
+        source,
+    })?;
     let relay = bus.start_relay(SERVICE, &pool, &context);
     let wake = Arc::new(Notify::new());
     for subscription in SUBSCRIPTIONS {
@@ -150,11 +153,8 @@ pub async fn start(
     jobs::start(&config, pool.clone(), upstream, relay, wake, &context);
     let service = grpc::SyncService::new(pool, context.clone());
     let routes = Routes::new(
-        ProvincialSyncServiceServer::new(service).max_decoding_message_size(kit::MAX_MESSAGE_BYTES),
+        ProvincialSyncServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES),
     );
-    let served = context.clone();
-    kit::spawn_server(&context, "provincial-sync grpc", async move {
-        kit::serve(listener, routes, &served).await
-    });
+    serve_grpc("provincial-sync grpc", listener, routes, &context);
     Ok(())
 }

@@ -1,12 +1,13 @@
-//! SQL only: the table `push`. Called by `app`, `jobs` and `grpc`. Every statement that carries
+//! SQL only: the table `push`. Called by `app` and `jobs`. Every statement that carries
 //! records carries a batch of them.
 
+use record_ref::{ItemRef, Malformed, Operation, RecordVersion, VersionId};
 use service_kit::db::{Conn, Error, Pool, Tx};
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::domain::{Acknowledgement, Operation, Push, PushState};
+use crate::domain::{Acknowledgement, Push, PushState};
 
 /// The migrations of this service's schema.
 pub fn migrations() -> sqlx::migrate::Migrator {
@@ -16,18 +17,8 @@ pub fn migrations() -> sqlx::migrate::Migrator {
 /// A version as validation announced it.
 #[derive(Debug, Clone)]
 pub struct NewPush {
-    /// Id of the version, the idempotency key towards the province.
-    pub record_id: Uuid,
-    /// Credit code of the provider.
-    pub provider_code: String,
-    /// Catalogue item.
-    pub item_code: String,
-    /// Its version.
-    pub item_version: i32,
-    /// Keyed hash of the provider's record key, 32 bytes.
-    pub key_digest: Vec<u8>,
-    /// Order of the versions of one key.
-    pub revision: i64,
+    /// Its id is the idempotency key towards the province.
+    pub version: RecordVersion,
     /// What it does to its record.
     pub operation: Operation,
     /// Sealed normalised record, or the sealed reason of a revocation or withdrawal.
@@ -38,18 +29,18 @@ pub struct NewPush {
 
 /// A due version that this process holds until its lease ends.
 #[derive(Debug, Clone)]
-pub struct Claimed {
+pub struct ClaimedPush {
     /// What is to be pushed.
-    pub version: NewPush,
+    pub new: NewPush,
     /// Its standing after the claim.
     pub push: Push,
 }
 
 /// The standing of one version after an attempt, to be stored.
 #[derive(Debug, Clone)]
-pub struct Settled {
-    /// Id of the version.
-    pub record_id: Uuid,
+pub struct SettledPush {
+    /// The version.
+    pub version_id: VersionId,
     /// The new standing.
     pub push: Push,
     /// `push.last_error`, sealed.
@@ -58,7 +49,7 @@ pub struct Settled {
 
 /// One row as `GetPush` shows it.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct PushRow {
     /// All but the last error.
     pub push: Push,
     /// The last error, sealed.
@@ -67,7 +58,7 @@ pub struct Standing {
 
 /// Counts for `GetStatistics`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Statistics {
+pub struct PushStatistics {
     /// Waiting for the province.
     pub due: i64,
     /// Acknowledged.
@@ -93,14 +84,22 @@ pub async fn commit(tx: Tx) -> Result<(), Error> {
 }
 
 /// Writes due rows; versions that are known already stay as they are.
-pub async fn insert(conn: &mut Conn, new: &[NewPush], now: OffsetDateTime) -> Result<u64, Error> {
+pub async fn insert_pushes(
+    conn: &mut Conn,
+    new: &[NewPush],
+    now: OffsetDateTime,
+) -> Result<u64, Error> {
+    fn column<'a, T>(new: &'a [NewPush], of: impl Fn(&'a NewPush) -> T) -> Vec<T> {
+        new.iter().map(of).collect()
+    }
     let written = sqlx::query(
         "with kept as (
              insert into push (record_id, provider_code, item_code, item_version, key_digest,
-                               revision, traceparent, operation, next_attempt_at, created_at)
-             select u.*, $10, $10
+                               revision, traceparent, operation, record_address, next_attempt_at,
+                               created_at)
+             select u.*, $11, $11
              from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
-                         $8::text[], $9::smallint[]) as u
+                         $8::text[], $9::smallint[], $10::uuid[]) as u
              order by 1
              on conflict (record_id) do nothing
              returning record_id)
@@ -108,27 +107,16 @@ pub async fn insert(conn: &mut Conn, new: &[NewPush], now: OffsetDateTime) -> Re
          select record_id, sealed
          from unnest($1::uuid[], $7::bytea[]) as u (record_id, sealed) join kept using (record_id)",
     )
-    .bind(new.iter().map(|n| n.record_id).collect::<Vec<_>>())
-    .bind(
-        new.iter()
-            .map(|n| n.provider_code.as_str())
-            .collect::<Vec<_>>(),
-    )
-    .bind(new.iter().map(|n| n.item_code.as_str()).collect::<Vec<_>>())
-    .bind(new.iter().map(|n| n.item_version).collect::<Vec<_>>())
-    .bind(
-        new.iter()
-            .map(|n| n.key_digest.as_slice())
-            .collect::<Vec<_>>(),
-    )
-    .bind(new.iter().map(|n| n.revision).collect::<Vec<_>>())
-    .bind(new.iter().map(|n| n.sealed.as_slice()).collect::<Vec<_>>())
-    .bind(
-        new.iter()
-            .map(|n| n.traceparent.as_str())
-            .collect::<Vec<_>>(),
-    )
-    .bind(new.iter().map(|n| n.operation.number()).collect::<Vec<_>>())
+    .bind(column(new, |n| n.version.id.as_uuid()))
+    .bind(column(new, |n| n.version.provider.as_str()))
+    .bind(column(new, |n| n.version.item.code.as_str()))
+    .bind(column(new, |n| n.version.item.version_column()))
+    .bind(column(new, |n| n.version.key_digest.as_ref()))
+    .bind(column(new, |n| n.version.revision.as_i64()))
+    .bind(column(new, |n| n.sealed.as_slice()))
+    .bind(column(new, |n| n.traceparent.as_str()))
+    .bind(column(new, |n| n.operation.number()))
+    .bind(column(new, |n| n.version.address.as_uuid()))
     .bind(now)
     .execute(conn)
     .await?;
@@ -137,12 +125,12 @@ pub async fn insert(conn: &mut Conn, new: &[NewPush], now: OffsetDateTime) -> Re
 
 /// Takes up to `limit` due rows, oldest time first, until `until`. Commits by itself: the lease,
 /// not a lock, keeps other senders away during the call.
-pub async fn claim(
+pub async fn claim_due(
     pool: &Pool,
     now: OffsetDateTime,
     until: OffsetDateTime,
     limit: i64,
-) -> Result<Vec<Claimed>, Error> {
+) -> Result<Vec<ClaimedPush>, Error> {
     let rows = sqlx::query(
         "with taken as materialized (
              select record_id from push
@@ -159,36 +147,49 @@ pub async fn claim(
     .bind(limit)
     .fetch_all(pool)
     .await?;
-    rows.iter().map(claimed).collect()
+    rows.iter().map(decode_claimed).collect()
 }
 
-fn claimed(row: &PgRow) -> Result<Claimed, Error> {
-    let operation: i16 = row.try_get("operation")?;
-    let version = NewPush {
-        record_id: row.try_get("record_id")?,
-        provider_code: row.try_get("provider_code")?,
-        item_code: row.try_get("item_code")?,
-        item_version: row.try_get("item_version")?,
-        key_digest: row.try_get("key_digest")?,
-        revision: row.try_get("revision")?,
-        operation: Operation::of_number(operation)
-            .ok_or_else(|| Error::Decode(format!("unknown operation {operation}").into()))?,
+fn decode_claimed(row: &PgRow) -> Result<ClaimedPush, Error> {
+    let item = ItemRef::from_columns(row.try_get("item_code")?, row.try_get("item_version")?);
+    let version = RecordVersion {
+        id: checked::<Uuid, _>(row, "record_id")?,
+        address: checked::<Uuid, _>(row, "record_address")?,
+        provider: checked::<&str, _>(row, "provider_code")?,
+        item: item.map_err(|malformed| Error::Decode(malformed.into()))?,
+        key_digest: checked::<&[u8], _>(row, "key_digest")?,
+        revision: checked::<i64, _>(row, "revision")?,
+    };
+    let new = NewPush {
+        version,
+        operation: checked::<i16, _>(row, "operation")?,
         sealed: row.try_get("sealed")?,
         traceparent: row.try_get("traceparent")?,
     };
-    Ok(Claimed {
-        version,
-        push: standing(row)?.push,
+    let push = decode_push(row)?.push;
+    Ok(ClaimedPush { new, push })
+}
+
+/// A column of type `C` as the value that it stands for.
+fn checked<'r, C, T>(row: &'r PgRow, column: &str) -> Result<T, Error>
+where
+    C: Decode<'r, Postgres> + Type<Postgres>,
+    T: TryFrom<C, Error = Malformed>,
+{
+    let value: C = row.try_get(column)?;
+    T::try_from(value).map_err(|malformed| Error::ColumnDecode {
+        index: column.to_owned(),
+        source: malformed.into(),
     })
 }
 
-fn standing(row: &PgRow) -> Result<Standing, Error> {
+fn decode_push(row: &PgRow) -> Result<PushRow, Error> {
     let state: &str = row.try_get("state")?;
     let attempts: i32 = row.try_get("attempts")?;
     let number: Option<String> = row.try_get("acknowledgement")?;
     let at: Option<OffsetDateTime> = row.try_get("acknowledged_at")?;
     let push = Push {
-        state: read_state(state)?,
+        state: decode_state(state)?,
         attempts: attempts.unsigned_abs(),
         next_attempt_at: row.try_get("next_attempt_at")?,
         leased: row.try_get("leased")?,
@@ -197,13 +198,13 @@ fn standing(row: &PgRow) -> Result<Standing, Error> {
             .zip(at)
             .map(|(number, at)| Acknowledgement { number, at }),
     };
-    Ok(Standing {
+    Ok(PushRow {
         push,
         sealed_last_error: row.try_get("sealed_last_error")?,
     })
 }
 
-fn read_state(text: &str) -> Result<PushState, Error> {
+fn decode_state(text: &str) -> Result<PushState, Error> {
     match text {
         "due" => Ok(PushState::Due),
         "acknowledged" => Ok(PushState::Acknowledged),
@@ -212,7 +213,7 @@ fn read_state(text: &str) -> Result<PushState, Error> {
     }
 }
 
-fn write_state(state: PushState) -> &'static str {
+fn encode_state(state: PushState) -> &'static str {
     match state {
         PushState::Due => "due",
         PushState::Acknowledged => "acknowledged",
@@ -222,9 +223,12 @@ fn write_state(state: PushState) -> &'static str {
 
 /// Stores what a batch of attempts ended with, in one statement; the ids of the rows that changed.
 /// Settled rows never change, and a failure counts only for the lease that it belongs to.
-pub async fn settle(conn: &mut Conn, batch: &[Settled]) -> Result<Vec<Uuid>, Error> {
-    let acknowledgement = |s: &Settled| s.push.acknowledgement.clone();
-    sqlx::query_scalar(
+pub async fn update_settled(
+    conn: &mut Conn,
+    batch: &[SettledPush],
+) -> Result<Vec<VersionId>, Error> {
+    let acknowledgement = |s: &SettledPush| s.push.acknowledgement.clone();
+    let changed: Vec<Uuid> = sqlx::query_scalar(
         "update push p
          set state = s.state, next_attempt_at = s.next_attempt_at, leased = false,
              sealed_last_error = s.sealed_last_error, acknowledgement = s.acknowledgement,
@@ -237,12 +241,17 @@ pub async fn settle(conn: &mut Conn, batch: &[Settled]) -> Result<Vec<Uuid>, Err
            and (s.state <> 'due' or p.attempts = s.attempts)
          returning p.record_id",
     )
-    .bind(batch.iter().map(|s| s.record_id).collect::<Vec<_>>())
+    .bind(
+        batch
+            .iter()
+            .map(|s| s.version_id.as_uuid())
+            .collect::<Vec<_>>(),
+    )
     .bind(batch.iter().map(|s| attempts(&s.push)).collect::<Vec<_>>())
     .bind(
         batch
             .iter()
-            .map(|s| write_state(s.push.state))
+            .map(|s| encode_state(s.push.state))
             .collect::<Vec<_>>(),
     )
     .bind(
@@ -270,7 +279,11 @@ pub async fn settle(conn: &mut Conn, batch: &[Settled]) -> Result<Vec<Uuid>, Err
             .collect::<Vec<_>>(),
     )
     .fetch_all(conn)
-    .await
+    .await?;
+    let changed = changed.into_iter().map(VersionId::try_from);
+    changed
+        .collect::<Result<_, _>>()
+        .map_err(|malformed| Error::Decode(malformed.into()))
 }
 
 fn attempts(push: &Push) -> i32 {
@@ -301,20 +314,20 @@ pub async fn queue(pool: &Pool) -> Result<(Option<OffsetDateTime>, Option<Offset
 }
 
 /// One row.
-pub async fn get(pool: &Pool, record_id: Uuid) -> Result<Option<Standing>, Error> {
+pub async fn load_push(pool: &Pool, version_id: VersionId) -> Result<Option<PushRow>, Error> {
     let row = sqlx::query(
         "select state, attempts, next_attempt_at, leased, sealed_last_error, acknowledgement,
                 acknowledged_at
          from push where record_id = $1",
     )
-    .bind(record_id)
+    .bind(version_id.as_uuid())
     .fetch_optional(pool)
     .await?;
-    row.as_ref().map(standing).transpose()
+    row.as_ref().map(decode_push).transpose()
 }
 
 /// Counts of all rows.
-pub async fn statistics(pool: &Pool) -> Result<Statistics, Error> {
+pub async fn get_statistics(pool: &Pool) -> Result<PushStatistics, Error> {
     let row = sqlx::query(
         "select count(*) filter (where state = 'due'),
                 count(*) filter (where state = 'acknowledged'),
@@ -326,7 +339,7 @@ pub async fn statistics(pool: &Pool) -> Result<Statistics, Error> {
     )
     .fetch_one(pool)
     .await?;
-    Ok(Statistics {
+    Ok(PushStatistics {
         due: row.try_get(0)?,
         acknowledged: row.try_get(1)?,
         refused: row.try_get(2)?,

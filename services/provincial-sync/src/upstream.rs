@@ -86,32 +86,29 @@ impl Upstream {
                         .collect::<Vec<_>>();
                     answers.by_key.extend(asked);
                 }
-                Err(status) if blames_content(status.code()) && portion.len() > 1 => {
+                Err(failure) if failure.blames_content() && portion.len() > 1 => {
                     todo.push(portion.split_off(portion.len() / 2));
                     todo.push(portion);
                 }
-                Err(status) if blames_content(status.code()) => {
+                Err(failure) if failure.blames_content() => {
                     answers.answered = true;
-                    answers.all(&portion, || {
-                        Answer::Refused(format!("{:?}: {}", status.code(), status.message()))
-                    });
+                    answers.all(&portion, || Answer::Refused(failure.to_string()));
                 }
-                Err(status) => {
+                Err(failure) => {
                     // Only the code: an upstream's message may quote a record.
-                    tracing::warn!(code = ?status.code(), records = portion.len(), "push unanswered");
+                    tracing::warn!(code = ?failure.code, records = portion.len(), "push unanswered");
                     answers.failed = true;
-                    answers.all(&portion, || {
-                        unanswered(&format!("{:?}: {}", status.code(), status.message()))
-                    });
+                    answers.all(&portion, || Answer::Unanswered(failure.to_string()));
                 }
             }
         }
         answers
     }
 
-    async fn call(&self, records: &[UpstreamRecord]) -> Result<Vec<UpstreamAnswer>, Status> {
-        let token = self.token.reveal().map_err(|error| {
-            Status::unauthenticated(format!("upstream_token: {}", chain(&error)))
+    async fn call(&self, records: &[UpstreamRecord]) -> Result<Vec<UpstreamAnswer>, CallFailure> {
+        let token = self.token.reveal().map_err(|error| CallFailure {
+            code: Code::Unauthenticated,
+            message: format!("upstream_token: {}", chain(&error)),
         })?;
         let mut client = ProvinceServiceClient::with_interceptor(
             self.channel.clone(),
@@ -125,19 +122,40 @@ impl Upstream {
         // The upstream is asked to stop by then, but may be out of reach: our own clock counts.
         match tokio::time::timeout(self.deadline, client.push_records(request)).await {
             Ok(answer) => Ok(answer?.into_inner().answers),
-            Err(_) => Err(Status::deadline_exceeded(
-                "no answer within push_deadline_ms",
-            )),
+            Err(_) => Err(CallFailure {
+                code: Code::DeadlineExceeded,
+                message: "no answer within push_deadline_ms".to_owned(),
+            }),
         }
     }
 }
 
-/// Whether the code blames what was sent rather than the upstream or the way to it.
-fn blames_content(code: Code) -> bool {
-    matches!(
-        code,
-        Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition
-    )
+/// Why a call gave no answers.
+#[derive(Debug, thiserror::Error)]
+#[error("{code:?}: {message}")]
+struct CallFailure {
+    code: Code,
+    /// May quote a record.
+    message: String,
+}
+
+impl CallFailure {
+    /// Whether the code blames what was sent rather than the upstream or the way to it.
+    fn blames_content(&self) -> bool {
+        matches!(
+            self.code,
+            Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition
+        )
+    }
+}
+
+impl From<Status> for CallFailure {
+    fn from(status: Status) -> Self {
+        Self {
+            code: status.code(),
+            message: status.message().to_owned(),
+        }
+    }
 }
 
 fn unanswered(why: &str) -> Answer {

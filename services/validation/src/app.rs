@@ -1,8 +1,8 @@
-//! One function per use case. Each is given a connection inside the caller's transaction and never
-//! commits. Called by `handlers` and `grpc`.
+//! One function per use case, named as its RPC where it has one. Each is given a connection inside the caller's
+//! transaction and never commits. Called by `handlers`, `grpc` and `jobs`.
 //!
-//! - [`mod@desk`]: what judging needs, and the items it can judge by;
 //! - [`mod@judge`]: a batch of submissions gets its verdicts, cases and events; `cross`: beside what others said;
+//! - [`items`]: the items that records are judged by, compiled;
 //! - [`cases`]: what follows for feedback cases, also from time alone;
 //! - [`mod@confirm`]: an attester answers for a record; [`mod@dry_run`]: verdicts without a trace;
 //! - [`watch`]: changes of cases after a cursor;
@@ -13,11 +13,60 @@ pub mod cases;
 pub mod catalogue;
 pub mod confirm;
 mod cross;
-pub mod desk;
 pub mod dry_run;
 pub mod feedback;
+pub mod items;
 pub mod judge;
 pub mod watch;
 
-pub use desk::Desk;
+use std::sync::Arc;
+
+use credit_record::WorkingDays;
+use event_bus::HandlerError;
+use legal_clock::WorkingDayTable;
+use service_kit::blocking::Stopping;
+use vault::Keyring;
+
+use crate::domain::CasePolicy;
+
+pub use items::ItemCache;
 pub use judge::{Work, judge};
+pub use watch::FeedNotifier;
+
+/// What records are judged with, by batches, confirmations and trials alike.
+pub struct RecordValidator {
+    /// Keys.
+    pub keyring: Keyring,
+    /// The calendar as rules of items count by it.
+    pub working_days: Arc<dyn WorkingDays>,
+    /// When cases are due.
+    pub case_policy: Arc<CasePolicy>,
+    /// The items compiled so far.
+    pub items: Arc<ItemCache>,
+    /// Where those wait who watch feedback.
+    pub feed: FeedNotifier,
+}
+
+impl std::fmt::Debug for RecordValidator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecordValidator").finish_non_exhaustive()
+    }
+}
+
+impl RecordValidator {
+    /// Rules count working days by the calendar of `case_policy`.
+    pub fn new(keyring: Keyring, case_policy: CasePolicy, items: ItemCache) -> Self {
+        Self {
+            keyring,
+            working_days: Arc::new(WorkingDayTable::of(&case_policy.calendar)),
+            case_policy: Arc::new(case_policy),
+            items: Arc::new(items),
+            feed: FeedNotifier::default(),
+        }
+    }
+}
+
+/// A consumer tries its batch again in the next process.
+pub(crate) fn stopping(stopping: Stopping) -> HandlerError {
+    HandlerError::Transient(stopping.to_string())
+}

@@ -3,22 +3,27 @@
 //! - [`submission`]: a record version as ingest announced it, checked for form;
 //! - [`mod@examine`]: what it says by itself, and the facts by which it is compared; [`mod@reason`]: why a record ends;
 //! - [`cross`]: what it says beside all others; [`registration`]: the base register; [`competence`]: who may report;
+//! - [`figures`]: what supervision counts of it; [`document_series`]: document numbers taken apart;
 //! - [`decision`]: the verdict on it, with everything personal sealed, and the event that follows;
-//! - [`feedback`]: the cases that it opens, and their days;
-//! - [`FirmDays`]: working days as rules of items count by them.
+//! - [`sealed`]: findings and changes as rows keep them under seal;
+//! - [`feedback`]: the cases that it opens, and their days; [`confirmation`]: who answers for them; [`page`]: their list.
 
 pub mod competence;
+pub mod confirmation;
 pub mod cross;
 pub mod decision;
+pub mod document_series;
 pub mod examine;
 pub mod feedback;
+pub mod figures;
+pub mod page;
 pub mod reason;
 pub mod registration;
+pub mod sealed;
 pub mod submission;
-mod working_days;
 
 pub use decision::{Decision, Outcome, decide};
 pub use examine::Examined;
-pub use feedback::{CaseKind, CaseTerms, FeedbackCase};
-pub use submission::{ItemKey, Malformed, Operation, Submission};
-pub use working_days::FirmDays;
+pub use feedback::{CaseKind, CasePolicy, FeedbackCase};
+pub use figures::Figures;
+pub use submission::Submission;

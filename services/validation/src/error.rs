@@ -1,25 +1,13 @@
-//! What can go wrong, and what a caller is told. Called by `app` and `grpc`; `lib.rs` for the start.
+//! What can go wrong in validation and what a caller is told of it, in one exhaustive match. Called by every module that
+//! answers a request.
 
 use service_kit::{
-    config::ConfigError,
+    blocking::Stopping,
     db,
     error::{Refusal, database, internal},
+    reason::Reason,
 };
-use tonic::{Code, Status};
-
-/// Why the service cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A secret cannot be read.
-    #[error("validation.database_url cannot be read")]
-    Config(#[from] ConfigError),
-    /// Not an address of a database.
-    #[error("validation.database_url is not a postgres:// address")]
-    DatabaseUrl(#[source] db::Error),
-    /// The calendar that ships with the program is broken.
-    #[error("the built-in working-day calendar cannot be read")]
-    Calendar(#[from] legal_clock::CalendarError),
-}
+use tonic::Status;
 
 /// Why a question cannot be answered.
 #[derive(Debug, thiserror::Error)]
@@ -33,12 +21,9 @@ pub enum ValidationError {
     /// No such provider.
     #[error("the provider is not registered")]
     ProviderUnknown,
-    /// Not a token of this list.
-    #[error("page_token is not one that this list gave")]
-    PageToken,
-    /// Too many rows at once.
-    #[error("page_size is over {0}")]
-    PageSize(u32),
+    /// The caller is no organisation, so it can be no provider.
+    #[error("the caller is no registered provider")]
+    CallerNotRegistered,
     /// Not a UUID.
     #[error("record_id is not a UUID")]
     RecordId,
@@ -73,20 +58,28 @@ pub enum ValidationError {
     #[error("the original was not kept with the case")]
     ContentNotKept,
     /// The definition by which the record was judged cannot be used.
-    #[error("the item version cannot be used")]
+    #[error("the item version of the case cannot be used")]
     ItemUnusable,
-    /// Something else was faster, or the process is stopping; the same again may pass.
+    /// Something else was faster; the same again may pass.
     #[error("overtaken by another transaction")]
     Overtaken,
+    /// The process is stopping.
+    #[error(transparent)]
+    Stopping(#[from] Stopping),
     /// None, or too many at once.
-    #[error("1 to {0} records")]
-    DryRunSize(usize),
-    /// No such item or version.
-    #[error("records[{0}] names no item version that can be judged by")]
-    DryRunItem(usize),
-    /// Neither JSON nor a CSV row.
-    #[error("records[{0}].content_type is not one of records")]
-    DryRunContentType(usize),
+    #[error("1 to {most} records")]
+    RecordsCount {
+        /// The limit.
+        most: usize,
+    },
+    /// A record of a trial that cannot be tried.
+    #[error("records[{index}]: {fault}")]
+    Trial {
+        /// Which record.
+        index: usize,
+        /// What is wrong with it.
+        fault: TrialFault,
+    },
     /// The database failed.
     #[error("database: {doing}")]
     Database {
@@ -119,163 +112,237 @@ pub enum ValidationError {
     RecordKey(#[source] std::string::FromUtf8Error),
 }
 
+/// What is wrong with a record of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TrialFault {
+    /// No item could be called so.
+    #[error("item_code is no code of the catalogue")]
+    ItemCode,
+    /// No such item.
+    #[error("the item is not published")]
+    ItemUnknown,
+    /// No such version, or none in force.
+    #[error("the item has no such version")]
+    ItemVersionUnknown,
+    /// The definition cannot be used.
+    #[error("the item version cannot be used")]
+    ItemUnusable,
+    /// Neither JSON nor a CSV row.
+    #[error("content_type is not one of records")]
+    ContentType,
+}
+
+impl ValidationError {
+    /// For `map_err`: a database error with what was being done, Chinese.
+    pub(crate) fn database(doing: &'static str) -> impl Fn(db::Error) -> Self + Copy {
+        move |source| Self::Database { doing, source }
+    }
+}
+
 impl From<ValidationError> for Status {
     fn from(error: ValidationError) -> Self {
-        let refuse = |code, reason, field: &str, rule, message: &str| {
-            Refusal::field(code, reason, field, rule, message).to_status()
-        };
         match &error {
-            ValidationError::NotOwnFeedback => refuse(
-                Code::PermissionDenied,
-                "NOT_OWN_FEEDBACK",
+            ValidationError::NotOwnFeedback => Refusal::new(
+                Reason::NotOwnFeedback,
                 "provider_code",
                 "a provider reads only its own feedback",
                 "只能查看本单位的反馈",
-            ),
-            ValidationError::ProviderMissing => refuse(
-                Code::InvalidArgument,
-                "PROVIDER_CODE_MISSING",
+            )
+            .into(),
+            ValidationError::ProviderMissing => Refusal::new(
+                Reason::ProviderCodeMissing,
                 "provider_code",
                 "callers that are no provider name one",
                 "请填写信息提供主体的统一社会信用代码",
-            ),
-            ValidationError::ProviderUnknown => refuse(
-                Code::NotFound,
-                "PROVIDER_UNKNOWN",
+            )
+            .into(),
+            ValidationError::ProviderUnknown => Refusal::new(
+                Reason::ProviderUnknown,
                 "provider_code",
                 "the provider is in the registry",
                 "没有登记该信息提供主体",
-            ),
-            ValidationError::PageToken => refuse(
-                Code::InvalidArgument,
-                "PAGE_TOKEN_INVALID",
-                "page_token",
-                "page_token is a next_page_token of this list",
-                "翻页标识无效，请从第一页重新查询",
-            ),
-            ValidationError::PageSize(most) => refuse(
-                Code::InvalidArgument,
-                "PAGE_SIZE_TOO_LARGE",
-                "page_size",
-                "1 to 1000, or 0 for 100",
-                &format!("每页最多{most}条"),
-            ),
-            ValidationError::RecordId => refuse(
-                Code::InvalidArgument,
-                "RECORD_ID_INVALID",
+            )
+            .into(),
+            ValidationError::CallerNotRegistered => Refusal::new(
+                Reason::ProviderNotRegistered,
+                "authorization",
+                "the caller is a provider of the registry",
+                "身份令牌未载明信用信息提供主体",
+            )
+            .into(),
+            ValidationError::RecordId => Refusal::new(
+                Reason::RecordIdInvalid,
                 "record_id",
                 "record_id is a UUID",
                 "记录标识不是UUID",
-            ),
-            ValidationError::VerdictUnknown => refuse(
-                Code::NotFound,
-                "VERDICT_UNKNOWN",
+            )
+            .into(),
+            ValidationError::VerdictUnknown => Refusal::new(
+                Reason::VerdictUnknown,
                 "record_id",
                 "the version is the caller's own and was judged",
                 "没有该记录的校验结果：标识有误、不属于本单位，或尚在处理",
-            ),
-            ValidationError::Cursor => refuse(
-                Code::InvalidArgument,
-                "CURSOR_INVALID",
+            )
+            .into(),
+            ValidationError::Cursor => Refusal::new(
+                Reason::CursorInvalid,
                 "cursor",
                 "cursor is one that this feed gave",
                 "续接标识无效或者不属于该单位，请从头开始",
-            ),
-            ValidationError::CaseId => refuse(
-                Code::InvalidArgument,
-                "CASE_ID_INVALID",
+            )
+            .into(),
+            ValidationError::CaseId => Refusal::new(
+                Reason::CaseIdInvalid,
                 "case_id",
                 "case_id is a UUID",
                 "反馈标识不是UUID",
-            ),
-            ValidationError::CaseUnknown => refuse(
-                Code::NotFound,
-                "CASE_UNKNOWN",
+            )
+            .into(),
+            ValidationError::CaseUnknown => Refusal::new(
+                Reason::CaseUnknown,
                 "case_id",
                 "the case is the caller's own",
                 "没有该反馈：标识有误或者不属于本单位",
-            ),
-            ValidationError::CaseClosed => refuse(
-                Code::FailedPrecondition,
-                "CASE_CLOSED",
+            )
+            .into(),
+            ValidationError::CaseClosed => Refusal::new(
+                Reason::CaseClosed,
                 "case_id",
                 "the case is open",
                 "该反馈已经办结",
-            ),
-            ValidationError::Attester => refuse(
-                Code::InvalidArgument,
-                "ATTESTER_INVALID",
+            )
+            .into(),
+            ValidationError::Attester => Refusal::new(
+                Reason::AttesterInvalid,
                 "attester",
                 "2 to 100 characters, no control characters",
                 "请填写确认人姓名（2至100字）",
-            ),
-            ValidationError::Statement => refuse(
-                Code::InvalidArgument,
-                "STATEMENT_INVALID",
+            )
+            .into(),
+            ValidationError::Statement => Refusal::new(
+                Reason::StatementInvalid,
                 "statement",
                 "2 to 1000 characters, no control characters",
                 "请填写确认依据（2至1000字）",
-            ),
-            ValidationError::NotConfirmable(findings) => refuse(
-                Code::FailedPrecondition,
-                "NOT_CONFIRMABLE",
+            )
+            .into(),
+            ValidationError::NotConfirmable(findings) => Refusal::new(
+                Reason::NotConfirmable,
                 "case_id",
                 "every error of the record may be confirmed",
-                &format!("以下问题不能以确认方式办结，请更正后重新报送：{findings}"),
-            ),
-            ValidationError::Superseded => refuse(
-                Code::FailedPrecondition,
-                "SUPERSEDED",
+                format!("以下问题不能以确认方式办结，请更正后重新报送：{findings}"),
+            )
+            .into(),
+            ValidationError::Superseded => Refusal::new(
+                Reason::Superseded,
                 "case_id",
                 "no newer version of the record was accepted, revoked or withdrawn",
                 "该记录已有更新的有效版本或者已撤销，不能再确认本版本",
-            ),
-            ValidationError::ContentNotKept => refuse(
-                Code::FailedPrecondition,
-                "CONTENT_NOT_KEPT",
+            )
+            .into(),
+            ValidationError::ContentNotKept => Refusal::new(
+                Reason::ContentNotKept,
                 "case_id",
                 "the original was kept with the case",
                 "该反馈未保存原文，请重新报送",
-            ),
-            ValidationError::ItemUnusable => refuse(
-                Code::FailedPrecondition,
-                "ITEM_UNUSABLE",
+            )
+            .into(),
+            ValidationError::ItemUnusable => Refusal::new(
+                Reason::ItemUnusable,
                 "case_id",
                 "the item version can be used",
                 "该记录依据的目录版本暂不可用，请联系信用办",
-            ),
-            ValidationError::Overtaken => refuse(
-                Code::Unavailable,
-                "OVERTAKEN",
+            )
+            .into(),
+            ValidationError::Overtaken => Refusal::new(
+                Reason::Overtaken,
                 "",
                 "the same request may be sent again",
                 "数据正在变化，请稍后重试",
-            ),
-            ValidationError::DryRunSize(most) => refuse(
-                Code::InvalidArgument,
-                "RECORDS_COUNT",
+            )
+            .into(),
+            ValidationError::Stopping(stopping) => (*stopping).into(),
+            ValidationError::RecordsCount { most } => Refusal::new(
+                Reason::RecordsCountInvalid,
                 "records",
                 "1 to 200 records",
-                &format!("每次试校验1至{most}条记录"),
-            ),
-            ValidationError::DryRunItem(index) => refuse(
-                Code::NotFound,
-                "ITEM_UNKNOWN",
-                &format!("records[{index}].item_code"),
-                "the item version is published and can be used",
-                "目录中没有该事项或者该版本",
-            ),
-            ValidationError::DryRunContentType(index) => refuse(
-                Code::InvalidArgument,
-                "CONTENT_TYPE_UNKNOWN",
-                &format!("records[{index}].content_type"),
-                "application/json or text/csv",
-                "内容类型应为application/json或者text/csv",
-            ),
+                format!("每次试校验1至{most}条记录"),
+            )
+            .into(),
+            ValidationError::Trial { index, fault } => trial_refusal(*index, *fault).into(),
             ValidationError::Database { doing, source } => database(doing, source),
             ValidationError::Sealed { .. }
             | ValidationError::Content { .. }
             | ValidationError::RecordKey(_) => internal("读取已加密内容", &error),
         }
+    }
+}
+
+fn trial_refusal(index: usize, fault: TrialFault) -> Refusal {
+    let (reason, field, rule, message) = match fault {
+        TrialFault::ItemCode => (
+            Reason::ItemCodeInvalid,
+            "item_code",
+            "1 to 64 of a-z, 0-9, '.', '_' and '-'",
+            "目录事项代码格式不正确",
+        ),
+        TrialFault::ItemUnknown => (
+            Reason::ItemUnknown,
+            "item_code",
+            "an item of the catalogue",
+            "目录中没有该事项",
+        ),
+        TrialFault::ItemVersionUnknown => (
+            Reason::ItemVersionUnknown,
+            "item_version",
+            "a published version of the item, or 0 for the one in force",
+            "该事项没有这个版本，或者没有现行版本",
+        ),
+        TrialFault::ItemUnusable => (
+            Reason::ItemUnusable,
+            "item_version",
+            "the item version can be used",
+            "该目录版本暂不可用，请联系信用办",
+        ),
+        TrialFault::ContentType => (
+            Reason::ContentTypeInvalid,
+            "content_type",
+            "application/json or text/csv",
+            "内容类型应为application/json或者text/csv",
+        ),
+    };
+    Refusal::new(reason, format!("records[{index}].{field}"), rule, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[test]
+    fn the_table_of_reasons_gives_a_refusal_its_code() {
+        let unknown = ValidationError::Trial {
+            index: 3,
+            fault: TrialFault::ItemVersionUnknown,
+        };
+        let status = Status::from(unknown);
+        assert_eq!(status.code(), Code::NotFound);
+        let message = status.message();
+        assert!(
+            message.starts_with("ITEM_VERSION_UNKNOWN: records[3].item_version: "),
+            "{message}"
+        );
+        let status = Status::from(ValidationError::from(Stopping));
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(status.message().starts_with("STOPPING"), "{status}");
+    }
+
+    #[test]
+    fn a_database_failure_hides_its_cause() {
+        let error = ValidationError::database("查询")(db::Error::RowNotFound);
+        let status = Status::from(error);
+        assert_eq!(status.code(), Code::Internal);
+        assert!(!status.message().contains("row"), "{}", status.message());
     }
 }

@@ -1,5 +1,9 @@
-//! The RPCs: decode, authorise, app, encode. Called by tonic for clients; which roles may call at all was
-//! checked before (the table in service-kit), here it is decided whose records a caller sees.
+//! `credit.validation.v1.ValidationService`: decode, call `app`, encode. Called by tonic for clients; which roles may call
+//! at all stands in the proto file and was checked before, whose records a caller sees is decided by `decode` and `app`
+//!
+
+mod decode;
+mod encode;
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,56 +18,64 @@ use proto::credit::validation::v1::{
 use service_kit::{
     ServiceContext,
     clock::Clock,
-    db::Pool,
-    error::database,
-    identity::{Principal, Role},
+    db::{Conn, Pool, Tx},
+    error::Refusal,
+    identity::Principal,
+    reason::Reason,
     shutdown::Shutdown,
 };
 use time::Date;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, codegen::BoxStream};
 use vault::Keyring;
 
 use crate::{
     app::{
-        Desk, confirm, dry_run,
-        feedback::{self, Reader},
-        watch::Feed,
+        RecordValidator, confirm, dry_run, feedback,
+        watch::{self, FeedChange, FeedReader},
     },
     error::ValidationError,
 };
 
 /// First pause between two looks at a feed.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
-/// Longest pause between looks at a feed in which nothing happens: what another copy commits rings no bell here.
+/// Longest pause between looks at a feed in which nothing happens: what another copy commits notifies nobody here.
 const IDLE_PAUSE: Duration = Duration::from_secs(1);
 /// Changes that wait for a slow client, and then nothing more is read for it.
 const WAITING: usize = 100;
 
+/// What is being done when no connection is to be had.
+const CONNECTING: &str = "连接数据库";
+
 /// The gRPC service.
 #[derive(Clone)]
-pub struct Validation {
+pub struct ValidationApi {
     pool: Pool,
-    desk: Arc<Desk>,
+    validator: Arc<RecordValidator>,
     relay: Relay,
     keyring: Keyring,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
 }
 
-impl std::fmt::Debug for Validation {
+impl std::fmt::Debug for ValidationApi {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Validation").finish_non_exhaustive()
+        f.debug_struct("ValidationApi").finish_non_exhaustive()
     }
 }
 
-impl Validation {
-    /// Answers from `pool`, judges at `desk`, and wakes `relay` after what it writes.
-    pub fn new(pool: Pool, desk: Arc<Desk>, relay: Relay, context: &ServiceContext) -> Self {
+impl ValidationApi {
+    /// Answers from `pool`, judges with `validator`, and wakes `relay` after what it writes.
+    pub fn new(
+        pool: Pool,
+        validator: Arc<RecordValidator>,
+        relay: Relay,
+        context: &ServiceContext,
+    ) -> Self {
         Self {
             pool,
-            desk,
+            validator,
             relay,
             keyring: context.keyring.clone(),
             clock: Arc::clone(&context.clock),
@@ -75,21 +87,33 @@ impl Validation {
         shanghai_date(self.clock.now())
     }
 
+    async fn reader(
+        &self,
+    ) -> Result<impl std::ops::DerefMut<Target = Conn> + use<>, ValidationError> {
+        let conn = self.pool.acquire().await;
+        conn.map_err(ValidationError::database(CONNECTING))
+    }
+
+    async fn begin(&self) -> Result<Tx, ValidationError> {
+        let tx = self.pool.begin().await;
+        tx.map_err(ValidationError::database(CONNECTING))
+    }
+
     /// Tells `feed` to a client until it hangs up or the service stops.
-    async fn tell(
+    async fn send_changes(
         self,
-        mut feed: Feed,
+        mut feed: FeedReader,
         client: mpsc::Sender<Result<WatchFeedbackResponse, Status>>,
     ) {
-        let mut bell = self.desk.bell();
+        let mut notices = self.validator.feed.subscribe_feed();
         let mut pause = FIRST_PAUSE;
         loop {
-            bell.mark_unchanged();
-            let changes = match self.next(&mut feed).await {
+            notices.mark_unchanged();
+            let changes = match self.next_changes(&mut feed).await {
                 Ok(changes) => changes,
-                Err(status) => {
+                Err(error) => {
                     // Whoever has hung up meanwhile needs no reason.
-                    let _ = client.send(Err(status)).await;
+                    let _ = client.send(Err(error.into())).await;
                     return;
                 }
             };
@@ -99,23 +123,21 @@ impl Validation {
             let more = !changes.is_empty();
             for change in changes {
                 tokio::select! {
-                    sent = client.send(Ok(change)) => if sent.is_err() { return },
+                    sent = client.send(Ok(encode::feedback_change(change))) => if sent.is_err() { return },
                     () = self.shutdown.requested() => break,
                 }
             }
             if self.shutdown.is_requested() {
-                let _ = client.try_send(Err(Status::unavailable(
-                    "服务正在停止，请凭续接标识重新连接",
-                )));
+                let _ = client.try_send(Err(farewell()));
                 return;
             }
             if more {
                 continue;
             }
-            // Right after the bell the rows may still hide behind a running transaction: look again soon, then less
+            // Right after a notice the rows may still hide behind a running transaction: look again soon, then less
             // and less often.
             tokio::select! {
-                rung = bell.changed() => if rung.is_ok() { pause = FIRST_PAUSE },
+                noticed = notices.changed() => if noticed.is_ok() { pause = FIRST_PAUSE },
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(IDLE_PAUSE),
                 () = client.closed() => return,
                 () = self.shutdown.requested() => {}
@@ -123,126 +145,108 @@ impl Validation {
         }
     }
 
-    async fn next(&self, feed: &mut Feed) -> Result<Vec<WatchFeedbackResponse>, Status> {
-        let mut conn = self.pool.acquire().await.map_err(no_connection)?;
-        Ok(feed.next(&mut conn, &self.keyring, self.today()).await?)
+    async fn next_changes(
+        &self,
+        feed: &mut FeedReader,
+    ) -> Result<Vec<FeedChange>, ValidationError> {
+        let mut conn = self.reader().await?;
+        feed.next_changes(&mut conn, &self.keyring, self.today())
+            .await
     }
 }
 
-/// The provider that calls.
-fn provider<T>(request: &Request<T>) -> Result<String, Status> {
-    let principal = Principal::of(request)?;
-    if principal.organisation.is_empty() {
-        return Err(ValidationError::ProviderMissing.into());
-    }
-    Ok(principal.organisation)
-}
-
-/// Whose records the caller sees.
-fn reader<T>(request: &Request<T>) -> Result<Reader, Status> {
-    let principal = Principal::of(request)?;
-    let all = principal.is(Role::CreditOffice) || principal.is(Role::Auditor);
-    let own = (principal.is(Role::Provider) && !principal.organisation.is_empty())
-        .then_some(principal.organisation);
-    Ok(Reader { own, all })
-}
-
-fn no_connection(error: service_kit::db::Error) -> Status {
-    database("连接数据库", &error)
+/// The end of a stream whose client goes on elsewhere.
+fn farewell() -> Status {
+    Refusal::new(
+        Reason::Stopping,
+        "",
+        "a stopping service ends its streams",
+        "服务正在停止，请凭续接标识重新连接",
+    )
+    .into()
 }
 
 #[tonic::async_trait]
-impl ValidationService for Validation {
+impl ValidationService for ValidationApi {
     async fn list_feedback(
         &self,
         request: Request<ListFeedbackRequest>,
     ) -> Result<Response<ListFeedbackResponse>, Status> {
-        let reader = reader(&request)?;
-        let mut conn = self.pool.acquire().await.map_err(no_connection)?;
-        let answer = feedback::list(
-            &mut conn,
-            &self.keyring,
-            &reader,
-            request.get_ref(),
-            self.today(),
-        )
-        .await?;
-        Ok(Response::new(answer))
+        let scope = decode::feedback_scope(Principal::of(&request)?);
+        let (query, page) = decode::feedback_list(request.into_inner())?;
+        let (keyring, today) = (&self.keyring, self.today());
+        let mut conn = self.reader().await?;
+        let found =
+            feedback::list_feedback(&mut conn, keyring, &scope, &query, &page, today).await?;
+        Ok(Response::new(encode::feedback_list(found)))
     }
 
     async fn get_verdict(
         &self,
         request: Request<GetVerdictRequest>,
     ) -> Result<Response<GetVerdictResponse>, Status> {
-        let reader = reader(&request)?;
-        let mut conn = self.pool.acquire().await.map_err(no_connection)?;
-        let id = &request.get_ref().record_id;
-        let answer = feedback::verdict(&mut conn, &self.keyring, &reader, id).await?;
-        Ok(Response::new(answer))
+        let scope = decode::feedback_scope(Principal::of(&request)?);
+        let id = decode::version_id(request.get_ref())?;
+        let mut conn = self.reader().await?;
+        let verdict = feedback::get_verdict(&mut conn, &self.keyring, &scope, id).await?;
+        Ok(Response::new(encode::opened_verdict(verdict)))
     }
-
-    type WatchFeedbackStream = ReceiverStream<Result<WatchFeedbackResponse, Status>>;
 
     async fn watch_feedback(
         &self,
         request: Request<WatchFeedbackRequest>,
-    ) -> Result<Response<Self::WatchFeedbackStream>, Status> {
-        let reader = reader(&request)?;
-        let asked = request.get_ref();
-        let mut conn = self.pool.acquire().await.map_err(no_connection)?;
-        let feed = Feed::open(
-            &mut conn,
-            &self.keyring,
-            &reader,
-            &asked.provider_code,
-            &asked.cursor,
-        )
-        .await?;
+    ) -> Result<Response<BoxStream<WatchFeedbackResponse>>, Status> {
+        let scope = decode::feedback_scope(Principal::of(&request)?);
+        let WatchFeedbackRequest {
+            provider_code,
+            cursor,
+        } = request.into_inner();
+        let mut conn = self.reader().await?;
+        let keyring = &self.keyring;
+        let feed =
+            watch::watch_feedback(&mut conn, keyring, &scope, &provider_code, &cursor).await?;
         let (client, changes) = mpsc::channel(WAITING);
-        self.shutdown.spawn(self.clone().tell(feed, client));
-        Ok(Response::new(ReceiverStream::new(changes)))
+        self.shutdown.spawn(self.clone().send_changes(feed, client));
+        Ok(Response::new(Box::pin(ReceiverStream::new(changes))))
     }
 
     async fn confirm_record(
         &self,
         request: Request<ConfirmRecordRequest>,
     ) -> Result<Response<ConfirmRecordResponse>, Status> {
-        let provider = provider(&request)?;
-        let mut tx = self.pool.begin().await.map_err(no_connection)?;
-        let answer = confirm::confirm(
-            &mut tx,
-            &self.desk,
-            &provider,
-            request.get_ref(),
-            self.clock.now(),
-        )
-        .await?;
+        let provider = decode::calling_provider(&Principal::of(&request)?)?;
+        let (case_id, attestation) = decode::confirmation(request.get_ref())?;
+        let (validator, now) = (&self.validator, self.clock.now());
+        let mut tx = self.begin().await?;
+        let confirmed =
+            confirm::confirm_record(&mut tx, validator, provider, case_id, &attestation, now)
+                .await?;
         tx.commit()
             .await
-            .map_err(|error| database("确认记录", &error))?;
+            .map_err(ValidationError::database("确认记录"))?;
         self.relay.wake();
-        self.desk.ring();
-        Ok(Response::new(answer))
+        self.validator.feed.notify_feed();
+        Ok(Response::new(encode::confirmed_record(confirmed)))
     }
 
     async fn dry_run(
         &self,
         request: Request<DryRunRequest>,
     ) -> Result<Response<DryRunResponse>, Status> {
-        let provider = provider(&request)?;
-        let records = request.into_inner().records;
+        let provider = decode::calling_provider(&Principal::of(&request)?)?;
+        let records = decode::trial_records(request.into_inner().records)?;
+        let (validator, now) = (&self.validator, self.clock.now());
         // Never committed, and it may not write.
-        let mut tx = self.pool.begin().await.map_err(no_connection)?;
-        let verdicts =
-            dry_run::dry_run(&mut tx, &self.desk, &provider, records, self.clock.now()).await?;
-        Ok(Response::new(DryRunResponse { verdicts }))
+        let mut tx = self.begin().await?;
+        let verdicts = dry_run::dry_run(&mut tx, validator, provider, records, now).await?;
+        Ok(Response::new(encode::trial_verdicts(verdicts)))
     }
 
     async fn get_statistics(
         &self,
         _request: Request<GetStatisticsRequest>,
     ) -> Result<Response<GetStatisticsResponse>, Status> {
-        let mut conn = self.pool.acquire().await.map_err(no_connection)?;
-        Ok(Response::new(feedback::statistics(&mut conn).await?))
+        let counted = feedback::get_statistics(&mut *self.reader().await?).await?;
+        Ok(Response::new(encode::verdict_statistics(counted)))
     }
 }

@@ -10,6 +10,7 @@ use proto::credit::{
     catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
     ingest::events::v1::RecordSubmitted,
 };
+use record_ref::{ItemRef, Malformed, ProviderCode};
 use serde::Deserialize;
 use service_kit::{
     clock::Clock,
@@ -18,31 +19,35 @@ use service_kit::{
 };
 
 use crate::{
-    app::{self, Desk, Work},
+    app::{self, ItemCache, RecordValidator, Work},
     domain::Submission,
-    store::reference::ItemRow,
+    store::reference::{ItemRow, ProviderRow},
 };
 
 /// Judges what ingest announced.
 #[derive(Debug)]
-pub struct Submissions {
-    desk: Arc<Desk>,
+pub struct SubmissionHandler {
+    validator: Arc<RecordValidator>,
     clock: Arc<dyn Clock>,
     telemetry: Telemetry,
 }
 
-impl Submissions {
-    /// A handler that judges at `desk` and takes its time from `clock`.
-    pub fn new(desk: Arc<Desk>, clock: Arc<dyn Clock>, telemetry: Telemetry) -> Self {
+impl SubmissionHandler {
+    /// A handler that judges with `validator` and takes its time from `clock`.
+    pub fn new(
+        validator: Arc<RecordValidator>,
+        clock: Arc<dyn Clock>,
+        telemetry: Telemetry,
+    ) -> Self {
         Self {
-            desk,
+            validator,
             clock,
             telemetry,
         }
     }
 }
 
-impl BatchHandler for Submissions {
+impl BatchHandler for SubmissionHandler {
     fn handle<'a>(
         &'a self,
         conn: &'a mut Conn,
@@ -72,7 +77,7 @@ impl BatchHandler for Submissions {
                     traceparent,
                 });
             }
-            let unfit = app::judge(conn, &self.desk, work, self.clock.now()).await?;
+            let unfit = app::judge(conn, &self.validator, work, self.clock.now()).await?;
             let unfit = unfit.into_iter();
             poison.extend(unfit.map(|(position, reason)| batch[position].poison(reason)));
             Ok(poison)
@@ -87,18 +92,18 @@ fn submission_of(delivery: &Delivery) -> Result<Submission, Poison> {
 
 /// Keeps what catalog announced.
 #[derive(Debug)]
-pub struct CatalogueFacts {
-    desk: Arc<Desk>,
+pub struct ValidationCatalogueHandler {
+    items: Arc<ItemCache>,
 }
 
-impl CatalogueFacts {
-    /// A handler that tells `desk` which definitions there are.
-    pub fn new(desk: Arc<Desk>) -> Self {
-        Self { desk }
+impl ValidationCatalogueHandler {
+    /// A handler that tells `items` which definitions there are.
+    pub fn new(items: Arc<ItemCache>) -> Self {
+        Self { items }
     }
 }
 
-impl BatchHandler for CatalogueFacts {
+impl BatchHandler for ValidationCatalogueHandler {
     fn handle<'a>(
         &'a self,
         conn: &'a mut Conn,
@@ -109,11 +114,12 @@ impl BatchHandler for CatalogueFacts {
             let providers = decode_all(batch, &mut poison, provider_of);
             let items = decode_all(batch, &mut poison, item_of);
             let (deliveries, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
-            app::catalogue::keep(conn, &items, providers).await?;
-            let versions: Vec<_> = items.iter().map(ItemRow::key).collect();
-            self.desk.look_at(conn, &versions).await?;
+            app::catalogue::store_catalogue_facts(conn, &items, providers).await?;
+            let versions: Vec<_> = items.iter().map(|row| row.item.clone()).collect();
+            self.items.check_definitions(conn, &versions).await?;
             // Kept and told of at once: records of it are parked until a program can use it.
-            for (position, why) in app::catalogue::unusable(items).await? {
+            let unusable = app::catalogue::find_unusable_items(items).await;
+            for (position, why) in unusable.map_err(app::stopping)? {
                 poison.push(deliveries[position].poison(why));
             }
             Ok(poison)
@@ -138,9 +144,7 @@ fn item_of(
     if (item.code.as_str(), item.version) != (event.code.as_str(), event.version) {
         return Err("definition_json: code and version differ from the event's".to_owned());
     }
-    if item.version == 0 || i32::try_from(item.version).is_err() {
-        return Err("version: 1 to 2147483647".to_owned());
-    }
+    let item = item_ref(&event)?;
     let day = |field: &str, text: &str| match text {
         "" => Ok(None),
         text => parse_date(text)
@@ -150,22 +154,44 @@ fn item_of(
     let row = ItemRow {
         effective_from: day("effective_from", &event.effective_from)?,
         published_on: day("published_on", &event.published_on)?,
-        code: event.code,
-        version: event.version,
+        item,
         definition: event.definition_json,
         catalogue: event.catalogue,
-        organ: event.organ,
+        organ: code(&event.organ, "organ")?,
         district_code: event.district_code,
     };
     Ok((delivery.clone(), row))
 }
 
-fn provider_of(
-    event: ProviderRegistered,
-    _delivery: &Delivery,
-) -> Result<ProviderRegistered, &'static str> {
-    if event.code.is_empty() {
-        return Err("code: not empty");
+fn item_ref(event: &ItemVersionPublished) -> Result<ItemRef, String> {
+    let code = event.code.parse();
+    let code = code.map_err(|malformed| told(malformed, "code"))?;
+    ItemRef::new(code, event.version).map_err(|malformed| told(malformed, "version"))
+}
+
+fn provider_of(event: ProviderRegistered, _delivery: &Delivery) -> Result<ProviderRow, String> {
+    let own = event.code.parse();
+    Ok(ProviderRow {
+        code: own.map_err(|malformed| told(malformed, "code"))?,
+        name: event.name,
+        level: event.level,
+        district_code: event.district_code,
+        enabled: event.enabled,
+        parent: code(&event.parent_code, "parent_code")?,
+        // Revisions count changes of one provider; none comes near the bound.
+        revision: i64::try_from(event.revision).unwrap_or(i64::MAX),
+    })
+}
+
+/// The code of an organ, where one is told.
+fn code(text: &str, field: &'static str) -> Result<Option<ProviderCode>, String> {
+    if text.is_empty() {
+        return Ok(None);
     }
-    Ok(event)
+    let code = text.parse().map(Some);
+    code.map_err(|malformed| told(malformed, field))
+}
+
+fn told(malformed: Malformed, field: &'static str) -> String {
+    malformed.in_field(field).to_string()
 }

@@ -19,7 +19,8 @@ use service_kit::{
 };
 
 use crate::{
-    app::{self, Desk},
+    app::{self, FeedNotifier, ItemCache},
+    domain::CasePolicy,
     store::{reads, reference},
 };
 
@@ -27,10 +28,10 @@ use crate::{
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Looks at every definition that is kept, once; tries again until the database answers.
-pub fn look_at_definitions(pool: Pool, desk: Arc<Desk>, context: &ServiceContext) {
+pub fn check_definitions(pool: Pool, items: Arc<ItemCache>, context: &ServiceContext) {
     let shutdown = context.shutdown.clone();
     context.shutdown.spawn(async move {
-        while let Err(error) = look(&pool, &desk).await {
+        while let Err(error) = check_definitions_once(&pool, &items).await {
             tracing::warn!(error = %chain(&error), "definitions cannot be read");
             if shutdown.sleep(RETRY).await {
                 return;
@@ -39,10 +40,10 @@ pub fn look_at_definitions(pool: Pool, desk: Arc<Desk>, context: &ServiceContext
     });
 }
 
-async fn look(pool: &Pool, desk: &Desk) -> Result<(), HandlerError> {
+async fn check_definitions_once(pool: &Pool, items: &ItemCache) -> Result<(), HandlerError> {
     let mut conn = pool.acquire().await?;
     let versions = reference::versions(&mut conn).await?;
-    desk.look_at(&mut conn, &versions).await
+    items.check_definitions(&mut conn, &versions).await
 }
 
 /// Counts every `pause` until shutdown. A count that fails is logged, and the next one follows.
@@ -82,26 +83,34 @@ pub fn watch_cases(pool: Pool, context: &ServiceContext, pause: Duration) {
 
 /// Reminds of cases that are nearly due, marks those whose day is over, and urges those that are overdue for long. It
 /// has no input and each case gets each once, so any number of copies may run.
-pub struct Reminding {
+pub struct ReminderJob {
     pool: Pool,
-    desk: Arc<Desk>,
+    policy: Arc<CasePolicy>,
+    feed: FeedNotifier,
     relay: Relay,
     clock: Arc<dyn Clock>,
     lane: Lane,
 }
 
-impl std::fmt::Debug for Reminding {
+impl std::fmt::Debug for ReminderJob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reminding").finish_non_exhaustive()
+        f.debug_struct("ReminderJob").finish_non_exhaustive()
     }
 }
 
-impl Reminding {
-    /// A job on `pool`, with the days of `desk` and the clock of `context`.
-    pub fn new(pool: Pool, desk: Arc<Desk>, relay: Relay, context: &ServiceContext) -> Self {
+impl ReminderJob {
+    /// A job on `pool`, with the days of `policy` and the clock of `context`; it tells `feed` and `relay`.
+    pub fn new(
+        pool: Pool,
+        policy: Arc<CasePolicy>,
+        feed: FeedNotifier,
+        relay: Relay,
+        context: &ServiceContext,
+    ) -> Self {
         Self {
             pool,
-            desk,
+            policy,
+            feed,
             relay,
             clock: Arc::clone(&context.clock),
             // It complains or it does not.
@@ -144,12 +153,12 @@ impl Reminding {
         loop {
             let mut tx = self.pool.begin().await?;
             let (done, more) =
-                app::cases::pass_time(&mut tx, self.desk.terms(), self.clock.now()).await?;
+                app::cases::advance_deadlines(&mut tx, &self.policy, self.clock.now()).await?;
             tx.commit().await?;
             all += done;
             if done > 0 {
                 self.relay.wake();
-                self.desk.ring();
+                self.feed.notify_feed();
             }
             if !more {
                 return Ok(all);

@@ -23,17 +23,24 @@ pub mod store;
 use std::{sync::Arc, time::Duration};
 
 use event_bus::{Bus, StreamSpec, Subscription};
+use legal_clock::{Calendar, RuleSet};
 use proto::credit::validation::v1::validation_service_server::ValidationServiceServer;
 use serde::{Deserialize, Serialize};
 use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay, Secret},
-    db,
+    grpc::MAX_MESSAGE_BYTES,
+    start::{database_pool, serve_grpc},
 };
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
-pub use error::StartError;
+use crate::{
+    app::{ItemCache, RecordValidator},
+    domain::CasePolicy,
+};
+
+pub use service_kit::start::StartError;
 pub use store::migrations;
 
 /// Name of the service, also of its configuration table.
@@ -100,6 +107,17 @@ impl Config {
     pub fn load(overlay: &Overlay) -> Result<Self, ConfigError> {
         overlay.load(SERVICE, include_str!("../config.default.toml"))
     }
+
+    /// When cases are due and reminded of, in working days of `calendar`.
+    pub fn case_policy(&self, calendar: Calendar) -> CasePolicy {
+        CasePolicy {
+            rules: RuleSet::changsha_2017(),
+            calendar,
+            due_days: self.case_due_working_days,
+            remind_before: self.remind_before_working_days,
+            urge_after: self.urge_after_working_days,
+        }
+    }
 }
 
 /// Starts the relay, both consumers, the counting job and the gRPC server as tasks of the process and
@@ -113,28 +131,24 @@ pub async fn start(
     bus: Bus,
     context: ServiceContext,
 ) -> Result<(), StartError> {
-    let url = config.database_url.reveal()?;
-    let pool =
-        db::connect_lazy(&url, SCHEMA, config.max_connections).map_err(StartError::DatabaseUrl)?;
+    let pool = database_pool(&config.database_url, SCHEMA, config.max_connections)?;
     // Nothing in it ages: it complains or it does not.
     let definitions = context
         .readiness
         .lane("validation definitions", Duration::MAX);
-    let settings = app::desk::Settings {
-        patience: time::Duration::seconds(config.definition_wait_seconds.into()),
-        due_working_days: config.case_due_working_days,
-        remind_before_working_days: config.remind_before_working_days,
-        urge_after_working_days: config.urge_after_working_days,
-    };
-    let desk = app::Desk::new(context.keyring.clone(), definitions, settings)?;
-    let desk = Arc::new(desk);
-    jobs::look_at_definitions(pool.clone(), desk.clone(), &context);
+    let definition_timeout = time::Duration::seconds(config.definition_wait_seconds.into());
+    let validator = Arc::new(RecordValidator::new(
+        context.keyring.clone(),
+        config.case_policy(Calendar::builtin()?),
+        ItemCache::new(definition_timeout, definitions),
+    ));
+    jobs::check_definitions(pool.clone(), validator.items.clone(), &context);
 
     let relay = bus.start_relay(SERVICE, &pool, &context);
-    let catalogue = Arc::new(handlers::CatalogueFacts::new(desk.clone()));
-    bus.start_consumer(&FROM_CATALOG, &pool, catalogue, None, &context);
-    let submissions = Arc::new(handlers::Submissions::new(
-        desk.clone(),
+    let catalogue = handlers::ValidationCatalogueHandler::new(validator.items.clone());
+    bus.start_consumer(&FROM_CATALOG, &pool, Arc::new(catalogue), None, &context);
+    let submissions = Arc::new(handlers::SubmissionHandler::new(
+        validator.clone(),
         context.clock.clone(),
         context.telemetry.clone(),
     ));
@@ -150,16 +164,19 @@ pub async fn start(
     jobs::watch_cases(pool.clone(), &context, pause);
 
     let pause = Duration::from_secs(config.remind_seconds.max(1));
-    let reminding = jobs::Reminding::new(pool.clone(), desk.clone(), relay.clone(), &context);
-    reminding.start(&context, pause);
+    let reminders = jobs::ReminderJob::new(
+        pool.clone(),
+        validator.case_policy.clone(),
+        validator.feed.clone(),
+        relay.clone(),
+        &context,
+    );
+    reminders.start(&context, pause);
 
-    let service = grpc::Validation::new(pool, desk, relay, &context);
-    let server = ValidationServiceServer::new(service)
-        .max_decoding_message_size(service_kit::grpc::MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(service_kit::grpc::MAX_MESSAGE_BYTES);
-    let inner = context.clone();
-    service_kit::grpc::spawn_server(&context, "validation grpc", async move {
-        service_kit::grpc::serve(listener, Routes::new(server), &inner).await
-    });
+    let api = grpc::ValidationApi::new(pool, validator, relay, &context);
+    let server = ValidationServiceServer::new(api)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    serve_grpc("validation grpc", listener, Routes::new(server), &context);
     Ok(())
 }

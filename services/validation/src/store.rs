@@ -14,25 +14,17 @@ pub mod cross;
 pub mod reads;
 pub mod reference;
 
+use record_ref::{ItemRef, LedgerNumber, Malformed, Operation, RecordKey, RecordVersion, Revision};
 use service_kit::db::{Conn, CopyIn, Error};
-use sqlx::Row;
+use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::domain::{Decision, cross::RecordKey};
+use crate::domain::Decision;
 
 /// The migrations of the service's own tables, run by the owner after those of the bus.
 pub fn migrations() -> sqlx::migrate::Migrator {
     sqlx::migrate!("./migrations")
-}
-
-/// Numbers of submissions were checked to fit; the bound keeps a wrong one visible instead of negative.
-fn bigint(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn integer(number: u32) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 /// Adds verdicts. False when one of the versions has one already: another transaction was faster, and this one can only
@@ -46,25 +38,26 @@ pub async fn insert_verdicts(
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
     let mut sorted: Vec<&Decision> = decisions.iter().collect();
-    sorted.sort_unstable_by_key(|decision| decision.submission.record_id);
+    sorted.sort_unstable_by_key(|decision| decision.submission.version.id);
     let mut rows = CopyIn::new(
-        "COPY verdict (record_id, provider_code, item_code, item_version, key_digest, revision,
-                ledger_number, received_at, decided_at, outcome, error_codes, warning_codes,
+        "COPY verdict (record_id, record_address, provider_code, item_code, item_version, key_digest,
+                revision, ledger_number, received_at, decided_at, outcome, error_codes, warning_codes,
                 sealed_findings, sealed_changes, rule_set, operation, identity)
          FROM STDIN (FORMAT binary)",
-        17,
+        18,
     );
     for decision in sorted {
         let submission = &decision.submission;
         let version = &submission.version;
         rows.row()
-            .put(submission.record_id)
-            .put(version.provider_code.as_str())
-            .put(version.item_code.as_str())
-            .put(integer(version.item_version))
-            .put(&version.key_digest[..])
-            .put(bigint(version.revision))
-            .put(bigint(submission.ledger_number))
+            .put(version.id.as_uuid())
+            .put(version.address.as_uuid())
+            .put(version.provider.as_str())
+            .put(version.item.code.as_str())
+            .put(version.item.version_column())
+            .put(&version.key_digest.as_bytes()[..])
+            .put(version.revision.as_i64())
+            .put(submission.ledger_number.map(LedgerNumber::as_i64))
             .put(submission.received_at)
             .put(now)
             .put(outcome(decision))
@@ -73,7 +66,7 @@ pub async fn insert_verdicts(
             .put(decision.sealed_findings.as_deref())
             .put(decision.sealed_changes.as_deref())
             .put(decision.rule_set.as_str())
-            .put(submission.operation.as_str())
+            .put(operation(submission.operation))
             .put(decision.identity.as_ref().map(|digest| &digest[..]));
     }
     match rows.send(conn).await {
@@ -91,15 +84,20 @@ fn outcome(decision: &Decision) -> &'static str {
     }
 }
 
+/// The table of verdicts has operations as text.
+fn operation(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Upsert => "upsert",
+        Operation::Revoke => "revoke",
+        Operation::Withdraw => "withdraw",
+    }
+}
+
 /// A version whose key is to be held.
 #[derive(Debug, Clone, Copy)]
 pub struct Held<'a> {
-    /// Its key.
-    pub key: &'a RecordKey,
-    /// Its revision.
-    pub revision: u64,
-    /// Its id.
-    pub record_id: Uuid,
+    /// Which one.
+    pub version: &'a RecordVersion,
     /// Whether it stands: accepted or confirmed.
     pub accepted: bool,
     /// Whether it ends its record.
@@ -118,11 +116,43 @@ impl<'a> Keys<'a> {
     fn of(keys: impl Iterator<Item = &'a RecordKey>) -> Self {
         let mut all = Self::default();
         for key in keys {
-            all.providers.push(&key.provider_code);
-            all.items.push(&key.item_code);
-            all.digests.push(&key.key_digest);
+            all.providers.push(key.provider.as_str());
+            all.items.push(key.item.as_str());
+            all.digests.push(key.digest.as_bytes());
         }
         all
+    }
+
+    fn of_versions(versions: impl Iterator<Item = &'a RecordVersion>) -> Self {
+        let mut all = Self::default();
+        for version in versions {
+            all.providers.push(version.provider.as_str());
+            all.items.push(version.item.code.as_str());
+            all.digests.push(version.key_digest.as_bytes());
+        }
+        all
+    }
+}
+
+/// Columns of versions beside those of their keys, as arrays.
+struct Versions<'a> {
+    ids: Vec<Uuid>,
+    addresses: Vec<Uuid>,
+    item_versions: Vec<i32>,
+    revisions: Vec<i64>,
+    keys: Keys<'a>,
+}
+
+impl<'a> Versions<'a> {
+    fn of(versions: impl Iterator<Item = &'a RecordVersion> + Clone) -> Self {
+        let all = || versions.clone();
+        Self {
+            ids: all().map(|version| version.id.as_uuid()).collect(),
+            addresses: all().map(|version| version.address.as_uuid()).collect(),
+            item_versions: all().map(|version| version.item.version_column()).collect(),
+            revisions: all().map(|version| version.revision.as_i64()).collect(),
+            keys: Keys::of_versions(versions),
+        }
     }
 }
 
@@ -130,9 +160,11 @@ impl<'a> Keys<'a> {
 /// transaction ends: another batch with a version of one of these keys waits, then sees what was done
 /// here. Keys are taken in one order, so nobody waits in a circle.
 pub async fn hold_keys(conn: &mut Conn, versions: &[Held<'_>]) -> Result<(), Error> {
-    let keys = Keys::of(versions.iter().map(|held| held.key));
-    let records: Vec<Uuid> = versions.iter().map(|held| held.record_id).collect();
-    let revisions: Vec<i64> = versions.iter().map(|held| bigint(held.revision)).collect();
+    let keys = Keys::of_versions(versions.iter().map(|held| held.version));
+    let ids = versions.iter().map(|held| held.version.id.as_uuid());
+    let ids: Vec<Uuid> = ids.collect();
+    let revisions = versions.iter().map(|held| held.version.revision.as_i64());
+    let revisions: Vec<i64> = revisions.collect();
     let accepted: Vec<bool> = versions.iter().map(|held| held.accepted).collect();
     let ends: Vec<bool> = versions.iter().map(|held| held.ends).collect();
     sqlx::query(
@@ -155,7 +187,7 @@ pub async fn hold_keys(conn: &mut Conn, versions: &[Held<'_>]) -> Result<(), Err
                     THEN excluded.ended ELSE head.ended END,
                 accepted_revision = greatest(head.accepted_revision, excluded.accepted_revision)",
     )
-    .bind(records)
+    .bind(ids)
     .bind(keys.providers)
     .bind(keys.items)
     .bind(keys.digests)
@@ -167,24 +199,68 @@ pub async fn hold_keys(conn: &mut Conn, versions: &[Held<'_>]) -> Result<(), Err
     Ok(())
 }
 
-/// The newest accepted revision of a key whose row is held; 0 while none was accepted.
-pub async fn newest_accepted(conn: &mut Conn, key: &RecordKey) -> Result<i64, Error> {
+/// The newest accepted revision of the key of this version, whose row is held.
+pub async fn newest_accepted(
+    conn: &mut Conn,
+    version: &RecordVersion,
+) -> Result<Option<Revision>, Error> {
     let revision: Option<i64> = sqlx::query_scalar(
         "SELECT accepted_revision FROM rereport_head
          WHERE provider_code = $1 AND item_code = $2 AND key_digest = $3",
     )
-    .bind(&key.provider_code)
-    .bind(&key.item_code)
-    .bind(&key.key_digest[..])
+    .bind(version.provider.as_str())
+    .bind(version.item.code.as_str())
+    .bind(&version.key_digest.as_bytes()[..])
     .fetch_optional(conn)
     .await?;
-    Ok(revision.unwrap_or(0))
+    // 0 while none was accepted.
+    Ok(revision.and_then(|revision| revision.try_into().ok()))
 }
 
 /// Reads a column by name. A missing column is a mistake of the statement beside it.
-fn column<'r, T>(row: &'r sqlx::postgres::PgRow, name: &str) -> Result<T, Error>
+fn column<'r, T>(row: &'r PgRow, name: &str) -> Result<T, Error>
 where
     T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
 {
     row.try_get(name)
+}
+
+/// Reads a column of a checked type from the column's own type.
+fn checked<'r, C, T>(row: &'r PgRow, name: &str) -> Result<T, Error>
+where
+    C: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    T: TryFrom<C, Error = Malformed>,
+{
+    T::try_from(column(row, name)?).map_err(malformed)
+}
+
+/// A row that breaks the rule of a type was written by another hand.
+fn malformed(malformed: Malformed) -> Error {
+    Error::Decode(Box::new(malformed))
+}
+
+/// The columns that name a version.
+fn version(row: &PgRow) -> Result<RecordVersion, Error> {
+    Ok(RecordVersion {
+        id: checked::<Uuid, _>(row, "record_id")?,
+        address: checked::<Uuid, _>(row, "record_address")?,
+        provider: checked::<&str, _>(row, "provider_code")?,
+        item: item(row, "item_code", "item_version")?,
+        key_digest: checked::<&[u8], _>(row, "key_digest")?,
+        revision: checked::<i64, _>(row, "revision")?,
+    })
+}
+
+/// The columns that name a version of an item.
+fn item(row: &PgRow, code: &str, version: &str) -> Result<ItemRef, Error> {
+    ItemRef::from_columns(column(row, code)?, column(row, version)?).map_err(malformed)
+}
+
+/// The columns that name a record as its provider knows it.
+fn key(row: &PgRow) -> Result<RecordKey, Error> {
+    Ok(RecordKey {
+        provider: checked::<&str, _>(row, "provider_code")?,
+        item: checked::<&str, _>(row, "item_code")?,
+        digest: checked::<&[u8], _>(row, "key_digest")?,
+    })
 }

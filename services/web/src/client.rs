@@ -23,18 +23,16 @@ use proto::credit::{
 };
 use service_kit::{
     config::Secret,
-    grpc::{BearerToken, MAX_MESSAGE_BYTES, channel},
+    grpc::{AuthorisedChannel, BearerToken, MAX_MESSAGE_BYTES, channel},
+    start::StartError,
 };
-use tonic::{
-    Code, Request, Response, Status, service::interceptor::InterceptedService, transport::Channel,
-};
+use tonic::{Code, Request, Response, Status, transport::Channel};
 use tonic_types::StatusExt;
 
-use crate::{Config, StartError};
+use crate::Config;
 
-type Authorised = InterceptedService<Channel, BearerToken>;
-type Public = PublicServiceClient<Authorised>;
-type Catalogue = CatalogServiceClient<Authorised>;
+type Public = PublicServiceClient<AuthorisedChannel>;
+type Catalogue = CatalogServiceClient<AuthorisedChannel>;
 
 /// Why a page cannot be shown.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,7 +92,7 @@ impl fmt::Debug for Backends {
 impl Token {
     fn read(secret: &Secret) -> Result<Self, StartError> {
         let text = secret.reveal()?;
-        let bearer = BearerToken::new(&text).map_err(|_| StartError::Token)?;
+        let bearer = BearerToken::new(&text).map_err(|_| StartError::Token { key: "token" })?;
         Ok(Self { text, bearer })
     }
 }
@@ -202,20 +200,23 @@ impl Backends {
     ) -> Result<A, BackendError> {
         let token = self.token();
         let mut outcome = self.once(&ask, token.bearer.clone(), message.clone()).await;
-        if matches!(&outcome, Err(status) if status.code() == Code::Unauthenticated)
+        if matches!(&outcome, Err(call) if call.code() == Code::Unauthenticated)
             && let Some(bearer) = self.renewed(&token)
         {
             outcome = self.once(&ask, bearer, message).await;
         }
-        outcome.map_err(|status| {
-            let error = judge(&status);
+        outcome.map_err(|call| {
+            let error = match &call {
+                UnansweredCall::Refused(status) => judge(status),
+                UnansweredCall::TimedOut => BackendError::Away,
+            };
             // Only the code: a message may repeat what a visitor typed.
             match error {
                 BackendError::Away => {
-                    tracing::warn!(rpc, code = ?status.code(), "a service is away");
+                    tracing::warn!(rpc, code = ?call.code(), "a service is away");
                 }
                 BackendError::Failed => {
-                    tracing::error!(rpc, code = ?status.code(), "a service failed");
+                    tracing::error!(rpc, code = ?call.code(), "a service failed");
                 }
                 BackendError::NotFound | BackendError::Refused { .. } => {}
             }
@@ -228,14 +229,15 @@ impl Backends {
         ask: &impl Fn(BearerToken, Request<Q>) -> F,
         token: BearerToken,
         message: Q,
-    ) -> Result<A, Status> {
+    ) -> Result<A, UnansweredCall> {
         let mut request = Request::new(message);
         request.set_timeout(self.0.timeout);
         // The deadline in the request lets the service stop working; this one holds even when
         // the service does not answer at all.
         match tokio::time::timeout(self.0.timeout, ask(token, request)).await {
-            Ok(outcome) => outcome.map(Response::into_inner),
-            Err(_) => Err(Status::deadline_exceeded("no answer in time")),
+            Ok(Ok(answer)) => Ok(answer.into_inner()),
+            Ok(Err(status)) => Err(UnansweredCall::Refused(status)),
+            Err(_) => Err(UnansweredCall::TimedOut),
         }
     }
 
@@ -257,6 +259,23 @@ impl Backends {
         let bearer = fresh.bearer.clone();
         *self.0.token.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Some(bearer)
+    }
+}
+
+/// Why a call has no answer.
+enum UnansweredCall {
+    /// The service, or the way to it, says so.
+    Refused(Status),
+    /// Nothing came in time.
+    TimedOut,
+}
+
+impl UnansweredCall {
+    fn code(&self) -> Code {
+        match self {
+            Self::Refused(status) => status.code(),
+            Self::TimedOut => Code::DeadlineExceeded,
+        }
     }
 }
 
@@ -304,13 +323,12 @@ fn refusal(status: &Status) -> BackendError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use service_kit::error::Refusal;
+    use service_kit::{error::Refusal, reason::Reason};
 
     #[test]
     fn a_refusal_keeps_field_and_text() {
-        let status = Refusal::field(
-            Code::InvalidArgument,
-            "PAGE_TOKEN",
+        let status = Refusal::new(
+            Reason::PageTokenInvalid,
             "page_token",
             "a token that this service gave",
             "分页标记无效",
@@ -325,16 +343,46 @@ mod tests {
 
     #[test]
     fn what_may_pass_and_what_may_not_are_told_apart() {
-        assert_eq!(judge(&Status::not_found("")), BackendError::NotFound);
-        assert_eq!(judge(&Status::unavailable("")), BackendError::Away);
-        assert_eq!(judge(&Status::deadline_exceeded("")), BackendError::Away);
-        assert_eq!(judge(&Status::unauthenticated("")), BackendError::Away);
-        assert_eq!(judge(&Status::internal("")), BackendError::Failed);
-        assert_eq!(judge(&Status::unknown("")), BackendError::Failed);
+        let judged = |code| judge(&Status::new(code, ""));
+        assert_eq!(judged(Code::NotFound), BackendError::NotFound);
+        assert_eq!(judged(Code::Unavailable), BackendError::Away);
+        assert_eq!(judged(Code::DeadlineExceeded), BackendError::Away);
+        assert_eq!(judged(Code::Unauthenticated), BackendError::Away);
+        assert_eq!(judged(Code::Internal), BackendError::Failed);
+        assert_eq!(judged(Code::Unknown), BackendError::Failed);
         let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
         assert_eq!(
             judge(&Status::from_error(Box::new(broken))),
             BackendError::Away
         );
+    }
+
+    #[test]
+    fn the_reasons_that_the_services_give_have_their_pages() {
+        let judged = |reason: Reason| judge(&Refusal::new(reason, "", "a rule", "").to_status());
+        for missing in [
+            Reason::NotDisclosed,
+            Reason::ItemUnknown,
+            Reason::ItemVersionUnknown,
+            Reason::CodeListUnknown,
+        ] {
+            assert_eq!(judged(missing), BackendError::NotFound, "{missing}");
+        }
+        for refused in [
+            Reason::PageTokenInvalid,
+            Reason::RecordIdInvalid,
+            Reason::ItemCodeInvalid,
+            Reason::QueryTooShort,
+            Reason::PeriodReversed,
+        ] {
+            let error = judged(refused);
+            assert!(matches!(error, BackendError::Refused { .. }), "{refused}");
+        }
+        for away in [Reason::Unavailable, Reason::Stopping, Reason::TokenExpired] {
+            assert_eq!(judged(away), BackendError::Away, "{away}");
+        }
+        for failed in [Reason::Internal, Reason::RpcUnknown] {
+            assert_eq!(judged(failed), BackendError::Failed, "{failed}");
+        }
     }
 }

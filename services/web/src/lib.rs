@@ -25,39 +25,20 @@ mod text;
 
 use std::future::IntoFuture;
 
-use service_kit::{ServiceContext, config::ConfigError, shutdown::Shutdown};
+use service_kit::{ServiceContext, shutdown::Shutdown};
 use tokio::net::TcpListener;
 
 pub use config::Config;
+pub use service_kit::start::StartError;
 
 /// Name of the service: its table in the operator's file and its target in `credit run`.
 pub const SERVICE: &str = "web";
-
-/// Why the site cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A number is out of range, or the token's file cannot be read.
-    #[error("the public site is not configured")]
-    Config(#[from] ConfigError),
-    /// The token cannot stand in a header.
-    #[error("web.token is no token: it has characters that no header may have")]
-    Token,
-    /// An address of a service is no URL.
-    #[error("web.{key} is no address")]
-    Address {
-        /// The key.
-        key: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: tonic::transport::Error,
-    },
-}
 
 /// Starts the site on `listener` and returns; it runs until `context.shutdown` is requested and
 /// then finishes the answers in hand. The services behind it need not be up yet.
 ///
 /// # Errors
-/// When the configuration cannot be used.
+/// When the configuration cannot be used; names the key.
 pub async fn start(
     config: Config,
     listener: TcpListener,

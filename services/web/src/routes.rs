@@ -16,6 +16,7 @@ use axum::{
 use proto::credit::disclosure::v1::{
     GetOrganisationRequest, ListPublicRecordsRequest, SearchOrganisationsRequest,
 };
+use record_ref::{ItemCode, VersionId};
 use service_kit::{ServiceContext, clock::Clock};
 
 use crate::{
@@ -345,8 +346,8 @@ async fn record_page(
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
     let outcome = match id {
-        // Anything that is no UUID is no record; services need not be asked.
-        Ok(Path(id)) if uuid::Uuid::try_parse(&id).is_ok() => site
+        // What names no version is no record; services need not be asked.
+        Ok(Path(id)) if id.parse::<VersionId>().is_ok() => site
             .backends()
             .record(&id)
             .await
@@ -362,12 +363,9 @@ async fn record_page(
     site.respond(outcome)
 }
 
-/// Whether a text has the form of an item's code.
+/// Whether a text has the form of an item's code, which is that of a code list's too.
 fn is_item_code(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    ItemCode::try_from(text).is_ok()
 }
 
 async fn about_page(State(site): State<Site>) -> Response {
@@ -402,8 +400,8 @@ mod tests {
 
     #[test]
     fn item_codes_have_a_form() {
-        assert!(is_item_code("xzxk") && is_item_code("CS-2026.1_a"));
-        for wrong in ["", "a/b", "行政许可", "<x>", &"x".repeat(65)] {
+        assert!(is_item_code("xzxk") && is_item_code("cs-2026.1_a"));
+        for wrong in ["", "a/b", "XZXK", "行政许可", "<x>", &"x".repeat(65)] {
             assert!(!is_item_code(wrong), "{wrong}");
         }
     }

@@ -85,7 +85,7 @@ async fn reload(cluster: &Cluster, day: &Day, name: &str) -> Result<ReloadSummar
 }
 
 type Ingest = proto::credit::ingest::v1::ingest_service_client::IngestServiceClient<
-    crate::clients::Authorised,
+    service_kit::grpc::AuthorisedChannel,
 >;
 
 /// One reload from its begin to its end.

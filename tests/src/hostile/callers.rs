@@ -6,10 +6,10 @@ use proto::credit::{
     validation::v1::{GetVerdictRequest, ListFeedbackRequest},
 };
 use rand::Rng;
-use tonic::Code;
+use service_kit::reason::Reason;
 
 use super::{
-    Attack, Expected, FEEDBACK, LEDGER, Making, RECEIPT, SUBMIT, VERDICT, to, wire::framed,
+    Attack, FEEDBACK, LEDGER, Making, RECEIPT, SUBMIT, VERDICT, refused_for, to, wire::framed,
 };
 
 impl Making<'_> {
@@ -28,7 +28,7 @@ impl Making<'_> {
 
     fn without_a_token(&mut self) -> Attack {
         let (submission, _) = self.good();
-        let expected = Expected::Refusal(&[Code::Unauthenticated], &["TOKEN_MISSING"]);
+        let expected = refused_for(&[Reason::TokenMissing]);
         self.submitted("no token", submission, "", expected)
     }
 
@@ -36,11 +36,11 @@ impl Making<'_> {
         let (submission, _) = self.good();
         let at = self.rng.random_range(0..self.enemy.bad_tokens.len());
         let (token, reason) = &self.enemy.bad_tokens[at];
-        let reasons: &'static [&'static str] = match *reason {
-            "TOKEN_EXPIRED" => &["TOKEN_EXPIRED"],
-            _ => &["TOKEN_INVALID"],
+        let reasons: &'static [Reason] = match *reason {
+            Reason::TokenExpired => &[Reason::TokenExpired],
+            _ => &[Reason::TokenInvalid],
         };
-        let expected = Expected::Refusal(&[Code::Unauthenticated], reasons);
+        let expected = refused_for(reasons);
         self.submitted("bad token", submission, token, expected)
     }
 
@@ -48,13 +48,13 @@ impl Making<'_> {
         let (submission, _) = self.good();
         let at = self.rng.random_range(0..self.enemy.other_roles.len());
         let token = &self.enemy.other_roles[at];
-        let expected = Expected::Refusal(&[Code::PermissionDenied], &["ROLE_NOT_ALLOWED"]);
+        let expected = refused_for(&[Reason::RoleNotAllowed]);
         self.submitted("another role", submission, token, expected)
     }
 
     fn as_a_stranger(&mut self) -> Attack {
         let (submission, _) = self.good();
-        let expected = Expected::Refusal(&[Code::PermissionDenied], &["PROVIDER_UNKNOWN"]);
+        let expected = refused_for(&[Reason::ProviderNotRegistered]);
         self.submitted("a stranger", submission, &self.enemy.stranger, expected)
     }
 
@@ -72,7 +72,7 @@ impl Making<'_> {
         let request = GetReceiptRequest {
             submission_id: known.submission.submission_id.clone(),
         };
-        let expected = Expected::Refusal(&[Code::NotFound], &["SUBMISSION_UNKNOWN"]);
+        let expected = refused_for(&[Reason::SubmissionUnknown]);
         let body = framed(&request.encode_to_vec());
         to("another's receipt", RECEIPT, token, body, expected)
     }
@@ -82,7 +82,7 @@ impl Making<'_> {
         let request = GetVerdictRequest {
             record_id: known.receipt.record_id.clone(),
         };
-        let expected = Expected::Refusal(&[Code::NotFound], &["VERDICT_UNKNOWN"]);
+        let expected = refused_for(&[Reason::VerdictUnknown]);
         let body = framed(&request.encode_to_vec());
         to("another's verdict", VERDICT, token, body, expected)
     }
@@ -93,14 +93,14 @@ impl Making<'_> {
             provider_code: known.receipt.provider_code.clone(),
             ..ListFeedbackRequest::default()
         };
-        let expected = Expected::Refusal(&[Code::PermissionDenied], &["NOT_OWN_FEEDBACK"]);
+        let expected = refused_for(&[Reason::NotOwnFeedback]);
         let body = framed(&request.encode_to_vec());
         to("another's feedback", FEEDBACK, token, body, expected)
     }
 
     fn out_of_range(&mut self) -> Attack {
         let token = self.party().token.clone();
-        let invalid = |reasons| Expected::Refusal(&[Code::InvalidArgument], reasons);
+        let invalid = |reasons| refused_for(reasons);
         match self.rng.random_range(0..4) {
             0 => {
                 let request = ListLedgerRequest {
@@ -108,7 +108,7 @@ impl Making<'_> {
                     ..ListLedgerRequest::default()
                 };
                 let body = framed(&request.encode_to_vec());
-                let expected = invalid(&["LIMIT_RANGE"]);
+                let expected = invalid(&[Reason::PageSizeInvalid]);
                 to("a page too long", LEDGER, &token, body, expected)
             }
             1 => {
@@ -117,7 +117,7 @@ impl Making<'_> {
                     ..ListFeedbackRequest::default()
                 };
                 let body = framed(&request.encode_to_vec());
-                let expected = invalid(&["PAGE_SIZE_TOO_LARGE"]);
+                let expected = invalid(&[Reason::PageSizeInvalid]);
                 to("a page too long", FEEDBACK, &token, body, expected)
             }
             2 => {
@@ -128,7 +128,7 @@ impl Making<'_> {
                     ..ListFeedbackRequest::default()
                 };
                 let body = framed(&request.encode_to_vec());
-                let expected = invalid(&["PAGE_TOKEN_INVALID"]);
+                let expected = invalid(&[Reason::PageTokenInvalid]);
                 to("a page token made up", FEEDBACK, &token, body, expected)
             }
             _ => {
@@ -136,7 +136,7 @@ impl Making<'_> {
                     record_id: self.one_of(&["", "x", "\0", "0190-", "长沙"]).to_owned(),
                 };
                 let body = framed(&request.encode_to_vec());
-                let expected = invalid(&["RECORD_ID_INVALID"]);
+                let expected = invalid(&[Reason::RecordIdInvalid]);
                 to("a record id made up", VERDICT, &token, body, expected)
             }
         }
@@ -153,7 +153,7 @@ impl Making<'_> {
             _ => submission.item_version = self.one_of(&[0, 77]),
         }
         let token = &self.enemy.providers[known.provider].token;
-        let expected = Expected::Refusal(&[Code::AlreadyExists], &["SUBMISSION_ID_REUSED"]);
+        let expected = refused_for(&[Reason::SubmissionIdReused]);
         let request = proto::credit::ingest::v1::SubmitRecordRequest {
             submission: Some(submission),
         };

@@ -2,7 +2,7 @@
 
 use proto::credit::{common::v1::Operation, ingest::v1::Submission};
 use rand::Rng;
-use tonic::Code;
+use service_kit::reason::Reason;
 
 use super::{Attack, Making, refused};
 
@@ -42,14 +42,14 @@ impl Making<'_> {
     fn end_of_nothing(&mut self) -> Attack {
         let (mut submission, provider) = self.ending();
         submission.record_key = format!("never reported {}", self.number);
-        let expected = refused(Code::NotFound, "RECORD_UNKNOWN", "record_key");
+        let expected = refused(Reason::RecordUnknown, "record_key");
         let token = self.token(provider);
         self.submitted("the end of nothing", submission, &token, expected)
     }
 
     fn end_of_anothers(&mut self) -> Attack {
         let (submission, provider) = self.ending();
-        let expected = refused(Code::NotFound, "RECORD_UNKNOWN", "record_key");
+        let expected = refused(Reason::RecordUnknown, "record_key");
         let token = self.anybody_but(provider);
         self.submitted("the end of another's record", submission, &token, expected)
     }
@@ -61,7 +61,7 @@ impl Making<'_> {
             _ => "xzcf",
         };
         submission.item_code = other.to_owned();
-        let expected = refused(Code::NotFound, "RECORD_UNKNOWN", "record_key");
+        let expected = refused(Reason::RecordUnknown, "record_key");
         let token = self.token(provider);
         self.submitted("the end under another item", submission, &token, expected)
     }
@@ -69,18 +69,18 @@ impl Making<'_> {
     fn end_without_a_reason(&mut self) -> Attack {
         let (mut submission, provider) = self.ending();
         let (content, reason): (Vec<u8>, _) = match self.rng.random_range(0..8) {
-            0 => (Vec::new(), "CONTENT_EMPTY"),
-            1 => ("因".into(), "REASON_FORM"),
-            2 => ("revoked by the court".into(), "REASON_FORM"),
-            3 => ("撤销\0".into(), "REASON_FORM"),
-            4 => ("撤\u{1b}[2J销".into(), "REASON_FORM"),
-            5 => ("因".repeat(2_001).into(), "REASON_FORM"),
+            0 => (Vec::new(), Reason::ContentEmpty),
+            1 => ("因".into(), Reason::ReasonInvalid),
+            2 => ("revoked by the court".into(), Reason::ReasonInvalid),
+            3 => ("撤销\0".into(), Reason::ReasonInvalid),
+            4 => ("撤\u{1b}[2J销".into(), Reason::ReasonInvalid),
+            5 => ("因".repeat(2_001).into(), Reason::ReasonInvalid),
             // "撤销" in GB18030.
-            6 => (vec![0xb3, 0xb7, 0xcf, 0xfa], "REASON_FORM"),
-            _ => (vec![0xff; 300_000], "REASON_FORM"),
+            6 => (vec![0xb3, 0xb7, 0xcf, 0xfa], Reason::ReasonInvalid),
+            _ => (vec![0xff; 300_000], Reason::ReasonInvalid),
         };
         submission.content = content.into();
-        let expected = refused(Code::InvalidArgument, reason, "content");
+        let expected = refused(reason, "content");
         let token = self.token(provider);
         self.submitted("an end without a reason", submission, &token, expected)
     }
@@ -89,26 +89,22 @@ impl Making<'_> {
         let (mut submission, provider) = self.ending();
         let (reason, field) = if self.chance_of(2) {
             submission.operation = self.one_of(&[4, 99, -1, i32::MIN, i32::MAX]);
-            ("OPERATION_UNKNOWN", "operation")
+            (Reason::OperationInvalid, "operation")
         } else {
             submission.content_type = self
                 .one_of(&["application/json", "text/csv", "text/html", ""])
                 .to_owned();
-            ("CONTENT_TYPE_UNSUPPORTED", "content_type")
+            (Reason::ContentTypeInvalid, "content_type")
         };
         // A reason under the name of a record is none either.
         if self.chance_of(4) {
             submission.operation = Operation::Upsert.into();
             submission.content_type = "text/plain".to_owned();
-            let expected = refused(
-                Code::InvalidArgument,
-                "CONTENT_TYPE_UNSUPPORTED",
-                "content_type",
-            );
+            let expected = refused(Reason::ContentTypeInvalid, "content_type");
             let token = self.token(provider);
             return self.submitted("a reason as a record", submission, &token, expected);
         }
-        let expected = refused(Code::InvalidArgument, reason, field);
+        let expected = refused(reason, field);
         let token = self.token(provider);
         self.submitted("no operation, no reason", submission, &token, expected)
     }
@@ -116,11 +112,7 @@ impl Making<'_> {
     fn end_in_an_unknown_version(&mut self) -> Attack {
         let (mut submission, provider) = self.ending();
         submission.item_version = self.rng.random_range(1_000..=u32::MAX);
-        let expected = refused(
-            Code::InvalidArgument,
-            "ITEM_VERSION_UNKNOWN",
-            "item_version",
-        );
+        let expected = refused(Reason::ItemVersionUnknown, "item_version");
         let token = self.token(provider);
         self.submitted(
             "the end in an unknown version",
@@ -139,7 +131,7 @@ impl Making<'_> {
         if let Some(known) = known {
             submission.submission_id = known.submission.submission_id.clone();
         }
-        let expected = refused(Code::AlreadyExists, "SUBMISSION_ID_REUSED", "submission_id");
+        let expected = refused(Reason::SubmissionIdReused, "submission_id");
         let token = self.token(provider);
         self.submitted("the end under a known id", submission, &token, expected)
     }

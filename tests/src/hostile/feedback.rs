@@ -4,7 +4,7 @@ use proto::credit::validation::v1::{
     ConfirmRecordRequest, DryRunRecord, DryRunRequest, ListFeedbackRequest, WatchFeedbackRequest,
 };
 use rand::Rng;
-use tonic::Code;
+use service_kit::reason::Reason;
 use uuid::Uuid;
 
 use super::{Attack, CONFIRM, DRY_RUN, Expected, FEEDBACK, Making, WATCH, ask, refused};
@@ -51,28 +51,36 @@ impl Making<'_> {
         let request = DryRunRequest {
             records: vec![record; count],
         };
-        let expected = refused(Code::InvalidArgument, "RECORDS_COUNT", "records");
+        let expected = refused(Reason::RecordsCountInvalid, "records");
         ask("a trial of too many", DRY_RUN, &token, &request, expected)
     }
 
     fn trial_of_no_item(&mut self) -> Attack {
         let (good, token) = self.tried();
         let mut bad = good.clone();
-        if self.chance_of(3) {
+        let expected = if self.chance_of(3) {
             bad.item_version = self.rng.random_range(1_000..=u32::MAX);
+            refused(Reason::ItemVersionUnknown, "records[1].item_version")
         } else {
             bad.item_version = self.one_of(&[0, 1, u32::MAX]);
-            bad.item_code = match self.rng.random_range(0..6) {
-                0 => String::new(),
-                1 => "xzcf\0".to_owned(),
-                2 => "XZCF".to_owned(),
-                3 => "'; drop table item_version; --".to_owned(),
-                4 => "长".repeat(self.rng.random_range(1..100_000)),
-                _ => "no-such-item".to_owned(),
+            let (code, reason) = match self.rng.random_range(0..6) {
+                0 => (String::new(), Reason::ItemCodeInvalid),
+                1 => ("xzcf\0".to_owned(), Reason::ItemCodeInvalid),
+                2 => ("XZCF".to_owned(), Reason::ItemCodeInvalid),
+                3 => (
+                    "'; drop table item_version; --".to_owned(),
+                    Reason::ItemCodeInvalid,
+                ),
+                4 => (
+                    "长".repeat(self.rng.random_range(1..100_000)),
+                    Reason::ItemCodeInvalid,
+                ),
+                _ => ("no-such-item".to_owned(), Reason::ItemUnknown),
             };
-        }
+            bad.item_code = code;
+            refused(reason, "records[1].item_code")
+        };
         let records = vec![good, bad];
-        let expected = refused(Code::NotFound, "ITEM_UNKNOWN", "records[1].item_code");
         ask(
             "a trial of no item",
             DRY_RUN,
@@ -89,11 +97,7 @@ impl Making<'_> {
             .one_of(&["", "text/plain", "text/html", "\0", "../../etc/passwd"])
             .to_owned();
         let records = vec![good, bad];
-        let expected = refused(
-            Code::InvalidArgument,
-            "CONTENT_TYPE_UNKNOWN",
-            "records[1].content_type",
-        );
+        let expected = refused(Reason::ContentTypeInvalid, "records[1].content_type");
         ask(
             "a trial of no type",
             DRY_RUN,
@@ -151,27 +155,27 @@ impl Making<'_> {
             true => self.enemy.stranger.clone(),
             false => self.anybody_but(self.enemy.belongings.provider),
         };
-        let expected = refused(Code::NotFound, "CASE_UNKNOWN", "case_id");
+        let expected = refused(Reason::CaseUnknown, "case_id");
         ask("another's case confirmed", CONFIRM, &token, &word, expected)
     }
 
     fn confirmed_nothing(&mut self) -> Attack {
         let mut word = self.word();
-        let (code, reason) = match self.rng.random_range(0..4) {
+        let reason = match self.rng.random_range(0..4) {
             0 => {
                 word.case_id.pop();
-                (Code::InvalidArgument, "CASE_ID_INVALID")
+                Reason::CaseIdInvalid
             }
             1 => {
                 word.case_id = self.bad_label(36);
-                (Code::InvalidArgument, "CASE_ID_INVALID")
+                Reason::CaseIdInvalid
             }
             _ => {
                 word.case_id = Uuid::from_u128(self.rng.random()).to_string();
-                (Code::NotFound, "CASE_UNKNOWN")
+                Reason::CaseUnknown
             }
         };
-        let expected = refused(code, reason, "case_id");
+        let expected = refused(reason, "case_id");
         let token = self.token(self.enemy.belongings.provider);
         ask("no case confirmed", CONFIRM, &token, &word, expected)
     }
@@ -179,8 +183,13 @@ impl Making<'_> {
     fn confirmed_by_nobody(&mut self) -> Attack {
         let mut word = self.word();
         let (spoilt, most, reason, field) = match self.chance_of(2) {
-            true => (&mut word.attester, 100, "ATTESTER_INVALID", "attester"),
-            false => (&mut word.statement, 1_000, "STATEMENT_INVALID", "statement"),
+            true => (&mut word.attester, 100, Reason::AttesterInvalid, "attester"),
+            false => (
+                &mut word.statement,
+                1_000,
+                Reason::StatementInvalid,
+                "statement",
+            ),
         };
         *spoilt = match self.rng.random_range(0..6) {
             0 => String::new(),
@@ -190,7 +199,7 @@ impl Making<'_> {
             4 => "李\u{1b}[2J明".to_owned(),
             _ => "长".repeat(self.rng.random_range(most + 1..100_000)),
         };
-        let expected = refused(Code::InvalidArgument, reason, field);
+        let expected = refused(reason, field);
         let token = self.token(self.enemy.belongings.provider);
         ask("confirmed by nobody", CONFIRM, &token, &word, expected)
     }
@@ -198,7 +207,7 @@ impl Making<'_> {
     /// What is no record becomes none by anybody's word.
     fn confirmed_against_the_rules(&mut self) -> Attack {
         let word = self.word();
-        let expected = refused(Code::FailedPrecondition, "NOT_CONFIRMABLE", "case_id");
+        let expected = refused(Reason::NotConfirmable, "case_id");
         let token = self.token(self.enemy.belongings.provider);
         ask(
             "confirmed against the rules",
@@ -234,7 +243,7 @@ impl Making<'_> {
             cursor,
             ..WatchFeedbackRequest::default()
         };
-        let expected = refused(Code::InvalidArgument, "CURSOR_INVALID", "cursor");
+        let expected = refused(Reason::CursorInvalid, "cursor");
         ask(
             "a feed behind a bad cursor",
             WATCH,
@@ -251,7 +260,7 @@ impl Making<'_> {
             2 => "' or ''='".to_owned(),
             _ => self.enemy.providers[0].code.to_lowercase(),
         };
-        let expected = refused(Code::NotFound, "PROVIDER_UNKNOWN", "provider_code");
+        let expected = refused(Reason::ProviderUnknown, "provider_code");
         let kind = "feedback of nobody";
         let office = &self.enemy.office;
         if self.number.is_multiple_of(2) {
@@ -277,7 +286,7 @@ impl Making<'_> {
             },
             cursor: self.one_of(&["", own.cursor.as_str()]).to_owned(),
         };
-        let expected = refused(Code::PermissionDenied, "NOT_OWN_FEEDBACK", "provider_code");
+        let expected = refused(Reason::NotOwnFeedback, "provider_code");
         let token = self.anybody_but(own.provider);
         ask("another's feed", WATCH, &token, &request, expected)
     }

@@ -2,9 +2,9 @@
 
 use proto::credit::ingest::v1::Submission;
 use rand::Rng;
-use tonic::Code;
+use service_kit::reason::Reason;
 
-use super::{Attack, Expected, LARGEST, Making};
+use super::{Attack, LARGEST, Making, refused_for};
 
 impl Making<'_> {
     pub(super) fn form(&mut self) -> Attack {
@@ -14,7 +14,7 @@ impl Making<'_> {
         }
         let (mut submission, party) = self.good();
         let (kind, reasons) = self.spoil(choice, &mut submission);
-        let expected = Expected::Refusal(&[Code::InvalidArgument], reasons);
+        let expected = refused_for(reasons);
         self.submitted(kind, submission, &party.token, expected)
     }
 
@@ -22,15 +22,15 @@ impl Making<'_> {
         &mut self,
         choice: u32,
         submission: &mut Submission,
-    ) -> (&'static str, &'static [&'static str]) {
+    ) -> (&'static str, &'static [Reason]) {
         match choice {
             0 => {
                 submission.submission_id = self.bad_label(128);
-                ("submission id", &["SUBMISSION_ID_FORM"])
+                ("submission id", &[Reason::SubmissionIdInvalid])
             }
             1 => {
                 submission.record_key = self.bad_label(512);
-                ("record key", &["RECORD_KEY_FORM"])
+                ("record key", &[Reason::RecordKeyInvalid])
             }
             2 => {
                 submission.item_code = match self.rng.random_range(0..5) {
@@ -40,7 +40,7 @@ impl Making<'_> {
                     3 => "xzcf\0".to_owned(),
                     _ => "行政处罚".to_owned(),
                 };
-                ("item code", &["ITEM_CODE_FORM"])
+                ("item code", &[Reason::ItemCodeInvalid])
             }
             3 => {
                 let other = self.one_of(&[
@@ -52,11 +52,11 @@ impl Making<'_> {
                     "../../etc/passwd",
                 ]);
                 submission.content_type = other.to_owned();
-                ("content type", &["CONTENT_TYPE_UNSUPPORTED"])
+                ("content type", &[Reason::ContentTypeInvalid])
             }
             4 => {
                 submission.content.clear();
-                ("no content", &["CONTENT_EMPTY"])
+                ("no content", &[Reason::ContentEmpty])
             }
             5 => {
                 // Costs most of all forms, so there are few, mostly just above the limit.
@@ -70,7 +70,7 @@ impl Making<'_> {
                 };
                 let more = self.rng.random_range(1..most);
                 submission.content = vec![b' '; LARGEST + more].into();
-                ("content too large", &["CONTENT_TOO_LARGE"])
+                ("content too large", &[Reason::ContentTooLarge])
             }
             6 => {
                 let mut digest = self.bytes(100);
@@ -78,13 +78,13 @@ impl Making<'_> {
                     digest.push(0);
                 }
                 submission.content_sha256 = digest.into();
-                ("digest of another length", &["DIGEST_LENGTH"])
+                ("digest of another length", &[Reason::DigestInvalid])
             }
             7 => {
                 let mut digest = vault::sha256(&submission.content);
                 digest[self.rng.random_range(0..32)] ^= 1 << self.rng.random_range(0..8);
                 submission.content_sha256 = digest.to_vec().into();
-                ("digest of other content", &["DIGEST_MISMATCH"])
+                ("digest of other content", &[Reason::DigestMismatch])
             }
             8 => {
                 submission.traceparent = self
@@ -95,17 +95,17 @@ impl Making<'_> {
                         "00-00000000000000000000000000000000-0000000000000000-01",
                     ])
                     .to_owned();
-                ("trace context", &["TRACEPARENT_FORM"])
+                ("trace context", &[Reason::TraceparentInvalid])
             }
             9 => {
                 submission.item_code = self
                     .one_of(&["no-such-item", "x", "..", "xzcf.", "pg_catalog"])
                     .to_owned();
-                ("unknown item", &["ITEM_UNKNOWN"])
+                ("unknown item", &[Reason::ItemUnknown])
             }
             10 => {
                 submission.item_version = self.rng.random_range(1_000..=u32::MAX);
-                ("unknown version", &["ITEM_VERSION_UNKNOWN"])
+                ("unknown version", &[Reason::ItemVersionUnknown])
             }
             _ => {
                 // Everything at once: the first rule that is broken is named.
@@ -113,7 +113,7 @@ impl Making<'_> {
                 submission.record_key.clear();
                 submission.item_code.clear();
                 submission.content.clear();
-                ("everything at once", &["SUBMISSION_ID_FORM"])
+                ("everything at once", &[Reason::SubmissionIdInvalid])
             }
         }
     }

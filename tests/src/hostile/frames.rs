@@ -4,18 +4,19 @@ use bytes::Bytes;
 use prost::Message;
 use proto::credit::ingest::v1::SubmitRecordRequest;
 use rand::Rng;
+use service_kit::reason::Reason;
 use tonic::Code;
 
 use super::{
     Attack, CONFIRM, DRY_RUN, Expected, FEEDBACK, LIST_NIL, Making, ORIGINAL, RELOAD, REPORT_NIL,
-    STATUS, STREAM, SUBMIT, VERDICT, WATCH, to,
+    STATUS, STREAM, SUBMIT, VERDICT, WATCH, refused_for, to,
     wire::{bytes_field, framed, framed_as, tag, varint},
 };
 
 /// What the decoder says of bytes that are no message; with the empty message it is the form that is wrong.
-const NO_MESSAGE: Expected = Expected::Refusal(&[Code::Internal, Code::InvalidArgument], &[]);
+const NO_MESSAGE: Expected = Expected::Status(&[Code::Internal, Code::InvalidArgument]);
 /// A message over the limit of 8 MiB.
-const TOO_LARGE: Expected = Expected::Refusal(&[Code::OutOfRange, Code::ResourceExhausted], &[]);
+const TOO_LARGE: Expected = Expected::Status(&[Code::OutOfRange, Code::ResourceExhausted]);
 
 /// Where a provider may call, besides the door.
 const ELSEWHERE: &[&str] = &[
@@ -96,7 +97,7 @@ impl Making<'_> {
         let message = self.good_message();
         let flag = self.rng.random_range(1..=255);
         let body = framed_as(flag, message.len() as u32, &message);
-        let expected = Expected::Refusal(&[Code::Internal, Code::Unimplemented], &[]);
+        let expected = Expected::Status(&[Code::Internal, Code::Unimplemented]);
         self.door("compressed without saying how", body, expected)
     }
 
@@ -174,7 +175,7 @@ impl Making<'_> {
 
     fn no_message(&mut self) -> Attack {
         let token = self.party().token.clone();
-        let expected = Expected::Refusal(&[Code::Internal, Code::InvalidArgument], &[]);
+        let expected = Expected::Status(&[Code::Internal, Code::InvalidArgument]);
         to("no message", SUBMIT, &token, Bytes::new(), expected)
     }
 
@@ -211,7 +212,7 @@ impl Making<'_> {
                 "/",
                 "/../../etc/passwd",
             ]);
-            let expected = Expected::Refusal(&[Code::Unimplemented], &["RPC_UNKNOWN"]);
+            let expected = refused_for(&[Reason::RpcUnknown]);
             return to("unknown method", path, &token, framed(&message), expected);
         }
         let expected = Expected::Http(&[415]);

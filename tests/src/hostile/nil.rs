@@ -2,7 +2,7 @@
 
 use proto::credit::ingest::v1::{ListNilReportsRequest, ReportNilRequest, SubmitRecordRequest};
 use rand::Rng;
-use tonic::Code;
+use service_kit::reason::Reason;
 
 use super::{Attack, Expected, LIST_NIL, Making, REPORT_NIL, SUBMIT, ask, refused};
 
@@ -48,7 +48,7 @@ impl Making<'_> {
             period_to: format!("{year}-02-28"),
             ..self.nil_report()
         };
-        let expected = refused(Code::InvalidArgument, "PERIOD_NOT_OVER", "period_to");
+        let expected = refused(Reason::PeriodNotOver, "period_to");
         self.reported("nothing in days to come", &nil, expected)
     }
 
@@ -57,11 +57,11 @@ impl Making<'_> {
         let (reason, field) = match self.rng.random_range(0..4) {
             0 => {
                 std::mem::swap(&mut nil.period_from, &mut nil.period_to);
-                ("PERIOD_ORDER", "period_to")
+                (Reason::PeriodReversed, "period_to")
             }
             1 => {
                 nil.period_from = self.one_of(&["1900-01-01", "2018-03-31"]).to_owned();
-                ("PERIOD_LENGTH", "period_to")
+                (Reason::PeriodTooLong, "period_to")
             }
             choice => {
                 let day = match self.rng.random_range(0..9) {
@@ -77,32 +77,32 @@ impl Making<'_> {
                 };
                 if choice == 2 {
                     nil.period_from = day;
-                    ("PERIOD_FORM", "period_from")
+                    (Reason::DateInvalid, "period_from")
                 } else {
                     nil.period_to = day;
-                    ("PERIOD_FORM", "period_to")
+                    (Reason::DateInvalid, "period_to")
                 }
             }
         };
-        let expected = refused(Code::InvalidArgument, reason, field);
+        let expected = refused(reason, field);
         self.reported("nothing in no period", &nil, expected)
     }
 
     fn nil_of_no_item(&mut self) -> Attack {
         let mut nil = self.nil_report();
         let (code, reason) = match self.rng.random_range(0..6) {
-            0 => (String::new(), "ITEM_CODE_FORM"),
-            1 => ("xzcf\0".to_owned(), "ITEM_CODE_FORM"),
-            2 => ("行政处罚".to_owned(), "ITEM_CODE_FORM"),
+            0 => (String::new(), Reason::ItemCodeInvalid),
+            1 => ("xzcf\0".to_owned(), Reason::ItemCodeInvalid),
+            2 => ("行政处罚".to_owned(), Reason::ItemCodeInvalid),
             3 => (
                 "x".repeat(self.rng.random_range(65..100_000)),
-                "ITEM_CODE_FORM",
+                Reason::ItemCodeInvalid,
             ),
-            4 => ("pg_catalog".to_owned(), "ITEM_UNKNOWN"),
-            _ => ("x".repeat(64), "ITEM_UNKNOWN"),
+            4 => ("pg_catalog".to_owned(), Reason::ItemUnknown),
+            _ => ("x".repeat(64), Reason::ItemUnknown),
         };
         nil.item_code = code;
-        let expected = refused(Code::InvalidArgument, reason, "item_code");
+        let expected = refused(reason, "item_code");
         self.reported("nothing of no item", &nil, expected)
     }
 
@@ -111,7 +111,7 @@ impl Making<'_> {
             submission_id: self.bad_label(128),
             ..self.nil_report()
         };
-        let expected = refused(Code::InvalidArgument, "SUBMISSION_ID_FORM", "submission_id");
+        let expected = refused(Reason::SubmissionIdInvalid, "submission_id");
         self.reported("nothing under a bad id", &nil, expected)
     }
 
@@ -132,7 +132,7 @@ impl Making<'_> {
             // Such ids are kept for the records that the reload names.
             _ => nil.submission_id = format!("{}/{}", own.reload.reload_id, self.number),
         }
-        let expected = refused(Code::AlreadyExists, "SUBMISSION_ID_REUSED", "submission_id");
+        let expected = refused(Reason::SubmissionIdReused, "submission_id");
         let token = self.token(provider);
         ask(
             "nothing under a known id",
@@ -150,7 +150,7 @@ impl Making<'_> {
         let request = SubmitRecordRequest {
             submission: Some(submission),
         };
-        let expected = refused(Code::AlreadyExists, "SUBMISSION_ID_REUSED", "submission_id");
+        let expected = refused(Reason::SubmissionIdReused, "submission_id");
         let token = self.token(own.provider);
         ask(
             "a record under the id of a nil report",
@@ -170,11 +170,7 @@ impl Making<'_> {
             period_to: day,
             ..self.nil_report()
         };
-        let expected = refused(
-            Code::FailedPrecondition,
-            "NIL_REPORT_CONTRADICTED",
-            "period_from",
-        );
+        let expected = refused(Reason::NilReportContradicted, "period_from");
         let token = self.token(known.provider);
         ask(
             "nothing where records are",
@@ -187,7 +183,7 @@ impl Making<'_> {
 
     fn nil_of_a_stranger(&mut self) -> Attack {
         let nil = self.nil_report();
-        let expected = refused(Code::PermissionDenied, "PROVIDER_UNKNOWN", "authorization");
+        let expected = refused(Reason::ProviderNotRegistered, "authorization");
         let stranger = &self.enemy.stranger;
         ask(
             "nothing of a stranger",
@@ -202,20 +198,19 @@ impl Making<'_> {
         let mut list = ListNilReportsRequest::default();
         let own = self.enemy.belongings.provider;
         let token = self.anybody_but(own);
-        let invalid = |reason, field| refused(Code::InvalidArgument, reason, field);
         let (kind, expected) = match self.rng.random_range(0..4) {
             0 => {
                 list.page_size = self.rng.random_range(1_001..=u32::MAX);
                 (
                     "a page of nil reports too long",
-                    invalid("PAGE_SIZE_RANGE", "page_size"),
+                    refused(Reason::PageSizeInvalid, "page_size"),
                 )
             }
             1 => {
                 list.item_code = self.one_of(&["XZCF", "xzcf\0", "' or ''='"]).to_owned();
                 (
                     "nil reports of no item",
-                    invalid("ITEM_CODE_FORM", "item_code"),
+                    refused(Reason::ItemCodeInvalid, "item_code"),
                 )
             }
             2 => {
@@ -234,7 +229,7 @@ impl Making<'_> {
                     .to_owned();
                 (
                     "a page token of nil reports made up",
-                    invalid("PAGE_TOKEN", "page_token"),
+                    refused(Reason::PageTokenInvalid, "page_token"),
                 )
             }
             _ => {

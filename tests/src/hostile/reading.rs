@@ -9,12 +9,13 @@ use proto::credit::ingest::v1::{
     replay_rules_request::Offered,
 };
 use rand::Rng;
-use tonic::Code;
+use service_kit::reason::Reason;
 use uuid::Uuid;
 
 use super::{
     Attack, CONFIRM, DRY_RUN, Expected, LARGEST, LEDGER, LIST_NIL, Making, ORIGINAL, RECEIPT,
-    RELOAD, REPLAY, REPORT_NIL, STATISTICS, STATUS, STREAM, WATCH, ask, refused, to, wire::framed,
+    RELOAD, REPLAY, REPORT_NIL, STATISTICS, STATUS, STREAM, WATCH, ask, refused, refused_for, to,
+    wire::framed,
 };
 
 /// The log of readings, which has a line for each whose form is right, found or not.
@@ -37,7 +38,7 @@ impl Making<'_> {
     }
 
     fn read(&mut self, kind: &'static str, token: &str, request: &ReadOriginalRequest) -> Attack {
-        let expected = refused(Code::NotFound, "RECORD_UNKNOWN", "record_id");
+        let expected = refused(Reason::RecordUnknown, "record_id");
         Attack {
             leaves: Some((READINGS, self.number.to_string())),
             ..ask(kind, ORIGINAL, token, request, expected)
@@ -81,7 +82,7 @@ impl Making<'_> {
             },
             reason: "核实群众投诉".to_owned(),
         };
-        let expected = refused(Code::InvalidArgument, "RECORD_ID_FORM", "record_id");
+        let expected = refused(Reason::RecordIdInvalid, "record_id");
         let token = match self.chance_of(2) {
             true => self.enemy.office.clone(),
             false => self.party().token.clone(),
@@ -108,7 +109,7 @@ impl Making<'_> {
             record_id: known.receipt.record_id.clone(),
             reason,
         };
-        let expected = refused(Code::InvalidArgument, "REASON_MISSING", "reason");
+        let expected = refused(Reason::ReasonInvalid, "reason");
         ask(
             "an original for no reason",
             ORIGINAL,
@@ -130,7 +131,7 @@ impl Making<'_> {
             2 => (self.bad_label(128), own.provider),
             _ => (known.submission.submission_id.clone(), known.provider),
         };
-        let expected = refused(Code::NotFound, "SUBMISSION_UNKNOWN", "submission_id");
+        let expected = refused(Reason::SubmissionUnknown, "submission_id");
         let token = self.anybody_but(owner);
         if self.chance_of(4) {
             let request = GetReceiptRequest { submission_id };
@@ -159,11 +160,7 @@ impl Making<'_> {
         let own = &self.enemy.belongings;
         let mut token = own.resume_token.clone();
         let mut caller = self.token(own.provider);
-        let mut expected = refused(
-            Code::InvalidArgument,
-            "RESUME_TOKEN_INVALID",
-            "resume_token",
-        );
+        let mut expected = refused(Reason::ResumeTokenInvalid, "resume_token");
         match self.rng.random_range(0..5) {
             0 => token = self.bytes(200),
             1 => token.truncate(self.rng.random_range(1..token.len())),
@@ -180,11 +177,7 @@ impl Making<'_> {
             }
             _ => {
                 caller = self.anybody_but(own.provider);
-                expected = refused(
-                    Code::PermissionDenied,
-                    "RESUME_TOKEN_FOREIGN",
-                    "resume_token",
-                );
+                expected = refused(Reason::ResumeTokenForeign, "resume_token");
             }
         }
         let (mut submission, _) = self.good();
@@ -206,11 +199,7 @@ impl Making<'_> {
                 stream([(Some(submission), Vec::new()), (None, token)])
             }
         };
-        let expected = refused(
-            Code::InvalidArgument,
-            "RESUME_TOKEN_MISPLACED",
-            "resume_token",
-        );
+        let expected = refused(Reason::ResumeTokenMisplaced, "resume_token");
         let caller = self.token(own.provider);
         to(
             "resumed in the wrong place",
@@ -231,26 +220,24 @@ impl Making<'_> {
             reason: "新版目录施行前试算".to_owned(),
             ..ReplayRulesRequest::default()
         };
-        let invalid = |reason, field| refused(Code::InvalidArgument, reason, field);
         // Only a few replays run at a time, and these get so far that they are one.
-        let looked_up = |codes, reasons| Expected::Refusal(codes, reasons);
         let expected = match self.rng.random_range(0..7) {
             0 => {
                 request.offered = None;
-                invalid("DEFINITION_MISSING", "offered")
+                refused(Reason::DefinitionMissing, "offered")
             }
             1 => {
                 let length = self.one_of(&[0, LARGEST + 1]);
                 request.offered = Some(Offered::DefinitionToml(" ".repeat(length)));
-                invalid("DEFINITION_LENGTH", "definition_toml")
+                refused(Reason::DefinitionTooLarge, "definition_toml")
             }
             2 => {
                 request.received_to = self.one_of(&["x", "\0", "2026-02-30"]).to_owned();
-                invalid("DAY_FORM", "received_to")
+                refused(Reason::DateInvalid, "received_to")
             }
             3 => {
                 request.reason = self.one_of(&["", "因", "试算\0", "……"]).to_owned();
-                invalid("REASON_MISSING", "reason")
+                refused(Reason::ReasonInvalid, "reason")
             }
             4 => {
                 let toml = match self.rng.random_range(0..3) {
@@ -259,10 +246,7 @@ impl Making<'_> {
                     _ => "a = ".to_owned() + &"[".repeat(100_000),
                 };
                 request.offered = Some(Offered::DefinitionToml(toml));
-                looked_up(
-                    &[Code::InvalidArgument, Code::ResourceExhausted],
-                    &["DEFINITION_INVALID", "REPLAYS_BUSY"],
-                )
+                refused_for(&[Reason::DefinitionUnreadable, Reason::ReplaysBusy])
             }
             5 => {
                 let item_code = self.one_of(&["xzcf\0", "", "no-such-item"]).to_owned();
@@ -271,17 +255,11 @@ impl Making<'_> {
                     item_code,
                     item_version,
                 }));
-                looked_up(
-                    &[Code::NotFound, Code::ResourceExhausted],
-                    &["ITEM_VERSION_UNKNOWN", "REPLAYS_BUSY"],
-                )
+                refused_for(&[Reason::ItemVersionUnknown, Reason::ReplaysBusy])
             }
             _ => {
                 request.provider_code = self.one_of(&["\0", "x", "长沙"]).to_owned();
-                looked_up(
-                    &[Code::NotFound, Code::ResourceExhausted],
-                    &["PROVIDER_UNKNOWN", "REPLAYS_BUSY"],
-                )
+                refused_for(&[Reason::ProviderUnknown, Reason::ReplaysBusy])
             }
         };
         let office = &self.enemy.office;
@@ -297,13 +275,13 @@ impl Making<'_> {
         if self.chance_of(2) {
             let at = self.rng.random_range(0..enemy.bad_tokens.len());
             let (token, reason) = match self.chance_of(3) {
-                true => ("", "TOKEN_MISSING"),
+                true => ("", Reason::TokenMissing),
                 false => (enemy.bad_tokens[at].0.as_str(), enemy.bad_tokens[at].1),
             };
-            let expected = refused(Code::Unauthenticated, reason, "authorization");
+            let expected = refused(reason, "authorization");
             return to("no good token", path, token, framed(&[]), expected);
         }
-        let expected = refused(Code::PermissionDenied, "ROLE_NOT_ALLOWED", "authorization");
+        let expected = refused(Reason::RoleNotAllowed, "authorization");
         if self.chance_of(4) {
             let path = self.one_of(&[REPLAY, STATISTICS]);
             let token = self.party().token.clone();

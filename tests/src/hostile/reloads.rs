@@ -7,7 +7,7 @@ use proto::credit::ingest::v1::{
     reload_item_request::Step,
 };
 use rand::Rng;
-use tonic::Code;
+use service_kit::reason::Reason;
 
 use super::{Attack, Expected, LARGEST, Making, RELOAD, SUBMIT, ask, refused, to, wire::framed};
 
@@ -89,18 +89,18 @@ impl Making<'_> {
                     2 => "行政处罚".to_owned(),
                     _ => "x".repeat(self.rng.random_range(65..100_000)),
                 };
-                ("ITEM_CODE_FORM", "item_code")
+                (Reason::ItemCodeInvalid, "item_code")
             }
             1 => {
                 begin.item_code = self.one_of(&["no-such-item", "..", "pg_class"]).to_owned();
-                ("ITEM_UNKNOWN", "item_code")
+                (Reason::ItemUnknown, "item_code")
             }
             _ => {
                 begin.item_version = self.rng.random_range(1_000..=u32::MAX);
-                ("ITEM_VERSION_UNKNOWN", "item_version")
+                (Reason::ItemVersionUnknown, "item_version")
             }
         };
-        let expected = refused(Code::InvalidArgument, reason, field);
+        let expected = refused(reason, field);
         let token = self.party().token.clone();
         self.begun("a reload of no item", &token, begin, expected)
     }
@@ -114,7 +114,7 @@ impl Making<'_> {
         } else {
             begin.item_version = self.one_of(&[1, 2, u32::MAX]);
         }
-        let expected = refused(Code::AlreadyExists, "RELOAD_ID_REUSED", "reload_id");
+        let expected = refused(Reason::ReloadIdReused, "reload_id");
         let token = self.token(own.provider);
         self.begun("a known reload of something else", &token, begin, expected)
     }
@@ -127,7 +127,7 @@ impl Making<'_> {
             },
             ..self.begin()
         };
-        let expected = refused(Code::InvalidArgument, "RELOAD_ID_FORM", "reload_id");
+        let expected = refused(Reason::ReloadIdInvalid, "reload_id");
         let token = self.party().token.clone();
         self.begun("a reload under a bad id", &token, begin, expected)
     }
@@ -188,33 +188,33 @@ impl Making<'_> {
         let (reason, field) = match self.rng.random_range(0..7) {
             0 => {
                 record.record_key = self.bad_label(512);
-                ("RECORD_KEY_FORM", "record_key")
+                (Reason::RecordKeyInvalid, "record_key")
             }
             1 => {
                 record.content_type = self.one_of(&["", "text/plain", "text/html"]).to_owned();
-                ("CONTENT_TYPE_UNSUPPORTED", "content_type")
+                (Reason::ContentTypeInvalid, "content_type")
             }
             2 => {
                 record.content.clear();
-                ("CONTENT_EMPTY", "content")
+                (Reason::ContentEmpty, "content")
             }
             3 => {
                 record.content_sha256 = vec![7; self.one_of(&[1, 31, 33, 4_096])].into();
-                ("DIGEST_LENGTH", "content_sha256")
+                (Reason::DigestInvalid, "content_sha256")
             }
             4 => {
                 record.content_sha256 = vault::sha256(b"other content").to_vec().into();
-                ("DIGEST_MISMATCH", "content_sha256")
+                (Reason::DigestMismatch, "content_sha256")
             }
             _ => {
                 let more = self.rng.random_range(1..100_000);
                 record.content = vec![b' '; LARGEST + more].into();
-                ("CONTENT_TOO_LARGE", "content")
+                (Reason::ContentTooLarge, "content")
             }
         };
         let token = self.party().token.clone();
         let body = steps([Some(Step::Begin(begin)), Some(Step::Record(record))]);
-        let expected = refused(Code::InvalidArgument, reason, field);
+        let expected = refused(reason, field);
         Attack {
             leaves: Some(left),
             ..reload("a bad record of a reload", &token, body, expected)
@@ -226,18 +226,17 @@ impl Making<'_> {
         let (step, expected) = match self.rng.random_range(0..3) {
             0 => (
                 Step::Record(self.reload_record()),
-                refused(Code::FailedPrecondition, "RELOAD_ENDED", "reload_id"),
+                refused(Reason::ReloadEnded, "reload_id"),
             ),
             1 => {
                 let mut record = own.reloaded.clone();
                 record.content = format!("[{}]", self.number).into();
-                let expected =
-                    refused(Code::AlreadyExists, "SUBMISSION_ID_REUSED", "submission_id");
+                let expected = refused(Reason::SubmissionIdReused, "submission_id");
                 (Step::Record(record), expected)
             }
             _ => {
                 let records = self.one_of(&[0, 2, u64::MAX]);
-                let expected = refused(Code::FailedPrecondition, "RELOAD_ENDED", "records");
+                let expected = refused(Reason::ReloadEnded, "records");
                 (Step::End(ReloadEnd { records }), expected)
             }
         };
@@ -257,7 +256,7 @@ impl Making<'_> {
                 ..submission
             }),
         };
-        let expected = refused(Code::AlreadyExists, "SUBMISSION_ID_REUSED", "submission_id");
+        let expected = refused(Reason::SubmissionIdReused, "submission_id");
         let token = self.token(own.provider);
         ask(
             "a record under an id of a reload",
@@ -270,18 +269,18 @@ impl Making<'_> {
 
     fn reload_of_a_stranger(&mut self) -> Attack {
         let begin = self.begin();
-        let expected = refused(Code::PermissionDenied, "PROVIDER_UNKNOWN", "authorization");
+        let expected = refused(Reason::ProviderNotRegistered, "authorization");
         let stranger = self.enemy.stranger.clone();
         self.begun("a reload of a stranger", &stranger, begin, expected)
     }
 }
 
 fn misplaced(step: &'static str) -> Expected {
-    refused(Code::InvalidArgument, "RELOAD_STEP_MISPLACED", step)
+    refused(Reason::ReloadStepMisplaced, step)
 }
 
 fn incomplete() -> Expected {
-    refused(Code::FailedPrecondition, "RELOAD_INCOMPLETE", "records")
+    refused(Reason::ReloadIncomplete, "records")
 }
 
 fn steps<const N: usize>(steps: [Option<Step>; N]) -> Bytes {

@@ -18,7 +18,7 @@ use proto::credit::{
     },
     validation::v1::ListFeedbackRequest,
 };
-use service_kit::identity::PersonDocument;
+use service_kit::identity::PersonClaim;
 use testkit::{TestResult, eventually, records::GeneratedRecord};
 
 use crate::support::{in_order, platform};
@@ -101,19 +101,13 @@ async fn r14_a_person_sees_its_own_records_and_nobody_elses() -> TestResult {
     }
     assert!(of_person.len() > 3, "the day has persons");
     for ((kind, number), expected) in of_person.into_iter().take(5) {
-        let person = PersonDocument {
-            kind: kind.clone(),
-            number: number.clone(),
-        };
+        let person = PersonClaim::new(kind, number);
         let request = ListOwnRecordsRequest::default();
         let mut client = cluster.clients()?.subject(person)?;
         let own = client.list_own_records(request).await?.into_inner();
         assert!(own.total == expected, "{} != {expected}", own.total);
     }
-    let stranger = PersonDocument {
-        kind: "身份证".to_owned(),
-        number: "430102199003071234".to_owned(),
-    };
+    let stranger = PersonClaim::new("身份证", "430102199003071234");
     let mut client = cluster.clients()?.subject(stranger)?;
     let own = client
         .list_own_records(ListOwnRecordsRequest::default())

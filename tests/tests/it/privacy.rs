@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use proto::credit::disclosure::v1::ListOwnRecordsRequest;
-use service_kit::identity::PersonDocument;
+use service_kit::identity::PersonClaim;
 use testkit::TestResult;
 
 use crate::support::{in_order, platform, report_all};
@@ -47,10 +47,7 @@ async fn r4_a_search_of_all_files_finds_no_person() -> TestResult {
     assert!(persons.len() == 12, "the day has persons");
     // Reading leaves traces too: ask as one of them.
     let (_, (kind, number)) = persons[0];
-    let person = PersonDocument {
-        kind: kind.clone(),
-        number: number.clone(),
-    };
+    let person = PersonClaim::new(kind, number);
     let request = ListOwnRecordsRequest::default();
     cluster
         .clients()?

@@ -14,13 +14,13 @@ use crate::id::{
 };
 use crate::item::{Field, FieldKind, Format, Publication, Roles};
 use crate::normalise::{Damage, lost_digits};
+use crate::person::{PersonDocument, RESIDENT};
 
 const USCC: &str = "gb-32100";
 const CITIZEN: &str = "gb-11643";
 const DOCUMENT: &str = "document-form";
 
-/// Document types with a form of their own.
-const RESIDENT: &str = "身份证";
+/// Document types with a form of their own, beside [`RESIDENT`].
 const FOREIGN_RESIDENT: &str = "外国人永久居留身份证";
 const PASSPORT: &str = "护照号";
 const HK_MACAO_PASS: &str = "港澳居民来往内地通行证";
@@ -369,17 +369,12 @@ fn citizen(field: &Field, value: &str, today: Date, foreign: bool) -> Option<Fin
     Some(told(CITIZEN_NUMBER, otherwise, CITIZEN, field, &error, count).suggest(suggestion))
 }
 
-/// Document type and number of the subject; a citizen number in its 18-character form.
-pub(super) fn subject_document(sheet: &Sheet<'_>) -> Option<(String, String)> {
+/// Document of the subject.
+pub(super) fn subject_document(sheet: &Sheet<'_>) -> Option<PersonDocument> {
     let roles = &sheet.item().roles;
     let number = sheet.text(roles.person_document_number.as_deref()?)?;
     let kind = document_kind(sheet, roles.person_document_type.as_deref())?;
-    let key = match kind {
-        RESIDENT => CitizenNumber::parse(number, sheet.ctx().received_on).ok(),
-        _ => None,
-    };
-    let number = key.as_ref().map_or(number, CitizenNumber::as_str);
-    Some((kind.to_owned(), number.to_owned()))
+    Some(PersonDocument::new(kind, number, sheet.ctx().received_on))
 }
 
 /// What a legacy code may be told that fails a check. Which of them it may fail says [`LegacyCode::admit`].

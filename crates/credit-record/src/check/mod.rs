@@ -10,6 +10,7 @@ mod fields;
 mod finding;
 mod form;
 mod identifiers;
+mod returned;
 mod row;
 mod sheet;
 mod term;
@@ -19,6 +20,7 @@ pub use decode::{MAX_BYTES, MAX_FIELDS};
 pub(crate) use finding::Findings;
 pub use finding::{Finding, FindingCode, Severity, UnknownFindingCode};
 pub use form::ContentForm;
+pub use returned::ReturnedContent;
 pub use sheet::{Column, Sheet, column};
 pub use text::{PersonalNumber, personal_numbers};
 
@@ -31,7 +33,9 @@ use time::Date;
 use crate::id::CreditCode;
 use crate::item::{SUBJECT_KEY, SubjectKind};
 use crate::normalise::{Change, parse_date};
-use crate::rule::{self, CompiledItem, WorkingDays};
+use crate::person::PersonDocument;
+use crate::rule::{self, CompiledItem};
+use legal_clock::WorkingDays;
 
 /// What a check needs to know beside the record.
 #[derive(Clone, Copy)]
@@ -91,9 +95,8 @@ pub struct Subject {
     pub name: String,
     /// Credit code of an organisation; an old 个体工商户 may have none.
     pub credit_code: Option<CreditCode>,
-    /// Document type and number of a natural person. A citizen number has its 18-character form here,
-    /// also where 15 digits were received, so that it can serve as a key.
-    pub person_document: Option<(String, String)>,
+    /// Document of a natural person.
+    pub person_document: Option<PersonDocument>,
 }
 
 impl fmt::Debug for Subject {
@@ -171,6 +174,17 @@ pub fn check_as(
     content: &[u8],
     ctx: &CheckContext<'_>,
 ) -> Verdict {
+    check_with_content(form, compiled, content, ctx).0
+}
+
+/// The same, and what could be read of a record that is returned; `None` where its bytes could not be read at all. An
+/// accepted record says everything itself.
+pub fn check_with_content(
+    form: ContentForm,
+    compiled: &CompiledItem,
+    content: &[u8],
+    ctx: &CheckContext<'_>,
+) -> (Verdict, Option<ReturnedContent>) {
     let mut findings = Findings::default();
     let decoded = match form {
         ContentForm::Json => decode::decode(content),
@@ -180,7 +194,7 @@ pub fn check_as(
         Ok(pairs) => pairs,
         Err(fault) => {
             fault.report(&mut findings);
-            return Verdict::Returned(findings.into_sorted());
+            return (Verdict::Returned(findings.into_sorted()), None);
         }
     };
     let mut sheet = Sheet::fill(form, compiled, ctx, pairs, &mut findings);
@@ -190,17 +204,19 @@ pub fn check_as(
         findings.push(expired);
     }
     if findings.has_errors() {
-        return Verdict::Returned(findings.into_sorted());
+        let content = ReturnedContent::of(&sheet);
+        return (Verdict::Returned(findings.into_sorted()), Some(content));
     }
     match accept(sheet, &mut findings) {
         Some(mut record) => {
             record.warnings = findings.into_sorted();
-            Verdict::Accepted(Box::new(record))
+            (Verdict::Accepted(Box::new(record)), None)
         }
         // Reached only with an item that lint would refuse (no mandatory decision date or name).
         None => {
             let field = &compiled.item().roles.decision_date;
-            Verdict::Returned(vec![Finding::item_unusable(field)])
+            let findings = vec![Finding::item_unusable(field)];
+            (Verdict::Returned(findings), None)
         }
     }
 }

@@ -194,6 +194,11 @@ impl<'a> Sheet<'a> {
         self.cells[index].faulty || self.cells[index].value.is_some()
     }
 
+    /// True when a field has a value, right or wrong.
+    pub(super) fn has_value_at(&self, index: usize) -> bool {
+        self.cells[index].value.is_some()
+    }
+
     pub(crate) fn faulty_at(&self, index: usize) -> bool {
         self.cells[index].faulty
     }

@@ -7,9 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{pattern, texts};
 use crate::item::{Condition, Field, FieldKind, Format, ItemVersion, Requirement, SubjectKind};
-
-/// Document type whose numbers have a form of their own.
-const RESIDENT: &str = "身份证";
+use crate::person::RESIDENT;
 
 /// The item as JSON Schema.
 ///

@@ -307,6 +307,14 @@ pub fn pipeline(field: &Field) -> &'static [&'static Normaliser] {
     found.map_or(&[], |(_, steps)| steps)
 }
 
+/// A code as its fields are cleaned, but for blank words: half width, upper case, without separators.
+pub(crate) fn clean_code(value: &str) -> Cow<'_, str> {
+    let steps = [&INVISIBLE, &COMPATIBLE, &SEPARATORS, &UPPER];
+    steps.iter().fold(Cow::Borrowed(value), |value, step| {
+        step.apply(&value).map_or(value, Cow::Owned)
+    })
+}
+
 /// Names of all lists of steps.
 pub fn pipeline_names() -> impl Iterator<Item = &'static str> {
     PIPELINES.iter().map(|(name, _)| *name)

@@ -10,10 +10,10 @@ use cel::common::value::{CowVal, StaticVal, Val};
 use cel::{Env, ExecutionError};
 use time::{Date, Duration};
 
-use super::WorkingDays;
 use super::typing::Kind;
 use crate::id::{CitizenNumber, CreditCode};
 use crate::normalise::{Decimal, FIRST_DAY, LAST_DAY, format_date, parse_date};
+use legal_clock::WorkingDays;
 
 type Args<'b, 'v> = Vec<CowVal<'b, 'v>>;
 type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;

@@ -21,7 +21,6 @@ mod typing;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use time::Date;
 
 use crate::check::{FindingCode, Severity};
 use crate::item::{Field, ItemError, ItemVersion, LintFault, structure};
@@ -63,28 +62,6 @@ pub struct Rule {
     /// Whether a named attester of the provider may answer for a record that breaks the rule.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub confirmable: bool,
-}
-
-/// Counts working days, so that rules can use the calendar without knowing where it comes from.
-pub trait WorkingDays: Send + Sync {
-    /// The `n`-th working day after a day, which itself is not counted. `None`: no calendar is published yet.
-    fn after(&self, day: Date, n: u32) -> Option<Date>;
-    /// Working days after `from` up to and including `to`; 0 when `to` is not later. `None` as above.
-    fn between(&self, from: Date, to: Date) -> Option<u32>;
-}
-
-/// A calendar that knows no year: for those who have none. Rules that need working days find them unknown.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoCalendar;
-
-impl WorkingDays for NoCalendar {
-    fn after(&self, _: Date, _: u32) -> Option<Date> {
-        None
-    }
-
-    fn between(&self, _: Date, _: Date) -> Option<u32> {
-        None
-    }
 }
 
 /// An item whose rules are compiled. Make one per version and keep it: compiling takes a millisecond, running

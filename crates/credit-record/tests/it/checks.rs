@@ -38,7 +38,10 @@ fn a_good_licence_of_a_person_is_accepted_and_kept_secret() {
     assert_eq!(record.effective_date, day(2026, 5, 6));
     assert_eq!(record.expiry_date, Some(day(2032, 5, 5)));
     let document = record.subject.person_document.clone().unwrap();
-    assert_eq!(document, ("身份证".into(), "430102199003071242".into()));
+    assert_eq!(
+        (document.kind(), document.number()),
+        ("身份证", "430102199003071242")
+    );
     let shown = format!("{record:?} {}", record.natural_key);
     assert!(!shown.contains("430102199003071242") && !shown.contains("刘芳"));
 }
@@ -368,7 +371,7 @@ fn fifteen_digits_are_kept_and_keyed_by_eighteen() {
     let accepted = accepted(run("xzxk", &record));
     assert_eq!(accepted.values["XK_XDR_ZJHM"], "430102900307123");
     assert_eq!(
-        accepted.subject.person_document.unwrap().1,
+        accepted.subject.person_document.unwrap().number(),
         "430102199003071234"
     );
     assert_eq!(accepted.warnings[0].code, FindingCode::CitizenLegacy);

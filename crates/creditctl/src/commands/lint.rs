@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use credit_record::{CheckContext, CreditCode, Verdict, WorkingDays, check_as};
-use legal_clock::{Calendar, WorkingDayTable};
-use time::Date;
+use credit_record::{CheckContext, CreditCode, Verdict, check_as};
+use legal_clock::{Calendar, WorkingDayTable, WorkingDays};
 
 use super::Voice;
 use crate::checked::Checked;
@@ -16,19 +15,6 @@ use crate::language::say;
 use crate::report::{Outcome, Report};
 use crate::shapes::Found;
 use crate::{Failure, Surroundings};
-
-/// The working days of the years that are published, as the platform counts by them.
-struct PublishedDays(WorkingDayTable);
-
-impl WorkingDays for PublishedDays {
-    fn after(&self, day: Date, n: u32) -> Option<Date> {
-        self.0.after(day, n)
-    }
-
-    fn between(&self, from: Date, to: Date) -> Option<u32> {
-        self.0.between(from, to)
-    }
-}
 
 /// Runs the command.
 ///
@@ -61,8 +47,7 @@ pub fn run(
         surroundings.tell(&text);
     }
     let calendar = Calendar::builtin().map_err(|error| Failure::unable(error.to_string()))?;
-    let working_days: Arc<dyn WorkingDays> =
-        Arc::new(PublishedDays(WorkingDayTable::of(&calendar)));
+    let working_days: Arc<dyn WorkingDays> = Arc::new(WorkingDayTable::of(&calendar));
     let context = CheckContext {
         received_on: today,
         provider_code: &provider,

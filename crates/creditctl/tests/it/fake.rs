@@ -3,13 +3,11 @@
 //! commands that speak to the platform.
 
 use std::collections::{HashMap, VecDeque};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use credit_record::{
     CheckContext, CompiledItem, ContentForm, NoCalendar, Severity, Verdict, WorkingDays, check_as,
 };
-use futures::Stream;
 use proto::credit::common::v1::{Operation, RecordVersion};
 use proto::credit::ingest::v1::ingest_service_server::{IngestService, IngestServiceServer};
 use proto::credit::ingest::v1::{self as ingest, stream_records_response::Answer};
@@ -18,11 +16,12 @@ use proto::credit::validation::v1::validation_service_server::{
 };
 use proto::credit::validation::v1::{self as validation};
 use sha2::{Digest, Sha256};
+use testkit::Reason;
 use time::{Date, Month};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming, codegen::BoxStream};
 use uuid::Uuid;
 
 /// The token that is admitted.
@@ -133,66 +132,46 @@ impl Fake {
         if given.is_some_and(|v| v == format!("Bearer {TOKEN}").as_str()) {
             return Ok(());
         }
-        Err(Status::unauthenticated("TOKEN_INVALID: 令牌无效"))
+        Err(refused(Reason::TokenInvalid))
     }
 
     fn take(&self, submission: ingest::Submission) -> Answer {
         let mut inner = self.inner();
         let id = submission.submission_id.clone();
         inner.arrived.push(id.clone());
-        let refuse = |code: Code, reason: &str, field: &str, message: &str| {
+        let refuse = |reason: Reason, field: &str| {
             Answer::Refusal(ingest::Refusal {
                 submission_id: id.clone(),
-                status_code: code as i32,
-                reason: reason.to_owned(),
+                status_code: reason.code() as i32,
+                reason: reason.to_string(),
                 field: field.to_owned(),
                 rule: "a rule".to_owned(),
-                message: message.to_owned(),
+                message: reason.meaning().to_owned(),
             })
         };
         if inner.mood.again.contains(&id) && !inner.refused_once.contains(&id) {
             inner.refused_once.push(id.clone());
-            return refuse(Code::Unavailable, "STOPPING", "", "服务正在停止");
+            return refuse(Reason::Stopping, "");
         }
         if inner.mood.refused.contains(&id) {
-            return refuse(
-                Code::InvalidArgument,
-                "CONTENT_TOO_LARGE",
-                "content",
-                "内容过大",
-            );
+            return refuse(Reason::ContentTooLarge, "content");
         }
         if submission.content_sha256 != Sha256::digest(&submission.content).to_vec() {
-            return refuse(
-                Code::InvalidArgument,
-                "DIGEST_MISMATCH",
-                "content_sha256",
-                "摘要不符",
-            );
+            return refuse(Reason::DigestMismatch, "content_sha256");
         }
         if let Some(at) = inner.by_id.get(&id) {
             let (first, receipt) = &inner.ledger[*at];
             let mut same = first.clone();
             same.traceparent.clone_from(&submission.traceparent);
             if same != submission {
-                return refuse(
-                    Code::AlreadyExists,
-                    "SUBMISSION_ID_REUSED",
-                    "submission_id",
-                    "该申报编号已用于其他内容",
-                );
+                return refuse(Reason::SubmissionIdReused, "submission_id");
             }
             return Answer::Receipt(receipt.clone());
         }
         let key = (submission.item_code.clone(), submission.record_key.clone());
         let head = inner.heads.get(&key).copied();
         if head.is_none() && operation(&submission) != Operation::Upsert {
-            return refuse(
-                Code::FailedPrecondition,
-                "RECORD_UNKNOWN",
-                "record_key",
-                "该记录从未报送",
-            );
+            return refuse(Reason::RecordUnknown, "record_key");
         }
         let mut revision = 1;
         if let Some(at) = head {
@@ -219,6 +198,7 @@ impl Fake {
             }),
             revision,
             outcome: ingest::Outcome::Accepted.into(),
+            ..ingest::Receipt::default()
         };
         let at = inner.ledger.len();
         inner.ledger.push((submission, receipt.clone()));
@@ -280,14 +260,17 @@ impl Fake {
     }
 }
 
+/// A refusal without details, as of a platform that gives none.
+fn refused(reason: Reason) -> Status {
+    Status::new(reason.code(), format!("{reason}: {}", reason.meaning()))
+}
+
 fn operation(submission: &ingest::Submission) -> Operation {
     match submission.operation() {
         Operation::Unspecified => Operation::Upsert,
         other => other,
     }
 }
-
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl IngestService for Fake {
@@ -300,7 +283,7 @@ impl IngestService for Fake {
         if submission.operation() != Operation::Unspecified
             && submission.content_type != "text/plain"
         {
-            return Err(Status::invalid_argument("CONTENT_TYPE_UNSUPPORTED"));
+            return Err(refused(Reason::ContentTypeInvalid));
         }
         match self.take(submission) {
             Answer::Receipt(receipt) => Ok(Response::new(ingest::SubmitRecordResponse {
@@ -315,12 +298,10 @@ impl IngestService for Fake {
         }
     }
 
-    type StreamRecordsStream = Answers<ingest::StreamRecordsResponse>;
-
     async fn stream_records(
         &self,
         request: Request<Streaming<ingest::StreamRecordsRequest>>,
-    ) -> Result<Response<Self::StreamRecordsStream>, Status> {
+    ) -> Result<Response<BoxStream<ingest::StreamRecordsResponse>>, Status> {
         self.admit(&request)?;
         self.inner().streams += 1;
         let mut requests = request.into_inner();
@@ -335,7 +316,7 @@ impl IngestService for Fake {
                 let answer = if std::mem::take(&mut first) && !request.resume_token.is_empty() {
                     assert!(request.submission.is_none(), "a token comes alone");
                     if fake.inner().mood.forgetful {
-                        let unknown = Status::invalid_argument("RESUME_TOKEN_UNKNOWN");
+                        let unknown = refused(Reason::ResumeTokenInvalid);
                         let _ = to.send(Err(unknown)).await;
                         return;
                     }
@@ -348,7 +329,7 @@ impl IngestService for Fake {
                     if break_after == Some(answered) {
                         // Committed, and the answer is lost on its way.
                         fake.take(request.submission.unwrap());
-                        let _ = to.send(Err(Status::unavailable("NOT_COMMITTED"))).await;
+                        let _ = to.send(Err(refused(Reason::NotCommitted))).await;
                         return;
                     }
                     fake.gate().await;
@@ -376,7 +357,7 @@ impl IngestService for Fake {
         self.admit(&request)?;
         let inner = self.inner();
         let at = inner.by_id.get(&request.into_inner().submission_id);
-        let at = at.ok_or_else(|| Status::not_found("SUBMISSION_UNKNOWN: 没有这个申报编号"))?;
+        let at = at.ok_or_else(|| refused(Reason::SubmissionUnknown))?;
         Ok(Response::new(ingest::GetReceiptResponse {
             receipt: Some(inner.ledger[*at].1.clone()),
         }))
@@ -389,7 +370,7 @@ impl IngestService for Fake {
         self.admit(&request)?;
         let inner = self.inner();
         let at = inner.by_id.get(&request.into_inner().submission_id);
-        let at = *at.ok_or_else(|| Status::not_found("SUBMISSION_UNKNOWN: 没有这个申报编号"))?;
+        let at = *at.ok_or_else(|| refused(Reason::SubmissionUnknown))?;
         let (submission, receipt) = &inner.ledger[at];
         let key = (submission.item_code.clone(), submission.record_key.clone());
         let (head, current) = &inner.ledger[inner.heads[&key]];
@@ -449,52 +430,6 @@ impl IngestService for Fake {
             items,
         }))
     }
-
-    async fn list_nil_reports(
-        &self,
-        _: Request<ingest::ListNilReportsRequest>,
-    ) -> Result<Response<ingest::ListNilReportsResponse>, Status> {
-        Err(Status::unimplemented(""))
-    }
-
-    type ReloadItemStream = Answers<ingest::ReloadItemResponse>;
-
-    async fn reload_item(
-        &self,
-        _: Request<Streaming<ingest::ReloadItemRequest>>,
-    ) -> Result<Response<Self::ReloadItemStream>, Status> {
-        Err(Status::unimplemented(""))
-    }
-
-    async fn read_original(
-        &self,
-        _: Request<ingest::ReadOriginalRequest>,
-    ) -> Result<Response<ingest::ReadOriginalResponse>, Status> {
-        Err(Status::unimplemented(""))
-    }
-
-    async fn list_ledger(
-        &self,
-        _: Request<ingest::ListLedgerRequest>,
-    ) -> Result<Response<ingest::ListLedgerResponse>, Status> {
-        Err(Status::unimplemented(""))
-    }
-
-    async fn get_statistics(
-        &self,
-        _: Request<ingest::GetStatisticsRequest>,
-    ) -> Result<Response<ingest::GetStatisticsResponse>, Status> {
-        Err(Status::unimplemented(""))
-    }
-
-    type ReplayRulesStream = Answers<ingest::ReplayRulesResponse>;
-
-    async fn replay_rules(
-        &self,
-        _: Request<ingest::ReplayRulesRequest>,
-    ) -> Result<Response<Self::ReplayRulesStream>, Status> {
-        Err(Status::unimplemented(""))
-    }
 }
 
 #[tonic::async_trait]
@@ -538,12 +473,12 @@ impl ValidationService for Fake {
             let asked = inner.asked.entry(record_id.clone()).or_default();
             *asked += 1;
             if silent || *asked <= slow {
-                return Err(Status::not_found("VERDICT_UNKNOWN: 尚无结论"));
+                return Err(refused(Reason::VerdictUnknown));
             }
             let found = inner.ledger.iter().find(|(_, r)| r.record_id == record_id);
             found.map(|(submission, _)| submission.clone())
         };
-        let submission = submission.ok_or_else(|| Status::not_found("VERDICT_UNKNOWN"))?;
+        let submission = submission.ok_or_else(|| refused(Reason::VerdictUnknown))?;
         let (accepted, findings) = match operation(&submission) {
             Operation::Upsert => self.judge(&submission),
             _ => (true, Vec::new()),
@@ -562,12 +497,10 @@ impl ValidationService for Fake {
         }))
     }
 
-    type WatchFeedbackStream = Answers<validation::WatchFeedbackResponse>;
-
     async fn watch_feedback(
         &self,
         request: Request<validation::WatchFeedbackRequest>,
-    ) -> Result<Response<Self::WatchFeedbackStream>, Status> {
+    ) -> Result<Response<BoxStream<validation::WatchFeedbackResponse>>, Status> {
         self.admit(&request)?;
         let mut at = request.into_inner().cursor.parse().unwrap_or(0_usize);
         let (to, answers) = mpsc::channel(4);
@@ -585,7 +518,7 @@ impl ValidationService for Fake {
                     continue;
                 };
                 if break_after == Some(told) {
-                    let _ = to.send(Err(Status::unavailable("STOPPING"))).await;
+                    let _ = to.send(Err(refused(Reason::Stopping))).await;
                     return;
                 }
                 at += 1;
@@ -607,10 +540,9 @@ impl ValidationService for Fake {
         let asked = request.into_inner();
         let mut inner = self.inner();
         let case = inner.cases.iter_mut().find(|c| c.case_id == asked.case_id);
-        let case = case.ok_or_else(|| Status::not_found("CASE_UNKNOWN: 没有这件反馈"))?;
+        let case = case.ok_or_else(|| refused(Reason::CaseUnknown))?;
         if !case.findings.iter().all(|finding| finding.confirmable) {
-            let refused = "NOT_CONFIRMABLE: 有不能以确认代替改正的问题";
-            return Err(Status::failed_precondition(refused));
+            return Err(refused(Reason::NotConfirmable));
         }
         assert_eq!(
             (&*asked.attester, &*asked.statement),
@@ -625,19 +557,5 @@ impl ValidationService for Fake {
             case: Some(case.clone()),
             findings,
         }))
-    }
-
-    async fn dry_run(
-        &self,
-        _: Request<validation::DryRunRequest>,
-    ) -> Result<Response<validation::DryRunResponse>, Status> {
-        Err(Status::unimplemented(""))
-    }
-
-    async fn get_statistics(
-        &self,
-        _: Request<validation::GetStatisticsRequest>,
-    ) -> Result<Response<validation::GetStatisticsResponse>, Status> {
-        Err(Status::unimplemented(""))
     }
 }

@@ -9,28 +9,14 @@ use credit_record::{
 use legal_clock::{Calendar, WorkingDayTable};
 use serde_json::{Map, Value, json};
 use testkit::records::Generator;
-use time::Date;
 
 use crate::fake::today;
 use crate::support::{Folder, Said, TODAY, corpus, csv, item, run};
 
-/// Working days as the services count by them.
-struct Days(WorkingDayTable);
-
-impl WorkingDays for Days {
-    fn after(&self, day: Date, n: u32) -> Option<Date> {
-        self.0.after(day, n)
-    }
-
-    fn between(&self, from: Date, to: Date) -> Option<u32> {
-        self.0.between(from, to)
-    }
-}
-
 /// What the service says of a content: outcome and findings, in the form of the tool's own lines.
 fn service(item: &CompiledItem, form: ContentForm, content: &[u8], provider: &str) -> Value {
     let table = WorkingDayTable::of(&Calendar::builtin().unwrap());
-    let working_days: Arc<dyn WorkingDays> = Arc::new(Days(table));
+    let working_days: Arc<dyn WorkingDays> = Arc::new(table);
     let context = CheckContext {
         received_on: today(),
         provider_code: provider,

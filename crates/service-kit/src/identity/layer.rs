@@ -1,4 +1,4 @@
-//! The layer before every gRPC service: token, table, span. `grpc::serve` installs it.
+//! The layer before every gRPC service: token, roles, span. `grpc::serve` installs it.
 
 use std::{
     future::Future,
@@ -8,19 +8,21 @@ use std::{
 };
 
 use opentelemetry::trace::SpanKind;
-use tonic::{Code, body::Body};
+use tonic::body::Body;
 use tower::{Layer, Service};
 
-use super::{Principal, TokenError, Verifier, table};
+use super::{AccessTable, OPEN_PREFIXES, Principal, TokenError, Verifier};
 use crate::{
     clock::Clock,
     error::Refusal,
+    reason::Reason,
     telemetry::{Telemetry, TraceParent},
 };
 
 /// Puts a [`Principal`] and a [`TraceParent`] into the extensions of each request that may pass.
 #[derive(Clone, Debug)]
 pub struct AuthLayer {
+    access: Arc<AccessTable>,
     verifier: Arc<Verifier>,
     clock: Arc<dyn Clock>,
     telemetry: Telemetry,
@@ -28,8 +30,14 @@ pub struct AuthLayer {
 
 impl AuthLayer {
     /// The layer of one server.
-    pub fn new(verifier: Arc<Verifier>, clock: Arc<dyn Clock>, telemetry: Telemetry) -> Self {
+    pub fn new(
+        access: AccessTable,
+        verifier: Arc<Verifier>,
+        clock: Arc<dyn Clock>,
+        telemetry: Telemetry,
+    ) -> Self {
         Self {
+            access: Arc::new(access),
             verifier,
             clock,
             telemetry,
@@ -37,11 +45,10 @@ impl AuthLayer {
     }
 
     fn admit(&self, path: &str, headers: &http::HeaderMap) -> Result<Arc<Principal>, Refusal> {
-        let Some(rule) = table::rule_for(path) else {
+        let Some(allowed) = self.access.roles(path) else {
             return Err(refusal(
-                Code::Unimplemented,
-                "RPC_UNKNOWN",
-                "every RPC has a row in the table of rights",
+                Reason::RpcUnknown,
+                "the RPC is one of the proto files",
                 "没有这个接口",
             ));
         };
@@ -51,8 +58,7 @@ impl AuthLayer {
             .and_then(|value| value.strip_prefix("Bearer "))
             .ok_or_else(|| {
                 refusal(
-                    Code::Unauthenticated,
-                    "TOKEN_MISSING",
+                    Reason::TokenMissing,
                     "every call carries a signed token",
                     "缺少身份令牌（authorization: Bearer …）",
                 )
@@ -61,14 +67,13 @@ impl AuthLayer {
             .verifier
             .verify(token, self.clock.now())
             .map_err(refuse_token)?;
-        if rule.roles.iter().any(|role| principal.is(*role)) {
+        if allowed.iter().any(|role| principal.is(*role)) {
             return Ok(principal);
         }
         tracing::info!(account = %principal.account, path, "call refused by role");
         Err(refusal(
-            Code::PermissionDenied,
-            "ROLE_NOT_ALLOWED",
-            "the table of rights names the roles of each RPC",
+            Reason::RoleNotAllowed,
+            "the option (credit.common.v1.allowed) of the RPC names the roles",
             "当前身份无权调用该接口",
         ))
     }
@@ -81,19 +86,18 @@ fn is_grpc(headers: &http::HeaderMap) -> bool {
     value.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
-fn refusal(code: Code, reason: &'static str, rule: &'static str, message: &str) -> Refusal {
-    Refusal::field(code, reason, "authorization", rule, message)
+fn refusal(reason: Reason, rule: &'static str, message: &str) -> Refusal {
+    Refusal::new(reason, "authorization", rule, message)
 }
 
 fn refuse_token(error: TokenError) -> Refusal {
     let (reason, message) = match error {
-        TokenError::Invalid => ("TOKEN_INVALID", "身份令牌无效"),
-        TokenError::Expired => ("TOKEN_EXPIRED", "身份令牌已过期，请重新获取"),
-        TokenError::NotYet => ("TOKEN_NOT_YET_VALID", "身份令牌尚未生效"),
-        TokenError::Foreign => ("TOKEN_FOREIGN", "身份令牌不是签发给本平台的"),
+        TokenError::Invalid => (Reason::TokenInvalid, "身份令牌无效"),
+        TokenError::Expired => (Reason::TokenExpired, "身份令牌已过期，请重新获取"),
+        TokenError::NotYet => (Reason::TokenNotYetValid, "身份令牌尚未生效"),
+        TokenError::Foreign => (Reason::TokenForeign, "身份令牌不是签发给本平台的"),
     };
     refusal(
-        Code::Unauthenticated,
         reason,
         "tokens are signed by the configured issuer for this platform and in time",
         message,
@@ -141,10 +145,7 @@ where
             return Box::pin(async move { Ok(response) });
         }
         let path = request.uri().path().to_owned();
-        if table::OPEN_PREFIXES
-            .iter()
-            .any(|open| path.starts_with(open))
-        {
+        if OPEN_PREFIXES.iter().any(|open| path.starts_with(open)) {
             return Box::pin(self.inner.call(request));
         }
         let principal = match self.layer.admit(&path, request.headers()) {

@@ -1,19 +1,20 @@
-//! Who calls: every RPC has a principal from a signed token, and one table says which roles may
-//! call it. `grpc` checks both before a service sees the request; services check what only they
+//! Who calls: every RPC has a principal from a signed token, and an option in its proto file says which roles may call
+//! it. `grpc` checks both before a service sees the request; services check what only they
 //! can know (a provider writes only as itself, a subject sees only itself).
 
+mod access;
 mod layer;
-mod table;
 mod token;
 
+pub use access::{AccessTable, OPEN_PREFIXES};
 pub use layer::AuthLayer;
-pub use table::{OPEN_PREFIXES, RpcRule, rule_for, rules};
 pub use token::{Claims, DevelopmentIssuer, IdentityConfig, IdentityError, TokenError, Verifier};
 
+use credit_record::PersonDocument;
 use serde::{Deserialize, Serialize};
-use tonic::{Code, Request};
+use tonic::Request;
 
-use crate::error::Refusal;
+use crate::{error::Refusal, reason::Reason};
 
 /// What a principal may act as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -37,18 +38,43 @@ pub enum Role {
     Public,
 }
 
-/// The person behind a subject's token. Never logged: `Debug` hides the number.
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Provider,
+        Self::CreditOffice,
+        Self::DistrictCreditOffice,
+        Self::StateOrgan,
+        Self::Operator,
+        Self::Auditor,
+        Self::Subject,
+        Self::Public,
+    ];
+}
+
+/// The person of a token as its issuer wrote it; the principal has the canonical [`PersonDocument`]. Never logged:
+/// `Debug` hides the number.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PersonDocument {
+pub struct PersonClaim {
     /// Kind of document as in the catalogue's code list, for instance 身份证.
     pub kind: String,
-    /// Its number, canonical form.
+    /// Its number.
     pub number: String,
 }
 
-impl std::fmt::Debug for PersonDocument {
+impl PersonClaim {
+    /// A document of this kind and number.
+    pub fn new(kind: impl Into<String>, number: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            number: number.into(),
+        }
+    }
+}
+
+impl std::fmt::Debug for PersonClaim {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PersonDocument({}, ***)", self.kind)
+        write!(f, "PersonClaim({}, ***)", self.kind)
     }
 }
 
@@ -69,9 +95,8 @@ impl Principal {
     /// The caller of a request.
     pub fn of<T>(request: &Request<T>) -> Result<Self, Refusal> {
         request.extensions().get::<Self>().cloned().ok_or_else(|| {
-            Refusal::field(
-                Code::Unauthenticated,
-                "TOKEN_MISSING",
+            Refusal::new(
+                Reason::TokenMissing,
                 "authorization",
                 "every call carries a signed token",
                 "缺少身份令牌",

@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use credit_record::PersonDocument;
 use ed25519_dalek::{
     SigningKey,
     pkcs8::{
@@ -22,7 +23,7 @@ use jsonwebtoken::{
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{PersonDocument, Principal, Role};
+use super::{PersonClaim, Principal, Role};
 
 /// How callers are known.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -96,7 +97,7 @@ pub struct Claims {
     pub roles: Vec<Role>,
     /// The natural person, for subjects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub person: Option<PersonDocument>,
+    pub person: Option<PersonClaim>,
 }
 
 /// Tokens checked lately, so that a busy caller costs one signature check, not one a call.
@@ -151,6 +152,7 @@ impl Verifier {
 
     /// The principal of a token at `now`.
     pub fn verify(&self, token: &str, now: OffsetDateTime) -> Result<Arc<Principal>, TokenError> {
+        let today = legal_clock::shanghai_date(now);
         let now = now.unix_timestamp();
         if let Ok(seen) = self.seen.lock()
             && let Some(known) = seen.get(token)
@@ -164,7 +166,9 @@ impl Verifier {
             account: claims.sub,
             organisation: claims.org,
             roles: claims.roles,
-            person: claims.person,
+            person: claims
+                .person
+                .map(|claim| PersonDocument::new(&claim.kind, &claim.number, today)),
         });
         if let Ok(mut seen) = self.seen.lock() {
             if seen.len() >= REMEMBERED_TOKENS {
@@ -299,7 +303,7 @@ impl DevelopmentIssuer {
         account: &str,
         organisation: &str,
         roles: &[Role],
-        person: Option<PersonDocument>,
+        person: Option<PersonClaim>,
         expires: OffsetDateTime,
     ) -> Result<String, TokenError> {
         let claims = Claims {

@@ -37,6 +37,16 @@ impl SourceFile {
         }
     }
 
+    /// The text without comments and literals; lines stay where they are.
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// Where it is, relative to the root.
+    pub(crate) fn place(&self) -> String {
+        format!("{}/{}", self.folder, self.path)
+    }
+
     /// Whether the file is compiled for tests only: under a package's `tests/`, or anywhere in the journeys.
     fn is_test(&self) -> bool {
         self.folder == "tests"
@@ -59,7 +69,7 @@ impl SourceFile {
             let why = broken(line)?;
             Some(Violation {
                 rule,
-                place: format!("{}/{}:{}", self.folder, self.path, index + 1),
+                place: format!("{}:{}", self.place(), index + 1),
                 why,
             })
         };
@@ -74,7 +84,7 @@ impl SourceFile {
     fn whole(&self, rule: &'static str, why: String) -> Vec<Violation> {
         vec![Violation {
             rule,
-            place: format!("{}/{}", self.folder, self.path),
+            place: self.place(),
             why,
         }]
     }
@@ -120,6 +130,7 @@ pub(crate) fn all(files: &[SourceFile]) -> Vec<Violation> {
         files_stay_short,
         files_say_what_they_are,
         nothing_is_global,
+        refusals_have_a_reason,
     ];
     files
         .iter()
@@ -189,6 +200,39 @@ fn nothing_is_global(file: &SourceFile) -> Vec<Violation> {
             && (CHANGING.iter().any(|kind| names(declaration, kind)) || declaration.contains("Atomic"));
         (is_static || declaration.starts_with("thread_local!"))
             .then(|| "state of the whole process; pass it in, so that a service can run twice in one process".to_owned())
+    })
+}
+
+/// A service refuses by `Refusal::new`, whose reason is one of the table: no status without a reason leaves it.
+fn refusals_have_a_reason(file: &SourceFile) -> Vec<Violation> {
+    const MAKERS: [&str; 12] = [
+        "new",
+        "with_details",
+        "with_error_details",
+        "invalid_argument",
+        "not_found",
+        "already_exists",
+        "permission_denied",
+        "unauthenticated",
+        "failed_precondition",
+        "unavailable",
+        "internal",
+        "unimplemented",
+    ];
+    if !file.of_service || file.is_test() || file.path.ends_with("tests.rs") {
+        return Vec::new();
+    }
+    let tests = std::cell::Cell::new(false);
+    file.each_line("reasons", |line| {
+        // Unit tests stand at the end of a file.
+        tests.set(tests.get() || line.starts_with("#[cfg(test)]"));
+        if tests.get() {
+            return None;
+        }
+        let made = MAKERS
+            .iter()
+            .any(|maker| line.contains(&format!("Status::{maker}(")));
+        made.then(|| "a status without a reason; make a `service_kit::error::Refusal`".to_owned())
     })
 }
 
@@ -265,6 +309,23 @@ mod tests {
             ))
             .is_empty()
         );
+    }
+
+    #[test]
+    fn a_status_without_a_reason_is_found() {
+        let text = "//! x\nErr(Status::not_found(text))\n// Status::internal(\n#[cfg(test)]\nStatus::internal(text)\n";
+        let found = refusals_have_a_reason(&file("services/a", "src/grpc.rs", text));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].place, "services/a/src/grpc.rs:2");
+        for (folder, path) in [
+            ("services/a", "tests/it/fake.rs"),
+            ("crates/service-kit", "src/error.rs"),
+        ] {
+            assert!(
+                refusals_have_a_reason(&file(folder, path, text)).is_empty(),
+                "{path}"
+            );
+        }
     }
 
     #[test]

@@ -4,16 +4,17 @@ use credit_record::item::ItemVersion;
 use proto::credit::catalog::events::v1::{
     DraftPublished, DraftReturned, DraftSaved, DraftSubmitted, DraftWithdrawn,
 };
-use service_kit::db::Conn;
+use service_kit::{db::Conn, page::Page, reason::Reason};
 use time::Date;
 use uuid::Uuid;
 
-use super::{Act, Done, Page, announce, bytes_of, items, limit_size};
+use super::{Act, Done, announce, bytes_of, items, limit_size};
 use crate::{
     domain::{
-        Kind, MAX_REASON_CHARS, RuleBroken,
-        draft::{self, Change, Draft, Head, Reason, State, Step},
+        MAX_REASON_CHARS, RuleBroken,
+        draft::{self, DefinitionFaults, Draft, DraftReturnReason, Head, State, Step, WholeDraft},
         given_text,
+        page::DraftKey,
         rights::{self, Actor},
         version::{self, History, Offer},
     },
@@ -40,9 +41,6 @@ macro_rules! fact {
     };
 }
 
-/// What is wrong with a definition: path and rule of each fault.
-pub type Faults = Vec<(String, &'static str)>;
-
 /// What is saved.
 #[derive(Debug, Clone, Copy)]
 pub struct Save<'a> {
@@ -59,12 +57,12 @@ pub struct Save<'a> {
 /// # Errors
 /// The caller may not write for that catalogue, or the draft was changed meanwhile or is submitted; or the
 /// database fails.
-pub async fn save(
+pub async fn save_draft(
     conn: &mut Conn,
     actor: &Actor,
     save: Save<'_>,
     act: Act<'_>,
-) -> Result<Done<Draft>, CatalogError> {
+) -> Result<Done<WholeDraft>, CatalogError> {
     limit_size(save.definition)?;
     if save.draft.is_none() {
         make_room(conn, &actor.organisation).await?;
@@ -80,7 +78,7 @@ pub async fn save(
     actor.may_draft(&head.owner, act.today())?;
     items::check_catalogue(conn, &head.owner, act.today()).await?;
     // An item of another catalogue is not taken over by a draft.
-    if let Some(latest) = items::history(conn, &head.code).await?.latest() {
+    if let Some(latest) = items::load_history(conn, &head.code).await?.latest() {
         actor.may_draft(&latest.item.owner, act.today())?;
     }
     let next = match current {
@@ -99,8 +97,7 @@ pub async fn save(
             let state = draft::step(current.state, Step::Save)?;
             if current.revision != save.revision {
                 return Err(RuleBroken::new(
-                    Kind::Changed,
-                    "DRAFT_CHANGED",
+                    Reason::DraftChanged,
                     "revision",
                     "who changes a draft has seen its newest revision",
                     format!("草稿已有第{}次修改，请重新读取后再改", current.revision),
@@ -108,7 +105,7 @@ pub async fn save(
                 .into());
             }
             if current.state == state && current.definition == save.definition {
-                return Ok(Done::unchanged(current));
+                return Ok(Done::unchanged(whole(conn, current, act).await?));
             }
             Draft {
                 head,
@@ -119,7 +116,7 @@ pub async fn save(
     };
     put(conn, &next, act, "").await?;
     announce(conn, &[act.event(&fact!(DraftSaved, next))], SAVING).await?;
-    Ok(Done::changed(next))
+    Ok(Done::changed(whole(conn, next, act).await?))
 }
 
 /// Whether the organisation may begin one more draft; two that begin at once are counted one after the other.
@@ -138,12 +135,12 @@ async fn make_room(conn: &mut Conn, organisation: &str) -> Result<(), CatalogErr
 ///
 /// # Errors
 /// It is not, or the caller may not; or the database fails.
-pub async fn submit(
+pub async fn submit_draft(
     conn: &mut Conn,
     actor: &Actor,
     id: Uuid,
     act: Act<'_>,
-) -> Result<Done<Draft>, CatalogError> {
+) -> Result<Done<WholeDraft>, CatalogError> {
     let current = lock(conn, actor, id, act.today()).await?;
     actor.may_draft(&current.head.owner, act.today())?;
     let state = draft::step(current.state, Step::Submit)?;
@@ -155,21 +152,20 @@ pub async fn submit(
         .map_err(CatalogError::database(SAVING))?;
     let event = fact!(DraftSubmitted, next);
     announce(conn, &[act.event(&event)], SAVING).await?;
-    Ok(Done::changed(next))
+    Ok(Done::changed(whole(conn, next, act).await?))
 }
 
 /// Reads a draft's definition and checks that it could be published now.
 async fn check(conn: &mut Conn, draft: &Draft, act: Act<'_>) -> Result<ItemVersion, CatalogError> {
-    let item = items::read_definition(conn, &draft.definition).await?;
+    let item = items::read_definition(&mut *conn, &draft.definition).await?;
     items::check_owner(conn, &item, act.today()).await?;
-    let history = items::history(conn, &item.code).await?;
+    let history = items::load_history(conn, &item.code).await?;
     let offer = version::offer(&history, &item, act.at)?;
     stays(&history, &item)?;
     match offer {
         Offer::Next => Ok(item),
         Offer::Known => Err(RuleBroken::new(
-            Kind::Exists,
-            "ITEM_VERSION_KNOWN",
+            Reason::ItemVersionKnown,
             "definition_toml.version",
             "a draft is for a version that is not published yet",
             format!("目录项{}第{}版已按此内容发布", item.code, item.version),
@@ -188,13 +184,13 @@ fn stays(history: &History, item: &ItemVersion) -> Result<(), RuleBroken> {
 ///
 /// # Errors
 /// It is not submitted, is that of the reviewer's own organ or was begun by it, or a reason is missing; or the database fails.
-pub async fn give_back(
+pub async fn return_draft(
     conn: &mut Conn,
     actor: &Actor,
     id: Uuid,
-    reasons: Vec<Reason>,
+    reasons: Vec<DraftReturnReason>,
     act: Act<'_>,
-) -> Result<Done<Draft>, CatalogError> {
+) -> Result<Done<WholeDraft>, CatalogError> {
     let reasons = draft::reasons(reasons)?;
     let current = lock(conn, actor, id, act.today()).await?;
     actor.may_review_draft(&current.head.owner, &current.created_by)?;
@@ -207,7 +203,7 @@ pub async fn give_back(
     let event =
         fact!(DraftReturned, next, reasons: next.reasons.iter().map(|r| r.text.clone()).collect());
     announce(conn, &[act.event(&event)], SAVING).await?;
-    Ok(Done::changed(next))
+    Ok(Done::changed(whole(conn, next, act).await?))
 }
 
 /// The credit office publishes a draft: version, end of duties, state of the draft and all their events
@@ -216,41 +212,41 @@ pub async fn give_back(
 /// # Errors
 /// It is not submitted, is that of the reviewer's own organ or was begun by it, or cannot be published any more; or
 /// the database fails.
-pub async fn publish(
+pub async fn publish_draft(
     conn: &mut Conn,
     actor: &Actor,
     id: Uuid,
     act: Act<'_>,
-) -> Result<Done<(Draft, ItemVersion)>, CatalogError> {
+) -> Result<Done<(WholeDraft, ItemVersion)>, CatalogError> {
     let current = lock(conn, actor, id, act.today()).await?;
     actor.may_review_draft(&current.head.owner, &current.created_by)?;
     let state = draft::step(current.state, Step::Publish)?;
-    let item = items::read_definition(conn, &current.definition).await?;
+    let item = items::read_definition(&mut *conn, &current.definition).await?;
     // Behind the queue of the item nobody publishes another version between this look and the publication.
     items::queue_for(conn, [item.code.as_str()], SAVING).await?;
-    stays(&items::history(conn, &item.code).await?, &item)?;
+    stays(&items::load_history(conn, &item.code).await?, &item)?;
     // A version that was published meanwhile with this very content is what the draft asked for.
-    items::publish(conn, &item, Some(actor), act).await?;
+    items::publish_item_version(conn, &item, Some(actor), act).await?;
     let next = stepped(current, state, act);
     put(conn, &next, act, "").await?;
     let event = fact!(DraftPublished, next);
     announce(conn, &[act.event(&event)], SAVING).await?;
-    Ok(Done::changed((next, item)))
+    Ok(Done::changed((whole(conn, next, act).await?, item)))
 }
 
 /// Gives a draft up; it stays on record.
 ///
 /// # Errors
 /// It is published or withdrawn already, or the caller may not; or the database fails.
-pub async fn withdraw(
+pub async fn withdraw_draft(
     conn: &mut Conn,
     actor: &Actor,
     id: Uuid,
     note: &str,
     act: Act<'_>,
-) -> Result<Done<Draft>, CatalogError> {
+) -> Result<Done<WholeDraft>, CatalogError> {
     if !note.is_empty() {
-        given_text(note, "DRAFT_REASONS_INVALID", "reason", MAX_REASON_CHARS)?;
+        given_text(note, Reason::ReasonInvalid, "reason", MAX_REASON_CHARS)?;
     }
     let current = lock(conn, actor, id, act.today()).await?;
     actor.may_draft(&current.head.owner, act.today())?;
@@ -259,39 +255,49 @@ pub async fn withdraw(
     put(conn, &next, act, note).await?;
     let event = fact!(DraftWithdrawn, next);
     announce(conn, &[act.event(&event)], SAVING).await?;
-    Ok(Done::changed(next))
+    Ok(Done::changed(whole(conn, next, act).await?))
 }
 
-/// One draft with its history.
+/// One draft with its faults today and its history.
 ///
 /// # Errors
 /// There is none that the caller may see, or the database fails.
-pub async fn draft(
+pub async fn get_draft(
     conn: &mut Conn,
     actor: &Actor,
     id: Uuid,
-    today: Date,
-) -> Result<(Draft, Vec<Change>), CatalogError> {
+    act: Act<'_>,
+) -> Result<WholeDraft, CatalogError> {
     let found = store::drafts::draft(conn, id)
         .await
         .map_err(CatalogError::database(READING))?;
-    let found = seen(actor, found, today)?;
-    let history = store::drafts::history(conn, id)
+    let found = seen(actor, found, act.today())?;
+    whole(conn, found, act).await
+}
+
+/// The draft with its faults and its history.
+async fn whole(conn: &mut Conn, draft: Draft, act: Act<'_>) -> Result<WholeDraft, CatalogError> {
+    let history = store::drafts::history(conn, draft.id)
         .await
         .map_err(CatalogError::database(READING))?;
-    Ok((found, history))
+    Ok(WholeDraft {
+        faults: find_draft_faults(conn, &draft, act).await?,
+        draft,
+        history,
+    })
 }
 
 /// What is wrong with a draft that is still open today, so that its author need not submit it to learn it.
-///
-/// # Errors
-/// The database fails.
-pub async fn faults(conn: &mut Conn, draft: &Draft, act: Act<'_>) -> Result<Faults, CatalogError> {
+async fn find_draft_faults(
+    conn: &mut Conn,
+    draft: &Draft,
+    act: Act<'_>,
+) -> Result<DefinitionFaults, CatalogError> {
     if matches!(draft.state, State::Published | State::Withdrawn) {
-        return Ok(Faults::new());
+        return Ok(DefinitionFaults::new());
     }
     match check(conn, draft, act).await {
-        Ok(_) => Ok(Faults::new()),
+        Ok(_) => Ok(DefinitionFaults::new()),
         Err(error) => match error.faults() {
             faults if faults.is_empty() => Err(error),
             faults => Ok(faults),
@@ -299,29 +305,41 @@ pub async fn faults(conn: &mut Conn, draft: &Draft, act: Act<'_>) -> Result<Faul
     }
 }
 
+/// Which drafts somebody asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct DraftListQuery<'a> {
+    /// Only those in this state.
+    pub state: Option<State>,
+    /// Only those for the catalogue of this organ; empty: all.
+    pub organ: &'a str,
+}
+
 /// The drafts that the caller may see, latest change first, and the token of the next page.
 ///
 /// # Errors
 /// The database fails.
-pub async fn list(
+pub async fn list_drafts(
     conn: &mut Conn,
     actor: &Actor,
-    state: Option<State>,
-    organ: &str,
-    page: Page,
+    query: DraftListQuery<'_>,
+    page: &Page<DraftKey>,
     today: Date,
 ) -> Result<(Vec<Draft>, String), CatalogError> {
     let filter = Filter {
         scope: actor.scope(today),
-        state,
-        organ: organ.to_owned(),
+        state: query.state,
+        organ: query.organ.to_owned(),
         after: page.after,
         limit: page.limit(),
     };
-    let found = store::drafts::list(conn, &filter)
+    let mut found = store::drafts::list(conn, &filter)
         .await
         .map_err(CatalogError::database(READING))?;
-    Ok(page.cut(found, |draft| (draft.changed_at, draft.id)))
+    let token = page.cut(&mut found, |draft| DraftKey {
+        changed_at: draft.changed_at,
+        draft_id: draft.id,
+    });
+    Ok((found, token))
 }
 
 async fn lock(

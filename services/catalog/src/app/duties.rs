@@ -8,22 +8,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use credit_record::item::Owner;
 use legal_clock::shanghai_date;
 use proto::credit::catalog::events::v1::{DutyClosed, DutyDismissed, DutyOpened};
-use service_kit::db::Conn;
+use service_kit::{
+    db::Conn,
+    page::{Page, PageKey},
+    reason::Reason,
+};
 use time::Date;
 use uuid::Uuid;
 
-use super::{Act, Done, Page, announce, bytes_of, items};
+use super::{Act, Done, announce, bytes_of, items};
 use crate::{
     domain::{
-        Kind, RuleBroken,
-        duty::{self, Duty, Law, Recorded, Trigger},
+        RuleBroken,
+        duty::{self, Duty, DutySelection, Law, Recorded, Trigger},
         format_day,
+        page::DutyKey,
         rights::Actor,
     },
     error::CatalogError,
     store::{
         self,
-        duties::{Ending, Filter, NewDuty, Part},
+        duties::{Ending, Filter, NewDuty},
         items::Affected,
     },
 };
@@ -65,7 +70,7 @@ pub struct Opened {
 /// # Errors
 /// The document was recorded otherwise, an item is not published or has ended, or nothing is affected; or the
 /// database fails.
-pub async fn record(
+pub async fn record_trigger(
     conn: &mut Conn,
     law: &Law,
     trigger: Trigger,
@@ -120,16 +125,13 @@ async fn affected(
     affects: Affects<'_>,
     today: Date,
 ) -> Result<Vec<Affected>, CatalogError> {
-    let broken = |kind, field: String, rule, message: String| {
-        RuleBroken::new(kind, "TRIGGER_ITEMS_INVALID", field, rule, message)
-    };
     let Affects { item_codes, organ } = affects;
     if (item_codes.is_empty() && organ.is_empty()) || item_codes.len() > MAX_ITEMS {
-        return Err(broken(
-            Kind::Invalid,
-            "item_codes".to_owned(),
+        return Err(RuleBroken::new(
+            Reason::TriggerItemsInvalid,
+            "item_codes",
             "R-6: a trigger names 1 to 500 items, or an organ",
-            "须注明受影响的目录项（最多500项）或单位".to_owned(),
+            "须注明受影响的目录项（最多500项）或单位",
         )
         .into());
     }
@@ -155,8 +157,7 @@ async fn affected(
     }
     if found.is_empty() && !queued.is_empty() {
         return Err(RuleBroken::new(
-            Kind::Changed,
-            "TRIGGER_ITEMS_CHANGING",
+            Reason::TriggerItemsChanging,
             "organ",
             "the catalogue stands still while a trigger is recorded",
             "目录正在变动，请稍后再次登记",
@@ -168,8 +169,8 @@ async fn affected(
         .iter()
         .position(|code| !codes.contains(code.as_str()));
     if let Some(i) = missing {
-        return Err(broken(
-            Kind::State,
+        return Err(RuleBroken::new(
+            Reason::TriggerItemsUnsuitable,
             format!("item_codes[{i}]"),
             "an item that is published and has not ended",
             format!("没有在用的目录项{}", item_codes[i]),
@@ -178,9 +179,9 @@ async fn affected(
     }
     let of_organ = |item: &&Affected| item.owner.organ() == organ;
     if !organ.is_empty() && !found.iter().any(|item| of_organ(&item)) {
-        return Err(broken(
-            Kind::State,
-            "organ".to_owned(),
+        return Err(RuleBroken::new(
+            Reason::TriggerItemsUnsuitable,
+            "organ",
             "the organ has items in its catalogue that have not ended",
             format!("单位{organ}没有在用的目录项"),
         )
@@ -287,13 +288,13 @@ fn everything(today: Date) -> Filter {
     };
     Filter {
         scope: actor.scope(today),
-        part: Part::All,
+        part: DutySelection::All,
         organ: String::new(),
         item_code: String::new(),
         trigger: None,
         duty: None,
         today,
-        after: None,
+        after: DutyKey::start(),
         limit: 1,
     }
 }
@@ -356,7 +357,7 @@ async fn announce_closed(
 ///
 /// # Errors
 /// There is none, it has ended otherwise, or the reason is missing; or the database fails.
-pub async fn dismiss(
+pub async fn dismiss_duty(
     conn: &mut Conn,
     id: Uuid,
     reason: &str,
@@ -404,7 +405,7 @@ async fn one(conn: &mut Conn, id: Uuid, today: Date) -> Result<Duty, CatalogErro
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// Which part.
-    pub part: Part,
+    pub part: DutySelection,
     /// Of this organ; empty: all.
     pub organ: &'a str,
     /// For this item; empty: all.
@@ -415,11 +416,11 @@ pub struct Question<'a> {
 ///
 /// # Errors
 /// The database fails.
-pub async fn list(
+pub async fn list_duties(
     conn: &mut Conn,
     actor: &Actor,
     question: Question<'_>,
-    page: Page,
+    page: &Page<DutyKey>,
     today: Date,
 ) -> Result<(Vec<Duty>, String), CatalogError> {
     let filter = Filter {
@@ -431,10 +432,14 @@ pub async fn list(
         limit: page.limit(),
         ..everything(today)
     };
-    let found = store::duties::list(conn, &filter)
+    let mut found = store::duties::list(conn, &filter)
         .await
         .map_err(CatalogError::database(READING))?;
-    Ok(page.cut(found, |duty| (duty.opened_at, duty.id)))
+    let token = page.cut(&mut found, |duty| DutyKey {
+        opened_at: duty.opened_at,
+        duty_id: duty.id,
+    });
+    Ok((found, token))
 }
 
 /// Level, organ and district of an owner, as events name them.

@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    ops::DerefMut,
     sync::{Mutex, PoisonError},
 };
 
@@ -11,9 +12,11 @@ use credit_record::{
     item::ItemVersion,
 };
 use prost::bytes::Bytes;
+use service_kit::{blocking::try_blocking, db::Conn};
+use time::Date;
 use tokio::sync::Semaphore;
 
-use super::beside;
+use super::items;
 use crate::{error::CatalogError, template};
 
 /// How many files are made at once; who asks for another one waits.
@@ -64,8 +67,31 @@ impl Default for Exports {
 }
 
 impl Exports {
+    /// The file of a version of an item in force or of old; version 0 means the one in force on `day`. Whoever waits for a
+    /// file to be made keeps no connection, so it is handed over.
+    ///
+    /// # Errors
+    /// There is no such version, the file cannot be made, or the database fails.
+    pub async fn export_item(
+        &self,
+        mut conn: impl DerefMut<Target = Conn>,
+        code: &str,
+        version: u32,
+        format: Format,
+        day: Date,
+    ) -> Result<File, CatalogError> {
+        let known = items::version_of(&mut conn, code, version, day).await?;
+        let finished = known.and_then(|known| self.finished(code, known, format));
+        if let Some(file) = finished {
+            return Ok(file);
+        }
+        let item = items::get_item(&mut conn, code, version, day).await?;
+        drop(conn);
+        self.file(item, format).await
+    }
+
     /// A file that was made already.
-    pub fn finished(&self, code: &str, version: u32, format: Format) -> Option<File> {
+    fn finished(&self, code: &str, version: u32, format: Format) -> Option<File> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.find(&(code.to_owned(), version, format))
     }
@@ -74,7 +100,7 @@ impl Exports {
     ///
     /// # Errors
     /// The file cannot be made.
-    pub async fn file(&self, item: ItemVersion, format: Format) -> Result<File, CatalogError> {
+    async fn file(&self, item: ItemVersion, format: Format) -> Result<File, CatalogError> {
         // The gate is never closed; were it, files would be made without waiting.
         let _turn = self.gate.acquire().await.ok();
         let (code, version) = (item.code.clone(), item.version);
@@ -82,7 +108,7 @@ impl Exports {
         if let Some(file) = self.finished(&code, version, format) {
             return Ok(file);
         }
-        let file = beside(move || make(&item, format)).await?;
+        let file = try_blocking(move || make(&item, format)).await?;
         let file = file.map_err(|source| {
             let code = code.clone();
             CatalogError::Export { code, source }

@@ -1,25 +1,25 @@
 //! Versions of items: publication, reading, retirement. Called by `grpc`, `jobs` and `drafts`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::DerefMut};
 
 use credit_record::item::{CodeLists, ItemVersion};
 use proto::credit::catalog::events::v1::{ItemRetired, ItemVersionPublished};
 use serde::Deserialize;
-use service_kit::db::Conn;
+use service_kit::{blocking::try_blocking, db::Conn, reason::Reason};
 use time::{Date, Duration};
 
-use super::{Act, Done, announce, beside, duties, limit_size, lists};
+use super::{Act, Done, announce, duties, limit_size, lists};
 use crate::{
     domain::{
-        Kind, MAX_EXPANDED_BYTES, RuleBroken, format_day,
+        MAX_EXPANDED_BYTES, RuleBroken, format_day,
         rights::{self, Actor},
-        version::{self, History, Offer, Published, Retirement, starts_on},
+        version::{self, History, ItemFilter, Offer, Published, Retirement, starts_on},
     },
     error::CatalogError,
     store::{
         self,
         duties::Ending,
-        items::{ItemFilter, NewVersion, VersionRow},
+        items::{NewVersion, VersionRow},
         providers,
     },
 };
@@ -28,40 +28,22 @@ const PUBLISHING: &str = "发布目录项";
 const READING: &str = "读取目录";
 const RETIRING: &str = "停用目录项";
 
-/// Reads a definition in the form of the data files. Code lists that it names are those of the catalogue, and
-/// what comes out holds their values, so that an event and a record's checks need no list. Where no transaction
-/// has to be open, [`lists_of`] and [`lint`] one after the other keep no connection while rules are compiled.
+/// Reads and lints a definition in the form of the data files. Code lists that it names are those of the catalogue, and
+/// what comes out holds their values, so that an event and a record's checks need no list. A connection that is handed
+/// over goes back to its pool before the rules are compiled, which takes time; one that is lent stays with the caller.
 ///
 /// # Errors
-/// Too large, unreadable or inconsistent, or a code list is not published; or the database fails.
-pub async fn read_definition(conn: &mut Conn, toml: &str) -> Result<ItemVersion, CatalogError> {
-    let lists = lists_of(conn, toml).await?;
-    lint(toml, lists).await
-}
-
-/// The code lists that a definition names, those that are published.
-///
-/// # Errors
-/// The definition is too large, or the database fails.
-pub async fn lists_of(conn: &mut Conn, toml: &str) -> Result<CodeLists, CatalogError> {
+/// Too large as TOML or with the values of its lists, unreadable or inconsistent, or a list is not published; or the
+/// database fails.
+pub async fn read_definition(
+    mut conn: impl DerefMut<Target = Conn>,
+    toml: &str,
+) -> Result<ItemVersion, CatalogError> {
     limit_size(toml)?;
+    let lists = load_named_lists(&mut conn, toml).await?;
+    drop(conn);
     let text = toml.to_owned();
-    let named = beside(move || named_lists(&text)).await?;
-    if named.is_empty() {
-        return Ok(CodeLists::default());
-    }
-    lists::these(conn, named).await
-}
-
-/// Reads and lints a definition with the code lists that it names. Compiling its rules is work for a processor, so
-/// it is done beside the tasks that serve calls.
-///
-/// # Errors
-/// Too large as TOML or with the values of its lists, unreadable or inconsistent, or a list is missing.
-pub async fn lint(toml: &str, lists: CodeLists) -> Result<ItemVersion, CatalogError> {
-    limit_size(toml)?;
-    let text = toml.to_owned();
-    beside(move || {
+    try_blocking(move || {
         let item = ItemVersion::from_toml_with(&text, &lists)?;
         limit_expanded(&item)?;
         Ok(item)
@@ -69,13 +51,23 @@ pub async fn lint(toml: &str, lists: CodeLists) -> Result<ItemVersion, CatalogEr
     .await?
 }
 
+/// The code lists that a definition names, those that are published.
+async fn load_named_lists(conn: &mut Conn, toml: &str) -> Result<CodeLists, CatalogError> {
+    let text = toml.to_owned();
+    let named = try_blocking(move || named_lists(&text)).await?;
+    if named.is_empty() {
+        return Ok(CodeLists::default());
+    }
+    lists::these(conn, named).await
+}
+
 /// Refuses what its code lists make larger than an event and an answer should be.
 fn limit_expanded(item: &ItemVersion) -> Result<(), CatalogError> {
     if item.to_json()?.len() <= MAX_EXPANDED_BYTES {
         return Ok(());
     }
-    Err(RuleBroken::invalid(
-        "DEFINITION_TOO_LARGE",
+    Err(RuleBroken::new(
+        Reason::DefinitionTooLarge,
         "definition_toml",
         "a definition has at most 1048576 bytes as JSON with the values of its code lists",
         format!("连同所引代码表的取值，定义最多{MAX_EXPANDED_BYTES}字节"),
@@ -114,7 +106,7 @@ fn named_lists(toml: &str) -> BTreeSet<(String, u32)> {
 /// # Errors
 /// The actor may not decide about that catalogue, the version is published with other content, does not
 /// follow, or its owner is not one; or the database fails.
-pub async fn publish(
+pub async fn publish_item_version(
     conn: &mut Conn,
     item: &ItemVersion,
     actor: Option<&Actor>,
@@ -124,7 +116,7 @@ pub async fn publish(
         actor.may_review(&item.owner)?;
     }
     queue_for(conn, [item.code.as_str()], PUBLISHING).await?;
-    let history = history(conn, &item.code).await?;
+    let history = load_history(conn, &item.code).await?;
     let offer = match actor {
         Some(_) => version::offer(&history, item, act.at)?,
         None => version::offer_of_file(&history, item, act.at)?,
@@ -219,7 +211,7 @@ pub(super) async fn check_catalogue(
 ///
 /// # Errors
 /// The database fails, or a stored definition cannot be read.
-pub async fn history(conn: &mut Conn, code: &str) -> Result<History, CatalogError> {
+pub(super) async fn load_history(conn: &mut Conn, code: &str) -> Result<History, CatalogError> {
     let versions = store::items::versions(conn, code)
         .await
         .map_err(CatalogError::database(READING))?
@@ -243,11 +235,23 @@ fn published(row: VersionRow) -> Result<Published, CatalogError> {
     })
 }
 
+/// All versions of an item side by side, and its end.
+///
+/// # Errors
+/// Nothing was published of it, or the database fails.
+pub async fn list_item_versions(conn: &mut Conn, code: &str) -> Result<History, CatalogError> {
+    let history = load_history(conn, code).await?;
+    if history.versions.is_empty() {
+        return Err(version::unknown_item(code).into());
+    }
+    Ok(history)
+}
+
 /// One version of an item; version 0 means the one in force on `day`.
 ///
 /// # Errors
 /// There is none, or the database fails.
-pub async fn item(
+pub async fn get_item(
     conn: &mut Conn,
     code: &str,
     version: u32,
@@ -290,16 +294,14 @@ async fn not_found(
     version: u32,
     day: Date,
 ) -> Result<RuleBroken, CatalogError> {
-    let history = history(conn, code).await?;
-    let unknown = |field: &'static str, rule, message| {
-        RuleBroken::new(Kind::Unknown, "ITEM_UNKNOWN", field, rule, message)
-    };
+    let history = load_history(conn, code).await?;
+    let unknown =
+        |rule, message| RuleBroken::new(Reason::ItemVersionUnknown, "version", rule, message);
     if history.versions.is_empty() {
         return Ok(version::unknown_item(code));
     }
     if version != 0 {
         return Ok(unknown(
-            "version",
             "the version of the item is published",
             format!("没有目录项{code}的第{version}版"),
         ));
@@ -314,14 +316,14 @@ async fn not_found(
         _ => format!("目录项{code}在{}尚未生效", format_day(day)),
     };
     let rule = "version 0 asks for the version in force on that day";
-    Ok(unknown("version", rule, message))
+    Ok(unknown(rule, message))
 }
 
 /// The version in force of each item on a day, by code.
 ///
 /// # Errors
 /// The database fails.
-pub async fn items(
+pub async fn list_items(
     conn: &mut Conn,
     day: Date,
     filter: &ItemFilter,
@@ -336,7 +338,7 @@ pub async fn items(
             .map(|(c, text)| parse_stored(c, text))
             .collect()
     };
-    beside(read).await?
+    try_blocking(read).await?
 }
 
 /// Ends an item from a day on, and from that day the duties to renew it; saying the same again changes
@@ -344,16 +346,16 @@ pub async fn items(
 ///
 /// # Errors
 /// [`version::retire`] refuses, or the database fails.
-pub async fn retire(
+pub async fn retire_item(
     conn: &mut Conn,
     asked: Retirement,
     act: Act<'_>,
 ) -> Result<Done<Retirement>, CatalogError> {
     let both = std::iter::once(asked.code.as_str()).chain(asked.successor.as_deref());
     queue_for(conn, both, RETIRING).await?;
-    let of_item = history(conn, &asked.code).await?;
+    let of_item = load_history(conn, &asked.code).await?;
     let of_successor = match &asked.successor {
-        Some(successor) => Some(history(conn, successor).await?),
+        Some(successor) => Some(load_history(conn, successor).await?),
         None => None,
     };
     let known = of_item.retirement.clone();

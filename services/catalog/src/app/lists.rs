@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use credit_record::item::{CodeListVersion, CodeLists};
 use proto::credit::catalog::events::v1::CodeListPublished;
-use service_kit::db::Conn;
+use service_kit::{blocking::try_blocking, db::Conn, reason::Reason};
 
-use super::{Act, Done, announce, beside, limit_size};
+use super::{Act, Done, announce, limit_size};
 use crate::{
-    domain::{Kind, RuleBroken, list, version::Offer},
+    domain::{RuleBroken, list, version::Offer},
     error::CatalogError,
     store,
 };
@@ -23,14 +23,14 @@ const READING: &str = "读取代码表";
 pub async fn read_definition(toml: &str) -> Result<CodeListVersion, CatalogError> {
     limit_size(toml)?;
     let text = toml.to_owned();
-    Ok(beside(move || CodeListVersion::from_toml(&text)).await??)
+    Ok(try_blocking(move || CodeListVersion::from_toml(&text)).await??)
 }
 
 /// Publishes a version of a code list if it is the next one; the same again changes nothing.
 ///
 /// # Errors
 /// The version is published with other content or leaves a gap, or the database fails.
-pub async fn publish(
+pub async fn publish_code_list(
     conn: &mut Conn,
     list: &CodeListVersion,
     act: Act<'_>,
@@ -71,7 +71,7 @@ pub async fn publish(
 ///
 /// # Errors
 /// There is none, or the database fails.
-pub async fn list(
+pub async fn get_code_list(
     conn: &mut Conn,
     code: &str,
     version: u32,
@@ -82,8 +82,7 @@ pub async fn list(
     match found {
         Some(text) => parse_stored(code, &text),
         None => Err(RuleBroken::new(
-            Kind::Unknown,
-            "CODE_LIST_UNKNOWN",
+            Reason::CodeListUnknown,
             if version == 0 { "code" } else { "version" },
             "the version of the code list is published",
             format!("没有代码表{code}（版本{version}，0为最新）"),
@@ -96,7 +95,7 @@ pub async fn list(
 ///
 /// # Errors
 /// The database fails.
-pub async fn all(conn: &mut Conn) -> Result<Vec<CodeListVersion>, CatalogError> {
+pub async fn list_code_lists(conn: &mut Conn) -> Result<Vec<CodeListVersion>, CatalogError> {
     store::lists::newest(conn)
         .await
         .map_err(CatalogError::database(READING))?

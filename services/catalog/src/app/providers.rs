@@ -21,19 +21,23 @@ use crate::{
 const REGISTERING: &str = "登记信用信息提供主体";
 const READING: &str = "读取信用信息提供主体";
 
+/// A provider with its contacts, where the caller is shown them.
+pub type ShownProvider = (Provider, Option<Contacts>);
+
 /// Registers a provider or changes its registration; saying the same again changes nothing. Contacts
 /// that are not given stay as they are, empty ones are removed. They are no part of the revision, because
 /// whoever hears of revisions must not hear of them.
 ///
 /// # Errors
-/// It may not stand where it says, or the database fails.
-pub async fn register(
+/// It may not stand where it says, contacts cannot be opened, or the database fails.
+pub async fn register_provider(
     conn: &mut Conn,
     keyring: &Keyring,
+    actor: &Actor,
     registration: Registration,
     contacts: Option<&Contacts>,
     act: Act<'_>,
-) -> Result<Done<Provider>, CatalogError> {
+) -> Result<Done<ShownProvider>, CatalogError> {
     let failed = CatalogError::database;
     // One queue for all: whether a provider fits depends on those above and below it.
     store::queue_for(conn, &["providers".to_owned()])
@@ -45,20 +49,24 @@ pub async fn register(
     registration.fits_among(&all)?;
     let code = *registration.code();
     let current = all.into_iter().find(|known| known.code == code);
-    let mut done = match provider::register(current, registration) {
-        Registered::Unchanged(provider) => Done::unchanged(provider),
+    let (provider, mut changed) = match provider::register(current, registration) {
+        Registered::Unchanged(provider) => (provider, false),
         Registered::Changed(provider) => {
             store::providers::add(conn, &provider, act.at, act.by)
                 .await
                 .map_err(failed(REGISTERING))?;
             announce(conn, &[act.event(&registered(&provider))], REGISTERING).await?;
-            Done::changed(provider)
+            (provider, true)
         }
     };
     if let Some(contacts) = contacts {
-        done.changed |= set_contacts(conn, keyring, code.as_str(), contacts, act).await?;
+        changed |= set_contacts(conn, keyring, code.as_str(), contacts, act).await?;
     }
-    Ok(done)
+    let known = visible_contacts(conn, keyring, actor, code.as_str()).await?;
+    Ok(Done {
+        value: (provider, known.into_values().next()),
+        changed,
+    })
 }
 
 fn registered(provider: &Provider) -> ProviderRegistered {
@@ -134,15 +142,15 @@ fn context(code: &str) -> Vec<u8> {
 ///
 /// # Errors
 /// The database fails, or contacts cannot be opened.
-pub async fn providers(
+pub async fn list_providers(
     conn: &mut Conn,
     keyring: &Keyring,
     actor: &Actor,
-) -> Result<Vec<(Provider, Option<Contacts>)>, CatalogError> {
+) -> Result<Vec<ShownProvider>, CatalogError> {
     let all = store::providers::providers(conn)
         .await
         .map_err(CatalogError::database(READING))?;
-    let mut contacts = contacts(conn, keyring, actor, "").await?;
+    let mut contacts = visible_contacts(conn, keyring, actor, "").await?;
     Ok(all
         .into_iter()
         .map(|provider| {
@@ -153,10 +161,7 @@ pub async fn providers(
 }
 
 /// The contacts that `actor` is shown, by code of the provider; of one provider when `code` is not empty.
-///
-/// # Errors
-/// The database fails, or contacts cannot be opened.
-pub async fn contacts(
+async fn visible_contacts(
     conn: &mut Conn,
     keyring: &Keyring,
     actor: &Actor,
@@ -195,7 +200,7 @@ fn readable<'a>(actor: &'a Actor, code: &'a str) -> Option<&'a str> {
 ///
 /// # Errors
 /// The database fails.
-pub async fn registration_of(
+pub async fn find_provider(
     conn: &mut Conn,
     organisation: &str,
 ) -> Result<Option<Provider>, CatalogError> {

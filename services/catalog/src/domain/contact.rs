@@ -2,6 +2,7 @@
 //! `app`.
 
 use serde::{Deserialize, Serialize};
+use service_kit::reason::Reason;
 
 use super::{MAX_NAME_CHARS, RuleBroken};
 
@@ -31,8 +32,8 @@ impl Contacts {
     /// The first rule that is broken, with its field.
     pub fn new(office: &str, person: &str, phone: &str, email: &str) -> Result<Self, RuleBroken> {
         let broken = |field: &'static str, rule, message: &str| {
-            Err(RuleBroken::invalid(
-                "PROVIDER_CONTACT_INVALID",
+            Err(RuleBroken::new(
+                Reason::ProviderContactInvalid,
                 field,
                 rule,
                 message,

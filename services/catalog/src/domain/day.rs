@@ -1,6 +1,7 @@
 //! Civil days as requests and events write them: `YYYY-MM-DD`. Called by the rules that take one and by
 //! `grpc`.
 
+use service_kit::reason::Reason;
 use time::{Date, format_description::BorrowedFormatItem, macros::format_description};
 
 use super::RuleBroken;
@@ -21,11 +22,7 @@ pub fn format_day(day: Date) -> String {
 ///
 /// # Errors
 /// It is not written `YYYY-MM-DD` or not a day of the calendar.
-pub fn given_day(
-    text: &str,
-    reason: &'static str,
-    field: &'static str,
-) -> Result<Option<Date>, RuleBroken> {
+pub fn given_day(text: &str, field: &'static str) -> Result<Option<Date>, RuleBroken> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -34,8 +31,8 @@ pub fn given_day(
         .filter(|day| format_day(*day) == text)
         .map(Some)
         .ok_or_else(|| {
-            RuleBroken::invalid(
-                reason,
+            RuleBroken::new(
+                Reason::DateInvalid,
                 field,
                 "a day is written YYYY-MM-DD",
                 "日期应写作YYYY-MM-DD，且为真实日期",

@@ -10,10 +10,11 @@
 
 use credit_record::item::Owner;
 use serde::{Deserialize, Serialize};
+use service_kit::reason::Reason;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Kind, MAX_REASON_CHARS, RuleBroken, given_text};
+use super::{MAX_REASON_CHARS, RuleBroken, given_text};
 
 /// Most reasons of one return.
 pub const MAX_REASONS: usize = 100;
@@ -114,8 +115,7 @@ pub fn step(state: State, step: Step) -> Result<State, RuleBroken> {
         (_, Step::Withdraw) => "what is published or withdrawn stays so",
     };
     Err(RuleBroken::new(
-        Kind::State,
-        "DRAFT_STATE",
+        Reason::DraftStateUnsuitable,
         "draft_id",
         rule,
         format!("草稿现为“{}”，不能进行此操作", state.label()),
@@ -124,7 +124,7 @@ pub fn step(state: State, step: Step) -> Result<State, RuleBroken> {
 
 /// A reason for which a draft comes back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reason {
+pub struct DraftReturnReason {
     /// Path in the definition; may be empty.
     pub field: String,
     /// What is to be mended, Chinese.
@@ -135,10 +135,10 @@ pub struct Reason {
 ///
 /// # Errors
 /// There is none, too many, or one says nothing.
-pub fn reasons(given: Vec<Reason>) -> Result<Vec<Reason>, RuleBroken> {
-    const REASON: &str = "DRAFT_REASONS_INVALID";
+pub fn reasons(given: Vec<DraftReturnReason>) -> Result<Vec<DraftReturnReason>, RuleBroken> {
+    const REASON: Reason = Reason::DraftReasonsInvalid;
     if given.is_empty() || given.len() > MAX_REASONS {
-        return Err(RuleBroken::invalid(
+        return Err(RuleBroken::new(
             REASON,
             "reasons",
             "R-6: a return has 1 to 100 reasons",
@@ -178,9 +178,9 @@ impl Head {
     /// # Errors
     /// It is no TOML, or lacks code or version, or they are none.
     pub fn read(definition: &str) -> Result<Self, RuleBroken> {
-        const REASON: &str = "DRAFT_UNREADABLE";
+        const REASON: Reason = Reason::DraftUnreadable;
         let head: Self = toml::from_str(definition).map_err(|error| {
-            RuleBroken::invalid(
+            RuleBroken::new(
                 REASON,
                 "definition_toml",
                 "a draft is TOML and names code, version and owner",
@@ -192,7 +192,7 @@ impl Head {
         })?;
         let of_code = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if head.code.is_empty() || head.code.len() > 64 || !head.code.bytes().all(of_code) {
-            return Err(RuleBroken::invalid(
+            return Err(RuleBroken::new(
                 REASON,
                 "definition_toml.code",
                 "a code has lower-case letters, digits and hyphens, at most 64",
@@ -200,7 +200,7 @@ impl Head {
             ));
         }
         if head.version == 0 {
-            return Err(RuleBroken::invalid(
+            return Err(RuleBroken::new(
                 REASON,
                 "definition_toml.version",
                 "versions are counted from 1",
@@ -231,7 +231,7 @@ pub struct Draft {
     /// When it was changed last.
     pub changed_at: OffsetDateTime,
     /// Reasons of the last return.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<DraftReturnReason>,
 }
 
 /// One step of a draft's life, as it is kept for ever.
@@ -246,9 +246,23 @@ pub struct Change {
     /// `<credit code>/<account>`.
     pub by: String,
     /// Reasons of a return.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<DraftReturnReason>,
     /// Note of a withdrawal.
     pub note: String,
+}
+
+/// What is wrong with a definition: path and rule of each fault.
+pub type DefinitionFaults = Vec<(String, &'static str)>;
+
+/// A draft as its author and the reviewer see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeDraft {
+    /// The draft.
+    pub draft: Draft,
+    /// What is wrong with its definition today; none once it is published or withdrawn.
+    pub faults: DefinitionFaults,
+    /// All its steps, oldest first.
+    pub history: Vec<Change>,
 }
 
 /// Whether an organisation that has so many open drafts may begin one more.
@@ -260,8 +274,7 @@ pub fn may_begin(open: i64) -> Result<(), RuleBroken> {
         return Ok(());
     }
     Err(RuleBroken::new(
-        Kind::State,
-        "DRAFTS_TOO_MANY",
+        Reason::DraftsTooMany,
         "draft_id",
         "an organisation has at most 100 open drafts",
         format!("本单位未办结的草稿已达{MAX_OPEN}份，请先提交发布或撤回"),
@@ -271,8 +284,7 @@ pub fn may_begin(open: i64) -> Result<(), RuleBroken> {
 /// There is no such draft, or it is none of the caller's.
 pub fn unknown() -> RuleBroken {
     RuleBroken::new(
-        Kind::Unknown,
-        "DRAFT_UNKNOWN",
+        Reason::DraftUnknown,
         "draft_id",
         "a draft that the caller may see",
         "没有该草稿",

@@ -11,10 +11,11 @@
 
 use credit_record::item::Owner;
 use legal_clock::{Calendar, Deadline, Duty as Clock, RuleSet};
+use service_kit::reason::Reason;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Kind, MAX_NAME_CHARS, MAX_REASON_CHARS, RuleBroken, format_day, given_text};
+use super::{MAX_NAME_CHARS, MAX_REASON_CHARS, RuleBroken, format_day, given_text};
 
 /// The numbers of the regulation and the working-day calendar.
 #[derive(Debug, Clone)]
@@ -82,9 +83,9 @@ impl Trigger {
         effective_reason: &str,
         today: Date,
     ) -> Result<Self, RuleBroken> {
-        const REASON: &str = "TRIGGER_INVALID";
+        const REASON: Reason = Reason::TriggerInvalid;
         let broken = |field: &'static str, rule, message: &str| {
-            Err(RuleBroken::invalid(REASON, field, rule, message))
+            Err(RuleBroken::new(REASON, field, rule, message))
         };
         let Some(kind) = kind else {
             return broken(
@@ -185,6 +186,31 @@ impl State {
     }
 }
 
+/// Which part of the duties a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DutySelection {
+    /// All.
+    All,
+    /// Open ones.
+    Open,
+    /// Open ones whose due day is over.
+    Overdue,
+    /// Closed and dismissed ones.
+    Ended,
+}
+
+impl DutySelection {
+    /// Stable name, as queries carry it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Open => "open",
+            Self::Overdue => "overdue",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 /// An item has to follow a trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Duty {
@@ -240,13 +266,12 @@ pub fn base_version(versions: &[(u32, Date)], promulgated_on: Date) -> u32 {
 /// # Errors
 /// The rule that is broken, with its field.
 pub fn dismiss(state: State, reason: &str) -> Result<String, RuleBroken> {
-    let reason = given_text(reason, "DUTY_REASON_INVALID", "reason", MAX_REASON_CHARS)?;
+    let reason = given_text(reason, Reason::ReasonInvalid, "reason", MAX_REASON_CHARS)?;
     if state == State::Open {
         return Ok(reason);
     }
     Err(RuleBroken::new(
-        Kind::State,
-        "DUTY_STATE",
+        Reason::DutyStateUnsuitable,
         "duty_id",
         "an open duty can be dismissed",
         "该更新任务已经办结",
@@ -256,8 +281,7 @@ pub fn dismiss(state: State, reason: &str) -> Result<String, RuleBroken> {
 /// There is no such duty, or it is none of the caller's.
 pub fn unknown() -> RuleBroken {
     RuleBroken::new(
-        Kind::Unknown,
-        "DUTY_UNKNOWN",
+        Reason::DutyUnknown,
         "duty_id",
         "a duty that the caller may see",
         "没有该更新任务",
@@ -267,8 +291,7 @@ pub fn unknown() -> RuleBroken {
 /// The same document was recorded otherwise.
 pub fn recorded_otherwise(known: &Trigger) -> RuleBroken {
     RuleBroken::new(
-        Kind::Exists,
-        "TRIGGER_DIFFERS",
+        Reason::TriggerDiffers,
         "document_number",
         "a document is recorded with one title and one effective date",
         format!(

@@ -1,8 +1,9 @@
 //! Versions of code lists: counted without gaps, never changed. Called by `app`.
 
 use credit_record::item::CodeListVersion;
+use service_kit::reason::Reason;
 
-use super::{Kind, RuleBroken, version::Offer};
+use super::{RuleBroken, version::Offer};
 
 /// Decides about an offered version, given the one with the same number, if any, and the highest number.
 ///
@@ -17,16 +18,14 @@ pub fn offer(
     match same {
         Some(known) if known == offered => Ok(Offer::Known),
         Some(_) => Err(RuleBroken::new(
-            Kind::Exists,
-            "CODE_LIST_VERSION_IMMUTABLE",
+            Reason::CodeListVersionImmutable,
             "definition_toml.version",
             "a published version of a code list never changes",
             format!("代码表{code}第{version}版已发布且内容不同，已发布的版本不可更改"),
         )),
         None if version == highest.saturating_add(1) => Ok(Offer::Next),
         None => Err(RuleBroken::new(
-            Kind::State,
-            "CODE_LIST_VERSION_GAP",
+            Reason::CodeListVersionGap,
             "definition_toml.version",
             "the version is the newest one plus 1, or 1 for a new code list",
             format!(

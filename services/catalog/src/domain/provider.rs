@@ -2,9 +2,10 @@
 //! `app`.
 
 use credit_record::id::{CreditCode, IdRule};
+use service_kit::reason::Reason;
 use time::Date;
 
-use super::{Kind, MAX_NAME_CHARS, RuleBroken};
+use super::{MAX_NAME_CHARS, RuleBroken};
 
 /// A district or county of Changsha.
 #[derive(Debug, PartialEq, Eq)]
@@ -140,22 +141,18 @@ impl Registration {
     /// # Errors
     /// The first rule that is broken, with its field.
     pub fn new(said: Said<'_>) -> Result<Self, RuleBroken> {
-        let code = credit_code(said.code, "provider.code", "PROVIDER_CODE_INVALID")?;
+        let code = credit_code(said.code, "provider.code")?;
         let name = provider_name(said.name)?;
         let level = provider_level(said.level, said.district_code)?;
         let parent = match said.parent_code {
             "" => None,
-            parent => Some(credit_code(
-                parent,
-                "provider.parent_code",
-                "PROVIDER_PARENT_INVALID",
-            )?),
+            parent => Some(credit_code(parent, "provider.parent_code")?),
         };
         if let (Some(from), Some(until)) = (said.valid_from, said.valid_until)
             && until < from
         {
-            return Err(RuleBroken::invalid(
-                "PROVIDER_VALIDITY_INVALID",
+            return Err(RuleBroken::new(
+                Reason::ProviderValidityInvalid,
                 "provider.valid_until",
                 "valid_until is not before valid_from",
                 "有效期的止日不能早于起日",
@@ -184,19 +181,13 @@ impl Registration {
     /// The first rule that is broken, with its field.
     pub fn fits_among(&self, registered: &[Provider]) -> Result<(), RuleBroken> {
         let find = |code: &CreditCode| registered.iter().find(|p| p.code == *code);
-        let broken = |kind, rule, message: &str| {
-            RuleBroken::new(
-                kind,
-                "PROVIDER_PARENT_INVALID",
-                "provider.parent_code",
-                rule,
-                message,
-            )
+        let broken = |reason, rule, message: &str| {
+            RuleBroken::new(reason, "provider.parent_code", rule, message)
         };
         if let Some(parent_code) = &self.parent {
             let Some(parent) = find(parent_code) else {
                 return Err(broken(
-                    Kind::State,
+                    Reason::ProviderParentUnsuitable,
                     "the parent is a registered provider",
                     "上级单位尚未登记",
                 ));
@@ -212,7 +203,7 @@ impl Registration {
             while let Some(code) = above {
                 if code == self.code {
                     return Err(broken(
-                        Kind::Invalid,
+                        Reason::ProviderParentInvalid,
                         "no provider is above itself",
                         "上级关系不能成环",
                     ));
@@ -240,19 +231,14 @@ fn may_stand_below(child: Level, parent: Level) -> bool {
 
 fn outside(field: &'static str, message: &str) -> RuleBroken {
     RuleBroken::new(
-        Kind::State,
-        "PROVIDER_OUTSIDE_DISTRICT",
+        Reason::ProviderOutsideDistrict,
         field,
         "a provider stands below one of the city or of its own district",
         message,
     )
 }
 
-fn credit_code(
-    code: &str,
-    field: &'static str,
-    reason: &'static str,
-) -> Result<CreditCode, RuleBroken> {
+fn credit_code(code: &str, field: &'static str) -> Result<CreditCode, RuleBroken> {
     CreditCode::parse(code).map_err(|error| {
         let (rule, said) = match error.rule {
             IdRule::Length => ("GB 32100: a credit code has 18 characters", "应为18位"),
@@ -283,13 +269,13 @@ fn credit_code(
         if let Some(suggestion) = &error.suggestion {
             message.push_str(&format!("；是否应为{}？请核实", suggestion.as_str()));
         }
-        RuleBroken::invalid(reason, field, rule, message)
+        RuleBroken::new(Reason::CreditCodeInvalid, field, rule, message)
     })
 }
 
 fn provider_name(name: &str) -> Result<String, RuleBroken> {
     let broken = |rule, message: &str| {
-        RuleBroken::invalid("PROVIDER_NAME_INVALID", "provider.name", rule, message)
+        RuleBroken::new(Reason::ProviderNameInvalid, "provider.name", rule, message)
     };
     if name.trim().is_empty() {
         return Err(broken("the name is not blank", "名称不能为空"));
@@ -311,16 +297,16 @@ fn provider_name(name: &str) -> Result<String, RuleBroken> {
 
 fn provider_level(level: Option<LevelKind>, district_code: &str) -> Result<Level, RuleBroken> {
     let district_broken = |rule, message: String| {
-        RuleBroken::invalid(
-            "PROVIDER_DISTRICT_INVALID",
+        RuleBroken::new(
+            Reason::ProviderDistrictInvalid,
             "provider.district_code",
             rule,
             message,
         )
     };
     match level {
-        None => Err(RuleBroken::invalid(
-            "PROVIDER_LEVEL_INVALID",
+        None => Err(RuleBroken::new(
+            Reason::ProviderLevelInvalid,
             "provider.level",
             "the level is city or district",
             "须注明级别：市级或区县级",

@@ -1,14 +1,18 @@
 //! Whose catalogue is whose, and who may do and see what in it (R-5, R-6, D-25). Which role may call which
-//! RPC at all stands in the table of rights of service-kit; this is what only the registry can tell. Called
+//! RPC at all stands in the proto files; this is what only the registry can tell. Called
 //! by `app`.
 
 use credit_record::item::Owner;
+use service_kit::reason::Reason;
 use time::Date;
 
 use super::{
-    Kind, RuleBroken,
+    RuleBroken,
     provider::{Level, Provider},
 };
+
+/// Where a definition names its catalogue.
+const OWNER: &str = "definition_toml.owner";
 
 /// Who acts, with what the registry holds of its organisation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,6 +80,40 @@ impl Actor {
         }
     }
 
+    /// The registration with which it writes its catalogue on that day.
+    ///
+    /// # Errors
+    /// It is not registered, disabled, or not within its validity.
+    fn registered_on(&self, today: Date) -> Result<&Provider, RuleBroken> {
+        let broken = |reason, message: String| {
+            let rule = "R-6: an organ that writes a catalogue is a registered provider, enabled and within its validity";
+            Err(RuleBroken::new(reason, OWNER, rule, message))
+        };
+        let Some(provider) = &self.registered else {
+            return broken(
+                Reason::ProviderNotRegistered,
+                "本单位未登记，不能编制目录".to_owned(),
+            );
+        };
+        if !provider.enabled {
+            return broken(
+                Reason::ProviderDisabled,
+                "本单位已停用，不能编制目录".to_owned(),
+            );
+        }
+        match (provider.valid_from, provider.valid_until) {
+            (Some(from), _) if today < from => broken(
+                Reason::ProviderNotYetValid,
+                format!("本单位自{from}起方可编制目录"),
+            ),
+            (_, Some(until)) if until < today => broken(
+                Reason::ProviderExpired,
+                format!("本单位的有效期至{until}止，不能编制目录"),
+            ),
+            _ => Ok(provider),
+        }
+    }
+
     /// Whether it may write drafts for the catalogue of `owner`: the credit office for all, the credit
     /// office of a district for its district's, a provider for its own.
     ///
@@ -87,19 +125,13 @@ impl Actor {
         }
         let denied = |rule, message: &str| {
             Err(RuleBroken::new(
-                Kind::Denied,
-                "NOT_YOUR_CATALOGUE",
-                "definition_toml.owner",
+                Reason::NotYourCatalogue,
+                OWNER,
                 rule,
                 message,
             ))
         };
-        let Some(registered) = self.registered.as_ref().filter(|p| p.may_act_on(today)) else {
-            return denied(
-                "R-6: an organ that writes a catalogue is a registered provider, enabled and within its validity",
-                "本单位未登记、已停用或不在有效期内，不能编制目录",
-            );
-        };
+        let registered = self.registered_on(today)?;
         match owner {
             Owner::City => denied(
                 "R-6: the credit office makes the city's catalogue",
@@ -134,25 +166,18 @@ impl Actor {
     /// # Errors
     /// The rule that is broken.
     pub fn may_review(&self, owner: &Owner) -> Result<(), RuleBroken> {
-        let refused = |reason, rule, message: &str| {
-            Err(RuleBroken::new(
-                Kind::Denied,
-                reason,
-                "definition_toml.owner",
-                rule,
-                message,
-            ))
-        };
+        let refused =
+            |reason, rule, message: &str| Err(RuleBroken::new(reason, OWNER, rule, message));
         if !self.credit_office {
             return refused(
-                "NOT_THE_CREDIT_OFFICE",
+                Reason::NotTheCreditOffice,
                 "R-6: the credit office reviews and publishes",
                 "目录由市信用办审核发布",
             );
         }
         if !owner.organ().is_empty() && owner.organ() == self.organisation {
             return refused(
-                "OWN_CATALOGUE",
+                Reason::OwnCatalogue,
                 "R-6: an organ does not review and publish its own catalogue",
                 "不能审核发布本单位编制的目录",
             );
@@ -171,8 +196,7 @@ impl Actor {
         self.may_review(owner)?;
         if !owner.is_city() && created_by == self.organisation {
             return Err(RuleBroken::new(
-                Kind::Denied,
-                "OWN_DRAFT",
+                Reason::OwnDraft,
                 "draft_id",
                 "R-6: who began a draft for an organ's catalogue does not review and publish it",
                 "不能审核发布本单位起草的目录项",
@@ -190,9 +214,8 @@ impl Actor {
 pub fn same_catalogue(before: Option<&Owner>, owner: &Owner) -> Result<(), RuleBroken> {
     match before {
         Some(before) if before != owner => Err(RuleBroken::new(
-            Kind::State,
-            "OWNER_CHANGED",
-            "definition_toml.owner",
+            Reason::OwnerChanged,
+            OWNER,
             "R-6: a new version stays in the catalogue of the version before it; only the credit office moves an item, by publishing directly",
             "该目录项属于其他单位的目录，新版本不能改变归属；归属调整由市信用办直接发布",
         )),
@@ -211,11 +234,11 @@ pub fn check_owner(owner: &Owner, organ: Option<&Provider>, today: Date) -> Resu
         return Ok(());
     }
     let broken = |reason, field: &'static str, rule, message: String| {
-        Err(RuleBroken::new(Kind::State, reason, field, rule, message))
+        Err(RuleBroken::new(reason, field, rule, message))
     };
     let Some(organ) = organ.filter(|organ| organ.may_act_on(today)) else {
         return broken(
-            "OWNER_UNKNOWN",
+            Reason::OwnerUnknown,
             "definition_toml.owner.organ",
             "the organ of a catalogue is a registered provider, enabled and within its validity",
             format!("单位{code}未登记、已停用或不在有效期内"),
@@ -223,13 +246,13 @@ pub fn check_owner(owner: &Owner, organ: Option<&Provider>, today: Date) -> Resu
     };
     match (owner, organ.level) {
         (Owner::Department { .. }, Level::District(district)) => broken(
-            "OWNER_OUTSIDE_DISTRICT",
+            Reason::OwnerOutsideDistrict,
             "definition_toml.owner.organ",
             "a department's catalogue is that of an organ of the city; an organ of a district writes in its district's",
             format!("单位{code}属于{}，其目录项应列入区县目录", district.name),
         ),
         (Owner::District { district, .. }, level) if level.district_code() != district => broken(
-            "OWNER_OUTSIDE_DISTRICT",
+            Reason::OwnerOutsideDistrict,
             "definition_toml.owner.district",
             "an organ writes in the catalogue of its own district",
             format!("单位{code}不属于区划{district}"),

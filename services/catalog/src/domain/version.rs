@@ -3,9 +3,10 @@
 
 use credit_record::item::ItemVersion;
 use legal_clock::shanghai_date;
+use service_kit::reason::Reason;
 use time::{Date, OffsetDateTime, macros::date};
 
-use super::{Kind, MAX_REASON_CHARS, RuleBroken, given_text};
+use super::{MAX_REASON_CHARS, RuleBroken, given_text};
 
 /// A version as it was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +120,17 @@ impl History {
     }
 }
 
+/// Which items a list shows; empty texts do not limit it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ItemFilter {
+    /// `city`, `department` or `district`.
+    pub catalogue: String,
+    /// Credit code of an organ.
+    pub organ: String,
+    /// Code of a district.
+    pub district_code: String,
+}
+
 /// What an offered version is to those that are published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offer {
@@ -142,8 +154,7 @@ pub fn offer(
     let today = shanghai_date(now);
     if decided == Offer::Next && offered.version > 1 && starts_on(offered, now) < today {
         return Err(RuleBroken::new(
-            Kind::State,
-            "ITEM_EFFECTIVE_PAST",
+            Reason::ItemEffectivePast,
             "definition_toml.effective_from",
             "a version after the first takes effect on the day of its publication or later",
             format!("第2版起，适用日期不得早于发布当日（{today}）"),
@@ -173,8 +184,7 @@ pub fn offer_of_file(
             Ok(Offer::Known)
         } else {
             Err(RuleBroken::new(
-                Kind::Exists,
-                "ITEM_VERSION_IMMUTABLE",
+                Reason::ItemVersionImmutable,
                 "definition_toml.version",
                 "a published version never changes",
                 format!("目录项{code}第{version}版已发布且内容不同，已发布的版本不可更改"),
@@ -185,8 +195,7 @@ pub fn offer_of_file(
     let today = shanghai_date(now);
     if let Some(end) = history.end().filter(|end| end.from <= today) {
         return Err(RuleBroken::new(
-            Kind::State,
-            "ITEM_RETIRED",
+            Reason::ItemRetired,
             "definition_toml.code",
             "an item that has ended gets no further version",
             format!("目录项{code}已自{}起停用，不再发布新版本", end.from),
@@ -197,8 +206,7 @@ pub fn offer_of_file(
         .map_or(1, |latest| latest.item.version.saturating_add(1));
     if version != next {
         return Err(RuleBroken::new(
-            Kind::State,
-            "ITEM_VERSION_GAP",
+            Reason::ItemVersionGap,
             "definition_toml.version",
             "the version is the current one plus 1, or 1 for a new item",
             format!("目录项{code}的下一版应为第{next}版，不能发布第{version}版"),
@@ -216,8 +224,7 @@ fn predecessor(history: &History, offered: &ItemVersion) -> Result<(), RuleBroke
         return Ok(());
     };
     let broken = |field: String, rule, message: String| {
-        let kind = Kind::Invalid;
-        RuleBroken::new(kind, "ITEM_PREDECESSOR_INVALID", field, rule, message)
+        RuleBroken::new(Reason::ItemPredecessorInvalid, field, rule, message)
     };
     let place = "definition_toml.predecessor";
     if named.version >= offered.version {
@@ -274,8 +281,7 @@ fn effective_order(
         return Ok(());
     }
     Err(RuleBroken::new(
-        Kind::State,
-        "ITEM_EFFECTIVE_ORDER",
+        Reason::ItemEffectiveReversed,
         "definition_toml.effective_from",
         "a version takes effect after the version before it",
         format!(
@@ -298,9 +304,6 @@ pub fn retire(
     today: Date,
 ) -> Result<Option<Retirement>, RuleBroken> {
     let code = &asked.code;
-    let broken = |kind, field: &'static str, rule, message: String| {
-        RuleBroken::new(kind, "RETIREMENT_INVALID", field, rule, message)
-    };
     if history.versions.is_empty() {
         return Err(unknown_item(code));
     }
@@ -313,8 +316,7 @@ pub fn retire(
         }
         if known.from <= today {
             return Err(RuleBroken::new(
-                Kind::Exists,
-                "ITEM_RETIRED",
+                Reason::ItemAlreadyRetired,
                 "code",
                 "what is decided about an item's end may be changed until its day",
                 format!("目录项{code}已自{}起停用，不能再变更", known.from),
@@ -323,22 +325,22 @@ pub fn retire(
     }
     let reason = given_text(
         &asked.reason,
-        "RETIREMENT_INVALID",
+        Reason::ReasonInvalid,
         "reason",
         MAX_REASON_CHARS,
     )?;
     if asked.from == NEVER {
         if history.end().is_none() {
-            return Err(broken(
-                Kind::State,
+            return Err(RuleBroken::new(
+                Reason::RetirementUnsuitable,
                 "from_date",
                 "9999-12-31 withdraws a retirement that is decided",
                 format!("目录项{code}没有可撤销的停用决定"),
             ));
         }
         if asked.successor.is_some() {
-            return Err(broken(
-                Kind::Invalid,
+            return Err(RuleBroken::new(
+                Reason::RetirementInvalid,
                 "successor_code",
                 "an item that lives on has no successor",
                 "撤销停用时不能填写替代目录项".to_owned(),
@@ -347,8 +349,8 @@ pub fn retire(
         return Ok(Some(Retirement { reason, ..asked }));
     }
     if asked.from < today {
-        return Err(broken(
-            Kind::Invalid,
+        return Err(RuleBroken::new(
+            Reason::RetirementInvalid,
             "from_date",
             "an item is retired from today or a later day on",
             "停用日期不能早于今天".to_owned(),
@@ -357,8 +359,8 @@ pub fn retire(
     if let Some(next) = &asked.successor {
         let field = "successor_code";
         if next == code {
-            return Err(broken(
-                Kind::Invalid,
+            return Err(RuleBroken::new(
+                Reason::RetirementInvalid,
                 field,
                 "no item takes its own place",
                 "替代目录项不能是其自身".to_owned(),
@@ -368,13 +370,18 @@ pub fn retire(
             Some(found) if found.versions.is_empty() => {
                 let message = format!("没有目录项{next}");
                 let rule = "the successor is a published item";
-                return Err(broken(Kind::State, field, rule, message));
+                return Err(RuleBroken::new(
+                    Reason::RetirementUnsuitable,
+                    field,
+                    rule,
+                    message,
+                ));
             }
             // A successor that has not ended leads nowhere further, so ends form no cycle.
             Some(found) if found.end().is_none() => {}
             _ => {
-                return Err(broken(
-                    Kind::State,
+                return Err(RuleBroken::new(
+                    Reason::RetirementUnsuitable,
                     field,
                     "the successor is not retired itself, so that successors form no cycle",
                     format!("目录项{next}已停用，不能替代其他目录项"),
@@ -388,8 +395,7 @@ pub fn retire(
 /// There is no such item.
 pub fn unknown_item(code: &str) -> RuleBroken {
     RuleBroken::new(
-        Kind::Unknown,
-        "ITEM_UNKNOWN",
+        Reason::ItemUnknown,
         "code",
         "the item is published",
         format!("没有目录项{code}"),

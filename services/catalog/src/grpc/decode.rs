@@ -1,30 +1,34 @@
 //! Requests of `credit.catalog.v1` as what the use cases take. Called by `grpc`.
 
 use proto::credit::catalog::v1::{
-    Catalogue, DraftState, DutyFilter, ExportFormat, ListItemsRequest, ProviderLevel,
-    RecordTriggerRequest, RegisterProviderRequest, RetireItemRequest, ReturnReason,
-    SaveDraftRequest, TriggerKind,
+    Catalogue, DraftState, DutyFilter, ExportFormat, GetItemRequest, ListDraftsRequest,
+    ListDutiesRequest, ListItemsRequest, ProviderLevel, RecordTriggerRequest,
+    RegisterProviderRequest, RetireItemRequest, ReturnReason, SaveDraftRequest, TriggerKind,
 };
+use service_kit::{error::Refusal, page::Page, reason::Reason};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::{
-    app::{drafts::Save, exports::Format},
-    domain::{
-        RuleBroken,
-        contact::Contacts,
-        draft::{self, Reason, State},
-        duty::{self, Trigger},
-        given_day,
-        provider::{LevelKind, Registration, Said},
-        version::Retirement,
+    app::{
+        drafts::{DraftListQuery, Save},
+        duties::{Affects, Question},
+        exports::Format,
     },
-    error::CatalogError,
-    store::{duties::Part, items::ItemFilter},
+    domain::{
+        contact::Contacts,
+        draft::{DraftReturnReason, State},
+        duty::{self, DutySelection, Trigger},
+        given_day,
+        page::{DraftKey, DutyKey, PAGE_SIZES},
+        provider::{LevelKind, Registration, Said},
+        version::{ItemFilter, Retirement},
+    },
 };
 
-pub(super) fn day(text: &str, field: &'static str) -> Result<Option<Date>, CatalogError> {
-    Ok(given_day(text, "DATE_INVALID", field)?)
+/// The day that an item is asked for; today when none is named.
+pub(super) fn item_day(request: &GetItemRequest, today: Date) -> Result<Date, Refusal> {
+    Ok(given_day(&request.on_date, "on_date")?.unwrap_or(today))
 }
 
 pub(super) fn item_filter(request: &ListItemsRequest) -> ItemFilter {
@@ -41,11 +45,14 @@ pub(super) fn item_filter(request: &ListItemsRequest) -> ItemFilter {
     }
 }
 
-pub(super) fn retirement(request: &RetireItemRequest) -> Result<Retirement, CatalogError> {
-    const REASON: &str = "RETIREMENT_INVALID";
-    let from = given_day(&request.from_date, REASON, "from_date")?.ok_or_else(|| {
-        RuleBroken::invalid(
-            REASON,
+/// The decision that is asked for at this moment.
+pub(super) fn retirement_decision(
+    request: &RetireItemRequest,
+    at: OffsetDateTime,
+) -> Result<Retirement, Refusal> {
+    let from = given_day(&request.from_date, "from_date")?.ok_or_else(|| {
+        Refusal::new(
+            Reason::RetirementInvalid,
             "from_date",
             "a retirement names its first day",
             "须注明停用日期",
@@ -56,26 +63,25 @@ pub(super) fn retirement(request: &RetireItemRequest) -> Result<Retirement, Cata
         from,
         reason: request.reason.clone(),
         successor: Some(request.successor_code.clone()).filter(|code| !code.is_empty()),
-        at: OffsetDateTime::UNIX_EPOCH,
+        at,
     })
 }
 
-pub(super) fn export_format(format: ExportFormat) -> Result<Format, CatalogError> {
+pub(super) fn export_format(format: ExportFormat) -> Result<Format, Refusal> {
     match format {
         ExportFormat::JsonSchema => Ok(Format::JsonSchema),
         ExportFormat::CsvHeader => Ok(Format::CsvHeader),
         ExportFormat::Xlsx => Ok(Format::Xlsx),
-        ExportFormat::Unspecified => Err(RuleBroken::invalid(
-            "EXPORT_FORMAT_INVALID",
+        ExportFormat::Unspecified => Err(Refusal::new(
+            Reason::ExportFormatInvalid,
             "format",
             "a format of the enum ExportFormat",
             "须注明导出格式：JSON Schema、CSV表头或Excel模板",
-        )
-        .into()),
+        )),
     }
 }
 
-pub(super) fn save(request: &SaveDraftRequest) -> Result<Save<'_>, CatalogError> {
+pub(super) fn draft_input(request: &SaveDraftRequest) -> Result<Save<'_>, Refusal> {
     Ok(Save {
         draft: match request.draft_id.as_str() {
             "" => None,
@@ -86,21 +92,36 @@ pub(super) fn save(request: &SaveDraftRequest) -> Result<Save<'_>, CatalogError>
     })
 }
 
-pub(super) fn draft_id(text: &str) -> Result<Uuid, CatalogError> {
-    // What is no id names no draft.
-    Ok(Uuid::parse_str(text).map_err(|_| draft::unknown())?)
+pub(super) fn draft_id(text: &str) -> Result<Uuid, Refusal> {
+    id(text, Reason::DraftIdInvalid, "draft_id")
 }
 
-pub(super) fn duty_id(text: &str) -> Result<Uuid, CatalogError> {
-    Ok(Uuid::parse_str(text).map_err(|_| duty::unknown())?)
+pub(super) fn duty_id(text: &str) -> Result<Uuid, Refusal> {
+    id(text, Reason::DutyIdInvalid, "duty_id")
 }
 
-pub(super) fn reasons(given: Vec<ReturnReason>) -> Vec<Reason> {
-    let reason = |ReturnReason { field, text }| Reason { field, text };
+fn id(text: &str, reason: Reason, field: &'static str) -> Result<Uuid, Refusal> {
+    Uuid::parse_str(text)
+        .map_err(|_| Refusal::new(reason, field, "an id is a UUID", reason.meaning()))
+}
+
+pub(super) fn return_reasons(given: Vec<ReturnReason>) -> Vec<DraftReturnReason> {
+    let reason = |ReturnReason { field, text }| DraftReturnReason { field, text };
     given.into_iter().map(reason).collect()
 }
 
-pub(super) fn draft_state(state: DraftState) -> Option<State> {
+pub(super) fn draft_list(
+    request: &ListDraftsRequest,
+) -> Result<(DraftListQuery<'_>, Page<DraftKey>), Refusal> {
+    let page = Page::from_request(PAGE_SIZES, request.page_size, &request.page_token)?;
+    let query = DraftListQuery {
+        state: draft_state(request.state()),
+        organ: &request.organ,
+    };
+    Ok((query, page))
+}
+
+fn draft_state(state: DraftState) -> Option<State> {
     match state {
         DraftState::Unspecified => None,
         DraftState::Draft => Some(State::Draft),
@@ -111,43 +132,60 @@ pub(super) fn draft_state(state: DraftState) -> Option<State> {
     }
 }
 
-pub(super) fn duty_part(filter: DutyFilter) -> Part {
+pub(super) fn duty_list(
+    request: &ListDutiesRequest,
+) -> Result<(Question<'_>, Page<DutyKey>), Refusal> {
+    let page = Page::from_request(PAGE_SIZES, request.page_size, &request.page_token)?;
+    let question = Question {
+        part: duty_selection(request.filter()),
+        organ: &request.organ,
+        item_code: &request.item_code,
+    };
+    Ok((question, page))
+}
+
+fn duty_selection(filter: DutyFilter) -> DutySelection {
     match filter {
-        DutyFilter::Unspecified => Part::All,
-        DutyFilter::Open => Part::Open,
-        DutyFilter::Overdue => Part::Overdue,
-        DutyFilter::Closed => Part::Ended,
+        DutyFilter::Unspecified => DutySelection::All,
+        DutyFilter::Open => DutySelection::Open,
+        DutyFilter::Overdue => DutySelection::Overdue,
+        DutyFilter::Closed => DutySelection::Ended,
     }
 }
 
-pub(super) fn trigger(
+/// The trigger, and what it affects.
+pub(super) fn decode_trigger(
     request: &RecordTriggerRequest,
     today: Date,
-) -> Result<Trigger, CatalogError> {
-    const REASON: &str = "TRIGGER_INVALID";
+) -> Result<(Trigger, Affects<'_>), Refusal> {
     let kind = match request.kind() {
         TriggerKind::Unspecified => None,
         TriggerKind::LawAmended => Some(duty::TriggerKind::LawAmended),
         TriggerKind::FunctionsChanged => Some(duty::TriggerKind::FunctionsChanged),
     };
-    Ok(Trigger::new(
+    let trigger = Trigger::new(
         kind,
         &request.document_title,
         &request.document_number,
-        given_day(&request.promulgated_on, REASON, "promulgated_on")?,
-        given_day(&request.effective_on, REASON, "effective_on")?,
+        given_day(&request.promulgated_on, "promulgated_on")?,
+        given_day(&request.effective_on, "effective_on")?,
         &request.effective_reason,
         today,
-    )?)
+    )?;
+    let affects = Affects {
+        item_codes: &request.item_codes,
+        organ: &request.organ,
+    };
+    Ok((trigger, affects))
 }
 
-pub(super) fn registration(
+/// The registration; contacts where some are given.
+pub(super) fn decode_registration(
     request: &RegisterProviderRequest,
-) -> Result<(Registration, Option<Contacts>), CatalogError> {
-    const VALIDITY: &str = "PROVIDER_VALIDITY_INVALID";
+) -> Result<(Registration, Option<Contacts>), Refusal> {
     let provider = request.provider.as_ref().ok_or_else(|| {
-        RuleBroken::invalid(
-            "PROVIDER_MISSING",
+        Refusal::new(
+            Reason::ProviderMissing,
             "provider",
             "the request holds a provider",
             "缺少提供主体信息",
@@ -165,8 +203,8 @@ pub(super) fn registration(
         district_code: &provider.district_code,
         enabled: provider.enabled,
         parent_code: &provider.parent_code,
-        valid_from: given_day(&provider.valid_from, VALIDITY, "provider.valid_from")?,
-        valid_until: given_day(&provider.valid_until, VALIDITY, "provider.valid_until")?,
+        valid_from: given_day(&provider.valid_from, "provider.valid_from")?,
+        valid_until: given_day(&provider.valid_until, "provider.valid_until")?,
     })?;
     let contacts = provider
         .contacts
@@ -174,4 +212,104 @@ pub(super) fn registration(
         .map(|c| Contacts::new(&c.office, &c.person, &c.phone, &c.email))
         .transpose()?;
     Ok((registration, contacts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_no_uuid_is_refused_as_such() {
+        let reason = |refused: Result<Uuid, Refusal>| refused.unwrap_err().reason;
+        for text in ["", "x", "00000000-0000-0000-0000-00000000000"] {
+            assert_eq!(reason(draft_id(text)), Reason::DraftIdInvalid, "{text}");
+            assert_eq!(reason(duty_id(text)), Reason::DutyIdInvalid, "{text}");
+        }
+        let known = Uuid::from_u128(7);
+        assert_eq!(draft_id(&known.to_string()), Ok(known));
+    }
+
+    #[test]
+    fn a_day_that_is_none_is_one_mistake_whatever_it_is_for() {
+        let item = GetItemRequest {
+            on_date: "x".to_owned(),
+            ..GetItemRequest::default()
+        };
+        let retirement = RetireItemRequest {
+            from_date: "tomorrow".to_owned(),
+            ..RetireItemRequest::default()
+        };
+        let trigger = RecordTriggerRequest {
+            kind: TriggerKind::LawAmended.into(),
+            document_title: "某法".to_owned(),
+            document_number: "一号".to_owned(),
+            promulgated_on: "2026-02-29".to_owned(),
+            ..RecordTriggerRequest::default()
+        };
+        let provider = proto::credit::catalog::v1::Provider {
+            valid_until: "1月1日".to_owned(),
+            ..Default::default()
+        };
+        let registration = RegisterProviderRequest {
+            provider: Some(provider),
+        };
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let refused = [
+            item_day(&item, now.date()).unwrap_err(),
+            retirement_decision(&retirement, now).unwrap_err(),
+            decode_trigger(&trigger, now.date()).unwrap_err(),
+            decode_registration(&registration).unwrap_err(),
+        ];
+        let said = refused.map(|refused| (refused.reason, refused.field));
+        let fields = [
+            "on_date",
+            "from_date",
+            "promulgated_on",
+            "provider.valid_until",
+        ];
+        let expected = fields.map(|field| (Reason::DateInvalid, field.to_owned()));
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn pages_over_the_limit_and_tokens_of_another_list_are_refused() {
+        let drafts = |page_size, page_token: &str| {
+            let request = ListDraftsRequest {
+                page_size,
+                page_token: page_token.to_owned(),
+                ..ListDraftsRequest::default()
+            };
+            draft_list(&request).map(|(_, page)| page)
+        };
+        let duties = |page_size, page_token: &str| {
+            let request = ListDutiesRequest {
+                page_size,
+                page_token: page_token.to_owned(),
+                ..ListDutiesRequest::default()
+            };
+            duty_list(&request).map(|(_, page)| page)
+        };
+        assert_eq!(drafts(0, "").unwrap().size, 50);
+        assert_eq!(duties(200, "").unwrap().size, 200);
+        let large = [
+            drafts(201, "").unwrap_err(),
+            duties(u32::MAX, "").unwrap_err(),
+        ];
+        for refused in large {
+            assert_eq!(refused.reason, Reason::PageSizeInvalid);
+            assert!(refused.message.contains("200"), "{}", refused.message);
+        }
+        let last = DraftKey {
+            changed_at: OffsetDateTime::UNIX_EPOCH + time::Duration::microseconds(1),
+            draft_id: Uuid::from_u128(7),
+        };
+        let token = drafts(1, "")
+            .unwrap()
+            .cut(&mut vec![last, last], |key| *key);
+        assert_eq!(drafts(1, &token).unwrap().after, last);
+        assert_eq!(
+            duties(1, &token).unwrap_err().reason,
+            Reason::PageTokenInvalid
+        );
+    }
 }

@@ -10,16 +10,19 @@ use proto::credit::catalog::v1::{
     ProviderLevel,
 };
 
-use crate::domain::{contact::Contacts, format_day, provider};
+use crate::{
+    app::providers::ShownProvider,
+    domain::{format_day, provider},
+};
 
-pub(super) fn provider(provider: &provider::Provider, contacts: Option<Contacts>) -> Provider {
+pub(super) fn provider((provider, contacts): ShownProvider) -> Provider {
     let level = match provider.level.kind() {
         provider::LevelKind::City => ProviderLevel::City,
         provider::LevelKind::District => ProviderLevel::District,
     };
     Provider {
         code: provider.code.to_string(),
-        name: provider.name.clone(),
+        name: provider.name,
         level: level.into(),
         district_code: provider.level.district_code().to_owned(),
         enabled: provider.enabled,

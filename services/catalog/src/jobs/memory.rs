@@ -6,8 +6,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use credit_record::item::{
     CodeListVersion, ItemError, ItemVersion, standard_code_lists, standard_items,
 };
+use service_kit::blocking::try_blocking;
 
-use crate::{app::beside, error::CatalogError};
+use crate::error::CatalogError;
 
 /// Code and version.
 pub(super) type Key = (String, u32);
@@ -82,7 +83,7 @@ impl Memory {
                 items: standard_items()?,
             })
         };
-        let standard = Arc::new(beside(read).await??);
+        let standard = Arc::new(try_blocking(read).await??);
         self.standard = Some(Arc::clone(&standard));
         Ok(standard)
     }

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{owner, unreadable};
 use crate::domain::{
-    draft::{Change, Draft, Head, Reason, State},
+    draft::{Change, Draft, DraftReturnReason, Head, State},
+    page::DraftKey,
     rights::Scope,
 };
 
@@ -56,7 +57,7 @@ pub struct Filter {
     /// Only those for the catalogue of this organ; empty: all.
     pub organ: String,
     /// Only those after this one in the order of the list.
-    pub after: Option<(OffsetDateTime, Uuid)>,
+    pub after: DraftKey,
     /// At most so many.
     pub limit: i64,
 }
@@ -69,7 +70,7 @@ pub async fn list(conn: &mut Conn, filter: &Filter) -> Result<Vec<Draft>, Error>
          FROM draft \
          WHERE ($1 OR ($2 <> '' AND district_code = $2) OR ($3 <> '' AND (organ = $3 OR created_by = $3))) \
            AND ($4::text IS NULL OR state = $4) AND ($5 = '' OR organ = $5) \
-           AND ($6::timestamptz IS NULL OR (changed_at, draft_id) < ($6, $7)) \
+           AND (changed_at, draft_id) < ($6, $7) \
          ORDER BY changed_at DESC, draft_id DESC LIMIT $8",
     )
     .bind(filter.scope.all)
@@ -77,8 +78,8 @@ pub async fn list(conn: &mut Conn, filter: &Filter) -> Result<Vec<Draft>, Error>
     .bind(&filter.scope.organ)
     .bind(filter.state.map(State::as_str))
     .bind(&filter.organ)
-    .bind(filter.after.map(|(at, _)| at))
-    .bind(filter.after.map(|(_, id)| id))
+    .bind(filter.after.changed_at)
+    .bind(filter.after.draft_id)
     .bind(filter.limit)
     .fetch_all(conn)
     .await?;
@@ -203,10 +204,10 @@ fn decode_state(text: &str) -> Result<State, Error> {
     found.ok_or_else(|| unreadable("state", text))
 }
 
-fn encode_reasons(reasons: &[Reason]) -> Result<String, Error> {
+fn encode_reasons(reasons: &[DraftReturnReason]) -> Result<String, Error> {
     serde_json::to_string(reasons).map_err(|error| Error::Encode(Box::new(error)))
 }
 
-fn decode_reasons(text: &str) -> Result<Vec<Reason>, Error> {
+fn decode_reasons(text: &str) -> Result<Vec<DraftReturnReason>, Error> {
     serde_json::from_str(text).map_err(|error| Error::Decode(Box::new(error)))
 }

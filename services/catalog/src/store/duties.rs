@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::{owner, unreadable};
 use crate::domain::{
-    duty::{Duty, Recorded, State, Trigger, TriggerKind},
+    duty::{Duty, DutySelection, Recorded, State, Trigger, TriggerKind},
+    page::DutyKey,
     rights::Scope,
 };
 
@@ -248,37 +249,13 @@ pub async fn dismiss(
     Ok(())
 }
 
-/// Which part of the duties a list shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// All.
-    All,
-    /// Open ones.
-    Open,
-    /// Open ones whose due day is over.
-    Overdue,
-    /// Closed and dismissed ones.
-    Ended,
-}
-
-impl Part {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Open => "open",
-            Self::Overdue => "overdue",
-            Self::Ended => "ended",
-        }
-    }
-}
-
 /// Which duties a list shows.
 #[derive(Debug, Clone)]
 pub struct Filter {
     /// Those that the caller may see.
     pub scope: Scope,
     /// Which part.
-    pub part: Part,
+    pub part: DutySelection,
     /// Only those of this organ; empty: all.
     pub organ: String,
     /// Only those for this item; empty: all.
@@ -290,7 +267,7 @@ pub struct Filter {
     /// The civil day.
     pub today: Date,
     /// Only those after this one in the order of the list.
-    pub after: Option<(OffsetDateTime, Uuid)>,
+    pub after: DutyKey,
     /// At most so many.
     pub limit: i64,
 }
@@ -307,7 +284,7 @@ pub async fn list(conn: &mut Conn, filter: &Filter) -> Result<Vec<Duty>, Error> 
              OR ($4 = 'ended' AND d.state <> 'open')) \
            AND ($6 = '' OR d.organ = $6) AND ($7 = '' OR d.item_code = $7) \
            AND ($8::uuid IS NULL OR d.trigger_id = $8) AND ($9::uuid IS NULL OR d.duty_id = $9) \
-           AND ($10::timestamptz IS NULL OR (d.opened_at, d.duty_id) < ($10, $11)) \
+           AND (d.opened_at, d.duty_id) < ($10, $11) \
          ORDER BY d.opened_at DESC, d.duty_id DESC LIMIT $12",
     )
     .bind(filter.scope.all)
@@ -319,8 +296,8 @@ pub async fn list(conn: &mut Conn, filter: &Filter) -> Result<Vec<Duty>, Error> 
     .bind(&filter.item_code)
     .bind(filter.trigger)
     .bind(filter.duty)
-    .bind(filter.after.map(|(at, _)| at))
-    .bind(filter.after.map(|(_, id)| id))
+    .bind(filter.after.opened_at)
+    .bind(filter.after.duty_id)
     .bind(filter.limit)
     .fetch_all(conn)
     .await?;

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use time::{Date, OffsetDateTime};
 
 use super::owner;
-use crate::domain::version::Retirement;
+use crate::domain::version::{ItemFilter, Retirement};
 
 /// A version as its row holds it.
 #[derive(Debug, Clone, FromRow)]
@@ -75,17 +75,6 @@ pub async fn version_on(conn: &mut Conn, code: &str, day: Date) -> Result<Option
     .await?;
     // CHECK (version > 0), and no item has four thousand million versions.
     Ok(version.map(|version| version as u32))
-}
-
-/// Which catalogues a list shows; empty texts do not limit it.
-#[derive(Debug, Clone, Default)]
-pub struct ItemFilter {
-    /// `city`, `department` or `district`.
-    pub catalogue: String,
-    /// Credit code of an organ.
-    pub organ: String,
-    /// Code of a district.
-    pub district_code: String,
 }
 
 /// Code and definition of the version in force of each item on a day, by code.

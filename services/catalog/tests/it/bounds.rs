@@ -9,15 +9,15 @@ use prost::Message;
 use proto::credit::catalog::v1::{
     GetItemRequest, ListItemsRequest, ListProvidersRequest, PublishCodeListRequest,
 };
-use service_kit::identity::Role;
+use service_kit::{identity::Role, reason::Reason};
 use sqlx::Executor;
-use testkit::TestResult;
+use testkit::{RefusalDetails, TestResult, refusal_of};
 use time::macros::date;
-use tonic::{Code, Request};
+use tonic::Request;
 
 use crate::{
     desk::{BUREAU, publish_directly, save},
-    world::{World, definition, place, plain, refusal},
+    world::{World, definition, place, plain},
 };
 
 const SEARCH_PATH: &str = "SET search_path TO catalog";
@@ -98,19 +98,20 @@ async fn code_lists_do_not_blow_a_definition_up() -> TestResult {
         })
     };
     let many = naming("many", 100);
-    let status = publish_directly(&mut office, many.clone())
-        .await
-        .unwrap_err();
-    let (reason, field, rule) = refusal(&status);
-    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
-    assert_eq!(reason, "DEFINITION_INCONSISTENT");
-    assert_eq!(field, "definition_toml.fields.LONG_3.code_list");
-    assert!(rule.contains("524288"), "{rule}");
+    let refused = refusal_of(publish_directly(&mut office, many.clone()).await);
+    assert_eq!(
+        refused.reason_and_field(),
+        (
+            Reason::DefinitionInconsistent,
+            "definition_toml.fields.LONG_3.code_list"
+        )
+    );
+    assert!(refused.rule.contains("524288"), "{refused:?}");
     // A draft says the same.
     let draft = save(&mut office, "", &many, 0).await?;
     assert_eq!(
         (&draft.faults[0].field, &draft.faults[0].rule),
-        (&field, &rule)
+        (&refused.field, &refused.rule)
     );
     publish_directly(&mut office, naming("few", 3)).await?;
     let mut public = world.client_as(Role::Public)?;
@@ -143,14 +144,14 @@ async fn a_refusal_of_300_faults_reaches_the_caller() -> TestResult {
         item.natural_key = (0..300).map(|i| format!("字段{i}")).collect();
     });
     let status = publish_directly(&mut office, broken).await.unwrap_err();
-    let (reason, field, rule) = refusal(&status);
-    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
-    assert_eq!(reason, "DEFINITION_INCONSISTENT");
-    assert_eq!(field, "definition_toml.natural_key.字段0");
-    assert!(
-        !rule.is_empty() && status.message().contains("；另有"),
-        "{status}"
+    assert_eq!(
+        RefusalDetails::from_status(&status).reason_and_field(),
+        (
+            Reason::DefinitionInconsistent,
+            "definition_toml.natural_key.字段0"
+        )
     );
+    assert!(status.message().contains("另有"), "{status}");
     world.finish().await?;
     Ok(())
 }
@@ -168,16 +169,15 @@ async fn r6_officers_do_not_publish_into_the_past_and_data_files_may() -> TestRe
     publish_directly(&mut office, from("past", 1, date!(2018 - 01 - 01))).await?;
     // The clock shows 2026-11-20.
     let past = from("past", 2, date!(2026 - 11 - 19));
-    let status = publish_directly(&mut office, past.clone())
-        .await
-        .unwrap_err();
-    let (reason, field, rule) = refusal(&status);
-    assert_eq!(status.code(), Code::FailedPrecondition, "{status}");
+    let refused = refusal_of(publish_directly(&mut office, past.clone()).await);
     assert_eq!(
-        (reason.as_str(), field.as_str()),
-        ("ITEM_EFFECTIVE_PAST", "definition_toml.effective_from")
+        refused.reason_and_field(),
+        (Reason::ItemEffectivePast, "definition_toml.effective_from")
     );
-    assert!(rule.contains("day of its publication"), "{rule}");
+    assert!(
+        refused.rule.contains("day of its publication"),
+        "{refused:?}"
+    );
     place(&folder, "past-2.toml", &past)?;
     let done = world.reconcile(Some(&folder)).await?;
     assert_eq!(done.faults, [""; 0]);

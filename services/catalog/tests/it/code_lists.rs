@@ -6,13 +6,13 @@ use proto::credit::catalog::{
     events::v1::{CodeListPublished, ItemVersionPublished},
     v1::{CodeList, GetCodeListRequest, ListCodeListsRequest, PublishCodeListRequest},
 };
-use service_kit::identity::Role;
-use testkit::TestResult;
+use service_kit::{identity::Role, reason::Reason};
+use testkit::{RefusalDetails, TestResult, refusal_of};
 use tonic::{Code, Status};
 
 use crate::{
     desk::{publish_directly, save},
-    world::{World, definition, place, refused},
+    world::{World, definition, place},
 };
 
 fn kinds(version: u32, values: &[&str]) -> String {
@@ -60,11 +60,9 @@ async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_valu
     world.ready().await?;
     let mut office = world.office()?;
     // Not published yet: the item is refused with the path, the draft says it.
-    let (code, reason, field) = refused(publish_directly(&mut office, naming("a", 1, 1)).await);
-    assert_eq!(
-        (code, reason.as_str()),
-        (Code::InvalidArgument, "DEFINITION_INCONSISTENT")
-    );
+    let answer = publish_directly(&mut office, naming("a", 1, 1)).await;
+    let RefusalDetails { reason, field, .. } = refusal_of(answer);
+    assert_eq!(reason, Reason::DefinitionInconsistent);
     assert!(
         field.starts_with("definition_toml.fields.") && field.ends_with(".code_list"),
         "{field}"
@@ -79,16 +77,16 @@ async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_valu
         first
     );
     assert_eq!(
-        refused(publish(&world, &kinds(1, &["抽查"])).await).1,
-        "CODE_LIST_VERSION_IMMUTABLE"
+        refusal_of(publish(&world, &kinds(1, &["抽查"])).await).reason,
+        Reason::CodeListVersionImmutable
     );
     assert_eq!(
-        refused(publish(&world, &kinds(3, &["抽查"])).await).1,
-        "CODE_LIST_VERSION_GAP"
+        refusal_of(publish(&world, &kinds(3, &["抽查"])).await).reason,
+        Reason::CodeListVersionGap
     );
     for bad in ["code = ", &kinds(2, &["双", "双"]), &kinds(2, &[])] {
         assert_eq!(
-            refused(publish(&world, bad).await).0,
+            refusal_of(publish(&world, bad).await).code,
             Code::InvalidArgument,
             "{bad}"
         );
@@ -128,8 +126,8 @@ async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_valu
     };
     assert_eq!(get("check-kind", 1).await?, first);
     assert_eq!(get("check-kind", 0).await?.version, 2);
-    assert_eq!(refused(get("check-kind", 3).await).2, "version");
-    assert_eq!(refused(get("nowhere", 0).await).2, "code");
+    assert_eq!(refusal_of(get("check-kind", 3).await).field, "version");
+    assert_eq!(refusal_of(get("nowhere", 0).await).field, "code");
     // The standard's lists were there from the start, and a replaced value says by what.
     let penalties = get("penalty-kind", 2).await?;
     assert!(

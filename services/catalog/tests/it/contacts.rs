@@ -7,13 +7,13 @@ use proto::credit::catalog::{
         ListProvidersRequest, Provider, ProviderContacts, ProviderLevel, RegisterProviderRequest,
     },
 };
-use service_kit::identity::Role;
-use testkit::TestResult;
-use tonic::{Code, Status};
+use service_kit::{identity::Role, reason::Reason};
+use testkit::{TestResult, refusal_of};
+use tonic::Status;
 
 use crate::{
     desk::{BUREAU, YUELU},
-    world::{OFFICE, World, refused},
+    world::{OFFICE, World},
 };
 
 fn contacts() -> ProviderContacts {
@@ -138,7 +138,7 @@ async fn r4_contacts_are_sealed_and_shown_to_few() -> TestResult {
         ..bureau()
     };
     assert_eq!(
-        refused(register(&world, bad).await).2,
+        refusal_of(register(&world, bad).await).field,
         "provider.contacts.email"
     );
     world.finish().await?;
@@ -160,12 +160,10 @@ async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Test
         enabled: true,
         ..Provider::default()
     };
-    let (code, reason, field) = refused(register(&world, below(BUREAU, "430104")).await);
     assert_eq!(
-        (code, reason.as_str()),
-        (Code::FailedPrecondition, "PROVIDER_PARENT_INVALID")
+        refusal_of(register(&world, below(BUREAU, "430104")).await).reason_and_field(),
+        (Reason::ProviderParentUnsuitable, "provider.parent_code")
     );
-    assert_eq!(field, "provider.parent_code");
     world.register(BUREAU, "430104").await?;
     let stored = register(&world, below(BUREAU, "430104")).await?;
     assert_eq!(
@@ -173,18 +171,28 @@ async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Test
         (BUREAU, "2026-12-31")
     );
     for (parent, district, from, reason) in [
-        (BUREAU, "430103", "2026-01-01", "PROVIDER_OUTSIDE_DISTRICT"),
-        ("x", "430104", "2026-01-01", "PROVIDER_PARENT_INVALID"),
-        (YUELU, "430104", "2026-01-01", "PROVIDER_PARENT_INVALID"),
-        (BUREAU, "430104", "2027-01-01", "PROVIDER_VALIDITY_INVALID"),
-        (BUREAU, "430104", "1月1日", "PROVIDER_VALIDITY_INVALID"),
+        (
+            BUREAU,
+            "430103",
+            "2026-01-01",
+            Reason::ProviderOutsideDistrict,
+        ),
+        ("x", "430104", "2026-01-01", Reason::CreditCodeInvalid),
+        (YUELU, "430104", "2026-01-01", Reason::ProviderParentInvalid),
+        (
+            BUREAU,
+            "430104",
+            "2027-01-01",
+            Reason::ProviderValidityInvalid,
+        ),
+        (BUREAU, "430104", "1月1日", Reason::DateInvalid),
     ] {
         let provider = Provider {
             valid_from: from.to_owned(),
             ..below(parent, district)
         };
         assert_eq!(
-            refused(register(&world, provider).await).1,
+            refusal_of(register(&world, provider).await).reason,
             reason,
             "{parent} {district} {from}"
         );
@@ -196,11 +204,11 @@ async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Test
         ..bureau()
     };
     assert_eq!(
-        refused(register(&world, moved).await).1,
-        "PROVIDER_OUTSIDE_DISTRICT"
+        refusal_of(register(&world, moved).await).reason,
+        Reason::ProviderOutsideDistrict
     );
-    let (_, heard) = world.heard().await?;
-    let event = heard.iter().find(|event| event.code == YUELU).unwrap();
+    let registered = world.registered().await?;
+    let event = registered.iter().find(|event| event.code == YUELU).unwrap();
     let said = (
         event.parent_code.as_str(),
         event.valid_from.as_str(),

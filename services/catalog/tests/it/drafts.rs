@@ -8,13 +8,12 @@ use proto::credit::catalog::{
     },
     v1::{DraftState, GetItemRequest, ListDraftsRequest},
 };
-use service_kit::identity::Role;
-use testkit::TestResult;
-use tonic::Code;
+use service_kit::{identity::Role, reason::Reason};
+use testkit::{TestResult, refusal_of};
 
 use crate::{
     desk::{BUREAU, get, give_back, publish, save, submit, submitted, withdraw},
-    world::{OFFICE, World, definition, refused},
+    world::{OFFICE, World, definition},
 };
 
 fn of_bureau(code: &str, version: u32) -> String {
@@ -42,8 +41,8 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
     assert_eq!((draft.state(), draft.revision), (DraftState::Draft, 1));
     assert_eq!(draft.faults[0].field, "definition_toml");
     assert_eq!(
-        refused(submit(&mut bureau, id).await).1,
-        "DEFINITION_UNREADABLE"
+        refusal_of(submit(&mut bureau, id).await).reason,
+        Reason::DefinitionUnreadable
     );
     // Readable, but without a basis in law.
     let faulty = definition("jjjc", 1, |item| {
@@ -54,18 +53,19 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
     });
     let draft = save(&mut bureau, id, &faulty, 1).await?;
     assert_eq!(draft.faults[0].field, "definition_toml.legal_basis");
-    let (code, reason, field) = refused(submit(&mut bureau, id).await);
     assert_eq!(
-        (code, reason.as_str()),
-        (Code::InvalidArgument, "DEFINITION_INCONSISTENT")
+        refusal_of(submit(&mut bureau, id).await).reason_and_field(),
+        (
+            Reason::DefinitionInconsistent,
+            "definition_toml.legal_basis"
+        )
     );
-    assert_eq!(field, "definition_toml.legal_basis");
 
     // Complete. Who did not see the newest revision does not overwrite it; the same again changes nothing.
     let whole = of_bureau("jjjc", 1);
     assert_eq!(
-        refused(save(&mut bureau, id, &whole, 1).await).1,
-        "DRAFT_CHANGED"
+        refusal_of(save(&mut bureau, id, &whole, 1).await).reason,
+        Reason::DraftChanged
     );
     let draft = save(&mut bureau, id, &whole, 2).await?;
     assert_eq!((draft.revision, draft.faults.len()), (3, 0));
@@ -73,19 +73,28 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
     let draft = submit(&mut bureau, id).await?;
     assert_eq!(draft.state(), DraftState::Submitted);
     assert_eq!(
-        refused(save(&mut bureau, id, &faulty, 4).await).1,
-        "DRAFT_STATE"
+        refusal_of(save(&mut bureau, id, &faulty, 4).await).reason,
+        Reason::DraftStateUnsuitable
     );
 
     // The review.
-    assert_eq!(refused(give_back(&mut office, id, "").await).2, "reasons");
+    assert_eq!(
+        refusal_of(give_back(&mut office, id, "").await).field,
+        "reasons"
+    );
     let draft = give_back(&mut office, id, "请补充实施条例").await?;
     assert_eq!(
         (draft.state(), draft.reasons.len()),
         (DraftState::Returned, 1)
     );
-    assert_eq!(refused(submit(&mut bureau, id).await).1, "DRAFT_STATE");
-    assert_eq!(refused(publish(&mut office, id).await).1, "DRAFT_STATE");
+    assert_eq!(
+        refusal_of(submit(&mut bureau, id).await).reason,
+        Reason::DraftStateUnsuitable
+    );
+    assert_eq!(
+        refusal_of(publish(&mut office, id).await).reason,
+        Reason::DraftStateUnsuitable
+    );
     let mended = whole.replace("legal_basis = [", "legal_basis = [\"实施条例\", ");
     assert_ne!(mended, whole);
     let draft = save(&mut bureau, id, &mended, draft.revision).await?;
@@ -110,7 +119,7 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
         withdraw(&mut bureau, id, "").await,
         save(&mut bureau, id, &whole, 8).await,
     ] {
-        assert_eq!(refused(answer).1, "DRAFT_STATE");
+        assert_eq!(refusal_of(answer).reason, Reason::DraftStateUnsuitable);
     }
 
     // Who did what and when stands for ever.
@@ -177,6 +186,10 @@ async fn r6_a_draft_is_withdrawn_and_an_outrun_one_is_refused_at_its_publication
     let mut bureau = world.client_of(BUREAU, Role::Provider)?;
     let mut office = world.office()?;
     let given_up = submitted(&mut bureau, &of_bureau("jjjc", 1)).await?;
+    assert_eq!(
+        refusal_of(withdraw(&mut bureau, &given_up.draft_id, " ").await).reason_and_field(),
+        (Reason::ReasonInvalid, "reason")
+    );
     let draft = withdraw(&mut bureau, &given_up.draft_id, "另行申报").await?;
     assert_eq!(draft.state(), DraftState::Withdrawn);
     assert_eq!(draft.history.last().unwrap().note, "另行申报");
@@ -190,12 +203,10 @@ async fn r6_a_draft_is_withdrawn_and_an_outrun_one_is_refused_at_its_publication
     )
     .await?;
     publish(&mut office, &first.draft_id).await?;
-    let (code, reason, field) = refused(publish(&mut office, &late.draft_id).await);
     assert_eq!(
-        (code, reason.as_str()),
-        (Code::AlreadyExists, "ITEM_VERSION_IMMUTABLE")
+        refusal_of(publish(&mut office, &late.draft_id).await).reason_and_field(),
+        (Reason::ItemVersionImmutable, "definition_toml.version")
     );
-    assert_eq!(field, "definition_toml.version");
     let seen = get(&mut office, &late.draft_id).await?;
     assert_eq!(seen.state(), DraftState::Submitted, "still as it was");
     assert_eq!(seen.faults[0].field, "definition_toml.version");
@@ -206,13 +217,13 @@ async fn r6_a_draft_is_withdrawn_and_an_outrun_one_is_refused_at_its_publication
     // A version that is skipped, or published already, is refused before anybody reviews it.
     let skipping = save(&mut bureau, "", &of_bureau("jjjc", 4), 0).await?;
     assert_eq!(
-        refused(submit(&mut bureau, &skipping.draft_id).await).1,
-        "ITEM_VERSION_GAP"
+        refusal_of(submit(&mut bureau, &skipping.draft_id).await).reason,
+        Reason::ItemVersionGap
     );
     let again = save(&mut bureau, "", &of_bureau("jjjc", 1), 0).await?;
     assert_eq!(
-        refused(submit(&mut bureau, &again.draft_id).await).1,
-        "ITEM_VERSION_KNOWN"
+        refusal_of(submit(&mut bureau, &again.draft_id).await).reason,
+        Reason::ItemVersionKnown
     );
     world.finish().await?;
     Ok(())
@@ -265,7 +276,18 @@ async fn r6_lists_of_drafts_are_paged_and_filtered() -> TestResult {
         page_token: "x".to_owned(),
         ..ListDraftsRequest::default()
     };
-    assert_eq!(refused(bureau.list_drafts(bad).await).2, "page_token");
+    assert_eq!(
+        refusal_of(bureau.list_drafts(bad).await).reason_and_field(),
+        (Reason::PageTokenInvalid, "page_token")
+    );
+    let large = ListDraftsRequest {
+        page_size: 201,
+        ..ListDraftsRequest::default()
+    };
+    assert_eq!(
+        refusal_of(bureau.list_drafts(large).await).reason_and_field(),
+        (Reason::PageSizeInvalid, "page_size")
+    );
     world.finish().await?;
     Ok(())
 }

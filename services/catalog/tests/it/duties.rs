@@ -7,8 +7,8 @@ use proto::credit::catalog::{
     events::v1::{DutyClosed, DutyDismissed, DutyOpened, DutyOverdue, DutyRescheduled},
     v1::{DutyFilter, DutyState, ListDutiesRequest, RecordTriggerRequest, TriggerKind},
 };
-use service_kit::identity::Role;
-use testkit::{TestResult, eventually};
+use service_kit::{identity::Role, reason::Reason};
+use testkit::{TestResult, eventually, refusal_of};
 use time::macros::datetime;
 use tonic::Code;
 
@@ -16,7 +16,7 @@ use crate::{
     desk::{
         BUREAU, YUELU, dismiss, duties, law_amended, publish, publish_directly, record, submitted,
     },
-    world::{OFFICE, World, definition, law, plain, refused},
+    world::{OFFICE, World, definition, law, plain},
 };
 
 #[tokio::test]
@@ -64,8 +64,8 @@ async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> TestResult {
         ..law_amended("主席令一号", "2026-01-30", &["a"])
     };
     assert_eq!(
-        refused(record(&mut office, other).await).1,
-        "TRIGGER_DIFFERS"
+        refusal_of(record(&mut office, other).await).reason,
+        Reason::TriggerDiffers
     );
 
     // On the last day: one is renewed by a draft, in time.
@@ -166,7 +166,10 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
     .await?;
     // Dismissed with a reason, by the credit office only.
     let id = opened.duties[0].duty_id.as_str();
-    assert_eq!(refused(dismiss(&mut office, id, " ").await).2, "reason");
+    assert_eq!(
+        refusal_of(dismiss(&mut office, id, " ").await).reason_and_field(),
+        (Reason::ReasonInvalid, "reason")
+    );
     let done = dismiss(&mut office, id, "修订不涉及本目录项").await?;
     assert_eq!(
         (done.state(), done.reason.as_str()),
@@ -178,12 +181,17 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
         "said twice"
     );
     assert_eq!(
-        refused(dismiss(&mut office, id, "另一理由").await).1,
-        "DUTY_STATE"
+        refusal_of(dismiss(&mut office, id, "另一理由").await).reason,
+        Reason::DutyStateUnsuitable
     );
     assert_eq!(
-        refused(dismiss(&mut office, "x", "y").await).1,
-        "DUTY_UNKNOWN"
+        refusal_of(dismiss(&mut office, "x", "y").await).reason,
+        Reason::DutyIdInvalid
+    );
+    let nowhere = uuid::Uuid::nil().to_string();
+    assert_eq!(
+        refusal_of(dismiss(&mut office, &nowhere, "y").await).reason,
+        Reason::DutyUnknown
     );
     assert_eq!(world.bed.emitted::<DutyDismissed>().await?.len(), 1);
     metrics(1, 1).await?;
@@ -317,15 +325,18 @@ async fn r6_what_was_published_since_the_trigger_answers_it_and_nothing_is_due_b
         ..none.clone()
     };
     let future = law_amended("五号", "2026-03-11", &["a"]);
-    for (request, field) in [
-        (none, "item_codes"),
-        (unknown, "item_codes[1]"),
-        (organ, "organ"),
-        (future, "promulgated_on"),
-        (law_amended("五号", "1 March", &["a"]), "promulgated_on"),
-        (law_amended("", "2026-03-01", &["a"]), "document_number"),
+    let written = law_amended("五号", "1 March", &["a"]);
+    let numberless = law_amended("", "2026-03-01", &["a"]);
+    for (request, reason, field) in [
+        (none, Reason::TriggerItemsInvalid, "item_codes"),
+        (unknown, Reason::TriggerItemsUnsuitable, "item_codes[1]"),
+        (organ, Reason::TriggerItemsUnsuitable, "organ"),
+        (future, Reason::TriggerInvalid, "promulgated_on"),
+        (written, Reason::DateInvalid, "promulgated_on"),
+        (numberless, Reason::TriggerInvalid, "document_number"),
     ] {
-        assert_eq!(refused(record(&mut office, request).await).2, field);
+        let refused = refusal_of(record(&mut office, request).await);
+        assert_eq!(refused.reason_and_field(), (reason, field));
     }
     world.finish().await?;
     Ok(())
@@ -338,7 +349,7 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
     let mut office = world.office()?;
     let opened = record(&mut office, law_amended("一号", "2026-12-21", &["xzcf"])).await;
     assert_eq!(
-        refused(opened).2,
+        refusal_of(opened).field,
         "promulgated_on",
         "not before it happened"
     );

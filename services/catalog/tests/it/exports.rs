@@ -3,10 +3,10 @@
 use anyhow::Result;
 use proto::credit::catalog::v1::{ExportFormat, ExportItemRequest, ExportItemResponse};
 use service_kit::identity::Role;
-use testkit::TestResult;
+use testkit::{TestResult, refusal_of};
 use tonic::{Code, Status};
 
-use crate::world::{World, refused};
+use crate::world::World;
 
 async fn export(
     world: &World,
@@ -45,15 +45,15 @@ async fn r8_every_version_is_exported_as_schema_header_and_template() -> TestRes
     assert!(template.media_type.ends_with("spreadsheetml.sheet"));
 
     assert_eq!(
-        refused(export(&world, "xzcf", 9, ExportFormat::Xlsx).await).0,
+        refusal_of(export(&world, "xzcf", 9, ExportFormat::Xlsx).await).code,
         Code::NotFound
     );
     assert_eq!(
-        refused(export(&world, "nowhere", 0, ExportFormat::Xlsx).await).2,
+        refusal_of(export(&world, "nowhere", 0, ExportFormat::Xlsx).await).field,
         "code"
     );
     assert_eq!(
-        refused(export(&world, "xzcf", 0, ExportFormat::Unspecified).await).2,
+        refusal_of(export(&world, "xzcf", 0, ExportFormat::Unspecified).await).field,
         "format"
     );
     world.finish().await?;

@@ -9,11 +9,11 @@ use proto::credit::catalog::v1::{
     Catalogue, GetItemRequest, Item, ListItemVersionsRequest, ListItemsRequest,
     PublishItemVersionRequest, VersionState,
 };
-use service_kit::identity::Role;
-use testkit::{TestResult, eventually};
+use service_kit::{identity::Role, reason::Reason};
+use testkit::{RefusalDetails, TestResult, eventually, refusal_of};
 use tonic::{Code, Status};
 
-use crate::world::{OFFICE, World, definition, place, plain, refusal, refused};
+use crate::world::{OFFICE, World, definition, place, plain};
 
 async fn publish(world: &World, definition_toml: String) -> Result<Item, Status> {
     let request = PublishItemVersionRequest { definition_toml };
@@ -117,8 +117,8 @@ async fn r6_the_standard_items_are_published_once_and_whole() -> TestResult {
     assert!(shown.iter().all(|item| !item.legal_basis.is_empty()));
 
     // The listener can work by the event alone: it holds the same definition, and passes the lint.
-    let (published, registered) = world.heard().await?;
-    assert!(registered.is_empty());
+    let published = world.published().await?;
+    assert!(world.registered().await?.is_empty());
     assert_eq!(published.len(), items, "announced once each");
     for standard in standard_items()? {
         let event = published
@@ -172,7 +172,7 @@ async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> TestResult
         assert_eq!(on(code, day).await?, version, "{code} on {day}");
     }
     for (day, field) in [("2017-06-19", "version"), ("2017-6-19", "on_date")] {
-        assert_eq!(refused(on("xzcf", day).await).2, field);
+        assert_eq!(refusal_of(on("xzcf", day).await).field, field);
     }
 
     let versions = async |role, code: &str| {
@@ -210,7 +210,10 @@ async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> TestResult
     );
     let of = versions(Role::Public, "special-check").await?;
     assert!(of.iter().all(|v| v.published_by == OFFICE));
-    assert_eq!(refused(versions(Role::Public, "nowhere").await).2, "code");
+    assert_eq!(
+        refusal_of(versions(Role::Public, "nowhere").await).field,
+        "code"
+    );
 
     // The day comes: nothing is published, and the other version is in force.
     world
@@ -250,23 +253,22 @@ async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
     for (owner, reason, field) in [
         (
             district("430103", YUELU),
-            "OWNER_OUTSIDE_DISTRICT",
+            Reason::OwnerOutsideDistrict,
             "definition_toml.owner.district",
         ),
-        (department(YUELU), "OWNER_OUTSIDE_DISTRICT", organ),
-        (department("1143000000612221XY"), "OWNER_UNKNOWN", organ),
+        (department(YUELU), Reason::OwnerOutsideDistrict, organ),
+        (
+            department("1143000000612221XY"),
+            Reason::OwnerUnknown,
+            organ,
+        ),
     ] {
         let answer = publish(&world, owned("astray", owner)).await;
-        let expected = (
-            Code::FailedPrecondition,
-            reason.to_owned(),
-            field.to_owned(),
-        );
-        assert_eq!(refused(answer), expected);
+        assert_eq!(refusal_of(answer).reason_and_field(), (reason, field));
     }
     // The office does not publish what its own organ would be bound by alone.
     let answer = publish(&world, owned("astray", department(OFFICE))).await;
-    assert_eq!(refused(answer).1, "OWN_CATALOGUE");
+    assert_eq!(refusal_of(answer).reason, Reason::OwnCatalogue);
 
     let listed = async |catalogue: Catalogue, organ: &str, district_code: &str| {
         let request = ListItemsRequest {
@@ -290,7 +292,7 @@ async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
     assert_eq!(listed(Catalogue::District, "", "430103").await?, [""; 0]);
     let city = listed(Catalogue::City, "", "").await?;
     assert!(city.contains(&"xzcf".to_owned()) && !city.contains(&"of-yuelu".to_owned()));
-    let (published, _) = world.heard().await?;
+    let published = world.published().await?;
     let event = published
         .iter()
         .find(|event| event.code == "of-yuelu")
@@ -318,18 +320,20 @@ async fn r6_versions_follow_one_another_and_the_newest_is_in_force() -> TestResu
 
     assert_eq!(get(&world, "special-check", 0).await?.version, 2);
     assert_eq!(get(&world, "special-check", 1).await?.edition, "2018");
-    for (version, field) in [(3, "version"), (0, "code")] {
+    for (version, reason, field) in [
+        (3, Reason::ItemVersionUnknown, "version"),
+        (0, Reason::ItemUnknown, "code"),
+    ] {
         let code = if version == 0 {
             "nowhere"
         } else {
             "special-check"
         };
-        let status = get(&world, code, version).await.unwrap_err();
-        assert_eq!(status.code(), Code::NotFound);
-        assert_eq!(refusal(&status).1, field);
+        let refused = refusal_of(get(&world, code, version).await);
+        assert_eq!(refused.reason_and_field(), (reason, field));
     }
 
-    let (published, _) = world.heard().await?;
+    let published = world.published().await?;
     let versions: Vec<_> = published
         .iter()
         .filter(|event| event.code == "special-check")
@@ -359,17 +363,17 @@ async fn r6_a_published_version_never_changes_and_none_is_left_out() -> TestResu
 
     let other = definition("special-check", 1, |item| item.name.push('改'));
     let status = publish(&world, other).await.unwrap_err();
-    assert_eq!(status.code(), Code::AlreadyExists);
-    assert_eq!(refusal(&status).0, "ITEM_VERSION_IMMUTABLE");
+    let refused = RefusalDetails::from_status(&status);
+    assert_eq!(refused.reason, Reason::ItemVersionImmutable);
     assert!(status.message().contains("special-check"), "{status}");
 
     for (code, version) in [("special-check", 3), ("new-item", 2)] {
-        let status = publish(&world, plain(code, version)).await.unwrap_err();
-        assert_eq!(status.code(), Code::FailedPrecondition);
-        let (reason, field, rule) = refusal(&status);
-        assert_eq!(reason, "ITEM_VERSION_GAP");
-        assert_eq!(field, "definition_toml.version");
-        assert!(rule.contains("plus 1"), "{rule}");
+        let refused = refusal_of(publish(&world, plain(code, version)).await);
+        assert_eq!(
+            refused.reason_and_field(),
+            (Reason::ItemVersionGap, "definition_toml.version")
+        );
+        assert!(refused.rule.contains("plus 1"), "{refused:?}");
     }
     assert_eq!(get(&world, "special-check", 0).await?.name, "行政处罚");
 
@@ -385,7 +389,7 @@ async fn r6_a_published_version_never_changes_and_none_is_left_out() -> TestResu
     ] {
         world.is_forbidden(statement).await?;
     }
-    let (published, _) = world.heard().await?;
+    let published = world.published().await?;
     assert_eq!(
         published.len(),
         carried().0 + 1,
@@ -425,15 +429,14 @@ async fn r6_an_inconsistent_definition_names_path_and_rule() -> TestResult {
         ("#".repeat(300_000), "definition_toml", "262144"),
     ];
     for (definition, field, rule) in table {
-        let status = publish(&world, definition).await.unwrap_err();
-        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
-        let (_, said_field, said_rule) = refusal(&status);
-        assert_eq!(said_field, field, "{status}");
-        assert!(said_rule.contains(rule), "{said_rule}");
+        let refused = refusal_of(publish(&world, definition).await);
+        assert_eq!(refused.code, Code::InvalidArgument, "{refused:?}");
+        assert_eq!(refused.field, field, "{refused:?}");
+        assert!(refused.rule.contains(rule), "{refused:?}");
     }
     let status = get(&world, "special-check", 0).await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
-    let (published, _) = world.heard().await?;
+    let published = world.published().await?;
     assert_eq!(published.len(), carried().0, "only the standard items");
     world.finish().await?;
     Ok(())
@@ -490,7 +493,7 @@ async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Test
         std::fs::remove_file(folder.0.join(file))?;
     }
     world.ready().await?;
-    let (published, _) = world.heard().await?;
+    let published = world.published().await?;
     assert_eq!(published.len(), carried().0 + 3, "each version once");
     world.finish().await?;
     Ok(())

@@ -5,11 +5,11 @@ use proto::credit::catalog::v1::{
     ListProvidersRequest, Provider, ProviderLevel, PublishItemVersionRequest,
     RegisterProviderRequest,
 };
-use service_kit::identity::Role;
-use testkit::TestResult;
+use service_kit::{identity::Role, reason::Reason};
+use testkit::{TestResult, refusal_of};
 use tonic::{Code, Status};
 
-use crate::world::{OFFICE, World, refusal};
+use crate::world::{OFFICE, World};
 
 const CITY: &str = "12430100444900018L";
 const DISTRICT: &str = "51430100MJJ000012E";
@@ -94,13 +94,16 @@ async fn r3_a_registration_counts_its_changes_and_announces_each_once() -> TestR
     assert_eq!(listed(&world).await?, expected);
 
     world.ready().await?;
-    let (_, heard) = world.heard().await?;
-    let of_city: Vec<_> = heard.iter().filter(|event| event.code == CITY).collect();
+    let registered = world.registered().await?;
+    let of_city: Vec<_> = registered
+        .iter()
+        .filter(|event| event.code == CITY)
+        .collect();
     let revisions: Vec<_> = of_city.iter().map(|event| event.revision).collect();
     assert_eq!(revisions, [1, 2, 3], "each change once, in order");
     assert_eq!(of_city[2].name, last.name);
     assert!(of_city[1].enabled && !of_city[2].enabled);
-    let of_district: Vec<_> = heard
+    let of_district: Vec<_> = registered
         .iter()
         .filter(|event| event.code == DISTRICT)
         .collect();
@@ -155,7 +158,7 @@ async fn r3_concurrent_registrations_lose_no_revision() -> TestResult {
     revisions.sort_unstable();
     assert_eq!(revisions, (1..=16).collect::<Vec<u64>>());
     world.ready().await?;
-    let (_, heard) = world.heard().await?;
+    let heard = world.registered().await?;
     let heard: Vec<_> = heard.iter().map(|event| event.revision).collect();
     assert_eq!(heard, revisions, "announced in the order of the revisions");
     world.finish().await?;
@@ -236,26 +239,23 @@ async fn r3_every_refusal_names_field_and_rule_and_stores_nothing() -> TestResul
         ),
     ];
     for (provider, field, rule) in table {
-        let status = register(&world, provider.clone()).await.unwrap_err();
+        let of_code = field == "provider.code";
+        let refused = refusal_of(register(&world, provider.clone()).await);
+        assert_eq!(refused.code, Code::InvalidArgument, "{provider:?}");
+        assert_eq!(refused.field, field, "{provider:?}");
         assert_eq!(
-            status.code(),
-            Code::InvalidArgument,
-            "{provider:?}: {status}"
+            refused.reason == Reason::CreditCodeInvalid,
+            of_code,
+            "{provider:?}"
         );
-        let (_, said_field, said_rule) = refusal(&status);
-        assert_eq!(said_field, field, "{provider:?}");
-        assert!(said_rule.contains(rule), "{provider:?}: {said_rule}");
+        assert!(refused.rule.contains(rule), "{provider:?}: {refused:?}");
     }
     let request = RegisterProviderRequest { provider: None };
-    let status = world
-        .office()?
-        .register_provider(request)
-        .await
-        .unwrap_err();
-    assert_eq!(refusal(&status).1, "provider");
+    let answer = world.office()?.register_provider(request).await;
+    assert_eq!(refusal_of(answer).field, "provider");
     assert!(listed(&world).await?.is_empty());
     world.ready().await?;
-    assert!(world.heard().await?.1.is_empty());
+    assert!(world.registered().await?.is_empty());
     world.finish().await?;
     Ok(())
 }

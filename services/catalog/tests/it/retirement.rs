@@ -8,14 +8,14 @@ use proto::credit::catalog::{
         RetireItemRequest, Retirement, VersionState,
     },
 };
-use service_kit::identity::Role;
-use testkit::TestResult;
+use service_kit::{identity::Role, reason::Reason};
+use testkit::{TestResult, refusal_of};
 use time::macros::datetime;
 use tonic::{Code, Status};
 
 use crate::{
     desk::{duties, law_amended, publish_directly, record, submitted},
-    world::{World, plain, refused},
+    world::{World, plain},
 };
 
 async fn retire(
@@ -84,7 +84,7 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
     assert!(get(0).await.is_ok());
     assert_eq!(states().await?, VersionState::InForce);
     world.bed.clock.set(datetime!(2026-12-01 00:00 +8));
-    assert_eq!(refused(get(0).await).0, Code::NotFound);
+    assert_eq!(refusal_of(get(0).await).reason, Reason::ItemVersionUnknown);
     assert!(
         get(1).await.is_ok(),
         "records of it are still read by their version"
@@ -99,19 +99,19 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
 
     // No further version, no draft for one, no trigger; the duty went with it.
     assert_eq!(
-        refused(publish_directly(&mut office, plain("old", 3)).await).1,
-        "ITEM_RETIRED"
+        refusal_of(publish_directly(&mut office, plain("old", 3)).await).reason,
+        Reason::ItemRetired
     );
     assert_eq!(
-        refused(retire(&world, "old", "2026-12-02", "new").await).1,
-        "ITEM_RETIRED"
+        refusal_of(retire(&world, "old", "2026-12-02", "new").await).reason,
+        Reason::ItemAlreadyRetired
     );
     assert_eq!(
-        refused(submitted(&mut office, &plain("old", 3)).await).1,
-        "ITEM_RETIRED"
+        refusal_of(submitted(&mut office, &plain("old", 3)).await).reason,
+        Reason::ItemRetired
     );
     let trigger = record(&mut office, law_amended("二号", "2026-11-20", &["old"])).await;
-    assert_eq!(refused(trigger).2, "item_codes[0]");
+    assert_eq!(refusal_of(trigger).field, "item_codes[0]");
     world.reconcile(None).await?;
     assert!(duties(&mut office, DutyFilter::Open).await?.is_empty());
     let ended = duties(&mut office, DutyFilter::Closed).await?;
@@ -144,19 +144,18 @@ async fn r6_a_retirement_that_leads_nowhere_is_refused() -> TestResult {
     for code in ["a", "b"] {
         publish_directly(&mut office, plain(code, 1)).await?;
     }
-    for (code, from, successor, field) in [
-        ("nowhere", "2026-12-01", "", "code"),
-        ("a", "", "", "from_date"),
-        ("a", "2026-11-19", "", "from_date"),
-        ("a", "tomorrow", "", "from_date"),
-        ("a", "2026-12-01", "a", "successor_code"),
-        ("a", "2026-12-01", "nowhere", "successor_code"),
+    let (wrong, unsuitable) = (Reason::RetirementInvalid, Reason::RetirementUnsuitable);
+    for (code, from, successor, reason, field) in [
+        ("nowhere", "2026-12-01", "", Reason::ItemUnknown, "code"),
+        ("a", "", "", wrong, "from_date"),
+        ("a", "2026-11-19", "", wrong, "from_date"),
+        ("a", "tomorrow", "", Reason::DateInvalid, "from_date"),
+        ("a", "9999-12-31", "", unsuitable, "from_date"),
+        ("a", "2026-12-01", "a", wrong, "successor_code"),
+        ("a", "2026-12-01", "nowhere", unsuitable, "successor_code"),
     ] {
-        assert_eq!(
-            refused(retire(&world, code, from, successor).await).2,
-            field,
-            "{code} {from}"
-        );
+        let refused = refusal_of(retire(&world, code, from, successor).await);
+        assert_eq!(refused.reason_and_field(), (reason, field), "{code} {from}");
     }
     // Each in favour of the other, at the same moment: one goes first, so no cycle comes about.
     let (one, other) = tokio::join!(
@@ -165,7 +164,7 @@ async fn r6_a_retirement_that_leads_nowhere_is_refused() -> TestResult {
     );
     assert_eq!(u8::from(one.is_ok()) + u8::from(other.is_ok()), 1);
     let failed = if one.is_ok() { other } else { one };
-    assert_eq!(refused(failed).2, "successor_code");
+    assert_eq!(refusal_of(failed).field, "successor_code");
     for role in [Role::Provider, Role::DistrictCreditOffice, Role::Operator] {
         let status = world
             .client_as(role)?
@@ -271,8 +270,8 @@ async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> TestResult {
     // It may be decided anew; every decision is on record and was announced, each later than the one before.
     retire(&world, "old", "2026-12-02", "").await?;
     assert_eq!(
-        refused(retire(&world, "old", "9999-12-31", "").await).1,
-        "ITEM_RETIRED"
+        refusal_of(retire(&world, "old", "9999-12-31", "").await).reason,
+        Reason::ItemAlreadyRetired
     );
     assert!(duties(&mut office, DutyFilter::Open).await?.is_empty());
     let days = ["2026-12-01", "2026-11-30", "9999-12-31", "2026-12-02"];

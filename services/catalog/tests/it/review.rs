@@ -9,8 +9,10 @@ use proto::credit::catalog::{
         RegisterProviderRequest,
     },
 };
-use service_kit::{ServiceContext, identity::Role, readiness::Readiness, shutdown::Shutdown};
-use testkit::TestResult;
+use service_kit::{
+    ServiceContext, identity::Role, readiness::Readiness, reason::Reason, shutdown::Shutdown,
+};
+use testkit::{TestResult, refusal_of};
 use tonic::Code;
 
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
         BUREAU, STRANGER, YUELU, duties, get, give_back, law_amended, publish, publish_directly,
         record, save, submit, submitted, withdraw,
     },
-    world::{OFFICE, World, definition, plain, refused},
+    world::{OFFICE, World, definition, plain},
 };
 
 fn department(code: &str, organ: &str) -> String {
@@ -47,8 +49,9 @@ async fn r6_everybody_drafts_for_its_own_catalogue_only() -> TestResult {
     let of_bureau = department("a", BUREAU);
     let of_yuelu = district("b", "430104", YUELU);
     let city = plain("c", 1);
-    let denied = Err((Code::PermissionDenied, "NOT_YOUR_CATALOGUE"));
-    let outside = Err((Code::FailedPrecondition, "OWNER_OUTSIDE_DISTRICT"));
+    let denied = Err(Reason::NotYourCatalogue);
+    let unregistered = Err(Reason::ProviderNotRegistered);
+    let outside = Err(Reason::OwnerOutsideDistrict);
     // (who, as what, draft, outcome)
     let table = [
         (BUREAU, Role::Provider, &of_bureau, Ok(())),
@@ -58,8 +61,18 @@ async fn r6_everybody_drafts_for_its_own_catalogue_only() -> TestResult {
         (YUELU, Role::Provider, &of_bureau, denied),
         (YUELU, Role::DistrictCreditOffice, &of_yuelu, Ok(())),
         (YUELU, Role::DistrictCreditOffice, &city, denied),
-        (STRANGER, Role::Provider, &department("d", STRANGER), denied),
-        (STRANGER, Role::DistrictCreditOffice, &of_yuelu, denied),
+        (
+            STRANGER,
+            Role::Provider,
+            &department("d", STRANGER),
+            unregistered,
+        ),
+        (
+            STRANGER,
+            Role::DistrictCreditOffice,
+            &of_yuelu,
+            unregistered,
+        ),
         (OFFICE, Role::CreditOffice, &of_bureau, Ok(())),
         (OFFICE, Role::CreditOffice, &city, Ok(())),
         // An organ of 岳麓区 has no place in the catalogue of another district, or of the city's departments.
@@ -84,14 +97,13 @@ async fn r6_everybody_drafts_for_its_own_catalogue_only() -> TestResult {
         let answer = save(&mut client, "", toml, 0).await;
         match expected {
             Ok(()) => assert!(answer.is_ok(), "{organisation} {role:?}: {answer:?}"),
-            Err((code, reason)) => {
-                let (said_code, said_reason, field) = refused(answer);
-                assert_eq!(
-                    (said_code, said_reason.as_str()),
-                    (code, reason),
-                    "{organisation} {role:?}"
+            Err(reason) => {
+                let refused = refusal_of(answer);
+                assert_eq!(refused.reason, reason, "{organisation} {role:?}");
+                assert!(
+                    refused.field.starts_with("definition_toml.owner"),
+                    "{refused:?}"
                 );
-                assert!(field.starts_with("definition_toml.owner"), "{field}");
             }
         }
     }
@@ -135,24 +147,30 @@ async fn r5_a_draft_is_seen_by_its_organ_and_the_offices_and_reviewed_by_the_cit
             assert_eq!(answer?.state(), DraftState::Submitted);
         } else {
             assert_eq!(
-                refused(answer).1,
-                "DRAFT_UNKNOWN",
+                refusal_of(answer).reason,
+                Reason::DraftUnknown,
                 "{organisation} {role:?}"
             );
             if matches!(role, Role::Provider | Role::DistrictCreditOffice) {
                 assert_eq!(
-                    refused(withdraw(&mut client, id, "").await).1,
-                    "DRAFT_UNKNOWN"
+                    refusal_of(withdraw(&mut client, id, "").await).reason,
+                    Reason::DraftUnknown
                 );
             }
         }
     }
-    assert_eq!(refused(get(&mut bureau, "no id").await).1, "DRAFT_UNKNOWN");
+    assert_eq!(
+        refusal_of(get(&mut bureau, "no id").await).reason_and_field(),
+        (Reason::DraftIdInvalid, "draft_id")
+    );
     // The author cannot publish, and neither can a credit office whose own organ wrote it.
     let status = publish(&mut bureau, id).await.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
     let mut own = world.client_of(BUREAU, Role::CreditOffice)?;
-    assert_eq!(refused(publish(&mut own, id).await).1, "OWN_CATALOGUE");
+    assert_eq!(
+        refusal_of(publish(&mut own, id).await).reason,
+        Reason::OwnCatalogue
+    );
     let status = publish(&mut world.client_of(YUELU, Role::DistrictCreditOffice)?, id).await;
     assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
     publish(&mut world.office()?, id).await?;
@@ -230,7 +248,7 @@ async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -
     let done = answers.iter().filter(|answer| answer.is_ok()).count();
     assert_eq!(done, 1);
     for answer in answers.into_iter().filter(Result::is_err) {
-        assert_eq!(refused(answer).1, "ITEM_VERSION_IMMUTABLE");
+        assert_eq!(refusal_of(answer).reason, Reason::ItemVersionImmutable);
     }
     // Eight officers publish the same draft.
     let mut office = world.office()?;
@@ -243,7 +261,7 @@ async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -
     let answers = futures::future::join_all(calls).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
     for answer in answers.into_iter().filter(Result::is_err) {
-        assert_eq!(refused(answer).1, "DRAFT_STATE");
+        assert_eq!(refusal_of(answer).reason, Reason::DraftStateUnsuitable);
     }
     let versions = world.bed.emitted::<ItemVersionPublished>().await?;
     let versions: Vec<_> = versions
@@ -314,17 +332,9 @@ async fn r6_nobody_takes_over_an_item_that_came_while_it_drafted() -> TestResult
     let early = save(&mut a, "", &of_bureau("abc", 2, BUREAU), 0).await?;
     let first = submitted(&mut b, &of_bureau("abc", 1, OTHER)).await?;
     publish(&mut office, &first.draft_id).await?;
-    let changed = |(code, reason, field): (Code, String, String)| {
-        assert_eq!(
-            (code, reason.as_str(), field.as_str()),
-            (
-                Code::FailedPrecondition,
-                "OWNER_CHANGED",
-                "definition_toml.owner"
-            )
-        );
-    };
-    changed(refused(submit(&mut a, &early.draft_id).await));
+    let changed = (Reason::OwnerChanged, "definition_toml.owner");
+    let answer = submit(&mut a, &early.draft_id).await;
+    assert_eq!(refusal_of(answer).reason_and_field(), changed);
     // What was wrong is on show too.
     let shown = get(&mut a, &early.draft_id).await?;
     assert_eq!(shown.faults[0].field, "definition_toml.owner");
@@ -334,21 +344,20 @@ async fn r6_nobody_takes_over_an_item_that_came_while_it_drafted() -> TestResult
     let third = submitted(&mut b, &of_bureau("abc", 3, OTHER)).await?;
     publish_directly(&mut office, of_bureau("abc", 3, BUREAU)).await?;
     assert_eq!(
-        refused(publish(&mut office, &third.draft_id).await).1,
-        "ITEM_VERSION_IMMUTABLE"
+        refusal_of(publish(&mut office, &third.draft_id).await).reason,
+        Reason::ItemVersionImmutable
     );
     // The credit office moved it by publishing directly; drafts follow the new owner.
-    changed(refused(
-        submitted(&mut office, &of_bureau("abc", 4, OTHER)).await,
-    ));
+    let answer = submitted(&mut office, &of_bureau("abc", 4, OTHER)).await;
+    assert_eq!(refusal_of(answer).reason_and_field(), changed);
     let fourth = submitted(&mut a, &of_bureau("abc", 4, BUREAU)).await?;
     publish(&mut office, &fourth.draft_id).await?;
     // A submitted draft whose item moved meanwhile is refused at the publication.
     let waiting = submitted(&mut a, &of_bureau("abc", 5, BUREAU)).await?;
     publish_directly(&mut office, of_bureau("abc", 5, OTHER)).await?;
     assert_eq!(
-        refused(publish(&mut office, &waiting.draft_id).await).1,
-        "ITEM_VERSION_IMMUTABLE"
+        refusal_of(publish(&mut office, &waiting.draft_id).await).reason,
+        Reason::ItemVersionImmutable
     );
     world.finish().await?;
     Ok(())
@@ -365,10 +374,9 @@ async fn r6_who_began_a_draft_neither_returns_nor_publishes_it() -> TestResult {
         publish(&mut office, &draft.draft_id).await,
         give_back(&mut office, &draft.draft_id, "缺少依据").await,
     ] {
-        let (code, reason, field) = refused(answer);
         assert_eq!(
-            (code, reason.as_str(), field.as_str()),
-            (Code::PermissionDenied, "OWN_DRAFT", "draft_id")
+            refusal_of(answer).reason_and_field(),
+            (Reason::OwnDraft, "draft_id")
         );
     }
     // In the city's own catalogue there is nobody else.
@@ -398,8 +406,8 @@ async fn r5_an_office_of_a_district_that_is_disabled_sees_nothing_any_more() -> 
     let request = RegisterProviderRequest { provider };
     world.office()?.register_provider(request).await?;
     assert_eq!(
-        refused(get(&mut yuelu, &draft.draft_id).await).1,
-        "DRAFT_UNKNOWN"
+        refusal_of(get(&mut yuelu, &draft.draft_id).await).reason,
+        Reason::DraftUnknown
     );
     let list = yuelu.list_drafts(ListDraftsRequest::default()).await?;
     assert!(list.into_inner().drafts.is_empty());
@@ -463,10 +471,9 @@ async fn an_organ_begins_a_hundred_drafts_and_no_more_until_one_is_done() -> Tes
     for _ in 0..catalog::domain::draft::MAX_OPEN {
         last = save(&mut bureau, "", &text, 0).await?.draft_id;
     }
-    let (code, reason, field) = refused(save(&mut bureau, "", &text, 0).await);
     assert_eq!(
-        (code, reason.as_str(), field.as_str()),
-        (Code::FailedPrecondition, "DRAFTS_TOO_MANY", "draft_id")
+        refusal_of(save(&mut bureau, "", &text, 0).await).reason_and_field(),
+        (Reason::DraftsTooMany, "draft_id")
     );
     // What is open can be worked on, and another organ is not kept back.
     let changed = department("b", BUREAU);

@@ -2,7 +2,6 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -13,8 +12,7 @@ use catalog::{
     jobs::{Reconciled, reconcile},
 };
 use credit_record::item::{ItemVersion, standard_items};
-use event_bus::{BatchHandler, Delivery, HandlerError, Poison, Subscription};
-use futures::future::BoxFuture;
+use event_bus::Subscription;
 use legal_clock::{Calendar, RuleSet};
 use proto::credit::catalog::{
     events::v1::{ItemVersionPublished, ProviderRegistered},
@@ -25,39 +23,42 @@ use proto::credit::catalog::{
 };
 use service_kit::{
     ServiceContext,
-    config::{Overlay, Secret},
-    db::{Conn, Pool, connect_lazy},
-    grpc::{BearerToken, channel},
+    config::Overlay,
+    db::{Pool, connect_lazy},
+    grpc::AuthorisedChannel,
     identity::Role,
 };
-use testkit::{bed::Bed, eventually};
+use testkit::{EventCollector, bed::Bed, eventually, service::ServiceAddress};
 use time::OffsetDateTime;
-use tonic::{Code, Status, service::interceptor::InterceptedService, transport::Channel};
-use tonic_types::StatusExt;
 
-/// What stands in for another service that keeps the catalogue.
-const LISTENER: Subscription = Subscription {
-    consumer: "test-catalogue",
+/// What stands in for another service that keeps the items.
+const ITEMS: Subscription = Subscription {
+    consumer: "test-items",
     from: catalog::SERVICE,
-    events: &[
-        "credit.catalog.events.v1.ItemVersionPublished",
-        "credit.catalog.events.v1.ProviderRegistered",
-    ],
+    events: &["credit.catalog.events.v1.ItemVersionPublished"],
     max_batch: 100,
+};
+
+/// The same of the providers.
+const PROVIDERS: Subscription = Subscription {
+    consumer: "test-providers",
+    events: &["credit.catalog.events.v1.ProviderRegistered"],
+    ..ITEMS
 };
 
 /// Credit code of the credit office in these tests.
 pub const OFFICE: &str = "11430100006123458R";
 
-pub type Client = CatalogServiceClient<InterceptedService<Channel, BearerToken>>;
+pub type Client = CatalogServiceClient<AuthorisedChannel>;
 
 /// A running service and what it takes to look at it.
 pub struct World {
     pub bed: Bed,
     /// The service's own role.
     pub pool: Pool,
-    address: String,
-    heard: Heard,
+    url: String,
+    published: EventCollector<ItemVersionPublished>,
+    registered: EventCollector<ProviderRegistered>,
 }
 
 impl World {
@@ -82,31 +83,29 @@ impl World {
             catalog::SCHEMA,
             catalog::migrations(),
             &[stream],
-            &[LISTENER],
+            &[ITEMS, PROVIDERS],
         )
         .await?;
         if let Some(now) = now {
             bed.clock.set(now);
         }
-        let listener = bed.listener().await?;
+        let ServiceAddress { listener, url } = bed.service_address().await?;
         let config = Config {
-            database_url: Secret::Plain(bed.database_url.clone()),
+            database_url: bed.database_secret(),
             items_dir,
             reconcile_seconds: 1,
             ..Config::load(&Overlay::default())?
         };
-        let address = format!("http://{}", listener.local_addr()?);
-        let pool = connect_lazy(&bed.database_url, catalog::SCHEMA, 2)?;
-        let heard = Heard::default();
-        let handler = Arc::new(heard.clone());
-        bed.bus
-            .start_consumer(&LISTENER, &pool, handler, None, &bed.context);
+        let pool = connect_lazy(&bed.database_url, catalog::SCHEMA, 3)?;
+        let published = bed.collect(&ITEMS, &pool);
+        let registered = bed.collect(&PROVIDERS, &pool);
         catalog::start(config, listener, bed.bus.clone(), bed.context.clone()).await?;
         Ok(Self {
             bed,
             pool,
-            address,
-            heard,
+            url,
+            published,
+            registered,
         })
     }
 
@@ -143,27 +142,21 @@ impl World {
 
     /// A client that calls as an organisation with a role.
     pub fn client_of(&self, organisation: &str, role: Role) -> Result<Client> {
-        let token = BearerToken::new(&self.bed.token(organisation, &[role], None)?)?;
-        let channel = channel(&self.address)?;
-        Ok(CatalogServiceClient::with_interceptor(channel, token))
+        let channel = self.bed.call_as(&self.url, organisation, role)?;
+        Ok(CatalogServiceClient::new(channel))
     }
 
     /// The credit office's client of one more instance of the service, which runs as `context` says.
     pub async fn another(&self, context: &ServiceContext) -> Result<Client> {
-        let listener = self.bed.listener().await?;
-        let address = format!("http://{}", listener.local_addr()?);
+        let ServiceAddress { listener, url } = self.bed.service_address().await?;
         let config = Config {
-            database_url: Secret::Plain(self.bed.database_url.clone()),
+            database_url: self.bed.database_secret(),
             reconcile_seconds: 1,
             ..Config::load(&Overlay::default())?
         };
         catalog::start(config, listener, self.bed.bus.clone(), context.clone()).await?;
-        let token = self.bed.token(OFFICE, &[Role::CreditOffice], None)?;
-        let channel = channel(&address)?;
-        Ok(CatalogServiceClient::with_interceptor(
-            channel,
-            BearerToken::new(&token)?,
-        ))
+        let channel = self.bed.call_as(&url, OFFICE, Role::CreditOffice)?;
+        Ok(CatalogServiceClient::new(channel))
     }
 
     /// The credit office's client.
@@ -208,11 +201,16 @@ impl World {
         Ok(())
     }
 
-    /// What the listener has got once everything is on its way no more.
-    pub async fn heard(&self) -> Result<(Vec<ItemVersionPublished>, Vec<ProviderRegistered>)> {
+    /// The item versions that a listener has got once everything is on its way no more.
+    pub async fn published(&self) -> Result<Vec<ItemVersionPublished>> {
         self.bed.settled().await?;
-        let heard = self.heard.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(heard.clone())
+        Ok(self.published.events())
+    }
+
+    /// The providers that a listener has got once everything is on its way no more.
+    pub async fn registered(&self) -> Result<Vec<ProviderRegistered>> {
+        self.bed.settled().await?;
+        Ok(self.registered.events())
     }
 
     /// Ends the test when all is dealt with; fails when something is left or parked.
@@ -221,33 +219,6 @@ impl World {
         self.bed.finish().await?;
         self.pool.close().await;
         Ok(())
-    }
-}
-
-type Events = (Vec<ItemVersionPublished>, Vec<ProviderRegistered>);
-
-/// Keeps every event that arrives, in order.
-#[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Events>>);
-
-impl BatchHandler for Heard {
-    fn handle<'a>(
-        &'a self,
-        _conn: &'a mut Conn,
-        batch: &'a [Delivery],
-    ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
-        let mut poison = Vec::new();
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for delivery in batch {
-            let decoded = if delivery.is::<ItemVersionPublished>() {
-                delivery.decode().map(|event| heard.0.push(event))
-            } else {
-                delivery.decode().map(|event| heard.1.push(event))
-            };
-            poison.extend(decoded.err());
-        }
-        drop(heard);
-        Box::pin(async move { Ok(poison) })
     }
 }
 
@@ -275,22 +246,6 @@ pub fn definition(code: &str, version: u32, change: impl FnOnce(&mut ItemVersion
 /// As [`definition`], unchanged.
 pub fn plain(code: &str, version: u32) -> String {
     definition(code, version, |_| ())
-}
-
-/// Code, reason and field of a refusal.
-pub fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, String, String) {
-    let status = answer.unwrap_err();
-    let (reason, field, rule) = refusal(&status);
-    assert!(!rule.is_empty(), "{status}");
-    (status.code(), reason, field)
-}
-
-/// Reason, field and rule of a refusal.
-pub fn refusal(status: &Status) -> (String, String, String) {
-    let details = status.get_error_details();
-    let info = details.error_info().expect("a refusal has an ErrorInfo");
-    let of = |key: &str| info.metadata.get(key).cloned().unwrap_or_default();
-    (info.reason.clone(), of("field"), of("rule"))
 }
 
 /// Puts a file into a folder of data files that the service may be reading: it sees all of it or nothing.

@@ -1,21 +1,17 @@
 //! A subject's own records (R-14: persons by query only), each read logged in the same transaction as it is made
 //! . Called by `grpc::subject`, which commits before it answers.
 
-use credit_record::CitizenNumber;
 use legal_clock::shanghai_date;
-use service_kit::{
-    db::Conn,
-    identity::{PersonDocument, Principal},
-};
+use service_kit::{db::Conn, identity::Principal, page::Page};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
-use vault::Keyring;
+use vault::{Keyring, keyed_hash};
 
 use super::{definitions, open, shown_reason};
 use crate::{
     domain::{
         fields::{Audience, ShownField, shown_fields},
-        page::{Page, RecordPosition},
+        page::RecordPosition,
         version::kind_of_number,
         visibility::Catalogue,
     },
@@ -27,8 +23,6 @@ use crate::{
     },
 };
 
-/// Kind of document whose numbers exist in two lengths.
-const CITIZEN_CARD: &str = "身份证";
 const READING: &str = "查询本人（本单位）信息";
 
 /// A page of a subject's own records.
@@ -61,16 +55,11 @@ pub struct OwnNotice {
 ///
 /// # Errors
 /// [`DisclosureError::NoSubject`] when the token names neither.
-pub fn reader_of(
-    principal: &Principal,
-    keyring: &Keyring,
-    today: Date,
-) -> Result<Reader, DisclosureError> {
+pub fn reader_of(principal: &Principal, keyring: &Keyring) -> Result<Reader, DisclosureError> {
     match &principal.person {
-        Some(person) => {
-            let blind_index = keyring.blind("person-document", &document_text(person, today));
-            Ok(Reader::Person { blind_index })
-        }
+        Some(person) => Ok(Reader::Person {
+            blind_index: keyed_hash::person_document(keyring, person),
+        }),
         None if principal.organisation.is_empty() => Err(DisclosureError::NoSubject),
         None => Ok(Reader::Organisation {
             code: principal.organisation.clone(),
@@ -78,17 +67,8 @@ pub fn reader_of(
     }
 }
 
-/// The text that validation indexes: kind and canonical number, 15-digit numbers in their form of 18.
-fn document_text(person: &PersonDocument, today: Date) -> String {
-    let number = match CitizenNumber::parse(&person.number, today) {
-        Ok(number) if person.kind == CITIZEN_CARD => number.as_str().to_owned(),
-        _ => person.number.clone(),
-    };
-    format!("{}:{number}", person.kind)
-}
-
 /// Reads a page and writes the log line for it.
-pub async fn read(
+pub async fn list_own_records(
     conn: &mut Conn,
     keyring: &Keyring,
     principal: &Principal,
@@ -97,7 +77,7 @@ pub async fn read(
     now: OffsetDateTime,
 ) -> Result<OwnRecords, DisclosureError> {
     let today = shanghai_date(now);
-    let reader = reader_of(principal, keyring, today)?;
+    let reader = reader_of(principal, keyring)?;
     let catalogue = catalogue::load(conn)
         .await
         .map_err(DisclosureError::database(READING))?;
@@ -106,11 +86,7 @@ pub async fn read(
         .await
         .map_err(DisclosureError::database(READING))?;
     let next = page.cut(&mut rows, OwnRow::position);
-    let wanted = rows
-        .iter()
-        .map(|row| (row.item_code.as_str(), row.item_version))
-        .collect();
-    let items = definitions(conn, wanted).await?;
+    let items = definitions(conn, rows.iter().map(|row| &row.item).collect()).await?;
     let revoked = if page.is_first() {
         revocations::own_notices(conn, &bounds, &reader)
             .await
@@ -126,8 +102,8 @@ pub async fn read(
         rpc,
         reader: &reader,
         sealed_account: keyring.seal(read_id.as_bytes(), principal.account.as_bytes()),
-        record_ids: (rows.iter().map(|row| row.record_id))
-            .chain(revoked.iter().map(|row| row.record_id))
+        version_ids: (rows.iter().map(|row| row.version_id))
+            .chain(revoked.iter().map(|row| row.version_id))
             .collect(),
     };
     own::log_read(conn, &line)
@@ -136,8 +112,8 @@ pub async fn read(
 
     let mut shown = Vec::with_capacity(rows.len());
     for row in rows {
-        let values = open(keyring, row.record_id, &row.sealed_record)?.values;
-        let item = items.get(&(row.item_code.clone(), row.item_version));
+        let values = open(keyring, row.version_id, &row.sealed_record)?.values;
+        let item = items.get(&row.item);
         let fields = match (item, kind_of_number(row.subject_kind)) {
             (Some(item), Some(kind)) => shown_fields(item, kind, &values, Audience::Subject),
             // The bounds let no row through whose item version is unknown.
@@ -163,64 +139,63 @@ pub async fn read(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use credit_record::PersonDocument;
     use time::macros::date;
 
+    use super::*;
+
     fn principal(organisation: &str, person: Option<(&str, &str)>) -> Principal {
+        let today = date!(2026 - 01 - 01);
         Principal {
             account: "a".to_owned(),
             organisation: organisation.to_owned(),
             roles: Vec::new(),
-            person: person.map(|(kind, number)| PersonDocument {
-                kind: kind.to_owned(),
-                number: number.to_owned(),
-            }),
+            person: person.map(|(kind, number)| PersonDocument::new(kind, number, today)),
         }
     }
 
     #[test]
     fn r9_both_lengths_of_a_citizen_number_name_one_person() {
         let keyring = Keyring::parse(&Keyring::generate()).unwrap();
-        let today = date!(2026 - 01 - 01);
-        let of =
-            |number| reader_of(&principal("", Some(("身份证", number))), &keyring, today).unwrap();
-        assert_eq!(of("110105491231002"), of("11010519491231002X"));
-        let expected = keyring.blind("person-document", "身份证:11010519491231002X");
-        assert_eq!(
-            of("11010519491231002X"),
-            Reader::Person {
-                blind_index: expected
-            }
-        );
-        let passport = reader_of(
-            &principal("", Some(("护照号", "110105491231002"))),
-            &keyring,
-            today,
-        );
-        let expected = keyring.blind("person-document", "护照号:110105491231002");
-        assert_eq!(
-            passport.unwrap(),
-            Reader::Person {
-                blind_index: expected
-            }
-        );
+        let of = |kind, number| {
+            let person = principal("", Some((kind, number)));
+            reader_of(&person, &keyring).unwrap()
+        };
+        let hashed = |kind, number| Reader::Person {
+            // As validation hashes the subject of a record.
+            blind_index: keyed_hash::person_document(
+                &keyring,
+                &PersonDocument::new(kind, number, date!(2026 - 11 - 20)),
+            ),
+        };
+        let known = hashed("身份证", "11010519491231002X");
+        for written in [
+            "11010519491231002X",
+            "11010519491231002x",
+            "110105491231002",
+            "１１０１０５ 19491231002Ｘ",
+        ] {
+            assert_eq!(of("身份证", written), known, "{written}");
+        }
+        let passport = of("护照号", "110105491231002");
+        assert_eq!(passport, hashed("护照号", "110105491231002"));
+        assert_ne!(passport, known);
     }
 
     #[test]
     fn r14_a_person_comes_before_its_employer_and_nobody_is_nobody() {
         let keyring = Keyring::parse(&Keyring::generate()).unwrap();
-        let today = date!(2026 - 01 - 01);
         let both = principal("12430100444900018L", Some(("护照号", "E12345678")));
         assert!(matches!(
-            reader_of(&both, &keyring, today),
+            reader_of(&both, &keyring),
             Ok(Reader::Person { .. })
         ));
         let organisation = principal("12430100444900018L", None);
         assert!(matches!(
-            reader_of(&organisation, &keyring, today),
+            reader_of(&organisation, &keyring),
             Ok(Reader::Organisation { .. })
         ));
-        let refused = reader_of(&principal("", None), &keyring, today);
+        let refused = reader_of(&principal("", None), &keyring);
         assert!(matches!(refused, Err(DisclosureError::NoSubject)));
     }
 }

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use legal_clock::{shanghai_date, start_of_day};
-use service_kit::db::Conn;
+use record_ref::VersionId;
+use service_kit::{db::Conn, page::Page};
 use time::{Date, Duration};
-use uuid::Uuid;
 use vault::Keyring;
 
 use super::{definitions, open, shown_reason};
@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     domain::{
         fields::{Audience, ShownField, shown_fields},
-        page::{NamePosition, Page, RecordPosition},
+        page::{NamePosition, RecordPosition},
         query::{ListFilter, SubjectQuery},
         version::kind_of_number,
         visibility::{Bounds, Catalogue, FIRST_DAY},
@@ -108,7 +108,7 @@ impl<'a> View<'a> {
     }
 
     /// Organisations with at least one disclosed record, by code or by part of a name in such a record.
-    pub async fn search(
+    pub async fn search_organisations(
         &self,
         conn: &mut Conn,
         query: &SubjectQuery,
@@ -151,7 +151,7 @@ impl<'a> View<'a> {
 
     /// An organisation, a page of its records, and with the first page the notices of what was lately revoked. One
     /// without any of them is not found, so that the answer does not tell that there is an archive.
-    pub async fn organisation(
+    pub async fn get_organisation(
         &self,
         conn: &mut Conn,
         keyring: &Keyring,
@@ -197,7 +197,7 @@ impl<'a> View<'a> {
     /// A notice with its reason; none of a record that ended before its disclosure began.
     fn notice(&self, keyring: &Keyring, row: NoticeRow) -> Result<Option<Notice>, DisclosureError> {
         let revoked_on = shanghai_date(row.revoked_at);
-        let rule = self.catalogue.rule(&row.item_code, row.item_version);
+        let rule = self.catalogue.rule(&row.item);
         if !rule.is_some_and(|rule| rule.had_begun(row.effective_date, revoked_on)) {
             return Ok(None);
         }
@@ -209,7 +209,7 @@ impl<'a> View<'a> {
     }
 
     /// A page of the records of one item that fit the filter, and how many do.
-    pub async fn list(
+    pub async fn list_public_records(
         &self,
         conn: &mut Conn,
         filter: &ListFilter,
@@ -226,17 +226,17 @@ impl<'a> View<'a> {
     }
 
     /// One record with its public fields, or the notice of its revocation.
-    pub async fn record(
+    pub async fn get_public_record(
         &self,
         conn: &mut Conn,
         keyring: &Keyring,
-        record_id: Uuid,
+        version_id: VersionId,
     ) -> Result<Shown, DisclosureError> {
-        let found = public::record(conn, &self.bounds, record_id)
+        let found = public::record(conn, &self.bounds, version_id)
             .await
             .map_err(DisclosureError::database(READING))?;
         let Some((row, sealed)) = found else {
-            let revoked = revocations::public_notice(conn, &self.bounds, record_id)
+            let revoked = revocations::public_notice(conn, &self.bounds, version_id)
                 .await
                 .map_err(DisclosureError::database(READING))?
                 .ok_or(DisclosureError::NotFound)?;
@@ -244,14 +244,13 @@ impl<'a> View<'a> {
             return notice.map(Shown::Revoked).ok_or(DisclosureError::NotFound);
         };
         let kind = kind_of_number(row.subject_kind).ok_or(DisclosureError::NotFound)?;
-        let key = (row.item_code.as_str(), row.item_version);
         // The bounds come from the same table in the same state, so the definition is there.
-        let item = definitions(conn, vec![key])
+        let item = definitions(conn, vec![&row.item])
             .await?
             .into_values()
             .next()
             .ok_or(DisclosureError::NotFound)?;
-        let values = open(keyring, record_id, &sealed)?.values;
+        let values = open(keyring, version_id, &sealed)?.values;
         let fields = shown_fields(&item, kind, &values, Audience::Public);
         Ok(Shown::Record(row, fields))
     }

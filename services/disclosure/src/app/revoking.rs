@@ -37,8 +37,8 @@ pub async fn store(conn: &mut Conn, batch: &Batch, now: OffsetDateTime) -> Resul
     if batch.versions.is_empty() && ending.is_empty() {
         return Ok(Stored::default());
     }
-    let places = batch.versions.iter().map(Version::place);
-    let heads = versions::Heads::of(places.chain(ending.iter().map(Revocation::place)));
+    let accepted = batch.versions.iter().map(|version| &version.record);
+    let heads = versions::Heads::of(accepted.chain(ending.iter().map(|ending| &ending.record)));
     let standing = versions::raise_heads(conn, &heads).await?;
     versions::demote(conn, &standing.replaced).await?;
     let versions = storing::store_versions(conn, &batch.versions, &standing, now).await?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use service_kit::db::{Conn, Error};
 use time::OffsetDateTime;
+use vault::keyed_hash::KeyedHash;
 
 use crate::{
     domain::{
@@ -27,7 +28,7 @@ pub async fn store_versions(
 ) -> Result<usize, Error> {
     let fresh = versions::unstored(conn, accepted, standing).await?;
     let mut organisations: Vec<(&Version, &Organisation)> = Vec::new();
-    let mut persons: Vec<(&Version, &[u8])> = Vec::new();
+    let mut persons: Vec<(&Version, &KeyedHash)> = Vec::new();
     for version in &fresh {
         match &version.about {
             About::Organisation(organisation) => organisations.push((version, organisation)),
@@ -54,9 +55,9 @@ pub async fn store_items(conn: &mut Conn, items: &[(ItemRule, String)]) -> Resul
 
 /// Keeps the newest revision of each provider.
 pub async fn store_providers(conn: &mut Conn, providers: &[Provider]) -> Result<(), Error> {
-    let mut newest: BTreeMap<&str, &Provider> = BTreeMap::new();
+    let mut newest: BTreeMap<_, &Provider> = BTreeMap::new();
     for provider in providers {
-        let known = newest.entry(&provider.code).or_insert(provider);
+        let known = newest.entry(provider.code).or_insert(provider);
         if known.revision < provider.revision {
             *known = provider;
         }

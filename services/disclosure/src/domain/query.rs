@@ -2,6 +2,7 @@
 //! and `app` (keys of stored names are made the same way).
 
 use credit_record::{CreditCode, name, normalise::parse_date};
+use record_ref::ItemCode;
 use time::Date;
 
 use super::visibility::{FIRST_DAY, LAST_DAY};
@@ -70,8 +71,8 @@ pub fn document_key(number: &str) -> String {
 /// Filters of a list of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListFilter {
-    /// Code of the item.
-    pub item_code: String,
+    /// The item, in any version.
+    pub item: ItemCode,
     /// The organisation, when one is looked for.
     pub subject: Option<SubjectQuery>,
     /// Key of the document number, when one is looked for.
@@ -97,6 +98,7 @@ impl ListFilter {
         if item_code.is_empty() {
             return Err(DisclosureError::ItemMissing);
         }
+        let item = item_code.parse().map_err(|_| DisclosureError::ItemCode)?;
         if document_number.chars().count() > MAX_QUERY {
             return Err(DisclosureError::QueryTooLong {
                 field: "document_number",
@@ -110,7 +112,7 @@ impl ListFilter {
             false => Ok(open),
         };
         let filter = Self {
-            item_code: item_code.to_owned(),
+            item,
             subject: given(subject)
                 .then(|| SubjectQuery::read("subject", subject))
                 .transpose()?,
@@ -119,7 +121,7 @@ impl ListFilter {
             decided_to: day("decided_to", decided_to, LAST_DAY)?,
         };
         if filter.decided_from > filter.decided_to {
-            return Err(DisclosureError::DateOrder);
+            return Err(DisclosureError::PeriodReversed);
         }
         Ok(filter)
     }
@@ -176,8 +178,11 @@ mod tests {
         ));
         assert!(matches!(
             bad("2024-02-02", "2024-02-01"),
-            DisclosureError::DateOrder
+            DisclosureError::PeriodReversed
         ));
+        let item = |code| ListFilter::read(code, "", "", "", "").unwrap_err();
+        assert!(matches!(item(""), DisclosureError::ItemMissing));
+        assert!(matches!(item("XZCF"), DisclosureError::ItemCode));
         let open = ListFilter::read("xzcf", " ", "", "", "").unwrap();
         assert_eq!((open.subject, open.document_key), (None, None));
         assert_eq!((open.decided_from, open.decided_to), (FIRST_DAY, LAST_DAY));

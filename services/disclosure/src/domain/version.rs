@@ -6,39 +6,19 @@
 use bytes::Bytes;
 use credit_record::{CreditCode, SubjectKind, normalise::parse_date};
 use proto::credit::{common::v1 as common, validation::events::v1::RecordAccepted};
+use record_ref::{Malformed, RecordVersion};
 use service_kit::grpc::from_timestamp;
 use time::{Date, OffsetDateTime};
-use uuid::Uuid;
-use vault::mask::{Kind, find_personal, mask_text};
-
-/// Length of a key digest and of a blind index, bytes.
-const HASH_BYTES: usize = 32;
-
-/// Names one record over all its versions.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RecordKey {
-    /// Credit code of the provider.
-    pub provider_code: String,
-    /// Code of the catalogue item.
-    pub item_code: String,
-    /// Keyed hash of the provider's own key, 32 bytes.
-    pub key_digest: Bytes,
-}
-
-/// A version among those of its record: the record, the revision, the version's id.
-pub type Place<'a> = (&'a RecordKey, i64, Uuid);
+use vault::{
+    keyed_hash::KeyedHash,
+    mask::{Kind, find_personal, mask_text},
+};
 
 /// One accepted version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// Id of the version, given by ingest.
-    pub record_id: Uuid,
-    /// The record that it is a version of.
-    pub key: RecordKey,
-    /// Version of the catalogue item that it was checked by.
-    pub item_version: i32,
-    /// Place among the versions of its record, from 1.
-    pub revision: i64,
+    /// Which version of which record.
+    pub record: RecordVersion,
     /// When ingest received it.
     pub received_at: OffsetDateTime,
     /// Day of the decision.
@@ -51,7 +31,7 @@ pub struct Version {
     pub publicity_until: Option<Date>,
     /// Whom it is about.
     pub about: About,
-    /// `NormalisedRecord`, sealed with the record id as context.
+    /// `NormalisedRecord`, sealed with the version's id as context.
     pub sealed_record: Bytes,
 }
 
@@ -60,10 +40,10 @@ pub struct Version {
 pub enum About {
     /// An organisation or an individual business (D-11).
     Organisation(Organisation),
-    /// A natural person: the blind index of its document, nothing else.
+    /// A natural person: the keyed hash of its document, nothing else.
     Person {
-        /// 32 bytes.
-        blind_index: Bytes,
+        /// See `vault::keyed_hash::person_document`.
+        blind_index: KeyedHash,
     },
 }
 
@@ -82,36 +62,15 @@ pub struct Organisation {
     pub authority: String,
 }
 
-/// Why an event about a version cannot be stored. Holds no value, so that it may be logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {rule}")]
-pub struct Malformed {
-    /// Field of the message.
-    pub field: &'static str,
-    /// The rule that it breaks.
-    pub rule: &'static str,
-}
-
 pub(super) fn malformed<T>(field: &'static str, rule: &'static str) -> Result<T, Malformed> {
-    Err(Malformed { field, rule })
-}
-
-fn hash(field: &'static str, bytes: &Bytes) -> Result<Bytes, Malformed> {
-    if bytes.len() == HASH_BYTES {
-        Ok(bytes.clone())
-    } else {
-        malformed(field, "is 32 bytes")
-    }
+    Err(Malformed::new(field, rule))
 }
 
 fn date(field: &'static str, text: &str) -> Result<Date, Malformed> {
     parse_date(text)
         // PostgreSQL and the messages both hold four-digit years only.
         .filter(|day| (1..=9999).contains(&day.year()))
-        .ok_or(Malformed {
-            field,
-            rule: "is a date YYYY-MM-DD",
-        })
+        .ok_or(Malformed::new(field, "is a date YYYY-MM-DD"))
 }
 
 /// A date that a record need not have; empty when it has none.
@@ -136,53 +95,13 @@ pub fn without_citizen_numbers(text: &str) -> String {
     }
 }
 
-/// Which version of which record: what every event about a version carries.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) record_id: Uuid,
-    pub(super) key: RecordKey,
-    pub(super) item_version: i32,
-    pub(super) revision: i64,
-}
-
-impl Identity {
-    /// Reads and checks the field `version` of an event.
-    pub(super) fn read(version: Option<&common::RecordVersion>) -> Result<Self, Malformed> {
-        let Some(version) = version else {
-            return malformed("version", "is present");
-        };
-        let Ok(record_id) = Uuid::from_slice(&version.record_id) else {
-            return malformed("version.record_id", "is a UUID of 16 bytes");
-        };
-        if version.provider_code.is_empty() || version.item_code.is_empty() {
-            return malformed("version", "names provider and item");
-        }
-        let (Ok(item_version @ 1..), Ok(revision @ 1..)) = (
-            i32::try_from(version.item_version),
-            i64::try_from(version.revision),
-        ) else {
-            return malformed("version", "counts item version and revision from 1");
-        };
-        Ok(Self {
-            record_id,
-            key: RecordKey {
-                provider_code: version.provider_code.clone(),
-                item_code: version.item_code.clone(),
-                key_digest: hash("version.key_digest", &version.key_digest)?,
-            },
-            item_version,
-            revision,
-        })
-    }
-}
-
 impl Version {
     /// Reads and checks the event.
     ///
     /// # Errors
     /// The first field that is missing, out of form, or in clear where it must not be.
     pub fn read(event: &RecordAccepted) -> Result<Self, Malformed> {
-        let identity = Identity::read(event.version.as_ref())?;
+        let record = RecordVersion::from_wire(event.version.as_ref())?;
         let Some(received_at) = from_timestamp(event.received_at.as_ref()) else {
             return malformed("received_at", "is present");
         };
@@ -190,10 +109,7 @@ impl Version {
             return malformed("sealed_record", "is present");
         }
         Ok(Self {
-            record_id: identity.record_id,
-            key: identity.key,
-            item_version: identity.item_version,
-            revision: identity.revision,
+            record,
             received_at,
             decision_date: date("decision_date", &event.decision_date)?,
             effective_date: date("effective_date", &event.effective_date)?,
@@ -202,11 +118,6 @@ impl Version {
             about: about(event)?,
             sealed_record: event.sealed_record.clone(),
         })
-    }
-
-    /// Its record, and its place and id among the versions of that record.
-    pub fn place(&self) -> Place<'_> {
-        (&self.key, self.revision, self.record_id)
     }
 }
 
@@ -226,7 +137,9 @@ fn about(event: &RecordAccepted) -> Result<About, Malformed> {
                     "a natural person has nothing in clear (R-14)",
                 );
             }
-            let blind_index = hash("subject_blind_index", &event.subject_blind_index)?;
+            let Ok(blind_index) = event.subject_blind_index[..].try_into() else {
+                return malformed("subject_blind_index", "is 32 bytes");
+            };
             return Ok(About::Person { blind_index });
         }
         common::SubjectKind::Unspecified => return malformed("subject_kind", "is specified"),
@@ -278,6 +191,7 @@ mod tests {
                 item_version: 1,
                 key_digest: Bytes::from_static(&[1; 32]),
                 revision: 2,
+                record_address: Bytes::from_static(&[8; 16]),
             }),
             received_at: Some(timestamp(OffsetDateTime::UNIX_EPOCH)),
             subject_kind: common::SubjectKind::Organisation.into(),
@@ -291,16 +205,16 @@ mod tests {
             authority: "长沙市卫生健康委员会".to_owned(),
             sealed_record: Bytes::from_static(b"sealed"),
             publicity_until: String::new(),
+            ..RecordAccepted::default()
         }
     }
 
     #[test]
     fn a_version_survives_reading() {
         let version = Version::read(&event()).unwrap();
-        assert_eq!((version.revision, version.item_version), (2, 1));
         assert_eq!((version.expiry_date, version.publicity_until), (None, None));
-        assert_eq!(version.record_id.as_bytes(), &[7; 16]);
-        assert_eq!(version.key.key_digest, event().version.unwrap().key_digest);
+        let record = common::RecordVersion::from(&version.record);
+        assert_eq!(Some(record), event().version);
         assert!(matches!(version.about, About::Organisation(_)));
         assert_eq!(version.sealed_record, event().sealed_record);
     }
@@ -334,18 +248,26 @@ mod tests {
         let About::Person { blind_index } = Version::read(&person).unwrap().about else {
             panic!("is about a person");
         };
-        assert_eq!(blind_index, Bytes::from_static(&[9; 32]));
+        assert_eq!(blind_index, [9; 32]);
+        person.subject_blind_index = Bytes::from_static(&[9; 31]);
+        let refused = Version::read(&person).unwrap_err();
+        assert_eq!(refused.field, "subject_blind_index");
     }
 
     #[test]
     fn each_malformed_field_is_named() {
         type Spoil = fn(&mut RecordAccepted);
-        let cases: [(&str, Spoil); 9] = [
+        let cases: [(&str, Spoil); 10] = [
             ("version", |e| e.version = None),
             ("version.record_id", |e| {
                 e.version.as_mut().unwrap().record_id = Bytes::from_static(b"x");
             }),
-            ("version", |e| e.version.as_mut().unwrap().revision = 0),
+            ("version.record_address", |e| {
+                e.version.as_mut().unwrap().record_address = Bytes::new();
+            }),
+            ("version.revision", |e| {
+                e.version.as_mut().unwrap().revision = 0
+            }),
             ("version.key_digest", |e| {
                 e.version.as_mut().unwrap().key_digest = Bytes::new();
             }),

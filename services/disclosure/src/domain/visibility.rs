@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use credit_record::{DisclosureMode, ItemVersion, SubjectKind, item::RecordClass};
 use legal_clock::{RuleSet, earliest_effective_in_term, last_disclosed_day};
+use record_ref::ItemRef;
 use time::{Date, macros::date};
 
 use super::version::kind_number;
@@ -21,10 +22,8 @@ pub const LAST_DAY: Date = date!(9999 - 12 - 31);
 /// What an item version says about disclosure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemRule {
-    /// Code of the item.
-    pub item_code: String,
-    /// Version of the item.
-    pub item_version: i32,
+    /// The item version.
+    pub item: ItemRef,
     /// Chinese name.
     pub name: String,
     /// Class of its records.
@@ -36,17 +35,16 @@ pub struct ItemRule {
 }
 
 impl ItemRule {
-    /// What disclosure keeps of a definition. A natural person is never published, whatever it says.
-    pub fn of(item: &ItemVersion, item_version: i32) -> Self {
+    /// What disclosure keeps of the definition of `item`. A natural person is never published, whatever it says.
+    pub fn of(item: ItemRef, definition: &ItemVersion) -> Self {
         Self {
-            item_code: item.code.clone(),
-            item_version,
-            name: item.name.clone(),
-            record_class: item.record_class,
-            term_years: item.term.as_ref().map(|term| term.years),
+            item,
+            name: definition.name.clone(),
+            record_class: definition.record_class,
+            term_years: definition.term.as_ref().map(|term| term.years),
             published: [SubjectKind::Organisation, SubjectKind::IndividualBusiness]
                 .into_iter()
-                .filter(|kind| item.disclosure_mode(*kind) == DisclosureMode::Publish)
+                .filter(|kind| definition.disclosure_mode(*kind) == DisclosureMode::Publish)
                 .collect(),
         }
     }
@@ -98,18 +96,18 @@ struct Bound<'a> {
 
 /// All item versions known here.
 #[derive(Clone, Debug, Default)]
-pub struct Catalogue(BTreeMap<(String, i32), ItemRule>);
+pub struct Catalogue(BTreeMap<ItemRef, ItemRule>);
 
 impl Catalogue {
     /// From the rows of the item table.
     pub fn new(rules: impl IntoIterator<Item = ItemRule>) -> Self {
-        let keyed = |rule: ItemRule| ((rule.item_code.clone(), rule.item_version), rule);
+        let keyed = |rule: ItemRule| (rule.item.clone(), rule);
         Self(rules.into_iter().map(keyed).collect())
     }
 
     /// The rule of an item version.
-    pub fn rule(&self, item_code: &str, item_version: i32) -> Option<&ItemRule> {
-        self.0.get(&(item_code.to_owned(), item_version))
+    pub fn rule(&self, item: &ItemRef) -> Option<&ItemRule> {
+        self.0.get(item)
     }
 
     /// Bounds of what the public may see on this day.
@@ -143,10 +141,8 @@ impl Catalogue {
 pub struct Bounds {
     /// The day for which they hold, that of Changsha.
     pub today: Date,
-    /// Codes of items.
-    pub item_codes: Vec<String>,
-    /// Versions of items.
-    pub item_versions: Vec<i32>,
+    /// Item versions: two columns, code and version.
+    pub items: Vec<ItemRef>,
     /// Numbers of subject kinds.
     pub kinds: Vec<i16>,
     /// First effective days whose terms have not ended.
@@ -162,8 +158,7 @@ impl Bounds {
     fn of(today: Date) -> Self {
         Self {
             today,
-            item_codes: Vec::new(),
-            item_versions: Vec::new(),
+            items: Vec::new(),
             kinds: Vec::new(),
             earliest: Vec::new(),
             latest: Vec::new(),
@@ -172,8 +167,7 @@ impl Bounds {
     }
 
     fn push(&mut self, bound: &Bound<'_>) {
-        self.item_codes.push(bound.rule.item_code.clone());
-        self.item_versions.push(bound.rule.item_version);
+        self.items.push(bound.rule.item.clone());
         self.kinds.push(kind_number(bound.kind));
         self.earliest.push(bound.earliest);
         self.latest.push(bound.latest);
@@ -186,14 +180,19 @@ impl Bounds {
 mod tests {
     use super::*;
 
-    fn catalogue() -> Catalogue {
-        let items = credit_record::standard_items().unwrap();
-        Catalogue::new(items.iter().map(|item| ItemRule::of(item, 1)))
+    fn item(code: &str) -> ItemRef {
+        ItemRef::new(code.parse().unwrap(), 1).unwrap()
     }
 
-    fn bound(bounds: &Bounds, item: &str, kind: SubjectKind) -> Option<(Date, Date)> {
-        (0..bounds.item_codes.len())
-            .find(|i| bounds.item_codes[*i] == item && bounds.kinds[*i] == kind_number(kind))
+    fn catalogue() -> Catalogue {
+        let definitions = credit_record::standard_items().unwrap();
+        let rules = definitions.iter();
+        Catalogue::new(rules.map(|definition| ItemRule::of(item(&definition.code), definition)))
+    }
+
+    fn bound(bounds: &Bounds, code: &str, kind: SubjectKind) -> Option<(Date, Date)> {
+        (0..bounds.items.len())
+            .find(|i| bounds.items[*i] == item(code) && bounds.kinds[*i] == kind_number(kind))
             .map(|i| (bounds.earliest[i], bounds.latest[i]))
     }
 
@@ -209,9 +208,9 @@ mod tests {
             Some((FIRST_DAY, LAST_DAY))
         );
         let rules = catalogue();
-        let until = |item| {
+        let until = |code| {
             rules
-                .rule(item, 1)
+                .rule(&item(code))
                 .unwrap()
                 .disclosed_until(date!(2024 - 02 - 29), None)
         };
@@ -244,12 +243,12 @@ mod tests {
             ("xzxk", Some(after_term), Some(after_term)),
         ];
         let rules = catalogue();
-        for (item, publicity_until, expected) in cases {
-            let rule = rules.rule(item, 1).unwrap();
+        for (code, publicity_until, expected) in cases {
+            let rule = rules.rule(&item(code)).unwrap();
             assert_eq!(
                 rule.disclosed_until(effective, publicity_until),
                 expected,
-                "{item} {publicity_until:?}"
+                "{code} {publicity_until:?}"
             );
         }
     }
@@ -258,7 +257,7 @@ mod tests {
     fn r16_a_record_with_a_term_is_public_from_its_day_of_effect_and_others_at_once() {
         let rules = catalogue();
         let (effective, before) = (date!(2026 - 12 - 01), date!(2026 - 11 - 30));
-        let had_begun = |item, day| rules.rule(item, 1).unwrap().had_begun(effective, day);
+        let had_begun = |code, day| rules.rule(&item(code)).unwrap().had_begun(effective, day);
         assert!(!had_begun("xzcf", before) && had_begun("xzcf", effective));
         assert!(had_begun("xzxk", before));
     }
@@ -278,8 +277,7 @@ mod tests {
     #[test]
     fn r16_an_adverse_item_without_a_term_has_that_of_the_regulation() {
         let rule = ItemRule {
-            item_code: "x".to_owned(),
-            item_version: 1,
+            item: item("x"),
             name: "x".to_owned(),
             record_class: RecordClass::Adverse,
             term_years: None,

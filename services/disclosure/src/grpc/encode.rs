@@ -4,14 +4,19 @@ use credit_record::{item::RecordClass, normalise::format_date};
 use proto::credit::{
     common::v1 as common,
     disclosure::v1::{
-        OrganisationSummary, OwnRecord, OwnRevocation, PublicRecord, PublishedField,
-        RevocationNotice,
+        GetOrganisationResponse, GetPublicRecordResponse, GetStatisticsResponse,
+        ListOwnRecordsResponse, ListPublicRecordsResponse, OrganisationSummary, OwnRecord,
+        OwnRevocation, PublicRecord, PublishedField, RevocationNotice, SearchOrganisationsResponse,
     },
 };
-use time::Date;
+use service_kit::grpc::timestamp;
+use time::{Date, OffsetDateTime};
 
 use crate::{
-    app::{own::OwnNotice, public::Notice},
+    app::{
+        own::{OwnNotice, OwnRecords},
+        public::{Found, Notice, Records, Shown},
+    },
     domain::{
         fields::ShownField,
         visibility::{Catalogue, ItemRule},
@@ -19,11 +24,89 @@ use crate::{
     store::{
         own::OwnRow,
         public::{PublicRow, Summary},
+        statistics::Counts,
     },
 };
 
+pub(super) fn found_organisations(found: Found) -> SearchOrganisationsResponse {
+    let organisations = found.organisations.into_iter();
+    SearchOrganisationsResponse {
+        organisations: organisations.map(summary).collect(),
+        next_page_token: found.next,
+        total: count(found.total),
+    }
+}
+
+pub(super) fn encode_organisation(
+    catalogue: &Catalogue,
+    (organisation, records, notices): (Summary, Records, Vec<Notice>),
+) -> GetOrganisationResponse {
+    let notices = notices.into_iter();
+    GetOrganisationResponse {
+        organisation: Some(summary(organisation)),
+        records: public_records(catalogue, records.rows),
+        next_page_token: records.next,
+        revocations: notices.map(|told| notice(catalogue, told)).collect(),
+    }
+}
+
+pub(super) fn records_list(
+    catalogue: &Catalogue,
+    (total, records): (i64, Records),
+) -> ListPublicRecordsResponse {
+    ListPublicRecordsResponse {
+        records: public_records(catalogue, records.rows),
+        next_page_token: records.next,
+        total: count(total),
+    }
+}
+
+pub(super) fn record_or_notice(catalogue: &Catalogue, shown: Shown) -> GetPublicRecordResponse {
+    match shown {
+        Shown::Record(row, fields) => GetPublicRecordResponse {
+            record: Some(public_record(catalogue, row, fields)),
+            revocation: None,
+        },
+        Shown::Revoked(told) => GetPublicRecordResponse {
+            record: None,
+            revocation: Some(notice(catalogue, told)),
+        },
+    }
+}
+
+pub(super) fn own_records(own: OwnRecords) -> ListOwnRecordsResponse {
+    let catalogue = &own.catalogue;
+    let (records, revoked) = (own.rows.into_iter(), own.revoked.into_iter());
+    ListOwnRecordsResponse {
+        records: records
+            .map(|(row, fields)| own_record(catalogue, row, fields))
+            .collect(),
+        revocations: revoked
+            .map(|told| own_revocation(catalogue, told))
+            .collect(),
+        next_page_token: own.next,
+        total: count(own.total),
+    }
+}
+
+pub(super) fn encode_statistics(
+    counts: &Counts,
+    counted_at: OffsetDateTime,
+) -> GetStatisticsResponse {
+    GetStatisticsResponse {
+        stored_versions: count(counts.stored),
+        disclosed_public: count(counts.disclosed),
+        query_only: count(counts.query_only()),
+        archived: count(counts.archived),
+        superseded: count(counts.superseded),
+        stored_revocations: count(counts.revocations),
+        revocations_in_force: count(counts.revocations_in_force),
+        counted_at: Some(timestamp(counted_at)),
+    }
+}
+
 /// A count as messages hold it. Counts are never negative.
-pub(super) fn count(count: i64) -> u64 {
+fn count(count: i64) -> u64 {
     count.unsigned_abs()
 }
 
@@ -49,7 +132,7 @@ fn disclosed_until(rule: Option<&ItemRule>, effective: Date, publicity: Option<D
     optional_date(rule.and_then(|rule| rule.disclosed_until(effective, publicity)))
 }
 
-pub(super) fn summary(summary: Summary) -> OrganisationSummary {
+fn summary(summary: Summary) -> OrganisationSummary {
     OrganisationSummary {
         credit_code: summary.credit_code,
         name: summary.name,
@@ -59,7 +142,7 @@ pub(super) fn summary(summary: Summary) -> OrganisationSummary {
     }
 }
 
-pub(super) fn fields(fields: Vec<ShownField>) -> Vec<PublishedField> {
+fn fields(fields: Vec<ShownField>) -> Vec<PublishedField> {
     fields
         .into_iter()
         .map(|field| PublishedField {
@@ -70,18 +153,15 @@ pub(super) fn fields(fields: Vec<ShownField>) -> Vec<PublishedField> {
         .collect()
 }
 
-pub(super) fn public_record(
-    catalogue: &Catalogue,
-    row: PublicRow,
-    shown: Vec<ShownField>,
-) -> PublicRecord {
-    let rule = catalogue.rule(&row.item_code, row.item_version);
+fn public_record(catalogue: &Catalogue, row: PublicRow, shown: Vec<ShownField>) -> PublicRecord {
+    let rule = catalogue.rule(&row.item);
     PublicRecord {
-        record_id: row.record_id.to_string(),
+        record_id: row.version_id.to_string(),
+        record_address: row.address.to_string(),
         item_name: item_name(rule),
         record_class: class(rule).into(),
         disclosed_until: disclosed_until(rule, row.effective_date, row.publicity_until),
-        item_code: row.item_code,
+        item_code: row.item.code.into(),
         organisation_code: row.organisation_code,
         organisation_name: row.organisation_name,
         document_number: row.document_number,
@@ -94,21 +174,22 @@ pub(super) fn public_record(
     }
 }
 
-pub(super) fn public_records(catalogue: &Catalogue, rows: Vec<PublicRow>) -> Vec<PublicRecord> {
+fn public_records(catalogue: &Catalogue, rows: Vec<PublicRow>) -> Vec<PublicRecord> {
     rows.into_iter()
         .map(|row| public_record(catalogue, row, Vec::new()))
         .collect()
 }
 
-pub(super) fn own_record(catalogue: &Catalogue, row: OwnRow, shown: Vec<ShownField>) -> OwnRecord {
-    let rule = catalogue.rule(&row.item_code, row.item_version);
+fn own_record(catalogue: &Catalogue, row: OwnRow, shown: Vec<ShownField>) -> OwnRecord {
+    let rule = catalogue.rule(&row.item);
     OwnRecord {
-        record_id: row.record_id.to_string(),
+        record_id: row.version_id.to_string(),
+        record_address: row.address.to_string(),
         item_name: item_name(rule),
         record_class: class(rule).into(),
         disclosed_until: disclosed_until(rule, row.effective_date, row.publicity_until),
-        item_code: row.item_code,
-        provider_code: row.provider_code,
+        item_code: row.item.code.into(),
+        provider_code: row.provider.into(),
         decision_date: format_date(row.decision_date),
         effective_date: format_date(row.effective_date),
         objection_pending: row.objection_pending,
@@ -116,33 +197,35 @@ pub(super) fn own_record(catalogue: &Catalogue, row: OwnRow, shown: Vec<ShownFie
     }
 }
 
-pub(super) fn notice(catalogue: &Catalogue, notice: Notice) -> RevocationNotice {
+fn notice(catalogue: &Catalogue, notice: Notice) -> RevocationNotice {
     let row = notice.row;
-    let rule = catalogue.rule(&row.item_code, row.item_version);
+    let rule = catalogue.rule(&row.item);
     RevocationNotice {
-        record_id: row.record_id.to_string(),
+        record_id: row.version_id.to_string(),
+        record_address: row.address.to_string(),
         item_name: item_name(rule),
         record_class: class(rule).into(),
-        item_code: row.item_code,
+        item_code: row.item.code.into(),
         organisation_code: row.organisation_code,
         organisation_name: row.organisation_name,
         document_number: row.document_number,
-        provider_code: row.provider_code,
+        provider_code: row.provider.into(),
         provider_name: row.provider_name,
         revoked_on: format_date(notice.revoked_on),
         reason: notice.reason,
     }
 }
 
-pub(super) fn own_revocation(catalogue: &Catalogue, notice: OwnNotice) -> OwnRevocation {
+fn own_revocation(catalogue: &Catalogue, notice: OwnNotice) -> OwnRevocation {
     let row = notice.row;
-    let rule = catalogue.rule(&row.item_code, row.item_version);
+    let rule = catalogue.rule(&row.item);
     OwnRevocation {
-        record_id: row.record_id.to_string(),
+        record_id: row.version_id.to_string(),
+        record_address: row.address.to_string(),
         item_name: item_name(rule),
         record_class: class(rule).into(),
-        item_code: row.item_code,
-        provider_code: row.provider_code,
+        item_code: row.item.code.into(),
+        provider_code: row.provider.into(),
         decision_date: format_date(row.decision_date),
         revoked_on: format_date(notice.revoked_on),
         reason: notice.reason,

@@ -7,8 +7,8 @@ use proto::credit::disclosure::v1::{
 use service_kit::{ServiceContext, db::Pool, identity::Principal};
 use tonic::{Request, Response, Status};
 
-use super::encode;
-use crate::{app::own, domain::page::Page, error::DisclosureError, store};
+use super::{decode, encode};
+use crate::{app::own, error::DisclosureError, store};
 
 const LIST_OWN_RECORDS: &str = "/credit.disclosure.v1.SubjectService/ListOwnRecords";
 
@@ -24,34 +24,6 @@ impl SubjectApi {
     pub fn new(pool: Pool, context: ServiceContext) -> Self {
         Self { pool, context }
     }
-
-    async fn list(
-        &self,
-        principal: &Principal,
-        request: ListOwnRecordsRequest,
-    ) -> Result<ListOwnRecordsResponse, DisclosureError> {
-        let page = Page::read(request.page_size, &request.page_token)?;
-        let mut tx = store::begin_logged_read(&self.pool)
-            .await
-            .map_err(DisclosureError::database("查询本人（本单位）信息"))?;
-        let (keyring, now) = (&self.context.keyring, self.context.clock.now());
-        let own = own::read(&mut tx, keyring, principal, LIST_OWN_RECORDS, &page, now).await?;
-        tx.commit()
-            .await
-            .map_err(DisclosureError::database("登记查询日志"))?;
-        let records = own.rows.into_iter();
-        let revoked = own.revoked.into_iter();
-        Ok(ListOwnRecordsResponse {
-            revocations: revoked
-                .map(|notice| encode::own_revocation(&own.catalogue, notice))
-                .collect(),
-            records: records
-                .map(|(row, fields)| encode::own_record(&own.catalogue, row, fields))
-                .collect(),
-            next_page_token: own.next,
-            total: encode::count(own.total),
-        })
-    }
 }
 
 #[tonic::async_trait]
@@ -61,8 +33,17 @@ impl SubjectService for SubjectApi {
         request: Request<ListOwnRecordsRequest>,
     ) -> Result<Response<ListOwnRecordsResponse>, Status> {
         let principal = Principal::of(&request)?;
-        Ok(Response::new(
-            self.list(&principal, request.into_inner()).await?,
-        ))
+        let request = request.into_inner();
+        let page = decode::decode_page(request.page_size, &request.page_token)?;
+        let mut tx = store::begin_logged_read(&self.pool)
+            .await
+            .map_err(DisclosureError::database("查询本人（本单位）信息"))?;
+        let (keyring, now) = (&self.context.keyring, self.context.clock.now());
+        let rpc = LIST_OWN_RECORDS;
+        let own = own::list_own_records(&mut tx, keyring, &principal, rpc, &page, now).await?;
+        tx.commit()
+            .await
+            .map_err(DisclosureError::database("登记查询日志"))?;
+        Ok(Response::new(encode::own_records(own)))
     }
 }

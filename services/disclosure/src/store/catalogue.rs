@@ -1,8 +1,11 @@
 //! Item versions and providers as catalog announced them. Called by `app`.
 
 use credit_record::{SubjectKind, item::RecordClass};
+use record_ref::{ItemRef, ProviderCode};
 use service_kit::db::{Conn, Error};
+use sqlx::FromRow;
 
+use super::{ItemColumns, item_columns};
 use crate::domain::{
     version::{kind_number, kind_of_number},
     visibility::{Catalogue, ItemRule},
@@ -12,7 +15,7 @@ use crate::domain::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
     /// Credit code.
-    pub code: String,
+    pub code: ProviderCode,
     /// Name.
     pub name: String,
     /// "city" or "district".
@@ -27,11 +30,7 @@ pub struct Provider {
 
 /// Adds item versions with their definitions (JSON); a version is never changed, so one that is known stays.
 pub async fn insert_items(conn: &mut Conn, items: &[(ItemRule, String)]) -> Result<(), Error> {
-    let codes: Vec<&str> = items
-        .iter()
-        .map(|(rule, _)| rule.item_code.as_str())
-        .collect();
-    let versions: Vec<i32> = items.iter().map(|(rule, _)| rule.item_version).collect();
+    let (codes, versions) = item_columns(items.iter().map(|(rule, _)| &rule.item));
     let names: Vec<&str> = items.iter().map(|(rule, _)| rule.name.as_str()).collect();
     let classes: Vec<i16> = items
         .iter()
@@ -84,7 +83,7 @@ pub async fn raise_providers(conn: &mut Conn, providers: &[&Provider]) -> Result
          district_code = EXCLUDED.district_code, enabled = EXCLUDED.enabled, revision = EXCLUDED.revision \
          WHERE p.revision < EXCLUDED.revision",
     )
-    .bind(text(|p| &p.code))
+    .bind(text(|p| p.code.as_str()))
     .bind(text(|p| &p.name))
     .bind(text(|p| &p.level))
     .bind(text(|p| &p.district_code))
@@ -98,34 +97,47 @@ pub async fn raise_providers(conn: &mut Conn, providers: &[&Provider]) -> Result
 /// All item versions: some dozens. Read with every request rather than cached, since a rule that is out of date
 /// could show what it must not.
 pub async fn load(conn: &mut Conn) -> Result<Catalogue, Error> {
-    type Row = (String, i32, String, i16, Option<i32>, Vec<i16>);
-    let rows: Vec<Row> = sqlx::query_as(
+    #[derive(FromRow)]
+    struct ItemRuleRow {
+        #[sqlx(flatten, try_from = "ItemColumns")]
+        item: ItemRef,
+        name: String,
+        record_class: i16,
+        term_years: Option<i32>,
+        published_kinds: Vec<i16>,
+    }
+    let rows: Vec<ItemRuleRow> = sqlx::query_as(
         "SELECT item_code, item_version, name, record_class, term_years, published_kinds FROM item_version",
     )
     .fetch_all(conn)
     .await?;
-    let rules =
-        rows.into_iter().map(
-            |(item_code, item_version, name, class, years, kinds)| ItemRule {
-                item_code,
-                item_version,
-                name,
-                record_class: class_of_number(class),
-                term_years: years.and_then(|years| u32::try_from(years).ok()),
-                published: kinds.into_iter().filter_map(kind_of_number).collect(),
-            },
-        );
+    let rules = rows.into_iter().map(|row| ItemRule {
+        item: row.item,
+        name: row.name,
+        record_class: class_of_number(row.record_class),
+        term_years: row.term_years.and_then(|years| u32::try_from(years).ok()),
+        published: (row.published_kinds.into_iter())
+            .filter_map(kind_of_number)
+            .collect(),
+    });
     Ok(Catalogue::new(rules))
 }
 
-/// Definitions (JSON) of the item versions named, as far as they are known: code, version, definition.
-pub async fn definitions(
-    conn: &mut Conn,
-    item_codes: &[&str],
-    item_versions: &[i32],
-) -> Result<Vec<(String, i32, String)>, Error> {
+/// An item version with its definition.
+#[derive(FromRow)]
+pub struct DefinitionRow {
+    /// The item version.
+    #[sqlx(flatten, try_from = "ItemColumns")]
+    pub item: ItemRef,
+    /// JSON.
+    pub definition: String,
+}
+
+/// Definitions of the item versions named, as far as they are known.
+pub async fn definitions(conn: &mut Conn, items: &[&ItemRef]) -> Result<Vec<DefinitionRow>, Error> {
+    let (item_codes, item_versions) = item_columns(items.iter().copied());
     sqlx::query_as(
-        "SELECT i.item_code, i.item_version, i.definition::text FROM item_version i \
+        "SELECT i.item_code, i.item_version, i.definition::text AS definition FROM item_version i \
          JOIN unnest($1::text[], $2::int4[]) AS w (item_code, item_version) USING (item_code, item_version)",
     )
     .bind(item_codes)

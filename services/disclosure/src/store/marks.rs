@@ -1,5 +1,6 @@
 //! Objection marks (D-5). Called by `app`; read inside the statements of `public` and `own`.
 
+use record_ref::VersionId;
 use service_kit::db::{Conn, Error};
 use uuid::Uuid;
 
@@ -9,7 +10,7 @@ pub struct Mark {
     /// The objection.
     pub objection_id: Uuid,
     /// The version objected to.
-    pub record_id: Uuid,
+    pub version_id: VersionId,
     /// From acceptance until the provider's answer.
     pub pending: bool,
     /// Grows with every change.
@@ -19,7 +20,7 @@ pub struct Mark {
 /// Keeps the newest state of each objection; `marks` holds each objection once, in order.
 pub async fn raise(conn: &mut Conn, marks: &[Mark]) -> Result<(), Error> {
     let objections: Vec<Uuid> = marks.iter().map(|mark| mark.objection_id).collect();
-    let records: Vec<Uuid> = marks.iter().map(|mark| mark.record_id).collect();
+    let versions: Vec<Uuid> = marks.iter().map(|mark| mark.version_id.as_uuid()).collect();
     let pending: Vec<bool> = marks.iter().map(|mark| mark.pending).collect();
     let revisions: Vec<i64> = marks.iter().map(|mark| mark.revision).collect();
     sqlx::query(
@@ -29,7 +30,7 @@ pub async fn raise(conn: &mut Conn, marks: &[Mark]) -> Result<(), Error> {
          pending = EXCLUDED.pending, revision = EXCLUDED.revision WHERE m.revision < EXCLUDED.revision",
     )
     .bind(&objections)
-    .bind(&records)
+    .bind(&versions)
     .bind(&pending)
     .bind(&revisions)
     .execute(conn)

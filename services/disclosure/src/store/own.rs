@@ -1,30 +1,36 @@
 //! A subject's own records, and the log of having read them (R-14, R-17). Called by `app::own` with the role
 //! `disclosure`; the bounds leave out what is archive (R-16, D-9).
 
-use service_kit::db::{Conn, Error};
+use record_ref::{ItemRef, ProviderCode, RecordAddress, VersionId};
+use service_kit::{
+    db::{Conn, Error},
+    page::Page,
+};
 use sqlx::FromRow;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
+use vault::keyed_hash::KeyedHash;
 
-use super::{bind_bounds, marks::pending_sql, not_past_deadline};
-use crate::domain::{
-    page::{Page, RecordPosition},
-    visibility::Bounds,
-};
+use super::{ItemColumns, bind_bounds, marks::pending_sql, not_past_deadline};
+use crate::domain::{page::RecordPosition, visibility::Bounds};
 
 /// A version that a subject may see of itself.
 #[derive(Clone, Debug, FromRow)]
 pub struct OwnRow {
     /// Id of the version.
-    pub record_id: Uuid,
-    /// Code of the item.
-    pub item_code: String,
-    /// Version of the item.
-    pub item_version: i32,
+    #[sqlx(rename = "record_id", try_from = "Uuid")]
+    pub version_id: VersionId,
+    /// Address of the record.
+    #[sqlx(rename = "record_address", try_from = "Uuid")]
+    pub address: RecordAddress,
+    /// The item version.
+    #[sqlx(flatten, try_from = "ItemColumns")]
+    pub item: ItemRef,
     /// Number of the kind of subject.
     pub subject_kind: i16,
     /// Who reported it.
-    pub provider_code: String,
+    #[sqlx(rename = "provider_code", try_from = "String")]
+    pub provider: ProviderCode,
     /// Day of the decision.
     pub decision_date: Date,
     /// First day of effect.
@@ -33,7 +39,7 @@ pub struct OwnRow {
     pub publicity_until: Option<Date>,
     /// 异议处理中.
     pub objection_pending: bool,
-    /// Content, sealed with the record id as context.
+    /// Content, sealed with the version's id as context.
     pub sealed_record: Vec<u8>,
 }
 
@@ -42,7 +48,7 @@ impl OwnRow {
     pub fn position(&self) -> RecordPosition {
         RecordPosition {
             decision_date: self.decision_date,
-            record_id: self.record_id,
+            version_id: self.version_id.as_uuid(),
         }
     }
 }
@@ -50,10 +56,10 @@ impl OwnRow {
 /// Whose records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// A natural person, by the blind index of its document.
+    /// A natural person, by the keyed hash of its document.
     Person {
-        /// 32 bytes.
-        blind_index: [u8; 32],
+        /// See `vault::keyed_hash::person_document`.
+        blind_index: KeyedHash,
     },
     /// An organisation, by its credit code.
     Organisation {
@@ -96,7 +102,7 @@ macro_rules! own_person {
 macro_rules! own_page {
     ($kind:literal, $pending:expr, $from:expr) => {
         concat!(
-            "SELECT v.record_id, v.item_code, v.item_version, ",
+            "SELECT v.record_id, v.record_address, v.item_code, v.item_version, ",
             $kind,
             " AS subject_kind, v.provider_code, v.decision_date, v.effective_date, v.publicity_until, \
              v.sealed_record, ",
@@ -142,7 +148,7 @@ pub async fn list(
     let total = count.fetch_one(&mut *conn).await?;
     let rows = rows
         .bind(page.after.decision_date)
-        .bind(page.after.record_id)
+        .bind(page.after.version_id)
         .bind(page.limit())
         .fetch_all(conn)
         .await?;
@@ -163,7 +169,7 @@ pub struct ReadLine<'a> {
     /// Account of the token, sealed.
     pub sealed_account: Vec<u8>,
     /// Versions shown.
-    pub record_ids: Vec<Uuid>,
+    pub version_ids: Vec<VersionId>,
 }
 
 /// Adds a line to the read log.
@@ -172,6 +178,7 @@ pub async fn log_read(conn: &mut Conn, line: &ReadLine<'_>) -> Result<(), Error>
         Reader::Person { blind_index } => (3_i16, "", Some(blind_index.as_slice())),
         Reader::Organisation { code } => (1, code.as_str(), None),
     };
+    let record_ids: Vec<Uuid> = line.version_ids.iter().map(|id| id.as_uuid()).collect();
     sqlx::query(
         "INSERT INTO read_log \
          (read_id, read_at, rpc, reader_kind, reader_code, reader_blind_index, sealed_account, record_ids) \
@@ -184,7 +191,7 @@ pub async fn log_read(conn: &mut Conn, line: &ReadLine<'_>) -> Result<(), Error>
     .bind(code)
     .bind(blind_index)
     .bind(&line.sealed_account)
-    .bind(&line.record_ids)
+    .bind(record_ids)
     .execute(conn)
     .await?;
     Ok(())

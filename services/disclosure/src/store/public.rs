@@ -3,14 +3,20 @@
 //! published items within their terms (R-14 to R-16) and their providers' deadlines (D-9), about subjects with a
 //! credit code (D-12).
 
-use service_kit::db::{Conn, Error};
+use record_ref::{ItemRef, RecordAddress, VersionId};
+use service_kit::{
+    db::{Conn, Error},
+    page::Page,
+};
 use sqlx::FromRow;
 use time::Date;
 use uuid::Uuid;
 
-use super::{bind_bounds, marks::pending_sql, not_past_deadline, revocations::NoticeRow};
+use super::{
+    ItemColumns, bind_bounds, marks::pending_sql, not_past_deadline, revocations::NoticeRow,
+};
 use crate::domain::{
-    page::{NamePosition, Page, RecordPosition},
+    page::{NamePosition, RecordPosition},
     query::{ListFilter, NamePart, SubjectQuery},
     visibility::Bounds,
 };
@@ -19,11 +25,14 @@ use crate::domain::{
 #[derive(Clone, Debug, FromRow)]
 pub struct PublicRow {
     /// Id of the version.
-    pub record_id: Uuid,
-    /// Code of the item.
-    pub item_code: String,
-    /// Version of the item.
-    pub item_version: i32,
+    #[sqlx(rename = "record_id", try_from = "Uuid")]
+    pub version_id: VersionId,
+    /// Address of the record.
+    #[sqlx(rename = "record_address", try_from = "Uuid")]
+    pub address: RecordAddress,
+    /// The item version.
+    #[sqlx(flatten, try_from = "ItemColumns")]
+    pub item: ItemRef,
     /// Number of the kind of subject.
     pub subject_kind: i16,
     /// Credit code.
@@ -51,7 +60,7 @@ impl PublicRow {
     pub fn position(&self) -> RecordPosition {
         RecordPosition {
             decision_date: self.decision_date,
-            record_id: self.record_id,
+            version_id: self.version_id.as_uuid(),
         }
     }
 }
@@ -104,8 +113,8 @@ macro_rules! disclosed {
 macro_rules! row_columns {
     () => {
         concat!(
-            "v.record_id, v.item_code, v.item_version, v.subject_kind, v.organisation_code, v.organisation_name, \
-             v.document_number, v.decision_date, v.effective_date, v.expiry_date, v.publicity_until, \
+            "v.record_id, v.record_address, v.item_code, v.item_version, v.subject_kind, v.organisation_code, \
+             v.organisation_name, v.document_number, v.decision_date, v.effective_date, v.expiry_date, v.publicity_until, \
              v.authority, ",
             pending_sql!("organisation_version"),
             " "
@@ -133,7 +142,7 @@ macro_rules! bind_filter {
             Some(SubjectQuery::Name(part)) => (None, Some(part)),
         };
         $query
-            .bind(&$filter.item_code)
+            .bind($filter.item.as_str())
             .bind($filter.decided_from)
             .bind($filter.decided_to)
             .bind(&$filter.document_key)
@@ -222,7 +231,7 @@ pub async fn records_of(
     bind_bounds!(query, bounds)
         .bind(credit_code)
         .bind(page.after.decision_date)
-        .bind(page.after.record_id)
+        .bind(page.after.version_id)
         .bind(page.limit())
         .fetch_all(conn)
         .await
@@ -253,7 +262,7 @@ pub async fn list(
     ));
     bind_filter!(bind_bounds!(query, bounds), filter)
         .bind(page.after.decision_date)
-        .bind(page.after.record_id)
+        .bind(page.after.version_id)
         .bind(page.limit())
         .fetch_all(conn)
         .await
@@ -263,7 +272,7 @@ pub async fn list(
 pub async fn record(
     conn: &mut Conn,
     bounds: &Bounds,
-    record_id: Uuid,
+    version_id: VersionId,
 ) -> Result<Option<(PublicRow, Vec<u8>)>, Error> {
     #[derive(FromRow)]
     struct Full {
@@ -278,7 +287,7 @@ pub async fn record(
         "AND v.record_id = $7"
     ));
     let found = bind_bounds!(query, bounds)
-        .bind(record_id)
+        .bind(version_id.as_uuid())
         .fetch_optional(conn)
         .await?;
     Ok(found.map(|full| (full.row, full.sealed_record)))

@@ -4,12 +4,15 @@
 //! `person_revocation` read it from the heads and the versions, so the order of arrival does not matter. A notice
 //! ends with the term (R-16) and the deadline (D-9) of the record that it is about, as the record would have.
 
+use record_ref::{ItemRef, ProviderCode, RecordAddress, VersionId};
 use service_kit::db::{Conn, Error};
 use sqlx::FromRow;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{bind_bounds, marks::pending_sql, not_past_deadline, own::Reader};
+use super::{
+    ItemColumns, bind_bounds, item_columns, marks::pending_sql, not_past_deadline, own::Reader,
+};
 use crate::domain::{revocation::Revocation, visibility::Bounds};
 
 /// Most notices in one answer.
@@ -24,7 +27,7 @@ pub async fn insert(
     fn column<'a, T>(rows: &'a [Revocation], of: impl Fn(&'a Revocation) -> T) -> Vec<T> {
         rows.iter().map(of).collect()
     }
-    let key = |of: fn(&Revocation) -> &str| column(revocations, of);
+    let (item_codes, item_versions) = item_columns(revocations.iter().map(|r| &r.record.item));
     let done = sqlx::query(
         "INSERT INTO revocation (record_id, provider_code, item_code, item_version, key_digest, revision, operation, \
          received_at, sealed_reason, stored_at) \
@@ -32,13 +35,13 @@ pub async fn insert(
          $7::int2[], $8::timestamptz[], $9::bytea[]) AS u \
          ON CONFLICT (record_id) DO NOTHING",
     )
-    .bind(column(revocations, |r| r.record_id))
-    .bind(key(|r| &r.key.provider_code))
-    .bind(key(|r| &r.key.item_code))
-    .bind(column(revocations, |r| r.item_version))
-    .bind(column(revocations, |r| &r.key.key_digest[..]))
-    .bind(column(revocations, |r| r.revision))
-    .bind(column(revocations, |r| r.ending.number()))
+    .bind(column(revocations, |r| r.record.id.as_uuid()))
+    .bind(column(revocations, |r| r.record.provider.as_str()))
+    .bind(item_codes)
+    .bind(item_versions)
+    .bind(column(revocations, |r| r.record.key_digest.as_ref()))
+    .bind(column(revocations, |r| r.record.revision.as_i64()))
+    .bind(column(revocations, |r| r.operation.number()))
     .bind(column(revocations, |r| r.received_at))
     .bind(column(revocations, |r| &r.sealed_reason[..]))
     .bind(stored_at)
@@ -51,19 +54,24 @@ pub async fn insert(
 #[derive(Clone, Debug, FromRow)]
 pub struct NoticeRow {
     /// Id of the revocation, the context of its reason's seal.
-    pub revocation_id: Uuid,
+    #[sqlx(try_from = "Uuid")]
+    pub revocation_id: VersionId,
     /// When it was received.
     pub revoked_at: OffsetDateTime,
     /// The reason, sealed.
     pub sealed_reason: Vec<u8>,
     /// Id of the version that it ended.
-    pub record_id: Uuid,
-    /// Code of its item.
-    pub item_code: String,
-    /// Version of the item.
-    pub item_version: i32,
+    #[sqlx(rename = "record_id", try_from = "Uuid")]
+    pub version_id: VersionId,
+    /// Address of the record.
+    #[sqlx(rename = "record_address", try_from = "Uuid")]
+    pub address: RecordAddress,
+    /// Its item.
+    #[sqlx(flatten, try_from = "ItemColumns")]
+    pub item: ItemRef,
     /// Who reported and revoked it.
-    pub provider_code: String,
+    #[sqlx(rename = "provider_code", try_from = "String")]
+    pub provider: ProviderCode,
     /// The provider's name; empty while it is not known here.
     pub provider_name: String,
     /// Credit code of the subject.
@@ -80,8 +88,8 @@ pub struct NoticeRow {
 macro_rules! public_notices {
     () => {
         concat!(
-            "SELECT v.revocation_id, v.revoked_at, v.sealed_reason, v.record_id, v.item_code, v.item_version, \
-             v.provider_code, v.provider_name, v.organisation_code, v.organisation_name, v.document_number, \
+            "SELECT v.revocation_id, v.revoked_at, v.sealed_reason, v.record_id, v.record_address, v.item_code, \
+             v.item_version, v.provider_code, v.provider_name, v.organisation_code, v.organisation_name, v.document_number, \
              v.effective_date FROM organisation_revocation v \
              JOIN unnest($1::text[], $2::int4[], $3::int2[], $4::date[], $5::date[]) \
              AS rule (item_code, item_version, subject_kind, earliest, latest) \
@@ -99,11 +107,11 @@ macro_rules! public_notices {
 pub async fn public_notice(
     conn: &mut Conn,
     bounds: &Bounds,
-    record_id: Uuid,
+    version_id: VersionId,
 ) -> Result<Option<NoticeRow>, Error> {
     let query = sqlx::query_as(concat!(public_notices!(), "AND v.record_id = $7"));
     bind_bounds!(query, bounds)
-        .bind(record_id)
+        .bind(version_id.as_uuid())
         .fetch_optional(conn)
         .await
 }
@@ -132,19 +140,24 @@ pub async fn public_notices_of(
 #[derive(Clone, Debug, FromRow)]
 pub struct OwnNoticeRow {
     /// Id of the revocation, the context of its reason's seal.
-    pub revocation_id: Uuid,
+    #[sqlx(try_from = "Uuid")]
+    pub revocation_id: VersionId,
     /// When it was received.
     pub revoked_at: OffsetDateTime,
     /// The reason, sealed.
     pub sealed_reason: Vec<u8>,
     /// Id of the version that it ended.
-    pub record_id: Uuid,
-    /// Code of its item.
-    pub item_code: String,
-    /// Version of the item.
-    pub item_version: i32,
+    #[sqlx(rename = "record_id", try_from = "Uuid")]
+    pub version_id: VersionId,
+    /// Address of the record.
+    #[sqlx(rename = "record_address", try_from = "Uuid")]
+    pub address: RecordAddress,
+    /// Its item.
+    #[sqlx(flatten, try_from = "ItemColumns")]
+    pub item: ItemRef,
     /// Who reported and revoked it.
-    pub provider_code: String,
+    #[sqlx(rename = "provider_code", try_from = "String")]
+    pub provider: ProviderCode,
     /// Day of the decision.
     pub decision_date: Date,
     /// An objection against it is still being handled.
@@ -155,8 +168,8 @@ pub struct OwnNoticeRow {
 macro_rules! own_notices {
     ($view:literal, $kind:literal, $subject:literal, $pending:expr) => {
         concat!(
-            "SELECT v.revocation_id, v.revoked_at, v.sealed_reason, v.record_id, v.item_code, v.item_version, \
-             v.provider_code, v.decision_date, ",
+            "SELECT v.revocation_id, v.revoked_at, v.sealed_reason, v.record_id, v.record_address, v.item_code, \
+             v.item_version, v.provider_code, v.decision_date, ",
             $pending,
             " FROM ",
             $view,

@@ -13,60 +13,64 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use credit_record::name;
+use record_ref::{KeyDigest, RecordVersion, Revision, VersionId};
 use service_kit::db::{Conn, CopyIn, Error, Row};
+use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
+use vault::keyed_hash::KeyedHash;
 
 use crate::domain::{
     query::{document_key, name_key},
-    version::{Organisation, Place, Version, kind_number},
+    version::{Organisation, Version, kind_number},
 };
 
-/// Records by key as parallel columns, in key order: every transaction locks in this order.
+/// The newest version of each record in a batch, in the order of the keys: every transaction locks in this order.
 #[derive(Debug, Default)]
-pub struct Heads<'a> {
-    key_digests: Vec<&'a [u8]>,
-    revisions: Vec<i64>,
-    record_ids: Vec<Uuid>,
-}
+pub struct Heads<'a>(BTreeMap<&'a KeyDigest, (Revision, VersionId)>);
 
 impl<'a> Heads<'a> {
-    /// The newest version of each record in a batch.
-    pub fn of(versions: impl IntoIterator<Item = Place<'a>>) -> Self {
+    /// Of these versions.
+    pub fn of(versions: impl IntoIterator<Item = &'a RecordVersion>) -> Self {
         // The digest of a key covers its provider and item.
-        let mut newest: BTreeMap<&[u8], (i64, Uuid)> = BTreeMap::new();
-        for (key, revision, record_id) in versions {
-            let candidate = (revision, record_id);
-            let known = newest.entry(&key.key_digest).or_insert(candidate);
+        let mut newest = BTreeMap::new();
+        for version in versions {
+            let candidate = (version.revision, version.id);
+            let known = newest.entry(&version.key_digest).or_insert(candidate);
             *known = candidate.max(*known);
         }
-        let mut heads = Self::default();
-        for (key_digest, (revision, record_id)) in newest {
-            heads.key_digests.push(key_digest);
-            heads.revisions.push(revision);
-            heads.record_ids.push(record_id);
-        }
-        heads
+        Self(newest)
     }
+}
+
+/// A head as the table has it.
+#[derive(FromRow)]
+struct HeadRow {
+    #[sqlx(try_from = "Vec<u8>")]
+    key_digest: KeyDigest,
+    #[sqlx(try_from = "i64")]
+    revision: Revision,
+    #[sqlx(rename = "record_id", try_from = "Uuid")]
+    version_id: VersionId,
 }
 
 /// Where the heads of a batch stand, locked until the end of the transaction.
 #[derive(Debug)]
 pub struct Standing {
     /// Revision and version of each head by key digest.
-    heads: HashMap<Vec<u8>, (i64, Uuid)>,
+    heads: HashMap<KeyDigest, (Revision, VersionId)>,
     /// Whether every head was moved by this batch.
     all_moved: bool,
-    /// The versions that heads stood at before.
+    /// The versions that heads stood at before, as the table has them.
     pub replaced: Vec<Uuid>,
 }
 
 impl Standing {
     /// Whether a version is the current one of its record. Of two versions with one revision, which ingest never gives,
     /// the second has no answer: the column takes none, so the bus parks it and keeps the rest.
-    fn is_current(&self, version: &Version) -> Option<bool> {
-        let &(revision, record_id) = self.heads.get(&version.key.key_digest[..])?;
-        if record_id == version.record_id {
+    fn is_current(&self, version: &RecordVersion) -> Option<bool> {
+        let &(revision, id) = self.heads.get(&version.key_digest)?;
+        if id == version.id {
             Some(true)
         } else {
             (revision > version.revision).then_some(false)
@@ -74,13 +78,17 @@ impl Standing {
     }
 
     /// Whether it is certain that a version was never stored: a head has just moved to it.
-    fn is_new(&self, version: &Version) -> bool {
+    fn is_new(&self, version: &RecordVersion) -> bool {
         self.all_moved && self.is_current(version) == Some(true)
     }
 }
 
 /// Moves heads to newer revisions and locks them all.
 pub async fn raise_heads(conn: &mut Conn, heads: &Heads<'_>) -> Result<Standing, Error> {
+    let newest = &heads.0;
+    let key_digests: Vec<&[u8]> = newest.keys().map(|digest| digest.as_ref()).collect();
+    let revisions: Vec<i64> = newest.values().map(|head| head.0.as_i64()).collect();
+    let record_ids: Vec<Uuid> = newest.values().map(|head| head.1.as_uuid()).collect();
     let moved: Vec<Option<Uuid>> = sqlx::query_scalar(
         "INSERT INTO record_head AS h (key_digest, revision, record_id) \
          SELECT * FROM unnest($1::bytea[], $2::int8[], $3::uuid[]) \
@@ -89,31 +97,27 @@ pub async fn raise_heads(conn: &mut Conn, heads: &Heads<'_>) -> Result<Standing,
          WHERE h.revision < EXCLUDED.revision \
          RETURNING old.record_id",
     )
-    .bind(&heads.key_digests)
-    .bind(&heads.revisions)
-    .bind(&heads.record_ids)
+    .bind(&key_digests)
+    .bind(revisions)
+    .bind(record_ids)
     .fetch_all(&mut *conn)
     .await?;
-    let all_moved = moved.len() == heads.key_digests.len();
-    let stand = if all_moved {
-        let places = heads.revisions.iter().zip(&heads.record_ids);
-        let keys = heads.key_digests.iter().map(|digest| digest.to_vec());
-        keys.zip(places.map(|(revision, id)| (*revision, *id)))
-            .collect()
+    let all_moved = moved.len() == newest.len();
+    let heads = if all_moved {
+        newest.iter().map(|(key, head)| (**key, *head)).collect()
     } else {
-        let rows: Vec<(Vec<u8>, i64, Uuid)> = sqlx::query_as(
+        let rows: Vec<HeadRow> = sqlx::query_as(
             "SELECT key_digest, revision, record_id FROM record_head WHERE key_digest = ANY($1)",
         )
-        .bind(&heads.key_digests)
+        .bind(&key_digests)
         .fetch_all(conn)
         .await?;
-        let places = rows.into_iter();
-        places
-            .map(|(key, revision, id)| (key, (revision, id)))
+        let rows = rows.into_iter();
+        rows.map(|row| (row.key_digest, (row.revision, row.version_id)))
             .collect()
     };
     Ok(Standing {
-        heads: stand,
+        heads,
         all_moved,
         replaced: moved.into_iter().flatten().collect(),
     })
@@ -145,9 +149,10 @@ pub async fn unstored<'a>(
 ) -> Result<Vec<&'a Version>, Error> {
     let mut seen = HashSet::new();
     let mut fresh: Vec<&Version> = versions.iter().collect();
-    fresh.retain(|version| seen.insert(version.record_id));
-    let doubtful = fresh.iter().filter(|version| !standing.is_new(version));
-    let doubtful: Vec<Uuid> = doubtful.map(|version| version.record_id).collect();
+    fresh.retain(|version| seen.insert(version.record.id));
+    let doubtful = fresh.iter().map(|version| &version.record);
+    let doubtful = doubtful.filter(|record| !standing.is_new(record));
+    let doubtful: Vec<Uuid> = doubtful.map(|record| record.id.as_uuid()).collect();
     if doubtful.is_empty() {
         return Ok(fresh);
     }
@@ -159,7 +164,7 @@ pub async fn unstored<'a>(
     .fetch_all(conn)
     .await?;
     let stored: HashSet<Uuid> = stored.into_iter().collect();
-    fresh.retain(|version| !stored.contains(&version.record_id));
+    fresh.retain(|version| !stored.contains(&version.record.id.as_uuid()));
     Ok(fresh)
 }
 
@@ -170,27 +175,29 @@ fn put_version<'r>(
     standing: &Standing,
     stored_at: OffsetDateTime,
 ) -> Row<'r> {
-    row.put(version.record_id)
-        .put(version.key.provider_code.as_str())
-        .put(version.key.item_code.as_str())
-        .put(version.item_version)
-        .put(&version.key.key_digest[..])
-        .put(version.revision)
+    let record = &version.record;
+    row.put(record.id.as_uuid())
+        .put(record.address.as_uuid())
+        .put(record.provider.as_str())
+        .put(record.item.code.as_str())
+        .put(record.item.version_column())
+        .put(record.key_digest.as_ref())
+        .put(record.revision.as_i64())
         .put(version.decision_date)
         .put(version.effective_date)
         .put(version.expiry_date)
         .put(version.publicity_until)
         .put(version.received_at)
         .put(&version.sealed_record[..])
-        .put(standing.is_current(version))
+        .put(standing.is_current(record))
         .put(stored_at)
 }
 
 /// Columns of [`put_version`].
 macro_rules! version_columns {
     () => {
-        "record_id, provider_code, item_code, item_version, key_digest, revision, decision_date, effective_date, \
-         expiry_date, publicity_until, received_at, sealed_record, current, stored_at"
+        "record_id, record_address, provider_code, item_code, item_version, key_digest, revision, decision_date, \
+         effective_date, expiry_date, publicity_until, received_at, sealed_record, current, stored_at"
     };
 }
 
@@ -211,7 +218,7 @@ pub async fn insert_organisations(
             ", subject_kind, organisation_code, organisation_name, name_key, document_number, document_key, authority) \
              FROM STDIN (FORMAT binary)"
         ),
-        21,
+        22,
     );
     for (version, organisation) in versions {
         put_version(rows.row(), version, standing, stored_at)
@@ -230,7 +237,7 @@ pub async fn insert_organisations(
 /// Adds [`unstored`] versions about natural persons, with the blind index of each.
 pub async fn insert_persons(
     conn: &mut Conn,
-    versions: &[(&Version, &[u8])],
+    versions: &[(&Version, &KeyedHash)],
     standing: &Standing,
     stored_at: OffsetDateTime,
 ) -> Result<(), Error> {
@@ -243,10 +250,10 @@ pub async fn insert_persons(
             version_columns!(),
             ", blind_index) FROM STDIN (FORMAT binary)"
         ),
-        15,
+        16,
     );
     for (version, blind_index) in versions {
-        put_version(rows.row(), version, standing, stored_at).put(*blind_index);
+        put_version(rows.row(), version, standing, stored_at).put(blind_index.as_slice());
     }
     rows.send(conn).await?;
     Ok(())

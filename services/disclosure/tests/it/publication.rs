@@ -1,7 +1,8 @@
 //! what is published and found, and what is not.
 
 use proto::credit::disclosure::v1::ListPublicRecordsRequest;
-use testkit::TestResult;
+use service_kit::reason::Reason;
+use testkit::{TestResult, refusal_of};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use uuid::Uuid;
@@ -93,6 +94,10 @@ async fn r14_natural_persons_are_disclosed_by_query_only() -> TestResult {
         ])
         .await?;
 
+    assert_eq!(
+        refusal_of(house.record(Uuid::nil()).await).reason_and_field(),
+        (Reason::RecordIdInvalid, "record_id")
+    );
     let hidden = house.record(person.id).await.unwrap_err();
     let absent = house.record(Uuid::from_u128(9)).await.unwrap_err();
     assert_eq!(hidden.code(), Code::NotFound);
@@ -124,11 +129,10 @@ async fn r14_natural_persons_are_disclosed_by_query_only() -> TestResult {
     assert_eq!(value("CF_XDR_MC"), Some(CITIZEN_NAME));
     assert_eq!(value("CF_XDR_ZJHM"), Some("1101**********002X"));
     assert_eq!(value("BZ"), None, "remarks are for organs");
-    assert_eq!(
-        house.own_of_person("110105491231002").await?.total,
-        1,
-        "the old form of the number"
-    );
+    for written in ["110105491231002", "11010519491231002x"] {
+        let own = house.own_of_person(written).await?;
+        assert_eq!(own.total, 1, "another form of the number: {written}");
+    }
     assert_eq!(
         house.own_of_person("440524188001010014").await?.total,
         0,
@@ -136,8 +140,8 @@ async fn r14_natural_persons_are_disclosed_by_query_only() -> TestResult {
     );
     assert_eq!(house.own_of_organisation(HOSPITAL).await?.total, 1);
     assert_eq!(house.own_of_organisation(SOCIETY).await?.total, 0);
-    let nobody = house.own_of_organisation("").await.unwrap_err();
-    assert_eq!(nobody.code(), Code::PermissionDenied);
+    let nobody = refusal_of(house.own_of_organisation("").await);
+    assert_eq!(nobody.reason, Reason::SubjectMissing);
     assert_eq!(house.statistics().await?, [2, 1, 1, 0, 0]);
     house.bed.finish().await?;
     Ok(())
@@ -276,9 +280,11 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
     assert_eq!(before, 57 - in_may);
     assert_eq!(by(|r| r.item_code = "unknown".into()).await?.total, 0);
 
-    for (field, request) in [
-        ("item_code", all_of("")),
+    for (reason, field, request) in [
+        (Reason::ItemCodeMissing, "item_code", all_of("")),
+        (Reason::ItemCodeInvalid, "item_code", all_of("XZCF")),
         (
+            Reason::QueryTooShort,
             "subject",
             ListPublicRecordsRequest {
                 subject: "长".into(),
@@ -286,6 +292,7 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
             },
         ),
         (
+            Reason::DateInvalid,
             "decided_from",
             ListPublicRecordsRequest {
                 decided_from: "昨天".into(),
@@ -293,6 +300,7 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
             },
         ),
         (
+            Reason::PageTokenInvalid,
             "page_token",
             ListPublicRecordsRequest {
                 page_token: "x".into(),
@@ -300,17 +308,31 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
             },
         ),
         (
+            Reason::PageSizeInvalid,
             "page_size",
             ListPublicRecordsRequest {
                 page_size: 101,
                 ..all_of("xzcf")
             },
         ),
+        (
+            Reason::PeriodReversed,
+            "decided_from",
+            ListPublicRecordsRequest {
+                decided_from: "2026-02-02".into(),
+                decided_to: "2026-02-01".into(),
+                ..all_of("xzcf")
+            },
+        ),
     ] {
-        let refused = house.list(request).await.unwrap_err();
-        assert_eq!(refused.code(), Code::InvalidArgument);
-        assert!(refused.message().contains(field), "{refused}");
+        let refused = refusal_of(house.list(request).await);
+        assert_eq!(refused.reason_and_field(), (reason, field));
     }
+    let most = ListPublicRecordsRequest {
+        page_size: 100,
+        ..all_of("xzcf")
+    };
+    assert_eq!(house.list(most).await?.records.len(), 57);
     house.bed.finish().await?;
     Ok(())
 }

@@ -55,7 +55,7 @@ async fn r17_who_read_what_and_when_is_logged() -> TestResult {
         by_person.2,
         "/credit.disclosure.v1.SubjectService/ListOwnRecords"
     );
-    let blind = keyring.blind("person-document", &format!("身份证:{CITIZEN}"));
+    let blind = person_hash(keyring, CITIZEN);
     assert_eq!(by_person.5.as_deref(), Some(blind.as_slice()));
     assert_eq!(by_person.7, [person.id]);
     assert_eq!(

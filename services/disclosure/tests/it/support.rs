@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use bytes::Bytes;
-use credit_record::CreditCode;
+use credit_record::{CreditCode, PersonDocument};
 use disclosure::Config;
 use event_bus::{NewEvent, StreamSpec};
 use prost::Message;
@@ -21,16 +21,17 @@ use proto::credit::{
     objection::events::v1::ObjectionChanged,
     validation::events::v1::{NormalisedRecord, RecordAccepted, RecordRevoked},
 };
+use record_ref::{ItemRef, RecordAddress, VersionId};
 use service_kit::{
     config::{Overlay, Secret},
-    grpc::{BearerToken, channel, timestamp},
-    identity::{PersonDocument, Role},
+    grpc::{AuthorisedChannel, timestamp},
+    identity::Role,
 };
-use testkit::bed::Bed;
-use time::macros::datetime;
-use tonic::{Status, transport::Channel};
+use testkit::{bed::Bed, service::ServiceAddress};
+use time::macros::{date, datetime};
+use tonic::Status;
 use uuid::Uuid;
-use vault::Keyring;
+use vault::{Keyring, keyed_hash};
 
 pub const PROVIDER: &str = "11430100006123458R";
 pub const HOSPITAL: &str = "12430100444900018L";
@@ -43,7 +44,8 @@ pub const CITIZEN_NAME: &str = "欧阳测试";
 /// A bed with the service running on it.
 pub struct House {
     pub bed: Bed,
-    pub channel: Channel,
+    url: String,
+    public: PublicServiceClient<AuthorisedChannel>,
 }
 
 /// Streams of the services that disclosure listens to, and its own.
@@ -82,12 +84,12 @@ impl House {
     pub async fn open_without_catalogue() -> Result<Self> {
         let bed = bed().await?;
         let mut config = Config::load(&Overlay::default())?;
-        config.database_url = Secret::Plain(bed.database_url.clone());
+        config.database_url = bed.database_secret();
         config.public_database_url = Secret::Plain(bed.url_for(disclosure::PUBLIC_ROLE)?);
-        let listener = bed.listener().await?;
-        let channel = channel(&format!("http://{}", listener.local_addr()?))?;
+        let ServiceAddress { listener, url } = bed.service_address().await?;
+        let public = PublicServiceClient::new(bed.call_as(&url, "", Role::Public)?);
         disclosure::start(config, listener, bed.bus.clone(), bed.context.clone()).await?;
-        Ok(Self { bed, channel })
+        Ok(Self { bed, url, public })
     }
 
     /// Announces the standard's items and waits until they are known.
@@ -117,18 +119,6 @@ impl House {
         self.bed.settled().await
     }
 
-    fn bearer(&self, organisation: &str, role: Role, person: Option<&str>) -> Result<BearerToken> {
-        let person = person.map(|number| PersonDocument {
-            kind: "身份证".to_owned(),
-            number: number.to_owned(),
-        });
-        Ok(BearerToken::new(&self.bed.token(
-            organisation,
-            &[role],
-            person,
-        )?)?)
-    }
-
     pub async fn search(&self, query: &str) -> Result<SearchOrganisationsResponse, Status> {
         self.search_page(query, 0, "").await
     }
@@ -144,8 +134,7 @@ impl House {
             page_size,
             page_token: token.to_owned(),
         };
-        let bearer = self.bearer("", Role::Public, None).map_err(refused)?;
-        let mut client = PublicServiceClient::with_interceptor(self.channel.clone(), bearer);
+        let mut client = self.public.clone();
         Ok(client.search_organisations(request).await?.into_inner())
     }
 
@@ -160,8 +149,7 @@ impl House {
             page_size,
             page_token: token.to_owned(),
         };
-        let bearer = self.bearer("", Role::Public, None).map_err(refused)?;
-        let mut client = PublicServiceClient::with_interceptor(self.channel.clone(), bearer);
+        let mut client = self.public.clone();
         Ok(client.get_organisation(request).await?.into_inner())
     }
 
@@ -169,8 +157,7 @@ impl House {
         &self,
         request: ListPublicRecordsRequest,
     ) -> Result<ListPublicRecordsResponse, Status> {
-        let bearer = self.bearer("", Role::Public, None).map_err(refused)?;
-        let mut client = PublicServiceClient::with_interceptor(self.channel.clone(), bearer);
+        let mut client = self.public.clone();
         Ok(client.list_public_records(request).await?.into_inner())
     }
 
@@ -188,35 +175,21 @@ impl House {
         let request = GetPublicRecordRequest {
             record_id: record_id.to_string(),
         };
-        let bearer = self.bearer("", Role::Public, None).map_err(refused)?;
-        let mut client = PublicServiceClient::with_interceptor(self.channel.clone(), bearer);
+        let mut client = self.public.clone();
         Ok(client.get_public_record(request).await?.into_inner())
     }
 
     pub async fn own_of_person(&self, number: &str) -> Result<ListOwnRecordsResponse, Status> {
-        self.own(
-            self.bearer("", Role::Subject, Some(number))
-                .map_err(refused)?,
-        )
-        .await
+        own(self.bed.call_as_person(&self.url, number)).await
     }
 
     pub async fn own_of_organisation(&self, code: &str) -> Result<ListOwnRecordsResponse, Status> {
-        self.own(self.bearer(code, Role::Subject, None).map_err(refused)?)
-            .await
-    }
-
-    async fn own(&self, bearer: BearerToken) -> Result<ListOwnRecordsResponse, Status> {
-        let mut client = SubjectServiceClient::with_interceptor(self.channel.clone(), bearer);
-        Ok(client
-            .list_own_records(ListOwnRecordsRequest::default())
-            .await?
-            .into_inner())
+        own(self.bed.call_as(&self.url, code, Role::Subject)).await
     }
 
     async fn all_statistics(&self) -> Result<GetStatisticsResponse> {
-        let bearer = self.bearer("", Role::CreditOffice, None)?;
-        let mut client = DisclosureServiceClient::with_interceptor(self.channel.clone(), bearer);
+        let channel = self.bed.call_as(&self.url, "", Role::CreditOffice)?;
+        let mut client = DisclosureServiceClient::new(channel);
         let answer = client.get_statistics(GetStatisticsRequest {}).await?;
         Ok(answer.into_inner())
     }
@@ -253,8 +226,11 @@ impl House {
     }
 }
 
-fn refused(error: anyhow::Error) -> Status {
-    Status::internal(error.to_string())
+async fn own(channel: Result<AuthorisedChannel>) -> Result<ListOwnRecordsResponse, Status> {
+    let channel = channel.map_err(|error| Status::internal(error.to_string()))?;
+    let request = ListOwnRecordsRequest::default();
+    let mut client = SubjectServiceClient::new(channel);
+    Ok(client.list_own_records(request).await?.into_inner())
 }
 
 /// The announcement of the standard's items.
@@ -384,15 +360,24 @@ impl Record {
         }
     }
 
+    /// The address of the record: that of its first version, which may never have come.
+    pub fn address(&self) -> RecordAddress {
+        let first = Uuid::from_u128(u128::from(self.key) << 64 | 1);
+        RecordAddress::of_first_version(first.try_into().unwrap())
+    }
+
     fn identity(&self, keyring: &Keyring) -> RecordVersion {
-        RecordVersion {
-            record_id: bytes(self.id),
-            provider_code: PROVIDER.to_owned(),
-            item_code: self.item.to_owned(),
-            item_version: self.version,
-            key_digest: Bytes::copy_from_slice(&keyring.blind("record-key", &self.key.to_string())),
-            revision: self.revision,
-        }
+        let provider = PROVIDER.parse().unwrap();
+        let item = ItemRef::new(self.item.parse().unwrap(), self.version).unwrap();
+        let key = self.key.to_string();
+        RecordVersion::from(&record_ref::RecordVersion {
+            id: VersionId::try_from(self.id).unwrap(),
+            address: self.address(),
+            key_digest: keyed_hash::record_key(keyring, &provider, &item.code, &key),
+            provider,
+            item,
+            revision: self.revision.try_into().unwrap(),
+        })
     }
 
     /// The event of validation, sealed with the keyring.
@@ -419,9 +404,7 @@ impl Record {
         let mut blind = Bytes::new();
         let person = matches!(self.subject, Subject::Person(_));
         if let Subject::Person(number) = &self.subject {
-            blind = Bytes::copy_from_slice(
-                &keyring.blind("person-document", &format!("身份证:{number}")),
-            );
+            blind = Bytes::copy_from_slice(&person_hash(keyring, number));
             values.insert(format!("{prefix}_XDR_ZJHM"), number.clone());
         } else if self.item == "xzcf" {
             values.insert("CF_FR_ZJHM".to_owned(), CITIZEN.to_owned());
@@ -459,8 +442,15 @@ impl Record {
                 .seal(self.id.as_bytes(), &plain.encode_to_vec())
                 .into(),
             publicity_until: self.publicity_until.to_owned(),
+            ..RecordAccepted::default()
         }
     }
+}
+
+/// The keyed hash of a citizen's document.
+pub fn person_hash(keyring: &Keyring, number: &str) -> [u8; 32] {
+    let document = PersonDocument::new("身份证", number, date!(2026 - 11 - 20));
+    keyed_hash::person_document(keyring, &document)
 }
 
 /// The request for all records of an item.

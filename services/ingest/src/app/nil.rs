@@ -1,105 +1,155 @@
-//! The use case of a nil report, given a transaction; it never commits.
+//! The use cases of nil reports (零报告, R-11): reported in a transaction that the caller commits, listed in pages.
 
 use event_bus::NewEvent;
 use legal_clock::{end_of_day, shanghai_date, start_of_day};
 use proto::credit::ingest::events::v1::NilReported;
+use record_ref::{ItemCode, ProviderCode};
 use service_kit::{
-    db::{Conn, Error},
+    db::{Conn, Pool},
     grpc::timestamp,
+    page::Page,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
+use vault::{Keyring, keyed_hash};
 
 use crate::{
-    domain::{
-        Digest, Rejection,
-        nil::{Decision, Period, State, decide},
-    },
+    domain::nil::{Decision, NilReportPosition, Period, State, decide},
+    error::IngestError,
+    intake,
     store::{
         self,
         nil::{self, NilRow},
     },
 };
 
-/// A nil report whose form was checked and whose id is sealed.
+/// A nil report as it is asked for, checked for form.
 #[derive(Clone, Debug)]
-pub struct NilIncoming {
+pub struct IncomingNilReport {
     /// Who reports.
-    pub provider_code: String,
-    /// Keyed hash of the caller's submission id.
-    pub submission_digest: Digest,
-    /// Keyed hash of what stands before its first slash, see `domain::Incoming`.
-    pub id_prefix: Option<Digest>,
-    /// Digest of everything that the caller sent.
-    pub request_digest: Digest,
+    pub provider: ProviderCode,
+    /// The caller's submission id.
+    pub submission_id: String,
     /// Of which item.
-    pub item_code: String,
+    pub item: ItemCode,
     /// In which days.
     pub period: Period,
-    /// The id that the report gets when it is new.
-    pub report_id: Uuid,
-    /// The submission id, sealed under `report_id`.
-    pub sealed_submission_id: Vec<u8>,
 }
 
 /// Decides a nil report and stores it with its event. Waits for the provider's batch in hand, and holds up the next
 /// one: no record of the period can slip in between the look at the originals and the commit.
-pub async fn report(
+pub async fn report_nil(
     conn: &mut Conn,
-    incoming: &NilIncoming,
+    keyring: &Keyring,
+    incoming: &IncomingNilReport,
     now: OffsetDateTime,
-) -> Result<Result<NilRow, Rejection>, Error> {
-    let now = super::as_kept(now);
-    let provider = incoming.provider_code.as_str();
-    store::lock_ledgers(conn, &[provider]).await?;
-    let earlier = nil::earlier(conn, &incoming.submission_digest).await?;
-    let reserved = match &incoming.id_prefix {
-        Some(prefix) => store::reload::find(&mut *conn, provider, prefix)
-            .await?
-            .is_some(),
-        None => false,
-    };
-    let item = incoming.item_code.as_str();
-    let period = incoming.period;
+) -> Result<NilRow, IngestError> {
+    let (provider, item, period) = (&incoming.provider, &incoming.item, incoming.period);
+    let id = incoming.submission_id.as_str();
+    let submission_digest = keyed_hash::submission_id(keyring, provider, id);
+    // A record has more parts, so no request is ever both.
+    let days = [period.from, period.to].map(|day| day.to_string());
+    let parts = [item.as_str(), &days[0], &days[1]].map(str::as_bytes);
+    let request_digest = intake::digest_of_parts(&parts);
+
+    let failed = IngestError::NotCommitted;
+    let locked = store::lock_ledger(conn, provider).await;
+    locked.map_err(failed)?;
+    let earlier = nil::find_earlier_request(conn, &submission_digest).await;
+    let earlier = earlier.map_err(failed)?;
     let (from, to) = (start_of_day(period.from), end_of_day(period.to));
+    let contradicted = nil::received_between(conn, provider, item, from, to).await;
+    let registration = store::registration_of(conn, provider).await;
     let state = State {
         earlier: earlier.map(|(request, _)| request),
-        reserved,
-        registration: store::registrations(conn, &[provider])
-            .await?
-            .remove(provider),
-        item: store::items(conn, Some(&[item])).await?.remove(item),
-        contradicted: nil::received_between(conn, provider, item, from, to).await?,
+        reserved: is_reserved(conn, keyring, provider, id).await?,
+        registration: registration.map_err(failed)?,
+        item: store::item_of(conn, item).await.map_err(failed)?,
+        contradicted: contradicted.map_err(failed)?,
         today: shanghai_date(now),
     };
-    match (decide(&incoming.request_digest, period, &state), earlier) {
-        (Decision::Refused(rejection), _) => Ok(Err(rejection)),
-        (_, Some((_, report_id))) => Ok(Ok(nil::one(conn, report_id).await?)),
+    match (decide(&request_digest, period, &state), earlier) {
+        (Decision::Refused(rejection), _) => Err(rejection.into()),
+        (_, Some((_, report_id))) => {
+            let row = nil::load_nil_report(conn, report_id).await;
+            row.map_err(failed)
+        }
         (_, None) => {
+            let report_id = Uuid::now_v7();
             let row = NilRow {
-                report_id: incoming.report_id,
-                provider_code: provider.to_owned(),
-                item_code: item.to_owned(),
+                report_id,
+                provider: *provider,
+                item: item.clone(),
                 period,
                 received_at: now,
-                sealed_submission_id: incoming.sealed_submission_id.clone(),
+                sealed_submission_id: keyring.seal(report_id.as_bytes(), id.as_bytes()),
             };
-            let (id, request) = (&incoming.submission_digest, &incoming.request_digest);
-            nil::insert(conn, &row, id, request).await?;
-            event_bus::append(conn, &[reported(&row)]).await?;
-            Ok(Ok(row))
+            let inserted =
+                nil::insert_nil_report(conn, &row, &submission_digest, &request_digest).await;
+            inserted.map_err(failed)?;
+            let appended = event_bus::append(conn, &[nil_reported_event(&row)]).await;
+            appended.map_err(failed)?;
+            Ok(row)
         }
     }
 }
 
-fn reported(row: &NilRow) -> NewEvent {
+/// Whether the id is that of a record of a reload of the provider, see `domain::Incoming`.
+async fn is_reserved(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    provider: &ProviderCode,
+    submission_id: &str,
+) -> Result<bool, IngestError> {
+    let Some(prefix) = intake::reload_prefix_digest(keyring, provider, submission_id) else {
+        return Ok(false);
+    };
+    let reload = store::reload::find_reload(conn, provider, &prefix).await;
+    Ok(reload.map_err(IngestError::NotCommitted)?.is_some())
+}
+
+fn nil_reported_event(row: &NilRow) -> NewEvent {
     let event = NilReported {
         report_id: row.report_id.as_bytes().to_vec().into(),
-        provider_code: row.provider_code.clone(),
-        item_code: row.item_code.clone(),
+        provider_code: row.provider.to_string(),
+        item_code: row.item.to_string(),
         period_from: row.period.from.to_string(),
         period_to: row.period.to.to_string(),
         received_at: Some(timestamp(row.received_at)),
     };
     NewEvent::new(&event, row.received_at, "")
+}
+
+/// A page of a provider's nil reports, of one item or of all; each with the provider's own id of it, and the token of
+/// the next page.
+pub async fn list_nil_reports(
+    pool: &Pool,
+    keyring: &Keyring,
+    provider: Option<&ProviderCode>,
+    item: Option<&ItemCode>,
+    page: &Page<NilReportPosition>,
+) -> Result<(Vec<(String, NilRow)>, String), IngestError> {
+    // Who is no provider has reported nothing.
+    let Some(provider) = provider else {
+        return Ok((Vec::new(), String::new()));
+    };
+    let mut rows = nil::list_nil_reports(pool, provider, item, page)
+        .await
+        .map_err(IngestError::database("查询零报告"))?;
+    let next_page_token = page.cut(&mut rows, |row| NilReportPosition {
+        received_at: row.received_at,
+        report_id: row.report_id,
+    });
+    let with_id = |row: NilRow| {
+        const DOING: &str = "打开零报告";
+        let opened = keyring.open(row.report_id.as_bytes(), &row.sealed_submission_id);
+        let opened = opened.map_err(IngestError::damaged(DOING))?;
+        let id = String::from_utf8(opened).map_err(IngestError::damaged(DOING))?;
+        Ok((id, row))
+    };
+    let reports = rows
+        .into_iter()
+        .map(with_id)
+        .collect::<Result<_, IngestError>>()?;
+    Ok((reports, next_page_token))
 }

@@ -1,18 +1,18 @@
-//! The use cases of a full reload, each given a transaction; none commits. Records that are new or changed go the way
-//! of all others, through `app::accept`.
+//! The use cases of a full reload (全量, R-11), each given a transaction; none commits. `reload` runs them one after the
+//! other. Records that are new or changed go the way of all others, through `app::accept_submissions`.
 
 use legal_clock::shanghai_date;
-use service_kit::{
-    db::{Conn, Error},
-    error::Refusal,
-};
+use record_ref::{ItemCode, ProviderCode};
+use service_kit::db::{self, Conn};
 use time::OffsetDateTime;
+use vault::{Keyring, keyed_hash};
 
 use crate::{
     domain::{
-        Decision, Digest, Rejection,
-        reload::{End, Reload, ReloadRejection, check_complete},
+        Decision, Rejection,
+        reload::{End, Reload, check_complete},
     },
+    error::IngestError,
     store::{
         self,
         reload::{Known, Named},
@@ -21,135 +21,131 @@ use crate::{
 
 /// A reload as its first message names it, checked for form.
 #[derive(Clone, Debug)]
-pub struct Beginning {
+pub struct ReloadHeader {
     /// Who reports.
-    pub provider_code: String,
-    /// Keyed hash of the caller's id.
-    pub reload_digest: Digest,
+    pub provider: ProviderCode,
+    /// The caller's id of it.
+    pub reload_id: String,
     /// Of which item.
-    pub item_code: String,
+    pub item: ItemCode,
     /// In which version; 0: the one in force.
     pub item_version: u32,
 }
 
 /// Opens a reload, or the one of this id once more.
-pub async fn begin(
+pub async fn begin_reload(
     conn: &mut Conn,
-    beginning: &Beginning,
+    keyring: &Keyring,
+    header: &ReloadHeader,
     now: OffsetDateTime,
-) -> Result<Result<Reload, Refusal>, Error> {
-    let (provider, item_code) = (&beginning.provider_code, &beginning.item_code);
-    let digest = &beginning.reload_digest;
-    if let Some(reload) = store::reload::find(&mut *conn, provider, digest).await? {
-        return Ok(admitted(reload, beginning));
-    }
-    if let Err(rejection) = may_begin(conn, beginning, now).await? {
-        return Ok(Err(rejection.into()));
-    }
-    let version = beginning.item_version;
-    store::reload::insert(conn, provider, digest, item_code, version, now).await?;
-    // Another stream may have been faster.
-    let reload = store::reload::find(&mut *conn, provider, digest).await?;
-    Ok(admitted(reload.ok_or(Error::RowNotFound)?, beginning))
-}
-
-fn admitted(reload: Reload, beginning: &Beginning) -> Result<Reload, Refusal> {
-    reload.admits(&beginning.item_code, beginning.item_version)?;
+) -> Result<Reload, IngestError> {
+    let failed = || IngestError::database("开始全量报送");
+    let (provider, item, version) = (&header.provider, &header.item, header.item_version);
+    let digest = keyed_hash::reload_id(keyring, provider, &header.reload_id);
+    let known = store::reload::find_reload(&mut *conn, provider, &digest).await;
+    let reload = match known.map_err(failed())? {
+        Some(reload) => reload,
+        None => {
+            check_may_begin(conn, header, now).await?;
+            store::reload::insert_reload(conn, provider, &digest, item, version, now)
+                .await
+                .map_err(failed())?;
+            // Another stream may have been faster.
+            let inserted = store::reload::find_reload(conn, provider, &digest).await;
+            let missing = db::Error::RowNotFound;
+            inserted
+                .map_err(failed())?
+                .ok_or_else(|| failed()(missing))?
+        }
+    };
+    reload.admits(item, version)?;
     Ok(reload)
 }
 
 /// What can be said before the first record; each record is decided on its own.
-async fn may_begin(
+async fn check_may_begin(
     conn: &mut Conn,
-    beginning: &Beginning,
+    header: &ReloadHeader,
     now: OffsetDateTime,
-) -> Result<Result<(), Rejection>, Error> {
-    let (provider, item_code) = (&*beginning.provider_code, &*beginning.item_code);
-    let registration = store::registrations(conn, &[provider])
-        .await?
-        .remove(provider);
-    let item = store::items(conn, Some(&[item_code]))
-        .await?
-        .remove(item_code);
-    let version = beginning.item_version;
-    let check = || {
-        registration
-            .ok_or(Rejection::ProviderUnknown)?
-            .admits_on(shanghai_date(now))?;
-        let item = item.ok_or(Rejection::ItemUnknown)?;
-        if version != 0 && !item.versions.iter().any(|v| v.number == version) {
-            return Err(Rejection::ItemVersionUnknown);
-        }
-        Ok(())
-    };
-    Ok(check())
+) -> Result<(), IngestError> {
+    let failed = || IngestError::database("开始全量报送");
+    let registration = store::registration_of(conn, &header.provider).await;
+    let item = store::item_of(conn, &header.item).await.map_err(failed())?;
+    registration
+        .map_err(failed())?
+        .ok_or(Rejection::ProviderNotRegistered)?
+        .admits_on(shanghai_date(now))?;
+    let item = item.ok_or(Rejection::ItemUnknown)?;
+    let version = header.item_version;
+    if version != 0 && item.version(version).is_none() {
+        return Err(Rejection::ItemVersionUnknown.into());
+    }
+    Ok(())
 }
 
 /// Answers the records of a batch that need no new version: those that the reload named before, and those that say
 /// what the current version of their key says. `None` for the others.
-pub async fn take_known(
+pub async fn answer_known_records(
     conn: &mut Conn,
     reload: &Reload,
-    provider_code: &str,
+    provider: &ProviderCode,
     named: &[Named<'_>],
     now: OffsetDateTime,
-) -> Result<Vec<Option<Decision>>, Error> {
-    let locked = store::reload::lock(conn, reload.number).await?;
+) -> Result<Vec<Option<Decision>>, db::Error> {
+    let locked = store::reload::lock_reload(conn, reload.number).await?;
     let today = shanghai_date(now);
-    let registration = store::registrations(conn, &[provider_code])
+    let registration = store::registration_of(conn, provider)
         .await?
-        .remove(provider_code)
         .filter(|registration| registration.admits_on(today).is_ok());
-    let item_code = reload.item_code.as_str();
-    let item = store::items(conn, Some(&[item_code]))
-        .await?
-        .remove(item_code);
+    let item = store::item_of(conn, &reload.item).await?;
     // Where anything stands in the way, the other way tells what, record by record.
     let pinned = item
+        .as_ref()
         .filter(|_| locked.end.is_none() && registration.is_some())
         .and_then(|item| item.pin(reload.item_version, today, None).ok());
-    let known = store::reload::take_known(conn, reload, pinned, named).await?;
+    let known = store::reload::match_known_records(conn, reload, pinned, named).await?;
     let decide = |(named, known): (&Named<'_>, Option<Known>)| {
         let known = known?;
-        let (content, unchanged) = (&known.line.stored.content, known.line.unchanged);
-        let same = content.sha256 == *named.sha256 && content.content_type == named.content_type;
+        let (stored, unchanged) = (known.line.stored, known.line.unchanged);
+        let same = stored.content == *named.content;
         Some(match known.named_before {
             true if !same => Decision::Refused(Rejection::SubmissionIdReused),
-            true => Decision::Repeated {
-                stored: known.line.stored,
-                unchanged,
-            },
-            false => Decision::Unchanged(known.line.stored),
+            true => Decision::Repeated { stored, unchanged },
+            false => Decision::Unchanged(stored),
         })
     };
     Ok(named.iter().zip(known).map(decide).collect())
 }
 
 /// Ends a reload of which the caller says that it had `declared` records, or answers as at its end.
-pub async fn end(
+pub async fn end_reload(
     conn: &mut Conn,
     reload: &Reload,
-    provider_code: &str,
+    provider: &ProviderCode,
     declared: u64,
     refused: u64,
     now: OffsetDateTime,
-) -> Result<Result<End, ReloadRejection>, Error> {
-    let locked = store::reload::lock(conn, reload.number).await?;
-    if let Some(end) = locked.end {
-        return Ok(end.admits(declared).map(|()| end));
+) -> Result<End, IngestError> {
+    let failed = || IngestError::database("结束全量报送");
+    let locked = store::reload::lock_reload(conn, reload.number).await;
+    if let Some(end) = locked.map_err(failed())?.end {
+        end.admits(declared)?;
+        return Ok(end);
     }
-    let (unchanged, accepted) = store::reload::count_lines(conn, reload.number).await?;
-    if let Err(incomplete) = check_complete(declared, unchanged + accepted, refused) {
-        return Ok(Err(incomplete));
-    }
+    let lines = store::reload::count_lines(conn, reload.number).await;
+    let (unchanged, accepted) = lines.map_err(failed())?;
+    check_complete(declared, unchanged + accepted, refused)?;
+    let up_to = store::reads::last_ledger_number(&mut *conn, provider).await;
     let end = End {
         declared,
-        up_to: store::ledger_last(&mut *conn, provider_code).await?,
+        up_to: up_to.map_err(failed())?,
         unchanged,
         accepted,
         refused,
         missing: None,
     };
-    store::reload::keep_end(conn, reload.number, &end, now).await?;
-    Ok(Ok(end))
+    store::reload::update_reload_end(conn, reload.number, &end, now)
+        .await
+        .map_err(failed())?;
+    Ok(end)
 }

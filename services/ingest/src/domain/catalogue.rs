@@ -4,6 +4,7 @@
 //! The day is that of receipt in Changsha and is given with every question, so that a version comes into
 //! force, an item ends and a registration runs out at midnight with nothing having to run.
 
+use record_ref::{ItemCode, ItemRef};
 use time::Date;
 
 use super::Rejection;
@@ -48,8 +49,8 @@ pub struct Item {
 /// A published version of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// Number, from 1.
-    pub number: u32,
+    /// Which.
+    pub item: ItemRef,
     /// Chinese name.
     pub name: String,
     /// First day of receipt that it is for; `None`: since its publication.
@@ -69,7 +70,7 @@ pub struct Retirement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Successor {
     /// Code.
-    pub code: String,
+    pub code: ItemCode,
     /// Chinese name; the code while no version of it is known.
     pub name: String,
 }
@@ -100,7 +101,12 @@ impl Item {
     ///
     /// # Errors
     /// Why there is none.
-    pub fn pin(&self, asked: u32, today: Date, corrected: Option<u32>) -> Result<u32, Rejection> {
+    pub fn pin<'a>(
+        &'a self,
+        asked: u32,
+        today: Date,
+        corrected: Option<&'a ItemRef>,
+    ) -> Result<&'a ItemRef, Rejection> {
         let Some(first) = self.versions.first() else {
             return Err(Rejection::ItemUnknown);
         };
@@ -111,7 +117,7 @@ impl Item {
             (Some(retirement), Some(version)) => {
                 let last = retirement.from.previous_day().unwrap_or(Date::MIN);
                 // An end that was decided for an earlier day may have left none in force: its own will do.
-                if asked == version || asked == 0 && self.in_force_on(last).is_none() {
+                if asked == version.version() || asked == 0 && self.in_force_on(last).is_none() {
                     return Ok(version);
                 }
                 last
@@ -121,18 +127,14 @@ impl Item {
         let version = match asked {
             // With none in force the first one says from when there will be one.
             0 => self.in_force_on(day).unwrap_or(first),
-            _ => self
-                .versions
-                .iter()
-                .find(|version| version.number == asked)
-                .ok_or(Rejection::ItemVersionUnknown)?,
+            _ => self.version(asked).ok_or(Rejection::ItemVersionUnknown)?,
         };
         match version.effective_from {
             Some(from) if day < from => Err(Rejection::ItemVersionNotYetInForce {
-                version: version.number,
+                version: version.item.version(),
                 from,
             }),
-            _ => Ok(version.number),
+            _ => Ok(&version.item),
         }
     }
 
@@ -141,11 +143,17 @@ impl Item {
     ///
     /// # Errors
     /// When there is no version of that number.
-    pub fn pin_end(&self, asked: u32, current: u32) -> Result<u32, Rejection> {
-        let known = asked == 0 || self.versions.iter().any(|v| v.number == asked);
+    pub fn pin_end<'a>(&self, asked: u32, current: &'a ItemRef) -> Result<&'a ItemRef, Rejection> {
+        let known = asked == 0 || self.version(asked).is_some();
         known
             .then_some(current)
             .ok_or(Rejection::ItemVersionUnknown)
+    }
+
+    /// The version of this number.
+    pub fn version(&self, number: u32) -> Option<&Version> {
+        let mut versions = self.versions.iter();
+        versions.find(|version| version.item.version() == number)
     }
 
     fn retired_on(&self, today: Date) -> Option<&Retirement> {
@@ -162,9 +170,19 @@ mod tests {
 
     use super::*;
 
+    fn item_ref(number: u32) -> ItemRef {
+        ItemRef::new("xzcf".parse().unwrap(), number).unwrap()
+    }
+
+    fn pin(item: &Item, asked: u32, day: Date, corrected: Option<u32>) -> Result<u32, Rejection> {
+        let corrected = corrected.map(item_ref);
+        let pinned = item.pin(asked, day, corrected.as_ref());
+        pinned.map(ItemRef::version)
+    }
+
     fn version(number: u32, effective_from: Option<Date>) -> Version {
         Version {
-            number,
+            item: item_ref(number),
             name: format!("第{number}版"),
             effective_from,
         }
@@ -180,19 +198,19 @@ mod tests {
             ],
             retirement: None,
         };
-        assert_eq!(item.pin(0, date!(2026 - 06 - 30), None), Ok(1));
-        assert_eq!(item.pin(0, date!(2026 - 07 - 01), None), Ok(2));
-        assert_eq!(item.pin(0, date!(2027 - 01 - 01), None), Ok(3));
-        assert_eq!(item.pin(1, date!(2030 - 01 - 01), None), Ok(1));
+        assert_eq!(pin(&item, 0, date!(2026 - 06 - 30), None), Ok(1));
+        assert_eq!(pin(&item, 0, date!(2026 - 07 - 01), None), Ok(2));
+        assert_eq!(pin(&item, 0, date!(2027 - 01 - 01), None), Ok(3));
+        assert_eq!(pin(&item, 1, date!(2030 - 01 - 01), None), Ok(1));
         assert_eq!(
-            item.pin(3, date!(2026 - 12 - 31), None),
+            pin(&item, 3, date!(2026 - 12 - 31), None),
             Err(Rejection::ItemVersionNotYetInForce {
                 version: 3,
                 from: date!(2027 - 01 - 01)
             })
         );
         assert_eq!(
-            item.pin(4, date!(2027 - 01 - 01), None),
+            pin(&item, 4, date!(2027 - 01 - 01), None),
             Err(Rejection::ItemVersionUnknown)
         );
     }
@@ -206,8 +224,8 @@ mod tests {
         };
         assert_eq!(item.in_force_on(date!(2026 - 11 - 30)), None);
         let refused = Rejection::ItemVersionNotYetInForce { version: 1, from };
-        assert_eq!(item.pin(0, date!(2026 - 11 - 30), None), Err(refused));
-        assert_eq!(item.pin(0, from, None), Ok(1));
+        assert_eq!(pin(&item, 0, date!(2026 - 11 - 30), None), Err(refused));
+        assert_eq!(pin(&item, 0, from, None), Ok(1));
     }
 
     #[test]
@@ -220,10 +238,10 @@ mod tests {
             versions: vec![version(1, None)],
             retirement: Some(retirement.clone()),
         };
-        assert_eq!(item.pin(0, date!(2026 - 11 - 30), None), Ok(1));
+        assert_eq!(pin(&item, 0, date!(2026 - 11 - 30), None), Ok(1));
         for asked in [0, 1] {
             assert_eq!(
-                item.pin(asked, date!(2026 - 12 - 01), None),
+                pin(&item, asked, date!(2026 - 12 - 01), None),
                 Err(Rejection::ItemRetired(retirement.clone()))
             );
         }
@@ -246,20 +264,20 @@ mod tests {
             }),
         };
         let later = date!(2027 - 03 - 01);
-        assert_eq!(item.pin(0, later, Some(1)), Ok(2));
-        assert_eq!(item.pin(1, later, Some(2)), Ok(1));
+        assert_eq!(pin(&item, 0, later, Some(1)), Ok(2));
+        assert_eq!(pin(&item, 1, later, Some(2)), Ok(1));
         assert_eq!(
-            item.pin(3, later, Some(2)),
+            pin(&item, 3, later, Some(2)),
             Err(Rejection::ItemVersionNotYetInForce { version: 3, from })
         );
         assert_eq!(
-            item.pin(4, later, Some(2)),
+            pin(&item, 4, later, Some(2)),
             Err(Rejection::ItemVersionUnknown)
         );
         // Ended before any version was in force, by a decision that came late.
         item.versions = vec![version(5, Some(from))];
-        assert_eq!(item.pin(0, later, Some(5)), Ok(5));
-        assert_eq!(item.pin(5, later, Some(5)), Ok(5));
+        assert_eq!(pin(&item, 0, later, Some(5)), Ok(5));
+        assert_eq!(pin(&item, 5, later, Some(5)), Ok(5));
     }
 
     #[test]
@@ -303,11 +321,12 @@ mod tests {
                 .iter()
                 .rev()
                 .find(|version| version.effective_from.is_none_or(|from| from <= day(today)))
-                .map(|version| version.number);
+                .map(|version| version.item.version());
             let item = Item { versions: versions.clone(), retirement: None };
-            prop_assert_eq!(item.pin(0, day(today), None).ok(), highest);
-            let allowed = versions.iter().filter(|v| item.pin(v.number, day(today), None).is_ok());
-            prop_assert_eq!(allowed.map(|v| v.number).max(), highest);
+            prop_assert_eq!(pin(&item, 0, day(today), None).ok(), highest);
+            let numbers = versions.iter().map(|version| version.item.version());
+            let allowed = numbers.filter(|number| pin(&item, *number, day(today), None).is_ok());
+            prop_assert_eq!(allowed.max(), highest);
         }
     }
 }

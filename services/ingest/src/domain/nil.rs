@@ -1,9 +1,50 @@
 //! Nil reports (零报告, R-11): a provider had nothing to report of an item in a period. Pure: `app::nil` loads
 //! what [`decide`] asks for.
 
-use time::{Date, Month};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use service_kit::page::{PageKey, PageSizes};
+use time::{Date, Month, OffsetDateTime, macros::datetime, serde::timestamp::microseconds};
+use uuid::Uuid;
 
 use super::{Digest, Item, Registration, Rejection};
+
+/// How many nil reports the list gives at once.
+pub const PAGE_SIZES: PageSizes = PageSizes {
+    default: 100,
+    most: 1000,
+};
+
+/// Key of the list of nil reports, as the kit's pages carry it in tokens: newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NilReportPosition {
+    /// When the report was received, descending; microseconds since 1970 in the token.
+    #[serde(
+        serialize_with = "microseconds::serialize",
+        deserialize_with = "since_1970"
+    )]
+    pub received_at: OffsetDateTime,
+    /// Its id, descending.
+    pub report_id: Uuid,
+}
+
+impl PageKey for NilReportPosition {
+    fn start() -> Self {
+        Self {
+            received_at: datetime!(9999-12-31 23:59:59 UTC),
+            report_id: Uuid::max(),
+        }
+    }
+}
+
+/// A moment that a table can hold: a token may be anything.
+fn since_1970<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OffsetDateTime, D::Error> {
+    let moment = microseconds::deserialize(deserializer)?;
+    if moment < OffsetDateTime::UNIX_EPOCH {
+        return Err(D::Error::custom("a moment since 1970"));
+    }
+    Ok(moment)
+}
 
 /// The days that a nil report speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,30 +55,21 @@ pub struct Period {
     pub to: Date,
 }
 
-/// Why two days are no period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeriodError {
-    /// The last day is before the first.
-    Order,
-    /// Longer than a year.
-    Length,
-}
-
 impl Period {
     /// The period from one day to another, both included, a year at most.
     ///
     /// # Errors
     /// The rule that the days break.
-    pub fn new(from: Date, to: Date) -> Result<Self, PeriodError> {
+    pub fn new(from: Date, to: Date) -> Result<Self, Rejection> {
         if to < from {
-            return Err(PeriodError::Order);
+            return Err(Rejection::PeriodReversed);
         }
         // The day on which the year is over: the same of the next year; after 29 February it is 1 March.
         let next = from.year() + 1;
         let over = Date::from_calendar_date(next, from.month(), from.day())
             .or_else(|_| Date::from_calendar_date(next, Month::March, 1));
         if over.is_ok_and(|over| to >= over) {
-            return Err(PeriodError::Length);
+            return Err(Rejection::PeriodTooLong);
         }
         Ok(Self { from, to })
     }
@@ -87,7 +119,7 @@ pub fn decide(request: &Digest, period: Period, state: &State) -> Decision {
 fn admit(period: Period, state: &State) -> Result<(), Rejection> {
     let registration = state.registration.as_ref();
     registration
-        .ok_or(Rejection::ProviderUnknown)?
+        .ok_or(Rejection::ProviderNotRegistered)?
         .admits_on(state.today)?;
     let item = state.item.as_ref().ok_or(Rejection::ItemUnknown)?;
     item.pin(0, state.today, None)?;
@@ -103,6 +135,8 @@ fn admit(period: Period, state: &State) -> Result<(), Rejection> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use record_ref::ItemRef;
+    use service_kit::{page::Page, reason::Reason};
     use time::{Duration, macros::date};
 
     use super::*;
@@ -119,7 +153,7 @@ mod tests {
             }),
             item: Some(Item {
                 versions: vec![Version {
-                    number: 1,
+                    item: ItemRef::new("xzcf".parse().unwrap(), 1).unwrap(),
                     name: "行政处罚".to_owned(),
                     effective_from: None,
                 }],
@@ -137,18 +171,18 @@ mod tests {
             (
                 date!(2026 - 11 - 02),
                 date!(2026 - 11 - 01),
-                Err(PeriodError::Order),
+                Err(Rejection::PeriodReversed),
             ),
             (date!(2026 - 11 - 01), date!(2026 - 11 - 01), Ok(())),
             (date!(2025 - 11 - 20), date!(2026 - 11 - 19), Ok(())),
             (
                 date!(2025 - 11 - 20),
                 date!(2026 - 11 - 20),
-                Err(PeriodError::Length),
+                Err(Rejection::PeriodTooLong),
             ),
             (date!(2024 - 01 - 01), date!(2024 - 12 - 31), Ok(())),
             (leap, date!(2025 - 02 - 28), Ok(())),
-            (leap, date!(2025 - 03 - 01), Err(PeriodError::Length)),
+            (leap, date!(2025 - 03 - 01), Err(Rejection::PeriodTooLong)),
         ] {
             assert_eq!(Period::new(from, to).map(|_| ()), expected, "{from} {to}");
         }
@@ -176,7 +210,7 @@ mod tests {
         assert_eq!(refused(|state| state.item = None), Rejection::ItemUnknown);
         assert_eq!(
             refused(|state| state.registration = None),
-            Rejection::ProviderUnknown
+            Rejection::ProviderNotRegistered
         );
         assert_eq!(
             refused(|state| state.earlier = Some([2; 32])),
@@ -194,7 +228,38 @@ mod tests {
         assert_eq!(decide(&[1; 32], period, &repeated), Decision::Repeated);
     }
 
+    #[test]
+    fn a_page_has_100_reports_unless_asked_for_and_1000_at_most() {
+        let read = |size| Page::<NilReportPosition>::from_request(PAGE_SIZES, size, "");
+        assert_eq!(
+            (read(0).unwrap().size, read(1000).unwrap().size),
+            (100, 1000)
+        );
+        let refused = read(1001).unwrap_err();
+        assert_eq!(refused.reason, Reason::PageSizeInvalid);
+        assert!(refused.message.contains("1000"), "{}", refused.message);
+    }
+
     proptest! {
+        #[test]
+        fn a_page_token_leads_back_to_its_row(micros in 0_i64..253_402_300_799_000_000, id: u128) {
+            let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).unwrap();
+            let position = NilReportPosition { received_at: moment, report_id: Uuid::from_u128(id) };
+            let page = Page::<NilReportPosition>::from_request(PAGE_SIZES, 1, "").unwrap();
+            let token = page.cut(&mut vec![position, position], |row| *row);
+            let next = Page::<NilReportPosition>::from_request(PAGE_SIZES, 1, &token).unwrap();
+            prop_assert_eq!(next.after, position);
+        }
+
+        /// Whatever a caller makes up, no moment reaches the database that it could not hold.
+        #[test]
+        fn a_made_up_page_token_is_refused_or_harmless(micros: i64, id: u128) {
+            let key = format!(r#"{{"received_at":{micros},"report_id":"{}"}}"#, Uuid::from_u128(id));
+            if let Ok(position) = serde_json::from_str::<NilReportPosition>(&key) {
+                prop_assert!((1970..=9999).contains(&position.received_at.year()));
+            }
+        }
+
         /// Exactly the periods within which a 29 February falls may have 366 days.
         #[test]
         fn r11_a_year_always_fits_and_nothing_longer(start in 0_i64..40_000, days in 0_i64..800) {

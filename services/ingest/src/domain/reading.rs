@@ -1,10 +1,13 @@
-//! Who may read an original, and as what: pure. Called by `grpc` for `ReadOriginal`.
+//! Who may read an original, and as what: pure. Called by `grpc` for `ReadOriginal` and
+//! `ReplayRules`.
 
 use service_kit::identity::Role;
 
+use super::Rejection;
+
 /// As what somebody reads an original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
+pub enum OriginalReader {
     /// The provider that reported it; sees its own records only.
     Provider,
     /// The credit office, for a reason.
@@ -13,18 +16,9 @@ pub enum Reader {
     Auditor,
 }
 
-/// Why nobody reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadingError {
-    /// The credit office gave no reason, or what was given is none.
-    Reason,
-    /// None of the caller's roles reads originals.
-    Role,
-}
-
-impl Reader {
+impl OriginalReader {
     /// The word for it in the log of accesses.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Provider => "provider",
             Self::CreditOffice => "credit-office",
@@ -37,9 +31,9 @@ impl Reader {
     ///
     /// # Errors
     /// The rule that is broken.
-    pub fn of(roles: &[Role], reason: &str) -> Result<Self, ReadingError> {
-        if !reason.is_empty() && !is_reason(reason) {
-            return Err(ReadingError::Reason);
+    pub fn from_roles(roles: &[Role], reason: &str) -> Result<Self, Rejection> {
+        if !reason.is_empty() {
+            check_reason(reason)?;
         }
         if roles.contains(&Role::Auditor) {
             return Ok(Self::Auditor);
@@ -51,18 +45,24 @@ impl Reader {
         match (office, provider) {
             (true, _) if !reason.is_empty() => Ok(Self::CreditOffice),
             (_, true) => Ok(Self::Provider),
-            (true, false) => Err(ReadingError::Reason),
-            (false, false) => Err(ReadingError::Role),
+            (true, false) => Err(Rejection::ReadingWithoutReason),
+            (false, false) => Err(Rejection::ReadingNotAllowed),
         }
     }
 }
 
-/// 2 to 500 characters that say something, without control characters.
-fn is_reason(text: &str) -> bool {
+/// Whether a text says why originals are read: 2 to 500 characters that say something, without control characters.
+///
+/// # Errors
+/// When it does not.
+pub fn check_reason(text: &str) -> Result<(), Rejection> {
     let length = text.chars().take(501).count();
-    (2..=500).contains(&length)
+    let says_why = (2..=500).contains(&length)
         && text.chars().any(char::is_alphabetic)
-        && !text.chars().any(char::is_control)
+        && !text.chars().any(char::is_control);
+    says_why
+        .then_some(())
+        .ok_or(Rejection::ReadingWithoutReason)
 }
 
 #[cfg(test)]
@@ -74,25 +74,45 @@ mod tests {
         use Role::{Auditor, CreditOffice, Operator, Provider};
         let why = "核查异议申请";
         for (roles, reason, expected) in [
-            (&[Provider][..], "", Ok(Reader::Provider)),
-            (&[Provider], why, Ok(Reader::Provider)),
-            (&[CreditOffice], why, Ok(Reader::CreditOffice)),
-            (&[CreditOffice], "", Err(ReadingError::Reason)),
-            (&[CreditOffice], "。", Err(ReadingError::Reason)),
-            (&[CreditOffice], "12345", Err(ReadingError::Reason)),
-            (&[CreditOffice], "核查\n异议", Err(ReadingError::Reason)),
-            (&[Auditor], "", Ok(Reader::Auditor)),
-            (&[Auditor], "x\0y", Err(ReadingError::Reason)),
-            (&[Auditor, CreditOffice, Provider], why, Ok(Reader::Auditor)),
-            (&[CreditOffice, Provider], why, Ok(Reader::CreditOffice)),
-            (&[CreditOffice, Provider], "", Ok(Reader::Provider)),
-            (&[Operator], why, Err(ReadingError::Role)),
+            (&[Provider][..], "", Ok(OriginalReader::Provider)),
+            (&[Provider], why, Ok(OriginalReader::Provider)),
+            (&[CreditOffice], why, Ok(OriginalReader::CreditOffice)),
+            (&[CreditOffice], "", Err(Rejection::ReadingWithoutReason)),
+            (&[CreditOffice], "。", Err(Rejection::ReadingWithoutReason)),
+            (
+                &[CreditOffice],
+                "12345",
+                Err(Rejection::ReadingWithoutReason),
+            ),
+            (
+                &[CreditOffice],
+                "核查\n异议",
+                Err(Rejection::ReadingWithoutReason),
+            ),
+            (&[Auditor], "", Ok(OriginalReader::Auditor)),
+            (&[Auditor], "x\0y", Err(Rejection::ReadingWithoutReason)),
+            (
+                &[Auditor, CreditOffice, Provider],
+                why,
+                Ok(OriginalReader::Auditor),
+            ),
+            (
+                &[CreditOffice, Provider],
+                why,
+                Ok(OriginalReader::CreditOffice),
+            ),
+            (&[CreditOffice, Provider], "", Ok(OriginalReader::Provider)),
+            (&[Operator], why, Err(Rejection::ReadingNotAllowed)),
         ] {
-            assert_eq!(Reader::of(roles, reason), expected, "{roles:?} {reason:?}");
+            assert_eq!(
+                OriginalReader::from_roles(roles, reason),
+                expected,
+                "{roles:?} {reason:?}"
+            );
         }
         assert_eq!(
-            Reader::of(&[CreditOffice], &"因".repeat(501)),
-            Err(ReadingError::Reason)
+            OriginalReader::from_roles(&[CreditOffice], &"因".repeat(501)),
+            Err(Rejection::ReadingWithoutReason)
         );
     }
 }

@@ -1,13 +1,17 @@
 //! The ends of a full reload (全量, R-11): how it is opened, opened again, and ended. Pure; what becomes of its
 //! records is decided by `Batch::decide`. Called by `app::reload`.
 
+use record_ref::{ItemCode, LedgerNumber};
+
+use super::Rejection;
+
 /// A reload as it was begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reload {
     /// Names its lines.
     pub number: i64,
     /// The item that it reports in full.
-    pub item_code: String,
+    pub item: ItemCode,
     /// Version of the item that was asked for; 0: the one in force.
     pub item_version: u32,
     /// How it ended, when it has.
@@ -19,8 +23,8 @@ pub struct Reload {
 pub struct End {
     /// Records that the caller said it had sent.
     pub declared: u64,
-    /// The provider's last ledger number at the end: later versions do not change what was missing.
-    pub up_to: u64,
+    /// The provider's last ledger number at the end, if it had any: later versions do not change what was missing.
+    pub up_to: Option<LedgerNumber>,
     /// Lines that were unchanged.
     pub unchanged: u64,
     /// Lines that were new versions.
@@ -31,37 +35,16 @@ pub struct End {
     pub missing: Option<u64>,
 }
 
-/// Why a reload cannot be opened or ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReloadRejection {
-    /// The id names a reload of another item or version.
-    IdReused,
-    /// The caller sent another number of records than arrived.
-    Incomplete {
-        /// What the caller says.
-        declared: u64,
-        /// Distinct keys that were taken, over all tries.
-        taken: u64,
-        /// Records refused in this stream.
-        refused: u64,
-    },
-    /// It was ended with another number of records.
-    EndedOtherwise {
-        /// The number that it was ended with.
-        declared: u64,
-    },
-}
-
 impl Reload {
     /// Whether a stream that begins with this item and version goes on with this reload.
     ///
     /// # Errors
-    /// [`ReloadRejection::IdReused`] when the id names something else.
-    pub fn admits(&self, item_code: &str, item_version: u32) -> Result<(), ReloadRejection> {
-        if (self.item_code.as_str(), self.item_version) == (item_code, item_version) {
+    /// [`Rejection::ReloadIdReused`] when the id names something else.
+    pub fn admits(&self, item: &ItemCode, item_version: u32) -> Result<(), Rejection> {
+        if (&self.item, self.item_version) == (item, item_version) {
             Ok(())
         } else {
-            Err(ReloadRejection::IdReused)
+            Err(Rejection::ReloadIdReused)
         }
     }
 }
@@ -70,12 +53,12 @@ impl Reload {
 /// refused may have been mended and sent again under its key, so refusals bound the number from above only.
 ///
 /// # Errors
-/// [`ReloadRejection::Incomplete`] with all numbers.
-pub fn check_complete(declared: u64, taken: u64, refused: u64) -> Result<(), ReloadRejection> {
+/// [`Rejection::ReloadIncomplete`] with all numbers.
+pub fn check_complete(declared: u64, taken: u64, refused: u64) -> Result<(), Rejection> {
     if (taken..=taken.saturating_add(refused)).contains(&declared) {
         Ok(())
     } else {
-        Err(ReloadRejection::Incomplete {
+        Err(Rejection::ReloadIncomplete {
             declared,
             taken,
             refused,
@@ -87,12 +70,12 @@ impl End {
     /// Whether a reload that has ended may be ended with this number once more.
     ///
     /// # Errors
-    /// [`ReloadRejection::EndedOtherwise`] for another number.
-    pub fn admits(&self, declared: u64) -> Result<(), ReloadRejection> {
+    /// [`Rejection::ReloadEndedOtherwise`] for another number.
+    pub fn admits(&self, declared: u64) -> Result<(), Rejection> {
         if self.declared == declared {
             Ok(())
         } else {
-            Err(ReloadRejection::EndedOtherwise {
+            Err(Rejection::ReloadEndedOtherwise {
                 declared: self.declared,
             })
         }
@@ -107,16 +90,17 @@ mod tests {
 
     #[test]
     fn r11_a_reload_is_opened_again_for_the_same_item_only() {
+        let code = |code: &str| code.parse::<ItemCode>().unwrap();
         let reload = Reload {
             number: 1,
-            item_code: "xzcf".to_owned(),
+            item: code("xzcf"),
             item_version: 0,
             end: None,
         };
-        assert_eq!(reload.admits("xzcf", 0), Ok(()));
+        assert_eq!(reload.admits(&code("xzcf"), 0), Ok(()));
         for (item, version) in [("xzxk", 0), ("xzcf", 2)] {
-            let refused = reload.admits(item, version);
-            assert_eq!(refused, Err(ReloadRejection::IdReused));
+            let refused = reload.admits(&code(item), version);
+            assert_eq!(refused, Err(Rejection::ReloadIdReused));
         }
     }
 

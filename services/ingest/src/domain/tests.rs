@@ -5,7 +5,13 @@ use time::macros::datetime;
 
 use super::*;
 
-const PROVIDER: &str = "11430100006123458R";
+fn provider() -> ProviderCode {
+    "11430100006123458R".parse().unwrap()
+}
+
+fn item(version: u32) -> ItemRef {
+    ItemRef::new("xzcf".parse().unwrap(), version).unwrap()
+}
 
 fn incoming(id: u8, key: u8, body: u8) -> Incoming {
     let mut request = [0; 32];
@@ -14,17 +20,17 @@ fn incoming(id: u8, key: u8, body: u8) -> Incoming {
         submission_digest: [id; 32],
         request_digest: request,
         key: RecordKey {
-            provider_code: PROVIDER.to_owned(),
-            item_code: "xzcf".to_owned(),
-            key_digest: [key; 32],
+            provider: provider(),
+            item: item(1).code,
+            digest: [key; 32].into(),
         },
+        item_version: 0,
         content: Content {
             operation: Operation::Upsert,
             sha256: [body; 32],
             content_type: "application/json".to_owned(),
-            item_version: 0,
         },
-        record_id: Uuid::now_v7(),
+        version_id: VersionId::generate(),
         sealed_content: Vec::new(),
         sealed_record_key: Vec::new(),
         sealed_labels: Vec::new(),
@@ -44,20 +50,23 @@ fn registration(enabled: bool) -> Registration {
 
 fn batch() -> Batch {
     let mut batch = Batch::default();
-    batch
-        .providers
-        .insert(PROVIDER.to_owned(), registration(true));
+    batch.providers.insert(provider(), registration(true));
     let version = |number| Version {
-        number,
+        item: item(number),
         name: "行政处罚".to_owned(),
         effective_from: None,
     };
-    let item = Item {
+    let known = Item {
         versions: vec![version(1), version(2)],
         retirement: None,
     };
-    batch.items.insert("xzcf".to_owned(), item);
+    batch.items.insert(item(1).code, known);
     batch
+}
+
+/// Revision and ledger number.
+fn place(stored: &Stored) -> (u64, u64) {
+    (stored.version.revision.get(), stored.ledger_number.get())
 }
 
 const NOW: OffsetDateTime = datetime!(2026-11-20 02:00 UTC);
@@ -85,15 +94,20 @@ fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_version
         .into_iter()
         .map(
             |(id, body)| match batch.decide(&incoming(id, 7, body), NOW) {
-                Decision::New(stored) => (true, stored.revision, stored.ledger_number),
-                Decision::Unchanged(stored) => (false, stored.revision, stored.ledger_number),
+                Decision::New(stored) => (true, place(&stored)),
+                Decision::Unchanged(stored) => (false, place(&stored)),
                 other => panic!("{other:?}"),
             },
         )
         .collect();
     assert_eq!(
         revisions,
-        [(true, 1, 1), (false, 1, 1), (true, 2, 2), (true, 3, 3)]
+        [
+            (true, (1, 1)),
+            (false, (1, 1)),
+            (true, (2, 2)),
+            (true, (3, 3))
+        ]
     );
 }
 
@@ -103,9 +117,9 @@ fn version_zero_is_the_one_in_force() {
     let Decision::New(stored) = batch.decide(&incoming(1, 1, 1), NOW) else {
         panic!("new");
     };
-    assert_eq!(stored.content.item_version, 2);
+    assert_eq!(stored.version.item, item(2));
     let mut third = incoming(2, 2, 1);
-    third.content.item_version = 3;
+    third.item_version = 3;
     let refused = batch.decide(&third, NOW);
     assert_eq!(refused, Decision::Refused(Rejection::ItemVersionUnknown));
 }
@@ -116,7 +130,7 @@ fn r6_the_day_of_receipt_is_that_of_changsha() {
     let item = batch.items.get_mut("xzcf").unwrap();
     item.versions[1].effective_from = Some(time::macros::date!(2026 - 12 - 01));
     let mut version_at = |id, now| match batch.decide(&incoming(id, id, 1), now) {
-        Decision::New(stored) => stored.content.item_version,
+        Decision::New(stored) => stored.version.item.version(),
         other => panic!("{other:?}"),
     };
     // 24:00 in Changsha is 16:00 UTC.
@@ -131,9 +145,7 @@ fn strangers_and_disabled_providers_are_refused_but_keep_their_receipts() {
     let Decision::New(stored) = batch.decide(&incoming(1, 1, 1), NOW) else {
         panic!("new");
     };
-    batch
-        .providers
-        .insert(PROVIDER.to_owned(), registration(false));
+    batch.providers.insert(provider(), registration(false));
     assert_eq!(
         batch.decide(&incoming(2, 2, 2), NOW),
         Decision::Refused(Rejection::ProviderDisabled)
@@ -148,13 +160,13 @@ fn strangers_and_disabled_providers_are_refused_but_keep_their_receipts() {
     batch.providers.clear();
     assert_eq!(
         batch.decide(&incoming(3, 3, 3), NOW),
-        Decision::Refused(Rejection::ProviderUnknown)
+        Decision::Refused(Rejection::ProviderNotRegistered)
     );
 }
 
 fn ending(id: u8, key: u8, operation: Operation, reason: u8) -> Incoming {
     let mut incoming = incoming(id, key, reason);
-    incoming.request_digest[2] = operation.code() as u8;
+    incoming.request_digest[2] = operation.number() as u8;
     incoming.content.operation = operation;
     incoming.content.content_type = "text/plain".to_owned();
     incoming
@@ -174,7 +186,7 @@ fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
     let Decision::New(revoked) = batch.decide(&revoke(3, 9), NOW) else {
         panic!("a revocation is a version");
     };
-    assert_eq!((revoked.revision, revoked.ledger_number), (2, 2));
+    assert_eq!(place(&revoked), (2, 2));
     assert_eq!(first.standing(&revoked), Standing::Revoked);
     assert_eq!(revoked.standing(&revoked), Standing::Current);
     // The same reason again says nothing new; another reason, or another operation, does.
@@ -188,11 +200,11 @@ fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
     let Decision::New(withdrawn) = batch.decide(&ending(6, 7, Operation::Withdraw, 8), NOW) else {
         panic!("another operation is another version");
     };
-    assert_eq!(withdrawn.revision, 4);
+    assert_eq!(place(&withdrawn), (4, 4));
     let Decision::New(revived) = batch.decide(&incoming(7, 7, 1), NOW) else {
         panic!("an upsert after a withdrawal is new, though it says what the first one said");
     };
-    assert_eq!(revived.revision, 5);
+    assert_eq!(place(&revived), (5, 5));
     assert_eq!(first.standing(&revived), Standing::Superseded);
     // The refused one left nothing behind: its id is free.
     let Decision::New(_) = batch.decide(&revoke(1, 9), NOW) else {
@@ -204,7 +216,7 @@ fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
 fn d24_what_ends_a_record_is_pinned_to_the_version_of_the_record_and_works_after_the_item() {
     let mut batch = batch();
     let mut old = incoming(1, 7, 1);
-    old.content.item_version = 1;
+    old.item_version = 1;
     batch.decide(&old, NOW);
     batch.items.get_mut("xzcf").unwrap().retirement = Some(Retirement {
         from: time::macros::date!(2026 - 11 - 01),
@@ -212,14 +224,14 @@ fn d24_what_ends_a_record_is_pinned_to_the_version_of_the_record_and_works_after
     });
     for (id, asked) in [(2, 0), (3, 2)] {
         let mut revoke = ending(id, 7, Operation::Revoke, id);
-        revoke.content.item_version = asked;
+        revoke.item_version = asked;
         let Decision::New(stored) = batch.decide(&revoke, NOW) else {
             panic!("new");
         };
-        assert_eq!(stored.content.item_version, 1);
+        assert_eq!(stored.version.item, item(1));
     }
     let mut unknown = ending(4, 7, Operation::Revoke, 4);
-    unknown.content.item_version = 9;
+    unknown.item_version = 9;
     assert_eq!(
         batch.decide(&unknown, NOW),
         Decision::Refused(Rejection::ItemVersionUnknown)
@@ -271,10 +283,8 @@ fn r11_ids_of_nil_reports_and_of_lines_of_reloads_are_no_free_ids() {
         stored: None,
         unchanged: false,
     };
-    batch
-        .submissions
-        .insert((PROVIDER.to_owned(), [1; 32]), nil);
-    batch.reload_ids.insert((PROVIDER.to_owned(), [77; 32]));
+    batch.submissions.insert((provider(), [1; 32]), nil);
+    batch.reload_ids.insert((provider(), [77; 32]));
     let reused = Decision::Refused(Rejection::SubmissionIdReused);
     assert_eq!(batch.decide(&incoming(1, 1, 1), NOW), reused);
     let mut inside = incoming(2, 1, 1);
@@ -285,28 +295,41 @@ fn r11_ids_of_nil_reports_and_of_lines_of_reloads_are_no_free_ids() {
 }
 
 proptest! {
-    /// whatever comes in whatever order, a ledger has no gaps and revisions of a key
-    /// count from 1 without gaps.
+    /// whatever comes in whatever order, a ledger has no gaps, revisions of a key count from 1 without gaps, and
+    /// all versions of a record have the address of its first one.
     #[test]
-    fn ledgers_and_revisions_have_no_gaps(
+    fn ledgers_and_revisions_have_no_gaps_and_a_record_has_one_address(
         submissions in prop::collection::vec((0u8..30, 0u8..4, 0u8..4, 0usize..3), 1..80)
     ) {
         let mut batch = batch();
         let mut ledger = Vec::new();
-        let mut revisions: HashMap<Digest, Vec<u64>> = HashMap::new();
+        let mut versions: HashMap<KeyDigest, Vec<RecordVersion>> = HashMap::new();
         for (id, key, body, operation) in submissions {
             let incoming = match Operation::ALL[operation] {
                 Operation::Upsert => incoming(id, key, body),
                 ends => ending(id, key, ends, body),
             };
-            if let Decision::New(stored) = batch.decide(&incoming, NOW) {
-                ledger.push(stored.ledger_number);
-                revisions.entry(incoming.key.key_digest).or_default().push(stored.revision);
+            let decision = batch.decide(&incoming, NOW);
+            let Some((stored, _)) = decision.version() else {
+                continue;
+            };
+            let of_key = versions.entry(incoming.key.digest).or_default();
+            if matches!(decision, Decision::New(_)) {
+                ledger.push(stored.ledger_number.get());
+                of_key.push(stored.version.clone());
             }
+            // Whatever it is answered with is a version of the record.
+            prop_assert!(of_key.contains(&stored.version));
         }
         prop_assert_eq!(&ledger, &(1..=ledger.len() as u64).collect::<Vec<_>>());
-        for of_key in revisions.values() {
-            prop_assert_eq!(of_key, &(1..=of_key.len() as u64).collect::<Vec<_>>());
+        let mut addresses = HashSet::new();
+        for of_key in versions.values() {
+            let revisions: Vec<u64> = of_key.iter().map(|version| version.revision.get()).collect();
+            prop_assert_eq!(revisions, (1..=of_key.len() as u64).collect::<Vec<_>>());
+            let address = RecordAddress::of_first_version(of_key[0].id);
+            prop_assert!(of_key.iter().all(|version| version.address == address));
+            addresses.insert(address);
         }
+        prop_assert_eq!(addresses.len(), versions.len(), "each record has its own");
     }
 }

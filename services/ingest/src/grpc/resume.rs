@@ -5,19 +5,19 @@
 //! version 1 | position, 8 bytes | keyed hash, 16 bytes | credit code of the provider
 //! ```
 
-use service_kit::error::Refusal;
-use tonic::Code;
-use vault::Keyring;
+use vault::{Keyring, keyed_hash};
 
-use crate::error::invalid;
+use crate::error::IngestError;
 
 const VERSION: u8 = 1;
 const HASH: usize = 16;
-/// Domain of the keyed hash.
-const DOMAIN: &str = "resume-token";
 
 /// The token of a caller that has `position` answers.
-pub(super) fn token(keyring: &Keyring, provider_code: &str, position: u64) -> Vec<u8> {
+pub(super) fn encode_resume_token(
+    keyring: &Keyring,
+    provider_code: &str,
+    position: u64,
+) -> Vec<u8> {
     let mut token = Vec::with_capacity(1 + 8 + HASH + provider_code.len());
     token.push(VERSION);
     token.extend(position.to_be_bytes());
@@ -30,11 +30,11 @@ pub(super) fn token(keyring: &Keyring, provider_code: &str, position: u64) -> Ve
 ///
 /// # Errors
 /// When it is no token that was given by this installation, or was given to another provider.
-pub(super) fn position(
+pub(super) fn decode_resume_token(
     keyring: &Keyring,
     provider_code: &str,
     token: &[u8],
-) -> Result<u64, Refusal> {
+) -> Result<u64, IngestError> {
     let parsed = parse(token).filter(|(owner, position, given)| {
         // Compared without telling by the time it takes how much of it is right.
         let right = hash(keyring, owner, *position);
@@ -44,24 +44,12 @@ pub(super) fn position(
             .fold(0, |all, (a, b)| all | (a ^ b))
             == 0
     });
-    let Some((owner, position, _)) = parsed else {
-        return Err(invalid(
-            "RESUME_TOKEN_INVALID",
-            "resume_token",
-            "the resume_token of an answer, unchanged",
-            "续传标记无效，请使用最后一次应答中的标记，或者从头报送",
-        ));
-    };
-    if owner != provider_code {
-        return Err(Refusal::field(
-            Code::PermissionDenied,
-            "RESUME_TOKEN_FOREIGN",
-            "resume_token",
-            "given to the caller's own provider",
-            "该续传标记属于其他单位",
-        ));
+    let (owner, position, _) = parsed.ok_or(IngestError::ResumeToken)?;
+    if owner == provider_code {
+        Ok(position)
+    } else {
+        Err(IngestError::ResumeTokenForeign)
     }
-    Ok(position)
 }
 
 fn parse(token: &[u8]) -> Option<(&str, u64, &[u8; HASH])> {
@@ -73,7 +61,7 @@ fn parse(token: &[u8]) -> Option<(&str, u64, &[u8; HASH])> {
 }
 
 fn hash(keyring: &Keyring, owner: &str, position: u64) -> [u8; HASH] {
-    let whole = keyring.blind(DOMAIN, &format!("{position}/{owner}"));
+    let whole = keyed_hash::resume_token(keyring, owner, position);
     let mut hash = [0; HASH];
     hash.copy_from_slice(&whole[..HASH]);
     hash
@@ -84,18 +72,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::error::told;
 
     const PROVIDER: &str = "11430100006123458R";
 
     #[test]
     fn r11_a_token_is_good_for_its_provider_and_installation_only() {
         let keyring = Keyring::parse(&Keyring::generate()).unwrap();
-        let good = token(&keyring, PROVIDER, 77);
-        assert_eq!(position(&keyring, PROVIDER, &good), Ok(77));
+        let good = encode_resume_token(&keyring, PROVIDER, 77);
+        assert_eq!(decode_resume_token(&keyring, PROVIDER, &good).unwrap(), 77);
         let refused = |keyring: &Keyring, provider: &str, token: &[u8]| {
-            let refusal = position(keyring, provider, token).unwrap_err();
-            assert_eq!(refusal.field, "resume_token");
-            refusal.reason
+            let refused = decode_resume_token(keyring, provider, token).unwrap_err();
+            let (reason, field) = told(refused);
+            assert_eq!(field, "resume_token");
+            reason
         };
         let foreign = refused(&keyring, "11430100MB1A2B3C4X", &good);
         assert_eq!(foreign, "RESUME_TOKEN_FOREIGN");
@@ -108,16 +98,31 @@ mod tests {
         assert_eq!(reason, "RESUME_TOKEN_INVALID");
     }
 
+    /// Made by another program in the documented form: callers keep tokens over releases.
+    #[test]
+    fn r11_a_token_of_an_earlier_release_is_still_good() {
+        let master = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+        let key = "404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f";
+        let text = format!("master m1 {master} active\nblind b1 {key}\n");
+        let keyring = Keyring::parse(&text).unwrap();
+        let given = encode_resume_token(&keyring, PROVIDER, 77);
+        assert_eq!(
+            hex::encode(&given),
+            "01000000000000004ddfcd97236990d103566176f75a8b83\
+             01313134333031303030303631323334353852"
+        );
+    }
+
     proptest! {
         #[test]
         fn r11_no_bit_of_a_token_can_be_changed(at in any::<prop::sample::Index>(), bit in 0..8, place: u64) {
             let keyring = Keyring::parse(&Keyring::generate()).unwrap();
-            let mut changed = token(&keyring, PROVIDER, place);
-            prop_assert_eq!(position(&keyring, PROVIDER, &changed), Ok(place));
+            let mut changed = encode_resume_token(&keyring, PROVIDER, place);
+            prop_assert_eq!(decode_resume_token(&keyring, PROVIDER, &changed).unwrap(), place);
             let at = at.index(changed.len());
             changed[at] ^= 1_u8 << bit;
-            prop_assert!(position(&keyring, PROVIDER, &changed).is_err());
-            prop_assert!(position(&keyring, PROVIDER, &changed[..at]).is_err());
+            prop_assert!(decode_resume_token(&keyring, PROVIDER, &changed).is_err());
+            prop_assert!(decode_resume_token(&keyring, PROVIDER, &changed[..at]).is_err());
         }
     }
 }

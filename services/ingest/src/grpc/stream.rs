@@ -1,42 +1,42 @@
-//! `StreamRecords`: one answer for each submission, in order, each with a token to go on from after a break.
+//! `StreamRecords` as a stream: one answer for each submission, in order, each with a token to go on from after a break.
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 
 use futures::{FutureExt as _, Stream};
 use proto::credit::ingest::v1::{
     Resumed, StreamRecordsRequest, StreamRecordsResponse, stream_records_response::Answer,
 };
-use service_kit::shutdown::Shutdown;
+use record_ref::ProviderCode;
+use service_kit::{blocking::Stopping, identity::Principal, shutdown::Shutdown};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
-use tonic::{Status, Streaming};
+use tonic::{Status, Streaming, codegen::BoxStream};
+use vault::Keyring;
 
 use super::{
-    IngestApi, resume,
-    submit::{Pending, stream_refusal},
+    IngestApi, decode, encode,
+    resume::{decode_resume_token, encode_resume_token},
 };
 use crate::{
-    error::invalid,
-    writer::{Pace, stopping},
+    error::IngestError,
+    intake::{PendingReceipt, Submitter},
+    writer::Pace,
 };
 
-/// The answers of a stream.
-pub(super) type Answers = Pin<Box<dyn Stream<Item = Result<StreamRecordsResponse, Status>> + Send>>;
-
 /// What an answer is made of: its position, and the submission; without one the stream was resumed.
-type Step = (u64, Option<Pending>);
+type StreamStep = (u64, Option<PendingReceipt>);
 
 /// The requests of a stream. A stopping service still takes what comes on open streams for a while, each to be refused:
 /// for five eighths of its farewell, so that the last answers are out before the connections go, and not after a
 /// sixteenth without a request.
-pub(super) struct Requests<S> {
+pub(super) struct DrainingRequests<S> {
     stream: S,
     shutdown: Shutdown,
     /// Since when the service stops, as far as this stream has noticed.
     stopping: Option<Instant>,
 }
 
-impl<T, S: Stream<Item = Result<T, Status>> + Unpin> Requests<S> {
+impl<T, S: Stream<Item = Result<T, Status>> + Unpin> DrainingRequests<S> {
     pub(super) fn new(stream: S, shutdown: Shutdown) -> Self {
         Self {
             stream,
@@ -53,7 +53,7 @@ impl<T, S: Stream<Item = Result<T, Status>> + Unpin> Requests<S> {
         );
         let end = self.stopping.map(|since| since + longest);
         if end.is_some_and(|end| end <= Instant::now()) {
-            return Some(Err(stopping().into()));
+            return Some(Err(Stopping.into()));
         }
         let shutdown = self.shutdown.clone();
         let enough = async {
@@ -65,7 +65,7 @@ impl<T, S: Stream<Item = Result<T, Status>> + Unpin> Requests<S> {
             // What is here already is answered first.
             biased;
             next = self.stream.next() => next,
-            () = enough => Some(Err(stopping().into())),
+            () = enough => Some(Err(Stopping.into())),
         };
         if self.stopping.is_none() && self.shutdown.is_requested() {
             self.stopping = Some(Instant::now());
@@ -74,91 +74,97 @@ impl<T, S: Stream<Item = Result<T, Status>> + Unpin> Requests<S> {
     }
 
     /// A request that is here already.
-    pub(super) fn at_hand(&mut self) -> Option<Option<Result<T, Status>>> {
+    pub(super) fn try_next(&mut self) -> Option<Option<Result<T, Status>>> {
         self.stream.next().now_or_never()
     }
 }
 
-impl IngestApi {
-    /// Answers a stream of submissions of a provider.
-    pub(super) fn stream(
-        &self,
-        provider: String,
-        requests: Streaming<StreamRecordsRequest>,
-    ) -> Answers {
-        let mut requests = Requests::new(requests, self.context.shutdown.clone());
-        let (window, steps) = mpsc::channel::<Result<Step, Status>>(self.stream_window);
-        let (api, of) = (self.clone(), provider.clone());
-        tokio::spawn(async move {
-            let mut position = None;
-            while let Some(next) = requests.next().await {
-                // Each record of a stream has a trace of its own: thousands in one say nothing.
-                let step = match next {
-                    Ok(message) => api.step(message, &of, &mut position).await,
-                    Err(status) => Err(status),
-                };
-                let broken = step.is_err();
-                // Bounded: a client that does not read its answers is held back, and so is one that
-                // sends faster than the disk takes.
-                if window.send(step).await.is_err() || broken {
-                    return;
-                }
+/// Answers a stream of submissions of a provider. Tokens hold what the caller's own token calls it, so that one that
+/// is no provider is answered like the others, too.
+pub(super) fn stream_records(
+    api: &IngestApi,
+    principal: Principal,
+    requests: Streaming<StreamRecordsRequest>,
+) -> BoxStream<StreamRecordsResponse> {
+    let provider = decode::provider_of(&principal);
+    let owner: Arc<str> = principal.organisation.into();
+    let mut requests = DrainingRequests::new(requests, api.context.shutdown.clone());
+    let (window, steps) = mpsc::channel::<Result<StreamStep, Status>>(api.stream_window);
+    let mut taker = RequestTaker {
+        submitter: api.submitter.clone(),
+        keyring: api.context.keyring.clone(),
+        provider,
+        owner: owner.clone(),
+        position: None,
+    };
+    tokio::spawn(async move {
+        while let Some(next) = requests.next().await {
+            let step = match next {
+                Ok(message) => taker.handle_request(message).await.map_err(Status::from),
+                Err(status) => Err(status),
+            };
+            let broken = step.is_err();
+            // Bounded: a client that does not read its answers is held back, and so is one that
+            // sends faster than the disk takes.
+            if window.send(step).await.is_err() || broken {
+                return;
             }
-        });
-        let (keyring, provider): (_, Arc<str>) = (self.context.keyring.clone(), provider.into());
-        let answers = ReceiverStream::new(steps).then(move |step| {
-            let (keyring, provider) = (keyring.clone(), provider.clone());
-            async move {
-                let (position, pending) = step?;
-                let answer = match pending {
-                    None => Answer::Resumed(Resumed { position }),
-                    Some(pending) => {
-                        let id = pending.submission_id.clone();
-                        match pending.wait().await {
-                            Ok(receipt) => Answer::Receipt(receipt),
-                            Err(refusal) => Answer::Refusal(stream_refusal(id, refusal)),
-                        }
-                    }
-                };
-                Ok(StreamRecordsResponse {
-                    answer: Some(answer),
-                    position,
-                    resume_token: resume::token(&keyring, &provider, position).into(),
-                })
-            }
-        });
-        Box::pin(answers)
-    }
+        }
+    });
+    let keyring = api.context.keyring.clone();
+    let answers = ReceiverStream::new(steps).then(move |step| {
+        let (keyring, owner) = (keyring.clone(), owner.clone());
+        async move {
+            let (position, pending) = step?;
+            let answer = match pending {
+                None => Answer::Resumed(Resumed { position }),
+                Some(pending) => match pending.wait().await {
+                    (id, Ok(answered)) => Answer::Receipt(encode::receipt(id, &answered)),
+                    (id, Err(refusal)) => Answer::Refusal(encode::stream_refusal(id, refusal)),
+                },
+            };
+            Ok(StreamRecordsResponse {
+                answer: Some(answer),
+                position,
+                resume_token: encode_resume_token(&keyring, &owner, position).into(),
+            })
+        }
+    });
+    Box::pin(answers)
+}
 
-    /// Takes one request. `position` is how many submissions came before it, over all resumptions; none before the
-    /// first request.
-    async fn step(
-        &self,
+/// Takes the requests of a stream.
+struct RequestTaker {
+    submitter: Submitter,
+    keyring: Keyring,
+    provider: Option<ProviderCode>,
+    owner: Arc<str>,
+    /// How many submissions came before the next request, over all resumptions; none before the first.
+    position: Option<u64>,
+}
+
+impl RequestTaker {
+    async fn handle_request(
+        &mut self,
         message: StreamRecordsRequest,
-        provider: &str,
-        position: &mut Option<u64>,
-    ) -> Result<Step, Status> {
+    ) -> Result<StreamStep, IngestError> {
         let token = &message.resume_token;
         if token.is_empty() {
-            let number = position.unwrap_or_default().saturating_add(1);
-            *position = Some(number);
+            let number = self.position.unwrap_or_default().saturating_add(1);
+            self.position = Some(number);
+            // Each record of a stream has a trace of its own: thousands in one say nothing.
             let pending = self
-                .begin(message.submission, provider, None, Pace::GoesOn)
+                .submitter
+                .submit_record(message.submission, self.provider, None, Pace::GoesOn)
                 .await;
             return Ok((number, Some(pending)));
         }
         // What the caller means cannot be guessed: numbers would no longer agree, so the stream ends.
-        if position.is_some() || message.submission.is_some() {
-            return Err(invalid(
-                "RESUME_TOKEN_MISPLACED",
-                "resume_token",
-                "only in the first request of a stream, which then has no submission",
-                "续传标记只能单独放在数据流的第一个请求中",
-            )
-            .into());
+        if self.position.is_some() || message.submission.is_some() {
+            return Err(IngestError::ResumeTokenMisplaced);
         }
-        let reached = resume::position(&self.context.keyring, provider, token)?;
-        *position = Some(reached);
+        let reached = decode_resume_token(&self.keyring, &self.owner, token)?;
+        self.position = Some(reached);
         Ok((reached, None))
     }
 }
@@ -183,7 +189,7 @@ mod tests {
     async fn what_is_here_is_taken_before_the_stop_ends_a_stream() {
         let here = tokio_stream::iter((0..100).map(Ok));
         let endless = here.chain(tokio_stream::pending());
-        let mut requests = Requests::new(Box::pin(endless), stopping_by(Duration::ZERO));
+        let mut requests = DrainingRequests::new(Box::pin(endless), stopping_by(Duration::ZERO));
         // The first look notices the stop; with no time at all the second is the last.
         assert!(matches!(requests.next().await, Some(Ok(0))));
         assert!(is_last(requests.next().await));
@@ -191,7 +197,7 @@ mod tests {
         let here = tokio_stream::iter((0..100).map(Ok));
         let endless = here.chain(tokio_stream::pending());
         let farewell = stopping_by(Duration::from_secs(8));
-        let mut requests = Requests::new(Box::pin(endless), farewell);
+        let mut requests = DrainingRequests::new(Box::pin(endless), farewell);
         let since = Instant::now();
         for number in 0..100 {
             assert!(matches!(requests.next().await, Some(Ok(n)) if n == number));
@@ -205,7 +211,7 @@ mod tests {
         let every = tokio::time::interval(Duration::from_millis(100));
         let endless = tokio_stream::wrappers::IntervalStream::new(every).map(|_| Ok(0));
         let farewell = stopping_by(Duration::from_secs(8));
-        let mut requests = Requests::new(endless, farewell);
+        let mut requests = DrainingRequests::new(endless, farewell);
         let since = Instant::now();
         while !is_last(requests.next().await) {}
         assert_eq!(since.elapsed(), Duration::from_secs(5));

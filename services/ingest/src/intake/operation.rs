@@ -1,8 +1,9 @@
 //! What a submission does to its record, and which content goes with it. Called by `intake`.
 
-use proto::credit::{common::v1::Operation as Wire, ingest::v1::Submission};
+use proto::credit::ingest::v1::Submission;
+use record_ref::Operation;
 
-use crate::{domain::Operation, error::FormError};
+use super::FormError;
 
 /// The content types of records.
 pub const CONTENT_TYPES: &[&str] = &["application/json", "text/csv"];
@@ -10,8 +11,9 @@ pub const CONTENT_TYPES: &[&str] = &["application/json", "text/csv"];
 pub const REASON_TYPE: &str = "text/plain";
 
 /// The operation of a submission, whose content has the type that goes with it; a reason is also checked for form.
-pub(super) fn check(submission: &Submission) -> Result<Operation, FormError> {
-    let operation = operation_of(submission.operation).ok_or(FormError::Operation)?;
+pub(super) fn check_operation(submission: &Submission) -> Result<Operation, FormError> {
+    let operation = Operation::from_wire(submission.operation);
+    let operation = operation.map_err(|_| FormError::Operation)?;
     let content_type = submission.content_type.as_str();
     if !operation.ends_record() {
         let taken = CONTENT_TYPES.contains(&content_type);
@@ -25,14 +27,6 @@ pub(super) fn check(submission: &Submission) -> Result<Operation, FormError> {
         return Err(FormError::Reason);
     }
     Ok(operation)
-}
-
-fn operation_of(number: i32) -> Option<Operation> {
-    Some(match Wire::try_from(number).ok()? {
-        Wire::Unspecified | Wire::Upsert => Operation::Upsert,
-        Wire::Revoke => Operation::Revoke,
-        Wire::Withdraw => Operation::Withdraw,
-    })
 }
 
 /// 2 to 2000 characters, two of them Chinese, in lines.
@@ -101,7 +95,7 @@ mod tests {
             (-1, "application/json", "{}", Err(FormError::Operation)),
         ] {
             let submission = submission(operation, content_type, content);
-            assert_eq!(check(&submission), expected, "{submission:?}");
+            assert_eq!(check_operation(&submission), expected, "{submission:?}");
         }
     }
 }

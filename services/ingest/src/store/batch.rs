@@ -2,23 +2,26 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use record_ref::{LedgerNumber, ProviderCode};
 use service_kit::db::{Conn, CopyIn, Error};
 use sqlx::Row;
 use uuid::Uuid;
 
 use super::{
-    digest,
+    checked, digest, last_column, last_number,
     registry::{items, registration},
-    reload, stored, stored_columns, unsigned,
+    reload, stored, stored_columns,
 };
-use crate::domain::{Batch, Digest, Earlier, Incoming, Registration, Stored};
+use crate::domain::{Batch, Earlier, Incoming, Registration, Stored};
+
+type Ledgers = HashMap<ProviderCode, Option<LedgerNumber>>;
 
 /// Loads what the submissions are decided on. Locks the ledger of each provider until the end of
 /// the transaction, in one order, so that batches of one provider follow one another.
 pub async fn load_batch(conn: &mut Conn, submissions: &[Incoming]) -> Result<Batch, Error> {
     let providers: BTreeSet<&str> = submissions
         .iter()
-        .map(|s| s.key.provider_code.as_str())
+        .map(|s| s.key.provider.as_str())
         .collect();
     let providers: Vec<&str> = providers.into_iter().collect();
     let (providers, ledgers) = lock_providers(conn, &providers).await?;
@@ -27,14 +30,11 @@ pub async fn load_batch(conn: &mut Conn, submissions: &[Incoming]) -> Result<Bat
         ledgers,
         ..Batch::default()
     };
-    let codes: BTreeSet<&str> = submissions
-        .iter()
-        .map(|s| s.key.item_code.as_str())
-        .collect();
+    let codes: BTreeSet<&str> = submissions.iter().map(|s| s.key.item.as_str()).collect();
     let codes: Vec<&str> = codes.into_iter().collect();
     batch.items = items(conn, Some(&codes)).await?;
     load_known(conn, submissions, &mut batch).await?;
-    reload::load(conn, submissions, &mut batch).await?;
+    reload::load_reload_state(conn, submissions, &mut batch).await?;
     Ok(batch)
 }
 
@@ -43,7 +43,7 @@ pub async fn load_batch(conn: &mut Conn, submissions: &[Incoming]) -> Result<Bat
 async fn lock_providers(
     conn: &mut Conn,
     codes: &[&str],
-) -> Result<(HashMap<String, Registration>, HashMap<String, u64>), Error> {
+) -> Result<(HashMap<ProviderCode, Registration>, Ledgers), Error> {
     let rows = sqlx::query(
         "select l.provider_code, l.last_number, p.enabled, p.valid_from, p.valid_until
          from provider_ledger l join provider p on p.code = l.provider_code
@@ -55,28 +55,20 @@ async fn lock_providers(
     let mut registrations = HashMap::new();
     let mut ledgers = HashMap::new();
     for row in &rows {
-        let code: String = row.try_get(0)?;
-        ledgers.insert(code.clone(), unsigned(row, 1)?);
-        registrations.insert(code, registration(row, 2)?);
+        let provider = checked::<&str, _>(row, 0)?;
+        ledgers.insert(provider, last_number(row, 1)?);
+        registrations.insert(provider, registration(row, 2)?);
     }
     Ok((registrations, ledgers))
 }
 
-/// The last ledger numbers, locked until the end of the transaction.
-pub async fn lock_ledgers(
-    conn: &mut Conn,
-    providers: &[&str],
-) -> Result<HashMap<String, u64>, Error> {
-    let rows = sqlx::query(
-        "select provider_code, last_number from provider_ledger
-         where provider_code = any($1) order by provider_code for update",
-    )
-    .bind(providers)
-    .fetch_all(conn)
-    .await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get(0)?, unsigned(row, 1)?)))
-        .collect()
+/// Locks the ledger of a provider until the end of the transaction.
+pub async fn lock_ledger(conn: &mut Conn, provider: &ProviderCode) -> Result<(), Error> {
+    sqlx::query("select from provider_ledger where provider_code = $1 for update")
+        .bind(provider.as_str())
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Earlier submissions under the same ids and current versions of the same keys, in one round trip. Each look-up is
@@ -107,7 +99,7 @@ async fn load_known(
               order by v.revision desc limit 1) o"
     ))
     .bind(digests(submissions, |s| &s.submission_digest))
-    .bind(digests(submissions, |s| &s.key.key_digest))
+    .bind(digests(submissions, |s| s.key.digest.as_bytes()))
     .fetch_all(conn)
     .await?;
     for row in &rows {
@@ -129,13 +121,13 @@ async fn load_known(
                 None => None,
             },
         };
-        let id = (key.provider_code.clone(), submission.submission_digest);
+        let id = (key.provider, submission.submission_digest);
         batch.submissions.insert(id, earlier);
     }
     Ok(())
 }
 
-fn digests<'a>(rows: &'a [Incoming], get: impl Fn(&'a Incoming) -> &'a Digest) -> Vec<&'a [u8]> {
+fn digests<'a>(rows: &'a [Incoming], get: impl Fn(&'a Incoming) -> &'a [u8; 32]) -> Vec<&'a [u8]> {
     rows.iter().map(|row| get(row).as_slice()).collect()
 }
 
@@ -143,40 +135,43 @@ fn digests<'a>(rows: &'a [Incoming], get: impl Fn(&'a Incoming) -> &'a Digest) -
 pub async fn insert_originals(
     conn: &mut Conn,
     fresh: &[(&Incoming, &Stored)],
-    ledgers: &HashMap<String, u64>,
+    ledgers: &Ledgers,
 ) -> Result<(), Error> {
     if fresh.is_empty() {
         return Ok(());
     }
     let mut rows = CopyIn::new(
         "copy original
-             (record_id, provider_code, item_code, item_version, key_digest, revision, ledger_number, content_type,
-              content_sha256, sealed_content, sealed_labels, received_at, operation, submission_digest, request_digest)
+             (record_id, record_address, provider_code, item_code, item_version, key_digest, revision, ledger_number,
+              content_type, content_sha256, sealed_content, sealed_labels, received_at, operation, submission_digest,
+              request_digest)
          from stdin (format binary)",
-        15,
+        16,
     );
     for (incoming, stored) in fresh {
+        let version = &stored.version;
         rows.row()
-            .put(stored.record_id)
-            .put(incoming.key.provider_code.as_str())
-            .put(incoming.key.item_code.as_str())
-            .put(stored.content.item_version as i32)
-            .put(incoming.key.key_digest.as_slice())
-            .put(stored.revision as i64)
-            .put(stored.ledger_number as i64)
+            .put(version.id.as_uuid())
+            .put(version.address.as_uuid())
+            .put(version.provider.as_str())
+            .put(version.item.code.as_str())
+            .put(version.item.version_column())
+            .put(version.key_digest.as_bytes().as_slice())
+            .put(version.revision.as_i64())
+            .put(stored.ledger_number.as_i64())
             .put(stored.content.content_type.as_str())
             .put(stored.content.sha256.as_slice())
             .put(incoming.sealed_content.as_slice())
             .put(incoming.sealed_labels.as_slice())
             .put(stored.received_at)
-            .put(stored.content.operation.code())
+            .put(stored.content.operation.number())
             .put(incoming.submission_digest.as_slice())
             .put(incoming.request_digest.as_slice());
     }
     rows.send(conn).await?;
     let (providers, numbers): (Vec<&str>, Vec<i64>) = ledgers
         .iter()
-        .map(|(provider, last)| (provider.as_str(), *last as i64))
+        .map(|(provider, last)| (provider.as_str(), last_column(*last)))
         .unzip();
     sqlx::query(
         "update provider_ledger l set last_number = new.last_number
@@ -203,10 +198,10 @@ pub async fn insert_submissions(
              (provider_code, submission_digest, request_digest, record_id, unchanged)
          select u.*, true from unnest($1::text[], $2::bytea[], $3::bytea[], $4::uuid[]) as u",
     )
-    .bind(column(unchanged, |i, _| i.key.provider_code.as_str()))
+    .bind(column(unchanged, |i, _| i.key.provider.as_str()))
     .bind(column(unchanged, |i, _| i.submission_digest.as_slice()))
     .bind(column(unchanged, |i, _| i.request_digest.as_slice()))
-    .bind(column(unchanged, |_, stored| stored.record_id))
+    .bind(column(unchanged, |_, stored| stored.version.id.as_uuid()))
     .execute(conn)
     .await?;
     Ok(())

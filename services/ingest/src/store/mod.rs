@@ -1,33 +1,29 @@
-//! The SQL of ingest. `app` writes through `batch`, `grpc` reads through `reads`, `handlers`
-//! keeps the registry, `replay` reads originals again, `nil` keeps nil reports, `originals` reads a single
-//! original and logs it first, `reload` keeps full reloads and their lines.
+//! The SQL of ingest. `app` writes through `batch` and reads through `reads`, `handlers` keeps the registry, `replay` reads
+//! originals again, `nil` keeps nil reports, `reload` keeps full reloads and their lines.
 
 mod batch;
 pub mod nil;
-pub mod originals;
-mod reads;
+pub mod reads;
 mod registry;
 pub mod reload;
 mod replay;
 
-pub use batch::{insert_originals, insert_submissions, load_batch, lock_ledgers};
-pub use reads::{
-    LedgerRow, ProviderTotal, Scope, current, ledger_after, ledger_last, receipt, receipt_of_line,
-    scope, totals,
-};
+pub use batch::{insert_originals, insert_submissions, load_batch, lock_ledger};
 pub use registry::{
-    ItemRow, ProviderRow, RetirementRow, add_items, items, keep_retirements, registrations,
-    upsert_providers,
+    ItemRow, ProviderRow, RetirementRow, add_items, item_of, items, keep_retirements,
+    registration_of, upsert_providers,
 };
-
 pub use replay::{
-    Access, Original, PageSize, PageStart, definitions, log_access, originals_page, provider_exists,
+    ReplayAccessEntry, ReplayOriginal, ReplayPageSize, ReplayPageStart, load_definitions,
+    load_originals_page, log_replay_access, provider_exists,
 };
 
+use record_ref::{ItemRef, LedgerNumber, RecordVersion};
 use service_kit::db::Error;
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
+use uuid::Uuid;
 
-use crate::domain::{Content, Digest, Operation, Stored};
+use crate::domain::{Content, Digest, Stored};
 
 /// The migrations of the schema.
 pub fn migrations() -> sqlx::migrate::Migrator {
@@ -37,8 +33,8 @@ pub fn migrations() -> sqlx::migrate::Migrator {
 /// Columns of a stored version in the order in which [`stored`] reads them.
 macro_rules! stored_columns {
     () => {
-        "o.record_id, o.ledger_number, o.revision, o.received_at, o.content_sha256, \
-         o.content_type, o.item_version, o.operation"
+        "o.record_id, o.record_address, o.provider_code, o.item_code, o.item_version, o.key_digest, \
+         o.revision, o.ledger_number, o.received_at, o.operation, o.content_sha256, o.content_type"
     };
 }
 pub(crate) use stored_columns;
@@ -46,17 +42,44 @@ pub(crate) use stored_columns;
 /// Reads a stored version from a row, its columns starting at `at`.
 fn stored(row: &PgRow, at: usize) -> Result<Stored, Error> {
     Ok(Stored {
-        record_id: row.try_get(at)?,
-        ledger_number: unsigned(row, at + 1)?,
-        revision: unsigned(row, at + 2)?,
-        received_at: row.try_get(at + 3)?,
+        version: RecordVersion {
+            id: checked::<Uuid, _>(row, at)?,
+            address: checked::<Uuid, _>(row, at + 1)?,
+            provider: checked::<&str, _>(row, at + 2)?,
+            item: item_ref(row, at + 3)?,
+            key_digest: checked::<&[u8], _>(row, at + 5)?,
+            revision: checked::<i64, _>(row, at + 6)?,
+        },
+        ledger_number: checked::<i64, _>(row, at + 7)?,
+        received_at: row.try_get(at + 8)?,
         content: Content {
-            sha256: digest(row, at + 4)?,
-            content_type: row.try_get(at + 5)?,
-            item_version: row.try_get::<i32, _>(at + 6)? as u32,
-            operation: operation(row, at + 7)?,
+            operation: checked::<i16, _>(row, at + 9)?,
+            sha256: checked::<&[u8], _>(row, at + 10)?,
+            content_type: row.try_get(at + 11)?,
         },
     })
+}
+
+/// A column by a type that checks what it is made of.
+fn checked<'r, C, T>(row: &'r PgRow, at: usize) -> Result<T, Error>
+where
+    C: Decode<'r, Postgres> + Type<Postgres>,
+    T: TryFrom<C, Error: std::error::Error + Send + Sync + 'static>,
+{
+    T::try_from(row.try_get(at)?).map_err(|error| malformed(at, error))
+}
+
+/// Code and version of an item, from the column `at` and the one after it.
+fn item_ref(row: &PgRow, at: usize) -> Result<ItemRef, Error> {
+    let (code, version) = (row.try_get(at)?, row.try_get(at + 1)?);
+    ItemRef::from_columns(code, version).map_err(|error| malformed(at, error))
+}
+
+fn malformed(at: usize, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::ColumnDecode {
+        index: at.to_string(),
+        source: error.into(),
+    }
 }
 
 /// Numbers that the schema keeps positive.
@@ -64,18 +87,19 @@ fn unsigned(row: &PgRow, at: usize) -> Result<u64, Error> {
     row.try_get::<i64, _>(at).map(|number| number as u64)
 }
 
-fn operation(row: &PgRow, at: usize) -> Result<Operation, Error> {
-    let code: i16 = row.try_get(at)?;
-    Operation::of_code(code).ok_or_else(|| Error::ColumnDecode {
-        index: at.to_string(),
-        source: format!("{code} is no operation").into(),
-    })
+/// The last number of a ledger; none stands as 0.
+fn last_number(row: &PgRow, at: usize) -> Result<Option<LedgerNumber>, Error> {
+    match row.try_get(at)? {
+        0_i64 => Ok(None),
+        _ => checked::<i64, _>(row, at).map(Some),
+    }
+}
+
+/// The last number of a ledger as tables have it.
+fn last_column(last: Option<LedgerNumber>) -> i64 {
+    last.map_or(0, LedgerNumber::as_i64)
 }
 
 fn digest(row: &PgRow, at: usize) -> Result<Digest, Error> {
-    let bytes: &[u8] = row.try_get(at)?;
-    bytes.try_into().map_err(|_| Error::ColumnDecode {
-        index: at.to_string(),
-        source: "a digest is 32 bytes".into(),
-    })
+    checked::<&[u8], _>(row, at)
 }

@@ -1,12 +1,19 @@
 //! Nil reports: written once, listed newest first.
 
-use service_kit::db::{Conn, Error, Pool};
+use record_ref::{ItemCode, ProviderCode};
+use service_kit::{
+    db::{Conn, Error, Pool},
+    page::Page,
+};
 use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::digest;
-use crate::domain::{Digest, nil::Period};
+use super::{checked, digest};
+use crate::domain::{
+    Digest,
+    nil::{NilReportPosition, Period},
+};
 
 /// A nil report as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,9 +21,9 @@ pub struct NilRow {
     /// Names it.
     pub report_id: Uuid,
     /// Who had nothing to report.
-    pub provider_code: String,
+    pub provider: ProviderCode,
     /// Of which item.
-    pub item_code: String,
+    pub item: ItemCode,
     /// In which days.
     pub period: Period,
     /// When it was committed.
@@ -31,8 +38,8 @@ const COLUMNS: &str = "report_id, provider_code, item_code, period_from, period_
 fn nil_row(row: &PgRow) -> Result<NilRow, Error> {
     Ok(NilRow {
         report_id: row.try_get(0)?,
-        provider_code: row.try_get(1)?,
-        item_code: row.try_get(2)?,
+        provider: checked::<&str, _>(row, 1)?,
+        item: checked::<&str, _>(row, 2)?,
         period: Period {
             from: row.try_get(3)?,
             to: row.try_get(4)?,
@@ -43,7 +50,7 @@ fn nil_row(row: &PgRow) -> Result<NilRow, Error> {
 }
 
 /// The request that used a submission id before, and what it is the id of: a record or a nil report.
-pub async fn earlier(
+pub async fn find_earlier_request(
     conn: &mut Conn,
     submission_digest: &Digest,
 ) -> Result<Option<(Digest, Uuid)>, Error> {
@@ -62,8 +69,8 @@ pub async fn earlier(
 /// Whether a version of the item was received from the provider between two instants, both included.
 pub async fn received_between(
     conn: &mut Conn,
-    provider_code: &str,
-    item_code: &str,
+    provider: &ProviderCode,
+    item: &ItemCode,
     from: OffsetDateTime,
     to: OffsetDateTime,
 ) -> Result<bool, Error> {
@@ -71,8 +78,8 @@ pub async fn received_between(
         "select exists (select from original where provider_code = $1 and item_code = $2
                         and received_at between $3 and $4)",
     )
-    .bind(provider_code)
-    .bind(item_code)
+    .bind(provider.as_str())
+    .bind(item.as_str())
     .bind(from)
     .bind(to)
     .fetch_one(conn)
@@ -80,7 +87,7 @@ pub async fn received_between(
 }
 
 /// Keeps a nil report and its submission id.
-pub async fn insert(
+pub async fn insert_nil_report(
     conn: &mut Conn,
     row: &NilRow,
     submission_digest: &Digest,
@@ -91,7 +98,7 @@ pub async fn insert(
              (provider_code, submission_digest, request_digest, record_id, unchanged)
          values ($1, $2, $3, $4, false)",
     )
-    .bind(&row.provider_code)
+    .bind(row.provider.as_str())
     .bind(submission_digest.as_slice())
     .bind(request_digest.as_slice())
     .bind(row.report_id)
@@ -103,8 +110,8 @@ pub async fn insert(
          values ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(row.report_id)
-    .bind(&row.provider_code)
-    .bind(&row.item_code)
+    .bind(row.provider.as_str())
+    .bind(row.item.as_str())
     .bind(row.period.from)
     .bind(row.period.to)
     .bind(row.received_at)
@@ -115,7 +122,7 @@ pub async fn insert(
 }
 
 /// The nil report of an id.
-pub async fn one(conn: &mut Conn, report_id: Uuid) -> Result<NilRow, Error> {
+pub async fn load_nil_report(conn: &mut Conn, report_id: Uuid) -> Result<NilRow, Error> {
     let statement = format!("select {COLUMNS} from nil_report where report_id = $1");
     let row = sqlx::query(sqlx::AssertSqlSafe(statement))
         .bind(report_id)
@@ -124,32 +131,28 @@ pub async fn one(conn: &mut Conn, report_id: Uuid) -> Result<NilRow, Error> {
     nil_row(&row)
 }
 
-/// Nil reports of a provider, of one item or, with an empty code, of all; newest first, from behind `after` on.
-pub async fn page(
+/// Nil reports of a provider, of one item or of all; newest first.
+pub async fn list_nil_reports(
     pool: &Pool,
-    provider_code: &str,
-    item_code: &str,
-    after: Option<(OffsetDateTime, Uuid)>,
-    limit: i64,
+    provider: &ProviderCode,
+    item: Option<&ItemCode>,
+    page: &Page<NilReportPosition>,
 ) -> Result<Vec<NilRow>, Error> {
-    let of_item = if item_code.is_empty() {
-        "$2 = ''"
-    } else {
-        "item_code = $2"
+    let of_item = match item {
+        None => "$2::text is null",
+        Some(_) => "item_code = $2",
     };
     let statement = format!(
         "select {COLUMNS} from nil_report
-         where provider_code = $1 and {of_item}
-             and ($3::timestamptz is null or (received_at, report_id) < ($3, $4))
+         where provider_code = $1 and {of_item} and (received_at, report_id) < ($3, $4)
          order by received_at desc, report_id desc limit $5"
     );
-    let (at, id) = after.unzip();
     let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
-        .bind(provider_code)
-        .bind(item_code)
-        .bind(at)
-        .bind(id)
-        .bind(limit)
+        .bind(provider.as_str())
+        .bind(item.map(ItemCode::as_str))
+        .bind(page.after.received_at)
+        .bind(page.after.report_id)
+        .bind(page.limit())
         .fetch_all(pool)
         .await?;
     rows.iter().map(nil_row).collect()

@@ -1,51 +1,85 @@
-//! What the read RPCs ask for.
+//! What the read RPCs ask for. Of a single original the log comes first: [`log_original_read`] has committed when it
+//! returns, and only then [`read_original`] is called.
 
 use std::collections::HashMap;
 
+use record_ref::{ItemCode, KeyDigest, LedgerNumber, ProviderCode, VersionId};
 use service_kit::db::{Error, Pool};
-use sqlx::Row;
+use sqlx::{Row, postgres::PgRow};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
+    checked, last_number,
     registry::{items, registration},
     stored, stored_columns, unsigned,
 };
-use crate::domain::{Digest, Item, Registration, Stored};
+use crate::domain::{AnsweredVersion, Digest, Item, Registration, Stored};
 
 /// A version in a provider's ledger with its sealed labels.
 #[derive(Clone, Debug)]
 pub struct LedgerRow {
     /// The version.
     pub stored: Stored,
-    /// `intake::Labels`, sealed under the record id.
+    /// `intake::SubmissionLabels`, sealed under the version's id.
     pub sealed_labels: Vec<u8>,
 }
 
 /// What decides what a provider may report.
 #[derive(Clone, Debug)]
-pub struct Scope {
+pub struct ReportingScope {
     /// Chinese name of the provider.
     pub name: String,
     /// Its registration.
     pub registration: Registration,
     /// All items by code.
-    pub items: HashMap<String, Item>,
+    pub items: HashMap<ItemCode, Item>,
 }
 
 /// Accepted versions of one provider.
 #[derive(Clone, Debug)]
 pub struct ProviderTotal {
-    /// Credit code.
-    pub provider_code: String,
+    /// Which.
+    pub provider: ProviderCode,
     /// Versions accepted for processing: the last ledger number, because ledgers have no gaps.
     pub accepted: u64,
 }
 
-/// What a submission was answered with, and whether as unchanged.
-pub async fn receipt(
+/// A line of the log of who read an original.
+#[derive(Debug)]
+pub struct OriginalReadEntry<'a> {
+    /// Names it; also the context under which account and reason are sealed.
+    pub access_id: Uuid,
+    /// When.
+    pub accessed_at: OffsetDateTime,
+    /// Credit code of the reader's organisation.
+    pub organisation: &'a str,
+    /// As what: the word of `domain::reading::OriginalReader`.
+    pub reader: &'static str,
+    /// Account of the reader, sealed.
+    pub sealed_account: Vec<u8>,
+    /// Why, sealed.
+    pub sealed_reason: Vec<u8>,
+    /// The version that is asked for.
+    pub version_id: VersionId,
+}
+
+/// An original as it lies in the table.
+#[derive(Debug)]
+pub struct Original {
+    /// What is known of the version.
+    pub stored: Stored,
+    /// `intake::SubmissionLabels`, sealed under the version's id.
+    pub sealed_labels: Vec<u8>,
+    /// The bytes as received, sealed under the version's id.
+    pub sealed_content: Vec<u8>,
+}
+
+/// What a submission was answered with.
+pub async fn find_receipt(
     pool: &Pool,
     submission_digest: &Digest,
-) -> Result<Option<(Stored, bool)>, Error> {
+) -> Result<Option<AnsweredVersion>, Error> {
     let row = sqlx::query(concat!(
         "select false, ",
         stored_columns!(),
@@ -58,16 +92,15 @@ pub async fn receipt(
     .bind(submission_digest.as_slice())
     .fetch_optional(pool)
     .await?;
-    row.map(|row| Ok((stored(&row, 1)?, row.try_get(0)?)))
-        .transpose()
+    row.as_ref().map(answered).transpose()
 }
 
 /// The same for a record of a reload: of one that was unchanged nothing but its line is kept.
-pub async fn receipt_of_line(
+pub async fn find_reload_receipt(
     pool: &Pool,
     reload_no: i64,
-    key_digest: &Digest,
-) -> Result<Option<(Stored, bool)>, Error> {
+    key_digest: &KeyDigest,
+) -> Result<Option<AnsweredVersion>, Error> {
     let row = sqlx::query(concat!(
         "select l.unchanged, ",
         stored_columns!(),
@@ -75,33 +108,40 @@ pub async fn receipt_of_line(
           where l.reload_no = $1 and l.key_digest = $2"
     ))
     .bind(reload_no)
-    .bind(key_digest.as_slice())
+    .bind(key_digest.as_bytes().as_slice())
     .fetch_optional(pool)
     .await?;
-    row.map(|row| Ok((stored(&row, 1)?, row.try_get(0)?)))
-        .transpose()
+    row.as_ref().map(answered).transpose()
+}
+
+/// Whether it was answered as unchanged, and the version.
+fn answered(row: &PgRow) -> Result<AnsweredVersion, Error> {
+    Ok(AnsweredVersion {
+        unchanged: row.try_get(0)?,
+        stored: stored(row, 1)?,
+    })
 }
 
 /// The current version of the record of which this is a version.
-pub async fn current(pool: &Pool, record_id: Uuid) -> Result<Stored, Error> {
+pub async fn load_current_version(pool: &Pool, version_id: VersionId) -> Result<Stored, Error> {
     let row = sqlx::query(concat!(
         "select ",
         stored_columns!(),
         " from original asked join original o using (key_digest)
           where asked.record_id = $1 order by o.revision desc limit 1"
     ))
-    .bind(record_id)
+    .bind(version_id.as_uuid())
     .fetch_one(pool)
     .await?;
     stored(&row, 0)
 }
 
 /// Versions of a provider with ledger numbers above `after`, ascending.
-pub async fn ledger_after(
+pub async fn list_ledger(
     pool: &Pool,
-    provider_code: &str,
+    provider: &ProviderCode,
     after: i64,
-    limit: i64,
+    limit: u32,
 ) -> Result<Vec<LedgerRow>, Error> {
     let rows = sqlx::query(concat!(
         "select o.sealed_labels, ",
@@ -109,9 +149,9 @@ pub async fn ledger_after(
         " from original o where o.provider_code = $1 and o.ledger_number > $2
           order by o.ledger_number limit $3"
     ))
-    .bind(provider_code)
+    .bind(provider.as_str())
     .bind(after)
-    .bind(limit)
+    .bind(i64::from(limit))
     .fetch_all(pool)
     .await?;
     rows.iter()
@@ -124,31 +164,33 @@ pub async fn ledger_after(
         .collect()
 }
 
-/// The last number of a provider's ledger; 0 before its first record.
-pub async fn ledger_last<'c>(
+/// The last number of a provider's ledger; none before its first record.
+pub async fn last_ledger_number<'c>(
     conn: impl sqlx::PgExecutor<'c>,
-    provider_code: &str,
-) -> Result<u64, Error> {
-    let last: Option<i64> =
-        sqlx::query_scalar("select last_number from provider_ledger where provider_code = $1")
-            .bind(provider_code)
-            .fetch_optional(conn)
-            .await?;
-    Ok(last.unwrap_or_default() as u64)
+    provider: &ProviderCode,
+) -> Result<Option<LedgerNumber>, Error> {
+    let row = sqlx::query("select last_number from provider_ledger where provider_code = $1")
+        .bind(provider.as_str())
+        .fetch_optional(conn)
+        .await?;
+    row.map_or(Ok(None), |row| last_number(&row, 0))
 }
 
 /// Registration of a provider and all items; `None` for a stranger.
-pub async fn scope(pool: &Pool, provider_code: &str) -> Result<Option<Scope>, Error> {
+pub async fn load_reporting_scope(
+    pool: &Pool,
+    provider: &ProviderCode,
+) -> Result<Option<ReportingScope>, Error> {
     let mut conn = pool.acquire().await?;
     let provider =
         sqlx::query("select name, enabled, valid_from, valid_until from provider where code = $1")
-            .bind(provider_code)
+            .bind(provider.as_str())
             .fetch_optional(&mut *conn)
             .await?;
     let Some(provider) = provider else {
         return Ok(None);
     };
-    Ok(Some(Scope {
+    Ok(Some(ReportingScope {
         name: provider.try_get(0)?,
         registration: registration(&provider, 1)?,
         items: items(&mut conn, None).await?,
@@ -156,7 +198,7 @@ pub async fn scope(pool: &Pool, provider_code: &str) -> Result<Option<Scope>, Er
 }
 
 /// Accepted versions by provider.
-pub async fn totals(pool: &Pool) -> Result<Vec<ProviderTotal>, Error> {
+pub async fn load_provider_totals(pool: &Pool) -> Result<Vec<ProviderTotal>, Error> {
     let rows = sqlx::query(
         "select provider_code, last_number from provider_ledger order by provider_code",
     )
@@ -165,9 +207,54 @@ pub async fn totals(pool: &Pool) -> Result<Vec<ProviderTotal>, Error> {
     rows.iter()
         .map(|row| {
             Ok(ProviderTotal {
-                provider_code: row.try_get(0)?,
+                provider: checked::<&str, _>(row, 0)?,
                 accepted: unsigned(row, 1)?,
             })
         })
         .collect()
+}
+
+/// Writes who reads what and why; committed when it returns.
+pub async fn log_original_read(pool: &Pool, access: &OriginalReadEntry<'_>) -> Result<(), Error> {
+    sqlx::query(
+        "insert into original_read (access_id, accessed_at, organisation, reader, sealed_account,
+                                    sealed_reason, record_id)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(access.access_id)
+    .bind(access.accessed_at)
+    .bind(access.organisation)
+    .bind(access.reader)
+    .bind(&access.sealed_account)
+    .bind(&access.sealed_reason)
+    .bind(access.version_id.as_uuid())
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// The original of a version; with `own`, only if it is that provider's.
+pub async fn read_original(
+    pool: &Pool,
+    version_id: VersionId,
+    own: Option<&ProviderCode>,
+) -> Result<Option<Original>, Error> {
+    let row = sqlx::query(concat!(
+        "select o.sealed_labels, o.sealed_content, ",
+        stored_columns!(),
+        " from original o
+          where o.record_id = $1 and ($2::text is null or o.provider_code = $2)"
+    ))
+    .bind(version_id.as_uuid())
+    .bind(own.map(ProviderCode::as_str))
+    .fetch_optional(pool)
+    .await?;
+    row.map(|row| {
+        Ok(Original {
+            sealed_labels: row.try_get(0)?,
+            sealed_content: row.try_get(1)?,
+            stored: stored(&row, 2)?,
+        })
+    })
+    .transpose()
 }

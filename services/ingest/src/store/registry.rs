@@ -3,19 +3,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use record_ref::{ItemCode, ItemRef, ProviderCode};
 use service_kit::db::{Conn, Error};
 use sqlx::{Row, postgres::PgRow};
 use time::{Date, OffsetDateTime};
+
+use super::{checked, item_ref};
 
 use crate::domain::{Item, Registration, Retirement, Successor, Version};
 
 /// An item version to keep.
 #[derive(Clone, Debug)]
 pub struct ItemRow {
-    /// Code of the item.
-    pub code: String,
-    /// Number, from 1.
-    pub version: i32,
+    /// Which.
+    pub item: ItemRef,
     /// Chinese name.
     pub name: String,
     /// First day of receipt; `None`: since its publication.
@@ -27,12 +28,12 @@ pub struct ItemRow {
 /// The end of an item, to keep.
 #[derive(Clone, Debug)]
 pub struct RetirementRow {
-    /// Code of the item.
-    pub code: String,
+    /// Which item.
+    pub item: ItemCode,
     /// First day on which no record is taken.
     pub from_date: Date,
-    /// Item that takes its place; empty: none.
-    pub successor_code: String,
+    /// Item that takes its place.
+    pub successor: Option<ItemCode>,
     /// When it was decided.
     pub decided_at: OffsetDateTime,
 }
@@ -40,8 +41,8 @@ pub struct RetirementRow {
 /// A provider to keep.
 #[derive(Clone, Debug)]
 pub struct ProviderRow {
-    /// Credit code.
-    pub code: String,
+    /// Which.
+    pub provider: ProviderCode,
     /// Chinese name.
     pub name: String,
     /// Whether it may report at all.
@@ -58,9 +59,9 @@ pub struct ProviderRow {
 /// definition is completed.
 pub async fn add_items(conn: &mut Conn, items: &[ItemRow]) -> Result<(), Error> {
     // One row a version: a statement may touch a row only once.
-    let mut first: BTreeMap<(&str, i32), &ItemRow> = BTreeMap::new();
-    for item in items {
-        first.entry((&item.code, item.version)).or_insert(item);
+    let mut first: BTreeMap<&ItemRef, &ItemRow> = BTreeMap::new();
+    for row in items {
+        first.entry(&row.item).or_insert(row);
     }
     let items: Vec<_> = first.into_values().collect();
     if items.is_empty() {
@@ -75,8 +76,8 @@ pub async fn add_items(conn: &mut Conn, items: &[ItemRow]) -> Result<(), Error> 
              set effective_from = excluded.effective_from, definition = excluded.definition
              where item_version.definition is null and excluded.definition is not null",
     )
-    .bind(column(&items, |i| i.code.as_str()))
-    .bind(column(&items, |i| i.version))
+    .bind(column(&items, |i| i.item.code.as_str()))
+    .bind(column(&items, |i| i.item.version_column()))
     .bind(column(&items, |i| i.name.as_str()))
     .bind(column(&items, |i| i.effective_from))
     .bind(column(&items, |i| i.definition.as_deref()))
@@ -87,9 +88,9 @@ pub async fn add_items(conn: &mut Conn, items: &[ItemRow]) -> Result<(), Error> 
 
 /// Keeps the ends of items; of two decisions about one item the later counts.
 pub async fn keep_retirements(conn: &mut Conn, retirements: &[RetirementRow]) -> Result<(), Error> {
-    let mut newest: BTreeMap<&str, &RetirementRow> = BTreeMap::new();
+    let mut newest: BTreeMap<&ItemCode, &RetirementRow> = BTreeMap::new();
     for retirement in retirements {
-        let kept = newest.entry(&retirement.code).or_insert(retirement);
+        let kept = newest.entry(&retirement.item).or_insert(retirement);
         if retirement.decided_at > kept.decided_at {
             *kept = retirement;
         }
@@ -108,9 +109,11 @@ pub async fn keep_retirements(conn: &mut Conn, retirements: &[RetirementRow]) ->
                  decided_at = excluded.decided_at
              where item_retirement.decided_at < excluded.decided_at",
     )
-    .bind(column(&newest, |r| r.code.as_str()))
+    .bind(column(&newest, |r| r.item.as_str()))
     .bind(column(&newest, |r| r.from_date))
-    .bind(column(&newest, |r| r.successor_code.as_str()))
+    .bind(column(&newest, |r| {
+        r.successor.as_ref().map_or("", ItemCode::as_str)
+    }))
     .bind(column(&newest, |r| r.decided_at))
     .execute(conn)
     .await?;
@@ -120,18 +123,18 @@ pub async fn keep_retirements(conn: &mut Conn, retirements: &[RetirementRow]) ->
 /// Keeps the newest revision of each provider, and opens the ledgers of new ones.
 pub async fn upsert_providers(conn: &mut Conn, providers: &[ProviderRow]) -> Result<(), Error> {
     // One row a provider: a statement may touch a row only once.
-    let mut newest: BTreeMap<&str, &ProviderRow> = BTreeMap::new();
-    for provider in providers {
-        let kept = newest.entry(&provider.code).or_insert(provider);
-        if provider.revision > kept.revision {
-            *kept = provider;
+    let mut newest: BTreeMap<&ProviderCode, &ProviderRow> = BTreeMap::new();
+    for row in providers {
+        let kept = newest.entry(&row.provider).or_insert(row);
+        if row.revision > kept.revision {
+            *kept = row;
         }
     }
     let newest: Vec<_> = newest.into_values().collect();
     if newest.is_empty() {
         return Ok(());
     }
-    let codes = column(&newest, |p| p.code.as_str());
+    let codes = column(&newest, |p| p.provider.as_str());
     sqlx::query(
         "insert into provider (code, name, enabled, revision, valid_from, valid_until)
          select * from unnest($1::text[], $2::text[], $3::bool[], $4::bigint[], $5::date[], $6::date[])
@@ -161,20 +164,16 @@ pub async fn upsert_providers(conn: &mut Conn, providers: &[ProviderRow]) -> Res
     Ok(())
 }
 
-/// The registrations of these providers, as far as they are known.
-pub async fn registrations(
+/// The registration of a provider, if it is known.
+pub async fn registration_of(
     conn: &mut Conn,
-    codes: &[&str],
-) -> Result<HashMap<String, Registration>, Error> {
-    let rows = sqlx::query(
-        "select code, enabled, valid_from, valid_until from provider where code = any($1)",
-    )
-    .bind(codes)
-    .fetch_all(conn)
-    .await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get(0)?, registration(row, 1)?)))
-        .collect()
+    provider: &ProviderCode,
+) -> Result<Option<Registration>, Error> {
+    let row = sqlx::query("select enabled, valid_from, valid_until from provider where code = $1")
+        .bind(provider.as_str())
+        .fetch_optional(conn)
+        .await?;
+    row.map(|row| registration(&row, 0)).transpose()
 }
 
 /// Reads a registration from a row, its columns starting at `at`.
@@ -186,11 +185,16 @@ pub fn registration(row: &PgRow, at: usize) -> Result<Registration, Error> {
     })
 }
 
+/// The item of a code, if it is known.
+pub async fn item_of(conn: &mut Conn, code: &ItemCode) -> Result<Option<Item>, Error> {
+    Ok(items(conn, Some(&[code.as_str()])).await?.remove(code))
+}
+
 /// The items of these codes, or all with `None`, by code.
 pub async fn items(
     conn: &mut Conn,
     codes: Option<&[&str]>,
-) -> Result<HashMap<String, Item>, Error> {
+) -> Result<HashMap<ItemCode, Item>, Error> {
     let rows = sqlx::query(
         "select v.code, v.version, v.name, v.effective_from, r.from_date, r.successor_code,
                 (select s.name from item_version s where s.code = r.successor_code
@@ -202,27 +206,32 @@ pub async fn items(
     .bind(codes)
     .fetch_all(conn)
     .await?;
-    let mut items: HashMap<String, Item> = HashMap::new();
+    let mut items: HashMap<ItemCode, Item> = HashMap::new();
     for row in &rows {
-        let item = items.entry(row.try_get(0)?).or_default();
-        item.versions.push(Version {
-            number: row.try_get::<i32, _>(1)? as u32,
+        let version = Version {
+            item: item_ref(row, 0)?,
             name: row.try_get(2)?,
             effective_from: row.try_get(3)?,
-        });
+        };
+        let item = items.entry(version.item.code.clone()).or_default();
+        item.versions.push(version);
         if let Some(from) = row.try_get(4)? {
-            let code: String = row.try_get(5)?;
-            let name: Option<String> = row.try_get(6)?;
-            item.retirement = Some(Retirement {
-                from,
-                successor: (!code.is_empty()).then(|| Successor {
-                    name: name.unwrap_or_else(|| code.clone()),
-                    code,
-                }),
-            });
+            let successor = successor(row, 5)?;
+            item.retirement = Some(Retirement { from, successor });
         }
     }
     Ok(items)
+}
+
+/// The item that takes the place of another, from the column `at` and that of its name; an empty code is none.
+fn successor(row: &PgRow, at: usize) -> Result<Option<Successor>, Error> {
+    if row.try_get::<&str, _>(at)?.is_empty() {
+        return Ok(None);
+    }
+    let code: ItemCode = checked::<&str, _>(row, at)?;
+    let name: Option<String> = row.try_get(at + 1)?;
+    let name = name.unwrap_or_else(|| code.to_string());
+    Ok(Some(Successor { code, name }))
 }
 
 fn column<'a, R, T>(rows: &[&'a R], get: impl Fn(&'a R) -> T) -> Vec<T> {

@@ -1,13 +1,14 @@
 //! Full reloads: the reload itself, one narrow line for each record that it named, and what it did not name.
 
+use record_ref::{ItemCode, ItemRef, KeyDigest, LedgerNumber, ProviderCode};
 use service_kit::db::{Conn, Error, Pool};
 use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{digest, stored, stored_columns, unsigned};
+use super::{checked, digest, last_column, last_number, stored, stored_columns, unsigned};
 use crate::domain::{
-    Batch, Digest, Incoming, Line, Stored,
+    Batch, Content, Digest, Incoming, Line, Stored,
     reload::{End, Reload},
 };
 
@@ -19,7 +20,7 @@ fn reload(row: &PgRow) -> Result<Reload, Error> {
     let end = if ended {
         Some(End {
             declared: unsigned(row, 4)?,
-            up_to: unsigned(row, 5)?,
+            up_to: last_number(row, 5)?,
             unchanged: unsigned(row, 6)?,
             accepted: unsigned(row, 7)?,
             refused: unsigned(row, 8)?,
@@ -30,22 +31,22 @@ fn reload(row: &PgRow) -> Result<Reload, Error> {
     };
     Ok(Reload {
         number: row.try_get(0)?,
-        item_code: row.try_get(1)?,
+        item: checked::<&str, _>(row, 1)?,
         item_version: row.try_get::<i32, _>(2)? as u32,
         end,
     })
 }
 
 /// The reload that a provider calls so.
-pub async fn find<'c>(
+pub async fn find_reload<'c>(
     conn: impl sqlx::PgExecutor<'c>,
-    provider_code: &str,
+    provider: &ProviderCode,
     reload_digest: &Digest,
 ) -> Result<Option<Reload>, Error> {
     let statement =
         format!("select {RELOAD} from reload where provider_code = $1 and reload_digest = $2");
     let row = sqlx::query(sqlx::AssertSqlSafe(statement))
-        .bind(provider_code)
+        .bind(provider.as_str())
         .bind(reload_digest.as_slice())
         .fetch_optional(conn)
         .await?;
@@ -53,11 +54,11 @@ pub async fn find<'c>(
 }
 
 /// Keeps the beginning of a reload, unless another stream was faster.
-pub async fn insert(
+pub async fn insert_reload(
     conn: &mut Conn,
-    provider_code: &str,
+    provider: &ProviderCode,
     reload_digest: &Digest,
-    item_code: &str,
+    item: &ItemCode,
     item_version: u32,
     begun_at: OffsetDateTime,
 ) -> Result<(), Error> {
@@ -65,9 +66,9 @@ pub async fn insert(
         "insert into reload (provider_code, reload_digest, item_code, item_version, begun_at)
          values ($1, $2, $3, $4, $5) on conflict do nothing",
     )
-    .bind(provider_code)
+    .bind(provider.as_str())
     .bind(reload_digest.as_slice())
-    .bind(item_code)
+    .bind(item.as_str())
     .bind(item_version as i32)
     .bind(begun_at)
     .execute(conn)
@@ -77,7 +78,7 @@ pub async fn insert(
 
 /// The reload, locked until the end of the transaction: one batch of its records after the other, and its end
 /// after all of them.
-pub async fn lock(conn: &mut Conn, reload_no: i64) -> Result<Reload, Error> {
+pub async fn lock_reload(conn: &mut Conn, reload_no: i64) -> Result<Reload, Error> {
     let statement = format!("select {RELOAD} from reload where reload_no = $1 for no key update");
     let row = sqlx::query(sqlx::AssertSqlSafe(statement))
         .bind(reload_no)
@@ -88,14 +89,14 @@ pub async fn lock(conn: &mut Conn, reload_no: i64) -> Result<Reload, Error> {
 
 /// Loads what a batch must know of reloads; nothing for a batch that has to do with none. Locks the reloads
 /// that records of the batch belong to, after the ledgers.
-pub async fn load(
+pub async fn load_reload_state(
     conn: &mut Conn,
     submissions: &[Incoming],
     batch: &mut Batch,
 ) -> Result<(), Error> {
     let of_reloads = submissions
         .iter()
-        .filter_map(|s| s.reload.map(|reload_no| (reload_no, &s.key.key_digest[..])));
+        .filter_map(|s| s.reload.map(|reload_no| (reload_no, s.key.digest.as_ref())));
     let (numbers, keys): (Vec<i64>, Vec<&[u8]>) = of_reloads.unzip();
     if !numbers.is_empty() {
         let open = sqlx::query_scalar::<_, i64>(
@@ -122,15 +123,13 @@ pub async fn load(
                 unchanged: row.try_get(2)?,
                 stored: stored(row, 3)?,
             };
-            let place = (row.try_get(0)?, digest(row, 1)?);
+            let place = (row.try_get(0)?, checked::<&[u8], _>(row, 1)?);
             batch.lines.insert(place, line);
         }
     }
     let prefixes = submissions.iter().filter_map(|s| {
-        Some((
-            s.key.provider_code.as_str(),
-            s.id_prefix.as_ref()?.as_slice(),
-        ))
+        let prefix = s.id_prefix.as_ref()?;
+        Some((s.key.provider.as_str(), prefix.as_slice()))
     });
     let (providers, prefixes): (Vec<&str>, Vec<&[u8]>) = prefixes.unzip();
     if !prefixes.is_empty() {
@@ -143,7 +142,8 @@ pub async fn load(
         .fetch_all(conn)
         .await?;
         for row in &rows {
-            batch.reload_ids.insert((row.try_get(0)?, digest(row, 1)?));
+            let provider = checked::<&str, _>(row, 0)?;
+            batch.reload_ids.insert((provider, digest(row, 1)?));
         }
     }
     Ok(())
@@ -158,8 +158,8 @@ pub async fn insert_lines(
         return Ok(());
     }
     let numbers: Vec<Option<i64>> = lines.iter().map(|(line, ..)| line.reload).collect();
-    let keys: Vec<&[u8]> = lines.iter().map(|(l, ..)| &l.key.key_digest[..]).collect();
-    let records: Vec<Uuid> = lines.iter().map(|(_, s, _)| s.record_id).collect();
+    let keys: Vec<&[u8]> = lines.iter().map(|(l, ..)| l.key.digest.as_ref()).collect();
+    let versions = lines.iter().map(|(_, s, _)| s.version.id.as_uuid());
     let unchanged: Vec<bool> = lines.iter().map(|(.., unchanged)| *unchanged).collect();
     sqlx::query(
         "insert into reload_line (reload_no, key_digest, record_id, unchanged)
@@ -168,7 +168,7 @@ pub async fn insert_lines(
     )
     .bind(numbers)
     .bind(keys)
-    .bind(records)
+    .bind(versions.collect::<Vec<Uuid>>())
     .bind(unchanged)
     .execute(conn)
     .await?;
@@ -179,11 +179,9 @@ pub async fn insert_lines(
 #[derive(Clone, Copy, Debug)]
 pub struct Named<'a> {
     /// Keyed hash of the record key.
-    pub key_digest: &'a Digest,
-    /// SHA-256 of the content.
-    pub sha256: &'a Digest,
-    /// Its type.
-    pub content_type: &'a str,
+    pub key_digest: &'a KeyDigest,
+    /// What it says.
+    pub content: &'a Content,
     /// Keyed hash of the submission id that it has in the reload.
     pub submission_digest: &'a Digest,
 }
@@ -203,16 +201,15 @@ pub struct Known {
 /// Each record is looked up by `lateral … limit 1`: written as a join, the statement is planned as a pass over all
 /// records of the provider as long as the statistics of the tables are old.
 /// `pinned` is the version of the item that they are pinned to; with `None` only what was named before is found.
-pub async fn take_known(
+pub async fn match_known_records(
     conn: &mut Conn,
     reload: &Reload,
-    pinned: Option<u32>,
+    pinned: Option<&ItemRef>,
     named: &[Named<'_>],
 ) -> Result<Vec<Option<Known>>, Error> {
     let rows = sqlx::query(concat!(
         "with found as materialized (
-             select a.nth, l.record_id is not null as named_before, coalesce(l.unchanged, true) as unchanged,
-                    a.key_digest, ",
+             select a.nth, l.record_id is not null as named_before, coalesce(l.unchanged, true) as unchanged, ",
         stored_columns!(),
         "    from unnest($2::bytea[], $3::bytea[], $4::text[], $5::bytea[])
                   with ordinality as a (key_digest, sha256, content_type, submission_digest, nth)
@@ -246,11 +243,11 @@ pub async fn take_known(
         " from found o"
     ))
     .bind(reload.number)
-    .bind(column(named, |n| n.key_digest.as_slice()))
-    .bind(column(named, |n| n.sha256.as_slice()))
-    .bind(column(named, |n| n.content_type))
+    .bind(column(named, |n| n.key_digest.as_ref()))
+    .bind(column(named, |n| n.content.sha256.as_slice()))
+    .bind(column(named, |n| n.content.content_type.as_str()))
     .bind(column(named, |n| n.submission_digest.as_slice()))
-    .bind(pinned.map(|version| version as i32))
+    .bind(pinned.map(ItemRef::version_column))
     .fetch_all(conn)
     .await?;
     let mut known = vec![None; named.len()];
@@ -286,7 +283,7 @@ pub async fn count_lines(conn: &mut Conn, reload_no: i64) -> Result<(u64, u64), 
 }
 
 /// Keeps the end of a reload.
-pub async fn keep_end(
+pub async fn update_reload_end(
     conn: &mut Conn,
     reload_no: i64,
     end: &End,
@@ -300,7 +297,7 @@ pub async fn keep_end(
     .bind(reload_no)
     .bind(now)
     .bind(end.declared as i64)
-    .bind(end.up_to as i64)
+    .bind(last_column(end.up_to))
     .bind(end.unchanged as i64)
     .bind(end.accepted as i64)
     .bind(end.refused as i64)
@@ -310,7 +307,7 @@ pub async fn keep_end(
 }
 
 /// Keeps how many records were missing; the number is the same at every count.
-pub async fn keep_missing(pool: &Pool, reload_no: i64, missing: u64) -> Result<(), Error> {
+pub async fn update_missing_count(pool: &Pool, reload_no: i64, missing: u64) -> Result<(), Error> {
     sqlx::query("update reload set missing = $2 where reload_no = $1 and missing is null")
         .bind(reload_no)
         .bind(missing as i64)
@@ -324,7 +321,7 @@ pub async fn keep_missing(pool: &Pool, reload_no: i64, missing: u64) -> Result<(
 pub struct Missing {
     /// The version that was current at the end of the reload.
     pub stored: Stored,
-    /// `intake::Labels`, sealed under the record id.
+    /// `intake::SubmissionLabels`, sealed under the version's id.
     pub sealed_labels: Vec<u8>,
 }
 
@@ -334,19 +331,19 @@ pub struct MissingPage {
     /// In the order of the ledger.
     pub missing: Vec<Missing>,
     /// The ledger number behind which the next stretch begins; `None` after the last.
-    pub next: Option<i64>,
+    pub next: Option<LedgerNumber>,
 }
 
 /// Records of the reload's item and provider that stood at its end, neither revoked nor withdrawn, and were not named:
 /// among the next `limit` versions of the provider's ledger behind `after`. What came after the end changes nothing, so
 /// the list is the same whenever it is asked for. The number of versions that are looked at bounds the time, however few
 /// are missing.
-pub async fn missing_page(
+pub async fn load_missing_page(
     pool: &Pool,
-    provider_code: &str,
+    provider: &ProviderCode,
     reload: &Reload,
-    up_to: u64,
-    after: i64,
+    up_to: Option<LedgerNumber>,
+    after: Option<LedgerNumber>,
     limit: i64,
 ) -> Result<MissingPage, Error> {
     // The last version that was looked at comes too, missing or not: the next stretch starts after it.
@@ -371,11 +368,11 @@ pub async fn missing_page(
         stored_columns!(),
         " from judged o where o.missing or o.nth = $6 order by o.nth"
     ))
-    .bind(provider_code)
-    .bind(&reload.item_code)
+    .bind(provider.as_str())
+    .bind(reload.item.as_str())
     .bind(reload.number)
-    .bind(up_to as i64)
-    .bind(after)
+    .bind(last_column(up_to))
+    .bind(last_column(after))
     .bind(limit)
     .fetch_all(pool)
     .await?;
@@ -389,7 +386,7 @@ pub async fn missing_page(
             stored: stored(row, 3)?,
         };
         if row.try_get::<i64, _>(0)? == limit {
-            page.next = Some(version.stored.ledger_number as i64);
+            page.next = Some(version.stored.ledger_number);
         }
         if row.try_get(1)? {
             page.missing.push(version);

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use record_ref::{ItemCode, ItemRef, ProviderCode, VersionId};
 use service_kit::db::{Error, Pool};
 use sqlx::Row;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::replay::Scope;
+use super::checked;
+use crate::app::replay::ReplayScope;
 
 /// A row of the log of accesses.
 #[derive(Debug)]
-pub struct Access<'a> {
+pub struct ReplayAccessEntry<'a> {
     /// Names it; also the context under which account, reason and definition are sealed.
     pub access_id: Uuid,
     /// When.
@@ -22,45 +24,43 @@ pub struct Access<'a> {
     pub sealed_account: Vec<u8>,
     /// Why, sealed.
     pub sealed_reason: Vec<u8>,
-    /// Item of the definition that is tried out.
-    pub item_code: &'a str,
-    /// Its version.
-    pub item_version: i32,
+    /// Item and version of the definition that is tried out.
+    pub item: &'a ItemRef,
     /// Its text, sealed.
     pub sealed_definition: Vec<u8>,
     /// SHA-256 of its text.
     pub definition_sha256: [u8; 32],
     /// Which originals.
-    pub scope: &'a Scope,
+    pub scope: &'a ReplayScope,
 }
 
 /// An original as it is judged again.
 #[derive(Debug)]
-pub struct Original {
+pub struct ReplayOriginal {
     /// The version.
-    pub record_id: Uuid,
+    pub version_id: VersionId,
     /// Version of the item that it is pinned to.
     pub item_version: u32,
     /// When it was accepted for processing.
     pub received_at: OffsetDateTime,
     /// MIME type of the bytes.
     pub content_type: String,
-    /// The bytes, sealed under the record id.
+    /// The bytes, sealed under the version's id.
     pub sealed_content: Vec<u8>,
 }
 
 /// A page of originals.
 #[derive(Debug)]
-pub struct Page {
+pub struct ReplayPage {
     /// Those that are asked for, in order.
-    pub originals: Vec<Original>,
+    pub originals: Vec<ReplayOriginal>,
     /// Where the next page starts; `None` after the last.
-    pub next: Option<PageStart>,
+    pub next: Option<ReplayPageStart>,
 }
 
 /// How much a page holds at most.
 #[derive(Clone, Copy, Debug)]
-pub struct PageSize {
+pub struct ReplayPageSize {
     /// Originals.
     pub records: i64,
     /// Bytes of sealed content, but one original at least.
@@ -71,10 +71,10 @@ pub struct PageSize {
 
 /// After which number of a provider's ledger a page starts; the default is before the first.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct PageStart(i64);
+pub struct ReplayPageStart(i64);
 
 /// Writes who reads what and why, committed when it returns.
-pub async fn log_access(pool: &Pool, access: &Access<'_>) -> Result<(), Error> {
+pub async fn log_replay_access(pool: &Pool, access: &ReplayAccessEntry<'_>) -> Result<(), Error> {
     let scope = access.scope;
     sqlx::query(
         "insert into original_access
@@ -88,10 +88,10 @@ pub async fn log_access(pool: &Pool, access: &Access<'_>) -> Result<(), Error> {
     .bind(access.organisation)
     .bind(&access.sealed_account)
     .bind(&access.sealed_reason)
-    .bind(access.item_code)
-    .bind(access.item_version)
+    .bind(access.item.code.as_str())
+    .bind(access.item.version_column())
     .bind(access.definition_sha256.as_slice())
-    .bind(&scope.provider_code)
+    .bind(scope.provider.as_ref().map_or("", ProviderCode::as_str))
     .bind(scope.received_from)
     .bind(scope.received_to)
     .bind(&scope.pinned_versions)
@@ -107,12 +107,12 @@ pub async fn log_access(pool: &Pool, access: &Access<'_>) -> Result<(), Error> {
 }
 
 /// Every version of an item with its definition (JSON), as far as it is known.
-pub async fn definitions(
+pub async fn load_definitions(
     pool: &Pool,
-    item_code: &str,
+    item: &ItemCode,
 ) -> Result<BTreeMap<u32, Option<String>>, Error> {
     let rows = sqlx::query("select version, definition from item_version where code = $1")
-        .bind(item_code)
+        .bind(item.as_str())
         .fetch_all(pool)
         .await?;
     rows.iter()
@@ -121,23 +121,23 @@ pub async fn definitions(
 }
 
 /// Whether the registry has ever named this provider.
-pub async fn provider_exists(pool: &Pool, code: &str) -> Result<bool, Error> {
+pub async fn provider_exists(pool: &Pool, provider: &ProviderCode) -> Result<bool, Error> {
     sqlx::query_scalar("select exists (select from provider where code = $1)")
-        .bind(code)
+        .bind(provider.as_str())
         .fetch_one(pool)
         .await
 }
 
 /// The next originals of a provider and item, in a transaction that can only read. In the order of the
 /// ledger, so a page is one short range of its index.
-pub async fn originals_page(
+pub async fn load_originals_page(
     pool: &Pool,
-    provider_code: &str,
-    item_code: &str,
-    scope: &Scope,
-    after: PageStart,
-    size: PageSize,
-) -> Result<Page, Error> {
+    provider: &ProviderCode,
+    item: &ItemCode,
+    scope: &ReplayScope,
+    after: ReplayPageStart,
+    size: ReplayPageSize,
+) -> Result<ReplayPage, Error> {
     let mut tx = pool.begin_with("begin read only").await?;
     // The last row that was looked at comes too: the next page starts after it.
     let rows = sqlx::query(
@@ -161,8 +161,8 @@ pub async fn originals_page(
                  and wanted and records <= $7 and bytes - size < $8)
          from numbered where wanted or nth = rows order by nth",
     )
-    .bind(provider_code)
-    .bind(item_code)
+    .bind(provider.as_str())
+    .bind(item.as_str())
     .bind(after.0)
     .bind(scope.not_before)
     .bind(scope.not_after)
@@ -173,7 +173,7 @@ pub async fn originals_page(
     .fetch_all(&mut *tx)
     .await?;
     tx.commit().await?;
-    let mut page = Page {
+    let mut page = ReplayPage {
         originals: Vec::new(),
         next: None,
     };
@@ -184,15 +184,15 @@ pub async fn originals_page(
             let Some(sealed_content) = content else {
                 return Ok(page);
             };
-            page.originals.push(Original {
-                record_id: row.try_get(0)?,
+            page.originals.push(ReplayOriginal {
+                version_id: checked::<Uuid, _>(row, 0)?,
                 item_version: row.try_get::<i32, _>(1)? as u32,
                 received_at: row.try_get(2)?,
                 content_type: row.try_get(6)?,
                 sealed_content,
             });
         }
-        page.next = Some(PageStart(row.try_get(3)?));
+        page.next = Some(ReplayPageStart(row.try_get(3)?));
     }
     // Everything that was looked at is done with; fewer rows than there is room for were the last ones.
     let rows: i64 = rows.first().map_or(Ok(0), |row| row.try_get(5))?;

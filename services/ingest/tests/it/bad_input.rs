@@ -31,20 +31,23 @@ fn bad(reason: &'static str, field: &'static str, spoil: fn(&mut Submission)) ->
         spoil,
         reason,
         field,
-        code: Code::InvalidArgument,
+        code: match reason {
+            "ITEM_UNKNOWN" | "ITEM_VERSION_UNKNOWN" => Code::NotFound,
+            _ => Code::InvalidArgument,
+        },
     }
 }
 
 /// Every kind of bad submission that a registered provider can make.
 pub fn kinds() -> Vec<Bad> {
     vec![
-        bad("SUBMISSION_ID_FORM", "submission_id", |s| {
+        bad("SUBMISSION_ID_INVALID", "submission_id", |s| {
             s.submission_id.clear();
         }),
-        bad("SUBMISSION_ID_FORM", "submission_id", |s| {
+        bad("SUBMISSION_ID_INVALID", "submission_id", |s| {
             s.submission_id.push('\0');
         }),
-        bad("ITEM_CODE_FORM", "item_code", |s| {
+        bad("ITEM_CODE_INVALID", "item_code", |s| {
             s.item_code = "处罚".to_owned();
         }),
         bad("ITEM_UNKNOWN", "item_code", |s| {
@@ -56,21 +59,21 @@ pub fn kinds() -> Vec<Bad> {
         bad("ITEM_VERSION_UNKNOWN", "item_version", |s| {
             s.item_version = u32::MAX;
         }),
-        bad("RECORD_KEY_FORM", "record_key", |s| s.record_key.clear()),
-        bad("RECORD_KEY_FORM", "record_key", |s| {
+        bad("RECORD_KEY_INVALID", "record_key", |s| s.record_key.clear()),
+        bad("RECORD_KEY_INVALID", "record_key", |s| {
             s.record_key = "k".repeat(513);
         }),
-        bad("CONTENT_TYPE_UNSUPPORTED", "content_type", |s| {
+        bad("CONTENT_TYPE_INVALID", "content_type", |s| {
             s.content_type = "text/xml".to_owned();
         }),
-        bad("CONTENT_TYPE_UNSUPPORTED", "content_type", |s| {
+        bad("CONTENT_TYPE_INVALID", "content_type", |s| {
             s.content_type = "text/plain".to_owned();
         }),
-        bad("CONTENT_TYPE_UNSUPPORTED", "content_type", |s| {
+        bad("CONTENT_TYPE_INVALID", "content_type", |s| {
             s.operation = Operation::Revoke.into();
         }),
-        bad("OPERATION_UNKNOWN", "operation", |s| s.operation = 4),
-        bad("REASON_FORM", "content", |s| {
+        bad("OPERATION_INVALID", "operation", |s| s.operation = 4),
+        bad("REASON_INVALID", "content", |s| {
             s.operation = Operation::Withdraw.into();
             s.content_type = "text/plain".to_owned();
         }),
@@ -78,10 +81,10 @@ pub fn kinds() -> Vec<Bad> {
         bad("DIGEST_MISMATCH", "content_sha256", |s| {
             s.content_sha256 = vec![7; 32].into();
         }),
-        bad("DIGEST_LENGTH", "content_sha256", |s| {
+        bad("DIGEST_INVALID", "content_sha256", |s| {
             s.content_sha256 = vec![7; 31].into();
         }),
-        bad("TRACEPARENT_FORM", "traceparent", |s| {
+        bad("TRACEPARENT_INVALID", "traceparent", |s| {
             s.traceparent = "00-zz".to_owned();
         }),
         bad("CONTENT_TOO_LARGE", "content", |s| {
@@ -153,9 +156,9 @@ async fn unknown_and_disabled_providers_leave_no_trace() -> TestResult {
     world.heard().await?;
     let before = world.snapshot().await?;
     for (code, reason) in [
-        (STRANGER, "PROVIDER_UNKNOWN"),
+        (STRANGER, "PROVIDER_NOT_REGISTERED"),
         (DISABLED, "PROVIDER_DISABLED"),
-        ("", "PROVIDER_UNKNOWN"),
+        ("", "PROVIDER_NOT_REGISTERED"),
     ] {
         let mut client = world.client(code)?;
         let status = submit(&mut client, submission("1", "k", b"{}"))

@@ -77,7 +77,7 @@ async fn r6_a_version_comes_into_force_at_midnight_in_changsha_without_the_catal
     early.item_version = 3;
     let status = submit(&mut client, early.clone()).await.unwrap_err();
     let (reason, field, rule) = refusal(&status);
-    assert_eq!(status.code(), Code::InvalidArgument);
+    assert_eq!(status.code(), Code::FailedPrecondition);
     assert_eq!(
         (&reason[..], &field[..]),
         ("ITEM_VERSION_NOT_YET_IN_FORCE", "item_version")
@@ -138,6 +138,7 @@ async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> 
         late.item_version = version;
         let status = submit(&mut client, late).await.unwrap_err();
         let (reason, field, rule) = refusal(&status);
+        assert_eq!(status.code(), Code::FailedPrecondition);
         assert_eq!((&reason[..], &field[..]), ("ITEM_RETIRED", "item_code"));
         assert!(!rule.is_empty());
         let message = status.message();

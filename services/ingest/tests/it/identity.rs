@@ -1,8 +1,11 @@
 //! Who may write: a provider, only as itself, with a valid token.
 
+use anyhow::{Context, Result};
 use proto::credit::ingest::v1::{
-    GetReceiptRequest, GetStatisticsRequest, ListLedgerRequest, SubmitRecordRequest,
-    ingest_service_client::IngestServiceClient,
+    GetReceiptRequest, GetReportingScopeRequest, GetStatisticsRequest, GetSubmissionStatusRequest,
+    ListLedgerRequest, ListNilReportsRequest, ReadOriginalRequest, ReportNilRequest,
+    StreamRecordsRequest, SubmitRecordRequest, ingest_service_client::IngestServiceClient,
+    stream_records_response::Answer,
 };
 use service_kit::{
     grpc::channel,
@@ -10,10 +13,14 @@ use service_kit::{
 };
 use testkit::TestResult;
 use time::OffsetDateTime;
-use tonic::Code;
+use tonic::{Code, Response, Status};
 
-use crate::world::{
-    PROVIDER, PROVIDERS, World, client_with, receipt_of, refusal, submission, submit,
+use crate::{
+    reload::Reload,
+    world::{
+        Client, PROVIDER, PROVIDERS, STRANGER, World, client_with, receipt_of, refusal, submission,
+        submit,
+    },
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -116,6 +123,127 @@ async fn r12_a_provider_writes_only_as_itself() -> TestResult {
         owners,
         [(PROVIDERS[0].to_owned(), 1), (PROVIDERS[1].to_owned(), 2)]
     );
+    world.finish().await?;
+    Ok(())
+}
+
+/// An answer, or what a refusal says.
+fn told<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> String {
+    match answer {
+        Ok(response) => format!("{:?}", response.into_inner()),
+        Err(status) => format!(
+            "{:?} {} {:?}",
+            status.code(),
+            status.message(),
+            refusal(&status)
+        ),
+    }
+}
+
+/// What a stream of these is answered with, and that it goes on from its last token.
+async fn streamed(client: &mut Client, requests: Vec<StreamRecordsRequest>) -> Result<String> {
+    let mut answers = client.stream_records(tokio_stream::iter(requests)).await?;
+    let mut all = Vec::new();
+    let mut token = None;
+    while let Some(answer) = answers.get_mut().message().await? {
+        all.push((answer.answer, answer.position));
+        token = Some(answer.resume_token);
+    }
+    let resume = StreamRecordsRequest {
+        resume_token: token.context("an answer")?,
+        submission: None,
+    };
+    let mut answers = client.stream_records(tokio_stream::iter([resume])).await?;
+    let first = answers.get_mut().message().await?.context("an answer")?;
+    assert!(matches!(first.answer, Some(Answer::Resumed(_))));
+    Ok(format!("{all:?}"))
+}
+
+/// All that a provider may ask, well and badly.
+async fn ask_all(client: &mut Client) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    let bad = submission("", "k", b"{}");
+    let mut empty = submission("1", "k", b"{}");
+    empty.content.clear();
+    for submission in [bad, empty, submission("1", "k", b"{}")] {
+        let request = SubmitRecordRequest {
+            submission: Some(submission),
+        };
+        all.push(told(client.submit_record(request.clone()).await));
+        let request = StreamRecordsRequest {
+            submission: request.submission,
+            ..StreamRecordsRequest::default()
+        };
+        all.push(streamed(client, vec![request.clone(), request]).await?);
+    }
+    let submission_id = "1".to_owned();
+    let request = GetReceiptRequest { submission_id };
+    all.push(told(client.get_receipt(request).await));
+    let submission_id = "r/k".to_owned();
+    let request = GetSubmissionStatusRequest { submission_id };
+    all.push(told(client.get_submission_status(request).await));
+    for period_to in ["2026-10-31", "2026-09-30"] {
+        let request = ReportNilRequest {
+            submission_id: "n".to_owned(),
+            item_code: "xzxk".to_owned(),
+            period_from: "2026-10-01".to_owned(),
+            period_to: period_to.to_owned(),
+        };
+        all.push(told(client.report_nil(request).await));
+    }
+    for page_size in [0, 1001] {
+        let request = ListNilReportsRequest {
+            page_size,
+            ..ListNilReportsRequest::default()
+        };
+        all.push(told(client.list_nil_reports(request).await));
+    }
+    for id in ["r", "r/r"] {
+        let reload = Reload::new(id, &[("k", "{}")]).end(1).run(client).await;
+        all.push(told(reload.map(Response::new)));
+    }
+    for record_id in ["x", "0190a584-6778-71bc-9de7-70513ca6edf0"] {
+        let request = ReadOriginalRequest {
+            record_id: record_id.to_owned(),
+            reason: String::new(),
+        };
+        all.push(told(client.read_original(request).await));
+    }
+    for limit in [0, 1001] {
+        let request = ListLedgerRequest {
+            after_number: 0,
+            limit,
+        };
+        all.push(told(client.list_ledger(request).await));
+    }
+    let scope = client.get_reporting_scope(GetReportingScopeRequest {});
+    all.push(told(scope.await));
+    Ok(all)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r5_a_code_that_no_provider_has_is_answered_like_one_that_is_not_registered() -> TestResult
+{
+    let world = World::start().await?;
+    world.heard().await?;
+    let expected = ask_all(&mut world.client(STRANGER)?).await?;
+    let reasons = expected.join("\n");
+    for reason in [
+        "PROVIDER_NOT_REGISTERED",
+        "SUBMISSION_UNKNOWN",
+        "RECORD_UNKNOWN",
+    ] {
+        assert!(reasons.contains(reason), "{reasons}");
+    }
+    let small = STRANGER.to_lowercase();
+    for code in ["", "某局", &small, &STRANGER[1..], "11430111006123009K "] {
+        let answers = ask_all(&mut world.client(code)?).await?;
+        assert_eq!(answers, expected, "{code:?}");
+    }
+    assert_eq!(world.count("original").await?, 0);
+    assert_eq!(world.submission_ids().await?, 0);
+    // Who tried to read is on record all the same.
+    assert_eq!(world.count("original_read").await?, 6);
     world.finish().await?;
     Ok(())
 }

@@ -118,24 +118,24 @@ async fn r11_a_nil_report_is_refused_by_field_and_rule() -> TestResult {
     let good = || nil("n", "xzxk", "2026-11-01", "2026-11-20");
     type Spoil = fn(&mut ReportNilRequest);
     let table: [(&str, &str, Spoil); 11] = [
-        ("SUBMISSION_ID_FORM", "submission_id", |r| {
+        ("SUBMISSION_ID_INVALID", "submission_id", |r| {
             r.submission_id.clear();
         }),
-        ("ITEM_CODE_FORM", "item_code", |r| r.item_code.clear()),
+        ("ITEM_CODE_INVALID", "item_code", |r| r.item_code.clear()),
         ("ITEM_UNKNOWN", "item_code", |r| {
             r.item_code = "nowhere".to_owned();
         }),
-        ("PERIOD_FORM", "period_from", |r| r.period_from.clear()),
-        ("PERIOD_FORM", "period_from", |r| {
+        ("DATE_INVALID", "period_from", |r| r.period_from.clear()),
+        ("DATE_INVALID", "period_from", |r| {
             r.period_from = "2026-11-31".to_owned();
         }),
-        ("PERIOD_FORM", "period_to", |r| {
+        ("DATE_INVALID", "period_to", |r| {
             r.period_to = "20261120".to_owned();
         }),
-        ("PERIOD_ORDER", "period_to", |r| {
+        ("PERIOD_REVERSED", "period_to", |r| {
             r.period_to = "2026-10-31".to_owned();
         }),
-        ("PERIOD_LENGTH", "period_to", |r| {
+        ("PERIOD_TOO_LONG", "period_to", |r| {
             r.period_from = "2025-11-20".to_owned();
         }),
         ("PERIOD_NOT_OVER", "period_to", |r| {
@@ -214,25 +214,19 @@ async fn r11_nil_reports_are_listed_newest_first_in_pages() -> TestResult {
             .filter(|r| item.is_empty() || r.item_code == item);
         assert_eq!(listed, wanted.cloned().collect::<Vec<_>>(), "{item}");
     }
-    for (request, field) in [
-        (
-            ListNilReportsRequest {
-                page_size: 1001,
-                ..ListNilReportsRequest::default()
-            },
-            "page_size",
-        ),
-        (
-            ListNilReportsRequest {
-                page_token: "x".to_owned(),
-                ..ListNilReportsRequest::default()
-            },
-            "page_token",
-        ),
+    let list = |page_size, page_token: &str| ListNilReportsRequest {
+        page_size,
+        page_token: page_token.to_owned(),
+        ..ListNilReportsRequest::default()
+    };
+    for (request, reason, field) in [
+        (list(1001, ""), "PAGE_SIZE_INVALID", "page_size"),
+        (list(0, "x"), "PAGE_TOKEN_INVALID", "page_token"),
     ] {
         let status = client.list_nil_reports(request).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
-        assert_eq!(refusal(&status).1, field);
+        let (told, named, _) = refusal(&status);
+        assert_eq!((&*told, &*named), (reason, field));
     }
     world.finish().await?;
     Ok(())

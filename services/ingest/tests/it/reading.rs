@@ -87,10 +87,17 @@ async fn r17_every_reading_is_logged_with_who_when_and_why() -> TestResult {
         (&receipt.record_id, "因", "reason"),
         (&receipt.record_id, "\u{3000}\n", "reason"),
         ("x", WHY, "record_id"),
+        (&receipt.record_id.replace('-', ""), WHY, "record_id"),
+        ("00000000-0000-0000-0000-000000000000", WHY, "record_id"),
     ] {
         let status = read(&mut office, record_id, why).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
-        assert_eq!(refusal(&status).1, field);
+        let reason = match field {
+            "reason" => "REASON_INVALID",
+            _ => "RECORD_ID_INVALID",
+        };
+        let (told, named, _) = refusal(&status);
+        assert_eq!((&*told, &*named), (reason, field));
     }
     assert_eq!(world.count("original_read").await?, 0);
 

@@ -202,7 +202,9 @@ async fn r11_the_ledger_lists_every_number_and_totals_agree() -> TestResult {
     };
     let status = client.list_ledger(request).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    assert_eq!(refusal(&status).1, "limit");
+    let (reason, field, _) = refusal(&status);
+    assert_eq!((&*reason, &*field), ("PAGE_SIZE_INVALID", "limit"));
+    assert!(status.message().contains("1000"), "{}", status.message());
     // Another provider sees its own ledger only.
     let mut other = world.client(PROVIDERS[1])?;
     let theirs = other.list_ledger(ListLedgerRequest::default()).await?;

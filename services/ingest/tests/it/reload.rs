@@ -356,10 +356,10 @@ async fn r11_refused_records_of_a_reload_leave_nothing_behind() -> TestResult {
     assert_eq!(
         answered.reasons(),
         [
-            "RECORD_KEY_FORM",
+            "RECORD_KEY_INVALID",
             "CONTENT_EMPTY",
             "DIGEST_MISMATCH",
-            "CONTENT_TYPE_UNSUPPORTED",
+            "CONTENT_TYPE_INVALID",
             "SUBMISSION_ID_REUSED"
         ]
     );
@@ -385,10 +385,22 @@ async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() 
     let long = "r".repeat(65);
     let of = |steps: Vec<Step>| Reload { steps };
     for (steps, reason, field) in [
-        (vec![begin("", "xzcf", 0)], "RELOAD_ID_FORM", "reload_id"),
-        (vec![begin("a/b", "xzcf", 0)], "RELOAD_ID_FORM", "reload_id"),
-        (vec![begin(&long, "xzcf", 0)], "RELOAD_ID_FORM", "reload_id"),
-        (vec![begin("r", "XZCF", 0)], "ITEM_CODE_FORM", "item_code"),
+        (vec![begin("", "xzcf", 0)], "RELOAD_ID_INVALID", "reload_id"),
+        (
+            vec![begin("a/b", "xzcf", 0)],
+            "RELOAD_ID_INVALID",
+            "reload_id",
+        ),
+        (
+            vec![begin(&long, "xzcf", 0)],
+            "RELOAD_ID_INVALID",
+            "reload_id",
+        ),
+        (
+            vec![begin("r", "XZCF", 0)],
+            "ITEM_CODE_INVALID",
+            "item_code",
+        ),
         (vec![begin("r", "nowhere", 0)], "ITEM_UNKNOWN", "item_code"),
         (
             vec![begin("r", "xzcf", 9)],
@@ -415,7 +427,7 @@ async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() 
         let status = of(steps).run(&mut client).await.unwrap_err();
         let (seen, named, rule) = refusal(&status);
         assert_eq!((&*seen, &*named), (reason, field));
-        assert!(!rule.is_empty() && status.message().contains('，') || seen != "RELOAD_ID_FORM");
+        assert!(!rule.is_empty() && status.message().contains('，') || seen != "RELOAD_ID_INVALID");
     }
     let mut disabled = world.client(DISABLED)?;
     let status = Reload::new("r", &[]).run(&mut disabled).await.unwrap_err();

@@ -356,19 +356,25 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
                 ..ask(in_force()?)
             },
             Code::InvalidArgument,
-            "REASON_MISSING",
+            "REASON_INVALID",
             "reason",
         ),
         (
             ask("code = 1".into()),
             Code::InvalidArgument,
-            "DEFINITION_INVALID",
+            "DEFINITION_UNREADABLE",
             "definition_toml",
+        ),
+        (
+            ask(in_force()?.replacen("version = 3", "version = 2147483648", 1)),
+            Code::InvalidArgument,
+            "DEFINITION_INCONSISTENT",
+            "definition_toml.version",
         ),
         (
             ask(broken),
             Code::InvalidArgument,
-            "DEFINITION_INVALID",
+            "DEFINITION_INCONSISTENT",
             "definition_toml.rules.",
         ),
         (

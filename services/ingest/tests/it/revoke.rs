@@ -120,11 +120,11 @@ async fn d24_the_reason_is_checked_before_anything_is_stored() -> TestResult {
     let gb18030 = vec![0xb3, 0xb7, 0xcf, 0xfa, 0xd4, 0xad];
     for (content, expected) in [
         (Vec::new(), "CONTENT_EMPTY"),
-        ("因".into(), "REASON_FORM"),
-        ("revoked".into(), "REASON_FORM"),
-        ("撤销\0".into(), "REASON_FORM"),
-        ("因".repeat(2001).into_bytes(), "REASON_FORM"),
-        (gb18030, "REASON_FORM"),
+        ("因".into(), "REASON_INVALID"),
+        ("revoked".into(), "REASON_INVALID"),
+        ("撤销\0".into(), "REASON_INVALID"),
+        ("因".repeat(2001).into_bytes(), "REASON_INVALID"),
+        (gb18030, "REASON_INVALID"),
     ] {
         let mut one = ending("2", "k", Operation::Revoke, "");
         one.content_sha256.clear();

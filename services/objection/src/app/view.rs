@@ -1,59 +1,101 @@
 //! An objection as callers see it: opened, checked against its digests, with its clocks at the
-//! moment of the call. Called by `grpc` for every answer.
+//! moment of the call. Called by the use cases for every answer.
 
 use std::collections::HashMap;
 
 use prost::Message as _;
-use proto::credit::objection::v1::{self as wire, EvidenceInfo, ObjectionState};
-use service_kit::{db::Conn, grpc::timestamp};
+use proto::credit::objection::v1::EvidenceInfo;
+use record_ref::VersionId;
+use service_kit::db::Conn;
 use uuid::Uuid;
 
 use super::{Desk, Place};
 use crate::{
-    domain::{self, Due, Objection, Phase},
-    error::ServiceError,
+    domain::{self, Clocks, Objection, Phase, application::EvidenceDescription},
+    error::ObjectionError,
     store::{self, Stored},
 };
 
-/// The views of some objections, with one query for the evidence of all.
-pub async fn of(
+/// What is shown of an objection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectionView {
+    /// The objection.
+    pub objection_id: Uuid,
+    /// The version objected to.
+    pub version_id: VersionId,
+    /// How far it has come.
+    pub objection: Objection,
+    /// Both clocks; none for a filing that no rule set governs.
+    pub clocks: Option<Clocks>,
+    /// What the applicant says.
+    pub statement: String,
+    /// What the provider says; empty before it does.
+    pub answer: String,
+    /// What was handed in, in order.
+    pub evidence: Vec<EvidenceDescription>,
+}
+
+/// Opens some objections, with one query for the evidence of all.
+pub async fn view_objections(
     conn: &mut Conn,
     desk: Desk<'_>,
     stored: Vec<Stored>,
-) -> Result<Vec<wire::Objection>, ServiceError> {
+) -> Result<Vec<ObjectionView>, ObjectionError> {
     let ids: Vec<Uuid> = stored.iter().map(|s| s.objection_id).collect();
     let rows = store::evidence(conn, &ids)
         .await
-        .map_err(ServiceError::database("查询证据"))?;
-    let mut evidence: HashMap<Uuid, Vec<EvidenceInfo>> = HashMap::new();
+        .map_err(ObjectionError::database("查询证据"))?;
+    let mut evidence: HashMap<Uuid, Vec<EvidenceDescription>> = HashMap::new();
     for (objection_id, sealed) in rows {
-        let plain = Place::EvidenceInfo.open(desk.keyring, objection_id, &sealed)?;
-        let info =
-            EvidenceInfo::decode(plain.as_slice()).map_err(|_| damaged(Place::EvidenceInfo))?;
-        evidence.entry(objection_id).or_default().push(info);
+        let piece = open_description(desk, objection_id, &sealed)?;
+        evidence.entry(objection_id).or_default().push(piece);
     }
     stored
         .into_iter()
         .map(|stored| {
             let evidence = evidence.remove(&stored.objection_id).unwrap_or_default();
-            one(desk, &stored, evidence)
+            open_objection(desk, stored, evidence)
         })
         .collect()
 }
 
-fn damaged(place: Place) -> ServiceError {
-    ServiceError::Damaged {
+/// Opens one objection.
+pub async fn view_objection(
+    conn: &mut Conn,
+    desk: Desk<'_>,
+    stored: Stored,
+) -> Result<ObjectionView, ObjectionError> {
+    let mut views = view_objections(conn, desk, vec![stored]).await?;
+    views.pop().ok_or(ObjectionError::Unknown)
+}
+
+fn damaged(place: Place) -> ObjectionError {
+    ObjectionError::Damaged {
         place: place.name(),
     }
 }
 
-fn one(
+fn open_description(
     desk: Desk<'_>,
-    stored: &Stored,
-    evidence: Vec<EvidenceInfo>,
-) -> Result<wire::Objection, ServiceError> {
-    let objection = &stored.objection;
-    let clocks = domain::clocks(objection, desk.now, desk.law);
+    objection_id: Uuid,
+    sealed: &[u8],
+) -> Result<EvidenceDescription, ObjectionError> {
+    let place = Place::EvidenceInfo;
+    let plain = place.open(desk.keyring, objection_id, sealed)?;
+    let info = EvidenceInfo::decode(plain.as_slice()).map_err(|_| damaged(place))?;
+    Ok(EvidenceDescription {
+        file_name: info.file_name,
+        media_type: info.media_type,
+        size_bytes: info.size_bytes,
+        sha256: info.sha256[..].try_into().map_err(|_| damaged(place))?,
+    })
+}
+
+fn open_objection(
+    desk: Desk<'_>,
+    stored: Stored,
+    evidence: Vec<EvidenceDescription>,
+) -> Result<ObjectionView, ObjectionError> {
     let text = |place: Place, sealed: &[u8], sha256: &[u8]| {
         let plain = place.open(desk.keyring, stored.objection_id, sealed)?;
         if vault::sha256(&plain) != sha256 {
@@ -61,22 +103,16 @@ fn one(
         }
         String::from_utf8(plain).map_err(|_| damaged(place))
     };
-    let answer = match (&objection.phase, &stored.sealed_answer) {
+    let answer = match (&stored.objection.phase, &stored.sealed_answer) {
         (Phase::Answered { answer, .. }, Some(sealed)) => {
             text(Place::Answer, sealed, &answer.sha256)?
         }
         _ => String::new(),
     };
-    Ok(wire::Objection {
-        objection_id: stored.objection_id.to_string(),
-        record_id: stored.record_id.to_string(),
-        provider_code: objection.provider_code.clone(),
-        state: state(objection).into(),
-        filed_at: Some(timestamp(objection.filed_at)),
-        transferred_at: objection.transferred_at().map(timestamp),
-        answered_at: objection.answered_at().map(timestamp),
-        transfer_due: clocks.map(|clocks| due(&clocks.transfer)),
-        answer_due: clocks.map(|clocks| due(&clocks.answer)),
+    Ok(ObjectionView {
+        objection_id: stored.objection_id,
+        version_id: stored.version_id,
+        clocks: domain::clocks(&stored.objection, desk.now, desk.law),
         statement: text(
             Place::Statement,
             &stored.sealed_statement,
@@ -84,27 +120,6 @@ fn one(
         )?,
         answer,
         evidence,
+        objection: stored.objection,
     })
-}
-
-fn state(objection: &Objection) -> ObjectionState {
-    match objection.phase {
-        Phase::Filed => ObjectionState::Filed,
-        Phase::Transferred { .. } => ObjectionState::Transferred,
-        Phase::Answered { answer, .. } => match answer.decision {
-            domain::Decision::Keep => ObjectionState::AnsweredKept,
-            domain::Decision::Correct => ObjectionState::AnsweredCorrect,
-        },
-    }
-}
-
-/// A civil date prints as `YYYY-MM-DD` for every year that occurs here. That a clock has not
-/// started is seen from the missing `transferred_at`.
-fn due(due: &Due) -> wire::DueDate {
-    wire::DueDate {
-        due_on: due.deadline.due_on.to_string(),
-        provisional: due.deadline.provisional,
-        article: due.article.to_owned(),
-        overdue: due.overdue,
-    }
 }

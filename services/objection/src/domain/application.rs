@@ -2,12 +2,11 @@
 //! record of a named provider. An incomplete one gets one list of all that is missing, and no
 //! clock starts. Called by `grpc` before anything is stored.
 
-use proto::credit::objection::v1::{
-    AnswerDecision, AnswerObjectionRequest, Evidence, FileObjectionRequest,
-};
-use uuid::Uuid;
+use bytes::Bytes;
+use record_ref::{ProviderCode, VersionId};
 
 use super::Decision;
+use crate::error::ObjectionError;
 
 /// Pieces of evidence at most.
 pub const MOST_EVIDENCE: usize = 5;
@@ -16,19 +15,58 @@ pub const EVIDENCE_BYTES: usize = 1024 * 1024;
 /// Characters of a statement or an answer at most.
 pub const MOST_CHARACTERS: usize = 10_000;
 
+/// An application as it was handed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplicationForm {
+    /// The caller's id of it.
+    pub request_id: String,
+    /// The version objected to, as text.
+    pub record_id: String,
+    /// Credit code of its provider, as text.
+    pub provider_code: String,
+    /// What is wrong.
+    pub statement: String,
+    /// Its pieces in order.
+    pub evidence: Vec<EvidencePiece>,
+}
+
+/// One piece of evidence, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidencePiece {
+    /// Name of the file.
+    pub file_name: String,
+    /// For instance `application/pdf`.
+    pub media_type: String,
+    /// The file.
+    pub content: Bytes,
+}
+
+/// What views tell of a piece of evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceDescription {
+    /// Name of the file.
+    pub file_name: String,
+    /// For instance `application/pdf`.
+    pub media_type: String,
+    /// Length of the file.
+    pub size_bytes: u64,
+    /// SHA-256 of the file.
+    pub sha256: [u8; 32],
+}
+
 /// A complete application.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {
     /// The caller's id of it.
     pub request_id: String,
     /// The version objected to.
-    pub record_id: Uuid,
-    /// Credit code of its provider.
-    pub provider_code: String,
+    pub version_id: VersionId,
+    /// Its provider.
+    pub provider: ProviderCode,
     /// What is wrong.
     pub statement: String,
-    /// 1 to 5 pieces, byte for byte.
-    pub evidence: Vec<Evidence>,
+    /// 1 to 5 pieces.
+    pub evidence: Vec<EvidencePiece>,
 }
 
 /// One thing that is missing or wrong.
@@ -51,9 +89,13 @@ fn missing(field: impl Into<String>, rule: &'static str, message: &str) -> Missi
 }
 
 /// The application, or all that it lacks.
-pub fn complete(request: FileObjectionRequest) -> Result<Application, Vec<Missing>> {
+///
+/// # Errors
+/// [`ObjectionError::Incomplete`] with all of it; [`ObjectionError::ProviderUnknown`] for a text that is no
+/// provider's code, since nobody can have registered it.
+pub fn complete_application(form: ApplicationForm) -> Result<Application, ObjectionError> {
     let mut lacks = Vec::new();
-    let characters = request.request_id.chars().count();
+    let characters = form.request_id.chars().count();
     if !(1..=128).contains(&characters) {
         lacks.push(missing(
             "request_id",
@@ -61,47 +103,44 @@ pub fn complete(request: FileObjectionRequest) -> Result<Application, Vec<Missin
             "请提供1至128个字符的申请标识，以便安全重试",
         ));
     }
-    let record_id = Uuid::parse_str(&request.record_id).ok();
-    if record_id.is_none() {
+    let version_id = form.record_id.parse().ok();
+    if version_id.is_none() {
         lacks.push(missing(
             "record_id",
             "record_id is a UUID",
             "记录编号格式不正确",
         ));
     }
-    if request.provider_code.is_empty() {
+    if form.provider_code.is_empty() {
         lacks.push(missing(
             "provider_code",
             "provider_code is the credit code of the record's provider",
             "请填写信用信息提供主体的统一社会信用代码",
         ));
     }
-    lacks.extend(text(&request.statement, "statement", "异议说明"));
-    lacks.extend(check_evidence(&request.evidence));
-    match record_id {
-        Some(record_id) if lacks.is_empty() => Ok(Application {
-            request_id: request.request_id,
-            record_id,
-            provider_code: request.provider_code,
-            statement: request.statement,
-            evidence: request.evidence,
+    lacks.extend(text(&form.statement, "statement", "异议说明"));
+    lacks.extend(check_evidence(&form.evidence));
+    match version_id {
+        Some(version_id) if lacks.is_empty() => Ok(Application {
+            request_id: form.request_id,
+            version_id,
+            provider: (form.provider_code.parse()).map_err(|_| ObjectionError::ProviderUnknown)?,
+            statement: form.statement,
+            evidence: form.evidence,
         }),
-        _ => Err(lacks),
+        _ => Err(ObjectionError::Incomplete(lacks)),
     }
 }
 
 /// The provider's answer, or all that it lacks.
+///
+/// # Errors
+/// [`ObjectionError::Incomplete`].
 pub fn complete_answer(
-    request: AnswerObjectionRequest,
-) -> Result<(Decision, String), Vec<Missing>> {
-    let mut lacks: Vec<Missing> = text(&request.answer, "answer", "书面答复")
-        .into_iter()
-        .collect();
-    let decision = match request.decision() {
-        AnswerDecision::Keep => Some(Decision::Keep),
-        AnswerDecision::Correct => Some(Decision::Correct),
-        AnswerDecision::Unspecified => None,
-    };
+    decision: Option<Decision>,
+    answer: String,
+) -> Result<(Decision, String), ObjectionError> {
+    let mut lacks: Vec<Missing> = text(&answer, "answer", "书面答复").into_iter().collect();
     if decision.is_none() {
         lacks.push(missing(
             "decision",
@@ -110,8 +149,8 @@ pub fn complete_answer(
         ));
     }
     match decision {
-        Some(decision) if lacks.is_empty() => Ok((decision, request.answer)),
-        _ => Err(lacks),
+        Some(decision) if lacks.is_empty() => Ok((decision, answer)),
+        _ => Err(ObjectionError::Incomplete(lacks)),
     }
 }
 
@@ -126,7 +165,7 @@ fn text(value: &str, field: &str, name: &str) -> Option<Missing> {
     })
 }
 
-fn check_evidence(evidence: &[Evidence]) -> Vec<Missing> {
+fn check_evidence(evidence: &[EvidencePiece]) -> Vec<Missing> {
     if evidence.is_empty() {
         return vec![missing(
             "evidence",
@@ -195,13 +234,13 @@ fn is_media_type(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn good() -> FileObjectionRequest {
-        FileObjectionRequest {
+    fn good() -> ApplicationForm {
+        ApplicationForm {
             request_id: "r-1".to_owned(),
-            record_id: Uuid::from_u128(7).to_string(),
+            record_id: "00000000-0000-0000-0000-000000000007".to_owned(),
             provider_code: "11430100006123458R".to_owned(),
             statement: "处罚决定已被撤销".to_owned(),
-            evidence: vec![Evidence {
+            evidence: vec![EvidencePiece {
                 file_name: "撤销决定书.pdf".to_owned(),
                 media_type: "application/pdf".to_owned(),
                 content: vec![1, 2, 3].into(),
@@ -209,27 +248,41 @@ mod tests {
         }
     }
 
-    fn fields(request: FileObjectionRequest) -> Vec<String> {
-        let lacks = complete(request).unwrap_err();
+    fn lacking(refused: ObjectionError) -> Vec<String> {
+        let ObjectionError::Incomplete(lacks) = refused else {
+            panic!("is incomplete: {refused}");
+        };
         lacks.into_iter().map(|m| m.field).collect()
+    }
+
+    fn fields(form: ApplicationForm) -> Vec<String> {
+        lacking(complete_application(form).unwrap_err())
     }
 
     #[test]
     fn a_complete_application_is_taken_as_it_is() {
-        let request = good();
-        let application = complete(request.clone()).unwrap();
-        assert_eq!(application.evidence, request.evidence);
-        assert_eq!(application.statement, request.statement);
-        let longest = FileObjectionRequest {
+        let form = good();
+        let application = complete_application(form.clone()).unwrap();
+        assert_eq!(application.evidence, form.evidence);
+        assert_eq!(application.statement, form.statement);
+        assert_eq!(application.version_id.to_string(), form.record_id);
+        assert_eq!(application.provider.as_str(), form.provider_code);
+        let longest = ApplicationForm {
             statement: "信".repeat(MOST_CHARACTERS),
             ..good()
         };
-        assert!(complete(longest).is_ok());
+        assert!(complete_application(longest).is_ok());
     }
 
     #[test]
     fn all_that_is_missing_is_named_at_once() {
-        let empty = FileObjectionRequest::default();
+        let empty = ApplicationForm {
+            request_id: String::new(),
+            record_id: String::new(),
+            provider_code: String::new(),
+            statement: String::new(),
+            evidence: Vec::new(),
+        };
         assert_eq!(
             fields(empty),
             [
@@ -259,21 +312,37 @@ mod tests {
         assert_eq!(fields(many), ["evidence"]);
         let mut blank = good();
         blank.statement = " \u{3000}\n".to_owned();
-        blank.evidence[0].content = Vec::new().into();
+        blank.evidence[0].content = Bytes::new();
         assert_eq!(fields(blank), ["statement", "evidence[0].content"]);
     }
 
     #[test]
-    fn an_answer_decides_and_is_written() {
-        let request = |decision: AnswerDecision, answer: &str| AnswerObjectionRequest {
-            objection_id: String::new(),
-            decision: decision.into(),
-            answer: answer.to_owned(),
+    fn what_is_no_code_of_a_provider_is_registered_by_nobody() {
+        for code in ["11430100006123458r", "某局", "11430100006123458R\0"] {
+            let form = ApplicationForm {
+                provider_code: code.to_owned(),
+                ..good()
+            };
+            let refused = complete_application(form).unwrap_err();
+            assert!(
+                matches!(refused, ObjectionError::ProviderUnknown),
+                "{refused}"
+            );
+        }
+        // What is missing is told first.
+        let form = ApplicationForm {
+            provider_code: "某局".to_owned(),
+            statement: String::new(),
+            ..good()
         };
-        let kept = complete_answer(request(AnswerDecision::Keep, "经核实无误"));
-        assert_eq!(kept, Ok((Decision::Keep, "经核实无误".to_owned())));
-        let lacks = complete_answer(request(AnswerDecision::Unspecified, " ")).unwrap_err();
-        let fields: Vec<_> = lacks.iter().map(|m| m.field.as_str()).collect();
-        assert_eq!(fields, ["answer", "decision"]);
+        assert_eq!(fields(form), ["statement"]);
+    }
+
+    #[test]
+    fn an_answer_decides_and_is_written() {
+        let kept = complete_answer(Some(Decision::Keep), "经核实无误".to_owned()).unwrap();
+        assert_eq!(kept, (Decision::Keep, "经核实无误".to_owned()));
+        let refused = complete_answer(None, " ".to_owned()).unwrap_err();
+        assert_eq!(lacking(refused), ["answer", "decision"]);
     }
 }

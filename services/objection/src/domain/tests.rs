@@ -23,7 +23,17 @@ fn changsha(day: Date, at: Time) -> OffsetDateTime {
 }
 
 fn provider() -> Actor {
-    Actor::Provider(PROVIDER.to_owned())
+    provider_of(PROVIDER)
+}
+
+fn provider_of(code: &str) -> Actor {
+    Actor::Provider(Some(code.parse().unwrap()))
+}
+
+fn file_command() -> Command {
+    Command::File {
+        provider: PROVIDER.parse().unwrap(),
+    }
 }
 
 fn kept() -> Command {
@@ -34,9 +44,7 @@ fn kept() -> Command {
 }
 
 fn filed(now: OffsetDateTime) -> Objection {
-    let provider_code = PROVIDER.to_owned();
-    let command = Command::File { provider_code };
-    apply(None, &Actor::Applicant, command, now, &law())
+    apply(None, &Actor::Applicant, file_command(), now, &law())
         .unwrap()
         .0
 }
@@ -219,9 +227,7 @@ fn d4_the_day_of_filing_is_the_day_in_changsha() {
 
 #[test]
 fn r25_nothing_is_filed_before_the_regulation() {
-    let command = Command::File {
-        provider_code: PROVIDER.to_owned(),
-    };
+    let command = file_command();
     let day_before = changsha(date!(2017 - 06 - 19), time!(23:59:59));
     let first_day = day_before + Duration::seconds(1);
     let file = |now| apply(None, &Actor::Applicant, command.clone(), now, &law());
@@ -233,10 +239,8 @@ fn r25_nothing_is_filed_before_the_regulation() {
 fn each_step_belongs_to_one_actor_and_to_one_state() {
     let now = changsha(date!(2026 - 11 - 20), time!(10:00));
     let law = law();
-    let other = Actor::Provider("12430100444900018L".to_owned());
-    let file = Command::File {
-        provider_code: PROVIDER.to_owned(),
-    };
+    let other = provider_of("12430100444900018L");
+    let file = file_command();
     let at_filed = filed(now);
     let at_transferred = step(&at_filed, &Actor::CreditOffice, Command::Transfer, now);
     let at_answered = step(&at_transferred, &provider(), kept(), now);
@@ -260,6 +264,12 @@ fn each_step_belongs_to_one_actor_and_to_one_state() {
         (Some(&at_filed), provider(), kept(), NotTransferred),
         (Some(&at_filed), other.clone(), kept(), NotTheProvider),
         (Some(&at_transferred), other.clone(), kept(), NotTheProvider),
+        (
+            Some(&at_transferred),
+            Actor::Provider(None),
+            kept(),
+            NotTheProvider,
+        ),
         (Some(&at_transferred), CreditOffice, kept(), NotTheProvider),
         (Some(&at_transferred), Applicant, kept(), NotTheProvider),
         (Some(&at_answered), provider(), corrected, AlreadyAnswered),
@@ -293,16 +303,14 @@ fn actor() -> impl Strategy<Value = Actor> {
         Just(Actor::Applicant),
         Just(Actor::CreditOffice),
         Just(provider()),
-        Just(Actor::Provider("12430100444900018L".to_owned())),
+        Just(provider_of("12430100444900018L")),
     ]
 }
 
 fn command() -> impl Strategy<Value = Command> {
     let decision = prop_oneof![Just(Decision::Keep), Just(Decision::Correct)];
     prop_oneof![
-        Just(Command::File {
-            provider_code: PROVIDER.to_owned()
-        }),
+        Just(file_command()),
         Just(Command::Transfer),
         (decision, 0_u8..3).prop_map(|(decision, text)| Command::Answer(Answer {
             decision,

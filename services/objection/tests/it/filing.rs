@@ -2,7 +2,8 @@
 //! application.
 
 use proto::credit::objection::v1::ObjectionState;
-use service_kit::identity::Role;
+use service_kit::{identity::Role, reason::Reason};
+use testkit::refusal_of;
 use time::macros::datetime;
 use tonic::Code;
 
@@ -82,9 +83,10 @@ async fn the_same_request_again_is_the_same_objection_and_other_content_is_refus
     let mut record = application("r-1");
     record.record_id = uuid::Uuid::from_u128(8).to_string();
     for other in [statement, evidence, record] {
-        let refused = file(&company, other).await.unwrap_err();
-        assert_eq!(refused.code(), Code::AlreadyExists);
-        assert!(refused.message().contains("request_id"), "{refused}");
+        assert_eq!(
+            refusal_of(file(&company, other).await).reason_and_field(),
+            (Reason::RequestIdReused, "request_id")
+        );
     }
     // The id is the caller's own: another caller may use the same.
     let other = file(&lab.citizen("430102199003071242"), application("r-1"))
@@ -120,13 +122,14 @@ async fn an_unknown_provider_is_refused_by_its_field_until_it_is_registered() {
     let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
     let mut request = application("r-1");
     request.provider_code = "51430100MJJ000012E".to_owned();
-    let refused = file(&lab.company(), request.clone()).await.unwrap_err();
-    assert_eq!(refused.code(), Code::InvalidArgument);
-    assert!(
-        refused
-            .message()
-            .starts_with("PROVIDER_UNKNOWN: provider_code")
-    );
+    let mut nobody = request.clone();
+    nobody.provider_code = "某局".to_owned();
+    for unknown in [request.clone(), nobody] {
+        assert_eq!(
+            refusal_of(file(&lab.company(), unknown).await).reason_and_field(),
+            (Reason::ProviderUnknown, "provider_code")
+        );
+    }
     assert!(lab.changes().await.is_empty());
     // A provider that may no longer report still answers for what it reported.
     lab.register(&[(&request.provider_code, 1, false)]).await;

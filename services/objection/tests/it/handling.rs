@@ -2,7 +2,8 @@
 //! D-1, D-2: from the transfer, in one window.
 
 use proto::credit::objection::v1::{AnswerDecision, ObjectionState};
-use service_kit::identity::Role;
+use service_kit::{identity::Role, reason::Reason};
+use testkit::refusal_of;
 use time::macros::datetime;
 use tonic::Code;
 
@@ -40,6 +41,16 @@ async fn r18_the_office_transfers_once_and_the_answer_clock_starts_that_day() {
     );
     let unknown = transfer(&lab.office(), &uuid::Uuid::nil().to_string()).await;
     assert_eq!(unknown.unwrap_err().code(), Code::NotFound);
+    for wrong in [
+        transfer(&lab.office(), "r-1").await,
+        answer(&lab.provider(), "r-1", AnswerDecision::Keep, KEPT).await,
+        get(&lab.company(), "r-1").await,
+    ] {
+        assert_eq!(
+            refusal_of(wrong).reason_and_field(),
+            (Reason::ObjectionIdInvalid, "objection_id")
+        );
+    }
     lab.finish().await;
 }
 
@@ -49,17 +60,17 @@ async fn r19_only_the_provider_of_the_record_answers_and_its_answer_stands() {
     let filed = file(&lab.company(), application("r-1")).await.unwrap();
     let id = &filed.objection_id;
     let early = answer(&lab.provider(), id, AnswerDecision::Keep, KEPT).await;
-    let early = early.unwrap_err();
-    assert_eq!(early.code(), Code::FailedPrecondition);
-    assert!(early.message().starts_with("OBJECTION_NOT_TRANSFERRED"));
+    assert_eq!(refusal_of(early).reason, Reason::ObjectionNotTransferred);
     transfer(&lab.office(), id).await.unwrap();
 
-    let stranger = lab.party(OTHER_PROVIDER, Role::Provider);
-    let refused = answer(&stranger, id, AnswerDecision::Keep, KEPT)
-        .await
-        .unwrap_err();
-    assert_eq!(refused.code(), Code::PermissionDenied);
-    assert!(refused.message().starts_with("NOT_THE_PROVIDER"));
+    // Another provider, and one whose token names no code of a provider.
+    for organisation in [OTHER_PROVIDER, "某局"] {
+        let stranger = lab.party(organisation, Role::Provider);
+        let refused = answer(&stranger, id, AnswerDecision::Keep, KEPT).await;
+        assert_eq!(refusal_of(refused).reason, Reason::NotTheProvider);
+        assert!(ids(&stranger, false).await.is_empty(), "{organisation}");
+        assert_eq!(get(&stranger, id).await.unwrap_err().code(), Code::NotFound);
+    }
     for client in [lab.office(), lab.company()] {
         let refused = answer(&client, id, AnswerDecision::Keep, KEPT)
             .await
@@ -86,11 +97,8 @@ async fn r19_only_the_provider_of_the_record_answers_and_its_answer_stands() {
         (AnswerDecision::Correct, KEPT),
         (AnswerDecision::Keep, "另行答复"),
     ] {
-        let refused = answer(&lab.provider(), id, decision, text)
-            .await
-            .unwrap_err();
-        assert_eq!(refused.code(), Code::FailedPrecondition);
-        assert!(refused.message().starts_with("OBJECTION_ANSWERED"));
+        let refused = answer(&lab.provider(), id, decision, text).await;
+        assert_eq!(refusal_of(refused).reason, Reason::ObjectionAnswered);
     }
     // the answer reaches the applicant too.
     assert_eq!(get(&lab.company(), id).await.unwrap(), kept);

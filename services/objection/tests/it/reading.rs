@@ -1,7 +1,8 @@
 //! Who sees which objection: the applicant its own, the provider those transferred to it, the
 //! credit office all.
 
-use service_kit::identity::Role;
+use service_kit::{identity::Role, reason::Reason};
+use testkit::{RefusalDetails, refusal_of};
 use time::macros::datetime;
 use tonic::Code;
 
@@ -58,6 +59,31 @@ async fn r18_r19_each_party_sees_its_own() {
 }
 
 #[tokio::test]
+async fn r9_a_person_is_one_applicant_however_its_token_writes_the_number() {
+    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let filed = file(&lab.citizen("11010519491231002X"), application("r-1"))
+        .await
+        .unwrap()
+        .objection_id;
+    // 15 digits of the first cards, a small x, full width: as the person's records are found under all of them.
+    for written in [
+        "110105491231002",
+        "11010519491231002x",
+        "１１０１０５ 19491231002Ｘ",
+    ] {
+        let person = lab.citizen(written);
+        assert_eq!(ids(&person, false).await, [filed.as_str()], "{written}");
+        assert_eq!(get(&person, &filed).await.unwrap().objection_id, filed);
+        let again = file(&person, application("r-1")).await.unwrap();
+        assert_eq!(
+            again.objection_id, filed,
+            "the same request of the same person"
+        );
+    }
+    lab.finish().await;
+}
+
+#[tokio::test]
 async fn pages_follow_each_other_without_gaps_while_new_ones_come_in() {
     let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
     let company = lab.company();
@@ -91,9 +117,26 @@ async fn pages_follow_each_other_without_gaps_while_new_ones_come_in() {
     let filed: Vec<String> = filed.into_iter().map(|(_, id)| id).collect();
     assert_eq!(seen, filed);
     for token in ["x", "00", "zz".repeat(24).as_str()] {
-        let refused = list(&office, false, 3, token).await.unwrap_err();
-        assert_eq!(refused.code(), Code::InvalidArgument);
-        assert!(refused.message().contains("page_token"));
+        assert_eq!(
+            refusal_of(list(&office, false, 3, token).await).reason_and_field(),
+            (Reason::PageTokenInvalid, "page_token")
+        );
+    }
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_page_over_the_limit_is_refused_and_the_limit_named() {
+    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let office = lab.office();
+    assert!(list(&office, false, 50, "").await.is_ok());
+    for size in [51, u32::MAX] {
+        let refused = list(&office, false, size, "").await.unwrap_err();
+        assert_eq!(
+            RefusalDetails::from_status(&refused).reason_and_field(),
+            (Reason::PageSizeInvalid, "page_size")
+        );
+        assert!(refused.message().contains("50"), "{refused}");
     }
     lab.finish().await;
 }

@@ -17,14 +17,14 @@ use proto::credit::{
 };
 use service_kit::{
     clock::Clock as _,
-    config::{Overlay, Secret},
-    grpc::{BearerToken, MAX_MESSAGE_BYTES, channel},
-    identity::{PersonDocument, Role},
+    config::Overlay,
+    grpc::{AuthorisedChannel, MAX_MESSAGE_BYTES},
+    identity::Role,
 };
 use sqlx::PgPool;
-use testkit::{bed::Bed, eventually};
+use testkit::{bed::Bed, eventually, service::ServiceAddress};
 use time::OffsetDateTime;
-use tonic::{Status, service::interceptor::InterceptedService, transport::Channel};
+use tonic::Status;
 use uuid::Uuid;
 
 pub const PROVIDER: &str = "11430100006123458R";
@@ -34,13 +34,13 @@ pub const COMPANY: &str = "914301007700936299";
 pub const CITIZEN: &str = "430102199003071234";
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-pub type Client = ObjectionServiceClient<InterceptedService<Channel, BearerToken>>;
+pub type Client = ObjectionServiceClient<AuthorisedChannel>;
 
 /// A running service with two registered providers.
 pub struct Lab {
     pub bed: Bed,
     pub pool: PgPool,
-    address: String,
+    url: String,
 }
 
 impl Lab {
@@ -59,15 +59,14 @@ impl Lab {
             .unwrap();
         bed.clock.set(now);
         let mut config = Config::load(&Overlay::default()).unwrap();
-        config.database_url = Secret::Plain(bed.database_url.clone());
-        let listener = bed.listener().await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
+        config.database_url = bed.database_secret();
+        let ServiceAddress { listener, url } = bed.service_address().await.unwrap();
         let (bus, context) = (bed.bus.clone(), bed.context.clone());
         objection::start(config, listener, bus, context)
             .await
             .unwrap();
         let pool = bed.schema_pool().await.unwrap();
-        let lab = Self { bed, pool, address };
+        let lab = Self { bed, pool, url };
         lab.register(&[(PROVIDER, 1, true), (OTHER_PROVIDER, 1, true)])
             .await;
         lab
@@ -109,7 +108,7 @@ impl Lab {
     }
 
     pub fn party(&self, organisation: &str, role: Role) -> Client {
-        self.client(organisation, role, None)
+        client(self.bed.call_as(&self.url, organisation, role).unwrap())
     }
 
     pub fn company(&self) -> Client {
@@ -117,11 +116,7 @@ impl Lab {
     }
 
     pub fn citizen(&self, number: &str) -> Client {
-        let person = PersonDocument {
-            kind: "身份证".to_owned(),
-            number: number.to_owned(),
-        };
-        self.client("", Role::Subject, Some(person))
+        client(self.bed.call_as_person(&self.url, number).unwrap())
     }
 
     pub fn office(&self) -> Client {
@@ -130,13 +125,6 @@ impl Lab {
 
     pub fn provider(&self) -> Client {
         self.party(PROVIDER, Role::Provider)
-    }
-
-    fn client(&self, organisation: &str, role: Role, person: Option<PersonDocument>) -> Client {
-        let token = self.bed.token(organisation, &[role], person).unwrap();
-        let token = BearerToken::new(&token).unwrap();
-        ObjectionServiceClient::with_interceptor(channel(&self.address).unwrap(), token)
-            .max_encoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     /// The changes that were announced: state, pending, revision.
@@ -151,6 +139,10 @@ impl Lab {
         self.pool.close().await;
         self.bed.finish().await.unwrap();
     }
+}
+
+fn client(channel: AuthorisedChannel) -> Client {
+    ObjectionServiceClient::new(channel).max_encoding_message_size(MAX_MESSAGE_BYTES)
 }
 
 /// A complete application.

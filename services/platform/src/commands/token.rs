@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use service_kit::{
     clock::{Clock, SystemClock},
     config::Overlay,
-    identity::{DevelopmentIssuer, PersonDocument, Role},
+    identity::{DevelopmentIssuer, PersonClaim, Role},
 };
 
 use crate::config::PlatformConfig;
@@ -75,7 +75,7 @@ impl Token {
         let person = self
             .person_kind
             .zip(self.person_number)
-            .map(|(kind, number)| PersonDocument { kind, number });
+            .map(|(kind, number)| PersonClaim { kind, number });
         if self.organisation.is_empty() && person.is_none() && roles.contains(&Role::Provider) {
             bail!("a provider's token needs --organisation with its credit code");
         }

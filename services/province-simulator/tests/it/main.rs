@@ -15,23 +15,23 @@ use service_kit::{
     ServiceContext,
     clock::SystemClock,
     config::Overlay,
-    grpc::{BearerToken, channel},
+    grpc::{AuthorisedChannel, BearerToken, channel},
     identity::{DevelopmentIssuer, Role, Verifier},
     readiness::Readiness,
+    reason::Reason,
     shutdown::Shutdown,
     telemetry::Telemetry,
 };
+use testkit::refusal_of;
 use tokio::net::TcpListener;
-use tonic::{Code, Request, service::interceptor::InterceptedService, transport::Channel};
+use tonic::{Request, transport::Channel};
 use uuid::Uuid;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-type Authorised = InterceptedService<Channel, BearerToken>;
-
 struct Running {
-    push: ProvinceServiceClient<Authorised>,
-    control: SimulatorControlServiceClient<Authorised>,
+    push: ProvinceServiceClient<AuthorisedChannel>,
+    control: SimulatorControlServiceClient<AuthorisedChannel>,
     issuer: DevelopmentIssuer,
     channel: Channel,
     shutdown: Shutdown,
@@ -74,16 +74,20 @@ fn token(issuer: &DevelopmentIssuer, role: Role) -> BearerToken {
     BearerToken::new(&text).unwrap()
 }
 
-async fn started() -> Running {
-    let issuer = DevelopmentIssuer::generate("https://id.example", "credit");
-    let context = ServiceContext {
+fn service_context(issuer: &DevelopmentIssuer) -> ServiceContext {
+    ServiceContext {
         clock: Arc::new(SystemClock),
         telemetry: Telemetry::off(),
         readiness: Readiness::default(),
         keyring: vault::Keyring::parse(&vault::Keyring::generate()).unwrap(),
-        verifier: Arc::new(Verifier::of_development(&issuer).unwrap()),
+        verifier: Arc::new(Verifier::of_development(issuer).unwrap()),
         shutdown: Shutdown::new(),
-    };
+    }
+}
+
+async fn started() -> Running {
+    let issuer = DevelopmentIssuer::generate("https://id.example", "credit");
+    let context = service_context(&issuer);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let config = Config::load(&Overlay::default()).unwrap();
@@ -168,8 +172,8 @@ async fn away_and_failing_calls_store_nothing() {
         ..Behaviour::default()
     };
     running.behave(away).await;
-    let refused = running.push.push_records(batch(1..3)).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unavailable);
+    let refused = refusal_of(running.push.push_records(batch(1..3)).await);
+    assert_eq!(refused.reason, Reason::Unavailable);
     let half = Behaviour {
         fail_percent: 50,
         ..Behaviour::default()
@@ -226,19 +230,30 @@ async fn only_the_operator_pushes_and_an_impossible_behaviour_names_its_field() 
     let mut running = started().await;
     let provider = running.token(Role::Provider);
     let mut stranger = ProvinceServiceClient::with_interceptor(running.channel.clone(), provider);
-    let refused = stranger.push_records(batch(1..2)).await.unwrap_err();
-    assert_eq!(refused.code(), Code::PermissionDenied);
+    let refused = refusal_of(stranger.push_records(batch(1..2)).await);
+    assert_eq!(refused.reason, Reason::RoleNotAllowed);
     let behaviour = Some(Behaviour {
         fail_percent: 200,
         ..Behaviour::default()
     });
-    let refused = running
+    let answer = running
         .control
         .set_behaviour(SetBehaviourRequest { behaviour })
-        .await
-        .unwrap_err();
-    assert_eq!(refused.code(), Code::InvalidArgument);
-    assert!(refused.message().contains("behaviour.fail_percent"));
+        .await;
+    assert_eq!(
+        refusal_of(answer).reason_and_field(),
+        (Reason::BehaviourImpossible, "behaviour.fail_percent")
+    );
     drop(stranger);
     running.finish().await;
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_followed_is_refused_with_its_key() {
+    let issuer = DevelopmentIssuer::generate("https://id.example", "credit");
+    let mut config = Config::load(&Overlay::default()).unwrap();
+    config.fail_percent = 101;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let refused = province_simulator::start(config, listener, service_context(&issuer)).await;
+    assert_eq!(refused.unwrap_err().to_string(), "fail_percent: 0 to 100");
 }

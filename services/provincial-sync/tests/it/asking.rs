@@ -2,8 +2,8 @@
 
 use proto::credit::provincialsync::v1::GetPushRequest;
 use provincial_sync::StartError;
-use service_kit::identity::Role;
-use testkit::eventually;
+use service_kit::{identity::Role, reason::Reason};
+use testkit::{eventually, refusal_of, service::ServiceAddress};
 use tonic::Code;
 use uuid::Uuid;
 
@@ -12,23 +12,28 @@ use crate::support::{LIMIT, Lab};
 #[tokio::test]
 async fn requests_are_refused_by_field_and_by_role() {
     let lab = Lab::new().await;
-    let listener = lab.bed.listener().await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
+    let ServiceAddress { listener, url } = lab.bed.service_address().await.unwrap();
     let (bus, context) = (lab.bed.bus.clone(), lab.bed.context.clone());
     provincial_sync::start(lab.config.clone(), listener, bus, context)
         .await
         .unwrap();
-    for (record_id, code) in [
-        ("not-a-uuid".to_owned(), Code::InvalidArgument),
-        (Uuid::from_u128(9).to_string(), Code::NotFound),
+    for (record_id, reason) in [
+        ("not-a-uuid".to_owned(), Reason::RecordIdInvalid),
+        (
+            Uuid::from_u128(9).simple().to_string(),
+            Reason::RecordIdInvalid,
+        ),
+        (Uuid::nil().to_string(), Reason::RecordIdInvalid),
+        (Uuid::from_u128(9).to_string(), Reason::PushUnknown),
     ] {
-        let mut auditor = lab.client(&address, Role::Auditor);
+        let mut auditor = lab.client(&url, Role::Auditor);
         let refused = auditor.get_push(GetPushRequest { record_id }).await;
-        let refused = refused.unwrap_err();
-        assert_eq!(refused.code(), code);
-        assert!(refused.message().contains("record_id"), "{refused}");
+        assert_eq!(
+            refusal_of(refused).reason_and_field(),
+            (reason, "record_id")
+        );
     }
-    let mut provider = lab.client(&address, Role::Provider);
+    let mut provider = lab.client(&url, Role::Provider);
     let record_id = Uuid::from_u128(9).to_string();
     let refused = provider.get_push(GetPushRequest { record_id }).await;
     assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
@@ -45,6 +50,7 @@ async fn the_service_can_neither_rewrite_nor_delete_what_was_stored() {
     for forbidden in [
         "update push set sealed_record = ''",
         "update push set revision = 9",
+        "update push set record_address = record_id",
         "update push_content set sealed_record = ''",
         "delete from push_content",
         "truncate push_content",
@@ -68,23 +74,29 @@ async fn an_event_that_is_no_version_is_parked_and_names_the_field() {
     version.record_id = vec![1, 2, 3].into();
     let mut nothing = lab.version(2, 1);
     nothing.version = None;
+    let mut nowhere = lab.version(4, 1);
+    let version = nowhere.version.as_mut().unwrap();
+    version.record_address.clear();
     let good = lab.version(3, 1);
-    let events = [&short, &nothing, &good].map(|v| lab.event(v));
+    let events = [&short, &nothing, &nowhere, &good].map(|v| lab.event(v));
     lab.bed.publish(&events).await.unwrap();
     lab.acknowledged(&client, 1).await;
     lab.assert_announced_once(1).await;
     let pool = lab.bed.schema_pool().await.unwrap();
-    let reasons: Vec<String> = eventually("two letters", LIMIT, async || {
+    let reasons: Vec<String> = eventually("three letters", LIMIT, async || {
         let found = sqlx::query_scalar("select reason from dead_letter order by reason")
             .fetch_all(&pool)
             .await
             .unwrap();
-        (found.len() == 2).then_some(found)
+        (found.len() == 3).then_some(found)
     })
     .await
     .unwrap();
-    assert!(reasons[0].starts_with("version.record_id"), "{reasons:?}");
-    assert!(reasons[1].starts_with("version:"), "{reasons:?}");
+    for (reason, field) in
+        (reasons.iter()).zip(["version.record_address", "version.record_id", "version"])
+    {
+        assert!(reason.starts_with(&format!("{field}: ")), "{reasons:?}");
+    }
     sqlx::query("delete from dead_letter")
         .execute(&pool)
         .await
@@ -104,6 +116,13 @@ async fn a_configuration_that_cannot_work_is_refused_with_its_key() {
         panic!("a lease as short as the deadline is refused")
     };
     assert_eq!(key, "lease_ms");
+    lab.config.lease_ms = 30_000;
+    lab.config.upstream_url = "no address".to_owned();
+    let listener = lab.bed.listener().await.unwrap();
+    let (bus, context) = (lab.bed.bus.clone(), lab.bed.context.clone());
+    let refused = provincial_sync::start(lab.config.clone(), listener, bus, context).await;
+    let named = refused.unwrap_err().to_string();
+    assert_eq!(named, "upstream_url is no address of a service");
     // Nothing was started that could take events; the bed has none.
     lab.bed.finish().await.unwrap();
 }

@@ -16,14 +16,15 @@ use proto::credit::{
     validation::events::v1::{NormalisedRecord, RecordAccepted, RecordRevoked},
 };
 use provincial_sync::{Config, SCHEMA, STREAM, SUBSCRIPTIONS};
+use record_ref::{RecordAddress, VersionId};
 use service_kit::{
     ServiceContext,
     config::{Overlay, Secret},
-    grpc::{BearerToken, channel, timestamp},
+    grpc::{AuthorisedChannel, timestamp},
     identity::Role,
 };
-use testkit::{bed::Bed, eventually};
-use tonic::{Code, service::interceptor::InterceptedService, transport::Channel};
+use testkit::{bed::Bed, eventually, service::ServiceAddress};
+use tonic::Code;
 use uuid::Uuid;
 
 use crate::upstream::FakeUpstream;
@@ -33,7 +34,7 @@ pub const OFFICE: &str = "1143000000612221XY";
 pub const LIMIT: Duration = Duration::from_secs(30);
 pub const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-pub type Client = ProvincialSyncServiceClient<InterceptedService<Channel, BearerToken>>;
+pub type Client = ProvincialSyncServiceClient<AuthorisedChannel>;
 
 /// A bed, the fake upstream and the configuration between them.
 pub struct Lab {
@@ -57,7 +58,7 @@ impl Lab {
             .unwrap();
         let upstream = FakeUpstream::start().await;
         let mut config = Config::load(&Overlay::default()).unwrap();
-        config.database_url = Secret::Plain(bed.database_url.clone());
+        config.database_url = bed.database_secret();
         config.upstream_url = upstream.url.clone();
         config.upstream_token = Secret::Plain("provincial-token".to_owned());
         config.poll_interval_ms = 20;
@@ -74,22 +75,19 @@ impl Lab {
     }
 
     pub async fn start_with(&self, context: ServiceContext) -> Client {
-        let listener = self.bed.listener().await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
+        let ServiceAddress { listener, url } = self.bed.service_address().await.unwrap();
         let bus = self.bed.bus.clone();
         provincial_sync::start(self.config.clone(), listener, bus, context)
             .await
             .unwrap();
-        self.client(&address, Role::Operator)
+        self.client(&url, Role::Operator)
     }
 
-    pub fn client(&self, address: &str, role: Role) -> Client {
-        let token = self.bed.token(OFFICE, &[role], None).unwrap();
-        let token = BearerToken::new(&token).unwrap();
-        ProvincialSyncServiceClient::with_interceptor(channel(address).unwrap(), token)
+    pub fn client(&self, url: &str, role: Role) -> Client {
+        ProvincialSyncServiceClient::new(self.bed.call_as(url, OFFICE, role).unwrap())
     }
 
-    /// A version as validation announces it; the record id follows from the number.
+    /// A version as validation announces it, always of one record; the version's id follows from the number.
     pub fn version(&self, number: u128, revision: u64) -> RecordAccepted {
         let record_id = Uuid::from_u128(number);
         let record = NormalisedRecord {
@@ -106,8 +104,9 @@ impl Lab {
         RecordAccepted {
             version: Some(RecordVersion {
                 record_id: record_id.as_bytes().to_vec().into(),
+                record_address: address().to_wire(),
                 provider_code: PROVIDER.to_owned(),
-                item_code: "XZXK".to_owned(),
+                item_code: "xzxk".to_owned(),
                 item_version: 1,
                 key_digest: vec![7; 32].into(),
                 revision,
@@ -144,7 +143,7 @@ impl Lab {
         NewEvent::new(fact, self.bed.context.clock.now(), "")
     }
 
-    /// Announces `count` versions of different keys, ids from 1.
+    /// Announces `count` versions, ids from 1.
     pub async fn announce(&self, count: u128) {
         let events: Vec<_> = (1..=count)
             .map(|number| self.event(&self.version(number, 1)))
@@ -203,19 +202,25 @@ impl Lab {
         assert!(told.is_empty(), "{told:?}");
     }
 
-    /// Every acknowledgement was announced once, with the upstream's number.
+    /// Every acknowledgement was announced once, with the upstream's number and the record's address.
     pub async fn assert_announced_once(&self, count: usize) {
         let told: Vec<VersionAcknowledged> = self.bed.emitted().await.unwrap();
         let mut numbers = HashMap::new();
         for event in &told {
             let key = Uuid::from_slice(&event.record_id).unwrap().to_string();
             assert_eq!(event.acknowledgement, crate::upstream::number_of(&key));
+            assert_eq!(event.record_address, address().to_wire());
             assert!(numbers.insert(key, ()).is_none(), "announced twice");
         }
         assert_eq!(numbers.len(), count);
         assert_eq!(self.upstream.stored(), count);
         assert_eq!(self.upstream.with(|seen| seen.conflicting), 0);
     }
+}
+
+/// The address of the record that [`Lab::version`] gives versions of.
+pub fn address() -> RecordAddress {
+    RecordAddress::of_first_version(VersionId::try_from(Uuid::from_u128(10)).unwrap())
 }
 
 pub async fn statistics(client: &Client) -> GetStatisticsResponse {

@@ -1,26 +1,23 @@
 //! What follows for feedback cases from what was judged, confirmed or only time did. Called by `judge`, `confirm`
 //! and `jobs`.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use event_bus::NewEvent;
 use proto::credit::validation::events::v1::{FeedbackCaseChanged, FeedbackChange};
+use record_ref::{RecordVersion, Revision, VersionId};
 use service_kit::{
     db::{Conn, Error},
     grpc::timestamp,
 };
 use time::OffsetDateTime;
-use uuid::Uuid;
 
-use super::{Desk, feedback::version_message};
+use super::RecordValidator;
 use crate::{
     domain::{
-        CaseKind, CaseTerms, Decision, FeedbackCase,
-        cross::{BaseSubject, RecordKey, contradiction},
-        decision::seal_findings,
+        CaseKind, CasePolicy, Decision, FeedbackCase,
+        cross::{BaseSubject, contradiction},
+        sealed::seal_findings,
     },
     store::{
         self, Held,
@@ -37,41 +34,37 @@ pub(super) struct Touched<'a> {
     /// What was judged.
     pub decisions: &'a [Decision],
     /// Standing versions that were contradicted.
-    pub contradicted: &'a BTreeMap<Uuid, BaseSubject>,
+    pub contradicted: &'a BTreeMap<VersionId, BaseSubject>,
 }
 
 /// Opens a case for each returned and each contradicted version, and closes those that an accepted revision has
-/// answered. Gives the cases of returned versions by record id, and all changes.
+/// answered. Gives the cases of returned versions by their ids, and all changes.
 ///
 /// The outcome does not depend on the order in which versions arrive: a case stays open as long as no
 /// higher revision of its key was accepted, and one that was answered before it came is closed at once.
 pub(super) async fn follow(
     conn: &mut Conn,
-    desk: &Arc<Desk>,
+    validator: &RecordValidator,
     touched: &Touched<'_>,
     now: OffsetDateTime,
-) -> Result<(HashMap<Uuid, FeedbackCase>, Vec<Changed>), Error> {
+) -> Result<(HashMap<VersionId, FeedbackCase>, Vec<Changed>), Error> {
     // A first revision that passes can close nothing and opens nothing. Most are that.
-    let concerned: Vec<(RecordKey, &Decision)> = touched
+    let later = |version: &RecordVersion| version.revision > Revision::FIRST;
+    let concerned: Vec<&Decision> = touched
         .decisions
         .iter()
-        .filter(|decision| !decision.is_accepted() || decision.submission.version.revision > 1)
-        .map(|decision| (RecordKey::of(&decision.submission), decision))
+        .filter(|decision| !decision.is_accepted() || later(&decision.submission.version))
         .collect();
     if concerned.is_empty() && touched.contradicted.is_empty() {
         return Ok(Default::default());
     }
-    let judged = concerned.iter().map(|(key, decision)| Held {
-        key,
-        revision: decision.submission.version.revision,
-        record_id: decision.submission.record_id,
+    let judged = concerned.iter().map(|decision| Held {
+        version: &decision.submission.version,
         accepted: decision.is_accepted(),
-        ends: decision.submission.operation.ends(),
+        ends: decision.submission.operation.ends_record(),
     });
     let standing = touched.contradicted.values().map(|subject| Held {
-        key: &subject.key,
-        revision: subject.revision,
-        record_id: subject.record_id,
+        version: &subject.version,
         accepted: true,
         ends: false,
     });
@@ -80,16 +73,14 @@ pub(super) async fn follow(
 
     let mut of_returned = HashMap::new();
     let mut new = Vec::new();
-    for (key, decision) in concerned.iter().filter(|(_, d)| !d.is_accepted()) {
+    for decision in concerned.iter().filter(|d| !d.is_accepted()) {
         let submission = &decision.submission;
-        let case = FeedbackCase::open(CaseKind::Returned, submission.record_id, &desk.terms, now);
-        of_returned.insert(submission.record_id, case);
+        let version = &submission.version;
+        let case = FeedbackCase::open(CaseKind::Returned, version.id, &validator.case_policy, now);
+        of_returned.insert(version.id, case);
         new.push(NewCase {
             case,
-            record_id: submission.record_id,
-            key: key.clone(),
-            item_version: submission.version.item_version,
-            revision: submission.version.revision,
+            version,
             ledger_number: submission.ledger_number,
             sealed_record_key: &submission.sealed_record_key,
             sealed_findings: None,
@@ -98,15 +89,18 @@ pub(super) async fn follow(
     }
     for subject in touched.contradicted.values() {
         let findings = [contradiction()];
+        let version = &subject.version;
         new.push(NewCase {
-            case: FeedbackCase::open(CaseKind::Contradicted, subject.record_id, &desk.terms, now),
-            record_id: subject.record_id,
-            key: subject.key.clone(),
-            item_version: subject.item_version,
-            revision: subject.revision,
+            case: FeedbackCase::open(
+                CaseKind::Contradicted,
+                version.id,
+                &validator.case_policy,
+                now,
+            ),
+            version,
             ledger_number: subject.ledger_number,
             sealed_record_key: &subject.sealed_record_key,
-            sealed_findings: seal_findings(&desk.keyring, subject.record_id.as_bytes(), &findings),
+            sealed_findings: seal_findings(&validator.keyring, version.id.as_bytes(), &findings),
             sealed_content: None,
         });
     }
@@ -114,8 +108,8 @@ pub(super) async fn follow(
     if !new.is_empty() {
         changes.extend(cases::open(conn, &new, now).await?);
     }
-    let keys = held.iter().map(|held| held.key);
-    changes.extend(cases::close_answered(conn, keys, now).await?);
+    let versions = held.iter().map(|held| held.version);
+    changes.extend(cases::close_answered(conn, versions, now).await?);
     cases::tell(conn, &changes, now).await?;
     Ok((of_returned, changes))
 }
@@ -125,12 +119,12 @@ pub(super) async fn follow(
 ///
 /// # Errors
 /// The database's.
-pub async fn pass_time(
+pub async fn advance_deadlines(
     conn: &mut Conn,
-    terms: &CaseTerms,
+    policy: &CasePolicy,
     now: OffsetDateTime,
 ) -> Result<(usize, bool), Error> {
-    let horizon = terms.horizon(now);
+    let horizon = policy.horizon(now);
     let reminded = cases::remind(conn, &horizon, AT_ONCE, now).await?;
     let overdue = cases::mark_overdue(conn, &horizon, AT_ONCE, now).await?;
     let urged = cases::urge(conn, &horizon, AT_ONCE, now).await?;
@@ -155,7 +149,7 @@ pub(super) fn event(changed: &Changed, now: OffsetDateTime) -> NewEvent {
     };
     let event = FeedbackCaseChanged {
         case_id: changed.case_id.to_string(),
-        version: Some(version_message(changed.version.clone())),
+        version: Some((&changed.version).into()),
         change: change.into(),
         changed_at: Some(timestamp(now)),
         due_on: changed

@@ -1,24 +1,23 @@
 //! Keeps what catalog announced, whatever the order and however often. Called by
-//! `handlers::CatalogueFacts`.
+//! `handlers::ValidationCatalogueHandler`.
 
 use std::collections::BTreeMap;
 
 use credit_record::ItemVersion;
-use event_bus::HandlerError;
-use proto::credit::catalog::events::v1::ProviderRegistered;
+use record_ref::ProviderCode;
 use service_kit::{
+    blocking::{Stopping, run_blocking},
     db::{Conn, Error},
     error::chain,
 };
 
-use super::judge::off_the_workers;
 use crate::store::reference::{self, ItemRow, ProviderRow};
 
 /// Keeps item versions and providers in the caller's transaction, at most one statement each.
-pub async fn keep(
+pub async fn store_catalogue_facts(
     conn: &mut Conn,
     items: &[ItemRow],
-    providers: Vec<ProviderRegistered>,
+    providers: Vec<ProviderRow>,
 ) -> Result<(), Error> {
     if !items.is_empty() {
         reference::keep_items(conn, items).await?;
@@ -34,9 +33,9 @@ pub async fn keep(
 /// compiles takes about a millisecond, so this is done on a thread of its own.
 ///
 /// # Errors
-/// [`HandlerError::Transient`] when the process is stopping.
-pub async fn unusable(items: Vec<ItemRow>) -> Result<Vec<(usize, String)>, HandlerError> {
-    off_the_workers(move || {
+/// That the process is stopping.
+pub async fn find_unusable_items(items: Vec<ItemRow>) -> Result<Vec<(usize, String)>, Stopping> {
+    run_blocking(move || {
         let checked = items.iter().enumerate();
         checked
             .filter_map(|(position, item)| {
@@ -50,29 +49,15 @@ pub async fn unusable(items: Vec<ItemRow>) -> Result<Vec<(usize, String)>, Handl
 }
 
 /// The newest revision of each provider in the batch: one statement may touch a row only once.
-fn newest(providers: Vec<ProviderRegistered>) -> Vec<ProviderRow> {
-    let mut newest: BTreeMap<String, ProviderRow> = BTreeMap::new();
+fn newest(providers: Vec<ProviderRow>) -> Vec<ProviderRow> {
+    let mut newest: BTreeMap<ProviderCode, ProviderRow> = BTreeMap::new();
     for provider in providers {
-        // Revisions count changes of one provider; none comes near the bound.
-        let revision = i64::try_from(provider.revision).unwrap_or(i64::MAX);
         if newest
             .get(&provider.code)
-            .is_some_and(|known| known.revision >= revision)
+            .is_none_or(|known| known.revision < provider.revision)
         {
-            continue;
+            newest.insert(provider.code, provider);
         }
-        newest.insert(
-            provider.code.clone(),
-            ProviderRow {
-                code: provider.code,
-                name: provider.name,
-                level: provider.level,
-                district_code: provider.district_code,
-                enabled: provider.enabled,
-                parent_code: provider.parent_code,
-                revision,
-            },
-        );
     }
     newest.into_values().collect()
 }
@@ -85,21 +70,26 @@ mod tests {
     proptest! {
         #[test]
         fn r3_of_each_provider_only_the_newest_revision_is_kept(
-            facts in proptest::collection::vec((0_u8..4, 1_u64..9), 0..20),
+            facts in proptest::collection::vec((0_u8..4, 1_i64..9), 0..20),
         ) {
-            let events: Vec<_> = facts
+            let code = |number: &u8| -> ProviderCode { format!("{number:0>18}").parse().unwrap() };
+            let rows: Vec<_> = facts
                 .iter()
-                .map(|(code, revision)| ProviderRegistered {
-                    code: code.to_string(),
+                .map(|(number, revision)| ProviderRow {
+                    code: code(number),
+                    name: String::new(),
+                    level: String::new(),
+                    district_code: String::new(),
+                    enabled: true,
+                    parent: None,
                     revision: *revision,
-                    ..ProviderRegistered::default()
                 })
                 .collect();
-            let kept = newest(events);
-            for (code, revision) in &facts {
-                let rows: Vec<_> = kept.iter().filter(|row| row.code == code.to_string()).collect();
+            let kept = newest(rows);
+            for (number, revision) in &facts {
+                let rows: Vec<_> = kept.iter().filter(|row| row.code == code(number)).collect();
                 prop_assert_eq!(rows.len(), 1);
-                prop_assert!(rows[0].revision >= i64::try_from(*revision).unwrap());
+                prop_assert!(rows[0].revision >= *revision);
             }
         }
     }

@@ -5,18 +5,12 @@
 use std::collections::{BTreeSet, HashSet};
 
 use credit_record::Finding;
+use record_ref::{Revision, VersionId};
 use service_kit::db::{Conn, Error};
-use uuid::Uuid;
 
-use super::desk::Items;
+use super::items::CompiledItems;
 use crate::{
-    domain::{
-        Examined,
-        competence::Owner,
-        cross::{RecordKey, Standing},
-        decision::is_error,
-        examine::Content,
-    },
+    domain::{Examined, competence::Owner, cross::Standing, decision::is_error, examine::Content},
     store::cross::{self, Question},
 };
 
@@ -27,30 +21,30 @@ pub(super) type Ruled = (Examined, Vec<Finding>);
 /// register where one of them may change it.
 pub(super) async fn load(
     conn: &mut Conn,
-    items: &Items,
+    items: &CompiledItems,
     examined: &[Examined],
     writes: bool,
-) -> Result<(Standing, HashSet<Uuid>), Error> {
+) -> Result<(Standing, HashSet<VersionId>), Error> {
     let mut question = Question::default();
     let (mut codes, mut registered, mut places) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
     for one in examined {
         let version = &one.submission.version;
-        let key = RecordKey::of(&one.submission);
-        question.records.push(one.submission.record_id);
-        let mut registers = one.submission.operation.ends();
+        let key = version.key();
+        question.versions.push(version.id);
+        let mut registers = one.submission.operation.ends_record();
         if let Content::Record(_, facts) = &one.content {
             codes.extend(facts.code.as_deref());
             question.identities.push(facts.identity);
             registers = facts.registration.is_some();
         }
-        if version.revision > 1 {
+        if version.revision > Revision::FIRST {
             question.later.push((key.clone(), version.revision));
             if registers {
                 registered.push(key.clone());
             }
         }
         if *owner(items, one) != Owner::City {
-            places.insert(version.provider_code.as_str());
+            places.insert(version.provider);
         }
         question.keys.push(key);
     }
@@ -65,14 +59,18 @@ pub(super) async fn load(
         cross::ask_register(conn, &codes, &registered, &mut standing).await?;
     }
     if !places.is_empty() {
-        let places: Vec<&str> = places.into_iter().collect();
+        let places: Vec<_> = places.into_iter().collect();
         standing.registry = cross::places(conn, &places).await?;
     }
     Ok((standing, known))
 }
 
 /// Rules on the versions one after the other, so that each stands beside those before it.
-pub(super) fn rule(standing: &mut Standing, items: &Items, examined: Vec<Examined>) -> Vec<Ruled> {
+pub(super) fn rule(
+    standing: &mut Standing,
+    items: &CompiledItems,
+    examined: Vec<Examined>,
+) -> Vec<Ruled> {
     let mut ruled = Vec::with_capacity(examined.len());
     for one in examined {
         let found = standing.findings(&one, owner(items, &one), false);
@@ -122,9 +120,9 @@ pub(super) async fn write(conn: &mut Conn, standing: &Standing) -> Result<bool, 
 }
 
 /// Whose catalogue the item of a version stands in. The end of a record needs no item.
-pub(super) fn owner<'a>(items: &'a Items, one: &Examined) -> &'a Owner {
+pub(super) fn owner<'a>(items: &'a CompiledItems, one: &Examined) -> &'a Owner {
     const CITY: &Owner = &Owner::City;
     items
-        .get(&one.submission.item())
+        .get(&one.submission.version.item)
         .map_or(CITY, |item| &item.owner)
 }

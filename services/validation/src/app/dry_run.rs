@@ -4,121 +4,166 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use credit_record::ContentForm;
-use event_bus::HandlerError;
 use legal_clock::shanghai_date;
-use proto::credit::{
-    common::v1::RecordVersion,
-    validation::v1::{DryRunRecord, DryRunVerdict, VerdictOutcome},
+use record_ref::{
+    ItemCode, ItemRef, Operation, ProviderCode, RecordAddress, RecordVersion, VersionId,
 };
-use service_kit::db::Conn;
+use service_kit::{
+    blocking::run_blocking,
+    db::{self, Conn},
+};
 use time::OffsetDateTime;
-use uuid::Uuid;
+use vault::keyed_hash::record_key;
 
 use super::{
+    RecordValidator,
     cross::{self, Ruled},
-    desk::{Desk, Items},
-    judge::off_the_workers,
+    items::CompiledItems,
 };
 use crate::{
     domain::{
-        Examined, Operation, Submission,
-        decision::{change_message, finding_message, is_error},
+        Examined, Submission,
+        decision::is_error,
         examine::{Content, Means, examine_content},
+        sealed::{StoredChange, StoredFinding},
     },
-    error::ValidationError,
+    error::{TrialFault, ValidationError},
     store::{reads, reference},
 };
 
 /// Most records of one request.
-pub const MOST: usize = 200;
-/// Domain of the keyed hash of a record key, as ingest computes it.
-const RECORD_KEY: &str = "record-key";
+pub const MOST_RECORDS: usize = 200;
+/// Who reports where the caller's organisation is no code of a provider: a code that GB 32100 gives to nobody, under
+/// which nothing was ever reported.
+const NOBODY: &str = "000000000000000000";
 /// Above every revision that a key will ever have, so that each record stands beside its newest version.
-const NEXT: u64 = i64::MAX as u64 - MOST as u64;
+const NEXT: u64 = i64::MAX as u64 - MOST_RECORDS as u64;
 
-/// What each record would be told, in order.
+/// A record to try.
+#[derive(Debug, Clone)]
+pub struct TrialRecord {
+    /// By what it is judged.
+    pub item_code: ItemCode,
+    /// By which version; none: by the one in force.
+    pub item_version: Option<u32>,
+    /// The provider's own key; empty: it is nobody's next version.
+    pub record_key: String,
+    /// Type of the content, one of those of records.
+    pub content_type: String,
+    /// The record.
+    pub content: Bytes,
+}
+
+/// What a record would be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialVerdict {
+    /// Whether it would pass.
+    pub accepted: bool,
+    /// Errors first.
+    pub findings: Vec<StoredFinding>,
+    /// Normalisations that would be applied.
+    pub changes: Vec<StoredChange>,
+}
+
+/// What each of at most [`MOST_RECORDS`] records would be told, in order.
 ///
 /// # Errors
 /// [`ValidationError`] for a request that cannot be tried, and the database's.
 pub async fn dry_run(
     conn: &mut Conn,
-    desk: &Arc<Desk>,
-    provider_code: &str,
-    records: Vec<DryRunRecord>,
+    validator: &Arc<RecordValidator>,
+    provider: Option<ProviderCode>,
+    records: Vec<TrialRecord>,
     now: OffsetDateTime,
-) -> Result<Vec<DryRunVerdict>, ValidationError> {
-    if records.is_empty() || records.len() > MOST {
-        return Err(ValidationError::DryRunSize(MOST));
-    }
-    // No item is called so, and the database takes no such text.
-    let unnameable = records
-        .iter()
-        .position(|record| record.item_code.contains('\0'));
-    if let Some(index) = unnameable {
-        return Err(ValidationError::DryRunItem(index));
-    }
-    reads::only_read(conn).await.map_err(failed)?;
-    let submissions = submissions(conn, desk, provider_code, records, now).await?;
-    let wanted: Vec<_> = submissions.iter().map(|(one, _)| one.item()).collect();
-    let items = desk.usable(conn, &wanted).await.map_err(not_now)?;
+) -> Result<Vec<TrialVerdict>, ValidationError> {
+    let provider = match provider {
+        Some(provider) => provider,
+        None => NOBODY
+            .parse()
+            .map_err(|_| ValidationError::CallerNotRegistered)?,
+    };
+    reads::only_read(conn).await.map_err(database_error)?;
+    let submissions = trial_submissions(conn, validator, provider, records, now).await?;
+    let wanted = submissions.iter().map(|(one, _)| one.version.item.clone());
+    let wanted: Vec<_> = wanted.collect();
+    let items = validator.items.load_usable_items(conn, &wanted).await?;
     if let Some(index) = wanted.iter().position(|key| !items.contains_key(key)) {
-        return Err(ValidationError::DryRunItem(index));
+        let item = &wanted[index];
+        return Err(missing_item(conn, index, &item.code, Some(item)).await);
     }
     let items = Arc::new(items);
-    let examined = examine_all(desk.clone(), items.clone(), submissions).await?;
+    let examined = check_all(validator.clone(), items.clone(), submissions).await?;
     let (mut standing, _) = cross::load(conn, &items, &examined, false)
         .await
-        .map_err(failed)?;
+        .map_err(database_error)?;
     let ruled = cross::rule(&mut standing, &items, examined);
-    Ok(ruled.into_iter().map(verdict).collect())
+    Ok(ruled.into_iter().map(trial_verdict).collect())
+}
+
+/// Why nothing can be judged by this item: by `version` of it, or by one that cannot be.
+async fn missing_item(
+    conn: &mut Conn,
+    index: usize,
+    code: &ItemCode,
+    version: Option<&ItemRef>,
+) -> ValidationError {
+    let known = match reference::versions_of_item(conn, code).await {
+        Ok(known) => known,
+        Err(source) => return database_error(source),
+    };
+    let fault = if known.is_empty() {
+        TrialFault::ItemUnknown
+    } else if version.is_some_and(|version| known.contains(version)) {
+        TrialFault::ItemUnusable
+    } else {
+        TrialFault::ItemVersionUnknown
+    };
+    ValidationError::Trial { index, fault }
 }
 
 /// The records as if ingest had taken them in, each beside its content.
-async fn submissions(
+async fn trial_submissions(
     conn: &mut Conn,
-    desk: &Desk,
-    provider_code: &str,
-    records: Vec<DryRunRecord>,
+    validator: &RecordValidator,
+    provider: ProviderCode,
+    records: Vec<TrialRecord>,
     now: OffsetDateTime,
 ) -> Result<Vec<(Submission, Bytes)>, ValidationError> {
-    let unnamed = records.iter().filter(|record| record.item_version == 0);
-    let codes: Vec<&str> = unnamed.map(|record| record.item_code.as_str()).collect();
-    let in_force = reference::in_force(conn, &codes, shanghai_date(now))
+    let unnamed = records.iter().filter(|one| one.item_version.is_none());
+    let unnamed: Vec<&ItemCode> = unnamed.map(|one| &one.item_code).collect();
+    let in_force = reference::in_force(conn, &unnamed, shanghai_date(now))
         .await
-        .map_err(failed)?;
+        .map_err(database_error)?;
     let mut submissions = Vec::with_capacity(records.len());
     for (index, record) in records.into_iter().enumerate() {
-        if ContentForm::of(&record.content_type).is_none() {
-            return Err(ValidationError::DryRunContentType(index));
-        }
-        let item_version = match record.item_version {
-            0 => *in_force
-                .get(&record.item_code)
-                .ok_or(ValidationError::DryRunItem(index))?,
-            version => version,
+        let code = record.item_code;
+        let item = match record.item_version {
+            None => in_force.get(&code).cloned(),
+            Some(version) => ItemRef::new(code.clone(), version).ok(),
         };
-        let record_id = Uuid::now_v7();
+        let Some(item) = item else {
+            return Err(missing_item(conn, index, &code, None).await);
+        };
+        let id = VersionId::generate();
         // Without a key of its own a record is nobody's next version.
-        let key = match record.record_key.as_str() {
-            "" => record_id.to_string(),
-            key => key.to_owned(),
+        let key = match record.record_key {
+            key if key.is_empty() => id.to_string(),
+            key => key,
         };
-        let digest = desk.keyring.blind(
-            RECORD_KEY,
-            &format!("{provider_code}/{}/{key}", record.item_code),
-        );
+        let key_digest = record_key(&validator.keyring, &provider, &item.code, &key);
+        let revision = NEXT + index as u64;
         let submission = Submission {
-            record_id,
             version: RecordVersion {
-                record_id: Bytes::copy_from_slice(record_id.as_bytes()),
-                provider_code: provider_code.to_owned(),
-                item_code: record.item_code,
-                item_version,
-                key_digest: Bytes::copy_from_slice(&digest),
-                revision: NEXT + index as u64,
+                id,
+                address: RecordAddress::of_first_version(id),
+                provider,
+                item,
+                key_digest,
+                revision: revision
+                    .try_into()
+                    .map_err(|_| ValidationError::RecordsCount { most: MOST_RECORDS })?,
             },
-            ledger_number: 0,
+            ledger_number: None,
             received_at: now,
             operation: Operation::Upsert,
             content_type: record.content_type,
@@ -130,61 +175,49 @@ async fn submissions(
     Ok(submissions)
 }
 
-async fn examine_all(
-    desk: Arc<Desk>,
-    items: Arc<Items>,
+async fn check_all(
+    validator: Arc<RecordValidator>,
+    items: Arc<CompiledItems>,
     submissions: Vec<(Submission, Bytes)>,
 ) -> Result<Vec<Examined>, ValidationError> {
-    let examined = off_the_workers(move || {
+    let examined = run_blocking(move || {
         let means = Means {
-            keyring: &desk.keyring,
-            working_days: &desk.working_days,
+            keyring: &validator.keyring,
+            working_days: &validator.working_days,
             attestations: &[],
         };
         let examine = |(submission, content): (Submission, Bytes)| {
-            let item = items.get(&submission.item())?;
+            let item = items.get(&submission.version.item)?;
             Some(examine_content(means, &item.compiled, submission, &content))
         };
         submissions.into_iter().filter_map(examine).collect()
     });
-    examined.await.map_err(not_now)
+    Ok(examined.await?)
 }
 
-fn verdict((examined, mut findings): Ruled) -> DryRunVerdict {
+fn trial_verdict((examined, mut findings): Ruled) -> TrialVerdict {
     let mut changes = Vec::new();
     match examined.content {
         Content::Record(record, _) => {
             findings.extend(record.warnings.iter().cloned());
             if !findings.iter().any(is_error) {
-                changes = record.changes.iter().map(change_message).collect();
+                changes = record.changes.iter().map(StoredChange::from).collect();
             }
         }
         Content::Faulty(own) => findings.extend(own),
         Content::End(own) => findings.extend(own),
     }
     findings.sort_by_key(|finding| finding.severity);
-    let outcome = if findings.iter().any(is_error) {
-        VerdictOutcome::Returned
-    } else {
-        VerdictOutcome::Accepted
-    };
-    DryRunVerdict {
-        outcome: outcome.into(),
-        findings: findings.iter().map(finding_message).collect(),
+    TrialVerdict {
+        accepted: !findings.iter().any(is_error),
+        findings: findings.iter().map(StoredFinding::from).collect(),
         changes,
     }
 }
 
-fn failed(source: service_kit::db::Error) -> ValidationError {
+fn database_error(source: db::Error) -> ValidationError {
     ValidationError::Database {
         doing: "试校验",
         source,
-    }
-}
-
-fn not_now(error: HandlerError) -> ValidationError {
-    match error {
-        HandlerError::Database(source) => failed(source),
-        HandlerError::Transient(_) => ValidationError::Overtaken,
     }
 }

@@ -8,16 +8,19 @@ use std::{
     sync::Arc,
 };
 
+use credit_record::normalise::format_date;
 use event_bus::{HandlerError, NewEvent};
 use proto::credit::validation::events::v1::RecordReturned;
-use service_kit::{db::Conn, error::chain, grpc::timestamp};
+use record_ref::VersionId;
+use service_kit::{blocking::run_blocking, db::Conn, error::chain, grpc::timestamp};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{
+    RecordValidator,
     cases::{self, Touched},
     cross::{self, Ruled},
-    desk::{Desk, Items, Shelf},
+    items::{CompiledItems, LoadedItems},
+    stopping,
 };
 use crate::{
     domain::{
@@ -48,7 +51,7 @@ pub struct Work {
 /// The database's, or [`HandlerError::Transient`] while the event of an item may still be on its way.
 pub async fn judge(
     conn: &mut Conn,
-    desk: &Arc<Desk>,
+    validator: &Arc<RecordValidator>,
     work: Vec<Work>,
     now: OffsetDateTime,
 ) -> Result<Vec<(usize, String)>, HandlerError> {
@@ -56,31 +59,34 @@ pub async fn judge(
         return Ok(Vec::new());
     }
     // The end of a record is no matter of its item.
-    let judged_by = |work: &Work| !work.submission.operation.ends();
+    let judged_by = |work: &Work| !work.submission.operation.ends_record();
     let wanted = work.iter().filter(|work| judged_by(work));
-    let wanted = wanted.map(|work| work.submission.item()).collect();
-    let Shelf { items, without } = desk.items(conn, wanted, now).await?;
+    let wanted = wanted
+        .map(|work| work.submission.version.item.clone())
+        .collect();
+    let loaded = validator.items.load_items(conn, wanted, now).await?;
+    let LoadedItems { items, without } = loaded;
     let mut poison = Vec::new();
     let mut fit = Vec::with_capacity(work.len());
     for one in work {
-        match without.get(&one.submission.item()) {
+        match without.get(&one.submission.version.item) {
             Some(why) if judged_by(&one) => poison.push((one.position, why.clone())),
             _ => fit.push(one),
         }
     }
     let items = Arc::new(items);
-    let looked_at = examine_all(desk.clone(), items.clone(), fit).await?;
+    let looked_at = examine_all(validator.clone(), items.clone(), fit).await?;
     poison.extend(looked_at.unopened);
     let mut examined = looked_at.examined;
 
     let (mut standing, known) = cross::load(conn, &items, &examined, true).await?;
     // They keep their verdict and change nothing any more.
-    examined.retain(|one| !known.contains(&one.submission.record_id));
+    examined.retain(|one| !known.contains(&one.submission.version.id));
     if examined.is_empty() {
         return Ok(poison);
     }
     let ruled = cross::rule(&mut standing, &items, examined);
-    let decisions = decide_all(desk.clone(), ruled).await?;
+    let decisions = decide_all(validator.clone(), ruled).await?;
     if !store::insert_verdicts(conn, &decisions, now).await? {
         return Err(overtaken("a version of this batch was judged"));
     }
@@ -91,11 +97,11 @@ pub async fn judge(
         decisions: &decisions,
         contradicted: &standing.contradicted,
     };
-    let (cases, changes) = cases::follow(conn, desk, &touched, now).await?;
+    let (cases, changes) = cases::follow(conn, validator, &touched, now).await?;
     let mut events: Vec<NewEvent> = decisions
         .iter()
         .map(|decision| {
-            let id = decision.submission.record_id;
+            let id = decision.submission.version.id;
             let trace = looked_at.traces.get(&id).map_or("", String::as_str);
             event(decision, cases.get(&id), trace, now)
         })
@@ -103,7 +109,7 @@ pub async fn judge(
     events.extend(changes.iter().map(|change| cases::event(change, now)));
     event_bus::append(conn, &events).await?;
     if !changes.is_empty() {
-        desk.ring();
+        validator.feed.notify_feed();
     }
     Ok(poison)
 }
@@ -115,19 +121,19 @@ fn overtaken(what: &str) -> HandlerError {
 
 struct LookedAt {
     examined: Vec<Examined>,
-    /// Trace contexts by record id, of the records that are followed.
-    traces: HashMap<Uuid, String>,
+    /// Trace contexts by version, of the records that are followed.
+    traces: HashMap<VersionId, String>,
     unopened: Vec<(usize, String)>,
 }
 
 /// Opens and checks the whole batch on a thread of its own: up to 500 records of digits and
 /// ciphers would keep an async worker, and so other services of the process, waiting.
 async fn examine_all(
-    desk: Arc<Desk>,
-    items: Arc<Items>,
+    validator: Arc<RecordValidator>,
+    items: Arc<CompiledItems>,
     work: Vec<Work>,
 ) -> Result<LookedAt, HandlerError> {
-    off_the_workers(move || {
+    run_blocking(move || {
         let mut seen = HashSet::new();
         let mut looked_at = LookedAt {
             examined: Vec::with_capacity(work.len()),
@@ -135,8 +141,8 @@ async fn examine_all(
             unopened: Vec::new(),
         };
         let means = Means {
-            keyring: &desk.keyring,
-            working_days: &desk.working_days,
+            keyring: &validator.keyring,
+            working_days: &validator.working_days,
             // A record carries no attester: who answers for it does so by a confirmation.
             attestations: &[],
         };
@@ -146,16 +152,16 @@ async fn examine_all(
             traceparent,
         } in work
         {
-            let id = submission.record_id;
+            let id = submission.version.id;
             // The same version under two event ids: judged once.
             if !seen.insert(id) {
                 continue;
             }
-            let examined = if submission.operation.ends() {
-                examine_end(&desk.keyring, submission)
+            let examined = if submission.operation.ends_record() {
+                examine_end(&validator.keyring, submission)
             } else {
-                // `items` holds every item of what comes here; see `Desk::items`.
-                let Some(item) = items.get(&submission.item()) else {
+                // `items` holds every item of what comes here; see `ItemCache::load_items`.
+                let Some(item) = items.get(&submission.version.item) else {
                     continue;
                 };
                 examine(means, &item.compiled, submission)
@@ -174,31 +180,23 @@ async fn examine_all(
         looked_at
     })
     .await
+    .map_err(stopping)
 }
 
-/// Seals the verdicts, on a thread of its own too.
-async fn decide_all(desk: Arc<Desk>, ruled: Vec<Ruled>) -> Result<Vec<Decision>, HandlerError> {
-    off_the_workers(move || {
+/// Seals the verdicts, on a thread of its own too. A panic there goes on to the runner, which finds the one event by
+/// halving and parks it.
+async fn decide_all(
+    validator: Arc<RecordValidator>,
+    ruled: Vec<Ruled>,
+) -> Result<Vec<Decision>, HandlerError> {
+    run_blocking(move || {
         let ruled = ruled.into_iter();
         ruled
-            .map(|(examined, beside)| decide(&desk.keyring, examined, beside))
+            .map(|(examined, beside)| decide(&validator.keyring, examined, beside))
             .collect()
     })
     .await
-}
-
-/// Runs on a thread for blocking work. A panic goes on to the caller, so that the runner finds the one event
-/// by halving and parks it.
-pub(super) async fn off_the_workers<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, HandlerError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => Ok(done),
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(HandlerError::Transient(
-            "the process is stopping".to_owned(),
-        )),
-    }
+    .map_err(stopping)
 }
 
 /// The fact that follows from a decision.
@@ -214,8 +212,9 @@ fn event(
         Outcome::Ended(event) => NewEvent::new(event.as_ref(), now, traceparent),
         Outcome::Returned => {
             let due = case.and_then(|case| case.due);
+            let figures = &decision.figures;
             let event = RecordReturned {
-                version: Some(submission.version.clone()),
+                version: Some((&submission.version).into()),
                 received_at: Some(timestamp(submission.received_at)),
                 case_id: case
                     .map(|case| case.case_id.to_string())
@@ -223,6 +222,11 @@ fn event(
                 finding_codes: decision.finding_codes(),
                 due_on: due.map(|due| due.due_on.to_string()).unwrap_or_default(),
                 due_provisional: due.is_some_and(|due| due.provisional),
+                decision_date: figures.decision_date.map(format_date).unwrap_or_default(),
+                filled_fields: figures.filled_fields,
+                fillable_fields: figures.fillable_fields,
+                document_series: figures.series_message(),
+                document_running_number: figures.running_number(),
             };
             NewEvent::new(&event, now, traceparent)
         }

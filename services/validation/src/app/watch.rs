@@ -1,11 +1,12 @@
 //! Changes of a provider's cases after a cursor. Called by `grpc`, again and again for each who watches.
 
-use proto::credit::validation::v1::{CaseChange, WatchFeedbackResponse};
-use service_kit::{db::Conn, grpc::timestamp};
-use time::Date;
-use vault::Keyring;
+use record_ref::ProviderCode;
+use service_kit::db::Conn;
+use time::{Date, OffsetDateTime};
+use tokio::sync::watch;
+use vault::{Keyring, keyed_hash::feedback_cursor};
 
-use super::feedback::{Reader, case_message};
+use super::feedback::{FeedbackScope, OpenedCase};
 use crate::{
     error::ValidationError,
     store::{
@@ -17,70 +18,97 @@ use crate::{
 
 /// Changes that are read at once, and so what one who watches costs in memory.
 const AT_ONCE: i64 = 100;
-/// Domain of the tag that binds a cursor to its feed.
-const CURSOR: &str = "feedback-cursor";
-/// Bytes of the tag.
+/// Bytes of the tag that binds a cursor to its feed.
 const TAG: usize = 16;
+/// What is being done when the database fails.
+const DOING: &str = "查看反馈变化";
+
+/// Tells those who watch feedback in this process to look again soon.
+#[derive(Debug, Clone, Default)]
+pub struct FeedNotifier(watch::Sender<()>);
+
+impl FeedNotifier {
+    /// Cases may have changed.
+    pub fn notify_feed(&self) {
+        self.0.send_replace(());
+    }
+
+    /// For one who watches feedback.
+    pub fn subscribe_feed(&self) -> watch::Receiver<()> {
+        self.0.subscribe()
+    }
+}
 
 /// A feed that somebody watches, and how far it was told.
 #[derive(Debug, Clone)]
-pub struct Feed {
-    provider_code: String,
+pub struct FeedReader {
+    /// `None` for an organisation that is no provider's: nothing happens there.
+    provider: Option<ProviderCode>,
     position: FeedPosition,
 }
 
-impl Feed {
-    /// The feed that is meant, behind the cursor.
-    ///
-    /// # Errors
-    /// [`ValidationError`] for a feed that is not the caller's, and for a cursor that this feed did not give.
-    pub async fn open(
-        conn: &mut Conn,
-        keyring: &Keyring,
-        reader: &Reader,
-        provider_code: &str,
-        cursor: &str,
-    ) -> Result<Self, ValidationError> {
-        let provider_code = reader.list_of(provider_code)?;
-        let position = position_of(keyring, &provider_code, cursor)?;
-        let known = reference::provider_exists(conn, &provider_code)
-            .await
-            .map_err(failed)?;
-        if reader.all && !known {
-            return Err(ValidationError::ProviderUnknown);
-        }
-        Ok(Self {
-            provider_code,
-            position,
-        })
-    }
+/// A change of a case, as it is told to one who watches.
+#[derive(Debug, Clone)]
+pub struct FeedChange {
+    /// The case as it is now.
+    pub case: OpenedCase,
+    /// What happened.
+    pub change: Change,
+    /// When.
+    pub changed_at: OffsetDateTime,
+    /// To go on behind this change.
+    pub cursor: String,
+}
 
+/// The feed that is meant, behind the cursor.
+///
+/// # Errors
+/// [`ValidationError`] for a feed that is not the caller's, and for a cursor that this feed did not give.
+pub async fn watch_feedback(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    scope: &FeedbackScope,
+    provider_code: &str,
+    cursor: &str,
+) -> Result<FeedReader, ValidationError> {
+    let provider = scope.resolve_provider(provider_code)?;
+    let position = position_of(keyring, provider, cursor)?;
+    let known = match provider {
+        Some(provider) => reference::provider_exists(conn, provider)
+            .await
+            .map_err(ValidationError::database(DOING))?,
+        None => false,
+    };
+    if scope.all && !known {
+        return Err(ValidationError::ProviderUnknown);
+    }
+    Ok(FeedReader { provider, position })
+}
+
+impl FeedReader {
     /// The next changes, oldest first; none when nothing happened since.
     ///
     /// # Errors
     /// The database's, or that something sealed does not open.
-    pub async fn next(
+    pub async fn next_changes(
         &mut self,
         conn: &mut Conn,
         keyring: &Keyring,
         today: Date,
-    ) -> Result<Vec<WatchFeedbackResponse>, ValidationError> {
-        let rows = reads::changes_after(conn, &self.provider_code, self.position, AT_ONCE)
+    ) -> Result<Vec<FeedChange>, ValidationError> {
+        let Some(provider) = self.provider else {
+            return Ok(Vec::new());
+        };
+        let rows = reads::changes_after(conn, provider, self.position, AT_ONCE)
             .await
-            .map_err(failed)?;
+            .map_err(ValidationError::database(DOING))?;
         let mut changes = Vec::with_capacity(rows.len());
         for row in rows {
-            let change = match row.change {
-                Change::Opened => CaseChange::Opened,
-                Change::Reminded => CaseChange::Reminded,
-                Change::Overdue => CaseChange::Overdue,
-                Change::Closed(_) => CaseChange::Closed,
-            };
-            changes.push(WatchFeedbackResponse {
-                case: Some(case_message(keyring, row.case, today)?),
-                change: change.into(),
-                changed_at: Some(timestamp(row.changed_at)),
-                cursor: cursor_of(keyring, &self.provider_code, row.position),
+            changes.push(FeedChange {
+                case: OpenedCase::open(keyring, row.case, today)?,
+                change: row.change,
+                changed_at: row.changed_at,
+                cursor: cursor_of(keyring, provider, row.position),
             });
             self.position = row.position;
         }
@@ -88,35 +116,30 @@ impl Feed {
     }
 }
 
-fn failed(source: service_kit::db::Error) -> ValidationError {
-    ValidationError::Database {
-        doing: "查看反馈变化",
-        source,
-    }
-}
-
-fn tag(keyring: &Keyring, provider_code: &str, place: &str) -> String {
-    let tag = keyring.blind(CURSOR, &format!("{provider_code}/{place}"));
+fn cursor_tag(keyring: &Keyring, provider: ProviderCode, place: &str) -> String {
+    let tag = feedback_cursor(keyring, provider.as_str(), place);
     hex::encode(&tag[..TAG])
 }
 
 /// Transaction and number, hexadecimal, and a tag that no other feed gives.
-fn cursor_of(keyring: &Keyring, provider_code: &str, position: FeedPosition) -> String {
+fn cursor_of(keyring: &Keyring, provider: ProviderCode, position: FeedPosition) -> String {
     let place = format!("{:016x}{:016x}", position.xid, position.seq);
-    let tag = tag(keyring, provider_code, &place);
+    let tag = cursor_tag(keyring, provider, &place);
     place + &tag
 }
 
 fn position_of(
     keyring: &Keyring,
-    provider_code: &str,
+    provider: Option<ProviderCode>,
     cursor: &str,
 ) -> Result<FeedPosition, ValidationError> {
     if cursor.is_empty() {
         return Ok(FeedPosition { xid: 0, seq: 0 });
     }
+    // Nobody was given one for a feed in which nothing happens.
+    let provider = provider.ok_or(ValidationError::Cursor)?;
     let (place, found) = cursor.split_at_checked(32).ok_or(ValidationError::Cursor)?;
-    if tag(keyring, provider_code, place) != found {
+    if cursor_tag(keyring, provider, place) != found {
         return Err(ValidationError::Cursor);
     }
     let part = |text: Option<&str>| text.and_then(|text| u64::from_str_radix(text, 16).ok());
@@ -132,6 +155,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn provider(name: &str) -> ProviderCode {
+        format!("{name:0>18}").parse().unwrap()
+    }
+
     fn keyring() -> Keyring {
         Keyring::parse(&Keyring::generate()).unwrap()
     }
@@ -141,14 +168,16 @@ mod tests {
         fn a_cursor_leads_back_to_its_place_in_its_own_feed(xid: u64, seq in 0_i64..) {
             let keyring = keyring();
             let position = FeedPosition { xid, seq };
-            let cursor = cursor_of(&keyring, "A", position);
-            prop_assert_eq!(position_of(&keyring, "A", &cursor).unwrap(), position);
-            prop_assert!(position_of(&keyring, "B", &cursor).is_err());
+            let (own, other) = (provider("A"), provider("B"));
+            let cursor = cursor_of(&keyring, own, position);
+            prop_assert_eq!(position_of(&keyring, Some(own), &cursor).unwrap(), position);
+            prop_assert!(position_of(&keyring, Some(other), &cursor).is_err());
+            prop_assert!(position_of(&keyring, None, &cursor).is_err());
         }
 
         #[test]
         fn a_foreign_cursor_is_refused(cursor in "[0-9a-f]{1,70}|.{1,70}") {
-            prop_assert!(position_of(&keyring(), "A", &cursor).is_err());
+            prop_assert!(position_of(&keyring(), Some(provider("A")), &cursor).is_err());
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use record_ref::ProviderCode;
+
 /// Whose catalogue an item stands in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
@@ -9,8 +11,8 @@ pub enum Owner {
     City,
     /// A department's: that organ, or one below it.
     Department {
-        /// Credit code of the organ.
-        organ: String,
+        /// The organ.
+        organ: ProviderCode,
     },
     /// A district's: providers of that district.
     District {
@@ -21,12 +23,10 @@ pub enum Owner {
 
 impl Owner {
     /// From what catalog announces. What is not told binds nobody.
-    pub fn of(catalogue: &str, organ: &str, district_code: &str) -> Self {
-        match catalogue {
-            "department" if !organ.is_empty() => Self::Department {
-                organ: organ.to_owned(),
-            },
-            "district" if !district_code.is_empty() => Self::District {
+    pub fn of(catalogue: &str, organ: Option<ProviderCode>, district_code: &str) -> Self {
+        match (catalogue, organ) {
+            ("department", Some(organ)) => Self::Department { organ },
+            ("district", _) if !district_code.is_empty() => Self::District {
                 district_code: district_code.to_owned(),
             },
             _ => Self::City,
@@ -37,33 +37,33 @@ impl Owner {
 /// Where a provider stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place {
-    /// Credit code of the organ above it; empty: none.
-    pub parent_code: String,
+    /// The organ above it.
+    pub parent: Option<ProviderCode>,
     /// GB/T 2260 code; empty at city level.
     pub district_code: String,
 }
 
-/// Providers by credit code, with all organs above them.
-pub type Registry = HashMap<String, Place>;
+/// Providers, with all organs above them.
+pub type Registry = HashMap<ProviderCode, Place>;
 
 /// Whether the provider may report items of this owner. Of a provider that is not registered nothing is said.
-pub fn is_competent(owner: &Owner, provider_code: &str, registry: &Registry) -> bool {
-    let Some(place) = registry.get(provider_code) else {
+pub fn is_competent(owner: &Owner, provider: ProviderCode, registry: &Registry) -> bool {
+    let Some(place) = registry.get(&provider) else {
         return true;
     };
     match owner {
         Owner::City => true,
         Owner::District { district_code } => place.district_code == *district_code,
         Owner::Department { organ } => {
-            let mut code = provider_code;
+            let mut code = provider;
             // Each organ at most once, should the registry ever go in a circle.
             for _ in 0..=registry.len() {
-                if code == organ {
+                if code == *organ {
                     return true;
                 }
-                match registry.get(code) {
-                    Some(place) if !place.parent_code.is_empty() => code = &place.parent_code,
-                    _ => return false,
+                match registry.get(&code).and_then(|place| place.parent) {
+                    Some(parent) => code = parent,
+                    None => return false,
                 }
             }
             false
@@ -75,13 +75,18 @@ pub fn is_competent(owner: &Owner, provider_code: &str, registry: &Registry) -> 
 mod tests {
     use super::*;
 
+    /// A code that ends with these letters.
+    fn code(name: &str) -> ProviderCode {
+        format!("{name:0>18}").parse().unwrap()
+    }
+
     fn registry(places: &[(&str, &str, &str)]) -> Registry {
-        let places = places.iter().map(|(code, parent, district)| {
+        let places = places.iter().map(|(name, parent, district)| {
             let place = Place {
-                parent_code: (*parent).to_owned(),
+                parent: (!parent.is_empty()).then(|| code(parent)),
                 district_code: (*district).to_owned(),
             };
-            ((*code).to_owned(), place)
+            (code(name), place)
         });
         places.collect()
     }
@@ -89,49 +94,49 @@ mod tests {
     #[test]
     fn r6_a_departments_item_is_reported_by_it_and_by_those_below_it() {
         let registry = registry(&[
-            ("office", "", ""),
-            ("brigade", "office", ""),
-            ("team", "brigade", ""),
-            ("other", "", ""),
-            ("a", "b", ""),
-            ("b", "a", ""),
+            ("OFFICE", "", ""),
+            ("BRIGADE", "OFFICE", ""),
+            ("TEAM", "BRIGADE", ""),
+            ("OTHER", "", ""),
+            ("A", "B", ""),
+            ("B", "A", ""),
         ]);
-        let owner = Owner::of("department", "office", "");
-        for (code, may) in [
-            ("office", true),
-            ("brigade", true),
-            ("team", true),
-            ("other", false),
+        let owner = Owner::of("department", Some(code("OFFICE")), "");
+        for (name, may) in [
+            ("OFFICE", true),
+            ("BRIGADE", true),
+            ("TEAM", true),
+            ("OTHER", false),
             // In a circle.
-            ("a", false),
-            ("not registered", true),
+            ("A", false),
+            ("UNREGISTERED", true),
         ] {
-            assert_eq!(is_competent(&owner, code, &registry), may, "{code}");
+            assert_eq!(is_competent(&owner, code(name), &registry), may, "{name}");
         }
     }
 
     #[test]
     fn r6_a_districts_item_is_reported_from_that_district() {
         let registry = registry(&[
-            ("in", "", "430104"),
-            ("out", "", "430102"),
-            ("city", "", ""),
+            ("IN", "", "430104"),
+            ("OUT", "", "430102"),
+            ("CITY", "", ""),
         ]);
-        let owner = Owner::of("district", "whoever", "430104");
-        assert!(is_competent(&owner, "in", &registry));
-        assert!(!is_competent(&owner, "out", &registry));
-        assert!(!is_competent(&owner, "city", &registry));
+        let owner = Owner::of("district", Some(code("WHOEVER")), "430104");
+        assert!(is_competent(&owner, code("IN"), &registry));
+        assert!(!is_competent(&owner, code("OUT"), &registry));
+        assert!(!is_competent(&owner, code("CITY"), &registry));
     }
 
     #[test]
     fn what_is_not_told_binds_nobody() {
         for owner in [
-            Owner::of("", "", ""),
-            Owner::of("department", "", ""),
-            Owner::of("city", "x", ""),
+            Owner::of("", None, ""),
+            Owner::of("department", None, ""),
+            Owner::of("city", Some(code("X")), ""),
         ] {
             assert_eq!(owner, Owner::City);
-            assert!(is_competent(&owner, "x", &registry(&[("x", "", "")])));
+            assert!(is_competent(&owner, code("X"), &registry(&[("X", "", "")])));
         }
     }
 }

@@ -9,37 +9,15 @@ use std::{
 
 use bytes::Bytes;
 use credit_record::{Finding, FindingCode, Severity};
-use uuid::Uuid;
+use record_ref::{LedgerNumber, RecordKey, RecordVersion, Revision, VersionId};
+use vault::keyed_hash::KeyedHash;
 
 use super::{
     Submission,
     competence::{Owner, Registry, is_competent},
-    examine::{Content, Digest, Examined, Facts},
+    examine::{Content, Examined, Facts},
     registration::{Registration, core, is_unnamed, was_cancelled},
 };
-
-/// The key of a record.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RecordKey {
-    /// Credit code of the provider.
-    pub provider_code: String,
-    /// Code of the item.
-    pub item_code: String,
-    /// Keyed hash of the provider's own key.
-    pub key_digest: Bytes,
-}
-
-impl RecordKey {
-    /// The key of a version.
-    pub fn of(submission: &Submission) -> Self {
-        let version = &submission.version;
-        Self {
-            provider_code: version.provider_code.clone(),
-            item_code: version.item_code.clone(),
-            key_digest: version.key_digest.clone(),
-        }
-    }
-}
 
 /// A row of the base register.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,17 +28,11 @@ pub struct BaseSubject {
     pub registration: Registration,
     /// Earlier names in the form by which they are compared.
     pub former_cores: Vec<String>,
-    /// The version that says so.
-    pub record_id: Uuid,
-    /// Its key.
-    pub key: RecordKey,
-    /// Version of the item.
-    pub item_version: u32,
-    /// Its revision.
-    pub revision: u64,
-    /// Its number in the provider's ledger.
-    pub ledger_number: u64,
-    /// The provider's own key, sealed under `record_id`.
+    /// The version that says so. Its revision is that of the end, once that removed it.
+    pub version: RecordVersion,
+    /// Its number in the provider's ledger; `None` while it is only tried out.
+    pub ledger_number: Option<LedgerNumber>,
+    /// The provider's own key, sealed under the version's id.
     pub sealed_record_key: Bytes,
     /// False once it was revoked or withdrawn.
     pub standing: bool,
@@ -72,9 +44,9 @@ pub struct Claim {
     /// The key.
     pub key: RecordKey,
     /// The revision that claimed it.
-    pub revision: u64,
-    /// Its number in the provider's ledger.
-    pub ledger_number: u64,
+    pub revision: Revision,
+    /// Its number in the provider's ledger; `None` while it is only tried out.
+    pub ledger_number: Option<LedgerNumber>,
     /// False once given up.
     pub held: bool,
 }
@@ -85,19 +57,19 @@ pub struct Standing {
     /// The base register by credit code.
     pub subjects: HashMap<String, BaseSubject>,
     /// Who holds what.
-    pub claims: HashMap<Digest, Claim>,
+    pub claims: HashMap<KeyedHash, Claim>,
     /// Accepted revisions by key, with what each is about; `None` for one that ends its record.
-    pub accepted: HashMap<RecordKey, BTreeMap<u64, Option<Digest>>>,
+    pub accepted: HashMap<RecordKey, BTreeMap<Revision, Option<KeyedHash>>>,
     /// Providers with the organs above them.
     pub registry: Registry,
     /// Rows of the register that this batch wrote, by code.
     pub changed_subjects: BTreeSet<String>,
     /// Claims that this batch made.
-    pub changed_claims: BTreeSet<Digest>,
+    pub changed_claims: BTreeSet<KeyedHash>,
     /// Claims that this batch gave up, as they were held; another key of the batch may hold them since.
-    pub released_claims: BTreeMap<Digest, Claim>,
+    pub released_claims: BTreeMap<KeyedHash, Claim>,
     /// Standing versions that this batch contradicts, each once.
-    pub contradicted: BTreeMap<Uuid, BaseSubject>,
+    pub contradicted: BTreeMap<VersionId, BaseSubject>,
 }
 
 impl Standing {
@@ -105,11 +77,11 @@ impl Standing {
     /// warnings.
     pub fn findings(&self, examined: &Examined, owner: &Owner, attested: bool) -> Vec<Finding> {
         let submission = &examined.submission;
-        if submission.operation.ends() {
+        if submission.operation.ends_record() {
             return Vec::new();
         }
         let mut found = Vec::new();
-        if !is_competent(owner, &submission.version.provider_code, &self.registry) {
+        if !is_competent(owner, submission.version.provider, &self.registry) {
             found.push(error(
                 FindingCode::ProviderNotCompetent,
                 None,
@@ -135,7 +107,7 @@ impl Standing {
             return;
         };
         if let Some(new) = &facts.registration {
-            if known.key.provider_code != submission.version.provider_code && differs(known, new) {
+            if known.version.provider != submission.version.provider && differs(known, new) {
                 found.push(error(
                     FindingCode::BaseInfoConflict,
                     Some(&facts.name_field),
@@ -183,7 +155,7 @@ impl Standing {
 
     /// The same decision under another key.
     fn same_decision(&self, submission: &Submission, facts: &Facts, found: &mut Vec<Finding>) {
-        let key = RecordKey::of(submission);
+        let key = submission.version.key();
         let Some(holder) = self
             .claims
             .get(&facts.identity)
@@ -192,12 +164,10 @@ impl Standing {
             return;
         };
         let message = match holder.ledger_number {
-            _ if holder.key.provider_code != key.provider_code => {
-                "同一事项已由其他单位报送".to_owned()
-            }
+            _ if holder.key.provider != key.provider => "同一事项已由其他单位报送".to_owned(),
             // Tried out in the same request, and in no ledger yet.
-            0 => "同一事项在本次试校验中已以其他记录主键出现，请勿重复报送".to_owned(),
-            number => format!(
+            None => "同一事项在本次试校验中已以其他记录主键出现，请勿重复报送".to_owned(),
+            Some(number) => format!(
                 "同一事项已以其他记录主键报送（本单位台账第{number}号），请更正原记录，不要重复报送"
             ),
         };
@@ -208,7 +178,7 @@ impl Standing {
     fn same_subject(&self, submission: &Submission, facts: &Facts, found: &mut Vec<Finding>) {
         let before = self
             .accepted
-            .get(&RecordKey::of(submission))
+            .get(&submission.version.key())
             .and_then(|versions| versions.range(..submission.version.revision).next_back());
         if let Some((_, Some(identity))) = before
             && *identity != facts.identity
@@ -231,14 +201,14 @@ impl Standing {
         if let Content::Record(_, facts) = &examined.content
             && let Some(known) = self.known(facts).cloned()
         {
-            self.contradicted.insert(known.record_id, known);
+            self.contradicted.insert(known.version.id, known);
         }
     }
 
     /// `examined` is accepted: from now on it is one of the others.
     pub fn accept(&mut self, examined: &Examined) {
         let submission = &examined.submission;
-        let key = RecordKey::of(submission);
+        let key = submission.version.key();
         let revision = submission.version.revision;
         let versions = self.accepted.entry(key.clone()).or_default();
         let newest = versions
@@ -252,7 +222,7 @@ impl Standing {
                     self.claim(submission, key.clone(), facts);
                 }
                 if let (Some(code), Some(registration)) = (&facts.code, &facts.registration) {
-                    self.register(submission, key, code, registration, newest);
+                    self.register(submission, &key, code, registration, newest);
                 }
             }
             Content::End(_) => {
@@ -288,7 +258,7 @@ impl Standing {
     }
 
     /// The key holds nothing any more but `except`.
-    fn give_up(&mut self, key: &RecordKey, revision: u64, except: Option<Digest>) {
+    fn give_up(&mut self, key: &RecordKey, revision: Revision, except: Option<KeyedHash>) {
         for (digest, claim) in &mut self.claims {
             if claim.held
                 && claim.key == *key
@@ -302,15 +272,15 @@ impl Standing {
         }
     }
 
-    fn unregister(&mut self, key: &RecordKey, revision: u64, except: Option<&str>) {
+    fn unregister(&mut self, key: &RecordKey, revision: Revision, except: Option<&str>) {
         for (code, subject) in &mut self.subjects {
             if subject.standing
-                && subject.key == *key
-                && subject.revision < revision
+                && is_of(&subject.version, key)
+                && subject.version.revision < revision
                 && Some(code.as_str()) != except
             {
                 subject.standing = false;
-                subject.revision = revision;
+                subject.version.revision = revision;
                 self.changed_subjects.insert(code.clone());
             }
         }
@@ -319,23 +289,20 @@ impl Standing {
     fn register(
         &mut self,
         submission: &Submission,
-        key: RecordKey,
+        key: &RecordKey,
         code: &str,
         registration: &Registration,
         newest: bool,
     ) {
         let revision = submission.version.revision;
         if newest {
-            self.unregister(&key, revision, Some(code));
+            self.unregister(key, revision, Some(code));
         }
         let mut row = BaseSubject {
             code: code.to_owned(),
             registration: registration.clone(),
             former_cores: Vec::new(),
-            record_id: submission.record_id,
-            key,
-            item_version: submission.version.item_version,
-            revision,
+            version: submission.version.clone(),
             ledger_number: submission.ledger_number,
             sealed_record_key: submission.sealed_record_key.clone(),
             standing: newest,
@@ -346,8 +313,8 @@ impl Standing {
             }
             None => return,
             Some(known) => {
-                let same = known.key == row.key;
-                let newer = !same || known.revision < revision;
+                let same = is_of(&known.version, key);
+                let newer = !same || known.version.revision < revision;
                 let replaces = newest && newer && (same || !known.standing);
                 if !replaces && !same {
                     // Another provider's that agrees: the register stays as it is.
@@ -379,6 +346,13 @@ impl Standing {
         }
         self.changed_subjects.insert(code.to_owned());
     }
+}
+
+/// Whether a version is one of this key; without making its own.
+fn is_of(version: &RecordVersion, key: &RecordKey) -> bool {
+    version.key_digest == key.digest
+        && version.provider == key.provider
+        && version.item.code == key.item
 }
 
 /// Whether two registrations of one code disagree.

@@ -1,29 +1,25 @@
 //! The verdict on one submission, ready to be stored and announced: what is personal is sealed under the
-//! record id before it leaves this file. Called by `app`, off the async workers.
+//! version's id before it leaves this file. Called by `app`, off the async workers.
 
 use std::collections::HashMap;
 
-use credit_record::{
-    AcceptedRecord, Change, Finding, Severity, SubjectKind, normalise::format_date,
-};
+use credit_record::{AcceptedRecord, Finding, Severity, SubjectKind, normalise::format_date};
 use prost::Message;
 use proto::credit::{
     common::v1 as common,
-    validation::{
-        events::v1::{AppliedChange, NormalisedRecord, RecordAccepted, RecordRevoked},
-        v1,
-    },
+    validation::events::v1::{AppliedChange, NormalisedRecord, RecordAccepted, RecordRevoked},
 };
 use service_kit::grpc::timestamp;
-use vault::Keyring;
-
-use super::{
-    Submission,
-    examine::{Content, Digest, Examined},
+use vault::{
+    Keyring,
+    keyed_hash::{KeyedHash, person_document},
 };
 
-/// Domain of the blind index of a natural person's document, shared with the services that look up by it.
-const PERSON_DOCUMENT: &str = "person-document";
+use super::{
+    Figures, Submission,
+    examine::{Content, Examined},
+    sealed::{seal_changes, seal_findings},
+};
 
 /// A judged version.
 #[derive(Debug, Clone)]
@@ -36,14 +32,16 @@ pub struct Decision {
     pub error_codes: Vec<&'static str>,
     /// Codes of the warnings, each once.
     pub warning_codes: Vec<&'static str>,
-    /// [`SealedFindings`], sealed; `None` when there are none.
+    /// [`SealedFindings`](super::sealed::SealedFindings), sealed; `None` when there are none.
     pub sealed_findings: Option<Vec<u8>>,
-    /// [`SealedChanges`], sealed; `None` when there are none.
+    /// [`SealedChanges`](super::sealed::SealedChanges), sealed; `None` when there are none.
     pub sealed_changes: Option<Vec<u8>>,
     /// Name of the rule-set of cleansing that the values were derived by, the item's own or the standard one.
     pub rule_set: String,
     /// What an accepted record is about.
-    pub identity: Option<Digest>,
+    pub identity: Option<KeyedHash>,
+    /// What supervision counts of it.
+    pub figures: Figures,
 }
 
 /// How it went.
@@ -77,36 +75,28 @@ impl Decision {
     }
 }
 
-/// Findings as they stand sealed in a verdict.
-#[derive(Clone, PartialEq, Message)]
-pub struct SealedFindings {
-    /// Errors first.
-    #[prost(message, repeated, tag = "1")]
-    pub findings: Vec<v1::Finding>,
-}
-
-/// Applied normalisations as they stand sealed in a verdict.
-#[derive(Clone, PartialEq, Message)]
-pub struct SealedChanges {
-    /// In the order in which they were applied.
-    #[prost(message, repeated, tag = "1")]
-    pub changes: Vec<v1::Change>,
-}
-
 /// The verdict on what was examined, with what was found beside it, sealed.
 pub fn decide(keyring: &Keyring, examined: Examined, beside: Vec<Finding>) -> Decision {
     let Examined {
         submission,
         content,
+        figures,
         rule_set,
     } = examined;
-    let context = submission.record_id.as_bytes();
+    let context = submission.version.id.as_bytes();
     let refused = beside.iter().any(is_error);
     let (outcome, mut findings, changes, identity) = match content {
         Content::Record(record, facts) if !refused => {
             let mut warnings = record.warnings.clone();
             warnings.extend(beside);
-            let event = accepted_event(keyring, &submission, &record, &warnings, &rule_set);
+            let event = accepted_event(
+                keyring,
+                &submission,
+                &record,
+                &warnings,
+                &rule_set,
+                &figures,
+            );
             let outcome = Outcome::Accepted(Box::new(event));
             (outcome, warnings, record.changes, Some(facts.identity))
         }
@@ -121,10 +111,10 @@ pub fn decide(keyring: &Keyring, examined: Examined, beside: Vec<Finding>) -> De
         }
         Content::End(findings) => {
             let event = RecordRevoked {
-                version: Some(submission.version.clone()),
+                version: Some((&submission.version).into()),
                 received_at: Some(timestamp(submission.received_at)),
-                operation: common::Operation::from(submission.operation).into(),
-                // The original, sealed under the same record id.
+                operation: submission.operation.into(),
+                // The original, sealed under the same id.
                 sealed_reason: submission.sealed_content.clone(),
             };
             let outcome = Outcome::Ended(Box::new(event));
@@ -132,18 +122,15 @@ pub fn decide(keyring: &Keyring, examined: Examined, beside: Vec<Finding>) -> De
         }
     };
     findings.sort_by_key(|finding| finding.severity);
-    let sealed_changes = (!changes.is_empty()).then(|| {
-        let changes = changes.iter().map(change_message).collect();
-        keyring.seal(context, &SealedChanges { changes }.encode_to_vec())
-    });
     Decision {
         outcome,
         error_codes: codes(&findings, Severity::Error),
         warning_codes: codes(&findings, Severity::Warning),
         sealed_findings: seal_findings(keyring, context, &findings),
-        sealed_changes,
+        sealed_changes: seal_changes(keyring, context, &changes),
         rule_set,
         identity,
+        figures,
         submission,
     }
 }
@@ -151,14 +138,6 @@ pub fn decide(keyring: &Keyring, examined: Examined, beside: Vec<Finding>) -> De
 /// Whether a finding sends the record back.
 pub fn is_error(finding: &Finding) -> bool {
     finding.severity == Severity::Error
-}
-
-/// Findings as a verdict, a case or a confirmation keeps them; `None` when there are none.
-pub fn seal_findings(keyring: &Keyring, context: &[u8], findings: &[Finding]) -> Option<Vec<u8>> {
-    (!findings.is_empty()).then(|| {
-        let findings = findings.iter().map(finding_message).collect();
-        keyring.seal(context, &SealedFindings { findings }.encode_to_vec())
-    })
 }
 
 /// Distinct codes of one severity. A record has few findings, so looking back is cheap.
@@ -184,6 +163,7 @@ fn accepted_event(
     record: &AcceptedRecord,
     warnings: &[Finding],
     rule_set: &str,
+    figures: &Figures,
 ) -> RecordAccepted {
     let subject = &record.subject;
     let person = subject.kind == SubjectKind::NaturalPerson;
@@ -195,18 +175,16 @@ fn accepted_event(
         }
     };
     let blind = match &subject.person_document {
-        Some((kind, number)) if person => keyring
-            .blind(PERSON_DOCUMENT, &format!("{kind}:{number}"))
-            .to_vec(),
+        Some(document) if person => person_document(keyring, document).to_vec(),
         _ => Vec::new(),
     };
     let code = subject.credit_code.as_ref().map(|code| code.as_str());
     let sealed = keyring.seal(
-        submission.record_id.as_bytes(),
+        submission.version.id.as_bytes(),
         &normalised(record, warnings, rule_set).encode_to_vec(),
     );
     RecordAccepted {
-        version: Some(submission.version.clone()),
+        version: Some((&submission.version).into()),
         received_at: Some(timestamp(submission.received_at)),
         subject_kind: subject_kind(subject.kind).into(),
         subject_code: unless_person(code.unwrap_or_default()),
@@ -219,6 +197,10 @@ fn accepted_event(
         authority: record.authority.clone(),
         sealed_record: sealed.into(),
         publicity_until: record.publicity_until.map(format_date).unwrap_or_default(),
+        filled_fields: figures.filled_fields,
+        fillable_fields: figures.fillable_fields,
+        document_series: figures.series_message(),
+        document_running_number: figures.running_number(),
     }
 }
 
@@ -259,34 +241,5 @@ fn normalised(record: &AcceptedRecord, warnings: &[Finding], rule_set: &str) -> 
         changes,
         warning_codes: warnings.into_iter().map(str::to_owned).collect(),
         rule_set: rule_set.to_owned(),
-    }
-}
-
-/// A finding as messages carry it.
-pub fn finding_message(finding: &Finding) -> v1::Finding {
-    let severity = match finding.severity {
-        Severity::Error => v1::Severity::Error,
-        Severity::Warning => v1::Severity::Warning,
-    };
-    v1::Finding {
-        code: finding.code.as_str().to_owned(),
-        severity: severity.into(),
-        field: finding.field.clone().unwrap_or_default(),
-        rule: finding.rule.clone().into_owned(),
-        rule_version: finding.rule_version,
-        message: finding.message.clone(),
-        suggestion: finding.suggestion.clone().unwrap_or_default(),
-        confirmable: finding.confirmable && finding.severity == Severity::Error,
-    }
-}
-
-/// A change as messages carry it.
-pub fn change_message(change: &Change) -> v1::Change {
-    v1::Change {
-        field: change.field.clone(),
-        rule: change.rule.to_owned(),
-        rule_version: change.rule_version,
-        before: change.before.clone(),
-        after: change.after.clone(),
     }
 }

@@ -5,21 +5,20 @@ use std::sync::Arc;
 
 use credit_record::{
     AcceptedRecord, Attestation, CheckContext, CompiledItem, ContentForm, Finding, ItemVersion,
-    SubjectKind, Verdict, WorkingDays, check_as, item::SUBJECT_KEY,
+    SubjectKind, Verdict, WorkingDays, check::check_with_content, item::SUBJECT_KEY,
 };
 use legal_clock::shanghai_date;
+use record_ref::ProviderCode;
 use time::Date;
-use vault::{Keyring, OpenError};
+use vault::{
+    Keyring, OpenError,
+    keyed_hash::{KeyedHash, decision_identity},
+};
 
-use super::{Submission, reason, registration::Registration};
+use super::{Figures, Submission, reason, registration::Registration};
 
-/// Domain of the keyed hash of what a record is about.
-const IDENTITY: &str = "record-identity";
 /// Between the parts of a natural key, as crate credit-record joins them.
 const SEPARATOR: char = '\u{1F}';
-
-/// A keyed hash.
-pub type Digest = [u8; 32];
 
 /// A version that was looked at by itself.
 #[derive(Debug, Clone)]
@@ -28,6 +27,8 @@ pub struct Examined {
     pub submission: Submission,
     /// What it says.
     pub content: Content,
+    /// What supervision counts of it.
+    pub figures: Figures,
     /// Name of the rule-set of cleansing; empty for the end of a record.
     pub rule_set: String,
 }
@@ -53,7 +54,7 @@ pub struct Facts {
     /// Day of the decision.
     pub decision_date: Date,
     /// What the record is about: natural key and subject.
-    pub identity: Digest,
+    pub identity: KeyedHash,
     /// Whether `identity` is enough to tell a decision from any other.
     pub claims: bool,
     /// What it registers.
@@ -84,13 +85,13 @@ impl std::fmt::Debug for Means<'_> {
 /// Opens and checks a record. The day of receipt is that of Changsha.
 ///
 /// # Errors
-/// When the content does not open under the record id.
+/// When the content does not open under the version's id.
 pub fn examine(
     means: Means<'_>,
     item: &CompiledItem,
     submission: Submission,
 ) -> Result<Examined, OpenError> {
-    let context = submission.record_id.as_bytes();
+    let context = submission.version.id.as_bytes();
     let content = means.keyring.open(context, &submission.sealed_content)?;
     Ok(examine_content(means, item, submission, &content))
 }
@@ -104,22 +105,29 @@ pub fn examine_content(
 ) -> Examined {
     let context = CheckContext {
         received_on: shanghai_date(submission.received_at),
-        provider_code: &submission.version.provider_code,
+        provider_code: submission.version.provider.as_str(),
         working_days: means.working_days,
         attestations: means.attestations,
     };
     // Of another type the bytes are read as JSON, and what is found says so.
     let form = ContentForm::of(&submission.content_type).unwrap_or(ContentForm::Json);
-    let content = match check_as(form, item, content, &context) {
-        Verdict::Accepted(record) => {
-            let provider = &submission.version.provider_code;
+    let provider = &submission.version.provider;
+    let (content, figures) = match check_with_content(form, item, content, &context) {
+        (Verdict::Accepted(record), _) => {
             let facts = Facts::of(means.keyring, item.item(), provider, &record);
-            Content::Record(record, Box::new(facts))
+            let figures = Figures::of_accepted(means.keyring, item.item(), &submission, &record);
+            (Content::Record(record, Box::new(facts)), figures)
         }
-        Verdict::Returned(findings) => Content::Faulty(findings),
+        (Verdict::Returned(findings), content) => {
+            let figures = content.map(|content| {
+                Figures::of_returned(means.keyring, item.item(), &submission, &content)
+            });
+            (Content::Faulty(findings), figures.unwrap_or_default())
+        }
     };
     Examined {
         content,
+        figures,
         rule_set: item.rule_set().to_owned(),
         submission,
     }
@@ -128,13 +136,14 @@ pub fn examine_content(
 /// Opens and looks at the reason for the end of a record, which is accepted whatever it says.
 ///
 /// # Errors
-/// When it does not open under the record id.
+/// When it does not open under the version's id.
 pub fn examine_end(keyring: &Keyring, submission: Submission) -> Result<Examined, OpenError> {
-    let context = submission.record_id.as_bytes();
+    let context = submission.version.id.as_bytes();
     let plain = keyring.open(context, &submission.sealed_content)?;
     let findings = reason::findings(&String::from_utf8_lossy(&plain));
     Ok(Examined {
         content: Content::End(findings),
+        figures: Figures::default(),
         rule_set: String::new(),
         submission,
     })
@@ -144,24 +153,24 @@ impl Facts {
     fn of(
         keyring: &Keyring,
         item: &ItemVersion,
-        provider_code: &str,
+        provider: &ProviderCode,
         record: &AcceptedRecord,
     ) -> Self {
         let subject = &record.subject;
         let person = subject.kind == SubjectKind::NaturalPerson;
         let document = match &subject.person_document {
-            Some((kind, number)) if person => format!("{kind}:{number}"),
+            Some(document) if person => format!("{}:{}", document.kind(), document.number()),
             _ => String::new(),
         };
         let registration = Registration::of(item, record);
         // Two registers that agree confirm each other; two keys of one register are one too many.
         let scope = if registration.is_some() {
-            provider_code
+            provider.as_str()
         } else {
             ""
         };
-        let identity = keyring.blind(
-            IDENTITY,
+        let identity = decision_identity(
+            keyring,
             &format!(
                 "{}{SEPARATOR}{scope}{SEPARATOR}{}{SEPARATOR}{document}",
                 item.code, record.natural_key

@@ -1,6 +1,7 @@
 //! Feedback cases: why and for how long. Called by `app` and `jobs`.
 
 use legal_clock::{Calendar, Deadline, RuleSet, shanghai_date};
+use record_ref::VersionId;
 use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
 
@@ -28,7 +29,7 @@ impl CaseKind {
 
 /// When the provider has to answer, and when it is reminded: settings of the office (R-13, D-15).
 #[derive(Debug, Clone)]
-pub struct CaseTerms {
+pub struct CasePolicy {
     /// From when on something is due at all.
     pub rules: RuleSet,
     /// The calendar.
@@ -52,7 +53,7 @@ pub struct Horizon {
     pub urge_up_to: Option<Date>,
 }
 
-impl CaseTerms {
+impl CasePolicy {
     /// When a case that is opened at `now` is due.
     pub fn due(&self, now: OffsetDateTime) -> Option<Deadline> {
         let day = shanghai_date(now);
@@ -91,11 +92,16 @@ pub struct FeedbackCase {
 
 impl FeedbackCase {
     /// The case of this version, opened at `now`.
-    pub fn open(kind: CaseKind, record_id: Uuid, terms: &CaseTerms, now: OffsetDateTime) -> Self {
+    pub fn open(
+        kind: CaseKind,
+        version: VersionId,
+        policy: &CasePolicy,
+        now: OffsetDateTime,
+    ) -> Self {
         let case_id = match kind {
-            CaseKind::Returned => Uuid::new_v5(&CASES, record_id.as_bytes()),
+            CaseKind::Returned => Uuid::new_v5(&CASES, version.as_bytes()),
             CaseKind::Contradicted => {
-                let mut name = record_id.as_bytes().to_vec();
+                let mut name = version.as_bytes().to_vec();
                 name.extend(kind.as_str().as_bytes());
                 Uuid::new_v5(&CASES, &name)
             }
@@ -103,7 +109,7 @@ impl FeedbackCase {
         Self {
             case_id,
             kind,
-            due: terms.due(now),
+            due: policy.due(now),
         }
     }
 }
@@ -113,8 +119,8 @@ mod tests {
     use super::*;
     use time::macros::{date, datetime};
 
-    fn terms() -> CaseTerms {
-        CaseTerms {
+    fn policy() -> CasePolicy {
+        CasePolicy {
             rules: RuleSet::changsha_2017(),
             calendar: Calendar::builtin().unwrap(),
             due_days: 5,
@@ -123,14 +129,18 @@ mod tests {
         }
     }
 
+    fn version() -> VersionId {
+        Uuid::from_u128(1).try_into().unwrap()
+    }
+
     fn open(now: OffsetDateTime) -> FeedbackCase {
-        FeedbackCase::open(CaseKind::Returned, Uuid::from_u128(1), &terms(), now)
+        FeedbackCase::open(CaseKind::Returned, version(), &policy(), now)
     }
 
     #[test]
     fn r13_days_of_reminders_are_working_days() {
         // 2026-03-06 is a Friday: due on Monday is one working day away, and the five before it are the whole week.
-        let horizon = terms().horizon(datetime!(2026-03-06 02:00 UTC));
+        let horizon = policy().horizon(datetime!(2026-03-06 02:00 UTC));
         assert_eq!(horizon.today, date!(2026 - 03 - 06));
         assert_eq!(horizon.remind_up_to, date!(2026 - 03 - 09));
         assert_eq!(horizon.urge_up_to, Some(date!(2026 - 03 - 01)));
@@ -139,7 +149,7 @@ mod tests {
     #[test]
     fn the_two_cases_of_a_version_are_told_apart() {
         let now = datetime!(2026-01-05 00:00 UTC);
-        let of = |kind| FeedbackCase::open(kind, Uuid::from_u128(1), &terms(), now).case_id;
+        let of = |kind| FeedbackCase::open(kind, version(), &policy(), now).case_id;
         assert_ne!(of(CaseKind::Returned), of(CaseKind::Contradicted));
     }
 

@@ -1,15 +1,13 @@
 //! Feedback cases: opening, closing, reminding, and the feed of their changes. Called by `app`.
 
+use record_ref::{LedgerNumber, RecordVersion};
 use service_kit::db::{Conn, Error};
 use sqlx::postgres::PgRow;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{
-    Keys, bigint, column, integer,
-    reads::{VersionColumns, version_columns},
-};
-use crate::domain::{FeedbackCase, cross::RecordKey, feedback::Horizon};
+use super::{Keys, Versions, column, version};
+use crate::domain::{FeedbackCase, feedback::Horizon};
 
 /// A case to be opened.
 #[derive(Debug, Clone)]
@@ -17,18 +15,12 @@ pub struct NewCase<'a> {
     /// Id, kind and due day.
     pub case: FeedbackCase,
     /// The version it is about.
-    pub record_id: Uuid,
-    /// Key of the version.
-    pub key: RecordKey,
-    /// Version of the item.
-    pub item_version: u32,
-    /// Revision of the version.
-    pub revision: u64,
+    pub version: &'a RecordVersion,
     /// Number in the provider's ledger.
-    pub ledger_number: u64,
-    /// The provider's own key, sealed under `record_id`.
+    pub ledger_number: Option<LedgerNumber>,
+    /// The provider's own key, sealed under the version's id.
     pub sealed_record_key: &'a [u8],
-    /// What only this case says, sealed under `record_id`.
+    /// What only this case says, sealed under the version's id.
     pub sealed_findings: Option<Vec<u8>>,
     /// The original of a returned version with its type.
     pub sealed_content: Option<(&'a [u8], &'a str)>,
@@ -40,7 +32,7 @@ pub struct Changed {
     /// Which case.
     pub case_id: Uuid,
     /// The version it is about.
-    pub version: VersionColumns,
+    pub version: RecordVersion,
     /// By when the provider answers.
     pub due_on: Option<Date>,
     /// The calendar of that day's year is not published.
@@ -110,8 +102,8 @@ impl Change {
 /// What every statement that changes cases gives back.
 macro_rules! changed_columns {
     () => {
-        "c.case_id, c.record_id, c.provider_code, c.item_code, c.item_version, c.key_digest, c.revision,
-         c.due_on, c.due_provisional, c.closed_as,
+        "c.case_id, c.record_id, c.record_address, c.provider_code, c.item_code, c.item_version,
+         c.key_digest, c.revision, c.due_on, c.due_provisional, c.closed_as,
          (c.reminded_at IS NOT NULL)::int + (c.urged_at IS NOT NULL)::int AS reminders"
     };
 }
@@ -122,11 +114,11 @@ pub async fn open(
     cases: &[NewCase<'_>],
     now: OffsetDateTime,
 ) -> Result<Vec<Changed>, Error> {
-    let keys = Keys::of(cases.iter().map(|new| &new.key));
-    let records: Vec<Uuid> = cases.iter().map(|new| new.record_id).collect();
-    let versions: Vec<i32> = cases.iter().map(|new| integer(new.item_version)).collect();
-    let revisions: Vec<i64> = cases.iter().map(|new| bigint(new.revision)).collect();
-    let ledger: Vec<i64> = cases.iter().map(|new| bigint(new.ledger_number)).collect();
+    let versions = Versions::of(cases.iter().map(|new| new.version));
+    let ledger: Vec<Option<i64>> = cases
+        .iter()
+        .map(|new| new.ledger_number.map(LedgerNumber::as_i64))
+        .collect();
     let ids: Vec<Uuid> = cases.iter().map(|new| new.case.case_id).collect();
     let kinds: Vec<&str> = cases.iter().map(|new| new.case.kind.as_str()).collect();
     let sealed_keys: Vec<&[u8]> = cases.iter().map(|new| new.sealed_record_key).collect();
@@ -153,27 +145,27 @@ pub async fn open(
     let rows = sqlx::query(concat!(
         "INSERT INTO feedback_case AS c (record_id, provider_code, item_code, item_version, key_digest,
                 revision, ledger_number, opened_at, case_id, sealed_record_key, due_on, due_provisional,
-                kind, sealed_findings, sealed_content, content_type)
+                kind, sealed_findings, sealed_content, content_type, record_address)
          SELECT record_id, provider_code, item_code, item_version, key_digest, revision,
                 ledger_number, $8, case_id, sealed_record_key, due_on, due_provisional,
-                kind, findings, content, content_type
+                kind, findings, content, content_type, record_address
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bigint[],
                 $7::bigint[], $9::uuid[], $10::bytea[], $11::date[], $12::bool[], $13::text[],
-                $14::bytea[], $15::bytea[], $16::text[])
+                $14::bytea[], $15::bytea[], $16::text[], $17::uuid[])
               AS n (record_id, provider_code, item_code, item_version, key_digest, revision,
                 ledger_number, case_id, sealed_record_key, due_on, due_provisional, kind, findings,
-                content, content_type)
+                content, content_type, record_address)
          ORDER BY case_id
          ON CONFLICT (record_id, kind) DO NOTHING
          RETURNING ",
         changed_columns!()
     ))
-    .bind(records)
-    .bind(keys.providers)
-    .bind(keys.items)
-    .bind(versions)
-    .bind(keys.digests)
-    .bind(revisions)
+    .bind(versions.ids)
+    .bind(versions.keys.providers)
+    .bind(versions.keys.items)
+    .bind(versions.item_versions)
+    .bind(versions.keys.digests)
+    .bind(versions.revisions)
     .bind(ledger)
     .bind(now)
     .bind(ids)
@@ -184,19 +176,20 @@ pub async fn open(
     .bind(findings)
     .bind(contents)
     .bind(types)
+    .bind(versions.addresses)
     .fetch_all(conn)
     .await?;
     changed(&rows, Change::Opened)
 }
 
-/// Closes the open cases of these keys that a newer accepted revision has answered, whichever came
-/// first. Must run after [`super::hold_keys`].
+/// Closes the open cases of the keys of these versions that a newer accepted revision has answered, whichever
+/// came first. Must run after [`super::hold_keys`].
 pub async fn close_answered(
     conn: &mut Conn,
-    keys: impl Iterator<Item = &RecordKey>,
+    versions: impl Iterator<Item = &RecordVersion>,
     now: OffsetDateTime,
 ) -> Result<Vec<Changed>, Error> {
-    let keys = Keys::of(keys);
+    let keys = Keys::of_versions(versions);
     let rows = sqlx::query(concat!(
         "UPDATE feedback_case AS c SET closed_at = $4, closed_by = head.accepted_record,
                 closed_as = CASE WHEN head.ended THEN 'withdrawal' ELSE 'rereport' END
@@ -325,7 +318,7 @@ pub async fn tell(conn: &mut Conn, changes: &[Changed], now: OffsetDateTime) -> 
     }
     let providers: Vec<&str> = changes
         .iter()
-        .map(|one| &*one.version.provider_code)
+        .map(|one| one.version.provider.as_str())
         .collect();
     let ids: Vec<Uuid> = changes.iter().map(|one| one.case_id).collect();
     let kinds: Vec<&str> = changes.iter().map(|one| one.change.as_str()).collect();
@@ -350,7 +343,7 @@ fn changed(rows: &[PgRow], change: Change) -> Result<Vec<Changed>, Error> {
 fn changed_row(row: &PgRow, change: Change) -> Result<Changed, Error> {
     Ok(Changed {
         case_id: column(row, "case_id")?,
-        version: version_columns(row)?,
+        version: version(row)?,
         due_on: column(row, "due_on")?,
         due_provisional: column(row, "due_provisional")?,
         reminders: column(row, "reminders")?,

@@ -1,31 +1,28 @@
 //! The words of attesters, and the cases that they are given for. Called by `app::confirm`.
 
+use record_ref::{LedgerNumber, RecordVersion, VersionId};
 use service_kit::db::{Conn, Error};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{
-    cases::ClosedAs,
-    column,
-    reads::{VersionColumns, version_columns},
-};
+use super::{cases::ClosedAs, checked, column, version};
 
 /// A case as a confirmation needs it.
 #[derive(Debug, Clone)]
 pub struct ConfirmableCase {
     /// The version it is about.
-    pub version: VersionColumns,
+    pub version: RecordVersion,
     /// Its number in the provider's ledger.
-    pub ledger_number: i64,
+    pub ledger_number: LedgerNumber,
     /// When the version was received.
     pub received_at: OffsetDateTime,
     /// Whether the version stands and is only contradicted.
     pub contradicted: bool,
     /// How it was closed; none while it is open.
     pub closed: Option<ClosedAs>,
-    /// The provider's own key, sealed under the record id.
+    /// The provider's own key, sealed under the version's id.
     pub sealed_record_key: Vec<u8>,
-    /// What was found, sealed under the record id.
+    /// What was found, sealed under the version's id.
     pub sealed_findings: Option<Vec<u8>>,
     /// The original of a returned version; none in cases from before it was kept.
     pub sealed_content: Option<Vec<u8>>,
@@ -39,10 +36,10 @@ pub struct NewConfirmation<'a> {
     /// The case.
     pub case_id: Uuid,
     /// The version.
-    pub record_id: Uuid,
-    /// Attester and statement, sealed under the record id.
+    pub version_id: VersionId,
+    /// Attester and statement, sealed under the version's id.
     pub sealed_word: &'a [u8],
-    /// The findings that remain, sealed under the record id.
+    /// The findings that remain, sealed under the version's id.
     pub sealed_findings: Option<&'a [u8]>,
     /// Whether the version is accepted by it.
     pub accepts: bool,
@@ -53,8 +50,8 @@ pub struct NewConfirmation<'a> {
 /// The case, whoever's it is.
 pub async fn case(conn: &mut Conn, case_id: Uuid) -> Result<Option<ConfirmableCase>, Error> {
     let row = sqlx::query(
-        "SELECT c.record_id, c.provider_code, c.item_code, c.item_version, c.key_digest, c.revision,
-                c.ledger_number, v.received_at, c.kind = 'contradicted' AS contradicted,
+        "SELECT c.record_id, c.record_address, c.provider_code, c.item_code, c.item_version, c.key_digest,
+                c.revision, c.ledger_number, v.received_at, c.kind = 'contradicted' AS contradicted,
                 c.closed_at IS NOT NULL AS closed, c.closed_as, c.sealed_record_key,
                 coalesce(c.sealed_findings, v.sealed_findings) AS sealed_findings,
                 c.sealed_content, coalesce(c.content_type, '') AS content_type
@@ -69,8 +66,8 @@ pub async fn case(conn: &mut Conn, case_id: Uuid) -> Result<Option<ConfirmableCa
     let closed: bool = column(row, "closed")?;
     let closed_as: Option<&str> = column(row, "closed_as")?;
     Ok(Some(ConfirmableCase {
-        version: version_columns(row)?,
-        ledger_number: column(row, "ledger_number")?,
+        version: version(row)?,
+        ledger_number: checked::<i64, _>(row, "ledger_number")?,
         received_at: column(row, "received_at")?,
         contradicted: column(row, "contradicted")?,
         closed: closed.then(|| ClosedAs::of(closed_as)),
@@ -107,7 +104,7 @@ pub async fn keep(
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(new.case_id)
-    .bind(new.record_id)
+    .bind(new.version_id.as_uuid())
     .bind(now)
     .bind(new.sealed_word)
     .bind(new.sealed_findings)

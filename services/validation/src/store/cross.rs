@@ -3,17 +3,17 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
+use record_ref::{LedgerNumber, ProviderCode, RecordKey, Revision, VersionId};
 use service_kit::db::{Conn, Error};
 use sqlx::postgres::PgRow;
 use time::Date;
 use uuid::Uuid;
+use vault::keyed_hash::KeyedHash;
 
-use super::{Keys, bigint, column, integer};
+use super::{Keys, Versions, checked, column, key, malformed, version};
 use crate::domain::{
     competence::{Place, Registry},
-    cross::{BaseSubject, Claim, RecordKey, Standing},
-    examine::Digest,
+    cross::{BaseSubject, Claim, Standing},
     registration::Registration,
 };
 
@@ -21,13 +21,13 @@ use crate::domain::{
 #[derive(Debug, Default)]
 pub struct Question {
     /// Ids of its versions.
-    pub records: Vec<Uuid>,
+    pub versions: Vec<VersionId>,
     /// Keys of its versions.
     pub keys: Vec<RecordKey>,
     /// What its records are about.
-    pub identities: Vec<Digest>,
+    pub identities: Vec<KeyedHash>,
     /// Versions of keys that were reported before, with their revisions.
-    pub later: Vec<(RecordKey, u64)>,
+    pub later: Vec<(RecordKey, Revision)>,
 }
 
 /// Holds the base register for the transaction: two batches that register the same code must see each other.
@@ -45,13 +45,14 @@ pub async fn ask(
     conn: &mut Conn,
     question: &Question,
     standing: &mut Standing,
-) -> Result<HashSet<Uuid>, Error> {
+) -> Result<HashSet<VersionId>, Error> {
+    let ids: Vec<Uuid> = question.versions.iter().map(|id| id.as_uuid()).collect();
     let keys = Keys::of(question.keys.iter());
     let later = Keys::of(question.later.iter().map(|(key, _)| key));
     let revisions: Vec<i64> = question
         .later
         .iter()
-        .map(|(_, revision)| bigint(*revision))
+        .map(|(_, revision)| revision.as_i64())
         .collect();
     let identities: Vec<&[u8]> = question
         .identities
@@ -96,7 +97,7 @@ pub async fn ask(
                UNION ALL SELECT identity FROM before) AS asked
          CROSS JOIN LATERAL (SELECT * FROM natural_claim WHERE digest = asked.digest LIMIT 1) AS c",
     )
-    .bind(&question.records)
+    .bind(ids)
     .bind(keys.providers)
     .bind(keys.items)
     .bind(keys.digests)
@@ -111,13 +112,13 @@ pub async fn ask(
     for row in &rows {
         match column::<&str>(row, "what")? {
             "known" => {
-                known.insert(column(row, "record_id")?);
+                known.insert(checked::<Uuid, _>(row, "record_id")?);
             }
             "claim" => {
                 let claim = Claim {
                     key: key(row)?,
-                    revision: column::<i64>(row, "revision")?.unsigned_abs(),
-                    ledger_number: column::<i64>(row, "ledger_number")?.unsigned_abs(),
+                    revision: checked::<i64, _>(row, "revision")?,
+                    ledger_number: Some(checked::<i64, _>(row, "ledger_number")?),
                     held: column(row, "held")?,
                 };
                 if let Some(digest) = digest(row)? {
@@ -125,11 +126,14 @@ pub async fn ask(
                 }
             }
             what => {
-                let revision = column::<i64>(row, "revision")?.unsigned_abs();
+                // 0 while none was accepted.
+                let Ok(revision) = column::<i64>(row, "revision")?.try_into() else {
+                    continue;
+                };
                 let versions = standing.accepted.entry(key(row)?).or_default();
                 if what == "before" {
                     versions.insert(revision, digest(row)?);
-                } else if revision > 0 {
+                } else {
                     versions.entry(revision).or_insert(None);
                 }
             }
@@ -177,18 +181,16 @@ fn base_subject(row: &PgRow) -> Result<BaseSubject, Error> {
             since: column(row, "since")?,
         },
         former_cores: column(row, "former_cores")?,
-        record_id: column(row, "record_id")?,
-        key: key(row)?,
-        item_version: column::<i32>(row, "item_version")?.unsigned_abs(),
-        revision: column::<i64>(row, "revision")?.unsigned_abs(),
-        ledger_number: column::<i64>(row, "ledger_number")?.unsigned_abs(),
+        version: version(row)?,
+        ledger_number: Some(checked::<i64, _>(row, "ledger_number")?),
         sealed_record_key: column::<Vec<u8>>(row, "sealed_record_key")?.into(),
         standing: column(row, "standing")?,
     })
 }
 
 /// The places of these providers and of all organs above them.
-pub async fn places(conn: &mut Conn, providers: &[&str]) -> Result<Registry, Error> {
+pub async fn places(conn: &mut Conn, providers: &[ProviderCode]) -> Result<Registry, Error> {
+    let codes: Vec<&str> = providers.iter().map(ProviderCode::as_str).collect();
     let rows = sqlx::query(
         "WITH RECURSIVE up AS (
              SELECT code, parent_code, district_code FROM provider WHERE code = ANY($1)
@@ -196,32 +198,32 @@ pub async fn places(conn: &mut Conn, providers: &[&str]) -> Result<Registry, Err
              SELECT p.code, p.parent_code, p.district_code FROM provider AS p JOIN up ON p.code = up.parent_code)
          SELECT code, parent_code, district_code FROM up",
     )
-    .bind(providers)
+    .bind(codes)
     .fetch_all(conn)
     .await?;
     rows.iter()
         .map(|row| {
             let place = Place {
-                parent_code: column(row, "parent_code")?,
+                parent: optional_code(row, "parent_code")?,
                 district_code: column(row, "district_code")?,
             };
-            Ok((column(row, "code")?, place))
+            Ok((checked::<&str, _>(row, "code")?, place))
         })
         .collect()
 }
 
 /// Writes claims, new ones and ones given up. False when another transaction has claimed one meanwhile: then what was
 /// decided on is no longer true.
-pub async fn write_claims(conn: &mut Conn, claims: &[(&Digest, &Claim)]) -> Result<bool, Error> {
+pub async fn write_claims(conn: &mut Conn, claims: &[(&KeyedHash, &Claim)]) -> Result<bool, Error> {
     let keys = Keys::of(claims.iter().map(|(_, claim)| &claim.key));
     let digests: Vec<&[u8]> = claims.iter().map(|(digest, _)| &digest[..]).collect();
     let revisions: Vec<i64> = claims
         .iter()
-        .map(|(_, claim)| bigint(claim.revision))
+        .map(|(_, claim)| claim.revision.as_i64())
         .collect();
-    let ledger: Vec<i64> = claims
+    let ledger: Vec<Option<i64>> = claims
         .iter()
-        .map(|(_, claim)| bigint(claim.ledger_number))
+        .map(|(_, claim)| claim.ledger_number.map(LedgerNumber::as_i64))
         .collect();
     let held: Vec<bool> = claims.iter().map(|(_, claim)| claim.held).collect();
     // In one order, so that nobody waits in a circle.
@@ -252,7 +254,7 @@ pub async fn write_claims(conn: &mut Conn, claims: &[(&Digest, &Claim)]) -> Resu
 
 /// Writes rows of the base register. Must run under [`hold_register`].
 pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Result<(), Error> {
-    let keys = Keys::of(subjects.iter().map(|subject| &subject.key));
+    let versions = Versions::of(subjects.iter().map(|subject| &subject.version));
     let all = |text: fn(&BaseSubject) -> &str| -> Vec<&str> {
         subjects.iter().map(|s| text(s)).collect()
     };
@@ -267,24 +269,25 @@ pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Resul
         .collect();
     let ended: Vec<Option<Date>> = subjects.iter().map(|s| s.registration.ended_on).collect();
     let since: Vec<Date> = subjects.iter().map(|s| s.registration.since).collect();
-    let records: Vec<Uuid> = subjects.iter().map(|s| s.record_id).collect();
-    let versions: Vec<i32> = subjects.iter().map(|s| integer(s.item_version)).collect();
-    let revisions: Vec<i64> = subjects.iter().map(|s| bigint(s.revision)).collect();
-    let ledger: Vec<i64> = subjects.iter().map(|s| bigint(s.ledger_number)).collect();
+    let ledger: Vec<Option<i64>> = subjects
+        .iter()
+        .map(|s| s.ledger_number.map(LedgerNumber::as_i64))
+        .collect();
     let sealed: Vec<&[u8]> = subjects.iter().map(|s| &s.sealed_record_key[..]).collect();
     let standing: Vec<bool> = subjects.iter().map(|s| s.standing).collect();
     sqlx::query(
         "INSERT INTO base_subject (code, name, name_core, former_cores, status, ended_on, since, record_id,
                 provider_code, item_code, item_version, key_digest, revision, ledger_number,
-                sealed_record_key, standing)
+                sealed_record_key, standing, record_address)
          SELECT code, name, name_core, string_to_array(former, chr(31)), status, ended_on, since, record_id,
                 provider_code, item_code, item_version, key_digest, revision, ledger_number,
-                sealed_record_key, standing
+                sealed_record_key, standing, record_address
          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::date[], $7::date[],
                 $8::uuid[], $9::text[], $10::text[], $11::int[], $12::bytea[], $13::bigint[],
-                $14::bigint[], $15::bytea[], $16::bool[])
+                $14::bigint[], $15::bytea[], $16::bool[], $17::uuid[])
               AS n (code, name, name_core, former, status, ended_on, since, record_id, provider_code,
-                item_code, item_version, key_digest, revision, ledger_number, sealed_record_key, standing)
+                item_code, item_version, key_digest, revision, ledger_number, sealed_record_key, standing,
+                record_address)
          ORDER BY code
          ON CONFLICT (code) DO UPDATE SET name = excluded.name, name_core = excluded.name_core,
                 former_cores = excluded.former_cores, status = excluded.status,
@@ -292,7 +295,8 @@ pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Resul
                 provider_code = excluded.provider_code, item_code = excluded.item_code,
                 item_version = excluded.item_version, key_digest = excluded.key_digest,
                 revision = excluded.revision, ledger_number = excluded.ledger_number,
-                sealed_record_key = excluded.sealed_record_key, standing = excluded.standing",
+                sealed_record_key = excluded.sealed_record_key, standing = excluded.standing,
+                record_address = excluded.record_address",
     )
     .bind(all(|s| &s.code))
     .bind(all(|s| &s.registration.name))
@@ -301,30 +305,31 @@ pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Resul
     .bind(status)
     .bind(ended)
     .bind(since)
-    .bind(records)
-    .bind(keys.providers)
-    .bind(keys.items)
-    .bind(versions)
-    .bind(keys.digests)
-    .bind(revisions)
+    .bind(versions.ids)
+    .bind(versions.keys.providers)
+    .bind(versions.keys.items)
+    .bind(versions.item_versions)
+    .bind(versions.keys.digests)
+    .bind(versions.revisions)
     .bind(ledger)
     .bind(sealed)
     .bind(standing)
+    .bind(versions.addresses)
     .execute(conn)
     .await?;
     Ok(())
 }
 
-fn key(row: &PgRow) -> Result<RecordKey, Error> {
-    Ok(RecordKey {
-        provider_code: column(row, "provider_code")?,
-        item_code: column(row, "item_code")?,
-        key_digest: Bytes::from(column::<Vec<u8>>(row, "key_digest")?),
-    })
+/// A credit code of an organ; empty: none.
+fn optional_code(row: &PgRow, name: &str) -> Result<Option<ProviderCode>, Error> {
+    match column::<&str>(row, name)? {
+        "" => Ok(None),
+        code => code.parse().map(Some).map_err(malformed),
+    }
 }
 
 /// The table holds digests of 32 bytes only.
-fn digest(row: &PgRow) -> Result<Option<Digest>, Error> {
+fn digest(row: &PgRow) -> Result<Option<KeyedHash>, Error> {
     let bytes: Option<&[u8]> = column(row, "digest")?;
     Ok(bytes.and_then(|bytes| bytes.try_into().ok()))
 }

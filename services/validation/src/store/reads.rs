@@ -2,33 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use service_kit::db::{Conn, Error, Pool};
+use record_ref::{LedgerNumber, ProviderCode, RecordVersion, VersionId};
+use service_kit::{
+    db::{Conn, Error, Pool},
+    page::Page,
+};
 use sqlx::{Row, postgres::PgRow};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
-    bigint,
     cases::{Change, ClosedAs},
-    column,
+    checked, column, version,
 };
-
-/// The columns that name a version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VersionColumns {
-    /// Id of the version.
-    pub record_id: Uuid,
-    /// Credit code of the provider.
-    pub provider_code: String,
-    /// Code of the item.
-    pub item_code: String,
-    /// Version of the item.
-    pub item_version: i32,
-    /// Keyed hash of the record key.
-    pub key_digest: Vec<u8>,
-    /// Revision of the key.
-    pub revision: i64,
-}
+use crate::domain::page::CasePosition;
 
 /// A feedback case with what is sealed about it.
 #[derive(Debug, Clone)]
@@ -36,10 +23,10 @@ pub struct CaseRow {
     /// Id of the case.
     pub case_id: Uuid,
     /// The returned version.
-    pub version: VersionColumns,
+    pub version: RecordVersion,
     /// Number in the provider's ledger.
-    pub ledger_number: i64,
-    /// The provider's key of the record, sealed under the record id.
+    pub ledger_number: LedgerNumber,
+    /// The provider's key of the record, sealed under the version's id.
     pub sealed_record_key: Vec<u8>,
     /// When it was opened.
     pub opened_at: OffsetDateTime,
@@ -53,7 +40,7 @@ pub struct CaseRow {
     pub contradicted: bool,
     /// How often the provider was reminded.
     pub reminders: i32,
-    /// The findings, sealed under the record id.
+    /// The findings, sealed under the version's id.
     pub sealed_findings: Option<Vec<u8>>,
 }
 
@@ -61,14 +48,14 @@ pub struct CaseRow {
 #[derive(Debug, Clone)]
 pub struct VerdictRow {
     /// The judged version.
-    pub version: VersionColumns,
+    pub version: RecordVersion,
     /// Whether it passed.
     pub accepted: bool,
     /// When it was judged.
     pub decided_at: OffsetDateTime,
-    /// The findings, sealed under the record id.
+    /// The findings, sealed under the version's id.
     pub sealed_findings: Option<Vec<u8>>,
-    /// The applied normalisations, sealed under the record id.
+    /// The applied normalisations, sealed under the version's id.
     pub sealed_changes: Option<Vec<u8>>,
 }
 
@@ -85,15 +72,6 @@ pub struct Statistics {
     pub confirmed: u64,
     /// Returned versions that carry the code as an error.
     pub returned_by_code: BTreeMap<String, u64>,
-}
-
-/// The place in a provider's list after which a page begins, newest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// When the last case of the page before was opened.
-    pub opened_at: OffsetDateTime,
-    /// Its ledger number.
-    pub ledger_number: i64,
 }
 
 /// A change of a case, and where it stands in the feed.
@@ -121,8 +99,8 @@ pub struct FeedPosition {
 /// What of a case is shown, with its verdict as `v`.
 macro_rules! case_columns {
     () => {
-        "c.case_id, c.record_id, c.provider_code, c.item_code, c.item_version, c.key_digest,
-         c.revision, c.ledger_number, c.sealed_record_key, c.opened_at, c.due_on,
+        "c.case_id, c.record_id, c.record_address, c.provider_code, c.item_code, c.item_version,
+         c.key_digest, c.revision, c.ledger_number, c.sealed_record_key, c.opened_at, c.due_on,
          c.due_provisional, c.closed_at, c.closed_as, c.kind = 'contradicted' AS contradicted,
          (c.reminded_at IS NOT NULL)::int + (c.urged_at IS NOT NULL)::int AS reminders,
          coalesce(c.sealed_findings, v.sealed_findings) AS sealed_findings"
@@ -142,13 +120,12 @@ macro_rules! page_statement {
     };
 }
 
-/// One page of a provider's cases after `place`, newest first, at most `limit`.
+/// One page of a provider's cases, newest first, and one more where another page follows.
 pub async fn cases(
     conn: &mut Conn,
-    provider_code: &str,
+    provider: ProviderCode,
     open_only: bool,
-    place: Place,
-    limit: u32,
+    page: &Page<CasePosition>,
 ) -> Result<Vec<CaseRow>, Error> {
     let statement = if open_only {
         page_statement!("AND c.closed_at IS NULL")
@@ -156,10 +133,10 @@ pub async fn cases(
         page_statement!("")
     };
     let rows = sqlx::query(statement)
-        .bind(provider_code)
-        .bind(place.opened_at)
-        .bind(place.ledger_number)
-        .bind(i64::from(limit))
+        .bind(provider.as_str())
+        .bind(page.after.opened_at)
+        .bind(page.after.ledger_number)
+        .bind(page.limit())
         .fetch_all(conn)
         .await?;
     rows.iter().map(case_row).collect()
@@ -182,7 +159,7 @@ pub async fn case(conn: &mut Conn, case_id: Uuid) -> Result<Option<CaseRow>, Err
 /// earlier and commits later would be skipped for ever by a cursor that passed it.
 pub async fn changes_after(
     conn: &mut Conn,
-    provider_code: &str,
+    provider: ProviderCode,
     position: FeedPosition,
     limit: i64,
 ) -> Result<Vec<FeedRow>, Error> {
@@ -196,7 +173,7 @@ pub async fn changes_after(
           JOIN feedback_case AS c USING (case_id) JOIN verdict AS v USING (record_id)
           ORDER BY f.xid, f.seq"
     ))
-    .bind(provider_code)
+    .bind(provider.as_str())
     .bind(position.xid.to_string())
     .bind(position.seq)
     .bind(limit)
@@ -230,7 +207,7 @@ pub async fn only_read(conn: &mut Conn) -> Result<(), Error> {
 /// How many cases a provider has, all or the open ones.
 pub async fn count_cases(
     conn: &mut Conn,
-    provider_code: &str,
+    provider: ProviderCode,
     open_only: bool,
 ) -> Result<u64, Error> {
     let statement = if open_only {
@@ -239,26 +216,26 @@ pub async fn count_cases(
         "SELECT count(*) FROM feedback_case WHERE provider_code = $1"
     };
     let count: i64 = sqlx::query_scalar(statement)
-        .bind(provider_code)
+        .bind(provider.as_str())
         .fetch_one(conn)
         .await?;
     Ok(count.unsigned_abs())
 }
 
 /// The verdict of one version.
-pub async fn verdict(conn: &mut Conn, record_id: Uuid) -> Result<Option<VerdictRow>, Error> {
+pub async fn verdict(conn: &mut Conn, id: VersionId) -> Result<Option<VerdictRow>, Error> {
     let row = sqlx::query(
-        "SELECT record_id, provider_code, item_code, item_version, key_digest, revision, decided_at,
-                outcome = 'accepted' AS accepted, sealed_findings, sealed_changes
+        "SELECT record_id, record_address, provider_code, item_code, item_version, key_digest, revision,
+                decided_at, outcome = 'accepted' AS accepted, sealed_findings, sealed_changes
          FROM verdict WHERE record_id = $1",
     )
-    .bind(record_id)
+    .bind(id.as_uuid())
     .fetch_optional(conn)
     .await?;
     row.as_ref()
         .map(|row| {
             Ok(VerdictRow {
-                version: version_columns(row)?,
+                version: version(row)?,
                 accepted: column(row, "accepted")?,
                 decided_at: column(row, "decided_at")?,
                 sealed_findings: column(row, "sealed_findings")?,
@@ -315,8 +292,8 @@ pub async fn open_and_overdue(pool: &Pool, today: Date) -> Result<(i64, i64), Er
 fn case_row(row: &PgRow) -> Result<CaseRow, Error> {
     Ok(CaseRow {
         case_id: column(row, "case_id")?,
-        version: version_columns(row)?,
-        ledger_number: column(row, "ledger_number")?,
+        version: version(row)?,
+        ledger_number: checked::<i64, _>(row, "ledger_number")?,
         sealed_record_key: column(row, "sealed_record_key")?,
         opened_at: column(row, "opened_at")?,
         due_on: column(row, "due_on")?,
@@ -328,31 +305,4 @@ fn case_row(row: &PgRow) -> Result<CaseRow, Error> {
         reminders: column(row, "reminders")?,
         sealed_findings: column(row, "sealed_findings")?,
     })
-}
-
-pub(super) fn version_columns(row: &PgRow) -> Result<VersionColumns, Error> {
-    Ok(VersionColumns {
-        record_id: column(row, "record_id")?,
-        provider_code: column(row, "provider_code")?,
-        item_code: column(row, "item_code")?,
-        item_version: column(row, "item_version")?,
-        key_digest: column(row, "key_digest")?,
-        revision: column(row, "revision")?,
-    })
-}
-
-impl Place {
-    /// Before every case.
-    pub const START: Self = Self {
-        opened_at: time::macros::datetime!(9999-12-31 00:00 UTC),
-        ledger_number: i64::MAX,
-    };
-
-    /// From a ledger number as messages carry it.
-    pub fn new(opened_at: OffsetDateTime, ledger_number: u64) -> Self {
-        Self {
-            opened_at,
-            ledger_number: bigint(ledger_number),
-        }
-    }
 }

@@ -3,25 +3,24 @@
 
 use std::collections::HashMap;
 
+use record_ref::{ItemCode, ItemRef, ProviderCode};
 use service_kit::db::{Conn, Error};
 use time::Date;
 
-use super::{column, integer};
-use crate::domain::{ItemKey, competence::Owner};
+use super::{column, item, malformed};
+use crate::domain::competence::Owner;
 
 /// An item version to keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemRow {
-    /// Code of the item.
-    pub code: String,
-    /// Its version.
-    pub version: u32,
+    /// Which version of which item.
+    pub item: ItemRef,
     /// The whole definition, JSON.
     pub definition: String,
     /// `city`, `department` or `district`; empty: not told.
     pub catalogue: String,
-    /// Credit code of the organ whose catalogue it is; may be empty.
-    pub organ: String,
+    /// The organ whose catalogue it is, where it was told.
+    pub organ: Option<ProviderCode>,
     /// GB/T 2260 code of the district whose catalogue it is; may be empty.
     pub district_code: String,
     /// First day of receipt that it is for; none: from its publication.
@@ -33,28 +32,19 @@ pub struct ItemRow {
 /// A definition as the table keeps it.
 #[derive(Debug, Clone)]
 pub struct Definition {
-    /// Code of the item.
-    pub code: String,
-    /// Its version.
-    pub version: u32,
+    /// Which version of which item.
+    pub item: ItemRef,
     /// The whole definition, JSON.
     pub definition: String,
     /// Whose catalogue it stands in.
     pub owner: Owner,
 }
 
-impl ItemRow {
-    /// Which version it is.
-    pub fn key(&self) -> ItemKey {
-        (self.code.clone(), self.version)
-    }
-}
-
 /// A provider to keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderRow {
     /// Credit code.
-    pub code: String,
+    pub code: ProviderCode,
     /// Chinese name.
     pub name: String,
     /// `city` or `district`.
@@ -63,24 +53,26 @@ pub struct ProviderRow {
     pub district_code: String,
     /// Whether it may report.
     pub enabled: bool,
-    /// Credit code of the organ above it; may be empty.
-    pub parent_code: String,
+    /// The organ above it.
+    pub parent: Option<ProviderCode>,
     /// Grows with every change.
     pub revision: i64,
 }
 
 /// Keeps item versions; one that is known already stays as it is, because versions never change.
 pub async fn keep_items(conn: &mut Conn, items: &[ItemRow]) -> Result<(), Error> {
-    let codes: Vec<&str> = items.iter().map(|item| item.code.as_str()).collect();
-    let versions: Vec<i32> = items.iter().map(|item| integer(item.version)).collect();
-    let definitions: Vec<&str> = items.iter().map(|item| item.definition.as_str()).collect();
+    let (codes, versions) = columns(items.iter().map(|row| &row.item));
+    let organs: Vec<Option<&str>> = items
+        .iter()
+        .map(|row| row.organ.as_ref().map(ProviderCode::as_str))
+        .collect();
     let text = |of: fn(&ItemRow) -> &str| -> Vec<&str> { items.iter().map(of).collect() };
     let effective: Vec<Option<Date>> = items.iter().map(|item| item.effective_from).collect();
     let published: Vec<Option<Date>> = items.iter().map(|item| item.published_on).collect();
     sqlx::query(
         "INSERT INTO item_version (code, version, definition, catalogue, organ, district_code,
                 effective_from, published_on)
-         SELECT code, version, definition::jsonb, nullif(catalogue, ''), nullif(organ, ''),
+         SELECT code, version, definition::jsonb, nullif(catalogue, ''), organ,
                 nullif(district_code, ''), effective_from, published_on
          FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::date[], $8::date[])
               AS i (code, version, definition, catalogue, organ, district_code, effective_from, published_on)
@@ -89,9 +81,9 @@ pub async fn keep_items(conn: &mut Conn, items: &[ItemRow]) -> Result<(), Error>
     )
     .bind(codes)
     .bind(versions)
-    .bind(definitions)
+    .bind(text(|item| &item.definition))
     .bind(text(|item| &item.catalogue))
-    .bind(text(|item| &item.organ))
+    .bind(organs)
     .bind(text(|item| &item.district_code))
     .bind(effective)
     .bind(published)
@@ -109,7 +101,10 @@ pub async fn keep_providers(conn: &mut Conn, providers: &[ProviderRow]) -> Resul
     let districts: Vec<&str> = providers.iter().map(|p| p.district_code.as_str()).collect();
     let enabled: Vec<bool> = providers.iter().map(|p| p.enabled).collect();
     let revisions: Vec<i64> = providers.iter().map(|p| p.revision).collect();
-    let parents: Vec<&str> = providers.iter().map(|p| p.parent_code.as_str()).collect();
+    let parents = providers.iter().map(|p| p.parent.as_ref());
+    let parents: Vec<&str> = parents
+        .map(|parent| parent.map_or("", ProviderCode::as_str))
+        .collect();
     sqlx::query(
         "INSERT INTO provider AS p (code, name, level, district_code, enabled, revision, parent_code)
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::bigint[], $7::text[])
@@ -133,15 +128,11 @@ pub async fn keep_providers(conn: &mut Conn, providers: &[ProviderRow]) -> Resul
 }
 
 /// The definitions of these versions as far as they are known.
-pub async fn items(conn: &mut Conn, wanted: &[ItemKey]) -> Result<Vec<Definition>, Error> {
-    let codes: Vec<&str> = wanted.iter().map(|(code, _)| code.as_str()).collect();
-    let versions: Vec<i32> = wanted
-        .iter()
-        .map(|(_, version)| integer(*version))
-        .collect();
+pub async fn items(conn: &mut Conn, wanted: &[ItemRef]) -> Result<Vec<Definition>, Error> {
+    let (codes, versions) = columns(wanted.iter());
     let rows = sqlx::query(
         "SELECT code, version, definition::text AS definition, coalesce(catalogue, '') AS catalogue,
-                coalesce(organ, '') AS organ, coalesce(district_code, '') AS district_code
+                organ, coalesce(district_code, '') AS district_code
          FROM item_version
          JOIN unnest($1::text[], $2::int[]) AS w (code, version) USING (code, version)",
     )
@@ -151,14 +142,14 @@ pub async fn items(conn: &mut Conn, wanted: &[ItemKey]) -> Result<Vec<Definition
     .await?;
     rows.iter()
         .map(|row| {
+            let organ: Option<&str> = column(row, "organ")?;
+            let organ = organ.map(str::parse).transpose().map_err(malformed)?;
             Ok(Definition {
-                code: column(row, "code")?,
-                // The table holds positive versions only.
-                version: column::<i32>(row, "version")?.unsigned_abs(),
+                item: item(row, "code", "version")?,
                 definition: column(row, "definition")?,
                 owner: Owner::of(
                     column(row, "catalogue")?,
-                    column(row, "organ")?,
+                    organ,
                     column(row, "district_code")?,
                 ),
             })
@@ -169,9 +160,10 @@ pub async fn items(conn: &mut Conn, wanted: &[ItemKey]) -> Result<Vec<Definition
 /// The version of each of these items that is for records received on `day`.
 pub async fn in_force(
     conn: &mut Conn,
-    codes: &[&str],
+    codes: &[&ItemCode],
     day: Date,
-) -> Result<HashMap<String, u32>, Error> {
+) -> Result<HashMap<ItemCode, ItemRef>, Error> {
+    let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
     let rows = sqlx::query(
         "SELECT DISTINCT ON (code) code, version FROM item_version
          WHERE code = ANY($1) AND coalesce(effective_from, (definition->>'effective_from')::date, published_on,
@@ -184,29 +176,44 @@ pub async fn in_force(
     .await?;
     rows.iter()
         .map(|row| {
-            let version = column::<i32>(row, "version")?.unsigned_abs();
-            Ok((column(row, "code")?, version))
+            let item = item(row, "code", "version")?;
+            Ok((item.code.clone(), item))
         })
+        .collect()
+}
+
+/// The versions of one item that are kept.
+pub async fn versions_of_item(conn: &mut Conn, code: &ItemCode) -> Result<Vec<ItemRef>, Error> {
+    let rows = sqlx::query("SELECT code, version FROM item_version WHERE code = $1")
+        .bind(code.as_str())
+        .fetch_all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| item(row, "code", "version"))
         .collect()
 }
 
 /// Every version that is kept.
-pub async fn versions(conn: &mut Conn) -> Result<Vec<ItemKey>, Error> {
+pub async fn versions(conn: &mut Conn) -> Result<Vec<ItemRef>, Error> {
     let rows = sqlx::query("SELECT code, version FROM item_version ORDER BY code, version")
         .fetch_all(conn)
         .await?;
     rows.iter()
-        .map(|row| {
-            let version = column::<i32>(row, "version")?.unsigned_abs();
-            Ok((column(row, "code")?, version))
-        })
+        .map(|row| item(row, "code", "version"))
         .collect()
 }
 
 /// Whether the registry has ever named this provider.
-pub async fn provider_exists(conn: &mut Conn, code: &str) -> Result<bool, Error> {
+pub async fn provider_exists(conn: &mut Conn, code: ProviderCode) -> Result<bool, Error> {
     sqlx::query_scalar("SELECT EXISTS (SELECT FROM provider WHERE code = $1)")
-        .bind(code)
+        .bind(code.as_str())
         .fetch_one(conn)
         .await
+}
+
+/// Codes and versions of items, as arrays.
+fn columns<'a>(items: impl Iterator<Item = &'a ItemRef>) -> (Vec<&'a str>, Vec<i32>) {
+    items
+        .map(|item| (item.code.as_str(), item.version_column()))
+        .unzip()
 }

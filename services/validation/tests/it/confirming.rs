@@ -7,11 +7,11 @@ use proto::credit::validation::{
     v1::{CaseState, ConfirmRecordRequest, ConfirmRecordResponse, Severity, VerdictOutcome},
 };
 use serde_json::json;
-use service_kit::identity::Role;
-use testkit::TestResult;
-use tonic::{Code, Status};
+use service_kit::{identity::Role, reason::Reason};
+use testkit::{RefusalDetails, TestResult, refusal_of};
+use tonic::Status;
 
-use crate::world::{OFFICE, OTHER, PROVIDER, Record, World, fault, refusal};
+use crate::world::{OFFICE, OTHER, PROVIDER, Record, World, fault};
 
 const ATTESTER: &str = "钱立新";
 const STATEMENT: &str = "已核对营业执照原件，代码无误";
@@ -83,8 +83,8 @@ async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> 
     let again = confirm(&world, &case, STATEMENT).await?;
     assert_eq!(again.findings, answer.findings);
     assert_eq!(
-        refusal(&confirm(&world, &case, "另有说明").await.unwrap_err()).0,
-        "CASE_CLOSED"
+        refusal_of(confirm(&world, &case, "另有说明").await).reason,
+        Reason::CaseClosed
     );
     assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 1);
 
@@ -127,8 +127,8 @@ async fn r13_a_record_with_any_other_error_cannot_be_confirmed() -> TestResult {
         .await
         .unwrap_err();
     assert_eq!(
-        (status.code(), refusal(&status).0.as_str()),
-        (Code::FailedPrecondition, "NOT_CONFIRMABLE")
+        RefusalDetails::from_status(&status).reason,
+        Reason::NotConfirmable
     );
     assert!(
         status.message().contains("REQUIRED_MISSING（CF_WFXW）"),
@@ -206,11 +206,8 @@ async fn r13_a_version_that_another_one_followed_is_not_confirmed() -> TestResul
             Some(operation) => first.ended(operation, 2, "误报"),
         };
         world.submit(&[&first, &next]).await?;
-        let status = confirm(&world, &case_of(&world, key).await?, STATEMENT)
-            .await
-            .unwrap_err();
-        assert_eq!(status.code(), Code::FailedPrecondition);
-        assert_eq!(refusal(&status).0, "CASE_CLOSED");
+        let answer = confirm(&world, &case_of(&world, key).await?, STATEMENT).await;
+        assert_eq!(refusal_of(answer).reason, Reason::CaseClosed);
     }
     // A lower returned version is answered by the confirmation of a higher one.
     let versions =
@@ -261,27 +258,36 @@ async fn r13_only_the_provider_itself_confirms_and_says_who_and_why() -> TestRes
         statement: statement.to_owned(),
     };
     let mut other = world.client(OTHER, Role::Provider)?;
-    let status = other
+    let answer = other
         .confirm_record(request(&case_id, ATTESTER, STATEMENT))
-        .await
-        .unwrap_err();
-    assert_eq!(refusal(&status).0, "CASE_UNKNOWN");
+        .await;
+    assert_eq!(refusal_of(answer).reason, Reason::CaseUnknown);
     let mut office = world.client(OFFICE, Role::CreditOffice)?;
-    let status = office
+    let answer = office
         .confirm_record(request(&case_id, ATTESTER, STATEMENT))
-        .await
-        .unwrap_err();
-    assert_eq!(status.code(), Code::PermissionDenied);
+        .await;
+    assert_eq!(refusal_of(answer).reason, Reason::RoleNotAllowed);
     let mut provider = world.client(PROVIDER, Role::Provider)?;
-    for (bad, field) in [
-        (request("7", ATTESTER, STATEMENT), "case_id"),
-        (request(&case_id, " ", STATEMENT), "attester"),
-        (request(&case_id, ATTESTER, ""), "statement"),
+    for (bad, reason, field) in [
+        (
+            request("7", ATTESTER, STATEMENT),
+            Reason::CaseIdInvalid,
+            "case_id",
+        ),
+        (
+            request(&case_id, " ", STATEMENT),
+            Reason::AttesterInvalid,
+            "attester",
+        ),
+        (
+            request(&case_id, ATTESTER, ""),
+            Reason::StatementInvalid,
+            "statement",
+        ),
     ] {
-        let status = provider.confirm_record(bad).await.unwrap_err();
         assert_eq!(
-            (status.code(), refusal(&status).1.as_str()),
-            (Code::InvalidArgument, field)
+            refusal_of(provider.confirm_record(bad).await).reason_and_field(),
+            (reason, field)
         );
     }
     world.finish().await?;

@@ -5,11 +5,12 @@ use proto::credit::validation::v1::{
     DryRunRecord, DryRunRequest, DryRunVerdict, Finding, VerdictOutcome,
 };
 use serde_json::json;
+use service_kit::{identity::Role, reason::Reason};
 use sqlx::AssertSqlSafe;
-use testkit::TestResult;
-use tonic::{Code, Status};
+use testkit::{TestResult, refusal_of};
+use tonic::Status;
 
-use crate::world::{OTHER, Record, World, fault, refusal};
+use crate::world::{OTHER, Record, World, fault};
 
 fn trial(record: &Record) -> DryRunRecord {
     DryRunRecord {
@@ -139,14 +140,23 @@ async fn r6_a_trial_without_a_version_is_by_the_one_in_force() -> TestResult {
 #[tokio::test]
 async fn a_trial_that_cannot_be_made_says_why() -> TestResult {
     let world = World::start().await?;
+    let now = world.bed.context.clock.now();
     let good = trial(&Record::penalty("N-1", 1, json!({})));
     let unknown = DryRunRecord {
         item_code: "nothing".into(),
         item_version: 0,
         ..good.clone()
     };
+    let unknown_version = DryRunRecord {
+        item_version: u32::MAX,
+        ..unknown.clone()
+    };
     let later = DryRunRecord {
         item_version: 99,
+        ..good.clone()
+    };
+    let no_version = DryRunRecord {
+        item_version: u32::MAX,
         ..good.clone()
     };
     let typed = DryRunRecord {
@@ -159,34 +169,71 @@ async fn a_trial_that_cannot_be_made_says_why() -> TestResult {
         item_version,
         ..good.clone()
     };
-    for (records, code, field) in [
-        (vec![], Code::InvalidArgument, "records"),
-        (vec![good.clone(); 201], Code::InvalidArgument, "records"),
+    for (records, reason, field) in [
+        (vec![], Reason::RecordsCountInvalid, "records"),
+        (
+            vec![good.clone(); 201],
+            Reason::RecordsCountInvalid,
+            "records",
+        ),
         (
             vec![good.clone(), unknown],
-            Code::NotFound,
+            Reason::ItemUnknown,
             "records[1].item_code",
         ),
         (
+            vec![unknown_version],
+            Reason::ItemUnknown,
+            "records[0].item_code",
+        ),
+        (
             vec![good.clone(), no_text(0)],
-            Code::NotFound,
+            Reason::ItemCodeInvalid,
             "records[1].item_code",
         ),
         (
             vec![no_text(good.item_version)],
-            Code::NotFound,
+            Reason::ItemCodeInvalid,
             "records[0].item_code",
         ),
-        (vec![later], Code::NotFound, "records[0].item_code"),
+        (
+            vec![good.clone(), later],
+            Reason::ItemVersionUnknown,
+            "records[1].item_version",
+        ),
+        (
+            vec![no_version],
+            Reason::ItemVersionUnknown,
+            "records[0].item_version",
+        ),
         (
             vec![good.clone(), typed],
-            Code::InvalidArgument,
+            Reason::ContentTypeInvalid,
             "records[1].content_type",
         ),
     ] {
-        let status = try_out(&world, records).await.unwrap_err();
-        assert_eq!((status.code(), refusal(&status).1.as_str()), (code, field));
+        assert_eq!(
+            refusal_of(try_out(&world, records).await).reason_and_field(),
+            (reason, field)
+        );
     }
+    // Before the first version of any item nothing is in force.
+    world
+        .bed
+        .clock
+        .set(time::macros::datetime!(1990-01-10 09:00 +8));
+    let none_in_force = DryRunRecord {
+        item_version: 0,
+        ..good.clone()
+    };
+    let answer = try_out(&world, vec![none_in_force]).await;
+    assert_eq!(refusal_of(answer).reason, Reason::ItemVersionUnknown);
+    world.bed.clock.set(now);
+
+    let mut nobody = world.client("", Role::Provider)?;
+    let records = vec![good];
+    let answer = nobody.dry_run(DryRunRequest { records }).await;
+    assert_eq!(refusal_of(answer).reason, Reason::ProviderNotRegistered);
     // Tried for the caller and nobody else: the source unit is not it.
     let foreign = trial(&Record::penalty("N-2", 1, json!({})).reported_by(OTHER));
     let verdict = try_out(&world, vec![foreign]).await?.remove(0);

@@ -6,14 +6,16 @@ use anyhow::Result;
 use event_bus::BatchHandler;
 use proto::credit::validation::{
     events::v1::{RecordAccepted, RecordReturned},
-    v1::{CaseState, GetVerdictRequest, ListFeedbackRequest},
+    v1::{
+        CaseState, ConfirmRecordRequest, DryRunRecord, DryRunRequest, GetVerdictRequest,
+        ListFeedbackRequest, WatchFeedbackRequest,
+    },
 };
 use serde_json::json;
-use service_kit::identity::Role;
-use testkit::{TestResult, eventually};
-use tonic::Code;
+use service_kit::{identity::Role, reason::Reason};
+use testkit::{RefusalDetails, TestResult, eventually, refusal_of};
 
-use crate::world::{OTHER, PATIENCE, PROVIDER, Record, World, fault, refusal};
+use crate::world::{OTHER, PATIENCE, PROVIDER, Record, World, fault};
 
 /// Revisions 1 to 4 of a key: returned, returned, accepted, returned.
 fn versions(key: &str, ledger: u64) -> Vec<Record> {
@@ -193,18 +195,16 @@ async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> TestResult
         assert_eq!((answer.total, answer.cases.len()), (1, 1));
         assert_eq!(answer.cases[0].record_key, "K-1");
     }
-    let status = provider.list_feedback(of(OTHER)).await.unwrap_err();
-    assert_eq!(status.code(), Code::PermissionDenied);
     assert_eq!(
-        refusal(&status),
-        ("NOT_OWN_FEEDBACK".into(), "provider_code".into())
+        refusal_of(provider.list_feedback(of(OTHER)).await).reason_and_field(),
+        (Reason::NotOwnFeedback, "provider_code")
     );
 
     let foreign_id = GetVerdictRequest {
         record_id: foreign.id().to_string(),
     };
-    let status = provider.get_verdict(foreign_id.clone()).await.unwrap_err();
-    assert_eq!(status.code(), Code::NotFound);
+    let answer = provider.get_verdict(foreign_id.clone()).await;
+    assert_eq!(refusal_of(answer).reason, Reason::VerdictUnknown);
     let own_id = GetVerdictRequest {
         record_id: own.id().to_string(),
     };
@@ -218,11 +218,11 @@ async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> TestResult
         let answer = reader.list_feedback(of(OTHER)).await?.into_inner();
         assert_eq!(answer.cases[0].record_key, "K-2");
         assert!(reader.get_verdict(foreign_id.clone()).await.is_ok());
-        let status = reader.list_feedback(of("")).await.unwrap_err();
-        assert_eq!(status.code(), Code::InvalidArgument);
-        for nobody in ["91430100MA4Q5W141P", "11430100006123458R\0"] {
-            let status = reader.list_feedback(of(nobody)).await.unwrap_err();
-            assert_eq!(status.code(), Code::NotFound, "{nobody:?}");
+        let answer = reader.list_feedback(of("")).await;
+        assert_eq!(refusal_of(answer).reason, Reason::ProviderCodeMissing);
+        for nobody in ["91430100MA4Q5W141P", "11430100006123458R\0", "x"] {
+            let refused = refusal_of(reader.list_feedback(of(nobody)).await);
+            assert_eq!(refused.reason, Reason::ProviderUnknown, "{nobody:?}");
         }
     }
     for role in [
@@ -231,13 +231,74 @@ async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> TestResult
         Role::StateOrgan,
         Role::Operator,
     ] {
-        let status = world
-            .client(PROVIDER, role)?
-            .list_feedback(of(""))
-            .await
-            .unwrap_err();
-        assert_eq!(status.code(), Code::PermissionDenied, "{role:?}");
+        let answer = world.client(PROVIDER, role)?.list_feedback(of("")).await;
+        assert_eq!(
+            refusal_of(answer).reason,
+            Reason::RoleNotAllowed,
+            "{role:?}"
+        );
     }
+    world.finish().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn r5_an_organisation_that_is_no_provider_code_is_answered_like_an_unregistered_one()
+-> TestResult {
+    let world = World::start().await?;
+    let record = Record::penalty("K-1", 1, fault());
+    world.submit(&[&record]).await?;
+    let case_id = world.feedback(true).await?.remove(0).case_id;
+    let mut answers = Vec::new();
+    // Fits the form and is in no registry; and two that do not fit it.
+    for organisation in ["91430100MA4Q5W141P", "x", "91430100ma4q5w141p"] {
+        let mut client = world.client(organisation, Role::Provider)?;
+        for asked in ["", organisation] {
+            let request = ListFeedbackRequest {
+                provider_code: asked.to_owned(),
+                ..Default::default()
+            };
+            let answer = client.list_feedback(request).await?.into_inner();
+            assert_eq!((answer.total, answer.cases.len()), (0, 0), "{organisation}");
+        }
+        let request = ListFeedbackRequest {
+            provider_code: PROVIDER.to_owned(),
+            ..Default::default()
+        };
+        let list = client.list_feedback(request).await.unwrap_err();
+        let verdict = GetVerdictRequest {
+            record_id: record.id().to_string(),
+        };
+        let verdict = client.get_verdict(verdict).await.unwrap_err();
+        let word = ConfirmRecordRequest {
+            case_id: case_id.clone(),
+            attester: "钱立新".to_owned(),
+            statement: "已核对营业执照原件".to_owned(),
+        };
+        let confirmed = client.confirm_record(word).await.unwrap_err();
+        let feed = WatchFeedbackRequest::default();
+        let foreign = WatchFeedbackRequest {
+            cursor: "00".repeat(32),
+            ..Default::default()
+        };
+        let watched = client.watch_feedback(foreign).await.unwrap_err();
+        assert!(client.watch_feedback(feed).await.is_ok());
+        let trial = DryRunRequest {
+            records: vec![DryRunRecord {
+                item_code: record.item.to_owned(),
+                item_version: record.version,
+                record_key: record.key.clone(),
+                content_type: record.content_type.to_owned(),
+                content: record.content.clone().into(),
+            }],
+        };
+        let trial = client.dry_run(trial).await?.into_inner();
+        let refused =
+            [list, verdict, confirmed, watched].map(|status| RefusalDetails::from_status(&status));
+        answers.push((refused, trial));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0], answers[2]);
     world.finish().await?;
     Ok(())
 }
@@ -280,30 +341,32 @@ async fn r13_pages_of_feedback_are_complete_and_newest_first() -> TestResult {
     }
 
     let bad_pages = [
-        (1001, "", "page_size"),
-        (0, "zz", "page_token"),
+        (1001, "", Reason::PageSizeInvalid, "page_size"),
+        (0, "zz", Reason::PageTokenInvalid, "page_token"),
         (
             0,
             "ffffffffffffffffffffffffffffffffffffffffffffffff",
+            Reason::PageTokenInvalid,
             "page_token",
         ),
     ];
-    for (page_size, token, field) in bad_pages {
+    for (page_size, token, reason, field) in bad_pages {
         let request = ListFeedbackRequest {
             page_size,
             page_token: token.into(),
             ..Default::default()
         };
-        let status = provider.list_feedback(request).await.unwrap_err();
-        assert_eq!(status.code(), Code::InvalidArgument);
-        assert_eq!(refusal(&status).1, field);
+        assert_eq!(
+            refusal_of(provider.list_feedback(request).await).reason_and_field(),
+            (reason, field)
+        );
     }
     let bad_id = GetVerdictRequest {
         record_id: "7".into(),
     };
     assert_eq!(
-        refusal(&provider.get_verdict(bad_id).await.unwrap_err()).1,
-        "record_id"
+        refusal_of(provider.get_verdict(bad_id).await).reason_and_field(),
+        (Reason::RecordIdInvalid, "record_id")
     );
     world.finish().await?;
     Ok(())

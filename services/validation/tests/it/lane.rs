@@ -3,7 +3,7 @@
 use event_bus::{BatchHandler, HandlerError};
 use prost::Name;
 use proto::credit::{
-    catalog::events::v1::ItemVersionPublished,
+    catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
     ingest::events::v1::RecordSubmitted,
     validation::{events::v1::RecordAccepted, v1::VerdictOutcome},
 };
@@ -214,6 +214,42 @@ async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
             .fetch_all(&world.pool)
             .await?;
     assert_eq!(kept, [("新名称".to_owned(), 2), ("五".to_owned(), 5)]);
+    world.finish().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_fact_of_the_catalogue_with_a_malformed_code_is_parked_with_its_field() -> TestResult {
+    let world = World::bare().await?;
+    let item = published(&credit_record::standard_items()?[0])?;
+    let malformed = ItemVersionPublished {
+        organ: "x".into(),
+        ..item.clone()
+    };
+    let below = ProviderRegistered {
+        parent_code: "x".into(),
+        ..registered(OTHER, 1, "下级")
+    };
+    for event in [
+        world.event(&malformed),
+        world.event(&registered("x", 1, "某局")),
+        world.event(&below),
+        world.event(&item),
+        world.event(&registered(PROVIDER, 1, "支队")),
+    ] {
+        world.bed.publish(&[event]).await?;
+    }
+    let mut reasons = world.parked(3).await?;
+    reasons.sort_unstable();
+    let rule = "18 of 0-9 and A-Z (GB 32100)";
+    let expected = ["code", "organ", "parent_code"].map(|field| format!("{field}: {rule}"));
+    assert_eq!(reasons, expected);
+    world.bed.settled().await?;
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM item_version, provider")
+        .fetch_one(&world.pool)
+        .await?;
+    assert_eq!(kept, 1);
+    world.drop_parked().await?;
     world.finish().await?;
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! validation against real PostgreSQL and NATS. Run by `cargo xtask test`.
 
+mod addresses;
 mod confirming;
 mod cross_source;
 mod dry_run;
 mod endings;
 mod feedback;
+mod figures;
 mod lane;
 mod privacy;
 mod reminders;

@@ -4,10 +4,14 @@ use anyhow::ensure;
 use credit_record::standard_items;
 use proto::credit::{
     catalog::events::v1::{CodeListPublished, ItemRetired},
-    validation::{events::v1::RecordAccepted, v1::VerdictOutcome},
+    validation::{
+        events::v1::RecordAccepted,
+        v1::{DryRunRecord, DryRunRequest, VerdictOutcome},
+    },
 };
 use serde_json::json;
-use testkit::{TestResult, eventually};
+use service_kit::reason::Reason;
+use testkit::{TestResult, eventually, refusal_of};
 
 use crate::world::{OTHER, PATIENCE, Record, World, published};
 
@@ -93,6 +97,20 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
         version: 4,
         ..Record::penalty("K-1", 1, json!({}))
     };
+    // A trial waits for nothing and says so.
+    let trial = DryRunRecord {
+        item_code: record.item.to_owned(),
+        item_version: 4,
+        content_type: record.content_type.to_owned(),
+        content: record.content.clone().into(),
+        ..DryRunRecord::default()
+    };
+    let records = vec![trial];
+    let answer = world.provider()?.dry_run(DryRunRequest { records }).await;
+    assert_eq!(
+        refusal_of(answer).reason_and_field(),
+        (Reason::ItemUnusable, "records[0].item_version")
+    );
     let other = Record {
         provider: OTHER,
         ..Record::penalty("K-2", 1, json!({ "CF_CFJGDM": OTHER, "CF_SJLYDM": OTHER }))

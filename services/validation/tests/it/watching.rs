@@ -5,14 +5,14 @@ use proto::credit::validation::v1::{
     CaseChange, CaseState, WatchFeedbackRequest, WatchFeedbackResponse,
 };
 use serde_json::json;
-use service_kit::identity::Role;
-use testkit::{TestResult, eventually};
+use service_kit::{identity::Role, reason::Reason};
+use testkit::{TestResult, eventually, refusal_of};
 use tokio::time::timeout;
-use tonic::{Code, Streaming};
+use tonic::Streaming;
 
 use validation::store::reads::{FeedPosition, changes_after};
 
-use crate::world::{OFFICE, OTHER, PATIENCE, PROVIDER, Record, World, fault, refusal};
+use crate::world::{OFFICE, OTHER, PATIENCE, PROVIDER, Record, World, fault};
 
 async fn watch(world: &World, cursor: &str) -> Result<Streaming<WatchFeedbackResponse>> {
     let request = WatchFeedbackRequest {
@@ -106,7 +106,7 @@ async fn r13_a_change_that_commits_late_is_not_skipped() -> TestResult {
     let start = FeedPosition { xid: 0, seq: 0 };
     let mut conn = world.pool.acquire().await?;
     assert!(
-        changes_after(&mut conn, PROVIDER, start, 100)
+        changes_after(&mut conn, PROVIDER.parse()?, start, 100)
             .await?
             .is_empty()
     );
@@ -132,29 +132,24 @@ async fn r13_only_those_who_may_watch_and_only_with_a_cursor_of_the_feed() -> Te
         cursor: cursor.to_owned(),
     };
     let mut other = world.client(OTHER, Role::Provider)?;
-    let status = other
-        .watch_feedback(request(PROVIDER, ""))
-        .await
-        .unwrap_err();
-    assert_eq!(status.code(), Code::PermissionDenied);
+    let answer = other.watch_feedback(request(PROVIDER, "")).await;
+    assert_eq!(refusal_of(answer).reason, Reason::NotOwnFeedback);
     for cursor in [&cursor, "x", "00", &"é".repeat(40)] {
-        let status = other.watch_feedback(request("", cursor)).await.unwrap_err();
         assert_eq!(
-            (status.code(), refusal(&status).1.as_str()),
-            (Code::InvalidArgument, "cursor")
+            refusal_of(other.watch_feedback(request("", cursor)).await).reason_and_field(),
+            (Reason::CursorInvalid, "cursor")
         );
     }
     let mut subject = world.client(PROVIDER, Role::Subject)?;
-    let status = subject.watch_feedback(request("", "")).await.unwrap_err();
-    assert_eq!(status.code(), Code::PermissionDenied);
+    let answer = subject.watch_feedback(request("", "")).await;
+    assert_eq!(refusal_of(answer).reason, Reason::RoleNotAllowed);
     let mut office = world.client(OFFICE, Role::CreditOffice)?;
-    let status = office.watch_feedback(request("", "")).await.unwrap_err();
-    assert_eq!(refusal(&status).0, "PROVIDER_CODE_MISSING");
-    let status = office
+    let answer = office.watch_feedback(request("", "")).await;
+    assert_eq!(refusal_of(answer).reason, Reason::ProviderCodeMissing);
+    let answer = office
         .watch_feedback(request("91430000745928604G", ""))
-        .await
-        .unwrap_err();
-    assert_eq!(refusal(&status).0, "PROVIDER_UNKNOWN");
+        .await;
+    assert_eq!(refusal_of(answer).reason, Reason::ProviderUnknown);
     let mut stream = office
         .watch_feedback(request(OTHER, ""))
         .await?
@@ -172,7 +167,7 @@ async fn a_stream_ends_when_the_service_stops() -> TestResult {
     next(&mut stream).await?;
     world.bed.context.shutdown.request();
     let end = timeout(PATIENCE, stream.message()).await?;
-    assert_eq!(end.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(refusal_of(end).reason, Reason::Stopping);
     world.finish().await?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, Result};
 use credit_record::{ItemVersion, standard_items};
 use event_bus::{Delivery, NewEvent, StreamSpec};
+use legal_clock::Calendar;
 use prost::{Message, Name};
 use proto::credit::{
     catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
@@ -16,22 +17,23 @@ use proto::credit::{
         validation_service_client::ValidationServiceClient,
     },
 };
+use record_ref::{ItemCode, KeyDigest, ProviderCode, RecordAddress, VersionId};
 use serde_json::{Map, Value, json};
 use service_kit::{
-    config::{Overlay, Secret},
+    config::Overlay,
     db::{Pool, connect_lazy},
-    grpc::{BearerToken, channel, timestamp},
+    grpc::{AuthorisedChannel, timestamp},
     identity::Role,
 };
-use testkit::{bed::Bed, eventually};
-use tonic::{Status, service::interceptor::InterceptedService, transport::Channel};
-use tonic_types::StatusExt;
+use testkit::{bed::Bed, eventually, service::ServiceAddress};
+use tonic::Status;
 use uuid::Uuid;
 use validation::{
     Config,
-    app::{Desk, desk::Settings},
-    handlers::Submissions,
-    jobs::Reminding,
+    app::{FeedNotifier, ItemCache, RecordValidator},
+    domain::CasePolicy,
+    handlers::SubmissionHandler,
+    jobs::ReminderJob,
 };
 
 /// The provider of most records here: a market regulation bureau.
@@ -43,14 +45,14 @@ pub const OFFICE: &str = "11430000006122439E";
 /// How long a test waits for anything at most.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-pub type Client = ValidationServiceClient<InterceptedService<Channel, BearerToken>>;
+pub type Client = ValidationServiceClient<AuthorisedChannel>;
 
 /// A running service and what it takes to feed it and to look at it.
 pub struct World {
     pub bed: Bed,
     /// The service's own role.
     pub pool: Pool,
-    address: String,
+    url: String,
 }
 
 impl World {
@@ -68,15 +70,14 @@ impl World {
             validation::SUBSCRIPTIONS,
         )
         .await?;
-        let listener = bed.listener().await?;
+        let ServiceAddress { listener, url } = bed.service_address().await?;
         let config = Config {
-            database_url: Secret::Plain(bed.database_url.clone()),
+            database_url: bed.database_secret(),
             ..Config::load(&Overlay::default())?
         };
-        let address = format!("http://{}", listener.local_addr()?);
         let pool = connect_lazy(&bed.database_url, validation::SCHEMA, 4)?;
         validation::start(config, listener, bed.bus.clone(), bed.context.clone()).await?;
-        Ok(Self { bed, pool, address })
+        Ok(Self { bed, pool, url })
     }
 
     /// Starts validation that knows the two standard items and two providers.
@@ -107,17 +108,14 @@ impl World {
     /// The event of a submitted version.
     pub fn submitted(&self, record: &Record) -> RecordSubmitted {
         let (id, keyring) = (record.id(), &self.bed.context.keyring);
-        let digest = keyring.blind(
-            "record-key",
-            &format!("{}/{}/{}", record.provider, record.item, record.key),
-        );
         RecordSubmitted {
             version: Some(RecordVersion {
-                record_id: id.as_bytes().to_vec().into(),
+                record_id: id.to_wire(),
+                record_address: record.address().to_wire(),
                 provider_code: record.provider.to_owned(),
                 item_code: record.item.to_owned(),
                 item_version: record.version,
-                key_digest: digest.to_vec().into(),
+                key_digest: self.key_digest(record).to_wire(),
                 revision: record.revision,
             }),
             ledger_number: record.ledger_number,
@@ -127,6 +125,14 @@ impl World {
             sealed_content: keyring.seal(id.as_bytes(), &record.content).into(),
             sealed_record_key: keyring.seal(id.as_bytes(), record.key.as_bytes()).into(),
         }
+    }
+
+    /// The key of a record as ingest knows it.
+    pub fn key_digest(&self, record: &Record) -> KeyDigest {
+        let provider: ProviderCode = record.provider.parse().expect("a code");
+        let item: ItemCode = record.item.parse().expect("a code");
+        let keyring = &self.bed.context.keyring;
+        vault::keyed_hash::record_key(keyring, &provider, &item, &record.key)
     }
 
     /// Puts versions on the bus in one message and waits until they are dealt with.
@@ -140,24 +146,30 @@ impl World {
     }
 
     /// A handler beside the running consumer, to drive transactions by hand.
-    pub fn handler(&self) -> Result<Submissions> {
+    pub fn handler(&self) -> Result<SubmissionHandler> {
         let context = &self.bed.context;
         let lane = context.readiness.lane("by hand", Duration::MAX);
-        let desk = Arc::new(Desk::new(context.keyring.clone(), lane, settings())?);
-        Ok(Submissions::new(
-            desk,
+        let items = ItemCache::new(time::Duration::minutes(10), lane);
+        let validator = RecordValidator::new(context.keyring.clone(), case_policy()?, items);
+        Ok(SubmissionHandler::new(
+            Arc::new(validator),
             context.clock.clone(),
             context.telemetry.clone(),
         ))
     }
 
     /// The job that reminds, beside the running one, to run by hand.
-    pub fn reminding(&self) -> Result<Reminding> {
+    pub fn reminding(&self) -> Result<ReminderJob> {
         let context = &self.bed.context;
-        let lane = context.readiness.lane("by hand", Duration::MAX);
-        let desk = Arc::new(Desk::new(context.keyring.clone(), lane, settings())?);
         let relay = self.bed.bus.start_relay("validation", &self.pool, context);
-        Ok(Reminding::new(self.pool.clone(), desk, relay, context))
+        let (policy, feed) = (Arc::new(case_policy()?), FeedNotifier::default());
+        Ok(ReminderJob::new(
+            self.pool.clone(),
+            policy,
+            feed,
+            relay,
+            context,
+        ))
     }
 
     /// Versions as the consumer hands them to a handler.
@@ -174,12 +186,10 @@ impl World {
             .collect()
     }
 
+    /// A client that calls as an organisation with a role.
     pub fn client(&self, organisation: &str, role: Role) -> Result<Client> {
-        let token = BearerToken::new(&self.bed.token(organisation, &[role], None)?)?;
-        Ok(ValidationServiceClient::with_interceptor(
-            channel(&self.address)?,
-            token,
-        ))
+        let channel = self.bed.call_as(&self.url, organisation, role)?;
+        Ok(ValidationServiceClient::new(channel))
     }
 
     /// The first provider's client.
@@ -374,12 +384,19 @@ impl Record {
     }
 
     /// One id for each version, as ingest gives it.
-    pub fn id(&self) -> Uuid {
-        let name = format!(
-            "{}/{}/{}/{}",
-            self.provider, self.item, self.key, self.revision
-        );
-        Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
+    pub fn id(&self) -> VersionId {
+        self.id_of(self.revision)
+    }
+
+    /// One address for all versions, as ingest gives it.
+    pub fn address(&self) -> RecordAddress {
+        RecordAddress::of_first_version(self.id_of(1))
+    }
+
+    fn id_of(&self, revision: u64) -> VersionId {
+        let name = format!("{}/{}/{}/{revision}", self.provider, self.item, self.key);
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+        id.try_into().expect("not nil")
     }
 }
 
@@ -410,14 +427,9 @@ pub fn registered(code: &str, revision: u64, name: &str) -> ProviderRegistered {
     }
 }
 
-/// What the desk of the running service is set to.
-fn settings() -> Settings {
-    Settings {
-        patience: time::Duration::minutes(10),
-        due_working_days: 5,
-        remind_before_working_days: 1,
-        urge_after_working_days: 5,
-    }
+/// The days of the running service.
+fn case_policy() -> Result<CasePolicy> {
+    Ok(Config::load(&Overlay::default())?.case_policy(Calendar::builtin()?))
 }
 
 fn registration() -> Map<String, Value> {
@@ -508,14 +520,4 @@ pub const PERSON_NUMBER: &str = "430102199003071242";
 
 fn object(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
-}
-
-/// Reason and field of a refusal.
-pub fn refusal(status: &Status) -> (String, String) {
-    let details = status.get_error_details();
-    let info = details.error_info().expect("a refusal has an ErrorInfo");
-    (
-        info.reason.clone(),
-        info.metadata.get("field").cloned().unwrap_or_default(),
-    )
 }

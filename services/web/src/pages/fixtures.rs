@@ -28,6 +28,7 @@ pub fn organisation() -> OrganisationSummary {
 pub fn licence() -> PublicRecord {
     PublicRecord {
         record_id: "0197c5a4-7f54-7c3e-8f21-0d6a4b1c2d3e".to_owned(),
+        record_address: "3cb1dec2-2494-8543-b728-450f0448ce5e".to_owned(),
         item_code: "xzxk".to_owned(),
         item_name: "行政许可".to_owned(),
         record_class: RecordClass::Basic as i32,
@@ -46,6 +47,7 @@ pub fn licence() -> PublicRecord {
 pub fn penalty() -> PublicRecord {
     PublicRecord {
         record_id: "0197c5a4-7f54-7c3e-8f21-0d6a4b1c2d3f".to_owned(),
+        record_address: "3cb1dec2-2494-8543-b728-450f0448ce5f".to_owned(),
         item_code: "xzcf".to_owned(),
         item_name: "行政处罚".to_owned(),
         record_class: RecordClass::Adverse as i32,
@@ -69,6 +71,7 @@ pub fn revocation() -> RevocationNotice {
     let penalty = penalty();
     RevocationNotice {
         record_id: penalty.record_id,
+        record_address: penalty.record_address,
         item_code: penalty.item_code,
         item_name: penalty.item_name,
         record_class: penalty.record_class,

@@ -6,6 +6,7 @@ use proto::credit::{
     common::v1::RecordClass,
     disclosure::v1::{PublicRecord, PublishedField, RevocationNotice},
 };
+use record_ref::{RecordAddress, VersionId};
 use time::{Date, Duration, macros::date};
 use uuid::Uuid;
 
@@ -49,8 +50,10 @@ pub fn records() -> Vec<PublicRecord> {
 
 /// A penalty of [`KNOWN`] that was revoked: in no list any more. Its number has another form than those of the others.
 pub fn revocation() -> RevocationNotice {
+    let id = version_id(3, 1);
     RevocationNotice {
-        record_id: Uuid::from_u64_pair(0x0197_c5a4_7f54_7003, 0x8f21 << 48 | 1).to_string(),
+        record_id: id.to_string(),
+        record_address: RecordAddress::of_first_version(id).to_string(),
         item_code: "xzcf".to_owned(),
         item_name: "行政处罚".to_owned(),
         record_class: RecordClass::Adverse as i32,
@@ -81,10 +84,16 @@ fn code(at: usize) -> String {
     }
 }
 
+fn version_id(kind: u64, number: u64) -> VersionId {
+    let uuid = Uuid::from_u64_pair(0x0197_c5a4_7f54_7000 + kind, 0x8f21 << 48 | number);
+    uuid.try_into().unwrap()
+}
+
 fn record(kind: u64, number: u64, at: usize, decided: Date) -> PublicRecord {
+    let id = version_id(kind, number);
     PublicRecord {
-        record_id: Uuid::from_u64_pair(0x0197_c5a4_7f54_7000 + kind, 0x8f21 << 48 | number)
-            .to_string(),
+        record_id: id.to_string(),
+        record_address: RecordAddress::of_first_version(id).to_string(),
         organisation_code: code(at),
         organisation_name: NAMES[at].to_owned(),
         decision_date: format_date(decided),

@@ -20,11 +20,12 @@ use proto::credit::catalog::v1::{
     SubmitDraftRequest, SubmitDraftResponse, WithdrawDraftRequest, WithdrawDraftResponse,
     catalog_service_server::CatalogService,
 };
+use service_kit::reason::Reason;
 use tonic::{Request, Response, Status};
 
 use crate::{
     catalogue_data as data,
-    fakes::{not_found, only_public},
+    fakes::{only_public, refused},
 };
 
 /// Catalog.
@@ -106,7 +107,11 @@ macro_rules! closed {
                     let fits = |item: &&Item| item.code == code && item.version == version;
                     self.versions.iter().find(fits)
                 };
-                let item = Some(found.ok_or_else(not_found)?.clone());
+                let unknown = match self.versions.iter().any(|item| item.code == code) {
+                    true => Reason::ItemVersionUnknown,
+                    false => Reason::ItemUnknown,
+                };
+                let item = Some(found.ok_or_else(|| refused(unknown))?.clone());
                 Ok(Response::new(GetItemResponse { item }))
             }
 
@@ -118,7 +123,7 @@ macro_rules! closed {
                 let code = request.into_inner().code;
                 let versions = data::infos(&code);
                 if versions.is_empty() {
-                    return Err(not_found());
+                    return Err(refused(Reason::ItemUnknown));
                 }
                 let retirement = data::retirement(&code);
                 Ok(Response::new(ListItemVersionsResponse { versions, retirement }))
@@ -131,8 +136,11 @@ macro_rules! closed {
                 self.admit(&request)?;
                 let request = request.into_inner();
                 let fits = |item: &Item| item.code == request.code && item.version == request.version;
-                if !self.versions.iter().any(fits) || request.format() == ExportFormat::Unspecified {
-                    return Err(not_found());
+                if !self.versions.iter().any(fits) {
+                    return Err(refused(Reason::ItemVersionUnknown));
+                }
+                if request.format() == ExportFormat::Unspecified {
+                    return Err(refused(Reason::ExportFormatInvalid));
                 }
                 self.exported.lock().unwrap().push(request.clone());
                 Ok(Response::new(ExportItemResponse {
@@ -167,7 +175,7 @@ macro_rules! closed {
                     0 => self.newest(&code),
                     _ => self.lists.iter().find(fits),
                 };
-                let code_list = Some(found.ok_or_else(not_found)?.clone());
+                let code_list = Some(found.ok_or_else(|| refused(Reason::CodeListUnknown))?.clone());
                 Ok(Response::new(GetCodeListResponse { code_list }))
             }
 
@@ -182,7 +190,7 @@ macro_rules! closed {
 
             $(
                 async fn $call(&self, _: Request<$request>) -> Result<Response<$response>, Status> {
-                    Err(Status::permission_denied("not the public's"))
+                    Err(refused(Reason::RoleNotAllowed))
                 }
             )*
         }

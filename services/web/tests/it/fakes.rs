@@ -9,11 +9,14 @@ use proto::credit::disclosure::v1::{
     OrganisationSummary, PublicRecord, SearchOrganisationsRequest, SearchOrganisationsResponse,
     public_service_server::PublicService,
 };
+use serde::{Deserialize, Serialize};
 use service_kit::{
     error::Refusal,
     identity::{Principal, Role},
+    page::{Page, PageKey, PageSizes},
+    reason::Reason,
 };
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
 use crate::data;
 
@@ -33,6 +36,27 @@ impl Default for Disclosure {
     }
 }
 
+/// As disclosure has them.
+const SIZES: PageSizes = PageSizes {
+    default: 20,
+    most: 100,
+};
+
+/// The last row of the page before.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LastRow {
+    last: String,
+}
+
+impl PageKey for LastRow {
+    fn start() -> Self {
+        Self {
+            last: String::new(),
+        }
+    }
+}
+
 /// One page of `rows` after the row that the token names, and the token of the next.
 fn page<T: Clone>(
     rows: &[T],
@@ -40,46 +64,23 @@ fn page<T: Clone>(
     token: &str,
     key: impl Fn(&T) -> &str,
 ) -> Result<(Vec<T>, String), Status> {
-    let size = if size == 0 { 20 } else { size as usize };
-    let start = match token.strip_prefix("after/") {
-        _ if token.is_empty() => 0,
-        Some(last) => {
-            rows.iter()
-                .position(|row| key(row) == last)
-                .ok_or_else(bad_token)?
-                + 1
-        }
-        None => return Err(bad_token()),
-    };
-    let shown: Vec<T> = rows[start..].iter().take(size).cloned().collect();
-    let next = match shown.last() {
-        Some(last) if start + size < rows.len() => format!("after/{}", key(last)),
-        _ => String::new(),
-    };
+    let page = Page::<LastRow>::from_request(SIZES, size, token)?;
+    let last = rows.iter().position(|row| key(row) == page.after.last);
+    let start = last.map_or(0, |last| last + 1);
+    let mut shown: Vec<T> = rows[start..]
+        .iter()
+        .take(page.limit() as usize)
+        .cloned()
+        .collect();
+    let next = page.cut(&mut shown, |row| LastRow {
+        last: key(row).to_owned(),
+    });
     Ok((shown, next))
 }
 
-fn bad_token() -> Status {
-    Refusal::field(
-        Code::InvalidArgument,
-        "PAGE_TOKEN",
-        "page_token",
-        "a token of this list",
-        "翻页标识无效",
-    )
-    .into()
-}
-
-/// The refusal of what is not there.
-pub fn not_found() -> Status {
-    Refusal::field(
-        Code::NotFound,
-        "NOT_DISCLOSED",
-        "",
-        "disclosed records only",
-        "没有可以公开的信息",
-    )
-    .into()
+/// A refusal in the words of the table.
+pub fn refused(reason: Reason) -> Status {
+    Refusal::new(reason, "", "a rule of the service", reason.meaning()).into()
 }
 
 /// The site comes as the public and as nothing else.
@@ -88,7 +89,7 @@ pub fn only_public<T>(request: &Request<T>) -> Result<(), Status> {
     if principal.roles == [Role::Public] && principal.person.is_none() {
         Ok(())
     } else {
-        Err(Status::permission_denied("more than the public"))
+        Err(refused(Reason::RoleNotAllowed))
     }
 }
 
@@ -123,14 +124,8 @@ impl PublicService for Disclosure {
         let request = request.into_inner();
         if request.query == "有限公司" {
             let text = "范围过大，请输入更完整的名称";
-            return Err(Refusal::field(
-                Code::InvalidArgument,
-                "TOO_WIDE",
-                "query",
-                "a narrower part",
-                text,
-            )
-            .into());
+            let rule = "a narrower part";
+            return Err(Refusal::new(Reason::QueryTooShort, "query", rule, text).into());
         }
         let found: Vec<OrganisationSummary> = data::organisations()
             .iter()
@@ -159,7 +154,7 @@ impl PublicService for Disclosure {
         let (code, name) = organisations
             .iter()
             .find(|(code, _)| *code == request.credit_code)
-            .ok_or_else(not_found)?;
+            .ok_or_else(|| refused(Reason::NotDisclosed))?;
         let own: Vec<PublicRecord> = self
             .records
             .iter()
@@ -192,14 +187,8 @@ impl PublicService for Disclosure {
         self.asked.lock().unwrap().push(request.clone());
         if !request.decided_from.is_empty() && request.decided_from.as_str() < "1949-10-01" {
             let text = "开始日期太早";
-            return Err(Refusal::field(
-                Code::InvalidArgument,
-                "DATE",
-                "decided_from",
-                "after 1949",
-                text,
-            )
-            .into());
+            let rule = "after 1949";
+            return Err(Refusal::new(Reason::DateInvalid, "decided_from", rule, text).into());
         }
         let matches = |record: &&PublicRecord| {
             let open = |filter: &str, fits: bool| filter.is_empty() || fits;
@@ -245,7 +234,7 @@ impl PublicService for Disclosure {
         let record = self.records.iter().find(|record| record.record_id == id);
         let notice = Some(data::revocation()).filter(|notice| notice.record_id == id);
         if record.is_none() && notice.is_none() {
-            return Err(not_found());
+            return Err(refused(Reason::NotDisclosed));
         }
         Ok(Response::new(GetPublicRecordResponse {
             record: record.cloned(),

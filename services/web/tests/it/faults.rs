@@ -6,6 +6,7 @@ use anyhow::Context;
 use http::{StatusCode, header};
 use service_kit::{
     config::Secret,
+    error::chain,
     identity::{DevelopmentIssuer, Role},
 };
 use testkit::{TestResult, clock::TurnableClock, eventually};
@@ -157,7 +158,7 @@ async fn a_site_that_cannot_work_does_not_start() -> TestResult {
                 page_size: 1000,
                 ..good.clone()
             },
-            "configured",
+            "page_size",
         ),
         (
             web::Config {
@@ -166,7 +167,7 @@ async fn a_site_that_cannot_work_does_not_start() -> TestResult {
                 },
                 ..good
             },
-            "configured",
+            "/nowhere/token",
         ),
     ];
     for (config, sign) in cases {
@@ -174,7 +175,8 @@ async fn a_site_that_cannot_work_does_not_start() -> TestResult {
         let error = web::start(config, listener, context(&issuer, &clock)?)
             .await
             .unwrap_err();
-        assert!(error.to_string().contains(sign), "{error}");
+        let named = chain(&error);
+        assert!(named.contains(sign), "{named}");
     }
     Ok(())
 }

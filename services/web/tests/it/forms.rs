@@ -109,7 +109,7 @@ async fn filters_reach_the_service_and_stay_in_form_and_links() -> TestResult {
     let asked = stage.disclosure.last_list();
     assert_eq!(asked.subject, "橘洲");
     assert_eq!(asked.decided_from, "2025-01-01");
-    assert!(asked.page_token.starts_with("after/"));
+    assert!(!asked.page_token.is_empty() && next.contains(&asked.page_token));
     assert!(
         second.body.contains("value=\"橘洲\""),
         "the form keeps the filters on later pages"

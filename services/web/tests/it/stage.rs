@@ -14,10 +14,10 @@ use scraper::{Html, Selector};
 use service_kit::{
     ServiceContext,
     config::Secret,
-    grpc,
     identity::{DevelopmentIssuer, Role, Verifier},
     readiness::Readiness,
     shutdown::Shutdown,
+    start::serve_grpc,
     telemetry::Telemetry,
 };
 use testkit::{Port, clock::TurnableClock};
@@ -311,9 +311,6 @@ fn serve(
 ) -> Result<Running> {
     let context = context(issuer, clock)?;
     let address = listener.local_addr()?;
-    let own = context.clone();
-    grpc::spawn_server(&context, "service of a test", async move {
-        grpc::serve(listener, routes, &own).await
-    });
+    serve_grpc("service of a test", listener, routes, &context);
     Ok(Running { address, context })
 }

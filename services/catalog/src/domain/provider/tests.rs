@@ -155,6 +155,23 @@ fn r3_a_lookalike_letter_is_suggested_and_not_repaired() {
 }
 
 #[test]
+fn r3_a_code_that_is_none_is_one_mistake_whosever_it_is() {
+    let city = Some(LevelKind::City);
+    let own = said("x", "某局", city, "");
+    let parent = Said {
+        parent_code: "x",
+        ..said(CODE, "某局", city, "")
+    };
+    for (said, field) in [(own, "provider.code"), (parent, "provider.parent_code")] {
+        let broken = Registration::new(said).unwrap_err();
+        assert_eq!(
+            (broken.reason, broken.field.as_ref()),
+            (Reason::CreditCodeInvalid, field)
+        );
+    }
+}
+
+#[test]
 fn r3_all_nine_divisions_may_have_providers() {
     for district in &DISTRICTS {
         let level = Some(LevelKind::District);
@@ -218,34 +235,34 @@ fn r3_a_provider_stands_below_the_city_or_its_own_district() {
         (
             placed(CODE, "430103", YUELU),
             "provider.parent_code",
-            "PROVIDER_OUTSIDE_DISTRICT",
+            Reason::ProviderOutsideDistrict,
         ),
         (
             placed(CODE, "", YUELU),
             "provider.parent_code",
-            "PROVIDER_OUTSIDE_DISTRICT",
+            Reason::ProviderOutsideDistrict,
         ),
         // The parent moves to another district and would leave its child behind.
         (
             placed(YUELU, "430103", BUREAU),
             "provider.level",
-            "PROVIDER_OUTSIDE_DISTRICT",
+            Reason::ProviderOutsideDistrict,
         ),
         // A cycle, and nobody above.
         (
             placed(YUELU, "430104", CODE),
             "provider.parent_code",
-            "PROVIDER_PARENT_INVALID",
+            Reason::ProviderParentInvalid,
         ),
         (
             placed(BUREAU, "", BUREAU),
             "provider.parent_code",
-            "PROVIDER_PARENT_INVALID",
+            Reason::ProviderParentInvalid,
         ),
         (
             placed(CODE, "", "11430100006123458R"),
             "provider.parent_code",
-            "PROVIDER_PARENT_INVALID",
+            Reason::ProviderParentUnsuitable,
         ),
     ];
     for (registration, field, reason) in table {
@@ -260,8 +277,8 @@ fn r3_a_provider_stands_below_the_city_or_its_own_district() {
 
 #[test]
 fn r3_a_provider_acts_within_its_validity() {
-    let days = ["2026-01-01", "2026-06-30"]
-        .map(|text| crate::domain::given_day(text, "TEST", "test").unwrap());
+    let days =
+        ["2026-01-01", "2026-06-30"].map(|text| crate::domain::given_day(text, "test").unwrap());
     let with = |valid_from, valid_until| {
         Registration::new(Said {
             valid_from,

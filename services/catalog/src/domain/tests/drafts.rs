@@ -1,7 +1,8 @@
 //! the way of a draft.
 
+use service_kit::reason::Reason;
+
 use super::{super::draft::*, told};
-use crate::domain::Kind;
 
 #[test]
 fn r6_a_draft_goes_through_the_review_and_no_other_way() {
@@ -27,7 +28,10 @@ fn r6_a_draft_goes_through_the_review_and_no_other_way() {
                 Ok(said) => assert_eq!(Some(said), next, "{state:?} {given:?}"),
                 Err(broken) => {
                     assert_eq!(next, None, "{state:?} {given:?}");
-                    assert_eq!((broken.kind, told(&broken).0), (Kind::State, "draft_id"));
+                    assert_eq!(
+                        (broken.reason, told(&broken).0),
+                        (Reason::DraftStateUnsuitable, "draft_id")
+                    );
                     assert!(broken.message.contains(state.label()));
                 }
             }
@@ -37,7 +41,7 @@ fn r6_a_draft_goes_through_the_review_and_no_other_way() {
 
 #[test]
 fn r6_a_return_says_why() {
-    let reason = |field: &str, text: &str| Reason {
+    let reason = |field: &str, text: &str| DraftReturnReason {
         field: field.to_owned(),
         text: text.to_owned(),
     };
@@ -89,6 +93,6 @@ fn an_organisation_has_at_most_a_hundred_open_drafts() {
     let broken = may_begin(MAX_OPEN).unwrap_err();
     assert_eq!(
         (broken.reason, told(&broken).0),
-        ("DRAFTS_TOO_MANY", "draft_id")
+        (Reason::DraftsTooMany, "draft_id")
     );
 }

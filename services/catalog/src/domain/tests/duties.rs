@@ -1,6 +1,7 @@
 //! R-6, D-17, R-25: the clock of 15 working days.
 
 use legal_clock::{Calendar, Deadline, RuleSet};
+use service_kit::reason::Reason;
 
 use super::{super::duty::*, day, told};
 use crate::domain::RuleBroken;
@@ -147,9 +148,17 @@ fn r6_an_open_duty_is_dismissed_with_a_reason() {
         dismiss(State::Open, "不涉及本目录项").unwrap(),
         "不涉及本目录项"
     );
-    assert_eq!(told(&dismiss(State::Open, "").unwrap_err()).0, "reason");
+    let broken = dismiss(State::Open, "").unwrap_err();
+    assert_eq!(
+        (broken.reason, told(&broken).0),
+        (Reason::ReasonInvalid, "reason")
+    );
     for state in [State::Closed, State::Dismissed] {
-        assert_eq!(told(&dismiss(state, "x").unwrap_err()).0, "duty_id");
+        let broken = dismiss(state, "x").unwrap_err();
+        assert_eq!(
+            (broken.reason, told(&broken).0),
+            (Reason::DutyStateUnsuitable, "duty_id")
+        );
     }
 }
 

@@ -1,12 +1,11 @@
 //! D-25: whose catalogue is whose.
 
 use credit_record::item::Owner;
+use service_kit::reason::Reason;
+use tonic::Code;
 
 use super::{super::rights::*, day, told};
-use crate::domain::{
-    Kind,
-    provider::{LevelKind, Provider, Registered, Registration, Said, register},
-};
+use crate::domain::provider::{LevelKind, Provider, Registered, Registration, Said, register};
 
 const CITY: &str = "12430100444900018L";
 const YUELU: &str = "51430100MJJ000012E";
@@ -110,11 +109,52 @@ fn r6_everybody_drafts_for_its_own_catalogue_and_the_credit_office_for_all() {
             Ok(()) => assert!(allowed, "{actor:?} {owner:?}"),
             Err(broken) => {
                 assert!(!allowed, "{actor:?} {owner:?}: {broken}");
-                assert_eq!(broken.kind, Kind::Denied);
+                assert_eq!(broken.reason.code(), Code::PermissionDenied);
                 assert!(told(&broken).1.contains("R-6"), "{broken}");
             }
         }
     }
+}
+
+#[test]
+fn r6_an_organ_that_may_not_write_learns_what_is_wrong_with_its_registration() {
+    let today = day("2026-11-23");
+    let with = |change: fn(&mut Provider)| {
+        let mut registered = registered(CITY, "", true);
+        change(&mut registered);
+        Some(registered)
+    };
+    let table = [
+        (None, Reason::ProviderNotRegistered),
+        (with(|p| p.enabled = false), Reason::ProviderDisabled),
+        (
+            with(|p| p.valid_from = Some(day("2026-11-24"))),
+            Reason::ProviderNotYetValid,
+        ),
+        (
+            with(|p| p.valid_until = Some(day("2026-11-22"))),
+            Reason::ProviderExpired,
+        ),
+    ];
+    for (registered, reason) in table {
+        let actor = Actor {
+            registered,
+            ..provider(CITY, "")
+        };
+        let broken = actor.may_draft(&department(CITY), today).unwrap_err();
+        assert_eq!(
+            (broken.reason, told(&broken).0),
+            (reason, "definition_toml.owner")
+        );
+    }
+    let of_one_day = with(|p| {
+        (p.valid_from, p.valid_until) = (Some(day("2026-11-23")), Some(day("2026-11-23")));
+    });
+    let actor = Actor {
+        registered: of_one_day,
+        ..provider(CITY, "")
+    };
+    assert_eq!(actor.may_draft(&department(CITY), today), Ok(()));
 }
 
 #[test]
@@ -127,21 +167,22 @@ fn r6_the_credit_office_reviews_and_nobody_its_own() {
     assert_eq!(office().may_review(&Owner::City), Ok(()));
     assert_eq!(own.may_review(&Owner::City), Ok(()));
     for (actor, owner, reason) in [
-        (own.clone(), department(CITY), "OWN_CATALOGUE"),
-        (own, district("430104", CITY), "OWN_CATALOGUE"),
+        (own.clone(), department(CITY), Reason::OwnCatalogue),
+        (own, district("430104", CITY), Reason::OwnCatalogue),
         (
             provider(CITY, ""),
             department(CITY),
-            "NOT_THE_CREDIT_OFFICE",
+            Reason::NotTheCreditOffice,
         ),
         (
             district_office("430104"),
             district("430104", CITY),
-            "NOT_THE_CREDIT_OFFICE",
+            Reason::NotTheCreditOffice,
         ),
     ] {
         let broken = actor.may_review(&owner).unwrap_err();
-        assert_eq!((broken.kind, broken.reason), (Kind::Denied, reason));
+        assert_eq!(broken.reason, reason);
+        assert_eq!(reason.code(), Code::PermissionDenied);
     }
 }
 
@@ -245,11 +286,14 @@ fn r6_who_began_a_draft_does_not_review_it() {
     assert_eq!(own.may_review_draft(&Owner::City, code), Ok(()));
     for owner in [department(CITY), district("430104", YUELU)] {
         let broken = own.may_review_draft(&owner, code).unwrap_err();
-        assert_eq!((broken.kind, broken.reason), (Kind::Denied, "OWN_DRAFT"));
-        assert_eq!(told(&broken).0, "draft_id");
+        assert_eq!(
+            (broken.reason, told(&broken).0),
+            (Reason::OwnDraft, "draft_id")
+        );
+        assert_eq!(broken.reason.code(), Code::PermissionDenied);
     }
     let broken = provider(CITY, "").may_review_draft(&department(CITY), YUELU);
-    assert_eq!(broken.unwrap_err().reason, "NOT_THE_CREDIT_OFFICE");
+    assert_eq!(broken.unwrap_err().reason, Reason::NotTheCreditOffice);
 }
 
 #[test]

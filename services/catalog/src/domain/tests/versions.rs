@@ -4,10 +4,11 @@ use std::sync::LazyLock;
 
 use credit_record::item::{Constant, FieldMapping, ItemVersion, Predecessor, standard_items};
 use proptest::prelude::*;
+use service_kit::reason::Reason;
 use time::{Date, OffsetDateTime};
 
 use super::{super::version::*, day, told};
-use crate::domain::{Kind, list};
+use crate::domain::list;
 
 /// A version of an item without a first day of its own.
 fn item(version: u32) -> ItemVersion {
@@ -65,10 +66,7 @@ fn r6_only_the_next_version_may_be_published() {
     assert_eq!(offer_on(&two, &item(3), "2026-03-01"), Ok(Offer::Next));
     for (history, version) in [(&none, 2), (&two, 4)] {
         let broken = offer_on(history, &item(version), "2026-03-01").unwrap_err();
-        assert_eq!(
-            (broken.kind, broken.reason),
-            (Kind::State, "ITEM_VERSION_GAP")
-        );
+        assert_eq!(broken.reason, Reason::ItemVersionGap);
         assert_eq!(told(&broken).0, "definition_toml.version");
     }
 }
@@ -85,10 +83,7 @@ fn r6_a_published_version_is_known_by_its_content_and_never_changes() {
         let mut other = item(version);
         other.name.push('改');
         let broken = offer_on(&two, &other, "2026-03-01").unwrap_err();
-        assert_eq!(
-            (broken.kind, broken.reason),
-            (Kind::Exists, "ITEM_VERSION_IMMUTABLE")
-        );
+        assert_eq!(broken.reason, Reason::ItemVersionImmutable);
         assert!(
             broken.message.contains(&format!("xzxk第{version}版")),
             "{broken}"
@@ -121,6 +116,7 @@ fn r6_a_version_takes_effect_after_the_one_before_it() {
             Ok(said) => assert!(allowed && said == Offer::Next, "{first:?} {second:?} {on}"),
             Err(broken) => {
                 assert!(!allowed, "{first:?} {second:?} {on}: {broken}");
+                assert_eq!(broken.reason, Reason::ItemEffectiveReversed);
                 assert_eq!(told(&broken).0, "definition_toml.effective_from");
             }
         }
@@ -142,10 +138,7 @@ fn r6_a_version_after_the_first_does_not_begin_before_it_is_published() {
     }
     let past = second(Some("2026-02-28"));
     let broken = offer_on(&one, &past, "2026-03-01").unwrap_err();
-    assert_eq!(
-        (broken.kind, broken.reason),
-        (Kind::State, "ITEM_EFFECTIVE_PAST")
-    );
+    assert_eq!(broken.reason, Reason::ItemEffectivePast);
     let (field, rule) = told(&broken);
     assert_eq!(field, "definition_toml.effective_from");
     assert!(rule.contains("day of its publication"), "{rule}");
@@ -292,13 +285,13 @@ fn r6_an_item_ends_once_from_today_on_and_ends_form_no_cycle() {
         retire(&ended, end("2027-01-01", None), None, today)
             .unwrap_err()
             .reason,
-        "ITEM_RETIRED"
+        Reason::ItemAlreadyRetired
     );
     // No version follows an end.
     let broken = offer_on(&ended, &item(2), "2026-11-23").unwrap_err();
     assert_eq!(
         (broken.reason, told(&broken).0),
-        ("ITEM_RETIRED", "definition_toml.code")
+        (Reason::ItemRetired, "definition_toml.code")
     );
 
     let blank = Retirement {
@@ -307,28 +300,41 @@ fn r6_an_item_ends_once_from_today_on_and_ends_form_no_cycle() {
     };
     let none = History::default();
     let table = [
-        (retire(&none, end("2026-12-01", None), None, today), "code"),
+        (
+            retire(&none, end("2026-12-01", None), None, today),
+            "code",
+            Reason::ItemUnknown,
+        ),
         (
             retire(&one, end("2026-11-22", None), None, today),
             "from_date",
+            Reason::RetirementInvalid,
         ),
-        (retire(&one, blank, None, today), "reason"),
+        (
+            retire(&one, blank, None, today),
+            "reason",
+            Reason::ReasonInvalid,
+        ),
         (
             retire(&one, end("2026-12-01", Some("xzxk")), Some(&one), today),
             "successor_code",
+            Reason::RetirementInvalid,
         ),
         (
             retire(&one, end("2026-12-01", Some("nil")), Some(&none), today),
             "successor_code",
+            Reason::RetirementUnsuitable,
         ),
         // The successor has ended, in favour of whatever: a cycle can never close.
         (
             retire(&one, end("2026-12-01", Some("yzsx")), Some(&ended), today),
             "successor_code",
+            Reason::RetirementUnsuitable,
         ),
     ];
-    for (said, field) in table {
-        assert_eq!(told(&said.unwrap_err()).0, field);
+    for (said, field, reason) in table {
+        let broken = said.unwrap_err();
+        assert_eq!((broken.reason, told(&broken).0), (reason, field));
     }
 }
 
@@ -341,15 +347,9 @@ fn r6_code_lists_are_counted_and_never_change() {
     let mut other = first.clone();
     other.name.push('改');
     let broken = list::offer(Some(&other), 7, first).unwrap_err();
-    assert_eq!(
-        (broken.kind, broken.reason),
-        (Kind::Exists, "CODE_LIST_VERSION_IMMUTABLE")
-    );
+    assert_eq!(broken.reason, Reason::CodeListVersionImmutable);
     let broken = list::offer(None, 7, first).unwrap_err();
-    assert_eq!(
-        (broken.kind, broken.reason),
-        (Kind::State, "CODE_LIST_VERSION_GAP")
-    );
+    assert_eq!(broken.reason, Reason::CodeListVersionGap);
 }
 
 proptest! {
@@ -401,7 +401,10 @@ fn r6_an_end_may_be_moved_or_withdrawn_until_its_day() {
     // On its day it is too late, for a withdrawal as well.
     for asked in [moved.clone(), end("9999-12-31", None)] {
         let broken = retire(&ending("2026-12-01"), asked, None, day("2026-12-01")).unwrap_err();
-        assert_eq!((broken.reason, told(&broken).0), ("ITEM_RETIRED", "code"));
+        assert_eq!(
+            (broken.reason, told(&broken).0),
+            (Reason::ItemAlreadyRetired, "code")
+        );
     }
     let withdrawal = end("9999-12-31", None);
     assert_eq!(
@@ -435,5 +438,5 @@ fn r6_an_end_may_be_moved_or_withdrawn_until_its_day() {
     let ending = ending("2026-12-01");
     assert_eq!(offer_on(&ending, &item(2), "2026-11-30"), Ok(Offer::Next));
     let broken = offer_on(&ending, &item(2), "2026-12-01").unwrap_err();
-    assert_eq!(broken.reason, "ITEM_RETIRED");
+    assert_eq!(broken.reason, Reason::ItemRetired);
 }

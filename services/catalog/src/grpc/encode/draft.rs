@@ -4,15 +4,15 @@ use proto::credit::catalog::v1::{DefinitionFault, Draft, DraftChange, DraftState
 use service_kit::grpc::timestamp;
 
 use super::owner;
-use crate::domain::draft::{self, Change, Reason, State};
+use crate::domain::draft::{self, Change, DraftReturnReason, State, WholeDraft};
 
 /// With definition, faults and history. Only who may see `officers` is told their accounts; others their organisations.
-pub(in crate::grpc) fn whole(
-    draft: &draft::Draft,
-    faults: &[(String, &'static str)],
-    history: &[Change],
-    officers: bool,
-) -> Draft {
+pub(in crate::grpc) fn whole(whole: &WholeDraft, officers: bool) -> Draft {
+    let WholeDraft {
+        draft,
+        faults,
+        history,
+    } = whole;
     let fault = |(field, rule): &(String, &'static str)| DefinitionFault {
         field: field.clone(),
         rule: (*rule).to_owned(),
@@ -67,8 +67,8 @@ fn state(state: State) -> DraftState {
     }
 }
 
-fn reasons(reasons: &[Reason]) -> Vec<ReturnReason> {
-    let reason = |Reason { field, text }: &Reason| ReturnReason {
+fn reasons(reasons: &[DraftReturnReason]) -> Vec<ReturnReason> {
+    let reason = |DraftReturnReason { field, text }: &DraftReturnReason| ReturnReason {
         field: field.clone(),
         text: text.clone(),
     };

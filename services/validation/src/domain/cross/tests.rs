@@ -2,28 +2,36 @@
 
 use credit_record::{AcceptedRecord, CreditCode, Subject, SubjectKind};
 use proptest::prelude::*;
-use proto::credit::common::v1::RecordVersion;
+use record_ref::{ItemRef, Operation, ProviderCode, RecordAddress};
 use time::{Date, OffsetDateTime, macros::date};
 
 use super::*;
-use crate::domain::Operation;
+use crate::domain::Figures;
 
 const CODE: &str = "91430102MA4PX7RC64";
+
+/// The provider of a key: one each.
+fn provider(key: u8) -> ProviderCode {
+    format!("{key:0>18}").parse().unwrap()
+}
+
+fn id(key: u8, revision: u64) -> VersionId {
+    let number = u128::from(key) * 1000 + u128::from(revision);
+    uuid::Uuid::from_u128(number).try_into().unwrap()
+}
 
 /// A version of a key: what it is about, and what it registers, or the end of its record.
 fn version(key: u8, revision: u64, says: Option<(u8, &str, Date)>) -> Examined {
     let submission = Submission {
-        record_id: Uuid::from_u128(u128::from(key) * 1000 + u128::from(revision)),
         version: RecordVersion {
-            record_id: Bytes::new(),
-            // One provider each.
-            provider_code: key.to_string(),
-            item_code: "djzc".to_owned(),
-            item_version: 1,
-            key_digest: Bytes::copy_from_slice(&[key; 32]),
-            revision,
+            id: id(key, revision),
+            address: RecordAddress::of_first_version(id(key, 1)),
+            provider: provider(key),
+            item: ItemRef::new("djzc".parse().unwrap(), 1).unwrap(),
+            key_digest: [key; 32].into(),
+            revision: revision.try_into().unwrap(),
         },
-        ledger_number: revision,
+        ledger_number: revision.try_into().ok(),
         received_at: OffsetDateTime::UNIX_EPOCH,
         operation: match says {
             Some(_) => Operation::Upsert,
@@ -59,6 +67,7 @@ fn version(key: u8, revision: u64, says: Option<(u8, &str, Date)>) -> Examined {
     Examined {
         submission,
         content,
+        figures: Figures::default(),
         rule_set: String::new(),
     }
 }
@@ -85,9 +94,9 @@ fn record(name: &str, since: Date) -> AcceptedRecord {
 }
 
 /// The standing name, and what the key holds.
-fn outcome(standing: &Standing) -> (Option<String>, Vec<Digest>) {
+fn outcome(standing: &Standing) -> (Option<String>, Vec<KeyedHash>) {
     let subject = standing.subjects.get(CODE).filter(|known| known.standing);
-    let mut held: Vec<Digest> = standing
+    let mut held: Vec<KeyedHash> = standing
         .claims
         .iter()
         .filter(|(_, claim)| claim.held)
@@ -153,7 +162,7 @@ fn r13_another_providers_registration_never_changes_the_register_while_one_stand
     let agreeing = version(2, 1, Some((2, "甲店", day)));
     assert!(standing.findings(&agreeing, &Owner::City, false).is_empty());
     standing.accept(&agreeing);
-    assert_eq!(standing.subjects[CODE].key.provider_code, "1");
+    assert_eq!(standing.subjects[CODE].version.provider, provider(1));
     standing.accept(&version(1, 2, None));
     assert!(!standing.subjects[CODE].standing);
     standing.accept(&version(2, 2, Some((2, "乙店", day))));

@@ -1,32 +1,33 @@
-//! One page of originals, opened and judged by the version that each is pinned to and by the one offered.
-//! Called by `replay` on a thread for blocking work.
+//! One page of originals, opened and judged by the version that each is pinned to and by the one offered. Called by
+//! `replay` on a thread for blocking work.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use credit_record::{
-    CheckContext, CompiledItem, WorkingDays,
+    CheckContext, CompiledItem,
     check::{ContentForm, check_as},
     replay::Report,
 };
-use legal_clock::shanghai_date;
-use uuid::Uuid;
+use legal_clock::{WorkingDays, shanghai_date};
+use record_ref::{ItemRef, ProviderCode, VersionId};
 use vault::Keyring;
 
-use crate::store::Original;
+use crate::store::ReplayOriginal;
 
 /// A definition that originals are pinned to, or why it cannot be used (Chinese).
-type Pinned = Result<CompiledItem, String>;
+type PinnedDefinition = Result<CompiledItem, String>;
 
 /// What a replay judges by.
-pub(super) struct Bench {
+pub(super) struct DefinitionComparer {
     keyring: Keyring,
     working_days: Arc<dyn WorkingDays>,
+    item: ItemRef,
     offered: CompiledItem,
-    pinned: BTreeMap<u32, Pinned>,
+    pinned: BTreeMap<u32, PinnedDefinition>,
 }
 
 /// What became of a page.
-pub(super) struct Judged {
+pub(super) struct ComparedPage {
     /// Originals of the page.
     pub read: u64,
     /// What would change for those that were compared.
@@ -34,27 +35,29 @@ pub(super) struct Judged {
     /// Originals whose own definition cannot be used, by version.
     pub skipped: BTreeMap<u32, u64>,
     /// Originals that do not open.
-    pub unopened: Vec<Uuid>,
+    pub unopened: Vec<VersionId>,
 }
 
-impl Bench {
+impl DefinitionComparer {
     pub(super) fn new(
         keyring: Keyring,
         working_days: Arc<dyn WorkingDays>,
+        item: ItemRef,
         offered: CompiledItem,
-        pinned: BTreeMap<u32, Pinned>,
+        pinned: BTreeMap<u32, PinnedDefinition>,
     ) -> Self {
         Self {
             keyring,
             working_days,
+            item,
             offered,
             pinned,
         }
     }
 
-    /// The definition that is tried out.
-    pub(super) fn offered(&self) -> &CompiledItem {
-        &self.offered
+    /// Item and version of the definition that is tried out.
+    pub(super) fn item(&self) -> &ItemRef {
+        &self.item
     }
 
     /// Why originals of this version are not compared.
@@ -66,8 +69,12 @@ impl Bench {
     }
 
     /// Judges a page of originals of one provider.
-    pub(super) fn judge(&self, provider: &str, page: Vec<Original>) -> Judged {
-        let mut judged = Judged {
+    pub(super) fn compare_page(
+        &self,
+        provider: ProviderCode,
+        page: Vec<ReplayOriginal>,
+    ) -> ComparedPage {
+        let mut judged = ComparedPage {
             read: page.len() as u64,
             report: Report::default(),
             skipped: BTreeMap::new(),
@@ -80,15 +87,15 @@ impl Bench {
             };
             let opened = self
                 .keyring
-                .open(original.record_id.as_bytes(), &original.sealed_content);
+                .open(original.version_id.as_bytes(), &original.sealed_content);
             let Ok(content) = opened else {
-                judged.unopened.push(original.record_id);
+                judged.unopened.push(original.version_id);
                 continue;
             };
             // The same day and provider for both: a difference comes from the definitions alone.
             let context = CheckContext {
                 received_on: shanghai_date(original.received_at),
-                provider_code: provider,
+                provider_code: provider.as_str(),
                 working_days: &self.working_days,
                 attestations: &[],
             };
@@ -96,8 +103,8 @@ impl Bench {
             let form = ContentForm::of(&original.content_type).unwrap_or(ContentForm::Json);
             let old = check_as(form, pinned, &content, &context);
             let new = check_as(form, &self.offered, &content, &context);
-            let id = original.record_id.to_string();
-            judged.report.add(provider, &id, &old, &new);
+            let id = original.version_id.to_string();
+            judged.report.add(provider.as_str(), &id, &old, &new);
         }
         judged
     }

@@ -1,0 +1,122 @@
+//! One submission on its way: checked, sealed, queued, answered. Called by `grpc` for `SubmitRecord` and each record of a
+//! stream, and by `reload` for records that need a version of their own.
+
+use opentelemetry::trace::SpanKind;
+use proto::credit::ingest::v1::Submission;
+use record_ref::ProviderCode;
+use service_kit::{
+    ServiceContext,
+    blocking::Stopping,
+    error::Refusal,
+    telemetry::{Span, TraceParent},
+};
+use tokio::sync::oneshot;
+
+use super::{CheckedSubmission, FormError, check_and_seal};
+use crate::{
+    domain::{AnsweredVersion, Incoming},
+    writer::{Answer, Pace, Writers},
+};
+
+/// Brings submissions to their answers. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Submitter {
+    writers: Writers,
+    context: ServiceContext,
+}
+
+/// A submission on its way: either queued, or refused at the door.
+pub struct PendingReceipt {
+    submission_id: String,
+    // Held until the answer, so that the span measures the whole acceptance.
+    span: Span,
+    answer: Result<oneshot::Receiver<Answer>, Refusal>,
+}
+
+impl Submitter {
+    /// Over the writers of the process.
+    pub fn new(writers: Writers, context: ServiceContext) -> Self {
+        Self { writers, context }
+    }
+
+    /// Checks, seals and queues one submission. Waits while the queue is full.
+    pub async fn submit_record(
+        &self,
+        submission: Option<Submission>,
+        provider: Option<ProviderCode>,
+        caller: Option<&TraceParent>,
+        pace: Pace,
+    ) -> PendingReceipt {
+        let own = submission
+            .as_ref()
+            .and_then(|s| TraceParent::parse(&s.traceparent));
+        let span = self.span(own.as_ref().or(caller));
+        let submission_id = submission
+            .as_ref()
+            .map(|s| s.submission_id.clone())
+            .unwrap_or_default();
+        let sealed = match submission {
+            Some(submission) => {
+                let trace = span.traceparent();
+                check_and_seal(submission, provider, trace, &self.context.keyring)
+            }
+            None => Err(FormError::Missing.into()),
+        };
+        let answer = match sealed {
+            Ok(incoming) => self.queue_submission(incoming, pace).await,
+            Err(refusal) => Err(refusal),
+        };
+        PendingReceipt {
+            submission_id,
+            span,
+            answer,
+        }
+    }
+
+    /// Seals and queues a record of a reload.
+    pub async fn submit_reload_record(
+        &self,
+        submission_id: String,
+        checked: CheckedSubmission,
+        reload: i64,
+    ) -> PendingReceipt {
+        let span = self.span(None);
+        let mut incoming = checked.seal_submission(span.traceparent(), &self.context.keyring);
+        incoming.reload = Some(reload);
+        PendingReceipt {
+            submission_id,
+            answer: self.queue_submission(incoming, Pace::GoesOn).await,
+            span,
+        }
+    }
+
+    async fn queue_submission(
+        &self,
+        incoming: Incoming,
+        pace: Pace,
+    ) -> Result<oneshot::Receiver<Answer>, Refusal> {
+        Ok(self.writers.submit(incoming, pace).await?)
+    }
+
+    fn span(&self, parent: Option<&TraceParent>) -> Span {
+        let telemetry = &self.context.telemetry;
+        telemetry.span("ingest.submit", SpanKind::Producer, parent)
+    }
+}
+
+impl PendingReceipt {
+    /// The caller's id of the submission, and what it is answered with.
+    pub async fn wait(self) -> (String, Result<AnsweredVersion, Refusal>) {
+        let answered = match self.answer {
+            Ok(receiver) => match receiver.await {
+                Ok(Ok(decision)) => decision.into_answer().map_err(Refusal::from),
+                Ok(Err(refusal)) => Err(refusal),
+                // The writer ended without an answer: whether it committed is found out by asking again.
+                Err(_) => Err(Stopping.into()),
+            },
+            Err(refusal) => Err(refusal),
+        };
+        drop(self.span);
+        (self.submission_id, answered)
+    }
+}

@@ -1,0 +1,293 @@
+//! The run of a full reload (全量, R-11), over transactions of its own: begin, batches of records, end. What the platform
+//! has already of a batch is answered by one statement for all of it and never sealed; the rest goes through the
+//! ledger like every submission. Called by `grpc`, which reads the steps and writes the answers.
+
+use std::collections::HashSet;
+
+use record_ref::{LedgerNumber, ProviderCode};
+use service_kit::{
+    ServiceContext,
+    db::{self, Pool},
+    error::Refusal,
+};
+use tonic::Code;
+
+use crate::{
+    app::reload::{self, ReloadHeader},
+    domain::{
+        AnsweredVersion, Decision, Stored,
+        reload::{End, Reload},
+    },
+    error::IngestError,
+    intake::{
+        CheckedSubmission, FormError, PendingReceipt, SubmissionLabels, Submitter,
+        WellFormedSubmission,
+    },
+    store::{self, reload::Named},
+};
+
+/// Records of one batch.
+const BATCH_RECORDS: usize = 500;
+/// Bytes of content after which a batch takes no further record.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Records that are looked at in one go for what is missing.
+const MISSING_SCAN_LIMIT: i64 = 2000;
+
+/// Begins reloads. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reloads {
+    pool: Pool,
+    submitter: Submitter,
+    context: ServiceContext,
+}
+
+/// A reload on its way.
+pub struct ReloadRun {
+    services: Reloads,
+    provider: ProviderCode,
+    reload_id: String,
+    reload: Reload,
+    /// Records of this stream that broke a rule.
+    refused: u64,
+}
+
+/// Records that are answered together, bounded by number and size, so that memory does not grow with the reload.
+#[derive(Default)]
+pub struct ReloadBatch {
+    records: Vec<(String, Result<WellFormedSubmission, FormError>)>,
+    keys: HashSet<String>,
+    bytes: usize,
+}
+
+/// What a record is answered with: known by now, or when its batch is committed.
+pub enum ReloadAnswer {
+    /// It needs no version of its own, or its form is wrong.
+    Known(String, Result<AnsweredVersion, Refusal>),
+    /// It is on its way like every submission.
+    Pending(PendingReceipt),
+}
+
+/// A record that the reload did not name, open.
+pub struct MissingRecord {
+    /// The provider's own key.
+    pub record_key: String,
+    /// The version that was current at the end.
+    pub stored: Stored,
+}
+
+/// How a reload ended, all counted.
+pub struct ReloadTotals {
+    /// The caller's id of it.
+    pub reload_id: String,
+    /// Its end.
+    pub end: End,
+    /// Records that it did not name.
+    pub missing: u64,
+}
+
+impl ReloadBatch {
+    /// Whether a record under this key may come in. A key stands in a batch once, so that of two contents under one key
+    /// the first counts.
+    pub fn admit_key(&mut self, record_key: &str) -> bool {
+        self.keys.insert(record_key.to_owned())
+    }
+
+    /// Adds a record with so many bytes of content.
+    pub fn push(
+        &mut self,
+        submission_id: String,
+        record: Result<WellFormedSubmission, FormError>,
+        bytes: usize,
+    ) {
+        self.records.push((submission_id, record));
+        self.bytes += bytes;
+    }
+
+    /// Whether no further record belongs into it.
+    pub fn is_full(&self) -> bool {
+        self.records.len() >= BATCH_RECORDS || self.bytes >= BATCH_BYTES
+    }
+}
+
+impl Reloads {
+    /// Over the pool; records that need versions of their own go by `submitter`.
+    pub fn new(pool: Pool, submitter: Submitter, context: ServiceContext) -> Self {
+        Self {
+            pool,
+            submitter,
+            context,
+        }
+    }
+
+    /// Opens a reload, or the one of this id once more.
+    ///
+    /// # Errors
+    /// The rule that does not allow it.
+    pub async fn begin_reload(self, header: ReloadHeader) -> Result<ReloadRun, IngestError> {
+        let failed = || IngestError::database("开始全量报送");
+        let mut tx = self.pool.begin().await.map_err(failed())?;
+        let (keyring, now) = (&self.context.keyring, self.context.clock.now());
+        let reload = reload::begin_reload(&mut tx, keyring, &header, now).await?;
+        tx.commit().await.map_err(failed())?;
+        Ok(ReloadRun {
+            services: self,
+            provider: header.provider,
+            reload_id: header.reload_id,
+            reload,
+            refused: 0,
+        })
+    }
+}
+
+impl ReloadRun {
+    /// The caller's id of it.
+    pub fn reload_id(&self) -> &str {
+        &self.reload_id
+    }
+
+    /// As it was begun.
+    pub fn reload(&self) -> &Reload {
+        &self.reload
+    }
+
+    /// What the records of a batch are answered with, in order; see [`Self::wait`].
+    ///
+    /// # Errors
+    /// Of the database. Nothing of the batch was answered then, so the caller may send it again.
+    pub async fn answer_batch(&self, batch: ReloadBatch) -> Result<Vec<ReloadAnswer>, IngestError> {
+        if batch.records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keyring = &self.services.context.keyring;
+        let identify = |record: WellFormedSubmission| record.identify(self.provider, keyring);
+        let records: Vec<_> = batch
+            .records
+            .into_iter()
+            .map(|(id, record)| (id, record.map(identify)))
+            .collect();
+        let known = self
+            .answer_known_records(&records)
+            .await
+            .map_err(IngestError::database("全量报送"))?;
+        let submitter = &self.services.submitter;
+        let mut answers = Vec::with_capacity(records.len());
+        for ((id, record), known) in records.into_iter().zip(known) {
+            answers.push(match (record, known) {
+                (Err(error), _) => ReloadAnswer::Known(id, Err(error.into())),
+                (Ok(_), Some(decision)) => {
+                    ReloadAnswer::Known(id, decision.into_answer().map_err(Refusal::from))
+                }
+                (Ok(record), None) => {
+                    let number = self.reload.number;
+                    let pending = submitter.submit_reload_record(id, record, number).await;
+                    ReloadAnswer::Pending(pending)
+                }
+            });
+        }
+        Ok(answers)
+    }
+
+    /// What the platform has already of a batch, answered and kept in one transaction; `None` for the others.
+    async fn answer_known_records(
+        &self,
+        records: &[(String, Result<CheckedSubmission, FormError>)],
+    ) -> Result<Vec<Option<Decision>>, db::Error> {
+        let sound = || records.iter().filter_map(|(_, r)| r.as_ref().ok());
+        let named: Vec<Named<'_>> = sound()
+            .map(|record| Named {
+                key_digest: &record.key.digest,
+                content: &record.content,
+                submission_digest: &record.submission_digest,
+            })
+            .collect();
+        let mut tx = self.services.pool.begin().await?;
+        let now = self.services.context.clock.now();
+        let (reload, provider) = (&self.reload, &self.provider);
+        let known = reload::answer_known_records(&mut tx, reload, provider, &named, now).await?;
+        tx.commit().await?;
+        let mut known = known.into_iter();
+        let of_each = records.iter().map(|(_, record)| match record {
+            Ok(_) => known.next().flatten(),
+            Err(_) => None,
+        });
+        Ok(of_each.collect())
+    }
+
+    /// The caller's id of a record and what it is answered with, when that is known; counts those that broke a rule.
+    pub async fn wait(
+        &mut self,
+        answer: ReloadAnswer,
+    ) -> (String, Result<AnsweredVersion, Refusal>) {
+        let (id, answered) = match answer {
+            ReloadAnswer::Known(id, answered) => (id, answered),
+            ReloadAnswer::Pending(pending) => pending.wait().await,
+        };
+        if let Err(refusal) = &answered {
+            // What could not be committed is still to come: without it the reload is incomplete.
+            if !matches!(refusal.reason.code(), Code::Unavailable | Code::Internal) {
+                self.refused += 1;
+            }
+        }
+        (id, answered)
+    }
+
+    /// Ends it with the number of records that the caller says it had.
+    ///
+    /// # Errors
+    /// When other numbers arrived, or it was ended with another number.
+    pub async fn end_reload(&self, declared: u64) -> Result<End, IngestError> {
+        let failed = || IngestError::database("结束全量报送");
+        let mut tx = self.services.pool.begin().await.map_err(failed())?;
+        let now = self.services.context.clock.now();
+        let (reload, provider, refused) = (&self.reload, &self.provider, self.refused);
+        let end = reload::end_reload(&mut tx, reload, provider, declared, refused, now).await?;
+        tx.commit().await.map_err(failed())?;
+        Ok(end)
+    }
+
+    /// Some of the records that it did not name, behind `after`, and behind which number the next ones come; `None`
+    /// after the last.
+    ///
+    /// # Errors
+    /// Of the database, or damage.
+    pub async fn list_missing(
+        &self,
+        end: &End,
+        after: Option<LedgerNumber>,
+    ) -> Result<(Vec<MissingRecord>, Option<LedgerNumber>), IngestError> {
+        let (pool, keyring) = (&self.services.pool, &self.services.context.keyring);
+        let (provider, reload) = (&self.provider, &self.reload);
+        let (up_to, most) = (end.up_to, MISSING_SCAN_LIMIT);
+        let page = store::reload::load_missing_page(pool, provider, reload, up_to, after, most)
+            .await
+            .map_err(IngestError::database("列出未报记录"))?;
+        let open = |row: store::reload::Missing| {
+            let version_id = row.stored.version.id;
+            let labels = SubmissionLabels::open_labels(keyring, version_id, &row.sealed_labels)?;
+            Ok(MissingRecord {
+                record_key: labels.record_key,
+                stored: row.stored,
+            })
+        };
+        let missing = page.missing.into_iter().map(open);
+        let missing = missing.collect::<Result<_, IngestError>>()?;
+        Ok((missing, page.next))
+    }
+
+    /// Its numbers, with that of the missing records kept at the first count.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn sum_up(self, end: End, missing: u64) -> Result<ReloadTotals, IngestError> {
+        if end.missing.is_none() {
+            store::reload::update_missing_count(&self.services.pool, self.reload.number, missing)
+                .await
+                .map_err(IngestError::database("结束全量报送"))?;
+        }
+        Ok(ReloadTotals {
+            reload_id: self.reload_id,
+            missing: end.missing.unwrap_or(missing),
+            end,
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! Requests of `credit.objection.v1` as what the use cases take. Called by `grpc`.
+
+use proto::credit::objection::v1::{
+    AnswerDecision, AnswerObjectionRequest, FileObjectionRequest, ListObjectionsRequest,
+};
+use service_kit::{error::Refusal, page::Page};
+use uuid::Uuid;
+
+use crate::{
+    app::HandlingStep,
+    domain::{
+        Decision,
+        application::{
+            Application, ApplicationForm, EvidencePiece, complete_answer, complete_application,
+        },
+        page::{ObjectionPosition, PAGE_SIZES},
+    },
+    error::ObjectionError,
+};
+
+pub(super) fn decode_application(
+    request: FileObjectionRequest,
+) -> Result<Application, ObjectionError> {
+    let evidence = request.evidence.into_iter().map(|piece| EvidencePiece {
+        file_name: piece.file_name,
+        media_type: piece.media_type,
+        content: piece.content,
+    });
+    complete_application(ApplicationForm {
+        request_id: request.request_id,
+        record_id: request.record_id,
+        provider_code: request.provider_code,
+        statement: request.statement,
+        evidence: evidence.collect(),
+    })
+}
+
+pub(super) fn decode_answer(
+    request: AnswerObjectionRequest,
+) -> Result<HandlingStep, ObjectionError> {
+    let decision = match request.decision() {
+        AnswerDecision::Keep => Some(Decision::Keep),
+        AnswerDecision::Correct => Some(Decision::Correct),
+        AnswerDecision::Unspecified => None,
+    };
+    let (decision, text) = complete_answer(decision, request.answer)?;
+    Ok(HandlingStep::Answer { decision, text })
+}
+
+pub(super) fn objection_id(text: &str) -> Result<Uuid, ObjectionError> {
+    Uuid::parse_str(text).map_err(|_| ObjectionError::ObjectionId)
+}
+
+pub(super) fn decode_page(
+    request: &ListObjectionsRequest,
+) -> Result<Page<ObjectionPosition>, Refusal> {
+    Page::from_request(PAGE_SIZES, request.page_size, &request.page_token)
+}

@@ -1,0 +1,50 @@
+//! Answers in the words of the protocol. Called by `grpc`.
+
+use proto::credit::provincialsync::v1::{
+    GetPushResponse, GetStatisticsResponse, PushState as WireState,
+};
+use record_ref::VersionId;
+use service_kit::grpc::timestamp;
+use time::OffsetDateTime;
+
+use crate::{
+    domain::{Push, PushState},
+    store::PushStatistics,
+};
+
+pub(super) fn push(version_id: VersionId, push: Push) -> GetPushResponse {
+    let (acknowledgement, acknowledged_at) = match push.acknowledgement {
+        Some(known) => (known.number, Some(timestamp(known.at))),
+        None => (String::new(), None),
+    };
+    GetPushResponse {
+        record_id: version_id.to_string(),
+        state: state(push.state).into(),
+        attempts: push.attempts,
+        acknowledgement,
+        acknowledged_at,
+        last_error: push.last_error.unwrap_or_default(),
+    }
+}
+
+fn state(state: PushState) -> WireState {
+    match state {
+        PushState::Due => WireState::Due,
+        PushState::Acknowledged => WireState::Acknowledged,
+        PushState::Refused => WireState::Refused,
+    }
+}
+
+pub(super) fn statistics(counts: &PushStatistics, now: OffsetDateTime) -> GetStatisticsResponse {
+    let age = counts
+        .oldest_due
+        .map_or(0, |since| (now - since).whole_seconds());
+    GetStatisticsResponse {
+        due: counts.due.unsigned_abs(),
+        acknowledged: counts.acknowledged.unsigned_abs(),
+        refused: counts.refused.unsigned_abs(),
+        oldest_due_seconds: u64::try_from(age).unwrap_or_default(),
+        revocations: counts.revocations.unsigned_abs(),
+        revocations_acknowledged: counts.revocations_acknowledged.unsigned_abs(),
+    }
+}

@@ -1,0 +1,74 @@
+//! The address of a record beside its versions: in rows as in events, and made up for rows from before there was one.
+
+use record_ref::{RecordAddress, VersionId};
+use uuid::Uuid;
+
+use crate::support::{Lab, address};
+
+const MIGRATION: &str = include_str!("../../migrations/0005_record_address.sql");
+
+#[tokio::test]
+async fn all_versions_of_a_record_are_kept_under_its_address() {
+    let lab = Lab::new().await;
+    let client = lab.start().await;
+    let events = [(10, 1), (20, 2), (30, 3)].map(|(id, revision)| {
+        let version = lab.version(id, revision);
+        lab.event(&version)
+    });
+    lab.bed.publish(&events).await.unwrap();
+    lab.acknowledged(&client, 3).await;
+    // Of the events too.
+    lab.assert_announced_once(3).await;
+    let pool = lab.bed.schema_pool().await.unwrap();
+    let kept: Vec<Uuid> = sqlx::query_scalar("select record_address from push")
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+    assert_eq!(kept, [address().as_uuid(); 3]);
+    pool.close().await;
+    lab.bed.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn rows_from_before_get_the_address_that_ingest_gives() {
+    let lab = Lab::new().await;
+    let pool = lab.bed.schema_pool().await.unwrap();
+    let mut tx = pool.begin().await.unwrap();
+    sqlx::query("alter table push drop column record_address")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    // (id, key, revision, whose address): the first version is here, is not here, and is one among many.
+    let first: Vec<u128> = (0..200).map(|n| u128::MAX - n * n * n * 7919).collect();
+    let rows = [(3, 1, 2, 1), (1, 1, 1, 1), (2, 1, 3, 1), (5, 2, 4, 5)]
+        .into_iter()
+        .chain(first.iter().zip(3..).map(|(id, key)| (*id, key, 1, *id)));
+    let rows: Vec<(u128, u8, i64, u128)> = rows.collect();
+    for (id, key, revision, _) in &rows {
+        sqlx::query(
+            "insert into push (record_id, provider_code, item_code, item_version, key_digest, revision,
+                               traceparent, next_attempt_at, created_at)
+             values ($1, '11430100006123458R', 'xzxk', 1, $2, $3, '', 'epoch', 'epoch')",
+        )
+        .bind(Uuid::from_u128(*id))
+        .bind(vec![*key; 32])
+        .bind(revision)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    }
+    sqlx::raw_sql(MIGRATION).execute(&mut *tx).await.unwrap();
+    for (id, _, _, first) in rows {
+        let kept: Uuid = sqlx::query_scalar("select record_address from push where record_id = $1")
+            .bind(Uuid::from_u128(id))
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
+        let first = VersionId::try_from(Uuid::from_u128(first)).unwrap();
+        let expected = RecordAddress::of_first_version(first).as_uuid();
+        assert_eq!(kept, expected, "{id}");
+    }
+    tx.rollback().await.unwrap();
+    pool.close().await;
+    lab.bed.finish().await.unwrap();
+}

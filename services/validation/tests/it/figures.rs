@@ -1,0 +1,196 @@
+//! What supervision counts: days, filled fields and series of document numbers, in events, without contents.
+
+use anyhow::{Context, Result};
+use proto::credit::{
+    common::v1::Operation,
+    validation::{
+        events::v1::{RecordAccepted, RecordReturned, RecordRevoked},
+        v1::VerdictOutcome,
+    },
+};
+use serde_json::{Map, Value, json};
+use testkit::TestResult;
+
+use crate::world::{OTHER, PERSON_NAME, PERSON_NUMBER, Record, World, fault};
+
+/// Day, filled, fillable, series, running number.
+type Figures = (String, u32, u32, Vec<u8>, u32);
+
+fn of_accepted(event: &RecordAccepted) -> Figures {
+    (
+        event.decision_date.clone(),
+        event.filled_fields,
+        event.fillable_fields,
+        event.document_series.to_vec(),
+        event.document_running_number,
+    )
+}
+
+fn of_returned(event: &RecordReturned) -> Figures {
+    (
+        event.decision_date.clone(),
+        event.filled_fields,
+        event.fillable_fields,
+        event.document_series.to_vec(),
+        event.document_running_number,
+    )
+}
+
+/// What is announced of a record, accepted or returned.
+async fn figures(world: &World, record: &Record) -> Result<Figures> {
+    let version = world.submitted(record).version;
+    let accepted: Vec<RecordAccepted> = world.bed.emitted().await?;
+    if let Some(event) = accepted.iter().find(|event| event.version == version) {
+        return Ok(of_accepted(event));
+    }
+    let returned: Vec<RecordReturned> = world.bed.emitted().await?;
+    let event = returned.iter().find(|event| event.version == version);
+    event.map(of_returned).context("announced")
+}
+
+/// How many of its fields a record says, and how many it could.
+fn fields(record: &Record, kind: credit_record::SubjectKind) -> Result<(u32, u32)> {
+    let items = credit_record::standard_items()?;
+    let item = items
+        .iter()
+        .find(|item| item.code == record.item && item.version == record.version)
+        .context("a standard item")?;
+    let content: Map<String, Value> = serde_json::from_slice(&record.content)?;
+    let filled = content.values().filter(|value| **value != "").count();
+    let fillable = item.fields.iter().filter(|field| field.allowed_for(kind));
+    Ok((filled.try_into()?, fillable.count().try_into()?))
+}
+
+#[tokio::test]
+async fn r21_an_accepted_and_a_returned_version_tell_the_same_figures() -> TestResult {
+    let world = World::start().await?;
+    let numbered = |key: &str, ledger, number: &str, mut changes: Value| {
+        changes["CF_WSH"] = number.into();
+        Record::penalty(key, ledger, changes)
+    };
+    let first = numbered("K-1", 1, "长市监罚决〔2026〕17号", json!({}));
+    // As it is typed: cleansing comes first.
+    let second = numbered("K-2", 2, "长市监罚决[2026] 018号", fault());
+    let foreign = numbered("K-1", 1, "长市监罚决〔2026〕17号", json!({})).reported_by(OTHER);
+    // Right by itself, and returned because the decision stands under another key.
+    let twice = numbered(
+        "K-3",
+        3,
+        "长市监罚决〔2026〕17号",
+        json!({ "CF_GSJZQ": "2027-06-10" }),
+    );
+    for record in [&first, &second, &foreign, &twice] {
+        world.submit(&[record]).await?;
+    }
+    assert_eq!(world.found(&second).await?.0, VerdictOutcome::Returned);
+    assert_eq!(world.found(&twice).await?.1, ["DUPLICATE_RECORD"]);
+
+    let organisation = credit_record::SubjectKind::Organisation;
+    let (day, filled, fillable, series, number) = figures(&world, &first).await?;
+    assert_eq!((day.as_str(), number), ("2026-06-10", 17));
+    assert_eq!((filled, fillable), fields(&first, organisation)?);
+    assert!(filled < fillable);
+    assert_eq!(series.len(), 32);
+    let other = figures(&world, &second).await?;
+    assert_eq!(other, (day.clone(), filled, fillable, series.clone(), 18));
+    let other = figures(&world, &twice).await?;
+    assert_eq!(
+        other,
+        (day.clone(), filled + 1, fillable, series.clone(), 17)
+    );
+    // Another provider's series of the same letters is another one.
+    let other = figures(&world, &foreign).await?;
+    assert!(other.3 != series && other.4 == 17);
+
+    // Confirmed: announced with the same figures.
+    let cases = world.feedback(true).await?;
+    let case = cases.into_iter().find(|case| case.record_key == "K-2");
+    let word = proto::credit::validation::v1::ConfirmRecordRequest {
+        case_id: case.context("a case")?.case_id,
+        attester: "钱立新".to_owned(),
+        statement: "已核对营业执照原件，代码无误".to_owned(),
+    };
+    world.provider()?.confirm_record(word).await?;
+    let confirmed = figures(&world, &second).await?;
+    assert_eq!(confirmed, (day, filled, fillable, series, 18));
+
+    // The end of a record is counted by its operation, and tells nothing of its content.
+    let end = first.ended(Operation::Revoke, 4, "长市监罚决〔2026〕17号被撤销");
+    world.submit(&[&end]).await?;
+    assert_eq!(world.bed.emitted::<RecordRevoked>().await?.len(), 1);
+    world.finish().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn r21_what_cannot_be_read_is_not_counted() -> TestResult {
+    let world = World::start().await?;
+    let mut broken = Record::penalty("K-1", 1, json!({}));
+    broken.content = b"{".to_vec();
+    let undated = Record::penalty(
+        "K-2",
+        2,
+        json!({ "CF_JDRQ": "2026-02-30", "CF_WSH": "长市监罚决〔2026〕号" }),
+    );
+    let empty = Record {
+        content: b"{}".to_vec(),
+        ..Record::penalty("K-3", 3, json!({}))
+    };
+    world.submit(&[&broken, &undated, &empty]).await?;
+    assert_eq!(figures(&world, &broken).await?, Figures::default());
+    let organisation = credit_record::SubjectKind::Organisation;
+    let (filled, fillable) = fields(&undated, organisation)?;
+    assert_eq!(
+        figures(&world, &undated).await?,
+        (String::new(), filled, fillable, Vec::new(), 0)
+    );
+    // Of an unknown kind of subject every field may be filled.
+    let (day, filled, all, series, number) = figures(&world, &empty).await?;
+    assert_eq!((day.as_str(), filled, series.len(), number), ("", 0, 0, 0));
+    assert!(all > fillable);
+    world.finish().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn r14_of_a_natural_person_only_hash_and_numbers_are_told() -> TestResult {
+    let world = World::start().await?;
+    let plain = Record::licence("K-1", 1, json!({ "XK_WSH": "长交运许〔2026〕045号" }));
+    let next = Record::licence(
+        "K-2",
+        2,
+        json!({ "XK_WSH": "长交运许〔2026〕46号", "XK_XDR_ZJHM": "430102199003071234" }),
+    );
+    // Her number within the number of the document, whole and in parts.
+    let named = Record::licence(
+        "K-3",
+        3,
+        json!({ "XK_WSH": format!("长交运许{PERSON_NUMBER}第7号") }),
+    );
+    let in_parts = Record::licence(
+        "K-4",
+        4,
+        json!({ "XK_WSH": "长交运许430102-19900307-1242" }),
+    );
+    world.submit(&[&plain, &next, &named, &in_parts]).await?;
+    let (day, filled, fillable, series, number) = figures(&world, &plain).await?;
+    assert_eq!((day.as_str(), number), ("2026-05-06", 45));
+    let person = credit_record::SubjectKind::NaturalPerson;
+    assert_eq!((filled, fillable), fields(&plain, person)?);
+    assert_eq!(series.len(), 32);
+    let next = figures(&world, &next).await?;
+    assert_eq!((next.3, next.4), (series, 46));
+    for record in [&named, &in_parts] {
+        let (day, filled, _, series, number) = figures(&world, record).await?;
+        assert_eq!((series.len(), number), (0, 0), "{}", record.key);
+        assert_eq!((day.as_str(), filled > 0), ("2026-05-06", true));
+    }
+    let events: Vec<RecordAccepted> = world.bed.emitted().await?;
+    assert!(!events.is_empty());
+    let told = format!("{events:?}");
+    assert!(
+        !told.contains("长交运许") && !told.contains(PERSON_NAME) && !told.contains(PERSON_NUMBER)
+    );
+    world.finish().await?;
+    Ok(())
+}
