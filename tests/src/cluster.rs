@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use local_servers::{
-    Binaries, Launch, Nats, NatsOptions, Place, Postgres, PostgresOptions, Process,
+    Binaries, LaunchPlan, LockedFolder, Nats, NatsOptions, Postgres, PostgresOptions, ServerProcess,
 };
 use platform::target::Service;
 use service_kit::identity::{DevelopmentIssuer, PersonClaim, Role};
@@ -77,24 +77,28 @@ pub struct Cluster {
     /// Its addresses.
     pub ports: Ports,
     options: ClusterOptions,
-    place: Place,
+    place: LockedFolder,
     issuer: DevelopmentIssuer,
-    platform: Option<Process>,
-    simulator: Option<Process>,
+    platform: Option<ServerProcess>,
+    simulator: Option<ServerProcess>,
     apart: Vec<apart::Apart>,
 }
 
 impl Cluster {
     /// Starts private servers and the platform in a fresh temporary folder.
     pub async fn start(options: ClusterOptions) -> Result<Self> {
-        let place = Place::temporary()?;
+        let place = LockedFolder::temporary()?;
         let binaries = Binaries::locate(&testkit::workspace_root())?;
         let servers = Servers::private(&binaries, place.path(), options.durable)?;
         Self::start_on(servers, place, options).await
     }
 
     /// Starts the platform on given servers with its files in `place`.
-    pub async fn start_on(servers: Servers, place: Place, options: ClusterOptions) -> Result<Self> {
+    pub async fn start_on(
+        servers: Servers,
+        place: LockedFolder,
+        options: ClusterOptions,
+    ) -> Result<Self> {
         let mut cluster = Self::prepare(servers, place, options)?;
         cluster.credit(&["migrate"])?;
         cluster.start_simulator()?;
@@ -107,7 +111,7 @@ impl Cluster {
     /// For faults of one service: the all-in-one process would take the others with it.
     pub async fn start_services(
         servers: Servers,
-        place: Place,
+        place: LockedFolder,
         options: ClusterOptions,
         services: &[Service],
     ) -> Result<Self> {
@@ -118,7 +122,7 @@ impl Cluster {
     }
 
     /// Secrets and configuration, nothing running yet.
-    fn prepare(servers: Servers, place: Place, options: ClusterOptions) -> Result<Self> {
+    fn prepare(servers: Servers, place: LockedFolder, options: ClusterOptions) -> Result<Self> {
         let folder = place.path().to_owned();
         let ports = Ports::reserve()?;
         let secrets = folder.join("secrets");
@@ -287,7 +291,7 @@ impl Cluster {
         log: &str,
         target: &str,
         environment: &[String],
-    ) -> Result<Process> {
+    ) -> Result<ServerProcess> {
         let mut arguments = vec![format!("CREDIT_LOG={}", self.options.log)];
         arguments.extend_from_slice(environment);
         let program = [
@@ -298,7 +302,7 @@ impl Cluster {
             format!("--target={target}"),
         ];
         arguments.extend(program);
-        Process::start(&Launch {
+        ServerProcess::start(&LaunchPlan {
             program: "env".into(),
             arguments,
             folder: self.folder(),
@@ -353,7 +357,7 @@ impl Cluster {
 
     /// Number of the all-in-one process.
     pub fn platform_pid(&self) -> Option<u32> {
-        self.platform.as_ref().map(Process::pid)
+        self.platform.as_ref().map(ServerProcess::pid)
     }
 
     /// The processes that take part, by what they are; several may bear one name.

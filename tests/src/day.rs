@@ -23,7 +23,7 @@ use serde::Serialize;
 use service_kit::clock::{Clock, SystemClock};
 use testkit::{
     eventually,
-    records::{GeneratedRecord, Generator, Level},
+    records::{FictionalLevel, GeneratedRecord, Generator},
 };
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 
@@ -71,8 +71,8 @@ impl Day {
         let mut catalog = clients.catalog()?;
         for provider in self.generator.providers() {
             let level = match provider.level {
-                Level::City => ProviderLevel::City,
-                Level::District => ProviderLevel::District,
+                FictionalLevel::City => ProviderLevel::City,
+                FictionalLevel::District => ProviderLevel::District,
             };
             let provider = Provider {
                 code: provider.code.clone(),

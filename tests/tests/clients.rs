@@ -14,7 +14,7 @@ use journeys::{
 };
 use platform::target::Service;
 use service_kit::identity::Role;
-use testkit::{TestResult, eventually, records::Provider};
+use testkit::{TestResult, eventually, records::FictionalProvider};
 
 /// How long the announcement of a provider may take to reach ingest.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -138,7 +138,7 @@ impl Client<'_> {
 }
 
 /// A corrected re-report of the sample's second record, a repetition of the first, and an item that no catalogue has.
-fn second_report(provider: &Provider) -> Result<String> {
+fn second_report(provider: &FictionalProvider) -> Result<String> {
     let sample = testkit::workspace_root().join("tests/clients/python/sample.jsonl");
     let text = std::fs::read_to_string(&sample)
         .with_context(|| sample.display().to_string())?

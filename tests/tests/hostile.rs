@@ -14,7 +14,7 @@ use journeys::{
     load::{Load, Pace},
     memory,
 };
-use local_servers::{Binaries, Place};
+use local_servers::{Binaries, LockedFolder};
 use platform::target::Service;
 use testkit::{TestResult, extent, figures, seed};
 use uuid::Uuid;
@@ -94,7 +94,7 @@ async fn thousands_of_hostile_requests_are_refused_and_leave_nothing_behind() ->
 }
 
 async fn platform() -> Result<Cluster> {
-    let place = Place::temporary()?;
+    let place = LockedFolder::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
     let servers = Servers::private(&binaries, place.path(), false)?;
     let options = ClusterOptions {

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use credit_record::FindingCode;
-use creditctl::Surroundings;
+use creditctl::CommandContext;
 use journeys::{
     cluster::{Cluster, ClusterOptions},
     day::Day,
@@ -89,7 +89,7 @@ impl Desk {
             let (mut output, mut errors) = (Vec::new(), Vec::new());
             let exit = creditctl::run(
                 line,
-                &mut Surroundings {
+                &mut CommandContext {
                     interactive: false,
                     input: &mut std::io::empty(),
                     output: &mut output,

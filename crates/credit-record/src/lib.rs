@@ -28,8 +28,8 @@ pub mod rule;
 pub mod upgrade;
 
 pub use check::{
-    AcceptedRecord, Attestation, CheckContext, ContentForm, Finding, FindingCode, Severity,
-    Subject, Verdict, check, check_as,
+    AcceptedRecord, Attestation, CheckContext, ContentForm, Finding, FindingCode, RecordSubject,
+    Severity, Verdict, check, check_as,
 };
 pub use id::{CitizenNumber, CreditCode, IdError, OrganisationCode, RegistrationNumber};
 pub use item::{
@@ -37,6 +37,6 @@ pub use item::{
     standard_code_lists, standard_items,
 };
 pub use legal_clock::{NoCalendar, WorkingDays};
-pub use normalise::Change;
+pub use normalise::CleansingChange;
 pub use person::PersonDocument;
 pub use rule::{CompiledItem, Rule, compiled_standard_items};

@@ -11,7 +11,7 @@ use crate::item::{CodeList, Condition, Field, ItemVersion, Predecessor, Requirem
 
 /// What an upgrade did with one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum UpgradeStep {
     /// A value stands under another code now, unchanged.
     Moved {
         /// Code in the earlier version.
@@ -59,7 +59,7 @@ pub struct Upgraded {
     /// Values by field code, in the order of the new version. As personal as what came in.
     pub values: Map<String, Value>,
     /// What was done, in the order of the old version. Free of personal values.
-    pub steps: Vec<Step>,
+    pub steps: Vec<UpgradeStep>,
     /// Codes of the fields that the new version demands and that nothing could fill.
     pub missing: Vec<String>,
 }
@@ -123,7 +123,7 @@ pub fn upgrade(
             new: new.version,
         });
     };
-    let mut draft = Draft {
+    let mut draft = UpgradeDraft {
         new,
         cells: vec![None; new.fields.len()],
         steps: Vec::new(),
@@ -155,24 +155,24 @@ fn text_of(values: &Map<String, Value>, code: &str) -> Option<String> {
     }
 }
 
-struct Draft<'a> {
+struct UpgradeDraft<'a> {
     new: &'a ItemVersion,
     cells: Vec<Option<String>>,
-    steps: Vec<Step>,
+    steps: Vec<UpgradeStep>,
 }
 
-impl Draft<'_> {
+impl UpgradeDraft<'_> {
     /// Takes one value of the old record over.
     fn carry(&mut self, mapping: &Predecessor, code: &str, value: String) {
         let field = code.to_owned();
         if mapping.dropped.contains(&field) {
-            self.steps.push(Step::Dropped { field });
+            self.steps.push(UpgradeStep::Dropped { field });
             return;
         }
         let mapped = mapping.fields.iter().find(|m| m.from == code);
         let to = mapped.map_or(code, |m| m.to.as_str());
         let Some(index) = self.new.position(to) else {
-            self.steps.push(Step::Unmapped { field });
+            self.steps.push(UpgradeStep::Unmapped { field });
             return;
         };
         let several = list_of(&self.new.fields[index]).is_some_and(|list| list.several);
@@ -181,12 +181,12 @@ impl Draft<'_> {
             Some(present) => {
                 present.push_str(if several { ";" } else { "；" });
                 present.push_str(&value);
-                self.steps.push(Step::Joined { from: field, to });
+                self.steps.push(UpgradeStep::Joined { from: field, to });
             }
             empty => {
                 *empty = Some(value);
                 if mapped.is_some() {
-                    self.steps.push(Step::Moved { from: field, to });
+                    self.steps.push(UpgradeStep::Moved { from: field, to });
                 }
             }
         }
@@ -203,7 +203,7 @@ impl Draft<'_> {
         if let Some(value) = value() {
             self.cells[index] = Some(value);
             let field = code.to_owned();
-            self.steps.push(Step::Derived { field });
+            self.steps.push(UpgradeStep::Derived { field });
         }
     }
 
@@ -247,7 +247,7 @@ impl Draft<'_> {
             for part in parts {
                 let after = in_list(list, part);
                 if after != part {
-                    self.steps.push(Step::Recoded {
+                    self.steps.push(UpgradeStep::Recoded {
                         field: field.code.clone(),
                         before: part.to_owned(),
                         after: after.clone(),

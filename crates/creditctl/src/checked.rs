@@ -8,44 +8,44 @@ use credit_record::item::{ItemVersion, Requirement};
 use credit_record::{CompiledItem, ContentForm};
 use sha2::{Digest, Sha256};
 
-use crate::cli::{Encoding, Source};
-use crate::columns::{Column, Layout};
-use crate::files::{Body, Kind, Row, Rows, Table};
+use crate::cli::{Encoding, SourceOptions};
+use crate::columns::{ColumnLayout, ColumnRole};
+use crate::files::{FileFormat, FileRow, FileRows, InputFile, RowBody};
 use crate::language::{Language, say};
-use crate::records::{NoSuchKey, Record, Recorder};
-use crate::{Failure, Surroundings};
+use crate::records::{FileRecord, NoSuchKey, RecordBuilder};
+use crate::{CommandContext, CommandFailure};
 
 /// Pairs of rows that are named one by one.
 const NAMED: usize = 20;
 
 /// A file that can be sent or judged.
 #[derive(Debug)]
-pub struct Checked {
+pub struct CheckedFile {
     /// The file.
-    pub table: Table,
+    pub table: InputFile,
     /// The item that its rows are records of.
     pub item: Arc<CompiledItem>,
     /// Rows of the header; empty for JSON.
-    pub header: Vec<Row>,
+    pub header: Vec<FileRow>,
     /// Rows that hold records.
     pub rows: u64,
     /// Rows that bear the key of an earlier one, with that one.
     pub duplicates: Vec<(u64, u64)>,
-    recorder: Recorder,
+    recorder: RecordBuilder,
 }
 
-impl Checked {
+impl CheckedFile {
     /// Looks at a file.
     ///
     /// # Errors
     /// What makes the file unusable, in the words of the caller's language.
     pub fn look(
-        source: &Source,
+        source: &SourceOptions,
         item: Arc<CompiledItem>,
         language: Language,
-        surroundings: &mut Surroundings<'_>,
-    ) -> Result<Self, Failure> {
-        let table = Table::open(source, language)?;
+        surroundings: &mut CommandContext<'_>,
+    ) -> Result<Self, CommandFailure> {
+        let table = InputFile::open(source, language)?;
         let shown = table.path.display().to_string();
         if table.guessed {
             let text = say!(
@@ -57,8 +57,10 @@ impl Checked {
         }
         let mut rows = table.rows(language)?;
         let (header, recorder) = match table.kind {
-            Kind::Jsonl => (Vec::new(), Recorder::lines(item.item(), &source.keys)),
-            Kind::Csv | Kind::Xlsx => header(&mut rows, source, item.item(), &shown, language)?,
+            FileFormat::Jsonl => (Vec::new(), RecordBuilder::lines(item.item(), &source.keys)),
+            FileFormat::Csv | FileFormat::Xlsx => {
+                header(&mut rows, source, item.item(), &shown, language)?
+            }
         };
         let mut checked = Self {
             header,
@@ -71,7 +73,7 @@ impl Checked {
         checked.missing_columns(language, surroundings);
         checked.scan(language)?;
         if checked.rows == 0 {
-            return Err(Failure::unable(say!(
+            return Err(CommandFailure::unable(say!(
                 language,
                 "文件 {shown} 中没有记录",
                 "{shown} holds no records"
@@ -81,9 +83,9 @@ impl Checked {
     }
 
     /// Keys, and values in columns without a name.
-    fn scan(&mut self, language: Language) -> Result<(), Failure> {
+    fn scan(&mut self, language: Language) -> Result<(), CommandFailure> {
         let nameless: Vec<usize> = (self.recorder.layout().columns.iter().enumerate())
-            .filter(|(_, column)| **column == Column::Nameless)
+            .filter(|(_, column)| **column == ColumnRole::Nameless)
             .map(|(at, _)| at)
             .collect();
         // By digests, so that a large file takes no more than some bytes a row.
@@ -93,11 +95,11 @@ impl Checked {
         let mut records = self.records(language)?;
         while let Some((row, record)) = records.next_record()? {
             count += 1;
-            if let Body::Cells(cells) = &row.body {
+            if let RowBody::Cells(cells) = &row.body {
                 let said = |at: &&usize| cells.get(**at).is_some_and(|c| !c.trim().is_empty());
                 if let Some(at) = nameless.iter().find(said) {
                     let (column, row) = (at + 1, row.number);
-                    return Err(Failure::unable(say!(
+                    return Err(CommandFailure::unable(say!(
                         language,
                         "第{column}列没有列名，但第{row}行在该列有内容",
                         "column {column} has no name, and row {row} has something in it"
@@ -121,8 +123,8 @@ impl Checked {
     }
 
     /// A column of a field that every record must give: a word, for each row is going to say it, too.
-    fn missing_columns(&self, language: Language, surroundings: &mut Surroundings<'_>) {
-        if self.table.kind == Kind::Jsonl {
+    fn missing_columns(&self, language: Language, surroundings: &mut CommandContext<'_>) {
+        if self.table.kind == FileFormat::Jsonl {
             return;
         }
         let item = self.item.item();
@@ -171,7 +173,7 @@ impl Checked {
     }
 
     /// The columns of a table.
-    pub fn layout(&self) -> &Layout {
+    pub fn layout(&self) -> &ColumnLayout {
         self.recorder.layout()
     }
 
@@ -184,12 +186,12 @@ impl Checked {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn records(&self, language: Language) -> Result<Records<'_>, Failure> {
+    pub fn records(&self, language: Language) -> Result<FileRecords<'_>, CommandFailure> {
         let mut rows = self.table.rows(language)?;
         for _ in &self.header {
             rows.next_row()?;
         }
-        Ok(Records {
+        Ok(FileRecords {
             rows,
             checked: self,
         })
@@ -197,7 +199,7 @@ impl Checked {
 
     /// Names what is sent: the bytes of the file and everything that decides what is made of them. The same file
     /// gives the same name whenever and wherever it is sent again.
-    pub fn name(&self, source: &Source) -> String {
+    pub fn name(&self, source: &SourceOptions) -> String {
         let mut digest = Sha256::new();
         let mut part = |bytes: &[u8]| {
             digest.update((bytes.len() as u64).to_be_bytes());
@@ -221,17 +223,17 @@ impl Checked {
 
 /// Records one after the other, with their rows.
 #[derive(Debug)]
-pub struct Records<'a> {
-    rows: Rows<'a>,
-    checked: &'a Checked,
+pub struct FileRecords<'a> {
+    rows: FileRows<'a>,
+    checked: &'a CheckedFile,
 }
 
-impl Records<'_> {
+impl FileRecords<'_> {
     /// The next one.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn next_record(&mut self) -> Result<Option<(Row, Record)>, Failure> {
+    pub fn next_record(&mut self) -> Result<Option<(FileRow, FileRecord)>, CommandFailure> {
         let Some(row) = self.rows.next_row()? else {
             return Ok(None);
         };
@@ -242,28 +244,28 @@ impl Records<'_> {
 
 /// Reads the header: one row, or the two of the catalogue's templates.
 fn header(
-    rows: &mut Rows<'_>,
-    source: &Source,
+    rows: &mut FileRows<'_>,
+    source: &SourceOptions,
     item: &ItemVersion,
     shown: &str,
     language: Language,
-) -> Result<(Vec<Row>, Recorder), Failure> {
+) -> Result<(Vec<FileRow>, RecordBuilder), CommandFailure> {
     let Some(first) = rows.next_row()? else {
-        return Err(Failure::unable(say!(
+        return Err(CommandFailure::unable(say!(
             language,
             "文件 {shown} 是空的",
             "{shown} is empty"
         )));
     };
-    let cells = |row: &Row| match &row.body {
-        Body::Cells(cells) => cells.clone(),
-        Body::Line(_) => Vec::new(),
+    let cells = |row: &FileRow| match &row.body {
+        RowBody::Cells(cells) => cells.clone(),
+        RowBody::Line(_) => Vec::new(),
     };
-    let layout = Layout::of(item, &cells(&first), &source.keys).map_err(|faults| {
+    let layout = ColumnLayout::of(item, &cells(&first), &source.keys).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(|f| f.text(language)).collect();
         let faults = faults.join(language.pick("；", "; "));
         let (code, version) = (&item.code, item.version);
-        Failure::unable(say!(
+        CommandFailure::unable(say!(
             language,
             "文件 {shown} 的列名与目录事项 {code} v{version} 不符，未发送任何内容：{faults}",
             "the columns of {shown} do not fit item {code} v{version}, nothing was sent: {faults}"
@@ -271,13 +273,13 @@ fn header(
     })?;
     let mut header = vec![first];
     if let Some(second) = rows.next_row()? {
-        let repeated = Layout::of(item, &cells(&second), &source.keys);
+        let repeated = ColumnLayout::of(item, &cells(&second), &source.keys);
         if repeated.is_ok_and(|other| other.same_fields(&layout)) {
             header.push(second);
         }
     }
-    let recorder = Recorder::table(item, layout, &source.keys).map_err(|NoSuchKey(key)| {
-        Failure::unable(say!(
+    let recorder = RecordBuilder::table(item, layout, &source.keys).map_err(|NoSuchKey(key)| {
+        CommandFailure::unable(say!(
             language,
             "文件 {shown} 中没有作为记录主键的列“{key}”，请用 --key 指定",
             "{shown} has no column \"{key}\" for the record's key: name one with --key"

@@ -22,7 +22,7 @@ pub const ORIGINAL: [&str; 2] = ["原文", "Original"];
 
 /// What a column is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Column {
+pub enum ColumnRole {
     /// A field of the item, by its position.
     Field(usize),
     /// The record's key, as an error file carries it.
@@ -37,9 +37,9 @@ pub enum Column {
 
 /// The columns of a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Layout {
+pub struct ColumnLayout {
     /// In the order of the table.
-    pub columns: Vec<Column>,
+    pub columns: Vec<ColumnRole>,
     names: Vec<String>,
 }
 
@@ -94,7 +94,7 @@ impl ColumnFault {
     }
 }
 
-impl Layout {
+impl ColumnLayout {
     /// Reads a header.
     ///
     /// # Errors
@@ -105,16 +105,18 @@ impl Layout {
         keys: &[String],
     ) -> Result<Self, Vec<ColumnFault>> {
         let mut faults = Vec::new();
-        let mut columns: Vec<Column> = Vec::with_capacity(header.len());
+        let mut columns: Vec<ColumnRole> = Vec::with_capacity(header.len());
         for (index, name) in header.iter().enumerate() {
             let name = name.trim_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}');
             let found = kind(item, name, keys);
             let earlier = columns.iter().position(|known| Some(*known) == found);
             match (found, earlier) {
-                (Some(Column::Field(field)), Some(before)) => faults.push(ColumnFault::Doubled {
-                    field: item.fields[field].code.clone(),
-                    at: (before + 1, index + 1),
-                }),
+                (Some(ColumnRole::Field(field)), Some(before)) => {
+                    faults.push(ColumnFault::Doubled {
+                        field: item.fields[field].code.clone(),
+                        at: (before + 1, index + 1),
+                    })
+                }
                 (None, _) => faults.push(ColumnFault::Unknown {
                     at: index + 1,
                     name: name.to_owned(),
@@ -122,7 +124,7 @@ impl Layout {
                 }),
                 _ => {}
             }
-            columns.push(found.unwrap_or(Column::Nameless));
+            columns.push(found.unwrap_or(ColumnRole::Nameless));
         }
         if faults.is_empty() {
             let names = header.iter().map(|name| name.trim().to_owned()).collect();
@@ -134,8 +136,8 @@ impl Layout {
 
     /// Whether both say the same of each column; so a second row of a template is known as a header.
     pub fn same_fields(&self, other: &Self) -> bool {
-        let fields = |columns: &[Column]| -> Vec<Column> {
-            let named = |column: &&Column| matches!(column, Column::Field(_));
+        let fields = |columns: &[ColumnRole]| -> Vec<ColumnRole> {
+            let named = |column: &&ColumnRole| matches!(column, ColumnRole::Field(_));
             columns.iter().filter(named).copied().collect()
         };
         fields(&self.columns) == fields(&other.columns)
@@ -143,7 +145,7 @@ impl Layout {
 
     /// Where a field stands.
     pub fn place_of(&self, field: usize) -> Option<usize> {
-        let wanted = Column::Field(field);
+        let wanted = ColumnRole::Field(field);
         self.columns.iter().position(|column| *column == wanted)
     }
 
@@ -154,28 +156,28 @@ impl Layout {
 
     /// Where the record's key stands.
     pub fn place_of_key(&self) -> Option<usize> {
-        let is_key = |column: &Column| *column == Column::RecordKey;
+        let is_key = |column: &ColumnRole| *column == ColumnRole::RecordKey;
         self.columns.iter().position(is_key)
     }
 }
 
 /// What a heading means; `None` when nothing.
-fn kind(item: &ItemVersion, name: &str, keys: &[String]) -> Option<Column> {
+fn kind(item: &ItemVersion, name: &str, keys: &[String]) -> Option<ColumnRole> {
     if name.is_empty() {
-        return Some(Column::Nameless);
+        return Some(ColumnRole::Nameless);
     }
     if let Some(found) = column(item, name) {
-        return Some(Column::Field(found.index));
+        return Some(ColumnRole::Field(found.index));
     }
     if let Some(added) = ADDED.iter().position(|names| names.contains(&name)) {
         return Some(if added == KEY {
-            Column::RecordKey
+            ColumnRole::RecordKey
         } else {
-            Column::Added
+            ColumnRole::Added
         });
     }
     let own = keys.iter().any(|key| key.trim() == name);
-    own.then_some(Column::Own)
+    own.then_some(ColumnRole::Own)
 }
 
 /// The known name that is nearest to this one, where one is near.
@@ -232,14 +234,14 @@ mod tests {
     fn columns_go_by_code_name_and_alias() {
         let item = item();
         let by = |name: &str| {
-            let layout = Layout::of(&item, &header(&[name]), &[]).unwrap();
+            let layout = ColumnLayout::of(&item, &header(&[name]), &[]).unwrap();
             layout.columns[0]
         };
         for (at, field) in item.fields.iter().enumerate() {
-            assert_eq!(by(&field.code), Column::Field(at));
-            assert_eq!(by(&field.name), Column::Field(at));
+            assert_eq!(by(&field.code), ColumnRole::Field(at));
+            assert_eq!(by(&field.name), ColumnRole::Field(at));
             for alias in &field.aliases {
-                assert_eq!(by(alias), Column::Field(at));
+                assert_eq!(by(alias), ColumnRole::Field(at));
             }
         }
         assert_eq!(by("xy010101"), by("CF_XDR_MC"));
@@ -247,7 +249,7 @@ mod tests {
 
     #[test]
     fn an_unknown_column_is_named_with_the_nearest_known_one() {
-        let faults = Layout::of(&item(), &header(&["CF_WSH", "CF_XDR_MCC", "随便"]), &[]);
+        let faults = ColumnLayout::of(&item(), &header(&["CF_WSH", "CF_XDR_MCC", "随便"]), &[]);
         assert_eq!(
             faults.unwrap_err(),
             [
@@ -269,7 +271,8 @@ mod tests {
     fn a_field_that_stands_twice_is_refused_under_whatever_name() {
         let item = item();
         let name = item.field("CF_WSH").unwrap().name.clone();
-        let faults = Layout::of(&item, &header(&["CF_WSH", "CF_SY", &name]), &[]).unwrap_err();
+        let faults =
+            ColumnLayout::of(&item, &header(&["CF_WSH", "CF_SY", &name]), &[]).unwrap_err();
         assert_eq!(
             faults,
             [ColumnFault::Doubled {
@@ -284,15 +287,15 @@ mod tests {
     fn added_and_own_columns_are_no_fields() {
         let keys = [String::from("案件编号")];
         let names = header(&["行号", "Suggestion", "记录主键", "案件编号", "", "CF_WSH"]);
-        let layout = Layout::of(&item(), &names, &keys).unwrap();
+        let layout = ColumnLayout::of(&item(), &names, &keys).unwrap();
         assert_eq!(
             layout.columns[..5],
             [
-                Column::Added,
-                Column::Added,
-                Column::RecordKey,
-                Column::Own,
-                Column::Nameless
+                ColumnRole::Added,
+                ColumnRole::Added,
+                ColumnRole::RecordKey,
+                ColumnRole::Own,
+                ColumnRole::Nameless
             ]
         );
     }

@@ -10,7 +10,7 @@ use crate::language::{Language, say};
 
 /// Why a command could not do its work. A broken pipe is none: whoever reads has seen enough.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum CommandFailure {
     /// Standard input could not be read.
     #[error("reading standard input")]
     Read(#[source] io::Error),
@@ -19,12 +19,12 @@ pub enum Failure {
     Write(#[source] io::Error),
     /// Anything that is told in the caller's language.
     #[error("{0}")]
-    Told(Box<Told>),
+    Told(Box<FailureMessage>),
 }
 
 /// A failure in the words of the caller's language.
 #[derive(Debug)]
-pub struct Told {
+pub struct FailureMessage {
     /// The exit code that follows.
     pub exit: Exit,
     /// Stable reason, for scripts: a gRPC status or a reason of the platform; empty when there is none.
@@ -35,16 +35,16 @@ pub struct Told {
     pub text: String,
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for FailureMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl Failure {
+impl CommandFailure {
     /// A failure with its exit code and its text.
     pub fn told(exit: Exit, text: impl Into<String>) -> Self {
-        Self::Told(Box::new(Told {
+        Self::Told(Box::new(FailureMessage {
             exit,
             reason: String::new(),
             field: String::new(),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use credit_record::{CompiledItem, ItemVersion, standard_items};
 use time::Date;
 
-use crate::Failure;
-use crate::cli::Source;
+use crate::CommandFailure;
+use crate::cli::SourceOptions;
 use crate::language::{Language, say};
 
 /// The definition that `source` asks for; without a version the one in force, of which the platform may have said
@@ -17,11 +17,11 @@ use crate::language::{Language, say};
 /// # Errors
 /// Unknown item or version, or a file that is no definition of it.
 pub fn find(
-    source: &Source,
+    source: &SourceOptions,
     today: Date,
     in_force: Option<u32>,
     language: Language,
-) -> Result<Arc<CompiledItem>, Failure> {
+) -> Result<Arc<CompiledItem>, CommandFailure> {
     let wanted = match source.item_version {
         0 => in_force,
         version => Some(version),
@@ -31,7 +31,7 @@ pub fn find(
         None => carried(&source.item, wanted, today, language)?,
     };
     let compiled = CompiledItem::new(Arc::new(item)).map_err(|error| {
-        Failure::unable(say!(
+        CommandFailure::unable(say!(
             language,
             "目录事项定义不可用：{error}",
             "the item's definition cannot be used: {error}"
@@ -41,12 +41,13 @@ pub fn find(
 }
 
 fn from_file(
-    source: &Source,
+    source: &SourceOptions,
     wanted: Option<u32>,
     language: Language,
-) -> Result<ItemVersion, Failure> {
+) -> Result<ItemVersion, CommandFailure> {
     let path = source.item_file.clone().unwrap_or_default();
-    let text = fs::read_to_string(&path).map_err(|e| Failure::reading(language, &path, &e))?;
+    let text =
+        fs::read_to_string(&path).map_err(|e| CommandFailure::reading(language, &path, &e))?;
     let json = text.trim_start().starts_with('{');
     let read = if json {
         ItemVersion::from_json(&text)
@@ -55,7 +56,7 @@ fn from_file(
     };
     let shown = path.display();
     let item = read.map_err(|error| {
-        Failure::unable(say!(
+        CommandFailure::unable(say!(
             language,
             "{shown} 不是可用的目录事项定义：{error}",
             "{shown} is no usable definition of an item: {error}"
@@ -65,7 +66,7 @@ fn from_file(
     if *code != source.item || wanted.is_some_and(|wanted| wanted != version) {
         let asked = &source.item;
         let number = wanted.map_or_else(String::new, |wanted| format!(" v{wanted}"));
-        return Err(Failure::unable(say!(
+        return Err(CommandFailure::unable(say!(
             language,
             "{shown} 是目录事项 {code} v{version} 的定义，需要的是 {asked}{number}",
             "{shown} defines item {code} v{version}, and {asked}{number} is needed"
@@ -79,8 +80,8 @@ fn carried(
     wanted: Option<u32>,
     today: Date,
     language: Language,
-) -> Result<ItemVersion, Failure> {
-    let items = standard_items().map_err(|error| Failure::unable(error.to_string()))?;
+) -> Result<ItemVersion, CommandFailure> {
+    let items = standard_items().map_err(|error| CommandFailure::unable(error.to_string()))?;
     let mut known: Vec<String> = Vec::new();
     let mut found: Option<ItemVersion> = None;
     for item in items {
@@ -98,7 +99,7 @@ fn carried(
     found.ok_or_else(|| {
         let known = known.join(", ");
         let version = wanted.map_or_else(String::new, |wanted| format!(" v{wanted}"));
-        Failure::unable(say!(
+        CommandFailure::unable(say!(
             language,
             "本程序没有目录事项 {code}{version} 的定义，请用 --item-file 给出；自带的事项有：{known}",
             "this program has no definition of item {code}{version}: give it with --item-file; it carries {known}"

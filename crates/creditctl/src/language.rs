@@ -6,9 +6,9 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 
 use clap::ValueEnum;
-use credit_record::id::{IdRule, Kind, Warning};
+use credit_record::id::{IdRule, IdentifiedKind, Warning};
 
-use crate::Failure;
+use crate::CommandFailure;
 
 /// A text in one of two languages; both may name the same variables.
 macro_rules! say {
@@ -57,31 +57,33 @@ impl Language {
     }
 
     /// Name of a kind.
-    pub fn kind(self, kind: Kind) -> &'static str {
+    pub fn kind(self, kind: IdentifiedKind) -> &'static str {
         let (zh, en) = match kind {
-            Kind::CitizenNumber => ("公民身份号码", "citizen number"),
-            Kind::ResidencePermit => (
+            IdentifiedKind::CitizenNumber => ("公民身份号码", "citizen number"),
+            IdentifiedKind::ResidencePermit => (
                 "港澳台居民居住证号码",
                 "residence permit of Hong Kong, Macao or Taiwan",
             ),
-            Kind::PermanentResidence => ("外国人永久居留身份证号码", "permanent residence number"),
-            Kind::CreditCode => ("统一社会信用代码", "unified social credit code"),
-            Kind::OrganisationCode => ("组织机构代码", "organisation code"),
-            Kind::RegistrationNumber => ("工商注册号", "registration number"),
-            Kind::OldRegistrationNumber => (
+            IdentifiedKind::PermanentResidence => {
+                ("外国人永久居留身份证号码", "permanent residence number")
+            }
+            IdentifiedKind::CreditCode => ("统一社会信用代码", "unified social credit code"),
+            IdentifiedKind::OrganisationCode => ("组织机构代码", "organisation code"),
+            IdentifiedKind::RegistrationNumber => ("工商注册号", "registration number"),
+            IdentifiedKind::OldRegistrationNumber => (
                 "2007年以前的工商注册号",
                 "registration number of before 2007",
             ),
-            Kind::Passport => ("护照号", "passport number"),
-            Kind::HkMacaoPass => (
+            IdentifiedKind::Passport => ("护照号", "passport number"),
+            IdentifiedKind::HkMacaoPass => (
                 "港澳居民来往内地通行证号码",
                 "mainland travel permit of Hong Kong or Macao",
             ),
-            Kind::TaiwanPass => (
+            IdentifiedKind::TaiwanPass => (
                 "台湾居民来往大陆通行证号码",
                 "mainland travel permit of Taiwan",
             ),
-            Kind::Unknown => ("无法识别的代码", "unknown code"),
+            IdentifiedKind::Unknown => ("无法识别的代码", "unknown code"),
         };
         self.pick(zh, en)
     }
@@ -168,10 +170,10 @@ impl Language {
     }
 
     /// A failure with its causes.
-    pub fn failure(self, failure: &Failure) -> String {
+    pub fn failure(self, failure: &CommandFailure) -> String {
         let mut said = match (self, failure) {
-            (Self::Zh, Failure::Read(_)) => "读取标准输入失败".to_owned(),
-            (Self::Zh, Failure::Write(_)) => "写入标准输出失败".to_owned(),
+            (Self::Zh, CommandFailure::Read(_)) => "读取标准输入失败".to_owned(),
+            (Self::Zh, CommandFailure::Write(_)) => "写入标准输出失败".to_owned(),
             (_, failure) => failure.to_string(),
         };
         let mut cause = failure.source();

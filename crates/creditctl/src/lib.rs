@@ -36,13 +36,13 @@ use clap::FromArgMatches;
 use indicatif::ProgressDrawTarget;
 use time::{Date, OffsetDateTime};
 
-use cli::{Arguments, Task};
+use cli::{CommandLine, CreditctlCommand};
 use exit::Exit;
-pub use failure::Failure;
+pub use failure::CommandFailure;
 use language::Language;
 
 /// Everything that a run needs from outside.
-pub struct Surroundings<'a> {
+pub struct CommandContext<'a> {
     /// Whether somebody sits at the input, who should be told that it is waited for.
     pub interactive: bool,
     /// Standard input.
@@ -59,7 +59,7 @@ pub struct Surroundings<'a> {
     pub terminal: Option<&'a dyn Fn() -> ProgressDrawTarget>,
 }
 
-impl fmt::Debug for Surroundings<'_> {
+impl fmt::Debug for CommandContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Surroundings")
             .field("interactive", &self.interactive)
@@ -68,7 +68,7 @@ impl fmt::Debug for Surroundings<'_> {
     }
 }
 
-impl Surroundings<'_> {
+impl CommandContext<'_> {
     /// The day in Asia/Shanghai.
     pub fn today(&self) -> Date {
         legal_clock::shanghai_date(self.now)
@@ -83,36 +83,38 @@ impl Surroundings<'_> {
 /// Runs one command line (the program's name first).
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
-    surroundings: &mut Surroundings<'_>,
+    surroundings: &mut CommandContext<'_>,
 ) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let language = Language::asked_for(&arguments);
     let parsed = cli::command(language)
         .try_get_matches_from(&arguments)
-        .and_then(|matches| Arguments::from_arg_matches(&matches));
-    let Arguments { task, json, .. } = match parsed {
+        .and_then(|matches| CommandLine::from_arg_matches(&matches));
+    let CommandLine { task, json, .. } = match parsed {
         Ok(arguments) => arguments,
         Err(refused) => return answer(&refused, surroundings),
     };
-    let voice = commands::Voice { language, json };
+    let voice = commands::OutputStyle { language, json };
     let done = match task {
-        Task::Identify(task) => commands::identify::run(&task, language, surroundings),
-        Task::Submit(task) => commands::submit::run(&task, voice, surroundings),
-        Task::Lint(task) => commands::lint::run(&task, voice, surroundings),
-        Task::Feedback(task) => commands::feedback::run(&task, voice, surroundings),
-        Task::Status(task) => commands::status::status(&task, voice, surroundings),
-        Task::Receipt(task) => commands::status::receipt(&task, voice, surroundings),
-        Task::Revoke(task) => commands::revoke::revoke(&task, voice, surroundings),
-        Task::Withdraw(task) => commands::revoke::withdraw(&task, voice, surroundings),
-        Task::Nil(task) => commands::nil::run(&task, voice, surroundings),
-        Task::Confirm(task) => commands::confirm::run(&task, voice, surroundings),
-        Task::Completions(task) => commands::completions::run(&task, surroundings),
+        CreditctlCommand::Identify(task) => commands::identify::run(&task, language, surroundings),
+        CreditctlCommand::Submit(task) => commands::submit::run(&task, voice, surroundings),
+        CreditctlCommand::Lint(task) => commands::lint::run(&task, voice, surroundings),
+        CreditctlCommand::Feedback(task) => commands::feedback::run(&task, voice, surroundings),
+        CreditctlCommand::Status(task) => commands::status::status(&task, voice, surroundings),
+        CreditctlCommand::Receipt(task) => commands::status::receipt(&task, voice, surroundings),
+        CreditctlCommand::Revoke(task) => commands::revoke::revoke(&task, voice, surroundings),
+        CreditctlCommand::Withdraw(task) => commands::revoke::withdraw(&task, voice, surroundings),
+        CreditctlCommand::Nil(task) => commands::nil::run(&task, voice, surroundings),
+        CreditctlCommand::Confirm(task) => commands::confirm::run(&task, voice, surroundings),
+        CreditctlCommand::Completions(task) => commands::completions::run(&task, surroundings),
     };
     match done {
         Ok(exit) => exit,
-        Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Good,
+        Err(CommandFailure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Exit::Good
+        }
         Err(failure) => {
-            if let (true, Failure::Told(told)) = (json, &failure) {
+            if let (true, CommandFailure::Told(told)) = (json, &failure) {
                 // A script reads the output; should that be gone, the exit code still tells it.
                 let _ = report::error_line(surroundings.output, told);
             }
@@ -125,7 +127,7 @@ pub fn run(
 }
 
 /// Help and version go to the output, a wrong command line to the errors.
-fn answer(refused: &clap::Error, surroundings: &mut Surroundings<'_>) -> Exit {
+fn answer(refused: &clap::Error, surroundings: &mut CommandContext<'_>) -> Exit {
     let text = refused.render();
     let stream = if refused.use_stderr() {
         &mut surroundings.errors

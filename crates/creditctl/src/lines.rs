@@ -11,7 +11,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// One line without its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
+pub enum InputLine {
     /// Text.
     Text(String),
     /// Bytes that are no UTF-8: with replacement characters, and the index of the first of them.
@@ -27,14 +27,14 @@ pub enum Line {
 
 /// Reads lines until the stream ends; blank ones (but for spaces) are left out.
 #[derive(Debug)]
-pub struct Lines<R> {
+pub struct InputLines<R> {
     reader: BufReader<R>,
     bytes: Vec<u8>,
     most: usize,
     number: u64,
 }
 
-impl<R: Read> Lines<R> {
+impl<R: Read> InputLines<R> {
     /// Over a stream, which is buffered here.
     pub fn new(reader: R) -> Self {
         Self::with_most(reader, MOST_BYTES)
@@ -64,7 +64,7 @@ impl<R: Read> Lines<R> {
     ///
     /// # Errors
     /// The stream's own, except that an interrupted read is repeated.
-    pub fn next_line(&mut self) -> io::Result<Option<Line>> {
+    pub fn next_line(&mut self) -> io::Result<Option<InputLine>> {
         let cut = self.next_bytes()?;
         Ok(cut.map(|cut| read(&self.bytes, cut)))
     }
@@ -132,17 +132,17 @@ impl<R: Read> Lines<R> {
     }
 }
 
-fn read(bytes: &[u8], cut: bool) -> Line {
+fn read(bytes: &[u8], cut: bool) -> InputLine {
     match std::str::from_utf8(bytes) {
-        Ok(text) if cut => Line::TooLong(text.to_owned()),
-        Ok(text) => Line::Text(text.to_owned()),
+        Ok(text) if cut => InputLine::TooLong(text.to_owned()),
+        Ok(text) => InputLine::Text(text.to_owned()),
         // The cut may have gone through a character.
         Err(error) if cut && error.error_len().is_none() => {
-            Line::TooLong(String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned())
+            InputLine::TooLong(String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned())
         }
         Err(error) => {
             let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            Line::NotUtf8 {
+            InputLine::NotUtf8 {
                 position: good.chars().count(),
                 lossy: String::from_utf8_lossy(bytes).into_owned(),
             }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use creditctl::{Surroundings, run};
+use creditctl::{CommandContext, run};
 use indicatif::ProgressDrawTarget;
 use time::OffsetDateTime;
 
@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     let stdin = io::stdin();
     let stderr = io::stderr();
     let watched = stderr.is_terminal();
-    let mut surroundings = Surroundings {
+    let mut surroundings = CommandContext {
         interactive: stdin.is_terminal(),
         input: &mut stdin.lock(),
         output: &mut io::stdout().lock(),

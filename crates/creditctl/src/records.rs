@@ -15,15 +15,15 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::columns::{ADDED, Column, KEY, Layout, ORIGINAL};
-use crate::files::{Body, Row};
+use crate::columns::{ADDED, ColumnLayout, ColumnRole, KEY, ORIGINAL};
+use crate::files::{FileRow, RowBody};
 
 /// Longest record key that the platform takes, in characters.
 const MOST_KEY: usize = 512;
 
 /// A row that is ready to be checked or sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct FileRecord {
     /// Number of the row.
     pub row: u64,
     /// Key of the record; `None` where no part of it is given.
@@ -34,17 +34,17 @@ pub struct Record {
 
 /// Makes records of rows.
 #[derive(Debug)]
-pub struct Recorder {
+pub struct RecordBuilder {
     form: ContentForm,
-    layout: Layout,
+    layout: ColumnLayout,
     heading: String,
-    parts: Vec<Part>,
+    parts: Vec<KeyPart>,
     own: Vec<String>,
 }
 
 /// One part of a record's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum KeyPart {
     /// A field of the item.
     Field(usize),
     /// A column of the department's own.
@@ -57,17 +57,21 @@ enum Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoSuchKey(pub String);
 
-impl Recorder {
+impl RecordBuilder {
     /// For a table with this layout.
     ///
     /// # Errors
     /// A key column that is not there.
-    pub fn table(item: &ItemVersion, layout: Layout, keys: &[String]) -> Result<Self, NoSuchKey> {
+    pub fn table(
+        item: &ItemVersion,
+        layout: ColumnLayout,
+        keys: &[String],
+    ) -> Result<Self, NoSuchKey> {
         let parts = parts(item, keys);
-        let there = |part: &Part| match part {
-            Part::Field(field) => layout.place_of(*field).is_some(),
-            Part::Own(name) => layout.place_named(name).is_some(),
-            Part::Subject(fields) => fields.iter().any(|f| layout.place_of(*f).is_some()),
+        let there = |part: &KeyPart| match part {
+            KeyPart::Field(field) => layout.place_of(*field).is_some(),
+            KeyPart::Own(name) => layout.place_named(name).is_some(),
+            KeyPart::Subject(fields) => fields.iter().any(|f| layout.place_of(*f).is_some()),
         };
         if let Some(at) = keys.iter().zip(&parts).position(|(_, part)| !there(part)) {
             return Err(NoSuchKey(keys[at].clone()));
@@ -77,7 +81,7 @@ impl Recorder {
             return Err(NoSuchKey(item.natural_key.join("、")));
         }
         let codes = layout.columns.iter().filter_map(|column| match column {
-            Column::Field(field) => Some(item.fields[*field].code.as_str()),
+            ColumnRole::Field(field) => Some(item.fields[*field].code.as_str()),
             _ => None,
         });
         Ok(Self {
@@ -93,13 +97,13 @@ impl Recorder {
     pub fn lines(item: &ItemVersion, keys: &[String]) -> Self {
         let parts = parts(item, keys);
         let own = parts.iter().filter_map(|part| match part {
-            Part::Own(name) => Some(name.clone()),
+            KeyPart::Own(name) => Some(name.clone()),
             _ => None,
         });
         Self {
             form: ContentForm::Json,
             heading: String::new(),
-            layout: Layout::default(),
+            layout: ColumnLayout::default(),
             own: own.collect(),
             parts,
         }
@@ -111,17 +115,17 @@ impl Recorder {
     }
 
     /// The columns of a table.
-    pub fn layout(&self) -> &Layout {
+    pub fn layout(&self) -> &ColumnLayout {
         &self.layout
     }
 
     /// The record of a row.
-    pub fn record(&self, item: &ItemVersion, row: &Row) -> Record {
+    pub fn record(&self, item: &ItemVersion, row: &FileRow) -> FileRecord {
         let (key, content) = match &row.body {
-            Body::Cells(cells) => (self.key_of_cells(cells), self.row_form(cells)),
-            Body::Line(line) => self.line(item, line),
+            RowBody::Cells(cells) => (self.key_of_cells(cells), self.row_form(cells)),
+            RowBody::Line(line) => self.line(item, line),
         };
-        Record {
+        FileRecord {
             row: row.number,
             key,
             content,
@@ -136,7 +140,7 @@ impl Recorder {
             .columns
             .iter()
             .zip(cells)
-            .filter(|(column, _)| matches!(column, Column::Field(_)))
+            .filter(|(column, _)| matches!(column, ColumnRole::Field(_)))
             .map(|(_, cell)| cell.as_str());
         let behind = cells.iter().skip(self.layout.columns.len());
         let last = behind.clone().rposition(|cell| !cell.trim().is_empty());
@@ -153,15 +157,15 @@ impl Recorder {
         };
         at(self.layout.place_of_key()).or_else(|| {
             self.key(&|part| match part {
-                Wanted::Field(field) => at(self.layout.place_of(field)),
-                Wanted::Own(name) => at(self.layout.place_named(name)),
+                KeySource::Field(field) => at(self.layout.place_of(field)),
+                KeySource::Own(name) => at(self.layout.place_named(name)),
             })
         })
     }
 
     fn line(&self, item: &ItemVersion, line: &[u8]) -> (Option<String>, Vec<u8>) {
         let text = std::str::from_utf8(line).ok();
-        let Some(Object(pairs)) = text.and_then(|text| serde_json::from_str(text).ok()) else {
+        let Some(JsonObject(pairs)) = text.and_then(|text| serde_json::from_str(text).ok()) else {
             return (None, line.to_vec());
         };
         let plain = |value: &RawValue| {
@@ -179,8 +183,8 @@ impl Recorder {
         };
         let key = named(&ADDED[KEY]).or_else(|| {
             self.key(&|part| match part {
-                Wanted::Own(name) => named(&[name]),
-                Wanted::Field(field) => pairs.iter().find_map(|(key, value)| {
+                KeySource::Own(name) => named(&[name]),
+                KeySource::Field(field) => pairs.iter().find_map(|(key, value)| {
                     column(item, key)
                         .filter(|found| found.index == field)
                         .and_then(|_| plain(value))
@@ -203,27 +207,28 @@ impl Recorder {
                 (own_key.or(key), content)
             }
             _ => {
-                let content = serde_json::to_vec(&Object(kept)).unwrap_or_else(|_| line.to_vec());
+                let content =
+                    serde_json::to_vec(&JsonObject(kept)).unwrap_or_else(|_| line.to_vec());
                 (key, content)
             }
         }
     }
 
     /// The parts of the key, joined; `None` where nothing but the subject is given though the key has more.
-    fn key(&self, value: &dyn Fn(Wanted<'_>) -> Option<String>) -> Option<String> {
+    fn key(&self, value: &dyn Fn(KeySource<'_>) -> Option<String>) -> Option<String> {
         let mut given = false;
         let parts: Vec<String> = self
             .parts
             .iter()
             .map(|part| {
                 let found = match part {
-                    Part::Field(field) => value(Wanted::Field(*field)),
-                    Part::Own(name) => value(Wanted::Own(name)),
-                    Part::Subject(fields) => {
-                        fields.iter().find_map(|field| value(Wanted::Field(*field)))
-                    }
+                    KeyPart::Field(field) => value(KeySource::Field(*field)),
+                    KeyPart::Own(name) => value(KeySource::Own(name)),
+                    KeyPart::Subject(fields) => fields
+                        .iter()
+                        .find_map(|field| value(KeySource::Field(*field))),
                 };
-                let counts = self.parts.len() == 1 || !matches!(part, Part::Subject(_));
+                let counts = self.parts.len() == 1 || !matches!(part, KeyPart::Subject(_));
                 given |= counts && found.is_some();
                 escaped(&found.unwrap_or_default())
             })
@@ -232,28 +237,28 @@ impl Recorder {
     }
 }
 
-enum Wanted<'a> {
+enum KeySource<'a> {
     Field(usize),
     Own(&'a str),
 }
 
-fn parts(item: &ItemVersion, keys: &[String]) -> Vec<Part> {
+fn parts(item: &ItemVersion, keys: &[String]) -> Vec<KeyPart> {
     if keys.is_empty() {
         let natural = item.natural_key.iter();
         return natural
             .filter_map(|code| {
                 if code == SUBJECT_KEY {
-                    Some(Part::Subject(subject(item)))
+                    Some(KeyPart::Subject(subject(item)))
                 } else {
-                    item.position(code).map(Part::Field)
+                    item.position(code).map(KeyPart::Field)
                 }
             })
             .collect();
     }
     keys.iter()
         .map(|key| match column(item, key) {
-            Some(found) => Part::Field(found.index),
-            None => Part::Own(key.trim().to_owned()),
+            Some(found) => KeyPart::Field(found.index),
+            None => KeyPart::Own(key.trim().to_owned()),
         })
         .collect()
 }
@@ -294,31 +299,31 @@ fn fitting(key: String) -> String {
 }
 
 /// A JSON object pair by pair, with every value as it is written and keys that stand twice.
-pub(crate) struct Object(pub(crate) Vec<(String, Box<RawValue>)>);
+pub(crate) struct JsonObject(pub(crate) Vec<(String, Box<RawValue>)>);
 
-impl<'de> Deserialize<'de> for Object {
+impl<'de> Deserialize<'de> for JsonObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Object;
+        struct JsonObjectVisitor;
+        impl<'de> Visitor<'de> for JsonObjectVisitor {
+            type Value = JsonObject;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonObject, A::Error> {
                 let mut pairs = Vec::new();
                 while let Some(pair) = map.next_entry()? {
                     pairs.push(pair);
                 }
-                Ok(Object(pairs))
+                Ok(JsonObject(pairs))
             }
         }
-        deserializer.deserialize_map(Pairs)
+        deserializer.deserialize_map(JsonObjectVisitor)
     }
 }
 
-impl Serialize for Object {
+impl Serialize for JsonObject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (key, value) in &self.0 {
@@ -346,25 +351,25 @@ mod tests {
         cells.iter().map(|cell| (*cell).to_owned()).collect()
     }
 
-    fn table(header: &[&str], keys: &[&str]) -> Recorder {
+    fn table(header: &[&str], keys: &[&str]) -> RecordBuilder {
         let (item, keys) = (item(), texts(keys));
-        let layout = Layout::of(&item, &texts(header), &keys).unwrap();
-        Recorder::table(&item, layout, &keys).unwrap()
+        let layout = ColumnLayout::of(&item, &texts(header), &keys).unwrap();
+        RecordBuilder::table(&item, layout, &keys).unwrap()
     }
 
-    fn record(recorder: &Recorder, cells: &[&str]) -> (Option<String>, String) {
-        let row = Row {
+    fn record(recorder: &RecordBuilder, cells: &[&str]) -> (Option<String>, String) {
+        let row = FileRow {
             number: 2,
-            body: Body::Cells(texts(cells)),
+            body: RowBody::Cells(texts(cells)),
         };
         let made = recorder.record(&item(), &row);
         (made.key, String::from_utf8(made.content).unwrap())
     }
 
-    fn line(recorder: &Recorder, text: &str) -> (Option<String>, String) {
-        let row = Row {
+    fn line(recorder: &RecordBuilder, text: &str) -> (Option<String>, String) {
+        let row = FileRow {
             number: 1,
-            body: Body::Line(text.as_bytes().to_vec()),
+            body: RowBody::Line(text.as_bytes().to_vec()),
         };
         let made = recorder.record(&item(), &row);
         (made.key, String::from_utf8(made.content).unwrap())
@@ -409,8 +414,8 @@ mod tests {
         assert_eq!(key.as_deref(), Some("A\\|7"));
         assert_eq!(content, "CF_WSH\r\n1号\r\n");
         let (item, keys) = (item(), texts(&["编号"]));
-        let layout = Layout::of(&item, &texts(&["CF_WSH"]), &keys).unwrap();
-        let refused = Recorder::table(&item, layout, &keys).unwrap_err();
+        let layout = ColumnLayout::of(&item, &texts(&["CF_WSH"]), &keys).unwrap();
+        let refused = RecordBuilder::table(&item, layout, &keys).unwrap_err();
         assert_eq!(refused, NoSuchKey("编号".to_owned()));
     }
 
@@ -437,7 +442,7 @@ mod tests {
 
     #[test]
     fn lines_are_sent_as_they_are_but_for_what_an_error_file_added() {
-        let recorder = Recorder::lines(&item(), &[]);
+        let recorder = RecordBuilder::lines(&item(), &[]);
         let plain = "{ \"CF_WSH\": \"1号\", \"CF_NR_FK\": 0.50, \"CF_WSH\" : \"2\" }";
         assert_eq!(
             line(&recorder, plain),

@@ -7,23 +7,23 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::Failure;
-use crate::checked::Checked;
-use crate::commands::Voice;
+use crate::CommandFailure;
+use crate::checked::CheckedFile;
+use crate::commands::OutputStyle;
 use crate::exit::Exit;
-use crate::failure::Told;
-use crate::files::Row;
-use crate::files::errors::{ErrorFile, Faults};
+use crate::failure::FailureMessage;
+use crate::files::FileRow;
+use crate::files::errors::{ErrorFile, RowFaults};
 use crate::language::{Language, say};
-use crate::records::Record;
-use crate::shapes::{Found, Refused};
+use crate::records::FileRecord;
+use crate::shapes::{FindingShape, RefusalShape};
 
 /// Failed rows that are printed for people; the error file has all.
 const SHOWN: u64 = 10;
 
 /// What became of a row. The fields are those of `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Outcome {
+pub struct RowOutcome {
     /// Always `row`.
     #[serde(rename = "type")]
     pub kind: &'static str,
@@ -42,12 +42,12 @@ pub struct Outcome {
     /// `accepted`, `returned`, `pending`; `None` where there is or will be none.
     pub verdict: Option<&'static str>,
     /// Why it was refused or not sent.
-    pub refusal: Option<Refused>,
+    pub refusal: Option<RefusalShape>,
     /// What was found, errors first.
-    pub findings: Vec<Found>,
+    pub findings: Vec<FindingShape>,
 }
 
-impl Outcome {
+impl RowOutcome {
     /// Of a row of which nothing is known yet.
     pub fn of(row: u64) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Outcome {
 
 /// The sums. The fields are those of `--json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
+pub struct FileSummary {
     /// Always `summary`.
     #[serde(rename = "type")]
     pub kind: &'static str,
@@ -108,18 +108,18 @@ pub struct Summary {
 }
 
 /// Collects what is said.
-pub struct Report<'a> {
-    checked: &'a Checked,
-    voice: Voice,
+pub struct FileReport<'a> {
+    checked: &'a CheckedFile,
+    voice: OutputStyle,
     output: BufWriter<&'a mut dyn Write>,
     chosen: Option<PathBuf>,
     errors: Option<ErrorFile>,
     failed: u64,
     duplicates_fail: bool,
-    summary: Summary,
+    summary: FileSummary,
 }
 
-impl std::fmt::Debug for Report<'_> {
+impl std::fmt::Debug for FileReport<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Report")
             .field("summary", &self.summary)
@@ -127,20 +127,20 @@ impl std::fmt::Debug for Report<'_> {
     }
 }
 
-impl<'a> Report<'a> {
+impl<'a> FileReport<'a> {
     /// About a file.
     pub fn new(
-        checked: &'a Checked,
+        checked: &'a CheckedFile,
         chosen: Option<PathBuf>,
-        voice: Voice,
+        voice: OutputStyle,
         output: &'a mut dyn Write,
     ) -> Self {
         Self {
-            summary: Summary {
+            summary: FileSummary {
                 kind: "summary",
                 file: checked.table.path.display().to_string(),
                 duplicates: checked.duplicates.len() as u64,
-                ..Summary::default()
+                ..FileSummary::default()
             },
             output: BufWriter::new(output),
             errors: None,
@@ -162,7 +162,12 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// Output or error file cannot be written.
-    pub fn row(&mut self, row: &Row, record: &Record, outcome: &Outcome) -> Result<(), Failure> {
+    pub fn row(
+        &mut self,
+        row: &FileRow,
+        record: &FileRecord,
+        outcome: &RowOutcome,
+    ) -> Result<(), CommandFailure> {
         self.count(outcome);
         if self.voice.json {
             line(&mut self.output, outcome)?;
@@ -173,7 +178,7 @@ impl<'a> Report<'a> {
         self.failed += 1;
         if !self.voice.json && self.failed <= SHOWN {
             let text = for_people(outcome, self.voice.language);
-            writeln!(self.output, "{text}").map_err(Failure::Write)?;
+            writeln!(self.output, "{text}").map_err(CommandFailure::Write)?;
         }
         let language = self.voice.language;
         let errors = match &mut self.errors {
@@ -194,7 +199,7 @@ impl<'a> Report<'a> {
         )
     }
 
-    fn count(&mut self, outcome: &Outcome) {
+    fn count(&mut self, outcome: &RowOutcome) {
         let sums = &mut self.summary;
         sums.rows += 1;
         match outcome.outcome {
@@ -242,7 +247,7 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// Output or error file cannot be written.
-    pub fn finish(mut self) -> Result<Exit, Failure> {
+    pub fn finish(mut self) -> Result<Exit, CommandFailure> {
         let place = self.errors.take().map(ErrorFile::finish).transpose()?;
         self.summary.error_file = place.map(|place| place.display().to_string());
         let exit = if self.failed > 0 || (self.duplicates_fail && self.summary.duplicates > 0) {
@@ -257,9 +262,9 @@ impl<'a> Report<'a> {
             line(&mut self.output, &self.summary)?;
         } else {
             let text = sums_for_people(&self.summary, self.failed, self.voice.language);
-            write!(self.output, "{text}").map_err(Failure::Write)?;
+            write!(self.output, "{text}").map_err(CommandFailure::Write)?;
         }
-        self.output.flush().map_err(Failure::Write)?;
+        self.output.flush().map_err(CommandFailure::Write)?;
         Ok(exit)
     }
 }
@@ -268,18 +273,18 @@ impl<'a> Report<'a> {
 ///
 /// # Errors
 /// The stream cannot be written.
-pub fn line(output: &mut dyn Write, value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string(value).map_err(|error| Failure::Write(error.into()))?;
-    writeln!(output, "{text}").map_err(Failure::Write)
+pub fn line(output: &mut dyn Write, value: &impl Serialize) -> Result<(), CommandFailure> {
+    let text = serde_json::to_string(value).map_err(|error| CommandFailure::Write(error.into()))?;
+    writeln!(output, "{text}").map_err(CommandFailure::Write)
 }
 
 /// A failure for scripts.
 ///
 /// # Errors
 /// The stream cannot be written.
-pub fn error_line(output: &mut dyn Write, told: &Told) -> io::Result<()> {
+pub fn error_line(output: &mut dyn Write, told: &FailureMessage) -> io::Result<()> {
     #[derive(Serialize)]
-    struct Line<'a> {
+    struct ErrorLine<'a> {
         #[serde(rename = "type")]
         kind: &'static str,
         exit: u8,
@@ -287,7 +292,7 @@ pub fn error_line(output: &mut dyn Write, told: &Told) -> io::Result<()> {
         field: &'a str,
         message: &'a str,
     }
-    let text = serde_json::to_string(&Line {
+    let text = serde_json::to_string(&ErrorLine {
         kind: "error",
         exit: told.exit.code(),
         reason: &told.reason,
@@ -299,8 +304,8 @@ pub fn error_line(output: &mut dyn Write, told: &Told) -> io::Result<()> {
 }
 
 /// What an officer reads in the error file: errors first, warnings marked as such.
-fn faults(outcome: &Outcome, language: Language) -> Faults {
-    let mut faults = Faults::default();
+fn faults(outcome: &RowOutcome, language: Language) -> RowFaults {
+    let mut faults = RowFaults::default();
     let mut add = |field: &str, code: &str, text: String, suggestion: &str| {
         faults.fields.push(field.to_owned());
         faults.codes.push(code.to_owned());
@@ -323,7 +328,7 @@ fn faults(outcome: &Outcome, language: Language) -> Faults {
 }
 
 /// A finding's text, marked where it is a warning only.
-fn found_text(found: &Found, language: Language) -> String {
+fn found_text(found: &FindingShape, language: Language) -> String {
     let message = &found.message;
     if found.is_error() {
         message.clone()
@@ -333,7 +338,7 @@ fn found_text(found: &Found, language: Language) -> String {
 }
 
 /// Findings for people, one a line.
-pub fn findings_for_people(findings: &[Found], language: Language) -> String {
+pub fn findings_for_people(findings: &[FindingShape], language: Language) -> String {
     let mut text = String::new();
     for found in findings {
         let code = &found.code;
@@ -351,7 +356,7 @@ pub fn findings_for_people(findings: &[Found], language: Language) -> String {
     text
 }
 
-fn for_people(outcome: &Outcome, language: Language) -> String {
+fn for_people(outcome: &RowOutcome, language: Language) -> String {
     let row = outcome.row;
     let mut text = say!(language, "第{row}行：\n", "row {row}:\n");
     if let Some(refused) = &outcome.refusal {
@@ -361,7 +366,7 @@ fn for_people(outcome: &Outcome, language: Language) -> String {
     text.trim_end().to_owned()
 }
 
-fn sums_for_people(sums: &Summary, failed: u64, language: Language) -> String {
+fn sums_for_people(sums: &FileSummary, failed: u64, language: Language) -> String {
     let mut text = String::new();
     if failed > SHOWN {
         let more = failed - SHOWN;

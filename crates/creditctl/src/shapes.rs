@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 /// One finding, of the platform or of a check at the desk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Found {
+pub struct FindingShape {
     /// Stable code.
     pub code: String,
     /// `error` or `warning`.
@@ -29,7 +29,7 @@ pub struct Found {
     pub confirmable: bool,
 }
 
-impl Found {
+impl FindingShape {
     /// Whether it sends the record back.
     pub fn is_error(&self) -> bool {
         self.severity == "error"
@@ -40,7 +40,7 @@ fn given(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-impl From<validation::Finding> for Found {
+impl From<validation::Finding> for FindingShape {
     fn from(finding: validation::Finding) -> Self {
         let error = finding.severity() == validation::Severity::Error;
         Self {
@@ -56,7 +56,7 @@ impl From<validation::Finding> for Found {
     }
 }
 
-impl From<credit_record::Finding> for Found {
+impl From<credit_record::Finding> for FindingShape {
     fn from(finding: credit_record::Finding) -> Self {
         let error = finding.severity == credit_record::Severity::Error;
         Self {
@@ -75,7 +75,7 @@ impl From<credit_record::Finding> for Found {
 
 /// A refusal at the door.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct Refused {
+pub struct RefusalShape {
     /// gRPC status code; 0 where the tool itself did not send the row.
     pub status: i32,
     /// Stable reason.
@@ -88,7 +88,7 @@ pub struct Refused {
     pub message: String,
 }
 
-impl From<Refusal> for Refused {
+impl From<Refusal> for RefusalShape {
     fn from(refusal: Refusal) -> Self {
         Self {
             status: refusal.status_code,
@@ -193,7 +193,7 @@ pub struct CaseShape {
     /// When it was closed.
     pub closed_at: Option<String>,
     /// What was found.
-    pub findings: Vec<Found>,
+    pub findings: Vec<FindingShape>,
 }
 
 impl From<validation::FeedbackCase> for CaseShape {
@@ -228,7 +228,7 @@ impl From<validation::FeedbackCase> for CaseShape {
             overdue: case.overdue,
             reminders: case.reminders,
             closed_at: case.closed_at.and_then(moment),
-            findings: case.findings.into_iter().map(Found::from).collect(),
+            findings: case.findings.into_iter().map(FindingShape::from).collect(),
         }
     }
 }

@@ -11,13 +11,13 @@ use proto::credit::ingest::v1::{Outcome, Receipt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Failure;
+use crate::CommandFailure;
 use crate::language::{Language, say};
-use crate::shapes::Refused;
+use crate::shapes::RefusalShape;
 
 /// First line of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
+pub struct UploadRun {
     /// Form of this file.
     pub format: String,
     /// What the submission ids begin with.
@@ -30,7 +30,7 @@ pub struct Run {
     pub provider: String,
 }
 
-impl Run {
+impl UploadRun {
     /// A run of this version of the tool.
     pub fn new(batch: &str, content: &str, endpoint: &str, provider: &str) -> Self {
         Self {
@@ -45,16 +45,16 @@ impl Run {
 
 /// What became of a row at the door.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum RowAnswer {
     /// Committed.
-    Receipt(Kept),
+    Receipt(KeptReceipt),
     /// Refused for good.
-    Refused(Box<Refused>),
+    Refused(Box<RefusalShape>),
 }
 
 /// What is kept of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct KeptReceipt {
     /// The version.
     pub record: Uuid,
     /// Number in the ledger.
@@ -65,7 +65,7 @@ pub struct Kept {
     pub unchanged: bool,
 }
 
-impl Kept {
+impl KeptReceipt {
     /// Of a receipt; `None` when its record id is none.
     pub fn of(receipt: &Receipt) -> Option<Self> {
         Some(Self {
@@ -79,20 +79,20 @@ impl Kept {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Entry {
-    Receipt(u64, Kept),
-    Refused(u64, Refused),
+enum StateEntry {
+    Receipt(u64, KeptReceipt),
+    Refused(u64, RefusalShape),
     Token(String),
 }
 
 /// The open file, and what it told.
 #[derive(Debug)]
-pub struct State {
+pub struct UploadState {
     path: PathBuf,
     file: BufWriter<File>,
     language: Language,
     /// Answers by row.
-    pub answers: HashMap<u64, Answer>,
+    pub answers: HashMap<u64, RowAnswer>,
     /// Last resume token.
     pub token: Option<Vec<u8>>,
 }
@@ -104,15 +104,16 @@ pub fn path_of(input: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-impl State {
+impl UploadState {
     /// Opens the state of an input. What another run left there is dropped: its receipts can be had again from
     /// the platform by sending the same again.
     ///
     /// # Errors
     /// Cannot be written, or another process is at work on the input.
-    pub fn open(input: &Path, run: &Run, language: Language) -> Result<Self, Failure> {
+    pub fn open(input: &Path, run: &UploadRun, language: Language) -> Result<Self, CommandFailure> {
         let path = path_of(input);
-        let failed = |error: &dyn std::fmt::Display| Failure::writing(language, &path, error);
+        let failed =
+            |error: &dyn std::fmt::Display| CommandFailure::writing(language, &path, error);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -124,7 +125,7 @@ impl State {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let shown = input.display();
-                return Err(Failure::unable(say!(
+                return Err(CommandFailure::unable(say!(
                     language,
                     "另一个 creditctl 正在报送文件 {shown}",
                     "another creditctl is at work on {shown}"
@@ -156,10 +157,17 @@ impl State {
     ///
     /// # Errors
     /// Cannot be written.
-    pub fn answered(&mut self, row: u64, answer: Answer, token: &[u8]) -> Result<(), Failure> {
+    pub fn answered(
+        &mut self,
+        row: u64,
+        answer: RowAnswer,
+        token: &[u8],
+    ) -> Result<(), CommandFailure> {
         match &answer {
-            Answer::Receipt(kept) => self.line(&Entry::Receipt(row, *kept))?,
-            Answer::Refused(refused) => self.line(&Entry::Refused(row, (**refused).clone()))?,
+            RowAnswer::Receipt(kept) => self.line(&StateEntry::Receipt(row, *kept))?,
+            RowAnswer::Refused(refused) => {
+                self.line(&StateEntry::Refused(row, (**refused).clone()))?
+            }
         }
         self.answers.insert(row, answer);
         if !token.is_empty() {
@@ -173,20 +181,20 @@ impl State {
     ///
     /// # Errors
     /// Cannot be written.
-    pub fn flush(&mut self) -> Result<(), Failure> {
+    pub fn flush(&mut self) -> Result<(), CommandFailure> {
         if let Some(token) = &self.token {
-            let entry = Entry::Token(hex::encode(token));
+            let entry = StateEntry::Token(hex::encode(token));
             self.line(&entry)?;
         }
         let done = self.file.flush();
-        done.map_err(|error| Failure::writing(self.language, &self.path, &error))
+        done.map_err(|error| CommandFailure::writing(self.language, &self.path, &error))
     }
 
     /// Nothing is left to do.
     ///
     /// # Errors
     /// Cannot be removed.
-    pub fn remove(self) -> Result<(), Failure> {
+    pub fn remove(self) -> Result<(), CommandFailure> {
         let Self {
             path,
             file,
@@ -194,24 +202,24 @@ impl State {
             ..
         } = self;
         drop(file.into_parts());
-        fs::remove_file(&path).map_err(|error| Failure::writing(language, &path, &error))
+        fs::remove_file(&path).map_err(|error| CommandFailure::writing(language, &path, &error))
     }
 
-    fn line(&mut self, entry: &impl Serialize) -> Result<(), Failure> {
+    fn line(&mut self, entry: &impl Serialize) -> Result<(), CommandFailure> {
         let done = serde_json::to_writer(&mut self.file, entry)
             .map_err(std::io::Error::from)
             .and_then(|()| self.file.write_all(b"\n"));
-        done.map_err(|error| Failure::writing(self.language, &self.path, &error))
+        done.map_err(|error| CommandFailure::writing(self.language, &self.path, &error))
     }
 }
 
-type Told = (HashMap<u64, Answer>, Option<Vec<u8>>, u64);
+type SavedState = (HashMap<u64, RowAnswer>, Option<Vec<u8>>, u64);
 
 /// What an earlier try of the same run wrote, and how many bytes of it are good.
-fn read(file: &File, run: &Run) -> std::io::Result<Told> {
+fn read(file: &File, run: &UploadRun) -> std::io::Result<SavedState> {
     let mut reader = BufReader::new(file);
     let mut line = Vec::new();
-    let mut told: Told = (HashMap::new(), None, 0);
+    let mut told: SavedState = (HashMap::new(), None, 0);
     let mut first = true;
     loop {
         line.clear();
@@ -220,18 +228,18 @@ fn read(file: &File, run: &Run) -> std::io::Result<Told> {
             return Ok(told);
         }
         if std::mem::take(&mut first) {
-            if serde_json::from_slice::<Run>(&line).ok().as_ref() != Some(run) {
+            if serde_json::from_slice::<UploadRun>(&line).ok().as_ref() != Some(run) {
                 return Ok((HashMap::new(), None, 0));
             }
         } else {
             match serde_json::from_slice(&line) {
-                Ok(Entry::Receipt(row, kept)) => {
-                    told.0.insert(row, Answer::Receipt(kept));
+                Ok(StateEntry::Receipt(row, kept)) => {
+                    told.0.insert(row, RowAnswer::Receipt(kept));
                 }
-                Ok(Entry::Refused(row, refused)) => {
-                    told.0.insert(row, Answer::Refused(Box::new(refused)));
+                Ok(StateEntry::Refused(row, refused)) => {
+                    told.0.insert(row, RowAnswer::Refused(Box::new(refused)));
                 }
-                Ok(Entry::Token(token)) => told.1 = hex::decode(token).ok(),
+                Ok(StateEntry::Token(token)) => told.1 = hex::decode(token).ok(),
                 Err(_) => return Ok(told),
             }
         }
@@ -249,8 +257,8 @@ mod tests {
         folder
     }
 
-    fn kept(ledger: u64) -> Answer {
-        Answer::Receipt(Kept {
+    fn kept(ledger: u64) -> RowAnswer {
+        RowAnswer::Receipt(KeptReceipt {
             record: Uuid::from_u128(7),
             ledger,
             revision: 1,
@@ -261,8 +269,8 @@ mod tests {
     #[test]
     fn a_later_run_finds_what_was_answered_and_a_torn_line_is_cut_off() {
         let input = folder().join("a.csv");
-        let run = Run::new("b", "c", "e", "p");
-        let mut state = State::open(&input, &run, Language::En).unwrap();
+        let run = UploadRun::new("b", "c", "e", "p");
+        let mut state = UploadState::open(&input, &run, Language::En).unwrap();
         state.answered(2, kept(1), b"t1").unwrap();
         state.answered(3, kept(2), b"t2").unwrap();
         state.flush().unwrap();
@@ -273,14 +281,14 @@ mod tests {
             .unwrap();
         file.write_all(b"{\"receipt\":[4,{\"rec").unwrap();
         drop(file);
-        let mut again = State::open(&input, &run, Language::En).unwrap();
+        let mut again = UploadState::open(&input, &run, Language::En).unwrap();
         assert_eq!(again.answers.len(), 2);
         assert_eq!(again.answers[&3], kept(2));
         assert_eq!(again.token.as_deref(), Some(&b"t2"[..]));
         again.answered(4, kept(3), b"t3").unwrap();
         again.flush().unwrap();
         drop(again);
-        let third = State::open(&input, &run, Language::En).unwrap();
+        let third = UploadState::open(&input, &run, Language::En).unwrap();
         assert_eq!(third.answers.len(), 3);
         third.remove().unwrap();
         assert!(!path_of(&input).exists());
@@ -289,15 +297,15 @@ mod tests {
     #[test]
     fn another_run_begins_anew_and_two_at_once_are_refused() {
         let input = folder().join("a.csv");
-        let run = Run::new("b", "c", "e", "p");
-        let mut state = State::open(&input, &run, Language::En).unwrap();
+        let run = UploadRun::new("b", "c", "e", "p");
+        let mut state = UploadState::open(&input, &run, Language::En).unwrap();
         state.answered(2, kept(1), b"t1").unwrap();
         state.flush().unwrap();
-        let refused = State::open(&input, &run, Language::En).unwrap_err();
+        let refused = UploadState::open(&input, &run, Language::En).unwrap_err();
         assert!(refused.to_string().contains("at work"), "{refused}");
         drop(state);
-        let other = Run::new("b", "c", "elsewhere", "p");
-        let state = State::open(&input, &other, Language::En).unwrap();
+        let other = UploadRun::new("b", "c", "elsewhere", "p");
+        let state = UploadState::open(&input, &other, Language::En).unwrap();
         assert!(state.answers.is_empty() && state.token.is_none());
     }
 }

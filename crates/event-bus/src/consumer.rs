@@ -24,8 +24,8 @@ use service_kit::{
 use uuid::Uuid;
 
 use crate::{
-    Bus, Delivery, Point, Poison, Relay, Subscription, dead_letters, failure::Failure, lag,
-    metrics::BusMetrics,
+    Bus, Delivery, FaultPoint, Poison, Relay, Subscription, dead_letters, failure::BatchFailure,
+    lag, metrics::BusMetrics,
 };
 
 /// How long to wait for a first message before looking at dead letters and shutdown again.
@@ -64,7 +64,7 @@ pub enum HandlerError {
     Transient(String),
 }
 
-struct Worker {
+struct ConsumerWorker {
     bus: Bus,
     subscription: Subscription,
     pool: Pool,
@@ -76,7 +76,7 @@ struct Worker {
 }
 
 /// A message with its decoded events; `None` when it is no event batch at all.
-struct Taken {
+struct DecodedMessage {
     message: Message,
     events: Vec<Delivery>,
 }
@@ -93,7 +93,7 @@ pub(crate) fn start(
         format!("consumer {}", subscription.consumer),
         bus.lane_limit(),
     );
-    let worker = Worker {
+    let worker = ConsumerWorker {
         bus: bus.clone(),
         subscription: *subscription,
         pool: pool.clone(),
@@ -111,7 +111,7 @@ pub(crate) fn start(
         });
 }
 
-impl Worker {
+impl ConsumerWorker {
     async fn run(&self) {
         let mut pause = Duration::from_millis(50);
         while !self.context.shutdown.is_requested() {
@@ -174,7 +174,7 @@ impl Worker {
             if messages.is_empty() {
                 continue;
             }
-            let mut chunk: Vec<Taken> = Vec::new();
+            let mut chunk: Vec<DecodedMessage> = Vec::new();
             let (mut events, mut all) = (0, 0);
             for message in messages {
                 let taken = self.decode(message);
@@ -224,7 +224,7 @@ impl Worker {
         }
     }
 
-    fn decode(&self, message: Message) -> Taken {
+    fn decode(&self, message: Message) -> DecodedMessage {
         let events = EventBatch::decode(message.payload.clone())
             .ok()
             .and_then(|batch| batch.events.into_iter().map(delivery).collect())
@@ -239,11 +239,11 @@ impl Worker {
                     payload: message.payload.clone(),
                 }]
             });
-        Taken { message, events }
+        DecodedMessage { message, events }
     }
 
     /// Deals with a chunk of messages for good, then acknowledges them.
-    async fn settle(&self, chunk: Vec<Taken>) -> Result<(), String> {
+    async fn settle(&self, chunk: Vec<DecodedMessage>) -> Result<(), String> {
         let mut known = HashSet::new();
         let events: Vec<Delivery> = chunk
             .iter()
@@ -257,7 +257,7 @@ impl Worker {
         while let Some(batch) = todo.pop() {
             match self.transact(batch).await {
                 Ok(()) => pause = Duration::from_millis(20),
-                Err(Failure::Again(why)) => {
+                Err(BatchFailure::Again(why)) => {
                     let consumer = self.subscription.consumer;
                     tracing::warn!(consumer, events = batch.len(), error = %why, "batch is tried again");
                     if self.context.shutdown.sleep(pause).await {
@@ -271,17 +271,17 @@ impl Worker {
                     }
                     todo.push(batch);
                 }
-                Err(Failure::Bad(why)) if batch.len() == 1 => {
+                Err(BatchFailure::Bad(why)) if batch.len() == 1 => {
                     self.park_one(&batch[0], &why).await?
                 }
-                Err(Failure::Bad(_)) => {
+                Err(BatchFailure::Bad(_)) => {
                     let (left, right) = batch.split_at(batch.len() / 2);
                     todo.push(right);
                     todo.push(left);
                 }
             }
         }
-        self.bus.reached(Point::HandledCommitted);
+        self.bus.reached(FaultPoint::HandledCommitted);
         self.metrics
             .handled(self.subscription.consumer, events.len());
         let acknowledged = join_all(chunk.iter().map(|taken| taken.message.ack())).await;
@@ -293,33 +293,37 @@ impl Worker {
     }
 
     /// One transaction: inbox, handler, dead letters.
-    async fn transact(&self, batch: &[Delivery]) -> Result<(), Failure> {
-        let mut tx = self.pool.begin().await.map_err(Failure::of)?;
+    async fn transact(&self, batch: &[Delivery]) -> Result<(), BatchFailure> {
+        let mut tx = self.pool.begin().await.map_err(BatchFailure::of)?;
         let fresh = match self.remember_new(&mut tx, batch).await {
             Ok(()) => Cow::Borrowed(batch),
             Err(error) if is_duplicate(&error) => {
                 // Some came before: they are picked out, which costs twice as much.
-                tx.rollback().await.map_err(Failure::of)?;
-                tx = self.pool.begin().await.map_err(Failure::of)?;
-                Cow::Owned(self.unseen(&mut tx, batch).await.map_err(Failure::of)?)
+                tx.rollback().await.map_err(BatchFailure::of)?;
+                tx = self.pool.begin().await.map_err(BatchFailure::of)?;
+                Cow::Owned(
+                    self.unseen(&mut tx, batch)
+                        .await
+                        .map_err(BatchFailure::of)?,
+                )
             }
-            Err(error) => return Err(Failure::of(error)),
+            Err(error) => return Err(BatchFailure::of(error)),
         };
         if !fresh.is_empty() {
             let poison = self.call(&mut tx, &fresh).await?;
             self.park(&mut tx, &fresh, &poison)
                 .await
-                .map_err(Failure::of)?;
+                .map_err(BatchFailure::of)?;
         }
-        self.bus.reached(Point::Handled);
-        tx.commit().await.map_err(Failure::of)?;
+        self.bus.reached(FaultPoint::Handled);
+        tx.commit().await.map_err(BatchFailure::of)?;
         if let Some(relay) = &self.relay {
             relay.wake();
         }
         Ok(())
     }
 
-    async fn call(&self, conn: &mut Conn, batch: &[Delivery]) -> Result<Vec<Poison>, Failure> {
+    async fn call(&self, conn: &mut Conn, batch: &[Delivery]) -> Result<Vec<Poison>, BatchFailure> {
         let (known, strangers): (Vec<_>, Vec<_>) = batch.iter().cloned().partition(|event| {
             self.subscription
                 .events
@@ -341,9 +345,9 @@ impl Worker {
             .await;
         match outcome {
             Ok(Ok(found)) => poison.extend(found),
-            Ok(Err(HandlerError::Transient(why))) => return Err(Failure::Again(why)),
-            Ok(Err(HandlerError::Database(error))) => return Err(Failure::of(error)),
-            Err(_) => return Err(Failure::Bad("handler panicked".to_owned())),
+            Ok(Err(HandlerError::Transient(why))) => return Err(BatchFailure::Again(why)),
+            Ok(Err(HandlerError::Database(error))) => return Err(BatchFailure::of(error)),
+            Err(_) => return Err(BatchFailure::Bad("handler panicked".to_owned())),
         }
         Ok(poison)
     }
@@ -441,8 +445,8 @@ impl Worker {
         let failure = match self.call(&mut tx, std::slice::from_ref(&delivery)).await {
             Ok(poison) => poison.into_iter().next(),
             // It stays to be retried; the others need not wait for it.
-            Err(Failure::Again(_)) => return Ok(Some(id)),
-            Err(Failure::Bad(why)) => {
+            Err(BatchFailure::Again(_)) => return Ok(Some(id)),
+            Err(BatchFailure::Bad(why)) => {
                 // The transaction may be broken: write the outcome in a fresh one.
                 tx.rollback().await?;
                 tx = self.pool.begin().await?;

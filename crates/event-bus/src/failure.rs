@@ -4,14 +4,14 @@
 use service_kit::db;
 
 /// What to do with a batch that failed.
-pub(crate) enum Failure {
+pub(crate) enum BatchFailure {
     /// The same again, later.
     Again(String),
     /// Something in it is bad.
     Bad(String),
 }
 
-impl Failure {
+impl BatchFailure {
     pub fn of(error: db::Error) -> Self {
         if db::is_transient(&error) || is_not_about_data(&error) {
             return Self::Again(error.to_string());

@@ -1,12 +1,12 @@
 //! Named points at which tests cut the power: the places where a crash could lose or double
-//! something if the discipline were wrong. Production passes [`Faults::none`]; only the suites in
+//! something if the discipline were wrong. Production passes [`FaultInjection::none`]; only the suites in
 //! `tests/` pass a function.
 
 use std::{fmt, sync::Arc};
 
 /// A point on the way of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Point {
+pub enum FaultPoint {
     /// The outbox rows are written, nothing is committed.
     Appended,
     /// The producer's transaction is committed, nothing is published or answered.
@@ -19,7 +19,7 @@ pub enum Point {
     HandledCommitted,
 }
 
-impl Point {
+impl FaultPoint {
     /// All points, in the order in which an event passes them.
     pub const ALL: [Self; 5] = [
         Self::Appended,
@@ -41,31 +41,31 @@ impl Point {
     }
 }
 
-type Hook = Arc<dyn Fn(Point) + Send + Sync>;
+type FaultCallback = Arc<dyn Fn(FaultPoint) + Send + Sync>;
 
 /// What to call at each point.
 #[derive(Clone, Default)]
-pub struct Faults(Option<Hook>);
+pub struct FaultInjection(Option<FaultCallback>);
 
-impl Faults {
+impl FaultInjection {
     /// Nothing happens at any point.
     pub fn none() -> Self {
         Self(None)
     }
 
     /// Calls `hook` at each point.
-    pub fn with(hook: impl Fn(Point) + Send + Sync + 'static) -> Self {
+    pub fn with(hook: impl Fn(FaultPoint) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(hook)))
     }
 
-    pub(crate) fn reached(&self, point: Point) {
+    pub(crate) fn reached(&self, point: FaultPoint) {
         if let Some(hook) = &self.0 {
             hook(point);
         }
     }
 }
 
-impl fmt::Debug for Faults {
+impl fmt::Debug for FaultInjection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,

@@ -35,7 +35,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use consumer::{BatchHandler, HandlerError};
-pub use faults::{Faults, Point};
+pub use faults::{FaultInjection, FaultPoint};
 pub use outbox::append;
 pub use relay::Relay;
 pub use topology::{ProvisionError, StreamSpec, Subscription, Topology};
@@ -83,7 +83,7 @@ pub enum BusError {
 pub struct Bus {
     jetstream: jetstream::Context,
     config: Arc<BusConfig>,
-    faults: Faults,
+    faults: FaultInjection,
     metrics: metrics::BusMetrics,
     /// Whether all streams and consumers are known to exist; relays wait for it.
     provisioned: Arc<watch::Sender<bool>>,
@@ -93,7 +93,7 @@ impl Bus {
     /// Connects in the background: a service starts and accepts while NATS is away.
     pub async fn connect(
         config: BusConfig,
-        faults: Faults,
+        faults: FaultInjection,
         telemetry: &Telemetry,
     ) -> Result<Self, BusError> {
         let url = config.url.reveal().map_err(BusError::Config)?;
@@ -187,7 +187,7 @@ impl Bus {
     }
 
     /// Tells a test that a named point is reached.
-    pub fn reached(&self, point: Point) {
+    pub fn reached(&self, point: FaultPoint) {
         self.faults.reached(point);
     }
 

@@ -39,18 +39,18 @@ pub(crate) struct OutboxRow {
 
 /// Where the relay stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Cursor {
+pub(crate) struct RelayCursor {
     pub xid: String,
     pub seq: i64,
     pub generation: i64,
 }
 
 /// Reads the cursor.
-pub(crate) async fn cursor(conn: &mut Conn) -> Result<Cursor, Error> {
+pub(crate) async fn cursor(conn: &mut Conn) -> Result<RelayCursor, Error> {
     let row = sqlx::query("select xid::text, seq, generation from relay_cursor")
         .fetch_one(conn)
         .await?;
-    Ok(Cursor {
+    Ok(RelayCursor {
         xid: row.try_get(0)?,
         seq: row.try_get(1)?,
         generation: row.try_get(2)?,
@@ -62,7 +62,7 @@ pub(crate) async fn cursor(conn: &mut Conn) -> Result<Cursor, Error> {
 /// read stops below the oldest transaction still running.
 pub(crate) async fn after(
     conn: &mut Conn,
-    cursor: &Cursor,
+    cursor: &RelayCursor,
     max_rows: i64,
     max_bytes: i64,
 ) -> Result<Vec<OutboxRow>, Error> {
@@ -106,7 +106,7 @@ pub(crate) async fn after(
 /// open holds back everything after it, and that must be seen.
 pub(crate) async fn oldest_after(
     conn: &mut Conn,
-    cursor: &Cursor,
+    cursor: &RelayCursor,
 ) -> Result<Option<OffsetDateTime>, Error> {
     sqlx::query_scalar(
         "select occurred_at from outbox where (xid, seq) > ($1::text::xid8, $2)
@@ -149,7 +149,11 @@ pub async fn rebase(owner: &Pool) -> Result<(), Error> {
 }
 
 /// Moves the cursor from `from` to a row, unless somebody rewound it meanwhile.
-pub(crate) async fn advance(conn: &mut Conn, from: &Cursor, to: &OutboxRow) -> Result<bool, Error> {
+pub(crate) async fn advance(
+    conn: &mut Conn,
+    from: &RelayCursor,
+    to: &OutboxRow,
+) -> Result<bool, Error> {
     let done = sqlx::query(
         "update relay_cursor set xid = $1::text::xid8, seq = $2
          where xid = $3::text::xid8 and seq = $4 and generation = $5",

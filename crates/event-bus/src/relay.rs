@@ -18,9 +18,9 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 use crate::{
-    Bus, Point,
+    Bus, FaultPoint,
     metrics::BusMetrics,
-    outbox::{self, Cursor, OutboxRow},
+    outbox::{self, OutboxRow, RelayCursor},
 };
 
 /// Rows read at a time.
@@ -59,7 +59,7 @@ enum RelayError {
     Restored,
 }
 
-struct Worker {
+struct RelayWorker {
     bus: Bus,
     service: &'static str,
     pool: Pool,
@@ -69,7 +69,7 @@ struct Worker {
     metrics: BusMetrics,
 }
 
-impl fmt::Debug for Worker {
+impl fmt::Debug for RelayWorker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "relay of {}", self.service)
     }
@@ -82,7 +82,7 @@ pub(crate) fn start(
     context: &ServiceContext,
 ) -> Relay {
     let wake = Arc::new(Notify::new());
-    let worker = Worker {
+    let worker = RelayWorker {
         bus: bus.clone(),
         service,
         pool: pool.clone(),
@@ -102,7 +102,7 @@ pub(crate) fn start(
     Relay(wake)
 }
 
-impl Worker {
+impl RelayWorker {
     async fn run(&self) {
         // Before every consumer exists, interest retention would drop what is published.
         while !self.bus.is_provisioned() {
@@ -184,13 +184,13 @@ impl Worker {
         };
         self.report(Some(first.event.occurred_at));
         self.publish(&cursor, &rows).await?;
-        self.bus.reached(Point::Published);
+        self.bus.reached(FaultPoint::Published);
         outbox::advance(conn, &cursor, last).await?;
         self.metrics.published(self.service, rows.len());
         Ok(rows.len())
     }
 
-    async fn publish(&self, cursor: &Cursor, rows: &[OutboxRow]) -> Result<(), RelayError> {
+    async fn publish(&self, cursor: &RelayCursor, rows: &[OutboxRow]) -> Result<(), RelayError> {
         let mut acknowledgements = Vec::new();
         for (event_type, batch) in pack(rows) {
             let message = PublishMessage::build()
@@ -250,7 +250,7 @@ fn pack(rows: &[OutboxRow]) -> Vec<(&str, Vec<&OutboxRow>)> {
 }
 
 /// The broker's duplicate window is only an optimisation; the id names the rows and the rewind.
-fn message_id(service: &str, cursor: &Cursor, batch: &[&OutboxRow]) -> String {
+fn message_id(service: &str, cursor: &RelayCursor, batch: &[&OutboxRow]) -> String {
     let (first, last) = (batch[0], batch[batch.len() - 1]);
     format!(
         "{service}/{}/{}.{}-{}.{}",

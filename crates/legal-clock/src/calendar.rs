@@ -23,7 +23,7 @@ const BUILTIN: &str = include_str!("../data/working-days.json");
 
 /// Whether a day is a working day, and how sure that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Working {
+pub struct WorkingDay {
     /// It is a working day.
     pub yes: bool,
     /// The day's year has no final data, so a notice may still turn the answer.
@@ -53,12 +53,12 @@ impl Deadline {
 
 /// The exceptions of one year, as a set of ordinal days on which the weekday rule is turned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Year {
+struct CalendarYear {
     firm: bool,
     turned: [u64; 6],
 }
 
-impl Year {
+impl CalendarYear {
     fn turn(&mut self, day: Date) {
         let bit = usize::from(day.ordinal());
         self.turned[bit / 64] |= 1 << (bit % 64);
@@ -73,7 +73,7 @@ impl Year {
 /// A working-day calendar: per year the weekdays off and the weekend days worked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Calendar {
-    years: BTreeMap<i32, Year>,
+    years: BTreeMap<i32, CalendarYear>,
 }
 
 impl Calendar {
@@ -103,14 +103,14 @@ impl Calendar {
 
     /// Whether a day is a working day. In a year without final data the weekday rule answers
     /// (with the exceptions known so far, where the data has the year as provisional), marked.
-    pub fn is_working_day(&self, day: Date) -> Working {
+    pub fn is_working_day(&self, day: Date) -> WorkingDay {
         let weekday = !is_weekend(day);
         match self.years.get(&day.year()) {
-            Some(year) => Working {
+            Some(year) => WorkingDay {
                 yes: weekday != year.turns(day),
                 provisional: !year.firm,
             },
-            None => Working {
+            None => WorkingDay {
                 yes: weekday,
                 provisional: true,
             },

@@ -9,7 +9,7 @@
 //! - [`civil`]: the civil day of Changsha (UTC+8) and its first and last instant.
 //! - [`rules`]: the numbers of the regulation as a versioned rule set with their legal basis.
 //!
-//! `R-n` is article n of 长政办发〔2017〕26号 (see [`rules::RuleSet::changsha_2017`]).
+//! `R-n` is article n of 长政办发〔2017〕26号 (see [`rules::LegalRuleSet::changsha_2017`]).
 
 pub mod calendar;
 pub mod civil;
@@ -17,8 +17,8 @@ pub mod rules;
 pub mod terms;
 
 pub use calendar::{
-    Calendar, CalendarError, Deadline, NoCalendar, Working, WorkingDayTable, WorkingDays,
+    Calendar, CalendarError, Deadline, NoCalendar, WorkingDay, WorkingDayTable, WorkingDays,
 };
 pub use civil::{end_of_day, shanghai_date, start_of_day};
-pub use rules::{Basis, BasisKind, Duty, RuleSet};
+pub use rules::{Basis, BasisKind, LegalDuty, LegalRuleSet};
 pub use terms::{earliest_effective_in_term, has_taken_effect, is_within_term, last_disclosed_day};

@@ -28,7 +28,7 @@ pub struct Basis {
 
 /// A duty that runs in working days from an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Duty {
+pub enum LegalDuty {
     /// The credit office passes an objection to the provider. Event: the day a complete
     /// application is received (R-18, D-4).
     Transfer,
@@ -43,20 +43,20 @@ pub enum Duty {
     Rereport,
 }
 
-impl Duty {
-    /// Every duty, in the order of the fields of [`RuleSet`].
-    pub const ALL: [Duty; 4] = [
-        Duty::Transfer,
-        Duty::Answer,
-        Duty::Catalogue,
-        Duty::Rereport,
+impl LegalDuty {
+    /// Every duty, in the order of the fields of [`LegalRuleSet`].
+    pub const ALL: [LegalDuty; 4] = [
+        LegalDuty::Transfer,
+        LegalDuty::Answer,
+        LegalDuty::Catalogue,
+        LegalDuty::Rereport,
     ];
 }
 
 /// One version of the numbers, with the days between which it is in force. What was decided under
 /// a rule set stores its `id`, so that it can be computed again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleSet {
+pub struct LegalRuleSet {
     /// Stable identifier of this version.
     pub id: &'static str,
     /// Name and number of the document.
@@ -87,15 +87,15 @@ pub struct RuleSet {
     pub rereport_basis: Basis,
 }
 
-impl RuleSet {
+impl LegalRuleSet {
     /// 长政办发〔2017〕26号, in force since 2017-06-20.
-    pub fn changsha_2017() -> RuleSet {
+    pub fn changsha_2017() -> LegalRuleSet {
         let statute = |article, citation| Basis {
             article,
             citation,
             kind: BasisKind::Statute,
         };
-        RuleSet {
+        LegalRuleSet {
             id: "CS-2017-26",
             title: "长沙市政务领域信用信息记录征集管理暂行办法（长政办发〔2017〕26号）",
             in_force_from: date!(2017 - 06 - 20),
@@ -123,28 +123,28 @@ impl RuleSet {
     }
 
     /// The number of working days of a duty.
-    pub fn working_days(&self, duty: Duty) -> u32 {
+    pub fn working_days(&self, duty: LegalDuty) -> u32 {
         match duty {
-            Duty::Transfer => self.transfer_days,
-            Duty::Answer => self.answer_days,
-            Duty::Catalogue => self.catalogue_days,
-            Duty::Rereport => self.rereport_days,
+            LegalDuty::Transfer => self.transfer_days,
+            LegalDuty::Answer => self.answer_days,
+            LegalDuty::Catalogue => self.catalogue_days,
+            LegalDuty::Rereport => self.rereport_days,
         }
     }
 
     /// The basis of a duty's number.
-    pub fn basis(&self, duty: Duty) -> Basis {
+    pub fn basis(&self, duty: LegalDuty) -> Basis {
         match duty {
-            Duty::Transfer => self.transfer_basis,
-            Duty::Answer => self.answer_basis,
-            Duty::Catalogue => self.catalogue_basis,
-            Duty::Rereport => self.rereport_basis,
+            LegalDuty::Transfer => self.transfer_basis,
+            LegalDuty::Answer => self.answer_basis,
+            LegalDuty::Catalogue => self.catalogue_basis,
+            LegalDuty::Rereport => self.rereport_basis,
         }
     }
 
     /// When a duty is due that this event started; none when this version does not govern the
     /// event, so nothing is ever due before the regulation came into force.
-    pub fn due(&self, calendar: &Calendar, duty: Duty, event: Date) -> Option<Deadline> {
+    pub fn due(&self, calendar: &Calendar, duty: LegalDuty, event: Date) -> Option<Deadline> {
         self.governs(event)
             .then(|| calendar.deadline(event, self.working_days(duty)))
     }

@@ -2,7 +2,7 @@
 //! independent public holiday packages, not with this crate.
 
 use legal_clock::{
-    BasisKind, Calendar, Deadline, Duty, RuleSet, civil, end_of_day, is_within_term,
+    BasisKind, Calendar, Deadline, LegalDuty, LegalRuleSet, civil, end_of_day, is_within_term,
     last_disclosed_day, shanghai_date, start_of_day,
 };
 use time::macros::{date, datetime};
@@ -103,12 +103,12 @@ const STARTS: [[Date; 4]; 13] = [
 
 #[test]
 fn r6_r18_r19_working_days_after_a_start() {
-    let (calendar, rules) = (calendar(), RuleSet::changsha_2017());
+    let (calendar, rules) = (calendar(), LegalRuleSet::changsha_2017());
     for [start, transfer, answer, catalogue] in STARTS {
         for (duty, due_on) in [
-            (Duty::Transfer, transfer),
-            (Duty::Answer, answer),
-            (Duty::Catalogue, catalogue),
+            (LegalDuty::Transfer, transfer),
+            (LegalDuty::Answer, answer),
+            (LegalDuty::Catalogue, catalogue),
         ] {
             assert_eq!(
                 rules.due(&calendar, duty, start),
@@ -135,13 +135,13 @@ fn r6_a_deadline_that_needs_2027_is_provisional() {
 
 #[test]
 fn r6_catalogue_update_after_its_trigger() {
-    let (calendar, rules) = (calendar(), RuleSet::changsha_2017());
+    let (calendar, rules) = (calendar(), LegalRuleSet::changsha_2017());
     for (trigger, due_on) in [
         (date!(2026 - 01 - 30), date!(2026 - 02 - 27)),
         (date!(2026 - 06 - 01), date!(2026 - 06 - 23)),
     ] {
         assert_eq!(
-            rules.due(&calendar, Duty::Catalogue, trigger),
+            rules.due(&calendar, LegalDuty::Catalogue, trigger),
             Some(firm(due_on))
         );
     }
@@ -149,7 +149,7 @@ fn r6_catalogue_update_after_its_trigger() {
 
 #[test]
 fn r18_r19_objection_with_the_transfer_on_its_last_day() {
-    let (calendar, rules) = (calendar(), RuleSet::changsha_2017());
+    let (calendar, rules) = (calendar(), LegalRuleSet::changsha_2017());
     for (filed, transfer, answer) in [
         (
             date!(2026 - 02 - 13),
@@ -168,11 +168,11 @@ fn r18_r19_objection_with_the_transfer_on_its_last_day() {
         ),
     ] {
         assert_eq!(
-            rules.due(&calendar, Duty::Transfer, filed),
+            rules.due(&calendar, LegalDuty::Transfer, filed),
             Some(firm(transfer))
         );
         assert_eq!(
-            rules.due(&calendar, Duty::Answer, transfer),
+            rules.due(&calendar, LegalDuty::Answer, transfer),
             Some(firm(answer))
         );
     }
@@ -180,7 +180,7 @@ fn r18_r19_objection_with_the_transfer_on_its_last_day() {
 
 #[test]
 fn r16_last_disclosed_day_and_archive_day() {
-    let years = RuleSet::changsha_2017().adverse_years;
+    let years = LegalRuleSet::changsha_2017().adverse_years;
     for (effective, last, archived) in [
         (
             date!(2023 - 06 - 30),
@@ -216,13 +216,13 @@ fn r16_the_archive_begins_at_midnight_in_changsha() {
 
 #[test]
 fn r25_nothing_is_due_before_the_regulation_is_in_force() {
-    let (calendar, rules) = (calendar(), RuleSet::changsha_2017());
-    for duty in Duty::ALL {
+    let (calendar, rules) = (calendar(), LegalRuleSet::changsha_2017());
+    for duty in LegalDuty::ALL {
         assert_eq!(rules.due(&calendar, duty, date!(2017 - 06 - 19)), None);
         let due = rules.due(&calendar, duty, date!(2017 - 06 - 20));
         assert!(due.is_some_and(|deadline| deadline.due_on > rules.in_force_from));
     }
-    let ended = RuleSet {
+    let ended = LegalRuleSet {
         in_force_to: Some(date!(2026 - 01 - 31)),
         ..rules
     };
@@ -232,13 +232,13 @@ fn r25_nothing_is_due_before_the_regulation_is_in_force() {
 
 #[test]
 fn r2_every_number_cites_its_basis() {
-    let rules = RuleSet::changsha_2017();
+    let rules = LegalRuleSet::changsha_2017();
     assert_eq!(rules.id, "CS-2017-26");
     for (duty, days, article, kind) in [
-        (Duty::Transfer, 3, "R-18", BasisKind::Statute),
-        (Duty::Answer, 7, "R-19", BasisKind::Statute),
-        (Duty::Catalogue, 15, "R-6", BasisKind::Statute),
-        (Duty::Rereport, 5, "R-13", BasisKind::Policy),
+        (LegalDuty::Transfer, 3, "R-18", BasisKind::Statute),
+        (LegalDuty::Answer, 7, "R-19", BasisKind::Statute),
+        (LegalDuty::Catalogue, 15, "R-6", BasisKind::Statute),
+        (LegalDuty::Rereport, 5, "R-13", BasisKind::Policy),
     ] {
         assert_eq!(rules.working_days(duty), days);
         assert_eq!(rules.basis(duty).article, article);

@@ -15,7 +15,7 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// How a server process is started.
 #[derive(Debug)]
-pub struct Launch<'a> {
+pub struct LaunchPlan<'a> {
     /// A path, or a name to be found in `PATH`.
     pub program: PathBuf,
     /// Its arguments.
@@ -32,16 +32,16 @@ pub struct Launch<'a> {
 
 /// A running server process.
 #[derive(Debug)]
-pub struct Process {
+pub struct ServerProcess {
     child: Child,
     log: PathBuf,
     // The thread that started the child waits for this to be dropped, see `spawn_kept`.
     _keeper: Option<mpsc::Sender<()>>,
 }
 
-impl Process {
+impl ServerProcess {
     /// Starts it; its output goes to the log.
-    pub fn start(launch: &Launch<'_>) -> Result<Self> {
+    pub fn start(launch: &LaunchPlan<'_>) -> Result<Self> {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -179,7 +179,7 @@ impl Process {
         Ok(family)
     }
 
-    /// Lets go on what [`Process::stop_family`] has stopped.
+    /// Lets go on what [`ServerProcess::stop_family`] has stopped.
     pub fn continue_family(&self) -> Result<()> {
         let mut family = descendants(self.pid());
         family.push(self.pid());

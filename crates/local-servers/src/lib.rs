@@ -35,12 +35,12 @@ mod program;
 mod python;
 
 pub use account::Account;
-pub use child::{Launch, Process, descendants, is_running, send_signal};
+pub use child::{LaunchPlan, ServerProcess, descendants, is_running, send_signal};
 pub use detached::DevServers;
 pub use install::Binaries;
 pub use nats::{Nats, NatsOptions};
 pub use node::install_node_clients;
-pub use place::{Place, shared_folder};
+pub use place::{LockedFolder, shared_folder};
 pub use port::Port;
 pub use postgres::{Postgres, PostgresOptions};
 pub use program::Program;

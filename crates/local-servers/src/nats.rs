@@ -1,9 +1,9 @@
 //! A private NATS server with JetStream. Called by `xtask`, the demo and `testkit`.
 
-use crate::child::{self, Launch, Process};
+use crate::child::{self, LaunchPlan, ServerProcess};
 use crate::credentials::{Credentials, random_hex, write_private};
 use crate::port::Port;
-use crate::{Binaries, Place};
+use crate::{Binaries, LockedFolder};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -42,23 +42,23 @@ pub struct Nats {
     port: Port,
     monitor: Port,
     options: NatsOptions,
-    process: Option<Process>,
-    _place: Place,
+    process: Option<ServerProcess>,
+    _place: LockedFolder,
 }
 
 impl Nats {
     /// Starts a server whose streams live in `folder` (kept, and taken up again by the next start there), and waits
     /// until JetStream is ready.
     pub fn start(binaries: &Binaries, folder: &Path, options: NatsOptions) -> Result<Self> {
-        Self::start_in(binaries, Place::keep(folder)?, options)
+        Self::start_in(binaries, LockedFolder::keep(folder)?, options)
     }
 
     /// Starts a server with new streams that go when it is dropped.
     pub fn temporary(binaries: &Binaries, options: NatsOptions) -> Result<Self> {
-        Self::start_in(binaries, Place::temporary()?, options)
+        Self::start_in(binaries, LockedFolder::temporary()?, options)
     }
 
-    fn start_in(binaries: &Binaries, place: Place, options: NatsOptions) -> Result<Self> {
+    fn start_in(binaries: &Binaries, place: LockedFolder, options: NatsOptions) -> Result<Self> {
         let folder = place.path().to_owned();
         let credentials = Credentials::load_or_create(&folder.join("nats.json"))?;
         let mut server = Self {
@@ -96,7 +96,7 @@ impl Nats {
 
     /// The process, when it runs.
     pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Process::pid)
+        self.process.as_ref().map(ServerProcess::pid)
     }
 
     /// The folder of everything: `jetstream/`, `nats.conf`, `nats.log`.
@@ -138,7 +138,7 @@ impl Nats {
         let name = format!("credit-{}", random_hex(8)?);
         let configuration = self.folder.join("nats.conf");
         write_private(&configuration, &self.configuration(&name)?)?;
-        let mut process = Process::start(&Launch {
+        let mut process = ServerProcess::start(&LaunchPlan {
             program: self.program.clone(),
             arguments: vec!["--config".to_owned(), configuration.display().to_string()],
             folder: &self.folder,

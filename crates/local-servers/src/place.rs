@@ -42,13 +42,13 @@ pub fn shared_folder(name: &str) -> Result<PathBuf> {
 
 /// A folder for the files of servers, held by one process at a time.
 #[derive(Debug)]
-pub struct Place {
+pub struct LockedFolder {
     folder: PathBuf,
     remove: bool,
     _lock: File,
 }
 
-impl Place {
+impl LockedFolder {
     /// Takes `folder` (made when missing) and keeps its content when this value is dropped.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for LockedFolder {
     fn drop(&mut self) {
         if self.remove {
             // Nobody is left to hear of a failure; `sweep` tries again in the next run.
@@ -152,23 +152,23 @@ mod tests {
 
     #[test]
     fn a_kept_place_is_held_by_one() {
-        let outer = Place::temporary().unwrap();
+        let outer = LockedFolder::temporary().unwrap();
         let folder = outer.path().join("kept");
-        let first = Place::keep(&folder).unwrap();
-        let refused = Place::keep(&folder).unwrap_err();
+        let first = LockedFolder::keep(&folder).unwrap();
+        let refused = LockedFolder::keep(&folder).unwrap_err();
         assert!(
             refused.to_string().contains("in use by another run"),
             "{refused}"
         );
         drop(first);
-        drop(Place::keep(&folder).unwrap());
+        drop(LockedFolder::keep(&folder).unwrap());
         assert!(folder.exists());
     }
 
     #[test]
     fn a_temporary_place_goes_with_its_value_and_stays_while_others_sweep() {
-        let first = Place::temporary().unwrap();
-        let second = Place::temporary().unwrap();
+        let first = LockedFolder::temporary().unwrap();
+        let second = LockedFolder::temporary().unwrap();
         let path = first.path().to_owned();
         assert!(path.join(LOCK).exists() && second.path().exists());
         drop(first);
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_place_of_a_dead_process_is_swept() {
-        let dead = Place::temporary().unwrap();
+        let dead = LockedFolder::temporary().unwrap();
         let left = dead.path().join("left");
         std::fs::create_dir(&left).unwrap();
         std::fs::write(left.join(LOCK), "").unwrap();

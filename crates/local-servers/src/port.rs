@@ -70,8 +70,11 @@ mod tests {
     use super::*;
 
     /// A number that nobody else gets, and a folder of reservations in which it is free.
-    fn free() -> (Port, crate::Place) {
-        (Port::reserve().unwrap(), crate::Place::temporary().unwrap())
+    fn free() -> (Port, crate::LockedFolder) {
+        (
+            Port::reserve().unwrap(),
+            crate::LockedFolder::temporary().unwrap(),
+        )
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! A private PostgreSQL. Called by `xtask`, the demo and `testkit`.
 
 use crate::account::{self, Account};
-use crate::child::{self, Launch, Process};
+use crate::child::{self, LaunchPlan, ServerProcess};
 use crate::credentials::{Credentials, write_private};
 use crate::place::reachable;
 use crate::port::Port;
-use crate::{Binaries, Place};
+use crate::{Binaries, LockedFolder};
 use anyhow::{Context, Result, anyhow, bail};
 use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt, chown};
@@ -52,8 +52,8 @@ pub struct Postgres {
     password: String,
     port: Port,
     options: PostgresOptions,
-    process: Option<Process>,
-    _place: Option<Place>,
+    process: Option<ServerProcess>,
+    _place: Option<LockedFolder>,
 }
 
 impl Postgres {
@@ -61,16 +61,20 @@ impl Postgres {
     /// folder under `/var/tmp` that stands for it, see [`Postgres::folder`]), and waits until it answers.
     pub fn start(binaries: &Binaries, folder: &Path, options: PostgresOptions) -> Result<Self> {
         let folder = reachable(folder)?;
-        let place = Place::keep(&folder)?;
+        let place = LockedFolder::keep(&folder)?;
         Self::start_in(binaries, place, options)
     }
 
     /// Starts a server with new data that go when it is dropped.
     pub fn temporary(binaries: &Binaries, options: PostgresOptions) -> Result<Self> {
-        Self::start_in(binaries, Place::temporary()?, options)
+        Self::start_in(binaries, LockedFolder::temporary()?, options)
     }
 
-    fn start_in(binaries: &Binaries, place: Place, options: PostgresOptions) -> Result<Self> {
+    fn start_in(
+        binaries: &Binaries,
+        place: LockedFolder,
+        options: PostgresOptions,
+    ) -> Result<Self> {
         let folder = place.path().to_owned();
         let account = account::unprivileged()?;
         let credentials = Credentials::load_or_create(&folder.join("postgres.json"))?;
@@ -111,7 +115,7 @@ impl Postgres {
 
     /// The process, when it runs.
     pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Process::pid)
+        self.process.as_ref().map(ServerProcess::pid)
     }
 
     /// Whether it runs; one that has ended by itself (a full disk) does not.
@@ -123,7 +127,7 @@ impl Postgres {
     }
 
     /// The process, to be stopped and let go on as a whole family.
-    pub fn process(&self) -> Option<&Process> {
+    pub fn process(&self) -> Option<&ServerProcess> {
         self.process.as_ref()
     }
 
@@ -154,7 +158,7 @@ impl Postgres {
     /// Starts the server again on the same port with the same data, stopping it first when it runs.
     pub fn restart(&mut self) -> Result<()> {
         self.stop()?;
-        let launch = Launch {
+        let launch = LaunchPlan {
             program: self.bin.join("postgres"),
             arguments: self.arguments()?,
             folder: &self.folder,
@@ -162,7 +166,7 @@ impl Postgres {
             account: self.account,
             detached: self.options.detached,
         };
-        let mut process = Process::start(&launch)?;
+        let mut process = ServerProcess::start(&launch)?;
         let status_file = self.data().join("postmaster.pid");
         process
             .wait_ready(START_LIMIT, |pid| {

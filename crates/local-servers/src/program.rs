@@ -1,7 +1,7 @@
 //! Any other program that serves a test, such as a browser's driver. Called by `testkit`.
 
-use crate::Place;
-use crate::child::{Launch, Process, descendants, kill_all};
+use crate::LockedFolder;
+use crate::child::{LaunchPlan, ServerProcess, descendants, kill_all};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,8 +10,8 @@ use std::time::Duration;
 /// folder removed, when dropped.
 #[derive(Debug)]
 pub struct Program {
-    process: Option<Process>,
-    place: Place,
+    process: Option<ServerProcess>,
+    place: LockedFolder,
 }
 
 impl Program {
@@ -25,9 +25,9 @@ impl Program {
         arguments: &[String],
         ready: impl Fn(&str) -> Option<T>,
     ) -> Result<(Self, T)> {
-        let place = Place::temporary()?;
+        let place = LockedFolder::temporary()?;
         let log = place.path().join("output.log");
-        let mut process = Process::start(&Launch {
+        let mut process = ServerProcess::start(&LaunchPlan {
             program: PathBuf::from(program),
             arguments: arguments.to_vec(),
             folder: place.path(),
@@ -60,7 +60,7 @@ impl Program {
 
     /// The process.
     pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Process::pid)
+        self.process.as_ref().map(ServerProcess::pid)
     }
 }
 

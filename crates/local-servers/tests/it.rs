@@ -156,7 +156,7 @@ fn postgres_asks_for_the_password() -> Result<()> {
 #[test]
 fn a_kept_folder_is_taken_up_again_and_held_by_one() -> Result<()> {
     let binaries = binaries()?;
-    let place = local_servers::Place::temporary()?;
+    let place = local_servers::LockedFolder::temporary()?;
     let (database, bus) = (place.path().join("postgres"), place.path().join("nats"));
     let options = PostgresOptions::default();
     let first = Postgres::start(&binaries, &database, options.clone())?;
@@ -239,7 +239,7 @@ fn nats_keeps_its_streams_over_stop_and_kill_and_loses_them_by_wipe() -> Result<
 #[test]
 fn development_servers_outlive_their_starter_and_are_stopped_by_folder() -> Result<()> {
     let binaries = binaries()?;
-    let place = local_servers::Place::temporary()?;
+    let place = local_servers::LockedFolder::temporary()?;
     let root = place.path();
     assert_eq!(DevServers::running(root), None);
     let started = DevServers::start(root, &binaries)?;
@@ -323,7 +323,7 @@ fn servers_die_with_a_killed_parent() -> Result<()> {
     });
     // What the killed one has left is removed by the next that needs a place; another process may be about it already.
     until("the folder is left", || {
-        local_servers::Place::temporary().is_ok() && !Path::new(words[2]).exists()
+        local_servers::LockedFolder::temporary().is_ok() && !Path::new(words[2]).exists()
     });
     Ok(())
 }

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use crate::{readiness::Readiness, shutdown::Shutdown, telemetry::Telemetry};
 
 #[derive(Clone)]
-struct Admin {
+struct AdminState {
     readiness: Readiness,
     telemetry: Telemetry,
     shutdown: Shutdown,
@@ -29,7 +29,7 @@ pub async fn serve(
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(Admin {
+        .with_state(AdminState {
             readiness,
             telemetry,
             shutdown,
@@ -39,7 +39,7 @@ pub async fn serve(
         .await
 }
 
-async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
+async fn readyz(State(admin): State<AdminState>) -> impl IntoResponse {
     if admin.shutdown.is_requested() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
     }
@@ -54,7 +54,7 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     }
 }
 
-async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
+async fn metrics(State(admin): State<AdminState>) -> impl IntoResponse {
     let mut text = String::from(
         "# HELP credit_lane_age_seconds Age of the oldest unfinished item of the lane.\n\
          # TYPE credit_lane_age_seconds gauge\n",

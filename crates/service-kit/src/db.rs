@@ -4,7 +4,7 @@
 mod copy;
 mod nodelay;
 
-pub use copy::{CopyIn, Row};
+pub use copy::{CopyIn, CopyRow};
 
 use std::time::Duration;
 

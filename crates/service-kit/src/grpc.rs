@@ -16,7 +16,7 @@ use tonic::{
     transport::{Channel, Endpoint, Server, server::TcpIncoming},
 };
 
-use self::lingering::Lingering;
+use self::lingering::LingeringStream;
 use crate::{
     ServiceContext,
     identity::{AccessTable, AuthLayer},
@@ -77,8 +77,8 @@ pub async fn serve(
     // Many small answers on few connections: waiting to fill packets only adds latency. (Said here because
     // `Server::tcp_nodelay` is ignored for a listener that was made elsewhere.)
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let incoming =
-        incoming.map(move |accepted| accepted.map(|stream| Lingering::new(stream, farewell / 4)));
+    let incoming = incoming
+        .map(move |accepted| accepted.map(|stream| LingeringStream::new(stream, farewell / 4)));
     let server = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .initial_stream_window_size(4 * 1024 * 1024)

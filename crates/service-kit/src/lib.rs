@@ -45,7 +45,7 @@ pub struct ServiceContext {
     /// Keys that seal personal data.
     pub keyring: vault::Keyring,
     /// Checks the tokens of callers.
-    pub verifier: Arc<identity::Verifier>,
+    pub verifier: Arc<identity::TokenVerifier>,
     /// Tells when to stop and waits for what is in hand.
     pub shutdown: shutdown::Shutdown,
 }

@@ -7,11 +7,11 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use async_nats::jetstream;
-use event_bus::{Bus, BusConfig, Faults, NewEvent, StreamSpec, Subscription, Topology};
+use event_bus::{Bus, BusConfig, FaultInjection, NewEvent, StreamSpec, Subscription, Topology};
 use service_kit::{
     ServiceContext,
     config::Secret,
-    identity::{DevelopmentIssuer, PersonClaim, Role, Verifier},
+    identity::{DevelopmentIssuer, PersonClaim, Role, TokenVerifier},
     migrate::{Login, SchemaPlan, migrate},
     readiness::Readiness,
     shutdown::Shutdown,
@@ -21,7 +21,7 @@ use sqlx::{PgPool, migrate::Migrator};
 use time::{OffsetDateTime, macros::datetime};
 use vault::Keyring;
 
-use crate::{Servers, TestDb, clock::TurnableClock, eventually, servers};
+use crate::{TestDb, TestServers, clock::TurnableClock, eventually, servers};
 
 /// Password of every role in test databases; the servers listen on 127.0.0.1 only.
 const PASSWORD: &str = "for-tests-only";
@@ -31,8 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// See the module.
 #[derive(Debug)]
-pub struct Bed {
-    /// What the service is started with; its clock is [`Bed::clock`].
+pub struct TestBed {
+    /// What the service is started with; its clock is [`TestBed::clock`].
     pub context: ServiceContext,
     /// The clock of the service; shows 2026-11-20 10:00 in Changsha at first.
     pub clock: TurnableClock,
@@ -54,7 +54,7 @@ pub struct Bed {
 
 /// What a bed is made of, for tests that need servers of their own, faults or a small stream.
 #[derive(Debug)]
-pub struct BedPlan<'a> {
+pub struct TestBedPlan<'a> {
     /// Schema of the service, and its login role.
     pub schema: &'static str,
     /// The service's own migrations; those of the bus run before them.
@@ -66,14 +66,14 @@ pub struct BedPlan<'a> {
     /// Further login roles.
     pub roles: &'a [&'a str],
     /// Where PostgreSQL and NATS are.
-    pub servers: Servers,
+    pub servers: TestServers,
     /// What the bus calls at its named points.
-    pub faults: Faults,
+    pub faults: FaultInjection,
     /// Size of each stream, bytes.
     pub max_stream_bytes: i64,
 }
 
-impl<'a> BedPlan<'a> {
+impl<'a> TestBedPlan<'a> {
     /// The plain plan: shared servers, no faults, streams of 64 MiB.
     pub fn new(
         schema: &'static str,
@@ -88,13 +88,13 @@ impl<'a> BedPlan<'a> {
             subscriptions,
             roles: &[],
             servers: servers()?,
-            faults: Faults::none(),
+            faults: FaultInjection::none(),
             max_stream_bytes: 64 * 1024 * 1024,
         })
     }
 }
 
-impl Bed {
+impl TestBed {
     /// A bed for the service that owns `schema`, on the servers that tests share.
     pub async fn start(
         schema: &'static str,
@@ -105,7 +105,7 @@ impl Bed {
         Self::start_with_roles(schema, migrations, streams, subscriptions, &[]).await
     }
 
-    /// The same with further login roles beside the service's own, see [`Bed::url_for`].
+    /// The same with further login roles beside the service's own, see [`TestBed::url_for`].
     pub async fn start_with_roles(
         schema: &'static str,
         migrations: Migrator,
@@ -113,16 +113,16 @@ impl Bed {
         subscriptions: &[Subscription],
         roles: &[&str],
     ) -> Result<Self> {
-        let plan = BedPlan {
+        let plan = TestBedPlan {
             roles,
-            ..BedPlan::new(schema, migrations, streams, subscriptions)?
+            ..TestBedPlan::new(schema, migrations, streams, subscriptions)?
         };
         Self::of(plan).await
     }
 
     /// A bed by plan.
-    pub async fn of(plan: BedPlan<'_>) -> Result<Self> {
-        let BedPlan {
+    pub async fn of(plan: TestBedPlan<'_>) -> Result<Self> {
+        let TestBedPlan {
             schema,
             migrations,
             streams,
@@ -160,7 +160,7 @@ impl Bed {
             telemetry: Telemetry::off(),
             readiness: Readiness::default(),
             keyring: Keyring::parse(&Keyring::generate())?,
-            verifier: Arc::new(Verifier::of_development(&issuer)?),
+            verifier: Arc::new(TokenVerifier::of_development(&issuer)?),
             shutdown: Shutdown::new(),
         };
         let nats_url = servers.nats_url;
@@ -380,7 +380,7 @@ async fn nats_client(url: &str) -> Result<async_nats::Client> {
     Ok(options.retry_on_initial_connect().connect(server).await?)
 }
 
-impl Drop for Bed {
+impl Drop for TestBed {
     fn drop(&mut self) {
         self.context.shutdown.request();
         if self.db.is_some() && !std::thread::panicking() {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use local_servers::{Place, Program};
+use local_servers::{LockedFolder, Program};
 use serde_json::json;
 use std::ops::Deref;
 
@@ -14,7 +14,7 @@ pub use fantoccini::{Locator, key::Key};
 pub struct Browser {
     client: Client,
     driver: Program,
-    _profile: Place,
+    _profile: LockedFolder,
 }
 
 impl Deref for Browser {
@@ -59,7 +59,7 @@ pub async fn browser() -> Result<Browser> {
     let ((driver, port), profile) = tokio::task::spawn_blocking(|| {
         let started = Program::start("chromedriver", &["--port=0".to_owned()], port_of)
             .context("no browser: `apt-get install chromium chromium-driver fonts-noto-cjk`")?;
-        anyhow::Ok((started, Place::temporary()?))
+        anyhow::Ok((started, LockedFolder::temporary()?))
     })
     .await
     .context("starting chromedriver")??;

@@ -31,15 +31,15 @@ mod tests {
 
     #[test]
     fn an_error_is_shown_with_its_causes_and_fixtures_know_of_it() {
-        struct Fixture<'a>(&'a Mutex<Option<bool>>);
-        impl Drop for Fixture<'_> {
+        struct PanicProbe<'a>(&'a Mutex<Option<bool>>);
+        impl Drop for PanicProbe<'_> {
             fn drop(&mut self) {
                 *self.0.lock().unwrap() = Some(std::thread::panicking());
             }
         }
         let dropped = Mutex::new(None);
         let test = || -> TestResult {
-            let _fixture = Fixture(&dropped);
+            let _fixture = PanicProbe(&dropped);
             Err::<(), _>(std::io::Error::other("cut off")).context("asking")?;
             Ok(())
         };

@@ -38,7 +38,7 @@ pub use private::{
     PrivateNats, PrivatePostgres, private_nats, private_nats_with, private_postgres,
     private_postgres_with,
 };
-pub use servers::{Servers, binaries, servers, workspace_root};
+pub use servers::{TestServers, binaries, servers, workspace_root};
 pub use service::{EventCollector, RefusalDetails, refusal_of};
 pub use service_kit::reason::Reason;
-pub use wait::{Outcome, eventually};
+pub use wait::{CheckOutcome, eventually};

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+enum ProxyMode {
     Flowing,
     /// So many bytes a second, in each direction of each connection.
     Slow(u32),
@@ -22,7 +22,7 @@ enum Mode {
 #[derive(Debug)]
 pub struct TcpProxy {
     address: SocketAddr,
-    mode: watch::Sender<Mode>,
+    mode: watch::Sender<ProxyMode>,
     open: watch::Receiver<usize>,
     acceptor: JoinHandle<()>,
 }
@@ -37,7 +37,7 @@ impl TcpProxy {
         let address = listener
             .local_addr()
             .context("asking for the proxy's port")?;
-        let (mode, watched) = watch::channel(Mode::Flowing);
+        let (mode, watched) = watch::channel(ProxyMode::Flowing);
         let (count, open) = watch::channel(0);
         let acceptor = tokio::spawn(accept(listener, target, watched, count));
         Ok(Self {
@@ -72,24 +72,25 @@ impl TcpProxy {
 
     /// Resets all connections, and from now on each new one at once. When this returns, none is left.
     pub async fn cut(&self) {
-        self.mode.send_replace(Mode::Cut);
+        self.mode.send_replace(ProxyMode::Cut);
         // Fails only when the acceptor is gone, and the connections with it.
         let _ = self.open.clone().wait_for(|open| *open == 0).await;
     }
 
     /// Lets connections stand and take new ones, but lets no byte through in either direction: a peer that hangs.
     pub fn stall(&self) {
-        self.mode.send_replace(Mode::Stalled);
+        self.mode.send_replace(ProxyMode::Stalled);
     }
 
     /// Lets so many bytes a second through, in each direction of each connection: a line or a disk that is too slow.
     pub fn slow_down(&self, bytes_per_second: u32) {
-        self.mode.send_replace(Mode::Slow(bytes_per_second.max(1)));
+        self.mode
+            .send_replace(ProxyMode::Slow(bytes_per_second.max(1)));
     }
 
     /// Forwards again; what was held back by [`TcpProxy::stall`] goes on.
     pub fn heal(&self) {
-        self.mode.send_replace(Mode::Flowing);
+        self.mode.send_replace(ProxyMode::Flowing);
     }
 
     /// The number of connections that are open now.
@@ -107,7 +108,7 @@ impl Drop for TcpProxy {
 async fn accept(
     listener: TcpListener,
     target: String,
-    mode: watch::Receiver<Mode>,
+    mode: watch::Receiver<ProxyMode>,
     open: watch::Sender<usize>,
 ) {
     // Aborts all its tasks when dropped, as this one is aborted.
@@ -117,7 +118,7 @@ async fn accept(
             accepted = listener.accept() => {
                 // Out of file descriptors, or a client that was gone before: the next one may do better.
                 let Ok((client, _)) = accepted else { continue };
-                if *mode.borrow() == Mode::Cut {
+                if *mode.borrow() == ProxyMode::Cut {
                     reset(&client);
                     continue;
                 }
@@ -134,7 +135,7 @@ async fn accept(
 }
 
 /// Carries one connection until an end closes it, or the network is cut.
-async fn connection(client: TcpStream, target: &str, mode: watch::Receiver<Mode>) {
+async fn connection(client: TcpStream, target: &str, mode: watch::Receiver<ProxyMode>) {
     let Ok(server) = TcpStream::connect(target).await else {
         return reset(&client);
     };
@@ -156,26 +157,30 @@ async fn connection(client: TcpStream, target: &str, mode: watch::Receiver<Mode>
     };
     tokio::select! {
         () = both => {}
-        _ = cut.wait_for(|mode| *mode == Mode::Cut) => {}
+        _ = cut.wait_for(|mode| *mode == ProxyMode::Cut) => {}
     }
 }
 
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut mode: watch::Receiver<Mode>,
+    mut mode: watch::Receiver<ProxyMode>,
 ) -> std::io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let read = from.read(&mut buffer).await?;
-        if mode.wait_for(|mode| *mode != Mode::Stalled).await.is_err() {
+        if mode
+            .wait_for(|mode| *mode != ProxyMode::Stalled)
+            .await
+            .is_err()
+        {
             return Ok(());
         }
         if read == 0 {
             return to.shutdown().await;
         }
         let now = *mode.borrow();
-        if let Mode::Slow(bytes_per_second) = now {
+        if let ProxyMode::Slow(bytes_per_second) = now {
             // A cut ends the connection from outside; another mode counts from the next piece on.
             let pause = Duration::from_secs_f64(read as f64 / f64::from(bytes_per_second));
             tokio::time::sleep(pause).await;

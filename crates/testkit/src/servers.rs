@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Addresses of the servers that all tests share.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Servers {
+pub struct TestServers {
     /// A superuser's address of a PostgreSQL 15 to 18 in which databases and roles may be created.
     pub database_url: String,
     /// A NATS with JetStream; holds user and password where it wants them.
@@ -18,7 +18,7 @@ pub struct Servers {
 ///
 /// # Errors
 /// With the line to type, when there are none: a test is never skipped for want of a server.
-pub fn servers() -> Result<Servers> {
+pub fn servers() -> Result<TestServers> {
     find(
         |name| std::env::var(name).ok().filter(|value| !value.is_empty()),
         || DevServers::running(&workspace_root()),
@@ -28,9 +28,9 @@ pub fn servers() -> Result<Servers> {
 fn find(
     variable: impl Fn(&str) -> Option<String>,
     running: impl Fn() -> Option<DevServers>,
-) -> Result<Servers> {
+) -> Result<TestServers> {
     match (variable("DATABASE_URL"), variable("NATS_URL")) {
-        (Some(database_url), Some(nats_url)) => Ok(Servers {
+        (Some(database_url), Some(nats_url)) => Ok(TestServers {
             database_url,
             nats_url,
         }),
@@ -39,7 +39,7 @@ fn find(
                 database_url,
                 nats_url,
                 ..
-            }) => Ok(Servers {
+            }) => Ok(TestServers {
                 database_url,
                 nats_url,
             }),

@@ -21,7 +21,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
-use crate::bed::Bed;
+use crate::bed::TestBed;
 
 /// Where a service under test listens.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct ServiceAddress {
     pub url: String,
 }
 
-impl Bed {
+impl TestBed {
     /// A free port for a service that is about to start.
     pub async fn service_address(&self) -> Result<ServiceAddress> {
         let listener = self.listener().await?;

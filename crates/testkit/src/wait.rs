@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// What a check says: done with a value, or not yet, with what was seen instead.
-pub trait Outcome {
+pub trait CheckOutcome {
     /// What the check gives in the end.
     type Value;
 
@@ -14,7 +14,7 @@ pub trait Outcome {
     fn settle(self) -> Result<Self::Value, String>;
 }
 
-impl Outcome for bool {
+impl CheckOutcome for bool {
     type Value = ();
 
     fn settle(self) -> Result<(), String> {
@@ -26,7 +26,7 @@ impl Outcome for bool {
     }
 }
 
-impl<T> Outcome for Option<T> {
+impl<T> CheckOutcome for Option<T> {
     type Value = T;
 
     fn settle(self) -> Result<T, String> {
@@ -34,7 +34,7 @@ impl<T> Outcome for Option<T> {
     }
 }
 
-impl<T, E: Debug> Outcome for Result<T, E> {
+impl<T, E: Debug> CheckOutcome for Result<T, E> {
     type Value = T;
 
     fn settle(self) -> Result<T, String> {
@@ -55,7 +55,7 @@ const IN_ALL: Duration = Duration::from_secs(8 * 60);
 /// # Errors
 /// When the same was seen for `limit` (or the wait lasted eight minutes in all), saying `what` was waited for and what
 /// the last try saw. So what is seen says how far the work is, and no time of day.
-pub async fn eventually<O: Outcome>(
+pub async fn eventually<O: CheckOutcome>(
     what: &str,
     limit: Duration,
     mut check: impl AsyncFnMut() -> O,

@@ -23,20 +23,20 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Bytes of a key, wiped when dropped.
-pub(crate) type Secret = Zeroizing<[u8; 32]>;
+pub(crate) type KeyBytes = Zeroizing<[u8; 32]>;
 
 /// The master keys by id with one active, and the blind-index key. Cheap to clone and to share
 /// between threads; the keys are wiped when the last clone goes.
 #[derive(Clone)]
 pub struct Keyring {
-    inner: Arc<Inner>,
+    inner: Arc<KeyringInner>,
 }
 
-struct Inner {
+struct KeyringInner {
     active: String,
     masters: BTreeMap<String, Aes256Gcm>,
     blind_id: String,
-    blind: Secret,
+    blind: KeyBytes,
     sealer: Sealer,
     opener: Opener,
 }
@@ -58,7 +58,7 @@ impl Keyring {
         text::write(&random_secret(), &random_secret(), &random())
     }
 
-    fn from_keys(keys: &text::Keys, limits: sealer::Limits) -> Keyring {
+    fn from_keys(keys: &text::KeyringKeys, limits: sealer::DataKeyLimits) -> Keyring {
         let masters: BTreeMap<String, Aes256Gcm> = keys
             .masters
             .iter()
@@ -70,7 +70,7 @@ impl Keyring {
             limits,
         );
         Keyring {
-            inner: Arc::new(Inner {
+            inner: Arc::new(KeyringInner {
                 active: keys.active.clone(),
                 masters,
                 blind_id: keys.blind_id.clone(),
@@ -156,7 +156,7 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-pub(crate) fn random_secret() -> Secret {
+pub(crate) fn random_secret() -> KeyBytes {
     let mut secret = Zeroizing::new([0; 32]);
     fill(&mut *secret);
     secret

@@ -16,4 +16,4 @@ pub mod mask;
 
 pub use digest::{hmac_sha256, sha256};
 pub use keyring::{Keyring, KeyringError, OpenError};
-pub use mask::{Kind, find_personal, mask_text};
+pub use mask::{PersonalNumberKind, find_personal, mask_text};

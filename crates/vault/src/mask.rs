@@ -8,7 +8,7 @@
 mod find;
 mod structure;
 
-pub use find::{Kind, find_personal};
+pub use find::{PersonalNumberKind, find_personal};
 
 const STAR: char = '*';
 
@@ -88,9 +88,11 @@ pub fn mask_text(text: &str) -> String {
         masked.push_str(&text[copied..range.start]);
         let plain = find::plain(&text[range.clone()]);
         masked.push_str(&match kind {
-            Kind::CitizenNumber | Kind::OldCitizenNumber => citizen_number(&plain),
-            Kind::MobilePhone => phone(&plain),
-            Kind::BankCard => bank_card(&plain),
+            PersonalNumberKind::CitizenNumber | PersonalNumberKind::OldCitizenNumber => {
+                citizen_number(&plain)
+            }
+            PersonalNumberKind::MobilePhone => phone(&plain),
+            PersonalNumberKind::BankCard => bank_card(&plain),
         });
         copied = range.end;
     }

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use vault::mask::{bank_card, citizen_number, passport, person_name, phone};
-use vault::{Kind, find_personal, mask_text};
+use vault::{PersonalNumberKind, find_personal, mask_text};
 
 #[test]
 fn r4_names_keep_the_surname() {
@@ -80,7 +80,7 @@ fn citizen(digits: &str) -> String {
     format!("{digits}{}", b"10X98765432"[(sum % 11) as usize] as char)
 }
 
-fn found(text: &str) -> Vec<(&str, Kind)> {
+fn found(text: &str) -> Vec<(&str, PersonalNumberKind)> {
     find_personal(text)
         .into_iter()
         .map(|(range, kind)| (&text[range], kind))
@@ -89,7 +89,7 @@ fn found(text: &str) -> Vec<(&str, Kind)> {
 
 #[test]
 fn r4_personal_numbers_are_found_in_free_text() {
-    use Kind::{BankCard, CitizenNumber, MobilePhone, OldCitizenNumber};
+    use PersonalNumberKind::{BankCard, CitizenNumber, MobilePhone, OldCitizenNumber};
     for (text, expected) in [
         (
             "当事人张三（身份证号：430102199003071234），罚款",
@@ -222,23 +222,23 @@ fn filler() -> impl Strategy<Value = String> {
         .expect("a pattern")
 }
 
-fn personal() -> impl Strategy<Value = (String, Kind)> {
+fn personal() -> impl Strategy<Value = (String, PersonalNumberKind)> {
     prop_oneof![
         (1900u32..2020, 1u32..=12, 1u32..=28, 0u32..1000).prop_map(|(y, m, d, n)| {
             (
                 citizen(&format!("430102{y}{m:02}{d:02}{n:03}")),
-                Kind::CitizenNumber,
+                PersonalNumberKind::CitizenNumber,
             )
         }),
         (0u32..100, 1u32..=12, 1u32..=28, 0u32..1000).prop_map(|(y, m, d, n)| {
             (
                 format!("430102{y:02}{m:02}{d:02}{n:03}"),
-                Kind::OldCitizenNumber,
+                PersonalNumberKind::OldCitizenNumber,
             )
         }),
         (3u32..10, 0u32..1_000_000_000)
-            .prop_map(|(second, n)| (format!("1{second}{n:09}"), Kind::MobilePhone)),
-        "62[0-9]{13,16}".prop_map(|digits| (luhn(&digits), Kind::BankCard)),
+            .prop_map(|(second, n)| (format!("1{second}{n:09}"), PersonalNumberKind::MobilePhone)),
+        "62[0-9]{13,16}".prop_map(|digits| (luhn(&digits), PersonalNumberKind::BankCard)),
     ]
 }
 
@@ -262,7 +262,7 @@ proptest! {
             expected.iter().map(|(range, _)| range.clone()).collect::<Vec<_>>());
         for (hit, wanted) in hits.iter().zip(&expected) {
             // A card of 18 digits may by chance be a sound citizen number too; either mask hides it.
-            prop_assert!(hit.1 == wanted.1 || wanted.1 == Kind::BankCard);
+            prop_assert!(hit.1 == wanted.1 || wanted.1 == PersonalNumberKind::BankCard);
         }
         let masked = mask_text(&text);
         for (_, (number, _)) in &parts {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[derive(Debug, Args)]
-pub(crate) struct Demo {
+pub(crate) struct DemoTask {
     /// Builds with optimisation: slower to build, much faster to run.
     #[arg(long)]
     release: bool,
@@ -30,7 +30,7 @@ pub(crate) struct Demo {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Bench {
+pub(crate) struct BenchTask {
     /// Which benchmark: `ingest`, `pipeline`, `identifiers`, …
     name: String,
     /// Goes to the benchmark.
@@ -38,7 +38,7 @@ pub(crate) struct Bench {
     rest: Vec<OsString>,
 }
 
-impl Demo {
+impl DemoTask {
     pub(crate) fn run(self, root: &Path) -> Result<bool> {
         let mut arguments: Vec<OsString> =
             vec!["--records".into(), self.records.to_string().into()];
@@ -52,7 +52,7 @@ impl Demo {
     }
 }
 
-impl Bench {
+impl BenchTask {
     pub(crate) fn run(self, root: &Path) -> Result<bool> {
         if self.name == "identifiers" {
             return compare_identifiers(root, &self.rest);
@@ -147,11 +147,12 @@ fn build_and_become(
 /// Where cargo builds, which the machine's configuration may have moved.
 fn target_folder(root: &Path) -> Result<PathBuf> {
     #[derive(Deserialize)]
-    struct Metadata {
+    struct TargetMetadata {
         target_directory: PathBuf,
     }
     let text = output(cargo(root).args(["metadata", "--no-deps", "--format-version", "1"]))?;
-    let metadata: Metadata = serde_json::from_str(&text).context("reading `cargo metadata`")?;
+    let metadata: TargetMetadata =
+        serde_json::from_str(&text).context("reading `cargo metadata`")?;
     Ok(metadata.target_directory)
 }
 

@@ -9,12 +9,12 @@ use std::process::Command;
 
 /// Where it is.
 #[derive(Debug)]
-pub(crate) struct Fetched {
+pub(crate) struct TestRequirements {
     pub(crate) binaries: Binaries,
     pub(crate) python: PathBuf,
 }
 
-impl Fetched {
+impl TestRequirements {
     /// What can be said at once of a machine that cannot run the tests.
     ///
     /// # Errors

@@ -23,25 +23,25 @@ use std::process::ExitCode;
     name = "cargo xtask",
     about = "The commands of the credit platform's checkout"
 )]
-struct Arguments {
+struct XtaskArguments {
     #[command(subcommand)]
-    command: Task,
+    command: XtaskTask,
 }
 
 #[derive(Debug, Subcommand)]
-enum Task {
+enum XtaskTask {
     /// Starts everything on private servers, plays a realistic day and prints a balance.
-    Demo(demo::Demo),
+    Demo(demo::DemoTask),
     /// Runs all tests against private servers, the checks beside them.
-    Test(test::Test),
+    Test(test::TestTask),
     /// Runs the long forms of tests from ever new seeds until the time is over; one line of figures each.
-    Soak(soak::Soak),
+    Soak(soak::SoakTask),
     /// Formatting, lints, the rules of who may know whom, protocol files, documentation.
-    Check(check::Check),
+    Check(check::CheckTask),
     /// Runs a benchmark in the release profile; its last line is one JSON object.
-    Bench(demo::Bench),
+    Bench(demo::BenchTask),
     /// Starts or stops PostgreSQL and NATS for development and prints their addresses.
-    Servers(servers::Servers),
+    Servers(servers::ServersTask),
 }
 
 fn main() -> ExitCode {
@@ -49,13 +49,13 @@ fn main() -> ExitCode {
         return code;
     }
     let root = root();
-    let done = match Arguments::parse().command {
-        Task::Demo(task) => task.run(&root),
-        Task::Test(task) => task.run(&root),
-        Task::Soak(task) => task.run(&root),
-        Task::Check(task) => task.run(&root),
-        Task::Bench(task) => task.run(&root),
-        Task::Servers(task) => task.run(&root),
+    let done = match XtaskArguments::parse().command {
+        XtaskTask::Demo(task) => task.run(&root),
+        XtaskTask::Test(task) => task.run(&root),
+        XtaskTask::Soak(task) => task.run(&root),
+        XtaskTask::Check(task) => task.run(&root),
+        XtaskTask::Bench(task) => task.run(&root),
+        XtaskTask::Servers(task) => task.run(&root),
     };
     exit_code(done)
 }

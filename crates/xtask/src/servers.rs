@@ -7,13 +7,13 @@ use std::path::Path;
 
 /// Without a subcommand: `start`.
 #[derive(Debug, Args)]
-pub(crate) struct Servers {
+pub(crate) struct ServersTask {
     #[command(subcommand)]
-    action: Option<Action>,
+    action: Option<ServersAction>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum ServersAction {
     /// Starts the servers, unless they run, and prints the lines that set DATABASE_URL and NATS_URL.
     Start,
     /// Stops the servers; their data stay in .servers/run.
@@ -22,16 +22,16 @@ enum Action {
     Env,
 }
 
-impl Servers {
+impl ServersTask {
     pub(crate) fn run(self, root: &Path) -> Result<bool> {
-        match self.action.unwrap_or(Action::Start) {
-            Action::Start => println!(
+        match self.action.unwrap_or(ServersAction::Start) {
+            ServersAction::Start => println!(
                 "{}",
                 DevServers::start(root, &Binaries::locate(root)?)?.exports()
             ),
-            Action::Stop if DevServers::stop(root)? => eprintln!("stopped"),
-            Action::Stop => eprintln!("no servers ran"),
-            Action::Env => match DevServers::running(root) {
+            ServersAction::Stop if DevServers::stop(root)? => eprintln!("stopped"),
+            ServersAction::Stop => eprintln!("no servers ran"),
+            ServersAction::Env => match DevServers::running(root) {
                 Some(servers) => println!("{}", servers.exports()),
                 None => {
                     eprintln!("no servers run; start them by `cargo xtask servers`");

@@ -3,7 +3,7 @@
 //! The suite runs each of them in a smaller form (`testkit::extent`); here they have their full size.
 
 use crate::command::{cargo, kill_family, step};
-use crate::fetched::Fetched;
+use crate::fetched::TestRequirements;
 use crate::private::PrivateServers;
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -110,7 +110,7 @@ const FORMS: [LongForm; 8] = [
 ];
 
 #[derive(Debug, Args)]
-pub(crate) struct Soak {
+pub(crate) struct SoakTask {
     /// How long, minutes. None begins that would not end in time by what it took before.
     #[arg(long, default_value_t = 30)]
     minutes: u64,
@@ -121,11 +121,11 @@ pub(crate) struct Soak {
     names: Vec<String>,
 }
 
-impl Soak {
+impl SoakTask {
     pub(crate) fn run(self, root: &Path) -> Result<bool> {
         let mut forms = chosen(&self.names)?;
-        Fetched::possible()?;
-        let fetched = Fetched::fetch(root)?;
+        TestRequirements::possible()?;
+        let fetched = TestRequirements::fetch(root)?;
         for form in &forms {
             let mut build = cargo(root);
             build
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_run_is_one_line_and_a_failure_says_how_to_repeat_it() {
-        let place = local_servers::Place::temporary().unwrap();
+        let place = local_servers::LockedFolder::temporary().unwrap();
         let log = place.path().join("log");
         let form = FORMS[0];
         std::fs::write(&log, "seed 7\nfigures: 50 kills\nok\n").unwrap();
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn what_hangs_is_ended() {
-        let place = local_servers::Place::temporary().unwrap();
+        let place = local_servers::LockedFolder::temporary().unwrap();
         let log = place.path().join("log");
         let mut command = Command::new("sleep");
         command.arg("600");

@@ -3,11 +3,11 @@
 //! The tests wait for half of their time: so more of them run at once than there are processors, and the checks take what
 //! is left. All are built first, in one go, and what the machine lacks is fetched meanwhile.
 
-use crate::check::{self, Check};
+use crate::check::{self, CheckTask};
 use crate::command::{
     at_low_priority, cargo, is_installed, kill_family, last_step, step, step_beside,
 };
-use crate::fetched::Fetched;
+use crate::fetched::TestRequirements;
 use crate::private::PrivateServers;
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -18,7 +18,7 @@ use std::thread;
 use std::time::Duration;
 
 #[derive(Debug, Args)]
-pub(crate) struct Test {
+pub(crate) struct TestTask {
     /// Leaves out `cargo xtask check` and the documentation's examples.
     #[arg(long)]
     fast: bool,
@@ -27,9 +27,9 @@ pub(crate) struct Test {
     nextest: Vec<OsString>,
 }
 
-impl Test {
+impl TestTask {
     pub(crate) fn run(self, root: &Path) -> Result<bool> {
-        Fetched::possible()?;
+        TestRequirements::possible()?;
         let has_nextest = is_installed("cargo-nextest");
         if !has_nextest {
             eprintln!(
@@ -40,9 +40,9 @@ impl Test {
         if !self.fast && has_nextest && self.nextest.is_empty() {
             return everything(root);
         }
-        let fetched = Fetched::fetch(root)?;
+        let fetched = TestRequirements::fetch(root)?;
         // All parts run even when one fails: one run tells all that is wrong.
-        let mut passed = self.fast || Check::default().run(root)?;
+        let mut passed = self.fast || CheckTask::default().run(root)?;
         let mut tests = cargo(root);
         if has_nextest {
             tests.args(["nextest", "run"]);
@@ -110,13 +110,13 @@ fn examples(root: &Path) -> Command {
 }
 
 /// All test binaries, built; what nextest needs to run them without asking cargo, whose lock the checks hold.
-struct Built {
+struct BuiltTests {
     root: PathBuf,
     workspace: PathBuf,
     binaries: PathBuf,
 }
 
-impl Built {
+impl BuiltTests {
     fn run(&self) -> Command {
         let mut tests = cargo(&self.root);
         tests
@@ -128,14 +128,14 @@ impl Built {
     }
 }
 
-/// Builds all tests while what the machine lacks is fetched. Without [`Built`] the build has failed.
+/// Builds all tests while what the machine lacks is fetched. Without [`BuiltTests`] the build has failed.
 ///
 /// # Errors
 /// As soon as something cannot be fetched: the build is ended then.
-fn build_while_fetching(root: &Path) -> Result<(Fetched, Option<Built>)> {
+fn build_while_fetching(root: &Path) -> Result<(TestRequirements, Option<BuiltTests>)> {
     let folder = root.join(".servers");
     std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-    let built = Built {
+    let built = BuiltTests {
         root: root.to_owned(),
         workspace: folder.join("workspace.json"),
         binaries: folder.join("test-binaries.json"),
@@ -158,7 +158,7 @@ fn build_while_fetching(root: &Path) -> Result<(Fetched, Option<Built>)> {
         .args(["metadata", "--format-version", "1"])
         .stdout(into(&built.workspace)?);
     let root = root.to_owned();
-    let mut fetching = Some(thread::spawn(move || Fetched::fetch(&root)));
+    let mut fetching = Some(thread::spawn(move || TestRequirements::fetch(&root)));
     eprintln!("» cargo nextest list --workspace: builds all tests");
     let mut build = list.spawn().context("starting cargo nextest")?;
     let mut fetched = None;

@@ -22,7 +22,7 @@ pub mod template;
 use std::sync::Arc;
 
 use event_bus::{Bus, StreamSpec, Subscription};
-use legal_clock::RuleSet;
+use legal_clock::LegalRuleSet;
 use proto::credit::catalog::v1::catalog_service_server::CatalogServiceServer;
 use serde::{Deserialize, Serialize};
 use service_kit::{
@@ -94,7 +94,7 @@ pub async fn start(
 ) -> Result<(), StartError> {
     let law = Arc::new(Law {
         calendar: working_day_calendar(&config.calendar_file)?,
-        rules: RuleSet::changsha_2017(),
+        rules: LegalRuleSet::changsha_2017(),
     });
     let pool = database_pool(&config.database_url, SCHEMA, config.max_connections)?;
     let relay = bus.start_relay(SERVICE, &pool, &context);

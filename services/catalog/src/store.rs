@@ -7,7 +7,7 @@ pub mod items;
 pub mod lists;
 pub mod providers;
 
-use credit_record::item::Owner;
+use credit_record::item::ItemOwner;
 use service_kit::db::{Conn, Error};
 
 /// The migrations of the schema, run by its owner.
@@ -30,11 +30,11 @@ pub async fn queue_for(conn: &mut Conn, things: &[String]) -> Result<(), Error> 
 }
 
 /// An owner out of its three columns.
-fn owner(catalogue: &str, organ: String, district: String) -> Result<Owner, Error> {
+fn owner(catalogue: &str, organ: String, district: String) -> Result<ItemOwner, Error> {
     match catalogue {
-        "city" => Ok(Owner::City),
-        "department" => Ok(Owner::Department { organ }),
-        "district" => Ok(Owner::District { district, organ }),
+        "city" => Ok(ItemOwner::City),
+        "department" => Ok(ItemOwner::Department { organ }),
+        "district" => Ok(ItemOwner::District { district, organ }),
         other => Err(unreadable("catalogue", other)),
     }
 }

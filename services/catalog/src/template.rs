@@ -15,7 +15,9 @@ use credit_record::Severity;
 use credit_record::export::{
     choices, disclosure_text, kind_text, length_text, requirement_text, update_cycle_text,
 };
-use credit_record::item::{CodeList, Field, FieldKind, Format as Form, ItemVersion, Requirement};
+use credit_record::item::{
+    CodeList, Field, FieldKind, ItemVersion, Requirement, ValueFormat as Form,
+};
 use rust_xlsxwriter::utility::column_number_to_name;
 use rust_xlsxwriter::{
     Color, DataValidation, DataValidationRule, DocProperties, ExcelDateTime, Format, FormatAlign,

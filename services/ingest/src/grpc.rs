@@ -12,7 +12,7 @@ mod replay;
 mod resume;
 mod stream;
 
-use event_bus::{Bus, Point, Relay};
+use event_bus::{Bus, FaultPoint, Relay};
 use legal_clock::shanghai_date;
 use proto::credit::ingest::v1::{
     GetReceiptRequest, GetReceiptResponse, GetReportingScopeRequest, GetReportingScopeResponse,
@@ -65,9 +65,9 @@ pub struct EventCommitter {
 
 impl EventCommitter {
     async fn commit(&self, tx: Tx) -> Result<(), db::Error> {
-        self.bus.reached(Point::Appended);
+        self.bus.reached(FaultPoint::Appended);
         tx.commit().await?;
-        self.bus.reached(Point::Committed);
+        self.bus.reached(FaultPoint::Committed);
         self.relay.wake();
         Ok(())
     }

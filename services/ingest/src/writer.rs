@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use event_bus::{Bus, Point, Relay};
+use event_bus::{Bus, FaultPoint, Relay};
 use service_kit::{ServiceContext, blocking::Stopping, db, db::Pool, error::Refusal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
@@ -261,9 +261,9 @@ impl Writer {
         let mut tx = self.pool.begin().await?;
         let now = self.context.clock.now();
         let decisions = app::accept_submissions(&mut tx, submissions, now).await?;
-        self.bus.reached(Point::Appended);
+        self.bus.reached(FaultPoint::Appended);
         tx.commit().await?;
-        self.bus.reached(Point::Committed);
+        self.bus.reached(FaultPoint::Committed);
         self.relay.wake();
         Ok(decisions)
     }

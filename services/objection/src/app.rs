@@ -405,7 +405,7 @@ pub async fn list_objections(
     overdue_only: bool,
     page: &Page<ObjectionPosition>,
 ) -> Result<FoundObjections, ObjectionError> {
-    use legal_clock::Duty::{Answer, Transfer};
+    use legal_clock::LegalDuty::{Answer, Transfer};
     let bound = |duty| domain::latest_overdue_event(desk.law, duty, desk.now);
     let filter = Filter {
         all: scope.all,

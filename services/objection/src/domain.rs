@@ -7,7 +7,7 @@ pub mod application;
 pub mod clocks;
 pub mod page;
 
-use legal_clock::{Calendar, RuleSet, shanghai_date};
+use legal_clock::{Calendar, LegalRuleSet, shanghai_date};
 use record_ref::ProviderCode;
 use time::OffsetDateTime;
 
@@ -19,7 +19,7 @@ pub struct Law {
     /// Which days are working days.
     pub calendar: Calendar,
     /// How many of them each duty has.
-    pub rules: RuleSet,
+    pub rules: LegalRuleSet,
 }
 
 /// What the provider answers.

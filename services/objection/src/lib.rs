@@ -15,7 +15,7 @@ pub mod store;
 use std::sync::Arc;
 
 use event_bus::{Bus, StreamSpec, Subscription};
-use legal_clock::RuleSet;
+use legal_clock::LegalRuleSet;
 use proto::credit::objection::v1::objection_service_server::ObjectionServiceServer;
 use serde::{Deserialize, Serialize};
 use service_kit::{
@@ -70,7 +70,7 @@ impl Config {
     fn law(&self) -> Result<domain::Law, StartError> {
         Ok(domain::Law {
             calendar: working_day_calendar(&self.calendar_file)?,
-            rules: RuleSet::changsha_2017(),
+            rules: LegalRuleSet::changsha_2017(),
         })
     }
 }

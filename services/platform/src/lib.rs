@@ -12,7 +12,7 @@ pub mod target;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use event_bus::Faults;
+use event_bus::FaultInjection;
 use service_kit::config::Overlay;
 
 /// Exit code of a configuration that cannot be used (EX_USAGE of sysexits).
@@ -49,9 +49,9 @@ enum Command {
     Streams(commands::streams::Streams),
 }
 
-/// Parses the arguments and runs the command; its exit code. `faults` is `Faults::none()` in
+/// Parses the arguments and runs the command; its exit code. `faults` is `FaultInjection::none()` in
 /// production.
-pub fn main(faults: Faults) -> ExitCode {
+pub fn main(faults: FaultInjection) -> ExitCode {
     let cli = Cli::parse();
     let overlay = Overlay {
         file: cli.config,

@@ -23,7 +23,7 @@ pub mod store;
 use std::{sync::Arc, time::Duration};
 
 use event_bus::{Bus, StreamSpec, Subscription};
-use legal_clock::{Calendar, RuleSet};
+use legal_clock::{Calendar, LegalRuleSet};
 use proto::credit::validation::v1::validation_service_server::ValidationServiceServer;
 use serde::{Deserialize, Serialize};
 use service_kit::{
@@ -111,7 +111,7 @@ impl Config {
     /// When cases are due and reminded of, in working days of `calendar`.
     pub fn case_policy(&self, calendar: Calendar) -> CasePolicy {
         CasePolicy {
-            rules: RuleSet::changsha_2017(),
+            rules: LegalRuleSet::changsha_2017(),
             calendar,
             due_days: self.case_due_working_days,
             remind_before: self.remind_before_working_days,

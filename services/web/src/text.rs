@@ -11,7 +11,7 @@ use time::{
     OffsetDateTime, UtcOffset,
     macros::{format_description, offset},
 };
-use vault::{Kind, find_personal, mask};
+use vault::{PersonalNumberKind, find_personal, mask};
 
 /// Beijing time, in which civil dates are meant.
 const CHINA: UtcOffset = offset!(+8);
@@ -149,7 +149,12 @@ pub fn masked(value: &str) -> Cow<'_, str> {
     }
     let personal: Vec<_> = find_personal(value)
         .into_iter()
-        .filter(|(_, kind)| matches!(kind, Kind::CitizenNumber | Kind::OldCitizenNumber))
+        .filter(|(_, kind)| {
+            matches!(
+                kind,
+                PersonalNumberKind::CitizenNumber | PersonalNumberKind::OldCitizenNumber
+            )
+        })
         .collect();
     if personal.is_empty() {
         return value.into();

@@ -20,7 +20,7 @@ pub mod usage;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Result, ensure};
-use local_servers::{Binaries, Nats, NatsOptions, Place, Postgres, PostgresOptions};
+use local_servers::{Binaries, LockedFolder, Nats, NatsOptions, Postgres, PostgresOptions};
 use platform::target::Service;
 use serde::Serialize;
 use testkit::eventually;
@@ -60,7 +60,7 @@ impl Figures {
 /// Services of a platform as it is deployed, a process a service, on servers that wait for the disk. Those that are not
 /// named can be started later: what is for them waits on the bus.
 pub async fn deployed(program: PathBuf, services: &[Service]) -> Result<Cluster> {
-    let place = Place::temporary()?;
+    let place = LockedFolder::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
     let options = PostgresOptions {
         settings: as_deployed()?,

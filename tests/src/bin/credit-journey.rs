@@ -6,27 +6,29 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use event_bus::{Faults, Point};
+use event_bus::{FaultInjection, FaultPoint};
 
 fn main() -> ExitCode {
     let wanted = std::env::var("CREDIT_JOURNEY_FAULT").unwrap_or_default();
     if wanted.is_empty() {
-        return platform::main(Faults::none());
+        return platform::main(FaultInjection::none());
     }
     let Some((point, count)) = parse(&wanted) else {
         eprintln!("CREDIT_JOURNEY_FAULT={wanted}: expected point:count");
         return ExitCode::FAILURE;
     };
     let reached = AtomicU64::new(0);
-    platform::main(Faults::with(move |at| {
+    platform::main(FaultInjection::with(move |at| {
         if at == point && reached.fetch_add(1, Ordering::SeqCst) + 1 == count {
             std::process::abort();
         }
     }))
 }
 
-fn parse(text: &str) -> Option<(Point, u64)> {
+fn parse(text: &str) -> Option<(FaultPoint, u64)> {
     let (name, count) = text.split_once(':')?;
-    let point = Point::ALL.into_iter().find(|point| point.name() == name)?;
+    let point = FaultPoint::ALL
+        .into_iter()
+        .find(|point| point.name() == name)?;
     Some((point, count.parse().ok()?))
 }

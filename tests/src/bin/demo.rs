@@ -13,7 +13,7 @@ use journeys::{
     cluster::{Cluster, ClusterOptions, Servers},
     day::{Balance, Day, Progress},
 };
-use local_servers::{Binaries, PROGRAM, Place};
+use local_servers::{Binaries, LockedFolder, PROGRAM};
 use platform::target::Service;
 use proto::credit::{
     ingest::v1::Receipt,
@@ -52,7 +52,7 @@ impl Demo {
         say("starting PostgreSQL, NATS, all services and the province's simulator");
         let program = std::env::var_os(PROGRAM)
             .with_context(|| format!("{PROGRAM} is not set: run `cargo xtask demo`"))?;
-        let place = Place::temporary()?;
+        let place = LockedFolder::temporary()?;
         let servers = servers(&place).await?;
         let cluster = Cluster::start_on(servers, place, ClusterOptions::new(program)).await?;
         let day = Day::new(self.seed, self.records);
@@ -107,7 +107,7 @@ impl Demo {
     }
 }
 
-async fn servers(place: &Place) -> Result<Servers> {
+async fn servers(place: &LockedFolder) -> Result<Servers> {
     let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     match (named("DATABASE_URL"), named("NATS_URL")) {
         (Some(database), Some(nats)) => Servers::named(&database, nats).await,

@@ -2,7 +2,7 @@
 //! or stopped while the others go on.
 
 use anyhow::{Context, Result, ensure};
-use local_servers::{Port, Process, send_signal};
+use local_servers::{Port, ServerProcess, send_signal};
 use platform::target::Service;
 use testkit::eventually;
 
@@ -13,7 +13,7 @@ use super::{Cluster, PATIENCE, http_get};
 pub(super) struct Apart {
     service: Service,
     /// `None` after it was killed, until it is started again.
-    process: Option<Process>,
+    process: Option<ServerProcess>,
     admin: Port,
     /// What its process alone is told: `NAME=value`.
     environment: Vec<String>,
@@ -43,7 +43,7 @@ impl Cluster {
         Ok(())
     }
 
-    fn launch_process(&self, apart: &Apart) -> Result<Process> {
+    fn launch_process(&self, apart: &Apart) -> Result<ServerProcess> {
         let mut environment = apart.environment.clone();
         environment.push(format!(
             "CREDIT_PLATFORM__ADMIN_LISTEN={}",

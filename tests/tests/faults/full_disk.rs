@@ -8,7 +8,7 @@ use journeys::{
     cluster::{Cluster, ClusterOptions, Servers, http_get},
     load::Pace,
 };
-use local_servers::{Binaries, Nats, NatsOptions, Place, Postgres, PostgresOptions};
+use local_servers::{Binaries, LockedFolder, Nats, NatsOptions, Postgres, PostgresOptions};
 use testkit::{TestResult, eventually};
 
 use crate::{
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const STREAM_BYTES: u64 = 24 * 1024 * 1024;
 
 /// A platform whose servers have been put where the journey wants them.
-async fn platform(postgres: Postgres, nats: Nats, place: Place) -> Result<Bench> {
+async fn platform(postgres: Postgres, nats: Nats, place: LockedFolder) -> Result<Bench> {
     let (seed, rng) = chance()?;
     let options = ClusterOptions {
         max_stream_bytes: STREAM_BYTES,
@@ -63,7 +63,7 @@ async fn callers_are_told(bench: &mut Bench) -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_postgresqls_disk_full_nothing_is_acknowledged_that_is_not_kept() -> TestResult {
     let disk = SmallDisk::mount(384)?;
-    let place = Place::temporary()?;
+    let place = LockedFolder::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
     let mut settings = postgres_options();
     // The log reuses its files, so that the tables are what runs out of space.
@@ -107,7 +107,7 @@ async fn r11_a_postgresql_that_fell_over_its_full_log_is_started_again_with_all_
 
 async fn log_disk_full(space: Space) -> Result<()> {
     let disk = SmallDisk::mount(160)?;
-    let place = Place::temporary()?;
+    let place = LockedFolder::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
     let folder = place.path().join("postgres");
     let mut postgres = Postgres::start(&binaries, &folder, postgres_options())?;
@@ -160,7 +160,7 @@ async fn log_disk_full(space: Space) -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_later() -> TestResult {
     let disk = SmallDisk::mount(256)?;
-    let place = Place::temporary()?;
+    let place = LockedFolder::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
     let postgres = Postgres::start(
         &binaries,

@@ -10,7 +10,7 @@ use journeys::{
     load::{Load, Pace},
     memory,
 };
-use local_servers::{Binaries, Place, send_signal};
+use local_servers::{Binaries, LockedFolder, send_signal};
 use platform::target::Service;
 use rand::{SeedableRng, rngs::StdRng};
 use testkit::seed;
@@ -66,8 +66,8 @@ pub fn options() -> ClusterOptions {
 }
 
 /// Private servers in a folder of their own.
-pub fn servers() -> Result<(Servers, Place)> {
-    let place = Place::temporary()?;
+pub fn servers() -> Result<(Servers, LockedFolder)> {
+    let place = LockedFolder::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
     let servers = Servers::private(&binaries, place.path(), false)?;
     Ok((servers, place))

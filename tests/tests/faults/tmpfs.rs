@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use local_servers::Place;
+use local_servers::LockedFolder;
 
 /// What fills a disk.
 const BALLAST: &str = "ballast";
@@ -17,7 +17,7 @@ const BALLAST: &str = "ballast";
 #[derive(Debug)]
 pub struct SmallDisk {
     folder: PathBuf,
-    _place: Place,
+    _place: LockedFolder,
 }
 
 impl SmallDisk {
@@ -27,7 +27,7 @@ impl SmallDisk {
     /// When this process may not mount. A disk that is full cannot be shown otherwise, so the journey fails and says so.
     pub fn mount(mib: u32) -> Result<Self> {
         unmount_left_behind()?;
-        let place = Place::temporary()?;
+        let place = LockedFolder::temporary()?;
         let folder = place.path().join("disk");
         std::fs::create_dir(&folder)?;
         let options = format!("size={mib}m,mode=755");

@@ -26,7 +26,7 @@ use proto::credit::{
 };
 use testkit::{
     TestResult, eventually,
-    records::{GeneratedRecord, Provider},
+    records::{FictionalProvider, GeneratedRecord},
 };
 use time::Date;
 use tonic::Code;
@@ -40,7 +40,11 @@ use own::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The draft of the first version is returned with a reason, mended and published.
-async fn reviewed(cluster: &Cluster, department: &Provider, stranger: &Provider) -> Result<()> {
+async fn reviewed(
+    cluster: &Cluster,
+    department: &FictionalProvider,
+    stranger: &FictionalProvider,
+) -> Result<()> {
     let clients = cluster.clients()?;
     let mut desk = clients.catalog_of(&department.code)?;
     let mut office = clients.catalog()?;

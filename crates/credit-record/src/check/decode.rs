@@ -17,11 +17,11 @@ pub const MAX_FIELDS: usize = 256;
 const RULE: &str = "form";
 
 /// Keys and values in the order of the content.
-pub(super) type Pairs<'a> = Vec<(Cow<'a, str>, Raw<'a>)>;
+pub(super) type FieldPairs<'a> = Vec<(Cow<'a, str>, DecodedValue<'a>)>;
 
 /// A JSON value as far as a record may hold it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Raw<'a> {
+pub(super) enum DecodedValue<'a> {
     /// Text.
     Text(Cow<'a, str>),
     /// A number, as its shortest decimal text.
@@ -104,7 +104,7 @@ pub(super) fn text_of(content: &[u8]) -> Result<&str, FormFault> {
 }
 
 /// Reads the pairs.
-pub(super) fn decode(content: &[u8]) -> Result<Pairs<'_>, FormFault> {
+pub(super) fn decode(content: &[u8]) -> Result<FieldPairs<'_>, FormFault> {
     let text = text_of(content)?;
     let syntax = |error: serde_json::Error| FormFault::NotJson {
         line: error.line(),
@@ -116,40 +116,40 @@ pub(super) fn decode(content: &[u8]) -> Result<Pairs<'_>, FormFault> {
             Err(error) => Err(syntax(error)),
         };
     }
-    let object: Object<'_> = serde_json::from_str(text).map_err(syntax)?;
+    let object: DecodedObject<'_> = serde_json::from_str(text).map_err(syntax)?;
     if object.overflow {
         return Err(FormFault::TooManyFields);
     }
     Ok(object.pairs)
 }
 
-struct Object<'a> {
-    pairs: Pairs<'a>,
+struct DecodedObject<'a> {
+    pairs: FieldPairs<'a>,
     overflow: bool,
 }
 
-impl<'de> Deserialize<'de> for Object<'de> {
+impl<'de> Deserialize<'de> for DecodedObject<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
+        deserializer.deserialize_map(DecodedObjectVisitor)
     }
 }
 
-struct ObjectVisitor;
+struct DecodedObjectVisitor;
 
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object<'de>;
+impl<'de> Visitor<'de> for DecodedObjectVisitor {
+    type Value = DecodedObject<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut pairs: Pairs<'de> = Vec::with_capacity(32);
+        let mut pairs: FieldPairs<'de> = Vec::with_capacity(32);
         while let Some(Text(key)) = map.next_key()? {
             if pairs.len() == MAX_FIELDS {
                 map.next_value::<IgnoredAny>()?;
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                return Ok(Object {
+                return Ok(DecodedObject {
                     pairs,
                     overflow: true,
                 });
@@ -157,7 +157,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
             let value = map.next_value()?;
             pairs.push((key, value));
         }
-        Ok(Object {
+        Ok(DecodedObject {
             pairs,
             overflow: false,
         })
@@ -169,68 +169,68 @@ struct Text<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match deserializer.deserialize_str(RawVisitor)? {
-            Raw::Text(text) => Ok(Self(text)),
+        match deserializer.deserialize_str(DecodedValueVisitor)? {
+            DecodedValue::Text(text) => Ok(Self(text)),
             _ => Err(de::Error::custom("key is not a text")),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Raw<'de> {
+impl<'de> Deserialize<'de> for DecodedValue<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
+        deserializer.deserialize_any(DecodedValueVisitor)
     }
 }
 
-struct RawVisitor;
+struct DecodedValueVisitor;
 
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw<'de>;
+impl<'de> Visitor<'de> for DecodedValueVisitor {
+    type Value = DecodedValue<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Raw<'de>, E> {
-        Ok(Raw::Text(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<DecodedValue<'de>, E> {
+        Ok(DecodedValue::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Raw<'de>, E> {
-        Ok(Raw::Text(Cow::Owned(text.to_owned())))
+    fn visit_str<E>(self, text: &str) -> Result<DecodedValue<'de>, E> {
+        Ok(DecodedValue::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_string<E>(self, text: String) -> Result<Raw<'de>, E> {
-        Ok(Raw::Text(Cow::Owned(text)))
+    fn visit_string<E>(self, text: String) -> Result<DecodedValue<'de>, E> {
+        Ok(DecodedValue::Text(Cow::Owned(text)))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Raw<'de>, E> {
-        Ok(Raw::Number(number.to_string()))
+    fn visit_u64<E>(self, number: u64) -> Result<DecodedValue<'de>, E> {
+        Ok(DecodedValue::Number(number.to_string()))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Raw<'de>, E> {
-        Ok(Raw::Number(number.to_string()))
+    fn visit_i64<E>(self, number: i64) -> Result<DecodedValue<'de>, E> {
+        Ok(DecodedValue::Number(number.to_string()))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Raw<'de>, E> {
+    fn visit_f64<E>(self, number: f64) -> Result<DecodedValue<'de>, E> {
         // Display of f64 is the shortest text that reads back as the same number, without an exponent.
-        Ok(Raw::Number(number.to_string()))
+        Ok(DecodedValue::Number(number.to_string()))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Raw<'de>, E> {
-        Ok(Raw::Other)
+    fn visit_bool<E>(self, _: bool) -> Result<DecodedValue<'de>, E> {
+        Ok(DecodedValue::Other)
     }
 
-    fn visit_unit<E>(self) -> Result<Raw<'de>, E> {
-        Ok(Raw::Null)
+    fn visit_unit<E>(self) -> Result<DecodedValue<'de>, E> {
+        Ok(DecodedValue::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw<'de>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<DecodedValue<'de>, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Raw::Other)
+        Ok(DecodedValue::Other)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<DecodedValue<'de>, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Raw::Other)
+        Ok(DecodedValue::Other)
     }
 }

@@ -1,12 +1,12 @@
 //! Each field by itself: given where it must be, fitting its kind, length, list and format. Called by
 //! [`super::check()`] before the rules over several fields.
 
-use super::Sheet;
+use super::RecordValues;
 use super::finding::{Finding, FindingCode, Findings};
 use super::{identifiers, text};
-use crate::item::{CodeList, Condition, Field, FieldKind, Format, Requirement, SubjectKind};
+use crate::item::{CodeList, Condition, Field, FieldKind, Requirement, SubjectKind, ValueFormat};
 use crate::normalise::{
-    Damage, DateFault, Decimal, NameMask, amount_fault, damage, date_fault, masked_name,
+    DateFault, Decimal, NameMask, SpreadsheetDamage, amount_fault, damage, date_fault, masked_name,
 };
 
 const FIELD: &str = "field";
@@ -45,7 +45,7 @@ const FOREIGN_SIGNS: &[char] = &[
 ];
 
 /// Checks every field and marks those at fault.
-pub(super) fn check(sheet: &mut Sheet<'_>, findings: &mut Findings) {
+pub(super) fn check(sheet: &mut RecordValues<'_>, findings: &mut Findings) {
     let item = sheet.item();
     for (index, field) in item.fields.iter().enumerate() {
         if sheet.faulty_at(index) {
@@ -89,7 +89,12 @@ pub(super) fn check(sheet: &mut Sheet<'_>, findings: &mut Findings) {
     }
 }
 
-fn report(sheet: &mut Sheet<'_>, index: usize, found: Option<Finding>, findings: &mut Findings) {
+fn report(
+    sheet: &mut RecordValues<'_>,
+    index: usize,
+    found: Option<Finding>,
+    findings: &mut Findings,
+) {
     if let Some(finding) = found {
         if finding.severity == super::Severity::Error {
             sheet.mark(index);
@@ -98,7 +103,7 @@ fn report(sheet: &mut Sheet<'_>, index: usize, found: Option<Finding>, findings:
     }
 }
 
-fn required(sheet: &Sheet<'_>, field: &Field) -> bool {
+fn required(sheet: &RecordValues<'_>, field: &Field) -> bool {
     match &field.required {
         Requirement::Always => true,
         Requirement::Optional => false,
@@ -115,7 +120,7 @@ fn required(sheet: &Sheet<'_>, field: &Field) -> bool {
     }
 }
 
-fn one(sheet: &Sheet<'_>, field: &Field, value: &str) -> Option<Finding> {
+fn one(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> {
     if let Some(kind) = sheet.kind()
         && !field.allowed_for(kind)
     {
@@ -130,11 +135,11 @@ fn one(sheet: &Sheet<'_>, field: &Field, value: &str) -> Option<Finding> {
     // Identifiers say more precisely than their length what is wrong with them.
     let measured = matches!(
         field.format,
-        Format::Plain
-            | Format::Name
-            | Format::DocumentNumber
-            | Format::PersonDocument
-            | Format::RegistrationNumber
+        ValueFormat::Plain
+            | ValueFormat::Name
+            | ValueFormat::DocumentNumber
+            | ValueFormat::PersonDocument
+            | ValueFormat::RegistrationNumber
     );
     let longest = field.max_len as usize;
     if measured && value.len() > longest && value.chars().count() > longest {
@@ -155,7 +160,7 @@ fn one(sheet: &Sheet<'_>, field: &Field, value: &str) -> Option<Finding> {
         FieldKind::Date => date(field, value),
         FieldKind::Decimal => decimal(field, value),
         FieldKind::Code => identifiers::code(field, value),
-        FieldKind::Text if field.format == Format::Name => name(sheet, field, value),
+        FieldKind::Text if field.format == ValueFormat::Name => name(sheet, field, value),
         FieldKind::Text => None,
     }
 }
@@ -180,9 +185,9 @@ fn misplaced(kind: SubjectKind, field: &Field) -> Finding {
 
 /// Control characters break databases and pages; 锟斤拷 and U+FFFD are what remains of a wrong encoding.
 fn characters(field: &Field, value: &str) -> Option<Finding> {
-    let keeps_lines = field.kind == FieldKind::Text && field.format == Format::Plain;
+    let keeps_lines = field.kind == FieldKind::Text && field.format == ValueFormat::Plain;
     let control = |b: u8| (b < 0x20 && !(keeps_lines && matches!(b, b'\n' | b'\t'))) || b == 0x7F;
-    let named = field.format == Format::Name;
+    let named = field.format == ValueFormat::Name;
     let broken =
         !value.is_ascii() && ((!named && value.contains('\u{FFFD}')) || value.contains("锟斤拷"));
     (broken || value.bytes().any(control)).then(|| {
@@ -195,7 +200,12 @@ fn characters(field: &Field, value: &str) -> Option<Finding> {
     })
 }
 
-fn code_list(sheet: &Sheet<'_>, field: &Field, list: &CodeList, value: &str) -> Option<Finding> {
+fn code_list(
+    sheet: &RecordValues<'_>,
+    field: &Field,
+    list: &CodeList,
+    value: &str,
+) -> Option<Finding> {
     let allowed = if list.several {
         value.split(';').all(|part| list.allows(part))
     } else {
@@ -230,7 +240,7 @@ fn code_list(sheet: &Sheet<'_>, field: &Field, list: &CodeList, value: &str) -> 
 }
 
 /// What a spreadsheet did to a value; the value that was probably meant is offered, never taken.
-pub(super) fn spoilt(field: &Field, damage: Damage) -> Finding {
+pub(super) fn spoilt(field: &Field, damage: SpreadsheetDamage) -> Finding {
     let message = format!("字段“{}”{}", field.name, damage.advice());
     let code = FindingCode::ExcelDamage;
     Finding::error(code, "spreadsheet", &field.code, message).suggest(damage.suggestion())
@@ -270,7 +280,7 @@ fn decimal(field: &Field, value: &str) -> Option<Finding> {
     ))
 }
 
-fn name(sheet: &Sheet<'_>, field: &Field, value: &str) -> Option<Finding> {
+fn name(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> {
     if value.contains(FOREIGN_SIGNS) {
         let message = format!("字段“{}”含有名称中不应出现的符号，或名称被遮蔽", field.name);
         return Some(Finding::error(

@@ -4,7 +4,7 @@
 
 use time::Date;
 
-use super::Sheet;
+use super::RecordValues;
 use super::fields::spoilt;
 use super::finding::{Finding, FindingCode};
 use crate::id::{
@@ -12,8 +12,8 @@ use crate::id::{
     OrganisationCode, Passport, PermanentResidence, RegistrationNumber, TaiwanPass,
     reads_as_person,
 };
-use crate::item::{Field, FieldKind, Format, Publication, Roles};
-use crate::normalise::{Damage, lost_digits};
+use crate::item::{Field, FieldKind, Publication, Roles, ValueFormat};
+use crate::normalise::{SpreadsheetDamage, lost_digits};
 use crate::person::{PersonDocument, RESIDENT};
 
 const USCC: &str = "gb-32100";
@@ -41,7 +41,10 @@ pub(super) fn document_roles(roles: &Roles) -> impl Iterator<Item = (&str, Optio
 }
 
 /// Type of the personal document in a field: what the record says, or that of the item.
-pub(super) fn document_kind<'s>(sheet: &'s Sheet<'_>, role: Option<&str>) -> Option<&'s str> {
+pub(super) fn document_kind<'s>(
+    sheet: &'s RecordValues<'_>,
+    role: Option<&str>,
+) -> Option<&'s str> {
     match role {
         Some(role) => sheet.text(role),
         None => Some(RESIDENT),
@@ -192,9 +195,9 @@ fn birth_part(position: Option<usize>, count: usize) -> &'static str {
 /// Checks a coded field by its format. Personal documents need their type and come later.
 pub(super) fn code(field: &Field, value: &str) -> Option<Finding> {
     match field.format {
-        Format::CreditCode => credit_code(field, value),
-        Format::OrganisationCode => organisation_code(field, value),
-        Format::RegistrationNumber => registration_number(field, value),
+        ValueFormat::CreditCode => credit_code(field, value),
+        ValueFormat::OrganisationCode => organisation_code(field, value),
+        ValueFormat::RegistrationNumber => registration_number(field, value),
         _ => None,
     }
 }
@@ -214,7 +217,7 @@ fn credit_code(field: &Field, value: &str) -> Option<Finding> {
         Err(error) => error,
     };
     if error.rule == IdRule::Check && lost_digits(value) {
-        return Some(spoilt(field, Damage::LostDigits));
+        return Some(spoilt(field, SpreadsheetDamage::LostDigits));
     }
     let suggestion = error.suggestion.map(|s| s.as_str().to_owned());
     let otherwise = FindingCode::UsccCheck;
@@ -246,7 +249,7 @@ fn registration_number(field: &Field, value: &str) -> Option<Finding> {
     }
     let error = RegistrationNumber::parse(value).err()?;
     if error.rule == IdRule::Check && lost_digits(value) {
-        return Some(spoilt(field, Damage::LostDigits));
+        return Some(spoilt(field, SpreadsheetDamage::LostDigits));
     }
     let otherwise = FindingCode::RegistrationNumberInvalid;
     Some(told(
@@ -262,10 +265,14 @@ fn registration_number(field: &Field, value: &str) -> Option<Finding> {
 /// A person's number in a published field that is meant for an organisation. Credit codes have a rule of
 /// their own against it; fields that are masked as documents (a tax number of an 个体工商户 is its owner's
 /// number) are not published.
-pub(super) fn misplaced_person(sheet: &Sheet<'_>, field: &Field, value: &str) -> Option<Finding> {
+pub(super) fn misplaced_person(
+    sheet: &RecordValues<'_>,
+    field: &Field,
+    value: &str,
+) -> Option<Finding> {
     let public = field.kind == FieldKind::Code
         && field.publication == Publication::Public
-        && field.format != Format::CreditCode
+        && field.format != ValueFormat::CreditCode
         && !field.is_personal();
     if !public || !holds_person(sheet, field.format, value) {
         return None;
@@ -283,7 +290,7 @@ pub(super) fn misplaced_person(sheet: &Sheet<'_>, field: &Field, value: &str) ->
     ))
 }
 
-fn holds_person(sheet: &Sheet<'_>, format: Format, value: &str) -> bool {
+fn holds_person(sheet: &RecordValues<'_>, format: ValueFormat, value: &str) -> bool {
     let read = |text: &str| CitizenNumber::parse(text, sheet.ctx().received_on).ok();
     match (value.len(), format) {
         // Since 2015 the credit code is the registration number.
@@ -291,7 +298,7 @@ fn holds_person(sheet: &Sheet<'_>, format: Format, value: &str) -> bool {
         // A date comes about by chance in many registration numbers of counties (7th digit 6 to 9 and more
         // than 10,000 个体工商户), so that a fitting check digit speaks for one, unless the record itself
         // says whose number it is.
-        (15, Format::RegistrationNumber) if reads_as_person(value.as_bytes(), false) => {
+        (15, ValueFormat::RegistrationNumber) if reads_as_person(value.as_bytes(), false) => {
             RegistrationNumber::parse(value).is_err() || {
                 let number = read(value);
                 let fields = sheet.item().fields.iter().filter(|f| f.is_personal());
@@ -357,7 +364,7 @@ fn citizen(field: &Field, value: &str, today: Date, foreign: bool) -> Option<Fin
         Err(error) => error,
     };
     if error.rule == IdRule::Check && lost_digits(value) {
-        return Some(spoilt(field, Damage::LostDigits));
+        return Some(spoilt(field, SpreadsheetDamage::LostDigits));
     }
     let at = error.position.map_or(0, |p| p + 1);
     // The repaired number is personal: say where to look instead of repeating it.
@@ -370,7 +377,7 @@ fn citizen(field: &Field, value: &str, today: Date, foreign: bool) -> Option<Fin
 }
 
 /// Document of the subject.
-pub(super) fn subject_document(sheet: &Sheet<'_>) -> Option<PersonDocument> {
+pub(super) fn subject_document(sheet: &RecordValues<'_>) -> Option<PersonDocument> {
     let roles = &sheet.item().roles;
     let number = sheet.text(roles.person_document_number.as_deref()?)?;
     let kind = document_kind(sheet, roles.person_document_type.as_deref())?;
@@ -378,9 +385,9 @@ pub(super) fn subject_document(sheet: &Sheet<'_>) -> Option<PersonDocument> {
 }
 
 /// What a legacy code may be told that fails a check. Which of them it may fail says [`LegacyCode::admit`].
-const LEGACY: [(Format, LegacyKind, &[FindingCode]); 3] = [
+const LEGACY: [(ValueFormat, LegacyKind, &[FindingCode]); 3] = [
     (
-        Format::CreditCode,
+        ValueFormat::CreditCode,
         LegacyKind::CreditCode,
         &[
             FindingCode::UsccCheck,
@@ -389,12 +396,12 @@ const LEGACY: [(Format, LegacyKind, &[FindingCode]); 3] = [
         ],
     ),
     (
-        Format::OrganisationCode,
+        ValueFormat::OrganisationCode,
         LegacyKind::OrganisationCode,
         &[FindingCode::OrganisationCodeInvalid],
     ),
     (
-        Format::RegistrationNumber,
+        ValueFormat::RegistrationNumber,
         LegacyKind::RegistrationNumber,
         &[FindingCode::RegistrationNumberInvalid],
     ),
@@ -404,7 +411,7 @@ const LEGACY: [(Format, LegacyKind, &[FindingCode]); 3] = [
 /// fault stays what it is: fillers, wrong lengths and alphabets, persons' numbers, damage, a blank attester. What
 /// nobody could answer for is not offered for confirmation either.
 pub(super) fn attested(
-    sheet: &Sheet<'_>,
+    sheet: &RecordValues<'_>,
     field: &Field,
     value: &str,
     mut found: Finding,

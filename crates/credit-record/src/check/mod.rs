@@ -21,7 +21,7 @@ pub(crate) use finding::Findings;
 pub use finding::{Finding, FindingCode, Severity, UnknownFindingCode};
 pub use form::ContentForm;
 pub use returned::ReturnedContent;
-pub use sheet::{Column, Sheet, column};
+pub use sheet::{FieldColumn, RecordValues, column};
 pub use text::{PersonalNumber, personal_numbers};
 
 use std::fmt;
@@ -32,7 +32,7 @@ use time::Date;
 
 use crate::id::CreditCode;
 use crate::item::{SUBJECT_KEY, SubjectKind};
-use crate::normalise::{Change, parse_date};
+use crate::normalise::{CleansingChange, parse_date};
 use crate::person::PersonDocument;
 use crate::rule::{self, CompiledItem};
 use legal_clock::WorkingDays;
@@ -88,7 +88,7 @@ pub enum Verdict {
 
 /// Whom a record is about.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Subject {
+pub struct RecordSubject {
     /// Kind of subject.
     pub kind: SubjectKind,
     /// Normalised name. Of a natural person it is personal.
@@ -99,7 +99,7 @@ pub struct Subject {
     pub person_document: Option<PersonDocument>,
 }
 
-impl fmt::Debug for Subject {
+impl fmt::Debug for RecordSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let person = self.kind == SubjectKind::NaturalPerson;
         f.debug_struct("Subject")
@@ -118,12 +118,12 @@ impl fmt::Debug for Subject {
 #[derive(Clone, PartialEq)]
 pub struct AcceptedRecord {
     /// Whom it is about.
-    pub subject: Subject,
+    pub subject: RecordSubject,
     /// Normalised values by field code, in the order of the item; fields not given are absent. Dates are
     /// `YYYY-MM-DD`, decimals canonical text. May hold personal data: seal before storing.
     pub values: Map<String, Value>,
     /// What normalisation changed; personal values are redacted.
-    pub changes: Vec<Change>,
+    pub changes: Vec<CleansingChange>,
     /// Findings that do not prevent acceptance.
     pub warnings: Vec<Finding>,
     /// Number of the decision.
@@ -197,7 +197,7 @@ pub fn check_with_content(
             return (Verdict::Returned(findings.into_sorted()), None);
         }
     };
-    let mut sheet = Sheet::fill(form, compiled, ctx, pairs, &mut findings);
+    let mut sheet = RecordValues::fill(form, compiled, ctx, pairs, &mut findings);
     fields::check(&mut sheet, &mut findings);
     rule::run(compiled, &sheet, &mut findings);
     if let Some(expired) = term::expired(&sheet) {
@@ -221,7 +221,7 @@ pub fn check_with_content(
     }
 }
 
-fn accept(sheet: Sheet<'_>, findings: &mut Findings) -> Option<AcceptedRecord> {
+fn accept(sheet: RecordValues<'_>, findings: &mut Findings) -> Option<AcceptedRecord> {
     let item = sheet.item();
     let roles = &item.roles;
     let kind = sheet.kind()?;
@@ -255,7 +255,7 @@ fn accept(sheet: Sheet<'_>, findings: &mut Findings) -> Option<AcceptedRecord> {
         }
     }
     Some(AcceptedRecord {
-        subject: Subject {
+        subject: RecordSubject {
             kind,
             name,
             credit_code,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use time::Date;
 
-use super::Sheet;
+use super::RecordValues;
 use crate::item::SubjectKind;
 
 /// What can be read of a returned record.
@@ -22,7 +22,7 @@ pub struct ReturnedContent {
 }
 
 impl ReturnedContent {
-    pub(super) fn of(sheet: &Sheet<'_>) -> Self {
+    pub(super) fn of(sheet: &RecordValues<'_>) -> Self {
         let item = sheet.item();
         let number = item.roles.document_number.as_deref();
         let number = number.and_then(|field| sheet.text(field));

@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 
-use super::decode::{FormFault, MAX_FIELDS, Pairs, Raw, text_of};
+use super::decode::{DecodedValue, FieldPairs, FormFault, MAX_FIELDS, text_of};
 
 /// Reads the pairs. A cell without a character is a field that is not given.
-pub(super) fn decode(content: &[u8]) -> Result<Pairs<'_>, FormFault> {
+pub(super) fn decode(content: &[u8]) -> Result<FieldPairs<'_>, FormFault> {
     let text = text_of(content)?;
-    let mut rows = Rows { text, at: 0 };
+    let mut rows = CsvRows { text, at: 0 };
     let headings = rows.next_row()?.ok_or(FormFault::NoRow)?;
     let cells = rows.next_row()?.ok_or(FormFault::NoRow)?;
     if rows.next_row()?.is_some() {
@@ -25,27 +25,27 @@ pub(super) fn decode(content: &[u8]) -> Result<Pairs<'_>, FormFault> {
     Ok(pairs
         .map(|(heading, cell)| {
             let value = if cell.is_empty() {
-                Raw::Null
+                DecodedValue::Null
             } else {
-                Raw::Text(cell)
+                DecodedValue::Text(cell)
             };
             (heading, value)
         })
         .collect())
 }
 
-struct Rows<'a> {
+struct CsvRows<'a> {
     text: &'a str,
     at: usize,
 }
 
 /// What stands behind a cell.
-enum Behind {
+enum CellEnd {
     Comma,
     LineEnd,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> CsvRows<'a> {
     fn next_row(&mut self) -> Result<Option<Vec<Cow<'a, str>>>, FormFault> {
         while let Some(end) = self.line_end() {
             self.at += end;
@@ -60,7 +60,7 @@ impl<'a> Rows<'a> {
             }
             let (cell, behind) = self.cell()?;
             cells.push(cell);
-            if let Behind::LineEnd = behind {
+            if let CellEnd::LineEnd = behind {
                 return Ok(Some(cells));
             }
         }
@@ -75,7 +75,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn cell(&mut self) -> Result<(Cow<'a, str>, Behind), FormFault> {
+    fn cell(&mut self) -> Result<(Cow<'a, str>, CellEnd), FormFault> {
         let rest = &self.text[self.at..];
         let cell = if rest.starts_with('"') {
             self.quoted()?
@@ -87,13 +87,13 @@ impl<'a> Rows<'a> {
         };
         if let Some(end) = self.line_end() {
             self.at += end;
-            return Ok((cell, Behind::LineEnd));
+            return Ok((cell, CellEnd::LineEnd));
         }
         match self.text.as_bytes().get(self.at) {
-            None => Ok((cell, Behind::LineEnd)),
+            None => Ok((cell, CellEnd::LineEnd)),
             Some(b',') => {
                 self.at += 1;
-                Ok((cell, Behind::Comma))
+                Ok((cell, CellEnd::Comma))
             }
             // A mark within a cell, text behind one, or a carriage return alone.
             Some(_) => Err(self.fault(self.at)),

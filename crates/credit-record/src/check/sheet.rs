@@ -8,32 +8,32 @@ use time::Date;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::decode::{Pairs, Raw};
+use super::decode::{DecodedValue, FieldPairs};
 use super::finding::{Finding, FindingCode, Findings};
 use super::{CheckContext, ContentForm};
 use crate::item::{Field, FieldKind, ItemVersion, SubjectKind};
-use crate::normalise::{Change, Normaliser, normalise_by, parse_date};
+use crate::normalise::{CleansingChange, Normaliser, normalise_by, parse_date};
 use crate::rule::CompiledItem;
 
 /// One record as a sheet of values.
 #[derive(Debug)]
-pub struct Sheet<'a> {
+pub struct RecordValues<'a> {
     item: &'a ItemVersion,
     steps: &'a [Vec<&'static Normaliser>],
     ctx: &'a CheckContext<'a>,
-    cells: Vec<Cell<'a>>,
+    cells: Vec<ValueSlot<'a>>,
     kind: Option<SubjectKind>,
-    changes: Vec<Change>,
+    changes: Vec<CleansingChange>,
 }
 
 #[derive(Clone, Default)]
-struct Cell<'a> {
+struct ValueSlot<'a> {
     seen: bool,
     faulty: bool,
     value: Option<Cow<'a, str>>,
 }
 
-impl std::fmt::Debug for Cell<'_> {
+impl std::fmt::Debug for ValueSlot<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = match (&self.value, self.faulty) {
             (_, true) => "faulty",
@@ -44,17 +44,17 @@ impl std::fmt::Debug for Cell<'_> {
     }
 }
 
-impl<'a> Sheet<'a> {
+impl<'a> RecordValues<'a> {
     /// Sorts the pairs by field, normalises them and reports what is no field or no plain value.
     pub(super) fn fill(
         form: ContentForm,
         compiled: &'a CompiledItem,
         ctx: &'a CheckContext<'a>,
-        pairs: Pairs<'a>,
+        pairs: FieldPairs<'a>,
         findings: &mut Findings,
     ) -> Self {
         let item = compiled.item();
-        let cells = vec![Cell::default(); item.fields.len()];
+        let cells = vec![ValueSlot::default(); item.fields.len()];
         let mut sheet = Self {
             item,
             steps: compiled.cleansing(),
@@ -70,13 +70,13 @@ impl<'a> Sheet<'a> {
                 ContentForm::CsvRow => locate_column(item, &key, next),
             };
             match found {
-                Some(Column { index, alias }) => {
+                Some(FieldColumn { index, alias }) => {
                     next = index + 1;
                     sheet.put(index, alias, raw, findings);
                 }
                 None if form == ContentForm::Json => findings.push(unknown_field(&key)),
                 // A spreadsheet's empty columns behind the last one say nothing.
-                None if raw == Raw::Null && key.trim().is_empty() => {}
+                None if raw == DecodedValue::Null && key.trim().is_empty() => {}
                 None => findings.push(unknown_column(&key, place)),
             }
         }
@@ -106,7 +106,7 @@ impl<'a> Sheet<'a> {
         })
     }
 
-    fn put(&mut self, index: usize, alias: bool, raw: Raw<'a>, findings: &mut Findings) {
+    fn put(&mut self, index: usize, alias: bool, raw: DecodedValue<'a>, findings: &mut Findings) {
         let field = &self.item.fields[index];
         if self.cells[index].seen {
             self.cells[index].faulty = true;
@@ -120,17 +120,17 @@ impl<'a> Sheet<'a> {
         }
         self.cells[index].seen = true;
         let value = match raw {
-            Raw::Null => return,
-            Raw::Text(text) => text,
-            Raw::Number(number) if field.kind == FieldKind::Decimal => Cow::Owned(number),
-            Raw::Number(_) | Raw::Other => {
+            DecodedValue::Null => return,
+            DecodedValue::Text(text) => text,
+            DecodedValue::Number(number) if field.kind == FieldKind::Decimal => Cow::Owned(number),
+            DecodedValue::Number(_) | DecodedValue::Other => {
                 self.cells[index].faulty = true;
                 findings.push(wrong_type(field));
                 return;
             }
         };
         if alias {
-            self.changes.push(Change {
+            self.changes.push(CleansingChange {
                 field: field.code.clone(),
                 rule: "field-alias",
                 rule_version: 1,
@@ -208,14 +208,14 @@ impl<'a> Sheet<'a> {
     }
 
     /// The changes; a natural person's name is redacted in them.
-    pub(super) fn take_changes(&self, kind: SubjectKind) -> Vec<Change> {
+    pub(super) fn take_changes(&self, kind: SubjectKind) -> Vec<CleansingChange> {
         let mut changes = self.changes.clone();
         if kind == SubjectKind::NaturalPerson {
             let name = &self.item.roles.subject_name;
             changes
                 .iter_mut()
                 .filter(|c| c.field == *name)
-                .for_each(Change::redact);
+                .for_each(CleansingChange::redact);
         }
         changes
     }
@@ -234,7 +234,7 @@ impl<'a> Sheet<'a> {
 
 /// A field found by a key or a heading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Column {
+pub struct FieldColumn {
     /// Position of the field in its item.
     pub index: usize,
     /// Whether it was named by an alias, its own or that of a source family.
@@ -244,16 +244,16 @@ pub struct Column {
 /// The field that the heading of a column means: by field code, Chinese name, or alias of the field or a source
 /// family. Where nothing fits to the letter, white space, width and the case of letters do not count. The same
 /// answer for a row that is checked and for a file that a program of a department reads.
-pub fn column(item: &ItemVersion, heading: &str) -> Option<Column> {
+pub fn column(item: &ItemVersion, heading: &str) -> Option<FieldColumn> {
     locate_column(item, heading, 0)
 }
 
 /// The field with this key, also by an alias, of the field itself or of a source
 /// family. Systems send fields in the order of the standard, so the search starts behind the last hit.
-fn locate(item: &ItemVersion, key: &str, next: usize) -> Option<Column> {
+fn locate(item: &ItemVersion, key: &str, next: usize) -> Option<FieldColumn> {
     let fields = &item.fields;
     if let Some(index) = in_order(item, next).find(|i| fields[*i].code == key) {
-        return Some(Column {
+        return Some(FieldColumn {
             index,
             alias: false,
         });
@@ -265,7 +265,7 @@ fn locate(item: &ItemVersion, key: &str, next: usize) -> Option<Column> {
             let code = families.find_map(|family| family.aliases.get(key))?;
             item.position(code)
         })
-        .map(|index| Column { index, alias: true })
+        .map(|index| FieldColumn { index, alias: true })
 }
 
 fn in_order(item: &ItemVersion, next: usize) -> impl Iterator<Item = usize> {
@@ -274,11 +274,11 @@ fn in_order(item: &ItemVersion, next: usize) -> impl Iterator<Item = usize> {
     (next..count).chain(0..next)
 }
 
-fn locate_column(item: &ItemVersion, heading: &str, next: usize) -> Option<Column> {
+fn locate_column(item: &ItemVersion, heading: &str, next: usize) -> Option<FieldColumn> {
     let fields = &item.fields;
     let named = |heading: &str| {
         let index = in_order(item, next).find(|i| fields[*i].name == heading)?;
-        Some(Column {
+        Some(FieldColumn {
             index,
             alias: false,
         })
@@ -292,7 +292,7 @@ fn locate_column(item: &ItemVersion, heading: &str, next: usize) -> Option<Colum
         let mut order = in_order(item, next);
         order.find(|i| !wanted.is_empty() && same(&fields[*i]))
     };
-    let column = |alias| move |index| Column { index, alias };
+    let column = |alias| move |index| FieldColumn { index, alias };
     own(&|field| folded(&field.code) == wanted || folded(&field.name) == wanted)
         .map(column(false))
         .or_else(|| {

@@ -1,12 +1,12 @@
 //! Whether the disclosure of a record has ended before it came (R-16, D-7 to D-9). Called by [`super::check_as`]. The
 //! record is taken, goes to the archive, and the provider is told; `disclosure` decides by the same days.
 
-use super::Sheet;
+use super::RecordValues;
 use super::finding::{Finding, FindingCode};
 use crate::rule::years_later;
 
 /// The warning for a record whose last day of disclosure is before the day of receipt.
-pub(super) fn expired(sheet: &Sheet<'_>) -> Option<Finding> {
+pub(super) fn expired(sheet: &RecordValues<'_>) -> Option<Finding> {
     let item = sheet.item();
     let roles = &item.roles;
     let received = sheet.ctx().received_on;

@@ -1,7 +1,7 @@
 //! Regular expressions (ECMA-262 with the `u` flag, as JSON Schema asks) for values of fields. Called by
 //! [`super::json_schema`].
 
-use crate::item::{CodeList, Field, FieldKind, Format};
+use crate::item::{CodeList, Field, FieldKind, ValueFormat};
 
 /// A value of one's own in an open list: not blank behind the hyphen, and no separator in it.
 const OTHER: &str = r"其他-[^;]*[^;\s][^;]*";
@@ -35,8 +35,8 @@ pub(super) fn of_format(field: &Field) -> Option<String> {
             Some(places) => format!(r"^\d+(?:\.\d{{1,{places}}})?$"),
             None => r"^\d+(?:\.\d+)?$".to_owned(),
         }),
-        (_, Format::CreditCode) => Some("^[0-9A-HJ-NPQRTUWXY]{18}$".to_owned()),
-        (_, Format::OrganisationCode) => Some("^[0-9A-Z]{8}[0-9X]$".to_owned()),
+        (_, ValueFormat::CreditCode) => Some("^[0-9A-HJ-NPQRTUWXY]{18}$".to_owned()),
+        (_, ValueFormat::OrganisationCode) => Some("^[0-9A-Z]{8}[0-9X]$".to_owned()),
         _ => None,
     }
 }

@@ -6,7 +6,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{pattern, texts};
-use crate::item::{Condition, Field, FieldKind, Format, ItemVersion, Requirement, SubjectKind};
+use crate::item::{
+    Condition, Field, FieldKind, ItemVersion, Requirement, SubjectKind, ValueFormat,
+};
 use crate::person::RESIDENT;
 
 /// The item as JSON Schema.
@@ -215,7 +217,7 @@ fn documents(item: &ItemVersion) -> Vec<Value> {
                 all.push(json!({"if": about, "then": then}));
             }
             // An old edition without a type collects citizen numbers only.
-            None if item.field(number).map(|f| f.format) == Some(Format::PersonDocument) => {
+            None if item.field(number).map(|f| f.format) == Some(ValueFormat::PersonDocument) => {
                 all.push(then);
             }
             None => {}

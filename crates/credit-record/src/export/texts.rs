@@ -3,8 +3,8 @@
 
 use crate::check::Severity;
 use crate::item::{
-    CodeList, Condition, DisclosureMode, Field, FieldKind, Format, ItemVersion, Requirement,
-    SubjectKind, UpdateCycle,
+    CodeList, Condition, DisclosureMode, Field, FieldKind, ItemVersion, Requirement, SubjectKind,
+    UpdateCycle, ValueFormat,
 };
 use crate::rule::Rule;
 
@@ -21,12 +21,12 @@ pub fn kind_text(field: &Field) -> &'static str {
         _ if field.code_list.is_some() => "代码表（单选）",
         (FieldKind::Date, _) => "日期（YYYY-MM-DD）",
         (FieldKind::Decimal, _) => "数字",
-        (_, Format::Name) => "名称",
-        (_, Format::DocumentNumber) => "文号",
-        (_, Format::CreditCode) => "统一社会信用代码（GB 32100）",
-        (_, Format::OrganisationCode) => "组织机构代码（GB 11714）",
-        (_, Format::RegistrationNumber) => "工商注册号（GS 15）",
-        (_, Format::PersonDocument) => "证件号码",
+        (_, ValueFormat::Name) => "名称",
+        (_, ValueFormat::DocumentNumber) => "文号",
+        (_, ValueFormat::CreditCode) => "统一社会信用代码（GB 32100）",
+        (_, ValueFormat::OrganisationCode) => "组织机构代码（GB 11714）",
+        (_, ValueFormat::RegistrationNumber) => "工商注册号（GS 15）",
+        (_, ValueFormat::PersonDocument) => "证件号码",
         (FieldKind::Code, _) => "代码",
         (FieldKind::Text, _) => "文本",
     }

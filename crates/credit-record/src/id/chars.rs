@@ -1,7 +1,7 @@
 //! Characters of identifiers: value tables, lengths, lookalikes, dates, provinces. Called by the parsers of
 //! this folder only.
 
-use super::{Fault, IdError, IdKind, IdRule};
+use super::{IdError, IdFault, IdKind, IdRule};
 
 /// Value of a byte that is not in the alphabet. Every value in a table is smaller than 64, so that one OR
 /// over all values shows whether any was foreign.
@@ -54,7 +54,7 @@ pub(super) fn unfit(text: &str, kind: IdKind, least: usize, most: usize) -> IdEr
 
 /// How a lookalike is read at one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Want {
+pub(super) enum ExpectedCharacter {
     /// A digit is wanted: O→0, I→1, l→1, Z→2, S→5.
     Digit,
     /// A digit or, as check character, X, for which ×, *, Х and χ are typed.
@@ -69,19 +69,41 @@ pub(super) enum Want {
 /// length is not `N`.
 pub(super) fn exchange<const N: usize>(
     text: &str,
-    want: impl Fn(usize) -> Want,
+    want: impl Fn(usize) -> ExpectedCharacter,
 ) -> Option<[u8; N]> {
     let mut out = [0; N];
     let mut used = 0;
     for (i, c) in text.chars().enumerate() {
         let slot = out.get_mut(i)?;
         *slot = match (want(i), c) {
-            (Want::DigitOrX, '×' | '✕' | '╳' | '*' | 'Х' | 'х' | 'χ' | 'Χ' | 'x') => b'X',
-            (Want::Digit | Want::DigitOrX | Want::CodeCharacter, 'O' | 'o') => b'0',
-            (Want::Digit | Want::DigitOrX | Want::CodeCharacter, 'I' | 'i') => b'1',
-            (Want::Digit | Want::DigitOrX, 'l') => b'1',
-            (Want::Digit | Want::DigitOrX | Want::CodeCharacter, 'Z' | 'z') => b'2',
-            (Want::Digit | Want::DigitOrX | Want::CodeCharacter, 'S' | 's') => b'5',
+            (ExpectedCharacter::DigitOrX, '×' | '✕' | '╳' | '*' | 'Х' | 'х' | 'χ' | 'Χ' | 'x') => {
+                b'X'
+            }
+            (
+                ExpectedCharacter::Digit
+                | ExpectedCharacter::DigitOrX
+                | ExpectedCharacter::CodeCharacter,
+                'O' | 'o',
+            ) => b'0',
+            (
+                ExpectedCharacter::Digit
+                | ExpectedCharacter::DigitOrX
+                | ExpectedCharacter::CodeCharacter,
+                'I' | 'i',
+            ) => b'1',
+            (ExpectedCharacter::Digit | ExpectedCharacter::DigitOrX, 'l') => b'1',
+            (
+                ExpectedCharacter::Digit
+                | ExpectedCharacter::DigitOrX
+                | ExpectedCharacter::CodeCharacter,
+                'Z' | 'z',
+            ) => b'2',
+            (
+                ExpectedCharacter::Digit
+                | ExpectedCharacter::DigitOrX
+                | ExpectedCharacter::CodeCharacter,
+                'S' | 's',
+            ) => b'5',
             (_, c) if c.is_ascii() => c.to_ascii_uppercase() as u8,
             _ => return None,
         };
@@ -123,11 +145,11 @@ pub(super) fn days_in(year: u16, month: u8) -> u8 {
 /// Refuses a year before 1880, a month or a day that is none; `at` is the index of the year, whose
 /// width is given, so that the fault names the part that is wrong.
 #[inline]
-pub(super) fn calendar(year: u16, month: u8, day: u8, month_at: u8) -> Result<(), Fault> {
+pub(super) fn calendar(year: u16, month: u8, day: u8, month_at: u8) -> Result<(), IdFault> {
     if year >= OLDEST_YEAR && day >= 1 && day <= days_in(year, month) {
         return Ok(());
     }
-    Err(Fault::at(
+    Err(IdFault::at(
         IdRule::Date,
         if year < OLDEST_YEAR {
             month_at.saturating_sub(4)

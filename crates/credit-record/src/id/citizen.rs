@@ -8,11 +8,12 @@ use std::hash::{Hash, Hasher};
 use time::{Date, Month};
 
 use super::chars::{
-    FOREIGN, OLDEST_YEAR, Want, all_same, ascii_str, calendar, days_in, exchange, first_non_digit,
+    ExpectedCharacter, FOREIGN, OLDEST_YEAR, all_same, ascii_str, calendar, days_in, exchange,
+    first_non_digit,
 };
 use super::chars::{fixed, known_province, two, unfit};
 use super::countries::known_numeric;
-use super::{Fault, IdError, IdKind, IdRule, Suggestion};
+use super::{IdError, IdFault, IdKind, IdRule, Suggestion};
 
 /// Weights of ISO 7064 MOD 11-2 for the first 17 digits.
 const WEIGHTS: [u16; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
@@ -92,7 +93,7 @@ impl CitizenNumber {
     /// 999 was kept for people then over a hundred, so those were born in the 1800s.
     fn upgrade(text: &str, old: &[u8; 15], today: Date) -> Result<Self, IdError> {
         if let Some(at) = first_non_digit(old) {
-            let repaired = exchange::<15>(text, |_| Want::Digit)
+            let repaired = exchange::<15>(text, |_| ExpectedCharacter::Digit)
                 .filter(|digits| first_non_digit(digits).is_none())
                 .filter(|digits| Self::upgrade(ascii_str(digits), digits, today).is_ok())
                 .map(|digits| Suggestion::new(&digits));
@@ -118,7 +119,7 @@ impl CitizenNumber {
             // The two digits of the century are not in the text that the position points into.
             Err(fault) => Err(IdError::of(
                 IdKind::CitizenNumber,
-                Fault {
+                IdFault {
                     at: fault.at.map(|at| if at > 6 { at - 2 } else { at }),
                     ..fault
                 },
@@ -127,7 +128,7 @@ impl CitizenNumber {
     }
 
     #[inline]
-    fn verify(digits: &[u8; 18], today: Date) -> Result<Self, Fault> {
+    fn verify(digits: &[u8; 18], today: Date) -> Result<Self, IdFault> {
         let mut sum = 0;
         let mut foreign = false;
         for i in 0..17 {
@@ -145,12 +146,12 @@ impl CitizenNumber {
         let day = two(digits[12], digits[13]);
         // Seventeen equal digits are never a date, so fillers are looked for only here.
         calendar(year, month, day, 10).map_err(|fault| filler_or(digits, fault))?;
-        let birth = date(year, month, day).ok_or(Fault::at(IdRule::Date, 6))?;
+        let birth = date(year, month, day).ok_or(IdFault::at(IdRule::Date, 6))?;
         if birth > today {
-            return Err(Fault::at(IdRule::DateFuture, future_part(birth, today)));
+            return Err(IdFault::at(IdRule::DateFuture, future_part(birth, today)));
         }
         if CHECKS[usize::from(sum % 11)] != last {
-            return Err(Fault::at(IdRule::Check, 17));
+            return Err(IdFault::at(IdRule::Check, 17));
         }
         Ok(Self {
             digits: *digits,
@@ -229,7 +230,13 @@ fn explain(text: &str, error: IdError, today: Date) -> IdError {
     {
         return error.suggest(repair(bytes, today));
     }
-    let want = |i| if i == 17 { Want::DigitOrX } else { Want::Digit };
+    let want = |i| {
+        if i == 17 {
+            ExpectedCharacter::DigitOrX
+        } else {
+            ExpectedCharacter::Digit
+        }
+    };
     let repaired = exchange(text, want)
         .filter(|digits| CitizenNumber::verify(digits, today).is_ok())
         .map(|digits| Suggestion::new(&digits));
@@ -270,16 +277,16 @@ const LOOKALIKES: [u8; 256] = {
 };
 
 #[cold]
-fn foreign_character(digits: &[u8; 18]) -> Fault {
+fn foreign_character(digits: &[u8; 18]) -> IdFault {
     // Only ASCII in front of the first foreign byte, so its index is that of the character.
     let at = first_non_digit(&digits[..17]).unwrap_or(17);
-    Fault::at(IdRule::Alphabet, at as u8)
+    IdFault::at(IdRule::Alphabet, at as u8)
 }
 
 #[cold]
-fn filler_or(digits: &[u8; 18], fault: Fault) -> Fault {
+fn filler_or(digits: &[u8; 18], fault: IdFault) -> IdFault {
     if all_same(&digits[..17]) {
-        return Fault::whole(IdRule::Dummy);
+        return IdFault::whole(IdRule::Dummy);
     }
     fault
 }

@@ -7,11 +7,13 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::chars::{FOREIGN, Want, all_same, ascii_str, exchange, fixed, known_province};
+use super::chars::{
+    ExpectedCharacter, FOREIGN, all_same, ascii_str, exchange, fixed, known_province,
+};
 use super::chars::{unfit, values_of};
 use super::citizen::reads_as_person;
 use super::organisation::{self, OrganisationCode};
-use super::{Fault, IdError, IdKind, IdRule, Suggestion};
+use super::{IdError, IdFault, IdKind, IdRule, Suggestion};
 
 /// Alphabet of GB 32100 in the order of the values 0 to 30: no I, O, S, V, Z.
 const ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
@@ -92,7 +94,7 @@ impl CreditCode {
     }
 
     #[inline]
-    fn verify(code: &[u8; 18]) -> Result<Self, Fault> {
+    fn verify(code: &[u8; 18]) -> Result<Self, IdFault> {
         let mut sum = 0;
         let mut seen = 0;
         for i in 0..17 {
@@ -109,24 +111,24 @@ impl CreditCode {
             return Err(foreign_character(code));
         }
         if is_dummy(code) {
-            return Err(Fault::whole(IdRule::Dummy));
+            return Err(IdFault::whole(IdRule::Dummy));
         }
         match PAIRS[usize::from(value(code[0]))] {
-            0 => return Err(Fault::at(IdRule::Category, 0)),
+            0 => return Err(IdFault::at(IdRule::Category, 0)),
             categories if categories >> value(code[1]) & 1 == 0 => {
-                return Err(Fault::at(IdRule::Category, 1));
+                return Err(IdFault::at(IdRule::Category, 1));
             }
             _ => {}
         }
         // The check value completes the weighted sum to a multiple of 31.
         if !(sum + u16::from(check)).is_multiple_of(31) {
-            return Err(Fault::at(IdRule::Check, 17));
+            return Err(IdFault::at(IdRule::Check, 17));
         }
         if !organisation::fits(&code[8..17]) {
-            return Err(Fault::at(IdRule::InnerCheck, 16));
+            return Err(IdFault::at(IdRule::InnerCheck, 16));
         }
         if reads_as_person(code, true) {
-            return Err(Fault::whole(IdRule::PersonalNumber));
+            return Err(IdFault::whole(IdRule::PersonalNumber));
         }
         Ok(Self(*code))
     }
@@ -176,7 +178,7 @@ impl CreditCode {
 
 /// Texts of 18 bytes that are no code: the repaired code where lookalikes are the cause.
 #[cold]
-fn explain(text: &str, fault: Fault) -> IdError {
+fn explain(text: &str, fault: IdFault) -> IdError {
     if !text.is_ascii() {
         return refuse(text);
     }
@@ -199,7 +201,7 @@ fn refuse(text: &str) -> IdError {
 
 /// First with a small l read as the letter L of the alphabet, then as the digit 1 that it looks like.
 fn repair(text: &str) -> Option<Suggestion> {
-    let passes = |want: Want| {
+    let passes = |want: ExpectedCharacter| {
         exchange(text, |_| want)
             .map(|code| {
                 // Where only the alphabet of GB 32100 stands, a letter that is left over is foreign still.
@@ -207,17 +209,17 @@ fn repair(text: &str) -> Option<Suggestion> {
             })
             .and_then(Result::ok)
     };
-    passes(Want::CodeCharacter).or_else(|| passes(Want::Digit))
+    passes(ExpectedCharacter::CodeCharacter).or_else(|| passes(ExpectedCharacter::Digit))
 }
 
 #[cold]
-fn foreign_character(code: &[u8; 18]) -> Fault {
+fn foreign_character(code: &[u8; 18]) -> IdFault {
     let foreign = |(i, b): (usize, &u8)| match i {
         2..8 => !b.is_ascii_digit(),
         _ => value(*b) == FOREIGN,
     };
     let at = code.iter().enumerate().position(foreign).unwrap_or(17);
-    Fault::at(IdRule::Alphabet, at as u8)
+    IdFault::at(IdRule::Alphabet, at as u8)
 }
 
 #[inline]

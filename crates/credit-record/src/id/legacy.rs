@@ -30,7 +30,7 @@ pub enum LegacyKind {
 /// the certificate. It is never equal to, and never becomes, a checked code. In JSON it is `kind`, `text`,
 /// `attester` and, written only, `rule`; reading admits it anew.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[serde(try_from = "StoredLegacyCode")]
 pub struct LegacyCode {
     kind: LegacyKind,
     text: String,
@@ -115,16 +115,16 @@ impl LegacyCode {
 
 /// What is stored, before it is admitted anew.
 #[derive(Deserialize)]
-struct Unchecked {
+struct StoredLegacyCode {
     kind: LegacyKind,
     text: String,
     attester: String,
 }
 
-impl TryFrom<Unchecked> for LegacyCode {
+impl TryFrom<StoredLegacyCode> for LegacyCode {
     type Error = LegacyError;
 
-    fn try_from(stored: Unchecked) -> Result<Self, LegacyError> {
+    fn try_from(stored: StoredLegacyCode) -> Result<Self, LegacyError> {
         Self::admit(stored.kind, &stored.text, &stored.attester)
     }
 }

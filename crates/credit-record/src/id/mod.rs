@@ -30,7 +30,7 @@ mod travel;
 pub(crate) use citizen::reads_as_person;
 pub use citizen::{CitizenNumber, Holder};
 pub use credit_code::{CreditCode, Department};
-pub use identify::{Identified, Kind, Warning, identify};
+pub use identify::{Identified, IdentifiedKind, Warning, identify};
 pub use legacy::{LegacyCode, LegacyError, LegacyKind};
 pub use organisation::OrganisationCode;
 pub use registration::RegistrationNumber;
@@ -159,7 +159,7 @@ impl IdError {
         }
     }
 
-    fn of(kind: IdKind, fault: Fault) -> Self {
+    fn of(kind: IdKind, fault: IdFault) -> Self {
         Self::new(kind, fault.rule, fault.at.map(usize::from))
     }
 
@@ -172,12 +172,12 @@ impl IdError {
 /// An error before it is known whether a repair can be suggested: small, because it travels on the path
 /// that reads millions of codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fault {
+struct IdFault {
     rule: IdRule,
     at: Option<u8>,
 }
 
-impl Fault {
+impl IdFault {
     fn at(rule: IdRule, at: u8) -> Self {
         Self { rule, at: Some(at) }
     }

@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use super::chars::{FOREIGN, Want, all_same, ascii_str, exchange, unfit, values_of};
-use super::{Fault, IdError, IdKind, IdRule, Suggestion};
+use super::chars::{ExpectedCharacter, FOREIGN, all_same, ascii_str, exchange, unfit, values_of};
+use super::{IdError, IdFault, IdKind, IdRule, Suggestion};
 
 /// Value of each byte: 0 to 9, A = 10 to Z = 35.
 const VALUES: [u8; 256] = values_of(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
@@ -44,19 +44,19 @@ impl OrganisationCode {
     }
 
     #[inline]
-    fn verify(code: &[u8; 9]) -> Result<Self, Fault> {
+    fn verify(code: &[u8; 9]) -> Result<Self, IdFault> {
         let foreign = code[..8].iter().position(|b| value(*b) == FOREIGN);
         if let Some(at) = foreign {
-            return Err(Fault::at(IdRule::Alphabet, at as u8));
+            return Err(IdFault::at(IdRule::Alphabet, at as u8));
         }
         if !(code[8].is_ascii_digit() || code[8] == b'X') {
-            return Err(Fault::at(IdRule::Alphabet, 8));
+            return Err(IdFault::at(IdRule::Alphabet, 8));
         }
         if all_same(&code[..8]) {
-            return Err(Fault::whole(IdRule::Dummy));
+            return Err(IdFault::whole(IdRule::Dummy));
         }
         if !fits(code) {
-            return Err(Fault::at(IdRule::Check, 8));
+            return Err(IdFault::at(IdRule::Check, 8));
         }
         Ok(Self(*code))
     }
@@ -93,9 +93,9 @@ impl OrganisationCode {
 }
 
 #[cold]
-fn explain(text: &str, fault: Fault, hyphen: bool) -> IdError {
+fn explain(text: &str, fault: IdFault, hyphen: bool) -> IdError {
     let at = fault.at.map(|at| at + u8::from(hyphen && at == 8));
-    let error = IdError::of(IdKind::OrganisationCode, Fault { at, ..fault });
+    let error = IdError::of(IdKind::OrganisationCode, IdFault { at, ..fault });
     match fault.rule {
         IdRule::Alphabet | IdRule::Check => error.suggest(repair(text)),
         _ => error,
@@ -105,19 +105,31 @@ fn explain(text: &str, fault: Fault, hyphen: bool) -> IdError {
 /// The code with other case or with digits for lookalike letters, where that passes every check.
 fn repair(text: &str) -> Option<Suggestion> {
     let hyphen = text.chars().nth(8) == Some('-');
-    let passes = |body: Want| {
+    let passes = |body: ExpectedCharacter| {
         let code: [u8; 9] = if hyphen {
-            let ten: [u8; 10] = exchange(text, |i| if i == 9 { Want::DigitOrX } else { body })?;
+            let ten: [u8; 10] = exchange(text, |i| {
+                if i == 9 {
+                    ExpectedCharacter::DigitOrX
+                } else {
+                    body
+                }
+            })?;
             let [a, b, c, d, e, f, g, h, _, check] = ten;
             [a, b, c, d, e, f, g, h, check]
         } else {
-            exchange(text, |i| if i == 8 { Want::DigitOrX } else { body })?
+            exchange(text, |i| {
+                if i == 8 {
+                    ExpectedCharacter::DigitOrX
+                } else {
+                    body
+                }
+            })?
         };
         OrganisationCode::verify(&code)
             .ok()
             .map(|_| Suggestion::new(&code))
     };
-    passes(Want::Any).or_else(|| passes(Want::Digit))
+    passes(ExpectedCharacter::Any).or_else(|| passes(ExpectedCharacter::Digit))
 }
 
 #[inline]

@@ -4,9 +4,9 @@
 use std::fmt;
 
 use super::chars::{
-    Want, all_same, ascii_str, exchange, first_non_digit, fixed, known_province, unfit,
+    ExpectedCharacter, all_same, ascii_str, exchange, first_non_digit, fixed, known_province, unfit,
 };
-use super::{Fault, IdError, IdKind, IdRule, Suggestion};
+use super::{IdError, IdFault, IdKind, IdRule, Suggestion};
 
 /// A registration number whose check digit (ISO 7064 MOD 11,10) is right.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,15 +49,15 @@ impl RegistrationNumber {
     }
 
     #[inline]
-    fn verify(digits: &[u8; 15]) -> Result<Self, Fault> {
+    fn verify(digits: &[u8; 15]) -> Result<Self, IdFault> {
         if let Some(at) = first_non_digit(digits) {
-            return Err(Fault::at(IdRule::Alphabet, at as u8));
+            return Err(IdFault::at(IdRule::Alphabet, at as u8));
         }
         if all_same(&digits[..14]) {
-            return Err(Fault::whole(IdRule::Dummy));
+            return Err(IdFault::whole(IdRule::Dummy));
         }
         if check_digit(digits) != digits[14] {
-            return Err(Fault::at(IdRule::Check, 14));
+            return Err(IdFault::at(IdRule::Check, 14));
         }
         Ok(Self(*digits))
     }
@@ -100,7 +100,7 @@ fn explain(text: &str, error: IdError) -> IdError {
     if error.rule != IdRule::Alphabet {
         return error;
     }
-    let repaired = exchange(text, |_| Want::Digit)
+    let repaired = exchange(text, |_| ExpectedCharacter::Digit)
         .filter(|digits| RegistrationNumber::verify(digits).is_ok())
         .map(|digits| Suggestion::new(&digits));
     error.suggest(repaired)

@@ -6,8 +6,10 @@ use std::fmt;
 
 use time::Date;
 
-use super::chars::{Want, all_same, ascii_str, days_in, exchange, known_province, two, unfit};
-use super::{CitizenNumber, Fault, IdError, IdKind, IdRule, Suggestion, countries};
+use super::chars::{
+    ExpectedCharacter, all_same, ascii_str, days_in, exchange, known_province, two, unfit,
+};
+use super::{CitizenNumber, IdError, IdFault, IdKind, IdRule, Suggestion, countries};
 
 /// Which card a number stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,10 +25,10 @@ pub enum CardStyle {
 /// A permanent residence number whose form, date and (for the new card) check character are right.
 /// `Debug` hides it and there is no `Display`: it is a personal document.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PermanentResidence(Form);
+pub struct PermanentResidence(ResidenceCard);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Form {
+enum ResidenceCard {
     New(CitizenNumber),
     Old([u8; 15]),
 }
@@ -69,7 +71,7 @@ impl PermanentResidence {
             ));
         }
         match CitizenNumber::parse(text, today) {
-            Ok(number) => Ok(Self(Form::New(number))),
+            Ok(number) => Ok(Self(ResidenceCard::New(number))),
             Err(error) => Err(IdError {
                 kind: IdKind::PermanentResidence,
                 ..error
@@ -77,16 +79,16 @@ impl PermanentResidence {
         }
     }
 
-    fn old(card: &[u8; 15], today: Date) -> Result<Self, Fault> {
+    fn old(card: &[u8; 15], today: Date) -> Result<Self, IdFault> {
         let wrong = |(i, b): (usize, &u8)| match i {
             0..3 => !b.is_ascii_uppercase(),
             _ => !b.is_ascii_digit(),
         };
         if let Some(at) = card.iter().enumerate().position(wrong) {
-            return Err(Fault::at(IdRule::Alphabet, at as u8));
+            return Err(IdFault::at(IdRule::Alphabet, at as u8));
         }
         if all_same(&card[3..]) {
-            return Err(Fault::whole(IdRule::Dummy));
+            return Err(IdFault::whole(IdRule::Dummy));
         }
         let (year, month, day) = (
             u16::from(two(card[7], card[8])),
@@ -96,55 +98,57 @@ impl PermanentResidence {
         // The century is not written. Both have the same leap years but for 1900 and 2000.
         let longest = days_in(2000 + year, month);
         if longest == 0 {
-            return Err(Fault::at(IdRule::Date, 9));
+            return Err(IdFault::at(IdRule::Date, 9));
         }
         if day == 0 || day > longest {
-            return Err(Fault::at(IdRule::Date, 11));
+            return Err(IdFault::at(IdRule::Date, 11));
         }
         // Only 29 February 2000 needs the later century.
         if day > days_in(1900 + year, month) && today.year() < 2000 {
-            return Err(Fault::at(IdRule::DateFuture, 7));
+            return Err(IdFault::at(IdRule::DateFuture, 7));
         }
-        Ok(Self(Form::Old(*card)))
+        Ok(Self(ResidenceCard::Old(*card)))
     }
 
     /// The 18 or 15 characters, in clear. Seal or mask before it leaves the process.
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Form::New(number) => number.as_str(),
-            Form::Old(card) => ascii_str(card),
+            ResidenceCard::New(number) => number.as_str(),
+            ResidenceCard::Old(card) => ascii_str(card),
         }
     }
 
     /// Which card it stands on.
     pub fn style(&self) -> CardStyle {
         match self.0 {
-            Form::New(_) => CardStyle::Since2023,
-            Form::Old(_) => CardStyle::Before2023,
+            ResidenceCard::New(_) => CardStyle::Since2023,
+            ResidenceCard::Old(_) => CardStyle::Before2023,
         }
     }
 
     /// Nationality: three digits on the new card, three letters on the old one.
     pub fn nationality(&self) -> &str {
         match &self.0 {
-            Form::New(number) => &number.as_str()[3..6],
-            Form::Old(card) => ascii_str(&card[..3]),
+            ResidenceCard::New(number) => &number.as_str()[3..6],
+            ResidenceCard::Old(card) => ascii_str(&card[..3]),
         }
     }
 
     /// False when ISO 3166-1 does not know the nationality. States come and go, so this may only warn.
     pub fn nationality_known(&self) -> bool {
         match &self.0 {
-            Form::New(number) => countries::known_numeric(&number.as_str().as_bytes()[3..6]),
-            Form::Old(card) => countries::known_alpha(&card[..3]),
+            ResidenceCard::New(number) => {
+                countries::known_numeric(&number.as_str().as_bytes()[3..6])
+            }
+            ResidenceCard::Old(card) => countries::known_alpha(&card[..3]),
         }
     }
 
     /// False when the place of the first application begins with no province. May only warn.
     pub fn region_known(&self) -> bool {
         match &self.0 {
-            Form::New(number) => known_province(&number.as_str().as_bytes()[1..3]),
-            Form::Old(card) => known_province(&card[3..5]),
+            ResidenceCard::New(number) => known_province(&number.as_str().as_bytes()[1..3]),
+            ResidenceCard::Old(card) => known_province(&card[3..5]),
         }
     }
 
@@ -162,7 +166,13 @@ fn repaired(text: &str, error: IdError, today: Date) -> IdError {
     if error.rule != IdRule::Alphabet {
         return error;
     }
-    let want = |i| if i < 3 { Want::Any } else { Want::Digit };
+    let want = |i| {
+        if i < 3 {
+            ExpectedCharacter::Any
+        } else {
+            ExpectedCharacter::Digit
+        }
+    };
     let better = exchange(text, want)
         .filter(|card| PermanentResidence::old(card, today).is_ok())
         .map(|card| Suggestion::new(&card));

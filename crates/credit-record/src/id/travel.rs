@@ -3,17 +3,17 @@
 
 use std::fmt;
 
-use super::chars::{Want, all_same, ascii_str, exchange, unfit};
+use super::chars::{ExpectedCharacter, all_same, ascii_str, exchange, unfit};
 use super::{IdError, IdKind, IdRule, Suggestion};
 
 /// Up to 17 characters, kept in place.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Short {
+struct ShortNumber {
     text: [u8; 17],
     len: u8,
 }
 
-impl Short {
+impl ShortNumber {
     /// `fits` says whether a byte may stand at its place.
     fn read(
         text: &str,
@@ -66,7 +66,7 @@ pub enum PassportFamily {
 
 /// A passport number: 5 to 17 letters and digits, as every state issues its own form. `Debug` hides it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Passport(Short);
+pub struct Passport(ShortNumber);
 
 impl Passport {
     /// Reads 5 to 17 upper-case letters and digits.
@@ -75,7 +75,7 @@ impl Passport {
     /// Length, alphabet, or a filler. No suggestion: nothing shows that a repair is right.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let fits = |_, b: u8| b.is_ascii_digit() || b.is_ascii_uppercase();
-        Short::read(text, IdKind::Passport, (5, 17), fits).map(Self)
+        ShortNumber::read(text, IdKind::Passport, (5, 17), fits).map(Self)
     }
 
     /// The number, in clear. Seal or mask before it leaves the process.
@@ -111,7 +111,7 @@ impl fmt::Debug for Passport {
 /// Mainland travel permit of a resident of Hong Kong (`H`) or Macao (`M`), 港澳居民来往内地通行证: the letter
 /// and 8 digits, on older cards followed by the count of issues. `Debug` hides it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct HkMacaoPass(Short);
+pub struct HkMacaoPass(ShortNumber);
 
 impl HkMacaoPass {
     /// Reads H or M and 8 to 10 digits.
@@ -123,7 +123,13 @@ impl HkMacaoPass {
             suggest(
                 text,
                 error,
-                |i| if i == 0 { Want::Any } else { Want::Digit },
+                |i| {
+                    if i == 0 {
+                        ExpectedCharacter::Any
+                    } else {
+                        ExpectedCharacter::Digit
+                    }
+                },
                 |t| Self::read(t).is_ok(),
             )
         })
@@ -134,7 +140,7 @@ impl HkMacaoPass {
             0 => matches!(b, b'H' | b'M'),
             _ => b.is_ascii_digit(),
         };
-        Short::read(text, IdKind::HkMacaoPass, (9, 11), fits).map(Self)
+        ShortNumber::read(text, IdKind::HkMacaoPass, (9, 11), fits).map(Self)
     }
 
     /// The number, in clear. Seal or mask before it leaves the process.
@@ -167,7 +173,7 @@ impl fmt::Debug for HkMacaoPass {
 /// Mainland travel permit of a resident of Taiwan, 台湾居民来往大陆通行证: 8 digits, on older cards 10.
 /// `Debug` hides it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TaiwanPass(Short);
+pub struct TaiwanPass(ShortNumber);
 
 impl TaiwanPass {
     /// Reads 8 or 10 digits.
@@ -175,8 +181,14 @@ impl TaiwanPass {
     /// # Errors
     /// Length, alphabet or filler; with a suggestion where letters stand for digits.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        Self::read(text)
-            .map_err(|error| suggest(text, error, |_| Want::Digit, |t| Self::read(t).is_ok()))
+        Self::read(text).map_err(|error| {
+            suggest(
+                text,
+                error,
+                |_| ExpectedCharacter::Digit,
+                |t| Self::read(t).is_ok(),
+            )
+        })
     }
 
     fn read(text: &str) -> Result<Self, IdError> {
@@ -184,7 +196,7 @@ impl TaiwanPass {
             return Err(IdError::new(IdKind::TaiwanPass, IdRule::Length, Some(9)));
         }
         let fits = |_, b: u8| b.is_ascii_digit();
-        Short::read(text, IdKind::TaiwanPass, (8, 10), fits).map(Self)
+        ShortNumber::read(text, IdKind::TaiwanPass, (8, 10), fits).map(Self)
     }
 
     /// The number, in clear. Seal or mask before it leaves the process.
@@ -209,7 +221,7 @@ impl fmt::Debug for TaiwanPass {
 fn suggest(
     text: &str,
     error: IdError,
-    want: impl Fn(usize) -> Want + Copy,
+    want: impl Fn(usize) -> ExpectedCharacter + Copy,
     passes: impl Fn(&str) -> bool,
 ) -> IdError {
     if error.rule != IdRule::Alphabet {
@@ -217,7 +229,7 @@ fn suggest(
     }
     fn try_length<const N: usize>(
         text: &str,
-        want: impl Fn(usize) -> Want,
+        want: impl Fn(usize) -> ExpectedCharacter,
         passes: &impl Fn(&str) -> bool,
     ) -> Option<Suggestion> {
         exchange::<N>(text, want)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Whose catalogue an item stands in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "catalogue", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Owner {
+pub enum ItemOwner {
     /// The city's, made by the credit office together with the departments.
     #[default]
     City,
@@ -27,7 +27,7 @@ pub enum Owner {
     },
 }
 
-impl Owner {
+impl ItemOwner {
     /// True for the city's catalogue.
     pub fn is_city(&self) -> bool {
         *self == Self::City
@@ -64,7 +64,7 @@ impl Owner {
 /// 深圳经济特区社会信用条例 art. 34; disclosure attribute and update cycle are fields of the item).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct CatalogueEntry {
     /// What conduct or fact is recorded.
     pub conduct: String,
     /// Whose records they are.
@@ -80,7 +80,7 @@ pub struct Entry {
 /// Place of an item in the national basic catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct National {
+pub struct NationalEntry {
     /// Edition, the year.
     pub edition: String,
     /// Kind of information, one of the edition's.
@@ -108,7 +108,7 @@ const NATIONAL_KINDS: [&str; 13] = [
 /// Editions of the national basic catalogue with their numbers of kinds.
 pub const NATIONAL_EDITIONS: [(&str, usize); 3] = [("2021", 11), ("2022", 12), ("2024", 13)];
 
-impl National {
+impl NationalEntry {
     /// Kinds of information of an edition; none for an edition that is not known here.
     pub fn kinds(edition: &str) -> &'static [&'static str] {
         NATIONAL_EDITIONS
@@ -141,7 +141,7 @@ pub struct Predecessor {
     pub fields: Vec<FieldMapping>,
     /// Values that follow from the edition itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub constants: Vec<Constant>,
+    pub constants: Vec<DerivedConstant>,
     /// Fields of the earlier version that have no place in this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<String>,
@@ -160,7 +160,7 @@ pub struct FieldMapping {
 /// A value that follows from the edition itself, such as the document type where only one was collected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Constant {
+pub struct DerivedConstant {
     /// Code in this version.
     pub field: String,
     /// The value.

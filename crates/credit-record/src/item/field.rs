@@ -22,8 +22,8 @@ pub struct Field {
     /// Whether it must be given.
     pub required: Requirement,
     /// What the value means beyond its kind.
-    #[serde(default, skip_serializing_if = "Format::is_plain")]
-    pub format: Format,
+    #[serde(default, skip_serializing_if = "ValueFormat::is_plain")]
+    pub format: ValueFormat,
     /// Unit of a decimal, such as `万元`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
@@ -53,7 +53,7 @@ impl Field {
     /// True for a field whose value identifies a natural person, whatever the record is about: it is
     /// never published, and no finding or change repeats it.
     pub fn is_personal(&self) -> bool {
-        self.format == Format::PersonDocument || self.mask == MaskRule::Document
+        self.format == ValueFormat::PersonDocument || self.mask == MaskRule::Document
     }
 
     /// True when the field may be filled for this kind of subject.
@@ -79,7 +79,7 @@ pub enum FieldKind {
 /// What a value means beyond its kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Format {
+pub enum ValueFormat {
     /// Nothing more than its kind.
     #[default]
     Plain,
@@ -97,7 +97,7 @@ pub enum Format {
     PersonDocument,
 }
 
-impl Format {
+impl ValueFormat {
     fn is_plain(&self) -> bool {
         *self == Self::Plain
     }

@@ -6,8 +6,8 @@ use std::fmt;
 use super::code_list::is_item_code;
 use super::content;
 use super::{
-    DisclosureMode, Field, FieldKind, Format, ItemError, ItemVersion, MaskRule, National, Owner,
-    Publication, RecordClass, Requirement, SUBJECT_KEY, SubjectKind,
+    DisclosureMode, Field, FieldKind, ItemError, ItemOwner, ItemVersion, MaskRule, NationalEntry,
+    Publication, RecordClass, Requirement, SUBJECT_KEY, SubjectKind, ValueFormat,
 };
 use crate::check::MAX_FIELDS;
 use crate::id::CreditCode;
@@ -79,7 +79,7 @@ pub fn lint(item: &ItemVersion) -> Result<(), ItemError> {
 
 /// What is wrong with an item beside the expressions of its rules.
 pub(crate) fn structure(item: &ItemVersion) -> Vec<LintFault> {
-    let mut faults = Faults(Vec::new());
+    let mut faults = LintFaults(Vec::new());
     head(item, &mut faults);
     for (index, field) in item.fields.iter().enumerate() {
         fields(item, index, field, &mut faults);
@@ -93,9 +93,9 @@ pub(crate) fn structure(item: &ItemVersion) -> Vec<LintFault> {
     faults.0
 }
 
-struct Faults(Vec<LintFault>);
+struct LintFaults(Vec<LintFault>);
 
-impl Faults {
+impl LintFaults {
     fn check(&mut self, good: bool, place: &str, problem: &'static str) {
         if !good {
             self.0.push(LintFault::new(place, problem));
@@ -103,7 +103,7 @@ impl Faults {
     }
 }
 
-fn head(item: &ItemVersion, faults: &mut Faults) {
+fn head(item: &ItemVersion, faults: &mut LintFaults) {
     faults.check(
         is_item_code(&item.code),
         "code",
@@ -180,7 +180,7 @@ fn head(item: &ItemVersion, faults: &mut Faults) {
     }
 }
 
-fn fields(item: &ItemVersion, index: usize, field: &Field, faults: &mut Faults) {
+fn fields(item: &ItemVersion, index: usize, field: &Field, faults: &mut LintFaults) {
     let code = field.code.as_str();
     let at = |property: &str| format!("fields.{code}.{property}");
     let others = item.fields.iter().take(index);
@@ -210,12 +210,12 @@ fn fields(item: &ItemVersion, index: usize, field: &Field, faults: &mut Faults) 
         "1 to 100000 characters",
     );
     let kind_fits = match field.format {
-        Format::Plain => true,
-        Format::Name | Format::DocumentNumber => field.kind == FieldKind::Text,
-        Format::CreditCode
-        | Format::OrganisationCode
-        | Format::RegistrationNumber
-        | Format::PersonDocument => field.kind == FieldKind::Code,
+        ValueFormat::Plain => true,
+        ValueFormat::Name | ValueFormat::DocumentNumber => field.kind == FieldKind::Text,
+        ValueFormat::CreditCode
+        | ValueFormat::OrganisationCode
+        | ValueFormat::RegistrationNumber
+        | ValueFormat::PersonDocument => field.kind == FieldKind::Code,
     };
     faults.check(kind_fits, &at("format"), "format does not fit the kind");
     let decimals_fit = field.decimals.is_none() || field.kind == FieldKind::Decimal;
@@ -257,15 +257,15 @@ fn fields(item: &ItemVersion, index: usize, field: &Field, faults: &mut Faults) 
     }
 }
 
-fn roles(item: &ItemVersion, faults: &mut Faults) {
+fn roles(item: &ItemVersion, faults: &mut LintFaults) {
     let roles = &item.roles;
     let plain = |_: &Field| true;
     let date = |f: &Field| f.kind == FieldKind::Date;
-    let name = |f: &Field| f.format == Format::Name;
-    let credit_code = |f: &Field| f.format == Format::CreditCode;
-    let person = |f: &Field| f.format == Format::PersonDocument;
+    let name = |f: &Field| f.format == ValueFormat::Name;
+    let credit_code = |f: &Field| f.format == ValueFormat::CreditCode;
+    let person = |f: &Field| f.format == ValueFormat::PersonDocument;
     let list = |f: &Field| f.code_list.is_some();
-    let document = |f: &Field| f.format == Format::DocumentNumber;
+    let document = |f: &Field| f.format == ValueFormat::DocumentNumber;
     let category = |f: &Field| {
         f.required == Requirement::Always
             && f.code_list.as_ref().is_some_and(|l| {
@@ -276,10 +276,10 @@ fn roles(item: &ItemVersion, faults: &mut Faults) {
                         .all(|v| SubjectKind::from_label(v).is_some())
             })
     };
-    type Fits<'a> = &'a dyn Fn(&Field) -> bool;
+    type RoleTest<'a> = &'a dyn Fn(&Field) -> bool;
     let must = |f: &Field| f.kind == FieldKind::Date && f.required == Requirement::Always;
-    let named = |f: &Field| f.format == Format::Name && f.required == Requirement::Always;
-    let all: [(&str, Option<&String>, Fits<'_>); 17] = [
+    let named = |f: &Field| f.format == ValueFormat::Name && f.required == Requirement::Always;
+    let all: [(&str, Option<&String>, RoleTest<'_>); 17] = [
         (
             "subject_category",
             roles.subject_category.as_ref(),
@@ -362,7 +362,7 @@ fn roles(item: &ItemVersion, faults: &mut Faults) {
 }
 
 /// The entry is complete, its owner and its place in the national catalogue exist.
-fn entry(item: &ItemVersion, faults: &mut Faults) {
+fn entry(item: &ItemVersion, faults: &mut LintFaults) {
     let entry = &item.entry;
     for (property, text) in [
         ("conduct", &entry.conduct),
@@ -381,12 +381,12 @@ fn entry(item: &ItemVersion, faults: &mut Faults) {
         let real = CreditCode::parse(item.owner.organ()).is_ok();
         faults.check(real, "owner.organ", "is not a credit code (GB 32100)");
     }
-    if let Owner::District { district, .. } = &item.owner {
+    if let ItemOwner::District { district, .. } = &item.owner {
         let six = district.len() == 6 && district.bytes().all(|b| b.is_ascii_digit());
         faults.check(six, "owner.district", "is not a division code (GB/T 2260)");
     }
     if let Some(national) = &item.national {
-        let kinds = National::kinds(&national.edition);
+        let kinds = NationalEntry::kinds(&national.edition);
         faults.check(
             !kinds.is_empty(),
             "national.edition",
@@ -398,7 +398,7 @@ fn entry(item: &ItemVersion, faults: &mut Faults) {
 }
 
 /// Every alias means one field, whatever family it comes from.
-fn families(item: &ItemVersion, faults: &mut Faults) {
+fn families(item: &ItemVersion, faults: &mut LintFaults) {
     for (index, family) in item.source_families.iter().enumerate() {
         let place = format!("source_families.{}", family.id);
         faults.check(
@@ -431,7 +431,7 @@ fn families(item: &ItemVersion, faults: &mut Faults) {
 }
 
 /// Own steps of cleansing are steps of this program.
-fn cleansing(item: &ItemVersion, faults: &mut Faults) {
+fn cleansing(item: &ItemVersion, faults: &mut LintFaults) {
     for (name, texts) in &item.cleansing {
         let place = format!("cleansing.{name}");
         let known = pipeline_names().any(|own| own == name);
@@ -445,7 +445,7 @@ fn cleansing(item: &ItemVersion, faults: &mut Faults) {
 
 /// The mapping leads from a lower version to fields of this one, each at most once but for lists of several
 /// values, into which several fields may be joined.
-fn predecessor(item: &ItemVersion, faults: &mut Faults) {
+fn predecessor(item: &ItemVersion, faults: &mut LintFaults) {
     let Some(before) = &item.predecessor else {
         return;
     };

@@ -13,10 +13,11 @@ mod standard;
 
 pub use code_list::{CodeListFault, CodeListVersion, CodeLists, CodeValue};
 pub use entry::{
-    Constant, Entry, FieldMapping, NATIONAL_EDITIONS, National, Owner, Predecessor, SourceFamily,
+    CatalogueEntry, DerivedConstant, FieldMapping, ItemOwner, NATIONAL_EDITIONS, NationalEntry,
+    Predecessor, SourceFamily,
 };
 pub use field::{
-    CodeList, Condition, Field, FieldKind, Format, MaskRule, Publication, Requirement,
+    CodeList, Condition, Field, FieldKind, MaskRule, Publication, Requirement, ValueFormat,
 };
 pub(crate) use lint::structure;
 pub use lint::{LintFault, lint};
@@ -50,8 +51,8 @@ pub struct ItemVersion {
     #[serde(default, with = "day::option", skip_serializing_if = "Option::is_none")]
     pub effective_from: Option<Date>,
     /// Whose catalogue it stands in.
-    #[serde(default, skip_serializing_if = "Owner::is_city")]
-    pub owner: Owner,
+    #[serde(default, skip_serializing_if = "ItemOwner::is_city")]
+    pub owner: ItemOwner,
     /// Class of the record.
     pub record_class: RecordClass,
     /// Kinds of subject that a record may be about.
@@ -59,10 +60,10 @@ pub struct ItemVersion {
     /// Laws and documents that allow the item, in Chinese.
     pub legal_basis: Vec<String>,
     /// What a catalogue has to say of each of its entries.
-    pub entry: Entry,
+    pub entry: CatalogueEntry,
     /// Where the item stands in the national basic catalogue (全国公共信用信息基础目录).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub national: Option<National>,
+    pub national: Option<NationalEntry>,
     /// Most working days from decision to report.
     pub reporting_deadline_working_days: u32,
     /// Longest interval between two reports.
@@ -73,7 +74,7 @@ pub struct ItemVersion {
     pub disclosure: BTreeMap<SubjectKind, DisclosureMode>,
     /// How long an adverse record is disclosed. Absent: as long as the record is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub term: Option<Term>,
+    pub term: Option<DisclosureTerm>,
     /// Which field plays which part.
     pub roles: Roles,
     /// Own steps of cleansing by the name of the list ([`crate::normalise::pipeline_names`]), each as `id/version`;
@@ -177,7 +178,7 @@ pub enum DisclosureMode {
 /// Disclosure term of an adverse record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Term {
+pub struct DisclosureTerm {
     /// Calendar years from the effective date.
     pub years: u32,
     /// Stable id of the rule that sets the years, such as `CS-2017-26/R-16`.

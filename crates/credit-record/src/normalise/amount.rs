@@ -20,19 +20,19 @@ pub(super) fn to_yuan(value: &str) -> Option<String> {
     if let Some(bare) = value.trim().strip_prefix('¥') {
         let bare = bare.trim();
         if !bare.contains(['元', '圆', '圓', '万', '亿']) {
-            return Sum::parse(bare)?.moved(0);
+            return MoneySum::parse(bare)?.moved(0);
         }
     }
     yuan(value)?.moved(0)
 }
 
 /// A number as its digits and a power of ten.
-struct Sum {
+struct MoneySum {
     digits: u128,
     power: i32,
 }
 
-impl Sum {
+impl MoneySum {
     /// Digits with at most one point, thousands separators allowed, at most 24 digits.
     fn parse(text: &str) -> Option<Self> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -82,7 +82,7 @@ impl Sum {
 }
 
 /// Reads a sum with its unit, in yuan: `2,000元`, `¥2000.50元整`, `0.2万元`, `3亿`, `12元3角4分`, `贰仟元整`.
-fn yuan(value: &str) -> Option<Sum> {
+fn yuan(value: &str) -> Option<MoneySum> {
     if value.len() > MAX_BYTES || is_canonical(value) {
         return None;
     }
@@ -104,31 +104,31 @@ fn yuan(value: &str) -> Option<Sum> {
     if tail.is_empty() {
         return scaled(head).or_else(|| numerals::whole(head).map(sum_of));
     }
-    let whole = match Sum::parse(head) {
+    let whole = match MoneySum::parse(head) {
         Some(sum) if sum.power == 0 => u64::try_from(sum.digits).ok()?,
         Some(_) => return None,
         None => numerals::whole(head)?,
     };
-    Some(Sum {
+    Some(MoneySum {
         digits: u128::from(whole) * 100 + u128::from(cents(tail)?),
         power: -2,
     })
 }
 
-fn sum_of(whole: u64) -> Sum {
-    Sum {
+fn sum_of(whole: u64) -> MoneySum {
+    MoneySum {
         digits: u128::from(whole),
         power: 0,
     }
 }
 
 /// A number with a Chinese unit of counting behind it: `0.2万`, `5仟`, `1,000万`, `3百万`.
-fn scaled(text: &str) -> Option<Sum> {
+fn scaled(text: &str) -> Option<MoneySum> {
     let split = text
         .char_indices()
         .find(|(_, c)| !(c.is_ascii_digit() || matches!(c, '.' | ',')))
         .map_or(text.len(), |(at, _)| at);
-    let mut sum = Sum::parse(&text[..split])?;
+    let mut sum = MoneySum::parse(&text[..split])?;
     let mut power = 0;
     let mut last = 0;
     for c in text[split..].trim_start().chars() {
@@ -207,7 +207,7 @@ impl AmountFault {
 /// Says why a cleaned value is no amount. Called by `check` when [`super::Decimal::parse`] refused it.
 pub fn amount_fault(value: &str) -> AmountFault {
     let value = value.trim();
-    let number = |text: &str| Sum::parse(text.trim()).is_some();
+    let number = |text: &str| MoneySum::parse(text.trim()).is_some();
     if value.len() > MAX_BYTES {
         return AmountFault::Form;
     }

@@ -4,11 +4,11 @@
 use time::Date;
 
 use super::date::{format_date, serial_day};
-use crate::item::{Field, FieldKind, Format};
+use crate::item::{Field, FieldKind, ValueFormat};
 
 /// Damage to a value by a spreadsheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Damage {
+pub enum SpreadsheetDamage {
     /// `4.30102E+17`: a long number shown with an exponent; its digits are gone.
     Scientific,
     /// Digits behind the 15th are noughts: a spreadsheet keeps 15. Only damage where the check digit
@@ -26,7 +26,7 @@ pub enum Damage {
     BecameDate,
 }
 
-impl Damage {
+impl SpreadsheetDamage {
     /// What is wrong and what to do, in Chinese, to follow the name of the field.
     pub fn advice(self) -> &'static str {
         match self {
@@ -51,8 +51,8 @@ impl Damage {
     }
 }
 
-/// Recognises the damage that shows in the value alone; all of it but [`Damage::LostDigits`].
-pub fn damage(field: &Field, value: &str) -> Option<Damage> {
+/// Recognises the damage that shows in the value alone; all of it but [`SpreadsheetDamage::LostDigits`].
+pub fn damage(field: &Field, value: &str) -> Option<SpreadsheetDamage> {
     let first = *value.as_bytes().first()?;
     // All damage begins so; nearly all values are done here.
     if !first.is_ascii() {
@@ -60,23 +60,23 @@ pub fn damage(field: &Field, value: &str) -> Option<Damage> {
     }
     if first == b'#' {
         if value.len() > 1 && value.bytes().all(|b| b == b'#') {
-            return Some(Damage::Overflow);
+            return Some(SpreadsheetDamage::Overflow);
         }
-        return is_error_value(value).then_some(Damage::ErrorValue);
+        return is_error_value(value).then_some(SpreadsheetDamage::ErrorValue);
     }
     if first == b'=' {
         let formula =
             value[1..].starts_with(|c: char| c.is_ascii_alphanumeric() || "\"'(+-@".contains(c));
-        return formula.then_some(Damage::Formula);
+        return formula.then_some(SpreadsheetDamage::Formula);
     }
     match (field.kind, field.format) {
-        (FieldKind::Date, _) => serial_day(value).map(Damage::DateSerial),
-        (FieldKind::Decimal, _) => is_scientific(value).then_some(Damage::Scientific),
-        (FieldKind::Code, _) | (FieldKind::Text, Format::DocumentNumber) => {
+        (FieldKind::Date, _) => serial_day(value).map(SpreadsheetDamage::DateSerial),
+        (FieldKind::Decimal, _) => is_scientific(value).then_some(SpreadsheetDamage::Scientific),
+        (FieldKind::Code, _) | (FieldKind::Text, ValueFormat::DocumentNumber) => {
             if is_scientific(value) {
-                Some(Damage::Scientific)
+                Some(SpreadsheetDamage::Scientific)
             } else {
-                is_day_and_month(value).then_some(Damage::BecameDate)
+                is_day_and_month(value).then_some(SpreadsheetDamage::BecameDate)
             }
         }
         (FieldKind::Text, _) => None,

@@ -180,10 +180,10 @@ fn by_groups(plain: &str) -> DateFault {
 }
 
 /// Year, month and day.
-type Parts = [u32; 3];
+type DateParts = [u32; 3];
 
 /// The parts of `YYYY-MM-DD`, whether or not there is such a day.
-fn canonical(text: &str) -> Option<Parts> {
+fn canonical(text: &str) -> Option<DateParts> {
     let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.as_bytes() else {
         return None;
     };
@@ -199,7 +199,7 @@ fn canonical(text: &str) -> Option<Parts> {
     ])
 }
 
-fn day([year, month, day]: Parts) -> Result<Date, DateFault> {
+fn day([year, month, day]: DateParts) -> Result<Date, DateFault> {
     let date = || {
         let year = i32::try_from(year).ok().filter(|y| YEARS.contains(y))?;
         let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
@@ -224,15 +224,15 @@ fn read(text: &str) -> Result<Date, DateFault> {
         };
         count += 1;
     }
-    let mut rest = Cursor(&chars[..count]);
+    let mut rest = DateReader(&chars[..count]);
     let (parts, ends_in_sign) = rest.date().ok_or(DateFault::Form)?;
     rest.tail(parts, ends_in_sign)
 }
 
 /// What is left to read.
-struct Cursor<'a>(&'a [char]);
+struct DateReader<'a>(&'a [char]);
 
-impl<'a> Cursor<'a> {
+impl<'a> DateReader<'a> {
     fn take(&mut self, wanted: char) -> bool {
         match self.0.split_first() {
             Some((c, rest)) if *c == wanted => {
@@ -274,7 +274,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Day, month and year, and whether 日 or 号 ended them.
-    fn date(&mut self) -> Option<(Parts, bool)> {
+    fn date(&mut self) -> Option<(DateParts, bool)> {
         let run = self.run(|c| numerals::year_digit(c).is_some() || c.is_ascii_digit());
         let chinese = !run.iter().all(char::is_ascii_digit);
         if let (8 | 14, false) = (run.len(), chinese) {
@@ -346,7 +346,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// What may follow a date: nothing, its weekday, a time of day, the zone +08:00.
-    fn tail(&mut self, parts: Parts, ends_in_sign: bool) -> Result<Date, DateFault> {
+    fn tail(&mut self, parts: DateParts, ends_in_sign: bool) -> Result<Date, DateFault> {
         let date = day(parts);
         if self.0.is_empty() {
             return date;

@@ -7,7 +7,7 @@
 //! written out; a date with two readings stays as it is. A clean value is borrowed, not copied.
 //!
 //! Beside the steps stand questions that `check` asks about what they left: [`date_fault`],
-//! [`amount_fault`], [`damage()`], [`masked_name`]; and [`RuleSet`], the name of all steps together.
+//! [`amount_fault`], [`damage()`], [`masked_name`]; and [`CleansingRuleSet`], the name of all steps together.
 
 mod amount;
 mod damage;
@@ -24,20 +24,20 @@ mod text;
 pub(crate) use text::is_zero_width;
 
 pub use amount::{AmountFault, amount_fault};
-pub use damage::{Damage, damage, lost_digits};
+pub use damage::{SpreadsheetDamage, damage, lost_digits};
 pub use date::{DateFault, FIRST_DAY, LAST_DAY, date_fault, format_date, parse_date, serial_day};
 pub use decimal::Decimal;
 pub use list::{ReplacementFault, is_list_form, replace_codes, replacement_faults};
 pub use name::{NameMask, masked_name, without_individual_mark};
-pub use rule_set::RuleSet;
+pub use rule_set::CleansingRuleSet;
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::item::{CodeList, Field, FieldKind, Format};
+use crate::item::{CodeList, Field, FieldKind, ValueFormat};
 
-/// One step. `id` and `version` are what a [`Change`] names.
+/// One step. `id` and `version` are what a [`CleansingChange`] names.
 #[derive(Debug)]
 pub struct Normaliser {
     /// Stable id.
@@ -46,12 +46,12 @@ pub struct Normaliser {
     pub version: u32,
     /// What it does, in Chinese, for the people who read the changes.
     pub title: &'static str,
-    work: Work,
+    work: StepFunction,
 }
 
 /// What a step looks at.
 #[derive(Debug)]
-enum Work {
+enum StepFunction {
     /// The value alone.
     Value(fn(&str) -> Option<String>),
     /// The value and the code list of its field.
@@ -67,8 +67,8 @@ impl Normaliser {
 
     fn run(&self, value: &str, list: Option<&CodeList>) -> Option<String> {
         let after = match self.work {
-            Work::Value(work) => work(value),
-            Work::Codes(work) => work(value, list?),
+            StepFunction::Value(work) => work(value),
+            StepFunction::Codes(work) => work(value, list?),
         };
         after.filter(|after| after != value)
     }
@@ -76,20 +76,20 @@ impl Normaliser {
 
 /// What one step changed in one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct CleansingChange {
     /// Code of the field.
     pub field: String,
     /// Id of the step.
     pub rule: &'static str,
     /// Version of the step.
     pub rule_version: u32,
-    /// Value before; of a personal field only a description, see [`Change::redact`].
+    /// Value before; of a personal field only a description, see [`CleansingChange::redact`].
     pub before: String,
     /// Value after; of a personal field only a description.
     pub after: String,
 }
 
-impl Change {
+impl CleansingChange {
     /// Replaces both values by their lengths, because they identify a natural person. The original and
     /// the normalised value, both sealed, still show what happened.
     pub fn redact(&mut self) {
@@ -104,112 +104,112 @@ pub static INVISIBLE: Normaliser = Normaliser {
     id: "strip-invisible",
     version: 2,
     title: "去除不可见字符",
-    work: Work::Value(text::strip_invisible),
+    work: StepFunction::Value(text::strip_invisible),
 };
 /// The same for free text, which keeps its line ends.
 pub static INVISIBLE_TEXT: Normaliser = Normaliser {
     id: "strip-invisible-text",
     version: 2,
     title: "去除不可见字符和首尾空白",
-    work: Work::Value(text::strip_invisible_text),
+    work: StepFunction::Value(text::strip_invisible_text),
 };
 /// The same for dates and numbers, where an odd space becomes a plain one.
 pub static INVISIBLE_VALUE: Normaliser = Normaliser {
     id: "strip-invisible-value",
     version: 1,
     title: "去除不可见字符，各种空白转为空格",
-    work: Work::Value(text::strip_invisible_value),
+    work: StepFunction::Value(text::strip_invisible_value),
 };
 /// Unicode NFKC: full-width letters and digits, Roman numeral ten.
 pub static COMPATIBLE: Normaliser = Normaliser {
     id: "nfkc",
     version: 2,
     title: "全角字符转半角",
-    work: Work::Value(text::nfkc),
+    work: StepFunction::Value(text::nfkc),
 };
 /// Full-width digits, letters and signs, and nothing more of NFKC, which would read 10² as 102.
 pub static HALF_WIDTH: Normaliser = Normaliser {
     id: "half-width",
     version: 1,
     title: "全角数字和符号转半角",
-    work: Work::Value(text::half_width),
+    work: StepFunction::Value(text::half_width),
 };
 /// Spaces and all kinds of hyphens.
 pub static SEPARATORS: Normaliser = Normaliser {
     id: "strip-separators",
     version: 1,
     title: "去除空格和连字符",
-    work: Work::Value(text::strip_separators),
+    work: StepFunction::Value(text::strip_separators),
 };
 /// Upper case.
 pub static UPPER: Normaliser = Normaliser {
     id: "upper-case",
     version: 1,
     title: "字母转大写",
-    work: Work::Value(text::upper),
+    work: StepFunction::Value(text::upper),
 };
 /// Brackets, middle dots, spaces and width in names.
 pub static NAME: Normaliser = Normaliser {
     id: "name-form",
     version: 2,
     title: "统一名称中的括号、间隔号和空格",
-    work: Work::Value(name::name_form),
+    work: StepFunction::Value(name::name_form),
 };
 /// 〔year〕 in document numbers.
 pub static DOCUMENT: Normaliser = Normaliser {
     id: "document-number-form",
     version: 2,
     title: "统一文书号的年份括号",
-    work: Work::Value(document::document_form),
+    work: StepFunction::Value(document::document_form),
 };
 /// Dates as `YYYY-MM-DD`.
 pub static DATE: Normaliser = Normaliser {
     id: "date-form",
     version: 2,
     title: "统一日期格式",
-    work: Work::Value(date::date_form),
+    work: StepFunction::Value(date::date_form),
 };
 /// Sums that say 元 or 万元 themselves, in a field of 万元.
 pub static AMOUNT_WAN_YUAN: Normaliser = Normaliser {
     id: "amount-to-wan-yuan",
     version: 1,
     title: "按值中写明的单位换算为万元",
-    work: Work::Value(amount::to_wan_yuan),
+    work: StepFunction::Value(amount::to_wan_yuan),
 };
 /// Sums that say 元 or 万元 themselves, in a field of 元.
 pub static AMOUNT_YUAN: Normaliser = Normaliser {
     id: "amount-to-yuan",
     version: 1,
     title: "按值中写明的单位换算为元",
-    work: Work::Value(amount::to_yuan),
+    work: StepFunction::Value(amount::to_yuan),
 };
 /// Decimals without separators and idle zeros.
 pub static DECIMAL: Normaliser = Normaliser {
     id: "decimal-form",
     version: 2,
     title: "统一数字格式",
-    work: Work::Value(decimal::decimal_form),
+    work: StepFunction::Value(decimal::decimal_form),
 };
 /// One value of a code list.
 pub static LIST: Normaliser = Normaliser {
     id: "list-form",
     version: 1,
     title: "统一代码项写法",
-    work: Work::Value(list::list_form),
+    work: StepFunction::Value(list::list_form),
 };
 /// Several values of a code list, joined by `;`.
 pub static SEVERAL: Normaliser = Normaliser {
     id: "list-separators",
     version: 1,
     title: "统一多值分隔符",
-    work: Work::Value(list::list_separators),
+    work: StepFunction::Value(list::list_separators),
 };
 /// 无, /, -, 空 in coded fields mean that nothing is given.
 pub static BLANK: Normaliser = Normaliser {
     id: "blank-word",
     version: 2,
     title: "“无”“/”等视为空",
-    work: Work::Value(text::blank_word),
+    work: StepFunction::Value(text::blank_word),
 };
 
 /// Values of a code list that another has replaced, by the list of the item's version.
@@ -217,7 +217,7 @@ pub static CODE_REPLACED: Normaliser = Normaliser {
     id: "code-replaced",
     version: 1,
     title: "旧代码转为现行代码",
-    work: Work::Codes(|value, list| replace_codes(value, list.several, &list.replaced)),
+    work: StepFunction::Codes(|value, list| replace_codes(value, list.several, &list.replaced)),
 };
 
 /// Every step, for documentation.
@@ -241,34 +241,34 @@ pub static ALL: [&Normaliser; 17] = [
     &CODE_REPLACED,
 ];
 
-type Steps = &'static [&'static Normaliser];
+type StepList = &'static [&'static Normaliser];
 
 // Blank words come last, so that ／ and ＮＵＬＬ are known for what they are, and a second run finds no more.
-static CODE_STEPS: Steps = &[&INVISIBLE, &COMPATIBLE, &SEPARATORS, &UPPER, &BLANK];
-static DATE_STEPS: Steps = &[&INVISIBLE_VALUE, &DATE, &BLANK];
-static DECIMAL_STEPS: Steps = &[&INVISIBLE_VALUE, &HALF_WIDTH, &DECIMAL, &BLANK];
-static WAN_YUAN_STEPS: Steps = &[
+static CODE_STEPS: StepList = &[&INVISIBLE, &COMPATIBLE, &SEPARATORS, &UPPER, &BLANK];
+static DATE_STEPS: StepList = &[&INVISIBLE_VALUE, &DATE, &BLANK];
+static DECIMAL_STEPS: StepList = &[&INVISIBLE_VALUE, &HALF_WIDTH, &DECIMAL, &BLANK];
+static WAN_YUAN_STEPS: StepList = &[
     &INVISIBLE_VALUE,
     &HALF_WIDTH,
     &AMOUNT_WAN_YUAN,
     &DECIMAL,
     &BLANK,
 ];
-static YUAN_STEPS: Steps = &[
+static YUAN_STEPS: StepList = &[
     &INVISIBLE_VALUE,
     &HALF_WIDTH,
     &AMOUNT_YUAN,
     &DECIMAL,
     &BLANK,
 ];
-static LIST_STEPS: Steps = &[&INVISIBLE, &LIST, &BLANK, &CODE_REPLACED];
-static SEVERAL_STEPS: Steps = &[&INVISIBLE, &LIST, &SEVERAL, &BLANK, &CODE_REPLACED];
-static DOCUMENT_STEPS: Steps = &[&INVISIBLE, &DOCUMENT, &BLANK];
-static NAME_STEPS: Steps = &[&INVISIBLE_TEXT, &NAME];
-static TEXT_STEPS: Steps = &[&INVISIBLE_TEXT];
+static LIST_STEPS: StepList = &[&INVISIBLE, &LIST, &BLANK, &CODE_REPLACED];
+static SEVERAL_STEPS: StepList = &[&INVISIBLE, &LIST, &SEVERAL, &BLANK, &CODE_REPLACED];
+static DOCUMENT_STEPS: StepList = &[&INVISIBLE, &DOCUMENT, &BLANK];
+static NAME_STEPS: StepList = &[&INVISIBLE_TEXT, &NAME];
+static TEXT_STEPS: StepList = &[&INVISIBLE_TEXT];
 
 /// Every list of steps of the standard rule-set, by the kind of field that it is for.
-static PIPELINES: [(&str, Steps); 10] = [
+static PIPELINES: [(&str, StepList); 10] = [
     ("code", CODE_STEPS),
     ("date", DATE_STEPS),
     ("decimal", DECIMAL_STEPS),
@@ -294,8 +294,8 @@ pub fn pipeline_name(field: &Field) -> &'static str {
             _ => "decimal",
         },
         (FieldKind::Code, _) => "code",
-        (FieldKind::Text, Format::Name) => "name",
-        (FieldKind::Text, Format::DocumentNumber) => "document-number",
+        (FieldKind::Text, ValueFormat::Name) => "name",
+        (FieldKind::Text, ValueFormat::DocumentNumber) => "document-number",
         (FieldKind::Text, _) => "text",
     }
 }
@@ -351,7 +351,7 @@ const MAX_ROUNDS: usize = 8;
 pub fn normalise<'a>(
     field: &Field,
     value: Cow<'a, str>,
-    changes: &mut Vec<Change>,
+    changes: &mut Vec<CleansingChange>,
 ) -> Cow<'a, str> {
     normalise_by(pipeline(field), field, value, changes)
 }
@@ -362,7 +362,7 @@ pub fn normalise_by<'a>(
     steps: &[&'static Normaliser],
     field: &Field,
     value: Cow<'a, str>,
-    changes: &mut Vec<Change>,
+    changes: &mut Vec<CleansingChange>,
 ) -> Cow<'a, str> {
     let mut value = value;
     let list = field.code_list.as_ref();
@@ -374,7 +374,7 @@ pub fn normalise_by<'a>(
             let Some(after) = step.run(&value, list) else {
                 continue;
             };
-            let mut change = Change {
+            let mut change = CleansingChange {
                 field: field.code.clone(),
                 rule: step.id,
                 rule_version: step.version,

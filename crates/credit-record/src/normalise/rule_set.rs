@@ -11,7 +11,7 @@ use crate::item::ItemVersion;
 
 /// Every step with its version, and in which order the steps run over which kind of field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RuleSet {
+pub struct CleansingRuleSet {
     /// Name of the whole: `n-` and 16 hexadecimal digits. Two builds with the same name derive the same
     /// values from the same originals and the same version of an item.
     pub id: String,
@@ -23,7 +23,7 @@ pub struct RuleSet {
     pub pipelines: Vec<(&'static str, Vec<(&'static str, u32)>)>,
 }
 
-impl RuleSet {
+impl CleansingRuleSet {
     /// The standard rule-set of this build.
     pub fn current() -> Self {
         Self::with(&BTreeMap::new())

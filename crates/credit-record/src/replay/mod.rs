@@ -7,12 +7,12 @@
 
 mod report;
 
-pub use report::{Delta, ProviderReport, Report, SAMPLES, Tally, UNATTRIBUTED};
+pub use report::{FindingDelta, ProviderReport, RuleReplayReport, SAMPLES, Tally, UNATTRIBUTED};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::{AcceptedRecord, FindingCode, Severity, Verdict};
-use crate::normalise::Change;
+use crate::normalise::CleansingChange;
 
 /// Compares two ways to check one record, given as functions from its original bytes to a verdict. Both
 /// must be pure: what they need beside the bytes, such as the day of receipt, must be the same for both,
@@ -21,7 +21,7 @@ use crate::normalise::Change;
 pub struct Replay<Old, New> {
     old: Old,
     new: New,
-    report: Report,
+    report: RuleReplayReport,
 }
 
 impl<Old, New> Replay<Old, New>
@@ -34,7 +34,7 @@ where
         Self {
             old,
             new,
-            report: Report::default(),
+            report: RuleReplayReport::default(),
         }
     }
 
@@ -44,13 +44,13 @@ where
         self.report.add(provider, record, &old, &new)
     }
 
-    /// What was found. Reports of several batches become one by [`Report::merge`].
-    pub fn finish(self) -> Report {
+    /// What was found. Reports of several batches become one by [`RuleReplayReport::merge`].
+    pub fn finish(self) -> RuleReplayReport {
         self.report
     }
 }
 
-impl Report {
+impl RuleReplayReport {
     /// Adds one record with both its verdicts. True when anything would change. For callers that check
     /// elsewhere, such as in parallel, and hold the verdicts already.
     pub fn add(&mut self, provider: &str, record: &str, old: &Verdict, new: &Verdict) -> bool {
@@ -81,7 +81,7 @@ impl ProviderReport {
         };
         let (before, after) = (graded(old), graded(new));
         for (finding, severity) in &after {
-            let moved: fn(&mut Delta) -> &mut Tally = match before.get(finding) {
+            let moved: fn(&mut FindingDelta) -> &mut Tally = match before.get(finding) {
                 Some(old) if old == severity => continue,
                 Some(Severity::Warning) => |delta| &mut delta.raised,
                 Some(Severity::Error) => |delta| &mut delta.lowered,
@@ -139,7 +139,7 @@ impl ProviderReport {
 /// What makes a finding the same one in both verdicts. Another version of its rule or another wording is
 /// no change to the record.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Key<'a> {
+struct FindingKey<'a> {
     rule: &'a str,
     code: FindingCode,
     /// Part of the key only: the field of an unknown key comes from the content, so a report by field
@@ -148,14 +148,14 @@ struct Key<'a> {
 }
 
 /// The findings of a verdict with the graver severity of each.
-fn graded(verdict: &Verdict) -> BTreeMap<Key<'_>, Severity> {
+fn graded(verdict: &Verdict) -> BTreeMap<FindingKey<'_>, Severity> {
     let findings = match verdict {
         Verdict::Accepted(record) => &record.warnings,
         Verdict::Returned(findings) => findings,
     };
     let mut graded = BTreeMap::new();
     for finding in findings {
-        let key = Key {
+        let key = FindingKey {
             rule: &finding.rule,
             code: finding.code,
             field: finding.field.as_deref(),
@@ -168,8 +168,12 @@ fn graded(verdict: &Verdict) -> BTreeMap<Key<'_>, Severity> {
 
 /// The steps at which the two ways to the value of a field part; [`UNATTRIBUTED`] when no step says so,
 /// such as for a value that comes from a changed item.
-fn rules_behind<'a>(field: &str, old: &'a [Change], new: &'a [Change]) -> BTreeSet<&'a str> {
-    let of = |changes: &'a [Change]| changes.iter().filter(move |c| c.field == *field);
+fn rules_behind<'a>(
+    field: &str,
+    old: &'a [CleansingChange],
+    new: &'a [CleansingChange],
+) -> BTreeSet<&'a str> {
+    let of = |changes: &'a [CleansingChange]| changes.iter().filter(move |c| c.field == *field);
     let (mut old, mut new) = (of(old), of(new));
     let mut last = None;
     loop {

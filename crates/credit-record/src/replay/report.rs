@@ -53,7 +53,7 @@ impl Tally {
 
 /// What would become of the findings of one rule and code.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delta {
+pub struct FindingDelta {
     /// Findings that only the new rules make.
     pub added: Tally,
     /// Findings that only the old rules make.
@@ -64,7 +64,7 @@ pub struct Delta {
     pub lowered: Tally,
 }
 
-impl Delta {
+impl FindingDelta {
     fn merge(&mut self, other: Self) {
         self.added.merge(other.added);
         self.removed.merge(other.removed);
@@ -85,7 +85,7 @@ pub struct ProviderReport {
     /// Returned today, accepted by the new rules.
     pub returned_to_accepted: Tally,
     /// Findings by rule and finding code.
-    pub findings: BTreeMap<String, BTreeMap<FindingCode, Delta>>,
+    pub findings: BTreeMap<String, BTreeMap<FindingCode, FindingDelta>>,
     /// Values that would be derived differently, of records accepted by both: by field, and by the step
     /// of normalisation at which the two ways part, or [`UNATTRIBUTED`].
     pub values: BTreeMap<String, BTreeMap<String, Tally>>,
@@ -95,7 +95,7 @@ pub struct ProviderReport {
 }
 
 impl ProviderReport {
-    pub(super) fn delta(&mut self, rule: &str, code: FindingCode) -> &mut Delta {
+    pub(super) fn delta(&mut self, rule: &str, code: FindingCode) -> &mut FindingDelta {
         entry(&mut self.findings, rule).entry(code).or_default()
     }
 
@@ -133,12 +133,12 @@ impl ProviderReport {
 
 /// What would change, by provider.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
+pub struct RuleReplayReport {
     /// By provider, as the caller names it.
     pub providers: BTreeMap<String, ProviderReport>,
 }
 
-impl Report {
+impl RuleReplayReport {
     pub(super) fn provider(&mut self, provider: &str) -> &mut ProviderReport {
         entry(&mut self.providers, provider)
     }

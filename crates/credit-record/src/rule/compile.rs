@@ -9,7 +9,7 @@ use cel::IdedExpr;
 use cel::parser::Parser;
 
 use super::Rule;
-use super::typing::{Compiler, Kind};
+use super::typing::{ExpressionType, ExpressionTyper};
 use crate::check::Severity;
 use crate::item::{ItemVersion, LintFault};
 
@@ -26,7 +26,7 @@ pub const MAX_ITEM_STEPS: u64 = 300_000;
 pub const MAX_RULES: usize = 200;
 
 /// A compiled rule. Positions are those of the item's fields.
-pub(super) struct Compiled {
+pub(super) struct CompiledRule {
     pub(super) needs: Vec<usize>,
     pub(super) mentions: Vec<usize>,
     pub(super) needs_kind: bool,
@@ -39,7 +39,7 @@ pub(super) struct Compiled {
 ///
 /// # Errors
 /// Every fault, with its path.
-pub(super) fn all(item: &ItemVersion) -> Result<Vec<Compiled>, Vec<LintFault>> {
+pub(super) fn all(item: &ItemVersion) -> Result<Vec<CompiledRule>, Vec<LintFault>> {
     let mut faults = Vec::new();
     if item.rules.len() > MAX_RULES {
         faults.push(LintFault::new("rules", "at most 200 rules an item"));
@@ -54,7 +54,7 @@ pub(super) fn all(item: &ItemVersion) -> Result<Vec<Compiled>, Vec<LintFault>> {
             Err(fault) => faults.push(fault),
         }
     }
-    let together: u64 = compiled.iter().map(|rule: &Compiled| rule.steps).sum();
+    let together: u64 = compiled.iter().map(|rule: &CompiledRule| rule.steps).sum();
     if together > MAX_ITEM_STEPS {
         let problem = "take too many steps together on a large record";
         faults.push(LintFault::new("rules", problem).with(together.to_string()));
@@ -118,7 +118,7 @@ fn head(item: &ItemVersion, rule: &Rule, twice: bool, faults: &mut Vec<LintFault
     );
 }
 
-fn one(item: &ItemVersion, rule: &Rule) -> Result<Compiled, LintFault> {
+fn one(item: &ItemVersion, rule: &Rule) -> Result<CompiledRule, LintFault> {
     let mut needs = Vec::with_capacity(rule.needs.len());
     for code in &rule.needs {
         match item.position(code) {
@@ -129,7 +129,7 @@ fn one(item: &ItemVersion, rule: &Rule) -> Result<Compiled, LintFault> {
             }
         }
     }
-    let mut compiler = Compiler {
+    let mut compiler = ExpressionTyper {
         item,
         needs: &needs,
         mentions: needs.iter().copied().collect(),
@@ -137,7 +137,7 @@ fn one(item: &ItemVersion, rule: &Rule) -> Result<Compiled, LintFault> {
         scope: Vec::new(),
     };
     let mut steps = 0;
-    let mut expression = |property: &str, text: &str, compiler: &mut Compiler<'_>| {
+    let mut expression = |property: &str, text: &str, compiler: &mut ExpressionTyper<'_>| {
         let fault = |problem: &'static str, detail: &str| {
             LintFault::new(format!("rules.{}.{property}", rule.id), problem).with(detail)
         };
@@ -145,7 +145,7 @@ fn one(item: &ItemVersion, rule: &Rule) -> Result<Compiled, LintFault> {
         let shape = compiler
             .shape(&mut parsed, 0)
             .map_err(|refusal| fault(refusal.problem, &refusal.detail))?;
-        if shape.kind != Kind::Bool {
+        if shape.kind != ExpressionType::Bool {
             return Err(fault("a rule says true or false", &shape.kind.to_string()));
         }
         steps += shape.steps;
@@ -163,7 +163,7 @@ fn one(item: &ItemVersion, rule: &Rule) -> Result<Compiled, LintFault> {
         Some(expression("when", &rule.when, &mut compiler)?)
     };
     let check = expression("check", &rule.check, &mut compiler)?;
-    Ok(Compiled {
+    Ok(CompiledRule {
         mentions: compiler.mentions.iter().copied().collect(),
         needs_kind: compiler.needs_kind,
         needs,

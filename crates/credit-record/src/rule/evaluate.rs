@@ -9,8 +9,8 @@ use cel::context::VariableResolver;
 use cel::{Context, IdedExpr, Value};
 
 use super::CompiledItem;
-use super::functions::{CalendarVal, DecimalVal};
-use crate::check::{Finding, Findings, Sheet};
+use super::functions::{CalendarValue, DecimalValue};
+use crate::check::{Finding, Findings, RecordValues};
 use crate::item::{FieldKind, ItemVersion};
 use crate::normalise::{Decimal, format_date};
 
@@ -18,9 +18,9 @@ use crate::normalise::{Decimal, format_date};
 pub(super) const CALENDAR: &str = "@calendar";
 
 /// Positions of the fields by code: a rule names its fields for every record.
-pub(super) struct Names(HashMap<String, usize>);
+pub(super) struct FieldPositions(HashMap<String, usize>);
 
-impl Names {
+impl FieldPositions {
     pub(super) fn of(item: &ItemVersion) -> Self {
         let codes = item.fields.iter().enumerate();
         Self(codes.map(|(i, f)| (f.code.clone(), i)).collect())
@@ -28,13 +28,13 @@ impl Names {
 }
 
 /// A record as the variables of the expressions.
-struct Values<'s> {
-    sheet: &'s Sheet<'s>,
-    names: &'s Names,
+struct RuleVariables<'s> {
+    sheet: &'s RecordValues<'s>,
+    names: &'s FieldPositions,
     received_on: String,
 }
 
-impl VariableResolver for Values<'_> {
+impl VariableResolver for RuleVariables<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
         let text = |text: &'b str| CowVal::owned(CelString::from(text));
         if let Some(index) = self.names.0.get(variable) {
@@ -46,7 +46,7 @@ impl VariableResolver for Values<'_> {
             }
             // The field checks let only decimals pass.
             return Some(match Decimal::parse(value) {
-                Some(value) => CowVal::owned(DecimalVal(value)),
+                Some(value) => CowVal::owned(DecimalValue(value)),
                 None => CowVal::owned(CelNull),
             });
         }
@@ -56,7 +56,7 @@ impl VariableResolver for Values<'_> {
             "subject_kind" => Some(text(self.sheet.kind().map_or("", |kind| kind.as_str()))),
             CALENDAR => {
                 let calendar = self.sheet.ctx().working_days.clone();
-                Some(CowVal::owned(CalendarVal(calendar)))
+                Some(CowVal::owned(CalendarValue(calendar)))
             }
             _ => None,
         }
@@ -64,11 +64,11 @@ impl VariableResolver for Values<'_> {
 }
 
 /// Runs every rule whose fields are given and not at fault.
-pub(crate) fn run(compiled: &CompiledItem, sheet: &Sheet<'_>, findings: &mut Findings) {
+pub(crate) fn run(compiled: &CompiledItem, sheet: &RecordValues<'_>, findings: &mut Findings) {
     if compiled.rules.is_empty() {
         return;
     }
-    let values = Values {
+    let values = RuleVariables {
         sheet,
         names: &compiled.names,
         received_on: format_date(sheet.ctx().received_on),

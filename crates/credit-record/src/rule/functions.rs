@@ -10,13 +10,13 @@ use cel::common::value::{CowVal, StaticVal, Val};
 use cel::{Env, ExecutionError};
 use time::{Date, Duration};
 
-use super::typing::Kind;
+use super::typing::ExpressionType;
 use crate::id::{CitizenNumber, CreditCode};
 use crate::normalise::{Decimal, FIRST_DAY, LAST_DAY, format_date, parse_date};
 use legal_clock::WorkingDays;
 
-type Args<'b, 'v> = Vec<CowVal<'b, 'v>>;
-type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+type FunctionArguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
+type FunctionResult<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
 
 /// A function as rules see it.
 #[derive(Debug, Clone, Copy)]
@@ -24,9 +24,9 @@ pub struct Signature {
     /// Name.
     pub name: &'static str,
     /// Kinds of the arguments.
-    pub(super) arguments: &'static [Kind],
+    pub(super) arguments: &'static [ExpressionType],
     /// Kind of the result.
-    pub(super) result: Kind,
+    pub(super) result: ExpressionType,
     /// What it says, in English, for the documentation.
     pub help: &'static str,
     pub(super) run: cel::common::functions::Function,
@@ -49,8 +49,8 @@ macro_rules! signature {
     ($name:literal, [$($argument:ident),*] -> $result:ident, $run:expr, $help:literal) => {
         Signature {
             name: $name,
-            arguments: &[$(Kind::$argument),*],
-            result: Kind::$result,
+            arguments: &[$(ExpressionType::$argument),*],
+            result: ExpressionType::$result,
             help: $help,
             run: $run,
         }
@@ -106,11 +106,11 @@ pub(super) fn engine() -> Result<Env, &'static str> {
 
 /// A number of millionths as a CEL value.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct DecimalVal(pub(super) Decimal);
+pub(super) struct DecimalValue(pub(super) Decimal);
 
 static DECIMAL: Type = Type::new_unspecified_type("decimal");
 
-impl Val for DecimalVal {
+impl Val for DecimalValue {
     fn get_type(&self) -> &Type {
         &DECIMAL
     }
@@ -136,9 +136,9 @@ impl Val for DecimalVal {
     }
 }
 
-impl StaticVal for DecimalVal {}
+impl StaticVal for DecimalValue {}
 
-impl Comparer for DecimalVal {
+impl Comparer for DecimalValue {
     fn compare(&self, other: &dyn Val) -> Result<std::cmp::Ordering, ExecutionError> {
         other
             .downcast_ref::<Self>()
@@ -149,17 +149,17 @@ impl Comparer for DecimalVal {
 
 /// The calendar as a CEL value.
 #[derive(Clone)]
-pub(super) struct CalendarVal(pub(super) Arc<dyn WorkingDays>);
+pub(super) struct CalendarValue(pub(super) Arc<dyn WorkingDays>);
 
 static CALENDAR: Type = Type::new_unspecified_type("calendar");
 
-impl std::fmt::Debug for CalendarVal {
+impl std::fmt::Debug for CalendarValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("CalendarVal")
     }
 }
 
-impl Val for CalendarVal {
+impl Val for CalendarValue {
     fn get_type(&self) -> &Type {
         &CALENDAR
     }
@@ -177,66 +177,69 @@ impl Val for CalendarVal {
     }
 }
 
-impl StaticVal for CalendarVal {}
+impl StaticVal for CalendarValue {}
 
 /// The error of a call that the type check should have refused. It repeats no value.
 fn defect(what: &'static str) -> ExecutionError {
     ExecutionError::InternalError(what.to_owned())
 }
 
-fn text<'a>(args: &'a Args<'_, '_>, at: usize) -> Result<&'a str, ExecutionError> {
+fn text<'a>(args: &'a FunctionArguments<'_, '_>, at: usize) -> Result<&'a str, ExecutionError> {
     args.get(at)
         .and_then(|v| v.downcast_ref::<CelString<'_>>())
         .map(CelString::inner)
         .ok_or_else(|| defect("a text was expected"))
 }
 
-fn int(args: &Args<'_, '_>, at: usize) -> Result<i64, ExecutionError> {
+fn int(args: &FunctionArguments<'_, '_>, at: usize) -> Result<i64, ExecutionError> {
     args.get(at)
         .and_then(|v| v.downcast_ref::<CelInt>())
         .map(|v| *v.inner())
         .ok_or_else(|| defect("an int was expected"))
 }
 
-fn number(args: &Args<'_, '_>, at: usize) -> Result<Decimal, ExecutionError> {
+fn number(args: &FunctionArguments<'_, '_>, at: usize) -> Result<Decimal, ExecutionError> {
     args.get(at)
-        .and_then(|v| v.downcast_ref::<DecimalVal>())
+        .and_then(|v| v.downcast_ref::<DecimalValue>())
         .map(|v| v.0)
         .ok_or_else(|| defect("a decimal was expected"))
 }
 
-fn date(args: &Args<'_, '_>, at: usize) -> Result<Date, ExecutionError> {
+fn date(args: &FunctionArguments<'_, '_>, at: usize) -> Result<Date, ExecutionError> {
     parse_date(text(args, at)?).ok_or_else(|| defect("a date was expected"))
 }
 
-fn calendar<'a>(args: &'a Args<'_, '_>, at: usize) -> Result<&'a dyn WorkingDays, ExecutionError> {
+fn calendar<'a>(
+    args: &'a FunctionArguments<'_, '_>,
+    at: usize,
+) -> Result<&'a dyn WorkingDays, ExecutionError> {
     args.get(at)
-        .and_then(|v| v.downcast_ref::<CalendarVal>())
+        .and_then(|v| v.downcast_ref::<CalendarValue>())
         .map(|v| &*v.0)
         .ok_or_else(|| defect("a calendar was expected"))
 }
 
-fn yes<'b, 'v>(holds: bool) -> Answer<'b, 'v> {
+fn yes<'b, 'v>(holds: bool) -> FunctionResult<'b, 'v> {
     Ok(CowVal::owned(CelBool::from(holds)))
 }
 
-fn whole<'b, 'v>(value: i64) -> Answer<'b, 'v> {
+fn whole<'b, 'v>(value: i64) -> FunctionResult<'b, 'v> {
     Ok(CowVal::owned(CelInt::from(value)))
 }
 
 /// A day as text. What lies outside of the years that a date may have stops at their ends, so that every
 /// function can read what another has said.
-fn day<'b, 'v>(value: Date) -> Answer<'b, 'v> {
+fn day<'b, 'v>(value: Date) -> FunctionResult<'b, 'v> {
     let value = value.clamp(FIRST_DAY, LAST_DAY);
     Ok(CowVal::owned(CelString::from(format_date(value))))
 }
 
-fn given<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn given<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let value = args.first().ok_or_else(|| defect("a field was expected"))?;
     yes(value.downcast_ref::<CelNull>().is_none())
 }
 
-fn or<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn or<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let mut args = args.into_iter();
     let (Some(value), Some(default)) = (args.next(), args.next()) else {
         return Err(defect("a field and a default were expected"));
@@ -245,12 +248,12 @@ fn or<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
     Ok(if absent { default } else { value })
 }
 
-fn decimal<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn decimal<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let value = Decimal::parse(text(&args, 0)?).ok_or_else(|| defect("a decimal was expected"))?;
-    Ok(CowVal::owned(DecimalVal(value)))
+    Ok(CowVal::owned(DecimalValue(value)))
 }
 
-fn includes<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn includes<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let words = args
         .get(1)
         .and_then(|v| v.downcast_ref::<CelList<'_>>())
@@ -264,7 +267,7 @@ fn includes<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
     yes(text(&args, 0)?.split(';').any(begins))
 }
 
-fn values<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn values<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let list: Vec<Box<dyn Val + 'v>> = text(&args, 0)?
         .split(';')
         .map(|value| Box::new(CelString::from(value.to_owned())) as Box<dyn Val + 'v>)
@@ -272,23 +275,23 @@ fn values<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
     Ok(CowVal::owned(CelList::from(list)))
 }
 
-fn starts_with<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn starts_with<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     yes(text(&args, 0)?.starts_with(text(&args, 1)?))
 }
 
-fn contains<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn contains<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     yes(text(&args, 0)?.contains(text(&args, 1)?))
 }
 
-fn size<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn size<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     whole(i64::try_from(text(&args, 0)?.chars().count()).unwrap_or(i64::MAX))
 }
 
-fn is_zero<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn is_zero<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     yes(number(&args, 0)?.is_zero())
 }
 
-fn years_after<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn years_after<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     day(years_later(date(&args, 0)?, int(&args, 1)?))
 }
 
@@ -305,55 +308,55 @@ pub(crate) fn years_later(day: Date, years: i64) -> Date {
         .unwrap_or(end)
 }
 
-fn days_after<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn days_after<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let days = int(&args, 1)?.clamp(-1_000_000, 1_000_000);
     let end = if days < 0 { FIRST_DAY } else { LAST_DAY };
     let later = date(&args, 0)?.checked_add(Duration::days(days));
     day(later.unwrap_or(end))
 }
 
-fn days_between<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn days_between<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     whole((date(&args, 1)? - date(&args, 0)?).whole_days())
 }
 
-fn working_days_between<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn working_days_between<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let count = calendar(&args, 2)?.between(date(&args, 0)?, date(&args, 1)?);
     whole(count.map_or(-1, i64::from))
 }
 
-fn working_day_after<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn working_day_after<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let n = u32::try_from(int(&args, 1)?.clamp(0, 10_000)).unwrap_or(0);
     let found = calendar(&args, 2)?.after(date(&args, 0)?, n);
     day(found.unwrap_or(LAST_DAY))
 }
 
-fn pair<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn pair<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     first(&args, 2)
 }
 
-fn department<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn department<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     first(&args, 1)
 }
 
-fn first<'b, 'v>(args: &Args<'_, '_>, characters: usize) -> Answer<'b, 'v> {
+fn first<'b, 'v>(args: &FunctionArguments<'_, '_>, characters: usize) -> FunctionResult<'b, 'v> {
     let start: String = text(args, 0)?.chars().take(characters).collect();
     Ok(CowVal::owned(CelString::from(start)))
 }
 
-fn is_credit_code<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn is_credit_code<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     yes(CreditCode::parse(text(&args, 0)?).is_ok())
 }
 
-fn is_citizen_number<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn is_citizen_number<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     yes(CitizenNumber::parse(text(&args, 0)?, date(&args, 1)?).is_ok())
 }
 
-fn mentions_yuan<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn mentions_yuan<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let meant = number(&args, 1)?.times_ten_thousand();
     yes(meant.is_some_and(|meant| text(&args, 0).is_ok_and(|t| sums_in(t).any(|s| s == meant))))
 }
 
-fn mentions_as_yuan<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {
+fn mentions_as_yuan<'b, 'v>(args: FunctionArguments<'b, 'v>) -> FunctionResult<'b, 'v> {
     let meant = number(&args, 1)?;
     yes(sums_in(text(&args, 0)?).any(|sum| sum == meant))
 }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{FindingCode, Severity};
 use crate::item::{Field, ItemError, ItemVersion, LintFault, structure};
-use crate::normalise::{Normaliser, RuleSet, pipeline, pipeline_name, steps_named};
+use crate::normalise::{CleansingRuleSet, Normaliser, pipeline, pipeline_name, steps_named};
 
 pub use compile::{MAX_ITEM_STEPS, MAX_NESTING, MAX_SOURCE, MAX_STEPS};
 pub(crate) use evaluate::run;
@@ -68,8 +68,8 @@ pub struct Rule {
 /// some microseconds.
 pub struct CompiledItem {
     item: Arc<ItemVersion>,
-    rules: Vec<compile::Compiled>,
-    names: evaluate::Names,
+    rules: Vec<compile::CompiledRule>,
+    names: evaluate::FieldPositions,
     engine: Arc<cel::Env>,
     steps: Vec<Vec<&'static Normaliser>>,
     rule_set: String,
@@ -93,8 +93,8 @@ impl CompiledItem {
             .map_err(|problem| item.inconsistent(vec![LintFault::new("rules", problem)]))?;
         Ok(Self {
             steps: item.fields.iter().map(|f| own_steps(&item, f)).collect(),
-            rule_set: RuleSet::of(&item).id,
-            names: evaluate::Names::of(&item),
+            rule_set: CleansingRuleSet::of(&item).id,
+            names: evaluate::FieldPositions::of(&item),
             rules: compiled,
             engine: Arc::new(engine),
             item,
@@ -116,7 +116,7 @@ impl CompiledItem {
         &self.steps
     }
 
-    /// Name of the rule-set of cleansing, see [`RuleSet`]: store it with what is derived.
+    /// Name of the rule-set of cleansing, see [`CleansingRuleSet`]: store it with what is derived.
     pub fn rule_set(&self) -> &str {
         &self.rule_set
     }

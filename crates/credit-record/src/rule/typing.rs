@@ -18,7 +18,7 @@ const CHARACTERS_PER_STEP: u64 = 32;
 
 /// Kind of a value in an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ExpressionType {
     Text,
     Date,
     Decimal,
@@ -27,7 +27,7 @@ pub(super) enum Kind {
     Words,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ExpressionType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text => "text",
@@ -42,8 +42,8 @@ impl fmt::Display for Kind {
 
 /// What is known of the value of an expression.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
-    pub(super) kind: Kind,
+pub(super) struct TypedExpression {
+    pub(super) kind: ExpressionType,
     /// Longest text in characters; of a list, most elements.
     most: u64,
     /// Longest element of a list in characters.
@@ -52,8 +52,8 @@ pub(super) struct Shape {
     pub(super) steps: u64,
 }
 
-impl Shape {
-    fn new(kind: Kind, most: u64, steps: u64) -> Self {
+impl TypedExpression {
+    fn new(kind: ExpressionType, most: u64, steps: u64) -> Self {
         Self {
             kind,
             most,
@@ -63,18 +63,18 @@ impl Shape {
     }
 
     fn bool(steps: u64) -> Self {
-        Self::new(Kind::Bool, 1, steps)
+        Self::new(ExpressionType::Bool, 1, steps)
     }
 
     /// Steps to read the value once.
     fn reading(self) -> u64 {
         let characters = match self.kind {
-            Kind::Words => self.most.saturating_mul(self.each.max(1)),
-            Kind::Text => self.most,
+            ExpressionType::Words => self.most.saturating_mul(self.each.max(1)),
+            ExpressionType::Text => self.most,
             _ => 1,
         };
         1 + characters / CHARACTERS_PER_STEP
-            + if self.kind == Kind::Words {
+            + if self.kind == ExpressionType::Words {
                 self.most
             } else {
                 0
@@ -83,20 +83,20 @@ impl Shape {
 }
 
 /// Why an expression is refused.
-pub(super) struct Refusal {
+pub(super) struct ExpressionFault {
     pub(super) problem: &'static str,
     pub(super) detail: String,
 }
 
-fn refuse<T>(problem: &'static str, detail: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal {
+fn refuse<T>(problem: &'static str, detail: impl Into<String>) -> Result<T, ExpressionFault> {
+    Err(ExpressionFault {
         problem,
         detail: detail.into(),
     })
 }
 
 /// Types the expressions of one rule; what they mention is gathered on the way.
-pub(super) struct Compiler<'a> {
+pub(super) struct ExpressionTyper<'a> {
     pub(super) item: &'a ItemVersion,
     /// Positions of the fields that are given wherever the rule applies.
     pub(super) needs: &'a [usize],
@@ -105,24 +105,28 @@ pub(super) struct Compiler<'a> {
     /// Whether they ask for the kind of the subject.
     pub(super) needs_kind: bool,
     /// Variables of the loops around, innermost last.
-    pub(super) scope: Vec<(String, Shape)>,
+    pub(super) scope: Vec<(String, TypedExpression)>,
 }
 
-impl Compiler<'_> {
+impl ExpressionTyper<'_> {
     /// Types an expression and adds up its steps; the call of a function that needs the calendar gets it.
     ///
     /// # Errors
     /// What is refused, and in particular what.
-    pub(super) fn shape(&mut self, expr: &mut IdedExpr, depth: usize) -> Result<Shape, Refusal> {
+    pub(super) fn shape(
+        &mut self,
+        expr: &mut IdedExpr,
+        depth: usize,
+    ) -> Result<TypedExpression, ExpressionFault> {
         if depth > MAX_NESTING {
             return refuse("is nested too deeply", "");
         }
         match &mut expr.expr {
             Expr::Literal(literal) => match literal {
-                LiteralValue::Boolean(_) => Ok(Shape::bool(1)),
-                LiteralValue::Int(_) => Ok(Shape::new(Kind::Int, 1, 1)),
-                LiteralValue::String(text) => Ok(Shape::new(
-                    Kind::Text,
+                LiteralValue::Boolean(_) => Ok(TypedExpression::bool(1)),
+                LiteralValue::Int(_) => Ok(TypedExpression::new(ExpressionType::Int, 1, 1)),
+                LiteralValue::String(text) => Ok(TypedExpression::new(
+                    ExpressionType::Text,
                     text.inner().chars().count() as u64,
                     1,
                 )),
@@ -130,10 +134,11 @@ impl Compiler<'_> {
             },
             Expr::Ident(name) => self.variable(name),
             Expr::List(list) => {
-                let mut shape = Shape::new(Kind::Words, list.elements.len() as u64, 1);
+                let mut shape =
+                    TypedExpression::new(ExpressionType::Words, list.elements.len() as u64, 1);
                 for element in &mut list.elements {
                     let one = self.shape(element, depth + 1)?;
-                    if one.kind != Kind::Text {
+                    if one.kind != ExpressionType::Text {
                         return refuse("a list holds texts", one.kind.to_string());
                     }
                     shape.each = shape.each.max(one.most);
@@ -148,9 +153,9 @@ impl Compiler<'_> {
         }
     }
 
-    fn variable(&mut self, name: &str) -> Result<Shape, Refusal> {
+    fn variable(&mut self, name: &str) -> Result<TypedExpression, ExpressionFault> {
         if let Some((_, shape)) = self.scope.iter().rev().find(|(own, _)| own == name) {
-            return Ok(Shape {
+            return Ok(TypedExpression {
                 steps: 1 + shape.reading(),
                 ..*shape
             });
@@ -165,29 +170,29 @@ impl Compiler<'_> {
             return Ok(self.field(index));
         }
         match name {
-            "received_on" => Ok(Shape::new(Kind::Date, 10, 1)),
-            "provider_code" => Ok(Shape::new(Kind::Text, 18, 1)),
+            "received_on" => Ok(TypedExpression::new(ExpressionType::Date, 10, 1)),
+            "provider_code" => Ok(TypedExpression::new(ExpressionType::Text, 18, 1)),
             "subject_kind" => {
                 self.needs_kind = true;
-                Ok(Shape::new(Kind::Text, 20, 1))
+                Ok(TypedExpression::new(ExpressionType::Text, 20, 1))
             }
             _ => refuse("names neither a field of the item nor a variable", name),
         }
     }
 
-    fn field(&mut self, index: usize) -> Shape {
+    fn field(&mut self, index: usize) -> TypedExpression {
         self.mentions.insert(index);
         let field = &self.item.fields[index];
         let kind = match field.kind {
-            FieldKind::Date => Kind::Date,
-            FieldKind::Decimal => Kind::Decimal,
-            FieldKind::Text | FieldKind::Code => Kind::Text,
+            FieldKind::Date => ExpressionType::Date,
+            FieldKind::Decimal => ExpressionType::Decimal,
+            FieldKind::Text | FieldKind::Code => ExpressionType::Text,
         };
-        Shape::new(kind, u64::from(field.max_len), 2)
+        TypedExpression::new(kind, u64::from(field.max_len), 2)
     }
 
     /// The field that an argument names.
-    fn named(&self, argument: &IdedExpr) -> Result<usize, Refusal> {
+    fn named(&self, argument: &IdedExpr) -> Result<usize, ExpressionFault> {
         match &argument.expr {
             Expr::Ident(name) => match self.item.position(name) {
                 Some(index) => Ok(index),
@@ -197,7 +202,11 @@ impl Compiler<'_> {
         }
     }
 
-    fn call(&mut self, call: &mut CallExpr, depth: usize) -> Result<Shape, Refusal> {
+    fn call(
+        &mut self,
+        call: &mut CallExpr,
+        depth: usize,
+    ) -> Result<TypedExpression, ExpressionFault> {
         if call.target.is_some() {
             return refuse(
                 "functions are written f(x), not x.f()",
@@ -208,7 +217,7 @@ impl Compiler<'_> {
             ("given", 1) => {
                 let index = self.named(&call.args[0])?;
                 self.mentions.insert(index);
-                Ok(Shape::bool(3))
+                Ok(TypedExpression::bool(3))
             }
             ("or", 2) => {
                 let index = self.named(&call.args[0])?;
@@ -222,7 +231,7 @@ impl Compiler<'_> {
                     );
                 }
                 let most = value.most.max(default.most);
-                Ok(Shape {
+                Ok(TypedExpression {
                     most,
                     steps: value.steps + default.steps + 2,
                     ..value
@@ -232,7 +241,7 @@ impl Compiler<'_> {
                 Expr::Literal(LiteralValue::String(text))
                     if Decimal::parse(text.inner()).is_some() =>
                 {
-                    Ok(Shape::new(Kind::Decimal, 1, 2))
+                    Ok(TypedExpression::new(ExpressionType::Decimal, 1, 2))
                 }
                 _ => refuse("decimal() takes a text such as '0.2'", ""),
             },
@@ -240,7 +249,11 @@ impl Compiler<'_> {
         }
     }
 
-    fn operator(&mut self, call: &mut CallExpr, depth: usize) -> Result<Shape, Refusal> {
+    fn operator(
+        &mut self,
+        call: &mut CallExpr,
+        depth: usize,
+    ) -> Result<TypedExpression, ExpressionFault> {
         let name = call.func_name.clone();
         let signature = functions::signatures().iter().find(|s| s.name == name);
         let mut shapes = Vec::with_capacity(call.args.len());
@@ -261,28 +274,30 @@ impl Compiler<'_> {
         };
         match (name.as_str(), &shapes[..]) {
             (operators::LOGICAL_AND | operators::LOGICAL_OR, [a, b])
-                if a.kind == Kind::Bool && b.kind == Kind::Bool =>
+                if a.kind == ExpressionType::Bool && b.kind == ExpressionType::Bool =>
             {
-                Ok(Shape::bool(steps))
+                Ok(TypedExpression::bool(steps))
             }
             (operators::LOGICAL_NOT | operators::NOT_STRICTLY_FALSE, [a])
-                if a.kind == Kind::Bool =>
+                if a.kind == ExpressionType::Bool =>
             {
-                Ok(Shape::bool(steps))
+                Ok(TypedExpression::bool(steps))
             }
             (operators::CONDITIONAL, [test, a, b])
-                if test.kind == Kind::Bool && a.kind == b.kind =>
+                if test.kind == ExpressionType::Bool && a.kind == b.kind =>
             {
                 let (most, each) = (a.most.max(b.most), a.each.max(b.each));
-                Ok(Shape {
+                Ok(TypedExpression {
                     kind: a.kind,
                     most,
                     each,
                     steps,
                 })
             }
-            (operators::EQUALS | operators::NOT_EQUALS, [a, b]) if a.kind != Kind::Words => {
-                comparable(a, b, &call.args).map(|()| Shape::bool(steps))
+            (operators::EQUALS | operators::NOT_EQUALS, [a, b])
+                if a.kind != ExpressionType::Words =>
+            {
+                comparable(a, b, &call.args).map(|()| TypedExpression::bool(steps))
             }
             (
                 operators::LESS
@@ -290,29 +305,37 @@ impl Compiler<'_> {
                 | operators::GREATER
                 | operators::GREATER_EQUALS,
                 [a, b],
-            ) if matches!(a.kind, Kind::Date | Kind::Decimal | Kind::Int)
-                || b.kind == Kind::Date =>
+            ) if matches!(
+                a.kind,
+                ExpressionType::Date | ExpressionType::Decimal | ExpressionType::Int
+            ) || b.kind == ExpressionType::Date =>
             {
-                comparable(a, b, &call.args).map(|()| Shape::bool(steps))
+                comparable(a, b, &call.args).map(|()| TypedExpression::bool(steps))
             }
-            (operators::IN, [a, b]) if a.kind == Kind::Text && b.kind == Kind::Words => {
-                Ok(Shape::bool(steps))
+            (operators::IN, [a, b])
+                if a.kind == ExpressionType::Text && b.kind == ExpressionType::Words =>
+            {
+                Ok(TypedExpression::bool(steps))
             }
-            (operators::ADD, [a, b]) if a.kind == Kind::Words && b.kind == Kind::Words => {
+            (operators::ADD, [a, b])
+                if a.kind == ExpressionType::Words && b.kind == ExpressionType::Words =>
+            {
                 let (most, each) = (a.most.saturating_add(b.most), a.each.max(b.each));
-                Ok(Shape {
-                    kind: Kind::Words,
+                Ok(TypedExpression {
+                    kind: ExpressionType::Words,
                     most,
                     each,
                     steps,
                 })
             }
             (operators::ADD | operators::SUBSTRACT, [a, b])
-                if a.kind == Kind::Int && b.kind == Kind::Int =>
+                if a.kind == ExpressionType::Int && b.kind == ExpressionType::Int =>
             {
-                Ok(Shape::new(Kind::Int, 1, steps))
+                Ok(TypedExpression::new(ExpressionType::Int, 1, steps))
             }
-            (operators::NEGATE, [a]) if a.kind == Kind::Int => Ok(Shape::new(Kind::Int, 1, steps)),
+            (operators::NEGATE, [a]) if a.kind == ExpressionType::Int => {
+                Ok(TypedExpression::new(ExpressionType::Int, 1, steps))
+            }
             (known, _) if known.contains('_') && !known.chars().any(char::is_alphabetic) => mixed(),
             (operators::IN | operators::NOT_STRICTLY_FALSE, _) => mixed(),
             _ => refuse(
@@ -327,20 +350,20 @@ impl Compiler<'_> {
         &mut self,
         repeated: &mut ComprehensionExpr,
         depth: usize,
-    ) -> Result<Shape, Refusal> {
+    ) -> Result<TypedExpression, ExpressionFault> {
         let range = self.shape(&mut repeated.iter_range, depth + 1)?;
-        if range.kind != Kind::Words || repeated.iter_var2.is_some() {
+        if range.kind != ExpressionType::Words || repeated.iter_var2.is_some() {
             return refuse("a loop runs over a list of texts", range.kind.to_string());
         }
         let start = self.shape(&mut repeated.accu_init, depth + 1)?;
         // What is gathered grows by at most one element a round.
         let most = range.most.max(start.most);
-        let gathered = Shape {
+        let gathered = TypedExpression {
             most,
             each: range.each.max(start.each),
             ..start
         };
-        let element = Shape::new(Kind::Text, range.each, 1);
+        let element = TypedExpression::new(ExpressionType::Text, range.each, 1);
         self.scope.push((repeated.iter_var.clone(), element));
         self.scope.push((repeated.accu_var.clone(), gathered));
         let inside = (|| {
@@ -351,7 +374,7 @@ impl Compiler<'_> {
         })();
         self.scope.truncate(self.scope.len() - 2);
         let (until, step, result) = inside?;
-        if until.kind != Kind::Bool || step.kind != start.kind {
+        if until.kind != ExpressionType::Bool || step.kind != start.kind {
             return refuse("a loop gathers one kind of value", step.kind.to_string());
         }
         let round = until
@@ -360,8 +383,12 @@ impl Compiler<'_> {
             .saturating_add(2 + element.reading());
         let steps = range.steps + start.steps + result.steps;
         let steps = steps.saturating_add(range.most.saturating_mul(round));
-        let most = if result.kind == Kind::Words { most } else { 1 };
-        Ok(Shape {
+        let most = if result.kind == ExpressionType::Words {
+            most
+        } else {
+            1
+        };
+        Ok(TypedExpression {
             kind: result.kind,
             most,
             each: result.each.max(step.each),
@@ -374,10 +401,10 @@ impl Compiler<'_> {
 fn function(
     signature: &functions::Signature,
     call: &mut CallExpr,
-    shapes: &[Shape],
+    shapes: &[TypedExpression],
     steps: u64,
     reading: u64,
-) -> Result<Shape, Refusal> {
+) -> Result<TypedExpression, ExpressionFault> {
     if shapes.len() != signature.arguments.len() {
         return refuse("another number of arguments is expected", signature.text());
     }
@@ -396,28 +423,34 @@ fn function(
     let longest = shapes.first().map_or(1, |s| s.most);
     // `includes` compares each value with each word.
     let pairs = match shapes {
-        [text, words] if words.kind == Kind::Words => text.most.saturating_mul(words.most),
+        [text, words] if words.kind == ExpressionType::Words => {
+            text.most.saturating_mul(words.most)
+        }
         _ => 0,
     };
     let steps = (steps + 2 + 2 * reading).saturating_add(pairs / CHARACTERS_PER_STEP);
     Ok(match signature.result {
         // Every value but the last has a separator behind it.
-        Kind::Words => Shape {
-            kind: Kind::Words,
+        ExpressionType::Words => TypedExpression {
+            kind: ExpressionType::Words,
             most: longest / 2 + 1,
             each: longest,
             steps: steps + longest,
         },
-        Kind::Date => Shape::new(Kind::Date, 10, steps),
-        Kind::Text => Shape::new(Kind::Text, longest, steps),
-        kind => Shape::new(kind, 1, steps),
+        ExpressionType::Date => TypedExpression::new(ExpressionType::Date, 10, steps),
+        ExpressionType::Text => TypedExpression::new(ExpressionType::Text, longest, steps),
+        kind => TypedExpression::new(kind, 1, steps),
     })
 }
 
 /// A text that is written as a day where a day is wanted counts as one; written in any other way it would
 /// compare as text and silently be wrong.
-fn as_date_if(wanted: Kind, shape: Shape, expr: &IdedExpr) -> Result<Shape, Refusal> {
-    let (Kind::Date, Kind::Text) = (wanted, shape.kind) else {
+fn as_date_if(
+    wanted: ExpressionType,
+    shape: TypedExpression,
+    expr: &IdedExpr,
+) -> Result<TypedExpression, ExpressionFault> {
+    let (ExpressionType::Date, ExpressionType::Text) = (wanted, shape.kind) else {
         return Ok(shape);
     };
     match &expr.expr {
@@ -426,8 +459,8 @@ fn as_date_if(wanted: Kind, shape: Shape, expr: &IdedExpr) -> Result<Shape, Refu
             if canonical.as_deref() != Some(text.inner()) {
                 return refuse("a day is written 'YYYY-MM-DD'", text.inner());
             }
-            Ok(Shape {
-                kind: Kind::Date,
+            Ok(TypedExpression {
+                kind: ExpressionType::Date,
                 ..shape
             })
         }
@@ -435,7 +468,11 @@ fn as_date_if(wanted: Kind, shape: Shape, expr: &IdedExpr) -> Result<Shape, Refu
     }
 }
 
-fn comparable(a: &Shape, b: &Shape, arguments: &[IdedExpr]) -> Result<(), Refusal> {
+fn comparable(
+    a: &TypedExpression,
+    b: &TypedExpression,
+    arguments: &[IdedExpr],
+) -> Result<(), ExpressionFault> {
     let [left, right] = arguments else {
         return refuse("two operands are expected", "");
     };

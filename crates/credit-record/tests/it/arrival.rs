@@ -13,15 +13,15 @@ use time::{Date, Duration};
 use crate::support::*;
 
 /// Saturdays and Sundays are no working days.
-struct Weekdays;
+struct ArrivalWeekdays;
 
-impl Weekdays {
+impl ArrivalWeekdays {
     fn counts(day: Date) -> bool {
         day.weekday().number_days_from_monday() < 5
     }
 }
 
-impl WorkingDays for Weekdays {
+impl WorkingDays for ArrivalWeekdays {
     fn after(&self, day: Date, n: u32) -> Option<Date> {
         let mut days = std::iter::successors(day.next_day(), |d| d.next_day());
         days.by_ref()
@@ -60,7 +60,11 @@ fn told(record: &Map<String, Value>, on: Date) -> Vec<Finding> {
 #[test]
 fn r11_the_seventh_working_day_is_in_time_and_the_eighth_is_counted_late() {
     let on = |day_of_june: u8| {
-        let verdict = received(&penalty(), day(2026, 6, day_of_june), Arc::new(Weekdays));
+        let verdict = received(
+            &penalty(),
+            day(2026, 6, day_of_june),
+            Arc::new(ArrivalWeekdays),
+        );
         let record = accepted(verdict);
         let found = record.warnings.iter();
         found.map(|w| (w.code, w.severity)).collect::<Vec<_>>()

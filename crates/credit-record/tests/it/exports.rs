@@ -10,15 +10,15 @@ use serde_json::{Map, Value, json};
 
 use crate::exports_schema::faults;
 use crate::items::with_no_calendar;
-use crate::items_specimen::{Extent, specimen};
+use crate::items_specimen::{SpecimenExtent, specimen};
 use crate::support::*;
 
 /// Each item with each kind of its subjects, sparse and complete.
-fn specimens() -> Vec<(ItemVersion, SubjectKind, Extent, Map<String, Value>)> {
+fn specimens() -> Vec<(ItemVersion, SubjectKind, SpecimenExtent, Map<String, Value>)> {
     let mut all = Vec::new();
     for item in standard_items().unwrap() {
         for kind in item.subject_kinds.clone() {
-            for extent in [Extent::Required, Extent::Everything] {
+            for extent in [SpecimenExtent::Required, SpecimenExtent::Everything] {
                 all.push((item.clone(), kind, extent, specimen(&item, kind, extent)));
             }
         }
@@ -48,7 +48,7 @@ fn what_the_check_accepts_fits_the_schema() {
 fn structural_errors_fit_neither() {
     let mut planted = 0;
     for (item, kind, extent, record) in specimens() {
-        if extent == Extent::Required {
+        if extent == SpecimenExtent::Required {
             continue;
         }
         let schema = json_schema(&item);

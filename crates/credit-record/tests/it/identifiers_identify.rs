@@ -1,6 +1,6 @@
 //! `identify`: what a text is taken for, dirt, and the place in the text as it was given.
 
-use credit_record::id::{CreditCode, IdRule, Kind, Warning, identify};
+use credit_record::id::{CreditCode, IdRule, IdentifiedKind, Warning, identify};
 use credit_record::{CitizenNumber, OrganisationCode, RegistrationNumber};
 use proptest::prelude::*;
 use time::Duration;
@@ -12,88 +12,112 @@ fn valid_codes_are_called_what_they_are() {
     for (text, kind, canonical) in [
         (
             "430102199003071234",
-            Kind::CitizenNumber,
+            IdentifiedKind::CitizenNumber,
             "430102199003071234",
         ),
         (
             "43012119491001001x",
-            Kind::CitizenNumber,
+            IdentifiedKind::CitizenNumber,
             "43012119491001001X",
         ),
         (
             "11010519491231002X",
-            Kind::CitizenNumber,
+            IdentifiedKind::CitizenNumber,
             "11010519491231002X",
         ),
-        ("430102900307123", Kind::CitizenNumber, "430102199003071234"),
-        ("110105491231002", Kind::CitizenNumber, "11010519491231002X"),
+        (
+            "430102900307123",
+            IdentifiedKind::CitizenNumber,
+            "430102199003071234",
+        ),
+        (
+            "110105491231002",
+            IdentifiedKind::CitizenNumber,
+            "11010519491231002X",
+        ),
         (
             "810000199408230021",
-            Kind::ResidencePermit,
+            IdentifiedKind::ResidencePermit,
             "810000199408230021",
         ),
         (
             "820000199001011240",
-            Kind::ResidencePermit,
+            IdentifiedKind::ResidencePermit,
             "820000199001011240",
         ),
         (
             "830000199201300022",
-            Kind::ResidencePermit,
+            IdentifiedKind::ResidencePermit,
             "830000199201300022",
         ),
         (
             "911124198108030024",
-            Kind::PermanentResidence,
+            IdentifiedKind::PermanentResidence,
             "911124198108030024",
         ),
         (
             "935840199003150126",
-            Kind::PermanentResidence,
+            IdentifiedKind::PermanentResidence,
             "935840199003150126",
         ),
         (
             "CAN310080012345",
-            Kind::PermanentResidence,
+            IdentifiedKind::PermanentResidence,
             "CAN310080012345",
         ),
-        ("91430100MA4Q5W141P", Kind::CreditCode, "91430100MA4Q5W141P"),
-        ("914403001922038216", Kind::CreditCode, "914403001922038216"),
-        ("114300000061223248", Kind::CreditCode, "114300000061223248"),
-        ("N2430121MF0000013L", Kind::CreditCode, "N2430121MF0000013L"),
-        ("MA4Q5W14-1", Kind::OrganisationCode, "MA4Q5W141"),
-        ("D2143569-X", Kind::OrganisationCode, "D2143569X"),
-        ("192203821", Kind::OrganisationCode, "192203821"),
+        (
+            "91430100MA4Q5W141P",
+            IdentifiedKind::CreditCode,
+            "91430100MA4Q5W141P",
+        ),
+        (
+            "914403001922038216",
+            IdentifiedKind::CreditCode,
+            "914403001922038216",
+        ),
+        (
+            "114300000061223248",
+            IdentifiedKind::CreditCode,
+            "114300000061223248",
+        ),
+        (
+            "N2430121MF0000013L",
+            IdentifiedKind::CreditCode,
+            "N2430121MF0000013L",
+        ),
+        ("MA4Q5W14-1", IdentifiedKind::OrganisationCode, "MA4Q5W141"),
+        ("D2143569-X", IdentifiedKind::OrganisationCode, "D2143569X"),
+        ("192203821", IdentifiedKind::OrganisationCode, "192203821"),
         // Without a digit; found by the fuzzer.
-        ("asaaaaaa-x", Kind::OrganisationCode, "ASAAAAAAX"),
-        ("ASAAAAAAX", Kind::OrganisationCode, "ASAAAAAAX"),
+        ("asaaaaaa-x", IdentifiedKind::OrganisationCode, "ASAAAAAAX"),
+        ("ASAAAAAAX", IdentifiedKind::OrganisationCode, "ASAAAAAAX"),
         (
             "440301103097413",
-            Kind::RegistrationNumber,
+            IdentifiedKind::RegistrationNumber,
             "440301103097413",
         ),
         (
             "430100600123457",
-            Kind::RegistrationNumber,
+            IdentifiedKind::RegistrationNumber,
             "430100600123457",
         ),
         (
             "4301002001234",
-            Kind::OldRegistrationNumber,
+            IdentifiedKind::OldRegistrationNumber,
             "4301002001234",
         ),
         (
             "企独湘长总字第000123号",
-            Kind::OldRegistrationNumber,
+            IdentifiedKind::OldRegistrationNumber,
             "企独湘长总字第000123号",
         ),
-        ("E12345678", Kind::Passport, "E12345678"),
-        ("EA1234567", Kind::Passport, "EA1234567"),
-        ("C01X00T47", Kind::Passport, "C01X00T47"),
-        ("H12345678", Kind::HkMacaoPass, "H12345678"),
-        ("M1234567801", Kind::HkMacaoPass, "M1234567801"),
-        ("12345678", Kind::TaiwanPass, "12345678"),
-        ("1234567890", Kind::TaiwanPass, "1234567890"),
+        ("E12345678", IdentifiedKind::Passport, "E12345678"),
+        ("EA1234567", IdentifiedKind::Passport, "EA1234567"),
+        ("C01X00T47", IdentifiedKind::Passport, "C01X00T47"),
+        ("H12345678", IdentifiedKind::HkMacaoPass, "H12345678"),
+        ("M1234567801", IdentifiedKind::HkMacaoPass, "M1234567801"),
+        ("12345678", IdentifiedKind::TaiwanPass, "12345678"),
+        ("1234567890", IdentifiedKind::TaiwanPass, "1234567890"),
     ] {
         let found = identify(text, today());
         assert_eq!((found.kind, found.valid), (kind, true), "{text}: {found:?}");
@@ -111,90 +135,135 @@ fn faulty_codes_are_called_what_they_were_meant_to_be() {
     for (text, kind, rule, position) in [
         (
             "430102199003071235",
-            Kind::CitizenNumber,
+            IdentifiedKind::CitizenNumber,
             R::Check,
             Some(17),
         ),
-        ("430102199002300012", Kind::CitizenNumber, R::Date, Some(12)),
+        (
+            "430102199002300012",
+            IdentifiedKind::CitizenNumber,
+            R::Date,
+            Some(12),
+        ),
         (
             "430102209901010012",
-            Kind::CitizenNumber,
+            IdentifiedKind::CitizenNumber,
             R::DateFuture,
             Some(6),
         ),
         (
             "43010219900307123",
-            Kind::CitizenNumber,
+            IdentifiedKind::CitizenNumber,
             R::Length,
             Some(17),
         ),
         (
             "4301021990030712344",
-            Kind::CitizenNumber,
+            IdentifiedKind::CitizenNumber,
             R::Length,
             Some(18),
         ),
         (
             "43012119491001001×",
-            Kind::CitizenNumber,
+            IdentifiedKind::CitizenNumber,
             R::Alphabet,
             Some(17),
         ),
         (
             "43O102199003071234",
-            Kind::CitizenNumber,
+            IdentifiedKind::CitizenNumber,
             R::Alphabet,
             Some(2),
         ),
         (
             "810000199408230022",
-            Kind::ResidencePermit,
+            IdentifiedKind::ResidencePermit,
             R::Check,
             Some(17),
         ),
         (
             "911124198108030025",
-            Kind::PermanentResidence,
+            IdentifiedKind::PermanentResidence,
             R::Check,
             Some(17),
         ),
         (
             "CAN310080132345",
-            Kind::PermanentResidence,
+            IdentifiedKind::PermanentResidence,
             R::Date,
             Some(9),
         ),
         (
             "91430100MA4Q5W142T",
-            Kind::CreditCode,
+            IdentifiedKind::CreditCode,
             R::InnerCheck,
             Some(16),
         ),
-        ("914403001922038217", Kind::CreditCode, R::Check, Some(17)),
-        ("91430100MA4Q5W141", Kind::CreditCode, R::Length, Some(17)),
-        ("91350203M0001QKT19", Kind::CreditCode, R::Check, Some(17)),
-        ("000000000000000000", Kind::CreditCode, R::Dummy, None),
-        ("123456789012345678", Kind::CreditCode, R::Dummy, None),
-        ("00000000000000000X", Kind::CreditCode, R::Dummy, None),
-        ("MA4Q5W14-2", Kind::OrganisationCode, R::Check, Some(9)),
-        ("192203822", Kind::OrganisationCode, R::Check, Some(8)),
+        (
+            "914403001922038217",
+            IdentifiedKind::CreditCode,
+            R::Check,
+            Some(17),
+        ),
+        (
+            "91430100MA4Q5W141",
+            IdentifiedKind::CreditCode,
+            R::Length,
+            Some(17),
+        ),
+        (
+            "91350203M0001QKT19",
+            IdentifiedKind::CreditCode,
+            R::Check,
+            Some(17),
+        ),
+        (
+            "000000000000000000",
+            IdentifiedKind::CreditCode,
+            R::Dummy,
+            None,
+        ),
+        (
+            "123456789012345678",
+            IdentifiedKind::CreditCode,
+            R::Dummy,
+            None,
+        ),
+        (
+            "00000000000000000X",
+            IdentifiedKind::CreditCode,
+            R::Dummy,
+            None,
+        ),
+        (
+            "MA4Q5W14-2",
+            IdentifiedKind::OrganisationCode,
+            R::Check,
+            Some(9),
+        ),
+        (
+            "192203822",
+            IdentifiedKind::OrganisationCode,
+            R::Check,
+            Some(8),
+        ),
         (
             "430100000012345",
-            Kind::RegistrationNumber,
+            IdentifiedKind::RegistrationNumber,
             R::Check,
             Some(14),
         ),
         (
             "430102901307123",
-            Kind::RegistrationNumber,
+            IdentifiedKind::RegistrationNumber,
             R::Check,
             Some(14),
         ),
-        ("H00000000", Kind::HkMacaoPass, R::Dummy, None),
-        ("hello", Kind::Unknown, R::Length, Some(5)),
-        ("", Kind::Unknown, R::Length, Some(0)),
-        ("长沙市", Kind::Unknown, R::Alphabet, Some(0)),
-        ("1", Kind::Unknown, R::Length, Some(1)),
+        ("H00000000", IdentifiedKind::HkMacaoPass, R::Dummy, None),
+        ("hello", IdentifiedKind::Unknown, R::Length, Some(5)),
+        ("", IdentifiedKind::Unknown, R::Length, Some(0)),
+        ("长沙市", IdentifiedKind::Unknown, R::Alphabet, Some(0)),
+        ("1", IdentifiedKind::Unknown, R::Length, Some(1)),
     ] {
         let found = identify(text, today());
         assert_eq!(
@@ -268,10 +337,10 @@ fn warnings_refuse_nothing() {
 #[test]
 fn damage_by_a_spreadsheet_is_named() {
     for (text, kind) in [
-        ("4.30102E+17", Kind::CitizenNumber),
-        ("9.1430102e+17", Kind::CreditCode),
-        ("430102199003071000", Kind::CitizenNumber),
-        ("914403001922038000", Kind::CreditCode),
+        ("4.30102E+17", IdentifiedKind::CitizenNumber),
+        ("9.1430102e+17", IdentifiedKind::CreditCode),
+        ("430102199003071000", IdentifiedKind::CitizenNumber),
+        ("914403001922038000", IdentifiedKind::CreditCode),
     ] {
         let found = identify(text, today());
         assert_eq!((found.kind, found.valid), (kind, false), "{text}");
@@ -298,8 +367,9 @@ fn the_json_has_seven_fields_and_debug_has_no_number() {
         ]
     );
     assert!(!format!("{found:?}").contains("4301"));
-    let names: std::collections::BTreeSet<&str> = Kind::ALL.iter().map(|k| k.as_str()).collect();
-    assert_eq!(names.len(), Kind::ALL.len());
+    let names: std::collections::BTreeSet<&str> =
+        IdentifiedKind::ALL.iter().map(|k| k.as_str()).collect();
+    assert_eq!(names.len(), IdentifiedKind::ALL.len());
 }
 
 /// Full width of a letter or digit.
@@ -379,7 +449,7 @@ proptest! {
         let head = format!("{region}{:04}{:02}{:02}{n:03}", born.year(), u8::from(born.month()), born.day());
         let number = CitizenNumber::with_check(&head, today()).unwrap();
         let found = identify(number.as_str(), today());
-        prop_assert!(matches!(found.kind, Kind::CitizenNumber | Kind::ResidencePermit));
+        prop_assert!(matches!(found.kind, IdentifiedKind::CitizenNumber | IdentifiedKind::ResidencePermit));
         prop_assert!(found.valid);
     }
 

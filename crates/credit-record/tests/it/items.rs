@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use credit_record::check::MAX_FIELDS;
 use credit_record::item::{
-    Format, ItemError, ItemVersion, MaskRule, NATIONAL_EDITIONS, National, RecordClass, SubjectKind,
+    ItemError, ItemVersion, MaskRule, NATIONAL_EDITIONS, NationalEntry, RecordClass, SubjectKind,
+    ValueFormat,
 };
 use credit_record::{
     DisclosureMode, FindingCode, Publication, standard_code_lists, standard_items,
 };
 use serde_json::{Map, Value, json};
 
-use crate::items_specimen::{Extent, specimen};
+use crate::items_specimen::{SpecimenExtent, specimen};
 use crate::support::*;
 
 #[test]
@@ -136,7 +137,7 @@ fn every_entry_is_complete() {
 #[test]
 fn the_national_catalogue_knows_what_is_collected() {
     for (edition, kinds) in NATIONAL_EDITIONS {
-        assert_eq!(National::kinds(edition).len(), kinds);
+        assert_eq!(NationalEntry::kinds(edition).len(), kinds);
     }
     let kinds = [
         ("xzxk", "行政管理信息"),
@@ -194,7 +195,7 @@ fn natural_persons_are_never_published() {
         for field in item
             .fields
             .iter()
-            .filter(|f| f.format == Format::PersonDocument)
+            .filter(|f| f.format == ValueFormat::PersonDocument)
         {
             assert_eq!(field.publication, Publication::Authorised, "{}", field.code);
             assert_eq!(field.mask, MaskRule::Document, "{}", field.code);
@@ -360,14 +361,14 @@ fn every_item_takes_its_specimens() {
     for item in standard_items().unwrap() {
         let compiled = compiled(&item.code, Some(item.version));
         for kind in item.subject_kinds.clone() {
-            for extent in [Extent::Required, Extent::Everything] {
+            for extent in [SpecimenExtent::Required, SpecimenExtent::Everything] {
                 let record = specimen(&item, kind, extent);
                 let place = format!("{} version {} {kind:?} {extent:?}", item.code, item.version);
                 let found = accepted_or(with_no_calendar(compiled, &record), &place);
                 assert_eq!(found.subject.kind, kind, "{place}");
             }
             for field in required(&item) {
-                let mut record = specimen(&item, kind, Extent::Required);
+                let mut record = specimen(&item, kind, SpecimenExtent::Required);
                 record.remove(&field);
                 let found = errors(with_no_calendar(compiled, &record));
                 assert!(

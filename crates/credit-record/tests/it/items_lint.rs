@@ -2,17 +2,17 @@
 //! must name (R-6: a catalogue is never half-published).
 
 use credit_record::item::{
-    CodeList, FieldKind, FieldMapping, ItemError, ItemVersion, National, Owner, Requirement,
-    SourceFamily, SubjectKind, lint,
+    CodeList, FieldKind, FieldMapping, ItemError, ItemOwner, ItemVersion, NationalEntry,
+    Requirement, SourceFamily, SubjectKind, lint,
 };
 use credit_record::{DisclosureMode, Publication};
 
 use crate::support::item;
 
-type Change = fn(&mut ItemVersion);
+type ItemEdit = fn(&mut ItemVersion);
 
 /// The faults of the penalty item after a change, as text.
-fn faults(change: Change) -> String {
+fn faults(change: ItemEdit) -> String {
     let mut item = item("xzcf");
     change(&mut item);
     match lint(&item) {
@@ -30,7 +30,7 @@ fn at(item: &ItemVersion, code: &str) -> usize {
     item.position(code).unwrap()
 }
 
-fn expect(cases: &[(&str, Change)]) {
+fn expect(cases: &[(&str, ItemEdit)]) {
     for (expected, change) in cases {
         let found = faults(*change);
         assert!(
@@ -194,24 +194,24 @@ fn what_is_incomplete() {
             },
         ),
         ("national.edition: no such edition", |i| {
-            i.national = Some(National {
+            i.national = Some(NationalEntry {
                 edition: "2020".into(),
                 kind: "行政管理信息".into(),
             });
         }),
         ("national.kind: is no kind of that edition", |i| {
-            i.national = Some(National {
+            i.national = Some(NationalEntry {
                 edition: "2021".into(),
                 kind: "知识产权信息".into(),
             });
         }),
         ("owner.organ: is not a credit code", |i| {
-            i.owner = Owner::Department {
+            i.owner = ItemOwner::Department {
                 organ: "11430100006123459R".into(),
             };
         }),
         ("owner.district: is not a division code", |i| {
-            i.owner = Owner::District {
+            i.owner = ItemOwner::District {
                 district: "长沙县".into(),
                 organ: "11430100006123458R".into(),
             };
@@ -288,7 +288,7 @@ fn what_a_credit_record_may_not_hold() {
 
 #[test]
 fn what_is_lawful_passes() {
-    let cases: [Change; 5] = [
+    let cases: [ItemEdit; 5] = [
         |i| {
             i.legal_basis.push("信息主体书面同意".into());
             i.fields[0].note = "存款账户名称".into();

@@ -11,15 +11,15 @@ use credit_record::{
 use serde_json::{Map, Value, json};
 use time::{Date, Weekday};
 
-use crate::items_specimen::{DAY, Extent, on, specimen};
+use crate::items_specimen::{DAY, SpecimenExtent, on, specimen};
 use crate::support::*;
 
 use SubjectKind::{IndividualBusiness, NaturalPerson, Organisation};
 
 /// Monday to Friday, nothing else: enough to count.
-struct Weekdays;
+struct WeekdayCalendar;
 
-impl WorkingDays for Weekdays {
+impl WorkingDays for WeekdayCalendar {
     fn after(&self, day: Date, n: u32) -> Option<Date> {
         let mut days = std::iter::successors(day.next_day(), |d| d.next_day());
         days.by_ref()
@@ -41,7 +41,7 @@ fn works(day: Date) -> bool {
 /// Rules that several items have, by what their roles say. `None`: the rule is an item's own.
 fn common(item: &ItemVersion, rule: &Rule) -> Option<Map<String, Value>> {
     let roles = &item.roles;
-    let base = |kind| specimen(item, kind, Extent::Required);
+    let base = |kind| specimen(item, kind, SpecimenExtent::Required);
     let with = |code: &Option<String>, value: &str| {
         let mut record = base(Organisation);
         record.insert(code.clone().unwrap(), json!(value));
@@ -59,8 +59,8 @@ fn common(item: &ItemVersion, rule: &Rule) -> Option<Map<String, Value>> {
             record.insert(roles.credit_code.clone(), json!("91430102MA4PX7RC64"));
             record
         }
-        "decision-not-future" => on(item, Organisation, Extent::Required, "2026-07-02"),
-        "late-report" => on(item, Organisation, Extent::Required, "2026-05-10"),
+        "decision-not-future" => on(item, Organisation, SpecimenExtent::Required, "2026-07-02"),
+        "late-report" => on(item, Organisation, SpecimenExtent::Required, "2026-05-10"),
         _ => return None,
     })
 }
@@ -114,7 +114,7 @@ fn broken(item: &ItemVersion, rule: &Rule) -> Map<String, Value> {
     common(item, rule).unwrap_or_else(|| {
         let own = own(&item.code, item.version, &rule.id);
         let own = own.unwrap_or_else(|| panic!("no case for {} {}", item.code, rule.id));
-        let mut record = specimen(item, Organisation, Extent::Required);
+        let mut record = specimen(item, Organisation, SpecimenExtent::Required);
         record.extend(object(own));
         record
     })
@@ -142,7 +142,7 @@ fn each_rule_finds_what_it_is_for_and_nothing_else() {
         for rule in &item.rules {
             let record = broken(&item, rule);
             let days: Arc<dyn WorkingDays> = match &*rule.id {
-                "late-report" => Arc::new(Weekdays),
+                "late-report" => Arc::new(WeekdayCalendar),
                 _ => Arc::new(NoCalendar),
             };
             let wanted = (
@@ -175,8 +175,14 @@ fn a_rule_means_the_same_everywhere() {
 /// 424号: reported later than 7 working days after the decision is counted, not refused.
 #[test]
 fn late_reports_are_counted() {
-    let record = |day: &str| on(&item("xzcf"), Organisation, Extent::Required, day);
-    let run = |day: &str| found(compiled("xzcf", None), &record(day), Arc::new(Weekdays));
+    let record = |day: &str| on(&item("xzcf"), Organisation, SpecimenExtent::Required, day);
+    let run = |day: &str| {
+        found(
+            compiled("xzcf", None),
+            &record(day),
+            Arc::new(WeekdayCalendar),
+        )
+    };
     // Received on Wednesday 2026-07-01; the seventh working day before it is Monday 2026-06-22.
     assert_eq!(run("2026-06-22"), []);
     let late = run("2026-06-19");
@@ -215,7 +221,7 @@ fn each_item_has_its_own_deadline() {
 #[test]
 fn detention_of_a_person_is_no_finding() {
     let item = item("xzcf");
-    let mut record = specimen(&item, NaturalPerson, Extent::Required);
+    let mut record = specimen(&item, NaturalPerson, SpecimenExtent::Required);
     record.insert("CF_CFLB".into(), json!("行政拘留"));
     assert_eq!(
         found(compiled("xzcf", None), &record, Arc::new(NoCalendar)),

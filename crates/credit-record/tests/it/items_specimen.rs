@@ -1,6 +1,8 @@
 //! A record without fault for any item, made from the item itself. Used by the tests of items and exports.
 
-use credit_record::item::{Condition, FieldKind, Format, ItemVersion, Requirement, SubjectKind};
+use credit_record::item::{
+    Condition, FieldKind, ItemVersion, Requirement, SubjectKind, ValueFormat,
+};
 use serde_json::{Map, Value, json};
 
 use crate::support::PROVIDER;
@@ -10,19 +12,28 @@ pub const DAY: &str = "2026-06-10";
 
 /// Which fields a specimen fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum SpecimenExtent {
     /// What must be given.
     Required,
     /// What may be given, too.
     Everything,
 }
 
-pub fn specimen(item: &ItemVersion, kind: SubjectKind, extent: Extent) -> Map<String, Value> {
+pub fn specimen(
+    item: &ItemVersion,
+    kind: SubjectKind,
+    extent: SpecimenExtent,
+) -> Map<String, Value> {
     on(item, kind, extent, DAY)
 }
 
 /// A specimen in which everything happened on this day.
-pub fn on(item: &ItemVersion, kind: SubjectKind, extent: Extent, day: &str) -> Map<String, Value> {
+pub fn on(
+    item: &ItemVersion,
+    kind: SubjectKind,
+    extent: SpecimenExtent,
+    day: &str,
+) -> Map<String, Value> {
     let mut record = Map::new();
     // Conditions may look at fields that stand later, so two rounds.
     for _ in 0..2 {
@@ -32,9 +43,9 @@ pub fn on(item: &ItemVersion, kind: SubjectKind, extent: Extent, day: &str) -> M
                 Requirement::When(condition) => {
                     holds(&record, condition)
                         // Type and number of a document demand each other: one has to begin.
-                        || (extent == Extent::Everything && matches!(condition, Condition::Present { .. }))
+                        || (extent == SpecimenExtent::Everything && matches!(condition, Condition::Present { .. }))
                 }
-                Requirement::Optional => extent == Extent::Everything,
+                Requirement::Optional => extent == SpecimenExtent::Everything,
             };
             if wanted && field.allowed_for(kind) && belongs(item, &field.code, kind) {
                 let value = value(item, &field.code, kind, day);
@@ -64,7 +75,7 @@ fn belongs(item: &ItemVersion, code: &String, kind: SubjectKind) -> bool {
         || roles.representative_name.as_ref() == Some(code)
         || matches!(
             field.format,
-            Format::OrganisationCode | Format::RegistrationNumber
+            ValueFormat::OrganisationCode | ValueFormat::RegistrationNumber
         );
     !(person && of_organisation)
 }
@@ -120,13 +131,13 @@ fn value(item: &ItemVersion, code: &str, kind: SubjectKind, day: &str) -> Value 
     match (field.kind, field.format) {
         (FieldKind::Date, _) => json!(day),
         (FieldKind::Decimal, _) => json!("0.2"),
-        (_, Format::CreditCode) => json!(PROVIDER),
-        (_, Format::OrganisationCode) => json!("D2143569X"),
-        (_, Format::RegistrationNumber) => json!("430100000012344"),
-        (_, Format::PersonDocument) if person => json!("430102199003071242"),
-        (_, Format::PersonDocument) => json!("430102199003071234"),
-        (_, Format::Name) => json!("长沙市市场监督管理局"),
-        (_, Format::DocumentNumber) => json!("长市监决〔2026〕123号"),
+        (_, ValueFormat::CreditCode) => json!(PROVIDER),
+        (_, ValueFormat::OrganisationCode) => json!("D2143569X"),
+        (_, ValueFormat::RegistrationNumber) => json!("430100000012344"),
+        (_, ValueFormat::PersonDocument) if person => json!("430102199003071242"),
+        (_, ValueFormat::PersonDocument) => json!("430102199003071234"),
+        (_, ValueFormat::Name) => json!("长沙市市场监督管理局"),
+        (_, ValueFormat::DocumentNumber) => json!("长市监决〔2026〕123号"),
         (FieldKind::Code, _) => json!("430100"),
         (FieldKind::Text, _) => json!("如实填写的内容"),
     }

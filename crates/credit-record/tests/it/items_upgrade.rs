@@ -1,7 +1,7 @@
 //! Records of the templates of 2015 and 2018, read as records of the versions that followed.
 
 use credit_record::item::Requirement;
-use credit_record::upgrade::{Step, UpgradeError, upgrade};
+use credit_record::upgrade::{UpgradeError, UpgradeStep, upgrade};
 use credit_record::{FindingCode, standard_items};
 use serde_json::{Map, Value, json};
 
@@ -79,8 +79,10 @@ fn the_penalty_of_2015_reads_as_one_of_2018() {
         .steps
         .iter()
         .filter_map(|s| match s {
-            Step::Moved { from, to } | Step::Joined { from, to } => Some(format!("{from}>{to}")),
-            Step::Dropped { field } => Some(format!("{field}>")),
+            UpgradeStep::Moved { from, to } | UpgradeStep::Joined { from, to } => {
+                Some(format!("{from}>{to}"))
+            }
+            UpgradeStep::Dropped { field } => Some(format!("{field}>")),
             _ => None,
         })
         .collect();
@@ -195,7 +197,9 @@ fn the_penalty_of_2018_reads_as_one_since_2021() {
     others.insert("CF_CFLB".into(), old["CF_CFLB"].clone());
     assert_eq!(others, old, "nothing else changes");
     assert!(
-        read.steps.iter().all(|s| matches!(s, Step::Recoded { .. })),
+        read.steps
+            .iter()
+            .all(|s| matches!(s, UpgradeStep::Recoded { .. })),
         "{:?}",
         read.steps
     );
@@ -265,7 +269,7 @@ fn a_gap_in_a_mapping_shows() {
         .steps
         .iter()
         .filter_map(|s| match s {
-            Step::Unmapped { field } => Some(field.as_str()),
+            UpgradeStep::Unmapped { field } => Some(field.as_str()),
             _ => None,
         })
         .collect();

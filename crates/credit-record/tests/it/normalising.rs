@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use credit_record::name::normal_form;
 use credit_record::normalise::{
-    Change, NameMask, ReplacementFault, is_list_form, masked_name, normalise, replace_codes,
-    replacement_faults, without_individual_mark,
+    CleansingChange, NameMask, ReplacementFault, is_list_form, masked_name, normalise,
+    replace_codes, replacement_faults, without_individual_mark,
 };
 use credit_record::{Field, ItemVersion, standard_items};
 
@@ -20,7 +20,7 @@ pub fn field_of(code: &str, field: &str) -> &'static Field {
     item.field(field).unwrap()
 }
 
-pub fn clean(item: &str, field: &str, value: &str) -> (String, Vec<Change>) {
+pub fn clean(item: &str, field: &str, value: &str) -> (String, Vec<CleansingChange>) {
     let mut changes = Vec::new();
     let field = field_of(item, field);
     (

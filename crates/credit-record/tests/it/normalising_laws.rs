@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use credit_record::item::{Field, FieldKind, Format};
+use credit_record::item::{Field, FieldKind, ValueFormat};
 use credit_record::normalise::{
-    self, Change, Normaliser, RuleSet, amount_fault, damage, date_fault, masked_name, normalise,
-    parse_date, replace_codes, without_individual_mark,
+    self, CleansingChange, CleansingRuleSet, Normaliser, amount_fault, damage, date_fault,
+    masked_name, normalise, parse_date, replace_codes, without_individual_mark,
 };
 use proptest::prelude::*;
 
@@ -75,7 +75,7 @@ fn the_kinds_cover_every_list_of_steps() {
         .collect();
     seen.sort();
     seen.dedup();
-    assert_eq!(seen.len(), RuleSet::current().pipelines.len());
+    assert_eq!(seen.len(), CleansingRuleSet::current().pipelines.len());
     for step in normalise::ALL {
         assert!(
             seen.iter().any(|steps| steps.contains(&step.id)),
@@ -218,7 +218,7 @@ fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
 }
 
-fn run<'a>(field: &Field, text: &'a str) -> (Cow<'a, str>, Vec<Change>) {
+fn run<'a>(field: &Field, text: &'a str) -> (Cow<'a, str>, Vec<CleansingChange>) {
     let mut changes = Vec::new();
     let out = normalise(field, Cow::Borrowed(text), &mut changes);
     (out, changes)
@@ -371,8 +371,8 @@ fn clean_values_are_not_copied() {
         let clean = match (field.kind, field.format) {
             (FieldKind::Date, _) => "2026-06-05",
             (FieldKind::Decimal, _) => "0.20005",
-            (_, Format::Name) => "湖南客偲家（长沙）工程有限公司",
-            (_, Format::DocumentNumber) => "长市监罚决〔2026〕123号",
+            (_, ValueFormat::Name) => "湖南客偲家（长沙）工程有限公司",
+            (_, ValueFormat::DocumentNumber) => "长市监罚决〔2026〕123号",
             (FieldKind::Code, _) => "91430102MA4PX7RC64",
             _ if field.code_list.is_some() => "没收违法所得",
             _ => "当事人在其网站发布虚假广告。\n罚款2000元；（详见附件）",
@@ -456,8 +456,8 @@ fn a_step_that_behaves_otherwise_has_another_version() {
 
 #[test]
 fn the_rule_set_has_a_name() {
-    let set = RuleSet::current();
-    assert_eq!(set, RuleSet::current());
+    let set = CleansingRuleSet::current();
+    assert_eq!(set, CleansingRuleSet::current());
     assert_eq!(set.id, "n-433cec0282790af4");
     assert_eq!(set.steps.len(), normalise::ALL.len());
     assert_eq!(set.unicode.split('.').count(), 3);

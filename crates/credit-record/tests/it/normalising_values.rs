@@ -2,8 +2,8 @@
 //! and what spreadsheets leave of a value.
 
 use credit_record::normalise::{
-    self, AmountFault, Damage, DateFault, Decimal, amount_fault, damage, date_fault, lost_digits,
-    parse_date, serial_day,
+    self, AmountFault, DateFault, Decimal, SpreadsheetDamage, amount_fault, damage, date_fault,
+    lost_digits, parse_date, serial_day,
 };
 use proptest::prelude::*;
 
@@ -369,34 +369,56 @@ fn damage_by_spreadsheets() {
     ] {
         assert_eq!(
             found("CF_XDR_SHXYM", text),
-            Some(Damage::Scientific),
+            Some(SpreadsheetDamage::Scientific),
             "{text}"
         );
     }
-    assert_eq!(found("CF_NR_FK", "1.5E+03"), Some(Damage::Scientific));
-    assert_eq!(found("CF_WSH", "2.026E+11"), Some(Damage::Scientific));
+    assert_eq!(
+        found("CF_NR_FK", "1.5E+03"),
+        Some(SpreadsheetDamage::Scientific)
+    );
+    assert_eq!(
+        found("CF_WSH", "2.026E+11"),
+        Some(SpreadsheetDamage::Scientific)
+    );
     assert_eq!(found("CF_NR", "4.30102E+17"), None, "free text is free");
     for text in ["##", "########"] {
-        assert_eq!(found("CF_JDRQ", text), Some(Damage::Overflow), "{text}");
+        assert_eq!(
+            found("CF_JDRQ", text),
+            Some(SpreadsheetDamage::Overflow),
+            "{text}"
+        );
     }
     for text in [
         "#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#n/a",
     ] {
-        assert_eq!(found("CF_XDR_MC", text), Some(Damage::ErrorValue), "{text}");
-        assert_eq!(found("CF_CFLB", text), Some(Damage::ErrorValue), "{text}");
+        assert_eq!(
+            found("CF_XDR_MC", text),
+            Some(SpreadsheetDamage::ErrorValue),
+            "{text}"
+        );
+        assert_eq!(
+            found("CF_CFLB", text),
+            Some(SpreadsheetDamage::ErrorValue),
+            "{text}"
+        );
         assert_eq!(value("CF_CFLB", text), text, "cleansing leaves it alone");
     }
     for text in ["=VLOOKUP(A1,B:C,2,0)", "=A1", "=\"x\"", "=+A1"] {
-        assert_eq!(found("CF_XDR_MC", text), Some(Damage::Formula), "{text}");
+        assert_eq!(
+            found("CF_XDR_MC", text),
+            Some(SpreadsheetDamage::Formula),
+            "{text}"
+        );
     }
     assert_eq!(
         found("CF_JDRQ", "43748"),
-        Some(Damage::DateSerial(day(2019, 10, 10)))
+        Some(SpreadsheetDamage::DateSerial(day(2019, 10, 10)))
     );
     for text in ["1月2日", "Oct-19", "2-Jan", "OCT19", "2JAN"] {
         assert_eq!(
             found("CF_XDR_GSZC", text),
-            Some(Damage::BecameDate),
+            Some(SpreadsheetDamage::BecameDate),
             "{text}"
         );
     }
@@ -432,7 +454,7 @@ fn damage_by_spreadsheets() {
         assert!(!lost_digits(kept), "{kept}");
     }
     assert_eq!(
-        Damage::DateSerial(day(2019, 10, 10))
+        SpreadsheetDamage::DateSerial(day(2019, 10, 10))
             .suggestion()
             .as_deref(),
         Some("2019-10-10")

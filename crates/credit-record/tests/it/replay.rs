@@ -1,7 +1,7 @@
 //! A rule-set replayed over stored originals: what it reports, that it never holds a value, and that
 //! batches can be reported apart.
 
-use credit_record::replay::{Replay, Report, SAMPLES, UNATTRIBUTED};
+use credit_record::replay::{Replay, RuleReplayReport, SAMPLES, UNATTRIBUTED};
 use credit_record::{FindingCode, Verdict};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -113,13 +113,13 @@ fn a_value_derived_otherwise_names_field_and_step_and_no_value() {
     assert!(part.accepted_to_returned.is_empty() && part.returned_to_accepted.is_empty());
     let text = serde_json::to_string(&report).unwrap();
     assert!(!text.contains("客偲家") && !text.contains("124"), "{text}");
-    let back: Report = serde_json::from_str(&text).unwrap();
+    let back: RuleReplayReport = serde_json::from_str(&text).unwrap();
     assert_eq!(back, report);
 }
 
 #[test]
 fn a_warning_that_becomes_an_error_is_raised() {
-    let mut report = Report::default();
+    let mut report = RuleReplayReport::default();
     let old = today(&json_of(&penalty_with(json!({"CF_GSJZQ": "2036-06-10"}))));
     let Verdict::Accepted(record) = &old else {
         panic!("{old:?}");
@@ -192,7 +192,7 @@ fn original() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn reports() -> impl Strategy<Value = [Report; 3]> {
+fn reports() -> impl Strategy<Value = [RuleReplayReport; 3]> {
     let fed = (0usize..3, "[ab]", 0u8..40, original());
     prop::collection::vec(fed, 0..12).prop_map(|records| {
         let mut replays = [(); 3].map(|()| {
@@ -211,7 +211,7 @@ fn reports() -> impl Strategy<Value = [Report; 3]> {
     })
 }
 
-fn merged(mut a: Report, b: Report) -> Report {
+fn merged(mut a: RuleReplayReport, b: RuleReplayReport) -> RuleReplayReport {
     a.merge(b);
     a
 }
@@ -240,7 +240,7 @@ proptest! {
         prop_assert_eq!(&left, &right);
         let turned = merged(merged(c, b), a.clone());
         prop_assert_eq!(&left, &turned);
-        prop_assert_eq!(&merged(a.clone(), Report::default()), &a);
+        prop_assert_eq!(&merged(a.clone(), RuleReplayReport::default()), &a);
     }
 
     #[test]

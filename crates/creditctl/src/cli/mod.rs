@@ -25,7 +25,7 @@ use crate::language::Language;
                   CREDIT_TOKEN, never from the command line.",
     disable_help_subcommand = true
 )]
-pub struct Arguments {
+pub struct CommandLine {
     /// Language of help and explanations (zh or en); results are the same in both
     #[arg(long, global = true, value_enum, default_value_t = Language::Zh)]
     pub lang: Language,
@@ -34,12 +34,12 @@ pub struct Arguments {
     pub json: bool,
     /// What to do.
     #[command(subcommand)]
-    pub task: Task,
+    pub task: CreditctlCommand,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Task {
+pub enum CreditctlCommand {
     /// Says what codes are and whether they are right, one JSON object a line
     Identify(Identify),
     /// Reports the records of a file: .csv, .xlsx or .jsonl
@@ -49,15 +49,15 @@ pub enum Task {
     /// What the platform returned, and until when it is to be mended
     Feedback(Feedback),
     /// How a submission stands: receipt, standing and verdict
-    Status(OfSubmission),
+    Status(SubmissionOptions),
     /// The receipt of a submission
-    Receipt(OfSubmission),
+    Receipt(SubmissionOptions),
     /// Revokes a record whose decision was changed, revoked or found void; the reason is published
-    Revoke(Undo),
+    Revoke(TakeBackOptions),
     /// Withdraws a record that was reported by mistake; the reason is not published
-    Withdraw(Undo),
+    Withdraw(TakeBackOptions),
     /// Declares that there was nothing to report of an item in a period
-    Nil(Nil),
+    Nil(NilOptions),
     /// A named official answers for a returned record as it is
     Confirm(Confirm),
     /// Prints the completions for a shell
@@ -79,7 +79,7 @@ pub struct Identify {
 
 /// Where the platform is and who calls.
 #[derive(Debug, Clone, Args)]
-pub struct Connection {
+pub struct ConnectionOptions {
     /// Address of the platform: host:port, http://… or https://… [default: the variable CREDIT_ENDPOINT]
     #[arg(long)]
     pub endpoint: Option<String>,
@@ -102,7 +102,7 @@ pub struct Connection {
 
 /// A file of records and how it is read.
 #[derive(Debug, Clone, Args)]
-pub struct Source {
+pub struct SourceOptions {
     /// The file: .csv, .xlsx or .jsonl
     pub file: PathBuf,
     /// Code of the catalogue item, for instance xzcf
@@ -144,10 +144,10 @@ pub enum Encoding {
 pub struct Submit {
     /// The file.
     #[command(flatten)]
-    pub source: Source,
+    pub source: SourceOptions,
     /// The platform.
     #[command(flatten)]
-    pub connection: Connection,
+    pub connection: ConnectionOptions,
     /// Name of the delivery, which the submission ids begin with [default: the digest of the file]
     #[arg(long)]
     pub batch: Option<String>,
@@ -167,7 +167,7 @@ pub struct Submit {
 pub struct Lint {
     /// The file.
     #[command(flatten)]
-    pub source: Source,
+    pub source: SourceOptions,
     /// Credit code of the reporting unit [default: the variable CREDIT_PROVIDER]
     #[arg(long)]
     pub provider: Option<String>,
@@ -198,7 +198,7 @@ pub enum FeedbackView {
 pub struct FeedbackList {
     /// The platform.
     #[command(flatten)]
-    pub connection: Connection,
+    pub connection: ConnectionOptions,
     /// Closed cases, too
     #[arg(long)]
     pub all: bool,
@@ -212,7 +212,7 @@ pub struct FeedbackList {
 pub struct FeedbackWatch {
     /// The platform.
     #[command(flatten)]
-    pub connection: Connection,
+    pub connection: ConnectionOptions,
     /// Goes on behind this change, as printed with --json
     #[arg(long)]
     pub cursor: Option<String>,
@@ -226,20 +226,20 @@ pub struct FeedbackWatch {
 
 /// `creditctl status` and `receipt`.
 #[derive(Debug, Args)]
-pub struct OfSubmission {
+pub struct SubmissionOptions {
     /// The submission id, as printed by submit
     pub submission_id: String,
     /// The platform.
     #[command(flatten)]
-    pub connection: Connection,
+    pub connection: ConnectionOptions,
 }
 
 /// `creditctl revoke` and `withdraw`.
 #[derive(Debug, Args)]
-pub struct Undo {
+pub struct TakeBackOptions {
     /// The platform.
     #[command(flatten)]
-    pub connection: Connection,
+    pub connection: ConnectionOptions,
     /// Code of the catalogue item
     #[arg(long)]
     pub item: String,
@@ -256,10 +256,10 @@ pub struct Undo {
 
 /// `creditctl nil`.
 #[derive(Debug, Args)]
-pub struct Nil {
+pub struct NilOptions {
     /// The platform.
     #[command(flatten)]
-    pub connection: Connection,
+    pub connection: ConnectionOptions,
     /// Code of the catalogue item
     #[arg(long)]
     pub item: String,
@@ -278,7 +278,7 @@ pub struct Confirm {
     pub case: String,
     /// The platform.
     #[command(flatten)]
-    pub connection: Connection,
+    pub connection: ConnectionOptions,
     /// Name of the official who answers for the record
     #[arg(long)]
     pub attester: String,
@@ -301,7 +301,7 @@ fn day(text: &str) -> Result<Date, time::error::Parse> {
 
 /// The command line in a language.
 pub fn command(language: Language) -> Command {
-    let command = Arguments::command();
+    let command = CommandLine::command();
     match language {
         Language::En => command,
         Language::Zh => chinese::translate(command),

@@ -19,12 +19,12 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri};
 use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt as _;
 
-use crate::cli::Connection;
-use crate::commands::Voice;
+use crate::cli::ConnectionOptions;
+use crate::commands::OutputStyle;
 use crate::exit::Exit;
-use crate::failure::Told;
+use crate::failure::FailureMessage;
 use crate::language::{Language, say};
-use crate::{Failure, Surroundings};
+use crate::{CommandContext, CommandFailure};
 
 /// A single call that takes longer than this is tried again.
 const CALL: Duration = Duration::from_secs(30);
@@ -37,7 +37,7 @@ const MOST_ANSWER: usize = 16 << 20;
 
 /// The platform.
 #[derive(Debug, Clone)]
-pub struct Platform {
+pub struct PlatformClient {
     /// Address as given, without the scheme's default added.
     pub endpoint: String,
     /// How long a break is borne.
@@ -66,32 +66,34 @@ impl std::fmt::Debug for TokenSource {
 ///
 /// # Errors
 /// Those of the work, or no runtime can be had.
-pub fn online<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub fn online<T>(
+    work: impl Future<Output = Result<T, CommandFailure>>,
+) -> Result<T, CommandFailure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::unable(error.to_string()))?;
+        .map_err(|error| CommandFailure::unable(error.to_string()))?;
     let done = runtime.block_on(work);
     // What still runs is a connection that nobody needs.
     runtime.shutdown_background();
     done
 }
 
-impl Platform {
+impl PlatformClient {
     /// Prepares the connections; the first call opens them. Within [`online`] only.
     ///
     /// # Errors
     /// No address, no token, or a certificate that cannot be read.
     pub fn open(
-        connection: &Connection,
-        voice: Voice,
-        surroundings: &Surroundings<'_>,
-    ) -> Result<Self, Failure> {
+        connection: &ConnectionOptions,
+        voice: OutputStyle,
+        surroundings: &CommandContext<'_>,
+    ) -> Result<Self, CommandFailure> {
         let language = voice.language;
         let variable = |name: &str| (surroundings.environment)(name).filter(|v| !v.is_empty());
         let given = connection.endpoint.clone();
         let Some(endpoint) = given.or_else(|| variable("CREDIT_ENDPOINT")) else {
-            return Err(Failure::unable(language.pick(
+            return Err(CommandFailure::unable(language.pick(
                 "缺少平台地址：请用 --endpoint 或环境变量 CREDIT_ENDPOINT 给出",
                 "no address of the platform: give --endpoint or the variable CREDIT_ENDPOINT",
             )));
@@ -102,7 +104,7 @@ impl Platform {
         let token = match &connection.token_file {
             Some(path) => TokenSource::File(path.clone()),
             None => TokenSource::Given(variable("CREDIT_TOKEN").ok_or_else(|| {
-                Failure::told(
+                CommandFailure::told(
                     Exit::Away,
                     language.pick(
                         "缺少访问令牌：请用 --token-file 或环境变量 CREDIT_TOKEN 给出",
@@ -113,7 +115,8 @@ impl Platform {
         };
         let ca = match &connection.ca {
             Some(path) => {
-                let pem = fs::read(path).map_err(|e| Failure::reading(language, path, &e))?;
+                let pem =
+                    fs::read(path).map_err(|e| CommandFailure::reading(language, path, &e))?;
                 Some(Certificate::from_pem(pem))
             }
             None => None,
@@ -151,7 +154,7 @@ impl Platform {
     ///
     /// # Errors
     /// The token cannot be read.
-    pub fn request<T>(&self, message: T) -> Result<Request<T>, Failure> {
+    pub fn request<T>(&self, message: T) -> Result<Request<T>, CommandFailure> {
         let mut request = Request::new(message);
         request
             .metadata_mut()
@@ -159,15 +162,15 @@ impl Platform {
         Ok(request)
     }
 
-    fn token(&self) -> Result<MetadataValue<Ascii>, Failure> {
+    fn token(&self) -> Result<MetadataValue<Ascii>, CommandFailure> {
         let token = match &self.token {
             TokenSource::Given(token) => token.clone(),
             TokenSource::File(path) => fs::read_to_string(path)
-                .map_err(|error| Failure::reading(self.language, path, &error))?,
+                .map_err(|error| CommandFailure::reading(self.language, path, &error))?,
         };
         let value = format!("Bearer {}", token.trim());
         let mut value: MetadataValue<Ascii> = value.parse().map_err(|_| {
-            Failure::told(
+            CommandFailure::told(
                 Exit::Away,
                 self.language.pick(
                     "访问令牌含有不允许的字符",
@@ -188,7 +191,7 @@ impl Platform {
         message: T,
         call: impl AsyncFn(Request<T>) -> Result<Response<R>, Status>,
     ) -> Result<R, CallError> {
-        let mut tries = Tries::new(self.patience);
+        let mut tries = RetryTimer::new(self.patience);
         loop {
             let mut request = self.request(message.clone())?;
             request.set_timeout(CALL);
@@ -201,7 +204,7 @@ impl Platform {
     }
 
     /// A call's failure in words.
-    pub fn failure(&self, error: CallError) -> Failure {
+    pub fn failure(&self, error: CallError) -> CommandFailure {
         match error {
             CallError::Failure(failure) => failure,
             CallError::Status(status) => told(self.language, &self.endpoint, &status),
@@ -215,11 +218,11 @@ pub enum CallError {
     /// What the platform said, or that it said nothing.
     Status(Box<Status>),
     /// Something on this side.
-    Failure(Failure),
+    Failure(CommandFailure),
 }
 
-impl From<Failure> for CallError {
-    fn from(failure: Failure) -> Self {
+impl From<CommandFailure> for CallError {
+    fn from(failure: CommandFailure) -> Self {
         Self::Failure(failure)
     }
 }
@@ -236,13 +239,13 @@ impl CallError {
 
 /// Pauses that grow, until patience ends.
 #[derive(Debug)]
-pub struct Tries {
+pub struct RetryTimer {
     until: Instant,
     patience: Duration,
     pause: Duration,
 }
 
-impl Tries {
+impl RetryTimer {
     /// Begins to count.
     pub fn new(patience: Duration) -> Self {
         Self {
@@ -290,7 +293,7 @@ pub fn is_passing_code(code: Code) -> bool {
 }
 
 /// A status in words, with its exit code.
-pub fn told(language: Language, endpoint: &str, status: &Status) -> Failure {
+pub fn told(language: Language, endpoint: &str, status: &Status) -> CommandFailure {
     let details = status.get_error_details();
     let info = details.error_info();
     let reason = info.map_or_else(
@@ -349,7 +352,7 @@ pub fn told(language: Language, endpoint: &str, status: &Status) -> Failure {
             ),
         ),
     };
-    Failure::Told(Box::new(Told {
+    CommandFailure::Told(Box::new(FailureMessage {
         exit,
         reason,
         field: field.unwrap_or_default(),
@@ -397,14 +400,14 @@ fn channel(
     ca: Option<&Certificate>,
     plaintext: bool,
     language: Language,
-) -> Result<Channel, Failure> {
+) -> Result<Channel, CommandFailure> {
     let full = if address.contains("://") {
         address.to_owned()
     } else {
         format!("http://{address}")
     };
     let unusable = || {
-        Failure::unable(say!(
+        CommandFailure::unable(say!(
             language,
             "平台地址不可用：{address}（应为 主机:端口、http://… 或 https://…）",
             "no usable address: {address} (host:port, http://… or https://…)"
@@ -418,7 +421,7 @@ fn channel(
         _ => return Err(unusable()),
     };
     if !encrypted && !plaintext && !is_this_computer(&host) {
-        return Err(Failure::unable(say!(
+        return Err(CommandFailure::unable(say!(
             language,
             "到 {address} 的连接不加密，令牌和记录会以明文经过网络：请使用 https:// 地址，确在专网内时可加 --plaintext",
             "the connection to {address} is not encrypted, token and records would pass in clear: use https://, or --plaintext within a private network"
@@ -435,7 +438,7 @@ fn channel(
             None => tls.with_native_roots(),
         };
         endpoint = endpoint.tls_config(tls).map_err(|error| {
-            Failure::unable(say!(
+            CommandFailure::unable(say!(
                 language,
                 "TLS 无法使用：{error}",
                 "TLS cannot be used: {error}"

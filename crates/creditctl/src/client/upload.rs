@@ -16,11 +16,11 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 
-use super::{CallError, Platform, Tries, is_passing, is_passing_code};
-use crate::Failure;
+use super::{CallError, PlatformClient, RetryTimer, is_passing, is_passing_code};
+use crate::CommandFailure;
 use crate::exit::Exit;
-use crate::shapes::Refused;
-use crate::state::{Answer, Kept};
+use crate::shapes::RefusalShape;
+use crate::state::{KeptReceipt, RowAnswer};
 
 /// Most records on their way.
 const WINDOW: usize = 512;
@@ -31,7 +31,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// A record on its way.
 #[derive(Debug, Clone)]
-pub struct Outgoing {
+pub struct OutgoingRecord {
     /// Its row.
     pub row: u64,
     /// What is sent.
@@ -39,24 +39,25 @@ pub struct Outgoing {
 }
 
 /// What happens while sending.
-pub trait Course {
+pub trait UploadDriver {
     /// The next record to send.
     ///
     /// # Errors
     /// The file cannot be read.
-    fn next(&mut self) -> Result<Option<Outgoing>, Failure>;
+    fn next(&mut self) -> Result<Option<OutgoingRecord>, CommandFailure>;
 
     /// A row was answered for good.
     ///
     /// # Errors
     /// The state cannot be written.
-    fn answered(&mut self, row: u64, answer: Answer, token: &[u8]) -> Result<(), Failure>;
+    fn answered(&mut self, row: u64, answer: RowAnswer, token: &[u8])
+    -> Result<(), CommandFailure>;
 
     /// No more answers are at hand: a good moment to write down what came.
     ///
     /// # Errors
     /// The state cannot be written.
-    fn pause(&mut self) -> Result<(), Failure>;
+    fn pause(&mut self) -> Result<(), CommandFailure>;
 
     /// The connection broke, or the platform asked to try again; it will be.
     fn broken(&mut self, status: &Status);
@@ -67,10 +68,10 @@ pub trait Course {
 /// # Errors
 /// The platform stayed away, refused the stream, or something on this side failed.
 pub async fn send(
-    platform: &Platform,
+    platform: &PlatformClient,
     token: Option<Vec<u8>>,
-    course: &mut dyn Course,
-) -> Result<(), Failure> {
+    course: &mut dyn UploadDriver,
+) -> Result<(), CommandFailure> {
     let mut upload = Upload {
         platform,
         course,
@@ -82,7 +83,7 @@ pub async fn send(
         drained: false,
         answers: 0,
     };
-    let mut tries = Tries::new(platform.patience);
+    let mut tries = RetryTimer::new(platform.patience);
     loop {
         let before = upload.answers;
         let ended = upload.stream().await;
@@ -115,16 +116,16 @@ pub async fn send(
 }
 
 struct Upload<'a> {
-    platform: &'a Platform,
-    course: &'a mut dyn Course,
+    platform: &'a PlatformClient,
+    course: &'a mut dyn UploadDriver,
     token: Option<Vec<u8>>,
     /// Not answered yet, in the order of sending.
-    waiting: VecDeque<Outgoing>,
+    waiting: VecDeque<OutgoingRecord>,
     bytes: usize,
     /// How many of `waiting` went out on this stream.
     sent: usize,
     /// Rows that the platform wants once more.
-    again: Vec<Outgoing>,
+    again: Vec<OutgoingRecord>,
     drained: bool,
     answers: u64,
 }
@@ -146,7 +147,7 @@ impl Upload<'_> {
     }
 
     /// Fills the window.
-    fn fill(&mut self) -> Result<(), Failure> {
+    fn fill(&mut self) -> Result<(), CommandFailure> {
         while !self.drained && self.waiting.len() < WINDOW && self.bytes < WINDOW_BYTES {
             match self.course.next()? {
                 Some(outgoing) => {
@@ -248,7 +249,7 @@ impl Upload<'_> {
         let token = response.resume_token.to_vec();
         let answer = match response.answer {
             Some(StreamAnswer::Receipt(receipt)) => {
-                Answer::Receipt(Kept::of(&receipt).ok_or_else(|| self.astray())?)
+                RowAnswer::Receipt(KeptReceipt::of(&receipt).ok_or_else(|| self.astray())?)
             }
             Some(StreamAnswer::Refusal(refusal)) if is_asked_again(&refusal) => {
                 self.course.broken(&Status::unavailable(refusal.message));
@@ -257,7 +258,7 @@ impl Upload<'_> {
                 return Ok(());
             }
             Some(StreamAnswer::Refusal(refusal)) => {
-                Answer::Refused(Box::new(Refused::from(refusal)))
+                RowAnswer::Refused(Box::new(RefusalShape::from(refusal)))
             }
             Some(StreamAnswer::Resumed(_)) | None => return Err(self.astray()),
         };
@@ -269,7 +270,7 @@ impl Upload<'_> {
 
     /// An answer that belongs to nothing that was asked.
     fn astray(&self) -> CallError {
-        Failure::told(
+        CommandFailure::told(
             Exit::Away,
             self.platform.language.pick(
                 "平台的应答不符合接口约定，已停止",

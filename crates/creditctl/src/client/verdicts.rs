@@ -11,20 +11,20 @@ use tokio::time::Instant;
 use tonic::Code;
 use uuid::Uuid;
 
-use super::{CallError, Platform};
-use crate::Failure;
+use super::{CallError, PlatformClient};
+use crate::CommandFailure;
 
 /// First and longest pause between two questions about the same record.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// How long is waited, shared by all that are waited for.
 #[derive(Debug)]
-pub struct Waiting {
+pub struct VerdictTimeout {
     limit: Duration,
     last: Cell<Instant>,
 }
 
-impl Waiting {
+impl VerdictTimeout {
     /// Ends when nothing has come for this long.
     pub fn new(limit: Duration) -> Self {
         Self {
@@ -47,10 +47,10 @@ impl Waiting {
 /// # Errors
 /// The platform stays away or refuses to tell.
 pub async fn verdict(
-    platform: &Platform,
+    platform: &PlatformClient,
     record: Uuid,
-    waiting: &Waiting,
-) -> Result<Option<GetVerdictResponse>, Failure> {
+    waiting: &VerdictTimeout,
+) -> Result<Option<GetVerdictResponse>, CommandFailure> {
     let message = GetVerdictRequest {
         record_id: record.to_string(),
     };

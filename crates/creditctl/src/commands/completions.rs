@@ -3,13 +3,16 @@
 use crate::cli::{self, Completions};
 use crate::exit::Exit;
 use crate::language::Language;
-use crate::{Failure, Surroundings};
+use crate::{CommandContext, CommandFailure};
 
 /// Runs the command.
 ///
 /// # Errors
 /// The output cannot be written.
-pub fn run(task: &Completions, surroundings: &mut Surroundings<'_>) -> Result<Exit, Failure> {
+pub fn run(
+    task: &Completions,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     let mut script = Vec::new();
     // The English help: many terminals of servers show nothing else.
     let mut command = cli::command(Language::En);
@@ -17,6 +20,6 @@ pub fn run(task: &Completions, surroundings: &mut Surroundings<'_>) -> Result<Ex
     surroundings
         .output
         .write_all(&script)
-        .map_err(Failure::Write)?;
+        .map_err(CommandFailure::Write)?;
     Ok(Exit::Good)
 }

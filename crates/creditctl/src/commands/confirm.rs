@@ -3,13 +3,13 @@
 use proto::credit::validation::v1::ConfirmRecordRequest;
 use serde::Serialize;
 
-use super::{Voice, feedback};
+use super::{OutputStyle, feedback};
 use crate::cli::Confirm;
-use crate::client::{Platform, online};
+use crate::client::{PlatformClient, online};
 use crate::exit::Exit;
 use crate::report::{findings_for_people, line};
-use crate::shapes::{CaseShape, Found};
-use crate::{Failure, Surroundings};
+use crate::shapes::{CaseShape, FindingShape};
+use crate::{CommandContext, CommandFailure};
 
 /// The line of `--json`.
 #[derive(Serialize)]
@@ -17,7 +17,7 @@ struct ConfirmLine {
     #[serde(rename = "type")]
     kind: &'static str,
     case: CaseShape,
-    findings: Vec<Found>,
+    findings: Vec<FindingShape>,
 }
 
 /// Runs the command.
@@ -26,11 +26,11 @@ struct ConfirmLine {
 /// The platform refuses, or cannot be reached.
 pub fn run(
     task: &Confirm,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Exit, Failure> {
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     online(async {
-        let platform = Platform::open(&task.connection, voice, surroundings)?;
+        let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
         let request = ConfirmRecordRequest {
             case_id: task.case.clone(),
             attester: task.attester.clone(),
@@ -43,7 +43,11 @@ pub fn run(
             .await
             .map_err(|error| platform.failure(error))?;
         let case = CaseShape::from(answer.case.unwrap_or_default());
-        let findings: Vec<Found> = answer.findings.into_iter().map(Found::from).collect();
+        let findings: Vec<FindingShape> = answer
+            .findings
+            .into_iter()
+            .map(FindingShape::from)
+            .collect();
         if voice.json {
             let kind = "confirmed";
             let all = ConfirmLine {
@@ -55,7 +59,7 @@ pub fn run(
         } else {
             let mut text = feedback::for_people(&case, voice.language);
             text.push_str(&findings_for_people(&findings, voice.language));
-            write!(surroundings.output, "{text}").map_err(Failure::Write)?;
+            write!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(Exit::Good)
     })

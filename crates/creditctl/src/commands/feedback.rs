@@ -10,14 +10,14 @@ use proto::credit::validation::v1::{
 use serde::Serialize;
 use tonic::{Code, Status};
 
-use super::Voice;
+use super::OutputStyle;
 use crate::cli::{Feedback, FeedbackList, FeedbackView, FeedbackWatch};
-use crate::client::{CallError, Platform, Tries, is_passing, online};
+use crate::client::{CallError, PlatformClient, RetryTimer, is_passing, online};
 use crate::exit::Exit;
 use crate::language::{Language, say};
 use crate::report::{findings_for_people, line};
 use crate::shapes::{CaseShape, change, moment};
-use crate::{Failure, Surroundings};
+use crate::{CommandContext, CommandFailure};
 
 /// Cases asked for at once.
 const PAGE: u32 = 200;
@@ -48,9 +48,9 @@ struct ChangeLine {
 /// The platform refuses, or cannot be reached.
 pub fn run(
     task: &Feedback,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Exit, Failure> {
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     match &task.view {
         FeedbackView::List(task) => online(list(task, voice, surroundings)),
         FeedbackView::Watch(task) => online(watch(task, voice, surroundings)),
@@ -59,11 +59,11 @@ pub fn run(
 
 async fn list(
     task: &FeedbackList,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Exit, Failure> {
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     let language = voice.language;
-    let platform = Platform::open(&task.connection, voice, surroundings)?;
+    let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
     let mut left = task.limit.unwrap_or(u64::MAX);
     let mut page_token = String::new();
     let (mut open, mut shown) = (false, 0_u64);
@@ -93,7 +93,7 @@ async fn list(
                 line(surroundings.output, &CaseLine { kind_of_line, case })?;
             } else {
                 let text = for_people(&case, language);
-                write!(surroundings.output, "{text}").map_err(Failure::Write)?;
+                write!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
             }
         }
         page_token = page.next_page_token;
@@ -103,13 +103,13 @@ async fn list(
     }
     if !voice.json && shown == 0 {
         let text = language.pick("没有待处理的反馈", "no feedback");
-        writeln!(surroundings.output, "{text}").map_err(Failure::Write)?;
+        writeln!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
     }
     Ok(if open { Exit::Findings } else { Exit::Good })
 }
 
 /// Why watching ended.
-enum Ended {
+enum WatchEnd {
     /// Nothing came for as long as was asked for.
     Idle,
     /// The stream broke.
@@ -118,16 +118,16 @@ enum Ended {
 
 async fn watch(
     task: &FeedbackWatch,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Exit, Failure> {
-    let platform = Platform::open(&task.connection, voice, surroundings)?;
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
+    let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
     let mut cursor = match (&task.cursor, &task.cursor_file) {
         (Some(cursor), _) => cursor.clone(),
         (None, Some(path)) => kept(path, voice.language)?,
         (None, None) => String::new(),
     };
-    let mut tries = Tries::new(platform.patience);
+    let mut tries = RetryTimer::new(platform.patience);
     let mut told = false;
     loop {
         let before = cursor.clone();
@@ -137,8 +137,8 @@ async fn watch(
             told = false;
         }
         match ended {
-            Ended::Idle => return Ok(Exit::Good),
-            Ended::Broken(CallError::Status(status)) if is_passing(&status) => {
+            WatchEnd::Idle => return Ok(Exit::Good),
+            WatchEnd::Broken(CallError::Status(status)) if is_passing(&status) => {
                 if !std::mem::replace(&mut told, true) {
                     let said = status.message();
                     let text = say!(
@@ -152,7 +152,7 @@ async fn watch(
                     return Err(platform.failure(CallError::Status(status)));
                 }
             }
-            Ended::Broken(error) => return Err(platform.failure(error)),
+            WatchEnd::Broken(error) => return Err(platform.failure(error)),
         }
     }
 }
@@ -160,16 +160,16 @@ async fn watch(
 /// One stream, from the cursor on.
 async fn follow(
     task: &FeedbackWatch,
-    platform: &Platform,
+    platform: &PlatformClient,
     cursor: &mut String,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Ended, Failure> {
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<WatchEnd, CommandFailure> {
     let request = platform.request(WatchFeedbackRequest {
         provider_code: String::new(),
         cursor: cursor.clone(),
     })?;
-    let broken = |status: Status| Ok(Ended::Broken(CallError::Status(Box::new(status))));
+    let broken = |status: Status| Ok(WatchEnd::Broken(CallError::Status(Box::new(status))));
     let mut changes = match platform.validation().watch_feedback(request).await {
         Ok(changes) => changes.into_inner(),
         Err(status) => return broken(status),
@@ -180,7 +180,7 @@ async fn follow(
                 let limit = Duration::from_secs(seconds);
                 match tokio::time::timeout(limit, changes.message()).await {
                     Ok(next) => next,
-                    Err(_) => return Ok(Ended::Idle),
+                    Err(_) => return Ok(WatchEnd::Idle),
                 }
             }
             None => changes.message().await,
@@ -204,9 +204,9 @@ async fn follow(
 
 fn show(
     response: WatchFeedbackResponse,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<(), Failure> {
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<(), CommandFailure> {
     let happened = change(response.change());
     let changed_at = response.changed_at.and_then(moment);
     let case = CaseShape::from(response.case.unwrap_or_default());
@@ -229,25 +229,25 @@ fn show(
         };
         let at = changed_at.unwrap_or_default();
         let text = for_people(&case, voice.language);
-        write!(surroundings.output, "{at} {said}\n{text}").map_err(Failure::Write)?;
+        write!(surroundings.output, "{at} {said}\n{text}").map_err(CommandFailure::Write)?;
     }
-    surroundings.output.flush().map_err(Failure::Write)
+    surroundings.output.flush().map_err(CommandFailure::Write)
 }
 
-fn kept(path: &Path, language: Language) -> Result<String, Failure> {
+fn kept(path: &Path, language: Language) -> Result<String, CommandFailure> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(text.trim().to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(Failure::reading(language, path, &error)),
+        Err(error) => Err(CommandFailure::reading(language, path, &error)),
     }
 }
 
 /// By a second file, so that a kill leaves the one or the other and never half of one.
-fn keep(path: &Path, cursor: &str, language: Language) -> Result<(), Failure> {
+fn keep(path: &Path, cursor: &str, language: Language) -> Result<(), CommandFailure> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".part");
     let done = fs::write(&partial, cursor).and_then(|()| fs::rename(&partial, path));
-    done.map_err(|error| Failure::writing(language, path, &error))
+    done.map_err(|error| CommandFailure::writing(language, path, &error))
 }
 
 /// A case in words.

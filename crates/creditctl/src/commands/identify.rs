@@ -2,21 +2,21 @@
 
 use std::io::{BufWriter, Read, Write};
 
-use credit_record::id::{Identified, Kind, identify};
+use credit_record::id::{Identified, IdentifiedKind, identify};
 use serde::Serialize;
 use time::Date;
 
 use crate::cli::Identify;
 use crate::exit::Exit;
 use crate::language::Language;
-use crate::lines::{Line, Lines};
-use crate::{Failure, Surroundings};
+use crate::lines::{InputLine, InputLines};
+use crate::{CommandContext, CommandFailure};
 
 /// What is printed for a line that is no text; the fields of [`Identified`] in their order.
 #[derive(Serialize)]
-struct Unreadable<'a> {
+struct UnreadableLine<'a> {
     input: &'a str,
-    kind: Kind,
+    kind: IdentifiedKind,
     valid: bool,
     canonical: Option<&'a str>,
     rule: &'static str,
@@ -38,10 +38,10 @@ const BUFFER: usize = 64 * 1024;
 pub fn run(
     task: &Identify,
     language: Language,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Exit, Failure> {
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     let today = task.today.unwrap_or_else(|| surroundings.today());
-    let mut desk = Desk {
+    let mut desk = CodeChecker {
         today,
         explain: task.explain.then_some(language),
         output: BufWriter::with_capacity(BUFFER, &mut *surroundings.output),
@@ -57,9 +57,9 @@ pub fn run(
     } else {
         task.codes.iter().try_for_each(|code| desk.code(code))
     };
-    match done.and_then(|()| desk.output.flush().map_err(Failure::Write)) {
+    match done.and_then(|()| desk.output.flush().map_err(CommandFailure::Write)) {
         // The reader has seen enough; what was found so far still counts.
-        Err(Failure::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+        Err(CommandFailure::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
             let exit = desk.exit;
             // What is still buffered has nobody to go to.
             let _ = desk.output.into_parts();
@@ -70,7 +70,7 @@ pub fn run(
     }
 }
 
-struct Desk<'a> {
+struct CodeChecker<'a> {
     today: Date,
     explain: Option<Language>,
     output: BufWriter<&'a mut dyn Write>,
@@ -78,17 +78,17 @@ struct Desk<'a> {
     exit: Exit,
 }
 
-impl Desk<'_> {
-    fn stream(&mut self, input: &mut dyn Read) -> Result<(), Failure> {
-        let mut lines = Lines::new(input);
-        while let Some(line) = lines.next_line().map_err(Failure::Read)? {
+impl CodeChecker<'_> {
+    fn stream(&mut self, input: &mut dyn Read) -> Result<(), CommandFailure> {
+        let mut lines = InputLines::new(input);
+        while let Some(line) = lines.next_line().map_err(CommandFailure::Read)? {
             match line {
-                Line::Text(text) => self.code(&text)?,
-                Line::NotUtf8 { lossy, position } => {
+                InputLine::Text(text) => self.code(&text)?,
+                InputLine::NotUtf8 { lossy, position } => {
                     self.unreadable(&lossy, UTF8, position)?;
                     self.say(|language| language.not_utf8().to_owned());
                 }
-                Line::TooLong(start) => {
+                InputLine::TooLong(start) => {
                     let shown: String = start.chars().take(80).collect();
                     let end = shown.chars().count();
                     self.unreadable(&shown, LENGTH, end)?;
@@ -97,13 +97,13 @@ impl Desk<'_> {
             }
             // A program that asks line by line gets its answer before it asks again.
             if lines.is_drained() {
-                self.output.flush().map_err(Failure::Write)?;
+                self.output.flush().map_err(CommandFailure::Write)?;
             }
         }
         Ok(())
     }
 
-    fn code(&mut self, text: &str) -> Result<(), Failure> {
+    fn code(&mut self, text: &str) -> Result<(), CommandFailure> {
         let found = identify(text, self.today);
         self.print(&found)?;
         if !found.valid {
@@ -120,11 +120,11 @@ impl Desk<'_> {
         input: &str,
         rule: &'static str,
         position: usize,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandFailure> {
         self.exit = Exit::Findings;
-        self.print(&Unreadable {
+        self.print(&UnreadableLine {
             input,
-            kind: Kind::Unknown,
+            kind: IdentifiedKind::Unknown,
             valid: false,
             canonical: None,
             rule,
@@ -133,10 +133,10 @@ impl Desk<'_> {
         })
     }
 
-    fn print(&mut self, found: &impl Serialize) -> Result<(), Failure> {
+    fn print(&mut self, found: &impl Serialize) -> Result<(), CommandFailure> {
         serde_json::to_writer(&mut self.output, found)
-            .map_err(|error| Failure::Write(error.into()))?;
-        self.output.write_all(b"\n").map_err(Failure::Write)
+            .map_err(|error| CommandFailure::Write(error.into()))?;
+        self.output.write_all(b"\n").map_err(CommandFailure::Write)
     }
 
     fn say(&mut self, text: impl Fn(Language) -> String) {

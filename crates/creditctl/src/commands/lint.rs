@@ -6,15 +6,15 @@ use std::sync::Arc;
 use credit_record::{CheckContext, CreditCode, Verdict, check_as};
 use legal_clock::{Calendar, WorkingDayTable, WorkingDays};
 
-use super::Voice;
-use crate::checked::Checked;
+use super::OutputStyle;
+use crate::checked::CheckedFile;
 use crate::cli::Lint;
 use crate::exit::Exit;
 use crate::items;
 use crate::language::say;
-use crate::report::{Outcome, Report};
-use crate::shapes::Found;
-use crate::{Failure, Surroundings};
+use crate::report::{FileReport, RowOutcome};
+use crate::shapes::FindingShape;
+use crate::{CommandContext, CommandFailure};
 
 /// Runs the command.
 ///
@@ -22,19 +22,19 @@ use crate::{Failure, Surroundings};
 /// A file or item that cannot be used.
 pub fn run(
     task: &Lint,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Exit, Failure> {
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     let language = voice.language;
     let variable = || (surroundings.environment)("CREDIT_PROVIDER");
     let provider = task.provider.clone().or_else(variable).ok_or_else(|| {
-        Failure::unable(language.pick(
+        CommandFailure::unable(language.pick(
             "缺少报送单位的统一社会信用代码：请用 --provider 或环境变量 CREDIT_PROVIDER 给出",
             "no code of the reporting unit: give --provider or the variable CREDIT_PROVIDER",
         ))
     })?;
     if CreditCode::parse(&provider).is_err() {
-        return Err(Failure::unable(say!(
+        return Err(CommandFailure::unable(say!(
             language,
             "“{provider}”不是正确的统一社会信用代码",
             "\"{provider}\" is no valid unified social credit code"
@@ -42,11 +42,12 @@ pub fn run(
     }
     let today = task.today.unwrap_or_else(|| surroundings.today());
     let item = items::find(&task.source, today, None, language)?;
-    let checked = Checked::look(&task.source, item, language, surroundings)?;
+    let checked = CheckedFile::look(&task.source, item, language, surroundings)?;
     if let Some(text) = checked.duplicates_text(language) {
         surroundings.tell(&text);
     }
-    let calendar = Calendar::builtin().map_err(|error| Failure::unable(error.to_string()))?;
+    let calendar =
+        Calendar::builtin().map_err(|error| CommandFailure::unable(error.to_string()))?;
     let working_days: Arc<dyn WorkingDays> = Arc::new(WorkingDayTable::of(&calendar));
     let context = CheckContext {
         received_on: today,
@@ -55,7 +56,7 @@ pub fn run(
         attestations: &[],
     };
     let errors = task.source.errors.clone();
-    let mut report = Report::new(&checked, errors, voice, &mut *surroundings.output);
+    let mut report = FileReport::new(&checked, errors, voice, &mut *surroundings.output);
     let mut records = checked.records(language)?;
     while let Some((row, record)) = records.next_record()? {
         let verdict = check_as(checked.form(), &checked.item, &record.content, &context);
@@ -63,10 +64,10 @@ pub fn run(
             Verdict::Accepted(accepted) => ("accepted", accepted.warnings),
             Verdict::Returned(findings) => ("returned", findings),
         };
-        let outcome = Outcome {
+        let outcome = RowOutcome {
             verdict: Some(verdict),
-            findings: findings.into_iter().map(Found::from).collect(),
-            ..Outcome::of(record.row)
+            findings: findings.into_iter().map(FindingShape::from).collect(),
+            ..RowOutcome::of(record.row)
         };
         report.row(&row, &record, &outcome)?;
     }

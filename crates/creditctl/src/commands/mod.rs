@@ -14,7 +14,7 @@ use crate::language::Language;
 
 /// How a command speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Voice {
+pub struct OutputStyle {
     /// The language of texts.
     pub language: Language,
     /// JSON instead of text.

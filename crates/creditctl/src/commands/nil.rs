@@ -5,14 +5,14 @@ use credit_record::normalise::format_date;
 use proto::credit::ingest::v1::ReportNilRequest;
 use serde::Serialize;
 
-use super::Voice;
-use crate::cli::Nil;
-use crate::client::{Platform, online};
+use super::OutputStyle;
+use crate::cli::NilOptions;
+use crate::client::{PlatformClient, online};
 use crate::exit::Exit;
 use crate::language::say;
 use crate::report::line;
 use crate::shapes::moment;
-use crate::{Failure, Surroundings};
+use crate::{CommandContext, CommandFailure};
 
 /// The line of `--json`.
 #[derive(Serialize)]
@@ -32,17 +32,21 @@ struct NilLine {
 ///
 /// # Errors
 /// The platform refuses, or cannot be reached.
-pub fn run(task: &Nil, voice: Voice, surroundings: &mut Surroundings<'_>) -> Result<Exit, Failure> {
+pub fn run(
+    task: &NilOptions,
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     let language = voice.language;
     if task.from > task.to {
-        return Err(Failure::unable(
+        return Err(CommandFailure::unable(
             language.pick("起始日期晚于截止日期", "the first day is after the last"),
         ));
     }
     let (from, to) = (format_date(task.from), format_date(task.to));
     let item = &task.item;
     online(async {
-        let platform = Platform::open(&task.connection, voice, surroundings)?;
+        let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
         let request = ReportNilRequest {
             submission_id: format!("nil/{item}/{from}/{to}"),
             item_code: item.clone(),
@@ -75,7 +79,7 @@ pub fn run(task: &Nil, voice: Voice, surroundings: &mut Surroundings<'_>) -> Res
                 "零报告已受理：{item}，{from} 至 {to}，编号 {id}",
                 "nil report taken: {item}, {from} to {to}, number {id}"
             );
-            writeln!(surroundings.output, "{text}").map_err(Failure::Write)?;
+            writeln!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(Exit::Good)
     })

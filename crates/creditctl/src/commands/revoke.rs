@@ -7,18 +7,18 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Voice, status};
-use crate::cli::Undo;
-use crate::client::{Platform, online};
+use super::{OutputStyle, status};
+use crate::cli::TakeBackOptions;
+use crate::client::{PlatformClient, online};
 use crate::exit::Exit;
 use crate::language::say;
 use crate::report::line;
 use crate::shapes::ReceiptShape;
-use crate::{Failure, Surroundings};
+use crate::{CommandContext, CommandFailure};
 
 /// The line of `--json`.
 #[derive(Serialize)]
-struct UndoLine {
+struct TakeBackLine {
     #[serde(rename = "type")]
     kind: &'static str,
     operation: &'static str,
@@ -31,10 +31,10 @@ struct UndoLine {
 /// # Errors
 /// The platform refuses, or cannot be reached.
 pub fn revoke(
-    task: &Undo,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Exit, Failure> {
+    task: &TakeBackOptions,
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     run(task, Operation::Revoke, voice, surroundings)
 }
 
@@ -43,24 +43,24 @@ pub fn revoke(
 /// # Errors
 /// As [`revoke`].
 pub fn withdraw(
-    task: &Undo,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Exit, Failure> {
+    task: &TakeBackOptions,
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     run(task, Operation::Withdraw, voice, surroundings)
 }
 
 fn run(
-    task: &Undo,
+    task: &TakeBackOptions,
     operation: Operation,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Exit, Failure> {
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     let language = voice.language;
     let reason = task.reason.trim();
     let length = reason.chars().count();
     if !(2..=2000).contains(&length) {
-        return Err(Failure::unable(say!(
+        return Err(CommandFailure::unable(say!(
             language,
             "原因须为2至2000个字符，现为{length}个",
             "a reason has 2 to 2000 characters, this one {length}"
@@ -72,7 +72,7 @@ fn run(
         None => Uuid::new_v4().to_string(),
     };
     online(async {
-        let platform = Platform::open(&task.connection, voice, surroundings)?;
+        let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
         let request = SubmitRecordRequest {
             submission: Some(Submission {
                 submission_id: id.clone(),
@@ -112,7 +112,7 @@ fn run(
                 _ => "revoke",
             };
             let kind = "receipt";
-            let all = UndoLine {
+            let all = TakeBackLine {
                 kind,
                 operation,
                 receipt,
@@ -120,7 +120,7 @@ fn run(
             line(surroundings.output, &all)?;
         } else {
             let text = status::for_people(&receipt, language);
-            write!(surroundings.output, "{text}").map_err(Failure::Write)?;
+            write!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(Exit::Good)
     })

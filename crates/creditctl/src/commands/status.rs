@@ -5,14 +5,14 @@ use proto::credit::validation::v1::{GetVerdictRequest, VerdictOutcome};
 use serde::Serialize;
 use tonic::Code;
 
-use super::Voice;
-use crate::cli::OfSubmission;
-use crate::client::{Platform, online};
+use super::OutputStyle;
+use crate::cli::SubmissionOptions;
+use crate::client::{PlatformClient, online};
 use crate::exit::Exit;
 use crate::language::{Language, say};
 use crate::report::{findings_for_people, line};
-use crate::shapes::{Found, ReceiptShape, standing};
-use crate::{Failure, Surroundings};
+use crate::shapes::{FindingShape, ReceiptShape, standing};
+use crate::{CommandContext, CommandFailure};
 
 /// The line of `receipt --json`.
 #[derive(Serialize)]
@@ -33,7 +33,7 @@ struct StatusLine {
     current_revision: u64,
     current_operation: &'static str,
     verdict: &'static str,
-    findings: Vec<Found>,
+    findings: Vec<FindingShape>,
 }
 
 /// Runs `receipt`.
@@ -41,12 +41,12 @@ struct StatusLine {
 /// # Errors
 /// The platform does not know the submission, or cannot be reached.
 pub fn receipt(
-    task: &OfSubmission,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Exit, Failure> {
+    task: &SubmissionOptions,
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     online(async {
-        let platform = Platform::open(&task.connection, voice, surroundings)?;
+        let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
         let request = GetReceiptRequest {
             submission_id: task.submission_id.clone(),
         };
@@ -62,7 +62,7 @@ pub fn receipt(
             line(surroundings.output, &ReceiptLine { kind, receipt })?;
         } else {
             let text = for_people(&receipt, voice.language);
-            writeln!(surroundings.output, "{text}").map_err(Failure::Write)?;
+            writeln!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(Exit::Good)
     })
@@ -73,13 +73,13 @@ pub fn receipt(
 /// # Errors
 /// As [`receipt`].
 pub fn status(
-    task: &OfSubmission,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Exit, Failure> {
+    task: &SubmissionOptions,
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     let language = voice.language;
     online(async {
-        let platform = Platform::open(&task.connection, voice, surroundings)?;
+        let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
         let request = GetSubmissionStatusRequest {
             submission_id: task.submission_id.clone(),
         };
@@ -114,7 +114,7 @@ pub fn status(
             }
             Err(error) => return Err(platform.failure(error)),
         };
-        let findings: Vec<Found> = findings.into_iter().map(Found::from).collect();
+        let findings: Vec<FindingShape> = findings.into_iter().map(FindingShape::from).collect();
         let current = status.current_revision;
         if voice.json {
             let all = StatusLine {
@@ -132,16 +132,19 @@ pub fn status(
             text.push_str(&standing_text(stands, current, language));
             text.push_str(verdict_text(verdict, language));
             text.push_str(&findings_for_people(&findings, language));
-            write!(surroundings.output, "{text}").map_err(Failure::Write)?;
+            write!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(exit)
     })
 }
 
 /// The receipt, which the platform never leaves out.
-pub(super) fn shape(receipt: Option<Receipt>, language: Language) -> Result<ReceiptShape, Failure> {
+pub(super) fn shape(
+    receipt: Option<Receipt>,
+    language: Language,
+) -> Result<ReceiptShape, CommandFailure> {
     receipt.map(ReceiptShape::from).ok_or_else(|| {
-        Failure::told(
+        CommandFailure::told(
             Exit::Away,
             language.pick(
                 "平台的应答中没有回执",

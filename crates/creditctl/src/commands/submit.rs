@@ -9,21 +9,21 @@ use proto::credit::validation::v1::{GetVerdictResponse, VerdictOutcome};
 use sha2::{Digest, Sha256};
 use tonic::Status;
 
-use super::Voice;
-use crate::checked::{Checked, Records};
+use super::OutputStyle;
+use crate::checked::{CheckedFile, FileRecords};
 use crate::cli::Submit;
-use crate::client::upload::{Course, Outgoing, send};
-use crate::client::verdicts::{Waiting, verdict};
-use crate::client::{Platform, online};
+use crate::client::upload::{OutgoingRecord, UploadDriver, send};
+use crate::client::verdicts::{VerdictTimeout, verdict};
+use crate::client::{PlatformClient, online};
 use crate::exit::Exit;
-use crate::files::Row;
+use crate::files::FileRow;
 use crate::items;
 use crate::language::{Language, say};
-use crate::records::Record;
-use crate::report::{Outcome, Report};
-use crate::shapes::{Found, Refused};
-use crate::state::{Answer, Run, State};
-use crate::{Failure, Surroundings};
+use crate::records::FileRecord;
+use crate::report::{FileReport, RowOutcome};
+use crate::shapes::{FindingShape, RefusalShape};
+use crate::state::{RowAnswer, UploadRun, UploadState};
+use crate::{CommandContext, CommandFailure};
 
 /// Longest name of a batch: with a slash and the row it has to fit into a submission id of 128 characters.
 const MOST_BATCH: usize = 100;
@@ -38,17 +38,17 @@ const KEPT_AFTER: u64 = 256;
 /// A file that cannot be used, or a platform that cannot be reached.
 pub fn run(
     task: &Submit,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Exit, Failure> {
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     online(submit(task, voice, surroundings))
 }
 
 async fn submit(
     task: &Submit,
-    voice: Voice,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<Exit, Failure> {
+    voice: OutputStyle,
+    surroundings: &mut CommandContext<'_>,
+) -> Result<Exit, CommandFailure> {
     let language = voice.language;
     let source = &task.source;
     if let Some(batch) = &task.batch
@@ -56,13 +56,13 @@ async fn submit(
             || batch.chars().count() > MOST_BATCH
             || batch.chars().any(char::is_control))
     {
-        return Err(Failure::unable(say!(
+        return Err(CommandFailure::unable(say!(
             language,
             "批次名称须为1至{MOST_BATCH}个字符，不含控制字符",
             "the name of a batch has 1 to {MOST_BATCH} characters and no control characters"
         )));
     }
-    let platform = Platform::open(&task.connection, voice, surroundings)?;
+    let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
     let scope = platform
         .ask(GetReportingScopeRequest {}, async |request| {
             platform.ingest().get_reporting_scope(request).await
@@ -86,21 +86,21 @@ async fn submit(
     }
     let today = surroundings.today();
     let item = items::find(source, today, in_force, language)?;
-    let checked = Checked::look(source, item, language, surroundings)?;
+    let checked = CheckedFile::look(source, item, language, surroundings)?;
     if let Some(text) = checked.duplicates_text(language) {
         if !task.allow_duplicates {
             let hint = language.pick(
                 "未发送任何内容；如后一行确为该记录的新版本，请加 --allow-duplicates",
                 "nothing was sent; if a later row is a newer version of the record, say --allow-duplicates",
             );
-            return Err(Failure::unable(format!("{text}; {hint}")));
+            return Err(CommandFailure::unable(format!("{text}; {hint}")));
         }
         surroundings.tell(&text);
     }
     let content = checked.name(source);
     let batch = task.batch.clone().unwrap_or_else(|| content.clone());
-    let run = Run::new(&batch, &content, &platform.endpoint, &scope.provider_code);
-    let mut state = State::open(&source.file, &run, language)?;
+    let run = UploadRun::new(&batch, &content, &platform.endpoint, &scope.provider_code);
+    let mut state = UploadState::open(&source.file, &run, language)?;
     if !state.answers.is_empty() {
         let (done, rows) = (state.answers.len(), checked.rows);
         let text = say!(
@@ -112,7 +112,7 @@ async fn submit(
     }
     let terminal = surroundings.terminal.filter(|_| !voice.json);
     let token = state.token.clone();
-    let mut sending = Sending {
+    let mut sending = SubmitUpload {
         records: checked.records(language)?,
         item_code: &source.item,
         item_version: source.item_version,
@@ -134,7 +134,7 @@ async fn submit(
     send(&platform, token, &mut sending).await?;
     sending.bar.finish_and_clear();
     checked.table.unchanged(language)?;
-    let judged = Judging {
+    let judged = VerdictCollector {
         checked: &checked,
         state: &state,
         batch: &batch,
@@ -145,13 +145,13 @@ async fn submit(
             language,
             language.pick("校验", "verdicts"),
         ),
-        waiting: (!task.no_wait).then(|| Waiting::new(Duration::from_secs(task.wait))),
+        waiting: (!task.no_wait).then(|| VerdictTimeout::new(Duration::from_secs(task.wait))),
         platform: &platform,
     };
     let errors = source.errors.clone();
     // Duplicates that were allowed are no fault.
     let mut report =
-        Report::new(&checked, errors, voice, &mut *surroundings.output).bearing_duplicates();
+        FileReport::new(&checked, errors, voice, &mut *surroundings.output).bearing_duplicates();
     judged.all(&mut report, language).await?;
     let done = report.pending() == 0;
     let exit = report.finish()?;
@@ -162,8 +162,8 @@ async fn submit(
 }
 
 /// Why a row without a key is not sent.
-fn without_key() -> Refused {
-    Refused {
+fn without_key() -> RefusalShape {
+    RefusalShape {
         status: 0,
         reason: "RECORD_KEY_MISSING".to_owned(),
         field: "record_key".to_owned(),
@@ -172,22 +172,22 @@ fn without_key() -> Refused {
     }
 }
 
-struct Sending<'a, 's> {
-    records: Records<'a>,
+struct SubmitUpload<'a, 's> {
+    records: FileRecords<'a>,
     item_code: &'a str,
     item_version: u32,
     batch: &'a str,
     content_type: &'static str,
-    state: &'a mut State,
+    state: &'a mut UploadState,
     bar: ProgressBar,
     unkept: u64,
     told: bool,
     language: Language,
-    surroundings: &'a mut Surroundings<'s>,
+    surroundings: &'a mut CommandContext<'s>,
 }
 
-impl Course for Sending<'_, '_> {
-    fn next(&mut self) -> Result<Option<Outgoing>, Failure> {
+impl UploadDriver for SubmitUpload<'_, '_> {
+    fn next(&mut self) -> Result<Option<OutgoingRecord>, CommandFailure> {
         while let Some((_, record)) = self.records.next_record()? {
             let Some(key) = record.key else {
                 self.bar.inc(1);
@@ -197,7 +197,7 @@ impl Course for Sending<'_, '_> {
                 continue;
             }
             let digest = Sha256::digest(&record.content);
-            return Ok(Some(Outgoing {
+            return Ok(Some(OutgoingRecord {
                 row: record.row,
                 submission: Submission {
                     submission_id: submission_id(self.batch, record.row),
@@ -214,7 +214,12 @@ impl Course for Sending<'_, '_> {
         Ok(None)
     }
 
-    fn answered(&mut self, row: u64, answer: Answer, token: &[u8]) -> Result<(), Failure> {
+    fn answered(
+        &mut self,
+        row: u64,
+        answer: RowAnswer,
+        token: &[u8],
+    ) -> Result<(), CommandFailure> {
         self.told = false;
         self.state.answered(row, answer, token)?;
         self.bar.inc(1);
@@ -225,7 +230,7 @@ impl Course for Sending<'_, '_> {
         Ok(())
     }
 
-    fn pause(&mut self) -> Result<(), Failure> {
+    fn pause(&mut self) -> Result<(), CommandFailure> {
         if self.unkept > 0 {
             self.unkept = 0;
             self.state.flush()?;
@@ -251,19 +256,23 @@ fn submission_id(batch: &str, row: u64) -> String {
     format!("{batch}/{row}")
 }
 
-struct Judging<'a> {
-    checked: &'a Checked,
-    state: &'a State,
+struct VerdictCollector<'a> {
+    checked: &'a CheckedFile,
+    state: &'a UploadState,
     batch: &'a str,
     bar: ProgressBar,
     /// `None`: not waited for.
-    waiting: Option<Waiting>,
-    platform: &'a Platform,
+    waiting: Option<VerdictTimeout>,
+    platform: &'a PlatformClient,
 }
 
-impl Judging<'_> {
+impl VerdictCollector<'_> {
     /// All rows in their order, some verdicts asked for at once.
-    async fn all(&self, report: &mut Report<'_>, language: Language) -> Result<(), Failure> {
+    async fn all(
+        &self,
+        report: &mut FileReport<'_>,
+        language: Language,
+    ) -> Result<(), CommandFailure> {
         let mut records = self.checked.records(language)?;
         let mut asked = FuturesOrdered::new();
         let mut ended = false;
@@ -285,19 +294,23 @@ impl Judging<'_> {
         Ok(())
     }
 
-    async fn one(&self, row: Row, record: Record) -> Result<(Row, Record, Outcome), Failure> {
-        let mut outcome = Outcome::of(record.row);
+    async fn one(
+        &self,
+        row: FileRow,
+        record: FileRecord,
+    ) -> Result<(FileRow, FileRecord, RowOutcome), CommandFailure> {
+        let mut outcome = RowOutcome::of(record.row);
         match self.state.answers.get(&record.row) {
             None => {
                 outcome.outcome = Some("not_sent");
                 outcome.refusal = Some(without_key());
             }
-            Some(Answer::Refused(refused)) => {
+            Some(RowAnswer::Refused(refused)) => {
                 outcome.submission_id = Some(submission_id(self.batch, record.row));
                 outcome.outcome = Some("refused");
                 outcome.refusal = Some((**refused).clone());
             }
-            Some(Answer::Receipt(kept)) => {
+            Some(RowAnswer::Receipt(kept)) => {
                 outcome.submission_id = Some(submission_id(self.batch, record.row));
                 outcome.outcome = Some(if kept.unchanged {
                     "unchanged"
@@ -319,20 +332,20 @@ impl Judging<'_> {
     }
 }
 
-fn take(outcome: &mut Outcome, given: GetVerdictResponse) {
+fn take(outcome: &mut RowOutcome, given: GetVerdictResponse) {
     outcome.verdict = Some(match given.outcome() {
         VerdictOutcome::Returned => "returned",
         VerdictOutcome::Accepted | VerdictOutcome::Unspecified => "accepted",
     });
-    outcome.findings = given.findings.into_iter().map(Found::from).collect();
+    outcome.findings = given.findings.into_iter().map(FindingShape::from).collect();
 }
 
 /// Where a bar is drawn, where anybody sees it.
-type Terminal<'a> = Option<&'a dyn Fn() -> ProgressDrawTarget>;
+type ProgressTerminal<'a> = Option<&'a dyn Fn() -> ProgressDrawTarget>;
 
 /// How far it is, how fast it goes, how long it takes.
 fn bar(
-    terminal: Terminal<'_>,
+    terminal: ProgressTerminal<'_>,
     rows: u64,
     done: u64,
     language: Language,

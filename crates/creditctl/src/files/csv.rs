@@ -11,7 +11,7 @@ const MOST_ROW: usize = 8 << 20;
 
 /// Rows of a stream of UTF-8.
 #[derive(Debug)]
-pub(super) struct Reader<R> {
+pub(super) struct NumberedCsvReader<R> {
     inner: BufReader<R>,
     number: u64,
     /// The last row ended with a carriage return, so that a line feed belongs to it.
@@ -20,7 +20,7 @@ pub(super) struct Reader<R> {
 
 /// Where the reader is within a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
+enum CsvState {
     Start,
     Plain,
     Quoted,
@@ -28,7 +28,7 @@ enum At {
     Mark,
 }
 
-impl<R: Read> Reader<R> {
+impl<R: Read> NumberedCsvReader<R> {
     pub(super) fn new(inner: R) -> Self {
         Self {
             inner: BufReader::with_capacity(64 * 1024, inner),
@@ -44,7 +44,7 @@ impl<R: Read> Reader<R> {
     pub(super) fn next_row(&mut self) -> io::Result<Option<(u64, Vec<String>)>> {
         let mut cells: Vec<String> = Vec::new();
         let mut cell: Vec<u8> = Vec::new();
-        let (mut at, mut length, mut seen) = (At::Start, 0, false);
+        let (mut at, mut length, mut seen) = (CsvState::Start, 0, false);
         let ended = loop {
             let bytes = self.inner.fill_buf()?;
             if bytes.is_empty() {
@@ -59,16 +59,16 @@ impl<R: Read> Reader<R> {
                 }
                 seen = true;
                 match (at, *byte) {
-                    (At::Start, b'"') => at = At::Quoted,
-                    (At::Quoted, b'"') => at = At::Mark,
-                    (At::Mark, b'"') => {
+                    (CsvState::Start, b'"') => at = CsvState::Quoted,
+                    (CsvState::Quoted, b'"') => at = CsvState::Mark,
+                    (CsvState::Mark, b'"') => {
                         cell.push(b'"');
-                        at = At::Quoted;
+                        at = CsvState::Quoted;
                     }
-                    (At::Quoted, byte) => cell.push(byte),
+                    (CsvState::Quoted, byte) => cell.push(byte),
                     (_, b',') => {
                         cells.push(text(&mut cell));
-                        at = At::Start;
+                        at = CsvState::Start;
                     }
                     (_, end @ (b'\r' | b'\n')) => {
                         self.returned = end == b'\r';
@@ -77,7 +77,7 @@ impl<R: Read> Reader<R> {
                     }
                     (_, byte) => {
                         cell.push(byte);
-                        at = At::Plain;
+                        at = CsvState::Plain;
                     }
                 }
             }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn rows(text: &str) -> Vec<(u64, Vec<String>)> {
-        let mut reader = Reader::new(text.as_bytes());
+        let mut reader = NumberedCsvReader::new(text.as_bytes());
         std::iter::from_fn(|| reader.next_row().unwrap()).collect()
     }
 
@@ -161,7 +161,7 @@ mod tests {
     fn a_mark_that_nobody_closes_ends_in_an_error() {
         let mut text = String::from("a\n\"");
         text.push_str(&"x\n".repeat(MOST_ROW));
-        let mut reader = Reader::new(text.as_bytes());
+        let mut reader = NumberedCsvReader::new(text.as_bytes());
         assert!(reader.next_row().unwrap().is_some());
         let error = reader.next_row().unwrap_err();
         assert!(error.to_string().contains("row 2"), "{error}");

@@ -19,7 +19,7 @@ pub const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// What the bytes of a file say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Guess {
+pub enum EncodingGuess {
     /// UTF-8, which needs no guessing.
     Utf8,
     /// No UTF-8, and GB18030 throughout.
@@ -33,7 +33,7 @@ pub enum Guess {
 }
 
 /// Looks at a file piece by piece.
-pub struct Probe {
+pub struct EncodingProbe {
     start: Vec<u8>,
     tail: Vec<u8>,
     lines: u64,
@@ -44,13 +44,13 @@ pub struct Probe {
     gb_line: Option<u64>,
 }
 
-impl std::fmt::Debug for Probe {
+impl std::fmt::Debug for EncodingProbe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Probe").finish_non_exhaustive()
     }
 }
 
-impl Default for Probe {
+impl Default for EncodingProbe {
     fn default() -> Self {
         Self {
             start: Vec::new(),
@@ -65,7 +65,7 @@ impl Default for Probe {
     }
 }
 
-impl Probe {
+impl EncodingProbe {
     /// The next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.start.len() < 3 {
@@ -100,19 +100,20 @@ impl Probe {
     }
 
     /// What it is.
-    pub fn finish(mut self) -> Guess {
+    pub fn finish(mut self) -> EncodingGuess {
         if !self.tail.is_empty() {
             self.damaged();
         }
         self.as_gb18030(&[], true);
         if self.start.starts_with(b"\xFF\xFE") || self.start.starts_with(b"\xFE\xFF") {
-            Guess::Utf16
+            EncodingGuess::Utf16
         } else if self.bad == 0 {
-            Guess::Utf8
+            EncodingGuess::Utf8
         } else if self.good > self.bad || self.start.starts_with(BOM) {
-            Guess::DamagedUtf8(self.bad_line)
+            EncodingGuess::DamagedUtf8(self.bad_line)
         } else {
-            self.gb_line.map_or(Guess::Gb18030, Guess::Neither)
+            self.gb_line
+                .map_or(EncodingGuess::Gb18030, EncodingGuess::Neither)
         }
     }
 
@@ -146,7 +147,7 @@ impl Probe {
 }
 
 /// A stream as UTF-8, without a mark. What cannot be read becomes U+FFFD; the probe has refused such a file before.
-pub struct Decoding<R> {
+pub struct DecodingReader<R> {
     inner: R,
     decoder: Decoder,
     input: Vec<u8>,
@@ -159,13 +160,13 @@ pub struct Decoding<R> {
     finished: bool,
 }
 
-impl<R> std::fmt::Debug for Decoding<R> {
+impl<R> std::fmt::Debug for DecodingReader<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Decoding").finish_non_exhaustive()
     }
 }
 
-impl<R: Read> Decoding<R> {
+impl<R: Read> DecodingReader<R> {
     /// Over a stream in this encoding.
     pub fn new(inner: R, encoding: Encoding) -> Self {
         let decoder = match encoding {
@@ -185,7 +186,7 @@ impl<R: Read> Decoding<R> {
     }
 }
 
-impl<R: Read> Read for Decoding<R> {
+impl<R: Read> Read for DecodingReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.ready.is_empty() && !self.finished {
             if self.open.is_empty() && !self.ended {
@@ -213,8 +214,8 @@ impl<R: Read> Read for Decoding<R> {
 mod tests {
     use super::*;
 
-    fn guess(bytes: &[u8], step: usize) -> Guess {
-        let mut probe = Probe::default();
+    fn guess(bytes: &[u8], step: usize) -> EncodingGuess {
+        let mut probe = EncodingProbe::default();
         for piece in bytes.chunks(step) {
             probe.push(piece);
         }
@@ -234,13 +235,13 @@ mod tests {
         let mut neither = gb.to_vec();
         neither.extend(b"\n\xFF\xFF\n");
         for step in [1, 2, 3, 7, 4096] {
-            assert_eq!(guess(text.as_bytes(), step), Guess::Utf8);
-            assert_eq!(guess(&marked, step), Guess::Utf8);
-            assert_eq!(guess(b"A,B\r\n1,2\r\n", step), Guess::Utf8);
-            assert_eq!(guess(&gb, step), Guess::Gb18030);
-            assert_eq!(guess(&damaged, step), Guess::DamagedUtf8(2));
-            assert_eq!(guess(b"\xFF\xFEA\0", step), Guess::Utf16);
-            assert!(matches!(guess(&neither, step), Guess::Neither(_)));
+            assert_eq!(guess(text.as_bytes(), step), EncodingGuess::Utf8);
+            assert_eq!(guess(&marked, step), EncodingGuess::Utf8);
+            assert_eq!(guess(b"A,B\r\n1,2\r\n", step), EncodingGuess::Utf8);
+            assert_eq!(guess(&gb, step), EncodingGuess::Gb18030);
+            assert_eq!(guess(&damaged, step), EncodingGuess::DamagedUtf8(2));
+            assert_eq!(guess(b"\xFF\xFEA\0", step), EncodingGuess::Utf16);
+            assert!(matches!(guess(&neither, step), EncodingGuess::Neither(_)));
         }
     }
 
@@ -252,7 +253,7 @@ mod tests {
         marked.extend(text.as_bytes());
         for (bytes, encoding) in [(&gb[..], Encoding::Gb18030), (&marked[..], Encoding::Utf8)] {
             let mut read = String::new();
-            Decoding::new(bytes, encoding)
+            DecodingReader::new(bytes, encoding)
                 .read_to_string(&mut read)
                 .unwrap();
             assert!(read == text, "{} of {} bytes", read.len(), text.len());

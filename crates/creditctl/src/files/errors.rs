@@ -13,21 +13,21 @@ use credit_record::export::csv_line;
 use rust_xlsxwriter::{Color, Format, Workbook, Worksheet, XlsxError};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::Failure;
-use crate::checked::Checked;
+use crate::CommandFailure;
+use crate::checked::CheckedFile;
 use crate::cli::Encoding;
-use crate::columns::{ADDED, Column, ORIGINAL};
+use crate::columns::{ADDED, ColumnRole, ORIGINAL};
 use crate::files::encoding::BOM;
-use crate::files::{Body, Kind, Row};
+use crate::files::{FileFormat, FileRow, RowBody};
 use crate::language::Language;
-use crate::records::Object;
+use crate::records::JsonObject;
 
 /// Built-in number format of text cells.
 const TEXT: u8 = 49;
 
 /// What is wrong with a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Faults {
+pub struct RowFaults {
     /// Fields, one for each fault.
     pub fields: Vec<String>,
     /// Codes.
@@ -38,7 +38,7 @@ pub struct Faults {
     pub suggestions: Vec<String>,
 }
 
-impl Faults {
+impl RowFaults {
     fn cells(&self, row: u64, key: &str) -> [String; 6] {
         [
             row.to_string(),
@@ -81,12 +81,12 @@ pub struct ErrorFile {
     /// Whether the target may be written over: somebody asked for this very file.
     chosen: bool,
     partial: PathBuf,
-    writer: Writer,
+    writer: ErrorFileWriter,
     /// Columns of the input that are kept.
     kept: Vec<usize>,
 }
 
-enum Writer {
+enum ErrorFileWriter {
     Csv {
         file: BufWriter<File>,
         encoding: Encoding,
@@ -98,7 +98,7 @@ enum Writer {
     },
 }
 
-impl std::fmt::Debug for Writer {
+impl std::fmt::Debug for ErrorFileWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Csv { .. } => "Csv",
@@ -114,33 +114,34 @@ impl ErrorFile {
     /// # Errors
     /// Cannot be written.
     pub fn begin(
-        checked: &Checked,
+        checked: &CheckedFile,
         chosen: Option<&Path>,
         language: Language,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandFailure> {
         let target = chosen.map_or_else(|| beside(&checked.table.path, 1), Path::to_owned);
         let partial = with_suffix(&target, ".part");
         let create = || {
             let file = File::create(&partial);
-            file.map_err(|error| Failure::writing(language, &partial, &error))
+            file.map_err(|error| CommandFailure::writing(language, &partial, &error))
         };
         let layout = checked.layout();
-        let keep = |column: &Column| !matches!(column, Column::Added | Column::RecordKey);
+        let keep =
+            |column: &ColumnRole| !matches!(column, ColumnRole::Added | ColumnRole::RecordKey);
         let kept = layout.columns.iter().enumerate();
         let kept = kept.filter(|(_, c)| keep(c)).map(|(at, _)| at).collect();
         let writer = match checked.table.kind {
-            Kind::Csv => Writer::Csv {
+            FileFormat::Csv => ErrorFileWriter::Csv {
                 file: BufWriter::new(create()?),
                 encoding: checked.table.encoding,
             },
-            Kind::Jsonl => Writer::Jsonl(BufWriter::new(create()?)),
-            Kind::Xlsx => {
+            FileFormat::Jsonl => ErrorFileWriter::Jsonl(BufWriter::new(create()?)),
+            FileFormat::Xlsx => {
                 let mut book = Workbook::new();
                 let sheet = book.add_worksheet();
                 let name = checked.table.sheet().unwrap_or("Sheet1");
                 // A name that another program allowed and this one does not is no reason to fail.
                 let _ = sheet.set_name(name);
-                Writer::Xlsx {
+                ErrorFileWriter::Xlsx {
                     book: Box::new(book),
                     next: 0,
                 }
@@ -155,13 +156,13 @@ impl ErrorFile {
             kept,
         };
         let done = file.header(checked);
-        done.map_err(|error| Failure::writing(language, &file.partial, &error))?;
+        done.map_err(|error| CommandFailure::writing(language, &file.partial, &error))?;
         Ok(file)
     }
 
-    fn header(&mut self, checked: &Checked) -> io::Result<()> {
+    fn header(&mut self, checked: &CheckedFile) -> io::Result<()> {
         if checked.table.marked
-            && let Writer::Csv { file, .. } = &mut self.writer
+            && let ErrorFileWriter::Csv { file, .. } = &mut self.writer
         {
             file.write_all(BOM)?;
         }
@@ -187,16 +188,16 @@ impl ErrorFile {
     /// Cannot be written.
     pub fn add(
         &mut self,
-        checked: &Checked,
-        row: &Row,
+        checked: &CheckedFile,
+        row: &FileRow,
         content: &[u8],
         key: &str,
-        faults: &Faults,
-    ) -> Result<(), Failure> {
+        faults: &RowFaults,
+    ) -> Result<(), CommandFailure> {
         let added = faults.cells(row.number, key);
         let done = match &row.body {
-            Body::Line(_) => self.line(&added, content),
-            Body::Cells(_) => {
+            RowBody::Line(_) => self.line(&added, content),
+            RowBody::Cells(_) => {
                 let item = checked.item.item();
                 let marked: Vec<usize> = (faults.fields.iter())
                     .filter_map(|code| checked.layout().place_of(item.position(code)?))
@@ -204,12 +205,12 @@ impl ErrorFile {
                 self.table_row(&added, row, &marked, false)
             }
         };
-        done.map_err(|error| Failure::writing(self.language, &self.partial, &error))
+        done.map_err(|error| CommandFailure::writing(self.language, &self.partial, &error))
     }
 
     fn line(&mut self, added: &[String; 6], content: &[u8]) -> io::Result<()> {
         let which = self.which();
-        let Writer::Jsonl(file) = &mut self.writer else {
+        let ErrorFileWriter::Jsonl(file) = &mut self.writer else {
             return Ok(());
         };
         let raw = |text: &str| to_raw_value(text).map_err(io::Error::from);
@@ -218,25 +219,25 @@ impl ErrorFile {
             pairs.push((names[which].to_owned(), raw(cell)?));
         }
         let object = std::str::from_utf8(content).ok();
-        match object.and_then(|text| serde_json::from_str::<Object>(text).ok()) {
-            Some(Object(own)) => pairs.extend(own),
+        match object.and_then(|text| serde_json::from_str::<JsonObject>(text).ok()) {
+            Some(JsonObject(own)) => pairs.extend(own),
             None => {
                 let text = String::from_utf8_lossy(content);
                 pairs.push((ORIGINAL[which].to_owned(), raw(&text)?));
             }
         }
-        serde_json::to_writer(&mut *file, &Object(pairs))?;
+        serde_json::to_writer(&mut *file, &JsonObject(pairs))?;
         file.write_all(b"\n")
     }
 
     fn table_row(
         &mut self,
         added: &[String; 6],
-        row: &Row,
+        row: &FileRow,
         marked: &[usize],
         header: bool,
     ) -> io::Result<()> {
-        let Body::Cells(cells) = &row.body else {
+        let RowBody::Cells(cells) = &row.body else {
             return Ok(());
         };
         let last = self.kept.last().map_or(0, |at| at + 1);
@@ -250,7 +251,7 @@ impl ErrorFile {
             .take_while(|(_, cell)| cell.is_some())
             .map(|(at, cell)| (at, cell.map_or("", String::as_str)));
         match &mut self.writer {
-            Writer::Csv { file, encoding } => {
+            ErrorFileWriter::Csv { file, encoding } => {
                 let line = csv_line(added.iter().map(String::as_str).chain(own.map(|(_, c)| c)));
                 match encoding {
                     Encoding::Utf8 => file.write_all(line.as_bytes()),
@@ -260,14 +261,14 @@ impl ErrorFile {
                     }
                 }
             }
-            Writer::Xlsx { book, next } => {
+            ErrorFileWriter::Xlsx { book, next } => {
                 let sheet = book.worksheet_from_index(0).map_err(io::Error::other)?;
                 let own: Vec<(usize, &str)> = own.collect();
                 sheet_row(sheet, *next, added, &own, marked, header).map_err(io::Error::other)?;
                 *next += 1;
                 Ok(())
             }
-            Writer::Jsonl(_) => Ok(()),
+            ErrorFileWriter::Jsonl(_) => Ok(()),
         }
     }
 
@@ -276,7 +277,7 @@ impl ErrorFile {
     ///
     /// # Errors
     /// Cannot be written.
-    pub fn finish(self) -> Result<PathBuf, Failure> {
+    pub fn finish(self) -> Result<PathBuf, CommandFailure> {
         let Self {
             language,
             target,
@@ -285,12 +286,13 @@ impl ErrorFile {
             writer,
             ..
         } = self;
-        let failed = |error: &dyn std::fmt::Display| Failure::writing(language, &target, error);
+        let failed =
+            |error: &dyn std::fmt::Display| CommandFailure::writing(language, &target, error);
         match writer {
-            Writer::Csv { mut file, .. } | Writer::Jsonl(mut file) => {
+            ErrorFileWriter::Csv { mut file, .. } | ErrorFileWriter::Jsonl(mut file) => {
                 file.flush().map_err(|error| failed(&error))?;
             }
-            Writer::Xlsx { mut book, .. } => {
+            ErrorFileWriter::Xlsx { mut book, .. } => {
                 if let Ok(sheet) = book.worksheet_from_index(0) {
                     // Only for the eye.
                     let _ = sheet.set_freeze_panes(1, 1);
@@ -396,7 +398,7 @@ mod tests {
         let texts = |parts: &[&str]| -> Vec<String> {
             parts.iter().map(|part| (*part).to_owned()).collect()
         };
-        let faults = Faults {
+        let faults = RowFaults {
             fields: texts(&["A", "B", "A"]),
             codes: texts(&["X", "X", "Y"]),
             texts: texts(&["一", "二", "三"]),

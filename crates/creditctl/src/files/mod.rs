@@ -15,12 +15,12 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
-use crate::Failure;
-use crate::cli::{Encoding, Source};
+use crate::CommandFailure;
+use crate::cli::{Encoding, SourceOptions};
 use crate::language::{Language, say};
-use crate::lines::Lines;
+use crate::lines::InputLines;
 
-use encoding::{Decoding, Guess, Probe};
+use encoding::{DecodingReader, EncodingGuess, EncodingProbe};
 
 /// Longest line of a JSON file that is read; a record may have 1 MiB.
 const MOST_LINE: usize = 1 << 21;
@@ -29,7 +29,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// Format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileFormat {
     /// Comma separated, with a header.
     Csv,
     /// Excel.
@@ -38,7 +38,7 @@ pub enum Kind {
     Jsonl,
 }
 
-impl Kind {
+impl FileFormat {
     /// By the end of the name.
     pub fn of(path: &Path) -> Option<Self> {
         let end = path.extension()?.to_str()?.to_ascii_lowercase();
@@ -53,23 +53,23 @@ impl Kind {
 
 /// One row of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct FileRow {
     /// As a spreadsheet or an editor counts it, from 1.
     pub number: u64,
     /// What stands there.
-    pub body: Body,
+    pub body: RowBody,
 }
 
 /// What a row holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
+pub enum RowBody {
     /// Cells of a table.
     Cells(Vec<String>),
     /// A line without its end, whatever its bytes are.
     Line(Vec<u8>),
 }
 
-impl Body {
+impl RowBody {
     /// Whether nothing stands there.
     pub fn is_blank(&self) -> bool {
         match self {
@@ -81,11 +81,11 @@ impl Body {
 
 /// A file that was looked at and can be read as often as wanted.
 #[derive(Debug)]
-pub struct Table {
+pub struct InputFile {
     /// Where it is.
     pub path: PathBuf,
     /// Its format.
-    pub kind: Kind,
+    pub kind: FileFormat,
     /// SHA-256 of its bytes.
     pub digest: [u8; 32],
     /// Encoding of a CSV file.
@@ -94,21 +94,22 @@ pub struct Table {
     pub guessed: bool,
     /// A CSV file begins with a byte-order mark.
     pub marked: bool,
-    sheet: Option<xlsx::Sheet>,
+    sheet: Option<xlsx::WorkbookSheet>,
     stamp: (u64, Option<SystemTime>),
 }
 
-impl Table {
+impl InputFile {
     /// Looks at all bytes once: digest, encoding; a workbook is read.
     ///
     /// # Errors
     /// Not to be read, of no known format, or in an encoding that is none of the two.
-    pub fn open(source: &Source, language: Language) -> Result<Self, Failure> {
+    pub fn open(source: &SourceOptions, language: Language) -> Result<Self, CommandFailure> {
         let path = &source.file;
-        let reading = |error: &dyn std::fmt::Display| Failure::reading(language, path, error);
+        let reading =
+            |error: &dyn std::fmt::Display| CommandFailure::reading(language, path, error);
         let shown = path.display();
-        let Some(kind) = Kind::of(path) else {
-            return Err(Failure::unable(say!(
+        let Some(kind) = FileFormat::of(path) else {
+            return Err(CommandFailure::unable(say!(
                 language,
                 "无法识别文件 {shown} 的格式：请使用 .csv、.xlsx 或 .jsonl 文件（旧版 .xls 请另存为 .xlsx）",
                 "{shown}: the format is unknown; use .csv, .xlsx or .jsonl (save .xls as .xlsx)"
@@ -117,7 +118,7 @@ impl Table {
         let stamp = stamp(path).map_err(|error| reading(&error))?;
         let mut file = File::open(path).map_err(|error| reading(&error))?;
         let mut digest = Sha256::new();
-        let mut probe = (kind == Kind::Csv).then(Probe::default);
+        let mut probe = (kind == FileFormat::Csv).then(EncodingProbe::default);
         let mut buffer = vec![0; BUFFER];
         let mut start = Vec::new();
         loop {
@@ -139,8 +140,12 @@ impl Table {
             None => (Encoding::Utf8, false),
         };
         let sheet = match kind {
-            Kind::Xlsx => Some(xlsx::Sheet::open(path, source.sheet.as_deref(), language)?),
-            Kind::Csv | Kind::Jsonl => None,
+            FileFormat::Xlsx => Some(xlsx::WorkbookSheet::open(
+                path,
+                source.sheet.as_deref(),
+                language,
+            )?),
+            FileFormat::Csv | FileFormat::Jsonl => None,
         };
         Ok(Self {
             path: path.clone(),
@@ -163,13 +168,14 @@ impl Table {
     ///
     /// # Errors
     /// Changed, or gone.
-    pub fn unchanged(&self, language: Language) -> Result<(), Failure> {
-        let now = stamp(&self.path).map_err(|e| Failure::reading(language, &self.path, &e))?;
+    pub fn unchanged(&self, language: Language) -> Result<(), CommandFailure> {
+        let now =
+            stamp(&self.path).map_err(|e| CommandFailure::reading(language, &self.path, &e))?;
         if now == self.stamp {
             return Ok(());
         }
         let shown = self.path.display();
-        Err(Failure::unable(say!(
+        Err(CommandFailure::unable(say!(
             language,
             "文件 {shown} 在处理过程中被修改，请保存并关闭后重新运行",
             "{shown} was changed while it was worked on: save and close it, then run this again"
@@ -180,16 +186,22 @@ impl Table {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn rows(&self, language: Language) -> Result<Rows<'_>, Failure> {
+    pub fn rows(&self, language: Language) -> Result<FileRows<'_>, CommandFailure> {
         let open = || {
-            File::open(&self.path).map_err(|error| Failure::reading(language, &self.path, &error))
+            File::open(&self.path)
+                .map_err(|error| CommandFailure::reading(language, &self.path, &error))
         };
         let reader = match (&self.sheet, self.kind) {
-            (Some(sheet), _) => Reader::Xlsx(sheet.rows()),
-            (None, Kind::Jsonl) => Reader::Jsonl(Lines::with_most(open()?, MOST_LINE)),
-            (None, _) => Reader::Csv(csv::Reader::new(Decoding::new(open()?, self.encoding))),
+            (Some(sheet), _) => RowReader::Xlsx(sheet.rows()),
+            (None, FileFormat::Jsonl) => {
+                RowReader::Jsonl(InputLines::with_most(open()?, MOST_LINE))
+            }
+            (None, _) => RowReader::Csv(csv::NumberedCsvReader::new(DecodingReader::new(
+                open()?,
+                self.encoding,
+            ))),
         };
-        Ok(Rows {
+        Ok(FileRows {
             path: &self.path,
             language,
             reader,
@@ -205,35 +217,38 @@ fn stamp(path: &Path) -> std::io::Result<(u64, Option<SystemTime>)> {
 /// The encoding to read by, and whether it was guessed.
 fn encoding_of(
     wanted: Option<Encoding>,
-    guess: Guess,
+    guess: EncodingGuess,
     path: &Path,
     language: Language,
-) -> Result<(Encoding, bool), Failure> {
+) -> Result<(Encoding, bool), CommandFailure> {
     let shown = path.display();
-    let refused = |text| Err(Failure::unable(text));
+    let refused = |text| Err(CommandFailure::unable(text));
     match (wanted, guess) {
-        (Some(Encoding::Utf8) | None, Guess::Utf8) => Ok((Encoding::Utf8, false)),
-        (None, Guess::Gb18030) => Ok((Encoding::Gb18030, true)),
+        (Some(Encoding::Utf8) | None, EncodingGuess::Utf8) => Ok((Encoding::Utf8, false)),
+        (None, EncodingGuess::Gb18030) => Ok((Encoding::Gb18030, true)),
         // What reads as UTF-8 throughout can still be meant as GB18030; whoever says so is believed if it can be.
-        (Some(Encoding::Gb18030), Guess::Gb18030 | Guess::Utf8 | Guess::DamagedUtf8(_)) => {
-            Ok((Encoding::Gb18030, false))
-        }
-        (_, Guess::Utf16) => refused(say!(
+        (
+            Some(Encoding::Gb18030),
+            EncodingGuess::Gb18030 | EncodingGuess::Utf8 | EncodingGuess::DamagedUtf8(_),
+        ) => Ok((Encoding::Gb18030, false)),
+        (_, EncodingGuess::Utf16) => refused(say!(
             language,
             "文件 {shown} 是UTF-16编码（“Unicode文本”），请另存为“CSV UTF-8（逗号分隔）”",
             "{shown} is UTF-16 (\"Unicode text\"): save it as \"CSV UTF-8\""
         )),
-        (_, Guess::DamagedUtf8(line)) => refused(say!(
+        (_, EncodingGuess::DamagedUtf8(line)) => refused(say!(
             language,
             "文件 {shown} 大部分是UTF-8编码，但第{line}行有无法识别的字节，请检查该行并另存为UTF-8；如确为GB18030，请加 --encoding gb18030",
             "{shown} is UTF-8 for the most part, but line {line} is damaged: look at it and save as UTF-8, or say --encoding gb18030"
         )),
-        (Some(Encoding::Utf8), Guess::Gb18030 | Guess::Neither(_)) => refused(say!(
-            language,
-            "文件 {shown} 不是UTF-8编码，请另存为UTF-8，或去掉 --encoding 由程序判断",
-            "{shown} is not UTF-8: save it as UTF-8, or leave --encoding out"
-        )),
-        (_, Guess::Neither(line)) => refused(say!(
+        (Some(Encoding::Utf8), EncodingGuess::Gb18030 | EncodingGuess::Neither(_)) => {
+            refused(say!(
+                language,
+                "文件 {shown} 不是UTF-8编码，请另存为UTF-8，或去掉 --encoding 由程序判断",
+                "{shown} is not UTF-8: save it as UTF-8, or leave --encoding out"
+            ))
+        }
+        (_, EncodingGuess::Neither(line)) => refused(say!(
             language,
             "文件 {shown} 既不是UTF-8也不是GB18030编码（第{line}行起无法识别），请另存为“CSV UTF-8（逗号分隔）”",
             "{shown} is neither UTF-8 nor GB18030 (from line {line} on): save it as \"CSV UTF-8\""
@@ -243,25 +258,25 @@ fn encoding_of(
 
 /// Rows of a file one after the other.
 #[derive(Debug)]
-pub struct Rows<'a> {
+pub struct FileRows<'a> {
     path: &'a Path,
     language: Language,
-    reader: Reader<'a>,
+    reader: RowReader<'a>,
 }
 
 #[derive(Debug)]
-enum Reader<'a> {
-    Csv(csv::Reader<Decoding<File>>),
+enum RowReader<'a> {
+    Csv(csv::NumberedCsvReader<DecodingReader<File>>),
     Xlsx(xlsx::SheetRows<'a>),
-    Jsonl(Lines<File>),
+    Jsonl(InputLines<File>),
 }
 
-impl Rows<'_> {
+impl FileRows<'_> {
     /// The next row that is not blank.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn next_row(&mut self) -> Result<Option<Row>, Failure> {
+    pub fn next_row(&mut self) -> Result<Option<FileRow>, CommandFailure> {
         loop {
             match self.read()? {
                 Some(row) if row.body.is_blank() => {}
@@ -270,27 +285,28 @@ impl Rows<'_> {
         }
     }
 
-    fn read(&mut self) -> Result<Option<Row>, Failure> {
-        let failed =
-            |error: &dyn std::fmt::Display| Err(Failure::reading(self.language, self.path, error));
+    fn read(&mut self) -> Result<Option<FileRow>, CommandFailure> {
+        let failed = |error: &dyn std::fmt::Display| {
+            Err(CommandFailure::reading(self.language, self.path, error))
+        };
         match &mut self.reader {
-            Reader::Csv(reader) => match reader.next_row() {
-                Ok(row) => Ok(row.map(|(number, cells)| Row {
+            RowReader::Csv(reader) => match reader.next_row() {
+                Ok(row) => Ok(row.map(|(number, cells)| FileRow {
                     number,
-                    body: Body::Cells(cells),
+                    body: RowBody::Cells(cells),
                 })),
                 Err(error) => failed(&error),
             },
-            Reader::Xlsx(rows) => Ok(rows.next()),
-            Reader::Jsonl(lines) => {
+            RowReader::Xlsx(rows) => Ok(rows.next()),
+            RowReader::Jsonl(lines) => {
                 let line = match lines.next_raw() {
                     Ok(None) => return Ok(None),
                     Ok(Some(line)) => line.to_vec(),
                     Err(error) => return failed(&error),
                 };
-                Ok(Some(Row {
+                Ok(Some(FileRow {
                     number: lines.number(),
-                    body: Body::Line(line),
+                    body: RowBody::Line(line),
                 }))
             }
         }

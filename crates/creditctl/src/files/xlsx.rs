@@ -8,8 +8,8 @@ use std::path::Path;
 
 use calamine::{Data, ExcelDateTime, Range, Reader, Xlsx, open_workbook};
 
-use super::{Body, Row};
-use crate::Failure;
+use super::{FileRow, RowBody};
+use crate::CommandFailure;
 use crate::language::{Language, say};
 
 /// Name of the sheet of the catalogue's templates that is filled in.
@@ -17,20 +17,20 @@ const ENTRY: &str = "填报";
 
 /// A sheet that was read.
 #[derive(Debug)]
-pub(super) struct Sheet {
+pub(super) struct WorkbookSheet {
     /// Its name.
     pub(super) name: String,
     cells: Range<Data>,
 }
 
-impl Sheet {
+impl WorkbookSheet {
     /// Reads the sheet of this name, else 填报, else the first.
     pub(super) fn open(
         path: &Path,
         wanted: Option<&str>,
         language: Language,
-    ) -> Result<Self, Failure> {
-        let failed = |error: calamine::XlsxError| Failure::reading(language, path, &error);
+    ) -> Result<Self, CommandFailure> {
+        let failed = |error: calamine::XlsxError| CommandFailure::reading(language, path, &error);
         let mut book: Xlsx<_> = open_workbook(path).map_err(failed)?;
         let names = book.sheet_names().to_vec();
         let known = |name: &&str| names.iter().any(|known| known == name);
@@ -39,7 +39,7 @@ impl Sheet {
             Some(name) if known(&name) => name,
             Some(name) => {
                 let have = names.join("、");
-                return Err(Failure::unable(say!(
+                return Err(CommandFailure::unable(say!(
                     language,
                     "文件 {shown} 中没有工作表“{name}”，有：{have}",
                     "{shown} has no sheet \"{name}\"; it has: {have}"
@@ -51,7 +51,7 @@ impl Sheet {
             {
                 Some(name) => name,
                 None => {
-                    return Err(Failure::unable(say!(
+                    return Err(CommandFailure::unable(say!(
                         language,
                         "文件 {shown} 中没有工作表",
                         "{shown} has no sheet"
@@ -79,16 +79,16 @@ impl Sheet {
 /// Rows of a sheet.
 #[derive(Debug)]
 pub(super) struct SheetRows<'a> {
-    sheet: &'a Sheet,
+    sheet: &'a WorkbookSheet,
     next: usize,
     first: u64,
     left: usize,
 }
 
 impl Iterator for SheetRows<'_> {
-    type Item = Row;
+    type Item = FileRow;
 
-    fn next(&mut self) -> Option<Row> {
+    fn next(&mut self) -> Option<FileRow> {
         let (height, width) = self.sheet.cells.get_size();
         if self.next >= height {
             return None;
@@ -100,9 +100,9 @@ impl Iterator for SheetRows<'_> {
             let cell = self.sheet.cells.get((at, column));
             cell.map_or_else(String::new, text)
         });
-        Some(Row {
+        Some(FileRow {
             number: self.first + at as u64,
-            body: Body::Cells(empty.chain(cells).collect()),
+            body: RowBody::Cells(empty.chain(cells).collect()),
         })
     }
 }

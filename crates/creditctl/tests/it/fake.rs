@@ -29,7 +29,7 @@ pub const TOKEN: &str = "good-token";
 
 /// How the platform behaves.
 #[derive(Debug, Clone, Default)]
-pub struct Mood {
+pub struct FakePlatformBehaviour {
     /// Ends the stream with UNAVAILABLE after so many answers of it, once for each entry.
     pub breaks: VecDeque<u64>,
     /// Refuses these rows (by submission id) with UNAVAILABLE, once each.
@@ -48,8 +48,8 @@ pub struct Mood {
 
 /// What the platform has and saw.
 #[derive(Debug, Default)]
-pub struct Inner {
-    pub mood: Mood,
+pub struct FakePlatformState {
+    pub mood: FakePlatformBehaviour,
     /// Committed, in the order of the ledger.
     pub ledger: Vec<(ingest::Submission, ingest::Receipt)>,
     /// Every submission that arrived, repetitions included.
@@ -67,8 +67,8 @@ pub struct Inner {
 }
 
 #[derive(Clone)]
-pub struct Fake {
-    inner: Arc<Mutex<Inner>>,
+pub struct FakePlatform {
+    inner: Arc<Mutex<FakePlatformState>>,
     provider: String,
     items: Arc<Vec<CompiledItem>>,
     changed: Arc<watch::Sender<u64>>,
@@ -79,7 +79,7 @@ pub fn today() -> Date {
     Date::from_calendar_date(2026, Month::July, 1).unwrap()
 }
 
-impl Fake {
+impl FakePlatform {
     /// Serves until the runtime ends.
     pub async fn start(provider: &str) -> Self {
         Self::serve(provider, None).await
@@ -112,12 +112,12 @@ impl Fake {
         fake
     }
 
-    pub fn inner(&self) -> MutexGuard<'_, Inner> {
+    pub fn inner(&self) -> MutexGuard<'_, FakePlatformState> {
         self.inner.lock().unwrap()
     }
 
     /// Changes the mood, and wakes whoever waits for it.
-    pub fn mood(&self, change: impl FnOnce(&mut Mood)) {
+    pub fn mood(&self, change: impl FnOnce(&mut FakePlatformBehaviour)) {
         change(&mut self.inner().mood);
         self.changed.send_modify(|n| *n += 1);
     }
@@ -273,7 +273,7 @@ fn operation(submission: &ingest::Submission) -> Operation {
 }
 
 #[tonic::async_trait]
-impl IngestService for Fake {
+impl IngestService for FakePlatform {
     async fn submit_record(
         &self,
         request: Request<ingest::SubmitRecordRequest>,
@@ -433,7 +433,7 @@ impl IngestService for Fake {
 }
 
 #[tonic::async_trait]
-impl ValidationService for Fake {
+impl ValidationService for FakePlatform {
     async fn list_feedback(
         &self,
         request: Request<validation::ListFeedbackRequest>,

@@ -5,8 +5,8 @@ use proto::credit::validation::v1::{
     CaseChange, CaseKind, CaseState, FeedbackCase, Finding, Severity, WatchFeedbackResponse,
 };
 
-use crate::fake::Fake;
-use crate::support::{Folder, run_beside, run_until, text};
+use crate::fake::FakePlatform;
+use crate::support::{CreditctlFolder, run_beside, run_until, text};
 
 fn case(number: u64, state: CaseState) -> FeedbackCase {
     FeedbackCase {
@@ -52,7 +52,7 @@ fn change(number: u64, change: CaseChange) -> WatchFeedbackResponse {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r13_all_pages_are_listed_and_what_is_open_is_1() {
-    let fake = Fake::start("11430100006123458R").await;
+    let fake = FakePlatform::start("11430100006123458R").await;
     fake.inner().cases = (1..=5)
         .map(|number| {
             let state = if number > 3 {
@@ -96,12 +96,12 @@ async fn r13_all_pages_are_listed_and_what_is_open_is_1() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn watching_goes_on_behind_the_last_change_whatever_breaks() {
-    let fake = Fake::start("11430100006123458R").await;
+    let fake = FakePlatform::start("11430100006123458R").await;
     fake.tell(change(1, CaseChange::Opened));
     fake.tell(change(2, CaseChange::Opened));
     fake.tell(change(1, CaseChange::Overdue));
     fake.mood(|mood| mood.breaks = [1, 0].into());
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let cursor = text(&folder.path("cursor"));
     let watch = [
         "feedback",

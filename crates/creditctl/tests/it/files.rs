@@ -6,9 +6,11 @@ use encoding_rs::GB18030;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use serde_json::{Map, Value};
 
-use crate::support::{Corpus, Folder, Said, TODAY, cells, corpus, csv, run, text};
+use crate::support::{
+    CreditctlFolder, CreditctlOutput, RecordCorpus, TODAY, cells, corpus, csv, run, text,
+};
 
-fn lint(file: &str, provider: &str, more: &[&str]) -> Said {
+fn lint(file: &str, provider: &str, more: &[&str]) -> CreditctlOutput {
     let mut arguments = vec![
         "lint",
         file,
@@ -23,7 +25,7 @@ fn lint(file: &str, provider: &str, more: &[&str]) -> Said {
 }
 
 /// One good record, then one whose decision has no day.
-fn two(corpus: &Corpus) -> Vec<Map<String, Value>> {
+fn two(corpus: &RecordCorpus) -> Vec<Map<String, Value>> {
     let mut second = corpus.good[1].clone();
     second.insert("CF_JDRQ".to_owned(), Value::String("2026-02-30".to_owned()));
     vec![corpus.good[0].clone(), second]
@@ -45,7 +47,7 @@ fn csv_is_read_in_either_encoding_and_the_error_file_has_the_inputs() {
         (marked.as_bytes(), false),
         (&gb, true),
     ] {
-        let folder = Folder::new();
+        let folder = CreditctlFolder::new();
         let file = folder.write("处罚.csv", bytes);
         let said = lint(&file, &corpus.provider, &["--json"]);
         assert_eq!(said.code, 1, "{said:?}");
@@ -85,7 +87,7 @@ fn csv_is_read_in_either_encoding_and_the_error_file_has_the_inputs() {
 #[test]
 fn an_error_file_is_corrected_in_place_and_read_again() {
     let corpus = corpus();
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let records = two(&corpus);
     let file = folder.write("a.csv", csv(&corpus.item, false, &borrowed(&records)));
     assert_eq!(lint(&file, &corpus.provider, &["--lang=en"]).code, 1);
@@ -110,7 +112,7 @@ fn an_error_file_is_corrected_in_place_and_read_again() {
 #[test]
 fn an_error_file_is_never_written_over_another() {
     let corpus = corpus();
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let records = two(&corpus);
     let file = folder.write("a.csv", csv(&corpus.item, false, &borrowed(&records)));
     lint(&file, &corpus.provider, &[]);
@@ -134,7 +136,7 @@ fn an_error_file_is_never_written_over_another() {
 #[test]
 fn columns_that_do_not_fit_are_refused_with_the_nearest_name() {
     let corpus = corpus();
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let good = csv(&corpus.item, false, &[&corpus.good[0]]);
     let unknown = folder.write("unknown.csv", good.replacen("CF_WSH", "CF_WHS", 1));
     let said = lint(&unknown, &corpus.provider, &["--lang=en"]);
@@ -162,7 +164,7 @@ fn columns_that_do_not_fit_are_refused_with_the_nearest_name() {
 #[test]
 fn files_that_are_none_are_named() {
     let corpus = corpus();
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let utf16 = folder.write("utf16.csv", b"\xFF\xFEC\0F\0");
     let said = lint(&utf16, &corpus.provider, &[]);
     assert!(said.code == 2 && said.err.contains("UTF-16"), "{said:?}");
@@ -191,7 +193,11 @@ fn files_that_are_none_are_named() {
 }
 
 /// A workbook as the catalogue's templates have it: names, codes, records; dates as dates, numbers as numbers.
-fn workbook(corpus: &Corpus, folder: &Folder, records: &[Map<String, Value>]) -> String {
+fn workbook(
+    corpus: &RecordCorpus,
+    folder: &CreditctlFolder,
+    records: &[Map<String, Value>],
+) -> String {
     let mut book = Workbook::new();
     let sheet = book.add_worksheet();
     sheet.set_name("填报").unwrap();
@@ -229,7 +235,7 @@ fn workbook(corpus: &Corpus, folder: &Folder, records: &[Map<String, Value>]) ->
 #[test]
 fn a_workbook_gives_the_verdicts_of_its_records() {
     let corpus = corpus();
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let records: Vec<_> = corpus.good.iter().take(30).cloned().collect();
     let file = workbook(&corpus, &folder, &records);
     let said = lint(&file, &corpus.provider, &["--json"]);
@@ -243,7 +249,7 @@ fn a_workbook_gives_the_verdicts_of_its_records() {
 #[test]
 fn a_number_that_a_spreadsheet_damaged_is_not_repaired() {
     let corpus = corpus();
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let mut book = Workbook::new();
     let sheet = book.add_worksheet();
     let cells = cells(&corpus.item, &corpus.good[0]);
@@ -283,7 +289,7 @@ fn a_number_that_a_spreadsheet_damaged_is_not_repaired() {
 #[test]
 fn the_error_file_of_a_workbook_is_a_workbook_that_can_be_sent_again() {
     let corpus = corpus();
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let file = workbook(&corpus, &folder, &two(&corpus));
     let said = lint(&file, &corpus.provider, &["--json"]);
     assert_eq!(said.code, 1, "{said:?}");
@@ -301,7 +307,7 @@ fn the_error_file_of_a_workbook_is_a_workbook_that_can_be_sent_again() {
 #[test]
 fn the_error_file_of_lines_can_be_corrected_and_sent_again() {
     let corpus = corpus();
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let mut lines: Vec<String> = two(&corpus)
         .iter()
         .map(|record| serde_json::to_string(record).unwrap())
@@ -336,7 +342,7 @@ fn the_error_file_of_lines_can_be_corrected_and_sent_again() {
 #[test]
 fn rows_with_the_same_key_are_named() {
     let corpus = corpus();
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let records = [&corpus.good[0], &corpus.good[1], &corpus.good[0]];
     let file = folder.write("a.csv", csv(&corpus.item, false, &records));
     let said = lint(&file, &corpus.provider, &[]);

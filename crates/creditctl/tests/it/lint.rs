@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use testkit::records::Generator;
 
 use crate::fake::today;
-use crate::support::{Folder, Said, TODAY, corpus, csv, item, run};
+use crate::support::{CreditctlFolder, CreditctlOutput, TODAY, corpus, csv, item, run};
 
 /// What the service says of a content: outcome and findings, in the form of the tool's own lines.
 fn service(item: &CompiledItem, form: ContentForm, content: &[u8], provider: &str) -> Value {
@@ -42,7 +42,7 @@ fn service(item: &CompiledItem, form: ContentForm, content: &[u8], provider: &st
     json!({ "verdict": verdict, "findings": findings })
 }
 
-fn lint(file: &str, item: &str, provider: &str, more: &[&str]) -> Said {
+fn lint(file: &str, item: &str, provider: &str, more: &[&str]) -> CreditctlOutput {
     let mut arguments = vec![
         "lint",
         file,
@@ -65,7 +65,7 @@ fn lines_of_the_corpus_get_the_findings_of_the_service() {
     let mut returned = 0;
     for provider in &generator.providers()[..3] {
         for code in ["xzxk", "xzcf"] {
-            let folder = Folder::new();
+            let folder = CreditctlFolder::new();
             // A line end within a content would make two lines of it.
             let records: Vec<_> = generator
                 .records(2_000)
@@ -112,7 +112,7 @@ fn rows_of_the_corpus_get_the_findings_of_the_service() {
     let records: Vec<&Map<String, Value>> = corpus.good.iter().chain(&corpus.bad).collect();
     assert!(corpus.good.len() >= 100 && corpus.bad.len() >= 4);
     for by_name in [false, true] {
-        let folder = Folder::new();
+        let folder = CreditctlFolder::new();
         let file = folder.write("corpus.csv", csv(&corpus.item, by_name, &records));
         let said = lint(&file, "xzcf", &corpus.provider, &[]);
         let rows = said.rows();
@@ -142,7 +142,7 @@ fn rows_of_the_corpus_get_the_findings_of_the_service() {
 fn a_good_file_is_0_and_leaves_nothing_behind() {
     let corpus = corpus();
     let records: Vec<&Map<String, Value>> = corpus.good.iter().take(20).collect();
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let file = folder.write("good.csv", csv(&corpus.item, false, &records));
     let said = lint(&file, "xzcf", &corpus.provider, &[]);
     assert_eq!(said.code, 0, "{said:?}");
@@ -161,7 +161,7 @@ fn an_item_of_ones_own_comes_from_a_file() {
     own.predecessor = None;
     let corpus = corpus();
     let records: Vec<&Map<String, Value>> = corpus.good.iter().take(3).collect();
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let definition = folder.write("item.json", own.to_json().unwrap());
     let file = folder.write("own.csv", csv(&own, false, &records));
     let with = ["--item-file", &*definition];
@@ -176,7 +176,7 @@ fn an_item_of_ones_own_comes_from_a_file() {
 #[test]
 fn a_provider_is_needed_and_may_stand_in_the_environment() {
     let corpus = corpus();
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let file = folder.write("a.csv", csv(&corpus.item, false, &[&corpus.good[0]]));
     let without = run(&["lint", &file, "--item", "xzcf", TODAY], b"");
     assert_eq!(without.code, 2);

@@ -4,12 +4,12 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use creditctl::{Surroundings, run};
+use creditctl::{CommandContext, run};
 use indicatif::{ProgressDrawTarget, TermLike};
 use time::macros::datetime;
 
-use crate::fake::{Fake, TOKEN};
-use crate::support::{Folder, corpus, csv};
+use crate::fake::{FakePlatform, TOKEN};
+use crate::support::{CreditctlFolder, corpus, csv};
 
 /// A terminal that remembers what was written.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +59,7 @@ fn submit(file: &str, endpoint: &str, more: &[&str]) -> (u8, String, String) {
     let screen = Screen::default();
     let (mut output, mut errors) = (Vec::new(), Vec::new());
     let draw = || ProgressDrawTarget::term_like(Box::new(screen.clone()));
-    let mut surroundings = Surroundings {
+    let mut surroundings = CommandContext {
         interactive: false,
         input: &mut io::empty(),
         output: &mut output,
@@ -85,8 +85,8 @@ fn submit(file: &str, endpoint: &str, more: &[&str]) -> (u8, String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bar_shows_how_far_it_is_and_how_long_it_takes() {
     let corpus = corpus();
-    let fake = Fake::start(&corpus.provider).await;
-    let folder = Folder::new();
+    let fake = FakePlatform::start(&corpus.provider).await;
+    let folder = CreditctlFolder::new();
     let records: Vec<_> = corpus.good.iter().take(30).collect();
     let file = folder.write("a.csv", csv(&corpus.item, false, &records));
     let endpoint = fake.address.clone();

@@ -7,14 +7,14 @@ use testkit::proxy::TcpProxy;
 
 use testkit::eventually;
 
-use crate::fake::{Fake, Inner};
-use crate::support::{Folder, corpus, creditctl, csv, finish, run_beside};
+use crate::fake::{FakePlatform, FakePlatformState};
+use crate::support::{CreditctlFolder, corpus, creditctl, csv, finish, run_beside};
 
 /// Longer than any of it takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// One record for each row and each row once.
-fn each_once(inner: &Inner, rows: usize) {
+fn each_once(inner: &FakePlatformState, rows: usize) {
     assert_eq!(inner.ledger.len(), rows);
     let ids: BTreeSet<&str> = inner
         .ledger
@@ -26,7 +26,7 @@ fn each_once(inner: &Inner, rows: usize) {
     assert_eq!(numbers, (1..=rows as u64).collect::<Vec<_>>());
 }
 
-fn file(folder: &Folder, rows: usize) -> (String, String) {
+fn file(folder: &CreditctlFolder, rows: usize) -> (String, String) {
     let corpus = corpus();
     let records: Vec<_> = corpus.good.iter().take(rows).collect();
     assert_eq!(records.len(), rows);
@@ -36,9 +36,9 @@ fn file(folder: &Folder, rows: usize) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r11_a_broken_stream_goes_on_behind_its_last_answer() {
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let (file, provider) = file(&folder, 100);
-    let fake = Fake::start(&provider).await;
+    let fake = FakePlatform::start(&provider).await;
     fake.mood(|mood| mood.breaks = [30, 0, 20].into());
     let arguments = [
         "submit",
@@ -66,9 +66,9 @@ async fn r11_a_broken_stream_goes_on_behind_its_last_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_connection_loses_nothing() {
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let (file, provider) = file(&folder, 100);
-    let fake = Fake::start(&provider).await;
+    let fake = FakePlatform::start(&provider).await;
     let proxy = TcpProxy::start(fake.address.clone()).await.unwrap();
     fake.mood(|mood| mood.gate = Some(40));
     let address = proxy.address().to_string();
@@ -105,9 +105,9 @@ async fn a_cut_connection_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_goes_on_where_it_was() {
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let (file, provider) = file(&folder, 100);
-    let fake = Fake::start(&provider).await;
+    let fake = FakePlatform::start(&provider).await;
     fake.mood(|mood| mood.gate = Some(60));
     let arguments = [
         "submit",
@@ -156,9 +156,9 @@ async fn a_killed_run_goes_on_where_it_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_is_to_be_asked_again_is() {
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let (file, provider) = file(&folder, 10);
-    let fake = Fake::start(&provider).await;
+    let fake = FakePlatform::start(&provider).await;
     fake.mood(|mood| mood.again = vec!["b/2".to_owned(), "b/11".to_owned(), "b/6".to_owned()]);
     let arguments = [
         "submit",
@@ -180,9 +180,9 @@ async fn a_row_that_is_to_be_asked_again_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_the_platform_lost_is_done_without() {
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let (file, provider) = file(&folder, 20);
-    let fake = Fake::start(&provider).await;
+    let fake = FakePlatform::start(&provider).await;
     fake.mood(|mood| {
         mood.breaks = [5].into();
         mood.forgetful = true;
@@ -203,9 +203,9 @@ async fn a_token_that_the_platform_lost_is_done_without() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn patience_ends_and_the_same_command_goes_on_later() {
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let (file, provider) = file(&folder, 20);
-    let fake = Fake::start(&provider).await;
+    let fake = FakePlatform::start(&provider).await;
     fake.mood(|mood| mood.breaks = [5, 0, 0, 0, 0, 0, 0, 0, 0, 0].into());
     let mut command = creditctl();
     command.args([

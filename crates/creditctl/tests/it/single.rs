@@ -4,14 +4,14 @@ use proto::credit::common::v1::RecordVersion;
 use proto::credit::validation::v1::{CaseState, FeedbackCase, Finding, Severity};
 use serde_json::Value;
 
-use crate::fake::Fake;
-use crate::support::{Folder, corpus, csv, run, run_beside};
+use crate::fake::FakePlatform;
+use crate::support::{CreditctlFolder, corpus, csv, run, run_beside};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d24_a_record_is_looked_up_revoked_and_looked_up_again() {
     let corpus = corpus();
-    let fake = Fake::start(&corpus.provider).await;
-    let folder = Folder::new();
+    let fake = FakePlatform::start(&corpus.provider).await;
+    let folder = CreditctlFolder::new();
     let file = folder.write("a.csv", csv(&corpus.item, false, &[&corpus.good[0]]));
     let at = ["--endpoint", &*fake.address];
     let with = |arguments: &[&str]| -> Vec<String> {
@@ -93,7 +93,7 @@ async fn d24_a_record_is_looked_up_revoked_and_looked_up_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d26_nothing_to_report_counts_once() {
-    let fake = Fake::start("11430100006123458R").await;
+    let fake = FakePlatform::start("11430100006123458R").await;
     let nil = [
         "nil",
         "--item=xzcf",
@@ -114,7 +114,7 @@ async fn d26_nothing_to_report_counts_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r13_an_official_answers_for_what_may_be_confirmed() {
-    let fake = Fake::start("11430100006123458R").await;
+    let fake = FakePlatform::start("11430100006123458R").await;
     let case = |id: &str, code: &str, confirmable| FeedbackCase {
         case_id: id.to_owned(),
         version: Some(RecordVersion::default()),

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::fake::{Fake, TOKEN};
-use crate::support::{Folder, corpus, csv, run_beside, text};
+use crate::fake::{FakePlatform, TOKEN};
+use crate::support::{CreditctlFolder, corpus, csv, run_beside, text};
 
 /// Some good rows and some bad ones, of one provider.
-fn rows(corpus: &crate::support::Corpus, good: usize, bad: usize) -> Vec<Map<String, Value>> {
+fn rows(corpus: &crate::support::RecordCorpus, good: usize, bad: usize) -> Vec<Map<String, Value>> {
     let good = corpus.good.iter().take(good);
     good.chain(corpus.bad.iter().take(bad)).cloned().collect()
 }
@@ -14,9 +14,9 @@ fn rows(corpus: &crate::support::Corpus, good: usize, bad: usize) -> Vec<Map<Str
 #[tokio::test(flavor = "multi_thread")]
 async fn r11_every_row_gets_its_receipt_and_its_verdict() {
     let corpus = corpus();
-    let fake = Fake::start(&corpus.provider).await;
+    let fake = FakePlatform::start(&corpus.provider).await;
     fake.mood(|mood| mood.slow = 2);
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let records = rows(&corpus, 40, 4);
     let borrowed: Vec<_> = records.iter().collect();
     let file = folder.write("a.csv", csv(&corpus.item, true, &borrowed));
@@ -73,8 +73,8 @@ async fn r11_every_row_gets_its_receipt_and_its_verdict() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r13_a_corrected_error_file_is_a_new_version_of_the_same_record() {
     let corpus = corpus();
-    let fake = Fake::start(&corpus.provider).await;
-    let folder = Folder::new();
+    let fake = FakePlatform::start(&corpus.provider).await;
+    let folder = CreditctlFolder::new();
     // The code is part of the natural key: without the key that the error file carries, a corrected row would be
     // another record, and what was returned would stay open for ever.
     let mut record = corpus
@@ -128,8 +128,8 @@ async fn r13_a_corrected_error_file_is_a_new_version_of_the_same_record() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_of_json_are_sent_as_their_bytes() {
     let corpus = corpus();
-    let fake = Fake::start(&corpus.provider).await;
-    let folder = Folder::new();
+    let fake = FakePlatform::start(&corpus.provider).await;
+    let folder = CreditctlFolder::new();
     let lines: Vec<String> = corpus.good[..3]
         .iter()
         .map(|record| format!("  {} ", serde_json::to_string(record).unwrap()))
@@ -169,8 +169,8 @@ async fn lines_of_json_are_sent_as_their_bytes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_of_a_file_that_cannot_be_used() {
     let corpus = corpus();
-    let fake = Fake::start(&corpus.provider).await;
-    let folder = Folder::new();
+    let fake = FakePlatform::start(&corpus.provider).await;
+    let folder = CreditctlFolder::new();
     let good = csv(&corpus.item, false, &[&corpus.good[0], &corpus.good[1]]);
     let unknown = folder.write("a.csv", good.replacen("CF_SY", "CF_SYY", 1));
     let doubled = [&corpus.good[0], &corpus.good[1], &corpus.good[0]];
@@ -209,9 +209,9 @@ async fn nothing_is_sent_of_a_file_that_cannot_be_used() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_row_does_not_stop_the_others() {
     let corpus = corpus();
-    let fake = Fake::start(&corpus.provider).await;
+    let fake = FakePlatform::start(&corpus.provider).await;
     fake.mood(|mood| mood.refused.push("七月/3".to_owned()));
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let file = folder.write(
         "a.csv",
         csv(
@@ -265,9 +265,9 @@ async fn a_refused_row_does_not_stop_the_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn verdicts_that_do_not_come_are_said_to_be_outstanding() {
     let corpus = corpus();
-    let fake = Fake::start(&corpus.provider).await;
+    let fake = FakePlatform::start(&corpus.provider).await;
     fake.mood(|mood| mood.silent = true);
-    let folder = Folder::new();
+    let folder = CreditctlFolder::new();
     let file = folder.write("a.csv", csv(&corpus.item, false, &[&corpus.good[0]]));
     let base = [
         "submit",
@@ -316,8 +316,8 @@ async fn verdicts_that_do_not_come_are_said_to_be_outstanding() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_cannot_reach_it_or_is_not_admitted_is_told_with_3() {
     let corpus = corpus();
-    let fake = Fake::start(&corpus.provider).await;
-    let folder = Folder::new();
+    let fake = FakePlatform::start(&corpus.provider).await;
+    let folder = CreditctlFolder::new();
     let file = folder.write("a.csv", csv(&corpus.item, false, &[&corpus.good[0]]));
     let wrong = folder.write("token", "bad-token\n");
     let arguments = [

@@ -19,13 +19,13 @@ pub const TODAY: &str = "--today=2026-07-01";
 
 /// What a run printed.
 #[derive(Debug)]
-pub struct Said {
+pub struct CreditctlOutput {
     pub code: i32,
     pub out: String,
     pub err: String,
 }
 
-impl Said {
+impl CreditctlOutput {
     /// Each line of the output as JSON.
     pub fn objects(&self) -> Vec<Value> {
         let lines = self.out.lines();
@@ -63,14 +63,14 @@ pub fn creditctl() -> Command {
     command
 }
 
-pub fn run(arguments: &[&str], input: &[u8]) -> Said {
+pub fn run(arguments: &[&str], input: &[u8]) -> CreditctlOutput {
     let mut command = creditctl();
     command.args(arguments);
     finish(command, input)
 }
 
 /// Beside a platform within the same process: waits on another thread.
-pub async fn run_beside(arguments: &[&str]) -> Said {
+pub async fn run_beside(arguments: &[&str]) -> CreditctlOutput {
     let mut command = creditctl();
     command.args(arguments);
     tokio::task::spawn_blocking(|| finish(command, b""))
@@ -79,7 +79,11 @@ pub async fn run_beside(arguments: &[&str]) -> Said {
 }
 
 /// Runs what does not end by itself, and kills it once its output is enough.
-pub async fn run_until(folder: &Folder, arguments: &[&str], enough: impl Fn(&str) -> bool) -> Said {
+pub async fn run_until(
+    folder: &CreditctlFolder,
+    arguments: &[&str],
+    enough: impl Fn(&str) -> bool,
+) -> CreditctlOutput {
     let (out, err) = (folder.path("out"), folder.path("err"));
     let mut command = creditctl();
     command
@@ -101,14 +105,14 @@ pub async fn run_until(folder: &Folder, arguments: &[&str], enough: impl Fn(&str
     child.kill().unwrap();
     child.wait().unwrap();
     seen.unwrap();
-    Said {
+    CreditctlOutput {
         code: -1,
         out: std::fs::read_to_string(out).unwrap(),
         err: std::fs::read_to_string(err).unwrap(),
     }
 }
 
-pub fn finish(mut command: Command, input: &[u8]) -> Said {
+pub fn finish(mut command: Command, input: &[u8]) -> CreditctlOutput {
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
@@ -117,7 +121,7 @@ pub fn finish(mut command: Command, input: &[u8]) -> Said {
     let output = child.wait_with_output().unwrap();
     // A program that reads nothing closes the pipe early, which is its right.
     let _ = writer.join().unwrap();
-    Said {
+    CreditctlOutput {
         code: output.status.code().unwrap(),
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
@@ -126,9 +130,9 @@ pub fn finish(mut command: Command, input: &[u8]) -> Said {
 
 /// A folder that goes with the test.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub struct CreditctlFolder(PathBuf);
 
-impl Folder {
+impl CreditctlFolder {
     pub fn new() -> Self {
         let path = std::env::temp_dir().join(format!("creditctl-it-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir_all(&path).unwrap();
@@ -156,7 +160,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for CreditctlFolder {
     fn drop(&mut self) {
         // What cannot be removed lies in the system's folder for such things.
         let _ = std::fs::remove_dir_all(&self.0);
@@ -178,7 +182,7 @@ pub fn item(code: &str) -> ItemVersion {
 
 /// Records of one provider and one item: good ones first, then some with a planted error that a table can hold.
 #[derive(Debug)]
-pub struct Corpus {
+pub struct RecordCorpus {
     pub provider: String,
     pub item: ItemVersion,
     pub good: Vec<Map<String, Value>>,
@@ -186,7 +190,7 @@ pub struct Corpus {
 }
 
 /// Penalties of the provider that has most of them.
-pub fn corpus() -> Corpus {
+pub fn corpus() -> RecordCorpus {
     let generator = Generator::new(21, today());
     let provider = generator.providers()[0].code.clone();
     let item = item("xzcf");
@@ -205,7 +209,7 @@ pub fn corpus() -> Corpus {
             Some(_) => bad.push(content),
         }
     }
-    Corpus {
+    RecordCorpus {
         provider,
         item,
         good,

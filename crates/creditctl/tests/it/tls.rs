@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use crate::fake::Fake;
+use crate::fake::FakePlatform;
 use crate::support::{run_beside, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_trusted_by_its_authority() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let read = |name: &str| std::fs::read_to_string(fixtures.join(name)).unwrap();
-    let fake = Fake::start_tls(
+    let fake = FakePlatform::start_tls(
         "11430100006123458R",
         &read("server.pem"),
         &read("server-key.pem"),

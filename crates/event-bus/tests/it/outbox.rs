@@ -5,10 +5,10 @@ use event_bus::{append, outbox};
 use service_kit::db;
 use testkit::{TestResult, eventually, proxy::TcpProxy};
 
-use crate::world::{PATIENCE, Process, SCHEMA, SERVICE, World, codes, event, event_of};
+use crate::world::{BusFixture, BusProcess, PATIENCE, SCHEMA, SERVICE, codes, event, event_of};
 
 /// Processes that hold the relay's lock in this database.
-async fn leaders(world: &World) -> Result<Vec<i32>> {
+async fn leaders(world: &BusFixture) -> Result<Vec<i32>> {
     Ok(sqlx::query_scalar(
         "select pid from pg_locks where locktype = 'advisory' and granted
          and database = (select oid from pg_database where datname = current_database())",
@@ -17,7 +17,7 @@ async fn leaders(world: &World) -> Result<Vec<i32>> {
     .await?)
 }
 
-async fn one_leader(world: &World) -> Result<i32> {
+async fn one_leader(world: &BusFixture) -> Result<i32> {
     eventually("one leader", PATIENCE, async || {
         let leaders = leaders(world).await.map_err(|error| error.to_string())?;
         match leaders.as_slice() {
@@ -28,13 +28,13 @@ async fn one_leader(world: &World) -> Result<i32> {
     .await
 }
 
-async fn world_rows(world: &World) -> Result<i64> {
+async fn world_rows(world: &BusFixture) -> Result<i64> {
     Ok(sqlx::query_scalar("select count(*) from outbox")
         .fetch_one(&world.pool)
         .await?)
 }
 
-fn outbox_age(process: &Process) -> f64 {
+fn outbox_age(process: &BusProcess) -> f64 {
     let ages = process.context.readiness.ages();
     let lane = format!("outbox {SERVICE}");
     ages.iter()
@@ -44,7 +44,7 @@ fn outbox_age(process: &Process) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_that_is_rolled_back_emits_nothing() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let process = world.running().await?;
     let mut tx = world.pool.begin().await?;
     append(&mut tx, &[event("undone")]).await?;
@@ -66,7 +66,7 @@ async fn rows_copied_in_are_the_rows_put_or_none() -> TestResult {
     const INTO: &str = "copy copied (number, text, bytes, codes) from stdin (format binary)";
     const TABLE: &str = "create temporary table copied
          (number bigint primary key, text text, bytes bytea, codes text[] not null default '{}')";
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let mut conn = world.bed.owner_pool.acquire().await?;
     sqlx::query(TABLE).execute(&mut *conn).await?;
     let large = vec![7_u8; 3 << 20];
@@ -90,8 +90,8 @@ async fn rows_copied_in_are_the_rows_put_or_none() -> TestResult {
     let mut narrow = db::CopyIn::new(INTO, 4);
     narrow.row().put(4_i32).put("").put(&b""[..]).put(&[""][..]);
     assert!(narrow.send(&mut conn).await.is_err(), "not of the type");
-    type Copied = (i64, Option<String>, Vec<u8>, Vec<String>);
-    let kept: Vec<Copied> = sqlx::query_as("select * from copied order by number")
+    type CopiedRow = (i64, Option<String>, Vec<u8>, Vec<String>);
+    let kept: Vec<CopiedRow> = sqlx::query_as("select * from copied order by number")
         .fetch_all(&mut *conn)
         .await?;
     let codes = vec!["a".to_owned(), "长沙".to_owned()];
@@ -110,7 +110,7 @@ async fn rows_copied_in_are_the_rows_put_or_none() -> TestResult {
 /// R-11: a cursor that passed a running transaction would lose its events for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_transaction_that_commits_late_is_not_skipped() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let process = world.running().await?;
     process.ready().await?;
 
@@ -143,7 +143,7 @@ async fn r11_a_transaction_that_commits_late_is_not_skipped() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_two_relays_publishes_and_the_other_takes_over() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     // The first relay reaches its database over a line that can be cut.
     let (line, url) = TcpProxy::before(&world.bed.database_url).await?;
     let far_pool = db::connect_lazy(&url, SCHEMA, 4)?;
@@ -194,7 +194,7 @@ async fn one_of_two_relays_publishes_and_the_other_takes_over() -> TestResult {
 /// R-12: large events travel whole, and a relay reads only so many bytes at a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_events_of_the_largest_size_arrive_whole() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     // More than the relay reads at once, each more than it packs into one message.
     let name = "长".repeat(400_000);
     let events: Vec<_> = codes("large", 30)
@@ -219,7 +219,7 @@ async fn r12_events_of_the_largest_size_arrive_whole() -> TestResult {
 /// would sort before the cursor. The relay says so, and `rebase` mends it without a second effect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_outbox_is_noticed_and_rebased() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let process = world.running().await?;
     world.emit_codes(&codes("published", 20)).await?;
     world.arrived(&codes("published", 20)).await?;

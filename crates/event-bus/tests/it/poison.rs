@@ -7,11 +7,11 @@ use event_bus::dead_letters;
 use proto::credit::bus::v1::{Envelope, EventBatch};
 use testkit::{TestResult, eventually};
 
-use crate::world::{PATIENCE, World, codes, event};
+use crate::world::{BusFixture, PATIENCE, codes, event};
 
 /// One bad event in the middle of 300; how many batches it took to find it.
 async fn isolates(bad: &str, reason: &str) -> Result<()> {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let process = world.process().await?;
     let relay = world.start_relay(&process);
     let mut all = codes("e", 300);
@@ -54,7 +54,7 @@ async fn an_event_on_which_the_handler_panics_is_found_by_halving() -> TestResul
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn poison_that_the_handler_names_is_parked_with_its_reason() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let process = world.running().await?;
     world.emit_codes(&["a", "poison", "b"]).await?;
     world.arrived(&["a", "b"]).await?;
@@ -82,7 +82,7 @@ async fn poison_that_the_handler_names_is_parked_with_its_reason() -> TestResult
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_parks_again_until_the_cause_is_mended() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let process = world.running().await?;
     world
         .emit_codes(&["poison", "refused", "panic", "fine"])
@@ -127,7 +127,7 @@ async fn a_retry_parks_again_until_the_cause_is_mended() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_may_pass_is_tried_again_and_its_age_is_seen() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     world.handler.not_yet.store(true, Ordering::SeqCst);
     let process = world.running().await?;
     world.emit_codes(&codes("e", 10)).await?;
@@ -152,7 +152,7 @@ async fn what_may_pass_is_tried_again_and_its_age_is_seen() -> TestResult {
 /// A missing right or table is nobody's event: nothing is parked, everything arrives after the fix.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fault_of_the_schema_parks_nothing() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let owner = world.bed.schema_pool().await?;
     sqlx::query("revoke insert on effect from bus_test")
         .execute(&owner)
@@ -175,7 +175,7 @@ async fn a_fault_of_the_schema_parks_nothing() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_that_are_no_events_of_ours_are_parked_whole() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let process = world.running().await?;
     let subject = world.bed.bus.subject(event("").event_type());
     let spoiled = |spoil: fn(&mut Envelope)| {

@@ -6,15 +6,15 @@ use std::sync::{
 };
 
 use anyhow::Result;
-use event_bus::{Faults, Point, outbox};
+use event_bus::{FaultInjection, FaultPoint, outbox};
 use testkit::TestResult;
 
-use crate::world::{World, codes, event};
+use crate::world::{BusFixture, codes, event};
 
 /// Panics when `point` is reached for the `nth` time.
-fn dies_at(point: Point, nth: usize) -> Faults {
+fn dies_at(point: FaultPoint, nth: usize) -> FaultInjection {
     let seen = Arc::new(AtomicUsize::new(0));
-    Faults::with(move |reached| {
+    FaultInjection::with(move |reached| {
         if reached == point && seen.fetch_add(1, Ordering::SeqCst) + 1 == nth {
             panic!("power cut at {}", point.name());
         }
@@ -23,7 +23,7 @@ fn dies_at(point: Point, nth: usize) -> Faults {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_batch_twice_is_one_effect() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let process = world.running().await?;
     let events: Vec<_> = codes("e", 50).iter().map(|code| event(code)).collect();
     world.bed.publish(&events).await?;
@@ -43,8 +43,8 @@ async fn the_same_batch_twice_is_one_effect() -> TestResult {
 }
 
 /// the process dies at each point of the way; the next one ends in the same state.
-async fn survives_death_at(point: Point) -> Result<()> {
-    let world = World::start().await?;
+async fn survives_death_at(point: FaultPoint) -> Result<()> {
+    let world = BusFixture::start().await?;
     let dying = world.process_with(dies_at(point, 2)).await?;
     world.start_all(&dying);
     let mut sent = Vec::new();
@@ -67,19 +67,19 @@ async fn survives_death_at(point: Point) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_death_after_publishing_before_the_cursor_moved() -> TestResult {
-    survives_death_at(Point::Published).await?;
+    survives_death_at(FaultPoint::Published).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_death_after_handling_before_the_commit() -> TestResult {
-    survives_death_at(Point::Handled).await?;
+    survives_death_at(FaultPoint::Handled).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_death_after_the_commit_before_the_acknowledgement() -> TestResult {
-    survives_death_at(Point::HandledCommitted).await?;
+    survives_death_at(FaultPoint::HandledCommitted).await?;
     Ok(())
 }
 
@@ -87,7 +87,7 @@ async fn r11_death_after_the_commit_before_the_acknowledgement() -> TestResult {
 /// state get everything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rewind_fills_what_is_empty_and_doubles_nothing() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let process = world.running().await?;
     world.emit_codes(&codes("e", 300)).await?;
     world.arrived(&codes("e", 300)).await?;

@@ -7,7 +7,8 @@ use std::{
 
 use event_bus::outbox;
 use testkit::{
-    Servers, TestResult, bed::BedPlan, eventually, private_nats, private_postgres, proxy::TcpProxy,
+    TestResult, TestServers, bed::TestBedPlan, eventually, private_nats, private_postgres,
+    proxy::TcpProxy,
 };
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -15,12 +16,12 @@ use tracing::{
     span::{Attributes, Id, Record},
 };
 
-use crate::world::{LANE, PATIENCE, SERVICE, World, codes, event_of, provision};
+use crate::world::{BusFixture, LANE, PATIENCE, SERVICE, codes, event_of, provision};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_nats_away_appending_goes_on_and_everything_arrives_later() -> TestResult {
     let nats = private_nats().await?;
-    let world = World::start_on(nats.url()).await?;
+    let world = BusFixture::start_on(nats.url()).await?;
     let process = world.running().await?;
     world.emit_codes(&codes("before", 50)).await?;
     world.arrived(&codes("before", 50)).await?;
@@ -46,7 +47,7 @@ async fn r11_with_nats_away_appending_goes_on_and_everything_arrives_later() -> 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn restarts_of_nats_under_load_leave_no_lane_behind() -> TestResult {
     let nats = private_nats().await?;
-    let world = World::start_on(nats.url()).await?;
+    let world = BusFixture::start_on(nats.url()).await?;
     let process = world.running().await?;
     let (mut sent, mut lost) = (Vec::new(), 0);
     for round in 0..6 {
@@ -69,9 +70,9 @@ async fn restarts_of_nats_under_load_leave_no_lane_behind() -> TestResult {
 
 /// Keeps the warnings of this process.
 #[derive(Clone, Default)]
-struct Complaints(Arc<Mutex<Vec<String>>>);
+struct WarningCollector(Arc<Mutex<Vec<String>>>);
 
-impl Subscriber for Complaints {
+impl Subscriber for WarningCollector {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.is_event() && *metadata.level() <= Level::WARN
     }
@@ -99,14 +100,14 @@ impl Subscriber for Complaints {
 async fn a_consumer_whose_request_is_lost_asks_again() -> TestResult {
     let shared = testkit::servers()?;
     let (line, nats_url) = TcpProxy::before(&shared.nats_url).await?;
-    let world = World::start_on(&nats_url).await?;
+    let world = BusFixture::start_on(&nats_url).await?;
     let process = world.running().await?;
     world.emit_codes(&codes("before", 20)).await?;
     world.arrived(&codes("before", 20)).await?;
     // All is acknowledged: from here on the consumer only asks for more.
     world.bed.settled().await?;
     process.ready().await?;
-    let complaints = Complaints::default();
+    let complaints = WarningCollector::default();
     tracing::subscriber::set_global_default(complaints.clone())?;
     line.stall();
     // The lane says so only until its next try, so what it said is kept: a late look cannot miss it.
@@ -133,7 +134,7 @@ async fn a_consumer_whose_request_is_lost_asks_again() -> TestResult {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> TestResult {
     let nats = private_nats().await?;
-    let world = World::start_on(nats.url()).await?;
+    let world = BusFixture::start_on(nats.url()).await?;
     let process = world.running().await?;
     world.emit_codes(&codes("handled", 300)).await?;
     world.arrived(&codes("handled", 300)).await?;
@@ -182,7 +183,7 @@ async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> TestResul
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_service_recovers_when_its_stream_is_rebuilt() -> TestResult {
     let nats = private_nats().await?;
-    let world = World::start_on(nats.url()).await?;
+    let world = BusFixture::start_on(nats.url()).await?;
     let process = world.running().await?;
     world.emit_codes(&codes("before", 20)).await?;
     world.arrived(&codes("before", 20)).await?;
@@ -209,7 +210,8 @@ async fn a_running_service_recovers_when_its_stream_is_rebuilt() -> TestResult {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_stream_makes_the_outbox_wait() -> TestResult {
     let limit = 4 * 1024 * 1024;
-    let world = World::start_by(|plan: &mut BedPlan<'_>| plan.max_stream_bytes = limit).await?;
+    let world =
+        BusFixture::start_by(|plan: &mut TestBedPlan<'_>| plan.max_stream_bytes = limit).await?;
     let name = "满".repeat(250_000);
     let events: Vec<_> = codes("big", 14)
         .iter()
@@ -235,11 +237,11 @@ async fn a_full_stream_makes_the_outbox_wait() -> TestResult {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn restarts_of_postgresql_lose_and_double_nothing() -> TestResult {
     let postgres = private_postgres().await?;
-    let servers = Servers {
+    let servers = TestServers {
         database_url: postgres.url().to_owned(),
         ..testkit::servers()?
     };
-    let world = World::start_by(|plan| plan.servers = servers).await?;
+    let world = BusFixture::start_by(|plan| plan.servers = servers).await?;
     let process = world.running().await?;
     let mut sent = Vec::new();
     for round in 0..4 {

@@ -8,7 +8,7 @@ use async_nats::jetstream::stream::{Config, RetentionPolicy};
 use event_bus::{ProvisionError, StreamSpec, Subscription, Topology, outbox};
 use testkit::TestResult;
 
-use crate::world::{Effects, STREAM, SUBSCRIPTION, World, bus_with, codes, topology};
+use crate::world::{BusFixture, EffectHandler, STREAM, SUBSCRIPTION, bus_with, codes, topology};
 
 fn differs(outcome: Result<Vec<String>, ProvisionError>) -> (String, &'static str) {
     match outcome {
@@ -19,7 +19,7 @@ fn differs(outcome: Result<Vec<String>, ProvisionError>) -> (String, &'static st
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_exists_with_other_settings_is_named_and_left_alone() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let name = world.bed.bus.stream_name(STREAM.service);
     assert!(world.bed.bus.provision(&topology()).await?.is_empty());
 
@@ -71,7 +71,7 @@ async fn a_consumer_that_wants_more_event_types_is_updated_and_reported() -> Tes
         ],
         ..SUBSCRIPTION
     };
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let process = world.running().await?;
     let name = world.bed.bus.stream_name(STREAM.service);
     let with = |subscription| Topology::new(&[STREAM], &[subscription]);
@@ -125,7 +125,7 @@ async fn a_consumer_that_comes_later_gets_everything_by_a_rewind() -> TestResult
         consumer: "test-late",
         ..SUBSCRIPTION
     };
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let process = world.running().await?;
     world.emit_codes(&codes("e", 100)).await?;
     world.arrived(&codes("e", 100)).await?;
@@ -135,7 +135,7 @@ async fn a_consumer_that_comes_later_gets_everything_by_a_rewind() -> TestResult
     let name = world.bed.bus.stream_name(STREAM.service);
     assert_eq!(world.bed.bus.provision(&more).await?, [name]);
     assert!(world.bed.bus.provision(&more).await?.is_empty());
-    let handler = Arc::new(Effects::default());
+    let handler = Arc::new(EffectHandler::default());
     process
         .bus
         .start_consumer(&LATE, &world.pool, handler, None, &process.context);
@@ -149,9 +149,9 @@ async fn a_consumer_that_comes_later_gets_everything_by_a_rewind() -> TestResult
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_would_drop_events_is_refused_by_field() -> TestResult {
-    type Spoil = fn(&mut Config);
-    let world = World::start().await?;
-    let table: &[(&'static str, Spoil)] = &[
+    type StreamConfigEdit = fn(&mut Config);
+    let world = BusFixture::start().await?;
+    let table: &[(&'static str, StreamConfigEdit)] = &[
         ("retention", |c| c.retention = RetentionPolicy::Limits),
         ("max_age", |c| c.max_age = Duration::from_secs(3600)),
         ("max_messages", |c| c.max_messages = 1000),
@@ -195,7 +195,7 @@ async fn a_stream_that_would_drop_events_is_refused_by_field() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subscription_without_a_stream_is_an_error_before_anything_is_made() -> TestResult {
-    let world = World::start().await?;
+    let world = BusFixture::start().await?;
     let stranger = Subscription {
         consumer: "stranger",
         from: "nobody",

@@ -12,8 +12,8 @@ use std::{
 
 use anyhow::Result;
 use event_bus::{
-    BatchHandler, Bus, BusConfig, Delivery, Faults, HandlerError, NewEvent, Relay, StreamSpec,
-    Subscription, Topology, append,
+    BatchHandler, Bus, BusConfig, Delivery, FaultInjection, HandlerError, NewEvent, Relay,
+    StreamSpec, Subscription, Topology, append,
 };
 use futures::future::BoxFuture;
 use proto::credit::catalog::events::v1::{ItemVersionPublished, ProviderRegistered};
@@ -25,8 +25,8 @@ use service_kit::{
     telemetry::Telemetry,
 };
 use testkit::{
-    Servers,
-    bed::{Bed, BedPlan},
+    TestServers,
+    bed::{TestBed, TestBedPlan},
     eventually,
 };
 use uuid::Uuid;
@@ -71,7 +71,7 @@ pub fn codes(prefix: &str, count: usize) -> Vec<String> {
 
 /// The handler: writes one row an event, and emits one follow-up an event.
 #[derive(Debug, Default)]
-pub struct Effects {
+pub struct EffectHandler {
     /// While set, every batch is too early.
     pub not_yet: AtomicBool,
     /// Once set, nothing is poison any more and nothing panics.
@@ -80,7 +80,7 @@ pub struct Effects {
     pub batches: Mutex<Vec<usize>>,
 }
 
-impl Effects {
+impl EffectHandler {
     fn count(&self, events: usize) {
         let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
         batches.push(events);
@@ -97,7 +97,7 @@ impl Effects {
     }
 }
 
-impl BatchHandler for Effects {
+impl BatchHandler for EffectHandler {
     fn handle<'a>(
         &'a self,
         conn: &'a mut Conn,
@@ -144,19 +144,19 @@ impl BatchHandler for Effects {
 }
 
 /// The bed and the handler, which outlive the processes.
-pub struct World {
-    pub bed: Bed,
+pub struct BusFixture {
+    pub bed: TestBed,
     pub pool: Pool,
-    pub handler: Arc<Effects>,
+    pub handler: Arc<EffectHandler>,
 }
 
 /// One run of the service. Dropping it stops it.
-pub struct Process {
+pub struct BusProcess {
     pub context: ServiceContext,
     pub bus: Bus,
 }
 
-impl World {
+impl BusFixture {
     /// On the shared servers.
     pub async fn start() -> Result<Self> {
         Self::start_by(|_| ()).await
@@ -164,7 +164,7 @@ impl World {
 
     /// With a NATS of its own.
     pub async fn start_on(nats_url: &str) -> Result<Self> {
-        let servers = Servers {
+        let servers = TestServers {
             nats_url: nats_url.to_owned(),
             ..testkit::servers()?
         };
@@ -172,11 +172,11 @@ impl World {
     }
 
     /// With a changed plan.
-    pub async fn start_by(change: impl FnOnce(&mut BedPlan<'_>)) -> Result<Self> {
+    pub async fn start_by(change: impl FnOnce(&mut TestBedPlan<'_>)) -> Result<Self> {
         let migrations = sqlx::migrate!("./tests/migrations");
-        let mut plan = BedPlan::new(SCHEMA, migrations, &[STREAM], &[SUBSCRIPTION])?;
+        let mut plan = TestBedPlan::new(SCHEMA, migrations, &[STREAM], &[SUBSCRIPTION])?;
         change(&mut plan);
-        let bed = Bed::of(plan).await?;
+        let bed = TestBed::of(plan).await?;
         Ok(Self {
             pool: db::connect_lazy(&bed.database_url, SCHEMA, 6)?,
             bed,
@@ -185,11 +185,11 @@ impl World {
     }
 
     /// A process with nothing running in it yet.
-    pub async fn process(&self) -> Result<Process> {
-        self.process_with(Faults::none()).await
+    pub async fn process(&self) -> Result<BusProcess> {
+        self.process_with(FaultInjection::none()).await
     }
 
-    pub async fn process_with(&self, faults: Faults) -> Result<Process> {
+    pub async fn process_with(&self, faults: FaultInjection) -> Result<BusProcess> {
         let context = ServiceContext {
             readiness: Readiness::default(),
             shutdown: Shutdown::new(),
@@ -199,28 +199,28 @@ impl World {
         let bus = Bus::connect(self.bed.bus_config.clone(), faults, &context.telemetry).await?;
         let created = provision(&bus).await?;
         assert!(created.is_empty(), "the bed has made them: {created:?}");
-        Ok(Process { context, bus })
+        Ok(BusProcess { context, bus })
     }
 
     /// A process with relay and consumer.
-    pub async fn running(&self) -> Result<Process> {
+    pub async fn running(&self) -> Result<BusProcess> {
         let process = self.process().await?;
         self.start_all(&process);
         Ok(process)
     }
 
-    pub fn start_all(&self, process: &Process) {
+    pub fn start_all(&self, process: &BusProcess) {
         let relay = self.start_relay(process);
         self.start_consumer(process, Some(relay));
     }
 
-    pub fn start_relay(&self, process: &Process) -> Relay {
+    pub fn start_relay(&self, process: &BusProcess) -> Relay {
         process
             .bus
             .start_relay(SERVICE, &self.pool, &process.context)
     }
 
-    pub fn start_consumer(&self, process: &Process, relay: Option<Relay>) {
+    pub fn start_consumer(&self, process: &BusProcess, relay: Option<Relay>) {
         let handler = self.handler.clone();
         process
             .bus
@@ -288,7 +288,7 @@ impl World {
     }
 
     /// Ends the test: everything is dealt with, and each effect has exactly one follow-up.
-    pub async fn finish(self, process: Process) -> Result<()> {
+    pub async fn finish(self, process: BusProcess) -> Result<()> {
         self.bed.settled().await?;
         process.stop().await?;
         let mut effects = self.effects().await?;
@@ -302,7 +302,7 @@ impl World {
     }
 }
 
-impl Process {
+impl BusProcess {
     /// Stops in order.
     pub async fn stop(self) -> Result<()> {
         self.context.shutdown.request();
@@ -358,7 +358,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for BusProcess {
     fn drop(&mut self) {
         self.context.shutdown.request();
     }
@@ -378,8 +378,8 @@ pub async fn provision(bus: &Bus) -> Result<Vec<String>> {
 }
 
 /// Another connection of the bed's bus with a changed configuration.
-pub async fn bus_with(world: &World, change: impl FnOnce(&mut BusConfig)) -> Result<Bus> {
+pub async fn bus_with(world: &BusFixture, change: impl FnOnce(&mut BusConfig)) -> Result<Bus> {
     let mut config = world.bed.bus_config.clone();
     change(&mut config);
-    Ok(Bus::connect(config, Faults::none(), &Telemetry::off()).await?)
+    Ok(Bus::connect(config, FaultInjection::none(), &Telemetry::off()).await?)
 }

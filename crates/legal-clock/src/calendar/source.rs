@@ -1,7 +1,7 @@
 //! Reads the calendar format `cn-workcal/1` and refuses what is not sound. Called by
 //! [`Calendar::from_json`] only.
 
-use super::{Calendar, Year, is_weekend};
+use super::{Calendar, CalendarYear, is_weekend};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -93,7 +93,7 @@ pub enum CalendarError {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct CalendarDocument {
     format: String,
     tz: String,
     weekend: Vec<String>,
@@ -106,7 +106,7 @@ struct Document {
 #[serde(deny_unknown_fields)]
 struct YearEntry {
     year: i32,
-    status: Status,
+    status: YearStatus,
     #[serde(default, rename = "notice")]
     _notice: Option<String>,
     #[serde(default, rename = "published")]
@@ -119,13 +119,13 @@ struct YearEntry {
 
 #[derive(Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-enum Status {
+enum YearStatus {
     Final,
     Provisional,
 }
 
 pub(super) fn read(text: &str) -> Result<Calendar, CalendarError> {
-    let document: Document = serde_json::from_str(text).map_err(CalendarError::Shape)?;
+    let document: CalendarDocument = serde_json::from_str(text).map_err(CalendarError::Shape)?;
     heading("format", document.format, FORMAT)?;
     heading("tz", document.tz, ZONE)?;
     heading("weekend", document.weekend.join(","), "Sat,Sun")?;
@@ -157,9 +157,9 @@ fn heading(field: &'static str, found: String, wanted: &str) -> Result<(), Calen
     })
 }
 
-fn year(place: &str, entry: &YearEntry) -> Result<Year, CalendarError> {
-    let mut year = Year {
-        firm: entry.status == Status::Final,
+fn year(place: &str, entry: &YearEntry) -> Result<CalendarYear, CalendarError> {
+    let mut year = CalendarYear {
+        firm: entry.status == YearStatus::Final,
         turned: [0; 6],
     };
     if year.firm && entry.off_weekdays.is_empty() {
@@ -205,7 +205,7 @@ fn day(place: &str, text: &str, year: i32) -> Result<Date, CalendarError> {
     Ok(day)
 }
 
-fn once(year: &mut Year, place: String, day: Date) -> Result<(), CalendarError> {
+fn once(year: &mut CalendarYear, place: String, day: Date) -> Result<(), CalendarError> {
     if year.turns(day) {
         return Err(CalendarError::DayTwice { place, day });
     }

@@ -22,7 +22,7 @@ pub struct CopyIn {
 
 /// A row that is being written, column by column.
 #[derive(Debug)]
-pub struct Row<'a>(&'a mut CopyIn);
+pub struct CopyRow<'a>(&'a mut CopyIn);
 
 impl CopyIn {
     /// Begins with no row. `statement` is `COPY table (columns) FROM STDIN (FORMAT binary)`; each row must have `columns`
@@ -39,10 +39,10 @@ impl CopyIn {
     }
 
     /// Begins the next row.
-    pub fn row(&mut self) -> Row<'_> {
+    pub fn row(&mut self) -> CopyRow<'_> {
         let columns = self.columns.to_be_bytes();
         self.buffer.extend_from_slice(&columns);
-        Row(self)
+        CopyRow(self)
     }
 
     /// Sends the rows; how many were added.
@@ -60,7 +60,7 @@ impl CopyIn {
     }
 }
 
-impl Row<'_> {
+impl CopyRow<'_> {
     /// Writes the next column.
     pub fn put<'v, T: Encode<'v, Postgres>>(self, value: T) -> Self {
         let buffer = &mut self.0.buffer;

@@ -21,14 +21,14 @@ use tonic::transport::server::Connected;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Lingering {
+pub(super) struct LingeringStream {
     stream: TcpStream,
     longest: Duration,
     /// Runs once our end is closed.
     limit: Option<Pin<Box<Sleep>>>,
 }
 
-impl Lingering {
+impl LingeringStream {
     /// Waits for the client's end for `longest` at most.
     pub(super) fn new(stream: TcpStream, longest: Duration) -> Self {
         Self {
@@ -43,7 +43,7 @@ impl Lingering {
     }
 }
 
-impl Connected for Lingering {
+impl Connected for LingeringStream {
     type ConnectInfo = <TcpStream as Connected>::ConnectInfo;
 
     fn connect_info(&self) -> Self::ConnectInfo {
@@ -51,7 +51,7 @@ impl Connected for Lingering {
     }
 }
 
-impl AsyncRead for Lingering {
+impl AsyncRead for LingeringStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -61,7 +61,7 @@ impl AsyncRead for Lingering {
     }
 }
 
-impl AsyncWrite for Lingering {
+impl AsyncWrite for LingeringStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -116,11 +116,11 @@ mod tests {
         net::TcpListener,
     };
 
-    async fn pair(longest: Duration) -> io::Result<(TcpStream, Lingering)> {
+    async fn pair(longest: Duration) -> io::Result<(TcpStream, LingeringStream)> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let client = TcpStream::connect(listener.local_addr()?);
         let (client, accepted) = tokio::try_join!(client, listener.accept())?;
-        Ok((client, Lingering::new(accepted.0, longest)))
+        Ok((client, LingeringStream::new(accepted.0, longest)))
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use opentelemetry::trace::SpanKind;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-use super::{AccessTable, OPEN_PREFIXES, Principal, TokenError, Verifier};
+use super::{AccessTable, OPEN_PREFIXES, Principal, TokenError, TokenVerifier};
 use crate::{
     clock::Clock,
     error::Refusal,
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct AuthLayer {
     access: Arc<AccessTable>,
-    verifier: Arc<Verifier>,
+    verifier: Arc<TokenVerifier>,
     clock: Arc<dyn Clock>,
     telemetry: Telemetry,
 }
@@ -32,7 +32,7 @@ impl AuthLayer {
     /// The layer of one server.
     pub fn new(
         access: AccessTable,
-        verifier: Arc<Verifier>,
+        verifier: Arc<TokenVerifier>,
         clock: Arc<dyn Clock>,
         telemetry: Telemetry,
     ) -> Self {
@@ -122,7 +122,7 @@ pub struct AuthService<S> {
     layer: AuthLayer,
 }
 
-type Answer<E> = Pin<Box<dyn Future<Output = Result<http::Response<Body>, E>> + Send>>;
+type ResponseFuture<E> = Pin<Box<dyn Future<Output = Result<http::Response<Body>, E>> + Send>>;
 
 impl<S> Service<http::Request<Body>> for AuthService<S>
 where
@@ -131,7 +131,7 @@ where
 {
     type Response = http::Response<Body>;
     type Error = S::Error;
-    type Future = Answer<S::Error>;
+    type Future = ResponseFuture<S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)

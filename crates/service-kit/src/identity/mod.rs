@@ -8,7 +8,9 @@ mod token;
 
 pub use access::{AccessTable, OPEN_PREFIXES};
 pub use layer::AuthLayer;
-pub use token::{Claims, DevelopmentIssuer, IdentityConfig, IdentityError, TokenError, Verifier};
+pub use token::{
+    Claims, DevelopmentIssuer, IdentityConfig, IdentityError, TokenError, TokenVerifier,
+};
 
 use credit_record::PersonDocument;
 use serde::{Deserialize, Serialize};

@@ -103,27 +103,27 @@ pub struct Claims {
 /// Tokens checked lately, so that a busy caller costs one signature check, not one a call.
 const REMEMBERED_TOKENS: usize = 4096;
 
-struct Remembered {
+struct CachedPrincipal {
     principal: Arc<Principal>,
     not_before: i64,
     expires: i64,
 }
 
 /// Checks tokens.
-pub struct Verifier {
+pub struct TokenVerifier {
     issuer: String,
     audience: String,
     keys: Vec<(Option<String>, Algorithm, DecodingKey)>,
-    seen: Mutex<HashMap<String, Remembered>>,
+    seen: Mutex<HashMap<String, CachedPrincipal>>,
 }
 
-impl fmt::Debug for Verifier {
+impl fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Verifier({}, {} keys)", self.issuer, self.keys.len())
     }
 }
 
-impl Verifier {
+impl TokenVerifier {
     /// Reads the keys that the configuration names.
     pub fn from_config(config: &IdentityConfig) -> Result<Self, IdentityError> {
         let path = config.keys_file.clone();
@@ -174,7 +174,7 @@ impl Verifier {
             if seen.len() >= REMEMBERED_TOKENS {
                 seen.clear();
             }
-            let known = Remembered {
+            let known = CachedPrincipal {
                 principal: principal.clone(),
                 not_before: claims.nbf,
                 expires: claims.exp,
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn a_good_token_gives_its_principal_until_it_expires() {
         let issuer = issuer();
-        let verifier = Verifier::of_development(&issuer).unwrap();
+        let verifier = TokenVerifier::of_development(&issuer).unwrap();
         let token = token(&issuer, now() + Duration::hours(1));
         // Twice: the second answer comes from memory and must obey the clock too.
         for _ in 0..2 {
@@ -361,12 +361,12 @@ mod tests {
 
     #[test]
     fn forged_foreign_and_unsigned_tokens_are_refused() {
-        let verifier = Verifier::of_development(&issuer()).unwrap();
+        let verifier = TokenVerifier::of_development(&issuer()).unwrap();
         let other = token(&issuer(), now() + Duration::hours(1));
         assert_eq!(verifier.verify(&other, now()), Err(TokenError::Invalid));
         assert_eq!(verifier.verify("x.y.z", now()), Err(TokenError::Invalid));
         let issuer = issuer();
-        let verifier = Verifier::of_development(&issuer).unwrap();
+        let verifier = TokenVerifier::of_development(&issuer).unwrap();
         let stranger = DevelopmentIssuer::from_pem(
             "https://evil.example",
             "credit",

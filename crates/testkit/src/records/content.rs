@@ -8,8 +8,8 @@ use rand::rngs::StdRng;
 use serde_json::{Map, Value, json};
 use time::{Date, Duration};
 
-use super::providers::Provider;
-use super::subjects::Subject;
+use super::providers::FictionalProvider;
+use super::subjects::FictionalSubject;
 use super::trades::{Licence, Penalty};
 use super::{pick, words};
 
@@ -18,22 +18,22 @@ use super::{pick, words};
 pub(super) const OLDEST_DAYS: i64 = 365;
 
 /// A record before it is written.
-pub(super) struct Draft<'p> {
-    pub provider: &'p Provider,
-    pub providers: &'p [Provider],
-    pub subject: Subject,
+pub(super) struct RecordDraft<'p> {
+    pub provider: &'p FictionalProvider,
+    pub providers: &'p [FictionalProvider],
+    pub subject: FictionalSubject,
     pub item_code: &'static str,
     pub fields: Map<String, Value>,
     pub decided: Date,
     pub today: Date,
 }
 
-impl<'p> Draft<'p> {
+impl<'p> RecordDraft<'p> {
     /// A faultless record.
     pub fn new(
         rng: &mut StdRng,
-        providers: &'p [Provider],
-        subject: Subject,
+        providers: &'p [FictionalProvider],
+        subject: FictionalSubject,
         licence: bool,
         index: u64,
         today: Date,

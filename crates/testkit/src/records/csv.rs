@@ -13,7 +13,7 @@ impl GeneratedRecord {
     /// The same record as CSV, its columns in the order of the JSON and named by field code. `None` where the
     /// planted error is one that only JSON can have.
     pub fn csv(&self) -> Option<Vec<u8>> {
-        let Pairs(pairs) = serde_json::from_slice(&self.content).ok()?;
+        let JsonPairs(pairs) = serde_json::from_slice(&self.content).ok()?;
         let mut cells = Vec::with_capacity(pairs.len());
         for (_, value) in &pairs {
             cells.push(match value {
@@ -34,26 +34,26 @@ impl GeneratedRecord {
 }
 
 /// The fields as they stand there; a map would hide a key that appears twice.
-struct Pairs(Vec<(String, Value)>);
+struct JsonPairs(Vec<(String, Value)>);
 
-impl<'de> Deserialize<'de> for Pairs {
+impl<'de> Deserialize<'de> for JsonPairs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Pairs;
+        struct JsonPairsVisitor;
+        impl<'de> Visitor<'de> for JsonPairsVisitor {
+            type Value = JsonPairs;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonPairs, A::Error> {
                 let mut pairs = Vec::with_capacity(32);
                 while let Some(pair) = map.next_entry()? {
                     pairs.push(pair);
                 }
-                Ok(Pairs(pairs))
+                Ok(JsonPairs(pairs))
             }
         }
-        deserializer.deserialize_map(Reader)
+        deserializer.deserialize_map(JsonPairsVisitor)
     }
 }

@@ -5,13 +5,13 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::Value;
 
-use super::content::Draft;
+use super::content::RecordDraft;
 use super::pick;
 
-type Soil = fn(&mut StdRng, &mut Draft<'_>) -> bool;
+type DirtFunction = fn(&mut StdRng, &mut RecordDraft<'_>) -> bool;
 
 /// Each returns whether it found something to soil.
-const KINDS: [Soil; 12] = [
+const KINDS: [DirtFunction; 12] = [
     full_width_code,
     lower_case_code,
     gaps_in_code,
@@ -27,7 +27,7 @@ const KINDS: [Soil; 12] = [
 ];
 
 /// Soils in one or two of the ways, never twice in the same; always in at least one.
-pub(super) fn soil(rng: &mut StdRng, draft: &mut Draft<'_>) {
+pub(super) fn soil(rng: &mut StdRng, draft: &mut RecordDraft<'_>) {
     let wanted = rng.random_range(1..=2);
     let first = rng.random_range(0..KINDS.len());
     // Five and twelve have no common divisor, so every way comes up once.
@@ -43,7 +43,7 @@ pub(super) fn soil(rng: &mut StdRng, draft: &mut Draft<'_>) {
 }
 
 /// A field with a number of the subject or a code of a unit.
-fn a_code(rng: &mut StdRng, draft: &Draft<'_>) -> Option<(String, String)> {
+fn a_code(rng: &mut StdRng, draft: &RecordDraft<'_>) -> Option<(String, String)> {
     let tails = [
         "_XDR_SHXYM",
         "_XDR_ZJHM",
@@ -69,7 +69,7 @@ fn a_code(rng: &mut StdRng, draft: &Draft<'_>) -> Option<(String, String)> {
 
 fn change_code(
     rng: &mut StdRng,
-    draft: &mut Draft<'_>,
+    draft: &mut RecordDraft<'_>,
     change: impl FnOnce(&mut StdRng, &str) -> String,
 ) -> bool {
     let Some((code, text)) = a_code(rng, draft) else {
@@ -89,22 +89,22 @@ fn widen(c: char) -> char {
     }
 }
 
-fn full_width_code(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
+fn full_width_code(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> bool {
     change_code(rng, draft, |_, text| text.chars().map(widen).collect())
 }
 
-fn lower_case_code(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
+fn lower_case_code(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> bool {
     change_code(rng, draft, |_, text| text.to_ascii_lowercase())
 }
 
-fn gaps_in_code(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
+fn gaps_in_code(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> bool {
     change_code(rng, draft, |rng, text| {
         let gap = pick(rng, &[" ", "-", "－", "\u{00A0}"]);
         format!("{}{gap}{}{gap}{}", &text[..6], &text[6..14], &text[14..])
     })
 }
 
-fn invisible_around_code(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
+fn invisible_around_code(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> bool {
     change_code(rng, draft, |rng, text| {
         let start = pick(rng, &["'", "\u{FEFF}", " ", "\u{200B}", "\t"]);
         let end = pick(rng, &["", "\r\n", "\u{3000}", " "]);
@@ -112,7 +112,7 @@ fn invisible_around_code(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
     })
 }
 
-fn other_date(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
+fn other_date(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> bool {
     let form = rng.random_range(0..5);
     let mut changed = false;
     for tail in ["_JDRQ", "_YXQZ", "_YXQZI", "_YXQ", "_GSJZQ"] {
@@ -142,7 +142,7 @@ fn other_date(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
     changed
 }
 
-fn typed_brackets(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
+fn typed_brackets(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> bool {
     let code = draft.code("_WSH");
     let Some(text) = draft.text(&code).filter(|t| t.contains('〔')) else {
         return false;
@@ -153,7 +153,7 @@ fn typed_brackets(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
     true
 }
 
-fn spaces_in_name(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
+fn spaces_in_name(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> bool {
     let code = draft.code("_XDR_MC");
     let Some(name) = draft.text(&code).map(str::to_owned) else {
         return false;
@@ -166,7 +166,7 @@ fn spaces_in_name(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
     true
 }
 
-fn half_width_brackets(_: &mut StdRng, draft: &mut Draft<'_>) -> bool {
+fn half_width_brackets(_: &mut StdRng, draft: &mut RecordDraft<'_>) -> bool {
     let code = draft.code("_XDR_MC");
     let Some(name) = draft.text(&code).filter(|n| n.contains('（')) else {
         return false;
@@ -176,7 +176,7 @@ fn half_width_brackets(_: &mut StdRng, draft: &mut Draft<'_>) -> bool {
     true
 }
 
-fn loud_amount(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
+fn loud_amount(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> bool {
     let code = pick(rng, &["CF_NR_FK", "CF_NR_WFFF"]);
     let text = match draft.fields.get(code) {
         Some(Value::String(text)) => text.clone(),
@@ -193,7 +193,7 @@ fn loud_amount(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
     true
 }
 
-fn other_separators(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
+fn other_separators(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> bool {
     let Some(kinds) = draft.text("CF_CFLB").filter(|k| k.contains(';')) else {
         return false;
     };
@@ -203,7 +203,7 @@ fn other_separators(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
 }
 
 /// 无 in an optional coded field that is not filled.
-fn blank_words(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
+fn blank_words(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> bool {
     let code = draft.code(pick(
         rng,
         &["_XDR_GSZC", "_XDR_ZZJG", "_XDR_SYDW", "_XDR_SHZZ"],
@@ -217,7 +217,7 @@ fn blank_words(rng: &mut StdRng, draft: &mut Draft<'_>) -> bool {
 }
 
 /// The field code that some systems use for the number of the representative.
-fn alias(_: &mut StdRng, draft: &mut Draft<'_>) -> bool {
+fn alias(_: &mut StdRng, draft: &mut RecordDraft<'_>) -> bool {
     let (code, other) = (draft.code("_FR_ZJHM"), draft.code("_FR_SFZH"));
     let Some(number) = draft.fields.remove(&code) else {
         return false;

@@ -13,7 +13,7 @@ mod subjects;
 mod trades;
 mod words;
 
-pub use providers::{Level, Provider, providers};
+pub use providers::{FictionalLevel, FictionalProvider, providers};
 
 use credit_record::{FindingCode, SubjectKind};
 use rand::rngs::StdRng;
@@ -21,8 +21,8 @@ use rand::{Rng, SeedableRng};
 use time::Date;
 use uuid::Uuid;
 
-use content::Draft;
-use subjects::Subject;
+use content::RecordDraft;
+use subjects::FictionalSubject;
 
 /// Share of records with one planted error, per cent, unless another is asked for.
 const PLANTED: u32 = 5;
@@ -72,7 +72,7 @@ pub struct GeneratedRecord {
 pub struct Generator {
     seed: u64,
     today: Date,
-    providers: Vec<Provider>,
+    providers: Vec<FictionalProvider>,
     planted_percent: u32,
 }
 
@@ -98,7 +98,7 @@ impl Generator {
     }
 
     /// The twelve providers, the same for every seed.
-    pub fn providers(&self) -> &[Provider] {
+    pub fn providers(&self) -> &[FictionalProvider] {
         &self.providers
     }
 
@@ -112,7 +112,7 @@ impl Generator {
         let mut rng = rng(self.seed, 1, index);
         let subject = self.subject(&mut rng, index);
         let licence = rng.random_ratio(LICENCES, 100);
-        let mut draft = Draft::new(
+        let mut draft = RecordDraft::new(
             &mut rng,
             &self.providers,
             subject,
@@ -151,14 +151,14 @@ impl Generator {
     }
 
     /// Subjects come up again and again; a few have very many records.
-    fn subject(&self, rng: &mut StdRng, index: u64) -> Subject {
+    fn subject(&self, rng: &mut StdRng, index: u64) -> FictionalSubject {
         let number = if rng.random_ratio(LARGE_SHARE, 100) {
             rng.random_range(0..LARGE_SUBJECTS)
         } else {
             rng.random_range(LARGE_SUBJECTS..LARGE_SUBJECTS + 20 + index / PER_SUBJECT)
         };
         let mut own = self::rng(self.seed, 2, number);
-        Subject::new(&mut own, number < LARGE_SUBJECTS, self.today)
+        FictionalSubject::new(&mut own, number < LARGE_SUBJECTS, self.today)
     }
 }
 

@@ -9,23 +9,23 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::content::Draft;
+use super::content::RecordDraft;
 use super::{pick, subjects};
 
 /// What was planted.
-pub(super) struct Planted {
+pub(super) struct PlantedError {
     pub code: FindingCode,
     /// Damage to the bytes, where the error is one of form.
-    pub damage: Option<Damage>,
+    pub damage: Option<ByteDamage>,
 }
 
 /// Changes the bytes of a record.
-pub(super) type Damage = fn(Vec<u8>) -> Vec<u8>;
+pub(super) type ByteDamage = fn(Vec<u8>) -> Vec<u8>;
 /// Sees whether it can plant into this record, and does.
-type Seed = fn(&mut StdRng, &mut Draft<'_>) -> Option<()>;
+type PlantFunction = fn(&mut StdRng, &mut RecordDraft<'_>) -> Option<()>;
 
 /// Errors of form change the bytes; the others change fields.
-const FORMS: [(FindingCode, Damage); 5] = [
+const FORMS: [(FindingCode, ByteDamage); 5] = [
     (FindingCode::FormNotJson, cut_off),
     (FindingCode::FormNotUtf8, other_encoding),
     (FindingCode::FormNotObject, in_a_list),
@@ -33,7 +33,7 @@ const FORMS: [(FindingCode, Damage); 5] = [
     (FindingCode::ValueType, number_for_text),
 ];
 
-const FIELDS: [(FindingCode, Seed); 33] = [
+const FIELDS: [(FindingCode, PlantFunction); 33] = [
     (FindingCode::FormUnknownField, |_, d| {
         put(d, "_SJC", "2026-01-01 08:00:00")
     }),
@@ -184,45 +184,45 @@ const FIELDS: [(FindingCode, Seed); 33] = [
 ];
 
 /// Plants one error that fits the record. About one in seven is an error of form.
-pub(super) fn plant(rng: &mut StdRng, draft: &mut Draft<'_>) -> Planted {
+pub(super) fn plant(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> PlantedError {
     let kinds = FORMS.len() + FIELDS.len();
     loop {
         let choice = rng.random_range(0..kinds);
         if let Some((code, damage)) = FORMS.get(choice) {
-            return Planted {
+            return PlantedError {
                 code: *code,
                 damage: Some(*damage),
             };
         }
         let (code, seed) = FIELDS[choice - FORMS.len()];
         if seed(rng, draft).is_some() {
-            return Planted { code, damage: None };
+            return PlantedError { code, damage: None };
         }
     }
 }
 
-fn put(draft: &mut Draft<'_>, tail: &str, value: impl Into<Value>) -> Option<()> {
+fn put(draft: &mut RecordDraft<'_>, tail: &str, value: impl Into<Value>) -> Option<()> {
     let code = draft.code(tail);
     draft.set(&code, value);
     Some(())
 }
 
-fn organisation(draft: &Draft<'_>) -> Option<()> {
+fn organisation(draft: &RecordDraft<'_>) -> Option<()> {
     (draft.subject.kind != SubjectKind::NaturalPerson).then_some(())
 }
 
-fn person(draft: &Draft<'_>) -> Option<()> {
+fn person(draft: &RecordDraft<'_>) -> Option<()> {
     (draft.subject.kind == SubjectKind::NaturalPerson).then_some(())
 }
 
-fn amount(draft: &mut Draft<'_>, value: &str) -> Option<()> {
+fn amount(draft: &mut RecordDraft<'_>, value: &str) -> Option<()> {
     draft.fields.get("CF_NR_FK")?;
     draft.set("CF_NR_FK", value);
     Some(())
 }
 
 /// Somebody's number behind a text that is published. A person's record is not, and only warned about.
-fn personal_in_text(rng: &mut StdRng, draft: &mut Draft<'_>) -> Option<()> {
+fn personal_in_text(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> Option<()> {
     organisation(draft)?;
     let tail = if draft.prefix() == "XK" { "_NR" } else { "_SY" };
     let text = draft.text(&draft.code(tail))?.to_owned();
@@ -262,7 +262,7 @@ fn bank_card(line: u64) -> String {
     format!("{start}{}", (10 - sum % 10) % 10)
 }
 
-fn required_missing(rng: &mut StdRng, draft: &mut Draft<'_>) -> Option<()> {
+fn required_missing(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> Option<()> {
     let tails: &[&str] = match draft.prefix() {
         "XK" => &["_NR", "_XKWS", "_YXQZI", "_XKJG", "_ZT"],
         _ => &["_NR", "_SY", "_YJ", "_YXQ", "_CFJG"],
@@ -273,7 +273,7 @@ fn required_missing(rng: &mut StdRng, draft: &mut Draft<'_>) -> Option<()> {
     Some(())
 }
 
-fn change_code(draft: &mut Draft<'_>, change: fn(&str) -> Option<String>) -> Option<()> {
+fn change_code(draft: &mut RecordDraft<'_>, change: fn(&str) -> Option<String>) -> Option<()> {
     organisation(draft)?;
     let after = change(&draft.subject.number)?;
     put(draft, "_XDR_SHXYM", after)

@@ -3,11 +3,11 @@
 
 use credit_record::CreditCode;
 
-use super::trades::{self, Trade};
+use super::trades::{self, DepartmentTrade};
 
 /// Level of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub enum FictionalLevel {
     /// 市级.
     City,
     /// 区县级.
@@ -16,7 +16,7 @@ pub enum Level {
 
 /// A department that reports records.
 #[derive(Debug, Clone)]
-pub struct Provider {
+pub struct FictionalProvider {
     /// Credit code, pair 11. The organisation body is fictional, the check characters are right.
     pub code: String,
     /// Full Chinese name.
@@ -24,22 +24,22 @@ pub struct Provider {
     /// Division of a district body.
     pub district: Option<String>,
     /// Level.
-    pub level: Level,
+    pub level: FictionalLevel,
     /// Beginning of its document numbers, such as 长市监.
     pub(super) mark: &'static str,
     /// What it licenses and punishes.
-    pub(super) trade: &'static Trade,
+    pub(super) trade: &'static DepartmentTrade,
 }
 
-type Row = (
+type FictionalProviderSpec = (
     &'static str,
     &'static str,
     Option<&'static str>,
-    &'static Trade,
+    &'static DepartmentTrade,
 );
 
 /// Name, mark, division, trade.
-const ROWS: [Row; 12] = [
+const ROWS: [FictionalProviderSpec; 12] = [
     ("长沙市市场监督管理局", "长市监", None, &trades::MARKET),
     ("长沙市住房和城乡建设局", "长住建", None, &trades::BUILDING),
     ("长沙市交通运输局", "长交运", None, &trades::TRANSPORT),
@@ -75,18 +75,18 @@ const ROWS: [Row; 12] = [
 ];
 
 /// The twelve providers.
-pub fn providers() -> Vec<Provider> {
-    let provider = |(i, (name, mark, district, trade)): (usize, Row)| {
+pub fn providers() -> Vec<FictionalProvider> {
+    let provider = |(i, (name, mark, district, trade)): (usize, FictionalProviderSpec)| {
         let head = format!("11{}MB9X0{:03}", district.unwrap_or("430100"), i + 1);
         let code = CreditCode::with_checks(&head).expect("sixteen characters of the alphabet");
-        Provider {
+        FictionalProvider {
             code: code.to_string(),
             name: name.to_owned(),
             district: district.map(str::to_owned),
             level: if district.is_some() {
-                Level::District
+                FictionalLevel::District
             } else {
-                Level::City
+                FictionalLevel::City
             },
             mark,
             trade,

@@ -16,7 +16,7 @@ const SHOPS: u32 = 15;
 
 /// A subject.
 #[derive(Debug, Clone)]
-pub(super) struct Subject {
+pub(super) struct FictionalSubject {
     pub kind: SubjectKind,
     pub name: String,
     /// Credit code, or citizen number.
@@ -27,7 +27,7 @@ pub(super) struct Subject {
     pub registration: Option<String>,
 }
 
-impl Subject {
+impl FictionalSubject {
     /// A subject; a large one is always a company.
     pub fn new(rng: &mut StdRng, large: bool, today: Date) -> Self {
         let draw = if large { 100 } else { rng.random_range(0..100) };

@@ -10,7 +10,7 @@ use credit_record::{
 use time::{Date, Duration, Month};
 
 use super::content::{OLDEST_DAYS, years_on};
-use super::{Generator, Level};
+use super::{FictionalLevel, Generator};
 
 mod texts;
 
@@ -239,7 +239,7 @@ fn providers_are_organs_with_right_codes() {
         assert!(codes.insert(code));
         assert_eq!(
             provider.district.is_some(),
-            provider.level == Level::District
+            provider.level == FictionalLevel::District
         );
     }
     assert_eq!(codes.len(), 12);

@@ -17,11 +17,11 @@ pub(super) const REMEMBERED: usize = 256;
 /// bytes cannot push good ones out.
 #[derive(Default)]
 pub(super) struct Opener {
-    known: RwLock<HashMap<Box<[u8]>, Known>>,
+    known: RwLock<HashMap<Box<[u8]>, CachedDataKey>>,
     clock: AtomicU64,
 }
 
-struct Known {
+struct CachedDataKey {
     cipher: Arc<Aes256Gcm>,
     used: AtomicU64,
 }
@@ -75,7 +75,7 @@ impl Opener {
         }
         known.insert(
             heading.into(),
-            Known {
+            CachedDataKey {
                 cipher: cipher.clone(),
                 used: AtomicU64::new(self.tick()),
             },

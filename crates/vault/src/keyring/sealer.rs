@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// When a data key is renewed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct DataKeyLimits {
     /// Blobs per data key.
     pub(super) seals: u64,
     /// Bytes of content per data key. A single larger content gets a key of its own.
@@ -20,7 +20,7 @@ pub(super) struct Limits {
 }
 
 /// 2^20 blobs or 1 GiB.
-pub(super) const LIMITS: Limits = Limits {
+pub(super) const LIMITS: DataKeyLimits = DataKeyLimits {
     seals: 1 << 20,
     bytes: 1 << 30,
 };
@@ -28,7 +28,7 @@ pub(super) const LIMITS: Limits = Limits {
 pub(super) struct Sealer {
     master_id: String,
     master: Aes256Gcm,
-    limits: Limits,
+    limits: DataKeyLimits,
     current: RwLock<Arc<DataKey>>,
 }
 
@@ -40,7 +40,7 @@ struct DataKey {
 }
 
 impl Sealer {
-    pub(super) fn new(master_id: String, master: Aes256Gcm, limits: Limits) -> Sealer {
+    pub(super) fn new(master_id: String, master: Aes256Gcm, limits: DataKeyLimits) -> Sealer {
         let current = RwLock::new(Arc::new(DataKey::fresh(&master_id, &master)));
         Sealer {
             master_id,
@@ -118,7 +118,7 @@ impl DataKey {
 
     /// A number that no other content under this key has, or none when the key is used up. The
     /// first content always gets in, so each fresh key helps somebody on.
-    fn claim(&self, bytes: u64, limits: Limits) -> Option<u64> {
+    fn claim(&self, bytes: u64, limits: DataKeyLimits) -> Option<u64> {
         let number = self.seals.fetch_add(1, Ordering::Relaxed);
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let room = number == 0 || before.saturating_add(bytes) <= limits.bytes;

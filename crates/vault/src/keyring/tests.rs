@@ -1,10 +1,10 @@
 //! Tests of what only the inside can see: renewal of data keys, the bound of the cache.
 
-use super::sealer::Limits;
+use super::sealer::DataKeyLimits;
 use super::*;
 use std::collections::HashSet;
 
-fn keyring(limits: Limits) -> Keyring {
+fn keyring(limits: DataKeyLimits) -> Keyring {
     let keys = text::read(&Keyring::generate()).expect("generated text is sound");
     Keyring::from_keys(&keys, limits)
 }
@@ -18,7 +18,7 @@ fn heading(blob: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_data_key_is_renewed_after_its_number_of_seals() {
-    let keyring = keyring(Limits {
+    let keyring = keyring(DataKeyLimits {
         seals: 10,
         bytes: 1 << 30,
     });
@@ -34,7 +34,7 @@ fn a_data_key_is_renewed_after_its_number_of_seals() {
 
 #[test]
 fn a_data_key_is_renewed_after_its_number_of_bytes() {
-    let keyring = keyring(Limits {
+    let keyring = keyring(DataKeyLimits {
         seals: 1_000,
         bytes: 100,
     });
@@ -50,7 +50,7 @@ fn a_data_key_is_renewed_after_its_number_of_bytes() {
 
 #[test]
 fn no_nonce_is_used_twice_by_many_threads_across_renewals() {
-    let keyring = keyring(Limits {
+    let keyring = keyring(DataKeyLimits {
         seals: 50,
         bytes: 1 << 30,
     });
@@ -85,7 +85,7 @@ fn no_nonce_is_used_twice_by_many_threads_across_renewals() {
 
 #[test]
 fn remembered_data_keys_are_bounded_and_all_blobs_still_open() {
-    let keyring = keyring(Limits {
+    let keyring = keyring(DataKeyLimits {
         seals: 1,
         bytes: 1 << 30,
     });

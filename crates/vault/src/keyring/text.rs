@@ -1,7 +1,7 @@
 //! The text form of a keyring. Called by [`super::Keyring::parse`] and
 //! [`super::Keyring::generate`]. No error of this module quotes the text, which holds keys.
 
-use super::Secret;
+use super::KeyBytes;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
@@ -74,17 +74,17 @@ pub enum KeyringError {
 }
 
 /// What a sound text holds; `masters` has the `active` id.
-pub(super) struct Keys {
-    pub(super) masters: BTreeMap<String, Secret>,
+pub(super) struct KeyringKeys {
+    pub(super) masters: BTreeMap<String, KeyBytes>,
     pub(super) active: String,
     pub(super) blind_id: String,
-    pub(super) blind: Secret,
+    pub(super) blind: KeyBytes,
 }
 
-pub(super) fn read(text: &str) -> Result<Keys, KeyringError> {
-    let mut masters: BTreeMap<String, Secret> = BTreeMap::new();
+pub(super) fn read(text: &str) -> Result<KeyringKeys, KeyringError> {
+    let mut masters: BTreeMap<String, KeyBytes> = BTreeMap::new();
     let mut active = None;
-    let mut blind: Option<(String, Secret)> = None;
+    let mut blind: Option<(String, KeyBytes)> = None;
     for (index, raw) in text.lines().enumerate() {
         let line = index + 1;
         let content = raw.split('#').next().unwrap_or_default();
@@ -128,7 +128,7 @@ pub(super) fn read(text: &str) -> Result<Keys, KeyringError> {
     }
     let active = active.ok_or(KeyringError::NoneActive)?;
     let (blind_id, blind) = blind.ok_or(KeyringError::NoBlind)?;
-    Ok(Keys {
+    Ok(KeyringKeys {
         masters,
         active,
         blind_id,
@@ -145,7 +145,7 @@ pub(super) fn is_id(bytes: &[u8]) -> bool {
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'))
 }
 
-fn secret(digits: &str, line: usize) -> Result<Secret, KeyringError> {
+fn secret(digits: &str, line: usize) -> Result<KeyBytes, KeyringError> {
     let mut key = Zeroizing::new([0; 32]);
     hex::decode_to_slice(digits, &mut *key).map_err(|_| KeyringError::Key { line })?;
     if key.iter().all(|byte| *byte == key[0]) {
@@ -154,7 +154,7 @@ fn secret(digits: &str, line: usize) -> Result<Secret, KeyringError> {
     Ok(key)
 }
 
-pub(super) fn write(master: &Secret, blind: &Secret, tag: &[u8; 4]) -> String {
+pub(super) fn write(master: &KeyBytes, blind: &KeyBytes, tag: &[u8; 4]) -> String {
     let tag = hex::encode(tag);
     let master = Zeroizing::new(hex::encode(**master));
     let blind = Zeroizing::new(hex::encode(**blind));

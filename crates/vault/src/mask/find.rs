@@ -16,7 +16,7 @@ const SEPARATORS: usize = 3;
 
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum PersonalNumberKind {
     /// A citizen number of 18 characters, or a residence number of the same build.
     CitizenNumber,
     /// A citizen number in the old form of 15 digits.
@@ -30,7 +30,7 @@ pub enum Kind {
 /// The personal numbers in a text: byte ranges in order, without overlap, each on character
 /// boundaries. Covers citizen numbers of 18 characters with a true check character and of 15
 /// digits with a real date, mobile phones, and bank cards of 16 to 19 digits that pass Luhn.
-pub fn find_personal(text: &str) -> Vec<(Range<usize>, Kind)> {
+pub fn find_personal(text: &str) -> Vec<(Range<usize>, PersonalNumberKind)> {
     let groups = groups(text);
     let mut found = Vec::new();
     let mut at = 0;
@@ -64,7 +64,7 @@ pub(super) fn plain(found: &str) -> String {
 }
 
 /// A row of digits without anything visible between them.
-struct Group {
+struct MaskDigitGroup {
     start: usize,
     end: usize,
     digits: String,
@@ -95,8 +95,8 @@ fn is_invisible(c: char) -> bool {
     )
 }
 
-fn groups(text: &str) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+fn groups(text: &str) -> Vec<MaskDigitGroup> {
+    let mut groups: Vec<MaskDigitGroup> = Vec::new();
     // Visible characters since the last digit: none (still in the group), or that many separators;
     // no value when something else came between.
     let mut gap = None;
@@ -115,7 +115,7 @@ fn groups(text: &str) -> Vec<Group> {
                         group.x_end = None;
                     }
                 }
-                groups.push(Group {
+                groups.push(MaskDigitGroup {
                     start: at,
                     end,
                     digits: d.to_string(),
@@ -146,7 +146,7 @@ fn groups(text: &str) -> Vec<Group> {
 }
 
 /// The longest number that begins with the first group: how many groups, where it ends, what.
-fn longest(groups: &[Group]) -> Option<(usize, usize, Kind)> {
+fn longest(groups: &[MaskDigitGroup]) -> Option<(usize, usize, PersonalNumberKind)> {
     let mut digits = String::new();
     let mut sizes = Vec::new();
     let mut best = None;
@@ -166,25 +166,29 @@ fn longest(groups: &[Group]) -> Option<(usize, usize, Kind)> {
     best
 }
 
-fn judge(digits: &str, sizes: &[usize], last: &Group) -> Option<(usize, Kind)> {
+fn judge(
+    digits: &str,
+    sizes: &[usize],
+    last: &MaskDigitGroup,
+) -> Option<(usize, PersonalNumberKind)> {
     if structure::citizen(digits) {
-        return Some((last.end, Kind::CitizenNumber));
+        return Some((last.end, PersonalNumberKind::CitizenNumber));
     }
     if let Some(end) = last.x_end
         && structure::citizen(&format!("{digits}X"))
     {
-        return Some((end, Kind::CitizenNumber));
+        return Some((end, PersonalNumberKind::CitizenNumber));
     }
     // The others have no check against codes that go on with letters, such as credit codes.
     if last.letter_follows {
         return None;
     }
     let kind = if card_parts(sizes) && structure::bank_card(digits) {
-        Kind::BankCard
+        PersonalNumberKind::BankCard
     } else if phone_parts(sizes) && structure::mobile(digits).is_some() {
-        Kind::MobilePhone
+        PersonalNumberKind::MobilePhone
     } else if matches!(sizes, [15] | [6, 6, 3]) && structure::old_citizen(digits) {
-        Kind::OldCitizenNumber
+        PersonalNumberKind::OldCitizenNumber
     } else {
         return None;
     };

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 /// All packages of ours.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Workspace {
-    pub(crate) packages: Vec<Package>,
+    pub(crate) packages: Vec<WorkspacePackage>,
 }
 
 /// One package.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Package {
+pub(crate) struct WorkspacePackage {
     pub(crate) name: String,
     /// Relative to the root, with `/`: `crates/vault`.
     pub(crate) folder: String,
@@ -29,7 +29,7 @@ pub(crate) struct Dependency {
     pub(crate) for_tests: bool,
 }
 
-impl Package {
+impl WorkspacePackage {
     /// Whether this is one of the services, the binary that joins them included.
     pub(crate) fn is_service(&self) -> bool {
         self.folder.starts_with("services/")
@@ -43,7 +43,8 @@ impl Workspace {
     }
 
     fn parse(text: &str) -> Result<Self> {
-        let metadata: Metadata = serde_json::from_str(text).context("reading `cargo metadata`")?;
+        let metadata: CargoMetadata =
+            serde_json::from_str(text).context("reading `cargo metadata`")?;
         let mut packages = Vec::new();
         for package in metadata.packages {
             let folder = package
@@ -53,7 +54,7 @@ impl Workspace {
             let folder = folder
                 .strip_prefix(&metadata.workspace_root)
                 .context("a package outside the workspace")?;
-            packages.push(Package {
+            packages.push(WorkspacePackage {
                 name: package.name,
                 folder: folder.to_string_lossy().replace('\\', "/"),
                 dependencies: package
@@ -83,7 +84,7 @@ impl Workspace {
 }
 
 #[derive(Deserialize)]
-struct Metadata {
+struct CargoMetadata {
     packages: Vec<FoundPackage>,
     workspace_root: PathBuf,
 }
@@ -114,7 +115,7 @@ mod tests {
             name: name.to_owned(),
             for_tests,
         };
-        let vault = Package {
+        let vault = WorkspacePackage {
             name: "vault".to_owned(),
             folder: "crates/vault".to_owned(),
             dependencies: vec![dependency("hmac", false), dependency("proptest", true)],

@@ -1,7 +1,7 @@
 //! The rules that the dependencies of packages keep. Called by `check`; each rule is one function.
 
 use super::Violation;
-use super::model::{Dependency, Package, Workspace};
+use super::model::{Dependency, Workspace, WorkspacePackage};
 
 /// The crates that compute and do nothing else, each with those of ours that it may know: one direction, no circle.
 const PURE: [(&str, &[&str]); 5] = [
@@ -115,8 +115,8 @@ fn the_tool_stands_alone(workspace: &Workspace) -> Vec<Violation> {
 fn forbid(
     rule: &'static str,
     workspace: &Workspace,
-    bound: impl Fn(&Package) -> bool,
-    forbidden: impl Fn(&Package, &Dependency) -> bool,
+    bound: impl Fn(&WorkspacePackage) -> bool,
+    forbidden: impl Fn(&WorkspacePackage, &Dependency) -> bool,
     instead: &str,
 ) -> Vec<Violation> {
     let mut violations = Vec::new();
@@ -159,7 +159,7 @@ mod tests {
                     for_tests: false,
                 },
             };
-            Package {
+            WorkspacePackage {
                 name: name.to_owned(),
                 folder: folder.to_owned(),
                 dependencies: dependencies.split_whitespace().map(dependency).collect(),

@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_crate_without_code_is_named_by_its_metadata() {
-        let place = local_servers::Place::temporary().unwrap();
+        let place = local_servers::LockedFolder::temporary().unwrap();
         let file = |ending: &str| place.path().join(format!("libx.{ending}"));
         let named = |ending: &str| OsString::from(format!("x={}", file(ending).display()));
         assert_eq!(with_metadata(&named("rlib")), named("rlib"));

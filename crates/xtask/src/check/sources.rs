@@ -1,7 +1,7 @@
 //! The rules that the text of the Rust files keeps. Called by `check`; each rule is one function of one file.
 
 use super::Violation;
-use super::model::{Package, Workspace};
+use super::model::{Workspace, WorkspacePackage};
 use super::source_text::{code_only, names};
 use anyhow::{Context, Result};
 use std::path::Path;
@@ -26,7 +26,7 @@ pub(crate) struct SourceFile {
 }
 
 impl SourceFile {
-    fn new(package: &Package, path: &str, text: String) -> Self {
+    fn new(package: &WorkspacePackage, path: &str, text: String) -> Self {
         Self {
             package: package.name.clone(),
             of_service: package.is_service(),
@@ -100,7 +100,12 @@ pub(crate) fn load(root: &Path, workspace: &Workspace) -> Result<Vec<SourceFile>
     Ok(files)
 }
 
-fn walk(folder: &Path, base: &Path, package: &Package, files: &mut Vec<SourceFile>) -> Result<()> {
+fn walk(
+    folder: &Path,
+    base: &Path,
+    package: &WorkspacePackage,
+    files: &mut Vec<SourceFile>,
+) -> Result<()> {
     let place = || format!("reading {}", folder.display());
     for entry in std::fs::read_dir(folder).with_context(place)? {
         let path = entry.with_context(place)?.path();
@@ -246,7 +251,7 @@ mod tests {
         } else {
             folder.rsplit('/').next().unwrap()
         };
-        let package = Package {
+        let package = WorkspacePackage {
             name: name.to_owned(),
             folder: folder.to_owned(),
             dependencies: Vec::new(),

@@ -5,7 +5,7 @@ mod clock;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use credit_record::item::Owner;
+use credit_record::item::ItemOwner;
 use legal_clock::shanghai_date;
 use proto::credit::catalog::events::v1::{DutyClosed, DutyDismissed, DutyOpened};
 use service_kit::{
@@ -443,7 +443,7 @@ pub async fn list_duties(
 }
 
 /// Level, organ and district of an owner, as events name them.
-fn columns(owner: &Owner) -> (String, String, String) {
+fn columns(owner: &ItemOwner) -> (String, String, String) {
     (
         owner.as_str().to_owned(),
         owner.organ().to_owned(),

@@ -194,7 +194,7 @@ pub(super) async fn check_owner(
 /// As [`check_owner`], for an owner alone.
 pub(super) async fn check_catalogue(
     conn: &mut Conn,
-    owner: &credit_record::item::Owner,
+    owner: &credit_record::item::ItemOwner,
     today: Date,
 ) -> Result<(), CatalogError> {
     let organ = if owner.is_city() {

@@ -8,7 +8,7 @@
 //!   +-----save----- RETURNED          DRAFT, SUBMITTED, RETURNED --withdraw--> WITHDRAWN
 //! ```
 
-use credit_record::item::Owner;
+use credit_record::item::ItemOwner;
 use serde::{Deserialize, Serialize};
 use service_kit::reason::Reason;
 use time::OffsetDateTime;
@@ -169,7 +169,7 @@ pub struct Head {
     pub version: u32,
     /// Whose catalogue it is for.
     #[serde(default)]
-    pub owner: Owner,
+    pub owner: ItemOwner,
 }
 
 impl Head {

@@ -9,8 +9,8 @@
 //!
 //! A due day that has passed changes no state; "overdue" is computed when it is asked for.
 
-use credit_record::item::Owner;
-use legal_clock::{Calendar, Deadline, Duty as Clock, RuleSet};
+use credit_record::item::ItemOwner;
+use legal_clock::{Calendar, Deadline, LegalDuty as Clock, LegalRuleSet};
 use service_kit::reason::Reason;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -23,7 +23,7 @@ pub struct Law {
     /// Which days are working days.
     pub calendar: Calendar,
     /// The 15 days, and since when.
-    pub rules: RuleSet,
+    pub rules: LegalRuleSet,
 }
 
 impl Law {
@@ -221,7 +221,7 @@ pub struct Duty {
     /// Code of the item.
     pub item_code: String,
     /// Whose catalogue the item stood in when the duty was opened.
-    pub owner: Owner,
+    pub owner: ItemOwner,
     /// Where it stands.
     pub state: State,
     /// When it is due.

@@ -2,7 +2,7 @@
 //! RPC at all stands in the proto files; this is what only the registry can tell. Called
 //! by `app`.
 
-use credit_record::item::Owner;
+use credit_record::item::ItemOwner;
 use service_kit::reason::Reason;
 use time::Date;
 
@@ -46,7 +46,7 @@ pub struct Scope {
 
 impl Scope {
     /// Whether the catalogue of this owner is within it.
-    pub fn sees(&self, owner: &Owner) -> bool {
+    pub fn sees(&self, owner: &ItemOwner) -> bool {
         self.all
             || (!self.district_code.is_empty() && owner.district() == self.district_code)
             || (!self.organ.is_empty() && owner.organ() == self.organ)
@@ -119,7 +119,7 @@ impl Actor {
     ///
     /// # Errors
     /// The rule that is broken.
-    pub fn may_draft(&self, owner: &Owner, today: Date) -> Result<(), RuleBroken> {
+    pub fn may_draft(&self, owner: &ItemOwner, today: Date) -> Result<(), RuleBroken> {
         if self.credit_office {
             return Ok(());
         }
@@ -133,11 +133,11 @@ impl Actor {
         };
         let registered = self.registered_on(today)?;
         match owner {
-            Owner::City => denied(
+            ItemOwner::City => denied(
                 "R-6: the credit office makes the city's catalogue",
                 "市级目录由市信用办会同各部门编制",
             ),
-            Owner::District { district, .. } if self.district_office => {
+            ItemOwner::District { district, .. } if self.district_office => {
                 if registered.level.district_code() == district {
                     Ok(())
                 } else {
@@ -147,7 +147,7 @@ impl Actor {
                     )
                 }
             }
-            Owner::Department { organ } | Owner::District { organ, .. } => {
+            ItemOwner::Department { organ } | ItemOwner::District { organ, .. } => {
                 if self.provider && *organ == self.organisation {
                     Ok(())
                 } else {
@@ -165,7 +165,7 @@ impl Actor {
     ///
     /// # Errors
     /// The rule that is broken.
-    pub fn may_review(&self, owner: &Owner) -> Result<(), RuleBroken> {
+    pub fn may_review(&self, owner: &ItemOwner) -> Result<(), RuleBroken> {
         let refused =
             |reason, rule, message: &str| Err(RuleBroken::new(reason, OWNER, rule, message));
         if !self.credit_office {
@@ -192,7 +192,7 @@ impl Actor {
     ///
     /// # Errors
     /// The rule that is broken.
-    pub fn may_review_draft(&self, owner: &Owner, created_by: &str) -> Result<(), RuleBroken> {
+    pub fn may_review_draft(&self, owner: &ItemOwner, created_by: &str) -> Result<(), RuleBroken> {
         self.may_review(owner)?;
         if !owner.is_city() && created_by == self.organisation {
             return Err(RuleBroken::new(
@@ -211,7 +211,7 @@ impl Actor {
 ///
 /// # Errors
 /// The rule that is broken.
-pub fn same_catalogue(before: Option<&Owner>, owner: &Owner) -> Result<(), RuleBroken> {
+pub fn same_catalogue(before: Option<&ItemOwner>, owner: &ItemOwner) -> Result<(), RuleBroken> {
     match before {
         Some(before) if before != owner => Err(RuleBroken::new(
             Reason::OwnerChanged,
@@ -228,7 +228,11 @@ pub fn same_catalogue(before: Option<&Owner>, owner: &Owner) -> Result<(), RuleB
 ///
 /// # Errors
 /// The rule that is broken, with its field.
-pub fn check_owner(owner: &Owner, organ: Option<&Provider>, today: Date) -> Result<(), RuleBroken> {
+pub fn check_owner(
+    owner: &ItemOwner,
+    organ: Option<&Provider>,
+    today: Date,
+) -> Result<(), RuleBroken> {
     let code = owner.organ();
     if owner.is_city() {
         return Ok(());
@@ -245,18 +249,20 @@ pub fn check_owner(owner: &Owner, organ: Option<&Provider>, today: Date) -> Resu
         );
     };
     match (owner, organ.level) {
-        (Owner::Department { .. }, Level::District(district)) => broken(
+        (ItemOwner::Department { .. }, Level::District(district)) => broken(
             Reason::OwnerOutsideDistrict,
             "definition_toml.owner.organ",
             "a department's catalogue is that of an organ of the city; an organ of a district writes in its district's",
             format!("单位{code}属于{}，其目录项应列入区县目录", district.name),
         ),
-        (Owner::District { district, .. }, level) if level.district_code() != district => broken(
-            Reason::OwnerOutsideDistrict,
-            "definition_toml.owner.district",
-            "an organ writes in the catalogue of its own district",
-            format!("单位{code}不属于区划{district}"),
-        ),
+        (ItemOwner::District { district, .. }, level) if level.district_code() != district => {
+            broken(
+                Reason::OwnerOutsideDistrict,
+                "definition_toml.owner.district",
+                "an organ writes in the catalogue of its own district",
+                format!("单位{code}不属于区划{district}"),
+            )
+        }
         _ => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ pub(super) mod draft;
 pub(super) mod duty;
 pub(super) mod item;
 
-use credit_record::item::{CodeListVersion, CodeValue, Owner};
+use credit_record::item::{CodeListVersion, CodeValue, ItemOwner};
 use proto::credit::catalog::v1::{
     Catalogue, CodeList, CodeListValue, Owner as WireOwner, Provider, ProviderContacts,
     ProviderLevel,
@@ -58,11 +58,11 @@ pub(super) fn list(list: &CodeListVersion) -> CodeList {
     }
 }
 
-fn owner(owner: &Owner) -> WireOwner {
+fn owner(owner: &ItemOwner) -> WireOwner {
     let catalogue = match owner {
-        Owner::City => Catalogue::City,
-        Owner::Department { .. } => Catalogue::Department,
-        Owner::District { .. } => Catalogue::District,
+        ItemOwner::City => Catalogue::City,
+        ItemOwner::Department { .. } => Catalogue::Department,
+        ItemOwner::District { .. } => Catalogue::District,
     };
     WireOwner {
         catalogue: catalogue.into(),

@@ -1,6 +1,6 @@
 //! Triggers and duties. Called by `app` and, for the clock, by `jobs`.
 
-use credit_record::item::Owner;
+use credit_record::item::ItemOwner;
 use legal_clock::Deadline;
 use service_kit::db::{Conn, Error};
 use sqlx::FromRow;
@@ -91,7 +91,7 @@ pub struct NewDuty {
     /// Code of the item.
     pub item_code: String,
     /// Whose catalogue it stands in.
-    pub owner: Owner,
+    pub owner: ItemOwner,
     /// The version that has to be exceeded.
     pub base_version: u32,
 }

@@ -1,6 +1,6 @@
 //! Versions of items and their ends. Called by `app`.
 
-use credit_record::item::{ItemVersion, Owner};
+use credit_record::item::{ItemOwner, ItemVersion};
 use service_kit::db::{Conn, Error};
 use sqlx::FromRow;
 use time::{Date, OffsetDateTime};
@@ -144,7 +144,7 @@ pub struct Affected {
     /// Versions with the moments of their publication, oldest first.
     pub versions: Vec<(u32, OffsetDateTime)>,
     /// Owner of the newest version.
-    pub owner: Owner,
+    pub owner: ItemOwner,
 }
 
 /// Finds the items that a trigger affects.

@@ -1,6 +1,6 @@
 //! a department drafts, the credit office reviews, and what is published is the catalogue.
 
-use credit_record::item::Owner;
+use credit_record::item::ItemOwner;
 use proto::credit::catalog::{
     events::v1::{
         DraftPublished, DraftReturned, DraftSaved, DraftSubmitted, DraftWithdrawn,
@@ -18,7 +18,7 @@ use crate::{
 
 fn of_bureau(code: &str, version: u32) -> String {
     definition(code, version, |item| {
-        item.owner = Owner::Department {
+        item.owner = ItemOwner::Department {
             organ: BUREAU.to_owned(),
         };
     })
@@ -46,7 +46,7 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
     );
     // Readable, but without a basis in law.
     let faulty = definition("jjjc", 1, |item| {
-        item.owner = Owner::Department {
+        item.owner = ItemOwner::Department {
             organ: BUREAU.to_owned(),
         };
         item.legal_basis.clear();

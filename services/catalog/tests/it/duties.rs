@@ -1,8 +1,8 @@
 //! 15 working days after a change of law or of functions the catalogue follows it.
 
 use catalog::{domain::duty::Law, jobs::reconcile};
-use credit_record::item::Owner;
-use legal_clock::{Calendar, RuleSet};
+use credit_record::item::ItemOwner;
+use legal_clock::{Calendar, LegalRuleSet};
 use proto::credit::catalog::{
     events::v1::{DutyClosed, DutyDismissed, DutyOpened, DutyOverdue, DutyRescheduled},
     v1::{DutyFilter, DutyState, ListDutiesRequest, RecordTriggerRequest, TriggerKind},
@@ -224,7 +224,7 @@ async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> TestResult {
     let mut office = world.office()?;
     let department = |code: &str| {
         definition(code, 1, |item| {
-            item.owner = Owner::Department {
+            item.owner = ItemOwner::Department {
                 organ: BUREAU.to_owned(),
             };
         })
@@ -233,7 +233,7 @@ async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> TestResult {
         publish_directly(&mut office, department(code)).await?;
     }
     let of_yuelu = definition("c", 1, |item| {
-        item.owner = Owner::District {
+        item.owner = ItemOwner::District {
             district: "430104".to_owned(),
             organ: YUELU.to_owned(),
         };
@@ -368,7 +368,7 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
     }));
     let revised = Law {
         calendar: Calendar::from_json(&years.to_string())?,
-        rules: RuleSet::changsha_2017(),
+        rules: LegalRuleSet::changsha_2017(),
     };
     // The service's own reconciler holds the old calendar: it stands still while this one is looked at.
     let moved = reconcile(&world.pool, &revised, &world.bed.clock, None)
@@ -432,7 +432,7 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
         .push("2026-06-09".into());
     let revised = Law {
         calendar: Calendar::from_json(&years.to_string())?,
-        rules: RuleSet::changsha_2017(),
+        rules: LegalRuleSet::changsha_2017(),
     };
     world.bed.clock.set(datetime!(2026-06-25 09:00 +8));
     let clock = &world.bed.clock;

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use catalog::jobs::DATA_FILE;
-use credit_record::item::{ItemVersion, Owner, standard_code_lists, standard_items};
+use credit_record::item::{ItemOwner, ItemVersion, standard_code_lists, standard_items};
 use proto::credit::catalog::v1::{
     Catalogue, GetItemRequest, Item, ListItemVersionsRequest, ListItemsRequest,
     PublishItemVersionRequest, VersionState,
@@ -233,11 +233,11 @@ async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
     world.ready().await?;
     world.register(BUREAU, "").await?;
     world.register(YUELU, "430104").await?;
-    let owned = |code: &str, owner: Owner| definition(code, 1, |item| item.owner = owner);
-    let department = |organ: &str| Owner::Department {
+    let owned = |code: &str, owner: ItemOwner| definition(code, 1, |item| item.owner = owner);
+    let department = |organ: &str| ItemOwner::Department {
         organ: organ.to_owned(),
     };
-    let district = |district: &str, organ: &str| Owner::District {
+    let district = |district: &str, organ: &str| ItemOwner::District {
         district: district.to_owned(),
         organ: organ.to_owned(),
     };

@@ -1,7 +1,7 @@
 //! who may draft, see and publish; and that a publication is whole or not at all.
 
 use anyhow::Result;
-use credit_record::item::Owner;
+use credit_record::item::ItemOwner;
 use proto::credit::catalog::{
     events::v1::{DraftPublished, DutyClosed, ItemVersionPublished},
     v1::{
@@ -25,7 +25,7 @@ use crate::{
 
 fn department(code: &str, organ: &str) -> String {
     definition(code, 1, |item| {
-        item.owner = Owner::Department {
+        item.owner = ItemOwner::Department {
             organ: organ.to_owned(),
         };
     })
@@ -33,7 +33,7 @@ fn department(code: &str, organ: &str) -> String {
 
 fn district(code: &str, district: &str, organ: &str) -> String {
     definition(code, 1, |item| {
-        item.owner = Owner::District {
+        item.owner = ItemOwner::District {
             district: district.to_owned(),
             organ: organ.to_owned(),
         };
@@ -189,7 +189,7 @@ async fn r6_a_publication_is_whole_or_not_at_all() -> TestResult {
     publish(&mut office, &first.draft_id).await?;
     record(&mut office, law_amended("一号", "2026-11-20", &["a"])).await?;
     let second = definition("a", 2, |item| {
-        item.owner = Owner::Department {
+        item.owner = ItemOwner::Department {
             organ: BUREAU.to_owned(),
         };
     });
@@ -311,7 +311,7 @@ async fn a_draft_goes_on_after_a_restart() -> TestResult {
 
 fn of_bureau(code: &str, version: u32, organ: &str) -> String {
     definition(code, version, |item| {
-        item.owner = Owner::Department {
+        item.owner = ItemOwner::Department {
             organ: organ.to_owned(),
         };
     })
@@ -425,7 +425,7 @@ async fn r6_what_was_submitted_is_kept_and_officers_are_named_to_staff_only() ->
     let texts = ["第一稿", "第二稿"].map(|edition| {
         definition("a", 1, |item| {
             item.edition = edition.to_owned();
-            item.owner = Owner::Department {
+            item.owner = ItemOwner::Department {
                 organ: BUREAU.to_owned(),
             };
         })

@@ -13,7 +13,7 @@ use catalog::{
 };
 use credit_record::item::{ItemVersion, standard_items};
 use event_bus::Subscription;
-use legal_clock::{Calendar, RuleSet};
+use legal_clock::{Calendar, LegalRuleSet};
 use proto::credit::catalog::{
     events::v1::{ItemVersionPublished, ProviderRegistered},
     v1::{
@@ -28,7 +28,7 @@ use service_kit::{
     grpc::AuthorisedChannel,
     identity::Role,
 };
-use testkit::{EventCollector, bed::Bed, eventually, service::ServiceAddress};
+use testkit::{EventCollector, bed::TestBed, eventually, service::ServiceAddress};
 use time::OffsetDateTime;
 
 /// What stands in for another service that keeps the items.
@@ -53,7 +53,7 @@ pub type Client = CatalogServiceClient<AuthorisedChannel>;
 
 /// A running service and what it takes to look at it.
 pub struct World {
-    pub bed: Bed,
+    pub bed: TestBed,
     /// The service's own role.
     pub pool: Pool,
     url: String,
@@ -79,7 +79,7 @@ impl World {
 
     async fn start_on(items_dir: String, now: Option<OffsetDateTime>) -> Result<Self> {
         let stream = catalog::STREAM.context("catalog emits")?;
-        let bed = Bed::start(
+        let bed = TestBed::start(
             catalog::SCHEMA,
             catalog::migrations(),
             &[stream],
@@ -226,7 +226,7 @@ impl World {
 pub fn law() -> Result<Law> {
     Ok(Law {
         calendar: Calendar::builtin()?,
-        rules: RuleSet::changsha_2017(),
+        rules: LegalRuleSet::changsha_2017(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use credit_record::{
     Field, ItemVersion, Publication, SubjectKind,
-    item::{FieldKind, Format, MaskRule},
+    item::{FieldKind, MaskRule, ValueFormat},
 };
 use vault::mask;
 
@@ -99,8 +99,10 @@ fn shown_value(field: &Field, value: &str) -> String {
         };
     }
     match (field.kind, field.format) {
-        (FieldKind::Text, Format::Plain | Format::Name) => mask::mask_text(value),
-        (FieldKind::Text, _) | (FieldKind::Code, Format::Plain) => without_citizen_numbers(value),
+        (FieldKind::Text, ValueFormat::Plain | ValueFormat::Name) => mask::mask_text(value),
+        (FieldKind::Text, _) | (FieldKind::Code, ValueFormat::Plain) => {
+            without_citizen_numbers(value)
+        }
         // Codes of organisations are no numbers of people, though a few look like one.
         (FieldKind::Code | FieldKind::Date | FieldKind::Decimal, _) => value.to_owned(),
     }
@@ -256,7 +258,7 @@ mod tests {
         let mut item = penalty();
         for field in &mut item.fields {
             if field.code == "CF_FR_ZJHM" {
-                (field.format, field.mask) = (Format::Plain, MaskRule::None);
+                (field.format, field.mask) = (ValueFormat::Plain, MaskRule::None);
                 field.publication = Publication::Public;
             }
         }

@@ -11,7 +11,7 @@ use service_kit::grpc::from_timestamp;
 use time::{Date, OffsetDateTime};
 use vault::{
     keyed_hash::KeyedHash,
-    mask::{Kind, find_personal, mask_text},
+    mask::{PersonalNumberKind, find_personal, mask_text},
 };
 
 /// One accepted version.
@@ -87,7 +87,7 @@ fn optional_date(field: &'static str, text: &str) -> Result<Option<Date>, Malfor
 pub fn without_citizen_numbers(text: &str) -> String {
     let found = find_personal(text)
         .into_iter()
-        .any(|(_, kind)| kind == Kind::CitizenNumber);
+        .any(|(_, kind)| kind == PersonalNumberKind::CitizenNumber);
     if found {
         mask_text(text)
     } else {

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use credit_record::{DisclosureMode, ItemVersion, SubjectKind, item::RecordClass};
-use legal_clock::{RuleSet, earliest_effective_in_term, last_disclosed_day};
+use legal_clock::{LegalRuleSet, earliest_effective_in_term, last_disclosed_day};
 use record_ref::ItemRef;
 use time::{Date, macros::date};
 
@@ -54,7 +54,7 @@ impl ItemRule {
     pub fn years(&self) -> Option<u32> {
         let adverse = self.record_class == RecordClass::Adverse;
         self.term_years
-            .or_else(|| adverse.then(|| RuleSet::changsha_2017().adverse_years))
+            .or_else(|| adverse.then(|| LegalRuleSet::changsha_2017().adverse_years))
     }
 
     /// Last day on which a record with this effective day is disclosed: the shortest lawful end (D-9) among the

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use credit_record::name;
 use record_ref::{KeyDigest, RecordVersion, Revision, VersionId};
-use service_kit::db::{Conn, CopyIn, Error, Row};
+use service_kit::db::{Conn, CopyIn, CopyRow, Error};
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -170,11 +170,11 @@ pub async fn unstored<'a>(
 
 /// Writes the columns that both tables of versions have, `current` and `stored_at` last.
 fn put_version<'r>(
-    row: Row<'r>,
+    row: CopyRow<'r>,
     version: &Version,
     standing: &Standing,
     stored_at: OffsetDateTime,
-) -> Row<'r> {
+) -> CopyRow<'r> {
     let record = &version.record;
     row.put(record.id.as_uuid())
         .put(record.address.as_uuid())

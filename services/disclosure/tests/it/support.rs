@@ -27,7 +27,7 @@ use service_kit::{
     grpc::{AuthorisedChannel, timestamp},
     identity::Role,
 };
-use testkit::{bed::Bed, service::ServiceAddress};
+use testkit::{bed::TestBed, service::ServiceAddress};
 use time::macros::{date, datetime};
 use tonic::Status;
 use uuid::Uuid;
@@ -43,7 +43,7 @@ pub const CITIZEN_NAME: &str = "欧阳测试";
 
 /// A bed with the service running on it.
 pub struct House {
-    pub bed: Bed,
+    pub bed: TestBed,
     url: String,
     public: PublicServiceClient<AuthorisedChannel>,
 }
@@ -61,8 +61,8 @@ fn streams() -> Vec<StreamSpec> {
 }
 
 /// A bed without a running service.
-pub async fn bed() -> Result<Bed> {
-    Bed::start_with_roles(
+pub async fn bed() -> Result<TestBed> {
+    TestBed::start_with_roles(
         disclosure::SCHEMA,
         disclosure::migrations(),
         &streams(),

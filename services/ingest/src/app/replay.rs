@@ -10,7 +10,7 @@ mod comparison;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use credit_record::{CompiledItem, ItemVersion, item::ItemError, replay::Report};
+use credit_record::{CompiledItem, ItemVersion, item::ItemError, replay::RuleReplayReport};
 use legal_clock::WorkingDays;
 use record_ref::{ItemCode, ItemRef, Malformed, ProviderCode, VersionId};
 use service_kit::{
@@ -103,7 +103,7 @@ pub struct ReplayResult {
 #[derive(Debug, Default)]
 pub struct ReplayTotals {
     /// What would change.
-    pub report: Report,
+    pub report: RuleReplayReport,
     /// Originals read.
     pub read: u64,
     /// Whether it ended at the most that were asked for.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use credit_record::replay::{ProviderReport, Report, Tally};
+use credit_record::replay::{ProviderReport, RuleReplayReport, Tally};
 use legal_clock::{end_of_day, shanghai_date, start_of_day};
 use proto::credit::ingest::v1::{
     FactChange, FindingChange, Occurrences, ProviderChanges, ReplayChanges, ReplayProgress,
@@ -124,7 +124,7 @@ const SAMPLES_IN_TOTAL: usize = 10;
 const SAMPLES_PER_PROVIDER: usize = 3;
 
 /// Each provider by code.
-fn provider_changes(report: &Report) -> Vec<ProviderChanges> {
+fn provider_changes(report: &RuleReplayReport) -> Vec<ProviderChanges> {
     let of = |(code, part): (&String, &ProviderReport)| ProviderChanges {
         provider_code: code.clone(),
         changes: Some(replay_changes(part, SAMPLES_PER_PROVIDER)),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures::future::try_join_all;
-use testkit::{Servers, TestResult, eventually, private_nats, private_postgres};
+use testkit::{TestResult, TestServers, eventually, private_nats, private_postgres};
 use tokio::sync::watch;
 use tonic::Code;
 
@@ -19,7 +19,7 @@ use crate::world::{PATIENCE, PROVIDER, PROVIDERS, World, receipt_of, submission,
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
     let nats = private_nats().await?;
-    let servers = Servers {
+    let servers = TestServers {
         nats_url: nats.url().to_owned(),
         ..testkit::servers()?
     };
@@ -56,7 +56,7 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
     /// What each caller submits at least; it goes on until the restarts are over.
     const EACH: usize = 100;
     let postgres = private_postgres().await?;
-    let servers = Servers {
+    let servers = TestServers {
         database_url: postgres.url().to_owned(),
         ..testkit::servers()?
     };
@@ -151,7 +151,7 @@ async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() 
     // The last steps wait until the kills are over, so that the reload surely still runs when they come.
     const HELD: usize = 1000;
     let postgres = private_postgres().await?;
-    let servers = Servers {
+    let servers = TestServers {
         database_url: postgres.url().to_owned(),
         ..testkit::servers()?
     };

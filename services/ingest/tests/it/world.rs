@@ -9,7 +9,8 @@ use std::{
 
 use anyhow::{Context, Result};
 use event_bus::{
-    BatchHandler, Bus, Delivery, Faults, HandlerError, NewEvent, Poison, StreamSpec, Subscription,
+    BatchHandler, Bus, Delivery, FaultInjection, HandlerError, NewEvent, Poison, StreamSpec,
+    Subscription,
 };
 use futures::future::BoxFuture;
 use ingest::Config;
@@ -35,7 +36,7 @@ use service_kit::{
 };
 use sqlx::AssertSqlSafe;
 use testkit::{
-    bed::{Bed, BedPlan},
+    bed::{TestBed, TestBedPlan},
     eventually,
 };
 use time::OffsetDateTime;
@@ -106,7 +107,7 @@ impl Drop for Process {
 }
 
 pub struct World {
-    pub bed: Bed,
+    pub bed: TestBed,
     /// The service's own role.
     pub pool: Pool,
     /// The schema's owner.
@@ -122,7 +123,7 @@ impl World {
     }
 
     /// With a changed plan.
-    pub async fn start_by(change: impl FnOnce(&mut BedPlan<'_>)) -> Result<Self> {
+    pub async fn start_by(change: impl FnOnce(&mut TestBedPlan<'_>)) -> Result<Self> {
         Self::start_with(change, |_| ()).await
     }
 
@@ -141,7 +142,7 @@ impl World {
     }
 
     async fn start_with(
-        change: impl FnOnce(&mut BedPlan<'_>),
+        change: impl FnOnce(&mut TestBedPlan<'_>),
         change_context: impl FnOnce(&mut ServiceContext),
     ) -> Result<Self> {
         let own = ingest::STREAM.context("ingest emits")?;
@@ -151,14 +152,14 @@ impl World {
         };
         let subscriptions = [ingest::SUBSCRIPTIONS, &[LISTENER]].concat();
         let streams = [own, catalog];
-        let mut plan = BedPlan::new(
+        let mut plan = TestBedPlan::new(
             ingest::SCHEMA,
             ingest::migrations(),
             &streams,
             &subscriptions,
         )?;
         change(&mut plan);
-        let mut bed = Bed::of(plan).await?;
+        let mut bed = TestBed::of(plan).await?;
         change_context(&mut bed.context);
         let pool = connect_lazy(&bed.database_url, ingest::SCHEMA, 4)?;
         let owner = bed.schema_pool().await?;
@@ -324,13 +325,18 @@ fn id_of(event: &RecordSubmitted) -> Vec<u8> {
     version.map(|v| v.record_id.to_vec()).unwrap_or_default()
 }
 
-async fn run(bed: &Bed, pool: &Pool, heard: &Heard) -> Result<Process> {
+async fn run(bed: &TestBed, pool: &Pool, heard: &Heard) -> Result<Process> {
     let context = ServiceContext {
         readiness: Readiness::default(),
         shutdown: Shutdown::new().with_farewell(bed.context.shutdown.farewell()),
         ..bed.context.clone()
     };
-    let bus = Bus::connect(bed.bus_config.clone(), Faults::none(), &context.telemetry).await?;
+    let bus = Bus::connect(
+        bed.bus_config.clone(),
+        FaultInjection::none(),
+        &context.telemetry,
+    )
+    .await?;
     let own = ingest::STREAM.context("ingest emits")?;
     let catalog = StreamSpec {
         service: "catalog",

@@ -1,7 +1,7 @@
 //! The legal clocks of an objection, computed when they are read: a new calendar moves the open
 //! ones by itself, and no job decides what is overdue. Called by `app` for each view and list.
 
-use legal_clock::{Deadline, Duty, shanghai_date};
+use legal_clock::{Deadline, LegalDuty, shanghai_date};
 use time::{Date, OffsetDateTime};
 
 use super::{Law, Objection, Phase};
@@ -34,29 +34,29 @@ pub fn clocks(objection: &Objection, now: OffsetDateTime, law: &Law) -> Option<C
     let filed_on = shanghai_date(objection.filed_at);
     let transfer = started(
         law,
-        Duty::Transfer,
+        LegalDuty::Transfer,
         filed_on,
         objection.transferred_at(),
         now,
     )?;
     let answer = match objection.phase {
         Phase::Filed => {
-            let mut deadline = law.due(Duty::Answer, transfer.deadline.due_on)?;
+            let mut deadline = law.due(LegalDuty::Answer, transfer.deadline.due_on)?;
             deadline.provisional |= transfer.deadline.provisional;
             Due {
                 deadline,
-                article: law.rules.basis(Duty::Answer).article,
+                article: law.rules.basis(LegalDuty::Answer).article,
                 // A duty that has not begun is not neglected.
                 overdue: false,
                 expected: true,
             }
         }
-        Phase::Transferred { at } => started(law, Duty::Answer, shanghai_date(at), None, now)?,
+        Phase::Transferred { at } => started(law, LegalDuty::Answer, shanghai_date(at), None, now)?,
         Phase::Answered {
             transferred_at, at, ..
         } => started(
             law,
-            Duty::Answer,
+            LegalDuty::Answer,
             shanghai_date(transferred_at),
             Some(at),
             now,
@@ -67,7 +67,7 @@ pub fn clocks(objection: &Objection, now: OffsetDateTime, law: &Law) -> Option<C
 
 fn started(
     law: &Law,
-    duty: Duty,
+    duty: LegalDuty,
     event: Date,
     done_at: Option<OffsetDateTime>,
     now: OffsetDateTime,
@@ -83,7 +83,7 @@ fn started(
 
 /// The latest day on which a duty can have begun so that it is overdue at `now` when it is still
 /// open: a bound for SQL. Exact, since a later beginning never ends earlier.
-pub fn latest_overdue_event(law: &Law, duty: Duty, now: OffsetDateTime) -> Date {
+pub fn latest_overdue_event(law: &Law, duty: LegalDuty, now: OffsetDateTime) -> Date {
     let today = shanghai_date(now);
     let days = law.rules.working_days(duty);
     let mut event = today;
@@ -98,7 +98,7 @@ pub fn latest_overdue_event(law: &Law, duty: Duty, now: OffsetDateTime) -> Date 
 }
 
 impl Law {
-    fn due(&self, duty: Duty, event: Date) -> Option<Deadline> {
+    fn due(&self, duty: LegalDuty, event: Date) -> Option<Deadline> {
         self.rules.due(&self.calendar, duty, event)
     }
 }

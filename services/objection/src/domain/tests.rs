@@ -1,6 +1,6 @@
 //! The chain of an objection by article: tables of days, and properties of the state machine.
 
-use legal_clock::Duty;
+use legal_clock::LegalDuty;
 use proptest::prelude::*;
 use time::{
     Date, Duration, Time, UtcOffset,
@@ -14,7 +14,7 @@ const PROVIDER: &str = "11430100006123458R";
 fn law() -> Law {
     Law {
         calendar: Calendar::builtin().unwrap(),
-        rules: RuleSet::changsha_2017(),
+        rules: LegalRuleSet::changsha_2017(),
     }
 }
 
@@ -397,7 +397,7 @@ proptest! {
     ) {
         let law = law();
         let now = changsha(date!(2017 - 08 - 20), time!(12:00)) + Duration::days(day);
-        for duty in [Duty::Transfer, Duty::Answer] {
+        for duty in [LegalDuty::Transfer, LegalDuty::Answer] {
             let bound = latest_overdue_event(&law, duty, now);
             let event = shanghai_date(now) + Duration::days(around);
             let overdue = law.calendar

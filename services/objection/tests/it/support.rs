@@ -22,7 +22,7 @@ use service_kit::{
     identity::Role,
 };
 use sqlx::PgPool;
-use testkit::{bed::Bed, eventually, service::ServiceAddress};
+use testkit::{bed::TestBed, eventually, service::ServiceAddress};
 use time::OffsetDateTime;
 use tonic::Status;
 use uuid::Uuid;
@@ -38,7 +38,7 @@ pub type Client = ObjectionServiceClient<AuthorisedChannel>;
 
 /// A running service with two registered providers.
 pub struct Lab {
-    pub bed: Bed,
+    pub bed: TestBed,
     pub pool: PgPool,
     url: String,
 }
@@ -54,7 +54,7 @@ impl Lab {
             STREAM.unwrap(),
         ];
         let migrations = objection::migrations();
-        let bed = Bed::start(SCHEMA, migrations, &streams, SUBSCRIPTIONS)
+        let bed = TestBed::start(SCHEMA, migrations, &streams, SUBSCRIPTIONS)
             .await
             .unwrap();
         bed.clock.set(now);

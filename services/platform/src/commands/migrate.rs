@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use event_bus::{Bus, Faults, ProvisionError};
+use event_bus::{Bus, FaultInjection, ProvisionError};
 use service_kit::{config::Overlay, migrate::migrate, telemetry::Telemetry};
 
 use crate::{
@@ -42,7 +42,12 @@ impl Migrate {
             return Ok(());
         }
         let telemetry = Telemetry::off();
-        let bus = Bus::connect(configs.platform.bus.clone(), Faults::none(), &telemetry).await?;
+        let bus = Bus::connect(
+            configs.platform.bus.clone(),
+            FaultInjection::none(),
+            &telemetry,
+        )
+        .await?;
         let created = provision(&bus, Duration::from_secs(self.wait_seconds)).await?;
         if created.is_empty() {
             println!("bus: up to date");

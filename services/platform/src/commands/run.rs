@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use event_bus::{Bus, Faults, ProvisionError};
+use event_bus::{Bus, FaultInjection, ProvisionError};
 use service_kit::{
     ServiceContext, admin,
     clock::SystemClock,
     config::Overlay,
-    identity::Verifier,
+    identity::TokenVerifier,
     readiness::Readiness,
     shutdown::Shutdown,
     telemetry::{Telemetry, init_logging},
@@ -33,7 +33,7 @@ pub struct Run {
 
 impl Run {
     /// Runs until SIGTERM or SIGINT; a second one exits at once.
-    pub async fn execute(self, overlay: &Overlay, faults: Faults) -> Result<()> {
+    pub async fn execute(self, overlay: &Overlay, faults: FaultInjection) -> Result<()> {
         let configs = Configs::load(overlay)?;
         init_logging(configs.platform.log_format == LogFormat::Json);
         let services = self.target.services();
@@ -109,7 +109,7 @@ fn context(configs: &Configs, services: &[Service]) -> Result<ServiceContext> {
         telemetry: Telemetry::start(&configs.platform.telemetry, process)?,
         readiness: Readiness::default(),
         keyring: Keyring::parse(&keyring).context("platform.keyring")?,
-        verifier: Arc::new(Verifier::from_config(&configs.platform.identity)?),
+        verifier: Arc::new(TokenVerifier::from_config(&configs.platform.identity)?),
         shutdown: Shutdown::new(),
     })
 }

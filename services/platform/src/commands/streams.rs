@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use event_bus::{Bus, Faults, outbox};
+use event_bus::{Bus, FaultInjection, outbox};
 use service_kit::{config::Overlay, telemetry::Telemetry};
 
 use super::{migrate::provision, owner_pool, with_schema};
@@ -32,7 +32,12 @@ impl Streams {
     pub async fn execute(self, overlay: &Overlay) -> Result<()> {
         let configs = Configs::load(overlay)?;
         let telemetry = Telemetry::off();
-        let bus = Bus::connect(configs.platform.bus.clone(), Faults::none(), &telemetry).await?;
+        let bus = Bus::connect(
+            configs.platform.bus.clone(),
+            FaultInjection::none(),
+            &telemetry,
+        )
+        .await?;
         let created = provision(&bus, Duration::from_secs(60)).await?;
         println!("streams created: {}", created.len());
         if matches!(self.action, Action::Rebuild) {

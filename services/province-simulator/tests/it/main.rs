@@ -16,7 +16,7 @@ use service_kit::{
     clock::SystemClock,
     config::Overlay,
     grpc::{AuthorisedChannel, BearerToken, channel},
-    identity::{DevelopmentIssuer, Role, Verifier},
+    identity::{DevelopmentIssuer, Role, TokenVerifier},
     readiness::Readiness,
     reason::Reason,
     shutdown::Shutdown,
@@ -80,7 +80,7 @@ fn service_context(issuer: &DevelopmentIssuer) -> ServiceContext {
         telemetry: Telemetry::off(),
         readiness: Readiness::default(),
         keyring: vault::Keyring::parse(&vault::Keyring::generate()).unwrap(),
-        verifier: Arc::new(Verifier::of_development(issuer).unwrap()),
+        verifier: Arc::new(TokenVerifier::of_development(issuer).unwrap()),
         shutdown: Shutdown::new(),
     }
 }

@@ -23,7 +23,7 @@ use service_kit::{
     grpc::{AuthorisedChannel, timestamp},
     identity::Role,
 };
-use testkit::{bed::Bed, eventually, service::ServiceAddress};
+use testkit::{bed::TestBed, eventually, service::ServiceAddress};
 use tonic::Code;
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ pub type Client = ProvincialSyncServiceClient<AuthorisedChannel>;
 
 /// A bed, the fake upstream and the configuration between them.
 pub struct Lab {
-    pub bed: Bed,
+    pub bed: TestBed,
     pub upstream: FakeUpstream,
     pub config: Config,
 }
@@ -53,7 +53,7 @@ impl Lab {
             STREAM.unwrap(),
         ];
         let migrations = provincial_sync::migrations();
-        let bed = Bed::start(SCHEMA, migrations, &streams, SUBSCRIPTIONS)
+        let bed = TestBed::start(SCHEMA, migrations, &streams, SUBSCRIPTIONS)
             .await
             .unwrap();
         let upstream = FakeUpstream::start().await;

@@ -1,6 +1,6 @@
 //! Feedback cases: why and for how long. Called by `app` and `jobs`.
 
-use legal_clock::{Calendar, Deadline, RuleSet, shanghai_date};
+use legal_clock::{Calendar, Deadline, LegalRuleSet, shanghai_date};
 use record_ref::VersionId;
 use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -31,7 +31,7 @@ impl CaseKind {
 #[derive(Debug, Clone)]
 pub struct CasePolicy {
     /// From when on something is due at all.
-    pub rules: RuleSet,
+    pub rules: LegalRuleSet,
     /// The calendar.
     pub calendar: Calendar,
     /// Working days for the answer.
@@ -121,7 +121,7 @@ mod tests {
 
     fn policy() -> CasePolicy {
         CasePolicy {
-            rules: RuleSet::changsha_2017(),
+            rules: LegalRuleSet::changsha_2017(),
             calendar: Calendar::builtin().unwrap(),
             due_days: 5,
             remind_before: 1,

@@ -4,7 +4,7 @@
 //! Rows keep these bytes for ever, so numbers of fields never change. They are those of the messages of
 //! `credit.validation.v1` with the same content, in which rows were written first.
 
-use credit_record::{Change, Finding, Severity};
+use credit_record::{CleansingChange, Finding, Severity};
 use prost::Message;
 use record_ref::VersionId;
 use vault::Keyring;
@@ -114,8 +114,8 @@ impl From<&Finding> for StoredFinding {
     }
 }
 
-impl From<&Change> for StoredChange {
-    fn from(change: &Change) -> Self {
+impl From<&CleansingChange> for StoredChange {
+    fn from(change: &CleansingChange) -> Self {
         Self {
             field: change.field.clone(),
             rule: change.rule.to_owned(),
@@ -135,7 +135,11 @@ pub fn seal_findings(keyring: &Keyring, context: &[u8], findings: &[Finding]) ->
 }
 
 /// Changes as a verdict keeps them; `None` when there are none.
-pub fn seal_changes(keyring: &Keyring, context: &[u8], changes: &[Change]) -> Option<Vec<u8>> {
+pub fn seal_changes(
+    keyring: &Keyring,
+    context: &[u8],
+    changes: &[CleansingChange],
+) -> Option<Vec<u8>> {
     (!changes.is_empty()).then(|| {
         let changes = changes.iter().map(StoredChange::from).collect();
         keyring.seal(context, &SealedChanges { changes }.encode_to_vec())

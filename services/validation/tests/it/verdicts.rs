@@ -48,7 +48,7 @@ async fn r12_every_verdict_says_by_which_cleansing_rules_it_was_derived() -> Tes
         sqlx::query_as("SELECT outcome, rule_set FROM verdict ORDER BY outcome")
             .fetch_all(&world.pool)
             .await?;
-    let rule_set = Some(credit_record::normalise::RuleSet::current().id);
+    let rule_set = Some(credit_record::normalise::CleansingRuleSet::current().id);
     assert_eq!(
         kept,
         [
@@ -96,7 +96,7 @@ async fn r7_r12_a_record_is_accepted_with_each_change_explained() -> TestResult 
     let changed = |field: &str| derived.changes.iter().filter(|c| c.field == field).count();
     assert!(changed("CF_XDR_SHXYM") > 0 && changed("CF_JDRQ") > 0);
 
-    let rule_set = credit_record::normalise::RuleSet::current().id;
+    let rule_set = credit_record::normalise::CleansingRuleSet::current().id;
     assert_eq!(derived.rule_set, rule_set);
 
     let verdict = world.verdict(&record).await?;

@@ -25,7 +25,7 @@ use service_kit::{
     grpc::{AuthorisedChannel, timestamp},
     identity::Role,
 };
-use testkit::{bed::Bed, eventually, service::ServiceAddress};
+use testkit::{bed::TestBed, eventually, service::ServiceAddress};
 use tonic::Status;
 use uuid::Uuid;
 use validation::{
@@ -49,7 +49,7 @@ pub type Client = ValidationServiceClient<AuthorisedChannel>;
 
 /// A running service and what it takes to feed it and to look at it.
 pub struct World {
-    pub bed: Bed,
+    pub bed: TestBed,
     /// The service's own role.
     pub pool: Pool,
     url: String,
@@ -63,7 +63,7 @@ impl World {
             max_bytes: 16 * 1024 * 1024,
         };
         let own = validation::STREAM.context("validation emits")?;
-        let bed = Bed::start(
+        let bed = TestBed::start(
             validation::SCHEMA,
             validation::migrations(),
             &[upstream("ingest"), upstream("catalog"), own],

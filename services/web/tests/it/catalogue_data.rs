@@ -4,7 +4,7 @@
 use credit_record::{
     CreditCode,
     item::{
-        Condition, DisclosureMode, Field, FieldKind, ItemVersion, MaskRule, Owner as DataOwner,
+        Condition, DisclosureMode, Field, FieldKind, ItemOwner as DataOwner, ItemVersion, MaskRule,
         RecordClass as DataClass, Requirement, SubjectKind as DataKind,
     },
     normalise::format_date,

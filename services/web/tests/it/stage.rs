@@ -14,7 +14,7 @@ use scraper::{Html, Selector};
 use service_kit::{
     ServiceContext,
     config::Secret,
-    identity::{DevelopmentIssuer, Role, Verifier},
+    identity::{DevelopmentIssuer, Role, TokenVerifier},
     readiness::Readiness,
     shutdown::Shutdown,
     start::serve_grpc,
@@ -288,7 +288,7 @@ pub fn context(issuer: &DevelopmentIssuer, clock: &TurnableClock) -> Result<Serv
         telemetry: Telemetry::off(),
         readiness: Readiness::default(),
         keyring: Keyring::parse(&Keyring::generate())?,
-        verifier: Arc::new(Verifier::of_development(issuer)?),
+        verifier: Arc::new(TokenVerifier::of_development(issuer)?),
         shutdown: Shutdown::new(),
     })
 }

@@ -19,7 +19,7 @@ use proto::credit::{
 use service_kit::clock::{Clock, SystemClock};
 use testkit::{
     eventually,
-    records::{GeneratedRecord, Provider},
+    records::{FictionalProvider, GeneratedRecord},
 };
 use time::Date;
 
@@ -39,7 +39,7 @@ pub fn today() -> Date {
 
 /// A version of the department's own item: the standard honour under its own code, in its own catalogue, with
 /// one more rule. `retention` is what the office looks at.
-pub fn definition(department: &Provider, version: u32, retention: &str) -> Result<String> {
+pub fn definition(department: &FictionalProvider, version: u32, retention: &str) -> Result<String> {
     let honour = testkit::workspace_root().join("crates/credit-record/items/ryxx.toml");
     let honour = std::fs::read_to_string(&honour)
         .with_context(|| format!("reading {}", honour.display()))?;
@@ -85,7 +85,7 @@ pub fn definition(department: &Provider, version: u32, retention: &str) -> Resul
 
 /// A record of the own item with this title; `planted` is what its verdict must carry.
 pub fn honour(
-    department: &Provider,
+    department: &FictionalProvider,
     number: u32,
     version: u32,
     title: &str,
@@ -210,7 +210,7 @@ pub fn accepted(verdict: &GetVerdictResponse) -> Result<()> {
 }
 
 /// The department of the journeys: an organ of the city.
-pub fn department(day: &Day) -> Result<Provider> {
+pub fn department(day: &Day) -> Result<FictionalProvider> {
     let providers = day.generator.providers();
     let found = providers.iter().find(|p| p.name.contains("文化旅游"));
     found.cloned().context("a department of culture")
@@ -219,7 +219,7 @@ pub fn department(day: &Day) -> Result<Provider> {
 /// A version of the own item from the department's draft to its publication.
 pub async fn published(
     cluster: &Cluster,
-    department: &Provider,
+    department: &FictionalProvider,
     definition: String,
 ) -> Result<Item> {
     let clients = cluster.clients()?;

@@ -6,16 +6,16 @@ mod numbers;
 
 pub use numbers::{PersonalNumber, personal_numbers};
 
-use super::Sheet;
+use super::RecordValues;
 use super::finding::{Finding, FindingCode};
-use crate::item::{DisclosureMode, Field, FieldKind, Format, Publication, SubjectKind};
+use crate::item::{DisclosureMode, Field, FieldKind, Publication, SubjectKind, ValueFormat};
 
 /// Findings of one text that is without fault otherwise.
-pub(super) fn check(sheet: &Sheet<'_>, field: &Field, value: &str) -> [Option<Finding>; 2] {
-    if field.kind != FieldKind::Text || field.format != Format::Plain {
+pub(super) fn check(sheet: &RecordValues<'_>, field: &Field, value: &str) -> [Option<Finding>; 2] {
+    if field.kind != FieldKind::Text || field.format != ValueFormat::Plain {
         return [None, None];
     }
-    let hints = Hints::of(value);
+    let hints = TextHints::of(value);
     let classified = (hints.secret && marks::is_classified(value)).then(|| classified(field));
     let public = field.publication == Publication::Public;
     let personal = (public && hints.number)
@@ -25,14 +25,14 @@ pub(super) fn check(sheet: &Sheet<'_>, field: &Field, value: &str) -> [Option<Fi
 }
 
 /// What a text may hold, seen in one pass without decoding it.
-struct Hints {
+struct TextHints {
     /// As many digits as the shortest number of a person has.
     number: bool,
     /// A byte of 密.
     secret: bool,
 }
 
-impl Hints {
+impl TextHints {
     fn of(value: &str) -> Self {
         let (mut digits, mut secret) = (0_usize, false);
         for byte in value.bytes() {
@@ -58,7 +58,7 @@ fn classified(field: &Field) -> Finding {
 
 /// Says which kind of number and where, never the number. What is published goes back; of a record that only an
 /// entitled query answers the provider is told.
-fn personal(sheet: &Sheet<'_>, field: &Field, value: &str) -> Option<Finding> {
+fn personal(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> {
     let mut found = personal_numbers(value);
     let (place, kind) = found.next()?;
     let at = value[..place.start].chars().count() + 1;

@@ -96,12 +96,12 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// Digits read so far; more than the longest number are counted only.
-struct Row {
+struct DigitBuffer {
     digits: [u8; LONGEST],
     len: usize,
 }
 
-impl Row {
+impl DigitBuffer {
     fn push(&mut self, digit: u8) {
         if let Some(place) = self.digits.get_mut(self.len) {
             *place = digit;
@@ -111,7 +111,7 @@ impl Row {
 }
 
 /// Digits without anything visible between them.
-struct Group {
+struct DigitGroup {
     /// Behind the last digit.
     end: usize,
     /// Behind an X that follows at once and may be a check character.
@@ -125,8 +125,8 @@ struct Group {
 }
 
 /// Reads the group that begins here.
-fn group(text: &str, start: usize, row: &mut Row) -> Group {
-    let mut group = Group {
+fn group(text: &str, start: usize, row: &mut DigitBuffer) -> DigitGroup {
+    let mut group = DigitGroup {
         end: start,
         x_end: None,
         letter_follows: false,
@@ -173,7 +173,7 @@ fn group(text: &str, start: usize, row: &mut Row) -> Group {
 
 /// The longest number that begins here, and from where to go on.
 fn longest(text: &str, start: usize) -> (Option<(usize, PersonalNumber)>, usize) {
-    let mut row = Row {
+    let mut row = DigitBuffer {
         digits: [0; LONGEST],
         len: 0,
     };
@@ -203,7 +203,7 @@ fn go_on(best: &Option<(usize, PersonalNumber, usize)>, after: usize) -> usize {
     best.as_ref().map_or(after, |(_, _, next)| *next)
 }
 
-fn judge(digits: &[u8], sizes: &[usize], last: &Group) -> Option<(usize, PersonalNumber)> {
+fn judge(digits: &[u8], sizes: &[usize], last: &DigitGroup) -> Option<(usize, PersonalNumber)> {
     if digits.len() == 18 && citizen(digits, None) {
         return Some((last.end, PersonalNumber::Citizen));
     }

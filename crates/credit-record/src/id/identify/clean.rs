@@ -10,14 +10,14 @@ static STEPS: [&Normaliser; 4] = [&INVISIBLE, &COMPATIBLE, &SEPARATORS, &UPPER];
 const MAX_ROUNDS: usize = 8;
 
 /// A text after cleaning.
-pub(super) struct Cleaned<'a> {
+pub(super) struct CleanedCode<'a> {
     /// The cleaned text.
     pub(super) text: Cow<'a, str>,
     /// Written `XXXXXXXX-X`, as organisation codes are printed.
     pub(super) hyphened: bool,
 }
 
-impl<'a> Cleaned<'a> {
+impl<'a> CleanedCode<'a> {
     pub(super) fn of(text: &'a str) -> Self {
         let printed = run(Cow::Borrowed(text), &[&INVISIBLE, &COMPATIBLE]);
         let mut letters = printed.chars();

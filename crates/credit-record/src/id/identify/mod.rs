@@ -14,11 +14,11 @@ use super::{
     CitizenNumber, CreditCode, HkMacaoPass, Holder, IdError, IdRule, OrganisationCode, Passport,
     PermanentResidence, RegistrationNumber, TaiwanPass,
 };
-use clean::Cleaned;
+use clean::CleanedCode;
 
 /// What a text was taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum IdentifiedKind {
     /// `citizen_number`: GB 11643, 18 or 15 characters.
     CitizenNumber,
     /// `residence_permit`: residents of Hong Kong, Macao, Taiwan (810000, 820000, 830000).
@@ -43,7 +43,7 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl IdentifiedKind {
     /// Every kind, in the order in which a manual would list them.
     pub const ALL: [Self; 11] = [
         Self::CitizenNumber,
@@ -90,7 +90,7 @@ impl Kind {
     }
 }
 
-impl Serialize for Kind {
+impl Serialize for IdentifiedKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
@@ -135,7 +135,7 @@ pub struct Identified<'a> {
     /// The text as it was given.
     pub input: &'a str,
     /// What it was most likely meant to be.
-    pub kind: Kind,
+    pub kind: IdentifiedKind,
     /// Whether it passes every check of that kind.
     pub valid: bool,
     /// The canonical form of a valid code; of 15 digits the derived 18 (the original stays what was received).
@@ -164,7 +164,7 @@ impl std::fmt::Debug for Identified<'_> {
 }
 
 /// What a parser of one kind says of a cleaned text.
-enum Verdict {
+enum ParseOutcome {
     Valid(String, Vec<Warning>),
     Invalid(IdError),
     /// There is no parser for this kind: the rule, the position in the cleaned text.
@@ -182,7 +182,7 @@ enum Verdict {
 /// assert_eq!(found.suggestion.as_deref(), Some("12430000MB0L67976N"));
 /// ```
 pub fn identify(text: &str, today: Date) -> Identified<'_> {
-    let cleaned = Cleaned::of(text);
+    let cleaned = CleanedCode::of(text);
     let guess = shape::guess(&cleaned, today);
     let found = |valid, rule, position: Option<usize>| Identified {
         input: text,
@@ -195,13 +195,13 @@ pub fn identify(text: &str, today: Date) -> Identified<'_> {
         warnings: guess.warnings.clone(),
     };
     match judge(guess.kind, &cleaned.text, today) {
-        Verdict::Valid(canonical, warnings) => {
+        ParseOutcome::Valid(canonical, warnings) => {
             let mut valid = found(true, None, None);
             valid.canonical = Some(canonical);
             valid.warnings.extend(warnings);
             valid
         }
-        Verdict::Invalid(error) => {
+        ParseOutcome::Invalid(error) => {
             let mut invalid = found(false, Some(error.rule), error.position);
             invalid.suggestion = error.suggestion.map(|s| s.as_str().to_owned());
             if error.rule == IdRule::Check && cut_off(&cleaned.text) {
@@ -209,7 +209,7 @@ pub fn identify(text: &str, today: Date) -> Identified<'_> {
             }
             invalid
         }
-        Verdict::Shapeless(rule, at) => found(false, Some(rule), Some(at)),
+        ParseOutcome::Shapeless(rule, at) => found(false, Some(rule), Some(at)),
     }
 }
 
@@ -218,10 +218,10 @@ fn cut_off(text: &str) -> bool {
     text.len() == 18 && text.ends_with("000") && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn judge(kind: Kind, text: &str, today: Date) -> Verdict {
+fn judge(kind: IdentifiedKind, text: &str, today: Date) -> ParseOutcome {
     let warn = |known: bool, warning| (!known).then_some(warning);
     let judged = match kind {
-        Kind::CitizenNumber | Kind::ResidencePermit => {
+        IdentifiedKind::CitizenNumber | IdentifiedKind::ResidencePermit => {
             CitizenNumber::parse(text, today).map(|number| {
                 let region = warn(number.region_known(), Warning::Region);
                 let derived = warn(!number.derived_from_15(), Warning::DerivedFrom15);
@@ -229,43 +229,45 @@ fn judge(kind: Kind, text: &str, today: Date) -> Verdict {
                 (number.as_str().to_owned(), warnings)
             })
         }
-        Kind::PermanentResidence => PermanentResidence::parse(text, today).map(|number| {
-            let old = number.style() == super::CardStyle::Before2023;
-            let warnings = [
-                warn(number.region_known(), Warning::Region),
-                warn(number.nationality_known(), Warning::Nationality),
-                warn(!old, Warning::FormOnly),
-            ];
-            let warnings = warnings.into_iter().flatten().collect();
-            (number.as_str().to_owned(), warnings)
-        }),
-        Kind::CreditCode => CreditCode::parse(text).map(|code| {
+        IdentifiedKind::PermanentResidence => {
+            PermanentResidence::parse(text, today).map(|number| {
+                let old = number.style() == super::CardStyle::Before2023;
+                let warnings = [
+                    warn(number.region_known(), Warning::Region),
+                    warn(number.nationality_known(), Warning::Nationality),
+                    warn(!old, Warning::FormOnly),
+                ];
+                let warnings = warnings.into_iter().flatten().collect();
+                (number.as_str().to_owned(), warnings)
+            })
+        }
+        IdentifiedKind::CreditCode => CreditCode::parse(text).map(|code| {
             let region = warn(code.region_known(), Warning::Region);
             (code.as_str().to_owned(), region.into_iter().collect())
         }),
-        Kind::OrganisationCode => {
+        IdentifiedKind::OrganisationCode => {
             OrganisationCode::parse(text).map(|code| (code.as_str().to_owned(), Vec::new()))
         }
-        Kind::RegistrationNumber => RegistrationNumber::parse(text).map(|number| {
+        IdentifiedKind::RegistrationNumber => RegistrationNumber::parse(text).map(|number| {
             let region = warn(number.region_known(), Warning::Region);
             (number.as_str().to_owned(), region.into_iter().collect())
         }),
-        Kind::Passport => Passport::parse(text).map(|p| form_only(p.as_str())),
-        Kind::HkMacaoPass => HkMacaoPass::parse(text).map(|p| form_only(p.as_str())),
-        Kind::TaiwanPass => TaiwanPass::parse(text).map(|p| form_only(p.as_str())),
+        IdentifiedKind::Passport => Passport::parse(text).map(|p| form_only(p.as_str())),
+        IdentifiedKind::HkMacaoPass => HkMacaoPass::parse(text).map(|p| form_only(p.as_str())),
+        IdentifiedKind::TaiwanPass => TaiwanPass::parse(text).map(|p| form_only(p.as_str())),
         // Opaque by its nature: nothing can fail but a filler, which `shape` does not call so.
-        Kind::OldRegistrationNumber => Ok(form_only(text)),
-        Kind::Unknown => {
+        IdentifiedKind::OldRegistrationNumber => Ok(form_only(text)),
+        IdentifiedKind::Unknown => {
             let foreign = |c: char| !(c.is_ascii_digit() || c.is_ascii_uppercase());
             return match text.chars().position(foreign) {
-                Some(at) => Verdict::Shapeless(IdRule::Alphabet, at),
-                None => Verdict::Shapeless(IdRule::Length, text.chars().count()),
+                Some(at) => ParseOutcome::Shapeless(IdRule::Alphabet, at),
+                None => ParseOutcome::Shapeless(IdRule::Length, text.chars().count()),
             };
         }
     };
     match judged {
-        Ok((canonical, warnings)) => Verdict::Valid(canonical, warnings),
-        Err(error) => Verdict::Invalid(error),
+        Ok((canonical, warnings)) => ParseOutcome::Valid(canonical, warnings),
+        Err(error) => ParseOutcome::Invalid(error),
     }
 }
 
@@ -274,10 +276,10 @@ fn form_only(text: &str) -> (String, Vec<Warning>) {
 }
 
 /// Kind of a number that its holder's first digits tell apart.
-fn personal(number: &CitizenNumber) -> Kind {
+fn personal(number: &CitizenNumber) -> IdentifiedKind {
     match number.holder() {
-        Holder::Resident => Kind::CitizenNumber,
-        Holder::HongKong | Holder::Macao | Holder::Taiwan => Kind::ResidencePermit,
-        Holder::ForeignPermanentResident => Kind::PermanentResidence,
+        Holder::Resident => IdentifiedKind::CitizenNumber,
+        Holder::HongKong | Holder::Macao | Holder::Taiwan => IdentifiedKind::ResidencePermit,
+        Holder::ForeignPermanentResident => IdentifiedKind::PermanentResidence,
     }
 }

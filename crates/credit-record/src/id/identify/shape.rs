@@ -5,17 +5,17 @@ use time::Date;
 
 use super::super::chars::{days_in, known_province, two};
 use super::super::{CitizenNumber, CreditCode, HkMacaoPass, OrganisationCode, RegistrationNumber};
-use super::clean::Cleaned;
-use super::{Kind, Warning, personal};
+use super::clean::CleanedCode;
+use super::{IdentifiedKind, Warning, personal};
 
 /// A kind, with what speaks against being sure.
-pub(super) struct Guess {
-    pub(super) kind: Kind,
+pub(super) struct KindGuess {
+    pub(super) kind: IdentifiedKind,
     pub(super) warnings: Vec<Warning>,
 }
 
-impl From<Kind> for Guess {
-    fn from(kind: Kind) -> Self {
+impl From<IdentifiedKind> for KindGuess {
+    fn from(kind: IdentifiedKind) -> Self {
         Self {
             kind,
             warnings: Vec::new(),
@@ -23,7 +23,7 @@ impl From<Kind> for Guess {
     }
 }
 
-impl Guess {
+impl KindGuess {
     fn warn(mut self, warning: Warning, when: bool) -> Self {
         if when {
             self.warnings.push(warning);
@@ -32,37 +32,39 @@ impl Guess {
     }
 }
 
-pub(super) fn guess(cleaned: &Cleaned<'_>, today: Date) -> Guess {
+pub(super) fn guess(cleaned: &CleanedCode<'_>, today: Date) -> KindGuess {
     let text = &*cleaned.text;
     let count = text.chars().count();
     if cleaned.hyphened {
-        return Kind::OrganisationCode.into();
+        return IdentifiedKind::OrganisationCode.into();
     }
     if let Some(first) = scientific(text) {
         let kind = if known_province(&first) {
-            Kind::CitizenNumber
+            IdentifiedKind::CitizenNumber
         } else {
-            Kind::CreditCode
+            IdentifiedKind::CreditCode
         };
-        return Guess::from(kind).warn(Warning::SpreadsheetDamage, true);
+        return KindGuess::from(kind).warn(Warning::SpreadsheetDamage, true);
     }
     if in_words(text) {
-        return Kind::OldRegistrationNumber.into();
+        return IdentifiedKind::OldRegistrationNumber.into();
     }
     // Of all codes only an organisation code may have no digit.
     if !text.chars().any(|c| c.is_ascii_digit()) && OrganisationCode::parse(text).is_err() {
-        return Kind::Unknown.into();
+        return IdentifiedKind::Unknown.into();
     }
     let letters = letters_of_code(text);
     match count {
         18 => eighteen(text, letters, today),
         15 => fifteen(text, letters, today),
         5..=12 => short(text, count),
-        13 if text.bytes().all(|b| b.is_ascii_digit()) => Kind::OldRegistrationNumber.into(),
-        14 if !letters => Kind::RegistrationNumber.into(),
-        13..=24 if letters => Kind::CreditCode.into(),
+        13 if text.bytes().all(|b| b.is_ascii_digit()) => {
+            IdentifiedKind::OldRegistrationNumber.into()
+        }
+        14 if !letters => IdentifiedKind::RegistrationNumber.into(),
+        13..=24 if letters => IdentifiedKind::CreditCode.into(),
         16..=24 => long_digits(text).into(),
-        _ => Kind::Unknown.into(),
+        _ => IdentifiedKind::Unknown.into(),
     }
 }
 
@@ -89,31 +91,32 @@ fn as_digits(text: &str) -> Vec<u8> {
         .collect()
 }
 
-fn eighteen(text: &str, letters: bool, today: Date) -> Guess {
+fn eighteen(text: &str, letters: bool, today: Date) -> KindGuess {
     let code = CreditCode::parse(text).is_ok();
     let person = CitizenNumber::parse(text, today).ok();
     match person {
         // Two check characters of a company's code outweigh the one of a foreigner's number.
         Some(number) if !(code && number.is_foreign_resident()) => {
-            return Guess::from(personal(&number)).warn(Warning::Ambiguous, code);
+            return KindGuess::from(personal(&number)).warn(Warning::Ambiguous, code);
         }
         also => {
             if code {
-                return Guess::from(Kind::CreditCode).warn(Warning::Ambiguous, also.is_some());
+                return KindGuess::from(IdentifiedKind::CreditCode)
+                    .warn(Warning::Ambiguous, also.is_some());
             }
         }
     }
     if letters {
-        return Kind::CreditCode.into();
+        return IdentifiedKind::CreditCode.into();
     }
     long_digits(text).into()
 }
 
 /// About 18 digits that are neither a person's number nor a credit code, or too many or too few of them.
-fn long_digits(text: &str) -> Kind {
+fn long_digits(text: &str) -> IdentifiedKind {
     let digits = as_digits(text);
     let [a, b, c, d, ..] = digits[..] else {
-        return Kind::Unknown;
+        return IdentifiedKind::Unknown;
     };
     // A division's last two digits are seldom 18, 19 or 20; in a person's number they are the century.
     let century = digits
@@ -124,58 +127,60 @@ fn long_digits(text: &str) -> Kind {
         b"810000" | b"820000" | b"830000"
     ) && century
     {
-        return Kind::ResidencePermit;
+        return IdentifiedKind::ResidencePermit;
     }
     if a == b'9' {
         let month = digits.get(10..12).map(|m| two(m[0], m[1]));
         let dated = century && month.is_some_and(|m| (1..=12).contains(&m));
         return if dated && known_province(&[b, c]) {
-            Kind::PermanentResidence
+            IdentifiedKind::PermanentResidence
         } else {
-            Kind::CreditCode
+            IdentifiedKind::CreditCode
         };
     }
     if known_province(&[a, b]) && century {
-        return Kind::CitizenNumber;
+        return IdentifiedKind::CitizenNumber;
     }
     if known_province(&[c, d]) || [c, d] == *b"10" || !known_province(&[a, b]) {
-        return Kind::CreditCode;
+        return IdentifiedKind::CreditCode;
     }
-    Kind::CitizenNumber
+    IdentifiedKind::CitizenNumber
 }
 
-fn fifteen(text: &str, letters: bool, today: Date) -> Guess {
+fn fifteen(text: &str, letters: bool, today: Date) -> KindGuess {
     let head = &text.as_bytes()[..3];
     let rest = as_digits(text);
     if head.iter().all(u8::is_ascii_uppercase) && rest[3..].iter().all(u8::is_ascii_digit) {
-        return Kind::PermanentResidence.into();
+        return IdentifiedKind::PermanentResidence.into();
     }
     let registration = RegistrationNumber::parse(text).is_ok();
     let person = CitizenNumber::parse(text, today).is_ok_and(|number| number.region_known());
     // Persons are numbered by counties, whose codes never end in 00 as those of provinces and cities do.
     let by_city = &rest[4..6] == b"00";
     if registration && (by_city || !person) {
-        return Guess::from(Kind::RegistrationNumber).warn(Warning::Ambiguous, person);
+        return KindGuess::from(IdentifiedKind::RegistrationNumber)
+            .warn(Warning::Ambiguous, person);
     }
     if person {
         // A date comes about by chance in 1 of 27 registration numbers, a check digit in 1 of 10.
-        return Guess::from(Kind::CitizenNumber).warn(Warning::Ambiguous, registration);
+        return KindGuess::from(IdentifiedKind::CitizenNumber)
+            .warn(Warning::Ambiguous, registration);
     }
     if letters {
-        return Kind::CreditCode.into();
+        return IdentifiedKind::CreditCode.into();
     }
     let dated = days_in(
         1900 + u16::from(two(rest[6], rest[7])),
         two(rest[8], rest[9]),
     ) > 0;
     if known_province(&rest[..2]) && dated && two(rest[10], rest[11]) <= 31 {
-        return Kind::CitizenNumber.into();
+        return IdentifiedKind::CitizenNumber.into();
     }
-    Kind::RegistrationNumber.into()
+    IdentifiedKind::RegistrationNumber.into()
 }
 
 /// 5 to 12 characters.
-fn short(text: &str, count: usize) -> Guess {
+fn short(text: &str, count: usize) -> KindGuess {
     let digits = as_digits(text);
     let bytes = text.as_bytes();
     let all_digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
@@ -184,10 +189,10 @@ fn short(text: &str, count: usize) -> Guess {
         (9..=11).contains(&count) && matches!(bytes[0], b'H' | b'M') && all_digits(&digits[1..]);
     // A filler as a pass can be sound as an organisation code.
     if pass && (!organisation || HkMacaoPass::parse(text).is_ok()) {
-        return Guess::from(Kind::HkMacaoPass).warn(Warning::Ambiguous, organisation);
+        return KindGuess::from(IdentifiedKind::HkMacaoPass).warn(Warning::Ambiguous, organisation);
     }
     if matches!(count, 8 | 10) && all_digits(&digits) {
-        return Kind::TaiwanPass.into();
+        return IdentifiedKind::TaiwanPass.into();
     }
     let alphanumeric = bytes.iter().all(u8::is_ascii_alphanumeric);
     if count == 9 {
@@ -197,7 +202,8 @@ fn short(text: &str, count: usize) -> Guess {
             && bytes[1..2].iter().all(u8::is_ascii_alphanumeric)
             && all_digits(&bytes[2..]);
         if chinese {
-            return Guess::from(Kind::Passport).warn(Warning::Ambiguous, organisation);
+            return KindGuess::from(IdentifiedKind::Passport)
+                .warn(Warning::Ambiguous, organisation);
         }
         let digits_first = all_digits(&digits[..8]);
         let recent = bytes[0] == b'M' && bytes[1].is_ascii_alphabetic();
@@ -205,14 +211,14 @@ fn short(text: &str, count: usize) -> Guess {
         let old = organisation && bytes[8] == b'X' && all_digits(&bytes[1..8]);
         let words = !bytes.iter().any(u8::is_ascii_digit);
         if digits_first || recent || old || words || !alphanumeric {
-            return Kind::OrganisationCode.into();
+            return IdentifiedKind::OrganisationCode.into();
         }
-        return Guess::from(Kind::Passport).warn(Warning::Ambiguous, organisation);
+        return KindGuess::from(IdentifiedKind::Passport).warn(Warning::Ambiguous, organisation);
     }
     if alphanumeric && !all_digits(bytes) {
-        return Kind::Passport.into();
+        return IdentifiedKind::Passport.into();
     }
-    Kind::Unknown.into()
+    IdentifiedKind::Unknown.into()
 }
 
 /// 企独湘长总字第000123号: a number of before 2007 in words.

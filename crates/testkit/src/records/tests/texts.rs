@@ -3,22 +3,25 @@
 
 use credit_record::Publication;
 use credit_record::check::{PersonalNumber, personal_numbers};
-use credit_record::item::{FieldKind, Format};
+use credit_record::item::{FieldKind, ValueFormat};
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value};
-use vault::mask::Kind;
+use vault::mask::PersonalNumberKind;
 
 use super::*;
 use crate::records::{pick, rng, subjects};
 
-fn same(ours: PersonalNumber, theirs: Kind) -> bool {
+fn same(ours: PersonalNumber, theirs: PersonalNumberKind) -> bool {
     matches!(
         (ours, theirs),
-        (PersonalNumber::Citizen, Kind::CitizenNumber)
-            | (PersonalNumber::OldCitizen, Kind::OldCitizenNumber)
-            | (PersonalNumber::Mobile, Kind::MobilePhone)
-            | (PersonalNumber::BankCard, Kind::BankCard)
+        (PersonalNumber::Citizen, PersonalNumberKind::CitizenNumber)
+            | (
+                PersonalNumber::OldCitizen,
+                PersonalNumberKind::OldCitizenNumber
+            )
+            | (PersonalNumber::Mobile, PersonalNumberKind::MobilePhone)
+            | (PersonalNumber::BankCard, PersonalNumberKind::BankCard)
     )
 }
 
@@ -129,7 +132,7 @@ fn what_the_check_leaves_to_the_mask_is_an_amount_or_a_certificate() {
                 continue;
             }
             left += 1;
-            assert_ne!(kind, Kind::CitizenNumber, "{text:?}");
+            assert_ne!(kind, PersonalNumberKind::CitizenNumber, "{text:?}");
             let said = ["号", "号：", "号 ", "￥"];
             let behind = text[place.end..].trim_start_matches(['.', '．', ' ', '5', '0']);
             let before = &text[..place.start];
@@ -178,7 +181,7 @@ fn of_thousands_of_records_no_text_is_taken_for_a_persons_number() {
             let item = item(&items, &record.item_code, record.item_version).item();
             let public = item.fields.iter().filter(|f| {
                 f.kind == FieldKind::Text
-                    && f.format == Format::Plain
+                    && f.format == ValueFormat::Plain
                     && f.publication == Publication::Public
             });
             let mut all: Vec<String> = public

@@ -11,7 +11,7 @@ use credit_record::SubjectKind;
 
 /// What one department does.
 #[derive(Debug)]
-pub(super) struct Trade {
+pub(super) struct DepartmentTrade {
     pub licences: &'static [Licence],
     pub penalties: &'static [Penalty],
 }

@@ -1,8 +1,8 @@
 //! Departments that watch over trade, culture and health. Called by `providers`.
 
-use super::{ORG, PERSON, SHOP, Trade, licence, penalty, withdrawal};
+use super::{DepartmentTrade, ORG, PERSON, SHOP, licence, penalty, withdrawal};
 
-pub(in super::super) static MARKET: Trade = Trade {
+pub(in super::super) static MARKET: DepartmentTrade = DepartmentTrade {
     licences: &[
         licence(
             ORG | SHOP,
@@ -73,7 +73,7 @@ pub(in super::super) static MARKET: Trade = Trade {
     ],
 };
 
-pub(in super::super) static CULTURE: Trade = Trade {
+pub(in super::super) static CULTURE: DepartmentTrade = DepartmentTrade {
     licences: &[
         licence(
             ORG | SHOP,
@@ -128,7 +128,7 @@ pub(in super::super) static CULTURE: Trade = Trade {
     ],
 };
 
-pub(in super::super) static HEALTH: Trade = Trade {
+pub(in super::super) static HEALTH: DepartmentTrade = DepartmentTrade {
     licences: &[
         licence(
             ORG | SHOP,

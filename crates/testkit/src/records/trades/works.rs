@@ -1,8 +1,8 @@
 //! Departments that watch over works, transport, environment, safety and the streets. Called by `providers`.
 
-use super::{ORG, PERSON, SHOP, Trade, licence, penalty, withdrawal};
+use super::{DepartmentTrade, ORG, PERSON, SHOP, licence, penalty, withdrawal};
 
-pub(in super::super) static BUILDING: Trade = Trade {
+pub(in super::super) static BUILDING: DepartmentTrade = DepartmentTrade {
     licences: &[
         licence(
             ORG,
@@ -68,7 +68,7 @@ pub(in super::super) static BUILDING: Trade = Trade {
     ],
 };
 
-pub(in super::super) static TRANSPORT: Trade = Trade {
+pub(in super::super) static TRANSPORT: DepartmentTrade = DepartmentTrade {
     licences: &[
         licence(
             ORG | SHOP,
@@ -123,7 +123,7 @@ pub(in super::super) static TRANSPORT: Trade = Trade {
     ],
 };
 
-pub(in super::super) static ENVIRONMENT: Trade = Trade {
+pub(in super::super) static ENVIRONMENT: DepartmentTrade = DepartmentTrade {
     licences: &[
         licence(
             ORG,
@@ -178,7 +178,7 @@ pub(in super::super) static ENVIRONMENT: Trade = Trade {
     ],
 };
 
-pub(in super::super) static SAFETY: Trade = Trade {
+pub(in super::super) static SAFETY: DepartmentTrade = DepartmentTrade {
     licences: &[
         licence(
             ORG | SHOP,
@@ -244,7 +244,7 @@ pub(in super::super) static SAFETY: Trade = Trade {
     ],
 };
 
-pub(in super::super) static CITY: Trade = Trade {
+pub(in super::super) static CITY: DepartmentTrade = DepartmentTrade {
     licences: &[
         licence(
             ORG,

@@ -1,6 +1,6 @@
 //! R-6, D-17, R-25: the clock of 15 working days.
 
-use legal_clock::{Calendar, Deadline, RuleSet};
+use legal_clock::{Calendar, Deadline, LegalRuleSet};
 use service_kit::reason::Reason;
 
 use super::{super::duty::*, day, told};
@@ -9,7 +9,7 @@ use crate::domain::RuleBroken;
 fn law() -> Law {
     Law {
         calendar: Calendar::builtin().unwrap(),
-        rules: RuleSet::changsha_2017(),
+        rules: LegalRuleSet::changsha_2017(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! D-25: whose catalogue is whose.
 
-use credit_record::item::Owner;
+use credit_record::item::ItemOwner;
 use service_kit::reason::Reason;
 use tonic::Code;
 
@@ -29,14 +29,14 @@ fn registered(code: &str, district: &str, enabled: bool) -> Provider {
     }
 }
 
-fn department(organ: &str) -> Owner {
-    Owner::Department {
+fn department(organ: &str) -> ItemOwner {
+    ItemOwner::Department {
         organ: organ.to_owned(),
     }
 }
 
-fn district(district: &str, organ: &str) -> Owner {
-    Owner::District {
+fn district(district: &str, organ: &str) -> ItemOwner {
+    ItemOwner::District {
         district: district.to_owned(),
         organ: organ.to_owned(),
     }
@@ -86,12 +86,12 @@ fn r6_everybody_drafts_for_its_own_catalogue_and_the_credit_office_for_all() {
     };
     // (who, whose catalogue, allowed)
     let table = [
-        (office(), Owner::City, true),
+        (office(), ItemOwner::City, true),
         (office(), department(CITY), true),
         (office(), district("430104", YUELU), true),
         (provider(CITY, ""), department(CITY), true),
         (provider(CITY, ""), department(YUELU), false),
-        (provider(CITY, ""), Owner::City, false),
+        (provider(CITY, ""), ItemOwner::City, false),
         (disabled, department(CITY), false),
         (stranger, department(CITY), false),
         (organ_of_yuelu.clone(), district("430104", YUELU), true),
@@ -99,7 +99,7 @@ fn r6_everybody_drafts_for_its_own_catalogue_and_the_credit_office_for_all() {
         (office_of_yuelu.clone(), district("430104", CITY), true),
         (office_of_yuelu.clone(), district("430103", YUELU), false),
         (office_of_yuelu.clone(), department(YUELU), false),
-        (office_of_yuelu, Owner::City, false),
+        (office_of_yuelu, ItemOwner::City, false),
         // An organ that is registered with the city is no district's credit office.
         (district_office(""), district("430104", YUELU), false),
         (operator, department(CITY), false),
@@ -164,8 +164,8 @@ fn r6_the_credit_office_reviews_and_nobody_its_own() {
         ..office()
     };
     assert_eq!(office().may_review(&department(CITY)), Ok(()));
-    assert_eq!(office().may_review(&Owner::City), Ok(()));
-    assert_eq!(own.may_review(&Owner::City), Ok(()));
+    assert_eq!(office().may_review(&ItemOwner::City), Ok(()));
+    assert_eq!(own.may_review(&ItemOwner::City), Ok(()));
     for (actor, owner, reason) in [
         (own.clone(), department(CITY), Reason::OwnCatalogue),
         (own, district("430104", CITY), Reason::OwnCatalogue),
@@ -194,7 +194,7 @@ fn d25_a_catalogue_is_that_of_an_organ_in_its_own_district() {
     let disabled = registered(CITY, "", false);
     // (owner, what the registry holds of its organ, field)
     let table = [
-        (Owner::City, None, None),
+        (ItemOwner::City, None, None),
         (department(CITY), Some(&city), None),
         (district("430104", YUELU), Some(&yuelu), None),
         (department(CITY), None, Some("definition_toml.owner.organ")),
@@ -229,13 +229,13 @@ fn d25_a_catalogue_is_that_of_an_organ_in_its_own_district() {
 #[test]
 fn r5_everybody_sees_its_own_and_the_credit_office_all() {
     let today = day("2026-11-23");
-    let sees = |actor: &Actor, owner: &Owner| actor.scope(today).sees(owner);
+    let sees = |actor: &Actor, owner: &ItemOwner| actor.scope(today).sees(owner);
     let auditor = Actor {
         auditor: true,
         ..Actor::default()
     };
     let owners = [
-        Owner::City,
+        ItemOwner::City,
         department(CITY),
         district("430104", YUELU),
         district("430103", "x"),
@@ -283,7 +283,7 @@ fn r6_who_began_a_draft_does_not_review_it() {
     let own = office();
     let code = own.organisation.as_str();
     assert_eq!(own.may_review_draft(&department(CITY), CITY), Ok(()));
-    assert_eq!(own.may_review_draft(&Owner::City, code), Ok(()));
+    assert_eq!(own.may_review_draft(&ItemOwner::City, code), Ok(()));
     for owner in [department(CITY), district("430104", YUELU)] {
         let broken = own.may_review_draft(&owner, code).unwrap_err();
         assert_eq!(
@@ -299,7 +299,7 @@ fn r6_who_began_a_draft_does_not_review_it() {
 #[test]
 fn r6_a_version_stays_in_the_catalogue_of_the_one_before() {
     let owners = [
-        Owner::City,
+        ItemOwner::City,
         department(CITY),
         department(YUELU),
         district("430104", YUELU),

@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use credit_record::item::{Constant, FieldMapping, ItemVersion, Predecessor, standard_items};
+use credit_record::item::{
+    DerivedConstant, FieldMapping, ItemVersion, Predecessor, standard_items,
+};
 use proptest::prelude::*;
 use service_kit::reason::Reason;
 use time::{Date, OffsetDateTime};
@@ -166,7 +168,7 @@ fn r6_a_predecessor_is_published_lower_and_has_the_fields_that_are_named() {
                 from: from.to_owned(),
                 to: known.clone(),
             }],
-            constants: vec![Constant {
+            constants: vec![DerivedConstant {
                 field: known.clone(),
                 value: "x".to_owned(),
                 when_given: when.map(str::to_owned),

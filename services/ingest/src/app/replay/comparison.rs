@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use credit_record::{
     CheckContext, CompiledItem,
     check::{ContentForm, check_as},
-    replay::Report,
+    replay::RuleReplayReport,
 };
 use legal_clock::{WorkingDays, shanghai_date};
 use record_ref::{ItemRef, ProviderCode, VersionId};
@@ -31,7 +31,7 @@ pub(super) struct ComparedPage {
     /// Originals of the page.
     pub read: u64,
     /// What would change for those that were compared.
-    pub report: Report,
+    pub report: RuleReplayReport,
     /// Originals whose own definition cannot be used, by version.
     pub skipped: BTreeMap<u32, u64>,
     /// Originals that do not open.
@@ -76,7 +76,7 @@ impl DefinitionComparer {
     ) -> ComparedPage {
         let mut judged = ComparedPage {
             read: page.len() as u64,
-            report: Report::default(),
+            report: RuleReplayReport::default(),
             skipped: BTreeMap::new(),
             unopened: Vec::new(),
         };

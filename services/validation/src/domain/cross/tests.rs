@@ -1,6 +1,6 @@
 //! What stands does not depend on the order in which the versions of a key arrive.
 
-use credit_record::{AcceptedRecord, CreditCode, Subject, SubjectKind};
+use credit_record::{AcceptedRecord, CreditCode, RecordSubject, SubjectKind};
 use proptest::prelude::*;
 use record_ref::{ItemRef, Operation, ProviderCode, RecordAddress};
 use time::{Date, OffsetDateTime, macros::date};
@@ -74,7 +74,7 @@ fn version(key: u8, revision: u64, says: Option<(u8, &str, Date)>) -> Examined {
 
 fn record(name: &str, since: Date) -> AcceptedRecord {
     AcceptedRecord {
-        subject: Subject {
+        subject: RecordSubject {
             kind: SubjectKind::Organisation,
             name: name.to_owned(),
             credit_code: CreditCode::parse(CODE).ok(),
