@@ -199,7 +199,7 @@ impl Auditor {
             let (status, body) = crate::cluster::http_get(&admin, "/readyz").await?;
             all.push(format!("{} {status} {body}", service.name()));
         }
-        let unpublished = event_bus::outbox::unpublished(&self.ingest).await?;
+        let unpublished = event_bus::outbox::count_unpublished(&self.ingest).await?;
         all.push(format!("unpublished by ingest: {unpublished}"));
         Ok(all.join("; "))
     }

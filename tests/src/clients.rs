@@ -15,7 +15,7 @@ use proto::credit::{
     validation::v1::validation_service_client::ValidationServiceClient,
 };
 use service_kit::{
-    grpc::{AuthorisedChannel, BearerToken, MAX_MESSAGE_BYTES, channel},
+    grpc::{AuthorisedChannel, BearerToken, MAX_MESSAGE_BYTES, open_channel},
     identity::{PersonClaim, Role},
 };
 
@@ -44,7 +44,7 @@ impl<'a> Clients<'a> {
     }
 
     fn on(&self, service: Service, token: BearerToken) -> Result<AuthorisedChannel> {
-        let channel = channel(&self.cluster.ports.url(service))?;
+        let channel = open_channel(&self.cluster.ports.url(service))?;
         Ok(AuthorisedChannel::new(channel, token))
     }
 

@@ -456,12 +456,12 @@ impl Cluster {
             };
             let pool = self.owner_pool(schema)?;
             let left = eventually("outboxes are empty", PATIENCE, async || {
-                let rows = event_bus::outbox::unpublished(&pool).await?;
+                let rows = event_bus::outbox::count_unpublished(&pool).await?;
                 ensure!(rows == 0, "{schema}: {rows} events unpublished");
                 Ok(())
             });
             left.await?;
-            let parked = event_bus::dead_letters::list(&pool).await?;
+            let parked = event_bus::dead_letters::list_letters(&pool).await?;
             ensure!(parked.is_empty(), "{schema}: dead letters {parked:?}");
             pool.close().await;
         }

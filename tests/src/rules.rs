@@ -10,7 +10,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use credit_record::{CheckContext, CompiledItem, Verdict, WorkingDays, check, standard_items};
+use credit_record::{
+    CheckContext, CompiledItem, Verdict, WorkingDays, check_record, standard_items,
+};
 use legal_clock::{Calendar, WorkingDayTable};
 use serde::Serialize;
 use testkit::records::{GeneratedRecord, Generator};
@@ -80,7 +82,8 @@ pub fn measure(seed: u64, records: usize, today: Date) -> Result<Figures> {
         .max_by_key(|item| item.version)
         .context("the penalty item")?;
     let item = CompiledItem::new(Arc::new(item))?;
-    let working_days: Arc<dyn WorkingDays> = Arc::new(WorkingDayTable::of(&Calendar::builtin()?));
+    let working_days: Arc<dyn WorkingDays> =
+        Arc::new(WorkingDayTable::from_calendar(&Calendar::builtin()?));
     let (mut clean, mut bad) = (Vec::new(), Vec::new());
     let generator = Generator::new(seed, today);
     for index in 0.. {
@@ -111,7 +114,7 @@ pub fn measure(seed: u64, records: usize, today: Date) -> Result<Figures> {
                     working_days: &working_days,
                     attestations: &[],
                 };
-                let verdict = black_box(check(&item, &record.content, &ctx));
+                let verdict = black_box(check_record(&item, &record.content, &ctx));
                 accepted += usize::from(matches!(verdict, Verdict::Accepted(_)));
             }
             ensure!(

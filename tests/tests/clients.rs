@@ -238,7 +238,7 @@ async fn a_provider_reports_once_the_credit_office_has_registered_it_r3_r5() -> 
         cluster: &cluster,
         language,
     };
-    let provider = &testkit::records::providers()[0];
+    let provider = &testkit::records::fictional_providers()[0];
     let own = cluster.token(&provider.code, &[Role::Provider], None)?;
     let office = cluster.token("", &[Role::CreditOffice], None)?;
 

@@ -16,7 +16,7 @@ use journeys::{
 };
 use local_servers::{Binaries, LockedFolder};
 use platform::target::Service;
-use testkit::{TestResult, extent, figures, seed};
+use testkit::{TestResult, choose_extent, print_figures, test_seed};
 use uuid::Uuid;
 
 /// Callers at the same time.
@@ -35,8 +35,8 @@ const SERVICES: [Service; 4] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thousands_of_hostile_requests_are_refused_and_leave_nothing_behind() -> TestResult {
-    let requests = extent(3_000, 10_000);
-    let seed = seed(SEED)?;
+    let requests = choose_extent(3_000, 10_000);
+    let seed = test_seed(SEED)?;
     let cluster = platform().await?;
     let day = Day::new(seed, 0);
     day.register(&cluster).await?;
@@ -86,7 +86,7 @@ async fn thousands_of_hostile_requests_are_refused_and_leave_nothing_behind() ->
     }
     all_returned(&cluster, &verdicts.to_be_returned).await?;
     nothing_kept(&cluster, &before, &settled, &verdicts.left).await?;
-    figures(&format!(
+    print_figures(&format!(
         "{requests} hostile requests, {good} good ones beside them, {settled:?}, memory {}",
         memory::describe(&memory::of_services(&cluster)?)
     ));

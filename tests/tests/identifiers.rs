@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use credit_record::id::{IdError, IdRule};
 use credit_record::{CitizenNumber, CreditCode, RegistrationNumber};
-use testkit::{TestResult, extent, figures, seed};
+use testkit::{TestResult, choose_extent, print_figures, test_seed};
 use time::{Date, Month};
 
 /// Shares of citizen numbers, credit codes, registration numbers, in twentieths.
@@ -344,8 +344,8 @@ fn python() -> Result<PathBuf> {
 #[test]
 fn python_stdnum_disagrees_only_for_the_reasons_listed() -> TestResult {
     let today = Date::from_calendar_date(2026, Month::November, 23)?;
-    let count = extent(20_000, 100_000);
-    let codes = codes(seed(SEED)?, count);
+    let count = choose_extent(20_000, 100_000);
+    let codes = codes(test_seed(SEED)?, count);
     assert_eq!(codes.len(), count);
     let answers = ask_stdnum(&python()?, &codes)?;
     let mut met: BTreeMap<Reason, usize> = BTreeMap::new();
@@ -373,7 +373,7 @@ fn python_stdnum_disagrees_only_for_the_reasons_listed() -> TestResult {
             unexplained.push(format!("{code}: MOD 11-2 {checked}, stdnum {check}"));
         }
     }
-    figures(&format!(
+    print_figures(&format!(
         "{count} codes, agreed: {} invalid, {} valid; disagreed: {met:?}",
         agreed[0], agreed[1]
     ));

@@ -29,7 +29,7 @@ pub mod upgrade;
 
 pub use check::{
     AcceptedRecord, Attestation, CheckContext, ContentForm, Finding, FindingCode, RecordSubject,
-    Severity, Verdict, check, check_as,
+    Severity, Verdict, check_record, check_record_as,
 };
 pub use id::{CitizenNumber, CreditCode, IdError, OrganisationCode, RegistrationNumber};
 pub use item::{

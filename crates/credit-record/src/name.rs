@@ -23,7 +23,7 @@ pub fn normal_form(name: &str) -> String {
 /// Pairs of neighbouring letters, digits and ideographs of the normal form, each once, in the order of
 /// their first appearance. Brackets and dots are skipped, so that 长沙(湖南) is found as 长沙湖南. A name
 /// of one character gives that character.
-pub fn bigrams(name: &str) -> Vec<String> {
+pub fn name_bigrams(name: &str) -> Vec<String> {
     let letters: Vec<char> = normal_form(name)
         .chars()
         .filter(|c| c.is_alphanumeric())

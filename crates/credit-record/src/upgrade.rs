@@ -101,7 +101,7 @@ pub enum UpgradeError {
 ///
 /// # Errors
 /// [`UpgradeError`]: `new` does not follow `old`.
-pub fn upgrade(
+pub fn upgrade_record(
     old: &ItemVersion,
     new: &ItemVersion,
     values: &Map<String, Value>,

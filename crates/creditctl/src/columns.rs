@@ -1,7 +1,7 @@
 //! Which column of a table holds which field: by field code, Chinese name or alias, as the check itself reads a
 //! header. Called by [`crate::checked`] before anything is sent.
 
-use credit_record::check::column;
+use credit_record::check::find_column;
 use credit_record::item::ItemVersion;
 
 use crate::language::{Language, say};
@@ -16,7 +16,7 @@ pub const ADDED: [[&str; 2]; 6] = [
     ["记录主键", "Record key"],
 ];
 /// Place of the record key among [`ADDED`].
-pub const KEY: usize = 5;
+pub const KEY_COLUMN: usize = 5;
 /// In an error file of JSON lines: the line itself, where it is no JSON object.
 pub const ORIGINAL: [&str; 2] = ["原文", "Original"];
 
@@ -99,7 +99,7 @@ impl ColumnLayout {
     ///
     /// # Errors
     /// Every column that cannot be used.
-    pub fn of(
+    pub fn from_header(
         item: &ItemVersion,
         header: &[String],
         keys: &[String],
@@ -166,11 +166,11 @@ fn kind(item: &ItemVersion, name: &str, keys: &[String]) -> Option<ColumnRole> {
     if name.is_empty() {
         return Some(ColumnRole::Nameless);
     }
-    if let Some(found) = column(item, name) {
+    if let Some(found) = find_column(item, name) {
         return Some(ColumnRole::Field(found.index));
     }
     if let Some(added) = ADDED.iter().position(|names| names.contains(&name)) {
-        return Some(if added == KEY {
+        return Some(if added == KEY_COLUMN {
             ColumnRole::RecordKey
         } else {
             ColumnRole::Added
@@ -234,7 +234,7 @@ mod tests {
     fn columns_go_by_code_name_and_alias() {
         let item = item();
         let by = |name: &str| {
-            let layout = ColumnLayout::of(&item, &header(&[name]), &[]).unwrap();
+            let layout = ColumnLayout::from_header(&item, &header(&[name]), &[]).unwrap();
             layout.columns[0]
         };
         for (at, field) in item.fields.iter().enumerate() {
@@ -249,7 +249,8 @@ mod tests {
 
     #[test]
     fn an_unknown_column_is_named_with_the_nearest_known_one() {
-        let faults = ColumnLayout::of(&item(), &header(&["CF_WSH", "CF_XDR_MCC", "随便"]), &[]);
+        let faults =
+            ColumnLayout::from_header(&item(), &header(&["CF_WSH", "CF_XDR_MCC", "随便"]), &[]);
         assert_eq!(
             faults.unwrap_err(),
             [
@@ -271,8 +272,8 @@ mod tests {
     fn a_field_that_stands_twice_is_refused_under_whatever_name() {
         let item = item();
         let name = item.field("CF_WSH").unwrap().name.clone();
-        let faults =
-            ColumnLayout::of(&item, &header(&["CF_WSH", "CF_SY", &name]), &[]).unwrap_err();
+        let faults = ColumnLayout::from_header(&item, &header(&["CF_WSH", "CF_SY", &name]), &[])
+            .unwrap_err();
         assert_eq!(
             faults,
             [ColumnFault::Doubled {
@@ -287,7 +288,7 @@ mod tests {
     fn added_and_own_columns_are_no_fields() {
         let keys = [String::from("案件编号")];
         let names = header(&["行号", "Suggestion", "记录主键", "案件编号", "", "CF_WSH"]);
-        let layout = ColumnLayout::of(&item(), &names, &keys).unwrap();
+        let layout = ColumnLayout::from_header(&item(), &names, &keys).unwrap();
         assert_eq!(
             layout.columns[..5],
             [
@@ -304,7 +305,7 @@ mod tests {
     fn no_item_has_a_field_that_is_named_as_an_added_column() {
         for item in standard_items().unwrap() {
             for name in ADDED.iter().chain([&ORIGINAL]).flatten() {
-                assert_eq!(column(&item, name), None, "{} {name}", item.code);
+                assert_eq!(find_column(&item, name), None, "{} {name}", item.code);
             }
         }
     }

@@ -12,9 +12,9 @@ pub enum Exit {
     /// 2: the work was not done: a wrong command line, a file or stream that cannot be used.
     Unable,
     /// 3: the platform cannot be reached, or does not know the caller.
-    Away,
+    Unavailable,
     /// 4: everything is with the platform, and some of its answers have not come within the time waited for.
-    Waiting,
+    VerdictsPending,
 }
 
 impl Exit {
@@ -24,8 +24,8 @@ impl Exit {
             Self::Good => 0,
             Self::Findings => 1,
             Self::Unable => 2,
-            Self::Away => 3,
-            Self::Waiting => 4,
+            Self::Unavailable => 3,
+            Self::VerdictsPending => 4,
         }
     }
 }

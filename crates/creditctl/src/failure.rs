@@ -19,7 +19,7 @@ pub enum CommandFailure {
     Write(#[source] io::Error),
     /// Anything that is told in the caller's language.
     #[error("{0}")]
-    Told(Box<FailureMessage>),
+    Message(Box<FailureMessage>),
 }
 
 /// A failure in the words of the caller's language.
@@ -43,8 +43,8 @@ impl fmt::Display for FailureMessage {
 
 impl CommandFailure {
     /// A failure with its exit code and its text.
-    pub fn told(exit: Exit, text: impl Into<String>) -> Self {
-        Self::Told(Box::new(FailureMessage {
+    pub fn with_exit(exit: Exit, text: impl Into<String>) -> Self {
+        Self::Message(Box::new(FailureMessage {
             exit,
             reason: String::new(),
             field: String::new(),
@@ -54,7 +54,7 @@ impl CommandFailure {
 
     /// A command line or file that cannot be used.
     pub fn unable(text: impl Into<String>) -> Self {
-        Self::told(Exit::Unable, text)
+        Self::with_exit(Exit::Unable, text)
     }
 
     /// A file that could not be read.
@@ -80,7 +80,7 @@ impl CommandFailure {
     /// The exit code that follows.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Told(told) => told.exit,
+            Self::Message(told) => told.exit,
             Self::Read(_) | Self::Write(_) => Exit::Unable,
         }
     }

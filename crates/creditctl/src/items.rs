@@ -16,7 +16,7 @@ use crate::language::{Language, say};
 ///
 /// # Errors
 /// Unknown item or version, or a file that is no definition of it.
-pub fn find(
+pub fn find_item(
     source: &SourceOptions,
     today: Date,
     in_force: Option<u32>,
@@ -28,7 +28,7 @@ pub fn find(
     };
     let item = match &source.item_file {
         Some(_) => from_file(source, wanted, language)?,
-        None => carried(&source.item, wanted, today, language)?,
+        None => standard_item(&source.item, wanted, today, language)?,
     };
     let compiled = CompiledItem::new(Arc::new(item)).map_err(|error| {
         CommandFailure::unable(say!(
@@ -75,7 +75,7 @@ fn from_file(
     Ok(item)
 }
 
-fn carried(
+fn standard_item(
     code: &str,
     wanted: Option<u32>,
     today: Date,

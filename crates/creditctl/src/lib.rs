@@ -12,7 +12,7 @@
 //! - [`report`]: what is said of each row, as JSON, for people and in the error file;
 //! - [`exit`], [`failure`]: how a run ends; [`language`]: Chinese and English; [`lines`]: texts from a stream.
 
-pub mod checked;
+pub mod checked_file;
 pub mod cli;
 pub mod client;
 pub mod columns;
@@ -75,7 +75,7 @@ impl CommandContext<'_> {
     }
 
     /// Something for whoever watches. Where standard error is gone, the work goes on all the same.
-    pub fn tell(&mut self, text: &str) {
+    pub fn print_notice(&mut self, text: &str) {
         let _ = writeln!(self.errors, "creditctl: {text}");
     }
 }
@@ -87,12 +87,12 @@ pub fn run(
 ) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let language = Language::asked_for(&arguments);
-    let parsed = cli::command(language)
+    let parsed = cli::localised_command(language)
         .try_get_matches_from(&arguments)
         .and_then(|matches| CommandLine::from_arg_matches(&matches));
     let CommandLine { task, json, .. } = match parsed {
         Ok(arguments) => arguments,
-        Err(refused) => return answer(&refused, surroundings),
+        Err(refused) => return print_usage(&refused, surroundings),
     };
     let voice = commands::OutputStyle { language, json };
     let done = match task {
@@ -100,10 +100,14 @@ pub fn run(
         CreditctlCommand::Submit(task) => commands::submit::run(&task, voice, surroundings),
         CreditctlCommand::Lint(task) => commands::lint::run(&task, voice, surroundings),
         CreditctlCommand::Feedback(task) => commands::feedback::run(&task, voice, surroundings),
-        CreditctlCommand::Status(task) => commands::status::status(&task, voice, surroundings),
-        CreditctlCommand::Receipt(task) => commands::status::receipt(&task, voice, surroundings),
-        CreditctlCommand::Revoke(task) => commands::revoke::revoke(&task, voice, surroundings),
-        CreditctlCommand::Withdraw(task) => commands::revoke::withdraw(&task, voice, surroundings),
+        CreditctlCommand::Status(task) => commands::status::run_status(&task, voice, surroundings),
+        CreditctlCommand::Receipt(task) => {
+            commands::status::run_receipt(&task, voice, surroundings)
+        }
+        CreditctlCommand::Revoke(task) => commands::revoke::run_revoke(&task, voice, surroundings),
+        CreditctlCommand::Withdraw(task) => {
+            commands::revoke::run_withdraw(&task, voice, surroundings)
+        }
         CreditctlCommand::Nil(task) => commands::nil::run(&task, voice, surroundings),
         CreditctlCommand::Confirm(task) => commands::confirm::run(&task, voice, surroundings),
         CreditctlCommand::Completions(task) => commands::completions::run(&task, surroundings),
@@ -114,9 +118,9 @@ pub fn run(
             Exit::Good
         }
         Err(failure) => {
-            if let (true, CommandFailure::Told(told)) = (json, &failure) {
+            if let (true, CommandFailure::Message(told)) = (json, &failure) {
                 // A script reads the output; should that be gone, the exit code still tells it.
-                let _ = report::error_line(surroundings.output, told);
+                let _ = report::write_error_line(surroundings.output, told);
             }
             let said = language.failure(&failure);
             // Where standard error is gone as well, the exit code still tells it.
@@ -127,7 +131,7 @@ pub fn run(
 }
 
 /// Help and version go to the output, a wrong command line to the errors.
-fn answer(refused: &clap::Error, surroundings: &mut CommandContext<'_>) -> Exit {
+fn print_usage(refused: &clap::Error, surroundings: &mut CommandContext<'_>) -> Exit {
     let text = refused.render();
     let stream = if refused.use_stderr() {
         &mut surroundings.errors

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use credit_record::ContentForm;
-use credit_record::check::column;
+use credit_record::check::find_column;
 use credit_record::export::csv_line;
 use credit_record::item::{ItemVersion, SUBJECT_KEY};
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::columns::{ADDED, ColumnLayout, ColumnRole, KEY, ORIGINAL};
+use crate::columns::{ADDED, ColumnLayout, ColumnRole, KEY_COLUMN, ORIGINAL};
 use crate::files::{FileRow, RowBody};
 
 /// Longest record key that the platform takes, in characters.
@@ -67,7 +67,7 @@ impl RecordBuilder {
         layout: ColumnLayout,
         keys: &[String],
     ) -> Result<Self, NoSuchKey> {
-        let parts = parts(item, keys);
+        let parts = key_parts(item, keys);
         let there = |part: &KeyPart| match part {
             KeyPart::Field(field) => layout.place_of(*field).is_some(),
             KeyPart::Own(name) => layout.place_named(name).is_some(),
@@ -95,7 +95,7 @@ impl RecordBuilder {
 
     /// For JSON by line.
     pub fn lines(item: &ItemVersion, keys: &[String]) -> Self {
-        let parts = parts(item, keys);
+        let parts = key_parts(item, keys);
         let own = parts.iter().filter_map(|part| match part {
             KeyPart::Own(name) => Some(name.clone()),
             _ => None,
@@ -181,11 +181,11 @@ impl RecordBuilder {
             let found = pairs.iter().find(|(key, _)| names.contains(&key.as_str()));
             found.and_then(|(_, value)| plain(value))
         };
-        let key = named(&ADDED[KEY]).or_else(|| {
+        let key = named(&ADDED[KEY_COLUMN]).or_else(|| {
             self.key(&|part| match part {
                 KeySource::Own(name) => named(&[name]),
                 KeySource::Field(field) => pairs.iter().find_map(|(key, value)| {
-                    column(item, key)
+                    find_column(item, key)
                         .filter(|found| found.index == field)
                         .and_then(|_| plain(value))
                 }),
@@ -233,7 +233,7 @@ impl RecordBuilder {
                 escaped(&found.unwrap_or_default())
             })
             .collect();
-        given.then(|| fitting(parts.join("|")))
+        given.then(|| shorten_key(parts.join("|")))
     }
 }
 
@@ -242,7 +242,7 @@ enum KeySource<'a> {
     Own(&'a str),
 }
 
-fn parts(item: &ItemVersion, keys: &[String]) -> Vec<KeyPart> {
+fn key_parts(item: &ItemVersion, keys: &[String]) -> Vec<KeyPart> {
     if keys.is_empty() {
         let natural = item.natural_key.iter();
         return natural
@@ -256,7 +256,7 @@ fn parts(item: &ItemVersion, keys: &[String]) -> Vec<KeyPart> {
             .collect();
     }
     keys.iter()
-        .map(|key| match column(item, key) {
+        .map(|key| match find_column(item, key) {
             Some(found) => KeyPart::Field(found.index),
             None => KeyPart::Own(key.trim().to_owned()),
         })
@@ -291,7 +291,7 @@ fn escaped(part: &str) -> String {
 }
 
 /// A key that is too long is named by its digest.
-fn fitting(key: String) -> String {
+fn shorten_key(key: String) -> String {
     if key.chars().count() <= MOST_KEY {
         return key;
     }
@@ -353,7 +353,7 @@ mod tests {
 
     fn table(header: &[&str], keys: &[&str]) -> RecordBuilder {
         let (item, keys) = (item(), texts(keys));
-        let layout = ColumnLayout::of(&item, &texts(header), &keys).unwrap();
+        let layout = ColumnLayout::from_header(&item, &texts(header), &keys).unwrap();
         RecordBuilder::table(&item, layout, &keys).unwrap()
     }
 
@@ -414,7 +414,7 @@ mod tests {
         assert_eq!(key.as_deref(), Some("A\\|7"));
         assert_eq!(content, "CF_WSH\r\n1号\r\n");
         let (item, keys) = (item(), texts(&["编号"]));
-        let layout = ColumnLayout::of(&item, &texts(&["CF_WSH"]), &keys).unwrap();
+        let layout = ColumnLayout::from_header(&item, &texts(&["CF_WSH"]), &keys).unwrap();
         let refused = RecordBuilder::table(&item, layout, &keys).unwrap_err();
         assert_eq!(refused, NoSuchKey("编号".to_owned()));
     }

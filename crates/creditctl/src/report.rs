@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::CommandFailure;
-use crate::checked::CheckedFile;
+use crate::checked_file::CheckedFile;
 use crate::commands::OutputStyle;
 use crate::exit::Exit;
 use crate::failure::FailureMessage;
@@ -19,7 +19,7 @@ use crate::records::FileRecord;
 use crate::shapes::{FindingShape, RefusalShape};
 
 /// Failed rows that are printed for people; the error file has all.
-const SHOWN: u64 = 10;
+const MAX_PRINTED_ROWS: u64 = 10;
 
 /// What became of a row. The fields are those of `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,7 +49,7 @@ pub struct RowOutcome {
 
 impl RowOutcome {
     /// Of a row of which nothing is known yet.
-    pub fn of(row: u64) -> Self {
+    pub fn for_row(row: u64) -> Self {
         Self {
             kind: "row",
             row,
@@ -153,7 +153,7 @@ impl<'a> FileReport<'a> {
     }
 
     /// Rows with the key of an earlier one are meant so.
-    pub fn bearing_duplicates(mut self) -> Self {
+    pub fn allowing_duplicates(mut self) -> Self {
         self.duplicates_fail = false;
         self
     }
@@ -170,14 +170,14 @@ impl<'a> FileReport<'a> {
     ) -> Result<(), CommandFailure> {
         self.count(outcome);
         if self.voice.json {
-            line(&mut self.output, outcome)?;
+            write_json_line(&mut self.output, outcome)?;
         }
         if !outcome.has_failed() {
             return Ok(());
         }
         self.failed += 1;
-        if !self.voice.json && self.failed <= SHOWN {
-            let text = for_people(outcome, self.voice.language);
+        if !self.voice.json && self.failed <= MAX_PRINTED_ROWS {
+            let text = row_text(outcome, self.voice.language);
             writeln!(self.output, "{text}").map_err(CommandFailure::Write)?;
         }
         let language = self.voice.language;
@@ -253,15 +253,15 @@ impl<'a> FileReport<'a> {
         let exit = if self.failed > 0 || (self.duplicates_fail && self.summary.duplicates > 0) {
             Exit::Findings
         } else if self.summary.pending > 0 {
-            Exit::Waiting
+            Exit::VerdictsPending
         } else {
             Exit::Good
         };
         self.summary.exit = exit.code();
         if self.voice.json {
-            line(&mut self.output, &self.summary)?;
+            write_json_line(&mut self.output, &self.summary)?;
         } else {
-            let text = sums_for_people(&self.summary, self.failed, self.voice.language);
+            let text = summary_text(&self.summary, self.failed, self.voice.language);
             write!(self.output, "{text}").map_err(CommandFailure::Write)?;
         }
         self.output.flush().map_err(CommandFailure::Write)?;
@@ -273,7 +273,10 @@ impl<'a> FileReport<'a> {
 ///
 /// # Errors
 /// The stream cannot be written.
-pub fn line(output: &mut dyn Write, value: &impl Serialize) -> Result<(), CommandFailure> {
+pub fn write_json_line(
+    output: &mut dyn Write,
+    value: &impl Serialize,
+) -> Result<(), CommandFailure> {
     let text = serde_json::to_string(value).map_err(|error| CommandFailure::Write(error.into()))?;
     writeln!(output, "{text}").map_err(CommandFailure::Write)
 }
@@ -282,7 +285,7 @@ pub fn line(output: &mut dyn Write, value: &impl Serialize) -> Result<(), Comman
 ///
 /// # Errors
 /// The stream cannot be written.
-pub fn error_line(output: &mut dyn Write, told: &FailureMessage) -> io::Result<()> {
+pub fn write_error_line(output: &mut dyn Write, told: &FailureMessage) -> io::Result<()> {
     #[derive(Serialize)]
     struct ErrorLine<'a> {
         #[serde(rename = "type")]
@@ -338,7 +341,7 @@ fn found_text(found: &FindingShape, language: Language) -> String {
 }
 
 /// Findings for people, one a line.
-pub fn findings_for_people(findings: &[FindingShape], language: Language) -> String {
+pub fn findings_text(findings: &[FindingShape], language: Language) -> String {
     let mut text = String::new();
     for found in findings {
         let code = &found.code;
@@ -356,20 +359,20 @@ pub fn findings_for_people(findings: &[FindingShape], language: Language) -> Str
     text
 }
 
-fn for_people(outcome: &RowOutcome, language: Language) -> String {
+fn row_text(outcome: &RowOutcome, language: Language) -> String {
     let row = outcome.row;
     let mut text = say!(language, "第{row}行：\n", "row {row}:\n");
     if let Some(refused) = &outcome.refusal {
         text.push_str(&format!("  {}: {}\n", refused.reason, refused.message));
     }
-    text.push_str(&findings_for_people(&outcome.findings, language));
+    text.push_str(&findings_text(&outcome.findings, language));
     text.trim_end().to_owned()
 }
 
-fn sums_for_people(sums: &FileSummary, failed: u64, language: Language) -> String {
+fn summary_text(sums: &FileSummary, failed: u64, language: Language) -> String {
     let mut text = String::new();
-    if failed > SHOWN {
-        let more = failed - SHOWN;
+    if failed > MAX_PRINTED_ROWS {
+        let more = failed - MAX_PRINTED_ROWS;
         text.push_str(&say!(
             language,
             "……另有{more}行未列出\n",

@@ -124,8 +124,8 @@ pub struct ReceiptShape {
 impl From<Receipt> for ReceiptShape {
     fn from(receipt: Receipt) -> Self {
         Self {
-            outcome: outcome(receipt.outcome()),
-            received_at: receipt.received_at.and_then(moment),
+            outcome: outcome_name(receipt.outcome()),
+            received_at: receipt.received_at.and_then(format_moment),
             content_sha256: hex::encode(&receipt.content_sha256),
             submission_id: receipt.submission_id,
             record_id: receipt.record_id,
@@ -137,7 +137,7 @@ impl From<Receipt> for ReceiptShape {
 }
 
 /// Name of an outcome at the door.
-pub fn outcome(outcome: Outcome) -> &'static str {
+pub fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Unchanged => "unchanged",
         Outcome::Accepted | Outcome::Unspecified => "accepted",
@@ -145,7 +145,7 @@ pub fn outcome(outcome: Outcome) -> &'static str {
 }
 
 /// Name of a standing.
-pub fn standing(standing: Standing) -> &'static str {
+pub fn standing_name(standing: Standing) -> &'static str {
     match standing {
         Standing::Current => "current",
         Standing::Superseded => "superseded",
@@ -155,7 +155,7 @@ pub fn standing(standing: Standing) -> &'static str {
 }
 
 /// A moment as RFC 3339 in UTC.
-pub fn moment(stamp: prost_types::Timestamp) -> Option<String> {
+pub fn format_moment(stamp: prost_types::Timestamp) -> Option<String> {
     let nanos = i128::from(stamp.seconds) * 1_000_000_000 + i128::from(stamp.nanos);
     let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?;
     moment.format(&Rfc3339).ok()
@@ -222,19 +222,19 @@ impl From<validation::FeedbackCase> for CaseShape {
             ledger_number: case.ledger_number,
             state,
             kind,
-            opened_at: case.opened_at.and_then(moment),
+            opened_at: case.opened_at.and_then(format_moment),
             due_on: case.due_on,
             due_provisional: case.due_provisional,
             overdue: case.overdue,
             reminders: case.reminders,
-            closed_at: case.closed_at.and_then(moment),
+            closed_at: case.closed_at.and_then(format_moment),
             findings: case.findings.into_iter().map(FindingShape::from).collect(),
         }
     }
 }
 
 /// Name of what happened to a case.
-pub fn change(change: validation::CaseChange) -> &'static str {
+pub fn change_name(change: validation::CaseChange) -> &'static str {
     use validation::CaseChange;
     match change {
         CaseChange::Opened => "opened",

@@ -67,7 +67,7 @@ pub struct KeptReceipt {
 
 impl KeptReceipt {
     /// Of a receipt; `None` when its record id is none.
-    pub fn of(receipt: &Receipt) -> Option<Self> {
+    pub fn from_receipt(receipt: &Receipt) -> Option<Self> {
         Some(Self {
             record: Uuid::parse_str(&receipt.record_id).ok()?,
             ledger: receipt.ledger_number,
@@ -98,7 +98,7 @@ pub struct UploadState {
 }
 
 /// Where the state of an input stands.
-pub fn path_of(input: &Path) -> PathBuf {
+pub fn state_path(input: &Path) -> PathBuf {
     let mut name = input.as_os_str().to_owned();
     name.push(".credit-state.json");
     PathBuf::from(name)
@@ -111,7 +111,7 @@ impl UploadState {
     /// # Errors
     /// Cannot be written, or another process is at work on the input.
     pub fn open(input: &Path, run: &UploadRun, language: Language) -> Result<Self, CommandFailure> {
-        let path = path_of(input);
+        let path = state_path(input);
         let failed =
             |error: &dyn std::fmt::Display| CommandFailure::writing(language, &path, error);
         let mut file = OpenOptions::new()
@@ -134,7 +134,7 @@ impl UploadState {
             // A file system without locks: nothing is lost by two runs, for all ids are the same.
             Err(TryLockError::Error(_)) => {}
         }
-        let (answers, token, good) = read(&file, run).map_err(|error| failed(&error))?;
+        let (answers, token, good) = read_state(&file, run).map_err(|error| failed(&error))?;
         // A line that was cut off by a kill goes.
         file.set_len(good)
             .and_then(|()| file.seek(SeekFrom::End(0)))
@@ -147,7 +147,7 @@ impl UploadState {
             path,
         };
         if good == 0 {
-            state.line(run)?;
+            state.write_line(run)?;
             state.flush()?;
         }
         Ok(state)
@@ -157,16 +157,16 @@ impl UploadState {
     ///
     /// # Errors
     /// Cannot be written.
-    pub fn answered(
+    pub fn record_answer(
         &mut self,
         row: u64,
         answer: RowAnswer,
         token: &[u8],
     ) -> Result<(), CommandFailure> {
         match &answer {
-            RowAnswer::Receipt(kept) => self.line(&StateEntry::Receipt(row, *kept))?,
+            RowAnswer::Receipt(kept) => self.write_line(&StateEntry::Receipt(row, *kept))?,
             RowAnswer::Refused(refused) => {
-                self.line(&StateEntry::Refused(row, (**refused).clone()))?
+                self.write_line(&StateEntry::Refused(row, (**refused).clone()))?
             }
         }
         self.answers.insert(row, answer);
@@ -184,7 +184,7 @@ impl UploadState {
     pub fn flush(&mut self) -> Result<(), CommandFailure> {
         if let Some(token) = &self.token {
             let entry = StateEntry::Token(hex::encode(token));
-            self.line(&entry)?;
+            self.write_line(&entry)?;
         }
         let done = self.file.flush();
         done.map_err(|error| CommandFailure::writing(self.language, &self.path, &error))
@@ -205,7 +205,7 @@ impl UploadState {
         fs::remove_file(&path).map_err(|error| CommandFailure::writing(language, &path, &error))
     }
 
-    fn line(&mut self, entry: &impl Serialize) -> Result<(), CommandFailure> {
+    fn write_line(&mut self, entry: &impl Serialize) -> Result<(), CommandFailure> {
         let done = serde_json::to_writer(&mut self.file, entry)
             .map_err(std::io::Error::from)
             .and_then(|()| self.file.write_all(b"\n"));
@@ -216,7 +216,7 @@ impl UploadState {
 type SavedState = (HashMap<u64, RowAnswer>, Option<Vec<u8>>, u64);
 
 /// What an earlier try of the same run wrote, and how many bytes of it are good.
-fn read(file: &File, run: &UploadRun) -> std::io::Result<SavedState> {
+fn read_state(file: &File, run: &UploadRun) -> std::io::Result<SavedState> {
     let mut reader = BufReader::new(file);
     let mut line = Vec::new();
     let mut told: SavedState = (HashMap::new(), None, 0);
@@ -271,13 +271,13 @@ mod tests {
         let input = folder().join("a.csv");
         let run = UploadRun::new("b", "c", "e", "p");
         let mut state = UploadState::open(&input, &run, Language::En).unwrap();
-        state.answered(2, kept(1), b"t1").unwrap();
-        state.answered(3, kept(2), b"t2").unwrap();
+        state.record_answer(2, kept(1), b"t1").unwrap();
+        state.record_answer(3, kept(2), b"t2").unwrap();
         state.flush().unwrap();
         drop(state);
         let mut file = OpenOptions::new()
             .append(true)
-            .open(path_of(&input))
+            .open(state_path(&input))
             .unwrap();
         file.write_all(b"{\"receipt\":[4,{\"rec").unwrap();
         drop(file);
@@ -285,13 +285,13 @@ mod tests {
         assert_eq!(again.answers.len(), 2);
         assert_eq!(again.answers[&3], kept(2));
         assert_eq!(again.token.as_deref(), Some(&b"t2"[..]));
-        again.answered(4, kept(3), b"t3").unwrap();
+        again.record_answer(4, kept(3), b"t3").unwrap();
         again.flush().unwrap();
         drop(again);
         let third = UploadState::open(&input, &run, Language::En).unwrap();
         assert_eq!(third.answers.len(), 3);
         third.remove().unwrap();
-        assert!(!path_of(&input).exists());
+        assert!(!state_path(&input).exists());
     }
 
     #[test]
@@ -299,7 +299,7 @@ mod tests {
         let input = folder().join("a.csv");
         let run = UploadRun::new("b", "c", "e", "p");
         let mut state = UploadState::open(&input, &run, Language::En).unwrap();
-        state.answered(2, kept(1), b"t1").unwrap();
+        state.record_answer(2, kept(1), b"t1").unwrap();
         state.flush().unwrap();
         let refused = UploadState::open(&input, &run, Language::En).unwrap_err();
         assert!(refused.to_string().contains("at work"), "{refused}");

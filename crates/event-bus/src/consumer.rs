@@ -29,15 +29,15 @@ use crate::{
 };
 
 /// How long to wait for a first message before looking at dead letters and shutdown again.
-const PATIENCE: Duration = Duration::from_secs(2);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the server may keep silent between two messages of an answer. The client itself waits
 /// for ever when the connection breaks after the request was sent.
-const SILENCE: Duration = Duration::from_secs(5);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often the age of the lane is asked for.
-const LAG_EVERY: Duration = Duration::from_secs(2);
+const LAG_INTERVAL: Duration = Duration::from_secs(2);
 /// How long events gather after a batch that was not half full. A batch is a transaction and a flush of the disk
 /// whatever its size; an event that comes alone does not wait.
-const GATHER: Duration = Duration::from_millis(30);
+const LINGER: Duration = Duration::from_millis(30);
 /// Messages taken at once; each may hold many events.
 const MESSAGES_AT_ONCE: usize = 64;
 
@@ -81,7 +81,7 @@ struct DecodedMessage {
     events: Vec<Delivery>,
 }
 
-pub(crate) fn start(
+pub(crate) fn spawn_consumer(
     bus: &Bus,
     subscription: &Subscription,
     pool: &Pool,
@@ -118,7 +118,7 @@ impl ConsumerWorker {
             match self.attach_and_work().await {
                 Ok(()) => pause = Duration::from_millis(50),
                 Err(why) => {
-                    self.lane.failing(why.clone());
+                    self.lane.report_failure(why.clone());
                     let consumer = self.subscription.consumer;
                     tracing::warn!(consumer, error = %why, "consumer paused");
                     if self.context.shutdown.sleep(pause).await {
@@ -152,15 +152,15 @@ impl ConsumerWorker {
 
     async fn watch_lag(&self, stream: &Stream, consumer: &PullConsumer) -> String {
         loop {
-            if let Err(why) = lag::report(stream, consumer, &self.lane, &self.context).await {
+            if let Err(why) = lag::report_lag(stream, consumer, &self.lane, &self.context).await {
                 // The worker notices by itself when the server is away; only a consumer that is
                 // gone for good must be looked up again.
                 if why.contains("not found") {
                     return why;
                 }
-                self.lane.failing(why);
+                self.lane.report_failure(why);
             }
-            if self.context.shutdown.sleep(LAG_EVERY).await {
+            if self.context.shutdown.sleep(LAG_INTERVAL).await {
                 // The worker finishes what is in hand; this future is dropped with it.
                 std::future::pending::<()>().await;
             }
@@ -170,7 +170,7 @@ impl ConsumerWorker {
     async fn work(&self, consumer: &PullConsumer) -> Result<(), String> {
         while !self.context.shutdown.is_requested() {
             self.retry_dead_letters().await;
-            let messages = self.take(consumer).await?;
+            let messages = self.fetch_messages(consumer).await?;
             if messages.is_empty() {
                 continue;
             }
@@ -179,24 +179,24 @@ impl ConsumerWorker {
             for message in messages {
                 let taken = self.decode(message);
                 if events > 0 && events + taken.events.len() > self.subscription.max_batch {
-                    self.settle(std::mem::take(&mut chunk)).await?;
+                    self.process_chunk(std::mem::take(&mut chunk)).await?;
                     events = 0;
                 }
                 events += taken.events.len();
                 all += taken.events.len();
                 chunk.push(taken);
             }
-            self.settle(chunk).await?;
+            self.process_chunk(chunk).await?;
             if all > 1 && all < self.subscription.max_batch / 2 {
-                self.context.shutdown.sleep(GATHER).await;
+                self.context.shutdown.sleep(LINGER).await;
             }
         }
         Ok(())
     }
 
     /// Takes what is there; waits for a first message when nothing is.
-    async fn take(&self, consumer: &PullConsumer) -> Result<Vec<Message>, String> {
-        let at_once = collect(
+    async fn fetch_messages(&self, consumer: &PullConsumer) -> Result<Vec<Message>, String> {
+        let at_once = collect_messages(
             consumer
                 .fetch()
                 .max_messages(MESSAGES_AT_ONCE)
@@ -212,22 +212,22 @@ impl ConsumerWorker {
             let batch = consumer
                 .batch()
                 .max_messages(1)
-                .expires(PATIENCE)
+                .expires(FETCH_TIMEOUT)
                 .messages()
                 .await
                 .map_err(|error| error.to_string())?;
-            collect(batch).await
+            collect_messages(batch).await
         };
         tokio::select! {
             messages = waiting => messages,
-            () = self.context.shutdown.requested() => Ok(Vec::new()),
+            () = self.context.shutdown.wait_requested() => Ok(Vec::new()),
         }
     }
 
     fn decode(&self, message: Message) -> DecodedMessage {
         let events = EventBatch::decode(message.payload.clone())
             .ok()
-            .and_then(|batch| batch.events.into_iter().map(delivery).collect())
+            .and_then(|batch| batch.events.into_iter().map(decode_delivery).collect())
             .unwrap_or_else(|| {
                 // Not one of ours, or broken on the way: keep the bytes as a dead letter.
                 tracing::error!(subject = %message.subject, "message is no event batch");
@@ -243,7 +243,7 @@ impl ConsumerWorker {
     }
 
     /// Deals with a chunk of messages for good, then acknowledges them.
-    async fn settle(&self, chunk: Vec<DecodedMessage>) -> Result<(), String> {
+    async fn process_chunk(&self, chunk: Vec<DecodedMessage>) -> Result<(), String> {
         let mut known = HashSet::new();
         let events: Vec<Delivery> = chunk
             .iter()
@@ -255,9 +255,9 @@ impl ConsumerWorker {
         // Halves that are still to be dealt with; one whole at first.
         let mut todo = vec![events.as_slice()];
         while let Some(batch) = todo.pop() {
-            match self.transact(batch).await {
+            match self.handle_in_transaction(batch).await {
                 Ok(()) => pause = Duration::from_millis(20),
-                Err(BatchFailure::Again(why)) => {
+                Err(BatchFailure::Retry(why)) => {
                     let consumer = self.subscription.consumer;
                     tracing::warn!(consumer, events = batch.len(), error = %why, "batch is tried again");
                     if self.context.shutdown.sleep(pause).await {
@@ -271,10 +271,10 @@ impl ConsumerWorker {
                     }
                     todo.push(batch);
                 }
-                Err(BatchFailure::Bad(why)) if batch.len() == 1 => {
+                Err(BatchFailure::Poison(why)) if batch.len() == 1 => {
                     self.park_one(&batch[0], &why).await?
                 }
-                Err(BatchFailure::Bad(_)) => {
+                Err(BatchFailure::Poison(_)) => {
                     let (left, right) = batch.split_at(batch.len() / 2);
                     todo.push(right);
                     todo.push(left);
@@ -293,37 +293,49 @@ impl ConsumerWorker {
     }
 
     /// One transaction: inbox, handler, dead letters.
-    async fn transact(&self, batch: &[Delivery]) -> Result<(), BatchFailure> {
-        let mut tx = self.pool.begin().await.map_err(BatchFailure::of)?;
-        let fresh = match self.remember_new(&mut tx, batch).await {
+    async fn handle_in_transaction(&self, batch: &[Delivery]) -> Result<(), BatchFailure> {
+        let mut tx = self
+            .pool
+            .begin()
+            .await
+            .map_err(BatchFailure::from_database)?;
+        let fresh = match self.insert_inbox(&mut tx, batch).await {
             Ok(()) => Cow::Borrowed(batch),
             Err(error) if is_duplicate(&error) => {
                 // Some came before: they are picked out, which costs twice as much.
-                tx.rollback().await.map_err(BatchFailure::of)?;
-                tx = self.pool.begin().await.map_err(BatchFailure::of)?;
+                tx.rollback().await.map_err(BatchFailure::from_database)?;
+                tx = self
+                    .pool
+                    .begin()
+                    .await
+                    .map_err(BatchFailure::from_database)?;
                 Cow::Owned(
-                    self.unseen(&mut tx, batch)
+                    self.insert_unseen(&mut tx, batch)
                         .await
-                        .map_err(BatchFailure::of)?,
+                        .map_err(BatchFailure::from_database)?,
                 )
             }
-            Err(error) => return Err(BatchFailure::of(error)),
+            Err(error) => return Err(BatchFailure::from_database(error)),
         };
         if !fresh.is_empty() {
-            let poison = self.call(&mut tx, &fresh).await?;
+            let poison = self.call_handler(&mut tx, &fresh).await?;
             self.park(&mut tx, &fresh, &poison)
                 .await
-                .map_err(BatchFailure::of)?;
+                .map_err(BatchFailure::from_database)?;
         }
         self.bus.reached(FaultPoint::Handled);
-        tx.commit().await.map_err(BatchFailure::of)?;
+        tx.commit().await.map_err(BatchFailure::from_database)?;
         if let Some(relay) = &self.relay {
             relay.wake();
         }
         Ok(())
     }
 
-    async fn call(&self, conn: &mut Conn, batch: &[Delivery]) -> Result<Vec<Poison>, BatchFailure> {
+    async fn call_handler(
+        &self,
+        conn: &mut Conn,
+        batch: &[Delivery],
+    ) -> Result<Vec<Poison>, BatchFailure> {
         let (known, strangers): (Vec<_>, Vec<_>) = batch.iter().cloned().partition(|event| {
             self.subscription
                 .events
@@ -345,15 +357,17 @@ impl ConsumerWorker {
             .await;
         match outcome {
             Ok(Ok(found)) => poison.extend(found),
-            Ok(Err(HandlerError::Transient(why))) => return Err(BatchFailure::Again(why)),
-            Ok(Err(HandlerError::Database(error))) => return Err(BatchFailure::of(error)),
-            Err(_) => return Err(BatchFailure::Bad("handler panicked".to_owned())),
+            Ok(Err(HandlerError::Transient(why))) => return Err(BatchFailure::Retry(why)),
+            Ok(Err(HandlerError::Database(error))) => {
+                return Err(BatchFailure::from_database(error));
+            }
+            Err(_) => return Err(BatchFailure::Poison("handler panicked".to_owned())),
         }
         Ok(poison)
     }
 
     /// Remembers a batch in the inbox of which nothing came before, as it nearly always is; else fails by a duplicate.
-    async fn remember_new(&self, conn: &mut Conn, batch: &[Delivery]) -> Result<(), db::Error> {
+    async fn insert_inbox(&self, conn: &mut Conn, batch: &[Delivery]) -> Result<(), db::Error> {
         sqlx::query(
             "insert into inbox (consumer, event_id, handled_at)
              select $1, id, $3 from unnest($2::uuid[]) id order by id",
@@ -367,7 +381,7 @@ impl ConsumerWorker {
     }
 
     /// Remembers the batch in the inbox; the events it did not know.
-    async fn unseen(
+    async fn insert_unseen(
         &self,
         conn: &mut Conn,
         batch: &[Delivery],
@@ -405,14 +419,16 @@ impl ConsumerWorker {
             tracing::error!(consumer, event = %event.event_id, reason, "event parked");
         }
         self.metrics.parked(consumer, letters.len());
-        dead_letters::park(conn, consumer, &letters, now).await
+        dead_letters::park_letters(conn, consumer, &letters, now).await
     }
 
     /// Parks the one event that the halving found.
     async fn park_one(&self, event: &Delivery, why: &str) -> Result<(), String> {
         let parked = async {
             let mut tx = self.pool.begin().await?;
-            let fresh = self.unseen(&mut tx, std::slice::from_ref(event)).await?;
+            let fresh = self
+                .insert_unseen(&mut tx, std::slice::from_ref(event))
+                .await?;
             let poison = [event.poison(why)];
             self.park(&mut tx, &fresh, &poison).await?;
             tx.commit().await
@@ -442,18 +458,21 @@ impl ConsumerWorker {
         let Some((id, delivery)) = found else {
             return Ok(None);
         };
-        let failure = match self.call(&mut tx, std::slice::from_ref(&delivery)).await {
+        let failure = match self
+            .call_handler(&mut tx, std::slice::from_ref(&delivery))
+            .await
+        {
             Ok(poison) => poison.into_iter().next(),
             // It stays to be retried; the others need not wait for it.
-            Err(BatchFailure::Again(_)) => return Ok(Some(id)),
-            Err(BatchFailure::Bad(why)) => {
+            Err(BatchFailure::Retry(_)) => return Ok(Some(id)),
+            Err(BatchFailure::Poison(why)) => {
                 // The transaction may be broken: write the outcome in a fresh one.
                 tx.rollback().await?;
                 tx = self.pool.begin().await?;
                 Some(delivery.poison(why))
             }
         };
-        dead_letters::settle(&mut tx, id, failure.as_ref(), self.context.clock.now()).await?;
+        dead_letters::finish_retry(&mut tx, id, failure.as_ref(), self.context.clock.now()).await?;
         tx.commit().await?;
         if let Some(relay) = &self.relay {
             relay.wake();
@@ -472,7 +491,7 @@ fn is_duplicate(error: &db::Error) -> bool {
 
 /// `None` when it could not even be parked as an event: PostgreSQL takes no NUL in text and no
 /// moment before its calendar.
-fn delivery(envelope: Envelope) -> Option<Delivery> {
+fn decode_delivery(envelope: Envelope) -> Option<Delivery> {
     if envelope.event_type.contains('\0') || envelope.traceparent.contains('\0') {
         return None;
     }
@@ -486,12 +505,12 @@ fn delivery(envelope: Envelope) -> Option<Delivery> {
     })
 }
 
-async fn collect(
+async fn collect_messages(
     mut batch: async_nats::jetstream::consumer::pull::Batch,
 ) -> Result<Vec<Message>, String> {
     let mut messages = Vec::new();
     loop {
-        let why = match tokio::time::timeout(SILENCE, batch.next()).await {
+        let why = match tokio::time::timeout(RESPONSE_TIMEOUT, batch.next()).await {
             Ok(Some(Ok(message))) => {
                 messages.push(message);
                 continue;

@@ -30,7 +30,7 @@ pub struct DeadLetter {
 }
 
 /// Dead letters that wait for somebody (`parked` or `retry`), oldest first.
-pub async fn list(pool: &Pool) -> Result<Vec<DeadLetter>, Error> {
+pub async fn list_letters(pool: &Pool) -> Result<Vec<DeadLetter>, Error> {
     let rows = sqlx::query(
         "select id, consumer, event_id, event_type, reason, attempts, state, parked_at
          from dead_letter where state in ('parked', 'retry') order by id",
@@ -54,12 +54,12 @@ pub async fn list(pool: &Pool) -> Result<Vec<DeadLetter>, Error> {
 }
 
 /// Asks the consumer to try parked letters again; all of them when `ids` is empty. How many.
-pub async fn retry(pool: &Pool, ids: &[i64]) -> Result<u64, Error> {
+pub async fn retry_letters(pool: &Pool, ids: &[i64]) -> Result<u64, Error> {
     set_state(pool, ids, "retry").await
 }
 
 /// Gives parked letters up; the rows stay as evidence. All of them when `ids` is empty. How many.
-pub async fn drop(pool: &Pool, ids: &[i64]) -> Result<u64, Error> {
+pub async fn drop_letters(pool: &Pool, ids: &[i64]) -> Result<u64, Error> {
     set_state(pool, ids, "dropped").await
 }
 
@@ -76,7 +76,7 @@ async fn set_state(pool: &Pool, ids: &[i64], state: &str) -> Result<u64, Error> 
 }
 
 /// Parks events in the consumer's transaction, one statement for all.
-pub(crate) async fn park(
+pub(crate) async fn park_letters(
     conn: &mut Conn,
     consumer: &str,
     letters: &[(&Delivery, &str)],
@@ -159,7 +159,7 @@ fn storable(reason: &str) -> String {
 }
 
 /// Writes the outcome of a retry.
-pub(crate) async fn settle(
+pub(crate) async fn finish_retry(
     conn: &mut Conn,
     id: i64,
     failure: Option<&Poison>,

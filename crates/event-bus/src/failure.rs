@@ -6,17 +6,17 @@ use service_kit::db;
 /// What to do with a batch that failed.
 pub(crate) enum BatchFailure {
     /// The same again, later.
-    Again(String),
+    Retry(String),
     /// Something in it is bad.
-    Bad(String),
+    Poison(String),
 }
 
 impl BatchFailure {
-    pub fn of(error: db::Error) -> Self {
+    pub fn from_database(error: db::Error) -> Self {
         if db::is_transient(&error) || is_not_about_data(&error) {
-            return Self::Again(error.to_string());
+            return Self::Retry(error.to_string());
         }
-        Self::Bad(sql_state(&error).unwrap_or_else(|| error.to_string()))
+        Self::Poison(sql_state(&error).unwrap_or_else(|| error.to_string()))
     }
 }
 

@@ -54,7 +54,7 @@ impl FaultInjection {
     }
 
     /// Calls `hook` at each point.
-    pub fn with(hook: impl Fn(FaultPoint) + Send + Sync + 'static) -> Self {
+    pub fn with_callback(hook: impl Fn(FaultPoint) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(hook)))
     }
 

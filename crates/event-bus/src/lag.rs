@@ -9,7 +9,7 @@ use proto::credit::bus::v1::EventBatch;
 use service_kit::{ServiceContext, grpc::from_timestamp, readiness::Lane};
 
 /// Reports the age; `Err` when the server cannot tell.
-pub(crate) async fn report(
+pub(crate) async fn report_lag(
     stream: &Stream,
     consumer: &PullConsumer,
     lane: &Lane,
@@ -20,7 +20,7 @@ pub(crate) async fn report(
         .await
         .map_err(|error| error.to_string())?;
     if info.num_pending == 0 && info.num_ack_pending == 0 {
-        lane.oldest(None);
+        lane.report_age(None);
         return Ok(());
     }
     // The first message after the floor is unfinished, or gone because others had no interest;
@@ -45,6 +45,6 @@ pub(crate) async fn report(
             .and_then(|at| Duration::try_from(context.clock.now() - at).ok());
         oldest = oldest.max(age);
     }
-    lane.oldest(Some(oldest.unwrap_or_default()));
+    lane.report_age(Some(oldest.unwrap_or_default()));
     Ok(())
 }

@@ -36,7 +36,7 @@ use uuid::Uuid;
 
 pub use consumer::{BatchHandler, HandlerError};
 pub use faults::{FaultInjection, FaultPoint};
-pub use outbox::append;
+pub use outbox::append_events;
 pub use relay::Relay;
 pub use topology::{ProvisionError, StreamSpec, Subscription, Topology};
 
@@ -143,7 +143,7 @@ impl Bus {
         pool: &Pool,
         context: &ServiceContext,
     ) -> Relay {
-        relay::start(self, service, pool, context)
+        relay::spawn_relay(self, service, pool, context)
     }
 
     /// Starts a consumer as an essential task. `relay` is woken after each commit, because
@@ -156,7 +156,7 @@ impl Bus {
         relay: Option<Relay>,
         context: &ServiceContext,
     ) {
-        consumer::start(self, subscription, pool, handler, relay, context);
+        consumer::spawn_consumer(self, subscription, pool, handler, relay, context);
     }
 
     /// Creates the streams and consumers of a topology where missing, and compares those that
@@ -171,7 +171,7 @@ impl Bus {
     /// updated: on a platform that has run before, earlier events are missing for it, and
     /// `credit streams rebuild` brings them.
     pub async fn provision(&self, topology: &Topology) -> Result<Vec<String>, ProvisionError> {
-        let created = topology::provision(self, topology).await?;
+        let created = topology::provision_topology(self, topology).await?;
         self.provisioned.send_replace(true);
         Ok(created)
     }
@@ -238,7 +238,7 @@ impl NewEvent {
         Envelope {
             event_id: Bytes::copy_from_slice(self.event_id.as_bytes()),
             event_type: self.event_type.clone(),
-            occurred_at: Some(service_kit::grpc::timestamp(self.occurred_at)),
+            occurred_at: Some(service_kit::grpc::to_timestamp(self.occurred_at)),
             traceparent: self.traceparent.clone(),
             payload: Bytes::copy_from_slice(&self.payload),
         }
@@ -272,13 +272,13 @@ pub struct Delivery {
 
 impl Delivery {
     /// Whether it carries an `M`.
-    pub fn is<M: Name>(&self) -> bool {
+    pub fn carries<M: Name>(&self) -> bool {
         self.event_type == M::full_name()
     }
 
     /// The message; poison when it does not decode.
     pub fn decode<M: Message + Name + Default>(&self) -> Result<M, Poison> {
-        if !self.is::<M>() {
+        if !self.carries::<M>() {
             return Err(self.poison(format!(
                 "expected {}, is {}",
                 M::full_name(),
@@ -311,7 +311,7 @@ where
     E: Into<String>,
 {
     let mut taken = Vec::new();
-    for delivery in batch.iter().filter(|delivery| delivery.is::<M>()) {
+    for delivery in batch.iter().filter(|delivery| delivery.carries::<M>()) {
         let outcome = delivery
             .decode()
             .and_then(|message| read(message, delivery).map_err(|why| delivery.poison(why)));

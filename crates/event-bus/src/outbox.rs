@@ -9,7 +9,7 @@ use crate::NewEvent;
 
 /// Appends events to the outbox of the connection's schema, in the caller's transaction, with one
 /// statement for all of them.
-pub async fn append(conn: &mut Conn, events: &[NewEvent]) -> Result<(), Error> {
+pub async fn append_events(conn: &mut Conn, events: &[NewEvent]) -> Result<(), Error> {
     if events.is_empty() {
         return Ok(());
     }
@@ -46,7 +46,7 @@ pub(crate) struct RelayCursor {
 }
 
 /// Reads the cursor.
-pub(crate) async fn cursor(conn: &mut Conn) -> Result<RelayCursor, Error> {
+pub(crate) async fn load_cursor(conn: &mut Conn) -> Result<RelayCursor, Error> {
     let row = sqlx::query("select xid::text, seq, generation from relay_cursor")
         .fetch_one(conn)
         .await?;
@@ -60,7 +60,7 @@ pub(crate) async fn cursor(conn: &mut Conn) -> Result<RelayCursor, Error> {
 /// Rows after the cursor whose transactions can no longer be overtaken: a transaction that
 /// started earlier and commits later would be skipped for ever by a cursor that passed it, so the
 /// read stops below the oldest transaction still running.
-pub(crate) async fn after(
+pub(crate) async fn rows_after(
     conn: &mut Conn,
     cursor: &RelayCursor,
     max_rows: i64,
@@ -136,7 +136,7 @@ pub(crate) async fn is_from_another_cluster(conn: &mut Conn) -> Result<bool, Err
 /// what they have dealt with. The order of moved rows becomes that of `seq`. Needs the schema's
 /// owner, because the service cannot change its outbox. Relays may run meanwhile: the generation
 /// keeps them from moving the cursor that they read before. `credit streams rebuild` calls it.
-pub async fn rebase(owner: &Pool) -> Result<(), Error> {
+pub async fn rebase_outbox(owner: &Pool) -> Result<(), Error> {
     let mut tx = owner.begin().await?;
     // 3 is the first transaction of every cluster, so no running one is older.
     sqlx::query("update outbox set xid = '3' where xid >= pg_snapshot_xmin(pg_current_snapshot())")
@@ -149,7 +149,7 @@ pub async fn rebase(owner: &Pool) -> Result<(), Error> {
 }
 
 /// Moves the cursor from `from` to a row, unless somebody rewound it meanwhile.
-pub(crate) async fn advance(
+pub(crate) async fn advance_cursor(
     conn: &mut Conn,
     from: &RelayCursor,
     to: &OutboxRow,
@@ -170,7 +170,7 @@ pub(crate) async fn advance(
 
 /// Puts the cursor back to the beginning: the relay publishes everything again, and consumers
 /// know by their inboxes what they have dealt with. For the service's own role; see [`rebase`].
-pub async fn rewind(pool: &Pool) -> Result<(), Error> {
+pub async fn rewind_outbox(pool: &Pool) -> Result<(), Error> {
     sqlx::query("update relay_cursor set xid = '0', seq = 0, generation = generation + 1")
         .execute(pool)
         .await?;
@@ -178,7 +178,7 @@ pub async fn rewind(pool: &Pool) -> Result<(), Error> {
 }
 
 /// How many rows the relay has not published yet. Tests and the demo wait for 0.
-pub async fn unpublished(pool: &Pool) -> Result<i64, Error> {
+pub async fn count_unpublished(pool: &Pool) -> Result<i64, Error> {
     sqlx::query_scalar(
         "select count(*) from outbox o, relay_cursor c where (o.xid, o.seq) > (c.xid, c.seq)",
     )

@@ -33,7 +33,7 @@ const EVENTS_PER_MESSAGE: usize = 250;
 const BYTES_PER_MESSAGE: usize = 1024 * 1024;
 /// How long the relay lets rows gather after it has published few of them. A message costs the broker a flush and each
 /// consumer a transaction, so under load fewer and fuller ones carry more; a row that comes alone does not wait.
-const GATHER: Duration = Duration::from_millis(30);
+const LINGER: Duration = Duration::from_millis(30);
 /// Longest pause between looks at an idle outbox; a commit elsewhere wakes nobody here.
 const IDLE_PAUSE: Duration = Duration::from_millis(250);
 
@@ -75,7 +75,7 @@ impl fmt::Debug for RelayWorker {
     }
 }
 
-pub(crate) fn start(
+pub(crate) fn spawn_relay(
     bus: &Bus,
     service: &'static str,
     pool: &Pool,
@@ -114,14 +114,14 @@ impl RelayWorker {
         }
         let mut pause = Duration::from_millis(100);
         while !self.context.shutdown.is_requested() {
-            match self.lead().await {
+            match self.publish_as_leader().await {
                 Ok(()) => pause = Duration::from_millis(100),
                 Err(error) => {
-                    let cause = service_kit::error::chain(&error);
+                    let cause = service_kit::error::error_chain(&error);
                     tracing::warn!(service = self.service, error = %cause, "relay paused");
                     match error {
                         // No age tells this: what is new would seem to be published.
-                        RelayError::Restored => self.lane.failing(cause),
+                        RelayError::Restored => self.lane.report_failure(cause),
                         _ => self.report_age().await,
                     }
                     if self.context.shutdown.sleep(pause).await {
@@ -134,7 +134,7 @@ impl RelayWorker {
     }
 
     /// Holds the lock of this schema and publishes until something fails or shutdown.
-    async fn lead(&self) -> Result<(), RelayError> {
+    async fn publish_as_leader(&self) -> Result<(), RelayError> {
         // The lock lives as long as the connection: a crash gives it free at once.
         let mut conn = self.pool.acquire().await?.detach();
         let leader: bool = sqlx::query_scalar(
@@ -144,7 +144,7 @@ impl RelayWorker {
         .await?;
         if !leader {
             // Another copy publishes; it reports the lane's age, this one has nothing unfinished.
-            self.lane.oldest(None);
+            self.lane.report_age(None);
             self.context.shutdown.sleep(Duration::from_secs(1)).await;
             return Ok(());
         }
@@ -153,11 +153,11 @@ impl RelayWorker {
         }
         let mut pause = Duration::from_millis(2);
         while !self.context.shutdown.is_requested() {
-            let published = self.publish_some(&mut conn).await?;
+            let published = self.publish_next_rows(&mut conn).await?;
             if published > 0 {
                 pause = Duration::from_millis(2);
                 if published < EVENTS_PER_MESSAGE {
-                    self.context.shutdown.sleep(GATHER).await;
+                    self.context.shutdown.sleep(LINGER).await;
                 }
                 continue;
             }
@@ -166,18 +166,18 @@ impl RelayWorker {
             tokio::select! {
                 () = self.wake.notified() => pause = Duration::from_millis(2),
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(IDLE_PAUSE),
-                () = self.context.shutdown.requested() => {}
+                () = self.context.shutdown.wait_requested() => {}
             }
         }
         // What is committed goes out before the process ends, while the bus takes it.
-        while self.publish_some(&mut conn).await? > 0 {}
+        while self.publish_next_rows(&mut conn).await? > 0 {}
         Ok(())
     }
 
     /// Publishes the next rows; how many there were.
-    async fn publish_some(&self, conn: &mut Conn) -> Result<usize, RelayError> {
-        let cursor = outbox::cursor(conn).await?;
-        let rows = outbox::after(conn, &cursor, READ_ROWS, READ_BYTES).await?;
+    async fn publish_next_rows(&self, conn: &mut Conn) -> Result<usize, RelayError> {
+        let cursor = outbox::load_cursor(conn).await?;
+        let rows = outbox::rows_after(conn, &cursor, READ_ROWS, READ_BYTES).await?;
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
             self.report(outbox::oldest_after(conn, &cursor).await?);
             return Ok(0);
@@ -185,7 +185,7 @@ impl RelayWorker {
         self.report(Some(first.event.occurred_at));
         self.publish(&cursor, &rows).await?;
         self.bus.reached(FaultPoint::Published);
-        outbox::advance(conn, &cursor, last).await?;
+        outbox::advance_cursor(conn, &cursor, last).await?;
         self.metrics.published(self.service, rows.len());
         Ok(rows.len())
     }
@@ -214,18 +214,19 @@ impl RelayWorker {
     async fn report_age(&self) {
         let oldest = async {
             let mut conn = self.pool.acquire().await?;
-            let cursor = outbox::cursor(&mut conn).await?;
+            let cursor = outbox::load_cursor(&mut conn).await?;
             outbox::oldest_after(&mut conn, &cursor).await
         };
         match oldest.await {
             Ok(oldest) => self.report(oldest),
-            Err(_) => self.lane.failing("database unreachable"),
+            Err(_) => self.lane.report_failure("database unreachable"),
         }
     }
 
     fn report(&self, oldest: Option<OffsetDateTime>) {
         let age = oldest.map(|at| self.context.clock.now() - at);
-        self.lane.oldest(age.and_then(|age| age.try_into().ok()));
+        self.lane
+            .report_age(age.and_then(|age| age.try_into().ok()));
     }
 }
 

@@ -106,7 +106,7 @@ impl Topology {
     }
 }
 
-pub(crate) async fn provision(
+pub(crate) async fn provision_topology(
     bus: &Bus,
     topology: &Topology,
 ) -> Result<Vec<String>, ProvisionError> {
@@ -120,26 +120,26 @@ pub(crate) async fn provision(
         let (stream, mut is_new) = create_or_get(bus, &wanted).await?;
         let have = &stream.cached_info().config;
         let name = &wanted.name;
-        differs(name, "subjects", &have.subjects, &wanted.subjects)?;
-        differs(name, "retention", &have.retention, &wanted.retention)?;
-        differs(name, "storage", &have.storage, &wanted.storage)?;
-        differs(name, "discard", &have.discard, &wanted.discard)?;
-        differs(name, "max_bytes", &have.max_bytes, &wanted.max_bytes)?;
+        ensure_equal(name, "subjects", &have.subjects, &wanted.subjects)?;
+        ensure_equal(name, "retention", &have.retention, &wanted.retention)?;
+        ensure_equal(name, "storage", &have.storage, &wanted.storage)?;
+        ensure_equal(name, "discard", &have.discard, &wanted.discard)?;
+        ensure_equal(name, "max_bytes", &have.max_bytes, &wanted.max_bytes)?;
         // Each of these would make the server drop events that somebody still waits for.
-        differs(name, "max_age", &have.max_age, &wanted.max_age)?;
-        differs(
+        ensure_equal(name, "max_age", &have.max_age, &wanted.max_age)?;
+        ensure_equal(
             name,
             "max_messages",
             &have.max_messages,
             &unlimited(wanted.max_messages),
         )?;
-        differs(
+        ensure_equal(
             name,
             "max_messages_per_subject",
             &have.max_messages_per_subject,
             &unlimited(wanted.max_messages_per_subject),
         )?;
-        differs(
+        ensure_equal(
             name,
             "num_replicas",
             &have.num_replicas,
@@ -219,23 +219,23 @@ async fn provision_consumer(
     let name = subscription.consumer;
     let grown = has_grown(&filters(have), &wanted.filter_subjects);
     if !grown {
-        differs(
+        ensure_equal(
             name,
             "filter_subjects",
             &filters(have),
             &wanted.filter_subjects,
         )?;
     }
-    differs(
+    ensure_equal(
         name,
         "deliver_policy",
         &have.deliver_policy,
         &wanted.deliver_policy,
     )?;
-    differs(name, "ack_policy", &have.ack_policy, &wanted.ack_policy)?;
-    differs(name, "ack_wait", &have.ack_wait, &wanted.ack_wait)?;
-    differs(name, "max_deliver", &have.max_deliver, &wanted.max_deliver)?;
-    differs(
+    ensure_equal(name, "ack_policy", &have.ack_policy, &wanted.ack_policy)?;
+    ensure_equal(name, "ack_wait", &have.ack_wait, &wanted.ack_wait)?;
+    ensure_equal(name, "max_deliver", &have.max_deliver, &wanted.max_deliver)?;
+    ensure_equal(
         name,
         "max_ack_pending",
         &have.max_ack_pending,
@@ -277,7 +277,7 @@ fn filters(config: &consumer::Config) -> Vec<String> {
     }
 }
 
-fn differs<T: PartialEq + std::fmt::Debug>(
+fn ensure_equal<T: PartialEq + std::fmt::Debug>(
     name: &str,
     field: &'static str,
     have: &T,

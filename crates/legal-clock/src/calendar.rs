@@ -25,7 +25,7 @@ const BUILTIN: &str = include_str!("../data/working-days.json");
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkingDay {
     /// It is a working day.
-    pub yes: bool,
+    pub is_working: bool,
     /// The day's year has no final data, so a notice may still turn the answer.
     pub provisional: bool,
 }
@@ -54,19 +54,19 @@ impl Deadline {
 /// The exceptions of one year, as a set of ordinal days on which the weekday rule is turned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct CalendarYear {
-    firm: bool,
-    turned: [u64; 6],
+    is_final: bool,
+    inverted: [u64; 6],
 }
 
 impl CalendarYear {
-    fn turn(&mut self, day: Date) {
+    fn invert(&mut self, day: Date) {
         let bit = usize::from(day.ordinal());
-        self.turned[bit / 64] |= 1 << (bit % 64);
+        self.inverted[bit / 64] |= 1 << (bit % 64);
     }
 
-    fn turns(&self, day: Date) -> bool {
+    fn is_inverted(&self, day: Date) -> bool {
         let bit = usize::from(day.ordinal());
-        self.turned[bit / 64] >> (bit % 64) & 1 == 1
+        self.inverted[bit / 64] >> (bit % 64) & 1 == 1
     }
 }
 
@@ -90,14 +90,14 @@ impl Calendar {
     /// # Errors
     /// The first rule broken, with its place, such as `years[3].off_weekdays[2]`.
     pub fn from_json(text: &str) -> Result<Calendar, CalendarError> {
-        source::read(text)
+        source::read_calendar(text)
     }
 
     /// The years with final data, ascending.
     pub fn final_years(&self) -> impl Iterator<Item = i32> + '_ {
         self.years
             .iter()
-            .filter(|(_, year)| year.firm)
+            .filter(|(_, year)| year.is_final)
             .map(|(number, _)| *number)
     }
 
@@ -107,11 +107,11 @@ impl Calendar {
         let weekday = !is_weekend(day);
         match self.years.get(&day.year()) {
             Some(year) => WorkingDay {
-                yes: weekday != year.turns(day),
-                provisional: !year.firm,
+                is_working: weekday != year.is_inverted(day),
+                provisional: !year.is_final,
             },
             None => WorkingDay {
-                yes: weekday,
+                is_working: weekday,
                 provisional: true,
             },
         }
@@ -134,7 +134,7 @@ impl Calendar {
             let working = self.is_working_day(next);
             deadline.due_on = next;
             deadline.provisional |= working.provisional;
-            left -= u32::from(working.yes);
+            left -= u32::from(working.is_working);
         }
         deadline
     }
@@ -148,7 +148,7 @@ impl Calendar {
         while day < to_inclusive {
             let Some(next) = day.next_day() else { break };
             let working = self.is_working_day(next);
-            count += u32::from(working.yes);
+            count += u32::from(working.is_working);
             provisional |= working.provisional;
             day = next;
         }

@@ -99,8 +99,8 @@ fn a_provisional_year_uses_what_is_known_and_says_so() {
     ))
     .expect("sound");
     let new_year = calendar.is_working_day(date!(2027 - 01 - 01));
-    assert!(!new_year.yes && new_year.provisional);
+    assert!(!new_year.is_working && new_year.provisional);
     let monday = calendar.is_working_day(date!(2027 - 01 - 04));
-    assert!(monday.yes && monday.provisional);
+    assert!(monday.is_working && monday.provisional);
     assert_eq!(calendar.final_years().count(), 0);
 }

@@ -65,7 +65,7 @@ fn terms_saturate_at_the_ends_of_the_calendar() {
 
 #[test]
 fn d15_the_table_counts_over_the_spring_festival_of_2026_and_never_guesses() {
-    let table = WorkingDayTable::of(&Calendar::builtin().expect("sound"));
+    let table = WorkingDayTable::from_calendar(&Calendar::builtin().expect("sound"));
     // 2026-02-14 is worked, 15 to 23 February are the holiday.
     let (friday, saturday) = (date!(2026 - 02 - 13), date!(2026 - 02 - 14));
     let back = date!(2026 - 02 - 24);
@@ -88,7 +88,7 @@ fn a_table_says_nothing_of_years_whose_notice_is_to_come_and_of_an_empty_calenda
         {"year":2025,"status":"final","off_weekdays":["2025-01-01"],"work_weekends":[]},
         {"year":2026,"status":"provisional","off_weekdays":["2026-01-01"],"work_weekends":[]},
         {"year":2027,"status":"final","off_weekdays":["2027-01-01"],"work_weekends":[]}]}"#;
-    let table = WorkingDayTable::of(&Calendar::from_json(text).expect("sound"));
+    let table = WorkingDayTable::from_calendar(&Calendar::from_json(text).expect("sound"));
     let (in_2025, in_2027) = (date!(2025 - 12 - 26), date!(2027 - 01 - 04));
     assert_eq!(table.between(in_2025, date!(2025 - 12 - 31)), Some(3));
     assert_eq!(table.between(in_2025, in_2027), None);
@@ -97,7 +97,7 @@ fn a_table_says_nothing_of_years_whose_notice_is_to_come_and_of_an_empty_calenda
 
     let nothing =
         r#"{"format":"cn-workcal/1","tz":"Asia/Shanghai","weekend":["Sat","Sun"],"years":[]}"#;
-    let empty = WorkingDayTable::of(&Calendar::from_json(nothing).expect("sound"));
+    let empty = WorkingDayTable::from_calendar(&Calendar::from_json(nothing).expect("sound"));
     assert_eq!(empty.after(in_2027, 1), None);
     assert_eq!(empty.between(in_2025, in_2027), None);
 }
@@ -108,7 +108,7 @@ proptest! {
         start in -400_i64..5200, length in -5_i64..1500, n in 0_u32..400,
     ) {
         let calendar = Calendar::builtin().expect("sound");
-        let table = WorkingDayTable::of(&calendar);
+        let table = WorkingDayTable::from_calendar(&calendar);
         let from = date!(2014 - 01 - 01) + Duration::days(start);
         let to = from + Duration::days(length);
         let (count, provisional) = calendar.working_days_between(from, to);
@@ -137,7 +137,7 @@ proptest! {
     fn a_deadline_is_the_first_day_with_that_many_working_days(event in day(), n in 1u32..40) {
         let calendar = Calendar::builtin().expect("sound");
         let deadline = calendar.deadline(event, n);
-        prop_assert!(calendar.is_working_day(deadline.due_on).yes);
+        prop_assert!(calendar.is_working_day(deadline.due_on).is_working);
         prop_assert_eq!(
             calendar.working_days_between(event, deadline.due_on),
             (n, deadline.provisional)

@@ -295,7 +295,7 @@ fn the_days_of_2026() {
         date!(2026 - 09 - 20),
         date!(2026 - 10 - 10),
     ] {
-        assert!(calendar.is_working_day(worked).yes, "{worked}");
+        assert!(calendar.is_working_day(worked).is_working, "{worked}");
     }
     for off in [
         date!(2026 - 01 - 01),
@@ -311,11 +311,11 @@ fn the_days_of_2026() {
         date!(2026 - 09 - 25),
         date!(2026 - 10 - 07),
     ] {
-        assert!(!calendar.is_working_day(off).yes, "{off}");
+        assert!(!calendar.is_working_day(off).is_working, "{off}");
     }
     // Off by the ordinary rule, and worked by it, without any entry.
-    assert!(!calendar.is_working_day(date!(2026 - 03 - 07)).yes);
-    assert!(calendar.is_working_day(date!(2026 - 03 - 09)).yes);
+    assert!(!calendar.is_working_day(date!(2026 - 03 - 07)).is_working);
+    assert!(calendar.is_working_day(date!(2026 - 03 - 09)).is_working);
     // New Year 2027 is never presented as a firm working day.
     assert!(calendar.is_working_day(date!(2027 - 01 - 01)).provisional);
 }

@@ -13,7 +13,7 @@ pub struct Account {
 }
 
 /// The account of this process.
-pub(crate) fn current() -> Result<Account> {
+pub(crate) fn current_account() -> Result<Account> {
     // The owner of /proc/self is the effective user; std has no getuid, and unsafe code is not worth it.
     let own = std::fs::metadata("/proc/self")
         .context("reading /proc/self for the current user (Linux only)")?;
@@ -24,8 +24,8 @@ pub(crate) fn current() -> Result<Account> {
 }
 
 /// The account that PostgreSQL runs as, or none when the current one will do: PostgreSQL refuses to run as root.
-pub(crate) fn unprivileged() -> Result<Option<Account>> {
-    if current()?.uid != 0 {
+pub(crate) fn unprivileged_account() -> Result<Option<Account>> {
+    if current_account()?.uid != 0 {
         return Ok(None);
     }
     let passwd = std::fs::read_to_string("/etc/passwd").context("reading /etc/passwd")?;

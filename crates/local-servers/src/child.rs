@@ -75,7 +75,7 @@ impl ServerProcess {
                 None,
             )
         } else {
-            let (child, keeper) = spawn_kept(command, &what)?;
+            let (child, keeper) = spawn_with_keeper(command, &what)?;
             (child, Some(keeper))
         };
         Ok(Self {
@@ -104,7 +104,7 @@ impl ServerProcess {
             if let Some(status) = self.child.try_wait().context("asking after the server")? {
                 bail!(
                     "the server ended while it started ({status}); its log {}",
-                    tail(&self.log)
+                    log_tail(&self.log)
                 );
             }
             if ready(self.child.id()) {
@@ -113,7 +113,7 @@ impl ServerProcess {
             if start.elapsed() > limit {
                 bail!(
                     "the server is not ready after {limit:?}; its log {}",
-                    tail(&self.log)
+                    log_tail(&self.log)
                 );
             }
             thread::sleep(POLL);
@@ -157,7 +157,7 @@ impl ServerProcess {
         }
         // It must not start another one between the look at its children and the blow: that one would be an orphan that
         // nobody waits for, and PostgreSQL does not start again while one of its old processes lives.
-        let family = self.stop_family()?;
+        let family = self.suspend_tree()?;
         kill_all(&family);
         self.child.kill().context("killing the server")?;
         self.child.wait().context("waiting for the killed server")?;
@@ -165,7 +165,7 @@ impl ServerProcess {
     }
 
     /// Stops (SIGSTOP) the process and those that it has started, who are given.
-    pub fn stop_family(&self) -> Result<Vec<u32>> {
+    pub fn suspend_tree(&self) -> Result<Vec<u32>> {
         send_signal(self.pid(), "STOP")?;
         let start = Instant::now();
         while is_running(self.pid()) && !is_stopped(self.pid()) {
@@ -180,7 +180,7 @@ impl ServerProcess {
     }
 
     /// Lets go on what [`ServerProcess::stop_family`] has stopped.
-    pub fn continue_family(&self) -> Result<()> {
+    pub fn resume_tree(&self) -> Result<()> {
         let mut family = descendants(self.pid());
         family.push(self.pid());
         signal_all(&family, "CONT")
@@ -217,7 +217,7 @@ pub(crate) fn stop_detached(pid: u32, signal: &str, limit: Duration, mark: &Path
 
 /// Starts the command from a thread that lives as long as the returned sender: the kernel's parent-death signal
 /// follows the thread that forked, and a test's or a runtime's thread may end long before the server shall.
-fn spawn_kept(mut command: Command, what: &str) -> Result<(Child, mpsc::Sender<()>)> {
+fn spawn_with_keeper(mut command: Command, what: &str) -> Result<(Child, mpsc::Sender<()>)> {
     let (started, result) = mpsc::channel();
     let (keeper, dropped) = mpsc::channel::<()>();
     thread::Builder::new()
@@ -331,7 +331,7 @@ pub(crate) fn wait_gone(pids: &[u32]) -> Result<()> {
 }
 
 /// The last lines of a log file, after its name.
-pub(crate) fn tail(log: &Path) -> String {
+pub(crate) fn log_tail(log: &Path) -> String {
     let text = match File::open(log).and_then(std::io::read_to_string) {
         Ok(text) => text,
         Err(error) => return format!("{} cannot be read: {error}", log.display()),

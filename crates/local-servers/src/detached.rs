@@ -3,7 +3,7 @@
 
 use crate::child::is_server;
 use crate::credentials::write_private;
-use crate::place::reachable;
+use crate::locked_folder::reachable_folder;
 use crate::{Binaries, Nats, NatsOptions, Postgres, PostgresOptions, nats, postgres};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -24,10 +24,10 @@ impl DevServers {
     pub fn running(root: &Path) -> Option<Self> {
         let text = std::fs::read_to_string(state_file(root)).ok()?;
         let servers: Self = serde_json::from_str(&text).ok()?;
-        let (postgres_folder, nats_folder) = folders(root);
+        let (postgres_folder, nats_folder) = server_folders(root);
         let marks = [
-            postgres::mark(&reachable(&postgres_folder).ok()?),
-            nats::mark(&nats_folder),
+            postgres::data_path(&reachable_folder(&postgres_folder).ok()?),
+            nats::configuration_path(&nats_folder),
         ];
         let mut both = servers.pids.into_iter().zip(&marks);
         // What was written before the machine was started anew names numbers that others have now.
@@ -42,7 +42,7 @@ impl DevServers {
         }
         // One of the two may have been left alone.
         Self::stop(root)?;
-        let (postgres_folder, nats_folder) = folders(root);
+        let (postgres_folder, nats_folder) = server_folders(root);
         let options = PostgresOptions {
             detached: true,
             ..PostgresOptions::default()
@@ -73,8 +73,8 @@ impl DevServers {
 
     /// Stops the servers of this checkout; true when one ran.
     pub fn stop(root: &Path) -> Result<bool> {
-        let (postgres_folder, nats_folder) = folders(root);
-        let database = postgres::stop_by_folder(&reachable(&postgres_folder)?)?;
+        let (postgres_folder, nats_folder) = server_folders(root);
+        let database = postgres::stop_by_folder(&reachable_folder(&postgres_folder)?)?;
         let bus = nats::stop_by_folder(&nats_folder)?;
         let _ = std::fs::remove_file(state_file(root));
         Ok(database || bus)
@@ -89,7 +89,7 @@ impl DevServers {
     }
 }
 
-fn folders(root: &Path) -> (PathBuf, PathBuf) {
+fn server_folders(root: &Path) -> (PathBuf, PathBuf) {
     let run = root.join(".servers/run");
     (run.join("postgres"), run.join("nats"))
 }

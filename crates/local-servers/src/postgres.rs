@@ -3,7 +3,7 @@
 use crate::account::{self, Account};
 use crate::child::{self, LaunchPlan, ServerProcess};
 use crate::credentials::{Credentials, write_private};
-use crate::place::reachable;
+use crate::locked_folder::reachable_folder;
 use crate::port::Port;
 use crate::{Binaries, LockedFolder};
 use anyhow::{Context, Result, anyhow, bail};
@@ -60,8 +60,8 @@ impl Postgres {
     /// Starts a server whose data live in `folder` (kept, and taken up again by the next start there; as root in a
     /// folder under `/var/tmp` that stands for it, see [`Postgres::folder`]), and waits until it answers.
     pub fn start(binaries: &Binaries, folder: &Path, options: PostgresOptions) -> Result<Self> {
-        let folder = reachable(folder)?;
-        let place = LockedFolder::keep(&folder)?;
+        let folder = reachable_folder(folder)?;
+        let place = LockedFolder::open(&folder)?;
         Self::start_in(binaries, place, options)
     }
 
@@ -76,7 +76,7 @@ impl Postgres {
         options: PostgresOptions,
     ) -> Result<Self> {
         let folder = place.path().to_owned();
-        let account = account::unprivileged()?;
+        let account = account::unprivileged_account()?;
         let credentials = Credentials::load_or_create(&folder.join("postgres.json"))?;
         let mut server = Self {
             bin: binaries.postgres_bin.clone(),
@@ -293,7 +293,7 @@ impl Drop for Postgres {
 }
 
 /// The path on the command line of the server whose files are in `folder`.
-pub(crate) fn mark(folder: &Path) -> PathBuf {
+pub(crate) fn data_path(folder: &Path) -> PathBuf {
     folder.join("data")
 }
 
@@ -308,7 +308,7 @@ pub(crate) fn stop_by_folder(folder: &Path) -> Result<bool> {
         .next()
         .and_then(|line| line.trim().parse().ok())
         .context("reading postmaster.pid")?;
-    child::stop_detached(pid, "INT", STOP_LIMIT, &mark(folder))
+    child::stop_detached(pid, "INT", STOP_LIMIT, &data_path(folder))
 }
 
 /// Whether `postmaster.pid` says that the process `pid` accepts connections: the pid is on its first line, the state

@@ -1,7 +1,7 @@
 //! A Python with the gRPC client libraries and python-stdnum, for the client tests, the differential test of identifiers
 //! and their benchmark. Called by `cargo xtask test`, `soak` and `bench identifiers`.
 
-use crate::install::{install_once, pip_install, python, whole};
+use crate::install::{ensure_complete, install_once, pip_install, python_program};
 use anyhow::{Context, Result, bail};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ const PACKAGES: [&str; 6] = [
 /// Fetches the libraries into `<root>/.servers/python-…`, once; gives a program that is the machine's Python with these
 /// libraries in reach. (Not a virtual environment: Debian's Python has no `venv` without a further package.)
 pub fn install_python_clients(root: &Path) -> Result<PathBuf> {
-    let python = python();
+    let python = python_program();
     let asked = "import sys; print(sys.implementation.cache_tag); print(sys.executable)";
     let output = Command::new(&python)
         .args(["-c", asked])
@@ -55,6 +55,6 @@ pub fn install_python_clients(root: &Path) -> Result<PathBuf> {
         },
     )?;
     let program = folder.join("python");
-    whole(&folder, &program)?;
+    ensure_complete(&folder, &program)?;
     Ok(program)
 }

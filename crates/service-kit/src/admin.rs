@@ -18,7 +18,7 @@ struct AdminState {
 }
 
 /// Serves until shutdown.
-pub async fn serve(
+pub async fn serve_admin(
     listener: TcpListener,
     readiness: Readiness,
     telemetry: Telemetry,
@@ -35,7 +35,7 @@ pub async fn serve(
             shutdown,
         });
     axum::serve(listener, router)
-        .with_graceful_shutdown(async move { stop.requested().await })
+        .with_graceful_shutdown(async move { stop.wait_requested().await })
         .await
 }
 
@@ -43,7 +43,7 @@ async fn readyz(State(admin): State<AdminState>) -> impl IntoResponse {
     if admin.shutdown.is_requested() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
     }
-    let complaints = admin.readiness.complaints();
+    let complaints = admin.readiness.unready_reasons();
     if complaints.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())
     } else {

@@ -4,7 +4,7 @@
 use tonic::Status;
 
 use crate::{
-    error::{Refusal, internal},
+    error::{Refusal, internal_status},
     reason::Reason,
 };
 
@@ -57,7 +57,7 @@ impl From<BlockingError> for Status {
     fn from(error: BlockingError) -> Self {
         match error {
             BlockingError::Stopping(stopping) => stopping.into(),
-            BlockingError::Panicked => internal("计算", &error),
+            BlockingError::Panicked => internal_status("计算", &error),
         }
     }
 }

@@ -34,7 +34,7 @@ pub fn connect_lazy(url: &str, schema: &str, max_connections: u32) -> Result<Poo
         .acquire_timeout(Duration::from_secs(10))
         .after_connect(move |_connection, _| {
             Box::pin(async move {
-                nodelay::send_at_once(port);
+                nodelay::disable_nagle(port);
                 Ok(())
             })
         })
@@ -63,7 +63,7 @@ pub fn is_transient(error: &Error) -> bool {
 }
 
 /// Whether a statement was given a text that PostgreSQL cannot hold: one with NUL (SQLSTATE 22021).
-pub fn is_no_text(error: &Error) -> bool {
+pub fn is_invalid_text(error: &Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.is_some_and(|code| code == "22021")
 }

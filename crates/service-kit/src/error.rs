@@ -107,16 +107,19 @@ impl From<Refusal> for Status {
 
 /// A status for a failure that the caller cannot mend: the cause is logged here with what was
 /// being done, and the caller learns only whether to try again.
-pub fn internal(doing: &'static str, cause: &(dyn std::error::Error + 'static)) -> Status {
-    tracing::error!(doing, error = %chain(cause), "request failed");
+pub fn internal_status(doing: &'static str, cause: &(dyn std::error::Error + 'static)) -> Status {
+    tracing::error!(doing, error = %error_chain(cause), "request failed");
     let message = format!("内部错误（{doing}），已记录，请稍后重试");
     Refusal::new(Reason::Internal, "", "the platform works", message).into()
 }
 
 /// A status for a failure of something that the service depends on and that may be back soon.
 /// The write certainly did not happen only if the operation says so; a retry with the same id is safe.
-pub fn unavailable(doing: &'static str, cause: &(dyn std::error::Error + 'static)) -> Status {
-    tracing::warn!(doing, error = %chain(cause), "dependency unavailable");
+pub fn unavailable_status(
+    doing: &'static str,
+    cause: &(dyn std::error::Error + 'static),
+) -> Status {
+    tracing::warn!(doing, error = %error_chain(cause), "dependency unavailable");
     let message = format!("服务暂不可用（{doing}），请用同一标识重试");
     let rule = "what the service depends on answers";
     Refusal::new(Reason::Unavailable, "", rule, message).into()
@@ -124,8 +127,8 @@ pub fn unavailable(doing: &'static str, cause: &(dyn std::error::Error + 'static
 
 /// A database failure as a status: transient ones may be tried again, and a text with NUL, which PostgreSQL cannot
 /// hold, is the caller's.
-pub fn database(doing: &'static str, cause: &crate::db::Error) -> Status {
-    if crate::db::is_no_text(cause) {
+pub fn database_status(doing: &'static str, cause: &crate::db::Error) -> Status {
+    if crate::db::is_invalid_text(cause) {
         Refusal::new(
             Reason::TextWithNul,
             "",
@@ -134,14 +137,14 @@ pub fn database(doing: &'static str, cause: &crate::db::Error) -> Status {
         )
         .to_status()
     } else if crate::db::is_transient(cause) {
-        unavailable(doing, cause)
+        unavailable_status(doing, cause)
     } else {
-        internal(doing, cause)
+        internal_status(doing, cause)
     }
 }
 
 /// An error with its sources in one line, outermost intent first.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -42,7 +42,7 @@ pub enum GrpcError {
 
 /// Serves `routes` on `listener` until shutdown, behind identity and tracing, with health
 /// (following readiness) and reflection.
-pub async fn serve(
+pub async fn serve_grpc(
     listener: TcpListener,
     routes: Routes,
     context: &ServiceContext,
@@ -54,7 +54,7 @@ pub async fn serve(
     let (readiness, shutdown) = (context.readiness.clone(), context.shutdown.clone());
     context.shutdown.spawn(async move {
         loop {
-            let serving = readiness.complaints().is_empty() && !shutdown.is_requested();
+            let serving = readiness.unready_reasons().is_empty() && !shutdown.is_requested();
             let status = if serving {
                 tonic_health::ServingStatus::Serving
             } else {
@@ -73,7 +73,7 @@ pub async fn serve(
         context.telemetry.clone(),
     );
     let stop = context.shutdown.clone();
-    let farewell = stop.farewell();
+    let farewell = stop.grace_period();
     // Many small answers on few connections: waiting to fill packets only adds latency. (Said here because
     // `Server::tcp_nodelay` is ignored for a listener that was made elsewhere.)
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -86,11 +86,11 @@ pub async fn serve(
         .layer(auth)
         .add_routes(routes.add_service(health).add_service(reflection))
         .serve_with_incoming_shutdown(incoming, async move {
-            stop.requested().await;
+            stop.wait_requested().await;
         });
     let shutdown = context.shutdown.clone();
     let patience = async {
-        shutdown.requested().await;
+        shutdown.wait_requested().await;
         tokio::time::sleep(farewell).await;
     };
     tokio::select! {
@@ -101,12 +101,12 @@ pub async fn serve(
 }
 
 /// The caller's trace context that the layer put into a request.
-pub fn trace_of<T>(request: &Request<T>) -> Option<TraceParent> {
+pub fn trace_parent<T>(request: &Request<T>) -> Option<TraceParent> {
     request.extensions().get::<TraceParent>().cloned()
 }
 
 /// A channel to another service that connects when first used and reconnects by itself.
-pub fn channel(address: &str) -> Result<Channel, tonic::transport::Error> {
+pub fn open_channel(address: &str) -> Result<Channel, tonic::transport::Error> {
     Ok(Endpoint::from_str(address)?
         .connect_timeout(Duration::from_secs(5))
         .tcp_nodelay(true)
@@ -157,7 +157,7 @@ pub fn carry_trace<T>(request: &mut Request<T>, span: &Span) {
 }
 
 /// A moment as protobuf says it.
-pub fn timestamp(moment: OffsetDateTime) -> Timestamp {
+pub fn to_timestamp(moment: OffsetDateTime) -> Timestamp {
     Timestamp {
         seconds: moment.unix_timestamp(),
         // Below 10^9 by definition, so it fits.

@@ -62,7 +62,7 @@ pub enum MigrateError {
 }
 
 /// Role and password of a database URL, for `Login`.
-pub fn login_of(url: &str) -> Result<Login, Error> {
+pub fn login_from_url(url: &str) -> Result<Login, Error> {
     let rest = url.split_once("://").map(|(_, rest)| rest);
     let login = rest.and_then(|rest| rest.rsplit_once('@')?.0.split_once(':'));
     let Some((role, password)) = login else {
@@ -96,7 +96,7 @@ fn decode_percent(text: &str) -> String {
 
 /// Prepares one schema as the owner of `owner_url`. Running it again changes nothing but
 /// passwords.
-pub async fn migrate(owner_url: &str, plan: SchemaPlan) -> Result<(), MigrateError> {
+pub async fn migrate_schema(owner_url: &str, plan: SchemaPlan) -> Result<(), MigrateError> {
     let failed = |doing| {
         let schema = plan.schema.clone();
         move |source| MigrateError::Database {
@@ -177,12 +177,12 @@ mod tests {
 
     #[test]
     fn the_login_of_a_url() {
-        let login = login_of("postgres://ingest:p%40ss%3A@db:5432/credit").unwrap();
+        let login = login_from_url("postgres://ingest:p%40ss%3A@db:5432/credit").unwrap();
         assert_eq!(
             (login.role.as_str(), login.password.as_str()),
             ("ingest", "p@ss:")
         );
-        assert!(login_of("postgres://db/credit").is_err());
+        assert!(login_from_url("postgres://db/credit").is_err());
         assert!(!format!("{login:?}").contains("p@ss"));
     }
 }

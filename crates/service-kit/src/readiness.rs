@@ -52,7 +52,7 @@ impl Readiness {
     }
 
     /// Why the process is not ready, one line a lane; empty when it is.
-    pub fn complaints(&self) -> Vec<String> {
+    pub fn unready_reasons(&self) -> Vec<String> {
         let Ok(lanes) = self.lanes.read() else {
             return vec!["readiness state is poisoned".to_owned()];
         };
@@ -88,12 +88,12 @@ impl Readiness {
 
 impl Lane {
     /// The oldest unfinished item has this age; `None` when nothing waits.
-    pub fn oldest(&self, age: Option<Duration>) {
+    pub fn report_age(&self, age: Option<Duration>) {
         self.set(LaneStatus::Age(age.unwrap_or_default()));
     }
 
     /// The lane cannot work.
-    pub fn failing(&self, why: impl Into<String>) {
+    pub fn report_failure(&self, why: impl Into<String>) {
         self.set(LaneStatus::Failing(why.into()));
     }
 
@@ -119,12 +119,15 @@ mod tests {
     fn a_lane_is_ready_only_with_a_young_oldest_item() {
         let readiness = Readiness::default();
         let lane = readiness.lane("outbox ingest", Duration::from_secs(30));
-        assert_eq!(readiness.complaints(), ["outbox ingest: starting"]);
-        lane.oldest(None);
-        assert!(readiness.complaints().is_empty());
-        lane.oldest(Some(Duration::from_secs(31)));
-        assert_eq!(readiness.complaints().len(), 1);
-        lane.failing("stream missing");
-        assert_eq!(readiness.complaints(), ["outbox ingest: stream missing"]);
+        assert_eq!(readiness.unready_reasons(), ["outbox ingest: starting"]);
+        lane.report_age(None);
+        assert!(readiness.unready_reasons().is_empty());
+        lane.report_age(Some(Duration::from_secs(31)));
+        assert_eq!(readiness.unready_reasons().len(), 1);
+        lane.report_failure("stream missing");
+        assert_eq!(
+            readiness.unready_reasons(),
+            ["outbox ingest: stream missing"]
+        );
     }
 }

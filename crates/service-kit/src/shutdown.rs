@@ -6,7 +6,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long servers go on answering after a stop is requested, where nothing else is said. Well below what Compose
 /// waits for a container (`stop_grace_period`) and a process for its tasks (`shutdown_seconds`).
-const FAREWELL: Duration = Duration::from_secs(8);
+const GRACE_PERIOD: Duration = Duration::from_secs(8);
 
 /// Handed to every task. Cheap to clone; clones share one state.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ pub struct Shutdown {
     failure: Arc<Mutex<Option<String>>>,
     /// Names of essential tasks that run, for the message of a stop that hangs.
     running: Arc<Mutex<Vec<String>>>,
-    farewell: Duration,
+    grace_period: Duration,
 }
 
 impl Default for Shutdown {
@@ -26,7 +26,7 @@ impl Default for Shutdown {
             tasks: TaskTracker::default(),
             failure: Arc::default(),
             running: Arc::default(),
-            farewell: FAREWELL,
+            grace_period: GRACE_PERIOD,
         }
     }
 }
@@ -47,13 +47,16 @@ impl Shutdown {
     }
 
     /// The same, with another time for what clients still ask.
-    pub fn with_farewell(self, farewell: Duration) -> Self {
-        Self { farewell, ..self }
+    pub fn with_grace_period(self, farewell: Duration) -> Self {
+        Self {
+            grace_period: farewell,
+            ..self
+        }
     }
 
     /// How long a server goes on answering its clients after a stop was requested; then it leaves them.
-    pub fn farewell(&self) -> Duration {
-        self.farewell
+    pub fn grace_period(&self) -> Duration {
+        self.grace_period
     }
 
     /// Asks everything to stop. Safe to call twice.
@@ -67,7 +70,7 @@ impl Shutdown {
     }
 
     /// Completes when a stop is requested.
-    pub async fn requested(&self) {
+    pub async fn wait_requested(&self) {
         self.token.cancelled().await;
     }
 
@@ -114,7 +117,7 @@ impl Shutdown {
 
     /// Waits until every task has ended after a stop was requested; the first failure, if any.
     /// Tasks that do not end within `patience` are left behind and named as a failure.
-    pub async fn finished(&self, patience: Duration) -> Result<(), String> {
+    pub async fn wait_finished(&self, patience: Duration) -> Result<(), String> {
         self.token.cancelled().await;
         self.tasks.close();
         if tokio::time::timeout(patience, self.tasks.wait())
@@ -152,7 +155,7 @@ mod tests {
     async fn an_essential_task_that_fails_stops_the_process() {
         let shutdown = Shutdown::new();
         shutdown.spawn_essential("relay", async { Err::<(), _>("cut off") });
-        let outcome = shutdown.finished(Duration::from_secs(5)).await;
+        let outcome = shutdown.wait_finished(Duration::from_secs(5)).await;
         assert_eq!(outcome, Err("relay: cut off".to_owned()));
     }
 
@@ -161,10 +164,10 @@ mod tests {
         let shutdown = Shutdown::new();
         let inner = shutdown.clone();
         shutdown.spawn_essential("server", async move {
-            inner.requested().await;
+            inner.wait_requested().await;
             Ok::<_, String>(())
         });
         shutdown.request();
-        assert_eq!(shutdown.finished(Duration::from_secs(5)).await, Ok(()));
+        assert_eq!(shutdown.wait_finished(Duration::from_secs(5)).await, Ok(()));
     }
 }

@@ -106,7 +106,7 @@ pub fn serve_grpc(
 ) {
     let serving = context.clone();
     context.shutdown.spawn_essential(name, async move {
-        grpc::serve(listener, routes, &serving).await
+        grpc::serve_grpc(listener, routes, &serving).await
     });
 }
 

@@ -55,9 +55,9 @@ impl Browser {
 ///
 /// # Errors
 /// When they are missing, with the line that installs them.
-pub async fn browser() -> Result<Browser> {
+pub async fn start_browser() -> Result<Browser> {
     let ((driver, port), profile) = tokio::task::spawn_blocking(|| {
-        let started = Program::start("chromedriver", &["--port=0".to_owned()], port_of)
+        let started = Program::start("chromedriver", &["--port=0".to_owned()], driver_port)
             .context("no browser: `apt-get install chromium chromium-driver fonts-noto-cjk`")?;
         anyhow::Ok((started, LockedFolder::temporary()?))
     })
@@ -104,7 +104,7 @@ pub async fn browser() -> Result<Browser> {
 }
 
 /// The port from chromedriver's line `ChromeDriver was started successfully on port 41337.`
-fn port_of(output: &str) -> Option<u16> {
+fn driver_port(output: &str) -> Option<u16> {
     let (_, rest) = output.split_once("started successfully on port ")?;
     rest.split_once('.')?.0.parse().ok()
 }
@@ -116,13 +116,13 @@ mod tests {
     #[test]
     fn the_port_is_read_from_the_drivers_greeting() {
         assert_eq!(
-            port_of("Starting\nChromeDriver was started successfully on port 41337.\n"),
+            driver_port("Starting\nChromeDriver was started successfully on port 41337.\n"),
             Some(41337)
         );
         assert_eq!(
-            port_of("ChromeDriver was started successfully on port 413"),
+            driver_port("ChromeDriver was started successfully on port 413"),
             None
         );
-        assert_eq!(port_of("Starting ChromeDriver on port 0\n"), None);
+        assert_eq!(driver_port("Starting ChromeDriver on port 0\n"), None);
     }
 }

@@ -7,7 +7,7 @@
 //! database itself (`GRANT … ON DATABASE`) and settings by `ALTER DATABASE … SET`. Roles belong to the whole cluster:
 //! `prepare` must bear that they exist already.
 
-use crate::servers::servers;
+use crate::servers::test_servers;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgPoolOptions;
@@ -18,10 +18,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const LOCK: i64 = 0x0063_7265_6469_7431;
 
 /// Seconds after which a test's database without sessions is taken for left behind by a killed process.
-const DATABASE_LIFE: u64 = 30 * 60;
+const DATABASE_LIFETIME: u64 = 30 * 60;
 
 /// Seconds after which a template is made anew; long enough for a day's work, short enough that old ones do not pile up.
-const TEMPLATE_LIFE: u64 = 24 * 60 * 60;
+const TEMPLATE_LIFETIME: u64 = 24 * 60 * 60;
 
 /// A database that one test has for itself. Dropped with this value.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl TestDb {
         template_key: &str,
         prepare: impl AsyncFnOnce(&str) -> Result<()>,
     ) -> Result<Self> {
-        Self::on(&servers()?.database_url, template_key, prepare).await
+        Self::on_server(&test_servers()?.database_url, template_key, prepare).await
     }
 
     /// A database on the server of `admin_url` (a superuser's), cloned from the template of `template_key`.
@@ -44,7 +44,7 @@ impl TestDb {
     /// `prepare` is given the superuser's address of an empty database and fills it; it runs once per key and server,
     /// and never twice at the same time on one server. So `template_key` must hold all that the result depends on,
     /// such as the text of the migrations (only its digest is kept).
-    pub async fn on(
+    pub async fn on_server(
         admin_url: &str,
         template_key: &str,
         prepare: impl AsyncFnOnce(&str) -> Result<()>,
@@ -64,7 +64,7 @@ impl TestDb {
             )
             .await?;
             execute(&mut admin, &format!("SELECT pg_advisory_lock({LOCK})")).await?;
-            sweep(&mut admin).await?;
+            drop_stale_databases(&mut admin).await?;
             if !is_ready(&mut admin, &template).await? {
                 make_template(&mut admin, admin_url, &template, prepare).await?;
             }
@@ -195,7 +195,7 @@ async fn make_template(
 }
 
 /// Drops what killed test processes have left. Runs under the exclusive lock.
-async fn sweep(admin: &mut PgConnection) -> Result<()> {
+async fn drop_stale_databases(admin: &mut PgConnection) -> Result<()> {
     let rows = sqlx::query(
         "SELECT datname, shobj_description(oid, 'pg_database') AS made FROM pg_database d \
          WHERE (datname LIKE 't\\_%' OR datname LIKE 'tpl\\_%') \
@@ -230,10 +230,14 @@ fn is_left_behind(name: &str, made: Option<&str>, now: u64) -> bool {
             rest.split('_')
                 .next()
                 .and_then(|second| second.parse().ok()),
-            DATABASE_LIFE,
+            DATABASE_LIFETIME,
         );
     }
-    name.starts_with("tpl_") && older(made.and_then(|second| second.parse().ok()), TEMPLATE_LIFE)
+    name.starts_with("tpl_")
+        && older(
+            made.and_then(|second| second.parse().ok()),
+            TEMPLATE_LIFETIME,
+        )
 }
 
 fn now() -> u64 {

@@ -11,7 +11,7 @@ const SEED: &str = "CREDIT_TEST_SEED";
 const FIGURES: &str = "figures: ";
 
 /// The size of this run: `suite` in the suite, `soak` under `cargo xtask soak`.
-pub fn extent<T>(suite: T, soak: T) -> T {
+pub fn choose_extent<T>(suite: T, soak: T) -> T {
     if std::env::var_os(SOAK).is_some() {
         soak
     } else {
@@ -23,7 +23,7 @@ pub fn extent<T>(suite: T, soak: T) -> T {
 ///
 /// # Errors
 /// When the variable holds no number.
-pub fn seed(default: u64) -> Result<u64> {
+pub fn test_seed(default: u64) -> Result<u64> {
     let seed = match std::env::var(SEED) {
         Ok(text) => text
             .parse()
@@ -35,6 +35,6 @@ pub fn seed(default: u64) -> Result<u64> {
 }
 
 /// Prints what a long form has measured, in one line.
-pub fn figures(line: &str) {
+pub fn print_figures(line: &str) {
     println!("{FIGURES}{line}");
 }

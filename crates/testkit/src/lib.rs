@@ -14,7 +14,6 @@
 //! * [`eventually`]: waits for a condition instead of sleeping.
 //! * `browser` (feature `browser`): a headless Chromium.
 
-pub mod bed;
 #[cfg(feature = "browser")]
 pub mod browser;
 pub mod clock;
@@ -26,19 +25,20 @@ pub mod proxy;
 pub mod records;
 mod servers;
 pub mod service;
+pub mod test_bed;
 mod wait;
 
 #[cfg(feature = "browser")]
-pub use browser::browser;
+pub use browser::start_browser;
 pub use database::TestDb;
-pub use extent::{extent, figures, seed};
+pub use extent::{choose_extent, print_figures, test_seed};
 pub use failure::{TestFailure, TestResult};
 pub use local_servers::Port;
 pub use private::{
     PrivateNats, PrivatePostgres, private_nats, private_nats_with, private_postgres,
     private_postgres_with,
 };
-pub use servers::{TestServers, binaries, servers, workspace_root};
+pub use servers::{TestServers, server_binaries, test_servers, workspace_root};
 pub use service::{EventCollector, RefusalDetails, refusal_of};
 pub use service_kit::reason::Reason;
 pub use wait::{CheckOutcome, eventually};

@@ -3,7 +3,7 @@
 //! The servers of `local-servers` block; here their operations are async, and take `&self` so that a test can go on
 //! with its clients meanwhile.
 
-use crate::servers::binaries;
+use crate::servers::server_binaries;
 use anyhow::{Context, Result, anyhow};
 use local_servers::{Nats, NatsOptions, Postgres, PostgresOptions};
 use std::path::PathBuf;
@@ -37,8 +37,8 @@ pub async fn private_postgres() -> Result<PrivatePostgres> {
 
 /// Starts a PostgreSQL with these options.
 pub async fn private_postgres_with(options: PostgresOptions) -> Result<PrivatePostgres> {
-    let binaries = binaries().await?;
-    let server = blocking(move || Postgres::temporary(&binaries, options)).await?;
+    let binaries = server_binaries().await?;
+    let server = run_blocking(move || Postgres::temporary(&binaries, options)).await?;
     Ok(PrivatePostgres {
         url: server.url("postgres"),
         folder: server.folder().to_owned(),
@@ -53,8 +53,8 @@ pub async fn private_nats() -> Result<PrivateNats> {
 
 /// Starts a NATS with these options.
 pub async fn private_nats_with(options: NatsOptions) -> Result<PrivateNats> {
-    let binaries = binaries().await?;
-    let server = blocking(move || Nats::temporary(&binaries, options)).await?;
+    let binaries = server_binaries().await?;
+    let server = run_blocking(move || Nats::temporary(&binaries, options)).await?;
     Ok(PrivateNats {
         url: server.url(),
         monitor_url: server.monitor_url(),
@@ -76,17 +76,17 @@ impl PrivatePostgres {
 
     /// Kills the server with all sessions; they are gone when this returns.
     pub async fn kill9(&self) -> Result<()> {
-        with(&self.server, Postgres::kill9).await
+        with_server(&self.server, Postgres::kill9).await
     }
 
     /// Stops the server in order.
     pub async fn stop(&self) -> Result<()> {
-        with(&self.server, Postgres::stop).await
+        with_server(&self.server, Postgres::stop).await
     }
 
     /// Starts the server (again), on the same port, with the same data.
     pub async fn restart(&self) -> Result<()> {
-        with(&self.server, Postgres::restart).await
+        with_server(&self.server, Postgres::restart).await
     }
 }
 
@@ -108,31 +108,31 @@ impl PrivateNats {
 
     /// Kills the server.
     pub async fn kill9(&self) -> Result<()> {
-        with(&self.server, Nats::kill9).await
+        with_server(&self.server, Nats::kill9).await
     }
 
     /// Stops the server in order.
     pub async fn stop(&self) -> Result<()> {
-        with(&self.server, Nats::stop).await
+        with_server(&self.server, Nats::stop).await
     }
 
     /// Kills the server and deletes JetStream's files; [`PrivateNats::restart`] then starts it empty.
     pub async fn wipe(&self) -> Result<()> {
-        with(&self.server, Nats::wipe).await
+        with_server(&self.server, Nats::wipe).await
     }
 
     /// Starts the server (again), on the same port, with the same streams.
     pub async fn restart(&self) -> Result<()> {
-        with(&self.server, Nats::restart).await
+        with_server(&self.server, Nats::restart).await
     }
 }
 
-async fn with<S: Send + 'static>(
+async fn with_server<S: Send + 'static>(
     server: &Arc<Mutex<S>>,
     act: fn(&mut S) -> Result<()>,
 ) -> Result<()> {
     let server = Arc::clone(server);
-    blocking(move || {
+    run_blocking(move || {
         let mut server = server
             .lock()
             .map_err(|_| anyhow!("an earlier operation on this server has panicked"))?;
@@ -141,7 +141,7 @@ async fn with<S: Send + 'static>(
     .await
 }
 
-async fn blocking<T: Send + 'static>(
+async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work)

@@ -49,7 +49,7 @@ impl TcpProxy {
     }
 
     /// Puts a proxy before the server of a URL; gives the URL that leads through the proxy.
-    pub async fn before(url: &str) -> Result<(Self, String)> {
+    pub async fn in_front_of(url: &str) -> Result<(Self, String)> {
         let start = url
             .find("://")
             .with_context(|| format!("`{url}` has no scheme"))?
@@ -89,7 +89,7 @@ impl TcpProxy {
     }
 
     /// Forwards again; what was held back by [`TcpProxy::stall`] goes on.
-    pub fn heal(&self) {
+    pub fn restore(&self) {
         self.mode.send_replace(ProxyMode::Flowing);
     }
 
@@ -119,7 +119,7 @@ async fn accept(
                 // Out of file descriptors, or a client that was gone before: the next one may do better.
                 let Ok((client, _)) = accepted else { continue };
                 if *mode.borrow() == ProxyMode::Cut {
-                    reset(&client);
+                    reset_on_close(&client);
                     continue;
                 }
                 open.send_modify(|count| *count += 1);
@@ -137,12 +137,12 @@ async fn accept(
 /// Carries one connection until an end closes it, or the network is cut.
 async fn connection(client: TcpStream, target: &str, mode: watch::Receiver<ProxyMode>) {
     let Ok(server) = TcpStream::connect(target).await else {
-        return reset(&client);
+        return reset_on_close(&client);
     };
     for stream in [&client, &server] {
         // Closing by reset, in whatever way this ends, is what a broken network looks like; an end that has closed in
         // order has been passed on by a shutdown before.
-        reset(stream);
+        reset_on_close(stream);
         let _ = stream.set_nodelay(true);
     }
     let (from_client, to_client) = client.into_split();
@@ -190,7 +190,7 @@ async fn pump(
 }
 
 /// Makes the closing of this stream a reset instead of an orderly end.
-fn reset(stream: &TcpStream) {
+fn reset_on_close(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }
 
@@ -241,7 +241,7 @@ mod tests {
         };
         assert!(refused.is_err());
 
-        proxy.heal();
+        proxy.restore();
         let mut third = TcpStream::connect(proxy.address()).await.unwrap();
         assert_eq!(ask(&mut third, 7).await.unwrap(), 8);
     }
@@ -256,7 +256,7 @@ mod tests {
         client.write_u8(5).await.unwrap();
         let silence = tokio::time::timeout(Duration::from_millis(100), client.read_u8()).await;
         assert!(silence.is_err(), "a byte came through: {silence:?}");
-        proxy.heal();
+        proxy.restore();
         assert_eq!(client.read_u8().await.unwrap(), 6);
     }
 
@@ -270,14 +270,14 @@ mod tests {
         // Two directions, a byte each: at least a tenth of a second, by the pauses' own length.
         assert_eq!(ask(&mut client, 1).await.unwrap(), 2);
         assert!(start.elapsed() >= Duration::from_millis(100));
-        proxy.heal();
+        proxy.restore();
         assert_eq!(ask(&mut client, 7).await.unwrap(), 8);
     }
 
     #[tokio::test]
     async fn passes_an_orderly_end_on_and_forgets_the_connection() {
         let (target, _server) = successor().await;
-        let (proxy, url) = TcpProxy::before(&format!("nats://user:p@{target}/x?y"))
+        let (proxy, url) = TcpProxy::in_front_of(&format!("nats://user:p@{target}/x?y"))
             .await
             .unwrap();
         assert_eq!(url, format!("nats://user:p@{}/x?y", proxy.address()));

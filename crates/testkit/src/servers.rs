@@ -18,7 +18,7 @@ pub struct TestServers {
 ///
 /// # Errors
 /// With the line to type, when there are none: a test is never skipped for want of a server.
-pub fn servers() -> Result<TestServers> {
+pub fn test_servers() -> Result<TestServers> {
     find(
         |name| std::env::var(name).ok().filter(|value| !value.is_empty()),
         || DevServers::running(&workspace_root()),
@@ -64,7 +64,7 @@ pub fn workspace_root() -> PathBuf {
 }
 
 /// The servers' programs for private servers: those that `cargo xtask` names, else fetched into the checkout.
-pub async fn binaries() -> Result<Binaries> {
+pub async fn server_binaries() -> Result<Binaries> {
     tokio::task::spawn_blocking(|| Binaries::locate(&workspace_root()))
         .await
         .context("fetching the servers")?

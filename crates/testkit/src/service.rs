@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use service_kit::{
     config::Secret,
     db::{Conn, Pool},
-    grpc::{AuthorisedChannel, BearerToken, channel},
+    grpc::{AuthorisedChannel, BearerToken, open_channel},
     identity::{PersonClaim, Role},
     reason::Reason,
 };
@@ -21,7 +21,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
-use crate::bed::TestBed;
+use crate::test_bed::TestBed;
 
 /// Where a service under test listens.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl TestBed {
         person: Option<PersonClaim>,
     ) -> Result<AuthorisedChannel> {
         let token = BearerToken::new(&self.token(organisation, roles, person)?)?;
-        Ok(AuthorisedChannel::new(channel(url)?, token))
+        Ok(AuthorisedChannel::new(open_channel(url)?, token))
     }
 
     /// Starts a consumer that keeps what comes on a subscription of this bed; its inbox is in the schema of `pool`.
@@ -173,7 +173,7 @@ where
         Box::pin(async move {
             let mut collected = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let mut poison = Vec::new();
-            for delivery in batch.iter().filter(|delivery| delivery.is::<M>()) {
+            for delivery in batch.iter().filter(|delivery| delivery.carries::<M>()) {
                 match delivery.decode() {
                     Ok(event) => collected.push((delivery.event_id, event)),
                     Err(bad) => poison.push(bad),

@@ -44,7 +44,7 @@ impl<T, E: Debug> CheckOutcome for Result<T, E> {
 
 /// How long a wait may last in all while what is seen goes on changing: less than a test may (`.config/nextest.toml`), so that
 /// it still says what it saw.
-const IN_ALL: Duration = Duration::from_secs(8 * 60);
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(8 * 60);
 
 /// Tries `check` until it says yes (`true`, `Some`, `Ok`), and gives its value. `Err(seen)` means not yet, and `seen`
 /// is part of the error in the end.
@@ -60,7 +60,7 @@ pub async fn eventually<O: CheckOutcome>(
     limit: Duration,
     mut check: impl AsyncFnMut() -> O,
 ) -> Result<O::Value> {
-    let last_end = Instant::now() + IN_ALL.max(limit);
+    let last_end = Instant::now() + TOTAL_TIMEOUT.max(limit);
     let mut end = Instant::now() + limit;
     // Short at first, for what is nearly done; longer later, to leave the two processors to the work waited for.
     let mut pause = Duration::from_millis(5);
@@ -138,7 +138,7 @@ mod tests {
             Err::<(), _>(start.elapsed().as_secs())
         });
         assert!(endless.await.is_err());
-        assert!(start.elapsed() <= IN_ALL);
+        assert!(start.elapsed() <= TOTAL_TIMEOUT);
         let start = Instant::now();
         let still = eventually("more", limit, async || Err::<(), _>("7 rows"));
         assert!(still.await.is_err());

@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use std::time::Duration;
-use testkit::{TestResult, browser, browser::Locator, eventually};
+use testkit::{TestResult, browser::Locator, eventually, start_browser};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PAGE: &str = "<!doctype html><html lang=zh-CN><meta charset=utf-8><title>信用</title>\
@@ -27,7 +27,7 @@ async fn chromium_opens_a_page_and_presses_a_button() -> TestResult {
             });
         }
     });
-    let browser = browser().await?;
+    let browser = start_browser().await?;
     browser.goto(&format!("http://{address}/")).await?;
     assert_eq!(browser.title().await?, "信用");
     assert_eq!(browser.text("#out").await?, "未按");

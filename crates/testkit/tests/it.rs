@@ -26,9 +26,9 @@ async fn databases_come_from_one_template_and_know_nothing_of_each_other() -> Te
         run(url, "CREATE TABLE things (n int); INSERT INTO things VALUES (1); CREATE ROLE teller LOGIN PASSWORD 'a/b'; GRANT INSERT ON things TO teller").await
     };
     let (first, second, third) = tokio::join!(
-        TestDb::on(server.url(), "key", prepare),
-        TestDb::on(server.url(), "key", prepare),
-        TestDb::on(server.url(), "key", prepare),
+        TestDb::on_server(server.url(), "key", prepare),
+        TestDb::on_server(server.url(), "key", prepare),
+        TestDb::on_server(server.url(), "key", prepare),
     );
     let (first, second, third) = (first?, second?, third?);
     assert_eq!(prepared.load(Ordering::SeqCst), 1);
@@ -50,7 +50,7 @@ async fn databases_come_from_one_template_and_know_nothing_of_each_other() -> Te
         1
     );
 
-    let other = TestDb::on(server.url(), "other", async |url| {
+    let other = TestDb::on_server(server.url(), "other", async |url| {
         run(url, "CREATE TABLE others ()").await
     })
     .await?;
@@ -91,13 +91,13 @@ async fn a_template_whose_preparation_failed_is_made_anew_and_old_leftovers_go()
     run(server.url(), "CREATE DATABASE tpl_old").await?;
     run(server.url(), "COMMENT ON DATABASE tpl_old IS '1000000000'").await?;
     run(server.url(), "CREATE DATABASE t_shirts").await?;
-    let failed = TestDb::on(server.url(), "key", async |url| {
+    let failed = TestDb::on_server(server.url(), "key", async |url| {
         run(url, "CREATE TABLE half ()").await?;
         anyhow::bail!("no further")
     });
     let error = failed.await.err().context("the preparation fails")?;
     assert!(format!("{error:#}").contains("no further"), "{error:#}");
-    let whole = TestDb::on(server.url(), "key", async |url| {
+    let whole = TestDb::on_server(server.url(), "key", async |url| {
         run(url, "CREATE TABLE whole ()").await
     })
     .await?;
@@ -111,7 +111,7 @@ async fn a_template_whose_preparation_failed_is_made_anew_and_old_leftovers_go()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_postgres_comes_back_with_what_it_had() -> TestResult {
     let server = private_postgres().await?;
-    let (proxy, through) = TcpProxy::before(server.url()).await?;
+    let (proxy, through) = TcpProxy::in_front_of(server.url()).await?;
     run(
         &through,
         "CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)",
@@ -123,7 +123,7 @@ async fn a_killed_postgres_comes_back_with_what_it_had() -> TestResult {
     assert_eq!(count(&through, "SELECT count(*) FROM kept").await?, 1);
     proxy.cut().await;
     assert!(count(&through, "SELECT count(*) FROM kept").await.is_err());
-    proxy.heal();
+    proxy.restore();
     assert_eq!(count(&through, "SELECT count(*) FROM kept").await?, 1);
     Ok(())
 }

@@ -11,11 +11,11 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// The HMAC-SHA-256 code of some bytes under a key of any length.
 pub fn hmac_sha256(key: &[u8], bytes: &[u8]) -> [u8; 32] {
-    keyed(key, &[bytes])
+    hmac_sha256_parts(key, &[bytes])
 }
 
 /// HMAC-SHA-256 over several parts in a row, without copying them together.
-pub(crate) fn keyed(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn hmac_sha256_parts(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     // HMAC hashes long keys and pads short ones: there is no length that it refuses.
     let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).expect("HMAC takes any key length");
     for part in parts {

@@ -18,29 +18,29 @@ pub fn record_key(
     key: &str,
 ) -> KeyDigest {
     keyring
-        .blind("record-key", &format!("{provider}/{item}/{key}"))
+        .blind_index("record-key", &format!("{provider}/{item}/{key}"))
         .into()
 }
 
 /// A provider's submission id.
 pub fn submission_id(keyring: &Keyring, provider: &ProviderCode, id: &str) -> KeyedHash {
-    keyring.blind("submission-id", &format!("{provider}/{id}"))
+    keyring.blind_index("submission-id", &format!("{provider}/{id}"))
 }
 
 /// A provider's id of a full reload.
 pub fn reload_id(keyring: &Keyring, provider: &ProviderCode, id: &str) -> KeyedHash {
-    keyring.blind("reload-id", &format!("{provider}/{id}"))
+    keyring.blind_index("reload-id", &format!("{provider}/{id}"))
 }
 
 /// A natural person, as subject of records, as reader of its own and as applicant.
 pub fn person_document(keyring: &Keyring, document: &PersonDocument) -> KeyedHash {
     let text = format!("{}:{}", document.kind(), document.number());
-    keyring.blind("person-document", &text)
+    keyring.blind_index("person-document", &text)
 }
 
 /// One decision, told by its natural key: `parts` joined by U+001F are item, scope, key and the person's document.
 pub fn decision_identity(keyring: &Keyring, parts: &str) -> KeyedHash {
-    keyring.blind("record-identity", parts)
+    keyring.blind_index("record-identity", parts)
 }
 
 /// The series of an organ's document numbers: the number without its running part, of one item and provider. Supervision
@@ -51,32 +51,32 @@ pub fn document_series(
     item: &ItemCode,
     series: &str,
 ) -> KeyedHash {
-    keyring.blind("document-series", &format!("{provider}/{item}/{series}"))
+    keyring.blind_index("document-series", &format!("{provider}/{item}/{series}"))
 }
 
 /// An organisation as applicant of an objection.
 pub fn applicant_organisation(keyring: &Keyring, credit_code: &str) -> KeyedHash {
-    keyring.blind("objection-organisation", credit_code)
+    keyring.blind_index("objection-organisation", credit_code)
 }
 
 /// An applicant's own id of its application.
 pub fn objection_request(keyring: &Keyring, request_id: &str) -> KeyedHash {
-    keyring.blind("objection-request", request_id)
+    keyring.blind_index("objection-request", request_id)
 }
 
 /// All that an application says, by its SHA-256 in hexadecimal.
 pub fn objection_content(keyring: &Keyring, sha256_hex: &str) -> KeyedHash {
-    keyring.blind("objection-content", sha256_hex)
+    keyring.blind_index("objection-content", sha256_hex)
 }
 
 /// Signs a position in the feed of a provider's feedback; `owner` is that provider, or whom else the feed is for.
 pub fn feedback_cursor(keyring: &Keyring, owner: &str, position: &str) -> KeyedHash {
-    keyring.blind("feedback-cursor", &format!("{owner}/{position}"))
+    keyring.blind_index("feedback-cursor", &format!("{owner}/{position}"))
 }
 
 /// Signs how far a provider's stream has answers.
 pub fn resume_token(keyring: &Keyring, provider_code: &str, position: u64) -> KeyedHash {
-    keyring.blind("resume-token", &format!("{position}/{provider_code}"))
+    keyring.blind_index("resume-token", &format!("{position}/{provider_code}"))
 }
 
 #[cfg(test)]

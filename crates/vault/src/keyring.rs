@@ -49,13 +49,13 @@ impl Keyring {
     /// # Errors
     /// The line and the rule that it breaks; never the key.
     pub fn parse(text: &str) -> Result<Keyring, KeyringError> {
-        Ok(Keyring::from_keys(&text::read(text)?, sealer::LIMITS))
+        Ok(Keyring::from_keys(&text::parse_keys(text)?, sealer::LIMITS))
     }
 
     /// The text form of a fresh keyring with one active master and one blind key, for a new
     /// installation or a test. The caller writes it where only the services can read it.
     pub fn generate() -> String {
-        text::write(&random_secret(), &random_secret(), &random())
+        text::format_keys(&random_secret(), &random_secret(), &random_bytes())
     }
 
     fn from_keys(keys: &text::KeyringKeys, limits: sealer::DataKeyLimits) -> Keyring {
@@ -122,10 +122,10 @@ impl Keyring {
 
     /// The keyed hash of a value: equal for equal `domain` and `value`, and without the key neither computable nor
     /// reversible. `domain` keeps hashes of different meaning apart; [`crate::keyed_hash`] names them all.
-    pub(crate) fn blind(&self, domain: &str, value: &str) -> [u8; 32] {
+    pub(crate) fn blind_index(&self, domain: &str, value: &str) -> [u8; 32] {
         // The length in front keeps ("ab", "c") apart from ("a", "bc").
         let length = (domain.len() as u64).to_be_bytes();
-        digest::keyed(
+        digest::hmac_sha256_parts(
             &*self.inner.blind,
             &[
                 b"vault blind 1",
@@ -150,7 +150,7 @@ impl fmt::Debug for Keyring {
 
 /// Bytes from the operating system's generator. Without randomness nothing can be sealed safely,
 /// so a system that has none (no running Linux after its boot) stops the program.
-pub(crate) fn random<const N: usize>() -> [u8; N] {
+pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     fill(&mut bytes);
     bytes

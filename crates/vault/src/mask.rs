@@ -25,7 +25,7 @@ const COMPOUND_SURNAMES: [&str; 72] = [
 /// A person's name: the surname and a star for each further character, at most two:
 /// 张三 → 张*, 欧阳娜娜 → 欧阳**. A name with a middle dot or in another script keeps its first
 /// character; a name of one character is hidden whole.
-pub fn person_name(name: &str) -> String {
+pub fn mask_person_name(name: &str) -> String {
     let characters: Vec<char> = name.chars().filter(|c| !c.is_whitespace()).collect();
     let compact: String = characters.iter().collect();
     let shown = match characters.len() {
@@ -45,7 +45,7 @@ pub fn person_name(name: &str) -> String {
 
 /// A citizen number: 18 characters keep the first and last 4, the old 15 digits keep the first 4
 /// and the last 3, anything else is hidden whole.
-pub fn citizen_number(number: &str) -> String {
+pub fn mask_citizen_number(number: &str) -> String {
     match number.trim().chars().count() {
         18 => keep(number, 4, 4),
         15 => keep(number, 4, 3),
@@ -54,7 +54,7 @@ pub fn citizen_number(number: &str) -> String {
 }
 
 /// A passport or permit number: the first character and the last 2; shorter than 5, hidden whole.
-pub fn passport(number: &str) -> String {
+pub fn mask_passport(number: &str) -> String {
     match number.trim().chars().count() {
         5.. => keep(number, 1, 2),
         _ => keep(number, 0, 0),
@@ -63,16 +63,16 @@ pub fn passport(number: &str) -> String {
 
 /// A mobile phone number, with or without country code and separators: 138****1234. Anything that
 /// is not one is hidden whole.
-pub fn phone(number: &str) -> String {
-    let digits: String = number.chars().filter_map(find::digit).collect();
-    match structure::mobile(&digits) {
+pub fn mask_phone(number: &str) -> String {
+    let digits: String = number.chars().filter_map(find::ascii_digit).collect();
+    match structure::mobile_digits(&digits) {
         Some(mobile) => keep(mobile, 3, 4),
         None => keep(number, 0, 0),
     }
 }
 
 /// A bank card number: the last 4 digits; shorter than 12, hidden whole.
-pub fn bank_card(number: &str) -> String {
+pub fn mask_bank_card(number: &str) -> String {
     match number.trim().chars().count() {
         12.. => keep(number, 0, 4),
         _ => keep(number, 0, 0),
@@ -86,13 +86,13 @@ pub fn mask_text(text: &str) -> String {
     let mut copied = 0;
     for (range, kind) in find_personal(text) {
         masked.push_str(&text[copied..range.start]);
-        let plain = find::plain(&text[range.clone()]);
+        let plain = find::plain_digits(&text[range.clone()]);
         masked.push_str(&match kind {
             PersonalNumberKind::CitizenNumber | PersonalNumberKind::OldCitizenNumber => {
-                citizen_number(&plain)
+                mask_citizen_number(&plain)
             }
-            PersonalNumberKind::MobilePhone => phone(&plain),
-            PersonalNumberKind::BankCard => bank_card(&plain),
+            PersonalNumberKind::MobilePhone => mask_phone(&plain),
+            PersonalNumberKind::BankCard => mask_bank_card(&plain),
         });
         copied = range.end;
     }

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Cargo, the one that runs us when there is one.
-pub(crate) fn cargo(root: &Path) -> Command {
+pub(crate) fn cargo_command(root: &Path) -> Command {
     let mut command =
         Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command.current_dir(root);
@@ -27,26 +27,26 @@ pub(crate) fn cargo(root: &Path) -> Command {
 }
 
 /// Runs a command with our output and says before what it is, and after it when it failed; true when it succeeded.
-pub(crate) fn step(command: &mut Command) -> Result<bool> {
-    let passed = last_step(command)?;
+pub(crate) fn run_step(command: &mut Command) -> Result<bool> {
+    let passed = run_last_step(command)?;
     if !passed {
-        eprintln!("» failed: {}", line(command));
+        eprintln!("» failed: {}", command_line(command));
     }
     Ok(passed)
 }
 
 /// As [`step`], but leaves the last word to the command.
-pub(crate) fn last_step(command: &mut Command) -> Result<bool> {
-    eprintln!("» {}", line(command));
+pub(crate) fn run_last_step(command: &mut Command) -> Result<bool> {
+    eprintln!("» {}", command_line(command));
     let status = command
         .status()
-        .with_context(|| format!("starting {}", line(command)))?;
+        .with_context(|| format!("starting {}", command_line(command)))?;
     Ok(status.success())
 }
 
 /// As [`step`], but beside other work: says what it is and how long it took, and keeps what it prints for the end where it
 /// failed. Gives that, or nothing.
-pub(crate) fn step_beside(command: &mut Command) -> Result<Option<String>> {
+pub(crate) fn run_step_quietly(command: &mut Command) -> Result<Option<String>> {
     let start = Instant::now();
     let (mut reader, writer) = std::io::pipe().context("making a pipe")?;
     let errors = writer.try_clone().context("sharing a pipe")?;
@@ -55,7 +55,7 @@ pub(crate) fn step_beside(command: &mut Command) -> Result<Option<String>> {
         .stdout(writer)
         .stderr(errors)
         .spawn();
-    let mut child = child.with_context(|| format!("starting {}", line(command)))?;
+    let mut child = child.with_context(|| format!("starting {}", command_line(command)))?;
     // The command holds the ends that we would wait for.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut printed = Vec::new();
@@ -63,7 +63,7 @@ pub(crate) fn step_beside(command: &mut Command) -> Result<Option<String>> {
         .read_to_end(&mut printed)
         .context("reading what a command prints")?;
     let status = child.wait().context("waiting for a command")?;
-    let (line, seconds) = (line(command), start.elapsed().as_secs());
+    let (line, seconds) = (command_line(command), start.elapsed().as_secs());
     if status.success() {
         eprintln!("» {line}: well, {seconds} s");
         return Ok(None);
@@ -74,7 +74,7 @@ pub(crate) fn step_beside(command: &mut Command) -> Result<Option<String>> {
 }
 
 /// Ends a command that runs, with all that it has started.
-pub(crate) fn kill_family(child: &mut Child) -> Result<()> {
+pub(crate) fn kill_process_tree(child: &mut Child) -> Result<()> {
     // Looked up before: orphans no longer say whose children they were.
     for pid in descendants(child.id()) {
         send_signal(pid, "KILL")?;
@@ -103,21 +103,21 @@ pub(crate) fn at_low_priority(command: &Command) -> Command {
 }
 
 /// Runs a command silently; gives what it prints.
-pub(crate) fn output(command: &mut Command) -> Result<String> {
+pub(crate) fn command_output(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())
         .output()
-        .with_context(|| format!("starting {}", line(command)))?;
+        .with_context(|| format!("starting {}", command_line(command)))?;
     if !output.status.success() {
         bail!(
             "{} failed ({}): {}",
-            line(command),
+            command_line(command),
             output.status,
             String::from_utf8_lossy(&output.stderr).trim_end()
         );
     }
     String::from_utf8(output.stdout)
-        .with_context(|| format!("the output of {} is not UTF-8", line(command)))
+        .with_context(|| format!("the output of {} is not UTF-8", command_line(command)))
 }
 
 /// Whether a program of this name is in `PATH`.
@@ -151,7 +151,7 @@ pub(crate) fn named_servers_answer() -> Result<()> {
             continue;
         }
         if !address.to_socket_addrs().is_ok_and(|mut addresses| {
-            addresses.any(|address| TcpStream::connect_timeout(&address, ANSWER).is_ok())
+            addresses.any(|address| TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).is_ok())
         }) {
             bail!(
                 "nobody answers at {address}, which {variable} names: start that server, or unset DATABASE_URL and NATS_URL \
@@ -163,7 +163,7 @@ pub(crate) fn named_servers_answer() -> Result<()> {
 }
 
 /// How long a server that the environment names may take to answer.
-const ANSWER: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn is_set(name: &str) -> bool {
     std::env::var_os(name).is_some_and(|value| !value.is_empty())
@@ -185,7 +185,7 @@ fn address_of(url: &str, default_port: u16) -> String {
 
 /// Becomes the command; returns only when it cannot be started.
 pub(crate) fn become_program(command: &mut Command) -> anyhow::Error {
-    eprintln!("» {}", line(command));
+    eprintln!("» {}", command_line(command));
     let error = command.exec();
     anyhow!(error).context(format!(
         "starting {}",
@@ -197,19 +197,19 @@ pub(crate) fn become_program(command: &mut Command) -> anyhow::Error {
 pub(crate) const STEP_NAME: &str = "CREDIT_XTASK_STEP";
 
 /// The command as one would type it, or the name of the step.
-fn line(command: &Command) -> String {
+fn command_line(command: &Command) -> String {
     if let Some((_, Some(name))) = command.get_envs().find(|(key, _)| *key == STEP_NAME) {
         return name.to_string_lossy().into_owned();
     }
     if command.get_program() == "nice" {
         // What it does, not how urgent it is.
         let words = command.get_args().skip(2);
-        return spoken(words);
+        return join_words(words);
     }
-    spoken(std::iter::once(command.get_program()).chain(command.get_args()))
+    join_words(std::iter::once(command.get_program()).chain(command.get_args()))
 }
 
-fn spoken<'a>(words: impl Iterator<Item = &'a OsStr>) -> String {
+fn join_words<'a>(words: impl Iterator<Item = &'a OsStr>) -> String {
     let words = words.enumerate().map(|(place, word)| match place {
         0 => Path::new(word)
             .file_name()
@@ -226,10 +226,10 @@ mod tests {
 
     #[test]
     fn a_failing_step_is_false_and_a_missing_program_an_error() {
-        assert!(step(&mut Command::new("true")).unwrap());
-        assert!(!step(&mut Command::new("false")).unwrap());
-        assert!(step(&mut Command::new("no-such-program-here")).is_err());
-        assert!(output(&mut Command::new("false")).is_err());
+        assert!(run_step(&mut Command::new("true")).unwrap());
+        assert!(!run_step(&mut Command::new("false")).unwrap());
+        assert!(run_step(&mut Command::new("no-such-program-here")).is_err());
+        assert!(command_output(&mut Command::new("false")).is_err());
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
                 break family;
             }
         };
-        kill_family(&mut child).unwrap();
+        kill_process_tree(&mut child).unwrap();
         while family.iter().any(|pid| local_servers::is_running(*pid)) {}
     }
 
@@ -264,11 +264,11 @@ mod tests {
     fn a_step_beside_keeps_what_a_failure_has_printed() {
         let mut fine = Command::new("sh");
         fine.args(["-c", "echo heard by nobody"]);
-        assert_eq!(step_beside(&mut fine).unwrap(), None);
+        assert_eq!(run_step_quietly(&mut fine).unwrap(), None);
         let mut bad = Command::new("sh");
         bad.args(["-c", "echo one; echo two >&2; exit 1"])
             .env("A", "b");
-        let said = step_beside(&mut at_low_priority(&bad)).unwrap();
+        let said = run_step_quietly(&mut at_low_priority(&bad)).unwrap();
         assert_eq!(
             said.unwrap(),
             "» failed: sh -c echo one; echo two >&2; exit 1\none\ntwo"
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn a_line_names_the_program_and_its_arguments() {
         assert_eq!(
-            line(Command::new("/usr/bin/cargo").args(["fmt", "--check"])),
+            command_line(Command::new("/usr/bin/cargo").args(["fmt", "--check"])),
             "cargo fmt --check"
         );
     }

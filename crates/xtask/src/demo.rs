@@ -4,7 +4,9 @@
 //! folder for their files and the binary `credit` by the variables that `local_servers` documents. `bench identifiers` needs no
 //! platform: it is the package `crates/credit-record/compare`, which stands outside of the workspace.
 
-use crate::command::{become_program, cargo, named_servers_answer, output, servers_are_set, step};
+use crate::command::{
+    become_program, cargo_command, command_output, named_servers_answer, run_step, servers_are_set,
+};
 use anyhow::{Context, Result};
 use clap::Args;
 use local_servers::{Binaries, PROGRAM, RUN_DIR, install_python_clients};
@@ -69,7 +71,7 @@ impl BenchTask {
 
 /// A benchmark of one core: no servers, no platform.
 fn measure_alone(root: &Path, arguments: &[OsString]) -> Result<bool> {
-    let mut build = cargo(root);
+    let mut build = cargo_command(root);
     build.args([
         "build",
         "--release",
@@ -78,7 +80,7 @@ fn measure_alone(root: &Path, arguments: &[OsString]) -> Result<bool> {
         "--bin",
         "bench",
     ]);
-    if !step(&mut build)? {
+    if !run_step(&mut build)? {
         return Ok(false);
     }
     let mut command = Command::new(target_folder(root)?.join("release/bench"));
@@ -91,13 +93,13 @@ fn measure_alone(root: &Path, arguments: &[OsString]) -> Result<bool> {
 fn compare_identifiers(root: &Path, arguments: &[OsString]) -> Result<bool> {
     let python = install_python_clients(root)?;
     let folder = target_folder(root)?.join("compare");
-    let mut build = cargo(root);
+    let mut build = cargo_command(root);
     build
         .args(["build", "--release", "--locked", "--manifest-path"])
         .arg("crates/credit-record/compare/Cargo.toml")
         .arg("--target-dir")
         .arg(&folder);
-    if !step(&mut build)? {
+    if !run_step(&mut build)? {
         return Ok(false);
     }
     let mut command = Command::new(folder.join("release/credit-record-compare"));
@@ -118,7 +120,7 @@ fn build_and_become(
     } else {
         Some(Binaries::locate(root)?)
     };
-    let mut build = cargo(root);
+    let mut build = cargo_command(root);
     build.args([
         "build",
         "--package",
@@ -130,7 +132,7 @@ fn build_and_become(
     if release {
         build.arg("--release");
     }
-    if !step(&mut build)? {
+    if !run_step(&mut build)? {
         return Ok(false);
     }
     let folder = target_folder(root)?.join(if release { "release" } else { "debug" });
@@ -150,7 +152,12 @@ fn target_folder(root: &Path) -> Result<PathBuf> {
     struct TargetMetadata {
         target_directory: PathBuf,
     }
-    let text = output(cargo(root).args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let text = command_output(cargo_command(root).args([
+        "metadata",
+        "--no-deps",
+        "--format-version",
+        "1",
+    ]))?;
     let metadata: TargetMetadata =
         serde_json::from_str(&text).context("reading `cargo metadata`")?;
     Ok(metadata.target_directory)
@@ -162,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_target_folder_is_the_one_that_holds_this_test() {
-        let folder = target_folder(&crate::root()).unwrap();
+        let folder = target_folder(&crate::checkout_root()).unwrap();
         assert!(
             std::env::current_exe().unwrap().starts_with(&folder),
             "{}",

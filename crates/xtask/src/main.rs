@@ -6,8 +6,8 @@
 mod check;
 mod command;
 mod demo;
-mod fetched;
-mod private;
+mod private_servers;
+mod requirements;
 mod servers;
 mod soak;
 mod test;
@@ -45,10 +45,10 @@ enum XtaskTask {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = check::reading::instead_of_rustc() {
+    if let Some(code) = check::rustc_wrapper::run_as_rustc_wrapper() {
         return code;
     }
-    let root = root();
+    let root = checkout_root();
     let done = match XtaskArguments::parse().command {
         XtaskTask::Demo(task) => task.run(&root),
         XtaskTask::Test(task) => task.run(&root),
@@ -73,7 +73,7 @@ fn exit_code(done: Result<bool>) -> ExitCode {
 }
 
 /// The root of the checkout that this program was built from.
-fn root() -> PathBuf {
+fn checkout_root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here).to_owned()
 }

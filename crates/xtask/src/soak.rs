@@ -2,9 +2,9 @@
 //!
 //! The suite runs each of them in a smaller form (`testkit::extent`); here they have their full size.
 
-use crate::command::{cargo, kill_family, step};
-use crate::fetched::TestRequirements;
-use crate::private::PrivateServers;
+use crate::command::{cargo_command, kill_process_tree, run_step};
+use crate::private_servers::PrivateServers;
+use crate::requirements::TestRequirements;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::fs::File;
@@ -20,7 +20,7 @@ const FIGURES: &str = "figures: ";
 const CASES: u32 = 5_000;
 
 /// One that has not ended so long after the time is over hangs.
-const GRACE: Duration = Duration::from_secs(20 * 60);
+const GRACE_PERIOD: Duration = Duration::from_secs(20 * 60);
 
 /// A test, or all tests of some packages, in its long form.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ struct LongForm {
     seconds: u64,
 }
 
-const FORMS: [LongForm; 8] = [
+const LONG_FORMS: [LongForm; 8] = [
     LongForm {
         name: "kills",
         binary: &["-p", "journeys", "--test", "faults"],
@@ -123,15 +123,15 @@ pub(crate) struct SoakTask {
 
 impl SoakTask {
     pub(crate) fn run(self, root: &Path) -> Result<bool> {
-        let mut forms = chosen(&self.names)?;
-        TestRequirements::possible()?;
+        let mut forms = chosen_forms(&self.names)?;
+        TestRequirements::ensure_possible()?;
         let fetched = TestRequirements::fetch(root)?;
         for form in &forms {
-            let mut build = cargo(root);
+            let mut build = cargo_command(root);
             build
                 .args(["test", "--quiet", "--no-run"])
                 .args(form.binary);
-            if !step(&mut build)? {
+            if !run_step(&mut build)? {
                 return Ok(false);
             }
         }
@@ -148,10 +148,10 @@ impl SoakTask {
                     continue;
                 }
                 let mut test = form.command(root, seed);
-                servers.tell(&mut test, &fetched);
+                servers.set_environment(&mut test, &fetched);
                 let log = logs.join(format!("{}-{seed}.log", form.name));
                 let start = Instant::now();
-                let passed = finished(test, &log, end + GRACE)?;
+                let passed = run_to_end(test, &log, end + GRACE_PERIOD)?;
                 form.seconds = start.elapsed().as_secs();
                 runs += 1;
                 failures += u32::from(!passed);
@@ -174,14 +174,14 @@ impl SoakTask {
 }
 
 /// The forms of these names, or all.
-fn chosen(names: &[String]) -> Result<Vec<LongForm>> {
-    let known = FORMS.map(|form| form.name);
+fn chosen_forms(names: &[String]) -> Result<Vec<LongForm>> {
+    let known = LONG_FORMS.map(|form| form.name);
     if let Some(strange) = names.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("there is no `{strange}`; there are {}", known.join(", "));
     }
     let is_wanted =
         |form: &LongForm| names.is_empty() || names.iter().any(|name| name == form.name);
-    Ok(FORMS.into_iter().filter(is_wanted).collect())
+    Ok(LONG_FORMS.into_iter().filter(is_wanted).collect())
 }
 
 fn seed_of_now() -> Result<u64> {
@@ -191,7 +191,7 @@ fn seed_of_now() -> Result<u64> {
 
 impl LongForm {
     fn command(&self, root: &Path, seed: u64) -> Command {
-        let mut test = cargo(root);
+        let mut test = cargo_command(root);
         test.args(["test", "--quiet"]).args(self.binary).arg("--");
         if let Some(name) = self.test {
             test.args(["--exact", name, "--nocapture"]);
@@ -206,7 +206,7 @@ impl LongForm {
 }
 
 /// Runs a test with its output in a file; whether it passed. One that does not end is killed.
-fn finished(mut test: Command, log: &PathBuf, end: Instant) -> Result<bool> {
+fn run_to_end(mut test: Command, log: &PathBuf, end: Instant) -> Result<bool> {
     let output = File::create(log).with_context(|| format!("creating {}", log.display()))?;
     let errors = output.try_clone().context("sharing a log")?;
     let child = test
@@ -220,7 +220,7 @@ fn finished(mut test: Command, log: &PathBuf, end: Instant) -> Result<bool> {
             return Ok(status.success());
         }
         if Instant::now() > end {
-            kill_family(&mut child)?;
+            kill_process_tree(&mut child)?;
             return Ok(false);
         }
         thread::sleep(Duration::from_millis(100));
@@ -266,9 +266,12 @@ mod tests {
 
     #[test]
     fn names_choose_and_an_unknown_one_is_named() {
-        assert_eq!(chosen(&[]).unwrap().len(), FORMS.len());
-        assert_eq!(chosen(&["texts".to_owned()]).unwrap()[0].name, "texts");
-        let error = chosen(&["text".to_owned()]).unwrap_err().to_string();
+        assert_eq!(chosen_forms(&[]).unwrap().len(), LONG_FORMS.len());
+        assert_eq!(
+            chosen_forms(&["texts".to_owned()]).unwrap()[0].name,
+            "texts"
+        );
+        let error = chosen_forms(&["text".to_owned()]).unwrap_err().to_string();
         assert!(
             error.contains("`text`") && error.contains("properties, decisions"),
             "{error}"
@@ -279,7 +282,7 @@ mod tests {
     fn a_run_is_one_line_and_a_failure_says_how_to_repeat_it() {
         let place = local_servers::LockedFolder::temporary().unwrap();
         let log = place.path().join("log");
-        let form = FORMS[0];
+        let form = LONG_FORMS[0];
         std::fs::write(&log, "seed 7\nfigures: 50 kills\nok\n").unwrap();
         let line = report(&form, 7, true, &log).unwrap();
         assert!(line.ends_with("50 kills") && !line.contains('\n'), "{line}");
@@ -295,7 +298,7 @@ mod tests {
             "test result: ok. 3 passed; 0\ntest result: ok. 4 passed;\n",
         )
         .unwrap();
-        let line = report(&FORMS[6], 7, true, &log).unwrap();
+        let line = report(&LONG_FORMS[6], 7, true, &log).unwrap();
         assert!(line.contains(" 7 tests"), "{line}");
     }
 
@@ -305,6 +308,6 @@ mod tests {
         let log = place.path().join("log");
         let mut command = Command::new("sleep");
         command.arg("600");
-        assert!(!finished(command, &log, Instant::now()).unwrap());
+        assert!(!run_to_end(command, &log, Instant::now()).unwrap());
     }
 }

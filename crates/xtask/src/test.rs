@@ -5,10 +5,11 @@
 
 use crate::check::{self, CheckTask};
 use crate::command::{
-    at_low_priority, cargo, is_installed, kill_family, last_step, step, step_beside,
+    at_low_priority, cargo_command, is_installed, kill_process_tree, run_last_step, run_step,
+    run_step_quietly,
 };
-use crate::fetched::TestRequirements;
-use crate::private::PrivateServers;
+use crate::private_servers::PrivateServers;
+use crate::requirements::TestRequirements;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::ffi::OsString;
@@ -29,7 +30,7 @@ pub(crate) struct TestTask {
 
 impl TestTask {
     pub(crate) fn run(self, root: &Path) -> Result<bool> {
-        TestRequirements::possible()?;
+        TestRequirements::ensure_possible()?;
         let has_nextest = is_installed("cargo-nextest");
         if !has_nextest {
             eprintln!(
@@ -38,12 +39,12 @@ impl TestTask {
             );
         }
         if !self.fast && has_nextest && self.nextest.is_empty() {
-            return everything(root);
+            return test_everything(root);
         }
         let fetched = TestRequirements::fetch(root)?;
         // All parts run even when one fails: one run tells all that is wrong.
         let mut passed = self.fast || CheckTask::default().run(root)?;
-        let mut tests = cargo(root);
+        let mut tests = cargo_command(root);
         if has_nextest {
             tests.args(["nextest", "run"]);
         } else {
@@ -54,14 +55,14 @@ impl TestTask {
         }
         tests.args(&self.nextest);
         let servers = PrivateServers::start_unless_set(&fetched.binaries)?;
-        servers.tell(&mut tests, &fetched);
+        servers.set_environment(&mut tests, &fetched);
         if !self.fast {
             let mut examples = examples(root);
-            servers.tell(&mut examples, &fetched);
-            passed &= step(&mut examples)?;
+            servers.set_environment(&mut examples, &fetched);
+            passed &= run_step(&mut examples)?;
         }
         // The tests come last, so that the last line is their own summary, unless it would hide an earlier failure.
-        let tests_passed = last_step(&mut tests)?;
+        let tests_passed = run_last_step(&mut tests)?;
         if tests_passed && !passed {
             eprintln!("» the checks before the tests have failed, see above");
         }
@@ -70,7 +71,7 @@ impl TestTask {
 }
 
 /// All tests and all checks.
-fn everything(root: &Path) -> Result<bool> {
+fn test_everything(root: &Path) -> Result<bool> {
     let (fetched, built) = build_while_fetching(root)?;
     let Some(built) = built else {
         // What the compiler has to say is said already.
@@ -79,16 +80,16 @@ fn everything(root: &Path) -> Result<bool> {
     };
     let mut tests = built.run();
     let servers = PrivateServers::start_unless_set(&fetched.binaries)?;
-    servers.tell(&mut tests, &fetched);
+    servers.set_environment(&mut tests, &fetched);
     let mut examples = at_low_priority(&examples(root));
-    servers.tell(&mut examples, &fetched);
+    servers.set_environment(&mut examples, &fetched);
     let (tests_passed, failed) = thread::scope(|scope| {
         let checks = scope.spawn(|| -> Result<Vec<String>> {
-            let mut failed = check::run_beside(root)?;
-            failed.extend(step_beside(&mut examples)?);
+            let mut failed = check::run_in_background(root)?;
+            failed.extend(run_step_quietly(&mut examples)?);
             Ok(failed)
         });
-        let tests_passed = last_step(&mut tests)?;
+        let tests_passed = run_last_step(&mut tests)?;
         let failed = checks.join();
         let failed = failed.map_err(|_| anyhow::anyhow!("the checks panicked"))??;
         anyhow::Ok((tests_passed, failed))
@@ -104,7 +105,7 @@ fn everything(root: &Path) -> Result<bool> {
 
 /// The documentation's examples.
 fn examples(root: &Path) -> Command {
-    let mut examples = cargo(root);
+    let mut examples = cargo_command(root);
     examples.args(["test", "--workspace", "--doc", "--quiet"]);
     examples
 }
@@ -118,7 +119,7 @@ struct BuiltTests {
 
 impl BuiltTests {
     fn run(&self) -> Command {
-        let mut tests = cargo(&self.root);
+        let mut tests = cargo_command(&self.root);
         tests
             .args(["nextest", "run", "--cargo-metadata"])
             .arg(&self.workspace)
@@ -143,7 +144,7 @@ fn build_while_fetching(root: &Path) -> Result<(TestRequirements, Option<BuiltTe
     let into = |path: &Path| {
         std::fs::File::create(path).with_context(|| format!("creating {}", path.display()))
     };
-    let mut list = cargo(root);
+    let mut list = cargo_command(root);
     list.args([
         "nextest",
         "list",
@@ -153,7 +154,7 @@ fn build_while_fetching(root: &Path) -> Result<(TestRequirements, Option<BuiltTe
     ])
     .args(["--message-format", "json"])
     .stdout(into(&built.binaries)?);
-    let mut metadata = cargo(root);
+    let mut metadata = cargo_command(root);
     metadata
         .args(["metadata", "--format-version", "1"])
         .stdout(into(&built.workspace)?);
@@ -167,7 +168,7 @@ fn build_while_fetching(root: &Path) -> Result<(TestRequirements, Option<BuiltTe
             let done = done.join();
             let done = done.map_err(|_| anyhow::anyhow!("the thread that fetches panicked"))?;
             if done.is_err() {
-                kill_family(&mut build)?;
+                kill_process_tree(&mut build)?;
             }
             fetched = Some(done?);
         }

@@ -1,6 +1,6 @@
 //! Programs of the machine that the tests need: a browser and a font for Chinese. Used by `fetched`.
 
-use crate::command::{is_installed, output, step_beside};
+use crate::command::{command_output, is_installed, run_step_quietly};
 use anyhow::{Result, bail};
 use std::process::Command;
 
@@ -13,7 +13,7 @@ pub(crate) fn browser_can_be_had() -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let is_root = output(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0");
+    let is_root = command_output(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0");
     if is_root && is_installed("apt-get") {
         return Ok(());
     }
@@ -41,7 +41,7 @@ pub(crate) fn ensure_browser() -> Result<()> {
         Command::new("apt-get").args(["update", "--quiet"]),
         &mut install,
     ] {
-        if let Some(printed) = step_beside(command)? {
+        if let Some(printed) = run_step_quietly(command)? {
             bail!("the browser could not be installed: {printed}");
         }
     }
@@ -65,7 +65,7 @@ fn missing_packages(has: impl Fn(&str) -> bool, has_font: bool) -> Vec<&'static 
 
 /// Whether fontconfig, which Chromium brings along, knows a font for Chinese.
 fn has_chinese_font() -> bool {
-    match output(Command::new("fc-list").args([":lang=zh", "family"])) {
+    match command_output(Command::new("fc-list").args([":lang=zh", "family"])) {
         Ok(fonts) => !fonts.trim().is_empty(),
         Err(_) => std::path::Path::new("/usr/share/fonts/opentype/noto").is_dir(),
     }

@@ -85,7 +85,7 @@ async fn announce(
     if events.is_empty() {
         return Ok(());
     }
-    event_bus::append(conn, events)
+    event_bus::append_events(conn, events)
         .await
         .map_err(CatalogError::database(doing))
 }

@@ -4,7 +4,7 @@ use credit_record::item::{ItemError, LintFault};
 use service_kit::{
     blocking::BlockingError,
     db,
-    error::{Refusal, chain, cut_text, database, internal},
+    error::{Refusal, cut_text, database_status, error_chain, internal_status},
     reason::Reason,
 };
 use tonic::Status;
@@ -133,11 +133,11 @@ impl From<CatalogError> for Status {
             )
             .into(),
             CatalogError::Definition(cause) => definition(&cause).into(),
-            CatalogError::Stored { .. } => internal("读取目录项", &error),
-            CatalogError::Contacts { .. } => internal("读取联系方式", &error),
+            CatalogError::Stored { .. } => internal_status("读取目录项", &error),
+            CatalogError::Contacts { .. } => internal_status("读取联系方式", &error),
             CatalogError::Blocking(error) => error.into(),
-            CatalogError::Export { .. } => internal("导出目录项", &error),
-            CatalogError::Database { doing, source } => database(doing, &source),
+            CatalogError::Export { .. } => internal_status("导出目录项", &error),
+            CatalogError::Database { doing, source } => database_status(doing, &source),
         }
     }
 }
@@ -155,7 +155,7 @@ fn definition(cause: &ItemError) -> Refusal {
             Reason::DefinitionUnreadable,
             DEFINITION,
             READABLE,
-            format!("定义无法读取：{}", chain(cause)),
+            format!("定义无法读取：{}", error_chain(cause)),
         ),
     }
 }

@@ -24,7 +24,7 @@ use service_kit::{
     ServiceContext,
     clock::Clock,
     db::{Conn, Pool, Tx},
-    grpc::trace_of,
+    grpc::trace_parent,
     identity::{Principal, Role},
 };
 use time::OffsetDateTime;
@@ -105,12 +105,12 @@ impl Catalog {
     }
 
     fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
-        let principal = Principal::of(request)?;
+        let principal = Principal::from_request(request)?;
         Ok(Caller {
             by: format!("{}/{}", principal.organisation, principal.account),
             principal,
             at: self.clock.now(),
-            traceparent: trace_of(request)
+            traceparent: trace_parent(request)
                 .map(|trace| trace.to_header())
                 .unwrap_or_default(),
         })

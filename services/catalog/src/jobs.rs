@@ -14,7 +14,7 @@ use service_kit::{
     ServiceContext,
     clock::Clock,
     db::{Pool, Tx, is_transient},
-    error::chain,
+    error::error_chain,
     readiness::Lane,
 };
 
@@ -120,9 +120,9 @@ impl Job {
         let done = match reconcile_with(memory, pool, law, clock, items_dir).await {
             Ok(done) => done,
             Err(error) => {
-                let why = chain(&error);
+                let why = error_chain(&error);
                 tracing::warn!(error = %why, "catalogue not reconciled, trying again");
-                self.lane.failing(why);
+                self.lane.report_failure(why);
                 return false;
             }
         };
@@ -136,18 +136,18 @@ impl Job {
             self.relay.wake();
         }
         if done.faults.is_empty() {
-            self.lane.oldest(None);
+            self.lane.report_age(None);
         } else {
             if done.faults != *said {
                 for fault in &done.faults {
                     tracing::error!(%fault, "data file not published");
                 }
             }
-            self.lane.failing(done.faults.join("; "));
+            self.lane.report_failure(done.faults.join("; "));
         }
         *said = done.faults;
         if let Err(error) = self.gauges.read(&self.pool, self.clock.now()).await {
-            tracing::warn!(error = %chain(&error), "duties and drafts cannot be counted");
+            tracing::warn!(error = %error_chain(&error), "duties and drafts cannot be counted");
         }
         true
     }
@@ -350,7 +350,7 @@ fn said(error: CatalogError) -> Result<String, CatalogError> {
         CatalogError::Database { doing, source } if is_transient(&source) => {
             Err(CatalogError::Database { doing, source })
         }
-        error => Ok(chain(&error)),
+        error => Ok(error_chain(&error)),
     }
 }
 

@@ -13,7 +13,7 @@ mod tests;
 
 use credit_record::Severity;
 use credit_record::export::{
-    choices, disclosure_text, kind_text, length_text, requirement_text, update_cycle_text,
+    disclosure_text, kind_text, length_text, list_choices, requirement_text, update_cycle_text,
 };
 use credit_record::item::{
     CodeList, Field, FieldKind, ItemVersion, Requirement, ValueFormat as Form,
@@ -228,7 +228,7 @@ impl<'a> Lists<'a> {
             sheet.write_string_with_format(1, at + 1, "含义", &head)?;
             sheet.set_column_width(at, 36)?;
             sheet.set_column_width(at + 1, 28)?;
-            for (row, (value, meaning)) in (LIST_HEAD..).zip(choices(list)) {
+            for (row, (value, meaning)) in (LIST_HEAD..).zip(list_choices(list)) {
                 sheet.write_string_with_format(row, at, value, &text)?;
                 sheet.write_string_with_format(row, at + 1, meaning, &text)?;
             }

@@ -3,7 +3,7 @@
 
 use service_kit::{
     db,
-    error::{Refusal, database, internal},
+    error::{Refusal, database_status, internal_status},
     reason::Reason,
 };
 use tonic::Status;
@@ -152,10 +152,10 @@ impl From<DisclosureError> for Status {
             )
             .into(),
             DisclosureError::Sealed(_) | DisclosureError::Record(_) => {
-                internal("读取信用信息", &error)
+                internal_status("读取信用信息", &error)
             }
-            DisclosureError::Definition(_) => internal("读取信用信息目录", &error),
-            DisclosureError::Database { doing, source } => database(doing, source),
+            DisclosureError::Definition(_) => internal_status("读取信用信息目录", &error),
+            DisclosureError::Database { doing, source } => database_status(doing, source),
         }
     }
 }

@@ -67,7 +67,7 @@ impl BatchHandler for RecordHandler {
 
 /// Adds what was delivered to the batch.
 fn read_into(delivery: &Delivery, batch: &mut revoking::Batch) -> Result<(), Poison> {
-    if delivery.is::<RecordRevoked>() {
+    if delivery.carries::<RecordRevoked>() {
         let event: RecordRevoked = delivery.decode()?;
         let revocation =
             Revocation::read(&event).map_err(|error| delivery.poison(error.to_string()))?;
@@ -109,7 +109,12 @@ fn read_item(
     // release, or one that a stricter lint refuses, must not hide the item's records; and compiling rules would hold
     // up the worker that answers readers.
     let definition: credit_record::ItemVersion = serde_json::from_str(&event.definition_json)
-        .map_err(|error| format!("definition_json: {}", service_kit::error::chain(&error)))?;
+        .map_err(|error| {
+            format!(
+                "definition_json: {}",
+                service_kit::error::error_chain(&error)
+            )
+        })?;
     let item = (event.code.parse())
         .and_then(|code| ItemRef::new(code, event.version))
         .map_err(|malformed: Malformed| malformed.to_string())?;

@@ -11,7 +11,7 @@ use prost_types::Timestamp;
 use proto::credit::ingest::events::v1::RecordSubmitted;
 use service_kit::{
     db::{Conn, Error},
-    grpc::timestamp,
+    grpc::to_timestamp,
 };
 use time::OffsetDateTime;
 
@@ -52,9 +52,9 @@ pub async fn accept_submissions(
     store::reload::insert_lines(conn, &lines).await?;
     let events: Vec<NewEvent> = fresh
         .iter()
-        .map(|(submission, stored)| submitted_event(submission, stored, timestamp(now)))
+        .map(|(submission, stored)| submitted_event(submission, stored, to_timestamp(now)))
         .collect();
-    event_bus::append(conn, &events).await?;
+    event_bus::append_events(conn, &events).await?;
     Ok(decisions)
 }
 

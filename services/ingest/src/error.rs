@@ -8,7 +8,7 @@ use record_ref::Malformed;
 use service_kit::{
     blocking::{BlockingError, Stopping},
     db,
-    error::{Refusal, chain, database, internal},
+    error::{Refusal, database_status, error_chain, internal_status},
     reason::Reason,
 };
 use tonic::Status;
@@ -174,15 +174,15 @@ impl From<IngestError> for Status {
             IngestError::Stopping(stopping) => return stopping.into(),
             IngestError::Blocking(error) => return error.into(),
             IngestError::NotCommitted(cause) => {
-                tracing::warn!(error = %chain(&cause), "not committed");
+                tracing::warn!(error = %error_chain(&cause), "not committed");
                 return not_committed(&cause).into();
             }
-            IngestError::Database { doing, source } => return database(doing, &source),
-            IngestError::Damaged { doing, .. } => return internal(doing, &error),
+            IngestError::Database { doing, source } => return database_status(doing, &source),
+            IngestError::Damaged { doing, .. } => return internal_status(doing, &error),
             IngestError::Definition(cause) => return unusable(&cause).into(),
             IngestError::DefinitionUnnamed(malformed) => return unnamed(malformed).into(),
             IngestError::DefinitionUnusable(cause) => {
-                tracing::warn!(error = %chain(&cause), "a kept definition cannot be used");
+                tracing::warn!(error = %error_chain(&cause), "a kept definition cannot be used");
                 (
                     Reason::DefinitionUnusable,
                     "published",

@@ -26,7 +26,7 @@ use proto::credit::ingest::v1::{
 use service_kit::{
     ServiceContext,
     db::{self, Pool, Tx},
-    grpc::trace_of,
+    grpc::trace_parent,
     identity::Principal,
 };
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
@@ -101,8 +101,8 @@ impl IngestService for IngestApi {
         &self,
         request: Request<SubmitRecordRequest>,
     ) -> Result<Response<SubmitRecordResponse>, Status> {
-        let provider = provider_of(&Principal::of(&request)?);
-        let trace = trace_of(&request);
+        let provider = provider_of(&Principal::from_request(&request)?);
+        let trace = trace_parent(&request);
         let submission = request.into_inner().submission;
         let pending = self
             .submitter
@@ -117,7 +117,7 @@ impl IngestService for IngestApi {
         &self,
         request: Request<Streaming<StreamRecordsRequest>>,
     ) -> Result<Response<BoxStream<StreamRecordsResponse>>, Status> {
-        let principal = Principal::of(&request)?;
+        let principal = Principal::from_request(&request)?;
         let answers = stream::stream_records(self, principal, request.into_inner());
         Ok(Response::new(answers))
     }
@@ -126,7 +126,7 @@ impl IngestService for IngestApi {
         &self,
         request: Request<GetReceiptRequest>,
     ) -> Result<Response<GetReceiptResponse>, Status> {
-        let provider = provider_of(&Principal::of(&request)?);
+        let provider = provider_of(&Principal::from_request(&request)?);
         let id = request.into_inner().submission_id;
         let keyring = &self.context.keyring;
         let answered = reads::get_receipt(&self.pool, keyring, provider.as_ref(), &id).await?;
@@ -138,7 +138,7 @@ impl IngestService for IngestApi {
         &self,
         request: Request<GetSubmissionStatusRequest>,
     ) -> Result<Response<GetSubmissionStatusResponse>, Status> {
-        let provider = provider_of(&Principal::of(&request)?);
+        let provider = provider_of(&Principal::from_request(&request)?);
         let id = request.into_inner().submission_id;
         let (pool, keyring) = (&self.pool, &self.context.keyring);
         let status = reads::get_submission_status(pool, keyring, provider.as_ref(), &id).await?;
@@ -149,7 +149,7 @@ impl IngestService for IngestApi {
         &self,
         request: Request<ReportNilRequest>,
     ) -> Result<Response<ReportNilResponse>, Status> {
-        let provider = provider_of(&Principal::of(&request)?);
+        let provider = provider_of(&Principal::from_request(&request)?);
         let incoming = decode::nil_report(provider, request.into_inner())?;
         let (keyring, now) = (&self.context.keyring, self.context.clock.now());
         let mut tx = (self.pool.begin().await).map_err(IngestError::NotCommitted)?;
@@ -164,7 +164,7 @@ impl IngestService for IngestApi {
         &self,
         request: Request<ListNilReportsRequest>,
     ) -> Result<Response<ListNilReportsResponse>, Status> {
-        let provider = provider_of(&Principal::of(&request)?);
+        let provider = provider_of(&Principal::from_request(&request)?);
         let (item, page) = decode::nil_report_list(request.get_ref())?;
         let (provider, item) = (provider.as_ref(), item.as_ref());
         let (pool, keyring) = (&self.pool, &self.context.keyring);
@@ -176,7 +176,7 @@ impl IngestService for IngestApi {
         &self,
         request: Request<Streaming<ReloadItemRequest>>,
     ) -> Result<Response<BoxStream<ReloadItemResponse>>, Status> {
-        let provider = provider_of(&Principal::of(&request)?);
+        let provider = provider_of(&Principal::from_request(&request)?);
         let answers = reload::reload_item(self, provider, request.into_inner());
         Ok(Response::new(answers))
     }
@@ -185,7 +185,7 @@ impl IngestService for IngestApi {
         &self,
         request: Request<ReadOriginalRequest>,
     ) -> Result<Response<ReadOriginalResponse>, Status> {
-        let principal = Principal::of(&request)?;
+        let principal = Principal::from_request(&request)?;
         let asked = request.get_ref();
         let id = asked.record_id.parse();
         let id = id.map_err(|_| IngestError::RecordId)?;
@@ -208,7 +208,7 @@ impl IngestService for IngestApi {
         &self,
         request: Request<ListLedgerRequest>,
     ) -> Result<Response<ListLedgerResponse>, Status> {
-        let provider = provider_of(&Principal::of(&request)?);
+        let provider = provider_of(&Principal::from_request(&request)?);
         let (after, limit) = decode::ledger_page(request.get_ref())?;
         let (pool, keyring) = (&self.pool, &self.context.keyring);
         let page = reads::list_ledger(pool, keyring, provider.as_ref(), after, limit).await?;
@@ -219,7 +219,7 @@ impl IngestService for IngestApi {
         &self,
         request: Request<GetReportingScopeRequest>,
     ) -> Result<Response<GetReportingScopeResponse>, Status> {
-        let provider = provider_of(&Principal::of(&request)?);
+        let provider = provider_of(&Principal::from_request(&request)?);
         let today = shanghai_date(self.context.clock.now());
         let scope = reads::get_reporting_scope(&self.pool, provider.as_ref(), today).await?;
         Ok(Response::new(encode::reporting_scope(scope)))
@@ -237,7 +237,7 @@ impl IngestService for IngestApi {
         &self,
         request: Request<ReplayRulesRequest>,
     ) -> Result<Response<BoxStream<ReplayRulesResponse>>, Status> {
-        let (principal, now) = (Principal::of(&request)?, self.context.clock.now());
+        let (principal, now) = (Principal::from_request(&request)?, self.context.clock.now());
         let (offered, scope) = replay::decode_replay(request.into_inner(), now)?;
         let steps = self
             .replays

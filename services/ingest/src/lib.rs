@@ -103,7 +103,7 @@ pub async fn start(
     }
     let writers = Writers::start(&config, &pool, &bus, &relay, &context);
     let submitter = Submitter::new(writers, context.clone());
-    let days = Arc::new(WorkingDayTable::of(&calendar));
+    let days = Arc::new(WorkingDayTable::from_calendar(&calendar));
     let replays = Replays::new(pool.clone(), context.clone(), days, config.replays_at_once);
     let committer = EventCommitter { bus, relay };
     let service = IngestApi::new(

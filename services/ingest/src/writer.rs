@@ -150,7 +150,7 @@ impl Writer {
             // The stop comes first: under load the queue is never empty.
             let first = tokio::select! {
                 biased;
-                () = self.context.shutdown.requested() => {
+                () = self.context.shutdown.wait_requested() => {
                     // Nothing new is taken; what was queued is still committed and answered.
                     self.queue.close();
                     self.queue.recv().await
@@ -208,7 +208,7 @@ impl Writer {
                             Ok(Some(next)) => waiting.push(next),
                             _ => return,
                         },
-                        () = self.context.shutdown.requested() => return,
+                        () = self.context.shutdown.wait_requested() => return,
                     }
                 }
             }

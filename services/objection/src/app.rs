@@ -10,7 +10,7 @@ use proto::credit::objection::{events::v1::ObjectionChanged, v1::EvidenceInfo};
 use record_ref::{ProviderCode, VersionId};
 use service_kit::{
     db::Conn,
-    grpc::timestamp,
+    grpc::to_timestamp,
     identity::{Principal, Role},
     page::Page,
 };
@@ -363,12 +363,12 @@ async fn announce(
             state: state.to_owned(),
             pending,
             revision,
-            changed_at: Some(timestamp(at)),
+            changed_at: Some(to_timestamp(at)),
         };
         NewEvent::new(&changed, at, desk.traceparent)
     };
     let events: Vec<NewEvent> = events.iter().map(told).collect();
-    event_bus::append(conn, &events)
+    event_bus::append_events(conn, &events)
         .await
         .map_err(ObjectionError::database("登记异议事件"))
 }

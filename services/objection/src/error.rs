@@ -3,7 +3,7 @@
 
 use service_kit::{
     db,
-    error::{Refusal, database, internal},
+    error::{Refusal, database_status, internal_status},
     reason::Reason,
 };
 use tonic::Status;
@@ -118,8 +118,8 @@ impl From<ObjectionError> for Status {
                 "该异议正在被处理，请稍后重试",
             )
             .into(),
-            ObjectionError::Database { doing, ref source } => database(doing, source),
-            ObjectionError::Damaged { .. } => internal("读取异议材料", &error),
+            ObjectionError::Database { doing, ref source } => database_status(doing, source),
+            ObjectionError::Damaged { .. } => internal_status("读取异议材料", &error),
         }
     }
 }

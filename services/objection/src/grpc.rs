@@ -16,7 +16,7 @@ use proto::credit::objection::v1::{
 use service_kit::{
     ServiceContext,
     db::Pool,
-    grpc::trace_of,
+    grpc::trace_parent,
     identity::{Principal, Role},
 };
 use tonic::{Request, Response, Status};
@@ -84,7 +84,7 @@ impl Objections {
 
 /// The trace context of a call, empty when it is not followed.
 fn trace_header<T>(request: &Request<T>) -> String {
-    trace_of(request).map_or_else(String::new, |trace| trace.to_header())
+    trace_parent(request).map_or_else(String::new, |trace| trace.to_header())
 }
 
 #[tonic::async_trait]
@@ -93,7 +93,7 @@ impl ObjectionService for Objections {
         &self,
         request: Request<FileObjectionRequest>,
     ) -> Result<Response<FileObjectionResponse>, Status> {
-        let (principal, trace) = (Principal::of(&request)?, trace_header(&request));
+        let (principal, trace) = (Principal::from_request(&request)?, trace_header(&request));
         let applicant =
             Applicant::of(&principal, &self.context.keyring).ok_or(ObjectionError::NoSubject)?;
         let application = decode::decode_application(request.into_inner())?;
@@ -110,7 +110,7 @@ impl ObjectionService for Objections {
         &self,
         request: Request<TransferObjectionRequest>,
     ) -> Result<Response<TransferObjectionResponse>, Status> {
-        let (principal, trace) = (Principal::of(&request)?, trace_header(&request));
+        let (principal, trace) = (Principal::from_request(&request)?, trace_header(&request));
         if !principal.is(Role::CreditOffice) {
             return Err(ObjectionError::Rule(RuleBroken::NotTheOffice).into());
         }
@@ -125,7 +125,7 @@ impl ObjectionService for Objections {
         &self,
         request: Request<AnswerObjectionRequest>,
     ) -> Result<Response<AnswerObjectionResponse>, Status> {
-        let (principal, trace) = (Principal::of(&request)?, trace_header(&request));
+        let (principal, trace) = (Principal::from_request(&request)?, trace_header(&request));
         if !principal.is(Role::Provider) {
             return Err(ObjectionError::Rule(RuleBroken::NotTheProvider).into());
         }
@@ -142,7 +142,7 @@ impl ObjectionService for Objections {
         &self,
         request: Request<GetObjectionRequest>,
     ) -> Result<Response<GetObjectionResponse>, Status> {
-        let scope = Scope::of(&Principal::of(&request)?, &self.context.keyring)?;
+        let scope = Scope::of(&Principal::from_request(&request)?, &self.context.keyring)?;
         let id = decode::objection_id(&request.into_inner().objection_id)?;
         let mut conn = (self.pool.acquire().await).map_err(ObjectionError::database("查询异议"))?;
         let view = app::get_objection(&mut conn, self.desk(""), &scope, id).await?;
@@ -154,7 +154,7 @@ impl ObjectionService for Objections {
         &self,
         request: Request<ListObjectionsRequest>,
     ) -> Result<Response<ListObjectionsResponse>, Status> {
-        let scope = Scope::of(&Principal::of(&request)?, &self.context.keyring)?;
+        let scope = Scope::of(&Principal::from_request(&request)?, &self.context.keyring)?;
         let request = request.into_inner();
         let page = decode::decode_page(&request)?;
         let (desk, overdue) = (self.desk(""), request.overdue_only);

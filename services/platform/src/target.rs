@@ -7,7 +7,7 @@ use event_bus::{Bus, StreamSpec, Subscription, Topology};
 use service_kit::{
     ServiceContext,
     config::Secret,
-    migrate::{SchemaPlan, login_of},
+    migrate::{SchemaPlan, login_from_url},
 };
 use tokio::net::TcpListener;
 
@@ -157,7 +157,7 @@ impl Service {
         };
         let mut logins = Vec::new();
         for url in urls {
-            logins.push(login_of(&url.reveal()?)?);
+            logins.push(login_from_url(&url.reveal()?)?);
         }
         Ok(Some(SchemaPlan {
             schema: schema.to_owned(),

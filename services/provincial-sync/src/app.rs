@@ -12,7 +12,7 @@ use proto::credit::{
 use record_ref::{Operation, VersionId};
 use service_kit::{
     db::{Conn, Error, Pool},
-    grpc::timestamp,
+    grpc::to_timestamp,
 };
 use time::OffsetDateTime;
 use vault::Keyring;
@@ -124,7 +124,7 @@ pub async fn settle_attempts(
                         record_id: version_id.to_wire(),
                         record_address: address.to_wire(),
                         acknowledgement: acknowledgement.number,
-                        acknowledged_at: Some(timestamp(acknowledgement.at)),
+                        acknowledged_at: Some(to_timestamp(acknowledgement.at)),
                     };
                     let event = NewEvent::new(&message, settling.now, &attempt.traceparent);
                     events.push((version_id, event));
@@ -145,7 +145,7 @@ pub async fn settle_attempts(
         .filter(|(version_id, _)| changed.contains(version_id))
         .map(|(_, event)| event)
         .collect();
-    event_bus::append(conn, &events).await?;
+    event_bus::append_events(conn, &events).await?;
     if settling.recovered {
         store::release_waiting(conn, settling.now).await?;
     }

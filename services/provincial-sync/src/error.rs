@@ -55,8 +55,10 @@ impl From<ProvincialSyncError> for Status {
                 "没有该记录的上报情况",
             )
             .into(),
-            ProvincialSyncError::Database { doing, source } => error::database(doing, &source),
-            ProvincialSyncError::Sealed(source) => error::internal("读取上报情况", &source),
+            ProvincialSyncError::Database { doing, source } => {
+                error::database_status(doing, &source)
+            }
+            ProvincialSyncError::Sealed(source) => error::internal_status("读取上报情况", &source),
         }
     }
 }

@@ -36,7 +36,7 @@ impl VersionHandler {
         let mut poison = Vec::new();
         let mut new = Vec::with_capacity(batch.len());
         for delivery in batch {
-            let read = if delivery.is::<RecordRevoked>() {
+            let read = if delivery.carries::<RecordRevoked>() {
                 decode_revocation(delivery)
             } else {
                 decode_version(delivery)

@@ -13,7 +13,7 @@ use event_bus::Relay;
 use service_kit::{
     ServiceContext,
     db::{Error, Pool},
-    error::chain,
+    error::error_chain,
     readiness::Lane,
 };
 use time::OffsetDateTime;
@@ -98,9 +98,11 @@ impl Sender {
                 Ok((_, oldest)) => {
                     let age = oldest.map(|since| self.context.clock.now() - since);
                     self.lane
-                        .oldest(age.map(|age| age.try_into().unwrap_or_default()));
+                        .report_age(age.map(|age| age.try_into().unwrap_or_default()));
                 }
-                Err(error) => self.lane.failing(format!("database: {}", chain(&error))),
+                Err(error) => self
+                    .lane
+                    .report_failure(format!("database: {}", error_chain(&error))),
             }
             if self.context.shutdown.sleep(self.poll).await {
                 return;
@@ -114,7 +116,7 @@ impl Sender {
         while !shutdown.is_requested() {
             let slot = tokio::select! {
                 slot = self.slots.clone().acquire_owned() => slot,
-                () = shutdown.requested() => return,
+                () = shutdown.wait_requested() => return,
             };
             // Nobody closes the semaphore.
             let Ok(slot) = slot else { return };
@@ -132,7 +134,7 @@ impl Sender {
                 }
                 Err(error) => {
                     drop(slot);
-                    tracing::warn!(error = %chain(&error), "due records cannot be claimed");
+                    tracing::warn!(error = %error_chain(&error), "due records cannot be claimed");
                     shutdown.sleep(self.poll).await;
                 }
             }
@@ -221,7 +223,7 @@ impl Sender {
         };
         if let Err(error) = self.settle(attempts, recovered).await {
             // The lease ends by itself, and the same keys get the same acknowledgements.
-            tracing::warn!(error = %chain(&error), "answers of a batch could not be stored");
+            tracing::warn!(error = %error_chain(&error), "answers of a batch could not be stored");
             self.failing.fetch_or(recovered, Ordering::Relaxed);
         }
     }
@@ -231,7 +233,7 @@ impl Sender {
             return Answers::default();
         }
         let cut_off = async {
-            self.context.shutdown.requested().await;
+            self.context.shutdown.wait_requested().await;
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {

@@ -10,8 +10,8 @@ use proto::credit::province::v1::{
 };
 use service_kit::{
     config::Secret,
-    error::chain,
-    grpc::{BearerToken, MAX_MESSAGE_BYTES, channel},
+    error::error_chain,
+    grpc::{BearerToken, MAX_MESSAGE_BYTES, open_channel},
 };
 use tonic::{Code, Request, Status, transport::Channel};
 
@@ -55,7 +55,7 @@ impl Upstream {
         deadline: Duration,
     ) -> Result<Self, tonic::transport::Error> {
         Ok(Self {
-            channel: channel(url)?,
+            channel: open_channel(url)?,
             token,
             deadline,
         })
@@ -108,7 +108,7 @@ impl Upstream {
     async fn call(&self, records: &[UpstreamRecord]) -> Result<Vec<UpstreamAnswer>, CallFailure> {
         let token = self.token.reveal().map_err(|error| CallFailure {
             code: Code::Unauthenticated,
-            message: format!("upstream_token: {}", chain(&error)),
+            message: format!("upstream_token: {}", error_chain(&error)),
         })?;
         let mut client = ProvinceServiceClient::with_interceptor(
             self.channel.clone(),

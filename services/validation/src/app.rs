@@ -58,7 +58,7 @@ impl RecordValidator {
     pub fn new(keyring: Keyring, case_policy: CasePolicy, items: ItemCache) -> Self {
         Self {
             keyring,
-            working_days: Arc::new(WorkingDayTable::of(&case_policy.calendar)),
+            working_days: Arc::new(WorkingDayTable::from_calendar(&case_policy.calendar)),
             case_policy: Arc::new(case_policy),
             items: Arc::new(items),
             feed: FeedNotifier::default(),

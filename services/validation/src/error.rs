@@ -4,7 +4,7 @@
 use service_kit::{
     blocking::Stopping,
     db,
-    error::{Refusal, database, internal},
+    error::{Refusal, database_status, internal_status},
     reason::Reason,
 };
 use tonic::Status;
@@ -270,10 +270,10 @@ impl From<ValidationError> for Status {
             )
             .into(),
             ValidationError::Trial { index, fault } => trial_refusal(*index, *fault).into(),
-            ValidationError::Database { doing, source } => database(doing, source),
+            ValidationError::Database { doing, source } => database_status(doing, source),
             ValidationError::Sealed { .. }
             | ValidationError::Content { .. }
-            | ValidationError::RecordKey(_) => internal("读取已加密内容", &error),
+            | ValidationError::RecordKey(_) => internal_status("读取已加密内容", &error),
         }
     }
 }

@@ -124,7 +124,7 @@ impl ValidationApi {
             for change in changes {
                 tokio::select! {
                     sent = client.send(Ok(encode::feedback_change(change))) => if sent.is_err() { return },
-                    () = self.shutdown.requested() => break,
+                    () = self.shutdown.wait_requested() => break,
                 }
             }
             if self.shutdown.is_requested() {
@@ -140,7 +140,7 @@ impl ValidationApi {
                 noticed = notices.changed() => if noticed.is_ok() { pause = FIRST_PAUSE },
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(IDLE_PAUSE),
                 () = client.closed() => return,
-                () = self.shutdown.requested() => {}
+                () = self.shutdown.wait_requested() => {}
             }
         }
     }
@@ -172,7 +172,7 @@ impl ValidationService for ValidationApi {
         &self,
         request: Request<ListFeedbackRequest>,
     ) -> Result<Response<ListFeedbackResponse>, Status> {
-        let scope = decode::feedback_scope(Principal::of(&request)?);
+        let scope = decode::feedback_scope(Principal::from_request(&request)?);
         let (query, page) = decode::feedback_list(request.into_inner())?;
         let (keyring, today) = (&self.keyring, self.today());
         let mut conn = self.reader().await?;
@@ -185,7 +185,7 @@ impl ValidationService for ValidationApi {
         &self,
         request: Request<GetVerdictRequest>,
     ) -> Result<Response<GetVerdictResponse>, Status> {
-        let scope = decode::feedback_scope(Principal::of(&request)?);
+        let scope = decode::feedback_scope(Principal::from_request(&request)?);
         let id = decode::version_id(request.get_ref())?;
         let mut conn = self.reader().await?;
         let verdict = feedback::get_verdict(&mut conn, &self.keyring, &scope, id).await?;
@@ -196,7 +196,7 @@ impl ValidationService for ValidationApi {
         &self,
         request: Request<WatchFeedbackRequest>,
     ) -> Result<Response<BoxStream<WatchFeedbackResponse>>, Status> {
-        let scope = decode::feedback_scope(Principal::of(&request)?);
+        let scope = decode::feedback_scope(Principal::from_request(&request)?);
         let WatchFeedbackRequest {
             provider_code,
             cursor,
@@ -214,7 +214,7 @@ impl ValidationService for ValidationApi {
         &self,
         request: Request<ConfirmRecordRequest>,
     ) -> Result<Response<ConfirmRecordResponse>, Status> {
-        let provider = decode::calling_provider(&Principal::of(&request)?)?;
+        let provider = decode::calling_provider(&Principal::from_request(&request)?)?;
         let (case_id, attestation) = decode::confirmation(request.get_ref())?;
         let (validator, now) = (&self.validator, self.clock.now());
         let mut tx = self.begin().await?;
@@ -233,7 +233,7 @@ impl ValidationService for ValidationApi {
         &self,
         request: Request<DryRunRequest>,
     ) -> Result<Response<DryRunResponse>, Status> {
-        let provider = decode::calling_provider(&Principal::of(&request)?)?;
+        let provider = decode::calling_provider(&Principal::from_request(&request)?)?;
         let records = decode::trial_records(request.into_inner().records)?;
         let (validator, now) = (&self.validator, self.clock.now());
         // Never committed, and it may not write.

@@ -14,7 +14,7 @@ use service_kit::{
     ServiceContext,
     clock::Clock,
     db::{Error, Pool},
-    error::chain,
+    error::error_chain,
     readiness::Lane,
 };
 
@@ -32,7 +32,7 @@ pub fn check_definitions(pool: Pool, items: Arc<ItemCache>, context: &ServiceCon
     let shutdown = context.shutdown.clone();
     context.shutdown.spawn(async move {
         while let Err(error) = check_definitions_once(&pool, &items).await {
-            tracing::warn!(error = %chain(&error), "definitions cannot be read");
+            tracing::warn!(error = %error_chain(&error), "definitions cannot be read");
             if shutdown.sleep(RETRY).await {
                 return;
             }
@@ -71,7 +71,7 @@ pub fn watch_cases(pool: Pool, context: &ServiceContext, pause: Duration) {
                     overdue.set(counted.1);
                 }
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "feedback cases cannot be counted");
+                    tracing::warn!(error = %error_chain(&error), "feedback cases cannot be counted");
                 }
             }
             if shutdown.sleep(pause).await {
@@ -127,13 +127,13 @@ impl ReminderJob {
             loop {
                 let pause = match self.run().await {
                     Ok(_) => {
-                        self.lane.oldest(None);
+                        self.lane.report_age(None);
                         pause
                     }
                     Err(error) => {
-                        let why = chain(&error);
+                        let why = error_chain(&error);
                         tracing::warn!(error = %why, "feedback cases cannot be reminded of");
-                        self.lane.failing(why);
+                        self.lane.report_failure(why);
                         RETRY.min(pause)
                     }
                 };

@@ -23,7 +23,7 @@ use proto::credit::{
 };
 use service_kit::{
     config::Secret,
-    grpc::{AuthorisedChannel, BearerToken, MAX_MESSAGE_BYTES, channel},
+    grpc::{AuthorisedChannel, BearerToken, MAX_MESSAGE_BYTES, open_channel},
     start::StartError,
 };
 use tonic::{Code, Request, Response, Status, transport::Channel};
@@ -103,8 +103,9 @@ impl Backends {
     /// # Errors
     /// When an address is none or the token cannot be read.
     pub fn new(config: &Config) -> Result<Self, StartError> {
-        let open =
-            |key, url: &str| channel(url).map_err(|source| StartError::Address { key, source });
+        let open = |key, url: &str| {
+            open_channel(url).map_err(|source| StartError::Address { key, source })
+        };
         Ok(Self(Arc::new(Inner {
             disclosure: open("disclosure_url", &config.disclosure_url)?,
             catalog: open("catalog_url", &config.catalog_url)?,

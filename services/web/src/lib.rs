@@ -61,12 +61,12 @@ async fn serve(
 ) -> std::io::Result<()> {
     let stop = shutdown.clone();
     let served = axum::serve(listener, router)
-        .with_graceful_shutdown(async move { stop.requested().await })
+        .with_graceful_shutdown(async move { stop.wait_requested().await })
         .into_future();
     // A client that sends its request byte by byte would otherwise hold the process up.
     let patience = async {
-        shutdown.requested().await;
-        tokio::time::sleep(shutdown.farewell()).await;
+        shutdown.wait_requested().await;
+        tokio::time::sleep(shutdown.grace_period()).await;
     };
     tokio::select! {
         outcome = served => outcome,

@@ -163,7 +163,7 @@ pub fn masked(value: &str) -> Cow<'_, str> {
     let mut copied = 0;
     for (range, _) in personal {
         shown.push_str(&value[copied..range.start]);
-        shown.push_str(&mask::citizen_number(&value[range.clone()]));
+        shown.push_str(&mask::mask_citizen_number(&value[range.clone()]));
         copied = range.end;
     }
     shown.push_str(&value[copied..]);

@@ -104,7 +104,7 @@ pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<Figures>
 async fn published(cluster: &Cluster) -> Result<()> {
     let pool = cluster.owner_pool("ingest")?;
     eventually("everything is on the bus", PATIENCE, async || {
-        let left = event_bus::outbox::unpublished(&pool).await?;
+        let left = event_bus::outbox::count_unpublished(&pool).await?;
         ensure!(left == 0, "{left} events");
         anyhow::Ok(())
     })

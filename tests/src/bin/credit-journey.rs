@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let reached = AtomicU64::new(0);
-    platform::main(FaultInjection::with(move |at| {
+    platform::main(FaultInjection::with_callback(move |at| {
         if at == point && reached.fetch_add(1, Ordering::SeqCst) + 1 == count {
             std::process::abort();
         }

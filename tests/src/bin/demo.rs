@@ -220,7 +220,7 @@ fn show_addresses(cluster: &Cluster) {
         cluster.folder().join("credit.log").display()
     );
     // The first provider's token, for a first record by hand.
-    let provider = testkit::records::providers().into_iter().next();
+    let provider = testkit::records::fictional_providers().into_iter().next();
     if let Some(provider) = provider
         && let Ok(token) = cluster.token(&provider.code, &[Role::Provider], None)
     {

@@ -174,7 +174,7 @@ async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_lat
     let ingest = bench.cluster.owner_pool("ingest")?;
     let waiting = async |least: i64| {
         eventually("events wait in the outbox", PATIENCE, async || {
-            let rows = event_bus::outbox::unpublished(&ingest).await?;
+            let rows = event_bus::outbox::count_unpublished(&ingest).await?;
             ensure!(rows >= least, "{rows} rows");
             anyhow::Ok(rows)
         })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use journeys::load::Pace;
 use rand::{Rng, seq::SliceRandom};
-use testkit::{TestResult, eventually, extent, figures};
+use testkit::{TestResult, choose_extent, eventually, print_figures};
 
 use crate::support::{Bench, Victim};
 
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// chance too, so it falls into any stage of any batch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing() -> TestResult {
-    let rounds = extent(12, 50);
+    let rounds = choose_extent(12, 50);
     let mut bench = Bench::start(Pace::default()).await?;
     let mut order = Victim::ALL;
     for round in 0..rounds {
@@ -28,7 +28,7 @@ async fn r11_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing() -> Te
             .with_context(|| format!("round {round}: {victim:?}"))?;
     }
     let settled = bench.end().await?;
-    figures(&format!("{rounds} kills, {settled:?}"));
+    print_figures(&format!("{rounds} kills, {settled:?}"));
     Ok(())
 }
 

@@ -39,7 +39,7 @@ async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process
         .collect();
     let mut cluster = Cluster::start_services(servers, place, options, &others).await?;
     let url = std::fs::read_to_string(cluster.folder().join("secrets/validation_database_url"))?;
-    let (line, thin) = TcpProxy::before(url.trim_end()).await?;
+    let (line, thin) = TcpProxy::in_front_of(url.trim_end()).await?;
     let setting = format!("CREDIT_VALIDATION__DATABASE_URL={thin}");
     cluster.launch_apart(Service::Validation, &[setting])?;
     cluster.apart_ready().await?;
@@ -52,7 +52,7 @@ async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process
     line.slow_down(BYTES_PER_SECOND);
     let ingest = bench.cluster.owner_pool("ingest")?;
     let most = eventually("events wait in the outbox", PATIENCE, async || {
-        let rows = event_bus::outbox::unpublished(&ingest).await?;
+        let rows = event_bus::outbox::count_unpublished(&ingest).await?;
         ensure!(rows >= WAITING, "{rows} rows");
         anyhow::Ok(rows)
     })
@@ -75,7 +75,7 @@ async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process
     println!("memory: nats {}", memory::resident(nats)?);
     bench.check().await?;
 
-    line.heal();
+    line.restore();
     bench.end().await?;
     ingest.close().await;
     Ok(())

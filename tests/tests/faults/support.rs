@@ -13,7 +13,7 @@ use journeys::{
 use local_servers::{Binaries, LockedFolder, send_signal};
 use platform::target::Service;
 use rand::{SeedableRng, rngs::StdRng};
-use testkit::seed;
+use testkit::test_seed;
 
 /// The seed when the environment names none.
 const DEFAULT_SEED: u64 = 20_261_129;
@@ -53,7 +53,7 @@ pub struct Bench {
 
 /// The seed of this run, and chance from it.
 pub fn chance() -> Result<(u64, StdRng)> {
-    let seed = seed(DEFAULT_SEED)?;
+    let seed = test_seed(DEFAULT_SEED)?;
     Ok((seed, StdRng::seed_from_u64(seed)))
 }
 
@@ -173,7 +173,7 @@ impl Bench {
         match victim {
             Victim::Postgres => {
                 let process = self.postgres()?.process().context("PostgreSQL runs")?;
-                process.stop_family().map(drop)
+                process.suspend_tree().map(drop)
             }
             one => send_signal(self.pid(one)?, "STOP"),
         }
@@ -184,7 +184,7 @@ impl Bench {
         match victim {
             Victim::Postgres => {
                 let process = self.postgres()?.process().context("PostgreSQL runs")?;
-                process.continue_family()
+                process.resume_tree()
             }
             one => send_signal(self.pid(one)?, "CONT"),
         }

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration, time::Instant};
 
 use anyhow::Result;
 use journeys::day::{Day, Progress};
-use testkit::{TestResult, eventually, extent, figures, seed};
+use testkit::{TestResult, choose_extent, eventually, print_figures, test_seed};
 
 use crate::support::{in_order, platform, report_all};
 
@@ -75,7 +75,7 @@ async fn r11_a_crash_after_commit_before_ack_doubles_nothing() -> TestResult {
 
 #[tokio::test]
 async fn r11_kill_9_in_the_middle_of_thousands_of_records_and_the_books_balance() -> TestResult {
-    let (mut cluster, day) = platform(seed(12)?, extent(3_000, 10_000)).await?;
+    let (mut cluster, day) = platform(test_seed(12)?, choose_extent(3_000, 10_000)).await?;
     let since = Instant::now();
     let progress = Progress::default();
     let (third, two_thirds) = (
@@ -90,7 +90,7 @@ async fn r11_kill_9_in_the_middle_of_thousands_of_records_and_the_books_balance(
     }
     report_all(&cluster, &day).await?;
     let balance = in_order(&cluster, &day, since).await?;
-    figures(&format!("{balance:?}"));
+    print_figures(&format!("{balance:?}"));
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use journeys::cluster::Cluster;
 use platform::target::Service;
 use service_kit::{
-    grpc::channel,
+    grpc::open_channel,
     identity::{AccessTable, DevelopmentIssuer, Role},
 };
 use testkit::TestResult;
@@ -19,7 +19,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 /// a stream; one that watches never ends it, so an answer that begins is an answer.
 async fn call(cluster: &Cluster, path: &str, token: Option<&str>) -> Result<Status> {
     let service = owner(path).with_context(|| format!("{path} belongs to a service"))?;
-    let mut grpc = Grpc::new(channel(&cluster.ports.url(service))?);
+    let mut grpc = Grpc::new(open_channel(&cluster.ports.url(service))?);
     grpc.ready().await?;
     let mut request = Request::new(());
     if let Some(token) = token {
@@ -107,7 +107,7 @@ async fn health_and_reflection_answer_on_every_service_without_a_token() -> Test
         .into_iter()
         .filter(|service| *service != Service::Web)
     {
-        let channel = channel(&cluster.ports.url(service))?;
+        let channel = open_channel(&cluster.ports.url(service))?;
         let mut health = HealthClient::new(channel.clone());
         testkit::eventually("gRPC health follows readiness", PATIENCE, async || {
             let answer = health.check(HealthCheckRequest::default()).await?;

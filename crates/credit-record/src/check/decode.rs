@@ -104,7 +104,7 @@ pub(super) fn text_of(content: &[u8]) -> Result<&str, FormFault> {
 }
 
 /// Reads the pairs.
-pub(super) fn decode(content: &[u8]) -> Result<FieldPairs<'_>, FormFault> {
+pub(super) fn decode_json(content: &[u8]) -> Result<FieldPairs<'_>, FormFault> {
     let text = text_of(content)?;
     let syntax = |error: serde_json::Error| FormFault::NotJson {
         line: error.line(),

@@ -6,7 +6,8 @@ use super::finding::{Finding, FindingCode, Findings};
 use super::{identifiers, text};
 use crate::item::{CodeList, Condition, Field, FieldKind, Requirement, SubjectKind, ValueFormat};
 use crate::normalise::{
-    DateFault, Decimal, NameMask, SpreadsheetDamage, amount_fault, damage, date_fault, masked_name,
+    DateFault, Decimal, NameMask, SpreadsheetDamage, amount_fault, date_fault, find_damage,
+    masked_name,
 };
 
 const FIELD: &str = "field";
@@ -39,20 +40,20 @@ const DUMMY_NAMES: [&str; 22] = [
 /// Filler names of persons, which some real persons bear.
 const PLACEHOLDER_PERSONS: [&str; 3] = ["张三", "李四", "王五"];
 /// Signs that no name of an organisation or a person has; `*` is a masked name.
-const FOREIGN_SIGNS: &[char] = &[
+const FORBIDDEN_SIGNS: &[char] = &[
     '*', '＊', '?', '？', '#', '@', '$', '%', '^', '=', '~', '`', '|', '\\', '<', '>', '{', '}',
     '[', ']', '_', ';', '!', '！', '□', '■', '〓', '★', '※', '\n', '\t', '\u{FFFD}',
 ];
 
 /// Checks every field and marks those at fault.
-pub(super) fn check(sheet: &mut RecordValues<'_>, findings: &mut Findings) {
+pub(super) fn check_fields(sheet: &mut RecordValues<'_>, findings: &mut Findings) {
     let item = sheet.item();
     for (index, field) in item.fields.iter().enumerate() {
         if sheet.faulty_at(index) {
             continue;
         }
         let mut in_text = [None, None];
-        let found = match sheet.at(index) {
+        let found = match sheet.value_at(index) {
             None if required(sheet, field) => Some(Finding::error(
                 FindingCode::RequiredMissing,
                 FIELD,
@@ -61,16 +62,16 @@ pub(super) fn check(sheet: &mut RecordValues<'_>, findings: &mut Findings) {
             )),
             None => None,
             Some(value) => {
-                let found = one(sheet, field, value);
+                let found = check_field(sheet, field, value);
                 if found.is_none() {
-                    in_text = text::check(sheet, field, value);
+                    in_text = text::check_text(sheet, field, value);
                 }
-                found.map(|f| identifiers::attested(sheet, field, value, f))
+                found.map(|f| identifiers::apply_attestation(sheet, field, value, f))
             }
         };
-        report(sheet, index, found, findings);
+        push_finding(sheet, index, found, findings);
         for found in in_text {
-            report(sheet, index, found, findings);
+            push_finding(sheet, index, found, findings);
         }
     }
     // The type of a document may stand behind its number, so numbers come when all types are checked.
@@ -79,17 +80,20 @@ pub(super) fn check(sheet: &mut RecordValues<'_>, findings: &mut Findings) {
             continue;
         };
         let kind = identifiers::document_kind(sheet, kind);
-        let found = match (sheet.at(index), kind) {
-            (Some(value), Some(kind)) => {
-                identifiers::document(&item.fields[index], kind, value, sheet.ctx().received_on)
-            }
+        let found = match (sheet.value_at(index), kind) {
+            (Some(value), Some(kind)) => identifiers::check_document(
+                &item.fields[index],
+                kind,
+                value,
+                sheet.ctx().received_on,
+            ),
             _ => None,
         };
-        report(sheet, index, found, findings);
+        push_finding(sheet, index, found, findings);
     }
 }
 
-fn report(
+fn push_finding(
     sheet: &mut RecordValues<'_>,
     index: usize,
     found: Option<Finding>,
@@ -97,7 +101,7 @@ fn report(
 ) {
     if let Some(finding) = found {
         if finding.severity == super::Severity::Error {
-            sheet.mark(index);
+            sheet.mark_faulty(index);
         }
         findings.push(finding);
     }
@@ -120,7 +124,7 @@ fn required(sheet: &RecordValues<'_>, field: &Field) -> bool {
     }
 }
 
-fn one(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> {
+fn check_field(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> {
     if let Some(kind) = sheet.kind()
         && !field.allowed_for(kind)
     {
@@ -150,8 +154,8 @@ fn one(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> 
             format!("字段“{}”最长{}个字符，请核对", field.name, field.max_len),
         ));
     }
-    if let Some(damage) = damage(field, value) {
-        return Some(spoilt(field, damage));
+    if let Some(damage) = find_damage(field, value) {
+        return Some(damage_finding(field, damage));
     }
     if let Some(list) = &field.code_list {
         return code_list(sheet, field, list, value);
@@ -159,7 +163,7 @@ fn one(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> 
     match field.kind {
         FieldKind::Date => date(field, value),
         FieldKind::Decimal => decimal(field, value),
-        FieldKind::Code => identifiers::code(field, value),
+        FieldKind::Code => identifiers::check_code(field, value),
         FieldKind::Text if field.format == ValueFormat::Name => name(sheet, field, value),
         FieldKind::Text => None,
     }
@@ -240,7 +244,7 @@ fn code_list(
 }
 
 /// What a spreadsheet did to a value; the value that was probably meant is offered, never taken.
-pub(super) fn spoilt(field: &Field, damage: SpreadsheetDamage) -> Finding {
+pub(super) fn damage_finding(field: &Field, damage: SpreadsheetDamage) -> Finding {
     let message = format!("字段“{}”{}", field.name, damage.advice());
     let code = FindingCode::ExcelDamage;
     Finding::error(code, "spreadsheet", &field.code, message).suggest(damage.suggestion())
@@ -281,7 +285,7 @@ fn decimal(field: &Field, value: &str) -> Option<Finding> {
 }
 
 fn name(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> {
-    if value.contains(FOREIGN_SIGNS) {
+    if value.contains(FORBIDDEN_SIGNS) {
         let message = format!("字段“{}”含有名称中不应出现的符号，或名称被遮蔽", field.name);
         return Some(Finding::error(
             FindingCode::NameCharacters,

@@ -19,7 +19,7 @@ impl ContentForm {
     /// The form that a content type names: `application/json` or `text/csv` in any case. Of parameters only a
     /// charset of UTF-8 is taken, and of CSV a header that is present (RFC 4180 section 3): with any other the
     /// bytes would say something else than we read.
-    pub fn of(content_type: &str) -> Option<Self> {
+    pub fn from_content_type(content_type: &str) -> Option<Self> {
         let mut parts = content_type.split(';');
         let essence = parts.next()?.trim();
         let form = Self::ALL

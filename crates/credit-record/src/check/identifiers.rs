@@ -5,7 +5,7 @@
 use time::Date;
 
 use super::RecordValues;
-use super::fields::spoilt;
+use super::fields::damage_finding;
 use super::finding::{Finding, FindingCode};
 use crate::id::{
     CitizenNumber, CreditCode, HkMacaoPass, IdError, IdRule, LegacyCode, LegacyKind,
@@ -156,7 +156,7 @@ const CITIZEN_NUMBER: &Wording = &[
 
 /// The finding for an error of the library, in the words of the table of its kind. `count` is the number of
 /// characters of the value. A rule that the kind does not have gets `otherwise` and the place.
-fn told(
+fn identifier_finding(
     wording: &Wording,
     otherwise: FindingCode,
     rule: &'static str,
@@ -193,7 +193,7 @@ fn birth_part(position: Option<usize>, count: usize) -> &'static str {
 }
 
 /// Checks a coded field by its format. Personal documents need their type and come later.
-pub(super) fn code(field: &Field, value: &str) -> Option<Finding> {
+pub(super) fn check_code(field: &Field, value: &str) -> Option<Finding> {
     match field.format {
         ValueFormat::CreditCode => credit_code(field, value),
         ValueFormat::OrganisationCode => organisation_code(field, value),
@@ -217,11 +217,11 @@ fn credit_code(field: &Field, value: &str) -> Option<Finding> {
         Err(error) => error,
     };
     if error.rule == IdRule::Check && lost_digits(value) {
-        return Some(spoilt(field, SpreadsheetDamage::LostDigits));
+        return Some(damage_finding(field, SpreadsheetDamage::LostDigits));
     }
     let suggestion = error.suggestion.map(|s| s.as_str().to_owned());
     let otherwise = FindingCode::UsccCheck;
-    Some(told(CREDIT_CODE, otherwise, USCC, field, &error, 18).suggest(suggestion))
+    Some(identifier_finding(CREDIT_CODE, otherwise, USCC, field, &error, 18).suggest(suggestion))
 }
 
 fn organisation_code(field: &Field, value: &str) -> Option<Finding> {
@@ -229,7 +229,7 @@ fn organisation_code(field: &Field, value: &str) -> Option<Finding> {
     let suggestion = error.suggestion.map(|s| s.as_str().to_owned());
     let otherwise = FindingCode::OrganisationCodeInvalid;
     Some(
-        told(
+        identifier_finding(
             ORGANISATION_CODE,
             otherwise,
             "gb-11714",
@@ -249,10 +249,10 @@ fn registration_number(field: &Field, value: &str) -> Option<Finding> {
     }
     let error = RegistrationNumber::parse(value).err()?;
     if error.rule == IdRule::Check && lost_digits(value) {
-        return Some(spoilt(field, SpreadsheetDamage::LostDigits));
+        return Some(damage_finding(field, SpreadsheetDamage::LostDigits));
     }
     let otherwise = FindingCode::RegistrationNumberInvalid;
-    Some(told(
+    Some(identifier_finding(
         REGISTRATION_NUMBER,
         otherwise,
         "gs-15",
@@ -311,7 +311,12 @@ fn holds_person(sheet: &RecordValues<'_>, format: ValueFormat, value: &str) -> b
 }
 
 /// Checks the number of a personal document by its type.
-pub(super) fn document(field: &Field, kind: &str, value: &str, today: Date) -> Option<Finding> {
+pub(super) fn check_document(
+    field: &Field,
+    kind: &str,
+    value: &str,
+    today: Date,
+) -> Option<Finding> {
     let error = match kind {
         RESIDENT => return citizen(field, value, today, false),
         FOREIGN_RESIDENT if value.chars().count() == 18 => {
@@ -364,7 +369,7 @@ fn citizen(field: &Field, value: &str, today: Date, foreign: bool) -> Option<Fin
         Err(error) => error,
     };
     if error.rule == IdRule::Check && lost_digits(value) {
-        return Some(spoilt(field, SpreadsheetDamage::LostDigits));
+        return Some(damage_finding(field, SpreadsheetDamage::LostDigits));
     }
     let at = error.position.map_or(0, |p| p + 1);
     // The repaired number is personal: say where to look instead of repeating it.
@@ -373,7 +378,10 @@ fn citizen(field: &Field, value: &str, today: Date, foreign: bool) -> Option<Fin
         at => format!("第{at}位疑为形近的数字（如字母O与数字0），请核对"),
     });
     let (count, otherwise) = (value.chars().count(), FindingCode::CitizenForm);
-    Some(told(CITIZEN_NUMBER, otherwise, CITIZEN, field, &error, count).suggest(suggestion))
+    Some(
+        identifier_finding(CITIZEN_NUMBER, otherwise, CITIZEN, field, &error, count)
+            .suggest(suggestion),
+    )
 }
 
 /// Document of the subject.
@@ -410,7 +418,7 @@ const LEGACY: [(ValueFormat, LegacyKind, &[FindingCode]); 3] = [
 /// A legacy code that somebody answers for is a warning: real organisations bear such codes. Every other
 /// fault stays what it is: fillers, wrong lengths and alphabets, persons' numbers, damage, a blank attester. What
 /// nobody could answer for is not offered for confirmation either.
-pub(super) fn attested(
+pub(super) fn apply_attestation(
     sheet: &RecordValues<'_>,
     field: &Field,
     value: &str,

@@ -10,9 +10,9 @@ mod fields;
 mod finding;
 mod form;
 mod identifiers;
+mod record_values;
 mod returned;
 mod row;
-mod sheet;
 mod term;
 mod text;
 
@@ -20,8 +20,8 @@ pub use decode::{MAX_BYTES, MAX_FIELDS};
 pub(crate) use finding::Findings;
 pub use finding::{Finding, FindingCode, Severity, UnknownFindingCode};
 pub use form::ContentForm;
+pub use record_values::{FieldColumn, RecordValues, find_column};
 pub use returned::ReturnedContent;
-pub use sheet::{FieldColumn, RecordValues, column};
 pub use text::{PersonalNumber, personal_numbers};
 
 use std::fmt;
@@ -162,13 +162,13 @@ impl fmt::Debug for AcceptedRecord {
 
 /// Checks the content of one record (a JSON object by field code, see [`MAX_BYTES`]) by one version of
 /// an item.
-pub fn check(compiled: &CompiledItem, content: &[u8], ctx: &CheckContext<'_>) -> Verdict {
-    check_as(ContentForm::Json, compiled, content, ctx)
+pub fn check_record(compiled: &CompiledItem, content: &[u8], ctx: &CheckContext<'_>) -> Verdict {
+    check_record_as(ContentForm::Json, compiled, content, ctx)
 }
 
 /// Checks the content of one record in the form in which it came. The same values get the same verdict in both
 /// forms.
-pub fn check_as(
+pub fn check_record_as(
     form: ContentForm,
     compiled: &CompiledItem,
     content: &[u8],
@@ -187,8 +187,8 @@ pub fn check_with_content(
 ) -> (Verdict, Option<ReturnedContent>) {
     let mut findings = Findings::default();
     let decoded = match form {
-        ContentForm::Json => decode::decode(content),
-        ContentForm::CsvRow => row::decode(content),
+        ContentForm::Json => decode::decode_json(content),
+        ContentForm::CsvRow => row::decode_csv_row(content),
     };
     let pairs = match decoded {
         Ok(pairs) => pairs,
@@ -197,17 +197,17 @@ pub fn check_with_content(
             return (Verdict::Returned(findings.into_sorted()), None);
         }
     };
-    let mut sheet = RecordValues::fill(form, compiled, ctx, pairs, &mut findings);
-    fields::check(&mut sheet, &mut findings);
-    rule::run(compiled, &sheet, &mut findings);
-    if let Some(expired) = term::expired(&sheet) {
+    let mut sheet = RecordValues::from_pairs(form, compiled, ctx, pairs, &mut findings);
+    fields::check_fields(&mut sheet, &mut findings);
+    rule::run_rules(compiled, &sheet, &mut findings);
+    if let Some(expired) = term::expired_on_arrival(&sheet) {
         findings.push(expired);
     }
     if findings.has_errors() {
         let content = ReturnedContent::of(&sheet);
         return (Verdict::Returned(findings.into_sorted()), Some(content));
     }
-    match accept(sheet, &mut findings) {
+    match accepted_record(sheet, &mut findings) {
         Some(mut record) => {
             record.warnings = findings.into_sorted();
             (Verdict::Accepted(Box::new(record)), None)
@@ -221,7 +221,7 @@ pub fn check_with_content(
     }
 }
 
-fn accept(sheet: RecordValues<'_>, findings: &mut Findings) -> Option<AcceptedRecord> {
+fn accepted_record(sheet: RecordValues<'_>, findings: &mut Findings) -> Option<AcceptedRecord> {
     let item = sheet.item();
     let roles = &item.roles;
     let kind = sheet.kind()?;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::decode::{DecodedValue, FieldPairs, FormFault, MAX_FIELDS, text_of};
 
 /// Reads the pairs. A cell without a character is a field that is not given.
-pub(super) fn decode(content: &[u8]) -> Result<FieldPairs<'_>, FormFault> {
+pub(super) fn decode_csv_row(content: &[u8]) -> Result<FieldPairs<'_>, FormFault> {
     let text = text_of(content)?;
     let mut rows = CsvRows { text, at: 0 };
     let headings = rows.next_row()?.ok_or(FormFault::NoRow)?;

@@ -6,7 +6,7 @@ use super::finding::{Finding, FindingCode};
 use crate::rule::years_later;
 
 /// The warning for a record whose last day of disclosure is before the day of receipt.
-pub(super) fn expired(sheet: &RecordValues<'_>) -> Option<Finding> {
+pub(super) fn expired_on_arrival(sheet: &RecordValues<'_>) -> Option<Finding> {
     let item = sheet.item();
     let roles = &item.roles;
     let received = sheet.ctx().received_on;

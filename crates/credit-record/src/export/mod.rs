@@ -13,6 +13,6 @@ mod texts;
 pub use csv::{UTF8_BOM, csv_header, csv_line};
 pub use schema::json_schema;
 pub use texts::{
-    choices, disclosure_text, kind_text, length_text, outcome_text, requirement_text,
+    disclosure_text, kind_text, length_text, list_choices, outcome_text, requirement_text,
     update_cycle_text,
 };

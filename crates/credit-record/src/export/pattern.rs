@@ -21,7 +21,7 @@ pub(super) fn of_list(list: &CodeList) -> String {
 }
 
 /// A list of values of which one begins with one of these words.
-pub(super) fn including(words: &[String]) -> String {
+pub(super) fn including_pattern(words: &[String]) -> String {
     let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
     format!("(?:^|;)(?:{})", words.join("|"))
 }

@@ -117,7 +117,7 @@ fn description(item: &ItemVersion, field: &Field) -> String {
     let meanings: Vec<String> = field
         .code_list
         .iter()
-        .flat_map(|list| texts::choices(list))
+        .flat_map(|list| texts::list_choices(list))
         .filter(|(_, meaning)| !meaning.is_empty())
         .map(|(value, meaning)| format!("{value}（{meaning}）"))
         .collect();
@@ -163,9 +163,10 @@ fn holds(condition: &Condition) -> Value {
     let code = condition.field();
     match condition {
         Condition::OneOf { values, .. } => when(code, json!({ "enum": values })),
-        Condition::Includes { values, .. } => {
-            when(code, json!({ "pattern": pattern::including(values) }))
-        }
+        Condition::Includes { values, .. } => when(
+            code,
+            json!({ "pattern": pattern::including_pattern(values) }),
+        ),
         Condition::Present { .. } => json!({ "required": [code] }),
     }
 }

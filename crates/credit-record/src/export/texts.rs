@@ -72,7 +72,7 @@ fn condition_text(item: &ItemVersion, condition: &Condition) -> String {
 }
 
 /// The values on offer, each with its meaning where that says more.
-pub fn choices(list: &CodeList) -> Vec<(&str, &str)> {
+pub fn list_choices(list: &CodeList) -> Vec<(&str, &str)> {
     list.values
         .iter()
         .map(|value| {

@@ -30,16 +30,21 @@ pub(super) fn ascii_str(bytes: &[u8]) -> &str {
 
 /// Copies exactly `N` characters into an array, or names the first that cannot belong to an identifier.
 #[inline]
-pub(super) fn fixed<const N: usize>(text: &str, kind: IdKind) -> Result<[u8; N], IdError> {
+pub(super) fn fixed_ascii<const N: usize>(text: &str, kind: IdKind) -> Result<[u8; N], IdError> {
     match <[u8; N]>::try_from(text.as_bytes()) {
         Ok(bytes) if bytes.is_ascii() => Ok(bytes),
-        _ => Err(unfit(text, kind, N, N)),
+        _ => Err(length_or_alphabet_error(text, kind, N, N)),
     }
 }
 
 /// Why a text that is not `least` to `most` ASCII characters is refused.
 #[cold]
-pub(super) fn unfit(text: &str, kind: IdKind, least: usize, most: usize) -> IdError {
+pub(super) fn length_or_alphabet_error(
+    text: &str,
+    kind: IdKind,
+    least: usize,
+    most: usize,
+) -> IdError {
     // Counted no further than needed: the text may be a whole file.
     let count = text.chars().take(most + 1).count();
     if count < least {
@@ -67,7 +72,7 @@ pub(super) enum ExpectedCharacter {
 
 /// Exchanges characters that people and OCR confuse. `None` when a character has no counterpart or the
 /// length is not `N`.
-pub(super) fn exchange<const N: usize>(
+pub(super) fn replace_lookalikes<const N: usize>(
     text: &str,
     want: impl Fn(usize) -> ExpectedCharacter,
 ) -> Option<[u8; N]> {
@@ -126,7 +131,7 @@ pub(super) fn all_same(bytes: &[u8]) -> bool {
 
 /// Number of two digits; any value for bytes that are no digits, which callers have excluded.
 #[inline]
-pub(super) fn two(a: u8, b: u8) -> u8 {
+pub(super) fn two_digits(a: u8, b: u8) -> u8 {
     (a & 15) * 10 + (b & 15)
 }
 
@@ -145,7 +150,12 @@ pub(super) fn days_in(year: u16, month: u8) -> u8 {
 /// Refuses a year before 1880, a month or a day that is none; `at` is the index of the year, whose
 /// width is given, so that the fault names the part that is wrong.
 #[inline]
-pub(super) fn calendar(year: u16, month: u8, day: u8, month_at: u8) -> Result<(), IdFault> {
+pub(super) fn check_calendar_day(
+    year: u16,
+    month: u8,
+    day: u8,
+    month_at: u8,
+) -> Result<(), IdFault> {
     if year >= OLDEST_YEAR && day >= 1 && day <= days_in(year, month) {
         return Ok(());
     }
@@ -163,7 +173,7 @@ pub(super) fn calendar(year: u16, month: u8, day: u8, month_at: u8) -> Result<()
 
 /// True for a two-digit province code of GB/T 2260 (with Taiwan, Hong Kong, Macao).
 #[inline]
-pub(super) fn known_province(two_digits: &[u8]) -> bool {
+pub(super) fn known_province(code: &[u8]) -> bool {
     /// Bit n stands for province n.
     const PROVINCES: u128 = {
         let codes = [
@@ -178,8 +188,8 @@ pub(super) fn known_province(two_digits: &[u8]) -> bool {
         }
         bits
     };
-    match two_digits {
-        [a @ b'0'..=b'9', b @ b'0'..=b'9'] => PROVINCES >> two(*a, *b) & 1 == 1,
+    match code {
+        [a @ b'0'..=b'9', b @ b'0'..=b'9'] => PROVINCES >> two_digits(*a, *b) & 1 == 1,
         _ => false,
     }
 }

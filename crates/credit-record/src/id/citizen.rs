@@ -8,10 +8,10 @@ use std::hash::{Hash, Hasher};
 use time::{Date, Month};
 
 use super::chars::{
-    ExpectedCharacter, FOREIGN, OLDEST_YEAR, all_same, ascii_str, calendar, days_in, exchange,
-    first_non_digit,
+    ExpectedCharacter, FOREIGN, OLDEST_YEAR, all_same, ascii_str, check_calendar_day, days_in,
+    first_non_digit, replace_lookalikes,
 };
-use super::chars::{fixed, known_province, two, unfit};
+use super::chars::{fixed_ascii, known_province, length_or_alphabet_error, two_digits};
 use super::countries::known_numeric;
 use super::{IdError, IdFault, IdKind, IdRule, Suggestion};
 
@@ -54,8 +54,13 @@ impl CitizenNumber {
     #[inline]
     pub fn parse(text: &str, today: Date) -> Result<Self, IdError> {
         match <&[u8; 18]>::try_from(text.as_bytes()) {
-            Ok(digits) => Self::verify(digits, today)
-                .map_err(|fault| explain(text, IdError::of(IdKind::CitizenNumber, fault), today)),
+            Ok(digits) => Self::verify(digits, today).map_err(|fault| {
+                explain(
+                    text,
+                    IdError::from_fault(IdKind::CitizenNumber, fault),
+                    today,
+                )
+            }),
             Err(_) => Self::parse_other(text, today),
         }
     }
@@ -67,7 +72,7 @@ impl CitizenNumber {
             Ok(old) if old.is_ascii() => Self::upgrade(text, old, today),
             _ => Err(explain(
                 text,
-                unfit(text, IdKind::CitizenNumber, 18, 18),
+                length_or_alphabet_error(text, IdKind::CitizenNumber, 18, 18),
                 today,
             )),
         }
@@ -78,7 +83,7 @@ impl CitizenNumber {
     /// # Errors
     /// As [`CitizenNumber::parse`]; `Length` when `seventeen` is not 17 digits.
     pub fn with_check(seventeen: &str, today: Date) -> Result<Self, IdError> {
-        let head: [u8; 17] = fixed(seventeen, IdKind::CitizenNumber)?;
+        let head: [u8; 17] = fixed_ascii(seventeen, IdKind::CitizenNumber)?;
         if let Some(at) = first_non_digit(&head) {
             return Err(IdError::new(
                 IdKind::CitizenNumber,
@@ -86,14 +91,15 @@ impl CitizenNumber {
                 Some(at),
             ));
         }
-        Self::verify(&complete(&head), today).map_err(|f| IdError::of(IdKind::CitizenNumber, f))
+        Self::verify(&complete(&head), today)
+            .map_err(|f| IdError::from_fault(IdKind::CitizenNumber, f))
     }
 
     /// 15 digits: the century goes in behind the region, the check character to the end. Sequence 996 to
     /// 999 was kept for people then over a hundred, so those were born in the 1800s.
     fn upgrade(text: &str, old: &[u8; 15], today: Date) -> Result<Self, IdError> {
         if let Some(at) = first_non_digit(old) {
-            let repaired = exchange::<15>(text, |_| ExpectedCharacter::Digit)
+            let repaired = replace_lookalikes::<15>(text, |_| ExpectedCharacter::Digit)
                 .filter(|digits| first_non_digit(digits).is_none())
                 .filter(|digits| Self::upgrade(ascii_str(digits), digits, today).is_ok())
                 .map(|digits| Suggestion::new(&digits));
@@ -117,7 +123,7 @@ impl CitizenNumber {
                 ..number
             }),
             // The two digits of the century are not in the text that the position points into.
-            Err(fault) => Err(IdError::of(
+            Err(fault) => Err(IdError::from_fault(
                 IdKind::CitizenNumber,
                 IdFault {
                     at: fault.at.map(|at| if at > 6 { at - 2 } else { at }),
@@ -140,12 +146,12 @@ impl CitizenNumber {
         if foreign || !(last.is_ascii_digit() || last == b'X') {
             return Err(foreign_character(digits));
         }
-        let century = u16::from(two(digits[6], digits[7]));
-        let year = century * 100 + u16::from(two(digits[8], digits[9]));
-        let month = two(digits[10], digits[11]);
-        let day = two(digits[12], digits[13]);
+        let century = u16::from(two_digits(digits[6], digits[7]));
+        let year = century * 100 + u16::from(two_digits(digits[8], digits[9]));
+        let month = two_digits(digits[10], digits[11]);
+        let day = two_digits(digits[12], digits[13]);
         // Seventeen equal digits are never a date, so fillers are looked for only here.
-        calendar(year, month, day, 10).map_err(|fault| filler_or(digits, fault))?;
+        check_calendar_day(year, month, day, 10).map_err(|fault| filler_or(digits, fault))?;
         let birth = date(year, month, day).ok_or(IdFault::at(IdRule::Date, 6))?;
         if birth > today {
             return Err(IdFault::at(IdRule::DateFuture, future_part(birth, today)));
@@ -237,11 +243,11 @@ fn explain(text: &str, error: IdError, today: Date) -> IdError {
             ExpectedCharacter::Digit
         }
     };
-    let repaired = exchange(text, want)
+    let repaired = replace_lookalikes(text, want)
         .filter(|digits| CitizenNumber::verify(digits, today).is_ok())
         .map(|digits| Suggestion::new(&digits));
     // A foreign character of several bytes makes another length in bytes than in characters.
-    unfit(text, IdKind::CitizenNumber, 18, 18).suggest(repaired)
+    length_or_alphabet_error(text, IdKind::CitizenNumber, 18, 18).suggest(repaired)
 }
 
 /// Exchanges lookalikes by a table.
@@ -344,7 +350,7 @@ pub(crate) fn reads_as_person(text: &[u8], checked: bool) -> bool {
         && !all_same(&old[..14])
         && known_province(&old[..2])
         && &old[4..6] != b"00"
-        && is_day(1900 + u16::from(two(old[6], old[7])), &old[8..12])
+        && is_day(1900 + u16::from(two_digits(old[6], old[7])), &old[8..12])
 }
 
 #[cold]
@@ -352,8 +358,8 @@ fn dated_as_person(digits: &[u8; 18], checked: bool) -> bool {
     let written = first_non_digit(&digits[..17]).is_none()
         && (digits[17].is_ascii_digit() || digits[17] == b'X');
     let shared = matches!(&digits[..2], b"91" | b"92" | b"93");
-    let century = u16::from(two(digits[6], digits[7]));
-    let year = century * 100 + u16::from(two(digits[8], digits[9]));
+    let century = u16::from(two_digits(digits[6], digits[7]));
+    let year = century * 100 + u16::from(two_digits(digits[8], digits[9]));
     written
         && year >= OLDEST_YEAR
         && is_day(year, &digits[10..14])
@@ -363,8 +369,8 @@ fn dated_as_person(digits: &[u8; 18], checked: bool) -> bool {
 
 /// Month and day, two digits each.
 fn is_day(year: u16, digits: &[u8]) -> bool {
-    let day = two(digits[2], digits[3]);
-    day >= 1 && day <= days_in(year, two(digits[0], digits[1]))
+    let day = two_digits(digits[2], digits[3]);
+    day >= 1 && day <= days_in(year, two_digits(digits[0], digits[1]))
 }
 
 impl PartialEq for CitizenNumber {

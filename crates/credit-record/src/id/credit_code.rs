@@ -8,9 +8,10 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::chars::{
-    ExpectedCharacter, FOREIGN, all_same, ascii_str, exchange, fixed, known_province,
+    ExpectedCharacter, FOREIGN, all_same, ascii_str, fixed_ascii, known_province,
+    replace_lookalikes,
 };
-use super::chars::{unfit, values_of};
+use super::chars::{length_or_alphabet_error, values_of};
 use super::citizen::reads_as_person;
 use super::organisation::{self, OrganisationCode};
 use super::{IdError, IdFault, IdKind, IdRule, Suggestion};
@@ -76,7 +77,7 @@ impl CreditCode {
     /// # Errors
     /// As [`CreditCode::parse`]; `Length` when `sixteen` is not 16 characters.
     pub fn with_checks(sixteen: &str) -> Result<Self, IdError> {
-        let head: [u8; 16] = fixed(sixteen, IdKind::CreditCode)?;
+        let head: [u8; 16] = fixed_ascii(sixteen, IdKind::CreditCode)?;
         let foreign = |at: usize| IdError::new(IdKind::CreditCode, IdRule::Alphabet, Some(at));
         if let Some(at) = head.iter().position(|b| value(*b) == FOREIGN) {
             return Err(foreign(at));
@@ -90,7 +91,7 @@ impl CreditCode {
             .map(|(w, b)| w * u16::from(value(*b)))
             .sum();
         code[17] = ALPHABET[usize::from((31 - sum % 31) % 31)];
-        Self::verify(&code).map_err(|fault| IdError::of(IdKind::CreditCode, fault))
+        Self::verify(&code).map_err(|fault| IdError::from_fault(IdKind::CreditCode, fault))
     }
 
     #[inline]
@@ -124,7 +125,7 @@ impl CreditCode {
         if !(sum + u16::from(check)).is_multiple_of(31) {
             return Err(IdFault::at(IdRule::Check, 17));
         }
-        if !organisation::fits(&code[8..17]) {
+        if !organisation::check_character_fits(&code[8..17]) {
             return Err(IdFault::at(IdRule::InnerCheck, 16));
         }
         if reads_as_person(code, true) {
@@ -182,7 +183,7 @@ fn explain(text: &str, fault: IdFault) -> IdError {
     if !text.is_ascii() {
         return refuse(text);
     }
-    let error = IdError::of(IdKind::CreditCode, fault);
+    let error = IdError::from_fault(IdKind::CreditCode, fault);
     if fault.rule == IdRule::Alphabet {
         return error.suggest(repair(text));
     }
@@ -192,7 +193,7 @@ fn explain(text: &str, fault: IdFault) -> IdError {
 /// Texts that are not 18 ASCII characters.
 #[cold]
 fn refuse(text: &str) -> IdError {
-    let error = unfit(text, IdKind::CreditCode, 18, 18);
+    let error = length_or_alphabet_error(text, IdKind::CreditCode, 18, 18);
     if error.rule == IdRule::Alphabet {
         return error.suggest(repair(text));
     }
@@ -202,7 +203,7 @@ fn refuse(text: &str) -> IdError {
 /// First with a small l read as the letter L of the alphabet, then as the digit 1 that it looks like.
 fn repair(text: &str) -> Option<Suggestion> {
     let passes = |want: ExpectedCharacter| {
-        exchange(text, |_| want)
+        replace_lookalikes(text, |_| want)
             .map(|code| {
                 // Where only the alphabet of GB 32100 stands, a letter that is left over is foreign still.
                 CreditCode::verify(&code).map(|_| Suggestion::new(&code))

@@ -30,7 +30,7 @@ mod travel;
 pub(crate) use citizen::reads_as_person;
 pub use citizen::{CitizenNumber, Holder};
 pub use credit_code::{CreditCode, Department};
-pub use identify::{Identified, IdentifiedKind, Warning, identify};
+pub use identify::{Identified, IdentifiedKind, Warning, identify_code};
 pub use legacy::{LegacyCode, LegacyError, LegacyKind};
 pub use organisation::OrganisationCode;
 pub use registration::RegistrationNumber;
@@ -159,7 +159,7 @@ impl IdError {
         }
     }
 
-    fn of(kind: IdKind, fault: IdFault) -> Self {
+    fn from_fault(kind: IdKind, fault: IdFault) -> Self {
         Self::new(kind, fault.rule, fault.at.map(usize::from))
     }
 

@@ -3,7 +3,10 @@
 
 use std::fmt;
 
-use super::chars::{ExpectedCharacter, FOREIGN, all_same, ascii_str, exchange, unfit, values_of};
+use super::chars::{
+    ExpectedCharacter, FOREIGN, all_same, ascii_str, length_or_alphabet_error, replace_lookalikes,
+    values_of,
+};
 use super::{IdError, IdFault, IdKind, IdRule, Suggestion};
 
 /// Value of each byte: 0 to 9, A = 10 to Z = 35.
@@ -32,7 +35,7 @@ impl OrganisationCode {
             bytes => match bytes.try_into() {
                 Ok(code) if text.is_ascii() => (code, false),
                 _ => {
-                    let error = unfit(text, IdKind::OrganisationCode, 9, 9);
+                    let error = length_or_alphabet_error(text, IdKind::OrganisationCode, 9, 9);
                     return Err(error.suggest(repair(text)));
                 }
             },
@@ -55,7 +58,7 @@ impl OrganisationCode {
         if all_same(&code[..8]) {
             return Err(IdFault::whole(IdRule::Dummy));
         }
-        if !fits(code) {
+        if !check_character_fits(code) {
             return Err(IdFault::at(IdRule::Check, 8));
         }
         Ok(Self(*code))
@@ -66,12 +69,12 @@ impl OrganisationCode {
     /// # Errors
     /// As [`OrganisationCode::parse`]; `Length` when `body` is not eight characters.
     pub fn with_check(body: &str) -> Result<Self, IdError> {
-        let head: [u8; 8] = super::chars::fixed(body, IdKind::OrganisationCode)?;
+        let head: [u8; 8] = super::chars::fixed_ascii(body, IdKind::OrganisationCode)?;
         let mut code = [b'0'; 9];
         code[..8].copy_from_slice(&head);
         // A foreign character gives no check character and is named by `verify`.
         code[8] = check_character(&head).unwrap_or(b'0');
-        Self::verify(&code).map_err(|fault| IdError::of(IdKind::OrganisationCode, fault))
+        Self::verify(&code).map_err(|fault| IdError::from_fault(IdKind::OrganisationCode, fault))
     }
 
     /// For a code that a credit code has already checked.
@@ -95,7 +98,7 @@ impl OrganisationCode {
 #[cold]
 fn explain(text: &str, fault: IdFault, hyphen: bool) -> IdError {
     let at = fault.at.map(|at| at + u8::from(hyphen && at == 8));
-    let error = IdError::of(IdKind::OrganisationCode, IdFault { at, ..fault });
+    let error = IdError::from_fault(IdKind::OrganisationCode, IdFault { at, ..fault });
     match fault.rule {
         IdRule::Alphabet | IdRule::Check => error.suggest(repair(text)),
         _ => error,
@@ -107,7 +110,7 @@ fn repair(text: &str) -> Option<Suggestion> {
     let hyphen = text.chars().nth(8) == Some('-');
     let passes = |body: ExpectedCharacter| {
         let code: [u8; 9] = if hyphen {
-            let ten: [u8; 10] = exchange(text, |i| {
+            let ten: [u8; 10] = replace_lookalikes(text, |i| {
                 if i == 9 {
                     ExpectedCharacter::DigitOrX
                 } else {
@@ -117,7 +120,7 @@ fn repair(text: &str) -> Option<Suggestion> {
             let [a, b, c, d, e, f, g, h, _, check] = ten;
             [a, b, c, d, e, f, g, h, check]
         } else {
-            exchange(text, |i| {
+            replace_lookalikes(text, |i| {
                 if i == 8 {
                     ExpectedCharacter::DigitOrX
                 } else {
@@ -152,7 +155,7 @@ fn weigh(body: &[u8]) -> (usize, u8) {
 
 /// True when the ninth character is the check character of the first eight.
 #[inline]
-pub(super) fn fits(code: &[u8]) -> bool {
+pub(super) fn check_character_fits(code: &[u8]) -> bool {
     let (remainder, seen) = weigh(&code[..8]);
     seen & FOREIGN == 0 && CHECKS[remainder] == code[8]
 }

@@ -4,7 +4,8 @@
 use std::fmt;
 
 use super::chars::{
-    ExpectedCharacter, all_same, ascii_str, exchange, first_non_digit, fixed, known_province, unfit,
+    ExpectedCharacter, all_same, ascii_str, first_non_digit, fixed_ascii, known_province,
+    length_or_alphabet_error, replace_lookalikes,
 };
 use super::{IdError, IdFault, IdKind, IdRule, Suggestion};
 
@@ -22,9 +23,9 @@ impl RegistrationNumber {
         let error = match <&[u8; 15]>::try_from(text.as_bytes()) {
             Ok(digits) if text.is_ascii() => match Self::verify(digits) {
                 Ok(number) => return Ok(number),
-                Err(fault) => IdError::of(IdKind::RegistrationNumber, fault),
+                Err(fault) => IdError::from_fault(IdKind::RegistrationNumber, fault),
             },
-            _ => unfit(text, IdKind::RegistrationNumber, 15, 15),
+            _ => length_or_alphabet_error(text, IdKind::RegistrationNumber, 15, 15),
         };
         Err(explain(text, error))
     }
@@ -34,7 +35,7 @@ impl RegistrationNumber {
     /// # Errors
     /// As [`RegistrationNumber::parse`]; `Length` when `fourteen` is not 14 digits.
     pub fn with_check(fourteen: &str) -> Result<Self, IdError> {
-        let head: [u8; 14] = fixed(fourteen, IdKind::RegistrationNumber)?;
+        let head: [u8; 14] = fixed_ascii(fourteen, IdKind::RegistrationNumber)?;
         if let Some(at) = first_non_digit(&head) {
             return Err(IdError::new(
                 IdKind::RegistrationNumber,
@@ -45,7 +46,8 @@ impl RegistrationNumber {
         let mut digits = [b'0'; 15];
         digits[..14].copy_from_slice(&head);
         digits[14] = check_digit(&digits);
-        Self::verify(&digits).map_err(|fault| IdError::of(IdKind::RegistrationNumber, fault))
+        Self::verify(&digits)
+            .map_err(|fault| IdError::from_fault(IdKind::RegistrationNumber, fault))
     }
 
     #[inline]
@@ -100,7 +102,7 @@ fn explain(text: &str, error: IdError) -> IdError {
     if error.rule != IdRule::Alphabet {
         return error;
     }
-    let repaired = exchange(text, |_| ExpectedCharacter::Digit)
+    let repaired = replace_lookalikes(text, |_| ExpectedCharacter::Digit)
         .filter(|digits| RegistrationNumber::verify(digits).is_ok())
         .map(|digits| Suggestion::new(&digits));
     error.suggest(repaired)

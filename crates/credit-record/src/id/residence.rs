@@ -7,7 +7,8 @@ use std::fmt;
 use time::Date;
 
 use super::chars::{
-    ExpectedCharacter, all_same, ascii_str, days_in, exchange, known_province, two, unfit,
+    ExpectedCharacter, all_same, ascii_str, days_in, known_province, length_or_alphabet_error,
+    replace_lookalikes, two_digits,
 };
 use super::{CitizenNumber, IdError, IdFault, IdKind, IdRule, Suggestion, countries};
 
@@ -42,10 +43,15 @@ impl PermanentResidence {
     pub fn parse(text: &str, today: Date) -> Result<Self, IdError> {
         match text.chars().take(19).count() {
             15 => match <&[u8; 15]>::try_from(text.as_bytes()) {
-                Ok(card) if text.is_ascii() => Self::old(card, today)
-                    .map_err(|f| repaired(text, IdError::of(IdKind::PermanentResidence, f), today)),
+                Ok(card) if text.is_ascii() => Self::old(card, today).map_err(|f| {
+                    repaired(
+                        text,
+                        IdError::from_fault(IdKind::PermanentResidence, f),
+                        today,
+                    )
+                }),
                 _ => {
-                    let error = unfit(text, IdKind::PermanentResidence, 15, 15);
+                    let error = length_or_alphabet_error(text, IdKind::PermanentResidence, 15, 15);
                     Err(repaired(text, error, today))
                 }
             },
@@ -91,9 +97,9 @@ impl PermanentResidence {
             return Err(IdFault::whole(IdRule::Dummy));
         }
         let (year, month, day) = (
-            u16::from(two(card[7], card[8])),
-            two(card[9], card[10]),
-            two(card[11], card[12]),
+            u16::from(two_digits(card[7], card[8])),
+            two_digits(card[9], card[10]),
+            two_digits(card[11], card[12]),
         );
         // The century is not written. Both have the same leap years but for 1900 and 2000.
         let longest = days_in(2000 + year, month);
@@ -173,7 +179,7 @@ fn repaired(text: &str, error: IdError, today: Date) -> IdError {
             ExpectedCharacter::Digit
         }
     };
-    let better = exchange(text, want)
+    let better = replace_lookalikes(text, want)
         .filter(|card| PermanentResidence::old(card, today).is_ok())
         .map(|card| Suggestion::new(&card));
     error.suggest(better)

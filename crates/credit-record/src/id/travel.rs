@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use super::chars::{ExpectedCharacter, all_same, ascii_str, exchange, unfit};
+use super::chars::{
+    ExpectedCharacter, all_same, ascii_str, length_or_alphabet_error, replace_lookalikes,
+};
 use super::{IdError, IdKind, IdRule, Suggestion};
 
 /// Up to 17 characters, kept in place.
@@ -24,7 +26,7 @@ impl ShortNumber {
         let bytes = text.as_bytes();
         let count = text.chars().take(most + 1).count();
         if !(least..=most).contains(&count) || !text.is_ascii() {
-            return Err(unfit(text, kind, least, most));
+            return Err(length_or_alphabet_error(text, kind, least, most));
         }
         let wrong = bytes.iter().enumerate().position(|(i, b)| !fits(i, *b));
         if let Some(at) = wrong {
@@ -232,7 +234,7 @@ fn suggest(
         want: impl Fn(usize) -> ExpectedCharacter,
         passes: &impl Fn(&str) -> bool,
     ) -> Option<Suggestion> {
-        exchange::<N>(text, want)
+        replace_lookalikes::<N>(text, want)
             .filter(|bytes| passes(ascii_str(bytes)))
             .map(|bytes| Suggestion::new(&bytes))
     }

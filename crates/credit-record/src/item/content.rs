@@ -57,7 +57,7 @@ const LAWFUL: [&str; 8] = [
 const CONSENT: &str = "书面同意";
 
 /// Every place of the item that names forbidden content.
-pub(super) fn faults(item: &ItemVersion) -> Vec<LintFault> {
+pub(super) fn content_faults(item: &ItemVersion) -> Vec<LintFault> {
     let consented = item.legal_basis.iter().any(|b| b.contains(CONSENT));
     let mut faults = Vec::new();
     let mut scan = |place: String, text: &str| {

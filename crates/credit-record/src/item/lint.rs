@@ -56,7 +56,7 @@ impl fmt::Display for LintFault {
 }
 
 /// Faults as one line.
-pub(super) fn list(faults: &[LintFault]) -> String {
+pub(super) fn join_faults(faults: &[LintFault]) -> String {
     faults
         .iter()
         .map(ToString::to_string)
@@ -68,9 +68,9 @@ pub(super) fn list(faults: &[LintFault]) -> String {
 ///
 /// # Errors
 /// [`ItemError::Inconsistent`] with every fault found.
-pub fn lint(item: &ItemVersion) -> Result<(), ItemError> {
-    let mut faults = structure(item);
-    faults.extend(rule::faults(item));
+pub fn lint_item(item: &ItemVersion) -> Result<(), ItemError> {
+    let mut faults = structure_faults(item);
+    faults.extend(rule::rule_faults(item));
     if faults.is_empty() {
         return Ok(());
     }
@@ -78,7 +78,7 @@ pub fn lint(item: &ItemVersion) -> Result<(), ItemError> {
 }
 
 /// What is wrong with an item beside the expressions of its rules.
-pub(crate) fn structure(item: &ItemVersion) -> Vec<LintFault> {
+pub(crate) fn structure_faults(item: &ItemVersion) -> Vec<LintFault> {
     let mut faults = LintFaults(Vec::new());
     head(item, &mut faults);
     for (index, field) in item.fields.iter().enumerate() {
@@ -89,7 +89,7 @@ pub(crate) fn structure(item: &ItemVersion) -> Vec<LintFault> {
     families(item, &mut faults);
     predecessor(item, &mut faults);
     cleansing(item, &mut faults);
-    faults.0.extend(content::faults(item));
+    faults.0.extend(content::content_faults(item));
     faults.0
 }
 

@@ -19,8 +19,8 @@ pub use entry::{
 pub use field::{
     CodeList, Condition, Field, FieldKind, MaskRule, Publication, Requirement, ValueFormat,
 };
-pub(crate) use lint::structure;
-pub use lint::{LintFault, lint};
+pub(crate) use lint::structure_faults;
+pub use lint::{LintFault, lint_item};
 pub use roles::Roles;
 pub use standard::{standard_code_lists, standard_items};
 
@@ -225,7 +225,7 @@ pub enum ItemError {
         fault: CodeListFault,
     },
     /// Readable, but it contradicts itself.
-    #[error("catalogue item {code} version {version} is inconsistent: {}", lint::list(.faults))]
+    #[error("catalogue item {code} version {version} is inconsistent: {}", lint::join_faults(.faults))]
     Inconsistent {
         /// Code of the item.
         code: String,
@@ -256,7 +256,7 @@ impl ItemVersion {
         if !faults.is_empty() {
             return Err(item.inconsistent(faults));
         }
-        lint(&item)?;
+        lint_item(&item)?;
         Ok(item)
     }
 
@@ -274,7 +274,7 @@ impl ItemVersion {
     /// [`ItemError`]: unreadable, or inconsistent.
     pub fn from_json(text: &str) -> Result<Self, ItemError> {
         let item: Self = serde_json::from_str(text)?;
-        lint(&item)?;
+        lint_item(&item)?;
         Ok(item)
     }
 

@@ -12,7 +12,7 @@ const MAX_BYTES: usize = 96;
 
 /// A sum in 万元, for a field of that unit.
 pub(super) fn to_wan_yuan(value: &str) -> Option<String> {
-    yuan(value)?.moved(-4)
+    yuan(value)?.shifted_text(-4)
 }
 
 /// A sum in 元, for a field of that unit. The sign ¥ alone says 元 here, because nothing contradicts it.
@@ -20,10 +20,10 @@ pub(super) fn to_yuan(value: &str) -> Option<String> {
     if let Some(bare) = value.trim().strip_prefix('¥') {
         let bare = bare.trim();
         if !bare.contains(['元', '圆', '圓', '万', '亿']) {
-            return MoneySum::parse(bare)?.moved(0);
+            return MoneySum::parse(bare)?.shifted_text(0);
         }
     }
-    yuan(value)?.moved(0)
+    yuan(value)?.shifted_text(0)
 }
 
 /// A number as its digits and a power of ten.
@@ -57,7 +57,7 @@ impl MoneySum {
     }
 
     /// The number times ten to `by`, as canonical text.
-    fn moved(mut self, by: i32) -> Option<String> {
+    fn shifted_text(mut self, by: i32) -> Option<String> {
         if self.digits == 0 {
             return Some("0".to_owned());
         }
@@ -102,12 +102,12 @@ fn yuan(value: &str) -> Option<MoneySum> {
     };
     let (head, tail) = (text[..at].trim_end(), text[at + '元'.len_utf8()..].trim());
     if tail.is_empty() {
-        return scaled(head).or_else(|| numerals::whole(head).map(sum_of));
+        return scaled(head).or_else(|| numerals::parse_whole_number(head).map(sum_of));
     }
     let whole = match MoneySum::parse(head) {
         Some(sum) if sum.power == 0 => u64::try_from(sum.digits).ok()?,
         Some(_) => return None,
-        None => numerals::whole(head)?,
+        None => numerals::parse_whole_number(head)?,
     };
     Some(MoneySum {
         digits: u128::from(whole) * 100 + u128::from(cents(tail)?),
@@ -132,7 +132,7 @@ fn scaled(text: &str) -> Option<MoneySum> {
     let mut power = 0;
     let mut last = 0;
     for c in text[split..].trim_start().chars() {
-        let unit = match numerals::simple(c) {
+        let unit = match numerals::plain_numeral(c) {
             '百' => 2,
             '千' => 3,
             '万' => 4,
@@ -156,7 +156,7 @@ fn cents(tail: &str) -> Option<u32> {
         let mut chars = text.chars();
         let (c, end) = (chars.next()?, chars.next());
         let value = c.to_digit(10).or_else(|| {
-            let value = numerals::year_digit(numerals::simple(c));
+            let value = numerals::year_digit(numerals::plain_numeral(c));
             value.filter(|v| *v > 0)
         });
         value.filter(|_| end.is_none())
@@ -222,7 +222,7 @@ pub fn amount_fault(value: &str) -> AmountFault {
         AmountFault::Negative
     } else if value.strip_suffix('%').is_some_and(number) {
         AmountFault::Percent
-    } else if numerals::whole(value).is_some() {
+    } else if numerals::parse_whole_number(value).is_some() {
         AmountFault::NumeralsWithoutUnit
     } else {
         AmountFault::Form

@@ -52,7 +52,7 @@ impl SpreadsheetDamage {
 }
 
 /// Recognises the damage that shows in the value alone; all of it but [`SpreadsheetDamage::LostDigits`].
-pub fn damage(field: &Field, value: &str) -> Option<SpreadsheetDamage> {
+pub fn find_damage(field: &Field, value: &str) -> Option<SpreadsheetDamage> {
     let first = *value.as_bytes().first()?;
     // All damage begins so; nearly all values are done here.
     if !first.is_ascii() {

@@ -4,7 +4,7 @@
 use time::{Date, Duration, Month};
 
 use super::numerals;
-use super::text::{is_hyphen, narrow};
+use super::text::{is_hyphen, to_half_width};
 
 /// Years that a date in a record may have; 2099-12-31 stands for "long-term".
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=2999;
@@ -13,7 +13,7 @@ pub const FIRST_DAY: Date = time::macros::date!(1900 - 01 - 01);
 /// The last day that a record may name.
 pub const LAST_DAY: Date = time::macros::date!(2999 - 12 - 31);
 /// Most characters of a date with its weekday, time and zone.
-const MOST: usize = 64;
+const MAX_CHARACTERS: usize = 64;
 
 /// The canonical form of a date that can be read; an unreadable one stays as it is, for `check` to refuse.
 pub(super) fn date_form(value: &str) -> Option<String> {
@@ -104,8 +104,12 @@ pub fn date_fault(text: &str) -> Option<DateFault> {
         Some(parts) => day(parts).err()?,
         None => read(text).err()?,
     };
-    let plain: String = text.chars().take(MOST + 1).map(narrow).collect();
-    if plain.chars().count() > MOST {
+    let plain: String = text
+        .chars()
+        .take(MAX_CHARACTERS + 1)
+        .map(to_half_width)
+        .collect();
+    if plain.chars().count() > MAX_CHARACTERS {
         return Some(DateFault::Form);
     }
     let plain = plain.trim();
@@ -210,10 +214,10 @@ fn day([year, month, day]: DateParts) -> Result<Date, DateFault> {
 
 /// Reads every form but the canonical one.
 fn read(text: &str) -> Result<Date, DateFault> {
-    let mut chars = ['\0'; MOST];
+    let mut chars = ['\0'; MAX_CHARACTERS];
     let mut count = 0;
     for c in text.trim().chars() {
-        *chars.get_mut(count).ok_or(DateFault::Form)? = match narrow(c) {
+        *chars.get_mut(count).ok_or(DateFault::Form)? = match to_half_width(c) {
             c if c.is_whitespace() => ' ',
             '：' => ':',
             '．' => '.',
@@ -226,14 +230,14 @@ fn read(text: &str) -> Result<Date, DateFault> {
     }
     let mut rest = DateReader(&chars[..count]);
     let (parts, ends_in_sign) = rest.date().ok_or(DateFault::Form)?;
-    rest.tail(parts, ends_in_sign)
+    rest.finish_date(parts, ends_in_sign)
 }
 
 /// What is left to read.
 struct DateReader<'a>(&'a [char]);
 
 impl<'a> DateReader<'a> {
-    fn take(&mut self, wanted: char) -> bool {
+    fn take_char(&mut self, wanted: char) -> bool {
         match self.0.split_first() {
             Some((c, rest)) if *c == wanted => {
                 self.0 = rest;
@@ -257,7 +261,7 @@ impl<'a> DateReader<'a> {
     /// True when there were spaces.
     fn spaces(&mut self) -> bool {
         let before = self.0.len();
-        while self.take(' ') {}
+        while self.take_char(' ') {}
         self.0.len() < before
     }
 
@@ -303,7 +307,7 @@ impl<'a> DateReader<'a> {
         let day = self.part(in_words)?;
         let before = self.0;
         self.spaces();
-        let signed = self.take('日') || self.take('号');
+        let signed = self.take_char('日') || self.take_char('号');
         if !signed {
             self.0 = before;
             // 十月十 may be what is left of 十月十一日.
@@ -318,8 +322,9 @@ impl<'a> DateReader<'a> {
     /// the word.
     fn separator(&mut self, word: char, demanded: bool) -> Option<bool> {
         self.spaces();
-        let in_words = self.take(word);
-        let found = in_words || (!demanded && (self.take('-') || self.take('/') || self.take('.')));
+        let in_words = self.take_char(word);
+        let found = in_words
+            || (!demanded && (self.take_char('-') || self.take_char('/') || self.take_char('.')));
         self.spaces();
         found.then_some(in_words)
     }
@@ -346,7 +351,7 @@ impl<'a> DateReader<'a> {
     }
 
     /// What may follow a date: nothing, its weekday, a time of day, the zone +08:00.
-    fn tail(&mut self, parts: DateParts, ends_in_sign: bool) -> Result<Date, DateFault> {
+    fn finish_date(&mut self, parts: DateParts, ends_in_sign: bool) -> Result<Date, DateFault> {
         let date = day(parts);
         if self.0.is_empty() {
             return date;
@@ -368,7 +373,7 @@ impl<'a> DateReader<'a> {
         if self.0.is_empty() {
             return date;
         }
-        if !(self.take('T') || apart) || !self.time_of_day() {
+        if !(self.take_char('T') || apart) || !self.time_of_day() {
             return Err(DateFault::Form);
         }
         self.spaces();
@@ -395,25 +400,25 @@ impl<'a> DateReader<'a> {
         if !fits(self.digits(), 1, 24) {
             return false;
         }
-        if self.take('时') || self.take('点') {
+        if self.take_char('时') || self.take_char('点') {
             let minutes = self.digits();
             if minutes.is_empty() {
                 return true;
             }
-            if !fits(minutes, 1, 60) || !self.take('分') {
+            if !fits(minutes, 1, 60) || !self.take_char('分') {
                 return false;
             }
             let seconds = self.digits();
-            return seconds.is_empty() || (fits(seconds, 1, 60) && self.take('秒'));
+            return seconds.is_empty() || (fits(seconds, 1, 60) && self.take_char('秒'));
         }
-        if !self.take(':') || !fits(self.digits(), 2, 60) {
+        if !self.take_char(':') || !fits(self.digits(), 2, 60) {
             return false;
         }
-        if self.take(':') {
+        if self.take_char(':') {
             if !fits(self.digits(), 2, 60) {
                 return false;
             }
-            if self.take('.') && !(1..=9).contains(&self.digits().len()) {
+            if self.take_char('.') && !(1..=9).contains(&self.digits().len()) {
                 return false;
             }
         }

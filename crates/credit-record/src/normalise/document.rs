@@ -1,7 +1,7 @@
 //! Numbers of documents: the `document-number-form` step. Called only through [`super::Normaliser`].
 
 use super::rewrite::Rewriter;
-use super::text::{is_hyphen, narrow};
+use super::text::{is_hyphen, to_half_width};
 
 /// No spaces, half-width letters, digits and hyphens, and 〔〕 around the year, for which people type [],
 /// 【】, 〖〗, {}, ［］ and ﹝﹞. Round brackets stay round, because courts write （2019） on purpose, and
@@ -13,7 +13,7 @@ pub(super) fn document_form(value: &str) -> Option<String> {
         if c.is_whitespace() {
             continue;
         }
-        match narrow(c) {
+        match to_half_width(c) {
             c if is_opening(c) => match bracketed_year(&mut rest) {
                 Some(year) => {
                     out.push('〔');
@@ -38,7 +38,7 @@ fn is_opening(c: char) -> bool {
 /// The four digits before a closing bracket; only then the characters are taken.
 fn bracketed_year(rest: &mut std::str::Chars<'_>) -> Option<[char; 4]> {
     let mut ahead = rest.clone();
-    let mut next = || ahead.find(|c| !c.is_whitespace()).map(narrow);
+    let mut next = || ahead.find(|c| !c.is_whitespace()).map(to_half_width);
     let mut year = ['0'; 4];
     for digit in &mut year {
         *digit = next().filter(char::is_ascii_digit)?;

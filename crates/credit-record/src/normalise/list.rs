@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rewrite::Rewriter;
-use super::text::{narrow, plain_chinese};
+use super::text::{plain_chinese, to_half_width};
 
 /// One value of a code list: half-width letters and digits, no spaces, a plain hyphen behind 其他.
 pub(super) fn list_form(value: &str) -> Option<String> {
@@ -14,7 +14,11 @@ pub(super) fn list_form(value: &str) -> Option<String> {
     let mut out = Rewriter::new(value);
     // Characters of 其他 seen in a row, and then its hyphen.
     let mut other = 0;
-    for c in value.chars().filter(|c| !c.is_whitespace()).map(narrow) {
+    for c in value
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(to_half_width)
+    {
         let dash = matches!(c, '-' | '－' | '—' | '–' | '―' | '：' | ':');
         match (other, dash) {
             (2, true) => {

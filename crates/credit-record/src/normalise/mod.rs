@@ -24,7 +24,7 @@ mod text;
 pub(crate) use text::is_zero_width;
 
 pub use amount::{AmountFault, amount_fault};
-pub use damage::{SpreadsheetDamage, damage, lost_digits};
+pub use damage::{SpreadsheetDamage, find_damage, lost_digits};
 pub use date::{DateFault, FIRST_DAY, LAST_DAY, date_fault, format_date, parse_date, serial_day};
 pub use decimal::Decimal;
 pub use list::{ReplacementFault, is_list_form, replace_codes, replacement_faults};
@@ -125,7 +125,7 @@ pub static COMPATIBLE: Normaliser = Normaliser {
     id: "nfkc",
     version: 2,
     title: "全角字符转半角",
-    work: StepFunction::Value(text::nfkc),
+    work: StepFunction::Value(text::to_nfkc),
 };
 /// Full-width digits, letters and signs, and nothing more of NFKC, which would read 10² as 102.
 pub static HALF_WIDTH: Normaliser = Normaliser {
@@ -146,7 +146,7 @@ pub static UPPER: Normaliser = Normaliser {
     id: "upper-case",
     version: 1,
     title: "字母转大写",
-    work: StepFunction::Value(text::upper),
+    work: StepFunction::Value(text::to_upper_case),
 };
 /// Brackets, middle dots, spaces and width in names.
 pub static NAME: Normaliser = Normaliser {
@@ -301,7 +301,7 @@ pub fn pipeline_name(field: &Field) -> &'static str {
 }
 
 /// The steps of the standard rule-set for a field, in order.
-pub fn pipeline(field: &Field) -> &'static [&'static Normaliser] {
+pub fn pipeline_steps(field: &Field) -> &'static [&'static Normaliser] {
     let name = pipeline_name(field);
     let found = PIPELINES.iter().find(|(own, _)| *own == name);
     found.map_or(&[], |(_, steps)| steps)
@@ -348,17 +348,17 @@ pub fn steps_named(texts: &[String]) -> Result<Vec<&'static Normaliser>, String>
 const MAX_ROUNDS: usize = 8;
 
 /// Runs the standard steps of a field over a value, see [`normalise_by`].
-pub fn normalise<'a>(
+pub fn normalise_value<'a>(
     field: &Field,
     value: Cow<'a, str>,
     changes: &mut Vec<CleansingChange>,
 ) -> Cow<'a, str> {
-    normalise_by(pipeline(field), field, value, changes)
+    normalise_value_by(pipeline_steps(field), field, value, changes)
 }
 
 /// Runs steps over the value of a field, again until none finds work, and writes down each change. An
 /// empty result means that the field is not given. Changes of personal fields are redacted.
-pub fn normalise_by<'a>(
+pub fn normalise_value_by<'a>(
     steps: &[&'static Normaliser],
     field: &Field,
     value: Cow<'a, str>,

@@ -4,7 +4,7 @@
 use unicode_normalization::char::decompose_compatible;
 
 use super::rewrite::Rewriter;
-use super::text::{narrow, plain_chinese};
+use super::text::{plain_chinese, to_half_width};
 
 /// Marks by which a market regulator tells an individual business from a company, at the end of its name.
 const INDIVIDUAL_MARKS: [&str; 2] = ["个体工商户", "个体户"];
@@ -24,7 +24,7 @@ pub(super) fn name_form(value: &str) -> Option<String> {
             gap = true;
             continue;
         }
-        let c = match narrow(c) {
+        let c = match to_half_width(c) {
             '(' | '﹙' => '（',
             ')' | '﹚' => '）',
             '•' | '・' | '･' | '‧' | '∙' | '⋅' | '․' | '\u{0387}' => '·',

@@ -2,7 +2,7 @@
 //! readers of dates and amounts.
 
 /// Most characters that a number can have (九千九百九十九 three times, with 亿 and 万, and some noughts).
-const MOST: usize = 32;
+const MAX_CHARACTERS: usize = 32;
 
 /// A digit of a year: 二〇一九, 二零一九 and 二○一九, also with 0 for the nought. No letter O: it is a
 /// lookalike, not another way to write.
@@ -32,7 +32,7 @@ pub(super) fn up_to_99(text: &[char]) -> Option<u32> {
 }
 
 /// A digit or unit in its plain form; sums are written with 壹贰叁, the traditional forms and 两.
-pub(super) fn simple(c: char) -> char {
+pub(super) fn plain_numeral(c: char) -> char {
     match c {
         '零' | '○' => '〇',
         '壹' | '弌' => '一',
@@ -55,11 +55,11 @@ pub(super) fn simple(c: char) -> char {
 
 /// A whole number up to 9999亿. The units must descend, and a nought must stand where one is left out:
 /// 二千五 means 2500 to one reader and 2005 to another, so it is no number here.
-pub(super) fn whole(text: &str) -> Option<u64> {
-    let mut chars = ['\0'; MOST];
+pub(super) fn parse_whole_number(text: &str) -> Option<u64> {
+    let mut chars = ['\0'; MAX_CHARACTERS];
     let mut count = 0;
     for c in text.chars() {
-        *chars.get_mut(count)? = simple(c);
+        *chars.get_mut(count)? = plain_numeral(c);
         count += 1;
     }
     let text = &chars[..count];

@@ -30,7 +30,7 @@ impl CleansingRuleSet {
     }
 
     /// The rule-set of an item that has its own steps for some kinds of field.
-    pub fn of(item: &ItemVersion) -> Self {
+    pub fn for_item(item: &ItemVersion) -> Self {
         Self::with(&item.cleansing)
     }
 

@@ -126,7 +126,7 @@ pub(super) fn strip_invisible_text(value: &str) -> Option<String> {
 const LONGEST_CODE: usize = 4096;
 
 /// Unicode NFKC.
-pub(super) fn nfkc(value: &str) -> Option<String> {
+pub(super) fn to_nfkc(value: &str) -> Option<String> {
     if value.len() > LONGEST_CODE
         || value.is_ascii()
         || is_nfkc_quick(value.chars()) == IsNormalized::Yes
@@ -171,7 +171,7 @@ pub(super) fn strip_separators(value: &str) -> Option<String> {
 }
 
 /// Upper case of ASCII letters.
-pub(super) fn upper(value: &str) -> Option<String> {
+pub(super) fn to_upper_case(value: &str) -> Option<String> {
     value
         .bytes()
         .any(|b| b.is_ascii_lowercase())
@@ -179,7 +179,7 @@ pub(super) fn upper(value: &str) -> Option<String> {
 }
 
 /// Half-width form of a full-width letter or digit.
-pub(super) fn narrow(c: char) -> char {
+pub(super) fn to_half_width(c: char) -> char {
     match c {
         '０'..='９' | 'Ａ'..='Ｚ' | 'ａ'..='ｚ' => {
             char::from_u32(c as u32 - 0xFEE0).unwrap_or(c)

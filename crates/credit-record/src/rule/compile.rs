@@ -39,7 +39,7 @@ pub(super) struct CompiledRule {
 ///
 /// # Errors
 /// Every fault, with its path.
-pub(super) fn all(item: &ItemVersion) -> Result<Vec<CompiledRule>, Vec<LintFault>> {
+pub(super) fn compile_rules(item: &ItemVersion) -> Result<Vec<CompiledRule>, Vec<LintFault>> {
     let mut faults = Vec::new();
     if item.rules.len() > MAX_RULES {
         faults.push(LintFault::new("rules", "at most 200 rules an item"));
@@ -49,7 +49,7 @@ pub(super) fn all(item: &ItemVersion) -> Result<Vec<CompiledRule>, Vec<LintFault
     for (at, rule) in item.rules.iter().enumerate() {
         let twice = item.rules[..at].iter().any(|other| other.id == rule.id);
         head(item, rule, twice, &mut faults);
-        match one(item, rule) {
+        match compile_rule(item, rule) {
             Ok(program) => compiled.push(program),
             Err(fault) => faults.push(fault),
         }
@@ -118,7 +118,7 @@ fn head(item: &ItemVersion, rule: &Rule, twice: bool, faults: &mut Vec<LintFault
     );
 }
 
-fn one(item: &ItemVersion, rule: &Rule) -> Result<CompiledRule, LintFault> {
+fn compile_rule(item: &ItemVersion, rule: &Rule) -> Result<CompiledRule, LintFault> {
     let mut needs = Vec::with_capacity(rule.needs.len());
     for code in &rule.needs {
         match item.position(code) {

@@ -21,7 +21,7 @@ pub(super) const CALENDAR: &str = "@calendar";
 pub(super) struct FieldPositions(HashMap<String, usize>);
 
 impl FieldPositions {
-    pub(super) fn of(item: &ItemVersion) -> Self {
+    pub(super) fn for_item(item: &ItemVersion) -> Self {
         let codes = item.fields.iter().enumerate();
         Self(codes.map(|(i, f)| (f.code.clone(), i)).collect())
     }
@@ -38,7 +38,7 @@ impl VariableResolver for RuleVariables<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
         let text = |text: &'b str| CowVal::owned(CelString::from(text));
         if let Some(index) = self.names.0.get(variable) {
-            let Some(value) = self.sheet.at(*index) else {
+            let Some(value) = self.sheet.value_at(*index) else {
                 return Some(CowVal::owned(CelNull));
             };
             if self.sheet.item().fields[*index].kind != FieldKind::Decimal {
@@ -64,7 +64,11 @@ impl VariableResolver for RuleVariables<'_> {
 }
 
 /// Runs every rule whose fields are given and not at fault.
-pub(crate) fn run(compiled: &CompiledItem, sheet: &RecordValues<'_>, findings: &mut Findings) {
+pub(crate) fn run_rules(
+    compiled: &CompiledItem,
+    sheet: &RecordValues<'_>,
+    findings: &mut Findings,
+) {
     if compiled.rules.is_empty() {
         return;
     }
@@ -76,7 +80,7 @@ pub(crate) fn run(compiled: &CompiledItem, sheet: &RecordValues<'_>, findings: &
     let mut context = Context::with_env(compiled.engine.clone());
     context.set_variable_resolver(&values);
     for (rule, program) in compiled.item.rules.iter().zip(&compiled.rules) {
-        let ready = program.needs.iter().all(|i| sheet.at(*i).is_some())
+        let ready = program.needs.iter().all(|i| sheet.value_at(*i).is_some())
             && program.mentions.iter().all(|i| !sheet.faulty_at(*i))
             && (!program.needs_kind || sheet.kind().is_some());
         if !ready {

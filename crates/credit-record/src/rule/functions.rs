@@ -41,7 +41,7 @@ impl Signature {
 }
 
 /// Every function beside `given`, `or` and `decimal`, which the compiler treats by itself.
-pub fn signatures() -> &'static [Signature] {
+pub fn function_signatures() -> &'static [Signature] {
     &SIGNATURES
 }
 
@@ -85,7 +85,7 @@ static SIGNATURES: [Signature; 17] = [
 ];
 
 /// An engine with these functions and no others: what is not here cannot be called.
-pub(super) fn engine() -> Result<Env, &'static str> {
+pub(super) fn rule_engine() -> Result<Env, &'static str> {
     let mut engine = Env::default().with_optional_support(false);
     let special: [(&str, usize, cel::common::functions::Function); 3] =
         [("given", 1, given), ("or", 2, or), ("decimal", 1, decimal)];

@@ -23,13 +23,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{FindingCode, Severity};
-use crate::item::{Field, ItemError, ItemVersion, LintFault, structure};
-use crate::normalise::{CleansingRuleSet, Normaliser, pipeline, pipeline_name, steps_named};
+use crate::item::{Field, ItemError, ItemVersion, LintFault, structure_faults};
+use crate::normalise::{CleansingRuleSet, Normaliser, pipeline_name, pipeline_steps, steps_named};
 
 pub use compile::{MAX_ITEM_STEPS, MAX_NESTING, MAX_SOURCE, MAX_STEPS};
-pub(crate) use evaluate::run;
+pub(crate) use evaluate::run_rules;
 pub(crate) use functions::years_later;
-pub use functions::{Signature, signatures};
+pub use functions::{Signature, function_signatures};
 
 /// One rule of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,20 +81,20 @@ impl CompiledItem {
     /// # Errors
     /// [`ItemError::Inconsistent`] with every fault found.
     pub fn new(item: Arc<ItemVersion>) -> Result<Self, ItemError> {
-        let mut faults = structure(&item);
-        let compiled = compile::all(&item).unwrap_or_else(|found| {
+        let mut faults = structure_faults(&item);
+        let compiled = compile::compile_rules(&item).unwrap_or_else(|found| {
             faults.extend(found);
             Vec::new()
         });
         if !faults.is_empty() {
             return Err(item.inconsistent(faults));
         }
-        let engine = functions::engine()
+        let engine = functions::rule_engine()
             .map_err(|problem| item.inconsistent(vec![LintFault::new("rules", problem)]))?;
         Ok(Self {
             steps: item.fields.iter().map(|f| own_steps(&item, f)).collect(),
-            rule_set: CleansingRuleSet::of(&item).id,
-            names: evaluate::FieldPositions::of(&item),
+            rule_set: CleansingRuleSet::for_item(&item).id,
+            names: evaluate::FieldPositions::for_item(&item),
             rules: compiled,
             engine: Arc::new(engine),
             item,
@@ -142,7 +142,7 @@ fn own_steps(item: &ItemVersion, field: &Field) -> Vec<&'static Normaliser> {
     let own = item.cleansing.get(pipeline_name(field));
     // The lint has refused names that this program does not know.
     own.and_then(|texts| steps_named(texts).ok())
-        .unwrap_or_else(|| pipeline(field).to_vec())
+        .unwrap_or_else(|| pipeline_steps(field).to_vec())
 }
 
 /// The standard items, compiled.
@@ -157,6 +157,6 @@ pub fn compiled_standard_items() -> Result<Vec<CompiledItem>, ItemError> {
 }
 
 /// Faults of the rules of an item, for the lint.
-pub(crate) fn faults(item: &ItemVersion) -> Vec<LintFault> {
-    compile::all(item).err().unwrap_or_default()
+pub(crate) fn rule_faults(item: &ItemVersion) -> Vec<LintFault> {
+    compile::compile_rules(item).err().unwrap_or_default()
 }

@@ -255,7 +255,9 @@ impl ExpressionTyper<'_> {
         depth: usize,
     ) -> Result<TypedExpression, ExpressionFault> {
         let name = call.func_name.clone();
-        let signature = functions::signatures().iter().find(|s| s.name == name);
+        let signature = functions::function_signatures()
+            .iter()
+            .find(|s| s.name == name);
         let mut shapes = Vec::with_capacity(call.args.len());
         for argument in &mut call.args {
             shapes.push(self.shape(argument, depth + 1)?);

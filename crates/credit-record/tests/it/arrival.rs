@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use credit_record::{
-    CheckContext, Finding, FindingCode, NoCalendar, Severity, Verdict, WorkingDays, check,
+    CheckContext, Finding, FindingCode, NoCalendar, Severity, Verdict, WorkingDays, check_record,
     standard_items,
 };
 use serde_json::{Map, Value, json};
@@ -43,7 +43,7 @@ fn received(record: &Map<String, Value>, on: Date, calendar: Arc<dyn WorkingDays
         working_days: &calendar,
         attestations: &[],
     };
-    check(
+    check_record(
         compiled("xzcf", None),
         &serde_json::to_vec(record).unwrap(),
         &ctx,
@@ -51,7 +51,7 @@ fn received(record: &Map<String, Value>, on: Date, calendar: Arc<dyn WorkingDays
 }
 
 /// Decided on 2026-06-10, a Wednesday.
-fn told(record: &Map<String, Value>, on: Date) -> Vec<Finding> {
+fn accepted_warnings(record: &Map<String, Value>, on: Date) -> Vec<Finding> {
     accepted(received(record, on, Arc::new(NoCalendar)))
         .warnings
         .clone()
@@ -90,8 +90,12 @@ fn r11_the_seventh_working_day_is_in_time_and_the_eighth_is_counted_late() {
 #[test]
 fn r16_three_years_after_its_effect_a_record_has_expired_on_arrival() {
     let record = penalty_with(json!({"CF_GSJZQ": null}));
-    assert_eq!(told(&record, day(2029, 6, 10)), [], "the last day counts");
-    let findings = told(&record, day(2029, 6, 11));
+    assert_eq!(
+        accepted_warnings(&record, day(2029, 6, 10)),
+        [],
+        "the last day counts"
+    );
+    let findings = accepted_warnings(&record, day(2029, 6, 11));
     let [found] = &findings[..] else {
         panic!("{findings:#?}")
     };
@@ -104,15 +108,15 @@ fn r16_three_years_after_its_effect_a_record_has_expired_on_arrival() {
     // A leap day's third year ends on 28 February.
     let mut leap = record;
     leap.insert("CF_JDRQ".into(), json!("2024-02-29"));
-    assert_eq!(told(&leap, day(2027, 2, 28)), []);
-    assert_eq!(told(&leap, day(2027, 3, 1)).len(), 1);
+    assert_eq!(accepted_warnings(&leap, day(2027, 2, 28)), []);
+    assert_eq!(accepted_warnings(&leap, day(2027, 3, 1)).len(), 1);
 }
 
 #[test]
 fn d9_an_earlier_end_of_publicity_that_the_provider_asked_for_counts() {
     let record = penalty_with(json!({"CF_GSJZQ": "2027-06-10"}));
-    assert_eq!(told(&record, day(2027, 6, 10)), []);
-    let findings = told(&record, day(2027, 6, 11));
+    assert_eq!(accepted_warnings(&record, day(2027, 6, 10)), []);
+    let findings = accepted_warnings(&record, day(2027, 6, 11));
     assert_eq!(findings[0].code, FindingCode::ExpiredOnArrival);
     assert_eq!(findings[0].field.as_deref(), Some("CF_GSJZQ"));
     // A publicity that ends before it began is a mistake of its own.
@@ -136,5 +140,5 @@ fn r16_the_warning_is_told_with_errors_and_never_of_items_without_a_term() {
     assert!(warnings(run("xzxk", &old)).is_empty());
     let record = penalty_with(json!({"CF_GSJZQ": null}));
     let long_after = day(2026, 6, 10) + Duration::days(40_000);
-    assert_eq!(told(&record, long_after).len(), 1);
+    assert_eq!(accepted_warnings(&record, long_after).len(), 1);
 }

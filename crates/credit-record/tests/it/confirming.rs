@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use credit_record::check::Attestation;
 use credit_record::export::outcome_text;
-use credit_record::item::{ItemVersion, lint};
+use credit_record::item::{ItemVersion, lint_item};
 use credit_record::rule::Rule;
 use credit_record::{
     CheckContext, CompiledItem, Finding, FindingCode, NoCalendar, Severity, Verdict, WorkingDays,
-    check,
+    check_record,
 };
 use serde_json::{Map, Value, json};
 
@@ -32,7 +32,7 @@ fn judged(item: &CompiledItem, record: &Map<String, Value>, by: &[Attestation<'_
         working_days: &working_days,
         attestations: by,
     };
-    check(item, &serde_json::to_vec(record).unwrap(), &ctx)
+    check_record(item, &serde_json::to_vec(record).unwrap(), &ctx)
 }
 
 fn by<'a>(field: &'a str, attester: &'a str) -> [Attestation<'a>; 1] {
@@ -111,7 +111,7 @@ fn the_lint_refuses_to_confirm_what_cannot_be() {
         let rule = item.rules.iter_mut().find(|r| r.id == RULE).unwrap();
         rule.confirmable = true;
         change(rule);
-        lint(&item).map_err(|e| e.to_string())
+        lint_item(&item).map_err(|e| e.to_string())
     };
     assert_eq!(with(|_| {}), Ok(()));
     let warning = with(|r| r.severity = Severity::Warning).unwrap_err();
@@ -129,7 +129,7 @@ fn the_lint_refuses_to_confirm_what_cannot_be() {
                 r.code = code;
             }
         });
-        let refused = lint(&item).unwrap_err().to_string();
+        let refused = lint_item(&item).unwrap_err().to_string();
         assert!(
             refused.contains(&format!("{place}nobody can answer")),
             "{code}"

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use credit_record::check::{ContentForm, MAX_BYTES, MAX_FIELDS, column};
+use credit_record::check::{ContentForm, MAX_BYTES, MAX_FIELDS, find_column};
 use credit_record::export::csv_line;
-use credit_record::{CheckContext, FindingCode, NoCalendar, Verdict, WorkingDays, check_as};
+use credit_record::{CheckContext, FindingCode, NoCalendar, Verdict, WorkingDays, check_record_as};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -19,7 +19,7 @@ fn row(content: &[u8]) -> Verdict {
         working_days: &working_days,
         attestations: &[],
     };
-    check_as(ContentForm::CsvRow, compiled("xzcf", None), content, &ctx)
+    check_record_as(ContentForm::CsvRow, compiled("xzcf", None), content, &ctx)
 }
 
 /// The record as CSV, its columns named by this function of the field code.
@@ -86,15 +86,15 @@ fn headings_fit_without_white_space_width_and_case() {
         "罚款金额\n（万元）\u{3000}",
         "\u{200B}ＣＦ_ＮＲ_ＦＫ",
     ] {
-        let found = column(item, heading).unwrap_or_else(|| panic!("{heading:?}"));
+        let found = find_column(item, heading).unwrap_or_else(|| panic!("{heading:?}"));
         assert_eq!(item.fields[found.index].code, "CF_NR_FK", "{heading:?}");
         assert!(!found.alias);
     }
-    assert!(column(item, "cf_fr_sfzh").unwrap().alias);
+    assert!(find_column(item, "cf_fr_sfzh").unwrap().alias);
     for heading in ["", " ", "罚款金额", "罚款金额（元）", "序号"] {
-        assert_eq!(column(item, heading), None, "{heading:?}");
+        assert_eq!(find_column(item, heading), None, "{heading:?}");
     }
-    assert_eq!(column(item, &"金".repeat(1 << 20)), None);
+    assert_eq!(find_column(item, &"金".repeat(1 << 20)), None);
 }
 
 #[test]
@@ -197,10 +197,13 @@ fn content_types_name_the_form() {
         ("application/jsonl", None),
         ("", None),
     ] {
-        assert_eq!(ContentForm::of(text), form, "{text:?}");
+        assert_eq!(ContentForm::from_content_type(text), form, "{text:?}");
     }
     for form in ContentForm::ALL {
-        assert_eq!(ContentForm::of(form.content_type()), Some(form));
+        assert_eq!(
+            ContentForm::from_content_type(form.content_type()),
+            Some(form)
+        );
     }
 }
 

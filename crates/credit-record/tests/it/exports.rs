@@ -8,9 +8,9 @@ use credit_record::standard_items;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::exports_schema::faults;
+use crate::exports_schema::schema_faults;
 use crate::items::with_no_calendar;
-use crate::items_specimen::{SpecimenExtent, specimen};
+use crate::items_specimen::{SpecimenExtent, make_specimen};
 use crate::support::*;
 
 /// Each item with each kind of its subjects, sparse and complete.
@@ -19,7 +19,12 @@ fn specimens() -> Vec<(ItemVersion, SubjectKind, SpecimenExtent, Map<String, Val
     for item in standard_items().unwrap() {
         for kind in item.subject_kinds.clone() {
             for extent in [SpecimenExtent::Required, SpecimenExtent::Everything] {
-                all.push((item.clone(), kind, extent, specimen(&item, kind, extent)));
+                all.push((
+                    item.clone(),
+                    kind,
+                    extent,
+                    make_specimen(&item, kind, extent),
+                ));
             }
         }
     }
@@ -31,12 +36,12 @@ fn what_the_check_accepts_fits_the_schema() {
     for (item, kind, extent, record) in specimens() {
         let schema = json_schema(&item);
         let place = format!("{} version {} {kind:?} {extent:?}", item.code, item.version);
-        let content = faults(&schema, &Value::Object(record.clone()));
+        let content = schema_faults(&schema, &Value::Object(record.clone()));
         assert_eq!(content, Vec::<String>::new(), "{place}");
         let compiled = compiled(&item.code, Some(item.version));
         let values = accepted(with_no_calendar(compiled, &record)).values;
         assert_eq!(
-            faults(&schema, &Value::Object(values)),
+            schema_faults(&schema, &Value::Object(values)),
             Vec::<String>::new(),
             "{place}"
         );
@@ -56,7 +61,7 @@ fn structural_errors_fit_neither() {
         for (what, broken) in errors_of_structure(&item, kind, &record) {
             let place = format!("{} version {} {kind:?}: {what}", item.code, item.version);
             returned(with_no_calendar(compiled, &broken));
-            let found = faults(&schema, &Value::Object(broken));
+            let found = schema_faults(&schema, &Value::Object(broken));
             assert!(!found.is_empty(), "{place} passes the schema");
             planted += 1;
         }
@@ -258,7 +263,7 @@ proptest! {
             }
             let value = parts.join(";");
             let allowed = parts.iter().all(|p| list.allows(p));
-            prop_assert_eq!(faults(schema, &json!(value)).is_empty(), allowed, "{} {}", code, value);
+            prop_assert_eq!(schema_faults(schema, &json!(value)).is_empty(), allowed, "{} {}", code, value);
         }
     }
 }

@@ -10,7 +10,7 @@ use time::Date;
 use time::macros::format_description;
 
 /// What of the value does not fit the schema: paths and keywords.
-pub fn faults(schema: &Value, value: &Value) -> Vec<String> {
+pub fn schema_faults(schema: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     validate(schema, value, "", &mut found);
     found
@@ -87,7 +87,7 @@ fn fits(
             true
         }
         "if" => {
-            if faults(argument, value).is_empty() {
+            if schema_faults(argument, value).is_empty() {
                 validate(&schema["then"], value, at, found);
             }
             true

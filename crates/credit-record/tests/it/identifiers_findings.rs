@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use credit_record::{
     Attestation, CheckContext, CitizenNumber, Finding, FindingCode, NoCalendar, RegistrationNumber,
-    Verdict, WorkingDays, check,
+    Verdict, WorkingDays, check_record,
 };
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn answered(changed: &str, value: &str, field: &str, attester: &str) -> Verdict 
     let mut changes = serde_json::Map::new();
     changes.insert(changed.to_owned(), json!(value));
     let content = serde_json::to_vec(&penalty_with(Value::Object(changes))).unwrap();
-    check(compiled("xzcf", None), &content, &ctx)
+    check_record(compiled("xzcf", None), &content, &ctx)
 }
 
 fn only(verdict: Verdict) -> Finding {
@@ -40,7 +40,7 @@ fn only(verdict: Verdict) -> Finding {
     findings.remove(0)
 }
 
-fn one(changes: Value) -> Finding {
+fn only_finding(changes: Value) -> Finding {
     only(run("xzcf", &penalty_with(changes)))
 }
 
@@ -177,7 +177,7 @@ fn a_persons_number_in_a_public_field_goes_back_unrepeated() {
         ("CF_XDR_SYDW", "430102199003071234"),
         ("CF_XDR_SHZZ", "911124198108030024"),
     ] {
-        let found = one(json!({field: value}));
+        let found = only_finding(json!({field: value}));
         assert_eq!(found.code, FindingCode::PersonalNumberMisplaced, "{field}");
         assert_eq!(found.field.as_deref(), Some(field));
         let shown = serde_json::to_string(&found).unwrap();
@@ -222,7 +222,7 @@ fn a_sound_registration_number_is_a_persons_only_when_the_record_says_so() {
         let person = CitizenNumber::parse(&text, today()).unwrap();
         accepted(run("xzcf", &penalty_with(json!({"CF_XDR_GSZC": text}))));
         let own = json!({"CF_XDR_GSZC": text, "CF_FR_ZJHM": person.as_str()});
-        assert_eq!(one(own).code, FindingCode::PersonalNumberMisplaced);
+        assert_eq!(only_finding(own).code, FindingCode::PersonalNumberMisplaced);
     }
 }
 
@@ -236,11 +236,11 @@ fn an_organisation_code_is_told_its_rule_and_place() {
         ("D21?35691", "第4位不是允许的代码字符"),
         ("000000000", "占位值"),
     ] {
-        let found = one(json!({"CF_XDR_ZZJG": value}));
+        let found = only_finding(json!({"CF_XDR_ZZJG": value}));
         assert_eq!(found.code, FindingCode::OrganisationCodeInvalid, "{value}");
         assert!(found.message.contains(said), "{value}: {}", found.message);
     }
-    let typed = one(json!({"CF_XDR_ZZJG": "I92203821"}));
+    let typed = only_finding(json!({"CF_XDR_ZZJG": "I92203821"}));
     assert_eq!(typed.suggestion.as_deref(), Some("192203821"));
 }
 
@@ -251,7 +251,7 @@ fn a_registration_number_is_told_what_it_breaks() {
         ("111111111111111", "占位值"),
         ("000000000000000", "占位值"),
     ] {
-        let found = one(json!({"CF_XDR_GSZC": value}));
+        let found = only_finding(json!({"CF_XDR_GSZC": value}));
         assert_eq!(
             found.code,
             FindingCode::RegistrationNumberInvalid,

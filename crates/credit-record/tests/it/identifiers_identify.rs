@@ -1,6 +1,6 @@
 //! `identify`: what a text is taken for, dirt, and the place in the text as it was given.
 
-use credit_record::id::{CreditCode, IdRule, IdentifiedKind, Warning, identify};
+use credit_record::id::{CreditCode, IdRule, IdentifiedKind, Warning, identify_code};
 use credit_record::{CitizenNumber, OrganisationCode, RegistrationNumber};
 use proptest::prelude::*;
 use time::Duration;
@@ -119,7 +119,7 @@ fn valid_codes_are_called_what_they_are() {
         ("12345678", IdentifiedKind::TaiwanPass, "12345678"),
         ("1234567890", IdentifiedKind::TaiwanPass, "1234567890"),
     ] {
-        let found = identify(text, today());
+        let found = identify_code(text, today());
         assert_eq!((found.kind, found.valid), (kind, true), "{text}: {found:?}");
         assert_eq!(found.canonical.as_deref(), Some(canonical));
         assert_eq!(
@@ -265,7 +265,7 @@ fn faulty_codes_are_called_what_they_were_meant_to_be() {
         ("长沙市", IdentifiedKind::Unknown, R::Alphabet, Some(0)),
         ("1", IdentifiedKind::Unknown, R::Length, Some(1)),
     ] {
-        let found = identify(text, today());
+        let found = identify_code(text, today());
         assert_eq!(
             (found.kind, found.valid, found.rule, found.position),
             (kind, false, Some(rule), position),
@@ -284,7 +284,7 @@ fn a_place_is_that_of_the_text_as_it_was_given() {
         ("\u{FEFF}１２４３００００ＭＢＯＬ６７９７６Ｎ", 11),
         ("12 43 00 00 MB OL 67 97 6N", 15),
     ] {
-        let found = identify(text, today());
+        let found = identify_code(text, today());
         assert_eq!(
             (found.rule, found.position),
             (Some(IdRule::Alphabet), Some(position)),
@@ -293,7 +293,7 @@ fn a_place_is_that_of_the_text_as_it_was_given() {
         assert_eq!(found.suggestion.as_deref(), Some("12430000MB0L67976N"));
         assert_eq!(found.input, text);
     }
-    let short = identify("4301 0219 9003 0712  ", today());
+    let short = identify_code("4301 0219 9003 0712  ", today());
     assert_eq!(
         (short.rule, short.position),
         (Some(IdRule::Length), Some(19)),
@@ -313,23 +313,23 @@ fn warnings_refuse_nothing() {
         ("4301002001234", &[Warning::FormOnly]),
         ("430102199003071234", &[]),
     ] {
-        let found = identify(text, today());
+        let found = identify_code(text, today());
         assert!(found.valid, "{text}");
         assert_eq!(found.warnings, warnings, "{text}");
     }
     let abroad = CreditCode::with_checks("91990000MA0000A1").unwrap();
     assert_eq!(
-        identify(abroad.as_str(), today()).warnings,
+        identify_code(abroad.as_str(), today()).warnings,
         [Warning::Region]
     );
     let unknown = CitizenNumber::with_check("66010219900307123", today()).unwrap();
     assert_eq!(
-        identify(unknown.as_str(), today()).warnings,
+        identify_code(unknown.as_str(), today()).warnings,
         [Warning::Region]
     );
     let stateless = CitizenNumber::with_check("91100119900307123", today()).unwrap();
     assert_eq!(
-        identify(stateless.as_str(), today()).warnings,
+        identify_code(stateless.as_str(), today()).warnings,
         [Warning::Nationality]
     );
 }
@@ -342,7 +342,7 @@ fn damage_by_a_spreadsheet_is_named() {
         ("430102199003071000", IdentifiedKind::CitizenNumber),
         ("914403001922038000", IdentifiedKind::CreditCode),
     ] {
-        let found = identify(text, today());
+        let found = identify_code(text, today());
         assert_eq!((found.kind, found.valid), (kind, false), "{text}");
         assert_eq!(found.warnings, [Warning::SpreadsheetDamage], "{text}");
         assert_eq!(found.suggestion, None);
@@ -351,7 +351,7 @@ fn damage_by_a_spreadsheet_is_named() {
 
 #[test]
 fn the_json_has_seven_fields_and_debug_has_no_number() {
-    let found = identify("430102199003071234", today());
+    let found = identify_code("430102199003071234", today());
     let json = serde_json::to_value(&found).unwrap();
     let names: Vec<&String> = json.as_object().unwrap().keys().collect();
     assert_eq!(
@@ -435,8 +435,8 @@ proptest! {
     fn dirt_comes_off(code in any_code(), dirt in prop::collection::vec(dirt(), 0..3)) {
         // Dirt of a second layer may cut where the first has put a wide character.
         let dirty = dirt.iter().fold(code.clone(), |text, d| if text.is_ascii() { d(&text) } else { text });
-        let clean = identify(&code, today());
-        let found = identify(&dirty, today());
+        let clean = identify_code(&code, today());
+        let found = identify_code(&dirty, today());
         prop_assert!(clean.valid, "{}", code);
         prop_assert_eq!((found.kind, found.valid), (clean.kind, true), "{}", dirty);
         prop_assert_eq!(found.canonical, clean.canonical);
@@ -448,26 +448,26 @@ proptest! {
         let region = ["110105", "430102", "510202", "320102", "120101", "810000"][region];
         let head = format!("{region}{:04}{:02}{:02}{n:03}", born.year(), u8::from(born.month()), born.day());
         let number = CitizenNumber::with_check(&head, today()).unwrap();
-        let found = identify(number.as_str(), today());
+        let found = identify_code(number.as_str(), today());
         prop_assert!(matches!(found.kind, IdentifiedKind::CitizenNumber | IdentifiedKind::ResidencePermit));
         prop_assert!(found.valid);
     }
 
     #[test]
     fn no_text_is_too_strange(text in "\\PC{0,40}|[0-9OISZX×' \u{200B}-]{0,30}|[A-Z0-9]{5,20}") {
-        let found = identify(&text, today());
+        let found = identify_code(&text, today());
         prop_assert_eq!(found.valid, found.rule.is_none());
         prop_assert_eq!(found.valid, found.canonical.is_some());
         if let Some(at) = found.position {
             prop_assert!(at <= text.chars().count());
         }
         if let Some(canonical) = &found.canonical {
-            let again = identify(canonical, today());
+            let again = identify_code(canonical, today());
             prop_assert!(again.valid, "{} {}", text, canonical);
             prop_assert_eq!(again.canonical.as_ref(), Some(canonical));
         }
         if let Some(better) = &found.suggestion {
-            let again = identify(better, today());
+            let again = identify_code(better, today());
             prop_assert!(again.valid, "{} {}", text, better);
         }
     }

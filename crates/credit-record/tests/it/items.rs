@@ -12,7 +12,7 @@ use credit_record::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::items_specimen::{SpecimenExtent, specimen};
+use crate::items_specimen::{SpecimenExtent, make_specimen};
 use crate::support::*;
 
 #[test]
@@ -362,13 +362,13 @@ fn every_item_takes_its_specimens() {
         let compiled = compiled(&item.code, Some(item.version));
         for kind in item.subject_kinds.clone() {
             for extent in [SpecimenExtent::Required, SpecimenExtent::Everything] {
-                let record = specimen(&item, kind, extent);
+                let record = make_specimen(&item, kind, extent);
                 let place = format!("{} version {} {kind:?} {extent:?}", item.code, item.version);
                 let found = accepted_or(with_no_calendar(compiled, &record), &place);
                 assert_eq!(found.subject.kind, kind, "{place}");
             }
             for field in required(&item) {
-                let mut record = specimen(&item, kind, SpecimenExtent::Required);
+                let mut record = make_specimen(&item, kind, SpecimenExtent::Required);
                 record.remove(&field);
                 let found = errors(with_no_calendar(compiled, &record));
                 assert!(

@@ -3,7 +3,7 @@
 
 use credit_record::item::{
     CodeList, FieldKind, FieldMapping, ItemError, ItemOwner, ItemVersion, NationalEntry,
-    Requirement, SourceFamily, SubjectKind, lint,
+    Requirement, SourceFamily, SubjectKind, lint_item,
 };
 use credit_record::{DisclosureMode, Publication};
 
@@ -15,7 +15,7 @@ type ItemEdit = fn(&mut ItemVersion);
 fn faults(change: ItemEdit) -> String {
     let mut item = item("xzcf");
     change(&mut item);
-    match lint(&item) {
+    match lint_item(&item) {
         Err(ItemError::Inconsistent { faults, .. }) => faults
             .iter()
             .map(ToString::to_string)

@@ -11,7 +11,7 @@ use credit_record::{
 use serde_json::{Map, Value, json};
 use time::{Date, Weekday};
 
-use crate::items_specimen::{DAY, SpecimenExtent, on, specimen};
+use crate::items_specimen::{DAY, SpecimenExtent, make_specimen, specimen_on_day};
 use crate::support::*;
 
 use SubjectKind::{IndividualBusiness, NaturalPerson, Organisation};
@@ -41,7 +41,7 @@ fn works(day: Date) -> bool {
 /// Rules that several items have, by what their roles say. `None`: the rule is an item's own.
 fn common(item: &ItemVersion, rule: &Rule) -> Option<Map<String, Value>> {
     let roles = &item.roles;
-    let base = |kind| specimen(item, kind, SpecimenExtent::Required);
+    let base = |kind| make_specimen(item, kind, SpecimenExtent::Required);
     let with = |code: &Option<String>, value: &str| {
         let mut record = base(Organisation);
         record.insert(code.clone().unwrap(), json!(value));
@@ -59,8 +59,12 @@ fn common(item: &ItemVersion, rule: &Rule) -> Option<Map<String, Value>> {
             record.insert(roles.credit_code.clone(), json!("91430102MA4PX7RC64"));
             record
         }
-        "decision-not-future" => on(item, Organisation, SpecimenExtent::Required, "2026-07-02"),
-        "late-report" => on(item, Organisation, SpecimenExtent::Required, "2026-05-10"),
+        "decision-not-future" => {
+            specimen_on_day(item, Organisation, SpecimenExtent::Required, "2026-07-02")
+        }
+        "late-report" => {
+            specimen_on_day(item, Organisation, SpecimenExtent::Required, "2026-05-10")
+        }
         _ => return None,
     })
 }
@@ -114,7 +118,7 @@ fn broken(item: &ItemVersion, rule: &Rule) -> Map<String, Value> {
     common(item, rule).unwrap_or_else(|| {
         let own = own(&item.code, item.version, &rule.id);
         let own = own.unwrap_or_else(|| panic!("no case for {} {}", item.code, rule.id));
-        let mut record = specimen(item, Organisation, SpecimenExtent::Required);
+        let mut record = make_specimen(item, Organisation, SpecimenExtent::Required);
         record.extend(object(own));
         record
     })
@@ -175,7 +179,8 @@ fn a_rule_means_the_same_everywhere() {
 /// 424号: reported later than 7 working days after the decision is counted, not refused.
 #[test]
 fn late_reports_are_counted() {
-    let record = |day: &str| on(&item("xzcf"), Organisation, SpecimenExtent::Required, day);
+    let record =
+        |day: &str| specimen_on_day(&item("xzcf"), Organisation, SpecimenExtent::Required, day);
     let run = |day: &str| {
         found(
             compiled("xzcf", None),
@@ -221,7 +226,7 @@ fn each_item_has_its_own_deadline() {
 #[test]
 fn detention_of_a_person_is_no_finding() {
     let item = item("xzcf");
-    let mut record = specimen(&item, NaturalPerson, SpecimenExtent::Required);
+    let mut record = make_specimen(&item, NaturalPerson, SpecimenExtent::Required);
     record.insert("CF_CFLB".into(), json!("行政拘留"));
     assert_eq!(
         found(compiled("xzcf", None), &record, Arc::new(NoCalendar)),

@@ -19,16 +19,16 @@ pub enum SpecimenExtent {
     Everything,
 }
 
-pub fn specimen(
+pub fn make_specimen(
     item: &ItemVersion,
     kind: SubjectKind,
     extent: SpecimenExtent,
 ) -> Map<String, Value> {
-    on(item, kind, extent, DAY)
+    specimen_on_day(item, kind, extent, DAY)
 }
 
 /// A specimen in which everything happened on this day.
-pub fn on(
+pub fn specimen_on_day(
     item: &ItemVersion,
     kind: SubjectKind,
     extent: SpecimenExtent,
@@ -47,7 +47,7 @@ pub fn on(
                 }
                 Requirement::Optional => extent == SpecimenExtent::Everything,
             };
-            if wanted && field.allowed_for(kind) && belongs(item, &field.code, kind) {
+            if wanted && field.allowed_for(kind) && fits_subject(item, &field.code, kind) {
                 let value = value(item, &field.code, kind, day);
                 record.insert(field.code.clone(), value);
             }
@@ -64,7 +64,7 @@ pub fn on(
 }
 
 /// Old editions do not say for whom a field is; the code is the organisation's, the card the person's.
-fn belongs(item: &ItemVersion, code: &String, kind: SubjectKind) -> bool {
+fn fits_subject(item: &ItemVersion, code: &String, kind: SubjectKind) -> bool {
     let roles = &item.roles;
     let person = kind == SubjectKind::NaturalPerson;
     if roles.person_document_number.as_ref() == Some(code) {

@@ -1,7 +1,7 @@
 //! Records of the templates of 2015 and 2018, read as records of the versions that followed.
 
 use credit_record::item::Requirement;
-use credit_record::upgrade::{UpgradeError, UpgradeStep, upgrade};
+use credit_record::upgrade::{UpgradeError, UpgradeStep, upgrade_record};
 use credit_record::{FindingCode, standard_items};
 use serde_json::{Map, Value, json};
 
@@ -41,7 +41,7 @@ fn values(item: &str, number: u32, record: &Map<String, Value>) -> Map<String, V
 #[test]
 fn the_penalty_of_2015_reads_as_one_of_2018() {
     let old = values("xzcf", 1, &penalty_2015());
-    let read = upgrade(&version("xzcf", 1), &version("xzcf", 2), &old).unwrap();
+    let read = upgrade_record(&version("xzcf", 1), &version("xzcf", 2), &old).unwrap();
     let expected = object(json!({
         "CF_XDR_MC": "湖南客偲家装饰工程有限公司",
         "CF_XDR_LB": "法人及非法人组织",
@@ -99,7 +99,7 @@ fn the_penalty_of_2015_reads_as_one_of_2018() {
 #[test]
 fn an_upgraded_record_can_be_completed() {
     let old = values("xzcf", 1, &penalty_2015());
-    let read = upgrade(&version("xzcf", 1), &version("xzcf", 2), &old).unwrap();
+    let read = upgrade_record(&version("xzcf", 1), &version("xzcf", 2), &old).unwrap();
     let mut record = read.values;
     record.insert("CF_YXQ".into(), json!("2099-12-31"));
     record.insert("CF_CFJGDM".into(), json!(PROVIDER));
@@ -136,7 +136,7 @@ fn a_person_of_2015_keeps_the_card() {
         old["CF_CFLB1"], "行政拘留",
         "digits of 2015 become their texts"
     );
-    let read = upgrade(&version("xzcf", 1), &version("xzcf", 2), &old).unwrap();
+    let read = upgrade_record(&version("xzcf", 1), &version("xzcf", 2), &old).unwrap();
     assert_eq!(read.values["CF_XDR_ZJLX"], "身份证");
     assert_eq!(read.values["CF_XDR_ZJHM"], "430102199003071242");
     assert_eq!(read.values["CF_XDR_LB"], "自然人");
@@ -160,7 +160,7 @@ fn the_licence_of_2015_reads_as_one_of_2018() {
     let mut record = record;
     record.insert("XK_XDR_GSDJ".into(), json!("430100600123457"));
     let old = values("xzxk", 1, &record);
-    let read = upgrade(&version("xzxk", 1), &version("xzxk", 2), &old).unwrap();
+    let read = upgrade_record(&version("xzxk", 1), &version("xzxk", 2), &old).unwrap();
     let got = |code: &str| read.values.get(code).and_then(Value::as_str);
     for (code, value) in [
         ("XK_XDR_MC", "长沙市雨花区老王面馆"),
@@ -190,7 +190,7 @@ fn the_penalty_of_2018_reads_as_one_since_2021() {
         "CF_CFLB": "罚款;暂扣许可证;暂扣执照;吊销执照", "CF_NR_WFFF": null, "CF_NR_ZKDX": "食品经营许可证",
     });
     let old = values("xzcf", 2, &penalty_with(changes));
-    let read = upgrade(&version("xzcf", 2), &version("xzcf", 3), &old).unwrap();
+    let read = upgrade_record(&version("xzcf", 2), &version("xzcf", 3), &old).unwrap();
     assert_eq!(read.values["CF_CFLB"], "罚款;暂扣许可证件;吊销许可证件");
     assert_eq!(read.missing, Vec::<String>::new());
     let mut others = read.values.clone();
@@ -245,13 +245,13 @@ fn mappings_have_no_gaps() {
 fn only_the_next_version_can_read_a_record() {
     let values = Map::new();
     assert_eq!(
-        upgrade(&version("xzcf", 1), &version("xzxk", 2), &values),
+        upgrade_record(&version("xzcf", 1), &version("xzxk", 2), &values),
         Err(UpgradeError::OtherItem {
             old: "xzcf".into(),
             new: "xzxk".into()
         })
     );
-    let skipped = upgrade(&version("xzcf", 1), &version("xzcf", 3), &values).unwrap_err();
+    let skipped = upgrade_record(&version("xzcf", 1), &version("xzcf", 3), &values).unwrap_err();
     assert_eq!(
         skipped.to_string(),
         "xzcf version 3 has no mapping from version 1"
@@ -264,7 +264,7 @@ fn a_gap_in_a_mapping_shows() {
     let mut new = version("xzcf", 2);
     new.predecessor.as_mut().unwrap().dropped.clear();
     let old = values("xzcf", 1, &penalty_2015());
-    let read = upgrade(&version("xzcf", 1), &new, &old).unwrap();
+    let read = upgrade_record(&version("xzcf", 1), &new, &old).unwrap();
     let gaps: Vec<_> = read
         .steps
         .iter()

@@ -1,6 +1,6 @@
 //! Organisation names as search keys.
 
-use credit_record::name::{bigrams, normal_form};
+use credit_record::name::{name_bigrams, normal_form};
 use proptest::prelude::*;
 
 #[test]
@@ -24,10 +24,13 @@ fn spellings_of_one_name_meet() {
 
 #[test]
 fn bigrams_cross_brackets_and_come_once() {
-    assert_eq!(bigrams("长沙(湖南)长沙"), ["长沙", "沙湖", "湖南", "南长"]);
-    assert_eq!(bigrams("湘"), ["湘"]);
-    assert!(bigrams("（）").is_empty());
-    assert!(bigrams("").is_empty());
+    assert_eq!(
+        name_bigrams("长沙(湖南)长沙"),
+        ["长沙", "沙湖", "湖南", "南长"]
+    );
+    assert_eq!(name_bigrams("湘"), ["湘"]);
+    assert!(name_bigrams("（）").is_empty());
+    assert!(name_bigrams("").is_empty());
 }
 
 proptest! {
@@ -44,7 +47,7 @@ proptest! {
         name in "[一-龥]{4,20}", from in 0usize..3, len in 2usize..6,
     ) {
         let part: String = name.chars().skip(from).take(len).collect();
-        let all = bigrams(&name);
-        prop_assert!(bigrams(&part).iter().all(|b| part.chars().count() < 2 || all.contains(b)));
+        let all = name_bigrams(&name);
+        prop_assert!(name_bigrams(&part).iter().all(|b| part.chars().count() < 2 || all.contains(b)));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use credit_record::name::normal_form;
 use credit_record::normalise::{
-    CleansingChange, NameMask, ReplacementFault, is_list_form, masked_name, normalise,
+    CleansingChange, NameMask, ReplacementFault, is_list_form, masked_name, normalise_value,
     replace_codes, replacement_faults, without_individual_mark,
 };
 use credit_record::{Field, ItemVersion, standard_items};
@@ -24,7 +24,7 @@ pub fn clean(item: &str, field: &str, value: &str) -> (String, Vec<CleansingChan
     let mut changes = Vec::new();
     let field = field_of(item, field);
     (
-        normalise(field, Cow::Borrowed(value), &mut changes).into_owned(),
+        normalise_value(field, Cow::Borrowed(value), &mut changes).into_owned(),
         changes,
     )
 }

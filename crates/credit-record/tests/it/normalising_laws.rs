@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use credit_record::item::{Field, FieldKind, ValueFormat};
 use credit_record::normalise::{
-    self, CleansingChange, CleansingRuleSet, Normaliser, amount_fault, damage, date_fault,
-    masked_name, normalise, parse_date, replace_codes, without_individual_mark,
+    self, CleansingChange, CleansingRuleSet, Normaliser, amount_fault, date_fault, find_damage,
+    masked_name, normalise_value, parse_date, replace_codes, without_individual_mark,
 };
 use proptest::prelude::*;
 
@@ -67,7 +67,7 @@ fn the_kinds_cover_every_list_of_steps() {
     let mut seen: Vec<_> = kinds()
         .iter()
         .map(|f| {
-            normalise::pipeline(f)
+            normalise::pipeline_steps(f)
                 .iter()
                 .map(|s| s.id)
                 .collect::<Vec<_>>()
@@ -220,7 +220,7 @@ fn hostile() -> impl Strategy<Value = String> {
 
 fn run<'a>(field: &Field, text: &'a str) -> (Cow<'a, str>, Vec<CleansingChange>) {
     let mut changes = Vec::new();
-    let out = normalise(field, Cow::Borrowed(text), &mut changes);
+    let out = normalise_value(field, Cow::Borrowed(text), &mut changes);
     (out, changes)
 }
 
@@ -252,7 +252,7 @@ proptest! {
                 prop_assert_eq!(change.rule_version, step.version);
                 prop_assert_eq!(&change.field, &field.code);
             }
-            let _ = damage(field, &once);
+            let _ = find_damage(field, &once);
         }
     }
 
@@ -355,7 +355,7 @@ fn long_nonsense_takes_linear_time() {
             let start = worked();
             let (out, _) = run(field, &text);
             let _ = (
-                damage(field, &out),
+                find_damage(field, &out),
                 date_fault(&out),
                 amount_fault(&out),
                 masked_name(&out),

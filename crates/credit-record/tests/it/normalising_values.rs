@@ -2,8 +2,8 @@
 //! and what spreadsheets leave of a value.
 
 use credit_record::normalise::{
-    self, AmountFault, DateFault, Decimal, SpreadsheetDamage, amount_fault, damage, date_fault,
-    lost_digits, parse_date, serial_day,
+    self, AmountFault, DateFault, Decimal, SpreadsheetDamage, amount_fault, date_fault,
+    find_damage, lost_digits, parse_date, serial_day,
 };
 use proptest::prelude::*;
 
@@ -345,7 +345,7 @@ fn the_unit_is_that_of_the_field() {
     let mut field = field_of("xzcf", "CF_NR_FK").clone();
     let mut run = |unit: Option<&str>, text: &str| {
         field.unit = unit.map(str::to_owned);
-        normalise::normalise(&field, text.into(), &mut Vec::new()).into_owned()
+        normalise::normalise_value(&field, text.into(), &mut Vec::new()).into_owned()
     };
     assert_eq!(run(Some("元"), "2000元"), "2000");
     assert_eq!(run(Some("元"), "0.2万元"), "2000");
@@ -359,7 +359,7 @@ fn the_unit_is_that_of_the_field() {
 
 #[test]
 fn damage_by_spreadsheets() {
-    let found = |field: &str, text: &str| damage(field_of("xzcf", field), text);
+    let found = |field: &str, text: &str| find_damage(field_of("xzcf", field), text);
     for text in [
         "4.30102E+17",
         "9.1430102E17",
@@ -536,7 +536,7 @@ proptest! {
         let text = capitals(yuan);
         let mut field = field_of("xzcf", "CF_NR_FK").clone();
         field.unit = Some("元".to_owned());
-        let read = normalise::normalise(&field, text.clone().into(), &mut Vec::new());
+        let read = normalise::normalise_value(&field, text.clone().into(), &mut Vec::new());
         prop_assert_eq!(read, yuan.to_string(), "{}", text);
     }
 

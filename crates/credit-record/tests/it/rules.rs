@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use credit_record::item::{ItemError, ItemVersion};
-use credit_record::rule::{MAX_ITEM_STEPS, MAX_STEPS, Rule, signatures};
+use credit_record::rule::{MAX_ITEM_STEPS, MAX_STEPS, Rule, function_signatures};
 use credit_record::{
-    CheckContext, CompiledItem, FindingCode, NoCalendar, Severity, Verdict, WorkingDays, check,
+    CheckContext, CompiledItem, FindingCode, NoCalendar, Severity, Verdict, WorkingDays,
+    check_record,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -71,7 +72,7 @@ fn judge(rule: Rule, record: &Map<String, Value>, calendar: Arc<dyn WorkingDays>
         working_days: &calendar,
         attestations: &[],
     };
-    check(&compiled, &content, &ctx)
+    check_record(&compiled, &content, &ctx)
 }
 
 /// Whether a check holds for the faultless penalty with some changes.
@@ -545,7 +546,7 @@ fn the_functions_say_what_they_are_for() {
 #[test]
 fn every_function_is_documented() {
     let manual = include_str!("../../README.md");
-    for signature in signatures() {
+    for signature in function_signatures() {
         let row = format!("| `{}` | {} |", signature.text(), signature.help);
         assert!(manual.contains(&row), "the README lacks {row}");
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use credit_record::{
     AcceptedRecord, CheckContext, CompiledItem, Finding, FindingCode, ItemVersion, NoCalendar,
-    Severity, Verdict, WorkingDays, check, compiled_standard_items, standard_items,
+    Severity, Verdict, WorkingDays, check_record, compiled_standard_items, standard_items,
 };
 use proptest::prelude::ProptestConfig;
 use serde_json::{Map, Value, json};
@@ -124,7 +124,7 @@ pub fn with_calendar(
         working_days: &working_days,
         attestations: &[],
     };
-    check(item, content, &ctx)
+    check_record(item, content, &ctx)
 }
 
 pub fn accepted(verdict: Verdict) -> Box<AcceptedRecord> {

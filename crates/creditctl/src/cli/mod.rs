@@ -300,7 +300,7 @@ fn day(text: &str) -> Result<Date, time::error::Parse> {
 }
 
 /// The command line in a language.
-pub fn command(language: Language) -> Command {
+pub fn localised_command(language: Language) -> Command {
     let command = CommandLine::command();
     match language {
         Language::En => command,
@@ -331,14 +331,14 @@ mod tests {
             }
         }
         let mut missing = Vec::new();
-        walk(&command(Language::Zh), "creditctl", &mut missing);
+        walk(&localised_command(Language::Zh), "creditctl", &mut missing);
         assert!(missing.is_empty(), "{missing:?}");
     }
 
     #[test]
     fn the_definitions_of_arguments_are_sound() {
         for language in [Language::Zh, Language::En] {
-            command(language).debug_assert();
+            localised_command(language).debug_assert();
         }
     }
 }

@@ -27,13 +27,13 @@ use crate::language::{Language, say};
 use crate::{CommandContext, CommandFailure};
 
 /// A single call that takes longer than this is tried again.
-const CALL: Duration = Duration::from_secs(30);
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Silence on a connection after which the other side is asked whether it is there, and its time to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// First and longest pause between two tries.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+const RETRY_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// Largest answer: a page of feedback.
-const MOST_ANSWER: usize = 16 << 20;
+const MAX_ANSWER_BYTES: usize = 16 << 20;
 
 /// The platform.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ pub struct PlatformClient {
     /// Address as given, without the scheme's default added.
     pub endpoint: String,
     /// How long a break is borne.
-    pub patience: Duration,
+    pub retry_timeout: Duration,
     language: Language,
     ingest: Channel,
     feedback: Channel,
@@ -66,7 +66,7 @@ impl std::fmt::Debug for TokenSource {
 ///
 /// # Errors
 /// Those of the work, or no runtime can be had.
-pub fn online<T>(
+pub fn run_online<T>(
     work: impl Future<Output = Result<T, CommandFailure>>,
 ) -> Result<T, CommandFailure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -104,8 +104,8 @@ impl PlatformClient {
         let token = match &connection.token_file {
             Some(path) => TokenSource::File(path.clone()),
             None => TokenSource::Given(variable("CREDIT_TOKEN").ok_or_else(|| {
-                CommandFailure::told(
-                    Exit::Away,
+                CommandFailure::with_exit(
+                    Exit::Unavailable,
                     language.pick(
                         "缺少访问令牌：请用 --token-file 或环境变量 CREDIT_TOKEN 给出",
                         "no access token: give --token-file or the variable CREDIT_TOKEN",
@@ -129,7 +129,7 @@ impl PlatformClient {
         };
         let platform = Self {
             endpoint,
-            patience: Duration::from_secs(connection.patience),
+            retry_timeout: Duration::from_secs(connection.patience),
             language,
             ingest,
             feedback,
@@ -142,12 +142,13 @@ impl PlatformClient {
 
     /// Where records go.
     pub fn ingest(&self) -> IngestServiceClient<Channel> {
-        IngestServiceClient::new(self.ingest.clone()).max_decoding_message_size(MOST_ANSWER)
+        IngestServiceClient::new(self.ingest.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     /// Where verdicts come from.
     pub fn validation(&self) -> ValidationServiceClient<Channel> {
-        ValidationServiceClient::new(self.feedback.clone()).max_decoding_message_size(MOST_ANSWER)
+        ValidationServiceClient::new(self.feedback.clone())
+            .max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     /// A request that says who calls.
@@ -170,8 +171,8 @@ impl PlatformClient {
         };
         let value = format!("Bearer {}", token.trim());
         let mut value: MetadataValue<Ascii> = value.parse().map_err(|_| {
-            CommandFailure::told(
-                Exit::Away,
+            CommandFailure::with_exit(
+                Exit::Unavailable,
                 self.language.pick(
                     "访问令牌含有不允许的字符",
                     "the access token holds characters that are not allowed",
@@ -186,18 +187,18 @@ impl PlatformClient {
     ///
     /// # Errors
     /// The status that remained, or no token.
-    pub async fn ask<T: Clone, R>(
+    pub async fn call_with_retry<T: Clone, R>(
         &self,
         message: T,
         call: impl AsyncFn(Request<T>) -> Result<Response<R>, Status>,
     ) -> Result<R, CallError> {
-        let mut tries = RetryTimer::new(self.patience);
+        let mut tries = RetryTimer::new(self.retry_timeout);
         loop {
             let mut request = self.request(message.clone())?;
-            request.set_timeout(CALL);
+            request.set_timeout(CALL_TIMEOUT);
             match call(request).await {
                 Ok(response) => return Ok(response.into_inner()),
-                Err(status) if is_passing(&status) && tries.pause().await => {}
+                Err(status) if is_transient(&status) && tries.wait_before_retry().await => {}
                 Err(status) => return Err(CallError::Status(Box::new(status))),
             }
         }
@@ -207,7 +208,7 @@ impl PlatformClient {
     pub fn failure(&self, error: CallError) -> CommandFailure {
         match error {
             CallError::Failure(failure) => failure,
-            CallError::Status(status) => told(self.language, &self.endpoint, &status),
+            CallError::Status(status) => status_failure(self.language, &self.endpoint, &status),
         }
     }
 }
@@ -241,43 +242,43 @@ impl CallError {
 #[derive(Debug)]
 pub struct RetryTimer {
     until: Instant,
-    patience: Duration,
+    timeout: Duration,
     pause: Duration,
 }
 
 impl RetryTimer {
     /// Begins to count.
-    pub fn new(patience: Duration) -> Self {
+    pub fn new(timeout: Duration) -> Self {
         Self {
-            until: Instant::now() + patience,
-            patience,
-            pause: PAUSES.0,
+            until: Instant::now() + timeout,
+            timeout,
+            pause: RETRY_PAUSES.0,
         }
     }
 
     /// Something went well: counting begins anew.
-    pub fn progress(&mut self) {
-        self.until = Instant::now() + self.patience;
-        self.pause = PAUSES.0;
+    pub fn reset(&mut self) {
+        self.until = Instant::now() + self.timeout;
+        self.pause = RETRY_PAUSES.0;
     }
 
     /// Waits before the next try; false when patience has ended.
-    pub async fn pause(&mut self) -> bool {
+    pub async fn wait_before_retry(&mut self) -> bool {
         let now = Instant::now();
         if now >= self.until {
             return false;
         }
         tokio::time::sleep_until((now + self.pause).min(self.until)).await;
-        self.pause = (self.pause * 2).min(PAUSES.1);
+        self.pause = (self.pause * 2).min(RETRY_PAUSES.1);
         true
     }
 }
 
 /// Whether a status can be another one when the same is asked again.
-pub fn is_passing(status: &Status) -> bool {
+pub fn is_transient(status: &Status) -> bool {
     use std::error::Error as _;
     match status.code() {
-        code if is_passing_code(code) => true,
+        code if is_transient_code(code) => true,
         // The connection broke; a status that the platform sent has no source.
         Code::Unknown | Code::Cancelled | Code::Internal => status.source().is_some(),
         _ => false,
@@ -285,7 +286,7 @@ pub fn is_passing(status: &Status) -> bool {
 }
 
 /// As [`is_passing`], of a code that the platform gave.
-pub fn is_passing_code(code: Code) -> bool {
+pub fn is_transient_code(code: Code) -> bool {
     matches!(
         code,
         Code::Unavailable | Code::ResourceExhausted | Code::Aborted | Code::DeadlineExceeded
@@ -293,18 +294,18 @@ pub fn is_passing_code(code: Code) -> bool {
 }
 
 /// A status in words, with its exit code.
-pub fn told(language: Language, endpoint: &str, status: &Status) -> CommandFailure {
+pub fn status_failure(language: Language, endpoint: &str, status: &Status) -> CommandFailure {
     let details = status.get_error_details();
     let info = details.error_info();
     let reason = info.map_or_else(
-        || name(status.code()).to_owned(),
+        || code_name(status.code()).to_owned(),
         |info| info.reason.clone(),
     );
     let field = info.and_then(|info| info.metadata.get("field").cloned());
     let said = status.message();
     let (exit, text) = match status.code() {
         Code::Unauthenticated => (
-            Exit::Away,
+            Exit::Unavailable,
             say!(
                 language,
                 "平台不认可访问令牌（{said}）；令牌可能已过期，换用新令牌后重新运行即从中断处继续",
@@ -312,14 +313,14 @@ pub fn told(language: Language, endpoint: &str, status: &Status) -> CommandFailu
             ),
         ),
         Code::PermissionDenied => (
-            Exit::Away,
+            Exit::Unavailable,
             say!(language, "没有权限：{said}", "not permitted: {said}"),
         ),
-        code if is_passing(status) => {
-            let code = name(code);
+        code if is_transient(status) => {
+            let code = code_name(code);
             let cause = cause(status);
             (
-                Exit::Away,
+                Exit::Unavailable,
                 say!(
                     language,
                     "平台 {endpoint} 连接不上（{code}：{said}{cause}）；已取得回执的不会丢失，稍后重新运行即从中断处继续",
@@ -328,7 +329,7 @@ pub fn told(language: Language, endpoint: &str, status: &Status) -> CommandFailu
             )
         }
         Code::Unimplemented => (
-            Exit::Away,
+            Exit::Unavailable,
             say!(
                 language,
                 "平台 {endpoint} 不提供这项功能：{said}",
@@ -336,7 +337,7 @@ pub fn told(language: Language, endpoint: &str, status: &Status) -> CommandFailu
             ),
         ),
         Code::Internal | Code::Unknown | Code::DataLoss | Code::Cancelled => (
-            Exit::Away,
+            Exit::Unavailable,
             say!(
                 language,
                 "平台内部出错：{said}",
@@ -352,7 +353,7 @@ pub fn told(language: Language, endpoint: &str, status: &Status) -> CommandFailu
             ),
         ),
     };
-    CommandFailure::Told(Box::new(FailureMessage {
+    CommandFailure::Message(Box::new(FailureMessage {
         exit,
         reason,
         field: field.unwrap_or_default(),
@@ -373,7 +374,7 @@ fn cause(status: &Status) -> String {
 }
 
 /// gRPC's own name of a code.
-pub fn name(code: Code) -> &'static str {
+pub fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

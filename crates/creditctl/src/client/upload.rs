@@ -16,18 +16,18 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 
-use super::{CallError, PlatformClient, RetryTimer, is_passing, is_passing_code};
+use super::{CallError, PlatformClient, RetryTimer, is_transient, is_transient_code};
 use crate::CommandFailure;
 use crate::exit::Exit;
 use crate::shapes::RefusalShape;
 use crate::state::{KeptReceipt, RowAnswer};
 
 /// Most records on their way.
-const WINDOW: usize = 512;
+const MAX_IN_FLIGHT: usize = 512;
 /// Most bytes of content on their way.
-const WINDOW_BYTES: usize = 16 << 20;
+const MAX_IN_FLIGHT_BYTES: usize = 16 << 20;
 /// Without any answer for so long, the stream is taken for broken.
-const SILENCE: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A record on its way.
 #[derive(Debug, Clone)]
@@ -44,30 +44,34 @@ pub trait UploadDriver {
     ///
     /// # Errors
     /// The file cannot be read.
-    fn next(&mut self) -> Result<Option<OutgoingRecord>, CommandFailure>;
+    fn next_record(&mut self) -> Result<Option<OutgoingRecord>, CommandFailure>;
 
     /// A row was answered for good.
     ///
     /// # Errors
     /// The state cannot be written.
-    fn answered(&mut self, row: u64, answer: RowAnswer, token: &[u8])
-    -> Result<(), CommandFailure>;
+    fn record_answer(
+        &mut self,
+        row: u64,
+        answer: RowAnswer,
+        token: &[u8],
+    ) -> Result<(), CommandFailure>;
 
     /// No more answers are at hand: a good moment to write down what came.
     ///
     /// # Errors
     /// The state cannot be written.
-    fn pause(&mut self) -> Result<(), CommandFailure>;
+    fn flush_answers(&mut self) -> Result<(), CommandFailure>;
 
     /// The connection broke, or the platform asked to try again; it will be.
-    fn broken(&mut self, status: &Status);
+    fn report_break(&mut self, status: &Status);
 }
 
 /// Sends everything that the course gives.
 ///
 /// # Errors
 /// The platform stayed away, refused the stream, or something on this side failed.
-pub async fn send(
+pub async fn upload_records(
     platform: &PlatformClient,
     token: Option<Vec<u8>>,
     course: &mut dyn UploadDriver,
@@ -76,26 +80,26 @@ pub async fn send(
         platform,
         course,
         token,
-        waiting: VecDeque::new(),
+        unanswered: VecDeque::new(),
         bytes: 0,
         sent: 0,
-        again: Vec::new(),
-        drained: false,
+        retried: Vec::new(),
+        source_ended: false,
         answers: 0,
     };
-    let mut tries = RetryTimer::new(platform.patience);
+    let mut tries = RetryTimer::new(platform.retry_timeout);
     loop {
         let before = upload.answers;
         let ended = upload.stream().await;
-        upload.course.pause()?;
+        upload.course.flush_answers()?;
         if upload.answers > before {
-            tries.progress();
+            tries.reset();
         }
         match ended {
             Ok(()) if upload.is_done() => return Ok(()),
             // The platform ended the stream, or asked for some rows once more.
             Ok(()) => {
-                if !tries.pause().await {
+                if !tries.wait_before_retry().await {
                     let status = Status::unavailable("UNAVAILABLE");
                     return Err(platform.failure(CallError::Status(Box::new(status))));
                 }
@@ -104,9 +108,9 @@ pub async fn send(
                 // What the token stood for is known here, too: the rows that were answered.
                 upload.token = None;
             }
-            Err(CallError::Status(status)) if is_passing(&status) => {
-                upload.course.broken(&status);
-                if !tries.pause().await {
+            Err(CallError::Status(status)) if is_transient(&status) => {
+                upload.course.report_break(&status);
+                if !tries.wait_before_retry().await {
                     return Err(platform.failure(CallError::Status(status)));
                 }
             }
@@ -120,19 +124,19 @@ struct Upload<'a> {
     course: &'a mut dyn UploadDriver,
     token: Option<Vec<u8>>,
     /// Not answered yet, in the order of sending.
-    waiting: VecDeque<OutgoingRecord>,
+    unanswered: VecDeque<OutgoingRecord>,
     bytes: usize,
     /// How many of `waiting` went out on this stream.
     sent: usize,
     /// Rows that the platform wants once more.
-    again: Vec<OutgoingRecord>,
-    drained: bool,
+    retried: Vec<OutgoingRecord>,
+    source_ended: bool,
     answers: u64,
 }
 
 impl Upload<'_> {
     fn is_done(&self) -> bool {
-        self.drained && self.waiting.is_empty() && self.again.is_empty()
+        self.source_ended && self.unanswered.is_empty() && self.retried.is_empty()
     }
 
     /// A token that the platform does not know any more, as after it was restored: not a fault of a record, for those
@@ -148,13 +152,16 @@ impl Upload<'_> {
 
     /// Fills the window.
     fn fill(&mut self) -> Result<(), CommandFailure> {
-        while !self.drained && self.waiting.len() < WINDOW && self.bytes < WINDOW_BYTES {
-            match self.course.next()? {
+        while !self.source_ended
+            && self.unanswered.len() < MAX_IN_FLIGHT
+            && self.bytes < MAX_IN_FLIGHT_BYTES
+        {
+            match self.course.next_record()? {
                 Some(outgoing) => {
                     self.bytes += outgoing.submission.content.len();
-                    self.waiting.push_back(outgoing);
+                    self.unanswered.push_back(outgoing);
                 }
-                None => self.drained = true,
+                None => self.source_ended = true,
             }
         }
         Ok(())
@@ -164,15 +171,15 @@ impl Upload<'_> {
     async fn stream(&mut self) -> Result<(), CallError> {
         self.sent = 0;
         // What the platform asked for again comes with the next stream, after a pause.
-        for outgoing in std::mem::take(&mut self.again) {
+        for outgoing in std::mem::take(&mut self.retried) {
             self.bytes += outgoing.submission.content.len();
-            self.waiting.push_back(outgoing);
+            self.unanswered.push_back(outgoing);
         }
         self.fill()?;
         if self.is_done() {
             return Ok(());
         }
-        let (to, requests) = mpsc::channel(WINDOW + 1);
+        let (to, requests) = mpsc::channel(MAX_IN_FLIGHT + 1);
         if let Some(token) = &self.token {
             let first = StreamRecordsRequest {
                 submission: None,
@@ -187,7 +194,7 @@ impl Upload<'_> {
         if !resuming {
             self.push(&to);
         }
-        let called = tokio::time::timeout(SILENCE, client.stream_records(request)).await;
+        let called = tokio::time::timeout(ANSWER_TIMEOUT, client.stream_records(request)).await;
         let mut answers = called.map_err(|_| silent())?.map_err(boxed)?.into_inner();
         if resuming {
             let first = next(&mut answers).await?;
@@ -203,7 +210,7 @@ impl Upload<'_> {
         loop {
             self.fill()?;
             match &to {
-                Some(open) if self.waiting.is_empty() && self.drained => {
+                Some(open) if self.unanswered.is_empty() && self.source_ended => {
                     debug_assert!(self.sent == 0 && !open.is_closed());
                     // Nothing more to say: the platform ends its side, too.
                     to = None;
@@ -215,7 +222,7 @@ impl Upload<'_> {
             let response = match ready {
                 Some(response) => response.map_err(boxed)?,
                 None => {
-                    self.course.pause()?;
+                    self.course.flush_answers()?;
                     next(&mut answers).await?
                 }
             };
@@ -228,7 +235,7 @@ impl Upload<'_> {
 
     /// Sends what is not sent yet, as far as there is room.
     fn push(&mut self, to: &mpsc::Sender<StreamRecordsRequest>) {
-        while let Some(outgoing) = self.waiting.get(self.sent) {
+        while let Some(outgoing) = self.unanswered.get(self.sent) {
             let request = StreamRecordsRequest {
                 submission: Some(outgoing.submission.clone()),
                 resume_token: Default::default(),
@@ -241,37 +248,38 @@ impl Upload<'_> {
     }
 
     fn answer(&mut self, response: StreamRecordsResponse) -> Result<(), CallError> {
-        let Some(outgoing) = self.waiting.pop_front().filter(|_| self.sent > 0) else {
-            return Err(self.astray());
+        let Some(outgoing) = self.unanswered.pop_front().filter(|_| self.sent > 0) else {
+            return Err(self.contract_violation());
         };
         self.sent -= 1;
         self.bytes -= outgoing.submission.content.len();
         let token = response.resume_token.to_vec();
         let answer = match response.answer {
-            Some(StreamAnswer::Receipt(receipt)) => {
-                RowAnswer::Receipt(KeptReceipt::of(&receipt).ok_or_else(|| self.astray())?)
-            }
-            Some(StreamAnswer::Refusal(refusal)) if is_asked_again(&refusal) => {
-                self.course.broken(&Status::unavailable(refusal.message));
-                self.again.push(outgoing);
+            Some(StreamAnswer::Receipt(receipt)) => RowAnswer::Receipt(
+                KeptReceipt::from_receipt(&receipt).ok_or_else(|| self.contract_violation())?,
+            ),
+            Some(StreamAnswer::Refusal(refusal)) if is_retry_asked(&refusal) => {
+                self.course
+                    .report_break(&Status::unavailable(refusal.message));
+                self.retried.push(outgoing);
                 self.token = Some(token).filter(|token| !token.is_empty());
                 return Ok(());
             }
             Some(StreamAnswer::Refusal(refusal)) => {
                 RowAnswer::Refused(Box::new(RefusalShape::from(refusal)))
             }
-            Some(StreamAnswer::Resumed(_)) | None => return Err(self.astray()),
+            Some(StreamAnswer::Resumed(_)) | None => return Err(self.contract_violation()),
         };
         self.answers += 1;
-        self.course.answered(outgoing.row, answer, &token)?;
+        self.course.record_answer(outgoing.row, answer, &token)?;
         self.token = Some(token).filter(|token| !token.is_empty());
         Ok(())
     }
 
     /// An answer that belongs to nothing that was asked.
-    fn astray(&self) -> CallError {
-        CommandFailure::told(
-            Exit::Away,
+    fn contract_violation(&self) -> CallError {
+        CommandFailure::with_exit(
+            Exit::Unavailable,
             self.platform.language.pick(
                 "平台的应答不符合接口约定，已停止",
                 "the platform's answer does not keep to the contract; stopped",
@@ -282,14 +290,14 @@ impl Upload<'_> {
 }
 
 /// "Ask again with the same submission id": the door was closing, not the record at fault.
-fn is_asked_again(refusal: &Refusal) -> bool {
-    is_passing_code(Code::from_i32(refusal.status_code))
+fn is_retry_asked(refusal: &Refusal) -> bool {
+    is_transient_code(Code::from_i32(refusal.status_code))
 }
 
 async fn next(
     answers: &mut tonic::Streaming<StreamRecordsResponse>,
 ) -> Result<Option<StreamRecordsResponse>, CallError> {
-    let next = tokio::time::timeout(SILENCE, answers.message()).await;
+    let next = tokio::time::timeout(ANSWER_TIMEOUT, answers.message()).await;
     next.map_err(|_| silent())?.map_err(boxed)
 }
 

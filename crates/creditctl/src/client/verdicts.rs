@@ -15,7 +15,7 @@ use super::{CallError, PlatformClient};
 use crate::CommandFailure;
 
 /// First and longest pause between two questions about the same record.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// How long is waited, shared by all that are waited for.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl VerdictTimeout {
         }
     }
 
-    fn came(&self) {
+    fn reset(&self) {
         self.last.set(Instant::now());
     }
 
@@ -46,7 +46,7 @@ impl VerdictTimeout {
 ///
 /// # Errors
 /// The platform stays away or refuses to tell.
-pub async fn verdict(
+pub async fn await_verdict(
     platform: &PlatformClient,
     record: Uuid,
     waiting: &VerdictTimeout,
@@ -54,16 +54,16 @@ pub async fn verdict(
     let message = GetVerdictRequest {
         record_id: record.to_string(),
     };
-    let mut pause = PAUSES.0;
+    let mut pause = POLL_PAUSES.0;
     loop {
         let asked = platform
-            .ask(message.clone(), async |request| {
+            .call_with_retry(message.clone(), async |request| {
                 platform.validation().get_verdict(request).await
             })
             .await;
         match asked {
             Ok(verdict) => {
-                waiting.came();
+                waiting.reset();
                 return Ok(Some(verdict));
             }
             Err(CallError::Status(status)) if status.code() == Code::NotFound => {
@@ -71,7 +71,7 @@ pub async fn verdict(
                     return Ok(None);
                 }
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(PAUSES.1);
+                pause = (pause * 2).min(POLL_PAUSES.1);
             }
             Err(error) => return Err(platform.failure(error)),
         }

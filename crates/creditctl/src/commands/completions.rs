@@ -15,7 +15,7 @@ pub fn run(
 ) -> Result<Exit, CommandFailure> {
     let mut script = Vec::new();
     // The English help: many terminals of servers show nothing else.
-    let mut command = cli::command(Language::En);
+    let mut command = cli::localised_command(Language::En);
     clap_complete::generate(task.shell, &mut command, "creditctl", &mut script);
     surroundings
         .output

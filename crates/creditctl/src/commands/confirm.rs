@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::{OutputStyle, feedback};
 use crate::cli::Confirm;
-use crate::client::{PlatformClient, online};
+use crate::client::{PlatformClient, run_online};
 use crate::exit::Exit;
-use crate::report::{findings_for_people, line};
+use crate::report::{findings_text, write_json_line};
 use crate::shapes::{CaseShape, FindingShape};
 use crate::{CommandContext, CommandFailure};
 
@@ -29,7 +29,7 @@ pub fn run(
     voice: OutputStyle,
     surroundings: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    online(async {
+    run_online(async {
         let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
         let request = ConfirmRecordRequest {
             case_id: task.case.clone(),
@@ -37,7 +37,7 @@ pub fn run(
             statement: task.statement.clone(),
         };
         let answer = platform
-            .ask(request, async |request| {
+            .call_with_retry(request, async |request| {
                 platform.validation().confirm_record(request).await
             })
             .await
@@ -55,10 +55,10 @@ pub fn run(
                 case,
                 findings,
             };
-            line(surroundings.output, &all)?;
+            write_json_line(surroundings.output, &all)?;
         } else {
-            let mut text = feedback::for_people(&case, voice.language);
-            text.push_str(&findings_for_people(&findings, voice.language));
+            let mut text = feedback::case_text(&case, voice.language);
+            text.push_str(&findings_text(&findings, voice.language));
             write!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(Exit::Good)

@@ -12,11 +12,11 @@ use tonic::{Code, Status};
 
 use super::OutputStyle;
 use crate::cli::{Feedback, FeedbackList, FeedbackView, FeedbackWatch};
-use crate::client::{CallError, PlatformClient, RetryTimer, is_passing, online};
+use crate::client::{CallError, PlatformClient, RetryTimer, is_transient, run_online};
 use crate::exit::Exit;
 use crate::language::{Language, say};
-use crate::report::{findings_for_people, line};
-use crate::shapes::{CaseShape, change, moment};
+use crate::report::{findings_text, write_json_line};
+use crate::shapes::{CaseShape, change_name, format_moment};
 use crate::{CommandContext, CommandFailure};
 
 /// Cases asked for at once.
@@ -52,8 +52,8 @@ pub fn run(
     surroundings: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
     match &task.view {
-        FeedbackView::List(task) => online(list(task, voice, surroundings)),
-        FeedbackView::Watch(task) => online(watch(task, voice, surroundings)),
+        FeedbackView::List(task) => run_online(list(task, voice, surroundings)),
+        FeedbackView::Watch(task) => run_online(watch(task, voice, surroundings)),
     }
 }
 
@@ -75,7 +75,7 @@ async fn list(
             page_token,
         };
         let page = platform
-            .ask(request, async |request| {
+            .call_with_retry(request, async |request| {
                 platform.validation().list_feedback(request).await
             })
             .await
@@ -90,9 +90,9 @@ async fn list(
             open |= case.state == "open";
             if voice.json {
                 let kind_of_line = "case";
-                line(surroundings.output, &CaseLine { kind_of_line, case })?;
+                write_json_line(surroundings.output, &CaseLine { kind_of_line, case })?;
             } else {
-                let text = for_people(&case, language);
+                let text = case_text(&case, language);
                 write!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
             }
         }
@@ -124,21 +124,21 @@ async fn watch(
     let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
     let mut cursor = match (&task.cursor, &task.cursor_file) {
         (Some(cursor), _) => cursor.clone(),
-        (None, Some(path)) => kept(path, voice.language)?,
+        (None, Some(path)) => load_cursor(path, voice.language)?,
         (None, None) => String::new(),
     };
-    let mut tries = RetryTimer::new(platform.patience);
+    let mut tries = RetryTimer::new(platform.retry_timeout);
     let mut told = false;
     loop {
         let before = cursor.clone();
         let ended = follow(task, &platform, &mut cursor, voice, surroundings).await?;
         if cursor != before {
-            tries.progress();
+            tries.reset();
             told = false;
         }
         match ended {
             WatchEnd::Idle => return Ok(Exit::Good),
-            WatchEnd::Broken(CallError::Status(status)) if is_passing(&status) => {
+            WatchEnd::Broken(CallError::Status(status)) if is_transient(&status) => {
                 if !std::mem::replace(&mut told, true) {
                     let said = status.message();
                     let text = say!(
@@ -146,9 +146,9 @@ async fn watch(
                         "连接中断（{said}），正在重试",
                         "the connection broke ({said}), trying again"
                     );
-                    surroundings.tell(&text);
+                    surroundings.print_notice(&text);
                 }
-                if !tries.pause().await {
+                if !tries.wait_before_retry().await {
                     return Err(platform.failure(CallError::Status(status)));
                 }
             }
@@ -188,11 +188,11 @@ async fn follow(
         match next {
             Ok(Some(response)) => {
                 let to = response.cursor.clone();
-                show(response, voice, surroundings)?;
+                print_change(response, voice, surroundings)?;
                 *cursor = to;
                 // Only behind what was printed: a change is rather told twice than not at all.
                 if let Some(path) = &task.cursor_file {
-                    keep(path, cursor, voice.language)?;
+                    store_cursor(path, cursor, voice.language)?;
                 }
             }
             // The platform ends it when it stops; it will be back.
@@ -202,13 +202,13 @@ async fn follow(
     }
 }
 
-fn show(
+fn print_change(
     response: WatchFeedbackResponse,
     voice: OutputStyle,
     surroundings: &mut CommandContext<'_>,
 ) -> Result<(), CommandFailure> {
-    let happened = change(response.change());
-    let changed_at = response.changed_at.and_then(moment);
+    let happened = change_name(response.change());
+    let changed_at = response.changed_at.and_then(format_moment);
     let case = CaseShape::from(response.case.unwrap_or_default());
     if voice.json {
         let all = ChangeLine {
@@ -218,7 +218,7 @@ fn show(
             cursor: response.cursor,
             case,
         };
-        line(surroundings.output, &all)?;
+        write_json_line(surroundings.output, &all)?;
     } else {
         let said = match happened {
             "opened" => voice.language.pick("新反馈", "opened"),
@@ -228,13 +228,13 @@ fn show(
             _ => voice.language.pick("变化", "changed"),
         };
         let at = changed_at.unwrap_or_default();
-        let text = for_people(&case, voice.language);
+        let text = case_text(&case, voice.language);
         write!(surroundings.output, "{at} {said}\n{text}").map_err(CommandFailure::Write)?;
     }
     surroundings.output.flush().map_err(CommandFailure::Write)
 }
 
-fn kept(path: &Path, language: Language) -> Result<String, CommandFailure> {
+fn load_cursor(path: &Path, language: Language) -> Result<String, CommandFailure> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(text.trim().to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
@@ -243,7 +243,7 @@ fn kept(path: &Path, language: Language) -> Result<String, CommandFailure> {
 }
 
 /// By a second file, so that a kill leaves the one or the other and never half of one.
-fn keep(path: &Path, cursor: &str, language: Language) -> Result<(), CommandFailure> {
+fn store_cursor(path: &Path, cursor: &str, language: Language) -> Result<(), CommandFailure> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".part");
     let done = fs::write(&partial, cursor).and_then(|()| fs::rename(&partial, path));
@@ -251,7 +251,7 @@ fn keep(path: &Path, cursor: &str, language: Language) -> Result<(), CommandFail
 }
 
 /// A case in words.
-pub(super) fn for_people(case: &CaseShape, language: Language) -> String {
+pub(super) fn case_text(case: &CaseShape, language: Language) -> String {
     let state = match case.state {
         "open" if case.overdue => language.pick("逾期未改正", "open, overdue"),
         "open" => language.pick("待改正", "open"),
@@ -282,6 +282,6 @@ pub(super) fn for_people(case: &CaseShape, language: Language) -> String {
         "{case_id} {kind}，{state}：{item_code} {record_key}（台账号 {ledger_number}），期限 {due_on}{provisional}\n",
         "{case_id} {kind}, {state}: {item_code} {record_key} (ledger number {ledger_number}), due {due_on}{provisional}\n"
     );
-    text.push_str(&findings_for_people(&case.findings, language));
+    text.push_str(&findings_text(&case.findings, language));
     text
 }

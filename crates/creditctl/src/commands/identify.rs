@@ -2,7 +2,7 @@
 
 use std::io::{BufWriter, Read, Write};
 
-use credit_record::id::{Identified, IdentifiedKind, identify};
+use credit_record::id::{Identified, IdentifiedKind, identify_code};
 use serde::Serialize;
 use time::Date;
 
@@ -53,9 +53,9 @@ pub fn run(
             // A hint only; whoever cannot see it can still type.
             let _ = writeln!(desk.errors, "{}", language.waiting());
         }
-        desk.stream(&mut *surroundings.input)
+        desk.check_stream(&mut *surroundings.input)
     } else {
-        task.codes.iter().try_for_each(|code| desk.code(code))
+        task.codes.iter().try_for_each(|code| desk.check_code(code))
     };
     match done.and_then(|()| desk.output.flush().map_err(CommandFailure::Write)) {
         // The reader has seen enough; what was found so far still counts.
@@ -79,20 +79,20 @@ struct CodeChecker<'a> {
 }
 
 impl CodeChecker<'_> {
-    fn stream(&mut self, input: &mut dyn Read) -> Result<(), CommandFailure> {
+    fn check_stream(&mut self, input: &mut dyn Read) -> Result<(), CommandFailure> {
         let mut lines = InputLines::new(input);
         while let Some(line) = lines.next_line().map_err(CommandFailure::Read)? {
             match line {
-                InputLine::Text(text) => self.code(&text)?,
+                InputLine::Text(text) => self.check_code(&text)?,
                 InputLine::NotUtf8 { lossy, position } => {
                     self.unreadable(&lossy, UTF8, position)?;
-                    self.say(|language| language.not_utf8().to_owned());
+                    self.print_explanation(|language| language.not_utf8().to_owned());
                 }
                 InputLine::TooLong(start) => {
                     let shown: String = start.chars().take(80).collect();
                     let end = shown.chars().count();
                     self.unreadable(&shown, LENGTH, end)?;
-                    self.say(|language| language.too_long().to_owned());
+                    self.print_explanation(|language| language.too_long().to_owned());
                 }
             }
             // A program that asks line by line gets its answer before it asks again.
@@ -103,8 +103,8 @@ impl CodeChecker<'_> {
         Ok(())
     }
 
-    fn code(&mut self, text: &str) -> Result<(), CommandFailure> {
-        let found = identify(text, self.today);
+    fn check_code(&mut self, text: &str) -> Result<(), CommandFailure> {
+        let found = identify_code(text, self.today);
         self.print(&found)?;
         if !found.valid {
             self.exit = Exit::Findings;
@@ -139,7 +139,7 @@ impl CodeChecker<'_> {
         self.output.write_all(b"\n").map_err(CommandFailure::Write)
     }
 
-    fn say(&mut self, text: impl Fn(Language) -> String) {
+    fn print_explanation(&mut self, text: impl Fn(Language) -> String) {
         if let Some(language) = self.explain {
             // Explanations are an extra: the results on the output stay whole without them.
             let _ = writeln!(self.errors, "{}", text(language));

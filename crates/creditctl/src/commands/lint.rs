@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use credit_record::{CheckContext, CreditCode, Verdict, check_as};
+use credit_record::{CheckContext, CreditCode, Verdict, check_record_as};
 use legal_clock::{Calendar, WorkingDayTable, WorkingDays};
 
 use super::OutputStyle;
-use crate::checked::CheckedFile;
+use crate::checked_file::CheckedFile;
 use crate::cli::Lint;
 use crate::exit::Exit;
 use crate::items;
@@ -41,14 +41,14 @@ pub fn run(
         )));
     }
     let today = task.today.unwrap_or_else(|| surroundings.today());
-    let item = items::find(&task.source, today, None, language)?;
-    let checked = CheckedFile::look(&task.source, item, language, surroundings)?;
+    let item = items::find_item(&task.source, today, None, language)?;
+    let checked = CheckedFile::open(&task.source, item, language, surroundings)?;
     if let Some(text) = checked.duplicates_text(language) {
-        surroundings.tell(&text);
+        surroundings.print_notice(&text);
     }
     let calendar =
         Calendar::builtin().map_err(|error| CommandFailure::unable(error.to_string()))?;
-    let working_days: Arc<dyn WorkingDays> = Arc::new(WorkingDayTable::of(&calendar));
+    let working_days: Arc<dyn WorkingDays> = Arc::new(WorkingDayTable::from_calendar(&calendar));
     let context = CheckContext {
         received_on: today,
         provider_code: &provider,
@@ -59,7 +59,7 @@ pub fn run(
     let mut report = FileReport::new(&checked, errors, voice, &mut *surroundings.output);
     let mut records = checked.records(language)?;
     while let Some((row, record)) = records.next_record()? {
-        let verdict = check_as(checked.form(), &checked.item, &record.content, &context);
+        let verdict = check_record_as(checked.form(), &checked.item, &record.content, &context);
         let (verdict, findings) = match verdict {
             Verdict::Accepted(accepted) => ("accepted", accepted.warnings),
             Verdict::Returned(findings) => ("returned", findings),
@@ -67,10 +67,10 @@ pub fn run(
         let outcome = RowOutcome {
             verdict: Some(verdict),
             findings: findings.into_iter().map(FindingShape::from).collect(),
-            ..RowOutcome::of(record.row)
+            ..RowOutcome::for_row(record.row)
         };
         report.row(&row, &record, &outcome)?;
     }
-    checked.table.unchanged(language)?;
+    checked.table.ensure_unchanged(language)?;
     report.finish()
 }

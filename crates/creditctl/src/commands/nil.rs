@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::OutputStyle;
 use crate::cli::NilOptions;
-use crate::client::{PlatformClient, online};
+use crate::client::{PlatformClient, run_online};
 use crate::exit::Exit;
 use crate::language::say;
-use crate::report::line;
-use crate::shapes::moment;
+use crate::report::write_json_line;
+use crate::shapes::format_moment;
 use crate::{CommandContext, CommandFailure};
 
 /// The line of `--json`.
@@ -45,7 +45,7 @@ pub fn run(
     }
     let (from, to) = (format_date(task.from), format_date(task.to));
     let item = &task.item;
-    online(async {
+    run_online(async {
         let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
         let request = ReportNilRequest {
             submission_id: format!("nil/{item}/{from}/{to}"),
@@ -54,7 +54,7 @@ pub fn run(
             period_to: to.clone(),
         };
         let answer = platform
-            .ask(request, async |request| {
+            .call_with_retry(request, async |request| {
                 platform.ingest().report_nil(request).await
             })
             .await
@@ -69,9 +69,9 @@ pub fn run(
                 item_code: report.item_code,
                 period_from: report.period_from,
                 period_to: report.period_to,
-                received_at: report.received_at.and_then(moment),
+                received_at: report.received_at.and_then(format_moment),
             };
-            line(surroundings.output, &all)?;
+            write_json_line(surroundings.output, &all)?;
         } else {
             let id = report.report_id;
             let text = say!(

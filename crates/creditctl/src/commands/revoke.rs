@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::{OutputStyle, status};
 use crate::cli::TakeBackOptions;
-use crate::client::{PlatformClient, online};
+use crate::client::{PlatformClient, run_online};
 use crate::exit::Exit;
 use crate::language::say;
-use crate::report::line;
+use crate::report::write_json_line;
 use crate::shapes::ReceiptShape;
 use crate::{CommandContext, CommandFailure};
 
@@ -30,27 +30,27 @@ struct TakeBackLine {
 ///
 /// # Errors
 /// The platform refuses, or cannot be reached.
-pub fn revoke(
+pub fn run_revoke(
     task: &TakeBackOptions,
     voice: OutputStyle,
     surroundings: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    run(task, Operation::Revoke, voice, surroundings)
+    take_back(task, Operation::Revoke, voice, surroundings)
 }
 
 /// Runs `withdraw`.
 ///
 /// # Errors
 /// As [`revoke`].
-pub fn withdraw(
+pub fn run_withdraw(
     task: &TakeBackOptions,
     voice: OutputStyle,
     surroundings: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    run(task, Operation::Withdraw, voice, surroundings)
+    take_back(task, Operation::Withdraw, voice, surroundings)
 }
 
-fn run(
+fn take_back(
     task: &TakeBackOptions,
     operation: Operation,
     voice: OutputStyle,
@@ -71,7 +71,7 @@ fn run(
         Some(id) => id.clone(),
         None => Uuid::new_v4().to_string(),
     };
-    online(async {
+    run_online(async {
         let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
         let request = SubmitRecordRequest {
             submission: Some(Submission {
@@ -86,7 +86,7 @@ fn run(
             }),
         };
         let asked = platform
-            .ask(request, async |request| {
+            .call_with_retry(request, async |request| {
                 platform.ingest().submit_record(request).await
             })
             .await
@@ -94,18 +94,18 @@ fn run(
         let answer = match asked {
             Ok(answer) => answer,
             Err(failure) => {
-                if failure.exit() == Exit::Away {
+                if failure.exit() == Exit::Unavailable {
                     let text = say!(
                         language,
                         "是否已受理尚不确定；用 --id {id} 重复同一命令不会重复办理",
                         "whether it was taken is not known; the same command with --id {id} does nothing twice"
                     );
-                    surroundings.tell(&text);
+                    surroundings.print_notice(&text);
                 }
                 return Err(failure);
             }
         };
-        let receipt = status::shape(answer.receipt, language)?;
+        let receipt = status::receipt_shape(answer.receipt, language)?;
         if voice.json {
             let operation = match operation {
                 Operation::Withdraw => "withdraw",
@@ -117,9 +117,9 @@ fn run(
                 operation,
                 receipt,
             };
-            line(surroundings.output, &all)?;
+            write_json_line(surroundings.output, &all)?;
         } else {
-            let text = status::for_people(&receipt, language);
+            let text = status::receipt_text(&receipt, language);
             write!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(Exit::Good)

@@ -7,11 +7,11 @@ use tonic::Code;
 
 use super::OutputStyle;
 use crate::cli::SubmissionOptions;
-use crate::client::{PlatformClient, online};
+use crate::client::{PlatformClient, run_online};
 use crate::exit::Exit;
 use crate::language::{Language, say};
-use crate::report::{findings_for_people, line};
-use crate::shapes::{FindingShape, ReceiptShape, standing};
+use crate::report::{findings_text, write_json_line};
+use crate::shapes::{FindingShape, ReceiptShape, standing_name};
 use crate::{CommandContext, CommandFailure};
 
 /// The line of `receipt --json`.
@@ -40,28 +40,28 @@ struct StatusLine {
 ///
 /// # Errors
 /// The platform does not know the submission, or cannot be reached.
-pub fn receipt(
+pub fn run_receipt(
     task: &SubmissionOptions,
     voice: OutputStyle,
     surroundings: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    online(async {
+    run_online(async {
         let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
         let request = GetReceiptRequest {
             submission_id: task.submission_id.clone(),
         };
         let answer = platform
-            .ask(request, async |request| {
+            .call_with_retry(request, async |request| {
                 platform.ingest().get_receipt(request).await
             })
             .await
             .map_err(|error| platform.failure(error))?;
-        let receipt = shape(answer.receipt, voice.language)?;
+        let receipt = receipt_shape(answer.receipt, voice.language)?;
         if voice.json {
             let kind = "receipt";
-            line(surroundings.output, &ReceiptLine { kind, receipt })?;
+            write_json_line(surroundings.output, &ReceiptLine { kind, receipt })?;
         } else {
-            let text = for_people(&receipt, voice.language);
+            let text = receipt_text(&receipt, voice.language);
             writeln!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(Exit::Good)
@@ -72,35 +72,35 @@ pub fn receipt(
 ///
 /// # Errors
 /// As [`receipt`].
-pub fn status(
+pub fn run_status(
     task: &SubmissionOptions,
     voice: OutputStyle,
     surroundings: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
     let language = voice.language;
-    online(async {
+    run_online(async {
         let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
         let request = GetSubmissionStatusRequest {
             submission_id: task.submission_id.clone(),
         };
         let status = platform
-            .ask(request, async |request| {
+            .call_with_retry(request, async |request| {
                 platform.ingest().get_submission_status(request).await
             })
             .await
             .map_err(|error| platform.failure(error))?;
-        let stands = standing(status.standing());
+        let stands = standing_name(status.standing());
         let current_operation = match status.current_operation() {
             proto::credit::common::v1::Operation::Revoke => "revoke",
             proto::credit::common::v1::Operation::Withdraw => "withdraw",
             _ => "upsert",
         };
-        let receipt = shape(status.receipt, language)?;
+        let receipt = receipt_shape(status.receipt, language)?;
         let request = GetVerdictRequest {
             record_id: receipt.record_id.clone(),
         };
         let asked = platform
-            .ask(request, async |request| {
+            .call_with_retry(request, async |request| {
                 platform.validation().get_verdict(request).await
             })
             .await;
@@ -110,7 +110,7 @@ pub fn status(
             }
             Ok(given) => ("accepted", given.findings, Exit::Good),
             Err(error) if error.code() == Some(Code::NotFound) => {
-                ("pending", Vec::new(), Exit::Waiting)
+                ("pending", Vec::new(), Exit::VerdictsPending)
             }
             Err(error) => return Err(platform.failure(error)),
         };
@@ -126,12 +126,12 @@ pub fn status(
                 verdict,
                 findings,
             };
-            line(surroundings.output, &all)?;
+            write_json_line(surroundings.output, &all)?;
         } else {
-            let mut text = for_people(&receipt, language);
+            let mut text = receipt_text(&receipt, language);
             text.push_str(&standing_text(stands, current, language));
             text.push_str(verdict_text(verdict, language));
-            text.push_str(&findings_for_people(&findings, language));
+            text.push_str(&findings_text(&findings, language));
             write!(surroundings.output, "{text}").map_err(CommandFailure::Write)?;
         }
         Ok(exit)
@@ -139,13 +139,13 @@ pub fn status(
 }
 
 /// The receipt, which the platform never leaves out.
-pub(super) fn shape(
+pub(super) fn receipt_shape(
     receipt: Option<Receipt>,
     language: Language,
 ) -> Result<ReceiptShape, CommandFailure> {
     receipt.map(ReceiptShape::from).ok_or_else(|| {
-        CommandFailure::told(
-            Exit::Away,
+        CommandFailure::with_exit(
+            Exit::Unavailable,
             language.pick(
                 "平台的应答中没有回执",
                 "the platform's answer holds no receipt",
@@ -155,7 +155,7 @@ pub(super) fn shape(
 }
 
 /// A receipt in words.
-pub(super) fn for_people(receipt: &ReceiptShape, language: Language) -> String {
+pub(super) fn receipt_text(receipt: &ReceiptShape, language: Language) -> String {
     let ReceiptShape {
         submission_id,
         record_id,

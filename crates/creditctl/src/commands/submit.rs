@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 use tonic::Status;
 
 use super::OutputStyle;
-use crate::checked::{CheckedFile, FileRecords};
+use crate::checked_file::{CheckedFile, FileRecords};
 use crate::cli::Submit;
-use crate::client::upload::{OutgoingRecord, UploadDriver, send};
-use crate::client::verdicts::{VerdictTimeout, verdict};
-use crate::client::{PlatformClient, online};
+use crate::client::upload::{OutgoingRecord, UploadDriver, upload_records};
+use crate::client::verdicts::{VerdictTimeout, await_verdict};
+use crate::client::{PlatformClient, run_online};
 use crate::exit::Exit;
 use crate::files::FileRow;
 use crate::items;
@@ -28,9 +28,9 @@ use crate::{CommandContext, CommandFailure};
 /// Longest name of a batch: with a slash and the row it has to fit into a submission id of 128 characters.
 const MOST_BATCH: usize = 100;
 /// Verdicts asked for at once.
-const ASKED_AT_ONCE: usize = 64;
+const CONCURRENT_VERDICTS: usize = 64;
 /// Answers after which the state is written even when more are at hand.
-const KEPT_AFTER: u64 = 256;
+const FLUSH_AFTER_ANSWERS: u64 = 256;
 
 /// Runs the command.
 ///
@@ -41,7 +41,7 @@ pub fn run(
     voice: OutputStyle,
     surroundings: &mut CommandContext<'_>,
 ) -> Result<Exit, CommandFailure> {
-    online(submit(task, voice, surroundings))
+    run_online(submit(task, voice, surroundings))
 }
 
 async fn submit(
@@ -64,7 +64,7 @@ async fn submit(
     }
     let platform = PlatformClient::open(&task.connection, voice, surroundings)?;
     let scope = platform
-        .ask(GetReportingScopeRequest {}, async |request| {
+        .call_with_retry(GetReportingScopeRequest {}, async |request| {
             platform.ingest().get_reporting_scope(request).await
         })
         .await
@@ -82,11 +82,11 @@ async fn submit(
             "{name} 目前没有可以新报的目录事项 {code}，只能更正此前报送的记录",
             "{name} can report nothing new of item {code}, only correct what it reported before"
         );
-        surroundings.tell(&text);
+        surroundings.print_notice(&text);
     }
     let today = surroundings.today();
-    let item = items::find(source, today, in_force, language)?;
-    let checked = CheckedFile::look(source, item, language, surroundings)?;
+    let item = items::find_item(source, today, in_force, language)?;
+    let checked = CheckedFile::open(source, item, language, surroundings)?;
     if let Some(text) = checked.duplicates_text(language) {
         if !task.allow_duplicates {
             let hint = language.pick(
@@ -95,9 +95,9 @@ async fn submit(
             );
             return Err(CommandFailure::unable(format!("{text}; {hint}")));
         }
-        surroundings.tell(&text);
+        surroundings.print_notice(&text);
     }
-    let content = checked.name(source);
+    let content = checked.content_digest(source);
     let batch = task.batch.clone().unwrap_or_else(|| content.clone());
     let run = UploadRun::new(&batch, &content, &platform.endpoint, &scope.provider_code);
     let mut state = UploadState::open(&source.file, &run, language)?;
@@ -108,7 +108,7 @@ async fn submit(
             "上次运行已取得{done}行的答复（共{rows}行），从中断处继续",
             "an earlier run has the answers to {done} of {rows} rows; going on there"
         );
-        surroundings.tell(&text);
+        surroundings.print_notice(&text);
     }
     let terminal = surroundings.terminal.filter(|_| !voice.json);
     let token = state.token.clone();
@@ -118,7 +118,7 @@ async fn submit(
         item_version: source.item_version,
         batch: &batch,
         content_type: checked.form().content_type(),
-        bar: bar(
+        bar: progress_bar(
             terminal,
             checked.rows,
             state.answers.len() as u64,
@@ -126,19 +126,19 @@ async fn submit(
             language.pick("报送", "sending"),
         ),
         state: &mut state,
-        unkept: 0,
-        told: false,
+        unflushed: 0,
+        break_reported: false,
         language,
         surroundings,
     };
-    send(&platform, token, &mut sending).await?;
+    upload_records(&platform, token, &mut sending).await?;
     sending.bar.finish_and_clear();
-    checked.table.unchanged(language)?;
+    checked.table.ensure_unchanged(language)?;
     let judged = VerdictCollector {
         checked: &checked,
         state: &state,
         batch: &batch,
-        bar: bar(
+        bar: progress_bar(
             terminal.filter(|_| !task.no_wait),
             checked.rows,
             0,
@@ -151,8 +151,8 @@ async fn submit(
     let errors = source.errors.clone();
     // Duplicates that were allowed are no fault.
     let mut report =
-        FileReport::new(&checked, errors, voice, &mut *surroundings.output).bearing_duplicates();
-    judged.all(&mut report, language).await?;
+        FileReport::new(&checked, errors, voice, &mut *surroundings.output).allowing_duplicates();
+    judged.collect_verdicts(&mut report, language).await?;
     let done = report.pending() == 0;
     let exit = report.finish()?;
     if done {
@@ -162,7 +162,7 @@ async fn submit(
 }
 
 /// Why a row without a key is not sent.
-fn without_key() -> RefusalShape {
+fn missing_key_refusal() -> RefusalShape {
     RefusalShape {
         status: 0,
         reason: "RECORD_KEY_MISSING".to_owned(),
@@ -180,14 +180,14 @@ struct SubmitUpload<'a, 's> {
     content_type: &'static str,
     state: &'a mut UploadState,
     bar: ProgressBar,
-    unkept: u64,
-    told: bool,
+    unflushed: u64,
+    break_reported: bool,
     language: Language,
     surroundings: &'a mut CommandContext<'s>,
 }
 
 impl UploadDriver for SubmitUpload<'_, '_> {
-    fn next(&mut self) -> Result<Option<OutgoingRecord>, CommandFailure> {
+    fn next_record(&mut self) -> Result<Option<OutgoingRecord>, CommandFailure> {
         while let Some((_, record)) = self.records.next_record()? {
             let Some(key) = record.key else {
                 self.bar.inc(1);
@@ -214,32 +214,32 @@ impl UploadDriver for SubmitUpload<'_, '_> {
         Ok(None)
     }
 
-    fn answered(
+    fn record_answer(
         &mut self,
         row: u64,
         answer: RowAnswer,
         token: &[u8],
     ) -> Result<(), CommandFailure> {
-        self.told = false;
-        self.state.answered(row, answer, token)?;
+        self.break_reported = false;
+        self.state.record_answer(row, answer, token)?;
         self.bar.inc(1);
-        self.unkept += 1;
-        if self.unkept >= KEPT_AFTER {
-            self.pause()?;
+        self.unflushed += 1;
+        if self.unflushed >= FLUSH_AFTER_ANSWERS {
+            self.flush_answers()?;
         }
         Ok(())
     }
 
-    fn pause(&mut self) -> Result<(), CommandFailure> {
-        if self.unkept > 0 {
-            self.unkept = 0;
+    fn flush_answers(&mut self) -> Result<(), CommandFailure> {
+        if self.unflushed > 0 {
+            self.unflushed = 0;
             self.state.flush()?;
         }
         Ok(())
     }
 
-    fn broken(&mut self, status: &Status) {
-        if std::mem::replace(&mut self.told, true) {
+    fn report_break(&mut self, status: &Status) {
+        if std::mem::replace(&mut self.break_reported, true) {
             return;
         }
         let said = status.message();
@@ -248,7 +248,7 @@ impl UploadDriver for SubmitUpload<'_, '_> {
             "连接中断（{said}），正在重试；已取得的回执有效",
             "the connection broke ({said}), trying again; receipts so far stand"
         );
-        self.bar.suspend(|| self.surroundings.tell(&text));
+        self.bar.suspend(|| self.surroundings.print_notice(&text));
     }
 }
 
@@ -268,7 +268,7 @@ struct VerdictCollector<'a> {
 
 impl VerdictCollector<'_> {
     /// All rows in their order, some verdicts asked for at once.
-    async fn all(
+    async fn collect_verdicts(
         &self,
         report: &mut FileReport<'_>,
         language: Language,
@@ -277,9 +277,9 @@ impl VerdictCollector<'_> {
         let mut asked = FuturesOrdered::new();
         let mut ended = false;
         loop {
-            while !ended && asked.len() < ASKED_AT_ONCE {
+            while !ended && asked.len() < CONCURRENT_VERDICTS {
                 match records.next_record()? {
-                    Some((row, record)) => asked.push_back(self.one(row, record)),
+                    Some((row, record)) => asked.push_back(self.row_outcome(row, record)),
                     None => ended = true,
                 }
             }
@@ -294,16 +294,16 @@ impl VerdictCollector<'_> {
         Ok(())
     }
 
-    async fn one(
+    async fn row_outcome(
         &self,
         row: FileRow,
         record: FileRecord,
     ) -> Result<(FileRow, FileRecord, RowOutcome), CommandFailure> {
-        let mut outcome = RowOutcome::of(record.row);
+        let mut outcome = RowOutcome::for_row(record.row);
         match self.state.answers.get(&record.row) {
             None => {
                 outcome.outcome = Some("not_sent");
-                outcome.refusal = Some(without_key());
+                outcome.refusal = Some(missing_key_refusal());
             }
             Some(RowAnswer::Refused(refused)) => {
                 outcome.submission_id = Some(submission_id(self.batch, record.row));
@@ -321,8 +321,8 @@ impl VerdictCollector<'_> {
                 outcome.ledger_number = Some(kept.ledger);
                 outcome.revision = Some(kept.revision);
                 if let Some(waiting) = &self.waiting {
-                    match verdict(self.platform, kept.record, waiting).await? {
-                        Some(given) => take(&mut outcome, given),
+                    match await_verdict(self.platform, kept.record, waiting).await? {
+                        Some(given) => apply_verdict(&mut outcome, given),
                         None => outcome.verdict = Some("pending"),
                     }
                 }
@@ -332,7 +332,7 @@ impl VerdictCollector<'_> {
     }
 }
 
-fn take(outcome: &mut RowOutcome, given: GetVerdictResponse) {
+fn apply_verdict(outcome: &mut RowOutcome, given: GetVerdictResponse) {
     outcome.verdict = Some(match given.outcome() {
         VerdictOutcome::Returned => "returned",
         VerdictOutcome::Accepted | VerdictOutcome::Unspecified => "accepted",
@@ -344,7 +344,7 @@ fn take(outcome: &mut RowOutcome, given: GetVerdictResponse) {
 type ProgressTerminal<'a> = Option<&'a dyn Fn() -> ProgressDrawTarget>;
 
 /// How far it is, how fast it goes, how long it takes.
-fn bar(
+fn progress_bar(
     terminal: ProgressTerminal<'_>,
     rows: u64,
     done: u64,

@@ -14,7 +14,7 @@ use rust_xlsxwriter::{Color, Format, Workbook, Worksheet, XlsxError};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::CommandFailure;
-use crate::checked::CheckedFile;
+use crate::checked_file::CheckedFile;
 use crate::cli::Encoding;
 use crate::columns::{ADDED, ColumnRole, ORIGINAL};
 use crate::files::encoding::BOM;
@@ -118,7 +118,7 @@ impl ErrorFile {
         chosen: Option<&Path>,
         language: Language,
     ) -> Result<Self, CommandFailure> {
-        let target = chosen.map_or_else(|| beside(&checked.table.path, 1), Path::to_owned);
+        let target = chosen.map_or_else(|| error_file_path(&checked.table.path, 1), Path::to_owned);
         let partial = with_suffix(&target, ".part");
         let create = || {
             let file = File::create(&partial);
@@ -303,7 +303,7 @@ impl ErrorFile {
         let place = if chosen {
             target.clone()
         } else {
-            free_place(&target, &partial).map_err(|error| failed(&error))?
+            free_path(&target, &partial).map_err(|error| failed(&error))?
         };
         fs::rename(&partial, &place).map_err(|error| failed(&error))?;
         Ok(place)
@@ -311,13 +311,13 @@ impl ErrorFile {
 }
 
 /// The first name that is free, or whose file says the same.
-fn free_place(target: &Path, partial: &Path) -> io::Result<PathBuf> {
+fn free_path(target: &Path, partial: &Path) -> io::Result<PathBuf> {
     let new = fs::read(partial)?;
     let mut number = 1;
     let mut place = target.to_owned();
     while place.exists() && fs::read(&place)? != new {
         number += 1;
-        place = numbered(target, number);
+        place = numbered_error_path(target, number);
     }
     Ok(place)
 }
@@ -348,7 +348,7 @@ fn sheet_row(
 }
 
 /// `penalties.errors.csv` beside `penalties.csv`; of an error file the next, `penalties.errors-2.csv`.
-fn beside(input: &Path, number: u32) -> PathBuf {
+fn error_file_path(input: &Path, number: u32) -> PathBuf {
     let stem = input.file_stem().unwrap_or_default().to_string_lossy();
     let end = input.extension().unwrap_or_default().to_string_lossy();
     let (stem, number) = match stem.rsplit_once(".errors") {
@@ -367,9 +367,9 @@ fn beside(input: &Path, number: u32) -> PathBuf {
     input.with_file_name(format!("{stem}.errors{counted}.{end}"))
 }
 
-fn numbered(target: &Path, number: u32) -> PathBuf {
+fn numbered_error_path(target: &Path, number: u32) -> PathBuf {
     // The name was made by `beside`, which reads its own names.
-    beside(target, number - 1)
+    error_file_path(target, number - 1)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -384,12 +384,12 @@ mod tests {
 
     #[test]
     fn names_count_on_and_never_repeat() {
-        let of = |input: &str| beside(Path::new(input), 1).display().to_string();
+        let of = |input: &str| error_file_path(Path::new(input), 1).display().to_string();
         assert_eq!(of("/a/处罚.csv"), "/a/处罚.errors.csv");
         assert_eq!(of("/a/处罚.errors.csv"), "/a/处罚.errors-2.csv");
         assert_eq!(of("/a/处罚.errors-2.csv"), "/a/处罚.errors-3.csv");
         assert_eq!(of("x.y.xlsx"), "x.y.errors.xlsx");
-        let third = numbered(Path::new("a.errors-2.csv"), 2);
+        let third = numbered_error_path(Path::new("a.errors-2.csv"), 2);
         assert_eq!(third, Path::new("a.errors-3.csv"));
     }
 

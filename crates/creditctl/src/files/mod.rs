@@ -40,7 +40,7 @@ pub enum FileFormat {
 
 impl FileFormat {
     /// By the end of the name.
-    pub fn of(path: &Path) -> Option<Self> {
+    pub fn from_path(path: &Path) -> Option<Self> {
         let end = path.extension()?.to_str()?.to_ascii_lowercase();
         match end.as_str() {
             "csv" => Some(Self::Csv),
@@ -108,7 +108,7 @@ impl InputFile {
         let reading =
             |error: &dyn std::fmt::Display| CommandFailure::reading(language, path, error);
         let shown = path.display();
-        let Some(kind) = FileFormat::of(path) else {
+        let Some(kind) = FileFormat::from_path(path) else {
             return Err(CommandFailure::unable(say!(
                 language,
                 "无法识别文件 {shown} 的格式：请使用 .csv、.xlsx 或 .jsonl 文件（旧版 .xls 请另存为 .xlsx）",
@@ -168,7 +168,7 @@ impl InputFile {
     ///
     /// # Errors
     /// Changed, or gone.
-    pub fn unchanged(&self, language: Language) -> Result<(), CommandFailure> {
+    pub fn ensure_unchanged(&self, language: Language) -> Result<(), CommandFailure> {
         let now =
             stamp(&self.path).map_err(|e| CommandFailure::reading(language, &self.path, &e))?;
         if now == self.stamp {

@@ -5,8 +5,8 @@ use proto::credit::validation::v1::{
     CaseChange, CaseKind, CaseState, FeedbackCase, Finding, Severity, WatchFeedbackResponse,
 };
 
-use crate::fake::FakePlatform;
-use crate::support::{CreditctlFolder, run_beside, run_until, text};
+use crate::fake_platform::FakePlatform;
+use crate::support::{CreditctlFolder, run_on_thread, run_until, text};
 
 fn case(number: u64, state: CaseState) -> FeedbackCase {
     FeedbackCase {
@@ -64,7 +64,7 @@ async fn r13_all_pages_are_listed_and_what_is_open_is_1() {
         })
         .collect();
     let list = ["feedback", "list", "--endpoint", &*fake.address];
-    let said = run_beside(&[&list[..], &["--json"]].concat()).await;
+    let said = run_on_thread(&[&list[..], &["--json"]].concat()).await;
     assert_eq!(said.code, 1, "{said:?}");
     let objects = said.objects();
     assert_eq!(objects.len(), 3);
@@ -74,11 +74,11 @@ async fn r13_all_pages_are_listed_and_what_is_open_is_1() {
         objects[2]["record_id"],
         uuid::Uuid::from_u128(3).to_string()
     );
-    let all = run_beside(&[&list[..], &["--json", "--all"]].concat()).await;
+    let all = run_on_thread(&[&list[..], &["--json", "--all"]].concat()).await;
     assert_eq!(all.objects().len(), 5);
-    let some = run_beside(&[&list[..], &["--json", "--limit=2"]].concat()).await;
+    let some = run_on_thread(&[&list[..], &["--json", "--limit=2"]].concat()).await;
     assert_eq!(some.objects().len(), 2);
-    let read = run_beside(&list).await;
+    let read = run_on_thread(&list).await;
     assert!(
         read.out.contains("逾期未改正") && read.out.contains("期限 2026-07-08"),
         "{}",
@@ -90,17 +90,17 @@ async fn r13_all_pages_are_listed_and_what_is_open_is_1() {
         read.out
     );
     fake.inner().cases.clear();
-    let none = run_beside(&list).await;
+    let none = run_on_thread(&list).await;
     assert_eq!((none.code, none.out.as_str()), (0, "没有待处理的反馈\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn watching_goes_on_behind_the_last_change_whatever_breaks() {
     let fake = FakePlatform::start("11430100006123458R").await;
-    fake.tell(change(1, CaseChange::Opened));
-    fake.tell(change(2, CaseChange::Opened));
-    fake.tell(change(1, CaseChange::Overdue));
-    fake.mood(|mood| mood.breaks = [1, 0].into());
+    fake.append_change(change(1, CaseChange::Opened));
+    fake.append_change(change(2, CaseChange::Opened));
+    fake.append_change(change(1, CaseChange::Overdue));
+    fake.change_behaviour(|mood| mood.breaks = [1, 0].into());
     let folder = CreditctlFolder::new();
     let cursor = text(&folder.path("cursor"));
     let watch = [
@@ -127,12 +127,12 @@ async fn watching_goes_on_behind_the_last_change_whatever_breaks() {
     assert_eq!(changes, ["opened 1", "opened 2", "overdue 1"]);
     assert!(said.err.contains("正在重试"), "{}", said.err);
     // The next call begins behind them.
-    fake.tell(change(2, CaseChange::Closed));
+    fake.append_change(change(2, CaseChange::Closed));
     let said = run_until(&folder, &watch, |_| at("4")).await;
     assert_eq!(said.objects().len(), 1, "{said:?}");
     assert_eq!(said.objects()[0]["cursor"], "4");
     // Nothing comes any more: it ends by itself when told to.
-    let said = run_beside(&[&watch[..], &["--idle=1"]].concat()).await;
+    let said = run_on_thread(&[&watch[..], &["--idle=1"]].concat()).await;
     assert_eq!((said.code, said.out.as_str()), (0, ""), "{said:?}");
     let from = [
         "feedback",

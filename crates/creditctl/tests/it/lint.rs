@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use credit_record::{
-    CheckContext, CompiledItem, ContentForm, Verdict, WorkingDays, check_as,
+    CheckContext, CompiledItem, ContentForm, Verdict, WorkingDays, check_record_as,
     compiled_standard_items,
 };
 use legal_clock::{Calendar, WorkingDayTable};
 use serde_json::{Map, Value, json};
 use testkit::records::Generator;
 
-use crate::fake::today;
+use crate::fake_platform::today;
 use crate::support::{CreditctlFolder, CreditctlOutput, TODAY, corpus, csv, item, run};
 
 /// What the service says of a content: outcome and findings, in the form of the tool's own lines.
 fn service(item: &CompiledItem, form: ContentForm, content: &[u8], provider: &str) -> Value {
-    let table = WorkingDayTable::of(&Calendar::builtin().unwrap());
+    let table = WorkingDayTable::from_calendar(&Calendar::builtin().unwrap());
     let working_days: Arc<dyn WorkingDays> = Arc::new(table);
     let context = CheckContext {
         received_on: today(),
@@ -23,7 +23,7 @@ fn service(item: &CompiledItem, form: ContentForm, content: &[u8], provider: &st
         working_days: &working_days,
         attestations: &[],
     };
-    let (verdict, findings) = match check_as(form, item, content, &context) {
+    let (verdict, findings) = match check_record_as(form, item, content, &context) {
         Verdict::Accepted(record) => ("accepted", record.warnings),
         Verdict::Returned(findings) => ("returned", findings),
     };

@@ -1,6 +1,6 @@
 //! The real program, as a department runs it.
 
-mod fake;
+mod fake_platform;
 mod feedback;
 mod files;
 mod identify;

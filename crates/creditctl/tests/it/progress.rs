@@ -8,7 +8,7 @@ use creditctl::{CommandContext, run};
 use indicatif::{ProgressDrawTarget, TermLike};
 use time::macros::datetime;
 
-use crate::fake::{FakePlatform, TOKEN};
+use crate::fake_platform::{FakePlatform, TOKEN};
 use crate::support::{CreditctlFolder, corpus, csv};
 
 /// A terminal that remembers what was written.

@@ -7,8 +7,8 @@ use testkit::proxy::TcpProxy;
 
 use testkit::eventually;
 
-use crate::fake::{FakePlatform, FakePlatformState};
-use crate::support::{CreditctlFolder, corpus, creditctl, csv, finish, run_beside};
+use crate::fake_platform::{FakePlatform, FakePlatformState};
+use crate::support::{CreditctlFolder, corpus, creditctl, csv, finish, run_on_thread};
 
 /// Longer than any of it takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -39,7 +39,7 @@ async fn r11_a_broken_stream_goes_on_behind_its_last_answer() {
     let folder = CreditctlFolder::new();
     let (file, provider) = file(&folder, 100);
     let fake = FakePlatform::start(&provider).await;
-    fake.mood(|mood| mood.breaks = [30, 0, 20].into());
+    fake.change_behaviour(|mood| mood.breaks = [30, 0, 20].into());
     let arguments = [
         "submit",
         &*file,
@@ -49,7 +49,7 @@ async fn r11_a_broken_stream_goes_on_behind_its_last_answer() {
         &*fake.address,
         "--json",
     ];
-    let said = run_beside(&arguments).await;
+    let said = run_on_thread(&arguments).await;
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(said.summary()["receipts"], 100);
     assert!(said.err.contains("正在重试"), "{}", said.err);
@@ -70,10 +70,10 @@ async fn a_cut_connection_loses_nothing() {
     let (file, provider) = file(&folder, 100);
     let fake = FakePlatform::start(&provider).await;
     let proxy = TcpProxy::start(fake.address.clone()).await.unwrap();
-    fake.mood(|mood| mood.gate = Some(40));
+    fake.change_behaviour(|mood| mood.gate = Some(40));
     let address = proxy.address().to_string();
     let run = tokio::spawn(async move {
-        run_beside(&[
+        run_on_thread(&[
             "submit",
             &file,
             "--item",
@@ -95,8 +95,8 @@ async fn a_cut_connection_loses_nothing() {
     })
     .await
     .unwrap();
-    proxy.heal();
-    fake.mood(|mood| mood.gate = None);
+    proxy.restore();
+    fake.change_behaviour(|mood| mood.gate = None);
     let said = run.await.unwrap();
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(said.summary()["accepted"], 100);
@@ -108,7 +108,7 @@ async fn a_killed_run_goes_on_where_it_was() {
     let folder = CreditctlFolder::new();
     let (file, provider) = file(&folder, 100);
     let fake = FakePlatform::start(&provider).await;
-    fake.mood(|mood| mood.gate = Some(60));
+    fake.change_behaviour(|mood| mood.gate = Some(60));
     let arguments = [
         "submit",
         &*file,
@@ -139,8 +139,8 @@ async fn a_killed_run_goes_on_where_it_was() {
         .map(|(s, _)| s.record_key.clone())
         .collect();
     assert!(keys.iter().all(|key| !kept.contains(key.as_str())));
-    fake.mood(|mood| mood.gate = None);
-    let said = run_beside(&arguments).await;
+    fake.change_behaviour(|mood| mood.gate = None);
+    let said = run_on_thread(&arguments).await;
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.err.contains("已取得60行的答复"), "{}", said.err);
     let summary = said.summary();
@@ -159,7 +159,9 @@ async fn a_row_that_is_to_be_asked_again_is() {
     let folder = CreditctlFolder::new();
     let (file, provider) = file(&folder, 10);
     let fake = FakePlatform::start(&provider).await;
-    fake.mood(|mood| mood.again = vec!["b/2".to_owned(), "b/11".to_owned(), "b/6".to_owned()]);
+    fake.change_behaviour(|mood| {
+        mood.retried_once = vec!["b/2".to_owned(), "b/11".to_owned(), "b/6".to_owned()]
+    });
     let arguments = [
         "submit",
         &*file,
@@ -170,7 +172,7 @@ async fn a_row_that_is_to_be_asked_again_is() {
         "--batch=b",
         "--json",
     ];
-    let said = run_beside(&arguments).await;
+    let said = run_on_thread(&arguments).await;
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(said.summary()["receipts"], 10);
     let inner = fake.inner();
@@ -183,7 +185,7 @@ async fn a_token_that_the_platform_lost_is_done_without() {
     let folder = CreditctlFolder::new();
     let (file, provider) = file(&folder, 20);
     let fake = FakePlatform::start(&provider).await;
-    fake.mood(|mood| {
+    fake.change_behaviour(|mood| {
         mood.breaks = [5].into();
         mood.forgetful = true;
     });
@@ -196,7 +198,7 @@ async fn a_token_that_the_platform_lost_is_done_without() {
         &*fake.address,
         "--json",
     ];
-    let said = run_beside(&arguments).await;
+    let said = run_on_thread(&arguments).await;
     assert_eq!(said.code, 0, "{said:?}");
     each_once(&fake.inner(), 20);
 }
@@ -206,7 +208,7 @@ async fn patience_ends_and_the_same_command_goes_on_later() {
     let folder = CreditctlFolder::new();
     let (file, provider) = file(&folder, 20);
     let fake = FakePlatform::start(&provider).await;
-    fake.mood(|mood| mood.breaks = [5, 0, 0, 0, 0, 0, 0, 0, 0, 0].into());
+    fake.change_behaviour(|mood| mood.breaks = [5, 0, 0, 0, 0, 0, 0, 0, 0, 0].into());
     let mut command = creditctl();
     command.args([
         "submit",
@@ -222,7 +224,7 @@ async fn patience_ends_and_the_same_command_goes_on_later() {
         .unwrap();
     assert_eq!(said.code, 3, "{said:?}");
     assert!(said.err.contains("从中断处继续"), "{}", said.err);
-    fake.mood(|mood| mood.breaks.clear());
+    fake.change_behaviour(|mood| mood.breaks.clear());
     let arguments = [
         "submit",
         &*file,
@@ -232,7 +234,7 @@ async fn patience_ends_and_the_same_command_goes_on_later() {
         &*fake.address,
         "--json",
     ];
-    let said = run_beside(&arguments).await;
+    let said = run_on_thread(&arguments).await;
     assert_eq!(said.code, 0, "{said:?}");
     let inner = fake.inner();
     each_once(&inner, 20);

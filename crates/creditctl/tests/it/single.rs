@@ -4,8 +4,8 @@ use proto::credit::common::v1::RecordVersion;
 use proto::credit::validation::v1::{CaseState, FeedbackCase, Finding, Severity};
 use serde_json::Value;
 
-use crate::fake::FakePlatform;
-use crate::support::{CreditctlFolder, corpus, csv, run, run_beside};
+use crate::fake_platform::FakePlatform;
+use crate::support::{CreditctlFolder, corpus, csv, run, run_on_thread};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d24_a_record_is_looked_up_revoked_and_looked_up_again() {
@@ -24,7 +24,7 @@ async fn d24_a_record_is_looked_up_revoked_and_looked_up_again() {
     let ask = async |arguments: &[&str]| {
         let arguments = with(arguments);
         let borrowed: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        run_beside(&borrowed).await
+        run_on_thread(&borrowed).await
     };
     let said = ask(&["submit", &file, "--item", "xzcf", "--batch", "b"]).await;
     assert_eq!(said.code, 0, "{said:?}");
@@ -103,13 +103,13 @@ async fn d26_nothing_to_report_counts_once() {
         &*fake.address,
         "--json",
     ];
-    let first = run_beside(&nil).await;
+    let first = run_on_thread(&nil).await;
     assert_eq!(first.code, 0, "{first:?}");
-    assert_eq!(run_beside(&nil).await.objects(), first.objects());
+    assert_eq!(run_on_thread(&nil).await.objects(), first.objects());
     assert_eq!(fake.inner().nil.len(), 1);
     let mut turned = nil;
     (turned[2], turned[3]) = ("--from=2026-06-30", "--to=2026-06-01");
-    assert_eq!(run_beside(&turned).await.code, 2);
+    assert_eq!(run_on_thread(&turned).await.code, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,7 +141,7 @@ async fn r13_an_official_answers_for_what_may_be_confirmed() {
             &*fake.address,
             "--json",
         ];
-        run_beside(&arguments).await
+        run_on_thread(&arguments).await
     };
     let said = confirm("c1").await;
     assert_eq!(said.code, 0, "{said:?}");

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::fake::{FakePlatform, TOKEN};
-use crate::support::{CreditctlFolder, corpus, csv, run_beside, text};
+use crate::fake_platform::{FakePlatform, TOKEN};
+use crate::support::{CreditctlFolder, corpus, csv, run_on_thread, text};
 
 /// Some good rows and some bad ones, of one provider.
 fn rows(corpus: &crate::support::RecordCorpus, good: usize, bad: usize) -> Vec<Map<String, Value>> {
@@ -15,7 +15,7 @@ fn rows(corpus: &crate::support::RecordCorpus, good: usize, bad: usize) -> Vec<M
 async fn r11_every_row_gets_its_receipt_and_its_verdict() {
     let corpus = corpus();
     let fake = FakePlatform::start(&corpus.provider).await;
-    fake.mood(|mood| mood.slow = 2);
+    fake.change_behaviour(|mood| mood.slow = 2);
     let folder = CreditctlFolder::new();
     let records = rows(&corpus, 40, 4);
     let borrowed: Vec<_> = records.iter().collect();
@@ -29,7 +29,7 @@ async fn r11_every_row_gets_its_receipt_and_its_verdict() {
         &*fake.address,
         "--json",
     ];
-    let said = run_beside(&arguments).await;
+    let said = run_on_thread(&arguments).await;
     assert_eq!(said.code, 1, "{said:?}");
     let summary = said.summary();
     assert_eq!(summary["receipts"], 44);
@@ -65,7 +65,7 @@ async fn r11_every_row_gets_its_receipt_and_its_verdict() {
     );
 
     // The same file again: the same receipts, whatever became of the first try.
-    let again = run_beside(&arguments).await;
+    let again = run_on_thread(&arguments).await;
     assert_eq!(again.rows(), lines);
     assert_eq!(fake.inner().ledger.len(), 44);
 }
@@ -96,7 +96,7 @@ async fn r13_a_corrected_error_file_is_a_new_version_of_the_same_record() {
         "--endpoint",
         &*fake.address,
     ];
-    let said = run_beside(&first).await;
+    let said = run_on_thread(&first).await;
     assert_eq!(said.code, 1, "{said:?}");
     assert!(
         said.out.contains("退回1") && said.out.contains("a.errors.csv"),
@@ -109,7 +109,7 @@ async fn r13_a_corrected_error_file_is_a_new_version_of_the_same_record() {
     let at = faulty.rfind(&wrong).unwrap();
     let mended = format!("{}{code}{}", &faulty[..at], &faulty[at + 18..]);
     std::fs::write(&errors, mended).unwrap();
-    let said = run_beside(&[
+    let said = run_on_thread(&[
         "submit",
         &errors,
         "--item",
@@ -147,7 +147,7 @@ async fn lines_of_json_are_sent_as_their_bytes() {
         &*fake.address,
         "--json",
     ];
-    let said = run_beside(&arguments).await;
+    let said = run_on_thread(&arguments).await;
     assert_eq!(said.code, 1, "{said:?}");
     let rows = said.rows();
     assert_eq!(rows[3]["row"], 5, "blank lines count");
@@ -184,7 +184,7 @@ async fn nothing_is_sent_of_a_file_that_cannot_be_used() {
             "--endpoint",
             &*fake.address,
         ];
-        let said = run_beside(&arguments).await;
+        let said = run_on_thread(&arguments).await;
         assert_eq!(said.code, 2, "{said:?}");
         assert!(said.err.contains(word), "{}", said.err);
     }
@@ -201,7 +201,7 @@ async fn nothing_is_sent_of_a_file_that_cannot_be_used() {
         "--allow-duplicates",
         "--json",
     ];
-    let said = run_beside(&arguments).await;
+    let said = run_on_thread(&arguments).await;
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(said.rows()[2]["outcome"], "unchanged");
 }
@@ -210,7 +210,7 @@ async fn nothing_is_sent_of_a_file_that_cannot_be_used() {
 async fn a_refused_row_does_not_stop_the_others() {
     let corpus = corpus();
     let fake = FakePlatform::start(&corpus.provider).await;
-    fake.mood(|mood| mood.refused.push("七月/3".to_owned()));
+    fake.change_behaviour(|mood| mood.refused.push("七月/3".to_owned()));
     let folder = CreditctlFolder::new();
     let file = folder.write(
         "a.csv",
@@ -231,7 +231,7 @@ async fn a_refused_row_does_not_stop_the_others() {
         "七月",
         "--json",
     ];
-    let said = run_beside(&arguments).await;
+    let said = run_on_thread(&arguments).await;
     assert_eq!(said.code, 1, "{said:?}");
     let rows = said.rows();
     assert_eq!(rows[1]["refusal"]["reason"], "CONTENT_TOO_LARGE");
@@ -258,7 +258,7 @@ async fn a_refused_row_does_not_stop_the_others() {
         "七月",
         "--json",
     ];
-    let said = run_beside(&arguments).await;
+    let said = run_on_thread(&arguments).await;
     assert_eq!(said.rows()[0]["refusal"]["reason"], "SUBMISSION_ID_REUSED");
 }
 
@@ -266,7 +266,7 @@ async fn a_refused_row_does_not_stop_the_others() {
 async fn verdicts_that_do_not_come_are_said_to_be_outstanding() {
     let corpus = corpus();
     let fake = FakePlatform::start(&corpus.provider).await;
-    fake.mood(|mood| mood.silent = true);
+    fake.change_behaviour(|mood| mood.silent = true);
     let folder = CreditctlFolder::new();
     let file = folder.write("a.csv", csv(&corpus.item, false, &[&corpus.good[0]]));
     let base = [
@@ -278,17 +278,17 @@ async fn verdicts_that_do_not_come_are_said_to_be_outstanding() {
         &*fake.address,
         "--json",
     ];
-    let without = run_beside(&[&base[..], &["--no-wait"]].concat()).await;
+    let without = run_on_thread(&[&base[..], &["--no-wait"]].concat()).await;
     assert_eq!(without.code, 0, "{without:?}");
     assert_eq!(without.rows()[0]["verdict"], Value::Null);
     assert_eq!(folder.names(), ["a.csv"]);
     // A refused row beside it makes it 1, and what is outstanding is kept all the same.
-    fake.mood(|mood| mood.refused.push("b/3".to_owned()));
+    fake.change_behaviour(|mood| mood.refused.push("b/3".to_owned()));
     let two = csv(&corpus.item, false, &[&corpus.good[0], &corpus.good[1]]);
     let mixed = folder.write("b.csv", two);
     let mut both = base;
     both[1] = &mixed;
-    let said = run_beside(&[&both[..], &["--wait=0", "--batch=b"]].concat()).await;
+    let said = run_on_thread(&[&both[..], &["--wait=0", "--batch=b"]].concat()).await;
     assert_eq!(
         (said.code, &said.summary()["pending"]),
         (1, &1.into()),
@@ -297,13 +297,13 @@ async fn verdicts_that_do_not_come_are_said_to_be_outstanding() {
     for name in ["b.csv", "b.errors.csv", "b.csv.credit-state.json"] {
         std::fs::remove_file(folder.path(name)).unwrap();
     }
-    let bounded = run_beside(&[&base[..], &["--wait=0"]].concat()).await;
+    let bounded = run_on_thread(&[&base[..], &["--wait=0"]].concat()).await;
     assert_eq!(bounded.code, 4, "{bounded:?}");
     assert_eq!(bounded.summary()["pending"], 1);
     assert_eq!(folder.names(), ["a.csv", "a.csv.credit-state.json"]);
     let arrived = fake.inner().arrived.len();
-    fake.mood(|mood| mood.silent = false);
-    let later = run_beside(&base).await;
+    fake.change_behaviour(|mood| mood.silent = false);
+    let later = run_on_thread(&base).await;
     assert_eq!(later.code, 0, "{later:?}");
     assert_eq!(
         fake.inner().arrived.len(),
@@ -331,7 +331,7 @@ async fn who_cannot_reach_it_or_is_not_admitted_is_told_with_3() {
         &*wrong,
         "--json",
     ];
-    let said = run_beside(&arguments).await;
+    let said = run_on_thread(&arguments).await;
     assert_eq!(said.code, 3, "{said:?}");
     let error = &said.objects()[0];
     assert_eq!(
@@ -339,12 +339,12 @@ async fn who_cannot_reach_it_or_is_not_admitted_is_told_with_3() {
         (&"error".into(), &"UNAUTHENTICATED".into())
     );
     folder.write("token", format!("{TOKEN}\n"));
-    assert_eq!(run_beside(&arguments).await.code, 0);
+    assert_eq!(run_on_thread(&arguments).await.code, 0);
     // A port that nobody listens at, and that nobody else gets meanwhile.
     let silent = tokio::net::TcpSocket::new_v4().unwrap();
     silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = silent.local_addr().unwrap().to_string();
-    let said = run_beside(&[
+    let said = run_on_thread(&[
         "submit",
         &file,
         "--item",
@@ -357,7 +357,7 @@ async fn who_cannot_reach_it_or_is_not_admitted_is_told_with_3() {
     assert_eq!(said.code, 3, "{said:?}");
     assert!(said.err.contains("连接不上"), "{}", said.err);
     // Nothing goes over a network in clear unless somebody says so.
-    let said = run_beside(&[
+    let said = run_on_thread(&[
         "submit",
         &file,
         "--item",

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use testkit::eventually;
 use testkit::records::{GeneratedRecord, Generator};
 
-use crate::fake::{TOKEN, today};
+use crate::fake_platform::{TOKEN, today};
 
 /// The day that all runs compare with, so that nothing here grows old.
 pub const TODAY: &str = "--today=2026-07-01";
@@ -70,7 +70,7 @@ pub fn run(arguments: &[&str], input: &[u8]) -> CreditctlOutput {
 }
 
 /// Beside a platform within the same process: waits on another thread.
-pub async fn run_beside(arguments: &[&str]) -> CreditctlOutput {
+pub async fn run_on_thread(arguments: &[&str]) -> CreditctlOutput {
     let mut command = creditctl();
     command.args(arguments);
     tokio::task::spawn_blocking(|| finish(command, b""))

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use crate::fake::FakePlatform;
-use crate::support::{run_beside, text};
+use crate::fake_platform::FakePlatform;
+use crate::support::{run_on_thread, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_trusted_by_its_authority() {
@@ -28,9 +28,9 @@ async fn a_connection_is_trusted_by_its_authority() {
         "--endpoint",
         &*address,
     ];
-    let said = run_beside(&[&nil[..], &["--ca", &ca]].concat()).await;
+    let said = run_on_thread(&[&nil[..], &["--ca", &ca]].concat()).await;
     assert_eq!(said.code, 0, "{said:?}");
-    let said = run_beside(&nil).await;
+    let said = run_on_thread(&nil).await;
     assert_eq!(
         said.code, 3,
         "the system's authorities know nothing of this one: {said:?}"
@@ -40,5 +40,5 @@ async fn a_connection_is_trusted_by_its_authority() {
     let mut plain = nil;
     let clear = format!("http://localhost:{port}");
     plain[6] = &clear;
-    assert_eq!(run_beside(&plain).await.code, 3);
+    assert_eq!(run_on_thread(&plain).await.code, 3);
 }

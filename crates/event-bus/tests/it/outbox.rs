@@ -1,11 +1,14 @@
 //! Outbox and relay: what is committed goes out, all of it, once, in the order of transactions.
 
 use anyhow::Result;
-use event_bus::{append, outbox};
+use event_bus::{append_events, outbox};
 use service_kit::db;
 use testkit::{TestResult, eventually, proxy::TcpProxy};
 
-use crate::world::{BusFixture, BusProcess, PATIENCE, SCHEMA, SERVICE, codes, event, event_of};
+use crate::fixture::{
+    BusFixture, BusProcess, SCHEMA, SERVICE, WAIT_TIMEOUT, numbered_codes, test_event,
+    test_event_named,
+};
 
 /// Processes that hold the relay's lock in this database.
 async fn leaders(world: &BusFixture) -> Result<Vec<i32>> {
@@ -18,7 +21,7 @@ async fn leaders(world: &BusFixture) -> Result<Vec<i32>> {
 }
 
 async fn one_leader(world: &BusFixture) -> Result<i32> {
-    eventually("one leader", PATIENCE, async || {
+    eventually("one leader", WAIT_TIMEOUT, async || {
         let leaders = leaders(world).await.map_err(|error| error.to_string())?;
         match leaders.as_slice() {
             [pid] => Ok(*pid),
@@ -47,10 +50,10 @@ async fn a_transaction_that_is_rolled_back_emits_nothing() -> TestResult {
     let world = BusFixture::start().await?;
     let process = world.running().await?;
     let mut tx = world.pool.begin().await?;
-    append(&mut tx, &[event("undone")]).await?;
+    append_events(&mut tx, &[test_event("undone")]).await?;
     tx.rollback().await?;
     world.emit_codes(&["kept"]).await?;
-    world.arrived(&["kept"]).await?;
+    world.wait_for_effects(&["kept"]).await?;
     let rows: i64 = sqlx::query_scalar("select count(*) from outbox where payload like '%undone%'")
         .fetch_one(&world.pool)
         .await?;
@@ -112,14 +115,14 @@ async fn rows_copied_in_are_the_rows_put_or_none() -> TestResult {
 async fn r11_a_transaction_that_commits_late_is_not_skipped() -> TestResult {
     let world = BusFixture::start().await?;
     let process = world.running().await?;
-    process.ready().await?;
+    process.wait_until_ready().await?;
 
     let mut late = world.pool.begin().await?;
-    append(&mut late, &[event("late")]).await?;
+    append_events(&mut late, &[test_event("late")]).await?;
     world.emit_codes(&["early"]).await?;
     // The relay has looked, has seen that a row waits, and has not published it.
     world.bed.clock.advance(time::Duration::seconds(45));
-    eventually("the relay sees the hidden row", PATIENCE, async || {
+    eventually("the relay sees the hidden row", WAIT_TIMEOUT, async || {
         outbox_age(&process) >= 45.0
     })
     .await?;
@@ -127,16 +130,18 @@ async fn r11_a_transaction_that_commits_late_is_not_skipped() -> TestResult {
     assert!(world.effects().await?.is_empty());
     // A transaction that somebody left open is a complaint that names the lane.
     world.bed.clock.advance(time::Duration::seconds(60));
-    process.complains(&["outbox catalog", "105 s old"]).await?;
+    process
+        .wait_for_complaint(&["outbox catalog", "105 s old"])
+        .await?;
 
     late.commit().await?;
-    world.arrived(&["late", "early"]).await?;
+    world.wait_for_effects(&["late", "early"]).await?;
     assert_eq!(
         world.effects().await?,
         ["late", "early"],
         "in the order of transactions"
     );
-    process.ready().await?;
+    process.wait_until_ready().await?;
     world.finish(process).await?;
     Ok(())
 }
@@ -145,19 +150,19 @@ async fn r11_a_transaction_that_commits_late_is_not_skipped() -> TestResult {
 async fn one_of_two_relays_publishes_and_the_other_takes_over() -> TestResult {
     let world = BusFixture::start().await?;
     // The first relay reaches its database over a line that can be cut.
-    let (line, url) = TcpProxy::before(&world.bed.database_url).await?;
+    let (line, url) = TcpProxy::in_front_of(&world.bed.database_url).await?;
     let far_pool = db::connect_lazy(&url, SCHEMA, 4)?;
     let first = world.process().await?;
     first.bus.start_relay(SERVICE, &far_pool, &first.context);
     one_leader(&world).await?;
     let second = world.running().await?;
-    second.ready().await?;
+    second.wait_until_ready().await?;
 
-    world.emit_codes(&codes("a", 40)).await?;
-    world.arrived(&codes("a", 40)).await?;
+    world.emit_codes(&numbered_codes("a", 40)).await?;
+    world.wait_for_effects(&numbered_codes("a", 40)).await?;
     // Each event and its follow-up by one of the two. Which one is not said: a late answer of NATS makes the leader
     // give the lock back.
-    eventually("each is published once", PATIENCE, async || {
+    eventually("each is published once", WAIT_TIMEOUT, async || {
         let both = (first.published(), second.published());
         (both.0 + both.1 == 40 + 40).then_some(()).ok_or(both)
     })
@@ -169,22 +174,24 @@ async fn one_of_two_relays_publishes_and_the_other_takes_over() -> TestResult {
         .bind(leader)
         .execute(&world.bed.owner_pool)
         .await?;
-    world.emit_codes(&codes("b", 40)).await?;
-    let both = [codes("a", 40), codes("b", 40)].concat();
-    world.arrived(&both).await?;
+    world.emit_codes(&numbered_codes("b", 40)).await?;
+    let both = [numbered_codes("a", 40), numbered_codes("b", 40)].concat();
+    world.wait_for_effects(&both).await?;
     one_leader(&world).await?;
 
     // Cutting the first off: the second leads.
     line.cut().await;
     let before = second.published();
-    world.emit_codes(&codes("c", 40)).await?;
-    world.arrived(&[both, codes("c", 40)].concat()).await?;
-    eventually("the second publishes", PATIENCE, async || {
+    world.emit_codes(&numbered_codes("c", 40)).await?;
+    world
+        .wait_for_effects(&[both, numbered_codes("c", 40)].concat())
+        .await?;
+    eventually("the second publishes", WAIT_TIMEOUT, async || {
         second.published() >= before + 40
     })
     .await?;
     one_leader(&world).await?;
-    line.heal();
+    line.restore();
     first.stop().await?;
     far_pool.close().await;
     world.finish(second).await?;
@@ -197,16 +204,16 @@ async fn r12_events_of_the_largest_size_arrive_whole() -> TestResult {
     let world = BusFixture::start().await?;
     // More than the relay reads at once, each more than it packs into one message.
     let name = "长".repeat(400_000);
-    let events: Vec<_> = codes("large", 30)
+    let events: Vec<_> = numbered_codes("large", 30)
         .iter()
-        .map(|code| event_of(code, &name))
+        .map(|code| test_event_named(code, &name))
         .collect();
     world.emit(&events).await?;
     let process = world.running().await?;
-    world.arrived(&codes("large", 30)).await?;
-    world.bed.settled().await?;
+    world.wait_for_effects(&numbered_codes("large", 30)).await?;
+    world.bed.wait_until_settled().await?;
     // The relay counts only after it has stored where it is.
-    eventually("events and follow-ups", PATIENCE, async || {
+    eventually("events and follow-ups", WAIT_TIMEOUT, async || {
         let published = process.published();
         (published == 30 + 30).then_some(()).ok_or(published)
     })
@@ -221,11 +228,13 @@ async fn r12_events_of_the_largest_size_arrive_whole() -> TestResult {
 async fn a_restored_outbox_is_noticed_and_rebased() -> TestResult {
     let world = BusFixture::start().await?;
     let process = world.running().await?;
-    world.emit_codes(&codes("published", 20)).await?;
-    world.arrived(&codes("published", 20)).await?;
-    world.bed.settled().await?;
+    world.emit_codes(&numbered_codes("published", 20)).await?;
+    world
+        .wait_for_effects(&numbered_codes("published", 20))
+        .await?;
+    world.bed.wait_until_settled().await?;
     process.stop().await?;
-    world.emit_codes(&codes("waiting", 20)).await?;
+    world.emit_codes(&numbered_codes("waiting", 20)).await?;
 
     // As `pg_restore` leaves it: the old cluster was 90 billion transactions further.
     let owner = world.bed.schema_pool().await?;
@@ -240,28 +249,28 @@ async fn a_restored_outbox_is_noticed_and_rebased() -> TestResult {
 
     let process = world.running().await?;
     process
-        .complains(&["outbox catalog", "credit streams rebuild"])
+        .wait_for_complaint(&["outbox catalog", "credit streams rebuild"])
         .await?;
     world.emit_codes(&["after"]).await?;
     assert_eq!(process.published(), 0);
     process.stop().await?;
 
-    outbox::rebase(&owner).await?;
-    let left = outbox::unpublished(&owner).await?;
+    outbox::rebase_outbox(&owner).await?;
+    let left = outbox::count_unpublished(&owner).await?;
     assert_eq!(left, world_rows(&world).await?, "all goes out again");
     let process = world.running().await?;
     let all = [
-        codes("published", 20),
-        codes("waiting", 20),
+        numbered_codes("published", 20),
+        numbered_codes("waiting", 20),
         vec!["after".to_owned()],
     ]
     .concat();
-    world.arrived(&all).await?;
-    process.ready().await?;
+    world.wait_for_effects(&all).await?;
+    process.wait_until_ready().await?;
     // From now on the order is that of this cluster.
     world.emit_codes(&["new"]).await?;
     world
-        .arrived(&[all, vec!["new".to_owned()]].concat())
+        .wait_for_effects(&[all, vec!["new".to_owned()]].concat())
         .await?;
     world.finish(process).await?;
     Ok(())

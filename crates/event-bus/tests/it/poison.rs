@@ -7,38 +7,38 @@ use event_bus::dead_letters;
 use proto::credit::bus::v1::{Envelope, EventBatch};
 use testkit::{TestResult, eventually};
 
-use crate::world::{BusFixture, PATIENCE, codes, event};
+use crate::fixture::{BusFixture, WAIT_TIMEOUT, numbered_codes, test_event};
 
 /// One bad event in the middle of 300; how many batches it took to find it.
-async fn isolates(bad: &str, reason: &str) -> Result<()> {
+async fn assert_isolated(bad: &str, reason: &str) -> Result<()> {
     let world = BusFixture::start().await?;
     let process = world.process().await?;
     let relay = world.start_relay(&process);
-    let mut all = codes("e", 300);
+    let mut all = numbered_codes("e", 300);
     all[137] = bad.to_owned();
     world.emit_codes(&all).await?;
     world.start_consumer(&process, Some(relay));
-    let letters = world.parked(1).await?;
+    let letters = world.wait_for_letters(1).await?;
     assert!(letters[0].reason.contains(reason), "{letters:?}");
     all.remove(137);
-    world.arrived(&all).await?;
+    world.wait_for_effects(&all).await?;
     // The lane goes on.
     world.emit_codes(&["next"]).await?;
     all.push("next".to_owned());
-    world.arrived(&all).await?;
+    world.wait_for_effects(&all).await?;
 
     let batches = world.handler.batches.lock();
     let batches = batches.unwrap_or_else(PoisonError::into_inner).clone();
     // 300 events halve nine times; two calls a halving, and the whole before.
     assert!(batches.len() <= 24, "halving, not one by one: {batches:?}");
-    assert_eq!(dead_letters::drop(&world.pool, &[]).await?, 1);
+    assert_eq!(dead_letters::drop_letters(&world.pool, &[]).await?, 1);
     world.finish(process).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_the_database_refuses_is_found_by_halving() -> TestResult {
     // The reason names the rule and not the data.
-    isolates(
+    assert_isolated(
         "refused-430102199003071234",
         "SQLSTATE 23514, constraint effect_takes",
     )
@@ -48,7 +48,7 @@ async fn an_event_that_the_database_refuses_is_found_by_halving() -> TestResult 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_on_which_the_handler_panics_is_found_by_halving() -> TestResult {
-    isolates("panic", "handler panicked").await?;
+    assert_isolated("panic", "handler panicked").await?;
     Ok(())
 }
 
@@ -57,8 +57,8 @@ async fn poison_that_the_handler_names_is_parked_with_its_reason() -> TestResult
     let world = BusFixture::start().await?;
     let process = world.running().await?;
     world.emit_codes(&["a", "poison", "b"]).await?;
-    world.arrived(&["a", "b"]).await?;
-    let letters = world.parked(1).await?;
+    world.wait_for_effects(&["a", "b"]).await?;
+    let letters = world.wait_for_letters(1).await?;
     let letter = &letters[0];
     // The handler's reason held a NUL, which PostgreSQL does not take.
     assert_eq!(letter.reason, "no provider is called so\u{fffd}");
@@ -71,11 +71,11 @@ async fn poison_that_the_handler_names_is_parked_with_its_reason() -> TestResult
         ("test-effects", 1, "parked")
     );
     // It comes again: the inbox knows it, one letter stays.
-    event_bus::outbox::rewind(&world.pool).await?;
-    world.bed.settled().await?;
-    assert_eq!(world.parked(1).await?[0].attempts, 1);
-    dead_letters::drop(&world.pool, &[letter.id]).await?;
-    world.parked(0).await?;
+    event_bus::outbox::rewind_outbox(&world.pool).await?;
+    world.bed.wait_until_settled().await?;
+    assert_eq!(world.wait_for_letters(1).await?[0].attempts, 1);
+    dead_letters::drop_letters(&world.pool, &[letter.id]).await?;
+    world.wait_for_letters(0).await?;
     world.finish(process).await?;
     Ok(())
 }
@@ -87,17 +87,17 @@ async fn a_retry_parks_again_until_the_cause_is_mended() -> TestResult {
     world
         .emit_codes(&["poison", "refused", "panic", "fine"])
         .await?;
-    world.arrived(&["fine"]).await?;
+    world.wait_for_effects(&["fine"]).await?;
     let ids: Vec<i64> = world
-        .parked(3)
+        .wait_for_letters(3)
         .await?
         .iter()
         .map(|letter| letter.id)
         .collect();
 
-    assert_eq!(dead_letters::retry(&world.pool, &[]).await?, 3);
-    eventually("all were tried in vain", PATIENCE, async || {
-        let letters = dead_letters::list(&world.pool).await;
+    assert_eq!(dead_letters::retry_letters(&world.pool, &[]).await?, 3);
+    eventually("all were tried in vain", WAIT_TIMEOUT, async || {
+        let letters = dead_letters::list_letters(&world.pool).await;
         letters.is_ok_and(|letters| {
             letters.len() == 3
                 && letters
@@ -113,9 +113,9 @@ async fn a_retry_parks_again_until_the_cause_is_mended() -> TestResult {
         .execute(&owner)
         .await?;
     // Given up: it is never tried again, and stays as evidence.
-    dead_letters::drop(&world.pool, &ids[2..]).await?;
-    assert_eq!(dead_letters::retry(&world.pool, &[]).await?, 2);
-    world.parked(0).await?;
+    dead_letters::drop_letters(&world.pool, &ids[2..]).await?;
+    assert_eq!(dead_letters::retry_letters(&world.pool, &[]).await?, 2);
+    world.wait_for_letters(0).await?;
     let states: Vec<String> = sqlx::query_scalar("select state from dead_letter order by id")
         .fetch_all(&owner)
         .await?;
@@ -130,21 +130,21 @@ async fn what_may_pass_is_tried_again_and_its_age_is_seen() -> TestResult {
     let world = BusFixture::start().await?;
     world.handler.not_yet.store(true, Ordering::SeqCst);
     let process = world.running().await?;
-    world.emit_codes(&codes("e", 10)).await?;
-    eventually("several tries", PATIENCE, async || {
+    world.emit_codes(&numbered_codes("e", 10)).await?;
+    eventually("several tries", WAIT_TIMEOUT, async || {
         let batches = world.handler.batches.lock();
         batches.unwrap_or_else(PoisonError::into_inner).len() >= 3
     })
     .await?;
     world.bed.clock.advance(time::Duration::seconds(90));
     process
-        .complains(&["consumer test-effects", "90 s old"])
+        .wait_for_complaint(&["consumer test-effects", "90 s old"])
         .await?;
     assert!(world.effects().await?.is_empty());
     world.handler.not_yet.store(false, Ordering::SeqCst);
-    world.arrived(&codes("e", 10)).await?;
-    process.ready().await?;
-    assert!(world.parked(0).await?.is_empty());
+    world.wait_for_effects(&numbered_codes("e", 10)).await?;
+    process.wait_until_ready().await?;
+    assert!(world.wait_for_letters(0).await?.is_empty());
     world.finish(process).await?;
     Ok(())
 }
@@ -158,17 +158,17 @@ async fn a_fault_of_the_schema_parks_nothing() -> TestResult {
         .execute(&owner)
         .await?;
     let process = world.running().await?;
-    world.emit_codes(&codes("e", 20)).await?;
-    eventually("several tries", PATIENCE, async || {
+    world.emit_codes(&numbered_codes("e", 20)).await?;
+    eventually("several tries", WAIT_TIMEOUT, async || {
         let batches = world.handler.batches.lock();
         batches.unwrap_or_else(PoisonError::into_inner).len() >= 3
     })
     .await?;
-    world.parked(0).await?;
+    world.wait_for_letters(0).await?;
     sqlx::query("grant insert on effect to bus_test")
         .execute(&owner)
         .await?;
-    world.arrived(&codes("e", 20)).await?;
+    world.wait_for_effects(&numbered_codes("e", 20)).await?;
     world.finish(process).await?;
     Ok(())
 }
@@ -177,9 +177,9 @@ async fn a_fault_of_the_schema_parks_nothing() -> TestResult {
 async fn messages_that_are_no_events_of_ours_are_parked_whole() -> TestResult {
     let world = BusFixture::start().await?;
     let process = world.running().await?;
-    let subject = world.bed.bus.subject(event("").event_type());
+    let subject = world.bed.bus.subject(test_event("").event_type());
     let spoiled = |spoil: fn(&mut Envelope)| {
-        let mut envelope = event("x").to_envelope();
+        let mut envelope = test_event("x").to_envelope();
         spoil(&mut envelope);
         prost::Message::encode_to_vec(&EventBatch {
             events: vec![envelope],
@@ -206,14 +206,14 @@ async fn messages_that_are_no_events_of_ours_are_parked_whole() -> TestResult {
     }
     // An empty batch is no event and no letter.
     world.bed.publish_raw(&subject, Vec::new()).await?;
-    let letters = world.parked(count).await?;
+    let letters = world.wait_for_letters(count).await?;
     let with = |reason: &str| letters.iter().filter(|l| l.reason.contains(reason)).count();
     assert_eq!(with("message is no event batch"), count - 2);
     assert_eq!(with("not subscribed"), 1);
     assert_eq!(with("does not decode"), 1);
     world.emit_codes(&["next"]).await?;
-    world.arrived(&["next"]).await?;
-    dead_letters::drop(&world.pool, &[]).await?;
+    world.wait_for_effects(&["next"]).await?;
+    dead_letters::drop_letters(&world.pool, &[]).await?;
     world.finish(process).await?;
     Ok(())
 }

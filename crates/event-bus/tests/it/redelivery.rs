@@ -9,12 +9,12 @@ use anyhow::Result;
 use event_bus::{FaultInjection, FaultPoint, outbox};
 use testkit::TestResult;
 
-use crate::world::{BusFixture, codes, event};
+use crate::fixture::{BusFixture, numbered_codes, test_event};
 
 /// Panics when `point` is reached for the `nth` time.
-fn dies_at(point: FaultPoint, nth: usize) -> FaultInjection {
+fn panic_at(point: FaultPoint, nth: usize) -> FaultInjection {
     let seen = Arc::new(AtomicUsize::new(0));
-    FaultInjection::with(move |reached| {
+    FaultInjection::with_callback(move |reached| {
         if reached == point && seen.fetch_add(1, Ordering::SeqCst) + 1 == nth {
             panic!("power cut at {}", point.name());
         }
@@ -25,18 +25,21 @@ fn dies_at(point: FaultPoint, nth: usize) -> FaultInjection {
 async fn the_same_batch_twice_is_one_effect() -> TestResult {
     let world = BusFixture::start().await?;
     let process = world.running().await?;
-    let events: Vec<_> = codes("e", 50).iter().map(|code| event(code)).collect();
+    let events: Vec<_> = numbered_codes("e", 50)
+        .iter()
+        .map(|code| test_event(code))
+        .collect();
     world.bed.publish(&events).await?;
-    world.arrived(&codes("e", 50)).await?;
+    world.wait_for_effects(&numbered_codes("e", 50)).await?;
     // Again as it was, and again in other company and order.
     world.bed.publish(&events).await?;
     let mut mixed: Vec<_> = events.iter().rev().cloned().collect();
-    mixed.insert(25, event("new"));
+    mixed.insert(25, test_event("new"));
     mixed.push(events[0].clone());
     world.bed.publish(&mixed).await?;
-    world.bed.settled().await?;
+    world.bed.wait_until_settled().await?;
     world
-        .arrived(&[codes("e", 50), vec!["new".to_owned()]].concat())
+        .wait_for_effects(&[numbered_codes("e", 50), vec!["new".to_owned()]].concat())
         .await?;
     world.finish(process).await?;
     Ok(())
@@ -45,23 +48,23 @@ async fn the_same_batch_twice_is_one_effect() -> TestResult {
 /// the process dies at each point of the way; the next one ends in the same state.
 async fn survives_death_at(point: FaultPoint) -> Result<()> {
     let world = BusFixture::start().await?;
-    let dying = world.process_with(dies_at(point, 2)).await?;
+    let dying = world.process_with(panic_at(point, 2)).await?;
     world.start_all(&dying);
     let mut sent = Vec::new();
     for round in 0..3 {
-        let some = codes(&format!("r{round}-"), 30);
+        let some = numbered_codes(&format!("r{round}-"), 30);
         world.emit_codes(&some).await?;
         sent.extend(some);
         // Rounds must not travel in one message, so that the second reaches the point again.
         if round == 0 {
-            world.arrived(&sent).await?;
+            world.wait_for_effects(&sent).await?;
         }
     }
-    let why = dying.crashed().await?;
+    let why = dying.wait_for_crash().await?;
     assert!(why.contains("panicked"), "{why}");
 
     let process = world.running().await?;
-    world.arrived(&sent).await?;
+    world.wait_for_effects(&sent).await?;
     world.finish(process).await
 }
 
@@ -89,13 +92,13 @@ async fn r11_death_after_the_commit_before_the_acknowledgement() -> TestResult {
 async fn a_rewind_fills_what_is_empty_and_doubles_nothing() -> TestResult {
     let world = BusFixture::start().await?;
     let process = world.running().await?;
-    world.emit_codes(&codes("e", 300)).await?;
-    world.arrived(&codes("e", 300)).await?;
-    world.bed.settled().await?;
+    world.emit_codes(&numbered_codes("e", 300)).await?;
+    world.wait_for_effects(&numbered_codes("e", 300)).await?;
+    world.bed.wait_until_settled().await?;
 
-    outbox::rewind(&world.pool).await?;
-    world.bed.settled().await?;
-    world.arrived(&codes("e", 300)).await?;
+    outbox::rewind_outbox(&world.pool).await?;
+    world.bed.wait_until_settled().await?;
+    world.wait_for_effects(&numbered_codes("e", 300)).await?;
 
     let owner = world.bed.schema_pool().await?;
     sqlx::raw_sql(
@@ -103,8 +106,8 @@ async fn a_rewind_fills_what_is_empty_and_doubles_nothing() -> TestResult {
     )
     .execute(&owner)
     .await?;
-    outbox::rewind(&world.pool).await?;
-    world.arrived(&codes("e", 300)).await?;
+    outbox::rewind_outbox(&world.pool).await?;
+    world.wait_for_effects(&numbered_codes("e", 300)).await?;
     world.finish(process).await?;
     Ok(())
 }

@@ -7,8 +7,8 @@ use std::{
 
 use event_bus::outbox;
 use testkit::{
-    TestResult, TestServers, bed::TestBedPlan, eventually, private_nats, private_postgres,
-    proxy::TcpProxy,
+    TestResult, TestServers, eventually, private_nats, private_postgres, proxy::TcpProxy,
+    test_bed::TestBedPlan,
 };
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -16,29 +16,37 @@ use tracing::{
     span::{Attributes, Id, Record},
 };
 
-use crate::world::{BusFixture, LANE, PATIENCE, SERVICE, codes, event_of, provision};
+use crate::fixture::{
+    BusFixture, LANE, SERVICE, WAIT_TIMEOUT, numbered_codes, provision_eventually, test_event_named,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_nats_away_appending_goes_on_and_everything_arrives_later() -> TestResult {
     let nats = private_nats().await?;
     let world = BusFixture::start_on(nats.url()).await?;
     let process = world.running().await?;
-    world.emit_codes(&codes("before", 50)).await?;
-    world.arrived(&codes("before", 50)).await?;
-    world.bed.settled().await?;
+    world.emit_codes(&numbered_codes("before", 50)).await?;
+    world
+        .wait_for_effects(&numbered_codes("before", 50))
+        .await?;
+    world.bed.wait_until_settled().await?;
 
     nats.kill9().await?;
-    world.emit_codes(&codes("during", 50)).await?;
+    world.emit_codes(&numbered_codes("during", 50)).await?;
     world.bed.clock.advance(time::Duration::seconds(90));
-    process.complains(&["outbox catalog", "90 s old"]).await?;
-    process.complains(&["consumer test-effects"]).await?;
-    assert_eq!(outbox::unpublished(&world.pool).await?, 50);
+    process
+        .wait_for_complaint(&["outbox catalog", "90 s old"])
+        .await?;
+    process
+        .wait_for_complaint(&["consumer test-effects"])
+        .await?;
+    assert_eq!(outbox::count_unpublished(&world.pool).await?, 50);
 
     nats.restart().await?;
     world.bed.rebuild_lost_streams().await?;
-    let all = [codes("before", 50), codes("during", 50)].concat();
-    world.arrived(&all).await?;
-    process.ready().await?;
+    let all = [numbered_codes("before", 50), numbered_codes("during", 50)].concat();
+    world.wait_for_effects(&all).await?;
+    process.wait_until_ready().await?;
     world.finish(process).await?;
     Ok(())
 }
@@ -52,7 +60,7 @@ async fn restarts_of_nats_under_load_leave_no_lane_behind() -> TestResult {
     let (mut sent, mut lost) = (Vec::new(), 0);
     for round in 0..6 {
         for part in 0..5 {
-            let some = codes(&format!("r{round}-{part}-"), 40);
+            let some = numbered_codes(&format!("r{round}-{part}-"), 40);
             world.emit_codes(&some).await?;
             sent.extend(some);
         }
@@ -63,7 +71,7 @@ async fn restarts_of_nats_under_load_leave_no_lane_behind() -> TestResult {
         }
     }
     println!("streams that did not come back: {lost}");
-    world.arrived(&sent).await?;
+    world.wait_for_effects(&sent).await?;
     world.finish(process).await?;
     Ok(())
 }
@@ -98,20 +106,22 @@ impl Subscriber for WarningCollector {
 /// wait for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consumer_whose_request_is_lost_asks_again() -> TestResult {
-    let shared = testkit::servers()?;
-    let (line, nats_url) = TcpProxy::before(&shared.nats_url).await?;
+    let shared = testkit::test_servers()?;
+    let (line, nats_url) = TcpProxy::in_front_of(&shared.nats_url).await?;
     let world = BusFixture::start_on(&nats_url).await?;
     let process = world.running().await?;
-    world.emit_codes(&codes("before", 20)).await?;
-    world.arrived(&codes("before", 20)).await?;
+    world.emit_codes(&numbered_codes("before", 20)).await?;
+    world
+        .wait_for_effects(&numbered_codes("before", 20))
+        .await?;
     // All is acknowledged: from here on the consumer only asks for more.
-    world.bed.settled().await?;
-    process.ready().await?;
+    world.bed.wait_until_settled().await?;
+    process.wait_until_ready().await?;
     let complaints = WarningCollector::default();
     tracing::subscriber::set_global_default(complaints.clone())?;
     line.stall();
     // The lane says so only until its next try, so what it said is kept: a late look cannot miss it.
-    eventually("the consumer gives up waiting", PATIENCE, async || {
+    eventually("the consumer gives up waiting", WAIT_TIMEOUT, async || {
         let said = complaints.0.lock().unwrap().clone();
         let found = said
             .iter()
@@ -119,14 +129,16 @@ async fn a_consumer_whose_request_is_lost_asks_again() -> TestResult {
         found.then_some(()).ok_or(said)
     })
     .await?;
-    process.complains(&["consumer test-effects"]).await?;
-    line.cut().await;
-    line.heal();
-    world.emit_codes(&codes("after", 20)).await?;
-    world
-        .arrived(&[codes("before", 20), codes("after", 20)].concat())
+    process
+        .wait_for_complaint(&["consumer test-effects"])
         .await?;
-    process.ready().await?;
+    line.cut().await;
+    line.restore();
+    world.emit_codes(&numbered_codes("after", 20)).await?;
+    world
+        .wait_for_effects(&[numbered_codes("before", 20), numbered_codes("after", 20)].concat())
+        .await?;
+    process.wait_until_ready().await?;
     world.finish(process).await?;
     Ok(())
 }
@@ -136,17 +148,19 @@ async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> TestResul
     let nats = private_nats().await?;
     let world = BusFixture::start_on(nats.url()).await?;
     let process = world.running().await?;
-    world.emit_codes(&codes("handled", 300)).await?;
-    world.arrived(&codes("handled", 300)).await?;
-    world.bed.settled().await?;
+    world.emit_codes(&numbered_codes("handled", 300)).await?;
+    world
+        .wait_for_effects(&numbered_codes("handled", 300))
+        .await?;
+    world.bed.wait_until_settled().await?;
     process.stop().await?;
 
     // Published and not handled when the disk is lost: only the outbox still has them.
     let process = world.process().await?;
     world.start_relay(&process);
-    world.emit_codes(&codes("lost", 300)).await?;
-    eventually("all is published", PATIENCE, async || {
-        let left = outbox::unpublished(&world.pool).await;
+    world.emit_codes(&numbered_codes("lost", 300)).await?;
+    eventually("all is published", WAIT_TIMEOUT, async || {
+        let left = outbox::count_unpublished(&world.pool).await;
         left.is_ok_and(|left| left == 0)
     })
     .await?;
@@ -156,9 +170,9 @@ async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> TestResul
     nats.restart().await?;
 
     // A running service says what is missing, and does not make a stream by itself.
-    let missing = crate::world::bus_with(&world, |_| ()).await?;
+    let missing = crate::fixture::bus_with(&world, |_| ()).await?;
     let name = missing.stream_name(SERVICE);
-    eventually("the stream is lost", PATIENCE, async || {
+    eventually("the stream is lost", WAIT_TIMEOUT, async || {
         match world.bed.jetstream().get_stream(&name).await {
             Ok(_) => Err("it is there".to_owned()),
             Err(error) if error.to_string().contains("not found") => Ok(()),
@@ -166,14 +180,14 @@ async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> TestResul
         }
     })
     .await?;
-    let created = provision(&missing).await?;
+    let created = provision_eventually(&missing).await?;
     // Nothing when the answer to the try that made it was lost.
     assert!(created.iter().all(|one| *one == name), "{created:?}");
-    outbox::rewind(&world.pool).await?;
+    outbox::rewind_outbox(&world.pool).await?;
     let process = world.running().await?;
-    let all = [codes("handled", 300), codes("lost", 300)].concat();
-    world.arrived(&all).await?;
-    process.ready().await?;
+    let all = [numbered_codes("handled", 300), numbered_codes("lost", 300)].concat();
+    world.wait_for_effects(&all).await?;
+    process.wait_until_ready().await?;
     world.finish(process).await?;
     Ok(())
 }
@@ -185,23 +199,25 @@ async fn a_running_service_recovers_when_its_stream_is_rebuilt() -> TestResult {
     let nats = private_nats().await?;
     let world = BusFixture::start_on(nats.url()).await?;
     let process = world.running().await?;
-    world.emit_codes(&codes("before", 20)).await?;
-    world.arrived(&codes("before", 20)).await?;
-    world.bed.settled().await?;
+    world.emit_codes(&numbered_codes("before", 20)).await?;
+    world
+        .wait_for_effects(&numbered_codes("before", 20))
+        .await?;
+    world.bed.wait_until_settled().await?;
     nats.wipe().await?;
     nats.restart().await?;
-    world.emit_codes(&codes("after", 20)).await?;
+    world.emit_codes(&numbered_codes("after", 20)).await?;
     process
-        .complains(&["consumer test-effects", "credit streams rebuild"])
+        .wait_for_complaint(&["consumer test-effects", "credit streams rebuild"])
         .await?;
-    assert_eq!(outbox::unpublished(&world.pool).await?, 20);
+    assert_eq!(outbox::count_unpublished(&world.pool).await?, 20);
 
-    let operator = crate::world::bus_with(&world, |_| ()).await?;
-    provision(&operator).await?;
-    outbox::rewind(&world.pool).await?;
-    let all = [codes("before", 20), codes("after", 20)].concat();
-    world.arrived(&all).await?;
-    process.ready().await?;
+    let operator = crate::fixture::bus_with(&world, |_| ()).await?;
+    provision_eventually(&operator).await?;
+    outbox::rewind_outbox(&world.pool).await?;
+    let all = [numbered_codes("before", 20), numbered_codes("after", 20)].concat();
+    world.wait_for_effects(&all).await?;
+    process.wait_until_ready().await?;
     world.finish(process).await?;
     Ok(())
 }
@@ -211,25 +227,27 @@ async fn a_running_service_recovers_when_its_stream_is_rebuilt() -> TestResult {
 async fn a_full_stream_makes_the_outbox_wait() -> TestResult {
     let limit = 4 * 1024 * 1024;
     let world =
-        BusFixture::start_by(|plan: &mut TestBedPlan<'_>| plan.max_stream_bytes = limit).await?;
+        BusFixture::start_with(|plan: &mut TestBedPlan<'_>| plan.max_stream_bytes = limit).await?;
     let name = "满".repeat(250_000);
-    let events: Vec<_> = codes("big", 14)
+    let events: Vec<_> = numbered_codes("big", 14)
         .iter()
-        .map(|code| event_of(code, &name))
+        .map(|code| test_event_named(code, &name))
         .collect();
     world.emit(&events).await?;
     let process = world.process().await?;
     let relay = world.start_relay(&process);
-    eventually("the stream is full", PATIENCE, async || {
+    eventually("the stream is full", WAIT_TIMEOUT, async || {
         world.messages().await.is_ok_and(|messages| messages >= 4)
     })
     .await?;
     world.bed.clock.advance(time::Duration::seconds(90));
-    process.complains(&["outbox catalog", "90 s old"]).await?;
-    assert_eq!(outbox::unpublished(&world.pool).await?, 14);
+    process
+        .wait_for_complaint(&["outbox catalog", "90 s old"])
+        .await?;
+    assert_eq!(outbox::count_unpublished(&world.pool).await?, 14);
 
     world.start_consumer(&process, Some(relay));
-    world.arrived(&codes("big", 14)).await?;
+    world.wait_for_effects(&numbered_codes("big", 14)).await?;
     world.finish(process).await?;
     Ok(())
 }
@@ -239,13 +257,13 @@ async fn restarts_of_postgresql_lose_and_double_nothing() -> TestResult {
     let postgres = private_postgres().await?;
     let servers = TestServers {
         database_url: postgres.url().to_owned(),
-        ..testkit::servers()?
+        ..testkit::test_servers()?
     };
-    let world = BusFixture::start_by(|plan| plan.servers = servers).await?;
+    let world = BusFixture::start_with(|plan| plan.servers = servers).await?;
     let process = world.running().await?;
     let mut sent = Vec::new();
     for round in 0..4 {
-        let some = codes(&format!("r{round}-"), 200);
+        let some = numbered_codes(&format!("r{round}-"), 200);
         world.emit_codes(&some).await?;
         sent.extend(some);
         if round % 2 == 0 {
@@ -255,8 +273,8 @@ async fn restarts_of_postgresql_lose_and_double_nothing() -> TestResult {
         }
         postgres.restart().await?;
     }
-    world.arrived(&sent).await?;
-    process.ready().await?;
+    world.wait_for_effects(&sent).await?;
+    process.wait_until_ready().await?;
     world.finish(process).await?;
     Ok(())
 }

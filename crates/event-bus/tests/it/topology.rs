@@ -8,7 +8,9 @@ use async_nats::jetstream::stream::{Config, RetentionPolicy};
 use event_bus::{ProvisionError, StreamSpec, Subscription, Topology, outbox};
 use testkit::TestResult;
 
-use crate::world::{BusFixture, EffectHandler, STREAM, SUBSCRIPTION, bus_with, codes, topology};
+use crate::fixture::{
+    BusFixture, EffectHandler, STREAM, SUBSCRIPTION, bus_with, numbered_codes, test_topology,
+};
 
 fn differs(outcome: Result<Vec<String>, ProvisionError>) -> (String, &'static str) {
     match outcome {
@@ -21,16 +23,16 @@ fn differs(outcome: Result<Vec<String>, ProvisionError>) -> (String, &'static st
 async fn what_exists_with_other_settings_is_named_and_left_alone() -> TestResult {
     let world = BusFixture::start().await?;
     let name = world.bed.bus.stream_name(STREAM.service);
-    assert!(world.bed.bus.provision(&topology()).await?.is_empty());
+    assert!(world.bed.bus.provision(&test_topology()).await?.is_empty());
 
     let smaller = bus_with(&world, |config| config.max_stream_bytes = 1 << 20).await?;
     assert_eq!(
-        differs(smaller.provision(&topology()).await),
+        differs(smaller.provision(&test_topology()).await),
         (name.clone(), "max_bytes")
     );
     let hasty = bus_with(&world, |config| config.ack_wait_seconds = 1).await?;
     assert_eq!(
-        differs(hasty.provision(&topology()).await),
+        differs(hasty.provision(&test_topology()).await),
         (SUBSCRIPTION.consumer.to_owned(), "ack_wait")
     );
     let other = Subscription {
@@ -48,7 +50,7 @@ async fn what_exists_with_other_settings_is_named_and_left_alone() -> TestResult
         (SUBSCRIPTION.consumer.to_owned(), "filter_subjects")
     );
     // Nothing of it was taken over.
-    assert!(world.bed.bus.provision(&topology()).await?.is_empty());
+    assert!(world.bed.bus.provision(&test_topology()).await?.is_empty());
     let process = world.process().await?;
     world.finish(process).await?;
     Ok(())
@@ -91,7 +93,7 @@ async fn a_consumer_that_wants_more_event_types_is_updated_and_reported() -> Tes
         differs(world.bed.bus.provision(&with(REPLACED)).await),
         (SUBSCRIPTION.consumer.to_owned(), "filter_subjects")
     );
-    assert!(world.bed.bus.provision(&topology()).await?.is_empty());
+    assert!(world.bed.bus.provision(&test_topology()).await?.is_empty());
 
     let grown = world.bed.bus.provision(&with(GROWN)).await;
     assert!(
@@ -106,13 +108,13 @@ async fn a_consumer_that_wants_more_event_types_is_updated_and_reported() -> Tes
     assert!(world.bed.bus.provision(&with(GROWN)).await?.is_empty());
     // The release before would miss events that are on their way: refused.
     assert_eq!(
-        differs(world.bed.bus.provision(&topology()).await),
+        differs(world.bed.bus.provision(&test_topology()).await),
         (SUBSCRIPTION.consumer.to_owned(), "filter_subjects")
     );
 
     // The lane works on.
-    world.emit_codes(&codes("e", 10)).await?;
-    world.arrived(&codes("e", 10)).await?;
+    world.emit_codes(&numbered_codes("e", 10)).await?;
+    world.wait_for_effects(&numbered_codes("e", 10)).await?;
     world.finish(process).await?;
     Ok(())
 }
@@ -127,9 +129,9 @@ async fn a_consumer_that_comes_later_gets_everything_by_a_rewind() -> TestResult
     };
     let world = BusFixture::start().await?;
     let process = world.running().await?;
-    world.emit_codes(&codes("e", 100)).await?;
-    world.arrived(&codes("e", 100)).await?;
-    world.bed.settled().await?;
+    world.emit_codes(&numbered_codes("e", 100)).await?;
+    world.wait_for_effects(&numbered_codes("e", 100)).await?;
+    world.bed.wait_until_settled().await?;
 
     let more = Topology::new(&[STREAM], &[SUBSCRIPTION, LATE]);
     let name = world.bed.bus.stream_name(STREAM.service);
@@ -139,10 +141,10 @@ async fn a_consumer_that_comes_later_gets_everything_by_a_rewind() -> TestResult
     process
         .bus
         .start_consumer(&LATE, &world.pool, handler, None, &process.context);
-    outbox::rewind(&world.pool).await?;
+    outbox::rewind_outbox(&world.pool).await?;
     // Both handlers write into one table: twice each, by two consumers.
-    let twice = [codes("e", 100), codes("e", 100)].concat();
-    world.arrived(&twice).await?;
+    let twice = [numbered_codes("e", 100), numbered_codes("e", 100)].concat();
+    world.wait_for_effects(&twice).await?;
     world.finish(process).await?;
     Ok(())
 }
@@ -183,7 +185,7 @@ async fn a_stream_that_would_drop_events_is_refused_by_field() -> TestResult {
         spoil(&mut config);
         world.bed.jetstream().create_stream(config).await?;
         assert_eq!(
-            differs(bus.provision(&topology()).await),
+            differs(bus.provision(&test_topology()).await),
             (name.clone(), *field)
         );
         world.bed.jetstream().delete_stream(&name).await?;

@@ -124,7 +124,7 @@ enum YearStatus {
     Provisional,
 }
 
-pub(super) fn read(text: &str) -> Result<Calendar, CalendarError> {
+pub(super) fn read_calendar(text: &str) -> Result<Calendar, CalendarError> {
     let document: CalendarDocument = serde_json::from_str(text).map_err(CalendarError::Shape)?;
     heading("format", document.format, FORMAT)?;
     heading("tz", document.tz, ZONE)?;
@@ -159,10 +159,10 @@ fn heading(field: &'static str, found: String, wanted: &str) -> Result<(), Calen
 
 fn year(place: &str, entry: &YearEntry) -> Result<CalendarYear, CalendarError> {
     let mut year = CalendarYear {
-        firm: entry.status == YearStatus::Final,
-        turned: [0; 6],
+        is_final: entry.status == YearStatus::Final,
+        inverted: [0; 6],
     };
-    if year.firm && entry.off_weekdays.is_empty() {
+    if year.is_final && entry.off_weekdays.is_empty() {
         return Err(CalendarError::FinalWithoutHolidays {
             place: place.to_owned(),
             year: entry.year,
@@ -174,7 +174,7 @@ fn year(place: &str, entry: &YearEntry) -> Result<CalendarYear, CalendarError> {
         if is_weekend(day) {
             return Err(CalendarError::OffIsWeekend { place, day });
         }
-        once(&mut year, place, day)?;
+        invert_once(&mut year, place, day)?;
     }
     for (index, text) in entry.work_weekends.iter().enumerate() {
         let place = format!("{place}.work_weekends[{index}]");
@@ -182,7 +182,7 @@ fn year(place: &str, entry: &YearEntry) -> Result<CalendarYear, CalendarError> {
         if !is_weekend(day) {
             return Err(CalendarError::WorkIsWeekday { place, day });
         }
-        once(&mut year, place, day)?;
+        invert_once(&mut year, place, day)?;
     }
     Ok(year)
 }
@@ -205,10 +205,10 @@ fn day(place: &str, text: &str, year: i32) -> Result<Date, CalendarError> {
     Ok(day)
 }
 
-fn once(year: &mut CalendarYear, place: String, day: Date) -> Result<(), CalendarError> {
-    if year.turns(day) {
+fn invert_once(year: &mut CalendarYear, place: String, day: Date) -> Result<(), CalendarError> {
+    if year.is_inverted(day) {
         return Err(CalendarError::DayTwice { place, day });
     }
-    year.turn(day);
+    year.invert(day);
     Ok(())
 }

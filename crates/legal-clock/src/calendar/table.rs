@@ -19,7 +19,7 @@ pub struct WorkingDayTable {
 
 impl WorkingDayTable {
     /// Adds up a calendar from its first final year to its last. Empty for one without any.
-    pub fn of(calendar: &Calendar) -> Self {
+    pub fn from_calendar(calendar: &Calendar) -> Self {
         let first = calendar.final_years().next();
         let first = first.and_then(|year| Date::from_calendar_date(year, Month::January, 1).ok());
         let last = calendar.final_years().last();
@@ -32,7 +32,7 @@ impl WorkingDayTable {
         let (mut day, mut working, mut unsure) = (first, 0, 0);
         while let Some(today) = day.filter(|day| Some(*day) <= last) {
             let is = calendar.is_working_day(today);
-            working += u32::from(is.yes);
+            working += u32::from(is.is_working);
             unsure += u32::from(is.provisional);
             table.working.push(working);
             table.unsure.push(unsure);

@@ -9,7 +9,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 use socket2::SockRef;
 
 /// Makes every connection of this process to that port send at once. Where that cannot be done, COPY is slow and right.
-pub(super) fn send_at_once(port: u16) {
+pub(super) fn disable_nagle(port: u16) {
     let Ok(open) = std::fs::read_dir("/proc/self/fd") else {
         return;
     };
@@ -54,7 +54,7 @@ mod tests {
         let to = |listener: &TcpListener| TcpStream::connect(listener.local_addr().unwrap());
         let (ours, foreign) = (to(&database).unwrap(), to(&other).unwrap());
         assert!(!ours.nodelay().unwrap());
-        send_at_once(database.local_addr().unwrap().port());
+        disable_nagle(database.local_addr().unwrap().port());
         assert!(ours.nodelay().unwrap());
         assert!(!foreign.nodelay().unwrap());
     }

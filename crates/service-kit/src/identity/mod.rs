@@ -95,7 +95,7 @@ pub struct Principal {
 
 impl Principal {
     /// The caller of a request.
-    pub fn of<T>(request: &Request<T>) -> Result<Self, Refusal> {
+    pub fn from_request<T>(request: &Request<T>) -> Result<Self, Refusal> {
         request.extensions().get::<Self>().cloned().ok_or_else(|| {
             Refusal::new(
                 Reason::TokenMissing,

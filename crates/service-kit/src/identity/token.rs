@@ -101,7 +101,7 @@ pub struct Claims {
 }
 
 /// Tokens checked lately, so that a busy caller costs one signature check, not one a call.
-const REMEMBERED_TOKENS: usize = 4096;
+const TOKEN_CACHE_CAPACITY: usize = 4096;
 
 struct CachedPrincipal {
     principal: Arc<Principal>,
@@ -114,7 +114,7 @@ pub struct TokenVerifier {
     issuer: String,
     audience: String,
     keys: Vec<(Option<String>, Algorithm, DecodingKey)>,
-    seen: Mutex<HashMap<String, CachedPrincipal>>,
+    cache: Mutex<HashMap<String, CachedPrincipal>>,
 }
 
 impl fmt::Debug for TokenVerifier {
@@ -136,17 +136,17 @@ impl TokenVerifier {
             issuer: config.issuer.clone(),
             audience: config.audience.clone(),
             keys,
-            seen: Mutex::default(),
+            cache: Mutex::default(),
         })
     }
 
     /// A verifier of one development issuer's tokens.
-    pub fn of_development(issuer: &DevelopmentIssuer) -> Result<Self, TokenError> {
+    pub fn for_development(issuer: &DevelopmentIssuer) -> Result<Self, TokenError> {
         Ok(Self {
             issuer: issuer.issuer.clone(),
             audience: issuer.audience.clone(),
             keys: parse_keys(&issuer.public_pem()?).map_err(|_| TokenError::Invalid)?,
-            seen: Mutex::default(),
+            cache: Mutex::default(),
         })
     }
 
@@ -154,7 +154,7 @@ impl TokenVerifier {
     pub fn verify(&self, token: &str, now: OffsetDateTime) -> Result<Arc<Principal>, TokenError> {
         let today = legal_clock::shanghai_date(now);
         let now = now.unix_timestamp();
-        if let Ok(seen) = self.seen.lock()
+        if let Ok(seen) = self.cache.lock()
             && let Some(known) = seen.get(token)
         {
             in_time(known.not_before, known.expires, now)?;
@@ -170,8 +170,8 @@ impl TokenVerifier {
                 .person
                 .map(|claim| PersonDocument::new(&claim.kind, &claim.number, today)),
         });
-        if let Ok(mut seen) = self.seen.lock() {
-            if seen.len() >= REMEMBERED_TOKENS {
+        if let Ok(mut seen) = self.cache.lock() {
+            if seen.len() >= TOKEN_CACHE_CAPACITY {
                 seen.clear();
             }
             let known = CachedPrincipal {
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn a_good_token_gives_its_principal_until_it_expires() {
         let issuer = issuer();
-        let verifier = TokenVerifier::of_development(&issuer).unwrap();
+        let verifier = TokenVerifier::for_development(&issuer).unwrap();
         let token = token(&issuer, now() + Duration::hours(1));
         // Twice: the second answer comes from memory and must obey the clock too.
         for _ in 0..2 {
@@ -361,12 +361,12 @@ mod tests {
 
     #[test]
     fn forged_foreign_and_unsigned_tokens_are_refused() {
-        let verifier = TokenVerifier::of_development(&issuer()).unwrap();
+        let verifier = TokenVerifier::for_development(&issuer()).unwrap();
         let other = token(&issuer(), now() + Duration::hours(1));
         assert_eq!(verifier.verify(&other, now()), Err(TokenError::Invalid));
         assert_eq!(verifier.verify("x.y.z", now()), Err(TokenError::Invalid));
         let issuer = issuer();
-        let verifier = TokenVerifier::of_development(&issuer).unwrap();
+        let verifier = TokenVerifier::for_development(&issuer).unwrap();
         let stranger = DevelopmentIssuer::from_pem(
             "https://evil.example",
             "credit",

@@ -27,7 +27,7 @@ const KINDS: [DirtFunction; 12] = [
 ];
 
 /// Soils in one or two of the ways, never twice in the same; always in at least one.
-pub(super) fn soil(rng: &mut StdRng, draft: &mut RecordDraft<'_>) {
+pub(super) fn add_dirt(rng: &mut StdRng, draft: &mut RecordDraft<'_>) {
     let wanted = rng.random_range(1..=2);
     let first = rng.random_range(0..KINDS.len());
     // Five and twelve have no common divisor, so every way comes up once.

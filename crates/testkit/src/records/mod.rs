@@ -13,7 +13,7 @@ mod subjects;
 mod trades;
 mod words;
 
-pub use providers::{FictionalLevel, FictionalProvider, providers};
+pub use providers::{FictionalLevel, FictionalProvider, fictional_providers};
 
 use credit_record::{FindingCode, SubjectKind};
 use rand::rngs::StdRng;
@@ -25,11 +25,11 @@ use content::RecordDraft;
 use subjects::FictionalSubject;
 
 /// Share of records with one planted error, per cent, unless another is asked for.
-const PLANTED: u32 = 5;
+const PLANTED_PERCENT: u32 = 5;
 /// Share of records with dirt that normalisation takes off, per cent of the others.
-const HARMLESS: u32 = 10;
+const HARMLESS_PERCENT: u32 = 10;
 /// Share of licences, per cent.
-const LICENCES: u32 = 55;
+const LICENCE_PERCENT: u32 = 55;
 /// Records per subject, on average.
 const PER_SUBJECT: u64 = 4;
 /// Subjects with very many records (chains, developers), and the per cent of records that are theirs.
@@ -82,8 +82,8 @@ impl Generator {
         Self {
             seed,
             today,
-            providers: providers(),
-            planted_percent: PLANTED,
+            providers: fictional_providers(),
+            planted_percent: PLANTED_PERCENT,
         }
     }
 
@@ -111,7 +111,7 @@ impl Generator {
     pub fn record(&self, index: u64) -> GeneratedRecord {
         let mut rng = rng(self.seed, 1, index);
         let subject = self.subject(&mut rng, index);
-        let licence = rng.random_ratio(LICENCES, 100);
+        let licence = rng.random_ratio(LICENCE_PERCENT, 100);
         let mut draft = RecordDraft::new(
             &mut rng,
             &self.providers,
@@ -122,10 +122,10 @@ impl Generator {
         );
         let planted = rng
             .random_ratio(self.planted_percent, 100)
-            .then(|| plant::plant(&mut rng, &mut draft));
-        let harmless = planted.is_none() && rng.random_ratio(HARMLESS, 100);
+            .then(|| plant::plant_error(&mut rng, &mut draft));
+        let harmless = planted.is_none() && rng.random_ratio(HARMLESS_PERCENT, 100);
         if harmless {
-            dirt::soil(&mut rng, &mut draft);
+            dirt::add_dirt(&mut rng, &mut draft);
         }
         let content = match planted.as_ref().and_then(|p| p.damage) {
             Some(damage) => damage(draft.json()),

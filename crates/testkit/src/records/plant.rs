@@ -184,7 +184,7 @@ const FIELDS: [(FindingCode, PlantFunction); 33] = [
 ];
 
 /// Plants one error that fits the record. About one in seven is an error of form.
-pub(super) fn plant(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> PlantedError {
+pub(super) fn plant_error(rng: &mut StdRng, draft: &mut RecordDraft<'_>) -> PlantedError {
     let kinds = FORMS.len() + FIELDS.len();
     loop {
         let choice = rng.random_range(0..kinds);

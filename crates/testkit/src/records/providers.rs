@@ -75,7 +75,7 @@ const ROWS: [FictionalProviderSpec; 12] = [
 ];
 
 /// The twelve providers.
-pub fn providers() -> Vec<FictionalProvider> {
+pub fn fictional_providers() -> Vec<FictionalProvider> {
     let provider = |(i, (name, mark, district, trade)): (usize, FictionalProviderSpec)| {
         let head = format!("11{}MB9X0{:03}", district.unwrap_or("430100"), i + 1);
         let code = CreditCode::with_checks(&head).expect("sixteen characters of the alphabet");

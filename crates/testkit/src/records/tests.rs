@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use credit_record::{
     CheckContext, CompiledItem, ContentForm, CreditCode, FindingCode, NoCalendar, Severity,
-    SubjectKind, Verdict, WorkingDays, check, check_as, compiled_standard_items,
+    SubjectKind, Verdict, WorkingDays, check_record, check_record_as, compiled_standard_items,
 };
 use time::{Date, Duration, Month};
 
@@ -52,7 +52,7 @@ fn every_verdict_is_the_promised_one() {
                 attestations: &[],
             };
             let item = item(&items, &record.item_code, record.item_version);
-            let verdict = check(item, &record.content, &ctx);
+            let verdict = check_record(item, &record.content, &ctx);
             let content = String::from_utf8_lossy(&record.content).into_owned();
             match (record.planted, verdict) {
                 (None, Verdict::Accepted(accepted)) => {
@@ -120,7 +120,7 @@ fn a_record_says_the_same_as_json_and_as_csv() {
             other.insert(record.planted.unwrap());
             continue;
         };
-        let said = |form, content: &[u8]| check_as(form, compiled, content, &ctx);
+        let said = |form, content: &[u8]| check_record_as(form, compiled, content, &ctx);
         assert_eq!(
             said(ContentForm::CsvRow, &row),
             said(ContentForm::Json, &record.content),

@@ -107,7 +107,7 @@ fn prefix(master: &str) -> Vec<u8> {
 }
 
 /// The heading of the blobs of one data key.
-pub(super) fn heading(master: &str, wrap_nonce: &[u8; NONCE], wrapped: &[u8]) -> Vec<u8> {
+pub(super) fn encode_heading(master: &str, wrap_nonce: &[u8; NONCE], wrapped: &[u8]) -> Vec<u8> {
     let mut heading = prefix(master);
     heading.extend(wrap_nonce);
     heading.extend(wrapped);

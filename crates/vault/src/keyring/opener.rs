@@ -11,13 +11,13 @@ use zeroize::Zeroizing;
 
 /// Data keys remembered. A data key lives for one process or a million records, so this covers
 /// hundreds of millions of records; each costs about 1 KiB.
-pub(super) const REMEMBERED: usize = 256;
+pub(super) const CACHE_CAPACITY: usize = 256;
 
 /// Data keys by the heading of their blobs. Only keys that a master unwrapped get in, so foreign
 /// bytes cannot push good ones out.
 #[derive(Default)]
 pub(super) struct Opener {
-    known: RwLock<HashMap<Box<[u8]>, CachedDataKey>>,
+    cache: RwLock<HashMap<Box<[u8]>, CachedDataKey>>,
     clock: AtomicU64,
 }
 
@@ -34,9 +34,9 @@ impl Opener {
         sealed: &[u8],
     ) -> Result<Vec<u8>, OpenError> {
         let envelope = Envelope::parse(sealed)?;
-        let cipher = match self.recall(envelope.heading) {
+        let cipher = match self.cached(envelope.heading) {
             Some(cipher) => cipher,
-            None => self.remember(envelope.heading, unwrap(masters, &envelope)?),
+            None => self.insert(envelope.heading, unwrap_data_key(masters, &envelope)?),
         };
         let (content, tag) = envelope
             .content
@@ -54,17 +54,17 @@ impl Opener {
         Ok(plain)
     }
 
-    fn recall(&self, heading: &[u8]) -> Option<Arc<Aes256Gcm>> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+    fn cached(&self, heading: &[u8]) -> Option<Arc<Aes256Gcm>> {
+        let known = self.cache.read().unwrap_or_else(PoisonError::into_inner);
         let entry = known.get(heading)?;
-        entry.used.store(self.tick(), Ordering::Relaxed);
+        entry.used.store(self.next_use(), Ordering::Relaxed);
         Some(entry.cipher.clone())
     }
 
-    fn remember(&self, heading: &[u8], cipher: Aes256Gcm) -> Arc<Aes256Gcm> {
+    fn insert(&self, heading: &[u8], cipher: Aes256Gcm) -> Arc<Aes256Gcm> {
         let cipher = Arc::new(cipher);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED && !known.contains_key(heading) {
+        let mut known = self.cache.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= CACHE_CAPACITY && !known.contains_key(heading) {
             let oldest = known
                 .iter()
                 .min_by_key(|(_, entry)| entry.used.load(Ordering::Relaxed))
@@ -77,27 +77,27 @@ impl Opener {
             heading.into(),
             CachedDataKey {
                 cipher: cipher.clone(),
-                used: AtomicU64::new(self.tick()),
+                used: AtomicU64::new(self.next_use()),
             },
         );
         cipher
     }
 
-    fn tick(&self) -> u64 {
+    fn next_use(&self) -> u64 {
         self.clock.fetch_add(1, Ordering::Relaxed)
     }
 
     /// How many data keys are remembered now.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.known
+        self.cache
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .len()
     }
 }
 
-fn unwrap(
+fn unwrap_data_key(
     masters: &BTreeMap<String, Aes256Gcm>,
     envelope: &Envelope<'_>,
 ) -> Result<Aes256Gcm, OpenError> {

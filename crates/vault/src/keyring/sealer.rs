@@ -4,7 +4,7 @@
 //! A data key is born with the keyring of a process and never leaves it except wrapped, so a
 //! counter makes its nonces unique without chance; the limits keep what one key protects small.
 
-use super::{envelope, random, random_secret};
+use super::{envelope, random_bytes, random_secret};
 use aes_gcm::aead::{Aead, AeadInPlace, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -98,7 +98,7 @@ impl DataKey {
         let secret = random_secret();
         // Data keys are renewed a few times a day at most, far below the 2^32 wraps under one
         // master for which random nonces are safe.
-        let wrap_nonce = random();
+        let wrap_nonce = random_bytes();
         let wrapped = master
             .encrypt(
                 Nonce::from_slice(&wrap_nonce),
@@ -110,7 +110,7 @@ impl DataKey {
             .expect("a key of 32 bytes is below the cipher's 64 GiB");
         DataKey {
             cipher: Aes256Gcm::new((&*secret).into()),
-            heading: envelope::heading(master_id, &wrap_nonce, &wrapped),
+            heading: envelope::encode_heading(master_id, &wrap_nonce, &wrapped),
             seals: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }

@@ -5,7 +5,7 @@ use super::*;
 use std::collections::HashSet;
 
 fn keyring(limits: DataKeyLimits) -> Keyring {
-    let keys = text::read(&Keyring::generate()).expect("generated text is sound");
+    let keys = text::parse_keys(&Keyring::generate()).expect("generated text is sound");
     Keyring::from_keys(&keys, limits)
 }
 
@@ -89,16 +89,16 @@ fn remembered_data_keys_are_bounded_and_all_blobs_still_open() {
         seals: 1,
         bytes: 1 << 30,
     });
-    let blobs: Vec<_> = (0..opener::REMEMBERED + 50)
+    let blobs: Vec<_> = (0..opener::CACHE_CAPACITY + 50)
         .map(|n| keyring.seal(b"c", n.to_string().as_bytes()))
         .collect();
     for _ in 0..2 {
         for (n, blob) in blobs.iter().enumerate() {
             assert_eq!(keyring.open(b"c", blob), Ok(n.to_string().into_bytes()));
-            assert!(keyring.inner.opener.len() <= opener::REMEMBERED);
+            assert!(keyring.inner.opener.len() <= opener::CACHE_CAPACITY);
         }
     }
-    assert_eq!(keyring.inner.opener.len(), opener::REMEMBERED);
+    assert_eq!(keyring.inner.opener.len(), opener::CACHE_CAPACITY);
 }
 
 #[test]

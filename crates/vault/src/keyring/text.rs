@@ -81,7 +81,7 @@ pub(super) struct KeyringKeys {
     pub(super) blind: KeyBytes,
 }
 
-pub(super) fn read(text: &str) -> Result<KeyringKeys, KeyringError> {
+pub(super) fn parse_keys(text: &str) -> Result<KeyringKeys, KeyringError> {
     let mut masters: BTreeMap<String, KeyBytes> = BTreeMap::new();
     let mut active = None;
     let mut blind: Option<(String, KeyBytes)> = None;
@@ -154,7 +154,7 @@ fn secret(digits: &str, line: usize) -> Result<KeyBytes, KeyringError> {
     Ok(key)
 }
 
-pub(super) fn write(master: &KeyBytes, blind: &KeyBytes, tag: &[u8; 4]) -> String {
+pub(super) fn format_keys(master: &KeyBytes, blind: &KeyBytes, tag: &[u8; 4]) -> String {
     let tag = hex::encode(tag);
     let master = Zeroizing::new(hex::encode(**master));
     let blind = Zeroizing::new(hex::encode(**blind));

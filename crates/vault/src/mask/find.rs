@@ -47,7 +47,7 @@ pub fn find_personal(text: &str) -> Vec<(Range<usize>, PersonalNumberKind)> {
 }
 
 /// The digit that a character stands for, in either width.
-pub(super) fn digit(c: char) -> Option<char> {
+pub(super) fn ascii_digit(c: char) -> Option<char> {
     match c {
         '0'..='9' => Some(c),
         '０'..='９' => char::from_digit(u32::from(c) - u32::from('０'), 10),
@@ -56,10 +56,10 @@ pub(super) fn digit(c: char) -> Option<char> {
 }
 
 /// A found number in ASCII without separators.
-pub(super) fn plain(found: &str) -> String {
+pub(super) fn plain_digits(found: &str) -> String {
     found
         .chars()
-        .filter_map(|c| digit(c).or_else(|| is_x(c).then_some('X')))
+        .filter_map(|c| ascii_digit(c).or_else(|| is_x(c).then_some('X')))
         .collect()
 }
 
@@ -102,7 +102,7 @@ fn groups(text: &str) -> Vec<MaskDigitGroup> {
     let mut gap = None;
     for (at, c) in text.char_indices().filter(|(_, c)| !is_invisible(*c)) {
         let end = at + c.len_utf8();
-        match (digit(c), groups.last_mut()) {
+        match (ascii_digit(c), groups.last_mut()) {
             (Some(d), Some(group)) if gap == Some(0) && group.x_end.is_none() => {
                 group.digits.push(d);
                 group.end = end;
@@ -171,11 +171,11 @@ fn judge(
     sizes: &[usize],
     last: &MaskDigitGroup,
 ) -> Option<(usize, PersonalNumberKind)> {
-    if structure::citizen(digits) {
+    if structure::is_citizen_number(digits) {
         return Some((last.end, PersonalNumberKind::CitizenNumber));
     }
     if let Some(end) = last.x_end
-        && structure::citizen(&format!("{digits}X"))
+        && structure::is_citizen_number(&format!("{digits}X"))
     {
         return Some((end, PersonalNumberKind::CitizenNumber));
     }
@@ -183,11 +183,11 @@ fn judge(
     if last.letter_follows {
         return None;
     }
-    let kind = if card_parts(sizes) && structure::bank_card(digits) {
+    let kind = if card_parts(sizes) && structure::is_bank_card(digits) {
         PersonalNumberKind::BankCard
-    } else if phone_parts(sizes) && structure::mobile(digits).is_some() {
+    } else if phone_parts(sizes) && structure::mobile_digits(digits).is_some() {
         PersonalNumberKind::MobilePhone
-    } else if matches!(sizes, [15] | [6, 6, 3]) && structure::old_citizen(digits) {
+    } else if matches!(sizes, [15] | [6, 6, 3]) && structure::is_old_citizen_number(digits) {
         PersonalNumberKind::OldCitizenNumber
     } else {
         return None;

@@ -7,7 +7,7 @@
 /// A citizen number of GB 11643-1999, a residence permit of Hong Kong, Macao or Taiwan, or a
 /// foreigner's permanent residence number: 18 characters, known first part, real birth date and a
 /// true check character (ISO 7064 MOD 11-2).
-pub(super) fn citizen(number: &str) -> bool {
+pub(super) fn is_citizen_number(number: &str) -> bool {
     let bytes = number.as_bytes();
     if bytes.len() != 18 || !bytes[..17].iter().all(u8::is_ascii_digit) {
         return false;
@@ -27,7 +27,7 @@ pub(super) fn citizen(number: &str) -> bool {
 }
 
 /// The form of the first cards: 15 digits, region, birth date without century, no check digit.
-pub(super) fn old_citizen(number: &str) -> bool {
+pub(super) fn is_old_citizen_number(number: &str) -> bool {
     if number.len() != 15 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;
     }
@@ -46,7 +46,7 @@ pub(super) fn old_citizen(number: &str) -> bool {
 }
 
 /// The 11 digits of a mobile phone number, without the country code 86, 0086 or a leading 0.
-pub(super) fn mobile(digits: &str) -> Option<&str> {
+pub(super) fn mobile_digits(digits: &str) -> Option<&str> {
     let local = match digits.len() {
         11 => digits,
         12 => digits.strip_prefix('0')?,
@@ -64,7 +64,7 @@ pub(super) fn mobile(digits: &str) -> Option<&str> {
 /// A bank card number (ISO/IEC 7812): 16 to 19 digits, a first part that card issuers have, Luhn.
 /// An organisation's credit code is no card: one in ten of those written in digits only would
 /// pass Luhn, and hiding it would hide the public record's own subject.
-pub(super) fn bank_card(digits: &str) -> bool {
+pub(super) fn is_bank_card(digits: &str) -> bool {
     if !(16..=19).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;
     }

@@ -1,6 +1,6 @@
 //! The packages of the workspace and what they depend on, as `cargo metadata --no-deps` tells. Read by `packages`.
 
-use crate::command::{cargo, output};
+use crate::command::{cargo_command, command_output};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,12 @@ impl WorkspacePackage {
 
 impl Workspace {
     pub(crate) fn load(root: &Path) -> Result<Self> {
-        let text = output(cargo(root).args(["metadata", "--no-deps", "--format-version", "1"]))?;
+        let text = command_output(cargo_command(root).args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+        ]))?;
         Self::parse(&text)
     }
 
@@ -126,7 +131,7 @@ mod tests {
 
     #[test]
     fn knows_this_workspace() {
-        let workspace = Workspace::load(&crate::root()).unwrap();
+        let workspace = Workspace::load(&crate::checkout_root()).unwrap();
         assert!(workspace.has("xtask") && workspace.has_service("platform"));
     }
 }

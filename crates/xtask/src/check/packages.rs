@@ -32,7 +32,7 @@ const IMPURE: [&str; 12] = [
 const JOINS_SERVICES: [&str; 1] = ["platform"];
 
 /// All rules over the dependencies.
-pub(crate) fn all(workspace: &Workspace) -> Vec<Violation> {
+pub(crate) fn package_violations(workspace: &Workspace) -> Vec<Violation> {
     [
         services_meet_in_proto,
         pure_crates_stay_pure,
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn all_asks_every_rule() {
-        let found = all(&workspace(&[
+        let found = package_violations(&workspace(&[
             "services/a: b async-nats",
             "services/b:",
             "crates/vault: tokio",

@@ -33,7 +33,7 @@ pub(crate) fn code_only(source: &str) -> String {
 }
 
 /// Whether `word` stands in `code` as a whole identifier.
-pub(crate) fn names(code: &str, word: &str) -> bool {
+pub(crate) fn names_identifier(code: &str, word: &str) -> bool {
     let is_part = |symbol: char| symbol.is_alphanumeric() || symbol == '_';
     code.match_indices(word).any(|(at, _)| {
         !code[..at].chars().next_back().is_some_and(is_part)
@@ -135,7 +135,7 @@ mod tests {
             "b\"sqlx\"",
         ] {
             let code = code_only(&format!("a();\n{hidden}\nb();"));
-            assert!(!names(&code, "sqlx"), "{hidden} gives {code:?}");
+            assert!(!names_identifier(&code, "sqlx"), "{hidden} gives {code:?}");
             assert!(
                 code.starts_with("a();\n") && code.ends_with("\nb();"),
                 "{hidden} gives {code:?}"
@@ -154,7 +154,7 @@ mod tests {
             "\"\\\\\"; sqlx::query(x)",
             "/* x */ sqlx::query(x)",
         ] {
-            assert!(names(&code_only(shown), "sqlx"), "{shown}");
+            assert!(names_identifier(&code_only(shown), "sqlx"), "{shown}");
         }
     }
 
@@ -165,7 +165,10 @@ mod tests {
 
     #[test]
     fn a_word_is_whole() {
-        assert!(names("use sqlx::PgPool;", "sqlx"));
-        assert!(!names("use my_sqlx::PgPool; sqlx_core::x", "sqlx"));
+        assert!(names_identifier("use sqlx::PgPool;", "sqlx"));
+        assert!(!names_identifier(
+            "use my_sqlx::PgPool; sqlx_core::x",
+            "sqlx"
+        ));
     }
 }

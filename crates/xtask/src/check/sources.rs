@@ -2,7 +2,7 @@
 
 use super::Violation;
 use super::model::{Workspace, WorkspacePackage};
-use super::source_text::{code_only, names};
+use super::source_text::{code_only, names_identifier};
 use anyhow::{Context, Result};
 use std::path::Path;
 
@@ -91,7 +91,7 @@ impl SourceFile {
 }
 
 /// Reads all Rust files of the workspace's packages.
-pub(crate) fn load(root: &Path, workspace: &Workspace) -> Result<Vec<SourceFile>> {
+pub(crate) fn load_sources(root: &Path, workspace: &Workspace) -> Result<Vec<SourceFile>> {
     let mut files = Vec::new();
     for package in &workspace.packages {
         let folder = root.join(&package.folder);
@@ -128,7 +128,7 @@ fn walk(
 }
 
 /// All rules over the files.
-pub(crate) fn all(files: &[SourceFile]) -> Vec<Violation> {
+pub(crate) fn source_violations(files: &[SourceFile]) -> Vec<Violation> {
     let rules = [
         bus_is_named_by_its_owner,
         sql_stays_in_stores,
@@ -149,7 +149,7 @@ fn bus_is_named_by_its_owner(file: &SourceFile) -> Vec<Violation> {
         return Vec::new();
     }
     file.each_line("bus", |line| {
-        names(line, "async_nats").then(|| "only `event-bus` names async_nats".to_owned())
+        names_identifier(line, "async_nats").then(|| "only `event-bus` names async_nats".to_owned())
     })
 }
 
@@ -163,7 +163,7 @@ fn sql_stays_in_stores(file: &SourceFile) -> Vec<Violation> {
     }
     file.each_line("sql", |line| {
         let why = "sqlx is named in a service's `store` module only; elsewhere use the aliases of `service_kit::db`";
-        names(line, "sqlx").then(|| why.to_owned())
+        names_identifier(line, "sqlx").then(|| why.to_owned())
     })
 }
 
@@ -202,7 +202,7 @@ fn nothing_is_global(file: &SourceFile) -> Vec<Violation> {
         let declaration = declaration.strip_prefix("pub ").unwrap_or(declaration);
         let declaration = declaration.strip_prefix("pub(crate) ").unwrap_or(declaration);
         let is_static = declaration.starts_with("static ")
-            && (CHANGING.iter().any(|kind| names(declaration, kind)) || declaration.contains("Atomic"));
+            && (CHANGING.iter().any(|kind| names_identifier(declaration, kind)) || declaration.contains("Atomic"));
         (is_static || declaration.starts_with("thread_local!"))
             .then(|| "state of the whole process; pass it in, so that a service can run twice in one process".to_owned())
     })
@@ -395,7 +395,7 @@ mod tests {
             "use async_nats::x;\nuse sqlx::y;\nstatic A: Mutex<u8> = z;\n{}",
             "\n".repeat(MOST_LINES)
         );
-        let mut rules: Vec<_> = all(&[file("services/a", "src/app.rs", &text)])
+        let mut rules: Vec<_> = source_violations(&[file("services/a", "src/app.rs", &text)])
             .iter()
             .map(|found| found.rule)
             .collect();
@@ -405,8 +405,8 @@ mod tests {
 
     #[test]
     fn the_files_of_this_package_are_found() {
-        let root = crate::root();
-        let files = load(&root, &Workspace::load(&root).unwrap()).unwrap();
+        let root = crate::checkout_root();
+        let files = load_sources(&root, &Workspace::load(&root).unwrap()).unwrap();
         assert!(
             files
                 .iter()

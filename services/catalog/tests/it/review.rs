@@ -292,7 +292,9 @@ async fn a_draft_goes_on_after_a_restart() -> TestResult {
     submit(&mut office, &draft.draft_id).await?;
     record(&mut office, law_amended("一号", "2026-11-20", &["xzcf"])).await?;
     shutdown.request();
-    let ended = shutdown.finished(std::time::Duration::from_secs(20)).await;
+    let ended = shutdown
+        .wait_finished(std::time::Duration::from_secs(20))
+        .await;
     ended.map_err(anyhow::Error::msg)?;
     assert!(
         get(&mut office, &draft.draft_id).await.is_err(),
@@ -303,7 +305,9 @@ async fn a_draft_goes_on_after_a_restart() -> TestResult {
     assert_eq!(publish(&mut office, &draft.draft_id).await?.revision, 3);
     assert_eq!(duties(&mut office, DutyFilter::Open).await?.len(), 1);
     shutdown.request();
-    let ended = shutdown.finished(std::time::Duration::from_secs(20)).await;
+    let ended = shutdown
+        .wait_finished(std::time::Duration::from_secs(20))
+        .await;
     ended.map_err(anyhow::Error::msg)?;
     world.finish().await?;
     Ok(())

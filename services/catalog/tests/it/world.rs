@@ -28,7 +28,7 @@ use service_kit::{
     grpc::AuthorisedChannel,
     identity::Role,
 };
-use testkit::{EventCollector, bed::TestBed, eventually, service::ServiceAddress};
+use testkit::{EventCollector, eventually, service::ServiceAddress, test_bed::TestBed};
 use time::OffsetDateTime;
 
 /// What stands in for another service that keeps the items.
@@ -112,7 +112,7 @@ impl World {
     /// Waits until no lane complains.
     pub async fn ready(&self) -> Result<()> {
         eventually("catalog is ready", Duration::from_secs(20), async || {
-            let complaints = self.bed.context.readiness.complaints();
+            let complaints = self.bed.context.readiness.unready_reasons();
             if complaints.is_empty() {
                 Ok(())
             } else {
@@ -125,7 +125,7 @@ impl World {
     /// What the lane of the data files says, when it complains with all these texts in it.
     pub async fn lane_complains(&self, parts: &[&str]) -> Result<String> {
         eventually("the lane complains", Duration::from_secs(20), async || {
-            let complaints = self.bed.context.readiness.complaints();
+            let complaints = self.bed.context.readiness.unready_reasons();
             let found = complaints.iter().find(|line| {
                 line.starts_with("catalog data files: ")
                     && parts.iter().all(|part| line.contains(part))
@@ -203,19 +203,19 @@ impl World {
 
     /// The item versions that a listener has got once everything is on its way no more.
     pub async fn published(&self) -> Result<Vec<ItemVersionPublished>> {
-        self.bed.settled().await?;
+        self.bed.wait_until_settled().await?;
         Ok(self.published.events())
     }
 
     /// The providers that a listener has got once everything is on its way no more.
     pub async fn registered(&self) -> Result<Vec<ProviderRegistered>> {
-        self.bed.settled().await?;
+        self.bed.wait_until_settled().await?;
         Ok(self.registered.events())
     }
 
     /// Ends the test when all is dealt with; fails when something is left or parked.
     pub async fn finish(self) -> Result<()> {
-        self.bed.settled().await?;
+        self.bed.wait_until_settled().await?;
         self.bed.finish().await?;
         self.pool.close().await;
         Ok(())

@@ -48,7 +48,7 @@ pub fn shown_fields(
                 code: field.code.clone(),
                 name: field.name.clone(),
                 value: if audience == Audience::Public && names_person(item, field, kind) {
-                    mask::person_name(value)
+                    mask::mask_person_name(value)
                 } else {
                     shown_value(field, value)
                 },
@@ -94,8 +94,8 @@ fn holds_person_document(item: &ItemVersion, field: &Field) -> bool {
 fn shown_value(field: &Field, value: &str) -> String {
     if field.is_personal() {
         return match value.chars().count() {
-            15 | 18 => mask::citizen_number(value),
-            _ => mask::passport(value),
+            15 | 18 => mask::mask_citizen_number(value),
+            _ => mask::mask_passport(value),
         };
     }
     match (field.kind, field.format) {

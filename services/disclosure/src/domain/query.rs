@@ -49,7 +49,7 @@ impl SubjectQuery {
             return Err(DisclosureError::QueryTooShort { field });
         }
         Ok(Self::Name(NamePart {
-            bigrams: name::bigrams(text),
+            bigrams: name::name_bigrams(text),
             key,
         }))
     }

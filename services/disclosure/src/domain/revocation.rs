@@ -53,7 +53,7 @@ impl Revocation {
 #[cfg(test)]
 mod tests {
     use proto::credit::common::v1 as common;
-    use service_kit::grpc::timestamp;
+    use service_kit::grpc::to_timestamp;
 
     use super::*;
 
@@ -68,7 +68,7 @@ mod tests {
                 revision: 2,
                 record_address: Bytes::from_static(&[8; 16]),
             }),
-            received_at: Some(timestamp(OffsetDateTime::UNIX_EPOCH)),
+            received_at: Some(to_timestamp(OffsetDateTime::UNIX_EPOCH)),
             operation: common::Operation::Revoke.into(),
             sealed_reason: Bytes::from_static(b"sealed"),
         }

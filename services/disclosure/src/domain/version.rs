@@ -180,7 +180,7 @@ mod tests {
     use time::macros::date;
 
     use super::*;
-    use service_kit::grpc::timestamp;
+    use service_kit::grpc::to_timestamp;
 
     fn event() -> RecordAccepted {
         RecordAccepted {
@@ -193,7 +193,7 @@ mod tests {
                 revision: 2,
                 record_address: Bytes::from_static(&[8; 16]),
             }),
-            received_at: Some(timestamp(OffsetDateTime::UNIX_EPOCH)),
+            received_at: Some(to_timestamp(OffsetDateTime::UNIX_EPOCH)),
             subject_kind: common::SubjectKind::Organisation.into(),
             subject_code: "12430100444900018L".to_owned(),
             subject_name: "长沙市第一医院".to_owned(),

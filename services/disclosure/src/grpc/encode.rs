@@ -9,7 +9,7 @@ use proto::credit::{
         OwnRevocation, PublicRecord, PublishedField, RevocationNotice, SearchOrganisationsResponse,
     },
 };
-use service_kit::grpc::timestamp;
+use service_kit::grpc::to_timestamp;
 use time::{Date, OffsetDateTime};
 
 use crate::{
@@ -101,7 +101,7 @@ pub(super) fn encode_statistics(
         superseded: count(counts.superseded),
         stored_revocations: count(counts.revocations),
         revocations_in_force: count(counts.revocations_in_force),
-        counted_at: Some(timestamp(counted_at)),
+        counted_at: Some(to_timestamp(counted_at)),
     }
 }
 

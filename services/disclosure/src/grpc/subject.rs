@@ -32,7 +32,7 @@ impl SubjectService for SubjectApi {
         &self,
         request: Request<ListOwnRecordsRequest>,
     ) -> Result<Response<ListOwnRecordsResponse>, Status> {
-        let principal = Principal::of(&request)?;
+        let principal = Principal::from_request(&request)?;
         let request = request.into_inner();
         let page = decode::decode_page(request.page_size, &request.page_token)?;
         let mut tx = store::begin_logged_read(&self.pool)

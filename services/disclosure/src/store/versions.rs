@@ -271,7 +271,7 @@ pub async fn insert_names<'a>(
             (
                 o.code.as_str(),
                 name_key(&o.name),
-                name::bigrams(&o.name).join(" "),
+                name::name_bigrams(&o.name).join(" "),
             )
         })
         .filter(|(_, key, _)| !key.is_empty())

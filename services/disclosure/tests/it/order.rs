@@ -10,7 +10,7 @@ use proptest::{prelude::*, test_runner::TestRunner};
 use prost::{Message, Name};
 use proto::credit::common::v1::Operation;
 use service_kit::db::Conn;
-use testkit::{TestResult, extent, figures};
+use testkit::{TestResult, choose_extent, print_figures};
 use time::macros::datetime;
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -151,7 +151,7 @@ async fn any_permutation_and_repetition_of_deliveries_gives_the_same_tables() ->
         .prop_map(move |again| [in_order.clone(), again].concat())
         .prop_shuffle();
     let cases = (shuffled, prop::collection::vec(1_usize..8, 1..4));
-    let orders = extent(60, 1_000);
+    let orders = choose_extent(60, 1_000);
     let mut runner = TestRunner::new(ProptestConfig {
         cases: orders,
         failure_persistence: None,
@@ -167,7 +167,7 @@ async fn any_permutation_and_repetition_of_deliveries_gives_the_same_tables() ->
         })
     });
     outcome?;
-    figures(&format!("{orders} orders of {} deliveries", versions.len()));
+    print_figures(&format!("{orders} orders of {} deliveries", versions.len()));
     bed.finish().await?;
     Ok(())
 }

@@ -24,10 +24,10 @@ use proto::credit::{
 use record_ref::{ItemRef, RecordAddress, VersionId};
 use service_kit::{
     config::{Overlay, Secret},
-    grpc::{AuthorisedChannel, timestamp},
+    grpc::{AuthorisedChannel, to_timestamp},
     identity::Role,
 };
-use testkit::{bed::TestBed, service::ServiceAddress};
+use testkit::{service::ServiceAddress, test_bed::TestBed};
 use time::macros::{date, datetime};
 use tonic::Status;
 use uuid::Uuid;
@@ -116,7 +116,7 @@ impl House {
 
     pub async fn publish(&self, events: &[NewEvent]) -> Result<()> {
         self.bed.publish(events).await?;
-        self.bed.settled().await
+        self.bed.wait_until_settled().await
     }
 
     pub async fn search(&self, query: &str) -> Result<SearchOrganisationsResponse, Status> {
@@ -262,7 +262,7 @@ pub fn objection(objection: u128, record: Uuid, revision: u64, pending: bool) ->
         state: if pending { "filed" } else { "answered_kept" }.to_owned(),
         pending,
         revision,
-        changed_at: Some(timestamp(datetime!(2026-11-20 10:00 +8))),
+        changed_at: Some(to_timestamp(datetime!(2026-11-20 10:00 +8))),
     })
 }
 
@@ -354,7 +354,7 @@ impl Record {
     pub fn ended(&self, keyring: &Keyring, operation: Operation, reason: &str) -> RecordRevoked {
         RecordRevoked {
             version: Some(self.identity(keyring)),
-            received_at: Some(timestamp(datetime!(2026-11-20 09:30 +8))),
+            received_at: Some(to_timestamp(datetime!(2026-11-20 09:30 +8))),
             operation: operation.into(),
             sealed_reason: keyring.seal(self.id.as_bytes(), reason.as_bytes()).into(),
         }
@@ -428,7 +428,7 @@ impl Record {
         };
         RecordAccepted {
             version: Some(self.identity(keyring)),
-            received_at: Some(timestamp(datetime!(2026-11-20 09:00 +8))),
+            received_at: Some(to_timestamp(datetime!(2026-11-20 09:00 +8))),
             subject_kind: kind.into(),
             subject_code: clear(code),
             subject_name: clear(name),

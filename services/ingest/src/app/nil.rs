@@ -6,7 +6,7 @@ use proto::credit::ingest::events::v1::NilReported;
 use record_ref::{ItemCode, ProviderCode};
 use service_kit::{
     db::{Conn, Pool},
-    grpc::timestamp,
+    grpc::to_timestamp,
     page::Page,
 };
 use time::OffsetDateTime;
@@ -87,7 +87,7 @@ pub async fn report_nil(
             let inserted =
                 nil::insert_nil_report(conn, &row, &submission_digest, &request_digest).await;
             inserted.map_err(failed)?;
-            let appended = event_bus::append(conn, &[nil_reported_event(&row)]).await;
+            let appended = event_bus::append_events(conn, &[nil_reported_event(&row)]).await;
             appended.map_err(failed)?;
             Ok(row)
         }
@@ -115,7 +115,7 @@ fn nil_reported_event(row: &NilRow) -> NewEvent {
         item_code: row.item.to_string(),
         period_from: row.period.from.to_string(),
         period_to: row.period.to.to_string(),
-        received_at: Some(timestamp(row.received_at)),
+        received_at: Some(to_timestamp(row.received_at)),
     };
     NewEvent::new(&event, row.received_at, "")
 }

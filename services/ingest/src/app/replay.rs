@@ -17,7 +17,7 @@ use service_kit::{
     ServiceContext,
     blocking::{BlockingError, Stopping, try_blocking},
     db::Pool,
-    error::chain,
+    error::error_chain,
     identity::Principal,
 };
 use time::{Date, OffsetDateTime};
@@ -255,7 +255,7 @@ impl Replays {
                 };
                 let item = ItemVersion::from_json(&definition).and_then(compiled);
                 let item = item.map_err(|error| {
-                    tracing::warn!(version, error = %chain(&error), "a kept definition cannot be used");
+                    tracing::warn!(version, error = %error_chain(&error), "a kept definition cannot be used");
                     "该版本的定义本程序无法使用".to_owned()
                 });
                 (version, item)
@@ -313,7 +313,7 @@ impl ReplayRun {
         let outcome = tokio::select! {
             // A page that is being judged is finished on its thread and thrown away.
             () = steps.closed() => return,
-            () = self.context.shutdown.requested() => Err(Stopping.into()),
+            () = self.context.shutdown.wait_requested() => Err(Stopping.into()),
             outcome = self.read_all(&steps) => outcome,
         };
         let last = outcome.map(|totals| ReplayStep::Finished(Box::new(self.result(totals))));

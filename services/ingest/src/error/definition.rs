@@ -3,7 +3,7 @@
 use credit_record::item::ItemError;
 use record_ref::Malformed;
 use service_kit::{
-    error::{Refusal, chain},
+    error::{Refusal, error_chain},
     reason::Reason,
 };
 
@@ -29,12 +29,12 @@ pub(super) fn unusable(error: &ItemError) -> Refusal {
         ItemError::CodeList { .. } => (
             Reason::DefinitionInconsistent,
             "definition_toml".to_owned(),
-            chain(error),
+            error_chain(error),
         ),
         ItemError::Toml(_) | ItemError::Json(_) => (
             Reason::DefinitionUnreadable,
             "definition_toml".to_owned(),
-            chain(error),
+            error_chain(error),
         ),
     };
     Refusal::new(

@@ -7,7 +7,7 @@ use proto::credit::ingest::v1::{
     Standing as StandingMessage,
 };
 use record_ref::LedgerNumber;
-use service_kit::{error::Refusal, grpc::timestamp};
+use service_kit::{error::Refusal, grpc::to_timestamp};
 
 use crate::{
     app::reads::{LedgerPage, ReportableScope, SubmissionStatus},
@@ -37,7 +37,7 @@ pub(super) fn receipt_of_version(submission_id: String, stored: &Stored) -> Rece
         provider_code: version.provider.to_string(),
         ledger_number: stored.ledger_number.get(),
         content_sha256: stored.content.sha256.to_vec().into(),
-        received_at: Some(timestamp(stored.received_at)),
+        received_at: Some(to_timestamp(stored.received_at)),
         revision: version.revision.get(),
         outcome: Outcome::Accepted.into(),
     }
@@ -116,7 +116,7 @@ pub(super) fn nil_report(submission_id: String, row: &NilRow) -> NilReport {
         item_code: row.item.to_string(),
         period_from: row.period.from.to_string(),
         period_to: row.period.to.to_string(),
-        received_at: Some(timestamp(row.received_at)),
+        received_at: Some(to_timestamp(row.received_at)),
     }
 }
 
@@ -136,7 +136,7 @@ pub(super) fn missing_record(missing: &MissingRecord) -> MissingRecordMessage {
         record_key: missing.record_key.clone(),
         record_id: stored.version.id.to_string(),
         ledger_number: stored.ledger_number.get(),
-        received_at: Some(timestamp(stored.received_at)),
+        received_at: Some(to_timestamp(stored.received_at)),
     }
 }
 

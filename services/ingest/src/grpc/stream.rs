@@ -48,8 +48,8 @@ impl<T, S: Stream<Item = Result<T, Status>> + Unpin> DrainingRequests<S> {
     /// The next request; `None` after the last.
     pub(super) async fn next(&mut self) -> Option<Result<T, Status>> {
         let (longest, quiet) = (
-            self.shutdown.farewell() * 5 / 8,
-            self.shutdown.farewell() / 16,
+            self.shutdown.grace_period() * 5 / 8,
+            self.shutdown.grace_period() / 16,
         );
         let end = self.stopping.map(|since| since + longest);
         if end.is_some_and(|end| end <= Instant::now()) {
@@ -57,7 +57,7 @@ impl<T, S: Stream<Item = Result<T, Status>> + Unpin> DrainingRequests<S> {
         }
         let shutdown = self.shutdown.clone();
         let enough = async {
-            shutdown.requested().await;
+            shutdown.wait_requested().await;
             let quiet = Instant::now() + quiet;
             tokio::time::sleep_until(end.map_or(quiet, |end| end.min(quiet))).await;
         };
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     fn stopping_by(farewell: Duration) -> Shutdown {
-        let shutdown = Shutdown::new().with_farewell(farewell);
+        let shutdown = Shutdown::new().with_grace_period(farewell);
         shutdown.request();
         shutdown
     }

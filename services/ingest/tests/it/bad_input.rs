@@ -9,7 +9,7 @@ use proto::credit::{
         SubmitRecordResponse, stream_records_response::Answer,
     },
 };
-use service_kit::grpc::channel;
+use service_kit::grpc::open_channel;
 use testkit::TestResult;
 use tonic::{Code, Request, Status, client::Grpc};
 use tonic_prost::ProstCodec;
@@ -211,7 +211,7 @@ async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Te
         request.metadata_mut().insert("authorization", value);
         Ok(request)
     };
-    let mut raw = Grpc::new(channel(&world.process.address)?);
+    let mut raw = Grpc::new(open_channel(&world.process.address)?);
     for request in junk() {
         raw.ready().await?;
         let path = "/credit.ingest.v1.IngestService/SubmitRecord";

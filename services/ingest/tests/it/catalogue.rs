@@ -32,7 +32,7 @@ fn version(code: &str, version: u32, effective_from: &str) -> ItemVersionPublish
 
 async fn announce(world: &World, events: &[NewEvent]) -> Result<()> {
     world.bed.publish(events).await?;
-    world.bed.settled().await
+    world.bed.wait_until_settled().await
 }
 
 /// Code and version of the items in force.

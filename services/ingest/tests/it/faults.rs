@@ -21,7 +21,7 @@ async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
     let nats = private_nats().await?;
     let servers = TestServers {
         nats_url: nats.url().to_owned(),
-        ..testkit::servers()?
+        ..testkit::test_servers()?
     };
     let world = World::start_by(|plan| plan.servers = servers).await?;
     let mut client = world.client(PROVIDER)?;
@@ -36,7 +36,7 @@ async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
     // Readiness tells which lane waits.
     world.bed.clock.advance(time::Duration::seconds(90));
     eventually("the outbox complains", PATIENCE, async || {
-        let complaints = world.process.context.readiness.complaints();
+        let complaints = world.process.context.readiness.unready_reasons();
         let found = complaints
             .iter()
             .any(|line| line.starts_with("outbox ingest: oldest"));
@@ -58,7 +58,7 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
     let postgres = private_postgres().await?;
     let servers = TestServers {
         database_url: postgres.url().to_owned(),
-        ..testkit::servers()?
+        ..testkit::test_servers()?
     };
     let world = World::start_by(|plan| plan.servers = servers).await?;
     let given = Arc::new(AtomicUsize::new(0));
@@ -153,7 +153,7 @@ async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() 
     let postgres = private_postgres().await?;
     let servers = TestServers {
         database_url: postgres.url().to_owned(),
-        ..testkit::servers()?
+        ..testkit::test_servers()?
     };
     let world = World::start_by(|plan| plan.servers = servers).await?;
     let mut client = world.client(PROVIDER)?;

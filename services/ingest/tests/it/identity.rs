@@ -8,7 +8,7 @@ use proto::credit::ingest::v1::{
     stream_records_response::Answer,
 };
 use service_kit::{
-    grpc::channel,
+    grpc::open_channel,
     identity::{DevelopmentIssuer, Role},
 };
 use testkit::TestResult;
@@ -31,7 +31,7 @@ async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult
     let address = &world.process.address;
     let good = world.bed.token(PROVIDER, &[Role::Provider], None)?;
 
-    let mut nobody = IngestServiceClient::new(channel(address)?);
+    let mut nobody = IngestServiceClient::new(open_channel(address)?);
     let request = SubmitRecordRequest {
         submission: Some(submission("1", "k", b"{}")),
     };

@@ -80,7 +80,7 @@ async fn start() -> Result<World> {
     };
     let event = NewEvent::new(&published, OffsetDateTime::now_utc(), "");
     world.bed.publish(&[event]).await?;
-    world.bed.settled().await?;
+    world.bed.wait_until_settled().await?;
     Ok(world)
 }
 

@@ -29,15 +29,15 @@ use service_kit::{
     ServiceContext,
     config::{Overlay, Secret},
     db::{Conn, Pool, connect_lazy},
-    grpc::{BearerToken, channel},
+    grpc::{BearerToken, open_channel},
     identity::Role,
     readiness::Readiness,
     shutdown::Shutdown,
 };
 use sqlx::AssertSqlSafe;
 use testkit::{
-    bed::{TestBed, TestBedPlan},
     eventually,
+    test_bed::{TestBed, TestBedPlan},
 };
 use time::OffsetDateTime;
 use tonic::{Status, service::interceptor::InterceptedService, transport::Channel};
@@ -136,7 +136,7 @@ impl World {
     /// With so much time for what clients still ask after a stop.
     pub async fn start_with_farewell(farewell: Duration) -> Result<Self> {
         let change = |context: &mut ServiceContext| {
-            context.shutdown = Shutdown::new().with_farewell(farewell);
+            context.shutdown = Shutdown::new().with_grace_period(farewell);
         };
         Self::start_with(|_| (), change).await
     }
@@ -159,7 +159,7 @@ impl World {
             &subscriptions,
         )?;
         change(&mut plan);
-        let mut bed = TestBed::of(plan).await?;
+        let mut bed = TestBed::from_plan(plan).await?;
         change_context(&mut bed.context);
         let pool = connect_lazy(&bed.database_url, ingest::SCHEMA, 4)?;
         let owner = bed.schema_pool().await?;
@@ -244,7 +244,7 @@ impl World {
 
     /// What the listener has got, once nothing is on its way any more.
     pub async fn heard(&self) -> Result<Vec<RecordSubmitted>> {
-        self.bed.settled().await?;
+        self.bed.wait_until_settled().await?;
         let heard = self.heard.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A batch whose commit failed is handled again, and memory is not rolled back with it.
         let mut known = HashSet::new();
@@ -328,7 +328,7 @@ fn id_of(event: &RecordSubmitted) -> Vec<u8> {
 async fn run(bed: &TestBed, pool: &Pool, heard: &Heard) -> Result<Process> {
     let context = ServiceContext {
         readiness: Readiness::default(),
-        shutdown: Shutdown::new().with_farewell(bed.context.shutdown.farewell()),
+        shutdown: Shutdown::new().with_grace_period(bed.context.shutdown.grace_period()),
         ..bed.context.clone()
     };
     let bus = Bus::connect(
@@ -361,14 +361,14 @@ async fn run(bed: &TestBed, pool: &Pool, heard: &Heard) -> Result<Process> {
 
 pub async fn stop(process: &Process) -> Result<()> {
     process.context.shutdown.request();
-    let ended = process.context.shutdown.finished(PATIENCE).await;
+    let ended = process.context.shutdown.wait_finished(PATIENCE).await;
     ended.map_err(anyhow::Error::msg)
 }
 
 pub fn client_with(address: &str, token: &str) -> Result<Client> {
     let token = BearerToken::new(token)?;
     Ok(IngestServiceClient::with_interceptor(
-        channel(address)?,
+        open_channel(address)?,
         token,
     ))
 }

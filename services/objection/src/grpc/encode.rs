@@ -3,7 +3,7 @@
 use proto::credit::objection::v1::{
     DueDate, EvidenceInfo, ListObjectionsResponse, Objection, ObjectionState,
 };
-use service_kit::grpc::timestamp;
+use service_kit::grpc::to_timestamp;
 
 use crate::{
     app::{FoundObjections, view::ObjectionView},
@@ -17,9 +17,9 @@ pub(super) fn encode_objection(view: ObjectionView) -> Objection {
         record_id: view.version_id.to_string(),
         provider_code: objection.provider.into(),
         state: encode_state(objection.phase).into(),
-        filed_at: Some(timestamp(objection.filed_at)),
-        transferred_at: objection.transferred_at().map(timestamp),
-        answered_at: objection.answered_at().map(timestamp),
+        filed_at: Some(to_timestamp(objection.filed_at)),
+        transferred_at: objection.transferred_at().map(to_timestamp),
+        answered_at: objection.answered_at().map(to_timestamp),
         transfer_due: view.clocks.map(|clocks| encode_due_day(&clocks.transfer)),
         answer_due: view.clocks.map(|clocks| encode_due_day(&clocks.answer)),
         statement: view.statement,

@@ -22,7 +22,7 @@ use service_kit::{
     identity::Role,
 };
 use sqlx::PgPool;
-use testkit::{bed::TestBed, eventually, service::ServiceAddress};
+use testkit::{eventually, service::ServiceAddress, test_bed::TestBed};
 use time::OffsetDateTime;
 use tonic::Status;
 use uuid::Uuid;
@@ -104,7 +104,7 @@ impl Lab {
         })
         .await
         .unwrap();
-        self.bed.settled().await.unwrap();
+        self.bed.wait_until_settled().await.unwrap();
     }
 
     pub fn party(&self, organisation: &str, role: Role) -> Client {

@@ -50,7 +50,7 @@ impl DeadLetters {
             Action::List { service } => {
                 for (service, schema) in with_schema(service) {
                     let pool = owner_pool(&configs, schema)?;
-                    for letter in dead_letters::list(&pool).await? {
+                    for letter in dead_letters::list_letters(&pool).await? {
                         let line = serde_json::json!({
                             "service": service.name(),
                             "id": letter.id,
@@ -69,14 +69,14 @@ impl DeadLetters {
             Action::Retry(which) => {
                 for (_, schema) in with_schema(Some(which.service)) {
                     let pool = owner_pool(&configs, schema)?;
-                    let count = dead_letters::retry(&pool, &which.ids).await?;
+                    let count = dead_letters::retry_letters(&pool, &which.ids).await?;
                     println!("{count} will be tried again by the running service");
                 }
             }
             Action::Drop(which) => {
                 for (_, schema) in with_schema(Some(which.service)) {
                     let pool = owner_pool(&configs, schema)?;
-                    let count = dead_letters::drop(&pool, &which.ids).await?;
+                    let count = dead_letters::drop_letters(&pool, &which.ids).await?;
                     println!("{count} given up");
                 }
             }

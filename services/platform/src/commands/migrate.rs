@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use event_bus::{Bus, FaultInjection, ProvisionError};
-use service_kit::{config::Overlay, migrate::migrate, telemetry::Telemetry};
+use service_kit::{config::Overlay, migrate::migrate_schema, telemetry::Telemetry};
 
 use crate::{
     config::Configs,
@@ -34,7 +34,7 @@ impl Migrate {
                 .with_context(|| format!("{}.database_url", service.name()))?;
             if let Some(plan) = plan {
                 let schema = plan.schema.clone();
-                migrate(&owner, plan).await?;
+                migrate_schema(&owner, plan).await?;
                 println!("schema {schema}: up to date");
             }
         }

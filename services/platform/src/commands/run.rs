@@ -68,11 +68,11 @@ impl Run {
         );
         context.shutdown.spawn_essential(
             "admin",
-            admin::serve(admin_listener, readiness, telemetry, shutdown),
+            admin::serve_admin(admin_listener, readiness, telemetry, shutdown),
         );
         wait_for_signal(&context.shutdown).await?;
         let patience = Duration::from_secs(configs.platform.shutdown_seconds);
-        let outcome = context.shutdown.finished(patience).await;
+        let outcome = context.shutdown.wait_finished(patience).await;
         let telemetry = context.telemetry.clone();
         tokio::task::spawn_blocking(move || telemetry.flush()).await?;
         outcome.map_err(|why| anyhow!(why))?;
@@ -127,11 +127,11 @@ fn provision(bus: &Bus, context: &ServiceContext) {
                     if !created.is_empty() {
                         tracing::info!(streams = ?created, "streams created; on a platform that ran before, run `credit streams rebuild`");
                     }
-                    lane.oldest(None);
+                    lane.report_age(None);
                     return;
                 }
                 Err(error) => {
-                    let why = service_kit::error::chain(&error);
+                    let why = service_kit::error::error_chain(&error);
                     match error {
                         // Waiting does not mend a configuration; somebody must decide.
                         ProvisionError::Differs { .. } | ProvisionError::NoStream { .. } => {
@@ -141,7 +141,7 @@ fn provision(bus: &Bus, context: &ServiceContext) {
                             tracing::warn!(error = %why, "bus topology waits for the bus");
                         }
                     }
-                    lane.failing(why);
+                    lane.report_failure(why);
                 }
             }
             if shutdown.sleep(Duration::from_millis(500)).await {
@@ -158,7 +158,7 @@ async fn wait_for_signal(shutdown: &Shutdown) -> Result<()> {
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
         _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
-        () = shutdown.requested() => {}
+        () = shutdown.wait_requested() => {}
     }
     shutdown.request();
     tokio::spawn(async move {

@@ -43,8 +43,8 @@ impl Streams {
         if matches!(self.action, Action::Rebuild) {
             for (service, schema) in with_schema(None) {
                 let pool = owner_pool(&configs, schema)?;
-                outbox::rebase(&pool).await?;
-                let rows = outbox::unpublished(&pool).await?;
+                outbox::rebase_outbox(&pool).await?;
+                let rows = outbox::count_unpublished(&pool).await?;
                 println!("{}: {rows} events will be published again", service.name());
             }
         }

@@ -15,7 +15,7 @@ use service_kit::{
     ServiceContext,
     clock::SystemClock,
     config::Overlay,
-    grpc::{AuthorisedChannel, BearerToken, channel},
+    grpc::{AuthorisedChannel, BearerToken, open_channel},
     identity::{DevelopmentIssuer, Role, TokenVerifier},
     readiness::Readiness,
     reason::Reason,
@@ -60,7 +60,7 @@ impl Running {
         self.shutdown.request();
         drop((self.push, self.control, self.channel));
         self.shutdown
-            .finished(Duration::from_secs(10))
+            .wait_finished(Duration::from_secs(10))
             .await
             .unwrap();
     }
@@ -80,7 +80,7 @@ fn service_context(issuer: &DevelopmentIssuer) -> ServiceContext {
         telemetry: Telemetry::off(),
         readiness: Readiness::default(),
         keyring: vault::Keyring::parse(&vault::Keyring::generate()).unwrap(),
-        verifier: Arc::new(TokenVerifier::of_development(issuer).unwrap()),
+        verifier: Arc::new(TokenVerifier::for_development(issuer).unwrap()),
         shutdown: Shutdown::new(),
     }
 }
@@ -94,7 +94,7 @@ async fn started() -> Running {
     province_simulator::start(config, listener, context.clone())
         .await
         .unwrap();
-    let channel = channel(&address).unwrap();
+    let channel = open_channel(&address).unwrap();
     let operator = token(&issuer, Role::Operator);
     Running {
         push: ProvinceServiceClient::with_interceptor(channel.clone(), operator.clone()),

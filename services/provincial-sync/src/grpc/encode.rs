@@ -4,7 +4,7 @@ use proto::credit::provincialsync::v1::{
     GetPushResponse, GetStatisticsResponse, PushState as WireState,
 };
 use record_ref::VersionId;
-use service_kit::grpc::timestamp;
+use service_kit::grpc::to_timestamp;
 use time::OffsetDateTime;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 
 pub(super) fn push(version_id: VersionId, push: Push) -> GetPushResponse {
     let (acknowledgement, acknowledged_at) = match push.acknowledgement {
-        Some(known) => (known.number, Some(timestamp(known.at))),
+        Some(known) => (known.number, Some(to_timestamp(known.at))),
         None => (String::new(), None),
     };
     GetPushResponse {

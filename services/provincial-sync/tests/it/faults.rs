@@ -39,7 +39,7 @@ async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
     let ready = &lab.bed.context.readiness;
     eventually("the lane complains", LIMIT, async || {
         lab.turn(time::Duration::minutes(10)).await;
-        let complaints = ready.complaints();
+        let complaints = ready.unready_reasons();
         let told = complaints.iter().any(|c| c.starts_with("provincial push:"));
         told.then_some(()).ok_or(complaints)
     })
@@ -58,7 +58,7 @@ async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
     lab.acknowledged(&client, 300).await;
     lab.assert_announced_once(300).await;
     eventually("ready again", LIMIT, async || {
-        let complaints = ready.complaints();
+        let complaints = ready.unready_reasons();
         complaints.is_empty().then_some(()).ok_or(complaints)
     })
     .await
@@ -165,7 +165,7 @@ fn a_crash_between_push_and_store_leads_to_the_same_acknowledgement_and_no_doubl
         })
         .await
         .unwrap();
-        lab.bed.settled().await.unwrap();
+        lab.bed.wait_until_settled().await.unwrap();
     });
     doomed.shutdown_background();
     survivor.block_on(async {

@@ -51,7 +51,7 @@ async fn versions_out_of_order_and_repeated_are_pushed_once_each() {
     lab.acknowledged(&client, 3).await;
     lab.bed.publish(&events[..2]).await.unwrap();
     lab.bed.publish(&[lab.event(&versions[0])]).await.unwrap();
-    lab.bed.settled().await.unwrap();
+    lab.bed.wait_until_settled().await.unwrap();
     assert_eq!(statistics(&client).await.acknowledged, 3);
     lab.assert_announced_once(3).await;
     assert_eq!(lab.upstream.with(|seen| seen.repeated), 0);
@@ -82,7 +82,7 @@ async fn a_slow_province_gets_several_batches_at_once_and_no_transaction_waits_f
     })
     .await
     .unwrap();
-    lab.bed.settled().await.unwrap();
+    lab.bed.wait_until_settled().await.unwrap();
     eventually("no open transaction", LIMIT, async || {
         let open: i64 = sqlx::query_scalar(
             "select count(*) from pg_stat_activity

@@ -20,10 +20,10 @@ use record_ref::{RecordAddress, VersionId};
 use service_kit::{
     ServiceContext,
     config::{Overlay, Secret},
-    grpc::{AuthorisedChannel, timestamp},
+    grpc::{AuthorisedChannel, to_timestamp},
     identity::Role,
 };
-use testkit::{bed::TestBed, eventually, service::ServiceAddress};
+use testkit::{eventually, service::ServiceAddress, test_bed::TestBed};
 use tonic::Code;
 use uuid::Uuid;
 
@@ -111,7 +111,7 @@ impl Lab {
                 key_digest: vec![7; 32].into(),
                 revision,
             }),
-            received_at: Some(timestamp(context.clock.now())),
+            received_at: Some(to_timestamp(context.clock.now())),
             subject_kind: SubjectKind::Organisation.into(),
             sealed_record: sealed.into(),
             ..RecordAccepted::default()
@@ -133,7 +133,7 @@ impl Lab {
             .seal(record_id.as_bytes(), reason.as_bytes());
         RecordRevoked {
             version: self.version(number, revision).version,
-            received_at: Some(timestamp(context.clock.now())),
+            received_at: Some(to_timestamp(context.clock.now())),
             operation: operation.into(),
             sealed_reason: sealed.into(),
         }

@@ -8,7 +8,7 @@ use proto::credit::validation::events::v1::{FeedbackCaseChanged, FeedbackChange}
 use record_ref::{RecordVersion, Revision, VersionId};
 use service_kit::{
     db::{Conn, Error},
-    grpc::timestamp,
+    grpc::to_timestamp,
 };
 use time::OffsetDateTime;
 
@@ -133,7 +133,7 @@ pub async fn advance_deadlines(
     let changes: Vec<Changed> = [reminded, overdue, urged].into_iter().flatten().collect();
     cases::tell(conn, &changes, now).await?;
     let events: Vec<NewEvent> = changes.iter().map(|change| event(change, now)).collect();
-    event_bus::append(conn, &events).await?;
+    event_bus::append_events(conn, &events).await?;
     Ok((changes.len(), more))
 }
 
@@ -151,7 +151,7 @@ pub(super) fn event(changed: &Changed, now: OffsetDateTime) -> NewEvent {
         case_id: changed.case_id.to_string(),
         version: Some((&changed.version).into()),
         change: change.into(),
-        changed_at: Some(timestamp(now)),
+        changed_at: Some(to_timestamp(now)),
         due_on: changed
             .due_on
             .map(|day| day.to_string())

@@ -8,7 +8,7 @@ use record_ref::ProviderCode;
 use service_kit::{
     blocking::{Stopping, run_blocking},
     db::{Conn, Error},
-    error::chain,
+    error::error_chain,
 };
 
 use crate::store::reference::{self, ItemRow, ProviderRow};
@@ -41,7 +41,10 @@ pub async fn find_unusable_items(items: Vec<ItemRow>) -> Result<Vec<(usize, Stri
             .filter_map(|(position, item)| {
                 // Reading lints, and lint compiles the rules.
                 let error = ItemVersion::from_json(&item.definition).err()?;
-                Some((position, format!("definition_json: {}", chain(&error))))
+                Some((
+                    position,
+                    format!("definition_json: {}", error_chain(&error)),
+                ))
             })
             .collect()
     })

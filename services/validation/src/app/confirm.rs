@@ -275,7 +275,7 @@ async fn append_changes(
         .await
         .map_err(database_error)?;
     events.extend(changes.iter().map(|change| cases::event(change, now)));
-    event_bus::append(conn, &events)
+    event_bus::append_events(conn, &events)
         .await
         .map_err(database_error)
 }

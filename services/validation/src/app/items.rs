@@ -15,7 +15,7 @@ use record_ref::ItemRef;
 use service_kit::{
     blocking::{Stopping, run_blocking},
     db::Conn,
-    error::chain,
+    error::error_chain,
     readiness::Lane,
 };
 use time::{Duration, OffsetDateTime};
@@ -79,7 +79,7 @@ impl ItemCache {
     /// Nothing is known yet. Records of a version that nobody has announced wait for at most `definition_timeout`; `lane`
     /// complains while there is a definition that this program cannot use.
     pub fn new(definition_timeout: Duration, lane: Lane) -> Self {
-        lane.oldest(None);
+        lane.report_age(None);
         Self {
             items: RwLock::default(),
             unusable: Mutex::default(),
@@ -199,9 +199,9 @@ impl ItemCache {
         match unusable.values().next() {
             Some(first) if unusable.len() > 1 => self
                 .lane
-                .failing(format!("{first}; and {} more", unusable.len() - 1)),
-            Some(first) => self.lane.failing(first.clone()),
-            None => self.lane.oldest(None),
+                .report_failure(format!("{first}; and {} more", unusable.len() - 1)),
+            Some(first) => self.lane.report_failure(first.clone()),
+            None => self.lane.report_age(None),
         }
         Ok(compiled)
     }
@@ -253,7 +253,7 @@ fn compile_rows(definitions: Vec<Definition>) -> CompiledDefinitions {
                 let why = format!(
                     "records of item {code} version {version} are parked: its definition needs a newer program \
                      or a mended catalogue: {}",
-                    chain(&error)
+                    error_chain(&error)
                 );
                 compiled.unusable.insert(key, why);
             }

@@ -12,7 +12,7 @@ use credit_record::normalise::format_date;
 use event_bus::{HandlerError, NewEvent};
 use proto::credit::validation::events::v1::RecordReturned;
 use record_ref::VersionId;
-use service_kit::{blocking::run_blocking, db::Conn, error::chain, grpc::timestamp};
+use service_kit::{blocking::run_blocking, db::Conn, error::error_chain, grpc::to_timestamp};
 use time::OffsetDateTime;
 
 use super::{
@@ -107,7 +107,7 @@ pub async fn judge(
         })
         .collect();
     events.extend(changes.iter().map(|change| cases::event(change, now)));
-    event_bus::append(conn, &events).await?;
+    event_bus::append_events(conn, &events).await?;
     if !changes.is_empty() {
         validator.feed.notify_feed();
     }
@@ -169,7 +169,7 @@ async fn examine_all(
             match examined {
                 Ok(examined) => looked_at.examined.push(examined),
                 Err(error) => {
-                    let reason = format!("sealed_content does not open: {}", chain(&error));
+                    let reason = format!("sealed_content does not open: {}", error_chain(&error));
                     looked_at.unopened.push((position, reason));
                 }
             }
@@ -215,7 +215,7 @@ fn event(
             let figures = &decision.figures;
             let event = RecordReturned {
                 version: Some((&submission.version).into()),
-                received_at: Some(timestamp(submission.received_at)),
+                received_at: Some(to_timestamp(submission.received_at)),
                 case_id: case
                     .map(|case| case.case_id.to_string())
                     .unwrap_or_default(),

@@ -9,7 +9,7 @@ use proto::credit::{
     common::v1 as common,
     validation::events::v1::{AppliedChange, NormalisedRecord, RecordAccepted, RecordRevoked},
 };
-use service_kit::grpc::timestamp;
+use service_kit::grpc::to_timestamp;
 use vault::{
     Keyring,
     keyed_hash::{KeyedHash, person_document},
@@ -112,7 +112,7 @@ pub fn decide(keyring: &Keyring, examined: Examined, beside: Vec<Finding>) -> De
         Content::End(findings) => {
             let event = RecordRevoked {
                 version: Some((&submission.version).into()),
-                received_at: Some(timestamp(submission.received_at)),
+                received_at: Some(to_timestamp(submission.received_at)),
                 operation: submission.operation.into(),
                 // The original, sealed under the same id.
                 sealed_reason: submission.sealed_content.clone(),
@@ -185,7 +185,7 @@ fn accepted_event(
     );
     RecordAccepted {
         version: Some((&submission.version).into()),
-        received_at: Some(timestamp(submission.received_at)),
+        received_at: Some(to_timestamp(submission.received_at)),
         subject_kind: subject_kind(subject.kind).into(),
         subject_code: unless_person(code.unwrap_or_default()),
         subject_name: unless_person(&subject.name),

@@ -110,7 +110,8 @@ pub fn examine_content(
         attestations: means.attestations,
     };
     // Of another type the bytes are read as JSON, and what is found says so.
-    let form = ContentForm::of(&submission.content_type).unwrap_or(ContentForm::Json);
+    let form =
+        ContentForm::from_content_type(&submission.content_type).unwrap_or(ContentForm::Json);
     let provider = &submission.version.provider;
     let (content, figures) = match check_with_content(form, item, content, &context) {
         (Verdict::Accepted(record), _) => {

@@ -43,7 +43,8 @@ impl Submission {
         let version = RecordVersion::from_wire(event.version.as_ref())?;
         let operation = Operation::from_wire(event.operation)?;
         let ledger_number = LedgerNumber::try_from(event.ledger_number)?;
-        if !operation.ends_record() && ContentForm::of(&event.content_type).is_none() {
+        if !operation.ends_record() && ContentForm::from_content_type(&event.content_type).is_none()
+        {
             return Err(Malformed::new("content_type", CONTENT_TYPE));
         }
         Ok(Self {
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
     use proto::credit::common::v1 as common;
     use record_ref::{RecordAddress, VersionId};
-    use service_kit::grpc::timestamp;
+    use service_kit::grpc::to_timestamp;
 
     fn id() -> VersionId {
         uuid::Uuid::from_u128(7).try_into().unwrap()
@@ -81,7 +82,7 @@ mod tests {
                 revision: 1,
             }),
             ledger_number: 1,
-            received_at: Some(timestamp(OffsetDateTime::UNIX_EPOCH)),
+            received_at: Some(to_timestamp(OffsetDateTime::UNIX_EPOCH)),
             content_type: "application/json; charset=utf-8".into(),
             sealed_content: Bytes::from_static(b"c"),
             sealed_record_key: Bytes::from_static(b"k"),

@@ -86,7 +86,7 @@ pub(super) fn trial_records(
 
 fn trial_record(record: DryRunRecord) -> Result<TrialRecord, TrialFault> {
     let code = ItemCode::try_from(record.item_code).map_err(|_| TrialFault::ItemCode)?;
-    if ContentForm::of(&record.content_type).is_none() {
+    if ContentForm::from_content_type(&record.content_type).is_none() {
         return Err(TrialFault::ContentType);
     }
     Ok(TrialRecord {

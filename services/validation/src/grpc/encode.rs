@@ -5,7 +5,7 @@ use proto::credit::validation::v1::{
     DryRunResponse, DryRunVerdict, FeedbackCase, Finding, GetStatisticsResponse,
     GetVerdictResponse, ListFeedbackResponse, Severity, VerdictOutcome, WatchFeedbackResponse,
 };
-use service_kit::grpc::timestamp;
+use service_kit::grpc::to_timestamp;
 
 use crate::{
     app::{
@@ -39,7 +39,7 @@ pub(super) fn feedback_change(told: FeedChange) -> WatchFeedbackResponse {
     WatchFeedbackResponse {
         case: Some(feedback_case(told.case)),
         change: change.into(),
-        changed_at: Some(timestamp(told.changed_at)),
+        changed_at: Some(to_timestamp(told.changed_at)),
         cursor: told.cursor,
     }
 }
@@ -49,7 +49,7 @@ pub(super) fn opened_verdict(verdict: OpenedVerdict) -> GetVerdictResponse {
     GetVerdictResponse {
         version: Some((&row.version).into()),
         outcome: outcome(row.accepted).into(),
-        decided_at: Some(timestamp(row.decided_at)),
+        decided_at: Some(to_timestamp(row.decided_at)),
         findings: findings(verdict.findings),
         changes: changes(verdict.changes),
     }
@@ -102,14 +102,14 @@ fn feedback_case(case: OpenedCase) -> FeedbackCase {
         ledger_number: row.ledger_number.get(),
         record_key: case.record_key,
         state: state.into(),
-        opened_at: Some(timestamp(row.opened_at)),
+        opened_at: Some(to_timestamp(row.opened_at)),
         due_on: row.due_on.map(|day| day.to_string()).unwrap_or_default(),
         due_provisional: row.due_provisional,
         findings: findings(case.findings),
         kind: kind.into(),
         overdue: case.overdue,
         reminders: row.reminders.unsigned_abs(),
-        closed_at: row.closed.map(|(at, _)| timestamp(at)),
+        closed_at: row.closed.map(|(at, _)| to_timestamp(at)),
     }
 }
 

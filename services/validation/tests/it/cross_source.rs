@@ -336,7 +336,7 @@ async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> TestResu
             world.event(&registered(OTHER, 1, "局")),
         ])
         .await?;
-    world.bed.settled().await?;
+    world.bed.wait_until_settled().await?;
 
     let foreign = Record::penalty("K-1", 1, json!({}));
     expect(&world, &foreign, RETURNED, &["PROVIDER_NOT_COMPETENT"]).await?;
@@ -362,7 +362,7 @@ async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> TestResu
         ..below
     };
     world.bed.publish(&[world.event(&moved)]).await?;
-    world.bed.settled().await?;
+    world.bed.wait_until_settled().await?;
     expect(&world, &Record::penalty("K-3", 4, json!({})), ACCEPTED, &[]).await?;
     expect(&world, &Record::licence("L-2", 5, json!({})), ACCEPTED, &[]).await?;
     world.finish().await?;

@@ -162,7 +162,7 @@ async fn a_version_delivered_again_keeps_its_one_verdict() -> TestResult {
     // The same events again: the inbox knows them.
     for _ in 0..3 {
         world.bed.publish(&events).await?;
-        world.bed.settled().await?;
+        world.bed.wait_until_settled().await?;
     }
     // The same versions under other event ids, in one batch and in a later one.
     world.submit(&[&good, &bad, &bad, &good]).await?;

@@ -44,7 +44,7 @@ async fn poison_is_parked_with_its_reason_and_the_lane_goes_on() -> TestResult {
     let has = |part: &str| reasons.iter().any(|reason| reason.contains(part));
     assert!(has("sealed_content does not open"), "{reasons:?}");
     assert!(has("version.key_digest: 32 bytes"), "{reasons:?}");
-    world.bed.settled().await?;
+    world.bed.wait_until_settled().await?;
     for record in [&before, &after] {
         assert_eq!(
             world.verdict(record).await?.outcome(),
@@ -79,7 +79,7 @@ async fn a_version_that_contradicts_the_ledger_is_parked_alone() -> TestResult {
     ];
     world.bed.publish(&events).await?;
     assert_eq!(world.parked(1).await?.len(), 1);
-    world.bed.settled().await?;
+    world.bed.wait_until_settled().await?;
     assert_eq!(world.statistics().await?.accepted, 2);
     world.drop_parked().await?;
     world.finish().await?;
@@ -105,7 +105,7 @@ async fn r6_records_wait_for_their_item_and_are_judged_once_it_is_announced() ->
         .publish(&[world.event(&world.submitted(&record))])
         .await?;
     world.announce_catalogue().await?;
-    world.bed.settled().await?;
+    world.bed.wait_until_settled().await?;
     assert_eq!(
         world.verdict(&record).await?.outcome(),
         VerdictOutcome::Accepted
@@ -207,7 +207,7 @@ async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
     ] {
         let events: Vec<_> = events.iter().map(|event| world.event(event)).collect();
         world.bed.publish(&events).await?;
-        world.bed.settled().await?;
+        world.bed.wait_until_settled().await?;
     }
     let kept: Vec<(String, i64)> =
         sqlx::query_as("SELECT name, revision FROM provider ORDER BY revision")
@@ -244,7 +244,7 @@ async fn a_fact_of_the_catalogue_with_a_malformed_code_is_parked_with_its_field(
     let rule = "18 of 0-9 and A-Z (GB 32100)";
     let expected = ["code", "organ", "parent_code"].map(|field| format!("{field}: {rule}"));
     assert_eq!(reasons, expected);
-    world.bed.settled().await?;
+    world.bed.wait_until_settled().await?;
     let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM item_version, provider")
         .fetch_one(&world.pool)
         .await?;
@@ -293,7 +293,7 @@ async fn r6_an_item_that_cannot_be_read_is_parked_and_a_published_one_never_chan
         }
     })
     .await?;
-    world.bed.settled().await?;
+    world.bed.wait_until_settled().await?;
     world.drop_parked().await?;
     world.finish().await?;
     Ok(())

@@ -10,7 +10,7 @@ use proto::credit::{
     },
 };
 use serde_json::json;
-use service_kit::{grpc::timestamp, reason::Reason};
+use service_kit::{grpc::to_timestamp, reason::Reason};
 use testkit::{TestResult, refusal_of};
 use time::macros::date;
 use uuid::Uuid;
@@ -78,7 +78,7 @@ async fn r7_r12_a_record_is_accepted_with_each_change_explained() -> TestResult 
     assert_eq!(event.version, world.submitted(&record).version);
     assert_eq!(
         event.received_at,
-        Some(timestamp(world.bed.context.clock.now()))
+        Some(to_timestamp(world.bed.context.clock.now()))
     );
     assert_eq!(event.subject_kind(), SubjectKind::Organisation);
     assert_eq!(event.subject_code, "91430102MA4PX7RC64");
@@ -233,7 +233,7 @@ async fn r13_a_faulty_record_goes_back_with_findings_and_a_case() -> TestResult 
     assert_eq!(case.version, world.submitted(&record).version);
     assert_eq!(
         case.opened_at,
-        Some(timestamp(world.bed.context.clock.now()))
+        Some(to_timestamp(world.bed.context.clock.now()))
     );
     // Friday 2026-11-20, then five working days (D-15).
     assert_eq!(

@@ -82,7 +82,7 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
 
     let complaint = "validation definitions: records of item xzcf version 4 are parked";
     let complains = || {
-        let complaints = world.bed.context.readiness.complaints();
+        let complaints = world.bed.context.readiness.unready_reasons();
         let mut said = complaints.iter();
         said.any(|c| c.starts_with(complaint) && c.contains("novelty"))
     };
@@ -90,7 +90,7 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
     assert!(
         complains(),
         "{:?}",
-        world.bed.context.readiness.complaints()
+        world.bed.context.readiness.unready_reasons()
     );
 
     let record = Record {
@@ -139,7 +139,7 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
     assert_eq!(world.retry_parked("validation-records").await?, 1);
     let owner = world.bed.schema_pool().await?;
     eventually("it is parked again", PATIENCE, async || {
-        let letters = event_bus::dead_letters::list(&owner).await?;
+        let letters = event_bus::dead_letters::list_letters(&owner).await?;
         let mut again = letters.iter().filter(|letter| letter.attempts == 2);
         ensure!(again.any(|letter| letter.state == "parked"), "{letters:?}");
         Ok(())

@@ -22,10 +22,10 @@ use serde_json::{Map, Value, json};
 use service_kit::{
     config::Overlay,
     db::{Pool, connect_lazy},
-    grpc::{AuthorisedChannel, timestamp},
+    grpc::{AuthorisedChannel, to_timestamp},
     identity::Role,
 };
-use testkit::{bed::TestBed, eventually, service::ServiceAddress};
+use testkit::{eventually, service::ServiceAddress, test_bed::TestBed};
 use tonic::Status;
 use uuid::Uuid;
 use validation::{
@@ -84,7 +84,7 @@ impl World {
     pub async fn start() -> Result<Self> {
         let world = Self::bare().await?;
         world.announce_catalogue().await?;
-        world.bed.settled().await?;
+        world.bed.wait_until_settled().await?;
         Ok(world)
     }
 
@@ -119,7 +119,7 @@ impl World {
                 revision: record.revision,
             }),
             ledger_number: record.ledger_number,
-            received_at: Some(timestamp(self.bed.context.clock.now())),
+            received_at: Some(to_timestamp(self.bed.context.clock.now())),
             content_type: record.content_type.into(),
             operation: record.operation.into(),
             sealed_content: keyring.seal(id.as_bytes(), &record.content).into(),
@@ -142,7 +142,7 @@ impl World {
             .map(|r| self.event(&self.submitted(r)))
             .collect();
         self.bed.publish(&events).await?;
-        self.bed.settled().await
+        self.bed.wait_until_settled().await
     }
 
     /// A handler beside the running consumer, to drive transactions by hand.
@@ -249,7 +249,7 @@ impl World {
     pub async fn parked(&self, count: usize) -> Result<Vec<String>> {
         let pool = self.bed.schema_pool().await?;
         eventually("events are parked", PATIENCE, async || {
-            let parked = event_bus::dead_letters::list(&pool).await;
+            let parked = event_bus::dead_letters::list_letters(&pool).await;
             let parked = parked.map_err(|error| error.to_string())?;
             let reasons: Vec<String> = parked.into_iter().map(|letter| letter.reason).collect();
             if reasons.len() == count {
@@ -264,16 +264,16 @@ impl World {
     /// Asks the consumer to try what it has parked again; how many.
     pub async fn retry_parked(&self, consumer: &str) -> Result<u64> {
         let pool = self.bed.schema_pool().await?;
-        let letters = event_bus::dead_letters::list(&pool).await?;
+        let letters = event_bus::dead_letters::list_letters(&pool).await?;
         let of_consumer = letters.iter().filter(|letter| letter.consumer == consumer);
         let ids: Vec<i64> = of_consumer.map(|letter| letter.id).collect();
-        Ok(event_bus::dead_letters::retry(&pool, &ids).await?)
+        Ok(event_bus::dead_letters::retry_letters(&pool, &ids).await?)
     }
 
     /// Gives the parked events up, so that [`World::finish`] finds none.
     pub async fn drop_parked(&self) -> Result<u64> {
         let pool = self.bed.schema_pool().await?;
-        Ok(event_bus::dead_letters::drop(&pool, &[]).await?)
+        Ok(event_bus::dead_letters::drop_letters(&pool, &[]).await?)
     }
 
     pub async fn finish(self) -> Result<()> {

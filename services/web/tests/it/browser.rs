@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use testkit::{
-    TestResult, browser,
+    TestResult,
     browser::{Browser, Key, Locator},
-    eventually,
+    eventually, start_browser,
 };
 
 use crate::{data::KNOWN, stage::Stage};
@@ -42,7 +42,7 @@ async fn press(browser: &Browser, key: Key) -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_visitor_searches_and_reads_a_record() -> TestResult {
     let stage = Stage::start().await?;
-    let browser = browser().await?;
+    let browser = start_browser().await?;
     browser.goto(&stage.url("/")).await?;
     assert_eq!(browser.title().await?, "信用长沙 · 长沙市公共信用信息公示");
     let field = browser.find(Locator::Id("q")).await?;
@@ -97,7 +97,7 @@ async fn a_visitor_searches_and_reads_a_record() -> TestResult {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_keyboard_is_enough() -> TestResult {
     let stage = Stage::start().await?;
-    let browser = browser().await?;
+    let browser = start_browser().await?;
     browser.goto(&stage.url("/")).await?;
     press(&browser, Key::Tab).await?;
     assert_eq!(
@@ -148,7 +148,7 @@ async fn the_keyboard_is_enough() -> TestResult {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_wider_than_a_phone() -> TestResult {
     let stage = Stage::start().await?;
-    let browser = browser().await?;
+    let browser = start_browser().await?;
     let record = crate::data::records()
         .into_iter()
         .find(|r| r.item_code == "xzcf")
@@ -200,7 +200,7 @@ async fn nothing_is_wider_than_a_phone() -> TestResult {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_visitor_goes_from_the_catalogue_to_the_template() -> TestResult {
     let stage = Stage::start().await?;
-    let browser = browser().await?;
+    let browser = start_browser().await?;
     browser.goto(&stage.url("/")).await?;
     browser
         .find(Locator::Css(".site-nav a[href='/catalogue']"))

@@ -85,7 +85,7 @@ pub fn refused(reason: Reason) -> Status {
 
 /// The site comes as the public and as nothing else.
 pub fn only_public<T>(request: &Request<T>) -> Result<(), Status> {
-    let principal = Principal::of(request)?;
+    let principal = Principal::from_request(request)?;
     if principal.roles == [Role::Public] && principal.person.is_none() {
         Ok(())
     } else {

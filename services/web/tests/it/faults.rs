@@ -6,7 +6,7 @@ use anyhow::Context;
 use http::{StatusCode, header};
 use service_kit::{
     config::Secret,
-    error::chain,
+    error::error_chain,
     identity::{DevelopmentIssuer, Role},
 };
 use testkit::{TestResult, clock::TurnableClock, eventually};
@@ -175,7 +175,7 @@ async fn a_site_that_cannot_work_does_not_start() -> TestResult {
         let error = web::start(config, listener, context(&issuer, &clock)?)
             .await
             .unwrap_err();
-        let named = chain(&error);
+        let named = error_chain(&error);
         assert!(named.contains(sign), "{named}");
     }
     Ok(())

@@ -109,7 +109,7 @@ impl Running {
         self.context.shutdown.request();
         self.context
             .shutdown
-            .finished(PATIENCE)
+            .wait_finished(PATIENCE)
             .await
             .map_err(|why| anyhow!(why))
     }
@@ -153,7 +153,7 @@ impl Stage {
 
     /// Starts all three; after a stop the site answers so long what it has in hand.
     pub async fn start_with_farewell(farewell: Duration) -> Result<Self> {
-        Self::start_by(|_| {}, Shutdown::new().with_farewell(farewell)).await
+        Self::start_by(|_| {}, Shutdown::new().with_grace_period(farewell)).await
     }
 
     async fn start_by(change: impl FnOnce(&mut web::Config), shutdown: Shutdown) -> Result<Self> {
@@ -288,7 +288,7 @@ pub fn context(issuer: &DevelopmentIssuer, clock: &TurnableClock) -> Result<Serv
         telemetry: Telemetry::off(),
         readiness: Readiness::default(),
         keyring: Keyring::parse(&Keyring::generate())?,
-        verifier: Arc::new(TokenVerifier::of_development(issuer)?),
+        verifier: Arc::new(TokenVerifier::for_development(issuer)?),
         shutdown: Shutdown::new(),
     })
 }

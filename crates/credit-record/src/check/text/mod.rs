@@ -11,11 +11,15 @@ use super::finding::{Finding, FindingCode};
 use crate::item::{DisclosureMode, Field, FieldKind, Publication, SubjectKind, ValueFormat};
 
 /// Findings of one text that is without fault otherwise.
-pub(super) fn check(sheet: &RecordValues<'_>, field: &Field, value: &str) -> [Option<Finding>; 2] {
+pub(super) fn check_text(
+    sheet: &RecordValues<'_>,
+    field: &Field,
+    value: &str,
+) -> [Option<Finding>; 2] {
     if field.kind != FieldKind::Text || field.format != ValueFormat::Plain {
         return [None, None];
     }
-    let hints = TextHints::of(value);
+    let hints = TextHints::from_text(value);
     let classified = (hints.secret && marks::is_classified(value)).then(|| classified(field));
     let public = field.publication == Publication::Public;
     let personal = (public && hints.number)
@@ -33,7 +37,7 @@ struct TextHints {
 }
 
 impl TextHints {
-    fn of(value: &str) -> Self {
+    fn from_text(value: &str) -> Self {
         let (mut digits, mut secret) = (0_usize, false);
         for byte in value.bytes() {
             // 0xEF leads full-width digits, and punctuation, about which the search knows more.

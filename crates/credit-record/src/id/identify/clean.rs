@@ -18,21 +18,21 @@ pub(super) struct CleanedCode<'a> {
 }
 
 impl<'a> CleanedCode<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
-        let printed = run(Cow::Borrowed(text), &[&INVISIBLE, &COMPATIBLE]);
+    pub(super) fn from_text(text: &'a str) -> Self {
+        let printed = run_steps(Cow::Borrowed(text), &[&INVISIBLE, &COMPATIBLE]);
         let mut letters = printed.chars();
         let hyphened = letters.by_ref().take(8).filter(|c| *c != '-').count() == 8
             && letters.next() == Some('-')
             && letters.next().is_some_and(|c| c != '-')
             && letters.next().is_none();
         Self {
-            text: run(printed, &STEPS),
+            text: run_steps(printed, &STEPS),
             hyphened,
         }
     }
 }
 
-fn run<'a>(text: Cow<'a, str>, steps: &[&Normaliser]) -> Cow<'a, str> {
+fn run_steps<'a>(text: Cow<'a, str>, steps: &[&Normaliser]) -> Cow<'a, str> {
     let mut text = text;
     for _ in 0..MAX_ROUNDS {
         let mut idle = true;
@@ -51,7 +51,7 @@ fn run<'a>(text: Cow<'a, str>, steps: &[&Normaliser]) -> Cow<'a, str> {
 
 /// The character of the given text from which character `at` of the cleaned text came; behind the last
 /// one that counts, when the cleaned text is shorter.
-pub(super) fn origin(text: &str, at: usize) -> usize {
+pub(super) fn original_position(text: &str, at: usize) -> usize {
     let mut buffer = [0; 4];
     let mut cleaned = 0;
     let mut end = 0;
@@ -62,7 +62,7 @@ pub(super) fn origin(text: &str, at: usize) -> usize {
             1
         } else {
             let one: &str = c.encode_utf8(&mut buffer);
-            run(Cow::Borrowed(one), &STEPS).chars().count()
+            run_steps(Cow::Borrowed(one), &STEPS).chars().count()
         };
         if kept == 0 {
             continue;

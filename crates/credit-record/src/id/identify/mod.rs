@@ -168,7 +168,7 @@ enum ParseOutcome {
     Valid(String, Vec<Warning>),
     Invalid(IdError),
     /// There is no parser for this kind: the rule, the position in the cleaned text.
-    Shapeless(IdRule, usize),
+    NoParser(IdRule, usize),
 }
 
 /// Cleans a text (invisible characters, width, separators, case), tells what it is, and checks it.
@@ -181,20 +181,20 @@ enum ParseOutcome {
 /// assert_eq!((found.valid, found.position), (false, Some(10)));
 /// assert_eq!(found.suggestion.as_deref(), Some("12430000MB0L67976N"));
 /// ```
-pub fn identify(text: &str, today: Date) -> Identified<'_> {
-    let cleaned = CleanedCode::of(text);
-    let guess = shape::guess(&cleaned, today);
+pub fn identify_code(text: &str, today: Date) -> Identified<'_> {
+    let cleaned = CleanedCode::from_text(text);
+    let guess = shape::guess_kind(&cleaned, today);
     let found = |valid, rule, position: Option<usize>| Identified {
         input: text,
         kind: guess.kind,
         valid,
         canonical: None,
         rule,
-        position: position.map(|at| clean::origin(text, at)),
+        position: position.map(|at| clean::original_position(text, at)),
         suggestion: None,
         warnings: guess.warnings.clone(),
     };
-    match judge(guess.kind, &cleaned.text, today) {
+    match parse_as(guess.kind, &cleaned.text, today) {
         ParseOutcome::Valid(canonical, warnings) => {
             let mut valid = found(true, None, None);
             valid.canonical = Some(canonical);
@@ -209,7 +209,7 @@ pub fn identify(text: &str, today: Date) -> Identified<'_> {
             }
             invalid
         }
-        ParseOutcome::Shapeless(rule, at) => found(false, Some(rule), Some(at)),
+        ParseOutcome::NoParser(rule, at) => found(false, Some(rule), Some(at)),
     }
 }
 
@@ -218,7 +218,7 @@ fn cut_off(text: &str) -> bool {
     text.len() == 18 && text.ends_with("000") && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn judge(kind: IdentifiedKind, text: &str, today: Date) -> ParseOutcome {
+fn parse_as(kind: IdentifiedKind, text: &str, today: Date) -> ParseOutcome {
     let warn = |known: bool, warning| (!known).then_some(warning);
     let judged = match kind {
         IdentifiedKind::CitizenNumber | IdentifiedKind::ResidencePermit => {
@@ -260,8 +260,8 @@ fn judge(kind: IdentifiedKind, text: &str, today: Date) -> ParseOutcome {
         IdentifiedKind::Unknown => {
             let foreign = |c: char| !(c.is_ascii_digit() || c.is_ascii_uppercase());
             return match text.chars().position(foreign) {
-                Some(at) => ParseOutcome::Shapeless(IdRule::Alphabet, at),
-                None => ParseOutcome::Shapeless(IdRule::Length, text.chars().count()),
+                Some(at) => ParseOutcome::NoParser(IdRule::Alphabet, at),
+                None => ParseOutcome::NoParser(IdRule::Length, text.chars().count()),
             };
         }
     };

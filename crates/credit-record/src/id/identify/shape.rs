@@ -3,7 +3,7 @@
 
 use time::Date;
 
-use super::super::chars::{days_in, known_province, two};
+use super::super::chars::{days_in, known_province, two_digits};
 use super::super::{CitizenNumber, CreditCode, HkMacaoPass, OrganisationCode, RegistrationNumber};
 use super::clean::CleanedCode;
 use super::{IdentifiedKind, Warning, personal};
@@ -32,7 +32,7 @@ impl KindGuess {
     }
 }
 
-pub(super) fn guess(cleaned: &CleanedCode<'_>, today: Date) -> KindGuess {
+pub(super) fn guess_kind(cleaned: &CleanedCode<'_>, today: Date) -> KindGuess {
     let text = &*cleaned.text;
     let count = text.chars().count();
     if cleaned.hyphened {
@@ -130,7 +130,7 @@ fn long_digits(text: &str) -> IdentifiedKind {
         return IdentifiedKind::ResidencePermit;
     }
     if a == b'9' {
-        let month = digits.get(10..12).map(|m| two(m[0], m[1]));
+        let month = digits.get(10..12).map(|m| two_digits(m[0], m[1]));
         let dated = century && month.is_some_and(|m| (1..=12).contains(&m));
         return if dated && known_province(&[b, c]) {
             IdentifiedKind::PermanentResidence
@@ -170,10 +170,10 @@ fn fifteen(text: &str, letters: bool, today: Date) -> KindGuess {
         return IdentifiedKind::CreditCode.into();
     }
     let dated = days_in(
-        1900 + u16::from(two(rest[6], rest[7])),
-        two(rest[8], rest[9]),
+        1900 + u16::from(two_digits(rest[6], rest[7])),
+        two_digits(rest[8], rest[9]),
     ) > 0;
-    if known_province(&rest[..2]) && dated && two(rest[10], rest[11]) <= 31 {
+    if known_province(&rest[..2]) && dated && two_digits(rest[10], rest[11]) <= 31 {
         return IdentifiedKind::CitizenNumber.into();
     }
     IdentifiedKind::RegistrationNumber.into()

@@ -168,8 +168,8 @@ fn mentions(fields: &Map<String, Value>, rng: &mut StdRng) -> String {
 #[test]
 fn of_thousands_of_records_no_text_is_taken_for_a_persons_number() {
     const PARTS: u64 = 4;
-    let records = crate::extent(20_000, 100_000);
-    let seed = crate::seed(21).unwrap();
+    let records = crate::choose_extent(20_000, 100_000);
+    let seed = crate::test_seed(21).unwrap();
     let items = compiled_standard_items().unwrap();
     let generator = Generator::new(seed, today()).with_planted_percent(0);
     let part = |part: u64| {
@@ -200,6 +200,6 @@ fn of_thousands_of_records_no_text_is_taken_for_a_persons_number() {
         let parts: Vec<_> = (0..PARTS).map(|n| scope.spawn(move || part(n))).collect();
         parts.into_iter().map(|p| p.join().unwrap()).sum()
     });
-    crate::figures(&format!("{records} records, {texts} texts"));
+    crate::print_figures(&format!("{records} records, {texts} texts"));
     assert!(texts > 5 * records, "{texts}");
 }

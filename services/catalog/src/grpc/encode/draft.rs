@@ -1,7 +1,7 @@
 //! Drafts as messages. Called by `grpc`.
 
 use proto::credit::catalog::v1::{DefinitionFault, Draft, DraftChange, DraftState, ReturnReason};
-use service_kit::grpc::timestamp;
+use service_kit::grpc::to_timestamp;
 
 use super::owner;
 use crate::domain::draft::{self, Change, DraftReturnReason, State, WholeDraft};
@@ -20,7 +20,7 @@ pub(in crate::grpc) fn whole(whole: &WholeDraft, officers: bool) -> Draft {
     let change = |change: &Change| DraftChange {
         state: state(change.state).into(),
         revision: change.revision,
-        at: Some(timestamp(change.at)),
+        at: Some(to_timestamp(change.at)),
         by: if officers {
             change.by.as_str()
         } else {
@@ -52,8 +52,8 @@ pub(in crate::grpc) fn line(draft: &draft::Draft) -> Draft {
         reasons: reasons(&draft.reasons),
         history: Vec::new(),
         created_by: draft.created_by.clone(),
-        created_at: Some(timestamp(draft.created_at)),
-        changed_at: Some(timestamp(draft.changed_at)),
+        created_at: Some(to_timestamp(draft.created_at)),
+        changed_at: Some(to_timestamp(draft.changed_at)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use legal_clock::shanghai_date;
 use proto::credit::catalog::v1::{Duty, DutyState, Trigger, TriggerKind};
-use service_kit::grpc::timestamp;
+use service_kit::grpc::to_timestamp;
 use time::Date;
 
 use super::owner;
@@ -31,7 +31,7 @@ pub(in crate::grpc) fn trigger(recorded: &Recorded) -> Trigger {
         promulgated_on: format_day(trigger.promulgated_on),
         effective_on,
         effective_reason,
-        recorded_at: Some(timestamp(recorded.at)),
+        recorded_at: Some(to_timestamp(recorded.at)),
     }
 }
 
@@ -55,8 +55,8 @@ pub(in crate::grpc) fn whole(duty: &duty::Duty, law: &Law, today: Date) -> Duty 
         due_on: format_day(duty.deadline.due_on),
         provisional: duty.deadline.provisional,
         overdue: is_overdue(duty.state, duty.deadline.due_on, ended_on, today),
-        opened_at: Some(timestamp(duty.opened_at)),
-        ended_at: duty.ended_at.map(timestamp),
+        opened_at: Some(to_timestamp(duty.opened_at)),
+        ended_at: duty.ended_at.map(to_timestamp),
         closed_by_version: duty.closed_by_version.unwrap_or(0),
         reason: duty.reason.clone(),
         working_days_passed: law.calendar.working_days_between(starts_on, until).0,

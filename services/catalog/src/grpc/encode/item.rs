@@ -16,7 +16,7 @@ use proto::credit::{
     },
     common::v1::{RecordClass as WireClass, SubjectKind as WireKind},
 };
-use service_kit::grpc::{MAX_MESSAGE_BYTES, timestamp};
+use service_kit::grpc::{MAX_MESSAGE_BYTES, to_timestamp};
 use time::Date;
 
 use super::owner;
@@ -181,7 +181,7 @@ pub(in crate::grpc) fn versions(
             name: published.item.name.clone(),
             owner: Some(owner(&published.item.owner)),
             effective_from: format_day(published.starts_on()),
-            published_at: Some(timestamp(published.at)),
+            published_at: Some(to_timestamp(published.at)),
             published_by: if officers {
                 &published.by
             } else {
@@ -207,7 +207,7 @@ pub(in crate::grpc) fn retirement(end: &version::Retirement) -> Retirement {
         from_date: format_day(end.from),
         reason: end.reason.clone(),
         successor_code: end.successor.clone().unwrap_or_default(),
-        decided_at: Some(timestamp(end.at)),
+        decided_at: Some(to_timestamp(end.at)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use credit_record::{
     CheckContext, CompiledItem,
-    check::{ContentForm, check_as},
+    check::{ContentForm, check_record_as},
     replay::RuleReplayReport,
 };
 use legal_clock::{WorkingDays, shanghai_date};
@@ -100,9 +100,10 @@ impl DefinitionComparer {
                 attestations: &[],
             };
             // The door takes no other type of a record's content.
-            let form = ContentForm::of(&original.content_type).unwrap_or(ContentForm::Json);
-            let old = check_as(form, pinned, &content, &context);
-            let new = check_as(form, &self.offered, &content, &context);
+            let form =
+                ContentForm::from_content_type(&original.content_type).unwrap_or(ContentForm::Json);
+            let old = check_record_as(form, pinned, &content, &context);
+            let new = check_record_as(form, &self.offered, &content, &context);
             let id = original.version_id.to_string();
             judged.report.add(provider.as_str(), &id, &old, &new);
         }

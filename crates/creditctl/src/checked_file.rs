@@ -16,7 +16,7 @@ use crate::records::{FileRecord, NoSuchKey, RecordBuilder};
 use crate::{CommandContext, CommandFailure};
 
 /// Pairs of rows that are named one by one.
-const NAMED: usize = 20;
+const MAX_NAMED_PAIRS: usize = 20;
 
 /// A file that can be sent or judged.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl CheckedFile {
     ///
     /// # Errors
     /// What makes the file unusable, in the words of the caller's language.
-    pub fn look(
+    pub fn open(
         source: &SourceOptions,
         item: Arc<CompiledItem>,
         language: Language,
@@ -53,7 +53,7 @@ impl CheckedFile {
                 "{shown} 不是UTF-8，已按GB18030读取；如有乱码请用 --encoding 指定",
                 "{shown} is not UTF-8 and is read as GB18030; use --encoding if it comes out garbled"
             );
-            surroundings.tell(&text);
+            surroundings.print_notice(&text);
         }
         let mut rows = table.rows(language)?;
         let (header, recorder) = match table.kind {
@@ -140,7 +140,7 @@ impl CheckedFile {
                 "文件缺少必填字段的列：{missing}",
                 "the file has no column for fields that every record must give: {missing}"
             );
-            surroundings.tell(&text);
+            surroundings.print_notice(&text);
         }
     }
 
@@ -149,7 +149,7 @@ impl CheckedFile {
         if self.duplicates.is_empty() {
             return None;
         }
-        let pairs: Vec<String> = self.duplicates[..self.duplicates.len().min(NAMED)]
+        let pairs: Vec<String> = self.duplicates[..self.duplicates.len().min(MAX_NAMED_PAIRS)]
             .iter()
             .map(|(row, first)| {
                 say!(
@@ -160,7 +160,7 @@ impl CheckedFile {
             })
             .collect();
         let (count, pairs) = (self.duplicates.len(), pairs.join(language.pick("、", ", ")));
-        let more = if count > NAMED {
+        let more = if count > MAX_NAMED_PAIRS {
             language.pick("等", " and others")
         } else {
             ""
@@ -199,7 +199,7 @@ impl CheckedFile {
 
     /// Names what is sent: the bytes of the file and everything that decides what is made of them. The same file
     /// gives the same name whenever and wherever it is sent again.
-    pub fn name(&self, source: &SourceOptions) -> String {
+    pub fn content_digest(&self, source: &SourceOptions) -> String {
         let mut digest = Sha256::new();
         let mut part = |bytes: &[u8]| {
             digest.update((bytes.len() as u64).to_be_bytes());
@@ -261,7 +261,7 @@ fn header(
         RowBody::Cells(cells) => cells.clone(),
         RowBody::Line(_) => Vec::new(),
     };
-    let layout = ColumnLayout::of(item, &cells(&first), &source.keys).map_err(|faults| {
+    let layout = ColumnLayout::from_header(item, &cells(&first), &source.keys).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(|f| f.text(language)).collect();
         let faults = faults.join(language.pick("；", "; "));
         let (code, version) = (&item.code, item.version);
@@ -273,7 +273,7 @@ fn header(
     })?;
     let mut header = vec![first];
     if let Some(second) = rows.next_row()? {
-        let repeated = ColumnLayout::of(item, &cells(&second), &source.keys);
+        let repeated = ColumnLayout::from_header(item, &cells(&second), &source.keys);
         if repeated.is_ok_and(|other| other.same_fields(&layout)) {
             header.push(second);
         }

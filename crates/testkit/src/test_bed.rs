@@ -12,7 +12,7 @@ use service_kit::{
     ServiceContext,
     config::Secret,
     identity::{DevelopmentIssuer, PersonClaim, Role, TokenVerifier},
-    migrate::{Login, SchemaPlan, migrate},
+    migrate::{Login, SchemaPlan, migrate_schema},
     readiness::Readiness,
     shutdown::Shutdown,
     telemetry::Telemetry,
@@ -21,13 +21,13 @@ use sqlx::{PgPool, migrate::Migrator};
 use time::{OffsetDateTime, macros::datetime};
 use vault::Keyring;
 
-use crate::{TestDb, TestServers, clock::TurnableClock, eventually, servers};
+use crate::{TestDb, TestServers, clock::TurnableClock, eventually, test_servers};
 
 /// Password of every role in test databases; the servers listen on 127.0.0.1 only.
 const PASSWORD: &str = "for-tests-only";
 
 /// How long a bed waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// See the module.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl<'a> TestBedPlan<'a> {
             streams,
             subscriptions,
             roles: &[],
-            servers: servers()?,
+            servers: test_servers()?,
             faults: FaultInjection::none(),
             max_stream_bytes: 64 * 1024 * 1024,
         })
@@ -117,11 +117,11 @@ impl TestBed {
             roles,
             ..TestBedPlan::new(schema, migrations, streams, subscriptions)?
         };
-        Self::of(plan).await
+        Self::from_plan(plan).await
     }
 
     /// A bed by plan.
-    pub async fn of(plan: TestBedPlan<'_>) -> Result<Self> {
+    pub async fn from_plan(plan: TestBedPlan<'_>) -> Result<Self> {
         let TestBedPlan {
             schema,
             migrations,
@@ -149,8 +149,8 @@ impl TestBed {
                 .collect(),
             migrators: vec![("bus", bus_migrations), (schema, migrations)],
         };
-        let prepare = async |url: &str| Ok(migrate(url, plan).await?);
-        let db = TestDb::on(&servers.database_url, &key, prepare).await?;
+        let prepare = async |url: &str| Ok(migrate_schema(url, plan).await?);
+        let db = TestDb::on_server(&servers.database_url, &key, prepare).await?;
         let owner_pool = db.pool().await?;
 
         let clock = TurnableClock::at(datetime!(2026-11-20 10:00 +8));
@@ -160,7 +160,7 @@ impl TestBed {
             telemetry: Telemetry::off(),
             readiness: Readiness::default(),
             keyring: Keyring::parse(&Keyring::generate())?,
-            verifier: Arc::new(TokenVerifier::of_development(&issuer)?),
+            verifier: Arc::new(TokenVerifier::for_development(&issuer)?),
             shutdown: Shutdown::new(),
         };
         let nats_url = servers.nats_url;
@@ -176,7 +176,7 @@ impl TestBed {
         let bus = Bus::connect(config.clone(), faults, &context.telemetry).await?;
         let topology = Topology::new(streams, subscriptions);
         // As a service does at its start: a busy server may need longer than one request waits.
-        eventually("the streams are there", PATIENCE, async || {
+        eventually("the streams are there", WAIT_TIMEOUT, async || {
             bus.provision(&topology).await
         })
         .await?;
@@ -259,7 +259,7 @@ impl TestBed {
     /// come back: nats-server 2.15.1 finds the files of a stream corrupt in about one of a hundred kills right after
     /// its start. True where one was lost.
     pub async fn rebuild_lost_streams(&self) -> Result<bool> {
-        let lost = eventually("each stream is there or lost", PATIENCE, async || {
+        let lost = eventually("each stream is there or lost", WAIT_TIMEOUT, async || {
             let mut lost = false;
             for spec in &self.streams {
                 let name = self.bus.stream_name(spec.service);
@@ -273,11 +273,11 @@ impl TestBed {
         .await?;
         if lost {
             let topology = Topology::new(&self.streams, &self.subscriptions);
-            eventually("the streams are made again", PATIENCE, async || {
+            eventually("the streams are made again", WAIT_TIMEOUT, async || {
                 self.bus.provision(&topology).await
             })
             .await?;
-            event_bus::outbox::rebase(&self.schema_pool().await?).await?;
+            event_bus::outbox::rebase_outbox(&self.schema_pool().await?).await?;
         }
         Ok(lost)
     }
@@ -298,17 +298,17 @@ impl TestBed {
 
     /// Waits until every event on the bus is dealt with and every event of the service is
     /// published.
-    pub async fn settled(&self) -> Result<()> {
-        self.work_is_done(&self.schema_pool().await?).await
+    pub async fn wait_until_settled(&self) -> Result<()> {
+        self.wait_until_done(&self.schema_pool().await?).await
     }
 
-    async fn work_is_done(&self, pool: &PgPool) -> Result<()> {
-        eventually("all work is done", PATIENCE, async || {
-            let unpublished = event_bus::outbox::unpublished(pool).await?;
+    async fn wait_until_done(&self, pool: &PgPool) -> Result<()> {
+        eventually("all work is done", WAIT_TIMEOUT, async || {
+            let unpublished = event_bus::outbox::count_unpublished(pool).await?;
             ensure!(unpublished == 0, "{unpublished} events unpublished");
-            self.nothing_waits().await?;
+            self.ensure_nothing_pending().await?;
             // What consumers did meanwhile, before they acknowledged it, may have been more events.
-            let unpublished = event_bus::outbox::unpublished(pool).await?;
+            let unpublished = event_bus::outbox::count_unpublished(pool).await?;
             ensure!(unpublished == 0, "{unpublished} events unpublished");
             Ok(())
         })
@@ -317,7 +317,7 @@ impl TestBed {
 
     /// No consumer has anything before it or in hand. Streams are asked too: a message that was just published is in
     /// its stream before the server counts it for the consumers, and stays there until all have acknowledged it.
-    async fn nothing_waits(&self) -> Result<()> {
+    async fn ensure_nothing_pending(&self) -> Result<()> {
         for subscription in &self.subscriptions {
             let name = self.bus.stream_name(subscription.from);
             let stream = self.jetstream.get_stream(&name).await?;
@@ -344,17 +344,17 @@ impl TestBed {
     async fn close(&mut self, db: Option<&TestDb>) -> Result<()> {
         let db = db.context("the bed is finished already")?;
         let pool = service_kit::db::connect_lazy(&db.url()?, self.schema, 2)?;
-        self.work_is_done(&pool).await?;
-        let parked = event_bus::dead_letters::list(&pool).await?;
+        self.wait_until_done(&pool).await?;
+        let parked = event_bus::dead_letters::list_letters(&pool).await?;
         if !parked.is_empty() {
             bail!("dead letters are left: {parked:?}");
         }
         self.context.shutdown.request();
-        let ended = self.context.shutdown.finished(PATIENCE).await;
+        let ended = self.context.shutdown.wait_finished(WAIT_TIMEOUT).await;
         ended.map_err(anyhow::Error::msg)?;
         // Acknowledgements are on their way by another connection than this look.
-        eventually("all is acknowledged", PATIENCE, async || {
-            self.nothing_waits().await
+        eventually("all is acknowledged", WAIT_TIMEOUT, async || {
+            self.ensure_nothing_pending().await
         })
         .await?;
         for stream in &self.streams {

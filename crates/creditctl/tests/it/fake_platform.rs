@@ -6,7 +6,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use credit_record::{
-    CheckContext, CompiledItem, ContentForm, NoCalendar, Severity, Verdict, WorkingDays, check_as,
+    CheckContext, CompiledItem, ContentForm, NoCalendar, Severity, Verdict, WorkingDays,
+    check_record_as,
 };
 use proto::credit::common::v1::{Operation, RecordVersion};
 use proto::credit::ingest::v1::ingest_service_server::{IngestService, IngestServiceServer};
@@ -33,7 +34,7 @@ pub struct FakePlatformBehaviour {
     /// Ends the stream with UNAVAILABLE after so many answers of it, once for each entry.
     pub breaks: VecDeque<u64>,
     /// Refuses these rows (by submission id) with UNAVAILABLE, once each.
-    pub again: Vec<String>,
+    pub retried_once: Vec<String>,
     /// Refuses these rows for good.
     pub refused: Vec<String>,
     /// Answers no more than so many submissions until this is raised.
@@ -49,7 +50,7 @@ pub struct FakePlatformBehaviour {
 /// What the platform has and saw.
 #[derive(Debug, Default)]
 pub struct FakePlatformState {
-    pub mood: FakePlatformBehaviour,
+    pub behaviour: FakePlatformBehaviour,
     /// Committed, in the order of the ledger.
     pub ledger: Vec<(ingest::Submission, ingest::Receipt)>,
     /// Every submission that arrived, repetitions included.
@@ -117,12 +118,12 @@ impl FakePlatform {
     }
 
     /// Changes the mood, and wakes whoever waits for it.
-    pub fn mood(&self, change: impl FnOnce(&mut FakePlatformBehaviour)) {
-        change(&mut self.inner().mood);
+    pub fn change_behaviour(&self, change: impl FnOnce(&mut FakePlatformBehaviour)) {
+        change(&mut self.inner().behaviour);
         self.changed.send_modify(|n| *n += 1);
     }
 
-    pub fn tell(&self, change: validation::WatchFeedbackResponse) {
+    pub fn append_change(&self, change: validation::WatchFeedbackResponse) {
         self.inner().changes.push(change);
         self.changed.send_modify(|n| *n += 1);
     }
@@ -135,7 +136,7 @@ impl FakePlatform {
         Err(refused(Reason::TokenInvalid))
     }
 
-    fn take(&self, submission: ingest::Submission) -> Answer {
+    fn answer_submission(&self, submission: ingest::Submission) -> Answer {
         let mut inner = self.inner();
         let id = submission.submission_id.clone();
         inner.arrived.push(id.clone());
@@ -149,11 +150,11 @@ impl FakePlatform {
                 message: reason.meaning().to_owned(),
             })
         };
-        if inner.mood.again.contains(&id) && !inner.refused_once.contains(&id) {
+        if inner.behaviour.retried_once.contains(&id) && !inner.refused_once.contains(&id) {
             inner.refused_once.push(id.clone());
             return refuse(Reason::Stopping, "");
         }
-        if inner.mood.refused.contains(&id) {
+        if inner.behaviour.refused.contains(&id) {
             return refuse(Reason::ContentTooLarge, "content");
         }
         if submission.content_sha256 != Sha256::digest(&submission.content).to_vec() {
@@ -221,8 +222,9 @@ impl FakePlatform {
             working_days: &working_days,
             attestations: &[],
         };
-        let form = ContentForm::of(&submission.content_type).unwrap();
-        let (accepted, findings) = match check_as(form, item, &submission.content, &context) {
+        let form = ContentForm::from_content_type(&submission.content_type).unwrap();
+        let (accepted, findings) = match check_record_as(form, item, &submission.content, &context)
+        {
             Verdict::Accepted(record) => (true, record.warnings),
             Verdict::Returned(findings) => (false, findings),
         };
@@ -243,10 +245,10 @@ impl FakePlatform {
     }
 
     /// Waits until the gate lets an answer pass.
-    async fn gate(&self) {
+    async fn wait_at_gate(&self) {
         let mut changed = self.changed.subscribe();
         loop {
-            let inner = self.inner().mood.gate.map(|most| {
+            let inner = self.inner().behaviour.gate.map(|most| {
                 let answered = self.inner.clone();
                 (most, answered)
             });
@@ -285,7 +287,7 @@ impl IngestService for FakePlatform {
         {
             return Err(refused(Reason::ContentTypeInvalid));
         }
-        match self.take(submission) {
+        match self.answer_submission(submission) {
             Answer::Receipt(receipt) => Ok(Response::new(ingest::SubmitRecordResponse {
                 receipt: Some(receipt),
             })),
@@ -311,11 +313,11 @@ impl IngestService for FakePlatform {
             let mut position = 0;
             let mut answered = 0;
             let mut first = true;
-            let break_after = fake.inner().mood.breaks.pop_front();
+            let break_after = fake.inner().behaviour.breaks.pop_front();
             while let Ok(Some(request)) = requests.message().await {
                 let answer = if std::mem::take(&mut first) && !request.resume_token.is_empty() {
                     assert!(request.submission.is_none(), "a token comes alone");
-                    if fake.inner().mood.forgetful {
+                    if fake.inner().behaviour.forgetful {
                         let unknown = refused(Reason::ResumeTokenInvalid);
                         let _ = to.send(Err(unknown)).await;
                         return;
@@ -328,14 +330,14 @@ impl IngestService for FakePlatform {
                     assert!(request.resume_token.is_empty());
                     if break_after == Some(answered) {
                         // Committed, and the answer is lost on its way.
-                        fake.take(request.submission.unwrap());
+                        fake.answer_submission(request.submission.unwrap());
                         let _ = to.send(Err(refused(Reason::NotCommitted))).await;
                         return;
                     }
-                    fake.gate().await;
+                    fake.wait_at_gate().await;
                     answered += 1;
                     position += 1;
-                    fake.take(request.submission.unwrap())
+                    fake.answer_submission(request.submission.unwrap())
                 };
                 let response = ingest::StreamRecordsResponse {
                     position,
@@ -469,7 +471,7 @@ impl ValidationService for FakePlatform {
         let record_id = request.into_inner().record_id;
         let submission = {
             let mut inner = self.inner();
-            let (silent, slow) = (inner.mood.silent, inner.mood.slow);
+            let (silent, slow) = (inner.behaviour.silent, inner.behaviour.slow);
             let asked = inner.asked.entry(record_id.clone()).or_default();
             *asked += 1;
             if silent || *asked <= slow {
@@ -508,7 +510,7 @@ impl ValidationService for FakePlatform {
         let mut changed = self.changed.subscribe();
         tokio::spawn(async move {
             let mut told = 0;
-            let break_after = fake.inner().mood.breaks.pop_front();
+            let break_after = fake.inner().behaviour.breaks.pop_front();
             loop {
                 let next = fake.inner().changes.get(at).cloned();
                 let Some(mut next) = next else {

@@ -12,7 +12,7 @@ const LOCK: &str = "lock";
 /// A folder under `/var/tmp` that belongs to the current user and that everybody may enter: an unprivileged server
 /// started by root cannot enter `/root`, and a home folder may be too deep or on a network.
 pub fn shared_folder(name: &str) -> Result<PathBuf> {
-    let uid = account::current()?.uid;
+    let uid = account::current_account()?.uid;
     let base = PathBuf::from(format!("/var/tmp/credit-platform-{uid}"));
     let folder = base.join(name);
     for part in [&base, &folder] {
@@ -53,7 +53,7 @@ impl LockedFolder {
     ///
     /// # Errors
     /// When another process that still runs holds it.
-    pub fn keep(folder: &Path) -> Result<Self> {
+    pub fn open(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("creating {}", folder.display()))?;
         let path = folder.join(LOCK);
@@ -75,7 +75,7 @@ impl LockedFolder {
     /// have left behind are removed on the way.
     pub fn temporary() -> Result<Self> {
         let parent = shared_folder("run")?;
-        sweep(&parent);
+        remove_stale_folders(&parent);
         let folder = parent.join(random_hex(8)?);
         DirBuilder::new()
             .mode(0o755)
@@ -111,7 +111,7 @@ impl Drop for LockedFolder {
 }
 
 /// Removes temporary places whose process is gone.
-fn sweep(parent: &Path) {
+fn remove_stale_folders(parent: &Path) {
     let Ok(entries) = std::fs::read_dir(parent) else {
         return;
     };
@@ -127,8 +127,8 @@ fn sweep(parent: &Path) {
 
 /// A folder for PostgreSQL's data: inside `wanted`, or, when PostgreSQL runs as another user than we, under
 /// `/var/tmp` in a folder whose name is made of `wanted`, since that user may be unable to reach `wanted`.
-pub(crate) fn reachable(wanted: &Path) -> Result<PathBuf> {
-    if account::unprivileged()?.is_none() || wanted.starts_with(shared_folder("run")?) {
+pub(crate) fn reachable_folder(wanted: &Path) -> Result<PathBuf> {
+    if account::unprivileged_account()?.is_none() || wanted.starts_with(shared_folder("run")?) {
         return Ok(wanted.to_owned());
     }
     let whole =
@@ -154,14 +154,14 @@ mod tests {
     fn a_kept_place_is_held_by_one() {
         let outer = LockedFolder::temporary().unwrap();
         let folder = outer.path().join("kept");
-        let first = LockedFolder::keep(&folder).unwrap();
-        let refused = LockedFolder::keep(&folder).unwrap_err();
+        let first = LockedFolder::open(&folder).unwrap();
+        let refused = LockedFolder::open(&folder).unwrap_err();
         assert!(
             refused.to_string().contains("in use by another run"),
             "{refused}"
         );
         drop(first);
-        drop(LockedFolder::keep(&folder).unwrap());
+        drop(LockedFolder::open(&folder).unwrap());
         assert!(folder.exists());
     }
 
@@ -181,7 +181,7 @@ mod tests {
         let left = dead.path().join("left");
         std::fs::create_dir(&left).unwrap();
         std::fs::write(left.join(LOCK), "").unwrap();
-        sweep(dead.path());
+        remove_stale_folders(dead.path());
         assert!(!left.exists());
     }
 

@@ -13,7 +13,7 @@ use std::{
 use anyhow::Result;
 use event_bus::{
     BatchHandler, Bus, BusConfig, Delivery, FaultInjection, HandlerError, NewEvent, Relay,
-    StreamSpec, Subscription, Topology, append,
+    StreamSpec, Subscription, Topology, append_events,
 };
 use futures::future::BoxFuture;
 use proto::credit::catalog::events::v1::{ItemVersionPublished, ProviderRegistered};
@@ -25,16 +25,15 @@ use service_kit::{
     telemetry::Telemetry,
 };
 use testkit::{
-    TestServers,
-    bed::{TestBed, TestBedPlan},
-    eventually,
+    TestServers, eventually,
+    test_bed::{TestBed, TestBedPlan},
 };
 use uuid::Uuid;
 
 pub const SCHEMA: &str = "bus_test";
 pub const SERVICE: &str = "catalog";
 pub const LANE: &str = "test-effects";
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub const STREAM: StreamSpec = StreamSpec {
     service: SERVICE,
@@ -49,12 +48,12 @@ pub const SUBSCRIPTION: Subscription = Subscription {
 };
 
 /// An event whose code tells the handler what to do with it.
-pub fn event(code: &str) -> NewEvent {
-    event_of(code, "")
+pub fn test_event(code: &str) -> NewEvent {
+    test_event_named(code, "")
 }
 
 /// The same with a name of any size.
-pub fn event_of(code: &str, name: &str) -> NewEvent {
+pub fn test_event_named(code: &str, name: &str) -> NewEvent {
     let message = ProviderRegistered {
         code: code.to_owned(),
         name: name.to_owned(),
@@ -65,7 +64,7 @@ pub fn event_of(code: &str, name: &str) -> NewEvent {
 }
 
 /// `prefix1` to `prefixN`.
-pub fn codes(prefix: &str, count: usize) -> Vec<String> {
+pub fn numbered_codes(prefix: &str, count: usize) -> Vec<String> {
     (1..=count).map(|n| format!("{prefix}{n:04}")).collect()
 }
 
@@ -86,7 +85,7 @@ impl EffectHandler {
         batches.push(events);
     }
 
-    fn look(&self, delivery: &Delivery) -> Result<String, event_bus::Poison> {
+    fn read_code(&self, delivery: &Delivery) -> Result<String, event_bus::Poison> {
         let code = delivery.decode::<ProviderRegistered>()?.code;
         let mended = self.mended.load(Ordering::SeqCst);
         assert!(mended || !code.starts_with("panic"), "a fault in the code");
@@ -111,7 +110,7 @@ impl BatchHandler for EffectHandler {
             let (mut ids, mut codes, mut poison): (Vec<Uuid>, Vec<String>, Vec<_>) =
                 Default::default();
             for delivery in batch {
-                match self.look(delivery) {
+                match self.read_code(delivery) {
                     Ok(code) => {
                         ids.push(delivery.event_id);
                         codes.push(code);
@@ -137,7 +136,7 @@ impl BatchHandler for EffectHandler {
             .bind(codes)
             .execute(&mut *conn)
             .await?;
-            append(conn, &follow_ups).await?;
+            append_events(conn, &follow_ups).await?;
             Ok(poison)
         })
     }
@@ -159,24 +158,24 @@ pub struct BusProcess {
 impl BusFixture {
     /// On the shared servers.
     pub async fn start() -> Result<Self> {
-        Self::start_by(|_| ()).await
+        Self::start_with(|_| ()).await
     }
 
     /// With a NATS of its own.
     pub async fn start_on(nats_url: &str) -> Result<Self> {
         let servers = TestServers {
             nats_url: nats_url.to_owned(),
-            ..testkit::servers()?
+            ..testkit::test_servers()?
         };
-        Self::start_by(|plan| plan.servers = servers).await
+        Self::start_with(|plan| plan.servers = servers).await
     }
 
     /// With a changed plan.
-    pub async fn start_by(change: impl FnOnce(&mut TestBedPlan<'_>)) -> Result<Self> {
+    pub async fn start_with(change: impl FnOnce(&mut TestBedPlan<'_>)) -> Result<Self> {
         let migrations = sqlx::migrate!("./tests/migrations");
         let mut plan = TestBedPlan::new(SCHEMA, migrations, &[STREAM], &[SUBSCRIPTION])?;
         change(&mut plan);
-        let bed = TestBed::of(plan).await?;
+        let bed = TestBed::from_plan(plan).await?;
         Ok(Self {
             pool: db::connect_lazy(&bed.database_url, SCHEMA, 6)?,
             bed,
@@ -197,7 +196,7 @@ impl BusFixture {
             ..self.bed.context.clone()
         };
         let bus = Bus::connect(self.bed.bus_config.clone(), faults, &context.telemetry).await?;
-        let created = provision(&bus).await?;
+        let created = provision_eventually(&bus).await?;
         assert!(created.is_empty(), "the bed has made them: {created:?}");
         Ok(BusProcess { context, bus })
     }
@@ -230,13 +229,13 @@ impl BusFixture {
     /// Appends events in one committed transaction.
     pub async fn emit(&self, events: &[NewEvent]) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        append(&mut tx, events).await?;
+        append_events(&mut tx, events).await?;
         Ok(tx.commit().await?)
     }
 
     /// Appends one event a code in one committed transaction.
     pub async fn emit_codes<S: AsRef<str>>(&self, codes: &[S]) -> Result<()> {
-        let events: Vec<_> = codes.iter().map(|code| event(code.as_ref())).collect();
+        let events: Vec<_> = codes.iter().map(|code| test_event(code.as_ref())).collect();
         self.emit(&events).await
     }
 
@@ -250,9 +249,9 @@ impl BusFixture {
     }
 
     /// Waits until there are as many effects as `codes`; they must be these, each once.
-    pub async fn arrived<S: AsRef<str>>(&self, codes: &[S]) -> Result<()> {
+    pub async fn wait_for_effects<S: AsRef<str>>(&self, codes: &[S]) -> Result<()> {
         let what = format!("{} effects", codes.len());
-        let mut effects = eventually(&what, PATIENCE, async || {
+        let mut effects = eventually(&what, WAIT_TIMEOUT, async || {
             let effects = self.effects().await.map_err(|error| error.to_string())?;
             if effects.len() >= codes.len() {
                 Ok(effects)
@@ -276,9 +275,12 @@ impl BusFixture {
     }
 
     /// Waits until this many dead letters wait for somebody.
-    pub async fn parked(&self, count: usize) -> Result<Vec<event_bus::dead_letters::DeadLetter>> {
-        eventually("dead letters", PATIENCE, async || {
-            let letters = event_bus::dead_letters::list(&self.pool).await;
+    pub async fn wait_for_letters(
+        &self,
+        count: usize,
+    ) -> Result<Vec<event_bus::dead_letters::DeadLetter>> {
+        eventually("dead letters", WAIT_TIMEOUT, async || {
+            let letters = event_bus::dead_letters::list_letters(&self.pool).await;
             match letters {
                 Ok(letters) if letters.len() == count => Ok(letters),
                 other => Err(format!("{other:?}")),
@@ -289,7 +291,7 @@ impl BusFixture {
 
     /// Ends the test: everything is dealt with, and each effect has exactly one follow-up.
     pub async fn finish(self, process: BusProcess) -> Result<()> {
-        self.bed.settled().await?;
+        self.bed.wait_until_settled().await?;
         process.stop().await?;
         let mut effects = self.effects().await?;
         let emitted = self.bed.emitted::<ItemVersionPublished>().await?;
@@ -306,17 +308,17 @@ impl BusProcess {
     /// Stops in order.
     pub async fn stop(self) -> Result<()> {
         self.context.shutdown.request();
-        let ended = self.context.shutdown.finished(PATIENCE).await;
+        let ended = self.context.shutdown.wait_finished(WAIT_TIMEOUT).await;
         ended.map_err(anyhow::Error::msg)
     }
 
     /// Waits for the end of a process whose essential task has died, and gives its reason.
-    pub async fn crashed(self) -> Result<String> {
-        eventually("the process has died", PATIENCE, async || {
+    pub async fn wait_for_crash(self) -> Result<String> {
+        eventually("the process has died", WAIT_TIMEOUT, async || {
             self.context.shutdown.is_requested()
         })
         .await?;
-        match self.context.shutdown.finished(PATIENCE).await {
+        match self.context.shutdown.wait_finished(WAIT_TIMEOUT).await {
             Ok(()) => anyhow::bail!("it ended in order"),
             Err(why) => Ok(why),
         }
@@ -333,9 +335,9 @@ impl BusProcess {
     }
 
     /// Waits for a complaint of readiness that holds all these words.
-    pub async fn complains(&self, words: &[&str]) -> Result<String> {
-        eventually("a complaint", PATIENCE, async || {
-            let complaints = self.context.readiness.complaints();
+    pub async fn wait_for_complaint(&self, words: &[&str]) -> Result<String> {
+        eventually("a complaint", WAIT_TIMEOUT, async || {
+            let complaints = self.context.readiness.unready_reasons();
             let found = complaints
                 .iter()
                 .find(|line| words.iter().all(|word| line.contains(word)));
@@ -345,9 +347,9 @@ impl BusProcess {
     }
 
     /// Waits until no lane complains.
-    pub async fn ready(&self) -> Result<()> {
-        eventually("readiness", PATIENCE, async || {
-            let complaints = self.context.readiness.complaints();
+    pub async fn wait_until_ready(&self) -> Result<()> {
+        eventually("readiness", WAIT_TIMEOUT, async || {
+            let complaints = self.context.readiness.unready_reasons();
             if complaints.is_empty() {
                 Ok(())
             } else {
@@ -364,14 +366,14 @@ impl Drop for BusProcess {
     }
 }
 
-pub fn topology() -> Topology {
+pub fn test_topology() -> Topology {
     Topology::new(&[STREAM], &[SUBSCRIPTION])
 }
 
 /// Makes what is missing, as soon as the server takes it: one that has just come back may not answer a single try.
-pub async fn provision(bus: &Bus) -> Result<Vec<String>> {
-    let topology = topology();
-    eventually("provisioning", PATIENCE, async || {
+pub async fn provision_eventually(bus: &Bus) -> Result<Vec<String>> {
+    let topology = test_topology();
+    eventually("provisioning", WAIT_TIMEOUT, async || {
         bus.provision(&topology).await
     })
     .await

@@ -1,6 +1,6 @@
 //! What the tests need and a checkout does not hold, fetched while the code is built. Used by `test` and `soak`.
 
-use crate::command::{is_installed, named_servers_answer, output};
+use crate::command::{command_output, is_installed, named_servers_answer};
 use crate::tools::{browser_can_be_had, ensure_browser};
 use anyhow::{Result, bail};
 use local_servers::{Binaries, install::install_buf, install_node_clients, install_python_clients};
@@ -19,10 +19,10 @@ impl TestRequirements {
     ///
     /// # Errors
     /// With the line that installs what is missing.
-    pub(crate) fn possible() -> Result<()> {
+    pub(crate) fn ensure_possible() -> Result<()> {
         named_servers_answer()?;
         let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
-        if output(Command::new(&python).args(["-m", "pip", "--version"])).is_err() {
+        if command_output(Command::new(&python).args(["-m", "pip", "--version"])).is_err() {
             bail!(
                 "{} with pip is missing: `sudo apt-get install python3-pip`",
                 python.display()

@@ -12,7 +12,7 @@ use super::decode::{DecodedValue, FieldPairs};
 use super::finding::{Finding, FindingCode, Findings};
 use super::{CheckContext, ContentForm};
 use crate::item::{Field, FieldKind, ItemVersion, SubjectKind};
-use crate::normalise::{CleansingChange, Normaliser, normalise_by, parse_date};
+use crate::normalise::{CleansingChange, Normaliser, normalise_value_by, parse_date};
 use crate::rule::CompiledItem;
 
 /// One record as a sheet of values.
@@ -46,7 +46,7 @@ impl std::fmt::Debug for ValueSlot<'_> {
 
 impl<'a> RecordValues<'a> {
     /// Sorts the pairs by field, normalises them and reports what is no field or no plain value.
-    pub(super) fn fill(
+    pub(super) fn from_pairs(
         form: ContentForm,
         compiled: &'a CompiledItem,
         ctx: &'a CheckContext<'a>,
@@ -72,7 +72,7 @@ impl<'a> RecordValues<'a> {
             match found {
                 Some(FieldColumn { index, alias }) => {
                     next = index + 1;
-                    sheet.put(index, alias, raw, findings);
+                    sheet.put_value(index, alias, raw, findings);
                 }
                 None if form == ContentForm::Json => findings.push(unknown_field(&key)),
                 // A spreadsheet's empty columns behind the last one say nothing.
@@ -106,7 +106,13 @@ impl<'a> RecordValues<'a> {
         })
     }
 
-    fn put(&mut self, index: usize, alias: bool, raw: DecodedValue<'a>, findings: &mut Findings) {
+    fn put_value(
+        &mut self,
+        index: usize,
+        alias: bool,
+        raw: DecodedValue<'a>,
+        findings: &mut Findings,
+    ) {
         let field = &self.item.fields[index];
         if self.cells[index].seen {
             self.cells[index].faulty = true;
@@ -138,7 +144,7 @@ impl<'a> RecordValues<'a> {
                 after: field.code.clone(),
             });
         }
-        let value = normalise_by(&self.steps[index], field, value, &mut self.changes);
+        let value = normalise_value_by(&self.steps[index], field, value, &mut self.changes);
         if !value.is_empty() {
             self.cells[index].value = Some(value);
         }
@@ -161,7 +167,7 @@ impl<'a> RecordValues<'a> {
 
     /// The normalised value of a field that is given and not at fault.
     pub fn text(&self, code: &str) -> Option<&str> {
-        self.at(self.item.position(code)?)
+        self.value_at(self.item.position(code)?)
     }
 
     /// The date of a field that is given and not at fault.
@@ -181,7 +187,7 @@ impl<'a> RecordValues<'a> {
             .is_some_and(|i| self.cells[i].faulty)
     }
 
-    pub(crate) fn at(&self, index: usize) -> Option<&str> {
+    pub(crate) fn value_at(&self, index: usize) -> Option<&str> {
         let cell = &self.cells[index];
         if cell.faulty {
             None
@@ -203,7 +209,7 @@ impl<'a> RecordValues<'a> {
         self.cells[index].faulty
     }
 
-    pub(super) fn mark(&mut self, index: usize) {
+    pub(super) fn mark_faulty(&mut self, index: usize) {
         self.cells[index].faulty = true;
     }
 
@@ -244,7 +250,7 @@ pub struct FieldColumn {
 /// The field that the heading of a column means: by field code, Chinese name, or alias of the field or a source
 /// family. Where nothing fits to the letter, white space, width and the case of letters do not count. The same
 /// answer for a row that is checked and for a file that a program of a department reads.
-pub fn column(item: &ItemVersion, heading: &str) -> Option<FieldColumn> {
+pub fn find_column(item: &ItemVersion, heading: &str) -> Option<FieldColumn> {
     locate_column(item, heading, 0)
 }
 

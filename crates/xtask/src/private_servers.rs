@@ -1,7 +1,7 @@
 //! The servers of one run of tests, and what tests are told of their surroundings. Used by `test` and `soak`.
 
 use crate::command::servers_are_set;
-use crate::fetched::TestRequirements;
+use crate::requirements::TestRequirements;
 use anyhow::Result;
 use local_servers::{Binaries, Nats, NatsOptions, Postgres, PostgresOptions};
 use std::process::Command;
@@ -40,7 +40,7 @@ impl PrivateServers {
     }
 
     /// Tells a command where all is that tests look for.
-    pub(crate) fn tell(&self, command: &mut Command, fetched: &TestRequirements) {
+    pub(crate) fn set_environment(&self, command: &mut Command, fetched: &TestRequirements) {
         command
             .envs(fetched.binaries.to_env())
             .env("PYTHON", &fetched.python);

@@ -7,19 +7,19 @@
 //!
 //! [`command`] is called by `check`, [`instead_of_rustc`] by `main`, before anything else.
 
-use crate::command::{STEP_NAME, cargo};
+use crate::command::{STEP_NAME, cargo_command};
 use anyhow::{Context, Result};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// Says to this program, which cargo runs in the place of the compiler, that it is one.
-const INSTEAD: &str = "CREDIT_XTASK_READS";
+const WRAPPER_VARIABLE: &str = "CREDIT_XTASK_READS";
 
 /// The build that reads everything. Warnings are errors.
-pub(super) fn command(root: &Path) -> Result<Command> {
+pub(super) fn lint_command(root: &Path) -> Result<Command> {
     let this = std::env::current_exe().context("asking for this program's own path")?;
-    let mut build = cargo(root);
+    let mut build = cargo_command(root);
     build
         .args([
             "build",
@@ -30,16 +30,16 @@ pub(super) fn command(root: &Path) -> Result<Command> {
         ])
         .env(STEP_NAME, "clippy and rustdoc, within cargo build")
         .env("RUSTC_WORKSPACE_WRAPPER", this)
-        .env(INSTEAD, "1");
+        .env(WRAPPER_VARIABLE, "1");
     Ok(build)
 }
 
 /// What cargo has called, where it has called this program instead of the compiler.
-pub(crate) fn instead_of_rustc() -> Option<ExitCode> {
-    std::env::var_os(INSTEAD)?;
+pub(crate) fn run_as_rustc_wrapper() -> Option<ExitCode> {
+    std::env::var_os(WRAPPER_VARIABLE)?;
     let mut arguments = std::env::args_os().skip(1);
     let rustc = arguments.next()?;
-    let done = read(&rustc, arguments.collect());
+    let done = lint_target(&rustc, arguments.collect());
     Some(match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -51,11 +51,11 @@ pub(crate) fn instead_of_rustc() -> Option<ExitCode> {
 }
 
 /// Runs what there is to run for one call of the compiler; whether all went well.
-fn read(rustc: &OsStr, arguments: Vec<OsString>) -> Result<bool> {
-    let target = CrateTarget::of(&arguments);
+fn lint_target(rustc: &OsStr, arguments: Vec<OsString>) -> Result<bool> {
+    let target = CrateTarget::from_arguments(&arguments);
     let run = |command: &mut Command| -> Result<bool> {
         // Cargo runs its own programs without this in the environment, and they may call cargo.
-        let status = command.env_remove(INSTEAD).status();
+        let status = command.env_remove(WRAPPER_VARIABLE).status();
         let program = command.get_program().to_string_lossy();
         Ok(status
             .with_context(|| format!("starting {program}"))?
@@ -98,7 +98,7 @@ struct CrateTarget {
 
 impl CrateTarget {
     /// The target that the compiler is called for; none for a question.
-    fn of(arguments: &[OsString]) -> Option<Self> {
+    fn from_arguments(arguments: &[OsString]) -> Option<Self> {
         let texts: Vec<&str> = arguments.iter().filter_map(|a| a.to_str()).collect();
         let after = |flag: &str| {
             let at = texts.iter().position(|text| *text == flag)?;
@@ -192,15 +192,15 @@ mod tests {
 
     #[test]
     fn questions_are_the_compilers_and_build_scripts_are_made() {
-        assert_eq!(CrateTarget::of(&words("-vV")), None);
+        assert_eq!(CrateTarget::from_arguments(&words("-vV")), None);
         assert_eq!(
-            CrateTarget::of(&words("- --crate-name ___ --print=cfg")),
+            CrateTarget::from_arguments(&words("- --crate-name ___ --print=cfg")),
             None
         );
         let script = words(
             "--crate-name build_script_build --crate-type bin --emit=dep-info,link --out-dir /t/build",
         );
-        let target = CrateTarget::of(&script).unwrap();
+        let target = CrateTarget::from_arguments(&script).unwrap();
         assert!(!target.has_documentation && target.output.is_none());
         let clippy = target.for_clippy(&script);
         assert!(clippy.contains(&"--emit=dep-info,link".into()));
@@ -213,7 +213,7 @@ mod tests {
             "--crate-name vault --edition=2024 src/lib.rs --crate-type lib --emit=dep-info,metadata,link -C \
              debuginfo=1 -C extra-filename=-12ab --out-dir /t/debug/deps --extern hex=/none/libhex.rlib",
         );
-        let target = CrateTarget::of(&call).unwrap();
+        let target = CrateTarget::from_arguments(&call).unwrap();
         assert_eq!(
             target.output.as_deref(),
             Some(Path::new("/t/debug/deps/libvault-12ab.rlib"))
@@ -231,9 +231,16 @@ mod tests {
     #[test]
     fn tests_have_no_documentation_and_programs_no_stand_in() {
         let test = "--crate-name it tests/it/main.rs --emit=dep-info,link --test --out-dir /t/deps";
-        assert!(!CrateTarget::of(&words(test)).unwrap().has_documentation);
+        assert!(
+            !CrateTarget::from_arguments(&words(test))
+                .unwrap()
+                .has_documentation
+        );
         let program = "--crate-name credit src/main.rs --crate-type bin --out-dir /t/deps";
-        assert_eq!(CrateTarget::of(&words(program)).unwrap().output, None);
+        assert_eq!(
+            CrateTarget::from_arguments(&words(program)).unwrap().output,
+            None
+        );
     }
 
     #[test]
