@@ -16,7 +16,7 @@ use service_kit::{
 use time::OffsetDateTime;
 
 use crate::{
-    domain::{Decision, Incoming, Stored},
+    domain::{SealedSubmission, StoredVersion, SubmissionDecision},
     store,
 };
 
@@ -24,27 +24,27 @@ use crate::{
 /// submission ids and events with one statement each.
 pub async fn accept_submissions(
     conn: &mut Conn,
-    submissions: &[Incoming],
+    submissions: &[SealedSubmission],
     now: OffsetDateTime,
-) -> Result<Vec<Decision>, Error> {
+) -> Result<Vec<SubmissionDecision>, Error> {
     let mut batch = store::load_batch(conn, submissions).await?;
-    let decisions: Vec<Decision> = submissions
+    let decisions: Vec<SubmissionDecision> = submissions
         .iter()
         .map(|submission| batch.decide(submission, now))
         .collect();
-    let mut fresh: Vec<(&Incoming, &Stored)> = Vec::new();
-    let mut unchanged: Vec<(&Incoming, &Stored)> = Vec::new();
-    let mut lines: Vec<(&Incoming, &Stored, bool)> = Vec::new();
+    let mut fresh: Vec<(&SealedSubmission, &StoredVersion)> = Vec::new();
+    let mut unchanged: Vec<(&SealedSubmission, &StoredVersion)> = Vec::new();
+    let mut lines: Vec<(&SealedSubmission, &StoredVersion, bool)> = Vec::new();
     for (submission, decision) in submissions.iter().zip(&decisions) {
         if let (Some(_), Some((stored, unchanged))) = (submission.reload, decision.version()) {
             lines.push((submission, stored, unchanged));
         }
         match decision {
-            Decision::New(stored) => fresh.push((submission, stored)),
+            SubmissionDecision::New(stored) => fresh.push((submission, stored)),
             // The line of a reload is all that is written of an unchanged record.
-            Decision::Unchanged(_) if submission.reload.is_some() => {}
-            Decision::Unchanged(stored) => unchanged.push((submission, stored)),
-            Decision::Repeated { .. } | Decision::Refused(_) => {}
+            SubmissionDecision::Unchanged(_) if submission.reload.is_some() => {}
+            SubmissionDecision::Unchanged(stored) => unchanged.push((submission, stored)),
+            SubmissionDecision::Repeated { .. } | SubmissionDecision::Refused(_) => {}
         }
     }
     store::insert_originals(conn, &fresh, &batch.ledgers).await?;
@@ -58,7 +58,11 @@ pub async fn accept_submissions(
     Ok(decisions)
 }
 
-fn submitted_event(incoming: &Incoming, stored: &Stored, received_at: Timestamp) -> NewEvent {
+fn submitted_event(
+    incoming: &SealedSubmission,
+    stored: &StoredVersion,
+    received_at: Timestamp,
+) -> NewEvent {
     let event = RecordSubmitted {
         version: Some((&stored.version).into()),
         ledger_number: stored.ledger_number.get(),

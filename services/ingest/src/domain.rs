@@ -1,5 +1,5 @@
 //! What becomes of a submission at the door: pure. `app` loads the state of a batch, folds the
-//! submissions through [`Batch::decide`] in their order, and stores what was decided. [`catalogue`]
+//! submissions through [`IngestBatchState::decide`] in their order, and stores what was decided. [`catalogue`]
 //! says who may report what on a day, [`nil`] decides on nil reports, [`reload`] on the ends of full
 //! reloads, [`reading`] on who reads an original.
 
@@ -19,7 +19,9 @@ use record_ref::{
 };
 use time::{Date, OffsetDateTime, macros::format_description};
 
-pub use catalogue::{Item, Registration, Retirement, Successor, Version};
+pub use catalogue::{
+    CatalogueItem, CatalogueItemVersion, ReportingRegistration, ReportingRetirement, Successor,
+};
 
 /// 32 bytes of a digest or keyed hash.
 pub type Digest = [u8; 32];
@@ -33,7 +35,7 @@ pub fn parse_day(text: &str) -> Option<Date> {
 
 /// What makes two submissions equal that are pinned to the same version of their item: operation, bytes, type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
+pub struct VersionContent {
     /// What it does to the record.
     pub operation: Operation,
     /// SHA-256 of the bytes.
@@ -44,7 +46,7 @@ pub struct Content {
 
 /// A submission whose form was checked and whose content is sealed.
 #[derive(Clone, Debug)]
-pub struct Incoming {
+pub struct SealedSubmission {
     /// Keyed hash of the caller's submission id.
     pub submission_digest: Digest,
     /// Digest of everything that the caller sent, to tell a repetition from a misuse of the id.
@@ -54,7 +56,7 @@ pub struct Incoming {
     /// Version of the item that it asks for; 0: the one in force.
     pub item_version: u32,
     /// What it says.
-    pub content: Content,
+    pub content: VersionContent,
     /// The id that the version gets when it is new.
     pub version_id: VersionId,
     /// The bytes, sealed under the version's id.
@@ -74,7 +76,7 @@ pub struct Incoming {
 
 /// What is committed of a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredVersion {
     /// The version, of which record, whose, and pinned to which version of the item.
     pub version: RecordVersion,
     /// Number in the provider's ledger.
@@ -82,25 +84,25 @@ pub struct Stored {
     /// When it was accepted for processing.
     pub received_at: OffsetDateTime,
     /// What it says.
-    pub content: Content,
+    pub content: VersionContent,
 }
 
-impl Stored {
+impl StoredVersion {
     /// How this version stands beside the current one of its record.
-    pub fn standing(&self, current: &Self) -> Standing {
+    pub fn standing(&self, current: &Self) -> VersionStatus {
         if self.version.id == current.version.id {
-            Standing::Current
+            VersionStatus::Current
         } else if current.content.operation.ends_record() {
-            Standing::Revoked
+            VersionStatus::Revoked
         } else {
-            Standing::Superseded
+            VersionStatus::Superseded
         }
     }
 }
 
 /// How a version stands among those of its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum VersionStatus {
     /// It is what the record says, or what ended it.
     Current,
     /// A newer version took its place.
@@ -111,11 +113,11 @@ pub enum Standing {
 
 /// An earlier submission under the same id.
 #[derive(Clone, Debug)]
-pub struct Earlier {
+pub struct EarlierSubmission {
     /// What was sent.
     pub request_digest: Digest,
     /// What it was answered with; `None`: the id is that of a nil report.
-    pub stored: Option<Stored>,
+    pub stored: Option<StoredVersion>,
     /// Whether it was answered as unchanged.
     pub unchanged: bool,
 }
@@ -124,31 +126,31 @@ pub struct Earlier {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnsweredVersion {
     /// The version.
-    pub stored: Stored,
+    pub stored: StoredVersion,
     /// Whether it was there before.
     pub unchanged: bool,
 }
 
 /// What a reload has taken of a record already.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct ReloadLine {
     /// The version that it was answered with.
-    pub stored: Stored,
+    pub stored: StoredVersion,
     /// Whether it was answered as unchanged.
     pub unchanged: bool,
 }
 
 /// The outcome for one submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum SubmissionDecision {
     /// A new version.
-    New(Stored),
+    New(StoredVersion),
     /// The content is that of the current version.
-    Unchanged(Stored),
+    Unchanged(StoredVersion),
     /// The same submission again: the same answer.
     Repeated {
         /// What it was answered with.
-        stored: Stored,
+        stored: StoredVersion,
         /// Whether that answer was "unchanged".
         unchanged: bool,
     },
@@ -156,7 +158,7 @@ pub enum Decision {
     Refused(Rejection),
 }
 
-impl Decision {
+impl SubmissionDecision {
     /// What the submission is answered with.
     ///
     /// # Errors
@@ -172,7 +174,7 @@ impl Decision {
     }
 
     /// The version that the submission is answered with, and whether as unchanged.
-    pub fn version(&self) -> Option<(&Stored, bool)> {
+    pub fn version(&self) -> Option<(&StoredVersion, bool)> {
         match self {
             Self::New(stored) => Some((stored, false)),
             Self::Unchanged(stored) => Some((stored, true)),
@@ -214,7 +216,7 @@ pub enum Rejection {
         from: Date,
     },
     /// The item is retired.
-    ItemRetired(Retirement),
+    ItemRetired(ReportingRetirement),
     /// A revocation or withdrawal of a record that was never reported.
     RecordUnknown,
     /// The reload has ended; it takes nothing more.
@@ -254,35 +256,39 @@ pub enum Rejection {
 
 /// The state that a batch of submissions is decided on, and that it changes.
 #[derive(Clone, Debug, Default)]
-pub struct Batch {
+pub struct IngestBatchState {
     /// Registrations by provider.
-    pub providers: HashMap<ProviderCode, Registration>,
+    pub providers: HashMap<ProviderCode, ReportingRegistration>,
     /// Items by code.
-    pub items: HashMap<ItemCode, Item>,
+    pub items: HashMap<ItemCode, CatalogueItem>,
     /// Last ledger number by provider; none before its first record.
     pub ledgers: HashMap<ProviderCode, Option<LedgerNumber>>,
     /// Earlier submissions by provider and submission digest.
-    pub submissions: HashMap<(ProviderCode, Digest), Earlier>,
+    pub submissions: HashMap<(ProviderCode, Digest), EarlierSubmission>,
     /// Current version by key.
-    pub heads: HashMap<RecordKey, Stored>,
+    pub heads: HashMap<RecordKey, StoredVersion>,
     /// Reloads that records of the batch belong to and that have not ended.
     pub open_reloads: HashSet<i64>,
     /// What reloads have taken already, by reload and key digest.
-    pub lines: HashMap<(i64, KeyDigest), Line>,
+    pub lines: HashMap<(i64, KeyDigest), ReloadLine>,
     /// Prefixes of submission ids of the batch that are ids of reloads, by provider.
     pub reload_ids: HashSet<(ProviderCode, Digest)>,
 }
 
-impl Batch {
+impl IngestBatchState {
     /// Decides one submission and changes the state for those after it.
     ///
     /// Idempotency comes first: a repetition is answered as before even when the provider was
     /// disabled or the item retired since, because the receipt was given.
-    pub fn decide(&mut self, incoming: &Incoming, now: OffsetDateTime) -> Decision {
+    pub fn decide(
+        &mut self,
+        incoming: &SealedSubmission,
+        now: OffsetDateTime,
+    ) -> SubmissionDecision {
         let decision = self.taken_before(incoming);
         let decision = decision.unwrap_or_else(|| self.decide_first(incoming, now));
         if let (Some(reload), Some((stored, unchanged))) = (incoming.reload, decision.version()) {
-            let line = Line {
+            let line = ReloadLine {
                 stored: stored.clone(),
                 unchanged,
             };
@@ -293,20 +299,20 @@ impl Batch {
     }
 
     /// What the same submission id was answered with, or why it may not be used.
-    fn taken_before(&self, incoming: &Incoming) -> Option<Decision> {
-        let reused = Some(Decision::Refused(Rejection::SubmissionIdReused));
+    fn taken_before(&self, incoming: &SealedSubmission) -> Option<SubmissionDecision> {
+        let reused = Some(SubmissionDecision::Refused(Rejection::SubmissionIdReused));
         if let Some(reload) = incoming.reload {
             if let Some(line) = self.lines.get(&(reload, incoming.key.digest)) {
                 if line.stored.content != incoming.content {
                     return reused;
                 }
-                return Some(Decision::Repeated {
+                return Some(SubmissionDecision::Repeated {
                     stored: line.stored.clone(),
                     unchanged: line.unchanged,
                 });
             }
             if !self.open_reloads.contains(&reload) {
-                return Some(Decision::Refused(Rejection::ReloadEnded));
+                return Some(SubmissionDecision::Refused(Rejection::ReloadEnded));
             }
         }
         let provider = incoming.key.provider;
@@ -319,7 +325,7 @@ impl Batch {
             let Some(stored) = repeated else {
                 return reused;
             };
-            return Some(Decision::Repeated {
+            return Some(SubmissionDecision::Repeated {
                 stored,
                 unchanged: earlier.unchanged,
             });
@@ -331,17 +337,22 @@ impl Batch {
             .and(reused)
     }
 
-    fn decide_first(&mut self, incoming: &Incoming, now: OffsetDateTime) -> Decision {
+    fn decide_first(
+        &mut self,
+        incoming: &SealedSubmission,
+        now: OffsetDateTime,
+    ) -> SubmissionDecision {
         let key = &incoming.key;
         let head = self.heads.get(key);
         let item = match self.pin_version(incoming, shanghai_date(now), head) {
             Ok(item) => item,
-            Err(rejection) => return Decision::Refused(rejection),
+            Err(rejection) => return SubmissionDecision::Refused(rejection),
         };
-        let same = |head: &&Stored| head.version.item == *item && head.content == incoming.content;
+        let same =
+            |head: &&StoredVersion| head.version.item == *item && head.content == incoming.content;
         if let Some(stored) = head.filter(same).cloned() {
             self.remember(incoming, &stored, true);
-            return Decision::Unchanged(stored);
+            return SubmissionDecision::Unchanged(stored);
         }
         // No number comes after the last one: then it stands twice, which the tables refuse.
         let (address, revision) = match head.map(|stored| &stored.version) {
@@ -362,7 +373,7 @@ impl Batch {
         let last = self.ledgers.entry(key.provider).or_default();
         let ledger_number = last.map_or(LedgerNumber::FIRST, |last| last.next().unwrap_or(last));
         *last = Some(ledger_number);
-        let stored = Stored {
+        let stored = StoredVersion {
             version,
             ledger_number,
             received_at: now,
@@ -370,14 +381,14 @@ impl Batch {
         };
         self.heads.insert(key.clone(), stored.clone());
         self.remember(incoming, &stored, false);
-        Decision::New(stored)
+        SubmissionDecision::New(stored)
     }
 
     fn pin_version<'a>(
         &'a self,
-        incoming: &Incoming,
+        incoming: &SealedSubmission,
         today: Date,
-        head: Option<&'a Stored>,
+        head: Option<&'a StoredVersion>,
     ) -> Result<&'a ItemRef, Rejection> {
         self.providers
             .get(&incoming.key.provider)
@@ -396,9 +407,9 @@ impl Batch {
         }
     }
 
-    fn remember(&mut self, incoming: &Incoming, stored: &Stored, unchanged: bool) {
+    fn remember(&mut self, incoming: &SealedSubmission, stored: &StoredVersion, unchanged: bool) {
         let id = (incoming.key.provider, incoming.submission_digest);
-        let earlier = Earlier {
+        let earlier = EarlierSubmission {
             request_digest: incoming.request_digest,
             stored: Some(stored.clone()),
             unchanged,

@@ -38,7 +38,7 @@ use crate::{
     error::IngestError,
     intake::{MAX_CONTENT_BYTES, Submitter},
     reload::Reloads,
-    writer::Pace,
+    writer::SubmissionMode,
 };
 use decode::provider_of;
 
@@ -106,7 +106,7 @@ impl IngestService for IngestApi {
         let submission = request.into_inner().submission;
         let pending = self
             .submitter
-            .submit_record(submission, provider, trace.as_ref(), Pace::Waits)
+            .submit_record(submission, provider, trace.as_ref(), SubmissionMode::Waits)
             .await;
         let (id, answered) = pending.wait().await;
         let receipt = Some(encode::receipt(id, &answered?));

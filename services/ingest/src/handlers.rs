@@ -10,14 +10,14 @@ use time::Date;
 
 use crate::{
     domain::parse_day,
-    store::{self, ItemRow, ProviderRow, RetirementRow},
+    store::{self, IngestItemRow, IngestProviderRow, RetirementRow},
 };
 
 /// Handles `ItemVersionPublished`, `ItemRetired` and `ProviderRegistered`.
 #[derive(Clone, Copy, Debug)]
-pub struct CatalogueHandler;
+pub struct IngestCatalogueHandler;
 
-impl BatchHandler for CatalogueHandler {
+impl BatchHandler for IngestCatalogueHandler {
     fn handle<'a>(
         &'a self,
         conn: &'a mut Conn,
@@ -36,9 +36,9 @@ impl BatchHandler for CatalogueHandler {
     }
 }
 
-fn item_of(event: ItemVersionPublished, _delivery: &Delivery) -> Result<ItemRow, String> {
+fn item_of(event: ItemVersionPublished, _delivery: &Delivery) -> Result<IngestItemRow, String> {
     let code = named(event.code.try_into(), "code")?;
-    Ok(ItemRow {
+    Ok(IngestItemRow {
         item: named(ItemRef::new(code, event.version), "version")?,
         name: event.name,
         effective_from: day(&event.effective_from, "effective_from: YYYY-MM-DD or empty")?,
@@ -58,8 +58,11 @@ fn retirement_of(event: ItemRetired, delivery: &Delivery) -> Result<RetirementRo
     })
 }
 
-fn provider_of(event: ProviderRegistered, _delivery: &Delivery) -> Result<ProviderRow, String> {
-    Ok(ProviderRow {
+fn provider_of(
+    event: ProviderRegistered,
+    _delivery: &Delivery,
+) -> Result<IngestProviderRow, String> {
+    Ok(IngestProviderRow {
         provider: named(event.code.try_into(), "code")?,
         name: event.name,
         enabled: event.enabled,

@@ -17,7 +17,7 @@ use service_kit::{error::Refusal, telemetry::TraceParent};
 use vault::{Keyring, keyed_hash};
 
 use crate::{
-    domain::{Content, Digest, Incoming, Rejection},
+    domain::{Digest, Rejection, SealedSubmission, VersionContent},
     error::IngestError,
 };
 
@@ -34,7 +34,7 @@ pub fn check_and_seal(
     provider: Option<ProviderCode>,
     traceparent: String,
     keyring: &Keyring,
-) -> Result<Incoming, Refusal> {
+) -> Result<SealedSubmission, Refusal> {
     if !is_submission_id(&submission.submission_id) {
         return Err(FormError::SubmissionId.into());
     }
@@ -42,7 +42,7 @@ pub fn check_and_seal(
     let provider = provider.ok_or(Rejection::ProviderNotRegistered)?;
     let id_prefix = reload_prefix_digest(keyring, &provider, &well_formed.submission.submission_id);
     let checked = well_formed.identify(provider, keyring);
-    Ok(Incoming {
+    Ok(SealedSubmission {
         id_prefix,
         ..checked.seal_submission(traceparent, keyring)
     })
@@ -64,7 +64,7 @@ pub struct CheckedSubmission {
     /// Which record.
     pub key: RecordKey,
     /// What it says.
-    pub content: Content,
+    pub content: VersionContent,
     /// Keyed hash of the submission id.
     pub submission_digest: Digest,
 }
@@ -105,7 +105,7 @@ impl WellFormedSubmission {
                 provider,
                 item: self.item,
             },
-            content: Content {
+            content: VersionContent {
                 operation: self.operation,
                 sha256: self.sha256,
                 content_type,
@@ -117,7 +117,7 @@ impl WellFormedSubmission {
 
 impl CheckedSubmission {
     /// Gives the version its id and seals it.
-    pub fn seal_submission(self, traceparent: String, keyring: &Keyring) -> Incoming {
+    pub fn seal_submission(self, traceparent: String, keyring: &Keyring) -> SealedSubmission {
         let request_digest = self.request_digest();
         let Self {
             submission,
@@ -132,7 +132,7 @@ impl CheckedSubmission {
             submission_id: submission.submission_id,
             record_key: submission.record_key,
         };
-        Incoming {
+        SealedSubmission {
             submission_digest,
             request_digest,
             key,
@@ -278,22 +278,22 @@ mod tests {
         }
     }
 
-    fn take(submission: Submission) -> Result<Incoming, Refusal> {
+    fn take(submission: Submission) -> Result<SealedSubmission, Refusal> {
         take_of(provider(), submission)
     }
 
     fn take_of(
         provider: Option<ProviderCode>,
         submission: Submission,
-    ) -> Result<Incoming, Refusal> {
+    ) -> Result<SealedSubmission, Refusal> {
         let keyring = Keyring::parse(&Keyring::generate()).unwrap();
         super::check_and_seal(submission, provider, String::new(), &keyring)
     }
 
     #[test]
     fn every_part_of_the_form_is_checked_by_name() {
-        type Spoil = fn(&mut Submission);
-        let table: &[(FormError, Spoil)] = &[
+        type SpoilSubmission = fn(&mut Submission);
+        let table: &[(FormError, SpoilSubmission)] = &[
             (FormError::SubmissionId, |s| s.submission_id.clear()),
             (FormError::SubmissionId, |s| {
                 s.submission_id = "长".repeat(129)

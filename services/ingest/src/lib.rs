@@ -35,7 +35,7 @@ use tonic::service::Routes;
 use app::replay::Replays;
 use grpc::{EventCommitter, IngestApi};
 use intake::Submitter;
-use writer::Writers;
+use writer::BatchWriters;
 
 pub use service_kit::start::StartError;
 pub use store::migrations;
@@ -98,10 +98,10 @@ pub async fn start(
     let pool = database_pool(&config.database_url, SCHEMA, config.max_connections)?;
     let relay = bus.start_relay(SERVICE, &pool, &context);
     for subscription in SUBSCRIPTIONS {
-        let handler = Arc::new(handlers::CatalogueHandler);
+        let handler = Arc::new(handlers::IngestCatalogueHandler);
         bus.start_consumer(subscription, &pool, handler, None, &context);
     }
-    let writers = Writers::start(&config, &pool, &bus, &relay, &context);
+    let writers = BatchWriters::start(&config, &pool, &bus, &relay, &context);
     let submitter = Submitter::new(writers, context.clone());
     let days = Arc::new(WorkingDayTable::from_calendar(&calendar));
     let replays = Replays::new(pool.clone(), context.clone(), days, config.replays_at_once);

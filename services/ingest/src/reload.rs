@@ -15,15 +15,15 @@ use tonic::Code;
 use crate::{
     app::reload::{self, ReloadHeader},
     domain::{
-        AnsweredVersion, Decision, Stored,
-        reload::{End, Reload},
+        AnsweredVersion, StoredVersion, SubmissionDecision,
+        reload::{Reload, ReloadOutcome},
     },
     error::IngestError,
     intake::{
         CheckedSubmission, FormError, PendingReceipt, SubmissionLabels, Submitter,
         WellFormedSubmission,
     },
-    store::{self, reload::Named},
+    store::{self, reload::ReloadLookup},
 };
 
 /// Records of one batch.
@@ -72,7 +72,7 @@ pub struct MissingRecord {
     /// The provider's own key.
     pub record_key: String,
     /// The version that was current at the end.
-    pub stored: Stored,
+    pub stored: StoredVersion,
 }
 
 /// How a reload ended, all counted.
@@ -80,7 +80,7 @@ pub struct ReloadTotals {
     /// The caller's id of it.
     pub reload_id: String,
     /// Its end.
-    pub end: End,
+    pub end: ReloadOutcome,
     /// Records that it did not name.
     pub missing: u64,
 }
@@ -191,10 +191,10 @@ impl ReloadRun {
     async fn answer_known_records(
         &self,
         records: &[(String, Result<CheckedSubmission, FormError>)],
-    ) -> Result<Vec<Option<Decision>>, db::Error> {
+    ) -> Result<Vec<Option<SubmissionDecision>>, db::Error> {
         let sound = || records.iter().filter_map(|(_, r)| r.as_ref().ok());
-        let named: Vec<Named<'_>> = sound()
-            .map(|record| Named {
+        let named: Vec<ReloadLookup<'_>> = sound()
+            .map(|record| ReloadLookup {
                 key_digest: &record.key.digest,
                 content: &record.content,
                 submission_digest: &record.submission_digest,
@@ -235,7 +235,7 @@ impl ReloadRun {
     ///
     /// # Errors
     /// When other numbers arrived, or it was ended with another number.
-    pub async fn end_reload(&self, declared: u64) -> Result<End, IngestError> {
+    pub async fn end_reload(&self, declared: u64) -> Result<ReloadOutcome, IngestError> {
         let failed = || IngestError::database("结束全量报送");
         let mut tx = self.services.pool.begin().await.map_err(failed())?;
         let now = self.services.context.clock.now();
@@ -252,7 +252,7 @@ impl ReloadRun {
     /// Of the database, or damage.
     pub async fn list_missing(
         &self,
-        end: &End,
+        end: &ReloadOutcome,
         after: Option<LedgerNumber>,
     ) -> Result<(Vec<MissingRecord>, Option<LedgerNumber>), IngestError> {
         let (pool, keyring) = (&self.services.pool, &self.services.context.keyring);
@@ -261,7 +261,7 @@ impl ReloadRun {
         let page = store::reload::load_missing_page(pool, provider, reload, up_to, after, most)
             .await
             .map_err(IngestError::database("列出未报记录"))?;
-        let open = |row: store::reload::Missing| {
+        let open = |row: store::reload::MissingVersion| {
             let version_id = row.stored.version.id;
             let labels = SubmissionLabels::open_labels(keyring, version_id, &row.sealed_labels)?;
             Ok(MissingRecord {
@@ -278,7 +278,11 @@ impl ReloadRun {
     ///
     /// # Errors
     /// Of the database.
-    pub async fn sum_up(self, end: End, missing: u64) -> Result<ReloadTotals, IngestError> {
+    pub async fn sum_up(
+        self,
+        end: ReloadOutcome,
+        missing: u64,
+    ) -> Result<ReloadTotals, IngestError> {
         if end.missing.is_none() {
             store::reload::update_missing_count(&self.services.pool, self.reload.number, missing)
                 .await

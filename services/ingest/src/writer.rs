@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
     Config, app,
-    domain::{Decision, Incoming},
+    domain::{SealedSubmission, SubmissionDecision},
     error::not_committed,
 };
 
@@ -33,7 +33,7 @@ const LONGEST_GATHER: Duration = Duration::from_millis(40);
 
 /// What a caller does until it has its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
+pub enum SubmissionMode {
     /// It waits: nothing more comes of it.
     Waits,
     /// It sends its next record.
@@ -41,31 +41,31 @@ pub enum Pace {
 }
 
 /// What a caller waits for.
-pub type Answer = Result<Decision, Refusal>;
+pub type SubmissionAnswer = Result<SubmissionDecision, Refusal>;
 
 /// A submission and who waits for it.
 #[derive(Debug)]
-struct Waiting {
-    incoming: Incoming,
-    answer: oneshot::Sender<Answer>,
+struct QueuedSubmission {
+    incoming: SealedSubmission,
+    answer: oneshot::Sender<SubmissionAnswer>,
     /// Its share of the memory for what waits; given back with the answer.
     share: OwnedSemaphorePermit,
 }
 
 /// The writers of a process. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Writers {
+pub struct BatchWriters {
     /// To the writer of those that wait.
-    calls: mpsc::Sender<Waiting>,
+    calls: mpsc::Sender<QueuedSubmission>,
     /// To the writers of streams.
-    streams: Arc<[mpsc::Sender<Waiting>]>,
+    streams: Arc<[mpsc::Sender<QueuedSubmission>]>,
     /// KiB of content that may wait over all queues: records are bounded by number and by size.
     memory: Arc<Semaphore>,
 }
 
-struct Writer {
-    pace: Pace,
-    queue: mpsc::Receiver<Waiting>,
+struct BatchWriter {
+    pace: SubmissionMode,
+    queue: mpsc::Receiver<QueuedSubmission>,
     pool: Pool,
     bus: Bus,
     relay: Relay,
@@ -74,7 +74,7 @@ struct Writer {
     max_bytes: usize,
 }
 
-impl Writers {
+impl BatchWriters {
     /// Starts the writers as essential tasks.
     pub fn start(
         config: &Config,
@@ -85,7 +85,7 @@ impl Writers {
     ) -> Self {
         let start = |name: String, pace| {
             let (sender, queue) = mpsc::channel(config.queue_records.max(1));
-            let writer = Writer {
+            let writer = BatchWriter {
                 pace,
                 queue,
                 pool: pool.clone(),
@@ -103,9 +103,9 @@ impl Writers {
         };
         let streams = 0..config.writers.max(1);
         Self {
-            calls: start("ingest writer of calls".to_owned(), Pace::Waits),
+            calls: start("ingest writer of calls".to_owned(), SubmissionMode::Waits),
             streams: streams
-                .map(|number| start(format!("ingest writer {number}"), Pace::GoesOn))
+                .map(|number| start(format!("ingest writer {number}"), SubmissionMode::GoesOn))
                 .collect(),
             memory: Arc::new(Semaphore::new(config.queue_kib.max(LARGEST_KIB) as usize)),
         }
@@ -118,13 +118,13 @@ impl Writers {
     /// [`Stopping`]: nothing was stored.
     pub async fn submit(
         &self,
-        incoming: Incoming,
-        pace: Pace,
-    ) -> Result<oneshot::Receiver<Answer>, Stopping> {
+        incoming: SealedSubmission,
+        pace: SubmissionMode,
+    ) -> Result<oneshot::Receiver<SubmissionAnswer>, Stopping> {
         let (answer, receiver) = oneshot::channel();
         let queue = match pace {
-            Pace::Waits => &self.calls,
-            Pace::GoesOn => {
+            SubmissionMode::Waits => &self.calls,
+            SubmissionMode::GoesOn => {
                 let mut hasher = DefaultHasher::new();
                 incoming.key.provider.hash(&mut hasher);
                 &self.streams[hasher.finish() as usize % self.streams.len()]
@@ -132,7 +132,7 @@ impl Writers {
         };
         let kib = u32::try_from(incoming.sealed_content.len() / 1024 + 1).unwrap_or(LARGEST_KIB);
         let share = self.memory.clone().acquire_many_owned(kib);
-        let waiting = Waiting {
+        let waiting = QueuedSubmission {
             incoming,
             answer,
             share: share.await.map_err(|_| Stopping)?,
@@ -142,7 +142,7 @@ impl Writers {
     }
 }
 
-impl Writer {
+impl BatchWriter {
     async fn run(mut self) {
         let mut waiting = Vec::new();
         let mut before = 0;
@@ -171,7 +171,7 @@ impl Writer {
     }
 
     /// Takes what is in the queue, as far as there is room in the batch; whether there is room left.
-    fn take(&mut self, waiting: &mut Vec<Waiting>) -> bool {
+    fn take(&mut self, waiting: &mut Vec<QueuedSubmission>) -> bool {
         let sizes = waiting.iter().map(|one| one.incoming.sealed_content.len());
         let mut bytes: usize = sizes.sum();
         while waiting.len() < self.max_records && bytes < self.max_bytes {
@@ -185,11 +185,11 @@ impl Writer {
     }
 
     /// Waits for more, after a batch of `before`, while it may come.
-    async fn gather(&mut self, waiting: &mut Vec<Waiting>, before: usize) {
+    async fn gather(&mut self, waiting: &mut Vec<QueuedSubmission>, before: usize) {
         let mut waited = Duration::ZERO;
         while self.take(waiting) {
             match self.pace {
-                Pace::GoesOn => {
+                SubmissionMode::GoesOn => {
                     if waited >= LONGEST_GATHER || self.context.shutdown.sleep(GATHER).await {
                         return;
                     }
@@ -198,7 +198,7 @@ impl Writer {
                         return;
                     }
                 }
-                Pace::Waits => {
+                SubmissionMode::Waits => {
                     // Not all: a caller that has all its answers does not come back.
                     if waiting.len() >= before - before / 8 {
                         return;
@@ -215,7 +215,7 @@ impl Writer {
         }
     }
 
-    async fn commit(&self, waiting: &mut Vec<Waiting>) {
+    async fn commit(&self, waiting: &mut Vec<QueuedSubmission>) {
         // Shares of the memory are given back when the batch is answered.
         let (mut submissions, mut answers, mut shares) = (Vec::new(), Vec::new(), Vec::new());
         for one in waiting.drain(..) {
@@ -241,7 +241,10 @@ impl Writer {
         drop(shares);
     }
 
-    async fn try_commit(&self, submissions: &[Incoming]) -> Result<Vec<Decision>, db::Error> {
+    async fn try_commit(
+        &self,
+        submissions: &[SealedSubmission],
+    ) -> Result<Vec<SubmissionDecision>, db::Error> {
         let mut retries = 0;
         loop {
             let outcome = self.transact(submissions).await;
@@ -257,7 +260,10 @@ impl Writer {
         }
     }
 
-    async fn transact(&self, submissions: &[Incoming]) -> Result<Vec<Decision>, db::Error> {
+    async fn transact(
+        &self,
+        submissions: &[SealedSubmission],
+    ) -> Result<Vec<SubmissionDecision>, db::Error> {
         let mut tx = self.pool.begin().await?;
         let now = self.context.clock.now();
         let decisions = app::accept_submissions(&mut tx, submissions, now).await?;

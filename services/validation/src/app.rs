@@ -30,7 +30,7 @@ use vault::Keyring;
 use crate::domain::CasePolicy;
 
 pub use items::ItemCache;
-pub use judge::{Work, judge};
+pub use judge::{PendingSubmission, judge};
 pub use watch::FeedNotifier;
 
 /// What records are judged with, by batches, confirmations and trials alike.

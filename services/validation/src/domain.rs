@@ -22,8 +22,8 @@ pub mod registration;
 pub mod sealed;
 pub mod submission;
 
-pub use decision::{Decision, Outcome, decide};
-pub use examine::Examined;
+pub use decision::{SealedVerdict, VerdictEvent, decide};
+pub use examine::CheckedVersion;
 pub use feedback::{CaseKind, CasePolicy, FeedbackCase};
 pub use figures::Figures;
-pub use submission::Submission;
+pub use submission::SubmittedVersion;

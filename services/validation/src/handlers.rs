@@ -19,9 +19,9 @@ use service_kit::{
 };
 
 use crate::{
-    app::{self, ItemCache, RecordValidator, Work},
-    domain::Submission,
-    store::reference::{ItemRow, ProviderRow},
+    app::{self, ItemCache, PendingSubmission, RecordValidator},
+    domain::SubmittedVersion,
+    store::reference::{ValidationItemRow, ValidationProviderRow},
 };
 
 /// Judges what ingest announced.
@@ -71,7 +71,7 @@ impl BatchHandler for SubmissionHandler {
                     .record_span("validation.check", &delivery.traceparent);
                 let traceparent = span.as_ref().map(Span::traceparent).unwrap_or_default();
                 spans.extend(span);
-                work.push(Work {
+                work.push(PendingSubmission {
                     position,
                     submission,
                     traceparent,
@@ -85,8 +85,8 @@ impl BatchHandler for SubmissionHandler {
     }
 }
 
-fn submission_of(delivery: &Delivery) -> Result<Submission, Poison> {
-    Submission::from_event(delivery.decode::<RecordSubmitted>()?)
+fn submission_of(delivery: &Delivery) -> Result<SubmittedVersion, Poison> {
+    SubmittedVersion::from_event(delivery.decode::<RecordSubmitted>()?)
         .map_err(|malformed| delivery.poison(malformed.to_string()))
 }
 
@@ -129,7 +129,7 @@ impl BatchHandler for ValidationCatalogueHandler {
 
 /// What every definition says of itself, whatever else a newer catalogue may put into it.
 #[derive(Deserialize)]
-struct Identity {
+struct DefinitionIdentity {
     code: String,
     version: u32,
 }
@@ -138,8 +138,8 @@ struct Identity {
 fn item_of(
     event: ItemVersionPublished,
     delivery: &Delivery,
-) -> Result<(Delivery, ItemRow), String> {
-    let item: Identity = serde_json::from_str(&event.definition_json)
+) -> Result<(Delivery, ValidationItemRow), String> {
+    let item: DefinitionIdentity = serde_json::from_str(&event.definition_json)
         .map_err(|error| format!("definition_json: {error}"))?;
     if (item.code.as_str(), item.version) != (event.code.as_str(), event.version) {
         return Err("definition_json: code and version differ from the event's".to_owned());
@@ -151,7 +151,7 @@ fn item_of(
             .map(Some)
             .ok_or_else(|| format!("{field}: YYYY-MM-DD")),
     };
-    let row = ItemRow {
+    let row = ValidationItemRow {
         effective_from: day("effective_from", &event.effective_from)?,
         published_on: day("published_on", &event.published_on)?,
         item,
@@ -169,9 +169,12 @@ fn item_ref(event: &ItemVersionPublished) -> Result<ItemRef, String> {
     ItemRef::new(code, event.version).map_err(|malformed| told(malformed, "version"))
 }
 
-fn provider_of(event: ProviderRegistered, _delivery: &Delivery) -> Result<ProviderRow, String> {
+fn provider_of(
+    event: ProviderRegistered,
+    _delivery: &Delivery,
+) -> Result<ValidationProviderRow, String> {
     let own = event.code.parse();
-    Ok(ProviderRow {
+    Ok(ValidationProviderRow {
         code: own.map_err(|malformed| told(malformed, "code"))?,
         name: event.name,
         level: event.level,

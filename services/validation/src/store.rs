@@ -20,7 +20,7 @@ use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::domain::Decision;
+use crate::domain::SealedVerdict;
 
 /// The migrations of the service's own tables, run by the owner after those of the bus.
 pub fn migrations() -> sqlx::migrate::Migrator {
@@ -34,10 +34,10 @@ pub fn migrations() -> sqlx::migrate::Migrator {
 /// order and never in a circle.
 pub async fn insert_verdicts(
     conn: &mut Conn,
-    decisions: &[Decision],
+    decisions: &[SealedVerdict],
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let mut sorted: Vec<&Decision> = decisions.iter().collect();
+    let mut sorted: Vec<&SealedVerdict> = decisions.iter().collect();
     sorted.sort_unstable_by_key(|decision| decision.submission.version.id);
     let mut rows = CopyIn::new(
         "COPY verdict (record_id, record_address, provider_code, item_code, item_version, key_digest,
@@ -76,7 +76,7 @@ pub async fn insert_verdicts(
     }
 }
 
-fn outcome(decision: &Decision) -> &'static str {
+fn outcome(decision: &SealedVerdict) -> &'static str {
     if decision.is_accepted() {
         "accepted"
     } else {
@@ -95,7 +95,7 @@ fn operation(operation: Operation) -> &'static str {
 
 /// A version whose key is to be held.
 #[derive(Debug, Clone, Copy)]
-pub struct Held<'a> {
+pub struct KeyLock<'a> {
     /// Which one.
     pub version: &'a RecordVersion,
     /// Whether it stands: accepted or confirmed.
@@ -106,13 +106,13 @@ pub struct Held<'a> {
 
 /// Columns of keys, as arrays.
 #[derive(Default)]
-struct Keys<'a> {
+struct KeyColumns<'a> {
     providers: Vec<&'a str>,
     items: Vec<&'a str>,
     digests: Vec<&'a [u8]>,
 }
 
-impl<'a> Keys<'a> {
+impl<'a> KeyColumns<'a> {
     fn of(keys: impl Iterator<Item = &'a RecordKey>) -> Self {
         let mut all = Self::default();
         for key in keys {
@@ -140,7 +140,7 @@ struct Versions<'a> {
     addresses: Vec<Uuid>,
     item_versions: Vec<i32>,
     revisions: Vec<i64>,
-    keys: Keys<'a>,
+    keys: KeyColumns<'a>,
 }
 
 impl<'a> Versions<'a> {
@@ -151,7 +151,7 @@ impl<'a> Versions<'a> {
             addresses: all().map(|version| version.address.as_uuid()).collect(),
             item_versions: all().map(|version| version.item.version_column()).collect(),
             revisions: all().map(|version| version.revision.as_i64()).collect(),
-            keys: Keys::of_versions(versions),
+            keys: KeyColumns::of_versions(versions),
         }
     }
 }
@@ -159,8 +159,8 @@ impl<'a> Versions<'a> {
 /// Notes the newest accepted revision of each key of `versions`, and holds the keys' rows until the
 /// transaction ends: another batch with a version of one of these keys waits, then sees what was done
 /// here. Keys are taken in one order, so nobody waits in a circle.
-pub async fn hold_keys(conn: &mut Conn, versions: &[Held<'_>]) -> Result<(), Error> {
-    let keys = Keys::of_versions(versions.iter().map(|held| held.version));
+pub async fn hold_keys(conn: &mut Conn, versions: &[KeyLock<'_>]) -> Result<(), Error> {
+    let keys = KeyColumns::of_versions(versions.iter().map(|held| held.version));
     let ids = versions.iter().map(|held| held.version.id.as_uuid());
     let ids: Vec<Uuid> = ids.collect();
     let revisions = versions.iter().map(|held| held.version.revision.as_i64());

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use vault::{Keyring, keyed_hash};
 
 use crate::{
-    domain::nil::{Decision, NilReportPosition, Period, State, decide},
+    domain::nil::{NilReportDecision, NilReportPosition, NilReportState, Period, decide},
     error::IngestError,
     intake,
     store::{
@@ -60,7 +60,7 @@ pub async fn report_nil(
     let (from, to) = (start_of_day(period.from), end_of_day(period.to));
     let contradicted = nil::received_between(conn, provider, item, from, to).await;
     let registration = store::registration_of(conn, provider).await;
-    let state = State {
+    let state = NilReportState {
         earlier: earlier.map(|(request, _)| request),
         reserved: is_reserved(conn, keyring, provider, id).await?,
         registration: registration.map_err(failed)?,
@@ -69,7 +69,7 @@ pub async fn report_nil(
         today: shanghai_date(now),
     };
     match (decide(&request_digest, period, &state), earlier) {
-        (Decision::Refused(rejection), _) => Err(rejection.into()),
+        (NilReportDecision::Refused(rejection), _) => Err(rejection.into()),
         (_, Some((_, report_id))) => {
             let row = nil::load_nil_report(conn, report_id).await;
             row.map_err(failed)

@@ -11,7 +11,10 @@ use uuid::Uuid;
 use vault::{Keyring, keyed_hash};
 
 use crate::{
-    domain::{AnsweredVersion, Rejection, Standing, Stored, Version, reading::OriginalReader},
+    domain::{
+        AnsweredVersion, CatalogueItemVersion, Rejection, StoredVersion, VersionStatus,
+        reading::OriginalReader,
+    },
     error::IngestError,
     intake::{self, SubmissionLabels},
     store::{
@@ -26,16 +29,16 @@ pub struct SubmissionStatus {
     /// What it was answered with.
     pub answered: AnsweredVersion,
     /// How that version stands among those of its record.
-    pub standing: Standing,
+    pub standing: VersionStatus,
     /// The current one of them.
-    pub current: Stored,
+    pub current: StoredVersion,
 }
 
 /// A stretch of a provider's ledger.
 #[derive(Clone, Debug, Default)]
 pub struct LedgerPage {
     /// Its versions, each with the submission id that made it.
-    pub entries: Vec<(String, Stored)>,
+    pub entries: Vec<(String, StoredVersion)>,
     /// The last number of the ledger, when it has any.
     pub last_number: Option<LedgerNumber>,
 }
@@ -48,14 +51,14 @@ pub struct ReportableScope {
     /// Chinese name.
     pub name: String,
     /// Its items, each in the version in force, by code.
-    pub versions: Vec<Version>,
+    pub versions: Vec<CatalogueItemVersion>,
 }
 
 /// An original, open.
 #[derive(Clone, Debug)]
 pub struct OpenedOriginal {
     /// What is known of the version.
-    pub stored: Stored,
+    pub stored: StoredVersion,
     /// The provider's own words for it.
     pub labels: SubmissionLabels,
     /// The bytes as received.
@@ -177,7 +180,7 @@ pub async fn get_reporting_scope(
         .items
         .values()
         .filter_map(|item| item.in_force_on(today));
-    let mut versions: Vec<Version> = in_force.cloned().collect();
+    let mut versions: Vec<CatalogueItemVersion> = in_force.cloned().collect();
     versions.sort_by(|a, b| a.item.code.cmp(&b.item.code));
     Ok(ReportableScope {
         provider: *provider,

@@ -9,13 +9,13 @@ use vault::{Keyring, keyed_hash};
 
 use crate::{
     domain::{
-        Decision, Rejection,
-        reload::{End, Reload, check_complete},
+        Rejection, SubmissionDecision,
+        reload::{Reload, ReloadOutcome, check_complete},
     },
     error::IngestError,
     store::{
         self,
-        reload::{Known, Named},
+        reload::{ReloadLookup, ReloadMatch},
     },
 };
 
@@ -89,9 +89,9 @@ pub async fn answer_known_records(
     conn: &mut Conn,
     reload: &Reload,
     provider: &ProviderCode,
-    named: &[Named<'_>],
+    named: &[ReloadLookup<'_>],
     now: OffsetDateTime,
-) -> Result<Vec<Option<Decision>>, db::Error> {
+) -> Result<Vec<Option<SubmissionDecision>>, db::Error> {
     let locked = store::reload::lock_reload(conn, reload.number).await?;
     let today = shanghai_date(now);
     let registration = store::registration_of(conn, provider)
@@ -104,14 +104,14 @@ pub async fn answer_known_records(
         .filter(|_| locked.end.is_none() && registration.is_some())
         .and_then(|item| item.pin(reload.item_version, today, None).ok());
     let known = store::reload::match_known_records(conn, reload, pinned, named).await?;
-    let decide = |(named, known): (&Named<'_>, Option<Known>)| {
+    let decide = |(named, known): (&ReloadLookup<'_>, Option<ReloadMatch>)| {
         let known = known?;
         let (stored, unchanged) = (known.line.stored, known.line.unchanged);
         let same = stored.content == *named.content;
         Some(match known.named_before {
-            true if !same => Decision::Refused(Rejection::SubmissionIdReused),
-            true => Decision::Repeated { stored, unchanged },
-            false => Decision::Unchanged(stored),
+            true if !same => SubmissionDecision::Refused(Rejection::SubmissionIdReused),
+            true => SubmissionDecision::Repeated { stored, unchanged },
+            false => SubmissionDecision::Unchanged(stored),
         })
     };
     Ok(named.iter().zip(known).map(decide).collect())
@@ -125,7 +125,7 @@ pub async fn end_reload(
     declared: u64,
     refused: u64,
     now: OffsetDateTime,
-) -> Result<End, IngestError> {
+) -> Result<ReloadOutcome, IngestError> {
     let failed = || IngestError::database("结束全量报送");
     let locked = store::reload::lock_reload(conn, reload.number).await;
     if let Some(end) = locked.map_err(failed())?.end {
@@ -136,7 +136,7 @@ pub async fn end_reload(
     let (unchanged, accepted) = lines.map_err(failed())?;
     check_complete(declared, unchanged + accepted, refused)?;
     let up_to = store::reads::last_ledger_number(&mut *conn, provider).await;
-    let end = End {
+    let end = ReloadOutcome {
         declared,
         up_to: up_to.map_err(failed())?,
         unchanged,

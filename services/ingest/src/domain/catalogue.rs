@@ -11,7 +11,7 @@ use super::Rejection;
 
 /// What the registry says of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Registration {
+pub struct ReportingRegistration {
     /// Whether it may report at all.
     pub enabled: bool,
     /// First day on which it may report; `None`: without limit.
@@ -20,7 +20,7 @@ pub struct Registration {
     pub valid_until: Option<Date>,
 }
 
-impl Registration {
+impl ReportingRegistration {
     /// Whether the provider may report on this day.
     ///
     /// # Errors
@@ -39,16 +39,16 @@ impl Registration {
 
 /// What the catalogue says of an item.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Item {
+pub struct CatalogueItem {
     /// Its versions, ascending by number.
-    pub versions: Vec<Version>,
+    pub versions: Vec<CatalogueItemVersion>,
     /// Until when it is taken; `None`: without end.
-    pub retirement: Option<Retirement>,
+    pub retirement: Option<ReportingRetirement>,
 }
 
 /// A published version of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
+pub struct CatalogueItemVersion {
     /// Which.
     pub item: ItemRef,
     /// Chinese name.
@@ -59,7 +59,7 @@ pub struct Version {
 
 /// The end of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retirement {
+pub struct ReportingRetirement {
     /// First day on which no new record is taken; corrections of older ones are.
     pub from: Date,
     /// The item that takes its place.
@@ -75,16 +75,16 @@ pub struct Successor {
     pub name: String,
 }
 
-impl Version {
+impl CatalogueItemVersion {
     fn is_effective_on(&self, today: Date) -> bool {
         self.effective_from.is_none_or(|from| from <= today)
     }
 }
 
-impl Item {
+impl CatalogueItem {
     /// The version in force: the highest that is effective. `None` while all are still to come, and once
     /// the item is retired.
-    pub fn in_force_on(&self, today: Date) -> Option<&Version> {
+    pub fn in_force_on(&self, today: Date) -> Option<&CatalogueItemVersion> {
         if self.retired_on(today).is_some() {
             return None;
         }
@@ -151,12 +151,12 @@ impl Item {
     }
 
     /// The version of this number.
-    pub fn version(&self, number: u32) -> Option<&Version> {
+    pub fn version(&self, number: u32) -> Option<&CatalogueItemVersion> {
         let mut versions = self.versions.iter();
         versions.find(|version| version.item.version() == number)
     }
 
-    fn retired_on(&self, today: Date) -> Option<&Retirement> {
+    fn retired_on(&self, today: Date) -> Option<&ReportingRetirement> {
         self.retirement
             .as_ref()
             .filter(|retirement| retirement.from <= today)
@@ -174,14 +174,19 @@ mod tests {
         ItemRef::new("xzcf".parse().unwrap(), number).unwrap()
     }
 
-    fn pin(item: &Item, asked: u32, day: Date, corrected: Option<u32>) -> Result<u32, Rejection> {
+    fn pin(
+        item: &CatalogueItem,
+        asked: u32,
+        day: Date,
+        corrected: Option<u32>,
+    ) -> Result<u32, Rejection> {
         let corrected = corrected.map(item_ref);
         let pinned = item.pin(asked, day, corrected.as_ref());
         pinned.map(ItemRef::version)
     }
 
-    fn version(number: u32, effective_from: Option<Date>) -> Version {
-        Version {
+    fn version(number: u32, effective_from: Option<Date>) -> CatalogueItemVersion {
+        CatalogueItemVersion {
             item: item_ref(number),
             name: format!("第{number}版"),
             effective_from,
@@ -190,7 +195,7 @@ mod tests {
 
     #[test]
     fn r6_a_version_comes_into_force_on_its_day_and_older_ones_stay_allowed() {
-        let item = Item {
+        let item = CatalogueItem {
             versions: vec![
                 version(1, None),
                 version(2, Some(date!(2026 - 07 - 01))),
@@ -218,7 +223,7 @@ mod tests {
     #[test]
     fn r6_an_item_whose_first_version_is_to_come_has_none_in_force() {
         let from = date!(2026 - 12 - 01);
-        let item = Item {
+        let item = CatalogueItem {
             versions: vec![version(1, Some(from))],
             retirement: None,
         };
@@ -230,11 +235,11 @@ mod tests {
 
     #[test]
     fn r6_a_retired_item_ends_with_the_day_before() {
-        let retirement = Retirement {
+        let retirement = ReportingRetirement {
             from: date!(2026 - 12 - 01),
             successor: None,
         };
-        let item = Item {
+        let item = CatalogueItem {
             versions: vec![version(1, None)],
             retirement: Some(retirement.clone()),
         };
@@ -251,14 +256,14 @@ mod tests {
     #[test]
     fn r19_after_the_end_of_an_item_a_correction_is_pinned_as_on_its_last_day() {
         let from = date!(2026 - 12 - 01);
-        let mut item = Item {
+        let mut item = CatalogueItem {
             versions: vec![
                 version(1, None),
                 version(2, Some(date!(2026 - 11 - 30))),
                 // Would have come into force had the item not ended.
                 version(3, Some(from)),
             ],
-            retirement: Some(Retirement {
+            retirement: Some(ReportingRetirement {
                 from,
                 successor: None,
             }),
@@ -283,7 +288,7 @@ mod tests {
     #[test]
     fn r3_a_registration_admits_from_its_first_to_its_last_day() {
         let (from, until) = (date!(2026 - 03 - 01), date!(2026 - 11 - 30));
-        let mut registration = Registration {
+        let mut registration = ReportingRegistration {
             enabled: true,
             valid_from: Some(from),
             valid_until: Some(until),
@@ -313,7 +318,7 @@ mod tests {
             days in prop::collection::vec(prop::option::of(0_i64..40), 1..6), today in 0_i64..40,
         ) {
             let day = |n| date!(2026 - 11 - 01) + Duration::days(n);
-            let versions: Vec<Version> = (1..)
+            let versions: Vec<CatalogueItemVersion> = (1..)
                 .zip(&days)
                 .map(|(number, from)| version(number, from.map(day)))
                 .collect();
@@ -322,7 +327,7 @@ mod tests {
                 .rev()
                 .find(|version| version.effective_from.is_none_or(|from| from <= day(today)))
                 .map(|version| version.item.version());
-            let item = Item { versions: versions.clone(), retirement: None };
+            let item = CatalogueItem { versions: versions.clone(), retirement: None };
             prop_assert_eq!(pin(&item, 0, day(today), None).ok(), highest);
             let numbers = versions.iter().map(|version| version.item.version());
             let allowed = numbers.filter(|number| pin(&item, *number, day(today), None).is_ok());

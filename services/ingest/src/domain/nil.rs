@@ -6,7 +6,7 @@ use service_kit::page::{PageKey, PageSizes};
 use time::{Date, Month, OffsetDateTime, macros::datetime, serde::timestamp::microseconds};
 use uuid::Uuid;
 
-use super::{Digest, Item, Registration, Rejection};
+use super::{CatalogueItem, Digest, Rejection, ReportingRegistration};
 
 /// How many nil reports the list gives at once.
 pub const PAGE_SIZES: PageSizes = PageSizes {
@@ -77,15 +77,15 @@ impl Period {
 
 /// What a nil report is decided on.
 #[derive(Clone, Debug)]
-pub struct State {
+pub struct NilReportState {
     /// Digest of the request that used the submission id before.
     pub earlier: Option<Digest>,
     /// Whether the submission id is that of a record of a reload.
     pub reserved: bool,
     /// The registration of the provider.
-    pub registration: Option<Registration>,
+    pub registration: Option<ReportingRegistration>,
     /// The item.
-    pub item: Option<Item>,
+    pub item: Option<CatalogueItem>,
     /// Whether a version of the item was received from the provider within the period.
     pub contradicted: bool,
     /// The day of receipt in Changsha.
@@ -94,7 +94,7 @@ pub struct State {
 
 /// What becomes of a nil report.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum NilReportDecision {
     /// To be stored.
     New,
     /// The same report again: it is answered as before.
@@ -104,19 +104,19 @@ pub enum Decision {
 }
 
 /// Decides a nil report. Idempotency comes first, as for records.
-pub fn decide(request: &Digest, period: Period, state: &State) -> Decision {
+pub fn decide(request: &Digest, period: Period, state: &NilReportState) -> NilReportDecision {
     match &state.earlier {
-        Some(earlier) if earlier == request => Decision::Repeated,
-        Some(_) => Decision::Refused(Rejection::SubmissionIdReused),
-        None if state.reserved => Decision::Refused(Rejection::SubmissionIdReused),
+        Some(earlier) if earlier == request => NilReportDecision::Repeated,
+        Some(_) => NilReportDecision::Refused(Rejection::SubmissionIdReused),
+        None if state.reserved => NilReportDecision::Refused(Rejection::SubmissionIdReused),
         None => match admit(period, state) {
-            Ok(()) => Decision::New,
-            Err(rejection) => Decision::Refused(rejection),
+            Ok(()) => NilReportDecision::New,
+            Err(rejection) => NilReportDecision::Refused(rejection),
         },
     }
 }
 
-fn admit(period: Period, state: &State) -> Result<(), Rejection> {
+fn admit(period: Period, state: &NilReportState) -> Result<(), Rejection> {
     let registration = state.registration.as_ref();
     registration
         .ok_or(Rejection::ProviderNotRegistered)?
@@ -140,19 +140,19 @@ mod tests {
     use time::{Duration, macros::date};
 
     use super::*;
-    use crate::domain::Version;
+    use crate::domain::CatalogueItemVersion;
 
-    fn state() -> State {
-        State {
+    fn state() -> NilReportState {
+        NilReportState {
             earlier: None,
             reserved: false,
-            registration: Some(Registration {
+            registration: Some(ReportingRegistration {
                 enabled: true,
                 valid_from: None,
                 valid_until: None,
             }),
-            item: Some(Item {
-                versions: vec![Version {
+            item: Some(CatalogueItem {
+                versions: vec![CatalogueItemVersion {
                     item: ItemRef::new("xzcf".parse().unwrap(), 1).unwrap(),
                     name: "行政处罚".to_owned(),
                     effective_from: None,
@@ -191,12 +191,12 @@ mod tests {
     #[test]
     fn r11_a_nil_report_is_refused_while_its_period_runs_and_when_records_speak_against_it() {
         let period = Period::new(date!(2026 - 11 - 01), date!(2026 - 11 - 20)).unwrap();
-        assert_eq!(decide(&[1; 32], period, &state()), Decision::New);
-        let refused = |change: fn(&mut State)| {
+        assert_eq!(decide(&[1; 32], period, &state()), NilReportDecision::New);
+        let refused = |change: fn(&mut NilReportState)| {
             let mut state = state();
             change(&mut state);
             match decide(&[1; 32], period, &state) {
-                Decision::Refused(rejection) => rejection,
+                NilReportDecision::Refused(rejection) => rejection,
                 other => panic!("{other:?}"),
             }
         };
@@ -225,7 +225,10 @@ mod tests {
         repeated.earlier = Some([1; 32]);
         repeated.registration = None;
         repeated.contradicted = true;
-        assert_eq!(decide(&[1; 32], period, &repeated), Decision::Repeated);
+        assert_eq!(
+            decide(&[1; 32], period, &repeated),
+            NilReportDecision::Repeated
+        );
     }
 
     #[test]

@@ -15,12 +15,12 @@ pub struct Reload {
     /// Version of the item that was asked for; 0: the one in force.
     pub item_version: u32,
     /// How it ended, when it has.
-    pub end: Option<End>,
+    pub end: Option<ReloadOutcome>,
 }
 
 /// How a reload ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct End {
+pub struct ReloadOutcome {
     /// Records that the caller said it had sent.
     pub declared: u64,
     /// The provider's last ledger number at the end, if it had any: later versions do not change what was missing.
@@ -66,7 +66,7 @@ pub fn check_complete(declared: u64, taken: u64, refused: u64) -> Result<(), Rej
     }
 }
 
-impl End {
+impl ReloadOutcome {
     /// Whether a reload that has ended may be ended with this number once more.
     ///
     /// # Errors

@@ -13,10 +13,10 @@ fn item(version: u32) -> ItemRef {
     ItemRef::new("xzcf".parse().unwrap(), version).unwrap()
 }
 
-fn incoming(id: u8, key: u8, body: u8) -> Incoming {
+fn incoming(id: u8, key: u8, body: u8) -> SealedSubmission {
     let mut request = [0; 32];
     request[..2].copy_from_slice(&[key, body]);
-    Incoming {
+    SealedSubmission {
         submission_digest: [id; 32],
         request_digest: request,
         key: RecordKey {
@@ -25,7 +25,7 @@ fn incoming(id: u8, key: u8, body: u8) -> Incoming {
             digest: [key; 32].into(),
         },
         item_version: 0,
-        content: Content {
+        content: VersionContent {
             operation: Operation::Upsert,
             sha256: [body; 32],
             content_type: "application/json".to_owned(),
@@ -40,23 +40,23 @@ fn incoming(id: u8, key: u8, body: u8) -> Incoming {
     }
 }
 
-fn registration(enabled: bool) -> Registration {
-    Registration {
+fn registration(enabled: bool) -> ReportingRegistration {
+    ReportingRegistration {
         enabled,
         valid_from: None,
         valid_until: None,
     }
 }
 
-fn batch() -> Batch {
-    let mut batch = Batch::default();
+fn batch() -> IngestBatchState {
+    let mut batch = IngestBatchState::default();
     batch.providers.insert(provider(), registration(true));
-    let version = |number| Version {
+    let version = |number| CatalogueItemVersion {
         item: item(number),
         name: "行政处罚".to_owned(),
         effective_from: None,
     };
-    let known = Item {
+    let known = CatalogueItem {
         versions: vec![version(1), version(2)],
         retirement: None,
     };
@@ -65,7 +65,7 @@ fn batch() -> Batch {
 }
 
 /// Revision and ledger number.
-fn place(stored: &Stored) -> (u64, u64) {
+fn place(stored: &StoredVersion) -> (u64, u64) {
     (stored.version.revision.get(), stored.ledger_number.get())
 }
 
@@ -74,17 +74,20 @@ const NOW: OffsetDateTime = datetime!(2026-11-20 02:00 UTC);
 #[test]
 fn r11_the_same_submission_gives_the_same_receipt_and_other_content_is_refused() {
     let mut batch = batch();
-    let Decision::New(first) = batch.decide(&incoming(1, 1, 1), NOW) else {
+    let SubmissionDecision::New(first) = batch.decide(&incoming(1, 1, 1), NOW) else {
         panic!("a first submission is new");
     };
     let again = batch.decide(&incoming(1, 1, 1), NOW + time::Duration::days(3000));
-    let repeated = Decision::Repeated {
+    let repeated = SubmissionDecision::Repeated {
         stored: first,
         unchanged: false,
     };
     assert_eq!(again, repeated);
     let misuse = batch.decide(&incoming(1, 1, 2), NOW);
-    assert_eq!(misuse, Decision::Refused(Rejection::SubmissionIdReused));
+    assert_eq!(
+        misuse,
+        SubmissionDecision::Refused(Rejection::SubmissionIdReused)
+    );
 }
 
 #[test]
@@ -94,8 +97,8 @@ fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_version
         .into_iter()
         .map(
             |(id, body)| match batch.decide(&incoming(id, 7, body), NOW) {
-                Decision::New(stored) => (true, place(&stored)),
-                Decision::Unchanged(stored) => (false, place(&stored)),
+                SubmissionDecision::New(stored) => (true, place(&stored)),
+                SubmissionDecision::Unchanged(stored) => (false, place(&stored)),
                 other => panic!("{other:?}"),
             },
         )
@@ -114,14 +117,17 @@ fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_version
 #[test]
 fn version_zero_is_the_one_in_force() {
     let mut batch = batch();
-    let Decision::New(stored) = batch.decide(&incoming(1, 1, 1), NOW) else {
+    let SubmissionDecision::New(stored) = batch.decide(&incoming(1, 1, 1), NOW) else {
         panic!("new");
     };
     assert_eq!(stored.version.item, item(2));
     let mut third = incoming(2, 2, 1);
     third.item_version = 3;
     let refused = batch.decide(&third, NOW);
-    assert_eq!(refused, Decision::Refused(Rejection::ItemVersionUnknown));
+    assert_eq!(
+        refused,
+        SubmissionDecision::Refused(Rejection::ItemVersionUnknown)
+    );
 }
 
 #[test]
@@ -130,7 +136,7 @@ fn r6_the_day_of_receipt_is_that_of_changsha() {
     let item = batch.items.get_mut("xzcf").unwrap();
     item.versions[1].effective_from = Some(time::macros::date!(2026 - 12 - 01));
     let mut version_at = |id, now| match batch.decide(&incoming(id, id, 1), now) {
-        Decision::New(stored) => stored.version.item.version(),
+        SubmissionDecision::New(stored) => stored.version.item.version(),
         other => panic!("{other:?}"),
     };
     // 24:00 in Changsha is 16:00 UTC.
@@ -142,17 +148,17 @@ fn r6_the_day_of_receipt_is_that_of_changsha() {
 #[test]
 fn strangers_and_disabled_providers_are_refused_but_keep_their_receipts() {
     let mut batch = batch();
-    let Decision::New(stored) = batch.decide(&incoming(1, 1, 1), NOW) else {
+    let SubmissionDecision::New(stored) = batch.decide(&incoming(1, 1, 1), NOW) else {
         panic!("new");
     };
     batch.providers.insert(provider(), registration(false));
     assert_eq!(
         batch.decide(&incoming(2, 2, 2), NOW),
-        Decision::Refused(Rejection::ProviderDisabled)
+        SubmissionDecision::Refused(Rejection::ProviderDisabled)
     );
     assert_eq!(
         batch.decide(&incoming(1, 1, 1), NOW),
-        Decision::Repeated {
+        SubmissionDecision::Repeated {
             stored,
             unchanged: false
         }
@@ -160,11 +166,11 @@ fn strangers_and_disabled_providers_are_refused_but_keep_their_receipts() {
     batch.providers.clear();
     assert_eq!(
         batch.decide(&incoming(3, 3, 3), NOW),
-        Decision::Refused(Rejection::ProviderNotRegistered)
+        SubmissionDecision::Refused(Rejection::ProviderNotRegistered)
     );
 }
 
-fn ending(id: u8, key: u8, operation: Operation, reason: u8) -> Incoming {
+fn ending(id: u8, key: u8, operation: Operation, reason: u8) -> SealedSubmission {
     let mut incoming = incoming(id, key, reason);
     incoming.request_digest[2] = operation.number() as u8;
     incoming.content.operation = operation;
@@ -178,36 +184,38 @@ fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
     let revoke = |id, reason| ending(id, 7, Operation::Revoke, reason);
     assert_eq!(
         batch.decide(&revoke(1, 9), NOW),
-        Decision::Refused(Rejection::RecordUnknown)
+        SubmissionDecision::Refused(Rejection::RecordUnknown)
     );
-    let Decision::New(first) = batch.decide(&incoming(2, 7, 1), NOW) else {
+    let SubmissionDecision::New(first) = batch.decide(&incoming(2, 7, 1), NOW) else {
         panic!("new");
     };
-    let Decision::New(revoked) = batch.decide(&revoke(3, 9), NOW) else {
+    let SubmissionDecision::New(revoked) = batch.decide(&revoke(3, 9), NOW) else {
         panic!("a revocation is a version");
     };
     assert_eq!(place(&revoked), (2, 2));
-    assert_eq!(first.standing(&revoked), Standing::Revoked);
-    assert_eq!(revoked.standing(&revoked), Standing::Current);
+    assert_eq!(first.standing(&revoked), VersionStatus::Revoked);
+    assert_eq!(revoked.standing(&revoked), VersionStatus::Current);
     // The same reason again says nothing new; another reason, or another operation, does.
     assert_eq!(
         batch.decide(&revoke(4, 9), NOW),
-        Decision::Unchanged(revoked.clone())
+        SubmissionDecision::Unchanged(revoked.clone())
     );
-    let Decision::New(_) = batch.decide(&revoke(5, 8), NOW) else {
+    let SubmissionDecision::New(_) = batch.decide(&revoke(5, 8), NOW) else {
         panic!("another reason is another version");
     };
-    let Decision::New(withdrawn) = batch.decide(&ending(6, 7, Operation::Withdraw, 8), NOW) else {
+    let SubmissionDecision::New(withdrawn) =
+        batch.decide(&ending(6, 7, Operation::Withdraw, 8), NOW)
+    else {
         panic!("another operation is another version");
     };
     assert_eq!(place(&withdrawn), (4, 4));
-    let Decision::New(revived) = batch.decide(&incoming(7, 7, 1), NOW) else {
+    let SubmissionDecision::New(revived) = batch.decide(&incoming(7, 7, 1), NOW) else {
         panic!("an upsert after a withdrawal is new, though it says what the first one said");
     };
     assert_eq!(place(&revived), (5, 5));
-    assert_eq!(first.standing(&revived), Standing::Superseded);
+    assert_eq!(first.standing(&revived), VersionStatus::Superseded);
     // The refused one left nothing behind: its id is free.
-    let Decision::New(_) = batch.decide(&revoke(1, 9), NOW) else {
+    let SubmissionDecision::New(_) = batch.decide(&revoke(1, 9), NOW) else {
         panic!("new");
     };
 }
@@ -218,14 +226,14 @@ fn d24_what_ends_a_record_is_pinned_to_the_version_of_the_record_and_works_after
     let mut old = incoming(1, 7, 1);
     old.item_version = 1;
     batch.decide(&old, NOW);
-    batch.items.get_mut("xzcf").unwrap().retirement = Some(Retirement {
+    batch.items.get_mut("xzcf").unwrap().retirement = Some(ReportingRetirement {
         from: time::macros::date!(2026 - 11 - 01),
         successor: None,
     });
     for (id, asked) in [(2, 0), (3, 2)] {
         let mut revoke = ending(id, 7, Operation::Revoke, id);
         revoke.item_version = asked;
-        let Decision::New(stored) = batch.decide(&revoke, NOW) else {
+        let SubmissionDecision::New(stored) = batch.decide(&revoke, NOW) else {
             panic!("new");
         };
         assert_eq!(stored.version.item, item(1));
@@ -234,7 +242,7 @@ fn d24_what_ends_a_record_is_pinned_to_the_version_of_the_record_and_works_after
     unknown.item_version = 9;
     assert_eq!(
         batch.decide(&unknown, NOW),
-        Decision::Refused(Rejection::ItemVersionUnknown)
+        SubmissionDecision::Refused(Rejection::ItemVersionUnknown)
     );
 }
 
@@ -242,56 +250,59 @@ fn d24_what_ends_a_record_is_pinned_to_the_version_of_the_record_and_works_after
 fn r11_a_reload_takes_each_key_once_with_one_content() {
     let mut batch = batch();
     batch.open_reloads.insert(5);
-    let line = |id, key, body| Incoming {
+    let line = |id, key, body| SealedSubmission {
         reload: Some(5),
         ..incoming(id, key, body)
     };
-    let Decision::New(old) = batch.decide(&incoming(1, 1, 1), NOW) else {
+    let SubmissionDecision::New(old) = batch.decide(&incoming(1, 1, 1), NOW) else {
         panic!("new");
     };
     assert_eq!(
         batch.decide(&line(2, 1, 1), NOW),
-        Decision::Unchanged(old.clone())
+        SubmissionDecision::Unchanged(old.clone())
     );
-    let Decision::New(fresh) = batch.decide(&line(3, 2, 1), NOW) else {
+    let SubmissionDecision::New(fresh) = batch.decide(&line(3, 2, 1), NOW) else {
         panic!("new");
     };
     // The record moves on outside of the reload; what the reload was told stays.
     batch.decide(&incoming(4, 1, 2), NOW);
-    let repeated = |stored: &Stored, unchanged| Decision::Repeated {
+    let repeated = |stored: &StoredVersion, unchanged| SubmissionDecision::Repeated {
         stored: stored.clone(),
         unchanged,
     };
     assert_eq!(batch.decide(&line(2, 1, 1), NOW), repeated(&old, true));
     assert_eq!(batch.decide(&line(3, 2, 1), NOW), repeated(&fresh, false));
     for other in [line(2, 1, 3), line(3, 2, 2)] {
-        let reused = Decision::Refused(Rejection::SubmissionIdReused);
+        let reused = SubmissionDecision::Refused(Rejection::SubmissionIdReused);
         assert_eq!(batch.decide(&other, NOW), reused);
     }
     // Ended: what is known is still answered, nothing is added.
     batch.open_reloads.clear();
     assert_eq!(batch.decide(&line(3, 2, 1), NOW), repeated(&fresh, false));
-    let ended = Decision::Refused(Rejection::ReloadEnded);
+    let ended = SubmissionDecision::Refused(Rejection::ReloadEnded);
     assert_eq!(batch.decide(&line(6, 3, 1), NOW), ended);
 }
 
 #[test]
 fn r11_ids_of_nil_reports_and_of_lines_of_reloads_are_no_free_ids() {
     let mut batch = batch();
-    let nil = Earlier {
+    let nil = EarlierSubmission {
         request_digest: incoming(1, 1, 1).request_digest,
         stored: None,
         unchanged: false,
     };
     batch.submissions.insert((provider(), [1; 32]), nil);
     batch.reload_ids.insert((provider(), [77; 32]));
-    let reused = Decision::Refused(Rejection::SubmissionIdReused);
+    let reused = SubmissionDecision::Refused(Rejection::SubmissionIdReused);
     assert_eq!(batch.decide(&incoming(1, 1, 1), NOW), reused);
     let mut inside = incoming(2, 1, 1);
     inside.id_prefix = Some([77; 32]);
     assert_eq!(batch.decide(&inside, NOW), reused);
     inside.id_prefix = Some([78; 32]);
-    assert!(matches!(batch.decide(&inside, NOW), Decision::New(_)));
+    assert!(matches!(
+        batch.decide(&inside, NOW),
+        SubmissionDecision::New(_)
+    ));
 }
 
 proptest! {
@@ -314,7 +325,7 @@ proptest! {
                 continue;
             };
             let of_key = versions.entry(incoming.key.digest).or_default();
-            if matches!(decision, Decision::New(_)) {
+            if matches!(decision, SubmissionDecision::New(_)) {
                 ledger.push(stored.ledger_number.get());
                 of_key.push(stored.version.clone());
             }

@@ -11,7 +11,7 @@ use service_kit::{error::Refusal, grpc::to_timestamp};
 
 use crate::{
     app::reads::{LedgerPage, ReportableScope, SubmissionStatus},
-    domain::{AnsweredVersion, Standing, Stored},
+    domain::{AnsweredVersion, StoredVersion, VersionStatus},
     reload::{MissingRecord, ReloadTotals},
     store::{nil::NilRow, reads::ProviderTotal},
 };
@@ -28,7 +28,7 @@ pub(super) fn receipt(submission_id: String, answered: &AnsweredVersion) -> Rece
 }
 
 /// The receipt of the submission that made a version.
-pub(super) fn receipt_of_version(submission_id: String, stored: &Stored) -> Receipt {
+pub(super) fn receipt_of_version(submission_id: String, stored: &StoredVersion) -> Receipt {
     let version = &stored.version;
     Receipt {
         submission_id,
@@ -60,9 +60,9 @@ pub(super) fn submission_status(
     status: &SubmissionStatus,
 ) -> GetSubmissionStatusResponse {
     let standing = match status.standing {
-        Standing::Current => StandingMessage::Current,
-        Standing::Superseded => StandingMessage::Superseded,
-        Standing::Revoked => StandingMessage::Revoked,
+        VersionStatus::Current => StandingMessage::Current,
+        VersionStatus::Superseded => StandingMessage::Superseded,
+        VersionStatus::Revoked => StandingMessage::Revoked,
     };
     GetSubmissionStatusResponse {
         receipt: Some(receipt(submission_id, &status.answered)),

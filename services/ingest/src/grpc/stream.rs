@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::IngestError,
     intake::{PendingReceipt, Submitter},
-    writer::Pace,
+    writer::SubmissionMode,
 };
 
 /// What an answer is made of: its position, and the submission; without one the stream was resumed.
@@ -155,7 +155,12 @@ impl RequestTaker {
             // Each record of a stream has a trace of its own: thousands in one say nothing.
             let pending = self
                 .submitter
-                .submit_record(message.submission, self.provider, None, Pace::GoesOn)
+                .submit_record(
+                    message.submission,
+                    self.provider,
+                    None,
+                    SubmissionMode::GoesOn,
+                )
                 .await;
             return Ok((number, Some(pending)));
         }

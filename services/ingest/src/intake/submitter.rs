@@ -14,14 +14,14 @@ use tokio::sync::oneshot;
 
 use super::{CheckedSubmission, FormError, check_and_seal};
 use crate::{
-    domain::{AnsweredVersion, Incoming},
-    writer::{Answer, Pace, Writers},
+    domain::{AnsweredVersion, SealedSubmission},
+    writer::{BatchWriters, SubmissionAnswer, SubmissionMode},
 };
 
 /// Brings submissions to their answers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Submitter {
-    writers: Writers,
+    writers: BatchWriters,
     context: ServiceContext,
 }
 
@@ -30,12 +30,12 @@ pub struct PendingReceipt {
     submission_id: String,
     // Held until the answer, so that the span measures the whole acceptance.
     span: Span,
-    answer: Result<oneshot::Receiver<Answer>, Refusal>,
+    answer: Result<oneshot::Receiver<SubmissionAnswer>, Refusal>,
 }
 
 impl Submitter {
     /// Over the writers of the process.
-    pub fn new(writers: Writers, context: ServiceContext) -> Self {
+    pub fn new(writers: BatchWriters, context: ServiceContext) -> Self {
         Self { writers, context }
     }
 
@@ -45,7 +45,7 @@ impl Submitter {
         submission: Option<Submission>,
         provider: Option<ProviderCode>,
         caller: Option<&TraceParent>,
-        pace: Pace,
+        pace: SubmissionMode,
     ) -> PendingReceipt {
         let own = submission
             .as_ref()
@@ -85,16 +85,18 @@ impl Submitter {
         incoming.reload = Some(reload);
         PendingReceipt {
             submission_id,
-            answer: self.queue_submission(incoming, Pace::GoesOn).await,
+            answer: self
+                .queue_submission(incoming, SubmissionMode::GoesOn)
+                .await,
             span,
         }
     }
 
     async fn queue_submission(
         &self,
-        incoming: Incoming,
-        pace: Pace,
-    ) -> Result<oneshot::Receiver<Answer>, Refusal> {
+        incoming: SealedSubmission,
+        pace: SubmissionMode,
+    ) -> Result<oneshot::Receiver<SubmissionAnswer>, Refusal> {
         Ok(self.writers.submit(incoming, pace).await?)
     }
 

@@ -12,23 +12,28 @@ use super::{
     registry::{items, registration},
     reload, stored, stored_columns,
 };
-use crate::domain::{Batch, Earlier, Incoming, Registration, Stored};
+use crate::domain::{
+    EarlierSubmission, IngestBatchState, ReportingRegistration, SealedSubmission, StoredVersion,
+};
 
 type Ledgers = HashMap<ProviderCode, Option<LedgerNumber>>;
 
 /// Loads what the submissions are decided on. Locks the ledger of each provider until the end of
 /// the transaction, in one order, so that batches of one provider follow one another.
-pub async fn load_batch(conn: &mut Conn, submissions: &[Incoming]) -> Result<Batch, Error> {
+pub async fn load_batch(
+    conn: &mut Conn,
+    submissions: &[SealedSubmission],
+) -> Result<IngestBatchState, Error> {
     let providers: BTreeSet<&str> = submissions
         .iter()
         .map(|s| s.key.provider.as_str())
         .collect();
     let providers: Vec<&str> = providers.into_iter().collect();
     let (providers, ledgers) = lock_providers(conn, &providers).await?;
-    let mut batch = Batch {
+    let mut batch = IngestBatchState {
         providers,
         ledgers,
-        ..Batch::default()
+        ..IngestBatchState::default()
     };
     let codes: BTreeSet<&str> = submissions.iter().map(|s| s.key.item.as_str()).collect();
     let codes: Vec<&str> = codes.into_iter().collect();
@@ -43,7 +48,7 @@ pub async fn load_batch(conn: &mut Conn, submissions: &[Incoming]) -> Result<Bat
 async fn lock_providers(
     conn: &mut Conn,
     codes: &[&str],
-) -> Result<(HashMap<ProviderCode, Registration>, Ledgers), Error> {
+) -> Result<(HashMap<ProviderCode, ReportingRegistration>, Ledgers), Error> {
     let rows = sqlx::query(
         "select l.provider_code, l.last_number, p.enabled, p.valid_from, p.valid_until
          from provider_ledger l join provider p on p.code = l.provider_code
@@ -75,8 +80,8 @@ pub async fn lock_ledger(conn: &mut Conn, provider: &ProviderCode) -> Result<(),
 /// lateral with a limit, so that it goes by its index whatever the planner knows of tables that grow.
 async fn load_known(
     conn: &mut Conn,
-    submissions: &[Incoming],
-    batch: &mut Batch,
+    submissions: &[SealedSubmission],
+    batch: &mut IngestBatchState,
 ) -> Result<(), Error> {
     let rows = sqlx::query(concat!(
         "select a.nth, s.request_digest, s.unchanged, ",
@@ -112,7 +117,7 @@ async fn load_known(
             batch.heads.insert(key.clone(), stored(row, 3)?);
             continue;
         };
-        let earlier = Earlier {
+        let earlier = EarlierSubmission {
             request_digest: digest(row, 1)?,
             unchanged,
             // Without an original it is the id of a nil report.
@@ -127,14 +132,17 @@ async fn load_known(
     Ok(())
 }
 
-fn digests<'a>(rows: &'a [Incoming], get: impl Fn(&'a Incoming) -> &'a [u8; 32]) -> Vec<&'a [u8]> {
+fn digests<'a>(
+    rows: &'a [SealedSubmission],
+    get: impl Fn(&'a SealedSubmission) -> &'a [u8; 32],
+) -> Vec<&'a [u8]> {
     rows.iter().map(|row| get(row).as_slice()).collect()
 }
 
 /// Appends the originals of new versions and moves the ledgers on.
 pub async fn insert_originals(
     conn: &mut Conn,
-    fresh: &[(&Incoming, &Stored)],
+    fresh: &[(&SealedSubmission, &StoredVersion)],
     ledgers: &Ledgers,
 ) -> Result<(), Error> {
     if fresh.is_empty() {
@@ -188,7 +196,7 @@ pub async fn insert_originals(
 /// Remembers the submission ids of unchanged ones; a new version holds its own.
 pub async fn insert_submissions(
     conn: &mut Conn,
-    unchanged: &[(&Incoming, &Stored)],
+    unchanged: &[(&SealedSubmission, &StoredVersion)],
 ) -> Result<(), Error> {
     if unchanged.is_empty() {
         return Ok(());
@@ -208,8 +216,8 @@ pub async fn insert_submissions(
 }
 
 fn column<'a, T>(
-    rows: &'a [(&'a Incoming, &'a Stored)],
-    get: impl Fn(&'a Incoming, &'a Stored) -> T,
+    rows: &'a [(&'a SealedSubmission, &'a StoredVersion)],
+    get: impl Fn(&'a SealedSubmission, &'a StoredVersion) -> T,
 ) -> Vec<T> {
     rows.iter()
         .map(|(incoming, stored)| get(incoming, stored))

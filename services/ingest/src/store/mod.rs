@@ -10,7 +10,7 @@ mod replay;
 
 pub use batch::{insert_originals, insert_submissions, load_batch, lock_ledger};
 pub use registry::{
-    ItemRow, ProviderRow, RetirementRow, add_items, item_of, items, keep_retirements,
+    IngestItemRow, IngestProviderRow, RetirementRow, add_items, item_of, items, keep_retirements,
     registration_of, upsert_providers,
 };
 pub use replay::{
@@ -23,7 +23,7 @@ use service_kit::db::Error;
 use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
 use uuid::Uuid;
 
-use crate::domain::{Content, Digest, Stored};
+use crate::domain::{Digest, StoredVersion, VersionContent};
 
 /// The migrations of the schema.
 pub fn migrations() -> sqlx::migrate::Migrator {
@@ -40,8 +40,8 @@ macro_rules! stored_columns {
 pub(crate) use stored_columns;
 
 /// Reads a stored version from a row, its columns starting at `at`.
-fn stored(row: &PgRow, at: usize) -> Result<Stored, Error> {
-    Ok(Stored {
+fn stored(row: &PgRow, at: usize) -> Result<StoredVersion, Error> {
+    Ok(StoredVersion {
         version: RecordVersion {
             id: checked::<Uuid, _>(row, at)?,
             address: checked::<Uuid, _>(row, at + 1)?,
@@ -52,7 +52,7 @@ fn stored(row: &PgRow, at: usize) -> Result<Stored, Error> {
         },
         ledger_number: checked::<i64, _>(row, at + 7)?,
         received_at: row.try_get(at + 8)?,
-        content: Content {
+        content: VersionContent {
             operation: checked::<i16, _>(row, at + 9)?,
             sha256: checked::<&[u8], _>(row, at + 10)?,
             content_type: row.try_get(at + 11)?,

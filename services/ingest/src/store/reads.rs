@@ -14,13 +14,13 @@ use super::{
     registry::{items, registration},
     stored, stored_columns, unsigned,
 };
-use crate::domain::{AnsweredVersion, Digest, Item, Registration, Stored};
+use crate::domain::{AnsweredVersion, CatalogueItem, Digest, ReportingRegistration, StoredVersion};
 
 /// A version in a provider's ledger with its sealed labels.
 #[derive(Clone, Debug)]
 pub struct LedgerRow {
     /// The version.
-    pub stored: Stored,
+    pub stored: StoredVersion,
     /// `intake::SubmissionLabels`, sealed under the version's id.
     pub sealed_labels: Vec<u8>,
 }
@@ -31,9 +31,9 @@ pub struct ReportingScope {
     /// Chinese name of the provider.
     pub name: String,
     /// Its registration.
-    pub registration: Registration,
+    pub registration: ReportingRegistration,
     /// All items by code.
-    pub items: HashMap<ItemCode, Item>,
+    pub items: HashMap<ItemCode, CatalogueItem>,
 }
 
 /// Accepted versions of one provider.
@@ -68,7 +68,7 @@ pub struct OriginalReadEntry<'a> {
 #[derive(Debug)]
 pub struct Original {
     /// What is known of the version.
-    pub stored: Stored,
+    pub stored: StoredVersion,
     /// `intake::SubmissionLabels`, sealed under the version's id.
     pub sealed_labels: Vec<u8>,
     /// The bytes as received, sealed under the version's id.
@@ -123,7 +123,10 @@ fn answered(row: &PgRow) -> Result<AnsweredVersion, Error> {
 }
 
 /// The current version of the record of which this is a version.
-pub async fn load_current_version(pool: &Pool, version_id: VersionId) -> Result<Stored, Error> {
+pub async fn load_current_version(
+    pool: &Pool,
+    version_id: VersionId,
+) -> Result<StoredVersion, Error> {
     let row = sqlx::query(concat!(
         "select ",
         stored_columns!(),

@@ -10,11 +10,13 @@ use time::{Date, OffsetDateTime};
 
 use super::{checked, item_ref};
 
-use crate::domain::{Item, Registration, Retirement, Successor, Version};
+use crate::domain::{
+    CatalogueItem, CatalogueItemVersion, ReportingRegistration, ReportingRetirement, Successor,
+};
 
 /// An item version to keep.
 #[derive(Clone, Debug)]
-pub struct ItemRow {
+pub struct IngestItemRow {
     /// Which.
     pub item: ItemRef,
     /// Chinese name.
@@ -40,7 +42,7 @@ pub struct RetirementRow {
 
 /// A provider to keep.
 #[derive(Clone, Debug)]
-pub struct ProviderRow {
+pub struct IngestProviderRow {
     /// Which.
     pub provider: ProviderCode,
     /// Chinese name.
@@ -57,9 +59,9 @@ pub struct ProviderRow {
 
 /// Adds item versions. A version never changes once published; one that was kept without its
 /// definition is completed.
-pub async fn add_items(conn: &mut Conn, items: &[ItemRow]) -> Result<(), Error> {
+pub async fn add_items(conn: &mut Conn, items: &[IngestItemRow]) -> Result<(), Error> {
     // One row a version: a statement may touch a row only once.
-    let mut first: BTreeMap<&ItemRef, &ItemRow> = BTreeMap::new();
+    let mut first: BTreeMap<&ItemRef, &IngestItemRow> = BTreeMap::new();
     for row in items {
         first.entry(&row.item).or_insert(row);
     }
@@ -121,9 +123,12 @@ pub async fn keep_retirements(conn: &mut Conn, retirements: &[RetirementRow]) ->
 }
 
 /// Keeps the newest revision of each provider, and opens the ledgers of new ones.
-pub async fn upsert_providers(conn: &mut Conn, providers: &[ProviderRow]) -> Result<(), Error> {
+pub async fn upsert_providers(
+    conn: &mut Conn,
+    providers: &[IngestProviderRow],
+) -> Result<(), Error> {
     // One row a provider: a statement may touch a row only once.
-    let mut newest: BTreeMap<&ProviderCode, &ProviderRow> = BTreeMap::new();
+    let mut newest: BTreeMap<&ProviderCode, &IngestProviderRow> = BTreeMap::new();
     for row in providers {
         let kept = newest.entry(&row.provider).or_insert(row);
         if row.revision > kept.revision {
@@ -168,7 +173,7 @@ pub async fn upsert_providers(conn: &mut Conn, providers: &[ProviderRow]) -> Res
 pub async fn registration_of(
     conn: &mut Conn,
     provider: &ProviderCode,
-) -> Result<Option<Registration>, Error> {
+) -> Result<Option<ReportingRegistration>, Error> {
     let row = sqlx::query("select enabled, valid_from, valid_until from provider where code = $1")
         .bind(provider.as_str())
         .fetch_optional(conn)
@@ -177,8 +182,8 @@ pub async fn registration_of(
 }
 
 /// Reads a registration from a row, its columns starting at `at`.
-pub fn registration(row: &PgRow, at: usize) -> Result<Registration, Error> {
-    Ok(Registration {
+pub fn registration(row: &PgRow, at: usize) -> Result<ReportingRegistration, Error> {
+    Ok(ReportingRegistration {
         enabled: row.try_get(at)?,
         valid_from: row.try_get(at + 1)?,
         valid_until: row.try_get(at + 2)?,
@@ -186,7 +191,7 @@ pub fn registration(row: &PgRow, at: usize) -> Result<Registration, Error> {
 }
 
 /// The item of a code, if it is known.
-pub async fn item_of(conn: &mut Conn, code: &ItemCode) -> Result<Option<Item>, Error> {
+pub async fn item_of(conn: &mut Conn, code: &ItemCode) -> Result<Option<CatalogueItem>, Error> {
     Ok(items(conn, Some(&[code.as_str()])).await?.remove(code))
 }
 
@@ -194,7 +199,7 @@ pub async fn item_of(conn: &mut Conn, code: &ItemCode) -> Result<Option<Item>, E
 pub async fn items(
     conn: &mut Conn,
     codes: Option<&[&str]>,
-) -> Result<HashMap<ItemCode, Item>, Error> {
+) -> Result<HashMap<ItemCode, CatalogueItem>, Error> {
     let rows = sqlx::query(
         "select v.code, v.version, v.name, v.effective_from, r.from_date, r.successor_code,
                 (select s.name from item_version s where s.code = r.successor_code
@@ -206,9 +211,9 @@ pub async fn items(
     .bind(codes)
     .fetch_all(conn)
     .await?;
-    let mut items: HashMap<ItemCode, Item> = HashMap::new();
+    let mut items: HashMap<ItemCode, CatalogueItem> = HashMap::new();
     for row in &rows {
-        let version = Version {
+        let version = CatalogueItemVersion {
             item: item_ref(row, 0)?,
             name: row.try_get(2)?,
             effective_from: row.try_get(3)?,
@@ -217,7 +222,7 @@ pub async fn items(
         item.versions.push(version);
         if let Some(from) = row.try_get(4)? {
             let successor = successor(row, 5)?;
-            item.retirement = Some(Retirement { from, successor });
+            item.retirement = Some(ReportingRetirement { from, successor });
         }
     }
     Ok(items)

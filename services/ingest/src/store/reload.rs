@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{checked, digest, last_column, last_number, stored, stored_columns, unsigned};
 use crate::domain::{
-    Batch, Content, Digest, Incoming, Line, Stored,
-    reload::{End, Reload},
+    Digest, IngestBatchState, ReloadLine, SealedSubmission, StoredVersion, VersionContent,
+    reload::{Reload, ReloadOutcome},
 };
 
 const RELOAD: &str = "reload_no, item_code, item_version, ended_at is not null, declared, up_to,
@@ -18,7 +18,7 @@ const RELOAD: &str = "reload_no, item_code, item_version, ended_at is not null, 
 fn reload(row: &PgRow) -> Result<Reload, Error> {
     let ended: bool = row.try_get(3)?;
     let end = if ended {
-        Some(End {
+        Some(ReloadOutcome {
             declared: unsigned(row, 4)?,
             up_to: last_number(row, 5)?,
             unchanged: unsigned(row, 6)?,
@@ -91,8 +91,8 @@ pub async fn lock_reload(conn: &mut Conn, reload_no: i64) -> Result<Reload, Erro
 /// that records of the batch belong to, after the ledgers.
 pub async fn load_reload_state(
     conn: &mut Conn,
-    submissions: &[Incoming],
-    batch: &mut Batch,
+    submissions: &[SealedSubmission],
+    batch: &mut IngestBatchState,
 ) -> Result<(), Error> {
     let of_reloads = submissions
         .iter()
@@ -119,7 +119,7 @@ pub async fn load_reload_state(
         .fetch_all(&mut *conn)
         .await?;
         for row in &rows {
-            let line = Line {
+            let line = ReloadLine {
                 unchanged: row.try_get(2)?,
                 stored: stored(row, 3)?,
             };
@@ -152,7 +152,7 @@ pub async fn load_reload_state(
 /// Keeps the lines of a batch; those of records that were named before are there already.
 pub async fn insert_lines(
     conn: &mut Conn,
-    lines: &[(&Incoming, &Stored, bool)],
+    lines: &[(&SealedSubmission, &StoredVersion, bool)],
 ) -> Result<(), Error> {
     if lines.is_empty() {
         return Ok(());
@@ -177,20 +177,20 @@ pub async fn insert_lines(
 
 /// A record of a reload, as far as it takes to see whether it is known.
 #[derive(Clone, Copy, Debug)]
-pub struct Named<'a> {
+pub struct ReloadLookup<'a> {
     /// Keyed hash of the record key.
     pub key_digest: &'a KeyDigest,
     /// What it says.
-    pub content: &'a Content,
+    pub content: &'a VersionContent,
     /// Keyed hash of the submission id that it has in the reload.
     pub submission_digest: &'a Digest,
 }
 
 /// A record that is known.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct ReloadMatch {
     /// The version that it is answered with.
-    pub line: Line,
+    pub line: ReloadLine,
     /// Whether the reload had named it before, maybe with other content.
     pub named_before: bool,
 }
@@ -205,8 +205,8 @@ pub async fn match_known_records(
     conn: &mut Conn,
     reload: &Reload,
     pinned: Option<&ItemRef>,
-    named: &[Named<'_>],
-) -> Result<Vec<Option<Known>>, Error> {
+    named: &[ReloadLookup<'_>],
+) -> Result<Vec<Option<ReloadMatch>>, Error> {
     let rows = sqlx::query(concat!(
         "with found as materialized (
              select a.nth, l.record_id is not null as named_before, coalesce(l.unchanged, true) as unchanged, ",
@@ -254,9 +254,9 @@ pub async fn match_known_records(
     for row in &rows {
         let nth = row.try_get::<i64, _>(0)? as usize;
         if let Some(place) = known.get_mut(nth - 1) {
-            *place = Some(Known {
+            *place = Some(ReloadMatch {
                 named_before: row.try_get(1)?,
-                line: Line {
+                line: ReloadLine {
                     unchanged: row.try_get(2)?,
                     stored: stored(row, 3)?,
                 },
@@ -266,7 +266,7 @@ pub async fn match_known_records(
     Ok(known)
 }
 
-fn column<'a, T>(named: &[Named<'a>], get: impl Fn(&Named<'a>) -> T) -> Vec<T> {
+fn column<'a, T>(named: &[ReloadLookup<'a>], get: impl Fn(&ReloadLookup<'a>) -> T) -> Vec<T> {
     named.iter().map(get).collect()
 }
 
@@ -286,7 +286,7 @@ pub async fn count_lines(conn: &mut Conn, reload_no: i64) -> Result<(u64, u64), 
 pub async fn update_reload_end(
     conn: &mut Conn,
     reload_no: i64,
-    end: &End,
+    end: &ReloadOutcome,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     sqlx::query(
@@ -318,9 +318,9 @@ pub async fn update_missing_count(pool: &Pool, reload_no: i64, missing: u64) -> 
 
 /// A record that a reload did not name.
 #[derive(Clone, Debug)]
-pub struct Missing {
+pub struct MissingVersion {
     /// The version that was current at the end of the reload.
-    pub stored: Stored,
+    pub stored: StoredVersion,
     /// `intake::SubmissionLabels`, sealed under the version's id.
     pub sealed_labels: Vec<u8>,
 }
@@ -329,7 +329,7 @@ pub struct Missing {
 #[derive(Clone, Debug)]
 pub struct MissingPage {
     /// In the order of the ledger.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingVersion>,
     /// The ledger number behind which the next stretch begins; `None` after the last.
     pub next: Option<LedgerNumber>,
 }
@@ -381,7 +381,7 @@ pub async fn load_missing_page(
         next: None,
     };
     for row in &rows {
-        let version = Missing {
+        let version = MissingVersion {
             sealed_labels: row.try_get(2)?,
             stored: stored(row, 3)?,
         };

@@ -16,8 +16,11 @@ use testkit::TestResult;
 use uuid::Uuid;
 
 use crate::{
-    reload::Reload,
-    world::{Client, PROVIDER, PROVIDERS, World, ending, receipt_of, submission, submit},
+    reload::ReloadSteps,
+    world::{
+        IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of, submission,
+        submit,
+    },
 };
 
 /// The address of the record whose first version is that of this receipt.
@@ -26,7 +29,7 @@ fn address_of(first: &Receipt) -> Result<String> {
     Ok(RecordAddress::of_first_version(first).to_string())
 }
 
-async fn stream_one(client: &mut Client, id: &str, content: &[u8]) -> Result<Receipt> {
+async fn stream_one(client: &mut IngestTestClient, id: &str, content: &[u8]) -> Result<Receipt> {
     let request = StreamRecordsRequest {
         submission: Some(submission(id, "k", content)),
         ..StreamRecordsRequest::default()
@@ -41,7 +44,7 @@ async fn stream_one(client: &mut Client, id: &str, content: &[u8]) -> Result<Rec
 
 /// Versions of one record by every way that there is, a revocation, a withdrawal and a revival among them; what each
 /// submission was answered with.
-async fn live(client: &mut Client) -> Result<Vec<Receipt>> {
+async fn live(client: &mut IngestTestClient) -> Result<Vec<Receipt>> {
     let mut receipts = vec![
         submit(client, submission("1", "k", b"{\"v\":1}")).await?,
         submit(client, submission("2", "k", b"{\"v\":1}")).await?,
@@ -54,7 +57,7 @@ async fn live(client: &mut Client) -> Result<Vec<Receipt>> {
     receipts.push(submit(client, withdraw).await?);
     // A reload revives it, and another one says what is there already.
     for id in ["r1", "r2"] {
-        let reload = Reload::new(id, &[("k", "{\"v\":1}")]).end(1);
+        let reload = ReloadSteps::new(id, &[("k", "{\"v\":1}")]).end(1);
         let answered = reload.run(client).await?.receipts;
         let receipt = answered.into_iter().next().context("a receipt")?;
         receipts.push(receipt.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?);
@@ -64,7 +67,7 @@ async fn live(client: &mut Client) -> Result<Vec<Receipt>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_record_has_one_address_for_life_in_receipts_events_and_rows() -> TestResult {
-    let mut world = World::start().await?;
+    let mut world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let receipts = live(&mut client).await?;
     let revisions: Vec<u64> = receipts.iter().map(|receipt| receipt.revision).collect();
@@ -138,14 +141,14 @@ type KeptVersion = (Uuid, Uuid, Vec<u8>, i64);
 /// The migration's SQL computes what the program computes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn older_versions_get_the_address_that_new_ones_would_have() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     live(&mut client).await?;
     // Many records: whatever the bits of their hashes.
     let keys: Vec<String> = (0..300).map(|n| format!("k{n}")).collect();
     for content in ["{}", "{ }"] {
         let lines: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), content)).collect();
-        let reload = Reload::new(&format!("all {content}"), &lines);
+        let reload = ReloadSteps::new(&format!("all {content}"), &lines);
         reload.run(&mut client).await?;
     }
     world.heard().await?;

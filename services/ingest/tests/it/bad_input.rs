@@ -14,20 +14,22 @@ use testkit::TestResult;
 use tonic::{Code, Request, Status, client::Grpc};
 use tonic_prost::ProstCodec;
 
-use crate::world::{DISABLED, PROVIDER, STRANGER, World, client_with, refusal, submission, submit};
+use crate::world::{
+    DISABLED, IngestFixture, PROVIDER, STRANGER, client_with, refusal, submission, submit,
+};
 
 const MIB: usize = 1024 * 1024;
 
 /// One kind of bad submission: how it is made, and what it is told.
-pub struct Bad {
+pub struct BadSubmission {
     pub spoil: fn(&mut Submission),
     pub reason: &'static str,
     pub field: &'static str,
     pub code: Code,
 }
 
-fn bad(reason: &'static str, field: &'static str, spoil: fn(&mut Submission)) -> Bad {
-    Bad {
+fn bad(reason: &'static str, field: &'static str, spoil: fn(&mut Submission)) -> BadSubmission {
+    BadSubmission {
         spoil,
         reason,
         field,
@@ -39,7 +41,7 @@ fn bad(reason: &'static str, field: &'static str, spoil: fn(&mut Submission)) ->
 }
 
 /// Every kind of bad submission that a registered provider can make.
-pub fn kinds() -> Vec<Bad> {
+pub fn kinds() -> Vec<BadSubmission> {
     vec![
         bad("SUBMISSION_ID_INVALID", "submission_id", |s| {
             s.submission_id.clear();
@@ -96,7 +98,7 @@ pub fn kinds() -> Vec<Bad> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_bad_input_names_field_and_rule_and_stores_nothing() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     submit(&mut client, submission("good", "k", b"{}")).await?;
     world.heard().await?;
@@ -122,7 +124,7 @@ async fn r12_bad_input_names_field_and_rule_and_stores_nothing() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_the_largest_record_is_kept_whole_and_one_byte_more_is_refused() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let largest: Vec<u8> = (0..MIB).map(|n| (n * 7 % 251) as u8).collect();
     let receipt = submit(&mut client, submission("1", "k", &largest)).await?;
@@ -152,7 +154,7 @@ async fn r12_the_largest_record_is_kept_whole_and_one_byte_more_is_refused() -> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_and_disabled_providers_leave_no_trace() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     world.heard().await?;
     let before = world.snapshot().await?;
     for (code, reason) in [
@@ -174,12 +176,12 @@ async fn unknown_and_disabled_providers_leave_no_trace() -> TestResult {
 
 /// Protobuf that is not what the RPC takes.
 #[derive(Clone, PartialEq, prost::Message)]
-struct Junk {
+struct MalformedRequest {
     #[prost(bytes = "vec", tag = "1")]
     submission: Vec<u8>,
 }
 
-fn junk() -> Vec<Junk> {
+fn junk() -> Vec<MalformedRequest> {
     let utf8 = {
         // submission_id = 0xff 0xfe
         vec![0x0a, 0x02, 0xff, 0xfe]
@@ -193,19 +195,19 @@ fn junk() -> Vec<Junk> {
         utf8,
     ]
     .into_iter()
-    .map(|submission| Junk { submission })
+    .map(|submission| MalformedRequest { submission })
     .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     world.heard().await?;
     let before = world.snapshot().await?;
     let token = world
         .bed
         .token(PROVIDER, &[service_kit::identity::Role::Provider], None)?;
-    let authorised = |request: Junk| -> Result<Request<Junk>> {
+    let authorised = |request: MalformedRequest| -> Result<Request<MalformedRequest>> {
         let mut request = Request::new(request);
         let value = format!("Bearer {token}").parse()?;
         request.metadata_mut().insert("authorization", value);
@@ -215,7 +217,7 @@ async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Te
     for request in junk() {
         raw.ready().await?;
         let path = "/credit.ingest.v1.IngestService/SubmitRecord";
-        let codec: ProstCodec<Junk, SubmitRecordResponse> = ProstCodec::default();
+        let codec: ProstCodec<MalformedRequest, SubmitRecordResponse> = ProstCodec::default();
         let outcome: Result<_, Status> =
             raw.unary(authorised(request)?, path.parse()?, codec).await;
         let status = outcome.unwrap_err();
@@ -224,12 +226,12 @@ async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Te
     }
 
     // In a stream: what came before is answered, then the status.
-    let good: Vec<Junk> = (1..=3)
-        .map(|n| Junk {
+    let good: Vec<MalformedRequest> = (1..=3)
+        .map(|n| MalformedRequest {
             submission: prost::Message::encode_to_vec(&submission(&format!("{n}"), "k", b"{}")),
         })
         .collect();
-    let mut request = authorised(Junk::default())?;
+    let mut request = authorised(MalformedRequest::default())?;
     let requests = [good, junk()].concat();
     let request = {
         let metadata = std::mem::take(request.metadata_mut());
@@ -239,7 +241,7 @@ async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Te
     };
     raw.ready().await?;
     let path = "/credit.ingest.v1.IngestService/StreamRecords";
-    let codec: ProstCodec<Junk, StreamRecordsResponse> = ProstCodec::default();
+    let codec: ProstCodec<MalformedRequest, StreamRecordsResponse> = ProstCodec::default();
     let mut answers = raw
         .streaming(request, path.parse()?, codec)
         .await?
@@ -263,7 +265,7 @@ async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Te
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_breaks_off_keeps_what_was_answered() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let token = world
         .bed
         .token(PROVIDER, &[service_kit::identity::Role::Provider], None)?;

@@ -14,7 +14,9 @@ use testkit::TestResult;
 use time::macros::datetime;
 use tonic::{Code, Status};
 
-use crate::world::{Client, PROVIDER, PROVIDERS, World, receipt_of, refusal, submission, submit};
+use crate::world::{
+    IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, receipt_of, refusal, submission, submit,
+};
 
 fn event<M: Message + Name>(message: &M) -> NewEvent {
     NewEvent::new(message, datetime!(2026-11-20 09:00 +8), "")
@@ -30,13 +32,13 @@ fn version(code: &str, version: u32, effective_from: &str) -> ItemVersionPublish
     }
 }
 
-async fn announce(world: &World, events: &[NewEvent]) -> Result<()> {
+async fn announce(world: &IngestFixture, events: &[NewEvent]) -> Result<()> {
     world.bed.publish(events).await?;
     world.bed.wait_until_settled().await
 }
 
 /// Code and version of the items in force.
-async fn scope(client: &mut Client) -> Result<Vec<(String, u32)>, Status> {
+async fn scope(client: &mut IngestTestClient) -> Result<Vec<(String, u32)>, Status> {
     let scope = client.get_reporting_scope(GetReportingScopeRequest {});
     let items = scope.await?.into_inner().items;
     Ok(items
@@ -46,7 +48,7 @@ async fn scope(client: &mut Client) -> Result<Vec<(String, u32)>, Status> {
 }
 
 /// The version that a record was pinned to.
-async fn pinned(world: &World, record_id: &str) -> Result<i32> {
+async fn pinned(world: &IngestFixture, record_id: &str) -> Result<i32> {
     let id: uuid::Uuid = record_id.parse()?;
     let statement = "select item_version from original where record_id = $1";
     Ok(sqlx::query_scalar(statement)
@@ -57,7 +59,7 @@ async fn pinned(world: &World, record_id: &str) -> Result<i32> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r6_a_version_comes_into_force_at_midnight_in_changsha_without_the_catalog() -> TestResult {
-    let mut world = World::start().await?;
+    let mut world = IngestFixture::start().await?;
     announce(&world, &[event(&version("xzcf", 3, "2026-11-21"))]).await?;
     // What was learnt is in tables: a restart without a catalog forgets nothing.
     world.restart().await?;
@@ -112,7 +114,7 @@ async fn r6_a_version_comes_into_force_at_midnight_in_changsha_without_the_catal
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let retired = ItemRetired {
         code: "xzxk".to_owned(),
@@ -174,7 +176,7 @@ async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r3_a_provider_reports_from_its_first_to_its_last_day() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let registered = ProviderRegistered {
         code: PROVIDER.to_owned(),
         name: "长沙市市场监督管理局".to_owned(),
@@ -220,7 +222,7 @@ async fn r3_a_provider_reports_from_its_first_to_its_last_day() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r6_a_version_never_changes_but_one_without_its_definition_is_completed() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let with = |definition: &str| {
         event(&ItemVersionPublished {
             definition_json: definition.to_owned(),

@@ -13,8 +13,8 @@ use testkit::{TestResult, TestServers, eventually, private_nats, private_postgre
 use tokio::sync::watch;
 use tonic::Code;
 
-use crate::reload::Reload;
-use crate::world::{PATIENCE, PROVIDER, PROVIDERS, World, receipt_of, submission, submit};
+use crate::reload::ReloadSteps;
+use crate::world::{IngestFixture, PATIENCE, PROVIDER, PROVIDERS, receipt_of, submission, submit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
@@ -23,7 +23,7 @@ async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
         nats_url: nats.url().to_owned(),
         ..testkit::test_servers()?
     };
-    let world = World::start_by(|plan| plan.servers = servers).await?;
+    let world = IngestFixture::start_by(|plan| plan.servers = servers).await?;
     let mut client = world.client(PROVIDER)?;
     submit(&mut client, submission("before", "before", b"{}")).await?;
     assert_eq!(world.heard().await?.len(), 1);
@@ -60,7 +60,7 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
         database_url: postgres.url().to_owned(),
         ..testkit::test_servers()?
     };
-    let world = World::start_by(|plan| plan.servers = servers).await?;
+    let world = IngestFixture::start_by(|plan| plan.servers = servers).await?;
     let given = Arc::new(AtomicUsize::new(0));
     let tried_again = Arc::new(AtomicUsize::new(0));
     let enough = Arc::new(AtomicBool::new(false));
@@ -155,11 +155,11 @@ async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() 
         database_url: postgres.url().to_owned(),
         ..testkit::test_servers()?
     };
-    let world = World::start_by(|plan| plan.servers = servers).await?;
+    let world = IngestFixture::start_by(|plan| plan.servers = servers).await?;
     let mut client = world.client(PROVIDER)?;
     let keys: Vec<String> = (0..ALL).map(|n| format!("k{n}")).collect();
     let lines: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "{}")).collect();
-    let known = Reload::new("known", &lines[..KNOWN]).end(KNOWN as u64);
+    let known = ReloadSteps::new("known", &lines[..KNOWN]).end(KNOWN as u64);
     known.run(&mut client).await?;
     let (within, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
     // Known and new records alternate, so that every kill hits both ways.
@@ -167,7 +167,7 @@ async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() 
     let killed = watch::Sender::new(false);
     let reload = async {
         loop {
-            let all = Reload::new("r", &mixed).end(ALL as u64);
+            let all = ReloadSteps::new("r", &mixed).end(ALL as u64);
             let outcome = all.run_held(&mut client, HELD, killed.subscribe()).await;
             let outcome = outcome.and_then(|answered| match answered.summary {
                 Some(summary) if summary.refused == 0 => Ok(summary),

@@ -16,16 +16,16 @@ use time::OffsetDateTime;
 use tonic::{Code, Response, Status};
 
 use crate::{
-    reload::Reload,
+    reload::ReloadSteps,
     world::{
-        Client, PROVIDER, PROVIDERS, STRANGER, World, client_with, receipt_of, refusal, submission,
-        submit,
+        IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, STRANGER, client_with, receipt_of,
+        refusal, submission, submit,
     },
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     world.heard().await?;
     let before = world.snapshot().await?;
     let address = &world.process.address;
@@ -98,7 +98,7 @@ async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_a_provider_writes_only_as_itself() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut first = world.client(PROVIDERS[0])?;
     let mut second = world.client(PROVIDERS[1])?;
     // The same ids, keys and contents: two providers, two records, two ledgers.
@@ -141,7 +141,10 @@ fn told<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> String {
 }
 
 /// What a stream of these is answered with, and that it goes on from its last token.
-async fn streamed(client: &mut Client, requests: Vec<StreamRecordsRequest>) -> Result<String> {
+async fn streamed(
+    client: &mut IngestTestClient,
+    requests: Vec<StreamRecordsRequest>,
+) -> Result<String> {
     let mut answers = client.stream_records(tokio_stream::iter(requests)).await?;
     let mut all = Vec::new();
     let mut token = None;
@@ -160,7 +163,7 @@ async fn streamed(client: &mut Client, requests: Vec<StreamRecordsRequest>) -> R
 }
 
 /// All that a provider may ask, well and badly.
-async fn ask_all(client: &mut Client) -> Result<Vec<String>> {
+async fn ask_all(client: &mut IngestTestClient) -> Result<Vec<String>> {
     let mut all = Vec::new();
     let bad = submission("", "k", b"{}");
     let mut empty = submission("1", "k", b"{}");
@@ -199,7 +202,10 @@ async fn ask_all(client: &mut Client) -> Result<Vec<String>> {
         all.push(told(client.list_nil_reports(request).await));
     }
     for id in ["r", "r/r"] {
-        let reload = Reload::new(id, &[("k", "{}")]).end(1).run(client).await;
+        let reload = ReloadSteps::new(id, &[("k", "{}")])
+            .end(1)
+            .run(client)
+            .await;
         all.push(told(reload.map(Response::new)));
     }
     for record_id in ["x", "0190a584-6778-71bc-9de7-70513ca6edf0"] {
@@ -224,7 +230,7 @@ async fn ask_all(client: &mut Client) -> Result<Vec<String>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r5_a_code_that_no_provider_has_is_answered_like_one_that_is_not_registered() -> TestResult
 {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     world.heard().await?;
     let expected = ask_all(&mut world.client(STRANGER)?).await?;
     let reasons = expected.join("\n");

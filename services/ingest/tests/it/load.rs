@@ -19,7 +19,7 @@ use tonic::Code;
 
 use crate::{
     bad_input::kinds,
-    world::{PATIENCE, PROVIDER, PROVIDERS, World, stop, submission, submit},
+    world::{IngestFixture, PATIENCE, PROVIDER, PROVIDERS, stop, submission, submit},
 };
 
 /// Ledger numbers of each provider are 1 to n without gaps; the number of receipts.
@@ -39,7 +39,7 @@ fn without_gaps<'a>(receipts: impl IntoIterator<Item = &'a Receipt>) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_stream_answers_each_in_order_and_goes_on_past_bad_ones() -> TestResult {
     const COUNT: usize = 2_000;
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let kinds = kinds();
     let requests: Vec<StreamRecordsRequest> = (0..COUNT)
@@ -107,7 +107,7 @@ async fn r11_a_stream_answers_each_in_order_and_goes_on_past_bad_ones() -> TestR
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_callers_at_once_get_ledgers_without_gaps() -> TestResult {
     const CALLERS: usize = 64;
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let second = world.second_process().await?;
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..CALLERS {
@@ -171,7 +171,7 @@ async fn r11_callers_at_once_get_ledgers_without_gaps() -> TestResult {
 /// long it does at most is a test of the stream.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> TestResult {
-    let mut world = World::start_with_farewell(10 * PATIENCE).await?;
+    let mut world = IngestFixture::start_with_farewell(10 * PATIENCE).await?;
     let mut client = world.client(PROVIDER)?;
     let enough = Arc::new(AtomicBool::new(false));
     let seen = enough.clone();

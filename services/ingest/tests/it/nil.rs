@@ -9,7 +9,8 @@ use testkit::TestResult;
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, DISABLED, PROVIDER, PROVIDERS, World, receipt_of, refusal, submission, submit,
+    DISABLED, IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, receipt_of, refusal,
+    submission, submit,
 };
 
 fn nil(id: &str, item: &str, from: &str, to: &str) -> ReportNilRequest {
@@ -21,7 +22,10 @@ fn nil(id: &str, item: &str, from: &str, to: &str) -> ReportNilRequest {
     }
 }
 
-async fn report(client: &mut Client, request: ReportNilRequest) -> Result<NilReport, Status> {
+async fn report(
+    client: &mut IngestTestClient,
+    request: ReportNilRequest,
+) -> Result<NilReport, Status> {
     let answer = client.report_nil(request).await?.into_inner();
     answer
         .report
@@ -30,7 +34,7 @@ async fn report(client: &mut Client, request: ReportNilRequest) -> Result<NilRep
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_nil_report_is_kept_with_its_event_and_answered_the_same_for_ever() -> TestResult {
-    let mut world = World::start().await?;
+    let mut world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let october = || nil("2026-10", "xzxk", "2026-10-01", "2026-10-31");
     let first = report(&mut client, october()).await?;
@@ -66,7 +70,7 @@ async fn r11_a_nil_report_is_kept_with_its_event_and_answered_the_same_for_ever(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_records_and_nil_reports_share_their_ids() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     report(&mut client, nil("n", "xzxk", "2026-10-01", "2026-10-31")).await?;
     let receipt = submit(&mut client, submission("r", "k", b"{}")).await?;
@@ -109,15 +113,15 @@ async fn r11_records_and_nil_reports_share_their_ids() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_nil_report_is_refused_by_field_and_rule() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     // Received on 2026-11-20, the day that the clock shows.
     submit(&mut client, submission("r", "k", b"{}")).await?;
     world.heard().await?;
     let before = world.snapshot().await?;
     let good = || nil("n", "xzxk", "2026-11-01", "2026-11-20");
-    type Spoil = fn(&mut ReportNilRequest);
-    let table: [(&str, &str, Spoil); 11] = [
+    type SpoilNilReport = fn(&mut ReportNilRequest);
+    let table: [(&str, &str, SpoilNilReport); 11] = [
         ("SUBMISSION_ID_INVALID", "submission_id", |r| {
             r.submission_id.clear();
         }),
@@ -173,7 +177,7 @@ async fn r11_a_nil_report_is_refused_by_field_and_rule() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_nil_reports_are_listed_newest_first_in_pages() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let mut given = Vec::new();
     for month in 1..=7 {

@@ -12,11 +12,11 @@ use service_kit::identity::Role;
 use sqlx::{AssertSqlSafe, Executor};
 use testkit::TestResult;
 
-use crate::world::{PROVIDER, PROVIDERS, World, ending, submission, submit};
+use crate::world::{IngestFixture, PROVIDER, PROVIDERS, ending, submission, submit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_the_service_has_no_privilege_to_alter_originals() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let receipt = submit(&mut client, submission("1", "k", b"{}")).await?;
     fill(&world, &receipt.record_id).await?;
@@ -66,7 +66,7 @@ async fn r12_the_service_has_no_privilege_to_alter_originals() -> TestResult {
 }
 
 /// Puts something into every append-only table, through the RPC that writes it.
-async fn fill(world: &World, record_id: &str) -> Result<()> {
+async fn fill(world: &IngestFixture, record_id: &str) -> Result<()> {
     let mut client = world.client(PROVIDER)?;
     let nil = ReportNilRequest {
         submission_id: "nil".to_owned(),
@@ -81,7 +81,7 @@ async fn fill(world: &World, record_id: &str) -> Result<()> {
     };
     client.read_original(read).await?;
     let lines = [("k", "{}")];
-    let reload = crate::reload::Reload::new("r", &lines).end(1);
+    let reload = crate::reload::ReloadSteps::new("r", &lines).end(1);
     reload.run(&mut client).await?;
     let mut office = world.client_of(&world.process, PROVIDERS[1], &[Role::CreditOffice])?;
     let replay = ReplayRulesRequest {
@@ -95,7 +95,7 @@ async fn fill(world: &World, record_id: &str) -> Result<()> {
 }
 
 /// Places of the schema in which `needle` stands, as text or as bytes.
-async fn places(world: &World, needle: &str) -> Result<Vec<String>> {
+async fn places(world: &IngestFixture, needle: &str) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for table in world.tables().await? {
         let columns: Vec<String> = sqlx::query_scalar(
@@ -126,7 +126,7 @@ async fn places(world: &World, needle: &str) -> Result<Vec<String>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_no_personal_data_stands_in_clear_anywhere_in_the_schema() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let (number, name) = ("430102199003071234", "欧阳梓涵");
     let content = format!("{{\"证件号码\":\"{number}\",\"姓名\":\"{name}\"}}");
@@ -145,7 +145,7 @@ async fn r12_no_personal_data_stands_in_clear_anywhere_in_the_schema() -> TestRe
     };
     client.report_nil(nil).await?;
     let lines = [(name, "{}")];
-    let reload = crate::reload::Reload::new(number, &lines).end(1);
+    let reload = crate::reload::ReloadSteps::new(number, &lines).end(1);
     reload.run(&mut client).await?;
     let reason = format!("误报{name}的记录，证件号码{number}");
     let withdrawal = ending("end", name, Operation::Withdraw, &reason);

@@ -14,14 +14,15 @@ use uuid::Uuid;
 use vault::Keyring;
 
 use crate::world::{
-    Client, PROVIDER, PROVIDERS, World, ending, receipt_of, refusal, submission, submit,
+    IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of, refusal, submission,
+    submit,
 };
 
 const OFFICE: &str = "11430000006122439E";
 const WHY: &str = "核查异议申请";
 
 async fn read(
-    client: &mut Client,
+    client: &mut IngestTestClient,
     record_id: &str,
     reason: &str,
 ) -> Result<ReadOriginalResponse, Status> {
@@ -34,7 +35,7 @@ async fn read(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_the_original_is_read_as_received_by_those_who_may() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     // Not even text: what is kept is what came.
     let content = b"{ \"a\" : 1 }\r\n\xff\x00";
@@ -76,7 +77,7 @@ async fn r12_the_original_is_read_as_received_by_those_who_may() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r17_every_reading_is_logged_with_who_when_and_why() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let receipt = submit(&mut client, submission("1", "k", b"{}")).await?;
     let mut office = world.client_of(&world.process, OFFICE, &[Role::CreditOffice])?;
@@ -146,7 +147,7 @@ async fn r17_every_reading_is_logged_with_who_when_and_why() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r17_when_the_log_cannot_be_written_nothing_is_read() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let receipt = submit(&mut client, submission("1", "k", b"{}")).await?;
     let mut auditor = world.client_of(&world.process, OFFICE, &[Role::Auditor])?;
@@ -220,10 +221,10 @@ fn rotated(old: &str) -> Result<String> {
 async fn r12_after_a_rotation_of_keys_old_originals_open_and_new_ones_are_under_the_new_key()
 -> TestResult {
     let text = Keyring::generate();
-    let mut world = World::start_with_keyring(&text).await?;
+    let mut world = IngestFixture::start_with_keyring(&text).await?;
     let mut client = world.client(PROVIDER)?;
     let old = submit(&mut client, submission("1", "k", b"{\"v\":1}")).await?;
-    let masters = async |world: &World| -> Result<Vec<String>> {
+    let masters = async |world: &IngestFixture| -> Result<Vec<String>> {
         let keyring = &world.bed.context.keyring;
         let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
             "select sealed_content, sealed_labels from original order by ledger_number",

@@ -8,11 +8,11 @@ use service_kit::{grpc::from_timestamp, identity::Role};
 use testkit::TestResult;
 use tonic::Code;
 
-use crate::world::{PROVIDER, PROVIDERS, World, receipt_of, refusal, submission, submit};
+use crate::world::{IngestFixture, PROVIDER, PROVIDERS, receipt_of, refusal, submission, submit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_receipt_stands_for_the_committed_original_and_its_event() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     // Bytes as a department sends them, odd spaces and all.
     let content = "{ \"处罚决定书文号\" : \"长市监罚决〔2026〕1号\" }\n".as_bytes();
@@ -63,7 +63,7 @@ async fn r11_a_receipt_stands_for_the_committed_original_and_its_event() -> Test
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_the_same_submission_gives_the_same_receipt_after_years_and_restarts() -> TestResult {
-    let mut world = World::start().await?;
+    let mut world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{}")).await?;
     assert_eq!(
@@ -90,7 +90,7 @@ async fn r11_the_same_submission_gives_the_same_receipt_after_years_and_restarts
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_one_submission_id_is_never_two_contents() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{}")).await?;
     let before = world.snapshot().await?;
@@ -135,7 +135,7 @@ async fn r11_one_submission_id_is_never_two_contents() -> TestResult {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_version()
 -> TestResult {
-    let mut world = World::start().await?;
+    let mut world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{\"v\":1}")).await?;
     let same = submit(&mut client, submission("2", "k", b"{\"v\":1}")).await?;
@@ -169,7 +169,7 @@ async fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_v
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_the_ledger_lists_every_number_and_totals_agree() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let mut given = Vec::new();
     for n in 1..=7 {

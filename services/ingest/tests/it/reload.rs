@@ -17,24 +17,25 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, DISABLED, PROVIDER, PROVIDERS, World, ending, receipt_of, refusal, submission, submit,
+    DISABLED, IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of, refusal,
+    submission, submit,
 };
 
 /// A reload of item xzcf as a client sends it.
 #[derive(Clone)]
-pub struct Reload {
+pub struct ReloadSteps {
     steps: Vec<Step>,
 }
 
 /// What it was answered.
 #[derive(Debug, Default)]
-pub struct Answered {
+pub struct ReloadTranscript {
     pub receipts: Vec<Result<Receipt, Refusal>>,
     pub missing: Vec<MissingRecord>,
     pub summary: Option<ReloadSummary>,
 }
 
-impl Reload {
+impl ReloadSteps {
     /// With these keys and contents.
     pub fn new(id: &str, lines: &[(&str, &str)]) -> Self {
         let mut steps = vec![begin(id, "xzcf", 0)];
@@ -49,7 +50,7 @@ impl Reload {
     }
 
     /// Sends it, and reads to the end.
-    pub async fn run(self, client: &mut Client) -> Result<Answered, Status> {
+    pub async fn run(self, client: &mut IngestTestClient) -> Result<ReloadTranscript, Status> {
         let requests = requests(self.steps);
         read(client, tokio_stream::iter(requests), || ()).await
     }
@@ -58,10 +59,10 @@ impl Reload {
     /// succeed any more, and `go` may wait for the next try.
     pub async fn run_held(
         self,
-        client: &mut Client,
+        client: &mut IngestTestClient,
         held: usize,
         mut go: watch::Receiver<bool>,
-    ) -> Result<Answered, Status> {
+    ) -> Result<ReloadTranscript, Status> {
         let mut first = requests(self.steps);
         let last = first.split_off(first.len() - held);
         let refused = Notify::new();
@@ -96,13 +97,13 @@ fn requests(steps: Vec<Step>) -> Vec<ReloadItemRequest> {
 }
 
 async fn read(
-    client: &mut Client,
+    client: &mut IngestTestClient,
     requests: impl Stream<Item = ReloadItemRequest> + Send + 'static,
     refused: impl Fn(),
-) -> Result<Answered, Status> {
+) -> Result<ReloadTranscript, Status> {
     let stream = client.reload_item(requests).await?;
     let mut answers = stream.into_inner();
-    let mut answered = Answered::default();
+    let mut answered = ReloadTranscript::default();
     while let Some(message) = answers.message().await? {
         assert!(answered.summary.is_none(), "the summary comes last");
         match message.answer {
@@ -119,7 +120,7 @@ async fn read(
     Ok(answered)
 }
 
-impl Answered {
+impl ReloadTranscript {
     fn all(&self) -> Vec<&Receipt> {
         self.receipts.iter().flatten().collect()
     }
@@ -165,7 +166,7 @@ fn summary(id: &str, unchanged: u64, accepted: u64, refused: u64, missing: u64) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_reload_makes_versions_of_what_is_new_only_and_lists_what_it_did_not_name()
 -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let mut known = Vec::new();
     for key in ["same", "changed", "gone", "revoked", "withdrawn", "revived"] {
@@ -194,7 +195,10 @@ async fn r11_a_reload_makes_versions_of_what_is_new_only_and_lists_what_it_did_n
         ("new", "{\"v\":1}"),
     ];
     let submissions = world.submission_ids().await?;
-    let answered = Reload::new("2026", &lines).end(4).run(&mut client).await?;
+    let answered = ReloadSteps::new("2026", &lines)
+        .end(4)
+        .run(&mut client)
+        .await?;
     let receipts = answered.all();
     assert_eq!(receipts.len(), 5, "{answered:?}");
     let ids: Vec<_> = receipts.iter().map(|r| r.submission_id.as_str()).collect();
@@ -234,12 +238,12 @@ async fn r11_a_reload_makes_versions_of_what_is_new_only_and_lists_what_it_did_n
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_an_ended_reload_says_the_same_whenever_it_is_ended_again() -> TestResult {
-    let mut world = World::start().await?;
+    let mut world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     for key in ["a", "b", "c"] {
         submit(&mut client, submission(key, key, b"{}")).await?;
     }
-    let first = Reload::new("r", &[("a", "{}")]).end(1);
+    let first = ReloadSteps::new("r", &[("a", "{}")]).end(1);
     let first = first.run(&mut client).await?;
     assert_eq!(first.summary, Some(summary("r", 1, 0, 0, 2)));
     // What comes later changes nothing of what was missing then.
@@ -252,15 +256,15 @@ async fn r11_an_ended_reload_says_the_same_whenever_it_is_ended_again() -> TestR
     submit(&mut client, submission("d", "d", b"{}")).await?;
     world.restart().await?;
     let mut client = world.client(PROVIDER)?;
-    let again = Reload::new("r", &[]).end(1).run(&mut client).await?;
+    let again = ReloadSteps::new("r", &[]).end(1).run(&mut client).await?;
     assert_eq!(again.summary, first.summary);
     assert_eq!(again.missing, first.missing);
     // It takes nothing more; what it took is answered as before.
-    let more = Reload::new("r", &[("a", "{}"), ("d", "{}"), ("a", "{ }")]);
+    let more = ReloadSteps::new("r", &[("a", "{}"), ("d", "{}"), ("a", "{ }")]);
     let more = more.run(&mut client).await?;
     assert_eq!(more.all(), first.all());
     assert_eq!(more.reasons(), ["RELOAD_ENDED", "SUBMISSION_ID_REUSED"]);
-    let status = Reload::new("r", &[]).end(2).run(&mut client).await;
+    let status = ReloadSteps::new("r", &[]).end(2).run(&mut client).await;
     let status = status.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
     assert_eq!(refusal(&status).0, "RELOAD_ENDED");
@@ -272,7 +276,7 @@ async fn r11_an_ended_reload_says_the_same_whenever_it_is_ended_again() -> TestR
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> TestResult {
     const ALL: usize = 1300;
-    let mut world = World::start().await?;
+    let mut world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let keys: Vec<String> = (0..ALL).map(|n| format!("键{n}")).collect();
     let lines: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "{}")).collect();
@@ -282,7 +286,7 @@ async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> TestRes
     }
     // Breaks off after some answers, and in the middle of a batch.
     let (sender, requests) = mpsc::channel(2000);
-    for step in Reload::new("r", &lines[..900]).steps {
+    for step in ReloadSteps::new("r", &lines[..900]).steps {
         sender.send(ReloadItemRequest { step: Some(step) }).await?;
     }
     let stream = client.reload_item(ReceiverStream::new(requests)).await?;
@@ -299,7 +303,7 @@ async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> TestRes
     world.restart().await?;
 
     let mut client = world.client(PROVIDER)?;
-    let short = Reload::new("r", &lines[..1200]).end(ALL as u64);
+    let short = ReloadSteps::new("r", &lines[..1200]).end(ALL as u64);
     let status = short.run(&mut client).await.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
     let (reason, field, _) = refusal(&status);
@@ -307,11 +311,11 @@ async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> TestRes
     for number in ["1300", "1200"] {
         assert!(status.message().contains(number), "{}", status.message());
     }
-    let rest = Reload::new("r", &lines[1100..]).end(ALL as u64);
+    let rest = ReloadSteps::new("r", &lines[1100..]).end(ALL as u64);
     let answered = rest.run(&mut client).await?;
     assert_eq!(answered.receipts.len(), 200);
     assert_eq!(answered.summary, Some(summary("r", 4, 1296, 0, 0)));
-    let whole = Reload::new("r", &lines).run(&mut client).await?;
+    let whole = ReloadSteps::new("r", &lines).run(&mut client).await?;
     assert_eq!(whole.all()[..700], first.iter().collect::<Vec<_>>());
     assert_eq!(world.count("original").await?, ALL as i64);
     assert_eq!(world.count("reload_line").await?, ALL as i64);
@@ -320,7 +324,7 @@ async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> TestRes
         .await?;
     assert_eq!(ledger, ALL as i64, "without gaps");
     // All of it once more under a new id: nothing is written but lines.
-    let again = Reload::new("r2", &lines).end(ALL as u64);
+    let again = ReloadSteps::new("r2", &lines).end(ALL as u64);
     let again = again.run(&mut client).await?;
     assert_eq!(again.summary, Some(summary("r2", 1300, 0, 0, 0)));
     assert_eq!(world.count("original").await?, ALL as i64);
@@ -331,7 +335,7 @@ async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> TestRes
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_refused_records_of_a_reload_leave_nothing_behind() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let wrong_digest = Step::Record(ReloadRecord {
         record_key: "digest".to_owned(),
@@ -345,7 +349,7 @@ async fn r11_refused_records_of_a_reload_leave_nothing_behind() -> TestResult {
         content: "撤销原决定".into(),
         ..ReloadRecord::default()
     });
-    let mut reload = Reload::new("r", &[("a", "{}"), ("", "{}"), ("b", "")]);
+    let mut reload = ReloadSteps::new("r", &[("a", "{}"), ("", "{}"), ("b", "")]);
     reload.steps.extend([
         wrong_digest,
         reason_type,
@@ -377,13 +381,13 @@ async fn r11_refused_records_of_a_reload_leave_nothing_behind() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
-    Reload::new("taken", &[]).run(&mut client).await?;
+    ReloadSteps::new("taken", &[]).run(&mut client).await?;
     world.heard().await?;
     let before = world.snapshot().await?;
     let long = "r".repeat(65);
-    let of = |steps: Vec<Step>| Reload { steps };
+    let of = |steps: Vec<Step>| ReloadSteps { steps };
     for (steps, reason, field) in [
         (vec![begin("", "xzcf", 0)], "RELOAD_ID_INVALID", "reload_id"),
         (
@@ -430,7 +434,10 @@ async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() 
         assert!(!rule.is_empty() && status.message().contains('，') || seen != "RELOAD_ID_INVALID");
     }
     let mut disabled = world.client(DISABLED)?;
-    let status = Reload::new("r", &[]).run(&mut disabled).await.unwrap_err();
+    let status = ReloadSteps::new("r", &[])
+        .run(&mut disabled)
+        .await
+        .unwrap_err();
     assert_eq!(refusal(&status).0, "PROVIDER_DISABLED");
     assert_eq!(world.snapshot().await?, before, "nothing is stored");
     // Nothing at all is no reload, and no error.
@@ -442,13 +449,13 @@ async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_ids_of_records_of_a_reload_are_ids_of_submissions() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let known = submit(&mut client, submission("1", "k", b"{}")).await?;
     // Used before there was a reload of that name.
     let early = submit(&mut client, submission("r/early", "other key", b"{}")).await?;
     let lines = [("k", "{}"), ("new", "{}"), ("early", "{}")];
-    let answered = Reload::new("r", &lines).run(&mut client).await?;
+    let answered = ReloadSteps::new("r", &lines).run(&mut client).await?;
     assert_eq!(answered.all().len(), 2);
     assert_eq!(answered.reasons(), ["SUBMISSION_ID_REUSED"]);
     assert_eq!(answered.all()[0].record_id, known.record_id);
@@ -471,7 +478,7 @@ async fn r11_ids_of_records_of_a_reload_are_ids_of_submissions() -> TestResult {
 /// Two streams of one reload at once, as after a break that the server has not noticed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_two_streams_of_one_reload_take_each_record_once() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let second = world.second_process().await?;
     let roles = [service_kit::identity::Role::Provider];
     let mut one = world.client(PROVIDER)?;
@@ -482,14 +489,14 @@ async fn r11_two_streams_of_one_reload_take_each_record_once() -> TestResult {
     }
     let lines: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "{}")).collect();
     let (there, back) = tokio::join!(
-        Reload::new("r", &lines).run(&mut one),
-        Reload::new("r", &lines).run(&mut two),
+        ReloadSteps::new("r", &lines).run(&mut one),
+        ReloadSteps::new("r", &lines).run(&mut two),
     );
     let (there, back) = (there?, back?);
     assert_eq!(there.all().len(), 1500);
     assert_eq!(there.all(), back.all(), "one record, one receipt");
     assert_eq!(world.count("original").await?, 1500);
-    let ended = Reload::new("r", &[]).end(1500).run(&mut two).await?;
+    let ended = ReloadSteps::new("r", &[]).end(1500).run(&mut two).await?;
     assert_eq!(ended.summary, Some(summary("r", 3, 1497, 0, 0)));
     world.heard().await?;
     crate::world::stop(&second).await?;
@@ -500,15 +507,18 @@ async fn r11_two_streams_of_one_reload_take_each_record_once() -> TestResult {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_what_a_reload_did_not_name_is_listed_whole_in_many_messages() -> TestResult {
     const ALL: usize = 2301;
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let keys: Vec<String> = (0..ALL).map(|n| format!("k{n}")).collect();
     let lines: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "{}")).collect();
-    Reload::new("first", &lines)
+    ReloadSteps::new("first", &lines)
         .end(ALL as u64)
         .run(&mut client)
         .await?;
-    let answered = Reload::new("none", &[]).end(0).run(&mut client).await?;
+    let answered = ReloadSteps::new("none", &[])
+        .end(0)
+        .run(&mut client)
+        .await?;
     assert_eq!(answered.missing.len(), ALL);
     let all: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
     assert_eq!(answered.missing_keys(), all);

@@ -20,7 +20,8 @@ use time::OffsetDateTime;
 use tonic::{Code, Status, Streaming};
 
 use crate::world::{
-    Client, PATIENCE, PROVIDER, PROVIDERS, World, ending, refusal, submission, submit,
+    IngestFixture, IngestTestClient, PATIENCE, PROVIDER, PROVIDERS, ending, refusal, submission,
+    submit,
 };
 
 const OFFICE: &str = "11430000006122439E";
@@ -68,8 +69,8 @@ fn penalty(number: u32, provider: &str, fine: &str) -> Vec<u8> {
 }
 
 /// Ingest with the definition of penalties in force announced as version 3.
-async fn start() -> Result<World> {
-    let world = World::start().await?;
+async fn start() -> Result<IngestFixture> {
+    let world = IngestFixture::start().await?;
     let item = credit_record::ItemVersion::from_toml(&in_force()?)?;
     let published = ItemVersionPublished {
         code: item.code.clone(),
@@ -84,7 +85,7 @@ async fn start() -> Result<World> {
     Ok(world)
 }
 
-fn office(world: &World) -> Result<Client> {
+fn office(world: &IngestFixture) -> Result<IngestTestClient> {
     let client = world.client_of(&world.process, OFFICE, &[Role::CreditOffice])?;
     Ok(client.max_decoding_message_size(service_kit::grpc::MAX_MESSAGE_BYTES))
 }
@@ -99,7 +100,7 @@ fn ask(definition: String) -> ReplayRulesRequest {
 
 /// Progress as it came, and the report.
 async fn replay(
-    client: &mut Client,
+    client: &mut IngestTestClient,
     request: ReplayRulesRequest,
 ) -> Result<(Vec<u64>, ReplayReport), Status> {
     let mut steps: Streaming<ReplayRulesResponse> =
@@ -253,8 +254,8 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
         .map(|((table, ..), (_, rows, _))| (table.as_str(), *rows))
         .collect();
     assert_eq!(changed, [("original_access", 3)]);
-    type Row = (uuid::Uuid, String, Vec<u8>, Vec<u8>, String);
-    let rows: Vec<Row> = sqlx::query_as(
+    type AccessLogRow = (uuid::Uuid, String, Vec<u8>, Vec<u8>, String);
+    let rows: Vec<AccessLogRow> = sqlx::query_as(
         "select access_id, organisation, sealed_account, sealed_reason, provider_code
          from original_access order by access_id",
     )

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Streaming};
 
-use crate::world::{Client, PROVIDER, PROVIDERS, World, refusal, submission};
+use crate::world::{IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, refusal, submission};
 
 fn record(n: u64) -> StreamRecordsRequest {
     let id = format!("s{n}");
@@ -27,7 +27,7 @@ fn resume(token: &[u8]) -> StreamRecordsRequest {
 }
 
 async fn stream(
-    client: &mut Client,
+    client: &mut IngestTestClient,
     requests: Vec<StreamRecordsRequest>,
 ) -> Result<Streaming<StreamRecordsResponse>> {
     let answers = client.stream_records(tokio_stream::iter(requests)).await?;
@@ -37,7 +37,7 @@ async fn stream(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_broken_stream_goes_on_with_its_token_and_everything_is_taken_once() -> TestResult {
     const ALL: u64 = 60;
-    let mut world = World::start().await?;
+    let mut world = IngestFixture::start().await?;
     let mut receipts = Vec::new();
     let (mut position, mut token) = (0, Vec::new());
     let mut breaks = 0;
@@ -91,7 +91,7 @@ async fn r11_a_broken_stream_goes_on_with_its_token_and_everything_is_taken_once
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_positions_count_refused_submissions_too() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let mut bad = record(1);
     if let Some(submission) = &mut bad.submission {
@@ -112,7 +112,7 @@ async fn r11_positions_count_refused_submissions_too() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_token_that_is_wrong_or_misplaced_ends_the_stream_and_says_why() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let mut answers = stream(&mut client, vec![record(0)]).await?;
     let token = answers.message().await?.context("an answer")?.resume_token;

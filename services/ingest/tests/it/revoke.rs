@@ -12,12 +12,16 @@ use testkit::TestResult;
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, PROVIDER, PROVIDERS, World, ending, receipt_of, refusal, submission, submit,
+    IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of, refusal, submission,
+    submit,
 };
 
 const REASON: &str = "法院判决撤销原处罚决定。";
 
-async fn status_of(client: &mut Client, id: &str) -> Result<GetSubmissionStatusResponse, Status> {
+async fn status_of(
+    client: &mut IngestTestClient,
+    id: &str,
+) -> Result<GetSubmissionStatusResponse, Status> {
     let request = GetSubmissionStatusRequest {
         submission_id: id.to_owned(),
     };
@@ -27,7 +31,7 @@ async fn status_of(client: &mut Client, id: &str) -> Result<GetSubmissionStatusR
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d24_a_revocation_is_a_version_with_its_reason_and_a_later_upsert_revives_the_record()
 -> TestResult {
-    let mut world = World::start().await?;
+    let mut world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{}")).await?;
     let revoke = |id: &str| ending(id, "k", Operation::Revoke, REASON);
@@ -84,7 +88,7 @@ async fn d24_a_revocation_is_a_version_with_its_reason_and_a_later_upsert_revive
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d24_what_was_never_reported_cannot_be_revoked() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let mut other = world.client(PROVIDERS[1])?;
     submit(&mut other, submission("1", "theirs", b"{}")).await?;
@@ -112,7 +116,7 @@ async fn d24_what_was_never_reported_cannot_be_revoked() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d24_the_reason_is_checked_before_anything_is_stored() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     submit(&mut client, submission("1", "k", b"{}")).await?;
     world.heard().await?;
@@ -144,7 +148,7 @@ async fn d24_the_reason_is_checked_before_anything_is_stored() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_how_a_submission_stands_follows_its_record() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{\"v\":1}")).await?;
     let same = submit(&mut client, submission("1b", "k", b"{\"v\":1}")).await?;
@@ -191,7 +195,7 @@ async fn r11_how_a_submission_stands_follows_its_record() -> TestResult {
 /// A row as a department's spreadsheet has it; whether it is right is judged by validation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r8_a_csv_row_is_taken_as_it_comes() -> TestResult {
-    let world = World::start().await?;
+    let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let row = "行政相对人名称,罚款金额\r\n\"某公司\",0.2\r\n";
     let mut csv = submission("1", "k", row.as_bytes());

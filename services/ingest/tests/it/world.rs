@@ -68,13 +68,13 @@ const LISTENER: Subscription = Subscription {
     max_batch: 500,
 };
 
-pub type Client = IngestServiceClient<InterceptedService<Channel, BearerToken>>;
+pub type IngestTestClient = IngestServiceClient<InterceptedService<Channel, BearerToken>>;
 
 /// What the listener has heard, in order.
 #[derive(Clone, Debug, Default)]
-pub struct Heard(Arc<Mutex<Vec<RecordSubmitted>>>);
+pub struct SubmissionCollector(Arc<Mutex<Vec<RecordSubmitted>>>);
 
-impl BatchHandler for Heard {
+impl BatchHandler for SubmissionCollector {
     fn handle<'a>(
         &'a self,
         _conn: &'a mut Conn,
@@ -95,28 +95,28 @@ impl BatchHandler for Heard {
 }
 
 /// One run of the service.
-pub struct Process {
+pub struct IngestProcess {
     pub context: ServiceContext,
     pub address: String,
 }
 
-impl Drop for Process {
+impl Drop for IngestProcess {
     fn drop(&mut self) {
         self.context.shutdown.request();
     }
 }
 
-pub struct World {
+pub struct IngestFixture {
     pub bed: TestBed,
     /// The service's own role.
     pub pool: Pool,
     /// The schema's owner.
     pub owner: Pool,
-    pub process: Process,
-    heard: Heard,
+    pub process: IngestProcess,
+    heard: SubmissionCollector,
 }
 
-impl World {
+impl IngestFixture {
     /// On the shared servers, ready to take records.
     pub async fn start() -> Result<Self> {
         Self::start_by(|_| ()).await
@@ -163,7 +163,7 @@ impl World {
         change_context(&mut bed.context);
         let pool = connect_lazy(&bed.database_url, ingest::SCHEMA, 4)?;
         let owner = bed.schema_pool().await?;
-        let heard = Heard::default();
+        let heard = SubmissionCollector::default();
         let process = run(&bed, &pool, &heard).await?;
         let world = Self {
             bed,
@@ -216,16 +216,21 @@ impl World {
     }
 
     /// A provider's client.
-    pub fn client(&self, provider: &str) -> Result<Client> {
+    pub fn client(&self, provider: &str) -> Result<IngestTestClient> {
         self.client_of(&self.process, provider, &[Role::Provider])
     }
 
-    pub fn client_of(&self, process: &Process, code: &str, roles: &[Role]) -> Result<Client> {
+    pub fn client_of(
+        &self,
+        process: &IngestProcess,
+        code: &str,
+        roles: &[Role],
+    ) -> Result<IngestTestClient> {
         client_with(&process.address, &self.bed.token(code, roles, None)?)
     }
 
     /// Another copy of the service beside the first.
-    pub async fn second_process(&self) -> Result<Process> {
+    pub async fn second_process(&self) -> Result<IngestProcess> {
         run(&self.bed, &self.pool, &self.heard).await
     }
 
@@ -325,7 +330,7 @@ fn id_of(event: &RecordSubmitted) -> Vec<u8> {
     version.map(|v| v.record_id.to_vec()).unwrap_or_default()
 }
 
-async fn run(bed: &TestBed, pool: &Pool, heard: &Heard) -> Result<Process> {
+async fn run(bed: &TestBed, pool: &Pool, heard: &SubmissionCollector) -> Result<IngestProcess> {
     let context = ServiceContext {
         readiness: Readiness::default(),
         shutdown: Shutdown::new().with_grace_period(bed.context.shutdown.grace_period()),
@@ -356,16 +361,16 @@ async fn run(bed: &TestBed, pool: &Pool, heard: &Heard) -> Result<Process> {
     };
     let address = format!("http://{}", listener.local_addr()?);
     ingest::start(config, listener, bus, context.clone()).await?;
-    Ok(Process { context, address })
+    Ok(IngestProcess { context, address })
 }
 
-pub async fn stop(process: &Process) -> Result<()> {
+pub async fn stop(process: &IngestProcess) -> Result<()> {
     process.context.shutdown.request();
     let ended = process.context.shutdown.wait_finished(PATIENCE).await;
     ended.map_err(anyhow::Error::msg)
 }
 
-pub fn client_with(address: &str, token: &str) -> Result<Client> {
+pub fn client_with(address: &str, token: &str) -> Result<IngestTestClient> {
     let token = BearerToken::new(token)?;
     Ok(IngestServiceClient::with_interceptor(
         open_channel(address)?,
@@ -398,7 +403,10 @@ pub fn ending(id: &str, key: &str, operation: Operation, reason: &str) -> Submis
 }
 
 /// Submits one record.
-pub async fn submit(client: &mut Client, submission: Submission) -> Result<Receipt, Status> {
+pub async fn submit(
+    client: &mut IngestTestClient,
+    submission: Submission,
+) -> Result<Receipt, Status> {
     let request = SubmitRecordRequest {
         submission: Some(submission),
     };
@@ -409,7 +417,7 @@ pub async fn submit(client: &mut Client, submission: Submission) -> Result<Recei
 }
 
 /// The receipt of an earlier submission.
-pub async fn receipt_of(client: &mut Client, id: &str) -> Result<Receipt, Status> {
+pub async fn receipt_of(client: &mut IngestTestClient, id: &str) -> Result<Receipt, Status> {
     let request = GetReceiptRequest {
         submission_id: id.to_owned(),
     };

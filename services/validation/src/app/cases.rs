@@ -15,13 +15,13 @@ use time::OffsetDateTime;
 use super::RecordValidator;
 use crate::{
     domain::{
-        CaseKind, CasePolicy, Decision, FeedbackCase,
+        CaseKind, CasePolicy, FeedbackCase, SealedVerdict,
         cross::{BaseSubject, contradiction},
         sealed::seal_findings,
     },
     store::{
-        self, Held,
-        cases::{self, Change, Changed, ClosedAs, NewCase},
+        self, KeyLock,
+        cases::{self, CaseTransition, ChangedCase, ClosedAs, NewCase},
     },
 };
 
@@ -30,9 +30,9 @@ const AT_ONCE: i64 = 500;
 
 /// What a batch touched.
 #[derive(Debug)]
-pub(super) struct Touched<'a> {
+pub(super) struct CaseTriggers<'a> {
     /// What was judged.
-    pub decisions: &'a [Decision],
+    pub decisions: &'a [SealedVerdict],
     /// Standing versions that were contradicted.
     pub contradicted: &'a BTreeMap<VersionId, BaseSubject>,
 }
@@ -45,12 +45,12 @@ pub(super) struct Touched<'a> {
 pub(super) async fn follow(
     conn: &mut Conn,
     validator: &RecordValidator,
-    touched: &Touched<'_>,
+    touched: &CaseTriggers<'_>,
     now: OffsetDateTime,
-) -> Result<(HashMap<VersionId, FeedbackCase>, Vec<Changed>), Error> {
+) -> Result<(HashMap<VersionId, FeedbackCase>, Vec<ChangedCase>), Error> {
     // A first revision that passes can close nothing and opens nothing. Most are that.
     let later = |version: &RecordVersion| version.revision > Revision::FIRST;
-    let concerned: Vec<&Decision> = touched
+    let concerned: Vec<&SealedVerdict> = touched
         .decisions
         .iter()
         .filter(|decision| !decision.is_accepted() || later(&decision.submission.version))
@@ -58,17 +58,17 @@ pub(super) async fn follow(
     if concerned.is_empty() && touched.contradicted.is_empty() {
         return Ok(Default::default());
     }
-    let judged = concerned.iter().map(|decision| Held {
+    let judged = concerned.iter().map(|decision| KeyLock {
         version: &decision.submission.version,
         accepted: decision.is_accepted(),
         ends: decision.submission.operation.ends_record(),
     });
-    let standing = touched.contradicted.values().map(|subject| Held {
+    let standing = touched.contradicted.values().map(|subject| KeyLock {
         version: &subject.version,
         accepted: true,
         ends: false,
     });
-    let held: Vec<Held<'_>> = judged.chain(standing).collect();
+    let held: Vec<KeyLock<'_>> = judged.chain(standing).collect();
     store::hold_keys(conn, &held).await?;
 
     let mut of_returned = HashMap::new();
@@ -128,9 +128,9 @@ pub async fn advance_deadlines(
     let reminded = cases::remind(conn, &horizon, AT_ONCE, now).await?;
     let overdue = cases::mark_overdue(conn, &horizon, AT_ONCE, now).await?;
     let urged = cases::urge(conn, &horizon, AT_ONCE, now).await?;
-    let full = |changes: &Vec<Changed>| changes.len() as i64 == AT_ONCE;
+    let full = |changes: &Vec<ChangedCase>| changes.len() as i64 == AT_ONCE;
     let more = full(&reminded) || full(&overdue) || full(&urged);
-    let changes: Vec<Changed> = [reminded, overdue, urged].into_iter().flatten().collect();
+    let changes: Vec<ChangedCase> = [reminded, overdue, urged].into_iter().flatten().collect();
     cases::tell(conn, &changes, now).await?;
     let events: Vec<NewEvent> = changes.iter().map(|change| event(change, now)).collect();
     event_bus::append_events(conn, &events).await?;
@@ -138,14 +138,14 @@ pub async fn advance_deadlines(
 }
 
 /// The fact that a case changed.
-pub(super) fn event(changed: &Changed, now: OffsetDateTime) -> NewEvent {
+pub(super) fn event(changed: &ChangedCase, now: OffsetDateTime) -> NewEvent {
     let change = match changed.change {
-        Change::Opened => FeedbackChange::Opened,
-        Change::Reminded => FeedbackChange::Reminded,
-        Change::Overdue => FeedbackChange::Overdue,
-        Change::Closed(ClosedAs::Rereport) => FeedbackChange::ClosedByRereport,
-        Change::Closed(ClosedAs::Confirmation) => FeedbackChange::ClosedByConfirmation,
-        Change::Closed(ClosedAs::Withdrawal) => FeedbackChange::ClosedByWithdrawal,
+        CaseTransition::Opened => FeedbackChange::Opened,
+        CaseTransition::Reminded => FeedbackChange::Reminded,
+        CaseTransition::Overdue => FeedbackChange::Overdue,
+        CaseTransition::Closed(ClosedAs::Rereport) => FeedbackChange::ClosedByRereport,
+        CaseTransition::Closed(ClosedAs::Confirmation) => FeedbackChange::ClosedByConfirmation,
+        CaseTransition::Closed(ClosedAs::Withdrawal) => FeedbackChange::ClosedByWithdrawal,
     };
     let event = FeedbackCaseChanged {
         case_id: changed.case_id.to_string(),

@@ -11,13 +11,13 @@ use service_kit::{
     error::error_chain,
 };
 
-use crate::store::reference::{self, ItemRow, ProviderRow};
+use crate::store::reference::{self, ValidationItemRow, ValidationProviderRow};
 
 /// Keeps item versions and providers in the caller's transaction, at most one statement each.
 pub async fn store_catalogue_facts(
     conn: &mut Conn,
-    items: &[ItemRow],
-    providers: Vec<ProviderRow>,
+    items: &[ValidationItemRow],
+    providers: Vec<ValidationProviderRow>,
 ) -> Result<(), Error> {
     if !items.is_empty() {
         reference::keep_items(conn, items).await?;
@@ -34,7 +34,9 @@ pub async fn store_catalogue_facts(
 ///
 /// # Errors
 /// That the process is stopping.
-pub async fn find_unusable_items(items: Vec<ItemRow>) -> Result<Vec<(usize, String)>, Stopping> {
+pub async fn find_unusable_items(
+    items: Vec<ValidationItemRow>,
+) -> Result<Vec<(usize, String)>, Stopping> {
     run_blocking(move || {
         let checked = items.iter().enumerate();
         checked
@@ -52,8 +54,8 @@ pub async fn find_unusable_items(items: Vec<ItemRow>) -> Result<Vec<(usize, Stri
 }
 
 /// The newest revision of each provider in the batch: one statement may touch a row only once.
-fn newest(providers: Vec<ProviderRow>) -> Vec<ProviderRow> {
-    let mut newest: BTreeMap<ProviderCode, ProviderRow> = BTreeMap::new();
+fn newest(providers: Vec<ValidationProviderRow>) -> Vec<ValidationProviderRow> {
+    let mut newest: BTreeMap<ProviderCode, ValidationProviderRow> = BTreeMap::new();
     for provider in providers {
         if newest
             .get(&provider.code)
@@ -78,7 +80,7 @@ mod tests {
             let code = |number: &u8| -> ProviderCode { format!("{number:0>18}").parse().unwrap() };
             let rows: Vec<_> = facts
                 .iter()
-                .map(|(number, revision)| ProviderRow {
+                .map(|(number, revision)| ValidationProviderRow {
                     code: code(number),
                     name: String::new(),
                     level: String::new(),

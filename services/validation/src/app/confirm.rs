@@ -20,17 +20,17 @@ use uuid::Uuid;
 use super::{RecordValidator, cases, cross, feedback::OpenedCase, items::CompiledItems};
 use crate::{
     domain::{
-        Decision, Examined, Outcome, Submission,
+        CheckedVersion, SealedVerdict, SubmittedVersion, VerdictEvent,
         confirmation::{NamedAttestation, faulty_fields, finding_names, refuse_unconfirmable},
         decide,
         decision::is_error,
-        examine::{Content, Means, examine},
+        examine::{CheckInputs, CheckedContent, examine},
         sealed::{StoredFinding, open_findings, open_message},
     },
     error::ValidationError,
     store::{
-        self, Held,
-        cases::{Changed, ClosedAs},
+        self, KeyLock,
+        cases::{ChangedCase, ClosedAs},
         confirmations::{self, ConfirmableCase, NewConfirmation},
         reads,
     },
@@ -182,7 +182,7 @@ async fn confirm_returned(
     let [examined] = examined;
     let beside = standing.findings(&examined, cross::owner(&items, &examined), true);
     let own = match &examined.content {
-        Content::Faulty(own) => own.as_slice(),
+        CheckedContent::Faulty(own) => own.as_slice(),
         _ => &[],
     };
     let errors = own
@@ -204,7 +204,7 @@ async fn confirm_returned(
         return Err(ValidationError::Overtaken);
     }
     let keys = validator.clone();
-    let Decision {
+    let SealedVerdict {
         outcome,
         sealed_findings,
         identity,
@@ -226,8 +226,8 @@ async fn confirm_returned(
         .await
         .map_err(database_error)?;
     let accepted = match outcome {
-        Outcome::Accepted(event) => vec![NewEvent::new(event.as_ref(), now, "")],
-        Outcome::Ended(_) | Outcome::Returned => Vec::new(),
+        VerdictEvent::Accepted(event) => vec![NewEvent::new(event.as_ref(), now, "")],
+        VerdictEvent::Ended(_) | VerdictEvent::Returned => Vec::new(),
     };
     append_changes(conn, &changes, accepted, now).await
 }
@@ -238,8 +238,8 @@ async fn close_cases(
     case_id: Uuid,
     version: &RecordVersion,
     now: OffsetDateTime,
-) -> Result<Vec<Changed>, ValidationError> {
-    let held = Held {
+) -> Result<Vec<ChangedCase>, ValidationError> {
+    let held = KeyLock {
         version,
         accepted: true,
         ends: false,
@@ -267,7 +267,7 @@ async fn close_cases(
 /// Tells the feed and the bus.
 async fn append_changes(
     conn: &mut Conn,
-    changes: &[Changed],
+    changes: &[ChangedCase],
     mut events: Vec<NewEvent>,
     now: OffsetDateTime,
 ) -> Result<(), ValidationError> {
@@ -283,10 +283,10 @@ async fn append_changes(
 async fn check_attested(
     validator: Arc<RecordValidator>,
     items: Arc<CompiledItems>,
-    submission: Submission,
+    submission: SubmittedVersion,
     fields: BTreeSet<String>,
     attester: String,
-) -> Result<Examined, ValidationError> {
+) -> Result<CheckedVersion, ValidationError> {
     let examined = run_blocking(move || {
         let attestations: Vec<Attestation<'_>> = fields
             .iter()
@@ -295,7 +295,7 @@ async fn check_attested(
                 attester: &attester,
             })
             .collect();
-        let means = Means {
+        let means = CheckInputs {
             keyring: &validator.keyring,
             working_days: &validator.working_days,
             attestations: &attestations,
@@ -312,9 +312,9 @@ async fn check_attested(
         })
 }
 
-fn submission_of(case: &ConfirmableCase) -> Result<Submission, ValidationError> {
+fn submission_of(case: &ConfirmableCase) -> Result<SubmittedVersion, ValidationError> {
     let sealed_content = case.sealed_content.clone();
-    Ok(Submission {
+    Ok(SubmittedVersion {
         version: case.version.clone(),
         ledger_number: Some(case.ledger_number),
         received_at: case.received_at,

@@ -10,29 +10,32 @@ use service_kit::db::{Conn, Error};
 
 use super::items::CompiledItems;
 use crate::{
-    domain::{Examined, competence::Owner, cross::Standing, decision::is_error, examine::Content},
-    store::cross::{self, Question},
+    domain::{
+        CheckedVersion, competence::CompetentOwner, cross::ComparisonState, decision::is_error,
+        examine::CheckedContent,
+    },
+    store::cross::{self, ComparisonQuery},
 };
 
 /// A version with what was found beside others.
-pub(super) type Ruled = (Examined, Vec<Finding>);
+pub(super) type ComparedVersion = (CheckedVersion, Vec<Finding>);
 
 /// What the others say about these versions, and which of these have a verdict already. `writes` holds the base
 /// register where one of them may change it.
 pub(super) async fn load(
     conn: &mut Conn,
     items: &CompiledItems,
-    examined: &[Examined],
+    examined: &[CheckedVersion],
     writes: bool,
-) -> Result<(Standing, HashSet<VersionId>), Error> {
-    let mut question = Question::default();
+) -> Result<(ComparisonState, HashSet<VersionId>), Error> {
+    let mut question = ComparisonQuery::default();
     let (mut codes, mut registered, mut places) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
     for one in examined {
         let version = &one.submission.version;
         let key = version.key();
         question.versions.push(version.id);
         let mut registers = one.submission.operation.ends_record();
-        if let Content::Record(_, facts) = &one.content {
+        if let CheckedContent::Record(_, facts) = &one.content {
             codes.extend(facts.code.as_deref());
             question.identities.push(facts.identity);
             registers = facts.registration.is_some();
@@ -43,13 +46,13 @@ pub(super) async fn load(
                 registered.push(key.clone());
             }
         }
-        if *owner(items, one) != Owner::City {
+        if *owner(items, one) != CompetentOwner::City {
             places.insert(version.provider);
         }
         question.keys.push(key);
     }
-    let mut standing = Standing::default();
-    let registers = |one: &Examined| matches!(&one.content, Content::Record(_, facts) if facts.registration.is_some());
+    let mut standing = ComparisonState::default();
+    let registers = |one: &CheckedVersion| matches!(&one.content, CheckedContent::Record(_, facts) if facts.registration.is_some());
     if writes && (!registered.is_empty() || examined.iter().any(registers)) {
         cross::hold_register(conn).await?;
     }
@@ -67,10 +70,10 @@ pub(super) async fn load(
 
 /// Rules on the versions one after the other, so that each stands beside those before it.
 pub(super) fn rule(
-    standing: &mut Standing,
+    standing: &mut ComparisonState,
     items: &CompiledItems,
-    examined: Vec<Examined>,
-) -> Vec<Ruled> {
+    examined: Vec<CheckedVersion>,
+) -> Vec<ComparedVersion> {
     let mut ruled = Vec::with_capacity(examined.len());
     for one in examined {
         let found = standing.findings(&one, owner(items, &one), false);
@@ -81,19 +84,19 @@ pub(super) fn rule(
 }
 
 /// Takes a version up among the others unless it goes back.
-pub(super) fn admit(standing: &mut Standing, one: &Examined, found: &[Finding]) {
+pub(super) fn admit(standing: &mut ComparisonState, one: &CheckedVersion, found: &[Finding]) {
     let conflict = credit_record::FindingCode::BaseInfoConflict;
     if found.iter().any(|finding| finding.code == conflict) {
         standing.contradict(one);
     }
-    let faulty = matches!(one.content, Content::Faulty(_));
+    let faulty = matches!(one.content, CheckedContent::Faulty(_));
     if !faulty && !found.iter().any(is_error) {
         standing.accept(one);
     }
 }
 
 /// Writes what the versions added. False when another transaction was faster with one of the claims.
-pub(super) async fn write(conn: &mut Conn, standing: &Standing) -> Result<bool, Error> {
+pub(super) async fn write(conn: &mut Conn, standing: &ComparisonState) -> Result<bool, Error> {
     // First what was given up: another key of the same batch may hold it since.
     let released: Vec<_> = standing.released_claims.iter().collect();
     if !released.is_empty() && !cross::write_claims(conn, &released).await? {
@@ -120,8 +123,8 @@ pub(super) async fn write(conn: &mut Conn, standing: &Standing) -> Result<bool, 
 }
 
 /// Whose catalogue the item of a version stands in. The end of a record needs no item.
-pub(super) fn owner<'a>(items: &'a CompiledItems, one: &Examined) -> &'a Owner {
-    const CITY: &Owner = &Owner::City;
+pub(super) fn owner<'a>(items: &'a CompiledItems, one: &CheckedVersion) -> &'a CompetentOwner {
+    const CITY: &CompetentOwner = &CompetentOwner::City;
     items
         .get(&one.submission.version.item)
         .map_or(CITY, |item| &item.owner)

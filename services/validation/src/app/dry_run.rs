@@ -17,14 +17,14 @@ use vault::keyed_hash::record_key;
 
 use super::{
     RecordValidator,
-    cross::{self, Ruled},
+    cross::{self, ComparedVersion},
     items::CompiledItems,
 };
 use crate::{
     domain::{
-        Examined, Submission,
+        CheckedVersion, SubmittedVersion,
         decision::is_error,
-        examine::{Content, Means, examine_content},
+        examine::{CheckInputs, CheckedContent, examine_content},
         sealed::{StoredChange, StoredFinding},
     },
     error::{TrialFault, ValidationError},
@@ -128,7 +128,7 @@ async fn trial_submissions(
     provider: ProviderCode,
     records: Vec<TrialRecord>,
     now: OffsetDateTime,
-) -> Result<Vec<(Submission, Bytes)>, ValidationError> {
+) -> Result<Vec<(SubmittedVersion, Bytes)>, ValidationError> {
     let unnamed = records.iter().filter(|one| one.item_version.is_none());
     let unnamed: Vec<&ItemCode> = unnamed.map(|one| &one.item_code).collect();
     let in_force = reference::in_force(conn, &unnamed, shanghai_date(now))
@@ -152,7 +152,7 @@ async fn trial_submissions(
         };
         let key_digest = record_key(&validator.keyring, &provider, &item.code, &key);
         let revision = NEXT + index as u64;
-        let submission = Submission {
+        let submission = SubmittedVersion {
             version: RecordVersion {
                 id,
                 address: RecordAddress::of_first_version(id),
@@ -178,15 +178,15 @@ async fn trial_submissions(
 async fn check_all(
     validator: Arc<RecordValidator>,
     items: Arc<CompiledItems>,
-    submissions: Vec<(Submission, Bytes)>,
-) -> Result<Vec<Examined>, ValidationError> {
+    submissions: Vec<(SubmittedVersion, Bytes)>,
+) -> Result<Vec<CheckedVersion>, ValidationError> {
     let examined = run_blocking(move || {
-        let means = Means {
+        let means = CheckInputs {
             keyring: &validator.keyring,
             working_days: &validator.working_days,
             attestations: &[],
         };
-        let examine = |(submission, content): (Submission, Bytes)| {
+        let examine = |(submission, content): (SubmittedVersion, Bytes)| {
             let item = items.get(&submission.version.item)?;
             Some(examine_content(means, &item.compiled, submission, &content))
         };
@@ -195,17 +195,17 @@ async fn check_all(
     Ok(examined.await?)
 }
 
-fn trial_verdict((examined, mut findings): Ruled) -> TrialVerdict {
+fn trial_verdict((examined, mut findings): ComparedVersion) -> TrialVerdict {
     let mut changes = Vec::new();
     match examined.content {
-        Content::Record(record, _) => {
+        CheckedContent::Record(record, _) => {
             findings.extend(record.warnings.iter().cloned());
             if !findings.iter().any(is_error) {
                 changes = record.changes.iter().map(StoredChange::from).collect();
             }
         }
-        Content::Faulty(own) => findings.extend(own),
-        Content::End(own) => findings.extend(own),
+        CheckedContent::Faulty(own) => findings.extend(own),
+        CheckedContent::End(own) => findings.extend(own),
     }
     findings.sort_by_key(|finding| finding.severity);
     TrialVerdict {

@@ -13,7 +13,7 @@ use crate::{
     },
     error::ValidationError,
     store::{
-        reads::{self, CaseRow, Statistics, VerdictRow},
+        reads::{self, CaseRow, VerdictRow, VerdictStatistics},
         reference,
     },
 };
@@ -183,7 +183,7 @@ pub async fn get_verdict(
 }
 
 /// Counts over all providers.
-pub async fn get_statistics(conn: &mut Conn) -> Result<Statistics, ValidationError> {
+pub async fn get_statistics(conn: &mut Conn) -> Result<VerdictStatistics, ValidationError> {
     reads::statistics(conn)
         .await
         .map_err(ValidationError::database("统计校验结果"))

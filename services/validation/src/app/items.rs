@@ -22,9 +22,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::stopping;
 use crate::{
-    domain::competence::Owner,
+    domain::competence::CompetentOwner,
     error::ValidationError,
-    store::reference::{self, Definition},
+    store::reference::{self, DefinitionRow},
 };
 
 /// An item that records can be judged by.
@@ -33,7 +33,7 @@ pub(super) struct CompiledCatalogueItem {
     /// Compiled.
     pub compiled: CompiledItem,
     /// Whose catalogue it stands in.
-    pub owner: Owner,
+    pub owner: CompetentOwner,
 }
 
 /// Items by code and version.
@@ -188,7 +188,7 @@ impl ItemCache {
     /// Compiles definitions, and says which cannot be used.
     async fn compile_definitions(
         &self,
-        definitions: Vec<Definition>,
+        definitions: Vec<DefinitionRow>,
     ) -> Result<CompiledDefinitions, Stopping> {
         let compiled = run_blocking(move || compile_rows(definitions)).await?;
         let mut unusable = self.unusable.lock().unwrap_or_else(PoisonError::into_inner);
@@ -230,9 +230,9 @@ impl ItemCache {
 }
 
 /// Compiles definitions as the table keeps them.
-fn compile_rows(definitions: Vec<Definition>) -> CompiledDefinitions {
+fn compile_rows(definitions: Vec<DefinitionRow>) -> CompiledDefinitions {
     let mut compiled = CompiledDefinitions::default();
-    for Definition {
+    for DefinitionRow {
         item: key,
         definition,
         owner,

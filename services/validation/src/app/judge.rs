@@ -17,26 +17,26 @@ use time::OffsetDateTime;
 
 use super::{
     RecordValidator,
-    cases::{self, Touched},
-    cross::{self, Ruled},
+    cases::{self, CaseTriggers},
+    cross::{self, ComparedVersion},
     items::{CompiledItems, LoadedItems},
     stopping,
 };
 use crate::{
     domain::{
-        Decision, Examined, FeedbackCase, Outcome, Submission, decide,
-        examine::{Means, examine, examine_end},
+        CheckedVersion, FeedbackCase, SealedVerdict, SubmittedVersion, VerdictEvent, decide,
+        examine::{CheckInputs, examine, examine_end},
     },
     store,
 };
 
 /// A submission with the event that brought it.
 #[derive(Debug, Clone)]
-pub struct Work {
+pub struct PendingSubmission {
     /// Position of the event in its batch, given back when the submission is poison.
     pub position: usize,
     /// What is to be judged.
-    pub submission: Submission,
+    pub submission: SubmittedVersion,
     /// Trace context for the event that follows, empty when the record is not followed.
     pub traceparent: String,
 }
@@ -52,14 +52,14 @@ pub struct Work {
 pub async fn judge(
     conn: &mut Conn,
     validator: &Arc<RecordValidator>,
-    work: Vec<Work>,
+    work: Vec<PendingSubmission>,
     now: OffsetDateTime,
 ) -> Result<Vec<(usize, String)>, HandlerError> {
     if work.is_empty() {
         return Ok(Vec::new());
     }
     // The end of a record is no matter of its item.
-    let judged_by = |work: &Work| !work.submission.operation.ends_record();
+    let judged_by = |work: &PendingSubmission| !work.submission.operation.ends_record();
     let wanted = work.iter().filter(|work| judged_by(work));
     let wanted = wanted
         .map(|work| work.submission.version.item.clone())
@@ -93,7 +93,7 @@ pub async fn judge(
     if !cross::write(conn, &standing).await? {
         return Err(overtaken("a decision of this batch was reported"));
     }
-    let touched = Touched {
+    let touched = CaseTriggers {
         decisions: &decisions,
         contradicted: &standing.contradicted,
     };
@@ -119,8 +119,8 @@ fn overtaken(what: &str) -> HandlerError {
     HandlerError::Transient(format!("{what} by another copy meanwhile"))
 }
 
-struct LookedAt {
-    examined: Vec<Examined>,
+struct CheckedBatch {
+    examined: Vec<CheckedVersion>,
     /// Trace contexts by version, of the records that are followed.
     traces: HashMap<VersionId, String>,
     unopened: Vec<(usize, String)>,
@@ -131,22 +131,22 @@ struct LookedAt {
 async fn examine_all(
     validator: Arc<RecordValidator>,
     items: Arc<CompiledItems>,
-    work: Vec<Work>,
-) -> Result<LookedAt, HandlerError> {
+    work: Vec<PendingSubmission>,
+) -> Result<CheckedBatch, HandlerError> {
     run_blocking(move || {
         let mut seen = HashSet::new();
-        let mut looked_at = LookedAt {
+        let mut looked_at = CheckedBatch {
             examined: Vec::with_capacity(work.len()),
             traces: HashMap::new(),
             unopened: Vec::new(),
         };
-        let means = Means {
+        let means = CheckInputs {
             keyring: &validator.keyring,
             working_days: &validator.working_days,
             // A record carries no attester: who answers for it does so by a confirmation.
             attestations: &[],
         };
-        for Work {
+        for PendingSubmission {
             position,
             submission,
             traceparent,
@@ -187,8 +187,8 @@ async fn examine_all(
 /// halving and parks it.
 async fn decide_all(
     validator: Arc<RecordValidator>,
-    ruled: Vec<Ruled>,
-) -> Result<Vec<Decision>, HandlerError> {
+    ruled: Vec<ComparedVersion>,
+) -> Result<Vec<SealedVerdict>, HandlerError> {
     run_blocking(move || {
         let ruled = ruled.into_iter();
         ruled
@@ -201,16 +201,16 @@ async fn decide_all(
 
 /// The fact that follows from a decision.
 fn event(
-    decision: &Decision,
+    decision: &SealedVerdict,
     case: Option<&FeedbackCase>,
     traceparent: &str,
     now: OffsetDateTime,
 ) -> NewEvent {
     let submission = &decision.submission;
     match &decision.outcome {
-        Outcome::Accepted(event) => NewEvent::new(event.as_ref(), now, traceparent),
-        Outcome::Ended(event) => NewEvent::new(event.as_ref(), now, traceparent),
-        Outcome::Returned => {
+        VerdictEvent::Accepted(event) => NewEvent::new(event.as_ref(), now, traceparent),
+        VerdictEvent::Ended(event) => NewEvent::new(event.as_ref(), now, traceparent),
+        VerdictEvent::Returned => {
             let due = case.and_then(|case| case.due);
             let figures = &decision.figures;
             let event = RecordReturned {

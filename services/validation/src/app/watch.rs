@@ -10,7 +10,7 @@ use super::feedback::{FeedbackScope, OpenedCase};
 use crate::{
     error::ValidationError,
     store::{
-        cases::Change,
+        cases::CaseTransition,
         reads::{self, FeedPosition},
         reference,
     },
@@ -53,7 +53,7 @@ pub struct FeedChange {
     /// The case as it is now.
     pub case: OpenedCase,
     /// What happened.
-    pub change: Change,
+    pub change: CaseTransition,
     /// When.
     pub changed_at: OffsetDateTime,
     /// To go on behind this change.

@@ -6,7 +6,7 @@ use record_ref::ProviderCode;
 
 /// Whose catalogue an item stands in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Owner {
+pub enum CompetentOwner {
     /// The city's: any provider reports what it decides. Also where it is not known.
     City,
     /// A department's: that organ, or one below it.
@@ -21,7 +21,7 @@ pub enum Owner {
     },
 }
 
-impl Owner {
+impl CompetentOwner {
     /// From what catalog announces. What is not told binds nobody.
     pub fn of(catalogue: &str, organ: Option<ProviderCode>, district_code: &str) -> Self {
         match (catalogue, organ) {
@@ -36,7 +36,7 @@ impl Owner {
 
 /// Where a provider stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct OrganPosition {
     /// The organ above it.
     pub parent: Option<ProviderCode>,
     /// GB/T 2260 code; empty at city level.
@@ -44,17 +44,21 @@ pub struct Place {
 }
 
 /// Providers, with all organs above them.
-pub type Registry = HashMap<ProviderCode, Place>;
+pub type OrganRegistry = HashMap<ProviderCode, OrganPosition>;
 
 /// Whether the provider may report items of this owner. Of a provider that is not registered nothing is said.
-pub fn is_competent(owner: &Owner, provider: ProviderCode, registry: &Registry) -> bool {
+pub fn is_competent(
+    owner: &CompetentOwner,
+    provider: ProviderCode,
+    registry: &OrganRegistry,
+) -> bool {
     let Some(place) = registry.get(&provider) else {
         return true;
     };
     match owner {
-        Owner::City => true,
-        Owner::District { district_code } => place.district_code == *district_code,
-        Owner::Department { organ } => {
+        CompetentOwner::City => true,
+        CompetentOwner::District { district_code } => place.district_code == *district_code,
+        CompetentOwner::Department { organ } => {
             let mut code = provider;
             // Each organ at most once, should the registry ever go in a circle.
             for _ in 0..=registry.len() {
@@ -80,9 +84,9 @@ mod tests {
         format!("{name:0>18}").parse().unwrap()
     }
 
-    fn registry(places: &[(&str, &str, &str)]) -> Registry {
+    fn registry(places: &[(&str, &str, &str)]) -> OrganRegistry {
         let places = places.iter().map(|(name, parent, district)| {
-            let place = Place {
+            let place = OrganPosition {
                 parent: (!parent.is_empty()).then(|| code(parent)),
                 district_code: (*district).to_owned(),
             };
@@ -101,7 +105,7 @@ mod tests {
             ("A", "B", ""),
             ("B", "A", ""),
         ]);
-        let owner = Owner::of("department", Some(code("OFFICE")), "");
+        let owner = CompetentOwner::of("department", Some(code("OFFICE")), "");
         for (name, may) in [
             ("OFFICE", true),
             ("BRIGADE", true),
@@ -122,7 +126,7 @@ mod tests {
             ("OUT", "", "430102"),
             ("CITY", "", ""),
         ]);
-        let owner = Owner::of("district", Some(code("WHOEVER")), "430104");
+        let owner = CompetentOwner::of("district", Some(code("WHOEVER")), "430104");
         assert!(is_competent(&owner, code("IN"), &registry));
         assert!(!is_competent(&owner, code("OUT"), &registry));
         assert!(!is_competent(&owner, code("CITY"), &registry));
@@ -131,11 +135,11 @@ mod tests {
     #[test]
     fn what_is_not_told_binds_nobody() {
         for owner in [
-            Owner::of("", None, ""),
-            Owner::of("department", None, ""),
-            Owner::of("city", Some(code("X")), ""),
+            CompetentOwner::of("", None, ""),
+            CompetentOwner::of("department", None, ""),
+            CompetentOwner::of("city", Some(code("X")), ""),
         ] {
-            assert_eq!(owner, Owner::City);
+            assert_eq!(owner, CompetentOwner::City);
             assert!(is_competent(&owner, code("X"), &registry(&[("X", "", "")])));
         }
     }

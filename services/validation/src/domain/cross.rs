@@ -13,10 +13,10 @@ use record_ref::{LedgerNumber, RecordKey, RecordVersion, Revision, VersionId};
 use vault::keyed_hash::KeyedHash;
 
 use super::{
-    Submission,
-    competence::{Owner, Registry, is_competent},
-    examine::{Content, Examined, Facts},
-    registration::{Registration, core, is_unnamed, was_cancelled},
+    SubmittedVersion,
+    competence::{CompetentOwner, OrganRegistry, is_competent},
+    examine::{CheckedContent, CheckedVersion, ComparisonFacts},
+    registration::{SubjectRegistration, core, is_unnamed, was_cancelled},
 };
 
 /// A row of the base register.
@@ -25,7 +25,7 @@ pub struct BaseSubject {
     /// Credit code.
     pub code: String,
     /// What the registration says.
-    pub registration: Registration,
+    pub registration: SubjectRegistration,
     /// Earlier names in the form by which they are compared.
     pub former_cores: Vec<String>,
     /// The version that says so. Its revision is that of the end, once that removed it.
@@ -40,7 +40,7 @@ pub struct BaseSubject {
 
 /// Who holds a fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct NaturalKeyClaim {
     /// The key.
     pub key: RecordKey,
     /// The revision that claimed it.
@@ -53,29 +53,34 @@ pub struct Claim {
 
 /// What the others say, as far as a batch touches it.
 #[derive(Debug, Clone, Default)]
-pub struct Standing {
+pub struct ComparisonState {
     /// The base register by credit code.
     pub subjects: HashMap<String, BaseSubject>,
     /// Who holds what.
-    pub claims: HashMap<KeyedHash, Claim>,
+    pub claims: HashMap<KeyedHash, NaturalKeyClaim>,
     /// Accepted revisions by key, with what each is about; `None` for one that ends its record.
     pub accepted: HashMap<RecordKey, BTreeMap<Revision, Option<KeyedHash>>>,
     /// Providers with the organs above them.
-    pub registry: Registry,
+    pub registry: OrganRegistry,
     /// Rows of the register that this batch wrote, by code.
     pub changed_subjects: BTreeSet<String>,
     /// Claims that this batch made.
     pub changed_claims: BTreeSet<KeyedHash>,
     /// Claims that this batch gave up, as they were held; another key of the batch may hold them since.
-    pub released_claims: BTreeMap<KeyedHash, Claim>,
+    pub released_claims: BTreeMap<KeyedHash, NaturalKeyClaim>,
     /// Standing versions that this batch contradicts, each once.
     pub contradicted: BTreeMap<VersionId, BaseSubject>,
 }
 
-impl Standing {
+impl ComparisonState {
     /// What is found in `examined` beside the others. With `attested`, errors for which an attester may answer are
     /// warnings.
-    pub fn findings(&self, examined: &Examined, owner: &Owner, attested: bool) -> Vec<Finding> {
+    pub fn findings(
+        &self,
+        examined: &CheckedVersion,
+        owner: &CompetentOwner,
+        attested: bool,
+    ) -> Vec<Finding> {
         let submission = &examined.submission;
         if submission.operation.ends_record() {
             return Vec::new();
@@ -88,7 +93,7 @@ impl Standing {
                 "该目录事项由其他单位或者其他区县（市）负责报送，本单位不能报送",
             ));
         }
-        if let Content::Record(_, facts) = &examined.content {
+        if let CheckedContent::Record(_, facts) = &examined.content {
             self.base(submission, facts, &mut found);
             self.same_decision(submission, facts, &mut found);
             self.same_subject(submission, facts, &mut found);
@@ -102,7 +107,12 @@ impl Standing {
     }
 
     /// Name, state and base information of the bearer of the code.
-    fn base(&self, submission: &Submission, facts: &Facts, found: &mut Vec<Finding>) {
+    fn base(
+        &self,
+        submission: &SubmittedVersion,
+        facts: &ComparisonFacts,
+        found: &mut Vec<Finding>,
+    ) {
         let Some(known) = self.known(facts) else {
             return;
         };
@@ -154,7 +164,12 @@ impl Standing {
     }
 
     /// The same decision under another key.
-    fn same_decision(&self, submission: &Submission, facts: &Facts, found: &mut Vec<Finding>) {
+    fn same_decision(
+        &self,
+        submission: &SubmittedVersion,
+        facts: &ComparisonFacts,
+        found: &mut Vec<Finding>,
+    ) {
         let key = submission.version.key();
         let Some(holder) = self
             .claims
@@ -175,7 +190,12 @@ impl Standing {
     }
 
     /// The version before it is about something else.
-    fn same_subject(&self, submission: &Submission, facts: &Facts, found: &mut Vec<Finding>) {
+    fn same_subject(
+        &self,
+        submission: &SubmittedVersion,
+        facts: &ComparisonFacts,
+        found: &mut Vec<Finding>,
+    ) {
         let before = self
             .accepted
             .get(&submission.version.key())
@@ -191,14 +211,14 @@ impl Standing {
         }
     }
 
-    fn known(&self, facts: &Facts) -> Option<&BaseSubject> {
+    fn known(&self, facts: &ComparisonFacts) -> Option<&BaseSubject> {
         let code = facts.code.as_ref()?;
         self.subjects.get(code).filter(|known| known.standing)
     }
 
     /// Notes that the standing version of the register is contradicted by `examined`.
-    pub fn contradict(&mut self, examined: &Examined) {
-        if let Content::Record(_, facts) = &examined.content
+    pub fn contradict(&mut self, examined: &CheckedVersion) {
+        if let CheckedContent::Record(_, facts) = &examined.content
             && let Some(known) = self.known(facts).cloned()
         {
             self.contradicted.insert(known.version.id, known);
@@ -206,7 +226,7 @@ impl Standing {
     }
 
     /// `examined` is accepted: from now on it is one of the others.
-    pub fn accept(&mut self, examined: &Examined) {
+    pub fn accept(&mut self, examined: &CheckedVersion) {
         let submission = &examined.submission;
         let key = submission.version.key();
         let revision = submission.version.revision;
@@ -216,7 +236,7 @@ impl Standing {
             .next_back()
             .is_none_or(|last| *last < revision);
         match &examined.content {
-            Content::Record(_, facts) => {
+            CheckedContent::Record(_, facts) => {
                 versions.insert(revision, Some(facts.identity));
                 if newest {
                     self.claim(submission, key.clone(), facts);
@@ -225,18 +245,18 @@ impl Standing {
                     self.register(submission, &key, code, registration, newest);
                 }
             }
-            Content::End(_) => {
+            CheckedContent::End(_) => {
                 versions.insert(revision, None);
                 if newest {
                     self.give_up(&key, revision, None);
                     self.unregister(&key, revision, None);
                 }
             }
-            Content::Faulty(_) => {}
+            CheckedContent::Faulty(_) => {}
         }
     }
 
-    fn claim(&mut self, submission: &Submission, key: RecordKey, facts: &Facts) {
+    fn claim(&mut self, submission: &SubmittedVersion, key: RecordKey, facts: &ComparisonFacts) {
         let revision = submission.version.revision;
         self.give_up(&key, revision, Some(facts.identity));
         if !facts.claims {
@@ -247,7 +267,7 @@ impl Standing {
         if held.is_some() {
             return;
         }
-        let claim = Claim {
+        let claim = NaturalKeyClaim {
             key,
             revision,
             ledger_number: submission.ledger_number,
@@ -288,10 +308,10 @@ impl Standing {
 
     fn register(
         &mut self,
-        submission: &Submission,
+        submission: &SubmittedVersion,
         key: &RecordKey,
         code: &str,
-        registration: &Registration,
+        registration: &SubjectRegistration,
         newest: bool,
     ) {
         let revision = submission.version.revision;
@@ -356,7 +376,7 @@ fn is_of(version: &RecordVersion, key: &RecordKey) -> bool {
 }
 
 /// Whether two registrations of one code disagree.
-fn differs(known: &BaseSubject, new: &Registration) -> bool {
+fn differs(known: &BaseSubject, new: &SubjectRegistration) -> bool {
     let old = &known.registration;
     let status = match (&old.status, &new.status) {
         (Some(old), Some(new)) => old != new,

@@ -16,18 +16,18 @@ use vault::{
 };
 
 use super::{
-    Figures, Submission,
-    examine::{Content, Examined},
+    Figures, SubmittedVersion,
+    examine::{CheckedContent, CheckedVersion},
     sealed::{seal_changes, seal_findings},
 };
 
 /// A judged version.
 #[derive(Debug, Clone)]
-pub struct Decision {
+pub struct SealedVerdict {
     /// What was judged.
-    pub submission: Submission,
+    pub submission: SubmittedVersion,
     /// Accepted, with the fact to announce, or returned.
-    pub outcome: Outcome,
+    pub outcome: VerdictEvent,
     /// Codes of the errors, each once, in the order of the findings.
     pub error_codes: Vec<&'static str>,
     /// Codes of the warnings, each once.
@@ -46,7 +46,7 @@ pub struct Decision {
 
 /// How it went.
 #[derive(Debug, Clone)]
-pub enum Outcome {
+pub enum VerdictEvent {
     /// No errors: this is announced.
     Accepted(Box<RecordAccepted>),
     /// It ends its record: this is announced.
@@ -55,10 +55,10 @@ pub enum Outcome {
     Returned,
 }
 
-impl Decision {
+impl SealedVerdict {
     /// Whether the version passed.
     pub fn is_accepted(&self) -> bool {
-        !matches!(self.outcome, Outcome::Returned)
+        !matches!(self.outcome, VerdictEvent::Returned)
     }
 
     /// Codes of all findings, errors first, each once.
@@ -76,8 +76,8 @@ impl Decision {
 }
 
 /// The verdict on what was examined, with what was found beside it, sealed.
-pub fn decide(keyring: &Keyring, examined: Examined, beside: Vec<Finding>) -> Decision {
-    let Examined {
+pub fn decide(keyring: &Keyring, examined: CheckedVersion, beside: Vec<Finding>) -> SealedVerdict {
+    let CheckedVersion {
         submission,
         content,
         figures,
@@ -86,7 +86,7 @@ pub fn decide(keyring: &Keyring, examined: Examined, beside: Vec<Finding>) -> De
     let context = submission.version.id.as_bytes();
     let refused = beside.iter().any(is_error);
     let (outcome, mut findings, changes, identity) = match content {
-        Content::Record(record, facts) if !refused => {
+        CheckedContent::Record(record, facts) if !refused => {
             let mut warnings = record.warnings.clone();
             warnings.extend(beside);
             let event = accepted_event(
@@ -97,19 +97,19 @@ pub fn decide(keyring: &Keyring, examined: Examined, beside: Vec<Finding>) -> De
                 &rule_set,
                 &figures,
             );
-            let outcome = Outcome::Accepted(Box::new(event));
+            let outcome = VerdictEvent::Accepted(Box::new(event));
             (outcome, warnings, record.changes, Some(facts.identity))
         }
-        Content::Record(record, _) => {
+        CheckedContent::Record(record, _) => {
             let mut findings = beside;
             findings.extend(record.warnings);
-            (Outcome::Returned, findings, Vec::new(), None)
+            (VerdictEvent::Returned, findings, Vec::new(), None)
         }
-        Content::Faulty(mut findings) => {
+        CheckedContent::Faulty(mut findings) => {
             findings.extend(beside);
-            (Outcome::Returned, findings, Vec::new(), None)
+            (VerdictEvent::Returned, findings, Vec::new(), None)
         }
-        Content::End(findings) => {
+        CheckedContent::End(findings) => {
             let event = RecordRevoked {
                 version: Some((&submission.version).into()),
                 received_at: Some(to_timestamp(submission.received_at)),
@@ -117,12 +117,12 @@ pub fn decide(keyring: &Keyring, examined: Examined, beside: Vec<Finding>) -> De
                 // The original, sealed under the same id.
                 sealed_reason: submission.sealed_content.clone(),
             };
-            let outcome = Outcome::Ended(Box::new(event));
+            let outcome = VerdictEvent::Ended(Box::new(event));
             (outcome, findings, Vec::new(), None)
         }
     };
     findings.sort_by_key(|finding| finding.severity);
-    Decision {
+    SealedVerdict {
         outcome,
         error_codes: codes(&findings, Severity::Error),
         warning_codes: codes(&findings, Severity::Warning),
@@ -159,7 +159,7 @@ fn codes(findings: &[Finding], severity: Severity) -> Vec<&'static str> {
 /// number, and no document number, which can name the person.
 fn accepted_event(
     keyring: &Keyring,
-    submission: &Submission,
+    submission: &SubmittedVersion,
     record: &AcceptedRecord,
     warnings: &[Finding],
     rule_set: &str,

@@ -15,18 +15,18 @@ use vault::{
     keyed_hash::{KeyedHash, decision_identity},
 };
 
-use super::{Figures, Submission, reason, registration::Registration};
+use super::{Figures, SubmittedVersion, reason, registration::SubjectRegistration};
 
 /// Between the parts of a natural key, as crate credit-record joins them.
 const SEPARATOR: char = '\u{1F}';
 
 /// A version that was looked at by itself.
 #[derive(Debug, Clone)]
-pub struct Examined {
+pub struct CheckedVersion {
     /// Which version.
-    pub submission: Submission,
+    pub submission: SubmittedVersion,
     /// What it says.
-    pub content: Content,
+    pub content: CheckedContent,
     /// What supervision counts of it.
     pub figures: Figures,
     /// Name of the rule-set of cleansing; empty for the end of a record.
@@ -35,9 +35,9 @@ pub struct Examined {
 
 /// What a version says.
 #[derive(Debug, Clone)]
-pub enum Content {
+pub enum CheckedContent {
     /// A record without errors of its own.
-    Record(Box<AcceptedRecord>, Box<Facts>),
+    Record(Box<AcceptedRecord>, Box<ComparisonFacts>),
     /// A record with at least one error.
     Faulty(Vec<Finding>),
     /// The end of the record, with warnings about the reason.
@@ -46,7 +46,7 @@ pub enum Content {
 
 /// By what a record is compared with others.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Facts {
+pub struct ComparisonFacts {
     /// Credit code of an organisation or individual business.
     pub code: Option<String>,
     /// Normalised name of the bearer of `code`.
@@ -58,7 +58,7 @@ pub struct Facts {
     /// Whether `identity` is enough to tell a decision from any other.
     pub claims: bool,
     /// What it registers.
-    pub registration: Option<Registration>,
+    pub registration: Option<SubjectRegistration>,
     /// Field of the name.
     pub name_field: String,
     /// Field of the day of the decision.
@@ -67,7 +67,7 @@ pub struct Facts {
 
 /// What examining needs beside the content.
 #[derive(Clone, Copy)]
-pub struct Means<'a> {
+pub struct CheckInputs<'a> {
     /// Keys.
     pub keyring: &'a Keyring,
     /// The calendar.
@@ -76,7 +76,7 @@ pub struct Means<'a> {
     pub attestations: &'a [Attestation<'a>],
 }
 
-impl std::fmt::Debug for Means<'_> {
+impl std::fmt::Debug for CheckInputs<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Means").finish_non_exhaustive()
     }
@@ -87,10 +87,10 @@ impl std::fmt::Debug for Means<'_> {
 /// # Errors
 /// When the content does not open under the version's id.
 pub fn examine(
-    means: Means<'_>,
+    means: CheckInputs<'_>,
     item: &CompiledItem,
-    submission: Submission,
-) -> Result<Examined, OpenError> {
+    submission: SubmittedVersion,
+) -> Result<CheckedVersion, OpenError> {
     let context = submission.version.id.as_bytes();
     let content = means.keyring.open(context, &submission.sealed_content)?;
     Ok(examine_content(means, item, submission, &content))
@@ -98,11 +98,11 @@ pub fn examine(
 
 /// The same with content that is open already.
 pub fn examine_content(
-    means: Means<'_>,
+    means: CheckInputs<'_>,
     item: &CompiledItem,
-    submission: Submission,
+    submission: SubmittedVersion,
     content: &[u8],
-) -> Examined {
+) -> CheckedVersion {
     let context = CheckContext {
         received_on: shanghai_date(submission.received_at),
         provider_code: submission.version.provider.as_str(),
@@ -115,18 +115,21 @@ pub fn examine_content(
     let provider = &submission.version.provider;
     let (content, figures) = match check_with_content(form, item, content, &context) {
         (Verdict::Accepted(record), _) => {
-            let facts = Facts::of(means.keyring, item.item(), provider, &record);
+            let facts = ComparisonFacts::of(means.keyring, item.item(), provider, &record);
             let figures = Figures::of_accepted(means.keyring, item.item(), &submission, &record);
-            (Content::Record(record, Box::new(facts)), figures)
+            (CheckedContent::Record(record, Box::new(facts)), figures)
         }
         (Verdict::Returned(findings), content) => {
             let figures = content.map(|content| {
                 Figures::of_returned(means.keyring, item.item(), &submission, &content)
             });
-            (Content::Faulty(findings), figures.unwrap_or_default())
+            (
+                CheckedContent::Faulty(findings),
+                figures.unwrap_or_default(),
+            )
         }
     };
-    Examined {
+    CheckedVersion {
         content,
         figures,
         rule_set: item.rule_set().to_owned(),
@@ -138,19 +141,22 @@ pub fn examine_content(
 ///
 /// # Errors
 /// When it does not open under the version's id.
-pub fn examine_end(keyring: &Keyring, submission: Submission) -> Result<Examined, OpenError> {
+pub fn examine_end(
+    keyring: &Keyring,
+    submission: SubmittedVersion,
+) -> Result<CheckedVersion, OpenError> {
     let context = submission.version.id.as_bytes();
     let plain = keyring.open(context, &submission.sealed_content)?;
     let findings = reason::findings(&String::from_utf8_lossy(&plain));
-    Ok(Examined {
-        content: Content::End(findings),
+    Ok(CheckedVersion {
+        content: CheckedContent::End(findings),
         figures: Figures::default(),
         rule_set: String::new(),
         submission,
     })
 }
 
-impl Facts {
+impl ComparisonFacts {
     fn of(
         keyring: &Keyring,
         item: &ItemVersion,
@@ -163,7 +169,7 @@ impl Facts {
             Some(document) if person => format!("{}:{}", document.kind(), document.number()),
             _ => String::new(),
         };
-        let registration = Registration::of(item, record);
+        let registration = SubjectRegistration::of(item, record);
         // Two registers that agree confirm each other; two keys of one register are one too many.
         let scope = if registration.is_some() {
             provider.as_str()

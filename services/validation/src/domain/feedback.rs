@@ -44,7 +44,7 @@ pub struct CasePolicy {
 
 /// The days that the reminding job works with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Horizon {
+pub struct ReminderDays {
     /// The civil day in Changsha.
     pub today: Date,
     /// Cases due up to this day are reminded of.
@@ -63,7 +63,7 @@ impl CasePolicy {
     }
 
     /// What is to be reminded of at `now`.
-    pub fn horizon(&self, now: OffsetDateTime) -> Horizon {
+    pub fn horizon(&self, now: OffsetDateTime) -> ReminderDays {
         let today = shanghai_date(now);
         let reached = |day: &Date| self.calendar.deadline(*day, self.urge_after).due_on <= today;
         // Ten weeks of holidays are in no calendar.
@@ -71,7 +71,7 @@ impl CasePolicy {
         let urge_up_to = (0..=days)
             .filter_map(|back| today.checked_sub(Duration::days(back)))
             .find(reached);
-        Horizon {
+        ReminderDays {
             today,
             remind_up_to: self.calendar.deadline(today, self.remind_before).due_on,
             urge_up_to,

@@ -9,7 +9,7 @@ use vault::{
     keyed_hash::{self, KeyedHash},
 };
 
-use super::{Submission, document_series::SeriesNumber};
+use super::{SubmittedVersion, document_series::SeriesNumber};
 
 /// The figures of one version; all empty for the end of a record and for what cannot be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Figures {
     pub fn of_accepted(
         keyring: &Keyring,
         item: &ItemVersion,
-        submission: &Submission,
+        submission: &SubmittedVersion,
         record: &AcceptedRecord,
     ) -> Self {
         let filled = |_, code: &str| record.values.contains_key(code);
@@ -46,7 +46,7 @@ impl Figures {
     pub fn of_returned(
         keyring: &Keyring,
         item: &ItemVersion,
-        submission: &Submission,
+        submission: &SubmittedVersion,
         content: &ReturnedContent,
     ) -> Self {
         let filled = |place: usize, _: &str| content.filled.get(place) == Some(&true);
@@ -93,7 +93,7 @@ fn count(
 /// The series and the place in it; none where a person's number stands in the document number, whatever its form.
 fn series(
     keyring: &Keyring,
-    submission: &Submission,
+    submission: &SubmittedVersion,
     document_number: Option<&str>,
 ) -> Option<(KeyedHash, u32)> {
     let document_number = document_number?;
@@ -113,9 +113,9 @@ mod tests {
     use record_ref::{ItemRef, Operation, RecordAddress, RecordVersion, Revision, VersionId};
     use time::OffsetDateTime;
 
-    fn submission(item: &str, provider: &str) -> Submission {
+    fn submission(item: &str, provider: &str) -> SubmittedVersion {
         let id = VersionId::generate();
-        Submission {
+        SubmittedVersion {
             version: RecordVersion {
                 id,
                 address: RecordAddress::of_first_version(id),

@@ -20,7 +20,7 @@ const UNNAMED: &str = "个体工商户";
 
 /// What a registration says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Registration {
+pub struct SubjectRegistration {
     /// The registered name.
     pub name: String,
     /// The form by which it is compared.
@@ -49,7 +49,7 @@ pub fn fills_register(item: &ItemVersion) -> bool {
     item.record_class == RecordClass::Basic && item.natural_key == [SUBJECT_KEY]
 }
 
-impl Registration {
+impl SubjectRegistration {
     /// What an accepted record registers; `None` for other items, for subjects without a code, and for natural
     /// persons, who are in no register here.
     pub fn of(item: &ItemVersion, record: &AcceptedRecord) -> Option<Self> {

@@ -13,7 +13,7 @@ const CONTENT_TYPE: &str = "application/json or text/csv";
 
 /// One version to be judged.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Submission {
+pub struct SubmittedVersion {
     /// Which version of which record.
     pub version: RecordVersion,
     /// Number in the provider's ledger; `None` for one that is only tried out.
@@ -30,7 +30,7 @@ pub struct Submission {
     pub sealed_record_key: Bytes,
 }
 
-impl Submission {
+impl SubmittedVersion {
     /// Takes the event apart.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_good_event_becomes_a_submission() {
-        let submission = Submission::from_event(event()).unwrap();
+        let submission = SubmittedVersion::from_event(event()).unwrap();
         assert_eq!(submission.version.id, id());
         assert_eq!(submission.ledger_number, Some(LedgerNumber::FIRST));
         assert_eq!(submission.received_at, OffsetDateTime::UNIX_EPOCH);
@@ -102,7 +102,7 @@ mod tests {
     fn r8_a_row_of_csv_is_a_record() {
         let mut event = event();
         event.content_type = "text/csv".into();
-        let submission = Submission::from_event(event).unwrap();
+        let submission = SubmittedVersion::from_event(event).unwrap();
         assert_eq!(submission.content_type, "text/csv");
     }
 
@@ -111,18 +111,18 @@ mod tests {
         let mut event = event();
         event.operation = common::Operation::Revoke.into();
         event.content_type = "text/plain".into();
-        let submission = Submission::from_event(event).unwrap();
+        let submission = SubmittedVersion::from_event(event).unwrap();
         assert_eq!(submission.operation, Operation::Revoke);
         assert!(submission.operation.ends_record());
     }
 
     #[test]
     fn every_field_that_does_not_fit_is_named() {
-        type Spoil = fn(&mut RecordSubmitted);
+        type SpoilSubmittedEvent = fn(&mut RecordSubmitted);
         fn v(event: &mut RecordSubmitted) -> &mut common::RecordVersion {
             event.version.as_mut().unwrap()
         }
-        let cases: [(&str, Spoil); 14] = [
+        let cases: [(&str, SpoilSubmittedEvent); 14] = [
             ("operation", |e| e.operation = 99),
             ("version", |e| e.version = None),
             ("version.record_id", |e| {
@@ -145,7 +145,10 @@ mod tests {
         for (field, spoil) in cases {
             let mut event = event();
             spoil(&mut event);
-            assert_eq!(Submission::from_event(event).unwrap_err().field, field);
+            assert_eq!(
+                SubmittedVersion::from_event(event).unwrap_err().field,
+                field
+            );
         }
     }
 }

@@ -16,8 +16,8 @@ use crate::{
     },
     domain::sealed::{StoredChange, StoredFinding, StoredSeverity},
     store::{
-        cases::{Change, ClosedAs},
-        reads::Statistics,
+        cases::{CaseTransition, ClosedAs},
+        reads::VerdictStatistics,
     },
 };
 
@@ -31,10 +31,10 @@ pub(super) fn feedback_list(page: FeedbackPage) -> ListFeedbackResponse {
 
 pub(super) fn feedback_change(told: FeedChange) -> WatchFeedbackResponse {
     let change = match told.change {
-        Change::Opened => CaseChange::Opened,
-        Change::Reminded => CaseChange::Reminded,
-        Change::Overdue => CaseChange::Overdue,
-        Change::Closed(_) => CaseChange::Closed,
+        CaseTransition::Opened => CaseChange::Opened,
+        CaseTransition::Reminded => CaseChange::Reminded,
+        CaseTransition::Overdue => CaseChange::Overdue,
+        CaseTransition::Closed(_) => CaseChange::Closed,
     };
     WatchFeedbackResponse {
         case: Some(feedback_case(told.case)),
@@ -73,7 +73,7 @@ pub(super) fn trial_verdicts(verdicts: Vec<TrialVerdict>) -> DryRunResponse {
     }
 }
 
-pub(super) fn verdict_statistics(counted: Statistics) -> GetStatisticsResponse {
+pub(super) fn verdict_statistics(counted: VerdictStatistics) -> GetStatisticsResponse {
     GetStatisticsResponse {
         accepted: counted.accepted,
         returned: counted.returned,

@@ -6,8 +6,8 @@ use sqlx::postgres::PgRow;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{Keys, Versions, column, version};
-use crate::domain::{FeedbackCase, feedback::Horizon};
+use super::{KeyColumns, Versions, column, version};
+use crate::domain::{FeedbackCase, feedback::ReminderDays};
 
 /// A case to be opened.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct NewCase<'a> {
 
 /// A change of a case, as it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
+pub struct ChangedCase {
     /// Which case.
     pub case_id: Uuid,
     /// The version it is about.
@@ -40,12 +40,12 @@ pub struct Changed {
     /// How often the provider was reminded.
     pub reminders: i32,
     /// What happened.
-    pub change: Change,
+    pub change: CaseTransition,
 }
 
 /// What happened to a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum CaseTransition {
     /// It was opened.
     Opened,
     /// Its provider was reminded, before the due day or after it.
@@ -78,7 +78,7 @@ impl ClosedAs {
     }
 }
 
-impl Change {
+impl CaseTransition {
     fn as_str(self) -> &'static str {
         match self {
             Self::Opened => "opened",
@@ -113,7 +113,7 @@ pub async fn open(
     conn: &mut Conn,
     cases: &[NewCase<'_>],
     now: OffsetDateTime,
-) -> Result<Vec<Changed>, Error> {
+) -> Result<Vec<ChangedCase>, Error> {
     let versions = Versions::of(cases.iter().map(|new| new.version));
     let ledger: Vec<Option<i64>> = cases
         .iter()
@@ -179,7 +179,7 @@ pub async fn open(
     .bind(versions.addresses)
     .fetch_all(conn)
     .await?;
-    changed(&rows, Change::Opened)
+    changed(&rows, CaseTransition::Opened)
 }
 
 /// Closes the open cases of the keys of these versions that a newer accepted revision has answered, whichever
@@ -188,8 +188,8 @@ pub async fn close_answered(
     conn: &mut Conn,
     versions: impl Iterator<Item = &RecordVersion>,
     now: OffsetDateTime,
-) -> Result<Vec<Changed>, Error> {
-    let keys = Keys::of_versions(versions);
+) -> Result<Vec<ChangedCase>, Error> {
+    let keys = KeyColumns::of_versions(versions);
     let rows = sqlx::query(concat!(
         "UPDATE feedback_case AS c SET closed_at = $4, closed_by = head.accepted_record,
                 closed_as = CASE WHEN head.ended THEN 'withdrawal' ELSE 'rereport' END
@@ -214,7 +214,7 @@ pub async fn close_answered(
     rows.iter()
         .map(|row| {
             let closed = ClosedAs::of(column::<Option<&str>>(row, "closed_as")?);
-            changed_row(row, Change::Closed(closed))
+            changed_row(row, CaseTransition::Closed(closed))
         })
         .collect()
 }
@@ -224,7 +224,7 @@ pub async fn close_confirmed(
     conn: &mut Conn,
     case_id: Uuid,
     now: OffsetDateTime,
-) -> Result<Vec<Changed>, Error> {
+) -> Result<Vec<ChangedCase>, Error> {
     let rows = sqlx::query(concat!(
         "UPDATE feedback_case AS c SET closed_at = $2, closed_by = c.record_id, closed_as = 'confirmation'
          WHERE c.case_id = $1 AND c.closed_at IS NULL
@@ -235,16 +235,16 @@ pub async fn close_confirmed(
     .bind(now)
     .fetch_all(conn)
     .await?;
-    changed(&rows, Change::Closed(ClosedAs::Confirmation))
+    changed(&rows, CaseTransition::Closed(ClosedAs::Confirmation))
 }
 
 /// Marks up to `limit` open cases that are due up to the horizon as reminded of, each once.
 pub async fn remind(
     conn: &mut Conn,
-    horizon: &Horizon,
+    horizon: &ReminderDays,
     limit: i64,
     now: OffsetDateTime,
-) -> Result<Vec<Changed>, Error> {
+) -> Result<Vec<ChangedCase>, Error> {
     let rows = sqlx::query(concat!(
         "UPDATE feedback_case AS c SET reminded_at = $1
          WHERE c.reminded_at IS NULL AND c.closed_at IS NULL AND c.case_id IN (
@@ -260,16 +260,16 @@ pub async fn remind(
     .bind(limit)
     .fetch_all(conn)
     .await?;
-    changed(&rows, Change::Reminded)
+    changed(&rows, CaseTransition::Reminded)
 }
 
 /// Marks up to `limit` open cases whose due day is over, each once.
 pub async fn mark_overdue(
     conn: &mut Conn,
-    horizon: &Horizon,
+    horizon: &ReminderDays,
     limit: i64,
     now: OffsetDateTime,
-) -> Result<Vec<Changed>, Error> {
+) -> Result<Vec<ChangedCase>, Error> {
     let rows = sqlx::query(concat!(
         "UPDATE feedback_case AS c SET overdue_at = $1
          WHERE c.overdue_at IS NULL AND c.closed_at IS NULL AND c.case_id IN (
@@ -284,16 +284,16 @@ pub async fn mark_overdue(
     .bind(limit)
     .fetch_all(conn)
     .await?;
-    changed(&rows, Change::Overdue)
+    changed(&rows, CaseTransition::Overdue)
 }
 
 /// Marks up to `limit` open cases that are overdue for long as urged, each once.
 pub async fn urge(
     conn: &mut Conn,
-    horizon: &Horizon,
+    horizon: &ReminderDays,
     limit: i64,
     now: OffsetDateTime,
-) -> Result<Vec<Changed>, Error> {
+) -> Result<Vec<ChangedCase>, Error> {
     let rows = sqlx::query(concat!(
         "UPDATE feedback_case AS c SET urged_at = $1
          WHERE c.urged_at IS NULL AND c.closed_at IS NULL AND c.case_id IN (
@@ -308,11 +308,15 @@ pub async fn urge(
     .bind(limit)
     .fetch_all(conn)
     .await?;
-    changed(&rows, Change::Reminded)
+    changed(&rows, CaseTransition::Reminded)
 }
 
 /// Appends changes to the feed of those who watch.
-pub async fn tell(conn: &mut Conn, changes: &[Changed], now: OffsetDateTime) -> Result<(), Error> {
+pub async fn tell(
+    conn: &mut Conn,
+    changes: &[ChangedCase],
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     if changes.is_empty() {
         return Ok(());
     }
@@ -336,12 +340,12 @@ pub async fn tell(conn: &mut Conn, changes: &[Changed], now: OffsetDateTime) -> 
     Ok(())
 }
 
-fn changed(rows: &[PgRow], change: Change) -> Result<Vec<Changed>, Error> {
+fn changed(rows: &[PgRow], change: CaseTransition) -> Result<Vec<ChangedCase>, Error> {
     rows.iter().map(|row| changed_row(row, change)).collect()
 }
 
-fn changed_row(row: &PgRow, change: Change) -> Result<Changed, Error> {
-    Ok(Changed {
+fn changed_row(row: &PgRow, change: CaseTransition) -> Result<ChangedCase, Error> {
+    Ok(ChangedCase {
         case_id: column(row, "case_id")?,
         version: version(row)?,
         due_on: column(row, "due_on")?,

@@ -10,16 +10,16 @@ use time::Date;
 use uuid::Uuid;
 use vault::keyed_hash::KeyedHash;
 
-use super::{Keys, Versions, checked, column, key, malformed, version};
+use super::{KeyColumns, Versions, checked, column, key, malformed, version};
 use crate::domain::{
-    competence::{Place, Registry},
-    cross::{BaseSubject, Claim, Standing},
-    registration::Registration,
+    competence::{OrganPosition, OrganRegistry},
+    cross::{BaseSubject, ComparisonState, NaturalKeyClaim},
+    registration::SubjectRegistration,
 };
 
 /// What a batch asks about.
 #[derive(Debug, Default)]
-pub struct Question {
+pub struct ComparisonQuery {
     /// Ids of its versions.
     pub versions: Vec<VersionId>,
     /// Keys of its versions.
@@ -43,12 +43,12 @@ pub async fn hold_register(conn: &mut Conn) -> Result<(), Error> {
 /// Puts what is known into `standing`: claims, and accepted revisions. Gives the ids that have a verdict already.
 pub async fn ask(
     conn: &mut Conn,
-    question: &Question,
-    standing: &mut Standing,
+    question: &ComparisonQuery,
+    standing: &mut ComparisonState,
 ) -> Result<HashSet<VersionId>, Error> {
     let ids: Vec<Uuid> = question.versions.iter().map(|id| id.as_uuid()).collect();
-    let keys = Keys::of(question.keys.iter());
-    let later = Keys::of(question.later.iter().map(|(key, _)| key));
+    let keys = KeyColumns::of(question.keys.iter());
+    let later = KeyColumns::of(question.later.iter().map(|(key, _)| key));
     let revisions: Vec<i64> = question
         .later
         .iter()
@@ -115,7 +115,7 @@ pub async fn ask(
                 known.insert(checked::<Uuid, _>(row, "record_id")?);
             }
             "claim" => {
-                let claim = Claim {
+                let claim = NaturalKeyClaim {
                     key: key(row)?,
                     revision: checked::<i64, _>(row, "revision")?,
                     ledger_number: Some(checked::<i64, _>(row, "ledger_number")?),
@@ -147,9 +147,9 @@ pub async fn ask_register(
     conn: &mut Conn,
     codes: &[&str],
     keys: &[RecordKey],
-    standing: &mut Standing,
+    standing: &mut ComparisonState,
 ) -> Result<(), Error> {
-    let keys = Keys::of(keys.iter());
+    let keys = KeyColumns::of(keys.iter());
     let rows = sqlx::query(
         "SELECT s.* FROM unnest($1::text[]) AS q (code)
          CROSS JOIN LATERAL (SELECT * FROM base_subject AS b WHERE b.code = q.code LIMIT 1) AS s
@@ -173,7 +173,7 @@ pub async fn ask_register(
 fn base_subject(row: &PgRow) -> Result<BaseSubject, Error> {
     Ok(BaseSubject {
         code: column(row, "code")?,
-        registration: Registration {
+        registration: SubjectRegistration {
             name: column(row, "name")?,
             core: column(row, "name_core")?,
             status: column(row, "status")?,
@@ -189,7 +189,7 @@ fn base_subject(row: &PgRow) -> Result<BaseSubject, Error> {
 }
 
 /// The places of these providers and of all organs above them.
-pub async fn places(conn: &mut Conn, providers: &[ProviderCode]) -> Result<Registry, Error> {
+pub async fn places(conn: &mut Conn, providers: &[ProviderCode]) -> Result<OrganRegistry, Error> {
     let codes: Vec<&str> = providers.iter().map(ProviderCode::as_str).collect();
     let rows = sqlx::query(
         "WITH RECURSIVE up AS (
@@ -203,7 +203,7 @@ pub async fn places(conn: &mut Conn, providers: &[ProviderCode]) -> Result<Regis
     .await?;
     rows.iter()
         .map(|row| {
-            let place = Place {
+            let place = OrganPosition {
                 parent: optional_code(row, "parent_code")?,
                 district_code: column(row, "district_code")?,
             };
@@ -214,8 +214,11 @@ pub async fn places(conn: &mut Conn, providers: &[ProviderCode]) -> Result<Regis
 
 /// Writes claims, new ones and ones given up. False when another transaction has claimed one meanwhile: then what was
 /// decided on is no longer true.
-pub async fn write_claims(conn: &mut Conn, claims: &[(&KeyedHash, &Claim)]) -> Result<bool, Error> {
-    let keys = Keys::of(claims.iter().map(|(_, claim)| &claim.key));
+pub async fn write_claims(
+    conn: &mut Conn,
+    claims: &[(&KeyedHash, &NaturalKeyClaim)],
+) -> Result<bool, Error> {
+    let keys = KeyColumns::of(claims.iter().map(|(_, claim)| &claim.key));
     let digests: Vec<&[u8]> = claims.iter().map(|(digest, _)| &digest[..]).collect();
     let revisions: Vec<i64> = claims
         .iter()

@@ -12,7 +12,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
-    cases::{Change, ClosedAs},
+    cases::{CaseTransition, ClosedAs},
     checked, column, version,
 };
 use crate::domain::page::CasePosition;
@@ -61,7 +61,7 @@ pub struct VerdictRow {
 
 /// Counts over all providers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Statistics {
+pub struct VerdictStatistics {
     /// Versions accepted.
     pub accepted: u64,
     /// Versions returned.
@@ -80,7 +80,7 @@ pub struct FeedRow {
     /// The case as it is now.
     pub case: CaseRow,
     /// What happened.
-    pub change: Change,
+    pub change: CaseTransition,
     /// When.
     pub changed_at: OffsetDateTime,
     /// Its place.
@@ -184,7 +184,7 @@ pub async fn changes_after(
             let xid: &str = column(row, "xid")?;
             Ok(FeedRow {
                 case: case_row(row)?,
-                change: Change::of(column(row, "change")?),
+                change: CaseTransition::of(column(row, "change")?),
                 changed_at: column(row, "changed_at")?,
                 position: FeedPosition {
                     // The text of an xid8 is a number.
@@ -246,7 +246,7 @@ pub async fn verdict(conn: &mut Conn, id: VersionId) -> Result<Option<VerdictRow
 }
 
 /// All counts from one snapshot, so that they agree with one another.
-pub async fn statistics(conn: &mut Conn) -> Result<Statistics, Error> {
+pub async fn statistics(conn: &mut Conn) -> Result<VerdictStatistics, Error> {
     let rows = sqlx::query(
         "SELECT outcome, NULL::text AS code, count(*) AS versions FROM verdict GROUP BY outcome
          UNION ALL
@@ -259,7 +259,7 @@ pub async fn statistics(conn: &mut Conn) -> Result<Statistics, Error> {
     )
     .fetch_all(conn)
     .await?;
-    let mut statistics = Statistics::default();
+    let mut statistics = VerdictStatistics::default();
     for row in &rows {
         let versions = column::<i64>(row, "versions")?.unsigned_abs();
         match column::<Option<String>>(row, "code")? {

@@ -8,11 +8,11 @@ use service_kit::db::{Conn, Error};
 use time::Date;
 
 use super::{column, item, malformed};
-use crate::domain::competence::Owner;
+use crate::domain::competence::CompetentOwner;
 
 /// An item version to keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ItemRow {
+pub struct ValidationItemRow {
     /// Which version of which item.
     pub item: ItemRef,
     /// The whole definition, JSON.
@@ -31,18 +31,18 @@ pub struct ItemRow {
 
 /// A definition as the table keeps it.
 #[derive(Debug, Clone)]
-pub struct Definition {
+pub struct DefinitionRow {
     /// Which version of which item.
     pub item: ItemRef,
     /// The whole definition, JSON.
     pub definition: String,
     /// Whose catalogue it stands in.
-    pub owner: Owner,
+    pub owner: CompetentOwner,
 }
 
 /// A provider to keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProviderRow {
+pub struct ValidationProviderRow {
     /// Credit code.
     pub code: ProviderCode,
     /// Chinese name.
@@ -60,13 +60,13 @@ pub struct ProviderRow {
 }
 
 /// Keeps item versions; one that is known already stays as it is, because versions never change.
-pub async fn keep_items(conn: &mut Conn, items: &[ItemRow]) -> Result<(), Error> {
+pub async fn keep_items(conn: &mut Conn, items: &[ValidationItemRow]) -> Result<(), Error> {
     let (codes, versions) = columns(items.iter().map(|row| &row.item));
     let organs: Vec<Option<&str>> = items
         .iter()
         .map(|row| row.organ.as_ref().map(ProviderCode::as_str))
         .collect();
-    let text = |of: fn(&ItemRow) -> &str| -> Vec<&str> { items.iter().map(of).collect() };
+    let text = |of: fn(&ValidationItemRow) -> &str| -> Vec<&str> { items.iter().map(of).collect() };
     let effective: Vec<Option<Date>> = items.iter().map(|item| item.effective_from).collect();
     let published: Vec<Option<Date>> = items.iter().map(|item| item.published_on).collect();
     sqlx::query(
@@ -94,7 +94,10 @@ pub async fn keep_items(conn: &mut Conn, items: &[ItemRow]) -> Result<(), Error>
 
 /// Keeps providers, each code at most once in `providers`; an older revision than the known one
 /// changes nothing.
-pub async fn keep_providers(conn: &mut Conn, providers: &[ProviderRow]) -> Result<(), Error> {
+pub async fn keep_providers(
+    conn: &mut Conn,
+    providers: &[ValidationProviderRow],
+) -> Result<(), Error> {
     let codes: Vec<&str> = providers.iter().map(|p| p.code.as_str()).collect();
     let names: Vec<&str> = providers.iter().map(|p| p.name.as_str()).collect();
     let levels: Vec<&str> = providers.iter().map(|p| p.level.as_str()).collect();
@@ -128,7 +131,7 @@ pub async fn keep_providers(conn: &mut Conn, providers: &[ProviderRow]) -> Resul
 }
 
 /// The definitions of these versions as far as they are known.
-pub async fn items(conn: &mut Conn, wanted: &[ItemRef]) -> Result<Vec<Definition>, Error> {
+pub async fn items(conn: &mut Conn, wanted: &[ItemRef]) -> Result<Vec<DefinitionRow>, Error> {
     let (codes, versions) = columns(wanted.iter());
     let rows = sqlx::query(
         "SELECT code, version, definition::text AS definition, coalesce(catalogue, '') AS catalogue,
@@ -144,10 +147,10 @@ pub async fn items(conn: &mut Conn, wanted: &[ItemRef]) -> Result<Vec<Definition
         .map(|row| {
             let organ: Option<&str> = column(row, "organ")?;
             let organ = organ.map(str::parse).transpose().map_err(malformed)?;
-            Ok(Definition {
+            Ok(DefinitionRow {
                 item: item(row, "code", "version")?,
                 definition: column(row, "definition")?,
-                owner: Owner::of(
+                owner: CompetentOwner::of(
                     column(row, "catalogue")?,
                     organ,
                     column(row, "district_code")?,

@@ -15,7 +15,7 @@ use service_kit::db::Conn;
 use testkit::TestResult;
 use uuid::Uuid;
 
-use crate::world::{OTHER, PROVIDER, Record, World, fault};
+use crate::world::{OTHER, PROVIDER, SampleSubmission, ValidationFixture, fault};
 
 fn addresses(versions: impl IntoIterator<Item = Option<RecordVersion>>) -> BTreeSet<Bytes> {
     let versions = versions.into_iter().flatten();
@@ -24,12 +24,13 @@ fn addresses(versions: impl IntoIterator<Item = Option<RecordVersion>>) -> BTree
 
 #[tokio::test]
 async fn r12_a_record_has_one_address_over_all_its_versions() -> TestResult {
-    let world = World::start().await?;
-    let returned = Record::registration("D-1", 1, json!({ "DJ_XDR_SHXYM": "91430102MA4PX7RC65" }));
-    let accepted = Record::registration("D-1", 2, json!({})).revision(2);
+    let world = ValidationFixture::start().await?;
+    let returned =
+        SampleSubmission::registration("D-1", 1, json!({ "DJ_XDR_SHXYM": "91430102MA4PX7RC65" }));
+    let accepted = SampleSubmission::registration("D-1", 2, json!({})).revision(2);
     // Another provider's contradicts it, and is returned.
     let contradicting =
-        Record::registration("D-2", 1, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
+        SampleSubmission::registration("D-2", 1, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
             .reported_by(OTHER);
     let revoked = accepted.ended(Operation::Revoke, 3, "登记被撤销");
     for record in [&returned, &accepted, &contradicting, &revoked] {
@@ -85,9 +86,9 @@ async fn r12_a_record_has_one_address_over_all_its_versions() -> TestResult {
 
 #[tokio::test]
 async fn r13_a_confirmed_version_is_announced_under_the_address_of_its_record() -> TestResult {
-    let world = World::start().await?;
-    let first = Record::penalty("K-1", 1, json!({ "CF_WFXW": "" }));
-    let second = Record::penalty("K-1", 2, fault()).revision(2);
+    let world = ValidationFixture::start().await?;
+    let first = SampleSubmission::penalty("K-1", 1, json!({ "CF_WFXW": "" }));
+    let second = SampleSubmission::penalty("K-1", 2, fault()).revision(2);
     world.submit(&[&first]).await?;
     world.submit(&[&second]).await?;
     let cases = world.feedback(true).await?;
@@ -129,7 +130,7 @@ async fn old_verdict(conn: &mut Conn, id: VersionId, digest: u8, revision: i64) 
 #[tokio::test]
 async fn the_address_of_a_record_from_before_is_the_one_that_its_next_version_brings() -> TestResult
 {
-    let world = World::bare().await?;
+    let world = ValidationFixture::bare().await?;
     let mut tx = world.bed.owner_pool.begin().await?;
     sqlx::raw_sql("CREATE SCHEMA from_before; SET LOCAL search_path TO from_before")
         .execute(&mut *tx)

@@ -11,13 +11,13 @@ use service_kit::{identity::Role, reason::Reason};
 use testkit::{RefusalDetails, TestResult, refusal_of};
 use tonic::Status;
 
-use crate::world::{OFFICE, OTHER, PROVIDER, Record, World, fault};
+use crate::world::{OFFICE, OTHER, PROVIDER, SampleSubmission, ValidationFixture, fault};
 
 const ATTESTER: &str = "钱立新";
 const STATEMENT: &str = "已核对营业执照原件，代码无误";
 
 async fn confirm(
-    world: &World,
+    world: &ValidationFixture,
     case_id: &str,
     statement: &str,
 ) -> Result<ConfirmRecordResponse, Status> {
@@ -32,7 +32,7 @@ async fn confirm(
     Ok(provider.confirm_record(request).await?.into_inner())
 }
 
-async fn case_of(world: &World, key: &str) -> Result<String> {
+async fn case_of(world: &ValidationFixture, key: &str) -> Result<String> {
     let cases = world.feedback(false).await?;
     let case = cases.into_iter().find(|case| case.record_key == key);
     Ok(case.map(|case| case.case_id).unwrap_or_default())
@@ -40,8 +40,8 @@ async fn case_of(world: &World, key: &str) -> Result<String> {
 
 #[tokio::test]
 async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> TestResult {
-    let world = World::start().await?;
-    let record = Record::penalty("K-1", 7, fault());
+    let world = ValidationFixture::start().await?;
+    let record = SampleSubmission::penalty("K-1", 7, fault());
     world.submit(&[&record]).await?;
     let case = case_of(&world, "K-1").await?;
     let answer = confirm(&world, &case, STATEMENT).await?;
@@ -120,9 +120,11 @@ async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> 
 
 #[tokio::test]
 async fn r13_a_record_with_any_other_error_cannot_be_confirmed() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let both = json!({ "CF_XDR_SHXYM": "91430102MA4PX7RC65", "CF_WFXW": "" });
-    world.submit(&[&Record::penalty("K-1", 1, both)]).await?;
+    world
+        .submit(&[&SampleSubmission::penalty("K-1", 1, both)])
+        .await?;
     let status = confirm(&world, &case_of(&world, "K-1").await?, STATEMENT)
         .await
         .unwrap_err();
@@ -143,10 +145,12 @@ async fn r13_a_record_with_any_other_error_cannot_be_confirmed() -> TestResult {
 
     // A name that is not the code's never is, even where the code alone could be.
     world
-        .submit(&[&Record::registration("D-1", 2, json!({}))])
+        .submit(&[&SampleSubmission::registration("D-1", 2, json!({}))])
         .await?;
     let wrong = json!({ "CF_XDR_MC": "长沙某某商贸有限公司", "CF_JDRQ": "2026-06-10" });
-    world.submit(&[&Record::penalty("K-2", 3, wrong)]).await?;
+    world
+        .submit(&[&SampleSubmission::penalty("K-2", 3, wrong)])
+        .await?;
     let status = confirm(&world, &case_of(&world, "K-2").await?, STATEMENT)
         .await
         .unwrap_err();
@@ -162,12 +166,12 @@ async fn r13_a_record_with_any_other_error_cannot_be_confirmed() -> TestResult {
 
 #[tokio::test]
 async fn r13_a_cancelled_subject_and_a_changed_identity_can_be_confirmed() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let cancelled = json!({ "DJ_ZT": "注销", "DJ_ZZRQ": "2026-05-31" });
     world
-        .submit(&[&Record::registration("D-1", 1, cancelled)])
+        .submit(&[&SampleSubmission::registration("D-1", 1, cancelled)])
         .await?;
-    let late = Record::penalty("K-2", 2, json!({}));
+    let late = SampleSubmission::penalty("K-2", 2, json!({}));
     world.submit(&[&late]).await?;
     let answer = confirm(&world, &case_of(&world, "K-2").await?, STATEMENT).await?;
     assert!(
@@ -179,16 +183,16 @@ async fn r13_a_cancelled_subject_and_a_changed_identity_can_be_confirmed() -> Te
 
     let before = json!({ "CF_JDRQ": "2026-05-30" });
     world
-        .submit(&[&Record::penalty("K-3", 3, before.clone())])
+        .submit(&[&SampleSubmission::penalty("K-3", 3, before.clone())])
         .await?;
     let number = json!({ "CF_JDRQ": "2026-05-30", "CF_WSH": "长市监罚决〔2026〕900号" });
-    let changed = Record::penalty("K-3", 4, number.clone()).revision(2);
+    let changed = SampleSubmission::penalty("K-3", 4, number.clone()).revision(2);
     world.submit(&[&changed]).await?;
     assert_eq!(world.found(&changed).await?.1, ["IDENTITY_CHANGED"]);
     confirm(&world, &case_of(&world, "K-3").await?, STATEMENT).await?;
     // From now on that is what the key is about, and nobody else's.
-    let next = Record::penalty("K-3", 5, number.clone()).revision(3);
-    let twice = Record::penalty("K-4", 6, number);
+    let next = SampleSubmission::penalty("K-3", 5, number.clone()).revision(3);
+    let twice = SampleSubmission::penalty("K-4", 6, number);
     world.submit(&[&next, &twice]).await?;
     assert_eq!(world.found(&next).await?.0, VerdictOutcome::Accepted);
     assert_eq!(world.found(&twice).await?.1, ["DUPLICATE_RECORD"]);
@@ -198,11 +202,11 @@ async fn r13_a_cancelled_subject_and_a_changed_identity_can_be_confirmed() -> Te
 
 #[tokio::test]
 async fn r13_a_version_that_another_one_followed_is_not_confirmed() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     for (key, follower) in [("K-1", None), ("K-2", Some(Operation::Withdraw))] {
-        let first = Record::penalty(key, 1, fault());
+        let first = SampleSubmission::penalty(key, 1, fault());
         let next = match follower {
-            None => Record::penalty(key, 2, json!({})).revision(2),
+            None => SampleSubmission::penalty(key, 2, json!({})).revision(2),
             Some(operation) => first.ended(operation, 2, "误报"),
         };
         world.submit(&[&first, &next]).await?;
@@ -210,8 +214,9 @@ async fn r13_a_version_that_another_one_followed_is_not_confirmed() -> TestResul
         assert_eq!(refusal_of(answer).reason, Reason::CaseClosed);
     }
     // A lower returned version is answered by the confirmation of a higher one.
-    let versions =
-        [1, 2].map(|revision| Record::penalty("K-3", 10 + revision, fault()).revision(revision));
+    let versions = [1, 2].map(|revision| {
+        SampleSubmission::penalty("K-3", 10 + revision, fault()).revision(revision)
+    });
     world.submit(&[&versions[0], &versions[1]]).await?;
     let cases = world.feedback(true).await?;
     let higher = cases
@@ -226,10 +231,11 @@ async fn r13_a_version_that_another_one_followed_is_not_confirmed() -> TestResul
 
 #[tokio::test]
 async fn r13_a_contradicted_record_stands_by_the_word_of_its_provider() -> TestResult {
-    let world = World::start().await?;
-    let ours = Record::registration("D-1", 1, json!({}));
-    let theirs = Record::registration("D-2", 1, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
-        .reported_by(OTHER);
+    let world = ValidationFixture::start().await?;
+    let ours = SampleSubmission::registration("D-1", 1, json!({}));
+    let theirs =
+        SampleSubmission::registration("D-2", 1, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
+            .reported_by(OTHER);
     world.submit(&[&ours, &theirs]).await?;
     let answer = confirm(&world, &case_of(&world, "D-1").await?, STATEMENT).await?;
     assert_eq!(
@@ -249,8 +255,10 @@ async fn r13_a_contradicted_record_stands_by_the_word_of_its_provider() -> TestR
 
 #[tokio::test]
 async fn r13_only_the_provider_itself_confirms_and_says_who_and_why() -> TestResult {
-    let world = World::start().await?;
-    world.submit(&[&Record::penalty("K-1", 1, fault())]).await?;
+    let world = ValidationFixture::start().await?;
+    world
+        .submit(&[&SampleSubmission::penalty("K-1", 1, fault())])
+        .await?;
     let case_id = case_of(&world, "K-1").await?;
     let request = |case_id: &str, attester: &str, statement: &str| ConfirmRecordRequest {
         case_id: case_id.to_owned(),

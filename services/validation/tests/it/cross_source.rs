@@ -13,14 +13,16 @@ use proto::credit::{
 use serde_json::json;
 use testkit::{TestResult, eventually};
 
-use crate::world::{OTHER, PATIENCE, PROVIDER, Record, World, published, registered};
+use crate::world::{
+    OTHER, PATIENCE, PROVIDER, SampleSubmission, ValidationFixture, published, registered,
+};
 
 const ACCEPTED: VerdictOutcome = VerdictOutcome::Accepted;
 const RETURNED: VerdictOutcome = VerdictOutcome::Returned;
 
 async fn expect(
-    world: &World,
-    record: &Record,
+    world: &ValidationFixture,
+    record: &SampleSubmission,
     outcome: VerdictOutcome,
     codes: &[&str],
 ) -> Result<()> {
@@ -37,9 +39,10 @@ async fn expect(
 
 #[tokio::test]
 async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult {
-    let world = World::start().await?;
-    let named =
-        |key: &str, number, name: &str| Record::penalty(key, number, json!({ "CF_XDR_MC": name }));
+    let world = ValidationFixture::start().await?;
+    let named = |key: &str, number, name: &str| {
+        SampleSubmission::penalty(key, number, json!({ "CF_XDR_MC": name }))
+    };
     // Before the register knows the code nothing is said.
     expect(
         &world,
@@ -50,7 +53,7 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
     .await?;
     expect(
         &world,
-        &Record::registration("D-1", 2, json!({})),
+        &SampleSubmission::registration("D-1", 2, json!({})),
         ACCEPTED,
         &[],
     )
@@ -75,7 +78,7 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
     let renamed = json!({ "DJ_XDR_MC": "湖南客偲家建设有限公司", "DJ_HZRQ": "2026-11-16" });
     expect(
         &world,
-        &Record::registration("D-1", 5, renamed).revision(2),
+        &SampleSubmission::registration("D-1", 5, renamed).revision(2),
         ACCEPTED,
         &[],
     )
@@ -98,10 +101,9 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
     .await?;
 
     // A registration that is withdrawn says nothing any more.
-    let end =
-        Record::registration("D-1", 8, json!({}))
-            .revision(2)
-            .ended(Operation::Withdraw, 8, "误报");
+    let end = SampleSubmission::registration("D-1", 8, json!({}))
+        .revision(2)
+        .ended(Operation::Withdraw, 8, "误报");
     world.submit(&[&end]).await?;
     expect(&world, &named("K-6", 9, "任意名称有限公司"), ACCEPTED, &[]).await?;
     world.finish().await?;
@@ -110,9 +112,9 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
 
 #[tokio::test]
 async fn r13_the_register_of_a_batch_serves_the_records_behind_it() -> TestResult {
-    let world = World::start().await?;
-    let registration = Record::registration("D-1", 1, json!({}));
-    let wrong = Record::penalty("K-2", 2, json!({ "CF_XDR_MC": "长沙某某商贸有限公司" }));
+    let world = ValidationFixture::start().await?;
+    let registration = SampleSubmission::registration("D-1", 1, json!({}));
+    let wrong = SampleSubmission::penalty("K-2", 2, json!({ "CF_XDR_MC": "长沙某某商贸有限公司" }));
     world.submit(&[&registration, &wrong]).await?;
     assert_eq!(
         world.found(&wrong).await?,
@@ -124,17 +126,23 @@ async fn r13_the_register_of_a_batch_serves_the_records_behind_it() -> TestResul
 
 #[tokio::test]
 async fn d11_an_individual_business_is_compared_without_its_mark() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let shop = json!({
         "DJ_XDR_MC": "岳麓区老刘米粉店（个体工商户）", "DJ_XDR_LB": "个体工商户",
         "DJ_XDR_SHXYM": "92430104MA4QQ0026Y", "DJ_LX": "个体工商户",
     });
-    expect(&world, &Record::registration("D-1", 1, shop), ACCEPTED, &[]).await?;
+    expect(
+        &world,
+        &SampleSubmission::registration("D-1", 1, shop),
+        ACCEPTED,
+        &[],
+    )
+    .await?;
     let fined = |key: &str, number, name: &str| {
         let changes = json!({
             "CF_XDR_LB": "个体工商户", "CF_XDR_MC": name, "CF_XDR_SHXYM": "92430104MA4QQ0026Y",
         });
-        Record::penalty(key, number, changes)
+        SampleSubmission::penalty(key, number, changes)
     };
     expect(&world, &fined("K-2", 2, "岳麓区老刘米粉店"), ACCEPTED, &[]).await?;
     expect(
@@ -150,21 +158,21 @@ async fn d11_an_individual_business_is_compared_without_its_mark() -> TestResult
 
 #[tokio::test]
 async fn r13_a_subject_that_was_cancelled_before_the_decision_is_asked_about() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let cancelled = json!({ "DJ_ZT": "注销", "DJ_ZZRQ": "2026-05-31" });
     expect(
         &world,
-        &Record::registration("D-1", 1, cancelled),
+        &SampleSubmission::registration("D-1", 1, cancelled),
         ACCEPTED,
         &[],
     )
     .await?;
     // Decided on 2026-06-10.
-    let late = Record::penalty("K-2", 2, json!({}));
+    let late = SampleSubmission::penalty("K-2", 2, json!({}));
     expect(&world, &late, RETURNED, &["SUBJECT_CANCELLED"]).await?;
     let finding = world.verdict(&late).await?.findings.remove(0);
     assert!(finding.confirmable && finding.field == "CF_JDRQ");
-    let before = Record::penalty("K-3", 3, json!({ "CF_JDRQ": "2026-05-31" }));
+    let before = SampleSubmission::penalty("K-3", 3, json!({ "CF_JDRQ": "2026-05-31" }));
     expect(&world, &before, ACCEPTED, &[]).await?;
     world.finish().await?;
     Ok(())
@@ -172,14 +180,15 @@ async fn r13_a_subject_that_was_cancelled_before_the_decision_is_asked_about() -
 
 #[tokio::test]
 async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> TestResult {
-    let world = World::start().await?;
-    let ours = Record::registration("D-1", 1, json!({}));
+    let world = ValidationFixture::start().await?;
+    let ours = SampleSubmission::registration("D-1", 1, json!({}));
     expect(&world, &ours, ACCEPTED, &[]).await?;
-    let agreeing = Record::registration("D-2", 1, json!({})).reported_by(OTHER);
+    let agreeing = SampleSubmission::registration("D-2", 1, json!({})).reported_by(OTHER);
     expect(&world, &agreeing, ACCEPTED, &[]).await?;
-    let theirs = Record::registration("D-3", 2, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
-        .reported_by(OTHER);
-    let theirs = Record {
+    let theirs =
+        SampleSubmission::registration("D-3", 2, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
+            .reported_by(OTHER);
+    let theirs = SampleSubmission {
         key: "D-2".into(),
         ..theirs
     }
@@ -219,7 +228,8 @@ async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> 
 
     // The one that stands reports again and is accepted: its case is closed.
     let again =
-        Record::registration("D-1", 2, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" })).revision(2);
+        SampleSubmission::registration("D-1", 2, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
+            .revision(2);
     expect(&world, &again, ACCEPTED, &[]).await?;
     let case = world.feedback(false).await?.remove(0);
     assert_eq!(case.state(), CaseState::ClosedByRereport);
@@ -231,23 +241,23 @@ async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> 
 #[tokio::test]
 async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_number() -> TestResult
 {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕777号" });
     expect(
         &world,
-        &Record::penalty("K-1", 41, number.clone()),
+        &SampleSubmission::penalty("K-1", 41, number.clone()),
         ACCEPTED,
         &[],
     )
     .await?;
-    let twice = Record::penalty("K-2", 42, number.clone());
+    let twice = SampleSubmission::penalty("K-2", 42, number.clone());
     expect(&world, &twice, RETURNED, &["DUPLICATE_RECORD"]).await?;
     let message = world.verdict(&twice).await?.findings.remove(0).message;
     assert!(message.contains("41"), "{message}");
     // Its own next version is no duplicate.
     expect(
         &world,
-        &Record::penalty("K-1", 43, number.clone()).revision(2),
+        &SampleSubmission::penalty("K-1", 43, number.clone()).revision(2),
         ACCEPTED,
         &[],
     )
@@ -256,23 +266,30 @@ async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_n
     let licence = json!({ "XK_WSH": "长交运许〔2026〕45号" });
     expect(
         &world,
-        &Record::licence("L-1", 44, licence.clone()),
+        &SampleSubmission::licence("L-1", 44, licence.clone()),
         ACCEPTED,
         &[],
     )
     .await?;
     expect(
         &world,
-        &Record::licence("L-2", 45, licence.clone()),
+        &SampleSubmission::licence("L-2", 45, licence.clone()),
         RETURNED,
         &["DUPLICATE_RECORD"],
     )
     .await?;
     let another = json!({ "XK_WSH": "长交运许〔2026〕45号", "XK_XDR_ZJHM": "430102199003071234" });
-    expect(&world, &Record::licence("L-3", 46, another), ACCEPTED, &[]).await?;
+    expect(
+        &world,
+        &SampleSubmission::licence("L-3", 46, another),
+        ACCEPTED,
+        &[],
+    )
+    .await?;
     // Two in one batch: the first one stands.
-    let pair = ["P-1", "P-2"]
-        .map(|key| Record::penalty(key, 50, json!({ "CF_WSH": "长市监罚决〔2026〕778号" })));
+    let pair = ["P-1", "P-2"].map(|key| {
+        SampleSubmission::penalty(key, 50, json!({ "CF_WSH": "长市监罚决〔2026〕778号" }))
+    });
     world.submit(&[&pair[0], &pair[1]]).await?;
     assert_eq!(world.found(&pair[0]).await?.0, ACCEPTED);
     assert_eq!(
@@ -285,17 +302,23 @@ async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_n
 
 #[tokio::test]
 async fn r13_a_next_version_about_something_else_is_asked_about() -> TestResult {
-    let world = World::start().await?;
-    expect(&world, &Record::penalty("K-1", 1, json!({})), ACCEPTED, &[]).await?;
-    let other =
-        Record::penalty("K-1", 2, json!({ "CF_WSH": "长市监罚决〔2026〕999号" })).revision(2);
+    let world = ValidationFixture::start().await?;
+    expect(
+        &world,
+        &SampleSubmission::penalty("K-1", 1, json!({})),
+        ACCEPTED,
+        &[],
+    )
+    .await?;
+    let other = SampleSubmission::penalty("K-1", 2, json!({ "CF_WSH": "长市监罚决〔2026〕999号" }))
+        .revision(2);
     expect(&world, &other, RETURNED, &["IDENTITY_CHANGED"]).await?;
     assert!(world.verdict(&other).await?.findings[0].confirmable);
     let subject =
         json!({ "CF_XDR_MC": "湖南湘邮科技股份有限公司", "CF_XDR_SHXYM": "914300007225774774" });
     expect(
         &world,
-        &Record::penalty("K-1", 3, subject).revision(3),
+        &SampleSubmission::penalty("K-1", 3, subject).revision(3),
         RETURNED,
         &["IDENTITY_CHANGED"],
     )
@@ -303,7 +326,7 @@ async fn r13_a_next_version_about_something_else_is_asked_about() -> TestResult 
     // Other words about the same decision are a correction.
     expect(
         &world,
-        &Record::penalty("K-1", 4, json!({ "CF_NR": "罚款3000元。" })).revision(4),
+        &SampleSubmission::penalty("K-1", 4, json!({ "CF_NR": "罚款3000元。" })).revision(4),
         ACCEPTED,
         &[],
     )
@@ -314,7 +337,7 @@ async fn r13_a_next_version_about_something_else_is_asked_about() -> TestResult 
 
 #[tokio::test]
 async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> TestResult {
-    let world = World::bare().await?;
+    let world = ValidationFixture::bare().await?;
     let items = credit_record::standard_items()?;
     let find = |code: &str| items.iter().rfind(|item| item.code == code).unwrap();
     let mut departments = published(find("xzcf"))?;
@@ -338,19 +361,19 @@ async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> TestResu
         .await?;
     world.bed.wait_until_settled().await?;
 
-    let foreign = Record::penalty("K-1", 1, json!({}));
+    let foreign = SampleSubmission::penalty("K-1", 1, json!({}));
     expect(&world, &foreign, RETURNED, &["PROVIDER_NOT_COMPETENT"]).await?;
     assert!(!world.verdict(&foreign).await?.findings[0].confirmable);
     expect(
         &world,
-        &Record::penalty("K-2", 2, json!({})).reported_by(OTHER),
+        &SampleSubmission::penalty("K-2", 2, json!({})).reported_by(OTHER),
         ACCEPTED,
         &[],
     )
     .await?;
     expect(
         &world,
-        &Record::licence("L-1", 3, json!({})),
+        &SampleSubmission::licence("L-1", 3, json!({})),
         RETURNED,
         &["PROVIDER_NOT_COMPETENT"],
     )
@@ -363,18 +386,30 @@ async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> TestResu
     };
     world.bed.publish(&[world.event(&moved)]).await?;
     world.bed.wait_until_settled().await?;
-    expect(&world, &Record::penalty("K-3", 4, json!({})), ACCEPTED, &[]).await?;
-    expect(&world, &Record::licence("L-2", 5, json!({})), ACCEPTED, &[]).await?;
+    expect(
+        &world,
+        &SampleSubmission::penalty("K-3", 4, json!({})),
+        ACCEPTED,
+        &[],
+    )
+    .await?;
+    expect(
+        &world,
+        &SampleSubmission::licence("L-2", 5, json!({})),
+        ACCEPTED,
+        &[],
+    )
+    .await?;
     world.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_two_copies_never_accept_one_decision_twice() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕555号" });
-    let one = world.deliveries(&[&Record::penalty("K-1", 1, number.clone())]);
-    let two = world.deliveries(&[&Record::penalty("K-2", 2, number)]);
+    let one = world.deliveries(&[&SampleSubmission::penalty("K-1", 1, number.clone())]);
+    let two = world.deliveries(&[&SampleSubmission::penalty("K-2", 2, number)]);
     let (first_copy, second_copy) = (world.handler()?, world.handler()?);
     let mut first = world.pool.begin().await?;
     assert!(first_copy.handle(&mut first, &one).await?.is_empty());
@@ -415,9 +450,10 @@ async fn r13_two_copies_never_accept_one_decision_twice() -> TestResult {
 
 #[tokio::test]
 async fn r13_two_copies_never_accept_contradicting_registrations() -> TestResult {
-    let world = World::start().await?;
-    let ours = world.deliveries(&[&Record::registration("D-1", 1, json!({}))]);
-    let theirs = Record::registration("D-2", 1, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }));
+    let world = ValidationFixture::start().await?;
+    let ours = world.deliveries(&[&SampleSubmission::registration("D-1", 1, json!({}))]);
+    let theirs =
+        SampleSubmission::registration("D-2", 1, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }));
     let theirs = world.deliveries(&[&theirs.reported_by(OTHER)]);
     let (first_copy, second_copy) = (world.handler()?, world.handler()?);
     let mut first = world.pool.begin().await?;

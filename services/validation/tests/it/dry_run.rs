@@ -10,9 +10,9 @@ use sqlx::AssertSqlSafe;
 use testkit::{TestResult, refusal_of};
 use tonic::Status;
 
-use crate::world::{OTHER, Record, World, fault};
+use crate::world::{OTHER, SampleSubmission, ValidationFixture, fault};
 
-fn trial(record: &Record) -> DryRunRecord {
+fn trial(record: &SampleSubmission) -> DryRunRecord {
     DryRunRecord {
         item_code: record.item.to_owned(),
         item_version: record.version,
@@ -22,7 +22,10 @@ fn trial(record: &Record) -> DryRunRecord {
     }
 }
 
-async fn try_out(world: &World, records: Vec<DryRunRecord>) -> Result<Vec<DryRunVerdict>, Status> {
+async fn try_out(
+    world: &ValidationFixture,
+    records: Vec<DryRunRecord>,
+) -> Result<Vec<DryRunVerdict>, Status> {
     let mut provider = world
         .provider()
         .map_err(|error| Status::internal(error.to_string()))?;
@@ -34,7 +37,7 @@ async fn try_out(world: &World, records: Vec<DryRunRecord>) -> Result<Vec<DryRun
 }
 
 /// Rows of every table of the schema.
-async fn rows(world: &World) -> Result<Vec<(String, i64)>> {
+async fn rows(world: &ValidationFixture) -> Result<Vec<(String, i64)>> {
     let pool = world.bed.schema_pool().await?;
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT quote_ident(table_name) FROM information_schema.tables
@@ -54,29 +57,30 @@ async fn rows(world: &World) -> Result<Vec<(String, i64)>> {
 
 #[tokio::test]
 async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕31号" });
     world
         .submit(&[
-            &Record::registration("D-1", 1, json!({})),
-            &Record::penalty("K-1", 2, number.clone()),
+            &SampleSubmission::registration("D-1", 1, json!({})),
+            &SampleSubmission::penalty("K-1", 2, number.clone()),
         ])
         .await?;
     let before = rows(&world).await?;
 
     let records = [
-        Record::penalty("N-1", 3, json!({ "CF_JDRQ": "2026/6/10" })),
-        Record::penalty("N-2", 4, fault()),
-        Record::penalty("N-3", 5, json!({ "CF_XDR_MC": "长沙某某商贸有限公司" })),
+        SampleSubmission::penalty("N-1", 3, json!({ "CF_JDRQ": "2026/6/10" })),
+        SampleSubmission::penalty("N-2", 4, fault()),
+        SampleSubmission::penalty("N-3", 5, json!({ "CF_XDR_MC": "长沙某某商贸有限公司" })),
         // The decision stands under K-1.
-        Record::penalty("N-4", 6, number.clone()),
+        SampleSubmission::penalty("N-4", 6, number.clone()),
         // Its next version.
-        Record::penalty("K-1", 7, number).revision(2),
-        Record::penalty("K-1", 8, json!({ "CF_WSH": "长市监罚决〔2026〕32号" })).revision(3),
+        SampleSubmission::penalty("K-1", 7, number).revision(2),
+        SampleSubmission::penalty("K-1", 8, json!({ "CF_WSH": "长市监罚决〔2026〕32号" }))
+            .revision(3),
         // Twice in one request.
-        Record::penalty("N-5", 9, json!({ "CF_WSH": "长市监罚决〔2026〕33号" })),
-        Record::penalty("N-6", 10, json!({ "CF_WSH": "长市监罚决〔2026〕33号" })),
-        Record::licence("L-1", 11, json!({})),
+        SampleSubmission::penalty("N-5", 9, json!({ "CF_WSH": "长市监罚决〔2026〕33号" })),
+        SampleSubmission::penalty("N-6", 10, json!({ "CF_WSH": "长市监罚决〔2026〕33号" })),
+        SampleSubmission::licence("L-1", 11, json!({})),
     ];
     let verdicts = try_out(&world, records.iter().map(trial).collect()).await?;
     assert_eq!(rows(&world).await?, before);
@@ -110,8 +114,8 @@ async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> Te
 
 #[tokio::test]
 async fn r6_a_trial_without_a_version_is_by_the_one_in_force() -> TestResult {
-    let world = World::start().await?;
-    let mut record = trial(&Record::penalty("N-1", 1, json!({})));
+    let world = ValidationFixture::start().await?;
+    let mut record = trial(&SampleSubmission::penalty("N-1", 1, json!({})));
     record.item_version = 0;
     record.record_key = String::new();
     let verdict = try_out(&world, vec![record.clone()]).await?.remove(0);
@@ -139,9 +143,9 @@ async fn r6_a_trial_without_a_version_is_by_the_one_in_force() -> TestResult {
 
 #[tokio::test]
 async fn a_trial_that_cannot_be_made_says_why() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let now = world.bed.context.clock.now();
-    let good = trial(&Record::penalty("N-1", 1, json!({})));
+    let good = trial(&SampleSubmission::penalty("N-1", 1, json!({})));
     let unknown = DryRunRecord {
         item_code: "nothing".into(),
         item_version: 0,
@@ -235,7 +239,7 @@ async fn a_trial_that_cannot_be_made_says_why() -> TestResult {
     let answer = nobody.dry_run(DryRunRequest { records }).await;
     assert_eq!(refusal_of(answer).reason, Reason::ProviderNotRegistered);
     // Tried for the caller and nobody else: the source unit is not it.
-    let foreign = trial(&Record::penalty("N-2", 1, json!({})).reported_by(OTHER));
+    let foreign = trial(&SampleSubmission::penalty("N-2", 1, json!({})).reported_by(OTHER));
     let verdict = try_out(&world, vec![foreign]).await?.remove(0);
     assert!(
         verdict

@@ -10,14 +10,14 @@ use proto::credit::{
 use serde_json::json;
 use testkit::TestResult;
 
-use crate::world::{PERSON_NUMBER, Record, World, fault};
+use crate::world::{PERSON_NUMBER, SampleSubmission, ValidationFixture, fault};
 
 #[tokio::test]
 async fn d24_a_revocation_is_accepted_announced_and_closes_the_open_cases_of_its_key() -> TestResult
 {
-    let world = World::start().await?;
-    let first = Record::penalty("K-1", 1, fault());
-    let other = Record::penalty("K-2", 2, fault());
+    let world = ValidationFixture::start().await?;
+    let first = SampleSubmission::penalty("K-1", 1, fault());
+    let other = SampleSubmission::penalty("K-2", 2, fault());
     world.submit(&[&first, &other]).await?;
     let end = first.ended(Operation::Revoke, 3, "处罚决定被行政复议撤销");
     world.submit(&[&end]).await?;
@@ -58,11 +58,12 @@ async fn d24_a_revocation_is_accepted_announced_and_closes_the_open_cases_of_its
 
 #[tokio::test]
 async fn d24_order_and_repetition_of_an_end_do_not_matter() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     // Returned, accepted, withdrawn, returned, in each of the orders that differ, one key each.
     let versions = |key: &str, ledger: u64| {
-        let upsert =
-            |revision, changes| Record::penalty(key, ledger + revision, changes).revision(revision);
+        let upsert = |revision, changes| {
+            SampleSubmission::penalty(key, ledger + revision, changes).revision(revision)
+        };
         let accepted = upsert(2, json!({}));
         [
             upsert(1, fault()),
@@ -79,13 +80,13 @@ async fn d24_order_and_repetition_of_an_end_do_not_matter() -> TestResult {
         [2, 1, 0, 3],
     ];
     for step in 0..4 {
-        let records: Vec<Record> = (0..)
+        let records: Vec<SampleSubmission> = (0..)
             .zip(&orders)
             .map(|(number, order)| {
                 versions(&format!("K-{number}"), number * 10)[order[step]].clone()
             })
             .collect();
-        let records: Vec<&Record> = records.iter().collect();
+        let records: Vec<&SampleSubmission> = records.iter().collect();
         world.submit(&records).await?;
         // Under other event ids, as after a rebuilt stream.
         world.submit(&records).await?;
@@ -104,8 +105,8 @@ async fn d24_order_and_repetition_of_an_end_do_not_matter() -> TestResult {
 
 #[tokio::test]
 async fn d24_a_reason_with_personal_numbers_is_accepted_with_a_warning_and_sealed() -> TestResult {
-    let world = World::start().await?;
-    let record = Record::penalty("K-1", 1, json!({}));
+    let world = ValidationFixture::start().await?;
+    let record = SampleSubmission::penalty("K-1", 1, json!({}));
     let end = record.ended(
         Operation::Revoke,
         2,
@@ -127,14 +128,15 @@ async fn d24_a_reason_with_personal_numbers_is_accepted_with_a_warning_and_seale
 #[tokio::test]
 async fn d24_a_record_that_was_withdrawn_is_revived_by_a_later_version_and_frees_its_decision()
 -> TestResult {
-    let world = World::start().await?;
-    let record = Record::penalty("K-1", 1, json!({}));
+    let world = ValidationFixture::start().await?;
+    let record = SampleSubmission::penalty("K-1", 1, json!({}));
     let end = record.ended(Operation::Withdraw, 2, "记录主键有误");
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕123号" });
     // The same decision under the right key, then the first key about another one.
-    let right = Record::penalty("K-right", 3, number);
+    let right = SampleSubmission::penalty("K-right", 3, number);
     let revived =
-        Record::penalty("K-1", 4, json!({ "CF_WSH": "长市监罚决〔2026〕124号" })).revision(3);
+        SampleSubmission::penalty("K-1", 4, json!({ "CF_WSH": "长市监罚决〔2026〕124号" }))
+            .revision(3);
     for record in [&record, &end, &right, &revived] {
         world.submit(&[record]).await?;
         let (outcome, codes) = world.found(record).await?;
@@ -146,19 +148,20 @@ async fn d24_a_record_that_was_withdrawn_is_revived_by_a_later_version_and_frees
 
 #[tokio::test]
 async fn d24_what_one_key_of_a_batch_gives_up_another_key_of_it_may_hold() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕123号" });
-    let record = Record::penalty("K-1", 1, number.clone());
+    let record = SampleSubmission::penalty("K-1", 1, number.clone());
     world.submit(&[&record]).await?;
     let end = record.ended(Operation::Withdraw, 2, "记录主键有误");
-    let right = Record::penalty("K-right", 3, number.clone());
+    let right = SampleSubmission::penalty("K-right", 3, number.clone());
     world.submit(&[&end, &right]).await?;
     assert_eq!(world.found(&right).await?.0, VerdictOutcome::Accepted);
     // And all of it in one batch.
-    let first = Record::penalty("K-2", 4, json!({ "CF_WSH": "长市监罚决〔2026〕124号" }));
+    let first = SampleSubmission::penalty("K-2", 4, json!({ "CF_WSH": "长市监罚决〔2026〕124号" }));
     let end = first.ended(Operation::Withdraw, 5, "记录主键有误");
-    let second = Record::penalty("K-3", 6, json!({ "CF_WSH": "长市监罚决〔2026〕124号" }));
-    let third = Record::penalty("K-4", 7, number);
+    let second =
+        SampleSubmission::penalty("K-3", 6, json!({ "CF_WSH": "长市监罚决〔2026〕124号" }));
+    let third = SampleSubmission::penalty("K-4", 7, number);
     world.submit(&[&first, &end, &second, &third]).await?;
     assert_eq!(world.found(&second).await?.0, VerdictOutcome::Accepted);
     // It is held by K-right now.

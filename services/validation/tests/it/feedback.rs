@@ -15,20 +15,20 @@ use serde_json::json;
 use service_kit::{identity::Role, reason::Reason};
 use testkit::{RefusalDetails, TestResult, eventually, refusal_of};
 
-use crate::world::{OTHER, PATIENCE, PROVIDER, Record, World, fault};
+use crate::world::{OTHER, PATIENCE, PROVIDER, SampleSubmission, ValidationFixture, fault};
 
 /// Revisions 1 to 4 of a key: returned, returned, accepted, returned.
-fn versions(key: &str, ledger: u64) -> Vec<Record> {
+fn versions(key: &str, ledger: u64) -> Vec<SampleSubmission> {
     let contents = [fault(), json!({ "CF_WFXW": "" }), json!({}), fault()];
     (1..)
         .zip(contents)
         .map(|(revision, content)| {
-            Record::penalty(key, ledger + revision, content).revision(revision)
+            SampleSubmission::penalty(key, ledger + revision, content).revision(revision)
         })
         .collect()
 }
 
-async fn states(world: &World) -> Result<BTreeMap<String, Vec<(u64, CaseState)>>> {
+async fn states(world: &ValidationFixture) -> Result<BTreeMap<String, Vec<(u64, CaseState)>>> {
     let mut states: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for case in world.feedback(false).await? {
         let revision = case.version.as_ref().unwrap().revision;
@@ -45,19 +45,19 @@ async fn states(world: &World) -> Result<BTreeMap<String, Vec<(u64, CaseState)>>
 
 #[tokio::test]
 async fn r13_an_accepted_rereport_closes_the_case() -> TestResult {
-    let world = World::start().await?;
-    let first = Record::penalty("K-1", 1, fault());
-    let other_key = Record::penalty("K-2", 2, fault());
+    let world = ValidationFixture::start().await?;
+    let first = SampleSubmission::penalty("K-1", 1, fault());
+    let other_key = SampleSubmission::penalty("K-2", 2, fault());
     world.submit(&[&first, &other_key]).await?;
     assert_eq!(world.feedback(true).await?.len(), 2);
 
     // Reported again, but still faulty: both are open.
-    let second = Record::penalty("K-1", 3, fault()).revision(2);
+    let second = SampleSubmission::penalty("K-1", 3, fault()).revision(2);
     world.submit(&[&second]).await?;
     assert_eq!(world.feedback(true).await?.len(), 3);
 
     world.bed.clock.advance(time::Duration::days(1));
-    let third = Record::penalty("K-1", 4, json!({})).revision(3);
+    let third = SampleSubmission::penalty("K-1", 4, json!({})).revision(3);
     world.submit(&[&third]).await?;
     let open = world.feedback(true).await?;
     assert_eq!(open.len(), 1);
@@ -73,7 +73,7 @@ async fn r13_an_accepted_rereport_closes_the_case() -> TestResult {
 
 #[tokio::test]
 async fn r13_the_order_of_arrival_does_not_matter() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let expected = vec![
         (1, CaseState::ClosedByRereport),
         (2, CaseState::ClosedByRereport),
@@ -83,7 +83,7 @@ async fn r13_the_order_of_arrival_does_not_matter() -> TestResult {
     assert_eq!(orders.len(), 24);
     // Step by step, so that each version of a key has a transaction of its own.
     for step in 0..4 {
-        let records: Vec<Record> = (0..)
+        let records: Vec<SampleSubmission> = (0..)
             .zip(&orders)
             .map(|(number, order)| {
                 versions(&format!("K-{number}"), number * 10)[order[step]].clone()
@@ -114,9 +114,9 @@ fn orders() -> Vec<[usize; 4]> {
 
 #[tokio::test]
 async fn r13_two_copies_with_versions_of_one_key_wait_for_each_other() -> TestResult {
-    let world = World::start().await?;
-    let faulty = world.deliveries(&[&Record::penalty("K-1", 1, fault())]);
-    let mended = world.deliveries(&[&Record::penalty("K-1", 2, json!({})).revision(2)]);
+    let world = ValidationFixture::start().await?;
+    let faulty = world.deliveries(&[&SampleSubmission::penalty("K-1", 1, fault())]);
+    let mended = world.deliveries(&[&SampleSubmission::penalty("K-1", 2, json!({})).revision(2)]);
     let (one, two) = (world.handler()?, world.handler()?);
 
     let mut first = world.pool.begin().await?;
@@ -155,9 +155,9 @@ async fn r13_two_copies_with_versions_of_one_key_wait_for_each_other() -> TestRe
 
 #[tokio::test]
 async fn a_version_delivered_again_keeps_its_one_verdict() -> TestResult {
-    let world = World::start().await?;
-    let good = Record::penalty("K-1", 1, json!({}));
-    let bad = Record::penalty("K-2", 2, fault());
+    let world = ValidationFixture::start().await?;
+    let good = SampleSubmission::penalty("K-1", 1, json!({}));
+    let bad = SampleSubmission::penalty("K-2", 2, fault());
     let events = [&good, &bad].map(|record| world.event(&world.submitted(record)));
     // The same events again: the inbox knows them.
     for _ in 0..3 {
@@ -179,9 +179,9 @@ async fn a_version_delivered_again_keeps_its_one_verdict() -> TestResult {
 
 #[tokio::test]
 async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> TestResult {
-    let world = World::start().await?;
-    let own = Record::penalty("K-1", 1, fault());
-    let mut foreign = Record::penalty("K-2", 1, fault());
+    let world = ValidationFixture::start().await?;
+    let own = SampleSubmission::penalty("K-1", 1, fault());
+    let mut foreign = SampleSubmission::penalty("K-2", 1, fault());
     foreign.provider = OTHER;
     world.submit(&[&own, &foreign]).await?;
     let of = |code: &str| ListFeedbackRequest {
@@ -245,8 +245,8 @@ async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> TestResult
 #[tokio::test]
 async fn r5_an_organisation_that_is_no_provider_code_is_answered_like_an_unregistered_one()
 -> TestResult {
-    let world = World::start().await?;
-    let record = Record::penalty("K-1", 1, fault());
+    let world = ValidationFixture::start().await?;
+    let record = SampleSubmission::penalty("K-1", 1, fault());
     world.submit(&[&record]).await?;
     let case_id = world.feedback(true).await?.remove(0).case_id;
     let mut answers = Vec::new();
@@ -305,15 +305,15 @@ async fn r5_an_organisation_that_is_no_provider_code_is_answered_like_an_unregis
 
 #[tokio::test]
 async fn r13_pages_of_feedback_are_complete_and_newest_first() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     for batch in 0..3_u64 {
-        let records: Vec<Record> = (1..=5)
-            .map(|n| Record::penalty(&format!("K-{batch}-{n}"), batch * 5 + n, fault()))
+        let records: Vec<SampleSubmission> = (1..=5)
+            .map(|n| SampleSubmission::penalty(&format!("K-{batch}-{n}"), batch * 5 + n, fault()))
             .collect();
         world.submit(&records.iter().collect::<Vec<_>>()).await?;
         world.bed.clock.advance(time::Duration::minutes(1));
     }
-    let closing = Record::penalty("K-1-1", 16, json!({})).revision(2);
+    let closing = SampleSubmission::penalty("K-1-1", 16, json!({})).revision(2);
     world.submit(&[&closing]).await?;
 
     let mut provider = world.provider()?;

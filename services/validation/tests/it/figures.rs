@@ -11,7 +11,7 @@ use proto::credit::{
 use serde_json::{Map, Value, json};
 use testkit::TestResult;
 
-use crate::world::{OTHER, PERSON_NAME, PERSON_NUMBER, Record, World, fault};
+use crate::world::{OTHER, PERSON_NAME, PERSON_NUMBER, SampleSubmission, ValidationFixture, fault};
 
 /// Day, filled, fillable, series, running number.
 type Figures = (String, u32, u32, Vec<u8>, u32);
@@ -37,7 +37,7 @@ fn of_returned(event: &RecordReturned) -> Figures {
 }
 
 /// What is announced of a record, accepted or returned.
-async fn figures(world: &World, record: &Record) -> Result<Figures> {
+async fn figures(world: &ValidationFixture, record: &SampleSubmission) -> Result<Figures> {
     let version = world.submitted(record).version;
     let accepted: Vec<RecordAccepted> = world.bed.emitted().await?;
     if let Some(event) = accepted.iter().find(|event| event.version == version) {
@@ -49,7 +49,7 @@ async fn figures(world: &World, record: &Record) -> Result<Figures> {
 }
 
 /// How many of its fields a record says, and how many it could.
-fn fields(record: &Record, kind: credit_record::SubjectKind) -> Result<(u32, u32)> {
+fn fields(record: &SampleSubmission, kind: credit_record::SubjectKind) -> Result<(u32, u32)> {
     let items = credit_record::standard_items()?;
     let item = items
         .iter()
@@ -63,10 +63,10 @@ fn fields(record: &Record, kind: credit_record::SubjectKind) -> Result<(u32, u32
 
 #[tokio::test]
 async fn r21_an_accepted_and_a_returned_version_tell_the_same_figures() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let numbered = |key: &str, ledger, number: &str, mut changes: Value| {
         changes["CF_WSH"] = number.into();
-        Record::penalty(key, ledger, changes)
+        SampleSubmission::penalty(key, ledger, changes)
     };
     let first = numbered("K-1", 1, "长市监罚决〔2026〕17号", json!({}));
     // As it is typed: cleansing comes first.
@@ -124,17 +124,17 @@ async fn r21_an_accepted_and_a_returned_version_tell_the_same_figures() -> TestR
 
 #[tokio::test]
 async fn r21_what_cannot_be_read_is_not_counted() -> TestResult {
-    let world = World::start().await?;
-    let mut broken = Record::penalty("K-1", 1, json!({}));
+    let world = ValidationFixture::start().await?;
+    let mut broken = SampleSubmission::penalty("K-1", 1, json!({}));
     broken.content = b"{".to_vec();
-    let undated = Record::penalty(
+    let undated = SampleSubmission::penalty(
         "K-2",
         2,
         json!({ "CF_JDRQ": "2026-02-30", "CF_WSH": "长市监罚决〔2026〕号" }),
     );
-    let empty = Record {
+    let empty = SampleSubmission {
         content: b"{}".to_vec(),
-        ..Record::penalty("K-3", 3, json!({}))
+        ..SampleSubmission::penalty("K-3", 3, json!({}))
     };
     world.submit(&[&broken, &undated, &empty]).await?;
     assert_eq!(figures(&world, &broken).await?, Figures::default());
@@ -154,20 +154,20 @@ async fn r21_what_cannot_be_read_is_not_counted() -> TestResult {
 
 #[tokio::test]
 async fn r14_of_a_natural_person_only_hash_and_numbers_are_told() -> TestResult {
-    let world = World::start().await?;
-    let plain = Record::licence("K-1", 1, json!({ "XK_WSH": "长交运许〔2026〕045号" }));
-    let next = Record::licence(
+    let world = ValidationFixture::start().await?;
+    let plain = SampleSubmission::licence("K-1", 1, json!({ "XK_WSH": "长交运许〔2026〕045号" }));
+    let next = SampleSubmission::licence(
         "K-2",
         2,
         json!({ "XK_WSH": "长交运许〔2026〕46号", "XK_XDR_ZJHM": "430102199003071234" }),
     );
     // Her number within the number of the document, whole and in parts.
-    let named = Record::licence(
+    let named = SampleSubmission::licence(
         "K-3",
         3,
         json!({ "XK_WSH": format!("长交运许{PERSON_NUMBER}第7号") }),
     );
-    let in_parts = Record::licence(
+    let in_parts = SampleSubmission::licence(
         "K-4",
         4,
         json!({ "XK_WSH": "长交运许430102-19900307-1242" }),

@@ -10,15 +10,17 @@ use proto::credit::{
 use serde_json::json;
 use testkit::{TestResult, eventually};
 
-use crate::world::{OTHER, PATIENCE, PROVIDER, Record, World, fault, published, registered};
+use crate::world::{
+    OTHER, PATIENCE, PROVIDER, SampleSubmission, ValidationFixture, fault, published, registered,
+};
 
 #[tokio::test]
 async fn poison_is_parked_with_its_reason_and_the_lane_goes_on() -> TestResult {
-    let world = World::start().await?;
-    let before = Record::penalty("K-1", 1, json!({}));
-    let sealed_elsewhere = Record::penalty("K-2", 2, json!({}));
-    let malformed = Record::penalty("K-3", 3, json!({}));
-    let after = Record::penalty("K-4", 4, json!({}));
+    let world = ValidationFixture::start().await?;
+    let before = SampleSubmission::penalty("K-1", 1, json!({}));
+    let sealed_elsewhere = SampleSubmission::penalty("K-2", 2, json!({}));
+    let malformed = SampleSubmission::penalty("K-3", 3, json!({}));
+    let after = SampleSubmission::penalty("K-4", 4, json!({}));
 
     let mut moved = world.submitted(&sealed_elsewhere);
     moved.sealed_content = world.submitted(&before).sealed_content;
@@ -59,9 +61,9 @@ async fn poison_is_parked_with_its_reason_and_the_lane_goes_on() -> TestResult {
 
 #[tokio::test]
 async fn a_version_that_contradicts_the_ledger_is_parked_alone() -> TestResult {
-    let world = World::start().await?;
-    let kept = Record::penalty("K-1", 1, json!({}));
-    let neighbour = Record::penalty("K-2", 2, json!({}));
+    let world = ValidationFixture::start().await?;
+    let kept = SampleSubmission::penalty("K-1", 1, json!({}));
+    let neighbour = SampleSubmission::penalty("K-2", 2, json!({}));
     world.submit(&[&kept]).await?;
     // Another record that claims the same revision of the same key: ingest never gives one twice.
     let mut twin = world.submitted(&kept);
@@ -88,8 +90,8 @@ async fn a_version_that_contradicts_the_ledger_is_parked_alone() -> TestResult {
 
 #[tokio::test]
 async fn r6_records_wait_for_their_item_and_are_judged_once_it_is_announced() -> TestResult {
-    let world = World::bare().await?;
-    let record = Record::penalty("K-1", 1, json!({}));
+    let world = ValidationFixture::bare().await?;
+    let record = SampleSubmission::penalty("K-1", 1, json!({}));
     // By hand first: the batch is to be tried again, nothing is written.
     let handler = world.handler()?;
     let mut tx = world.pool.begin().await?;
@@ -116,12 +118,12 @@ async fn r6_records_wait_for_their_item_and_are_judged_once_it_is_announced() ->
 
 #[tokio::test]
 async fn r6_records_of_an_item_that_is_never_announced_are_parked_after_a_time() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let handler = world.handler()?;
-    let known = Record::penalty("K-1", 1, json!({}));
-    let of_version = |version, key: &str, number| Record {
+    let known = SampleSubmission::penalty("K-1", 1, json!({}));
+    let of_version = |version, key: &str, number| SampleSubmission {
         version,
-        ..Record::penalty(key, number, json!({}))
+        ..SampleSubmission::penalty(key, number, json!({}))
     };
     let (eighth, ninth) = (of_version(8, "K-2", 2), of_version(9, "K-3", 3));
     let batch = world.deliveries(&[&known, &eighth, &ninth]);
@@ -165,11 +167,11 @@ async fn r6_records_of_an_item_that_is_never_announced_are_parked_after_a_time()
 
 #[tokio::test]
 async fn five_hundred_records_are_one_transaction() -> TestResult {
-    let world = World::start().await?;
-    let records: Vec<Record> = (1..=500)
+    let world = ValidationFixture::start().await?;
+    let records: Vec<SampleSubmission> = (1..=500)
         .map(|n| {
             let content = if n % 20 == 0 { fault() } else { json!({}) };
-            Record::penalty(&format!("K-{n}"), n, content)
+            SampleSubmission::penalty(&format!("K-{n}"), n, content)
         })
         .collect();
     let batch = world.deliveries(&records.iter().collect::<Vec<_>>());
@@ -193,7 +195,7 @@ async fn five_hundred_records_are_one_transaction() -> TestResult {
 
 #[tokio::test]
 async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
-    let world = World::bare().await?;
+    let world = ValidationFixture::bare().await?;
     for events in [
         vec![
             registered(PROVIDER, 2, "新名称"),
@@ -220,7 +222,7 @@ async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
 
 #[tokio::test]
 async fn a_fact_of_the_catalogue_with_a_malformed_code_is_parked_with_its_field() -> TestResult {
-    let world = World::bare().await?;
+    let world = ValidationFixture::bare().await?;
     let item = published(&credit_record::standard_items()?[0])?;
     let malformed = ItemVersionPublished {
         organ: "x".into(),
@@ -257,7 +259,7 @@ async fn a_fact_of_the_catalogue_with_a_malformed_code_is_parked_with_its_field(
 #[tokio::test]
 async fn r6_an_item_that_cannot_be_read_is_parked_and_a_published_one_never_changes() -> TestResult
 {
-    let world = World::bare().await?;
+    let world = ValidationFixture::bare().await?;
     let items = credit_record::standard_items()?;
     let good = published(&items[0])?;
     let mut other = items[0].clone();

@@ -6,10 +6,10 @@ use serde_json::json;
 use sqlx::AssertSqlSafe;
 use testkit::TestResult;
 
-use crate::world::{PERSON_NAME, PERSON_NUMBER, Record, World, fault};
+use crate::world::{PERSON_NAME, PERSON_NUMBER, SampleSubmission, ValidationFixture, fault};
 
 /// Every row of every table as text; bytes show as hexadecimal digits.
-async fn all_text(world: &World) -> Result<String> {
+async fn all_text(world: &ValidationFixture) -> Result<String> {
     let pool = world.bed.schema_pool().await?;
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT quote_ident(table_name) FROM information_schema.tables
@@ -31,31 +31,31 @@ async fn all_text(world: &World) -> Result<String> {
 
 #[tokio::test]
 async fn r4_nothing_personal_is_in_clear_in_any_table() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let faulty_number = "430102199003071243";
     let document = "长交运许〔2026〕45号";
-    let accepted = Record::licence(&format!("{PERSON_NUMBER}-1"), 1, json!({}));
-    let returned = Record::licence(
+    let accepted = SampleSubmission::licence(&format!("{PERSON_NUMBER}-1"), 1, json!({}));
+    let returned = SampleSubmission::licence(
         &format!("{faulty_number}-2"),
         2,
         json!({ "XK_XDR_ZJHM": faulty_number, PERSON_NUMBER: PERSON_NAME }),
     );
-    let organisation = Record::penalty(
+    let organisation = SampleSubmission::penalty(
         "K-3",
         3,
         json!({ "CF_FRDB": PERSON_NAME, "CF_FR_ZJLX": "身份证", "CF_FR_ZJHM": format!(" {PERSON_NUMBER}") }),
     );
     // One that is parked: its payload lies in the dead letters.
-    let mut poison = world.submitted(&Record::licence("K-4", 4, json!({})));
+    let mut poison = world.submitted(&SampleSubmission::licence("K-4", 4, json!({})));
     poison.ledger_number = 0;
     world.submit(&[&accepted, &returned, &organisation]).await?;
     // A reason that names her, and an attester.
-    let ended = Record::penalty("K-5", 5, json!({})).ended(
+    let ended = SampleSubmission::penalty("K-5", 5, json!({})).ended(
         Operation::Revoke,
         6,
         &format!("{PERSON_NAME}（{PERSON_NUMBER}）提起复议"),
     );
-    let confirmed = Record::penalty("K-6", 7, fault());
+    let confirmed = SampleSubmission::penalty("K-6", 7, fault());
     world.submit(&[&ended, &confirmed]).await?;
     let cases = world.feedback(true).await?;
     let case = cases

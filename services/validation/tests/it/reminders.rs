@@ -9,9 +9,9 @@ use serde_json::json;
 use testkit::TestResult;
 use time::macros::datetime;
 
-use crate::world::{Record, World, fault};
+use crate::world::{SampleSubmission, ValidationFixture, fault};
 
-async fn told(world: &World) -> Result<Vec<FeedbackChange>> {
+async fn told(world: &ValidationFixture) -> Result<Vec<FeedbackChange>> {
     let events: Vec<FeedbackCaseChanged> = world.bed.emitted().await?;
     Ok(events.iter().map(|event| event.change()).collect())
 }
@@ -19,10 +19,12 @@ async fn told(world: &World) -> Result<Vec<FeedbackChange>> {
 #[tokio::test]
 async fn r13_a_case_is_reminded_of_before_and_after_its_day_once_each() -> TestResult {
     use FeedbackChange::{Opened, Overdue, Reminded};
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let (one, two) = (world.reminding()?, world.reminding()?);
     // Friday 2026-11-20, so due on Friday the 27th.
-    world.submit(&[&Record::penalty("K-1", 1, fault())]).await?;
+    world
+        .submit(&[&SampleSubmission::penalty("K-1", 1, fault())])
+        .await?;
     for (now, expected) in [
         (datetime!(2026-11-25 23:00 +8), vec![Opened]),
         (datetime!(2026-11-26 00:01 +8), vec![Opened, Reminded]),
@@ -64,7 +66,7 @@ async fn r13_a_case_is_reminded_of_before_and_after_its_day_once_each() -> TestR
 
     // Once it is closed nothing is overdue, and nobody is reminded.
     world
-        .submit(&[&Record::penalty("K-1", 2, json!({})).revision(2)])
+        .submit(&[&SampleSubmission::penalty("K-1", 2, json!({})).revision(2)])
         .await?;
     let case = world.feedback(false).await?.remove(0);
     assert_eq!(
@@ -78,14 +80,14 @@ async fn r13_a_case_is_reminded_of_before_and_after_its_day_once_each() -> TestR
 #[tokio::test]
 async fn r13_after_an_outage_what_is_over_is_not_reminded_of_as_if_it_were_to_come() -> TestResult {
     use FeedbackChange::{ClosedByRereport, Opened, Overdue, Reminded};
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let job = world.reminding()?;
-    let cases: Vec<Record> = (1..=3)
-        .map(|n| Record::penalty(&format!("K-{n}"), n, fault()))
+    let cases: Vec<SampleSubmission> = (1..=3)
+        .map(|n| SampleSubmission::penalty(&format!("K-{n}"), n, fault()))
         .collect();
     world.submit(&cases.iter().collect::<Vec<_>>()).await?;
     world
-        .submit(&[&Record::penalty("K-3", 4, json!({})).revision(2)])
+        .submit(&[&SampleSubmission::penalty("K-3", 4, json!({})).revision(2)])
         .await?;
     world.bed.clock.set(datetime!(2026-12-20 09:00 +8));
     job.run().await?;

@@ -19,9 +19,9 @@ use vault::{
     keyed_hash::{KeyedHash, person_document},
 };
 
-use crate::world::{PERSON_NAME, PERSON_NUMBER, Record, World, fault};
+use crate::world::{PERSON_NAME, PERSON_NUMBER, SampleSubmission, ValidationFixture, fault};
 
-fn opened(world: &World, event: &RecordAccepted) -> NormalisedRecord {
+fn opened(world: &ValidationFixture, event: &RecordAccepted) -> NormalisedRecord {
     let id = &event.version.as_ref().unwrap().record_id;
     let plain = world
         .bed
@@ -40,9 +40,9 @@ fn person(keyring: &Keyring, number: &str) -> KeyedHash {
 
 #[tokio::test]
 async fn r12_every_verdict_says_by_which_cleansing_rules_it_was_derived() -> TestResult {
-    let world = World::start().await?;
-    let accepted = Record::penalty("K-1", 1, json!({}));
-    let returned = Record::penalty("K-2", 2, fault());
+    let world = ValidationFixture::start().await?;
+    let accepted = SampleSubmission::penalty("K-1", 1, json!({}));
+    let returned = SampleSubmission::penalty("K-2", 2, fault());
     world.submit(&[&accepted, &returned]).await?;
     let kept: Vec<(String, Option<String>)> =
         sqlx::query_as("SELECT outcome, rule_set FROM verdict ORDER BY outcome")
@@ -62,9 +62,9 @@ async fn r12_every_verdict_says_by_which_cleansing_rules_it_was_derived() -> Tes
 
 #[tokio::test]
 async fn r7_r12_a_record_is_accepted_with_each_change_explained() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     // Full-width digits and blanks, as an officer's input method leaves them.
-    let record = Record::penalty(
+    let record = SampleSubmission::penalty(
         "K-1",
         1,
         json!({ "CF_XDR_SHXYM": " ９１430102 MA4PX7RC64", "CF_JDRQ": "2026/6/10" }),
@@ -120,18 +120,18 @@ async fn r7_r12_a_record_is_accepted_with_each_change_explained() -> TestResult 
 
 #[tokio::test]
 async fn d9_r16_the_providers_own_deadline_is_announced() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let person = json!({
         "CF_XDR_MC": PERSON_NAME, "CF_XDR_LB": "自然人", "CF_XDR_SHXYM": "", "CF_FRDB": "",
         "CF_XDR_ZJLX": "身份证", "CF_XDR_ZJHM": PERSON_NUMBER, "CF_GSJZQ": "2027-06-10",
     });
     let records = [
-        Record::penalty("K-1", 1, json!({ "CF_GSJZQ": " 2027/6/10" })),
+        SampleSubmission::penalty("K-1", 1, json!({ "CF_GSJZQ": " 2027/6/10" })),
         // Longer than the term of the item: accepted with a warning, announced as it came. Disclosure ends sooner.
-        Record::penalty("K-2", 2, json!({ "CF_GSJZQ": "2099-12-31" })),
-        Record::penalty("K-3", 3, person),
+        SampleSubmission::penalty("K-2", 2, json!({ "CF_GSJZQ": "2099-12-31" })),
+        SampleSubmission::penalty("K-3", 3, person),
         // The standard's licence has no such field.
-        Record::licence("K-4", 4, json!({})),
+        SampleSubmission::licence("K-4", 4, json!({})),
     ];
     world.submit(&records.each_ref()).await?;
 
@@ -162,9 +162,9 @@ async fn d9_r16_the_providers_own_deadline_is_announced() -> TestResult {
 
 #[tokio::test]
 async fn r9_r14_a_natural_person_is_announced_by_blind_index_only() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     world
-        .submit(&[&Record::licence("K-1", 1, json!({}))])
+        .submit(&[&SampleSubmission::licence("K-1", 1, json!({}))])
         .await?;
 
     let events: Vec<RecordAccepted> = world.bed.emitted().await?;
@@ -186,8 +186,8 @@ async fn r9_r14_a_natural_person_is_announced_by_blind_index_only() -> TestResul
 
 #[tokio::test]
 async fn r9_an_old_number_of_fifteen_digits_has_the_index_of_its_eighteen() -> TestResult {
-    let world = World::start().await?;
-    let record = Record::licence("K-1", 1, json!({ "XK_XDR_ZJHM": "430102900307123" }));
+    let world = ValidationFixture::start().await?;
+    let record = SampleSubmission::licence("K-1", 1, json!({ "XK_XDR_ZJHM": "430102900307123" }));
     world.submit(&[&record]).await?;
     let events: Vec<RecordAccepted> = world.bed.emitted().await?;
     let keyring = &world.bed.context.keyring;
@@ -202,8 +202,8 @@ async fn r9_an_old_number_of_fifteen_digits_has_the_index_of_its_eighteen() -> T
 
 #[tokio::test]
 async fn d11_an_individual_business_is_announced_like_an_organisation() -> TestResult {
-    let world = World::start().await?;
-    let record = Record::penalty(
+    let world = ValidationFixture::start().await?;
+    let record = SampleSubmission::penalty(
         "K-1",
         1,
         json!({ "CF_XDR_LB": "个体工商户", "CF_XDR_MC": "岳麓区老刘米粉店", "CF_XDR_SHXYM": "92430104MA4QQ0026Y" }),
@@ -220,8 +220,8 @@ async fn d11_an_individual_business_is_announced_like_an_organisation() -> TestR
 
 #[tokio::test]
 async fn r13_a_faulty_record_goes_back_with_findings_and_a_case() -> TestResult {
-    let world = World::start().await?;
-    let record = Record::penalty("案卷-7", 12, fault());
+    let world = ValidationFixture::start().await?;
+    let record = SampleSubmission::penalty("案卷-7", 12, fault());
     world.submit(&[&record]).await?;
 
     let cases = world.feedback(true).await?;
@@ -273,12 +273,14 @@ async fn r13_a_faulty_record_goes_back_with_findings_and_a_case() -> TestResult 
 
 #[tokio::test]
 async fn r13_a_due_day_in_a_year_without_a_calendar_is_provisional() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     world
         .bed
         .clock
         .set(time::macros::datetime!(2026-12-30 09:00 +8));
-    world.submit(&[&Record::penalty("K-1", 1, fault())]).await?;
+    world
+        .submit(&[&SampleSubmission::penalty("K-1", 1, fault())])
+        .await?;
     let case = world.feedback(true).await?.remove(0);
     assert!(
         case.due_provisional && case.due_on.starts_with("2027-01-"),
@@ -291,14 +293,14 @@ async fn r13_a_due_day_in_a_year_without_a_calendar_is_provisional() -> TestResu
 
 #[tokio::test]
 async fn r8_the_day_of_receipt_is_that_of_changsha() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     // 00:30 on the 21st in Changsha is still the 20th in UTC.
     world
         .bed
         .clock
         .set(time::macros::datetime!(2026-11-20 16:30 UTC));
-    let today = Record::penalty("K-1", 1, json!({ "CF_JDRQ": "2026-11-21" }));
-    let tomorrow = Record::penalty("K-2", 2, json!({ "CF_JDRQ": "2026-11-22" }));
+    let today = SampleSubmission::penalty("K-1", 1, json!({ "CF_JDRQ": "2026-11-21" }));
+    let tomorrow = SampleSubmission::penalty("K-2", 2, json!({ "CF_JDRQ": "2026-11-22" }));
     world.submit(&[&today, &tomorrow]).await?;
     assert_eq!(
         world.verdict(&today).await?.outcome(),
@@ -312,7 +314,7 @@ async fn r8_the_day_of_receipt_is_that_of_changsha() -> TestResult {
 
 #[tokio::test]
 async fn r8_bytes_that_are_no_record_get_a_verdict_too() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let mut records = Vec::new();
     let contents: [(&[u8], &str); 4] = [
         (b"\xff\xfe", "FORM_NOT_UTF8"),
@@ -321,7 +323,7 @@ async fn r8_bytes_that_are_no_record_get_a_verdict_too() -> TestResult {
         (b"", "FORM_NOT_JSON"),
     ];
     for (number, (content, code)) in (1..).zip(contents) {
-        let mut record = Record::penalty(&format!("K-{number}"), number, json!({}));
+        let mut record = SampleSubmission::penalty(&format!("K-{number}"), number, json!({}));
         record.content = content.to_vec();
         records.push((record, code));
     }
@@ -337,11 +339,11 @@ async fn r8_bytes_that_are_no_record_get_a_verdict_too() -> TestResult {
 
 #[tokio::test]
 async fn r21_counts_are_of_versions_and_agree_with_the_verdicts() -> TestResult {
-    let world = World::start().await?;
-    let good = Record::penalty("K-1", 1, json!({}));
-    let one = Record::penalty("K-2", 2, fault());
+    let world = ValidationFixture::start().await?;
+    let good = SampleSubmission::penalty("K-1", 1, json!({}));
+    let one = SampleSubmission::penalty("K-2", 2, fault());
     // Two fields with the same fault are one version with that code.
-    let twice = Record::penalty(
+    let twice = SampleSubmission::penalty(
         "K-3",
         3,
         json!({ "CF_XDR_SHXYM": "91430102MA4PX7RC65", "CF_CFJGDM": "11430100006123458T", "CF_WFXW": "" }),
@@ -367,8 +369,10 @@ async fn r21_counts_are_of_versions_and_agree_with_the_verdicts() -> TestResult 
 
 #[tokio::test]
 async fn r12_verdicts_cannot_be_changed_or_removed_by_the_service() -> TestResult {
-    let world = World::start().await?;
-    world.submit(&[&Record::penalty("K-1", 1, fault())]).await?;
+    let world = ValidationFixture::start().await?;
+    world
+        .submit(&[&SampleSubmission::penalty("K-1", 1, fault())])
+        .await?;
     for statement in [
         "UPDATE verdict SET outcome = 'accepted', error_codes = '{}'",
         "DELETE FROM verdict",
@@ -393,8 +397,8 @@ async fn r12_verdicts_cannot_be_changed_or_removed_by_the_service() -> TestResul
 
 #[tokio::test]
 async fn an_unknown_version_has_no_verdict() -> TestResult {
-    let world = World::start().await?;
-    let never = Record::penalty(&Uuid::new_v4().to_string(), 1, json!({}));
+    let world = ValidationFixture::start().await?;
+    let never = SampleSubmission::penalty(&Uuid::new_v4().to_string(), 1, json!({}));
     let answer = world.verdict(&never).await;
     assert_eq!(refusal_of(answer).reason, Reason::VerdictUnknown);
     world.finish().await?;

@@ -13,15 +13,16 @@ use serde_json::json;
 use service_kit::reason::Reason;
 use testkit::{TestResult, eventually, refusal_of};
 
-use crate::world::{OTHER, PATIENCE, Record, World, published};
+use crate::world::{OTHER, PATIENCE, SampleSubmission, ValidationFixture, published};
 
 #[tokio::test]
 async fn r6_a_record_of_2015_is_accepted_by_its_own_version_after_later_ones() -> TestResult {
-    let world = World::start().await?;
-    let old = Record::penalty_of_2015("K-1", 1, json!({}));
-    let new = Record::penalty("K-2", 2, json!({}));
+    let world = ValidationFixture::start().await?;
+    let old = SampleSubmission::penalty_of_2015("K-1", 1, json!({}));
+    let new = SampleSubmission::penalty("K-2", 2, json!({}));
     // A field of 2018 means nothing in 2015, and the other way round.
-    let mixed = Record::penalty_of_2015("K-3", 3, json!({ "CF_XDR_LB": "法人及非法人组织" }));
+    let mixed =
+        SampleSubmission::penalty_of_2015("K-3", 3, json!({ "CF_XDR_LB": "法人及非法人组织" }));
     world.submit(&[&old, &new, &mixed]).await?;
     for (record, outcome) in [
         (&old, VerdictOutcome::Accepted),
@@ -44,8 +45,9 @@ async fn r6_a_record_of_2015_is_accepted_by_its_own_version_after_later_ones() -
 
 #[tokio::test]
 async fn r8_a_report_is_late_after_seven_working_days_of_the_published_calendar() -> TestResult {
-    let world = World::start().await?;
-    let decided = |key, number, day| Record::penalty(key, number, json!({ "CF_JDRQ": day }));
+    let world = ValidationFixture::start().await?;
+    let decided =
+        |key, number, day| SampleSubmission::penalty(key, number, json!({ "CF_JDRQ": day }));
     // Received on Friday 2026-11-20; Wednesday 11th to Friday 20th are seven working days.
     let in_time = decided("K-1", 1, "2026-11-11");
     let late = decided("K-2", 2, "2026-11-10");
@@ -62,7 +64,7 @@ async fn r8_a_report_is_late_after_seven_working_days_of_the_published_calendar(
 #[tokio::test]
 async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alone_until_it_can()
 -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let mut newer = standard_items()?
         .into_iter()
         .find(|item| (item.code.as_str(), item.version) == ("xzcf", 3))
@@ -93,9 +95,9 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
         world.bed.context.readiness.unready_reasons()
     );
 
-    let record = Record {
+    let record = SampleSubmission {
         version: 4,
-        ..Record::penalty("K-1", 1, json!({}))
+        ..SampleSubmission::penalty("K-1", 1, json!({}))
     };
     // A trial waits for nothing and says so.
     let trial = DryRunRecord {
@@ -111,9 +113,9 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
         refusal_of(answer).reason_and_field(),
         (Reason::ItemUnusable, "records[0].item_version")
     );
-    let other = Record {
+    let other = SampleSubmission {
         provider: OTHER,
-        ..Record::penalty("K-2", 1, json!({ "CF_CFJGDM": OTHER, "CF_SJLYDM": OTHER }))
+        ..SampleSubmission::penalty("K-2", 1, json!({ "CF_CFJGDM": OTHER, "CF_SJLYDM": OTHER }))
     };
     // One batch, in which the unusable one comes first.
     world.submit(&[&record, &other]).await?;
@@ -170,7 +172,7 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
 
 #[tokio::test]
 async fn events_of_the_catalogue_that_mean_nothing_here_pass_by() -> TestResult {
-    let world = World::start().await?;
+    let world = ValidationFixture::start().await?;
     let retired = ItemRetired {
         code: "xzcf".into(),
         from_date: "2026-11-20".into(),
@@ -186,7 +188,7 @@ async fn events_of_the_catalogue_that_mean_nothing_here_pass_by() -> TestResult 
         .publish(&[world.event(&retired), world.event(&list)])
         .await?;
     // What was received before the end of its item is judged all the same.
-    let record = Record::penalty("K-1", 1, json!({}));
+    let record = SampleSubmission::penalty("K-1", 1, json!({}));
     world.submit(&[&record]).await?;
     let verdict = world.verdict(&record).await?;
     assert_eq!(verdict.outcome(), VerdictOutcome::Accepted);

@@ -12,9 +12,12 @@ use tonic::Streaming;
 
 use validation::store::reads::{FeedPosition, changes_after};
 
-use crate::world::{OFFICE, OTHER, PATIENCE, PROVIDER, Record, World, fault};
+use crate::world::{OFFICE, OTHER, PATIENCE, PROVIDER, SampleSubmission, ValidationFixture, fault};
 
-async fn watch(world: &World, cursor: &str) -> Result<Streaming<WatchFeedbackResponse>> {
+async fn watch(
+    world: &ValidationFixture,
+    cursor: &str,
+) -> Result<Streaming<WatchFeedbackResponse>> {
     let request = WatchFeedbackRequest {
         cursor: cursor.to_owned(),
         ..Default::default()
@@ -40,20 +43,22 @@ fn seen(change: &WatchFeedbackResponse) -> (CaseChange, String) {
 #[tokio::test]
 async fn r13_a_provider_sees_each_change_of_its_cases_once_and_in_order() -> TestResult {
     use CaseChange::{Closed, Opened};
-    let world = World::start().await?;
-    let of_other = Record::penalty("O-1", 1, fault()).reported_by(OTHER);
+    let world = ValidationFixture::start().await?;
+    let of_other = SampleSubmission::penalty("O-1", 1, fault()).reported_by(OTHER);
     world
-        .submit(&[&Record::penalty("K-1", 1, fault()), &of_other])
+        .submit(&[&SampleSubmission::penalty("K-1", 1, fault()), &of_other])
         .await?;
     let mut stream = watch(&world, "").await?;
     let first = next(&mut stream).await?;
     assert_eq!(seen(&first), (Opened, "K-1".into()));
     assert!(first.changed_at.is_some() && !first.case.unwrap().findings.is_empty());
     // What is committed while somebody watches comes by itself.
-    world.submit(&[&Record::penalty("K-2", 2, fault())]).await?;
+    world
+        .submit(&[&SampleSubmission::penalty("K-2", 2, fault())])
+        .await?;
     assert_eq!(seen(&next(&mut stream).await?), (Opened, "K-2".into()));
     world
-        .submit(&[&Record::penalty("K-1", 3, json!({})).revision(2)])
+        .submit(&[&SampleSubmission::penalty("K-1", 3, json!({})).revision(2)])
         .await?;
     let closed = next(&mut stream).await?;
     assert_eq!(seen(&closed), (Closed, "K-1".into()));
@@ -70,9 +75,9 @@ async fn r13_a_provider_sees_each_change_of_its_cases_once_and_in_order() -> Tes
 
 #[tokio::test]
 async fn r13_more_changes_than_one_read_arrive_complete() -> TestResult {
-    let world = World::start().await?;
-    let records: Vec<Record> = (1..=250)
-        .map(|n| Record::penalty(&format!("K-{n}"), n, fault()))
+    let world = ValidationFixture::start().await?;
+    let records: Vec<SampleSubmission> = (1..=250)
+        .map(|n| SampleSubmission::penalty(&format!("K-{n}"), n, fault()))
         .collect();
     world.submit(&records.iter().collect::<Vec<_>>()).await?;
     let mut stream = watch(&world, "").await?;
@@ -89,13 +94,13 @@ async fn r13_more_changes_than_one_read_arrive_complete() -> TestResult {
 #[tokio::test]
 async fn r13_a_change_that_commits_late_is_not_skipped() -> TestResult {
     use event_bus::BatchHandler;
-    let world = World::start().await?;
-    let late = world.deliveries(&[&Record::penalty("K-1", 1, fault())]);
+    let world = ValidationFixture::start().await?;
+    let late = world.deliveries(&[&SampleSubmission::penalty("K-1", 1, fault())]);
     let handler = world.handler()?;
     let mut first = world.pool.begin().await?;
     handler.handle(&mut first, &late).await?;
     // Begun later, committed before. Its events wait behind the open transaction, so nothing settles yet.
-    let second = Record::penalty("K-2", 2, fault());
+    let second = SampleSubmission::penalty("K-2", 2, fault());
     let event = world.event(&world.submitted(&second));
     world.bed.publish(&[event]).await?;
     eventually("the second is judged", PATIENCE, async || {
@@ -121,10 +126,10 @@ async fn r13_a_change_that_commits_late_is_not_skipped() -> TestResult {
 
 #[tokio::test]
 async fn r13_only_those_who_may_watch_and_only_with_a_cursor_of_the_feed() -> TestResult {
-    let world = World::start().await?;
-    let of_other = Record::penalty("O-1", 1, fault()).reported_by(OTHER);
+    let world = ValidationFixture::start().await?;
+    let of_other = SampleSubmission::penalty("O-1", 1, fault()).reported_by(OTHER);
     world
-        .submit(&[&Record::penalty("K-1", 1, fault()), &of_other])
+        .submit(&[&SampleSubmission::penalty("K-1", 1, fault()), &of_other])
         .await?;
     let cursor = next(&mut watch(&world, "").await?).await?.cursor;
     let request = |provider: &str, cursor: &str| WatchFeedbackRequest {
@@ -161,8 +166,10 @@ async fn r13_only_those_who_may_watch_and_only_with_a_cursor_of_the_feed() -> Te
 
 #[tokio::test]
 async fn a_stream_ends_when_the_service_stops() -> TestResult {
-    let world = World::start().await?;
-    world.submit(&[&Record::penalty("K-1", 1, fault())]).await?;
+    let world = ValidationFixture::start().await?;
+    world
+        .submit(&[&SampleSubmission::penalty("K-1", 1, fault())])
+        .await?;
     let mut stream = watch(&world, "").await?;
     next(&mut stream).await?;
     world.bed.context.shutdown.request();

@@ -45,17 +45,17 @@ pub const OFFICE: &str = "11430000006122439E";
 /// How long a test waits for anything at most.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-pub type Client = ValidationServiceClient<AuthorisedChannel>;
+pub type ValidationTestClient = ValidationServiceClient<AuthorisedChannel>;
 
 /// A running service and what it takes to feed it and to look at it.
-pub struct World {
+pub struct ValidationFixture {
     pub bed: TestBed,
     /// The service's own role.
     pub pool: Pool,
     url: String,
 }
 
-impl World {
+impl ValidationFixture {
     /// Starts validation that knows nothing of the catalogue yet.
     pub async fn bare() -> Result<Self> {
         let upstream = |service| StreamSpec {
@@ -106,7 +106,7 @@ impl World {
     }
 
     /// The event of a submitted version.
-    pub fn submitted(&self, record: &Record) -> RecordSubmitted {
+    pub fn submitted(&self, record: &SampleSubmission) -> RecordSubmitted {
         let (id, keyring) = (record.id(), &self.bed.context.keyring);
         RecordSubmitted {
             version: Some(RecordVersion {
@@ -128,7 +128,7 @@ impl World {
     }
 
     /// The key of a record as ingest knows it.
-    pub fn key_digest(&self, record: &Record) -> KeyDigest {
+    pub fn key_digest(&self, record: &SampleSubmission) -> KeyDigest {
         let provider: ProviderCode = record.provider.parse().expect("a code");
         let item: ItemCode = record.item.parse().expect("a code");
         let keyring = &self.bed.context.keyring;
@@ -136,7 +136,7 @@ impl World {
     }
 
     /// Puts versions on the bus in one message and waits until they are dealt with.
-    pub async fn submit(&self, records: &[&Record]) -> Result<()> {
+    pub async fn submit(&self, records: &[&SampleSubmission]) -> Result<()> {
         let events: Vec<_> = records
             .iter()
             .map(|r| self.event(&self.submitted(r)))
@@ -173,7 +173,7 @@ impl World {
     }
 
     /// Versions as the consumer hands them to a handler.
-    pub fn deliveries(&self, records: &[&Record]) -> Vec<Delivery> {
+    pub fn deliveries(&self, records: &[&SampleSubmission]) -> Vec<Delivery> {
         records
             .iter()
             .map(|record| Delivery {
@@ -187,18 +187,18 @@ impl World {
     }
 
     /// A client that calls as an organisation with a role.
-    pub fn client(&self, organisation: &str, role: Role) -> Result<Client> {
+    pub fn client(&self, organisation: &str, role: Role) -> Result<ValidationTestClient> {
         let channel = self.bed.call_as(&self.url, organisation, role)?;
         Ok(ValidationServiceClient::new(channel))
     }
 
     /// The first provider's client.
-    pub fn provider(&self) -> Result<Client> {
+    pub fn provider(&self) -> Result<ValidationTestClient> {
         self.client(PROVIDER, Role::Provider)
     }
 
     /// The credit office's client.
-    pub fn office(&self) -> Result<Client> {
+    pub fn office(&self) -> Result<ValidationTestClient> {
         self.client(OFFICE, Role::CreditOffice)
     }
 
@@ -218,7 +218,7 @@ impl World {
     }
 
     /// The verdict as the credit office sees it.
-    pub async fn verdict(&self, record: &Record) -> Result<GetVerdictResponse, Status> {
+    pub async fn verdict(&self, record: &SampleSubmission) -> Result<GetVerdictResponse, Status> {
         let request = GetVerdictRequest {
             record_id: record.id().to_string(),
         };
@@ -229,7 +229,7 @@ impl World {
     }
 
     /// Outcome and codes of the findings of a version.
-    pub async fn found(&self, record: &Record) -> Result<(VerdictOutcome, Vec<String>)> {
+    pub async fn found(&self, record: &SampleSubmission) -> Result<(VerdictOutcome, Vec<String>)> {
         let verdict = self.verdict(record).await?;
         let codes = verdict.findings.iter().map(|finding| finding.code.clone());
         // Most records here are old.
@@ -270,7 +270,7 @@ impl World {
         Ok(event_bus::dead_letters::retry_letters(&pool, &ids).await?)
     }
 
-    /// Gives the parked events up, so that [`World::finish`] finds none.
+    /// Gives the parked events up, so that [`ValidationFixture::finish`] finds none.
     pub async fn drop_parked(&self) -> Result<u64> {
         let pool = self.bed.schema_pool().await?;
         Ok(event_bus::dead_letters::drop_letters(&pool, &[]).await?)
@@ -284,7 +284,7 @@ impl World {
 
 /// A version as its provider sends it.
 #[derive(Clone)]
-pub struct Record {
+pub struct SampleSubmission {
     pub provider: &'static str,
     pub item: &'static str,
     pub version: u32,
@@ -296,7 +296,7 @@ pub struct Record {
     pub operation: Operation,
 }
 
-impl Record {
+impl SampleSubmission {
     /// The penalty against an organisation with some fields changed, first revision.
     pub fn penalty(key: &str, ledger_number: u64, changes: Value) -> Self {
         Self::of("xzcf", key, ledger_number, penalty(), changes)

@@ -21,8 +21,8 @@ fn id(key: u8, revision: u64) -> VersionId {
 }
 
 /// A version of a key: what it is about, and what it registers, or the end of its record.
-fn version(key: u8, revision: u64, says: Option<(u8, &str, Date)>) -> Examined {
-    let submission = Submission {
+fn version(key: u8, revision: u64, says: Option<(u8, &str, Date)>) -> CheckedVersion {
+    let submission = SubmittedVersion {
         version: RecordVersion {
             id: id(key, revision),
             address: RecordAddress::of_first_version(id(key, 1)),
@@ -42,16 +42,16 @@ fn version(key: u8, revision: u64, says: Option<(u8, &str, Date)>) -> Examined {
         sealed_record_key: Bytes::new(),
     };
     let content = match says {
-        None => Content::End(Vec::new()),
+        None => CheckedContent::End(Vec::new()),
         Some((about, name, since)) => {
-            let registration = Registration {
+            let registration = SubjectRegistration {
                 name: name.to_owned(),
                 core: core(name),
                 status: None,
                 ended_on: None,
                 since,
             };
-            let facts = Facts {
+            let facts = ComparisonFacts {
                 code: Some(CODE.to_owned()),
                 name: name.to_owned(),
                 decision_date: since,
@@ -61,10 +61,10 @@ fn version(key: u8, revision: u64, says: Option<(u8, &str, Date)>) -> Examined {
                 name_field: "NAME".to_owned(),
                 date_field: "DATE".to_owned(),
             };
-            Content::Record(Box::new(record(name, since)), Box::new(facts))
+            CheckedContent::Record(Box::new(record(name, since)), Box::new(facts))
         }
     };
-    Examined {
+    CheckedVersion {
         submission,
         content,
         figures: Figures::default(),
@@ -94,7 +94,7 @@ fn record(name: &str, since: Date) -> AcceptedRecord {
 }
 
 /// The standing name, and what the key holds.
-fn outcome(standing: &Standing) -> (Option<String>, Vec<KeyedHash>) {
+fn outcome(standing: &ComparisonState) -> (Option<String>, Vec<KeyedHash>) {
     let subject = standing.subjects.get(CODE).filter(|known| known.standing);
     let mut held: Vec<KeyedHash> = standing
         .claims
@@ -113,7 +113,7 @@ proptest! {
         seed in proptest::collection::vec(0_usize..100, 6),
     ) {
         let day = date!(2026-01-05);
-        let all: Vec<Examined> = (1..)
+        let all: Vec<CheckedVersion> = (1..)
             .zip(&versions)
             .map(|(revision, says)| {
                 version(1, revision, says.as_ref().map(|(about, name)| (*about, name.as_str(), day)))
@@ -123,7 +123,7 @@ proptest! {
         for (index, swap) in seed.iter().take(all.len()).enumerate() {
             shuffled.swap(index, swap % all.len());
         }
-        let mut standing = Standing::default();
+        let mut standing = ComparisonState::default();
         for one in &shuffled {
             standing.accept(one);
         }
@@ -139,7 +139,7 @@ proptest! {
 #[test]
 fn a_name_that_was_borne_is_a_former_one_and_a_corrected_one_is_not() {
     let (first, second) = (date!(2020 - 01 - 05), date!(2026 - 01 - 05));
-    let mut standing = Standing::default();
+    let mut standing = ComparisonState::default();
     standing.accept(&version(1, 1, Some((1, "乙店", first))));
     // The same registration, mended.
     standing.accept(&version(1, 2, Some((1, "甲店", first))));
@@ -154,13 +154,17 @@ fn a_name_that_was_borne_is_a_former_one_and_a_corrected_one_is_not() {
 #[test]
 fn r13_another_providers_registration_never_changes_the_register_while_one_stands() {
     let day = date!(2026 - 01 - 05);
-    let mut standing = Standing::default();
+    let mut standing = ComparisonState::default();
     standing.accept(&version(1, 1, Some((1, "甲店", day))));
     let other = version(2, 1, Some((2, "乙店", day)));
-    let found = standing.findings(&other, &Owner::City, false);
+    let found = standing.findings(&other, &CompetentOwner::City, false);
     assert_eq!(found[0].code, FindingCode::BaseInfoConflict);
     let agreeing = version(2, 1, Some((2, "甲店", day)));
-    assert!(standing.findings(&agreeing, &Owner::City, false).is_empty());
+    assert!(
+        standing
+            .findings(&agreeing, &CompetentOwner::City, false)
+            .is_empty()
+    );
     standing.accept(&agreeing);
     assert_eq!(standing.subjects[CODE].version.provider, provider(1));
     standing.accept(&version(1, 2, None));
@@ -172,16 +176,17 @@ fn r13_another_providers_registration_never_changes_the_register_while_one_stand
 #[test]
 fn r13_a_word_lifts_only_what_may_be_confirmed() {
     let day = date!(2026 - 01 - 05);
-    let mut standing = Standing::default();
+    let mut standing = ComparisonState::default();
     standing.accept(&version(1, 1, Some((1, "甲店", day))));
     let changed = version(1, 2, Some((2, "甲店", day)));
-    let severity = |attested| standing.findings(&changed, &Owner::City, attested)[0].severity;
+    let severity =
+        |attested| standing.findings(&changed, &CompetentOwner::City, attested)[0].severity;
     assert_eq!(
         (severity(false), severity(true)),
         (Severity::Error, Severity::Warning)
     );
     let twice = version(3, 1, Some((1, "甲店", day)));
-    let found = standing.findings(&twice, &Owner::City, true);
+    let found = standing.findings(&twice, &CompetentOwner::City, true);
     assert_eq!(
         (found[0].code, found[0].severity),
         (FindingCode::DuplicateRecord, Severity::Error)
