@@ -1,7 +1,7 @@
 //! The use cases of ingest. What writes is given a transaction and never commits; what reads is given the pool. Where a
 //! line of a log must be committed before anything is read, the use case says so and does it.
 
-pub mod nil;
+pub mod nil_report;
 pub mod reads;
 pub mod reload;
 pub mod replay;
@@ -36,18 +36,20 @@ pub async fn accept_submissions(
     let mut unchanged: Vec<(&SealedSubmission, &StoredVersion)> = Vec::new();
     let mut lines: Vec<(&SealedSubmission, &StoredVersion, bool)> = Vec::new();
     for (submission, decision) in submissions.iter().zip(&decisions) {
-        if let (Some(_), Some((stored, unchanged))) = (submission.reload, decision.version()) {
+        if let (Some(_), Some((stored, unchanged))) =
+            (submission.reload_number, decision.answered_version())
+        {
             lines.push((submission, stored, unchanged));
         }
         match decision {
             SubmissionDecision::New(stored) => fresh.push((submission, stored)),
             // The line of a reload is all that is written of an unchanged record.
-            SubmissionDecision::Unchanged(_) if submission.reload.is_some() => {}
+            SubmissionDecision::Unchanged(_) if submission.reload_number.is_some() => {}
             SubmissionDecision::Unchanged(stored) => unchanged.push((submission, stored)),
             SubmissionDecision::Repeated { .. } | SubmissionDecision::Refused(_) => {}
         }
     }
-    store::insert_originals(conn, &fresh, &batch.ledgers).await?;
+    store::insert_originals(conn, &fresh, &batch.last_ledger_numbers).await?;
     store::insert_submissions(conn, &unchanged).await?;
     store::reload::insert_lines(conn, &lines).await?;
     let events: Vec<NewEvent> = fresh

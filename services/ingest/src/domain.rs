@@ -4,8 +4,8 @@
 //! reloads, [`reading`] on who reads an original.
 
 pub mod catalogue;
-pub mod nil;
-pub mod reading;
+pub mod nil_report;
+pub mod original;
 pub mod reload;
 #[cfg(test)]
 mod tests;
@@ -68,10 +68,10 @@ pub struct SealedSubmission {
     /// Trace context of the record.
     pub traceparent: String,
     /// The full reload that it belongs to.
-    pub reload: Option<i64>,
+    pub reload_number: Option<i64>,
     /// Keyed hash of what stands before the first slash of the submission id: the id of a reload, if the
     /// provider has one of that name.
-    pub id_prefix: Option<Digest>,
+    pub reload_prefix: Option<Digest>,
 }
 
 /// What is committed of a version.
@@ -89,7 +89,7 @@ pub struct StoredVersion {
 
 impl StoredVersion {
     /// How this version stands beside the current one of its record.
-    pub fn standing(&self, current: &Self) -> VersionStatus {
+    pub fn status_relative_to(&self, current: &Self) -> VersionStatus {
         if self.version.id == current.version.id {
             VersionStatus::Current
         } else if current.content.operation.ends_record() {
@@ -174,7 +174,7 @@ impl SubmissionDecision {
     }
 
     /// The version that the submission is answered with, and whether as unchanged.
-    pub fn version(&self) -> Option<(&StoredVersion, bool)> {
+    pub fn answered_version(&self) -> Option<(&StoredVersion, bool)> {
         match self {
             Self::New(stored) => Some((stored, false)),
             Self::Unchanged(stored) => Some((stored, true)),
@@ -262,15 +262,15 @@ pub struct IngestBatchState {
     /// Items by code.
     pub items: HashMap<ItemCode, CatalogueItem>,
     /// Last ledger number by provider; none before its first record.
-    pub ledgers: HashMap<ProviderCode, Option<LedgerNumber>>,
+    pub last_ledger_numbers: HashMap<ProviderCode, Option<LedgerNumber>>,
     /// Earlier submissions by provider and submission digest.
-    pub submissions: HashMap<(ProviderCode, Digest), EarlierSubmission>,
+    pub earlier_submissions: HashMap<(ProviderCode, Digest), EarlierSubmission>,
     /// Current version by key.
-    pub heads: HashMap<RecordKey, StoredVersion>,
+    pub current_versions: HashMap<RecordKey, StoredVersion>,
     /// Reloads that records of the batch belong to and that have not ended.
     pub open_reloads: HashSet<i64>,
     /// What reloads have taken already, by reload and key digest.
-    pub lines: HashMap<(i64, KeyDigest), ReloadLine>,
+    pub reload_lines: HashMap<(i64, KeyDigest), ReloadLine>,
     /// Prefixes of submission ids of the batch that are ids of reloads, by provider.
     pub reload_ids: HashSet<(ProviderCode, Digest)>,
 }
@@ -285,24 +285,26 @@ impl IngestBatchState {
         incoming: &SealedSubmission,
         now: OffsetDateTime,
     ) -> SubmissionDecision {
-        let decision = self.taken_before(incoming);
-        let decision = decision.unwrap_or_else(|| self.decide_first(incoming, now));
-        if let (Some(reload), Some((stored, unchanged))) = (incoming.reload, decision.version()) {
+        let decision = self.find_repetition(incoming);
+        let decision = decision.unwrap_or_else(|| self.decide_new_submission(incoming, now));
+        if let (Some(reload), Some((stored, unchanged))) =
+            (incoming.reload_number, decision.answered_version())
+        {
             let line = ReloadLine {
                 stored: stored.clone(),
                 unchanged,
             };
             let place = (reload, incoming.key.digest);
-            self.lines.entry(place).or_insert(line);
+            self.reload_lines.entry(place).or_insert(line);
         }
         decision
     }
 
     /// What the same submission id was answered with, or why it may not be used.
-    fn taken_before(&self, incoming: &SealedSubmission) -> Option<SubmissionDecision> {
+    fn find_repetition(&self, incoming: &SealedSubmission) -> Option<SubmissionDecision> {
         let reused = Some(SubmissionDecision::Refused(Rejection::SubmissionIdReused));
-        if let Some(reload) = incoming.reload {
-            if let Some(line) = self.lines.get(&(reload, incoming.key.digest)) {
+        if let Some(reload) = incoming.reload_number {
+            if let Some(line) = self.reload_lines.get(&(reload, incoming.key.digest)) {
                 if line.stored.content != incoming.content {
                     return reused;
                 }
@@ -317,7 +319,7 @@ impl IngestBatchState {
         }
         let provider = incoming.key.provider;
         let id = (provider, incoming.submission_digest);
-        if let Some(earlier) = self.submissions.get(&id) {
+        if let Some(earlier) = self.earlier_submissions.get(&id) {
             let repeated = earlier
                 .stored
                 .clone()
@@ -331,19 +333,21 @@ impl IngestBatchState {
             });
         }
         // Such an id is kept for the record that the reload names, see `ReloadRecord`.
-        let prefix = incoming.id_prefix.filter(|_| incoming.reload.is_none());
+        let prefix = incoming
+            .reload_prefix
+            .filter(|_| incoming.reload_number.is_none());
         prefix
             .filter(|prefix| self.reload_ids.contains(&(provider, *prefix)))
             .and(reused)
     }
 
-    fn decide_first(
+    fn decide_new_submission(
         &mut self,
         incoming: &SealedSubmission,
         now: OffsetDateTime,
     ) -> SubmissionDecision {
         let key = &incoming.key;
-        let head = self.heads.get(key);
+        let head = self.current_versions.get(key);
         let item = match self.pin_version(incoming, shanghai_date(now), head) {
             Ok(item) => item,
             Err(rejection) => return SubmissionDecision::Refused(rejection),
@@ -351,7 +355,7 @@ impl IngestBatchState {
         let same =
             |head: &&StoredVersion| head.version.item == *item && head.content == incoming.content;
         if let Some(stored) = head.filter(same).cloned() {
-            self.remember(incoming, &stored, true);
+            self.record_submission(incoming, &stored, true);
             return SubmissionDecision::Unchanged(stored);
         }
         // No number comes after the last one: then it stands twice, which the tables refuse.
@@ -370,7 +374,7 @@ impl IngestBatchState {
             key_digest: key.digest,
             revision,
         };
-        let last = self.ledgers.entry(key.provider).or_default();
+        let last = self.last_ledger_numbers.entry(key.provider).or_default();
         let ledger_number = last.map_or(LedgerNumber::FIRST, |last| last.next().unwrap_or(last));
         *last = Some(ledger_number);
         let stored = StoredVersion {
@@ -379,8 +383,8 @@ impl IngestBatchState {
             received_at: now,
             content: incoming.content.clone(),
         };
-        self.heads.insert(key.clone(), stored.clone());
-        self.remember(incoming, &stored, false);
+        self.current_versions.insert(key.clone(), stored.clone());
+        self.record_submission(incoming, &stored, false);
         SubmissionDecision::New(stored)
     }
 
@@ -407,13 +411,18 @@ impl IngestBatchState {
         }
     }
 
-    fn remember(&mut self, incoming: &SealedSubmission, stored: &StoredVersion, unchanged: bool) {
+    fn record_submission(
+        &mut self,
+        incoming: &SealedSubmission,
+        stored: &StoredVersion,
+        unchanged: bool,
+    ) {
         let id = (incoming.key.provider, incoming.submission_digest);
         let earlier = EarlierSubmission {
             request_digest: incoming.request_digest,
             stored: Some(stored.clone()),
             unchanged,
         };
-        self.submissions.insert(id, earlier);
+        self.earlier_submissions.insert(id, earlier);
     }
 }

@@ -34,7 +34,7 @@ use tonic::{Request, Response, Status, Streaming, codegen::BoxStream};
 
 use crate::{
     Config,
-    app::{nil, reads, replay::Replays},
+    app::{nil_report, reads, replay::Replays},
     error::IngestError,
     intake::{MAX_CONTENT_BYTES, Submitter},
     reload::Reloads,
@@ -106,7 +106,7 @@ impl IngestService for IngestApi {
         let submission = request.into_inner().submission;
         let pending = self
             .submitter
-            .submit_record(submission, provider, trace.as_ref(), SubmissionMode::Waits)
+            .submit_record(submission, provider, trace.as_ref(), SubmissionMode::Single)
             .await;
         let (id, answered) = pending.wait().await;
         let receipt = Some(encode::receipt(id, &answered?));
@@ -153,7 +153,7 @@ impl IngestService for IngestApi {
         let incoming = decode::nil_report(provider, request.into_inner())?;
         let (keyring, now) = (&self.context.keyring, self.context.clock.now());
         let mut tx = (self.pool.begin().await).map_err(IngestError::NotCommitted)?;
-        let row = nil::report_nil(&mut tx, keyring, &incoming, now).await?;
+        let row = nil_report::report_nil(&mut tx, keyring, &incoming, now).await?;
         let committed = self.committer.commit(tx).await;
         committed.map_err(IngestError::NotCommitted)?;
         let report = Some(encode::nil_report(incoming.submission_id, &row));
@@ -168,7 +168,7 @@ impl IngestService for IngestApi {
         let (item, page) = decode::nil_report_list(request.get_ref())?;
         let (provider, item) = (provider.as_ref(), item.as_ref());
         let (pool, keyring) = (&self.pool, &self.context.keyring);
-        let listed = nil::list_nil_reports(pool, keyring, provider, item, &page).await?;
+        let listed = nil_report::list_nil_reports(pool, keyring, provider, item, &page).await?;
         Ok(Response::new(encode::nil_reports(listed)))
     }
 

@@ -43,7 +43,7 @@ pub fn check_and_seal(
     let id_prefix = reload_prefix_digest(keyring, &provider, &well_formed.submission.submission_id);
     let checked = well_formed.identify(provider, keyring);
     Ok(SealedSubmission {
-        id_prefix,
+        reload_prefix: id_prefix,
         ..checked.seal_submission(traceparent, keyring)
     })
 }
@@ -143,8 +143,8 @@ impl CheckedSubmission {
             sealed_record_key,
             sealed_labels: keyring.seal(context, &labels.encode_to_vec()),
             traceparent,
-            reload: None,
-            id_prefix: None,
+            reload_number: None,
+            reload_prefix: None,
         }
     }
 
@@ -278,7 +278,7 @@ mod tests {
         }
     }
 
-    fn take(submission: Submission) -> Result<SealedSubmission, Refusal> {
+    fn check_and_seal(submission: Submission) -> Result<SealedSubmission, Refusal> {
         take_of(provider(), submission)
     }
 
@@ -330,7 +330,7 @@ mod tests {
             let mut submission = good();
             spoil(&mut submission);
             let expected = Refusal::from(*expected);
-            assert_eq!(take(submission.clone()).unwrap_err(), expected);
+            assert_eq!(check_and_seal(submission.clone()).unwrap_err(), expected);
             // A stranger is told the same.
             assert_eq!(take_of(None, submission).unwrap_err(), expected);
         }
@@ -339,7 +339,7 @@ mod tests {
         let mut full = good();
         full.content = vec![b' '; MAX_CONTENT_BYTES].into();
         full.content_sha256 = vault::sha256(&full.content).to_vec().into();
-        assert!(take(full).is_ok());
+        assert!(check_and_seal(full).is_ok());
     }
 
     /// Computed by another program from the form that requests have had since the first release.
@@ -349,7 +349,7 @@ mod tests {
         for operation in [0, 1] {
             let mut submission = good();
             submission.operation = operation;
-            let digest = take(submission).unwrap().request_digest;
+            let digest = check_and_seal(submission).unwrap().request_digest;
             assert_eq!(hex::encode(digest), expected);
         }
         let mut digests = vec![expected.to_owned()];
@@ -358,7 +358,9 @@ mod tests {
             submission.operation = operation;
             submission.content_type = "text/plain".to_owned();
             submission.content = "误报，撤回".into();
-            digests.push(hex::encode(take(submission).unwrap().request_digest));
+            digests.push(hex::encode(
+                check_and_seal(submission).unwrap().request_digest,
+            ));
         }
         digests.dedup();
         assert_eq!(digests.len(), 3, "an operation is part of the request");
@@ -381,7 +383,7 @@ mod tests {
             "de06e04ad44b244d08d84e89c7e171b4601ab4f102ef5e6062d76a080c47fd1e"
         );
         assert_eq!(
-            incoming.id_prefix.map(hex::encode).as_deref(),
+            incoming.reload_prefix.map(hex::encode).as_deref(),
             Some("53b52311315451d48cbf3f8ef8701da0357d7b317159622f8a056398ebe13bbc")
         );
     }

@@ -257,7 +257,7 @@ impl ReloadRun {
     ) -> Result<(Vec<MissingRecord>, Option<LedgerNumber>), IngestError> {
         let (pool, keyring) = (&self.services.pool, &self.services.context.keyring);
         let (provider, reload) = (&self.provider, &self.reload);
-        let (up_to, most) = (end.up_to, MISSING_SCAN_LIMIT);
+        let (up_to, most) = (end.last_ledger_number, MISSING_SCAN_LIMIT);
         let page = store::reload::load_missing_page(pool, provider, reload, up_to, after, most)
             .await
             .map_err(IngestError::database("列出未报记录"))?;

@@ -25,19 +25,19 @@ const LARGEST_KIB: u32 = 2 * 1024;
 /// How long a batch waits for callers to come back that wait for their answers: as soon as there are nearly as many as
 /// in the batch before, or none for so long, it goes. A batch costs eight statements and a flush of the disk whatever
 /// its size.
-const COME_BACK: Duration = Duration::from_millis(1);
+const CALL_LINGER: Duration = Duration::from_millis(1);
 /// How long records of streams gather before the writer looks whether there are more.
-const GATHER: Duration = Duration::from_millis(4);
+const STREAM_LINGER: Duration = Duration::from_millis(4);
 /// How long they gather at most: of a stream that goes on the next record always comes.
-const LONGEST_GATHER: Duration = Duration::from_millis(40);
+const STREAM_LINGER_LIMIT: Duration = Duration::from_millis(40);
 
 /// What a caller does until it has its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubmissionMode {
     /// It waits: nothing more comes of it.
-    Waits,
+    Single,
     /// It sends its next record.
-    GoesOn,
+    Streamed,
 }
 
 /// What a caller waits for.
@@ -49,22 +49,22 @@ struct QueuedSubmission {
     incoming: SealedSubmission,
     answer: oneshot::Sender<SubmissionAnswer>,
     /// Its share of the memory for what waits; given back with the answer.
-    share: OwnedSemaphorePermit,
+    memory_permit: OwnedSemaphorePermit,
 }
 
 /// The writers of a process. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct BatchWriters {
     /// To the writer of those that wait.
-    calls: mpsc::Sender<QueuedSubmission>,
+    single_queue: mpsc::Sender<QueuedSubmission>,
     /// To the writers of streams.
-    streams: Arc<[mpsc::Sender<QueuedSubmission>]>,
+    stream_queues: Arc<[mpsc::Sender<QueuedSubmission>]>,
     /// KiB of content that may wait over all queues: records are bounded by number and by size.
-    memory: Arc<Semaphore>,
+    queue_memory: Arc<Semaphore>,
 }
 
 struct BatchWriter {
-    pace: SubmissionMode,
+    mode: SubmissionMode,
     queue: mpsc::Receiver<QueuedSubmission>,
     pool: Pool,
     bus: Bus,
@@ -86,7 +86,7 @@ impl BatchWriters {
         let start = |name: String, pace| {
             let (sender, queue) = mpsc::channel(config.queue_records.max(1));
             let writer = BatchWriter {
-                pace,
+                mode: pace,
                 queue,
                 pool: pool.clone(),
                 bus: bus.clone(),
@@ -103,11 +103,11 @@ impl BatchWriters {
         };
         let streams = 0..config.writers.max(1);
         Self {
-            calls: start("ingest writer of calls".to_owned(), SubmissionMode::Waits),
-            streams: streams
-                .map(|number| start(format!("ingest writer {number}"), SubmissionMode::GoesOn))
+            single_queue: start("ingest writer of calls".to_owned(), SubmissionMode::Single),
+            stream_queues: streams
+                .map(|number| start(format!("ingest writer {number}"), SubmissionMode::Streamed))
                 .collect(),
-            memory: Arc::new(Semaphore::new(config.queue_kib.max(LARGEST_KIB) as usize)),
+            queue_memory: Arc::new(Semaphore::new(config.queue_kib.max(LARGEST_KIB) as usize)),
         }
     }
 
@@ -123,19 +123,19 @@ impl BatchWriters {
     ) -> Result<oneshot::Receiver<SubmissionAnswer>, Stopping> {
         let (answer, receiver) = oneshot::channel();
         let queue = match pace {
-            SubmissionMode::Waits => &self.calls,
-            SubmissionMode::GoesOn => {
+            SubmissionMode::Single => &self.single_queue,
+            SubmissionMode::Streamed => {
                 let mut hasher = DefaultHasher::new();
                 incoming.key.provider.hash(&mut hasher);
-                &self.streams[hasher.finish() as usize % self.streams.len()]
+                &self.stream_queues[hasher.finish() as usize % self.stream_queues.len()]
             }
         };
         let kib = u32::try_from(incoming.sealed_content.len() / 1024 + 1).unwrap_or(LARGEST_KIB);
-        let share = self.memory.clone().acquire_many_owned(kib);
+        let share = self.queue_memory.clone().acquire_many_owned(kib);
         let waiting = QueuedSubmission {
             incoming,
             answer,
-            share: share.await.map_err(|_| Stopping)?,
+            memory_permit: share.await.map_err(|_| Stopping)?,
         };
         queue.send(waiting).await.map_err(|_| Stopping)?;
         Ok(receiver)
@@ -159,19 +159,19 @@ impl BatchWriter {
             };
             let Some(first) = first else { return };
             waiting.push(first);
-            self.take(&mut waiting);
+            self.drain_queue(&mut waiting);
             // Where several callers come at once a short pause makes one commit of many; a lone caller
             // never waits.
             if before > 1 {
-                self.gather(&mut waiting, before).await;
+                self.linger(&mut waiting, before).await;
             }
             before = waiting.len();
-            self.commit(&mut waiting).await;
+            self.commit_batch(&mut waiting).await;
         }
     }
 
     /// Takes what is in the queue, as far as there is room in the batch; whether there is room left.
-    fn take(&mut self, waiting: &mut Vec<QueuedSubmission>) -> bool {
+    fn drain_queue(&mut self, waiting: &mut Vec<QueuedSubmission>) -> bool {
         let sizes = waiting.iter().map(|one| one.incoming.sealed_content.len());
         let mut bytes: usize = sizes.sum();
         while waiting.len() < self.max_records && bytes < self.max_bytes {
@@ -185,26 +185,28 @@ impl BatchWriter {
     }
 
     /// Waits for more, after a batch of `before`, while it may come.
-    async fn gather(&mut self, waiting: &mut Vec<QueuedSubmission>, before: usize) {
+    async fn linger(&mut self, waiting: &mut Vec<QueuedSubmission>, before: usize) {
         let mut waited = Duration::ZERO;
-        while self.take(waiting) {
-            match self.pace {
-                SubmissionMode::GoesOn => {
-                    if waited >= LONGEST_GATHER || self.context.shutdown.sleep(GATHER).await {
+        while self.drain_queue(waiting) {
+            match self.mode {
+                SubmissionMode::Streamed => {
+                    if waited >= STREAM_LINGER_LIMIT
+                        || self.context.shutdown.sleep(STREAM_LINGER).await
+                    {
                         return;
                     }
-                    waited += GATHER;
+                    waited += STREAM_LINGER;
                     if self.queue.is_empty() {
                         return;
                     }
                 }
-                SubmissionMode::Waits => {
+                SubmissionMode::Single => {
                     // Not all: a caller that has all its answers does not come back.
                     if waiting.len() >= before - before / 8 {
                         return;
                     }
                     tokio::select! {
-                        next = tokio::time::timeout(COME_BACK, self.queue.recv()) => match next {
+                        next = tokio::time::timeout(CALL_LINGER, self.queue.recv()) => match next {
                             Ok(Some(next)) => waiting.push(next),
                             _ => return,
                         },
@@ -215,15 +217,15 @@ impl BatchWriter {
         }
     }
 
-    async fn commit(&self, waiting: &mut Vec<QueuedSubmission>) {
+    async fn commit_batch(&self, waiting: &mut Vec<QueuedSubmission>) {
         // Shares of the memory are given back when the batch is answered.
         let (mut submissions, mut answers, mut shares) = (Vec::new(), Vec::new(), Vec::new());
         for one in waiting.drain(..) {
             submissions.push(one.incoming);
             answers.push(one.answer);
-            shares.push(one.share);
+            shares.push(one.memory_permit);
         }
-        match self.try_commit(&submissions).await {
+        match self.commit_with_retries(&submissions).await {
             Ok(decisions) => {
                 for (answer, decision) in answers.into_iter().zip(decisions) {
                     // A caller that has gone away asks again with the same id.
@@ -241,13 +243,13 @@ impl BatchWriter {
         drop(shares);
     }
 
-    async fn try_commit(
+    async fn commit_with_retries(
         &self,
         submissions: &[SealedSubmission],
     ) -> Result<Vec<SubmissionDecision>, db::Error> {
         let mut retries = 0;
         loop {
-            let outcome = self.transact(submissions).await;
+            let outcome = self.commit_once(submissions).await;
             match outcome {
                 // A deadlock is nobody's fault; the whole transaction is rolled back, so doing it
                 // again is safe.
@@ -260,7 +262,7 @@ impl BatchWriter {
         }
     }
 
-    async fn transact(
+    async fn commit_once(
         &self,
         submissions: &[SealedSubmission],
     ) -> Result<Vec<SubmissionDecision>, db::Error> {

@@ -11,8 +11,8 @@
 
 pub mod cases;
 pub mod catalogue;
+mod comparison;
 pub mod confirm;
-mod cross;
 pub mod dry_run;
 pub mod feedback;
 pub mod items;
@@ -30,7 +30,7 @@ use vault::Keyring;
 use crate::domain::CasePolicy;
 
 pub use items::ItemCache;
-pub use judge::{PendingSubmission, judge};
+pub use judge::{PendingSubmission, judge_submissions};
 pub use watch::FeedNotifier;
 
 /// What records are judged with, by batches, confirmations and trials alike.

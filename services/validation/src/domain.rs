@@ -8,12 +8,11 @@
 //! - [`sealed`]: findings and changes as rows keep them under seal;
 //! - [`feedback`]: the cases that it opens, and their days; [`confirmation`]: who answers for them; [`page`]: their list.
 
+pub mod check;
+pub mod comparison;
 pub mod competence;
 pub mod confirmation;
-pub mod cross;
-pub mod decision;
 pub mod document_series;
-pub mod examine;
 pub mod feedback;
 pub mod figures;
 pub mod page;
@@ -21,9 +20,10 @@ pub mod reason;
 pub mod registration;
 pub mod sealed;
 pub mod submission;
+pub mod verdict;
 
-pub use decision::{SealedVerdict, VerdictEvent, decide};
-pub use examine::CheckedVersion;
+pub use check::CheckedVersion;
 pub use feedback::{CaseKind, CasePolicy, FeedbackCase};
 pub use figures::Figures;
 pub use submission::SubmittedVersion;
+pub use verdict::{SealedVerdict, VerdictEvent, decide_verdict};

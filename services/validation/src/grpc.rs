@@ -43,7 +43,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// Longest pause between looks at a feed in which nothing happens: what another copy commits notifies nobody here.
 const IDLE_PAUSE: Duration = Duration::from_secs(1);
 /// Changes that wait for a slow client, and then nothing more is read for it.
-const WAITING: usize = 100;
+const CHANNEL_CAPACITY: usize = 100;
 
 /// What is being done when no connection is to be had.
 const CONNECTING: &str = "连接数据库";
@@ -87,7 +87,7 @@ impl ValidationApi {
         shanghai_date(self.clock.now())
     }
 
-    async fn reader(
+    async fn feedback_scope(
         &self,
     ) -> Result<impl std::ops::DerefMut<Target = Conn> + use<>, ValidationError> {
         let conn = self.pool.acquire().await;
@@ -149,7 +149,7 @@ impl ValidationApi {
         &self,
         feed: &mut FeedReader,
     ) -> Result<Vec<FeedChange>, ValidationError> {
-        let mut conn = self.reader().await?;
+        let mut conn = self.feedback_scope().await?;
         feed.next_changes(&mut conn, &self.keyring, self.today())
             .await
     }
@@ -175,7 +175,7 @@ impl ValidationService for ValidationApi {
         let scope = decode::feedback_scope(Principal::from_request(&request)?);
         let (query, page) = decode::feedback_list(request.into_inner())?;
         let (keyring, today) = (&self.keyring, self.today());
-        let mut conn = self.reader().await?;
+        let mut conn = self.feedback_scope().await?;
         let found =
             feedback::list_feedback(&mut conn, keyring, &scope, &query, &page, today).await?;
         Ok(Response::new(encode::feedback_list(found)))
@@ -187,7 +187,7 @@ impl ValidationService for ValidationApi {
     ) -> Result<Response<GetVerdictResponse>, Status> {
         let scope = decode::feedback_scope(Principal::from_request(&request)?);
         let id = decode::version_id(request.get_ref())?;
-        let mut conn = self.reader().await?;
+        let mut conn = self.feedback_scope().await?;
         let verdict = feedback::get_verdict(&mut conn, &self.keyring, &scope, id).await?;
         Ok(Response::new(encode::opened_verdict(verdict)))
     }
@@ -201,11 +201,11 @@ impl ValidationService for ValidationApi {
             provider_code,
             cursor,
         } = request.into_inner();
-        let mut conn = self.reader().await?;
+        let mut conn = self.feedback_scope().await?;
         let keyring = &self.keyring;
         let feed =
             watch::watch_feedback(&mut conn, keyring, &scope, &provider_code, &cursor).await?;
-        let (client, changes) = mpsc::channel(WAITING);
+        let (client, changes) = mpsc::channel(CHANNEL_CAPACITY);
         self.shutdown.spawn(self.clone().send_changes(feed, client));
         Ok(Response::new(Box::pin(ReceiverStream::new(changes))))
     }
@@ -246,7 +246,7 @@ impl ValidationService for ValidationApi {
         &self,
         _request: Request<GetStatisticsRequest>,
     ) -> Result<Response<GetStatisticsResponse>, Status> {
-        let counted = feedback::get_statistics(&mut *self.reader().await?).await?;
+        let counted = feedback::get_statistics(&mut *self.feedback_scope().await?).await?;
         Ok(Response::new(encode::verdict_statistics(counted)))
     }
 }

@@ -21,7 +21,7 @@ use service_kit::{
 use crate::{
     app::{self, ItemCache, PendingSubmission, RecordValidator},
     domain::SubmittedVersion,
-    store::reference::{ValidationItemRow, ValidationProviderRow},
+    store::catalogue::{ValidationItemRow, ValidationProviderRow},
 };
 
 /// Judges what ingest announced.
@@ -77,7 +77,8 @@ impl BatchHandler for SubmissionHandler {
                     traceparent,
                 });
             }
-            let unfit = app::judge(conn, &self.validator, work, self.clock.now()).await?;
+            let unfit =
+                app::judge_submissions(conn, &self.validator, work, self.clock.now()).await?;
             let unfit = unfit.into_iter();
             poison.extend(unfit.map(|(position, reason)| batch[position].poison(reason)));
             Ok(poison)

@@ -21,11 +21,11 @@ use service_kit::{
 use crate::{
     app::{self, FeedNotifier, ItemCache},
     domain::CasePolicy,
-    store::{reads, reference},
+    store::{catalogue, reads},
 };
 
 /// Between two tries to read the definitions while the database is away.
-const RETRY: Duration = Duration::from_secs(5);
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// Looks at every definition that is kept, once; tries again until the database answers.
 pub fn check_definitions(pool: Pool, items: Arc<ItemCache>, context: &ServiceContext) {
@@ -33,7 +33,7 @@ pub fn check_definitions(pool: Pool, items: Arc<ItemCache>, context: &ServiceCon
     context.shutdown.spawn(async move {
         while let Err(error) = check_definitions_once(&pool, &items).await {
             tracing::warn!(error = %error_chain(&error), "definitions cannot be read");
-            if shutdown.sleep(RETRY).await {
+            if shutdown.sleep(RETRY_PAUSE).await {
                 return;
             }
         }
@@ -42,12 +42,12 @@ pub fn check_definitions(pool: Pool, items: Arc<ItemCache>, context: &ServiceCon
 
 async fn check_definitions_once(pool: &Pool, items: &ItemCache) -> Result<(), HandlerError> {
     let mut conn = pool.acquire().await?;
-    let versions = reference::versions(&mut conn).await?;
+    let versions = catalogue::list_item_versions(&mut conn).await?;
     items.check_definitions(&mut conn, &versions).await
 }
 
 /// Counts every `pause` until shutdown. A count that fails is logged, and the next one follows.
-pub fn watch_cases(pool: Pool, context: &ServiceContext, pause: Duration) {
+pub fn count_cases_periodically(pool: Pool, context: &ServiceContext, pause: Duration) {
     let open: Gauge<i64, AtomicI64> = Gauge::default();
     let overdue: Gauge<i64, AtomicI64> = Gauge::default();
     context.telemetry.register(|registry| {
@@ -65,7 +65,7 @@ pub fn watch_cases(pool: Pool, context: &ServiceContext, pause: Duration) {
     let (clock, shutdown) = (Arc::clone(&context.clock), context.shutdown.clone());
     context.shutdown.spawn(async move {
         loop {
-            match reads::open_and_overdue(&pool, shanghai_date(clock.now())).await {
+            match reads::count_open_and_overdue(&pool, shanghai_date(clock.now())).await {
                 Ok(counted) => {
                     open.set(counted.0);
                     overdue.set(counted.1);
@@ -134,7 +134,7 @@ impl ReminderJob {
                         let why = error_chain(&error);
                         tracing::warn!(error = %why, "feedback cases cannot be reminded of");
                         self.lane.report_failure(why);
-                        RETRY.min(pause)
+                        RETRY_PAUSE.min(pause)
                     }
                 };
                 if shutdown.sleep(pause).await {

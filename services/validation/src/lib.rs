@@ -161,7 +161,7 @@ pub async fn start(
     );
 
     let pause = Duration::from_secs(config.case_watch_seconds.max(1));
-    jobs::watch_cases(pool.clone(), &context, pause);
+    jobs::count_cases_periodically(pool.clone(), &context, pause);
 
     let pause = Duration::from_secs(config.remind_seconds.max(1));
     let reminders = jobs::ReminderJob::new(

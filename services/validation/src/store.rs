@@ -9,10 +9,10 @@
 //! - [`mod@reference`]: the catalogue's facts.
 
 pub mod cases;
+pub mod catalogue;
+pub mod comparison;
 pub mod confirmations;
-pub mod cross;
 pub mod reads;
-pub mod reference;
 
 use record_ref::{ItemRef, LedgerNumber, Malformed, Operation, RecordKey, RecordVersion, Revision};
 use service_kit::db::{Conn, CopyIn, Error};
@@ -60,7 +60,7 @@ pub async fn insert_verdicts(
             .put(submission.ledger_number.map(LedgerNumber::as_i64))
             .put(submission.received_at)
             .put(now)
-            .put(outcome(decision))
+            .put(outcome_text(decision))
             .put(&decision.error_codes[..])
             .put(&decision.warning_codes[..])
             .put(decision.sealed_findings.as_deref())
@@ -76,7 +76,7 @@ pub async fn insert_verdicts(
     }
 }
 
-fn outcome(decision: &SealedVerdict) -> &'static str {
+fn outcome_text(decision: &SealedVerdict) -> &'static str {
     if decision.is_accepted() {
         "accepted"
     } else {
@@ -113,7 +113,7 @@ struct KeyColumns<'a> {
 }
 
 impl<'a> KeyColumns<'a> {
-    fn of(keys: impl Iterator<Item = &'a RecordKey>) -> Self {
+    fn from_keys(keys: impl Iterator<Item = &'a RecordKey>) -> Self {
         let mut all = Self::default();
         for key in keys {
             all.providers.push(key.provider.as_str());
@@ -159,7 +159,7 @@ impl<'a> Versions<'a> {
 /// Notes the newest accepted revision of each key of `versions`, and holds the keys' rows until the
 /// transaction ends: another batch with a version of one of these keys waits, then sees what was done
 /// here. Keys are taken in one order, so nobody waits in a circle.
-pub async fn hold_keys(conn: &mut Conn, versions: &[KeyLock<'_>]) -> Result<(), Error> {
+pub async fn lock_keys(conn: &mut Conn, versions: &[KeyLock<'_>]) -> Result<(), Error> {
     let keys = KeyColumns::of_versions(versions.iter().map(|held| held.version));
     let ids = versions.iter().map(|held| held.version.id.as_uuid());
     let ids: Vec<Uuid> = ids.collect();
@@ -200,7 +200,7 @@ pub async fn hold_keys(conn: &mut Conn, versions: &[KeyLock<'_>]) -> Result<(), 
 }
 
 /// The newest accepted revision of the key of this version, whose row is held.
-pub async fn newest_accepted(
+pub async fn newest_accepted_revision(
     conn: &mut Conn,
     version: &RecordVersion,
 ) -> Result<Option<Revision>, Error> {

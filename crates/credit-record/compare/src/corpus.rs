@@ -5,7 +5,7 @@
 
 /// Codes of one corpus and how many of them are valid as what the corpus asks for.
 #[derive(Debug)]
-pub struct Corpus {
+pub struct CodeCorpus {
     /// The codes, in the order in which all contestants read them.
     pub codes: Vec<String>,
     /// How many are valid.
@@ -23,9 +23,9 @@ const PAIRS: [&str; 8] = ["11", "12", "51", "52", "91", "91", "91", "92"];
 
 /// SplitMix64: small, seeded, the same on every machine.
 #[derive(Debug)]
-pub struct Random(u64);
+pub struct CorpusRandom(u64);
 
-impl Random {
+impl CorpusRandom {
     /// From a seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
@@ -49,17 +49,17 @@ impl Random {
 }
 
 /// Citizen numbers.
-pub fn citizens(random: &mut Random, count: usize) -> Corpus {
-    make(random, count, citizen, b"0123456789")
+pub fn citizen_corpus(random: &mut CorpusRandom, count: usize) -> CodeCorpus {
+    make_corpus(random, count, citizen, b"0123456789")
 }
 
 /// Credit codes.
-pub fn credit_codes(random: &mut Random, count: usize) -> Corpus {
-    make(random, count, credit_code, CREDIT)
+pub fn credit_code_corpus(random: &mut CorpusRandom, count: usize) -> CodeCorpus {
+    make_corpus(random, count, credit_code, CREDIT)
 }
 
 /// Both, by turns in random order, with the codes of `citizens` and `credit_codes`.
-pub fn mixed(random: &mut Random, citizens: &Corpus, credit_codes: &Corpus) -> Vec<String> {
+pub fn mixed_codes(random: &mut CorpusRandom, citizens: &CodeCorpus, credit_codes: &CodeCorpus) -> Vec<String> {
     let (mut a, mut b) = (citizens.codes.iter(), credit_codes.codes.iter());
     let half = citizens.codes.len() / 2 + credit_codes.codes.len() / 2;
     (0..half)
@@ -75,13 +75,13 @@ pub fn mixed(random: &mut Random, citizens: &Corpus, credit_codes: &Corpus) -> V
 }
 
 /// One in twenty is damaged: mostly a wrong character, sometimes a lost, a doubled or a look-alike one.
-fn make(
-    random: &mut Random,
+fn make_corpus(
+    random: &mut CorpusRandom,
     count: usize,
-    valid: fn(&mut Random) -> String,
+    valid: fn(&mut CorpusRandom) -> String,
     alphabet: &[u8],
-) -> Corpus {
-    let mut corpus = Corpus {
+) -> CodeCorpus {
+    let mut corpus = CodeCorpus {
         codes: Vec::with_capacity(count),
         valid: count,
     };
@@ -112,7 +112,7 @@ fn make(
     corpus
 }
 
-fn citizen(random: &mut Random) -> String {
+fn citizen(random: &mut CorpusRandom) -> String {
     let (year, month, day) = (
         1984 + random.below(40),
         1 + random.below(12),
@@ -134,7 +134,7 @@ fn citizen(random: &mut Random) -> String {
     format!("{head}{check}")
 }
 
-fn credit_code(random: &mut Random) -> String {
+fn credit_code(random: &mut CorpusRandom) -> String {
     let mut code = format!("{}{}", random.pick(&PAIRS), random.pick(&COUNTIES));
     if random.below(4) == 0 {
         for _ in 0..8 {

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use china_identification_card::ChineseIdCard;
-use corpus::Random;
+use corpus::CorpusRandom;
 use credit_record::{CitizenNumber, CreditCode};
 use serde_json::{Map, Value, json};
 use time::Date;
@@ -29,58 +29,58 @@ const PYTHON_ROUNDS: usize = 5;
 
 /// What somebody who has a text would ask.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Question {
+enum IdentifierQuestion {
     Citizen,
     CreditCode,
 }
 
-struct Contestant {
+struct BenchmarkCandidate {
     name: &'static str,
     checks: &'static str,
-    question: Question,
+    question: IdentifierQuestion,
     /// How many of the codes are valid; `None` for Python.
     run: Option<fn(&[String]) -> usize>,
 }
 
-const CONTESTANTS: [Contestant; 6] = [
-    Contestant {
+const CONTESTANTS: [BenchmarkCandidate; 6] = [
+    BenchmarkCandidate {
         name: "credit-record",
         checks: "form, date, not after today, check; fault with its place, suggestion",
-        question: Question::Citizen,
+        question: IdentifierQuestion::Citizen,
         run: Some(|codes| {
             count(codes, |code| {
                 CitizenNumber::parse(code, black_box(TODAY)).is_ok()
             })
         }),
     },
-    Contestant {
+    BenchmarkCandidate {
         name: "id-card 0.1.4",
         checks: "form, county in a table, date, check",
-        question: Question::Citizen,
+        question: IdentifierQuestion::Citizen,
         run: Some(|codes| count(codes, id_card::validate)),
     },
-    Contestant {
+    BenchmarkCandidate {
         name: "china_identification_card 10.3.0",
         checks: "form, check; no date",
-        question: Question::Citizen,
+        question: IdentifierQuestion::Citizen,
         run: Some(|codes| count(codes, |code| ChineseIdCard::is_valid_id_number(code))),
     },
-    Contestant {
+    BenchmarkCandidate {
         name: "python-stdnum 2.2 (cn.ric)",
         checks: "cleans; form, check, date, county in force at birth",
-        question: Question::Citizen,
+        question: IdentifierQuestion::Citizen,
         run: None,
     },
-    Contestant {
+    BenchmarkCandidate {
         name: "credit-record",
         checks: "form, pair, both checks, fillers, persons; fault with its place, suggestion",
-        question: Question::CreditCode,
+        question: IdentifierQuestion::CreditCode,
         run: Some(|codes| count(codes, |code| CreditCode::parse(code).is_ok())),
     },
-    Contestant {
+    BenchmarkCandidate {
         name: "python-stdnum 2.2 (cn.uscc)",
         checks: "cleans; form, outer check",
-        question: Question::CreditCode,
+        question: IdentifierQuestion::CreditCode,
         run: None,
     },
 ];
@@ -93,9 +93,9 @@ fn count(codes: &[String], valid: impl Fn(&str) -> bool) -> usize {
         .count()
 }
 
-struct Row {
+struct BenchmarkRow {
     corpus: &'static str,
-    contestant: &'static Contestant,
+    contestant: &'static BenchmarkCandidate,
     nanos: f64,
     valid: usize,
 }
@@ -123,15 +123,15 @@ fn run() -> Result<bool> {
         "PYTHON is not set to a Python with python-stdnum: run `cargo xtask bench identifiers`",
     )?;
 
-    let mut random = Random::new(seed);
-    let citizens = corpus::citizens(&mut random, count);
-    let credit_codes = corpus::credit_codes(&mut random, count);
-    let mixed = corpus::mixed(&mut random, &citizens, &credit_codes);
-    let plan: [(&'static str, Question, &[String]); 4] = [
-        ("citizen numbers", Question::Citizen, &citizens.codes),
-        ("credit codes", Question::CreditCode, &credit_codes.codes),
-        ("mixed, read as citizen numbers", Question::Citizen, &mixed),
-        ("mixed, read as credit codes", Question::CreditCode, &mixed),
+    let mut random = CorpusRandom::new(seed);
+    let citizens = corpus::citizen_corpus(&mut random, count);
+    let credit_codes = corpus::credit_code_corpus(&mut random, count);
+    let mixed = corpus::mixed_codes(&mut random, &citizens, &credit_codes);
+    let plan: [(&'static str, IdentifierQuestion, &[String]); 4] = [
+        ("citizen numbers", IdentifierQuestion::Citizen, &citizens.codes),
+        ("credit codes", IdentifierQuestion::CreditCode, &credit_codes.codes),
+        ("mixed, read as citizen numbers", IdentifierQuestion::Citizen, &mixed),
+        ("mixed, read as credit codes", IdentifierQuestion::CreditCode, &mixed),
     ];
     let mut rows = Vec::new();
     for (corpus, question, codes) in plan {
@@ -166,11 +166,11 @@ fn run() -> Result<bool> {
 /// All contestants by turns, so that a busy moment of the machine falls upon all of them.
 fn measure(
     corpus: &'static str,
-    question: Question,
+    question: IdentifierQuestion,
     codes: &[String],
     python: &std::ffi::OsStr,
-) -> Result<Vec<Row>> {
-    let contestants: Vec<&'static Contestant> = CONTESTANTS
+) -> Result<Vec<BenchmarkRow>> {
+    let contestants: Vec<&'static BenchmarkCandidate> = CONTESTANTS
         .iter()
         .filter(|c| c.question == question)
         .collect();
@@ -194,7 +194,7 @@ fn measure(
             Some(_) => (median(&mut times[i]), found[i]),
             None => in_python(question, codes, python)?,
         };
-        rows.push(Row {
+        rows.push(BenchmarkRow {
             corpus,
             contestant,
             nanos,
@@ -211,13 +211,13 @@ fn median(times: &mut [f64]) -> f64 {
 
 /// Times the calls inside Python: neither its start nor the pipe counts.
 fn in_python(
-    question: Question,
+    question: IdentifierQuestion,
     codes: &[String],
     python: &std::ffi::OsStr,
 ) -> Result<(f64, usize)> {
     let module = match question {
-        Question::Citizen => "ric",
-        Question::CreditCode => "uscc",
+        IdentifierQuestion::Citizen => "ric",
+        IdentifierQuestion::CreditCode => "uscc",
     };
     // It raises KeyError for a county that is in none of its tables, instead of saying no.
     let program = format!(
@@ -261,7 +261,7 @@ fn in_python(
 }
 
 /// Prints the table; true when ours is the fastest everywhere.
-fn print(rows: &[Row]) -> bool {
+fn print(rows: &[BenchmarkRow]) -> bool {
     let mut fastest = true;
     let mut corpus = "";
     for row in rows {
@@ -284,14 +284,14 @@ fn print(rows: &[Row]) -> bool {
     fastest
 }
 
-fn ours(rows: &[Row], corpus: &str) -> f64 {
+fn ours(rows: &[BenchmarkRow], corpus: &str) -> f64 {
     let row = rows
         .iter()
         .find(|r| r.corpus == corpus && r.contestant.name == "credit-record");
     row.map_or(f64::NAN, |row| row.nanos)
 }
 
-fn summary(rows: &[Row], count: usize, seed: u64, fastest: bool) -> Value {
+fn summary(rows: &[BenchmarkRow], count: usize, seed: u64, fastest: bool) -> Value {
     let mut nanos = Map::new();
     for row in rows {
         let of_corpus = nanos

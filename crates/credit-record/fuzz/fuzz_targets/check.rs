@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use credit_record::{
-    CheckContext, CompiledItem, Finding, FindingCode, NoCalendar, Verdict, WorkingDays, check,
+    CheckContext, CompiledItem, Finding, FindingCode, NoCalendar, Verdict, WorkingDays, check_record,
     compiled_standard_items,
 };
 use libfuzzer_sys::fuzz_target;
@@ -23,8 +23,8 @@ fuzz_target!(|content: &[u8]| {
         attestations: &[],
     };
     for item in ITEMS.iter() {
-        let verdict = check(item, content, &context);
-        assert_eq!(verdict, check(item, content, &context), "two runs are identical");
+        let verdict = check_record(item, content, &context);
+        assert_eq!(verdict, check_record(item, content, &context), "two runs are identical");
         let usable = |findings: &[Finding]| {
             assert!(findings.iter().all(|f| f.code != FindingCode::ItemUnusable));
         };

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use credit_record::item::Field;
-use credit_record::normalise::normalise;
+use credit_record::normalise::normalise_value;
 use libfuzzer_sys::fuzz_target;
 
 static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
@@ -18,10 +18,10 @@ fuzz_target!(|input: (u8, &str)| {
     let (pick, value) = input;
     let field = &FIELDS[usize::from(pick) % FIELDS.len()];
     let mut changes = Vec::new();
-    let once = normalise(field, Cow::Borrowed(value), &mut changes).into_owned();
+    let once = normalise_value(field, Cow::Borrowed(value), &mut changes).into_owned();
     assert!(once == value || !changes.is_empty(), "each change is named");
     let mut again = Vec::new();
-    let twice = normalise(field, Cow::Borrowed(&once), &mut again);
+    let twice = normalise_value(field, Cow::Borrowed(&once), &mut again);
     assert_eq!(twice, once, "a second run changes nothing");
     assert!(again.is_empty());
 });

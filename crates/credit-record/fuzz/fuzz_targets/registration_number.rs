@@ -2,13 +2,13 @@
 #![no_main]
 
 use credit_record::RegistrationNumber;
-use credit_record_fuzz::holds;
+use credit_record_fuzz::assert_refusal_holds;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     match RegistrationNumber::parse(text) {
         Ok(number) => assert_eq!(number.as_str(), text),
-        Err(error) => holds(text, &error, |better| {
+        Err(error) => assert_refusal_holds(text, &error, |better| {
             RegistrationNumber::parse(better).is_ok()
         }),
     }

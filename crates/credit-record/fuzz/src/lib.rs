@@ -8,7 +8,7 @@ use time::macros::date;
 pub const TODAY: Date = date!(2026 - 11 - 23);
 
 /// The place lies within the text, the message does not repeat the text, and a suggestion passes.
-pub fn holds(text: &str, error: &IdError, passes: impl Fn(&str) -> bool) {
+pub fn assert_refusal_holds(text: &str, error: &IdError, passes: impl Fn(&str) -> bool) {
     let count = text.chars().count();
     match (error.rule, error.position) {
         (IdRule::Dummy | IdRule::PersonalNumber, place) => assert_eq!(place, None),

@@ -13,7 +13,7 @@ use vault::{Keyring, keyed_hash};
 use crate::{
     domain::{
         AnsweredVersion, CatalogueItemVersion, Rejection, StoredVersion, VersionStatus,
-        reading::OriginalReader,
+        original::OriginalReader,
     },
     error::IngestError,
     intake::{self, SubmissionLabels},
@@ -125,7 +125,7 @@ pub async fn get_submission_status(
         .await
         .map_err(IngestError::database("查询申报状态"))?;
     Ok(SubmissionStatus {
-        standing: answered.stored.standing(&current),
+        standing: answered.stored.status_relative_to(&current),
         answered,
         current,
     })

@@ -58,7 +58,7 @@ pub async fn begin_reload(
                 .ok_or_else(|| failed()(missing))?
         }
     };
-    reload.admits(item, version)?;
+    reload.check_declared(item, version)?;
     Ok(reload)
 }
 
@@ -129,7 +129,7 @@ pub async fn end_reload(
     let failed = || IngestError::database("结束全量报送");
     let locked = store::reload::lock_reload(conn, reload.number).await;
     if let Some(end) = locked.map_err(failed())?.end {
-        end.admits(declared)?;
+        end.check_reopening(declared)?;
         return Ok(end);
     }
     let lines = store::reload::count_lines(conn, reload.number).await;
@@ -138,7 +138,7 @@ pub async fn end_reload(
     let up_to = store::reads::last_ledger_number(&mut *conn, provider).await;
     let end = ReloadOutcome {
         declared,
-        up_to: up_to.map_err(failed())?,
+        last_ledger_number: up_to.map_err(failed())?,
         unchanged,
         accepted,
         refused,

@@ -24,7 +24,7 @@ pub struct ReloadOutcome {
     /// Records that the caller said it had sent.
     pub declared: u64,
     /// The provider's last ledger number at the end, if it had any: later versions do not change what was missing.
-    pub up_to: Option<LedgerNumber>,
+    pub last_ledger_number: Option<LedgerNumber>,
     /// Lines that were unchanged.
     pub unchanged: u64,
     /// Lines that were new versions.
@@ -40,7 +40,7 @@ impl Reload {
     ///
     /// # Errors
     /// [`Rejection::ReloadIdReused`] when the id names something else.
-    pub fn admits(&self, item: &ItemCode, item_version: u32) -> Result<(), Rejection> {
+    pub fn check_declared(&self, item: &ItemCode, item_version: u32) -> Result<(), Rejection> {
         if (&self.item, self.item_version) == (item, item_version) {
             Ok(())
         } else {
@@ -71,7 +71,7 @@ impl ReloadOutcome {
     ///
     /// # Errors
     /// [`Rejection::ReloadEndedOtherwise`] for another number.
-    pub fn admits(&self, declared: u64) -> Result<(), Rejection> {
+    pub fn check_reopening(&self, declared: u64) -> Result<(), Rejection> {
         if self.declared == declared {
             Ok(())
         } else {
@@ -97,9 +97,9 @@ mod tests {
             item_version: 0,
             end: None,
         };
-        assert_eq!(reload.admits(&code("xzcf"), 0), Ok(()));
+        assert_eq!(reload.check_declared(&code("xzcf"), 0), Ok(()));
         for (item, version) in [("xzxk", 0), ("xzcf", 2)] {
-            let refused = reload.admits(&code(item), version);
+            let refused = reload.check_declared(&code(item), version);
             assert_eq!(refused, Err(Rejection::ReloadIdReused));
         }
     }

@@ -35,8 +35,8 @@ fn incoming(id: u8, key: u8, body: u8) -> SealedSubmission {
         sealed_record_key: Vec::new(),
         sealed_labels: Vec::new(),
         traceparent: String::new(),
-        reload: None,
-        id_prefix: None,
+        reload_number: None,
+        reload_prefix: None,
     }
 }
 
@@ -193,8 +193,8 @@ fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
         panic!("a revocation is a version");
     };
     assert_eq!(place(&revoked), (2, 2));
-    assert_eq!(first.standing(&revoked), VersionStatus::Revoked);
-    assert_eq!(revoked.standing(&revoked), VersionStatus::Current);
+    assert_eq!(first.status_relative_to(&revoked), VersionStatus::Revoked);
+    assert_eq!(revoked.status_relative_to(&revoked), VersionStatus::Current);
     // The same reason again says nothing new; another reason, or another operation, does.
     assert_eq!(
         batch.decide(&revoke(4, 9), NOW),
@@ -213,7 +213,10 @@ fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
         panic!("an upsert after a withdrawal is new, though it says what the first one said");
     };
     assert_eq!(place(&revived), (5, 5));
-    assert_eq!(first.standing(&revived), VersionStatus::Superseded);
+    assert_eq!(
+        first.status_relative_to(&revived),
+        VersionStatus::Superseded
+    );
     // The refused one left nothing behind: its id is free.
     let SubmissionDecision::New(_) = batch.decide(&revoke(1, 9), NOW) else {
         panic!("new");
@@ -251,7 +254,7 @@ fn r11_a_reload_takes_each_key_once_with_one_content() {
     let mut batch = batch();
     batch.open_reloads.insert(5);
     let line = |id, key, body| SealedSubmission {
-        reload: Some(5),
+        reload_number: Some(5),
         ..incoming(id, key, body)
     };
     let SubmissionDecision::New(old) = batch.decide(&incoming(1, 1, 1), NOW) else {
@@ -291,14 +294,14 @@ fn r11_ids_of_nil_reports_and_of_lines_of_reloads_are_no_free_ids() {
         stored: None,
         unchanged: false,
     };
-    batch.submissions.insert((provider(), [1; 32]), nil);
+    batch.earlier_submissions.insert((provider(), [1; 32]), nil);
     batch.reload_ids.insert((provider(), [77; 32]));
     let reused = SubmissionDecision::Refused(Rejection::SubmissionIdReused);
     assert_eq!(batch.decide(&incoming(1, 1, 1), NOW), reused);
     let mut inside = incoming(2, 1, 1);
-    inside.id_prefix = Some([77; 32]);
+    inside.reload_prefix = Some([77; 32]);
     assert_eq!(batch.decide(&inside, NOW), reused);
-    inside.id_prefix = Some([78; 32]);
+    inside.reload_prefix = Some([78; 32]);
     assert!(matches!(
         batch.decide(&inside, NOW),
         SubmissionDecision::New(_)
@@ -321,7 +324,7 @@ proptest! {
                 ends => ending(id, key, ends, body),
             };
             let decision = batch.decide(&incoming, NOW);
-            let Some((stored, _)) = decision.version() else {
+            let Some((stored, _)) = decision.answered_version() else {
                 continue;
             };
             let of_key = versions.entry(incoming.key.digest).or_default();

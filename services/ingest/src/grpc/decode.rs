@@ -12,10 +12,10 @@ use service_kit::{
 use time::Date;
 
 use crate::{
-    app::{nil::IncomingNilReport, reload::ReloadHeader},
+    app::{nil_report::IncomingNilReport, reload::ReloadHeader},
     domain::{
         Rejection,
-        nil::{self, NilReportPosition, Period},
+        nil_report::{self, NilReportPosition, Period},
         parse_day,
         reload::Reload,
     },
@@ -57,7 +57,11 @@ pub(super) fn nil_report(
 pub(super) fn nil_report_list(
     request: &ListNilReportsRequest,
 ) -> Result<(Option<ItemCode>, Page<NilReportPosition>), IngestError> {
-    let page = Page::from_request(nil::PAGE_SIZES, request.page_size, &request.page_token)?;
+    let page = Page::from_request(
+        nil_report::PAGE_SIZES,
+        request.page_size,
+        &request.page_token,
+    )?;
     let item = match request.item_code.as_str() {
         "" => None,
         code => Some(intake::item_code(code)?),

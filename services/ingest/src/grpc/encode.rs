@@ -13,7 +13,7 @@ use crate::{
     app::reads::{LedgerPage, ReportableScope, SubmissionStatus},
     domain::{AnsweredVersion, StoredVersion, VersionStatus},
     reload::{MissingRecord, ReloadTotals},
-    store::{nil::NilRow, reads::ProviderTotal},
+    store::{nil_report::NilRow, reads::ProviderTotal},
 };
 
 pub(super) fn receipt(submission_id: String, answered: &AnsweredVersion) -> Receipt {

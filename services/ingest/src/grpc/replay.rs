@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use super::decode;
 use crate::{
     app::replay::{OfferedDefinition, ReplayResult, ReplayScope, ReplayStep},
-    domain::reading,
+    domain::original,
     error::IngestError,
 };
 
@@ -52,7 +52,7 @@ pub(super) fn decode_replay(
         None => return Err(IngestError::DefinitionMissing),
     };
     let reason = request.reason.trim();
-    reading::check_reason(reason)?;
+    original::check_reason(reason)?;
     let received_from = decode::optional_day(&request.received_from, "received_from")?;
     let received_to = decode::optional_day(&request.received_to, "received_to")?;
     if received_from

@@ -10,7 +10,7 @@ use vault::{Keyring, keyed_hash};
 use crate::error::IngestError;
 
 const VERSION: u8 = 1;
-const HASH: usize = 16;
+const HASH_BYTES: usize = 16;
 
 /// The token of a caller that has `position` answers.
 pub(super) fn encode_resume_token(
@@ -18,7 +18,7 @@ pub(super) fn encode_resume_token(
     provider_code: &str,
     position: u64,
 ) -> Vec<u8> {
-    let mut token = Vec::with_capacity(1 + 8 + HASH + provider_code.len());
+    let mut token = Vec::with_capacity(1 + 8 + HASH_BYTES + provider_code.len());
     token.push(VERSION);
     token.extend(position.to_be_bytes());
     token.extend(hash(keyring, provider_code, position));
@@ -52,18 +52,18 @@ pub(super) fn decode_resume_token(
     }
 }
 
-fn parse(token: &[u8]) -> Option<(&str, u64, &[u8; HASH])> {
+fn parse(token: &[u8]) -> Option<(&str, u64, &[u8; HASH_BYTES])> {
     let (&[version], rest) = token.split_first_chunk()?;
     let (position, rest) = rest.split_first_chunk::<8>()?;
-    let (given, owner) = rest.split_first_chunk::<HASH>()?;
+    let (given, owner) = rest.split_first_chunk::<HASH_BYTES>()?;
     let owner = std::str::from_utf8(owner).ok()?;
     (version == VERSION).then(|| (owner, u64::from_be_bytes(*position), given))
 }
 
-fn hash(keyring: &Keyring, owner: &str, position: u64) -> [u8; HASH] {
+fn hash(keyring: &Keyring, owner: &str, position: u64) -> [u8; HASH_BYTES] {
     let whole = keyed_hash::resume_token(keyring, owner, position);
-    let mut hash = [0; HASH];
-    hash.copy_from_slice(&whole[..HASH]);
+    let mut hash = [0; HASH_BYTES];
+    hash.copy_from_slice(&whole[..HASH_BYTES]);
     hash
 }
 

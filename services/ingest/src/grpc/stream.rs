@@ -159,7 +159,7 @@ impl RequestTaker {
                     message.submission,
                     self.provider,
                     None,
-                    SubmissionMode::GoesOn,
+                    SubmissionMode::Streamed,
                 )
                 .await;
             return Ok((number, Some(pending)));
@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    fn stopping_by(farewell: Duration) -> Shutdown {
+    fn stopping_with_grace_period(farewell: Duration) -> Shutdown {
         let shutdown = Shutdown::new().with_grace_period(farewell);
         shutdown.request();
         shutdown
@@ -194,14 +194,17 @@ mod tests {
     async fn what_is_here_is_taken_before_the_stop_ends_a_stream() {
         let here = tokio_stream::iter((0..100).map(Ok));
         let endless = here.chain(tokio_stream::pending());
-        let mut requests = DrainingRequests::new(Box::pin(endless), stopping_by(Duration::ZERO));
+        let mut requests = DrainingRequests::new(
+            Box::pin(endless),
+            stopping_with_grace_period(Duration::ZERO),
+        );
         // The first look notices the stop; with no time at all the second is the last.
         assert!(matches!(requests.next().await, Some(Ok(0))));
         assert!(is_last(requests.next().await));
 
         let here = tokio_stream::iter((0..100).map(Ok));
         let endless = here.chain(tokio_stream::pending());
-        let farewell = stopping_by(Duration::from_secs(8));
+        let farewell = stopping_with_grace_period(Duration::from_secs(8));
         let mut requests = DrainingRequests::new(Box::pin(endless), farewell);
         let since = Instant::now();
         for number in 0..100 {
@@ -215,7 +218,7 @@ mod tests {
     async fn a_caller_that_goes_on_and_on_is_left_in_the_end() {
         let every = tokio::time::interval(Duration::from_millis(100));
         let endless = tokio_stream::wrappers::IntervalStream::new(every).map(|_| Ok(0));
-        let farewell = stopping_by(Duration::from_secs(8));
+        let farewell = stopping_with_grace_period(Duration::from_secs(8));
         let mut requests = DrainingRequests::new(endless, farewell);
         let since = Instant::now();
         while !is_last(requests.next().await) {}

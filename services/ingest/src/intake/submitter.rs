@@ -82,11 +82,11 @@ impl Submitter {
     ) -> PendingReceipt {
         let span = self.span(None);
         let mut incoming = checked.seal_submission(span.traceparent(), &self.context.keyring);
-        incoming.reload = Some(reload);
+        incoming.reload_number = Some(reload);
         PendingReceipt {
             submission_id,
             answer: self
-                .queue_submission(incoming, SubmissionMode::GoesOn)
+                .queue_submission(incoming, SubmissionMode::Streamed)
                 .await,
             span,
         }

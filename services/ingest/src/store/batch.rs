@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     checked, digest, last_column, last_number,
-    registry::{items, registration},
+    registry::{load_items, read_registration},
     reload, stored, stored_columns,
 };
 use crate::domain::{
@@ -32,13 +32,13 @@ pub async fn load_batch(
     let (providers, ledgers) = lock_providers(conn, &providers).await?;
     let mut batch = IngestBatchState {
         providers,
-        ledgers,
+        last_ledger_numbers: ledgers,
         ..IngestBatchState::default()
     };
     let codes: BTreeSet<&str> = submissions.iter().map(|s| s.key.item.as_str()).collect();
     let codes: Vec<&str> = codes.into_iter().collect();
-    batch.items = items(conn, Some(&codes)).await?;
-    load_known(conn, submissions, &mut batch).await?;
+    batch.items = load_items(conn, Some(&codes)).await?;
+    load_earlier_and_current(conn, submissions, &mut batch).await?;
     reload::load_reload_state(conn, submissions, &mut batch).await?;
     Ok(batch)
 }
@@ -62,7 +62,7 @@ async fn lock_providers(
     for row in &rows {
         let provider = checked::<&str, _>(row, 0)?;
         ledgers.insert(provider, last_number(row, 1)?);
-        registrations.insert(provider, registration(row, 2)?);
+        registrations.insert(provider, read_registration(row, 2)?);
     }
     Ok((registrations, ledgers))
 }
@@ -78,7 +78,7 @@ pub async fn lock_ledger(conn: &mut Conn, provider: &ProviderCode) -> Result<(),
 
 /// Earlier submissions under the same ids and current versions of the same keys, in one round trip. Each look-up is
 /// lateral with a limit, so that it goes by its index whatever the planner knows of tables that grow.
-async fn load_known(
+async fn load_earlier_and_current(
     conn: &mut Conn,
     submissions: &[SealedSubmission],
     batch: &mut IngestBatchState,
@@ -114,7 +114,7 @@ async fn load_known(
         };
         let key = &submission.key;
         let Some(unchanged) = row.try_get(2)? else {
-            batch.heads.insert(key.clone(), stored(row, 3)?);
+            batch.current_versions.insert(key.clone(), stored(row, 3)?);
             continue;
         };
         let earlier = EarlierSubmission {
@@ -127,7 +127,7 @@ async fn load_known(
             },
         };
         let id = (key.provider, submission.submission_digest);
-        batch.submissions.insert(id, earlier);
+        batch.earlier_submissions.insert(id, earlier);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! originals again, `nil` keeps nil reports, `reload` keeps full reloads and their lines.
 
 mod batch;
-pub mod nil;
+pub mod nil_report;
 pub mod reads;
 mod registry;
 pub mod reload;
@@ -10,8 +10,8 @@ mod replay;
 
 pub use batch::{insert_originals, insert_submissions, load_batch, lock_ledger};
 pub use registry::{
-    IngestItemRow, IngestProviderRow, RetirementRow, add_items, item_of, items, keep_retirements,
-    registration_of, upsert_providers,
+    IngestItemRow, IngestProviderRow, RetirementRow, item_of, load_items, registration_of,
+    upsert_item_versions, upsert_providers, upsert_retirements,
 };
 pub use replay::{
     ReplayAccessEntry, ReplayOriginal, ReplayPageSize, ReplayPageStart, load_definitions,

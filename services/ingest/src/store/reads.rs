@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     checked, last_number,
-    registry::{items, registration},
+    registry::{load_items, read_registration},
     stored, stored_columns, unsigned,
 };
 use crate::domain::{AnsweredVersion, CatalogueItem, Digest, ReportingRegistration, StoredVersion};
@@ -195,8 +195,8 @@ pub async fn load_reporting_scope(
     };
     Ok(Some(ReportingScope {
         name: provider.try_get(0)?,
-        registration: registration(&provider, 1)?,
-        items: items(&mut conn, None).await?,
+        registration: read_registration(&provider, 1)?,
+        items: load_items(&mut conn, None).await?,
     }))
 }
 

@@ -59,7 +59,7 @@ pub struct IngestProviderRow {
 
 /// Adds item versions. A version never changes once published; one that was kept without its
 /// definition is completed.
-pub async fn add_items(conn: &mut Conn, items: &[IngestItemRow]) -> Result<(), Error> {
+pub async fn upsert_item_versions(conn: &mut Conn, items: &[IngestItemRow]) -> Result<(), Error> {
     // One row a version: a statement may touch a row only once.
     let mut first: BTreeMap<&ItemRef, &IngestItemRow> = BTreeMap::new();
     for row in items {
@@ -89,7 +89,10 @@ pub async fn add_items(conn: &mut Conn, items: &[IngestItemRow]) -> Result<(), E
 }
 
 /// Keeps the ends of items; of two decisions about one item the later counts.
-pub async fn keep_retirements(conn: &mut Conn, retirements: &[RetirementRow]) -> Result<(), Error> {
+pub async fn upsert_retirements(
+    conn: &mut Conn,
+    retirements: &[RetirementRow],
+) -> Result<(), Error> {
     let mut newest: BTreeMap<&ItemCode, &RetirementRow> = BTreeMap::new();
     for retirement in retirements {
         let kept = newest.entry(&retirement.item).or_insert(retirement);
@@ -178,11 +181,11 @@ pub async fn registration_of(
         .bind(provider.as_str())
         .fetch_optional(conn)
         .await?;
-    row.map(|row| registration(&row, 0)).transpose()
+    row.map(|row| read_registration(&row, 0)).transpose()
 }
 
 /// Reads a registration from a row, its columns starting at `at`.
-pub fn registration(row: &PgRow, at: usize) -> Result<ReportingRegistration, Error> {
+pub fn read_registration(row: &PgRow, at: usize) -> Result<ReportingRegistration, Error> {
     Ok(ReportingRegistration {
         enabled: row.try_get(at)?,
         valid_from: row.try_get(at + 1)?,
@@ -192,11 +195,11 @@ pub fn registration(row: &PgRow, at: usize) -> Result<ReportingRegistration, Err
 
 /// The item of a code, if it is known.
 pub async fn item_of(conn: &mut Conn, code: &ItemCode) -> Result<Option<CatalogueItem>, Error> {
-    Ok(items(conn, Some(&[code.as_str()])).await?.remove(code))
+    Ok(load_items(conn, Some(&[code.as_str()])).await?.remove(code))
 }
 
 /// The items of these codes, or all with `None`, by code.
-pub async fn items(
+pub async fn load_items(
     conn: &mut Conn,
     codes: Option<&[&str]>,
 ) -> Result<HashMap<ItemCode, CatalogueItem>, Error> {

@@ -20,7 +20,7 @@ fn reload(row: &PgRow) -> Result<Reload, Error> {
     let end = if ended {
         Some(ReloadOutcome {
             declared: unsigned(row, 4)?,
-            up_to: last_number(row, 5)?,
+            last_ledger_number: last_number(row, 5)?,
             unchanged: unsigned(row, 6)?,
             accepted: unsigned(row, 7)?,
             refused: unsigned(row, 8)?,
@@ -94,9 +94,10 @@ pub async fn load_reload_state(
     submissions: &[SealedSubmission],
     batch: &mut IngestBatchState,
 ) -> Result<(), Error> {
-    let of_reloads = submissions
-        .iter()
-        .filter_map(|s| s.reload.map(|reload_no| (reload_no, s.key.digest.as_ref())));
+    let of_reloads = submissions.iter().filter_map(|s| {
+        s.reload_number
+            .map(|reload_no| (reload_no, s.key.digest.as_ref()))
+    });
     let (numbers, keys): (Vec<i64>, Vec<&[u8]>) = of_reloads.unzip();
     if !numbers.is_empty() {
         let open = sqlx::query_scalar::<_, i64>(
@@ -124,11 +125,11 @@ pub async fn load_reload_state(
                 stored: stored(row, 3)?,
             };
             let place = (row.try_get(0)?, checked::<&[u8], _>(row, 1)?);
-            batch.lines.insert(place, line);
+            batch.reload_lines.insert(place, line);
         }
     }
     let prefixes = submissions.iter().filter_map(|s| {
-        let prefix = s.id_prefix.as_ref()?;
+        let prefix = s.reload_prefix.as_ref()?;
         Some((s.key.provider.as_str(), prefix.as_slice()))
     });
     let (providers, prefixes): (Vec<&str>, Vec<&[u8]>) = prefixes.unzip();
@@ -157,7 +158,7 @@ pub async fn insert_lines(
     if lines.is_empty() {
         return Ok(());
     }
-    let numbers: Vec<Option<i64>> = lines.iter().map(|(line, ..)| line.reload).collect();
+    let numbers: Vec<Option<i64>> = lines.iter().map(|(line, ..)| line.reload_number).collect();
     let keys: Vec<&[u8]> = lines.iter().map(|(l, ..)| l.key.digest.as_ref()).collect();
     let versions = lines.iter().map(|(_, s, _)| s.version.id.as_uuid());
     let unchanged: Vec<bool> = lines.iter().map(|(.., unchanged)| *unchanged).collect();
@@ -297,7 +298,7 @@ pub async fn update_reload_end(
     .bind(reload_no)
     .bind(now)
     .bind(end.declared as i64)
-    .bind(last_column(end.up_to))
+    .bind(last_column(end.last_ledger_number))
     .bind(end.unchanged as i64)
     .bind(end.accepted as i64)
     .bind(end.refused as i64)

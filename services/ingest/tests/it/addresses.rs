@@ -16,11 +16,11 @@ use testkit::TestResult;
 use uuid::Uuid;
 
 use crate::{
-    reload::ReloadSteps,
-    world::{
+    fixture::{
         IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of, submission,
         submit,
     },
+    reload::ReloadSteps,
 };
 
 /// The address of the record whose first version is that of this receipt.
@@ -118,7 +118,7 @@ async fn r11_a_record_has_one_address_for_life_in_receipts_events_and_rows() -> 
     assert_eq!(of_record.count(), 6);
 
     let mut told = BTreeMap::new();
-    for event in world.heard().await? {
+    for event in world.received_events().await? {
         let version = RecordVersion::from_wire(event.version.as_ref())?;
         told.insert(version.id, version.address);
     }
@@ -151,7 +151,7 @@ async fn older_versions_get_the_address_that_new_ones_would_have() -> TestResult
         let reload = ReloadSteps::new(&format!("all {content}"), &lines);
         reload.run(&mut client).await?;
     }
-    world.heard().await?;
+    world.received_events().await?;
     let rows = async || -> Result<Vec<KeptVersion>> {
         let rows = sqlx::query_as(
             "select record_id, record_address, key_digest, revision from original order by record_id",

@@ -14,8 +14,9 @@ use testkit::TestResult;
 use tonic::{Code, Request, Status, client::Grpc};
 use tonic_prost::ProstCodec;
 
-use crate::world::{
-    DISABLED, IngestFixture, PROVIDER, STRANGER, client_with, refusal, submission, submit,
+use crate::fixture::{
+    DISABLED_PROVIDER, IngestFixture, PROVIDER, UNREGISTERED_PROVIDER, client_with, refusal,
+    submission, submit,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -28,7 +29,11 @@ pub struct BadSubmission {
     pub code: Code,
 }
 
-fn bad(reason: &'static str, field: &'static str, spoil: fn(&mut Submission)) -> BadSubmission {
+fn bad_submission(
+    reason: &'static str,
+    field: &'static str,
+    spoil: fn(&mut Submission),
+) -> BadSubmission {
     BadSubmission {
         spoil,
         reason,
@@ -41,55 +46,55 @@ fn bad(reason: &'static str, field: &'static str, spoil: fn(&mut Submission)) ->
 }
 
 /// Every kind of bad submission that a registered provider can make.
-pub fn kinds() -> Vec<BadSubmission> {
+pub fn bad_submissions() -> Vec<BadSubmission> {
     vec![
-        bad("SUBMISSION_ID_INVALID", "submission_id", |s| {
+        bad_submission("SUBMISSION_ID_INVALID", "submission_id", |s| {
             s.submission_id.clear();
         }),
-        bad("SUBMISSION_ID_INVALID", "submission_id", |s| {
+        bad_submission("SUBMISSION_ID_INVALID", "submission_id", |s| {
             s.submission_id.push('\0');
         }),
-        bad("ITEM_CODE_INVALID", "item_code", |s| {
+        bad_submission("ITEM_CODE_INVALID", "item_code", |s| {
             s.item_code = "处罚".to_owned();
         }),
-        bad("ITEM_UNKNOWN", "item_code", |s| {
+        bad_submission("ITEM_UNKNOWN", "item_code", |s| {
             s.item_code = "nowhere".to_owned();
         }),
-        bad("ITEM_VERSION_UNKNOWN", "item_version", |s| {
+        bad_submission("ITEM_VERSION_UNKNOWN", "item_version", |s| {
             s.item_version = 3;
         }),
-        bad("ITEM_VERSION_UNKNOWN", "item_version", |s| {
+        bad_submission("ITEM_VERSION_UNKNOWN", "item_version", |s| {
             s.item_version = u32::MAX;
         }),
-        bad("RECORD_KEY_INVALID", "record_key", |s| s.record_key.clear()),
-        bad("RECORD_KEY_INVALID", "record_key", |s| {
+        bad_submission("RECORD_KEY_INVALID", "record_key", |s| s.record_key.clear()),
+        bad_submission("RECORD_KEY_INVALID", "record_key", |s| {
             s.record_key = "k".repeat(513);
         }),
-        bad("CONTENT_TYPE_INVALID", "content_type", |s| {
+        bad_submission("CONTENT_TYPE_INVALID", "content_type", |s| {
             s.content_type = "text/xml".to_owned();
         }),
-        bad("CONTENT_TYPE_INVALID", "content_type", |s| {
+        bad_submission("CONTENT_TYPE_INVALID", "content_type", |s| {
             s.content_type = "text/plain".to_owned();
         }),
-        bad("CONTENT_TYPE_INVALID", "content_type", |s| {
+        bad_submission("CONTENT_TYPE_INVALID", "content_type", |s| {
             s.operation = Operation::Revoke.into();
         }),
-        bad("OPERATION_INVALID", "operation", |s| s.operation = 4),
-        bad("REASON_INVALID", "content", |s| {
+        bad_submission("OPERATION_INVALID", "operation", |s| s.operation = 4),
+        bad_submission("REASON_INVALID", "content", |s| {
             s.operation = Operation::Withdraw.into();
             s.content_type = "text/plain".to_owned();
         }),
-        bad("CONTENT_EMPTY", "content", |s| s.content.clear()),
-        bad("DIGEST_MISMATCH", "content_sha256", |s| {
+        bad_submission("CONTENT_EMPTY", "content", |s| s.content.clear()),
+        bad_submission("DIGEST_MISMATCH", "content_sha256", |s| {
             s.content_sha256 = vec![7; 32].into();
         }),
-        bad("DIGEST_INVALID", "content_sha256", |s| {
+        bad_submission("DIGEST_INVALID", "content_sha256", |s| {
             s.content_sha256 = vec![7; 31].into();
         }),
-        bad("TRACEPARENT_INVALID", "traceparent", |s| {
+        bad_submission("TRACEPARENT_INVALID", "traceparent", |s| {
             s.traceparent = "00-zz".to_owned();
         }),
-        bad("CONTENT_TOO_LARGE", "content", |s| {
+        bad_submission("CONTENT_TOO_LARGE", "content", |s| {
             s.content = vec![b'x'; MIB + 1].into();
             s.content_sha256.clear();
         }),
@@ -101,9 +106,9 @@ async fn r12_bad_input_names_field_and_rule_and_stores_nothing() -> TestResult {
     let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     submit(&mut client, submission("good", "k", b"{}")).await?;
-    world.heard().await?;
+    world.received_events().await?;
     let before = world.snapshot().await?;
-    for kind in kinds() {
+    for kind in bad_submissions() {
         let mut spoiled = submission("bad", "other", b"{}");
         (kind.spoil)(&mut spoiled);
         let status = submit(&mut client, spoiled).await.unwrap_err();
@@ -142,7 +147,7 @@ async fn r12_the_largest_record_is_kept_whole_and_one_byte_more_is_refused() -> 
         .unwrap_err();
     assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
     // The largest record also fits on the bus.
-    let heard = world.heard().await?;
+    let heard = world.received_events().await?;
     assert_eq!(heard.len(), 1);
     let record_id = receipt.record_id.parse::<uuid::Uuid>()?;
     let keyring = &world.bed.context.keyring;
@@ -155,11 +160,11 @@ async fn r12_the_largest_record_is_kept_whole_and_one_byte_more_is_refused() -> 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_and_disabled_providers_leave_no_trace() -> TestResult {
     let world = IngestFixture::start().await?;
-    world.heard().await?;
+    world.received_events().await?;
     let before = world.snapshot().await?;
     for (code, reason) in [
-        (STRANGER, "PROVIDER_NOT_REGISTERED"),
-        (DISABLED, "PROVIDER_DISABLED"),
+        (UNREGISTERED_PROVIDER, "PROVIDER_NOT_REGISTERED"),
+        (DISABLED_PROVIDER, "PROVIDER_DISABLED"),
         ("", "PROVIDER_NOT_REGISTERED"),
     ] {
         let mut client = world.client(code)?;
@@ -181,7 +186,7 @@ struct MalformedRequest {
     submission: Vec<u8>,
 }
 
-fn junk() -> Vec<MalformedRequest> {
+fn malformed_requests() -> Vec<MalformedRequest> {
     let utf8 = {
         // submission_id = 0xff 0xfe
         vec![0x0a, 0x02, 0xff, 0xfe]
@@ -202,7 +207,7 @@ fn junk() -> Vec<MalformedRequest> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> TestResult {
     let world = IngestFixture::start().await?;
-    world.heard().await?;
+    world.received_events().await?;
     let before = world.snapshot().await?;
     let token = world
         .bed
@@ -214,7 +219,7 @@ async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Te
         Ok(request)
     };
     let mut raw = Grpc::new(open_channel(&world.process.address)?);
-    for request in junk() {
+    for request in malformed_requests() {
         raw.ready().await?;
         let path = "/credit.ingest.v1.IngestService/SubmitRecord";
         let codec: ProstCodec<MalformedRequest, SubmitRecordResponse> = ProstCodec::default();
@@ -232,7 +237,7 @@ async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Te
         })
         .collect();
     let mut request = authorised(MalformedRequest::default())?;
-    let requests = [good, junk()].concat();
+    let requests = [good, malformed_requests()].concat();
     let request = {
         let metadata = std::mem::take(request.metadata_mut());
         let mut request = Request::new(tokio_stream::iter(requests));
@@ -292,7 +297,7 @@ async fn a_stream_that_breaks_off_keeps_what_was_answered() -> TestResult {
     drop(client);
     let mut client = world.client(PROVIDER)?;
     for (n, id) in ids.iter().enumerate() {
-        let receipt = crate::world::receipt_of(&mut client, &format!("s{n}")).await?;
+        let receipt = crate::fixture::receipt_of(&mut client, &format!("s{n}")).await?;
         assert_eq!(&receipt.record_id, id);
     }
     world.finish().await?;

@@ -14,7 +14,7 @@ use testkit::TestResult;
 use time::macros::datetime;
 use tonic::{Code, Status};
 
-use crate::world::{
+use crate::fixture::{
     IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, receipt_of, refusal, submission, submit,
 };
 

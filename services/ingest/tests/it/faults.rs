@@ -13,8 +13,10 @@ use testkit::{TestResult, TestServers, eventually, private_nats, private_postgre
 use tokio::sync::watch;
 use tonic::Code;
 
+use crate::fixture::{
+    IngestFixture, PROVIDER, PROVIDERS, WAIT_TIMEOUT, receipt_of, submission, submit,
+};
 use crate::reload::ReloadSteps;
-use crate::world::{IngestFixture, PATIENCE, PROVIDER, PROVIDERS, receipt_of, submission, submit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
@@ -23,10 +25,10 @@ async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
         nats_url: nats.url().to_owned(),
         ..testkit::test_servers()?
     };
-    let world = IngestFixture::start_by(|plan| plan.servers = servers).await?;
+    let world = IngestFixture::start_with_plan(|plan| plan.servers = servers).await?;
     let mut client = world.client(PROVIDER)?;
     submit(&mut client, submission("before", "before", b"{}")).await?;
-    assert_eq!(world.heard().await?.len(), 1);
+    assert_eq!(world.received_events().await?.len(), 1);
 
     nats.kill9().await?;
     for n in 0..40 {
@@ -35,7 +37,7 @@ async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
     }
     // Readiness tells which lane waits.
     world.bed.clock.advance(time::Duration::seconds(90));
-    eventually("the outbox complains", PATIENCE, async || {
+    eventually("the outbox complains", WAIT_TIMEOUT, async || {
         let complaints = world.process.context.readiness.unready_reasons();
         let found = complaints
             .iter()
@@ -45,7 +47,11 @@ async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
     .await?;
     nats.restart().await?;
     world.bed.rebuild_lost_streams().await?;
-    assert_eq!(world.heard().await?.len(), 41, "everything arrives");
+    assert_eq!(
+        world.received_events().await?.len(),
+        41,
+        "everything arrives"
+    );
     world.finish().await?;
     Ok(())
 }
@@ -60,7 +66,7 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
         database_url: postgres.url().to_owned(),
         ..testkit::test_servers()?
     };
-    let world = IngestFixture::start_by(|plan| plan.servers = servers).await?;
+    let world = IngestFixture::start_with_plan(|plan| plan.servers = servers).await?;
     let given = Arc::new(AtomicUsize::new(0));
     let tried_again = Arc::new(AtomicUsize::new(0));
     let enough = Arc::new(AtomicBool::new(false));
@@ -76,7 +82,7 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
                     break;
                 }
                 let id = format!("{caller}-{n}");
-                let receipt = eventually("a receipt", PATIENCE, async || {
+                let receipt = eventually("a receipt", WAIT_TIMEOUT, async || {
                     let outcome = submit(&mut client, submission(&id, &id, id.as_bytes())).await;
                     if let Err(status) = &outcome {
                         // The caller is told to come again, and nothing else.
@@ -101,7 +107,7 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
                 2 => 550,
                 _ => given.load(Ordering::SeqCst) + 200,
             };
-            eventually("some receipts", PATIENCE, async || {
+            eventually("some receipts", WAIT_TIMEOUT, async || {
                 given.load(Ordering::SeqCst) >= mark
             })
             .await?;
@@ -155,7 +161,7 @@ async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() 
         database_url: postgres.url().to_owned(),
         ..testkit::test_servers()?
     };
-    let world = IngestFixture::start_by(|plan| plan.servers = servers).await?;
+    let world = IngestFixture::start_with_plan(|plan| plan.servers = servers).await?;
     let mut client = world.client(PROVIDER)?;
     let keys: Vec<String> = (0..ALL).map(|n| format!("k{n}")).collect();
     let lines: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "{}")).collect();
@@ -202,7 +208,7 @@ async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() 
     let hangs = async {
         let mut lines = 0;
         loop {
-            let more = eventually("another line of the reload", PATIENCE, async || {
+            let more = eventually("another line of the reload", WAIT_TIMEOUT, async || {
                 let now = world.count("reload_line").await;
                 let now = now.map_err(|error| error.to_string())?;
                 let more = (now > lines).then_some(now);

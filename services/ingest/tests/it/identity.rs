@@ -16,17 +16,17 @@ use time::OffsetDateTime;
 use tonic::{Code, Response, Status};
 
 use crate::{
-    reload::ReloadSteps,
-    world::{
-        IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, STRANGER, client_with, receipt_of,
-        refusal, submission, submit,
+    fixture::{
+        IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, UNREGISTERED_PROVIDER, client_with,
+        receipt_of, refusal, submission, submit,
     },
+    reload::ReloadSteps,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult {
     let world = IngestFixture::start().await?;
-    world.heard().await?;
+    world.received_events().await?;
     let before = world.snapshot().await?;
     let address = &world.process.address;
     let good = world.bed.token(PROVIDER, &[Role::Provider], None)?;
@@ -231,8 +231,8 @@ async fn ask_all(client: &mut IngestTestClient) -> Result<Vec<String>> {
 async fn r5_a_code_that_no_provider_has_is_answered_like_one_that_is_not_registered() -> TestResult
 {
     let world = IngestFixture::start().await?;
-    world.heard().await?;
-    let expected = ask_all(&mut world.client(STRANGER)?).await?;
+    world.received_events().await?;
+    let expected = ask_all(&mut world.client(UNREGISTERED_PROVIDER)?).await?;
     let reasons = expected.join("\n");
     for reason in [
         "PROVIDER_NOT_REGISTERED",
@@ -241,8 +241,14 @@ async fn r5_a_code_that_no_provider_has_is_answered_like_one_that_is_not_registe
     ] {
         assert!(reasons.contains(reason), "{reasons}");
     }
-    let small = STRANGER.to_lowercase();
-    for code in ["", "某局", &small, &STRANGER[1..], "11430111006123009K "] {
+    let small = UNREGISTERED_PROVIDER.to_lowercase();
+    for code in [
+        "",
+        "某局",
+        &small,
+        &UNREGISTERED_PROVIDER[1..],
+        "11430111006123009K ",
+    ] {
         let answers = ask_all(&mut world.client(code)?).await?;
         assert_eq!(answers, expected, "{code:?}");
     }

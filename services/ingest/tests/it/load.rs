@@ -18,8 +18,8 @@ use testkit::TestResult;
 use tonic::Code;
 
 use crate::{
-    bad_input::kinds,
-    world::{IngestFixture, PATIENCE, PROVIDER, PROVIDERS, stop, submission, submit},
+    bad_input::bad_submissions,
+    fixture::{IngestFixture, PROVIDER, PROVIDERS, WAIT_TIMEOUT, stop_process, submission, submit},
 };
 
 /// Ledger numbers of each provider are 1 to n without gaps; the number of receipts.
@@ -41,7 +41,7 @@ async fn r11_a_stream_answers_each_in_order_and_goes_on_past_bad_ones() -> TestR
     const COUNT: usize = 2_000;
     let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
-    let kinds = kinds();
+    let kinds = bad_submissions();
     let requests: Vec<StreamRecordsRequest> = (0..COUNT)
         .map(|n| {
             let id = format!("s{n}");
@@ -160,8 +160,8 @@ async fn r11_callers_at_once_get_ledgers_without_gaps() -> TestResult {
     .fetch_one(&world.owner)
     .await?;
     assert_eq!(gaps, 0, "revisions of a key count from 1");
-    world.heard().await?;
-    stop(&second).await?;
+    world.received_events().await?;
+    stop_process(&second).await?;
     world.finish().await?;
     Ok(())
 }
@@ -171,7 +171,7 @@ async fn r11_callers_at_once_get_ledgers_without_gaps() -> TestResult {
 /// long it does at most is a test of the stream.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> TestResult {
-    let mut world = IngestFixture::start_with_farewell(10 * PATIENCE).await?;
+    let mut world = IngestFixture::start_with_grace_period(10 * WAIT_TIMEOUT).await?;
     let mut client = world.client(PROVIDER)?;
     let enough = Arc::new(AtomicBool::new(false));
     let seen = enough.clone();

@@ -12,15 +12,15 @@ use service_kit::identity::Role;
 use sqlx::{AssertSqlSafe, Executor};
 use testkit::TestResult;
 
-use crate::world::{IngestFixture, PROVIDER, PROVIDERS, ending, submission, submit};
+use crate::fixture::{IngestFixture, PROVIDER, PROVIDERS, ending, submission, submit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_the_service_has_no_privilege_to_alter_originals() -> TestResult {
     let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let receipt = submit(&mut client, submission("1", "k", b"{}")).await?;
-    fill(&world, &receipt.record_id).await?;
-    world.heard().await?;
+    fill_append_only_tables(&world, &receipt.record_id).await?;
+    world.received_events().await?;
     let before = world.snapshot().await?;
     let who: String = sqlx::query_scalar("select current_user::text")
         .fetch_one(&world.pool)
@@ -66,7 +66,7 @@ async fn r12_the_service_has_no_privilege_to_alter_originals() -> TestResult {
 }
 
 /// Puts something into every append-only table, through the RPC that writes it.
-async fn fill(world: &IngestFixture, record_id: &str) -> Result<()> {
+async fn fill_append_only_tables(world: &IngestFixture, record_id: &str) -> Result<()> {
     let mut client = world.client(PROVIDER)?;
     let nil = ReportNilRequest {
         submission_id: "nil".to_owned(),
@@ -85,7 +85,9 @@ async fn fill(world: &IngestFixture, record_id: &str) -> Result<()> {
     reload.run(&mut client).await?;
     let mut office = world.client_of(&world.process, PROVIDERS[1], &[Role::CreditOffice])?;
     let replay = ReplayRulesRequest {
-        offered: Some(Offered::DefinitionToml(crate::replay::in_force()?)),
+        offered: Some(Offered::DefinitionToml(
+            crate::replay::definition_in_force()?
+        )),
         reason: "试算".to_owned(),
         ..ReplayRulesRequest::default()
     };
@@ -160,7 +162,7 @@ async fn r12_no_personal_data_stands_in_clear_anywhere_in_the_schema() -> TestRe
     refused.item_code = "nowhere".to_owned();
     assert!(submit(&mut client, refused).await.is_err());
 
-    let heard = world.heard().await?;
+    let heard = world.received_events().await?;
     assert_eq!(heard.len(), 3 + 1 + 1);
     for needle in [number, name] {
         assert_eq!(places(&world, needle).await?, Vec::<String>::new());

@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use uuid::Uuid;
 use vault::Keyring;
 
-use crate::world::{
+use crate::fixture::{
     IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of, refusal, submission,
     submit,
 };
@@ -241,7 +241,7 @@ async fn r12_after_a_rotation_of_keys_old_originals_open_and_new_ones_are_under_
     };
     let first = world.bed.context.keyring.active_master().to_owned();
     assert_eq!(masters(&world).await?, std::slice::from_ref(&first));
-    world.heard().await?;
+    world.received_events().await?;
 
     let both = rotated(&text)?;
     world.restart_with_keyring(&both).await?;
@@ -260,7 +260,7 @@ async fn r12_after_a_rotation_of_keys_old_originals_open_and_new_ones_are_under_
         assert_eq!(original.content.as_ref(), content);
         assert_eq!(original.record_key, "k");
     }
-    world.heard().await?;
+    world.received_events().await?;
 
     // With the retired key thrown away, what it sealed is lost, and nothing else.
     let only_new = both

@@ -8,7 +8,7 @@ use service_kit::{grpc::from_timestamp, identity::Role};
 use testkit::TestResult;
 use tonic::Code;
 
-use crate::world::{IngestFixture, PROVIDER, PROVIDERS, receipt_of, refusal, submission, submit};
+use crate::fixture::{IngestFixture, PROVIDER, PROVIDERS, receipt_of, refusal, submission, submit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_receipt_stands_for_the_committed_original_and_its_event() -> TestResult {

@@ -16,9 +16,9 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Code, Status};
 
-use crate::world::{
-    DISABLED, IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of, refusal,
-    submission, submit,
+use crate::fixture::{
+    DISABLED_PROVIDER, IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of,
+    refusal, submission, submit,
 };
 
 /// A reload of item xzcf as a client sends it.
@@ -231,7 +231,7 @@ async fn r11_a_reload_makes_versions_of_what_is_new_only_and_lists_what_it_did_n
     let status = receipt_of(&mut client, "2026/gone").await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
     // Nothing was revoked by it.
-    assert_eq!(world.heard().await?.len(), 11 + 3);
+    assert_eq!(world.received_events().await?.len(), 11 + 3);
     world.finish().await?;
     Ok(())
 }
@@ -384,7 +384,7 @@ async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() 
     let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     ReloadSteps::new("taken", &[]).run(&mut client).await?;
-    world.heard().await?;
+    world.received_events().await?;
     let before = world.snapshot().await?;
     let long = "r".repeat(65);
     let of = |steps: Vec<Step>| ReloadSteps { steps };
@@ -433,7 +433,7 @@ async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() 
         assert_eq!((&*seen, &*named), (reason, field));
         assert!(!rule.is_empty() && status.message().contains('，') || seen != "RELOAD_ID_INVALID");
     }
-    let mut disabled = world.client(DISABLED)?;
+    let mut disabled = world.client(DISABLED_PROVIDER)?;
     let status = ReloadSteps::new("r", &[])
         .run(&mut disabled)
         .await
@@ -498,8 +498,8 @@ async fn r11_two_streams_of_one_reload_take_each_record_once() -> TestResult {
     assert_eq!(world.count("original").await?, 1500);
     let ended = ReloadSteps::new("r", &[]).end(1500).run(&mut two).await?;
     assert_eq!(ended.summary, Some(summary("r", 3, 1497, 0, 0)));
-    world.heard().await?;
-    crate::world::stop(&second).await?;
+    world.received_events().await?;
+    crate::fixture::stop_process(&second).await?;
     world.finish().await?;
     Ok(())
 }

@@ -19,9 +19,9 @@ use testkit::{TestResult, eventually};
 use time::OffsetDateTime;
 use tonic::{Code, Status, Streaming};
 
-use crate::world::{
-    IngestFixture, IngestTestClient, PATIENCE, PROVIDER, PROVIDERS, ending, refusal, submission,
-    submit,
+use crate::fixture::{
+    IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, WAIT_TIMEOUT, ending, refusal,
+    submission, submit,
 };
 
 const OFFICE: &str = "11430000006122439E";
@@ -29,7 +29,7 @@ const OFFICE: &str = "11430000006122439E";
 const NAME: &str = "湖南客偲家装饰工程有限公司";
 
 /// The definition of penalties in force, as a data file.
-pub fn in_force() -> Result<String> {
+pub fn definition_in_force() -> Result<String> {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../crates/credit-record/items/xzcf-3.toml"
@@ -42,7 +42,7 @@ fn stricter() -> Result<String> {
     let rule = "[[rules]]\nid = \"no-small-fines\"\nversion = 1\ntitle = \"罚款不低于一万元\"\n\
                 severity = \"error\"\ncode = \"ITEM_RULE\"\nfield = \"CF_NR_FK\"\nneeds = [\"CF_NR_FK\"]\n\
                 check = \"CF_NR_FK >= decimal('1')\"\nmessage = \"罚款低于一万元\"\nbasis = \"试算\"\n\n[[rules]]";
-    Ok(in_force()?.replacen("[[rules]]", rule, 1))
+    Ok(definition_in_force()?.replacen("[[rules]]", rule, 1))
 }
 
 fn penalty(number: u32, provider: &str, fine: &str) -> Vec<u8> {
@@ -71,7 +71,7 @@ fn penalty(number: u32, provider: &str, fine: &str) -> Vec<u8> {
 /// Ingest with the definition of penalties in force announced as version 3.
 async fn start() -> Result<IngestFixture> {
     let world = IngestFixture::start().await?;
-    let item = credit_record::ItemVersion::from_toml(&in_force()?)?;
+    let item = credit_record::ItemVersion::from_toml(&definition_in_force()?)?;
     let published = ItemVersionPublished {
         code: item.code.clone(),
         version: item.version,
@@ -90,7 +90,7 @@ fn office(world: &IngestFixture) -> Result<IngestTestClient> {
     Ok(client.max_decoding_message_size(service_kit::grpc::MAX_MESSAGE_BYTES))
 }
 
-fn ask(definition: String) -> ReplayRulesRequest {
+fn replay_request(definition: String) -> ReplayRulesRequest {
     ReplayRulesRequest {
         offered: Some(Offered::DefinitionToml(definition)),
         reason: "新版目录施行前试算".to_owned(),
@@ -137,7 +137,7 @@ async fn d24_what_ends_a_record_is_not_judged_again() -> TestResult {
     ] {
         submit(&mut client, ending(id, key, operation, "误报，予以更正")).await?;
     }
-    let (_, report) = replay(&mut office(&world)?, ask(stricter()?)).await?;
+    let (_, report) = replay(&mut office(&world)?, replay_request(stricter()?)).await?;
     assert_eq!(report.read, 3);
     let total = report.total.and_then(|total| total.accepted_to_returned);
     assert_eq!(
@@ -170,11 +170,11 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
         );
         records.push((receipt.await?.record_id, fine));
     }
-    world.heard().await?;
+    world.received_events().await?;
     let before = world.snapshot().await?;
 
     let mut client = office(&world)?;
-    let (progress, report) = replay(&mut client, ask(stricter()?)).await?;
+    let (progress, report) = replay(&mut client, replay_request(stricter()?)).await?;
     assert_eq!(progress.last(), Some(&5));
     assert_eq!((report.read, report.limited), (5, false));
     assert_eq!((&report.item_code[..], report.item_version), ("xzcf", 3));
@@ -233,7 +233,7 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
             received_from: "2026-11-20".to_owned(),
             received_to: "2026-11-20".to_owned(),
             pinned_versions: vec![3],
-            ..ask(String::new())
+            ..replay_request(String::new())
         },
     )
     .await?;
@@ -241,7 +241,7 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
     assert_eq!(same.total.unwrap_or_default().changed, 0);
     let yesterday = ReplayRulesRequest {
         received_to: "2026-11-19".to_owned(),
-        ..ask(in_force()?)
+        ..replay_request(definition_in_force()?)
     };
     assert_eq!(replay(&mut client, yesterday).await?.1.read, 0);
 
@@ -305,7 +305,7 @@ async fn r7_what_cannot_be_compared_is_counted_and_a_limit_is_kept() -> TestResu
         .execute(&world.owner)
         .await?;
     let mut client = office(&world)?;
-    let (progress, report) = replay(&mut client, ask(stricter()?)).await?;
+    let (progress, report) = replay(&mut client, replay_request(stricter()?)).await?;
     assert_eq!(progress, [500, 520]);
     assert_eq!(report.read, 520);
     let skipped: Vec<_> = report
@@ -330,7 +330,7 @@ async fn r7_what_cannot_be_compared_is_counted_and_a_limit_is_kept() -> TestResu
     let limited = ReplayRulesRequest {
         limit: 7,
         pinned_versions: vec![3],
-        ..ask(stricter()?)
+        ..replay_request(stricter()?)
     };
     let (_, report) = replay(&mut client, limited).await?;
     assert_eq!((report.read, report.limited), (7, true));
@@ -349,31 +349,35 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
             item_version,
         }))
     };
-    let broken = in_force()?.replacen("check = '", "check = 'no_such_function() && ", 1);
+    let broken = definition_in_force()?.replacen("check = '", "check = 'no_such_function() && ", 1);
     for (request, code, reason, field) in [
         (
             ReplayRulesRequest {
                 reason: " \u{3000}".into(),
-                ..ask(in_force()?)
+                ..replay_request(definition_in_force()?)
             },
             Code::InvalidArgument,
             "REASON_INVALID",
             "reason",
         ),
         (
-            ask("code = 1".into()),
+            replay_request("code = 1".into()),
             Code::InvalidArgument,
             "DEFINITION_UNREADABLE",
             "definition_toml",
         ),
         (
-            ask(in_force()?.replacen("version = 3", "version = 2147483648", 1)),
+            replay_request(definition_in_force()?.replacen(
+                "version = 3",
+                "version = 2147483648",
+                1,
+            )),
             Code::InvalidArgument,
             "DEFINITION_INCONSISTENT",
             "definition_toml.version",
         ),
         (
-            ask(broken),
+            replay_request(broken),
             Code::InvalidArgument,
             "DEFINITION_INCONSISTENT",
             "definition_toml.rules.",
@@ -381,7 +385,7 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
         (
             ReplayRulesRequest {
                 offered: published("xzcf", 9),
-                ..ask(String::new())
+                ..replay_request(String::new())
             },
             Code::NotFound,
             "ITEM_VERSION_UNKNOWN",
@@ -390,7 +394,7 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
         (
             ReplayRulesRequest {
                 offered: published("xzcf", 1),
-                ..ask(String::new())
+                ..replay_request(String::new())
             },
             Code::FailedPrecondition,
             "DEFINITION_UNKNOWN",
@@ -399,7 +403,7 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
         (
             ReplayRulesRequest {
                 provider_code: "11430111006123009K".into(),
-                ..ask(in_force()?)
+                ..replay_request(definition_in_force()?)
             },
             Code::NotFound,
             "PROVIDER_UNKNOWN",
@@ -409,7 +413,7 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
         (
             ReplayRulesRequest {
                 provider_code: "11430111006123009K\0".into(),
-                ..ask(in_force()?)
+                ..replay_request(definition_in_force()?)
             },
             Code::NotFound,
             "PROVIDER_UNKNOWN",
@@ -418,7 +422,7 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
         (
             ReplayRulesRequest {
                 offered: published("xzcf\0", 1),
-                ..ask(String::new())
+                ..replay_request(String::new())
             },
             Code::NotFound,
             "ITEM_VERSION_UNKNOWN",
@@ -431,7 +435,10 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
         assert!(told.1.starts_with(field) && !told.2.is_empty(), "{told:?}");
     }
     let mut provider = world.client(PROVIDER)?;
-    let status = provider.replay_rules(ask(in_force()?)).await.unwrap_err();
+    let status = provider
+        .replay_rules(replay_request(definition_in_force()?))
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
     assert_eq!(world.count("original_access").await?, 0, "nobody has read");
     world.finish().await?;
@@ -447,32 +454,40 @@ async fn two_replays_run_at_once_and_one_whose_caller_goes_away_ends() -> TestRe
         submission("1", "1", &penalty(1, PROVIDER, "2")),
     )
     .await?;
-    world.heard().await?;
+    world.received_events().await?;
     // Nobody can read originals: the replays stand still in the middle.
     let mut locked = world.owner.begin().await?;
     sqlx::query("lock table original in access exclusive mode")
         .execute(&mut *locked)
         .await?;
     let mut client = office(&world)?;
-    let gone = client.replay_rules(ask(in_force()?)).await?;
-    let mut stays = client.replay_rules(ask(in_force()?)).await?.into_inner();
+    let gone = client
+        .replay_rules(replay_request(definition_in_force()?))
+        .await?;
+    let mut stays = client
+        .replay_rules(replay_request(definition_in_force()?))
+        .await?
+        .into_inner();
     assert_eq!(
         world.count("original_access").await?,
         2,
         "logged before the first read"
     );
-    let status = client.replay_rules(ask(in_force()?)).await.unwrap_err();
+    let status = client
+        .replay_rules(replay_request(definition_in_force()?))
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert_eq!(refusal(&status).0, "REPLAYS_BUSY");
 
     drop(gone);
     let third = eventually(
         "the slot of the one who left is free",
-        PATIENCE,
+        WAIT_TIMEOUT,
         async || {
             client
                 .clone()
-                .replay_rules(ask(in_force()?))
+                .replay_rules(replay_request(definition_in_force()?))
                 .await
                 .map_err(anyhow::Error::from)
         },

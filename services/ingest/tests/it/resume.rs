@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Streaming};
 
-use crate::world::{IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, refusal, submission};
+use crate::fixture::{IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, refusal, submission};
 
 fn record(n: u64) -> StreamRecordsRequest {
     let id = format!("s{n}");
@@ -116,7 +116,7 @@ async fn r11_a_token_that_is_wrong_or_misplaced_ends_the_stream_and_says_why() -
     let mut client = world.client(PROVIDER)?;
     let mut answers = stream(&mut client, vec![record(0)]).await?;
     let token = answers.message().await?.context("an answer")?.resume_token;
-    world.heard().await?;
+    world.received_events().await?;
     let before = world.snapshot().await?;
 
     let mut changed = token.to_vec();

@@ -11,7 +11,7 @@ use proto::credit::{
 use testkit::TestResult;
 use tonic::{Code, Status};
 
-use crate::world::{
+use crate::fixture::{
     IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of, refusal, submission,
     submit,
 };
@@ -95,7 +95,7 @@ async fn d24_what_was_never_reported_cannot_be_revoked() -> TestResult {
     let mut elsewhere = submission("1", "licence", b"{}");
     elsewhere.item_code = "xzxk".to_owned();
     submit(&mut client, elsewhere).await?;
-    world.heard().await?;
+    world.received_events().await?;
     let before = world.snapshot().await?;
     // Nobody's, another provider's, another item's.
     for key in ["nobody's", "theirs", "licence"] {
@@ -119,7 +119,7 @@ async fn d24_the_reason_is_checked_before_anything_is_stored() -> TestResult {
     let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     submit(&mut client, submission("1", "k", b"{}")).await?;
-    world.heard().await?;
+    world.received_events().await?;
     let before = world.snapshot().await?;
     let gb18030 = vec![0xb3, 0xb7, 0xcf, 0xfa, 0xd4, 0xad];
     for (content, expected) in [
@@ -212,7 +212,7 @@ async fn r8_a_csv_row_is_taken_as_it_comes() -> TestResult {
     let status = submit(&mut client, empty).await.unwrap_err();
     assert_eq!(refusal(&status).0, "CONTENT_EMPTY");
     assert_eq!(submit(&mut client, csv).await?, receipt);
-    let heard = world.heard().await?;
+    let heard = world.received_events().await?;
     let of_csv = heard.iter().find(|event| event.ledger_number == 1);
     assert_eq!(of_csv.map(|e| e.content_type.as_str()), Some("text/csv"));
     world.finish().await?;

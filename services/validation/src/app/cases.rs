@@ -16,7 +16,7 @@ use super::RecordValidator;
 use crate::{
     domain::{
         CaseKind, CasePolicy, FeedbackCase, SealedVerdict,
-        cross::{BaseSubject, contradiction},
+        comparison::{BaseSubject, contradiction_finding},
         sealed::seal_findings,
     },
     store::{
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Cases that the job treats in one transaction.
-const AT_ONCE: i64 = 500;
+const CASES_PER_TRANSACTION: i64 = 500;
 
 /// What a batch touched.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(super) struct CaseTriggers<'a> {
 ///
 /// The outcome does not depend on the order in which versions arrive: a case stays open as long as no
 /// higher revision of its key was accepted, and one that was answered before it came is closed at once.
-pub(super) async fn follow(
+pub(super) async fn update_cases(
     conn: &mut Conn,
     validator: &RecordValidator,
     touched: &CaseTriggers<'_>,
@@ -69,7 +69,7 @@ pub(super) async fn follow(
         ends: false,
     });
     let held: Vec<KeyLock<'_>> = judged.chain(standing).collect();
-    store::hold_keys(conn, &held).await?;
+    store::lock_keys(conn, &held).await?;
 
     let mut of_returned = HashMap::new();
     let mut new = Vec::new();
@@ -88,7 +88,7 @@ pub(super) async fn follow(
         });
     }
     for subject in touched.contradicted.values() {
-        let findings = [contradiction()];
+        let findings = [contradiction_finding()];
         let version = &subject.version;
         new.push(NewCase {
             case: FeedbackCase::open(
@@ -106,11 +106,11 @@ pub(super) async fn follow(
     }
     let mut changes = Vec::new();
     if !new.is_empty() {
-        changes.extend(cases::open(conn, &new, now).await?);
+        changes.extend(cases::open_cases(conn, &new, now).await?);
     }
     let versions = held.iter().map(|held| held.version);
     changes.extend(cases::close_answered(conn, versions, now).await?);
-    cases::tell(conn, &changes, now).await?;
+    cases::append_feed(conn, &changes, now).await?;
     Ok((of_returned, changes))
 }
 
@@ -124,21 +124,24 @@ pub async fn advance_deadlines(
     policy: &CasePolicy,
     now: OffsetDateTime,
 ) -> Result<(usize, bool), Error> {
-    let horizon = policy.horizon(now);
-    let reminded = cases::remind(conn, &horizon, AT_ONCE, now).await?;
-    let overdue = cases::mark_overdue(conn, &horizon, AT_ONCE, now).await?;
-    let urged = cases::urge(conn, &horizon, AT_ONCE, now).await?;
-    let full = |changes: &Vec<ChangedCase>| changes.len() as i64 == AT_ONCE;
+    let horizon = policy.reminder_days(now);
+    let reminded = cases::mark_reminded(conn, &horizon, CASES_PER_TRANSACTION, now).await?;
+    let overdue = cases::mark_overdue(conn, &horizon, CASES_PER_TRANSACTION, now).await?;
+    let urged = cases::mark_urged(conn, &horizon, CASES_PER_TRANSACTION, now).await?;
+    let full = |changes: &Vec<ChangedCase>| changes.len() as i64 == CASES_PER_TRANSACTION;
     let more = full(&reminded) || full(&overdue) || full(&urged);
     let changes: Vec<ChangedCase> = [reminded, overdue, urged].into_iter().flatten().collect();
-    cases::tell(conn, &changes, now).await?;
-    let events: Vec<NewEvent> = changes.iter().map(|change| event(change, now)).collect();
+    cases::append_feed(conn, &changes, now).await?;
+    let events: Vec<NewEvent> = changes
+        .iter()
+        .map(|change| case_changed_event(change, now))
+        .collect();
     event_bus::append_events(conn, &events).await?;
     Ok((changes.len(), more))
 }
 
 /// The fact that a case changed.
-pub(super) fn event(changed: &ChangedCase, now: OffsetDateTime) -> NewEvent {
+pub(super) fn case_changed_event(changed: &ChangedCase, now: OffsetDateTime) -> NewEvent {
     let change = match changed.change {
         CaseTransition::Opened => FeedbackChange::Opened,
         CaseTransition::Reminded => FeedbackChange::Reminded,

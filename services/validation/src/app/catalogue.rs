@@ -11,7 +11,7 @@ use service_kit::{
     error::error_chain,
 };
 
-use crate::store::reference::{self, ValidationItemRow, ValidationProviderRow};
+use crate::store::catalogue::{self, ValidationItemRow, ValidationProviderRow};
 
 /// Keeps item versions and providers in the caller's transaction, at most one statement each.
 pub async fn store_catalogue_facts(
@@ -20,11 +20,11 @@ pub async fn store_catalogue_facts(
     providers: Vec<ValidationProviderRow>,
 ) -> Result<(), Error> {
     if !items.is_empty() {
-        reference::keep_items(conn, items).await?;
+        catalogue::insert_item_versions(conn, items).await?;
     }
-    let providers = newest(providers);
+    let providers = newest_revisions(providers);
     if !providers.is_empty() {
-        reference::keep_providers(conn, &providers).await?;
+        catalogue::upsert_providers(conn, &providers).await?;
     }
     Ok(())
 }
@@ -54,7 +54,7 @@ pub async fn find_unusable_items(
 }
 
 /// The newest revision of each provider in the batch: one statement may touch a row only once.
-fn newest(providers: Vec<ValidationProviderRow>) -> Vec<ValidationProviderRow> {
+fn newest_revisions(providers: Vec<ValidationProviderRow>) -> Vec<ValidationProviderRow> {
     let mut newest: BTreeMap<ProviderCode, ValidationProviderRow> = BTreeMap::new();
     for provider in providers {
         if newest
@@ -90,7 +90,7 @@ mod tests {
                     revision: *revision,
                 })
                 .collect();
-            let kept = newest(rows);
+            let kept = newest_revisions(rows);
             for (number, revision) in &facts {
                 let rows: Vec<_> = kept.iter().filter(|row| row.code == code(number)).collect();
                 prop_assert_eq!(rows.len(), 1);

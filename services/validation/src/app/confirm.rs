@@ -17,15 +17,15 @@ use service_kit::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{RecordValidator, cases, cross, feedback::OpenedCase, items::CompiledItems};
+use super::{RecordValidator, cases, comparison, feedback::OpenedCase, items::CompiledItems};
 use crate::{
     domain::{
         CheckedVersion, SealedVerdict, SubmittedVersion, VerdictEvent,
+        check::{CheckInputs, CheckedContent, check_record},
         confirmation::{NamedAttestation, faulty_fields, finding_names, refuse_unconfirmable},
-        decide,
-        decision::is_error,
-        examine::{CheckInputs, CheckedContent, examine},
+        decide_verdict,
         sealed::{StoredFinding, open_findings, open_message},
+        verdict::is_error,
     },
     error::ValidationError,
     store::{
@@ -58,7 +58,7 @@ pub async fn confirm_record(
     attestation: &NamedAttestation,
     now: OffsetDateTime,
 ) -> Result<ConfirmedRecord, ValidationError> {
-    let case = confirmations::case(conn, case_id)
+    let case = confirmations::find_confirmable_case(conn, case_id)
         .await
         .map_err(database_error)?
         .filter(|case| Some(case.version.provider) == provider)
@@ -87,7 +87,7 @@ async fn repeat_confirmation(
     attestation: &NamedAttestation,
     now: OffsetDateTime,
 ) -> Result<ConfirmedRecord, ValidationError> {
-    let given = confirmations::given(conn, case_id)
+    let given = confirmations::find_confirmation(conn, case_id)
         .await
         .map_err(database_error)?;
     if let Some((sealed, _)) = given {
@@ -107,16 +107,16 @@ async fn confirmation_answer(
     case: &ConfirmableCase,
     now: OffsetDateTime,
 ) -> Result<ConfirmedRecord, ValidationError> {
-    let given = confirmations::given(conn, case_id)
+    let given = confirmations::find_confirmation(conn, case_id)
         .await
         .map_err(database_error)?;
     let remaining = given.and_then(|(_, findings)| findings);
-    let row = reads::case(conn, case_id)
+    let row = reads::find_case(conn, case_id)
         .await
         .map_err(database_error)?
         .ok_or(ValidationError::CaseUnknown)?;
     Ok(ConfirmedRecord {
-        case: OpenedCase::open(&validator.keyring, row, shanghai_date(now))?,
+        case: OpenedCase::open_sealed(&validator.keyring, row, shanghai_date(now))?,
         findings: open_findings(&validator.keyring, case.version.id, remaining.as_deref())?,
     })
 }
@@ -138,12 +138,12 @@ async fn confirm_contradicted(
     let new = NewConfirmation {
         case_id,
         version_id,
-        sealed_word: &sealed_word,
+        sealed_attestation: &sealed_word,
         sealed_findings: None,
         accepts: false,
         identity: None,
     };
-    confirmations::keep(conn, &new, now)
+    confirmations::insert_confirmation(conn, &new, now)
         .await
         .map_err(database_error)?;
     append_changes(conn, &changes, Vec::new(), now).await
@@ -176,11 +176,12 @@ async fn confirm_returned(
     )
     .await?;
     let examined = [examined];
-    let (mut standing, _) = cross::load(conn, &items, &examined, true)
+    let (mut standing, _) = comparison::load_comparison(conn, &items, &examined, true)
         .await
         .map_err(database_error)?;
     let [examined] = examined;
-    let beside = standing.findings(&examined, cross::owner(&items, &examined), true);
+    let beside =
+        standing.compare_version(&examined, comparison::item_owner(&items, &examined), true);
     let own = match &examined.content {
         CheckedContent::Faulty(own) => own.as_slice(),
         _ => &[],
@@ -196,8 +197,8 @@ async fn confirm_returned(
     if !errors.is_empty() {
         return Err(ValidationError::NotConfirmable(errors));
     }
-    cross::admit(&mut standing, &examined, &beside);
-    if !cross::write(conn, &standing)
+    comparison::apply_version(&mut standing, &examined, &beside);
+    if !comparison::write_comparison(conn, &standing)
         .await
         .map_err(database_error)?
     {
@@ -209,7 +210,7 @@ async fn confirm_returned(
         sealed_findings,
         identity,
         ..
-    } = run_blocking(move || decide(&keys.keyring, examined, beside)).await?;
+    } = run_blocking(move || decide_verdict(&keys.keyring, examined, beside)).await?;
     let changes = close_cases(conn, case_id, &case.version, now).await?;
     let sealed_word = validator
         .keyring
@@ -217,12 +218,12 @@ async fn confirm_returned(
     let new = NewConfirmation {
         case_id,
         version_id,
-        sealed_word: &sealed_word,
+        sealed_attestation: &sealed_word,
         sealed_findings: sealed_findings.as_deref(),
         accepts: true,
         identity: identity.as_ref().map(|digest| &digest[..]),
     };
-    confirmations::keep(conn, &new, now)
+    confirmations::insert_confirmation(conn, &new, now)
         .await
         .map_err(database_error)?;
     let accepted = match outcome {
@@ -244,10 +245,10 @@ async fn close_cases(
         accepted: true,
         ends: false,
     };
-    store::hold_keys(conn, &[held])
+    store::lock_keys(conn, &[held])
         .await
         .map_err(database_error)?;
-    let newest = store::newest_accepted(conn, version)
+    let newest = store::newest_accepted_revision(conn, version)
         .await
         .map_err(database_error)?;
     if newest > Some(version.revision) {
@@ -271,10 +272,14 @@ async fn append_changes(
     mut events: Vec<NewEvent>,
     now: OffsetDateTime,
 ) -> Result<(), ValidationError> {
-    store::cases::tell(conn, changes, now)
+    store::cases::append_feed(conn, changes, now)
         .await
         .map_err(database_error)?;
-    events.extend(changes.iter().map(|change| cases::event(change, now)));
+    events.extend(
+        changes
+            .iter()
+            .map(|change| cases::case_changed_event(change, now)),
+    );
     event_bus::append_events(conn, &events)
         .await
         .map_err(database_error)
@@ -301,7 +306,7 @@ async fn check_attested(
             attestations: &attestations,
         };
         let item = items.get(&submission.version.item)?;
-        Some(examine(means, &item.compiled, submission))
+        Some(check_record(means, &item.compiled, submission))
     });
     examined
         .await?

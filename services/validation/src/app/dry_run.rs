@@ -17,18 +17,18 @@ use vault::keyed_hash::record_key;
 
 use super::{
     RecordValidator,
-    cross::{self, ComparedVersion},
+    comparison::{self, ComparedVersion},
     items::CompiledItems,
 };
 use crate::{
     domain::{
         CheckedVersion, SubmittedVersion,
-        decision::is_error,
-        examine::{CheckInputs, CheckedContent, examine_content},
+        check::{CheckInputs, CheckedContent, check_content},
         sealed::{StoredChange, StoredFinding},
+        verdict::is_error,
     },
     error::{TrialFault, ValidationError},
-    store::{reads, reference},
+    store::{catalogue, reads},
 };
 
 /// Most records of one request.
@@ -37,7 +37,7 @@ pub const MOST_RECORDS: usize = 200;
 /// which nothing was ever reported.
 const NOBODY: &str = "000000000000000000";
 /// Above every revision that a key will ever have, so that each record stands beside its newest version.
-const NEXT: u64 = i64::MAX as u64 - MOST_RECORDS as u64;
+const TRIAL_REVISION: u64 = i64::MAX as u64 - MOST_RECORDS as u64;
 
 /// A record to try.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ pub async fn dry_run(
             .parse()
             .map_err(|_| ValidationError::CallerNotRegistered)?,
     };
-    reads::only_read(conn).await.map_err(database_error)?;
+    reads::set_read_only(conn).await.map_err(database_error)?;
     let submissions = trial_submissions(conn, validator, provider, records, now).await?;
     let wanted = submissions.iter().map(|(one, _)| one.version.item.clone());
     let wanted: Vec<_> = wanted.collect();
@@ -93,10 +93,10 @@ pub async fn dry_run(
     }
     let items = Arc::new(items);
     let examined = check_all(validator.clone(), items.clone(), submissions).await?;
-    let (mut standing, _) = cross::load(conn, &items, &examined, false)
+    let (mut standing, _) = comparison::load_comparison(conn, &items, &examined, false)
         .await
         .map_err(database_error)?;
-    let ruled = cross::rule(&mut standing, &items, examined);
+    let ruled = comparison::compare_versions(&mut standing, &items, examined);
     Ok(ruled.into_iter().map(trial_verdict).collect())
 }
 
@@ -107,7 +107,7 @@ async fn missing_item(
     code: &ItemCode,
     version: Option<&ItemRef>,
 ) -> ValidationError {
-    let known = match reference::versions_of_item(conn, code).await {
+    let known = match catalogue::versions_of_item(conn, code).await {
         Ok(known) => known,
         Err(source) => return database_error(source),
     };
@@ -131,7 +131,7 @@ async fn trial_submissions(
 ) -> Result<Vec<(SubmittedVersion, Bytes)>, ValidationError> {
     let unnamed = records.iter().filter(|one| one.item_version.is_none());
     let unnamed: Vec<&ItemCode> = unnamed.map(|one| &one.item_code).collect();
-    let in_force = reference::in_force(conn, &unnamed, shanghai_date(now))
+    let in_force = catalogue::load_versions_in_force(conn, &unnamed, shanghai_date(now))
         .await
         .map_err(database_error)?;
     let mut submissions = Vec::with_capacity(records.len());
@@ -151,7 +151,7 @@ async fn trial_submissions(
             key => key,
         };
         let key_digest = record_key(&validator.keyring, &provider, &item.code, &key);
-        let revision = NEXT + index as u64;
+        let revision = TRIAL_REVISION + index as u64;
         let submission = SubmittedVersion {
             version: RecordVersion {
                 id,
@@ -188,7 +188,7 @@ async fn check_all(
         };
         let examine = |(submission, content): (SubmittedVersion, Bytes)| {
             let item = items.get(&submission.version.item)?;
-            Some(examine_content(means, &item.compiled, submission, &content))
+            Some(check_content(means, &item.compiled, submission, &content))
         };
         submissions.into_iter().filter_map(examine).collect()
     });

@@ -13,8 +13,8 @@ use crate::{
     },
     error::ValidationError,
     store::{
+        catalogue,
         reads::{self, CaseRow, VerdictRow, VerdictStatistics},
-        reference,
     },
 };
 
@@ -22,9 +22,9 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedbackScope {
     /// Which provider it is itself.
-    pub own: Own,
+    pub own_provider: Own,
     /// Whether it sees every provider's: the credit office and auditors.
-    pub all: bool,
+    pub all_providers: bool,
 }
 
 /// Which provider a caller is.
@@ -54,21 +54,21 @@ impl FeedbackScope {
         &self,
         asked: &str,
     ) -> Result<Option<ProviderCode>, ValidationError> {
-        match &self.own {
+        match &self.own_provider {
             Own::Provider(own) if asked.is_empty() => Ok(Some(*own)),
             Own::Unknown(own) if asked.is_empty() || asked == own => Ok(None),
             Own::NoProvider if asked.is_empty() => Err(ValidationError::ProviderMissing),
             _ => match asked.parse() {
                 Ok(asked) if self.may_see(asked) => Ok(Some(asked)),
                 // Nobody is called so.
-                Err(_) if self.all => Err(ValidationError::ProviderUnknown),
+                Err(_) if self.all_providers => Err(ValidationError::ProviderUnknown),
                 _ => Err(ValidationError::NotOwnFeedback),
             },
         }
     }
 
     fn may_see(&self, provider: ProviderCode) -> bool {
-        self.all || self.own == Own::Provider(provider)
+        self.all_providers || self.own_provider == Own::Provider(provider)
     }
 }
 
@@ -126,7 +126,7 @@ pub async fn list_feedback(
     today: Date,
 ) -> Result<FeedbackPage, ValidationError> {
     let Some(provider) = scope.resolve_provider(&query.provider_code)? else {
-        return if scope.all {
+        return if scope.all_providers {
             Err(ValidationError::ProviderUnknown)
         } else {
             Ok(FeedbackPage::default())
@@ -138,14 +138,14 @@ pub async fn list_feedback(
         .map_err(failed)?;
     // A mistyped code must not read as a provider without complaints.
     if total == 0
-        && scope.all
-        && !reference::provider_exists(conn, provider)
+        && scope.all_providers
+        && !catalogue::provider_exists(conn, provider)
             .await
             .map_err(failed)?
     {
         return Err(ValidationError::ProviderUnknown);
     }
-    let mut rows = reads::cases(conn, provider, query.open_only, page)
+    let mut rows = reads::list_cases(conn, provider, query.open_only, page)
         .await
         .map_err(failed)?;
     let next_page_token = page.cut(&mut rows, |row| CasePosition {
@@ -154,7 +154,7 @@ pub async fn list_feedback(
     });
     let cases = rows
         .into_iter()
-        .map(|row| OpenedCase::open(keyring, row, today))
+        .map(|row| OpenedCase::open_sealed(keyring, row, today))
         .collect::<Result<_, _>>()?;
     Ok(FeedbackPage {
         cases,
@@ -170,7 +170,7 @@ pub async fn get_verdict(
     scope: &FeedbackScope,
     version_id: VersionId,
 ) -> Result<OpenedVerdict, ValidationError> {
-    let row = reads::verdict(conn, version_id)
+    let row = reads::find_verdict(conn, version_id)
         .await
         .map_err(ValidationError::database("查询校验结果"))?
         .filter(|row| scope.may_see(row.version.provider))
@@ -184,13 +184,13 @@ pub async fn get_verdict(
 
 /// Counts over all providers.
 pub async fn get_statistics(conn: &mut Conn) -> Result<VerdictStatistics, ValidationError> {
-    reads::statistics(conn)
+    reads::load_statistics(conn)
         .await
         .map_err(ValidationError::database("统计校验结果"))
 }
 
 impl OpenedCase {
-    pub(super) fn open(
+    pub(super) fn open_sealed(
         keyring: &Keyring,
         row: CaseRow,
         today: Date,
@@ -217,8 +217,8 @@ mod tests {
         const B: &str = "12430100444900018L";
         let code = |text: &str| text.parse::<ProviderCode>().unwrap();
         let scope = |own: Option<&str>, all| FeedbackScope {
-            own: own.map_or(Own::NoProvider, |own| Own::of(own.to_owned())),
-            all,
+            own_provider: own.map_or(Own::NoProvider, |own| Own::of(own.to_owned())),
+            all_providers: all,
         };
         let provider = scope(Some(A), false);
         assert_eq!(provider.resolve_provider("").unwrap(), Some(code(A)));

@@ -24,7 +24,7 @@ use super::stopping;
 use crate::{
     domain::competence::CompetentOwner,
     error::ValidationError,
-    store::reference::{self, DefinitionRow},
+    store::catalogue::{self, DefinitionRow},
 };
 
 /// An item that records can be judged by.
@@ -104,7 +104,7 @@ impl ItemCache {
         if missing.is_empty() {
             return Ok(LoadedItems { items, without });
         }
-        let definitions = reference::items(conn, &missing).await?;
+        let definitions = catalogue::load_definitions(conn, &missing).await?;
         let compiled = self.compile_definitions(definitions);
         let CompiledDefinitions { usable, unusable } = compiled.await.map_err(stopping)?;
         {
@@ -144,7 +144,7 @@ impl ItemCache {
     ) -> Result<CompiledItems, ValidationError> {
         let (mut items, missing) = self.known_items(wanted.iter());
         if !missing.is_empty() {
-            let definitions = reference::items(conn, &missing)
+            let definitions = catalogue::load_definitions(conn, &missing)
                 .await
                 .map_err(ValidationError::database("读取目录项"))?;
             items.extend(self.compile_definitions(definitions).await?.usable);
@@ -161,7 +161,7 @@ impl ItemCache {
         conn: &mut Conn,
         versions: &[ItemRef],
     ) -> Result<(), HandlerError> {
-        let definitions = reference::items(conn, versions).await?;
+        let definitions = catalogue::load_definitions(conn, versions).await?;
         // Not remembered as items: the transaction that keeps them may still fail.
         let compiled = self.compile_definitions(definitions).await;
         compiled.map(|_| ()).map_err(stopping)

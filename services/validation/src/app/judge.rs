@@ -18,14 +18,15 @@ use time::OffsetDateTime;
 use super::{
     RecordValidator,
     cases::{self, CaseTriggers},
-    cross::{self, ComparedVersion},
+    comparison::{self, ComparedVersion},
     items::{CompiledItems, LoadedItems},
     stopping,
 };
 use crate::{
     domain::{
-        CheckedVersion, FeedbackCase, SealedVerdict, SubmittedVersion, VerdictEvent, decide,
-        examine::{CheckInputs, examine, examine_end},
+        CheckedVersion, FeedbackCase, SealedVerdict, SubmittedVersion, VerdictEvent,
+        check::{CheckInputs, check_end_reason, check_record},
+        decide_verdict,
     },
     store,
 };
@@ -49,7 +50,7 @@ pub struct PendingSubmission {
 ///
 /// # Errors
 /// The database's, or [`HandlerError::Transient`] while the event of an item may still be on its way.
-pub async fn judge(
+pub async fn judge_submissions(
     conn: &mut Conn,
     validator: &Arc<RecordValidator>,
     work: Vec<PendingSubmission>,
@@ -75,38 +76,42 @@ pub async fn judge(
         }
     }
     let items = Arc::new(items);
-    let looked_at = examine_all(validator.clone(), items.clone(), fit).await?;
-    poison.extend(looked_at.unopened);
+    let looked_at = check_all(validator.clone(), items.clone(), fit).await?;
+    poison.extend(looked_at.unopenable);
     let mut examined = looked_at.examined;
 
-    let (mut standing, known) = cross::load(conn, &items, &examined, true).await?;
+    let (mut standing, known) = comparison::load_comparison(conn, &items, &examined, true).await?;
     // They keep their verdict and change nothing any more.
     examined.retain(|one| !known.contains(&one.submission.version.id));
     if examined.is_empty() {
         return Ok(poison);
     }
-    let ruled = cross::rule(&mut standing, &items, examined);
-    let decisions = decide_all(validator.clone(), ruled).await?;
+    let ruled = comparison::compare_versions(&mut standing, &items, examined);
+    let decisions = decide_verdicts(validator.clone(), ruled).await?;
     if !store::insert_verdicts(conn, &decisions, now).await? {
-        return Err(overtaken("a version of this batch was judged"));
+        return Err(overtaken_error("a version of this batch was judged"));
     }
-    if !cross::write(conn, &standing).await? {
-        return Err(overtaken("a decision of this batch was reported"));
+    if !comparison::write_comparison(conn, &standing).await? {
+        return Err(overtaken_error("a decision of this batch was reported"));
     }
     let touched = CaseTriggers {
         decisions: &decisions,
         contradicted: &standing.contradicted,
     };
-    let (cases, changes) = cases::follow(conn, validator, &touched, now).await?;
+    let (cases, changes) = cases::update_cases(conn, validator, &touched, now).await?;
     let mut events: Vec<NewEvent> = decisions
         .iter()
         .map(|decision| {
             let id = decision.submission.version.id;
             let trace = looked_at.traces.get(&id).map_or("", String::as_str);
-            event(decision, cases.get(&id), trace, now)
+            verdict_event(decision, cases.get(&id), trace, now)
         })
         .collect();
-    events.extend(changes.iter().map(|change| cases::event(change, now)));
+    events.extend(
+        changes
+            .iter()
+            .map(|change| cases::case_changed_event(change, now)),
+    );
     event_bus::append_events(conn, &events).await?;
     if !changes.is_empty() {
         validator.feed.notify_feed();
@@ -115,7 +120,7 @@ pub async fn judge(
 }
 
 /// Another copy of the service was faster; the same batch again sees what it did.
-fn overtaken(what: &str) -> HandlerError {
+fn overtaken_error(what: &str) -> HandlerError {
     HandlerError::Transient(format!("{what} by another copy meanwhile"))
 }
 
@@ -123,12 +128,12 @@ struct CheckedBatch {
     examined: Vec<CheckedVersion>,
     /// Trace contexts by version, of the records that are followed.
     traces: HashMap<VersionId, String>,
-    unopened: Vec<(usize, String)>,
+    unopenable: Vec<(usize, String)>,
 }
 
 /// Opens and checks the whole batch on a thread of its own: up to 500 records of digits and
 /// ciphers would keep an async worker, and so other services of the process, waiting.
-async fn examine_all(
+async fn check_all(
     validator: Arc<RecordValidator>,
     items: Arc<CompiledItems>,
     work: Vec<PendingSubmission>,
@@ -138,7 +143,7 @@ async fn examine_all(
         let mut looked_at = CheckedBatch {
             examined: Vec::with_capacity(work.len()),
             traces: HashMap::new(),
-            unopened: Vec::new(),
+            unopenable: Vec::new(),
         };
         let means = CheckInputs {
             keyring: &validator.keyring,
@@ -158,19 +163,19 @@ async fn examine_all(
                 continue;
             }
             let examined = if submission.operation.ends_record() {
-                examine_end(&validator.keyring, submission)
+                check_end_reason(&validator.keyring, submission)
             } else {
                 // `items` holds every item of what comes here; see `ItemCache::load_items`.
                 let Some(item) = items.get(&submission.version.item) else {
                     continue;
                 };
-                examine(means, &item.compiled, submission)
+                check_record(means, &item.compiled, submission)
             };
             match examined {
                 Ok(examined) => looked_at.examined.push(examined),
                 Err(error) => {
                     let reason = format!("sealed_content does not open: {}", error_chain(&error));
-                    looked_at.unopened.push((position, reason));
+                    looked_at.unopenable.push((position, reason));
                 }
             }
             if !traceparent.is_empty() {
@@ -185,14 +190,14 @@ async fn examine_all(
 
 /// Seals the verdicts, on a thread of its own too. A panic there goes on to the runner, which finds the one event by
 /// halving and parks it.
-async fn decide_all(
+async fn decide_verdicts(
     validator: Arc<RecordValidator>,
     ruled: Vec<ComparedVersion>,
 ) -> Result<Vec<SealedVerdict>, HandlerError> {
     run_blocking(move || {
         let ruled = ruled.into_iter();
         ruled
-            .map(|(examined, beside)| decide(&validator.keyring, examined, beside))
+            .map(|(examined, beside)| decide_verdict(&validator.keyring, examined, beside))
             .collect()
     })
     .await
@@ -200,7 +205,7 @@ async fn decide_all(
 }
 
 /// The fact that follows from a decision.
-fn event(
+fn verdict_event(
     decision: &SealedVerdict,
     case: Option<&FeedbackCase>,
     traceparent: &str,

@@ -11,15 +11,15 @@ use crate::{
     error::ValidationError,
     store::{
         cases::CaseTransition,
+        catalogue,
         reads::{self, FeedPosition},
-        reference,
     },
 };
 
 /// Changes that are read at once, and so what one who watches costs in memory.
-const AT_ONCE: i64 = 100;
+const CHANGES_PER_READ: i64 = 100;
 /// Bytes of the tag that binds a cursor to its feed.
-const TAG: usize = 16;
+const TAG_BYTES: usize = 16;
 /// What is being done when the database fails.
 const DOING: &str = "查看反馈变化";
 
@@ -74,12 +74,12 @@ pub async fn watch_feedback(
     let provider = scope.resolve_provider(provider_code)?;
     let position = position_of(keyring, provider, cursor)?;
     let known = match provider {
-        Some(provider) => reference::provider_exists(conn, provider)
+        Some(provider) => catalogue::provider_exists(conn, provider)
             .await
             .map_err(ValidationError::database(DOING))?,
         None => false,
     };
-    if scope.all && !known {
+    if scope.all_providers && !known {
         return Err(ValidationError::ProviderUnknown);
     }
     Ok(FeedReader { provider, position })
@@ -99,13 +99,13 @@ impl FeedReader {
         let Some(provider) = self.provider else {
             return Ok(Vec::new());
         };
-        let rows = reads::changes_after(conn, provider, self.position, AT_ONCE)
+        let rows = reads::changes_after(conn, provider, self.position, CHANGES_PER_READ)
             .await
             .map_err(ValidationError::database(DOING))?;
         let mut changes = Vec::with_capacity(rows.len());
         for row in rows {
             changes.push(FeedChange {
-                case: OpenedCase::open(keyring, row.case, today)?,
+                case: OpenedCase::open_sealed(keyring, row.case, today)?,
                 change: row.change,
                 changed_at: row.changed_at,
                 cursor: cursor_of(keyring, provider, row.position),
@@ -118,7 +118,7 @@ impl FeedReader {
 
 fn cursor_tag(keyring: &Keyring, provider: ProviderCode, place: &str) -> String {
     let tag = feedback_cursor(keyring, provider.as_str(), place);
-    hex::encode(&tag[..TAG])
+    hex::encode(&tag[..TAG_BYTES])
 }
 
 /// Transaction and number, hexadecimal, and a tag that no other feed gives.

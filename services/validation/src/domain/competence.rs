@@ -23,7 +23,11 @@ pub enum CompetentOwner {
 
 impl CompetentOwner {
     /// From what catalog announces. What is not told binds nobody.
-    pub fn of(catalogue: &str, organ: Option<ProviderCode>, district_code: &str) -> Self {
+    pub fn from_catalogue(
+        catalogue: &str,
+        organ: Option<ProviderCode>,
+        district_code: &str,
+    ) -> Self {
         match (catalogue, organ) {
             ("department", Some(organ)) => Self::Department { organ },
             ("district", _) if !district_code.is_empty() => Self::District {
@@ -105,7 +109,7 @@ mod tests {
             ("A", "B", ""),
             ("B", "A", ""),
         ]);
-        let owner = CompetentOwner::of("department", Some(code("OFFICE")), "");
+        let owner = CompetentOwner::from_catalogue("department", Some(code("OFFICE")), "");
         for (name, may) in [
             ("OFFICE", true),
             ("BRIGADE", true),
@@ -126,7 +130,7 @@ mod tests {
             ("OUT", "", "430102"),
             ("CITY", "", ""),
         ]);
-        let owner = CompetentOwner::of("district", Some(code("WHOEVER")), "430104");
+        let owner = CompetentOwner::from_catalogue("district", Some(code("WHOEVER")), "430104");
         assert!(is_competent(&owner, code("IN"), &registry));
         assert!(!is_competent(&owner, code("OUT"), &registry));
         assert!(!is_competent(&owner, code("CITY"), &registry));
@@ -135,9 +139,9 @@ mod tests {
     #[test]
     fn what_is_not_told_binds_nobody() {
         for owner in [
-            CompetentOwner::of("", None, ""),
-            CompetentOwner::of("department", None, ""),
-            CompetentOwner::of("city", Some(code("X")), ""),
+            CompetentOwner::from_catalogue("", None, ""),
+            CompetentOwner::from_catalogue("department", None, ""),
+            CompetentOwner::from_catalogue("city", Some(code("X")), ""),
         ] {
             assert_eq!(owner, CompetentOwner::City);
             assert!(is_competent(&owner, code("X"), &registry(&[("X", "", "")])));

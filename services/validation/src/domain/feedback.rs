@@ -6,7 +6,7 @@ use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
 
 /// Namespace of case ids.
-const CASES: Uuid = Uuid::from_u128(0x6f0a_51c6_91c4_4e38_9a3c_3d1c_6f7e_b6d5);
+const CASE_NAMESPACE: Uuid = Uuid::from_u128(0x6f0a_51c6_91c4_4e38_9a3c_3d1c_6f7e_b6d5);
 
 /// Why a case was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct ReminderDays {
 
 impl CasePolicy {
     /// When a case that is opened at `now` is due.
-    pub fn due(&self, now: OffsetDateTime) -> Option<Deadline> {
+    pub fn due_day(&self, now: OffsetDateTime) -> Option<Deadline> {
         let day = shanghai_date(now);
         self.rules
             .governs(day)
@@ -63,7 +63,7 @@ impl CasePolicy {
     }
 
     /// What is to be reminded of at `now`.
-    pub fn horizon(&self, now: OffsetDateTime) -> ReminderDays {
+    pub fn reminder_days(&self, now: OffsetDateTime) -> ReminderDays {
         let today = shanghai_date(now);
         let reached = |day: &Date| self.calendar.deadline(*day, self.urge_after).due_on <= today;
         // Ten weeks of holidays are in no calendar.
@@ -99,17 +99,17 @@ impl FeedbackCase {
         now: OffsetDateTime,
     ) -> Self {
         let case_id = match kind {
-            CaseKind::Returned => Uuid::new_v5(&CASES, version.as_bytes()),
+            CaseKind::Returned => Uuid::new_v5(&CASE_NAMESPACE, version.as_bytes()),
             CaseKind::Contradicted => {
                 let mut name = version.as_bytes().to_vec();
                 name.extend(kind.as_str().as_bytes());
-                Uuid::new_v5(&CASES, &name)
+                Uuid::new_v5(&CASE_NAMESPACE, &name)
             }
         };
         Self {
             case_id,
             kind,
-            due: policy.due(now),
+            due: policy.due_day(now),
         }
     }
 }
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn r13_days_of_reminders_are_working_days() {
         // 2026-03-06 is a Friday: due on Monday is one working day away, and the five before it are the whole week.
-        let horizon = policy().horizon(datetime!(2026-03-06 02:00 UTC));
+        let horizon = policy().reminder_days(datetime!(2026-03-06 02:00 UTC));
         assert_eq!(horizon.today, date!(2026 - 03 - 06));
         assert_eq!(horizon.remind_up_to, date!(2026 - 03 - 09));
         assert_eq!(horizon.urge_up_to, Some(date!(2026 - 03 - 01)));

@@ -6,7 +6,7 @@ use credit_record::{Finding, FindingCode, Severity, check::personal_numbers};
 
 /// What is found in a reason that may be published. Nothing of it prevents the end of the record: disclosure masks
 /// what it publishes.
-pub fn findings(text: &str) -> Vec<Finding> {
+pub fn check_reason(text: &str) -> Vec<Finding> {
     let Some((_, kind)) = personal_numbers(text).next() else {
         return Vec::new();
     };
@@ -35,7 +35,7 @@ mod tests {
             ("统一社会信用代码914403001922038216", false),
             ("文号长市监罚决〔2026〕123号", false),
         ] {
-            assert_eq!(!findings(text).is_empty(), told, "{text}");
+            assert_eq!(!check_reason(text).is_empty(), told, "{text}");
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct SubjectRegistration {
     /// The registered name.
     pub name: String,
     /// The form by which it is compared.
-    pub core: String,
+    pub normalised_name: String,
     /// State, where the item has one.
     pub status: Option<String>,
     /// Day of the end, where the record says it.
@@ -35,7 +35,7 @@ pub struct SubjectRegistration {
 
 /// The form under which two spellings of one name are equal. Registers and older systems leave the mark of
 /// individual businesses out.
-pub fn core(name: &str) -> String {
+pub fn normalised_name(name: &str) -> String {
     normal_form(without_individual_mark(name))
 }
 
@@ -52,7 +52,7 @@ pub fn fills_register(item: &ItemVersion) -> bool {
 impl SubjectRegistration {
     /// What an accepted record registers; `None` for other items, for subjects without a code, and for natural
     /// persons, who are in no register here.
-    pub fn of(item: &ItemVersion, record: &AcceptedRecord) -> Option<Self> {
+    pub fn from_record(item: &ItemVersion, record: &AcceptedRecord) -> Option<Self> {
         let subject = &record.subject;
         if !fills_register(item)
             || subject.kind == SubjectKind::NaturalPerson
@@ -77,7 +77,7 @@ impl SubjectRegistration {
         });
         Some(Self {
             name: subject.name.clone(),
-            core: core(&subject.name),
+            normalised_name: normalised_name(&subject.name),
             status: state.and_then(|field| text(&field.code)).map(str::to_owned),
             ended_on: end.and_then(|field| text(&field.code)).and_then(parse_date),
             since: record.decision_date,
@@ -121,10 +121,10 @@ mod tests {
     #[test]
     fn spellings_of_one_name_have_one_core() {
         assert_eq!(
-            core("长沙（湖南）某店（个体工商户）"),
-            core("长沙(湖南)某店")
+            normalised_name("长沙（湖南）某店（个体工商户）"),
+            normalised_name("长沙(湖南)某店")
         );
-        assert_ne!(core("长沙某店"), core("长沙甲店"));
-        assert!(is_unnamed(&core("个体工商户")));
+        assert_ne!(normalised_name("长沙某店"), normalised_name("长沙甲店"));
+        assert!(is_unnamed(&normalised_name("个体工商户")));
     }
 }

@@ -247,7 +247,7 @@ mod tests {
         let sealed = seal_findings(
             &keyring,
             own.as_bytes(),
-            &[crate::domain::cross::contradiction()],
+            &[crate::domain::comparison::contradiction_finding()],
         );
         let opened = open_findings(&keyring, own, sealed.as_deref()).unwrap();
         assert_eq!(opened[0].code, "BASE_INFO_CONFLICT");

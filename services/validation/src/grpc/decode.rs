@@ -32,7 +32,10 @@ pub(super) fn feedback_scope(principal: Principal) -> FeedbackScope {
     } else {
         Own::NoProvider
     };
-    FeedbackScope { own, all }
+    FeedbackScope {
+        own_provider: own,
+        all_providers: all,
+    }
 }
 
 /// The provider that calls; none where its organisation is no code of a provider.
@@ -116,11 +119,17 @@ mod tests {
         let scope = |organisation, roles: &[Role]| feedback_scope(principal(organisation, roles));
         let own = Own::of("11430100006123458R".to_owned());
         let provider = scope("11430100006123458R", &[Role::Provider]);
-        assert_eq!((provider.own, provider.all), (own.clone(), false));
+        assert_eq!(
+            (provider.own_provider, provider.all_providers),
+            (own.clone(), false)
+        );
         let both = scope("11430100006123458R", &[Role::Provider, Role::CreditOffice]);
-        assert_eq!((both.own, both.all), (own, true));
+        assert_eq!((both.own_provider, both.all_providers), (own, true));
         let auditor = scope("11430100006123458R", &[Role::Auditor]);
-        assert_eq!((auditor.own, auditor.all), (Own::NoProvider, true));
+        assert_eq!(
+            (auditor.own_provider, auditor.all_providers),
+            (Own::NoProvider, true)
+        );
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub enum ClosedAs {
 
 impl ClosedAs {
     /// As the table has it; null in rows from before other ways than re-reports.
-    pub(super) fn of(text: Option<&str>) -> Self {
+    pub(super) fn from_column(text: Option<&str>) -> Self {
         match text {
             Some("confirmation") => Self::Confirmation,
             Some("withdrawal") => Self::Withdrawal,
@@ -89,7 +89,7 @@ impl CaseTransition {
     }
 
     /// As the feed has it. How a case was closed stands in the case.
-    pub(super) fn of(text: &str) -> Self {
+    pub(super) fn from_feed(text: &str) -> Self {
         match text {
             "opened" => Self::Opened,
             "reminded" => Self::Reminded,
@@ -109,7 +109,7 @@ macro_rules! changed_columns {
 }
 
 /// Opens cases; one that was opened before stays as it is. Those that are new.
-pub async fn open(
+pub async fn open_cases(
     conn: &mut Conn,
     cases: &[NewCase<'_>],
     now: OffsetDateTime,
@@ -179,7 +179,7 @@ pub async fn open(
     .bind(versions.addresses)
     .fetch_all(conn)
     .await?;
-    changed(&rows, CaseTransition::Opened)
+    changed_rows(&rows, CaseTransition::Opened)
 }
 
 /// Closes the open cases of the keys of these versions that a newer accepted revision has answered, whichever
@@ -213,7 +213,7 @@ pub async fn close_answered(
     .await?;
     rows.iter()
         .map(|row| {
-            let closed = ClosedAs::of(column::<Option<&str>>(row, "closed_as")?);
+            let closed = ClosedAs::from_column(column::<Option<&str>>(row, "closed_as")?);
             changed_row(row, CaseTransition::Closed(closed))
         })
         .collect()
@@ -235,11 +235,11 @@ pub async fn close_confirmed(
     .bind(now)
     .fetch_all(conn)
     .await?;
-    changed(&rows, CaseTransition::Closed(ClosedAs::Confirmation))
+    changed_rows(&rows, CaseTransition::Closed(ClosedAs::Confirmation))
 }
 
 /// Marks up to `limit` open cases that are due up to the horizon as reminded of, each once.
-pub async fn remind(
+pub async fn mark_reminded(
     conn: &mut Conn,
     horizon: &ReminderDays,
     limit: i64,
@@ -260,7 +260,7 @@ pub async fn remind(
     .bind(limit)
     .fetch_all(conn)
     .await?;
-    changed(&rows, CaseTransition::Reminded)
+    changed_rows(&rows, CaseTransition::Reminded)
 }
 
 /// Marks up to `limit` open cases whose due day is over, each once.
@@ -284,11 +284,11 @@ pub async fn mark_overdue(
     .bind(limit)
     .fetch_all(conn)
     .await?;
-    changed(&rows, CaseTransition::Overdue)
+    changed_rows(&rows, CaseTransition::Overdue)
 }
 
 /// Marks up to `limit` open cases that are overdue for long as urged, each once.
-pub async fn urge(
+pub async fn mark_urged(
     conn: &mut Conn,
     horizon: &ReminderDays,
     limit: i64,
@@ -308,11 +308,11 @@ pub async fn urge(
     .bind(limit)
     .fetch_all(conn)
     .await?;
-    changed(&rows, CaseTransition::Reminded)
+    changed_rows(&rows, CaseTransition::Reminded)
 }
 
 /// Appends changes to the feed of those who watch.
-pub async fn tell(
+pub async fn append_feed(
     conn: &mut Conn,
     changes: &[ChangedCase],
     now: OffsetDateTime,
@@ -340,7 +340,7 @@ pub async fn tell(
     Ok(())
 }
 
-fn changed(rows: &[PgRow], change: CaseTransition) -> Result<Vec<ChangedCase>, Error> {
+fn changed_rows(rows: &[PgRow], change: CaseTransition) -> Result<Vec<ChangedCase>, Error> {
     rows.iter().map(|row| changed_row(row, change)).collect()
 }
 

@@ -38,7 +38,7 @@ pub struct NewConfirmation<'a> {
     /// The version.
     pub version_id: VersionId,
     /// Attester and statement, sealed under the version's id.
-    pub sealed_word: &'a [u8],
+    pub sealed_attestation: &'a [u8],
     /// The findings that remain, sealed under the version's id.
     pub sealed_findings: Option<&'a [u8]>,
     /// Whether the version is accepted by it.
@@ -48,7 +48,10 @@ pub struct NewConfirmation<'a> {
 }
 
 /// The case, whoever's it is.
-pub async fn case(conn: &mut Conn, case_id: Uuid) -> Result<Option<ConfirmableCase>, Error> {
+pub async fn find_confirmable_case(
+    conn: &mut Conn,
+    case_id: Uuid,
+) -> Result<Option<ConfirmableCase>, Error> {
     let row = sqlx::query(
         "SELECT c.record_id, c.record_address, c.provider_code, c.item_code, c.item_version, c.key_digest,
                 c.revision, c.ledger_number, v.received_at, c.kind = 'contradicted' AS contradicted,
@@ -70,7 +73,7 @@ pub async fn case(conn: &mut Conn, case_id: Uuid) -> Result<Option<ConfirmableCa
         ledger_number: checked::<i64, _>(row, "ledger_number")?,
         received_at: column(row, "received_at")?,
         contradicted: column(row, "contradicted")?,
-        closed: closed.then(|| ClosedAs::of(closed_as)),
+        closed: closed.then(|| ClosedAs::from_column(closed_as)),
         sealed_record_key: column(row, "sealed_record_key")?,
         sealed_findings: column(row, "sealed_findings")?,
         sealed_content: column(row, "sealed_content")?,
@@ -79,7 +82,7 @@ pub async fn case(conn: &mut Conn, case_id: Uuid) -> Result<Option<ConfirmableCa
 }
 
 /// The word that was given for a case, and the findings that remained.
-pub async fn given(
+pub async fn find_confirmation(
     conn: &mut Conn,
     case_id: Uuid,
 ) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, Error> {
@@ -94,7 +97,7 @@ pub async fn given(
 }
 
 /// Keeps a confirmation.
-pub async fn keep(
+pub async fn insert_confirmation(
     conn: &mut Conn,
     new: &NewConfirmation<'_>,
     now: OffsetDateTime,
@@ -106,7 +109,7 @@ pub async fn keep(
     .bind(new.case_id)
     .bind(new.version_id.as_uuid())
     .bind(now)
-    .bind(new.sealed_word)
+    .bind(new.sealed_attestation)
     .bind(new.sealed_findings)
     .bind(new.accepts)
     .bind(new.identity)

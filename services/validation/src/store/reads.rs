@@ -121,7 +121,7 @@ macro_rules! page_statement {
 }
 
 /// One page of a provider's cases, newest first, and one more where another page follows.
-pub async fn cases(
+pub async fn list_cases(
     conn: &mut Conn,
     provider: ProviderCode,
     open_only: bool,
@@ -143,7 +143,7 @@ pub async fn cases(
 }
 
 /// One case.
-pub async fn case(conn: &mut Conn, case_id: Uuid) -> Result<Option<CaseRow>, Error> {
+pub async fn find_case(conn: &mut Conn, case_id: Uuid) -> Result<Option<CaseRow>, Error> {
     let row = sqlx::query(concat!(
         "SELECT ",
         case_columns!(),
@@ -184,7 +184,7 @@ pub async fn changes_after(
             let xid: &str = column(row, "xid")?;
             Ok(FeedRow {
                 case: case_row(row)?,
-                change: CaseTransition::of(column(row, "change")?),
+                change: CaseTransition::from_feed(column(row, "change")?),
                 changed_at: column(row, "changed_at")?,
                 position: FeedPosition {
                     // The text of an xid8 is a number.
@@ -197,7 +197,7 @@ pub async fn changes_after(
 }
 
 /// Lets the transaction write nothing, and see one moment.
-pub async fn only_read(conn: &mut Conn) -> Result<(), Error> {
+pub async fn set_read_only(conn: &mut Conn) -> Result<(), Error> {
     sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         .execute(conn)
         .await?;
@@ -223,7 +223,7 @@ pub async fn count_cases(
 }
 
 /// The verdict of one version.
-pub async fn verdict(conn: &mut Conn, id: VersionId) -> Result<Option<VerdictRow>, Error> {
+pub async fn find_verdict(conn: &mut Conn, id: VersionId) -> Result<Option<VerdictRow>, Error> {
     let row = sqlx::query(
         "SELECT record_id, record_address, provider_code, item_code, item_version, key_digest, revision,
                 decided_at, outcome = 'accepted' AS accepted, sealed_findings, sealed_changes
@@ -246,7 +246,7 @@ pub async fn verdict(conn: &mut Conn, id: VersionId) -> Result<Option<VerdictRow
 }
 
 /// All counts from one snapshot, so that they agree with one another.
-pub async fn statistics(conn: &mut Conn) -> Result<VerdictStatistics, Error> {
+pub async fn load_statistics(conn: &mut Conn) -> Result<VerdictStatistics, Error> {
     let rows = sqlx::query(
         "SELECT outcome, NULL::text AS code, count(*) AS versions FROM verdict GROUP BY outcome
          UNION ALL
@@ -278,7 +278,7 @@ pub async fn statistics(conn: &mut Conn) -> Result<VerdictStatistics, Error> {
 }
 
 /// Open cases, and those of them whose due day lies before `today`.
-pub async fn open_and_overdue(pool: &Pool, today: Date) -> Result<(i64, i64), Error> {
+pub async fn count_open_and_overdue(pool: &Pool, today: Date) -> Result<(i64, i64), Error> {
     let row = sqlx::query(
         "SELECT count(*) AS open, count(*) FILTER (WHERE due_on < $1) AS overdue
          FROM feedback_case WHERE closed_at IS NULL",
@@ -299,7 +299,7 @@ fn case_row(row: &PgRow) -> Result<CaseRow, Error> {
         due_on: column(row, "due_on")?,
         due_provisional: column(row, "due_provisional")?,
         closed: column::<Option<OffsetDateTime>>(row, "closed_at")?
-            .map(|at| Ok::<_, Error>((at, ClosedAs::of(column(row, "closed_as")?))))
+            .map(|at| Ok::<_, Error>((at, ClosedAs::from_column(column(row, "closed_as")?))))
             .transpose()?,
         contradicted: column(row, "contradicted")?,
         reminders: column(row, "reminders")?,

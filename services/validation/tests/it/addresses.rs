@@ -15,7 +15,7 @@ use service_kit::db::Conn;
 use testkit::TestResult;
 use uuid::Uuid;
 
-use crate::world::{OTHER, PROVIDER, SampleSubmission, ValidationFixture, fault};
+use crate::fixture::{OTHER, PROVIDER, SampleSubmission, ValidationFixture, wrong_credit_code};
 
 fn addresses(versions: impl IntoIterator<Item = Option<RecordVersion>>) -> BTreeSet<Bytes> {
     let versions = versions.into_iter().flatten();
@@ -88,7 +88,7 @@ async fn r12_a_record_has_one_address_over_all_its_versions() -> TestResult {
 async fn r13_a_confirmed_version_is_announced_under_the_address_of_its_record() -> TestResult {
     let world = ValidationFixture::start().await?;
     let first = SampleSubmission::penalty("K-1", 1, json!({ "CF_WFXW": "" }));
-    let second = SampleSubmission::penalty("K-1", 2, fault()).revision(2);
+    let second = SampleSubmission::penalty("K-1", 2, wrong_credit_code()).revision(2);
     world.submit(&[&first]).await?;
     world.submit(&[&second]).await?;
     let cases = world.feedback(true).await?;
@@ -130,7 +130,7 @@ async fn old_verdict(conn: &mut Conn, id: VersionId, digest: u8, revision: i64) 
 #[tokio::test]
 async fn the_address_of_a_record_from_before_is_the_one_that_its_next_version_brings() -> TestResult
 {
-    let world = ValidationFixture::bare().await?;
+    let world = ValidationFixture::start_without_catalogue().await?;
     let mut tx = world.bed.owner_pool.begin().await?;
     sqlx::raw_sql("CREATE SCHEMA from_before; SET LOCAL search_path TO from_before")
         .execute(&mut *tx)

@@ -11,7 +11,9 @@ use service_kit::{identity::Role, reason::Reason};
 use testkit::{RefusalDetails, TestResult, refusal_of};
 use tonic::Status;
 
-use crate::world::{OFFICE, OTHER, PROVIDER, SampleSubmission, ValidationFixture, fault};
+use crate::fixture::{
+    OFFICE, OTHER, PROVIDER, SampleSubmission, ValidationFixture, wrong_credit_code,
+};
 
 const ATTESTER: &str = "钱立新";
 const STATEMENT: &str = "已核对营业执照原件，代码无误";
@@ -41,7 +43,7 @@ async fn case_of(world: &ValidationFixture, key: &str) -> Result<String> {
 #[tokio::test]
 async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> TestResult {
     let world = ValidationFixture::start().await?;
-    let record = SampleSubmission::penalty("K-1", 7, fault());
+    let record = SampleSubmission::penalty("K-1", 7, wrong_credit_code());
     world.submit(&[&record]).await?;
     let case = case_of(&world, "K-1").await?;
     let answer = confirm(&world, &case, STATEMENT).await?;
@@ -188,14 +190,23 @@ async fn r13_a_cancelled_subject_and_a_changed_identity_can_be_confirmed() -> Te
     let number = json!({ "CF_JDRQ": "2026-05-30", "CF_WSH": "长市监罚决〔2026〕900号" });
     let changed = SampleSubmission::penalty("K-3", 4, number.clone()).revision(2);
     world.submit(&[&changed]).await?;
-    assert_eq!(world.found(&changed).await?.1, ["IDENTITY_CHANGED"]);
+    assert_eq!(
+        world.outcome_and_codes(&changed).await?.1,
+        ["IDENTITY_CHANGED"]
+    );
     confirm(&world, &case_of(&world, "K-3").await?, STATEMENT).await?;
     // From now on that is what the key is about, and nobody else's.
     let next = SampleSubmission::penalty("K-3", 5, number.clone()).revision(3);
     let twice = SampleSubmission::penalty("K-4", 6, number);
     world.submit(&[&next, &twice]).await?;
-    assert_eq!(world.found(&next).await?.0, VerdictOutcome::Accepted);
-    assert_eq!(world.found(&twice).await?.1, ["DUPLICATE_RECORD"]);
+    assert_eq!(
+        world.outcome_and_codes(&next).await?.0,
+        VerdictOutcome::Accepted
+    );
+    assert_eq!(
+        world.outcome_and_codes(&twice).await?.1,
+        ["DUPLICATE_RECORD"]
+    );
     world.finish().await?;
     Ok(())
 }
@@ -204,7 +215,7 @@ async fn r13_a_cancelled_subject_and_a_changed_identity_can_be_confirmed() -> Te
 async fn r13_a_version_that_another_one_followed_is_not_confirmed() -> TestResult {
     let world = ValidationFixture::start().await?;
     for (key, follower) in [("K-1", None), ("K-2", Some(Operation::Withdraw))] {
-        let first = SampleSubmission::penalty(key, 1, fault());
+        let first = SampleSubmission::penalty(key, 1, wrong_credit_code());
         let next = match follower {
             None => SampleSubmission::penalty(key, 2, json!({})).revision(2),
             Some(operation) => first.ended(operation, 2, "误报"),
@@ -215,7 +226,7 @@ async fn r13_a_version_that_another_one_followed_is_not_confirmed() -> TestResul
     }
     // A lower returned version is answered by the confirmation of a higher one.
     let versions = [1, 2].map(|revision| {
-        SampleSubmission::penalty("K-3", 10 + revision, fault()).revision(revision)
+        SampleSubmission::penalty("K-3", 10 + revision, wrong_credit_code()).revision(revision)
     });
     world.submit(&[&versions[0], &versions[1]]).await?;
     let cases = world.feedback(true).await?;
@@ -257,7 +268,7 @@ async fn r13_a_contradicted_record_stands_by_the_word_of_its_provider() -> TestR
 async fn r13_only_the_provider_itself_confirms_and_says_who_and_why() -> TestResult {
     let world = ValidationFixture::start().await?;
     world
-        .submit(&[&SampleSubmission::penalty("K-1", 1, fault())])
+        .submit(&[&SampleSubmission::penalty("K-1", 1, wrong_credit_code())])
         .await?;
     let case_id = case_of(&world, "K-1").await?;
     let request = |case_id: &str, attester: &str, statement: &str| ConfirmRecordRequest {

@@ -13,21 +13,21 @@ use proto::credit::{
 use serde_json::json;
 use testkit::{TestResult, eventually};
 
-use crate::world::{
-    OTHER, PATIENCE, PROVIDER, SampleSubmission, ValidationFixture, published, registered,
+use crate::fixture::{
+    OTHER, PROVIDER, SampleSubmission, ValidationFixture, WAIT_TIMEOUT, published, registered,
 };
 
 const ACCEPTED: VerdictOutcome = VerdictOutcome::Accepted;
 const RETURNED: VerdictOutcome = VerdictOutcome::Returned;
 
-async fn expect(
+async fn expect_verdict(
     world: &ValidationFixture,
     record: &SampleSubmission,
     outcome: VerdictOutcome,
     codes: &[&str],
 ) -> Result<()> {
     world.submit(&[record]).await?;
-    let (found, with) = world.found(record).await?;
+    let (found, with) = world.outcome_and_codes(record).await?;
     assert_eq!(
         (found, with),
         (outcome, codes.iter().map(|c| (*c).to_owned()).collect()),
@@ -44,21 +44,21 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
         SampleSubmission::penalty(key, number, json!({ "CF_XDR_MC": name }))
     };
     // Before the register knows the code nothing is said.
-    expect(
+    expect_verdict(
         &world,
         &named("K-0", 1, "长沙某某商贸有限公司"),
         ACCEPTED,
         &[],
     )
     .await?;
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::registration("D-1", 2, json!({})),
         ACCEPTED,
         &[],
     )
     .await?;
-    expect(
+    expect_verdict(
         &world,
         &named("K-2", 3, "湖南客偲家装饰工程有限公司"),
         ACCEPTED,
@@ -66,7 +66,7 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
     )
     .await?;
     let wrong = named("K-3", 4, "长沙某某商贸有限公司");
-    expect(&world, &wrong, RETURNED, &["NAME_CODE_MISMATCH"]).await?;
+    expect_verdict(&world, &wrong, RETURNED, &["NAME_CODE_MISMATCH"]).await?;
     let finding = world.verdict(&wrong).await?.findings.remove(0);
     assert!(!finding.confirmable);
     assert_eq!(
@@ -76,7 +76,7 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
 
     // Renamed: the earlier name is told, with the one in force.
     let renamed = json!({ "DJ_XDR_MC": "湖南客偲家建设有限公司", "DJ_HZRQ": "2026-11-16" });
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::registration("D-1", 5, renamed).revision(2),
         ACCEPTED,
@@ -84,7 +84,7 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
     )
     .await?;
     let former = named("K-4", 6, "湖南客偲家装饰工程有限公司");
-    expect(&world, &former, ACCEPTED, &["NAME_FORMER"]).await?;
+    expect_verdict(&world, &former, ACCEPTED, &["NAME_FORMER"]).await?;
     let verdict = world.verdict(&former).await?;
     let finding = verdict
         .findings
@@ -92,7 +92,7 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
         .find(|f| f.code == "NAME_FORMER")
         .unwrap();
     assert_eq!(finding.suggestion, "湖南客偲家建设有限公司");
-    expect(
+    expect_verdict(
         &world,
         &named("K-5", 7, "湖南客偲家建设有限公司"),
         ACCEPTED,
@@ -105,7 +105,7 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
         .revision(2)
         .ended(Operation::Withdraw, 8, "误报");
     world.submit(&[&end]).await?;
-    expect(&world, &named("K-6", 9, "任意名称有限公司"), ACCEPTED, &[]).await?;
+    expect_verdict(&world, &named("K-6", 9, "任意名称有限公司"), ACCEPTED, &[]).await?;
     world.finish().await?;
     Ok(())
 }
@@ -117,7 +117,7 @@ async fn r13_the_register_of_a_batch_serves_the_records_behind_it() -> TestResul
     let wrong = SampleSubmission::penalty("K-2", 2, json!({ "CF_XDR_MC": "长沙某某商贸有限公司" }));
     world.submit(&[&registration, &wrong]).await?;
     assert_eq!(
-        world.found(&wrong).await?,
+        world.outcome_and_codes(&wrong).await?,
         (RETURNED, vec!["NAME_CODE_MISMATCH".to_owned()])
     );
     world.finish().await?;
@@ -131,7 +131,7 @@ async fn d11_an_individual_business_is_compared_without_its_mark() -> TestResult
         "DJ_XDR_MC": "岳麓区老刘米粉店（个体工商户）", "DJ_XDR_LB": "个体工商户",
         "DJ_XDR_SHXYM": "92430104MA4QQ0026Y", "DJ_LX": "个体工商户",
     });
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::registration("D-1", 1, shop),
         ACCEPTED,
@@ -144,8 +144,8 @@ async fn d11_an_individual_business_is_compared_without_its_mark() -> TestResult
         });
         SampleSubmission::penalty(key, number, changes)
     };
-    expect(&world, &fined("K-2", 2, "岳麓区老刘米粉店"), ACCEPTED, &[]).await?;
-    expect(
+    expect_verdict(&world, &fined("K-2", 2, "岳麓区老刘米粉店"), ACCEPTED, &[]).await?;
+    expect_verdict(
         &world,
         &fined("K-3", 3, "岳麓区老李米粉店"),
         RETURNED,
@@ -160,7 +160,7 @@ async fn d11_an_individual_business_is_compared_without_its_mark() -> TestResult
 async fn r13_a_subject_that_was_cancelled_before_the_decision_is_asked_about() -> TestResult {
     let world = ValidationFixture::start().await?;
     let cancelled = json!({ "DJ_ZT": "注销", "DJ_ZZRQ": "2026-05-31" });
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::registration("D-1", 1, cancelled),
         ACCEPTED,
@@ -169,11 +169,11 @@ async fn r13_a_subject_that_was_cancelled_before_the_decision_is_asked_about() -
     .await?;
     // Decided on 2026-06-10.
     let late = SampleSubmission::penalty("K-2", 2, json!({}));
-    expect(&world, &late, RETURNED, &["SUBJECT_CANCELLED"]).await?;
+    expect_verdict(&world, &late, RETURNED, &["SUBJECT_CANCELLED"]).await?;
     let finding = world.verdict(&late).await?.findings.remove(0);
     assert!(finding.confirmable && finding.field == "CF_JDRQ");
     let before = SampleSubmission::penalty("K-3", 3, json!({ "CF_JDRQ": "2026-05-31" }));
-    expect(&world, &before, ACCEPTED, &[]).await?;
+    expect_verdict(&world, &before, ACCEPTED, &[]).await?;
     world.finish().await?;
     Ok(())
 }
@@ -182,9 +182,9 @@ async fn r13_a_subject_that_was_cancelled_before_the_decision_is_asked_about() -
 async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> TestResult {
     let world = ValidationFixture::start().await?;
     let ours = SampleSubmission::registration("D-1", 1, json!({}));
-    expect(&world, &ours, ACCEPTED, &[]).await?;
+    expect_verdict(&world, &ours, ACCEPTED, &[]).await?;
     let agreeing = SampleSubmission::registration("D-2", 1, json!({})).reported_by(OTHER);
-    expect(&world, &agreeing, ACCEPTED, &[]).await?;
+    expect_verdict(&world, &agreeing, ACCEPTED, &[]).await?;
     let theirs =
         SampleSubmission::registration("D-3", 2, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
             .reported_by(OTHER);
@@ -193,7 +193,7 @@ async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> 
         ..theirs
     }
     .revision(2);
-    expect(&world, &theirs, RETURNED, &["BASE_INFO_CONFLICT"]).await?;
+    expect_verdict(&world, &theirs, RETURNED, &["BASE_INFO_CONFLICT"]).await?;
 
     let cases = world.feedback(true).await?;
     let [case] = &cases[..] else {
@@ -217,7 +217,7 @@ async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> 
         "{told}"
     );
     // Again: one case.
-    expect(
+    expect_verdict(
         &world,
         &theirs.clone().revision(3),
         RETURNED,
@@ -230,10 +230,10 @@ async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> 
     let again =
         SampleSubmission::registration("D-1", 2, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
             .revision(2);
-    expect(&world, &again, ACCEPTED, &[]).await?;
+    expect_verdict(&world, &again, ACCEPTED, &[]).await?;
     let case = world.feedback(false).await?.remove(0);
     assert_eq!(case.state(), CaseState::ClosedByRereport);
-    expect(&world, &theirs.clone().revision(4), ACCEPTED, &[]).await?;
+    expect_verdict(&world, &theirs.clone().revision(4), ACCEPTED, &[]).await?;
     world.finish().await?;
     Ok(())
 }
@@ -243,7 +243,7 @@ async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_n
 {
     let world = ValidationFixture::start().await?;
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕777号" });
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::penalty("K-1", 41, number.clone()),
         ACCEPTED,
@@ -251,11 +251,11 @@ async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_n
     )
     .await?;
     let twice = SampleSubmission::penalty("K-2", 42, number.clone());
-    expect(&world, &twice, RETURNED, &["DUPLICATE_RECORD"]).await?;
+    expect_verdict(&world, &twice, RETURNED, &["DUPLICATE_RECORD"]).await?;
     let message = world.verdict(&twice).await?.findings.remove(0).message;
     assert!(message.contains("41"), "{message}");
     // Its own next version is no duplicate.
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::penalty("K-1", 43, number.clone()).revision(2),
         ACCEPTED,
@@ -264,14 +264,14 @@ async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_n
     .await?;
     // A person's licence: the number of the document is of the person, and kept as a hash only.
     let licence = json!({ "XK_WSH": "长交运许〔2026〕45号" });
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::licence("L-1", 44, licence.clone()),
         ACCEPTED,
         &[],
     )
     .await?;
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::licence("L-2", 45, licence.clone()),
         RETURNED,
@@ -279,7 +279,7 @@ async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_n
     )
     .await?;
     let another = json!({ "XK_WSH": "长交运许〔2026〕45号", "XK_XDR_ZJHM": "430102199003071234" });
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::licence("L-3", 46, another),
         ACCEPTED,
@@ -291,9 +291,9 @@ async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_n
         SampleSubmission::penalty(key, 50, json!({ "CF_WSH": "长市监罚决〔2026〕778号" }))
     });
     world.submit(&[&pair[0], &pair[1]]).await?;
-    assert_eq!(world.found(&pair[0]).await?.0, ACCEPTED);
+    assert_eq!(world.outcome_and_codes(&pair[0]).await?.0, ACCEPTED);
     assert_eq!(
-        world.found(&pair[1]).await?,
+        world.outcome_and_codes(&pair[1]).await?,
         (RETURNED, vec!["DUPLICATE_RECORD".to_owned()])
     );
     world.finish().await?;
@@ -303,7 +303,7 @@ async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_n
 #[tokio::test]
 async fn r13_a_next_version_about_something_else_is_asked_about() -> TestResult {
     let world = ValidationFixture::start().await?;
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::penalty("K-1", 1, json!({})),
         ACCEPTED,
@@ -312,11 +312,11 @@ async fn r13_a_next_version_about_something_else_is_asked_about() -> TestResult 
     .await?;
     let other = SampleSubmission::penalty("K-1", 2, json!({ "CF_WSH": "长市监罚决〔2026〕999号" }))
         .revision(2);
-    expect(&world, &other, RETURNED, &["IDENTITY_CHANGED"]).await?;
+    expect_verdict(&world, &other, RETURNED, &["IDENTITY_CHANGED"]).await?;
     assert!(world.verdict(&other).await?.findings[0].confirmable);
     let subject =
         json!({ "CF_XDR_MC": "湖南湘邮科技股份有限公司", "CF_XDR_SHXYM": "914300007225774774" });
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::penalty("K-1", 3, subject).revision(3),
         RETURNED,
@@ -324,7 +324,7 @@ async fn r13_a_next_version_about_something_else_is_asked_about() -> TestResult 
     )
     .await?;
     // Other words about the same decision are a correction.
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::penalty("K-1", 4, json!({ "CF_NR": "罚款3000元。" })).revision(4),
         ACCEPTED,
@@ -337,7 +337,7 @@ async fn r13_a_next_version_about_something_else_is_asked_about() -> TestResult 
 
 #[tokio::test]
 async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> TestResult {
-    let world = ValidationFixture::bare().await?;
+    let world = ValidationFixture::start_without_catalogue().await?;
     let items = credit_record::standard_items()?;
     let find = |code: &str| items.iter().rfind(|item| item.code == code).unwrap();
     let mut departments = published(find("xzcf"))?;
@@ -362,16 +362,16 @@ async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> TestResu
     world.bed.wait_until_settled().await?;
 
     let foreign = SampleSubmission::penalty("K-1", 1, json!({}));
-    expect(&world, &foreign, RETURNED, &["PROVIDER_NOT_COMPETENT"]).await?;
+    expect_verdict(&world, &foreign, RETURNED, &["PROVIDER_NOT_COMPETENT"]).await?;
     assert!(!world.verdict(&foreign).await?.findings[0].confirmable);
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::penalty("K-2", 2, json!({})).reported_by(OTHER),
         ACCEPTED,
         &[],
     )
     .await?;
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::licence("L-1", 3, json!({})),
         RETURNED,
@@ -386,14 +386,14 @@ async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> TestResu
     };
     world.bed.publish(&[world.event(&moved)]).await?;
     world.bed.wait_until_settled().await?;
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::penalty("K-3", 4, json!({})),
         ACCEPTED,
         &[],
     )
     .await?;
-    expect(
+    expect_verdict(
         &world,
         &SampleSubmission::licence("L-2", 5, json!({})),
         ACCEPTED,
@@ -428,7 +428,7 @@ async fn r13_two_copies_never_accept_one_decision_twice() -> TestResult {
         second.commit().await?;
         anyhow::Ok(())
     });
-    eventually("the second waits for the first", PATIENCE, async || {
+    eventually("the second waits for the first", WAIT_TIMEOUT, async || {
         let waiters: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM pg_stat_activity
              WHERE datname = current_database() AND wait_event_type = 'Lock'",
@@ -465,7 +465,7 @@ async fn r13_two_copies_never_accept_contradicting_registrations() -> TestResult
         second.commit().await?;
         anyhow::Ok(())
     });
-    eventually("the second waits for the first", PATIENCE, async || {
+    eventually("the second waits for the first", WAIT_TIMEOUT, async || {
         let waiters: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM pg_stat_activity
              WHERE datname = current_database() AND wait_event_type = 'Lock'",

@@ -10,7 +10,7 @@ use sqlx::AssertSqlSafe;
 use testkit::{TestResult, refusal_of};
 use tonic::Status;
 
-use crate::world::{OTHER, SampleSubmission, ValidationFixture, fault};
+use crate::fixture::{OTHER, SampleSubmission, ValidationFixture, wrong_credit_code};
 
 fn trial(record: &SampleSubmission) -> DryRunRecord {
     DryRunRecord {
@@ -69,7 +69,7 @@ async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> Te
 
     let records = [
         SampleSubmission::penalty("N-1", 3, json!({ "CF_JDRQ": "2026/6/10" })),
-        SampleSubmission::penalty("N-2", 4, fault()),
+        SampleSubmission::penalty("N-2", 4, wrong_credit_code()),
         SampleSubmission::penalty("N-3", 5, json!({ "CF_XDR_MC": "长沙某某商贸有限公司" })),
         // The decision stands under K-1.
         SampleSubmission::penalty("N-4", 6, number.clone()),

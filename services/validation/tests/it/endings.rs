@@ -10,19 +10,19 @@ use proto::credit::{
 use serde_json::json;
 use testkit::TestResult;
 
-use crate::world::{PERSON_NUMBER, SampleSubmission, ValidationFixture, fault};
+use crate::fixture::{PERSON_NUMBER, SampleSubmission, ValidationFixture, wrong_credit_code};
 
 #[tokio::test]
 async fn d24_a_revocation_is_accepted_announced_and_closes_the_open_cases_of_its_key() -> TestResult
 {
     let world = ValidationFixture::start().await?;
-    let first = SampleSubmission::penalty("K-1", 1, fault());
-    let other = SampleSubmission::penalty("K-2", 2, fault());
+    let first = SampleSubmission::penalty("K-1", 1, wrong_credit_code());
+    let other = SampleSubmission::penalty("K-2", 2, wrong_credit_code());
     world.submit(&[&first, &other]).await?;
     let end = first.ended(Operation::Revoke, 3, "处罚决定被行政复议撤销");
     world.submit(&[&end]).await?;
 
-    let (outcome, codes) = world.found(&end).await?;
+    let (outcome, codes) = world.outcome_and_codes(&end).await?;
     assert_eq!((outcome, codes.len()), (VerdictOutcome::Accepted, 0));
     let events: Vec<RecordRevoked> = world.bed.emitted().await?;
     let [event] = &events[..] else {
@@ -66,10 +66,10 @@ async fn d24_order_and_repetition_of_an_end_do_not_matter() -> TestResult {
         };
         let accepted = upsert(2, json!({}));
         [
-            upsert(1, fault()),
+            upsert(1, wrong_credit_code()),
             accepted.clone(),
             accepted.ended(Operation::Withdraw, ledger + 3, "误报"),
-            upsert(4, fault()),
+            upsert(4, wrong_credit_code()),
         ]
     };
     let orders = [
@@ -114,7 +114,7 @@ async fn d24_a_reason_with_personal_numbers_is_accepted_with_a_warning_and_seale
     );
     world.submit(&[&record, &end]).await?;
     assert_eq!(
-        world.found(&end).await?,
+        world.outcome_and_codes(&end).await?,
         (
             VerdictOutcome::Accepted,
             vec!["PERSONAL_IN_TEXT".to_owned()]
@@ -139,7 +139,7 @@ async fn d24_a_record_that_was_withdrawn_is_revived_by_a_later_version_and_frees
             .revision(3);
     for record in [&record, &end, &right, &revived] {
         world.submit(&[record]).await?;
-        let (outcome, codes) = world.found(record).await?;
+        let (outcome, codes) = world.outcome_and_codes(record).await?;
         assert_eq!(outcome, VerdictOutcome::Accepted, "{codes:?}");
     }
     world.finish().await?;
@@ -155,7 +155,10 @@ async fn d24_what_one_key_of_a_batch_gives_up_another_key_of_it_may_hold() -> Te
     let end = record.ended(Operation::Withdraw, 2, "记录主键有误");
     let right = SampleSubmission::penalty("K-right", 3, number.clone());
     world.submit(&[&end, &right]).await?;
-    assert_eq!(world.found(&right).await?.0, VerdictOutcome::Accepted);
+    assert_eq!(
+        world.outcome_and_codes(&right).await?.0,
+        VerdictOutcome::Accepted
+    );
     // And all of it in one batch.
     let first = SampleSubmission::penalty("K-2", 4, json!({ "CF_WSH": "长市监罚决〔2026〕124号" }));
     let end = first.ended(Operation::Withdraw, 5, "记录主键有误");
@@ -163,9 +166,15 @@ async fn d24_what_one_key_of_a_batch_gives_up_another_key_of_it_may_hold() -> Te
         SampleSubmission::penalty("K-3", 6, json!({ "CF_WSH": "长市监罚决〔2026〕124号" }));
     let third = SampleSubmission::penalty("K-4", 7, number);
     world.submit(&[&first, &end, &second, &third]).await?;
-    assert_eq!(world.found(&second).await?.0, VerdictOutcome::Accepted);
+    assert_eq!(
+        world.outcome_and_codes(&second).await?.0,
+        VerdictOutcome::Accepted
+    );
     // It is held by K-right now.
-    assert_eq!(world.found(&third).await?.1, ["DUPLICATE_RECORD"]);
+    assert_eq!(
+        world.outcome_and_codes(&third).await?.1,
+        ["DUPLICATE_RECORD"]
+    );
     world.finish().await?;
     Ok(())
 }

@@ -15,11 +15,18 @@ use serde_json::json;
 use service_kit::{identity::Role, reason::Reason};
 use testkit::{RefusalDetails, TestResult, eventually, refusal_of};
 
-use crate::world::{OTHER, PATIENCE, PROVIDER, SampleSubmission, ValidationFixture, fault};
+use crate::fixture::{
+    OTHER, PROVIDER, SampleSubmission, ValidationFixture, WAIT_TIMEOUT, wrong_credit_code,
+};
 
 /// Revisions 1 to 4 of a key: returned, returned, accepted, returned.
 fn versions(key: &str, ledger: u64) -> Vec<SampleSubmission> {
-    let contents = [fault(), json!({ "CF_WFXW": "" }), json!({}), fault()];
+    let contents = [
+        wrong_credit_code(),
+        json!({ "CF_WFXW": "" }),
+        json!({}),
+        wrong_credit_code(),
+    ];
     (1..)
         .zip(contents)
         .map(|(revision, content)| {
@@ -46,13 +53,13 @@ async fn states(world: &ValidationFixture) -> Result<BTreeMap<String, Vec<(u64, 
 #[tokio::test]
 async fn r13_an_accepted_rereport_closes_the_case() -> TestResult {
     let world = ValidationFixture::start().await?;
-    let first = SampleSubmission::penalty("K-1", 1, fault());
-    let other_key = SampleSubmission::penalty("K-2", 2, fault());
+    let first = SampleSubmission::penalty("K-1", 1, wrong_credit_code());
+    let other_key = SampleSubmission::penalty("K-2", 2, wrong_credit_code());
     world.submit(&[&first, &other_key]).await?;
     assert_eq!(world.feedback(true).await?.len(), 2);
 
     // Reported again, but still faulty: both are open.
-    let second = SampleSubmission::penalty("K-1", 3, fault()).revision(2);
+    let second = SampleSubmission::penalty("K-1", 3, wrong_credit_code()).revision(2);
     world.submit(&[&second]).await?;
     assert_eq!(world.feedback(true).await?.len(), 3);
 
@@ -115,7 +122,7 @@ fn orders() -> Vec<[usize; 4]> {
 #[tokio::test]
 async fn r13_two_copies_with_versions_of_one_key_wait_for_each_other() -> TestResult {
     let world = ValidationFixture::start().await?;
-    let faulty = world.deliveries(&[&SampleSubmission::penalty("K-1", 1, fault())]);
+    let faulty = world.deliveries(&[&SampleSubmission::penalty("K-1", 1, wrong_credit_code())]);
     let mended = world.deliveries(&[&SampleSubmission::penalty("K-1", 2, json!({})).revision(2)]);
     let (one, two) = (world.handler()?, world.handler()?);
 
@@ -128,7 +135,7 @@ async fn r13_two_copies_with_versions_of_one_key_wait_for_each_other() -> TestRe
         second.commit().await?;
         anyhow::Ok(poison)
     });
-    eventually("the second waits for the first", PATIENCE, async || {
+    eventually("the second waits for the first", WAIT_TIMEOUT, async || {
         let waiters: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM pg_stat_activity
              WHERE datname = current_database() AND wait_event_type = 'Lock'",
@@ -157,7 +164,7 @@ async fn r13_two_copies_with_versions_of_one_key_wait_for_each_other() -> TestRe
 async fn a_version_delivered_again_keeps_its_one_verdict() -> TestResult {
     let world = ValidationFixture::start().await?;
     let good = SampleSubmission::penalty("K-1", 1, json!({}));
-    let bad = SampleSubmission::penalty("K-2", 2, fault());
+    let bad = SampleSubmission::penalty("K-2", 2, wrong_credit_code());
     let events = [&good, &bad].map(|record| world.event(&world.submitted(record)));
     // The same events again: the inbox knows them.
     for _ in 0..3 {
@@ -180,8 +187,8 @@ async fn a_version_delivered_again_keeps_its_one_verdict() -> TestResult {
 #[tokio::test]
 async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> TestResult {
     let world = ValidationFixture::start().await?;
-    let own = SampleSubmission::penalty("K-1", 1, fault());
-    let mut foreign = SampleSubmission::penalty("K-2", 1, fault());
+    let own = SampleSubmission::penalty("K-1", 1, wrong_credit_code());
+    let mut foreign = SampleSubmission::penalty("K-2", 1, wrong_credit_code());
     foreign.provider = OTHER;
     world.submit(&[&own, &foreign]).await?;
     let of = |code: &str| ListFeedbackRequest {
@@ -246,7 +253,7 @@ async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> TestResult
 async fn r5_an_organisation_that_is_no_provider_code_is_answered_like_an_unregistered_one()
 -> TestResult {
     let world = ValidationFixture::start().await?;
-    let record = SampleSubmission::penalty("K-1", 1, fault());
+    let record = SampleSubmission::penalty("K-1", 1, wrong_credit_code());
     world.submit(&[&record]).await?;
     let case_id = world.feedback(true).await?.remove(0).case_id;
     let mut answers = Vec::new();
@@ -308,7 +315,13 @@ async fn r13_pages_of_feedback_are_complete_and_newest_first() -> TestResult {
     let world = ValidationFixture::start().await?;
     for batch in 0..3_u64 {
         let records: Vec<SampleSubmission> = (1..=5)
-            .map(|n| SampleSubmission::penalty(&format!("K-{batch}-{n}"), batch * 5 + n, fault()))
+            .map(|n| {
+                SampleSubmission::penalty(
+                    &format!("K-{batch}-{n}"),
+                    batch * 5 + n,
+                    wrong_credit_code(),
+                )
+            })
             .collect();
         world.submit(&records.iter().collect::<Vec<_>>()).await?;
         world.bed.clock.advance(time::Duration::minutes(1));

@@ -11,7 +11,9 @@ use proto::credit::{
 use serde_json::{Map, Value, json};
 use testkit::TestResult;
 
-use crate::world::{OTHER, PERSON_NAME, PERSON_NUMBER, SampleSubmission, ValidationFixture, fault};
+use crate::fixture::{
+    OTHER, PERSON_NAME, PERSON_NUMBER, SampleSubmission, ValidationFixture, wrong_credit_code,
+};
 
 /// Day, filled, fillable, series, running number.
 type Figures = (String, u32, u32, Vec<u8>, u32);
@@ -70,7 +72,7 @@ async fn r21_an_accepted_and_a_returned_version_tell_the_same_figures() -> TestR
     };
     let first = numbered("K-1", 1, "长市监罚决〔2026〕17号", json!({}));
     // As it is typed: cleansing comes first.
-    let second = numbered("K-2", 2, "长市监罚决[2026] 018号", fault());
+    let second = numbered("K-2", 2, "长市监罚决[2026] 018号", wrong_credit_code());
     let foreign = numbered("K-1", 1, "长市监罚决〔2026〕17号", json!({})).reported_by(OTHER);
     // Right by itself, and returned because the decision stands under another key.
     let twice = numbered(
@@ -82,8 +84,14 @@ async fn r21_an_accepted_and_a_returned_version_tell_the_same_figures() -> TestR
     for record in [&first, &second, &foreign, &twice] {
         world.submit(&[record]).await?;
     }
-    assert_eq!(world.found(&second).await?.0, VerdictOutcome::Returned);
-    assert_eq!(world.found(&twice).await?.1, ["DUPLICATE_RECORD"]);
+    assert_eq!(
+        world.outcome_and_codes(&second).await?.0,
+        VerdictOutcome::Returned
+    );
+    assert_eq!(
+        world.outcome_and_codes(&twice).await?.1,
+        ["DUPLICATE_RECORD"]
+    );
 
     let organisation = credit_record::SubjectKind::Organisation;
     let (day, filled, fillable, series, number) = figures(&world, &first).await?;

@@ -10,8 +10,9 @@ use proto::credit::{
 use serde_json::json;
 use testkit::{TestResult, eventually};
 
-use crate::world::{
-    OTHER, PATIENCE, PROVIDER, SampleSubmission, ValidationFixture, fault, published, registered,
+use crate::fixture::{
+    OTHER, PROVIDER, SampleSubmission, ValidationFixture, WAIT_TIMEOUT, published, registered,
+    wrong_credit_code,
 };
 
 #[tokio::test]
@@ -90,7 +91,7 @@ async fn a_version_that_contradicts_the_ledger_is_parked_alone() -> TestResult {
 
 #[tokio::test]
 async fn r6_records_wait_for_their_item_and_are_judged_once_it_is_announced() -> TestResult {
-    let world = ValidationFixture::bare().await?;
+    let world = ValidationFixture::start_without_catalogue().await?;
     let record = SampleSubmission::penalty("K-1", 1, json!({}));
     // By hand first: the batch is to be tried again, nothing is written.
     let handler = world.handler()?;
@@ -170,7 +171,11 @@ async fn five_hundred_records_are_one_transaction() -> TestResult {
     let world = ValidationFixture::start().await?;
     let records: Vec<SampleSubmission> = (1..=500)
         .map(|n| {
-            let content = if n % 20 == 0 { fault() } else { json!({}) };
+            let content = if n % 20 == 0 {
+                wrong_credit_code()
+            } else {
+                json!({})
+            };
             SampleSubmission::penalty(&format!("K-{n}"), n, content)
         })
         .collect();
@@ -195,7 +200,7 @@ async fn five_hundred_records_are_one_transaction() -> TestResult {
 
 #[tokio::test]
 async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
-    let world = ValidationFixture::bare().await?;
+    let world = ValidationFixture::start_without_catalogue().await?;
     for events in [
         vec![
             registered(PROVIDER, 2, "新名称"),
@@ -222,7 +227,7 @@ async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
 
 #[tokio::test]
 async fn a_fact_of_the_catalogue_with_a_malformed_code_is_parked_with_its_field() -> TestResult {
-    let world = ValidationFixture::bare().await?;
+    let world = ValidationFixture::start_without_catalogue().await?;
     let item = published(&credit_record::standard_items()?[0])?;
     let malformed = ItemVersionPublished {
         organ: "x".into(),
@@ -259,7 +264,7 @@ async fn a_fact_of_the_catalogue_with_a_malformed_code_is_parked_with_its_field(
 #[tokio::test]
 async fn r6_an_item_that_cannot_be_read_is_parked_and_a_published_one_never_changes() -> TestResult
 {
-    let world = ValidationFixture::bare().await?;
+    let world = ValidationFixture::start_without_catalogue().await?;
     let items = credit_record::standard_items()?;
     let good = published(&items[0])?;
     let mut other = items[0].clone();
@@ -283,7 +288,7 @@ async fn r6_an_item_that_cannot_be_read_is_parked_and_a_published_one_never_chan
             .all(|reason| reason.starts_with("definition_json: ")),
         "{reasons:?}"
     );
-    eventually("the good one is kept", PATIENCE, async || {
+    eventually("the good one is kept", WAIT_TIMEOUT, async || {
         let names: Vec<String> = sqlx::query_scalar("SELECT definition->>'name' FROM item_version")
             .fetch_all(&world.pool)
             .await

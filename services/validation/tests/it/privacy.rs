@@ -6,7 +6,9 @@ use serde_json::json;
 use sqlx::AssertSqlSafe;
 use testkit::TestResult;
 
-use crate::world::{PERSON_NAME, PERSON_NUMBER, SampleSubmission, ValidationFixture, fault};
+use crate::fixture::{
+    PERSON_NAME, PERSON_NUMBER, SampleSubmission, ValidationFixture, wrong_credit_code,
+};
 
 /// Every row of every table as text; bytes show as hexadecimal digits.
 async fn all_text(world: &ValidationFixture) -> Result<String> {
@@ -55,7 +57,7 @@ async fn r4_nothing_personal_is_in_clear_in_any_table() -> TestResult {
         6,
         &format!("{PERSON_NAME}（{PERSON_NUMBER}）提起复议"),
     );
-    let confirmed = SampleSubmission::penalty("K-6", 7, fault());
+    let confirmed = SampleSubmission::penalty("K-6", 7, wrong_credit_code());
     world.submit(&[&ended, &confirmed]).await?;
     let cases = world.feedback(true).await?;
     let case = cases

@@ -9,9 +9,9 @@ use serde_json::json;
 use testkit::TestResult;
 use time::macros::datetime;
 
-use crate::world::{SampleSubmission, ValidationFixture, fault};
+use crate::fixture::{SampleSubmission, ValidationFixture, wrong_credit_code};
 
-async fn told(world: &ValidationFixture) -> Result<Vec<FeedbackChange>> {
+async fn case_changes(world: &ValidationFixture) -> Result<Vec<FeedbackChange>> {
     let events: Vec<FeedbackCaseChanged> = world.bed.emitted().await?;
     Ok(events.iter().map(|event| event.change()).collect())
 }
@@ -20,10 +20,10 @@ async fn told(world: &ValidationFixture) -> Result<Vec<FeedbackChange>> {
 async fn r13_a_case_is_reminded_of_before_and_after_its_day_once_each() -> TestResult {
     use FeedbackChange::{Opened, Overdue, Reminded};
     let world = ValidationFixture::start().await?;
-    let (one, two) = (world.reminding()?, world.reminding()?);
+    let (one, two) = (world.reminder_job()?, world.reminder_job()?);
     // Friday 2026-11-20, so due on Friday the 27th.
     world
-        .submit(&[&SampleSubmission::penalty("K-1", 1, fault())])
+        .submit(&[&SampleSubmission::penalty("K-1", 1, wrong_credit_code())])
         .await?;
     for (now, expected) in [
         (datetime!(2026-11-25 23:00 +8), vec![Opened]),
@@ -51,7 +51,7 @@ async fn r13_a_case_is_reminded_of_before_and_after_its_day_once_each() -> TestR
         let (first, second) = tokio::join!(one.run(), two.run());
         let (first, second) = (first?, second?);
         assert_eq!(one.run().await?, 0, "{first} and {second} changes before");
-        assert_eq!(told(&world).await?, expected, "{now}");
+        assert_eq!(case_changes(&world).await?, expected, "{now}");
     }
     let case = world.feedback(true).await?.remove(0);
     assert_eq!((case.overdue, case.reminders), (true, 2));
@@ -81,9 +81,9 @@ async fn r13_a_case_is_reminded_of_before_and_after_its_day_once_each() -> TestR
 async fn r13_after_an_outage_what_is_over_is_not_reminded_of_as_if_it_were_to_come() -> TestResult {
     use FeedbackChange::{ClosedByRereport, Opened, Overdue, Reminded};
     let world = ValidationFixture::start().await?;
-    let job = world.reminding()?;
+    let job = world.reminder_job()?;
     let cases: Vec<SampleSubmission> = (1..=3)
-        .map(|n| SampleSubmission::penalty(&format!("K-{n}"), n, fault()))
+        .map(|n| SampleSubmission::penalty(&format!("K-{n}"), n, wrong_credit_code()))
         .collect();
     world.submit(&cases.iter().collect::<Vec<_>>()).await?;
     world
@@ -101,7 +101,7 @@ async fn r13_after_an_outage_what_is_over_is_not_reminded_of_as_if_it_were_to_co
         Reminded,
         Reminded,
     ];
-    assert_eq!(told(&world).await?, expected);
+    assert_eq!(case_changes(&world).await?, expected);
     assert!(
         world
             .feedback(true)

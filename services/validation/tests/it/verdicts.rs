@@ -19,7 +19,9 @@ use vault::{
     keyed_hash::{KeyedHash, person_document},
 };
 
-use crate::world::{PERSON_NAME, PERSON_NUMBER, SampleSubmission, ValidationFixture, fault};
+use crate::fixture::{
+    PERSON_NAME, PERSON_NUMBER, SampleSubmission, ValidationFixture, wrong_credit_code,
+};
 
 fn opened(world: &ValidationFixture, event: &RecordAccepted) -> NormalisedRecord {
     let id = &event.version.as_ref().unwrap().record_id;
@@ -42,7 +44,7 @@ fn person(keyring: &Keyring, number: &str) -> KeyedHash {
 async fn r12_every_verdict_says_by_which_cleansing_rules_it_was_derived() -> TestResult {
     let world = ValidationFixture::start().await?;
     let accepted = SampleSubmission::penalty("K-1", 1, json!({}));
-    let returned = SampleSubmission::penalty("K-2", 2, fault());
+    let returned = SampleSubmission::penalty("K-2", 2, wrong_credit_code());
     world.submit(&[&accepted, &returned]).await?;
     let kept: Vec<(String, Option<String>)> =
         sqlx::query_as("SELECT outcome, rule_set FROM verdict ORDER BY outcome")
@@ -221,7 +223,7 @@ async fn d11_an_individual_business_is_announced_like_an_organisation() -> TestR
 #[tokio::test]
 async fn r13_a_faulty_record_goes_back_with_findings_and_a_case() -> TestResult {
     let world = ValidationFixture::start().await?;
-    let record = SampleSubmission::penalty("案卷-7", 12, fault());
+    let record = SampleSubmission::penalty("案卷-7", 12, wrong_credit_code());
     world.submit(&[&record]).await?;
 
     let cases = world.feedback(true).await?;
@@ -279,7 +281,7 @@ async fn r13_a_due_day_in_a_year_without_a_calendar_is_provisional() -> TestResu
         .clock
         .set(time::macros::datetime!(2026-12-30 09:00 +8));
     world
-        .submit(&[&SampleSubmission::penalty("K-1", 1, fault())])
+        .submit(&[&SampleSubmission::penalty("K-1", 1, wrong_credit_code())])
         .await?;
     let case = world.feedback(true).await?.remove(0);
     assert!(
@@ -341,7 +343,7 @@ async fn r8_bytes_that_are_no_record_get_a_verdict_too() -> TestResult {
 async fn r21_counts_are_of_versions_and_agree_with_the_verdicts() -> TestResult {
     let world = ValidationFixture::start().await?;
     let good = SampleSubmission::penalty("K-1", 1, json!({}));
-    let one = SampleSubmission::penalty("K-2", 2, fault());
+    let one = SampleSubmission::penalty("K-2", 2, wrong_credit_code());
     // Two fields with the same fault are one version with that code.
     let twice = SampleSubmission::penalty(
         "K-3",
@@ -371,7 +373,7 @@ async fn r21_counts_are_of_versions_and_agree_with_the_verdicts() -> TestResult 
 async fn r12_verdicts_cannot_be_changed_or_removed_by_the_service() -> TestResult {
     let world = ValidationFixture::start().await?;
     world
-        .submit(&[&SampleSubmission::penalty("K-1", 1, fault())])
+        .submit(&[&SampleSubmission::penalty("K-1", 1, wrong_credit_code())])
         .await?;
     for statement in [
         "UPDATE verdict SET outcome = 'accepted', error_codes = '{}'",

@@ -13,7 +13,7 @@ use serde_json::json;
 use service_kit::reason::Reason;
 use testkit::{TestResult, eventually, refusal_of};
 
-use crate::world::{OTHER, PATIENCE, SampleSubmission, ValidationFixture, published};
+use crate::fixture::{OTHER, SampleSubmission, ValidationFixture, WAIT_TIMEOUT, published};
 
 #[tokio::test]
 async fn r6_a_record_of_2015_is_accepted_by_its_own_version_after_later_ones() -> TestResult {
@@ -140,7 +140,7 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
     // Too early: parked again.
     assert_eq!(world.retry_parked("validation-records").await?, 1);
     let owner = world.bed.schema_pool().await?;
-    eventually("it is parked again", PATIENCE, async || {
+    eventually("it is parked again", WAIT_TIMEOUT, async || {
         let letters = event_bus::dead_letters::list_letters(&owner).await?;
         let mut again = letters.iter().filter(|letter| letter.attempts == 2);
         ensure!(again.any(|letter| letter.state == "parked"), "{letters:?}");
@@ -155,12 +155,12 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
         .await?;
     owner.close().await;
     assert_eq!(world.retry_parked("validation-records").await?, 1);
-    let verdict = eventually("the parked record is judged", PATIENCE, async || {
+    let verdict = eventually("the parked record is judged", WAIT_TIMEOUT, async || {
         world.verdict(&record).await
     })
     .await?;
     assert_eq!(verdict.outcome(), VerdictOutcome::Accepted);
-    eventually("the complaint is over", PATIENCE, async || {
+    eventually("the complaint is over", WAIT_TIMEOUT, async || {
         ensure!(!complains());
         Ok(())
     })

@@ -12,7 +12,9 @@ use tonic::Streaming;
 
 use validation::store::reads::{FeedPosition, changes_after};
 
-use crate::world::{OFFICE, OTHER, PATIENCE, PROVIDER, SampleSubmission, ValidationFixture, fault};
+use crate::fixture::{
+    OFFICE, OTHER, PROVIDER, SampleSubmission, ValidationFixture, WAIT_TIMEOUT, wrong_credit_code,
+};
 
 async fn watch(
     world: &ValidationFixture,
@@ -30,7 +32,7 @@ async fn watch(
 }
 
 async fn next(stream: &mut Streaming<WatchFeedbackResponse>) -> Result<WatchFeedbackResponse> {
-    timeout(PATIENCE, stream.message())
+    timeout(WAIT_TIMEOUT, stream.message())
         .await??
         .context("the stream goes on")
 }
@@ -44,9 +46,12 @@ fn seen(change: &WatchFeedbackResponse) -> (CaseChange, String) {
 async fn r13_a_provider_sees_each_change_of_its_cases_once_and_in_order() -> TestResult {
     use CaseChange::{Closed, Opened};
     let world = ValidationFixture::start().await?;
-    let of_other = SampleSubmission::penalty("O-1", 1, fault()).reported_by(OTHER);
+    let of_other = SampleSubmission::penalty("O-1", 1, wrong_credit_code()).reported_by(OTHER);
     world
-        .submit(&[&SampleSubmission::penalty("K-1", 1, fault()), &of_other])
+        .submit(&[
+            &SampleSubmission::penalty("K-1", 1, wrong_credit_code()),
+            &of_other,
+        ])
         .await?;
     let mut stream = watch(&world, "").await?;
     let first = next(&mut stream).await?;
@@ -54,7 +59,7 @@ async fn r13_a_provider_sees_each_change_of_its_cases_once_and_in_order() -> Tes
     assert!(first.changed_at.is_some() && !first.case.unwrap().findings.is_empty());
     // What is committed while somebody watches comes by itself.
     world
-        .submit(&[&SampleSubmission::penalty("K-2", 2, fault())])
+        .submit(&[&SampleSubmission::penalty("K-2", 2, wrong_credit_code())])
         .await?;
     assert_eq!(seen(&next(&mut stream).await?), (Opened, "K-2".into()));
     world
@@ -77,7 +82,7 @@ async fn r13_a_provider_sees_each_change_of_its_cases_once_and_in_order() -> Tes
 async fn r13_more_changes_than_one_read_arrive_complete() -> TestResult {
     let world = ValidationFixture::start().await?;
     let records: Vec<SampleSubmission> = (1..=250)
-        .map(|n| SampleSubmission::penalty(&format!("K-{n}"), n, fault()))
+        .map(|n| SampleSubmission::penalty(&format!("K-{n}"), n, wrong_credit_code()))
         .collect();
     world.submit(&records.iter().collect::<Vec<_>>()).await?;
     let mut stream = watch(&world, "").await?;
@@ -95,15 +100,15 @@ async fn r13_more_changes_than_one_read_arrive_complete() -> TestResult {
 async fn r13_a_change_that_commits_late_is_not_skipped() -> TestResult {
     use event_bus::BatchHandler;
     let world = ValidationFixture::start().await?;
-    let late = world.deliveries(&[&SampleSubmission::penalty("K-1", 1, fault())]);
+    let late = world.deliveries(&[&SampleSubmission::penalty("K-1", 1, wrong_credit_code())]);
     let handler = world.handler()?;
     let mut first = world.pool.begin().await?;
     handler.handle(&mut first, &late).await?;
     // Begun later, committed before. Its events wait behind the open transaction, so nothing settles yet.
-    let second = SampleSubmission::penalty("K-2", 2, fault());
+    let second = SampleSubmission::penalty("K-2", 2, wrong_credit_code());
     let event = world.event(&world.submitted(&second));
     world.bed.publish(&[event]).await?;
-    eventually("the second is judged", PATIENCE, async || {
+    eventually("the second is judged", WAIT_TIMEOUT, async || {
         world.verdict(&second).await
     })
     .await?;
@@ -127,9 +132,12 @@ async fn r13_a_change_that_commits_late_is_not_skipped() -> TestResult {
 #[tokio::test]
 async fn r13_only_those_who_may_watch_and_only_with_a_cursor_of_the_feed() -> TestResult {
     let world = ValidationFixture::start().await?;
-    let of_other = SampleSubmission::penalty("O-1", 1, fault()).reported_by(OTHER);
+    let of_other = SampleSubmission::penalty("O-1", 1, wrong_credit_code()).reported_by(OTHER);
     world
-        .submit(&[&SampleSubmission::penalty("K-1", 1, fault()), &of_other])
+        .submit(&[
+            &SampleSubmission::penalty("K-1", 1, wrong_credit_code()),
+            &of_other,
+        ])
         .await?;
     let cursor = next(&mut watch(&world, "").await?).await?.cursor;
     let request = |provider: &str, cursor: &str| WatchFeedbackRequest {
@@ -168,12 +176,12 @@ async fn r13_only_those_who_may_watch_and_only_with_a_cursor_of_the_feed() -> Te
 async fn a_stream_ends_when_the_service_stops() -> TestResult {
     let world = ValidationFixture::start().await?;
     world
-        .submit(&[&SampleSubmission::penalty("K-1", 1, fault())])
+        .submit(&[&SampleSubmission::penalty("K-1", 1, wrong_credit_code())])
         .await?;
     let mut stream = watch(&world, "").await?;
     next(&mut stream).await?;
     world.bed.context.shutdown.request();
-    let end = timeout(PATIENCE, stream.message()).await?;
+    let end = timeout(WAIT_TIMEOUT, stream.message()).await?;
     assert_eq!(refusal_of(end).reason, Reason::Stopping);
     world.finish().await?;
     Ok(())

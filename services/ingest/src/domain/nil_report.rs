@@ -79,9 +79,9 @@ impl Period {
 #[derive(Clone, Debug)]
 pub struct NilReportState {
     /// Digest of the request that used the submission id before.
-    pub earlier: Option<Digest>,
+    pub earlier_request: Option<Digest>,
     /// Whether the submission id is that of a record of a reload.
-    pub reserved: bool,
+    pub id_reserved: bool,
     /// The registration of the provider.
     pub registration: Option<ReportingRegistration>,
     /// The item.
@@ -104,19 +104,23 @@ pub enum NilReportDecision {
 }
 
 /// Decides a nil report. Idempotency comes first, as for records.
-pub fn decide(request: &Digest, period: Period, state: &NilReportState) -> NilReportDecision {
-    match &state.earlier {
+pub fn decide_nil_report(
+    request: &Digest,
+    period: Period,
+    state: &NilReportState,
+) -> NilReportDecision {
+    match &state.earlier_request {
         Some(earlier) if earlier == request => NilReportDecision::Repeated,
         Some(_) => NilReportDecision::Refused(Rejection::SubmissionIdReused),
-        None if state.reserved => NilReportDecision::Refused(Rejection::SubmissionIdReused),
-        None => match admit(period, state) {
+        None if state.id_reserved => NilReportDecision::Refused(Rejection::SubmissionIdReused),
+        None => match check_admissible(period, state) {
             Ok(()) => NilReportDecision::New,
             Err(rejection) => NilReportDecision::Refused(rejection),
         },
     }
 }
 
-fn admit(period: Period, state: &NilReportState) -> Result<(), Rejection> {
+fn check_admissible(period: Period, state: &NilReportState) -> Result<(), Rejection> {
     let registration = state.registration.as_ref();
     registration
         .ok_or(Rejection::ProviderNotRegistered)?
@@ -144,8 +148,8 @@ mod tests {
 
     fn state() -> NilReportState {
         NilReportState {
-            earlier: None,
-            reserved: false,
+            earlier_request: None,
+            id_reserved: false,
             registration: Some(ReportingRegistration {
                 enabled: true,
                 valid_from: None,
@@ -191,11 +195,14 @@ mod tests {
     #[test]
     fn r11_a_nil_report_is_refused_while_its_period_runs_and_when_records_speak_against_it() {
         let period = Period::new(date!(2026 - 11 - 01), date!(2026 - 11 - 20)).unwrap();
-        assert_eq!(decide(&[1; 32], period, &state()), NilReportDecision::New);
+        assert_eq!(
+            decide_nil_report(&[1; 32], period, &state()),
+            NilReportDecision::New
+        );
         let refused = |change: fn(&mut NilReportState)| {
             let mut state = state();
             change(&mut state);
-            match decide(&[1; 32], period, &state) {
+            match decide_nil_report(&[1; 32], period, &state) {
                 NilReportDecision::Refused(rejection) => rejection,
                 other => panic!("{other:?}"),
             }
@@ -213,20 +220,20 @@ mod tests {
             Rejection::ProviderNotRegistered
         );
         assert_eq!(
-            refused(|state| state.earlier = Some([2; 32])),
+            refused(|state| state.earlier_request = Some([2; 32])),
             Rejection::SubmissionIdReused
         );
         assert_eq!(
-            refused(|state| state.reserved = true),
+            refused(|state| state.id_reserved = true),
             Rejection::SubmissionIdReused
         );
         // What was answered once is answered again, whatever came since.
         let mut repeated = state();
-        repeated.earlier = Some([1; 32]);
+        repeated.earlier_request = Some([1; 32]);
         repeated.registration = None;
         repeated.contradicted = true;
         assert_eq!(
-            decide(&[1; 32], period, &repeated),
+            decide_nil_report(&[1; 32], period, &repeated),
             NilReportDecision::Repeated
         );
     }

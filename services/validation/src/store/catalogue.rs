@@ -60,7 +60,10 @@ pub struct ValidationProviderRow {
 }
 
 /// Keeps item versions; one that is known already stays as it is, because versions never change.
-pub async fn keep_items(conn: &mut Conn, items: &[ValidationItemRow]) -> Result<(), Error> {
+pub async fn insert_item_versions(
+    conn: &mut Conn,
+    items: &[ValidationItemRow],
+) -> Result<(), Error> {
     let (codes, versions) = columns(items.iter().map(|row| &row.item));
     let organs: Vec<Option<&str>> = items
         .iter()
@@ -94,7 +97,7 @@ pub async fn keep_items(conn: &mut Conn, items: &[ValidationItemRow]) -> Result<
 
 /// Keeps providers, each code at most once in `providers`; an older revision than the known one
 /// changes nothing.
-pub async fn keep_providers(
+pub async fn upsert_providers(
     conn: &mut Conn,
     providers: &[ValidationProviderRow],
 ) -> Result<(), Error> {
@@ -131,7 +134,10 @@ pub async fn keep_providers(
 }
 
 /// The definitions of these versions as far as they are known.
-pub async fn items(conn: &mut Conn, wanted: &[ItemRef]) -> Result<Vec<DefinitionRow>, Error> {
+pub async fn load_definitions(
+    conn: &mut Conn,
+    wanted: &[ItemRef],
+) -> Result<Vec<DefinitionRow>, Error> {
     let (codes, versions) = columns(wanted.iter());
     let rows = sqlx::query(
         "SELECT code, version, definition::text AS definition, coalesce(catalogue, '') AS catalogue,
@@ -150,7 +156,7 @@ pub async fn items(conn: &mut Conn, wanted: &[ItemRef]) -> Result<Vec<Definition
             Ok(DefinitionRow {
                 item: item(row, "code", "version")?,
                 definition: column(row, "definition")?,
-                owner: CompetentOwner::of(
+                owner: CompetentOwner::from_catalogue(
                     column(row, "catalogue")?,
                     organ,
                     column(row, "district_code")?,
@@ -161,7 +167,7 @@ pub async fn items(conn: &mut Conn, wanted: &[ItemRef]) -> Result<Vec<Definition
 }
 
 /// The version of each of these items that is for records received on `day`.
-pub async fn in_force(
+pub async fn load_versions_in_force(
     conn: &mut Conn,
     codes: &[&ItemCode],
     day: Date,
@@ -197,7 +203,7 @@ pub async fn versions_of_item(conn: &mut Conn, code: &ItemCode) -> Result<Vec<It
 }
 
 /// Every version that is kept.
-pub async fn versions(conn: &mut Conn) -> Result<Vec<ItemRef>, Error> {
+pub async fn list_item_versions(conn: &mut Conn) -> Result<Vec<ItemRef>, Error> {
     let rows = sqlx::query("SELECT code, version FROM item_version ORDER BY code, version")
         .fetch_all(conn)
         .await?;

@@ -8,8 +8,8 @@ use proto::credit::ingest::{
 use testkit::TestResult;
 use tonic::{Code, Status};
 
-use crate::world::{
-    DISABLED, IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, receipt_of, refusal,
+use crate::fixture::{
+    DISABLED_PROVIDER, IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, receipt_of, refusal,
     submission, submit,
 };
 
@@ -74,7 +74,7 @@ async fn r11_records_and_nil_reports_share_their_ids() -> TestResult {
     let mut client = world.client(PROVIDER)?;
     report(&mut client, nil("n", "xzxk", "2026-10-01", "2026-10-31")).await?;
     let receipt = submit(&mut client, submission("r", "k", b"{}")).await?;
-    world.heard().await?;
+    world.received_events().await?;
     let before = world.snapshot().await?;
     for other in [
         nil("n", "xzxk", "2026-10-01", "2026-10-30"),
@@ -117,7 +117,7 @@ async fn r11_a_nil_report_is_refused_by_field_and_rule() -> TestResult {
     let mut client = world.client(PROVIDER)?;
     // Received on 2026-11-20, the day that the clock shows.
     submit(&mut client, submission("r", "k", b"{}")).await?;
-    world.heard().await?;
+    world.received_events().await?;
     let before = world.snapshot().await?;
     let good = || nil("n", "xzxk", "2026-11-01", "2026-11-20");
     type SpoilNilReport = fn(&mut ReportNilRequest);
@@ -163,7 +163,7 @@ async fn r11_a_nil_report_is_refused_by_field_and_rule() -> TestResult {
         let chinese = status.message().chars().any(|c| ('一'..='龥').contains(&c));
         assert!(chinese, "{}", status.message());
     }
-    let mut disabled = world.client(DISABLED)?;
+    let mut disabled = world.client(DISABLED_PROVIDER)?;
     let status = report(&mut disabled, good()).await.unwrap_err();
     assert_eq!(refusal(&status).0, "PROVIDER_DISABLED");
     assert_eq!(world.snapshot().await?, before, "nothing is stored");

@@ -11,10 +11,10 @@ use service_kit::db::{Conn, Error};
 use super::items::CompiledItems;
 use crate::{
     domain::{
-        CheckedVersion, competence::CompetentOwner, cross::ComparisonState, decision::is_error,
-        examine::CheckedContent,
+        CheckedVersion, check::CheckedContent, comparison::ComparisonState,
+        competence::CompetentOwner, verdict::is_error,
     },
-    store::cross::{self, ComparisonQuery},
+    store::comparison::{self, ComparisonQuery},
 };
 
 /// A version with what was found beside others.
@@ -22,7 +22,7 @@ pub(super) type ComparedVersion = (CheckedVersion, Vec<Finding>);
 
 /// What the others say about these versions, and which of these have a verdict already. `writes` holds the base
 /// register where one of them may change it.
-pub(super) async fn load(
+pub(super) async fn load_comparison(
     conn: &mut Conn,
     items: &CompiledItems,
     examined: &[CheckedVersion],
@@ -41,12 +41,14 @@ pub(super) async fn load(
             registers = facts.registration.is_some();
         }
         if version.revision > Revision::FIRST {
-            question.later.push((key.clone(), version.revision));
+            question
+                .later_versions
+                .push((key.clone(), version.revision));
             if registers {
                 registered.push(key.clone());
             }
         }
-        if *owner(items, one) != CompetentOwner::City {
+        if *item_owner(items, one) != CompetentOwner::City {
             places.insert(version.provider);
         }
         question.keys.push(key);
@@ -54,52 +56,59 @@ pub(super) async fn load(
     let mut standing = ComparisonState::default();
     let registers = |one: &CheckedVersion| matches!(&one.content, CheckedContent::Record(_, facts) if facts.registration.is_some());
     if writes && (!registered.is_empty() || examined.iter().any(registers)) {
-        cross::hold_register(conn).await?;
+        comparison::lock_register(conn).await?;
     }
-    let known = cross::ask(conn, &question, &mut standing).await?;
+    let known = comparison::load_state(conn, &question, &mut standing).await?;
     if !codes.is_empty() || !registered.is_empty() {
         let codes: Vec<&str> = codes.into_iter().collect();
-        cross::ask_register(conn, &codes, &registered, &mut standing).await?;
+        comparison::load_register(conn, &codes, &registered, &mut standing).await?;
     }
     if !places.is_empty() {
         let places: Vec<_> = places.into_iter().collect();
-        standing.registry = cross::places(conn, &places).await?;
+        standing.registry = comparison::load_organ_positions(conn, &places).await?;
     }
     Ok((standing, known))
 }
 
 /// Rules on the versions one after the other, so that each stands beside those before it.
-pub(super) fn rule(
+pub(super) fn compare_versions(
     standing: &mut ComparisonState,
     items: &CompiledItems,
     examined: Vec<CheckedVersion>,
 ) -> Vec<ComparedVersion> {
     let mut ruled = Vec::with_capacity(examined.len());
     for one in examined {
-        let found = standing.findings(&one, owner(items, &one), false);
-        admit(standing, &one, &found);
+        let found = standing.compare_version(&one, item_owner(items, &one), false);
+        apply_version(standing, &one, &found);
         ruled.push((one, found));
     }
     ruled
 }
 
 /// Takes a version up among the others unless it goes back.
-pub(super) fn admit(standing: &mut ComparisonState, one: &CheckedVersion, found: &[Finding]) {
+pub(super) fn apply_version(
+    standing: &mut ComparisonState,
+    one: &CheckedVersion,
+    found: &[Finding],
+) {
     let conflict = credit_record::FindingCode::BaseInfoConflict;
     if found.iter().any(|finding| finding.code == conflict) {
-        standing.contradict(one);
+        standing.mark_contradicted(one);
     }
     let faulty = matches!(one.content, CheckedContent::Faulty(_));
     if !faulty && !found.iter().any(is_error) {
-        standing.accept(one);
+        standing.apply_accepted(one);
     }
 }
 
 /// Writes what the versions added. False when another transaction was faster with one of the claims.
-pub(super) async fn write(conn: &mut Conn, standing: &ComparisonState) -> Result<bool, Error> {
+pub(super) async fn write_comparison(
+    conn: &mut Conn,
+    standing: &ComparisonState,
+) -> Result<bool, Error> {
     // First what was given up: another key of the same batch may hold it since.
     let released: Vec<_> = standing.released_claims.iter().collect();
-    if !released.is_empty() && !cross::write_claims(conn, &released).await? {
+    if !released.is_empty() && !comparison::write_claims(conn, &released).await? {
         return Ok(false);
     }
     let made: Vec<_> = standing
@@ -108,7 +117,7 @@ pub(super) async fn write(conn: &mut Conn, standing: &ComparisonState) -> Result
         .filter_map(|digest| standing.claims.get_key_value(digest))
         .filter(|(_, claim)| claim.held)
         .collect();
-    if !made.is_empty() && !cross::write_claims(conn, &made).await? {
+    if !made.is_empty() && !comparison::write_claims(conn, &made).await? {
         return Ok(false);
     }
     let subjects: Vec<_> = standing
@@ -117,13 +126,13 @@ pub(super) async fn write(conn: &mut Conn, standing: &ComparisonState) -> Result
         .filter_map(|code| standing.subjects.get(code))
         .collect();
     if !subjects.is_empty() {
-        cross::write_register(conn, &subjects).await?;
+        comparison::write_register(conn, &subjects).await?;
     }
     Ok(true)
 }
 
 /// Whose catalogue the item of a version stands in. The end of a record needs no item.
-pub(super) fn owner<'a>(items: &'a CompiledItems, one: &CheckedVersion) -> &'a CompetentOwner {
+pub(super) fn item_owner<'a>(items: &'a CompiledItems, one: &CheckedVersion) -> &'a CompetentOwner {
     const CITY: &CompetentOwner = &CompetentOwner::City;
     items
         .get(&one.submission.version.item)

@@ -43,7 +43,7 @@ pub const OTHER: &str = "12430100444900018L";
 /// The credit office.
 pub const OFFICE: &str = "11430000006122439E";
 /// How long a test waits for anything at most.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub type ValidationTestClient = ValidationServiceClient<AuthorisedChannel>;
 
@@ -57,7 +57,7 @@ pub struct ValidationFixture {
 
 impl ValidationFixture {
     /// Starts validation that knows nothing of the catalogue yet.
-    pub async fn bare() -> Result<Self> {
+    pub async fn start_without_catalogue() -> Result<Self> {
         let upstream = |service| StreamSpec {
             service,
             max_bytes: 16 * 1024 * 1024,
@@ -82,7 +82,7 @@ impl ValidationFixture {
 
     /// Starts validation that knows the two standard items and two providers.
     pub async fn start() -> Result<Self> {
-        let world = Self::bare().await?;
+        let world = Self::start_without_catalogue().await?;
         world.announce_catalogue().await?;
         world.bed.wait_until_settled().await?;
         Ok(world)
@@ -159,7 +159,7 @@ impl ValidationFixture {
     }
 
     /// The job that reminds, beside the running one, to run by hand.
-    pub fn reminding(&self) -> Result<ReminderJob> {
+    pub fn reminder_job(&self) -> Result<ReminderJob> {
         let context = &self.bed.context;
         let relay = self.bed.bus.start_relay("validation", &self.pool, context);
         let (policy, feed) = (Arc::new(case_policy()?), FeedNotifier::default());
@@ -229,7 +229,10 @@ impl ValidationFixture {
     }
 
     /// Outcome and codes of the findings of a version.
-    pub async fn found(&self, record: &SampleSubmission) -> Result<(VerdictOutcome, Vec<String>)> {
+    pub async fn outcome_and_codes(
+        &self,
+        record: &SampleSubmission,
+    ) -> Result<(VerdictOutcome, Vec<String>)> {
         let verdict = self.verdict(record).await?;
         let codes = verdict.findings.iter().map(|finding| finding.code.clone());
         // Most records here are old.
@@ -248,7 +251,7 @@ impl ValidationFixture {
     /// Waits until this many events are parked; their reasons.
     pub async fn parked(&self, count: usize) -> Result<Vec<String>> {
         let pool = self.bed.schema_pool().await?;
-        eventually("events are parked", PATIENCE, async || {
+        eventually("events are parked", WAIT_TIMEOUT, async || {
             let parked = event_bus::dead_letters::list_letters(&pool).await;
             let parked = parked.map_err(|error| error.to_string())?;
             let reasons: Vec<String> = parked.into_iter().map(|letter| letter.reason).collect();
@@ -299,23 +302,23 @@ pub struct SampleSubmission {
 impl SampleSubmission {
     /// The penalty against an organisation with some fields changed, first revision.
     pub fn penalty(key: &str, ledger_number: u64, changes: Value) -> Self {
-        Self::of("xzcf", key, ledger_number, penalty(), changes)
+        Self::from_template("xzcf", key, ledger_number, penalty(), changes)
     }
 
     /// The licence of a natural person with some fields changed, first revision.
     pub fn licence(key: &str, ledger_number: u64, changes: Value) -> Self {
-        Self::of("xzxk", key, ledger_number, person_licence(), changes)
+        Self::from_template("xzxk", key, ledger_number, person_licence(), changes)
     }
 
     /// A penalty in the template of 2015, first revision.
     pub fn penalty_of_2015(key: &str, ledger_number: u64, changes: Value) -> Self {
         Self {
             version: 1,
-            ..Self::of("xzcf", key, ledger_number, old_penalty(), changes)
+            ..Self::from_template("xzcf", key, ledger_number, old_penalty(), changes)
         }
     }
 
-    fn of(
+    fn from_template(
         item: &'static str,
         key: &str,
         ledger_number: u64,
@@ -354,7 +357,7 @@ impl SampleSubmission {
         Self {
             version: 1,
             content: Value::Object(content).to_string().into_bytes(),
-            ..Self::of("djzc", key, ledger_number, Map::new(), json!({}))
+            ..Self::from_template("djzc", key, ledger_number, Map::new(), json!({}))
         }
     }
 
@@ -401,7 +404,7 @@ impl SampleSubmission {
 }
 
 /// What makes the penalty faulty: the credit code's check character is wrong.
-pub fn fault() -> Value {
+pub fn wrong_credit_code() -> Value {
     json!({ "CF_XDR_SHXYM": "91430102MA4PX7RC65" })
 }
 

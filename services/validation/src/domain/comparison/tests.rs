@@ -46,7 +46,7 @@ fn version(key: u8, revision: u64, says: Option<(u8, &str, Date)>) -> CheckedVer
         Some((about, name, since)) => {
             let registration = SubjectRegistration {
                 name: name.to_owned(),
-                core: core(name),
+                normalised_name: normalised_name(name),
                 status: None,
                 ended_on: None,
                 since,
@@ -56,7 +56,7 @@ fn version(key: u8, revision: u64, says: Option<(u8, &str, Date)>) -> CheckedVer
                 name: name.to_owned(),
                 decision_date: since,
                 identity: [about; 32],
-                claims: true,
+                is_distinctive: true,
                 registration: Some(registration),
                 name_field: "NAME".to_owned(),
                 date_field: "DATE".to_owned(),
@@ -95,7 +95,7 @@ fn record(name: &str, since: Date) -> AcceptedRecord {
 
 /// The standing name, and what the key holds.
 fn outcome(standing: &ComparisonState) -> (Option<String>, Vec<KeyedHash>) {
-    let subject = standing.subjects.get(CODE).filter(|known| known.standing);
+    let subject = standing.subjects.get(CODE).filter(|known| known.active);
     let mut held: Vec<KeyedHash> = standing
         .claims
         .iter()
@@ -125,7 +125,7 @@ proptest! {
         }
         let mut standing = ComparisonState::default();
         for one in &shuffled {
-            standing.accept(one);
+            standing.apply_accepted(one);
         }
         let newest = versions.last().and_then(Option::as_ref);
         let expected = (
@@ -140,36 +140,36 @@ proptest! {
 fn a_name_that_was_borne_is_a_former_one_and_a_corrected_one_is_not() {
     let (first, second) = (date!(2020 - 01 - 05), date!(2026 - 01 - 05));
     let mut standing = ComparisonState::default();
-    standing.accept(&version(1, 1, Some((1, "乙店", first))));
+    standing.apply_accepted(&version(1, 1, Some((1, "乙店", first))));
     // The same registration, mended.
-    standing.accept(&version(1, 2, Some((1, "甲店", first))));
-    assert!(standing.subjects[CODE].former_cores.is_empty());
-    standing.accept(&version(1, 3, Some((1, "丙店", second))));
-    assert_eq!(standing.subjects[CODE].former_cores, ["甲店"]);
+    standing.apply_accepted(&version(1, 2, Some((1, "甲店", first))));
+    assert!(standing.subjects[CODE].former_names.is_empty());
+    standing.apply_accepted(&version(1, 3, Some((1, "丙店", second))));
+    assert_eq!(standing.subjects[CODE].former_names, ["甲店"]);
     // Back to the old name.
-    standing.accept(&version(1, 4, Some((1, "甲店", date!(2026 - 02 - 05)))));
-    assert_eq!(standing.subjects[CODE].former_cores, ["丙店"]);
+    standing.apply_accepted(&version(1, 4, Some((1, "甲店", date!(2026 - 02 - 05)))));
+    assert_eq!(standing.subjects[CODE].former_names, ["丙店"]);
 }
 
 #[test]
 fn r13_another_providers_registration_never_changes_the_register_while_one_stands() {
     let day = date!(2026 - 01 - 05);
     let mut standing = ComparisonState::default();
-    standing.accept(&version(1, 1, Some((1, "甲店", day))));
+    standing.apply_accepted(&version(1, 1, Some((1, "甲店", day))));
     let other = version(2, 1, Some((2, "乙店", day)));
-    let found = standing.findings(&other, &CompetentOwner::City, false);
+    let found = standing.compare_version(&other, &CompetentOwner::City, false);
     assert_eq!(found[0].code, FindingCode::BaseInfoConflict);
     let agreeing = version(2, 1, Some((2, "甲店", day)));
     assert!(
         standing
-            .findings(&agreeing, &CompetentOwner::City, false)
+            .compare_version(&agreeing, &CompetentOwner::City, false)
             .is_empty()
     );
-    standing.accept(&agreeing);
+    standing.apply_accepted(&agreeing);
     assert_eq!(standing.subjects[CODE].version.provider, provider(1));
-    standing.accept(&version(1, 2, None));
-    assert!(!standing.subjects[CODE].standing);
-    standing.accept(&version(2, 2, Some((2, "乙店", day))));
+    standing.apply_accepted(&version(1, 2, None));
+    assert!(!standing.subjects[CODE].active);
+    standing.apply_accepted(&version(2, 2, Some((2, "乙店", day))));
     assert_eq!(outcome(&standing).0.as_deref(), Some("乙店"));
 }
 
@@ -177,16 +177,16 @@ fn r13_another_providers_registration_never_changes_the_register_while_one_stand
 fn r13_a_word_lifts_only_what_may_be_confirmed() {
     let day = date!(2026 - 01 - 05);
     let mut standing = ComparisonState::default();
-    standing.accept(&version(1, 1, Some((1, "甲店", day))));
+    standing.apply_accepted(&version(1, 1, Some((1, "甲店", day))));
     let changed = version(1, 2, Some((2, "甲店", day)));
     let severity =
-        |attested| standing.findings(&changed, &CompetentOwner::City, attested)[0].severity;
+        |attested| standing.compare_version(&changed, &CompetentOwner::City, attested)[0].severity;
     assert_eq!(
         (severity(false), severity(true)),
         (Severity::Error, Severity::Warning)
     );
     let twice = version(3, 1, Some((1, "甲店", day)));
-    let found = standing.findings(&twice, &CompetentOwner::City, true);
+    let found = standing.compare_version(&twice, &CompetentOwner::City, true);
     assert_eq!(
         (found[0].code, found[0].severity),
         (FindingCode::DuplicateRecord, Severity::Error)

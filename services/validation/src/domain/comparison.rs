@@ -14,9 +14,9 @@ use vault::keyed_hash::KeyedHash;
 
 use super::{
     SubmittedVersion,
+    check::{CheckedContent, CheckedVersion, ComparisonFacts},
     competence::{CompetentOwner, OrganRegistry, is_competent},
-    examine::{CheckedContent, CheckedVersion, ComparisonFacts},
-    registration::{SubjectRegistration, core, is_unnamed, was_cancelled},
+    registration::{SubjectRegistration, is_unnamed, normalised_name, was_cancelled},
 };
 
 /// A row of the base register.
@@ -27,7 +27,7 @@ pub struct BaseSubject {
     /// What the registration says.
     pub registration: SubjectRegistration,
     /// Earlier names in the form by which they are compared.
-    pub former_cores: Vec<String>,
+    pub former_names: Vec<String>,
     /// The version that says so. Its revision is that of the end, once that removed it.
     pub version: RecordVersion,
     /// Its number in the provider's ledger; `None` while it is only tried out.
@@ -35,7 +35,7 @@ pub struct BaseSubject {
     /// The provider's own key, sealed under the version's id.
     pub sealed_record_key: Bytes,
     /// False once it was revoked or withdrawn.
-    pub standing: bool,
+    pub active: bool,
 }
 
 /// Who holds a fact.
@@ -75,7 +75,7 @@ pub struct ComparisonState {
 impl ComparisonState {
     /// What is found in `examined` beside the others. With `attested`, errors for which an attester may answer are
     /// warnings.
-    pub fn findings(
+    pub fn compare_version(
         &self,
         examined: &CheckedVersion,
         owner: &CompetentOwner,
@@ -94,9 +94,9 @@ impl ComparisonState {
             ));
         }
         if let CheckedContent::Record(_, facts) = &examined.content {
-            self.base(submission, facts, &mut found);
-            self.same_decision(submission, facts, &mut found);
-            self.same_subject(submission, facts, &mut found);
+            self.compare_base_register(submission, facts, &mut found);
+            self.find_duplicate(submission, facts, &mut found);
+            self.find_changed_identity(submission, facts, &mut found);
         }
         if attested {
             for finding in found.iter_mut().filter(|finding| finding.confirmable) {
@@ -107,13 +107,13 @@ impl ComparisonState {
     }
 
     /// Name, state and base information of the bearer of the code.
-    fn base(
+    fn compare_base_register(
         &self,
         submission: &SubmittedVersion,
         facts: &ComparisonFacts,
         found: &mut Vec<Finding>,
     ) {
-        let Some(known) = self.known(facts) else {
+        let Some(known) = self.registered_subject(facts) else {
             return;
         };
         if let Some(new) = &facts.registration {
@@ -127,9 +127,9 @@ impl ComparisonState {
             return;
         }
         let registered = &known.registration;
-        let name = core(&facts.name);
-        if name != registered.core && !is_unnamed(&registered.core) {
-            if known.former_cores.contains(&name) {
+        let name = normalised_name(&facts.name);
+        if name != registered.normalised_name && !is_unnamed(&registered.normalised_name) {
+            if known.former_names.contains(&name) {
                 found.push(Finding {
                     severity: Severity::Warning,
                     suggestion: Some(registered.name.clone()),
@@ -164,7 +164,7 @@ impl ComparisonState {
     }
 
     /// The same decision under another key.
-    fn same_decision(
+    fn find_duplicate(
         &self,
         submission: &SubmittedVersion,
         facts: &ComparisonFacts,
@@ -174,7 +174,7 @@ impl ComparisonState {
         let Some(holder) = self
             .claims
             .get(&facts.identity)
-            .filter(|claim| facts.claims && claim.held && claim.key != key)
+            .filter(|claim| facts.is_distinctive && claim.held && claim.key != key)
         else {
             return;
         };
@@ -190,7 +190,7 @@ impl ComparisonState {
     }
 
     /// The version before it is about something else.
-    fn same_subject(
+    fn find_changed_identity(
         &self,
         submission: &SubmittedVersion,
         facts: &ComparisonFacts,
@@ -211,22 +211,22 @@ impl ComparisonState {
         }
     }
 
-    fn known(&self, facts: &ComparisonFacts) -> Option<&BaseSubject> {
+    fn registered_subject(&self, facts: &ComparisonFacts) -> Option<&BaseSubject> {
         let code = facts.code.as_ref()?;
-        self.subjects.get(code).filter(|known| known.standing)
+        self.subjects.get(code).filter(|known| known.active)
     }
 
     /// Notes that the standing version of the register is contradicted by `examined`.
-    pub fn contradict(&mut self, examined: &CheckedVersion) {
+    pub fn mark_contradicted(&mut self, examined: &CheckedVersion) {
         if let CheckedContent::Record(_, facts) = &examined.content
-            && let Some(known) = self.known(facts).cloned()
+            && let Some(known) = self.registered_subject(facts).cloned()
         {
             self.contradicted.insert(known.version.id, known);
         }
     }
 
     /// `examined` is accepted: from now on it is one of the others.
-    pub fn accept(&mut self, examined: &CheckedVersion) {
+    pub fn apply_accepted(&mut self, examined: &CheckedVersion) {
         let submission = &examined.submission;
         let key = submission.version.key();
         let revision = submission.version.revision;
@@ -239,27 +239,32 @@ impl ComparisonState {
             CheckedContent::Record(_, facts) => {
                 versions.insert(revision, Some(facts.identity));
                 if newest {
-                    self.claim(submission, key.clone(), facts);
+                    self.apply_claim(submission, key.clone(), facts);
                 }
                 if let (Some(code), Some(registration)) = (&facts.code, &facts.registration) {
-                    self.register(submission, &key, code, registration, newest);
+                    self.apply_registration(submission, &key, code, registration, newest);
                 }
             }
             CheckedContent::End(_) => {
                 versions.insert(revision, None);
                 if newest {
-                    self.give_up(&key, revision, None);
-                    self.unregister(&key, revision, None);
+                    self.release_claims(&key, revision, None);
+                    self.withdraw_registrations(&key, revision, None);
                 }
             }
             CheckedContent::Faulty(_) => {}
         }
     }
 
-    fn claim(&mut self, submission: &SubmittedVersion, key: RecordKey, facts: &ComparisonFacts) {
+    fn apply_claim(
+        &mut self,
+        submission: &SubmittedVersion,
+        key: RecordKey,
+        facts: &ComparisonFacts,
+    ) {
         let revision = submission.version.revision;
-        self.give_up(&key, revision, Some(facts.identity));
-        if !facts.claims {
+        self.release_claims(&key, revision, Some(facts.identity));
+        if !facts.is_distinctive {
             return;
         }
         let held = self.claims.get(&facts.identity).filter(|claim| claim.held);
@@ -278,7 +283,7 @@ impl ComparisonState {
     }
 
     /// The key holds nothing any more but `except`.
-    fn give_up(&mut self, key: &RecordKey, revision: Revision, except: Option<KeyedHash>) {
+    fn release_claims(&mut self, key: &RecordKey, revision: Revision, except: Option<KeyedHash>) {
         for (digest, claim) in &mut self.claims {
             if claim.held
                 && claim.key == *key
@@ -292,21 +297,26 @@ impl ComparisonState {
         }
     }
 
-    fn unregister(&mut self, key: &RecordKey, revision: Revision, except: Option<&str>) {
+    fn withdraw_registrations(
+        &mut self,
+        key: &RecordKey,
+        revision: Revision,
+        except: Option<&str>,
+    ) {
         for (code, subject) in &mut self.subjects {
-            if subject.standing
+            if subject.active
                 && is_of(&subject.version, key)
                 && subject.version.revision < revision
                 && Some(code.as_str()) != except
             {
-                subject.standing = false;
+                subject.active = false;
                 subject.version.revision = revision;
                 self.changed_subjects.insert(code.clone());
             }
         }
     }
 
-    fn register(
+    fn apply_registration(
         &mut self,
         submission: &SubmittedVersion,
         key: &RecordKey,
@@ -316,16 +326,16 @@ impl ComparisonState {
     ) {
         let revision = submission.version.revision;
         if newest {
-            self.unregister(key, revision, Some(code));
+            self.withdraw_registrations(key, revision, Some(code));
         }
         let mut row = BaseSubject {
             code: code.to_owned(),
             registration: registration.clone(),
-            former_cores: Vec::new(),
+            former_names: Vec::new(),
             version: submission.version.clone(),
             ledger_number: submission.ledger_number,
             sealed_record_key: submission.sealed_record_key.clone(),
-            standing: newest,
+            active: newest,
         };
         match self.subjects.get_mut(code) {
             None if newest => {
@@ -335,14 +345,14 @@ impl ComparisonState {
             Some(known) => {
                 let same = is_of(&known.version, key);
                 let newer = !same || known.version.revision < revision;
-                let replaces = newest && newer && (same || !known.standing);
+                let replaces = newest && newer && (same || !known.active);
                 if !replaces && !same {
                     // Another provider's that agrees: the register stays as it is.
                     return;
                 }
                 let mut cores = Vec::new();
                 if same {
-                    cores.append(&mut known.former_cores);
+                    cores.append(&mut known.former_names);
                 }
                 // The older of two names is a former one, whichever arrived first. That of a registration which was
                 // withdrawn never was one, nor was what a correction of the same registration took back.
@@ -351,16 +361,16 @@ impl ComparisonState {
                 } else {
                     (&known.registration, &row.registration)
                 };
-                let was_borne = known.standing && older.since < current.since;
-                if was_borne && !cores.contains(&older.core) {
-                    cores.push(older.core.clone());
+                let was_borne = known.active && older.since < current.since;
+                if was_borne && !cores.contains(&older.normalised_name) {
+                    cores.push(older.normalised_name.clone());
                 }
-                cores.retain(|core| *core != current.core);
+                cores.retain(|core| *core != current.normalised_name);
                 if replaces {
-                    row.former_cores = cores;
+                    row.former_names = cores;
                     *known = row;
                 } else {
-                    known.former_cores = cores;
+                    known.former_names = cores;
                 }
             }
         }
@@ -382,7 +392,7 @@ fn differs(known: &BaseSubject, new: &SubjectRegistration) -> bool {
         (Some(old), Some(new)) => old != new,
         _ => false,
     };
-    old.core != new.core || status
+    old.normalised_name != new.normalised_name || status
 }
 
 fn error(code: FindingCode, field: Option<&str>, message: impl Into<String>) -> Finding {
@@ -399,7 +409,7 @@ fn error(code: FindingCode, field: Option<&str>, message: impl Into<String>) -> 
 }
 
 /// What the provider of a contradicted version is told. Nothing of what the other says.
-pub fn contradiction() -> Finding {
+pub fn contradiction_finding() -> Finding {
     error(
         FindingCode::BaseInfoConflict,
         None,

@@ -56,7 +56,7 @@ pub struct ComparisonFacts {
     /// What the record is about: natural key and subject.
     pub identity: KeyedHash,
     /// Whether `identity` is enough to tell a decision from any other.
-    pub claims: bool,
+    pub is_distinctive: bool,
     /// What it registers.
     pub registration: Option<SubjectRegistration>,
     /// Field of the name.
@@ -86,18 +86,18 @@ impl std::fmt::Debug for CheckInputs<'_> {
 ///
 /// # Errors
 /// When the content does not open under the version's id.
-pub fn examine(
+pub fn check_record(
     means: CheckInputs<'_>,
     item: &CompiledItem,
     submission: SubmittedVersion,
 ) -> Result<CheckedVersion, OpenError> {
     let context = submission.version.id.as_bytes();
     let content = means.keyring.open(context, &submission.sealed_content)?;
-    Ok(examine_content(means, item, submission, &content))
+    Ok(check_content(means, item, submission, &content))
 }
 
 /// The same with content that is open already.
-pub fn examine_content(
+pub fn check_content(
     means: CheckInputs<'_>,
     item: &CompiledItem,
     submission: SubmittedVersion,
@@ -115,7 +115,7 @@ pub fn examine_content(
     let provider = &submission.version.provider;
     let (content, figures) = match check_with_content(form, item, content, &context) {
         (Verdict::Accepted(record), _) => {
-            let facts = ComparisonFacts::of(means.keyring, item.item(), provider, &record);
+            let facts = ComparisonFacts::from_record(means.keyring, item.item(), provider, &record);
             let figures = Figures::of_accepted(means.keyring, item.item(), &submission, &record);
             (CheckedContent::Record(record, Box::new(facts)), figures)
         }
@@ -141,13 +141,13 @@ pub fn examine_content(
 ///
 /// # Errors
 /// When it does not open under the version's id.
-pub fn examine_end(
+pub fn check_end_reason(
     keyring: &Keyring,
     submission: SubmittedVersion,
 ) -> Result<CheckedVersion, OpenError> {
     let context = submission.version.id.as_bytes();
     let plain = keyring.open(context, &submission.sealed_content)?;
-    let findings = reason::findings(&String::from_utf8_lossy(&plain));
+    let findings = reason::check_reason(&String::from_utf8_lossy(&plain));
     Ok(CheckedVersion {
         content: CheckedContent::End(findings),
         figures: Figures::default(),
@@ -157,7 +157,7 @@ pub fn examine_end(
 }
 
 impl ComparisonFacts {
-    fn of(
+    fn from_record(
         keyring: &Keyring,
         item: &ItemVersion,
         provider: &ProviderCode,
@@ -169,7 +169,7 @@ impl ComparisonFacts {
             Some(document) if person => format!("{}:{}", document.kind(), document.number()),
             _ => String::new(),
         };
-        let registration = SubjectRegistration::of(item, record);
+        let registration = SubjectRegistration::from_record(item, record);
         // Two registers that agree confirm each other; two keys of one register are one too many.
         let scope = if registration.is_some() {
             provider.as_str()
@@ -189,7 +189,7 @@ impl ComparisonFacts {
             name: subject.name.clone(),
             decision_date: record.decision_date,
             identity,
-            claims: tells_apart(item, &record.natural_key, person, &document),
+            is_distinctive: identifies_decision(item, &record.natural_key, person, &document),
             registration,
             name_field: item.roles.subject_name.clone(),
             date_field: item.roles.decision_date.clone(),
@@ -199,7 +199,12 @@ impl ComparisonFacts {
 
 /// Whether a natural key tells its decision from any other: the subject is known, and so is the number of the document
 /// where it is part of the key, or else every other part.
-fn tells_apart(item: &ItemVersion, natural_key: &str, person: bool, document: &str) -> bool {
+fn identifies_decision(
+    item: &ItemVersion,
+    natural_key: &str,
+    person: bool,
+    document: &str,
+) -> bool {
     let parts = item.natural_key.iter().zip(natural_key.split(SEPARATOR));
     let (mut number, mut all) = (None, true);
     for (field, value) in parts {
@@ -227,7 +232,7 @@ mod tests {
         let items = credit_record::standard_items().unwrap();
         let item = |code: &str| items.iter().rfind(|item| item.code == code).unwrap();
         let of = |code: &str, parts: &[&str], person, document: &str| {
-            tells_apart(item(code), &parts.join("\u{1F}"), person, document)
+            identifies_decision(item(code), &parts.join("\u{1F}"), person, document)
         };
         // XK_WSH, XK_XKBH, XK_XKJGDM, @subject
         assert!(of("xzxk", &["文号", "", "机关", "代码"], false, ""));

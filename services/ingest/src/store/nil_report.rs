@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{checked, digest};
 use crate::domain::{
     Digest,
-    nil::{NilReportPosition, Period},
+    nil_report::{NilReportPosition, Period},
 };
 
 /// A nil report as it is kept.

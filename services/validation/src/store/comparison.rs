@@ -12,8 +12,8 @@ use vault::keyed_hash::KeyedHash;
 
 use super::{KeyColumns, Versions, checked, column, key, malformed, version};
 use crate::domain::{
+    comparison::{BaseSubject, ComparisonState, NaturalKeyClaim},
     competence::{OrganPosition, OrganRegistry},
-    cross::{BaseSubject, ComparisonState, NaturalKeyClaim},
     registration::SubjectRegistration,
 };
 
@@ -27,11 +27,11 @@ pub struct ComparisonQuery {
     /// What its records are about.
     pub identities: Vec<KeyedHash>,
     /// Versions of keys that were reported before, with their revisions.
-    pub later: Vec<(RecordKey, Revision)>,
+    pub later_versions: Vec<(RecordKey, Revision)>,
 }
 
 /// Holds the base register for the transaction: two batches that register the same code must see each other.
-pub async fn hold_register(conn: &mut Conn) -> Result<(), Error> {
+pub async fn lock_register(conn: &mut Conn) -> Result<(), Error> {
     sqlx::query(
         "SELECT pg_advisory_xact_lock(hashtextextended('base register ' || current_schema(), 0))",
     )
@@ -41,16 +41,16 @@ pub async fn hold_register(conn: &mut Conn) -> Result<(), Error> {
 }
 
 /// Puts what is known into `standing`: claims, and accepted revisions. Gives the ids that have a verdict already.
-pub async fn ask(
+pub async fn load_state(
     conn: &mut Conn,
     question: &ComparisonQuery,
     standing: &mut ComparisonState,
 ) -> Result<HashSet<VersionId>, Error> {
     let ids: Vec<Uuid> = question.versions.iter().map(|id| id.as_uuid()).collect();
-    let keys = KeyColumns::of(question.keys.iter());
-    let later = KeyColumns::of(question.later.iter().map(|(key, _)| key));
+    let keys = KeyColumns::from_keys(question.keys.iter());
+    let later = KeyColumns::from_keys(question.later_versions.iter().map(|(key, _)| key));
     let revisions: Vec<i64> = question
-        .later
+        .later_versions
         .iter()
         .map(|(_, revision)| revision.as_i64())
         .collect();
@@ -143,13 +143,13 @@ pub async fn ask(
 }
 
 /// Puts the rows of the base register into `standing`: those of these codes, and those that these keys filled.
-pub async fn ask_register(
+pub async fn load_register(
     conn: &mut Conn,
     codes: &[&str],
     keys: &[RecordKey],
     standing: &mut ComparisonState,
 ) -> Result<(), Error> {
-    let keys = KeyColumns::of(keys.iter());
+    let keys = KeyColumns::from_keys(keys.iter());
     let rows = sqlx::query(
         "SELECT s.* FROM unnest($1::text[]) AS q (code)
          CROSS JOIN LATERAL (SELECT * FROM base_subject AS b WHERE b.code = q.code LIMIT 1) AS s
@@ -175,21 +175,24 @@ fn base_subject(row: &PgRow) -> Result<BaseSubject, Error> {
         code: column(row, "code")?,
         registration: SubjectRegistration {
             name: column(row, "name")?,
-            core: column(row, "name_core")?,
+            normalised_name: column(row, "name_core")?,
             status: column(row, "status")?,
             ended_on: column(row, "ended_on")?,
             since: column(row, "since")?,
         },
-        former_cores: column(row, "former_cores")?,
+        former_names: column(row, "former_cores")?,
         version: version(row)?,
         ledger_number: Some(checked::<i64, _>(row, "ledger_number")?),
         sealed_record_key: column::<Vec<u8>>(row, "sealed_record_key")?.into(),
-        standing: column(row, "standing")?,
+        active: column(row, "standing")?,
     })
 }
 
 /// The places of these providers and of all organs above them.
-pub async fn places(conn: &mut Conn, providers: &[ProviderCode]) -> Result<OrganRegistry, Error> {
+pub async fn load_organ_positions(
+    conn: &mut Conn,
+    providers: &[ProviderCode],
+) -> Result<OrganRegistry, Error> {
     let codes: Vec<&str> = providers.iter().map(ProviderCode::as_str).collect();
     let rows = sqlx::query(
         "WITH RECURSIVE up AS (
@@ -218,7 +221,7 @@ pub async fn write_claims(
     conn: &mut Conn,
     claims: &[(&KeyedHash, &NaturalKeyClaim)],
 ) -> Result<bool, Error> {
-    let keys = KeyColumns::of(claims.iter().map(|(_, claim)| &claim.key));
+    let keys = KeyColumns::from_keys(claims.iter().map(|(_, claim)| &claim.key));
     let digests: Vec<&[u8]> = claims.iter().map(|(digest, _)| &digest[..]).collect();
     let revisions: Vec<i64> = claims
         .iter()
@@ -264,7 +267,7 @@ pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Resul
     // Arrays of arrays would have to be rectangular; normal forms of names hold no control character.
     let former: Vec<String> = subjects
         .iter()
-        .map(|s| s.former_cores.join("\u{1F}"))
+        .map(|s| s.former_names.join("\u{1F}"))
         .collect();
     let status: Vec<Option<&str>> = subjects
         .iter()
@@ -277,7 +280,7 @@ pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Resul
         .map(|s| s.ledger_number.map(LedgerNumber::as_i64))
         .collect();
     let sealed: Vec<&[u8]> = subjects.iter().map(|s| &s.sealed_record_key[..]).collect();
-    let standing: Vec<bool> = subjects.iter().map(|s| s.standing).collect();
+    let standing: Vec<bool> = subjects.iter().map(|s| s.active).collect();
     sqlx::query(
         "INSERT INTO base_subject (code, name, name_core, former_cores, status, ended_on, since, record_id,
                 provider_code, item_code, item_version, key_digest, revision, ledger_number,
@@ -303,7 +306,7 @@ pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Resul
     )
     .bind(all(|s| &s.code))
     .bind(all(|s| &s.registration.name))
-    .bind(all(|s| &s.registration.core))
+    .bind(all(|s| &s.registration.normalised_name))
     .bind(former)
     .bind(status)
     .bind(ended)

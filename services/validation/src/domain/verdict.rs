@@ -17,7 +17,7 @@ use vault::{
 
 use super::{
     Figures, SubmittedVersion,
-    examine::{CheckedContent, CheckedVersion},
+    check::{CheckedContent, CheckedVersion},
     sealed::{seal_changes, seal_findings},
 };
 
@@ -76,7 +76,11 @@ impl SealedVerdict {
 }
 
 /// The verdict on what was examined, with what was found beside it, sealed.
-pub fn decide(keyring: &Keyring, examined: CheckedVersion, beside: Vec<Finding>) -> SealedVerdict {
+pub fn decide_verdict(
+    keyring: &Keyring,
+    examined: CheckedVersion,
+    beside: Vec<Finding>,
+) -> SealedVerdict {
     let CheckedVersion {
         submission,
         content,
@@ -181,7 +185,7 @@ fn accepted_event(
     let code = subject.credit_code.as_ref().map(|code| code.as_str());
     let sealed = keyring.seal(
         submission.version.id.as_bytes(),
-        &normalised(record, warnings, rule_set).encode_to_vec(),
+        &normalised_record(record, warnings, rule_set).encode_to_vec(),
     );
     RecordAccepted {
         version: Some((&submission.version).into()),
@@ -213,7 +217,11 @@ fn subject_kind(kind: SubjectKind) -> common::SubjectKind {
 }
 
 /// The derived layer beside the original.
-fn normalised(record: &AcceptedRecord, warnings: &[Finding], rule_set: &str) -> NormalisedRecord {
+fn normalised_record(
+    record: &AcceptedRecord,
+    warnings: &[Finding],
+    rule_set: &str,
+) -> NormalisedRecord {
     let values: HashMap<String, String> = record
         .values
         .iter()

@@ -44,7 +44,7 @@ use tonic::{Status, service::interceptor::InterceptedService, transport::Channel
 use tonic_types::StatusExt;
 use vault::Keyring;
 
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Providers of the registry: enabled ones first, the last is disabled.
 pub const PROVIDERS: [&str; 6] = [
@@ -56,9 +56,9 @@ pub const PROVIDERS: [&str; 6] = [
     "11430105006123004D",
 ];
 pub const PROVIDER: &str = PROVIDERS[0];
-pub const DISABLED: &str = PROVIDERS[5];
+pub const DISABLED_PROVIDER: &str = PROVIDERS[5];
 /// A well-formed code of nobody.
-pub const STRANGER: &str = "11430111006123009K";
+pub const UNREGISTERED_PROVIDER: &str = "11430111006123009K";
 
 /// What stands in for validation.
 const LISTENER: Subscription = Subscription {
@@ -113,17 +113,17 @@ pub struct IngestFixture {
     /// The schema's owner.
     pub owner: Pool,
     pub process: IngestProcess,
-    heard: SubmissionCollector,
+    collector: SubmissionCollector,
 }
 
 impl IngestFixture {
     /// On the shared servers, ready to take records.
     pub async fn start() -> Result<Self> {
-        Self::start_by(|_| ()).await
+        Self::start_with_plan(|_| ()).await
     }
 
     /// With a changed plan.
-    pub async fn start_by(change: impl FnOnce(&mut TestBedPlan<'_>)) -> Result<Self> {
+    pub async fn start_with_plan(change: impl FnOnce(&mut TestBedPlan<'_>)) -> Result<Self> {
         Self::start_with(change, |_| ()).await
     }
 
@@ -134,7 +134,7 @@ impl IngestFixture {
     }
 
     /// With so much time for what clients still ask after a stop.
-    pub async fn start_with_farewell(farewell: Duration) -> Result<Self> {
+    pub async fn start_with_grace_period(farewell: Duration) -> Result<Self> {
         let change = |context: &mut ServiceContext| {
             context.shutdown = Shutdown::new().with_grace_period(farewell);
         };
@@ -164,27 +164,27 @@ impl IngestFixture {
         let pool = connect_lazy(&bed.database_url, ingest::SCHEMA, 4)?;
         let owner = bed.schema_pool().await?;
         let heard = SubmissionCollector::default();
-        let process = run(&bed, &pool, &heard).await?;
+        let process = start_process(&bed, &pool, &heard).await?;
         let world = Self {
             bed,
             pool,
             owner,
             process,
-            heard,
+            collector: heard,
         };
-        world.announce().await?;
+        world.announce_catalogue().await?;
         Ok(world)
     }
 
     /// The catalogue's events: providers, and item xzcf in two versions, xzxk in one.
-    async fn announce(&self) -> Result<()> {
+    async fn announce_catalogue(&self) -> Result<()> {
         let now = OffsetDateTime::now_utc();
         let mut events = Vec::new();
         for code in PROVIDERS {
             let message = ProviderRegistered {
                 code: code.to_owned(),
                 name: format!("单位{code}"),
-                enabled: code != DISABLED,
+                enabled: code != DISABLED_PROVIDER,
                 revision: 1,
                 ..ProviderRegistered::default()
             };
@@ -200,7 +200,7 @@ impl IngestFixture {
             events.push(NewEvent::new(&message, now, ""));
         }
         self.bed.publish(&events).await?;
-        eventually("ingest knows the catalogue", PATIENCE, async || {
+        eventually("ingest knows the catalogue", WAIT_TIMEOUT, async || {
             let mut client = self
                 .client(PROVIDER)
                 .map_err(|error| Status::internal(error.to_string()))?;
@@ -231,13 +231,13 @@ impl IngestFixture {
 
     /// Another copy of the service beside the first.
     pub async fn second_process(&self) -> Result<IngestProcess> {
-        run(&self.bed, &self.pool, &self.heard).await
+        start_process(&self.bed, &self.pool, &self.collector).await
     }
 
     /// Stops the service in order and starts it again.
     pub async fn restart(&mut self) -> Result<()> {
-        stop(&self.process).await?;
-        self.process = run(&self.bed, &self.pool, &self.heard).await?;
+        stop_process(&self.process).await?;
+        self.process = start_process(&self.bed, &self.pool, &self.collector).await?;
         Ok(())
     }
 
@@ -248,9 +248,13 @@ impl IngestFixture {
     }
 
     /// What the listener has got, once nothing is on its way any more.
-    pub async fn heard(&self) -> Result<Vec<RecordSubmitted>> {
+    pub async fn received_events(&self) -> Result<Vec<RecordSubmitted>> {
         self.bed.wait_until_settled().await?;
-        let heard = self.heard.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = self
+            .collector
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         // A batch whose commit failed is handled again, and memory is not rolled back with it.
         let mut known = HashSet::new();
         let fresh = heard.iter().filter(|event| known.insert(id_of(event)));
@@ -304,8 +308,8 @@ impl IngestFixture {
 
     /// Ends the test: nothing is left over, and a receipt is an original is an event.
     pub async fn finish(self) -> Result<()> {
-        let heard = self.heard().await?;
-        stop(&self.process).await?;
+        let heard = self.received_events().await?;
+        stop_process(&self.process).await?;
         let originals = self.count("original").await?;
         let emitted = self.bed.emitted::<RecordSubmitted>().await?;
         assert_eq!(originals, emitted.len() as i64, "originals and events");
@@ -330,7 +334,11 @@ fn id_of(event: &RecordSubmitted) -> Vec<u8> {
     version.map(|v| v.record_id.to_vec()).unwrap_or_default()
 }
 
-async fn run(bed: &TestBed, pool: &Pool, heard: &SubmissionCollector) -> Result<IngestProcess> {
+async fn start_process(
+    bed: &TestBed,
+    pool: &Pool,
+    heard: &SubmissionCollector,
+) -> Result<IngestProcess> {
     let context = ServiceContext {
         readiness: Readiness::default(),
         shutdown: Shutdown::new().with_grace_period(bed.context.shutdown.grace_period()),
@@ -349,7 +357,7 @@ async fn run(bed: &TestBed, pool: &Pool, heard: &SubmissionCollector) -> Result<
     };
     let subscriptions = [ingest::SUBSCRIPTIONS, &[LISTENER]].concat();
     let topology = event_bus::Topology::new(&[own, catalog], &subscriptions);
-    eventually("the streams are there", PATIENCE, async || {
+    eventually("the streams are there", WAIT_TIMEOUT, async || {
         bus.provision(&topology).await
     })
     .await?;
@@ -364,9 +372,9 @@ async fn run(bed: &TestBed, pool: &Pool, heard: &SubmissionCollector) -> Result<
     Ok(IngestProcess { context, address })
 }
 
-pub async fn stop(process: &IngestProcess) -> Result<()> {
+pub async fn stop_process(process: &IngestProcess) -> Result<()> {
     process.context.shutdown.request();
-    let ended = process.context.shutdown.wait_finished(PATIENCE).await;
+    let ended = process.context.shutdown.wait_finished(WAIT_TIMEOUT).await;
     ended.map_err(anyhow::Error::msg)
 }
 

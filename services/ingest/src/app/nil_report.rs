@@ -14,12 +14,14 @@ use uuid::Uuid;
 use vault::{Keyring, keyed_hash};
 
 use crate::{
-    domain::nil::{NilReportDecision, NilReportPosition, NilReportState, Period, decide},
+    domain::nil_report::{
+        NilReportDecision, NilReportPosition, NilReportState, Period, decide_nil_report,
+    },
     error::IngestError,
     intake,
     store::{
         self,
-        nil::{self, NilRow},
+        nil_report::{self, NilRow},
     },
 };
 
@@ -55,23 +57,23 @@ pub async fn report_nil(
     let failed = IngestError::NotCommitted;
     let locked = store::lock_ledger(conn, provider).await;
     locked.map_err(failed)?;
-    let earlier = nil::find_earlier_request(conn, &submission_digest).await;
+    let earlier = nil_report::find_earlier_request(conn, &submission_digest).await;
     let earlier = earlier.map_err(failed)?;
     let (from, to) = (start_of_day(period.from), end_of_day(period.to));
-    let contradicted = nil::received_between(conn, provider, item, from, to).await;
+    let contradicted = nil_report::received_between(conn, provider, item, from, to).await;
     let registration = store::registration_of(conn, provider).await;
     let state = NilReportState {
-        earlier: earlier.map(|(request, _)| request),
-        reserved: is_reserved(conn, keyring, provider, id).await?,
+        earlier_request: earlier.map(|(request, _)| request),
+        id_reserved: is_reserved(conn, keyring, provider, id).await?,
         registration: registration.map_err(failed)?,
         item: store::item_of(conn, item).await.map_err(failed)?,
         contradicted: contradicted.map_err(failed)?,
         today: shanghai_date(now),
     };
-    match (decide(&request_digest, period, &state), earlier) {
+    match (decide_nil_report(&request_digest, period, &state), earlier) {
         (NilReportDecision::Refused(rejection), _) => Err(rejection.into()),
         (_, Some((_, report_id))) => {
-            let row = nil::load_nil_report(conn, report_id).await;
+            let row = nil_report::load_nil_report(conn, report_id).await;
             row.map_err(failed)
         }
         (_, None) => {
@@ -85,7 +87,8 @@ pub async fn report_nil(
                 sealed_submission_id: keyring.seal(report_id.as_bytes(), id.as_bytes()),
             };
             let inserted =
-                nil::insert_nil_report(conn, &row, &submission_digest, &request_digest).await;
+                nil_report::insert_nil_report(conn, &row, &submission_digest, &request_digest)
+                    .await;
             inserted.map_err(failed)?;
             let appended = event_bus::append_events(conn, &[nil_reported_event(&row)]).await;
             appended.map_err(failed)?;
@@ -133,7 +136,7 @@ pub async fn list_nil_reports(
     let Some(provider) = provider else {
         return Ok((Vec::new(), String::new()));
     };
-    let mut rows = nil::list_nil_reports(pool, provider, item, page)
+    let mut rows = nil_report::list_nil_reports(pool, provider, item, page)
         .await
         .map_err(IngestError::database("查询零报告"))?;
     let next_page_token = page.cut(&mut rows, |row| NilReportPosition {
