@@ -26,7 +26,7 @@ use crate::{domain::MAX_DEFINITION_BYTES, error::CatalogError};
 
 /// Who does something, when, and in which trace.
 #[derive(Debug, Clone, Copy)]
-pub struct Act<'a> {
+pub struct ActionContext<'a> {
     /// `<credit code>/<account>` of the officer, or `data-file`.
     pub by: &'a str,
     /// The moment.
@@ -35,7 +35,7 @@ pub struct Act<'a> {
     pub traceparent: &'a str,
 }
 
-impl Act<'_> {
+impl ActionContext<'_> {
     /// The civil day in Changsha.
     pub fn today(&self) -> Date {
         shanghai_date(self.at)
@@ -48,14 +48,14 @@ impl Act<'_> {
 
 /// Whether a use case changed anything, so that the relay has work.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done<T> {
+pub struct CatalogOutcome<T> {
     /// The result.
     pub value: T,
     /// False when everything was so already; then no event was appended.
     pub changed: bool,
 }
 
-impl<T> Done<T> {
+impl<T> CatalogOutcome<T> {
     fn changed(value: T) -> Self {
         Self {
             value,

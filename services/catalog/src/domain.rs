@@ -42,7 +42,7 @@ pub const MAX_REASON_CHARS: usize = 2_000;
 /// A rule that a command broke: why, where, which, and what to tell people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {rule} ({message})")]
-pub struct RuleBroken {
+pub struct CatalogRuleViolation {
     /// Row of the table of reasons, which also has the gRPC code.
     pub reason: Reason,
     /// Path of the field in the request.
@@ -53,7 +53,7 @@ pub struct RuleBroken {
     pub message: String,
 }
 
-impl RuleBroken {
+impl CatalogRuleViolation {
     /// All at once.
     pub fn new(
         reason: Reason,
@@ -80,8 +80,8 @@ pub fn given_text(
     reason: Reason,
     field: &'static str,
     most: usize,
-) -> Result<String, RuleBroken> {
-    let broken = |rule, message: String| RuleBroken::new(reason, field, rule, message);
+) -> Result<String, CatalogRuleViolation> {
+    let broken = |rule, message: String| CatalogRuleViolation::new(reason, field, rule, message);
     if text.trim().is_empty() {
         return Err(broken("the text is not blank", "不能为空".to_owned()));
     }

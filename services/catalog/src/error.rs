@@ -9,14 +9,14 @@ use service_kit::{
 };
 use tonic::Status;
 
-use crate::domain::RuleBroken;
+use crate::domain::CatalogRuleViolation;
 
 /// An error of a use case.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
     /// A command that breaks a rule.
     #[error("refused: {0}")]
-    Refused(RuleBroken),
+    Refused(CatalogRuleViolation),
     /// A definition that is too large to travel.
     #[error("the definition has {bytes} bytes, at most {max} are allowed")]
     DefinitionSize {
@@ -66,8 +66,8 @@ pub enum CatalogError {
     },
 }
 
-impl From<RuleBroken> for CatalogError {
-    fn from(broken: RuleBroken) -> Self {
+impl From<CatalogRuleViolation> for CatalogError {
+    fn from(broken: CatalogRuleViolation) -> Self {
         Self::Refused(broken)
     }
 }
@@ -115,8 +115,8 @@ fn path(place: &str) -> String {
     format!("{DEFINITION}.{place}")
 }
 
-impl From<RuleBroken> for Refusal {
-    fn from(broken: RuleBroken) -> Self {
+impl From<CatalogRuleViolation> for Refusal {
+    fn from(broken: CatalogRuleViolation) -> Self {
         Self::new(broken.reason, broken.field, broken.rule, broken.message)
     }
 }
@@ -216,7 +216,7 @@ mod tests {
                 faults,
             })
         };
-        let unknown = RuleBroken::new(
+        let unknown = CatalogRuleViolation::new(
             Reason::ItemUnknown,
             "code",
             "the item is published",
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn the_table_of_reasons_gives_a_refusal_its_code() {
-        let broken = RuleBroken::new(Reason::DraftChanged, "revision", "a rule", "文");
+        let broken = CatalogRuleViolation::new(Reason::DraftChanged, "revision", "a rule", "文");
         let status = Status::from(CatalogError::from(broken));
         assert_eq!(status.code(), Code::Aborted);
         assert_eq!(status.message(), "DRAFT_CHANGED: revision: 文");

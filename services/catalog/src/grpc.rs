@@ -32,8 +32,8 @@ use tonic::{Request, Response, Status, async_trait};
 use vault::Keyring;
 
 use crate::{
-    app::{Act, drafts, duties, exports::Exports, items, lists, providers},
-    domain::{duty::Law, rights::Actor},
+    app::{ActionContext, drafts, duties, exports::ItemExporter, items, lists, providers},
+    domain::{duty::CatalogLaw, rights::CatalogActor},
     error::CatalogError,
 };
 
@@ -41,23 +41,23 @@ use crate::{
 pub(crate) struct Catalog {
     pool: Pool,
     relay: Relay,
-    law: Arc<Law>,
+    law: Arc<CatalogLaw>,
     clock: Arc<dyn Clock>,
     keyring: Keyring,
-    exports: Exports,
+    exports: ItemExporter,
 }
 
 /// Who calls and in which trace, kept while the request is taken apart.
-struct Caller {
+struct CatalogCaller {
     principal: Principal,
     by: String,
     at: OffsetDateTime,
     traceparent: String,
 }
 
-impl Caller {
-    fn act(&self) -> Act<'_> {
-        Act {
+impl CatalogCaller {
+    fn act(&self) -> ActionContext<'_> {
+        ActionContext {
             by: &self.by,
             at: self.at,
             traceparent: &self.traceparent,
@@ -65,7 +65,7 @@ impl Caller {
     }
 
     /// The caller with what the registry holds of its organisation.
-    async fn actor(&self, conn: &mut Conn) -> Result<Actor, CatalogError> {
+    async fn actor(&self, conn: &mut Conn) -> Result<CatalogActor, CatalogError> {
         let is = |role| self.principal.is(role);
         let (provider, district_office) = (is(Role::Provider), is(Role::DistrictCreditOffice));
         let organisation = &self.principal.organisation;
@@ -74,7 +74,7 @@ impl Caller {
         } else {
             None
         };
-        Ok(Actor {
+        Ok(CatalogActor {
             organisation: organisation.clone(),
             credit_office: is(Role::CreditOffice),
             district_office,
@@ -93,20 +93,25 @@ impl Caller {
 }
 
 impl Catalog {
-    pub(crate) fn new(pool: Pool, relay: Relay, law: Arc<Law>, context: &ServiceContext) -> Self {
+    pub(crate) fn new(
+        pool: Pool,
+        relay: Relay,
+        law: Arc<CatalogLaw>,
+        context: &ServiceContext,
+    ) -> Self {
         Self {
             pool,
             relay,
             law,
             clock: context.clock.clone(),
             keyring: context.keyring.clone(),
-            exports: Exports::default(),
+            exports: ItemExporter::default(),
         }
     }
 
-    fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
+    fn caller<T>(&self, request: &Request<T>) -> Result<CatalogCaller, Status> {
         let principal = Principal::from_request(request)?;
-        Ok(Caller {
+        Ok(CatalogCaller {
             by: format!("{}/{}", principal.organisation, principal.account),
             principal,
             at: self.clock.now(),

@@ -20,13 +20,13 @@ use service_kit::{
 
 use crate::{
     Config, SERVICE,
-    app::{Act, duties, items, lists},
-    domain::duty::Law,
+    app::{ActionContext, duties, items, lists},
+    domain::duty::CatalogLaw,
     error::CatalogError,
 };
-use gauges::Gauges;
-pub use memory::Memory;
-use memory::{Offer, Versioned};
+use gauges::CatalogGauges;
+pub use memory::ReconcilerCache;
+use memory::{OfferedVersion, Versioned};
 
 /// Who published what came from a data file.
 pub const DATA_FILE: &str = "data-file";
@@ -43,7 +43,7 @@ const LANE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What one reconciliation found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reconciled {
+pub struct ReconcileReport {
     /// Versions published now, as `code vN`, code lists as `list code vN`.
     pub published: Vec<String>,
     /// Versions that were published already.
@@ -51,14 +51,14 @@ pub struct Reconciled {
     /// What could not be published: file, item, version and why. The others were.
     pub faults: Vec<String>,
     /// Open duties whose due day moved with the calendar.
-    pub moved: Vec<duties::Moved>,
+    pub moved: Vec<duties::RescheduledDuty>,
     /// Duties closed because their item has ended.
     pub closed: usize,
     /// Duties announced as overdue.
     pub overdue: usize,
 }
 
-impl Reconciled {
+impl ReconcileReport {
     fn has_announced(&self) -> bool {
         !self.published.is_empty() || !self.moved.is_empty() || self.closed > 0 || self.overdue > 0
     }
@@ -69,10 +69,10 @@ pub(crate) fn start(
     config: &Config,
     pool: &Pool,
     relay: &Relay,
-    law: &Arc<Law>,
+    law: &Arc<CatalogLaw>,
     context: &ServiceContext,
 ) {
-    let job = Job {
+    let job = Reconciler {
         pool: pool.clone(),
         relay: relay.clone(),
         law: Arc::clone(law),
@@ -81,14 +81,14 @@ pub(crate) fn start(
         lane: context
             .readiness
             .lane(format!("{SERVICE} data files"), LANE_LIMIT),
-        gauges: Gauges::register(&context.telemetry),
+        gauges: CatalogGauges::register(&context.telemetry),
     };
     let pause = Duration::from_secs(config.reconcile_seconds.max(1));
     let shutdown = context.shutdown.clone();
     context
         .shutdown
         .spawn_essential("catalog reconciler", async move {
-            let (mut memory, mut said) = (Memory::default(), Vec::new());
+            let (mut memory, mut said) = (ReconcilerCache::default(), Vec::new());
             loop {
                 let pause = if job.run(&mut memory, &mut said).await {
                     pause
@@ -102,19 +102,19 @@ pub(crate) fn start(
         });
 }
 
-struct Job {
+struct Reconciler {
     pool: Pool,
     relay: Relay,
-    law: Arc<Law>,
+    law: Arc<CatalogLaw>,
     clock: Arc<dyn Clock>,
     items_dir: Option<PathBuf>,
     lane: Lane,
-    gauges: Gauges,
+    gauges: CatalogGauges,
 }
 
-impl Job {
+impl Reconciler {
     /// One run; false when the database was away. `said` are the faults already in the log.
-    async fn run(&self, memory: &mut Memory, said: &mut Vec<String>) -> bool {
+    async fn run(&self, memory: &mut ReconcilerCache, said: &mut Vec<String>) -> bool {
         let items_dir = self.items_dir.as_deref();
         let (pool, law, clock) = (&self.pool, &*self.law, &*self.clock);
         let done = match reconcile_with(memory, pool, law, clock, items_dir).await {
@@ -161,11 +161,11 @@ impl Job {
 /// The database is away; nothing is lost, run it again.
 pub async fn reconcile(
     pool: &Pool,
-    law: &Law,
+    law: &CatalogLaw,
     clock: &dyn Clock,
     items_dir: Option<&std::path::Path>,
-) -> Result<Reconciled, CatalogError> {
-    reconcile_with(&mut Memory::default(), pool, law, clock, items_dir).await
+) -> Result<ReconcileReport, CatalogError> {
+    reconcile_with(&mut ReconcilerCache::default(), pool, law, clock, items_dir).await
 }
 
 /// As [`reconcile`]; what `memory` knows to be published is neither compiled nor offered again.
@@ -173,14 +173,14 @@ pub async fn reconcile(
 /// # Errors
 /// As [`reconcile`].
 pub async fn reconcile_with(
-    memory: &mut Memory,
+    memory: &mut ReconcilerCache,
     pool: &Pool,
-    law: &Law,
+    law: &CatalogLaw,
     clock: &dyn Clock,
     items_dir: Option<&std::path::Path>,
-) -> Result<Reconciled, CatalogError> {
-    let mut done = Reconciled::default();
-    let mut found = files::Found::default();
+) -> Result<ReconcileReport, CatalogError> {
+    let mut done = ReconcileReport::default();
+    let mut found = files::DataFiles::default();
     if let Some(dir) = items_dir {
         found = files::read(dir).await;
         done.faults.append(&mut found.faults);
@@ -189,7 +189,7 @@ pub async fn reconcile_with(
     memory.forget_but(there.map(|(_, text)| text));
     publish_lists(pool, clock, found.lists, memory, &mut done).await?;
     publish_items(pool, clock, found.items, memory, &mut done).await?;
-    let act = Act {
+    let act = ActionContext {
         by: CLOCK,
         at: clock.now(),
         traceparent: "",
@@ -222,8 +222,8 @@ async fn publish_lists(
     pool: &Pool,
     clock: &dyn Clock,
     files: Vec<(String, String)>,
-    memory: &mut Memory,
-    done: &mut Reconciled,
+    memory: &mut ReconcilerCache,
+    done: &mut ReconcileReport,
 ) -> Result<(), CatalogError> {
     let mut offers = Vec::new();
     match memory.standard().await {
@@ -250,8 +250,8 @@ async fn publish_items(
     pool: &Pool,
     clock: &dyn Clock,
     files: Vec<(String, String)>,
-    memory: &mut Memory,
-    done: &mut Reconciled,
+    memory: &mut ReconcilerCache,
+    done: &mut ReconcileReport,
 ) -> Result<(), CatalogError> {
     let mut offers = Vec::new();
     // Why it cannot be read stands among the faults already.
@@ -275,8 +275,8 @@ async fn publish_items(
 /// The files whose text is not known to be published.
 fn unknown_files(
     mut files: Vec<(String, String)>,
-    memory: &Memory,
-    done: &mut Reconciled,
+    memory: &ReconcilerCache,
+    done: &mut ReconcileReport,
 ) -> Vec<(String, String)> {
     let all = files.len();
     files.retain(|(_, text)| !memory.knows_file(text));
@@ -289,10 +289,10 @@ fn offered<T>(
     source: String,
     text: String,
     read: Result<T, CatalogError>,
-    done: &mut Reconciled,
-) -> Result<Option<Offer<T>>, CatalogError> {
+    done: &mut ReconcileReport,
+) -> Result<Option<OfferedVersion<T>>, CatalogError> {
     match read {
-        Ok(version) => Ok(Some(Offer {
+        Ok(version) => Ok(Some(OfferedVersion {
             source,
             text: Some(text),
             version,
@@ -306,7 +306,7 @@ fn offered<T>(
 
 /// Versions follow one another whatever the files are called; the sort is stable, so of two files with the same
 /// version the standard one, then the first by name, is offered first.
-fn sort<T: Versioned>(offers: &mut [Offer<T>]) {
+fn sort<T: Versioned>(offers: &mut [OfferedVersion<T>]) {
     offers.sort_by_key(|offer| offer.version.key());
 }
 
@@ -324,9 +324,9 @@ async fn read_item(pool: &Pool, text: &str) -> Result<ItemVersion, CatalogError>
 /// # Errors
 /// The database is away.
 fn note<T: Versioned>(
-    done: &mut Reconciled,
-    memory: &mut Memory,
-    offer: &Offer<T>,
+    done: &mut ReconcileReport,
+    memory: &mut ReconcilerCache,
+    offer: &OfferedVersion<T>,
     version: String,
     outcome: Result<bool, CatalogError>,
 ) -> Result<(), CatalogError> {
@@ -376,8 +376,8 @@ async fn publish_item(
     Ok(done.changed)
 }
 
-fn by_file(clock: &dyn Clock) -> Act<'static> {
-    Act {
+fn by_file(clock: &dyn Clock) -> ActionContext<'static> {
+    ActionContext {
         by: DATA_FILE,
         at: clock.now(),
         traceparent: "",

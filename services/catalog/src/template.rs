@@ -80,14 +80,18 @@ fn write(item: &ItemVersion) -> Result<Vec<u8>, XlsxError> {
         ))
         .set_creation_datetime(&created);
     book.set_properties(&properties);
-    let lists = Lists::of(item);
+    let lists = TemplateLists::of(item);
     entry(book.add_worksheet(), item, &lists)?;
     help(book.add_worksheet(), item)?;
     lists.write(book.add_worksheet())?;
     book.save_to_buffer()
 }
 
-fn entry(sheet: &mut Worksheet, item: &ItemVersion, lists: &Lists<'_>) -> Result<(), XlsxError> {
+fn entry(
+    sheet: &mut Worksheet,
+    item: &ItemVersion,
+    lists: &TemplateLists<'_>,
+) -> Result<(), XlsxError> {
     sheet.set_name(SHEET_ENTRY)?;
     sheet.set_freeze_panes(FIRST_ROW, 1)?;
     let text = Format::new().set_num_format_index(TEXT);
@@ -137,7 +141,7 @@ fn validation(
     item: &ItemVersion,
     field: &Field,
     column: u16,
-    lists: &Lists<'_>,
+    lists: &TemplateLists<'_>,
 ) -> Result<DataValidation, XlsxError> {
     let (title, note) = input_note(item, field);
     let rule = DataValidation::new()
@@ -172,9 +176,9 @@ fn date_formula(column: u16) -> String {
 }
 
 /// The code lists of an item and where each stands on its sheet.
-struct Lists<'a>(Vec<(String, &'a CodeList)>);
+struct TemplateLists<'a>(Vec<(String, &'a CodeList)>);
 
-impl<'a> Lists<'a> {
+impl<'a> TemplateLists<'a> {
     fn of(item: &'a ItemVersion) -> Self {
         let mut lists: Vec<(String, &CodeList)> = Vec::new();
         for field in &item.fields {

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use crate::{
     app::{revoking, storing},
-    domain::{revocation::Revocation, version::Version, visibility::ItemRule},
-    store::{catalogue::Provider, marks::Mark},
+    domain::{revocation::Revocation, version::AcceptedVersion, visibility::ItemRule},
+    store::{catalogue::DisclosureProvider, marks::ObjectionMark},
 };
 
 /// Stores accepted versions, and versions that end their records.
@@ -39,7 +39,7 @@ impl BatchHandler for RecordHandler {
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
         Box::pin(async move {
             let mut poison = Vec::new();
-            let mut taken = revoking::Batch::default();
+            let mut taken = revoking::DisclosureBatch::default();
             taken.versions.reserve(batch.len());
             // Spans last until the whole batch is stored, because that is how long each record waited.
             let mut spans = Vec::new();
@@ -66,7 +66,7 @@ impl BatchHandler for RecordHandler {
 }
 
 /// Adds what was delivered to the batch.
-fn read_into(delivery: &Delivery, batch: &mut revoking::Batch) -> Result<(), Poison> {
+fn read_into(delivery: &Delivery, batch: &mut revoking::DisclosureBatch) -> Result<(), Poison> {
     if delivery.carries::<RecordRevoked>() {
         let event: RecordRevoked = delivery.decode()?;
         let revocation =
@@ -75,16 +75,17 @@ fn read_into(delivery: &Delivery, batch: &mut revoking::Batch) -> Result<(), Poi
         return Ok(());
     }
     let event: RecordAccepted = delivery.decode()?;
-    let version = Version::read(&event).map_err(|error| delivery.poison(error.to_string()))?;
+    let version =
+        AcceptedVersion::read(&event).map_err(|error| delivery.poison(error.to_string()))?;
     batch.versions.push(version);
     Ok(())
 }
 
 /// Keeps item versions and providers.
 #[derive(Debug, Default)]
-pub struct CatalogueHandler;
+pub struct DisclosureCatalogueHandler;
 
-impl BatchHandler for CatalogueHandler {
+impl BatchHandler for DisclosureCatalogueHandler {
     fn handle<'a>(
         &'a self,
         conn: &'a mut Conn,
@@ -127,7 +128,7 @@ fn read_item(
 fn read_provider(
     event: ProviderRegistered,
     _delivery: &Delivery,
-) -> Result<Provider, &'static str> {
+) -> Result<DisclosureProvider, &'static str> {
     let Ok(revision) = i64::try_from(event.revision) else {
         return Err("revision: fits 63 bits");
     };
@@ -137,7 +138,7 @@ fn read_provider(
     if !["city", "district"].contains(&event.level.as_str()) {
         return Err("level: is city or district");
     }
-    Ok(Provider {
+    Ok(DisclosureProvider {
         code,
         name: event.name,
         level: event.level,
@@ -166,7 +167,7 @@ impl BatchHandler for ObjectionHandler {
     }
 }
 
-fn read_mark(event: ObjectionChanged, _delivery: &Delivery) -> Result<Mark, &'static str> {
+fn read_mark(event: ObjectionChanged, _delivery: &Delivery) -> Result<ObjectionMark, &'static str> {
     let (Ok(objection_id), Ok(version_id)) = (
         Uuid::from_slice(&event.objection_id),
         VersionId::try_from(&event.record_id[..]),
@@ -176,7 +177,7 @@ fn read_mark(event: ObjectionChanged, _delivery: &Delivery) -> Result<Mark, &'st
     let Ok(revision) = i64::try_from(event.revision) else {
         return Err("revision: fits 63 bits");
     };
-    Ok(Mark {
+    Ok(ObjectionMark {
         objection_id,
         version_id,
         pending: event.pending,

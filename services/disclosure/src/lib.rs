@@ -90,7 +90,7 @@ pub async fn start(
     bus.start_consumer(
         &CATALOGUE,
         &pool,
-        Arc::new(handlers::CatalogueHandler),
+        Arc::new(handlers::DisclosureCatalogueHandler),
         None,
         &context,
     );

@@ -23,21 +23,23 @@ use vault::{
 
 use crate::{
     domain::{
-        self, Actor, Answer, Command, Decision, Event, Law, application::Application,
-        page::ObjectionPosition,
+        self, ObjectionActor, ObjectionCommand, ObjectionEvent, ObjectionLaw, ProviderAnswer,
+        ProviderDecision, application::Application, page::ObjectionPosition,
     },
     error::ObjectionError,
-    store::{self, Dossier, EvidenceRow, Filter, Step, Stored},
+    store::{
+        self, EvidenceRow, ObjectionListFilter, ObjectionUpdate, SealedApplication, StoredObjection,
+    },
 };
 use view::{ObjectionView, view_objection, view_objections};
 
 /// What use cases need beside the connection.
 #[derive(Debug, Clone, Copy)]
-pub struct Desk<'a> {
+pub struct ObjectionCallContext<'a> {
     /// Seals and opens.
     pub keyring: &'a Keyring,
     /// Days and numbers.
-    pub law: &'a Law,
+    pub law: &'a ObjectionLaw,
     /// The moment of the call.
     pub now: OffsetDateTime,
     /// Trace context of the call, empty when not sampled.
@@ -78,13 +80,13 @@ impl Applicant {
 /// What a caller may see: a subject its own, a provider those transferred to it, the credit office
 /// and auditors all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scope {
+pub struct ObjectionScope {
     all: bool,
     provider: Option<ProviderCode>,
     applicant_blind: Option<KeyedHash>,
 }
 
-impl Scope {
+impl ObjectionScope {
     /// The view of a principal.
     pub fn of(principal: &Principal, keyring: &Keyring) -> Result<Self, ObjectionError> {
         let applicant = principal
@@ -105,7 +107,7 @@ impl Scope {
         }
     }
 
-    fn sees(&self, stored: &Stored) -> bool {
+    fn sees(&self, stored: &StoredObjection) -> bool {
         let provider = self.provider == Some(stored.objection.provider);
         let applicant = self.applicant_blind.as_ref();
         self.all
@@ -116,7 +118,7 @@ impl Scope {
 
 /// The places of sealed content: part of its context, so that none can stand for another.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum SealedColumn {
     Applicant,
     Statement,
     Answer,
@@ -124,7 +126,7 @@ enum Place {
     EvidenceContent,
 }
 
-impl Place {
+impl SealedColumn {
     fn name(self) -> &'static str {
         match self {
             Self::Applicant => "applicant",
@@ -158,7 +160,7 @@ impl Place {
 /// Files a complete application. The same request again gives the same objection.
 pub async fn file_objection(
     conn: &mut Conn,
-    desk: Desk<'_>,
+    desk: ObjectionCallContext<'_>,
     applicant: &Applicant,
     application: Application,
 ) -> Result<ObjectionView, ObjectionError> {
@@ -168,10 +170,10 @@ pub async fn file_objection(
 
 async fn file_once(
     conn: &mut Conn,
-    desk: Desk<'_>,
+    desk: ObjectionCallContext<'_>,
     applicant: &Applicant,
     application: Application,
-) -> Result<Stored, ObjectionError> {
+) -> Result<StoredObjection, ObjectionError> {
     let failed = |doing| ObjectionError::database(doing);
     let dossier = dossier(desk, applicant, &application);
     let request = (&dossier.applicant_blind, &dossier.request_digest);
@@ -188,8 +190,14 @@ async fn file_once(
     if !registered {
         return Err(ObjectionError::ProviderUnknown);
     }
-    let command = Command::File { provider };
-    let (objection, events) = domain::apply(None, &Actor::Applicant, command, desk.now, desk.law)?;
+    let command = ObjectionCommand::File { provider };
+    let (objection, events) = domain::apply(
+        None,
+        &ObjectionActor::Applicant,
+        command,
+        desk.now,
+        desk.law,
+    )?;
     let written = store::insert(conn, &dossier, &objection)
         .await
         .map_err(failed("登记异议申请"))?;
@@ -212,7 +220,10 @@ async fn file_once(
     same(stored, &dossier)
 }
 
-fn same(known: Stored, dossier: &Dossier) -> Result<Stored, ObjectionError> {
+fn same(
+    known: StoredObjection,
+    dossier: &SealedApplication,
+) -> Result<StoredObjection, ObjectionError> {
     if known.content_digest == dossier.content_digest {
         Ok(known)
     } else {
@@ -220,9 +231,13 @@ fn same(known: Stored, dossier: &Dossier) -> Result<Stored, ObjectionError> {
     }
 }
 
-fn dossier(desk: Desk<'_>, applicant: &Applicant, application: &Application) -> Dossier {
+fn dossier(
+    desk: ObjectionCallContext<'_>,
+    applicant: &Applicant,
+    application: &Application,
+) -> SealedApplication {
     let (keyring, objection_id) = (desk.keyring, Uuid::new_v4());
-    let seal = |place: Place, plain: &[u8]| place.seal(keyring, objection_id, plain);
+    let seal = |place: SealedColumn, plain: &[u8]| place.seal(keyring, objection_id, plain);
     let evidence = application.evidence.iter().map(|piece| {
         let sha256 = vault::sha256(&piece.content);
         let info = EvidenceInfo {
@@ -232,20 +247,20 @@ fn dossier(desk: Desk<'_>, applicant: &Applicant, application: &Application) -> 
             sha256: sha256.to_vec().into(),
         };
         EvidenceRow {
-            sealed_info: seal(Place::EvidenceInfo, &info.encode_to_vec()),
-            sealed_content: seal(Place::EvidenceContent, &piece.content),
+            sealed_info: seal(SealedColumn::EvidenceInfo, &info.encode_to_vec()),
+            sealed_content: seal(SealedColumn::EvidenceContent, &piece.content),
             sha256,
         }
     });
-    Dossier {
+    SealedApplication {
         objection_id,
         version_id: application.version_id,
         applicant_kind: applicant.kind,
         applicant_blind: applicant.blind,
-        sealed_applicant: seal(Place::Applicant, applicant.clear.as_bytes()),
+        sealed_applicant: seal(SealedColumn::Applicant, applicant.clear.as_bytes()),
         request_digest: keyed_hash::objection_request(keyring, &application.request_id),
         content_digest: content_digest(keyring, application),
-        sealed_statement: seal(Place::Statement, application.statement.as_bytes()),
+        sealed_statement: seal(SealedColumn::Statement, application.statement.as_bytes()),
         statement_sha256: vault::sha256(application.statement.as_bytes()),
         rule_set: desk.law.rules.id,
         filed_on: shanghai_date(desk.now),
@@ -278,7 +293,7 @@ pub enum HandlingStep {
     /// The provider's answer.
     Answer {
         /// Keep or correct.
-        decision: Decision,
+        decision: ProviderDecision,
         /// In writing.
         text: String,
     },
@@ -288,8 +303,8 @@ pub enum HandlingStep {
 /// objection meanwhile; load and decide again.
 pub async fn advance_objection(
     conn: &mut Conn,
-    desk: Desk<'_>,
-    actor: &Actor,
+    desk: ObjectionCallContext<'_>,
+    actor: &ObjectionActor,
     objection_id: Uuid,
     step: &HandlingStep,
 ) -> Result<Option<ObjectionView>, ObjectionError> {
@@ -298,13 +313,13 @@ pub async fn advance_objection(
         .map_err(ObjectionError::database("查询异议"))?
         .ok_or(ObjectionError::Unknown)?;
     let (command, text) = match step {
-        HandlingStep::Transfer => (Command::Transfer, None),
+        HandlingStep::Transfer => (ObjectionCommand::Transfer, None),
         HandlingStep::Answer { decision, text } => {
-            let answer = Answer {
+            let answer = ProviderAnswer {
                 decision: *decision,
                 sha256: vault::sha256(text.as_bytes()),
             };
-            (Command::Answer(answer), Some(text))
+            (ObjectionCommand::Answer(answer), Some(text))
         }
     };
     let before = &stored.objection;
@@ -313,8 +328,8 @@ pub async fn advance_objection(
         return view_objection(conn, desk, stored).await.map(Some);
     }
     let sealed_answer =
-        text.map(|text| Place::Answer.seal(desk.keyring, objection_id, text.as_bytes()));
-    let update = Step {
+        text.map(|text| SealedColumn::Answer.seal(desk.keyring, objection_id, text.as_bytes()));
+    let update = ObjectionUpdate {
         objection_id,
         loaded_revision: before.revision,
         objection: &after,
@@ -343,14 +358,14 @@ pub async fn advance_objection(
 
 async fn announce(
     conn: &mut Conn,
-    desk: Desk<'_>,
+    desk: ObjectionCallContext<'_>,
     objection_id: Uuid,
     version_id: VersionId,
     provider: ProviderCode,
-    events: &[Event],
+    events: &[ObjectionEvent],
 ) -> Result<(), ObjectionError> {
-    let told = |event: &Event| {
-        let Event::Changed {
+    let told = |event: &ObjectionEvent| {
+        let ObjectionEvent::Changed {
             state,
             pending,
             revision,
@@ -376,8 +391,8 @@ async fn announce(
 /// One objection that the caller may see.
 pub async fn get_objection(
     conn: &mut Conn,
-    desk: Desk<'_>,
-    scope: &Scope,
+    desk: ObjectionCallContext<'_>,
+    scope: &ObjectionScope,
     objection_id: Uuid,
 ) -> Result<ObjectionView, ObjectionError> {
     let stored = store::get(conn, objection_id)
@@ -400,14 +415,14 @@ pub struct FoundObjections {
 /// A page of the objections that the caller may see.
 pub async fn list_objections(
     conn: &mut Conn,
-    desk: Desk<'_>,
-    scope: &Scope,
+    desk: ObjectionCallContext<'_>,
+    scope: &ObjectionScope,
     overdue_only: bool,
     page: &Page<ObjectionPosition>,
 ) -> Result<FoundObjections, ObjectionError> {
     use legal_clock::LegalDuty::{Answer, Transfer};
     let bound = |duty| domain::latest_overdue_event(desk.law, duty, desk.now);
-    let filter = Filter {
+    let filter = ObjectionListFilter {
         all: scope.all,
         provider: scope.provider,
         applicant_blind: scope.applicant_blind,
@@ -418,7 +433,7 @@ pub async fn list_objections(
     let mut found = store::list(conn, &filter)
         .await
         .map_err(ObjectionError::database("查询异议列表"))?;
-    let next = page.cut(&mut found, Stored::position);
+    let next = page.cut(&mut found, StoredObjection::position);
     let objections = view_objections(conn, desk, found).await?;
     Ok(FoundObjections { objections, next })
 }

@@ -11,11 +11,11 @@ use legal_clock::{Calendar, LegalRuleSet, shanghai_date};
 use record_ref::ProviderCode;
 use time::OffsetDateTime;
 
-pub use clocks::{Clocks, Due, clocks, latest_overdue_event};
+pub use clocks::{DueDay, ObjectionClocks, clocks, latest_overdue_event};
 
 /// What the law says: working days and the regulation's numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Law {
+pub struct ObjectionLaw {
     /// Which days are working days.
     pub calendar: Calendar,
     /// How many of them each duty has.
@@ -24,7 +24,7 @@ pub struct Law {
 
 /// What the provider answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub enum ProviderDecision {
     /// It keeps its record.
     Keep,
     /// It will correct by a new version.
@@ -33,16 +33,16 @@ pub enum Decision {
 
 /// The provider's written answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
+pub struct ProviderAnswer {
     /// Keep or correct.
-    pub decision: Decision,
+    pub decision: ProviderDecision,
     /// SHA-256 of the answer's text, so that a repeat is known for one.
     pub sha256: [u8; 32],
 }
 
 /// How far an objection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum ObjectionPhase {
     /// Complete, hence accepted. Owner: the credit office; the transfer clock runs.
     Filed,
     /// With the provider; the answer clock runs.
@@ -57,7 +57,7 @@ pub enum Phase {
         /// When the answer came.
         at: OffsetDateTime,
         /// What it says.
-        answer: Answer,
+        answer: ProviderAnswer,
     },
 }
 
@@ -69,14 +69,14 @@ pub struct Objection {
     /// When the complete application came in (D-4).
     pub filed_at: OffsetDateTime,
     /// How far it has come.
-    pub phase: Phase,
+    pub phase: ObjectionPhase,
     /// 1 when filed, grows with every change.
     pub revision: u64,
 }
 
 /// Whose move it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub enum ObjectionOwner {
     /// The city credit office.
     CreditOffice,
     /// The provider of the record.
@@ -85,7 +85,7 @@ pub enum Owner {
 
 /// Who acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Actor {
+pub enum ObjectionActor {
     /// A subject.
     Applicant,
     /// The city credit office.
@@ -97,7 +97,7 @@ pub enum Actor {
 
 /// What may happen to an objection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub enum ObjectionCommand {
     /// A complete application against a record of this provider.
     File {
         /// Its credit code.
@@ -106,12 +106,12 @@ pub enum Command {
     /// To the provider.
     Transfer,
     /// The provider's answer.
-    Answer(Answer),
+    Answer(ProviderAnswer),
 }
 
 /// What is announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum ObjectionEvent {
     /// The state changed.
     Changed {
         /// Name of the new state.
@@ -127,7 +127,7 @@ pub enum Event {
 
 /// A command that the rules do not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RuleBroken {
+pub enum ObjectionRuleViolation {
     /// Nothing is filed under a regulation that does not govern the day.
     #[error("no objection is filed on a day that the regulation does not govern (R-25)")]
     NotInForce,
@@ -155,21 +155,21 @@ impl Objection {
     /// Name of the state, as tables and events carry it.
     pub fn state(&self) -> &'static str {
         match self.phase {
-            Phase::Filed => "filed",
-            Phase::Transferred { .. } => "transferred",
-            Phase::Answered { answer, .. } => match answer.decision {
-                Decision::Keep => "answered_kept",
-                Decision::Correct => "answered_correct",
+            ObjectionPhase::Filed => "filed",
+            ObjectionPhase::Transferred { .. } => "transferred",
+            ObjectionPhase::Answered { answer, .. } => match answer.decision {
+                ProviderDecision::Keep => "answered_kept",
+                ProviderDecision::Correct => "answered_correct",
             },
         }
     }
 
     /// Whose move it is; nobody's once it is answered.
-    pub fn owner(&self) -> Option<Owner> {
+    pub fn owner(&self) -> Option<ObjectionOwner> {
         match self.phase {
-            Phase::Filed => Some(Owner::CreditOffice),
-            Phase::Transferred { .. } => Some(Owner::Provider),
-            Phase::Answered { .. } => None,
+            ObjectionPhase::Filed => Some(ObjectionOwner::CreditOffice),
+            ObjectionPhase::Transferred { .. } => Some(ObjectionOwner::Provider),
+            ObjectionPhase::Answered { .. } => None,
         }
     }
 
@@ -181,21 +181,21 @@ impl Objection {
     /// When it was transferred.
     pub fn transferred_at(&self) -> Option<OffsetDateTime> {
         match self.phase {
-            Phase::Filed => None,
-            Phase::Transferred { at } => Some(at),
-            Phase::Answered { transferred_at, .. } => Some(transferred_at),
+            ObjectionPhase::Filed => None,
+            ObjectionPhase::Transferred { at } => Some(at),
+            ObjectionPhase::Answered { transferred_at, .. } => Some(transferred_at),
         }
     }
 
     /// When it was answered.
     pub fn answered_at(&self) -> Option<OffsetDateTime> {
         match self.phase {
-            Phase::Answered { at, .. } => Some(at),
-            Phase::Filed | Phase::Transferred { .. } => None,
+            ObjectionPhase::Answered { at, .. } => Some(at),
+            ObjectionPhase::Filed | ObjectionPhase::Transferred { .. } => None,
         }
     }
 
-    fn moved(&self, phase: Phase) -> Self {
+    fn moved(&self, phase: ObjectionPhase) -> Self {
         Self {
             phase,
             revision: self.revision.saturating_add(1),
@@ -208,80 +208,82 @@ impl Objection {
 /// changes nothing and announces nothing.
 pub fn apply(
     before: Option<&Objection>,
-    actor: &Actor,
-    command: Command,
+    actor: &ObjectionActor,
+    command: ObjectionCommand,
     now: OffsetDateTime,
-    law: &Law,
-) -> Result<(Objection, Vec<Event>), RuleBroken> {
+    law: &ObjectionLaw,
+) -> Result<(Objection, Vec<ObjectionEvent>), ObjectionRuleViolation> {
     let Some(objection) = before else {
         let filed = file(actor, command, now, law)?;
         let events = vec![changed(&filed, now)];
         return Ok((filed, events));
     };
     match command {
-        Command::File { .. } => Err(RuleBroken::Beginning),
-        Command::Transfer => transfer(objection, actor, now),
-        Command::Answer(answer) => self::answer(objection, actor, answer, now),
+        ObjectionCommand::File { .. } => Err(ObjectionRuleViolation::Beginning),
+        ObjectionCommand::Transfer => transfer(objection, actor, now),
+        ObjectionCommand::Answer(answer) => self::answer(objection, actor, answer, now),
     }
 }
 
 fn file(
-    actor: &Actor,
-    command: Command,
+    actor: &ObjectionActor,
+    command: ObjectionCommand,
     now: OffsetDateTime,
-    law: &Law,
-) -> Result<Objection, RuleBroken> {
-    let Command::File { provider } = command else {
-        return Err(RuleBroken::Beginning);
+    law: &ObjectionLaw,
+) -> Result<Objection, ObjectionRuleViolation> {
+    let ObjectionCommand::File { provider } = command else {
+        return Err(ObjectionRuleViolation::Beginning);
     };
-    if *actor != Actor::Applicant {
-        return Err(RuleBroken::NotTheSubject);
+    if *actor != ObjectionActor::Applicant {
+        return Err(ObjectionRuleViolation::NotTheSubject);
     }
     if !law.rules.governs(shanghai_date(now)) {
-        return Err(RuleBroken::NotInForce);
+        return Err(ObjectionRuleViolation::NotInForce);
     }
     Ok(Objection {
         provider,
         filed_at: now,
-        phase: Phase::Filed,
+        phase: ObjectionPhase::Filed,
         revision: 1,
     })
 }
 
 fn transfer(
     objection: &Objection,
-    actor: &Actor,
+    actor: &ObjectionActor,
     now: OffsetDateTime,
-) -> Result<(Objection, Vec<Event>), RuleBroken> {
-    if *actor != Actor::CreditOffice {
-        return Err(RuleBroken::NotTheOffice);
+) -> Result<(Objection, Vec<ObjectionEvent>), ObjectionRuleViolation> {
+    if *actor != ObjectionActor::CreditOffice {
+        return Err(ObjectionRuleViolation::NotTheOffice);
     }
     match objection.phase {
-        Phase::Filed => {
+        ObjectionPhase::Filed => {
             // Two machines' clocks may differ a little; time does not run backwards in a dossier.
             let at = now.max(objection.filed_at);
-            let moved = objection.moved(Phase::Transferred { at });
+            let moved = objection.moved(ObjectionPhase::Transferred { at });
             let events = vec![changed(&moved, at)];
             Ok((moved, events))
         }
-        Phase::Transferred { .. } | Phase::Answered { .. } => Ok((objection.clone(), Vec::new())),
+        ObjectionPhase::Transferred { .. } | ObjectionPhase::Answered { .. } => {
+            Ok((objection.clone(), Vec::new()))
+        }
     }
 }
 
 fn answer(
     objection: &Objection,
-    actor: &Actor,
-    answer: Answer,
+    actor: &ObjectionActor,
+    answer: ProviderAnswer,
     now: OffsetDateTime,
-) -> Result<(Objection, Vec<Event>), RuleBroken> {
-    if *actor != Actor::Provider(Some(objection.provider)) {
-        return Err(RuleBroken::NotTheProvider);
+) -> Result<(Objection, Vec<ObjectionEvent>), ObjectionRuleViolation> {
+    if *actor != ObjectionActor::Provider(Some(objection.provider)) {
+        return Err(ObjectionRuleViolation::NotTheProvider);
     }
     match objection.phase {
-        Phase::Filed => Err(RuleBroken::NotTransferred),
-        Phase::Transferred { at: transferred_at } => {
+        ObjectionPhase::Filed => Err(ObjectionRuleViolation::NotTransferred),
+        ObjectionPhase::Transferred { at: transferred_at } => {
             let at = now.max(transferred_at);
-            let moved = objection.moved(Phase::Answered {
+            let moved = objection.moved(ObjectionPhase::Answered {
                 transferred_at,
                 at,
                 answer,
@@ -289,15 +291,15 @@ fn answer(
             let events = vec![changed(&moved, at)];
             Ok((moved, events))
         }
-        Phase::Answered { answer: known, .. } if known == answer => {
+        ObjectionPhase::Answered { answer: known, .. } if known == answer => {
             Ok((objection.clone(), Vec::new()))
         }
-        Phase::Answered { .. } => Err(RuleBroken::AlreadyAnswered),
+        ObjectionPhase::Answered { .. } => Err(ObjectionRuleViolation::AlreadyAnswered),
     }
 }
 
-fn changed(objection: &Objection, at: OffsetDateTime) -> Event {
-    Event::Changed {
+fn changed(objection: &Objection, at: OffsetDateTime) -> ObjectionEvent {
+    ObjectionEvent::Changed {
         state: objection.state(),
         pending: objection.is_pending(),
         revision: objection.revision,

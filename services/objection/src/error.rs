@@ -8,17 +8,17 @@ use service_kit::{
 };
 use tonic::Status;
 
-use crate::domain::{RuleBroken, application::Missing};
+use crate::domain::{ObjectionRuleViolation, application::ObjectionRequestFault};
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectionError {
     /// The application or answer lacks something (D-4).
     #[error("the request lacks {} things", .0.len())]
-    Incomplete(Vec<Missing>),
+    Incomplete(Vec<ObjectionRequestFault>),
     /// The rules of the objection do not allow it.
     #[error("a rule of the objection is broken")]
-    Rule(#[from] RuleBroken),
+    Rule(#[from] ObjectionRuleViolation),
     /// Not the id of an objection.
     #[error("objection_id is not a UUID")]
     ObjectionId,
@@ -124,39 +124,39 @@ impl From<ObjectionError> for Status {
     }
 }
 
-fn rule(broken: RuleBroken) -> Refusal {
+fn rule(broken: ObjectionRuleViolation) -> Refusal {
     let (reason, rule, message) = match broken {
-        RuleBroken::NotInForce => (
+        ObjectionRuleViolation::NotInForce => (
             Reason::RegulationNotInForce,
             "R-25: nothing is due before 2017-06-20",
             "办法施行前不受理异议申请",
         ),
-        RuleBroken::Beginning => (
+        ObjectionRuleViolation::Beginning => (
             Reason::ObjectionStepUnsuitable,
             "an objection begins with its filing, once",
             "该异议的办理顺序不正确",
         ),
-        RuleBroken::NotTheSubject => (
+        ObjectionRuleViolation::NotTheSubject => (
             Reason::NotTheSubject,
             "R-18: the subject applies",
             "异议由信用信息主体提出",
         ),
-        RuleBroken::NotTheOffice => (
+        ObjectionRuleViolation::NotTheOffice => (
             Reason::NotTheCreditOffice,
             "R-18: the credit office transfers",
             "异议由市信用办转交",
         ),
-        RuleBroken::NotTheProvider => (
+        ObjectionRuleViolation::NotTheProvider => (
             Reason::NotTheProvider,
             "R-19: the provider of the record answers",
             "异议由提供该信息的主体答复",
         ),
-        RuleBroken::NotTransferred => (
+        ObjectionRuleViolation::NotTransferred => (
             Reason::ObjectionNotTransferred,
             "R-19: the provider answers after the transfer",
             "该异议尚未转交",
         ),
-        RuleBroken::AlreadyAnswered => (
+        ObjectionRuleViolation::AlreadyAnswered => (
             Reason::ObjectionAnswered,
             "R-19: an answer that was given stands",
             "该异议已经答复，答复内容不可更改",
@@ -166,7 +166,7 @@ fn rule(broken: RuleBroken) -> Refusal {
 }
 
 /// All that is missing in one answer (D-4); the rule is that of the first.
-fn incomplete(lacks: Vec<Missing>) -> Refusal {
+fn incomplete(lacks: Vec<ObjectionRequestFault>) -> Refusal {
     let reason = Reason::RequestIncomplete;
     let mut lacks = lacks.into_iter();
     let first = match lacks.next() {
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn d4_all_that_is_missing_stands_in_one_answer() {
-        let lack = |field: &str, message: &str| Missing {
+        let lack = |field: &str, message: &str| ObjectionRequestFault {
             field: field.to_owned(),
             rule: "given in writing (R-18, R-19)",
             message: message.to_owned(),

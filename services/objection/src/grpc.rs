@@ -23,8 +23,10 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::{
-    app::{self, Applicant, Desk, HandlingStep, Scope, view::ObjectionView},
-    domain::{Actor, Law, RuleBroken},
+    app::{
+        self, Applicant, HandlingStep, ObjectionCallContext, ObjectionScope, view::ObjectionView,
+    },
+    domain::{ObjectionActor, ObjectionLaw, ObjectionRuleViolation},
     error::ObjectionError,
 };
 
@@ -36,13 +38,13 @@ const MAX_ATTEMPTS: usize = 5;
 pub struct Objections {
     pool: Pool,
     relay: Relay,
-    law: Arc<Law>,
+    law: Arc<ObjectionLaw>,
     context: ServiceContext,
 }
 
 impl Objections {
     /// Over the service's own pool; `relay` is woken after each commit.
-    pub fn new(pool: Pool, relay: Relay, law: Arc<Law>, context: ServiceContext) -> Self {
+    pub fn new(pool: Pool, relay: Relay, law: Arc<ObjectionLaw>, context: ServiceContext) -> Self {
         Self {
             pool,
             relay,
@@ -51,8 +53,8 @@ impl Objections {
         }
     }
 
-    fn desk<'a>(&'a self, traceparent: &'a str) -> Desk<'a> {
-        Desk {
+    fn desk<'a>(&'a self, traceparent: &'a str) -> ObjectionCallContext<'a> {
+        ObjectionCallContext {
             keyring: &self.context.keyring,
             law: &self.law,
             now: self.context.clock.now(),
@@ -63,7 +65,7 @@ impl Objections {
     /// A step of an objection, decided again on what somebody else has done meanwhile.
     async fn advance_objection(
         &self,
-        actor: &Actor,
+        actor: &ObjectionActor,
         objection_id: Uuid,
         step: &HandlingStep,
         traceparent: &str,
@@ -112,10 +114,10 @@ impl ObjectionService for Objections {
     ) -> Result<Response<TransferObjectionResponse>, Status> {
         let (principal, trace) = (Principal::from_request(&request)?, trace_header(&request));
         if !principal.is(Role::CreditOffice) {
-            return Err(ObjectionError::Rule(RuleBroken::NotTheOffice).into());
+            return Err(ObjectionError::Rule(ObjectionRuleViolation::NotTheOffice).into());
         }
         let id = decode::objection_id(&request.into_inner().objection_id)?;
-        let (actor, step) = (Actor::CreditOffice, HandlingStep::Transfer);
+        let (actor, step) = (ObjectionActor::CreditOffice, HandlingStep::Transfer);
         let view = self.advance_objection(&actor, id, &step, &trace).await?;
         let objection = Some(encode::encode_objection(view));
         Ok(Response::new(TransferObjectionResponse { objection }))
@@ -127,11 +129,11 @@ impl ObjectionService for Objections {
     ) -> Result<Response<AnswerObjectionResponse>, Status> {
         let (principal, trace) = (Principal::from_request(&request)?, trace_header(&request));
         if !principal.is(Role::Provider) {
-            return Err(ObjectionError::Rule(RuleBroken::NotTheProvider).into());
+            return Err(ObjectionError::Rule(ObjectionRuleViolation::NotTheProvider).into());
         }
         let request = request.into_inner();
         let id = decode::objection_id(&request.objection_id)?;
-        let actor = Actor::Provider(principal.organisation.parse().ok());
+        let actor = ObjectionActor::Provider(principal.organisation.parse().ok());
         let step = decode::decode_answer(request)?;
         let view = self.advance_objection(&actor, id, &step, &trace).await?;
         let objection = Some(encode::encode_objection(view));
@@ -142,7 +144,7 @@ impl ObjectionService for Objections {
         &self,
         request: Request<GetObjectionRequest>,
     ) -> Result<Response<GetObjectionResponse>, Status> {
-        let scope = Scope::of(&Principal::from_request(&request)?, &self.context.keyring)?;
+        let scope = ObjectionScope::of(&Principal::from_request(&request)?, &self.context.keyring)?;
         let id = decode::objection_id(&request.into_inner().objection_id)?;
         let mut conn = (self.pool.acquire().await).map_err(ObjectionError::database("查询异议"))?;
         let view = app::get_objection(&mut conn, self.desk(""), &scope, id).await?;
@@ -154,7 +156,7 @@ impl ObjectionService for Objections {
         &self,
         request: Request<ListObjectionsRequest>,
     ) -> Result<Response<ListObjectionsResponse>, Status> {
-        let scope = Scope::of(&Principal::from_request(&request)?, &self.context.keyring)?;
+        let scope = ObjectionScope::of(&Principal::from_request(&request)?, &self.context.keyring)?;
         let request = request.into_inner();
         let page = decode::decode_page(&request)?;
         let (desk, overdue) = (self.desk(""), request.overdue_only);

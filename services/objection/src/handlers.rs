@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use proto::credit::catalog::events::v1::ProviderRegistered;
 use service_kit::db::Conn;
 
-use crate::store::{self, Provider};
+use crate::store::{self, ObjectionProvider};
 
 /// Handles `ProviderRegistered`.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ impl BatchHandler for ProviderHandler {
 fn provider_of(
     registered: ProviderRegistered,
     _delivery: &Delivery,
-) -> Result<Provider, &'static str> {
+) -> Result<ObjectionProvider, &'static str> {
     let Ok(code) = registered.code.parse() else {
         return Err("code: must be 18 of 0-9 and A-Z (GB 32100)");
     };
@@ -38,7 +38,7 @@ fn provider_of(
         .ok()
         .filter(|revision| *revision > 0)
         .ok_or("revision: must be 1 to 2^63-1")?;
-    Ok(Provider {
+    Ok(ObjectionProvider {
         code,
         name: registered.name,
         enabled: registered.enabled,

@@ -67,8 +67,8 @@ impl Config {
         overlay.load(SERVICE, include_str!("../config.default.toml"))
     }
 
-    fn law(&self) -> Result<domain::Law, StartError> {
-        Ok(domain::Law {
+    fn law(&self) -> Result<domain::ObjectionLaw, StartError> {
+        Ok(domain::ObjectionLaw {
             calendar: working_day_calendar(&self.calendar_file)?,
             rules: LegalRuleSet::changsha_2017(),
         })

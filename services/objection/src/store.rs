@@ -7,7 +7,9 @@ use time::Date;
 use uuid::Uuid;
 use vault::keyed_hash::KeyedHash;
 
-use crate::domain::{Answer, Decision, Objection, Phase, page::ObjectionPosition};
+use crate::domain::{
+    Objection, ObjectionPhase, ProviderAnswer, ProviderDecision, page::ObjectionPosition,
+};
 
 /// The migrations of this service's schema.
 pub fn migrations() -> sqlx::migrate::Migrator {
@@ -16,7 +18,7 @@ pub fn migrations() -> sqlx::migrate::Migrator {
 
 /// A registered provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provider {
+pub struct ObjectionProvider {
     /// Credit code.
     pub code: ProviderCode,
     /// Name.
@@ -29,7 +31,7 @@ pub struct Provider {
 
 /// What was handed in, as it is kept.
 #[derive(Debug, Clone)]
-pub struct Dossier {
+pub struct SealedApplication {
     /// The objection.
     pub objection_id: Uuid,
     /// The record version objected to.
@@ -69,7 +71,7 @@ pub struct EvidenceRow {
 
 /// An objection as it was loaded.
 #[derive(Debug, Clone)]
-pub struct Stored {
+pub struct StoredObjection {
     /// The objection.
     pub objection_id: Uuid,
     /// The record version objected to.
@@ -88,7 +90,7 @@ pub struct Stored {
     pub objection: Objection,
 }
 
-impl Stored {
+impl StoredObjection {
     /// Its place in the list.
     pub fn position(&self) -> ObjectionPosition {
         ObjectionPosition {
@@ -100,7 +102,7 @@ impl Stored {
 
 /// A step to be stored.
 #[derive(Debug, Clone)]
-pub struct Step<'a> {
+pub struct ObjectionUpdate<'a> {
     /// The objection.
     pub objection_id: Uuid,
     /// Its revision when it was loaded.
@@ -115,7 +117,7 @@ pub struct Step<'a> {
 
 /// Which objections a list shows.
 #[derive(Debug, Clone)]
-pub struct Filter {
+pub struct ObjectionListFilter {
     /// All of them.
     pub all: bool,
     /// Those transferred to this provider.
@@ -131,7 +133,7 @@ pub struct Filter {
 }
 
 /// Keeps the newest revision of each provider.
-pub async fn keep_providers(conn: &mut Conn, providers: &[Provider]) -> Result<(), Error> {
+pub async fn keep_providers(conn: &mut Conn, providers: &[ObjectionProvider]) -> Result<(), Error> {
     if providers.is_empty() {
         return Ok(());
     }
@@ -175,7 +177,7 @@ pub async fn provider_exists(conn: &mut Conn, code: ProviderCode) -> Result<bool
 /// Writes a new objection with its evidence; false when the applicant's request id is taken.
 pub async fn insert(
     conn: &mut Conn,
-    dossier: &Dossier,
+    dossier: &SealedApplication,
     objection: &Objection,
 ) -> Result<bool, Error> {
     let written = sqlx::query(
@@ -237,11 +239,11 @@ pub async fn insert(
 }
 
 /// Stores a step if nobody else has taken one meanwhile; false when somebody has.
-pub async fn advance(conn: &mut Conn, step: &Step<'_>) -> Result<bool, Error> {
+pub async fn advance(conn: &mut Conn, step: &ObjectionUpdate<'_>) -> Result<bool, Error> {
     let objection = step.objection;
     let answer = match objection.phase {
-        Phase::Answered { answer, .. } => Some(answer.sha256.to_vec()),
-        Phase::Filed | Phase::Transferred { .. } => None,
+        ObjectionPhase::Answered { answer, .. } => Some(answer.sha256.to_vec()),
+        ObjectionPhase::Filed | ObjectionPhase::Transferred { .. } => None,
     };
     let written = sqlx::query(
         "update objection
@@ -276,7 +278,7 @@ macro_rules! select {
 }
 
 /// One objection by its id.
-pub async fn get(conn: &mut Conn, objection_id: Uuid) -> Result<Option<Stored>, Error> {
+pub async fn get(conn: &mut Conn, objection_id: Uuid) -> Result<Option<StoredObjection>, Error> {
     let row = sqlx::query(select!("where objection_id = $1"))
         .bind(objection_id)
         .fetch_optional(conn)
@@ -289,7 +291,7 @@ pub async fn get_by_request(
     conn: &mut Conn,
     applicant_blind: &KeyedHash,
     request_digest: &KeyedHash,
-) -> Result<Option<Stored>, Error> {
+) -> Result<Option<StoredObjection>, Error> {
     let row = sqlx::query(select!(
         "where applicant_blind = $1 and request_digest = $2"
     ))
@@ -302,7 +304,10 @@ pub async fn get_by_request(
 
 /// A page of objections, oldest filing first. A city has a few thousand a year, so one statement
 /// serves all callers.
-pub async fn list(conn: &mut Conn, filter: &Filter) -> Result<Vec<Stored>, Error> {
+pub async fn list(
+    conn: &mut Conn,
+    filter: &ObjectionListFilter,
+) -> Result<Vec<StoredObjection>, Error> {
     let rows = sqlx::query(select!(
         "where ($1 or (provider_code = $2 and transferred_at is not null) or applicant_blind = $3)
            and (not $4 or (state = 'filed' and filed_on <= $5)
@@ -346,9 +351,9 @@ pub async fn evidence(
         .collect()
 }
 
-fn stored(row: &PgRow) -> Result<Stored, Error> {
+fn stored(row: &PgRow) -> Result<StoredObjection, Error> {
     let revision: i64 = row.try_get("revision")?;
-    Ok(Stored {
+    Ok(StoredObjection {
         objection_id: row.try_get("objection_id")?,
         version_id: checked::<Uuid, _>(row, "record_id")?,
         applicant_blind: row.try_get("applicant_blind")?,
@@ -377,26 +382,26 @@ where
     })
 }
 
-fn phase(row: &PgRow) -> Result<Phase, Error> {
+fn phase(row: &PgRow) -> Result<ObjectionPhase, Error> {
     let state: &str = row.try_get("state")?;
     let decision = match state {
-        "filed" => return Ok(Phase::Filed),
+        "filed" => return Ok(ObjectionPhase::Filed),
         "transferred" => {
             let at = row.try_get("transferred_at")?;
-            return Ok(Phase::Transferred { at });
+            return Ok(ObjectionPhase::Transferred { at });
         }
-        "answered_kept" => Decision::Keep,
-        "answered_correct" => Decision::Correct,
+        "answered_kept" => ProviderDecision::Keep,
+        "answered_correct" => ProviderDecision::Correct,
         other => return Err(Error::Decode(format!("unknown state {other}").into())),
     };
     let digest: Vec<u8> = row.try_get("answer_sha256")?;
     let sha256 = digest
         .try_into()
         .map_err(|_| Error::Decode("answer_sha256 is not 32 bytes".into()))?;
-    Ok(Phase::Answered {
+    Ok(ObjectionPhase::Answered {
         transferred_at: row.try_get("transferred_at")?,
         at: row.try_get("answered_at")?,
-        answer: Answer { decision, sha256 },
+        answer: ProviderAnswer { decision, sha256 },
     })
 }
 

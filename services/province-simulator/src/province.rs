@@ -18,7 +18,7 @@ pub enum BehaviourError {
 
 /// The newest version of a record that the province was told, whatever came first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Newest {
+struct NewestRecordVersion {
     revision: u64,
     ends: bool,
 }
@@ -30,7 +30,7 @@ pub struct Province {
     stored: HashMap<Uuid, [u8; 32]>,
     /// By digest of the record's key. Only revisions from 2 on: the first version of a record ends nothing, and is
     /// newer than nothing.
-    newest: HashMap<[u8; 32], Newest>,
+    newest: HashMap<[u8; 32], NewestRecordVersion>,
     revocations: u64,
     repeated: u64,
     conflicting: u64,
@@ -141,7 +141,7 @@ impl Province {
         if record.revision < 2 || record.record_key.is_empty() {
             return;
         }
-        let told = Newest {
+        let told = NewestRecordVersion {
             revision: record.revision,
             ends,
         };

@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use vault::Keyring;
 
 use crate::{
-    domain::{self, Answer, Command, Event, Push, RetryPolicy},
+    domain::{self, Push, PushCommand, PushEvent, PushOutcome, PushRetryPolicy},
     error::ProvincialSyncError,
     store::{self, ClaimedPush, NewPush, PushStatistics, SettledPush},
 };
@@ -44,20 +44,23 @@ pub fn upstream_record(
     keyring: &Keyring,
     push: &NewPush,
     traceparent: String,
-) -> Result<UpstreamRecord, Answer> {
+) -> Result<UpstreamRecord, PushOutcome> {
     let version = &push.version;
     let plain = keyring
         .open(version.id.as_bytes(), &push.sealed)
-        .map_err(|error| Answer::Unanswered(format!("sealed content does not open: {error}")))?;
+        .map_err(|error| {
+            PushOutcome::Unanswered(format!("sealed content does not open: {error}"))
+        })?;
     let (values, reason) = match push.operation {
         Operation::Upsert => {
-            let record = NormalisedRecord::decode(plain.as_slice())
-                .map_err(|_| Answer::Refused("sealed_record is no normalised record".to_owned()))?;
+            let record = NormalisedRecord::decode(plain.as_slice()).map_err(|_| {
+                PushOutcome::Refused("sealed_record is no normalised record".to_owned())
+            })?;
             (record.values, String::new())
         }
         Operation::Revoke | Operation::Withdraw => {
             let reason = String::from_utf8(plain)
-                .map_err(|_| Answer::Refused("sealed_reason is no UTF-8".to_owned()))?;
+                .map_err(|_| PushOutcome::Refused("sealed_reason is no UTF-8".to_owned()))?;
             (HashMap::new(), reason)
         }
     };
@@ -77,22 +80,22 @@ pub fn upstream_record(
 
 /// One attempt that has ended.
 #[derive(Debug)]
-pub struct Attempt {
+pub struct PushAttempt {
     /// What was claimed.
     pub claimed: ClaimedPush,
     /// What became of it.
-    pub answer: Answer,
+    pub answer: PushOutcome,
     /// Trace context of the attempt, empty when not sampled.
     pub traceparent: String,
 }
 
 /// How the attempts of a batch are settled.
 #[derive(Debug, Clone, Copy)]
-pub struct Settling<'a> {
+pub struct SettleContext<'a> {
     /// Seals the upstream's words.
     pub keyring: &'a Keyring,
     /// Pauses between attempts.
-    pub retry: &'a RetryPolicy,
+    pub retry: &'a PushRetryPolicy,
     /// When the answers were there.
     pub now: OffsetDateTime,
     /// The upstream answers again after it had failed: what waits is due now.
@@ -103,8 +106,8 @@ pub struct Settling<'a> {
 /// there were.
 pub async fn settle_attempts(
     conn: &mut Conn,
-    attempts: Vec<Attempt>,
-    settling: Settling<'_>,
+    attempts: Vec<PushAttempt>,
+    settling: SettleContext<'_>,
 ) -> Result<usize, Error> {
     let mut settled = Vec::with_capacity(attempts.len());
     let mut events = Vec::new();
@@ -115,11 +118,11 @@ pub async fn settle_attempts(
     for attempt in attempts {
         let version = &attempt.claimed.new.version;
         let (version_id, address) = (version.id, version.address);
-        let command = Command::Settle(attempt.answer);
+        let command = PushCommand::Settle(attempt.answer);
         let before = &attempt.claimed.push;
         match domain::apply(before, command, settling.now, settling.retry, seed) {
             Ok((push, event)) => {
-                if let Some(Event::Acknowledged(acknowledgement)) = event {
+                if let Some(PushEvent::Acknowledged(acknowledgement)) = event {
                     let message = VersionAcknowledged {
                         record_id: version_id.to_wire(),
                         record_address: address.to_wire(),

@@ -44,7 +44,7 @@ pub struct Push {
 
 /// What the upstream said of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum PushOutcome {
     /// Stored under this number.
     Acknowledged(String),
     /// The content is refused for good.
@@ -55,26 +55,26 @@ pub enum Answer {
 
 /// What may happen to a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub enum PushCommand {
     /// A sender takes it until then.
     Claim {
         /// End of the lease.
         until: OffsetDateTime,
     },
     /// An attempt has ended.
-    Settle(Answer),
+    Settle(PushOutcome),
 }
 
 /// What is announced.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum PushEvent {
     /// The province has the version.
     Acknowledged(Acknowledgement),
 }
 
 /// A command that the present state does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RuleBroken {
+pub enum PushRuleViolation {
     /// Only due pushes whose time has come are claimed.
     #[error("push is claimed in state {state:?}, the rule is: due, and not before its time")]
     NotClaimable {
@@ -99,7 +99,7 @@ pub enum RuleBroken {
 
 /// The pauses between attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetryPolicy {
+pub struct PushRetryPolicy {
     /// Before the first retry.
     pub first: Duration,
     /// Before the second; doubles from there.
@@ -111,7 +111,7 @@ pub struct RetryPolicy {
 /// The pause after the `attempts`-th attempt: short at first, then doubling up to the cap. `seed`
 /// (any number that differs between batches) shortens it by up to a half, so that what failed
 /// together does not come back together; equal arguments give equal pauses.
-pub fn retry_delay(policy: &RetryPolicy, attempts: u32, seed: u64) -> Duration {
+pub fn retry_delay(policy: &PushRetryPolicy, attempts: u32, seed: u64) -> Duration {
     let full = match attempts {
         0 | 1 => policy.first,
         n => policy
@@ -149,21 +149,25 @@ impl Push {
 /// What becomes of a push. Repeats and late failures change nothing; `seed` spreads the retries.
 pub fn apply(
     push: &Push,
-    command: Command,
+    command: PushCommand,
     now: OffsetDateTime,
-    policy: &RetryPolicy,
+    policy: &PushRetryPolicy,
     seed: u64,
-) -> Result<(Push, Option<Event>), RuleBroken> {
+) -> Result<(Push, Option<PushEvent>), PushRuleViolation> {
     match command {
-        Command::Claim { until } => claim(push, now, until).map(|push| (push, None)),
-        Command::Settle(answer) => settle(push, answer, now, policy, seed),
+        PushCommand::Claim { until } => claim(push, now, until).map(|push| (push, None)),
+        PushCommand::Settle(answer) => settle(push, answer, now, policy, seed),
     }
 }
 
-fn claim(push: &Push, now: OffsetDateTime, until: OffsetDateTime) -> Result<Push, RuleBroken> {
+fn claim(
+    push: &Push,
+    now: OffsetDateTime,
+    until: OffsetDateTime,
+) -> Result<Push, PushRuleViolation> {
     let state = push.state;
     if state != PushState::Due || push.next_attempt_at > now {
-        return Err(RuleBroken::NotClaimable { state });
+        return Err(PushRuleViolation::NotClaimable { state });
     }
     let mut claimed = push.clone();
     claimed.attempts = push.attempts.saturating_add(1);
@@ -174,13 +178,13 @@ fn claim(push: &Push, now: OffsetDateTime, until: OffsetDateTime) -> Result<Push
 
 fn settle(
     push: &Push,
-    answer: Answer,
+    answer: PushOutcome,
     now: OffsetDateTime,
-    policy: &RetryPolicy,
+    policy: &PushRetryPolicy,
     seed: u64,
-) -> Result<(Push, Option<Event>), RuleBroken> {
+) -> Result<(Push, Option<PushEvent>), PushRuleViolation> {
     match (push.state, answer) {
-        (PushState::Due, Answer::Acknowledged(number)) => {
+        (PushState::Due, PushOutcome::Acknowledged(number)) => {
             let acknowledgement = Acknowledgement { number, at: now };
             let settled = Push {
                 state: PushState::Acknowledged,
@@ -189,9 +193,9 @@ fn settle(
                 acknowledgement: Some(acknowledgement.clone()),
                 ..push.clone()
             };
-            Ok((settled, Some(Event::Acknowledged(acknowledgement))))
+            Ok((settled, Some(PushEvent::Acknowledged(acknowledgement))))
         }
-        (PushState::Due, Answer::Refused(why)) => {
+        (PushState::Due, PushOutcome::Refused(why)) => {
             let parked = Push {
                 state: PushState::Refused,
                 leased: false,
@@ -200,7 +204,7 @@ fn settle(
             };
             Ok((parked, None))
         }
-        (PushState::Due, Answer::Unanswered(why)) => {
+        (PushState::Due, PushOutcome::Unanswered(why)) => {
             let again = Push {
                 leased: false,
                 next_attempt_at: now + retry_delay(policy, push.attempts, seed),
@@ -210,21 +214,23 @@ fn settle(
             Ok((again, None))
         }
         // A failure that arrives after the settlement says nothing about it.
-        (PushState::Acknowledged | PushState::Refused, Answer::Unanswered(_))
-        | (PushState::Refused, Answer::Refused(_)) => Ok((push.clone(), None)),
-        (PushState::Acknowledged, Answer::Acknowledged(after)) => {
+        (PushState::Acknowledged | PushState::Refused, PushOutcome::Unanswered(_))
+        | (PushState::Refused, PushOutcome::Refused(_)) => Ok((push.clone(), None)),
+        (PushState::Acknowledged, PushOutcome::Acknowledged(after)) => {
             let before = push.acknowledgement.as_ref().map(|known| &known.number);
             match before {
-                Some(before) if *before != after => Err(RuleBroken::AcknowledgementChanged {
-                    before: before.clone(),
-                    after,
-                }),
+                Some(before) if *before != after => {
+                    Err(PushRuleViolation::AcknowledgementChanged {
+                        before: before.clone(),
+                        after,
+                    })
+                }
                 _ => Ok((push.clone(), None)),
             }
         }
-        (state @ PushState::Acknowledged, Answer::Refused(_))
-        | (state @ PushState::Refused, Answer::Acknowledged(_)) => {
-            Err(RuleBroken::SettledOtherwise { state })
+        (state @ PushState::Acknowledged, PushOutcome::Refused(_))
+        | (state @ PushState::Refused, PushOutcome::Acknowledged(_)) => {
+            Err(PushRuleViolation::SettledOtherwise { state })
         }
     }
 }

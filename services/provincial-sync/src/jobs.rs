@@ -21,9 +21,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     Config, app,
-    domain::{Answer, RetryPolicy},
+    domain::{PushOutcome, PushRetryPolicy},
     store::{self, ClaimedPush},
-    upstream::{Answers, Upstream},
+    upstream::{PushBatchOutcome, Upstream},
 };
 
 /// Looks in quick succession after a wake-up: 5, 10, 20 … 320 ms. The handler wakes before its
@@ -36,7 +36,7 @@ const GATHER: Duration = Duration::from_millis(100);
 /// under the same key, so nothing is lost but time.
 const GRACE: Duration = Duration::from_secs(3);
 
-struct Sender {
+struct PushSender {
     pool: Pool,
     upstream: Upstream,
     relay: Relay,
@@ -49,7 +49,7 @@ struct Sender {
     batch_size: i64,
     lease: Duration,
     poll: Duration,
-    retry: RetryPolicy,
+    retry: PushRetryPolicy,
 }
 
 /// Starts the sender and the report of its lane.
@@ -62,7 +62,7 @@ pub fn start(
     context: &ServiceContext,
 ) {
     let limit = Duration::from_secs(config.lane_limit_seconds);
-    let sender = Arc::new(Sender {
+    let sender = Arc::new(PushSender {
         pool,
         upstream,
         relay,
@@ -91,7 +91,7 @@ pub fn start(
         });
 }
 
-impl Sender {
+impl PushSender {
     async fn report(&self) {
         loop {
             match store::queue(&self.pool).await {
@@ -190,7 +190,7 @@ impl Sender {
             span.map(|span| span.traceparent()).unwrap_or_default()
         };
         let mut records = Vec::with_capacity(batch.len());
-        let mut ready = Answers::default();
+        let mut ready = PushBatchOutcome::default();
         for (n, claimed) in batch.iter().enumerate() {
             let version_id = claimed.new.version.id;
             match app::upstream_record(&self.context.keyring, &claimed.new, trace(n)) {
@@ -206,11 +206,11 @@ impl Sender {
         let attempts = batch
             .into_iter()
             .enumerate()
-            .map(|(n, claimed)| app::Attempt {
+            .map(|(n, claimed)| app::PushAttempt {
                 answer: answers
                     .by_key
                     .remove(&claimed.new.version.id.to_string())
-                    .unwrap_or_else(|| Answer::Unanswered("no answer".to_owned())),
+                    .unwrap_or_else(|| PushOutcome::Unanswered("no answer".to_owned())),
                 traceparent: trace(n),
                 claimed,
             })
@@ -228,9 +228,12 @@ impl Sender {
         }
     }
 
-    async fn push(&self, records: Vec<proto::credit::province::v1::UpstreamRecord>) -> Answers {
+    async fn push(
+        &self,
+        records: Vec<proto::credit::province::v1::UpstreamRecord>,
+    ) -> PushBatchOutcome {
         if records.is_empty() {
-            return Answers::default();
+            return PushBatchOutcome::default();
         }
         let cut_off = async {
             self.context.shutdown.wait_requested().await;
@@ -238,14 +241,14 @@ impl Sender {
         };
         tokio::select! {
             answers = self.upstream.push(records) => answers,
-            () = cut_off => Answers { failed: true, ..Answers::default() },
+            () = cut_off => PushBatchOutcome { failed: true, ..PushBatchOutcome::default() },
         }
     }
 
-    async fn settle(&self, attempts: Vec<app::Attempt>, recovered: bool) -> Result<(), Error> {
+    async fn settle(&self, attempts: Vec<app::PushAttempt>, recovered: bool) -> Result<(), Error> {
         let now: OffsetDateTime = self.context.clock.now();
         let mut tx = store::begin(&self.pool).await?;
-        let settling = app::Settling {
+        let settling = app::SettleContext {
             keyring: &self.context.keyring,
             retry: &self.retry,
             now,

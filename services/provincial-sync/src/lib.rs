@@ -117,8 +117,8 @@ impl Config {
         }
     }
 
-    fn retry(&self) -> domain::RetryPolicy {
-        domain::RetryPolicy {
+    fn retry(&self) -> domain::PushRetryPolicy {
+        domain::PushRetryPolicy {
             first: Duration::from_millis(self.first_retry_ms),
             second: Duration::from_millis(self.second_retry_ms),
             cap: Duration::from_millis(self.retry_cap_ms),

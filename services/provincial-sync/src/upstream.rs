@@ -15,7 +15,7 @@ use service_kit::{
 };
 use tonic::{Code, Request, Status, transport::Channel};
 
-use crate::domain::Answer;
+use crate::domain::PushOutcome;
 
 /// Encoded bytes of records in one call: half of what the platform's own servers take.
 const CALL_BYTES: usize = MAX_MESSAGE_BYTES / 2;
@@ -30,17 +30,17 @@ pub struct Upstream {
 
 /// The answers of one batch and what they say of the upstream itself.
 #[derive(Debug, Default)]
-pub struct Answers {
+pub struct PushBatchOutcome {
     /// By idempotency key; every record of the batch has one.
-    pub by_key: HashMap<String, Answer>,
+    pub by_key: HashMap<String, PushOutcome>,
     /// At least one call was answered.
     pub answered: bool,
     /// A call failed for a reason that is the upstream's, or the way's to it.
     pub failed: bool,
 }
 
-impl Answers {
-    fn all(&mut self, records: &[UpstreamRecord], answer: impl Fn() -> Answer) {
+impl PushBatchOutcome {
+    fn all(&mut self, records: &[UpstreamRecord], answer: impl Fn() -> PushOutcome) {
         for record in records {
             self.by_key.insert(record.idempotency_key.clone(), answer());
         }
@@ -63,8 +63,8 @@ impl Upstream {
 
     /// Pushes the records, in several calls where they are too large for one. When a call is
     /// refused as a whole for its content, it is halved until the bad record stands alone.
-    pub async fn push(&self, records: Vec<UpstreamRecord>) -> Answers {
-        let mut answers = Answers::default();
+    pub async fn push(&self, records: Vec<UpstreamRecord>) -> PushBatchOutcome {
+        let mut answers = PushBatchOutcome::default();
         let mut todo = portions(records);
         todo.reverse();
         while let Some(mut portion) = todo.pop() {
@@ -92,13 +92,13 @@ impl Upstream {
                 }
                 Err(failure) if failure.blames_content() => {
                     answers.answered = true;
-                    answers.all(&portion, || Answer::Refused(failure.to_string()));
+                    answers.all(&portion, || PushOutcome::Refused(failure.to_string()));
                 }
                 Err(failure) => {
                     // Only the code: an upstream's message may quote a record.
                     tracing::warn!(code = ?failure.code, records = portion.len(), "push unanswered");
                     answers.failed = true;
-                    answers.all(&portion, || Answer::Unanswered(failure.to_string()));
+                    answers.all(&portion, || PushOutcome::Unanswered(failure.to_string()));
                 }
             }
         }
@@ -158,16 +158,16 @@ impl From<Status> for CallFailure {
     }
 }
 
-fn unanswered(why: &str) -> Answer {
-    Answer::Unanswered(why.to_owned())
+fn unanswered(why: &str) -> PushOutcome {
+    PushOutcome::Unanswered(why.to_owned())
 }
 
-fn answer_of(answer: UpstreamAnswer) -> Option<(String, Answer)> {
+fn answer_of(answer: UpstreamAnswer) -> Option<(String, PushOutcome)> {
     let outcome = match answer.outcome? {
         // A number that says nothing acknowledges nothing.
         Outcome::Acknowledgement(number) if number.trim().is_empty() => return None,
-        Outcome::Acknowledgement(number) => Answer::Acknowledged(number),
-        Outcome::Refusal(why) => Answer::Refused(why),
+        Outcome::Acknowledgement(number) => PushOutcome::Acknowledged(number),
+        Outcome::Refusal(why) => PushOutcome::Refused(why),
     };
     Some((answer.idempotency_key, outcome))
 }

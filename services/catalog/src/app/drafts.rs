@@ -8,18 +8,21 @@ use service_kit::{db::Conn, page::Page, reason::Reason};
 use time::Date;
 use uuid::Uuid;
 
-use super::{Act, Done, announce, bytes_of, items, limit_size};
+use super::{ActionContext, CatalogOutcome, announce, bytes_of, items, limit_size};
 use crate::{
     domain::{
-        MAX_REASON_CHARS, RuleBroken,
-        draft::{self, DefinitionFaults, Draft, DraftReturnReason, Head, State, Step, WholeDraft},
+        CatalogRuleViolation, MAX_REASON_CHARS,
+        draft::{
+            self, DefinitionFaults, DraftHeader, DraftReturnReason, DraftStep, ItemDraft,
+            ItemDraftState, WholeDraft,
+        },
         given_text,
         page::DraftKey,
-        rights::{self, Actor},
-        version::{self, History, Offer},
+        rights::{self, CatalogActor},
+        version::{self, ItemHistory, PublicationDecision},
     },
     error::CatalogError,
-    store::{self, drafts::Filter},
+    store::{self, drafts::DraftListFilter},
 };
 
 const SAVING: &str = "保存草稿";
@@ -43,7 +46,7 @@ macro_rules! fact {
 
 /// What is saved.
 #[derive(Debug, Clone, Copy)]
-pub struct Save<'a> {
+pub struct DraftInput<'a> {
     /// The draft that is changed; none for a new one.
     pub draft: Option<Uuid>,
     /// The definition.
@@ -59,15 +62,15 @@ pub struct Save<'a> {
 /// database fails.
 pub async fn save_draft(
     conn: &mut Conn,
-    actor: &Actor,
-    save: Save<'_>,
-    act: Act<'_>,
-) -> Result<Done<WholeDraft>, CatalogError> {
+    actor: &CatalogActor,
+    save: DraftInput<'_>,
+    act: ActionContext<'_>,
+) -> Result<CatalogOutcome<WholeDraft>, CatalogError> {
     limit_size(save.definition)?;
     if save.draft.is_none() {
         make_room(conn, &actor.organisation).await?;
     }
-    let head = Head::read(save.definition)?;
+    let head = DraftHeader::read(save.definition)?;
     let current = match save.draft {
         Some(id) => Some(lock(conn, actor, id, act.today()).await?),
         None => None,
@@ -82,11 +85,11 @@ pub async fn save_draft(
         actor.may_draft(&latest.item.owner, act.today())?;
     }
     let next = match current {
-        None => Draft {
+        None => ItemDraft {
             id: Uuid::new_v4(),
             head,
             definition: save.definition.to_owned(),
-            state: State::Draft,
+            state: ItemDraftState::Draft,
             revision: 1,
             created_by: actor.organisation.clone(),
             created_at: act.at,
@@ -94,9 +97,9 @@ pub async fn save_draft(
             reasons: Vec::new(),
         },
         Some(current) => {
-            let state = draft::step(current.state, Step::Save)?;
+            let state = draft::step(current.state, DraftStep::Save)?;
             if current.revision != save.revision {
-                return Err(RuleBroken::new(
+                return Err(CatalogRuleViolation::new(
                     Reason::DraftChanged,
                     "revision",
                     "who changes a draft has seen its newest revision",
@@ -105,9 +108,9 @@ pub async fn save_draft(
                 .into());
             }
             if current.state == state && current.definition == save.definition {
-                return Ok(Done::unchanged(whole(conn, current, act).await?));
+                return Ok(CatalogOutcome::unchanged(whole(conn, current, act).await?));
             }
-            Draft {
+            ItemDraft {
                 head,
                 definition: save.definition.to_owned(),
                 ..stepped(current, state, act)
@@ -116,7 +119,7 @@ pub async fn save_draft(
     };
     put(conn, &next, act, "").await?;
     announce(conn, &[act.event(&fact!(DraftSaved, next))], SAVING).await?;
-    Ok(Done::changed(whole(conn, next, act).await?))
+    Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
 }
 
 /// Whether the organisation may begin one more draft; two that begin at once are counted one after the other.
@@ -137,13 +140,13 @@ async fn make_room(conn: &mut Conn, organisation: &str) -> Result<(), CatalogErr
 /// It is not, or the caller may not; or the database fails.
 pub async fn submit_draft(
     conn: &mut Conn,
-    actor: &Actor,
+    actor: &CatalogActor,
     id: Uuid,
-    act: Act<'_>,
-) -> Result<Done<WholeDraft>, CatalogError> {
+    act: ActionContext<'_>,
+) -> Result<CatalogOutcome<WholeDraft>, CatalogError> {
     let current = lock(conn, actor, id, act.today()).await?;
     actor.may_draft(&current.head.owner, act.today())?;
-    let state = draft::step(current.state, Step::Submit)?;
+    let state = draft::step(current.state, DraftStep::Submit)?;
     check(conn, &current, act).await?;
     let next = stepped(current, state, act);
     put(conn, &next, act, "").await?;
@@ -152,19 +155,23 @@ pub async fn submit_draft(
         .map_err(CatalogError::database(SAVING))?;
     let event = fact!(DraftSubmitted, next);
     announce(conn, &[act.event(&event)], SAVING).await?;
-    Ok(Done::changed(whole(conn, next, act).await?))
+    Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
 }
 
 /// Reads a draft's definition and checks that it could be published now.
-async fn check(conn: &mut Conn, draft: &Draft, act: Act<'_>) -> Result<ItemVersion, CatalogError> {
+async fn check(
+    conn: &mut Conn,
+    draft: &ItemDraft,
+    act: ActionContext<'_>,
+) -> Result<ItemVersion, CatalogError> {
     let item = items::read_definition(&mut *conn, &draft.definition).await?;
     items::check_owner(conn, &item, act.today()).await?;
     let history = items::load_history(conn, &item.code).await?;
     let offer = version::offer(&history, &item, act.at)?;
     stays(&history, &item)?;
     match offer {
-        Offer::Next => Ok(item),
-        Offer::Known => Err(RuleBroken::new(
+        PublicationDecision::Next => Ok(item),
+        PublicationDecision::Known => Err(CatalogRuleViolation::new(
             Reason::ItemVersionKnown,
             "definition_toml.version",
             "a draft is for a version that is not published yet",
@@ -175,7 +182,7 @@ async fn check(conn: &mut Conn, draft: &Draft, act: Act<'_>) -> Result<ItemVersi
 }
 
 /// An item of another catalogue is not taken over by a draft, whatever was published since the draft was saved.
-fn stays(history: &History, item: &ItemVersion) -> Result<(), RuleBroken> {
+fn stays(history: &ItemHistory, item: &ItemVersion) -> Result<(), CatalogRuleViolation> {
     let before = history.before(item.version).map(|found| &found.item.owner);
     rights::same_catalogue(before, &item.owner)
 }
@@ -186,16 +193,16 @@ fn stays(history: &History, item: &ItemVersion) -> Result<(), RuleBroken> {
 /// It is not submitted, is that of the reviewer's own organ or was begun by it, or a reason is missing; or the database fails.
 pub async fn return_draft(
     conn: &mut Conn,
-    actor: &Actor,
+    actor: &CatalogActor,
     id: Uuid,
     reasons: Vec<DraftReturnReason>,
-    act: Act<'_>,
-) -> Result<Done<WholeDraft>, CatalogError> {
+    act: ActionContext<'_>,
+) -> Result<CatalogOutcome<WholeDraft>, CatalogError> {
     let reasons = draft::reasons(reasons)?;
     let current = lock(conn, actor, id, act.today()).await?;
     actor.may_review_draft(&current.head.owner, &current.created_by)?;
-    let state = draft::step(current.state, Step::Return)?;
-    let next = Draft {
+    let state = draft::step(current.state, DraftStep::Return)?;
+    let next = ItemDraft {
         reasons,
         ..stepped(current, state, act)
     };
@@ -203,7 +210,7 @@ pub async fn return_draft(
     let event =
         fact!(DraftReturned, next, reasons: next.reasons.iter().map(|r| r.text.clone()).collect());
     announce(conn, &[act.event(&event)], SAVING).await?;
-    Ok(Done::changed(whole(conn, next, act).await?))
+    Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
 }
 
 /// The credit office publishes a draft: version, end of duties, state of the draft and all their events
@@ -214,13 +221,13 @@ pub async fn return_draft(
 /// the database fails.
 pub async fn publish_draft(
     conn: &mut Conn,
-    actor: &Actor,
+    actor: &CatalogActor,
     id: Uuid,
-    act: Act<'_>,
-) -> Result<Done<(WholeDraft, ItemVersion)>, CatalogError> {
+    act: ActionContext<'_>,
+) -> Result<CatalogOutcome<(WholeDraft, ItemVersion)>, CatalogError> {
     let current = lock(conn, actor, id, act.today()).await?;
     actor.may_review_draft(&current.head.owner, &current.created_by)?;
-    let state = draft::step(current.state, Step::Publish)?;
+    let state = draft::step(current.state, DraftStep::Publish)?;
     let item = items::read_definition(&mut *conn, &current.definition).await?;
     // Behind the queue of the item nobody publishes another version between this look and the publication.
     items::queue_for(conn, [item.code.as_str()], SAVING).await?;
@@ -231,7 +238,10 @@ pub async fn publish_draft(
     put(conn, &next, act, "").await?;
     let event = fact!(DraftPublished, next);
     announce(conn, &[act.event(&event)], SAVING).await?;
-    Ok(Done::changed((whole(conn, next, act).await?, item)))
+    Ok(CatalogOutcome::changed((
+        whole(conn, next, act).await?,
+        item,
+    )))
 }
 
 /// Gives a draft up; it stays on record.
@@ -240,22 +250,22 @@ pub async fn publish_draft(
 /// It is published or withdrawn already, or the caller may not; or the database fails.
 pub async fn withdraw_draft(
     conn: &mut Conn,
-    actor: &Actor,
+    actor: &CatalogActor,
     id: Uuid,
     note: &str,
-    act: Act<'_>,
-) -> Result<Done<WholeDraft>, CatalogError> {
+    act: ActionContext<'_>,
+) -> Result<CatalogOutcome<WholeDraft>, CatalogError> {
     if !note.is_empty() {
         given_text(note, Reason::ReasonInvalid, "reason", MAX_REASON_CHARS)?;
     }
     let current = lock(conn, actor, id, act.today()).await?;
     actor.may_draft(&current.head.owner, act.today())?;
-    let state = draft::step(current.state, Step::Withdraw)?;
+    let state = draft::step(current.state, DraftStep::Withdraw)?;
     let next = stepped(current, state, act);
     put(conn, &next, act, note).await?;
     let event = fact!(DraftWithdrawn, next);
     announce(conn, &[act.event(&event)], SAVING).await?;
-    Ok(Done::changed(whole(conn, next, act).await?))
+    Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
 }
 
 /// One draft with its faults today and its history.
@@ -264,9 +274,9 @@ pub async fn withdraw_draft(
 /// There is none that the caller may see, or the database fails.
 pub async fn get_draft(
     conn: &mut Conn,
-    actor: &Actor,
+    actor: &CatalogActor,
     id: Uuid,
-    act: Act<'_>,
+    act: ActionContext<'_>,
 ) -> Result<WholeDraft, CatalogError> {
     let found = store::drafts::draft(conn, id)
         .await
@@ -276,7 +286,11 @@ pub async fn get_draft(
 }
 
 /// The draft with its faults and its history.
-async fn whole(conn: &mut Conn, draft: Draft, act: Act<'_>) -> Result<WholeDraft, CatalogError> {
+async fn whole(
+    conn: &mut Conn,
+    draft: ItemDraft,
+    act: ActionContext<'_>,
+) -> Result<WholeDraft, CatalogError> {
     let history = store::drafts::history(conn, draft.id)
         .await
         .map_err(CatalogError::database(READING))?;
@@ -290,10 +304,13 @@ async fn whole(conn: &mut Conn, draft: Draft, act: Act<'_>) -> Result<WholeDraft
 /// What is wrong with a draft that is still open today, so that its author need not submit it to learn it.
 async fn find_draft_faults(
     conn: &mut Conn,
-    draft: &Draft,
-    act: Act<'_>,
+    draft: &ItemDraft,
+    act: ActionContext<'_>,
 ) -> Result<DefinitionFaults, CatalogError> {
-    if matches!(draft.state, State::Published | State::Withdrawn) {
+    if matches!(
+        draft.state,
+        ItemDraftState::Published | ItemDraftState::Withdrawn
+    ) {
         return Ok(DefinitionFaults::new());
     }
     match check(conn, draft, act).await {
@@ -309,7 +326,7 @@ async fn find_draft_faults(
 #[derive(Debug, Clone, Copy)]
 pub struct DraftListQuery<'a> {
     /// Only those in this state.
-    pub state: Option<State>,
+    pub state: Option<ItemDraftState>,
     /// Only those for the catalogue of this organ; empty: all.
     pub organ: &'a str,
 }
@@ -320,12 +337,12 @@ pub struct DraftListQuery<'a> {
 /// The database fails.
 pub async fn list_drafts(
     conn: &mut Conn,
-    actor: &Actor,
+    actor: &CatalogActor,
     query: DraftListQuery<'_>,
     page: &Page<DraftKey>,
     today: Date,
-) -> Result<(Vec<Draft>, String), CatalogError> {
-    let filter = Filter {
+) -> Result<(Vec<ItemDraft>, String), CatalogError> {
+    let filter = DraftListFilter {
         scope: actor.scope(today),
         state: query.state,
         organ: query.organ.to_owned(),
@@ -344,10 +361,10 @@ pub async fn list_drafts(
 
 async fn lock(
     conn: &mut Conn,
-    actor: &Actor,
+    actor: &CatalogActor,
     id: Uuid,
     today: Date,
-) -> Result<Draft, CatalogError> {
+) -> Result<ItemDraft, CatalogError> {
     let found = store::drafts::lock(conn, id)
         .await
         .map_err(CatalogError::database(SAVING))?;
@@ -355,16 +372,20 @@ async fn lock(
 }
 
 /// The draft if the caller may see it: within its scope, or begun by its organisation.
-fn seen(actor: &Actor, found: Option<Draft>, today: Date) -> Result<Draft, RuleBroken> {
+fn seen(
+    actor: &CatalogActor,
+    found: Option<ItemDraft>,
+    today: Date,
+) -> Result<ItemDraft, CatalogRuleViolation> {
     let scope = actor.scope(today);
-    let own = |draft: &Draft| !scope.organ.is_empty() && draft.created_by == scope.organ;
+    let own = |draft: &ItemDraft| !scope.organ.is_empty() && draft.created_by == scope.organ;
     found
         .filter(|draft| scope.sees(&draft.head.owner) || own(draft))
         .ok_or_else(draft::unknown)
 }
 
-fn stepped(current: Draft, state: State, act: Act<'_>) -> Draft {
-    Draft {
+fn stepped(current: ItemDraft, state: ItemDraftState, act: ActionContext<'_>) -> ItemDraft {
+    ItemDraft {
         state,
         revision: current.revision + 1,
         changed_at: act.at,
@@ -372,7 +393,12 @@ fn stepped(current: Draft, state: State, act: Act<'_>) -> Draft {
     }
 }
 
-async fn put(conn: &mut Conn, draft: &Draft, act: Act<'_>, note: &str) -> Result<(), CatalogError> {
+async fn put(
+    conn: &mut Conn,
+    draft: &ItemDraft,
+    act: ActionContext<'_>,
+    note: &str,
+) -> Result<(), CatalogError> {
     store::drafts::put(conn, draft, act.by, note)
         .await
         .map_err(CatalogError::database(SAVING))

@@ -16,24 +16,24 @@ use service_kit::{
 use time::Date;
 use uuid::Uuid;
 
-use super::{Act, Done, announce, bytes_of, items};
+use super::{ActionContext, CatalogOutcome, announce, bytes_of, items};
 use crate::{
     domain::{
-        RuleBroken,
-        duty::{self, Duty, DutySelection, Law, Recorded, Trigger},
+        CatalogRuleViolation,
+        duty::{self, CatalogLaw, DutySelection, RecordedTrigger, RenewalDuty, Trigger},
         format_day,
         page::DutyKey,
-        rights::Actor,
+        rights::CatalogActor,
     },
     error::CatalogError,
     store::{
         self,
-        duties::{Ending, Filter, NewDuty},
-        items::Affected,
+        duties::{ClosingVersion, DutyListFilter, NewDuty},
+        items::AffectedItem,
     },
 };
 
-pub use clock::{Moved, follow_ends, reschedule, tell_overdue};
+pub use clock::{RescheduledDuty, follow_ends, reschedule, tell_overdue};
 
 const RECORDING: &str = "登记目录更新事由";
 const READING: &str = "读取更新任务";
@@ -47,7 +47,7 @@ const MOST_LOOKS: usize = 8;
 
 /// What a trigger affects.
 #[derive(Debug, Clone, Copy)]
-pub struct Affects<'a> {
+pub struct TriggerScope<'a> {
     /// These items.
     pub item_codes: &'a [String],
     /// All items of this organ's catalogue; empty: none.
@@ -56,11 +56,11 @@ pub struct Affects<'a> {
 
 /// A trigger and all its duties.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opened {
+pub struct TriggerDuties {
     /// The trigger.
-    pub trigger: Recorded,
+    pub trigger: RecordedTrigger,
     /// Its duties; none when nothing was due on its day.
-    pub duties: Vec<Duty>,
+    pub duties: Vec<RenewalDuty>,
 }
 
 /// Records a trigger and opens a duty for each item that it affects. The same document again opens duties
@@ -72,11 +72,11 @@ pub struct Opened {
 /// database fails.
 pub async fn record_trigger(
     conn: &mut Conn,
-    law: &Law,
+    law: &CatalogLaw,
     trigger: Trigger,
-    affects: Affects<'_>,
-    act: Act<'_>,
-) -> Result<Done<Opened>, CatalogError> {
+    affects: TriggerScope<'_>,
+    act: ActionContext<'_>,
+) -> Result<CatalogOutcome<TriggerDuties>, CatalogError> {
     let failed = CatalogError::database;
     let (kind, number, day) = (
         trigger.kind,
@@ -97,7 +97,7 @@ pub async fn record_trigger(
         }
         Some(known) => (known, false),
         None => {
-            let recorded = Recorded {
+            let recorded = RecordedTrigger {
                 id: Uuid::new_v4(),
                 trigger,
                 at: act.at,
@@ -110,8 +110,8 @@ pub async fn record_trigger(
     };
     let opened = open(conn, law, &recorded, affected, act).await?;
     let duties = of_trigger(conn, recorded.id, act.today()).await?;
-    Ok(Done {
-        value: Opened {
+    Ok(CatalogOutcome {
+        value: TriggerDuties {
             trigger: recorded,
             duties,
         },
@@ -122,12 +122,12 @@ pub async fn record_trigger(
 /// The items that a request names, kept from other writers.
 async fn affected(
     conn: &mut Conn,
-    affects: Affects<'_>,
+    affects: TriggerScope<'_>,
     today: Date,
-) -> Result<Vec<Affected>, CatalogError> {
-    let Affects { item_codes, organ } = affects;
+) -> Result<Vec<AffectedItem>, CatalogError> {
+    let TriggerScope { item_codes, organ } = affects;
     if (item_codes.is_empty() && organ.is_empty()) || item_codes.len() > MAX_ITEMS {
-        return Err(RuleBroken::new(
+        return Err(CatalogRuleViolation::new(
             Reason::TriggerItemsInvalid,
             "item_codes",
             "R-6: a trigger names 1 to 500 items, or an organ",
@@ -156,7 +156,7 @@ async fn affected(
         found.clear();
     }
     if found.is_empty() && !queued.is_empty() {
-        return Err(RuleBroken::new(
+        return Err(CatalogRuleViolation::new(
             Reason::TriggerItemsChanging,
             "organ",
             "the catalogue stands still while a trigger is recorded",
@@ -169,7 +169,7 @@ async fn affected(
         .iter()
         .position(|code| !codes.contains(code.as_str()));
     if let Some(i) = missing {
-        return Err(RuleBroken::new(
+        return Err(CatalogRuleViolation::new(
             Reason::TriggerItemsUnsuitable,
             format!("item_codes[{i}]"),
             "an item that is published and has not ended",
@@ -177,9 +177,9 @@ async fn affected(
         )
         .into());
     }
-    let of_organ = |item: &&Affected| item.owner.organ() == organ;
+    let of_organ = |item: &&AffectedItem| item.owner.organ() == organ;
     if !organ.is_empty() && !found.iter().any(|item| of_organ(&item)) {
-        return Err(RuleBroken::new(
+        return Err(CatalogRuleViolation::new(
             Reason::TriggerItemsUnsuitable,
             "organ",
             "the organ has items in its catalogue that have not ended",
@@ -193,10 +193,10 @@ async fn affected(
 /// Opens the duties that are not there yet; true when there was one.
 async fn open(
     conn: &mut Conn,
-    law: &Law,
-    recorded: &Recorded,
-    affected: Vec<Affected>,
-    act: Act<'_>,
+    law: &CatalogLaw,
+    recorded: &RecordedTrigger,
+    affected: Vec<AffectedItem>,
+    act: ActionContext<'_>,
 ) -> Result<bool, CatalogError> {
     let Some(deadline) = law.due(&recorded.trigger) else {
         // nothing is due before the regulation came into force.
@@ -254,7 +254,7 @@ async fn open(
         .collect();
     announce(conn, &events, RECORDING).await?;
     for (code, (version, at)) in &answers {
-        let ending = Ending {
+        let ending = ClosingVersion {
             item_code: code,
             version: *version,
             at: *at,
@@ -270,8 +270,8 @@ async fn of_trigger(
     conn: &mut Conn,
     trigger: Uuid,
     today: Date,
-) -> Result<Vec<Duty>, CatalogError> {
-    let filter = Filter {
+) -> Result<Vec<RenewalDuty>, CatalogError> {
+    let filter = DutyListFilter {
         trigger: Some(trigger),
         limit: i64::MAX,
         ..everything(today)
@@ -281,12 +281,12 @@ async fn of_trigger(
         .map_err(CatalogError::database(READING))
 }
 
-fn everything(today: Date) -> Filter {
-    let actor = Actor {
+fn everything(today: Date) -> DutyListFilter {
+    let actor = CatalogActor {
         auditor: true,
-        ..Actor::default()
+        ..CatalogActor::default()
     };
-    Filter {
+    DutyListFilter {
         scope: actor.scope(today),
         part: DutySelection::All,
         organ: String::new(),
@@ -303,8 +303,8 @@ fn everything(today: Date) -> Filter {
 /// item.
 pub(super) async fn close(
     conn: &mut Conn,
-    ending: Ending<'_>,
-    act: Act<'_>,
+    ending: ClosingVersion<'_>,
+    act: ActionContext<'_>,
 ) -> Result<(), CatalogError> {
     let closed = store::duties::close(conn, ending)
         .await
@@ -317,7 +317,7 @@ pub(super) async fn close(
 pub(super) async fn close_ended(
     conn: &mut Conn,
     codes: &[String],
-    act: Act<'_>,
+    act: ActionContext<'_>,
 ) -> Result<usize, CatalogError> {
     let closed = store::duties::close_ended(conn, codes, act.today(), act.at, act.by)
         .await
@@ -328,8 +328,8 @@ pub(super) async fn close_ended(
 
 async fn announce_closed(
     conn: &mut Conn,
-    closed: &[Duty],
-    act: Act<'_>,
+    closed: &[RenewalDuty],
+    act: ActionContext<'_>,
 ) -> Result<(), CatalogError> {
     let events: Vec<_> = closed
         .iter()
@@ -361,8 +361,8 @@ pub async fn dismiss_duty(
     conn: &mut Conn,
     id: Uuid,
     reason: &str,
-    act: Act<'_>,
-) -> Result<Done<Duty>, CatalogError> {
+    act: ActionContext<'_>,
+) -> Result<CatalogOutcome<RenewalDuty>, CatalogError> {
     let failed = CatalogError::database;
     let code = store::duties::item_of(conn, id)
         .await
@@ -370,8 +370,8 @@ pub async fn dismiss_duty(
         .ok_or_else(duty::unknown)?;
     items::queue_for(conn, [code.as_str()], CLOSING).await?;
     let duty = one(conn, id, act.today()).await?;
-    if duty.state == duty::State::Dismissed && duty.reason == reason {
-        return Ok(Done::unchanged(duty));
+    if duty.state == duty::RenewalDutyState::Dismissed && duty.reason == reason {
+        return Ok(CatalogOutcome::unchanged(duty));
     }
     let reason = duty::dismiss(duty.state, reason)?;
     store::duties::dismiss(conn, id, &reason, act.at, act.today(), act.by)
@@ -387,11 +387,11 @@ pub async fn dismiss_duty(
         reason,
     };
     announce(conn, &[act.event(&event)], CLOSING).await?;
-    Ok(Done::changed(one(conn, id, act.today()).await?))
+    Ok(CatalogOutcome::changed(one(conn, id, act.today()).await?))
 }
 
-async fn one(conn: &mut Conn, id: Uuid, today: Date) -> Result<Duty, CatalogError> {
-    let filter = Filter {
+async fn one(conn: &mut Conn, id: Uuid, today: Date) -> Result<RenewalDuty, CatalogError> {
+    let filter = DutyListFilter {
         duty: Some(id),
         ..everything(today)
     };
@@ -403,7 +403,7 @@ async fn one(conn: &mut Conn, id: Uuid, today: Date) -> Result<Duty, CatalogErro
 
 /// Which duties somebody asks for.
 #[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
+pub struct DutyListQuery<'a> {
     /// Which part.
     pub part: DutySelection,
     /// Of this organ; empty: all.
@@ -418,12 +418,12 @@ pub struct Question<'a> {
 /// The database fails.
 pub async fn list_duties(
     conn: &mut Conn,
-    actor: &Actor,
-    question: Question<'_>,
+    actor: &CatalogActor,
+    question: DutyListQuery<'_>,
     page: &Page<DutyKey>,
     today: Date,
-) -> Result<(Vec<Duty>, String), CatalogError> {
-    let filter = Filter {
+) -> Result<(Vec<RenewalDuty>, String), CatalogError> {
+    let filter = DutyListFilter {
         scope: actor.scope(today),
         part: question.part,
         organ: question.organ.to_owned(),

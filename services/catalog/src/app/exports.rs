@@ -27,7 +27,7 @@ const MOST_KEPT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Which file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum ItemFileFormat {
     /// JSON Schema of one record.
     JsonSchema,
     /// First line of a CSV file.
@@ -38,7 +38,7 @@ pub enum Format {
 
 /// A file. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
+pub struct ItemFile {
     /// Its name, `<item>-v<version>` and what the format adds.
     pub name: String,
     /// Its media type.
@@ -48,25 +48,25 @@ pub struct File {
 }
 
 /// Which version in which format. A published version never changes, and so its files do not either.
-type Key = (String, u32, Format);
+type ItemFileKey = (String, u32, ItemFileFormat);
 
 /// Finished files, and the queue of those that wait for one.
 #[derive(Debug)]
-pub struct Exports {
+pub struct ItemExporter {
     gate: Semaphore,
-    kept: Mutex<Kept>,
+    kept: Mutex<ItemFileCache>,
 }
 
-impl Default for Exports {
+impl Default for ItemExporter {
     fn default() -> Self {
         Self {
             gate: Semaphore::new(AT_ONCE),
-            kept: Mutex::new(Kept::new(MOST_KEPT_BYTES)),
+            kept: Mutex::new(ItemFileCache::new(MOST_KEPT_BYTES)),
         }
     }
 }
 
-impl Exports {
+impl ItemExporter {
     /// The file of a version of an item in force or of old; version 0 means the one in force on `day`. Whoever waits for a
     /// file to be made keeps no connection, so it is handed over.
     ///
@@ -77,9 +77,9 @@ impl Exports {
         mut conn: impl DerefMut<Target = Conn>,
         code: &str,
         version: u32,
-        format: Format,
+        format: ItemFileFormat,
         day: Date,
-    ) -> Result<File, CatalogError> {
+    ) -> Result<ItemFile, CatalogError> {
         let known = items::version_of(&mut conn, code, version, day).await?;
         let finished = known.and_then(|known| self.finished(code, known, format));
         if let Some(file) = finished {
@@ -91,7 +91,7 @@ impl Exports {
     }
 
     /// A file that was made already.
-    fn finished(&self, code: &str, version: u32, format: Format) -> Option<File> {
+    fn finished(&self, code: &str, version: u32, format: ItemFileFormat) -> Option<ItemFile> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.find(&(code.to_owned(), version, format))
     }
@@ -100,7 +100,11 @@ impl Exports {
     ///
     /// # Errors
     /// The file cannot be made.
-    async fn file(&self, item: ItemVersion, format: Format) -> Result<File, CatalogError> {
+    async fn file(
+        &self,
+        item: ItemVersion,
+        format: ItemFileFormat,
+    ) -> Result<ItemFile, CatalogError> {
         // The gate is never closed; were it, files would be made without waiting.
         let _turn = self.gate.acquire().await.ok();
         let (code, version) = (item.code.clone(), item.version);
@@ -121,13 +125,13 @@ impl Exports {
 
 /// Files by the order of their last use, the latest at the end.
 #[derive(Debug)]
-struct Kept {
-    files: VecDeque<(Key, File)>,
+struct ItemFileCache {
+    files: VecDeque<(ItemFileKey, ItemFile)>,
     bytes: usize,
     most: usize,
 }
 
-impl Kept {
+impl ItemFileCache {
     fn new(most: usize) -> Self {
         Self {
             files: VecDeque::new(),
@@ -136,7 +140,7 @@ impl Kept {
         }
     }
 
-    fn find(&mut self, key: &Key) -> Option<File> {
+    fn find(&mut self, key: &ItemFileKey) -> Option<ItemFile> {
         let at = self.files.iter().position(|(known, _)| known == key)?;
         let used = self.files.remove(at)?;
         let file = used.1.clone();
@@ -144,7 +148,7 @@ impl Kept {
         Some(file)
     }
 
-    fn keep(&mut self, key: Key, file: File) {
+    fn keep(&mut self, key: ItemFileKey, file: ItemFile) {
         if file.content.len() > self.most || self.find(&key).is_some() {
             return;
         }
@@ -160,26 +164,26 @@ impl Kept {
 
 fn make(
     item: &ItemVersion,
-    format: Format,
-) -> Result<File, Box<dyn std::error::Error + Send + Sync>> {
+    format: ItemFileFormat,
+) -> Result<ItemFile, Box<dyn std::error::Error + Send + Sync>> {
     let (suffix, media_type, content) = match format {
-        Format::JsonSchema => (
+        ItemFileFormat::JsonSchema => (
             ".schema.json",
             "application/schema+json",
             serde_json::to_vec_pretty(&json_schema(item))?,
         ),
-        Format::CsvHeader => (
+        ItemFileFormat::CsvHeader => (
             ".csv",
             "text/csv; charset=utf-8",
             csv_header(item).into_bytes(),
         ),
-        Format::Xlsx => (
+        ItemFileFormat::Xlsx => (
             ".xlsx",
             "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             template::xlsx(item)?,
         ),
     };
-    Ok(File {
+    Ok(ItemFile {
         name: format!("{}-v{}{suffix}", item.code, item.version),
         media_type,
         content: content.into(),
@@ -192,12 +196,12 @@ mod tests {
 
     use super::*;
 
-    fn key(version: u32) -> Key {
-        ("x".to_owned(), version, Format::Xlsx)
+    fn key(version: u32) -> ItemFileKey {
+        ("x".to_owned(), version, ItemFileFormat::Xlsx)
     }
 
-    fn of(bytes: usize) -> File {
-        File {
+    fn of(bytes: usize) -> ItemFile {
+        ItemFile {
             name: String::new(),
             media_type: "",
             content: vec![0; bytes].into(),
@@ -206,7 +210,7 @@ mod tests {
 
     #[test]
     fn files_are_kept_up_to_a_number_of_bytes_and_the_least_used_goes_first() {
-        let mut kept = Kept::new(100);
+        let mut kept = ItemFileCache::new(100);
         for version in 1..=4 {
             kept.keep(key(version), of(25));
         }
@@ -221,14 +225,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_is_made_once_and_waits_for_its_turn() {
-        let exports = Exports::default();
+        let exports = ItemExporter::default();
         let item = standard_items().unwrap().remove(0);
         let (code, version) = (item.code.clone(), item.version);
         let finished = |format| exports.finished(&code, version, format);
-        assert_eq!(finished(Format::Xlsx), None);
+        assert_eq!(finished(ItemFileFormat::Xlsx), None);
         let both = exports.gate.acquire_many(AT_ONCE as u32).await.unwrap();
         {
-            let mut waiting = std::pin::pin!(exports.file(item.clone(), Format::Xlsx));
+            let mut waiting = std::pin::pin!(exports.file(item.clone(), ItemFileFormat::Xlsx));
             tokio::select! {
                 biased;
                 made = &mut waiting => panic!("made out of turn: {made:?}"),
@@ -236,11 +240,14 @@ mod tests {
             }
             drop(both);
             let made = waiting.await.unwrap();
-            assert_eq!(finished(Format::Xlsx).as_ref(), Some(&made));
-            let again = exports.file(item.clone(), Format::Xlsx).await.unwrap();
+            assert_eq!(finished(ItemFileFormat::Xlsx).as_ref(), Some(&made));
+            let again = exports
+                .file(item.clone(), ItemFileFormat::Xlsx)
+                .await
+                .unwrap();
             // The very same bytes, not equal ones.
             assert_eq!(again.content.as_ptr(), made.content.as_ptr());
         }
-        assert_eq!(finished(Format::CsvHeader), None);
+        assert_eq!(finished(ItemFileFormat::CsvHeader), None);
     }
 }

@@ -8,18 +8,21 @@ use serde::Deserialize;
 use service_kit::{blocking::try_blocking, db::Conn, reason::Reason};
 use time::{Date, Duration};
 
-use super::{Act, Done, announce, duties, limit_size, lists};
+use super::{ActionContext, CatalogOutcome, announce, duties, limit_size, lists};
 use crate::{
     domain::{
-        MAX_EXPANDED_BYTES, RuleBroken, format_day,
-        rights::{self, Actor},
-        version::{self, History, ItemFilter, Offer, Published, Retirement, starts_on},
+        CatalogRuleViolation, MAX_EXPANDED_BYTES, format_day,
+        rights::{self, CatalogActor},
+        version::{
+            self, ItemFilter, ItemHistory, PublicationDecision, PublishedItemVersion,
+            RetirementDecision, starts_on,
+        },
     },
     error::CatalogError,
     store::{
         self,
-        duties::Ending,
-        items::{NewVersion, VersionRow},
+        duties::ClosingVersion,
+        items::{CatalogVersionRow, NewItemVersion},
         providers,
     },
 };
@@ -66,7 +69,7 @@ fn limit_expanded(item: &ItemVersion) -> Result<(), CatalogError> {
     if item.to_json()?.len() <= MAX_EXPANDED_BYTES {
         return Ok(());
     }
-    Err(RuleBroken::new(
+    Err(CatalogRuleViolation::new(
         Reason::DefinitionTooLarge,
         "definition_toml",
         "a definition has at most 1048576 bytes as JSON with the values of its code lists",
@@ -78,21 +81,22 @@ fn limit_expanded(item: &ItemVersion) -> Result<(), CatalogError> {
 /// The code lists with their versions that a definition names. What cannot be read here is named by the lint.
 fn named_lists(toml: &str) -> BTreeSet<(String, u32)> {
     #[derive(Deserialize)]
-    struct Fields {
+    struct DefinitionOutline {
         #[serde(default)]
-        fields: Vec<Field>,
+        fields: Vec<FieldOutline>,
     }
     #[derive(Deserialize)]
-    struct Field {
+    struct FieldOutline {
         #[serde(default)]
-        code_list: Option<Named>,
+        code_list: Option<CodeListReference>,
     }
     #[derive(Deserialize)]
-    struct Named {
+    struct CodeListReference {
         list: Option<String>,
         version: Option<u32>,
     }
-    let read: Fields = toml::from_str(toml).unwrap_or(Fields { fields: Vec::new() });
+    let read: DefinitionOutline =
+        toml::from_str(toml).unwrap_or(DefinitionOutline { fields: Vec::new() });
     let named = read.fields.into_iter().filter_map(|field| field.code_list);
     named
         .filter_map(|named| named.list.zip(named.version))
@@ -109,9 +113,9 @@ fn named_lists(toml: &str) -> BTreeSet<(String, u32)> {
 pub async fn publish_item_version(
     conn: &mut Conn,
     item: &ItemVersion,
-    actor: Option<&Actor>,
-    act: Act<'_>,
-) -> Result<Done<()>, CatalogError> {
+    actor: Option<&CatalogActor>,
+    act: ActionContext<'_>,
+) -> Result<CatalogOutcome<()>, CatalogError> {
     if let Some(actor) = actor {
         actor.may_review(&item.owner)?;
     }
@@ -121,8 +125,8 @@ pub async fn publish_item_version(
         Some(_) => version::offer(&history, item, act.at)?,
         None => version::offer_of_file(&history, item, act.at)?,
     };
-    if offer == Offer::Known {
-        return Ok(Done::unchanged(()));
+    if offer == PublicationDecision::Known {
+        return Ok(CatalogOutcome::unchanged(()));
     }
     if actor.is_none() {
         // A data file moves no item to another catalogue.
@@ -131,7 +135,7 @@ pub async fn publish_item_version(
     }
     check_owner(conn, item, act.today()).await?;
     let definition = item.to_json()?;
-    let new = NewVersion {
+    let new = NewItemVersion {
         item,
         definition: &definition,
         starts_on: starts_on(item, act.at),
@@ -153,7 +157,7 @@ pub async fn publish_item_version(
         published_on: format_day(act.today()),
     };
     announce(conn, &[act.event(&event)], PUBLISHING).await?;
-    let ending = Ending {
+    let ending = ClosingVersion {
         item_code: &item.code,
         version: item.version,
         at: act.at,
@@ -161,7 +165,7 @@ pub async fn publish_item_version(
         by: act.by,
     };
     duties::close(conn, ending, act).await?;
-    Ok(Done::changed(()))
+    Ok(CatalogOutcome::changed(()))
 }
 
 /// Makes writers about these items queue until the end of the transaction.
@@ -211,7 +215,7 @@ pub(super) async fn check_catalogue(
 ///
 /// # Errors
 /// The database fails, or a stored definition cannot be read.
-pub(super) async fn load_history(conn: &mut Conn, code: &str) -> Result<History, CatalogError> {
+pub(super) async fn load_history(conn: &mut Conn, code: &str) -> Result<ItemHistory, CatalogError> {
     let versions = store::items::versions(conn, code)
         .await
         .map_err(CatalogError::database(READING))?
@@ -221,14 +225,14 @@ pub(super) async fn load_history(conn: &mut Conn, code: &str) -> Result<History,
     let retirement = store::items::retirement(conn, code)
         .await
         .map_err(CatalogError::database(READING))?;
-    Ok(History {
+    Ok(ItemHistory {
         versions,
         retirement,
     })
 }
 
-fn published(row: VersionRow) -> Result<Published, CatalogError> {
-    Ok(Published {
+fn published(row: CatalogVersionRow) -> Result<PublishedItemVersion, CatalogError> {
+    Ok(PublishedItemVersion {
         item: parse_stored(&row.code, &row.definition)?,
         at: row.published_at,
         by: row.published_by,
@@ -239,7 +243,7 @@ fn published(row: VersionRow) -> Result<Published, CatalogError> {
 ///
 /// # Errors
 /// Nothing was published of it, or the database fails.
-pub async fn list_item_versions(conn: &mut Conn, code: &str) -> Result<History, CatalogError> {
+pub async fn list_item_versions(conn: &mut Conn, code: &str) -> Result<ItemHistory, CatalogError> {
     let history = load_history(conn, code).await?;
     if history.versions.is_empty() {
         return Err(version::unknown_item(code).into());
@@ -293,10 +297,11 @@ async fn not_found(
     code: &str,
     version: u32,
     day: Date,
-) -> Result<RuleBroken, CatalogError> {
+) -> Result<CatalogRuleViolation, CatalogError> {
     let history = load_history(conn, code).await?;
-    let unknown =
-        |rule, message| RuleBroken::new(Reason::ItemVersionUnknown, "version", rule, message);
+    let unknown = |rule, message| {
+        CatalogRuleViolation::new(Reason::ItemVersionUnknown, "version", rule, message)
+    };
     if history.versions.is_empty() {
         return Ok(version::unknown_item(code));
     }
@@ -348,9 +353,9 @@ pub async fn list_items(
 /// [`version::retire`] refuses, or the database fails.
 pub async fn retire_item(
     conn: &mut Conn,
-    asked: Retirement,
-    act: Act<'_>,
-) -> Result<Done<Retirement>, CatalogError> {
+    asked: RetirementDecision,
+    act: ActionContext<'_>,
+) -> Result<CatalogOutcome<RetirementDecision>, CatalogError> {
     let both = std::iter::once(asked.code.as_str()).chain(asked.successor.as_deref());
     queue_for(conn, both, RETIRING).await?;
     let of_item = load_history(conn, &asked.code).await?;
@@ -361,15 +366,15 @@ pub async fn retire_item(
     let known = of_item.retirement.clone();
     let decided = version::retire(&of_item, asked, of_successor.as_ref(), act.today())?;
     // Who keeps ends tells the newer decision by its moment.
-    let act = Act {
+    let act = ActionContext {
         at: known.as_ref().map_or(act.at, |known| {
             act.at.max(known.at + Duration::microseconds(1))
         }),
         ..act
     };
     let end = match (decided, known) {
-        (Some(end), _) => Retirement { at: act.at, ..end },
-        (None, Some(known)) => return Ok(Done::unchanged(known)),
+        (Some(end), _) => RetirementDecision { at: act.at, ..end },
+        (None, Some(known)) => return Ok(CatalogOutcome::unchanged(known)),
         // retire() answers none for a retirement that is known only.
         (None, None) => return Err(version::unknown_item("").into()),
     };
@@ -384,7 +389,7 @@ pub async fn retire_item(
     };
     announce(conn, &[act.event(&event)], RETIRING).await?;
     duties::close_ended(conn, std::slice::from_ref(&end.code), act).await?;
-    Ok(Done::changed(end))
+    Ok(CatalogOutcome::changed(end))
 }
 
 /// Reads what was linted when it was published. It is not linted again: a stricter lint of a later

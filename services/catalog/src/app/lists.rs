@@ -6,9 +6,9 @@ use credit_record::item::{CodeListVersion, CodeLists};
 use proto::credit::catalog::events::v1::CodeListPublished;
 use service_kit::{blocking::try_blocking, db::Conn, reason::Reason};
 
-use super::{Act, Done, announce, limit_size};
+use super::{ActionContext, CatalogOutcome, announce, limit_size};
 use crate::{
-    domain::{RuleBroken, list, version::Offer},
+    domain::{CatalogRuleViolation, list, version::PublicationDecision},
     error::CatalogError,
     store,
 };
@@ -33,8 +33,8 @@ pub async fn read_definition(toml: &str) -> Result<CodeListVersion, CatalogError
 pub async fn publish_code_list(
     conn: &mut Conn,
     list: &CodeListVersion,
-    act: Act<'_>,
-) -> Result<Done<()>, CatalogError> {
+    act: ActionContext<'_>,
+) -> Result<CatalogOutcome<()>, CatalogError> {
     store::queue_for(conn, &[format!("code list {}", list.code)])
         .await
         .map_err(CatalogError::database(PUBLISHING))?;
@@ -46,8 +46,8 @@ pub async fn publish_code_list(
     let highest = store::lists::highest(conn, &list.code)
         .await
         .map_err(CatalogError::database(PUBLISHING))?;
-    if list::offer(same.as_ref(), highest, list)? == Offer::Known {
-        return Ok(Done::unchanged(()));
+    if list::offer(same.as_ref(), highest, list)? == PublicationDecision::Known {
+        return Ok(CatalogOutcome::unchanged(()));
     }
     let definition = serde_json::to_string(list).map_err(|source| CatalogError::Stored {
         code: list.code.clone(),
@@ -64,7 +64,7 @@ pub async fn publish_code_list(
         definition_json: definition,
     };
     announce(conn, &[act.event(&event)], PUBLISHING).await?;
-    Ok(Done::changed(()))
+    Ok(CatalogOutcome::changed(()))
 }
 
 /// One version of a list; version 0 means the newest.
@@ -81,7 +81,7 @@ pub async fn get_code_list(
         .map_err(CatalogError::database(READING))?;
     match found {
         Some(text) => parse_stored(code, &text),
-        None => Err(RuleBroken::new(
+        None => Err(CatalogRuleViolation::new(
             Reason::CodeListUnknown,
             if version == 0 { "code" } else { "version" },
             "the version of the code list is published",

@@ -6,13 +6,13 @@ use proto::credit::catalog::events::v1::{ProviderContactsChanged, ProviderRegist
 use service_kit::db::Conn;
 use vault::Keyring;
 
-use super::{Act, Done, announce};
+use super::{ActionContext, CatalogOutcome, announce};
 use crate::{
     domain::{
         contact::Contacts,
         format_day,
-        provider::{self, Provider, Registered, Registration},
-        rights::Actor,
+        provider::{self, Provider, ProviderRegistration, RegistrationOutcome},
+        rights::CatalogActor,
     },
     error::CatalogError,
     store,
@@ -33,11 +33,11 @@ pub type ShownProvider = (Provider, Option<Contacts>);
 pub async fn register_provider(
     conn: &mut Conn,
     keyring: &Keyring,
-    actor: &Actor,
-    registration: Registration,
+    actor: &CatalogActor,
+    registration: ProviderRegistration,
     contacts: Option<&Contacts>,
-    act: Act<'_>,
-) -> Result<Done<ShownProvider>, CatalogError> {
+    act: ActionContext<'_>,
+) -> Result<CatalogOutcome<ShownProvider>, CatalogError> {
     let failed = CatalogError::database;
     // One queue for all: whether a provider fits depends on those above and below it.
     store::queue_for(conn, &["providers".to_owned()])
@@ -50,8 +50,8 @@ pub async fn register_provider(
     let code = *registration.code();
     let current = all.into_iter().find(|known| known.code == code);
     let (provider, mut changed) = match provider::register(current, registration) {
-        Registered::Unchanged(provider) => (provider, false),
-        Registered::Changed(provider) => {
+        RegistrationOutcome::Unchanged(provider) => (provider, false),
+        RegistrationOutcome::Changed(provider) => {
             store::providers::add(conn, &provider, act.at, act.by)
                 .await
                 .map_err(failed(REGISTERING))?;
@@ -63,7 +63,7 @@ pub async fn register_provider(
         changed |= set_contacts(conn, keyring, code.as_str(), contacts, act).await?;
     }
     let known = visible_contacts(conn, keyring, actor, code.as_str()).await?;
-    Ok(Done {
+    Ok(CatalogOutcome {
         value: (provider, known.into_values().next()),
         changed,
     })
@@ -93,7 +93,7 @@ async fn set_contacts(
     keyring: &Keyring,
     code: &str,
     contacts: &Contacts,
-    act: Act<'_>,
+    act: ActionContext<'_>,
 ) -> Result<bool, CatalogError> {
     let failed = CatalogError::database;
     let known = store::providers::contacts(conn, code)
@@ -145,7 +145,7 @@ fn context(code: &str) -> Vec<u8> {
 pub async fn list_providers(
     conn: &mut Conn,
     keyring: &Keyring,
-    actor: &Actor,
+    actor: &CatalogActor,
 ) -> Result<Vec<ShownProvider>, CatalogError> {
     let all = store::providers::providers(conn)
         .await
@@ -164,7 +164,7 @@ pub async fn list_providers(
 async fn visible_contacts(
     conn: &mut Conn,
     keyring: &Keyring,
-    actor: &Actor,
+    actor: &CatalogActor,
     code: &str,
 ) -> Result<BTreeMap<String, Contacts>, CatalogError> {
     let Some(code) = readable(actor, code) else {
@@ -185,7 +185,7 @@ async fn visible_contacts(
 
 /// Whose contacts are read for `actor`, who asks for those of `code`, or of all when it is empty: what it is not
 /// shown is not even read. Empty: of all; none: of nobody.
-fn readable<'a>(actor: &'a Actor, code: &'a str) -> Option<&'a str> {
+fn readable<'a>(actor: &'a CatalogActor, code: &'a str) -> Option<&'a str> {
     // No provider has an empty code, so only who is shown all sees the contacts of that.
     let all = actor.sees_contacts_of("");
     let code = if code.is_empty() && !all {
@@ -215,19 +215,19 @@ mod tests {
 
     #[test]
     fn contacts_are_read_for_whom_they_are_meant_only() {
-        let actor = || Actor {
+        let actor = || CatalogActor {
             organisation: "A".to_owned(),
-            ..Actor::default()
+            ..CatalogActor::default()
         };
-        let office = Actor {
+        let office = CatalogActor {
             credit_office: true,
             ..actor()
         };
-        let provider = Actor {
+        let provider = CatalogActor {
             provider: true,
             ..actor()
         };
-        let auditor = Actor {
+        let auditor = CatalogActor {
             auditor: true,
             ..actor()
         };

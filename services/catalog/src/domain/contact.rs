@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use service_kit::reason::Reason;
 
-use super::{MAX_NAME_CHARS, RuleBroken};
+use super::{CatalogRuleViolation, MAX_NAME_CHARS};
 
 /// Contacts of a provider; an empty text says nothing.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,9 +30,14 @@ impl Contacts {
     ///
     /// # Errors
     /// The first rule that is broken, with its field.
-    pub fn new(office: &str, person: &str, phone: &str, email: &str) -> Result<Self, RuleBroken> {
+    pub fn new(
+        office: &str,
+        person: &str,
+        phone: &str,
+        email: &str,
+    ) -> Result<Self, CatalogRuleViolation> {
         let broken = |field: &'static str, rule, message: &str| {
-            Err(RuleBroken::new(
+            Err(CatalogRuleViolation::new(
                 Reason::ProviderContactInvalid,
                 field,
                 rule,

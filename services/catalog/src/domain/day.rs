@@ -4,7 +4,7 @@
 use service_kit::reason::Reason;
 use time::{Date, format_description::BorrowedFormatItem, macros::format_description};
 
-use super::RuleBroken;
+use super::CatalogRuleViolation;
 
 const FORM: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
 
@@ -22,7 +22,7 @@ pub fn format_day(day: Date) -> String {
 ///
 /// # Errors
 /// It is not written `YYYY-MM-DD` or not a day of the calendar.
-pub fn given_day(text: &str, field: &'static str) -> Result<Option<Date>, RuleBroken> {
+pub fn given_day(text: &str, field: &'static str) -> Result<Option<Date>, CatalogRuleViolation> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -31,7 +31,7 @@ pub fn given_day(text: &str, field: &'static str) -> Result<Option<Date>, RuleBr
         .filter(|day| format_day(*day) == text)
         .map(Some)
         .ok_or_else(|| {
-            RuleBroken::new(
+            CatalogRuleViolation::new(
                 Reason::DateInvalid,
                 field,
                 "a day is written YYYY-MM-DD",

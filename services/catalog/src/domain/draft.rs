@@ -14,7 +14,7 @@ use service_kit::reason::Reason;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{MAX_REASON_CHARS, RuleBroken, given_text};
+use super::{CatalogRuleViolation, MAX_REASON_CHARS, given_text};
 
 /// Most reasons of one return.
 pub const MAX_REASONS: usize = 100;
@@ -24,7 +24,7 @@ pub const MAX_OPEN: i64 = 100;
 
 /// Where a draft stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum ItemDraftState {
     /// Being written.
     Draft,
     /// Waits for the review of the credit office.
@@ -37,7 +37,7 @@ pub enum State {
     Withdrawn,
 }
 
-impl State {
+impl ItemDraftState {
     /// All states.
     pub const ALL: [Self; 5] = [
         Self::Draft,
@@ -72,7 +72,7 @@ impl State {
 
 /// What is done with a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum DraftStep {
     /// Its definition is changed.
     Save,
     /// It is handed to the credit office.
@@ -85,7 +85,7 @@ pub enum Step {
     Withdraw,
 }
 
-impl Step {
+impl DraftStep {
     /// All steps.
     pub const ALL: [Self; 5] = [
         Self::Save,
@@ -100,21 +100,31 @@ impl Step {
 ///
 /// # Errors
 /// The state has no such step.
-pub fn step(state: State, step: Step) -> Result<State, RuleBroken> {
+pub fn step(
+    state: ItemDraftState,
+    step: DraftStep,
+) -> Result<ItemDraftState, CatalogRuleViolation> {
     let rule = match (state, step) {
-        (State::Draft | State::Returned, Step::Save) => return Ok(State::Draft),
-        (State::Draft, Step::Submit) => return Ok(State::Submitted),
-        (State::Submitted, Step::Return) => return Ok(State::Returned),
-        (State::Submitted, Step::Publish) => return Ok(State::Published),
-        (State::Draft | State::Submitted | State::Returned, Step::Withdraw) => {
-            return Ok(State::Withdrawn);
+        (ItemDraftState::Draft | ItemDraftState::Returned, DraftStep::Save) => {
+            return Ok(ItemDraftState::Draft);
         }
-        (_, Step::Save) => "a draft is changed while it is a draft or returned",
-        (_, Step::Submit) => "a draft is submitted once it is saved as a draft",
-        (_, Step::Return | Step::Publish) => "R-6: the credit office reviews what is submitted",
-        (_, Step::Withdraw) => "what is published or withdrawn stays so",
+        (ItemDraftState::Draft, DraftStep::Submit) => return Ok(ItemDraftState::Submitted),
+        (ItemDraftState::Submitted, DraftStep::Return) => return Ok(ItemDraftState::Returned),
+        (ItemDraftState::Submitted, DraftStep::Publish) => return Ok(ItemDraftState::Published),
+        (
+            ItemDraftState::Draft | ItemDraftState::Submitted | ItemDraftState::Returned,
+            DraftStep::Withdraw,
+        ) => {
+            return Ok(ItemDraftState::Withdrawn);
+        }
+        (_, DraftStep::Save) => "a draft is changed while it is a draft or returned",
+        (_, DraftStep::Submit) => "a draft is submitted once it is saved as a draft",
+        (_, DraftStep::Return | DraftStep::Publish) => {
+            "R-6: the credit office reviews what is submitted"
+        }
+        (_, DraftStep::Withdraw) => "what is published or withdrawn stays so",
     };
-    Err(RuleBroken::new(
+    Err(CatalogRuleViolation::new(
         Reason::DraftStateUnsuitable,
         "draft_id",
         rule,
@@ -135,10 +145,12 @@ pub struct DraftReturnReason {
 ///
 /// # Errors
 /// There is none, too many, or one says nothing.
-pub fn reasons(given: Vec<DraftReturnReason>) -> Result<Vec<DraftReturnReason>, RuleBroken> {
+pub fn reasons(
+    given: Vec<DraftReturnReason>,
+) -> Result<Vec<DraftReturnReason>, CatalogRuleViolation> {
     const REASON: Reason = Reason::DraftReasonsInvalid;
     if given.is_empty() || given.len() > MAX_REASONS {
-        return Err(RuleBroken::new(
+        return Err(CatalogRuleViolation::new(
             REASON,
             "reasons",
             "R-6: a return has 1 to 100 reasons",
@@ -146,7 +158,7 @@ pub fn reasons(given: Vec<DraftReturnReason>) -> Result<Vec<DraftReturnReason>, 
         ));
     }
     for (i, reason) in given.iter().enumerate() {
-        let in_place = |part: &str, broken: RuleBroken| RuleBroken {
+        let in_place = |part: &str, broken: CatalogRuleViolation| CatalogRuleViolation {
             field: format!("reasons[{i}].{part}").into(),
             ..broken
         };
@@ -162,7 +174,7 @@ pub fn reasons(given: Vec<DraftReturnReason>) -> Result<Vec<DraftReturnReason>, 
 
 /// What even an incomplete definition says: for which version of which item in whose catalogue it is meant.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Head {
+pub struct DraftHeader {
     /// Code of the item.
     pub code: String,
     /// The version that it is to become.
@@ -172,15 +184,15 @@ pub struct Head {
     pub owner: ItemOwner,
 }
 
-impl Head {
+impl DraftHeader {
     /// Reads it from a definition in the form of the data files.
     ///
     /// # Errors
     /// It is no TOML, or lacks code or version, or they are none.
-    pub fn read(definition: &str) -> Result<Self, RuleBroken> {
+    pub fn read(definition: &str) -> Result<Self, CatalogRuleViolation> {
         const REASON: Reason = Reason::DraftUnreadable;
         let head: Self = toml::from_str(definition).map_err(|error| {
-            RuleBroken::new(
+            CatalogRuleViolation::new(
                 REASON,
                 "definition_toml",
                 "a draft is TOML and names code, version and owner",
@@ -192,7 +204,7 @@ impl Head {
         })?;
         let of_code = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if head.code.is_empty() || head.code.len() > 64 || !head.code.bytes().all(of_code) {
-            return Err(RuleBroken::new(
+            return Err(CatalogRuleViolation::new(
                 REASON,
                 "definition_toml.code",
                 "a code has lower-case letters, digits and hyphens, at most 64",
@@ -200,7 +212,7 @@ impl Head {
             ));
         }
         if head.version == 0 {
-            return Err(RuleBroken::new(
+            return Err(CatalogRuleViolation::new(
                 REASON,
                 "definition_toml.version",
                 "versions are counted from 1",
@@ -213,15 +225,15 @@ impl Head {
 
 /// A draft.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
+pub struct ItemDraft {
     /// Its id.
     pub id: Uuid,
     /// What it is for.
-    pub head: Head,
+    pub head: DraftHeader,
     /// The definition as it was written.
     pub definition: String,
     /// Where it stands.
-    pub state: State,
+    pub state: ItemDraftState,
     /// Grows with every change.
     pub revision: u64,
     /// Credit code of the organisation that began it.
@@ -236,9 +248,9 @@ pub struct Draft {
 
 /// One step of a draft's life, as it is kept for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct DraftHistoryEntry {
     /// The state after it.
-    pub state: State,
+    pub state: ItemDraftState,
     /// The revision after it.
     pub revision: u64,
     /// When.
@@ -258,22 +270,22 @@ pub type DefinitionFaults = Vec<(String, &'static str)>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WholeDraft {
     /// The draft.
-    pub draft: Draft,
+    pub draft: ItemDraft,
     /// What is wrong with its definition today; none once it is published or withdrawn.
     pub faults: DefinitionFaults,
     /// All its steps, oldest first.
-    pub history: Vec<Change>,
+    pub history: Vec<DraftHistoryEntry>,
 }
 
 /// Whether an organisation that has so many open drafts may begin one more.
 ///
 /// # Errors
 /// It may not.
-pub fn may_begin(open: i64) -> Result<(), RuleBroken> {
+pub fn may_begin(open: i64) -> Result<(), CatalogRuleViolation> {
     if open < MAX_OPEN {
         return Ok(());
     }
-    Err(RuleBroken::new(
+    Err(CatalogRuleViolation::new(
         Reason::DraftsTooMany,
         "draft_id",
         "an organisation has at most 100 open drafts",
@@ -282,8 +294,8 @@ pub fn may_begin(open: i64) -> Result<(), RuleBroken> {
 }
 
 /// There is no such draft, or it is none of the caller's.
-pub fn unknown() -> RuleBroken {
-    RuleBroken::new(
+pub fn unknown() -> CatalogRuleViolation {
+    CatalogRuleViolation::new(
         Reason::DraftUnknown,
         "draft_id",
         "a draft that the caller may see",

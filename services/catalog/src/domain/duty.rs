@@ -15,18 +15,18 @@ use service_kit::reason::Reason;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{MAX_NAME_CHARS, MAX_REASON_CHARS, RuleBroken, format_day, given_text};
+use super::{CatalogRuleViolation, MAX_NAME_CHARS, MAX_REASON_CHARS, format_day, given_text};
 
 /// The numbers of the regulation and the working-day calendar.
 #[derive(Debug, Clone)]
-pub struct Law {
+pub struct CatalogLaw {
     /// Which days are working days.
     pub calendar: Calendar,
     /// The 15 days, and since when.
     pub rules: LegalRuleSet,
 }
 
-impl Law {
+impl CatalogLaw {
     /// When a trigger is to be answered; none when nothing was due on its day. The day itself is not
     /// counted.
     pub fn due(&self, trigger: &Trigger) -> Option<Deadline> {
@@ -82,10 +82,10 @@ impl Trigger {
         effective_on: Option<Date>,
         effective_reason: &str,
         today: Date,
-    ) -> Result<Self, RuleBroken> {
+    ) -> Result<Self, CatalogRuleViolation> {
         const REASON: Reason = Reason::TriggerInvalid;
         let broken = |field: &'static str, rule, message: &str| {
-            Err(RuleBroken::new(REASON, field, rule, message))
+            Err(CatalogRuleViolation::new(REASON, field, rule, message))
         };
         let Some(kind) = kind else {
             return broken(
@@ -155,7 +155,7 @@ impl Trigger {
 
 /// A trigger on record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedTrigger {
     /// Its id.
     pub id: Uuid,
     /// What happened.
@@ -166,7 +166,7 @@ pub struct Recorded {
 
 /// Where a duty stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum RenewalDutyState {
     /// To be answered.
     Open,
     /// Answered by a newer version, or ended with its item.
@@ -175,7 +175,7 @@ pub enum State {
     Dismissed,
 }
 
-impl State {
+impl RenewalDutyState {
     /// Stable name, as tables carry it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -213,17 +213,17 @@ impl DutySelection {
 
 /// An item has to follow a trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Duty {
+pub struct RenewalDuty {
     /// Its id.
     pub id: Uuid,
     /// What it follows.
-    pub trigger: Recorded,
+    pub trigger: RecordedTrigger,
     /// Code of the item.
     pub item_code: String,
     /// Whose catalogue the item stood in when the duty was opened.
     pub owner: ItemOwner,
     /// Where it stands.
-    pub state: State,
+    pub state: RenewalDutyState,
     /// When it is due.
     pub deadline: Deadline,
     /// When it was opened.
@@ -237,11 +237,16 @@ pub struct Duty {
 }
 
 /// Open, and its due day is over at the end of `today`'s day before; or ended after the due day.
-pub fn is_overdue(state: State, due_on: Date, ended_on: Option<Date>, today: Date) -> bool {
+pub fn is_overdue(
+    state: RenewalDutyState,
+    due_on: Date,
+    ended_on: Option<Date>,
+    today: Date,
+) -> bool {
     match state {
-        State::Open => due_on < today,
-        State::Closed => ended_on.is_some_and(|day| due_on < day),
-        State::Dismissed => false,
+        RenewalDutyState::Open => due_on < today,
+        RenewalDutyState::Closed => ended_on.is_some_and(|day| due_on < day),
+        RenewalDutyState::Dismissed => false,
     }
 }
 
@@ -265,12 +270,12 @@ pub fn base_version(versions: &[(u32, Date)], promulgated_on: Date) -> u32 {
 ///
 /// # Errors
 /// The rule that is broken, with its field.
-pub fn dismiss(state: State, reason: &str) -> Result<String, RuleBroken> {
+pub fn dismiss(state: RenewalDutyState, reason: &str) -> Result<String, CatalogRuleViolation> {
     let reason = given_text(reason, Reason::ReasonInvalid, "reason", MAX_REASON_CHARS)?;
-    if state == State::Open {
+    if state == RenewalDutyState::Open {
         return Ok(reason);
     }
-    Err(RuleBroken::new(
+    Err(CatalogRuleViolation::new(
         Reason::DutyStateUnsuitable,
         "duty_id",
         "an open duty can be dismissed",
@@ -279,8 +284,8 @@ pub fn dismiss(state: State, reason: &str) -> Result<String, RuleBroken> {
 }
 
 /// There is no such duty, or it is none of the caller's.
-pub fn unknown() -> RuleBroken {
-    RuleBroken::new(
+pub fn unknown() -> CatalogRuleViolation {
+    CatalogRuleViolation::new(
         Reason::DutyUnknown,
         "duty_id",
         "a duty that the caller may see",
@@ -289,8 +294,8 @@ pub fn unknown() -> RuleBroken {
 }
 
 /// The same document was recorded otherwise.
-pub fn recorded_otherwise(known: &Trigger) -> RuleBroken {
-    RuleBroken::new(
+pub fn recorded_otherwise(known: &Trigger) -> CatalogRuleViolation {
+    CatalogRuleViolation::new(
         Reason::TriggerDiffers,
         "document_number",
         "a document is recorded with one title and one effective date",

@@ -3,7 +3,7 @@
 use credit_record::item::CodeListVersion;
 use service_kit::reason::Reason;
 
-use super::{RuleBroken, version::Offer};
+use super::{CatalogRuleViolation, version::PublicationDecision};
 
 /// Decides about an offered version, given the one with the same number, if any, and the highest number.
 ///
@@ -13,18 +13,18 @@ pub fn offer(
     same: Option<&CodeListVersion>,
     highest: u32,
     offered: &CodeListVersion,
-) -> Result<Offer, RuleBroken> {
+) -> Result<PublicationDecision, CatalogRuleViolation> {
     let (code, version) = (&offered.code, offered.version);
     match same {
-        Some(known) if known == offered => Ok(Offer::Known),
-        Some(_) => Err(RuleBroken::new(
+        Some(known) if known == offered => Ok(PublicationDecision::Known),
+        Some(_) => Err(CatalogRuleViolation::new(
             Reason::CodeListVersionImmutable,
             "definition_toml.version",
             "a published version of a code list never changes",
             format!("代码表{code}第{version}版已发布且内容不同，已发布的版本不可更改"),
         )),
-        None if version == highest.saturating_add(1) => Ok(Offer::Next),
-        None => Err(RuleBroken::new(
+        None if version == highest.saturating_add(1) => Ok(PublicationDecision::Next),
+        None => Err(CatalogRuleViolation::new(
             Reason::CodeListVersionGap,
             "definition_toml.version",
             "the version is the newest one plus 1, or 1 for a new code list",

@@ -5,7 +5,7 @@ use credit_record::id::{CreditCode, IdRule};
 use service_kit::reason::Reason;
 use time::Date;
 
-use super::{MAX_NAME_CHARS, RuleBroken};
+use super::{CatalogRuleViolation, MAX_NAME_CHARS};
 
 /// A district or county of Changsha.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub const DISTRICTS: [District; 9] = [
 
 /// Level of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub enum OrganLevel {
     /// 市级.
     City,
     /// 区县级, of this district.
@@ -67,14 +67,14 @@ pub enum Level {
 
 /// A level as requests and tables name it, without its district.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LevelKind {
+pub enum OrganLevelKind {
     /// 市级.
     City,
     /// 区县级.
     District,
 }
 
-impl LevelKind {
+impl OrganLevelKind {
     /// Stable name, as events and tables carry it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -84,12 +84,12 @@ impl LevelKind {
     }
 }
 
-impl Level {
+impl OrganLevel {
     /// The level without its district.
-    pub fn kind(self) -> LevelKind {
+    pub fn kind(self) -> OrganLevelKind {
         match self {
-            Self::City => LevelKind::City,
-            Self::District(_) => LevelKind::District,
+            Self::City => OrganLevelKind::City,
+            Self::District(_) => OrganLevelKind::District,
         }
     }
 
@@ -104,13 +104,13 @@ impl Level {
 
 /// What a request says of a provider, unchecked.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Said<'a> {
+pub struct RegistrationInput<'a> {
     /// Credit code.
     pub code: &'a str,
     /// Chinese name.
     pub name: &'a str,
     /// Level; none when the request leaves it out.
-    pub level: Option<LevelKind>,
+    pub level: Option<OrganLevelKind>,
     /// District, at district level.
     pub district_code: &'a str,
     /// Whether it may report.
@@ -125,22 +125,22 @@ pub struct Said<'a> {
 
 /// What the credit office says of a provider; checked, so that only a right one exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Registration {
+pub struct ProviderRegistration {
     code: CreditCode,
     name: String,
-    level: Level,
+    level: OrganLevel,
     enabled: bool,
     parent: Option<CreditCode>,
     valid_from: Option<Date>,
     valid_until: Option<Date>,
 }
 
-impl Registration {
+impl ProviderRegistration {
     /// Checks a registration. Nothing is repaired: what is wrong goes back.
     ///
     /// # Errors
     /// The first rule that is broken, with its field.
-    pub fn new(said: Said<'_>) -> Result<Self, RuleBroken> {
+    pub fn new(said: RegistrationInput<'_>) -> Result<Self, CatalogRuleViolation> {
         let code = credit_code(said.code, "provider.code")?;
         let name = provider_name(said.name)?;
         let level = provider_level(said.level, said.district_code)?;
@@ -151,7 +151,7 @@ impl Registration {
         if let (Some(from), Some(until)) = (said.valid_from, said.valid_until)
             && until < from
         {
-            return Err(RuleBroken::new(
+            return Err(CatalogRuleViolation::new(
                 Reason::ProviderValidityInvalid,
                 "provider.valid_until",
                 "valid_until is not before valid_from",
@@ -179,10 +179,10 @@ impl Registration {
     ///
     /// # Errors
     /// The first rule that is broken, with its field.
-    pub fn fits_among(&self, registered: &[Provider]) -> Result<(), RuleBroken> {
+    pub fn fits_among(&self, registered: &[Provider]) -> Result<(), CatalogRuleViolation> {
         let find = |code: &CreditCode| registered.iter().find(|p| p.code == *code);
         let broken = |reason, rule, message: &str| {
-            RuleBroken::new(reason, "provider.parent_code", rule, message)
+            CatalogRuleViolation::new(reason, "provider.parent_code", rule, message)
         };
         if let Some(parent_code) = &self.parent {
             let Some(parent) = find(parent_code) else {
@@ -225,12 +225,12 @@ impl Registration {
 }
 
 /// A city-level provider stands below the city's, one of a district below the city's or its own district's.
-fn may_stand_below(child: Level, parent: Level) -> bool {
-    parent == Level::City || child == parent
+fn may_stand_below(child: OrganLevel, parent: OrganLevel) -> bool {
+    parent == OrganLevel::City || child == parent
 }
 
-fn outside(field: &'static str, message: &str) -> RuleBroken {
-    RuleBroken::new(
+fn outside(field: &'static str, message: &str) -> CatalogRuleViolation {
+    CatalogRuleViolation::new(
         Reason::ProviderOutsideDistrict,
         field,
         "a provider stands below one of the city or of its own district",
@@ -238,7 +238,7 @@ fn outside(field: &'static str, message: &str) -> RuleBroken {
     )
 }
 
-fn credit_code(code: &str, field: &'static str) -> Result<CreditCode, RuleBroken> {
+fn credit_code(code: &str, field: &'static str) -> Result<CreditCode, CatalogRuleViolation> {
     CreditCode::parse(code).map_err(|error| {
         let (rule, said) = match error.rule {
             IdRule::Length => ("GB 32100: a credit code has 18 characters", "应为18位"),
@@ -269,13 +269,13 @@ fn credit_code(code: &str, field: &'static str) -> Result<CreditCode, RuleBroken
         if let Some(suggestion) = &error.suggestion {
             message.push_str(&format!("；是否应为{}？请核实", suggestion.as_str()));
         }
-        RuleBroken::new(Reason::CreditCodeInvalid, field, rule, message)
+        CatalogRuleViolation::new(Reason::CreditCodeInvalid, field, rule, message)
     })
 }
 
-fn provider_name(name: &str) -> Result<String, RuleBroken> {
+fn provider_name(name: &str) -> Result<String, CatalogRuleViolation> {
     let broken = |rule, message: &str| {
-        RuleBroken::new(Reason::ProviderNameInvalid, "provider.name", rule, message)
+        CatalogRuleViolation::new(Reason::ProviderNameInvalid, "provider.name", rule, message)
     };
     if name.trim().is_empty() {
         return Err(broken("the name is not blank", "名称不能为空"));
@@ -295,9 +295,12 @@ fn provider_name(name: &str) -> Result<String, RuleBroken> {
     Ok(name.to_owned())
 }
 
-fn provider_level(level: Option<LevelKind>, district_code: &str) -> Result<Level, RuleBroken> {
+fn provider_level(
+    level: Option<OrganLevelKind>,
+    district_code: &str,
+) -> Result<OrganLevel, CatalogRuleViolation> {
     let district_broken = |rule, message: String| {
-        RuleBroken::new(
+        CatalogRuleViolation::new(
             Reason::ProviderDistrictInvalid,
             "provider.district_code",
             rule,
@@ -305,21 +308,21 @@ fn provider_level(level: Option<LevelKind>, district_code: &str) -> Result<Level
         )
     };
     match level {
-        None => Err(RuleBroken::new(
+        None => Err(CatalogRuleViolation::new(
             Reason::ProviderLevelInvalid,
             "provider.level",
             "the level is city or district",
             "须注明级别：市级或区县级",
         )),
-        Some(LevelKind::City) if district_code.is_empty() => Ok(Level::City),
-        Some(LevelKind::City) => Err(district_broken(
+        Some(OrganLevelKind::City) if district_code.is_empty() => Ok(OrganLevel::City),
+        Some(OrganLevelKind::City) => Err(district_broken(
             "a provider at city level has no district",
             "市级单位不填区划代码".to_owned(),
         )),
-        Some(LevelKind::District) => DISTRICTS
+        Some(OrganLevelKind::District) => DISTRICTS
             .iter()
             .find(|district| district.code == district_code)
-            .map(Level::District)
+            .map(OrganLevel::District)
             .ok_or_else(|| {
                 let known: Vec<String> = DISTRICTS
                     .iter()
@@ -341,7 +344,7 @@ pub struct Provider {
     /// Chinese name.
     pub name: String,
     /// Level, with its district.
-    pub level: Level,
+    pub level: OrganLevel,
     /// Whether it may report.
     pub enabled: bool,
     /// The organ above it.
@@ -365,7 +368,7 @@ impl Provider {
 
 /// What a registration did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Registered {
+pub enum RegistrationOutcome {
     /// A new revision, to be stored and announced.
     Changed(Provider),
     /// The registry says so already.
@@ -373,8 +376,11 @@ pub enum Registered {
 }
 
 /// Applies a registration to what the registry holds of that provider.
-pub fn register(current: Option<Provider>, registration: Registration) -> Registered {
-    let Registration {
+pub fn register(
+    current: Option<Provider>,
+    registration: ProviderRegistration,
+) -> RegistrationOutcome {
+    let ProviderRegistration {
         code,
         name,
         level,
@@ -402,9 +408,9 @@ pub fn register(current: Option<Provider>, registration: Registration) -> Regist
                     ..next.clone()
                 }) =>
         {
-            Registered::Unchanged(known)
+            RegistrationOutcome::Unchanged(known)
         }
-        _ => Registered::Changed(next),
+        _ => RegistrationOutcome::Changed(next),
     }
 }
 

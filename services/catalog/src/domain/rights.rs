@@ -7,8 +7,8 @@ use service_kit::reason::Reason;
 use time::Date;
 
 use super::{
-    RuleBroken,
-    provider::{Level, Provider},
+    CatalogRuleViolation,
+    provider::{OrganLevel, Provider},
 };
 
 /// Where a definition names its catalogue.
@@ -16,7 +16,7 @@ const OWNER: &str = "definition_toml.owner";
 
 /// Who acts, with what the registry holds of its organisation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Actor {
+pub struct CatalogActor {
     /// Credit code of the organisation.
     pub organisation: String,
     /// Acts as the city's credit office.
@@ -35,7 +35,7 @@ pub struct Actor {
 
 /// Whose drafts and duties somebody sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scope {
+pub struct CatalogScope {
     /// All.
     pub all: bool,
     /// Those of this district's catalogue; empty: none.
@@ -44,7 +44,7 @@ pub struct Scope {
     pub organ: String,
 }
 
-impl Scope {
+impl CatalogScope {
     /// Whether the catalogue of this owner is within it.
     pub fn sees(&self, owner: &ItemOwner) -> bool {
         self.all
@@ -53,7 +53,7 @@ impl Scope {
     }
 }
 
-impl Actor {
+impl CatalogActor {
     /// Whether it is shown the contacts of this provider: the credit office and operators all, a provider and
     /// a district's credit office their own.
     pub fn sees_contacts_of(&self, code: &str) -> bool {
@@ -64,12 +64,12 @@ impl Actor {
 
     /// What it sees: the credit office, operators and auditors all, a district's credit office its district, a provider
     /// its own. A district's credit office that is disabled or past its validity sees nothing any more.
-    pub fn scope(&self, today: Date) -> Scope {
+    pub fn scope(&self, today: Date) -> CatalogScope {
         let registered = self.registered.as_ref();
         let district = registered
             .filter(|provider| self.district_office && provider.may_act_on(today))
             .map(|provider| provider.level.district_code());
-        Scope {
+        CatalogScope {
             all: self.credit_office || self.operator || self.auditor,
             district_code: district.unwrap_or_default().to_owned(),
             organ: if self.provider || district.is_some() {
@@ -84,10 +84,10 @@ impl Actor {
     ///
     /// # Errors
     /// It is not registered, disabled, or not within its validity.
-    fn registered_on(&self, today: Date) -> Result<&Provider, RuleBroken> {
+    fn registered_on(&self, today: Date) -> Result<&Provider, CatalogRuleViolation> {
         let broken = |reason, message: String| {
             let rule = "R-6: an organ that writes a catalogue is a registered provider, enabled and within its validity";
-            Err(RuleBroken::new(reason, OWNER, rule, message))
+            Err(CatalogRuleViolation::new(reason, OWNER, rule, message))
         };
         let Some(provider) = &self.registered else {
             return broken(
@@ -119,12 +119,12 @@ impl Actor {
     ///
     /// # Errors
     /// The rule that is broken.
-    pub fn may_draft(&self, owner: &ItemOwner, today: Date) -> Result<(), RuleBroken> {
+    pub fn may_draft(&self, owner: &ItemOwner, today: Date) -> Result<(), CatalogRuleViolation> {
         if self.credit_office {
             return Ok(());
         }
         let denied = |rule, message: &str| {
-            Err(RuleBroken::new(
+            Err(CatalogRuleViolation::new(
                 Reason::NotYourCatalogue,
                 OWNER,
                 rule,
@@ -165,9 +165,10 @@ impl Actor {
     ///
     /// # Errors
     /// The rule that is broken.
-    pub fn may_review(&self, owner: &ItemOwner) -> Result<(), RuleBroken> {
-        let refused =
-            |reason, rule, message: &str| Err(RuleBroken::new(reason, OWNER, rule, message));
+    pub fn may_review(&self, owner: &ItemOwner) -> Result<(), CatalogRuleViolation> {
+        let refused = |reason, rule, message: &str| {
+            Err(CatalogRuleViolation::new(reason, OWNER, rule, message))
+        };
         if !self.credit_office {
             return refused(
                 Reason::NotTheCreditOffice,
@@ -186,16 +187,20 @@ impl Actor {
     }
 }
 
-impl Actor {
+impl CatalogActor {
     /// As [`Self::may_review`], for a draft that an organisation began: who wrote for another's catalogue does
     /// not judge it either.
     ///
     /// # Errors
     /// The rule that is broken.
-    pub fn may_review_draft(&self, owner: &ItemOwner, created_by: &str) -> Result<(), RuleBroken> {
+    pub fn may_review_draft(
+        &self,
+        owner: &ItemOwner,
+        created_by: &str,
+    ) -> Result<(), CatalogRuleViolation> {
         self.may_review(owner)?;
         if !owner.is_city() && created_by == self.organisation {
-            return Err(RuleBroken::new(
+            return Err(CatalogRuleViolation::new(
                 Reason::OwnDraft,
                 "draft_id",
                 "R-6: who began a draft for an organ's catalogue does not review and publish it",
@@ -211,9 +216,12 @@ impl Actor {
 ///
 /// # Errors
 /// The rule that is broken.
-pub fn same_catalogue(before: Option<&ItemOwner>, owner: &ItemOwner) -> Result<(), RuleBroken> {
+pub fn same_catalogue(
+    before: Option<&ItemOwner>,
+    owner: &ItemOwner,
+) -> Result<(), CatalogRuleViolation> {
     match before {
-        Some(before) if before != owner => Err(RuleBroken::new(
+        Some(before) if before != owner => Err(CatalogRuleViolation::new(
             Reason::OwnerChanged,
             OWNER,
             "R-6: a new version stays in the catalogue of the version before it; only the credit office moves an item, by publishing directly",
@@ -232,13 +240,13 @@ pub fn check_owner(
     owner: &ItemOwner,
     organ: Option<&Provider>,
     today: Date,
-) -> Result<(), RuleBroken> {
+) -> Result<(), CatalogRuleViolation> {
     let code = owner.organ();
     if owner.is_city() {
         return Ok(());
     }
     let broken = |reason, field: &'static str, rule, message: String| {
-        Err(RuleBroken::new(reason, field, rule, message))
+        Err(CatalogRuleViolation::new(reason, field, rule, message))
     };
     let Some(organ) = organ.filter(|organ| organ.may_act_on(today)) else {
         return broken(
@@ -249,7 +257,7 @@ pub fn check_owner(
         );
     };
     match (owner, organ.level) {
-        (ItemOwner::Department { .. }, Level::District(district)) => broken(
+        (ItemOwner::Department { .. }, OrganLevel::District(district)) => broken(
             Reason::OwnerOutsideDistrict,
             "definition_toml.owner.organ",
             "a department's catalogue is that of an organ of the city; an organ of a district writes in its district's",

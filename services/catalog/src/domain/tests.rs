@@ -8,7 +8,7 @@ mod versions;
 use service_kit::reason::Reason;
 use time::Date;
 
-use super::{RuleBroken, given_day};
+use super::{CatalogRuleViolation, given_day};
 
 /// A day of a test.
 fn day(text: &str) -> Date {
@@ -16,7 +16,7 @@ fn day(text: &str) -> Date {
 }
 
 /// Field and rule of a refusal that also tells people something.
-fn told(broken: &RuleBroken) -> (&str, &str) {
+fn told(broken: &CatalogRuleViolation) -> (&str, &str) {
     assert!(!broken.message.is_empty(), "{broken:?}");
     (broken.field.as_ref(), broken.rule)
 }

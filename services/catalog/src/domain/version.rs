@@ -6,11 +6,11 @@ use legal_clock::shanghai_date;
 use service_kit::reason::Reason;
 use time::{Date, OffsetDateTime, macros::date};
 
-use super::{MAX_REASON_CHARS, RuleBroken, given_text};
+use super::{CatalogRuleViolation, MAX_REASON_CHARS, given_text};
 
 /// A version as it was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
+pub struct PublishedItemVersion {
     /// The definition.
     pub item: ItemVersion,
     /// When.
@@ -19,7 +19,7 @@ pub struct Published {
     pub by: String,
 }
 
-impl Published {
+impl PublishedItemVersion {
     /// First day in force: the one that the definition names, else that of the publication.
     pub fn starts_on(&self) -> Date {
         starts_on(&self.item, self.at)
@@ -37,7 +37,7 @@ pub const NEVER: Date = date!(9999 - 12 - 31);
 
 /// A decision about the end of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retirement {
+pub struct RetirementDecision {
     /// Code of the item.
     pub code: String,
     /// First day on which no record of it is taken any more; [`NEVER`] withdraws the decision before it.
@@ -52,16 +52,16 @@ pub struct Retirement {
 
 /// All that was published of one item.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct History {
+pub struct ItemHistory {
     /// The versions, oldest first.
-    pub versions: Vec<Published>,
+    pub versions: Vec<PublishedItemVersion>,
     /// The newest decision about its end, be it a withdrawal; see [`Self::end`].
-    pub retirement: Option<Retirement>,
+    pub retirement: Option<RetirementDecision>,
 }
 
 /// What a version is on a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum ItemVersionState {
     /// For days to come.
     Upcoming,
     /// The one for records received on the day.
@@ -72,9 +72,9 @@ pub enum State {
     Retired,
 }
 
-impl History {
+impl ItemHistory {
     /// The version in force on a day: the highest of those that have begun, unless the item has ended.
-    pub fn in_force(&self, day: Date) -> Option<&Published> {
+    pub fn in_force(&self, day: Date) -> Option<&PublishedItemVersion> {
         if self.has_ended(day) {
             return None;
         }
@@ -82,36 +82,36 @@ impl History {
     }
 
     /// What each version is on a day, in the order of `versions`.
-    pub fn states(&self, day: Date) -> Vec<State> {
+    pub fn states(&self, day: Date) -> Vec<ItemVersionState> {
         let ended = self.has_ended(day);
         let newest = self
             .begun(day)
             .map_or(0, |published| published.item.version);
-        let state = |published: &Published| match published.item.version {
-            version if version < newest => State::Superseded,
-            _ if ended => State::Retired,
-            version if version == newest => State::InForce,
-            _ => State::Upcoming,
+        let state = |published: &PublishedItemVersion| match published.item.version {
+            version if version < newest => ItemVersionState::Superseded,
+            _ if ended => ItemVersionState::Retired,
+            version if version == newest => ItemVersionState::InForce,
+            _ => ItemVersionState::Upcoming,
         };
         self.versions.iter().map(state).collect()
     }
 
     /// The highest version of all.
-    pub fn latest(&self) -> Option<&Published> {
+    pub fn latest(&self) -> Option<&PublishedItemVersion> {
         self.versions.last()
     }
 
     /// Its end, when it has been decided and not been withdrawn.
-    pub fn end(&self) -> Option<&Retirement> {
+    pub fn end(&self) -> Option<&RetirementDecision> {
         self.retirement.as_ref().filter(|end| end.from != NEVER)
     }
 
     /// The version that stands before this one.
-    pub fn before(&self, version: u32) -> Option<&Published> {
+    pub fn before(&self, version: u32) -> Option<&PublishedItemVersion> {
         self.versions.iter().rfind(|v| v.item.version < version)
     }
 
-    fn begun(&self, day: Date) -> Option<&Published> {
+    fn begun(&self, day: Date) -> Option<&PublishedItemVersion> {
         self.versions.iter().rfind(|v| v.starts_on() <= day)
     }
 
@@ -133,7 +133,7 @@ pub struct ItemFilter {
 
 /// What an offered version is to those that are published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offer {
+pub enum PublicationDecision {
     /// It is the next one: publish it.
     Next,
     /// It is published already, with this very content.
@@ -146,14 +146,17 @@ pub enum Offer {
 /// As [`offer_of_file`]; or it is not the first and its first day lies before that of its publication, so that it
 /// would judge what was reported before anybody could know it.
 pub fn offer(
-    history: &History,
+    history: &ItemHistory,
     offered: &ItemVersion,
     now: OffsetDateTime,
-) -> Result<Offer, RuleBroken> {
+) -> Result<PublicationDecision, CatalogRuleViolation> {
     let decided = offer_of_file(history, offered, now)?;
     let today = shanghai_date(now);
-    if decided == Offer::Next && offered.version > 1 && starts_on(offered, now) < today {
-        return Err(RuleBroken::new(
+    if decided == PublicationDecision::Next
+        && offered.version > 1
+        && starts_on(offered, now) < today
+    {
+        return Err(CatalogRuleViolation::new(
             Reason::ItemEffectivePast,
             "definition_toml.effective_from",
             "a version after the first takes effect on the day of its publication or later",
@@ -170,10 +173,10 @@ pub fn offer(
 /// It would change a published version, leave a gap, follow a retirement, name a predecessor that does not
 /// exist or that is not before it, or begin before the version that it follows has.
 pub fn offer_of_file(
-    history: &History,
+    history: &ItemHistory,
     offered: &ItemVersion,
     now: OffsetDateTime,
-) -> Result<Offer, RuleBroken> {
+) -> Result<PublicationDecision, CatalogRuleViolation> {
     let (code, version) = (&offered.code, offered.version);
     let known = history
         .versions
@@ -181,9 +184,9 @@ pub fn offer_of_file(
         .find(|published| published.item.version == version);
     if let Some(known) = known {
         return if known.item == *offered {
-            Ok(Offer::Known)
+            Ok(PublicationDecision::Known)
         } else {
-            Err(RuleBroken::new(
+            Err(CatalogRuleViolation::new(
                 Reason::ItemVersionImmutable,
                 "definition_toml.version",
                 "a published version never changes",
@@ -194,7 +197,7 @@ pub fn offer_of_file(
     // Until its day an item lives on, and has to follow the law.
     let today = shanghai_date(now);
     if let Some(end) = history.end().filter(|end| end.from <= today) {
-        return Err(RuleBroken::new(
+        return Err(CatalogRuleViolation::new(
             Reason::ItemRetired,
             "definition_toml.code",
             "an item that has ended gets no further version",
@@ -205,7 +208,7 @@ pub fn offer_of_file(
         .latest()
         .map_or(1, |latest| latest.item.version.saturating_add(1));
     if version != next {
-        return Err(RuleBroken::new(
+        return Err(CatalogRuleViolation::new(
             Reason::ItemVersionGap,
             "definition_toml.version",
             "the version is the current one plus 1, or 1 for a new item",
@@ -214,17 +217,17 @@ pub fn offer_of_file(
     }
     predecessor(history, offered)?;
     effective_order(history, offered, now)?;
-    Ok(Offer::Next)
+    Ok(PublicationDecision::Next)
 }
 
 /// A version maps records of an earlier one: that one is published and has the fields that are named.
 /// Since a version only ever names a lower one, versions form no cycle.
-fn predecessor(history: &History, offered: &ItemVersion) -> Result<(), RuleBroken> {
+fn predecessor(history: &ItemHistory, offered: &ItemVersion) -> Result<(), CatalogRuleViolation> {
     let Some(named) = &offered.predecessor else {
         return Ok(());
     };
     let broken = |field: String, rule, message: String| {
-        RuleBroken::new(Reason::ItemPredecessorInvalid, field, rule, message)
+        CatalogRuleViolation::new(Reason::ItemPredecessorInvalid, field, rule, message)
     };
     let place = "definition_toml.predecessor";
     if named.version >= offered.version {
@@ -268,10 +271,10 @@ fn predecessor(history: &History, offered: &ItemVersion) -> Result<(), RuleBroke
 
 /// A version begins after the one before it: strictly when it names its first day, and never before.
 fn effective_order(
-    history: &History,
+    history: &ItemHistory,
     offered: &ItemVersion,
     now: OffsetDateTime,
-) -> Result<(), RuleBroken> {
+) -> Result<(), CatalogRuleViolation> {
     let Some(latest) = history.latest() else {
         return Ok(());
     };
@@ -280,7 +283,7 @@ fn effective_order(
     if before < first || (!named && before == first) {
         return Ok(());
     }
-    Err(RuleBroken::new(
+    Err(CatalogRuleViolation::new(
         Reason::ItemEffectiveReversed,
         "definition_toml.effective_from",
         "a version takes effect after the version before it",
@@ -298,11 +301,11 @@ fn effective_order(
 /// The item or its successor does not exist, has ended or is the same; the day has passed; there is nothing to
 /// withdraw.
 pub fn retire(
-    history: &History,
-    asked: Retirement,
-    successor: Option<&History>,
+    history: &ItemHistory,
+    asked: RetirementDecision,
+    successor: Option<&ItemHistory>,
     today: Date,
-) -> Result<Option<Retirement>, RuleBroken> {
+) -> Result<Option<RetirementDecision>, CatalogRuleViolation> {
     let code = &asked.code;
     if history.versions.is_empty() {
         return Err(unknown_item(code));
@@ -315,7 +318,7 @@ pub fn retire(
             return Ok(None);
         }
         if known.from <= today {
-            return Err(RuleBroken::new(
+            return Err(CatalogRuleViolation::new(
                 Reason::ItemAlreadyRetired,
                 "code",
                 "what is decided about an item's end may be changed until its day",
@@ -331,7 +334,7 @@ pub fn retire(
     )?;
     if asked.from == NEVER {
         if history.end().is_none() {
-            return Err(RuleBroken::new(
+            return Err(CatalogRuleViolation::new(
                 Reason::RetirementUnsuitable,
                 "from_date",
                 "9999-12-31 withdraws a retirement that is decided",
@@ -339,17 +342,17 @@ pub fn retire(
             ));
         }
         if asked.successor.is_some() {
-            return Err(RuleBroken::new(
+            return Err(CatalogRuleViolation::new(
                 Reason::RetirementInvalid,
                 "successor_code",
                 "an item that lives on has no successor",
                 "撤销停用时不能填写替代目录项".to_owned(),
             ));
         }
-        return Ok(Some(Retirement { reason, ..asked }));
+        return Ok(Some(RetirementDecision { reason, ..asked }));
     }
     if asked.from < today {
-        return Err(RuleBroken::new(
+        return Err(CatalogRuleViolation::new(
             Reason::RetirementInvalid,
             "from_date",
             "an item is retired from today or a later day on",
@@ -359,7 +362,7 @@ pub fn retire(
     if let Some(next) = &asked.successor {
         let field = "successor_code";
         if next == code {
-            return Err(RuleBroken::new(
+            return Err(CatalogRuleViolation::new(
                 Reason::RetirementInvalid,
                 field,
                 "no item takes its own place",
@@ -370,7 +373,7 @@ pub fn retire(
             Some(found) if found.versions.is_empty() => {
                 let message = format!("没有目录项{next}");
                 let rule = "the successor is a published item";
-                return Err(RuleBroken::new(
+                return Err(CatalogRuleViolation::new(
                     Reason::RetirementUnsuitable,
                     field,
                     rule,
@@ -380,7 +383,7 @@ pub fn retire(
             // A successor that has not ended leads nowhere further, so ends form no cycle.
             Some(found) if found.end().is_none() => {}
             _ => {
-                return Err(RuleBroken::new(
+                return Err(CatalogRuleViolation::new(
                     Reason::RetirementUnsuitable,
                     field,
                     "the successor is not retired itself, so that successors form no cycle",
@@ -389,12 +392,12 @@ pub fn retire(
             }
         }
     }
-    Ok(Some(Retirement { reason, ..asked }))
+    Ok(Some(RetirementDecision { reason, ..asked }))
 }
 
 /// There is no such item.
-pub fn unknown_item(code: &str) -> RuleBroken {
-    RuleBroken::new(
+pub fn unknown_item(code: &str) -> CatalogRuleViolation {
+    CatalogRuleViolation::new(
         Reason::ItemUnknown,
         "code",
         "the item is published",

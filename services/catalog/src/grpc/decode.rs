@@ -11,18 +11,18 @@ use uuid::Uuid;
 
 use crate::{
     app::{
-        drafts::{DraftListQuery, Save},
-        duties::{Affects, Question},
-        exports::Format,
+        drafts::{DraftInput, DraftListQuery},
+        duties::{DutyListQuery, TriggerScope},
+        exports::ItemFileFormat,
     },
     domain::{
         contact::Contacts,
-        draft::{DraftReturnReason, State},
+        draft::{DraftReturnReason, ItemDraftState},
         duty::{self, DutySelection, Trigger},
         given_day,
         page::{DraftKey, DutyKey, PAGE_SIZES},
-        provider::{LevelKind, Registration, Said},
-        version::{ItemFilter, Retirement},
+        provider::{OrganLevelKind, ProviderRegistration, RegistrationInput},
+        version::{ItemFilter, RetirementDecision},
     },
 };
 
@@ -49,7 +49,7 @@ pub(super) fn item_filter(request: &ListItemsRequest) -> ItemFilter {
 pub(super) fn retirement_decision(
     request: &RetireItemRequest,
     at: OffsetDateTime,
-) -> Result<Retirement, Refusal> {
+) -> Result<RetirementDecision, Refusal> {
     let from = given_day(&request.from_date, "from_date")?.ok_or_else(|| {
         Refusal::new(
             Reason::RetirementInvalid,
@@ -58,7 +58,7 @@ pub(super) fn retirement_decision(
             "须注明停用日期",
         )
     })?;
-    Ok(Retirement {
+    Ok(RetirementDecision {
         code: request.code.clone(),
         from,
         reason: request.reason.clone(),
@@ -67,11 +67,11 @@ pub(super) fn retirement_decision(
     })
 }
 
-pub(super) fn export_format(format: ExportFormat) -> Result<Format, Refusal> {
+pub(super) fn export_format(format: ExportFormat) -> Result<ItemFileFormat, Refusal> {
     match format {
-        ExportFormat::JsonSchema => Ok(Format::JsonSchema),
-        ExportFormat::CsvHeader => Ok(Format::CsvHeader),
-        ExportFormat::Xlsx => Ok(Format::Xlsx),
+        ExportFormat::JsonSchema => Ok(ItemFileFormat::JsonSchema),
+        ExportFormat::CsvHeader => Ok(ItemFileFormat::CsvHeader),
+        ExportFormat::Xlsx => Ok(ItemFileFormat::Xlsx),
         ExportFormat::Unspecified => Err(Refusal::new(
             Reason::ExportFormatInvalid,
             "format",
@@ -81,8 +81,8 @@ pub(super) fn export_format(format: ExportFormat) -> Result<Format, Refusal> {
     }
 }
 
-pub(super) fn draft_input(request: &SaveDraftRequest) -> Result<Save<'_>, Refusal> {
-    Ok(Save {
+pub(super) fn draft_input(request: &SaveDraftRequest) -> Result<DraftInput<'_>, Refusal> {
+    Ok(DraftInput {
         draft: match request.draft_id.as_str() {
             "" => None,
             id => Some(draft_id(id)?),
@@ -121,22 +121,22 @@ pub(super) fn draft_list(
     Ok((query, page))
 }
 
-fn draft_state(state: DraftState) -> Option<State> {
+fn draft_state(state: DraftState) -> Option<ItemDraftState> {
     match state {
         DraftState::Unspecified => None,
-        DraftState::Draft => Some(State::Draft),
-        DraftState::Submitted => Some(State::Submitted),
-        DraftState::Returned => Some(State::Returned),
-        DraftState::Published => Some(State::Published),
-        DraftState::Withdrawn => Some(State::Withdrawn),
+        DraftState::Draft => Some(ItemDraftState::Draft),
+        DraftState::Submitted => Some(ItemDraftState::Submitted),
+        DraftState::Returned => Some(ItemDraftState::Returned),
+        DraftState::Published => Some(ItemDraftState::Published),
+        DraftState::Withdrawn => Some(ItemDraftState::Withdrawn),
     }
 }
 
 pub(super) fn duty_list(
     request: &ListDutiesRequest,
-) -> Result<(Question<'_>, Page<DutyKey>), Refusal> {
+) -> Result<(DutyListQuery<'_>, Page<DutyKey>), Refusal> {
     let page = Page::from_request(PAGE_SIZES, request.page_size, &request.page_token)?;
-    let question = Question {
+    let question = DutyListQuery {
         part: duty_selection(request.filter()),
         organ: &request.organ,
         item_code: &request.item_code,
@@ -157,7 +157,7 @@ fn duty_selection(filter: DutyFilter) -> DutySelection {
 pub(super) fn decode_trigger(
     request: &RecordTriggerRequest,
     today: Date,
-) -> Result<(Trigger, Affects<'_>), Refusal> {
+) -> Result<(Trigger, TriggerScope<'_>), Refusal> {
     let kind = match request.kind() {
         TriggerKind::Unspecified => None,
         TriggerKind::LawAmended => Some(duty::TriggerKind::LawAmended),
@@ -172,7 +172,7 @@ pub(super) fn decode_trigger(
         &request.effective_reason,
         today,
     )?;
-    let affects = Affects {
+    let affects = TriggerScope {
         item_codes: &request.item_codes,
         organ: &request.organ,
     };
@@ -182,7 +182,7 @@ pub(super) fn decode_trigger(
 /// The registration; contacts where some are given.
 pub(super) fn decode_registration(
     request: &RegisterProviderRequest,
-) -> Result<(Registration, Option<Contacts>), Refusal> {
+) -> Result<(ProviderRegistration, Option<Contacts>), Refusal> {
     let provider = request.provider.as_ref().ok_or_else(|| {
         Refusal::new(
             Reason::ProviderMissing,
@@ -193,10 +193,10 @@ pub(super) fn decode_registration(
     })?;
     let level = match provider.level() {
         ProviderLevel::Unspecified => None,
-        ProviderLevel::City => Some(LevelKind::City),
-        ProviderLevel::District => Some(LevelKind::District),
+        ProviderLevel::City => Some(OrganLevelKind::City),
+        ProviderLevel::District => Some(OrganLevelKind::District),
     };
-    let registration = Registration::new(Said {
+    let registration = ProviderRegistration::new(RegistrationInput {
         code: &provider.code,
         name: &provider.name,
         level,

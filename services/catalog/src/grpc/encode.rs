@@ -17,8 +17,8 @@ use crate::{
 
 pub(super) fn provider((provider, contacts): ShownProvider) -> Provider {
     let level = match provider.level.kind() {
-        provider::LevelKind::City => ProviderLevel::City,
-        provider::LevelKind::District => ProviderLevel::District,
+        provider::OrganLevelKind::City => ProviderLevel::City,
+        provider::OrganLevelKind::District => ProviderLevel::District,
     };
     Provider {
         code: provider.code.to_string(),

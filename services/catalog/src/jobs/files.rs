@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// What the folder holds: name of the file and its text.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct DataFiles {
     /// Code lists.
     pub(super) lists: Vec<(String, String)>,
     /// Item versions, and whatever is neither, so that the lint says what is wrong.
@@ -14,8 +14,8 @@ pub(super) struct Found {
 }
 
 /// Reads the `*.toml` files by name.
-pub(super) async fn read(dir: &Path) -> Found {
-    let mut found = Found::default();
+pub(super) async fn read(dir: &Path) -> DataFiles {
+    let mut found = DataFiles::default();
     let files = match toml_files(dir).await {
         Ok(files) => files,
         Err(error) => {

@@ -13,14 +13,14 @@ use crate::{error::CatalogError, store};
 const COUNTING: &str = "统计更新任务";
 
 /// The gauges of this service.
-pub(super) struct Gauges {
+pub(super) struct CatalogGauges {
     open: Gauge<i64, AtomicI64>,
     overdue: Gauge<i64, AtomicI64>,
     waiting: Gauge<i64, AtomicI64>,
     oldest: Gauge<f64, AtomicU64>,
 }
 
-impl Gauges {
+impl CatalogGauges {
     pub(super) fn register(telemetry: &Telemetry) -> Self {
         let gauges = Self {
             open: Gauge::default(),

@@ -11,11 +11,11 @@ use service_kit::blocking::try_blocking;
 use crate::error::CatalogError;
 
 /// Code and version.
-pub(super) type Key = (String, u32);
+pub(super) type VersionKey = (String, u32);
 
 /// What the program carries.
 #[derive(Debug)]
-pub(super) struct Standard {
+pub(super) struct StandardDefinitions {
     /// Code lists.
     pub(super) lists: Vec<CodeListVersion>,
     /// Items.
@@ -25,15 +25,15 @@ pub(super) struct Standard {
 /// See the module. It belongs to one reconciler and one database: a process whose database is created anew has to
 /// be restarted.
 #[derive(Debug, Default)]
-pub struct Memory {
-    standard: Option<Arc<Standard>>,
-    lists: BTreeSet<Key>,
-    items: BTreeSet<Key>,
+pub struct ReconcilerCache {
+    standard: Option<Arc<StandardDefinitions>>,
+    lists: BTreeSet<VersionKey>,
+    items: BTreeSet<VersionKey>,
     files: BTreeSet<String>,
 }
 
 /// A version that is offered, and where it comes from.
-pub(super) struct Offer<T> {
+pub(super) struct OfferedVersion<T> {
     /// For people: `standard items`, or the name of the file.
     pub(super) source: String,
     /// Text of the file; none for what the program carries.
@@ -45,40 +45,40 @@ pub(super) struct Offer<T> {
 /// Something with a code and a version that may be remembered.
 pub(super) trait Versioned: Clone {
     /// Code and version.
-    fn key(&self) -> Key;
+    fn key(&self) -> VersionKey;
     /// What is known of its kind out of the program.
-    fn known(memory: &mut Memory) -> &mut BTreeSet<Key>;
+    fn known(memory: &mut ReconcilerCache) -> &mut BTreeSet<VersionKey>;
 }
 
 impl Versioned for CodeListVersion {
-    fn key(&self) -> Key {
+    fn key(&self) -> VersionKey {
         (self.code.clone(), self.version)
     }
-    fn known(memory: &mut Memory) -> &mut BTreeSet<Key> {
+    fn known(memory: &mut ReconcilerCache) -> &mut BTreeSet<VersionKey> {
         &mut memory.lists
     }
 }
 
 impl Versioned for ItemVersion {
-    fn key(&self) -> Key {
+    fn key(&self) -> VersionKey {
         (self.code.clone(), self.version)
     }
-    fn known(memory: &mut Memory) -> &mut BTreeSet<Key> {
+    fn known(memory: &mut ReconcilerCache) -> &mut BTreeSet<VersionKey> {
         &mut memory.items
     }
 }
 
-impl Memory {
+impl ReconcilerCache {
     /// What the program carries; read and compiled once.
     ///
     /// # Errors
     /// A data file of the program is broken; a test keeps that from being released.
-    pub(super) async fn standard(&mut self) -> Result<Arc<Standard>, CatalogError> {
+    pub(super) async fn standard(&mut self) -> Result<Arc<StandardDefinitions>, CatalogError> {
         if let Some(standard) = &self.standard {
             return Ok(Arc::clone(standard));
         }
         let read = || {
-            Ok::<_, ItemError>(Standard {
+            Ok::<_, ItemError>(StandardDefinitions {
                 lists: standard_code_lists()?,
                 items: standard_items()?,
             })
@@ -89,11 +89,15 @@ impl Memory {
     }
 
     /// Those of `all` that are not known to be published.
-    pub(super) fn unknown<T: Versioned>(&mut self, source: &str, all: &[T]) -> Vec<Offer<T>> {
+    pub(super) fn unknown<T: Versioned>(
+        &mut self,
+        source: &str,
+        all: &[T],
+    ) -> Vec<OfferedVersion<T>> {
         let known = T::known(self);
         all.iter()
             .filter(|version| !known.contains(&version.key()))
-            .map(|version| Offer {
+            .map(|version| OfferedVersion {
                 source: source.to_owned(),
                 text: None,
                 version: version.clone(),
@@ -107,7 +111,7 @@ impl Memory {
     }
 
     /// The offer is published.
-    pub(super) fn keep<T: Versioned>(&mut self, offer: &Offer<T>) {
+    pub(super) fn keep<T: Versioned>(&mut self, offer: &OfferedVersion<T>) {
         match &offer.text {
             Some(text) => {
                 self.files.insert(text.clone());
@@ -131,7 +135,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_published_is_not_offered_again_and_the_program_is_read_once() {
-        let mut memory = Memory::default();
+        let mut memory = ReconcilerCache::default();
         let standard = memory.standard().await.unwrap();
         assert!(Arc::ptr_eq(&standard, &memory.standard().await.unwrap()));
         let mut offers = memory.unknown("standard items", &standard.items);

@@ -7,13 +7,13 @@ use uuid::Uuid;
 
 use super::{owner, unreadable};
 use crate::domain::{
-    draft::{Change, Draft, DraftReturnReason, Head, State},
+    draft::{DraftHeader, DraftHistoryEntry, DraftReturnReason, ItemDraft, ItemDraftState},
     page::DraftKey,
-    rights::Scope,
+    rights::CatalogScope,
 };
 
 #[derive(FromRow)]
-struct Row {
+struct DraftRow {
     draft_id: Uuid,
     item_code: String,
     item_version: i64,
@@ -30,17 +30,18 @@ struct Row {
 }
 
 /// One draft, kept from other writers until the end of the transaction.
-pub async fn lock(conn: &mut Conn, id: Uuid) -> Result<Option<Draft>, Error> {
-    let row: Option<Row> = sqlx::query_as("SELECT * FROM draft WHERE draft_id = $1 FOR UPDATE")
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
+pub async fn lock(conn: &mut Conn, id: Uuid) -> Result<Option<ItemDraft>, Error> {
+    let row: Option<DraftRow> =
+        sqlx::query_as("SELECT * FROM draft WHERE draft_id = $1 FOR UPDATE")
+            .bind(id)
+            .fetch_optional(conn)
+            .await?;
     row.map(decode).transpose()
 }
 
 /// One draft.
-pub async fn draft(conn: &mut Conn, id: Uuid) -> Result<Option<Draft>, Error> {
-    let row: Option<Row> = sqlx::query_as("SELECT * FROM draft WHERE draft_id = $1")
+pub async fn draft(conn: &mut Conn, id: Uuid) -> Result<Option<ItemDraft>, Error> {
+    let row: Option<DraftRow> = sqlx::query_as("SELECT * FROM draft WHERE draft_id = $1")
         .bind(id)
         .fetch_optional(conn)
         .await?;
@@ -49,11 +50,11 @@ pub async fn draft(conn: &mut Conn, id: Uuid) -> Result<Option<Draft>, Error> {
 
 /// Which drafts a list shows.
 #[derive(Debug, Clone)]
-pub struct Filter {
+pub struct DraftListFilter {
     /// Those that the caller may see. A provider sees what it began itself too.
-    pub scope: Scope,
+    pub scope: CatalogScope,
     /// Only those in this state.
-    pub state: Option<State>,
+    pub state: Option<ItemDraftState>,
     /// Only those for the catalogue of this organ; empty: all.
     pub organ: String,
     /// Only those after this one in the order of the list.
@@ -63,8 +64,8 @@ pub struct Filter {
 }
 
 /// Drafts without their definitions, latest change first.
-pub async fn list(conn: &mut Conn, filter: &Filter) -> Result<Vec<Draft>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
+pub async fn list(conn: &mut Conn, filter: &DraftListFilter) -> Result<Vec<ItemDraft>, Error> {
+    let rows: Vec<DraftRow> = sqlx::query_as(
         "SELECT draft_id, item_code, item_version, catalogue, organ, district_code, \
            '' AS definition, state, revision, created_by, created_at, changed_at, reasons \
          FROM draft \
@@ -76,7 +77,7 @@ pub async fn list(conn: &mut Conn, filter: &Filter) -> Result<Vec<Draft>, Error>
     .bind(filter.scope.all)
     .bind(&filter.scope.district_code)
     .bind(&filter.scope.organ)
-    .bind(filter.state.map(State::as_str))
+    .bind(filter.state.map(ItemDraftState::as_str))
     .bind(&filter.organ)
     .bind(filter.after.changed_at)
     .bind(filter.after.draft_id)
@@ -87,7 +88,7 @@ pub async fn list(conn: &mut Conn, filter: &Filter) -> Result<Vec<Draft>, Error>
 }
 
 /// Stores a draft as it is now, and the step that made it so.
-pub async fn put(conn: &mut Conn, draft: &Draft, by: &str, note: &str) -> Result<(), Error> {
+pub async fn put(conn: &mut Conn, draft: &ItemDraft, by: &str, note: &str) -> Result<(), Error> {
     let reasons = encode_reasons(&draft.reasons)?;
     sqlx::query(
         "WITH now AS ( \
@@ -126,7 +127,7 @@ pub async fn put(conn: &mut Conn, draft: &Draft, by: &str, note: &str) -> Result
 }
 
 /// Keeps what was submitted, word by word; the step of it is stored already.
-pub async fn keep_submission(conn: &mut Conn, draft: &Draft) -> Result<(), Error> {
+pub async fn keep_submission(conn: &mut Conn, draft: &ItemDraft) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO draft_submission (draft_id, revision, definition) VALUES ($1, $2, $3)",
     )
@@ -150,9 +151,9 @@ pub async fn open_of(conn: &mut Conn, organisation: &str) -> Result<i64, Error> 
 }
 
 /// The steps of a draft, oldest first.
-pub async fn history(conn: &mut Conn, id: Uuid) -> Result<Vec<Change>, Error> {
-    type Row = (String, i64, OffsetDateTime, String, String, String);
-    let rows: Vec<Row> = sqlx::query_as(
+pub async fn history(conn: &mut Conn, id: Uuid) -> Result<Vec<DraftHistoryEntry>, Error> {
+    type DraftHistoryRow = (String, i64, OffsetDateTime, String, String, String);
+    let rows: Vec<DraftHistoryRow> = sqlx::query_as(
         "SELECT state, revision, at, by, reasons, note FROM draft_change \
          WHERE draft_id = $1 ORDER BY revision",
     )
@@ -161,7 +162,7 @@ pub async fn history(conn: &mut Conn, id: Uuid) -> Result<Vec<Change>, Error> {
     .await?;
     rows.into_iter()
         .map(|(state, revision, at, by, reasons, note)| {
-            Ok(Change {
+            Ok(DraftHistoryEntry {
                 state: decode_state(&state)?,
                 revision: revision.cast_unsigned(),
                 at,
@@ -180,10 +181,10 @@ pub async fn waiting(conn: &mut Conn) -> Result<(i64, Option<OffsetDateTime>), E
         .await
 }
 
-fn decode(row: Row) -> Result<Draft, Error> {
-    Ok(Draft {
+fn decode(row: DraftRow) -> Result<ItemDraft, Error> {
+    Ok(ItemDraft {
         id: row.draft_id,
-        head: Head {
+        head: DraftHeader {
             code: row.item_code,
             // CHECK (item_version > 0), and a head's version is a u32.
             version: row.item_version as u32,
@@ -199,8 +200,10 @@ fn decode(row: Row) -> Result<Draft, Error> {
     })
 }
 
-fn decode_state(text: &str) -> Result<State, Error> {
-    let found = State::ALL.into_iter().find(|state| state.as_str() == text);
+fn decode_state(text: &str) -> Result<ItemDraftState, Error> {
+    let found = ItemDraftState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == text);
     found.ok_or_else(|| unreadable("state", text))
 }
 

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::{owner, unreadable};
 use crate::domain::{
-    duty::{Duty, DutySelection, Recorded, State, Trigger, TriggerKind},
+    duty::{DutySelection, RecordedTrigger, RenewalDuty, RenewalDutyState, Trigger, TriggerKind},
     page::DutyKey,
-    rights::Scope,
+    rights::CatalogScope,
 };
 
 type TriggerRow = (
@@ -31,7 +31,7 @@ pub async fn trigger(
     kind: TriggerKind,
     number: &str,
     promulgated_on: Date,
-) -> Result<Option<Recorded>, Error> {
+) -> Result<Option<RecordedTrigger>, Error> {
     let row: Option<TriggerRow> = sqlx::query_as(
         "SELECT trigger_id, kind, document_title, document_number, promulgated_on, effective_on, \
            effective_reason, recorded_at FROM change_trigger \
@@ -44,7 +44,7 @@ pub async fn trigger(
     .await?;
     row.map(
         |(id, kind, title, number, promulgated_on, effective_on, reason, at)| {
-            Ok(Recorded {
+            Ok(RecordedTrigger {
                 id,
                 trigger: Trigger {
                     kind: trigger_kind(&kind)?,
@@ -61,7 +61,11 @@ pub async fn trigger(
 }
 
 /// Adds a trigger.
-pub async fn add_trigger(conn: &mut Conn, recorded: &Recorded, by: &str) -> Result<(), Error> {
+pub async fn add_trigger(
+    conn: &mut Conn,
+    recorded: &RecordedTrigger,
+    by: &str,
+) -> Result<(), Error> {
     let trigger = &recorded.trigger;
     let effective = trigger.effective.as_ref();
     sqlx::query(
@@ -140,7 +144,7 @@ pub async fn open(
 
 /// The version by which open duties of an item end.
 #[derive(Debug, Clone, Copy)]
-pub struct Ending<'a> {
+pub struct ClosingVersion<'a> {
     /// Code of the item.
     pub item_code: &'a str,
     /// The version, which closes those with a lower base.
@@ -154,8 +158,8 @@ pub struct Ending<'a> {
 }
 
 /// Closes the open duties of an item; answers which, so that they can be announced.
-pub async fn close(conn: &mut Conn, ending: Ending<'_>) -> Result<Vec<Duty>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
+pub async fn close(conn: &mut Conn, ending: ClosingVersion<'_>) -> Result<Vec<RenewalDuty>, Error> {
+    let rows: Vec<DutyRow> = sqlx::query_as(
         "WITH ended AS ( \
            UPDATE duty SET state = 'closed', ended_at = $3, ended_on = $4, closed_by_version = $2 \
            WHERE item_code = $1 AND state = 'open' AND base_version < $2 \
@@ -196,8 +200,8 @@ pub async fn close_ended(
     today: Date,
     at: OffsetDateTime,
     by: &str,
-) -> Result<Vec<Duty>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
+) -> Result<Vec<RenewalDuty>, Error> {
+    let rows: Vec<DutyRow> = sqlx::query_as(
         "WITH due AS ( \
            SELECT d.duty_id, e.reason, CASE WHEN e.from_date <= d.due_on + 1 \
              THEN greatest(e.decided_at, d.opened_at) ELSE $3 END AS at \
@@ -251,9 +255,9 @@ pub async fn dismiss(
 
 /// Which duties a list shows.
 #[derive(Debug, Clone)]
-pub struct Filter {
+pub struct DutyListFilter {
     /// Those that the caller may see.
-    pub scope: Scope,
+    pub scope: CatalogScope,
     /// Which part.
     pub part: DutySelection,
     /// Only those of this organ; empty: all.
@@ -273,8 +277,8 @@ pub struct Filter {
 }
 
 /// Duties, latest first.
-pub async fn list(conn: &mut Conn, filter: &Filter) -> Result<Vec<Duty>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
+pub async fn list(conn: &mut Conn, filter: &DutyListFilter) -> Result<Vec<RenewalDuty>, Error> {
+    let rows: Vec<DutyRow> = sqlx::query_as(
         "SELECT d.*, t.kind, t.document_title, t.document_number, t.promulgated_on, \
            t.effective_on, t.effective_reason, t.recorded_at \
          FROM duty d JOIN change_trigger t USING (trigger_id) \
@@ -319,8 +323,8 @@ pub async fn tell_overdue(
     today: Date,
     at: OffsetDateTime,
     by: &str,
-) -> Result<Vec<Duty>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
+) -> Result<Vec<RenewalDuty>, Error> {
+    let rows: Vec<DutyRow> = sqlx::query_as(
         "WITH late AS ( \
            SELECT duty_id FROM duty WHERE state = 'open' AND due_on < $1 \
              AND (told_overdue_for IS NULL OR told_overdue_for < due_on) \
@@ -344,8 +348,8 @@ pub async fn tell_overdue(
 }
 
 /// All open duties.
-pub async fn all_open(conn: &mut Conn) -> Result<Vec<Duty>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
+pub async fn all_open(conn: &mut Conn) -> Result<Vec<RenewalDuty>, Error> {
+    let rows: Vec<DutyRow> = sqlx::query_as(
         "SELECT d.*, t.kind, t.document_title, t.document_number, t.promulgated_on, \
            t.effective_on, t.effective_reason, t.recorded_at \
          FROM duty d JOIN change_trigger t USING (trigger_id) \
@@ -358,7 +362,7 @@ pub async fn all_open(conn: &mut Conn) -> Result<Vec<Duty>, Error> {
 
 /// A due day that was computed again.
 #[derive(Debug, Clone, Copy)]
-pub struct NewDay {
+pub struct DutyReschedule {
     /// The duty.
     pub duty: Uuid,
     /// When it was due as it was read.
@@ -371,7 +375,7 @@ pub struct NewDay {
 /// writer has in hand are left for the next run, so this never waits for a row.
 pub async fn reschedule(
     conn: &mut Conn,
-    days: &[NewDay],
+    days: &[DutyReschedule],
     at: OffsetDateTime,
     by: &str,
 ) -> Result<Vec<Uuid>, Error> {
@@ -419,7 +423,7 @@ pub async fn open_and_overdue(conn: &mut Conn, today: Date) -> Result<(i64, i64)
 }
 
 #[derive(FromRow)]
-struct Row {
+struct DutyRow {
     duty_id: Uuid,
     trigger_id: Uuid,
     item_code: String,
@@ -442,16 +446,16 @@ struct Row {
     recorded_at: OffsetDateTime,
 }
 
-fn decode(row: Row) -> Result<Duty, Error> {
+fn decode(row: DutyRow) -> Result<RenewalDuty, Error> {
     let state = match row.state.as_str() {
-        "open" => State::Open,
-        "closed" => State::Closed,
-        "dismissed" => State::Dismissed,
+        "open" => RenewalDutyState::Open,
+        "closed" => RenewalDutyState::Closed,
+        "dismissed" => RenewalDutyState::Dismissed,
         other => return Err(unreadable("state", other)),
     };
-    Ok(Duty {
+    Ok(RenewalDuty {
         id: row.duty_id,
-        trigger: Recorded {
+        trigger: RecordedTrigger {
             id: row.trigger_id,
             trigger: Trigger {
                 kind: trigger_kind(&row.kind)?,

@@ -6,11 +6,11 @@ use sqlx::FromRow;
 use time::{Date, OffsetDateTime};
 
 use super::owner;
-use crate::domain::version::{ItemFilter, Retirement};
+use crate::domain::version::{ItemFilter, RetirementDecision};
 
 /// A version as its row holds it.
 #[derive(Debug, Clone, FromRow)]
-pub struct VersionRow {
+pub struct CatalogVersionRow {
     /// Code of the item.
     pub code: String,
     /// The definition as JSON.
@@ -22,7 +22,7 @@ pub struct VersionRow {
 }
 
 /// All versions of an item, oldest first.
-pub async fn versions(conn: &mut Conn, code: &str) -> Result<Vec<VersionRow>, Error> {
+pub async fn versions(conn: &mut Conn, code: &str) -> Result<Vec<CatalogVersionRow>, Error> {
     sqlx::query_as(
         "SELECT code, definition, published_at, published_by FROM item_version \
          WHERE code = $1 ORDER BY version",
@@ -102,7 +102,7 @@ pub async fn definitions_on(
 
 /// A version to be stored.
 #[derive(Debug, Clone, Copy)]
-pub struct NewVersion<'a> {
+pub struct NewItemVersion<'a> {
     /// The version.
     pub item: &'a ItemVersion,
     /// Its JSON.
@@ -116,7 +116,7 @@ pub struct NewVersion<'a> {
 }
 
 /// Adds a version.
-pub async fn add(conn: &mut Conn, new: NewVersion<'_>) -> Result<(), Error> {
+pub async fn add(conn: &mut Conn, new: NewItemVersion<'_>) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO item_version (code, version, definition, published_at, published_by, \
          starts_on, catalogue, organ, district_code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -138,7 +138,7 @@ pub async fn add(conn: &mut Conn, new: NewVersion<'_>) -> Result<(), Error> {
 /// Code, versions with their moments of publication (oldest first) and newest owner of the items that stand
 /// under these codes or in the catalogue of this organ, unless they have ended, by code.
 #[derive(Debug, Clone)]
-pub struct Affected {
+pub struct AffectedItem {
     /// Code of the item.
     pub code: String,
     /// Versions with the moments of their publication, oldest first.
@@ -153,8 +153,8 @@ pub async fn affected(
     codes: &[String],
     organ: &str,
     today: Date,
-) -> Result<Vec<Affected>, Error> {
-    type Row = (
+) -> Result<Vec<AffectedItem>, Error> {
+    type AffectedItemRow = (
         String,
         Vec<i64>,
         Vec<OffsetDateTime>,
@@ -162,7 +162,7 @@ pub async fn affected(
         String,
         String,
     );
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<AffectedItemRow> = sqlx::query_as(
         "SELECT code, array_agg(version ORDER BY version), array_agg(published_at ORDER BY version), \
            (array_agg(catalogue ORDER BY version DESC))[1], \
            (array_agg(organ ORDER BY version DESC))[1], \
@@ -182,7 +182,7 @@ pub async fn affected(
         .map(|(code, versions, moments, catalogue, organ, district)| {
             // CHECK (version > 0), and no item has four thousand million versions.
             let versions = versions.into_iter().map(|v| v as u32).zip(moments);
-            Ok(Affected {
+            Ok(AffectedItem {
                 code,
                 versions: versions.collect(),
                 owner: owner(&catalogue, organ, district)?,
@@ -192,14 +192,14 @@ pub async fn affected(
 }
 
 /// The newest decision about the end of an item.
-pub async fn retirement(conn: &mut Conn, code: &str) -> Result<Option<Retirement>, Error> {
+pub async fn retirement(conn: &mut Conn, code: &str) -> Result<Option<RetirementDecision>, Error> {
     let row: Option<(Date, String, String, OffsetDateTime)> = sqlx::query_as(
         "SELECT from_date, reason, successor_code, decided_at FROM item_end WHERE code = $1",
     )
     .bind(code)
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|(from, reason, successor, at)| Retirement {
+    Ok(row.map(|(from, reason, successor, at)| RetirementDecision {
         code: code.to_owned(),
         from,
         reason,
@@ -209,7 +209,7 @@ pub async fn retirement(conn: &mut Conn, code: &str) -> Result<Option<Retirement
 }
 
 /// Adds a decision about the end of an item. The caller has passed the queue of the item.
-pub async fn retire(conn: &mut Conn, end: &Retirement, by: &str) -> Result<(), Error> {
+pub async fn retire(conn: &mut Conn, end: &RetirementDecision, by: &str) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO item_retirement (code, from_date, reason, successor_code, decided_at, decided_by, \
            decision) \

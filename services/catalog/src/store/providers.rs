@@ -6,10 +6,10 @@ use sqlx::FromRow;
 use time::{Date, OffsetDateTime};
 
 use super::unreadable;
-use crate::domain::provider::{DISTRICTS, Level, LevelKind, Provider};
+use crate::domain::provider::{DISTRICTS, OrganLevel, OrganLevelKind, Provider};
 
 #[derive(FromRow)]
-struct Row {
+struct ProviderRevisionRow {
     code: String,
     name: String,
     level: String,
@@ -23,7 +23,7 @@ struct Row {
 
 /// What the registry holds of one provider.
 pub async fn provider(conn: &mut Conn, code: &str) -> Result<Option<Provider>, Error> {
-    let row: Option<Row> = sqlx::query_as(
+    let row: Option<ProviderRevisionRow> = sqlx::query_as(
         "SELECT code, name, level, district_code, enabled, revision, parent_code, valid_from, \
          valid_until FROM provider_revision WHERE code = $1 ORDER BY revision DESC LIMIT 1",
     )
@@ -35,7 +35,7 @@ pub async fn provider(conn: &mut Conn, code: &str) -> Result<Option<Provider>, E
 
 /// All providers, by code.
 pub async fn providers(conn: &mut Conn) -> Result<Vec<Provider>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<ProviderRevisionRow> = sqlx::query_as(
         "SELECT DISTINCT ON (code) code, name, level, district_code, enabled, revision, \
          parent_code, valid_from, valid_until FROM provider_revision ORDER BY code, revision DESC",
     )
@@ -114,12 +114,14 @@ pub async fn remove_contacts(conn: &mut Conn, code: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn decode(row: Row) -> Result<Provider, Error> {
-    let level = if row.level == LevelKind::City.as_str() {
-        Level::City
+fn decode(row: ProviderRevisionRow) -> Result<Provider, Error> {
+    let level = if row.level == OrganLevelKind::City.as_str() {
+        OrganLevel::City
     } else {
         let district = DISTRICTS.iter().find(|d| d.code == row.district_code);
-        Level::District(district.ok_or_else(|| unreadable("district_code", &row.district_code))?)
+        OrganLevel::District(
+            district.ok_or_else(|| unreadable("district_code", &row.district_code))?,
+        )
     };
     let code = |text: &str| CreditCode::parse(text).map_err(|error| Error::Decode(Box::new(error)));
     let parent = Some(row.parent_code.as_str()).filter(|parent| !parent.is_empty());

@@ -17,13 +17,13 @@ use tonic::Request;
 
 use crate::{
     desk::{BUREAU, publish_directly, save},
-    world::{World, definition, place, plain},
+    world::{CatalogFixture, definition, place, plain},
 };
 
 const SEARCH_PATH: &str = "SET search_path TO catalog";
 
 /// Runs that migration once more, as the owner would over a database of then.
-async fn migrate_again(world: &World) -> Result<()> {
+async fn migrate_again(world: &CatalogFixture) -> Result<()> {
     let mut conn = world.bed.owner_pool.acquire().await?;
     conn.execute(SEARCH_PATH).await?;
     conn.execute(sqlx::raw_sql(include_str!(
@@ -35,7 +35,7 @@ async fn migrate_again(world: &World) -> Result<()> {
 
 #[tokio::test]
 async fn a_database_from_before_the_first_release_is_refused() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     // Rows of today pass; that none pass too is how every database is created.
     migrate_again(&world).await?;
@@ -63,7 +63,7 @@ async fn a_database_from_before_the_first_release_is_refused() -> TestResult {
 
 #[tokio::test]
 async fn code_lists_do_not_blow_a_definition_up() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let mut office = world.office()?;
     let mut list =
@@ -137,7 +137,7 @@ async fn code_lists_do_not_blow_a_definition_up() -> TestResult {
 
 #[tokio::test]
 async fn a_refusal_of_300_faults_reaches_the_caller() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let mut office = world.office()?;
     let broken = definition("broken", 1, |item| {
@@ -160,7 +160,7 @@ async fn a_refusal_of_300_faults_reaches_the_caller() -> TestResult {
 async fn r6_officers_do_not_publish_into_the_past_and_data_files_may() -> TestResult {
     let folder = std::env::temp_dir().join(format!("catalog-past-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir_all(&folder)?;
-    let world = World::start_with(folder.display().to_string()).await?;
+    let world = CatalogFixture::start_with(folder.display().to_string()).await?;
     world.ready().await?;
     let mut office = world.office()?;
     let from = |code: &str, version, day| {
@@ -192,7 +192,7 @@ async fn r6_officers_do_not_publish_into_the_past_and_data_files_may() -> TestRe
 
 #[tokio::test]
 async fn r3_contacts_are_not_read_for_those_who_are_not_shown_them() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
     // Whoever reads contacts now waits.

@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 
 use crate::{
     desk::{publish_directly, save},
-    world::{World, definition, place},
+    world::{CatalogFixture, definition, place},
 };
 
 fn kinds(version: u32, values: &[&str]) -> String {
@@ -26,7 +26,7 @@ fn kinds(version: u32, values: &[&str]) -> String {
     )
 }
 
-async fn publish(world: &World, definition_toml: &str) -> Result<CodeList, Status> {
+async fn publish(world: &CatalogFixture, definition_toml: &str) -> Result<CodeList, Status> {
     let mut office = world
         .office()
         .map_err(|e| Status::internal(e.to_string()))?;
@@ -56,7 +56,7 @@ fn naming(code: &str, version: u32, list_version: u32) -> String {
 
 #[tokio::test]
 async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_values() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let mut office = world.office()?;
     // Not published yet: the item is refused with the path, the draft says it.
@@ -169,7 +169,7 @@ async fn r6_data_files_may_be_code_lists_and_items_find_them() -> TestResult {
     // By name the item stands before its list.
     std::fs::write(folder.join("a-item.toml"), naming("a", 1, 1))?;
     std::fs::write(folder.join("b-list.toml"), kinds(1, &["罚款", "抽查"]))?;
-    let world = World::start_with(folder.display().to_string()).await?;
+    let world = CatalogFixture::start_with(folder.display().to_string()).await?;
     world.ready().await?;
     let events = world.bed.emitted::<ItemVersionPublished>().await?;
     assert!(events.iter().any(|event| event.code == "a"));

@@ -13,7 +13,7 @@ use tonic::Status;
 
 use crate::{
     desk::{BUREAU, YUELU},
-    world::{OFFICE, World},
+    world::{CatalogFixture, OFFICE},
 };
 
 fn contacts() -> ProviderContacts {
@@ -35,7 +35,7 @@ fn bureau() -> Provider {
     }
 }
 
-async fn register(world: &World, provider: Provider) -> Result<Provider, Status> {
+async fn register(world: &CatalogFixture, provider: Provider) -> Result<Provider, Status> {
     let provider = Some(provider);
     let mut office = world
         .office()
@@ -51,7 +51,7 @@ async fn register(world: &World, provider: Provider) -> Result<Provider, Status>
 
 #[tokio::test]
 async fn r4_contacts_are_sealed_and_shown_to_few() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let with = Provider {
         contacts: Some(contacts()),
@@ -147,7 +147,7 @@ async fn r4_contacts_are_sealed_and_shown_to_few() -> TestResult {
 
 #[tokio::test]
 async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let below = |parent: &str, district: &str| Provider {
         code: YUELU.to_owned(),
@@ -221,7 +221,7 @@ async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Test
 
 #[tokio::test]
 async fn r6_a_change_of_contacts_is_announced_and_what_they_are_is_not() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let moved = ProviderContacts {
         phone: "0731-88666012".to_owned(),

@@ -8,7 +8,7 @@ use proto::credit::catalog::v1::{
 };
 use tonic::Status;
 
-use crate::world::Client;
+use crate::world::CatalogClient;
 
 /// A department of the city.
 pub const BUREAU: &str = "12430100444900018L";
@@ -17,13 +17,18 @@ pub const YUELU: &str = "51430100MJJ000012E";
 /// Another organisation, registered nowhere.
 pub const STRANGER: &str = "1143000000612221XY";
 
-type Answer<T> = Result<T, Status>;
+type CatalogResult<T> = Result<T, Status>;
 
-fn draft_of(draft: Option<Draft>) -> Answer<Draft> {
+fn draft_of(draft: Option<Draft>) -> CatalogResult<Draft> {
     draft.ok_or_else(|| Status::internal("no draft"))
 }
 
-pub async fn save(client: &mut Client, id: &str, toml: &str, revision: u64) -> Answer<Draft> {
+pub async fn save(
+    client: &mut CatalogClient,
+    id: &str,
+    toml: &str,
+    revision: u64,
+) -> CatalogResult<Draft> {
     let request = SaveDraftRequest {
         draft_id: id.to_owned(),
         definition_toml: toml.to_owned(),
@@ -32,13 +37,13 @@ pub async fn save(client: &mut Client, id: &str, toml: &str, revision: u64) -> A
     draft_of(client.save_draft(request).await?.into_inner().draft)
 }
 
-pub async fn submit(client: &mut Client, id: &str) -> Answer<Draft> {
+pub async fn submit(client: &mut CatalogClient, id: &str) -> CatalogResult<Draft> {
     let draft_id = id.to_owned();
     let answer = client.submit_draft(SubmitDraftRequest { draft_id }).await?;
     draft_of(answer.into_inner().draft)
 }
 
-pub async fn give_back(client: &mut Client, id: &str, text: &str) -> Answer<Draft> {
+pub async fn give_back(client: &mut CatalogClient, id: &str, text: &str) -> CatalogResult<Draft> {
     let reason = ReturnReason {
         field: "definition_toml.legal_basis".to_owned(),
         text: text.to_owned(),
@@ -54,7 +59,7 @@ pub async fn give_back(client: &mut Client, id: &str, text: &str) -> Answer<Draf
     draft_of(client.return_draft(request).await?.into_inner().draft)
 }
 
-pub async fn publish(client: &mut Client, id: &str) -> Answer<Draft> {
+pub async fn publish(client: &mut CatalogClient, id: &str) -> CatalogResult<Draft> {
     let draft_id = id.to_owned();
     let answer = client
         .publish_draft(PublishDraftRequest { draft_id })
@@ -62,7 +67,7 @@ pub async fn publish(client: &mut Client, id: &str) -> Answer<Draft> {
     draft_of(answer.into_inner().draft)
 }
 
-pub async fn withdraw(client: &mut Client, id: &str, reason: &str) -> Answer<Draft> {
+pub async fn withdraw(client: &mut CatalogClient, id: &str, reason: &str) -> CatalogResult<Draft> {
     let request = WithdrawDraftRequest {
         draft_id: id.to_owned(),
         reason: reason.to_owned(),
@@ -70,20 +75,23 @@ pub async fn withdraw(client: &mut Client, id: &str, reason: &str) -> Answer<Dra
     draft_of(client.withdraw_draft(request).await?.into_inner().draft)
 }
 
-pub async fn get(client: &mut Client, id: &str) -> Answer<Draft> {
+pub async fn get(client: &mut CatalogClient, id: &str) -> CatalogResult<Draft> {
     let draft_id = id.to_owned();
     let answer = client.get_draft(GetDraftRequest { draft_id }).await?;
     draft_of(answer.into_inner().draft)
 }
 
 /// A draft that waits for the review.
-pub async fn submitted(client: &mut Client, toml: &str) -> Answer<Draft> {
+pub async fn submitted(client: &mut CatalogClient, toml: &str) -> CatalogResult<Draft> {
     let draft = save(client, "", toml, 0).await?;
     submit(client, &draft.draft_id).await
 }
 
 /// Publishes without a draft.
-pub async fn publish_directly(client: &mut Client, definition_toml: String) -> Answer<u32> {
+pub async fn publish_directly(
+    client: &mut CatalogClient,
+    definition_toml: String,
+) -> CatalogResult<u32> {
     let request = PublishItemVersionRequest { definition_toml };
     let answer = client.publish_item_version(request).await?.into_inner();
     Ok(answer.item.map_or(0, |item| item.version))
@@ -102,13 +110,13 @@ pub fn law_amended(number: &str, on: &str, codes: &[&str]) -> RecordTriggerReque
 }
 
 pub async fn record(
-    client: &mut Client,
+    client: &mut CatalogClient,
     request: RecordTriggerRequest,
-) -> Answer<RecordTriggerResponse> {
+) -> CatalogResult<RecordTriggerResponse> {
     Ok(client.record_trigger(request).await?.into_inner())
 }
 
-pub async fn duties(client: &mut Client, filter: DutyFilter) -> Answer<Vec<Duty>> {
+pub async fn duties(client: &mut CatalogClient, filter: DutyFilter) -> CatalogResult<Vec<Duty>> {
     let request = ListDutiesRequest {
         filter: filter.into(),
         ..ListDutiesRequest::default()
@@ -116,7 +124,7 @@ pub async fn duties(client: &mut Client, filter: DutyFilter) -> Answer<Vec<Duty>
     Ok(client.list_duties(request).await?.into_inner().duties)
 }
 
-pub async fn dismiss(client: &mut Client, id: &str, reason: &str) -> Answer<Duty> {
+pub async fn dismiss(client: &mut CatalogClient, id: &str, reason: &str) -> CatalogResult<Duty> {
     let request = DismissDutyRequest {
         duty_id: id.to_owned(),
         reason: reason.to_owned(),

@@ -13,7 +13,7 @@ use testkit::{TestResult, refusal_of};
 
 use crate::{
     desk::{BUREAU, get, give_back, publish, save, submit, submitted, withdraw},
-    world::{OFFICE, World, definition},
+    world::{CatalogFixture, OFFICE, definition},
 };
 
 fn of_bureau(code: &str, version: u32) -> String {
@@ -26,7 +26,7 @@ fn of_bureau(code: &str, version: u32) -> String {
 
 #[tokio::test]
 async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
     let mut bureau = world.client_of(BUREAU, Role::Provider)?;
@@ -180,7 +180,7 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
 
 #[tokio::test]
 async fn r6_a_draft_is_withdrawn_and_an_outrun_one_is_refused_at_its_publication() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
     let mut bureau = world.client_of(BUREAU, Role::Provider)?;
@@ -231,7 +231,7 @@ async fn r6_a_draft_is_withdrawn_and_an_outrun_one_is_refused_at_its_publication
 
 #[tokio::test]
 async fn r6_lists_of_drafts_are_paged_and_filtered() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
     let mut bureau = world.client_of(BUREAU, Role::Provider)?;

@@ -1,6 +1,6 @@
 //! 15 working days after a change of law or of functions the catalogue follows it.
 
-use catalog::{domain::duty::Law, jobs::reconcile};
+use catalog::{domain::duty::CatalogLaw, jobs::reconcile};
 use credit_record::item::ItemOwner;
 use legal_clock::{Calendar, LegalRuleSet};
 use proto::credit::catalog::{
@@ -16,12 +16,12 @@ use crate::{
     desk::{
         BUREAU, YUELU, dismiss, duties, law_amended, publish, publish_directly, record, submitted,
     },
-    world::{OFFICE, World, definition, law, plain},
+    world::{CatalogFixture, OFFICE, definition, law, plain},
 };
 
 #[tokio::test]
 async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> TestResult {
-    let world = World::start_at(datetime!(2026-01-10 09:00 +8)).await?;
+    let world = CatalogFixture::start_at(datetime!(2026-01-10 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
     publish_directly(&mut office, plain("a", 1)).await?;
@@ -115,7 +115,7 @@ async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> TestResult {
 
 #[tokio::test]
 async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
-    let world = World::start_at(datetime!(2026-06-01 09:00 +8)).await?;
+    let world = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
     let opened = record(
@@ -217,7 +217,7 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
 
 #[tokio::test]
 async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
     world.register(YUELU, "430104").await?;
@@ -285,7 +285,7 @@ async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> TestResult {
 #[tokio::test]
 async fn r6_what_was_published_since_the_trigger_answers_it_and_nothing_is_due_before_2017()
 -> TestResult {
-    let world = World::start_at(datetime!(2026-01-10 09:00 +8)).await?;
+    let world = CatalogFixture::start_at(datetime!(2026-01-10 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
     publish_directly(&mut office, plain("a", 1)).await?;
@@ -344,7 +344,7 @@ async fn r6_what_was_published_since_the_trigger_answers_it_and_nothing_is_due_b
 
 #[tokio::test]
 async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
-    let world = World::start_at(datetime!(2026-12-10 09:00 +8)).await?;
+    let world = CatalogFixture::start_at(datetime!(2026-12-10 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
     let opened = record(&mut office, law_amended("一号", "2026-12-21", &["xzcf"])).await;
@@ -366,7 +366,7 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
         "year": 2027, "status": "final", "notice": "测试", "published": "2026-12-22", "revision": 1,
         "off_weekdays": ["2027-01-01", "2027-01-04"], "work_weekends": [],
     }));
-    let revised = Law {
+    let revised = CatalogLaw {
         calendar: Calendar::from_json(&years.to_string())?,
         rules: LegalRuleSet::changsha_2017(),
     };
@@ -402,7 +402,7 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
 
 #[tokio::test]
 async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
-    let world = World::start_at(datetime!(2026-06-01 09:00 +8)).await?;
+    let world = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
     record(&mut office, law_amended("一号", "2026-06-01", &["xzxk"])).await?;
@@ -430,7 +430,7 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
         .as_array_mut()
         .ok_or_else(|| anyhow::anyhow!("no off_weekdays"))?
         .push("2026-06-09".into());
-    let revised = Law {
+    let revised = CatalogLaw {
         calendar: Calendar::from_json(&years.to_string())?,
         rules: LegalRuleSet::changsha_2017(),
     };
@@ -452,7 +452,7 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
 
 #[tokio::test]
 async fn r6_the_reconciler_waits_for_no_row_that_another_writer_has_in_hand() -> TestResult {
-    let world = World::start_at(datetime!(2026-06-01 09:00 +8)).await?;
+    let world = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
     record(

@@ -6,10 +6,10 @@ use service_kit::identity::Role;
 use testkit::{TestResult, refusal_of};
 use tonic::{Code, Status};
 
-use crate::world::World;
+use crate::world::CatalogFixture;
 
 async fn export(
-    world: &World,
+    world: &CatalogFixture,
     code: &str,
     version: u32,
     format: ExportFormat,
@@ -27,7 +27,7 @@ async fn export(
 
 #[tokio::test]
 async fn r8_every_version_is_exported_as_schema_header_and_template() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let schema = export(&world, "xzcf", 0, ExportFormat::JsonSchema).await?;
     assert_eq!(schema.file_name, "xzcf-v3.schema.json");

@@ -13,9 +13,9 @@ use service_kit::{identity::Role, reason::Reason};
 use testkit::{RefusalDetails, TestResult, eventually, refusal_of};
 use tonic::{Code, Status};
 
-use crate::world::{OFFICE, World, definition, place, plain};
+use crate::world::{CatalogFixture, OFFICE, definition, place, plain};
 
-async fn publish(world: &World, definition_toml: String) -> Result<Item, Status> {
+async fn publish(world: &CatalogFixture, definition_toml: String) -> Result<Item, Status> {
     let request = PublishItemVersionRequest { definition_toml };
     let mut office = world
         .office()
@@ -24,7 +24,7 @@ async fn publish(world: &World, definition_toml: String) -> Result<Item, Status>
     answer.item.ok_or_else(|| Status::internal("no item"))
 }
 
-async fn get(world: &World, code: &str, version: u32) -> Result<Item, Status> {
+async fn get(world: &CatalogFixture, code: &str, version: u32) -> Result<Item, Status> {
     let request = GetItemRequest {
         code: code.to_owned(),
         version,
@@ -38,9 +38,9 @@ async fn get(world: &World, code: &str, version: u32) -> Result<Item, Status> {
 }
 
 /// A folder of data files, removed at the end.
-struct Folder(PathBuf);
+struct ItemsFolder(PathBuf);
 
-impl Folder {
+impl ItemsFolder {
     fn new() -> Self {
         let folder = std::env::temp_dir().join(format!("catalog-items-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -56,7 +56,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for ItemsFolder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
@@ -70,7 +70,7 @@ fn carried() -> (usize, usize) {
 
 #[tokio::test]
 async fn a_code_with_a_character_that_no_text_can_hold_is_the_callers_mistake() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let status = get(&world, "xzcf\0", 1).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
@@ -81,7 +81,7 @@ async fn a_code_with_a_character_that_no_text_can_hold_is_the_callers_mistake() 
 
 #[tokio::test]
 async fn r6_the_standard_items_are_published_once_and_whole() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let (items, lists) = carried();
     // The service's own reconciler runs every second beside these.
@@ -140,7 +140,7 @@ async fn r6_the_standard_items_are_published_once_and_whole() -> TestResult {
 
 #[tokio::test]
 async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     // Published today for days to come.
     let upcoming = definition("special-check", 2, |item| {
@@ -229,7 +229,7 @@ async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> TestResult
 async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
     const BUREAU: &str = "12430100444900018L";
     const YUELU: &str = "51430100MJJ000012E";
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
     world.register(YUELU, "430104").await?;
@@ -309,7 +309,7 @@ async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
 
 #[tokio::test]
 async fn r6_versions_follow_one_another_and_the_newest_is_in_force() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     publish(&world, plain("special-check", 1)).await?;
     let second = definition("special-check", 2, |item| item.edition = "2026".to_owned());
@@ -357,7 +357,7 @@ async fn r6_versions_follow_one_another_and_the_newest_is_in_force() -> TestResu
 
 #[tokio::test]
 async fn r6_a_published_version_never_changes_and_none_is_left_out() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     publish(&world, plain("special-check", 1)).await?;
 
@@ -401,7 +401,7 @@ async fn r6_a_published_version_never_changes_and_none_is_left_out() -> TestResu
 
 #[tokio::test]
 async fn r6_an_inconsistent_definition_names_path_and_rule() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     // (definition, field, part of the rule)
     let no_term = definition("special-check", 1, |item| item.term = None);
@@ -444,7 +444,7 @@ async fn r6_an_inconsistent_definition_names_path_and_rule() -> TestResult {
 
 #[tokio::test]
 async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> TestResult {
-    let folder = Folder::new();
+    let folder = ItemsFolder::new();
     // Version 2 stands before version 1 by file name; both are published in order.
     folder.write(
         "a-second.toml",
@@ -452,7 +452,7 @@ async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Test
     );
     folder.write("b-first.toml", &plain("district-check", 1));
     folder.write("notes.txt", "not an item");
-    let world = World::start_with(folder.name()).await?;
+    let world = CatalogFixture::start_with(folder.name()).await?;
     world.ready().await?;
     assert_eq!(get(&world, "district-check", 0).await?.version, 2);
 
@@ -501,9 +501,9 @@ async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Test
 
 #[tokio::test]
 async fn r6_a_missing_folder_is_said_and_the_standard_goes_on() -> TestResult {
-    let folder = Folder::new();
+    let folder = ItemsFolder::new();
     let missing = folder.0.join("missing").display().to_string();
-    let world = World::start_with(missing.clone()).await?;
+    let world = CatalogFixture::start_with(missing.clone()).await?;
     world.lane_complains(&[&missing]).await?;
     assert_eq!(get(&world, "xzxk", 0).await?.version, 2);
     std::fs::create_dir(&missing)?;

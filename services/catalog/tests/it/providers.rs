@@ -9,7 +9,7 @@ use service_kit::{identity::Role, reason::Reason};
 use testkit::{TestResult, refusal_of};
 use tonic::{Code, Status};
 
-use crate::world::{OFFICE, World};
+use crate::world::{CatalogFixture, OFFICE};
 
 const CITY: &str = "12430100444900018L";
 const DISTRICT: &str = "51430100MJJ000012E";
@@ -35,7 +35,7 @@ fn district() -> Provider {
     }
 }
 
-async fn register(world: &World, provider: Provider) -> Result<Provider, Status> {
+async fn register(world: &CatalogFixture, provider: Provider) -> Result<Provider, Status> {
     let request = RegisterProviderRequest {
         provider: Some(provider),
     };
@@ -48,7 +48,7 @@ async fn register(world: &World, provider: Provider) -> Result<Provider, Status>
         .ok_or_else(|| Status::internal("no provider"))
 }
 
-async fn listed(world: &World) -> Result<Vec<Provider>> {
+async fn listed(world: &CatalogFixture) -> Result<Vec<Provider>> {
     let mut provider = world.client_as(Role::Provider)?;
     let answer = provider.list_providers(ListProvidersRequest {}).await?;
     Ok(answer.into_inner().providers)
@@ -56,7 +56,7 @@ async fn listed(world: &World) -> Result<Vec<Provider>> {
 
 #[tokio::test]
 async fn r3_a_registration_counts_its_changes_and_announces_each_once() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let first = register(&world, city()).await?;
     assert_eq!(
@@ -144,7 +144,7 @@ async fn r3_a_registration_counts_its_changes_and_announces_each_once() -> TestR
 
 #[tokio::test]
 async fn r3_concurrent_registrations_lose_no_revision() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let calls = (0..16).map(|i| {
         let name = format!("长沙市第{i}中心");
@@ -167,7 +167,7 @@ async fn r3_concurrent_registrations_lose_no_revision() -> TestResult {
 
 #[tokio::test]
 async fn r3_every_refusal_names_field_and_rule_and_stores_nothing() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let table = [
         (
@@ -262,7 +262,7 @@ async fn r3_every_refusal_names_field_and_rule_and_stores_nothing() -> TestResul
 
 #[tokio::test]
 async fn r5_only_the_credit_office_writes() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     for role in [
         Role::Provider,

@@ -15,11 +15,11 @@ use tonic::{Code, Status};
 
 use crate::{
     desk::{duties, law_amended, publish_directly, record, submitted},
-    world::{World, plain},
+    world::{CatalogFixture, plain},
 };
 
 async fn retire(
-    world: &World,
+    world: &CatalogFixture,
     code: &str,
     from: &str,
     successor: &str,
@@ -41,7 +41,7 @@ async fn retire(
 
 #[tokio::test]
 async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let mut office = world.office()?;
     for code in ["old", "new"] {
@@ -138,7 +138,7 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
 
 #[tokio::test]
 async fn r6_a_retirement_that_leads_nowhere_is_refused() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let mut office = world.office()?;
     for code in ["a", "b"] {
@@ -178,7 +178,7 @@ async fn r6_a_retirement_that_leads_nowhere_is_refused() -> TestResult {
 
 #[tokio::test]
 async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> TestResult {
-    let world = World::start_at(datetime!(2026-06-01 09:00 +8)).await?;
+    let world = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
     // All are due on 2026-06-23.
@@ -195,7 +195,7 @@ async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> TestResult {
     ] {
         retire(&world, code, from, "").await?;
     }
-    let open = async |office: &mut crate::world::Client| {
+    let open = async |office: &mut crate::world::CatalogClient| {
         let open = duties(office, DutyFilter::Open).await?;
         let mut codes: Vec<_> = open.into_iter().map(|duty| duty.item_code).collect();
         codes.sort_unstable();
@@ -242,7 +242,7 @@ async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> TestResult {
 
 #[tokio::test]
 async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let mut office = world.office()?;
     publish_directly(&mut office, plain("old", 1)).await?;

@@ -20,7 +20,7 @@ use crate::{
         BUREAU, STRANGER, YUELU, duties, get, give_back, law_amended, publish, publish_directly,
         record, save, submit, submitted, withdraw,
     },
-    world::{OFFICE, World, definition, plain},
+    world::{CatalogFixture, OFFICE, definition, plain},
 };
 
 fn department(code: &str, organ: &str) -> String {
@@ -42,7 +42,7 @@ fn district(code: &str, district: &str, organ: &str) -> String {
 
 #[tokio::test]
 async fn r6_everybody_drafts_for_its_own_catalogue_only() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
     world.register(YUELU, "430104").await?;
@@ -119,7 +119,7 @@ async fn r6_everybody_drafts_for_its_own_catalogue_only() -> TestResult {
 #[tokio::test]
 async fn r5_a_draft_is_seen_by_its_organ_and_the_offices_and_reviewed_by_the_city_only()
 -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
     world.register(YUELU, "430104").await?;
@@ -180,7 +180,7 @@ async fn r5_a_draft_is_seen_by_its_organ_and_the_offices_and_reviewed_by_the_cit
 
 #[tokio::test]
 async fn r6_a_publication_is_whole_or_not_at_all() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
     let mut office = world.office()?;
@@ -236,7 +236,7 @@ async fn r6_a_publication_is_whole_or_not_at_all() -> TestResult {
 
 #[tokio::test]
 async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     // Eight officers publish version 1, each with words of his own.
     let calls = (0..8).map(|i| {
@@ -276,7 +276,7 @@ async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -
 
 #[tokio::test]
 async fn a_draft_goes_on_after_a_restart() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     let instance = async || {
         let context = ServiceContext {
@@ -326,7 +326,7 @@ const OTHER: &str = YUELU;
 
 #[tokio::test]
 async fn r6_nobody_takes_over_an_item_that_came_while_it_drafted() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
     world.register(OTHER, "").await?;
@@ -369,7 +369,7 @@ async fn r6_nobody_takes_over_an_item_that_came_while_it_drafted() -> TestResult
 
 #[tokio::test]
 async fn r6_who_began_a_draft_neither_returns_nor_publishes_it() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
     let mut office = world.office()?;
@@ -392,7 +392,7 @@ async fn r6_who_began_a_draft_neither_returns_nor_publishes_it() -> TestResult {
 
 #[tokio::test]
 async fn r5_an_office_of_a_district_that_is_disabled_sees_nothing_any_more() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(YUELU, "430104").await?;
     let mut yuelu = world.client_of(YUELU, Role::DistrictCreditOffice)?;
@@ -421,7 +421,7 @@ async fn r5_an_office_of_a_district_that_is_disabled_sees_nothing_any_more() -> 
 
 #[tokio::test]
 async fn r6_what_was_submitted_is_kept_and_officers_are_named_to_staff_only() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
     let mut office = world.office()?;
@@ -466,7 +466,7 @@ async fn r6_what_was_submitted_is_kept_and_officers_are_named_to_staff_only() ->
 
 #[tokio::test]
 async fn an_organ_begins_a_hundred_drafts_and_no_more_until_one_is_done() -> TestResult {
-    let world = World::start().await?;
+    let world = CatalogFixture::start().await?;
     world.ready().await?;
     world.register(BUREAU, "").await?;
     let mut bureau = world.client_of(BUREAU, Role::Provider)?;

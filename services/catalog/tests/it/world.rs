@@ -8,8 +8,8 @@ use std::{
 use anyhow::{Context, Result};
 use catalog::{
     Config,
-    domain::duty::Law,
-    jobs::{Reconciled, reconcile},
+    domain::duty::CatalogLaw,
+    jobs::{ReconcileReport, reconcile},
 };
 use credit_record::item::{ItemVersion, standard_items};
 use event_bus::Subscription;
@@ -49,10 +49,10 @@ const PROVIDERS: Subscription = Subscription {
 /// Credit code of the credit office in these tests.
 pub const OFFICE: &str = "11430100006123458R";
 
-pub type Client = CatalogServiceClient<AuthorisedChannel>;
+pub type CatalogClient = CatalogServiceClient<AuthorisedChannel>;
 
 /// A running service and what it takes to look at it.
-pub struct World {
+pub struct CatalogFixture {
     pub bed: TestBed,
     /// The service's own role.
     pub pool: Pool,
@@ -61,7 +61,7 @@ pub struct World {
     registered: EventCollector<ProviderRegistered>,
 }
 
-impl World {
+impl CatalogFixture {
     /// Starts catalog without further data files.
     pub async fn start() -> Result<Self> {
         Self::start_with(String::new()).await
@@ -136,18 +136,18 @@ impl World {
     }
 
     /// A client that calls as the credit office's organisation with a role.
-    pub fn client_as(&self, role: Role) -> Result<Client> {
+    pub fn client_as(&self, role: Role) -> Result<CatalogClient> {
         self.client_of(OFFICE, role)
     }
 
     /// A client that calls as an organisation with a role.
-    pub fn client_of(&self, organisation: &str, role: Role) -> Result<Client> {
+    pub fn client_of(&self, organisation: &str, role: Role) -> Result<CatalogClient> {
         let channel = self.bed.call_as(&self.url, organisation, role)?;
         Ok(CatalogServiceClient::new(channel))
     }
 
     /// The credit office's client of one more instance of the service, which runs as `context` says.
-    pub async fn another(&self, context: &ServiceContext) -> Result<Client> {
+    pub async fn another(&self, context: &ServiceContext) -> Result<CatalogClient> {
         let ServiceAddress { listener, url } = self.bed.service_address().await?;
         let config = Config {
             database_url: self.bed.database_secret(),
@@ -160,12 +160,12 @@ impl World {
     }
 
     /// The credit office's client.
-    pub fn office(&self) -> Result<Client> {
+    pub fn office(&self) -> Result<CatalogClient> {
         self.client_as(Role::CreditOffice)
     }
 
     /// One run of the reconciler beside the service's own.
-    pub async fn reconcile(&self, items_dir: Option<&PathBuf>) -> Result<Reconciled> {
+    pub async fn reconcile(&self, items_dir: Option<&PathBuf>) -> Result<ReconcileReport> {
         let items_dir = items_dir.map(PathBuf::as_path);
         Ok(reconcile(&self.pool, &law()?, &self.bed.clock, items_dir).await?)
     }
@@ -223,8 +223,8 @@ impl World {
 }
 
 /// The numbers of the regulation with the calendar that ships with the program.
-pub fn law() -> Result<Law> {
-    Ok(Law {
+pub fn law() -> Result<CatalogLaw> {
+    Ok(CatalogLaw {
         calendar: Calendar::builtin()?,
         rules: LegalRuleSet::changsha_2017(),
     })

@@ -13,12 +13,12 @@ use crate::{
         fields::{Audience, ShownField, shown_fields},
         page::RecordPosition,
         version::kind_of_number,
-        visibility::Catalogue,
+        visibility::ItemRules,
     },
     error::DisclosureError,
     store::{
         catalogue,
-        own::{self, OwnRow, ReadLine, Reader},
+        own::{self, OwnRow, ReadLogEntry, SubjectIdentity},
         revocations::{self, OwnNoticeRow},
     },
 };
@@ -29,7 +29,7 @@ const READING: &str = "查询本人（本单位）信息";
 #[derive(Debug)]
 pub struct OwnRecords {
     /// Rules of the items.
-    pub catalogue: Catalogue,
+    pub catalogue: ItemRules,
     /// Records with their shown fields, newest decision first.
     pub rows: Vec<(OwnRow, Vec<ShownField>)>,
     /// Token of the next page; empty at the end.
@@ -55,13 +55,16 @@ pub struct OwnNotice {
 ///
 /// # Errors
 /// [`DisclosureError::NoSubject`] when the token names neither.
-pub fn reader_of(principal: &Principal, keyring: &Keyring) -> Result<Reader, DisclosureError> {
+pub fn reader_of(
+    principal: &Principal,
+    keyring: &Keyring,
+) -> Result<SubjectIdentity, DisclosureError> {
     match &principal.person {
-        Some(person) => Ok(Reader::Person {
+        Some(person) => Ok(SubjectIdentity::Person {
             blind_index: keyed_hash::person_document(keyring, person),
         }),
         None if principal.organisation.is_empty() => Err(DisclosureError::NoSubject),
-        None => Ok(Reader::Organisation {
+        None => Ok(SubjectIdentity::Organisation {
             code: principal.organisation.clone(),
         }),
     }
@@ -96,7 +99,7 @@ pub async fn list_own_records(
     };
 
     let read_id = Uuid::new_v4();
-    let line = ReadLine {
+    let line = ReadLogEntry {
         read_id,
         read_at: now,
         rpc,
@@ -161,7 +164,7 @@ mod tests {
             let person = principal("", Some((kind, number)));
             reader_of(&person, &keyring).unwrap()
         };
-        let hashed = |kind, number| Reader::Person {
+        let hashed = |kind, number| SubjectIdentity::Person {
             // As validation hashes the subject of a record.
             blind_index: keyed_hash::person_document(
                 &keyring,
@@ -188,12 +191,12 @@ mod tests {
         let both = principal("12430100444900018L", Some(("护照号", "E12345678")));
         assert!(matches!(
             reader_of(&both, &keyring),
-            Ok(Reader::Person { .. })
+            Ok(SubjectIdentity::Person { .. })
         ));
         let organisation = principal("12430100444900018L", None);
         assert!(matches!(
             reader_of(&organisation, &keyring),
-            Ok(Reader::Organisation { .. })
+            Ok(SubjectIdentity::Organisation { .. })
         ));
         let refused = reader_of(&principal("", None), &keyring);
         assert!(matches!(refused, Err(DisclosureError::NoSubject)));

@@ -15,14 +15,14 @@ use crate::{
     domain::{
         fields::{Audience, ShownField, shown_fields},
         page::{NamePosition, RecordPosition},
-        query::{ListFilter, SubjectQuery},
+        query::{PublicListFilter, SubjectQuery},
         version::kind_of_number,
-        visibility::{Bounds, Catalogue, FIRST_DAY},
+        visibility::{DisclosureBounds, FIRST_DAY, ItemRules},
     },
     error::DisclosureError,
     store::{
         catalogue,
-        public::{self, PublicRow, Summary},
+        public::{self, OrganisationCounts, PublicRow},
         revocations::{self, NoticeRow},
     },
 };
@@ -31,18 +31,18 @@ const READING: &str = "查询公开信息";
 
 /// What is disclosed on one day, and which items are counted how.
 #[derive(Debug)]
-pub struct View<'a> {
+pub struct PublicView<'a> {
     config: &'a Config,
     /// Rules of the items, for names, classes and terms.
-    pub catalogue: Catalogue,
-    bounds: Bounds,
+    pub catalogue: ItemRules,
+    bounds: DisclosureBounds,
 }
 
 /// Organisations found.
 #[derive(Debug)]
-pub struct Found {
+pub struct FoundOrganisations {
     /// One page.
-    pub organisations: Vec<Summary>,
+    pub organisations: Vec<OrganisationCounts>,
     /// Token of the next page; empty at the end.
     pub next: String,
     /// All that match.
@@ -51,7 +51,7 @@ pub struct Found {
 
 /// A page of records.
 #[derive(Debug)]
-pub struct Records {
+pub struct FoundRecords {
     /// Newest decision first.
     pub rows: Vec<PublicRow>,
     /// Token of the next page; empty at the end.
@@ -60,7 +60,7 @@ pub struct Records {
 
 /// A record that its provider revoked (D-24).
 #[derive(Debug)]
-pub struct Notice {
+pub struct PublicNotice {
     /// What is told of it.
     pub row: NoticeRow,
     /// Day of the revocation in Changsha.
@@ -71,14 +71,14 @@ pub struct Notice {
 
 /// What stands at the address of a record.
 #[derive(Debug)]
-pub enum Shown {
+pub enum RecordOrNotice {
     /// The record with its public fields.
     Record(PublicRow, Vec<ShownField>),
     /// That it was revoked, and why.
-    Revoked(Notice),
+    Revoked(PublicNotice),
 }
 
-impl<'a> View<'a> {
+impl<'a> PublicView<'a> {
     /// The view of `today`, the civil day of Changsha.
     pub async fn on(
         conn: &mut Conn,
@@ -100,7 +100,7 @@ impl<'a> View<'a> {
         &self,
         conn: &mut Conn,
         codes: &[&str],
-    ) -> Result<Vec<Summary>, DisclosureError> {
+    ) -> Result<Vec<OrganisationCounts>, DisclosureError> {
         let (licences, penalties) = (&self.config.licence_items, &self.config.penalty_items);
         public::summaries(conn, &self.bounds, codes, licences, penalties)
             .await
@@ -113,12 +113,12 @@ impl<'a> View<'a> {
         conn: &mut Conn,
         query: &SubjectQuery,
         page: &Page<NamePosition>,
-    ) -> Result<Found, DisclosureError> {
+    ) -> Result<FoundOrganisations, DisclosureError> {
         let part = match query {
             SubjectQuery::Code(code) => {
                 let organisations = self.summaries(conn, &[code]).await?;
                 let total = i64::from(!organisations.is_empty());
-                return Ok(Found {
+                return Ok(FoundOrganisations {
                     organisations,
                     next: String::new(),
                     total,
@@ -131,7 +131,7 @@ impl<'a> View<'a> {
             .map_err(DisclosureError::database(READING))?;
         let next = page.cut(&mut hits, NamePosition::clone);
         let codes: Vec<&str> = hits.iter().map(|hit| hit.credit_code.as_str()).collect();
-        let mut by_code: HashMap<String, Summary> = self
+        let mut by_code: HashMap<String, OrganisationCounts> = self
             .summaries(conn, &codes)
             .await?
             .into_iter()
@@ -142,7 +142,7 @@ impl<'a> View<'a> {
             .iter()
             .filter_map(|code| by_code.remove(*code))
             .collect();
-        Ok(Found {
+        Ok(FoundOrganisations {
             organisations,
             next,
             total,
@@ -157,7 +157,7 @@ impl<'a> View<'a> {
         keyring: &Keyring,
         credit_code: &str,
         page: &Page<RecordPosition>,
-    ) -> Result<(Summary, Records, Vec<Notice>), DisclosureError> {
+    ) -> Result<(OrganisationCounts, FoundRecords, Vec<PublicNotice>), DisclosureError> {
         let notices = if page.is_first() {
             self.notices_of(conn, keyring, credit_code).await?
         } else {
@@ -166,14 +166,14 @@ impl<'a> View<'a> {
         let summary = self.summaries(conn, &[credit_code]).await?.pop();
         let summary = match (summary, notices.first()) {
             (Some(summary), _) => summary,
-            (None, Some(newest)) => Summary::without_records(&newest.row),
+            (None, Some(newest)) => OrganisationCounts::without_records(&newest.row),
             (None, None) => return Err(DisclosureError::NotFound),
         };
         let mut rows = public::records_of(conn, &self.bounds, credit_code, page)
             .await
             .map_err(DisclosureError::database(READING))?;
         let next = page.cut(&mut rows, PublicRow::position);
-        Ok((summary, Records { rows, next }, notices))
+        Ok((summary, FoundRecords { rows, next }, notices))
     }
 
     /// Notices about an organisation within the days that the configuration gives them.
@@ -182,7 +182,7 @@ impl<'a> View<'a> {
         conn: &mut Conn,
         keyring: &Keyring,
         credit_code: &str,
-    ) -> Result<Vec<Notice>, DisclosureError> {
+    ) -> Result<Vec<PublicNotice>, DisclosureError> {
         let days = Duration::days(self.config.revocation_notice_days.into());
         let since = self.bounds.today.checked_sub(days).unwrap_or(FIRST_DAY);
         let rows =
@@ -195,13 +195,17 @@ impl<'a> View<'a> {
     }
 
     /// A notice with its reason; none of a record that ended before its disclosure began.
-    fn notice(&self, keyring: &Keyring, row: NoticeRow) -> Result<Option<Notice>, DisclosureError> {
+    fn notice(
+        &self,
+        keyring: &Keyring,
+        row: NoticeRow,
+    ) -> Result<Option<PublicNotice>, DisclosureError> {
         let revoked_on = shanghai_date(row.revoked_at);
         let rule = self.catalogue.rule(&row.item);
         if !rule.is_some_and(|rule| rule.had_begun(row.effective_date, revoked_on)) {
             return Ok(None);
         }
-        Ok(Some(Notice {
+        Ok(Some(PublicNotice {
             revoked_on,
             reason: shown_reason(keyring, row.revocation_id, &row.sealed_reason)?,
             row,
@@ -212,9 +216,9 @@ impl<'a> View<'a> {
     pub async fn list_public_records(
         &self,
         conn: &mut Conn,
-        filter: &ListFilter,
+        filter: &PublicListFilter,
         page: &Page<RecordPosition>,
-    ) -> Result<(i64, Records), DisclosureError> {
+    ) -> Result<(i64, FoundRecords), DisclosureError> {
         let total = public::count(conn, &self.bounds, filter)
             .await
             .map_err(DisclosureError::database(READING))?;
@@ -222,7 +226,7 @@ impl<'a> View<'a> {
             .await
             .map_err(DisclosureError::database(READING))?;
         let next = page.cut(&mut rows, PublicRow::position);
-        Ok((total, Records { rows, next }))
+        Ok((total, FoundRecords { rows, next }))
     }
 
     /// One record with its public fields, or the notice of its revocation.
@@ -231,7 +235,7 @@ impl<'a> View<'a> {
         conn: &mut Conn,
         keyring: &Keyring,
         version_id: VersionId,
-    ) -> Result<Shown, DisclosureError> {
+    ) -> Result<RecordOrNotice, DisclosureError> {
         let found = public::record(conn, &self.bounds, version_id)
             .await
             .map_err(DisclosureError::database(READING))?;
@@ -241,7 +245,9 @@ impl<'a> View<'a> {
                 .map_err(DisclosureError::database(READING))?
                 .ok_or(DisclosureError::NotFound)?;
             let notice = self.notice(keyring, revoked)?;
-            return notice.map(Shown::Revoked).ok_or(DisclosureError::NotFound);
+            return notice
+                .map(RecordOrNotice::Revoked)
+                .ok_or(DisclosureError::NotFound);
         };
         let kind = kind_of_number(row.subject_kind).ok_or(DisclosureError::NotFound)?;
         // The bounds come from the same table in the same state, so the definition is there.
@@ -252,6 +258,6 @@ impl<'a> View<'a> {
             .ok_or(DisclosureError::NotFound)?;
         let values = open(keyring, version_id, &sealed)?.values;
         let fields = shown_fields(&item, kind, &values, Audience::Public);
-        Ok(Shown::Record(row, fields))
+        Ok(RecordOrNotice::Record(row, fields))
     }
 }

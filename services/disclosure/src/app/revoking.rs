@@ -6,22 +6,22 @@ use time::OffsetDateTime;
 
 use super::storing;
 use crate::{
-    domain::{revocation::Revocation, version::Version},
+    domain::{revocation::Revocation, version::AcceptedVersion},
     store::{revocations, versions},
 };
 
 /// What one batch of the lane of records brought.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub struct DisclosureBatch {
     /// Accepted versions.
-    pub versions: Vec<Version>,
+    pub versions: Vec<AcceptedVersion>,
     /// Versions that end their records.
     pub revocations: Vec<Revocation>,
 }
 
 /// How many of a batch were new.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredCounts {
     /// Accepted versions.
     pub versions: usize,
     /// Revocations and withdrawals.
@@ -32,13 +32,18 @@ pub struct Stored {
 ///
 /// A revocation moves the head of its record as any version does, so the guard of `store::versions` does the rest: a
 /// revocation that is the newest leaves no version current, an older one changes nothing.
-pub async fn store(conn: &mut Conn, batch: &Batch, now: OffsetDateTime) -> Result<Stored, Error> {
+pub async fn store(
+    conn: &mut Conn,
+    batch: &DisclosureBatch,
+    now: OffsetDateTime,
+) -> Result<StoredCounts, Error> {
     let ending = &batch.revocations;
     if batch.versions.is_empty() && ending.is_empty() {
-        return Ok(Stored::default());
+        return Ok(StoredCounts::default());
     }
     let accepted = batch.versions.iter().map(|version| &version.record);
-    let heads = versions::Heads::of(accepted.chain(ending.iter().map(|ending| &ending.record)));
+    let heads =
+        versions::BatchHeads::of(accepted.chain(ending.iter().map(|ending| &ending.record)));
     let standing = versions::raise_heads(conn, &heads).await?;
     versions::demote(conn, &standing.replaced).await?;
     let versions = storing::store_versions(conn, &batch.versions, &standing, now).await?;
@@ -47,7 +52,7 @@ pub async fn store(conn: &mut Conn, batch: &Batch, now: OffsetDateTime) -> Resul
     } else {
         revocations::insert(conn, ending, now).await?
     };
-    Ok(Stored {
+    Ok(StoredCounts {
         versions,
         revocations,
     })

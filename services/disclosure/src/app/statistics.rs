@@ -7,12 +7,15 @@ use crate::{
     error::DisclosureError,
     store::{
         catalogue,
-        statistics::{self, Counts},
+        statistics::{self, VersionCounts},
     },
 };
 
 /// Counts all versions as they stand on `today`, the civil day of Changsha.
-pub async fn get_statistics(conn: &mut Conn, today: Date) -> Result<Counts, DisclosureError> {
+pub async fn get_statistics(
+    conn: &mut Conn,
+    today: Date,
+) -> Result<VersionCounts, DisclosureError> {
     let doing = "统计信用信息";
     let catalogue = catalogue::load(conn)
         .await

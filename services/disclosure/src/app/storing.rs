@@ -8,13 +8,13 @@ use vault::keyed_hash::KeyedHash;
 
 use crate::{
     domain::{
-        version::{About, Organisation, Version},
+        version::{AcceptedVersion, Organisation, VersionSubject},
         visibility::ItemRule,
     },
     store::{
-        catalogue::{self, Provider},
-        marks::{self, Mark},
-        versions::{self, Standing},
+        catalogue::{self, DisclosureProvider},
+        marks::{self, ObjectionMark},
+        versions::{self, HeadPositions},
     },
 };
 
@@ -22,17 +22,19 @@ use crate::{
 /// those were.
 pub async fn store_versions(
     conn: &mut Conn,
-    accepted: &[Version],
-    standing: &Standing,
+    accepted: &[AcceptedVersion],
+    standing: &HeadPositions,
     now: OffsetDateTime,
 ) -> Result<usize, Error> {
     let fresh = versions::unstored(conn, accepted, standing).await?;
-    let mut organisations: Vec<(&Version, &Organisation)> = Vec::new();
-    let mut persons: Vec<(&Version, &KeyedHash)> = Vec::new();
+    let mut organisations: Vec<(&AcceptedVersion, &Organisation)> = Vec::new();
+    let mut persons: Vec<(&AcceptedVersion, &KeyedHash)> = Vec::new();
     for version in &fresh {
         match &version.about {
-            About::Organisation(organisation) => organisations.push((version, organisation)),
-            About::Person { blind_index } => persons.push((version, blind_index)),
+            VersionSubject::Organisation(organisation) => {
+                organisations.push((version, organisation))
+            }
+            VersionSubject::Person { blind_index } => persons.push((version, blind_index)),
         }
     }
     versions::insert_names(
@@ -54,15 +56,18 @@ pub async fn store_items(conn: &mut Conn, items: &[(ItemRule, String)]) -> Resul
 }
 
 /// Keeps the newest revision of each provider.
-pub async fn store_providers(conn: &mut Conn, providers: &[Provider]) -> Result<(), Error> {
-    let mut newest: BTreeMap<_, &Provider> = BTreeMap::new();
+pub async fn store_providers(
+    conn: &mut Conn,
+    providers: &[DisclosureProvider],
+) -> Result<(), Error> {
+    let mut newest: BTreeMap<_, &DisclosureProvider> = BTreeMap::new();
     for provider in providers {
         let known = newest.entry(provider.code).or_insert(provider);
         if known.revision < provider.revision {
             *known = provider;
         }
     }
-    let newest: Vec<&Provider> = newest.into_values().collect();
+    let newest: Vec<&DisclosureProvider> = newest.into_values().collect();
     if newest.is_empty() {
         return Ok(());
     }
@@ -70,15 +75,15 @@ pub async fn store_providers(conn: &mut Conn, providers: &[Provider]) -> Result<
 }
 
 /// Keeps the newest state of each objection.
-pub async fn store_marks(conn: &mut Conn, changes: &[Mark]) -> Result<(), Error> {
-    let mut newest: BTreeMap<_, Mark> = BTreeMap::new();
+pub async fn store_marks(conn: &mut Conn, changes: &[ObjectionMark]) -> Result<(), Error> {
+    let mut newest: BTreeMap<_, ObjectionMark> = BTreeMap::new();
     for mark in changes {
         let known = newest.entry(mark.objection_id).or_insert(*mark);
         if known.revision < mark.revision {
             *known = *mark;
         }
     }
-    let newest: Vec<Mark> = newest.into_values().collect();
+    let newest: Vec<ObjectionMark> = newest.into_values().collect();
     if newest.is_empty() {
         return Ok(());
     }

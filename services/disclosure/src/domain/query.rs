@@ -70,7 +70,7 @@ pub fn document_key(number: &str) -> String {
 
 /// Filters of a list of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListFilter {
+pub struct PublicListFilter {
     /// The item, in any version.
     pub item: ItemCode,
     /// The organisation, when one is looked for.
@@ -83,7 +83,7 @@ pub struct ListFilter {
     pub decided_to: Date,
 }
 
-impl ListFilter {
+impl PublicListFilter {
     /// Reads the filters of a request; empty texts filter nothing.
     ///
     /// # Errors
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn filters_name_the_field_that_is_wrong() {
-        let bad = |from, to| ListFilter::read("xzcf", "", "", from, to).unwrap_err();
+        let bad = |from, to| PublicListFilter::read("xzcf", "", "", from, to).unwrap_err();
         assert!(matches!(
             bad("2024-13-01", ""),
             DisclosureError::Date {
@@ -180,10 +180,10 @@ mod tests {
             bad("2024-02-02", "2024-02-01"),
             DisclosureError::PeriodReversed
         ));
-        let item = |code| ListFilter::read(code, "", "", "", "").unwrap_err();
+        let item = |code| PublicListFilter::read(code, "", "", "", "").unwrap_err();
         assert!(matches!(item(""), DisclosureError::ItemMissing));
         assert!(matches!(item("XZCF"), DisclosureError::ItemCode));
-        let open = ListFilter::read("xzcf", " ", "", "", "").unwrap();
+        let open = PublicListFilter::read("xzcf", " ", "", "", "").unwrap();
         assert_eq!((open.subject, open.document_key), (None, None));
         assert_eq!((open.decided_from, open.decided_to), (FIRST_DAY, LAST_DAY));
     }

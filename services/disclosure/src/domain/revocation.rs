@@ -92,8 +92,8 @@ mod tests {
 
     #[test]
     fn each_malformed_field_is_named() {
-        type Spoil = fn(&mut RecordRevoked);
-        let cases: [(&str, Spoil); 9] = [
+        type SpoilRevocation = fn(&mut RecordRevoked);
+        let cases: [(&str, SpoilRevocation); 9] = [
             ("version", |e| e.version = None),
             ("version.record_address", |e| {
                 e.version.as_mut().unwrap().record_address = Bytes::new();

@@ -16,7 +16,7 @@ use vault::{
 
 /// One accepted version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
+pub struct AcceptedVersion {
     /// Which version of which record.
     pub record: RecordVersion,
     /// When ingest received it.
@@ -30,14 +30,14 @@ pub struct Version {
     /// Last day on which the provider wants it disclosed (公示截止期, D-9).
     pub publicity_until: Option<Date>,
     /// Whom it is about.
-    pub about: About,
+    pub about: VersionSubject,
     /// `NormalisedRecord`, sealed with the version's id as context.
     pub sealed_record: Bytes,
 }
 
 /// The subject of a version, as far as it may stand in clear.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum About {
+pub enum VersionSubject {
     /// An organisation or an individual business (D-11).
     Organisation(Organisation),
     /// A natural person: the keyed hash of its document, nothing else.
@@ -95,7 +95,7 @@ pub fn without_citizen_numbers(text: &str) -> String {
     }
 }
 
-impl Version {
+impl AcceptedVersion {
     /// Reads and checks the event.
     ///
     /// # Errors
@@ -121,7 +121,7 @@ impl Version {
     }
 }
 
-fn about(event: &RecordAccepted) -> Result<About, Malformed> {
+fn about(event: &RecordAccepted) -> Result<VersionSubject, Malformed> {
     let kind = match event.subject_kind() {
         common::SubjectKind::Organisation => SubjectKind::Organisation,
         common::SubjectKind::IndividualBusiness => SubjectKind::IndividualBusiness,
@@ -140,7 +140,7 @@ fn about(event: &RecordAccepted) -> Result<About, Malformed> {
             let Ok(blind_index) = event.subject_blind_index[..].try_into() else {
                 return malformed("subject_blind_index", "is 32 bytes");
             };
-            return Ok(About::Person { blind_index });
+            return Ok(VersionSubject::Person { blind_index });
         }
         common::SubjectKind::Unspecified => return malformed("subject_kind", "is specified"),
     };
@@ -150,7 +150,7 @@ fn about(event: &RecordAccepted) -> Result<About, Malformed> {
     if event.subject_name.is_empty() {
         return malformed("subject_name", "is present for an organisation");
     }
-    Ok(About::Organisation(Organisation {
+    Ok(VersionSubject::Organisation(Organisation {
         kind,
         code: event.subject_code.clone(),
         name: without_citizen_numbers(&event.subject_name),
@@ -211,11 +211,11 @@ mod tests {
 
     #[test]
     fn a_version_survives_reading() {
-        let version = Version::read(&event()).unwrap();
+        let version = AcceptedVersion::read(&event()).unwrap();
         assert_eq!((version.expiry_date, version.publicity_until), (None, None));
         let record = common::RecordVersion::from(&version.record);
         assert_eq!(Some(record), event().version);
-        assert!(matches!(version.about, About::Organisation(_)));
+        assert!(matches!(version.about, VersionSubject::Organisation(_)));
         assert_eq!(version.sealed_record, event().sealed_record);
     }
 
@@ -224,13 +224,13 @@ mod tests {
         let mut limited = event();
         limited.publicity_until = "2026-02-03".to_owned();
         assert_eq!(
-            Version::read(&limited).unwrap().publicity_until,
+            AcceptedVersion::read(&limited).unwrap().publicity_until,
             Some(date!(2026 - 02 - 03))
         );
         // A deadline that cannot be read must not pass for none: that would disclose too long.
         for text in ["长期", "2026-02-30", "10000-01-01"] {
             limited.publicity_until = text.to_owned();
-            let refused = Version::read(&limited).unwrap_err();
+            let refused = AcceptedVersion::read(&limited).unwrap_err();
             assert_eq!(refused.field, "publicity_until", "{text}");
         }
     }
@@ -240,24 +240,31 @@ mod tests {
         let mut person = event();
         person.subject_kind = common::SubjectKind::NaturalPerson.into();
         person.subject_blind_index = Bytes::from_static(&[9; 32]);
-        assert_eq!(Version::read(&person).unwrap_err().field, "subject_kind");
+        assert_eq!(
+            AcceptedVersion::read(&person).unwrap_err().field,
+            "subject_kind"
+        );
         person.subject_code.clear();
         person.subject_name.clear();
-        assert_eq!(Version::read(&person).unwrap_err().field, "subject_kind");
+        assert_eq!(
+            AcceptedVersion::read(&person).unwrap_err().field,
+            "subject_kind"
+        );
         person.document_number.clear();
-        let About::Person { blind_index } = Version::read(&person).unwrap().about else {
+        let VersionSubject::Person { blind_index } = AcceptedVersion::read(&person).unwrap().about
+        else {
             panic!("is about a person");
         };
         assert_eq!(blind_index, [9; 32]);
         person.subject_blind_index = Bytes::from_static(&[9; 31]);
-        let refused = Version::read(&person).unwrap_err();
+        let refused = AcceptedVersion::read(&person).unwrap_err();
         assert_eq!(refused.field, "subject_blind_index");
     }
 
     #[test]
     fn each_malformed_field_is_named() {
-        type Spoil = fn(&mut RecordAccepted);
-        let cases: [(&str, Spoil); 10] = [
+        type SpoilVersion = fn(&mut RecordAccepted);
+        let cases: [(&str, SpoilVersion); 10] = [
             ("version", |e| e.version = None),
             ("version.record_id", |e| {
                 e.version.as_mut().unwrap().record_id = Bytes::from_static(b"x");
@@ -284,7 +291,7 @@ mod tests {
         for (field, spoil) in cases {
             let mut bad = event();
             spoil(&mut bad);
-            assert_eq!(Version::read(&bad).unwrap_err().field, field);
+            assert_eq!(AcceptedVersion::read(&bad).unwrap_err().field, field);
         }
     }
 
@@ -292,7 +299,9 @@ mod tests {
     fn r4_a_citizen_number_in_a_document_number_never_gets_into_a_table() {
         let mut leaky = event();
         leaky.document_number = "证号11010519491231002X".to_owned();
-        let About::Organisation(organisation) = Version::read(&leaky).unwrap().about else {
+        let VersionSubject::Organisation(organisation) =
+            AcceptedVersion::read(&leaky).unwrap().about
+        else {
             panic!("is about an organisation");
         };
         assert!(!organisation.document_number.contains("19491231"));

@@ -73,9 +73,9 @@ impl ItemRule {
     }
 
     /// The bound of today for one kind of subject.
-    fn bound(&self, kind: SubjectKind, today: Date) -> Bound<'_> {
+    fn bound(&self, kind: SubjectKind, today: Date) -> DisclosureBound<'_> {
         let years = self.years();
-        Bound {
+        DisclosureBound {
             rule: self,
             kind,
             earliest: years.map_or(FIRST_DAY, |years| {
@@ -87,7 +87,7 @@ impl ItemRule {
     }
 }
 
-struct Bound<'a> {
+struct DisclosureBound<'a> {
     rule: &'a ItemRule,
     kind: SubjectKind,
     earliest: Date,
@@ -96,9 +96,9 @@ struct Bound<'a> {
 
 /// All item versions known here.
 #[derive(Clone, Debug, Default)]
-pub struct Catalogue(BTreeMap<ItemRef, ItemRule>);
+pub struct ItemRules(BTreeMap<ItemRef, ItemRule>);
 
-impl Catalogue {
+impl ItemRules {
     /// From the rows of the item table.
     pub fn new(rules: impl IntoIterator<Item = ItemRule>) -> Self {
         let keyed = |rule: ItemRule| (rule.item.clone(), rule);
@@ -111,17 +111,21 @@ impl Catalogue {
     }
 
     /// Bounds of what the public may see on this day.
-    pub fn public_bounds(&self, today: Date) -> Bounds {
+    pub fn public_bounds(&self, today: Date) -> DisclosureBounds {
         self.bounds(today, |rule, kind| rule.published.contains(&kind))
     }
 
     /// Bounds of all item versions and kinds of subject on this day, published or not.
-    pub fn all_bounds(&self, today: Date) -> Bounds {
+    pub fn all_bounds(&self, today: Date) -> DisclosureBounds {
         self.bounds(today, |_, _| true)
     }
 
-    fn bounds(&self, today: Date, wanted: impl Fn(&ItemRule, SubjectKind) -> bool) -> Bounds {
-        let mut bounds = Bounds::of(today);
+    fn bounds(
+        &self,
+        today: Date,
+        wanted: impl Fn(&ItemRule, SubjectKind) -> bool,
+    ) -> DisclosureBounds {
+        let mut bounds = DisclosureBounds::of(today);
         for rule in self.0.values() {
             for kind in SubjectKind::ALL
                 .into_iter()
@@ -138,7 +142,7 @@ impl Catalogue {
 /// subject whose effective day lies between `earliest` and `latest`, both included, and whose provider's deadline,
 /// where there is one, is not before `today`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub struct DisclosureBounds {
     /// The day for which they hold, that of Changsha.
     pub today: Date,
     /// Item versions: two columns, code and version.
@@ -153,7 +157,7 @@ pub struct Bounds {
     pub published: Vec<bool>,
 }
 
-impl Bounds {
+impl DisclosureBounds {
     /// Those that allow nothing yet.
     fn of(today: Date) -> Self {
         Self {
@@ -166,7 +170,7 @@ impl Bounds {
         }
     }
 
-    fn push(&mut self, bound: &Bound<'_>) {
+    fn push(&mut self, bound: &DisclosureBound<'_>) {
         self.items.push(bound.rule.item.clone());
         self.kinds.push(kind_number(bound.kind));
         self.earliest.push(bound.earliest);
@@ -184,13 +188,13 @@ mod tests {
         ItemRef::new(code.parse().unwrap(), 1).unwrap()
     }
 
-    fn catalogue() -> Catalogue {
+    fn catalogue() -> ItemRules {
         let definitions = credit_record::standard_items().unwrap();
         let rules = definitions.iter();
-        Catalogue::new(rules.map(|definition| ItemRule::of(item(&definition.code), definition)))
+        ItemRules::new(rules.map(|definition| ItemRule::of(item(&definition.code), definition)))
     }
 
-    fn bound(bounds: &Bounds, code: &str, kind: SubjectKind) -> Option<(Date, Date)> {
+    fn bound(bounds: &DisclosureBounds, code: &str, kind: SubjectKind) -> Option<(Date, Date)> {
         (0..bounds.items.len())
             .find(|i| bounds.items[*i] == item(code) && bounds.kinds[*i] == kind_number(kind))
             .map(|i| (bounds.earliest[i], bounds.latest[i]))

@@ -14,7 +14,7 @@ use service_kit::{
 use crate::{
     domain::{
         page::PAGE_SIZES,
-        query::{ListFilter, SubjectQuery},
+        query::{PublicListFilter, SubjectQuery},
     },
     error::DisclosureError,
 };
@@ -36,8 +36,8 @@ pub(super) fn credit_code(request: &GetOrganisationRequest) -> Result<CreditCode
 
 pub(super) fn list_filter(
     request: &ListPublicRecordsRequest,
-) -> Result<ListFilter, DisclosureError> {
-    ListFilter::read(
+) -> Result<PublicListFilter, DisclosureError> {
+    PublicListFilter::read(
         &request.item_code,
         &request.subject,
         &request.document_number,

@@ -15,20 +15,20 @@ use time::{Date, OffsetDateTime};
 use crate::{
     app::{
         own::{OwnNotice, OwnRecords},
-        public::{Found, Notice, Records, Shown},
+        public::{FoundOrganisations, FoundRecords, PublicNotice, RecordOrNotice},
     },
     domain::{
         fields::ShownField,
-        visibility::{Catalogue, ItemRule},
+        visibility::{ItemRule, ItemRules},
     },
     store::{
         own::OwnRow,
-        public::{PublicRow, Summary},
-        statistics::Counts,
+        public::{OrganisationCounts, PublicRow},
+        statistics::VersionCounts,
     },
 };
 
-pub(super) fn found_organisations(found: Found) -> SearchOrganisationsResponse {
+pub(super) fn found_organisations(found: FoundOrganisations) -> SearchOrganisationsResponse {
     let organisations = found.organisations.into_iter();
     SearchOrganisationsResponse {
         organisations: organisations.map(summary).collect(),
@@ -38,8 +38,8 @@ pub(super) fn found_organisations(found: Found) -> SearchOrganisationsResponse {
 }
 
 pub(super) fn encode_organisation(
-    catalogue: &Catalogue,
-    (organisation, records, notices): (Summary, Records, Vec<Notice>),
+    catalogue: &ItemRules,
+    (organisation, records, notices): (OrganisationCounts, FoundRecords, Vec<PublicNotice>),
 ) -> GetOrganisationResponse {
     let notices = notices.into_iter();
     GetOrganisationResponse {
@@ -51,8 +51,8 @@ pub(super) fn encode_organisation(
 }
 
 pub(super) fn records_list(
-    catalogue: &Catalogue,
-    (total, records): (i64, Records),
+    catalogue: &ItemRules,
+    (total, records): (i64, FoundRecords),
 ) -> ListPublicRecordsResponse {
     ListPublicRecordsResponse {
         records: public_records(catalogue, records.rows),
@@ -61,13 +61,16 @@ pub(super) fn records_list(
     }
 }
 
-pub(super) fn record_or_notice(catalogue: &Catalogue, shown: Shown) -> GetPublicRecordResponse {
+pub(super) fn record_or_notice(
+    catalogue: &ItemRules,
+    shown: RecordOrNotice,
+) -> GetPublicRecordResponse {
     match shown {
-        Shown::Record(row, fields) => GetPublicRecordResponse {
+        RecordOrNotice::Record(row, fields) => GetPublicRecordResponse {
             record: Some(public_record(catalogue, row, fields)),
             revocation: None,
         },
-        Shown::Revoked(told) => GetPublicRecordResponse {
+        RecordOrNotice::Revoked(told) => GetPublicRecordResponse {
             record: None,
             revocation: Some(notice(catalogue, told)),
         },
@@ -90,7 +93,7 @@ pub(super) fn own_records(own: OwnRecords) -> ListOwnRecordsResponse {
 }
 
 pub(super) fn encode_statistics(
-    counts: &Counts,
+    counts: &VersionCounts,
     counted_at: OffsetDateTime,
 ) -> GetStatisticsResponse {
     GetStatisticsResponse {
@@ -132,7 +135,7 @@ fn disclosed_until(rule: Option<&ItemRule>, effective: Date, publicity: Option<D
     optional_date(rule.and_then(|rule| rule.disclosed_until(effective, publicity)))
 }
 
-fn summary(summary: Summary) -> OrganisationSummary {
+fn summary(summary: OrganisationCounts) -> OrganisationSummary {
     OrganisationSummary {
         credit_code: summary.credit_code,
         name: summary.name,
@@ -153,7 +156,7 @@ fn fields(fields: Vec<ShownField>) -> Vec<PublishedField> {
         .collect()
 }
 
-fn public_record(catalogue: &Catalogue, row: PublicRow, shown: Vec<ShownField>) -> PublicRecord {
+fn public_record(catalogue: &ItemRules, row: PublicRow, shown: Vec<ShownField>) -> PublicRecord {
     let rule = catalogue.rule(&row.item);
     PublicRecord {
         record_id: row.version_id.to_string(),
@@ -174,13 +177,13 @@ fn public_record(catalogue: &Catalogue, row: PublicRow, shown: Vec<ShownField>) 
     }
 }
 
-fn public_records(catalogue: &Catalogue, rows: Vec<PublicRow>) -> Vec<PublicRecord> {
+fn public_records(catalogue: &ItemRules, rows: Vec<PublicRow>) -> Vec<PublicRecord> {
     rows.into_iter()
         .map(|row| public_record(catalogue, row, Vec::new()))
         .collect()
 }
 
-fn own_record(catalogue: &Catalogue, row: OwnRow, shown: Vec<ShownField>) -> OwnRecord {
+fn own_record(catalogue: &ItemRules, row: OwnRow, shown: Vec<ShownField>) -> OwnRecord {
     let rule = catalogue.rule(&row.item);
     OwnRecord {
         record_id: row.version_id.to_string(),
@@ -197,7 +200,7 @@ fn own_record(catalogue: &Catalogue, row: OwnRow, shown: Vec<ShownField>) -> Own
     }
 }
 
-fn notice(catalogue: &Catalogue, notice: Notice) -> RevocationNotice {
+fn notice(catalogue: &ItemRules, notice: PublicNotice) -> RevocationNotice {
     let row = notice.row;
     let rule = catalogue.rule(&row.item);
     RevocationNotice {
@@ -216,7 +219,7 @@ fn notice(catalogue: &Catalogue, notice: Notice) -> RevocationNotice {
     }
 }
 
-fn own_revocation(catalogue: &Catalogue, notice: OwnNotice) -> OwnRevocation {
+fn own_revocation(catalogue: &ItemRules, notice: OwnNotice) -> OwnRevocation {
     let row = notice.row;
     let rule = catalogue.rule(&row.item);
     OwnRevocation {

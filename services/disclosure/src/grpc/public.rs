@@ -15,7 +15,7 @@ use service_kit::{
 use tonic::{Request, Response, Status};
 
 use super::{decode, encode};
-use crate::{app::public::View, config::Config, error::DisclosureError, store};
+use crate::{app::public::PublicView, config::Config, error::DisclosureError, store};
 
 /// The service.
 #[derive(Debug)]
@@ -36,12 +36,12 @@ impl PublicApi {
     }
 
     /// One state of the tables and what is disclosed of it today.
-    async fn view(&self) -> Result<(Tx, View<'_>), DisclosureError> {
+    async fn view(&self) -> Result<(Tx, PublicView<'_>), DisclosureError> {
         let today = shanghai_date(self.context.clock.now());
         let mut tx = store::begin_read(&self.public_pool)
             .await
             .map_err(DisclosureError::database("查询公开信息"))?;
-        let view = View::on(&mut tx, &self.config, today).await?;
+        let view = PublicView::on(&mut tx, &self.config, today).await?;
         Ok((tx, view))
     }
 }

@@ -8,12 +8,12 @@ use sqlx::FromRow;
 use super::{ItemColumns, item_columns};
 use crate::domain::{
     version::{kind_number, kind_of_number},
-    visibility::{Catalogue, ItemRule},
+    visibility::{ItemRule, ItemRules},
 };
 
 /// A provider as announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Provider {
+pub struct DisclosureProvider {
     /// Credit code.
     pub code: ProviderCode,
     /// Name.
@@ -70,8 +70,11 @@ pub async fn insert_items(conn: &mut Conn, items: &[(ItemRule, String)]) -> Resu
 }
 
 /// Keeps the newest revision of each provider; `providers` holds each code once, in order.
-pub async fn raise_providers(conn: &mut Conn, providers: &[&Provider]) -> Result<(), Error> {
-    let text = |of: fn(&Provider) -> &str| -> Vec<&str> {
+pub async fn raise_providers(
+    conn: &mut Conn,
+    providers: &[&DisclosureProvider],
+) -> Result<(), Error> {
+    let text = |of: fn(&DisclosureProvider) -> &str| -> Vec<&str> {
         providers.iter().map(|provider| of(provider)).collect()
     };
     let enabled: Vec<bool> = providers.iter().map(|provider| provider.enabled).collect();
@@ -96,7 +99,7 @@ pub async fn raise_providers(conn: &mut Conn, providers: &[&Provider]) -> Result
 
 /// All item versions: some dozens. Read with every request rather than cached, since a rule that is out of date
 /// could show what it must not.
-pub async fn load(conn: &mut Conn) -> Result<Catalogue, Error> {
+pub async fn load(conn: &mut Conn) -> Result<ItemRules, Error> {
     #[derive(FromRow)]
     struct ItemRuleRow {
         #[sqlx(flatten, try_from = "ItemColumns")]
@@ -120,7 +123,7 @@ pub async fn load(conn: &mut Conn) -> Result<Catalogue, Error> {
             .filter_map(kind_of_number)
             .collect(),
     });
-    Ok(Catalogue::new(rules))
+    Ok(ItemRules::new(rules))
 }
 
 /// An item version with its definition.

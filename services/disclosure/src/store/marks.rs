@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// State of one objection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct ObjectionMark {
     /// The objection.
     pub objection_id: Uuid,
     /// The version objected to.
@@ -18,7 +18,7 @@ pub struct Mark {
 }
 
 /// Keeps the newest state of each objection; `marks` holds each objection once, in order.
-pub async fn raise(conn: &mut Conn, marks: &[Mark]) -> Result<(), Error> {
+pub async fn raise(conn: &mut Conn, marks: &[ObjectionMark]) -> Result<(), Error> {
     let objections: Vec<Uuid> = marks.iter().map(|mark| mark.objection_id).collect();
     let versions: Vec<Uuid> = marks.iter().map(|mark| mark.version_id.as_uuid()).collect();
     let pending: Vec<bool> = marks.iter().map(|mark| mark.pending).collect();

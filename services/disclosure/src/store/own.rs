@@ -12,7 +12,7 @@ use uuid::Uuid;
 use vault::keyed_hash::KeyedHash;
 
 use super::{ItemColumns, bind_bounds, marks::pending_sql, not_past_deadline};
-use crate::domain::{page::RecordPosition, visibility::Bounds};
+use crate::domain::{page::RecordPosition, visibility::DisclosureBounds};
 
 /// A version that a subject may see of itself.
 #[derive(Clone, Debug, FromRow)]
@@ -55,7 +55,7 @@ impl OwnRow {
 
 /// Whose records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reader {
+pub enum SubjectIdentity {
     /// A natural person, by the keyed hash of its document.
     Person {
         /// See `vault::keyed_hash::person_document`.
@@ -118,16 +118,16 @@ macro_rules! own_page {
 /// How many records within their terms the reader has, and one page of them, newest decision first.
 pub async fn list(
     conn: &mut Conn,
-    bounds: &Bounds,
-    reader: &Reader,
+    bounds: &DisclosureBounds,
+    reader: &SubjectIdentity,
     page: &Page<RecordPosition>,
 ) -> Result<(i64, Vec<OwnRow>), Error> {
     let (count, rows) = match reader {
-        Reader::Person { .. } => (
+        SubjectIdentity::Person { .. } => (
             concat!("SELECT count(*) ", own_person!()),
             own_page!("3::int2", pending_sql!("person_version"), own_person!()),
         ),
-        Reader::Organisation { .. } => (
+        SubjectIdentity::Organisation { .. } => (
             concat!("SELECT count(*) ", own_organisation!()),
             own_page!(
                 "v.subject_kind",
@@ -139,11 +139,11 @@ pub async fn list(
     let count = bind_bounds!(sqlx::query_scalar(count), bounds);
     let rows = bind_bounds!(sqlx::query_as(rows), bounds);
     let (count, rows) = match reader {
-        Reader::Person { blind_index } => (
+        SubjectIdentity::Person { blind_index } => (
             count.bind(blind_index.as_slice()),
             rows.bind(blind_index.as_slice()),
         ),
-        Reader::Organisation { code } => (count.bind(code), rows.bind(code)),
+        SubjectIdentity::Organisation { code } => (count.bind(code), rows.bind(code)),
     };
     let total = count.fetch_one(&mut *conn).await?;
     let rows = rows
@@ -157,7 +157,7 @@ pub async fn list(
 
 /// One line of the read log.
 #[derive(Clone, Debug)]
-pub struct ReadLine<'a> {
+pub struct ReadLogEntry<'a> {
     /// Id of the line; the account is sealed with it.
     pub read_id: Uuid,
     /// When.
@@ -165,7 +165,7 @@ pub struct ReadLine<'a> {
     /// By which call.
     pub rpc: &'static str,
     /// Whose records, which is who read them.
-    pub reader: &'a Reader,
+    pub reader: &'a SubjectIdentity,
     /// Account of the token, sealed.
     pub sealed_account: Vec<u8>,
     /// Versions shown.
@@ -173,10 +173,10 @@ pub struct ReadLine<'a> {
 }
 
 /// Adds a line to the read log.
-pub async fn log_read(conn: &mut Conn, line: &ReadLine<'_>) -> Result<(), Error> {
+pub async fn log_read(conn: &mut Conn, line: &ReadLogEntry<'_>) -> Result<(), Error> {
     let (kind, code, blind_index) = match line.reader {
-        Reader::Person { blind_index } => (3_i16, "", Some(blind_index.as_slice())),
-        Reader::Organisation { code } => (1, code.as_str(), None),
+        SubjectIdentity::Person { blind_index } => (3_i16, "", Some(blind_index.as_slice())),
+        SubjectIdentity::Organisation { code } => (1, code.as_str(), None),
     };
     let record_ids: Vec<Uuid> = line.version_ids.iter().map(|id| id.as_uuid()).collect();
     sqlx::query(

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::domain::{
     page::{NamePosition, RecordPosition},
-    query::{ListFilter, NamePart, SubjectQuery},
-    visibility::Bounds,
+    query::{NamePart, PublicListFilter, SubjectQuery},
+    visibility::DisclosureBounds,
 };
 
 /// A disclosed version without its fields.
@@ -67,7 +67,7 @@ impl PublicRow {
 
 /// An organisation with the counts of its disclosed records.
 #[derive(Clone, Debug, FromRow)]
-pub struct Summary {
+pub struct OrganisationCounts {
     /// Credit code.
     pub credit_code: String,
     /// Name in its newest disclosed decision.
@@ -80,7 +80,7 @@ pub struct Summary {
     pub records: i64,
 }
 
-impl Summary {
+impl OrganisationCounts {
     /// Of an organisation that has notices of revocations and nothing else.
     pub fn without_records(notice: &NoticeRow) -> Self {
         Self {
@@ -157,7 +157,7 @@ macro_rules! bind_filter {
 /// Organisations with a disclosed record that bears a name with this part: how many, and one page of them.
 pub async fn search_names(
     conn: &mut Conn,
-    bounds: &Bounds,
+    bounds: &DisclosureBounds,
     part: &NamePart,
     page: &Page<NamePosition>,
 ) -> Result<(i64, Vec<NamePosition>), Error> {
@@ -193,11 +193,11 @@ pub async fn search_names(
 /// Summaries of those of the organisations that have a disclosed record.
 pub async fn summaries(
     conn: &mut Conn,
-    bounds: &Bounds,
+    bounds: &DisclosureBounds,
     credit_codes: &[&str],
     licence_items: &[String],
     penalty_items: &[String],
-) -> Result<Vec<Summary>, Error> {
+) -> Result<Vec<OrganisationCounts>, Error> {
     let query = sqlx::query_as(concat!(
         "SELECT v.organisation_code AS credit_code, \
          (array_agg(v.organisation_name ORDER BY v.decision_date DESC, v.record_id DESC))[1] AS name, \
@@ -217,7 +217,7 @@ pub async fn summaries(
 /// One page of an organisation's disclosed records, newest decision first.
 pub async fn records_of(
     conn: &mut Conn,
-    bounds: &Bounds,
+    bounds: &DisclosureBounds,
     credit_code: &str,
     page: &Page<RecordPosition>,
 ) -> Result<Vec<PublicRow>, Error> {
@@ -238,7 +238,11 @@ pub async fn records_of(
 }
 
 /// How many disclosed records fit the filter.
-pub async fn count(conn: &mut Conn, bounds: &Bounds, filter: &ListFilter) -> Result<i64, Error> {
+pub async fn count(
+    conn: &mut Conn,
+    bounds: &DisclosureBounds,
+    filter: &PublicListFilter,
+) -> Result<i64, Error> {
     let query = sqlx::query_scalar(concat!("SELECT count(*) ", disclosed!(), list_filter!()));
     bind_filter!(bind_bounds!(query, bounds), filter)
         .fetch_one(conn)
@@ -248,8 +252,8 @@ pub async fn count(conn: &mut Conn, bounds: &Bounds, filter: &ListFilter) -> Res
 /// One page of the disclosed records that fit the filter, newest decision first.
 pub async fn list(
     conn: &mut Conn,
-    bounds: &Bounds,
-    filter: &ListFilter,
+    bounds: &DisclosureBounds,
+    filter: &PublicListFilter,
     page: &Page<RecordPosition>,
 ) -> Result<Vec<PublicRow>, Error> {
     let query = sqlx::query_as(concat!(
@@ -271,16 +275,16 @@ pub async fn list(
 /// One disclosed record with its sealed content.
 pub async fn record(
     conn: &mut Conn,
-    bounds: &Bounds,
+    bounds: &DisclosureBounds,
     version_id: VersionId,
 ) -> Result<Option<(PublicRow, Vec<u8>)>, Error> {
     #[derive(FromRow)]
-    struct Full {
+    struct FullPublicRow {
         #[sqlx(flatten)]
         row: PublicRow,
         sealed_record: Vec<u8>,
     }
-    let query = sqlx::query_as::<_, Full>(concat!(
+    let query = sqlx::query_as::<_, FullPublicRow>(concat!(
         "SELECT v.sealed_record, ",
         row_columns!(),
         disclosed!(),

@@ -11,9 +11,10 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
-    ItemColumns, bind_bounds, item_columns, marks::pending_sql, not_past_deadline, own::Reader,
+    ItemColumns, bind_bounds, item_columns, marks::pending_sql, not_past_deadline,
+    own::SubjectIdentity,
 };
-use crate::domain::{revocation::Revocation, visibility::Bounds};
+use crate::domain::{revocation::Revocation, visibility::DisclosureBounds};
 
 /// Most notices in one answer.
 pub const MOST_NOTICES: i64 = 100;
@@ -106,7 +107,7 @@ macro_rules! public_notices {
 /// The notice of one record.
 pub async fn public_notice(
     conn: &mut Conn,
-    bounds: &Bounds,
+    bounds: &DisclosureBounds,
     version_id: VersionId,
 ) -> Result<Option<NoticeRow>, Error> {
     let query = sqlx::query_as(concat!(public_notices!(), "AND v.record_id = $7"));
@@ -119,7 +120,7 @@ pub async fn public_notice(
 /// Notices about an organisation from that moment on, newest first.
 pub async fn public_notices_of(
     conn: &mut Conn,
-    bounds: &Bounds,
+    bounds: &DisclosureBounds,
     credit_code: &str,
     since: OffsetDateTime,
 ) -> Result<Vec<NoticeRow>, Error> {
@@ -189,17 +190,17 @@ macro_rules! own_notices {
 /// Revoked records of the reader within their terms, newest revocation first.
 pub async fn own_notices(
     conn: &mut Conn,
-    bounds: &Bounds,
-    reader: &Reader,
+    bounds: &DisclosureBounds,
+    reader: &SubjectIdentity,
 ) -> Result<Vec<OwnNoticeRow>, Error> {
     let query = match reader {
-        Reader::Person { .. } => own_notices!(
+        SubjectIdentity::Person { .. } => own_notices!(
             "person_revocation",
             "3::int2",
             "v.blind_index = $7",
             pending_sql!("person_version")
         ),
-        Reader::Organisation { .. } => own_notices!(
+        SubjectIdentity::Organisation { .. } => own_notices!(
             "organisation_revocation",
             "v.subject_kind",
             "v.organisation_code <> '' AND v.organisation_code = $7",
@@ -208,8 +209,8 @@ pub async fn own_notices(
     };
     let query = bind_bounds!(sqlx::query_as(query), bounds);
     match reader {
-        Reader::Person { blind_index } => query.bind(blind_index.as_slice()),
-        Reader::Organisation { code } => query.bind(code),
+        SubjectIdentity::Person { blind_index } => query.bind(blind_index.as_slice()),
+        SubjectIdentity::Organisation { code } => query.bind(code),
     }
     .bind(MOST_NOTICES)
     .fetch_all(conn)

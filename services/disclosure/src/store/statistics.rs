@@ -4,11 +4,11 @@ use service_kit::db::{Conn, Error};
 use sqlx::FromRow;
 
 use super::bind_bounds;
-use crate::domain::visibility::Bounds;
+use crate::domain::visibility::DisclosureBounds;
 
 /// Exact counts of one state of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
-pub struct Counts {
+pub struct VersionCounts {
     /// All versions.
     pub stored: i64,
     /// Versions that a newer one replaced or ended.
@@ -23,7 +23,7 @@ pub struct Counts {
     pub revocations_in_force: i64,
 }
 
-impl Counts {
+impl VersionCounts {
     /// Current versions that are neither archive nor public: of natural persons (R-14), of items or subjects that
     /// are not published (D-12), whose terms have not begun, and of item versions not known yet.
     pub fn query_only(&self) -> i64 {
@@ -32,7 +32,7 @@ impl Counts {
 }
 
 /// Counts in one statement; `bounds` are those of all item versions and kinds.
-pub async fn count(conn: &mut Conn, bounds: &Bounds) -> Result<Counts, Error> {
+pub async fn count(conn: &mut Conn, bounds: &DisclosureBounds) -> Result<VersionCounts, Error> {
     let query = sqlx::query_as(
         "WITH rule AS (SELECT * FROM unnest($1::text[], $2::int4[], $3::int2[], $4::date[], $5::date[], $7::bool[]) \
          AS r (item_code, item_version, subject_kind, earliest, latest, published)), \

@@ -22,14 +22,14 @@ use vault::keyed_hash::KeyedHash;
 
 use crate::domain::{
     query::{document_key, name_key},
-    version::{Organisation, Version, kind_number},
+    version::{AcceptedVersion, Organisation, kind_number},
 };
 
 /// The newest version of each record in a batch, in the order of the keys: every transaction locks in this order.
 #[derive(Debug, Default)]
-pub struct Heads<'a>(BTreeMap<&'a KeyDigest, (Revision, VersionId)>);
+pub struct BatchHeads<'a>(BTreeMap<&'a KeyDigest, (Revision, VersionId)>);
 
-impl<'a> Heads<'a> {
+impl<'a> BatchHeads<'a> {
     /// Of these versions.
     pub fn of(versions: impl IntoIterator<Item = &'a RecordVersion>) -> Self {
         // The digest of a key covers its provider and item.
@@ -56,7 +56,7 @@ struct HeadRow {
 
 /// Where the heads of a batch stand, locked until the end of the transaction.
 #[derive(Debug)]
-pub struct Standing {
+pub struct HeadPositions {
     /// Revision and version of each head by key digest.
     heads: HashMap<KeyDigest, (Revision, VersionId)>,
     /// Whether every head was moved by this batch.
@@ -65,7 +65,7 @@ pub struct Standing {
     pub replaced: Vec<Uuid>,
 }
 
-impl Standing {
+impl HeadPositions {
     /// Whether a version is the current one of its record. Of two versions with one revision, which ingest never gives,
     /// the second has no answer: the column takes none, so the bus parks it and keeps the rest.
     fn is_current(&self, version: &RecordVersion) -> Option<bool> {
@@ -84,7 +84,7 @@ impl Standing {
 }
 
 /// Moves heads to newer revisions and locks them all.
-pub async fn raise_heads(conn: &mut Conn, heads: &Heads<'_>) -> Result<Standing, Error> {
+pub async fn raise_heads(conn: &mut Conn, heads: &BatchHeads<'_>) -> Result<HeadPositions, Error> {
     let newest = &heads.0;
     let key_digests: Vec<&[u8]> = newest.keys().map(|digest| digest.as_ref()).collect();
     let revisions: Vec<i64> = newest.values().map(|head| head.0.as_i64()).collect();
@@ -116,7 +116,7 @@ pub async fn raise_heads(conn: &mut Conn, heads: &Heads<'_>) -> Result<Standing,
         rows.map(|row| (row.key_digest, (row.revision, row.version_id)))
             .collect()
     };
-    Ok(Standing {
+    Ok(HeadPositions {
         heads,
         all_moved,
         replaced: moved.into_iter().flatten().collect(),
@@ -144,11 +144,11 @@ pub async fn demote(conn: &mut Conn, replaced: &[Uuid]) -> Result<(), Error> {
 /// than their head, or delivered again.
 pub async fn unstored<'a>(
     conn: &mut Conn,
-    versions: &'a [Version],
-    standing: &Standing,
-) -> Result<Vec<&'a Version>, Error> {
+    versions: &'a [AcceptedVersion],
+    standing: &HeadPositions,
+) -> Result<Vec<&'a AcceptedVersion>, Error> {
     let mut seen = HashSet::new();
-    let mut fresh: Vec<&Version> = versions.iter().collect();
+    let mut fresh: Vec<&AcceptedVersion> = versions.iter().collect();
     fresh.retain(|version| seen.insert(version.record.id));
     let doubtful = fresh.iter().map(|version| &version.record);
     let doubtful = doubtful.filter(|record| !standing.is_new(record));
@@ -171,8 +171,8 @@ pub async fn unstored<'a>(
 /// Writes the columns that both tables of versions have, `current` and `stored_at` last.
 fn put_version<'r>(
     row: CopyRow<'r>,
-    version: &Version,
-    standing: &Standing,
+    version: &AcceptedVersion,
+    standing: &HeadPositions,
     stored_at: OffsetDateTime,
 ) -> CopyRow<'r> {
     let record = &version.record;
@@ -204,8 +204,8 @@ macro_rules! version_columns {
 /// Adds [`unstored`] versions about organisations.
 pub async fn insert_organisations(
     conn: &mut Conn,
-    versions: &[(&Version, &Organisation)],
-    standing: &Standing,
+    versions: &[(&AcceptedVersion, &Organisation)],
+    standing: &HeadPositions,
     stored_at: OffsetDateTime,
 ) -> Result<(), Error> {
     if versions.is_empty() {
@@ -237,8 +237,8 @@ pub async fn insert_organisations(
 /// Adds [`unstored`] versions about natural persons, with the blind index of each.
 pub async fn insert_persons(
     conn: &mut Conn,
-    versions: &[(&Version, &KeyedHash)],
-    standing: &Standing,
+    versions: &[(&AcceptedVersion, &KeyedHash)],
+    standing: &HeadPositions,
     stored_at: OffsetDateTime,
 ) -> Result<(), Error> {
     if versions.is_empty() {

@@ -25,7 +25,7 @@ async fn addresses(pool: &PgPool) -> Result<BTreeSet<(Uuid, Uuid)>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_has_one_address_in_all_its_versions_answers_and_notices() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let person = person_penalty(2, "2026-03-02");
     let other = penalty(3, HOSPITAL, "长沙市第一医院", "2026-03-03");
@@ -78,10 +78,10 @@ async fn a_record_has_one_address_in_all_its_versions_answers_and_notices() -> T
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_migration_computes_the_addresses_that_ingest_sends() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let day = "2026-03-02";
-    let revisions = |record: Record| (1..=2).map(move |n| record.clone().revision(n));
-    let mut records: Vec<Record> = (0..20)
+    let revisions = |record: DisclosureTestRecord| (1..=2).map(move |n| record.clone().revision(n));
+    let mut records: Vec<DisclosureTestRecord> = (0..20)
         .flat_map(|key| revisions(penalty(key, &code(key), "湖南测试有限公司", day)))
         .collect();
     // First an organisation's, then a person's; and the other way round.

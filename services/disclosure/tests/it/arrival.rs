@@ -17,7 +17,7 @@ use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_version_is_stored_once_also_a_late_older_one() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let first = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let second = first.clone().revision(2);
     let person = person_penalty(2, "2026-03-02");
@@ -37,7 +37,7 @@ async fn each_version_is_stored_once_also_a_late_older_one() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r14_nothing_is_disclosed_before_the_catalogue_says_how() -> TestResult {
-    let house = House::open_without_catalogue().await?;
+    let house = DisclosureFixture::open_without_catalogue().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     house.accept(std::slice::from_ref(&record)).await?;
     assert_eq!(
@@ -55,7 +55,7 @@ async fn r14_nothing_is_disclosed_before_the_catalogue_says_how() -> TestResult 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let registered = |revision: u64, name: &str| {
         event(&ProviderRegistered {
             code: PROVIDER.to_owned(),
@@ -82,7 +82,7 @@ async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r14_a_person_in_clear_is_parked_and_the_lane_goes_on() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let keyring = &house.bed.context.keyring;
     let mut leak = person_penalty(1, "2026-03-02").accepted(keyring);
     leak.subject_name = "李四".to_owned();
@@ -138,7 +138,7 @@ async fn r14_a_person_in_clear_is_parked_and_the_lane_goes_on() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_definition_whose_rules_this_release_cannot_run_hides_no_record() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let items = credit_record::standard_items()?;
     let standard = items
         .iter()
@@ -175,7 +175,7 @@ async fn a_definition_whose_rules_this_release_cannot_run_hides_no_record() -> T
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r6_a_record_of_2015_is_shown_by_its_own_fields_after_later_versions() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let keyring = &house.bed.context.keyring;
     let mut old = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     old.version = 1;

@@ -9,11 +9,14 @@ use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d9_r16_a_record_is_archive_from_midnight_after_its_providers_deadline() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let limited = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02").until("2026-12-01");
     let licence = licence(2, HOSPITAL, "长沙市第一医院", "2026-01-05").until("2026-12-01");
     let stall = penalty(3, STALL, "老王粉店", "2026-04-01")
-        .about(Subject::Individual(STALL.into(), "老王粉店".into()))
+        .about(DisclosureTestSubject::Individual(
+            STALL.into(),
+            "老王粉店".into(),
+        ))
         .until("2026-12-02");
     let unlimited = penalty(4, SOCIETY, "长沙市某某协会", "2026-03-02");
     house
@@ -92,7 +95,7 @@ async fn d9_r16_a_record_is_archive_from_midnight_after_its_providers_deadline()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d9_r16_no_deadline_extends_the_term() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2024-03-01").until("2099-12-31");
     house.accept(std::slice::from_ref(&record)).await?;
     house.bed.clock.set(datetime!(2027-03-01 23:59:59 +8));
@@ -110,7 +113,7 @@ async fn d9_r16_no_deadline_extends_the_term() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d9_r12_the_newest_versions_deadline_counts() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let past = "2026-11-19";
     let ended = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02").until(past);
     let person = person_penalty(2, "2026-03-02").until(past);
@@ -139,7 +142,7 @@ async fn d9_r12_the_newest_versions_deadline_counts() -> TestResult {
 #[tokio::test(flavor = "multi_thread")]
 async fn d9_a_version_past_its_deadline_is_archive_before_the_catalogue_knows_its_item()
 -> TestResult {
-    let house = House::open_without_catalogue().await?;
+    let house = DisclosureFixture::open_without_catalogue().await?;
     let name = "长沙市第一医院";
     house
         .accept(&[

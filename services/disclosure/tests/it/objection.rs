@@ -5,7 +5,7 @@ use testkit::TestResult;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d5_a_record_is_marked_while_an_objection_is_handled() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let person = person_penalty(2, "2026-03-02");
     // The objection's event may even come before the record.

@@ -20,13 +20,13 @@ use crate::support::*;
 
 /// An event of validation as it lies on the bus.
 #[derive(Clone)]
-struct Announced {
+struct EncodedEvent {
     event_type: String,
     payload: bytes::Bytes,
 }
 
-fn announced<M: Message + Name>(event: &M) -> Announced {
-    Announced {
+fn announced<M: Message + Name>(event: &M) -> EncodedEvent {
+    EncodedEvent {
         event_type: M::full_name(),
         payload: event.encode_to_vec().into(),
     }
@@ -34,7 +34,7 @@ fn announced<M: Message + Name>(event: &M) -> Announced {
 
 /// Versions of eight records; one changes its organisation and its deadline, one its kind of subject twice. One is
 /// revoked, one reported again after that, one withdrawn and then revoked, one of a person revoked.
-fn versions(keyring: &Keyring) -> Vec<Announced> {
+fn versions(keyring: &Keyring) -> Vec<EncodedEvent> {
     let day = "2026-03-02";
     [
         penalty(1, HOSPITAL, "长沙市第一医院", day),
@@ -49,8 +49,10 @@ fn versions(keyring: &Keyring) -> Vec<Announced> {
         penalty(2, HOSPITAL, "长沙市第一医院", day).revision(3),
         person_penalty(3, day).until("2027-03-02"),
         person_penalty(3, "2026-03-03").revision(2),
-        licence(4, STALL, "老王粉店", day)
-            .about(Subject::Individual(STALL.into(), "老王粉店".into())),
+        licence(4, STALL, "老王粉店", day).about(DisclosureTestSubject::Individual(
+            STALL.into(),
+            "老王粉店".into(),
+        )),
         penalty(5, HOSPITAL, "长沙市第一医院", day),
         penalty(6, SOCIETY, "某某协会", day),
         penalty(6, SOCIETY, "某某协会", day).revision(3),
@@ -76,7 +78,7 @@ fn versions(keyring: &Keyring) -> Vec<Announced> {
     .collect()
 }
 
-fn delivery(event: &Announced) -> Delivery {
+fn delivery(event: &EncodedEvent) -> Delivery {
     Delivery {
         event_id: Uuid::new_v4(),
         event_type: event.event_type.clone(),
@@ -180,7 +182,7 @@ async fn copies_of_the_service_that_store_at_once_agree() -> TestResult {
     let keyring = &bed.context.keyring;
     // Forty revisions of ten records, dealt out so that four writers meet on every record.
     let ends = |revision: u64, key: u32| (revision + u64::from(key)).is_multiple_of(7);
-    let events: Vec<Announced> = (1..=40_u64)
+    let events: Vec<EncodedEvent> = (1..=40_u64)
         .flat_map(|revision| {
             (0..10).map(move |key| {
                 let record =
@@ -188,7 +190,7 @@ async fn copies_of_the_service_that_store_at_once_agree() -> TestResult {
                 if ends(revision, key) {
                     announced(&record.ended(keyring, Operation::Revoke, "决定已撤销"))
                 } else if (revision + u64::from(key)).is_multiple_of(3) {
-                    let person = record.about(Subject::Person(CITIZEN.to_owned()));
+                    let person = record.about(DisclosureTestSubject::Person(CITIZEN.to_owned()));
                     announced(&person.accepted(keyring))
                 } else {
                     announced(&record.accepted(keyring))

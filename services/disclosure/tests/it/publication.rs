@@ -11,10 +11,11 @@ use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r15_records_of_organisations_are_published() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院（湖南）", "2026-03-02");
-    let stall = licence(3, STALL, "老王粉店", "2026-04-01")
-        .about(Subject::Individual(STALL.into(), "老王粉店".into()));
+    let stall = licence(3, STALL, "老王粉店", "2026-04-01").about(
+        DisclosureTestSubject::Individual(STALL.into(), "老王粉店".into()),
+    );
     house
         .accept(&[
             record.clone(),
@@ -85,7 +86,7 @@ async fn r15_records_of_organisations_are_published() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r14_natural_persons_are_disclosed_by_query_only() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let person = person_penalty(1, "2026-03-02");
     house
         .accept(&[
@@ -149,9 +150,11 @@ async fn r14_natural_persons_are_disclosed_by_query_only() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d12_a_subject_without_a_credit_code_is_not_published() -> TestResult {
-    let house = House::open().await?;
-    let nameless =
-        penalty(1, "", "", "2026-03-02").about(Subject::Individual("".into(), "个体工商户".into()));
+    let house = DisclosureFixture::open().await?;
+    let nameless = penalty(1, "", "", "2026-03-02").about(DisclosureTestSubject::Individual(
+        "".into(),
+        "个体工商户".into(),
+    ));
     house.accept(std::slice::from_ref(&nameless)).await?;
     assert_eq!(
         house.record(nameless.id).await.unwrap_err().code(),
@@ -166,7 +169,7 @@ async fn d12_a_subject_without_a_credit_code_is_not_published() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r12_only_the_providers_newest_version_is_disclosed() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let wrong = penalty(1, SOCIETY, "被张冠李戴的协会", "2026-03-02");
     house.accept(std::slice::from_ref(&wrong)).await?;
     assert_eq!(house.search("张冠李戴").await?.total, 1);
@@ -201,8 +204,8 @@ async fn r12_only_the_providers_newest_version_is_disclosed() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> TestResult {
-    let house = House::open().await?;
-    let records: Vec<Record> = (0..57)
+    let house = DisclosureFixture::open().await?;
+    let records: Vec<DisclosureTestRecord> = (0..57)
         .map(|n| {
             let day = format!("2026-{:02}-{:02}", 1 + n % 5, 1 + n % 7);
             penalty(n, &code(n % 9), &format!("湖南测试{}有限公司", n % 9), &day)

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::support::*;
 
-type Line = (
+type ReadLogRow = (
     Uuid,
     OffsetDateTime,
     String,
@@ -22,7 +22,7 @@ type Line = (
     Vec<Uuid>,
 );
 
-async fn lines(pool: &PgPool) -> Result<Vec<Line>> {
+async fn lines(pool: &PgPool) -> Result<Vec<ReadLogRow>> {
     Ok(sqlx::query_as(
         "SELECT read_id, read_at, rpc, reader_kind, reader_code, reader_blind_index, sealed_account, record_ids \
          FROM read_log ORDER BY read_at, reader_kind",
@@ -33,7 +33,7 @@ async fn lines(pool: &PgPool) -> Result<Vec<Line>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r17_who_read_what_and_when_is_logged() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let pool = house.bed.schema_pool().await?;
     let person = person_penalty(1, "2026-03-02");
     let record = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
@@ -86,7 +86,7 @@ async fn r17_who_read_what_and_when_is_logged() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r17_the_answer_waits_for_the_log() -> TestResult {
-    let house = Arc::new(House::open().await?);
+    let house = Arc::new(DisclosureFixture::open().await?);
     let pool = house.bed.schema_pool().await?;
     house.accept(&[person_penalty(1, "2026-03-02")]).await?;
 

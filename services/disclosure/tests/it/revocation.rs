@@ -20,7 +20,7 @@ fn code_of<T: std::fmt::Debug>(outcome: Result<T, Status>) -> Code {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d24_art48_a_revoked_record_is_taken_down_at_once_and_the_reason_is_public() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let stays = licence(2, SOCIETY, "长沙市某某协会", "2026-03-02");
     let also = penalty(3, SOCIETY, "长沙市某某协会", "2026-03-02");
@@ -112,7 +112,7 @@ async fn d24_art48_a_revoked_record_is_taken_down_at_once_and_the_reason_is_publ
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d24_a_withdrawn_record_vanishes_and_its_reason_is_not_published() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let revoked = penalty(2, SOCIETY, "长沙市某某协会", "2026-03-02");
     house.accept(&[record.clone(), revoked.clone()]).await?;
@@ -155,7 +155,7 @@ async fn d24_a_withdrawn_record_vanishes_and_its_reason_is_not_published() -> Te
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d14_the_newest_revision_says_what_holds_whatever_came_first() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let first = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let ending = first.clone().revision(3);
     // The revocation comes before both versions that it ends.
@@ -210,7 +210,7 @@ async fn d14_the_newest_revision_says_what_holds_whatever_came_first() -> TestRe
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d24_r17_the_subject_itself_learns_that_and_why_and_the_reading_is_logged() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let person = person_penalty(1, "2026-03-02");
     let record = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-03");
     house.accept(&[person.clone(), record.clone()]).await?;
@@ -251,12 +251,14 @@ async fn d24_r17_the_subject_itself_learns_that_and_why_and_the_reading_is_logge
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r14_no_notice_is_about_a_natural_person() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let person = person_penalty(1, "2026-03-02");
     // Reported as an organisation's, corrected to a person's: what was revoked is a person's.
     let wrong = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
-    let nameless = penalty(3, "", "", "2026-03-02")
-        .about(Subject::Individual(String::new(), "个体工商户".into()));
+    let nameless = penalty(3, "", "", "2026-03-02").about(DisclosureTestSubject::Individual(
+        String::new(),
+        "个体工商户".into(),
+    ));
     house
         .accept(&[
             person.clone(),
@@ -291,7 +293,7 @@ async fn r14_no_notice_is_about_a_natural_person() -> TestResult {
 #[tokio::test(flavor = "multi_thread")]
 async fn d24_r16_notices_end_on_the_organisations_page_by_setting_and_everywhere_with_the_term()
 -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2024-03-01");
     let limited = penalty(2, SOCIETY, "长沙市某某协会", "2026-03-02").until("2026-12-01");
     // Its term begins after the revocation: it was never public.
@@ -357,7 +359,7 @@ async fn d24_r16_notices_end_on_the_organisations_page_by_setting_and_everywhere
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_revocation_is_stored_once_and_one_out_of_form_is_parked() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let keyring = &house.bed.context.keyring;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let revoked = record.clone().revision(2);
@@ -418,7 +420,7 @@ async fn each_revocation_is_stored_once_and_one_out_of_form_is_parked() -> TestR
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d5_an_objection_against_a_revoked_record_goes_on_and_harms_nothing() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     house.accept(std::slice::from_ref(&record)).await?;
     house.publish(&[objection(7, record.id, 1, true)]).await?;

@@ -81,7 +81,7 @@ async fn r12_the_service_itself_cannot_alter_or_remove_a_version() -> TestResult
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r4_no_table_holds_a_persons_name_or_number_in_clear() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let mut person = person_penalty(1, "2026-03-02");
     person.document = "长公罚〔2026〕唯一77号".to_owned();
     let mut organisation = licence(2, HOSPITAL, "长沙市第一医院", "2026-03-02");

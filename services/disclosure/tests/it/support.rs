@@ -42,7 +42,7 @@ pub const CITIZEN: &str = "11010519491231002X";
 pub const CITIZEN_NAME: &str = "欧阳测试";
 
 /// A bed with the service running on it.
-pub struct House {
+pub struct DisclosureFixture {
     pub bed: TestBed,
     url: String,
     public: PublicServiceClient<AuthorisedChannel>,
@@ -72,7 +72,7 @@ pub async fn bed() -> Result<TestBed> {
     .await
 }
 
-impl House {
+impl DisclosureFixture {
     /// A running service that knows the standard's items.
     pub async fn open() -> Result<Self> {
         let house = Self::open_without_catalogue().await?;
@@ -98,7 +98,7 @@ impl House {
     }
 
     /// Announces records as validation does and waits until all work is done.
-    pub async fn accept(&self, records: &[Record]) -> Result<()> {
+    pub async fn accept(&self, records: &[DisclosureTestRecord]) -> Result<()> {
         let keyring = &self.bed.context.keyring;
         let events: Vec<NewEvent> = records
             .iter()
@@ -108,7 +108,12 @@ impl House {
     }
 
     /// Announces that a record was revoked or withdrawn, and waits until all work is done.
-    pub async fn end(&self, record: &Record, operation: Operation, reason: &str) -> Result<()> {
+    pub async fn end(
+        &self,
+        record: &DisclosureTestRecord,
+        operation: Operation,
+        reason: &str,
+    ) -> Result<()> {
         let keyring = &self.bed.context.keyring;
         self.publish(&[event(&record.ended(keyring, operation, reason))])
             .await
@@ -280,7 +285,7 @@ pub fn code(number: u32) -> String {
 
 /// Whom a test record is about.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Subject {
+pub enum DisclosureTestSubject {
     Organisation(String, String),
     Individual(String, String),
     Person(String),
@@ -288,13 +293,13 @@ pub enum Subject {
 
 /// A record version of a test.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub struct DisclosureTestRecord {
     pub id: Uuid,
     pub item: &'static str,
     pub version: u32,
     pub key: u32,
     pub revision: u64,
-    pub subject: Subject,
+    pub subject: DisclosureTestSubject,
     pub decided: String,
     pub document: String,
     /// The provider's own deadline (公示截止期); empty for none.
@@ -302,15 +307,15 @@ pub struct Record {
 }
 
 /// A penalty of an organisation, first revision of key `key`, decided on the day given.
-pub fn penalty(key: u32, code: &str, name: &str, decided: &str) -> Record {
-    Record {
+pub fn penalty(key: u32, code: &str, name: &str, decided: &str) -> DisclosureTestRecord {
+    DisclosureTestRecord {
         id: Uuid::from_u128(u128::from(key) << 64 | 1),
         item: "xzcf",
         // The 2018 edition with the kinds since 2021.
         version: 3,
         key,
         revision: 1,
-        subject: Subject::Organisation(code.to_owned(), name.to_owned()),
+        subject: DisclosureTestSubject::Organisation(code.to_owned(), name.to_owned()),
         decided: decided.to_owned(),
         document: format!("长市监罚〔2026〕{key}号"),
         publicity_until: "",
@@ -318,8 +323,8 @@ pub fn penalty(key: u32, code: &str, name: &str, decided: &str) -> Record {
 }
 
 /// The same of a licence.
-pub fn licence(key: u32, code: &str, name: &str, decided: &str) -> Record {
-    Record {
+pub fn licence(key: u32, code: &str, name: &str, decided: &str) -> DisclosureTestRecord {
+    DisclosureTestRecord {
         item: "xzxk",
         version: 2,
         ..penalty(key, code, name, decided)
@@ -327,11 +332,11 @@ pub fn licence(key: u32, code: &str, name: &str, decided: &str) -> Record {
 }
 
 /// A penalty of the person [`CITIZEN`].
-pub fn person_penalty(key: u32, decided: &str) -> Record {
-    penalty(key, "", "", decided).about(Subject::Person(CITIZEN.to_owned()))
+pub fn person_penalty(key: u32, decided: &str) -> DisclosureTestRecord {
+    penalty(key, "", "", decided).about(DisclosureTestSubject::Person(CITIZEN.to_owned()))
 }
 
-impl Record {
+impl DisclosureTestRecord {
     /// The next version of the same record.
     pub fn revision(mut self, revision: u64) -> Self {
         self.revision = revision;
@@ -339,7 +344,7 @@ impl Record {
         self
     }
 
-    pub fn about(mut self, subject: Subject) -> Self {
+    pub fn about(mut self, subject: DisclosureTestSubject) -> Self {
         self.subject = subject;
         self
     }
@@ -383,15 +388,15 @@ impl Record {
     /// The event of validation, sealed with the keyring.
     pub fn accepted(&self, keyring: &Keyring) -> RecordAccepted {
         let (kind, code, name) = match &self.subject {
-            Subject::Organisation(code, name) => {
+            DisclosureTestSubject::Organisation(code, name) => {
                 (SubjectKind::Organisation, code.as_str(), name.as_str())
             }
-            Subject::Individual(code, name) => (
+            DisclosureTestSubject::Individual(code, name) => (
                 SubjectKind::IndividualBusiness,
                 code.as_str(),
                 name.as_str(),
             ),
-            Subject::Person(_) => (SubjectKind::NaturalPerson, "", CITIZEN_NAME),
+            DisclosureTestSubject::Person(_) => (SubjectKind::NaturalPerson, "", CITIZEN_NAME),
         };
         let prefix = if self.item == "xzcf" { "CF" } else { "XK" };
         let mut values = std::collections::HashMap::from([
@@ -402,8 +407,8 @@ impl Record {
             ("BZ".to_owned(), "只供机关使用的备注".to_owned()),
         ]);
         let mut blind = Bytes::new();
-        let person = matches!(self.subject, Subject::Person(_));
-        if let Subject::Person(number) = &self.subject {
+        let person = matches!(self.subject, DisclosureTestSubject::Person(_));
+        if let DisclosureTestSubject::Person(number) = &self.subject {
             blind = Bytes::copy_from_slice(&person_hash(keyring, number));
             values.insert(format!("{prefix}_XDR_ZJHM"), number.clone());
         } else if self.item == "xzcf" {

@@ -9,7 +9,7 @@ use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r16_an_adverse_record_is_archive_from_midnight_after_its_last_day() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2024-03-01");
     let person = person_penalty(2, "2024-03-01");
     let licence = licence(3, SOCIETY, "长沙市某某协会", "2014-03-01");
@@ -60,7 +60,7 @@ async fn r16_an_adverse_record_is_archive_from_midnight_after_its_last_day() -> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r16_a_term_from_29_february_ends_on_the_28th() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2024-02-29");
     house.accept(std::slice::from_ref(&record)).await?;
     house.bed.clock.set(datetime!(2027-02-28 15:59:59 UTC));
@@ -76,7 +76,7 @@ async fn r16_a_term_from_29_february_ends_on_the_28th() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r16_a_term_that_has_not_begun_discloses_nothing_yet() -> TestResult {
-    let house = House::open().await?;
+    let house = DisclosureFixture::open().await?;
     let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-11-21");
     house.accept(std::slice::from_ref(&record)).await?;
     assert_eq!(

@@ -9,11 +9,11 @@ use record_ref::VersionId;
 use service_kit::db::Conn;
 use uuid::Uuid;
 
-use super::{Desk, Place};
+use super::{ObjectionCallContext, SealedColumn};
 use crate::{
-    domain::{self, Clocks, Objection, Phase, application::EvidenceDescription},
+    domain::{self, Objection, ObjectionClocks, ObjectionPhase, application::EvidenceDescription},
     error::ObjectionError,
-    store::{self, Stored},
+    store::{self, StoredObjection},
 };
 
 /// What is shown of an objection.
@@ -26,7 +26,7 @@ pub struct ObjectionView {
     /// How far it has come.
     pub objection: Objection,
     /// Both clocks; none for a filing that no rule set governs.
-    pub clocks: Option<Clocks>,
+    pub clocks: Option<ObjectionClocks>,
     /// What the applicant says.
     pub statement: String,
     /// What the provider says; empty before it does.
@@ -38,8 +38,8 @@ pub struct ObjectionView {
 /// Opens some objections, with one query for the evidence of all.
 pub async fn view_objections(
     conn: &mut Conn,
-    desk: Desk<'_>,
-    stored: Vec<Stored>,
+    desk: ObjectionCallContext<'_>,
+    stored: Vec<StoredObjection>,
 ) -> Result<Vec<ObjectionView>, ObjectionError> {
     let ids: Vec<Uuid> = stored.iter().map(|s| s.objection_id).collect();
     let rows = store::evidence(conn, &ids)
@@ -62,25 +62,25 @@ pub async fn view_objections(
 /// Opens one objection.
 pub async fn view_objection(
     conn: &mut Conn,
-    desk: Desk<'_>,
-    stored: Stored,
+    desk: ObjectionCallContext<'_>,
+    stored: StoredObjection,
 ) -> Result<ObjectionView, ObjectionError> {
     let mut views = view_objections(conn, desk, vec![stored]).await?;
     views.pop().ok_or(ObjectionError::Unknown)
 }
 
-fn damaged(place: Place) -> ObjectionError {
+fn damaged(place: SealedColumn) -> ObjectionError {
     ObjectionError::Damaged {
         place: place.name(),
     }
 }
 
 fn open_description(
-    desk: Desk<'_>,
+    desk: ObjectionCallContext<'_>,
     objection_id: Uuid,
     sealed: &[u8],
 ) -> Result<EvidenceDescription, ObjectionError> {
-    let place = Place::EvidenceInfo;
+    let place = SealedColumn::EvidenceInfo;
     let plain = place.open(desk.keyring, objection_id, sealed)?;
     let info = EvidenceInfo::decode(plain.as_slice()).map_err(|_| damaged(place))?;
     Ok(EvidenceDescription {
@@ -92,11 +92,11 @@ fn open_description(
 }
 
 fn open_objection(
-    desk: Desk<'_>,
-    stored: Stored,
+    desk: ObjectionCallContext<'_>,
+    stored: StoredObjection,
     evidence: Vec<EvidenceDescription>,
 ) -> Result<ObjectionView, ObjectionError> {
-    let text = |place: Place, sealed: &[u8], sha256: &[u8]| {
+    let text = |place: SealedColumn, sealed: &[u8], sha256: &[u8]| {
         let plain = place.open(desk.keyring, stored.objection_id, sealed)?;
         if vault::sha256(&plain) != sha256 {
             return Err(damaged(place));
@@ -104,8 +104,8 @@ fn open_objection(
         String::from_utf8(plain).map_err(|_| damaged(place))
     };
     let answer = match (&stored.objection.phase, &stored.sealed_answer) {
-        (Phase::Answered { answer, .. }, Some(sealed)) => {
-            text(Place::Answer, sealed, &answer.sha256)?
+        (ObjectionPhase::Answered { answer, .. }, Some(sealed)) => {
+            text(SealedColumn::Answer, sealed, &answer.sha256)?
         }
         _ => String::new(),
     };
@@ -114,7 +114,7 @@ fn open_objection(
         version_id: stored.version_id,
         clocks: domain::clocks(&stored.objection, desk.now, desk.law),
         statement: text(
-            Place::Statement,
+            SealedColumn::Statement,
             &stored.sealed_statement,
             &stored.statement_sha256,
         )?,

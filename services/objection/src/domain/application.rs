@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use record_ref::{ProviderCode, VersionId};
 
-use super::Decision;
+use super::ProviderDecision;
 use crate::error::ObjectionError;
 
 /// Pieces of evidence at most.
@@ -71,7 +71,7 @@ pub struct Application {
 
 /// One thing that is missing or wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
+pub struct ObjectionRequestFault {
     /// Field of the request.
     pub field: String,
     /// The rule, stable.
@@ -80,8 +80,8 @@ pub struct Missing {
     pub message: String,
 }
 
-fn missing(field: impl Into<String>, rule: &'static str, message: &str) -> Missing {
-    Missing {
+fn missing(field: impl Into<String>, rule: &'static str, message: &str) -> ObjectionRequestFault {
+    ObjectionRequestFault {
         field: field.into(),
         rule,
         message: message.to_owned(),
@@ -137,10 +137,11 @@ pub fn complete_application(form: ApplicationForm) -> Result<Application, Object
 /// # Errors
 /// [`ObjectionError::Incomplete`].
 pub fn complete_answer(
-    decision: Option<Decision>,
+    decision: Option<ProviderDecision>,
     answer: String,
-) -> Result<(Decision, String), ObjectionError> {
-    let mut lacks: Vec<Missing> = text(&answer, "answer", "书面答复").into_iter().collect();
+) -> Result<(ProviderDecision, String), ObjectionError> {
+    let mut lacks: Vec<ObjectionRequestFault> =
+        text(&answer, "answer", "书面答复").into_iter().collect();
     if decision.is_none() {
         lacks.push(missing(
             "decision",
@@ -154,7 +155,7 @@ pub fn complete_answer(
     }
 }
 
-fn text(value: &str, field: &str, name: &str) -> Option<Missing> {
+fn text(value: &str, field: &str, name: &str) -> Option<ObjectionRequestFault> {
     if value.trim().is_empty() {
         let rule = "given in writing (R-18, R-19)";
         return Some(missing(field, rule, &format!("{name}不能为空")));
@@ -165,7 +166,7 @@ fn text(value: &str, field: &str, name: &str) -> Option<Missing> {
     })
 }
 
-fn check_evidence(evidence: &[EvidencePiece]) -> Vec<Missing> {
+fn check_evidence(evidence: &[EvidencePiece]) -> Vec<ObjectionRequestFault> {
     if evidence.is_empty() {
         return vec![missing(
             "evidence",
@@ -340,8 +341,8 @@ mod tests {
 
     #[test]
     fn an_answer_decides_and_is_written() {
-        let kept = complete_answer(Some(Decision::Keep), "经核实无误".to_owned()).unwrap();
-        assert_eq!(kept, (Decision::Keep, "经核实无误".to_owned()));
+        let kept = complete_answer(Some(ProviderDecision::Keep), "经核实无误".to_owned()).unwrap();
+        assert_eq!(kept, (ProviderDecision::Keep, "经核实无误".to_owned()));
         let refused = complete_answer(None, " ".to_owned()).unwrap_err();
         assert_eq!(lacking(refused), ["answer", "decision"]);
     }

@@ -4,11 +4,11 @@
 use legal_clock::{Deadline, LegalDuty, shanghai_date};
 use time::{Date, OffsetDateTime};
 
-use super::{Law, Objection, Phase};
+use super::{Objection, ObjectionLaw, ObjectionPhase};
 
 /// A day by which a duty is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Due {
+pub struct DueDay {
     /// The last day, and whether the calendar is sure of it.
     pub deadline: Deadline,
     /// The article that says so.
@@ -21,16 +21,20 @@ pub struct Due {
 
 /// Both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Clocks {
+pub struct ObjectionClocks {
     /// The credit office's: 3 working days from the filing (R-18, D-4).
-    pub transfer: Due,
+    pub transfer: DueDay,
     /// The provider's: 7 working days from the transfer, for the answer and for the notice of a
     /// correction alike (R-19, D-1, D-2).
-    pub answer: Due,
+    pub answer: DueDay,
 }
 
 /// The clocks of an objection at `now`; none for a filing that the rule set does not govern.
-pub fn clocks(objection: &Objection, now: OffsetDateTime, law: &Law) -> Option<Clocks> {
+pub fn clocks(
+    objection: &Objection,
+    now: OffsetDateTime,
+    law: &ObjectionLaw,
+) -> Option<ObjectionClocks> {
     let filed_on = shanghai_date(objection.filed_at);
     let transfer = started(
         law,
@@ -40,10 +44,10 @@ pub fn clocks(objection: &Objection, now: OffsetDateTime, law: &Law) -> Option<C
         now,
     )?;
     let answer = match objection.phase {
-        Phase::Filed => {
+        ObjectionPhase::Filed => {
             let mut deadline = law.due(LegalDuty::Answer, transfer.deadline.due_on)?;
             deadline.provisional |= transfer.deadline.provisional;
-            Due {
+            DueDay {
                 deadline,
                 article: law.rules.basis(LegalDuty::Answer).article,
                 // A duty that has not begun is not neglected.
@@ -51,8 +55,10 @@ pub fn clocks(objection: &Objection, now: OffsetDateTime, law: &Law) -> Option<C
                 expected: true,
             }
         }
-        Phase::Transferred { at } => started(law, LegalDuty::Answer, shanghai_date(at), None, now)?,
-        Phase::Answered {
+        ObjectionPhase::Transferred { at } => {
+            started(law, LegalDuty::Answer, shanghai_date(at), None, now)?
+        }
+        ObjectionPhase::Answered {
             transferred_at, at, ..
         } => started(
             law,
@@ -62,18 +68,18 @@ pub fn clocks(objection: &Objection, now: OffsetDateTime, law: &Law) -> Option<C
             now,
         )?,
     };
-    Some(Clocks { transfer, answer })
+    Some(ObjectionClocks { transfer, answer })
 }
 
 fn started(
-    law: &Law,
+    law: &ObjectionLaw,
     duty: LegalDuty,
     event: Date,
     done_at: Option<OffsetDateTime>,
     now: OffsetDateTime,
-) -> Option<Due> {
+) -> Option<DueDay> {
     let deadline = law.due(duty, event)?;
-    Some(Due {
+    Some(DueDay {
         overdue: deadline.is_past(done_at.unwrap_or(now)),
         article: law.rules.basis(duty).article,
         expected: false,
@@ -83,7 +89,7 @@ fn started(
 
 /// The latest day on which a duty can have begun so that it is overdue at `now` when it is still
 /// open: a bound for SQL. Exact, since a later beginning never ends earlier.
-pub fn latest_overdue_event(law: &Law, duty: LegalDuty, now: OffsetDateTime) -> Date {
+pub fn latest_overdue_event(law: &ObjectionLaw, duty: LegalDuty, now: OffsetDateTime) -> Date {
     let today = shanghai_date(now);
     let days = law.rules.working_days(duty);
     let mut event = today;
@@ -97,7 +103,7 @@ pub fn latest_overdue_event(law: &Law, duty: LegalDuty, now: OffsetDateTime) -> 
     event
 }
 
-impl Law {
+impl ObjectionLaw {
     fn due(&self, duty: LegalDuty, event: Date) -> Option<Deadline> {
         self.rules.due(&self.calendar, duty, event)
     }

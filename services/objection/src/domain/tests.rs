@@ -11,8 +11,8 @@ use super::*;
 
 const PROVIDER: &str = "11430100006123458R";
 
-fn law() -> Law {
-    Law {
+fn law() -> ObjectionLaw {
+    ObjectionLaw {
         calendar: Calendar::builtin().unwrap(),
         rules: LegalRuleSet::changsha_2017(),
     }
@@ -22,34 +22,45 @@ fn changsha(day: Date, at: Time) -> OffsetDateTime {
     OffsetDateTime::new_in_offset(day, at, offset!(+8)).to_offset(UtcOffset::UTC)
 }
 
-fn provider() -> Actor {
+fn provider() -> ObjectionActor {
     provider_of(PROVIDER)
 }
 
-fn provider_of(code: &str) -> Actor {
-    Actor::Provider(Some(code.parse().unwrap()))
+fn provider_of(code: &str) -> ObjectionActor {
+    ObjectionActor::Provider(Some(code.parse().unwrap()))
 }
 
-fn file_command() -> Command {
-    Command::File {
+fn file_command() -> ObjectionCommand {
+    ObjectionCommand::File {
         provider: PROVIDER.parse().unwrap(),
     }
 }
 
-fn kept() -> Command {
-    Command::Answer(Answer {
-        decision: Decision::Keep,
+fn kept() -> ObjectionCommand {
+    ObjectionCommand::Answer(ProviderAnswer {
+        decision: ProviderDecision::Keep,
         sha256: [1; 32],
     })
 }
 
 fn filed(now: OffsetDateTime) -> Objection {
-    apply(None, &Actor::Applicant, file_command(), now, &law())
-        .unwrap()
-        .0
+    apply(
+        None,
+        &ObjectionActor::Applicant,
+        file_command(),
+        now,
+        &law(),
+    )
+    .unwrap()
+    .0
 }
 
-fn step(before: &Objection, actor: &Actor, command: Command, now: OffsetDateTime) -> Objection {
+fn step(
+    before: &Objection,
+    actor: &ObjectionActor,
+    command: ObjectionCommand,
+    now: OffsetDateTime,
+) -> Objection {
     apply(Some(before), actor, command, now, &law()).unwrap().0
 }
 
@@ -94,8 +105,8 @@ fn r18_r19_the_chain_with_the_transfer_on_its_last_day() {
         assert!(!open.transfer.overdue, "the day counts to its end");
         let transferred = step(
             &objection,
-            &Actor::CreditOffice,
-            Command::Transfer,
+            &ObjectionActor::CreditOffice,
+            ObjectionCommand::Transfer,
             last_moment,
         );
         let found = clocks(&transferred, last_moment, &law).unwrap();
@@ -197,7 +208,12 @@ fn r18_r19_every_start_of_the_table_of_working_days() {
         let objection = filed(now);
         let found = clocks(&objection, now, &law).unwrap();
         assert_eq!(found.transfer.deadline.due_on, plus_3, "filed {start}");
-        let transferred = step(&objection, &Actor::CreditOffice, Command::Transfer, now);
+        let transferred = step(
+            &objection,
+            &ObjectionActor::CreditOffice,
+            ObjectionCommand::Transfer,
+            now,
+        );
         let found = clocks(&transferred, now, &law).unwrap();
         assert_eq!(found.answer.deadline.due_on, plus_7, "transferred {start}");
         assert!(!found.answer.deadline.provisional);
@@ -230,8 +246,16 @@ fn r25_nothing_is_filed_before_the_regulation() {
     let command = file_command();
     let day_before = changsha(date!(2017 - 06 - 19), time!(23:59:59));
     let first_day = day_before + Duration::seconds(1);
-    let file = |now| apply(None, &Actor::Applicant, command.clone(), now, &law());
-    assert_eq!(file(day_before), Err(RuleBroken::NotInForce));
+    let file = |now| {
+        apply(
+            None,
+            &ObjectionActor::Applicant,
+            command.clone(),
+            now,
+            &law(),
+        )
+    };
+    assert_eq!(file(day_before), Err(ObjectionRuleViolation::NotInForce));
     assert!(file(first_day).is_ok());
 }
 
@@ -242,31 +266,46 @@ fn each_step_belongs_to_one_actor_and_to_one_state() {
     let other = provider_of("12430100444900018L");
     let file = file_command();
     let at_filed = filed(now);
-    let at_transferred = step(&at_filed, &Actor::CreditOffice, Command::Transfer, now);
+    let at_transferred = step(
+        &at_filed,
+        &ObjectionActor::CreditOffice,
+        ObjectionCommand::Transfer,
+        now,
+    );
     let at_answered = step(&at_transferred, &provider(), kept(), now);
-    let corrected = Command::Answer(Answer {
-        decision: Decision::Correct,
+    let corrected = ObjectionCommand::Answer(ProviderAnswer {
+        decision: ProviderDecision::Correct,
         sha256: [1; 32],
     });
-    let reworded = Command::Answer(Answer {
-        decision: Decision::Keep,
+    let reworded = ObjectionCommand::Answer(ProviderAnswer {
+        decision: ProviderDecision::Keep,
         sha256: [2; 32],
     });
-    use Actor::{Applicant, CreditOffice};
-    use RuleBroken::*;
+    use ObjectionActor::{Applicant, CreditOffice};
+    use ObjectionRuleViolation::*;
     let table = [
         (None, CreditOffice, file.clone(), NotTheSubject),
-        (None, CreditOffice, Command::Transfer, Beginning),
+        (None, CreditOffice, ObjectionCommand::Transfer, Beginning),
         (None, provider(), kept(), Beginning),
         (Some(&at_filed), Applicant, file, Beginning),
-        (Some(&at_filed), Applicant, Command::Transfer, NotTheOffice),
-        (Some(&at_filed), provider(), Command::Transfer, NotTheOffice),
+        (
+            Some(&at_filed),
+            Applicant,
+            ObjectionCommand::Transfer,
+            NotTheOffice,
+        ),
+        (
+            Some(&at_filed),
+            provider(),
+            ObjectionCommand::Transfer,
+            NotTheOffice,
+        ),
         (Some(&at_filed), provider(), kept(), NotTransferred),
         (Some(&at_filed), other.clone(), kept(), NotTheProvider),
         (Some(&at_transferred), other.clone(), kept(), NotTheProvider),
         (
             Some(&at_transferred),
-            Actor::Provider(None),
+            ObjectionActor::Provider(None),
             kept(),
             NotTheProvider,
         ),
@@ -286,11 +325,24 @@ fn each_step_belongs_to_one_actor_and_to_one_state() {
 fn repeats_change_nothing_and_announce_nothing() {
     let now = changsha(date!(2026 - 11 - 20), time!(10:00));
     let later = now + Duration::days(400);
-    let transferred = step(&filed(now), &Actor::CreditOffice, Command::Transfer, now);
+    let transferred = step(
+        &filed(now),
+        &ObjectionActor::CreditOffice,
+        ObjectionCommand::Transfer,
+        now,
+    );
     let answered = step(&transferred, &provider(), kept(), now);
     for (state, actor, command) in [
-        (&transferred, Actor::CreditOffice, Command::Transfer),
-        (&answered, Actor::CreditOffice, Command::Transfer),
+        (
+            &transferred,
+            ObjectionActor::CreditOffice,
+            ObjectionCommand::Transfer,
+        ),
+        (
+            &answered,
+            ObjectionActor::CreditOffice,
+            ObjectionCommand::Transfer,
+        ),
         (&answered, provider(), kept()),
     ] {
         let (after, events) = apply(Some(state), &actor, command, later, &law()).unwrap();
@@ -298,21 +350,24 @@ fn repeats_change_nothing_and_announce_nothing() {
     }
 }
 
-fn actor() -> impl Strategy<Value = Actor> {
+fn actor() -> impl Strategy<Value = ObjectionActor> {
     prop_oneof![
-        Just(Actor::Applicant),
-        Just(Actor::CreditOffice),
+        Just(ObjectionActor::Applicant),
+        Just(ObjectionActor::CreditOffice),
         Just(provider()),
         Just(provider_of("12430100444900018L")),
     ]
 }
 
-fn command() -> impl Strategy<Value = Command> {
-    let decision = prop_oneof![Just(Decision::Keep), Just(Decision::Correct)];
+fn command() -> impl Strategy<Value = ObjectionCommand> {
+    let decision = prop_oneof![
+        Just(ProviderDecision::Keep),
+        Just(ProviderDecision::Correct)
+    ];
     prop_oneof![
         Just(file_command()),
-        Just(Command::Transfer),
-        (decision, 0_u8..3).prop_map(|(decision, text)| Command::Answer(Answer {
+        Just(ObjectionCommand::Transfer),
+        (decision, 0_u8..3).prop_map(|(decision, text)| ObjectionCommand::Answer(ProviderAnswer {
             decision,
             sha256: [text; 32],
         })),
@@ -334,7 +389,7 @@ proptest! {
             let before = state.clone();
             match apply(before.as_ref(), &actor, command, now, &law) {
                 Ok((after, events)) => {
-                    for Event::Changed { revision, state, pending, .. } in &events {
+                    for ObjectionEvent::Changed { revision, state, pending, .. } in &events {
                         announced += 1;
                         prop_assert_eq!(*revision, announced);
                         prop_assert_eq!(*state, after.state());
@@ -354,8 +409,8 @@ proptest! {
             prop_assert!(found.is_some());
             let found = found.unwrap();
             match objection.owner() {
-                Some(Owner::CreditOffice) => prop_assert!(found.answer.expected),
-                Some(Owner::Provider) => prop_assert!(!found.answer.expected),
+                Some(ObjectionOwner::CreditOffice) => prop_assert!(found.answer.expected),
+                Some(ObjectionOwner::Provider) => prop_assert!(!found.answer.expected),
                 None => prop_assert!(objection.answered_at().is_some()),
             }
             // Time in a dossier never runs backwards.
@@ -376,7 +431,7 @@ proptest! {
         let mut objection = filed(start);
         if let Some(days) = transferred_after {
             let at = start + Duration::days(days);
-            objection = step(&objection, &Actor::CreditOffice, Command::Transfer, at);
+            objection = step(&objection, &ObjectionActor::CreditOffice, ObjectionCommand::Transfer, at);
         }
         let seen = objection.clone();
         let sooner = clocks(&objection, start + Duration::days(wait), &law).unwrap();

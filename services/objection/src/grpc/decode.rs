@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     app::HandlingStep,
     domain::{
-        Decision,
+        ProviderDecision,
         application::{
             Application, ApplicationForm, EvidencePiece, complete_answer, complete_application,
         },
@@ -39,8 +39,8 @@ pub(super) fn decode_answer(
     request: AnswerObjectionRequest,
 ) -> Result<HandlingStep, ObjectionError> {
     let decision = match request.decision() {
-        AnswerDecision::Keep => Some(Decision::Keep),
-        AnswerDecision::Correct => Some(Decision::Correct),
+        AnswerDecision::Keep => Some(ProviderDecision::Keep),
+        AnswerDecision::Correct => Some(ProviderDecision::Correct),
         AnswerDecision::Unspecified => None,
     };
     let (decision, text) = complete_answer(decision, request.answer)?;

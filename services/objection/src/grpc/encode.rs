@@ -7,7 +7,7 @@ use service_kit::grpc::to_timestamp;
 
 use crate::{
     app::{FoundObjections, view::ObjectionView},
-    domain::{Decision, Due, Phase, application::EvidenceDescription},
+    domain::{DueDay, ObjectionPhase, ProviderDecision, application::EvidenceDescription},
 };
 
 pub(super) fn encode_objection(view: ObjectionView) -> Objection {
@@ -44,20 +44,20 @@ fn encode_evidence(piece: EvidenceDescription) -> EvidenceInfo {
     }
 }
 
-fn encode_state(phase: Phase) -> ObjectionState {
+fn encode_state(phase: ObjectionPhase) -> ObjectionState {
     match phase {
-        Phase::Filed => ObjectionState::Filed,
-        Phase::Transferred { .. } => ObjectionState::Transferred,
-        Phase::Answered { answer, .. } => match answer.decision {
-            Decision::Keep => ObjectionState::AnsweredKept,
-            Decision::Correct => ObjectionState::AnsweredCorrect,
+        ObjectionPhase::Filed => ObjectionState::Filed,
+        ObjectionPhase::Transferred { .. } => ObjectionState::Transferred,
+        ObjectionPhase::Answered { answer, .. } => match answer.decision {
+            ProviderDecision::Keep => ObjectionState::AnsweredKept,
+            ProviderDecision::Correct => ObjectionState::AnsweredCorrect,
         },
     }
 }
 
 /// A civil date prints as `YYYY-MM-DD` for every year that occurs here. That a clock has not
 /// started is seen from the missing `transferred_at`.
-fn encode_due_day(due: &Due) -> DueDate {
+fn encode_due_day(due: &DueDay) -> DueDate {
     DueDate {
         due_on: due.deadline.due_on.to_string(),
         provisional: due.deadline.provisional,

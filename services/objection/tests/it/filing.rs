@@ -7,7 +7,7 @@ use testkit::refusal_of;
 use time::macros::datetime;
 use tonic::Code;
 
-use crate::support::{COMPANY, Lab, PROVIDER, application, due_days, file, list};
+use crate::support::{COMPANY, ObjectionFixture, PROVIDER, application, due_days, file, list};
 
 #[tokio::test]
 async fn r18_a_complete_application_is_accepted_and_both_due_days_are_shown() {
@@ -17,7 +17,7 @@ async fn r18_a_complete_application_is_accepted_and_both_due_days_are_shown() {
         (datetime!(2026-04-29 23:59 +8), "2026-05-07", "2026-05-15"),
         (datetime!(2026-09-28 00:00 +8), "2026-10-08", "2026-10-16"),
     ];
-    let lab = Lab::at(table[0].0).await;
+    let lab = ObjectionFixture::at(table[0].0).await;
     let company = lab.company();
     for (n, (filed_at, transfer_due, answer_due)) in table.into_iter().enumerate() {
         lab.bed.clock.set(filed_at);
@@ -36,7 +36,7 @@ async fn r18_a_complete_application_is_accepted_and_both_due_days_are_shown() {
 
 #[tokio::test]
 async fn r18_statement_and_evidence_are_kept_byte_for_byte() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let request = application("r-1");
     let filed = file(&lab.company(), request.clone()).await.unwrap();
     assert_eq!(filed.statement, request.statement);
@@ -68,7 +68,7 @@ async fn r18_statement_and_evidence_are_kept_byte_for_byte() {
 
 #[tokio::test]
 async fn the_same_request_again_is_the_same_objection_and_other_content_is_refused() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let company = lab.company();
     let filed = file(&company, application("r-1")).await.unwrap();
     lab.bed.clock.advance(time::Duration::days(700));
@@ -99,7 +99,7 @@ async fn the_same_request_again_is_the_same_objection_and_other_content_is_refus
 
 #[tokio::test]
 async fn one_request_sent_by_eight_at_once_is_filed_once() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let company = lab.company();
     let calls = (0..8).map(|_| file(&company, application("r-1")));
     let filed = futures::future::try_join_all(calls).await.unwrap();
@@ -119,7 +119,7 @@ async fn one_request_sent_by_eight_at_once_is_filed_once() {
 
 #[tokio::test]
 async fn an_unknown_provider_is_refused_by_its_field_until_it_is_registered() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let mut request = application("r-1");
     request.provider_code = "51430100MJJ000012E".to_owned();
     let mut nobody = request.clone();
@@ -139,7 +139,7 @@ async fn an_unknown_provider_is_refused_by_its_field_until_it_is_registered() {
 
 #[tokio::test]
 async fn the_newest_revision_of_a_provider_wins_in_any_order() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     lab.register(&[(COMPANY, 3, true), (COMPANY, 5, false), (COMPANY, 4, true)])
         .await;
     lab.register(&[(COMPANY, 2, true)]).await;
@@ -155,7 +155,7 @@ async fn the_newest_revision_of_a_provider_wins_in_any_order() {
 
 #[tokio::test]
 async fn d4_an_incomplete_application_gets_one_list_and_starts_no_clock() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let mut request = application("r-1");
     request.statement = String::new();
     request.evidence.clear();
@@ -172,7 +172,7 @@ async fn d4_an_incomplete_application_gets_one_list_and_starts_no_clock() {
 
 #[tokio::test]
 async fn r18_only_subjects_apply_and_a_token_that_names_nobody_is_no_subject() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     for client in [lab.provider(), lab.office(), lab.party("", Role::Subject)] {
         let refused = file(&client, application("r-1")).await.unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied);

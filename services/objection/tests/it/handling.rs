@@ -8,14 +8,15 @@ use time::macros::datetime;
 use tonic::Code;
 
 use crate::support::{
-    Lab, OTHER_PROVIDER, answer, application, due_days, file, get, ids, overdue, transfer,
+    OTHER_PROVIDER, ObjectionFixture, answer, application, due_days, file, get, ids, overdue,
+    transfer,
 };
 
 const KEPT: &str = "经核实，处罚决定仍然有效，予以维持。";
 
 #[tokio::test]
 async fn r18_the_office_transfers_once_and_the_answer_clock_starts_that_day() {
-    let lab = Lab::at(datetime!(2026-09-28 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-09-28 10:00 +8)).await;
     let filed = file(&lab.company(), application("r-1")).await.unwrap();
     let id = &filed.objection_id;
     for client in [lab.provider(), lab.company()] {
@@ -56,7 +57,7 @@ async fn r18_the_office_transfers_once_and_the_answer_clock_starts_that_day() {
 
 #[tokio::test]
 async fn r19_only_the_provider_of_the_record_answers_and_its_answer_stands() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let filed = file(&lab.company(), application("r-1")).await.unwrap();
     let id = &filed.objection_id;
     let early = answer(&lab.provider(), id, AnswerDecision::Keep, KEPT).await;
@@ -115,7 +116,7 @@ async fn r19_only_the_provider_of_the_record_answers_and_its_answer_stands() {
 
 #[tokio::test]
 async fn r19_a_correction_is_promised_in_the_same_window() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let filed = file(&lab.citizen("430102199003071234"), application("r-1")).await;
     let id = filed.unwrap().objection_id;
     transfer(&lab.office(), &id).await.unwrap();
@@ -133,7 +134,7 @@ async fn r19_a_correction_is_promised_in_the_same_window() {
 
 #[tokio::test]
 async fn a_passed_clock_is_shown_at_once_and_changes_no_state() {
-    let lab = Lab::at(datetime!(2026-09-28 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-09-28 10:00 +8)).await;
     let filed = file(&lab.company(), application("r-1")).await.unwrap();
     let id = filed.objection_id;
     let office = lab.office();
@@ -173,7 +174,7 @@ async fn a_passed_clock_is_shown_at_once_and_changes_no_state() {
 
 #[tokio::test]
 async fn past_the_published_calendar_the_days_are_provisional() {
-    let lab = Lab::at(datetime!(2026-12-24 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-12-24 10:00 +8)).await;
     let filed = file(&lab.company(), application("r-1")).await.unwrap();
     let provisional =
         |due: &Option<proto::credit::objection::v1::DueDate>| due.as_ref().unwrap().provisional;
@@ -187,7 +188,7 @@ async fn past_the_published_calendar_the_days_are_provisional() {
 
 #[tokio::test]
 async fn r25_nothing_is_filed_before_the_regulation_is_in_force() {
-    let lab = Lab::at(datetime!(2017-06-19 23:59 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2017-06-19 23:59 +8)).await;
     let refused = file(&lab.company(), application("r-1")).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
     lab.bed.clock.set(datetime!(2017-06-20 00:00 +8));
@@ -198,7 +199,7 @@ async fn r25_nothing_is_filed_before_the_regulation_is_in_force() {
 
 #[tokio::test]
 async fn steps_taken_at_once_happen_once() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let filed = file(&lab.company(), application("r-1")).await.unwrap();
     let id = filed.objection_id.as_str();
     let office = lab.office();

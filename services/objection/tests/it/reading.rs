@@ -7,12 +7,12 @@ use time::macros::datetime;
 use tonic::Code;
 
 use crate::support::{
-    CITIZEN, Lab, OFFICE, OTHER_PROVIDER, application, file, get, ids, list, transfer,
+    CITIZEN, OFFICE, OTHER_PROVIDER, ObjectionFixture, application, file, get, ids, list, transfer,
 };
 
 #[tokio::test]
 async fn r18_r19_each_party_sees_its_own() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let (company, citizen) = (lab.company(), lab.citizen(CITIZEN));
     let of_company = file(&company, application("r-1"))
         .await
@@ -60,7 +60,7 @@ async fn r18_r19_each_party_sees_its_own() {
 
 #[tokio::test]
 async fn r9_a_person_is_one_applicant_however_its_token_writes_the_number() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let filed = file(&lab.citizen("11010519491231002X"), application("r-1"))
         .await
         .unwrap()
@@ -85,7 +85,7 @@ async fn r9_a_person_is_one_applicant_however_its_token_writes_the_number() {
 
 #[tokio::test]
 async fn pages_follow_each_other_without_gaps_while_new_ones_come_in() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let company = lab.company();
     let mut filed = Vec::new();
     for n in 0..7 {
@@ -127,7 +127,7 @@ async fn pages_follow_each_other_without_gaps_while_new_ones_come_in() {
 
 #[tokio::test]
 async fn a_page_over_the_limit_is_refused_and_the_limit_named() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let office = lab.office();
     assert!(list(&office, false, 50, "").await.is_ok());
     for size in [51, u32::MAX] {

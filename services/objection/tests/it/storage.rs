@@ -3,11 +3,11 @@
 use proto::credit::objection::v1::AnswerDecision;
 use time::macros::datetime;
 
-use crate::support::{CITIZEN, Lab, answer, application, file, transfer};
+use crate::support::{CITIZEN, ObjectionFixture, answer, application, file, transfer};
 
 #[tokio::test]
 async fn nothing_of_the_applicant_lies_in_clear_in_any_table() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let filed = file(&lab.citizen(CITIZEN), application(CITIZEN))
         .await
         .unwrap();
@@ -47,7 +47,7 @@ async fn nothing_of_the_applicant_lies_in_clear_in_any_table() {
 
 #[tokio::test]
 async fn the_service_can_neither_rewrite_nor_delete_what_was_handed_in() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     file(&lab.company(), application("r-1")).await.unwrap();
     let pool = service_kit::db::connect_lazy(&lab.bed.database_url, "objection", 1).unwrap();
     for forbidden in [
@@ -69,7 +69,7 @@ async fn the_service_can_neither_rewrite_nor_delete_what_was_handed_in() {
 
 #[tokio::test]
 async fn damaged_content_is_never_shown() {
-    let lab = Lab::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
     let first = file(&lab.company(), application("r-1")).await.unwrap();
     let second = file(&lab.company(), application("r-2")).await.unwrap();
     // Somebody with the owner's rights swaps two statements.

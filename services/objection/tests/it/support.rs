@@ -34,16 +34,16 @@ pub const COMPANY: &str = "914301007700936299";
 pub const CITIZEN: &str = "430102199003071234";
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-pub type Client = ObjectionServiceClient<AuthorisedChannel>;
+pub type ObjectionClient = ObjectionServiceClient<AuthorisedChannel>;
 
 /// A running service with two registered providers.
-pub struct Lab {
+pub struct ObjectionFixture {
     pub bed: TestBed,
     pub pool: PgPool,
     url: String,
 }
 
-impl Lab {
+impl ObjectionFixture {
     /// At this moment of the turned clock.
     pub async fn at(now: OffsetDateTime) -> Self {
         let streams = [
@@ -107,23 +107,23 @@ impl Lab {
         self.bed.wait_until_settled().await.unwrap();
     }
 
-    pub fn party(&self, organisation: &str, role: Role) -> Client {
+    pub fn party(&self, organisation: &str, role: Role) -> ObjectionClient {
         client(self.bed.call_as(&self.url, organisation, role).unwrap())
     }
 
-    pub fn company(&self) -> Client {
+    pub fn company(&self) -> ObjectionClient {
         self.party(COMPANY, Role::Subject)
     }
 
-    pub fn citizen(&self, number: &str) -> Client {
+    pub fn citizen(&self, number: &str) -> ObjectionClient {
         client(self.bed.call_as_person(&self.url, number).unwrap())
     }
 
-    pub fn office(&self) -> Client {
+    pub fn office(&self) -> ObjectionClient {
         self.party(OFFICE, Role::CreditOffice)
     }
 
-    pub fn provider(&self) -> Client {
+    pub fn provider(&self) -> ObjectionClient {
         self.party(PROVIDER, Role::Provider)
     }
 
@@ -141,7 +141,7 @@ impl Lab {
     }
 }
 
-fn client(channel: AuthorisedChannel) -> Client {
+fn client(channel: AuthorisedChannel) -> ObjectionClient {
     ObjectionServiceClient::new(channel).max_encoding_message_size(MAX_MESSAGE_BYTES)
 }
 
@@ -167,12 +167,15 @@ pub fn application(request_id: &str) -> FileObjectionRequest {
     }
 }
 
-pub async fn file(client: &Client, request: FileObjectionRequest) -> Result<Objection, Status> {
+pub async fn file(
+    client: &ObjectionClient,
+    request: FileObjectionRequest,
+) -> Result<Objection, Status> {
     let answer = client.clone().file_objection(request).await?;
     Ok(answer.into_inner().objection.unwrap())
 }
 
-pub async fn transfer(client: &Client, objection_id: &str) -> Result<Objection, Status> {
+pub async fn transfer(client: &ObjectionClient, objection_id: &str) -> Result<Objection, Status> {
     let objection_id = objection_id.to_owned();
     let request = TransferObjectionRequest { objection_id };
     let answer = client.clone().transfer_objection(request).await?;
@@ -180,7 +183,7 @@ pub async fn transfer(client: &Client, objection_id: &str) -> Result<Objection, 
 }
 
 pub async fn answer(
-    client: &Client,
+    client: &ObjectionClient,
     objection_id: &str,
     decision: AnswerDecision,
     text: &str,
@@ -194,7 +197,7 @@ pub async fn answer(
     Ok(answer.into_inner().objection.unwrap())
 }
 
-pub async fn get(client: &Client, objection_id: &str) -> Result<Objection, Status> {
+pub async fn get(client: &ObjectionClient, objection_id: &str) -> Result<Objection, Status> {
     let objection_id = objection_id.to_owned();
     let request = GetObjectionRequest { objection_id };
     let answer = client.clone().get_objection(request).await?;
@@ -202,7 +205,7 @@ pub async fn get(client: &Client, objection_id: &str) -> Result<Objection, Statu
 }
 
 pub async fn list(
-    client: &Client,
+    client: &ObjectionClient,
     overdue_only: bool,
     page_size: u32,
     page_token: &str,
@@ -216,7 +219,7 @@ pub async fn list(
 }
 
 /// The ids of a first page.
-pub async fn ids(client: &Client, overdue_only: bool) -> Vec<String> {
+pub async fn ids(client: &ObjectionClient, overdue_only: bool) -> Vec<String> {
     let listed = list(client, overdue_only, 50, "").await.unwrap();
     listed
         .objections

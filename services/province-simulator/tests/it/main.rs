@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-struct Running {
+struct SimulatorFixture {
     push: ProvinceServiceClient<AuthorisedChannel>,
     control: SimulatorControlServiceClient<AuthorisedChannel>,
     issuer: DevelopmentIssuer,
@@ -37,7 +37,7 @@ struct Running {
     shutdown: Shutdown,
 }
 
-impl Running {
+impl SimulatorFixture {
     fn token(&self, role: Role) -> BearerToken {
         token(&self.issuer, role)
     }
@@ -85,7 +85,7 @@ fn service_context(issuer: &DevelopmentIssuer) -> ServiceContext {
     }
 }
 
-async fn started() -> Running {
+async fn started() -> SimulatorFixture {
     let issuer = DevelopmentIssuer::generate("https://id.example", "credit");
     let context = service_context(&issuer);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -96,7 +96,7 @@ async fn started() -> Running {
         .unwrap();
     let channel = open_channel(&address).unwrap();
     let operator = token(&issuer, Role::Operator);
-    Running {
+    SimulatorFixture {
         push: ProvinceServiceClient::with_interceptor(channel.clone(), operator.clone()),
         control: SimulatorControlServiceClient::with_interceptor(channel.clone(), operator),
         issuer,

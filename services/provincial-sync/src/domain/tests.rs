@@ -7,7 +7,7 @@ use super::*;
 
 const NOW: OffsetDateTime = datetime!(2026-11-20 02:00 UTC);
 
-const POLICY: RetryPolicy = RetryPolicy {
+const POLICY: PushRetryPolicy = PushRetryPolicy {
     first: Duration::from_millis(200),
     second: Duration::from_secs(1),
     cap: Duration::from_secs(300),
@@ -16,50 +16,50 @@ const POLICY: RetryPolicy = RetryPolicy {
 fn claimed(now: OffsetDateTime) -> Push {
     let until = now + Duration::from_secs(30);
     let stored = Push::stored(now);
-    apply(&stored, Command::Claim { until }, now, &POLICY, 0)
+    apply(&stored, PushCommand::Claim { until }, now, &POLICY, 0)
         .unwrap()
         .0
 }
 
-fn settled(push: &Push, answer: Answer) -> (Push, Option<Event>) {
-    apply(push, Command::Settle(answer), NOW, &POLICY, 7).unwrap()
+fn settled(push: &Push, answer: PushOutcome) -> (Push, Option<PushEvent>) {
+    apply(push, PushCommand::Settle(answer), NOW, &POLICY, 7).unwrap()
 }
 
 #[test]
 fn an_acknowledgement_is_final_and_announced_once() {
-    let (push, event) = settled(&claimed(NOW), Answer::Acknowledged("HN-1".to_owned()));
+    let (push, event) = settled(&claimed(NOW), PushOutcome::Acknowledged("HN-1".to_owned()));
     assert_eq!(push.state, PushState::Acknowledged);
-    let Some(Event::Acknowledged(told)) = event else {
+    let Some(PushEvent::Acknowledged(told)) = event else {
         panic!("the first acknowledgement is announced")
     };
     assert_eq!((told.number.as_str(), told.at), ("HN-1", NOW));
     for repeat in [
-        Answer::Acknowledged("HN-1".to_owned()),
-        Answer::Unanswered("deadline".to_owned()),
+        PushOutcome::Acknowledged("HN-1".to_owned()),
+        PushOutcome::Unanswered("deadline".to_owned()),
     ] {
         assert_eq!(settled(&push, repeat), (push.clone(), None));
     }
-    let changed = Command::Settle(Answer::Acknowledged("HN-2".to_owned()));
+    let changed = PushCommand::Settle(PushOutcome::Acknowledged("HN-2".to_owned()));
     assert!(matches!(
         apply(&push, changed, NOW, &POLICY, 7),
-        Err(RuleBroken::AcknowledgementChanged { .. })
+        Err(PushRuleViolation::AcknowledgementChanged { .. })
     ));
 }
 
 #[test]
 fn a_refusal_parks_and_is_never_claimed_again() {
-    let (push, event) = settled(&claimed(NOW), Answer::Refused("values".to_owned()));
+    let (push, event) = settled(&claimed(NOW), PushOutcome::Refused("values".to_owned()));
     assert_eq!((push.state, event), (PushState::Refused, None));
     assert_eq!(push.last_error.as_deref(), Some("values"));
     let until = NOW + Duration::from_secs(600);
     let later = NOW + Duration::from_secs(599);
     assert_eq!(
-        apply(&push, Command::Claim { until }, later, &POLICY, 0),
-        Err(RuleBroken::NotClaimable {
+        apply(&push, PushCommand::Claim { until }, later, &POLICY, 0),
+        Err(PushRuleViolation::NotClaimable {
             state: PushState::Refused
         })
     );
-    let late = Command::Settle(Answer::Acknowledged("HN-1".to_owned()));
+    let late = PushCommand::Settle(PushOutcome::Acknowledged("HN-1".to_owned()));
     assert!(apply(&push, late, NOW, &POLICY, 0).is_err());
 }
 
@@ -67,7 +67,7 @@ fn a_refusal_parks_and_is_never_claimed_again() {
 fn a_lease_keeps_others_away_until_it_ends() {
     let push = claimed(NOW);
     let until = NOW + Duration::from_secs(60);
-    let claim = Command::Claim { until };
+    let claim = PushCommand::Claim { until };
     let early = NOW + Duration::from_secs(29);
     assert!(apply(&push, claim.clone(), early, &POLICY, 0).is_err());
     let free = NOW + Duration::from_secs(30);
@@ -109,17 +109,17 @@ fn different_batches_come_back_at_different_times() {
     assert_eq!(retry_delay(&POLICY, 12, 3), retry_delay(&POLICY, 12, 3));
 }
 
-fn command() -> impl Strategy<Value = Command> {
+fn command() -> impl Strategy<Value = PushCommand> {
     let answers = prop_oneof![
-        Just(Answer::Acknowledged("HN-1".to_owned())),
-        Just(Answer::Refused("values".to_owned())),
-        Just(Answer::Unanswered("away".to_owned())),
+        Just(PushOutcome::Acknowledged("HN-1".to_owned())),
+        Just(PushOutcome::Refused("values".to_owned())),
+        Just(PushOutcome::Unanswered("away".to_owned())),
     ];
     prop_oneof![
-        (1_u64..600).prop_map(|seconds| Command::Claim {
+        (1_u64..600).prop_map(|seconds| PushCommand::Claim {
             until: NOW + Duration::from_secs(seconds)
         }),
-        answers.prop_map(Command::Settle),
+        answers.prop_map(PushCommand::Settle),
     ]
 }
 

@@ -3,13 +3,13 @@
 use record_ref::{RecordAddress, VersionId};
 use uuid::Uuid;
 
-use crate::support::{Lab, address};
+use crate::support::{ProvincialSyncFixture, address};
 
 const MIGRATION: &str = include_str!("../../migrations/0005_record_address.sql");
 
 #[tokio::test]
 async fn all_versions_of_a_record_are_kept_under_its_address() {
-    let lab = Lab::new().await;
+    let lab = ProvincialSyncFixture::new().await;
     let client = lab.start().await;
     let events = [(10, 1), (20, 2), (30, 3)].map(|(id, revision)| {
         let version = lab.version(id, revision);
@@ -31,7 +31,7 @@ async fn all_versions_of_a_record_are_kept_under_its_address() {
 
 #[tokio::test]
 async fn rows_from_before_get_the_address_that_ingest_gives() {
-    let lab = Lab::new().await;
+    let lab = ProvincialSyncFixture::new().await;
     let pool = lab.bed.schema_pool().await.unwrap();
     let mut tx = pool.begin().await.unwrap();
     sqlx::query("alter table push drop column record_address")

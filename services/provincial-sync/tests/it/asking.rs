@@ -7,11 +7,11 @@ use testkit::{eventually, refusal_of, service::ServiceAddress};
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::support::{LIMIT, Lab};
+use crate::support::{LIMIT, ProvincialSyncFixture};
 
 #[tokio::test]
 async fn requests_are_refused_by_field_and_by_role() {
-    let lab = Lab::new().await;
+    let lab = ProvincialSyncFixture::new().await;
     let ServiceAddress { listener, url } = lab.bed.service_address().await.unwrap();
     let (bus, context) = (lab.bed.bus.clone(), lab.bed.context.clone());
     provincial_sync::start(lab.config.clone(), listener, bus, context)
@@ -42,7 +42,7 @@ async fn requests_are_refused_by_field_and_by_role() {
 
 #[tokio::test]
 async fn the_service_can_neither_rewrite_nor_delete_what_was_stored() {
-    let lab = Lab::new().await;
+    let lab = ProvincialSyncFixture::new().await;
     let client = lab.start().await;
     lab.announce(1).await;
     lab.acknowledged(&client, 1).await;
@@ -67,7 +67,7 @@ async fn the_service_can_neither_rewrite_nor_delete_what_was_stored() {
 
 #[tokio::test]
 async fn an_event_that_is_no_version_is_parked_and_names_the_field() {
-    let lab = Lab::new().await;
+    let lab = ProvincialSyncFixture::new().await;
     let client = lab.start().await;
     let mut short = lab.version(1, 1);
     let version = short.version.as_mut().unwrap();
@@ -107,7 +107,7 @@ async fn an_event_that_is_no_version_is_parked_and_names_the_field() {
 
 #[tokio::test]
 async fn a_configuration_that_cannot_work_is_refused_with_its_key() {
-    let mut lab = Lab::new().await;
+    let mut lab = ProvincialSyncFixture::new().await;
     lab.config.lease_ms = lab.config.push_deadline_ms;
     let listener = lab.bed.listener().await.unwrap();
     let (bus, context) = (lab.bed.bus.clone(), lab.bed.context.clone());

@@ -8,8 +8,8 @@ use testkit::eventually;
 use uuid::Uuid;
 
 use crate::{
-    support::{LIMIT, Lab, push_of, statistics},
-    upstream::Behaviour,
+    support::{LIMIT, ProvincialSyncFixture, push_of, statistics},
+    upstream::FakeBehaviour,
 };
 
 fn key(number: u128) -> String {
@@ -18,10 +18,10 @@ fn key(number: u128) -> String {
 
 #[tokio::test]
 async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
-    let lab = Lab::new().await;
-    lab.upstream.behave(Behaviour {
+    let lab = ProvincialSyncFixture::new().await;
+    lab.upstream.behave(FakeBehaviour {
         away: true,
-        ..Behaviour::default()
+        ..FakeBehaviour::default()
     });
     let client = lab.start().await;
     lab.announce(300).await;
@@ -53,7 +53,7 @@ async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
 
     // Past the longest pause at once: second by second it would take as many looks.
     lab.quiet().await;
-    lab.upstream.behave(Behaviour::default());
+    lab.upstream.behave(FakeBehaviour::default());
     lab.bed.clock.advance(time::Duration::minutes(5));
     lab.acknowledged(&client, 300).await;
     lab.assert_announced_once(300).await;
@@ -68,10 +68,10 @@ async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
 
 #[tokio::test]
 async fn once_the_province_answers_again_the_waiting_ones_do_not_sit_out_their_pauses() {
-    let lab = Lab::new().await;
-    lab.upstream.behave(Behaviour {
+    let lab = ProvincialSyncFixture::new().await;
+    lab.upstream.behave(FakeBehaviour {
         away: true,
-        ..Behaviour::default()
+        ..FakeBehaviour::default()
     });
     let client = lab.start().await;
     lab.announce(50).await;
@@ -83,7 +83,7 @@ async fn once_the_province_answers_again_the_waiting_ones_do_not_sit_out_their_p
     .unwrap();
     // A call that failed after the recovery would wait for a clock that stands still.
     lab.quiet().await;
-    lab.upstream.behave(Behaviour::default());
+    lab.upstream.behave(FakeBehaviour::default());
     // The clock stands still now: a new version goes through, and takes the others along.
     lab.bed
         .publish(&[lab.event(&lab.version(51, 1))])
@@ -101,10 +101,10 @@ async fn once_the_province_answers_again_the_waiting_ones_do_not_sit_out_their_p
 
 #[tokio::test]
 async fn failing_calls_are_tried_again_soon() {
-    let lab = Lab::new().await;
-    lab.upstream.behave(Behaviour {
+    let lab = ProvincialSyncFixture::new().await;
+    lab.upstream.behave(FakeBehaviour {
         failures: 3,
-        ..Behaviour::default()
+        ..FakeBehaviour::default()
     });
     let client = lab.start().await;
     lab.announce(20).await;
@@ -115,11 +115,11 @@ async fn failing_calls_are_tried_again_soon() {
 
 #[tokio::test]
 async fn late_answers_are_given_up_and_the_retry_gets_the_same_acknowledgement() {
-    let mut lab = Lab::new().await;
+    let mut lab = ProvincialSyncFixture::new().await;
     lab.config.push_deadline_ms = 150;
-    lab.upstream.behave(Behaviour {
+    lab.upstream.behave(FakeBehaviour {
         held_after: true,
-        ..Behaviour::default()
+        ..FakeBehaviour::default()
     });
     let client = lab.start().await;
     lab.announce(40).await;
@@ -138,7 +138,7 @@ async fn late_answers_are_given_up_and_the_retry_gets_the_same_acknowledgement()
     .await
     .unwrap();
     assert_eq!(statistics(&client).await.acknowledged, 0);
-    lab.upstream.behave(Behaviour::default());
+    lab.upstream.behave(FakeBehaviour::default());
     lab.acknowledged(&client, 40).await;
     lab.assert_announced_once(40).await;
     assert!(lab.upstream.with(|seen| seen.repeated) >= 40);
@@ -149,10 +149,10 @@ async fn late_answers_are_given_up_and_the_retry_gets_the_same_acknowledgement()
 fn a_crash_between_push_and_store_leads_to_the_same_acknowledgement_and_no_double() {
     let survivor = tokio::runtime::Runtime::new().unwrap();
     let doomed = tokio::runtime::Runtime::new().unwrap();
-    let lab = survivor.block_on(Lab::new());
-    lab.upstream.behave(Behaviour {
+    let lab = survivor.block_on(ProvincialSyncFixture::new());
+    lab.upstream.behave(FakeBehaviour {
         held_after: true,
-        ..Behaviour::default()
+        ..FakeBehaviour::default()
     });
     // A process of its own: its tasks end in the middle of what they do.
     let mut context = lab.bed.context.clone();
@@ -174,7 +174,7 @@ fn a_crash_between_push_and_store_leads_to_the_same_acknowledgement_and_no_doubl
         })
         .await
         .unwrap();
-        lab.upstream.behave(Behaviour::default());
+        lab.upstream.behave(FakeBehaviour::default());
         let client = lab.start().await;
         let held = push_of(&client, 1).await;
         assert_eq!((held.state(), held.attempts), (PushState::Due, 1));
@@ -190,12 +190,12 @@ fn a_crash_between_push_and_store_leads_to_the_same_acknowledgement_and_no_doubl
 
 #[tokio::test]
 async fn refused_content_is_parked_with_sealed_words_and_the_lane_goes_on() {
-    let lab = Lab::new().await;
+    let lab = ProvincialSyncFixture::new().await;
     // An upstream that quotes a person's number.
     let words = "证件号码 430102199003071234 不存在";
-    lab.upstream.behave(Behaviour {
+    lab.upstream.behave(FakeBehaviour {
         refused: BTreeMap::from([(key(3), words.to_owned())]),
-        ..Behaviour::default()
+        ..FakeBehaviour::default()
     });
     let client = lab.start().await;
     lab.announce(10).await;
@@ -238,10 +238,10 @@ async fn refused_content_is_parked_with_sealed_words_and_the_lane_goes_on() {
 
 #[tokio::test]
 async fn one_record_that_spoils_whole_calls_is_found_and_parked_alone() {
-    let lab = Lab::new().await;
-    lab.upstream.behave(Behaviour {
+    let lab = ProvincialSyncFixture::new().await;
+    lab.upstream.behave(FakeBehaviour {
         poisonous: BTreeSet::from([key(77)]),
-        ..Behaviour::default()
+        ..FakeBehaviour::default()
     });
     let client = lab.start().await;
     lab.announce(100).await;
@@ -262,10 +262,10 @@ async fn one_record_that_spoils_whole_calls_is_found_and_parked_alone() {
 
 #[tokio::test]
 async fn a_record_without_an_answer_is_pushed_again_by_itself() {
-    let lab = Lab::new().await;
-    lab.upstream.behave(Behaviour {
+    let lab = ProvincialSyncFixture::new().await;
+    lab.upstream.behave(FakeBehaviour {
         left_out: BTreeSet::from([key(5)]),
-        ..Behaviour::default()
+        ..FakeBehaviour::default()
     });
     let client = lab.start().await;
     lab.announce(10).await;
@@ -280,7 +280,7 @@ async fn a_record_without_an_answer_is_pushed_again_by_itself() {
     })
     .await
     .unwrap();
-    lab.upstream.behave(Behaviour::default());
+    lab.upstream.behave(FakeBehaviour::default());
     lab.acknowledged(&client, 10).await;
     lab.assert_announced_once(10).await;
     assert_eq!(lab.upstream.with(|seen| seen.repeated), 0);
@@ -289,7 +289,7 @@ async fn a_record_without_an_answer_is_pushed_again_by_itself() {
 
 #[tokio::test]
 async fn content_that_no_key_opens_waits_and_content_that_is_no_record_is_parked() {
-    let lab = Lab::new().await;
+    let lab = ProvincialSyncFixture::new().await;
     let client = lab.start().await;
     let mut foreign = lab.version(1, 1);
     // Sealed for another record: as unreadable as a missing key.

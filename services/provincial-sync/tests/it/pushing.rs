@@ -6,13 +6,13 @@ use testkit::eventually;
 use uuid::Uuid;
 
 use crate::{
-    support::{LIMIT, Lab, TRACE, push_of, statistics},
-    upstream::{Behaviour, number_of},
+    support::{LIMIT, ProvincialSyncFixture, TRACE, push_of, statistics},
+    upstream::{FakeBehaviour, number_of},
 };
 
 #[tokio::test]
 async fn r10_every_stored_version_reaches_the_province_in_batches() {
-    let lab = Lab::new().await;
+    let lab = ProvincialSyncFixture::new().await;
     let client = lab.start().await;
     lab.announce(450).await;
     lab.acknowledged(&client, 450).await;
@@ -38,7 +38,7 @@ async fn r10_every_stored_version_reaches_the_province_in_batches() {
 
 #[tokio::test]
 async fn versions_out_of_order_and_repeated_are_pushed_once_each() {
-    let lab = Lab::new().await;
+    let lab = ProvincialSyncFixture::new().await;
     let client = lab.start().await;
     // One key: its versions 3, 1, 2; version 1 again as the same event, version 2 as another.
     let versions: Vec<_> = [(30, 3), (10, 1), (20, 2)]
@@ -65,15 +65,15 @@ async fn versions_out_of_order_and_repeated_are_pushed_once_each() {
 
 #[tokio::test]
 async fn a_slow_province_gets_several_batches_at_once_and_no_transaction_waits_for_it() {
-    let mut lab = Lab::new().await;
+    let mut lab = ProvincialSyncFixture::new().await;
     lab.config.batch_size = 10;
     lab.config.batches_in_flight = 3;
     // The test lets the calls go, no deadline.
     lab.config.push_deadline_ms = 3_600_000;
     lab.config.lease_ms = 7_200_000;
-    lab.upstream.behave(Behaviour {
+    lab.upstream.behave(FakeBehaviour {
         held_before: true,
-        ..Behaviour::default()
+        ..FakeBehaviour::default()
     });
     let client = lab.start().await;
     lab.announce(100).await;
@@ -98,7 +98,7 @@ async fn a_slow_province_gets_several_batches_at_once_and_no_transaction_waits_f
     .await
     .unwrap();
     assert_eq!(lab.upstream.stored(), 0);
-    lab.upstream.behave(Behaviour::default());
+    lab.upstream.behave(FakeBehaviour::default());
     lab.acknowledged(&client, 100).await;
     lab.assert_announced_once(100).await;
     assert_eq!(lab.upstream.with(|seen| seen.most), 3);
@@ -107,7 +107,7 @@ async fn a_slow_province_gets_several_batches_at_once_and_no_transaction_waits_f
 
 #[tokio::test]
 async fn the_trace_of_a_sampled_record_goes_on_to_the_province_and_to_the_event() {
-    let lab = Lab::new().await;
+    let lab = ProvincialSyncFixture::new().await;
     let mut context = lab.bed.context.clone();
     context.telemetry = Telemetry::start(
         &TelemetryConfig {

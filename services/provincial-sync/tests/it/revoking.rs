@@ -6,15 +6,15 @@ use testkit::eventually;
 use uuid::Uuid;
 
 use crate::{
-    support::{LIMIT, Lab, PROVIDER, push_of, statistics},
-    upstream::Behaviour,
+    support::{LIMIT, PROVIDER, ProvincialSyncFixture, push_of, statistics},
+    upstream::FakeBehaviour,
 };
 
 const REASON: &str = "原处罚决定经行政复议撤销";
 
 #[tokio::test]
 async fn d24_r10_a_revocation_reaches_the_province_with_its_reason_and_revision() {
-    let lab = Lab::new().await;
+    let lab = ProvincialSyncFixture::new().await;
     let client = lab.start().await;
     // In any order, and twice: the revocation overtakes what it ends.
     let revoked = lab.revocation(20, 2, Operation::Revoke, REASON);
@@ -74,10 +74,10 @@ async fn d24_r10_a_revocation_reaches_the_province_with_its_reason_and_revision(
 
 #[tokio::test]
 async fn d24_a_revocation_is_pushed_again_with_the_same_content_until_it_is_answered() {
-    let lab = Lab::new().await;
-    lab.upstream.behave(Behaviour {
+    let lab = ProvincialSyncFixture::new().await;
+    lab.upstream.behave(FakeBehaviour {
         failures: 3,
-        ..Behaviour::default()
+        ..FakeBehaviour::default()
     });
     let client = lab.start().await;
     let revoked = lab.revocation(1, 2, Operation::Revoke, REASON);
@@ -90,7 +90,7 @@ async fn d24_a_revocation_is_pushed_again_with_the_same_content_until_it_is_answ
 
 #[tokio::test]
 async fn r4_a_reason_is_kept_sealed_and_what_a_push_does_to_its_record_is_never_rewritten() {
-    let lab = Lab::new().await;
+    let lab = ProvincialSyncFixture::new().await;
     let client = lab.start().await;
     let revoked = lab.revocation(1, 2, Operation::Revoke, REASON);
     lab.bed.publish(&[lab.event(&revoked)]).await.unwrap();
@@ -118,7 +118,7 @@ async fn r4_a_reason_is_kept_sealed_and_what_a_push_does_to_its_record_is_never_
 
 #[tokio::test]
 async fn an_event_that_revokes_nothing_is_parked_and_names_the_field() {
-    let lab = Lab::new().await;
+    let lab = ProvincialSyncFixture::new().await;
     let client = lab.start().await;
     let upsert = lab.revocation(1, 2, Operation::Upsert, REASON);
     let mut silent = lab.revocation(2, 2, Operation::Revoke, REASON);

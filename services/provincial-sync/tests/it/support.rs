@@ -34,16 +34,16 @@ pub const OFFICE: &str = "1143000000612221XY";
 pub const LIMIT: Duration = Duration::from_secs(30);
 pub const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-pub type Client = ProvincialSyncServiceClient<AuthorisedChannel>;
+pub type ProvincialSyncClient = ProvincialSyncServiceClient<AuthorisedChannel>;
 
 /// A bed, the fake upstream and the configuration between them.
-pub struct Lab {
+pub struct ProvincialSyncFixture {
     pub bed: TestBed,
     pub upstream: FakeUpstream,
     pub config: Config,
 }
 
-impl Lab {
+impl ProvincialSyncFixture {
     pub async fn new() -> Self {
         let streams = [
             StreamSpec {
@@ -70,11 +70,11 @@ impl Lab {
     }
 
     /// Starts the service with the bed's context.
-    pub async fn start(&self) -> Client {
+    pub async fn start(&self) -> ProvincialSyncClient {
         self.start_with(self.bed.context.clone()).await
     }
 
-    pub async fn start_with(&self, context: ServiceContext) -> Client {
+    pub async fn start_with(&self, context: ServiceContext) -> ProvincialSyncClient {
         let ServiceAddress { listener, url } = self.bed.service_address().await.unwrap();
         let bus = self.bed.bus.clone();
         provincial_sync::start(self.config.clone(), listener, bus, context)
@@ -83,7 +83,7 @@ impl Lab {
         self.client(&url, Role::Operator)
     }
 
-    pub fn client(&self, url: &str, role: Role) -> Client {
+    pub fn client(&self, url: &str, role: Role) -> ProvincialSyncClient {
         ProvincialSyncServiceClient::new(self.bed.call_as(url, OFFICE, role).unwrap())
     }
 
@@ -183,7 +183,7 @@ impl Lab {
     }
 
     /// Turns the clock by a second a look until so many are acknowledged.
-    pub async fn acknowledged(&self, client: &Client, count: u64) {
+    pub async fn acknowledged(&self, client: &ProvincialSyncClient, count: u64) {
         eventually("acknowledgements", LIMIT, async || {
             self.turn(time::Duration::seconds(1)).await;
             let found = statistics(client).await;
@@ -218,18 +218,18 @@ impl Lab {
     }
 }
 
-/// The address of the record that [`Lab::version`] gives versions of.
+/// The address of the record that [`ProvincialSyncFixture::version`] gives versions of.
 pub fn address() -> RecordAddress {
     RecordAddress::of_first_version(VersionId::try_from(Uuid::from_u128(10)).unwrap())
 }
 
-pub async fn statistics(client: &Client) -> GetStatisticsResponse {
+pub async fn statistics(client: &ProvincialSyncClient) -> GetStatisticsResponse {
     let answer = client.clone().get_statistics(GetStatisticsRequest {}).await;
     answer.unwrap().into_inner()
 }
 
 /// How a version stands; all empty while the service does not know it yet.
-pub async fn push_of(client: &Client, number: u128) -> GetPushResponse {
+pub async fn push_of(client: &ProvincialSyncClient, number: u128) -> GetPushResponse {
     let record_id = Uuid::from_u128(number).to_string();
     match client.clone().get_push(GetPushRequest { record_id }).await {
         Ok(found) => found.into_inner(),

@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status, transport::Server};
 
 /// How the fake answers.
 #[derive(Debug, Clone, Default)]
-pub struct Behaviour {
+pub struct FakeBehaviour {
     /// UNAVAILABLE to everything, nothing stored.
     pub away: bool,
     /// Hold each call before storing until this is false again.
@@ -35,7 +35,7 @@ pub struct Behaviour {
 
 /// What the fake has seen.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct FakeObservations {
     /// By idempotency key: what came first.
     pub stored: BTreeMap<String, UpstreamRecord>,
     /// Pushes of a stored key with the same content, and with other content.
@@ -49,14 +49,14 @@ pub struct Seen {
     pub tokens: BTreeSet<String>,
 }
 
-struct Inner {
-    behaviour: watch::Sender<Behaviour>,
-    seen: Mutex<Seen>,
+struct FakeUpstreamState {
+    behaviour: watch::Sender<FakeBehaviour>,
+    seen: Mutex<FakeObservations>,
 }
 
 #[derive(Clone)]
 pub struct FakeUpstream {
-    inner: Arc<Inner>,
+    inner: Arc<FakeUpstreamState>,
     pub url: String,
 }
 
@@ -65,8 +65,8 @@ impl FakeUpstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let fake = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
-            inner: Arc::new(Inner {
-                behaviour: watch::Sender::new(Behaviour::default()),
+            inner: Arc::new(FakeUpstreamState {
+                behaviour: watch::Sender::new(FakeBehaviour::default()),
                 seen: Mutex::default(),
             }),
         };
@@ -75,11 +75,11 @@ impl FakeUpstream {
         fake
     }
 
-    pub fn behave(&self, behaviour: Behaviour) {
+    pub fn behave(&self, behaviour: FakeBehaviour) {
         self.inner.behaviour.send_replace(behaviour);
     }
 
-    pub fn with<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
+    pub fn with<T>(&self, look: impl FnOnce(&mut FakeObservations) -> T) -> T {
         look(&mut self.inner.seen.lock().unwrap())
     }
 
@@ -87,7 +87,7 @@ impl FakeUpstream {
         self.with(|seen| seen.stored.len())
     }
 
-    async fn released(&self, held: impl Fn(&Behaviour) -> bool) {
+    async fn released(&self, held: impl Fn(&FakeBehaviour) -> bool) {
         let mut behaviour = self.inner.behaviour.subscribe();
         behaviour
             .wait_for(|behaviour| !held(behaviour))
@@ -95,7 +95,7 @@ impl FakeUpstream {
             .unwrap();
     }
 
-    fn store(&self, record: &UpstreamRecord, behaviour: &Behaviour) -> Option<UpstreamAnswer> {
+    fn store(&self, record: &UpstreamRecord, behaviour: &FakeBehaviour) -> Option<UpstreamAnswer> {
         let key = record.idempotency_key.clone();
         if behaviour.left_out.contains(&key) {
             return None;
@@ -130,9 +130,9 @@ fn same(known: &UpstreamRecord, record: &UpstreamRecord) -> bool {
     *known == record
 }
 
-struct UnderWay<'a>(&'a FakeUpstream);
+struct InFlightCall<'a>(&'a FakeUpstream);
 
-impl Drop for UnderWay<'_> {
+impl Drop for InFlightCall<'_> {
     fn drop(&mut self) {
         self.0.with(|seen| seen.now -= 1);
     }
@@ -154,7 +154,7 @@ impl ProvinceService for FakeUpstream {
             seen.most = seen.most.max(seen.now);
             seen.largest_batch = seen.largest_batch.max(records.len());
         });
-        let _under_way = UnderWay(self);
+        let _under_way = InFlightCall(self);
         self.released(|behaviour| behaviour.held_before).await;
         let behaviour = self.inner.behaviour.borrow().clone();
         if behaviour.away {

@@ -10,17 +10,17 @@ use uuid::Uuid;
 
 use super::{CLOSING, RECORDING, bytes_of, close_ended, columns};
 use crate::{
-    app::{Act, announce, items},
+    app::{ActionContext, announce, items},
     domain::{
-        duty::{self, Law},
+        duty::{self, CatalogLaw},
         format_day,
     },
     error::CatalogError,
-    store::{self, duties::NewDay},
+    store::{self, duties::DutyReschedule},
 };
 
 /// A duty whose due day moved: its item, the old and the new day.
-pub type Moved = (String, Date, Date);
+pub type RescheduledDuty = (String, Date, Date);
 
 /// Computes the due days of the open duties again, for a calendar that became final or was revised, and
 /// announces those that moved. A final day is never replaced by a provisional one.
@@ -29,9 +29,9 @@ pub type Moved = (String, Date, Date);
 /// The database fails.
 pub async fn reschedule(
     conn: &mut Conn,
-    law: &Law,
-    act: Act<'_>,
-) -> Result<Vec<Moved>, CatalogError> {
+    law: &CatalogLaw,
+    act: ActionContext<'_>,
+) -> Result<Vec<RescheduledDuty>, CatalogError> {
     let failed = CatalogError::database;
     let open = store::duties::all_open(conn)
         .await
@@ -48,7 +48,7 @@ pub async fn reschedule(
     }
     let days: Vec<_> = moved
         .iter()
-        .map(|(duty, new)| NewDay {
+        .map(|(duty, new)| DutyReschedule {
             duty: duty.id,
             old: duty.deadline,
             new: *new,
@@ -82,7 +82,7 @@ pub async fn reschedule(
 ///
 /// # Errors
 /// The database fails.
-pub async fn tell_overdue(conn: &mut Conn, act: Act<'_>) -> Result<usize, CatalogError> {
+pub async fn tell_overdue(conn: &mut Conn, act: ActionContext<'_>) -> Result<usize, CatalogError> {
     let late = store::duties::tell_overdue(conn, act.today(), act.at, act.by)
         .await
         .map_err(CatalogError::database(RECORDING))?;
@@ -108,7 +108,7 @@ pub async fn tell_overdue(conn: &mut Conn, act: Act<'_>) -> Result<usize, Catalo
 ///
 /// # Errors
 /// The database fails.
-pub async fn follow_ends(conn: &mut Conn, act: Act<'_>) -> Result<usize, CatalogError> {
+pub async fn follow_ends(conn: &mut Conn, act: ActionContext<'_>) -> Result<usize, CatalogError> {
     let codes = store::duties::ended_items(conn, act.today())
         .await
         .map_err(CatalogError::database(CLOSING))?;

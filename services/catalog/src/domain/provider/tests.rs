@@ -9,29 +9,29 @@ const CODE: &str = "1143000000612221XY";
 fn said<'a>(
     code: &'a str,
     name: &'a str,
-    level: Option<LevelKind>,
+    level: Option<OrganLevelKind>,
     district_code: &'a str,
-) -> Said<'a> {
-    Said {
+) -> RegistrationInput<'a> {
+    RegistrationInput {
         code,
         name,
         level,
         district_code,
         enabled: true,
-        ..Said::default()
+        ..RegistrationInput::default()
     }
 }
 
-fn broken(said: Said<'_>) -> (String, &'static str) {
-    let broken = Registration::new(said).unwrap_err();
+fn broken(said: RegistrationInput<'_>) -> (String, &'static str) {
+    let broken = ProviderRegistration::new(said).unwrap_err();
     assert!(!broken.message.is_empty());
     (broken.field.into_owned(), broken.rule)
 }
 
 #[test]
 fn r3_every_refusal_names_its_field_and_rule() {
-    let city = Some(LevelKind::City);
-    let district = Some(LevelKind::District);
+    let city = Some(OrganLevelKind::City);
+    let district = Some(OrganLevelKind::District);
     let name = "湖南省发展和改革委员会";
     let long = "长".repeat(MAX_NAME_CHARS + 1);
     // (code, name, level, district, field, part of the rule)
@@ -145,8 +145,13 @@ fn r3_every_refusal_names_its_field_and_rule() {
 #[test]
 fn r3_a_lookalike_letter_is_suggested_and_not_repaired() {
     // The letter O for zero, as a real catalogue of the province has it.
-    let said = said("12430000MBOL67976N", "某中心", Some(LevelKind::City), "");
-    let broken = Registration::new(said).unwrap_err();
+    let said = said(
+        "12430000MBOL67976N",
+        "某中心",
+        Some(OrganLevelKind::City),
+        "",
+    );
+    let broken = ProviderRegistration::new(said).unwrap_err();
     assert!(
         broken.message.contains("12430000MB0L67976N"),
         "{}",
@@ -156,14 +161,14 @@ fn r3_a_lookalike_letter_is_suggested_and_not_repaired() {
 
 #[test]
 fn r3_a_code_that_is_none_is_one_mistake_whosever_it_is() {
-    let city = Some(LevelKind::City);
+    let city = Some(OrganLevelKind::City);
     let own = said("x", "某局", city, "");
-    let parent = Said {
+    let parent = RegistrationInput {
         parent_code: "x",
         ..said(CODE, "某局", city, "")
     };
     for (said, field) in [(own, "provider.code"), (parent, "provider.parent_code")] {
-        let broken = Registration::new(said).unwrap_err();
+        let broken = ProviderRegistration::new(said).unwrap_err();
         assert_eq!(
             (broken.reason, broken.field.as_ref()),
             (Reason::CreditCodeInvalid, field)
@@ -174,16 +179,16 @@ fn r3_a_code_that_is_none_is_one_mistake_whosever_it_is() {
 #[test]
 fn r3_all_nine_divisions_may_have_providers() {
     for district in &DISTRICTS {
-        let level = Some(LevelKind::District);
-        let made = Registration::new(said(CODE, "某局", level, district.code)).unwrap();
+        let level = Some(OrganLevelKind::District);
+        let made = ProviderRegistration::new(said(CODE, "某局", level, district.code)).unwrap();
         assert_eq!(made.level.district_code(), district.code);
     }
 }
 
-fn registration() -> impl Strategy<Value = Registration> {
+fn registration() -> impl Strategy<Value = ProviderRegistration> {
     let level = prop_oneof![
-        Just((LevelKind::City, "")),
-        (0..DISTRICTS.len()).prop_map(|i| (LevelKind::District, DISTRICTS[i].code)),
+        Just((OrganLevelKind::City, "")),
+        (0..DISTRICTS.len()).prop_map(|i| (OrganLevelKind::District, DISTRICTS[i].code)),
     ];
     (
         prop_oneof!["市财政局", "市财政局（新）"],
@@ -192,25 +197,27 @@ fn registration() -> impl Strategy<Value = Registration> {
     )
         .prop_map(|(name, (level, district), enabled)| {
             let said = said(CODE, &name, Some(level), district);
-            Registration::new(Said { enabled, ..said }).unwrap()
+            ProviderRegistration::new(RegistrationInput { enabled, ..said }).unwrap()
         })
 }
 
 /// A registered provider: code, district (empty: city), parent (empty: none).
 fn known(code: &str, district: &str, parent: &str) -> Provider {
     match register(None, placed(code, district, parent)) {
-        Registered::Changed(provider) | Registered::Unchanged(provider) => provider,
+        RegistrationOutcome::Changed(provider) | RegistrationOutcome::Unchanged(provider) => {
+            provider
+        }
     }
 }
 
-fn placed(code: &str, district: &str, parent: &str) -> Registration {
+fn placed(code: &str, district: &str, parent: &str) -> ProviderRegistration {
     let level = if district.is_empty() {
-        LevelKind::City
+        OrganLevelKind::City
     } else {
-        LevelKind::District
+        OrganLevelKind::District
     };
     let said = said(code, "某单位", Some(level), district);
-    Registration::new(Said {
+    ProviderRegistration::new(RegistrationInput {
         parent_code: parent,
         ..said
     })
@@ -280,15 +287,16 @@ fn r3_a_provider_acts_within_its_validity() {
     let days =
         ["2026-01-01", "2026-06-30"].map(|text| crate::domain::given_day(text, "test").unwrap());
     let with = |valid_from, valid_until| {
-        Registration::new(Said {
+        ProviderRegistration::new(RegistrationInput {
             valid_from,
             valid_until,
-            ..said(CODE, "某局", Some(LevelKind::City), "")
+            ..said(CODE, "某局", Some(OrganLevelKind::City), "")
         })
     };
     let broken = with(days[1], days[0]).unwrap_err();
     assert_eq!(broken.field, "provider.valid_until");
-    let Registered::Changed(provider) = register(None, with(days[0], days[1]).unwrap()) else {
+    let RegistrationOutcome::Changed(provider) = register(None, with(days[0], days[1]).unwrap())
+    else {
         panic!("a first registration is a change");
     };
     let [first, last] = days.map(Option::unwrap);
@@ -342,12 +350,12 @@ proptest! {
                     == (&registration.name, registration.level, registration.enabled)
             });
             let after = match register(current, registration.clone()) {
-                Registered::Unchanged(provider) => {
+                RegistrationOutcome::Unchanged(provider) => {
                     prop_assert!(same);
                     prop_assert_eq!(Some(&provider), before.as_ref());
                     provider
                 }
-                Registered::Changed(provider) => {
+                RegistrationOutcome::Changed(provider) => {
                     prop_assert!(!same);
                     prop_assert_eq!(provider.revision, before.map_or(1, |p| p.revision + 1));
                     provider
@@ -355,7 +363,7 @@ proptest! {
             };
             // Saying it again changes nothing.
             let again = register(Some(after.clone()), registration);
-            prop_assert_eq!(again, Registered::Unchanged(after.clone()));
+            prop_assert_eq!(again, RegistrationOutcome::Unchanged(after.clone()));
             current = Some(after);
         }
     }

@@ -6,7 +6,7 @@ use super::{super::draft::*, told};
 
 #[test]
 fn r6_a_draft_goes_through_the_review_and_no_other_way() {
-    use State::{Draft, Published, Returned, Submitted, Withdrawn};
+    use ItemDraftState::{Draft, Published, Returned, Submitted, Withdrawn};
     // Next state by (state, step), in the order of Step::ALL: save, submit, return, publish, withdraw.
     let table = [
         (
@@ -21,9 +21,9 @@ fn r6_a_draft_goes_through_the_review_and_no_other_way() {
         (Published, [None; 5]),
         (Withdrawn, [None; 5]),
     ];
-    assert_eq!(table.map(|(state, _)| state), State::ALL);
+    assert_eq!(table.map(|(state, _)| state), ItemDraftState::ALL);
     for (state, nexts) in table {
-        for (given, next) in Step::ALL.into_iter().zip(nexts) {
+        for (given, next) in DraftStep::ALL.into_iter().zip(nexts) {
             match step(state, given) {
                 Ok(said) => assert_eq!(Some(said), next, "{state:?} {given:?}"),
                 Err(broken) => {
@@ -64,11 +64,11 @@ fn r6_a_return_says_why() {
 
 #[test]
 fn r6_even_an_incomplete_draft_says_for_what_it_is() {
-    let head = Head::read("code = \"jjjc\"\nversion = 2\nname = \"监督检查\"").unwrap();
+    let head = DraftHeader::read("code = \"jjjc\"\nversion = 2\nname = \"监督检查\"").unwrap();
     assert_eq!((head.code.as_str(), head.version), ("jjjc", 2));
     assert!(head.owner.is_city());
     let text = "code = \"jjjc\"\nversion = 1\n[owner]\ncatalogue = \"district\"\ndistrict = \"430104\"\norgan = \"x\"";
-    let head = Head::read(text).unwrap();
+    let head = DraftHeader::read(text).unwrap();
     assert_eq!((head.owner.district(), head.owner.organ()), ("430104", "x"));
     for (text, field) in [
         ("code = ", "definition_toml"),
@@ -83,7 +83,11 @@ fn r6_even_an_incomplete_draft_says_for_what_it_is() {
             "definition_toml",
         ),
     ] {
-        assert_eq!(told(&Head::read(text).unwrap_err()).0, field, "{text}");
+        assert_eq!(
+            told(&DraftHeader::read(text).unwrap_err()).0,
+            field,
+            "{text}"
+        );
     }
 }
 

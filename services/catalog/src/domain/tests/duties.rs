@@ -4,16 +4,19 @@ use legal_clock::{Calendar, Deadline, LegalRuleSet};
 use service_kit::reason::Reason;
 
 use super::{super::duty::*, day, told};
-use crate::domain::RuleBroken;
+use crate::domain::CatalogRuleViolation;
 
-fn law() -> Law {
-    Law {
+fn law() -> CatalogLaw {
+    CatalogLaw {
         calendar: Calendar::builtin().unwrap(),
         rules: LegalRuleSet::changsha_2017(),
     }
 }
 
-fn trigger(promulgated: &str, effective: Option<(&str, &str)>) -> Result<Trigger, RuleBroken> {
+fn trigger(
+    promulgated: &str,
+    effective: Option<(&str, &str)>,
+) -> Result<Trigger, CatalogRuleViolation> {
     Trigger::new(
         Some(TriggerKind::LawAmended),
         "中华人民共和国某法",
@@ -103,22 +106,27 @@ fn r6_a_trigger_names_what_happened_by_which_document_and_when() {
 #[test]
 fn r6_overdue_begins_with_the_day_after_the_due_day() {
     let due = day("2026-02-27");
-    assert!(!is_overdue(State::Open, due, None, due));
-    assert!(is_overdue(State::Open, due, None, day("2026-02-28")));
+    assert!(!is_overdue(RenewalDutyState::Open, due, None, due));
+    assert!(is_overdue(
+        RenewalDutyState::Open,
+        due,
+        None,
+        day("2026-02-28")
+    ));
     assert!(!is_overdue(
-        State::Closed,
+        RenewalDutyState::Closed,
         due,
         Some(due),
         day("2026-12-01")
     ));
     assert!(is_overdue(
-        State::Closed,
+        RenewalDutyState::Closed,
         due,
         Some(day("2026-02-28")),
         day("2026-12-01")
     ));
     assert!(!is_overdue(
-        State::Dismissed,
+        RenewalDutyState::Dismissed,
         due,
         Some(day("2026-12-01")),
         day("2026-12-01")
@@ -145,15 +153,15 @@ fn r6_only_what_is_published_from_the_trigger_on_answers_it() {
 #[test]
 fn r6_an_open_duty_is_dismissed_with_a_reason() {
     assert_eq!(
-        dismiss(State::Open, "不涉及本目录项").unwrap(),
+        dismiss(RenewalDutyState::Open, "不涉及本目录项").unwrap(),
         "不涉及本目录项"
     );
-    let broken = dismiss(State::Open, "").unwrap_err();
+    let broken = dismiss(RenewalDutyState::Open, "").unwrap_err();
     assert_eq!(
         (broken.reason, told(&broken).0),
         (Reason::ReasonInvalid, "reason")
     );
-    for state in [State::Closed, State::Dismissed] {
+    for state in [RenewalDutyState::Closed, RenewalDutyState::Dismissed] {
         let broken = dismiss(state, "x").unwrap_err();
         assert_eq!(
             (broken.reason, told(&broken).0),

@@ -5,27 +5,32 @@ use service_kit::reason::Reason;
 use tonic::Code;
 
 use super::{super::rights::*, day, told};
-use crate::domain::provider::{LevelKind, Provider, Registered, Registration, Said, register};
+use crate::domain::provider::{
+    OrganLevelKind, Provider, ProviderRegistration, RegistrationInput, RegistrationOutcome,
+    register,
+};
 
 const CITY: &str = "12430100444900018L";
 const YUELU: &str = "51430100MJJ000012E";
 
 fn registered(code: &str, district: &str, enabled: bool) -> Provider {
     let level = if district.is_empty() {
-        LevelKind::City
+        OrganLevelKind::City
     } else {
-        LevelKind::District
+        OrganLevelKind::District
     };
-    let registration = Registration::new(Said {
+    let registration = ProviderRegistration::new(RegistrationInput {
         code,
         name: "某单位",
         level: Some(level),
         district_code: district,
         enabled,
-        ..Said::default()
+        ..RegistrationInput::default()
     });
     match register(None, registration.unwrap()) {
-        Registered::Changed(provider) | Registered::Unchanged(provider) => provider,
+        RegistrationOutcome::Changed(provider) | RegistrationOutcome::Unchanged(provider) => {
+            provider
+        }
     }
 }
 
@@ -42,25 +47,25 @@ fn district(district: &str, organ: &str) -> ItemOwner {
     }
 }
 
-fn office() -> Actor {
-    Actor {
+fn office() -> CatalogActor {
+    CatalogActor {
         organisation: "11430100006123458R".to_owned(),
         credit_office: true,
-        ..Actor::default()
+        ..CatalogActor::default()
     }
 }
 
-fn provider(code: &str, in_district: &str) -> Actor {
-    Actor {
+fn provider(code: &str, in_district: &str) -> CatalogActor {
+    CatalogActor {
         organisation: code.to_owned(),
         provider: true,
         registered: Some(registered(code, in_district, true)),
-        ..Actor::default()
+        ..CatalogActor::default()
     }
 }
 
-fn district_office(in_district: &str) -> Actor {
-    Actor {
+fn district_office(in_district: &str) -> CatalogActor {
+    CatalogActor {
         provider: false,
         district_office: true,
         ..provider(YUELU, in_district)
@@ -70,19 +75,19 @@ fn district_office(in_district: &str) -> Actor {
 #[test]
 fn r6_everybody_drafts_for_its_own_catalogue_and_the_credit_office_for_all() {
     let today = day("2026-11-23");
-    let disabled = Actor {
+    let disabled = CatalogActor {
         registered: Some(registered(CITY, "", false)),
         ..provider(CITY, "")
     };
-    let stranger = Actor {
+    let stranger = CatalogActor {
         registered: None,
         ..provider(CITY, "")
     };
     let organ_of_yuelu = provider(YUELU, "430104");
     let office_of_yuelu = district_office("430104");
-    let operator = Actor {
+    let operator = CatalogActor {
         operator: true,
-        ..Actor::default()
+        ..CatalogActor::default()
     };
     // (who, whose catalogue, allowed)
     let table = [
@@ -137,7 +142,7 @@ fn r6_an_organ_that_may_not_write_learns_what_is_wrong_with_its_registration() {
         ),
     ];
     for (registered, reason) in table {
-        let actor = Actor {
+        let actor = CatalogActor {
             registered,
             ..provider(CITY, "")
         };
@@ -150,7 +155,7 @@ fn r6_an_organ_that_may_not_write_learns_what_is_wrong_with_its_registration() {
     let of_one_day = with(|p| {
         (p.valid_from, p.valid_until) = (Some(day("2026-11-23")), Some(day("2026-11-23")));
     });
-    let actor = Actor {
+    let actor = CatalogActor {
         registered: of_one_day,
         ..provider(CITY, "")
     };
@@ -159,7 +164,7 @@ fn r6_an_organ_that_may_not_write_learns_what_is_wrong_with_its_registration() {
 
 #[test]
 fn r6_the_credit_office_reviews_and_nobody_its_own() {
-    let own = Actor {
+    let own = CatalogActor {
         organisation: CITY.to_owned(),
         ..office()
     };
@@ -229,10 +234,10 @@ fn d25_a_catalogue_is_that_of_an_organ_in_its_own_district() {
 #[test]
 fn r5_everybody_sees_its_own_and_the_credit_office_all() {
     let today = day("2026-11-23");
-    let sees = |actor: &Actor, owner: &ItemOwner| actor.scope(today).sees(owner);
-    let auditor = Actor {
+    let sees = |actor: &CatalogActor, owner: &ItemOwner| actor.scope(today).sees(owner);
+    let auditor = CatalogActor {
         auditor: true,
-        ..Actor::default()
+        ..CatalogActor::default()
     };
     let owners = [
         ItemOwner::City,
@@ -248,34 +253,34 @@ fn r5_everybody_sees_its_own_and_the_credit_office_all() {
         (district_office("430104"), [false, false, true, false]),
         // Without a registration that is in force an office of a district sees nothing.
         (
-            Actor {
+            CatalogActor {
                 registered: None,
                 ..district_office("430104")
             },
             [false; 4],
         ),
         (
-            Actor {
+            CatalogActor {
                 registered: Some(registered(YUELU, "430104", false)),
                 ..district_office("430104")
             },
             [false; 4],
         ),
-        (Actor::default(), [false; 4]),
+        (CatalogActor::default(), [false; 4]),
     ];
     for (actor, expected) in table {
         let said = [0, 1, 2, 3].map(|i| sees(&actor, &owners[i]));
         assert_eq!(said, expected, "{actor:?}");
     }
     // Contacts: the credit office and operators all, a provider its own, an auditor none.
-    let operator = Actor {
+    let operator = CatalogActor {
         operator: true,
-        ..Actor::default()
+        ..CatalogActor::default()
     };
     assert!(office().sees_contacts_of(CITY) && operator.sees_contacts_of(CITY));
     assert!(provider(CITY, "").sees_contacts_of(CITY));
     assert!(!provider(YUELU, "430104").sees_contacts_of(CITY));
-    assert!(!auditor.sees_contacts_of(CITY) && !Actor::default().sees_contacts_of(""));
+    assert!(!auditor.sees_contacts_of(CITY) && !CatalogActor::default().sees_contacts_of(""));
 }
 
 #[test]

@@ -32,40 +32,46 @@ fn at(text: &str) -> OffsetDateTime {
     day(text).midnight().assume_utc()
 }
 
-fn published(item: ItemVersion, on: &str) -> Published {
-    Published {
+fn published(item: ItemVersion, on: &str) -> PublishedItemVersion {
+    PublishedItemVersion {
         item,
         at: at(on),
         by: "data-file".to_owned(),
     }
 }
 
-fn history(versions: &[(u32, Option<&str>, &str)]) -> History {
+fn history(versions: &[(u32, Option<&str>, &str)]) -> ItemHistory {
     let made = |(version, from, on): &(u32, Option<&str>, &str)| {
         let mut item = item(*version);
         item.effective_from = from.map(day);
         published(item, on)
     };
-    History {
+    ItemHistory {
         versions: versions.iter().map(made).collect(),
         retirement: None,
     }
 }
 
 fn offer_on(
-    history: &History,
+    history: &ItemHistory,
     offered: &ItemVersion,
     on: &str,
-) -> Result<Offer, crate::domain::RuleBroken> {
+) -> Result<PublicationDecision, crate::domain::CatalogRuleViolation> {
     offer(history, offered, at(on))
 }
 
 #[test]
 fn r6_only_the_next_version_may_be_published() {
-    let none = History::default();
+    let none = ItemHistory::default();
     let two = history(&[(1, None, "2026-01-01"), (2, None, "2026-02-01")]);
-    assert_eq!(offer_on(&none, &item(1), "2026-03-01"), Ok(Offer::Next));
-    assert_eq!(offer_on(&two, &item(3), "2026-03-01"), Ok(Offer::Next));
+    assert_eq!(
+        offer_on(&none, &item(1), "2026-03-01"),
+        Ok(PublicationDecision::Next)
+    );
+    assert_eq!(
+        offer_on(&two, &item(3), "2026-03-01"),
+        Ok(PublicationDecision::Next)
+    );
     for (history, version) in [(&none, 2), (&two, 4)] {
         let broken = offer_on(history, &item(version), "2026-03-01").unwrap_err();
         assert_eq!(broken.reason, Reason::ItemVersionGap);
@@ -80,7 +86,7 @@ fn r6_a_published_version_is_known_by_its_content_and_never_changes() {
     for version in [1, 2] {
         assert_eq!(
             offer_on(&two, &item(version), "2026-03-01"),
-            Ok(Offer::Known)
+            Ok(PublicationDecision::Known)
         );
         let mut other = item(version);
         other.name.push('改');
@@ -115,7 +121,10 @@ fn r6_a_version_takes_effect_after_the_one_before_it() {
         let mut offered = item(2);
         offered.effective_from = second.map(day);
         match offer_of_file(&one, &offered, at(on)) {
-            Ok(said) => assert!(allowed && said == Offer::Next, "{first:?} {second:?} {on}"),
+            Ok(said) => assert!(
+                allowed && said == PublicationDecision::Next,
+                "{first:?} {second:?} {on}"
+            ),
             Err(broken) => {
                 assert!(!allowed, "{first:?} {second:?} {on}: {broken}");
                 assert_eq!(broken.reason, Reason::ItemEffectiveReversed);
@@ -136,7 +145,7 @@ fn r6_a_version_after_the_first_does_not_begin_before_it_is_published() {
     };
     for from in [None, Some("2026-03-01"), Some("2026-03-02")] {
         let said = offer_on(&one, &second(from), "2026-03-01");
-        assert_eq!(said, Ok(Offer::Next), "{from:?}");
+        assert_eq!(said, Ok(PublicationDecision::Next), "{from:?}");
     }
     let past = second(Some("2026-02-28"));
     let broken = offer_on(&one, &past, "2026-03-01").unwrap_err();
@@ -146,14 +155,20 @@ fn r6_a_version_after_the_first_does_not_begin_before_it_is_published() {
     assert!(rule.contains("day of its publication"), "{rule}");
     // A data file may; once published, offering it again is no new publication; and a first version may.
     let of_file = offer_of_file(&one, &past, at("2026-03-01"));
-    assert_eq!(of_file, Ok(Offer::Next));
+    assert_eq!(of_file, Ok(PublicationDecision::Next));
     let mut two = one.clone();
     two.versions.push(published(past.clone(), "2026-02-28"));
-    assert_eq!(offer_on(&two, &past, "2026-03-01"), Ok(Offer::Known));
+    assert_eq!(
+        offer_on(&two, &past, "2026-03-01"),
+        Ok(PublicationDecision::Known)
+    );
     let mut first = item(1);
     first.effective_from = Some(day("2018-01-01"));
-    let none = History::default();
-    assert_eq!(offer_on(&none, &first, "2026-03-01"), Ok(Offer::Next));
+    let none = ItemHistory::default();
+    assert_eq!(
+        offer_on(&none, &first, "2026-03-01"),
+        Ok(PublicationDecision::Next)
+    );
 }
 
 #[test]
@@ -177,8 +192,14 @@ fn r6_a_predecessor_is_published_lower_and_has_the_fields_that_are_named() {
         });
         offer_on(&two, &offered, "2026-03-01")
     };
-    assert_eq!(named(1, &known, &known, Some(&known)), Ok(Offer::Next));
-    assert_eq!(named(2, &known, &known, None), Ok(Offer::Next));
+    assert_eq!(
+        named(1, &known, &known, Some(&known)),
+        Ok(PublicationDecision::Next)
+    );
+    assert_eq!(
+        named(2, &known, &known, None),
+        Ok(PublicationDecision::Next)
+    );
     let place = "definition_toml.predecessor";
     let table = [
         // A cycle of versions, and a version that does not exist.
@@ -232,7 +253,7 @@ fn r6_the_version_in_force_is_the_highest_that_has_begun() {
     for (on, version) in table {
         assert_eq!(in_force(on), version, "{on}");
     }
-    use State::{InForce, Retired, Superseded, Upcoming};
+    use ItemVersionState::{InForce, Retired, Superseded, Upcoming};
     assert_eq!(
         three.states(day("2017-06-19")),
         [Upcoming, Upcoming, Upcoming]
@@ -241,7 +262,7 @@ fn r6_the_version_in_force_is_the_highest_that_has_begun() {
         three.states(day("2026-11-23")),
         [Superseded, InForce, Upcoming]
     );
-    let ended = History {
+    let ended = ItemHistory {
         retirement: Some(end("2026-12-01", None)),
         ..three
     };
@@ -257,8 +278,8 @@ fn r6_the_version_in_force_is_the_highest_that_has_begun() {
     assert!(ended.in_force(day("2026-11-30")).is_some());
 }
 
-fn end(from: &str, successor: Option<&str>) -> Retirement {
-    Retirement {
+fn end(from: &str, successor: Option<&str>) -> RetirementDecision {
+    RetirementDecision {
         code: "xzxk".to_owned(),
         from: day(from),
         reason: "法律废止".to_owned(),
@@ -274,7 +295,7 @@ fn r6_an_item_ends_once_from_today_on_and_ends_form_no_cycle() {
     let asked = end("2026-11-23", Some("yzsx"));
     let done = retire(&one, asked.clone(), Some(&one), today).unwrap();
     assert_eq!(done, Some(asked.clone()));
-    let ended = History {
+    let ended = ItemHistory {
         retirement: Some(asked.clone()),
         ..one.clone()
     };
@@ -296,11 +317,11 @@ fn r6_an_item_ends_once_from_today_on_and_ends_form_no_cycle() {
         (Reason::ItemRetired, "definition_toml.code")
     );
 
-    let blank = Retirement {
+    let blank = RetirementDecision {
         reason: " ".to_owned(),
         ..end("2026-12-01", None)
     };
-    let none = History::default();
+    let none = ItemHistory::default();
     let table = [
         (
             retire(&none, end("2026-12-01", None), None, today),
@@ -344,8 +365,14 @@ fn r6_an_item_ends_once_from_today_on_and_ends_form_no_cycle() {
 fn r6_code_lists_are_counted_and_never_change() {
     let lists = credit_record::item::standard_code_lists().unwrap();
     let first = &lists[0];
-    assert_eq!(list::offer(None, first.version - 1, first), Ok(Offer::Next));
-    assert_eq!(list::offer(Some(first), 7, first), Ok(Offer::Known));
+    assert_eq!(
+        list::offer(None, first.version - 1, first),
+        Ok(PublicationDecision::Next)
+    );
+    assert_eq!(
+        list::offer(Some(first), 7, first),
+        Ok(PublicationDecision::Known)
+    );
     let mut other = first.clone();
     other.name.push('改');
     let broken = list::offer(Some(&other), 7, first).unwrap_err();
@@ -362,18 +389,18 @@ proptest! {
         offers in proptest::collection::vec((proptest::option::of(0_i64..400), 0_i64..30), 1..8)
     ) {
         let start = day("2026-01-01");
-        let mut known = History::default();
+        let mut known = ItemHistory::default();
         let mut now = start;
         for (from, pause) in offers {
             now += time::Duration::days(pause);
             let mut offered = item(known.versions.len() as u32 + 1);
             offered.effective_from = from.map(|days| start + time::Duration::days(days));
             let moment = now.midnight().assume_utc();
-            if offer_of_file(&known, &offered, moment) == Ok(Offer::Next) {
-                known.versions.push(Published { item: offered, at: moment, by: String::new() });
+            if offer_of_file(&known, &offered, moment) == Ok(PublicationDecision::Next) {
+                known.versions.push(PublishedItemVersion { item: offered, at: moment, by: String::new() });
             }
         }
-        let days: Vec<Date> = known.versions.iter().map(Published::starts_on).collect();
+        let days: Vec<Date> = known.versions.iter().map(PublishedItemVersion::starts_on).collect();
         prop_assert!(days.is_sorted());
         for shift in 0..420 {
             let on = start + time::Duration::days(shift);
@@ -381,7 +408,7 @@ proptest! {
             let version = known.in_force(on).map(|v| v.item.version as usize - 1);
             prop_assert_eq!(version, expected);
             let states = known.states(on);
-            let in_force = states.iter().position(|state| *state == State::InForce);
+            let in_force = states.iter().position(|state| *state == ItemVersionState::InForce);
             prop_assert_eq!(in_force, expected);
         }
     }
@@ -391,7 +418,7 @@ proptest! {
 fn r6_an_end_may_be_moved_or_withdrawn_until_its_day() {
     let today = day("2026-11-23");
     let one = history(&[(1, None, "2026-01-01")]);
-    let ending = |from: &str| History {
+    let ending = |from: &str| ItemHistory {
         retirement: Some(end(from, None)),
         ..one.clone()
     };
@@ -421,7 +448,7 @@ fn r6_an_end_may_be_moved_or_withdrawn_until_its_day() {
     assert_eq!(told(&broken).0, "from_date");
     let withdrawn = ending("9999-12-31");
     assert_eq!(retire(&withdrawn, withdrawal, None, today), Ok(None));
-    let again = Retirement {
+    let again = RetirementDecision {
         reason: "另一理由".to_owned(),
         ..end("9999-12-31", None)
     };
@@ -438,7 +465,10 @@ fn r6_an_end_may_be_moved_or_withdrawn_until_its_day() {
     );
     // Versions follow until the day of the end.
     let ending = ending("2026-12-01");
-    assert_eq!(offer_on(&ending, &item(2), "2026-11-30"), Ok(Offer::Next));
+    assert_eq!(
+        offer_on(&ending, &item(2), "2026-11-30"),
+        Ok(PublicationDecision::Next)
+    );
     let broken = offer_on(&ending, &item(2), "2026-12-01").unwrap_err();
     assert_eq!(broken.reason, Reason::ItemRetired);
 }

@@ -4,7 +4,9 @@ use proto::credit::catalog::v1::{DefinitionFault, Draft, DraftChange, DraftState
 use service_kit::grpc::to_timestamp;
 
 use super::owner;
-use crate::domain::draft::{self, Change, DraftReturnReason, State, WholeDraft};
+use crate::domain::draft::{
+    self, DraftHistoryEntry, DraftReturnReason, ItemDraftState, WholeDraft,
+};
 
 /// With definition, faults and history. Only who may see `officers` is told their accounts; others their organisations.
 pub(in crate::grpc) fn whole(whole: &WholeDraft, officers: bool) -> Draft {
@@ -17,7 +19,7 @@ pub(in crate::grpc) fn whole(whole: &WholeDraft, officers: bool) -> Draft {
         field: field.clone(),
         rule: (*rule).to_owned(),
     };
-    let change = |change: &Change| DraftChange {
+    let change = |change: &DraftHistoryEntry| DraftChange {
         state: state(change.state).into(),
         revision: change.revision,
         at: Some(to_timestamp(change.at)),
@@ -39,7 +41,7 @@ pub(in crate::grpc) fn whole(whole: &WholeDraft, officers: bool) -> Draft {
 }
 
 /// As a list shows it.
-pub(in crate::grpc) fn line(draft: &draft::Draft) -> Draft {
+pub(in crate::grpc) fn line(draft: &draft::ItemDraft) -> Draft {
     Draft {
         draft_id: draft.id.to_string(),
         item_code: draft.head.code.clone(),
@@ -57,13 +59,13 @@ pub(in crate::grpc) fn line(draft: &draft::Draft) -> Draft {
     }
 }
 
-fn state(state: State) -> DraftState {
+fn state(state: ItemDraftState) -> DraftState {
     match state {
-        State::Draft => DraftState::Draft,
-        State::Submitted => DraftState::Submitted,
-        State::Returned => DraftState::Returned,
-        State::Published => DraftState::Published,
-        State::Withdrawn => DraftState::Withdrawn,
+        ItemDraftState::Draft => DraftState::Draft,
+        ItemDraftState::Submitted => DraftState::Submitted,
+        ItemDraftState::Returned => DraftState::Returned,
+        ItemDraftState::Published => DraftState::Published,
+        ItemDraftState::Withdrawn => DraftState::Withdrawn,
     }
 }
 

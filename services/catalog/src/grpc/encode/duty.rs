@@ -7,12 +7,12 @@ use time::Date;
 
 use super::owner;
 use crate::domain::{
-    duty::{self, Law, Recorded, State, is_overdue},
+    duty::{self, CatalogLaw, RecordedTrigger, RenewalDutyState, is_overdue},
     format_day,
 };
 
 /// A trigger.
-pub(in crate::grpc) fn trigger(recorded: &Recorded) -> Trigger {
+pub(in crate::grpc) fn trigger(recorded: &RecordedTrigger) -> Trigger {
     let trigger = &recorded.trigger;
     let kind = match trigger.kind {
         duty::TriggerKind::LawAmended => TriggerKind::LawAmended,
@@ -36,11 +36,11 @@ pub(in crate::grpc) fn trigger(recorded: &Recorded) -> Trigger {
 }
 
 /// A duty as it stands on a day.
-pub(in crate::grpc) fn whole(duty: &duty::Duty, law: &Law, today: Date) -> Duty {
+pub(in crate::grpc) fn whole(duty: &duty::RenewalDuty, law: &CatalogLaw, today: Date) -> Duty {
     let state = match duty.state {
-        State::Open => DutyState::Open,
-        State::Closed => DutyState::Closed,
-        State::Dismissed => DutyState::Dismissed,
+        RenewalDutyState::Open => DutyState::Open,
+        RenewalDutyState::Closed => DutyState::Closed,
+        RenewalDutyState::Dismissed => DutyState::Dismissed,
     };
     let starts_on = duty.trigger.trigger.starts_on();
     let ended_on = duty.ended_at.map(shanghai_date);

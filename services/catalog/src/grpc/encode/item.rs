@@ -22,7 +22,7 @@ use time::Date;
 use super::owner;
 use crate::domain::{
     format_day,
-    version::{self, History, Published, State},
+    version::{self, ItemHistory, ItemVersionState, PublishedItemVersion},
 };
 
 /// A version with all that it says.
@@ -167,12 +167,12 @@ fn short(text: &str) -> String {
 
 /// All versions side by side. Who is not staff learns the organisation of an officer only.
 pub(in crate::grpc) fn versions(
-    history: &History,
+    history: &ItemHistory,
     today: Date,
     officers: bool,
 ) -> Vec<ItemVersionInfo> {
     let states = history.states(today);
-    let line = |(published, state): (&Published, State)| {
+    let line = |(published, state): (&PublishedItemVersion, ItemVersionState)| {
         let organisation = published.by.split('/').next().unwrap_or_default();
         ItemVersionInfo {
             code: published.item.code.clone(),
@@ -189,10 +189,10 @@ pub(in crate::grpc) fn versions(
             }
             .to_owned(),
             state: match state {
-                State::Upcoming => VersionState::Upcoming,
-                State::InForce => VersionState::InForce,
-                State::Superseded => VersionState::Superseded,
-                State::Retired => VersionState::Retired,
+                ItemVersionState::Upcoming => VersionState::Upcoming,
+                ItemVersionState::InForce => VersionState::InForce,
+                ItemVersionState::Superseded => VersionState::Superseded,
+                ItemVersionState::Retired => VersionState::Retired,
             }
             .into(),
         }
@@ -201,7 +201,7 @@ pub(in crate::grpc) fn versions(
 }
 
 /// The end of an item.
-pub(in crate::grpc) fn retirement(end: &version::Retirement) -> Retirement {
+pub(in crate::grpc) fn retirement(end: &version::RetirementDecision) -> Retirement {
     Retirement {
         code: end.code.clone(),
         from_date: format_day(end.from),
