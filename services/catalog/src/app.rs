@@ -41,7 +41,7 @@ impl ActionContext<'_> {
         shanghai_date(self.at)
     }
 
-    fn event<M: prost::Message + prost::Name>(&self, message: &M) -> NewEvent {
+    fn new_event<M: prost::Message + prost::Name>(&self, message: &M) -> NewEvent {
         NewEvent::new(message, self.at, self.traceparent)
     }
 }
@@ -72,12 +72,12 @@ impl<T> CatalogOutcome<T> {
 }
 
 /// An id as events carry it, 16 bytes.
-fn bytes_of(id: Uuid) -> prost::bytes::Bytes {
+fn id_bytes(id: Uuid) -> prost::bytes::Bytes {
     prost::bytes::Bytes::copy_from_slice(id.as_bytes())
 }
 
 /// Appends what is to be announced, in the order of the list.
-async fn announce(
+async fn append_events(
     conn: &mut Conn,
     events: &[NewEvent],
     doing: &'static str,
@@ -90,7 +90,7 @@ async fn announce(
         .map_err(CatalogError::database(doing))
 }
 
-fn limit_size(definition: &str) -> Result<(), CatalogError> {
+fn check_definition_size(definition: &str) -> Result<(), CatalogError> {
     if definition.len() > MAX_DEFINITION_BYTES {
         return Err(CatalogError::DefinitionSize {
             bytes: definition.len(),

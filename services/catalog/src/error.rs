@@ -88,31 +88,31 @@ impl CatalogError {
             Self::Definition(ItemError::CodeList { fault, .. }) => {
                 vec![(path(&fault.place), fault.problem)]
             }
-            Self::Definition(_) => vec![(DEFINITION.to_owned(), READABLE)],
-            Self::DefinitionSize { .. } => vec![(DEFINITION.to_owned(), SIZE)],
+            Self::Definition(_) => vec![(DEFINITION_FIELD.to_owned(), READABLE_RULE)],
+            Self::DefinitionSize { .. } => vec![(DEFINITION_FIELD.to_owned(), SIZE_RULE)],
             Self::Refused(broken) => vec![(broken.field.to_string(), broken.rule)],
             _ => Vec::new(),
         }
     }
 }
 
-const DEFINITION: &str = "definition_toml";
-const READABLE: &str = "a definition is TOML with the keys of an item version or a code list";
-const SIZE: &str = "a definition has at most 262144 bytes";
+const DEFINITION_FIELD: &str = "definition_toml";
+const READABLE_RULE: &str = "a definition is TOML with the keys of an item version or a code list";
+const SIZE_RULE: &str = "a definition has at most 262144 bytes";
 const FITS_TOGETHER: &str = "a definition fits together";
 
 /// Most faults of a definition that one refusal lists.
-const MOST_FAULTS: usize = 20;
+const MAX_LISTED_FAULTS: usize = 20;
 
 /// Most bytes of the path, and of the text, of one fault in a refusal.
-const MOST_FAULT_BYTES: usize = 200;
+const MAX_FAULT_BYTES: usize = 200;
 
 /// Most bytes of all faults in a refusal: so much less than [`Refusal::and`] takes that the number of the others fits.
 const MOST_FAULTS_BYTES: usize = 1_300;
 
 /// Path of a part of a definition in a request.
 fn path(place: &str) -> String {
-    format!("{DEFINITION}.{place}")
+    format!("{DEFINITION_FIELD}.{place}")
 }
 
 impl From<CatalogRuleViolation> for Refusal {
@@ -127,12 +127,12 @@ impl From<CatalogError> for Status {
             CatalogError::Refused(broken) => Refusal::from(broken).into(),
             CatalogError::DefinitionSize { max, .. } => Refusal::new(
                 Reason::DefinitionTooLarge,
-                DEFINITION,
-                SIZE,
+                DEFINITION_FIELD,
+                SIZE_RULE,
                 format!("定义最多{max}字节"),
             )
             .into(),
-            CatalogError::Definition(cause) => definition(&cause).into(),
+            CatalogError::Definition(cause) => definition_status(&cause).into(),
             CatalogError::Stored { .. } => internal_status("读取目录项", &error),
             CatalogError::Contacts { .. } => internal_status("读取联系方式", &error),
             CatalogError::Blocking(error) => error.into(),
@@ -142,7 +142,7 @@ impl From<CatalogError> for Status {
     }
 }
 
-fn definition(cause: &ItemError) -> Refusal {
+fn definition_status(cause: &ItemError) -> Refusal {
     match cause {
         ItemError::Inconsistent { faults, .. } => inconsistent(faults),
         ItemError::CodeList { fault, .. } => Refusal::new(
@@ -153,8 +153,8 @@ fn definition(cause: &ItemError) -> Refusal {
         ),
         ItemError::Toml(_) | ItemError::Json(_) => Refusal::new(
             Reason::DefinitionUnreadable,
-            DEFINITION,
-            READABLE,
+            DEFINITION_FIELD,
+            READABLE_RULE,
             format!("定义无法读取：{}", error_chain(cause)),
         ),
     }
@@ -164,14 +164,14 @@ fn definition(cause: &ItemError) -> Refusal {
 fn inconsistent(faults: &[LintFault]) -> Refusal {
     let reason = Reason::DefinitionInconsistent;
     let Some((first, others)) = faults.split_first() else {
-        return Refusal::new(reason, DEFINITION, FITS_TOGETHER, reason.meaning());
+        return Refusal::new(reason, DEFINITION_FIELD, FITS_TOGETHER, reason.meaning());
     };
     let message = format!("目录项定义自相矛盾：{}", fault_text(first));
     let mut bytes = message.len();
     let mut refusal = Refusal::new(reason, path(&first.place), first.problem, message);
     let mut more = others.len();
-    for fault in others.iter().take(MOST_FAULTS - 1) {
-        let field = cut_text(path(&fault.place), MOST_FAULT_BYTES);
+    for fault in others.iter().take(MAX_LISTED_FAULTS - 1) {
+        let field = cut_text(path(&fault.place), MAX_FAULT_BYTES);
         let text = fault_text(fault);
         bytes += field.len() + text.len();
         if bytes > MOST_FAULTS_BYTES {
@@ -182,7 +182,7 @@ fn inconsistent(faults: &[LintFault]) -> Refusal {
     }
     match more {
         0 => refusal,
-        _ => refusal.and(DEFINITION, format!("另有{more}处")),
+        _ => refusal.and(DEFINITION_FIELD, format!("另有{more}处")),
     }
 }
 
@@ -192,7 +192,7 @@ fn fault_text(fault: &LintFault) -> String {
         "" => fault.problem.to_owned(),
         detail => format!("{} ({detail})", fault.problem),
     };
-    cut_text(text, MOST_FAULT_BYTES)
+    cut_text(text, MAX_FAULT_BYTES)
 }
 
 #[cfg(test)]
@@ -245,7 +245,7 @@ mod tests {
             (told.field.as_str(), told.rule),
             ("definition_toml.fields.F0", "a rule")
         );
-        assert_eq!(told.others.len(), MOST_FAULTS);
+        assert_eq!(told.others.len(), MAX_LISTED_FAULTS);
         let other = |i: usize| (told.others[i].0.as_str(), told.others[i].1.as_str());
         assert_eq!(other(0), ("definition_toml.fields.F1", "a rule"));
         assert_eq!(other(18), ("definition_toml.fields.F19", "a rule"));
@@ -253,7 +253,7 @@ mod tests {
         let status = told.to_status();
         let details = status.get_error_details();
         let violations = &details.bad_request().unwrap().field_violations;
-        assert_eq!(violations.len(), MOST_FAULTS + 1);
+        assert_eq!(violations.len(), MAX_LISTED_FAULTS + 1);
         assert!(status.message().ends_with("另有280处"), "{status}");
 
         let two = inconsistent(&faults[..2]);

@@ -56,7 +56,7 @@ struct CatalogCaller {
 }
 
 impl CatalogCaller {
-    fn act(&self) -> ActionContext<'_> {
+    fn action(&self) -> ActionContext<'_> {
         ActionContext {
             by: &self.by,
             at: self.at,
@@ -65,7 +65,7 @@ impl CatalogCaller {
     }
 
     /// The caller with what the registry holds of its organisation.
-    async fn actor(&self, conn: &mut Conn) -> Result<CatalogActor, CatalogError> {
+    async fn load_actor(&self, conn: &mut Conn) -> Result<CatalogActor, CatalogError> {
         let is = |role| self.principal.is(role);
         let (provider, district_office) = (is(Role::Provider), is(Role::DistrictCreditOffice));
         let organisation = &self.principal.organisation;
@@ -137,7 +137,9 @@ impl Catalog {
         Ok(())
     }
 
-    async fn reader(&self) -> Result<impl std::ops::DerefMut<Target = Conn> + use<>, CatalogError> {
+    async fn read_connection(
+        &self,
+    ) -> Result<impl std::ops::DerefMut<Target = Conn> + use<>, CatalogError> {
         self.pool
             .acquire()
             .await
@@ -151,10 +153,10 @@ impl CatalogService for Catalog {
         &self,
         request: Request<ListItemsRequest>,
     ) -> Result<Response<ListItemsResponse>, Status> {
-        let today = self.caller(&request)?.act().today();
+        let today = self.caller(&request)?.action().today();
         let filter = decode::item_filter(request.get_ref());
-        let items = items::list_items(&mut *self.reader().await?, today, &filter).await?;
-        let items = encode::item::lines(&items);
+        let items = items::list_items(&mut *self.read_connection().await?, today, &filter).await?;
+        let items = encode::item::encode_item_list(&items);
         Ok(Response::new(ListItemsResponse { items }))
     }
 
@@ -162,13 +164,13 @@ impl CatalogService for Catalog {
         &self,
         request: Request<GetItemRequest>,
     ) -> Result<Response<GetItemResponse>, Status> {
-        let today = self.caller(&request)?.act().today();
+        let today = self.caller(&request)?.action().today();
         let asked = request.get_ref();
         let day = decode::item_day(asked, today)?;
-        let mut conn = self.reader().await?;
+        let mut conn = self.read_connection().await?;
         let item = items::get_item(&mut conn, &asked.code, asked.version, day).await?;
         Ok(Response::new(GetItemResponse {
-            item: Some(encode::item::whole(&item)),
+            item: Some(encode::item::encode_item(&item)),
         }))
     }
 
@@ -178,11 +180,17 @@ impl CatalogService for Catalog {
     ) -> Result<Response<ListItemVersionsResponse>, Status> {
         let caller = self.caller(&request)?;
         let code = &request.get_ref().code;
-        let history = items::list_item_versions(&mut *self.reader().await?, code).await?;
+        let history = items::list_item_versions(&mut *self.read_connection().await?, code).await?;
         let officers = caller.sees_officers();
         Ok(Response::new(ListItemVersionsResponse {
-            versions: encode::item::versions(&history, caller.act().today(), officers),
-            retirement: history.end().map(encode::item::retirement),
+            versions: encode::item::encode_item_versions(
+                &history,
+                caller.action().today(),
+                officers,
+            ),
+            retirement: history
+                .decided_retirement()
+                .map(encode::item::encode_retirement),
         }))
     }
 
@@ -193,13 +201,14 @@ impl CatalogService for Catalog {
         let caller = self.caller(&request)?;
         // Read before the transaction begins: compiling rules takes time, and others may wait for its locks.
         let toml = &request.get_ref().definition_toml;
-        let item = items::read_definition(self.reader().await?, toml).await?;
+        let item = items::read_definition(self.read_connection().await?, toml).await?;
         let mut tx = self.begin().await?;
-        let actor = caller.actor(&mut tx).await?;
-        let done = items::publish_item_version(&mut tx, &item, Some(&actor), caller.act()).await?;
+        let actor = caller.load_actor(&mut tx).await?;
+        let done =
+            items::publish_item_version(&mut tx, &item, Some(&actor), caller.action()).await?;
         self.commit(tx, done.changed).await?;
         Ok(Response::new(PublishItemVersionResponse {
-            item: Some(encode::item::whole(&item)),
+            item: Some(encode::item::encode_item(&item)),
         }))
     }
 
@@ -210,10 +219,10 @@ impl CatalogService for Catalog {
         let caller = self.caller(&request)?;
         let asked = decode::retirement_decision(request.get_ref(), caller.at)?;
         let mut tx = self.begin().await?;
-        let done = items::retire_item(&mut tx, asked, caller.act()).await?;
+        let done = items::retire_item(&mut tx, asked, caller.action()).await?;
         self.commit(tx, done.changed).await?;
         Ok(Response::new(RetireItemResponse {
-            retirement: Some(encode::item::retirement(&done.value)),
+            retirement: Some(encode::item::encode_retirement(&done.value)),
         }))
     }
 
@@ -221,10 +230,10 @@ impl CatalogService for Catalog {
         &self,
         request: Request<ExportItemRequest>,
     ) -> Result<Response<ExportItemResponse>, Status> {
-        let today = self.caller(&request)?.act().today();
+        let today = self.caller(&request)?.action().today();
         let format = decode::export_format(request.get_ref().format())?;
         let ExportItemRequest { code, version, .. } = request.into_inner();
-        let conn = self.reader().await?;
+        let conn = self.read_connection().await?;
         let file = self
             .exports
             .export_item(conn, &code, version, format, today)
@@ -243,10 +252,13 @@ impl CatalogService for Catalog {
         let caller = self.caller(&request)?;
         let save = decode::draft_input(request.get_ref())?;
         let mut tx = self.begin().await?;
-        let actor = caller.actor(&mut tx).await?;
-        let done = drafts::save_draft(&mut tx, &actor, save, caller.act()).await?;
+        let actor = caller.load_actor(&mut tx).await?;
+        let done = drafts::save_draft(&mut tx, &actor, save, caller.action()).await?;
         self.commit(tx, done.changed).await?;
-        let draft = Some(encode::draft::whole(&done.value, caller.sees_officers()));
+        let draft = Some(encode::draft::encode_draft(
+            &done.value,
+            caller.sees_officers(),
+        ));
         Ok(Response::new(SaveDraftResponse { draft }))
     }
 
@@ -257,10 +269,13 @@ impl CatalogService for Catalog {
         let caller = self.caller(&request)?;
         let id = decode::draft_id(&request.get_ref().draft_id)?;
         let mut tx = self.begin().await?;
-        let actor = caller.actor(&mut tx).await?;
-        let done = drafts::submit_draft(&mut tx, &actor, id, caller.act()).await?;
+        let actor = caller.load_actor(&mut tx).await?;
+        let done = drafts::submit_draft(&mut tx, &actor, id, caller.action()).await?;
         self.commit(tx, done.changed).await?;
-        let draft = Some(encode::draft::whole(&done.value, caller.sees_officers()));
+        let draft = Some(encode::draft::encode_draft(
+            &done.value,
+            caller.sees_officers(),
+        ));
         Ok(Response::new(SubmitDraftResponse { draft }))
     }
 
@@ -272,11 +287,14 @@ impl CatalogService for Catalog {
         let ReturnDraftRequest { draft_id, reasons } = request.into_inner();
         let id = decode::draft_id(&draft_id)?;
         let mut tx = self.begin().await?;
-        let actor = caller.actor(&mut tx).await?;
+        let actor = caller.load_actor(&mut tx).await?;
         let reasons = decode::return_reasons(reasons);
-        let done = drafts::return_draft(&mut tx, &actor, id, reasons, caller.act()).await?;
+        let done = drafts::return_draft(&mut tx, &actor, id, reasons, caller.action()).await?;
         self.commit(tx, done.changed).await?;
-        let draft = Some(encode::draft::whole(&done.value, caller.sees_officers()));
+        let draft = Some(encode::draft::encode_draft(
+            &done.value,
+            caller.sees_officers(),
+        ));
         Ok(Response::new(ReturnDraftResponse { draft }))
     }
 
@@ -287,12 +305,12 @@ impl CatalogService for Catalog {
         let caller = self.caller(&request)?;
         let id = decode::draft_id(&request.get_ref().draft_id)?;
         let mut tx = self.begin().await?;
-        let actor = caller.actor(&mut tx).await?;
-        let done = drafts::publish_draft(&mut tx, &actor, id, caller.act()).await?;
+        let actor = caller.load_actor(&mut tx).await?;
+        let done = drafts::publish_draft(&mut tx, &actor, id, caller.action()).await?;
         self.commit(tx, done.changed).await?;
         let (draft, item) = &done.value;
-        let draft = Some(encode::draft::whole(draft, caller.sees_officers()));
-        let item = Some(encode::item::whole(item));
+        let draft = Some(encode::draft::encode_draft(draft, caller.sees_officers()));
+        let item = Some(encode::item::encode_item(item));
         Ok(Response::new(PublishDraftResponse { draft, item }))
     }
 
@@ -304,10 +322,13 @@ impl CatalogService for Catalog {
         let WithdrawDraftRequest { draft_id, reason } = request.get_ref();
         let id = decode::draft_id(draft_id)?;
         let mut tx = self.begin().await?;
-        let actor = caller.actor(&mut tx).await?;
-        let done = drafts::withdraw_draft(&mut tx, &actor, id, reason, caller.act()).await?;
+        let actor = caller.load_actor(&mut tx).await?;
+        let done = drafts::withdraw_draft(&mut tx, &actor, id, reason, caller.action()).await?;
         self.commit(tx, done.changed).await?;
-        let draft = Some(encode::draft::whole(&done.value, caller.sees_officers()));
+        let draft = Some(encode::draft::encode_draft(
+            &done.value,
+            caller.sees_officers(),
+        ));
         Ok(Response::new(WithdrawDraftResponse { draft }))
     }
 
@@ -317,11 +338,11 @@ impl CatalogService for Catalog {
     ) -> Result<Response<GetDraftResponse>, Status> {
         let caller = self.caller(&request)?;
         let id = decode::draft_id(&request.get_ref().draft_id)?;
-        let mut conn = self.reader().await?;
-        let actor = caller.actor(&mut conn).await?;
-        let draft = drafts::get_draft(&mut conn, &actor, id, caller.act()).await?;
+        let mut conn = self.read_connection().await?;
+        let actor = caller.load_actor(&mut conn).await?;
+        let draft = drafts::get_draft(&mut conn, &actor, id, caller.action()).await?;
         Ok(Response::new(GetDraftResponse {
-            draft: Some(encode::draft::whole(&draft, caller.sees_officers())),
+            draft: Some(encode::draft::encode_draft(&draft, caller.sees_officers())),
         }))
     }
 
@@ -331,13 +352,13 @@ impl CatalogService for Catalog {
     ) -> Result<Response<ListDraftsResponse>, Status> {
         let caller = self.caller(&request)?;
         let (query, page) = decode::draft_list(request.get_ref())?;
-        let today = caller.act().today();
-        let mut conn = self.reader().await?;
-        let actor = caller.actor(&mut conn).await?;
+        let today = caller.action().today();
+        let mut conn = self.read_connection().await?;
+        let actor = caller.load_actor(&mut conn).await?;
         let (found, next_page_token) =
             drafts::list_drafts(&mut conn, &actor, query, &page, today).await?;
         Ok(Response::new(ListDraftsResponse {
-            drafts: found.iter().map(encode::draft::line).collect(),
+            drafts: found.iter().map(encode::draft::encode_draft_line).collect(),
             next_page_token,
         }))
     }
@@ -349,10 +370,10 @@ impl CatalogService for Catalog {
         let caller = self.caller(&request)?;
         let list = lists::read_definition(&request.get_ref().definition_toml).await?;
         let mut tx = self.begin().await?;
-        let done = lists::publish_code_list(&mut tx, &list, caller.act()).await?;
+        let done = lists::publish_code_list(&mut tx, &list, caller.action()).await?;
         self.commit(tx, done.changed).await?;
         Ok(Response::new(PublishCodeListResponse {
-            code_list: Some(encode::list(&list)),
+            code_list: Some(encode::encode_code_list(&list)),
         }))
     }
 
@@ -360,8 +381,8 @@ impl CatalogService for Catalog {
         &self,
         _request: Request<ListCodeListsRequest>,
     ) -> Result<Response<ListCodeListsResponse>, Status> {
-        let lists = lists::list_code_lists(&mut *self.reader().await?).await?;
-        let code_lists = lists.iter().map(encode::list).collect();
+        let lists = lists::list_code_lists(&mut *self.read_connection().await?).await?;
+        let code_lists = lists.iter().map(encode::encode_code_list).collect();
         Ok(Response::new(ListCodeListsResponse { code_lists }))
     }
 
@@ -370,9 +391,10 @@ impl CatalogService for Catalog {
         request: Request<GetCodeListRequest>,
     ) -> Result<Response<GetCodeListResponse>, Status> {
         let GetCodeListRequest { code, version } = request.into_inner();
-        let list = lists::get_code_list(&mut *self.reader().await?, &code, version).await?;
+        let list =
+            lists::get_code_list(&mut *self.read_connection().await?, &code, version).await?;
         Ok(Response::new(GetCodeListResponse {
-            code_list: Some(encode::list(&list)),
+            code_list: Some(encode::encode_code_list(&list)),
         }))
     }
 
@@ -381,11 +403,11 @@ impl CatalogService for Catalog {
         request: Request<ListProvidersRequest>,
     ) -> Result<Response<ListProvidersResponse>, Status> {
         let caller = self.caller(&request)?;
-        let mut conn = self.reader().await?;
-        let actor = caller.actor(&mut conn).await?;
+        let mut conn = self.read_connection().await?;
+        let actor = caller.load_actor(&mut conn).await?;
         let all = providers::list_providers(&mut conn, &self.keyring, &actor).await?;
         Ok(Response::new(ListProvidersResponse {
-            providers: all.into_iter().map(encode::provider).collect(),
+            providers: all.into_iter().map(encode::encode_provider).collect(),
         }))
     }
 
@@ -396,19 +418,19 @@ impl CatalogService for Catalog {
         let caller = self.caller(&request)?;
         let (registration, contacts) = decode::decode_registration(request.get_ref())?;
         let mut tx = self.begin().await?;
-        let actor = caller.actor(&mut tx).await?;
+        let actor = caller.load_actor(&mut tx).await?;
         let done = providers::register_provider(
             &mut tx,
             &self.keyring,
             &actor,
             registration,
             contacts.as_ref(),
-            caller.act(),
+            caller.action(),
         )
         .await?;
         self.commit(tx, done.changed).await?;
         Ok(Response::new(RegisterProviderResponse {
-            provider: Some(encode::provider(done.value)),
+            provider: Some(encode::encode_provider(done.value)),
         }))
     }
 
@@ -417,16 +439,16 @@ impl CatalogService for Catalog {
         request: Request<RecordTriggerRequest>,
     ) -> Result<Response<RecordTriggerResponse>, Status> {
         let caller = self.caller(&request)?;
-        let today = caller.act().today();
+        let today = caller.action().today();
         let (trigger, affects) = decode::decode_trigger(request.get_ref(), today)?;
         let mut tx = self.begin().await?;
         let done =
-            duties::record_trigger(&mut tx, &self.law, trigger, affects, caller.act()).await?;
+            duties::record_trigger(&mut tx, &self.law, trigger, affects, caller.action()).await?;
         self.commit(tx, done.changed).await?;
         let opened = &done.value;
-        let duty = |duty| encode::duty::whole(duty, &self.law, today);
+        let duty = |duty| encode::duty::encode_duty(duty, &self.law, today);
         Ok(Response::new(RecordTriggerResponse {
-            trigger: Some(encode::duty::trigger(&opened.trigger)),
+            trigger: Some(encode::duty::encode_trigger(&opened.trigger)),
             duties: opened.duties.iter().map(duty).collect(),
         }))
     }
@@ -437,12 +459,12 @@ impl CatalogService for Catalog {
     ) -> Result<Response<ListDutiesResponse>, Status> {
         let caller = self.caller(&request)?;
         let (question, page) = decode::duty_list(request.get_ref())?;
-        let today = caller.act().today();
-        let mut conn = self.reader().await?;
-        let actor = caller.actor(&mut conn).await?;
+        let today = caller.action().today();
+        let mut conn = self.read_connection().await?;
+        let actor = caller.load_actor(&mut conn).await?;
         let (found, next_page_token) =
             duties::list_duties(&mut conn, &actor, question, &page, today).await?;
-        let duty = |duty| encode::duty::whole(duty, &self.law, today);
+        let duty = |duty| encode::duty::encode_duty(duty, &self.law, today);
         Ok(Response::new(ListDutiesResponse {
             duties: found.iter().map(duty).collect(),
             next_page_token,
@@ -457,9 +479,9 @@ impl CatalogService for Catalog {
         let DismissDutyRequest { duty_id, reason } = request.get_ref();
         let id = decode::duty_id(duty_id)?;
         let mut tx = self.begin().await?;
-        let done = duties::dismiss_duty(&mut tx, id, reason, caller.act()).await?;
+        let done = duties::dismiss_duty(&mut tx, id, reason, caller.action()).await?;
         self.commit(tx, done.changed).await?;
-        let duty = encode::duty::whole(&done.value, &self.law, caller.act().today());
+        let duty = encode::duty::encode_duty(&done.value, &self.law, caller.action().today());
         Ok(Response::new(DismissDutyResponse { duty: Some(duty) }))
     }
 }

@@ -2,9 +2,9 @@
 //! calendar; what became overdue is announced. It has no input and is idempotent, so it runs at the start
 //! and then on a timer. Called by `start`; the tests call [`reconcile`] directly.
 
+mod cache;
 mod files;
 mod gauges;
-mod memory;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -24,18 +24,18 @@ use crate::{
     domain::duty::CatalogLaw,
     error::CatalogError,
 };
+pub use cache::ReconcilerCache;
+use cache::{OfferedVersion, Versioned};
 use gauges::CatalogGauges;
-pub use memory::ReconcilerCache;
-use memory::{OfferedVersion, Versioned};
 
 /// Who published what came from a data file.
-pub const DATA_FILE: &str = "data-file";
+pub const DATA_FILE_ACTOR: &str = "data-file";
 
 /// Who did what only time does.
-pub const CLOCK: &str = "clock";
+pub const CLOCK_ACTOR: &str = "clock";
 
 /// Pause before the next try when the database is away.
-const RETRY: Duration = Duration::from_secs(2);
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
 /// How long the lane may say nothing new. The reconciler reports after each run, so this only needs
 /// to be above zero.
@@ -88,12 +88,12 @@ pub(crate) fn start(
     context
         .shutdown
         .spawn_essential("catalog reconciler", async move {
-            let (mut memory, mut said) = (ReconcilerCache::default(), Vec::new());
+            let (mut memory, mut logged_faults) = (ReconcilerCache::default(), Vec::new());
             loop {
-                let pause = if job.run(&mut memory, &mut said).await {
+                let pause = if job.run(&mut memory, &mut logged_faults).await {
                     pause
                 } else {
-                    RETRY
+                    RETRY_PAUSE
                 };
                 if shutdown.sleep(pause).await {
                     return Ok::<(), std::convert::Infallible>(());
@@ -146,7 +146,7 @@ impl Reconciler {
             self.lane.report_failure(done.faults.join("; "));
         }
         *said = done.faults;
-        if let Err(error) = self.gauges.read(&self.pool, self.clock.now()).await {
+        if let Err(error) = self.gauges.refresh(&self.pool, self.clock.now()).await {
             tracing::warn!(error = %error_chain(&error), "duties and drafts cannot be counted");
         }
         true
@@ -182,25 +182,25 @@ pub async fn reconcile_with(
     let mut done = ReconcileReport::default();
     let mut found = files::DataFiles::default();
     if let Some(dir) = items_dir {
-        found = files::read(dir).await;
+        found = files::read_folder(dir).await;
         done.faults.append(&mut found.faults);
     }
     let there = found.lists.iter().chain(&found.items);
-    memory.forget_but(there.map(|(_, text)| text));
+    memory.retain_files(there.map(|(_, text)| text));
     publish_lists(pool, clock, found.lists, memory, &mut done).await?;
     publish_items(pool, clock, found.items, memory, &mut done).await?;
     let act = ActionContext {
-        by: CLOCK,
+        by: CLOCK_ACTOR,
         at: clock.now(),
         traceparent: "",
     };
     let mut tx = begin(pool).await?;
-    done.moved = duties::reschedule(&mut tx, law, act).await?;
+    done.moved = duties::reschedule_duties(&mut tx, law, act).await?;
     commit(tx).await?;
     // Before anything is called overdue: a duty that its item's end answers is not.
     loop {
         let mut tx = begin(pool).await?;
-        let closed = duties::follow_ends(&mut tx, act).await?;
+        let closed = duties::close_for_ended_items(&mut tx, act).await?;
         commit(tx).await?;
         done.closed += closed;
         if closed == 0 {
@@ -209,10 +209,10 @@ pub async fn reconcile_with(
     }
     loop {
         let mut tx = begin(pool).await?;
-        let told = duties::tell_overdue(&mut tx, act).await?;
+        let announced = duties::announce_overdue(&mut tx, act).await?;
         commit(tx).await?;
-        done.overdue += told;
-        if told == 0 {
+        done.overdue += announced;
+        if announced == 0 {
             return Ok(done);
         }
     }
@@ -226,22 +226,24 @@ async fn publish_lists(
     done: &mut ReconcileReport,
 ) -> Result<(), CatalogError> {
     let mut offers = Vec::new();
-    match memory.standard().await {
+    match memory.standard_definitions().await {
         Ok(standard) => {
-            offers = memory.unknown("standard code lists", &standard.lists);
+            offers = memory.unpublished("standard code lists", &standard.lists);
             done.known += standard.lists.len() - offers.len();
         }
-        Err(error) => done.faults.push(format!("standard: {}", said(error)?)),
+        Err(error) => done
+            .faults
+            .push(format!("standard: {}", fault_text(error)?)),
     }
     for (source, text) in unknown_files(files, memory, done) {
         let read = lists::read_definition(&text).await;
-        offers.extend(offered(source, text, read, done)?);
+        offers.extend(offer_of_file(source, text, read, done)?);
     }
-    sort(&mut offers);
+    sort_offers(&mut offers);
     for offer in offers {
         let name = format!("list {} v{}", offer.version.code, offer.version.version);
         let outcome = publish_list(pool, clock, &offer.version).await;
-        note(done, memory, &offer, name, outcome)?;
+        record_outcome(done, memory, &offer, name, outcome)?;
     }
     Ok(())
 }
@@ -255,19 +257,19 @@ async fn publish_items(
 ) -> Result<(), CatalogError> {
     let mut offers = Vec::new();
     // Why it cannot be read stands among the faults already.
-    if let Ok(standard) = memory.standard().await {
-        offers = memory.unknown("standard items", &standard.items);
+    if let Ok(standard) = memory.standard_definitions().await {
+        offers = memory.unpublished("standard items", &standard.items);
         done.known += standard.items.len() - offers.len();
     }
     for (source, text) in unknown_files(files, memory, done) {
         let read = read_item(pool, &text).await;
-        offers.extend(offered(source, text, read, done)?);
+        offers.extend(offer_of_file(source, text, read, done)?);
     }
-    sort(&mut offers);
+    sort_offers(&mut offers);
     for offer in offers {
         let name = format!("{} v{}", offer.version.code, offer.version.version);
         let outcome = publish_item(pool, clock, &offer.version).await;
-        note(done, memory, &offer, name, outcome)?;
+        record_outcome(done, memory, &offer, name, outcome)?;
     }
     Ok(())
 }
@@ -285,7 +287,7 @@ fn unknown_files(
 }
 
 /// What a file offers, or a fault with the name of the file.
-fn offered<T>(
+fn offer_of_file<T>(
     source: String,
     text: String,
     read: Result<T, CatalogError>,
@@ -298,7 +300,8 @@ fn offered<T>(
             version,
         })),
         Err(error) => {
-            done.faults.push(format!("{source}: {}", said(error)?));
+            done.faults
+                .push(format!("{source}: {}", fault_text(error)?));
             Ok(None)
         }
     }
@@ -306,7 +309,7 @@ fn offered<T>(
 
 /// Versions follow one another whatever the files are called; the sort is stable, so of two files with the same
 /// version the standard one, then the first by name, is offered first.
-fn sort<T: Versioned>(offers: &mut [OfferedVersion<T>]) {
+fn sort_offers<T: Versioned>(offers: &mut [OfferedVersion<T>]) {
     offers.sort_by_key(|offer| offer.version.key());
 }
 
@@ -323,7 +326,7 @@ async fn read_item(pool: &Pool, text: &str) -> Result<ItemVersion, CatalogError>
 ///
 /// # Errors
 /// The database is away.
-fn note<T: Versioned>(
+fn record_outcome<T: Versioned>(
     done: &mut ReconcileReport,
     memory: &mut ReconcilerCache,
     offer: &OfferedVersion<T>,
@@ -331,7 +334,7 @@ fn note<T: Versioned>(
     outcome: Result<bool, CatalogError>,
 ) -> Result<(), CatalogError> {
     if outcome.is_ok() {
-        memory.keep(offer);
+        memory.mark_published(offer);
     }
     let source = &offer.source;
     match outcome {
@@ -339,13 +342,13 @@ fn note<T: Versioned>(
         Ok(false) => done.known += 1,
         Err(error) => done
             .faults
-            .push(format!("{source}: {version}: {}", said(error)?)),
+            .push(format!("{source}: {version}: {}", fault_text(error)?)),
     }
     Ok(())
 }
 
 /// What an error says of a file; an error that is the database's being away is handed on.
-fn said(error: CatalogError) -> Result<String, CatalogError> {
+fn fault_text(error: CatalogError) -> Result<String, CatalogError> {
     match error {
         CatalogError::Database { doing, source } if is_transient(&source) => {
             Err(CatalogError::Database { doing, source })
@@ -360,7 +363,7 @@ async fn publish_list(
     list: &CodeListVersion,
 ) -> Result<bool, CatalogError> {
     let mut tx = begin(pool).await?;
-    let done = lists::publish_code_list(&mut tx, list, by_file(clock)).await?;
+    let done = lists::publish_code_list(&mut tx, list, file_action(clock)).await?;
     commit(tx).await?;
     Ok(done.changed)
 }
@@ -371,14 +374,14 @@ async fn publish_item(
     item: &ItemVersion,
 ) -> Result<bool, CatalogError> {
     let mut tx = begin(pool).await?;
-    let done = items::publish_item_version(&mut tx, item, None, by_file(clock)).await?;
+    let done = items::publish_item_version(&mut tx, item, None, file_action(clock)).await?;
     commit(tx).await?;
     Ok(done.changed)
 }
 
-fn by_file(clock: &dyn Clock) -> ActionContext<'static> {
+fn file_action(clock: &dyn Clock) -> ActionContext<'static> {
     ActionContext {
-        by: DATA_FILE,
+        by: DATA_FILE_ACTOR,
         at: clock.now(),
         traceparent: "",
     }

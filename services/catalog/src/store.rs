@@ -18,7 +18,7 @@ pub fn migrations() -> sqlx::migrate::Migrator {
 /// Makes writers about these things (`item xzxk`, `providers`) queue until the end of the transaction, so
 /// that two of them never decide on the same state. Readers do not wait. The locks are taken in the order
 /// of the names, so that two that need the same ones do not block each other.
-pub async fn queue_for(conn: &mut Conn, things: &[String]) -> Result<(), Error> {
+pub async fn lock_names(conn: &mut Conn, things: &[String]) -> Result<(), Error> {
     sqlx::query(
         "SELECT pg_advisory_xact_lock(hashtextextended('catalog ' || thing, 0)) \
          FROM (SELECT thing FROM unnest($1::text[]) AS thing ORDER BY thing) AS ordered",
@@ -30,15 +30,15 @@ pub async fn queue_for(conn: &mut Conn, things: &[String]) -> Result<(), Error> 
 }
 
 /// An owner out of its three columns.
-fn owner(catalogue: &str, organ: String, district: String) -> Result<ItemOwner, Error> {
+fn decode_owner(catalogue: &str, organ: String, district: String) -> Result<ItemOwner, Error> {
     match catalogue {
         "city" => Ok(ItemOwner::City),
         "department" => Ok(ItemOwner::Department { organ }),
         "district" => Ok(ItemOwner::District { district, organ }),
-        other => Err(unreadable("catalogue", other)),
+        other => Err(unknown_value("catalogue", other)),
     }
 }
 
-fn unreadable(column: &str, value: &str) -> Error {
+fn unknown_value(column: &str, value: &str) -> Error {
     Error::Decode(format!("{column} {value} is not known to this release").into())
 }

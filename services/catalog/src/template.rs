@@ -36,13 +36,13 @@ pub const SHEET_LISTS: &str = "代码表";
 /// First row of records, counted from 0, behind names and codes.
 const FIRST_ROW: u32 = 2;
 /// Rows that are prepared for records. Whoever has more sends files by the interface.
-const ROWS: u32 = 10_000;
+const PREPARED_ROWS: u32 = 10_000;
 /// Most UTF-16 units of a drop-down that stands in the cell rule itself; longer ones refer to a range.
-const MOST_INLINE: usize = 255;
+const MAX_INLINE_UNITS: usize = 255;
 /// Built-in number format of text cells.
-const TEXT: u8 = 49;
+const TEXT_FORMAT_INDEX: u8 = 49;
 /// Rows above the values on sheet 代码表.
-const LIST_HEAD: u32 = 2;
+const LIST_HEADING_ROWS: u32 = 2;
 
 /// Why there is no template.
 #[derive(Debug, thiserror::Error)]
@@ -61,15 +61,15 @@ pub struct TemplateError {
 ///
 /// # Errors
 /// [`TemplateError`]: a text of the item is longer than a spreadsheet allows.
-pub fn xlsx(item: &ItemVersion) -> Result<Vec<u8>, TemplateError> {
-    write(item).map_err(|cause| TemplateError {
+pub fn item_template(item: &ItemVersion) -> Result<Vec<u8>, TemplateError> {
+    write_workbook(item).map_err(|cause| TemplateError {
         code: item.code.clone(),
         version: item.version,
         cause,
     })
 }
 
-fn write(item: &ItemVersion) -> Result<Vec<u8>, XlsxError> {
+fn write_workbook(item: &ItemVersion) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     // A fixed day: the file says what the item says, not when it was asked for.
     let created = ExcelDateTime::from_ymd(2017, 6, 20)?;
@@ -80,21 +80,21 @@ fn write(item: &ItemVersion) -> Result<Vec<u8>, XlsxError> {
         ))
         .set_creation_datetime(&created);
     book.set_properties(&properties);
-    let lists = TemplateLists::of(item);
-    entry(book.add_worksheet(), item, &lists)?;
-    help(book.add_worksheet(), item)?;
+    let lists = TemplateLists::from_item(item);
+    write_entry_sheet(book.add_worksheet(), item, &lists)?;
+    write_help_sheet(book.add_worksheet(), item)?;
     lists.write(book.add_worksheet())?;
     book.save_to_buffer()
 }
 
-fn entry(
+fn write_entry_sheet(
     sheet: &mut Worksheet,
     item: &ItemVersion,
     lists: &TemplateLists<'_>,
 ) -> Result<(), XlsxError> {
     sheet.set_name(SHEET_ENTRY)?;
     sheet.set_freeze_panes(FIRST_ROW, 1)?;
-    let text = Format::new().set_num_format_index(TEXT);
+    let text = Format::new().set_num_format_index(TEXT_FORMAT_INDEX);
     let number = Format::new();
     sheet.set_row_height(0, 48)?;
     for (column, field) in (0u16..).zip(&item.fields) {
@@ -104,8 +104,14 @@ fn entry(
         let decimal = field.kind == FieldKind::Decimal;
         sheet.set_column_format(column, if decimal { &number } else { &text })?;
         sheet.set_column_width(column, width(field))?;
-        let rule = validation(item, field, column, lists)?;
-        sheet.add_data_validation(FIRST_ROW, column, FIRST_ROW + ROWS - 1, column, &rule)?;
+        let rule = cell_validation(item, field, column, lists)?;
+        sheet.add_data_validation(
+            FIRST_ROW,
+            column,
+            FIRST_ROW + PREPARED_ROWS - 1,
+            column,
+            &rule,
+        )?;
     }
     Ok(())
 }
@@ -123,7 +129,7 @@ fn heading(required: &Requirement) -> Format {
         .set_align(FormatAlign::Center)
         .set_align(FormatAlign::VerticalCenter)
         .set_text_wrap()
-        .set_num_format_index(TEXT)
+        .set_num_format_index(TEXT_FORMAT_INDEX)
 }
 
 fn width(field: &Field) -> f64 {
@@ -137,7 +143,7 @@ fn width(field: &Field) -> f64 {
 }
 
 /// What a cell takes, and the note that shows when it is entered.
-fn validation(
+fn cell_validation(
     item: &ItemVersion,
     field: &Field,
     column: u16,
@@ -179,7 +185,7 @@ fn date_formula(column: u16) -> String {
 struct TemplateLists<'a>(Vec<(String, &'a CodeList)>);
 
 impl<'a> TemplateLists<'a> {
-    fn of(item: &'a ItemVersion) -> Self {
+    fn from_item(item: &'a ItemVersion) -> Self {
         let mut lists: Vec<(String, &CodeList)> = Vec::new();
         for field in &item.fields {
             let Some(list) = &field.code_list else {
@@ -205,7 +211,7 @@ impl<'a> TemplateLists<'a> {
     fn range(&self, field: &Field) -> Option<String> {
         let list = field.code_list.as_ref()?;
         let joined = list.values.join(",");
-        let inline = joined.encode_utf16().count() <= MOST_INLINE
+        let inline = joined.encode_utf16().count() <= MAX_INLINE_UNITS
             && !list.values.iter().any(|value| value.contains([',', '"']));
         if inline {
             return None;
@@ -213,8 +219,8 @@ impl<'a> TemplateLists<'a> {
         let name = Self::name(field, list);
         let at = self.0.iter().position(|(known, _)| *known == name)?;
         let column = column_number_to_name(u16::try_from(at * 2).ok()?);
-        let first = LIST_HEAD + 1;
-        let last = LIST_HEAD as usize + list.values.len();
+        let first = LIST_HEADING_ROWS + 1;
+        let last = LIST_HEADING_ROWS as usize + list.values.len();
         Some(format!(
             "='{SHEET_LISTS}'!${column}${first}:${column}${last}"
         ))
@@ -223,8 +229,8 @@ impl<'a> TemplateLists<'a> {
     /// Two columns a list: value and meaning.
     fn write(&self, sheet: &mut Worksheet) -> Result<(), XlsxError> {
         sheet.set_name(SHEET_LISTS)?;
-        sheet.set_freeze_panes(LIST_HEAD, 0)?;
-        let text = Format::new().set_num_format_index(TEXT);
+        sheet.set_freeze_panes(LIST_HEADING_ROWS, 0)?;
+        let text = Format::new().set_num_format_index(TEXT_FORMAT_INDEX);
         let head = heading(&Requirement::Optional);
         for (at, (name, list)) in (0u16..).step_by(2).zip(&self.0) {
             sheet.write_string_with_format(0, at, name, &head)?;
@@ -232,7 +238,7 @@ impl<'a> TemplateLists<'a> {
             sheet.write_string_with_format(1, at + 1, "含义", &head)?;
             sheet.set_column_width(at, 36)?;
             sheet.set_column_width(at + 1, 28)?;
-            for (row, (value, meaning)) in (LIST_HEAD..).zip(list_choices(list)) {
+            for (row, (value, meaning)) in (LIST_HEADING_ROWS..).zip(list_choices(list)) {
                 sheet.write_string_with_format(row, at, value, &text)?;
                 sheet.write_string_with_format(row, at + 1, meaning, &text)?;
             }
@@ -241,10 +247,10 @@ impl<'a> TemplateLists<'a> {
     }
 }
 
-fn help(sheet: &mut Worksheet, item: &ItemVersion) -> Result<(), XlsxError> {
+fn write_help_sheet(sheet: &mut Worksheet, item: &ItemVersion) -> Result<(), XlsxError> {
     sheet.set_name(SHEET_HELP)?;
     let text = Format::new()
-        .set_num_format_index(TEXT)
+        .set_num_format_index(TEXT_FORMAT_INDEX)
         .set_text_wrap()
         .set_align(FormatAlign::Top);
     let head = heading(&Requirement::Optional).set_bold();

@@ -24,7 +24,7 @@ use vault::{Keyring, mask::mask_text};
 use crate::{error::DisclosureError, store};
 
 /// Opens a sealed record; a blob that was moved to another row is refused.
-fn open(
+fn open_record(
     keyring: &Keyring,
     version_id: VersionId,
     sealed: &[u8],
@@ -49,13 +49,13 @@ fn shown_reason(
 }
 
 /// Definitions of item versions, each read once.
-async fn definitions(
+async fn load_definitions(
     conn: &mut Conn,
     mut wanted: Vec<&ItemRef>,
 ) -> Result<HashMap<ItemRef, ItemVersion>, DisclosureError> {
     wanted.sort_unstable();
     wanted.dedup();
-    let rows = store::catalogue::definitions(conn, &wanted)
+    let rows = store::catalogue::load_definitions(conn, &wanted)
         .await
         .map_err(DisclosureError::database("读取信用信息目录"))?;
     rows.into_iter()

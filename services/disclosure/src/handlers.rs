@@ -44,7 +44,7 @@ impl BatchHandler for RecordHandler {
             // Spans last until the whole batch is stored, because that is how long each record waited.
             let mut spans = Vec::new();
             for delivery in batch {
-                if let Err(bad) = read_into(delivery, &mut taken) {
+                if let Err(bad) = decode_into(delivery, &mut taken) {
                     poison.push(bad);
                     continue;
                 }
@@ -52,7 +52,7 @@ impl BatchHandler for RecordHandler {
                 spans.extend(telemetry.record_span("disclosure.store", &delivery.traceparent));
             }
             let now = self.context.clock.now();
-            let stored = revoking::store(conn, &taken, now).await?;
+            let stored = revoking::store_batch(conn, &taken, now).await?;
             tracing::debug!(
                 received = batch.len(),
                 stored = stored.versions,
@@ -66,17 +66,17 @@ impl BatchHandler for RecordHandler {
 }
 
 /// Adds what was delivered to the batch.
-fn read_into(delivery: &Delivery, batch: &mut revoking::DisclosureBatch) -> Result<(), Poison> {
+fn decode_into(delivery: &Delivery, batch: &mut revoking::DisclosureBatch) -> Result<(), Poison> {
     if delivery.carries::<RecordRevoked>() {
         let event: RecordRevoked = delivery.decode()?;
         let revocation =
-            Revocation::read(&event).map_err(|error| delivery.poison(error.to_string()))?;
+            Revocation::from_event(&event).map_err(|error| delivery.poison(error.to_string()))?;
         batch.revocations.push(revocation);
         return Ok(());
     }
     let event: RecordAccepted = delivery.decode()?;
     let version =
-        AcceptedVersion::read(&event).map_err(|error| delivery.poison(error.to_string()))?;
+        AcceptedVersion::from_event(&event).map_err(|error| delivery.poison(error.to_string()))?;
     batch.versions.push(version);
     Ok(())
 }
@@ -93,8 +93,8 @@ impl BatchHandler for DisclosureCatalogueHandler {
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
         Box::pin(async move {
             let mut poison = Vec::new();
-            let items = decode_all(batch, &mut poison, read_item);
-            let providers = decode_all(batch, &mut poison, read_provider);
+            let items = decode_all(batch, &mut poison, decode_item);
+            let providers = decode_all(batch, &mut poison, decode_provider);
             storing::store_items(conn, &items).await?;
             storing::store_providers(conn, &providers).await?;
             Ok(poison)
@@ -102,7 +102,7 @@ impl BatchHandler for DisclosureCatalogueHandler {
     }
 }
 
-fn read_item(
+fn decode_item(
     event: ItemVersionPublished,
     _delivery: &Delivery,
 ) -> Result<(ItemRule, String), String> {
@@ -122,10 +122,13 @@ fn read_item(
     if (&definition.code, definition.version) != (&event.code, event.version) {
         return Err("definition_json: is of the code and version that the event names".to_owned());
     }
-    Ok((ItemRule::of(item, &definition), event.definition_json))
+    Ok((
+        ItemRule::from_item(item, &definition),
+        event.definition_json,
+    ))
 }
 
-fn read_provider(
+fn decode_provider(
     event: ProviderRegistered,
     _delivery: &Delivery,
 ) -> Result<DisclosureProvider, &'static str> {
@@ -160,14 +163,17 @@ impl BatchHandler for ObjectionHandler {
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
         Box::pin(async move {
             let mut poison = Vec::new();
-            let marks = decode_all(batch, &mut poison, read_mark);
+            let marks = decode_all(batch, &mut poison, decode_mark);
             storing::store_marks(conn, &marks).await?;
             Ok(poison)
         })
     }
 }
 
-fn read_mark(event: ObjectionChanged, _delivery: &Delivery) -> Result<ObjectionMark, &'static str> {
+fn decode_mark(
+    event: ObjectionChanged,
+    _delivery: &Delivery,
+) -> Result<ObjectionMark, &'static str> {
     let (Ok(objection_id), Ok(version_id)) = (
         Uuid::from_slice(&event.objection_id),
         VersionId::try_from(&event.record_id[..]),

@@ -41,7 +41,7 @@ fn item_of(event: ItemVersionPublished, _delivery: &Delivery) -> Result<IngestIt
     Ok(IngestItemRow {
         item: named(ItemRef::new(code, event.version), "version")?,
         name: event.name,
-        effective_from: parse_day(&event.effective_from, "effective_from: YYYY-MM-DD or empty")?,
+        effective_from: optional_day(&event.effective_from, "effective_from: YYYY-MM-DD or empty")?,
         definition: Some(event.definition_json).filter(|json| !json.is_empty()),
     })
 }
@@ -52,7 +52,7 @@ fn retirement_of(event: ItemRetired, delivery: &Delivery) -> Result<RetirementRo
     let successor = successor.map(|code| named(code.try_into(), "successor_code"));
     Ok(RetirementRow {
         item: named(event.code.try_into(), "code")?,
-        from_date: parse_day(&event.from_date, rule)?.ok_or(rule)?,
+        from_date: optional_day(&event.from_date, rule)?.ok_or(rule)?,
         successor: successor.transpose()?,
         decided_at: delivery.occurred_at,
     })
@@ -67,8 +67,8 @@ fn provider_of(
         name: event.name,
         enabled: event.enabled,
         revision: i64::try_from(event.revision).map_err(|_| "revision: fits 63 bits")?,
-        valid_from: parse_day(&event.valid_from, "valid_from: YYYY-MM-DD or empty")?,
-        valid_until: parse_day(&event.valid_until, "valid_until: YYYY-MM-DD or empty")?,
+        valid_from: optional_day(&event.valid_from, "valid_from: YYYY-MM-DD or empty")?,
+        valid_until: optional_day(&event.valid_until, "valid_until: YYYY-MM-DD or empty")?,
     })
 }
 
@@ -78,7 +78,7 @@ fn named<T>(checked: Result<T, Malformed>, field: &'static str) -> Result<T, Str
 }
 
 /// A civil day of an event; `None` where it names none.
-fn parse_day(text: &str, rule: &'static str) -> Result<Option<Date>, &'static str> {
+fn optional_day(text: &str, rule: &'static str) -> Result<Option<Date>, &'static str> {
     if text.is_empty() {
         return Ok(None);
     }

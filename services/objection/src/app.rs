@@ -54,25 +54,25 @@ pub struct Applicant {
     /// Keyed hash, equal for equal applicants.
     pub blind: KeyedHash,
     /// Who it is, in clear: sealed before it is stored.
-    clear: String,
+    identity: String,
 }
 
 impl Applicant {
     /// The subject behind a principal; none when its token names nobody.
-    pub fn of(principal: &Principal, keyring: &Keyring) -> Option<Self> {
+    pub fn from_principal(principal: &Principal, keyring: &Keyring) -> Option<Self> {
         if let Some(person) = &principal.person {
             // The same hash as that of the person's records.
             return Some(Self {
                 kind: "person",
                 blind: keyed_hash::person_document(keyring, person),
-                clear: format!("{}:{}", person.kind(), person.number()),
+                identity: format!("{}:{}", person.kind(), person.number()),
             });
         }
         let code = &principal.organisation;
         (!code.is_empty()).then(|| Self {
             kind: "organisation",
             blind: keyed_hash::applicant_organisation(keyring, code),
-            clear: code.clone(),
+            identity: code.clone(),
         })
     }
 }
@@ -88,10 +88,10 @@ pub struct ObjectionScope {
 
 impl ObjectionScope {
     /// The view of a principal.
-    pub fn of(principal: &Principal, keyring: &Keyring) -> Result<Self, ObjectionError> {
+    pub fn for_principal(principal: &Principal, keyring: &Keyring) -> Result<Self, ObjectionError> {
         let applicant = principal
             .is(Role::Subject)
-            .then(|| Applicant::of(principal, keyring))
+            .then(|| Applicant::from_principal(principal, keyring))
             .flatten();
         let is_provider = principal.is(Role::Provider) && !principal.organisation.is_empty();
         let scope = Self {
@@ -107,7 +107,7 @@ impl ObjectionScope {
         }
     }
 
-    fn sees(&self, stored: &StoredObjection) -> bool {
+    fn includes(&self, stored: &StoredObjection) -> bool {
         let provider = self.provider == Some(stored.objection.provider);
         let applicant = self.applicant_blind.as_ref();
         self.all
@@ -160,12 +160,12 @@ impl SealedColumn {
 /// Files a complete application. The same request again gives the same objection.
 pub async fn file_objection(
     conn: &mut Conn,
-    desk: ObjectionCallContext<'_>,
+    call: ObjectionCallContext<'_>,
     applicant: &Applicant,
     application: Application,
 ) -> Result<ObjectionView, ObjectionError> {
-    let stored = file_once(conn, desk, applicant, application).await?;
-    view_objection(conn, desk, stored).await
+    let stored = file_once(conn, call, applicant, application).await?;
+    view_objection(conn, call, stored).await
 }
 
 async fn file_once(
@@ -175,13 +175,13 @@ async fn file_once(
     application: Application,
 ) -> Result<StoredObjection, ObjectionError> {
     let failed = |doing| ObjectionError::database(doing);
-    let dossier = dossier(desk, applicant, &application);
+    let dossier = seal_application(desk, applicant, &application);
     let request = (&dossier.applicant_blind, &dossier.request_digest);
-    let known = store::get_by_request(conn, request.0, request.1)
+    let known = store::load_by_request(conn, request.0, request.1)
         .await
         .map_err(failed("查询异议申请"))?;
     if let Some(known) = known {
-        return same(known, &dossier);
+        return check_same_content(known, &dossier);
     }
     let provider = application.provider;
     let registered = store::provider_exists(conn, provider)
@@ -191,18 +191,18 @@ async fn file_once(
         return Err(ObjectionError::ProviderUnknown);
     }
     let command = ObjectionCommand::File { provider };
-    let (objection, events) = domain::apply(
+    let (objection, events) = domain::apply_command(
         None,
         &ObjectionActor::Applicant,
         command,
         desk.now,
         desk.law,
     )?;
-    let written = store::insert(conn, &dossier, &objection)
+    let written = store::insert_objection(conn, &dossier, &objection)
         .await
         .map_err(failed("登记异议申请"))?;
     if written {
-        announce(
+        append_events(
             conn,
             desk,
             dossier.objection_id,
@@ -213,14 +213,14 @@ async fn file_once(
         .await?;
     }
     // Also when the same request came in twice at once: the one that was inserted first is answered.
-    let stored = store::get_by_request(conn, request.0, request.1)
+    let stored = store::load_by_request(conn, request.0, request.1)
         .await
         .map_err(failed("查询异议申请"))?
         .ok_or(ObjectionError::Contended)?;
-    same(stored, &dossier)
+    check_same_content(stored, &dossier)
 }
 
-fn same(
+fn check_same_content(
     known: StoredObjection,
     dossier: &SealedApplication,
 ) -> Result<StoredObjection, ObjectionError> {
@@ -231,7 +231,7 @@ fn same(
     }
 }
 
-fn dossier(
+fn seal_application(
     desk: ObjectionCallContext<'_>,
     applicant: &Applicant,
     application: &Application,
@@ -257,7 +257,7 @@ fn dossier(
         version_id: application.version_id,
         applicant_kind: applicant.kind,
         applicant_blind: applicant.blind,
-        sealed_applicant: seal(SealedColumn::Applicant, applicant.clear.as_bytes()),
+        sealed_applicant: seal(SealedColumn::Applicant, applicant.identity.as_bytes()),
         request_digest: keyed_hash::objection_request(keyring, &application.request_id),
         content_digest: content_digest(keyring, application),
         sealed_statement: seal(SealedColumn::Statement, application.statement.as_bytes()),
@@ -308,7 +308,7 @@ pub async fn advance_objection(
     objection_id: Uuid,
     step: &HandlingStep,
 ) -> Result<Option<ObjectionView>, ObjectionError> {
-    let mut stored = store::get(conn, objection_id)
+    let mut stored = store::load_objection(conn, objection_id)
         .await
         .map_err(ObjectionError::database("查询异议"))?
         .ok_or(ObjectionError::Unknown)?;
@@ -323,7 +323,7 @@ pub async fn advance_objection(
         }
     };
     let before = &stored.objection;
-    let (after, events) = domain::apply(Some(before), actor, command, desk.now, desk.law)?;
+    let (after, events) = domain::apply_command(Some(before), actor, command, desk.now, desk.law)?;
     if events.is_empty() {
         return view_objection(conn, desk, stored).await.map(Some);
     }
@@ -336,13 +336,13 @@ pub async fn advance_objection(
         transferred_on: after.transferred_at().map(shanghai_date),
         sealed_answer: sealed_answer.as_deref(),
     };
-    let written = store::advance(conn, &update)
+    let written = store::update_objection(conn, &update)
         .await
         .map_err(ObjectionError::database("登记异议办理"))?;
     if !written {
         return Ok(None);
     }
-    announce(
+    append_events(
         conn,
         desk,
         objection_id,
@@ -356,7 +356,7 @@ pub async fn advance_objection(
     view_objection(conn, desk, stored).await.map(Some)
 }
 
-async fn announce(
+async fn append_events(
     conn: &mut Conn,
     desk: ObjectionCallContext<'_>,
     objection_id: Uuid,
@@ -364,7 +364,7 @@ async fn announce(
     provider: ProviderCode,
     events: &[ObjectionEvent],
 ) -> Result<(), ObjectionError> {
-    let told = |event: &ObjectionEvent| {
+    let to_event = |event: &ObjectionEvent| {
         let ObjectionEvent::Changed {
             state,
             pending,
@@ -382,7 +382,7 @@ async fn announce(
         };
         NewEvent::new(&changed, at, desk.traceparent)
     };
-    let events: Vec<NewEvent> = events.iter().map(told).collect();
+    let events: Vec<NewEvent> = events.iter().map(to_event).collect();
     event_bus::append_events(conn, &events)
         .await
         .map_err(ObjectionError::database("登记异议事件"))
@@ -395,10 +395,10 @@ pub async fn get_objection(
     scope: &ObjectionScope,
     objection_id: Uuid,
 ) -> Result<ObjectionView, ObjectionError> {
-    let stored = store::get(conn, objection_id)
+    let stored = store::load_objection(conn, objection_id)
         .await
         .map_err(ObjectionError::database("查询异议"))?
-        .filter(|stored| scope.sees(stored))
+        .filter(|stored| scope.includes(stored))
         .ok_or(ObjectionError::Unknown)?;
     view_objection(conn, desk, stored).await
 }
@@ -430,7 +430,7 @@ pub async fn list_objections(
         after: page.after,
         limit: page.limit(),
     };
-    let mut found = store::list(conn, &filter)
+    let mut found = store::list_objections(conn, &filter)
         .await
         .map_err(ObjectionError::database("查询异议列表"))?;
     let next = page.cut(&mut found, StoredObjection::position);

@@ -11,7 +11,7 @@ use legal_clock::{Calendar, LegalRuleSet, shanghai_date};
 use record_ref::ProviderCode;
 use time::OffsetDateTime;
 
-pub use clocks::{DueDay, ObjectionClocks, clocks, latest_overdue_event};
+pub use clocks::{DueDay, ObjectionClocks, clocks_at, latest_overdue_event};
 
 /// What the law says: working days and the regulation's numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,7 +195,7 @@ impl Objection {
         }
     }
 
-    fn moved(&self, phase: ObjectionPhase) -> Self {
+    fn with_phase(&self, phase: ObjectionPhase) -> Self {
         Self {
             phase,
             revision: self.revision.saturating_add(1),
@@ -206,7 +206,7 @@ impl Objection {
 
 /// What becomes of an objection (none before it is filed). A repeat of what has happened already
 /// changes nothing and announces nothing.
-pub fn apply(
+pub fn apply_command(
     before: Option<&Objection>,
     actor: &ObjectionActor,
     command: ObjectionCommand,
@@ -214,18 +214,18 @@ pub fn apply(
     law: &ObjectionLaw,
 ) -> Result<(Objection, Vec<ObjectionEvent>), ObjectionRuleViolation> {
     let Some(objection) = before else {
-        let filed = file(actor, command, now, law)?;
-        let events = vec![changed(&filed, now)];
+        let filed = apply_filing(actor, command, now, law)?;
+        let events = vec![changed_event(&filed, now)];
         return Ok((filed, events));
     };
     match command {
         ObjectionCommand::File { .. } => Err(ObjectionRuleViolation::Beginning),
-        ObjectionCommand::Transfer => transfer(objection, actor, now),
-        ObjectionCommand::Answer(answer) => self::answer(objection, actor, answer, now),
+        ObjectionCommand::Transfer => apply_transfer(objection, actor, now),
+        ObjectionCommand::Answer(answer) => self::apply_answer(objection, actor, answer, now),
     }
 }
 
-fn file(
+fn apply_filing(
     actor: &ObjectionActor,
     command: ObjectionCommand,
     now: OffsetDateTime,
@@ -248,7 +248,7 @@ fn file(
     })
 }
 
-fn transfer(
+fn apply_transfer(
     objection: &Objection,
     actor: &ObjectionActor,
     now: OffsetDateTime,
@@ -260,8 +260,8 @@ fn transfer(
         ObjectionPhase::Filed => {
             // Two machines' clocks may differ a little; time does not run backwards in a dossier.
             let at = now.max(objection.filed_at);
-            let moved = objection.moved(ObjectionPhase::Transferred { at });
-            let events = vec![changed(&moved, at)];
+            let moved = objection.with_phase(ObjectionPhase::Transferred { at });
+            let events = vec![changed_event(&moved, at)];
             Ok((moved, events))
         }
         ObjectionPhase::Transferred { .. } | ObjectionPhase::Answered { .. } => {
@@ -270,7 +270,7 @@ fn transfer(
     }
 }
 
-fn answer(
+fn apply_answer(
     objection: &Objection,
     actor: &ObjectionActor,
     answer: ProviderAnswer,
@@ -283,12 +283,12 @@ fn answer(
         ObjectionPhase::Filed => Err(ObjectionRuleViolation::NotTransferred),
         ObjectionPhase::Transferred { at: transferred_at } => {
             let at = now.max(transferred_at);
-            let moved = objection.moved(ObjectionPhase::Answered {
+            let moved = objection.with_phase(ObjectionPhase::Answered {
                 transferred_at,
                 at,
                 answer,
             });
-            let events = vec![changed(&moved, at)];
+            let events = vec![changed_event(&moved, at)];
             Ok((moved, events))
         }
         ObjectionPhase::Answered { answer: known, .. } if known == answer => {
@@ -298,7 +298,7 @@ fn answer(
     }
 }
 
-fn changed(objection: &Objection, at: OffsetDateTime) -> ObjectionEvent {
+fn changed_event(objection: &Objection, at: OffsetDateTime) -> ObjectionEvent {
     ObjectionEvent::Changed {
         state: objection.state(),
         pending: objection.is_pending(),

@@ -67,8 +67,8 @@ impl ObjectionError {
 impl From<ObjectionError> for Status {
     fn from(error: ObjectionError) -> Self {
         match error {
-            ObjectionError::Incomplete(lacks) => incomplete(lacks).into(),
-            ObjectionError::Rule(broken) => rule(broken).into(),
+            ObjectionError::Incomplete(lacks) => incomplete_status(lacks).into(),
+            ObjectionError::Rule(broken) => violation_refusal(broken).into(),
             ObjectionError::ObjectionId => Refusal::new(
                 Reason::ObjectionIdInvalid,
                 "objection_id",
@@ -124,7 +124,7 @@ impl From<ObjectionError> for Status {
     }
 }
 
-fn rule(broken: ObjectionRuleViolation) -> Refusal {
+fn violation_refusal(broken: ObjectionRuleViolation) -> Refusal {
     let (reason, rule, message) = match broken {
         ObjectionRuleViolation::NotInForce => (
             Reason::RegulationNotInForce,
@@ -166,7 +166,7 @@ fn rule(broken: ObjectionRuleViolation) -> Refusal {
 }
 
 /// All that is missing in one answer (D-4); the rule is that of the first.
-fn incomplete(lacks: Vec<ObjectionRequestFault>) -> Refusal {
+fn incomplete_status(lacks: Vec<ObjectionRequestFault>) -> Refusal {
     let reason = Reason::RequestIncomplete;
     let mut lacks = lacks.into_iter();
     let first = match lacks.next() {

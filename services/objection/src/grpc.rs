@@ -53,7 +53,7 @@ impl Objections {
         }
     }
 
-    fn desk<'a>(&'a self, traceparent: &'a str) -> ObjectionCallContext<'a> {
+    fn call_context<'a>(&'a self, traceparent: &'a str) -> ObjectionCallContext<'a> {
         ObjectionCallContext {
             keyring: &self.context.keyring,
             law: &self.law,
@@ -71,11 +71,11 @@ impl Objections {
         traceparent: &str,
     ) -> Result<ObjectionView, ObjectionError> {
         for _ in 0..MAX_ATTEMPTS {
-            let desk = self.desk(traceparent);
+            let desk = self.call_context(traceparent);
             let mut tx =
                 (self.pool.begin().await).map_err(ObjectionError::database("登记异议办理"))?;
-            let taken = app::advance_objection(&mut tx, desk, actor, objection_id, step).await?;
-            let Some(view) = taken else { continue };
+            let advanced = app::advance_objection(&mut tx, desk, actor, objection_id, step).await?;
+            let Some(view) = advanced else { continue };
             (tx.commit().await).map_err(ObjectionError::database("登记异议办理"))?;
             self.relay.wake();
             return Ok(view);
@@ -96,10 +96,10 @@ impl ObjectionService for Objections {
         request: Request<FileObjectionRequest>,
     ) -> Result<Response<FileObjectionResponse>, Status> {
         let (principal, trace) = (Principal::from_request(&request)?, trace_header(&request));
-        let applicant =
-            Applicant::of(&principal, &self.context.keyring).ok_or(ObjectionError::NoSubject)?;
+        let applicant = Applicant::from_principal(&principal, &self.context.keyring)
+            .ok_or(ObjectionError::NoSubject)?;
         let application = decode::decode_application(request.into_inner())?;
-        let desk = self.desk(&trace);
+        let desk = self.call_context(&trace);
         let mut tx = (self.pool.begin().await).map_err(ObjectionError::database("登记异议申请"))?;
         let view = app::file_objection(&mut tx, desk, &applicant, application).await?;
         (tx.commit().await).map_err(ObjectionError::database("登记异议申请"))?;
@@ -144,10 +144,13 @@ impl ObjectionService for Objections {
         &self,
         request: Request<GetObjectionRequest>,
     ) -> Result<Response<GetObjectionResponse>, Status> {
-        let scope = ObjectionScope::of(&Principal::from_request(&request)?, &self.context.keyring)?;
+        let scope = ObjectionScope::for_principal(
+            &Principal::from_request(&request)?,
+            &self.context.keyring,
+        )?;
         let id = decode::objection_id(&request.into_inner().objection_id)?;
         let mut conn = (self.pool.acquire().await).map_err(ObjectionError::database("查询异议"))?;
-        let view = app::get_objection(&mut conn, self.desk(""), &scope, id).await?;
+        let view = app::get_objection(&mut conn, self.call_context(""), &scope, id).await?;
         let objection = Some(encode::encode_objection(view));
         Ok(Response::new(GetObjectionResponse { objection }))
     }
@@ -156,10 +159,13 @@ impl ObjectionService for Objections {
         &self,
         request: Request<ListObjectionsRequest>,
     ) -> Result<Response<ListObjectionsResponse>, Status> {
-        let scope = ObjectionScope::of(&Principal::from_request(&request)?, &self.context.keyring)?;
+        let scope = ObjectionScope::for_principal(
+            &Principal::from_request(&request)?,
+            &self.context.keyring,
+        )?;
         let request = request.into_inner();
         let page = decode::decode_page(&request)?;
-        let (desk, overdue) = (self.desk(""), request.overdue_only);
+        let (desk, overdue) = (self.call_context(""), request.overdue_only);
         let mut conn = (self.pool.acquire().await).map_err(ObjectionError::database("查询异议"))?;
         let found = app::list_objections(&mut conn, desk, &scope, overdue, &page).await?;
         Ok(Response::new(encode::encode_objections(found)))

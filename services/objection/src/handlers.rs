@@ -20,14 +20,14 @@ impl BatchHandler for ProviderHandler {
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
         Box::pin(async move {
             let mut poison = Vec::new();
-            let providers = decode_all(batch, &mut poison, provider_of);
-            store::keep_providers(conn, &providers).await?;
+            let providers = decode_all(batch, &mut poison, decode_provider);
+            store::upsert_providers(conn, &providers).await?;
             Ok(poison)
         })
     }
 }
 
-fn provider_of(
+fn decode_provider(
     registered: ProviderRegistered,
     _delivery: &Delivery,
 ) -> Result<ObjectionProvider, &'static str> {

@@ -133,7 +133,10 @@ pub struct ObjectionListFilter {
 }
 
 /// Keeps the newest revision of each provider.
-pub async fn keep_providers(conn: &mut Conn, providers: &[ObjectionProvider]) -> Result<(), Error> {
+pub async fn upsert_providers(
+    conn: &mut Conn,
+    providers: &[ObjectionProvider],
+) -> Result<(), Error> {
     if providers.is_empty() {
         return Ok(());
     }
@@ -175,7 +178,7 @@ pub async fn provider_exists(conn: &mut Conn, code: ProviderCode) -> Result<bool
 }
 
 /// Writes a new objection with its evidence; false when the applicant's request id is taken.
-pub async fn insert(
+pub async fn insert_objection(
     conn: &mut Conn,
     dossier: &SealedApplication,
     objection: &Objection,
@@ -239,7 +242,7 @@ pub async fn insert(
 }
 
 /// Stores a step if nobody else has taken one meanwhile; false when somebody has.
-pub async fn advance(conn: &mut Conn, step: &ObjectionUpdate<'_>) -> Result<bool, Error> {
+pub async fn update_objection(conn: &mut Conn, step: &ObjectionUpdate<'_>) -> Result<bool, Error> {
     let objection = step.objection;
     let answer = match objection.phase {
         ObjectionPhase::Answered { answer, .. } => Some(answer.sha256.to_vec()),
@@ -278,16 +281,19 @@ macro_rules! select {
 }
 
 /// One objection by its id.
-pub async fn get(conn: &mut Conn, objection_id: Uuid) -> Result<Option<StoredObjection>, Error> {
+pub async fn load_objection(
+    conn: &mut Conn,
+    objection_id: Uuid,
+) -> Result<Option<StoredObjection>, Error> {
     let row = sqlx::query(select!("where objection_id = $1"))
         .bind(objection_id)
         .fetch_optional(conn)
         .await?;
-    row.as_ref().map(stored).transpose()
+    row.as_ref().map(decode_objection).transpose()
 }
 
 /// One objection by its applicant and request.
-pub async fn get_by_request(
+pub async fn load_by_request(
     conn: &mut Conn,
     applicant_blind: &KeyedHash,
     request_digest: &KeyedHash,
@@ -299,12 +305,12 @@ pub async fn get_by_request(
     .bind(request_digest.as_slice())
     .fetch_optional(conn)
     .await?;
-    row.as_ref().map(stored).transpose()
+    row.as_ref().map(decode_objection).transpose()
 }
 
 /// A page of objections, oldest filing first. A city has a few thousand a year, so one statement
 /// serves all callers.
-pub async fn list(
+pub async fn list_objections(
     conn: &mut Conn,
     filter: &ObjectionListFilter,
 ) -> Result<Vec<StoredObjection>, Error> {
@@ -331,11 +337,11 @@ pub async fn list(
     .bind(filter.limit)
     .fetch_all(conn)
     .await?;
-    rows.iter().map(stored).collect()
+    rows.iter().map(decode_objection).collect()
 }
 
 /// The sealed infos of all evidence of some objections, in order.
-pub async fn evidence(
+pub async fn list_evidence(
     conn: &mut Conn,
     objection_ids: &[Uuid],
 ) -> Result<Vec<(Uuid, Vec<u8>)>, Error> {
@@ -351,7 +357,7 @@ pub async fn evidence(
         .collect()
 }
 
-fn stored(row: &PgRow) -> Result<StoredObjection, Error> {
+fn decode_objection(row: &PgRow) -> Result<StoredObjection, Error> {
     let revision: i64 = row.try_get("revision")?;
     Ok(StoredObjection {
         objection_id: row.try_get("objection_id")?,
@@ -364,7 +370,7 @@ fn stored(row: &PgRow) -> Result<StoredObjection, Error> {
         objection: Objection {
             provider: checked::<&str, _>(row, "provider_code")?,
             filed_at: row.try_get("filed_at")?,
-            phase: phase(row)?,
+            phase: decode_phase(row)?,
             revision: revision.unsigned_abs(),
         },
     })
@@ -382,7 +388,7 @@ where
     })
 }
 
-fn phase(row: &PgRow) -> Result<ObjectionPhase, Error> {
+fn decode_phase(row: &PgRow) -> Result<ObjectionPhase, Error> {
     let state: &str = row.try_get("state")?;
     let decision = match state {
         "filed" => return Ok(ObjectionPhase::Filed),

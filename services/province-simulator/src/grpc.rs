@@ -86,7 +86,10 @@ impl ProvinceService for Simulator {
             .collect();
         let answers = {
             let mut province = self.province();
-            records.iter().map(|record| province.take(record)).collect()
+            records
+                .iter()
+                .map(|record| province.answer_record(record))
+                .collect()
         };
         drop(spans);
         let late = Duration::from_millis(behaviour.answer_late_ms.into());
@@ -105,7 +108,7 @@ impl SimulatorControlService for Simulator {
         request: Request<SetBehaviourRequest>,
     ) -> Result<Response<SetBehaviourResponse>, Status> {
         let behaviour = request.into_inner().behaviour.unwrap_or_default();
-        self.province().behave(behaviour)?;
+        self.province().set_behaviour(behaviour)?;
         tracing::info!(?behaviour, "behaviour changed");
         Ok(Response::new(SetBehaviourResponse {}))
     }
@@ -115,7 +118,7 @@ impl SimulatorControlService for Simulator {
         _request: Request<GetStateRequest>,
     ) -> Result<Response<GetStateResponse>, Status> {
         let province = self.province();
-        let (stored, repeated, conflicting) = province.counts();
+        let (stored, repeated, conflicting) = province.record_counts();
         let (revocations, revoked) = province.revocation_counts();
         Ok(Response::new(GetStateResponse {
             behaviour: Some(province.behaviour()),

@@ -49,13 +49,13 @@ impl Province {
             conflicting: 0,
             calls: 0,
         };
-        province.behave(behaviour)?;
+        province.set_behaviour(behaviour)?;
         Ok(province)
     }
 
     /// Changes the behaviour. The count of calls starts anew, so that a share of failures begins
     /// at the same place in every run.
-    pub fn behave(&mut self, behaviour: Behaviour) -> Result<(), BehaviourError> {
+    pub fn set_behaviour(&mut self, behaviour: Behaviour) -> Result<(), BehaviourError> {
         if behaviour.fail_percent > 100 {
             return Err(BehaviourError::FailPercent(behaviour.fail_percent));
         }
@@ -70,7 +70,7 @@ impl Province {
     }
 
     /// Distinct keys stored, pushes of a stored key with the same content, with other content.
-    pub fn counts(&self) -> (u64, u64, u64) {
+    pub fn record_counts(&self) -> (u64, u64, u64) {
         // A map cannot hold more than 2^64 keys.
         (self.stored.len() as u64, self.repeated, self.conflicting)
     }
@@ -85,11 +85,11 @@ impl Province {
     /// Counts a call and says whether it is one of those that fail.
     pub fn call_fails(&mut self) -> bool {
         self.calls = self.calls.wrapping_add(1);
-        fails(self.calls, self.behaviour.fail_percent)
+        is_failing_call(self.calls, self.behaviour.fail_percent)
     }
 
     /// Takes one record: the same key with the same content gives the same acknowledgement.
-    pub fn take(&mut self, record: &UpstreamRecord) -> UpstreamAnswer {
+    pub fn answer_record(&mut self, record: &UpstreamRecord) -> UpstreamAnswer {
         let outcome = match self.store(record) {
             Ok(acknowledgement) => Outcome::Acknowledgement(acknowledgement),
             Err(refusal) => Outcome::Refusal(refusal),
@@ -130,24 +130,27 @@ impl Province {
             None => {
                 self.stored.insert(key, digest);
                 self.revocations += u64::from(ends);
-                self.remember(record, ends);
+                self.raise_newest(record, ends);
             }
         }
-        Ok(acknowledgement(key))
+        Ok(acknowledgement_number(key))
     }
 
     /// What a record says is what its highest revision says: a version that comes late changes nothing.
-    fn remember(&mut self, record: &UpstreamRecord, ends: bool) {
+    fn raise_newest(&mut self, record: &UpstreamRecord, ends: bool) {
         if record.revision < 2 || record.record_key.is_empty() {
             return;
         }
-        let told = NewestRecordVersion {
+        let candidate = NewestRecordVersion {
             revision: record.revision,
             ends,
         };
-        let known = self.newest.entry(record_digest(record)).or_insert(told);
-        if known.revision < told.revision {
-            *known = told;
+        let known = self
+            .newest
+            .entry(record_digest(record))
+            .or_insert(candidate);
+        if known.revision < candidate.revision {
+            *known = candidate;
         }
     }
 }
@@ -162,7 +165,7 @@ fn ends_its_record(record: &UpstreamRecord) -> Result<bool, String> {
 }
 
 /// Texts one after the other, each with its length in front.
-fn joined<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+fn length_prefixed<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1024);
     for text in texts {
         bytes.extend_from_slice(&(text.len() as u64).to_be_bytes());
@@ -173,7 +176,7 @@ fn joined<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
 
 /// Names a record over all its versions.
 fn record_digest(record: &UpstreamRecord) -> [u8; 32] {
-    vault::sha256(&joined([
+    vault::sha256(&length_prefixed([
         record.provider_code.as_str(),
         &record.item_code,
         &record.record_key,
@@ -182,7 +185,7 @@ fn record_digest(record: &UpstreamRecord) -> [u8; 32] {
 
 /// Whether the `call`-th call (from 1) fails when `percent` of 100 are to fail: spread evenly, and
 /// the same in every run.
-pub fn fails(call: u64, percent: u32) -> bool {
+pub fn is_failing_call(call: u64, percent: u32) -> bool {
     let share = u128::from(percent.min(100));
     let failed_by = |calls: u64| u128::from(calls) * share / 100;
     failed_by(call) > failed_by(call.saturating_sub(1))
@@ -190,7 +193,7 @@ pub fn fails(call: u64, percent: u32) -> bool {
 
 /// The province's number of a record, derived from its key, so that a restarted simulator
 /// acknowledges with the same number.
-pub fn acknowledgement(key: Uuid) -> String {
+pub fn acknowledgement_number(key: Uuid) -> String {
     let digest = vault::sha256(key.as_bytes());
     format!("HN-{}", hex::encode_upper(&digest[..10]))
 }
@@ -217,7 +220,7 @@ pub fn content_digest(record: &UpstreamRecord) -> [u8; 32] {
     if ends_its_record(record) == Ok(true) {
         texts.extend([operation.as_str(), &record.reason, &record.record_key]);
     }
-    vault::sha256(&joined(texts))
+    vault::sha256(&length_prefixed(texts))
 }
 
 #[cfg(test)]
@@ -262,14 +265,14 @@ mod tests {
     fn the_same_content_gets_the_same_number_and_is_stored_once() {
         let mut province = Province::new(Behaviour::default()).unwrap();
         let key = Uuid::from_u128(7);
-        let first = acknowledged(province.take(&record(key, "1.0000")));
+        let first = acknowledged(province.answer_record(&record(key, "1.0000")));
         let mut again = record(key, "1.0000");
         again.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned();
-        assert_eq!(acknowledged(province.take(&again)), first);
-        assert_eq!(province.counts(), (1, 1, 0));
-        let other = acknowledged(province.take(&record(Uuid::from_u128(8), "1.0000")));
+        assert_eq!(acknowledged(province.answer_record(&again)), first);
+        assert_eq!(province.record_counts(), (1, 1, 0));
+        let other = acknowledged(province.answer_record(&record(Uuid::from_u128(8), "1.0000")));
         assert_ne!(other, first);
-        assert_eq!(province.counts(), (2, 1, 0));
+        assert_eq!(province.record_counts(), (2, 1, 0));
     }
 
     #[test]
@@ -294,7 +297,7 @@ mod tests {
                     pushes.reverse();
                 }
                 for version in pushes.iter().chain(&pushes) {
-                    acknowledged(province.take(version));
+                    acknowledged(province.answer_record(version));
                 }
                 let revocations = told as u64 / 2;
                 assert_eq!(
@@ -302,7 +305,7 @@ mod tests {
                     (revocations, revoked),
                     "{told}"
                 );
-                assert_eq!(province.counts(), (told as u64, told as u64, 0));
+                assert_eq!(province.record_counts(), (told as u64, told as u64, 0));
             }
         }
     }
@@ -325,35 +328,35 @@ mod tests {
             (with_values, "values"),
             (unknown, "operation"),
         ] {
-            let Some(Outcome::Refusal(why)) = province.take(&bad).outcome else {
+            let Some(Outcome::Refusal(why)) = province.answer_record(&bad).outcome else {
                 panic!("{field} must be refused")
             };
             assert!(why.starts_with(field), "{why}");
         }
         assert_eq!(province.revocation_counts(), (0, 0));
-        acknowledged(province.take(&good));
+        acknowledged(province.answer_record(&good));
         let other_reason = UpstreamRecord {
             reason: "另有原因".to_owned(),
             ..good
         };
         assert!(matches!(
-            province.take(&other_reason).outcome,
+            province.answer_record(&other_reason).outcome,
             Some(Outcome::Refusal(_))
         ));
-        assert_eq!(province.counts(), (1, 0, 1));
+        assert_eq!(province.record_counts(), (1, 0, 1));
     }
 
     #[test]
     fn other_content_under_a_known_key_is_refused_and_counted() {
         let mut province = Province::new(Behaviour::default()).unwrap();
         let key = Uuid::from_u128(7);
-        acknowledged(province.take(&record(key, "1.0000")));
-        let answer = province.take(&record(key, "2.0000"));
+        acknowledged(province.answer_record(&record(key, "1.0000")));
+        let answer = province.answer_record(&record(key, "2.0000"));
         let Some(Outcome::Refusal(why)) = answer.outcome else {
             panic!("a conflict is refused")
         };
         assert!(why.starts_with("idempotency_key"), "{why}");
-        assert_eq!(province.counts(), (1, 0, 1));
+        assert_eq!(province.record_counts(), (1, 0, 1));
     }
 
     #[test]
@@ -364,21 +367,23 @@ mod tests {
         let mut no_key = record(Uuid::from_u128(1), "1.0000");
         no_key.idempotency_key = "x".to_owned();
         for (bad, field) in [(no_values, "values"), (no_key, "idempotency_key")] {
-            let Some(Outcome::Refusal(why)) = province.take(&bad).outcome else {
+            let Some(Outcome::Refusal(why)) = province.answer_record(&bad).outcome else {
                 panic!("{field} must be refused")
             };
             assert!(why.starts_with(field), "{why}");
         }
-        assert_eq!(province.counts(), (0, 0, 0));
+        assert_eq!(province.record_counts(), (0, 0, 0));
     }
 
     #[test]
     fn exactly_the_asked_share_of_calls_fails_and_always_the_same_ones() {
         for percent in [0, 1, 30, 50, 99, 100] {
-            let failed = (1..=1000).filter(|call| fails(*call, percent)).count();
+            let failed = (1..=1000)
+                .filter(|call| is_failing_call(*call, percent))
+                .count();
             assert_eq!(failed, percent as usize * 10, "{percent} %");
         }
-        let at_half: Vec<bool> = (1..=4).map(|call| fails(call, 50)).collect();
+        let at_half: Vec<bool> = (1..=4).map(|call| is_failing_call(call, 50)).collect();
         assert_eq!(at_half, [false, true, false, true]);
     }
 
@@ -390,7 +395,7 @@ mod tests {
             ..Behaviour::default()
         };
         assert_eq!(
-            province.behave(impossible),
+            province.set_behaviour(impossible),
             Err(BehaviourError::FailPercent(101))
         );
         assert_eq!(province.behaviour(), Behaviour::default());

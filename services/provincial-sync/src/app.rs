@@ -120,7 +120,7 @@ pub async fn settle_attempts(
         let (version_id, address) = (version.id, version.address);
         let command = PushCommand::Settle(attempt.answer);
         let before = &attempt.claimed.push;
-        match domain::apply(before, command, settling.now, settling.retry, seed) {
+        match domain::apply_command(before, command, settling.now, settling.retry, seed) {
             Ok((push, event)) => {
                 if let Some(PushEvent::Acknowledged(acknowledgement)) = event {
                     let message = VersionAcknowledged {

@@ -120,12 +120,12 @@ pub fn retry_delay(policy: &PushRetryPolicy, attempts: u32, seed: u64) -> Durati
     };
     let full = full.min(policy.cap);
     // 0 to 65535 out of 65536 parts of the second half.
-    let part = (scrambled(seed ^ u64::from(attempts)) >> 48) as u32;
+    let part = (mix_seed(seed ^ u64::from(attempts)) >> 48) as u32;
     full / 2 + (full / 2).mul_f64(f64::from(part) / 65_536.0)
 }
 
 /// SplitMix64's finaliser: neighbouring seeds give unrelated numbers.
-fn scrambled(seed: u64) -> u64 {
+fn mix_seed(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -134,7 +134,7 @@ fn scrambled(seed: u64) -> u64 {
 
 impl Push {
     /// A version that was just stored: due at once.
-    pub fn stored(now: OffsetDateTime) -> Self {
+    pub fn new_due(now: OffsetDateTime) -> Self {
         Self {
             state: PushState::Due,
             attempts: 0,
@@ -147,7 +147,7 @@ impl Push {
 }
 
 /// What becomes of a push. Repeats and late failures change nothing; `seed` spreads the retries.
-pub fn apply(
+pub fn apply_command(
     push: &Push,
     command: PushCommand,
     now: OffsetDateTime,
@@ -155,12 +155,12 @@ pub fn apply(
     seed: u64,
 ) -> Result<(Push, Option<PushEvent>), PushRuleViolation> {
     match command {
-        PushCommand::Claim { until } => claim(push, now, until).map(|push| (push, None)),
-        PushCommand::Settle(answer) => settle(push, answer, now, policy, seed),
+        PushCommand::Claim { until } => apply_claim(push, now, until).map(|push| (push, None)),
+        PushCommand::Settle(answer) => apply_settlement(push, answer, now, policy, seed),
     }
 }
 
-fn claim(
+fn apply_claim(
     push: &Push,
     now: OffsetDateTime,
     until: OffsetDateTime,
@@ -176,7 +176,7 @@ fn claim(
     Ok(claimed)
 }
 
-fn settle(
+fn apply_settlement(
     push: &Push,
     answer: PushOutcome,
     now: OffsetDateTime,

@@ -28,13 +28,13 @@ use crate::{
 
 /// Looks in quick succession after a wake-up: 5, 10, 20 … 320 ms. The handler wakes before its
 /// transaction is committed, because only the bus commits it.
-const QUICK_LOOKS: u32 = 7;
+const QUICK_POLLS: u32 = 7;
 /// How long rows gather after a claim that was not half full: a claim, a call and a settlement cost the same for one
 /// record as for a batch, and the province counts in days.
-const GATHER: Duration = Duration::from_millis(100);
+const LINGER: Duration = Duration::from_millis(100);
 /// How long a call in hand may still run once a stop is requested. What is cut off is pushed again
 /// under the same key, so nothing is lost but time.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE_PERIOD: Duration = Duration::from_secs(3);
 
 struct PushSender {
     pool: Pool,
@@ -74,13 +74,13 @@ pub fn start(
         batch_size: i64::from(config.batch_size),
         lease: Duration::from_millis(config.lease_ms),
         poll: Duration::from_millis(config.poll_interval_ms),
-        retry: config.retry(),
+        retry: config.retry_policy(),
     });
     let reporting = sender.clone();
     context
         .shutdown
         .spawn_essential("provincial push lane", async move {
-            reporting.report().await;
+            reporting.report_lane().await;
             Ok::<_, std::convert::Infallible>(())
         });
     context
@@ -92,9 +92,9 @@ pub fn start(
 }
 
 impl PushSender {
-    async fn report(&self) {
+    async fn report_lane(&self) {
         loop {
-            match store::queue(&self.pool).await {
+            match store::load_queue_times(&self.pool).await {
                 Ok((_, oldest)) => {
                     let age = oldest.map(|since| self.context.clock.now() - since);
                     self.lane
@@ -112,7 +112,7 @@ impl PushSender {
 
     async fn run(self: &Arc<Self>) {
         let shutdown = self.context.shutdown.clone();
-        let mut looks = 0;
+        let mut polls_left = 0;
         while !shutdown.is_requested() {
             let slot = tokio::select! {
                 slot = self.slots.clone().acquire_owned() => slot,
@@ -123,14 +123,14 @@ impl PushSender {
             match self.claim().await {
                 Ok(batch) if !batch.is_empty() => {
                     let few = (batch.len() as i64) < self.batch_size / 2;
-                    self.spawn(batch, slot);
+                    self.spawn_batch(batch, slot);
                     if few {
-                        shutdown.sleep(GATHER).await;
+                        shutdown.sleep(LINGER).await;
                     }
                 }
                 Ok(_) => {
                     drop(slot);
-                    looks = self.idle(looks).await;
+                    polls_left = self.wait_for_work(polls_left).await;
                 }
                 Err(error) => {
                     drop(slot);
@@ -146,28 +146,28 @@ impl PushSender {
         store::claim_due(&self.pool, now, now + self.lease, self.batch_size).await
     }
 
-    fn spawn(self: &Arc<Self>, batch: Vec<ClaimedPush>, slot: OwnedSemaphorePermit) {
+    fn spawn_batch(self: &Arc<Self>, batch: Vec<ClaimedPush>, slot: OwnedSemaphorePermit) {
         let sender = self.clone();
         self.context.shutdown.spawn(async move {
-            sender.work(batch).await;
+            sender.push_and_settle(batch).await;
             drop(slot);
         });
     }
 
     /// Waits for a wake-up or for the time of the next row; how many quick looks are left.
-    async fn idle(&self, looks: u32) -> u32 {
+    async fn wait_for_work(&self, looks: u32) -> u32 {
         let pause = match looks {
             0 => self.until_next().await,
-            left => Duration::from_millis(5 << (QUICK_LOOKS - left)).min(self.poll),
+            left => Duration::from_millis(5 << (QUICK_POLLS - left)).min(self.poll),
         };
         tokio::select! {
-            () = self.wake.notified() => QUICK_LOOKS,
+            () = self.wake.notified() => QUICK_POLLS,
             _ = self.context.shutdown.sleep(pause) => looks.saturating_sub(1),
         }
     }
 
     async fn until_next(&self) -> Duration {
-        match store::queue(&self.pool).await {
+        match store::load_queue_times(&self.pool).await {
             Ok((Some(next), _)) => {
                 let wait = next - self.context.clock.now();
                 // Never in a tight loop, even when the queue's head is being claimed elsewhere.
@@ -179,7 +179,7 @@ impl PushSender {
         }
     }
 
-    async fn work(&self, batch: Vec<ClaimedPush>) {
+    async fn push_and_settle(&self, batch: Vec<ClaimedPush>) {
         let telemetry = &self.context.telemetry;
         let spans: Vec<_> = batch
             .iter()
@@ -237,7 +237,7 @@ impl PushSender {
         }
         let cut_off = async {
             self.context.shutdown.wait_requested().await;
-            tokio::time::sleep(GRACE).await;
+            tokio::time::sleep(GRACE_PERIOD).await;
         };
         tokio::select! {
             answers = self.upstream.push(records) => answers,
@@ -247,7 +247,7 @@ impl PushSender {
 
     async fn settle(&self, attempts: Vec<app::PushAttempt>, recovered: bool) -> Result<(), Error> {
         let now: OffsetDateTime = self.context.clock.now();
-        let mut tx = store::begin(&self.pool).await?;
+        let mut tx = store::begin_transaction(&self.pool).await?;
         let settling = app::SettleContext {
             keyring: &self.context.keyring,
             retry: &self.retry,
@@ -255,7 +255,7 @@ impl PushSender {
             recovered,
         };
         let acknowledged = app::settle_attempts(&mut tx, attempts, settling).await?;
-        store::commit(tx).await?;
+        store::commit_transaction(tx).await?;
         if acknowledged > 0 {
             self.relay.wake();
         }

@@ -92,7 +92,7 @@ impl Config {
         overlay.load(SERVICE, include_str!("../config.default.toml"))
     }
 
-    fn check(&self) -> Result<(), StartError> {
+    fn check_values(&self) -> Result<(), StartError> {
         let rules = [
             (
                 "batch_size",
@@ -117,7 +117,7 @@ impl Config {
         }
     }
 
-    fn retry(&self) -> domain::PushRetryPolicy {
+    fn retry_policy(&self) -> domain::PushRetryPolicy {
         domain::PushRetryPolicy {
             first: Duration::from_millis(self.first_retry_ms),
             second: Duration::from_millis(self.second_retry_ms),
@@ -133,7 +133,7 @@ pub async fn start(
     bus: Bus,
     context: ServiceContext,
 ) -> Result<(), StartError> {
-    config.check()?;
+    config.check_values()?;
     let pool = database_pool(&config.database_url, SCHEMA, config.max_connections)?;
     let upstream = upstream::Upstream::new(
         &config.upstream_url,

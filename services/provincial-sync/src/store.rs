@@ -74,12 +74,12 @@ pub struct PushStatistics {
 }
 
 /// Begins a transaction.
-pub async fn begin(pool: &Pool) -> Result<Tx, Error> {
+pub async fn begin_transaction(pool: &Pool) -> Result<Tx, Error> {
     pool.begin().await
 }
 
 /// Commits it.
-pub async fn commit(tx: Tx) -> Result<(), Error> {
+pub async fn commit_transaction(tx: Tx) -> Result<(), Error> {
     tx.commit().await
 }
 
@@ -303,7 +303,9 @@ pub async fn release_waiting(conn: &mut Conn, now: OffsetDateTime) -> Result<u64
 }
 
 /// When the next row may be claimed, and when the oldest due row was written.
-pub async fn queue(pool: &Pool) -> Result<(Option<OffsetDateTime>, Option<OffsetDateTime>), Error> {
+pub async fn load_queue_times(
+    pool: &Pool,
+) -> Result<(Option<OffsetDateTime>, Option<OffsetDateTime>), Error> {
     let row = sqlx::query(
         "select (select min(next_attempt_at) from push where state = 'due'),
                 (select min(created_at) from push where state = 'due')",

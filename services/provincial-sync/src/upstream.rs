@@ -18,7 +18,7 @@ use tonic::{Code, Request, Status, transport::Channel};
 use crate::domain::PushOutcome;
 
 /// Encoded bytes of records in one call: half of what the platform's own servers take.
-const CALL_BYTES: usize = MAX_MESSAGE_BYTES / 2;
+const MAX_CALL_BYTES: usize = MAX_MESSAGE_BYTES / 2;
 
 /// The provincial exchange.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ pub struct PushBatchOutcome {
 }
 
 impl PushBatchOutcome {
-    fn all(&mut self, records: &[UpstreamRecord], answer: impl Fn() -> PushOutcome) {
+    fn set_all(&mut self, records: &[UpstreamRecord], answer: impl Fn() -> PushOutcome) {
         for record in records {
             self.by_key.insert(record.idempotency_key.clone(), answer());
         }
@@ -65,47 +65,50 @@ impl Upstream {
     /// refused as a whole for its content, it is halved until the bad record stands alone.
     pub async fn push(&self, records: Vec<UpstreamRecord>) -> PushBatchOutcome {
         let mut answers = PushBatchOutcome::default();
-        let mut todo = portions(records);
-        todo.reverse();
-        while let Some(mut portion) = todo.pop() {
+        let mut pending = split_by_size(records);
+        pending.reverse();
+        while let Some(mut portion) = pending.pop() {
             if answers.failed {
                 // The way is broken; the rest waits like what was just tried.
-                answers.all(&portion, || {
+                answers.set_all(&portion, || {
                     unanswered("an earlier call of the batch failed")
                 });
                 continue;
             }
-            match self.call(&portion).await {
+            match self.call_upstream(&portion).await {
                 Ok(given) => {
                     answers.answered = true;
-                    answers.all(&portion, || unanswered("the upstream left the record out"));
+                    answers.set_all(&portion, || unanswered("the upstream left the record out"));
                     let asked = given
                         .into_iter()
-                        .filter_map(answer_of)
+                        .filter_map(decode_answer)
                         .filter(|(key, _)| answers.by_key.contains_key(key))
                         .collect::<Vec<_>>();
                     answers.by_key.extend(asked);
                 }
                 Err(failure) if failure.blames_content() && portion.len() > 1 => {
-                    todo.push(portion.split_off(portion.len() / 2));
-                    todo.push(portion);
+                    pending.push(portion.split_off(portion.len() / 2));
+                    pending.push(portion);
                 }
                 Err(failure) if failure.blames_content() => {
                     answers.answered = true;
-                    answers.all(&portion, || PushOutcome::Refused(failure.to_string()));
+                    answers.set_all(&portion, || PushOutcome::Refused(failure.to_string()));
                 }
                 Err(failure) => {
                     // Only the code: an upstream's message may quote a record.
                     tracing::warn!(code = ?failure.code, records = portion.len(), "push unanswered");
                     answers.failed = true;
-                    answers.all(&portion, || PushOutcome::Unanswered(failure.to_string()));
+                    answers.set_all(&portion, || PushOutcome::Unanswered(failure.to_string()));
                 }
             }
         }
         answers
     }
 
-    async fn call(&self, records: &[UpstreamRecord]) -> Result<Vec<UpstreamAnswer>, CallFailure> {
+    async fn call_upstream(
+        &self,
+        records: &[UpstreamRecord],
+    ) -> Result<Vec<UpstreamAnswer>, CallFailure> {
         let token = self.token.reveal().map_err(|error| CallFailure {
             code: Code::Unauthenticated,
             message: format!("upstream_token: {}", error_chain(&error)),
@@ -162,7 +165,7 @@ fn unanswered(why: &str) -> PushOutcome {
     PushOutcome::Unanswered(why.to_owned())
 }
 
-fn answer_of(answer: UpstreamAnswer) -> Option<(String, PushOutcome)> {
+fn decode_answer(answer: UpstreamAnswer) -> Option<(String, PushOutcome)> {
     let outcome = match answer.outcome? {
         // A number that says nothing acknowledges nothing.
         Outcome::Acknowledgement(number) if number.trim().is_empty() => return None,
@@ -174,7 +177,7 @@ fn answer_of(answer: UpstreamAnswer) -> Option<(String, PushOutcome)> {
 
 /// Splits into runs whose records together stay below the size of a call; a record that is larger
 /// by itself stands alone.
-fn portions(records: Vec<UpstreamRecord>) -> Vec<Vec<UpstreamRecord>> {
+fn split_by_size(records: Vec<UpstreamRecord>) -> Vec<Vec<UpstreamRecord>> {
     let mut portions: Vec<Vec<UpstreamRecord>> = Vec::new();
     let mut room = 0;
     for record in records {
@@ -185,7 +188,7 @@ fn portions(records: Vec<UpstreamRecord>) -> Vec<Vec<UpstreamRecord>> {
                 portion.push(record);
             }
             _ => {
-                room = CALL_BYTES.saturating_sub(size);
+                room = MAX_CALL_BYTES.saturating_sub(size);
                 portions.push(vec![record]);
             }
         }
@@ -207,15 +210,22 @@ mod tests {
 
     #[test]
     fn large_records_are_spread_over_calls_in_order() {
-        let sizes = [10, CALL_BYTES + 1, 10, CALL_BYTES / 2, CALL_BYTES / 2, 10];
+        let sizes = [
+            10,
+            MAX_CALL_BYTES + 1,
+            10,
+            MAX_CALL_BYTES / 2,
+            MAX_CALL_BYTES / 2,
+            10,
+        ];
         let records = sizes.iter().enumerate().map(|(n, size)| record(n, *size));
-        let split = portions(records.collect());
+        let split = split_by_size(records.collect());
         let keys: Vec<Vec<&str>> = split
             .iter()
             .map(|p| p.iter().map(|r| r.idempotency_key.as_str()).collect())
             .collect();
         assert_eq!(keys, [vec!["0"], vec!["1"], vec!["2", "3"], vec!["4", "5"]]);
-        assert!(portions(Vec::new()).is_empty());
+        assert!(split_by_size(Vec::new()).is_empty());
     }
 
     #[test]
@@ -224,8 +234,8 @@ mod tests {
             idempotency_key: "k".to_owned(),
             outcome,
         };
-        assert_eq!(answer_of(answer(None)), None);
+        assert_eq!(decode_answer(answer(None)), None);
         let blank = Outcome::Acknowledgement(" ".to_owned());
-        assert_eq!(answer_of(answer(Some(blank))), None);
+        assert_eq!(decode_answer(answer(Some(blank))), None);
     }
 }

@@ -8,7 +8,7 @@ use service_kit::{db::Conn, page::Page, reason::Reason};
 use time::Date;
 use uuid::Uuid;
 
-use super::{ActionContext, CatalogOutcome, announce, bytes_of, items, limit_size};
+use super::{ActionContext, CatalogOutcome, append_events, check_definition_size, id_bytes, items};
 use crate::{
     domain::{
         CatalogRuleViolation, MAX_REASON_CHARS,
@@ -32,7 +32,7 @@ const READING: &str = "读取草稿";
 macro_rules! fact {
     ($event:ident, $draft:expr $(, $more:ident: $value:expr)*) => {
         $event {
-            draft_id: bytes_of($draft.id),
+            draft_id: id_bytes($draft.id),
             item_code: $draft.head.code.clone(),
             item_version: $draft.head.version,
             catalogue: $draft.head.owner.as_str().to_owned(),
@@ -66,13 +66,13 @@ pub async fn save_draft(
     save: DraftInput<'_>,
     act: ActionContext<'_>,
 ) -> Result<CatalogOutcome<WholeDraft>, CatalogError> {
-    limit_size(save.definition)?;
+    check_definition_size(save.definition)?;
     if save.draft.is_none() {
-        make_room(conn, &actor.organisation).await?;
+        check_open_drafts(conn, &actor.organisation).await?;
     }
-    let head = DraftHeader::read(save.definition)?;
+    let head = DraftHeader::parse(save.definition)?;
     let current = match save.draft {
-        Some(id) => Some(lock(conn, actor, id, act.today()).await?),
+        Some(id) => Some(lock_visible_draft(conn, actor, id, act.today()).await?),
         None => None,
     };
     if let Some(current) = &current {
@@ -97,7 +97,7 @@ pub async fn save_draft(
             reasons: Vec::new(),
         },
         Some(current) => {
-            let state = draft::step(current.state, DraftStep::Save)?;
+            let state = draft::apply_step(current.state, DraftStep::Save)?;
             if current.revision != save.revision {
                 return Err(CatalogRuleViolation::new(
                     Reason::DraftChanged,
@@ -113,21 +113,21 @@ pub async fn save_draft(
             ItemDraft {
                 head,
                 definition: save.definition.to_owned(),
-                ..stepped(current, state, act)
+                ..next_revision(current, state, act)
             }
         }
     };
-    put(conn, &next, act, "").await?;
-    announce(conn, &[act.event(&fact!(DraftSaved, next))], SAVING).await?;
+    store_draft(conn, &next, act, "").await?;
+    append_events(conn, &[act.new_event(&fact!(DraftSaved, next))], SAVING).await?;
     Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
 }
 
 /// Whether the organisation may begin one more draft; two that begin at once are counted one after the other.
-async fn make_room(conn: &mut Conn, organisation: &str) -> Result<(), CatalogError> {
-    store::queue_for(conn, &[format!("drafts {organisation}")])
+async fn check_open_drafts(conn: &mut Conn, organisation: &str) -> Result<(), CatalogError> {
+    store::lock_names(conn, &[format!("drafts {organisation}")])
         .await
         .map_err(CatalogError::database(SAVING))?;
-    let open = store::drafts::open_of(conn, organisation)
+    let open = store::drafts::count_open_drafts(conn, organisation)
         .await
         .map_err(CatalogError::database(SAVING))?;
     Ok(draft::may_begin(open)?)
@@ -144,22 +144,22 @@ pub async fn submit_draft(
     id: Uuid,
     act: ActionContext<'_>,
 ) -> Result<CatalogOutcome<WholeDraft>, CatalogError> {
-    let current = lock(conn, actor, id, act.today()).await?;
+    let current = lock_visible_draft(conn, actor, id, act.today()).await?;
     actor.may_draft(&current.head.owner, act.today())?;
-    let state = draft::step(current.state, DraftStep::Submit)?;
-    check(conn, &current, act).await?;
-    let next = stepped(current, state, act);
-    put(conn, &next, act, "").await?;
-    store::drafts::keep_submission(conn, &next)
+    let state = draft::apply_step(current.state, DraftStep::Submit)?;
+    check_publishable(conn, &current, act).await?;
+    let next = next_revision(current, state, act);
+    store_draft(conn, &next, act, "").await?;
+    store::drafts::insert_submission(conn, &next)
         .await
         .map_err(CatalogError::database(SAVING))?;
     let event = fact!(DraftSubmitted, next);
-    announce(conn, &[act.event(&event)], SAVING).await?;
+    append_events(conn, &[act.new_event(&event)], SAVING).await?;
     Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
 }
 
 /// Reads a draft's definition and checks that it could be published now.
-async fn check(
+async fn check_publishable(
     conn: &mut Conn,
     draft: &ItemDraft,
     act: ActionContext<'_>,
@@ -167,8 +167,8 @@ async fn check(
     let item = items::read_definition(&mut *conn, &draft.definition).await?;
     items::check_owner(conn, &item, act.today()).await?;
     let history = items::load_history(conn, &item.code).await?;
-    let offer = version::offer(&history, &item, act.at)?;
-    stays(&history, &item)?;
+    let offer = version::decide_publication(&history, &item, act.at)?;
+    check_same_catalogue(&history, &item)?;
     match offer {
         PublicationDecision::Next => Ok(item),
         PublicationDecision::Known => Err(CatalogRuleViolation::new(
@@ -182,8 +182,13 @@ async fn check(
 }
 
 /// An item of another catalogue is not taken over by a draft, whatever was published since the draft was saved.
-fn stays(history: &ItemHistory, item: &ItemVersion) -> Result<(), CatalogRuleViolation> {
-    let before = history.before(item.version).map(|found| &found.item.owner);
+fn check_same_catalogue(
+    history: &ItemHistory,
+    item: &ItemVersion,
+) -> Result<(), CatalogRuleViolation> {
+    let before = history
+        .version_before(item.version)
+        .map(|found| &found.item.owner);
     rights::same_catalogue(before, &item.owner)
 }
 
@@ -198,18 +203,18 @@ pub async fn return_draft(
     reasons: Vec<DraftReturnReason>,
     act: ActionContext<'_>,
 ) -> Result<CatalogOutcome<WholeDraft>, CatalogError> {
-    let reasons = draft::reasons(reasons)?;
-    let current = lock(conn, actor, id, act.today()).await?;
+    let reasons = draft::check_reasons(reasons)?;
+    let current = lock_visible_draft(conn, actor, id, act.today()).await?;
     actor.may_review_draft(&current.head.owner, &current.created_by)?;
-    let state = draft::step(current.state, DraftStep::Return)?;
+    let state = draft::apply_step(current.state, DraftStep::Return)?;
     let next = ItemDraft {
         reasons,
-        ..stepped(current, state, act)
+        ..next_revision(current, state, act)
     };
-    put(conn, &next, act, "").await?;
+    store_draft(conn, &next, act, "").await?;
     let event =
         fact!(DraftReturned, next, reasons: next.reasons.iter().map(|r| r.text.clone()).collect());
-    announce(conn, &[act.event(&event)], SAVING).await?;
+    append_events(conn, &[act.new_event(&event)], SAVING).await?;
     Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
 }
 
@@ -225,19 +230,19 @@ pub async fn publish_draft(
     id: Uuid,
     act: ActionContext<'_>,
 ) -> Result<CatalogOutcome<(WholeDraft, ItemVersion)>, CatalogError> {
-    let current = lock(conn, actor, id, act.today()).await?;
+    let current = lock_visible_draft(conn, actor, id, act.today()).await?;
     actor.may_review_draft(&current.head.owner, &current.created_by)?;
-    let state = draft::step(current.state, DraftStep::Publish)?;
+    let state = draft::apply_step(current.state, DraftStep::Publish)?;
     let item = items::read_definition(&mut *conn, &current.definition).await?;
     // Behind the queue of the item nobody publishes another version between this look and the publication.
-    items::queue_for(conn, [item.code.as_str()], SAVING).await?;
-    stays(&items::load_history(conn, &item.code).await?, &item)?;
+    items::lock_items(conn, [item.code.as_str()], SAVING).await?;
+    check_same_catalogue(&items::load_history(conn, &item.code).await?, &item)?;
     // A version that was published meanwhile with this very content is what the draft asked for.
     items::publish_item_version(conn, &item, Some(actor), act).await?;
-    let next = stepped(current, state, act);
-    put(conn, &next, act, "").await?;
+    let next = next_revision(current, state, act);
+    store_draft(conn, &next, act, "").await?;
     let event = fact!(DraftPublished, next);
-    announce(conn, &[act.event(&event)], SAVING).await?;
+    append_events(conn, &[act.new_event(&event)], SAVING).await?;
     Ok(CatalogOutcome::changed((
         whole(conn, next, act).await?,
         item,
@@ -258,13 +263,13 @@ pub async fn withdraw_draft(
     if !note.is_empty() {
         given_text(note, Reason::ReasonInvalid, "reason", MAX_REASON_CHARS)?;
     }
-    let current = lock(conn, actor, id, act.today()).await?;
+    let current = lock_visible_draft(conn, actor, id, act.today()).await?;
     actor.may_draft(&current.head.owner, act.today())?;
-    let state = draft::step(current.state, DraftStep::Withdraw)?;
-    let next = stepped(current, state, act);
-    put(conn, &next, act, note).await?;
+    let state = draft::apply_step(current.state, DraftStep::Withdraw)?;
+    let next = next_revision(current, state, act);
+    store_draft(conn, &next, act, note).await?;
     let event = fact!(DraftWithdrawn, next);
-    announce(conn, &[act.event(&event)], SAVING).await?;
+    append_events(conn, &[act.new_event(&event)], SAVING).await?;
     Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
 }
 
@@ -278,10 +283,10 @@ pub async fn get_draft(
     id: Uuid,
     act: ActionContext<'_>,
 ) -> Result<WholeDraft, CatalogError> {
-    let found = store::drafts::draft(conn, id)
+    let found = store::drafts::load_draft(conn, id)
         .await
         .map_err(CatalogError::database(READING))?;
-    let found = seen(actor, found, act.today())?;
+    let found = only_visible(actor, found, act.today())?;
     whole(conn, found, act).await
 }
 
@@ -291,7 +296,7 @@ async fn whole(
     draft: ItemDraft,
     act: ActionContext<'_>,
 ) -> Result<WholeDraft, CatalogError> {
-    let history = store::drafts::history(conn, draft.id)
+    let history = store::drafts::list_draft_history(conn, draft.id)
         .await
         .map_err(CatalogError::database(READING))?;
     Ok(WholeDraft {
@@ -313,7 +318,7 @@ async fn find_draft_faults(
     ) {
         return Ok(DefinitionFaults::new());
     }
-    match check(conn, draft, act).await {
+    match check_publishable(conn, draft, act).await {
         Ok(_) => Ok(DefinitionFaults::new()),
         Err(error) => match error.faults() {
             faults if faults.is_empty() => Err(error),
@@ -349,7 +354,7 @@ pub async fn list_drafts(
         after: page.after,
         limit: page.limit(),
     };
-    let mut found = store::drafts::list(conn, &filter)
+    let mut found = store::drafts::list_drafts(conn, &filter)
         .await
         .map_err(CatalogError::database(READING))?;
     let token = page.cut(&mut found, |draft| DraftKey {
@@ -359,20 +364,20 @@ pub async fn list_drafts(
     Ok((found, token))
 }
 
-async fn lock(
+async fn lock_visible_draft(
     conn: &mut Conn,
     actor: &CatalogActor,
     id: Uuid,
     today: Date,
 ) -> Result<ItemDraft, CatalogError> {
-    let found = store::drafts::lock(conn, id)
+    let found = store::drafts::lock_draft(conn, id)
         .await
         .map_err(CatalogError::database(SAVING))?;
-    Ok(seen(actor, found, today)?)
+    Ok(only_visible(actor, found, today)?)
 }
 
 /// The draft if the caller may see it: within its scope, or begun by its organisation.
-fn seen(
+fn only_visible(
     actor: &CatalogActor,
     found: Option<ItemDraft>,
     today: Date,
@@ -380,11 +385,11 @@ fn seen(
     let scope = actor.scope(today);
     let own = |draft: &ItemDraft| !scope.organ.is_empty() && draft.created_by == scope.organ;
     found
-        .filter(|draft| scope.sees(&draft.head.owner) || own(draft))
-        .ok_or_else(draft::unknown)
+        .filter(|draft| scope.includes(&draft.head.owner) || own(draft))
+        .ok_or_else(draft::unknown_draft)
 }
 
-fn stepped(current: ItemDraft, state: ItemDraftState, act: ActionContext<'_>) -> ItemDraft {
+fn next_revision(current: ItemDraft, state: ItemDraftState, act: ActionContext<'_>) -> ItemDraft {
     ItemDraft {
         state,
         revision: current.revision + 1,
@@ -393,13 +398,13 @@ fn stepped(current: ItemDraft, state: ItemDraftState, act: ActionContext<'_>) ->
     }
 }
 
-async fn put(
+async fn store_draft(
     conn: &mut Conn,
     draft: &ItemDraft,
     act: ActionContext<'_>,
     note: &str,
 ) -> Result<(), CatalogError> {
-    store::drafts::put(conn, draft, act.by, note)
+    store::drafts::upsert_draft(conn, draft, act.by, note)
         .await
         .map_err(CatalogError::database(SAVING))
 }

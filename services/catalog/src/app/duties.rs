@@ -16,7 +16,7 @@ use service_kit::{
 use time::Date;
 use uuid::Uuid;
 
-use super::{ActionContext, CatalogOutcome, announce, bytes_of, items};
+use super::{ActionContext, CatalogOutcome, append_events, id_bytes, items};
 use crate::{
     domain::{
         CatalogRuleViolation,
@@ -33,17 +33,17 @@ use crate::{
     },
 };
 
-pub use clock::{RescheduledDuty, follow_ends, reschedule, tell_overdue};
+pub use clock::{RescheduledDuty, announce_overdue, close_for_ended_items, reschedule_duties};
 
 const RECORDING: &str = "登记目录更新事由";
 const READING: &str = "读取更新任务";
 const CLOSING: &str = "办结更新任务";
 
 /// Most items that one request names.
-pub const MAX_ITEMS: usize = 500;
+pub const MAX_TRIGGER_ITEMS: usize = 500;
 
 /// How often the items of a trigger are looked up until no more come.
-const MOST_LOOKS: usize = 8;
+const MAX_LOOKUPS: usize = 8;
 
 /// What a trigger affects.
 #[derive(Debug, Clone, Copy)]
@@ -84,11 +84,11 @@ pub async fn record_trigger(
         trigger.promulgated_on,
     );
     let document = format!("trigger {} {number} {day}", kind.as_str());
-    store::queue_for(conn, &[document])
+    store::lock_names(conn, &[document])
         .await
         .map_err(failed(RECORDING))?;
-    let affected = affected(conn, affects, act.today()).await?;
-    let known = store::duties::trigger(conn, kind, number, day)
+    let affected = lock_affected_items(conn, affects, act.today()).await?;
+    let known = store::duties::find_trigger(conn, kind, number, day)
         .await
         .map_err(failed(RECORDING))?;
     let (recorded, new) = match known {
@@ -102,14 +102,14 @@ pub async fn record_trigger(
                 trigger,
                 at: act.at,
             };
-            store::duties::add_trigger(conn, &recorded, act.by)
+            store::duties::insert_trigger(conn, &recorded, act.by)
                 .await
                 .map_err(failed(RECORDING))?;
             (recorded, true)
         }
     };
-    let opened = open(conn, law, &recorded, affected, act).await?;
-    let duties = of_trigger(conn, recorded.id, act.today()).await?;
+    let opened = open_duties(conn, law, &recorded, affected, act).await?;
+    let duties = list_trigger_duties(conn, recorded.id, act.today()).await?;
     Ok(CatalogOutcome {
         value: TriggerDuties {
             trigger: recorded,
@@ -120,13 +120,13 @@ pub async fn record_trigger(
 }
 
 /// The items that a request names, kept from other writers.
-async fn affected(
+async fn lock_affected_items(
     conn: &mut Conn,
     affects: TriggerScope<'_>,
     today: Date,
 ) -> Result<Vec<AffectedItem>, CatalogError> {
     let TriggerScope { item_codes, organ } = affects;
-    if (item_codes.is_empty() && organ.is_empty()) || item_codes.len() > MAX_ITEMS {
+    if (item_codes.is_empty() && organ.is_empty()) || item_codes.len() > MAX_TRIGGER_ITEMS {
         return Err(CatalogRuleViolation::new(
             Reason::TriggerItemsInvalid,
             "item_codes",
@@ -139,8 +139,8 @@ async fn affected(
     let mut found = Vec::new();
     // Again and again, because a version may have been published while the queue was passed: it may bring one more
     // item, and no item gets a duty without its queue.
-    for _ in 0..MOST_LOOKS {
-        found = store::items::affected(conn, item_codes, organ, today)
+    for _ in 0..MAX_LOOKUPS {
+        found = store::items::find_affected_items(conn, item_codes, organ, today)
             .await
             .map_err(CatalogError::database(RECORDING))?;
         let new: Vec<String> = found
@@ -151,7 +151,7 @@ async fn affected(
         if new.is_empty() {
             break;
         }
-        items::queue_for(conn, new.iter().map(String::as_str), RECORDING).await?;
+        items::lock_items(conn, new.iter().map(String::as_str), RECORDING).await?;
         queued.extend(new);
         found.clear();
     }
@@ -191,7 +191,7 @@ async fn affected(
 }
 
 /// Opens the duties that are not there yet; true when there was one.
-async fn open(
+async fn open_duties(
     conn: &mut Conn,
     law: &CatalogLaw,
     recorded: &RecordedTrigger,
@@ -202,7 +202,7 @@ async fn open(
         // nothing is due before the regulation came into force.
         return Ok(false);
     };
-    let there: BTreeSet<String> = of_trigger(conn, recorded.id, act.today())
+    let there: BTreeSet<String> = list_trigger_duties(conn, recorded.id, act.today())
         .await?
         .into_iter()
         .map(|duty| duty.item_code)
@@ -229,16 +229,16 @@ async fn open(
     if duties.is_empty() {
         return Ok(false);
     }
-    store::duties::open(conn, recorded.id, &duties, deadline, act.at, act.by)
+    store::duties::insert_duties(conn, recorded.id, &duties, deadline, act.at, act.by)
         .await
         .map_err(CatalogError::database(RECORDING))?;
     let trigger = &recorded.trigger;
     let events: Vec<_> = duties
         .iter()
         .map(|duty| {
-            let (catalogue, organ, district_code) = columns(&duty.owner);
-            act.event(&DutyOpened {
-                duty_id: bytes_of(duty.id),
+            let (catalogue, organ, district_code) = owner_columns(&duty.owner);
+            act.new_event(&DutyOpened {
+                duty_id: id_bytes(duty.id),
                 item_code: duty.item_code.clone(),
                 catalogue,
                 organ,
@@ -252,7 +252,7 @@ async fn open(
             })
         })
         .collect();
-    announce(conn, &events, RECORDING).await?;
+    append_events(conn, &events, RECORDING).await?;
     for (code, (version, at)) in &answers {
         let ending = ClosingVersion {
             item_code: code,
@@ -261,12 +261,12 @@ async fn open(
             on: shanghai_date(*at),
             by: act.by,
         };
-        close(conn, ending, act).await?;
+        close_duties(conn, ending, act).await?;
     }
     Ok(true)
 }
 
-async fn of_trigger(
+async fn list_trigger_duties(
     conn: &mut Conn,
     trigger: Uuid,
     today: Date,
@@ -274,14 +274,14 @@ async fn of_trigger(
     let filter = DutyListFilter {
         trigger: Some(trigger),
         limit: i64::MAX,
-        ..everything(today)
+        ..unfiltered(today)
     };
-    store::duties::list(conn, &filter)
+    store::duties::list_duties(conn, &filter)
         .await
         .map_err(CatalogError::database(READING))
 }
 
-fn everything(today: Date) -> DutyListFilter {
+fn unfiltered(today: Date) -> DutyListFilter {
     let actor = CatalogActor {
         auditor: true,
         ..CatalogActor::default()
@@ -301,12 +301,12 @@ fn everything(today: Date) -> DutyListFilter {
 
 /// Closes the open duties of an item by a newer version, and announces it. The caller has passed the queue of the
 /// item.
-pub(super) async fn close(
+pub(super) async fn close_duties(
     conn: &mut Conn,
     ending: ClosingVersion<'_>,
     act: ActionContext<'_>,
 ) -> Result<(), CatalogError> {
-    let closed = store::duties::close(conn, ending)
+    let closed = store::duties::close_duties(conn, ending)
         .await
         .map_err(CatalogError::database(CLOSING))?;
     announce_closed(conn, &closed, act).await
@@ -314,12 +314,12 @@ pub(super) async fn close(
 
 /// Closes the open duties of those of these items that have ended by today, and announces it. The caller has passed
 /// the queues of the items. Nothing is closed before the day of the end: until then it may be moved or withdrawn.
-pub(super) async fn close_ended(
+pub(super) async fn close_duties_of_ended(
     conn: &mut Conn,
     codes: &[String],
     act: ActionContext<'_>,
 ) -> Result<usize, CatalogError> {
-    let closed = store::duties::close_ended(conn, codes, act.today(), act.at, act.by)
+    let closed = store::duties::close_duties_of_ended(conn, codes, act.today(), act.at, act.by)
         .await
         .map_err(CatalogError::database(CLOSING))?;
     announce_closed(conn, &closed, act).await?;
@@ -335,9 +335,9 @@ async fn announce_closed(
         .iter()
         .map(|duty| {
             let closed_on = shanghai_date(duty.ended_at.unwrap_or(act.at));
-            let (catalogue, organ, district_code) = columns(&duty.owner);
-            act.event(&DutyClosed {
-                duty_id: bytes_of(duty.id),
+            let (catalogue, organ, district_code) = owner_columns(&duty.owner);
+            act.new_event(&DutyClosed {
+                duty_id: id_bytes(duty.id),
                 item_code: duty.item_code.clone(),
                 catalogue,
                 organ,
@@ -349,7 +349,7 @@ async fn announce_closed(
             })
         })
         .collect();
-    announce(conn, &events, CLOSING).await
+    append_events(conn, &events, CLOSING).await
 }
 
 /// Ends a duty that needs no new version, by decision of the credit office; saying the same again changes
@@ -364,41 +364,43 @@ pub async fn dismiss_duty(
     act: ActionContext<'_>,
 ) -> Result<CatalogOutcome<RenewalDuty>, CatalogError> {
     let failed = CatalogError::database;
-    let code = store::duties::item_of(conn, id)
+    let code = store::duties::find_duty_item(conn, id)
         .await
         .map_err(failed(CLOSING))?
-        .ok_or_else(duty::unknown)?;
-    items::queue_for(conn, [code.as_str()], CLOSING).await?;
-    let duty = one(conn, id, act.today()).await?;
+        .ok_or_else(duty::unknown_duty)?;
+    items::lock_items(conn, [code.as_str()], CLOSING).await?;
+    let duty = load_duty(conn, id, act.today()).await?;
     if duty.state == duty::RenewalDutyState::Dismissed && duty.reason == reason {
         return Ok(CatalogOutcome::unchanged(duty));
     }
-    let reason = duty::dismiss(duty.state, reason)?;
-    store::duties::dismiss(conn, id, &reason, act.at, act.today(), act.by)
+    let reason = duty::check_dismissal(duty.state, reason)?;
+    store::duties::dismiss_duty(conn, id, &reason, act.at, act.today(), act.by)
         .await
         .map_err(failed(CLOSING))?;
-    let (catalogue, organ, district_code) = columns(&duty.owner);
+    let (catalogue, organ, district_code) = owner_columns(&duty.owner);
     let event = DutyDismissed {
-        duty_id: bytes_of(id),
+        duty_id: id_bytes(id),
         item_code: duty.item_code,
         catalogue,
         organ,
         district_code,
         reason,
     };
-    announce(conn, &[act.event(&event)], CLOSING).await?;
-    Ok(CatalogOutcome::changed(one(conn, id, act.today()).await?))
+    append_events(conn, &[act.new_event(&event)], CLOSING).await?;
+    Ok(CatalogOutcome::changed(
+        load_duty(conn, id, act.today()).await?,
+    ))
 }
 
-async fn one(conn: &mut Conn, id: Uuid, today: Date) -> Result<RenewalDuty, CatalogError> {
+async fn load_duty(conn: &mut Conn, id: Uuid, today: Date) -> Result<RenewalDuty, CatalogError> {
     let filter = DutyListFilter {
         duty: Some(id),
-        ..everything(today)
+        ..unfiltered(today)
     };
-    let found = store::duties::list(conn, &filter)
+    let found = store::duties::list_duties(conn, &filter)
         .await
         .map_err(CatalogError::database(READING))?;
-    Ok(found.into_iter().next().ok_or_else(duty::unknown)?)
+    Ok(found.into_iter().next().ok_or_else(duty::unknown_duty)?)
 }
 
 /// Which duties somebody asks for.
@@ -430,9 +432,9 @@ pub async fn list_duties(
         item_code: question.item_code.to_owned(),
         after: page.after,
         limit: page.limit(),
-        ..everything(today)
+        ..unfiltered(today)
     };
-    let mut found = store::duties::list(conn, &filter)
+    let mut found = store::duties::list_duties(conn, &filter)
         .await
         .map_err(CatalogError::database(READING))?;
     let token = page.cut(&mut found, |duty| DutyKey {
@@ -443,7 +445,7 @@ pub async fn list_duties(
 }
 
 /// Level, organ and district of an owner, as events name them.
-fn columns(owner: &ItemOwner) -> (String, String, String) {
+fn owner_columns(owner: &ItemOwner) -> (String, String, String) {
     (
         owner.as_str().to_owned(),
         owner.organ().to_owned(),

@@ -20,10 +20,10 @@ use super::items;
 use crate::{error::CatalogError, template};
 
 /// How many files are made at once; who asks for another one waits.
-const AT_ONCE: usize = 2;
+const MAX_PARALLEL_BUILDS: usize = 2;
 
 /// Most bytes of finished files that are kept.
-const MOST_KEPT_BYTES: usize = 16 * 1024 * 1024;
+const MAX_CACHED_BYTES: usize = 16 * 1024 * 1024;
 
 /// Which file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,15 +53,15 @@ type ItemFileKey = (String, u32, ItemFileFormat);
 /// Finished files, and the queue of those that wait for one.
 #[derive(Debug)]
 pub struct ItemExporter {
-    gate: Semaphore,
-    kept: Mutex<ItemFileCache>,
+    permits: Semaphore,
+    cache: Mutex<ItemFileCache>,
 }
 
 impl Default for ItemExporter {
     fn default() -> Self {
         Self {
-            gate: Semaphore::new(AT_ONCE),
-            kept: Mutex::new(ItemFileCache::new(MOST_KEPT_BYTES)),
+            permits: Semaphore::new(MAX_PARALLEL_BUILDS),
+            cache: Mutex::new(ItemFileCache::new(MAX_CACHED_BYTES)),
         }
     }
 }
@@ -80,45 +80,45 @@ impl ItemExporter {
         format: ItemFileFormat,
         day: Date,
     ) -> Result<ItemFile, CatalogError> {
-        let known = items::version_of(&mut conn, code, version, day).await?;
-        let finished = known.and_then(|known| self.finished(code, known, format));
+        let known = items::resolve_version(&mut conn, code, version, day).await?;
+        let finished = known.and_then(|known| self.cached_file(code, known, format));
         if let Some(file) = finished {
             return Ok(file);
         }
         let item = items::get_item(&mut conn, code, version, day).await?;
         drop(conn);
-        self.file(item, format).await
+        self.export_item(item, format).await
     }
 
     /// A file that was made already.
-    fn finished(&self, code: &str, version: u32, format: ItemFileFormat) -> Option<ItemFile> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.find(&(code.to_owned(), version, format))
+    fn cached_file(&self, code: &str, version: u32, format: ItemFileFormat) -> Option<ItemFile> {
+        let mut kept = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(&(code.to_owned(), version, format))
     }
 
     /// The file of a published version of an item. It waits while others are made.
     ///
     /// # Errors
     /// The file cannot be made.
-    async fn file(
+    async fn export_item(
         &self,
         item: ItemVersion,
         format: ItemFileFormat,
     ) -> Result<ItemFile, CatalogError> {
         // The gate is never closed; were it, files would be made without waiting.
-        let _turn = self.gate.acquire().await.ok();
+        let _turn = self.permits.acquire().await.ok();
         let (code, version) = (item.code.clone(), item.version);
         // Who asked for the same one before may have got it meanwhile.
-        if let Some(file) = self.finished(&code, version, format) {
+        if let Some(file) = self.cached_file(&code, version, format) {
             return Ok(file);
         }
-        let file = try_blocking(move || make(&item, format)).await?;
+        let file = try_blocking(move || build_file(&item, format)).await?;
         let file = file.map_err(|source| {
             let code = code.clone();
             CatalogError::Export { code, source }
         })?;
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.keep((code, version, format), file.clone());
+        let mut kept = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert((code, version, format), file.clone());
         Ok(file)
     }
 }
@@ -128,19 +128,19 @@ impl ItemExporter {
 struct ItemFileCache {
     files: VecDeque<(ItemFileKey, ItemFile)>,
     bytes: usize,
-    most: usize,
+    max_bytes: usize,
 }
 
 impl ItemFileCache {
-    fn new(most: usize) -> Self {
+    fn new(max_bytes: usize) -> Self {
         Self {
             files: VecDeque::new(),
             bytes: 0,
-            most,
+            max_bytes,
         }
     }
 
-    fn find(&mut self, key: &ItemFileKey) -> Option<ItemFile> {
+    fn get(&mut self, key: &ItemFileKey) -> Option<ItemFile> {
         let at = self.files.iter().position(|(known, _)| known == key)?;
         let used = self.files.remove(at)?;
         let file = used.1.clone();
@@ -148,13 +148,13 @@ impl ItemFileCache {
         Some(file)
     }
 
-    fn keep(&mut self, key: ItemFileKey, file: ItemFile) {
-        if file.content.len() > self.most || self.find(&key).is_some() {
+    fn insert(&mut self, key: ItemFileKey, file: ItemFile) {
+        if file.content.len() > self.max_bytes || self.get(&key).is_some() {
             return;
         }
         self.bytes += file.content.len();
         self.files.push_back((key, file));
-        while self.bytes > self.most
+        while self.bytes > self.max_bytes
             && let Some((_, oldest)) = self.files.pop_front()
         {
             self.bytes -= oldest.content.len();
@@ -162,7 +162,7 @@ impl ItemFileCache {
     }
 }
 
-fn make(
+fn build_file(
     item: &ItemVersion,
     format: ItemFileFormat,
 ) -> Result<ItemFile, Box<dyn std::error::Error + Send + Sync>> {
@@ -180,7 +180,7 @@ fn make(
         ItemFileFormat::Xlsx => (
             ".xlsx",
             "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            template::xlsx(item)?,
+            template::item_template(item)?,
         ),
     };
     Ok(ItemFile {
@@ -200,7 +200,7 @@ mod tests {
         ("x".to_owned(), version, ItemFileFormat::Xlsx)
     }
 
-    fn of(bytes: usize) -> ItemFile {
+    fn file_of_size(bytes: usize) -> ItemFile {
         ItemFile {
             name: String::new(),
             media_type: "",
@@ -212,15 +212,15 @@ mod tests {
     fn files_are_kept_up_to_a_number_of_bytes_and_the_least_used_goes_first() {
         let mut kept = ItemFileCache::new(100);
         for version in 1..=4 {
-            kept.keep(key(version), of(25));
+            kept.insert(key(version), file_of_size(25));
         }
-        assert!(kept.find(&key(1)).is_some());
-        kept.keep(key(5), of(30));
-        let left: Vec<u32> = (1..=5).filter(|v| kept.find(&key(*v)).is_some()).collect();
+        assert!(kept.get(&key(1)).is_some());
+        kept.insert(key(5), file_of_size(30));
+        let left: Vec<u32> = (1..=5).filter(|v| kept.get(&key(*v)).is_some()).collect();
         assert_eq!((left, kept.bytes), (vec![1, 4, 5], 80));
-        kept.keep(key(5), of(30));
-        kept.keep(key(6), of(101));
-        assert_eq!((kept.bytes, kept.find(&key(6))), (80, None));
+        kept.insert(key(5), file_of_size(30));
+        kept.insert(key(6), file_of_size(101));
+        assert_eq!((kept.bytes, kept.get(&key(6))), (80, None));
     }
 
     #[tokio::test]
@@ -228,11 +228,16 @@ mod tests {
         let exports = ItemExporter::default();
         let item = standard_items().unwrap().remove(0);
         let (code, version) = (item.code.clone(), item.version);
-        let finished = |format| exports.finished(&code, version, format);
+        let finished = |format| exports.cached_file(&code, version, format);
         assert_eq!(finished(ItemFileFormat::Xlsx), None);
-        let both = exports.gate.acquire_many(AT_ONCE as u32).await.unwrap();
+        let both = exports
+            .permits
+            .acquire_many(MAX_PARALLEL_BUILDS as u32)
+            .await
+            .unwrap();
         {
-            let mut waiting = std::pin::pin!(exports.file(item.clone(), ItemFileFormat::Xlsx));
+            let mut waiting =
+                std::pin::pin!(exports.export_item(item.clone(), ItemFileFormat::Xlsx));
             tokio::select! {
                 biased;
                 made = &mut waiting => panic!("made out of turn: {made:?}"),
@@ -242,7 +247,7 @@ mod tests {
             let made = waiting.await.unwrap();
             assert_eq!(finished(ItemFileFormat::Xlsx).as_ref(), Some(&made));
             let again = exports
-                .file(item.clone(), ItemFileFormat::Xlsx)
+                .export_item(item.clone(), ItemFileFormat::Xlsx)
                 .await
                 .unwrap();
             // The very same bytes, not equal ones.

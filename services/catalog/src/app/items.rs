@@ -8,7 +8,7 @@ use serde::Deserialize;
 use service_kit::{blocking::try_blocking, db::Conn, reason::Reason};
 use time::{Date, Duration};
 
-use super::{ActionContext, CatalogOutcome, announce, duties, limit_size, lists};
+use super::{ActionContext, CatalogOutcome, append_events, check_definition_size, duties, lists};
 use crate::{
     domain::{
         CatalogRuleViolation, MAX_EXPANDED_BYTES, format_day,
@@ -42,13 +42,13 @@ pub async fn read_definition(
     mut conn: impl DerefMut<Target = Conn>,
     toml: &str,
 ) -> Result<ItemVersion, CatalogError> {
-    limit_size(toml)?;
+    check_definition_size(toml)?;
     let lists = load_named_lists(&mut conn, toml).await?;
     drop(conn);
     let text = toml.to_owned();
     try_blocking(move || {
         let item = ItemVersion::from_toml_with(&text, &lists)?;
-        limit_expanded(&item)?;
+        check_expanded_size(&item)?;
         Ok(item)
     })
     .await?
@@ -61,11 +61,11 @@ async fn load_named_lists(conn: &mut Conn, toml: &str) -> Result<CodeLists, Cata
     if named.is_empty() {
         return Ok(CodeLists::default());
     }
-    lists::these(conn, named).await
+    lists::load_code_lists(conn, named).await
 }
 
 /// Refuses what its code lists make larger than an event and an answer should be.
-fn limit_expanded(item: &ItemVersion) -> Result<(), CatalogError> {
+fn check_expanded_size(item: &ItemVersion) -> Result<(), CatalogError> {
     if item.to_json()?.len() <= MAX_EXPANDED_BYTES {
         return Ok(());
     }
@@ -119,18 +119,18 @@ pub async fn publish_item_version(
     if let Some(actor) = actor {
         actor.may_review(&item.owner)?;
     }
-    queue_for(conn, [item.code.as_str()], PUBLISHING).await?;
+    lock_items(conn, [item.code.as_str()], PUBLISHING).await?;
     let history = load_history(conn, &item.code).await?;
     let offer = match actor {
-        Some(_) => version::offer(&history, item, act.at)?,
-        None => version::offer_of_file(&history, item, act.at)?,
+        Some(_) => version::decide_publication(&history, item, act.at)?,
+        None => version::decide_file_publication(&history, item, act.at)?,
     };
     if offer == PublicationDecision::Known {
         return Ok(CatalogOutcome::unchanged(()));
     }
     if actor.is_none() {
         // A data file moves no item to another catalogue.
-        let before = history.before(item.version);
+        let before = history.version_before(item.version);
         rights::same_catalogue(before.map(|found| &found.item.owner), &item.owner)?;
     }
     check_owner(conn, item, act.today()).await?;
@@ -142,7 +142,7 @@ pub async fn publish_item_version(
         at: act.at,
         by: act.by,
     };
-    store::items::add(conn, new)
+    store::items::insert_version(conn, new)
         .await
         .map_err(CatalogError::database(PUBLISHING))?;
     let event = ItemVersionPublished {
@@ -156,7 +156,7 @@ pub async fn publish_item_version(
         district_code: item.owner.district().to_owned(),
         published_on: format_day(act.today()),
     };
-    announce(conn, &[act.event(&event)], PUBLISHING).await?;
+    append_events(conn, &[act.new_event(&event)], PUBLISHING).await?;
     let ending = ClosingVersion {
         item_code: &item.code,
         version: item.version,
@@ -164,12 +164,12 @@ pub async fn publish_item_version(
         on: act.today(),
         by: act.by,
     };
-    duties::close(conn, ending, act).await?;
+    duties::close_duties(conn, ending, act).await?;
     Ok(CatalogOutcome::changed(()))
 }
 
 /// Makes writers about these items queue until the end of the transaction.
-pub(super) async fn queue_for(
+pub(super) async fn lock_items(
     conn: &mut Conn,
     codes: impl IntoIterator<Item = &str>,
     doing: &'static str,
@@ -178,7 +178,7 @@ pub(super) async fn queue_for(
         .into_iter()
         .map(|code| format!("item {code}"))
         .collect();
-    store::queue_for(conn, &things)
+    store::lock_names(conn, &things)
         .await
         .map_err(CatalogError::database(doing))
 }
@@ -204,7 +204,7 @@ pub(super) async fn check_catalogue(
     let organ = if owner.is_city() {
         None
     } else {
-        providers::provider(conn, owner.organ())
+        providers::load_provider(conn, owner.organ())
             .await
             .map_err(CatalogError::database(READING))?
     };
@@ -216,13 +216,13 @@ pub(super) async fn check_catalogue(
 /// # Errors
 /// The database fails, or a stored definition cannot be read.
 pub(super) async fn load_history(conn: &mut Conn, code: &str) -> Result<ItemHistory, CatalogError> {
-    let versions = store::items::versions(conn, code)
+    let versions = store::items::list_versions(conn, code)
         .await
         .map_err(CatalogError::database(READING))?
         .into_iter()
-        .map(published)
+        .map(decode_published)
         .collect::<Result<_, _>>()?;
-    let retirement = store::items::retirement(conn, code)
+    let retirement = store::items::load_retirement(conn, code)
         .await
         .map_err(CatalogError::database(READING))?;
     Ok(ItemHistory {
@@ -231,7 +231,7 @@ pub(super) async fn load_history(conn: &mut Conn, code: &str) -> Result<ItemHist
     })
 }
 
-fn published(row: CatalogVersionRow) -> Result<PublishedItemVersion, CatalogError> {
+fn decode_published(row: CatalogVersionRow) -> Result<PublishedItemVersion, CatalogError> {
     Ok(PublishedItemVersion {
         item: parse_stored(&row.code, &row.definition)?,
         at: row.published_at,
@@ -262,13 +262,13 @@ pub async fn get_item(
     day: Date,
 ) -> Result<ItemVersion, CatalogError> {
     let found = if version == 0 {
-        store::items::definition_on(conn, code, day).await
+        store::items::load_definition_on(conn, code, day).await
     } else {
-        store::items::definition(conn, code, version).await
+        store::items::load_definition(conn, code, version).await
     };
     match found.map_err(CatalogError::database(READING))? {
         Some(text) => parse_stored(code, &text),
-        None => Err(not_found(conn, code, version, day).await?.into()),
+        None => Err(explain_missing(conn, code, version, day).await?.into()),
     }
 }
 
@@ -277,7 +277,7 @@ pub async fn get_item(
 ///
 /// # Errors
 /// The database fails.
-pub async fn version_of(
+pub async fn resolve_version(
     conn: &mut Conn,
     code: &str,
     version: u32,
@@ -286,13 +286,13 @@ pub async fn version_of(
     if version != 0 {
         return Ok(Some(version));
     }
-    store::items::version_on(conn, code, day)
+    store::items::find_version_on(conn, code, day)
         .await
         .map_err(CatalogError::database(READING))
 }
 
 /// Why there is no such version.
-async fn not_found(
+async fn explain_missing(
     conn: &mut Conn,
     code: &str,
     version: u32,
@@ -333,7 +333,7 @@ pub async fn list_items(
     day: Date,
     filter: &ItemFilter,
 ) -> Result<Vec<ItemVersion>, CatalogError> {
-    let found = store::items::definitions_on(conn, day, filter)
+    let found = store::items::list_definitions_on(conn, day, filter)
         .await
         .map_err(CatalogError::database(READING))?;
     // Hundreds of definitions are some megabytes of JSON.
@@ -357,14 +357,14 @@ pub async fn retire_item(
     act: ActionContext<'_>,
 ) -> Result<CatalogOutcome<RetirementDecision>, CatalogError> {
     let both = std::iter::once(asked.code.as_str()).chain(asked.successor.as_deref());
-    queue_for(conn, both, RETIRING).await?;
+    lock_items(conn, both, RETIRING).await?;
     let of_item = load_history(conn, &asked.code).await?;
     let of_successor = match &asked.successor {
         Some(successor) => Some(load_history(conn, successor).await?),
         None => None,
     };
     let known = of_item.retirement.clone();
-    let decided = version::retire(&of_item, asked, of_successor.as_ref(), act.today())?;
+    let decided = version::decide_retirement(&of_item, asked, of_successor.as_ref(), act.today())?;
     // Who keeps ends tells the newer decision by its moment.
     let act = ActionContext {
         at: known.as_ref().map_or(act.at, |known| {
@@ -378,7 +378,7 @@ pub async fn retire_item(
         // retire() answers none for a retirement that is known only.
         (None, None) => return Err(version::unknown_item("").into()),
     };
-    store::items::retire(conn, &end, act.by)
+    store::items::insert_retirement(conn, &end, act.by)
         .await
         .map_err(CatalogError::database(RETIRING))?;
     let event = ItemRetired {
@@ -387,8 +387,8 @@ pub async fn retire_item(
         reason: end.reason.clone(),
         successor_code: end.successor.clone().unwrap_or_default(),
     };
-    announce(conn, &[act.event(&event)], RETIRING).await?;
-    duties::close_ended(conn, std::slice::from_ref(&end.code), act).await?;
+    append_events(conn, &[act.new_event(&event)], RETIRING).await?;
+    duties::close_duties_of_ended(conn, std::slice::from_ref(&end.code), act).await?;
     Ok(CatalogOutcome::changed(end))
 }
 

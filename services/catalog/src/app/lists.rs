@@ -6,7 +6,7 @@ use credit_record::item::{CodeListVersion, CodeLists};
 use proto::credit::catalog::events::v1::CodeListPublished;
 use service_kit::{blocking::try_blocking, db::Conn, reason::Reason};
 
-use super::{ActionContext, CatalogOutcome, announce, limit_size};
+use super::{ActionContext, CatalogOutcome, append_events, check_definition_size};
 use crate::{
     domain::{CatalogRuleViolation, list, version::PublicationDecision},
     error::CatalogError,
@@ -21,7 +21,7 @@ const READING: &str = "读取代码表";
 /// # Errors
 /// Too large, unreadable, or it contradicts itself.
 pub async fn read_definition(toml: &str) -> Result<CodeListVersion, CatalogError> {
-    limit_size(toml)?;
+    check_definition_size(toml)?;
     let text = toml.to_owned();
     Ok(try_blocking(move || CodeListVersion::from_toml(&text)).await??)
 }
@@ -35,18 +35,18 @@ pub async fn publish_code_list(
     list: &CodeListVersion,
     act: ActionContext<'_>,
 ) -> Result<CatalogOutcome<()>, CatalogError> {
-    store::queue_for(conn, &[format!("code list {}", list.code)])
+    store::lock_names(conn, &[format!("code list {}", list.code)])
         .await
         .map_err(CatalogError::database(PUBLISHING))?;
-    let same = store::lists::definition(conn, &list.code, list.version)
+    let same = store::lists::load_list_definition(conn, &list.code, list.version)
         .await
         .map_err(CatalogError::database(PUBLISHING))?
         .map(|text| parse_stored(&list.code, &text))
         .transpose()?;
-    let highest = store::lists::highest(conn, &list.code)
+    let highest = store::lists::highest_version(conn, &list.code)
         .await
         .map_err(CatalogError::database(PUBLISHING))?;
-    if list::offer(same.as_ref(), highest, list)? == PublicationDecision::Known {
+    if list::decide_list_publication(same.as_ref(), highest, list)? == PublicationDecision::Known {
         return Ok(CatalogOutcome::unchanged(()));
     }
     let definition = serde_json::to_string(list).map_err(|source| CatalogError::Stored {
@@ -54,7 +54,7 @@ pub async fn publish_code_list(
         source,
     })?;
     let (code, version) = (list.code.as_str(), list.version);
-    store::lists::add(conn, code, version, &definition, act.at, act.by)
+    store::lists::insert_list_version(conn, code, version, &definition, act.at, act.by)
         .await
         .map_err(CatalogError::database(PUBLISHING))?;
     let event = CodeListPublished {
@@ -63,7 +63,7 @@ pub async fn publish_code_list(
         name: list.name.clone(),
         definition_json: definition,
     };
-    announce(conn, &[act.event(&event)], PUBLISHING).await?;
+    append_events(conn, &[act.new_event(&event)], PUBLISHING).await?;
     Ok(CatalogOutcome::changed(()))
 }
 
@@ -76,7 +76,7 @@ pub async fn get_code_list(
     code: &str,
     version: u32,
 ) -> Result<CodeListVersion, CatalogError> {
-    let found = store::lists::definition(conn, code, version)
+    let found = store::lists::load_list_definition(conn, code, version)
         .await
         .map_err(CatalogError::database(READING))?;
     match found {
@@ -96,7 +96,7 @@ pub async fn get_code_list(
 /// # Errors
 /// The database fails.
 pub async fn list_code_lists(conn: &mut Conn) -> Result<Vec<CodeListVersion>, CatalogError> {
-    store::lists::newest(conn)
+    store::lists::list_newest_definitions(conn)
         .await
         .map_err(CatalogError::database(READING))?
         .iter()
@@ -105,7 +105,7 @@ pub async fn list_code_lists(conn: &mut Conn) -> Result<Vec<CodeListVersion>, Ca
 }
 
 /// These lists, for an item that names them; what is not published is left out and found by the lint.
-pub(super) async fn these(
+pub(super) async fn load_code_lists(
     conn: &mut Conn,
     named: BTreeSet<(String, u32)>,
 ) -> Result<CodeLists, CatalogError> {
@@ -113,7 +113,7 @@ pub(super) async fn these(
         .into_iter()
         .map(|(code, version)| (code, i64::from(version)))
         .unzip();
-    let found = store::lists::these(conn, &codes, &versions)
+    let found = store::lists::load_list_definitions(conn, &codes, &versions)
         .await
         .map_err(CatalogError::database(READING))?;
     let mut lists = CodeLists::default();

@@ -6,7 +6,7 @@ use proto::credit::catalog::events::v1::{ProviderContactsChanged, ProviderRegist
 use service_kit::db::Conn;
 use vault::Keyring;
 
-use super::{ActionContext, CatalogOutcome, announce};
+use super::{ActionContext, CatalogOutcome, append_events};
 use crate::{
     domain::{
         contact::Contacts,
@@ -40,22 +40,27 @@ pub async fn register_provider(
 ) -> Result<CatalogOutcome<ShownProvider>, CatalogError> {
     let failed = CatalogError::database;
     // One queue for all: whether a provider fits depends on those above and below it.
-    store::queue_for(conn, &["providers".to_owned()])
+    store::lock_names(conn, &["providers".to_owned()])
         .await
         .map_err(failed(REGISTERING))?;
-    let all = store::providers::providers(conn)
+    let all = store::providers::list_providers(conn)
         .await
         .map_err(failed(REGISTERING))?;
     registration.fits_among(&all)?;
     let code = *registration.code();
     let current = all.into_iter().find(|known| known.code == code);
-    let (provider, mut changed) = match provider::register(current, registration) {
+    let (provider, mut changed) = match provider::apply_registration(current, registration) {
         RegistrationOutcome::Unchanged(provider) => (provider, false),
         RegistrationOutcome::Changed(provider) => {
-            store::providers::add(conn, &provider, act.at, act.by)
+            store::providers::insert_revision(conn, &provider, act.at, act.by)
                 .await
                 .map_err(failed(REGISTERING))?;
-            announce(conn, &[act.event(&registered(&provider))], REGISTERING).await?;
+            append_events(
+                conn,
+                &[act.new_event(&registered_event(&provider))],
+                REGISTERING,
+            )
+            .await?;
             (provider, true)
         }
     };
@@ -69,7 +74,7 @@ pub async fn register_provider(
     })
 }
 
-fn registered(provider: &Provider) -> ProviderRegistered {
+fn registered_event(provider: &Provider) -> ProviderRegistered {
     ProviderRegistered {
         code: provider.code.to_string(),
         name: provider.name.clone(),
@@ -96,11 +101,11 @@ async fn set_contacts(
     act: ActionContext<'_>,
 ) -> Result<bool, CatalogError> {
     let failed = CatalogError::database;
-    let known = store::providers::contacts(conn, code)
+    let known = store::providers::list_sealed_contacts(conn, code)
         .await
         .map_err(failed(REGISTERING))?;
     let known = match known.first() {
-        Some((_, sealed)) => Some(open(keyring, code, sealed)?),
+        Some((_, sealed)) => Some(open_contacts(keyring, code, sealed)?),
         None => None,
     };
     if known.as_ref() == (!contacts.is_empty()).then_some(contacts) {
@@ -113,7 +118,7 @@ async fn set_contacts(
     } else {
         let plain =
             serde_json::to_vec(contacts).map_err(|_| CatalogError::Contacts { doing: "sealed" })?;
-        let sealed = keyring.seal(&context(code), &plain);
+        let sealed = keyring.seal(&sealing_context(code), &plain);
         store::providers::set_contacts(conn, code, &sealed, act.at, act.by)
             .await
             .map_err(failed(REGISTERING))?;
@@ -121,20 +126,20 @@ async fn set_contacts(
     let event = ProviderContactsChanged {
         code: code.to_owned(),
     };
-    announce(conn, &[act.event(&event)], REGISTERING).await?;
+    append_events(conn, &[act.new_event(&event)], REGISTERING).await?;
     Ok(true)
 }
 
-fn open(keyring: &Keyring, code: &str, sealed: &[u8]) -> Result<Contacts, CatalogError> {
+fn open_contacts(keyring: &Keyring, code: &str, sealed: &[u8]) -> Result<Contacts, CatalogError> {
     let damaged = || CatalogError::Contacts { doing: "opened" };
     let plain = keyring
-        .open(&context(code), sealed)
+        .open(&sealing_context(code), sealed)
         .map_err(|_| damaged())?;
     serde_json::from_slice(&plain).map_err(|_| damaged())
 }
 
 /// What a provider's contacts are sealed with, so that they open in no other place.
-fn context(code: &str) -> Vec<u8> {
+fn sealing_context(code: &str) -> Vec<u8> {
     format!("provider contacts {code}").into_bytes()
 }
 
@@ -147,7 +152,7 @@ pub async fn list_providers(
     keyring: &Keyring,
     actor: &CatalogActor,
 ) -> Result<Vec<ShownProvider>, CatalogError> {
-    let all = store::providers::providers(conn)
+    let all = store::providers::list_providers(conn)
         .await
         .map_err(CatalogError::database(READING))?;
     let mut contacts = visible_contacts(conn, keyring, actor, "").await?;
@@ -167,17 +172,17 @@ async fn visible_contacts(
     actor: &CatalogActor,
     code: &str,
 ) -> Result<BTreeMap<String, Contacts>, CatalogError> {
-    let Some(code) = readable(actor, code) else {
+    let Some(code) = readable_code(actor, code) else {
         return Ok(BTreeMap::new());
     };
-    let sealed = store::providers::contacts(conn, code)
+    let sealed = store::providers::list_sealed_contacts(conn, code)
         .await
         .map_err(CatalogError::database(READING))?;
     sealed
         .into_iter()
         .filter(|(code, _)| actor.sees_contacts_of(code))
         .map(|(code, sealed)| {
-            let contacts = open(keyring, &code, &sealed)?;
+            let contacts = open_contacts(keyring, &code, &sealed)?;
             Ok((code, contacts))
         })
         .collect()
@@ -185,7 +190,7 @@ async fn visible_contacts(
 
 /// Whose contacts are read for `actor`, who asks for those of `code`, or of all when it is empty: what it is not
 /// shown is not even read. Empty: of all; none: of nobody.
-fn readable<'a>(actor: &'a CatalogActor, code: &'a str) -> Option<&'a str> {
+fn readable_code<'a>(actor: &'a CatalogActor, code: &'a str) -> Option<&'a str> {
     // No provider has an empty code, so only who is shown all sees the contacts of that.
     let all = actor.sees_contacts_of("");
     let code = if code.is_empty() && !all {
@@ -204,7 +209,7 @@ pub async fn find_provider(
     conn: &mut Conn,
     organisation: &str,
 ) -> Result<Option<Provider>, CatalogError> {
-    store::providers::provider(conn, organisation)
+    store::providers::load_provider(conn, organisation)
         .await
         .map_err(CatalogError::database(READING))
 }
@@ -241,9 +246,9 @@ mod tests {
             (&auditor, "A", None),
         ];
         for (actor, code, read) in table {
-            assert_eq!(readable(actor, code), read, "{actor:?} {code}");
+            assert_eq!(readable_code(actor, code), read, "{actor:?} {code}");
         }
         let nobody = actor();
-        assert_eq!(readable(&nobody, ""), None);
+        assert_eq!(readable_code(&nobody, ""), None);
     }
 }

@@ -6,7 +6,7 @@ use time::{Date, format_description::BorrowedFormatItem, macros::format_descript
 
 use super::CatalogRuleViolation;
 
-const FORM: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
+const DAY_FORMAT: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
 
 /// `YYYY-MM-DD`.
 pub fn format_day(day: Date) -> String {
@@ -26,7 +26,7 @@ pub fn given_day(text: &str, field: &'static str) -> Result<Option<Date>, Catalo
     if text.is_empty() {
         return Ok(None);
     }
-    Date::parse(text, FORM)
+    Date::parse(text, DAY_FORMAT)
         .ok()
         .filter(|day| format_day(*day) == text)
         .map(Some)

@@ -17,10 +17,10 @@ use uuid::Uuid;
 use super::{CatalogRuleViolation, MAX_REASON_CHARS, given_text};
 
 /// Most reasons of one return.
-pub const MAX_REASONS: usize = 100;
+pub const MAX_RETURN_REASONS: usize = 100;
 
 /// Most drafts that one organisation has open at once.
-pub const MAX_OPEN: i64 = 100;
+pub const MAX_OPEN_DRAFTS: i64 = 100;
 
 /// Where a draft stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl DraftStep {
 ///
 /// # Errors
 /// The state has no such step.
-pub fn step(
+pub fn apply_step(
     state: ItemDraftState,
     step: DraftStep,
 ) -> Result<ItemDraftState, CatalogRuleViolation> {
@@ -145,11 +145,11 @@ pub struct DraftReturnReason {
 ///
 /// # Errors
 /// There is none, too many, or one says nothing.
-pub fn reasons(
+pub fn check_reasons(
     given: Vec<DraftReturnReason>,
 ) -> Result<Vec<DraftReturnReason>, CatalogRuleViolation> {
     const REASON: Reason = Reason::DraftReasonsInvalid;
-    if given.is_empty() || given.len() > MAX_REASONS {
+    if given.is_empty() || given.len() > MAX_RETURN_REASONS {
         return Err(CatalogRuleViolation::new(
             REASON,
             "reasons",
@@ -189,7 +189,7 @@ impl DraftHeader {
     ///
     /// # Errors
     /// It is no TOML, or lacks code or version, or they are none.
-    pub fn read(definition: &str) -> Result<Self, CatalogRuleViolation> {
+    pub fn parse(definition: &str) -> Result<Self, CatalogRuleViolation> {
         const REASON: Reason = Reason::DraftUnreadable;
         let head: Self = toml::from_str(definition).map_err(|error| {
             CatalogRuleViolation::new(
@@ -282,19 +282,19 @@ pub struct WholeDraft {
 /// # Errors
 /// It may not.
 pub fn may_begin(open: i64) -> Result<(), CatalogRuleViolation> {
-    if open < MAX_OPEN {
+    if open < MAX_OPEN_DRAFTS {
         return Ok(());
     }
     Err(CatalogRuleViolation::new(
         Reason::DraftsTooMany,
         "draft_id",
         "an organisation has at most 100 open drafts",
-        format!("本单位未办结的草稿已达{MAX_OPEN}份，请先提交发布或撤回"),
+        format!("本单位未办结的草稿已达{MAX_OPEN_DRAFTS}份，请先提交发布或撤回"),
     ))
 }
 
 /// There is no such draft, or it is none of the caller's.
-pub fn unknown() -> CatalogRuleViolation {
+pub fn unknown_draft() -> CatalogRuleViolation {
     CatalogRuleViolation::new(
         Reason::DraftUnknown,
         "draft_id",

@@ -252,7 +252,7 @@ pub fn is_overdue(
 
 /// Whether a due day that was computed again takes the place of the old one. A final day gives way to another final
 /// day only: of two instances, one of which does not know the year's calendar yet, the one that does is right.
-pub fn moves(old: Deadline, new: Deadline) -> bool {
+pub fn replaces_deadline(old: Deadline, new: Deadline) -> bool {
     new != old && (old.provisional || !new.provisional)
 }
 
@@ -270,7 +270,10 @@ pub fn base_version(versions: &[(u32, Date)], promulgated_on: Date) -> u32 {
 ///
 /// # Errors
 /// The rule that is broken, with its field.
-pub fn dismiss(state: RenewalDutyState, reason: &str) -> Result<String, CatalogRuleViolation> {
+pub fn check_dismissal(
+    state: RenewalDutyState,
+    reason: &str,
+) -> Result<String, CatalogRuleViolation> {
     let reason = given_text(reason, Reason::ReasonInvalid, "reason", MAX_REASON_CHARS)?;
     if state == RenewalDutyState::Open {
         return Ok(reason);
@@ -284,7 +287,7 @@ pub fn dismiss(state: RenewalDutyState, reason: &str) -> Result<String, CatalogR
 }
 
 /// There is no such duty, or it is none of the caller's.
-pub fn unknown() -> CatalogRuleViolation {
+pub fn unknown_duty() -> CatalogRuleViolation {
     CatalogRuleViolation::new(
         Reason::DutyUnknown,
         "duty_id",

@@ -9,7 +9,7 @@ use super::{CatalogRuleViolation, version::PublicationDecision};
 ///
 /// # Errors
 /// It would change a published version or leave a gap.
-pub fn offer(
+pub fn decide_list_publication(
     same: Option<&CodeListVersion>,
     highest: u32,
     offered: &CodeListVersion,

@@ -193,7 +193,7 @@ impl ProviderRegistration {
                 ));
             };
             if !may_stand_below(self.level, parent.level) {
-                return Err(outside(
+                return Err(outside_district(
                     "provider.parent_code",
                     "上级单位应为市级单位或本区县单位，市级单位的上级只能是市级单位",
                 ));
@@ -216,7 +216,7 @@ impl ProviderRegistration {
             .find(|p| p.parent == Some(self.code) && !may_stand_below(p.level, self.level));
         match below {
             None => Ok(()),
-            Some(child) => Err(outside(
+            Some(child) => Err(outside_district(
                 "provider.level",
                 &format!("下级单位{}将不在其区县之内，请先调整", child.code),
             )),
@@ -229,7 +229,7 @@ fn may_stand_below(child: OrganLevel, parent: OrganLevel) -> bool {
     parent == OrganLevel::City || child == parent
 }
 
-fn outside(field: &'static str, message: &str) -> CatalogRuleViolation {
+fn outside_district(field: &'static str, message: &str) -> CatalogRuleViolation {
     CatalogRuleViolation::new(
         Reason::ProviderOutsideDistrict,
         field,
@@ -376,7 +376,7 @@ pub enum RegistrationOutcome {
 }
 
 /// Applies a registration to what the registry holds of that provider.
-pub fn register(
+pub fn apply_registration(
     current: Option<Provider>,
     registration: ProviderRegistration,
 ) -> RegistrationOutcome {

@@ -46,7 +46,7 @@ pub struct CatalogScope {
 
 impl CatalogScope {
     /// Whether the catalogue of this owner is within it.
-    pub fn sees(&self, owner: &ItemOwner) -> bool {
+    pub fn includes(&self, owner: &ItemOwner) -> bool {
         self.all
             || (!self.district_code.is_empty() && owner.district() == self.district_code)
             || (!self.organ.is_empty() && owner.organ() == self.organ)

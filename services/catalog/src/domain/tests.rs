@@ -16,7 +16,7 @@ fn day(text: &str) -> Date {
 }
 
 /// Field and rule of a refusal that also tells people something.
-fn told(broken: &CatalogRuleViolation) -> (&str, &str) {
+fn violated_rule(broken: &CatalogRuleViolation) -> (&str, &str) {
     assert!(!broken.message.is_empty(), "{broken:?}");
     (broken.field.as_ref(), broken.rule)
 }
@@ -36,7 +36,7 @@ fn a_day_is_a_real_one_in_one_form() {
     ] {
         let broken = given_day(bad, "x").unwrap_err();
         assert_eq!(
-            (broken.reason, told(&broken).0),
+            (broken.reason, violated_rule(&broken).0),
             (Reason::DateInvalid, "x"),
             "{bad}"
         );

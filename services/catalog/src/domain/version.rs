@@ -33,7 +33,7 @@ pub fn starts_on(item: &ItemVersion, published_at: OffsetDateTime) -> Date {
 }
 
 /// The day of a retirement that is withdrawn: it never comes.
-pub const NEVER: Date = date!(9999 - 12 - 31);
+pub const RETIREMENT_WITHDRAWN: Date = date!(9999 - 12 - 31);
 
 /// A decision about the end of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,14 +78,14 @@ impl ItemHistory {
         if self.has_ended(day) {
             return None;
         }
-        self.begun(day)
+        self.latest_begun(day)
     }
 
     /// What each version is on a day, in the order of `versions`.
     pub fn states(&self, day: Date) -> Vec<ItemVersionState> {
         let ended = self.has_ended(day);
         let newest = self
-            .begun(day)
+            .latest_begun(day)
             .map_or(0, |published| published.item.version);
         let state = |published: &PublishedItemVersion| match published.item.version {
             version if version < newest => ItemVersionState::Superseded,
@@ -102,16 +102,18 @@ impl ItemHistory {
     }
 
     /// Its end, when it has been decided and not been withdrawn.
-    pub fn end(&self) -> Option<&RetirementDecision> {
-        self.retirement.as_ref().filter(|end| end.from != NEVER)
+    pub fn decided_retirement(&self) -> Option<&RetirementDecision> {
+        self.retirement
+            .as_ref()
+            .filter(|end| end.from != RETIREMENT_WITHDRAWN)
     }
 
     /// The version that stands before this one.
-    pub fn before(&self, version: u32) -> Option<&PublishedItemVersion> {
+    pub fn version_before(&self, version: u32) -> Option<&PublishedItemVersion> {
         self.versions.iter().rfind(|v| v.item.version < version)
     }
 
-    fn begun(&self, day: Date) -> Option<&PublishedItemVersion> {
+    fn latest_begun(&self, day: Date) -> Option<&PublishedItemVersion> {
         self.versions.iter().rfind(|v| v.starts_on() <= day)
     }
 
@@ -145,12 +147,12 @@ pub enum PublicationDecision {
 /// # Errors
 /// As [`offer_of_file`]; or it is not the first and its first day lies before that of its publication, so that it
 /// would judge what was reported before anybody could know it.
-pub fn offer(
+pub fn decide_publication(
     history: &ItemHistory,
     offered: &ItemVersion,
     now: OffsetDateTime,
 ) -> Result<PublicationDecision, CatalogRuleViolation> {
-    let decided = offer_of_file(history, offered, now)?;
+    let decided = decide_file_publication(history, offered, now)?;
     let today = shanghai_date(now);
     if decided == PublicationDecision::Next
         && offered.version > 1
@@ -172,7 +174,7 @@ pub fn offer(
 /// # Errors
 /// It would change a published version, leave a gap, follow a retirement, name a predecessor that does not
 /// exist or that is not before it, or begin before the version that it follows has.
-pub fn offer_of_file(
+pub fn decide_file_publication(
     history: &ItemHistory,
     offered: &ItemVersion,
     now: OffsetDateTime,
@@ -196,7 +198,7 @@ pub fn offer_of_file(
     }
     // Until its day an item lives on, and has to follow the law.
     let today = shanghai_date(now);
-    if let Some(end) = history.end().filter(|end| end.from <= today) {
+    if let Some(end) = history.decided_retirement().filter(|end| end.from <= today) {
         return Err(CatalogRuleViolation::new(
             Reason::ItemRetired,
             "definition_toml.code",
@@ -215,14 +217,17 @@ pub fn offer_of_file(
             format!("目录项{code}的下一版应为第{next}版，不能发布第{version}版"),
         ));
     }
-    predecessor(history, offered)?;
-    effective_order(history, offered, now)?;
+    check_predecessor(history, offered)?;
+    check_effective_order(history, offered, now)?;
     Ok(PublicationDecision::Next)
 }
 
 /// A version maps records of an earlier one: that one is published and has the fields that are named.
 /// Since a version only ever names a lower one, versions form no cycle.
-fn predecessor(history: &ItemHistory, offered: &ItemVersion) -> Result<(), CatalogRuleViolation> {
+fn check_predecessor(
+    history: &ItemHistory,
+    offered: &ItemVersion,
+) -> Result<(), CatalogRuleViolation> {
     let Some(named) = &offered.predecessor else {
         return Ok(());
     };
@@ -270,7 +275,7 @@ fn predecessor(history: &ItemHistory, offered: &ItemVersion) -> Result<(), Catal
 }
 
 /// A version begins after the one before it: strictly when it names its first day, and never before.
-fn effective_order(
+fn check_effective_order(
     history: &ItemHistory,
     offered: &ItemVersion,
     now: OffsetDateTime,
@@ -300,7 +305,7 @@ fn effective_order(
 /// # Errors
 /// The item or its successor does not exist, has ended or is the same; the day has passed; there is nothing to
 /// withdraw.
-pub fn retire(
+pub fn decide_retirement(
     history: &ItemHistory,
     asked: RetirementDecision,
     successor: Option<&ItemHistory>,
@@ -332,8 +337,8 @@ pub fn retire(
         "reason",
         MAX_REASON_CHARS,
     )?;
-    if asked.from == NEVER {
-        if history.end().is_none() {
+    if asked.from == RETIREMENT_WITHDRAWN {
+        if history.decided_retirement().is_none() {
             return Err(CatalogRuleViolation::new(
                 Reason::RetirementUnsuitable,
                 "from_date",
@@ -381,7 +386,7 @@ pub fn retire(
                 ));
             }
             // A successor that has not ended leads nowhere further, so ends form no cycle.
-            Some(found) if found.end().is_none() => {}
+            Some(found) if found.decided_retirement().is_none() => {}
             _ => {
                 return Err(CatalogRuleViolation::new(
                     Reason::RetirementUnsuitable,

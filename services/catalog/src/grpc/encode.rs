@@ -15,7 +15,7 @@ use crate::{
     domain::{format_day, provider},
 };
 
-pub(super) fn provider((provider, contacts): ShownProvider) -> Provider {
+pub(super) fn encode_provider((provider, contacts): ShownProvider) -> Provider {
     let level = match provider.level.kind() {
         provider::OrganLevelKind::City => ProviderLevel::City,
         provider::OrganLevelKind::District => ProviderLevel::District,
@@ -42,7 +42,7 @@ pub(super) fn provider((provider, contacts): ShownProvider) -> Provider {
     }
 }
 
-pub(super) fn list(list: &CodeListVersion) -> CodeList {
+pub(super) fn encode_code_list(list: &CodeListVersion) -> CodeList {
     let value = |value: &CodeValue| CodeListValue {
         value: value.value.clone(),
         meaning: value.meaning.clone(),
@@ -58,7 +58,7 @@ pub(super) fn list(list: &CodeListVersion) -> CodeList {
     }
 }
 
-fn owner(owner: &ItemOwner) -> WireOwner {
+fn encode_owner(owner: &ItemOwner) -> WireOwner {
     let catalogue = match owner {
         ItemOwner::City => Catalogue::City,
         ItemOwner::Department { .. } => Catalogue::Department,

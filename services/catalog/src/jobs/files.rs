@@ -14,7 +14,7 @@ pub(super) struct DataFiles {
 }
 
 /// Reads the `*.toml` files by name.
-pub(super) async fn read(dir: &Path) -> DataFiles {
+pub(super) async fn read_folder(dir: &Path) -> DataFiles {
     let mut found = DataFiles::default();
     let files = match toml_files(dir).await {
         Ok(files) => files,

@@ -54,14 +54,18 @@ impl CatalogGauges {
     }
 
     /// Reads them from the tables.
-    pub(super) async fn read(&self, pool: &Pool, now: OffsetDateTime) -> Result<(), CatalogError> {
+    pub(super) async fn refresh(
+        &self,
+        pool: &Pool,
+        now: OffsetDateTime,
+    ) -> Result<(), CatalogError> {
         let failed = CatalogError::database;
         let mut conn = pool.acquire().await.map_err(failed(COUNTING))?;
         let today = shanghai_date(now);
-        let (open, overdue) = store::duties::open_and_overdue(&mut conn, today)
+        let (open, overdue) = store::duties::count_open_and_overdue(&mut conn, today)
             .await
             .map_err(failed(COUNTING))?;
-        let (waiting, since) = store::drafts::waiting(&mut conn)
+        let (waiting, since) = store::drafts::count_waiting_drafts(&mut conn)
             .await
             .map_err(failed(COUNTING))?;
         self.open.set(open);

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{owner, unreadable};
+use super::{decode_owner, unknown_value};
 use crate::domain::{
     draft::{DraftHeader, DraftHistoryEntry, DraftReturnReason, ItemDraft, ItemDraftState},
     page::DraftKey,
@@ -30,22 +30,22 @@ struct DraftRow {
 }
 
 /// One draft, kept from other writers until the end of the transaction.
-pub async fn lock(conn: &mut Conn, id: Uuid) -> Result<Option<ItemDraft>, Error> {
+pub async fn lock_draft(conn: &mut Conn, id: Uuid) -> Result<Option<ItemDraft>, Error> {
     let row: Option<DraftRow> =
         sqlx::query_as("SELECT * FROM draft WHERE draft_id = $1 FOR UPDATE")
             .bind(id)
             .fetch_optional(conn)
             .await?;
-    row.map(decode).transpose()
+    row.map(decode_draft).transpose()
 }
 
 /// One draft.
-pub async fn draft(conn: &mut Conn, id: Uuid) -> Result<Option<ItemDraft>, Error> {
+pub async fn load_draft(conn: &mut Conn, id: Uuid) -> Result<Option<ItemDraft>, Error> {
     let row: Option<DraftRow> = sqlx::query_as("SELECT * FROM draft WHERE draft_id = $1")
         .bind(id)
         .fetch_optional(conn)
         .await?;
-    row.map(decode).transpose()
+    row.map(decode_draft).transpose()
 }
 
 /// Which drafts a list shows.
@@ -64,7 +64,10 @@ pub struct DraftListFilter {
 }
 
 /// Drafts without their definitions, latest change first.
-pub async fn list(conn: &mut Conn, filter: &DraftListFilter) -> Result<Vec<ItemDraft>, Error> {
+pub async fn list_drafts(
+    conn: &mut Conn,
+    filter: &DraftListFilter,
+) -> Result<Vec<ItemDraft>, Error> {
     let rows: Vec<DraftRow> = sqlx::query_as(
         "SELECT draft_id, item_code, item_version, catalogue, organ, district_code, \
            '' AS definition, state, revision, created_by, created_at, changed_at, reasons \
@@ -84,11 +87,16 @@ pub async fn list(conn: &mut Conn, filter: &DraftListFilter) -> Result<Vec<ItemD
     .bind(filter.limit)
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(decode).collect()
+    rows.into_iter().map(decode_draft).collect()
 }
 
 /// Stores a draft as it is now, and the step that made it so.
-pub async fn put(conn: &mut Conn, draft: &ItemDraft, by: &str, note: &str) -> Result<(), Error> {
+pub async fn upsert_draft(
+    conn: &mut Conn,
+    draft: &ItemDraft,
+    by: &str,
+    note: &str,
+) -> Result<(), Error> {
     let reasons = encode_reasons(&draft.reasons)?;
     sqlx::query(
         "WITH now AS ( \
@@ -127,7 +135,7 @@ pub async fn put(conn: &mut Conn, draft: &ItemDraft, by: &str, note: &str) -> Re
 }
 
 /// Keeps what was submitted, word by word; the step of it is stored already.
-pub async fn keep_submission(conn: &mut Conn, draft: &ItemDraft) -> Result<(), Error> {
+pub async fn insert_submission(conn: &mut Conn, draft: &ItemDraft) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO draft_submission (draft_id, revision, definition) VALUES ($1, $2, $3)",
     )
@@ -140,7 +148,7 @@ pub async fn keep_submission(conn: &mut Conn, draft: &ItemDraft) -> Result<(), E
 }
 
 /// How many drafts an organisation began that are neither published nor withdrawn.
-pub async fn open_of(conn: &mut Conn, organisation: &str) -> Result<i64, Error> {
+pub async fn count_open_drafts(conn: &mut Conn, organisation: &str) -> Result<i64, Error> {
     sqlx::query_scalar(
         "SELECT count(*) FROM draft \
          WHERE created_by = $1 AND state IN ('draft', 'submitted', 'returned')",
@@ -151,7 +159,10 @@ pub async fn open_of(conn: &mut Conn, organisation: &str) -> Result<i64, Error> 
 }
 
 /// The steps of a draft, oldest first.
-pub async fn history(conn: &mut Conn, id: Uuid) -> Result<Vec<DraftHistoryEntry>, Error> {
+pub async fn list_draft_history(
+    conn: &mut Conn,
+    id: Uuid,
+) -> Result<Vec<DraftHistoryEntry>, Error> {
     type DraftHistoryRow = (String, i64, OffsetDateTime, String, String, String);
     let rows: Vec<DraftHistoryRow> = sqlx::query_as(
         "SELECT state, revision, at, by, reasons, note FROM draft_change \
@@ -175,20 +186,20 @@ pub async fn history(conn: &mut Conn, id: Uuid) -> Result<Vec<DraftHistoryEntry>
 }
 
 /// How many drafts wait for the review, and since when the oldest does.
-pub async fn waiting(conn: &mut Conn) -> Result<(i64, Option<OffsetDateTime>), Error> {
+pub async fn count_waiting_drafts(conn: &mut Conn) -> Result<(i64, Option<OffsetDateTime>), Error> {
     sqlx::query_as("SELECT count(*), min(changed_at) FROM draft WHERE state = 'submitted'")
         .fetch_one(conn)
         .await
 }
 
-fn decode(row: DraftRow) -> Result<ItemDraft, Error> {
+fn decode_draft(row: DraftRow) -> Result<ItemDraft, Error> {
     Ok(ItemDraft {
         id: row.draft_id,
         head: DraftHeader {
             code: row.item_code,
             // CHECK (item_version > 0), and a head's version is a u32.
             version: row.item_version as u32,
-            owner: owner(&row.catalogue, row.organ, row.district_code)?,
+            owner: decode_owner(&row.catalogue, row.organ, row.district_code)?,
         },
         definition: row.definition,
         state: decode_state(&row.state)?,
@@ -204,7 +215,7 @@ fn decode_state(text: &str) -> Result<ItemDraftState, Error> {
     let found = ItemDraftState::ALL
         .into_iter()
         .find(|state| state.as_str() == text);
-    found.ok_or_else(|| unreadable("state", text))
+    found.ok_or_else(|| unknown_value("state", text))
 }
 
 fn encode_reasons(reasons: &[DraftReturnReason]) -> Result<String, Error> {

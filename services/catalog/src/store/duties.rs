@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{owner, unreadable};
+use super::{decode_owner, unknown_value};
 use crate::domain::{
     duty::{DutySelection, RecordedTrigger, RenewalDuty, RenewalDutyState, Trigger, TriggerKind},
     page::DutyKey,
@@ -26,7 +26,7 @@ type TriggerRow = (
 );
 
 /// The trigger of this document, if it was recorded.
-pub async fn trigger(
+pub async fn find_trigger(
     conn: &mut Conn,
     kind: TriggerKind,
     number: &str,
@@ -61,7 +61,7 @@ pub async fn trigger(
 }
 
 /// Adds a trigger.
-pub async fn add_trigger(
+pub async fn insert_trigger(
     conn: &mut Conn,
     recorded: &RecordedTrigger,
     by: &str,
@@ -101,7 +101,7 @@ pub struct NewDuty {
 }
 
 /// Opens duties of one trigger, all due at once.
-pub async fn open(
+pub async fn insert_duties(
     conn: &mut Conn,
     trigger: Uuid,
     duties: &[NewDuty],
@@ -158,7 +158,10 @@ pub struct ClosingVersion<'a> {
 }
 
 /// Closes the open duties of an item; answers which, so that they can be announced.
-pub async fn close(conn: &mut Conn, ending: ClosingVersion<'_>) -> Result<Vec<RenewalDuty>, Error> {
+pub async fn close_duties(
+    conn: &mut Conn,
+    ending: ClosingVersion<'_>,
+) -> Result<Vec<RenewalDuty>, Error> {
     let rows: Vec<DutyRow> = sqlx::query_as(
         "WITH ended AS ( \
            UPDATE duty SET state = 'closed', ended_at = $3, ended_on = $4, closed_by_version = $2 \
@@ -178,7 +181,7 @@ pub async fn close(conn: &mut Conn, ending: ClosingVersion<'_>) -> Result<Vec<Re
     .bind(ending.by)
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(decode).collect()
+    rows.into_iter().map(decode_duty).collect()
 }
 
 /// Items that have ended and have open duties still, in the order of their codes, 500 at most.
@@ -194,7 +197,7 @@ pub async fn ended_items(conn: &mut Conn, today: Date) -> Result<Vec<String>, Er
 
 /// Closes the open duties of those of these items that have ended. A duty is answered by the decision where its item
 /// has ended by the end of the due day; what was left beyond that ends now, late.
-pub async fn close_ended(
+pub async fn close_duties_of_ended(
     conn: &mut Conn,
     codes: &[String],
     today: Date,
@@ -224,11 +227,11 @@ pub async fn close_ended(
     .bind(by)
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(decode).collect()
+    rows.into_iter().map(decode_duty).collect()
 }
 
 /// Ends a duty that needs no new version.
-pub async fn dismiss(
+pub async fn dismiss_duty(
     conn: &mut Conn,
     duty: Uuid,
     reason: &str,
@@ -277,7 +280,10 @@ pub struct DutyListFilter {
 }
 
 /// Duties, latest first.
-pub async fn list(conn: &mut Conn, filter: &DutyListFilter) -> Result<Vec<RenewalDuty>, Error> {
+pub async fn list_duties(
+    conn: &mut Conn,
+    filter: &DutyListFilter,
+) -> Result<Vec<RenewalDuty>, Error> {
     let rows: Vec<DutyRow> = sqlx::query_as(
         "SELECT d.*, t.kind, t.document_title, t.document_number, t.promulgated_on, \
            t.effective_on, t.effective_reason, t.recorded_at \
@@ -305,11 +311,11 @@ pub async fn list(conn: &mut Conn, filter: &DutyListFilter) -> Result<Vec<Renewa
     .bind(filter.limit)
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(decode).collect()
+    rows.into_iter().map(decode_duty).collect()
 }
 
 /// Item that a duty is about; who changes the duty queues for it.
-pub async fn item_of(conn: &mut Conn, duty: Uuid) -> Result<Option<String>, Error> {
+pub async fn find_duty_item(conn: &mut Conn, duty: Uuid) -> Result<Option<String>, Error> {
     sqlx::query_scalar("SELECT item_code FROM duty WHERE duty_id = $1")
         .bind(duty)
         .fetch_optional(conn)
@@ -318,7 +324,7 @@ pub async fn item_of(conn: &mut Conn, duty: Uuid) -> Result<Option<String>, Erro
 
 /// Open duties whose due day is over and has not been announced, nor a later one; marks them. Those that another
 /// writer has in hand are left for the next run, so this never waits for a row.
-pub async fn tell_overdue(
+pub async fn mark_overdue(
     conn: &mut Conn,
     today: Date,
     at: OffsetDateTime,
@@ -344,11 +350,11 @@ pub async fn tell_overdue(
     .bind(by)
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(decode).collect()
+    rows.into_iter().map(decode_duty).collect()
 }
 
 /// All open duties.
-pub async fn all_open(conn: &mut Conn) -> Result<Vec<RenewalDuty>, Error> {
+pub async fn list_open_duties(conn: &mut Conn) -> Result<Vec<RenewalDuty>, Error> {
     let rows: Vec<DutyRow> = sqlx::query_as(
         "SELECT d.*, t.kind, t.document_title, t.document_number, t.promulgated_on, \
            t.effective_on, t.effective_reason, t.recorded_at \
@@ -357,7 +363,7 @@ pub async fn all_open(conn: &mut Conn) -> Result<Vec<RenewalDuty>, Error> {
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(decode).collect()
+    rows.into_iter().map(decode_duty).collect()
 }
 
 /// A due day that was computed again.
@@ -373,7 +379,7 @@ pub struct DutyReschedule {
 
 /// Gives duties new due days where they are open still and as they were read; answers which. Those that another
 /// writer has in hand are left for the next run, so this never waits for a row.
-pub async fn reschedule(
+pub async fn reschedule_duties(
     conn: &mut Conn,
     days: &[DutyReschedule],
     at: OffsetDateTime,
@@ -413,7 +419,7 @@ pub async fn reschedule(
 }
 
 /// How many duties are open, and how many of them overdue.
-pub async fn open_and_overdue(conn: &mut Conn, today: Date) -> Result<(i64, i64), Error> {
+pub async fn count_open_and_overdue(conn: &mut Conn, today: Date) -> Result<(i64, i64), Error> {
     sqlx::query_as(
         "SELECT count(*), count(*) FILTER (WHERE due_on < $1) FROM duty WHERE state = 'open'",
     )
@@ -446,12 +452,12 @@ struct DutyRow {
     recorded_at: OffsetDateTime,
 }
 
-fn decode(row: DutyRow) -> Result<RenewalDuty, Error> {
+fn decode_duty(row: DutyRow) -> Result<RenewalDuty, Error> {
     let state = match row.state.as_str() {
         "open" => RenewalDutyState::Open,
         "closed" => RenewalDutyState::Closed,
         "dismissed" => RenewalDutyState::Dismissed,
-        other => return Err(unreadable("state", other)),
+        other => return Err(unknown_value("state", other)),
     };
     Ok(RenewalDuty {
         id: row.duty_id,
@@ -467,7 +473,7 @@ fn decode(row: DutyRow) -> Result<RenewalDuty, Error> {
             at: row.recorded_at,
         },
         item_code: row.item_code,
-        owner: owner(&row.catalogue, row.organ, row.district_code)?,
+        owner: decode_owner(&row.catalogue, row.organ, row.district_code)?,
         state,
         deadline: Deadline {
             due_on: row.due_on,
@@ -485,5 +491,5 @@ fn trigger_kind(text: &str) -> Result<TriggerKind, Error> {
     [TriggerKind::LawAmended, TriggerKind::FunctionsChanged]
         .into_iter()
         .find(|kind| kind.as_str() == text)
-        .ok_or_else(|| unreadable("kind", text))
+        .ok_or_else(|| unknown_value("kind", text))
 }

@@ -5,7 +5,7 @@ use service_kit::db::{Conn, Error};
 use sqlx::FromRow;
 use time::{Date, OffsetDateTime};
 
-use super::owner;
+use super::decode_owner;
 use crate::domain::version::{ItemFilter, RetirementDecision};
 
 /// A version as its row holds it.
@@ -22,7 +22,7 @@ pub struct CatalogVersionRow {
 }
 
 /// All versions of an item, oldest first.
-pub async fn versions(conn: &mut Conn, code: &str) -> Result<Vec<CatalogVersionRow>, Error> {
+pub async fn list_versions(conn: &mut Conn, code: &str) -> Result<Vec<CatalogVersionRow>, Error> {
     sqlx::query_as(
         "SELECT code, definition, published_at, published_by FROM item_version \
          WHERE code = $1 ORDER BY version",
@@ -33,7 +33,7 @@ pub async fn versions(conn: &mut Conn, code: &str) -> Result<Vec<CatalogVersionR
 }
 
 /// Definition of one version of an item.
-pub async fn definition(
+pub async fn load_definition(
     conn: &mut Conn,
     code: &str,
     version: u32,
@@ -46,7 +46,7 @@ pub async fn definition(
 }
 
 /// Definition of the version of an item that is in force on a day; none also when it has ended.
-pub async fn definition_on(
+pub async fn load_definition_on(
     conn: &mut Conn,
     code: &str,
     day: Date,
@@ -63,7 +63,7 @@ pub async fn definition_on(
 }
 
 /// Number of the version of an item that is in force on a day; none also when it has ended.
-pub async fn version_on(conn: &mut Conn, code: &str, day: Date) -> Result<Option<u32>, Error> {
+pub async fn find_version_on(conn: &mut Conn, code: &str, day: Date) -> Result<Option<u32>, Error> {
     let version: Option<i64> = sqlx::query_scalar(
         "SELECT v.version FROM item_version v WHERE v.code = $1 AND v.starts_on <= $2 \
          AND NOT EXISTS (SELECT FROM item_end r WHERE r.code = v.code AND r.from_date <= $2) \
@@ -78,7 +78,7 @@ pub async fn version_on(conn: &mut Conn, code: &str, day: Date) -> Result<Option
 }
 
 /// Code and definition of the version in force of each item on a day, by code.
-pub async fn definitions_on(
+pub async fn list_definitions_on(
     conn: &mut Conn,
     day: Date,
     filter: &ItemFilter,
@@ -116,7 +116,7 @@ pub struct NewItemVersion<'a> {
 }
 
 /// Adds a version.
-pub async fn add(conn: &mut Conn, new: NewItemVersion<'_>) -> Result<(), Error> {
+pub async fn insert_version(conn: &mut Conn, new: NewItemVersion<'_>) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO item_version (code, version, definition, published_at, published_by, \
          starts_on, catalogue, organ, district_code) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -148,7 +148,7 @@ pub struct AffectedItem {
 }
 
 /// Finds the items that a trigger affects.
-pub async fn affected(
+pub async fn find_affected_items(
     conn: &mut Conn,
     codes: &[String],
     organ: &str,
@@ -185,14 +185,17 @@ pub async fn affected(
             Ok(AffectedItem {
                 code,
                 versions: versions.collect(),
-                owner: owner(&catalogue, organ, district)?,
+                owner: decode_owner(&catalogue, organ, district)?,
             })
         })
         .collect()
 }
 
 /// The newest decision about the end of an item.
-pub async fn retirement(conn: &mut Conn, code: &str) -> Result<Option<RetirementDecision>, Error> {
+pub async fn load_retirement(
+    conn: &mut Conn,
+    code: &str,
+) -> Result<Option<RetirementDecision>, Error> {
     let row: Option<(Date, String, String, OffsetDateTime)> = sqlx::query_as(
         "SELECT from_date, reason, successor_code, decided_at FROM item_end WHERE code = $1",
     )
@@ -209,7 +212,11 @@ pub async fn retirement(conn: &mut Conn, code: &str) -> Result<Option<Retirement
 }
 
 /// Adds a decision about the end of an item. The caller has passed the queue of the item.
-pub async fn retire(conn: &mut Conn, end: &RetirementDecision, by: &str) -> Result<(), Error> {
+pub async fn insert_retirement(
+    conn: &mut Conn,
+    end: &RetirementDecision,
+    by: &str,
+) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO item_retirement (code, from_date, reason, successor_code, decided_at, decided_by, \
            decision) \

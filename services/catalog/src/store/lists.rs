@@ -4,7 +4,7 @@ use service_kit::db::{Conn, Error};
 use time::OffsetDateTime;
 
 /// Definition of one version; version 0 means the newest.
-pub async fn definition(
+pub async fn load_list_definition(
     conn: &mut Conn,
     code: &str,
     version: u32,
@@ -20,7 +20,7 @@ pub async fn definition(
 }
 
 /// Highest version of a list; 0 when there is none.
-pub async fn highest(conn: &mut Conn, code: &str) -> Result<u32, Error> {
+pub async fn highest_version(conn: &mut Conn, code: &str) -> Result<u32, Error> {
     let highest: Option<i64> =
         sqlx::query_scalar("SELECT max(version) FROM code_list_version WHERE code = $1")
             .bind(code)
@@ -30,7 +30,7 @@ pub async fn highest(conn: &mut Conn, code: &str) -> Result<u32, Error> {
 }
 
 /// Code and definition of the newest version of each list, by code.
-pub async fn newest(conn: &mut Conn) -> Result<Vec<(String, String)>, Error> {
+pub async fn list_newest_definitions(conn: &mut Conn) -> Result<Vec<(String, String)>, Error> {
     sqlx::query_as(
         "SELECT DISTINCT ON (code COLLATE \"C\") code, definition FROM code_list_version \
          ORDER BY code COLLATE \"C\", version DESC",
@@ -40,7 +40,7 @@ pub async fn newest(conn: &mut Conn) -> Result<Vec<(String, String)>, Error> {
 }
 
 /// Code and definition of these versions, by code and version; what does not exist is left out.
-pub async fn these(
+pub async fn load_list_definitions(
     conn: &mut Conn,
     codes: &[String],
     versions: &[i64],
@@ -58,7 +58,7 @@ pub async fn these(
 }
 
 /// Adds a version.
-pub async fn add(
+pub async fn insert_list_version(
     conn: &mut Conn,
     code: &str,
     version: u32,

@@ -5,7 +5,7 @@ use service_kit::db::{Conn, Error};
 use sqlx::FromRow;
 use time::{Date, OffsetDateTime};
 
-use super::unreadable;
+use super::unknown_value;
 use crate::domain::provider::{DISTRICTS, OrganLevel, OrganLevelKind, Provider};
 
 #[derive(FromRow)]
@@ -22,7 +22,7 @@ struct ProviderRevisionRow {
 }
 
 /// What the registry holds of one provider.
-pub async fn provider(conn: &mut Conn, code: &str) -> Result<Option<Provider>, Error> {
+pub async fn load_provider(conn: &mut Conn, code: &str) -> Result<Option<Provider>, Error> {
     let row: Option<ProviderRevisionRow> = sqlx::query_as(
         "SELECT code, name, level, district_code, enabled, revision, parent_code, valid_from, \
          valid_until FROM provider_revision WHERE code = $1 ORDER BY revision DESC LIMIT 1",
@@ -30,22 +30,22 @@ pub async fn provider(conn: &mut Conn, code: &str) -> Result<Option<Provider>, E
     .bind(code)
     .fetch_optional(conn)
     .await?;
-    row.map(decode).transpose()
+    row.map(decode_provider).transpose()
 }
 
 /// All providers, by code.
-pub async fn providers(conn: &mut Conn) -> Result<Vec<Provider>, Error> {
+pub async fn list_providers(conn: &mut Conn) -> Result<Vec<Provider>, Error> {
     let rows: Vec<ProviderRevisionRow> = sqlx::query_as(
         "SELECT DISTINCT ON (code) code, name, level, district_code, enabled, revision, \
          parent_code, valid_from, valid_until FROM provider_revision ORDER BY code, revision DESC",
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(decode).collect()
+    rows.into_iter().map(decode_provider).collect()
 }
 
 /// Adds a revision.
-pub async fn add(
+pub async fn insert_revision(
     conn: &mut Conn,
     provider: &Provider,
     at: OffsetDateTime,
@@ -73,7 +73,10 @@ pub async fn add(
 }
 
 /// Sealed contacts of all providers that have some, by code; of one when `code` is not empty.
-pub async fn contacts(conn: &mut Conn, code: &str) -> Result<Vec<(String, Vec<u8>)>, Error> {
+pub async fn list_sealed_contacts(
+    conn: &mut Conn,
+    code: &str,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
     sqlx::query_as(
         "SELECT code, sealed_contacts FROM provider_contact WHERE $1 = '' OR code = $1 ORDER BY code",
     )
@@ -114,13 +117,13 @@ pub async fn remove_contacts(conn: &mut Conn, code: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn decode(row: ProviderRevisionRow) -> Result<Provider, Error> {
+fn decode_provider(row: ProviderRevisionRow) -> Result<Provider, Error> {
     let level = if row.level == OrganLevelKind::City.as_str() {
         OrganLevel::City
     } else {
         let district = DISTRICTS.iter().find(|d| d.code == row.district_code);
         OrganLevel::District(
-            district.ok_or_else(|| unreadable("district_code", &row.district_code))?,
+            district.ok_or_else(|| unknown_value("district_code", &row.district_code))?,
         )
     };
     let code = |text: &str| CreditCode::parse(text).map_err(|error| Error::Decode(Box::new(error)));

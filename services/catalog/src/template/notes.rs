@@ -4,8 +4,8 @@ use credit_record::export::{kind_text, length_text, requirement_text};
 use credit_record::item::{Field, FieldKind, ItemVersion};
 
 /// Most UTF-16 units of a title and of a note, as spreadsheets allow.
-const TITLE: usize = 32;
-const NOTE: usize = 255;
+const MAX_TITLE_UNITS: usize = 32;
+const MAX_NOTE_UNITS: usize = 255;
 
 /// Title and note: requirement, kind, length, unit, then the remark of the standard as far as there is room.
 pub(super) fn input_note(item: &ItemVersion, field: &Field) -> (String, String) {
@@ -19,7 +19,10 @@ pub(super) fn input_note(item: &ItemVersion, field: &Field) -> (String, String) 
     if !field.note.is_empty() {
         lines.push(field.note.clone());
     }
-    (cut(&field.name, TITLE), cut(&lines.join("\n"), NOTE))
+    (
+        cut(&field.name, MAX_TITLE_UNITS),
+        cut(&lines.join("\n"), MAX_NOTE_UNITS),
+    )
 }
 
 /// The beginning of a text that fits, with an ellipsis where something is missing.

@@ -6,7 +6,7 @@ use calamine::{Data, Range, Reader, Xlsx};
 use credit_record::item::{CodeList, ItemVersion};
 use credit_record::standard_items;
 
-use super::{SHEET_ENTRY, SHEET_HELP, SHEET_LISTS, xlsx};
+use super::{SHEET_ENTRY, SHEET_HELP, SHEET_LISTS, item_template};
 
 fn item(code: &str) -> ItemVersion {
     let items = standard_items().unwrap().into_iter();
@@ -59,7 +59,7 @@ fn rule(file: &[u8], item: &ItemVersion, code: &str) -> String {
 #[test]
 fn every_item_has_a_template_with_names_and_codes() {
     for item in standard_items().unwrap() {
-        let file = xlsx(&item).unwrap();
+        let file = item_template(&item).unwrap();
         let mut book = Xlsx::new(Cursor::new(&file[..])).unwrap();
         assert_eq!(book.sheet_names(), [SHEET_ENTRY, SHEET_HELP, SHEET_LISTS]);
         assert_eq!(book.worksheets().len(), 3);
@@ -87,19 +87,19 @@ fn every_item_has_a_template_with_names_and_codes() {
 #[test]
 fn the_same_item_gives_the_same_bytes() {
     let item = item("xzcf");
-    let first = xlsx(&item).unwrap();
-    assert_eq!(first, xlsx(&item).unwrap());
+    let first = item_template(&item).unwrap();
+    assert_eq!(first, item_template(&item).unwrap());
     let core = part(&first, "docProps/core.xml");
     assert!(core.contains("2017-06-20T00:00:00Z"), "{core}");
     let mut other = item;
     other.fields[0].name.push('一');
-    assert_ne!(first, xlsx(&other).unwrap());
+    assert_ne!(first, item_template(&other).unwrap());
 }
 
 #[test]
 fn short_lists_stand_in_the_cell_rule() {
     let item = item("xzxk");
-    let file = xlsx(&item).unwrap();
+    let file = item_template(&item).unwrap();
     let kind = rule(&file, &item, "XK_XDR_LB");
     assert!(kind.contains("type=\"list\""), "{kind}");
     assert!(
@@ -123,7 +123,7 @@ fn short_lists_stand_in_the_cell_rule() {
 #[test]
 fn long_lists_refer_to_their_values() {
     let item = item("yzsx");
-    let file = xlsx(&item).unwrap();
+    let file = item_template(&item).unwrap();
     let lists = sheet(&file, SHEET_LISTS);
     let values = &item
         .field("YZ_MDLB")
@@ -143,7 +143,7 @@ fn long_lists_refer_to_their_values() {
     long.fields[at].code_list = Some(list(many.clone()));
     let comma = long.position("BZ").unwrap();
     long.fields[comma].code_list = Some(list(vec!["甲,乙".into(), "丙".into()]));
-    let file = xlsx(&long).unwrap();
+    let file = item_template(&long).unwrap();
     let lists = {
         drop(lists);
         sheet(&file, SHEET_LISTS)
@@ -179,7 +179,7 @@ fn list(values: Vec<String>) -> CodeList {
 /// Values of earlier days are taken on receipt and never offered.
 #[test]
 fn replaced_values_are_not_offered() {
-    let file = xlsx(&item("xzcf")).unwrap();
+    let file = item_template(&item("xzcf")).unwrap();
     let lists = sheet(&file, SHEET_LISTS);
     let all: Vec<String> = lists.rows().flatten().map(ToString::to_string).collect();
     assert!(all.iter().any(|v| v == "吊销许可证件"));
@@ -195,7 +195,7 @@ fn replaced_values_are_not_offered() {
 #[test]
 fn cells_keep_codes_and_dates_as_text_and_check_them() {
     let item = item("xzcf");
-    let file = xlsx(&item).unwrap();
+    let file = item_template(&item).unwrap();
     let date = rule(&file, &item, "CF_JDRQ");
     assert!(
         date.contains("type=\"custom\"") && date.contains("DATEVALUE(W3)"),
@@ -259,7 +259,7 @@ fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
 
 #[test]
 fn panes_are_frozen_and_required_columns_coloured() {
-    let file = xlsx(&item("xzcf")).unwrap();
+    let file = item_template(&item("xzcf")).unwrap();
     let xml = part(&file, "xl/worksheets/sheet1.xml");
     assert!(
         xml.contains("<pane xSplit=\"1\" ySplit=\"2\" topLeftCell=\"B3\""),
@@ -277,7 +277,7 @@ fn panes_are_frozen_and_required_columns_coloured() {
 fn what_a_spreadsheet_cannot_hold_is_refused() {
     let mut item = item("xzcf");
     item.entry.conduct = "长".repeat(40_000);
-    let error = xlsx(&item).unwrap_err();
+    let error = item_template(&item).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the Excel template of catalogue item xzcf version 3 cannot be written"

@@ -16,8 +16,8 @@ use time::macros::date;
 use tonic::Request;
 
 use crate::{
-    desk::{BUREAU, publish_directly, save},
-    world::{CatalogFixture, definition, place, plain},
+    calls::{BUREAU, publish_directly, save_draft},
+    fixture::{CatalogFixture, item_definition, place_file, plain_definition},
 };
 
 const SEARCH_PATH: &str = "SET search_path TO catalog";
@@ -78,7 +78,7 @@ async fn code_lists_do_not_blow_a_definition_up() -> TestResult {
         .await?;
     // Each field is a line of TOML and 150 kB of values.
     let naming = |code: &str, fields: usize| {
-        definition(code, 1, |item: &mut ItemVersion| {
+        item_definition(code, 1, |item: &mut ItemVersion| {
             let closed = item.fields.iter().find(|f| {
                 let list = f.code_list.as_ref();
                 list.is_some_and(|list| list.list.as_deref() == Some("penalty-kind"))
@@ -108,7 +108,7 @@ async fn code_lists_do_not_blow_a_definition_up() -> TestResult {
     );
     assert!(refused.rule.contains("524288"), "{refused:?}");
     // A draft says the same.
-    let draft = save(&mut office, "", &many, 0).await?;
+    let draft = save_draft(&mut office, "", &many, 0).await?;
     assert_eq!(
         (&draft.faults[0].field, &draft.faults[0].rule),
         (&refused.field, &refused.rule)
@@ -140,7 +140,7 @@ async fn a_refusal_of_300_faults_reaches_the_caller() -> TestResult {
     let world = CatalogFixture::start().await?;
     world.ready().await?;
     let mut office = world.office()?;
-    let broken = definition("broken", 1, |item| {
+    let broken = item_definition("broken", 1, |item| {
         item.natural_key = (0..300).map(|i| format!("字段{i}")).collect();
     });
     let status = publish_directly(&mut office, broken).await.unwrap_err();
@@ -164,7 +164,7 @@ async fn r6_officers_do_not_publish_into_the_past_and_data_files_may() -> TestRe
     world.ready().await?;
     let mut office = world.office()?;
     let from = |code: &str, version, day| {
-        definition(code, version, |item| item.effective_from = Some(day))
+        item_definition(code, version, |item| item.effective_from = Some(day))
     };
     publish_directly(&mut office, from("past", 1, date!(2018 - 01 - 01))).await?;
     // The clock shows 2026-11-20.
@@ -178,11 +178,11 @@ async fn r6_officers_do_not_publish_into_the_past_and_data_files_may() -> TestRe
         refused.rule.contains("day of its publication"),
         "{refused:?}"
     );
-    place(&folder, "past-2.toml", &past)?;
+    place_file(&folder, "past-2.toml", &past)?;
     let done = world.reconcile(Some(&folder)).await?;
     assert_eq!(done.faults, [""; 0]);
     publish_directly(&mut office, from("past", 3, date!(2026 - 11 - 20))).await?;
-    publish_directly(&mut office, plain("past", 3))
+    publish_directly(&mut office, plain_definition("past", 3))
         .await
         .unwrap_err();
     std::fs::remove_dir_all(&folder)?;

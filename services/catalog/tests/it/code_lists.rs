@@ -11,8 +11,8 @@ use testkit::{RefusalDetails, TestResult, refusal_of};
 use tonic::{Code, Status};
 
 use crate::{
-    desk::{publish_directly, save},
-    world::{CatalogFixture, definition, place},
+    calls::{publish_directly, save_draft},
+    fixture::{CatalogFixture, item_definition, place_file},
 };
 
 fn kinds(version: u32, values: &[&str]) -> String {
@@ -38,7 +38,7 @@ async fn publish(world: &CatalogFixture, definition_toml: &str) -> Result<CodeLi
 
 /// An item whose first closed code field takes its values from a version of the list.
 fn naming(code: &str, version: u32, list_version: u32) -> String {
-    definition(code, version, |item| {
+    item_definition(code, version, |item| {
         let field = item.fields.iter_mut().find(|field| {
             field
                 .code_list
@@ -67,7 +67,7 @@ async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_valu
         field.starts_with("definition_toml.fields.") && field.ends_with(".code_list"),
         "{field}"
     );
-    let draft = save(&mut office, "", &naming("a", 1, 1), 0).await?;
+    let draft = save_draft(&mut office, "", &naming("a", 1, 1), 0).await?;
     assert_eq!(draft.faults[0].field, field);
 
     let first = publish(&world, &kinds(1, &["罚款", "日常检查", "专项检查"])).await?;
@@ -173,7 +173,7 @@ async fn r6_data_files_may_be_code_lists_and_items_find_them() -> TestResult {
     world.ready().await?;
     let events = world.bed.emitted::<ItemVersionPublished>().await?;
     assert!(events.iter().any(|event| event.code == "a"));
-    place(&folder, "b-list.toml", &kinds(1, &["改"]))?;
+    place_file(&folder, "b-list.toml", &kinds(1, &["改"]))?;
     world
         .lane_complains(&["b-list.toml", "list check-kind v1"])
         .await?;

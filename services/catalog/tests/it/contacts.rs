@@ -12,8 +12,8 @@ use testkit::{TestResult, refusal_of};
 use tonic::Status;
 
 use crate::{
-    desk::{BUREAU, YUELU},
-    world::{CatalogFixture, OFFICE},
+    calls::{BUREAU, YUELU},
+    fixture::{CatalogFixture, OFFICE},
 };
 
 fn contacts() -> ProviderContacts {

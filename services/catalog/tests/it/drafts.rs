@@ -12,12 +12,15 @@ use service_kit::{identity::Role, reason::Reason};
 use testkit::{TestResult, refusal_of};
 
 use crate::{
-    desk::{BUREAU, get, give_back, publish, save, submit, submitted, withdraw},
-    world::{CatalogFixture, OFFICE, definition},
+    calls::{
+        BUREAU, get_draft, publish_draft, return_draft, save_draft, submit_draft, submitted_draft,
+        withdraw_draft,
+    },
+    fixture::{CatalogFixture, OFFICE, item_definition},
 };
 
 fn of_bureau(code: &str, version: u32) -> String {
-    definition(code, version, |item| {
+    item_definition(code, version, |item| {
         item.owner = ItemOwner::Department {
             organ: BUREAU.to_owned(),
         };
@@ -36,25 +39,25 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
     let begun = format!(
         "code = \"jjjc\"\nversion = 1\nname = \"监督检查\"\n[owner]\ncatalogue = \"department\"\norgan = \"{BUREAU}\""
     );
-    let draft = save(&mut bureau, "", &begun, 0).await?;
+    let draft = save_draft(&mut bureau, "", &begun, 0).await?;
     let id = draft.draft_id.as_str();
     assert_eq!((draft.state(), draft.revision), (DraftState::Draft, 1));
     assert_eq!(draft.faults[0].field, "definition_toml");
     assert_eq!(
-        refusal_of(submit(&mut bureau, id).await).reason,
+        refusal_of(submit_draft(&mut bureau, id).await).reason,
         Reason::DefinitionUnreadable
     );
     // Readable, but without a basis in law.
-    let faulty = definition("jjjc", 1, |item| {
+    let faulty = item_definition("jjjc", 1, |item| {
         item.owner = ItemOwner::Department {
             organ: BUREAU.to_owned(),
         };
         item.legal_basis.clear();
     });
-    let draft = save(&mut bureau, id, &faulty, 1).await?;
+    let draft = save_draft(&mut bureau, id, &faulty, 1).await?;
     assert_eq!(draft.faults[0].field, "definition_toml.legal_basis");
     assert_eq!(
-        refusal_of(submit(&mut bureau, id).await).reason_and_field(),
+        refusal_of(submit_draft(&mut bureau, id).await).reason_and_field(),
         (
             Reason::DefinitionInconsistent,
             "definition_toml.legal_basis"
@@ -64,45 +67,45 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
     // Complete. Who did not see the newest revision does not overwrite it; the same again changes nothing.
     let whole = of_bureau("jjjc", 1);
     assert_eq!(
-        refusal_of(save(&mut bureau, id, &whole, 1).await).reason,
+        refusal_of(save_draft(&mut bureau, id, &whole, 1).await).reason,
         Reason::DraftChanged
     );
-    let draft = save(&mut bureau, id, &whole, 2).await?;
+    let draft = save_draft(&mut bureau, id, &whole, 2).await?;
     assert_eq!((draft.revision, draft.faults.len()), (3, 0));
-    assert_eq!(save(&mut bureau, id, &whole, 3).await?.revision, 3);
-    let draft = submit(&mut bureau, id).await?;
+    assert_eq!(save_draft(&mut bureau, id, &whole, 3).await?.revision, 3);
+    let draft = submit_draft(&mut bureau, id).await?;
     assert_eq!(draft.state(), DraftState::Submitted);
     assert_eq!(
-        refusal_of(save(&mut bureau, id, &faulty, 4).await).reason,
+        refusal_of(save_draft(&mut bureau, id, &faulty, 4).await).reason,
         Reason::DraftStateUnsuitable
     );
 
     // The review.
     assert_eq!(
-        refusal_of(give_back(&mut office, id, "").await).field,
+        refusal_of(return_draft(&mut office, id, "").await).field,
         "reasons"
     );
-    let draft = give_back(&mut office, id, "请补充实施条例").await?;
+    let draft = return_draft(&mut office, id, "请补充实施条例").await?;
     assert_eq!(
         (draft.state(), draft.reasons.len()),
         (DraftState::Returned, 1)
     );
     assert_eq!(
-        refusal_of(submit(&mut bureau, id).await).reason,
+        refusal_of(submit_draft(&mut bureau, id).await).reason,
         Reason::DraftStateUnsuitable
     );
     assert_eq!(
-        refusal_of(publish(&mut office, id).await).reason,
+        refusal_of(publish_draft(&mut office, id).await).reason,
         Reason::DraftStateUnsuitable
     );
     let mended = whole.replace("legal_basis = [", "legal_basis = [\"实施条例\", ");
     assert_ne!(mended, whole);
-    let draft = save(&mut bureau, id, &mended, draft.revision).await?;
+    let draft = save_draft(&mut bureau, id, &mended, draft.revision).await?;
     assert_eq!(draft.state(), DraftState::Draft);
     assert_eq!(draft.reasons[0].text, "请补充实施条例");
-    submit(&mut bureau, id).await?;
+    submit_draft(&mut bureau, id).await?;
     world.bed.clock.advance(time::Duration::days(2));
-    let draft = publish(&mut office, id).await?;
+    let draft = publish_draft(&mut office, id).await?;
     assert_eq!(draft.state(), DraftState::Published);
 
     // In force, and nothing moves any more.
@@ -114,17 +117,17 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
     assert_eq!(item.legal_basis[0], "实施条例");
     assert_eq!(item.owner.unwrap().organ, BUREAU);
     for answer in [
-        publish(&mut office, id).await,
-        give_back(&mut office, id, "x").await,
-        withdraw(&mut bureau, id, "").await,
-        save(&mut bureau, id, &whole, 8).await,
+        publish_draft(&mut office, id).await,
+        return_draft(&mut office, id, "x").await,
+        withdraw_draft(&mut bureau, id, "").await,
+        save_draft(&mut bureau, id, &whole, 8).await,
     ] {
         assert_eq!(refusal_of(answer).reason, Reason::DraftStateUnsuitable);
     }
 
     // Who did what and when stands for ever.
     use DraftState::{Draft, Published, Returned, Submitted};
-    let seen = get(&mut bureau, id).await?;
+    let seen = get_draft(&mut bureau, id).await?;
     let states: Vec<_> = seen.history.iter().map(|change| change.state()).collect();
     assert_eq!(
         states,
@@ -185,44 +188,44 @@ async fn r6_a_draft_is_withdrawn_and_an_outrun_one_is_refused_at_its_publication
     world.register(BUREAU, "").await?;
     let mut bureau = world.client_of(BUREAU, Role::Provider)?;
     let mut office = world.office()?;
-    let given_up = submitted(&mut bureau, &of_bureau("jjjc", 1)).await?;
+    let given_up = submitted_draft(&mut bureau, &of_bureau("jjjc", 1)).await?;
     assert_eq!(
-        refusal_of(withdraw(&mut bureau, &given_up.draft_id, " ").await).reason_and_field(),
+        refusal_of(withdraw_draft(&mut bureau, &given_up.draft_id, " ").await).reason_and_field(),
         (Reason::ReasonInvalid, "reason")
     );
-    let draft = withdraw(&mut bureau, &given_up.draft_id, "另行申报").await?;
+    let draft = withdraw_draft(&mut bureau, &given_up.draft_id, "另行申报").await?;
     assert_eq!(draft.state(), DraftState::Withdrawn);
     assert_eq!(draft.history.last().unwrap().note, "另行申报");
     assert_eq!(world.bed.emitted::<DraftWithdrawn>().await?.len(), 1);
 
     // Two drafts for the same version: the second is refused whole, and may be mended.
-    let first = submitted(&mut bureau, &of_bureau("jjjc", 1)).await?;
-    let late = submitted(
+    let first = submitted_draft(&mut bureau, &of_bureau("jjjc", 1)).await?;
+    let late = submitted_draft(
         &mut bureau,
         &of_bureau("jjjc", 1).replace("name = \"行政处罚", "name = \"行政检查"),
     )
     .await?;
-    publish(&mut office, &first.draft_id).await?;
+    publish_draft(&mut office, &first.draft_id).await?;
     assert_eq!(
-        refusal_of(publish(&mut office, &late.draft_id).await).reason_and_field(),
+        refusal_of(publish_draft(&mut office, &late.draft_id).await).reason_and_field(),
         (Reason::ItemVersionImmutable, "definition_toml.version")
     );
-    let seen = get(&mut office, &late.draft_id).await?;
+    let seen = get_draft(&mut office, &late.draft_id).await?;
     assert_eq!(seen.state(), DraftState::Submitted, "still as it was");
     assert_eq!(seen.faults[0].field, "definition_toml.version");
-    give_back(&mut office, &late.draft_id, "版本号已被使用").await?;
+    return_draft(&mut office, &late.draft_id, "版本号已被使用").await?;
     let next = of_bureau("jjjc", 2);
-    let draft = save(&mut bureau, &late.draft_id, &next, 3).await?;
+    let draft = save_draft(&mut bureau, &late.draft_id, &next, 3).await?;
     assert_eq!((draft.item_version, draft.faults.len()), (2, 0));
     // A version that is skipped, or published already, is refused before anybody reviews it.
-    let skipping = save(&mut bureau, "", &of_bureau("jjjc", 4), 0).await?;
+    let skipping = save_draft(&mut bureau, "", &of_bureau("jjjc", 4), 0).await?;
     assert_eq!(
-        refusal_of(submit(&mut bureau, &skipping.draft_id).await).reason,
+        refusal_of(submit_draft(&mut bureau, &skipping.draft_id).await).reason,
         Reason::ItemVersionGap
     );
-    let again = save(&mut bureau, "", &of_bureau("jjjc", 1), 0).await?;
+    let again = save_draft(&mut bureau, "", &of_bureau("jjjc", 1), 0).await?;
     assert_eq!(
-        refusal_of(submit(&mut bureau, &again.draft_id).await).reason,
+        refusal_of(submit_draft(&mut bureau, &again.draft_id).await).reason,
         Reason::ItemVersionKnown
     );
     world.finish().await?;
@@ -237,7 +240,7 @@ async fn r6_lists_of_drafts_are_paged_and_filtered() -> TestResult {
     let mut bureau = world.client_of(BUREAU, Role::Provider)?;
     for i in 0..5 {
         world.bed.clock.advance(time::Duration::seconds(1));
-        save(&mut bureau, "", &of_bureau(&format!("item-{i}"), 1), 0).await?;
+        save_draft(&mut bureau, "", &of_bureau(&format!("item-{i}"), 1), 0).await?;
     }
     let mut shown = Vec::new();
     let mut request = ListDraftsRequest {

@@ -13,10 +13,11 @@ use time::macros::datetime;
 use tonic::Code;
 
 use crate::{
-    desk::{
-        BUREAU, YUELU, dismiss, duties, law_amended, publish, publish_directly, record, submitted,
+    calls::{
+        BUREAU, YUELU, dismiss_duty, law_amended, list_duties, publish_directly, publish_draft,
+        record_trigger, submitted_draft,
     },
-    world::{CatalogFixture, OFFICE, definition, law, plain},
+    fixture::{CatalogFixture, OFFICE, changsha_law, item_definition, plain_definition},
 };
 
 #[tokio::test]
@@ -24,12 +25,12 @@ async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> TestResult {
     let world = CatalogFixture::start_at(datetime!(2026-01-10 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
-    publish_directly(&mut office, plain("a", 1)).await?;
-    publish_directly(&mut office, plain("b", 1)).await?;
+    publish_directly(&mut office, plain_definition("a", 1)).await?;
+    publish_directly(&mut office, plain_definition("b", 1)).await?;
 
     // Recorded some days late; the clock starts from the promulgation.
     world.bed.clock.set(datetime!(2026-02-03 09:00 +8));
-    let opened = record(
+    let opened = record_trigger(
         &mut office,
         law_amended("主席令一号", "2026-01-30", &["a", "b"]),
     )
@@ -47,13 +48,13 @@ async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> TestResult {
         assert_eq!(duty.working_days_passed, 2);
     }
     // The same again is the same answer; more items of the same document get duties too.
-    let again = record(
+    let again = record_trigger(
         &mut office,
         law_amended("主席令一号", "2026-01-30", &["a", "b"]),
     )
     .await?;
     assert_eq!(again, opened);
-    let more = record(
+    let more = record_trigger(
         &mut office,
         law_amended("主席令一号", "2026-01-30", &["xzcf"]),
     )
@@ -64,31 +65,35 @@ async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> TestResult {
         ..law_amended("主席令一号", "2026-01-30", &["a"])
     };
     assert_eq!(
-        refusal_of(record(&mut office, other).await).reason,
+        refusal_of(record_trigger(&mut office, other).await).reason,
         Reason::TriggerDiffers
     );
 
     // On the last day: one is renewed by a draft, in time.
     world.bed.clock.set(datetime!(2026-02-27 23:00 +8));
-    assert!(duties(&mut office, DutyFilter::Overdue).await?.is_empty());
-    let draft = submitted(&mut office, &plain("a", 2)).await?;
-    publish(&mut office, &draft.draft_id).await?;
+    assert!(
+        list_duties(&mut office, DutyFilter::Overdue)
+            .await?
+            .is_empty()
+    );
+    let draft = submitted_draft(&mut office, &plain_definition("a", 2)).await?;
+    publish_draft(&mut office, &draft.draft_id).await?;
     // A day later the others are overdue; one is renewed directly, late.
     world.bed.clock.set(datetime!(2026-02-28 00:00 +8));
-    let overdue = duties(&mut office, DutyFilter::Overdue).await?;
+    let overdue = list_duties(&mut office, DutyFilter::Overdue).await?;
     let mut codes: Vec<_> = overdue.iter().map(|duty| duty.item_code.as_str()).collect();
     codes.sort_unstable();
     assert_eq!(codes, ["b", "xzcf"]);
     assert!(overdue.iter().all(|duty| duty.overdue));
     world.bed.clock.set(datetime!(2026-03-02 09:00 +8));
-    publish_directly(&mut office, plain("b", 2)).await?;
+    publish_directly(&mut office, plain_definition("b", 2)).await?;
 
-    let ended = duties(&mut office, DutyFilter::Closed).await?;
+    let ended = list_duties(&mut office, DutyFilter::Closed).await?;
     let of = |code: &str| ended.iter().find(|duty| duty.item_code == code).unwrap();
     assert_eq!((of("a").closed_by_version, of("a").overdue), (2, false));
     assert_eq!((of("b").closed_by_version, of("b").overdue), (2, true));
     assert_eq!(of("a").working_days_passed, 15);
-    let open = duties(&mut office, DutyFilter::Open).await?;
+    let open = list_duties(&mut office, DutyFilter::Open).await?;
     assert_eq!(open.len(), 1);
 
     let opened = world.bed.emitted::<DutyOpened>().await?;
@@ -118,7 +123,7 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
     let world = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
-    let opened = record(
+    let opened = record_trigger(
         &mut office,
         law_amended("一号", "2026-06-01", &["xzxk", "xzcf"]),
     )
@@ -167,30 +172,30 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
     // Dismissed with a reason, by the credit office only.
     let id = opened.duties[0].duty_id.as_str();
     assert_eq!(
-        refusal_of(dismiss(&mut office, id, " ").await).reason_and_field(),
+        refusal_of(dismiss_duty(&mut office, id, " ").await).reason_and_field(),
         (Reason::ReasonInvalid, "reason")
     );
-    let done = dismiss(&mut office, id, "修订不涉及本目录项").await?;
+    let done = dismiss_duty(&mut office, id, "修订不涉及本目录项").await?;
     assert_eq!(
         (done.state(), done.reason.as_str()),
         (DutyState::Dismissed, "修订不涉及本目录项")
     );
     assert_eq!(
-        dismiss(&mut office, id, "修订不涉及本目录项").await?,
+        dismiss_duty(&mut office, id, "修订不涉及本目录项").await?,
         done,
         "said twice"
     );
     assert_eq!(
-        refusal_of(dismiss(&mut office, id, "另一理由").await).reason,
+        refusal_of(dismiss_duty(&mut office, id, "另一理由").await).reason,
         Reason::DutyStateUnsuitable
     );
     assert_eq!(
-        refusal_of(dismiss(&mut office, "x", "y").await).reason,
+        refusal_of(dismiss_duty(&mut office, "x", "y").await).reason,
         Reason::DutyIdInvalid
     );
     let nowhere = uuid::Uuid::nil().to_string();
     assert_eq!(
-        refusal_of(dismiss(&mut office, &nowhere, "y").await).reason,
+        refusal_of(dismiss_duty(&mut office, &nowhere, "y").await).reason,
         Reason::DutyUnknown
     );
     assert_eq!(world.bed.emitted::<DutyDismissed>().await?.len(), 1);
@@ -223,7 +228,7 @@ async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> TestResult {
     world.register(YUELU, "430104").await?;
     let mut office = world.office()?;
     let department = |code: &str| {
-        definition(code, 1, |item| {
+        item_definition(code, 1, |item| {
             item.owner = ItemOwner::Department {
                 organ: BUREAU.to_owned(),
             };
@@ -232,7 +237,7 @@ async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> TestResult {
     for code in ["a", "b"] {
         publish_directly(&mut office, department(code)).await?;
     }
-    let of_yuelu = definition("c", 1, |item| {
+    let of_yuelu = item_definition("c", 1, |item| {
         item.owner = ItemOwner::District {
             district: "430104".to_owned(),
             organ: YUELU.to_owned(),
@@ -244,7 +249,7 @@ async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> TestResult {
         organ: BUREAU.to_owned(),
         ..law_amended("长编发1号", "2026-11-20", &["c"])
     };
-    let opened = record(&mut office, moved).await?;
+    let opened = record_trigger(&mut office, moved).await?;
     let mut codes: Vec<_> = opened.duties.iter().map(|d| d.item_code.as_str()).collect();
     codes.sort_unstable();
     assert_eq!(codes, ["a", "b", "c"]);
@@ -257,7 +262,7 @@ async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> TestResult {
         (OFFICE, Role::Provider, 0),
     ] {
         let mut client = world.client_of(organisation, role)?;
-        let seen = duties(&mut client, DutyFilter::Open).await?;
+        let seen = list_duties(&mut client, DutyFilter::Open).await?;
         assert_eq!(seen.len(), count, "{organisation} {role:?}");
     }
     // Page by page, and by item.
@@ -274,9 +279,9 @@ async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> TestResult {
     assert!(second.next_page_token.is_empty());
 
     let mut bureau = world.client_of(BUREAU, Role::Provider)?;
-    let status = record(&mut bureau, law_amended("x", "2026-11-20", &["a"])).await;
+    let status = record_trigger(&mut bureau, law_amended("x", "2026-11-20", &["a"])).await;
     assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
-    let status = dismiss(&mut bureau, &opened.duties[0].duty_id, "x").await;
+    let status = dismiss_duty(&mut bureau, &opened.duties[0].duty_id, "x").await;
     assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
     world.finish().await?;
     Ok(())
@@ -288,25 +293,25 @@ async fn r6_what_was_published_since_the_trigger_answers_it_and_nothing_is_due_b
     let world = CatalogFixture::start_at(datetime!(2026-01-10 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
-    publish_directly(&mut office, plain("a", 1)).await?;
+    publish_directly(&mut office, plain_definition("a", 1)).await?;
     world.bed.clock.set(datetime!(2026-02-05 09:00 +8));
-    publish_directly(&mut office, plain("a", 2)).await?;
+    publish_directly(&mut office, plain_definition("a", 2)).await?;
     world.bed.clock.set(datetime!(2026-03-10 09:00 +8));
-    let late = record(&mut office, law_amended("一号", "2026-01-30", &["a"])).await?;
+    let late = record_trigger(&mut office, law_amended("一号", "2026-01-30", &["a"])).await?;
     let duty = &late.duties[0];
     assert_eq!(
         (duty.state(), duty.closed_by_version, duty.overdue),
         (DutyState::Closed, 2, false)
     );
     // The item came into the platform after this trigger: what it says is older law.
-    let older = record(&mut office, law_amended("二号", "2025-12-31", &["xzcf"])).await?;
+    let older = record_trigger(&mut office, law_amended("二号", "2025-12-31", &["xzcf"])).await?;
     let duty = &older.duties[0];
     assert_eq!(
         (duty.state(), duty.due_on.as_str(), duty.overdue),
         (DutyState::Open, "2026-01-22", true)
     );
     //
-    let before = record(&mut office, law_amended("三号", "2017-06-19", &["xzcf"])).await?;
+    let before = record_trigger(&mut office, law_amended("三号", "2017-06-19", &["xzcf"])).await?;
     assert!(before.trigger.is_some() && before.duties.is_empty());
     // D-17: from the day of effect, with the reason; into a year without a calendar, provisional.
     let effective = RecordTriggerRequest {
@@ -314,7 +319,7 @@ async fn r6_what_was_published_since_the_trigger_answers_it_and_nothing_is_due_b
         effective_reason: "施行前另有配套规定".to_owned(),
         ..law_amended("四号", "2026-03-01", &["a"])
     };
-    let opened = record(&mut office, effective).await?;
+    let opened = record_trigger(&mut office, effective).await?;
     assert_eq!(opened.duties[0].starts_on, "2026-12-21");
     assert!(opened.duties[0].provisional);
 
@@ -335,7 +340,7 @@ async fn r6_what_was_published_since_the_trigger_answers_it_and_nothing_is_due_b
         (written, Reason::DateInvalid, "promulgated_on"),
         (numberless, Reason::TriggerInvalid, "document_number"),
     ] {
-        let refused = refusal_of(record(&mut office, request).await);
+        let refused = refusal_of(record_trigger(&mut office, request).await);
         assert_eq!(refused.reason_and_field(), (reason, field));
     }
     world.finish().await?;
@@ -347,14 +352,14 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
     let world = CatalogFixture::start_at(datetime!(2026-12-10 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
-    let opened = record(&mut office, law_amended("一号", "2026-12-21", &["xzcf"])).await;
+    let opened = record_trigger(&mut office, law_amended("一号", "2026-12-21", &["xzcf"])).await;
     assert_eq!(
         refusal_of(opened).field,
         "promulgated_on",
         "not before it happened"
     );
     world.bed.clock.set(datetime!(2026-12-21 09:00 +8));
-    let opened = record(&mut office, law_amended("一号", "2026-12-21", &["xzcf"])).await?;
+    let opened = record_trigger(&mut office, law_amended("一号", "2026-12-21", &["xzcf"])).await?;
     let before = opened.duties[0].due_on.clone();
     assert!(opened.duties[0].provisional);
 
@@ -388,9 +393,9 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
     );
     assert!(!events[0].provisional);
     // An instance that does not know the notice yet leaves the final day alone.
-    let old = reconcile(&world.pool, &law()?, &world.bed.clock, None).await?;
+    let old = reconcile(&world.pool, &changsha_law()?, &world.bed.clock, None).await?;
     assert!(old.moved.is_empty());
-    let open = duties(&mut office, DutyFilter::Open).await?;
+    let open = list_duties(&mut office, DutyFilter::Open).await?;
     assert_eq!(
         (open[0].due_on.as_str(), open[0].provisional),
         (events[0].due_on.as_str(), false)
@@ -405,7 +410,7 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
     let world = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
-    record(&mut office, law_amended("一号", "2026-06-01", &["xzxk"])).await?;
+    record_trigger(&mut office, law_amended("一号", "2026-06-01", &["xzxk"])).await?;
     world.bed.clock.set(datetime!(2026-06-24 00:00 +8));
     world.reconcile(None).await?;
     // The service's own run may still have the duty in hand, which ours then leaves to it.
@@ -438,7 +443,7 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
     let clock = &world.bed.clock;
     for _ in 0..3 {
         reconcile(&world.pool, &revised, clock, None).await?;
-        reconcile(&world.pool, &law()?, clock, None).await?;
+        reconcile(&world.pool, &changsha_law()?, clock, None).await?;
     }
     let told = world.bed.emitted::<DutyOverdue>().await?;
     let mut days: Vec<_> = told.iter().map(|event| event.due_on.as_str()).collect();
@@ -455,7 +460,7 @@ async fn r6_the_reconciler_waits_for_no_row_that_another_writer_has_in_hand() ->
     let world = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
     world.ready().await?;
     let mut office = world.office()?;
-    record(
+    record_trigger(
         &mut office,
         law_amended("一号", "2026-06-01", &["xzxk", "xzcf"]),
     )

@@ -6,7 +6,7 @@ use service_kit::identity::Role;
 use testkit::{TestResult, refusal_of};
 use tonic::{Code, Status};
 
-use crate::world::CatalogFixture;
+use crate::fixture::CatalogFixture;
 
 async fn export(
     world: &CatalogFixture,

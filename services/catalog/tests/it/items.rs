@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
-use catalog::jobs::DATA_FILE;
+use catalog::jobs::DATA_FILE_ACTOR;
 use credit_record::item::{ItemOwner, ItemVersion, standard_code_lists, standard_items};
 use proto::credit::catalog::v1::{
     Catalogue, GetItemRequest, Item, ListItemVersionsRequest, ListItemsRequest,
@@ -13,7 +13,7 @@ use service_kit::{identity::Role, reason::Reason};
 use testkit::{RefusalDetails, TestResult, eventually, refusal_of};
 use tonic::{Code, Status};
 
-use crate::world::{CatalogFixture, OFFICE, definition, place, plain};
+use crate::fixture::{CatalogFixture, OFFICE, item_definition, place_file, plain_definition};
 
 async fn publish(world: &CatalogFixture, definition_toml: String) -> Result<Item, Status> {
     let request = PublishItemVersionRequest { definition_toml };
@@ -48,7 +48,7 @@ impl ItemsFolder {
     }
 
     fn write(&self, name: &str, text: &str) {
-        place(&self.0, name, text).unwrap();
+        place_file(&self.0, name, text).unwrap();
     }
 
     fn name(&self) -> String {
@@ -143,10 +143,10 @@ async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> TestResult
     let world = CatalogFixture::start().await?;
     world.ready().await?;
     // Published today for days to come.
-    let upcoming = definition("special-check", 2, |item| {
+    let upcoming = item_definition("special-check", 2, |item| {
         item.effective_from = Some(time::macros::date!(2027 - 01 - 01));
     });
-    publish(&world, plain("special-check", 1)).await?;
+    publish(&world, plain_definition("special-check", 1)).await?;
     publish(&world, upcoming).await?;
     assert_eq!(get(&world, "special-check", 0).await?.version, 1);
 
@@ -233,7 +233,7 @@ async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
     world.ready().await?;
     world.register(BUREAU, "").await?;
     world.register(YUELU, "430104").await?;
-    let owned = |code: &str, owner: ItemOwner| definition(code, 1, |item| item.owner = owner);
+    let owned = |code: &str, owner: ItemOwner| item_definition(code, 1, |item| item.owner = owner);
     let department = |organ: &str| ItemOwner::Department {
         organ: organ.to_owned(),
     };
@@ -311,8 +311,8 @@ async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
 async fn r6_versions_follow_one_another_and_the_newest_is_in_force() -> TestResult {
     let world = CatalogFixture::start().await?;
     world.ready().await?;
-    publish(&world, plain("special-check", 1)).await?;
-    let second = definition("special-check", 2, |item| item.edition = "2026".to_owned());
+    publish(&world, plain_definition("special-check", 1)).await?;
+    let second = item_definition("special-check", 2, |item| item.edition = "2026".to_owned());
     let shown = publish(&world, second.clone()).await?;
     assert_eq!((shown.version, shown.edition.as_str()), (2, "2026"));
     // The same again is the same answer and no second event.
@@ -348,7 +348,7 @@ async fn r6_versions_follow_one_another_and_the_newest_is_in_force() -> TestResu
     .await?;
     let (officer, file) = (
         format!("special-check {OFFICE}/tester"),
-        format!("xzxk {DATA_FILE}"),
+        format!("xzxk {DATA_FILE_ACTOR}"),
     );
     assert_eq!(by, [officer, file]);
     world.finish().await?;
@@ -359,16 +359,16 @@ async fn r6_versions_follow_one_another_and_the_newest_is_in_force() -> TestResu
 async fn r6_a_published_version_never_changes_and_none_is_left_out() -> TestResult {
     let world = CatalogFixture::start().await?;
     world.ready().await?;
-    publish(&world, plain("special-check", 1)).await?;
+    publish(&world, plain_definition("special-check", 1)).await?;
 
-    let other = definition("special-check", 1, |item| item.name.push('改'));
+    let other = item_definition("special-check", 1, |item| item.name.push('改'));
     let status = publish(&world, other).await.unwrap_err();
     let refused = RefusalDetails::from_status(&status);
     assert_eq!(refused.reason, Reason::ItemVersionImmutable);
     assert!(status.message().contains("special-check"), "{status}");
 
     for (code, version) in [("special-check", 3), ("new-item", 2)] {
-        let refused = refusal_of(publish(&world, plain(code, version)).await);
+        let refused = refusal_of(publish(&world, plain_definition(code, version)).await);
         assert_eq!(
             refused.reason_and_field(),
             (Reason::ItemVersionGap, "definition_toml.version")
@@ -404,13 +404,13 @@ async fn r6_an_inconsistent_definition_names_path_and_rule() -> TestResult {
     let world = CatalogFixture::start().await?;
     world.ready().await?;
     // (definition, field, part of the rule)
-    let no_term = definition("special-check", 1, |item| item.term = None);
-    let no_basis = definition("special-check", 1, |item| item.legal_basis.clear());
-    let twice = definition("special-check", 1, |item| {
+    let no_term = item_definition("special-check", 1, |item| item.term = None);
+    let no_basis = item_definition("special-check", 1, |item| item.legal_basis.clear());
+    let twice = item_definition("special-check", 1, |item| {
         let first = item.fields[0].clone();
         item.fields.push(first);
     });
-    let person = definition("special-check", 1, |item| {
+    let person = item_definition("special-check", 1, |item| {
         for mode in item.disclosure.values_mut() {
             *mode = credit_record::DisclosureMode::Publish;
         }
@@ -448,24 +448,24 @@ async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Test
     // Version 2 stands before version 1 by file name; both are published in order.
     folder.write(
         "a-second.toml",
-        &definition("district-check", 2, |item| item.edition.push('a')),
+        &item_definition("district-check", 2, |item| item.edition.push('a')),
     );
-    folder.write("b-first.toml", &plain("district-check", 1));
+    folder.write("b-first.toml", &plain_definition("district-check", 1));
     folder.write("notes.txt", "not an item");
     let world = CatalogFixture::start_with(folder.name()).await?;
     world.ready().await?;
     assert_eq!(get(&world, "district-check", 0).await?.version, 2);
 
     // Files that come later are found by the timer, maybe not all at once; the bad ones are named in the lane.
-    folder.write("f-good.toml", &plain("late-check", 1));
+    folder.write("f-good.toml", &plain_definition("late-check", 1));
     folder.write("c-broken.toml", "code = \"x\"");
     folder.write(
         "d-changed.toml",
-        &definition("district-check", 1, |item| item.name.push('改')),
+        &item_definition("district-check", 1, |item| item.name.push('改')),
     );
     folder.write(
         "e-standard.toml",
-        &definition("xzcf", 1, |item| item.name.push('改')),
+        &item_definition("xzcf", 1, |item| item.name.push('改')),
     );
     let said = world
         .lane_complains(&[

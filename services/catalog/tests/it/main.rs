@@ -2,14 +2,14 @@
 //! do what, and what consumers get.
 
 mod bounds;
+mod calls;
 mod code_lists;
 mod contacts;
-mod desk;
 mod drafts;
 mod duties;
 mod exports;
+mod fixture;
 mod items;
 mod providers;
 mod retirement;
 mod review;
-mod world;

@@ -9,7 +9,7 @@ use service_kit::{identity::Role, reason::Reason};
 use testkit::{TestResult, refusal_of};
 use tonic::{Code, Status};
 
-use crate::world::{CatalogFixture, OFFICE};
+use crate::fixture::{CatalogFixture, OFFICE};
 
 const CITY: &str = "12430100444900018L";
 const DISTRICT: &str = "51430100MJJ000012E";

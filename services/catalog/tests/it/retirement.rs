@@ -14,8 +14,8 @@ use time::macros::datetime;
 use tonic::{Code, Status};
 
 use crate::{
-    desk::{duties, law_amended, publish_directly, record, submitted},
-    world::{CatalogFixture, plain},
+    calls::{law_amended, list_duties, publish_directly, record_trigger, submitted_draft},
+    fixture::{CatalogFixture, plain_definition},
 };
 
 async fn retire(
@@ -45,9 +45,9 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
     world.ready().await?;
     let mut office = world.office()?;
     for code in ["old", "new"] {
-        publish_directly(&mut office, plain(code, 1)).await?;
+        publish_directly(&mut office, plain_definition(code, 1)).await?;
     }
-    record(&mut office, law_amended("一号", "2026-11-20", &["old"])).await?;
+    record_trigger(&mut office, law_amended("一号", "2026-11-20", &["old"])).await?;
     let done = retire(&world, "old", "2026-12-01", "new").await?;
     assert_eq!(
         retire(&world, "old", "2026-12-01", "new").await?,
@@ -55,10 +55,13 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
         "said twice"
     );
     // Until its day it lives on: the duty is open, and may be answered by a version.
-    assert_eq!(duties(&mut office, DutyFilter::Open).await?.len(), 1);
-    assert_eq!(publish_directly(&mut office, plain("old", 2)).await?, 2);
-    assert!(duties(&mut office, DutyFilter::Open).await?.is_empty());
-    record(&mut office, law_amended("又一号", "2026-11-20", &["old"])).await?;
+    assert_eq!(list_duties(&mut office, DutyFilter::Open).await?.len(), 1);
+    assert_eq!(
+        publish_directly(&mut office, plain_definition("old", 2)).await?,
+        2
+    );
+    assert!(list_duties(&mut office, DutyFilter::Open).await?.is_empty());
+    record_trigger(&mut office, law_amended("又一号", "2026-11-20", &["old"])).await?;
 
     let get = async |version: u32| {
         let request = GetItemRequest {
@@ -99,7 +102,7 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
 
     // No further version, no draft for one, no trigger; the duty went with it.
     assert_eq!(
-        refusal_of(publish_directly(&mut office, plain("old", 3)).await).reason,
+        refusal_of(publish_directly(&mut office, plain_definition("old", 3)).await).reason,
         Reason::ItemRetired
     );
     assert_eq!(
@@ -107,14 +110,14 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
         Reason::ItemAlreadyRetired
     );
     assert_eq!(
-        refusal_of(submitted(&mut office, &plain("old", 3)).await).reason,
+        refusal_of(submitted_draft(&mut office, &plain_definition("old", 3)).await).reason,
         Reason::ItemRetired
     );
-    let trigger = record(&mut office, law_amended("二号", "2026-11-20", &["old"])).await;
+    let trigger = record_trigger(&mut office, law_amended("二号", "2026-11-20", &["old"])).await;
     assert_eq!(refusal_of(trigger).field, "item_codes[0]");
     world.reconcile(None).await?;
-    assert!(duties(&mut office, DutyFilter::Open).await?.is_empty());
-    let ended = duties(&mut office, DutyFilter::Closed).await?;
+    assert!(list_duties(&mut office, DutyFilter::Open).await?.is_empty());
+    let ended = list_duties(&mut office, DutyFilter::Closed).await?;
     let by_end: Vec<_> = ended.iter().filter(|d| d.closed_by_version == 0).collect();
     assert_eq!((ended.len(), by_end.len()), (2, 1));
     assert_eq!(
@@ -142,7 +145,7 @@ async fn r6_a_retirement_that_leads_nowhere_is_refused() -> TestResult {
     world.ready().await?;
     let mut office = world.office()?;
     for code in ["a", "b"] {
-        publish_directly(&mut office, plain(code, 1)).await?;
+        publish_directly(&mut office, plain_definition(code, 1)).await?;
     }
     let (wrong, unsuitable) = (Reason::RetirementInvalid, Reason::RetirementUnsuitable);
     for (code, from, successor, reason, field) in [
@@ -184,9 +187,9 @@ async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> TestResult {
     // All are due on 2026-06-23.
     let codes = ["before", "next-day", "later", "today"];
     for code in codes {
-        publish_directly(&mut office, plain(code, 1)).await?;
+        publish_directly(&mut office, plain_definition(code, 1)).await?;
     }
-    record(&mut office, law_amended("一号", "2026-06-01", &codes)).await?;
+    record_trigger(&mut office, law_amended("一号", "2026-06-01", &codes)).await?;
     for (code, from) in [
         ("before", "2026-06-20"),
         ("next-day", "2026-06-24"),
@@ -195,8 +198,8 @@ async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> TestResult {
     ] {
         retire(&world, code, from, "").await?;
     }
-    let open = async |office: &mut crate::world::CatalogClient| {
-        let open = duties(office, DutyFilter::Open).await?;
+    let open = async |office: &mut crate::fixture::CatalogClient| {
+        let open = list_duties(office, DutyFilter::Open).await?;
         let mut codes: Vec<_> = open.into_iter().map(|duty| duty.item_code).collect();
         codes.sort_unstable();
         Ok::<_, anyhow::Error>(codes)
@@ -232,7 +235,7 @@ async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> TestResult {
             ("later", "2026-06-25", true),
         ]
     );
-    let late: Vec<_> = duties(&mut office, DutyFilter::Closed).await?;
+    let late: Vec<_> = list_duties(&mut office, DutyFilter::Closed).await?;
     for duty in late {
         assert_eq!(duty.overdue, duty.item_code == "later", "{duty:?}");
     }
@@ -245,8 +248,8 @@ async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> TestResult {
     let world = CatalogFixture::start().await?;
     world.ready().await?;
     let mut office = world.office()?;
-    publish_directly(&mut office, plain("old", 1)).await?;
-    record(&mut office, law_amended("一号", "2026-11-20", &["old"])).await?;
+    publish_directly(&mut office, plain_definition("old", 1)).await?;
+    record_trigger(&mut office, law_amended("一号", "2026-11-20", &["old"])).await?;
     retire(&world, "old", "2026-12-01", "").await?;
     retire(&world, "old", "2026-11-30", "").await?;
     let withdrawn = retire(&world, "old", "9999-12-31", "").await?;
@@ -258,7 +261,7 @@ async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> TestResult {
     // On neither day it ends, and its duty stays.
     world.bed.clock.set(datetime!(2026-12-02 09:00 +8));
     world.reconcile(None).await?;
-    assert_eq!(duties(&mut office, DutyFilter::Open).await?.len(), 1);
+    assert_eq!(list_duties(&mut office, DutyFilter::Open).await?.len(), 1);
     let request = ListItemVersionsRequest {
         code: "old".to_owned(),
     };
@@ -273,7 +276,7 @@ async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> TestResult {
         refusal_of(retire(&world, "old", "9999-12-31", "").await).reason,
         Reason::ItemAlreadyRetired
     );
-    assert!(duties(&mut office, DutyFilter::Open).await?.is_empty());
+    assert!(list_duties(&mut office, DutyFilter::Open).await?.is_empty());
     let days = ["2026-12-01", "2026-11-30", "9999-12-31", "2026-12-02"];
     let events = world.bed.emitted::<ItemRetired>().await?;
     let told: Vec<_> = events

@@ -16,15 +16,16 @@ use testkit::{TestResult, refusal_of};
 use tonic::Code;
 
 use crate::{
-    desk::{
-        BUREAU, STRANGER, YUELU, duties, get, give_back, law_amended, publish, publish_directly,
-        record, save, submit, submitted, withdraw,
+    calls::{
+        BUREAU, STRANGER, YUELU, get_draft, law_amended, list_duties, publish_directly,
+        publish_draft, record_trigger, return_draft, save_draft, submit_draft, submitted_draft,
+        withdraw_draft,
     },
-    world::{CatalogFixture, OFFICE, definition, plain},
+    fixture::{CatalogFixture, OFFICE, item_definition, plain_definition},
 };
 
 fn department(code: &str, organ: &str) -> String {
-    definition(code, 1, |item| {
+    item_definition(code, 1, |item| {
         item.owner = ItemOwner::Department {
             organ: organ.to_owned(),
         };
@@ -32,7 +33,7 @@ fn department(code: &str, organ: &str) -> String {
 }
 
 fn district(code: &str, district: &str, organ: &str) -> String {
-    definition(code, 1, |item| {
+    item_definition(code, 1, |item| {
         item.owner = ItemOwner::District {
             district: district.to_owned(),
             organ: organ.to_owned(),
@@ -48,7 +49,7 @@ async fn r6_everybody_drafts_for_its_own_catalogue_only() -> TestResult {
     world.register(YUELU, "430104").await?;
     let of_bureau = department("a", BUREAU);
     let of_yuelu = district("b", "430104", YUELU);
-    let city = plain("c", 1);
+    let city = plain_definition("c", 1);
     let denied = Err(Reason::NotYourCatalogue);
     let unregistered = Err(Reason::ProviderNotRegistered);
     let outside = Err(Reason::OwnerOutsideDistrict);
@@ -94,7 +95,7 @@ async fn r6_everybody_drafts_for_its_own_catalogue_only() -> TestResult {
     ];
     for (organisation, role, toml, expected) in table {
         let mut client = world.client_of(organisation, role)?;
-        let answer = save(&mut client, "", toml, 0).await;
+        let answer = save_draft(&mut client, "", toml, 0).await;
         match expected {
             Ok(()) => assert!(answer.is_ok(), "{organisation} {role:?}: {answer:?}"),
             Err(reason) => {
@@ -109,7 +110,7 @@ async fn r6_everybody_drafts_for_its_own_catalogue_only() -> TestResult {
     }
     for role in [Role::Operator, Role::Auditor, Role::Public, Role::Subject] {
         let mut client = world.client_as(role)?;
-        let status = save(&mut client, "", &city, 0).await.unwrap_err();
+        let status = save_draft(&mut client, "", &city, 0).await.unwrap_err();
         assert_eq!(status.code(), Code::PermissionDenied, "{role:?}");
     }
     world.finish().await?;
@@ -124,7 +125,7 @@ async fn r5_a_draft_is_seen_by_its_organ_and_the_offices_and_reviewed_by_the_cit
     world.register(BUREAU, "").await?;
     world.register(YUELU, "430104").await?;
     let mut bureau = world.client_of(BUREAU, Role::Provider)?;
-    let draft = submitted(&mut bureau, &department("a", BUREAU)).await?;
+    let draft = submitted_draft(&mut bureau, &department("a", BUREAU)).await?;
     let id = draft.draft_id.as_str();
     for (organisation, role, sees) in [
         (BUREAU, Role::Provider, true),
@@ -136,7 +137,7 @@ async fn r5_a_draft_is_seen_by_its_organ_and_the_offices_and_reviewed_by_the_cit
         (STRANGER, Role::Provider, false),
     ] {
         let mut client = world.client_of(organisation, role)?;
-        let answer = get(&mut client, id).await;
+        let answer = get_draft(&mut client, id).await;
         let list = client.list_drafts(ListDraftsRequest::default()).await?;
         assert_eq!(
             list.into_inner().drafts.len(),
@@ -153,27 +154,27 @@ async fn r5_a_draft_is_seen_by_its_organ_and_the_offices_and_reviewed_by_the_cit
             );
             if matches!(role, Role::Provider | Role::DistrictCreditOffice) {
                 assert_eq!(
-                    refusal_of(withdraw(&mut client, id, "").await).reason,
+                    refusal_of(withdraw_draft(&mut client, id, "").await).reason,
                     Reason::DraftUnknown
                 );
             }
         }
     }
     assert_eq!(
-        refusal_of(get(&mut bureau, "no id").await).reason_and_field(),
+        refusal_of(get_draft(&mut bureau, "no id").await).reason_and_field(),
         (Reason::DraftIdInvalid, "draft_id")
     );
     // The author cannot publish, and neither can a credit office whose own organ wrote it.
-    let status = publish(&mut bureau, id).await.unwrap_err();
+    let status = publish_draft(&mut bureau, id).await.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
     let mut own = world.client_of(BUREAU, Role::CreditOffice)?;
     assert_eq!(
-        refusal_of(publish(&mut own, id).await).reason,
+        refusal_of(publish_draft(&mut own, id).await).reason,
         Reason::OwnCatalogue
     );
-    let status = publish(&mut world.client_of(YUELU, Role::DistrictCreditOffice)?, id).await;
+    let status = publish_draft(&mut world.client_of(YUELU, Role::DistrictCreditOffice)?, id).await;
     assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
-    publish(&mut world.office()?, id).await?;
+    publish_draft(&mut world.office()?, id).await?;
     world.finish().await?;
     Ok(())
 }
@@ -185,15 +186,15 @@ async fn r6_a_publication_is_whole_or_not_at_all() -> TestResult {
     world.register(BUREAU, "").await?;
     let mut office = world.office()?;
     let mut bureau = world.client_of(BUREAU, Role::Provider)?;
-    let first = submitted(&mut bureau, &department("a", BUREAU)).await?;
-    publish(&mut office, &first.draft_id).await?;
-    record(&mut office, law_amended("一号", "2026-11-20", &["a"])).await?;
-    let second = definition("a", 2, |item| {
+    let first = submitted_draft(&mut bureau, &department("a", BUREAU)).await?;
+    publish_draft(&mut office, &first.draft_id).await?;
+    record_trigger(&mut office, law_amended("一号", "2026-11-20", &["a"])).await?;
+    let second = item_definition("a", 2, |item| {
         item.owner = ItemOwner::Department {
             organ: BUREAU.to_owned(),
         };
     });
-    let draft = submitted(&mut bureau, &second).await?;
+    let draft = submitted_draft(&mut bureau, &second).await?;
 
     // The last event of the transaction cannot be stored: everything before it is undone.
     let owner = world.bed.schema_pool().await?;
@@ -205,13 +206,15 @@ async fn r6_a_publication_is_whole_or_not_at_all() -> TestResult {
     ] {
         sqlx::query(statement).execute(&owner).await?;
     }
-    let status = publish(&mut office, &draft.draft_id).await.unwrap_err();
+    let status = publish_draft(&mut office, &draft.draft_id)
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::Internal);
     assert_eq!(
-        get(&mut office, &draft.draft_id).await?.state(),
+        get_draft(&mut office, &draft.draft_id).await?.state(),
         DraftState::Submitted
     );
-    let open = duties(&mut office, DutyFilter::Open).await?;
+    let open = list_duties(&mut office, DutyFilter::Open).await?;
     assert_eq!(open.len(), 1, "the duty is not closed");
     let of_a = async || {
         let all = world.bed.emitted::<ItemVersionPublished>().await?;
@@ -225,11 +228,11 @@ async fn r6_a_publication_is_whole_or_not_at_all() -> TestResult {
         .await?;
     sqlx::query("drop function no()").execute(&owner).await?;
     owner.close().await;
-    publish(&mut office, &draft.draft_id).await?;
+    publish_draft(&mut office, &draft.draft_id).await?;
     assert_eq!(of_a().await?, 2);
     assert_eq!(world.bed.emitted::<DutyClosed>().await?.len(), 1);
     assert_eq!(world.bed.emitted::<DraftPublished>().await?.len(), 2);
-    assert!(duties(&mut office, DutyFilter::Open).await?.is_empty());
+    assert!(list_duties(&mut office, DutyFilter::Open).await?.is_empty());
     world.finish().await?;
     Ok(())
 }
@@ -240,7 +243,7 @@ async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -
     world.ready().await?;
     // Eight officers publish version 1, each with words of his own.
     let calls = (0..8).map(|i| {
-        let toml = definition("race", 1, |item| item.edition = format!("e{i}"));
+        let toml = item_definition("race", 1, |item| item.edition = format!("e{i}"));
         let mut office = world.office().unwrap();
         async move { publish_directly(&mut office, toml).await }
     });
@@ -252,11 +255,11 @@ async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -
     }
     // Eight officers publish the same draft.
     let mut office = world.office()?;
-    let draft = submitted(&mut office, &plain("race", 2)).await?;
+    let draft = submitted_draft(&mut office, &plain_definition("race", 2)).await?;
     let calls = (0..8).map(|_| {
         let mut office = world.office().unwrap();
         let id = draft.draft_id.clone();
-        async move { publish(&mut office, &id).await }
+        async move { publish_draft(&mut office, &id).await }
     });
     let answers = futures::future::join_all(calls).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
@@ -284,26 +287,29 @@ async fn a_draft_goes_on_after_a_restart() -> TestResult {
             shutdown: Shutdown::new(),
             ..world.bed.context.clone()
         };
-        let client = world.another(&context).await?;
+        let client = world.start_instance(&context).await?;
         Ok::<_, anyhow::Error>((client, context.shutdown))
     };
     let (mut office, shutdown) = instance().await?;
-    let draft = save(&mut office, "", &plain("a", 1), 0).await?;
-    submit(&mut office, &draft.draft_id).await?;
-    record(&mut office, law_amended("一号", "2026-11-20", &["xzcf"])).await?;
+    let draft = save_draft(&mut office, "", &plain_definition("a", 1), 0).await?;
+    submit_draft(&mut office, &draft.draft_id).await?;
+    record_trigger(&mut office, law_amended("一号", "2026-11-20", &["xzcf"])).await?;
     shutdown.request();
     let ended = shutdown
         .wait_finished(std::time::Duration::from_secs(20))
         .await;
     ended.map_err(anyhow::Error::msg)?;
     assert!(
-        get(&mut office, &draft.draft_id).await.is_err(),
+        get_draft(&mut office, &draft.draft_id).await.is_err(),
         "it is gone"
     );
 
     let (mut office, shutdown) = instance().await?;
-    assert_eq!(publish(&mut office, &draft.draft_id).await?.revision, 3);
-    assert_eq!(duties(&mut office, DutyFilter::Open).await?.len(), 1);
+    assert_eq!(
+        publish_draft(&mut office, &draft.draft_id).await?.revision,
+        3
+    );
+    assert_eq!(list_duties(&mut office, DutyFilter::Open).await?.len(), 1);
     shutdown.request();
     let ended = shutdown
         .wait_finished(std::time::Duration::from_secs(20))
@@ -314,7 +320,7 @@ async fn a_draft_goes_on_after_a_restart() -> TestResult {
 }
 
 fn of_bureau(code: &str, version: u32, organ: &str) -> String {
-    definition(code, version, |item| {
+    item_definition(code, version, |item| {
         item.owner = ItemOwner::Department {
             organ: organ.to_owned(),
         };
@@ -333,34 +339,34 @@ async fn r6_nobody_takes_over_an_item_that_came_while_it_drafted() -> TestResult
     let mut office = world.office()?;
     let mut a = world.client_of(BUREAU, Role::Provider)?;
     let mut b = world.client_of(OTHER, Role::Provider)?;
-    let early = save(&mut a, "", &of_bureau("abc", 2, BUREAU), 0).await?;
-    let first = submitted(&mut b, &of_bureau("abc", 1, OTHER)).await?;
-    publish(&mut office, &first.draft_id).await?;
+    let early = save_draft(&mut a, "", &of_bureau("abc", 2, BUREAU), 0).await?;
+    let first = submitted_draft(&mut b, &of_bureau("abc", 1, OTHER)).await?;
+    publish_draft(&mut office, &first.draft_id).await?;
     let changed = (Reason::OwnerChanged, "definition_toml.owner");
-    let answer = submit(&mut a, &early.draft_id).await;
+    let answer = submit_draft(&mut a, &early.draft_id).await;
     assert_eq!(refusal_of(answer).reason_and_field(), changed);
     // What was wrong is on show too.
-    let shown = get(&mut a, &early.draft_id).await?;
+    let shown = get_draft(&mut a, &early.draft_id).await?;
     assert_eq!(shown.faults[0].field, "definition_toml.owner");
     // Submitted before the other organ's version was published: the publication is refused.
-    let second = submitted(&mut b, &of_bureau("abc", 2, OTHER)).await?;
-    publish(&mut office, &second.draft_id).await?;
-    let third = submitted(&mut b, &of_bureau("abc", 3, OTHER)).await?;
+    let second = submitted_draft(&mut b, &of_bureau("abc", 2, OTHER)).await?;
+    publish_draft(&mut office, &second.draft_id).await?;
+    let third = submitted_draft(&mut b, &of_bureau("abc", 3, OTHER)).await?;
     publish_directly(&mut office, of_bureau("abc", 3, BUREAU)).await?;
     assert_eq!(
-        refusal_of(publish(&mut office, &third.draft_id).await).reason,
+        refusal_of(publish_draft(&mut office, &third.draft_id).await).reason,
         Reason::ItemVersionImmutable
     );
     // The credit office moved it by publishing directly; drafts follow the new owner.
-    let answer = submitted(&mut office, &of_bureau("abc", 4, OTHER)).await;
+    let answer = submitted_draft(&mut office, &of_bureau("abc", 4, OTHER)).await;
     assert_eq!(refusal_of(answer).reason_and_field(), changed);
-    let fourth = submitted(&mut a, &of_bureau("abc", 4, BUREAU)).await?;
-    publish(&mut office, &fourth.draft_id).await?;
+    let fourth = submitted_draft(&mut a, &of_bureau("abc", 4, BUREAU)).await?;
+    publish_draft(&mut office, &fourth.draft_id).await?;
     // A submitted draft whose item moved meanwhile is refused at the publication.
-    let waiting = submitted(&mut a, &of_bureau("abc", 5, BUREAU)).await?;
+    let waiting = submitted_draft(&mut a, &of_bureau("abc", 5, BUREAU)).await?;
     publish_directly(&mut office, of_bureau("abc", 5, OTHER)).await?;
     assert_eq!(
-        refusal_of(publish(&mut office, &waiting.draft_id).await).reason,
+        refusal_of(publish_draft(&mut office, &waiting.draft_id).await).reason,
         Reason::ItemVersionImmutable
     );
     world.finish().await?;
@@ -373,10 +379,10 @@ async fn r6_who_began_a_draft_neither_returns_nor_publishes_it() -> TestResult {
     world.ready().await?;
     world.register(BUREAU, "").await?;
     let mut office = world.office()?;
-    let draft = submitted(&mut office, &department("a", BUREAU)).await?;
+    let draft = submitted_draft(&mut office, &department("a", BUREAU)).await?;
     for answer in [
-        publish(&mut office, &draft.draft_id).await,
-        give_back(&mut office, &draft.draft_id, "缺少依据").await,
+        publish_draft(&mut office, &draft.draft_id).await,
+        return_draft(&mut office, &draft.draft_id, "缺少依据").await,
     ] {
         assert_eq!(
             refusal_of(answer).reason_and_field(),
@@ -384,8 +390,8 @@ async fn r6_who_began_a_draft_neither_returns_nor_publishes_it() -> TestResult {
         );
     }
     // In the city's own catalogue there is nobody else.
-    let city = submitted(&mut office, &plain("b", 1)).await?;
-    publish(&mut office, &city.draft_id).await?;
+    let city = submitted_draft(&mut office, &plain_definition("b", 1)).await?;
+    publish_draft(&mut office, &city.draft_id).await?;
     world.finish().await?;
     Ok(())
 }
@@ -396,8 +402,8 @@ async fn r5_an_office_of_a_district_that_is_disabled_sees_nothing_any_more() -> 
     world.ready().await?;
     world.register(YUELU, "430104").await?;
     let mut yuelu = world.client_of(YUELU, Role::DistrictCreditOffice)?;
-    let draft = save(&mut yuelu, "", &district("b", "430104", YUELU), 0).await?;
-    assert!(get(&mut yuelu, &draft.draft_id).await.is_ok());
+    let draft = save_draft(&mut yuelu, "", &district("b", "430104", YUELU), 0).await?;
+    assert!(get_draft(&mut yuelu, &draft.draft_id).await.is_ok());
     let disabled = Provider {
         code: YUELU.to_owned(),
         name: "某单位".to_owned(),
@@ -410,7 +416,7 @@ async fn r5_an_office_of_a_district_that_is_disabled_sees_nothing_any_more() -> 
     let request = RegisterProviderRequest { provider };
     world.office()?.register_provider(request).await?;
     assert_eq!(
-        refusal_of(get(&mut yuelu, &draft.draft_id).await).reason,
+        refusal_of(get_draft(&mut yuelu, &draft.draft_id).await).reason,
         Reason::DraftUnknown
     );
     let list = yuelu.list_drafts(ListDraftsRequest::default()).await?;
@@ -427,18 +433,18 @@ async fn r6_what_was_submitted_is_kept_and_officers_are_named_to_staff_only() ->
     let mut office = world.office()?;
     let mut bureau = world.client_of(BUREAU, Role::Provider)?;
     let texts = ["第一稿", "第二稿"].map(|edition| {
-        definition("a", 1, |item| {
+        item_definition("a", 1, |item| {
             item.edition = edition.to_owned();
             item.owner = ItemOwner::Department {
                 organ: BUREAU.to_owned(),
             };
         })
     });
-    let draft = submitted(&mut bureau, &texts[0]).await?;
+    let draft = submitted_draft(&mut bureau, &texts[0]).await?;
     let id = draft.draft_id.as_str();
-    give_back(&mut office, id, "缺少依据").await?;
-    let saved = save(&mut bureau, id, &texts[1], 3).await?;
-    let resubmitted = submit(&mut bureau, id).await?;
+    return_draft(&mut office, id, "缺少依据").await?;
+    let saved = save_draft(&mut bureau, id, &texts[1], 3).await?;
+    let resubmitted = submit_draft(&mut bureau, id).await?;
     assert_eq!((saved.revision, resubmitted.revision), (4, 5));
     let kept: Vec<(i64, String)> =
         sqlx::query_as("select revision, definition from draft_submission order by revision")
@@ -456,9 +462,9 @@ async fn r6_what_was_submitted_is_kept_and_officers_are_named_to_staff_only() ->
     let by = |draft: &Draft| -> Vec<String> {
         draft.history.iter().map(|step| step.by.clone()).collect()
     };
-    let shown = by(&get(&mut bureau, id).await?);
+    let shown = by(&get_draft(&mut bureau, id).await?);
     assert_eq!(shown, [BUREAU, BUREAU, OFFICE, BUREAU, BUREAU]);
-    let shown = by(&get(&mut office, id).await?);
+    let shown = by(&get_draft(&mut office, id).await?);
     assert!(shown.iter().all(|by| by.contains('/')), "{shown:?}");
     world.finish().await?;
     Ok(())
@@ -472,19 +478,22 @@ async fn an_organ_begins_a_hundred_drafts_and_no_more_until_one_is_done() -> Tes
     let mut bureau = world.client_of(BUREAU, Role::Provider)?;
     let text = department("a", BUREAU);
     let mut last = String::new();
-    for _ in 0..catalog::domain::draft::MAX_OPEN {
-        last = save(&mut bureau, "", &text, 0).await?.draft_id;
+    for _ in 0..catalog::domain::draft::MAX_OPEN_DRAFTS {
+        last = save_draft(&mut bureau, "", &text, 0).await?.draft_id;
     }
     assert_eq!(
-        refusal_of(save(&mut bureau, "", &text, 0).await).reason_and_field(),
+        refusal_of(save_draft(&mut bureau, "", &text, 0).await).reason_and_field(),
         (Reason::DraftsTooMany, "draft_id")
     );
     // What is open can be worked on, and another organ is not kept back.
     let changed = department("b", BUREAU);
-    assert_eq!(save(&mut bureau, &last, &changed, 1).await?.revision, 2);
-    save(&mut world.office()?, "", &text, 0).await?;
-    withdraw(&mut bureau, &last, "").await?;
-    save(&mut bureau, "", &text, 0).await?;
+    assert_eq!(
+        save_draft(&mut bureau, &last, &changed, 1).await?.revision,
+        2
+    );
+    save_draft(&mut world.office()?, "", &text, 0).await?;
+    withdraw_draft(&mut bureau, &last, "").await?;
+    save_draft(&mut bureau, "", &text, 0).await?;
     world.finish().await?;
     Ok(())
 }

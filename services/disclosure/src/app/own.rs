@@ -7,12 +7,12 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 use vault::{Keyring, keyed_hash};
 
-use super::{definitions, open, shown_reason};
+use super::{load_definitions, open_record, shown_reason};
 use crate::{
     domain::{
         fields::{Audience, ShownField, shown_fields},
         page::RecordPosition,
-        version::kind_of_number,
+        version::kind_from_number,
         visibility::ItemRules,
     },
     error::DisclosureError,
@@ -55,7 +55,7 @@ pub struct OwnNotice {
 ///
 /// # Errors
 /// [`DisclosureError::NoSubject`] when the token names neither.
-pub fn reader_of(
+pub fn subject_of(
     principal: &Principal,
     keyring: &Keyring,
 ) -> Result<SubjectIdentity, DisclosureError> {
@@ -80,16 +80,16 @@ pub async fn list_own_records(
     now: OffsetDateTime,
 ) -> Result<OwnRecords, DisclosureError> {
     let today = shanghai_date(now);
-    let reader = reader_of(principal, keyring)?;
-    let catalogue = catalogue::load(conn)
+    let reader = subject_of(principal, keyring)?;
+    let catalogue = catalogue::load_item_rules(conn)
         .await
         .map_err(DisclosureError::database(READING))?;
     let bounds = catalogue.all_bounds(today);
-    let (total, mut rows) = own::list(conn, &bounds, &reader, page)
+    let (total, mut rows) = own::list_own_rows(conn, &bounds, &reader, page)
         .await
         .map_err(DisclosureError::database(READING))?;
     let next = page.cut(&mut rows, OwnRow::position);
-    let items = definitions(conn, rows.iter().map(|row| &row.item).collect()).await?;
+    let items = load_definitions(conn, rows.iter().map(|row| &row.item).collect()).await?;
     let revoked = if page.is_first() {
         revocations::own_notices(conn, &bounds, &reader)
             .await
@@ -109,15 +109,15 @@ pub async fn list_own_records(
             .chain(revoked.iter().map(|row| row.version_id))
             .collect(),
     };
-    own::log_read(conn, &line)
+    own::insert_read_log(conn, &line)
         .await
         .map_err(DisclosureError::database("登记查询日志"))?;
 
     let mut shown = Vec::with_capacity(rows.len());
     for row in rows {
-        let values = open(keyring, row.version_id, &row.sealed_record)?.values;
+        let values = open_record(keyring, row.version_id, &row.sealed_record)?.values;
         let item = items.get(&row.item);
-        let fields = match (item, kind_of_number(row.subject_kind)) {
+        let fields = match (item, kind_from_number(row.subject_kind)) {
             (Some(item), Some(kind)) => shown_fields(item, kind, &values, Audience::Subject),
             // The bounds let no row through whose item version is unknown.
             _ => Vec::new(),
@@ -162,7 +162,7 @@ mod tests {
         let keyring = Keyring::parse(&Keyring::generate()).unwrap();
         let of = |kind, number| {
             let person = principal("", Some((kind, number)));
-            reader_of(&person, &keyring).unwrap()
+            subject_of(&person, &keyring).unwrap()
         };
         let hashed = |kind, number| SubjectIdentity::Person {
             // As validation hashes the subject of a record.
@@ -190,15 +190,15 @@ mod tests {
         let keyring = Keyring::parse(&Keyring::generate()).unwrap();
         let both = principal("12430100444900018L", Some(("护照号", "E12345678")));
         assert!(matches!(
-            reader_of(&both, &keyring),
+            subject_of(&both, &keyring),
             Ok(SubjectIdentity::Person { .. })
         ));
         let organisation = principal("12430100444900018L", None);
         assert!(matches!(
-            reader_of(&organisation, &keyring),
+            subject_of(&organisation, &keyring),
             Ok(SubjectIdentity::Organisation { .. })
         ));
-        let refused = reader_of(&principal("", None), &keyring);
+        let refused = subject_of(&principal("", None), &keyring);
         assert!(matches!(refused, Err(DisclosureError::NoSubject)));
     }
 }

@@ -9,14 +9,14 @@ use service_kit::{db::Conn, page::Page};
 use time::{Date, Duration};
 use vault::Keyring;
 
-use super::{definitions, open, shown_reason};
+use super::{load_definitions, open_record, shown_reason};
 use crate::{
     config::Config,
     domain::{
         fields::{Audience, ShownField, shown_fields},
         page::{NamePosition, RecordPosition},
         query::{PublicListFilter, SubjectQuery},
-        version::kind_of_number,
+        version::kind_from_number,
         visibility::{DisclosureBounds, FIRST_DAY, ItemRules},
     },
     error::DisclosureError,
@@ -80,12 +80,12 @@ pub enum RecordOrNotice {
 
 impl<'a> PublicView<'a> {
     /// The view of `today`, the civil day of Changsha.
-    pub async fn on(
+    pub async fn load(
         conn: &mut Conn,
         config: &'a Config,
         today: Date,
     ) -> Result<Self, DisclosureError> {
-        let catalogue = catalogue::load(conn)
+        let catalogue = catalogue::load_item_rules(conn)
             .await
             .map_err(DisclosureError::database(READING))?;
         let bounds = catalogue.public_bounds(today);
@@ -102,7 +102,7 @@ impl<'a> PublicView<'a> {
         codes: &[&str],
     ) -> Result<Vec<OrganisationCounts>, DisclosureError> {
         let (licences, penalties) = (&self.config.licence_items, &self.config.penalty_items);
-        public::summaries(conn, &self.bounds, codes, licences, penalties)
+        public::count_by_organisation(conn, &self.bounds, codes, licences, penalties)
             .await
             .map_err(DisclosureError::database(READING))
     }
@@ -169,7 +169,7 @@ impl<'a> PublicView<'a> {
             (None, Some(newest)) => OrganisationCounts::without_records(&newest.row),
             (None, None) => return Err(DisclosureError::NotFound),
         };
-        let mut rows = public::records_of(conn, &self.bounds, credit_code, page)
+        let mut rows = public::list_records_of(conn, &self.bounds, credit_code, page)
             .await
             .map_err(DisclosureError::database(READING))?;
         let next = page.cut(&mut rows, PublicRow::position);
@@ -219,10 +219,10 @@ impl<'a> PublicView<'a> {
         filter: &PublicListFilter,
         page: &Page<RecordPosition>,
     ) -> Result<(i64, FoundRecords), DisclosureError> {
-        let total = public::count(conn, &self.bounds, filter)
+        let total = public::count_records(conn, &self.bounds, filter)
             .await
             .map_err(DisclosureError::database(READING))?;
-        let mut rows = public::list(conn, &self.bounds, filter, page)
+        let mut rows = public::list_records(conn, &self.bounds, filter, page)
             .await
             .map_err(DisclosureError::database(READING))?;
         let next = page.cut(&mut rows, PublicRow::position);
@@ -236,7 +236,7 @@ impl<'a> PublicView<'a> {
         keyring: &Keyring,
         version_id: VersionId,
     ) -> Result<RecordOrNotice, DisclosureError> {
-        let found = public::record(conn, &self.bounds, version_id)
+        let found = public::load_record(conn, &self.bounds, version_id)
             .await
             .map_err(DisclosureError::database(READING))?;
         let Some((row, sealed)) = found else {
@@ -249,14 +249,14 @@ impl<'a> PublicView<'a> {
                 .map(RecordOrNotice::Revoked)
                 .ok_or(DisclosureError::NotFound);
         };
-        let kind = kind_of_number(row.subject_kind).ok_or(DisclosureError::NotFound)?;
+        let kind = kind_from_number(row.subject_kind).ok_or(DisclosureError::NotFound)?;
         // The bounds come from the same table in the same state, so the definition is there.
-        let item = definitions(conn, vec![&row.item])
+        let item = load_definitions(conn, vec![&row.item])
             .await?
             .into_values()
             .next()
             .ok_or(DisclosureError::NotFound)?;
-        let values = open(keyring, version_id, &sealed)?.values;
+        let values = open_record(keyring, version_id, &sealed)?.values;
         let fields = shown_fields(&item, kind, &values, Audience::Public);
         Ok(RecordOrNotice::Record(row, fields))
     }

@@ -32,7 +32,7 @@ pub struct StoredCounts {
 ///
 /// A revocation moves the head of its record as any version does, so the guard of `store::versions` does the rest: a
 /// revocation that is the newest leaves no version current, an older one changes nothing.
-pub async fn store(
+pub async fn store_batch(
     conn: &mut Conn,
     batch: &DisclosureBatch,
     now: OffsetDateTime,
@@ -43,14 +43,14 @@ pub async fn store(
     }
     let accepted = batch.versions.iter().map(|version| &version.record);
     let heads =
-        versions::BatchHeads::of(accepted.chain(ending.iter().map(|ending| &ending.record)));
-    let standing = versions::raise_heads(conn, &heads).await?;
-    versions::demote(conn, &standing.replaced).await?;
-    let versions = storing::store_versions(conn, &batch.versions, &standing, now).await?;
+        versions::BatchHeads::newest_of(accepted.chain(ending.iter().map(|ending| &ending.record)));
+    let positions = versions::raise_heads(conn, &heads).await?;
+    versions::clear_current(conn, &positions.replaced).await?;
+    let versions = storing::store_versions(conn, &batch.versions, &positions, now).await?;
     let revocations = if ending.is_empty() {
         0
     } else {
-        revocations::insert(conn, ending, now).await?
+        revocations::insert_revocations(conn, ending, now).await?
     };
     Ok(StoredCounts {
         versions,

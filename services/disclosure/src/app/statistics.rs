@@ -17,10 +17,10 @@ pub async fn get_statistics(
     today: Date,
 ) -> Result<VersionCounts, DisclosureError> {
     let doing = "统计信用信息";
-    let catalogue = catalogue::load(conn)
+    let catalogue = catalogue::load_item_rules(conn)
         .await
         .map_err(DisclosureError::database(doing))?;
-    statistics::count(conn, &catalogue.all_bounds(today))
+    statistics::count_versions(conn, &catalogue.all_bounds(today))
         .await
         .map_err(DisclosureError::database(doing))
 }

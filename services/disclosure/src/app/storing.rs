@@ -26,11 +26,11 @@ pub async fn store_versions(
     standing: &HeadPositions,
     now: OffsetDateTime,
 ) -> Result<usize, Error> {
-    let fresh = versions::unstored(conn, accepted, standing).await?;
+    let fresh = versions::find_unstored(conn, accepted, standing).await?;
     let mut organisations: Vec<(&AcceptedVersion, &Organisation)> = Vec::new();
     let mut persons: Vec<(&AcceptedVersion, &KeyedHash)> = Vec::new();
     for version in &fresh {
-        match &version.about {
+        match &version.subject {
             VersionSubject::Organisation(organisation) => {
                 organisations.push((version, organisation))
             }
@@ -71,7 +71,7 @@ pub async fn store_providers(
     if newest.is_empty() {
         return Ok(());
     }
-    catalogue::raise_providers(conn, &newest).await
+    catalogue::upsert_providers(conn, &newest).await
 }
 
 /// Keeps the newest state of each objection.
@@ -87,5 +87,5 @@ pub async fn store_marks(conn: &mut Conn, changes: &[ObjectionMark]) -> Result<(
     if newest.is_empty() {
         return Ok(());
     }
-    marks::raise(conn, &newest).await
+    marks::upsert_marks(conn, &newest).await
 }

@@ -9,9 +9,9 @@ use super::visibility::{FIRST_DAY, LAST_DAY};
 use crate::error::DisclosureError;
 
 /// Fewest characters of a part of a name.
-const MIN_NAME_PART: usize = 2;
+const MIN_NAME_PART_CHARS: usize = 2;
 /// Most characters that are looked for; names of the standard have at most 200.
-const MAX_QUERY: usize = 200;
+const MAX_QUERY_CHARS: usize = 200;
 
 /// A subject that is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +36,8 @@ impl SubjectQuery {
     ///
     /// # Errors
     /// [`DisclosureError::QueryTooShort`] and [`DisclosureError::QueryTooLong`].
-    pub fn read(field: &'static str, text: &str) -> Result<Self, DisclosureError> {
-        if text.chars().count() > MAX_QUERY {
+    pub fn parse(field: &'static str, text: &str) -> Result<Self, DisclosureError> {
+        if text.chars().count() > MAX_QUERY_CHARS {
             return Err(DisclosureError::QueryTooLong { field });
         }
         let code = name::normal_form(text).to_uppercase();
@@ -45,7 +45,7 @@ impl SubjectQuery {
             return Ok(Self::Code(code));
         }
         let key = name_key(text);
-        if key.chars().count() < MIN_NAME_PART {
+        if key.chars().count() < MIN_NAME_PART_CHARS {
             return Err(DisclosureError::QueryTooShort { field });
         }
         Ok(Self::Name(NamePart {
@@ -88,7 +88,7 @@ impl PublicListFilter {
     ///
     /// # Errors
     /// Which field breaks which rule.
-    pub fn read(
+    pub fn parse(
         item_code: &str,
         subject: &str,
         document_number: &str,
@@ -99,7 +99,7 @@ impl PublicListFilter {
             return Err(DisclosureError::ItemMissing);
         }
         let item = item_code.parse().map_err(|_| DisclosureError::ItemCode)?;
-        if document_number.chars().count() > MAX_QUERY {
+        if document_number.chars().count() > MAX_QUERY_CHARS {
             return Err(DisclosureError::QueryTooLong {
                 field: "document_number",
             });
@@ -114,7 +114,7 @@ impl PublicListFilter {
         let filter = Self {
             item,
             subject: given(subject)
-                .then(|| SubjectQuery::read("subject", subject))
+                .then(|| SubjectQuery::parse("subject", subject))
                 .transpose()?,
             document_key: given(document_number).then(|| document_key(document_number)),
             decided_from: day("decided_from", decided_from, FIRST_DAY)?,
@@ -138,9 +138,10 @@ mod tests {
             "12430100444900018L",
             " １２４３０１００４４４９０００１８ｌ ",
         ] {
-            assert_eq!(SubjectQuery::read("query", text).unwrap(), code);
+            assert_eq!(SubjectQuery::parse("query", text).unwrap(), code);
         }
-        let Ok(SubjectQuery::Name(part)) = SubjectQuery::read("query", "长沙（湖南）") else {
+        let Ok(SubjectQuery::Name(part)) = SubjectQuery::parse("query", "长沙（湖南）")
+        else {
             panic!("is part of a name");
         };
         assert_eq!(part.key, "长沙湖南");
@@ -150,20 +151,20 @@ mod tests {
     #[test]
     fn one_character_is_too_little_and_brackets_do_not_count() {
         for text in ["", "长", "（长）", "%_"] {
-            let refused = SubjectQuery::read("query", text);
+            let refused = SubjectQuery::parse("query", text);
             assert!(
                 matches!(refused, Err(DisclosureError::QueryTooShort { .. })),
                 "{text}"
             );
         }
         let long = "长".repeat(201);
-        let refused = SubjectQuery::read("query", &long);
+        let refused = SubjectQuery::parse("query", &long);
         assert!(matches!(refused, Err(DisclosureError::QueryTooLong { .. })));
     }
 
     #[test]
     fn filters_name_the_field_that_is_wrong() {
-        let bad = |from, to| PublicListFilter::read("xzcf", "", "", from, to).unwrap_err();
+        let bad = |from, to| PublicListFilter::parse("xzcf", "", "", from, to).unwrap_err();
         assert!(matches!(
             bad("2024-13-01", ""),
             DisclosureError::Date {
@@ -180,10 +181,10 @@ mod tests {
             bad("2024-02-02", "2024-02-01"),
             DisclosureError::PeriodReversed
         ));
-        let item = |code| PublicListFilter::read(code, "", "", "", "").unwrap_err();
+        let item = |code| PublicListFilter::parse(code, "", "", "", "").unwrap_err();
         assert!(matches!(item(""), DisclosureError::ItemMissing));
         assert!(matches!(item("XZCF"), DisclosureError::ItemCode));
-        let open = PublicListFilter::read("xzcf", " ", "", "", "").unwrap();
+        let open = PublicListFilter::parse("xzcf", " ", "", "", "").unwrap();
         assert_eq!((open.subject, open.document_key), (None, None));
         assert_eq!((open.decided_from, open.decided_to), (FIRST_DAY, LAST_DAY));
     }

@@ -29,7 +29,7 @@ impl Revocation {
     ///
     /// # Errors
     /// The first field that is missing or out of form.
-    pub fn read(event: &RecordRevoked) -> Result<Self, Malformed> {
+    pub fn from_event(event: &RecordRevoked) -> Result<Self, Malformed> {
         let record = RecordVersion::from_wire(event.version.as_ref())?;
         let Some(received_at) = from_timestamp(event.received_at.as_ref()) else {
             return malformed("received_at", "is present");
@@ -82,7 +82,7 @@ mod tests {
         ] {
             let mut event = event();
             event.operation = sent.into();
-            let revocation = Revocation::read(&event).unwrap();
+            let revocation = Revocation::from_event(&event).unwrap();
             assert_eq!(revocation.operation, operation);
             let record = common::RecordVersion::from(&revocation.record);
             assert_eq!(Some(record), event.version);
@@ -115,7 +115,7 @@ mod tests {
         for (field, spoil) in cases {
             let mut bad = event();
             spoil(&mut bad);
-            assert_eq!(Revocation::read(&bad).unwrap_err().field, field);
+            assert_eq!(Revocation::from_event(&bad).unwrap_err().field, field);
         }
     }
 }

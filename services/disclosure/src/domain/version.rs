@@ -30,7 +30,7 @@ pub struct AcceptedVersion {
     /// Last day on which the provider wants it disclosed (公示截止期, D-9).
     pub publicity_until: Option<Date>,
     /// Whom it is about.
-    pub about: VersionSubject,
+    pub subject: VersionSubject,
     /// `NormalisedRecord`, sealed with the version's id as context.
     pub sealed_record: Bytes,
 }
@@ -66,7 +66,7 @@ pub(super) fn malformed<T>(field: &'static str, rule: &'static str) -> Result<T,
     Err(Malformed::new(field, rule))
 }
 
-fn date(field: &'static str, text: &str) -> Result<Date, Malformed> {
+fn check_date(field: &'static str, text: &str) -> Result<Date, Malformed> {
     parse_date(text)
         // PostgreSQL and the messages both hold four-digit years only.
         .filter(|day| (1..=9999).contains(&day.year()))
@@ -77,7 +77,7 @@ fn date(field: &'static str, text: &str) -> Result<Date, Malformed> {
 fn optional_date(field: &'static str, text: &str) -> Result<Option<Date>, Malformed> {
     match text {
         "" => Ok(None),
-        text => date(field, text).map(Some),
+        text => check_date(field, text).map(Some),
     }
 }
 
@@ -100,7 +100,7 @@ impl AcceptedVersion {
     ///
     /// # Errors
     /// The first field that is missing, out of form, or in clear where it must not be.
-    pub fn read(event: &RecordAccepted) -> Result<Self, Malformed> {
+    pub fn from_event(event: &RecordAccepted) -> Result<Self, Malformed> {
         let record = RecordVersion::from_wire(event.version.as_ref())?;
         let Some(received_at) = from_timestamp(event.received_at.as_ref()) else {
             return malformed("received_at", "is present");
@@ -111,17 +111,17 @@ impl AcceptedVersion {
         Ok(Self {
             record,
             received_at,
-            decision_date: date("decision_date", &event.decision_date)?,
-            effective_date: date("effective_date", &event.effective_date)?,
+            decision_date: check_date("decision_date", &event.decision_date)?,
+            effective_date: check_date("effective_date", &event.effective_date)?,
             expiry_date: optional_date("expiry_date", &event.expiry_date)?,
             publicity_until: optional_date("publicity_until", &event.publicity_until)?,
-            about: about(event)?,
+            subject: read_subject(event)?,
             sealed_record: event.sealed_record.clone(),
         })
     }
 }
 
-fn about(event: &RecordAccepted) -> Result<VersionSubject, Malformed> {
+fn read_subject(event: &RecordAccepted) -> Result<VersionSubject, Malformed> {
     let kind = match event.subject_kind() {
         common::SubjectKind::Organisation => SubjectKind::Organisation,
         common::SubjectKind::IndividualBusiness => SubjectKind::IndividualBusiness,
@@ -169,7 +169,7 @@ pub fn kind_number(kind: SubjectKind) -> i16 {
 }
 
 /// The kind with this number in tables.
-pub fn kind_of_number(number: i16) -> Option<SubjectKind> {
+pub fn kind_from_number(number: i16) -> Option<SubjectKind> {
     SubjectKind::ALL
         .into_iter()
         .find(|kind| kind_number(*kind) == number)
@@ -211,11 +211,11 @@ mod tests {
 
     #[test]
     fn a_version_survives_reading() {
-        let version = AcceptedVersion::read(&event()).unwrap();
+        let version = AcceptedVersion::from_event(&event()).unwrap();
         assert_eq!((version.expiry_date, version.publicity_until), (None, None));
         let record = common::RecordVersion::from(&version.record);
         assert_eq!(Some(record), event().version);
-        assert!(matches!(version.about, VersionSubject::Organisation(_)));
+        assert!(matches!(version.subject, VersionSubject::Organisation(_)));
         assert_eq!(version.sealed_record, event().sealed_record);
     }
 
@@ -224,13 +224,15 @@ mod tests {
         let mut limited = event();
         limited.publicity_until = "2026-02-03".to_owned();
         assert_eq!(
-            AcceptedVersion::read(&limited).unwrap().publicity_until,
+            AcceptedVersion::from_event(&limited)
+                .unwrap()
+                .publicity_until,
             Some(date!(2026 - 02 - 03))
         );
         // A deadline that cannot be read must not pass for none: that would disclose too long.
         for text in ["长期", "2026-02-30", "10000-01-01"] {
             limited.publicity_until = text.to_owned();
-            let refused = AcceptedVersion::read(&limited).unwrap_err();
+            let refused = AcceptedVersion::from_event(&limited).unwrap_err();
             assert_eq!(refused.field, "publicity_until", "{text}");
         }
     }
@@ -241,23 +243,24 @@ mod tests {
         person.subject_kind = common::SubjectKind::NaturalPerson.into();
         person.subject_blind_index = Bytes::from_static(&[9; 32]);
         assert_eq!(
-            AcceptedVersion::read(&person).unwrap_err().field,
+            AcceptedVersion::from_event(&person).unwrap_err().field,
             "subject_kind"
         );
         person.subject_code.clear();
         person.subject_name.clear();
         assert_eq!(
-            AcceptedVersion::read(&person).unwrap_err().field,
+            AcceptedVersion::from_event(&person).unwrap_err().field,
             "subject_kind"
         );
         person.document_number.clear();
-        let VersionSubject::Person { blind_index } = AcceptedVersion::read(&person).unwrap().about
+        let VersionSubject::Person { blind_index } =
+            AcceptedVersion::from_event(&person).unwrap().subject
         else {
             panic!("is about a person");
         };
         assert_eq!(blind_index, [9; 32]);
         person.subject_blind_index = Bytes::from_static(&[9; 31]);
-        let refused = AcceptedVersion::read(&person).unwrap_err();
+        let refused = AcceptedVersion::from_event(&person).unwrap_err();
         assert_eq!(refused.field, "subject_blind_index");
     }
 
@@ -291,7 +294,7 @@ mod tests {
         for (field, spoil) in cases {
             let mut bad = event();
             spoil(&mut bad);
-            assert_eq!(AcceptedVersion::read(&bad).unwrap_err().field, field);
+            assert_eq!(AcceptedVersion::from_event(&bad).unwrap_err().field, field);
         }
     }
 
@@ -300,7 +303,7 @@ mod tests {
         let mut leaky = event();
         leaky.document_number = "证号11010519491231002X".to_owned();
         let VersionSubject::Organisation(organisation) =
-            AcceptedVersion::read(&leaky).unwrap().about
+            AcceptedVersion::from_event(&leaky).unwrap().subject
         else {
             panic!("is about an organisation");
         };
@@ -327,8 +330,8 @@ mod tests {
         assert_eq!(wire.len(), SubjectKind::ALL.len());
         for (kind, wire) in wire {
             assert_eq!(i32::from(kind_number(kind)), i32::from(wire));
-            assert_eq!(kind_of_number(kind_number(kind)), Some(kind));
+            assert_eq!(kind_from_number(kind_number(kind)), Some(kind));
         }
-        assert_eq!(kind_of_number(0), None);
+        assert_eq!(kind_from_number(0), None);
     }
 }

@@ -36,7 +36,7 @@ pub struct ItemRule {
 
 impl ItemRule {
     /// What disclosure keeps of the definition of `item`. A natural person is never published, whatever it says.
-    pub fn of(item: ItemRef, definition: &ItemVersion) -> Self {
+    pub fn from_item(item: ItemRef, definition: &ItemVersion) -> Self {
         Self {
             item,
             name: definition.name.clone(),
@@ -125,7 +125,7 @@ impl ItemRules {
         today: Date,
         wanted: impl Fn(&ItemRule, SubjectKind) -> bool,
     ) -> DisclosureBounds {
-        let mut bounds = DisclosureBounds::of(today);
+        let mut bounds = DisclosureBounds::empty(today);
         for rule in self.0.values() {
             for kind in SubjectKind::ALL
                 .into_iter()
@@ -159,7 +159,7 @@ pub struct DisclosureBounds {
 
 impl DisclosureBounds {
     /// Those that allow nothing yet.
-    fn of(today: Date) -> Self {
+    fn empty(today: Date) -> Self {
         Self {
             today,
             items: Vec::new(),
@@ -191,7 +191,9 @@ mod tests {
     fn catalogue() -> ItemRules {
         let definitions = credit_record::standard_items().unwrap();
         let rules = definitions.iter();
-        ItemRules::new(rules.map(|definition| ItemRule::of(item(&definition.code), definition)))
+        ItemRules::new(
+            rules.map(|definition| ItemRule::from_item(item(&definition.code), definition)),
+        )
     }
 
     fn bound(bounds: &DisclosureBounds, code: &str, kind: SubjectKind) -> Option<(Date, Date)> {

@@ -26,7 +26,7 @@ pub(super) fn decode_page<K: PageKey>(size: u32, token: &str) -> Result<Page<K>,
 pub(super) fn subject_query(
     request: &SearchOrganisationsRequest,
 ) -> Result<SubjectQuery, DisclosureError> {
-    SubjectQuery::read("query", &request.query)
+    SubjectQuery::parse("query", &request.query)
 }
 
 pub(super) fn credit_code(request: &GetOrganisationRequest) -> Result<CreditCode, DisclosureError> {
@@ -37,7 +37,7 @@ pub(super) fn credit_code(request: &GetOrganisationRequest) -> Result<CreditCode
 pub(super) fn list_filter(
     request: &ListPublicRecordsRequest,
 ) -> Result<PublicListFilter, DisclosureError> {
-    PublicListFilter::read(
+    PublicListFilter::parse(
         &request.item_code,
         &request.subject,
         &request.document_number,

@@ -31,9 +31,9 @@ use crate::{
 pub(super) fn found_organisations(found: FoundOrganisations) -> SearchOrganisationsResponse {
     let organisations = found.organisations.into_iter();
     SearchOrganisationsResponse {
-        organisations: organisations.map(summary).collect(),
+        organisations: organisations.map(encode_summary).collect(),
         next_page_token: found.next,
-        total: count(found.total),
+        total: encode_count(found.total),
     }
 }
 
@@ -43,10 +43,10 @@ pub(super) fn encode_organisation(
 ) -> GetOrganisationResponse {
     let notices = notices.into_iter();
     GetOrganisationResponse {
-        organisation: Some(summary(organisation)),
+        organisation: Some(encode_summary(organisation)),
         records: public_records(catalogue, records.rows),
         next_page_token: records.next,
-        revocations: notices.map(|told| notice(catalogue, told)).collect(),
+        revocations: notices.map(|told| encode_notice(catalogue, told)).collect(),
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) fn records_list(
     ListPublicRecordsResponse {
         records: public_records(catalogue, records.rows),
         next_page_token: records.next,
-        total: count(total),
+        total: encode_count(total),
     }
 }
 
@@ -72,7 +72,7 @@ pub(super) fn record_or_notice(
         },
         RecordOrNotice::Revoked(told) => GetPublicRecordResponse {
             record: None,
-            revocation: Some(notice(catalogue, told)),
+            revocation: Some(encode_notice(catalogue, told)),
         },
     }
 }
@@ -88,7 +88,7 @@ pub(super) fn own_records(own: OwnRecords) -> ListOwnRecordsResponse {
             .map(|told| own_revocation(catalogue, told))
             .collect(),
         next_page_token: own.next,
-        total: count(own.total),
+        total: encode_count(own.total),
     }
 }
 
@@ -97,19 +97,19 @@ pub(super) fn encode_statistics(
     counted_at: OffsetDateTime,
 ) -> GetStatisticsResponse {
     GetStatisticsResponse {
-        stored_versions: count(counts.stored),
-        disclosed_public: count(counts.disclosed),
-        query_only: count(counts.query_only()),
-        archived: count(counts.archived),
-        superseded: count(counts.superseded),
-        stored_revocations: count(counts.revocations),
-        revocations_in_force: count(counts.revocations_in_force),
+        stored_versions: encode_count(counts.stored),
+        disclosed_public: encode_count(counts.disclosed),
+        query_only: encode_count(counts.query_only()),
+        archived: encode_count(counts.archived),
+        superseded: encode_count(counts.superseded),
+        stored_revocations: encode_count(counts.revocations),
+        revocations_in_force: encode_count(counts.revocations_in_force),
         counted_at: Some(to_timestamp(counted_at)),
     }
 }
 
 /// A count as messages hold it. Counts are never negative.
-fn count(count: i64) -> u64 {
+fn encode_count(count: i64) -> u64 {
     count.unsigned_abs()
 }
 
@@ -117,7 +117,7 @@ fn optional_date(day: Option<Date>) -> String {
     day.map(format_date).unwrap_or_default()
 }
 
-fn class(rule: Option<&ItemRule>) -> common::RecordClass {
+fn encode_class(rule: Option<&ItemRule>) -> common::RecordClass {
     match rule.map(|rule| rule.record_class) {
         Some(RecordClass::Basic) => common::RecordClass::Basic,
         Some(RecordClass::Favourable) => common::RecordClass::Favourable,
@@ -135,17 +135,17 @@ fn disclosed_until(rule: Option<&ItemRule>, effective: Date, publicity: Option<D
     optional_date(rule.and_then(|rule| rule.disclosed_until(effective, publicity)))
 }
 
-fn summary(summary: OrganisationCounts) -> OrganisationSummary {
+fn encode_summary(summary: OrganisationCounts) -> OrganisationSummary {
     OrganisationSummary {
         credit_code: summary.credit_code,
         name: summary.name,
-        licence_count: count(summary.licences),
-        penalty_count: count(summary.penalties),
-        other_count: count(summary.records - summary.licences - summary.penalties),
+        licence_count: encode_count(summary.licences),
+        penalty_count: encode_count(summary.penalties),
+        other_count: encode_count(summary.records - summary.licences - summary.penalties),
     }
 }
 
-fn fields(fields: Vec<ShownField>) -> Vec<PublishedField> {
+fn encode_fields(fields: Vec<ShownField>) -> Vec<PublishedField> {
     fields
         .into_iter()
         .map(|field| PublishedField {
@@ -162,7 +162,7 @@ fn public_record(catalogue: &ItemRules, row: PublicRow, shown: Vec<ShownField>) 
         record_id: row.version_id.to_string(),
         record_address: row.address.to_string(),
         item_name: item_name(rule),
-        record_class: class(rule).into(),
+        record_class: encode_class(rule).into(),
         disclosed_until: disclosed_until(rule, row.effective_date, row.publicity_until),
         item_code: row.item.code.into(),
         organisation_code: row.organisation_code,
@@ -173,7 +173,7 @@ fn public_record(catalogue: &ItemRules, row: PublicRow, shown: Vec<ShownField>) 
         expiry_date: optional_date(row.expiry_date),
         authority: row.authority,
         objection_pending: row.objection_pending,
-        fields: fields(shown),
+        fields: encode_fields(shown),
     }
 }
 
@@ -189,25 +189,25 @@ fn own_record(catalogue: &ItemRules, row: OwnRow, shown: Vec<ShownField>) -> Own
         record_id: row.version_id.to_string(),
         record_address: row.address.to_string(),
         item_name: item_name(rule),
-        record_class: class(rule).into(),
+        record_class: encode_class(rule).into(),
         disclosed_until: disclosed_until(rule, row.effective_date, row.publicity_until),
         item_code: row.item.code.into(),
         provider_code: row.provider.into(),
         decision_date: format_date(row.decision_date),
         effective_date: format_date(row.effective_date),
         objection_pending: row.objection_pending,
-        fields: fields(shown),
+        fields: encode_fields(shown),
     }
 }
 
-fn notice(catalogue: &ItemRules, notice: PublicNotice) -> RevocationNotice {
+fn encode_notice(catalogue: &ItemRules, notice: PublicNotice) -> RevocationNotice {
     let row = notice.row;
     let rule = catalogue.rule(&row.item);
     RevocationNotice {
         record_id: row.version_id.to_string(),
         record_address: row.address.to_string(),
         item_name: item_name(rule),
-        record_class: class(rule).into(),
+        record_class: encode_class(rule).into(),
         item_code: row.item.code.into(),
         organisation_code: row.organisation_code,
         organisation_name: row.organisation_name,
@@ -226,7 +226,7 @@ fn own_revocation(catalogue: &ItemRules, notice: OwnNotice) -> OwnRevocation {
         record_id: row.version_id.to_string(),
         record_address: row.address.to_string(),
         item_name: item_name(rule),
-        record_class: class(rule).into(),
+        record_class: encode_class(rule).into(),
         item_code: row.item.code.into(),
         provider_code: row.provider.into(),
         decision_date: format_date(row.decision_date),

@@ -41,7 +41,7 @@ impl PublicApi {
         let mut tx = store::begin_read(&self.public_pool)
             .await
             .map_err(DisclosureError::database("查询公开信息"))?;
-        let view = PublicView::on(&mut tx, &self.config, today).await?;
+        let view = PublicView::load(&mut tx, &self.config, today).await?;
         Ok((tx, view))
     }
 }

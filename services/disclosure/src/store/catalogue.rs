@@ -7,7 +7,7 @@ use sqlx::FromRow;
 
 use super::{ItemColumns, item_columns};
 use crate::domain::{
-    version::{kind_number, kind_of_number},
+    version::{kind_from_number, kind_number},
     visibility::{ItemRule, ItemRules},
 };
 
@@ -70,7 +70,7 @@ pub async fn insert_items(conn: &mut Conn, items: &[(ItemRule, String)]) -> Resu
 }
 
 /// Keeps the newest revision of each provider; `providers` holds each code once, in order.
-pub async fn raise_providers(
+pub async fn upsert_providers(
     conn: &mut Conn,
     providers: &[&DisclosureProvider],
 ) -> Result<(), Error> {
@@ -99,7 +99,7 @@ pub async fn raise_providers(
 
 /// All item versions: some dozens. Read with every request rather than cached, since a rule that is out of date
 /// could show what it must not.
-pub async fn load(conn: &mut Conn) -> Result<ItemRules, Error> {
+pub async fn load_item_rules(conn: &mut Conn) -> Result<ItemRules, Error> {
     #[derive(FromRow)]
     struct ItemRuleRow {
         #[sqlx(flatten, try_from = "ItemColumns")]
@@ -117,10 +117,10 @@ pub async fn load(conn: &mut Conn) -> Result<ItemRules, Error> {
     let rules = rows.into_iter().map(|row| ItemRule {
         item: row.item,
         name: row.name,
-        record_class: class_of_number(row.record_class),
+        record_class: class_from_number(row.record_class),
         term_years: row.term_years.and_then(|years| u32::try_from(years).ok()),
         published: (row.published_kinds.into_iter())
-            .filter_map(kind_of_number)
+            .filter_map(kind_from_number)
             .collect(),
     });
     Ok(ItemRules::new(rules))
@@ -137,7 +137,10 @@ pub struct DefinitionRow {
 }
 
 /// Definitions of the item versions named, as far as they are known.
-pub async fn definitions(conn: &mut Conn, items: &[&ItemRef]) -> Result<Vec<DefinitionRow>, Error> {
+pub async fn load_definitions(
+    conn: &mut Conn,
+    items: &[&ItemRef],
+) -> Result<Vec<DefinitionRow>, Error> {
     let (item_codes, item_versions) = item_columns(items.iter().copied());
     sqlx::query_as(
         "SELECT i.item_code, i.item_version, i.definition::text AS definition FROM item_version i \
@@ -167,7 +170,7 @@ fn class_number(class: RecordClass) -> i16 {
 }
 
 /// A check of the table keeps other numbers out; should one get in, it has the strictest class.
-fn class_of_number(number: i16) -> RecordClass {
+fn class_from_number(number: i16) -> RecordClass {
     match number {
         1 => RecordClass::Basic,
         2 => RecordClass::Favourable,

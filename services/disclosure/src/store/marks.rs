@@ -18,7 +18,7 @@ pub struct ObjectionMark {
 }
 
 /// Keeps the newest state of each objection; `marks` holds each objection once, in order.
-pub async fn raise(conn: &mut Conn, marks: &[ObjectionMark]) -> Result<(), Error> {
+pub async fn upsert_marks(conn: &mut Conn, marks: &[ObjectionMark]) -> Result<(), Error> {
     let objections: Vec<Uuid> = marks.iter().map(|mark| mark.objection_id).collect();
     let versions: Vec<Uuid> = marks.iter().map(|mark| mark.version_id.as_uuid()).collect();
     let pending: Vec<bool> = marks.iter().map(|mark| mark.pending).collect();

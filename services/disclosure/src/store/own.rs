@@ -116,7 +116,7 @@ macro_rules! own_page {
 }
 
 /// How many records within their terms the reader has, and one page of them, newest decision first.
-pub async fn list(
+pub async fn list_own_rows(
     conn: &mut Conn,
     bounds: &DisclosureBounds,
     reader: &SubjectIdentity,
@@ -173,7 +173,7 @@ pub struct ReadLogEntry<'a> {
 }
 
 /// Adds a line to the read log.
-pub async fn log_read(conn: &mut Conn, line: &ReadLogEntry<'_>) -> Result<(), Error> {
+pub async fn insert_read_log(conn: &mut Conn, line: &ReadLogEntry<'_>) -> Result<(), Error> {
     let (kind, code, blind_index) = match line.reader {
         SubjectIdentity::Person { blind_index } => (3_i16, "", Some(blind_index.as_slice())),
         SubjectIdentity::Organisation { code } => (1, code.as_str(), None),

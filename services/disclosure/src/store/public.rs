@@ -191,7 +191,7 @@ pub async fn search_names(
 }
 
 /// Summaries of those of the organisations that have a disclosed record.
-pub async fn summaries(
+pub async fn count_by_organisation(
     conn: &mut Conn,
     bounds: &DisclosureBounds,
     credit_codes: &[&str],
@@ -215,7 +215,7 @@ pub async fn summaries(
 }
 
 /// One page of an organisation's disclosed records, newest decision first.
-pub async fn records_of(
+pub async fn list_records_of(
     conn: &mut Conn,
     bounds: &DisclosureBounds,
     credit_code: &str,
@@ -238,7 +238,7 @@ pub async fn records_of(
 }
 
 /// How many disclosed records fit the filter.
-pub async fn count(
+pub async fn count_records(
     conn: &mut Conn,
     bounds: &DisclosureBounds,
     filter: &PublicListFilter,
@@ -250,7 +250,7 @@ pub async fn count(
 }
 
 /// One page of the disclosed records that fit the filter, newest decision first.
-pub async fn list(
+pub async fn list_records(
     conn: &mut Conn,
     bounds: &DisclosureBounds,
     filter: &PublicListFilter,
@@ -273,7 +273,7 @@ pub async fn list(
 }
 
 /// One disclosed record with its sealed content.
-pub async fn record(
+pub async fn load_record(
     conn: &mut Conn,
     bounds: &DisclosureBounds,
     version_id: VersionId,

@@ -17,10 +17,10 @@ use super::{
 use crate::domain::{revocation::Revocation, visibility::DisclosureBounds};
 
 /// Most notices in one answer.
-pub const MOST_NOTICES: i64 = 100;
+pub const MAX_NOTICES: i64 = 100;
 
 /// Adds revocations that are not there yet; gives how many those were.
-pub async fn insert(
+pub async fn insert_revocations(
     conn: &mut Conn,
     revocations: &[Revocation],
     stored_at: OffsetDateTime,
@@ -132,7 +132,7 @@ pub async fn public_notices_of(
     bind_bounds!(query, bounds)
         .bind(credit_code)
         .bind(since)
-        .bind(MOST_NOTICES)
+        .bind(MAX_NOTICES)
         .fetch_all(conn)
         .await
 }
@@ -212,7 +212,7 @@ pub async fn own_notices(
         SubjectIdentity::Person { blind_index } => query.bind(blind_index.as_slice()),
         SubjectIdentity::Organisation { code } => query.bind(code),
     }
-    .bind(MOST_NOTICES)
+    .bind(MAX_NOTICES)
     .fetch_all(conn)
     .await
 }

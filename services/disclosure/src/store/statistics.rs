@@ -32,7 +32,10 @@ impl VersionCounts {
 }
 
 /// Counts in one statement; `bounds` are those of all item versions and kinds.
-pub async fn count(conn: &mut Conn, bounds: &DisclosureBounds) -> Result<VersionCounts, Error> {
+pub async fn count_versions(
+    conn: &mut Conn,
+    bounds: &DisclosureBounds,
+) -> Result<VersionCounts, Error> {
     let query = sqlx::query_as(
         "WITH rule AS (SELECT * FROM unnest($1::text[], $2::int4[], $3::int2[], $4::date[], $5::date[], $7::bool[]) \
          AS r (item_code, item_version, subject_kind, earliest, latest, published)), \

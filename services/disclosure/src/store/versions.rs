@@ -31,7 +31,7 @@ pub struct BatchHeads<'a>(BTreeMap<&'a KeyDigest, (Revision, VersionId)>);
 
 impl<'a> BatchHeads<'a> {
     /// Of these versions.
-    pub fn of(versions: impl IntoIterator<Item = &'a RecordVersion>) -> Self {
+    pub fn newest_of(versions: impl IntoIterator<Item = &'a RecordVersion>) -> Self {
         // The digest of a key covers its provider and item.
         let mut newest = BTreeMap::new();
         for version in versions {
@@ -124,7 +124,7 @@ pub async fn raise_heads(conn: &mut Conn, heads: &BatchHeads<'_>) -> Result<Head
 }
 
 /// Takes the flag from versions that a newer one has replaced.
-pub async fn demote(conn: &mut Conn, replaced: &[Uuid]) -> Result<(), Error> {
+pub async fn clear_current(conn: &mut Conn, replaced: &[Uuid]) -> Result<(), Error> {
     if replaced.is_empty() {
         return Ok(());
     }
@@ -142,7 +142,7 @@ pub async fn demote(conn: &mut Conn, replaced: &[Uuid]) -> Result<(), Error> {
 
 /// The versions of a batch that are not stored yet, each once. Asks only about those that the heads do not tell: older
 /// than their head, or delivered again.
-pub async fn unstored<'a>(
+pub async fn find_unstored<'a>(
     conn: &mut Conn,
     versions: &'a [AcceptedVersion],
     standing: &HeadPositions,

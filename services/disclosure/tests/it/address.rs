@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use testkit::TestResult;
 use uuid::Uuid;
 
-use crate::support::*;
+use crate::fixture::*;
 
 const MIGRATION: &str = include_str!("../../migrations/0008_record_address.sql");
 
@@ -25,10 +25,10 @@ async fn addresses(pool: &PgPool) -> Result<BTreeSet<(Uuid, Uuid)>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_has_one_address_in_all_its_versions_answers_and_notices() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let house = DisclosureFixture::start().await?;
+    let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let person = person_penalty(2, "2026-03-02");
-    let other = penalty(3, HOSPITAL, "长沙市第一医院", "2026-03-03");
+    let other = penalty_record(3, HOSPITAL, "长沙市第一医院", "2026-03-03");
     let address = record.address().to_string();
     let of_person = person.address().to_string();
     assert_ne!(address, other.address().to_string());
@@ -42,7 +42,7 @@ async fn a_record_has_one_address_in_all_its_versions_answers_and_notices() -> T
     }
     // The other record was decided later and stands first.
     let expected = [other.address().to_string(), address.clone()];
-    let listed = house.list(all_of("xzcf")).await?.records;
+    let listed = house.list(list_request("xzcf")).await?.records;
     let page = house.organisation(HOSPITAL, 0, "").await?.records;
     for records in [listed, page] {
         let shown: Vec<String> = records.into_iter().map(|r| r.record_address).collect();
@@ -57,7 +57,7 @@ async fn a_record_has_one_address_in_all_its_versions_answers_and_notices() -> T
     for (ended, revision) in [(&record, 4), (&person, 2)] {
         let ending = ended.clone().revision(revision);
         house
-            .end(&ending, Operation::Revoke, "原处罚决定经行政复议撤销")
+            .end_record(&ending, Operation::Revoke, "原处罚决定经行政复议撤销")
             .await?;
     }
     let last = record.clone().revision(3).id;
@@ -78,17 +78,24 @@ async fn a_record_has_one_address_in_all_its_versions_answers_and_notices() -> T
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_migration_computes_the_addresses_that_ingest_sends() -> TestResult {
-    let house = DisclosureFixture::open().await?;
+    let house = DisclosureFixture::start().await?;
     let day = "2026-03-02";
     let revisions = |record: DisclosureTestRecord| (1..=2).map(move |n| record.clone().revision(n));
     let mut records: Vec<DisclosureTestRecord> = (0..20)
-        .flat_map(|key| revisions(penalty(key, &code(key), "湖南测试有限公司", day)))
+        .flat_map(|key| {
+            revisions(penalty_record(
+                key,
+                &credit_code(key),
+                "湖南测试有限公司",
+                day,
+            ))
+        })
         .collect();
     // First an organisation's, then a person's; and the other way round.
-    records.push(penalty(20, HOSPITAL, "长沙市第一医院", day));
+    records.push(penalty_record(20, HOSPITAL, "长沙市第一医院", day));
     records.push(person_penalty(20, day).revision(2));
     records.push(person_penalty(21, day));
-    records.push(penalty(21, HOSPITAL, "长沙市第一医院", day).revision(2));
+    records.push(penalty_record(21, HOSPITAL, "长沙市第一医院", day).revision(2));
     house.accept(&records).await?;
     let pool = house.bed.schema_pool().await?;
     let sent: BTreeSet<(Uuid, Uuid)> = records
@@ -98,7 +105,7 @@ async fn the_migration_computes_the_addresses_that_ingest_sends() -> TestResult 
     assert_eq!(addresses(&pool).await?, sent);
 
     // Whose first version was returned has the address of the oldest that came.
-    let late = penalty(22, HOSPITAL, "长沙市第一医院", day).revision(2);
+    let late = penalty_record(22, HOSPITAL, "长沙市第一医院", day).revision(2);
     let later = late.clone().revision(3);
     house.accept(&[late.clone(), later.clone()]).await?;
     let stands_for_first = record_ref::RecordAddress::of_first_version(late.id.try_into()?);

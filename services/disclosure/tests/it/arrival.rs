@@ -13,12 +13,12 @@ use proto::credit::{
 use testkit::{TestResult, eventually};
 use tonic::Code;
 
-use crate::support::*;
+use crate::fixture::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_version_is_stored_once_also_a_late_older_one() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let first = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let house = DisclosureFixture::start().await?;
+    let first = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let second = first.clone().revision(2);
     let person = person_penalty(2, "2026-03-02");
     house.accept(&[second.clone(), person.clone()]).await?;
@@ -37,8 +37,8 @@ async fn each_version_is_stored_once_also_a_late_older_one() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r14_nothing_is_disclosed_before_the_catalogue_says_how() -> TestResult {
-    let house = DisclosureFixture::open_without_catalogue().await?;
-    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let house = DisclosureFixture::start_without_catalogue().await?;
+    let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     house.accept(std::slice::from_ref(&record)).await?;
     assert_eq!(
         house.record(record.id).await.unwrap_err().code(),
@@ -55,9 +55,9 @@ async fn r14_nothing_is_disclosed_before_the_catalogue_says_how() -> TestResult 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
-    let house = DisclosureFixture::open().await?;
+    let house = DisclosureFixture::start().await?;
     let registered = |revision: u64, name: &str| {
-        event(&ProviderRegistered {
+        new_event(&ProviderRegistered {
             code: PROVIDER.to_owned(),
             name: name.to_owned(),
             level: "city".to_owned(),
@@ -82,13 +82,13 @@ async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r14_a_person_in_clear_is_parked_and_the_lane_goes_on() -> TestResult {
-    let house = DisclosureFixture::open().await?;
+    let house = DisclosureFixture::start().await?;
     let keyring = &house.bed.context.keyring;
-    let mut leak = person_penalty(1, "2026-03-02").accepted(keyring);
+    let mut leak = person_penalty(1, "2026-03-02").accepted_event(keyring);
     leak.subject_name = "李四".to_owned();
-    let good = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let good = penalty_record(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
     // Another version under the same revision: the database refuses it, the rest of its batch is kept.
-    let mut double = penalty(2, SOCIETY, "某某协会", "2026-03-02");
+    let mut double = penalty_record(2, SOCIETY, "某某协会", "2026-03-02");
     double.id = uuid::Uuid::from_u128(77);
     let item = ItemVersionPublished {
         code: "xzcf".to_owned(),
@@ -98,13 +98,13 @@ async fn r14_a_person_in_clear_is_parked_and_the_lane_goes_on() -> TestResult {
         ..ItemVersionPublished::default()
     };
     house.accept(std::slice::from_ref(&good)).await?;
-    let after = penalty(3, SOCIETY, "某某协会", "2026-03-03");
+    let after = penalty_record(3, SOCIETY, "某某协会", "2026-03-03");
     house
         .publish(&[
-            event(&leak),
-            event(&double.accepted(keyring)),
-            event(&after.accepted(keyring)),
-            event(&item),
+            new_event(&leak),
+            new_event(&double.accepted_event(keyring)),
+            new_event(&after.accepted_event(keyring)),
+            new_event(&item),
         ])
         .await?;
     let pool = house.bed.schema_pool().await?;
@@ -138,7 +138,7 @@ async fn r14_a_person_in_clear_is_parked_and_the_lane_goes_on() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_definition_whose_rules_this_release_cannot_run_hides_no_record() -> TestResult {
-    let house = DisclosureFixture::open().await?;
+    let house = DisclosureFixture::start().await?;
     let items = credit_record::standard_items()?;
     let standard = items
         .iter()
@@ -152,7 +152,7 @@ async fn a_definition_whose_rules_this_release_cannot_run_hides_no_record() -> T
         "the lint of today refuses the rule"
     );
     let published = |definition_json: String| {
-        event(&ItemVersionPublished {
+        new_event(&ItemVersionPublished {
             code: "xzcf".to_owned(),
             version: 4,
             name: "行政处罚".to_owned(),
@@ -160,7 +160,7 @@ async fn a_definition_whose_rules_this_release_cannot_run_hides_no_record() -> T
             ..ItemVersionPublished::default()
         })
     };
-    let mut record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let mut record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     record.version = 4;
     house.publish(&[published(definition)]).await?;
     house.accept(std::slice::from_ref(&record)).await?;
@@ -175,11 +175,11 @@ async fn a_definition_whose_rules_this_release_cannot_run_hides_no_record() -> T
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r6_a_record_of_2015_is_shown_by_its_own_fields_after_later_versions() -> TestResult {
-    let house = DisclosureFixture::open().await?;
+    let house = DisclosureFixture::start().await?;
     let keyring = &house.bed.context.keyring;
-    let mut old = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let mut old = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     old.version = 1;
-    let mut event_of_old = old.accepted(keyring);
+    let mut event_of_old = old.accepted_event(keyring);
     let values = [
         ("CF_WSH", "（长）工商罚〔2016〕12号"),
         ("CF_CFMC", "虚假广告案"),
@@ -195,9 +195,12 @@ async fn r6_a_record_of_2015_is_shown_by_its_own_fields_after_later_versions() -
     };
     let sealed = keyring.seal(old.id.as_bytes(), &plain.encode_to_vec());
     event_of_old.sealed_record = sealed.into();
-    let new = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let new = penalty_record(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
     house
-        .publish(&[event(&event_of_old), event(&new.accepted(keyring))])
+        .publish(&[
+            new_event(&event_of_old),
+            new_event(&new.accepted_event(keyring)),
+        ])
         .await?;
     // The end of the item and a new code list are none of disclosure's business.
     let retired = ItemRetired {
@@ -210,7 +213,9 @@ async fn r6_a_record_of_2015_is_shown_by_its_own_fields_after_later_versions() -
         version: 3,
         ..CodeListPublished::default()
     };
-    house.publish(&[event(&retired), event(&list)]).await?;
+    house
+        .publish(&[new_event(&retired), new_event(&list)])
+        .await?;
 
     let shown = house.record(old.id).await?;
     let fields: Vec<_> = shown
@@ -236,7 +241,7 @@ async fn r6_a_record_of_2015_is_shown_by_its_own_fields_after_later_versions() -
     );
     let shown = house.record(new.id).await?;
     assert!(shown.fields.iter().all(|field| field.code != "CF_CFMC"));
-    assert_eq!(house.list(all_of("xzcf")).await?.total, 2);
+    assert_eq!(house.list(list_request("xzcf")).await?.total, 2);
     house.bed.finish().await?;
     Ok(())
 }

@@ -5,20 +5,20 @@ use testkit::TestResult;
 use time::macros::datetime;
 use tonic::Code;
 
-use crate::support::*;
+use crate::fixture::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d9_r16_a_record_is_archive_from_midnight_after_its_providers_deadline() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let limited = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02").until("2026-12-01");
-    let licence = licence(2, HOSPITAL, "长沙市第一医院", "2026-01-05").until("2026-12-01");
-    let stall = penalty(3, STALL, "老王粉店", "2026-04-01")
+    let house = DisclosureFixture::start().await?;
+    let limited = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02").until("2026-12-01");
+    let licence = licence_record(2, HOSPITAL, "长沙市第一医院", "2026-01-05").until("2026-12-01");
+    let stall = penalty_record(3, STALL, "老王粉店", "2026-04-01")
         .about(DisclosureTestSubject::Individual(
             STALL.into(),
             "老王粉店".into(),
         ))
         .until("2026-12-02");
-    let unlimited = penalty(4, SOCIETY, "长沙市某某协会", "2026-03-02");
+    let unlimited = penalty_record(4, SOCIETY, "长沙市某某协会", "2026-03-02");
     house
         .accept(&[
             limited.clone(),
@@ -38,7 +38,7 @@ async fn d9_r16_a_record_is_archive_from_midnight_after_its_providers_deadline()
         let shown = house.record(record.id).await?;
         assert_eq!(shown.disclosed_until, "2026-12-01");
     }
-    assert_eq!(house.list(all_of("xzcf")).await?.total, 3);
+    assert_eq!(house.list(list_request("xzcf")).await?.total, 3);
     assert_eq!(house.search("第一医院").await?.total, 1);
     let page = house.organisation(HOSPITAL, 0, "").await?;
     let summary = page.organisation.unwrap_or_default();
@@ -66,13 +66,16 @@ async fn d9_r16_a_record_is_archive_from_midnight_after_its_providers_deadline()
         let gone = house.record(record.id).await.unwrap_err();
         assert_eq!(gone.code(), Code::NotFound);
     }
-    let page = house.list(all_of("xzcf")).await?;
+    let page = house.list(list_request("xzcf")).await?;
     assert_eq!((page.total, page.records.len()), (2, 2));
-    assert_eq!(house.list(all_of("xzxk")).await?.total, 0);
+    assert_eq!(house.list(list_request("xzxk")).await?.total, 0);
     assert_eq!(house.search("第一医院").await?.total, 0);
     assert_eq!(house.search(HOSPITAL).await?.total, 0);
     let hidden = house.organisation(HOSPITAL, 0, "").await.unwrap_err();
-    let absent = house.organisation(&code(1), 0, "").await.unwrap_err();
+    let absent = house
+        .organisation(&credit_code(1), 0, "")
+        .await
+        .unwrap_err();
     assert_eq!(
         (hidden.code(), hidden.message()),
         (absent.code(), absent.message()),
@@ -95,8 +98,8 @@ async fn d9_r16_a_record_is_archive_from_midnight_after_its_providers_deadline()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d9_r16_no_deadline_extends_the_term() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2024-03-01").until("2099-12-31");
+    let house = DisclosureFixture::start().await?;
+    let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2024-03-01").until("2099-12-31");
     house.accept(std::slice::from_ref(&record)).await?;
     house.bed.clock.set(datetime!(2027-03-01 23:59:59 +8));
     assert_eq!(house.record(record.id).await?.disclosed_until, "2027-03-01");
@@ -113,9 +116,9 @@ async fn d9_r16_no_deadline_extends_the_term() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d9_r12_the_newest_versions_deadline_counts() -> TestResult {
-    let house = DisclosureFixture::open().await?;
+    let house = DisclosureFixture::start().await?;
     let past = "2026-11-19";
-    let ended = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02").until(past);
+    let ended = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02").until(past);
     let person = person_penalty(2, "2026-03-02").until(past);
     house.accept(&[ended.clone(), person.clone()]).await?;
     let never = house.record(ended.id).await.unwrap_err();
@@ -133,7 +136,7 @@ async fn d9_r12_the_newest_versions_deadline_counts() -> TestResult {
 
     let shortened = ended.revision(3).until(past);
     house.accept(std::slice::from_ref(&shortened)).await?;
-    assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
+    assert_eq!(house.list(list_request("xzcf")).await?.total, 0);
     assert_eq!(house.statistics().await?, [5, 0, 1, 1, 3]);
     house.bed.finish().await?;
     Ok(())
@@ -142,14 +145,14 @@ async fn d9_r12_the_newest_versions_deadline_counts() -> TestResult {
 #[tokio::test(flavor = "multi_thread")]
 async fn d9_a_version_past_its_deadline_is_archive_before_the_catalogue_knows_its_item()
 -> TestResult {
-    let house = DisclosureFixture::open_without_catalogue().await?;
+    let house = DisclosureFixture::start_without_catalogue().await?;
     let name = "长沙市第一医院";
     house
         .accept(&[
-            penalty(1, HOSPITAL, name, "2026-03-02").until("2026-11-19"),
-            penalty(2, HOSPITAL, name, "2026-03-02").until("2026-11-20"),
+            penalty_record(1, HOSPITAL, name, "2026-03-02").until("2026-11-19"),
+            penalty_record(2, HOSPITAL, name, "2026-03-02").until("2026-11-20"),
             // Its term has not begun, but its deadline has passed.
-            penalty(3, HOSPITAL, name, "2026-12-24").until("2026-11-19"),
+            penalty_record(3, HOSPITAL, name, "2026-12-24").until("2026-11-19"),
         ])
         .await?;
     assert_eq!(house.statistics().await?, [3, 0, 1, 2, 0]);

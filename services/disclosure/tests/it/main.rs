@@ -4,11 +4,11 @@
 mod address;
 mod arrival;
 mod deadline;
+mod fixture;
 mod objection;
 mod order;
 mod publication;
 mod read_log;
 mod revocation;
 mod secrecy;
-mod support;
 mod term;

@@ -1,31 +1,31 @@
 //! D-5: a record stays disclosed while an objection is handled, and is marked as such.
 
-use crate::support::*;
+use crate::fixture::*;
 use testkit::TestResult;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d5_a_record_is_marked_while_an_objection_is_handled() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let house = DisclosureFixture::start().await?;
+    let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let person = person_penalty(2, "2026-03-02");
     // The objection's event may even come before the record.
     house
         .publish(&[
-            objection(7, record.id, 1, true),
-            objection(8, person.id, 1, true),
+            objection_event(7, record.id, 1, true),
+            objection_event(8, person.id, 1, true),
         ])
         .await?;
     house
         .accept(&[
             record.clone(),
             person.clone(),
-            penalty(3, SOCIETY, "某某协会", "2026-03-02"),
+            penalty_record(3, SOCIETY, "某某协会", "2026-03-02"),
         ])
         .await?;
 
     assert!(house.record(record.id).await?.objection_pending);
     let marked = |list: Vec<bool>| list.into_iter().filter(|pending| *pending).count();
-    let list = house.list(all_of("xzcf")).await?.records;
+    let list = house.list(list_request("xzcf")).await?.records;
     assert_eq!(
         (
             list.len(),
@@ -42,8 +42,12 @@ async fn d5_a_record_is_marked_while_an_objection_is_handled() -> TestResult {
     assert!(house.record(again.id).await?.objection_pending);
 
     // The answer lifts it; an older state that comes late does not bring it back.
-    house.publish(&[objection(7, record.id, 3, false)]).await?;
-    house.publish(&[objection(7, record.id, 2, true)]).await?;
+    house
+        .publish(&[objection_event(7, record.id, 3, false)])
+        .await?;
+    house
+        .publish(&[objection_event(7, record.id, 2, true)])
+        .await?;
     assert!(!house.record(again.id).await?.objection_pending);
     assert!(
         house.own_of_person(CITIZEN).await?.records[0].objection_pending,

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 use vault::Keyring;
 
-use crate::support::*;
+use crate::fixture::*;
 
 /// An event of validation as it lies on the bus.
 #[derive(Clone)]
@@ -37,31 +37,31 @@ fn announced<M: Message + Name>(event: &M) -> EncodedEvent {
 fn versions(keyring: &Keyring) -> Vec<EncodedEvent> {
     let day = "2026-03-02";
     [
-        penalty(1, HOSPITAL, "长沙市第一医院", day),
-        penalty(1, SOCIETY, "某某协会", day)
+        penalty_record(1, HOSPITAL, "长沙市第一医院", day),
+        penalty_record(1, SOCIETY, "某某协会", day)
             .revision(2)
             .until("2027-03-02"),
-        penalty(1, SOCIETY, "某某协会（新名）", day)
+        penalty_record(1, SOCIETY, "某某协会（新名）", day)
             .revision(3)
             .until("2027-09-02"),
-        penalty(2, HOSPITAL, "长沙市第一医院", day),
+        penalty_record(2, HOSPITAL, "长沙市第一医院", day),
         person_penalty(2, day).revision(2),
-        penalty(2, HOSPITAL, "长沙市第一医院", day).revision(3),
+        penalty_record(2, HOSPITAL, "长沙市第一医院", day).revision(3),
         person_penalty(3, day).until("2027-03-02"),
         person_penalty(3, "2026-03-03").revision(2),
-        licence(4, STALL, "老王粉店", day).about(DisclosureTestSubject::Individual(
+        licence_record(4, STALL, "老王粉店", day).about(DisclosureTestSubject::Individual(
             STALL.into(),
             "老王粉店".into(),
         )),
-        penalty(5, HOSPITAL, "长沙市第一医院", day),
-        penalty(6, SOCIETY, "某某协会", day),
-        penalty(6, SOCIETY, "某某协会", day).revision(3),
-        penalty(7, SOCIETY, "某某协会", day),
-        penalty(7, SOCIETY, "某某协会（新名）", day).revision(2),
+        penalty_record(5, HOSPITAL, "长沙市第一医院", day),
+        penalty_record(6, SOCIETY, "某某协会", day),
+        penalty_record(6, SOCIETY, "某某协会", day).revision(3),
+        penalty_record(7, SOCIETY, "某某协会", day),
+        penalty_record(7, SOCIETY, "某某协会（新名）", day).revision(2),
         person_penalty(8, day),
     ]
     .iter()
-    .map(|record| announced(&record.accepted(keyring)))
+    .map(|record| announced(&record.accepted_event(keyring)))
     .chain(
         [
             (5, 2, Operation::Revoke),
@@ -71,8 +71,8 @@ fn versions(keyring: &Keyring) -> Vec<EncodedEvent> {
             (8, 2, Operation::Revoke),
         ]
         .map(|(key, revision, operation)| {
-            let ending = penalty(key, "", "", day).revision(revision);
-            announced(&ending.ended(keyring, operation, "原处罚决定经行政复议撤销"))
+            let ending = penalty_record(key, "", "", day).revision(revision);
+            announced(&ending.revoked_event(keyring, operation, "原处罚决定经行政复议撤销"))
         }),
     )
     .collect()
@@ -104,7 +104,7 @@ async fn tables(conn: &mut Conn) -> Result<Vec<String>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_permutation_and_repetition_of_deliveries_gives_the_same_tables() -> TestResult {
-    let bed = bed().await?;
+    let bed = start_bed().await?;
     let pool = service_kit::db::connect_lazy(&bed.database_url, disclosure::SCHEMA, 2)?;
     let handler = RecordHandler::new(bed.context.clone());
     let versions = versions(&bed.context.keyring);
@@ -176,7 +176,7 @@ async fn any_permutation_and_repetition_of_deliveries_gives_the_same_tables() ->
 
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_of_the_service_that_store_at_once_agree() -> TestResult {
-    let bed = bed().await?;
+    let bed = start_bed().await?;
     let pool = service_kit::db::connect_lazy(&bed.database_url, disclosure::SCHEMA, 8)?;
     let handler = Arc::new(RecordHandler::new(bed.context.clone()));
     let keyring = &bed.context.keyring;
@@ -186,14 +186,15 @@ async fn copies_of_the_service_that_store_at_once_agree() -> TestResult {
         .flat_map(|revision| {
             (0..10).map(move |key| {
                 let record =
-                    penalty(key, &code(key), "湖南测试有限公司", "2026-03-02").revision(revision);
+                    penalty_record(key, &credit_code(key), "湖南测试有限公司", "2026-03-02")
+                        .revision(revision);
                 if ends(revision, key) {
-                    announced(&record.ended(keyring, Operation::Revoke, "决定已撤销"))
+                    announced(&record.revoked_event(keyring, Operation::Revoke, "决定已撤销"))
                 } else if (revision + u64::from(key)).is_multiple_of(3) {
                     let person = record.about(DisclosureTestSubject::Person(CITIZEN.to_owned()));
-                    announced(&person.accepted(keyring))
+                    announced(&person.accepted_event(keyring))
                 } else {
-                    announced(&record.accepted(keyring))
+                    announced(&record.accepted_event(keyring))
                 }
             })
         })

@@ -7,19 +7,19 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use uuid::Uuid;
 
-use crate::support::*;
+use crate::fixture::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r15_records_of_organisations_are_published() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let record = penalty(1, HOSPITAL, "长沙市第一医院（湖南）", "2026-03-02");
-    let stall = licence(3, STALL, "老王粉店", "2026-04-01").about(
+    let house = DisclosureFixture::start().await?;
+    let record = penalty_record(1, HOSPITAL, "长沙市第一医院（湖南）", "2026-03-02");
+    let stall = licence_record(3, STALL, "老王粉店", "2026-04-01").about(
         DisclosureTestSubject::Individual(STALL.into(), "老王粉店".into()),
     );
     house
         .accept(&[
             record.clone(),
-            licence(2, HOSPITAL, "长沙市第一医院", "2025-01-05"),
+            licence_record(2, HOSPITAL, "长沙市第一医院", "2025-01-05"),
             stall.clone(),
         ])
         .await?;
@@ -86,12 +86,12 @@ async fn r15_records_of_organisations_are_published() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r14_natural_persons_are_disclosed_by_query_only() -> TestResult {
-    let house = DisclosureFixture::open().await?;
+    let house = DisclosureFixture::start().await?;
     let person = person_penalty(1, "2026-03-02");
     house
         .accept(&[
             person.clone(),
-            penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-02"),
+            penalty_record(2, HOSPITAL, "长沙市第一医院", "2026-03-02"),
         ])
         .await?;
 
@@ -109,7 +109,7 @@ async fn r14_natural_persons_are_disclosed_by_query_only() -> TestResult {
         (hidden.reason, hidden.metadata),
         (absent.reason, absent.metadata)
     );
-    assert_eq!(house.list(all_of("xzcf")).await?.total, 1);
+    assert_eq!(house.list(list_request("xzcf")).await?.total, 1);
     assert_eq!(house.search(CITIZEN_NAME).await?.total, 0);
     assert_eq!(house.search(CITIZEN).await?.total, 0);
 
@@ -150,17 +150,16 @@ async fn r14_natural_persons_are_disclosed_by_query_only() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d12_a_subject_without_a_credit_code_is_not_published() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let nameless = penalty(1, "", "", "2026-03-02").about(DisclosureTestSubject::Individual(
-        "".into(),
-        "个体工商户".into(),
-    ));
+    let house = DisclosureFixture::start().await?;
+    let nameless = penalty_record(1, "", "", "2026-03-02").about(
+        DisclosureTestSubject::Individual("".into(), "个体工商户".into()),
+    );
     house.accept(std::slice::from_ref(&nameless)).await?;
     assert_eq!(
         house.record(nameless.id).await.unwrap_err().code(),
         Code::NotFound
     );
-    assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
+    assert_eq!(house.list(list_request("xzcf")).await?.total, 0);
     assert_eq!(house.search("个体工商户").await?.total, 0);
     assert_eq!(house.statistics().await?, [1, 0, 1, 0, 0]);
     house.bed.finish().await?;
@@ -169,11 +168,11 @@ async fn d12_a_subject_without_a_credit_code_is_not_published() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r12_only_the_providers_newest_version_is_disclosed() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let wrong = penalty(1, SOCIETY, "被张冠李戴的协会", "2026-03-02");
+    let house = DisclosureFixture::start().await?;
+    let wrong = penalty_record(1, SOCIETY, "被张冠李戴的协会", "2026-03-02");
     house.accept(std::slice::from_ref(&wrong)).await?;
     assert_eq!(house.search("张冠李戴").await?.total, 1);
-    let right = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02").revision(2);
+    let right = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02").revision(2);
     house.accept(std::slice::from_ref(&right)).await?;
 
     assert_eq!(
@@ -195,7 +194,7 @@ async fn r12_only_the_providers_newest_version_is_disclosed() -> TestResult {
     house
         .accept(&[person_penalty(1, "2026-03-02").revision(3)])
         .await?;
-    assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
+    assert_eq!(house.list(list_request("xzcf")).await?.total, 0);
     assert_eq!(house.own_of_person(CITIZEN).await?.total, 1);
     assert_eq!(house.statistics().await?, [3, 0, 1, 0, 2]);
     house.bed.finish().await?;
@@ -204,22 +203,27 @@ async fn r12_only_the_providers_newest_version_is_disclosed() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> TestResult {
-    let house = DisclosureFixture::open().await?;
+    let house = DisclosureFixture::start().await?;
     let records: Vec<DisclosureTestRecord> = (0..57)
         .map(|n| {
             let day = format!("2026-{:02}-{:02}", 1 + n % 5, 1 + n % 7);
-            penalty(n, &code(n % 9), &format!("湖南测试{}有限公司", n % 9), &day)
+            penalty_record(
+                n,
+                &credit_code(n % 9),
+                &format!("湖南测试{}有限公司", n % 9),
+                &day,
+            )
         })
         .collect();
     house.accept(&records).await?;
     house
-        .accept(&[licence(99, HOSPITAL, "长沙市第一医院", "2026-01-01")])
+        .accept(&[licence_record(99, HOSPITAL, "长沙市第一医院", "2026-01-01")])
         .await?;
 
     let mut seen = Vec::new();
     let mut request = ListPublicRecordsRequest {
         page_size: 10,
-        ..all_of("xzcf")
+        ..list_request("xzcf")
     };
     loop {
         let page = house.list(request.clone()).await?;
@@ -250,20 +254,20 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
     }
     assert_eq!((pages, codes.len()), (3, 9));
 
-    let first = house.organisation(&code(0), 5, "").await?;
+    let first = house.organisation(&credit_code(0), 5, "").await?;
     let rest = house
-        .organisation(&code(0), 5, &first.next_page_token)
+        .organisation(&credit_code(0), 5, &first.next_page_token)
         .await?;
     assert_eq!((first.records.len(), rest.records.len()), (5, 2));
     assert_eq!(first.organisation.unwrap().penalty_count, 7);
 
     let by = |change: fn(&mut ListPublicRecordsRequest)| {
-        let mut request = all_of("xzcf");
+        let mut request = list_request("xzcf");
         change(&mut request);
         house.list(request)
     };
     let of_five = records.iter().filter(|r| r.key % 9 == 5).count() as u64;
-    assert_eq!(by(|r| r.subject = code(5)).await?.total, of_five);
+    assert_eq!(by(|r| r.subject = credit_code(5)).await?.total, of_five);
     assert_eq!(by(|r| r.subject = "测试5有限".into()).await?.total, of_five);
     assert_eq!(
         by(|r| r.document_number = "长市监罚[2026]12号".into())
@@ -284,14 +288,14 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
     assert_eq!(by(|r| r.item_code = "unknown".into()).await?.total, 0);
 
     for (reason, field, request) in [
-        (Reason::ItemCodeMissing, "item_code", all_of("")),
-        (Reason::ItemCodeInvalid, "item_code", all_of("XZCF")),
+        (Reason::ItemCodeMissing, "item_code", list_request("")),
+        (Reason::ItemCodeInvalid, "item_code", list_request("XZCF")),
         (
             Reason::QueryTooShort,
             "subject",
             ListPublicRecordsRequest {
                 subject: "长".into(),
-                ..all_of("xzcf")
+                ..list_request("xzcf")
             },
         ),
         (
@@ -299,7 +303,7 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
             "decided_from",
             ListPublicRecordsRequest {
                 decided_from: "昨天".into(),
-                ..all_of("xzcf")
+                ..list_request("xzcf")
             },
         ),
         (
@@ -307,7 +311,7 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
             "page_token",
             ListPublicRecordsRequest {
                 page_token: "x".into(),
-                ..all_of("xzcf")
+                ..list_request("xzcf")
             },
         ),
         (
@@ -315,7 +319,7 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
             "page_size",
             ListPublicRecordsRequest {
                 page_size: 101,
-                ..all_of("xzcf")
+                ..list_request("xzcf")
             },
         ),
         (
@@ -324,7 +328,7 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
             ListPublicRecordsRequest {
                 decided_from: "2026-02-02".into(),
                 decided_to: "2026-02-01".into(),
-                ..all_of("xzcf")
+                ..list_request("xzcf")
             },
         ),
     ] {
@@ -333,7 +337,7 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
     }
     let most = ListPublicRecordsRequest {
         page_size: 100,
-        ..all_of("xzcf")
+        ..list_request("xzcf")
     };
     assert_eq!(house.list(most).await?.records.len(), 57);
     house.bed.finish().await?;

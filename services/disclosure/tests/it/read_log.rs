@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::support::*;
+use crate::fixture::*;
 
 type ReadLogRow = (
     Uuid,
@@ -33,10 +33,10 @@ async fn lines(pool: &PgPool) -> Result<Vec<ReadLogRow>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r17_who_read_what_and_when_is_logged() -> TestResult {
-    let house = DisclosureFixture::open().await?;
+    let house = DisclosureFixture::start().await?;
     let pool = house.bed.schema_pool().await?;
     let person = person_penalty(1, "2026-03-02");
-    let record = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let record = penalty_record(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
     house.accept(&[person.clone(), record.clone()]).await?;
     house.own_of_person(CITIZEN).await?;
     house.own_of_organisation(HOSPITAL).await?;
@@ -86,7 +86,7 @@ async fn r17_who_read_what_and_when_is_logged() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r17_the_answer_waits_for_the_log() -> TestResult {
-    let house = Arc::new(DisclosureFixture::open().await?);
+    let house = Arc::new(DisclosureFixture::start().await?);
     let pool = house.bed.schema_pool().await?;
     house.accept(&[person_penalty(1, "2026-03-02")]).await?;
 

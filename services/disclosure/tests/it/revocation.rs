@@ -10,7 +10,7 @@ use time::macros::datetime;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::support::*;
+use crate::fixture::*;
 
 const REASON: &str = "原处罚决定经行政复议撤销";
 
@@ -20,11 +20,11 @@ fn code_of<T: std::fmt::Debug>(outcome: Result<T, Status>) -> Code {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d24_art48_a_revoked_record_is_taken_down_at_once_and_the_reason_is_public() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
-    let stays = licence(2, SOCIETY, "长沙市某某协会", "2026-03-02");
-    let also = penalty(3, SOCIETY, "长沙市某某协会", "2026-03-02");
-    let registered = event(&ProviderRegistered {
+    let house = DisclosureFixture::start().await?;
+    let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let stays = licence_record(2, SOCIETY, "长沙市某某协会", "2026-03-02");
+    let also = penalty_record(3, SOCIETY, "长沙市某某协会", "2026-03-02");
+    let registered = new_event(&ProviderRegistered {
         code: PROVIDER.to_owned(),
         name: "长沙市市场监督管理局".to_owned(),
         level: "city".to_owned(),
@@ -41,10 +41,12 @@ async fn d24_art48_a_revoked_record_is_taken_down_at_once_and_the_reason_is_publ
     let reason = format!("{REASON}，申请人李某（{CITIZEN}，电话13812345678）");
     for ended in [&record, &also] {
         let ending = ended.clone().revision(2);
-        house.end(&ending, Operation::Revoke, &reason).await?;
+        house
+            .end_record(&ending, Operation::Revoke, &reason)
+            .await?;
     }
     // In no list, search, page or own list as a record any more.
-    assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
+    assert_eq!(house.list(list_request("xzcf")).await?.total, 0);
     for query in [HOSPITAL, "第一医院"] {
         let found = house.search(query).await?;
         assert_eq!((found.total, found.organisations.len()), (0, 0), "{query}");
@@ -112,17 +114,22 @@ async fn d24_art48_a_revoked_record_is_taken_down_at_once_and_the_reason_is_publ
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d24_a_withdrawn_record_vanishes_and_its_reason_is_not_published() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
-    let revoked = penalty(2, SOCIETY, "长沙市某某协会", "2026-03-02");
+    let house = DisclosureFixture::start().await?;
+    let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let revoked = penalty_record(2, SOCIETY, "长沙市某某协会", "2026-03-02");
     house.accept(&[record.clone(), revoked.clone()]).await?;
     let ending = record.clone().revision(2);
-    house.end(&ending, Operation::Withdraw, "误报").await?;
+    house
+        .end_record(&ending, Operation::Withdraw, "误报")
+        .await?;
     for id in [record.id, ending.id] {
         assert_eq!(code_of(house.record_or_notice(id).await), Code::NotFound);
     }
     let hidden = house.organisation(HOSPITAL, 0, "").await.unwrap_err();
-    let absent = house.organisation(&code(1), 0, "").await.unwrap_err();
+    let absent = house
+        .organisation(&credit_code(1), 0, "")
+        .await
+        .unwrap_err();
     assert_eq!(
         (hidden.code(), hidden.message()),
         (absent.code(), absent.message()),
@@ -134,7 +141,7 @@ async fn d24_a_withdrawn_record_vanishes_and_its_reason_is_not_published() -> Te
 
     // A revocation that turns out to be a mistake itself takes its notice with it.
     let ending = revoked.clone().revision(2);
-    house.end(&ending, Operation::Revoke, REASON).await?;
+    house.end_record(&ending, Operation::Revoke, REASON).await?;
     assert!(
         house
             .record_or_notice(revoked.id)
@@ -143,7 +150,9 @@ async fn d24_a_withdrawn_record_vanishes_and_its_reason_is_not_published() -> Te
             .is_some()
     );
     let ending = revoked.clone().revision(3);
-    house.end(&ending, Operation::Withdraw, "误报").await?;
+    house
+        .end_record(&ending, Operation::Withdraw, "误报")
+        .await?;
     assert_eq!(
         code_of(house.record_or_notice(revoked.id).await),
         Code::NotFound
@@ -155,11 +164,11 @@ async fn d24_a_withdrawn_record_vanishes_and_its_reason_is_not_published() -> Te
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d14_the_newest_revision_says_what_holds_whatever_came_first() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let first = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let house = DisclosureFixture::start().await?;
+    let first = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let ending = first.clone().revision(3);
     // The revocation comes before both versions that it ends.
-    house.end(&ending, Operation::Revoke, REASON).await?;
+    house.end_record(&ending, Operation::Revoke, REASON).await?;
     assert_eq!(
         code_of(house.record_or_notice(first.id).await),
         Code::NotFound
@@ -180,7 +189,7 @@ async fn d14_the_newest_revision_says_what_holds_whatever_came_first() -> TestRe
         code_of(house.record_or_notice(first.id).await),
         Code::NotFound
     );
-    assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
+    assert_eq!(house.list(list_request("xzcf")).await?.total, 0);
     assert_eq!(house.statistics().await?, [2, 0, 0, 0, 2]);
 
     // Reported again, it is disclosed again, and the notice has gone.
@@ -197,10 +206,10 @@ async fn d14_the_newest_revision_says_what_holds_whatever_came_first() -> TestRe
     assert_eq!(house.statistics().await?, [3, 1, 0, 0, 2]);
     assert_eq!(house.revocations().await?, [1, 0]);
     // A revocation that comes late and is older changes nothing.
-    let late = penalty(2, SOCIETY, "长沙市某某协会", "2026-03-02").revision(3);
+    let late = penalty_record(2, SOCIETY, "长沙市某某协会", "2026-03-02").revision(3);
     house.accept(std::slice::from_ref(&late)).await?;
     house
-        .end(&late.clone().revision(2), Operation::Revoke, REASON)
+        .end_record(&late.clone().revision(2), Operation::Revoke, REASON)
         .await?;
     assert_eq!(house.record(late.id).await?.organisation_code, SOCIETY);
     assert_eq!(house.revocations().await?, [2, 0]);
@@ -210,13 +219,13 @@ async fn d14_the_newest_revision_says_what_holds_whatever_came_first() -> TestRe
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d24_r17_the_subject_itself_learns_that_and_why_and_the_reading_is_logged() -> TestResult {
-    let house = DisclosureFixture::open().await?;
+    let house = DisclosureFixture::start().await?;
     let person = person_penalty(1, "2026-03-02");
-    let record = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-03");
+    let record = penalty_record(2, HOSPITAL, "长沙市第一医院", "2026-03-03");
     house.accept(&[person.clone(), record.clone()]).await?;
     for ended in [&person, &record] {
         let ending = ended.clone().revision(2);
-        house.end(&ending, Operation::Revoke, REASON).await?;
+        house.end_record(&ending, Operation::Revoke, REASON).await?;
     }
     for (own, ended) in [
         (house.own_of_person(CITIZEN).await?, &person),
@@ -251,14 +260,13 @@ async fn d24_r17_the_subject_itself_learns_that_and_why_and_the_reading_is_logge
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r14_no_notice_is_about_a_natural_person() -> TestResult {
-    let house = DisclosureFixture::open().await?;
+    let house = DisclosureFixture::start().await?;
     let person = person_penalty(1, "2026-03-02");
     // Reported as an organisation's, corrected to a person's: what was revoked is a person's.
-    let wrong = penalty(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
-    let nameless = penalty(3, "", "", "2026-03-02").about(DisclosureTestSubject::Individual(
-        String::new(),
-        "个体工商户".into(),
-    ));
+    let wrong = penalty_record(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let nameless = penalty_record(3, "", "", "2026-03-02").about(
+        DisclosureTestSubject::Individual(String::new(), "个体工商户".into()),
+    );
     house
         .accept(&[
             person.clone(),
@@ -269,7 +277,7 @@ async fn r14_no_notice_is_about_a_natural_person() -> TestResult {
         .await?;
     for (ended, revision) in [(&person, 2), (&wrong, 3), (&nameless, 2)] {
         let ending = ended.clone().revision(revision);
-        house.end(&ending, Operation::Revoke, REASON).await?;
+        house.end_record(&ending, Operation::Revoke, REASON).await?;
     }
     for ended in [&person, &wrong, &nameless] {
         assert_eq!(
@@ -293,18 +301,18 @@ async fn r14_no_notice_is_about_a_natural_person() -> TestResult {
 #[tokio::test(flavor = "multi_thread")]
 async fn d24_r16_notices_end_on_the_organisations_page_by_setting_and_everywhere_with_the_term()
 -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2024-03-01");
-    let limited = penalty(2, SOCIETY, "长沙市某某协会", "2026-03-02").until("2026-12-01");
+    let house = DisclosureFixture::start().await?;
+    let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2024-03-01");
+    let limited = penalty_record(2, SOCIETY, "长沙市某某协会", "2026-03-02").until("2026-12-01");
     // Its term begins after the revocation: it was never public.
-    let early = penalty(3, STALL, "老王粉店", "2026-11-25");
-    let unpublished = penalty(4, STALL, "老王粉店", "2026-11-25");
+    let early = penalty_record(3, STALL, "老王粉店", "2026-11-25");
+    let unpublished = penalty_record(4, STALL, "老王粉店", "2026-11-25");
     house
         .accept(&[record.clone(), limited.clone(), early.clone(), unpublished])
         .await?;
     for ended in [&record, &limited, &early] {
         let ending = ended.clone().revision(2);
-        house.end(&ending, Operation::Revoke, REASON).await?;
+        house.end_record(&ending, Operation::Revoke, REASON).await?;
     }
     let told = async |code: &str| -> Result<usize> {
         match house.organisation(code, 0, "").await {
@@ -359,25 +367,27 @@ async fn d24_r16_notices_end_on_the_organisations_page_by_setting_and_everywhere
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_revocation_is_stored_once_and_one_out_of_form_is_parked() -> TestResult {
-    let house = DisclosureFixture::open().await?;
+    let house = DisclosureFixture::start().await?;
     let keyring = &house.bed.context.keyring;
-    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let revoked = record.clone().revision(2);
-    let older = penalty(2, SOCIETY, "长沙市某某协会", "2026-03-02").revision(2);
+    let older = penalty_record(2, SOCIETY, "长沙市某某协会", "2026-03-02").revision(2);
     let newer = older.clone().revision(3);
-    let mut bad = revoked.ended(keyring, Operation::Revoke, REASON);
+    let mut bad = revoked.revoked_event(keyring, Operation::Revoke, REASON);
     bad.operation = Operation::Upsert.into();
     let events = [
-        event(&record.accepted(keyring)),
-        event(&revoked.ended(keyring, Operation::Revoke, REASON)),
-        event(&bad),
-        event(&newer.accepted(keyring)),
-        event(&older.ended(keyring, Operation::Withdraw, "误报")),
+        new_event(&record.accepted_event(keyring)),
+        new_event(&revoked.revoked_event(keyring, Operation::Revoke, REASON)),
+        new_event(&bad),
+        new_event(&newer.accepted_event(keyring)),
+        new_event(&older.revoked_event(keyring, Operation::Withdraw, "误报")),
     ];
     house.publish(&events).await?;
     // The same facts again, as other events, both in one batch.
-    let again = revoked.ended(keyring, Operation::Revoke, REASON);
-    house.publish(&[event(&again), event(&again)]).await?;
+    let again = revoked.revoked_event(keyring, Operation::Revoke, REASON);
+    house
+        .publish(&[new_event(&again), new_event(&again)])
+        .await?;
 
     let pool = house.bed.schema_pool().await?;
     let stored: Vec<(Uuid, i16, Vec<u8>)> = sqlx::query_as(
@@ -420,17 +430,21 @@ async fn each_revocation_is_stored_once_and_one_out_of_form_is_parked() -> TestR
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d5_an_objection_against_a_revoked_record_goes_on_and_harms_nothing() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let house = DisclosureFixture::start().await?;
+    let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     house.accept(std::slice::from_ref(&record)).await?;
-    house.publish(&[objection(7, record.id, 1, true)]).await?;
+    house
+        .publish(&[objection_event(7, record.id, 1, true)])
+        .await?;
     let ending = record.clone().revision(2);
-    house.end(&ending, Operation::Revoke, REASON).await?;
+    house.end_record(&ending, Operation::Revoke, REASON).await?;
     let own = house.own_of_organisation(HOSPITAL).await?;
     assert!(own.revocations[0].objection_pending, "its party sees it");
 
     // The objection goes its way while the record is revoked; reported again meanwhile, the record is marked still.
-    house.publish(&[objection(7, record.id, 2, true)]).await?;
+    house
+        .publish(&[objection_event(7, record.id, 2, true)])
+        .await?;
     let notice = house.record_or_notice(record.id).await?;
     assert!(notice.record.is_none() && notice.revocation.is_some());
     let again = record.clone().revision(3);
@@ -439,14 +453,18 @@ async fn d5_an_objection_against_a_revoked_record_goes_on_and_harms_nothing() ->
 
     // Revoked again; the answer comes after that.
     let ending = record.clone().revision(4);
-    house.end(&ending, Operation::Revoke, REASON).await?;
-    house.publish(&[objection(7, record.id, 3, false)]).await?;
+    house.end_record(&ending, Operation::Revoke, REASON).await?;
+    house
+        .publish(&[objection_event(7, record.id, 3, false)])
+        .await?;
     let own = house.own_of_organisation(HOSPITAL).await?;
     assert_eq!(own.revocations[0].record_id, again.id.to_string());
     assert!(!own.revocations[0].objection_pending);
-    assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
+    assert_eq!(house.list(list_request("xzcf")).await?.total, 0);
     // An objection that is filed after the revocation.
-    house.publish(&[objection(8, again.id, 1, true)]).await?;
+    house
+        .publish(&[objection_event(8, again.id, 1, true)])
+        .await?;
     let own = house.own_of_organisation(HOSPITAL).await?;
     assert!(own.revocations[0].objection_pending);
     assert_eq!(own.total, 0);

@@ -4,11 +4,11 @@
 use proto::credit::common::v1::Operation;
 use testkit::TestResult;
 
-use crate::support::*;
+use crate::fixture::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r14_the_public_role_reads_organisations_and_nothing_else() -> TestResult {
-    let bed = bed().await?;
+    let bed = start_bed().await?;
     let url = bed.url_for(disclosure::PUBLIC_ROLE)?;
     let public = service_kit::db::connect_lazy(&url, disclosure::SCHEMA, 2)?;
     let tables: Vec<(String, bool)> = sqlx::query_as(
@@ -55,7 +55,7 @@ async fn r14_the_public_role_reads_organisations_and_nothing_else() -> TestResul
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r12_the_service_itself_cannot_alter_or_remove_a_version() -> TestResult {
-    let bed = bed().await?;
+    let bed = start_bed().await?;
     let own = service_kit::db::connect_lazy(&bed.database_url, disclosure::SCHEMA, 2)?;
     for statement in [
         "UPDATE organisation_version SET sealed_record = ''",
@@ -81,22 +81,24 @@ async fn r12_the_service_itself_cannot_alter_or_remove_a_version() -> TestResult
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r4_no_table_holds_a_persons_name_or_number_in_clear() -> TestResult {
-    let house = DisclosureFixture::open().await?;
+    let house = DisclosureFixture::start().await?;
     let mut person = person_penalty(1, "2026-03-02");
     person.document = "长公罚〔2026〕唯一77号".to_owned();
-    let mut organisation = licence(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
+    let mut organisation = licence_record(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
     organisation.document = format!("许可{CITIZEN}号");
     house
         .accept(&[
             person,
             organisation,
-            penalty(3, SOCIETY, "某某协会", "2026-03-02"),
+            penalty_record(3, SOCIETY, "某某协会", "2026-03-02"),
         ])
         .await?;
     assert_eq!(house.own_of_person(CITIZEN).await?.total, 1);
     let reason = format!("当事人{CITIZEN_NAME}（{CITIZEN}）复议，长公罚〔2026〕唯一77号撤销");
     let revoked = person_penalty(1, "2026-03-02").revision(2);
-    house.end(&revoked, Operation::Revoke, &reason).await?;
+    house
+        .end_record(&revoked, Operation::Revoke, &reason)
+        .await?;
     assert_eq!(house.own_of_person(CITIZEN).await?.revocations.len(), 1);
 
     let pool = house.bed.schema_pool().await?;

@@ -5,14 +5,14 @@ use testkit::TestResult;
 use time::macros::datetime;
 use tonic::Code;
 
-use crate::support::*;
+use crate::fixture::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r16_an_adverse_record_is_archive_from_midnight_after_its_last_day() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2024-03-01");
+    let house = DisclosureFixture::start().await?;
+    let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2024-03-01");
     let person = person_penalty(2, "2024-03-01");
-    let licence = licence(3, SOCIETY, "长沙市某某协会", "2014-03-01");
+    let licence = licence_record(3, SOCIETY, "长沙市某某协会", "2014-03-01");
     house
         .accept(&[record.clone(), person, licence.clone()])
         .await?;
@@ -22,7 +22,7 @@ async fn r16_an_adverse_record_is_archive_from_midnight_after_its_last_day() -> 
         .clock
         .set(datetime!(2027-03-01 23:59:59.999_999 +8));
     assert_eq!(house.record(record.id).await?.disclosed_until, "2027-03-01");
-    assert_eq!(house.list(all_of("xzcf")).await?.total, 1);
+    assert_eq!(house.list(list_request("xzcf")).await?.total, 1);
     assert_eq!(house.search("第一医院").await?.total, 1);
     assert_eq!(house.own_of_person(CITIZEN).await?.total, 1);
     assert_eq!(house.statistics().await?, [3, 2, 1, 0, 0]);
@@ -32,11 +32,14 @@ async fn r16_an_adverse_record_is_archive_from_midnight_after_its_last_day() -> 
         house.record(record.id).await.unwrap_err().code(),
         Code::NotFound
     );
-    assert_eq!(house.list(all_of("xzcf")).await?.total, 0);
+    assert_eq!(house.list(list_request("xzcf")).await?.total, 0);
     assert_eq!(house.search("第一医院").await?.total, 0);
     assert_eq!(house.search(HOSPITAL).await?.total, 0);
     let hidden = house.organisation(HOSPITAL, 0, "").await.unwrap_err();
-    let absent = house.organisation(&code(1), 0, "").await.unwrap_err();
+    let absent = house
+        .organisation(&credit_code(1), 0, "")
+        .await
+        .unwrap_err();
     assert_eq!(
         (hidden.code(), hidden.message()),
         (absent.code(), absent.message()),
@@ -60,8 +63,8 @@ async fn r16_an_adverse_record_is_archive_from_midnight_after_its_last_day() -> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r16_a_term_from_29_february_ends_on_the_28th() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2024-02-29");
+    let house = DisclosureFixture::start().await?;
+    let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2024-02-29");
     house.accept(std::slice::from_ref(&record)).await?;
     house.bed.clock.set(datetime!(2027-02-28 15:59:59 UTC));
     assert_eq!(house.record(record.id).await?.disclosed_until, "2027-02-28");
@@ -76,8 +79,8 @@ async fn r16_a_term_from_29_february_ends_on_the_28th() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r16_a_term_that_has_not_begun_discloses_nothing_yet() -> TestResult {
-    let house = DisclosureFixture::open().await?;
-    let record = penalty(1, HOSPITAL, "长沙市第一医院", "2026-11-21");
+    let house = DisclosureFixture::start().await?;
+    let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-11-21");
     house.accept(std::slice::from_ref(&record)).await?;
     assert_eq!(
         house.record(record.id).await.unwrap_err().code(),

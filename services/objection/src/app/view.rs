@@ -42,7 +42,7 @@ pub async fn view_objections(
     stored: Vec<StoredObjection>,
 ) -> Result<Vec<ObjectionView>, ObjectionError> {
     let ids: Vec<Uuid> = stored.iter().map(|s| s.objection_id).collect();
-    let rows = store::evidence(conn, &ids)
+    let rows = store::list_evidence(conn, &ids)
         .await
         .map_err(ObjectionError::database("查询证据"))?;
     let mut evidence: HashMap<Uuid, Vec<EvidenceDescription>> = HashMap::new();
@@ -112,7 +112,7 @@ fn open_objection(
     Ok(ObjectionView {
         objection_id: stored.objection_id,
         version_id: stored.version_id,
-        clocks: domain::clocks(&stored.objection, desk.now, desk.law),
+        clocks: domain::clocks_at(&stored.objection, desk.now, desk.law),
         statement: text(
             SealedColumn::Statement,
             &stored.sealed_statement,

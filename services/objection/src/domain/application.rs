@@ -9,11 +9,11 @@ use super::ProviderDecision;
 use crate::error::ObjectionError;
 
 /// Pieces of evidence at most.
-pub const MOST_EVIDENCE: usize = 5;
+pub const MAX_EVIDENCE_PIECES: usize = 5;
 /// Bytes of one piece at most.
-pub const EVIDENCE_BYTES: usize = 1024 * 1024;
+pub const MAX_EVIDENCE_BYTES: usize = 1024 * 1024;
 /// Characters of a statement or an answer at most.
-pub const MOST_CHARACTERS: usize = 10_000;
+pub const MAX_TEXT_CHARS: usize = 10_000;
 
 /// An application as it was handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +80,11 @@ pub struct ObjectionRequestFault {
     pub message: String,
 }
 
-fn missing(field: impl Into<String>, rule: &'static str, message: &str) -> ObjectionRequestFault {
+fn request_fault(
+    field: impl Into<String>,
+    rule: &'static str,
+    message: &str,
+) -> ObjectionRequestFault {
     ObjectionRequestFault {
         field: field.into(),
         rule,
@@ -97,7 +101,7 @@ pub fn complete_application(form: ApplicationForm) -> Result<Application, Object
     let mut lacks = Vec::new();
     let characters = form.request_id.chars().count();
     if !(1..=128).contains(&characters) {
-        lacks.push(missing(
+        lacks.push(request_fault(
             "request_id",
             "request_id has 1 to 128 characters",
             "请提供1至128个字符的申请标识，以便安全重试",
@@ -105,20 +109,20 @@ pub fn complete_application(form: ApplicationForm) -> Result<Application, Object
     }
     let version_id = form.record_id.parse().ok();
     if version_id.is_none() {
-        lacks.push(missing(
+        lacks.push(request_fault(
             "record_id",
             "record_id is a UUID",
             "记录编号格式不正确",
         ));
     }
     if form.provider_code.is_empty() {
-        lacks.push(missing(
+        lacks.push(request_fault(
             "provider_code",
             "provider_code is the credit code of the record's provider",
             "请填写信用信息提供主体的统一社会信用代码",
         ));
     }
-    lacks.extend(text(&form.statement, "statement", "异议说明"));
+    lacks.extend(check_text(&form.statement, "statement", "异议说明"));
     lacks.extend(check_evidence(&form.evidence));
     match version_id {
         Some(version_id) if lacks.is_empty() => Ok(Application {
@@ -140,10 +144,11 @@ pub fn complete_answer(
     decision: Option<ProviderDecision>,
     answer: String,
 ) -> Result<(ProviderDecision, String), ObjectionError> {
-    let mut lacks: Vec<ObjectionRequestFault> =
-        text(&answer, "answer", "书面答复").into_iter().collect();
+    let mut lacks: Vec<ObjectionRequestFault> = check_text(&answer, "answer", "书面答复")
+        .into_iter()
+        .collect();
     if decision.is_none() {
-        lacks.push(missing(
+        lacks.push(request_fault(
             "decision",
             "decision is KEEP or CORRECT",
             "请选择维持或者更正",
@@ -155,27 +160,27 @@ pub fn complete_answer(
     }
 }
 
-fn text(value: &str, field: &str, name: &str) -> Option<ObjectionRequestFault> {
+fn check_text(value: &str, field: &str, name: &str) -> Option<ObjectionRequestFault> {
     if value.trim().is_empty() {
         let rule = "given in writing (R-18, R-19)";
-        return Some(missing(field, rule, &format!("{name}不能为空")));
+        return Some(request_fault(field, rule, &format!("{name}不能为空")));
     }
-    (value.chars().count() > MOST_CHARACTERS).then(|| {
-        let message = format!("{name}不得超过{MOST_CHARACTERS}个字符");
-        missing(field, "at most 10000 characters", &message)
+    (value.chars().count() > MAX_TEXT_CHARS).then(|| {
+        let message = format!("{name}不得超过{MAX_TEXT_CHARS}个字符");
+        request_fault(field, "at most 10000 characters", &message)
     })
 }
 
 fn check_evidence(evidence: &[EvidencePiece]) -> Vec<ObjectionRequestFault> {
     if evidence.is_empty() {
-        return vec![missing(
+        return vec![request_fault(
             "evidence",
             "an objection comes with evidence (R-18)",
             "请随申请提交证据材料",
         )];
     }
-    if evidence.len() > MOST_EVIDENCE {
-        return vec![missing(
+    if evidence.len() > MAX_EVIDENCE_PIECES {
+        return vec![request_fault(
             "evidence",
             "at most 5 pieces of evidence",
             "证据材料不得超过5份",
@@ -185,23 +190,23 @@ fn check_evidence(evidence: &[EvidencePiece]) -> Vec<ObjectionRequestFault> {
     for (n, piece) in evidence.iter().enumerate() {
         let field = |name: &str| format!("evidence[{n}].{name}");
         if !is_file_name(&piece.file_name) {
-            lacks.push(missing(
+            lacks.push(request_fault(
                 field("file_name"),
                 "1 to 255 characters, no path, no control characters",
                 "证据文件名不正确",
             ));
         }
         if !is_media_type(&piece.media_type) {
-            lacks.push(missing(
+            lacks.push(request_fault(
                 field("media_type"),
                 "a media type such as application/pdf",
                 "证据文件类型不正确",
             ));
         }
         if piece.content.is_empty() {
-            lacks.push(missing(field("content"), "not empty", "证据文件为空"));
-        } else if piece.content.len() > EVIDENCE_BYTES {
-            lacks.push(missing(
+            lacks.push(request_fault(field("content"), "not empty", "证据文件为空"));
+        } else if piece.content.len() > MAX_EVIDENCE_BYTES {
+            lacks.push(request_fault(
                 field("content"),
                 "at most 1048576 bytes",
                 "单份证据不得超过1 MiB",
@@ -269,7 +274,7 @@ mod tests {
         assert_eq!(application.version_id.to_string(), form.record_id);
         assert_eq!(application.provider.as_str(), form.provider_code);
         let longest = ApplicationForm {
-            statement: "信".repeat(MOST_CHARACTERS),
+            statement: "信".repeat(MAX_TEXT_CHARS),
             ..good()
         };
         assert!(complete_application(longest).is_ok());
@@ -295,10 +300,10 @@ mod tests {
             ]
         );
         let mut bad = good();
-        bad.statement = "信".repeat(MOST_CHARACTERS + 1);
+        bad.statement = "信".repeat(MAX_TEXT_CHARS + 1);
         bad.evidence[0].file_name = "../x".to_owned();
         bad.evidence[0].media_type = "pdf".to_owned();
-        bad.evidence[0].content = vec![0; EVIDENCE_BYTES + 1].into();
+        bad.evidence[0].content = vec![0; MAX_EVIDENCE_BYTES + 1].into();
         assert_eq!(
             fields(bad),
             [

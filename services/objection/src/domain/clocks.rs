@@ -30,13 +30,13 @@ pub struct ObjectionClocks {
 }
 
 /// The clocks of an objection at `now`; none for a filing that the rule set does not govern.
-pub fn clocks(
+pub fn clocks_at(
     objection: &Objection,
     now: OffsetDateTime,
     law: &ObjectionLaw,
 ) -> Option<ObjectionClocks> {
     let filed_on = shanghai_date(objection.filed_at);
-    let transfer = started(
+    let transfer = started_clock(
         law,
         LegalDuty::Transfer,
         filed_on,
@@ -56,11 +56,11 @@ pub fn clocks(
             }
         }
         ObjectionPhase::Transferred { at } => {
-            started(law, LegalDuty::Answer, shanghai_date(at), None, now)?
+            started_clock(law, LegalDuty::Answer, shanghai_date(at), None, now)?
         }
         ObjectionPhase::Answered {
             transferred_at, at, ..
-        } => started(
+        } => started_clock(
             law,
             LegalDuty::Answer,
             shanghai_date(transferred_at),
@@ -71,7 +71,7 @@ pub fn clocks(
     Some(ObjectionClocks { transfer, answer })
 }
 
-fn started(
+fn started_clock(
     law: &ObjectionLaw,
     duty: LegalDuty,
     event: Date,

@@ -44,7 +44,7 @@ fn kept() -> ObjectionCommand {
 }
 
 fn filed(now: OffsetDateTime) -> Objection {
-    apply(
+    apply_command(
         None,
         &ObjectionActor::Applicant,
         file_command(),
@@ -61,7 +61,9 @@ fn step(
     command: ObjectionCommand,
     now: OffsetDateTime,
 ) -> Objection {
-    apply(Some(before), actor, command, now, &law()).unwrap().0
+    apply_command(Some(before), actor, command, now, &law())
+        .unwrap()
+        .0
 }
 
 #[test]
@@ -88,7 +90,7 @@ fn r18_r19_the_chain_with_the_transfer_on_its_last_day() {
     for (filed_on, transfer_due, answer_due) in table {
         let now = changsha(filed_on, time!(09:30));
         let objection = filed(now);
-        let found = clocks(&objection, now, &law).unwrap();
+        let found = clocks_at(&objection, now, &law).unwrap();
         assert_eq!(found.transfer.deadline.due_on, transfer_due);
         assert_eq!(
             found.answer.deadline.due_on, answer_due,
@@ -101,7 +103,7 @@ fn r18_r19_the_chain_with_the_transfer_on_its_last_day() {
         );
 
         let last_moment = changsha(transfer_due, time!(23:59:59));
-        let open = clocks(&objection, last_moment, &law).unwrap();
+        let open = clocks_at(&objection, last_moment, &law).unwrap();
         assert!(!open.transfer.overdue, "the day counts to its end");
         let transferred = step(
             &objection,
@@ -109,7 +111,7 @@ fn r18_r19_the_chain_with_the_transfer_on_its_last_day() {
             ObjectionCommand::Transfer,
             last_moment,
         );
-        let found = clocks(&transferred, last_moment, &law).unwrap();
+        let found = clocks_at(&transferred, last_moment, &law).unwrap();
         assert_eq!(
             found.answer.deadline.due_on, answer_due,
             "after the transfer"
@@ -119,11 +121,11 @@ fn r18_r19_the_chain_with_the_transfer_on_its_last_day() {
         let in_time = changsha(answer_due, time!(23:59:59));
         let answered = step(&transferred, &provider(), kept(), in_time);
         let late = in_time + Duration::seconds(1);
-        let found = clocks(&answered, late + Duration::days(90), &law).unwrap();
+        let found = clocks_at(&answered, late + Duration::days(90), &law).unwrap();
         assert!(!found.answer.overdue, "answered in time stays in time");
-        assert!(clocks(&transferred, late, &law).unwrap().answer.overdue);
+        assert!(clocks_at(&transferred, late, &law).unwrap().answer.overdue);
         let answered = step(&transferred, &provider(), kept(), late);
-        assert!(clocks(&answered, late, &law).unwrap().answer.overdue);
+        assert!(clocks_at(&answered, late, &law).unwrap().answer.overdue);
     }
 }
 
@@ -206,7 +208,7 @@ fn r18_r19_every_start_of_the_table_of_working_days() {
     for (start, plus_3, plus_7) in table {
         let now = changsha(start, time!(16:00));
         let objection = filed(now);
-        let found = clocks(&objection, now, &law).unwrap();
+        let found = clocks_at(&objection, now, &law).unwrap();
         assert_eq!(found.transfer.deadline.due_on, plus_3, "filed {start}");
         let transferred = step(
             &objection,
@@ -214,7 +216,7 @@ fn r18_r19_every_start_of_the_table_of_working_days() {
             ObjectionCommand::Transfer,
             now,
         );
-        let found = clocks(&transferred, now, &law).unwrap();
+        let found = clocks_at(&transferred, now, &law).unwrap();
         assert_eq!(found.answer.deadline.due_on, plus_7, "transferred {start}");
         assert!(!found.answer.deadline.provisional);
     }
@@ -225,11 +227,11 @@ fn past_the_calendar_the_days_are_provisional() {
     let law = law();
     let now = changsha(date!(2026 - 12 - 24), time!(10:00));
     let objection = filed(now);
-    let found = clocks(&objection, now, &law).unwrap();
+    let found = clocks_at(&objection, now, &law).unwrap();
     assert!(!found.transfer.deadline.provisional, "within 2026");
     assert!(found.answer.deadline.provisional, "needs 2027");
     let later = filed(changsha(date!(2026 - 12 - 30), time!(10:00)));
-    let found = clocks(&later, later.filed_at, &law).unwrap();
+    let found = clocks_at(&later, later.filed_at, &law).unwrap();
     assert!(found.transfer.deadline.provisional && found.answer.deadline.provisional);
 }
 
@@ -237,7 +239,7 @@ fn past_the_calendar_the_days_are_provisional() {
 fn d4_the_day_of_filing_is_the_day_in_changsha() {
     // 2026-03-31 16:30 UTC is 1 April in Changsha.
     let objection = filed(datetime!(2026-03-31 16:30 UTC));
-    let found = clocks(&objection, objection.filed_at, &law()).unwrap();
+    let found = clocks_at(&objection, objection.filed_at, &law()).unwrap();
     assert_eq!(found.transfer.deadline.due_on, date!(2026 - 04 - 07));
 }
 
@@ -247,7 +249,7 @@ fn r25_nothing_is_filed_before_the_regulation() {
     let day_before = changsha(date!(2017 - 06 - 19), time!(23:59:59));
     let first_day = day_before + Duration::seconds(1);
     let file = |now| {
-        apply(
+        apply_command(
             None,
             &ObjectionActor::Applicant,
             command.clone(),
@@ -316,7 +318,7 @@ fn each_step_belongs_to_one_actor_and_to_one_state() {
         (Some(&at_answered), other, kept(), NotTheProvider),
     ];
     for (before, actor, command, rule) in table {
-        let outcome = apply(before, &actor, command.clone(), now, &law);
+        let outcome = apply_command(before, &actor, command.clone(), now, &law);
         assert_eq!(outcome, Err(rule), "{before:?} {actor:?} {command:?}");
     }
 }
@@ -345,7 +347,7 @@ fn repeats_change_nothing_and_announce_nothing() {
         ),
         (&answered, provider(), kept()),
     ] {
-        let (after, events) = apply(Some(state), &actor, command, later, &law()).unwrap();
+        let (after, events) = apply_command(Some(state), &actor, command, later, &law()).unwrap();
         assert_eq!((&after, events), (state, Vec::new()));
     }
 }
@@ -387,7 +389,7 @@ proptest! {
         for (actor, command, days) in steps {
             now += Duration::days(days);
             let before = state.clone();
-            match apply(before.as_ref(), &actor, command, now, &law) {
+            match apply_command(before.as_ref(), &actor, command, now, &law) {
                 Ok((after, events)) => {
                     for ObjectionEvent::Changed { revision, state, pending, .. } in &events {
                         announced += 1;
@@ -405,7 +407,7 @@ proptest! {
             let Some(objection) = &state else { continue };
             prop_assert_eq!(objection.revision, announced);
             // Every state has clocks, and a running one exactly when somebody has the move.
-            let found = clocks(objection, now, &law);
+            let found = clocks_at(objection, now, &law);
             prop_assert!(found.is_some());
             let found = found.unwrap();
             match objection.owner() {
@@ -434,8 +436,8 @@ proptest! {
             objection = step(&objection, &ObjectionActor::CreditOffice, ObjectionCommand::Transfer, at);
         }
         let seen = objection.clone();
-        let sooner = clocks(&objection, start + Duration::days(wait), &law).unwrap();
-        let later = clocks(&objection, start + Duration::days(wait + more), &law).unwrap();
+        let sooner = clocks_at(&objection, start + Duration::days(wait), &law).unwrap();
+        let later = clocks_at(&objection, start + Duration::days(wait + more), &law).unwrap();
         prop_assert_eq!(&seen, &objection);
         prop_assert_eq!(sooner.transfer.deadline, later.transfer.deadline);
         prop_assert_eq!(sooner.answer.deadline, later.answer.deadline);

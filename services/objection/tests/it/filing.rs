@@ -7,7 +7,10 @@ use testkit::refusal_of;
 use time::macros::datetime;
 use tonic::Code;
 
-use crate::support::{COMPANY, ObjectionFixture, PROVIDER, application, due_days, file, list};
+use crate::fixture::{
+    COMPANY, ObjectionFixture, PROVIDER, due_days, file_objection, list_objections,
+    sample_application,
+};
 
 #[tokio::test]
 async fn r18_a_complete_application_is_accepted_and_both_due_days_are_shown() {
@@ -17,11 +20,11 @@ async fn r18_a_complete_application_is_accepted_and_both_due_days_are_shown() {
         (datetime!(2026-04-29 23:59 +8), "2026-05-07", "2026-05-15"),
         (datetime!(2026-09-28 00:00 +8), "2026-10-08", "2026-10-16"),
     ];
-    let lab = ObjectionFixture::at(table[0].0).await;
+    let lab = ObjectionFixture::start_at(table[0].0).await;
     let company = lab.company();
     for (n, (filed_at, transfer_due, answer_due)) in table.into_iter().enumerate() {
         lab.bed.clock.set(filed_at);
-        let filed = file(&company, application(&format!("r-{n}")))
+        let filed = file_objection(&company, sample_application(&format!("r-{n}")))
             .await
             .unwrap();
         assert_eq!(filed.state(), ObjectionState::Filed);
@@ -30,15 +33,20 @@ async fn r18_a_complete_application_is_accepted_and_both_due_days_are_shown() {
         assert_eq!(at, filed_at.unix_timestamp());
         assert!(filed.transferred_at.is_none() && filed.answered_at.is_none());
     }
-    assert_eq!(lab.changes().await, vec![("filed".to_owned(), true, 1); 3]);
+    assert_eq!(
+        lab.announced_changes().await,
+        vec![("filed".to_owned(), true, 1); 3]
+    );
     lab.finish().await;
 }
 
 #[tokio::test]
 async fn r18_statement_and_evidence_are_kept_byte_for_byte() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
-    let request = application("r-1");
-    let filed = file(&lab.company(), request.clone()).await.unwrap();
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let request = sample_application("r-1");
+    let filed = file_objection(&lab.company(), request.clone())
+        .await
+        .unwrap();
     assert_eq!(filed.statement, request.statement);
     assert_eq!(filed.provider_code, PROVIDER);
     assert_eq!(filed.evidence.len(), request.evidence.len());
@@ -68,47 +76,57 @@ async fn r18_statement_and_evidence_are_kept_byte_for_byte() {
 
 #[tokio::test]
 async fn the_same_request_again_is_the_same_objection_and_other_content_is_refused() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
     let company = lab.company();
-    let filed = file(&company, application("r-1")).await.unwrap();
+    let filed = file_objection(&company, sample_application("r-1"))
+        .await
+        .unwrap();
     lab.bed.clock.advance(time::Duration::days(700));
-    let again = file(&company, application("r-1")).await.unwrap();
+    let again = file_objection(&company, sample_application("r-1"))
+        .await
+        .unwrap();
     assert_eq!(again.objection_id, filed.objection_id);
     assert_eq!(again.filed_at, filed.filed_at);
 
-    let mut statement = application("r-1");
+    let mut statement = sample_application("r-1");
     statement.statement.push('。');
-    let mut evidence = application("r-1");
+    let mut evidence = sample_application("r-1");
     evidence.evidence.pop();
-    let mut record = application("r-1");
+    let mut record = sample_application("r-1");
     record.record_id = uuid::Uuid::from_u128(8).to_string();
     for other in [statement, evidence, record] {
         assert_eq!(
-            refusal_of(file(&company, other).await).reason_and_field(),
+            refusal_of(file_objection(&company, other).await).reason_and_field(),
             (Reason::RequestIdReused, "request_id")
         );
     }
     // The id is the caller's own: another caller may use the same.
-    let other = file(&lab.citizen("430102199003071242"), application("r-1"))
-        .await
-        .unwrap();
+    let other = file_objection(
+        &lab.citizen("430102199003071242"),
+        sample_application("r-1"),
+    )
+    .await
+    .unwrap();
     assert_ne!(other.objection_id, filed.objection_id);
-    assert_eq!(lab.changes().await.len(), 2);
+    assert_eq!(lab.announced_changes().await.len(), 2);
     lab.finish().await;
 }
 
 #[tokio::test]
 async fn one_request_sent_by_eight_at_once_is_filed_once() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
     let company = lab.company();
-    let calls = (0..8).map(|_| file(&company, application("r-1")));
+    let calls = (0..8).map(|_| file_objection(&company, sample_application("r-1")));
     let filed = futures::future::try_join_all(calls).await.unwrap();
     assert!(
         filed
             .iter()
             .all(|o| o.objection_id == filed[0].objection_id)
     );
-    assert_eq!(lab.changes().await, [("filed".to_owned(), true, 1)]);
+    assert_eq!(
+        lab.announced_changes().await,
+        [("filed".to_owned(), true, 1)]
+    );
     let pieces: i64 = sqlx::query_scalar("select count(*) from evidence")
         .fetch_one(&lab.pool)
         .await
@@ -119,27 +137,27 @@ async fn one_request_sent_by_eight_at_once_is_filed_once() {
 
 #[tokio::test]
 async fn an_unknown_provider_is_refused_by_its_field_until_it_is_registered() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
-    let mut request = application("r-1");
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let mut request = sample_application("r-1");
     request.provider_code = "51430100MJJ000012E".to_owned();
     let mut nobody = request.clone();
     nobody.provider_code = "某局".to_owned();
     for unknown in [request.clone(), nobody] {
         assert_eq!(
-            refusal_of(file(&lab.company(), unknown).await).reason_and_field(),
+            refusal_of(file_objection(&lab.company(), unknown).await).reason_and_field(),
             (Reason::ProviderUnknown, "provider_code")
         );
     }
-    assert!(lab.changes().await.is_empty());
+    assert!(lab.announced_changes().await.is_empty());
     // A provider that may no longer report still answers for what it reported.
     lab.register(&[(&request.provider_code, 1, false)]).await;
-    file(&lab.company(), request).await.unwrap();
+    file_objection(&lab.company(), request).await.unwrap();
     lab.finish().await;
 }
 
 #[tokio::test]
 async fn the_newest_revision_of_a_provider_wins_in_any_order() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
     lab.register(&[(COMPANY, 3, true), (COMPANY, 5, false), (COMPANY, 4, true)])
         .await;
     lab.register(&[(COMPANY, 2, true)]).await;
@@ -155,26 +173,32 @@ async fn the_newest_revision_of_a_provider_wins_in_any_order() {
 
 #[tokio::test]
 async fn d4_an_incomplete_application_gets_one_list_and_starts_no_clock() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
-    let mut request = application("r-1");
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let mut request = sample_application("r-1");
     request.statement = String::new();
     request.evidence.clear();
-    let refused = file(&lab.company(), request).await.unwrap_err();
+    let refused = file_objection(&lab.company(), request).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     for field in ["statement", "evidence"] {
         assert!(refused.message().contains(field), "{refused}");
     }
-    assert!(lab.changes().await.is_empty());
-    let office = list(&lab.office(), false, 10, "").await.unwrap();
+    assert!(lab.announced_changes().await.is_empty());
+    let office = list_objections(&lab.office(), false, 10, "").await.unwrap();
     assert!(office.objections.is_empty());
     lab.finish().await;
 }
 
 #[tokio::test]
 async fn r18_only_subjects_apply_and_a_token_that_names_nobody_is_no_subject() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
-    for client in [lab.provider(), lab.office(), lab.party("", Role::Subject)] {
-        let refused = file(&client, application("r-1")).await.unwrap_err();
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    for client in [
+        lab.provider(),
+        lab.office(),
+        lab.client_of("", Role::Subject),
+    ] {
+        let refused = file_objection(&client, sample_application("r-1"))
+            .await
+            .unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied);
     }
     lab.finish().await;

@@ -6,65 +6,77 @@ use testkit::{RefusalDetails, refusal_of};
 use time::macros::datetime;
 use tonic::Code;
 
-use crate::support::{
-    CITIZEN, OFFICE, OTHER_PROVIDER, ObjectionFixture, application, file, get, ids, list, transfer,
+use crate::fixture::{
+    CITIZEN, OFFICE, OTHER_PROVIDER, ObjectionFixture, file_objection, get_objection, list_ids,
+    list_objections, sample_application, transfer_objection,
 };
 
 #[tokio::test]
 async fn r18_r19_each_party_sees_its_own() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
     let (company, citizen) = (lab.company(), lab.citizen(CITIZEN));
-    let of_company = file(&company, application("r-1"))
+    let of_company = file_objection(&company, sample_application("r-1"))
         .await
         .unwrap()
         .objection_id;
     lab.bed.clock.advance(time::Duration::minutes(1));
-    let of_citizen = file(&citizen, application("r-1"))
+    let of_citizen = file_objection(&citizen, sample_application("r-1"))
         .await
         .unwrap()
         .objection_id;
     let both = [of_company.clone(), of_citizen.clone()];
-    let other_provider = lab.party(OTHER_PROVIDER, Role::Provider);
+    let other_provider = lab.client_of(OTHER_PROVIDER, Role::Provider);
 
-    assert_eq!(ids(&company, false).await, [of_company.as_str()]);
-    assert_eq!(ids(&citizen, false).await, [of_citizen.as_str()]);
+    assert_eq!(list_ids(&company, false).await, [of_company.as_str()]);
+    assert_eq!(list_ids(&citizen, false).await, [of_citizen.as_str()]);
     assert!(
-        ids(&lab.citizen("430102199003071242"), false)
+        list_ids(&lab.citizen("430102199003071242"), false)
             .await
             .is_empty()
     );
     assert!(
-        ids(&lab.provider(), false).await.is_empty(),
+        list_ids(&lab.provider(), false).await.is_empty(),
         "not transferred yet"
     );
-    assert_eq!(ids(&lab.office(), false).await, both);
-    assert_eq!(ids(&lab.party(OFFICE, Role::Auditor), false).await, both);
+    assert_eq!(list_ids(&lab.office(), false).await, both);
+    assert_eq!(
+        list_ids(&lab.client_of(OFFICE, Role::Auditor), false).await,
+        both
+    );
     for stranger in [&citizen, &lab.provider(), &other_provider] {
-        let hidden = get(stranger, &of_company).await.unwrap_err();
+        let hidden = get_objection(stranger, &of_company).await.unwrap_err();
         assert_eq!(hidden.code(), Code::NotFound, "as if it did not exist");
     }
 
-    transfer(&lab.office(), &of_company).await.unwrap();
-    assert_eq!(ids(&lab.provider(), false).await, [of_company.as_str()]);
-    let seen = get(&lab.provider(), &of_company).await.unwrap();
-    assert_eq!(seen, get(&company, &of_company).await.unwrap());
-    assert_eq!(seen.statement, application("r-1").statement);
-    assert!(ids(&other_provider, false).await.is_empty());
-    assert!(get(&lab.provider(), &of_citizen).await.is_err());
+    transfer_objection(&lab.office(), &of_company)
+        .await
+        .unwrap();
+    assert_eq!(
+        list_ids(&lab.provider(), false).await,
+        [of_company.as_str()]
+    );
+    let seen = get_objection(&lab.provider(), &of_company).await.unwrap();
+    assert_eq!(seen, get_objection(&company, &of_company).await.unwrap());
+    assert_eq!(seen.statement, sample_application("r-1").statement);
+    assert!(list_ids(&other_provider, false).await.is_empty());
+    assert!(get_objection(&lab.provider(), &of_citizen).await.is_err());
 
-    let district = lab.party(OFFICE, Role::DistrictCreditOffice);
-    let refused = list(&district, false, 10, "").await.unwrap_err();
+    let district = lab.client_of(OFFICE, Role::DistrictCreditOffice);
+    let refused = list_objections(&district, false, 10, "").await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     lab.finish().await;
 }
 
 #[tokio::test]
 async fn r9_a_person_is_one_applicant_however_its_token_writes_the_number() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
-    let filed = file(&lab.citizen("11010519491231002X"), application("r-1"))
-        .await
-        .unwrap()
-        .objection_id;
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let filed = file_objection(
+        &lab.citizen("11010519491231002X"),
+        sample_application("r-1"),
+    )
+    .await
+    .unwrap()
+    .objection_id;
     // 15 digits of the first cards, a small x, full width: as the person's records are found under all of them.
     for written in [
         "110105491231002",
@@ -72,9 +84,18 @@ async fn r9_a_person_is_one_applicant_however_its_token_writes_the_number() {
         "１１０１０５ 19491231002Ｘ",
     ] {
         let person = lab.citizen(written);
-        assert_eq!(ids(&person, false).await, [filed.as_str()], "{written}");
-        assert_eq!(get(&person, &filed).await.unwrap().objection_id, filed);
-        let again = file(&person, application("r-1")).await.unwrap();
+        assert_eq!(
+            list_ids(&person, false).await,
+            [filed.as_str()],
+            "{written}"
+        );
+        assert_eq!(
+            get_objection(&person, &filed).await.unwrap().objection_id,
+            filed
+        );
+        let again = file_objection(&person, sample_application("r-1"))
+            .await
+            .unwrap();
         assert_eq!(
             again.objection_id, filed,
             "the same request of the same person"
@@ -85,7 +106,7 @@ async fn r9_a_person_is_one_applicant_however_its_token_writes_the_number() {
 
 #[tokio::test]
 async fn pages_follow_each_other_without_gaps_while_new_ones_come_in() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
     let company = lab.company();
     let mut filed = Vec::new();
     for n in 0..7 {
@@ -93,16 +114,16 @@ async fn pages_follow_each_other_without_gaps_while_new_ones_come_in() {
         if n != 4 {
             lab.bed.clock.advance(time::Duration::seconds(1));
         }
-        let mut small = application(&format!("r-{n}"));
+        let mut small = sample_application(&format!("r-{n}"));
         small.evidence.truncate(1);
-        let objection = file(&company, small).await.unwrap();
+        let objection = file_objection(&company, small).await.unwrap();
         let at = objection.filed_at.unwrap();
         filed.push((at.seconds, objection.objection_id));
     }
     let office = lab.office();
     let (mut seen, mut token, mut sizes) = (Vec::new(), String::new(), Vec::new());
     loop {
-        let page = list(&office, false, 3, &token).await.unwrap();
+        let page = list_objections(&office, false, 3, &token).await.unwrap();
         sizes.push(page.objections.len());
         assert!(page.objections.iter().all(|o| o.evidence.len() == 1));
         seen.extend(page.objections.into_iter().map(|o| o.objection_id));
@@ -118,7 +139,7 @@ async fn pages_follow_each_other_without_gaps_while_new_ones_come_in() {
     assert_eq!(seen, filed);
     for token in ["x", "00", "zz".repeat(24).as_str()] {
         assert_eq!(
-            refusal_of(list(&office, false, 3, token).await).reason_and_field(),
+            refusal_of(list_objections(&office, false, 3, token).await).reason_and_field(),
             (Reason::PageTokenInvalid, "page_token")
         );
     }
@@ -127,11 +148,11 @@ async fn pages_follow_each_other_without_gaps_while_new_ones_come_in() {
 
 #[tokio::test]
 async fn a_page_over_the_limit_is_refused_and_the_limit_named() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
     let office = lab.office();
-    assert!(list(&office, false, 50, "").await.is_ok());
+    assert!(list_objections(&office, false, 50, "").await.is_ok());
     for size in [51, u32::MAX] {
-        let refused = list(&office, false, size, "").await.unwrap_err();
+        let refused = list_objections(&office, false, size, "").await.unwrap_err();
         assert_eq!(
             RefusalDetails::from_status(&refused).reason_and_field(),
             (Reason::PageSizeInvalid, "page_size")

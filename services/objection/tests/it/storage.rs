@@ -3,18 +3,21 @@
 use proto::credit::objection::v1::AnswerDecision;
 use time::macros::datetime;
 
-use crate::support::{CITIZEN, ObjectionFixture, answer, application, file, transfer};
+use crate::fixture::{
+    CITIZEN, ObjectionFixture, answer_objection, file_objection, sample_application,
+    transfer_objection,
+};
 
 #[tokio::test]
 async fn nothing_of_the_applicant_lies_in_clear_in_any_table() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
-    let filed = file(&lab.citizen(CITIZEN), application(CITIZEN))
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let filed = file_objection(&lab.citizen(CITIZEN), sample_application(CITIZEN))
         .await
         .unwrap();
     let id = filed.objection_id;
-    transfer(&lab.office(), &id).await.unwrap();
+    transfer_objection(&lab.office(), &id).await.unwrap();
     let text = format!("{CITIZEN} 的处罚决定仍然有效");
-    answer(&lab.provider(), &id, AnswerDecision::Keep, &text)
+    answer_objection(&lab.provider(), &id, AnswerDecision::Keep, &text)
         .await
         .unwrap();
     let tables: Vec<String> = sqlx::query_scalar(
@@ -47,8 +50,10 @@ async fn nothing_of_the_applicant_lies_in_clear_in_any_table() {
 
 #[tokio::test]
 async fn the_service_can_neither_rewrite_nor_delete_what_was_handed_in() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
-    file(&lab.company(), application("r-1")).await.unwrap();
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    file_objection(&lab.company(), sample_application("r-1"))
+        .await
+        .unwrap();
     let pool = service_kit::db::connect_lazy(&lab.bed.database_url, "objection", 1).unwrap();
     for forbidden in [
         "update objection set sealed_statement = ''",
@@ -69,9 +74,13 @@ async fn the_service_can_neither_rewrite_nor_delete_what_was_handed_in() {
 
 #[tokio::test]
 async fn damaged_content_is_never_shown() {
-    let lab = ObjectionFixture::at(datetime!(2026-11-20 10:00 +8)).await;
-    let first = file(&lab.company(), application("r-1")).await.unwrap();
-    let second = file(&lab.company(), application("r-2")).await.unwrap();
+    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let first = file_objection(&lab.company(), sample_application("r-1"))
+        .await
+        .unwrap();
+    let second = file_objection(&lab.company(), sample_application("r-2"))
+        .await
+        .unwrap();
     // Somebody with the owner's rights swaps two statements.
     sqlx::query(
         "update objection a set sealed_statement = b.sealed_statement
@@ -81,7 +90,9 @@ async fn damaged_content_is_never_shown() {
     .await
     .unwrap();
     for id in [first.objection_id, second.objection_id] {
-        let refused = crate::support::get(&lab.company(), &id).await.unwrap_err();
+        let refused = crate::fixture::get_objection(&lab.company(), &id)
+            .await
+            .unwrap_err();
         assert_eq!(refused.code(), tonic::Code::Internal);
         assert!(!refused.message().contains(CITIZEN));
     }

@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 use tonic::{Request, transport::Channel};
 use uuid::Uuid;
 
-const LIMIT: Duration = Duration::from_secs(30);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 struct SimulatorFixture {
     push: ProvinceServiceClient<AuthorisedChannel>,
@@ -42,7 +42,7 @@ impl SimulatorFixture {
         token(&self.issuer, role)
     }
 
-    async fn behave(&mut self, behaviour: Behaviour) {
+    async fn set_behaviour(&mut self, behaviour: Behaviour) {
         let behaviour = Some(behaviour);
         self.control
             .set_behaviour(SetBehaviourRequest { behaviour })
@@ -85,7 +85,7 @@ fn service_context(issuer: &DevelopmentIssuer) -> ServiceContext {
     }
 }
 
-async fn started() -> SimulatorFixture {
+async fn start_simulator() -> SimulatorFixture {
     let issuer = DevelopmentIssuer::generate("https://id.example", "credit");
     let context = service_context(&issuer);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -131,7 +131,7 @@ fn numbers(answers: &proto::credit::province::v1::PushRecordsResponse) -> Vec<St
 
 #[tokio::test]
 async fn a_batch_is_acknowledged_in_order_and_a_repeat_gets_the_same_numbers() {
-    let mut running = started().await;
+    let mut running = start_simulator().await;
     let first = running.push.push_records(batch(1..201)).await.unwrap();
     let again = running.push.push_records(batch(1..201)).await.unwrap();
     let (first, again) = (first.into_inner(), again.into_inner());
@@ -145,7 +145,7 @@ async fn a_batch_is_acknowledged_in_order_and_a_repeat_gets_the_same_numbers() {
 
 #[tokio::test]
 async fn d24_a_revocation_is_acknowledged_like_a_version_and_counted() {
-    let mut running = started().await;
+    let mut running = start_simulator().await;
     running.push.push_records(batch(1..3)).await.unwrap();
     let mut revoked = batch(3..4);
     let record = &mut revoked.records[0];
@@ -166,19 +166,19 @@ async fn d24_a_revocation_is_acknowledged_like_a_version_and_counted() {
 
 #[tokio::test]
 async fn away_and_failing_calls_store_nothing() {
-    let mut running = started().await;
+    let mut running = start_simulator().await;
     let away = Behaviour {
         away: true,
         ..Behaviour::default()
     };
-    running.behave(away).await;
+    running.set_behaviour(away).await;
     let refused = refusal_of(running.push.push_records(batch(1..3)).await);
     assert_eq!(refused.reason, Reason::Unavailable);
     let half = Behaviour {
         fail_percent: 50,
         ..Behaviour::default()
     };
-    running.behave(half).await;
+    running.set_behaviour(half).await;
     let mut answered = Vec::new();
     for _ in 0..4 {
         answered.push(running.push.push_records(batch(1..3)).await.is_ok());
@@ -190,21 +190,21 @@ async fn away_and_failing_calls_store_nothing() {
 
 #[tokio::test]
 async fn a_late_answer_has_stored_what_the_caller_gave_up_on() {
-    let mut running = started().await;
+    let mut running = start_simulator().await;
     let late = Behaviour {
         answer_late_ms: 600_000,
         ..Behaviour::default()
     };
-    running.behave(late).await;
+    running.set_behaviour(late).await;
     let mut caller = running.push.clone();
     let call = tokio::spawn(async move { caller.push_records(batch(1..4)).await.map(drop) });
     let stored = async { while running.counts().await.0 != 3 {} };
-    tokio::time::timeout(LIMIT, stored).await.unwrap();
+    tokio::time::timeout(WAIT_TIMEOUT, stored).await.unwrap();
     // The caller gives up while the answer is still held back.
     call.abort();
     assert!(call.await.is_err_and(|end| end.is_cancelled()));
     assert_eq!(running.counts().await, (3, 0, 0));
-    running.behave(Behaviour::default()).await;
+    running.set_behaviour(Behaviour::default()).await;
     running.push.push_records(batch(1..4)).await.unwrap();
     assert_eq!(running.counts().await, (3, 3, 0));
     running.finish().await;
@@ -212,12 +212,12 @@ async fn a_late_answer_has_stored_what_the_caller_gave_up_on() {
 
 #[tokio::test]
 async fn a_slow_province_stores_nothing_for_a_caller_that_gave_up() {
-    let mut running = started().await;
+    let mut running = start_simulator().await;
     let slow = Behaviour {
         delay_ms: 600_000,
         ..Behaviour::default()
     };
-    running.behave(slow).await;
+    running.set_behaviour(slow).await;
     let mut request = Request::new(batch(1..4));
     request.set_timeout(Duration::from_millis(100));
     assert!(running.push.push_records(request).await.is_err());
@@ -227,7 +227,7 @@ async fn a_slow_province_stores_nothing_for_a_caller_that_gave_up() {
 
 #[tokio::test]
 async fn only_the_operator_pushes_and_an_impossible_behaviour_names_its_field() {
-    let mut running = started().await;
+    let mut running = start_simulator().await;
     let provider = running.token(Role::Provider);
     let mut stranger = ProvinceServiceClient::with_interceptor(running.channel.clone(), provider);
     let refused = refusal_of(stranger.push_records(batch(1..2)).await);

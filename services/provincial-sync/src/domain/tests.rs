@@ -15,14 +15,14 @@ const POLICY: PushRetryPolicy = PushRetryPolicy {
 
 fn claimed(now: OffsetDateTime) -> Push {
     let until = now + Duration::from_secs(30);
-    let stored = Push::stored(now);
-    apply(&stored, PushCommand::Claim { until }, now, &POLICY, 0)
+    let stored = Push::new_due(now);
+    apply_command(&stored, PushCommand::Claim { until }, now, &POLICY, 0)
         .unwrap()
         .0
 }
 
 fn settled(push: &Push, answer: PushOutcome) -> (Push, Option<PushEvent>) {
-    apply(push, PushCommand::Settle(answer), NOW, &POLICY, 7).unwrap()
+    apply_command(push, PushCommand::Settle(answer), NOW, &POLICY, 7).unwrap()
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn an_acknowledgement_is_final_and_announced_once() {
     }
     let changed = PushCommand::Settle(PushOutcome::Acknowledged("HN-2".to_owned()));
     assert!(matches!(
-        apply(&push, changed, NOW, &POLICY, 7),
+        apply_command(&push, changed, NOW, &POLICY, 7),
         Err(PushRuleViolation::AcknowledgementChanged { .. })
     ));
 }
@@ -54,13 +54,13 @@ fn a_refusal_parks_and_is_never_claimed_again() {
     let until = NOW + Duration::from_secs(600);
     let later = NOW + Duration::from_secs(599);
     assert_eq!(
-        apply(&push, PushCommand::Claim { until }, later, &POLICY, 0),
+        apply_command(&push, PushCommand::Claim { until }, later, &POLICY, 0),
         Err(PushRuleViolation::NotClaimable {
             state: PushState::Refused
         })
     );
     let late = PushCommand::Settle(PushOutcome::Acknowledged("HN-1".to_owned()));
-    assert!(apply(&push, late, NOW, &POLICY, 0).is_err());
+    assert!(apply_command(&push, late, NOW, &POLICY, 0).is_err());
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn a_lease_keeps_others_away_until_it_ends() {
     let until = NOW + Duration::from_secs(60);
     let claim = PushCommand::Claim { until };
     let early = NOW + Duration::from_secs(29);
-    assert!(apply(&push, claim.clone(), early, &POLICY, 0).is_err());
+    assert!(apply_command(&push, claim.clone(), early, &POLICY, 0).is_err());
     let free = NOW + Duration::from_secs(30);
-    let (again, _) = apply(&push, claim, free, &POLICY, 0).unwrap();
+    let (again, _) = apply_command(&push, claim, free, &POLICY, 0).unwrap();
     assert_eq!(again.attempts, 2);
 }
 
@@ -129,13 +129,13 @@ proptest! {
         commands in prop::collection::vec((command(), 0_u64..400), 0..40),
         seed: u64,
     ) {
-        let mut push = Push::stored(NOW);
+        let mut push = Push::new_due(NOW);
         let mut announced = 0;
         let mut now = NOW;
         for (command, seconds) in commands {
             now += Duration::from_secs(seconds);
             let before = push.clone();
-            match apply(&push, command, now, &POLICY, seed) {
+            match apply_command(&push, command, now, &POLICY, seed) {
                 Ok((after, event)) => {
                     push = after;
                     announced += usize::from(event.is_some());

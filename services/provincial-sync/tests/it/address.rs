@@ -3,7 +3,7 @@
 use record_ref::{RecordAddress, VersionId};
 use uuid::Uuid;
 
-use crate::support::{ProvincialSyncFixture, address};
+use crate::fixture::{ProvincialSyncFixture, address};
 
 const MIGRATION: &str = include_str!("../../migrations/0005_record_address.sql");
 
@@ -16,7 +16,7 @@ async fn all_versions_of_a_record_are_kept_under_its_address() {
         lab.event(&version)
     });
     lab.bed.publish(&events).await.unwrap();
-    lab.acknowledged(&client, 3).await;
+    lab.wait_for_acknowledged(&client, 3).await;
     // Of the events too.
     lab.assert_announced_once(3).await;
     let pool = lab.bed.schema_pool().await.unwrap();

@@ -7,7 +7,7 @@ use testkit::{eventually, refusal_of, service::ServiceAddress};
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::support::{LIMIT, ProvincialSyncFixture};
+use crate::fixture::{ProvincialSyncFixture, WAIT_TIMEOUT};
 
 #[tokio::test]
 async fn requests_are_refused_by_field_and_by_role() {
@@ -44,8 +44,8 @@ async fn requests_are_refused_by_field_and_by_role() {
 async fn the_service_can_neither_rewrite_nor_delete_what_was_stored() {
     let lab = ProvincialSyncFixture::new().await;
     let client = lab.start().await;
-    lab.announce(1).await;
-    lab.acknowledged(&client, 1).await;
+    lab.announce_versions(1).await;
+    lab.wait_for_acknowledged(&client, 1).await;
     let pool = service_kit::db::connect_lazy(&lab.bed.database_url, "provincial_sync", 1).unwrap();
     for forbidden in [
         "update push set sealed_record = ''",
@@ -80,10 +80,10 @@ async fn an_event_that_is_no_version_is_parked_and_names_the_field() {
     let good = lab.version(3, 1);
     let events = [&short, &nothing, &nowhere, &good].map(|v| lab.event(v));
     lab.bed.publish(&events).await.unwrap();
-    lab.acknowledged(&client, 1).await;
+    lab.wait_for_acknowledged(&client, 1).await;
     lab.assert_announced_once(1).await;
     let pool = lab.bed.schema_pool().await.unwrap();
-    let reasons: Vec<String> = eventually("three letters", LIMIT, async || {
+    let reasons: Vec<String> = eventually("three letters", WAIT_TIMEOUT, async || {
         let found = sqlx::query_scalar("select reason from dead_letter order by reason")
             .fetch_all(&pool)
             .await

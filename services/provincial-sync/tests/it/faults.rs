@@ -8,8 +8,8 @@ use testkit::eventually;
 use uuid::Uuid;
 
 use crate::{
-    support::{LIMIT, ProvincialSyncFixture, push_of, statistics},
-    upstream::FakeBehaviour,
+    fake_upstream::FakeBehaviour,
+    fixture::{ProvincialSyncFixture, WAIT_TIMEOUT, get_push, get_statistics},
 };
 
 fn key(number: u128) -> String {
@@ -19,16 +19,16 @@ fn key(number: u128) -> String {
 #[tokio::test]
 async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
     let lab = ProvincialSyncFixture::new().await;
-    lab.upstream.behave(FakeBehaviour {
+    lab.upstream.set_behaviour(FakeBehaviour {
         away: true,
         ..FakeBehaviour::default()
     });
     let client = lab.start().await;
-    lab.announce(300).await;
+    lab.announce_versions(300).await;
     // Long enough for pauses of five minutes, and past the lane's limit of an hour.
-    eventually("many failed attempts", LIMIT, async || {
-        lab.turn(time::Duration::minutes(2)).await;
-        let waiting = push_of(&client, 1).await;
+    eventually("many failed attempts", WAIT_TIMEOUT, async || {
+        lab.advance_when_idle(time::Duration::minutes(2)).await;
+        let waiting = get_push(&client, 1).await;
         let told = waiting.last_error.contains("Unavailable");
         (told && waiting.attempts >= 12)
             .then_some(())
@@ -37,27 +37,27 @@ async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
     .await
     .unwrap();
     let ready = &lab.bed.context.readiness;
-    eventually("the lane complains", LIMIT, async || {
-        lab.turn(time::Duration::minutes(10)).await;
+    eventually("the lane complains", WAIT_TIMEOUT, async || {
+        lab.advance_when_idle(time::Duration::minutes(10)).await;
         let complaints = ready.unready_reasons();
         let told = complaints.iter().any(|c| c.starts_with("provincial push:"));
         told.then_some(()).ok_or(complaints)
     })
     .await
     .unwrap();
-    let waiting = push_of(&client, 1).await;
+    let waiting = get_push(&client, 1).await;
     assert_eq!(waiting.state(), PushState::Due);
-    let counts = statistics(&client).await;
+    let counts = get_statistics(&client).await;
     assert_eq!((counts.due, counts.acknowledged), (300, 0));
     assert!(counts.oldest_due_seconds > 3600);
 
     // Past the longest pause at once: second by second it would take as many looks.
-    lab.quiet().await;
-    lab.upstream.behave(FakeBehaviour::default());
+    lab.wait_until_idle().await;
+    lab.upstream.set_behaviour(FakeBehaviour::default());
     lab.bed.clock.advance(time::Duration::minutes(5));
-    lab.acknowledged(&client, 300).await;
+    lab.wait_for_acknowledged(&client, 300).await;
     lab.assert_announced_once(300).await;
-    eventually("ready again", LIMIT, async || {
+    eventually("ready again", WAIT_TIMEOUT, async || {
         let complaints = ready.unready_reasons();
         complaints.is_empty().then_some(()).ok_or(complaints)
     })
@@ -69,28 +69,28 @@ async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
 #[tokio::test]
 async fn once_the_province_answers_again_the_waiting_ones_do_not_sit_out_their_pauses() {
     let lab = ProvincialSyncFixture::new().await;
-    lab.upstream.behave(FakeBehaviour {
+    lab.upstream.set_behaviour(FakeBehaviour {
         away: true,
         ..FakeBehaviour::default()
     });
     let client = lab.start().await;
-    lab.announce(50).await;
-    eventually("long pauses", LIMIT, async || {
-        lab.turn(time::Duration::minutes(5)).await;
-        push_of(&client, 1).await.attempts >= 12
+    lab.announce_versions(50).await;
+    eventually("long pauses", WAIT_TIMEOUT, async || {
+        lab.advance_when_idle(time::Duration::minutes(5)).await;
+        get_push(&client, 1).await.attempts >= 12
     })
     .await
     .unwrap();
     // A call that failed after the recovery would wait for a clock that stands still.
-    lab.quiet().await;
-    lab.upstream.behave(FakeBehaviour::default());
+    lab.wait_until_idle().await;
+    lab.upstream.set_behaviour(FakeBehaviour::default());
     // The clock stands still now: a new version goes through, and takes the others along.
     lab.bed
         .publish(&[lab.event(&lab.version(51, 1))])
         .await
         .unwrap();
-    eventually("all of them", LIMIT, async || {
-        let found = statistics(&client).await;
+    eventually("all of them", WAIT_TIMEOUT, async || {
+        let found = get_statistics(&client).await;
         (found.acknowledged == 51).then_some(()).ok_or(found)
     })
     .await
@@ -102,13 +102,13 @@ async fn once_the_province_answers_again_the_waiting_ones_do_not_sit_out_their_p
 #[tokio::test]
 async fn failing_calls_are_tried_again_soon() {
     let lab = ProvincialSyncFixture::new().await;
-    lab.upstream.behave(FakeBehaviour {
+    lab.upstream.set_behaviour(FakeBehaviour {
         failures: 3,
         ..FakeBehaviour::default()
     });
     let client = lab.start().await;
-    lab.announce(20).await;
-    lab.acknowledged(&client, 20).await;
+    lab.announce_versions(20).await;
+    lab.wait_for_acknowledged(&client, 20).await;
     lab.assert_announced_once(20).await;
     lab.bed.finish().await.unwrap();
 }
@@ -117,31 +117,35 @@ async fn failing_calls_are_tried_again_soon() {
 async fn late_answers_are_given_up_and_the_retry_gets_the_same_acknowledgement() {
     let mut lab = ProvincialSyncFixture::new().await;
     lab.config.push_deadline_ms = 150;
-    lab.upstream.behave(FakeBehaviour {
-        held_after: true,
+    lab.upstream.set_behaviour(FakeBehaviour {
+        hold_after_storing: true,
         ..FakeBehaviour::default()
     });
     let client = lab.start().await;
-    lab.announce(40).await;
+    lab.announce_versions(40).await;
     // A call may be given up on before the province has begun with it, so further ones follow.
-    eventually("the province has what was given up on", LIMIT, async || {
-        lab.turn(time::Duration::seconds(1)).await;
-        let error = push_of(&client, 1).await.last_error;
-        let given_up = ["DeadlineExceeded", "Cancelled"]
-            .iter()
-            .any(|code| error.contains(code));
-        let stored = lab.upstream.stored();
-        (given_up && stored == 40)
-            .then_some(())
-            .ok_or((error, stored))
-    })
+    eventually(
+        "the province has what was given up on",
+        WAIT_TIMEOUT,
+        async || {
+            lab.advance_when_idle(time::Duration::seconds(1)).await;
+            let error = get_push(&client, 1).await.last_error;
+            let given_up = ["DeadlineExceeded", "Cancelled"]
+                .iter()
+                .any(|code| error.contains(code));
+            let stored = lab.upstream.stored();
+            (given_up && stored == 40)
+                .then_some(())
+                .ok_or((error, stored))
+        },
+    )
     .await
     .unwrap();
-    assert_eq!(statistics(&client).await.acknowledged, 0);
-    lab.upstream.behave(FakeBehaviour::default());
-    lab.acknowledged(&client, 40).await;
+    assert_eq!(get_statistics(&client).await.acknowledged, 0);
+    lab.upstream.set_behaviour(FakeBehaviour::default());
+    lab.wait_for_acknowledged(&client, 40).await;
     lab.assert_announced_once(40).await;
-    assert!(lab.upstream.with(|seen| seen.repeated) >= 40);
+    assert!(lab.upstream.observe(|seen| seen.repeated) >= 40);
     lab.bed.finish().await.unwrap();
 }
 
@@ -150,8 +154,8 @@ fn a_crash_between_push_and_store_leads_to_the_same_acknowledgement_and_no_doubl
     let survivor = tokio::runtime::Runtime::new().unwrap();
     let doomed = tokio::runtime::Runtime::new().unwrap();
     let lab = survivor.block_on(ProvincialSyncFixture::new());
-    lab.upstream.behave(FakeBehaviour {
-        held_after: true,
+    lab.upstream.set_behaviour(FakeBehaviour {
+        hold_after_storing: true,
         ..FakeBehaviour::default()
     });
     // A process of its own: its tasks end in the middle of what they do.
@@ -159,8 +163,8 @@ fn a_crash_between_push_and_store_leads_to_the_same_acknowledgement_and_no_doubl
     context.shutdown = Shutdown::new();
     doomed.block_on(lab.start_with(context));
     survivor.block_on(async {
-        lab.announce(30).await;
-        eventually("the province has them", LIMIT, async || {
+        lab.announce_versions(30).await;
+        eventually("the province has them", WAIT_TIMEOUT, async || {
             lab.upstream.stored() == 30
         })
         .await
@@ -169,21 +173,21 @@ fn a_crash_between_push_and_store_leads_to_the_same_acknowledgement_and_no_doubl
     });
     doomed.shutdown_background();
     survivor.block_on(async {
-        eventually("the calls are cut off", LIMIT, async || {
-            lab.upstream.with(|seen| seen.now) == 0
+        eventually("the calls are cut off", WAIT_TIMEOUT, async || {
+            lab.upstream.observe(|seen| seen.in_flight) == 0
         })
         .await
         .unwrap();
-        lab.upstream.behave(FakeBehaviour::default());
+        lab.upstream.set_behaviour(FakeBehaviour::default());
         let client = lab.start().await;
-        let held = push_of(&client, 1).await;
+        let held = get_push(&client, 1).await;
         assert_eq!((held.state(), held.attempts), (PushState::Due, 1));
         lab.assert_announced_nothing().await;
         // Nobody but the clock frees the leases of the dead; all at once, so that none ends of those that follow.
         lab.bed.clock.advance(time::Duration::minutes(1));
-        lab.acknowledged(&client, 30).await;
+        lab.wait_for_acknowledged(&client, 30).await;
         lab.assert_announced_once(30).await;
-        assert_eq!(lab.upstream.with(|seen| seen.repeated), 30);
+        assert_eq!(lab.upstream.observe(|seen| seen.repeated), 30);
         lab.bed.finish().await.unwrap();
     });
 }
@@ -193,35 +197,35 @@ async fn refused_content_is_parked_with_sealed_words_and_the_lane_goes_on() {
     let lab = ProvincialSyncFixture::new().await;
     // An upstream that quotes a person's number.
     let words = "证件号码 430102199003071234 不存在";
-    lab.upstream.behave(FakeBehaviour {
+    lab.upstream.set_behaviour(FakeBehaviour {
         refused: BTreeMap::from([(key(3), words.to_owned())]),
         ..FakeBehaviour::default()
     });
     let client = lab.start().await;
-    lab.announce(10).await;
-    eventually("all but one", LIMIT, async || {
-        statistics(&client).await.acknowledged == 9
+    lab.announce_versions(10).await;
+    eventually("all but one", WAIT_TIMEOUT, async || {
+        get_statistics(&client).await.acknowledged == 9
     })
     .await
     .unwrap();
-    let parked = push_of(&client, 3).await;
+    let parked = get_push(&client, 3).await;
     assert_eq!(parked.state(), PushState::Refused);
     assert_eq!(parked.last_error, words);
-    let counts = statistics(&client).await;
+    let counts = get_statistics(&client).await;
     assert_eq!((counts.refused, counts.due), (1, 0));
     // Neither is it tried again, nor does the table show the number.
     lab.bed.clock.advance(time::Duration::days(1));
-    let calls = lab.upstream.with(|seen| seen.calls);
+    let calls = lab.upstream.observe(|seen| seen.calls);
     lab.bed
         .publish(&[lab.event(&lab.version(11, 1))])
         .await
         .unwrap();
-    eventually("the next one", LIMIT, async || {
-        statistics(&client).await.acknowledged == 10
+    eventually("the next one", WAIT_TIMEOUT, async || {
+        get_statistics(&client).await.acknowledged == 10
     })
     .await
     .unwrap();
-    assert_eq!(lab.upstream.with(|seen| seen.calls), calls + 1);
+    assert_eq!(lab.upstream.observe(|seen| seen.calls), calls + 1);
     let pool = lab.bed.schema_pool().await.unwrap();
     let clear: i64 = sqlx::query_scalar(
         "select count(*) from push
@@ -239,21 +243,21 @@ async fn refused_content_is_parked_with_sealed_words_and_the_lane_goes_on() {
 #[tokio::test]
 async fn one_record_that_spoils_whole_calls_is_found_and_parked_alone() {
     let lab = ProvincialSyncFixture::new().await;
-    lab.upstream.behave(FakeBehaviour {
-        poisonous: BTreeSet::from([key(77)]),
+    lab.upstream.set_behaviour(FakeBehaviour {
+        unreadable_keys: BTreeSet::from([key(77)]),
         ..FakeBehaviour::default()
     });
     let client = lab.start().await;
-    lab.announce(100).await;
-    eventually("all but one", LIMIT, async || {
-        let found = statistics(&client).await;
+    lab.announce_versions(100).await;
+    eventually("all but one", WAIT_TIMEOUT, async || {
+        let found = get_statistics(&client).await;
         (found.acknowledged == 99 && found.refused == 1)
             .then_some(())
             .ok_or(found)
     })
     .await
     .unwrap();
-    let parked = push_of(&client, 77).await;
+    let parked = get_push(&client, 77).await;
     assert_eq!(parked.state(), PushState::Refused);
     assert!(parked.last_error.contains("unreadable"));
     lab.assert_announced_once(99).await;
@@ -263,27 +267,27 @@ async fn one_record_that_spoils_whole_calls_is_found_and_parked_alone() {
 #[tokio::test]
 async fn a_record_without_an_answer_is_pushed_again_by_itself() {
     let lab = ProvincialSyncFixture::new().await;
-    lab.upstream.behave(FakeBehaviour {
+    lab.upstream.set_behaviour(FakeBehaviour {
         left_out: BTreeSet::from([key(5)]),
         ..FakeBehaviour::default()
     });
     let client = lab.start().await;
-    lab.announce(10).await;
-    eventually("the others", LIMIT, async || {
-        statistics(&client).await.acknowledged == 9
+    lab.announce_versions(10).await;
+    eventually("the others", WAIT_TIMEOUT, async || {
+        get_statistics(&client).await.acknowledged == 9
     })
     .await
     .unwrap();
-    eventually("left out twice", LIMIT, async || {
-        lab.turn(time::Duration::seconds(1)).await;
-        push_of(&client, 5).await.attempts >= 2
+    eventually("left out twice", WAIT_TIMEOUT, async || {
+        lab.advance_when_idle(time::Duration::seconds(1)).await;
+        get_push(&client, 5).await.attempts >= 2
     })
     .await
     .unwrap();
-    lab.upstream.behave(FakeBehaviour::default());
-    lab.acknowledged(&client, 10).await;
+    lab.upstream.set_behaviour(FakeBehaviour::default());
+    lab.wait_for_acknowledged(&client, 10).await;
     lab.assert_announced_once(10).await;
-    assert_eq!(lab.upstream.with(|seen| seen.repeated), 0);
+    assert_eq!(lab.upstream.observe(|seen| seen.repeated), 0);
     lab.bed.finish().await.unwrap();
 }
 
@@ -300,17 +304,17 @@ async fn content_that_no_key_opens_waits_and_content_that_is_no_record_is_parked
     garbage.sealed_record = sealed.into();
     let events = [lab.event(&foreign), lab.event(&garbage)];
     lab.bed.publish(&events).await.unwrap();
-    eventually("one waits, one is parked", LIMIT, async || {
-        let found = statistics(&client).await;
-        let waiting = push_of(&client, 1).await;
+    eventually("one waits, one is parked", WAIT_TIMEOUT, async || {
+        let found = get_statistics(&client).await;
+        let waiting = get_push(&client, 1).await;
         (found.refused == 1 && waiting.last_error.contains("does not open"))
             .then_some(())
             .ok_or(found)
     })
     .await
     .unwrap();
-    assert_eq!(push_of(&client, 1).await.state(), PushState::Due);
-    assert_eq!(push_of(&client, 3).await.state(), PushState::Refused);
-    assert_eq!(lab.upstream.with(|seen| seen.calls), 0);
+    assert_eq!(get_push(&client, 1).await.state(), PushState::Due);
+    assert_eq!(get_push(&client, 3).await.state(), PushState::Refused);
+    assert_eq!(lab.upstream.observe(|seen| seen.calls), 0);
     lab.bed.finish().await.unwrap();
 }

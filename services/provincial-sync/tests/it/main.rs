@@ -2,8 +2,8 @@
 
 mod address;
 mod asking;
+mod fake_upstream;
 mod faults;
+mod fixture;
 mod pushing;
 mod revoking;
-mod support;
-mod upstream;

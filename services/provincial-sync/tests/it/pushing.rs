@@ -6,25 +6,25 @@ use testkit::eventually;
 use uuid::Uuid;
 
 use crate::{
-    support::{LIMIT, ProvincialSyncFixture, TRACE, push_of, statistics},
-    upstream::{FakeBehaviour, number_of},
+    fake_upstream::{FakeBehaviour, acknowledgement_number},
+    fixture::{ProvincialSyncFixture, TRACE, WAIT_TIMEOUT, get_push, get_statistics},
 };
 
 #[tokio::test]
 async fn r10_every_stored_version_reaches_the_province_in_batches() {
     let lab = ProvincialSyncFixture::new().await;
     let client = lab.start().await;
-    lab.announce(450).await;
-    lab.acknowledged(&client, 450).await;
+    lab.announce_versions(450).await;
+    lab.wait_for_acknowledged(&client, 450).await;
     lab.assert_announced_once(450).await;
-    let found = push_of(&client, 17).await;
+    let found = get_push(&client, 17).await;
     assert_eq!(found.state(), PushState::Acknowledged);
     assert_eq!(
         found.acknowledgement,
-        number_of(&Uuid::from_u128(17).to_string())
+        acknowledgement_number(&Uuid::from_u128(17).to_string())
     );
     assert!(found.acknowledged_at.is_some() && found.last_error.is_empty());
-    lab.upstream.with(|seen| {
+    lab.upstream.observe(|seen| {
         assert!(seen.largest_batch <= 200 && seen.repeated == 0);
         assert!(seen.calls < 100, "{} calls for 450 records", seen.calls);
         assert_eq!(seen.tokens.len(), 1);
@@ -48,16 +48,16 @@ async fn versions_out_of_order_and_repeated_are_pushed_once_each() {
     events.push(events[1].clone());
     events.push(lab.event(&versions[2]));
     lab.bed.publish(&events).await.unwrap();
-    lab.acknowledged(&client, 3).await;
+    lab.wait_for_acknowledged(&client, 3).await;
     lab.bed.publish(&events[..2]).await.unwrap();
     lab.bed.publish(&[lab.event(&versions[0])]).await.unwrap();
     lab.bed.wait_until_settled().await.unwrap();
-    assert_eq!(statistics(&client).await.acknowledged, 3);
+    assert_eq!(get_statistics(&client).await.acknowledged, 3);
     lab.assert_announced_once(3).await;
-    assert_eq!(lab.upstream.with(|seen| seen.repeated), 0);
+    assert_eq!(lab.upstream.observe(|seen| seen.repeated), 0);
     let revision = |id| {
         lab.upstream
-            .with(|seen| seen.stored[&Uuid::from_u128(id).to_string()].revision)
+            .observe(|seen| seen.stored[&Uuid::from_u128(id).to_string()].revision)
     };
     assert_eq!([revision(10), revision(20), revision(30)], [1, 2, 3]);
     lab.bed.finish().await.unwrap();
@@ -71,19 +71,19 @@ async fn a_slow_province_gets_several_batches_at_once_and_no_transaction_waits_f
     // The test lets the calls go, no deadline.
     lab.config.push_deadline_ms = 3_600_000;
     lab.config.lease_ms = 7_200_000;
-    lab.upstream.behave(FakeBehaviour {
-        held_before: true,
+    lab.upstream.set_behaviour(FakeBehaviour {
+        hold_before_storing: true,
         ..FakeBehaviour::default()
     });
     let client = lab.start().await;
-    lab.announce(100).await;
-    eventually("three calls at once", LIMIT, async || {
-        lab.upstream.with(|seen| seen.now) == 3
+    lab.announce_versions(100).await;
+    eventually("three calls at once", WAIT_TIMEOUT, async || {
+        lab.upstream.observe(|seen| seen.in_flight) == 3
     })
     .await
     .unwrap();
     lab.bed.wait_until_settled().await.unwrap();
-    eventually("no open transaction", LIMIT, async || {
+    eventually("no open transaction", WAIT_TIMEOUT, async || {
         let open: i64 = sqlx::query_scalar(
             "select count(*) from pg_stat_activity
              where datname = current_database() and application_name = $1
@@ -98,10 +98,10 @@ async fn a_slow_province_gets_several_batches_at_once_and_no_transaction_waits_f
     .await
     .unwrap();
     assert_eq!(lab.upstream.stored(), 0);
-    lab.upstream.behave(FakeBehaviour::default());
-    lab.acknowledged(&client, 100).await;
+    lab.upstream.set_behaviour(FakeBehaviour::default());
+    lab.wait_for_acknowledged(&client, 100).await;
     lab.assert_announced_once(100).await;
-    assert_eq!(lab.upstream.with(|seen| seen.most), 3);
+    assert_eq!(lab.upstream.observe(|seen| seen.max_in_flight), 3);
     lab.bed.finish().await.unwrap();
 }
 
@@ -123,8 +123,8 @@ async fn the_trace_of_a_sampled_record_goes_on_to_the_province_and_to_the_event(
     let sampled = event_bus::NewEvent::new(&lab.version(1, 1), now, TRACE);
     let events = [sampled, lab.event(&lab.version(2, 1))];
     lab.bed.publish(&events).await.unwrap();
-    lab.acknowledged(&client, 2).await;
-    let traces = lab.upstream.with(|seen| {
+    lab.wait_for_acknowledged(&client, 2).await;
+    let traces = lab.upstream.observe(|seen| {
         [1, 2].map(|id| {
             seen.stored[&Uuid::from_u128(id).to_string()]
                 .traceparent

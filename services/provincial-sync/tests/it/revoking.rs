@@ -6,8 +6,8 @@ use testkit::eventually;
 use uuid::Uuid;
 
 use crate::{
-    support::{LIMIT, PROVIDER, ProvincialSyncFixture, push_of, statistics},
-    upstream::FakeBehaviour,
+    fake_upstream::FakeBehaviour,
+    fixture::{PROVIDER, ProvincialSyncFixture, WAIT_TIMEOUT, get_push, get_statistics},
 };
 
 const REASON: &str = "原处罚决定经行政复议撤销";
@@ -27,9 +27,9 @@ async fn d24_r10_a_revocation_reaches_the_province_with_its_reason_and_revision(
         lab.event(&lab.version(30, 3)),
     ];
     lab.bed.publish(&events).await.unwrap();
-    lab.acknowledged(&client, 4).await;
+    lab.wait_for_acknowledged(&client, 4).await;
     lab.assert_announced_once(4).await;
-    let counts = statistics(&client).await;
+    let counts = get_statistics(&client).await;
     assert_eq!(
         (
             counts.acknowledged,
@@ -38,10 +38,10 @@ async fn d24_r10_a_revocation_reaches_the_province_with_its_reason_and_revision(
         ),
         (4, 2, 2)
     );
-    assert_eq!(push_of(&client, 20).await.state(), PushState::Acknowledged);
+    assert_eq!(get_push(&client, 20).await.state(), PushState::Acknowledged);
     let pushed = |number| {
         lab.upstream
-            .with(|seen| seen.stored[&Uuid::from_u128(number).to_string()].clone())
+            .observe(|seen| seen.stored[&Uuid::from_u128(number).to_string()].clone())
     };
     for (number, operation, revision, reason) in [
         (10, Operation::Upsert, 1, ""),
@@ -75,16 +75,16 @@ async fn d24_r10_a_revocation_reaches_the_province_with_its_reason_and_revision(
 #[tokio::test]
 async fn d24_a_revocation_is_pushed_again_with_the_same_content_until_it_is_answered() {
     let lab = ProvincialSyncFixture::new().await;
-    lab.upstream.behave(FakeBehaviour {
+    lab.upstream.set_behaviour(FakeBehaviour {
         failures: 3,
         ..FakeBehaviour::default()
     });
     let client = lab.start().await;
     let revoked = lab.revocation(1, 2, Operation::Revoke, REASON);
     lab.bed.publish(&[lab.event(&revoked)]).await.unwrap();
-    lab.acknowledged(&client, 1).await;
+    lab.wait_for_acknowledged(&client, 1).await;
     lab.assert_announced_once(1).await;
-    assert_eq!(push_of(&client, 1).await.attempts, 4);
+    assert_eq!(get_push(&client, 1).await.attempts, 4);
     lab.bed.finish().await.unwrap();
 }
 
@@ -94,7 +94,7 @@ async fn r4_a_reason_is_kept_sealed_and_what_a_push_does_to_its_record_is_never_
     let client = lab.start().await;
     let revoked = lab.revocation(1, 2, Operation::Revoke, REASON);
     lab.bed.publish(&[lab.event(&revoked)]).await.unwrap();
-    lab.acknowledged(&client, 1).await;
+    lab.wait_for_acknowledged(&client, 1).await;
     let pool = service_kit::db::connect_lazy(&lab.bed.database_url, "provincial_sync", 1).unwrap();
     let row: String = sqlx::query_scalar(
         "select p::text || c::text from push p join push_content c using (record_id)",
@@ -126,9 +126,9 @@ async fn an_event_that_revokes_nothing_is_parked_and_names_the_field() {
     let good = lab.revocation(3, 2, Operation::Withdraw, REASON);
     let events = [&upsert, &silent, &good].map(|revocation| lab.event(revocation));
     lab.bed.publish(&events).await.unwrap();
-    lab.acknowledged(&client, 1).await;
+    lab.wait_for_acknowledged(&client, 1).await;
     let pool = lab.bed.schema_pool().await.unwrap();
-    let reasons: Vec<String> = eventually("two letters", LIMIT, async || {
+    let reasons: Vec<String> = eventually("two letters", WAIT_TIMEOUT, async || {
         let found = sqlx::query_scalar("select reason from dead_letter order by reason")
             .fetch_all(&pool)
             .await

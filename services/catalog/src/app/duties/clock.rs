@@ -8,9 +8,9 @@ use service_kit::db::Conn;
 use time::Date;
 use uuid::Uuid;
 
-use super::{CLOSING, RECORDING, bytes_of, close_ended, columns};
+use super::{CLOSING, RECORDING, close_duties_of_ended, id_bytes, owner_columns};
 use crate::{
-    app::{ActionContext, announce, items},
+    app::{ActionContext, append_events, items},
     domain::{
         duty::{self, CatalogLaw},
         format_day,
@@ -27,20 +27,20 @@ pub type RescheduledDuty = (String, Date, Date);
 ///
 /// # Errors
 /// The database fails.
-pub async fn reschedule(
+pub async fn reschedule_duties(
     conn: &mut Conn,
     law: &CatalogLaw,
     act: ActionContext<'_>,
 ) -> Result<Vec<RescheduledDuty>, CatalogError> {
     let failed = CatalogError::database;
-    let open = store::duties::all_open(conn)
+    let open = store::duties::list_open_duties(conn)
         .await
         .map_err(failed(RECORDING))?;
     let mut moved: Vec<_> = open
         .iter()
         .filter_map(|duty| {
             let deadline = law.due(&duty.trigger.trigger)?;
-            duty::moves(duty.deadline, deadline).then_some((duty, deadline))
+            duty::replaces_deadline(duty.deadline, deadline).then_some((duty, deadline))
         })
         .collect();
     if moved.is_empty() {
@@ -54,7 +54,7 @@ pub async fn reschedule(
             new: *new,
         })
         .collect();
-    let done = store::duties::reschedule(conn, &days, act.at, act.by)
+    let done = store::duties::reschedule_duties(conn, &days, act.at, act.by)
         .await
         .map_err(failed(RECORDING))?;
     let done: BTreeSet<Uuid> = done.into_iter().collect();
@@ -62,8 +62,8 @@ pub async fn reschedule(
     let events: Vec<_> = moved
         .iter()
         .map(|(duty, deadline)| {
-            act.event(&DutyRescheduled {
-                duty_id: bytes_of(duty.id),
+            act.new_event(&DutyRescheduled {
+                duty_id: id_bytes(duty.id),
                 item_code: duty.item_code.clone(),
                 old_due_on: format_day(duty.deadline.due_on),
                 due_on: format_day(deadline.due_on),
@@ -71,7 +71,7 @@ pub async fn reschedule(
             })
         })
         .collect();
-    announce(conn, &events, RECORDING).await?;
+    append_events(conn, &events, RECORDING).await?;
     Ok(moved
         .iter()
         .map(|(duty, new)| (duty.item_code.clone(), duty.deadline.due_on, new.due_on))
@@ -82,16 +82,19 @@ pub async fn reschedule(
 ///
 /// # Errors
 /// The database fails.
-pub async fn tell_overdue(conn: &mut Conn, act: ActionContext<'_>) -> Result<usize, CatalogError> {
-    let late = store::duties::tell_overdue(conn, act.today(), act.at, act.by)
+pub async fn announce_overdue(
+    conn: &mut Conn,
+    act: ActionContext<'_>,
+) -> Result<usize, CatalogError> {
+    let late = store::duties::mark_overdue(conn, act.today(), act.at, act.by)
         .await
         .map_err(CatalogError::database(RECORDING))?;
     let events: Vec<_> = late
         .iter()
         .map(|duty| {
-            let (catalogue, organ, district_code) = columns(&duty.owner);
-            act.event(&DutyOverdue {
-                duty_id: bytes_of(duty.id),
+            let (catalogue, organ, district_code) = owner_columns(&duty.owner);
+            act.new_event(&DutyOverdue {
+                duty_id: id_bytes(duty.id),
                 item_code: duty.item_code.clone(),
                 catalogue,
                 organ,
@@ -100,7 +103,7 @@ pub async fn tell_overdue(conn: &mut Conn, act: ActionContext<'_>) -> Result<usi
             })
         })
         .collect();
-    announce(conn, &events, RECORDING).await?;
+    append_events(conn, &events, RECORDING).await?;
     Ok(late.len())
 }
 
@@ -108,13 +111,16 @@ pub async fn tell_overdue(conn: &mut Conn, act: ActionContext<'_>) -> Result<usi
 ///
 /// # Errors
 /// The database fails.
-pub async fn follow_ends(conn: &mut Conn, act: ActionContext<'_>) -> Result<usize, CatalogError> {
+pub async fn close_for_ended_items(
+    conn: &mut Conn,
+    act: ActionContext<'_>,
+) -> Result<usize, CatalogError> {
     let codes = store::duties::ended_items(conn, act.today())
         .await
         .map_err(CatalogError::database(CLOSING))?;
     if codes.is_empty() {
         return Ok(0);
     }
-    items::queue_for(conn, codes.iter().map(String::as_str), CLOSING).await?;
-    close_ended(conn, &codes, act).await
+    items::lock_items(conn, codes.iter().map(String::as_str), CLOSING).await?;
+    close_duties_of_ended(conn, &codes, act).await
 }

@@ -203,7 +203,7 @@ fn registration() -> impl Strategy<Value = ProviderRegistration> {
 
 /// A registered provider: code, district (empty: city), parent (empty: none).
 fn known(code: &str, district: &str, parent: &str) -> Provider {
-    match register(None, placed(code, district, parent)) {
+    match apply_registration(None, placed(code, district, parent)) {
         RegistrationOutcome::Changed(provider) | RegistrationOutcome::Unchanged(provider) => {
             provider
         }
@@ -295,7 +295,8 @@ fn r3_a_provider_acts_within_its_validity() {
     };
     let broken = with(days[1], days[0]).unwrap_err();
     assert_eq!(broken.field, "provider.valid_until");
-    let RegistrationOutcome::Changed(provider) = register(None, with(days[0], days[1]).unwrap())
+    let RegistrationOutcome::Changed(provider) =
+        apply_registration(None, with(days[0], days[1]).unwrap())
     else {
         panic!("a first registration is a change");
     };
@@ -349,7 +350,7 @@ proptest! {
                 (&p.name, p.level, p.enabled)
                     == (&registration.name, registration.level, registration.enabled)
             });
-            let after = match register(current, registration.clone()) {
+            let after = match apply_registration(current, registration.clone()) {
                 RegistrationOutcome::Unchanged(provider) => {
                     prop_assert!(same);
                     prop_assert_eq!(Some(&provider), before.as_ref());
@@ -362,7 +363,7 @@ proptest! {
                 }
             };
             // Saying it again changes nothing.
-            let again = register(Some(after.clone()), registration);
+            let again = apply_registration(Some(after.clone()), registration);
             prop_assert_eq!(again, RegistrationOutcome::Unchanged(after.clone()));
             current = Some(after);
         }

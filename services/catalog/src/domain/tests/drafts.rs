@@ -2,7 +2,7 @@
 
 use service_kit::reason::Reason;
 
-use super::{super::draft::*, told};
+use super::{super::draft::*, violated_rule};
 
 #[test]
 fn r6_a_draft_goes_through_the_review_and_no_other_way() {
@@ -24,12 +24,12 @@ fn r6_a_draft_goes_through_the_review_and_no_other_way() {
     assert_eq!(table.map(|(state, _)| state), ItemDraftState::ALL);
     for (state, nexts) in table {
         for (given, next) in DraftStep::ALL.into_iter().zip(nexts) {
-            match step(state, given) {
+            match apply_step(state, given) {
                 Ok(said) => assert_eq!(Some(said), next, "{state:?} {given:?}"),
                 Err(broken) => {
                     assert_eq!(next, None, "{state:?} {given:?}");
                     assert_eq!(
-                        (broken.reason, told(&broken).0),
+                        (broken.reason, violated_rule(&broken).0),
                         (Reason::DraftStateUnsuitable, "draft_id")
                     );
                     assert!(broken.message.contains(state.label()));
@@ -49,26 +49,26 @@ fn r6_a_return_says_why() {
         reason("", "法律依据不全"),
         reason("definition_toml.term", "期限有误"),
     ];
-    assert_eq!(reasons(good.clone()), Ok(good));
+    assert_eq!(check_reasons(good.clone()), Ok(good));
     let table = [
         (vec![], "reasons"),
-        (vec![reason("", "x"); MAX_REASONS + 1], "reasons"),
+        (vec![reason("", "x"); MAX_RETURN_REASONS + 1], "reasons"),
         (vec![reason("", "好"), reason("", " ")], "reasons[1].text"),
         (vec![reason("a\u{0}", "好")], "reasons[0].field"),
         (vec![reason("", &"长".repeat(2_001))], "reasons[0].text"),
     ];
     for (given, field) in table {
-        assert_eq!(told(&reasons(given).unwrap_err()).0, field);
+        assert_eq!(violated_rule(&check_reasons(given).unwrap_err()).0, field);
     }
 }
 
 #[test]
 fn r6_even_an_incomplete_draft_says_for_what_it_is() {
-    let head = DraftHeader::read("code = \"jjjc\"\nversion = 2\nname = \"监督检查\"").unwrap();
+    let head = DraftHeader::parse("code = \"jjjc\"\nversion = 2\nname = \"监督检查\"").unwrap();
     assert_eq!((head.code.as_str(), head.version), ("jjjc", 2));
     assert!(head.owner.is_city());
     let text = "code = \"jjjc\"\nversion = 1\n[owner]\ncatalogue = \"district\"\ndistrict = \"430104\"\norgan = \"x\"";
-    let head = DraftHeader::read(text).unwrap();
+    let head = DraftHeader::parse(text).unwrap();
     assert_eq!((head.owner.district(), head.owner.organ()), ("430104", "x"));
     for (text, field) in [
         ("code = ", "definition_toml"),
@@ -84,7 +84,7 @@ fn r6_even_an_incomplete_draft_says_for_what_it_is() {
         ),
     ] {
         assert_eq!(
-            told(&DraftHeader::read(text).unwrap_err()).0,
+            violated_rule(&DraftHeader::parse(text).unwrap_err()).0,
             field,
             "{text}"
         );
@@ -93,10 +93,10 @@ fn r6_even_an_incomplete_draft_says_for_what_it_is() {
 
 #[test]
 fn an_organisation_has_at_most_a_hundred_open_drafts() {
-    assert_eq!(may_begin(MAX_OPEN - 1), Ok(()));
-    let broken = may_begin(MAX_OPEN).unwrap_err();
+    assert_eq!(may_begin(MAX_OPEN_DRAFTS - 1), Ok(()));
+    let broken = may_begin(MAX_OPEN_DRAFTS).unwrap_err();
     assert_eq!(
-        (broken.reason, told(&broken).0),
+        (broken.reason, violated_rule(&broken).0),
         (Reason::DraftsTooMany, "draft_id")
     );
 }

@@ -3,7 +3,7 @@
 use legal_clock::{Calendar, Deadline, LegalRuleSet};
 use service_kit::reason::Reason;
 
-use super::{super::duty::*, day, told};
+use super::{super::duty::*, day, violated_rule};
 use crate::domain::CatalogRuleViolation;
 
 fn law() -> CatalogLaw {
@@ -99,7 +99,7 @@ fn r6_a_trigger_names_what_happened_by_which_document_and_when() {
         ),
     ];
     for (said, field) in table {
-        assert_eq!(told(&said.unwrap_err()).0, field);
+        assert_eq!(violated_rule(&said.unwrap_err()).0, field);
     }
 }
 
@@ -153,18 +153,18 @@ fn r6_only_what_is_published_from_the_trigger_on_answers_it() {
 #[test]
 fn r6_an_open_duty_is_dismissed_with_a_reason() {
     assert_eq!(
-        dismiss(RenewalDutyState::Open, "不涉及本目录项").unwrap(),
+        check_dismissal(RenewalDutyState::Open, "不涉及本目录项").unwrap(),
         "不涉及本目录项"
     );
-    let broken = dismiss(RenewalDutyState::Open, "").unwrap_err();
+    let broken = check_dismissal(RenewalDutyState::Open, "").unwrap_err();
     assert_eq!(
-        (broken.reason, told(&broken).0),
+        (broken.reason, violated_rule(&broken).0),
         (Reason::ReasonInvalid, "reason")
     );
     for state in [RenewalDutyState::Closed, RenewalDutyState::Dismissed] {
-        let broken = dismiss(state, "x").unwrap_err();
+        let broken = check_dismissal(state, "x").unwrap_err();
         assert_eq!(
-            (broken.reason, told(&broken).0),
+            (broken.reason, violated_rule(&broken).0),
             (Reason::DutyStateUnsuitable, "duty_id")
         );
     }
@@ -185,6 +185,6 @@ fn a_final_due_day_gives_way_to_a_final_one_only() {
         (on("2027-01-13", false), on("2027-01-13", true), false),
         (on("2027-01-13", false), on("2027-01-13", false), false),
     ] {
-        assert_eq!(moves(old, new), expected, "{old:?} {new:?}");
+        assert_eq!(replaces_deadline(old, new), expected, "{old:?} {new:?}");
     }
 }

@@ -4,10 +4,10 @@ use credit_record::item::ItemOwner;
 use service_kit::reason::Reason;
 use tonic::Code;
 
-use super::{super::rights::*, day, told};
+use super::{super::rights::*, day, violated_rule};
 use crate::domain::provider::{
     OrganLevelKind, Provider, ProviderRegistration, RegistrationInput, RegistrationOutcome,
-    register,
+    apply_registration,
 };
 
 const CITY: &str = "12430100444900018L";
@@ -27,7 +27,7 @@ fn registered(code: &str, district: &str, enabled: bool) -> Provider {
         enabled,
         ..RegistrationInput::default()
     });
-    match register(None, registration.unwrap()) {
+    match apply_registration(None, registration.unwrap()) {
         RegistrationOutcome::Changed(provider) | RegistrationOutcome::Unchanged(provider) => {
             provider
         }
@@ -115,7 +115,7 @@ fn r6_everybody_drafts_for_its_own_catalogue_and_the_credit_office_for_all() {
             Err(broken) => {
                 assert!(!allowed, "{actor:?} {owner:?}: {broken}");
                 assert_eq!(broken.reason.code(), Code::PermissionDenied);
-                assert!(told(&broken).1.contains("R-6"), "{broken}");
+                assert!(violated_rule(&broken).1.contains("R-6"), "{broken}");
             }
         }
     }
@@ -148,7 +148,7 @@ fn r6_an_organ_that_may_not_write_learns_what_is_wrong_with_its_registration() {
         };
         let broken = actor.may_draft(&department(CITY), today).unwrap_err();
         assert_eq!(
-            (broken.reason, told(&broken).0),
+            (broken.reason, violated_rule(&broken).0),
             (reason, "definition_toml.owner")
         );
     }
@@ -226,7 +226,7 @@ fn d25_a_catalogue_is_that_of_an_organ_in_its_own_district() {
     ];
     for (owner, organ, field) in table {
         let said = check_owner(&owner, organ, today);
-        let said_field = said.as_ref().err().map(|broken| told(broken).0);
+        let said_field = said.as_ref().err().map(|broken| violated_rule(broken).0);
         assert_eq!(said_field, field, "{owner:?}");
     }
 }
@@ -234,7 +234,7 @@ fn d25_a_catalogue_is_that_of_an_organ_in_its_own_district() {
 #[test]
 fn r5_everybody_sees_its_own_and_the_credit_office_all() {
     let today = day("2026-11-23");
-    let sees = |actor: &CatalogActor, owner: &ItemOwner| actor.scope(today).sees(owner);
+    let sees = |actor: &CatalogActor, owner: &ItemOwner| actor.scope(today).includes(owner);
     let auditor = CatalogActor {
         auditor: true,
         ..CatalogActor::default()
@@ -292,7 +292,7 @@ fn r6_who_began_a_draft_does_not_review_it() {
     for owner in [department(CITY), district("430104", YUELU)] {
         let broken = own.may_review_draft(&owner, code).unwrap_err();
         assert_eq!(
-            (broken.reason, told(&broken).0),
+            (broken.reason, violated_rule(&broken).0),
             (Reason::OwnDraft, "draft_id")
         );
         assert_eq!(broken.reason.code(), Code::PermissionDenied);
@@ -315,7 +315,7 @@ fn r6_a_version_stays_in_the_catalogue_of_the_one_before() {
             let said = same_catalogue(Some(before), owner);
             assert_eq!(said.is_ok(), before == owner, "{before:?} {owner:?}");
             if let Err(broken) = said {
-                assert_eq!(told(&broken).0, "definition_toml.owner");
+                assert_eq!(violated_rule(&broken).0, "definition_toml.owner");
             }
         }
     }

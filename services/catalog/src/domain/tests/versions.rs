@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use service_kit::reason::Reason;
 use time::{Date, OffsetDateTime};
 
-use super::{super::version::*, day, told};
+use super::{super::version::*, day, violated_rule};
 use crate::domain::list;
 
 /// A version of an item without a first day of its own.
@@ -57,7 +57,7 @@ fn offer_on(
     offered: &ItemVersion,
     on: &str,
 ) -> Result<PublicationDecision, crate::domain::CatalogRuleViolation> {
-    offer(history, offered, at(on))
+    decide_publication(history, offered, at(on))
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn r6_only_the_next_version_may_be_published() {
     for (history, version) in [(&none, 2), (&two, 4)] {
         let broken = offer_on(history, &item(version), "2026-03-01").unwrap_err();
         assert_eq!(broken.reason, Reason::ItemVersionGap);
-        assert_eq!(told(&broken).0, "definition_toml.version");
+        assert_eq!(violated_rule(&broken).0, "definition_toml.version");
     }
 }
 
@@ -120,7 +120,7 @@ fn r6_a_version_takes_effect_after_the_one_before_it() {
         let one = history(&[(1, first, "2026-01-01")]);
         let mut offered = item(2);
         offered.effective_from = second.map(day);
-        match offer_of_file(&one, &offered, at(on)) {
+        match decide_file_publication(&one, &offered, at(on)) {
             Ok(said) => assert!(
                 allowed && said == PublicationDecision::Next,
                 "{first:?} {second:?} {on}"
@@ -128,7 +128,7 @@ fn r6_a_version_takes_effect_after_the_one_before_it() {
             Err(broken) => {
                 assert!(!allowed, "{first:?} {second:?} {on}: {broken}");
                 assert_eq!(broken.reason, Reason::ItemEffectiveReversed);
-                assert_eq!(told(&broken).0, "definition_toml.effective_from");
+                assert_eq!(violated_rule(&broken).0, "definition_toml.effective_from");
             }
         }
     }
@@ -150,11 +150,11 @@ fn r6_a_version_after_the_first_does_not_begin_before_it_is_published() {
     let past = second(Some("2026-02-28"));
     let broken = offer_on(&one, &past, "2026-03-01").unwrap_err();
     assert_eq!(broken.reason, Reason::ItemEffectivePast);
-    let (field, rule) = told(&broken);
+    let (field, rule) = violated_rule(&broken);
     assert_eq!(field, "definition_toml.effective_from");
     assert!(rule.contains("day of its publication"), "{rule}");
     // A data file may; once published, offering it again is no new publication; and a first version may.
-    let of_file = offer_of_file(&one, &past, at("2026-03-01"));
+    let of_file = decide_file_publication(&one, &past, at("2026-03-01"));
     assert_eq!(of_file, Ok(PublicationDecision::Next));
     let mut two = one.clone();
     two.versions.push(published(past.clone(), "2026-02-28"));
@@ -228,7 +228,7 @@ fn r6_a_predecessor_is_published_lower_and_has_the_fields_that_are_named() {
     ];
     for (said, field, rule) in table {
         let broken = said.unwrap_err();
-        let (said_field, said_rule) = told(&broken);
+        let (said_field, said_rule) = violated_rule(&broken);
         assert_eq!(said_field, format!("{place}.{field}"));
         assert!(said_rule.contains(rule), "{said_rule}");
     }
@@ -293,7 +293,7 @@ fn r6_an_item_ends_once_from_today_on_and_ends_form_no_cycle() {
     let today = day("2026-11-23");
     let one = history(&[(1, None, "2026-01-01")]);
     let asked = end("2026-11-23", Some("yzsx"));
-    let done = retire(&one, asked.clone(), Some(&one), today).unwrap();
+    let done = decide_retirement(&one, asked.clone(), Some(&one), today).unwrap();
     assert_eq!(done, Some(asked.clone()));
     let ended = ItemHistory {
         retirement: Some(asked.clone()),
@@ -301,11 +301,11 @@ fn r6_an_item_ends_once_from_today_on_and_ends_form_no_cycle() {
     };
     // The same again, even later, is no second end; another one is refused once the day has come.
     assert_eq!(
-        retire(&ended, asked, Some(&one), day("2027-01-01")),
+        decide_retirement(&ended, asked, Some(&one), day("2027-01-01")),
         Ok(None)
     );
     assert_eq!(
-        retire(&ended, end("2027-01-01", None), None, today)
+        decide_retirement(&ended, end("2027-01-01", None), None, today)
             .unwrap_err()
             .reason,
         Reason::ItemAlreadyRetired
@@ -313,7 +313,7 @@ fn r6_an_item_ends_once_from_today_on_and_ends_form_no_cycle() {
     // No version follows an end.
     let broken = offer_on(&ended, &item(2), "2026-11-23").unwrap_err();
     assert_eq!(
-        (broken.reason, told(&broken).0),
+        (broken.reason, violated_rule(&broken).0),
         (Reason::ItemRetired, "definition_toml.code")
     );
 
@@ -324,40 +324,40 @@ fn r6_an_item_ends_once_from_today_on_and_ends_form_no_cycle() {
     let none = ItemHistory::default();
     let table = [
         (
-            retire(&none, end("2026-12-01", None), None, today),
+            decide_retirement(&none, end("2026-12-01", None), None, today),
             "code",
             Reason::ItemUnknown,
         ),
         (
-            retire(&one, end("2026-11-22", None), None, today),
+            decide_retirement(&one, end("2026-11-22", None), None, today),
             "from_date",
             Reason::RetirementInvalid,
         ),
         (
-            retire(&one, blank, None, today),
+            decide_retirement(&one, blank, None, today),
             "reason",
             Reason::ReasonInvalid,
         ),
         (
-            retire(&one, end("2026-12-01", Some("xzxk")), Some(&one), today),
+            decide_retirement(&one, end("2026-12-01", Some("xzxk")), Some(&one), today),
             "successor_code",
             Reason::RetirementInvalid,
         ),
         (
-            retire(&one, end("2026-12-01", Some("nil")), Some(&none), today),
+            decide_retirement(&one, end("2026-12-01", Some("nil")), Some(&none), today),
             "successor_code",
             Reason::RetirementUnsuitable,
         ),
         // The successor has ended, in favour of whatever: a cycle can never close.
         (
-            retire(&one, end("2026-12-01", Some("yzsx")), Some(&ended), today),
+            decide_retirement(&one, end("2026-12-01", Some("yzsx")), Some(&ended), today),
             "successor_code",
             Reason::RetirementUnsuitable,
         ),
     ];
     for (said, field, reason) in table {
         let broken = said.unwrap_err();
-        assert_eq!((broken.reason, told(&broken).0), (reason, field));
+        assert_eq!((broken.reason, violated_rule(&broken).0), (reason, field));
     }
 }
 
@@ -366,18 +366,18 @@ fn r6_code_lists_are_counted_and_never_change() {
     let lists = credit_record::item::standard_code_lists().unwrap();
     let first = &lists[0];
     assert_eq!(
-        list::offer(None, first.version - 1, first),
+        list::decide_list_publication(None, first.version - 1, first),
         Ok(PublicationDecision::Next)
     );
     assert_eq!(
-        list::offer(Some(first), 7, first),
+        list::decide_list_publication(Some(first), 7, first),
         Ok(PublicationDecision::Known)
     );
     let mut other = first.clone();
     other.name.push('改');
-    let broken = list::offer(Some(&other), 7, first).unwrap_err();
+    let broken = list::decide_list_publication(Some(&other), 7, first).unwrap_err();
     assert_eq!(broken.reason, Reason::CodeListVersionImmutable);
-    let broken = list::offer(None, 7, first).unwrap_err();
+    let broken = list::decide_list_publication(None, 7, first).unwrap_err();
     assert_eq!(broken.reason, Reason::CodeListVersionGap);
 }
 
@@ -396,7 +396,7 @@ proptest! {
             let mut offered = item(known.versions.len() as u32 + 1);
             offered.effective_from = from.map(|days| start + time::Duration::days(days));
             let moment = now.midnight().assume_utc();
-            if offer_of_file(&known, &offered, moment) == Ok(PublicationDecision::Next) {
+            if decide_file_publication(&known, &offered, moment) == Ok(PublicationDecision::Next) {
                 known.versions.push(PublishedItemVersion { item: offered, at: moment, by: String::new() });
             }
         }
@@ -424,43 +424,48 @@ fn r6_an_end_may_be_moved_or_withdrawn_until_its_day() {
     };
     let moved = end("2026-11-30", None);
     assert_eq!(
-        retire(&ending("2026-12-01"), moved.clone(), None, today),
+        decide_retirement(&ending("2026-12-01"), moved.clone(), None, today),
         Ok(Some(moved.clone()))
     );
     // On its day it is too late, for a withdrawal as well.
     for asked in [moved.clone(), end("9999-12-31", None)] {
-        let broken = retire(&ending("2026-12-01"), asked, None, day("2026-12-01")).unwrap_err();
+        let broken =
+            decide_retirement(&ending("2026-12-01"), asked, None, day("2026-12-01")).unwrap_err();
         assert_eq!(
-            (broken.reason, told(&broken).0),
+            (broken.reason, violated_rule(&broken).0),
             (Reason::ItemAlreadyRetired, "code")
         );
     }
     let withdrawal = end("9999-12-31", None);
     assert_eq!(
-        retire(&ending("2026-12-01"), withdrawal.clone(), None, today),
+        decide_retirement(&ending("2026-12-01"), withdrawal.clone(), None, today),
         Ok(Some(withdrawal.clone()))
     );
     // A withdrawal has no successor, and nothing is withdrawn that is not decided.
     let with_successor = end("9999-12-31", Some("yzsx"));
-    let broken = retire(&ending("2026-12-01"), with_successor, Some(&one), today).unwrap_err();
-    assert_eq!(told(&broken).0, "successor_code");
-    let broken = retire(&one, withdrawal.clone(), None, today).unwrap_err();
-    assert_eq!(told(&broken).0, "from_date");
+    let broken =
+        decide_retirement(&ending("2026-12-01"), with_successor, Some(&one), today).unwrap_err();
+    assert_eq!(violated_rule(&broken).0, "successor_code");
+    let broken = decide_retirement(&one, withdrawal.clone(), None, today).unwrap_err();
+    assert_eq!(violated_rule(&broken).0, "from_date");
     let withdrawn = ending("9999-12-31");
-    assert_eq!(retire(&withdrawn, withdrawal, None, today), Ok(None));
+    assert_eq!(
+        decide_retirement(&withdrawn, withdrawal, None, today),
+        Ok(None)
+    );
     let again = RetirementDecision {
         reason: "另一理由".to_owned(),
         ..end("9999-12-31", None)
     };
-    let broken = retire(&withdrawn, again, None, today).unwrap_err();
-    assert_eq!(told(&broken).0, "from_date");
+    let broken = decide_retirement(&withdrawn, again, None, today).unwrap_err();
+    assert_eq!(violated_rule(&broken).0, "from_date");
     // The item lives on: it is in force, may follow another one and may be retired again.
-    assert_eq!(withdrawn.end(), None);
+    assert_eq!(withdrawn.decided_retirement(), None);
     assert!(withdrawn.in_force(day("2027-01-01")).is_some());
     let successor = end("2026-12-01", Some("yzsx"));
-    assert!(retire(&one, successor, Some(&withdrawn), today).is_ok());
+    assert!(decide_retirement(&one, successor, Some(&withdrawn), today).is_ok());
     assert_eq!(
-        retire(&withdrawn, moved.clone(), None, today),
+        decide_retirement(&withdrawn, moved.clone(), None, today),
         Ok(Some(moved))
     );
     // Versions follow until the day of the end.

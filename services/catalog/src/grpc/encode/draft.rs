@@ -3,13 +3,13 @@
 use proto::credit::catalog::v1::{DefinitionFault, Draft, DraftChange, DraftState, ReturnReason};
 use service_kit::grpc::to_timestamp;
 
-use super::owner;
+use super::encode_owner;
 use crate::domain::draft::{
     self, DraftHistoryEntry, DraftReturnReason, ItemDraftState, WholeDraft,
 };
 
 /// With definition, faults and history. Only who may see `officers` is told their accounts; others their organisations.
-pub(in crate::grpc) fn whole(whole: &WholeDraft, officers: bool) -> Draft {
+pub(in crate::grpc) fn encode_draft(whole: &WholeDraft, officers: bool) -> Draft {
     let WholeDraft {
         draft,
         faults,
@@ -36,17 +36,17 @@ pub(in crate::grpc) fn whole(whole: &WholeDraft, officers: bool) -> Draft {
         definition_toml: draft.definition.clone(),
         faults: faults.iter().map(fault).collect(),
         history: history.iter().map(change).collect(),
-        ..line(draft)
+        ..encode_draft_line(draft)
     }
 }
 
 /// As a list shows it.
-pub(in crate::grpc) fn line(draft: &draft::ItemDraft) -> Draft {
+pub(in crate::grpc) fn encode_draft_line(draft: &draft::ItemDraft) -> Draft {
     Draft {
         draft_id: draft.id.to_string(),
         item_code: draft.head.code.clone(),
         item_version: draft.head.version,
-        owner: Some(owner(&draft.head.owner)),
+        owner: Some(encode_owner(&draft.head.owner)),
         state: state(draft.state).into(),
         revision: draft.revision,
         definition_toml: String::new(),

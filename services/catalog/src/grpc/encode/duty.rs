@@ -5,14 +5,14 @@ use proto::credit::catalog::v1::{Duty, DutyState, Trigger, TriggerKind};
 use service_kit::grpc::to_timestamp;
 use time::Date;
 
-use super::owner;
+use super::encode_owner;
 use crate::domain::{
     duty::{self, CatalogLaw, RecordedTrigger, RenewalDutyState, is_overdue},
     format_day,
 };
 
 /// A trigger.
-pub(in crate::grpc) fn trigger(recorded: &RecordedTrigger) -> Trigger {
+pub(in crate::grpc) fn encode_trigger(recorded: &RecordedTrigger) -> Trigger {
     let trigger = &recorded.trigger;
     let kind = match trigger.kind {
         duty::TriggerKind::LawAmended => TriggerKind::LawAmended,
@@ -36,7 +36,11 @@ pub(in crate::grpc) fn trigger(recorded: &RecordedTrigger) -> Trigger {
 }
 
 /// A duty as it stands on a day.
-pub(in crate::grpc) fn whole(duty: &duty::RenewalDuty, law: &CatalogLaw, today: Date) -> Duty {
+pub(in crate::grpc) fn encode_duty(
+    duty: &duty::RenewalDuty,
+    law: &CatalogLaw,
+    today: Date,
+) -> Duty {
     let state = match duty.state {
         RenewalDutyState::Open => DutyState::Open,
         RenewalDutyState::Closed => DutyState::Closed,
@@ -47,9 +51,9 @@ pub(in crate::grpc) fn whole(duty: &duty::RenewalDuty, law: &CatalogLaw, today: 
     let until = ended_on.unwrap_or(today);
     Duty {
         duty_id: duty.id.to_string(),
-        trigger: Some(trigger(&duty.trigger)),
+        trigger: Some(encode_trigger(&duty.trigger)),
         item_code: duty.item_code.clone(),
-        owner: Some(owner(&duty.owner)),
+        owner: Some(encode_owner(&duty.owner)),
         state: state.into(),
         starts_on: format_day(starts_on),
         due_on: format_day(duty.deadline.due_on),

@@ -19,14 +19,14 @@ use proto::credit::{
 use service_kit::grpc::{MAX_MESSAGE_BYTES, to_timestamp};
 use time::Date;
 
-use super::owner;
+use super::encode_owner;
 use crate::domain::{
     format_day,
     version::{self, ItemHistory, ItemVersionState, PublishedItemVersion},
 };
 
 /// A version with all that it says.
-pub(in crate::grpc) fn whole(item: &ItemVersion) -> Item {
+pub(in crate::grpc) fn encode_item(item: &ItemVersion) -> Item {
     let entry = &item.entry;
     Item {
         code: item.code.clone(),
@@ -39,7 +39,7 @@ pub(in crate::grpc) fn whole(item: &ItemVersion) -> Item {
         update_cycle: cycle(item.update_cycle).to_owned(),
         reporting_deadline_working_days: item.reporting_deadline_working_days,
         effective_from: item.effective_from.map(format_day).unwrap_or_default(),
-        owner: Some(owner(&item.owner)),
+        owner: Some(encode_owner(&item.owner)),
         entry: Some(Entry {
             conduct: entry.conduct.clone(),
             source: entry.source.clone(),
@@ -86,23 +86,23 @@ pub(in crate::grpc) fn whole(item: &ItemVersion) -> Item {
 }
 
 /// Most bytes of the lines of a list: below what one message may hold.
-const MOST_LIST_BYTES: usize = MAX_MESSAGE_BYTES / 8 * 7;
+const MAX_LIST_BYTES: usize = MAX_MESSAGE_BYTES / 8 * 7;
 
 /// Most characters of each text of a line.
-const LINE_TEXT: usize = 200;
+const MAX_LINE_TEXT_CHARS: usize = 200;
 
 /// Most laws of a line.
-const LINE_LAWS: usize = 5;
+const MAX_LINE_LAWS: usize = 5;
 
 /// The lines of a list: each version without what only its own page shows (rules, values and other names of its
 /// fields, natural key, mapping to the version before), long texts cut. So 400 items fit into a message; where
 /// they would not, the last ones have no fields either.
-pub(in crate::grpc) fn lines(items: &[ItemVersion]) -> Vec<Item> {
-    let mut lines: Vec<Item> = items.iter().map(line).collect();
+pub(in crate::grpc) fn encode_item_list(items: &[ItemVersion]) -> Vec<Item> {
+    let mut lines: Vec<Item> = items.iter().map(encode_item_line).collect();
     // With key and length of each line.
     let mut bytes: usize = lines.iter().map(|line| line.encoded_len() + 8).sum();
     for line in lines.iter_mut().rev() {
-        if bytes <= MOST_LIST_BYTES {
+        if bytes <= MAX_LIST_BYTES {
             break;
         }
         bytes -= line.encoded_len();
@@ -112,29 +112,29 @@ pub(in crate::grpc) fn lines(items: &[ItemVersion]) -> Vec<Item> {
     lines
 }
 
-fn line(item: &ItemVersion) -> Item {
+fn encode_item_line(item: &ItemVersion) -> Item {
     let mut line = Item {
         rules: Vec::new(),
         natural_key: Vec::new(),
         source_families: Vec::new(),
         predecessor: None,
-        ..whole(item)
+        ..encode_item(item)
     };
     for field in &mut line.fields {
         *field = ItemField {
             code: std::mem::take(&mut field.code),
-            name: short(&field.name),
+            name: truncate_text(&field.name),
             kind: std::mem::take(&mut field.kind),
-            required: short(&field.required),
+            required: truncate_text(&field.required),
             publication: std::mem::take(&mut field.publication),
             ..ItemField::default()
         };
     }
-    line.name = short(&line.name);
-    line.edition = short(&line.edition);
-    line.legal_basis.truncate(LINE_LAWS);
+    line.name = truncate_text(&line.name);
+    line.edition = truncate_text(&line.edition);
+    line.legal_basis.truncate(MAX_LINE_LAWS);
     for basis in &mut line.legal_basis {
-        *basis = short(basis);
+        *basis = truncate_text(basis);
     }
     if let Some(entry) = &mut line.entry {
         for text in [
@@ -144,29 +144,29 @@ fn line(item: &ItemVersion) -> Item {
             &mut entry.sharing,
             &mut entry.retention,
         ] {
-            *text = short(text);
+            *text = truncate_text(text);
         }
     }
     if let Some(term) = &mut line.term {
-        term.rule = short(&term.rule);
+        term.rule = truncate_text(&term.rule);
     }
     if let Some(national) = &mut line.national {
-        national.edition = short(&national.edition);
-        national.kind = short(&national.kind);
+        national.edition = truncate_text(&national.edition);
+        national.kind = truncate_text(&national.kind);
     }
     line
 }
 
 /// A text, with a mark where it is cut.
-fn short(text: &str) -> String {
-    match text.char_indices().nth(LINE_TEXT) {
+fn truncate_text(text: &str) -> String {
+    match text.char_indices().nth(MAX_LINE_TEXT_CHARS) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
     }
 }
 
 /// All versions side by side. Who is not staff learns the organisation of an officer only.
-pub(in crate::grpc) fn versions(
+pub(in crate::grpc) fn encode_item_versions(
     history: &ItemHistory,
     today: Date,
     officers: bool,
@@ -179,7 +179,7 @@ pub(in crate::grpc) fn versions(
             version: published.item.version,
             edition: published.item.edition.clone(),
             name: published.item.name.clone(),
-            owner: Some(owner(&published.item.owner)),
+            owner: Some(encode_owner(&published.item.owner)),
             effective_from: format_day(published.starts_on()),
             published_at: Some(to_timestamp(published.at)),
             published_by: if officers {
@@ -201,7 +201,7 @@ pub(in crate::grpc) fn versions(
 }
 
 /// The end of an item.
-pub(in crate::grpc) fn retirement(end: &version::RetirementDecision) -> Retirement {
+pub(in crate::grpc) fn encode_retirement(end: &version::RetirementDecision) -> Retirement {
     Retirement {
         code: end.code.clone(),
         from_date: format_day(end.from),
@@ -337,13 +337,13 @@ mod tests {
         let mut items = standard_items().unwrap();
         items.retain(|item| item.code == "xzcf" && item.version == 3);
         let penalty = items.remove(0);
-        let shown = lines(std::slice::from_ref(&penalty)).remove(0);
+        let shown = encode_item_list(std::slice::from_ref(&penalty)).remove(0);
         let public = |item: &Item| {
             let of = item.fields.iter().map(|field| field.publication.clone());
             of.collect::<Vec<_>>()
         };
         // What the list page shows is as on the item's own page.
-        let own = whole(&penalty);
+        let own = encode_item(&penalty);
         assert_eq!(public(&shown), public(&own));
         assert_eq!(
             (&shown.name, &shown.subjects, &shown.national, &shown.owner),
@@ -352,7 +352,7 @@ mod tests {
         assert!(shown.rules.is_empty() && shown.fields.iter().all(|f| f.code_list.is_empty()));
 
         let bytes = |lines: &[Item]| -> usize { lines.iter().map(|l| l.encoded_len() + 8).sum() };
-        let usual = lines(&vec![penalty.clone(); 400]);
+        let usual = encode_item_list(&vec![penalty.clone(); 400]);
         assert!(bytes(&usual) < MAX_MESSAGE_BYTES);
         assert!(usual.iter().all(|line| !line.fields.is_empty()));
 
@@ -361,18 +361,18 @@ mod tests {
         large.legal_basis = vec!["长".repeat(500); 100];
         let field = large.fields[0].clone();
         large.fields = vec![field; 400];
-        let shown = lines(&vec![large; 400]);
+        let shown = encode_item_list(&vec![large; 400]);
         assert!(bytes(&shown) < MAX_MESSAGE_BYTES);
         assert_eq!(shown.len(), 400);
         let entry = shown[399].entry.as_ref().unwrap();
-        assert_eq!(entry.conduct.chars().count(), LINE_TEXT + 1);
+        assert_eq!(entry.conduct.chars().count(), MAX_LINE_TEXT_CHARS + 1);
         assert_eq!((shown[0].fields.len(), shown[399].fields.len()), (400, 0));
     }
 
     #[test]
     fn the_standard_items_show_all_that_an_entry_has_to_say() {
         let items = standard_items().unwrap();
-        let shown: Vec<Item> = items.iter().map(whole).collect();
+        let shown: Vec<Item> = items.iter().map(encode_item).collect();
         assert!(shown.len() >= 11);
         for (shown, item) in shown.iter().zip(&items) {
             let what = format!("{} v{}", shown.code, shown.version);

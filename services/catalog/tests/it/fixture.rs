@@ -147,7 +147,7 @@ impl CatalogFixture {
     }
 
     /// The credit office's client of one more instance of the service, which runs as `context` says.
-    pub async fn another(&self, context: &ServiceContext) -> Result<CatalogClient> {
+    pub async fn start_instance(&self, context: &ServiceContext) -> Result<CatalogClient> {
         let ServiceAddress { listener, url } = self.bed.service_address().await?;
         let config = Config {
             database_url: self.bed.database_secret(),
@@ -167,7 +167,7 @@ impl CatalogFixture {
     /// One run of the reconciler beside the service's own.
     pub async fn reconcile(&self, items_dir: Option<&PathBuf>) -> Result<ReconcileReport> {
         let items_dir = items_dir.map(PathBuf::as_path);
-        Ok(reconcile(&self.pool, &law()?, &self.bed.clock, items_dir).await?)
+        Ok(reconcile(&self.pool, &changsha_law()?, &self.bed.clock, items_dir).await?)
     }
 
     /// A registered provider: its credit code and district (empty: of the city).
@@ -223,7 +223,7 @@ impl CatalogFixture {
 }
 
 /// The numbers of the regulation with the calendar that ships with the program.
-pub fn law() -> Result<CatalogLaw> {
+pub fn changsha_law() -> Result<CatalogLaw> {
     Ok(CatalogLaw {
         calendar: Calendar::builtin()?,
         rules: LegalRuleSet::changsha_2017(),
@@ -231,7 +231,7 @@ pub fn law() -> Result<CatalogLaw> {
 }
 
 /// An item of a data file: the penalties of the standard under a code of their own.
-pub fn definition(code: &str, version: u32, change: impl FnOnce(&mut ItemVersion)) -> String {
+pub fn item_definition(code: &str, version: u32, change: impl FnOnce(&mut ItemVersion)) -> String {
     let mut items = standard_items().unwrap();
     items.retain(|item| item.code == "xzcf" && item.version == 3);
     let mut item = items.remove(0);
@@ -244,12 +244,12 @@ pub fn definition(code: &str, version: u32, change: impl FnOnce(&mut ItemVersion
 }
 
 /// As [`definition`], unchanged.
-pub fn plain(code: &str, version: u32) -> String {
-    definition(code, version, |_| ())
+pub fn plain_definition(code: &str, version: u32) -> String {
+    item_definition(code, version, |_| ())
 }
 
 /// Puts a file into a folder of data files that the service may be reading: it sees all of it or nothing.
-pub fn place(folder: &Path, name: &str, text: &str) -> std::io::Result<()> {
+pub fn place_file(folder: &Path, name: &str, text: &str) -> std::io::Result<()> {
     let whole = folder.join(format!("{name}.part"));
     std::fs::write(&whole, text)?;
     std::fs::rename(whole, folder.join(name))

@@ -8,7 +8,7 @@ use proto::credit::catalog::v1::{
 };
 use tonic::Status;
 
-use crate::world::CatalogClient;
+use crate::fixture::CatalogClient;
 
 /// A department of the city.
 pub const BUREAU: &str = "12430100444900018L";
@@ -23,7 +23,7 @@ fn draft_of(draft: Option<Draft>) -> CatalogResult<Draft> {
     draft.ok_or_else(|| Status::internal("no draft"))
 }
 
-pub async fn save(
+pub async fn save_draft(
     client: &mut CatalogClient,
     id: &str,
     toml: &str,
@@ -37,13 +37,17 @@ pub async fn save(
     draft_of(client.save_draft(request).await?.into_inner().draft)
 }
 
-pub async fn submit(client: &mut CatalogClient, id: &str) -> CatalogResult<Draft> {
+pub async fn submit_draft(client: &mut CatalogClient, id: &str) -> CatalogResult<Draft> {
     let draft_id = id.to_owned();
     let answer = client.submit_draft(SubmitDraftRequest { draft_id }).await?;
     draft_of(answer.into_inner().draft)
 }
 
-pub async fn give_back(client: &mut CatalogClient, id: &str, text: &str) -> CatalogResult<Draft> {
+pub async fn return_draft(
+    client: &mut CatalogClient,
+    id: &str,
+    text: &str,
+) -> CatalogResult<Draft> {
     let reason = ReturnReason {
         field: "definition_toml.legal_basis".to_owned(),
         text: text.to_owned(),
@@ -59,7 +63,7 @@ pub async fn give_back(client: &mut CatalogClient, id: &str, text: &str) -> Cata
     draft_of(client.return_draft(request).await?.into_inner().draft)
 }
 
-pub async fn publish(client: &mut CatalogClient, id: &str) -> CatalogResult<Draft> {
+pub async fn publish_draft(client: &mut CatalogClient, id: &str) -> CatalogResult<Draft> {
     let draft_id = id.to_owned();
     let answer = client
         .publish_draft(PublishDraftRequest { draft_id })
@@ -67,7 +71,11 @@ pub async fn publish(client: &mut CatalogClient, id: &str) -> CatalogResult<Draf
     draft_of(answer.into_inner().draft)
 }
 
-pub async fn withdraw(client: &mut CatalogClient, id: &str, reason: &str) -> CatalogResult<Draft> {
+pub async fn withdraw_draft(
+    client: &mut CatalogClient,
+    id: &str,
+    reason: &str,
+) -> CatalogResult<Draft> {
     let request = WithdrawDraftRequest {
         draft_id: id.to_owned(),
         reason: reason.to_owned(),
@@ -75,16 +83,16 @@ pub async fn withdraw(client: &mut CatalogClient, id: &str, reason: &str) -> Cat
     draft_of(client.withdraw_draft(request).await?.into_inner().draft)
 }
 
-pub async fn get(client: &mut CatalogClient, id: &str) -> CatalogResult<Draft> {
+pub async fn get_draft(client: &mut CatalogClient, id: &str) -> CatalogResult<Draft> {
     let draft_id = id.to_owned();
     let answer = client.get_draft(GetDraftRequest { draft_id }).await?;
     draft_of(answer.into_inner().draft)
 }
 
 /// A draft that waits for the review.
-pub async fn submitted(client: &mut CatalogClient, toml: &str) -> CatalogResult<Draft> {
-    let draft = save(client, "", toml, 0).await?;
-    submit(client, &draft.draft_id).await
+pub async fn submitted_draft(client: &mut CatalogClient, toml: &str) -> CatalogResult<Draft> {
+    let draft = save_draft(client, "", toml, 0).await?;
+    submit_draft(client, &draft.draft_id).await
 }
 
 /// Publishes without a draft.
@@ -109,14 +117,17 @@ pub fn law_amended(number: &str, on: &str, codes: &[&str]) -> RecordTriggerReque
     }
 }
 
-pub async fn record(
+pub async fn record_trigger(
     client: &mut CatalogClient,
     request: RecordTriggerRequest,
 ) -> CatalogResult<RecordTriggerResponse> {
     Ok(client.record_trigger(request).await?.into_inner())
 }
 
-pub async fn duties(client: &mut CatalogClient, filter: DutyFilter) -> CatalogResult<Vec<Duty>> {
+pub async fn list_duties(
+    client: &mut CatalogClient,
+    filter: DutyFilter,
+) -> CatalogResult<Vec<Duty>> {
     let request = ListDutiesRequest {
         filter: filter.into(),
         ..ListDutiesRequest::default()
@@ -124,7 +135,11 @@ pub async fn duties(client: &mut CatalogClient, filter: DutyFilter) -> CatalogRe
     Ok(client.list_duties(request).await?.into_inner().duties)
 }
 
-pub async fn dismiss(client: &mut CatalogClient, id: &str, reason: &str) -> CatalogResult<Duty> {
+pub async fn dismiss_duty(
+    client: &mut CatalogClient,
+    id: &str,
+    reason: &str,
+) -> CatalogResult<Duty> {
     let request = DismissDutyRequest {
         duty_id: id.to_owned(),
         reason: reason.to_owned(),

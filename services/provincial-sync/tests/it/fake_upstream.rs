@@ -20,15 +20,15 @@ pub struct FakeBehaviour {
     /// UNAVAILABLE to everything, nothing stored.
     pub away: bool,
     /// Hold each call before storing until this is false again.
-    pub held_before: bool,
+    pub hold_before_storing: bool,
     /// Store, then hold the answer until this is false again.
-    pub held_after: bool,
+    pub hold_after_storing: bool,
     /// UNAVAILABLE to so many calls, counted down.
     pub failures: u32,
     /// Refused for good, with this text.
     pub refused: BTreeMap<String, String>,
     /// A call with one of these is INVALID_ARGUMENT as a whole.
-    pub poisonous: BTreeSet<String>,
+    pub unreadable_keys: BTreeSet<String>,
     /// Gets no answer among the others.
     pub left_out: BTreeSet<String>,
 }
@@ -43,8 +43,8 @@ pub struct FakeObservations {
     pub conflicting: usize,
     pub calls: usize,
     /// Calls under way now, and at most.
-    pub now: usize,
-    pub most: usize,
+    pub in_flight: usize,
+    pub max_in_flight: usize,
     pub largest_batch: usize,
     pub tokens: BTreeSet<String>,
 }
@@ -75,19 +75,19 @@ impl FakeUpstream {
         fake
     }
 
-    pub fn behave(&self, behaviour: FakeBehaviour) {
+    pub fn set_behaviour(&self, behaviour: FakeBehaviour) {
         self.inner.behaviour.send_replace(behaviour);
     }
 
-    pub fn with<T>(&self, look: impl FnOnce(&mut FakeObservations) -> T) -> T {
+    pub fn observe<T>(&self, look: impl FnOnce(&mut FakeObservations) -> T) -> T {
         look(&mut self.inner.seen.lock().unwrap())
     }
 
     pub fn stored(&self) -> usize {
-        self.with(|seen| seen.stored.len())
+        self.observe(|seen| seen.stored.len())
     }
 
-    async fn released(&self, held: impl Fn(&FakeBehaviour) -> bool) {
+    async fn wait_until_released(&self, held: impl Fn(&FakeBehaviour) -> bool) {
         let mut behaviour = self.inner.behaviour.subscribe();
         behaviour
             .wait_for(|behaviour| !held(behaviour))
@@ -103,14 +103,14 @@ impl FakeUpstream {
         let outcome = if let Some(why) = behaviour.refused.get(&key) {
             Outcome::Refusal(why.clone())
         } else {
-            self.with(|seen| match seen.stored.get(&key) {
-                Some(known) if same(known, record) => seen.repeated += 1,
+            self.observe(|seen| match seen.stored.get(&key) {
+                Some(known) if same_content(known, record) => seen.repeated += 1,
                 Some(_) => seen.conflicting += 1,
                 None => {
                     seen.stored.insert(key.clone(), record.clone());
                 }
             });
-            Outcome::Acknowledgement(number_of(&key))
+            Outcome::Acknowledgement(acknowledgement_number(&key))
         };
         Some(UpstreamAnswer {
             idempotency_key: key,
@@ -120,11 +120,11 @@ impl FakeUpstream {
 }
 
 /// The fake's number of a record.
-pub fn number_of(key: &str) -> String {
+pub fn acknowledgement_number(key: &str) -> String {
     format!("HN-{key}")
 }
 
-fn same(known: &UpstreamRecord, record: &UpstreamRecord) -> bool {
+fn same_content(known: &UpstreamRecord, record: &UpstreamRecord) -> bool {
     let mut record = record.clone();
     record.traceparent.clone_from(&known.traceparent);
     *known == record
@@ -134,7 +134,7 @@ struct InFlightCall<'a>(&'a FakeUpstream);
 
 impl Drop for InFlightCall<'_> {
     fn drop(&mut self) {
-        self.0.with(|seen| seen.now -= 1);
+        self.0.observe(|seen| seen.in_flight -= 1);
     }
 }
 
@@ -146,16 +146,17 @@ impl ProvinceService for FakeUpstream {
     ) -> Result<Response<PushRecordsResponse>, Status> {
         let token = request.metadata().get("authorization").cloned();
         let records = request.into_inner().records;
-        self.with(|seen| {
+        self.observe(|seen| {
             let token = token.map(|t| t.to_str().unwrap().to_owned());
             seen.tokens.insert(token.unwrap_or_default());
             seen.calls += 1;
-            seen.now += 1;
-            seen.most = seen.most.max(seen.now);
+            seen.in_flight += 1;
+            seen.max_in_flight = seen.max_in_flight.max(seen.in_flight);
             seen.largest_batch = seen.largest_batch.max(records.len());
         });
         let _under_way = InFlightCall(self);
-        self.released(|behaviour| behaviour.held_before).await;
+        self.wait_until_released(|behaviour| behaviour.hold_before_storing)
+            .await;
         let behaviour = self.inner.behaviour.borrow().clone();
         if behaviour.away {
             return Err(Status::unavailable("away"));
@@ -166,7 +167,7 @@ impl ProvinceService for FakeUpstream {
         }
         if let Some(bad) = records
             .iter()
-            .find(|r| behaviour.poisonous.contains(&r.idempotency_key))
+            .find(|r| behaviour.unreadable_keys.contains(&r.idempotency_key))
         {
             let why = format!("record {} is unreadable", bad.idempotency_key);
             return Err(Status::invalid_argument(why));
@@ -175,7 +176,8 @@ impl ProvinceService for FakeUpstream {
             .iter()
             .filter_map(|record| self.store(record, &behaviour))
             .collect();
-        self.released(|behaviour| behaviour.held_after).await;
+        self.wait_until_released(|behaviour| behaviour.hold_after_storing)
+            .await;
         Ok(Response::new(PushRecordsResponse { answers }))
     }
 }

@@ -61,7 +61,7 @@ fn streams() -> Vec<StreamSpec> {
 }
 
 /// A bed without a running service.
-pub async fn bed() -> Result<TestBed> {
+pub async fn start_bed() -> Result<TestBed> {
     TestBed::start_with_roles(
         disclosure::SCHEMA,
         disclosure::migrations(),
@@ -74,15 +74,15 @@ pub async fn bed() -> Result<TestBed> {
 
 impl DisclosureFixture {
     /// A running service that knows the standard's items.
-    pub async fn open() -> Result<Self> {
-        let house = Self::open_without_catalogue().await?;
+    pub async fn start() -> Result<Self> {
+        let house = Self::start_without_catalogue().await?;
         house.publish_catalogue().await?;
         Ok(house)
     }
 
     /// A running service that knows no item yet.
-    pub async fn open_without_catalogue() -> Result<Self> {
-        let bed = bed().await?;
+    pub async fn start_without_catalogue() -> Result<Self> {
+        let bed = start_bed().await?;
         let mut config = Config::load(&Overlay::default())?;
         config.database_url = bed.database_secret();
         config.public_database_url = Secret::Plain(bed.url_for(disclosure::PUBLIC_ROLE)?);
@@ -102,20 +102,20 @@ impl DisclosureFixture {
         let keyring = &self.bed.context.keyring;
         let events: Vec<NewEvent> = records
             .iter()
-            .map(|record| event(&record.accepted(keyring)))
+            .map(|record| new_event(&record.accepted_event(keyring)))
             .collect();
         self.publish(&events).await
     }
 
     /// Announces that a record was revoked or withdrawn, and waits until all work is done.
-    pub async fn end(
+    pub async fn end_record(
         &self,
         record: &DisclosureTestRecord,
         operation: Operation,
         reason: &str,
     ) -> Result<()> {
         let keyring = &self.bed.context.keyring;
-        self.publish(&[event(&record.ended(keyring, operation, reason))])
+        self.publish(&[new_event(&record.revoked_event(keyring, operation, reason))])
             .await
     }
 
@@ -243,7 +243,7 @@ pub fn catalogue_events() -> Result<Vec<NewEvent>> {
     credit_record::standard_items()?
         .iter()
         .map(|item| {
-            Ok(event(&ItemVersionPublished {
+            Ok(new_event(&ItemVersionPublished {
                 code: item.code.clone(),
                 version: item.version,
                 name: item.name.clone(),
@@ -254,15 +254,15 @@ pub fn catalogue_events() -> Result<Vec<NewEvent>> {
         .collect()
 }
 
-pub fn event<M: Message + prost::Name>(message: &M) -> NewEvent {
+pub fn new_event<M: Message + prost::Name>(message: &M) -> NewEvent {
     NewEvent::new(message, datetime!(2026-11-20 10:00 +8), "")
 }
 
 /// An objection's change.
-pub fn objection(objection: u128, record: Uuid, revision: u64, pending: bool) -> NewEvent {
-    event(&ObjectionChanged {
-        objection_id: bytes(Uuid::from_u128(objection)),
-        record_id: bytes(record),
+pub fn objection_event(objection: u128, record: Uuid, revision: u64, pending: bool) -> NewEvent {
+    new_event(&ObjectionChanged {
+        objection_id: id_bytes(Uuid::from_u128(objection)),
+        record_id: id_bytes(record),
         provider_code: PROVIDER.to_owned(),
         state: if pending { "filed" } else { "answered_kept" }.to_owned(),
         pending,
@@ -271,12 +271,12 @@ pub fn objection(objection: u128, record: Uuid, revision: u64, pending: bool) ->
     })
 }
 
-pub fn bytes(id: Uuid) -> Bytes {
+pub fn id_bytes(id: Uuid) -> Bytes {
     Bytes::copy_from_slice(id.as_bytes())
 }
 
 /// Many different credit codes with right check characters.
-pub fn code(number: u32) -> String {
+pub fn credit_code(number: u32) -> String {
     CreditCode::with_checks(&format!("91430100MA4Q{number:04}"))
         .unwrap()
         .as_str()
@@ -307,7 +307,7 @@ pub struct DisclosureTestRecord {
 }
 
 /// A penalty of an organisation, first revision of key `key`, decided on the day given.
-pub fn penalty(key: u32, code: &str, name: &str, decided: &str) -> DisclosureTestRecord {
+pub fn penalty_record(key: u32, code: &str, name: &str, decided: &str) -> DisclosureTestRecord {
     DisclosureTestRecord {
         id: Uuid::from_u128(u128::from(key) << 64 | 1),
         item: "xzcf",
@@ -323,17 +323,17 @@ pub fn penalty(key: u32, code: &str, name: &str, decided: &str) -> DisclosureTes
 }
 
 /// The same of a licence.
-pub fn licence(key: u32, code: &str, name: &str, decided: &str) -> DisclosureTestRecord {
+pub fn licence_record(key: u32, code: &str, name: &str, decided: &str) -> DisclosureTestRecord {
     DisclosureTestRecord {
         item: "xzxk",
         version: 2,
-        ..penalty(key, code, name, decided)
+        ..penalty_record(key, code, name, decided)
     }
 }
 
 /// A penalty of the person [`CITIZEN`].
 pub fn person_penalty(key: u32, decided: &str) -> DisclosureTestRecord {
-    penalty(key, "", "", decided).about(DisclosureTestSubject::Person(CITIZEN.to_owned()))
+    penalty_record(key, "", "", decided).about(DisclosureTestSubject::Person(CITIZEN.to_owned()))
 }
 
 impl DisclosureTestRecord {
@@ -356,7 +356,12 @@ impl DisclosureTestRecord {
     }
 
     /// The event of validation that this version ends its record instead of saying something of it.
-    pub fn ended(&self, keyring: &Keyring, operation: Operation, reason: &str) -> RecordRevoked {
+    pub fn revoked_event(
+        &self,
+        keyring: &Keyring,
+        operation: Operation,
+        reason: &str,
+    ) -> RecordRevoked {
         RecordRevoked {
             version: Some(self.identity(keyring)),
             received_at: Some(to_timestamp(datetime!(2026-11-20 09:30 +8))),
@@ -386,7 +391,7 @@ impl DisclosureTestRecord {
     }
 
     /// The event of validation, sealed with the keyring.
-    pub fn accepted(&self, keyring: &Keyring) -> RecordAccepted {
+    pub fn accepted_event(&self, keyring: &Keyring) -> RecordAccepted {
         let (kind, code, name) = match &self.subject {
             DisclosureTestSubject::Organisation(code, name) => {
                 (SubjectKind::Organisation, code.as_str(), name.as_str())
@@ -459,7 +464,7 @@ pub fn person_hash(keyring: &Keyring, number: &str) -> [u8; 32] {
 }
 
 /// The request for all records of an item.
-pub fn all_of(item_code: &str) -> ListPublicRecordsRequest {
+pub fn list_request(item_code: &str) -> ListPublicRecordsRequest {
     ListPublicRecordsRequest {
         item_code: item_code.to_owned(),
         ..Default::default()

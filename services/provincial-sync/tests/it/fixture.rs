@@ -27,11 +27,11 @@ use testkit::{eventually, service::ServiceAddress, test_bed::TestBed};
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::upstream::FakeUpstream;
+use crate::fake_upstream::FakeUpstream;
 
 pub const PROVIDER: &str = "11430100006123458R";
 pub const OFFICE: &str = "1143000000612221XY";
-pub const LIMIT: Duration = Duration::from_secs(30);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 pub const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 pub type ProvincialSyncClient = ProvincialSyncServiceClient<AuthorisedChannel>;
@@ -144,7 +144,7 @@ impl ProvincialSyncFixture {
     }
 
     /// Announces `count` versions, ids from 1.
-    pub async fn announce(&self, count: u128) {
+    pub async fn announce_versions(&self, count: u128) {
         let events: Vec<_> = (1..=count)
             .map(|number| self.event(&self.version(number, 1)))
             .collect();
@@ -153,7 +153,7 @@ impl ProvincialSyncFixture {
 
     /// Turns the clock unless a batch is in hand: its lease ends by that clock, however little time has really passed,
     /// and the batch would go out twice.
-    pub async fn turn(&self, by: time::Duration) {
+    pub async fn advance_when_idle(&self, by: time::Duration) {
         let leased: bool =
             sqlx::query_scalar("select exists (select from provincial_sync.push where leased)")
                 .fetch_one(&self.bed.owner_pool)
@@ -165,8 +165,8 @@ impl ProvincialSyncFixture {
     }
 
     /// Waits until nothing is in hand, and nothing will be before the clock is turned or something is announced.
-    pub async fn quiet(&self) {
-        eventually("nothing in hand", LIMIT, async || {
+    pub async fn wait_until_idle(&self) {
+        eventually("nothing in hand", WAIT_TIMEOUT, async || {
             let busy: i64 = sqlx::query_scalar(
                 "select count(*) from provincial_sync.push
                  where leased or (state = 'due' and next_attempt_at <= $1)",
@@ -175,7 +175,7 @@ impl ProvincialSyncFixture {
             .fetch_one(&self.bed.owner_pool)
             .await
             .unwrap();
-            let found = (busy, self.upstream.with(|seen| seen.now));
+            let found = (busy, self.upstream.observe(|seen| seen.in_flight));
             (found == (0, 0)).then_some(()).ok_or(found)
         })
         .await
@@ -183,10 +183,10 @@ impl ProvincialSyncFixture {
     }
 
     /// Turns the clock by a second a look until so many are acknowledged.
-    pub async fn acknowledged(&self, client: &ProvincialSyncClient, count: u64) {
-        eventually("acknowledgements", LIMIT, async || {
-            self.turn(time::Duration::seconds(1)).await;
-            let found = statistics(client).await;
+    pub async fn wait_for_acknowledged(&self, client: &ProvincialSyncClient, count: u64) {
+        eventually("acknowledgements", WAIT_TIMEOUT, async || {
+            self.advance_when_idle(time::Duration::seconds(1)).await;
+            let found = get_statistics(client).await;
             if found.acknowledged == count && found.due == 0 {
                 Ok(())
             } else {
@@ -208,13 +208,16 @@ impl ProvincialSyncFixture {
         let mut numbers = HashMap::new();
         for event in &told {
             let key = Uuid::from_slice(&event.record_id).unwrap().to_string();
-            assert_eq!(event.acknowledgement, crate::upstream::number_of(&key));
+            assert_eq!(
+                event.acknowledgement,
+                crate::fake_upstream::acknowledgement_number(&key)
+            );
             assert_eq!(event.record_address, address().to_wire());
             assert!(numbers.insert(key, ()).is_none(), "announced twice");
         }
         assert_eq!(numbers.len(), count);
         assert_eq!(self.upstream.stored(), count);
-        assert_eq!(self.upstream.with(|seen| seen.conflicting), 0);
+        assert_eq!(self.upstream.observe(|seen| seen.conflicting), 0);
     }
 }
 
@@ -223,13 +226,13 @@ pub fn address() -> RecordAddress {
     RecordAddress::of_first_version(VersionId::try_from(Uuid::from_u128(10)).unwrap())
 }
 
-pub async fn statistics(client: &ProvincialSyncClient) -> GetStatisticsResponse {
+pub async fn get_statistics(client: &ProvincialSyncClient) -> GetStatisticsResponse {
     let answer = client.clone().get_statistics(GetStatisticsRequest {}).await;
     answer.unwrap().into_inner()
 }
 
 /// How a version stands; all empty while the service does not know it yet.
-pub async fn push_of(client: &ProvincialSyncClient, number: u128) -> GetPushResponse {
+pub async fn get_push(client: &ProvincialSyncClient, number: u128) -> GetPushResponse {
     let record_id = Uuid::from_u128(number).to_string();
     match client.clone().get_push(GetPushRequest { record_id }).await {
         Ok(found) => found.into_inner(),

@@ -32,7 +32,7 @@ pub const OTHER_PROVIDER: &str = "12430100444900018L";
 pub const OFFICE: &str = "1143000000612221XY";
 pub const COMPANY: &str = "914301007700936299";
 pub const CITIZEN: &str = "430102199003071234";
-pub const LIMIT: Duration = Duration::from_secs(30);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub type ObjectionClient = ObjectionServiceClient<AuthorisedChannel>;
 
@@ -45,7 +45,7 @@ pub struct ObjectionFixture {
 
 impl ObjectionFixture {
     /// At this moment of the turned clock.
-    pub async fn at(now: OffsetDateTime) -> Self {
+    pub async fn start_at(now: OffsetDateTime) -> Self {
         let streams = [
             StreamSpec {
                 service: "catalog",
@@ -92,7 +92,7 @@ impl ObjectionFixture {
             .collect();
         self.bed.publish(&events).await.unwrap();
         let codes: Vec<&str> = providers.iter().map(|p| p.0).collect();
-        eventually("registered providers", LIMIT, async || {
+        eventually("registered providers", WAIT_TIMEOUT, async || {
             let known: i64 = sqlx::query_scalar(
                 "select count(distinct code) from provider where code = any($1)",
             )
@@ -107,12 +107,12 @@ impl ObjectionFixture {
         self.bed.wait_until_settled().await.unwrap();
     }
 
-    pub fn party(&self, organisation: &str, role: Role) -> ObjectionClient {
+    pub fn client_of(&self, organisation: &str, role: Role) -> ObjectionClient {
         client(self.bed.call_as(&self.url, organisation, role).unwrap())
     }
 
     pub fn company(&self) -> ObjectionClient {
-        self.party(COMPANY, Role::Subject)
+        self.client_of(COMPANY, Role::Subject)
     }
 
     pub fn citizen(&self, number: &str) -> ObjectionClient {
@@ -120,15 +120,15 @@ impl ObjectionFixture {
     }
 
     pub fn office(&self) -> ObjectionClient {
-        self.party(OFFICE, Role::CreditOffice)
+        self.client_of(OFFICE, Role::CreditOffice)
     }
 
     pub fn provider(&self) -> ObjectionClient {
-        self.party(PROVIDER, Role::Provider)
+        self.client_of(PROVIDER, Role::Provider)
     }
 
     /// The changes that were announced: state, pending, revision.
-    pub async fn changes(&self) -> Vec<(String, bool, u64)> {
+    pub async fn announced_changes(&self) -> Vec<(String, bool, u64)> {
         let told: Vec<ObjectionChanged> = self.bed.emitted().await.unwrap();
         told.into_iter()
             .map(|change| (change.state, change.pending, change.revision))
@@ -146,7 +146,7 @@ fn client(channel: AuthorisedChannel) -> ObjectionClient {
 }
 
 /// A complete application.
-pub fn application(request_id: &str) -> FileObjectionRequest {
+pub fn sample_application(request_id: &str) -> FileObjectionRequest {
     FileObjectionRequest {
         request_id: request_id.to_owned(),
         record_id: Uuid::from_u128(7).to_string(),
@@ -167,7 +167,7 @@ pub fn application(request_id: &str) -> FileObjectionRequest {
     }
 }
 
-pub async fn file(
+pub async fn file_objection(
     client: &ObjectionClient,
     request: FileObjectionRequest,
 ) -> Result<Objection, Status> {
@@ -175,14 +175,17 @@ pub async fn file(
     Ok(answer.into_inner().objection.unwrap())
 }
 
-pub async fn transfer(client: &ObjectionClient, objection_id: &str) -> Result<Objection, Status> {
+pub async fn transfer_objection(
+    client: &ObjectionClient,
+    objection_id: &str,
+) -> Result<Objection, Status> {
     let objection_id = objection_id.to_owned();
     let request = TransferObjectionRequest { objection_id };
     let answer = client.clone().transfer_objection(request).await?;
     Ok(answer.into_inner().objection.unwrap())
 }
 
-pub async fn answer(
+pub async fn answer_objection(
     client: &ObjectionClient,
     objection_id: &str,
     decision: AnswerDecision,
@@ -197,14 +200,17 @@ pub async fn answer(
     Ok(answer.into_inner().objection.unwrap())
 }
 
-pub async fn get(client: &ObjectionClient, objection_id: &str) -> Result<Objection, Status> {
+pub async fn get_objection(
+    client: &ObjectionClient,
+    objection_id: &str,
+) -> Result<Objection, Status> {
     let objection_id = objection_id.to_owned();
     let request = GetObjectionRequest { objection_id };
     let answer = client.clone().get_objection(request).await?;
     Ok(answer.into_inner().objection.unwrap())
 }
 
-pub async fn list(
+pub async fn list_objections(
     client: &ObjectionClient,
     overdue_only: bool,
     page_size: u32,
@@ -219,8 +225,8 @@ pub async fn list(
 }
 
 /// The ids of a first page.
-pub async fn ids(client: &ObjectionClient, overdue_only: bool) -> Vec<String> {
-    let listed = list(client, overdue_only, 50, "").await.unwrap();
+pub async fn list_ids(client: &ObjectionClient, overdue_only: bool) -> Vec<String> {
+    let listed = list_objections(client, overdue_only, 50, "").await.unwrap();
     listed
         .objections
         .into_iter()
@@ -240,7 +246,7 @@ pub fn due_days(objection: &Objection) -> (&str, &str) {
 }
 
 /// Whether the clocks are overdue: transfer, answer.
-pub fn overdue(objection: &Objection) -> (bool, bool) {
+pub fn overdue_clocks(objection: &Objection) -> (bool, bool) {
     let due = |due: &Option<proto::credit::objection::v1::DueDate>| due.as_ref().unwrap().overdue;
     (due(&objection.transfer_due), due(&objection.answer_due))
 }

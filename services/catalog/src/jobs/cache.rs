@@ -73,7 +73,9 @@ impl ReconcilerCache {
     ///
     /// # Errors
     /// A data file of the program is broken; a test keeps that from being released.
-    pub(super) async fn standard(&mut self) -> Result<Arc<StandardDefinitions>, CatalogError> {
+    pub(super) async fn standard_definitions(
+        &mut self,
+    ) -> Result<Arc<StandardDefinitions>, CatalogError> {
         if let Some(standard) = &self.standard {
             return Ok(Arc::clone(standard));
         }
@@ -89,7 +91,7 @@ impl ReconcilerCache {
     }
 
     /// Those of `all` that are not known to be published.
-    pub(super) fn unknown<T: Versioned>(
+    pub(super) fn unpublished<T: Versioned>(
         &mut self,
         source: &str,
         all: &[T],
@@ -111,7 +113,7 @@ impl ReconcilerCache {
     }
 
     /// The offer is published.
-    pub(super) fn keep<T: Versioned>(&mut self, offer: &OfferedVersion<T>) {
+    pub(super) fn mark_published<T: Versioned>(&mut self, offer: &OfferedVersion<T>) {
         match &offer.text {
             Some(text) => {
                 self.files.insert(text.clone());
@@ -123,7 +125,7 @@ impl ReconcilerCache {
     }
 
     /// Forgets files that are no longer there.
-    pub(super) fn forget_but<'a>(&mut self, there: impl Iterator<Item = &'a String>) {
+    pub(super) fn retain_files<'a>(&mut self, there: impl Iterator<Item = &'a String>) {
         let there: BTreeSet<&String> = there.collect();
         self.files.retain(|text| there.contains(text));
     }
@@ -136,26 +138,29 @@ mod tests {
     #[tokio::test]
     async fn what_is_published_is_not_offered_again_and_the_program_is_read_once() {
         let mut memory = ReconcilerCache::default();
-        let standard = memory.standard().await.unwrap();
-        assert!(Arc::ptr_eq(&standard, &memory.standard().await.unwrap()));
-        let mut offers = memory.unknown("standard items", &standard.items);
+        let standard = memory.standard_definitions().await.unwrap();
+        assert!(Arc::ptr_eq(
+            &standard,
+            &memory.standard_definitions().await.unwrap()
+        ));
+        let mut offers = memory.unpublished("standard items", &standard.items);
         assert_eq!(offers.len(), standard.items.len());
         let mut first = offers.remove(0);
-        memory.keep(&first);
-        let left = memory.unknown("standard items", &standard.items);
+        memory.mark_published(&first);
+        let left = memory.unpublished("standard items", &standard.items);
         assert_eq!(left.len(), standard.items.len() - 1);
         assert!(left.iter().all(|o| o.version.key() != first.version.key()));
         // A list of the same name is another thing.
-        let lists = memory.unknown("standard code lists", &standard.lists);
+        let lists = memory.unpublished("standard code lists", &standard.lists);
         assert_eq!(lists.len(), standard.lists.len());
 
         let text = "code = \"x\"".to_owned();
         first.text = Some(text.clone());
-        memory.keep(&first);
+        memory.mark_published(&first);
         assert!(memory.knows_file(&text) && !memory.knows_file("code = \"y\""));
-        memory.forget_but([text.clone()].iter());
+        memory.retain_files([text.clone()].iter());
         assert!(memory.knows_file(&text));
-        memory.forget_but([].iter());
+        memory.retain_files([].iter());
         assert!(!memory.knows_file(&text));
     }
 }
