@@ -1,7 +1,7 @@
 //! Every receipt ever given, and the checks that nothing of it was lost or doubled. Called by fault
 //! journeys after each fault, and by the hostile suite.
 //!
-//! - [`Book`]: what callers were given;
+//! - [`ReceiptBook`]: what callers were given;
 //! - [`Auditor::while_running`]: what must hold at every moment, in one snapshot of the database;
 //! - [`Auditor::settled`]: what must hold once everything is through: receipts = originals = events = verdicts, and what
 //!   was revoked or withdrawn (D-24) is ended by its own version with its own words.
@@ -36,13 +36,13 @@ const OPEN_AT_ONCE: usize = 1_000;
 
 /// The receipts that callers were given, each with what it was given for.
 #[derive(Clone, Debug, Default)]
-pub struct Book {
-    by_submission: HashMap<(String, String), Arc<Given>>,
+pub struct ReceiptBook {
+    by_submission: HashMap<(String, String), Arc<GivenReceipt>>,
 }
 
 /// One receipt.
 #[derive(Debug)]
-pub struct Given {
+pub struct GivenReceipt {
     /// The version that holds what was sent.
     pub record_id: Uuid,
     /// Who has it.
@@ -55,7 +55,7 @@ pub struct Given {
     pub receipt: Receipt,
 }
 
-impl Book {
+impl ReceiptBook {
     /// Enters a receipt; whether it is the first for its submission id.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Book {
             );
             return Ok(false);
         }
-        let given = Given {
+        let given = GivenReceipt {
             record_id: Uuid::parse_str(&receipt.record_id)?,
             provider: provider.to_owned(),
             operation,
@@ -117,7 +117,7 @@ impl Book {
     }
 
     /// All of them.
-    pub fn given(&self) -> impl Iterator<Item = &Given> {
+    pub fn given(&self) -> impl Iterator<Item = &GivenReceipt> {
         self.by_submission.values().map(Arc::as_ref)
     }
 }
@@ -134,7 +134,7 @@ pub struct Auditor {
 
 /// What a settled platform holds.
 #[derive(Debug)]
-pub struct Settled {
+pub struct AuditTotals {
     /// Receipts given.
     pub receipts: usize,
     /// Of these records that validation accepted.
@@ -158,9 +158,9 @@ impl Auditor {
 
     /// What must hold at every moment, load or not: each receipt that was given is found with its bytes, once; ledgers
     /// have no gaps; no version has two events or two verdicts.
-    pub async fn while_running(&mut self, book: &Book) -> Result<()> {
-        let unopened = |given: &&Given| !self.opened.contains(&given.record_id);
-        let fresh: Vec<&Given> = book.given().filter(unopened).collect();
+    pub async fn while_running(&mut self, book: &ReceiptBook) -> Result<()> {
+        let unopened = |given: &&GivenReceipt| !self.opened.contains(&given.record_id);
+        let fresh: Vec<&GivenReceipt> = book.given().filter(unopened).collect();
         self.found(book).await?;
         self.opens(&fresh).await?;
         self.ledgers().await?;
@@ -170,7 +170,7 @@ impl Auditor {
     }
 
     /// Waits until everything that was given is through, then checks all of it; every content is opened.
-    pub async fn settled(&mut self, cluster: &Cluster, book: &Book) -> Result<Settled> {
+    pub async fn settled(&mut self, cluster: &Cluster, book: &ReceiptBook) -> Result<AuditTotals> {
         let receipts = book.len() as i64;
         eventually("all verdicts are there", SETTLE, async || {
             let verdicts: i64 = sqlx::query_scalar("select count(*) from verdict")
@@ -205,7 +205,7 @@ impl Auditor {
     }
 
     /// Each receipt has its row with the same operation, digest, ledger number and revision.
-    async fn found(&self, book: &Book) -> Result<()> {
+    async fn found(&self, book: &ReceiptBook) -> Result<()> {
         let (mut ids, mut providers, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
         let (mut digests, mut revisions, mut operations) = (Vec::new(), Vec::new(), Vec::new());
         for given in book.given() {
@@ -241,7 +241,7 @@ impl Auditor {
     }
 
     /// The sealed contents open to the bytes that were sent.
-    async fn opens(&self, given: &[&Given]) -> Result<()> {
+    async fn opens(&self, given: &[&GivenReceipt]) -> Result<()> {
         for some in given.chunks(OPEN_AT_ONCE) {
             let digests: HashMap<Uuid, [u8; 32]> =
                 some.iter().map(|one| (one.record_id, one.digest)).collect();
@@ -289,7 +289,7 @@ impl Auditor {
     }
 
     /// Receipts = originals = events = verdicts = events of verdicts, version by version, whatever a version does.
-    async fn equal_counts(&self, book: &Book) -> Result<Settled> {
+    async fn equal_counts(&self, book: &ReceiptBook) -> Result<AuditTotals> {
         let given: HashSet<Uuid> = book.given().map(|one| one.record_id).collect();
         let originals: Vec<Uuid> = sqlx::query_scalar("select record_id from original")
             .fetch_all(&self.ingest)
@@ -346,7 +346,7 @@ impl Auditor {
         );
         same("events RecordReturned", &returned, told.await?)?;
         self.ends(book, &ended).await?;
-        let settled = Settled {
+        let settled = AuditTotals {
             receipts: book.len(),
             accepted: accepted.len(),
             returned: returned.len(),
@@ -358,8 +358,8 @@ impl Auditor {
 
     /// D-24: what was accepted as the end of a record is what callers sent as one; each is told once, as the operation that
     /// it is and with the very words, and no case of a record stays open behind its end.
-    async fn ends(&self, book: &Book, ended: &HashSet<Uuid>) -> Result<()> {
-        let sent: HashMap<Uuid, &Given> = book
+    async fn ends(&self, book: &ReceiptBook, ended: &HashSet<Uuid>) -> Result<()> {
+        let sent: HashMap<Uuid, &GivenReceipt> = book
             .given()
             .filter(|given| given.operation != Operation::Upsert)
             .map(|given| (given.record_id, given))

@@ -59,7 +59,7 @@ impl ClusterOptions {
 
 /// PostgreSQL and NATS: private ones, or those that the environment names.
 #[derive(Debug)]
-pub struct Servers {
+pub struct ClusterServers {
     /// Private PostgreSQL; `None` when `DATABASE_URL` is set.
     pub postgres: Option<Postgres>,
     /// Private NATS; `None` when `NATS_URL` is set.
@@ -73,7 +73,7 @@ pub struct Servers {
 #[derive(Debug)]
 pub struct Cluster {
     /// The servers under it.
-    pub servers: Servers,
+    pub servers: ClusterServers,
     /// Its addresses.
     pub ports: Ports,
     options: ClusterOptions,
@@ -81,7 +81,7 @@ pub struct Cluster {
     issuer: DevelopmentIssuer,
     platform: Option<ServerProcess>,
     simulator: Option<ServerProcess>,
-    apart: Vec<apart::Apart>,
+    apart: Vec<apart::ServiceProcess>,
 }
 
 impl Cluster {
@@ -89,13 +89,13 @@ impl Cluster {
     pub async fn start(options: ClusterOptions) -> Result<Self> {
         let place = LockedFolder::temporary()?;
         let binaries = Binaries::locate(&testkit::workspace_root())?;
-        let servers = Servers::private(&binaries, place.path(), options.durable)?;
+        let servers = ClusterServers::private(&binaries, place.path(), options.durable)?;
         Self::start_on(servers, place, options).await
     }
 
     /// Starts the platform on given servers with its files in `place`.
     pub async fn start_on(
-        servers: Servers,
+        servers: ClusterServers,
         place: LockedFolder,
         options: ClusterOptions,
     ) -> Result<Self> {
@@ -110,7 +110,7 @@ impl Cluster {
     /// Starts some services only, each in a process of its own; the database has the schemas of all.
     /// For faults of one service: the all-in-one process would take the others with it.
     pub async fn start_services(
-        servers: Servers,
+        servers: ClusterServers,
         place: LockedFolder,
         options: ClusterOptions,
         services: &[Service],
@@ -122,7 +122,11 @@ impl Cluster {
     }
 
     /// Secrets and configuration, nothing running yet.
-    fn prepare(servers: Servers, place: LockedFolder, options: ClusterOptions) -> Result<Self> {
+    fn prepare(
+        servers: ClusterServers,
+        place: LockedFolder,
+        options: ClusterOptions,
+    ) -> Result<Self> {
         let folder = place.path().to_owned();
         let ports = Ports::reserve()?;
         let secrets = folder.join("secrets");
@@ -472,7 +476,7 @@ impl Cluster {
     }
 }
 
-impl Servers {
+impl ClusterServers {
     /// Private servers with their files below `folder`.
     pub fn private(binaries: &Binaries, folder: &Path, durable: bool) -> Result<Self> {
         let options = PostgresOptions {

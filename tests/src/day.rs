@@ -42,7 +42,7 @@ pub struct Day {
 }
 
 /// Submissions with a receipt so far; read by a progress line or a fault.
-pub type Progress = Arc<AtomicU64>;
+pub type ReceiptCounter = Arc<AtomicU64>;
 
 impl Day {
     /// The day of a seed, today in Changsha.
@@ -113,7 +113,7 @@ impl Day {
     pub async fn report(
         &self,
         cluster: &Cluster,
-        progress: &Progress,
+        progress: &ReceiptCounter,
     ) -> Result<HashMap<String, Receipt>> {
         let mut of_provider: BTreeMap<&str, Vec<&GeneratedRecord>> = BTreeMap::new();
         for record in &self.records {
@@ -161,10 +161,10 @@ impl Day {
     }
 
     /// What the generator knows must come out.
-    pub fn expected(&self) -> Expected {
-        let mut expected = Expected {
+    pub fn expected(&self) -> ExpectedBalance {
+        let mut expected = ExpectedBalance {
             submitted: self.records.len() as u64,
-            ..Expected::default()
+            ..ExpectedBalance::default()
         };
         for record in &self.records {
             match record.planted {
@@ -253,7 +253,7 @@ impl Day {
 
 /// The generator's side of the books.
 #[derive(Clone, Debug, Default)]
-pub struct Expected {
+pub struct ExpectedBalance {
     /// All records.
     pub submitted: u64,
     /// Planted errors by finding code.
@@ -307,7 +307,7 @@ pub struct Balance {
 
 impl Balance {
     /// The equations of the day that do not hold.
-    fn faults(&self, expected: &Expected) -> Vec<String> {
+    fn faults(&self, expected: &ExpectedBalance) -> Vec<String> {
         let mut faults = Vec::new();
         let mut equal = |what: &str, left: u64, right: u64| {
             if left != right {
@@ -383,15 +383,15 @@ pub fn submission(record: &GeneratedRecord) -> Submission {
     }
 }
 
-type Ingest = proto::credit::ingest::v1::ingest_service_client::IngestServiceClient<
+type IngestClient = proto::credit::ingest::v1::ingest_service_client::IngestServiceClient<
     service_kit::grpc::AuthorisedChannel,
 >;
 
 /// Streams until every submission has its receipt.
 pub async fn stream_all(
-    mut client: Ingest,
+    mut client: IngestClient,
     submissions: Vec<Submission>,
-    progress: &Progress,
+    progress: &ReceiptCounter,
 ) -> Result<HashMap<String, Receipt>> {
     let mut receipts: HashMap<String, Receipt> = HashMap::new();
     let end = Instant::now() + SETTLE;
@@ -413,10 +413,10 @@ pub async fn stream_all(
 }
 
 async fn stream_once(
-    client: &mut Ingest,
+    client: &mut IngestClient,
     submissions: Vec<Submission>,
     receipts: &mut HashMap<String, Receipt>,
-    progress: &Progress,
+    progress: &ReceiptCounter,
 ) -> Result<()> {
     let (sender, requests) = tokio::sync::mpsc::channel(256);
     let feeding = tokio::spawn(async move {

@@ -37,9 +37,9 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::{books::Book, cluster::Cluster, day::submission};
+use crate::{books::ReceiptBook, cluster::Cluster, day::submission};
 
-type Ingest = IngestServiceClient<AuthorisedChannel>;
+type IngestClient = IngestServiceClient<AuthorisedChannel>;
 
 /// How long a caller asks for one receipt before the load is called broken.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -55,7 +55,7 @@ const END_ONE_IN: u8 = 16;
 
 /// How much load there is.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct LoadPace {
     /// Providers that stream; the others make single calls.
     pub streams: usize,
     /// Submissions that all callers together begin in a second, so that a journey of minutes has an end; the platform
@@ -63,7 +63,7 @@ pub struct Pace {
     pub per_second: u32,
 }
 
-impl Default for Pace {
+impl Default for LoadPace {
     fn default() -> Self {
         Self {
             streams: 4,
@@ -75,15 +75,15 @@ impl Default for Pace {
 /// A running load. [`Load::finish`] ends it and gives the book.
 #[derive(Debug)]
 pub struct Load {
-    shared: Arc<Shared>,
+    shared: Arc<LoadState>,
     callers: JoinSet<Result<()>>,
     stop: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct LoadState {
     supply: Mutex<Supply>,
-    book: Mutex<Book>,
+    book: Mutex<ReceiptBook>,
     /// Submissions that may begin now.
     tickets: Semaphore,
     given: AtomicU64,
@@ -123,20 +123,20 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Load {
     /// Starts callers for all providers of the generator, who must be registered.
-    pub fn start(cluster: &Cluster, generator: Generator, pace: Pace) -> Result<Self> {
+    pub fn start(cluster: &Cluster, generator: Generator, pace: LoadPace) -> Result<Self> {
         let providers: Vec<String> = generator
             .providers()
             .iter()
             .map(|provider| provider.code.clone())
             .collect();
         let (stop, stopped) = watch::channel(false);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(LoadState {
             supply: Mutex::new(Supply {
                 generator,
                 next: 0,
                 waiting: HashMap::new(),
             }),
-            book: Mutex::new(Book::default()),
+            book: Mutex::new(ReceiptBook::default()),
             tickets: Semaphore::new(0),
             given: AtomicU64::new(0),
             refused: Mutex::new(BTreeMap::new()),
@@ -151,7 +151,7 @@ impl Load {
         ));
         let clients = cluster.clients()?;
         for (number, provider) in providers.into_iter().enumerate() {
-            let caller = Caller {
+            let caller = LoadCaller {
                 client: clients.ingest(&provider)?,
                 provider,
                 shared: shared.clone(),
@@ -210,12 +210,12 @@ impl Load {
     }
 
     /// What was given so far.
-    pub fn book(&self) -> Book {
+    pub fn book(&self) -> ReceiptBook {
         locked(&self.shared.book).clone()
     }
 
     /// Lets every caller get the receipts that it waits for, and ends.
-    pub async fn finish(mut self) -> Result<Book> {
+    pub async fn finish(mut self) -> Result<ReceiptBook> {
         self.stop.send_replace(true);
         while let Some(ended) = self.callers.join_next().await {
             ended?.context("a caller of the load failed")?;
@@ -232,7 +232,7 @@ impl Load {
 }
 
 async fn hand_out_tickets(
-    shared: Arc<Shared>,
+    shared: Arc<LoadState>,
     mut stopped: watch::Receiver<bool>,
     per_second: u32,
 ) -> Result<()> {
@@ -252,10 +252,10 @@ async fn hand_out_tickets(
     }
 }
 
-struct Caller {
+struct LoadCaller {
     provider: String,
-    client: Ingest,
-    shared: Arc<Shared>,
+    client: IngestClient,
+    shared: Arc<LoadState>,
     stopped: watch::Receiver<bool>,
     /// Revocations and withdrawals that come next.
     ends: VecDeque<Submission>,
@@ -280,14 +280,14 @@ fn end_of(record: &Submission) -> Option<Submission> {
 }
 
 /// What a call that gave no receipt means for its caller.
-enum Answered {
+enum LostAnswer {
     /// Ask again with the same id.
     AskAgain,
     /// The platform said what it must not say.
     Wrong(String),
 }
 
-impl Caller {
+impl LoadCaller {
     /// The next submission to begin; `None` when the load is to end.
     async fn next(&mut self) -> Option<Submission> {
         tokio::select! {
@@ -347,8 +347,8 @@ impl Caller {
                 Err(status) => status,
             };
             match self.answered(&status) {
-                Answered::AskAgain => {}
-                Answered::Wrong(why) => bail!("{}: {why}", submission.submission_id),
+                LostAnswer::AskAgain => {}
+                LostAnswer::Wrong(why) => bail!("{}: {why}", submission.submission_id),
             }
             ensure!(
                 Instant::now() < end,
@@ -359,7 +359,7 @@ impl Caller {
         }
     }
 
-    fn answered(&self, status: &Status) -> Answered {
+    fn answered(&self, status: &Status) -> LostAnswer {
         let details = status.get_error_details();
         if let Some(info) = details.error_info() {
             return self.refused(status.code(), &info.reason);
@@ -372,22 +372,22 @@ impl Caller {
             );
         if broken {
             self.shared.broken.fetch_add(1, Ordering::Relaxed);
-            return Answered::AskAgain;
+            return LostAnswer::AskAgain;
         }
-        Answered::Wrong(format!("answered without a reason: {status:?}"))
+        LostAnswer::Wrong(format!("answered without a reason: {status:?}"))
     }
 
     /// A refusal with a reason: only those that say to try again are right, for every submission is a good one.
-    fn refused(&self, code: Code, reason: &str) -> Answered {
+    fn refused(&self, code: Code, reason: &str) -> LostAnswer {
         let what = format!("{code:?} {reason}");
         let again = matches!(code, Code::Unavailable | Code::ResourceExhausted);
         *locked(&self.shared.refused)
             .entry(what.clone())
             .or_default() += 1;
         if again {
-            Answered::AskAgain
+            LostAnswer::AskAgain
         } else {
-            Answered::Wrong(format!("a good record was refused: {what}"))
+            LostAnswer::Wrong(format!("a good record was refused: {what}"))
         }
     }
 
@@ -472,7 +472,7 @@ impl Caller {
                 }
                 Answer::Refusal(refusal) => {
                     let code = Code::from_i32(refusal.status_code);
-                    if let Answered::Wrong(why) = self.refused(code, &refusal.reason) {
+                    if let LostAnswer::Wrong(why) = self.refused(code, &refusal.reason) {
                         bail!("{}: {why}: {}", refusal.submission_id, refusal.message);
                     }
                     // Refused while the platform is in trouble: asked again in the next stream, so that this one can end.
@@ -485,8 +485,8 @@ impl Caller {
 
     fn broken(&self, status: &Status) -> Result<()> {
         match self.answered(status) {
-            Answered::AskAgain => Ok(()),
-            Answered::Wrong(why) => bail!("the stream of {}: {why}", self.provider),
+            LostAnswer::AskAgain => Ok(()),
+            LostAnswer::Wrong(why) => bail!("the stream of {}: {why}", self.provider),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::cluster::Cluster;
 
 /// Resident memory of one process, MiB.
 #[derive(Clone, Copy, Debug)]
-pub struct Resident {
+pub struct ResidentMemory {
     /// Now.
     pub now_mib: f64,
     /// The most since the process began, or since [`forget_peak`].
@@ -17,7 +17,7 @@ pub struct Resident {
 }
 
 /// What a process keeps resident.
-pub fn resident(pid: u32) -> Result<Resident> {
+pub fn resident(pid: u32) -> Result<ResidentMemory> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))
         .with_context(|| format!("reading the status of process {pid}"))?;
     let mib = |name: &str| -> Result<f64> {
@@ -28,7 +28,7 @@ pub fn resident(pid: u32) -> Result<Resident> {
             .parse()?;
         Ok(kib / 1024.0)
     };
-    Ok(Resident {
+    Ok(ResidentMemory {
         now_mib: mib("VmRSS:")?,
         peak_mib: mib("VmHWM:")?,
     })
@@ -41,20 +41,20 @@ pub fn forget_peak(pid: u32) -> Result<()> {
 }
 
 /// The memory of all services of a platform that run apart.
-pub fn of_services(cluster: &Cluster) -> Result<Vec<(Service, Resident)>> {
+pub fn of_services(cluster: &Cluster) -> Result<Vec<(Service, ResidentMemory)>> {
     let pids = cluster.apart_pids().into_iter();
     pids.map(|(service, pid)| Ok((service, resident(pid)?)))
         .collect()
 }
 
 /// Names a list of services with their memory.
-pub fn describe(services: &[(Service, Resident)]) -> String {
+pub fn describe(services: &[(Service, ResidentMemory)]) -> String {
     let all = services.iter();
     let each = all.map(|(service, resident)| format!("{} {resident}", service.name()));
     each.collect::<Vec<_>>().join(", ")
 }
 
-impl fmt::Display for Resident {
+impl fmt::Display for ResidentMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.0} MiB (peak {:.0})", self.now_mib, self.peak_mib)
     }

@@ -31,7 +31,7 @@ const PROMISED_RATIO: f64 = 0.5;
 
 /// What was measured; records a second on one core.
 #[derive(Debug, Serialize)]
-pub struct Figures {
+pub struct RulesFigures {
     name: &'static str,
     item: String,
     rules: usize,
@@ -50,7 +50,7 @@ pub struct Figures {
     pub slowest_to_fastest: f64,
 }
 
-impl Figures {
+impl RulesFigures {
     /// Whether the promises hold.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl Figures {
 ///
 /// # Errors
 /// The generator's records do not get the verdicts that they were made for.
-pub fn measure(seed: u64, records: usize, today: Date) -> Result<Figures> {
+pub fn measure(seed: u64, records: usize, today: Date) -> Result<RulesFigures> {
     let item = standard_items()?
         .into_iter()
         .filter(|item| item.code == ITEM)
@@ -141,7 +141,7 @@ pub fn measure(seed: u64, records: usize, today: Date) -> Result<Figures> {
         all.into_iter().reduce(f64::min),
         all.into_iter().reduce(f64::max),
     );
-    Ok(Figures {
+    Ok(RulesFigures {
         name: "rules",
         item: format!("{ITEM} v{}", item.item().version),
         rules: item.item().rules.len(),

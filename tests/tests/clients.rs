@@ -28,14 +28,14 @@ fn python(root: &Path) -> Result<PathBuf> {
 }
 
 /// A language that a client is written in, with its libraries.
-enum Language {
+enum ClientLanguage {
     /// The program `python`.
     Python(PathBuf),
     /// The folder of modules.
     Node(PathBuf),
 }
 
-impl Language {
+impl ClientLanguage {
     fn python() -> Result<Self> {
         python(&testkit::workspace_root()).map(Self::Python)
     }
@@ -72,20 +72,20 @@ impl Language {
 }
 
 /// Runs programs of this checkout against one platform.
-struct Client<'a> {
+struct ProgramRunner<'a> {
     cluster: &'a Cluster,
-    language: Language,
+    language: ClientLanguage,
 }
 
 /// What one run of a program printed.
 #[derive(Debug)]
-struct Said {
+struct ProgramOutput {
     ended_well: bool,
     out: String,
     err: String,
 }
 
-impl Said {
+impl ProgramOutput {
     fn line(&self, start: &str) -> Result<&str> {
         let mut lines = self.out.lines();
         let found = lines.find(|line| line.starts_with(start));
@@ -106,14 +106,14 @@ impl Said {
     }
 }
 
-impl Client<'_> {
-    async fn run(&self, program: &str, token: &str, arguments: &[&str]) -> Result<Said> {
+impl ProgramRunner<'_> {
+    async fn run(&self, program: &str, token: &str, arguments: &[&str]) -> Result<ProgramOutput> {
         let mut command = self.language.command(program);
         command.args(arguments).env("CREDIT_TOKEN", token);
         let output: Output = tokio::task::spawn_blocking(move || command.output())
             .await?
             .with_context(|| format!("running {program}"))?;
-        Ok(Said {
+        Ok(ProgramOutput {
             ended_well: output.status.success(),
             out: String::from_utf8(output.stdout)?,
             err: String::from_utf8(output.stderr)?,
@@ -121,7 +121,7 @@ impl Client<'_> {
     }
 
     /// The sample, or a file.
-    async fn submit(&self, token: &str, file: Option<&Path>) -> Result<Said> {
+    async fn submit(&self, token: &str, file: Option<&Path>) -> Result<ProgramOutput> {
         let ingest = self.cluster.ports.address(Service::Ingest);
         let validation = self.cluster.ports.address(Service::Validation);
         let mut arguments = vec![ingest.as_str(), validation.as_str()];
@@ -129,7 +129,7 @@ impl Client<'_> {
         self.run(self.language.client(), token, &arguments).await
     }
 
-    async fn register(&self, token: &str, code: &str, name: &str) -> Result<Said> {
+    async fn register(&self, token: &str, code: &str, name: &str) -> Result<ProgramOutput> {
         let catalog = self.cluster.ports.address(Service::Catalog);
         let arguments = [catalog.as_str(), code, name];
         self.run("deploy/register-provider.py", token, &arguments)
@@ -156,13 +156,13 @@ fn second_report(provider: &FictionalProvider) -> Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_python_client_reports_and_learns_what_became_of_its_records_r8_r13() -> TestResult {
-    reports_and_learns_what_became_of_its_records(Language::python()?).await?;
+    reports_and_learns_what_became_of_its_records(ClientLanguage::python()?).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_client_reports_and_learns_what_became_of_its_records_r8_r13() -> TestResult {
-    reports_and_learns_what_became_of_its_records(Language::node()?).await?;
+    reports_and_learns_what_became_of_its_records(ClientLanguage::node()?).await?;
     Ok(())
 }
 
@@ -179,7 +179,7 @@ fn each_client_is_shorter_than_sixty_lines_and_knows_no_registry() -> TestResult
     Ok(())
 }
 
-async fn reports_and_learns_what_became_of_its_records(language: Language) -> Result<()> {
+async fn reports_and_learns_what_became_of_its_records(language: ClientLanguage) -> Result<()> {
     let mut options = ClusterOptions::new(env!("CARGO_BIN_EXE_credit-journey"));
     options.durable = false;
     let cluster = Cluster::start(options).await?;
@@ -187,7 +187,7 @@ async fn reports_and_learns_what_became_of_its_records(language: Language) -> Re
     day.register(&cluster).await?;
     let provider = &day.generator.providers()[0];
     let token = cluster.token(&provider.code, &[Role::Provider], None)?;
-    let client = Client {
+    let client = ProgramRunner {
         cluster: &cluster,
         language,
     };
@@ -230,11 +230,11 @@ async fn reports_and_learns_what_became_of_its_records(language: Language) -> Re
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_reports_once_the_credit_office_has_registered_it_r3_r5() -> TestResult {
-    let language = Language::python()?;
+    let language = ClientLanguage::python()?;
     let mut options = ClusterOptions::new(env!("CARGO_BIN_EXE_credit-journey"));
     options.durable = false;
     let cluster = Cluster::start(options).await?;
-    let client = Client {
+    let client = ProgramRunner {
         cluster: &cluster,
         language,
     };

@@ -7,11 +7,11 @@ use std::{
 
 use anyhow::{Result, ensure};
 use journeys::{
-    books::{Auditor, Settled},
-    cluster::{Cluster, ClusterOptions, Servers},
+    books::{AuditTotals, Auditor},
+    cluster::{Cluster, ClusterOptions, ClusterServers},
     day::Day,
-    hostile::{Enemy, Verdicts},
-    load::{Load, Pace},
+    hostile::{HostileClient, HostileReport},
+    load::{Load, LoadPace},
     memory,
 };
 use local_servers::{Binaries, LockedFolder};
@@ -40,7 +40,7 @@ async fn thousands_of_hostile_requests_are_refused_and_leave_nothing_behind() ->
     let cluster = platform().await?;
     let day = Day::new(seed, 0);
     day.register(&cluster).await?;
-    let (enemy, mut book) = Enemy::prepare(&cluster, day.generator.clone(), seed).await?;
+    let (enemy, mut book) = HostileClient::prepare(&cluster, day.generator.clone(), seed).await?;
     let mut auditor = Auditor::new(&cluster)?;
     auditor.settled(&cluster, &book).await?;
     let before = rows(&cluster).await?;
@@ -51,7 +51,7 @@ async fn thousands_of_hostile_requests_are_refused_and_leave_nothing_behind() ->
     }
 
     // Good callers go on all the while.
-    let pace = Pace {
+    let pace = LoadPace {
         streams: 4,
         per_second: 40,
     };
@@ -96,7 +96,7 @@ async fn thousands_of_hostile_requests_are_refused_and_leave_nothing_behind() ->
 async fn platform() -> Result<Cluster> {
     let place = LockedFolder::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
-    let servers = Servers::private(&binaries, place.path(), false)?;
+    let servers = ClusterServers::private(&binaries, place.path(), false)?;
     let options = ClusterOptions {
         durable: false,
         log: "warn".to_owned(),
@@ -105,14 +105,14 @@ async fn platform() -> Result<Cluster> {
     Cluster::start_services(servers, place, options, &SERVICES).await
 }
 
-async fn attack(enemy: &Enemy, requests: u64) -> Result<Verdicts> {
+async fn attack(enemy: &HostileClient, requests: u64) -> Result<HostileReport> {
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..ENEMIES {
         let enemy = enemy.clone();
         let numbers = (0..requests).filter(move |number| number % ENEMIES == caller);
         callers.spawn(async move { enemy.send(numbers).await });
     }
-    let mut all = Verdicts::default();
+    let mut all = HostileReport::default();
     while let Some(done) = callers.join_next().await {
         all.extend(done??);
     }
@@ -174,7 +174,7 @@ async fn rows(cluster: &Cluster) -> Result<BTreeMap<String, i64>> {
 async fn nothing_kept(
     cluster: &Cluster,
     before: &BTreeMap<String, i64>,
-    settled: &Settled,
+    settled: &AuditTotals,
     left: &BTreeSet<(&'static str, String)>,
 ) -> Result<()> {
     let after = rows(cluster).await?;

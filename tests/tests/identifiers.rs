@@ -16,10 +16,10 @@ use testkit::{TestResult, choose_extent, print_figures, test_seed};
 use time::{Date, Month};
 
 /// Shares of citizen numbers, credit codes, registration numbers, in twentieths.
-const SHARES: [(Kind, usize); 3] = [
-    (Kind::Citizen, 9),
-    (Kind::Credit, 9),
-    (Kind::Registration, 2),
+const SHARES: [(IdentifierKind, usize); 3] = [
+    (IdentifierKind::Citizen, 9),
+    (IdentifierKind::Credit, 9),
+    (IdentifierKind::Registration, 2),
 ];
 const SEED: u64 = 20_261_123;
 
@@ -45,7 +45,7 @@ print('\\n'.join(out))
 ";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum IdentifierKind {
     /// Against `stdnum.cn.ric`, its check character against `stdnum.iso7064.mod_11_2` as well.
     Citizen,
     /// Against `stdnum.cn.uscc`.
@@ -56,7 +56,7 @@ enum Kind {
 
 /// A reason for which both may say different things of one code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Reason {
+enum DisagreementReason {
     /// Ours accepts: stdnum wants digits in the first 8 places, and so refuses every code of departments A, N
     /// and Y (military, village collectives, others), which the amended standard has.
     LetterDepartment,
@@ -82,69 +82,77 @@ enum Reason {
     Cleaning,
 }
 
-const REASONS: [Reason; 9] = [
-    Reason::LetterDepartment,
-    Reason::InnerCheck,
-    Reason::Pair,
-    Reason::Filler,
-    Reason::Person,
-    Reason::PermitOrForeigner,
-    Reason::Region,
-    Reason::Year,
-    Reason::Cleaning,
+const REASONS: [DisagreementReason; 9] = [
+    DisagreementReason::LetterDepartment,
+    DisagreementReason::InnerCheck,
+    DisagreementReason::Pair,
+    DisagreementReason::Filler,
+    DisagreementReason::Person,
+    DisagreementReason::PermitOrForeigner,
+    DisagreementReason::Region,
+    DisagreementReason::Year,
+    DisagreementReason::Cleaning,
 ];
 
 /// Why ours may say something else than stdnum, which said `theirs`; `None` when there is no reason.
-fn reason(kind: Kind, code: &str, theirs: &str, today: Date) -> Option<Reason> {
+fn reason(
+    kind: IdentifierKind,
+    code: &str,
+    theirs: &str,
+    today: Date,
+) -> Option<DisagreementReason> {
     match (kind, read(kind, code, today)) {
-        (Kind::Credit, Ok(())) => (code.starts_with(['A', 'N', 'Y']) && theirs == "InvalidFormat")
-            .then_some(Reason::LetterDepartment),
-        (Kind::Citizen, Ok(())) if !matches!(theirs, "InvalidComponent" | "KeyError") => None,
-        (Kind::Citizen, Ok(())) => Some(match &code[..1] {
-            "8" | "9" => Reason::PermitOrForeigner,
-            _ => Reason::Region,
+        (IdentifierKind::Credit, Ok(())) => (code.starts_with(['A', 'N', 'Y'])
+            && theirs == "InvalidFormat")
+            .then_some(DisagreementReason::LetterDepartment),
+        (IdentifierKind::Citizen, Ok(())) if !matches!(theirs, "InvalidComponent" | "KeyError") => {
+            None
+        }
+        (IdentifierKind::Citizen, Ok(())) => Some(match &code[..1] {
+            "8" | "9" => DisagreementReason::PermitOrForeigner,
+            _ => DisagreementReason::Region,
         }),
-        (Kind::Registration, Ok(())) => None,
+        (IdentifierKind::Registration, Ok(())) => None,
         (kind, Err(error)) => match (kind, error.rule, error.position) {
             (_, IdRule::Length | IdRule::Alphabet, _) => {
                 let cleaned = cleaned(kind, code);
                 let explained = cleaned != code
                     && (read(kind, &cleaned, today).is_ok()
                         || reason(kind, &cleaned, theirs, today).is_some());
-                explained.then_some(Reason::Cleaning)
+                explained.then_some(DisagreementReason::Cleaning)
             }
-            (Kind::Citizen, IdRule::DateFuture, _) => Some(Reason::Year),
-            (Kind::Citizen, IdRule::Date, Some(6)) => Some(Reason::Year),
-            (Kind::Credit, IdRule::InnerCheck, _) => Some(Reason::InnerCheck),
-            (Kind::Credit, IdRule::Category, _) => Some(Reason::Pair),
-            (Kind::Credit, IdRule::PersonalNumber, _) => Some(Reason::Person),
-            (_, IdRule::Dummy, _) => Some(Reason::Filler),
+            (IdentifierKind::Citizen, IdRule::DateFuture, _) => Some(DisagreementReason::Year),
+            (IdentifierKind::Citizen, IdRule::Date, Some(6)) => Some(DisagreementReason::Year),
+            (IdentifierKind::Credit, IdRule::InnerCheck, _) => Some(DisagreementReason::InnerCheck),
+            (IdentifierKind::Credit, IdRule::Category, _) => Some(DisagreementReason::Pair),
+            (IdentifierKind::Credit, IdRule::PersonalNumber, _) => Some(DisagreementReason::Person),
+            (_, IdRule::Dummy, _) => Some(DisagreementReason::Filler),
             _ => None,
         },
     }
 }
 
-fn read(kind: Kind, code: &str, today: Date) -> Result<(), IdError> {
+fn read(kind: IdentifierKind, code: &str, today: Date) -> Result<(), IdError> {
     match kind {
-        Kind::Citizen => CitizenNumber::parse(code, today).map(drop),
-        Kind::Credit => CreditCode::parse(code).map(drop),
-        Kind::Registration => RegistrationNumber::parse(code).map(drop),
+        IdentifierKind::Citizen => CitizenNumber::parse(code, today).map(drop),
+        IdentifierKind::Credit => CreditCode::parse(code).map(drop),
+        IdentifierKind::Registration => RegistrationNumber::parse(code).map(drop),
     }
 }
 
 /// As stdnum does it.
-fn cleaned(kind: Kind, code: &str) -> String {
+fn cleaned(kind: IdentifierKind, code: &str) -> String {
     match kind {
-        Kind::Citizen => code.trim().to_uppercase(),
-        Kind::Credit => code.replace([' ', '-'], "").to_uppercase(),
-        Kind::Registration => code.to_owned(),
+        IdentifierKind::Citizen => code.trim().to_uppercase(),
+        IdentifierKind::Credit => code.replace([' ', '-'], "").to_uppercase(),
+        IdentifierKind::Registration => code.to_owned(),
     }
 }
 
 /// SplitMix64: the same codes on every machine.
-struct Random(u64);
+struct SplitMix(u64);
 
-impl Random {
+impl SplitMix {
     fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -175,7 +183,7 @@ const REGIONS: [&str; 24] = [
 ];
 
 /// One mistake of a typist: another, a lost, a doubled character, two exchanged, another case, a separator.
-fn damage(random: &mut Random, code: &str, alphabet: &[u8]) -> String {
+fn damage(random: &mut SplitMix, code: &str, alphabet: &[u8]) -> String {
     let mut bytes = code.as_bytes().to_vec();
     let at = random.below(bytes.len());
     match random.below(10) {
@@ -190,7 +198,7 @@ fn damage(random: &mut Random, code: &str, alphabet: &[u8]) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn citizen(random: &mut Random) -> String {
+fn citizen(random: &mut SplitMix) -> String {
     let head = format!(
         "{}{:04}{:02}{:02}{}",
         random.pick(&REGIONS),
@@ -214,7 +222,7 @@ fn citizen(random: &mut Random) -> String {
     )
 }
 
-fn credit(random: &mut Random) -> String {
+fn credit(random: &mut SplitMix) -> String {
     // Every department, mostly with one of its categories.
     let pair = match random.below(4) {
         0 => random.text(CREDIT, 2),
@@ -261,7 +269,7 @@ fn credit(random: &mut Random) -> String {
     format!("{head}{}", char::from(CREDIT[(31 - sum % 31) % 31]))
 }
 
-fn registration(random: &mut Random) -> String {
+fn registration(random: &mut SplitMix) -> String {
     let head = format!("{}{}", &random.pick(&REGIONS)[..6], random.text(DIGITS, 8));
     let mut product = 10;
     for b in head.bytes() {
@@ -271,22 +279,22 @@ fn registration(random: &mut Random) -> String {
     format!("{head}{}", (11 - product) % 10)
 }
 
-fn codes(seed: u64, count: usize) -> Vec<(Kind, String)> {
-    let mut random = Random(seed);
+fn codes(seed: u64, count: usize) -> Vec<(IdentifierKind, String)> {
+    let mut random = SplitMix(seed);
     let mut codes = Vec::new();
     for (kind, share) in SHARES {
         for _ in 0..count * share / 20 {
             let (code, alphabet) = match kind {
-                Kind::Citizen => (citizen(&mut random), &b"0123456789X"[..]),
+                IdentifierKind::Citizen => (citizen(&mut random), &b"0123456789X"[..]),
                 // A person's number in the place of an organisation's.
-                Kind::Credit if random.below(8) == 0 => (citizen(&mut random), DIGITS),
-                Kind::Credit => (credit(&mut random), CREDIT),
-                Kind::Registration => (registration(&mut random), DIGITS),
+                IdentifierKind::Credit if random.below(8) == 0 => (citizen(&mut random), DIGITS),
+                IdentifierKind::Credit => (credit(&mut random), CREDIT),
+                IdentifierKind::Registration => (registration(&mut random), DIGITS),
             };
             let code = match (kind, random.below(2)) {
                 (_, 0) => code,
                 // The arithmetic alone knows no length.
-                (Kind::Registration, _) => {
+                (IdentifierKind::Registration, _) => {
                     let at = random.below(15);
                     format!(
                         "{}{}{}",
@@ -304,7 +312,7 @@ fn codes(seed: u64, count: usize) -> Vec<(Kind, String)> {
 }
 
 /// Both words for every code, by one process: written by a thread beside the reading.
-fn ask_stdnum(python: &Path, codes: &[(Kind, String)]) -> Result<Vec<(String, String)>> {
+fn ask_stdnum(python: &Path, codes: &[(IdentifierKind, String)]) -> Result<Vec<(String, String)>> {
     let mut child = Command::new(python)
         .args(["-c", PROGRAM])
         .stdin(Stdio::piped())
@@ -348,7 +356,7 @@ fn python_stdnum_disagrees_only_for_the_reasons_listed() -> TestResult {
     let codes = codes(test_seed(SEED)?, count);
     assert_eq!(codes.len(), count);
     let answers = ask_stdnum(&python()?, &codes)?;
-    let mut met: BTreeMap<Reason, usize> = BTreeMap::new();
+    let mut met: BTreeMap<DisagreementReason, usize> = BTreeMap::new();
     let mut agreed = [0, 0];
     let mut unexplained = Vec::new();
     for ((kind, code), (module, check)) in codes.iter().zip(&answers) {
@@ -367,7 +375,7 @@ fn python_stdnum_disagrees_only_for_the_reasons_listed() -> TestResult {
             Err(error) if error.rule == IdRule::Check => Some(false),
             Err(_) => None,
         };
-        if let (Kind::Citizen, Some(checked)) = (kind, checked)
+        if let (IdentifierKind::Citizen, Some(checked)) = (kind, checked)
             && checked != (check == "True")
         {
             unexplained.push(format!("{code}: MOD 11-2 {checked}, stdnum {check}"));

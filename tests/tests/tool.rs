@@ -29,13 +29,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const KEY: &str = "业务编号";
 
 /// What one call of the tool left.
-struct Said {
+struct ToolOutput {
     exit: u8,
     lines: Vec<Value>,
     errors: String,
 }
 
-impl Said {
+impl ToolOutput {
     /// Lines of one type.
     fn of_type(&self, kind: &str) -> impl Iterator<Item = &Value> {
         self.lines.iter().filter(move |line| line["type"] == kind)
@@ -54,12 +54,12 @@ impl Said {
 }
 
 /// A department at its desk.
-struct Desk {
+struct DepartmentTool {
     provider: String,
     variables: BTreeMap<&'static str, String>,
 }
 
-impl Desk {
+impl DepartmentTool {
     fn new(cluster: &Cluster, provider: &str) -> Result<Self> {
         let variables = BTreeMap::from([
             ("CREDIT_ENDPOINT", cluster.ports.url(Service::Ingest)),
@@ -80,7 +80,7 @@ impl Desk {
     }
 
     /// Runs the tool with `--json`, as a script does.
-    async fn run(&self, arguments: &[&str]) -> Result<Said> {
+    async fn run(&self, arguments: &[&str]) -> Result<ToolOutput> {
         let mut line = vec!["creditctl".into(), "--json".into()];
         line.extend(arguments.iter().map(Into::into));
         let variables = self.variables.clone();
@@ -104,7 +104,7 @@ impl Desk {
                 .lines()
                 .map(serde_json::from_str)
                 .collect::<Result<_, _>>();
-            Ok(Said {
+            Ok(ToolOutput {
                 exit: exit.code(),
                 lines: lines.with_context(|| text.clone())?,
                 errors: String::from_utf8(errors)?,
@@ -174,7 +174,7 @@ fn save(folder: &Path, records: &[GeneratedRecord]) -> Result<PathBuf> {
 }
 
 /// What was found in each row: code, field, severity, text and suggestion.
-fn findings(said: &Said) -> BTreeMap<u64, Vec<String>> {
+fn findings(said: &ToolOutput) -> BTreeMap<u64, Vec<String>> {
     said.of_type("row")
         .map(|row| {
             let found = row["findings"].as_array().into_iter().flatten();
@@ -185,7 +185,7 @@ fn findings(said: &Said) -> BTreeMap<u64, Vec<String>> {
         .collect()
 }
 
-async fn platform() -> Result<(Cluster, Desk, Vec<GeneratedRecord>)> {
+async fn platform() -> Result<(Cluster, DepartmentTool, Vec<GeneratedRecord>)> {
     let options = ClusterOptions {
         durable: false,
         ..ClusterOptions::new(env!("CARGO_BIN_EXE_credit-journey"))
@@ -194,7 +194,7 @@ async fn platform() -> Result<(Cluster, Desk, Vec<GeneratedRecord>)> {
     let day = Day::new(23, 1);
     day.register(&cluster).await?;
     let provider = day.generator.providers()[0].code.clone();
-    let desk = Desk::new(&cluster, &provider)?;
+    let desk = DepartmentTool::new(&cluster, &provider)?;
     let records = records(&desk.provider, "xzcf", 120);
     Ok((cluster, desk, records))
 }
@@ -231,7 +231,7 @@ async fn r8_r13_the_platform_says_of_every_row_what_the_desk_said_and_repeats_it
         .run(&[&["submit", file], &source[..]].concat())
         .await?
         .ended(1)?;
-    let numbers = |said: &Said| -> Vec<Value> {
+    let numbers = |said: &ToolOutput| -> Vec<Value> {
         said.of_type("row")
             .map(|row| row["ledger_number"].clone())
             .collect()
@@ -309,7 +309,7 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResul
 
     // A returned record was sent by mistake: its case ends with it.
     let (faulty, _) = row_of(&|record| record.planted.is_some())?;
-    let open = |said: &Said| -> usize {
+    let open = |said: &ToolOutput| -> usize {
         let of = |line: &&Value| line["record_key"] == faulty.record_key.as_str();
         said.lines.iter().filter(of).count()
     };

@@ -26,27 +26,27 @@ struct Cli {
     #[arg(long, global = true, env = "CREDIT_CONFIG")]
     config: Option<PathBuf>,
     #[command(subcommand)]
-    command: Command,
+    command: PlatformCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum PlatformCommand {
     /// Runs one service, or all in one process.
-    Run(commands::run::Run),
+    Run(commands::run::RunCommand),
     /// Creates roles and schemas, runs migrations, creates streams and consumers.
-    Migrate(commands::migrate::Migrate),
+    Migrate(commands::migrate::MigrateCommand),
     /// Prints the configuration in force, secrets hidden.
     DumpConfig,
     /// Exits 0 when the process of this configuration is ready, else prints why not.
-    Healthcheck(commands::healthcheck::Healthcheck),
+    Healthcheck(commands::healthcheck::HealthcheckCommand),
     /// Signs a development token.
-    Token(commands::token::Token),
+    Token(commands::token::TokenCommand),
     /// Writes fresh development secrets (keys, passwords, URLs) into a folder.
-    Secrets(commands::secrets::Secrets),
+    Secrets(commands::secrets::SecretsCommand),
     /// Lists, retries or gives up events that could not be dealt with.
-    DeadLetters(commands::dead_letters::DeadLetters),
+    DeadLetters(commands::dead_letters::DeadLettersCommand),
     /// Creates streams, or rebuilds their content from the outboxes.
-    Streams(commands::streams::Streams),
+    Streams(commands::streams::StreamsCommand),
 }
 
 /// Parses the arguments and runs the command; its exit code. `faults` is `FaultInjection::none()` in
@@ -66,14 +66,14 @@ pub fn main(faults: FaultInjection) -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match cli.command {
-            Command::Run(run) => run.execute(&overlay, faults).await,
-            Command::Migrate(migrate) => migrate.execute(&overlay).await,
-            Command::DumpConfig => commands::dump_config::execute(&overlay),
-            Command::Healthcheck(check) => check.execute(&overlay).await,
-            Command::Token(token) => token.execute(&overlay),
-            Command::Secrets(secrets) => secrets.execute(),
-            Command::DeadLetters(letters) => letters.execute(&overlay).await,
-            Command::Streams(streams) => streams.execute(&overlay).await,
+            PlatformCommand::Run(run) => run.execute(&overlay, faults).await,
+            PlatformCommand::Migrate(migrate) => migrate.execute(&overlay).await,
+            PlatformCommand::DumpConfig => commands::dump_config::execute(&overlay),
+            PlatformCommand::Healthcheck(check) => check.execute(&overlay).await,
+            PlatformCommand::Token(token) => token.execute(&overlay),
+            PlatformCommand::Secrets(secrets) => secrets.execute(),
+            PlatformCommand::DeadLetters(letters) => letters.execute(&overlay).await,
+            PlatformCommand::Streams(streams) => streams.execute(&overlay).await,
         }
     });
     // Blocking helpers (trace export) must not hold the exit up.

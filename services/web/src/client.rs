@@ -4,7 +4,7 @@
 
 mod catalogue;
 
-pub use catalogue::Organs;
+pub use catalogue::OrganNames;
 
 use std::{
     fmt,
@@ -31,8 +31,8 @@ use tonic_types::StatusExt;
 
 use crate::Config;
 
-type Public = PublicServiceClient<AuthorisedChannel>;
-type Catalogue = CatalogServiceClient<AuthorisedChannel>;
+type DisclosureBackend = PublicServiceClient<AuthorisedChannel>;
+type CatalogBackend = CatalogServiceClient<AuthorisedChannel>;
 
 /// Why a page cannot be shown.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,18 +67,18 @@ pub enum RecordAnswer {
 
 /// The services. Cheap to clone.
 #[derive(Clone)]
-pub struct Backends(Arc<Inner>);
+pub struct Backends(Arc<BackendState>);
 
-struct Inner {
+struct BackendState {
     disclosure: Channel,
     catalog: Channel,
     secret: Secret,
-    token: RwLock<Token>,
+    token: RwLock<SiteToken>,
     timeout: Duration,
 }
 
 #[derive(Clone)]
-struct Token {
+struct SiteToken {
     text: String,
     bearer: BearerToken,
 }
@@ -89,7 +89,7 @@ impl fmt::Debug for Backends {
     }
 }
 
-impl Token {
+impl SiteToken {
     fn read(secret: &Secret) -> Result<Self, StartError> {
         let text = secret.reveal()?;
         let bearer = BearerToken::new(&text).map_err(|_| StartError::Token { key: "token" })?;
@@ -106,10 +106,10 @@ impl Backends {
         let open = |key, url: &str| {
             open_channel(url).map_err(|source| StartError::Address { key, source })
         };
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(BackendState {
             disclosure: open("disclosure_url", &config.disclosure_url)?,
             catalog: open("catalog_url", &config.catalog_url)?,
-            token: RwLock::new(Token::read(&config.token)?),
+            token: RwLock::new(SiteToken::read(&config.token)?),
             secret: config.token.clone(),
             timeout: config.backend_timeout(),
         })))
@@ -182,12 +182,12 @@ impl Backends {
         }
     }
 
-    fn disclosure(&self, token: BearerToken) -> Public {
+    fn disclosure(&self, token: BearerToken) -> DisclosureBackend {
         PublicServiceClient::with_interceptor(self.0.disclosure.clone(), token)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
-    fn catalog(&self, token: BearerToken) -> Catalogue {
+    fn catalog(&self, token: BearerToken) -> CatalogBackend {
         CatalogServiceClient::with_interceptor(self.0.catalog.clone(), token)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
@@ -242,7 +242,7 @@ impl Backends {
         }
     }
 
-    fn token(&self) -> Token {
+    fn token(&self) -> SiteToken {
         // A poisoned lock still holds a whole token: nothing can panic between read and write.
         self.0
             .token
@@ -251,8 +251,8 @@ impl Backends {
             .clone()
     }
 
-    fn renewed(&self, refused: &Token) -> Option<BearerToken> {
-        let fresh = Token::read(&self.0.secret).ok()?;
+    fn renewed(&self, refused: &SiteToken) -> Option<BearerToken> {
+        let fresh = SiteToken::read(&self.0.secret).ok()?;
         if fresh.text == refused.text {
             return None;
         }

@@ -37,7 +37,7 @@ const SECURITY: [(HeaderName, &str); 6] = [
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
+struct AnswerLabels {
     route: String,
     status: u16,
 }
@@ -45,14 +45,14 @@ struct Labels {
 /// Counts of answers by route and status, and how long they took.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    answers: Family<Labels, Counter>,
+    answers: Family<AnswerLabels, Counter>,
     seconds: Arc<Histogram>,
 }
 
 impl Metrics {
     /// Registers them with the process.
     pub fn new(telemetry: &Telemetry) -> Self {
-        let answers = Family::<Labels, Counter>::default();
+        let answers = Family::<AnswerLabels, Counter>::default();
         let seconds = Histogram::new([0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]);
         telemetry.register(|registry| {
             registry.register(
@@ -88,7 +88,7 @@ pub async fn around(State(metrics): State<Metrics>, request: Request, next: Next
     metrics.seconds.observe(seconds);
     metrics
         .answers
-        .get_or_create(&Labels { route, status })
+        .get_or_create(&AnswerLabels { route, status })
         .inc();
     let headers = response.headers_mut();
     for (name, value) in SECURITY {

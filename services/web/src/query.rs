@@ -22,9 +22,9 @@ const MAX_PAGE_MARK: usize = 1024;
 
 /// The parameters of an address, in order. The first of a name counts.
 #[derive(Debug, Default)]
-pub struct Params(Vec<(String, String)>);
+pub struct QueryParams(Vec<(String, String)>);
 
-impl Params {
+impl QueryParams {
     /// From the raw query string. Every string can be read: broken escapes become visible
     /// replacement characters, and control characters are dropped.
     pub fn parse(raw: Option<&str>) -> Self {
@@ -70,7 +70,7 @@ pub fn address(path: &str, pairs: &[(&str, &str)]) -> String {
 
 /// What stands in a field that takes a name or a credit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Subject {
+pub enum NameOrCode {
     /// Nothing.
     Empty,
     /// Part of a name, [`MIN_NAME`] to [`MAX_TEXT`] characters.
@@ -78,12 +78,12 @@ pub enum Subject {
     /// A credit code, canonical.
     Code(CreditCode),
     /// Neither; what to tell the visitor.
-    Wrong(Complaint),
+    Wrong(FieldError),
 }
 
 /// What is wrong with a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Complaint {
+pub enum FieldError {
     /// Fewer than [`MIN_NAME`] letters, digits or ideographs.
     TooShort,
     /// More than [`MAX_TEXT`] characters.
@@ -102,7 +102,7 @@ pub enum Complaint {
     Told(String),
 }
 
-impl Complaint {
+impl FieldError {
     /// The text beside the field.
     pub fn text(&self) -> &str {
         match self {
@@ -122,7 +122,7 @@ impl Complaint {
     }
 }
 
-impl Subject {
+impl NameOrCode {
     /// Reads a field.
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
@@ -131,27 +131,27 @@ impl Subject {
             return Self::Empty;
         }
         if length > MAX_TEXT {
-            return Self::Wrong(Complaint::TooLong);
+            return Self::Wrong(FieldError::TooLong);
         }
         let tidy = tidy_code(text);
         if let Ok(code) = CreditCode::parse(&tidy) {
             return Self::Code(code);
         }
         if !find_personal(text).is_empty() {
-            return Self::Wrong(Complaint::Personal);
+            return Self::Wrong(FieldError::Personal);
         }
         if meant_as_code(&tidy) {
-            return Self::Wrong(Complaint::NotACode);
+            return Self::Wrong(FieldError::NotACode);
         }
         // Brackets and dots do not count: disclosure compares names without them.
         if text.chars().filter(|c| c.is_alphanumeric()).count() < MIN_NAME {
-            return Self::Wrong(Complaint::TooShort);
+            return Self::Wrong(FieldError::TooShort);
         }
         Self::Name(text.to_owned())
     }
 
     /// What is wrong, if anything.
-    pub fn complaint(&self) -> Option<Complaint> {
+    pub fn complaint(&self) -> Option<FieldError> {
         match self {
             Self::Wrong(complaint) => Some(complaint.clone()),
             Self::Empty | Self::Name(_) | Self::Code(_) => None,
@@ -192,54 +192,54 @@ fn meant_as_code(tidy: &str) -> bool {
 
 /// A field of a form with what the visitor typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Entry {
+pub struct FormEntry {
     /// To be shown again; empty when it should not be.
     pub text: String,
     /// What is wrong.
-    pub complaint: Option<Complaint>,
+    pub complaint: Option<FieldError>,
 }
 
 /// The filters of the two lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filter {
+pub struct RecordFilter {
     /// Name or code as typed.
-    pub subject_entry: Entry,
+    pub subject_entry: FormEntry,
     /// Name or code as understood.
-    pub subject: Subject,
+    pub subject: NameOrCode,
     /// Exact number of the decision document.
-    pub document_number: Entry,
+    pub document_number: FormEntry,
     /// First day of the decision.
-    pub from: Entry,
+    pub from: FormEntry,
     /// Last day of the decision.
-    pub to: Entry,
+    pub to: FormEntry,
 }
 
-impl Filter {
+impl RecordFilter {
     /// Reads the parameters `subject`, `number`, `from` and `to`.
-    pub fn parse(params: &Params) -> Self {
-        let subject = Subject::parse(params.get("subject"));
+    pub fn parse(params: &QueryParams) -> Self {
+        let subject = NameOrCode::parse(params.get("subject"));
         let typed = match &subject {
-            Subject::Code(code) => code.as_str(),
+            NameOrCode::Code(code) => code.as_str(),
             // Personal numbers are not repeated, neither on the page nor in its links.
-            Subject::Wrong(Complaint::Personal) => "",
-            Subject::Empty | Subject::Name(_) | Subject::Wrong(_) => params.get("subject"),
+            NameOrCode::Wrong(FieldError::Personal) => "",
+            NameOrCode::Empty | NameOrCode::Name(_) | NameOrCode::Wrong(_) => params.get("subject"),
         };
-        let subject_entry = Entry {
+        let subject_entry = FormEntry {
             text: typed.to_owned(),
             complaint: subject.complaint(),
         };
         let number = params.get("number");
         let too_long = number.chars().count() > MAX_TEXT;
-        let document_number = Entry {
+        let document_number = FormEntry {
             text: number.to_owned(),
-            complaint: too_long.then_some(Complaint::TooLong),
+            complaint: too_long.then_some(FieldError::TooLong),
         };
         let (from, first) = day(params.get("from"));
         let (mut to, last) = day(params.get("to"));
         if let (Some(first), Some(last)) = (first, last)
             && first > last
         {
-            to.complaint = Some(Complaint::Reversed);
+            to.complaint = Some(FieldError::Reversed);
         }
         Self {
             subject_entry,
@@ -266,7 +266,7 @@ impl Filter {
             "decided_to" => &mut self.to,
             _ => return false,
         };
-        entry.complaint = Some(Complaint::Told(message.to_owned()));
+        entry.complaint = Some(FieldError::Told(message.to_owned()));
         true
     }
 
@@ -288,7 +288,7 @@ impl Filter {
         address(path, &pairs)
     }
 
-    fn entries(&self) -> [(&'static str, &Entry); 4] {
+    fn entries(&self) -> [(&'static str, &FormEntry); 4] {
         [
             ("subject", &self.subject_entry),
             ("number", &self.document_number),
@@ -299,13 +299,13 @@ impl Filter {
 }
 
 /// A date field: its entry, canonical when the date exists, and the date.
-fn day(text: &str) -> (Entry, Option<Date>) {
+fn day(text: &str) -> (FormEntry, Option<Date>) {
     if text.is_empty() {
-        return (Entry::default(), None);
+        return (FormEntry::default(), None);
     }
     match parse_date(text) {
         Some(date) => (
-            Entry {
+            FormEntry {
                 text: format_date(date),
                 complaint: None,
             },
@@ -314,9 +314,9 @@ fn day(text: &str) -> (Entry, Option<Date>) {
         None => {
             let kept: String = text.chars().take(MAX_TEXT).collect();
             (
-                Entry {
+                FormEntry {
                     text: kept,
-                    complaint: Some(Complaint::NotADate),
+                    complaint: Some(FieldError::NotADate),
                 },
                 None,
             )
@@ -329,8 +329,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn filter(query: &str) -> Filter {
-        Filter::parse(&Params::parse(Some(query)))
+    fn filter(query: &str) -> RecordFilter {
+        RecordFilter::parse(&QueryParams::parse(Some(query)))
     }
 
     #[test]
@@ -343,31 +343,34 @@ mod tests {
             "９１４３０１００ＭＡ４Ｑ５Ｗ１４１Ｐ",
             "9143 0100 MA4Q 5W14 1P",
         ] {
-            assert_eq!(Subject::parse(text), Subject::Code(code), "{text}");
+            assert_eq!(NameOrCode::parse(text), NameOrCode::Code(code), "{text}");
         }
     }
 
     #[test]
     fn a_mistyped_code_is_not_searched_as_a_name() {
-        let wrong = Subject::Wrong(Complaint::NotACode);
-        assert_eq!(Subject::parse("91430100MA4Q5W142P"), wrong);
-        assert_eq!(Subject::parse("12430000MBOL67976N"), wrong);
+        let wrong = NameOrCode::Wrong(FieldError::NotACode);
+        assert_eq!(NameOrCode::parse("91430100MA4Q5W142P"), wrong);
+        assert_eq!(NameOrCode::parse("12430000MBOL67976N"), wrong);
     }
 
     #[test]
     fn short_and_long_names_are_told_apart_from_good_ones() {
-        assert_eq!(Subject::parse("  "), Subject::Empty);
+        assert_eq!(NameOrCode::parse("  "), NameOrCode::Empty);
         for short in ["湘", "（湘）", "··"] {
             assert_eq!(
-                Subject::parse(short),
-                Subject::Wrong(Complaint::TooShort),
+                NameOrCode::parse(short),
+                NameOrCode::Wrong(FieldError::TooShort),
                 "{short}"
             );
         }
-        assert_eq!(Subject::parse("湘江"), Subject::Name("湘江".to_owned()));
         assert_eq!(
-            Subject::parse(&"长".repeat(201)),
-            Subject::Wrong(Complaint::TooLong)
+            NameOrCode::parse("湘江"),
+            NameOrCode::Name("湘江".to_owned())
+        );
+        assert_eq!(
+            NameOrCode::parse(&"长".repeat(201)),
+            NameOrCode::Wrong(FieldError::TooLong)
         );
     }
 
@@ -379,8 +382,8 @@ mod tests {
             "13800138000",
         ] {
             assert_eq!(
-                Subject::parse(text),
-                Subject::Wrong(Complaint::Personal),
+                NameOrCode::parse(text),
+                NameOrCode::Wrong(FieldError::Personal),
                 "{text}"
             );
         }
@@ -404,8 +407,8 @@ mod tests {
             assert!(filter.is_sound());
         }
         let filter = filter("from=2026-02-30&to=x");
-        assert_eq!(filter.from.complaint, Some(Complaint::NotADate));
-        assert_eq!(filter.to.complaint, Some(Complaint::NotADate));
+        assert_eq!(filter.from.complaint, Some(FieldError::NotADate));
+        assert_eq!(filter.to.complaint, Some(FieldError::NotADate));
         assert_eq!(
             filter.from.text, "2026-02-30",
             "what was typed stays in the form"
@@ -415,7 +418,7 @@ mod tests {
     #[test]
     fn a_reversed_range_is_named_at_its_end() {
         let filter = filter("from=2026-03-31&to=2026-03-30");
-        assert_eq!(filter.to.complaint, Some(Complaint::Reversed));
+        assert_eq!(filter.to.complaint, Some(FieldError::Reversed));
         assert_eq!(filter.from.complaint, None);
     }
 
@@ -424,7 +427,7 @@ mod tests {
         let mut filter = filter("from=1901-01-01");
         assert!(filter.refuse("decided_from", "日期太早") && !filter.refuse("page_token", "x"));
         assert_eq!(
-            filter.from.complaint.as_ref().map(Complaint::text),
+            filter.from.complaint.as_ref().map(FieldError::text),
             Some("日期太早")
         );
     }
@@ -433,7 +436,7 @@ mod tests {
     fn addresses_keep_the_filters_and_the_page() {
         let filter = filter("subject=湘江&number=长市监〔2026〕1号&from=2026-01-01&utm=x&page=zz");
         let address = filter.address("/penalties", Some("a+/="));
-        let params = Params::parse(address.split_once('?').map(|(_, query)| query));
+        let params = QueryParams::parse(address.split_once('?').map(|(_, query)| query));
         assert_eq!(params.get("subject"), "湘江");
         assert_eq!(params.get("number"), "长市监〔2026〕1号");
         assert_eq!(params.get("from"), "2026-01-01");
@@ -444,14 +447,14 @@ mod tests {
 
     #[test]
     fn the_first_of_two_equal_parameters_counts() {
-        assert_eq!(Params::parse(Some("q=a&q=b")).get("q"), "a");
+        assert_eq!(QueryParams::parse(Some("q=a&q=b")).get("q"), "a");
     }
 
     proptest! {
         #[test]
         fn any_query_string_is_read_without_control_characters(raw in ".{0,200}") {
-            let params = Params::parse(Some(&raw));
-            let filter = Filter::parse(&params);
+            let params = QueryParams::parse(Some(&raw));
+            let filter = RecordFilter::parse(&params);
             for (_, entry) in filter.entries() {
                 prop_assert!(!entry.text.contains(char::is_control));
             }
@@ -463,7 +466,7 @@ mod tests {
             page in "[A-Za-z0-9+/=_-]{1,40}",
         ) {
             let made = address("/search", &[("q", &name), ("page", &page)]);
-            let params = Params::parse(made.split_once('?').map(|(_, query)| query));
+            let params = QueryParams::parse(made.split_once('?').map(|(_, query)| query));
             prop_assert_eq!(params.get("q"), name);
             prop_assert_eq!(params.page(), Some(page));
         }

@@ -24,15 +24,15 @@ use crate::{
     client::{BackendError, Backends, RecordAnswer},
     http::{Metrics, around},
     pages::{
-        Frame, Page, about,
-        home::{Home, LATEST},
-        list::{Kind, List},
+        PageContent, PageFrame, about,
+        home::{HomePage, LATEST},
+        list::{RecordListKind, RecordListPage},
         record,
-        search::Search,
-        subject::{Subject, Tab},
-        trouble::Trouble,
+        search::SearchPage,
+        subject::{SubjectPage, Tab},
+        trouble::ErrorPage,
     },
-    query::{Complaint, Filter, Params, Subject as Query, credit_code},
+    query::{FieldError, NameOrCode as Query, QueryParams, RecordFilter, credit_code},
 };
 
 /// Seconds after which a visitor may try again.
@@ -49,10 +49,10 @@ const ROBOTS: &str = "User-agent: *\nDisallow: /search\nDisallow: /subject/\nDis
 
 /// What every handler is given. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Site(Arc<Inner>);
+pub struct Site(Arc<SiteState>);
 
 #[derive(Debug)]
-struct Inner {
+struct SiteState {
     backends: Backends,
     clock: Arc<dyn Clock>,
     assets: Assets,
@@ -63,7 +63,7 @@ struct Inner {
 impl Site {
     /// The site over its services.
     pub fn new(backends: Backends, page_size: u32, context: &ServiceContext) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(SiteState {
             backends,
             clock: context.clock.clone(),
             assets: Assets::new(),
@@ -76,31 +76,31 @@ impl Site {
         &self.0.backends
     }
 
-    fn html(&self, page: &Page) -> Html<String> {
-        let frame = Frame {
+    fn html(&self, page: &PageContent) -> Html<String> {
+        let frame = PageFrame {
             assets: &self.0.assets,
             now: self.0.clock.now(),
         };
         Html(frame.render(page))
     }
 
-    fn respond(&self, outcome: Result<Answer, Trouble>) -> Response {
+    fn respond(&self, outcome: Result<SiteResponse, ErrorPage>) -> Response {
         match outcome {
-            Ok(Answer::Page(page)) => self.html(&page).into_response(),
-            Ok(Answer::Hidden(page)) => ([NO_ROBOTS], self.html(&page)).into_response(),
-            Ok(Answer::Complaint(page)) => {
+            Ok(SiteResponse::Page(page)) => self.html(&page).into_response(),
+            Ok(SiteResponse::Hidden(page)) => ([NO_ROBOTS], self.html(&page)).into_response(),
+            Ok(SiteResponse::Complaint(page)) => {
                 (StatusCode::BAD_REQUEST, [NO_ROBOTS], self.html(&page)).into_response()
             }
-            Ok(Answer::To(address)) => Redirect::to(&address).into_response(),
+            Ok(SiteResponse::To(address)) => Redirect::to(&address).into_response(),
             Err(trouble) => self.trouble(trouble),
         }
     }
 
-    fn trouble(&self, trouble: Trouble) -> Response {
+    fn trouble(&self, trouble: ErrorPage) -> Response {
         let status =
             StatusCode::from_u16(trouble.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, [NO_ROBOTS], self.html(&trouble.page())).into_response();
-        if trouble == Trouble::Away {
+        if trouble == ErrorPage::Away {
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
         }
@@ -109,18 +109,18 @@ impl Site {
 }
 
 /// What a handler gives back.
-enum Answer {
+enum SiteResponse {
     /// A page that search engines may keep.
-    Page(Page),
+    Page(PageContent),
     /// A page with records.
-    Hidden(Page),
+    Hidden(PageContent),
     /// A form whose fields must be mended.
-    Complaint(Page),
+    Complaint(PageContent),
     /// Another address.
     To(String),
 }
 
-impl From<BackendError> for Trouble {
+impl From<BackendError> for ErrorPage {
     fn from(error: BackendError) -> Self {
         match error {
             BackendError::NotFound => Self::NoPage,
@@ -132,7 +132,7 @@ impl From<BackendError> for Trouble {
 }
 
 /// The same, but a missing thing is named.
-fn or_missing(missing: Trouble) -> impl Fn(BackendError) -> Trouble {
+fn or_missing(missing: ErrorPage) -> impl Fn(BackendError) -> ErrorPage {
     move |error| {
         if error == BackendError::NotFound {
             missing
@@ -163,17 +163,20 @@ pub fn router(site: Site) -> Router {
 }
 
 async fn home(State(site): State<Site>) -> Response {
-    let latest = |kind: Kind| {
+    let latest = |kind: RecordListKind| {
         site.backends().records(ListPublicRecordsRequest {
             item_code: kind.item().to_owned(),
             page_size: LATEST,
             ..Default::default()
         })
     };
-    let outcome = tokio::try_join!(latest(Kind::Licences), latest(Kind::Penalties));
+    let outcome = tokio::try_join!(
+        latest(RecordListKind::Licences),
+        latest(RecordListKind::Penalties)
+    );
     site.respond(match outcome {
-        Ok((licences, penalties)) => Ok(Answer::Page(
-            Home {
+        Ok((licences, penalties)) => Ok(SiteResponse::Page(
+            HomePage {
                 licences,
                 penalties,
             }
@@ -184,26 +187,26 @@ async fn home(State(site): State<Site>) -> Response {
 }
 
 async fn search(State(site): State<Site>, RawQuery(raw): RawQuery) -> Response {
-    let params = Params::parse(raw.as_deref());
+    let params = QueryParams::parse(raw.as_deref());
     site.respond(searched(&site, &params).await)
 }
 
-async fn searched(site: &Site, params: &Params) -> Result<Answer, Trouble> {
-    let mut page = Search {
+async fn searched(site: &Site, params: &QueryParams) -> Result<SiteResponse, ErrorPage> {
+    let mut page = SearchPage {
         typed: params.get("q").to_owned(),
         complaint: None,
         found: None,
         later_page: params.page().is_some(),
     };
     match Query::parse(params.get("q")) {
-        Query::Empty => Ok(Answer::Hidden(page.page())),
-        Query::Code(code) => Ok(Answer::To(format!("/subject/{}", code.as_str()))),
+        Query::Empty => Ok(SiteResponse::Hidden(page.page())),
+        Query::Code(code) => Ok(SiteResponse::To(format!("/subject/{}", code.as_str()))),
         Query::Wrong(complaint) => {
-            if matches!(complaint, Complaint::Personal | Complaint::TooLong) {
+            if matches!(complaint, FieldError::Personal | FieldError::TooLong) {
                 page.typed.clear();
             }
             page.complaint = Some(complaint);
-            Ok(Answer::Complaint(page.page()))
+            Ok(SiteResponse::Complaint(page.page()))
         }
         Query::Name(name) => {
             let request = SearchOrganisationsRequest {
@@ -214,12 +217,12 @@ async fn searched(site: &Site, params: &Params) -> Result<Answer, Trouble> {
             match site.backends().search(request).await {
                 Ok(found) => page.found = Some(found),
                 Err(BackendError::Refused { field, message }) if field == "query" => {
-                    page.complaint = Some(Complaint::Told(message));
-                    return Ok(Answer::Complaint(page.page()));
+                    page.complaint = Some(FieldError::Told(message));
+                    return Ok(SiteResponse::Complaint(page.page()));
                 }
                 Err(error) => return Err(error.into()),
             }
-            Ok(Answer::Hidden(page.page()))
+            Ok(SiteResponse::Hidden(page.page()))
         }
     }
 }
@@ -229,18 +232,22 @@ async fn subject(
     code: Result<Path<String>, PathRejection>,
     RawQuery(raw): RawQuery,
 ) -> Response {
-    let params = Params::parse(raw.as_deref());
+    let params = QueryParams::parse(raw.as_deref());
     let outcome = match code {
         Ok(Path(code)) => subject_found(&site, &code, &params).await,
-        Err(_) => Err(Trouble::NoCode),
+        Err(_) => Err(ErrorPage::NoCode),
     };
     site.respond(outcome)
 }
 
-async fn subject_found(site: &Site, typed: &str, params: &Params) -> Result<Answer, Trouble> {
-    let code = credit_code(typed).map_err(|_| Trouble::NoCode)?;
+async fn subject_found(
+    site: &Site,
+    typed: &str,
+    params: &QueryParams,
+) -> Result<SiteResponse, ErrorPage> {
+    let code = credit_code(typed).map_err(|_| ErrorPage::NoCode)?;
     if code.as_str() != typed {
-        return Ok(Answer::To(format!("/subject/{}", code.as_str())));
+        return Ok(SiteResponse::To(format!("/subject/{}", code.as_str())));
     }
     let tab = Tab::parse(params.get("item"));
     let page = params.page();
@@ -252,7 +259,7 @@ async fn subject_found(site: &Site, typed: &str, params: &Params) -> Result<Answ
             page_token,
         })
     };
-    let missing = or_missing(Trouble::NoSubject);
+    let missing = or_missing(ErrorPage::NoSubject);
     let (answer, records, next_page) = if tab == Tab::All {
         let mut answer = whole(site.0.page_size, page_token).await.map_err(missing)?;
         let records = std::mem::take(&mut answer.records);
@@ -269,14 +276,14 @@ async fn subject_found(site: &Site, typed: &str, params: &Params) -> Result<Answ
         let (answer, listed) = tokio::try_join!(whole(1, String::new()), item).map_err(missing)?;
         (answer, listed.records, listed.next_page_token)
     };
-    let organisation = answer.organisation.ok_or(Trouble::NoSubject)?;
+    let organisation = answer.organisation.ok_or(ErrorPage::NoSubject)?;
     let revocations = if page.is_none() {
         answer.revocations
     } else {
         Vec::new()
     };
     let later_page = page.is_some();
-    let view = Subject {
+    let view = SubjectPage {
         organisation,
         tab,
         records,
@@ -284,30 +291,34 @@ async fn subject_found(site: &Site, typed: &str, params: &Params) -> Result<Answ
         next_page,
         later_page,
     };
-    Ok(Answer::Hidden(view.page()))
+    Ok(SiteResponse::Hidden(view.page()))
 }
 
 async fn licences(State(site): State<Site>, RawQuery(raw): RawQuery) -> Response {
-    site.respond(listed(&site, Kind::Licences, raw.as_deref()).await)
+    site.respond(listed(&site, RecordListKind::Licences, raw.as_deref()).await)
 }
 
 async fn penalties(State(site): State<Site>, RawQuery(raw): RawQuery) -> Response {
-    site.respond(listed(&site, Kind::Penalties, raw.as_deref()).await)
+    site.respond(listed(&site, RecordListKind::Penalties, raw.as_deref()).await)
 }
 
-async fn listed(site: &Site, kind: Kind, raw: Option<&str>) -> Result<Answer, Trouble> {
-    let params = Params::parse(raw);
-    let mut filter = Filter::parse(&params);
+async fn listed(
+    site: &Site,
+    kind: RecordListKind,
+    raw: Option<&str>,
+) -> Result<SiteResponse, ErrorPage> {
+    let params = QueryParams::parse(raw);
+    let mut filter = RecordFilter::parse(&params);
     let page = params.page();
     let later_page = page.is_some();
     if !filter.is_sound() {
-        let list = List {
+        let list = RecordListPage {
             kind,
             filter,
             found: None,
             later_page,
         };
-        return Ok(Answer::Complaint(list.page()));
+        return Ok(SiteResponse::Complaint(list.page()));
     }
     let request = ListPublicRecordsRequest {
         item_code: kind.item().to_owned(),
@@ -320,22 +331,22 @@ async fn listed(site: &Site, kind: Kind, raw: Option<&str>) -> Result<Answer, Tr
     };
     match site.backends().records(request).await {
         Ok(found) => {
-            let list = List {
+            let list = RecordListPage {
                 kind,
                 filter,
                 found: Some(found),
                 later_page,
             };
-            Ok(Answer::Hidden(list.page()))
+            Ok(SiteResponse::Hidden(list.page()))
         }
         Err(BackendError::Refused { field, message }) if filter.refuse(&field, &message) => {
-            let list = List {
+            let list = RecordListPage {
                 kind,
                 filter,
                 found: None,
                 later_page,
             };
-            Ok(Answer::Complaint(list.page()))
+            Ok(SiteResponse::Complaint(list.page()))
         }
         Err(error) => Err(error.into()),
     }
@@ -352,13 +363,13 @@ async fn record_page(
             .record(&id)
             .await
             .map(|found| {
-                Answer::Hidden(match found {
+                SiteResponse::Hidden(match found {
                     RecordAnswer::Disclosed(record) => record::page(&record),
                     RecordAnswer::Revoked(notice) => record::revoked(&notice),
                 })
             })
-            .map_err(or_missing(Trouble::NoRecord)),
-        Ok(_) | Err(_) => Err(Trouble::NoRecord),
+            .map_err(or_missing(ErrorPage::NoRecord)),
+        Ok(_) | Err(_) => Err(ErrorPage::NoRecord),
     };
     site.respond(outcome)
 }
@@ -382,16 +393,16 @@ async fn asset(State(site): State<Site>, uri: Uri) -> Response {
             ];
             (headers, asset.content.clone()).into_response()
         }
-        None => site.trouble(Trouble::NoPage),
+        None => site.trouble(ErrorPage::NoPage),
     }
 }
 
 async fn no_page(State(site): State<Site>) -> Response {
-    site.trouble(Trouble::NoPage)
+    site.trouble(ErrorPage::NoPage)
 }
 
 async fn read_only(State(site): State<Site>) -> Response {
-    site.trouble(Trouble::ReadOnly)
+    site.trouble(ErrorPage::ReadOnly)
 }
 
 #[cfg(test)]
@@ -409,12 +420,12 @@ mod tests {
     #[test]
     fn a_missing_thing_is_named_and_the_rest_stays() {
         assert_eq!(
-            or_missing(Trouble::NoRecord)(BackendError::NotFound),
-            Trouble::NoRecord
+            or_missing(ErrorPage::NoRecord)(BackendError::NotFound),
+            ErrorPage::NoRecord
         );
         assert_eq!(
-            or_missing(Trouble::NoRecord)(BackendError::Away),
-            Trouble::Away
+            or_missing(ErrorPage::NoRecord)(BackendError::Away),
+            ErrorPage::Away
         );
     }
 }

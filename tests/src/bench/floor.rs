@@ -23,14 +23,14 @@ const CONNECTIONS: usize = 4;
 
 /// A table that records pass on their way.
 #[derive(Clone, Copy, Debug)]
-pub struct Table {
+pub struct FloorTable {
     /// Schema of the service.
     pub schema: &'static str,
     /// Name.
     pub name: &'static str,
 }
 
-impl Table {
+impl FloorTable {
     fn source(&self) -> String {
         format!("{}.{}", self.schema, self.name)
     }
@@ -41,7 +41,7 @@ impl Table {
 }
 
 /// The tables from the submission to what is queryable.
-pub const PIPELINE: &[Table] = &[
+pub const PIPELINE: &[FloorTable] = &[
     table("ingest", "original"),
     table("ingest", "outbox"),
     table("validation", "inbox"),
@@ -53,20 +53,20 @@ pub const PIPELINE: &[Table] = &[
     table("disclosure", "person_version"),
 ];
 
-const fn table(schema: &'static str, name: &'static str) -> Table {
-    Table { schema, name }
+const fn table(schema: &'static str, name: &'static str) -> FloorTable {
+    FloorTable { schema, name }
 }
 
 /// One transaction's worth of one table, in PostgreSQL's binary copy format.
-type Chunk = (String, Vec<u8>);
+type CopyChunk = (String, Vec<u8>);
 
 /// Writes the rows that the platform has just written once more into empty copies of its tables;
 /// records a second for `records` records.
-pub async fn batched(cluster: &Cluster, tables: &[Table], records: u64) -> Result<f64> {
+pub async fn batched(cluster: &Cluster, tables: &[FloorTable], records: u64) -> Result<f64> {
     let pool = cluster.owner_pool("public")?;
     fresh_schema(&pool).await?;
     let batches = usize::try_from(records.div_ceil(BATCH as u64))?;
-    let mut transactions: Vec<Vec<Chunk>> = vec![Vec::new(); batches];
+    let mut transactions: Vec<Vec<CopyChunk>> = vec![Vec::new(); batches];
     for table in tables {
         let (source, copy) = (table.source(), table.copy());
         execute(
@@ -96,7 +96,7 @@ pub async fn batched(cluster: &Cluster, tables: &[Table], records: u64) -> Resul
     let url = cluster.owner_url();
     let since = Instant::now();
     let mut writers = tokio::task::JoinSet::new();
-    let mut shares: Vec<Vec<Vec<Chunk>>> = (0..CONNECTIONS).map(|_| Vec::new()).collect();
+    let mut shares: Vec<Vec<Vec<CopyChunk>>> = (0..CONNECTIONS).map(|_| Vec::new()).collect();
     for (number, transaction) in transactions.into_iter().enumerate() {
         shares[number % CONNECTIONS].push(transaction);
     }
@@ -153,7 +153,7 @@ const INSERTS: [&str; 4] = [
 
 /// What a record takes into the four tables.
 #[derive(Clone, Debug, sqlx::FromRow)]
-struct Row {
+struct FloorRow {
     record_id: Uuid,
     provider_code: String,
     item_code: String,
@@ -173,7 +173,7 @@ struct Row {
     payload: Vec<u8>,
 }
 
-impl Row {
+impl FloorRow {
     /// Records that the platform has taken, after the first `skipped`, in the order in which it took them.
     async fn some(cluster: &Cluster, skipped: usize, records: usize) -> Result<Vec<Self>> {
         let pool = cluster.owner_pool("ingest")?;
@@ -194,8 +194,8 @@ impl Row {
     }
 }
 
-async fn insert(tx: &mut sqlx::PgConnection, rows: &[Row]) -> Result<()> {
-    fn column<'a, T>(rows: &'a [Row], get: impl Fn(&'a Row) -> T) -> Vec<T> {
+async fn insert(tx: &mut sqlx::PgConnection, rows: &[FloorRow]) -> Result<()> {
+    fn column<'a, T>(rows: &'a [FloorRow], get: impl Fn(&'a FloorRow) -> T) -> Vec<T> {
         rows.iter().map(get).collect()
     }
     let [originals, submissions, heads, events] = INSERTS;
@@ -242,17 +242,22 @@ async fn insert(tx: &mut sqlx::PgConnection, rows: &[Row]) -> Result<()> {
 /// The floor of ingest: the bytes of records that the platform has taken once more, into four plain tables, by
 /// `unnest`; records a second.
 pub async fn four_tables(cluster: &Cluster, skipped: usize, records: usize) -> Result<f64> {
-    let rows = Row::some(cluster, skipped, records).await?;
+    let rows = FloorRow::some(cluster, skipped, records).await?;
     write(cluster, rows, BATCH as usize, CONNECTIONS).await
 }
 
 /// The same, one record a transaction, over 64 connections, with as many of the records.
 pub async fn one_by_one(cluster: &Cluster, skipped: usize, records: usize) -> Result<f64> {
-    let rows = Row::some(cluster, skipped, records).await?;
+    let rows = FloorRow::some(cluster, skipped, records).await?;
     write(cluster, rows, 1, 64).await
 }
 
-async fn write(cluster: &Cluster, rows: Vec<Row>, batch: usize, connections: usize) -> Result<f64> {
+async fn write(
+    cluster: &Cluster,
+    rows: Vec<FloorRow>,
+    batch: usize,
+    connections: usize,
+) -> Result<f64> {
     let pool = cluster.owner_pool("public")?;
     fresh_schema(&pool).await?;
     for statement in FOUR_TABLES.split(';') {
@@ -260,7 +265,7 @@ async fn write(cluster: &Cluster, rows: Vec<Row>, batch: usize, connections: usi
     }
     pool.close().await;
     let records = rows.len();
-    let mut shares: Vec<Vec<Vec<Row>>> = vec![Vec::new(); connections];
+    let mut shares: Vec<Vec<Vec<FloorRow>>> = vec![Vec::new(); connections];
     for (number, batch) in rows.chunks(batch).enumerate() {
         shares[number % connections].push(batch.to_vec());
     }

@@ -19,10 +19,10 @@ use testkit::records::Generator;
 use tokio::task::JoinSet;
 
 use crate::{
-    books::{Auditor, Book},
+    books::{Auditor, ReceiptBook},
     cluster::Cluster,
     day::{Day, submission},
-    hostile::{Enemy, Verdicts},
+    hostile::{HostileClient, HostileReport},
 };
 
 /// Good calls in flight.
@@ -38,7 +38,7 @@ const MOST: f64 = 2.0;
 
 /// What was measured; the last line of the benchmark.
 #[derive(Debug, Serialize)]
-pub struct Figures {
+pub struct HostileFigures {
     name: &'static str,
     /// Good calls in a second, alone and beside the enemy.
     alone_per_s: f64,
@@ -55,7 +55,7 @@ pub struct Figures {
     by_answer: BTreeMap<String, u64>,
 }
 
-impl Figures {
+impl HostileFigures {
     /// Fails when good callers are slowed by more than is allowed.
     pub fn check(&self) -> Result<()> {
         ensure!(
@@ -69,12 +69,12 @@ impl Figures {
 
 /// Latencies of some calls, and how long all of them took.
 #[derive(Debug, Default)]
-struct Measured {
+struct CallLatencies {
     latencies: Vec<Duration>,
     seconds: f64,
 }
 
-impl Measured {
+impl CallLatencies {
     fn extend(&mut self, other: Self) {
         self.latencies.extend(other.latencies);
         self.seconds += other.seconds;
@@ -93,7 +93,7 @@ impl Measured {
 }
 
 /// Starts a platform and measures.
-pub async fn run(program: PathBuf, seed: u64) -> Result<Figures> {
+pub async fn run(program: PathBuf, seed: u64) -> Result<HostileFigures> {
     let cluster = super::deployed(program, &Service::PLATFORM).await?;
     let day = Day::new(seed, 1);
     day.register(&cluster).await?;
@@ -101,19 +101,19 @@ pub async fn run(program: PathBuf, seed: u64) -> Result<Figures> {
 }
 
 /// Measures on a running platform that knows the generator's providers, and checks in the end that nothing was lost.
-async fn measure(cluster: &Cluster, generator: &Generator, seed: u64) -> Result<Figures> {
-    let (enemy, mut book) = Enemy::prepare(cluster, generator.clone(), seed).await?;
+async fn measure(cluster: &Cluster, generator: &Generator, seed: u64) -> Result<HostileFigures> {
+    let (enemy, mut book) = HostileClient::prepare(cluster, generator.clone(), seed).await?;
     let mut next = 0;
     // Connections, statements and caches are warm for both.
     book.extend(calls(cluster, generator, &mut next).await?.1);
-    let (mut alone, mut beside) = (Measured::default(), Measured::default());
-    let mut verdicts = Verdicts::default();
+    let (mut alone, mut beside) = (CallLatencies::default(), CallLatencies::default());
+    let mut verdicts = HostileReport::default();
     let numbers = Arc::new(AtomicU64::new(0));
     for _ in 0..TURNS {
         let (measured, given) = calls(cluster, generator, &mut next).await?;
         alone.extend(measured);
         book.extend(given);
-        let attack = Attack::start(&enemy, &numbers);
+        let attack = RunningAttack::start(&enemy, &numbers);
         let (measured, given) = calls(cluster, generator, &mut next).await?;
         verdicts.extend(attack.end().await?);
         beside.extend(measured);
@@ -127,7 +127,7 @@ async fn measure(cluster: &Cluster, generator: &Generator, seed: u64) -> Result<
     let hostile_requests = verdicts.requests();
     book.extend(verdicts.book);
     Auditor::new(cluster)?.settled(cluster, &book).await?;
-    Ok(Figures {
+    Ok(HostileFigures {
         name: "hostile",
         ratio: alone.per_s() / beside.per_s(),
         alone_per_s: alone.per_s(),
@@ -143,13 +143,13 @@ async fn measure(cluster: &Cluster, generator: &Generator, seed: u64) -> Result<
 }
 
 /// The enemy at work.
-struct Attack {
-    callers: JoinSet<Result<Verdicts>>,
+struct RunningAttack {
+    callers: JoinSet<Result<HostileReport>>,
     stop: Arc<AtomicBool>,
 }
 
-impl Attack {
-    fn start(enemy: &Enemy, numbers: &Arc<AtomicU64>) -> Self {
+impl RunningAttack {
+    fn start(enemy: &HostileClient, numbers: &Arc<AtomicU64>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let mut callers = JoinSet::new();
         for _ in 0..HOSTILE {
@@ -165,9 +165,9 @@ impl Attack {
         Self { callers, stop }
     }
 
-    async fn end(mut self) -> Result<Verdicts> {
+    async fn end(mut self) -> Result<HostileReport> {
         self.stop.store(true, Ordering::Relaxed);
-        let mut all = Verdicts::default();
+        let mut all = HostileReport::default();
         while let Some(done) = self.callers.join_next().await {
             all.extend(done??);
         }
@@ -180,7 +180,7 @@ async fn calls(
     cluster: &Cluster,
     generator: &Generator,
     next: &mut u64,
-) -> Result<(Measured, Book)> {
+) -> Result<(CallLatencies, ReceiptBook)> {
     let clients = cluster.clients()?;
     let mut of_provider = BTreeMap::new();
     for provider in generator.providers() {
@@ -198,7 +198,7 @@ async fn calls(
     for share in shares {
         let mut of_provider = of_provider.clone();
         callers.spawn(async move {
-            let (mut latencies, mut book) = (Vec::new(), Book::default());
+            let (mut latencies, mut book) = (Vec::new(), ReceiptBook::default());
             for (provider, submission) in share {
                 let client = of_provider
                     .get_mut(&provider)
@@ -214,7 +214,7 @@ async fn calls(
             anyhow::Ok((latencies, book))
         });
     }
-    let (mut measured, mut book) = (Measured::default(), Book::default());
+    let (mut measured, mut book) = (CallLatencies::default(), ReceiptBook::default());
     while let Some(done) = callers.join_next().await {
         let (latencies, given) = done??;
         measured.latencies.extend(latencies);

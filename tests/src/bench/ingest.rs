@@ -14,10 +14,10 @@ use proto::credit::ingest::v1::{Submission, SubmitRecordRequest};
 use platform::target::Service;
 use testkit::eventually;
 
-use super::{Figures, PATIENCE, books, deployed, floor, memory, others, usage::Usage};
+use super::{BenchFigures, PATIENCE, books, deployed, floor, memory, others, usage::Usage};
 use crate::{
     cluster::Cluster,
-    day::{Day, Progress, submission},
+    day::{Day, ReceiptCounter, submission},
 };
 
 /// What runs while it is measured; the catalogue says what may be reported.
@@ -30,9 +30,9 @@ const CALLS: usize = 10_000;
 const TURNS: usize = 3;
 
 /// Runs it with `records` of a seed a turn.
-pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<Figures> {
+pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<BenchFigures> {
     let mut cluster = deployed(program, &MEASURED).await?;
-    let mut figures = Figures {
+    let mut figures = BenchFigures {
         name: "ingest",
         records: 0,
         ours_per_s: 0.0,
@@ -41,8 +41,8 @@ pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<Figures>
         p99_ms: 0.0,
         more: BTreeMap::new(),
     };
-    let (mut streamed, mut plain) = (Turns::default(), Turns::default());
-    let (mut single, mut plain_single) = (Turns::default(), Turns::default());
+    let (mut streamed, mut plain) = (TurnTotals::default(), TurnTotals::default());
+    let (mut single, mut plain_single) = (TurnTotals::default(), TurnTotals::default());
     let mut latencies = Vec::new();
     let mut taken = 0;
     for turn in 0..TURNS {
@@ -53,7 +53,7 @@ pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<Figures>
         let count = day.records.len();
         let before = Usage::now(&cluster)?;
         let since = Instant::now();
-        let receipts = day.report(&cluster, &Progress::default()).await?;
+        let receipts = day.report(&cluster, &ReceiptCounter::default()).await?;
         streamed.add(count, since.elapsed());
         ensure!(receipts.len() == count, "a record has no receipt");
         published(&cluster).await?;
@@ -115,12 +115,12 @@ async fn published(cluster: &Cluster) -> Result<()> {
 
 /// What was done in turns.
 #[derive(Clone, Copy, Debug, Default)]
-struct Turns {
+struct TurnTotals {
     records: usize,
     took: Duration,
 }
 
-impl Turns {
+impl TurnTotals {
     fn add(&mut self, records: usize, took: Duration) {
         self.records += records;
         self.took += took;
@@ -131,13 +131,13 @@ impl Turns {
     }
 }
 
-struct Calls {
+struct UnaryLatencies {
     latencies: Vec<Duration>,
     took: Duration,
 }
 
 /// Single calls, each by the provider whose record it is.
-async fn unary(cluster: &Cluster, day: &Day, first: usize) -> Result<Calls> {
+async fn unary(cluster: &Cluster, day: &Day, first: usize) -> Result<UnaryLatencies> {
     let mut shares: Vec<Vec<(String, Submission)>> = vec![Vec::new(); IN_FLIGHT];
     for (number, record) in day.records.iter().cycle().take(CALLS).enumerate() {
         let mut submission = submission(record);
@@ -174,5 +174,5 @@ async fn unary(cluster: &Cluster, day: &Day, first: usize) -> Result<Calls> {
         latencies.extend(done??);
     }
     let took = since.elapsed();
-    Ok(Calls { latencies, took })
+    Ok(UnaryLatencies { latencies, took })
 }

@@ -25,14 +25,14 @@ use platform::target::Service;
 use serde::Serialize;
 use testkit::eventually;
 
-use crate::cluster::{Cluster, ClusterOptions, Servers};
+use crate::cluster::{Cluster, ClusterOptions, ClusterServers};
 
 /// How long what was reported may take to be judged.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// What every benchmark prints, and some figures of its own.
 #[derive(Debug, Serialize)]
-pub struct Figures {
+pub struct BenchFigures {
     /// Which benchmark.
     pub name: &'static str,
     /// Records that the main figure was measured with.
@@ -50,7 +50,7 @@ pub struct Figures {
     pub more: BTreeMap<String, f64>,
 }
 
-impl Figures {
+impl BenchFigures {
     /// Adds a figure.
     pub fn add(&mut self, name: impl Into<String>, value: f64) {
         self.more.insert(name.into(), value);
@@ -72,7 +72,7 @@ pub async fn deployed(program: PathBuf, services: &[Service]) -> Result<Cluster>
         &place.path().join("nats"),
         NatsOptions::default(),
     )?;
-    let servers = Servers::of(postgres, nats);
+    let servers = ClusterServers::of(postgres, nats);
     let options = ClusterOptions {
         log: "warn".to_owned(),
         ..ClusterOptions::new(program)

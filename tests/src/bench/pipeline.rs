@@ -19,10 +19,10 @@ use sqlx::PgPool;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use uuid::Uuid;
 
-use super::{Figures, books, deployed, floor, memory, others, usage::Usage};
+use super::{BenchFigures, books, deployed, floor, memory, others, usage::Usage};
 use crate::{
     cluster::Cluster,
-    day::{Day, Progress, submission},
+    day::{Day, ReceiptCounter, submission},
 };
 
 /// The services from the receipt to what is queryable, and the catalogue, which says what may be reported.
@@ -45,7 +45,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What to measure.
 #[derive(Clone, Copy, Debug)]
-pub struct Load {
+pub struct PipelineOptions {
     /// Records thrown in at once.
     pub records: usize,
     /// Records a second of the steady run.
@@ -60,7 +60,7 @@ pub struct Load {
     pub all: bool,
 }
 
-impl Load {
+impl PipelineOptions {
     fn records(&self, first: usize, count: usize) -> Day {
         let generator = Day::today(self.seed).with_planted_percent(self.bad_percent);
         Day::part(generator, first as u64, count)
@@ -68,7 +68,7 @@ impl Load {
 }
 
 /// Runs it.
-pub async fn run(program: PathBuf, load: Load) -> Result<Figures> {
+pub async fn run(program: PathBuf, load: PipelineOptions) -> Result<BenchFigures> {
     let measured: &[Service] = if load.all { &Service::PLATFORM } else { &WAY };
     let mut cluster = deployed(program, measured).await?;
     let day = load.records(0, load.records);
@@ -77,13 +77,13 @@ pub async fn run(program: PathBuf, load: Load) -> Result<Figures> {
     let pool = cluster.owner_pool("public")?;
     let before = Usage::now(&cluster)?;
     let since = Instant::now();
-    let receipts = day.report(&cluster, &Progress::default()).await?;
+    let receipts = day.report(&cluster, &ReceiptCounter::default()).await?;
     ensure!(receipts.len() as u64 == records, "a record has no receipt");
     let receipted = since.elapsed();
     until_judged(&pool, &receipts).await?;
     let seconds = since.elapsed().as_secs_f64();
     let after = Usage::now(&cluster)?;
-    let mut figures = Figures {
+    let mut figures = BenchFigures {
         name: "pipeline",
         records,
         ours_per_s: records as f64 / seconds,
@@ -147,7 +147,7 @@ async fn on_the_way(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Uuid>> {
 
 /// Followed records: when their receipts were there, and how long they then took.
 #[derive(Debug, Default)]
-struct Followed {
+struct FollowedRecords {
     waiting: HashMap<Uuid, Instant>,
     took: Vec<Duration>,
     /// No more will come.
@@ -155,7 +155,11 @@ struct Followed {
 }
 
 /// A steady load: every provider streams its share at its rate, whatever the answers do.
-async fn steady(cluster: &Cluster, load: Load, figures: &mut Figures) -> Result<()> {
+async fn steady(
+    cluster: &Cluster,
+    load: PipelineOptions,
+    figures: &mut BenchFigures,
+) -> Result<()> {
     // Other records than before: the next ones of the seed.
     let count = load.rate * load.seconds;
     let day = load.records(load.records, count);
@@ -165,7 +169,7 @@ async fn steady(cluster: &Cluster, load: Load, figures: &mut Figures) -> Result<
         let share = shares.entry(&record.provider_code).or_default();
         share.push((submission(record), follow));
     }
-    let followed: Arc<Mutex<Followed>> = Arc::default();
+    let followed: Arc<Mutex<FollowedRecords>> = Arc::default();
     let watching = tokio::spawn(watch(cluster.owner_pool("disclosure")?, followed.clone()));
     let clients = cluster.clients()?;
     let before = Usage::now(cluster)?;
@@ -249,7 +253,7 @@ fn paced(share: Vec<(Submission, bool)>, seconds: usize) -> ReceiverStream<Strea
 }
 
 /// Looks for the followed records until the load has ended and all are queryable; how long each took, sorted.
-async fn watch(pool: PgPool, followed: Arc<Mutex<Followed>>) -> Result<Vec<Duration>> {
+async fn watch(pool: PgPool, followed: Arc<Mutex<FollowedRecords>>) -> Result<Vec<Duration>> {
     let lock = || {
         followed
             .lock()

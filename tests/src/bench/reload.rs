@@ -12,14 +12,14 @@ use proto::credit::ingest::v1::{
 use testkit::records::GeneratedRecord;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 
-use super::{Figures, books, deployed, floor, memory, usage::Usage};
+use super::{BenchFigures, books, deployed, floor, memory, usage::Usage};
 use crate::{cluster::Cluster, day::Day};
 
 /// Requests of one reload on their way to the connection.
 const WINDOW: usize = 1024;
 
 /// Runs it with `records` of a seed.
-pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<Figures> {
+pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<BenchFigures> {
     let cluster = deployed(program, &Service::PLATFORM).await?;
     let day = Day::new(seed, records);
     day.register(&cluster).await?;
@@ -43,7 +43,7 @@ pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<Figures>
     books(&cluster).await?;
     let floor_per_s = floor::four_tables(&cluster, 0, day.records.len()).await?;
     let ours_per_s = count as f64 / second_s;
-    let mut figures = Figures {
+    let mut figures = BenchFigures {
         name: "reload",
         records: count,
         ours_per_s,
@@ -84,7 +84,7 @@ async fn reload(cluster: &Cluster, day: &Day, name: &str) -> Result<ReloadSummar
     Ok(all)
 }
 
-type Ingest = proto::credit::ingest::v1::ingest_service_client::IngestServiceClient<
+type IngestClient = proto::credit::ingest::v1::ingest_service_client::IngestServiceClient<
     service_kit::grpc::AuthorisedChannel,
 >;
 
@@ -111,7 +111,7 @@ fn requests(name: &str, item: &str, records: &[&GeneratedRecord]) -> Vec<ReloadI
     requests
 }
 
-async fn one(mut client: Ingest, requests: Vec<ReloadItemRequest>) -> Result<ReloadSummary> {
+async fn one(mut client: IngestClient, requests: Vec<ReloadItemRequest>) -> Result<ReloadSummary> {
     let (sender, stream) = tokio::sync::mpsc::channel(WINDOW);
     let feeding = tokio::spawn(async move {
         for request in requests {

@@ -8,10 +8,10 @@ use anyhow::{Result, ensure};
 use futures::future::try_join_all;
 use sqlx::{AssertSqlSafe, PgPool};
 
-use super::{Figures, books, deployed, memory, others, pipeline, usage::Usage};
+use super::{BenchFigures, books, deployed, memory, others, pipeline, usage::Usage};
 use crate::{
     cluster::Cluster,
-    day::{Day, Progress},
+    day::{Day, ReceiptCounter},
 };
 
 /// Records that come through the platform before the first measurement.
@@ -28,7 +28,12 @@ const MOST: f64 = 1.3;
 const MOST_MIB: f64 = 200.0;
 
 /// Runs it: measures with `records` of a seed on `stored` others.
-pub async fn run(program: PathBuf, records: usize, stored: usize, seed: u64) -> Result<Figures> {
+pub async fn run(
+    program: PathBuf,
+    records: usize,
+    stored: usize,
+    seed: u64,
+) -> Result<BenchFigures> {
     let way = &pipeline::WAY;
     let mut cluster = deployed(program, way).await?;
     let mut next = 0;
@@ -68,7 +73,7 @@ pub async fn run(program: PathBuf, records: usize, stored: usize, seed: u64) -> 
     cluster.start_apart(&others(way)).await?;
     books(&cluster).await?;
     cluster.nothing_left().await?;
-    let mut figures = Figures {
+    let mut figures = BenchFigures {
         name: "stored",
         records: records as u64,
         ours_per_s: many.per_s,
@@ -88,7 +93,7 @@ pub async fn run(program: PathBuf, records: usize, stored: usize, seed: u64) -> 
 }
 
 /// Fails when a record costs more among many than is allowed, or a service keeps too much.
-pub fn check(figures: &Figures) -> Result<()> {
+pub fn check(figures: &BenchFigures) -> Result<()> {
     let resident = figures.more.get("peak_rss_mib").copied();
     let resident = resident.unwrap_or(f64::INFINITY);
     ensure!(resident < MOST_MIB, "a service kept {resident} MiB");
@@ -102,14 +107,14 @@ pub fn check(figures: &Figures) -> Result<()> {
 
 /// What a record cost.
 #[derive(Clone, Debug)]
-struct Cost {
+struct RecordCost {
     /// From the first submission until all were queryable.
     per_s: f64,
     /// Processor time, as [`Usage::per_record`] names it.
     parties: BTreeMap<String, f64>,
 }
 
-impl Cost {
+impl RecordCost {
     /// Processor time of all parties, µs.
     fn cpu_us(&self) -> f64 {
         let all = self.parties.get("cpu_us_per_record");
@@ -117,14 +122,19 @@ impl Cost {
     }
 }
 
-async fn measure(cluster: &Cluster, seed: u64, next: &mut usize, records: usize) -> Result<Cost> {
+async fn measure(
+    cluster: &Cluster,
+    seed: u64,
+    next: &mut usize,
+    records: usize,
+) -> Result<RecordCost> {
     burst(cluster, &part(seed, next, WARM)).await?;
     let day = part(seed, next, records);
     let before = Usage::now(cluster)?;
     let since = Instant::now();
     burst(cluster, &day).await?;
     let seconds = since.elapsed().as_secs_f64();
-    Ok(Cost {
+    Ok(RecordCost {
         per_s: records as f64 / seconds,
         parties: Usage::now(cluster)?.per_record(&before, records as u64),
     })
@@ -140,7 +150,7 @@ fn part(seed: u64, next: &mut usize, count: usize) -> Day {
 /// Sends records and waits until all are queryable or have gone back.
 async fn burst(cluster: &Cluster, day: &Day) -> Result<()> {
     let pool = cluster.owner_pool("public")?;
-    let receipts = day.report(cluster, &Progress::default()).await?;
+    let receipts = day.report(cluster, &ReceiptCounter::default()).await?;
     ensure!(
         receipts.len() == day.records.len(),
         "a record has no receipt"
@@ -207,7 +217,7 @@ async fn multiply(pool: &PgPool, stored: usize) -> Result<i64> {
     Ok(original * (copies + 1))
 }
 
-async fn copy_tables(pool: &PgPool, tables: &[Copied], copy: i64) -> Result<()> {
+async fn copy_tables(pool: &PgPool, tables: &[CopiedTable], copy: i64) -> Result<()> {
     let mut tx = pool.begin().await?;
     for (schema, name, columns) in tables {
         let statement = copy_of(&mut tx, schema, name, columns).await?;
@@ -275,7 +285,7 @@ async fn settle(pool: &PgPool) -> Result<()> {
 }
 
 /// A table with the columns that a copy has anew, and how: `t` is the copied row, `$1` the number of the copy.
-type Copied = (
+type CopiedTable = (
     &'static str,
     &'static str,
     &'static [(&'static str, &'static str)],
@@ -291,7 +301,7 @@ const EVENT: (&str, &str) = ("event_id", "stored.id(t.event_id, $1)");
 /// Given by the table itself.
 const OWN: &str = "";
 
-const COPIED: [Copied; 9] = [
+const COPIED: [CopiedTable; 9] = [
     (
         "ingest",
         "original",

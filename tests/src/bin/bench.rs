@@ -11,10 +11,10 @@ use local_servers::PROGRAM;
 
 /// Benchmarks of the platform, load generator included.
 #[derive(Debug, Parser)]
-struct Bench {
+struct BenchProgram {
     /// Which one.
     #[arg(value_enum)]
-    name: Name,
+    name: BenchmarkName,
     /// Records streamed at once.
     #[arg(long, default_value_t = 40_000)]
     records: usize,
@@ -42,7 +42,7 @@ struct Bench {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Name {
+enum BenchmarkName {
     /// Streamed submissions until their receipts, then single calls with 64 in flight.
     Ingest,
     /// Submissions until they are queryable in disclosure, as fast as it goes and at a steady rate.
@@ -59,7 +59,7 @@ enum Name {
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    match Bench::parse().run().await {
+    match BenchProgram::parse().run().await {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
@@ -68,25 +68,25 @@ async fn main() -> std::process::ExitCode {
     }
 }
 
-impl Bench {
+impl BenchProgram {
     async fn run(self) -> Result<()> {
-        if self.name == Name::Rules {
+        if self.name == BenchmarkName::Rules {
             return self.rules();
         }
         let program = std::env::var_os(PROGRAM)
             .with_context(|| format!("{PROGRAM} is not set: run `cargo xtask bench`"))?
             .into();
-        if self.name == Name::Hostile {
+        if self.name == BenchmarkName::Hostile {
             let figures = hostile::run(program, self.seed).await?;
             self.print(&figures)?;
             return figures.check();
         }
-        if self.name == Name::Stored {
+        if self.name == BenchmarkName::Stored {
             let figures = stored::run(program, self.records, self.stored, self.seed).await?;
             self.print(&figures)?;
             return stored::check(&figures);
         }
-        let load = pipeline::Load {
+        let load = pipeline::PipelineOptions {
             records: self.records,
             rate: self.rate,
             seconds: self.seconds,
@@ -95,8 +95,8 @@ impl Bench {
             all: self.all,
         };
         let figures = match self.name {
-            Name::Ingest => ingest::run(program, self.records, self.seed).await?,
-            Name::Reload => reload::run(program, self.records, self.seed).await?,
+            BenchmarkName::Ingest => ingest::run(program, self.records, self.seed).await?,
+            BenchmarkName::Reload => reload::run(program, self.records, self.seed).await?,
             _ => pipeline::run(program, load).await?,
         };
         self.print(&figures)

@@ -10,8 +10,8 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use journeys::{
-    cluster::{Cluster, ClusterOptions, Servers},
-    day::{Balance, Day, Progress},
+    cluster::{Cluster, ClusterOptions, ClusterServers},
+    day::{Balance, Day, ReceiptCounter},
 };
 use local_servers::{Binaries, LockedFolder, PROGRAM};
 use platform::target::Service;
@@ -23,7 +23,7 @@ use service_kit::identity::Role;
 
 /// Plays a realistic day on real servers.
 #[derive(Debug, Parser)]
-struct Demo {
+struct DemoProgram {
     /// How many records the day has.
     #[arg(long, default_value_t = 10_000)]
     records: usize,
@@ -37,7 +37,7 @@ struct Demo {
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    match Demo::parse().run().await {
+    match DemoProgram::parse().run().await {
         Ok(true) => std::process::ExitCode::SUCCESS,
         Ok(false) => std::process::ExitCode::FAILURE,
         Err(error) => {
@@ -47,7 +47,7 @@ async fn main() -> std::process::ExitCode {
     }
 }
 
-impl Demo {
+impl DemoProgram {
     async fn run(self) -> Result<bool> {
         say("starting PostgreSQL, NATS, all services and the province's simulator");
         let program = std::env::var_os(PROGRAM)
@@ -63,7 +63,7 @@ impl Demo {
             day.records.len()
         ));
         let since = Instant::now();
-        let progress = Progress::default();
+        let progress = ReceiptCounter::default();
         let receipts = {
             let showing = show_progress(&progress, day.records.len() as u64);
             let reported = tokio::select! {
@@ -107,13 +107,13 @@ impl Demo {
     }
 }
 
-async fn servers(place: &LockedFolder) -> Result<Servers> {
+async fn servers(place: &LockedFolder) -> Result<ClusterServers> {
     let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     match (named("DATABASE_URL"), named("NATS_URL")) {
-        (Some(database), Some(nats)) => Servers::named(&database, nats).await,
+        (Some(database), Some(nats)) => ClusterServers::named(&database, nats).await,
         _ => {
             let binaries = Binaries::locate(&testkit::workspace_root())?;
-            Servers::private(&binaries, place.path(), true)
+            ClusterServers::private(&binaries, place.path(), true)
         }
     }
 }
@@ -129,7 +129,7 @@ fn clear_line() {
     }
 }
 
-async fn show_progress(progress: &Progress, all: u64) {
+async fn show_progress(progress: &ReceiptCounter, all: u64) {
     let terminal = std::io::stderr().is_terminal();
     let mut next_share = 0;
     loop {

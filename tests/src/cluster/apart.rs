@@ -10,7 +10,7 @@ use super::{Cluster, PATIENCE, http_get};
 
 /// A service in a process of its own.
 #[derive(Debug)]
-pub(super) struct Apart {
+pub(super) struct ServiceProcess {
     service: Service,
     /// `None` after it was killed, until it is started again.
     process: Option<ServerProcess>,
@@ -32,7 +32,7 @@ impl Cluster {
 
     /// Starts one more service with settings of its own (`CREDIT_…=value`); does not wait until it is ready.
     pub fn launch_apart(&mut self, service: Service, environment: &[String]) -> Result<()> {
-        let mut apart = Apart {
+        let mut apart = ServiceProcess {
             service,
             process: None,
             admin: Port::reserve()?,
@@ -43,7 +43,7 @@ impl Cluster {
         Ok(())
     }
 
-    fn launch_process(&self, apart: &Apart) -> Result<ServerProcess> {
+    fn launch_process(&self, apart: &ServiceProcess) -> Result<ServerProcess> {
         let mut environment = apart.environment.clone();
         environment.push(format!(
             "CREDIT_PLATFORM__ADMIN_LISTEN={}",
@@ -74,12 +74,12 @@ impl Cluster {
         Ok(())
     }
 
-    fn apart(&self, service: Service) -> Result<&Apart> {
+    fn apart(&self, service: Service) -> Result<&ServiceProcess> {
         let found = self.apart.iter().find(|apart| apart.service == service);
         found.with_context(|| format!("{} runs apart", service.name()))
     }
 
-    fn apart_mut(&mut self, service: Service) -> Result<&mut Apart> {
+    fn apart_mut(&mut self, service: Service) -> Result<&mut ServiceProcess> {
         let found = self.apart.iter_mut().find(|apart| apart.service == service);
         found.with_context(|| format!("{} runs apart", service.name()))
     }
@@ -143,7 +143,7 @@ impl Cluster {
     }
 }
 
-impl Apart {
+impl ServiceProcess {
     fn admin_address(&self) -> String {
         format!("127.0.0.1:{}", self.admin.number())
     }

@@ -9,11 +9,12 @@ use rand::Rng;
 use service_kit::reason::Reason;
 
 use super::{
-    Attack, FEEDBACK, LEDGER, Making, RECEIPT, SUBMIT, VERDICT, refused_for, to, wire::framed,
+    FEEDBACK, HostileRequest, LEDGER, RECEIPT, RequestMaker, SUBMIT, VERDICT, refused_for, to,
+    wire::framed,
 };
 
-impl Making<'_> {
-    pub(super) fn caller(&mut self) -> Attack {
+impl RequestMaker<'_> {
+    pub(super) fn caller(&mut self) -> HostileRequest {
         match self.rng.random_range(0..10) {
             0 => self.without_a_token(),
             1..=3 => self.with_a_bad_token(),
@@ -26,13 +27,13 @@ impl Making<'_> {
         }
     }
 
-    fn without_a_token(&mut self) -> Attack {
+    fn without_a_token(&mut self) -> HostileRequest {
         let (submission, _) = self.good();
         let expected = refused_for(&[Reason::TokenMissing]);
         self.submitted("no token", submission, "", expected)
     }
 
-    fn with_a_bad_token(&mut self) -> Attack {
+    fn with_a_bad_token(&mut self) -> HostileRequest {
         let (submission, _) = self.good();
         let at = self.rng.random_range(0..self.enemy.bad_tokens.len());
         let (token, reason) = &self.enemy.bad_tokens[at];
@@ -44,7 +45,7 @@ impl Making<'_> {
         self.submitted("bad token", submission, token, expected)
     }
 
-    fn in_another_role(&mut self) -> Attack {
+    fn in_another_role(&mut self) -> HostileRequest {
         let (submission, _) = self.good();
         let at = self.rng.random_range(0..self.enemy.other_roles.len());
         let token = &self.enemy.other_roles[at];
@@ -52,14 +53,14 @@ impl Making<'_> {
         self.submitted("another role", submission, token, expected)
     }
 
-    fn as_a_stranger(&mut self) -> Attack {
+    fn as_a_stranger(&mut self) -> HostileRequest {
         let (submission, _) = self.good();
         let expected = refused_for(&[Reason::ProviderNotRegistered]);
         self.submitted("a stranger", submission, &self.enemy.stranger, expected)
     }
 
     /// Something that is known, and a token of somebody else.
-    fn anothers(&mut self) -> (&super::Known, &str) {
+    fn anothers(&mut self) -> (&super::KnownRecord, &str) {
         let at = self.rng.random_range(0..self.enemy.known.len());
         let known = &self.enemy.known[at];
         let parties = &self.enemy.providers;
@@ -67,7 +68,7 @@ impl Making<'_> {
         (known, &parties[other].token)
     }
 
-    fn for_anothers_receipt(&mut self) -> Attack {
+    fn for_anothers_receipt(&mut self) -> HostileRequest {
         let (known, token) = self.anothers();
         let request = GetReceiptRequest {
             submission_id: known.submission.submission_id.clone(),
@@ -77,7 +78,7 @@ impl Making<'_> {
         to("another's receipt", RECEIPT, token, body, expected)
     }
 
-    fn for_anothers_verdict(&mut self) -> Attack {
+    fn for_anothers_verdict(&mut self) -> HostileRequest {
         let (known, token) = self.anothers();
         let request = GetVerdictRequest {
             record_id: known.receipt.record_id.clone(),
@@ -87,7 +88,7 @@ impl Making<'_> {
         to("another's verdict", VERDICT, token, body, expected)
     }
 
-    fn for_anothers_feedback(&mut self) -> Attack {
+    fn for_anothers_feedback(&mut self) -> HostileRequest {
         let (known, token) = self.anothers();
         let request = ListFeedbackRequest {
             provider_code: known.receipt.provider_code.clone(),
@@ -98,7 +99,7 @@ impl Making<'_> {
         to("another's feedback", FEEDBACK, token, body, expected)
     }
 
-    fn out_of_range(&mut self) -> Attack {
+    fn out_of_range(&mut self) -> HostileRequest {
         let token = self.party().token.clone();
         let invalid = |reasons| refused_for(reasons);
         match self.rng.random_range(0..4) {
@@ -143,7 +144,7 @@ impl Making<'_> {
     }
 
     /// A record whose id is known, with other content: the same caller may not change what was said.
-    pub(super) fn replay(&mut self) -> Attack {
+    pub(super) fn replay(&mut self) -> HostileRequest {
         let at = self.rng.random_range(0..self.enemy.known.len());
         let known = &self.enemy.known[at];
         let mut submission = known.submission.clone();

@@ -3,17 +3,17 @@
 
 use rand::Rng;
 
-use super::{Attack, Expected, Making};
+use super::{ExpectedAnswer, HostileRequest, RequestMaker};
 
-impl Making<'_> {
-    pub(super) fn content(&mut self) -> Attack {
+impl RequestMaker<'_> {
+    pub(super) fn content(&mut self) -> HostileRequest {
         let (mut submission, party) = self.good();
         let good = String::from_utf8_lossy(&submission.content).into_owned();
         let choice = self.rng.random_range(0..16);
         let (kind, content) = self.bad_content(choice, &good);
         submission.content = content.into();
         let token = party.token.clone();
-        let expected = Expected::ReturnedLater(Box::new(submission.clone()), party.code);
+        let expected = ExpectedAnswer::ReturnedLater(Box::new(submission.clone()), party.code);
         self.submitted(kind, submission, &token, expected)
     }
 

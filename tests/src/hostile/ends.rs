@@ -4,13 +4,13 @@ use proto::credit::{common::v1::Operation, ingest::v1::Submission};
 use rand::Rng;
 use service_kit::reason::Reason;
 
-use super::{Attack, Making, refused};
+use super::{HostileRequest, RequestMaker, refused};
 
 /// A reason in order.
 const REASON: &str = "法院判决撤销原处罚决定";
 
-impl Making<'_> {
-    pub(super) fn end(&mut self) -> Attack {
+impl RequestMaker<'_> {
+    pub(super) fn end(&mut self) -> HostileRequest {
         match self.rng.random_range(0..8) {
             0 => self.end_of_nothing(),
             1 => self.end_of_anothers(),
@@ -39,7 +39,7 @@ impl Making<'_> {
         (submission, known.provider)
     }
 
-    fn end_of_nothing(&mut self) -> Attack {
+    fn end_of_nothing(&mut self) -> HostileRequest {
         let (mut submission, provider) = self.ending();
         submission.record_key = format!("never reported {}", self.number);
         let expected = refused(Reason::RecordUnknown, "record_key");
@@ -47,14 +47,14 @@ impl Making<'_> {
         self.submitted("the end of nothing", submission, &token, expected)
     }
 
-    fn end_of_anothers(&mut self) -> Attack {
+    fn end_of_anothers(&mut self) -> HostileRequest {
         let (submission, provider) = self.ending();
         let expected = refused(Reason::RecordUnknown, "record_key");
         let token = self.anybody_but(provider);
         self.submitted("the end of another's record", submission, &token, expected)
     }
 
-    fn end_under_another_item(&mut self) -> Attack {
+    fn end_under_another_item(&mut self) -> HostileRequest {
         let (mut submission, provider) = self.ending();
         let other = match submission.item_code.as_str() {
             "xzcf" => "xzxk",
@@ -66,7 +66,7 @@ impl Making<'_> {
         self.submitted("the end under another item", submission, &token, expected)
     }
 
-    fn end_without_a_reason(&mut self) -> Attack {
+    fn end_without_a_reason(&mut self) -> HostileRequest {
         let (mut submission, provider) = self.ending();
         let (content, reason): (Vec<u8>, _) = match self.rng.random_range(0..8) {
             0 => (Vec::new(), Reason::ContentEmpty),
@@ -85,7 +85,7 @@ impl Making<'_> {
         self.submitted("an end without a reason", submission, &token, expected)
     }
 
-    fn end_of_another_type(&mut self) -> Attack {
+    fn end_of_another_type(&mut self) -> HostileRequest {
         let (mut submission, provider) = self.ending();
         let (reason, field) = if self.chance_of(2) {
             submission.operation = self.one_of(&[4, 99, -1, i32::MIN, i32::MAX]);
@@ -109,7 +109,7 @@ impl Making<'_> {
         self.submitted("no operation, no reason", submission, &token, expected)
     }
 
-    fn end_in_an_unknown_version(&mut self) -> Attack {
+    fn end_in_an_unknown_version(&mut self) -> HostileRequest {
         let (mut submission, provider) = self.ending();
         submission.item_version = self.rng.random_range(1_000..=u32::MAX);
         let expected = refused(Reason::ItemVersionUnknown, "item_version");
@@ -123,7 +123,7 @@ impl Making<'_> {
     }
 
     /// The id of the record's own submission: it would otherwise say two things.
-    fn end_under_a_known_id(&mut self) -> Attack {
+    fn end_under_a_known_id(&mut self) -> HostileRequest {
         let (mut submission, provider) = self.ending();
         let known = self.enemy.known.iter().find(|known| {
             known.provider == provider && known.submission.record_key == submission.record_key

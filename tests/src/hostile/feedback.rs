@@ -7,13 +7,15 @@ use rand::Rng;
 use service_kit::reason::Reason;
 use uuid::Uuid;
 
-use super::{Attack, CONFIRM, DRY_RUN, Expected, FEEDBACK, Making, WATCH, ask, refused};
+use super::{
+    CONFIRM, DRY_RUN, ExpectedAnswer, FEEDBACK, HostileRequest, RequestMaker, WATCH, ask, refused,
+};
 
 /// Most records of a trial.
 const MOST: usize = 200;
 
-impl Making<'_> {
-    pub(super) fn feedback(&mut self) -> Attack {
+impl RequestMaker<'_> {
+    pub(super) fn feedback(&mut self) -> HostileRequest {
         match self.rng.random_range(0..12) {
             0 => self.trial_of_too_many(),
             1 => self.trial_of_no_item(),
@@ -42,7 +44,7 @@ impl Making<'_> {
         (record, party.token)
     }
 
-    fn trial_of_too_many(&mut self) -> Attack {
+    fn trial_of_too_many(&mut self) -> HostileRequest {
         let (record, token) = self.tried();
         let count = match self.chance_of(4) {
             true => 0,
@@ -55,7 +57,7 @@ impl Making<'_> {
         ask("a trial of too many", DRY_RUN, &token, &request, expected)
     }
 
-    fn trial_of_no_item(&mut self) -> Attack {
+    fn trial_of_no_item(&mut self) -> HostileRequest {
         let (good, token) = self.tried();
         let mut bad = good.clone();
         let expected = if self.chance_of(3) {
@@ -90,7 +92,7 @@ impl Making<'_> {
         )
     }
 
-    fn trial_of_no_type(&mut self) -> Attack {
+    fn trial_of_no_type(&mut self) -> HostileRequest {
         let (good, token) = self.tried();
         let mut bad = good.clone();
         bad.content_type = self
@@ -108,7 +110,7 @@ impl Making<'_> {
     }
 
     /// What is no record is tried out all the same, and is told so.
-    fn trial_of_no_record(&mut self) -> Attack {
+    fn trial_of_no_record(&mut self) -> HostileRequest {
         let (record, token) = self.tried();
         let good = String::from_utf8_lossy(&record.content).into_owned();
         let count = self.rng.random_range(1..4);
@@ -130,7 +132,7 @@ impl Making<'_> {
             };
             records.push(bad);
         }
-        let expected = Expected::TriedInVain(records.len());
+        let expected = ExpectedAnswer::TriedInVain(records.len());
         ask(
             "a trial of no record",
             DRY_RUN,
@@ -149,7 +151,7 @@ impl Making<'_> {
         }
     }
 
-    fn confirmed_by_another(&mut self) -> Attack {
+    fn confirmed_by_another(&mut self) -> HostileRequest {
         let word = self.word();
         let token = match self.chance_of(4) {
             true => self.enemy.stranger.clone(),
@@ -159,7 +161,7 @@ impl Making<'_> {
         ask("another's case confirmed", CONFIRM, &token, &word, expected)
     }
 
-    fn confirmed_nothing(&mut self) -> Attack {
+    fn confirmed_nothing(&mut self) -> HostileRequest {
         let mut word = self.word();
         let reason = match self.rng.random_range(0..4) {
             0 => {
@@ -180,7 +182,7 @@ impl Making<'_> {
         ask("no case confirmed", CONFIRM, &token, &word, expected)
     }
 
-    fn confirmed_by_nobody(&mut self) -> Attack {
+    fn confirmed_by_nobody(&mut self) -> HostileRequest {
         let mut word = self.word();
         let (spoilt, most, reason, field) = match self.chance_of(2) {
             true => (&mut word.attester, 100, Reason::AttesterInvalid, "attester"),
@@ -205,7 +207,7 @@ impl Making<'_> {
     }
 
     /// What is no record becomes none by anybody's word.
-    fn confirmed_against_the_rules(&mut self) -> Attack {
+    fn confirmed_against_the_rules(&mut self) -> HostileRequest {
         let word = self.word();
         let expected = refused(Reason::NotConfirmable, "case_id");
         let token = self.token(self.enemy.belongings.provider);
@@ -218,7 +220,7 @@ impl Making<'_> {
         )
     }
 
-    fn feed_behind_a_bad_cursor(&mut self) -> Attack {
+    fn feed_behind_a_bad_cursor(&mut self) -> HostileRequest {
         let own = &self.enemy.belongings;
         let mut caller = self.token(own.provider);
         let cursor = match self.rng.random_range(0..7) {
@@ -253,7 +255,7 @@ impl Making<'_> {
         )
     }
 
-    fn feedback_of_nobody(&mut self) -> Attack {
+    fn feedback_of_nobody(&mut self) -> HostileRequest {
         let provider_code = match self.rng.random_range(0..4) {
             0 => "\0".to_owned(),
             1 => "长".repeat(self.rng.random_range(1..100_000)),
@@ -277,7 +279,7 @@ impl Making<'_> {
         ask(kind, WATCH, office, &request, expected)
     }
 
-    fn anothers_feed(&mut self) -> Attack {
+    fn anothers_feed(&mut self) -> HostileRequest {
         let own = &self.enemy.belongings;
         let request = WatchFeedbackRequest {
             provider_code: match self.chance_of(4) {

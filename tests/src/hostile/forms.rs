@@ -4,10 +4,10 @@ use proto::credit::ingest::v1::Submission;
 use rand::Rng;
 use service_kit::reason::Reason;
 
-use super::{Attack, LARGEST, Making, refused_for};
+use super::{HostileRequest, LARGEST, RequestMaker, refused_for};
 
-impl Making<'_> {
-    pub(super) fn form(&mut self) -> Attack {
+impl RequestMaker<'_> {
+    pub(super) fn form(&mut self) -> HostileRequest {
         let choice = self.rng.random_range(0..13);
         if choice == 12 {
             return self.replay();

@@ -8,23 +8,24 @@ use service_kit::reason::Reason;
 use tonic::Code;
 
 use super::{
-    Attack, CONFIRM, DRY_RUN, Expected, FEEDBACK, LIST_NIL, Making, ORIGINAL, RELOAD, REPORT_NIL,
-    STATUS, STREAM, SUBMIT, VERDICT, WATCH, refused_for, to,
+    CONFIRM, DRY_RUN, ExpectedAnswer, FEEDBACK, HostileRequest, LIST_NIL, ORIGINAL, RELOAD,
+    REPORT_NIL, RequestMaker, STATUS, STREAM, SUBMIT, VERDICT, WATCH, refused_for, to,
     wire::{bytes_field, framed, framed_as, tag, varint},
 };
 
 /// What the decoder says of bytes that are no message; with the empty message it is the form that is wrong.
-const NO_MESSAGE: Expected = Expected::Status(&[Code::Internal, Code::InvalidArgument]);
+const NO_MESSAGE: ExpectedAnswer = ExpectedAnswer::Status(&[Code::Internal, Code::InvalidArgument]);
 /// A message over the limit of 8 MiB.
-const TOO_LARGE: Expected = Expected::Status(&[Code::OutOfRange, Code::ResourceExhausted]);
+const TOO_LARGE: ExpectedAnswer =
+    ExpectedAnswer::Status(&[Code::OutOfRange, Code::ResourceExhausted]);
 
 /// Where a provider may call, besides the door.
 const ELSEWHERE: &[&str] = &[
     STATUS, ORIGINAL, REPORT_NIL, LIST_NIL, RELOAD, FEEDBACK, VERDICT, WATCH, CONFIRM, DRY_RUN,
 ];
 
-impl Making<'_> {
-    pub(super) fn frame(&mut self) -> Attack {
+impl RequestMaker<'_> {
+    pub(super) fn frame(&mut self) -> HostileRequest {
         match self.rng.random_range(0..12) {
             0 => self.random_bytes(),
             1 => self.cut_off(),
@@ -50,13 +51,18 @@ impl Making<'_> {
     }
 
     /// To a method that takes submissions; its request's first field is the submission, whichever it is.
-    fn door(&mut self, kind: &'static str, body: Bytes, expected: Expected) -> Attack {
+    fn door(
+        &mut self,
+        kind: &'static str,
+        body: Bytes,
+        expected: ExpectedAnswer,
+    ) -> HostileRequest {
         let path = self.one_of(&[SUBMIT, STREAM]);
         let token = self.party().token.clone();
         to(kind, path, &token, body, expected)
     }
 
-    fn random_bytes(&mut self) -> Attack {
+    fn random_bytes(&mut self) -> HostileRequest {
         let mut bytes = self.bytes(2_000);
         // Field 0 does not exist: whatever follows, this is no message of any kind.
         bytes[0] = 0;
@@ -69,21 +75,21 @@ impl Making<'_> {
         to("random bytes", path, &token, body, NO_MESSAGE)
     }
 
-    fn cut_off(&mut self) -> Attack {
+    fn cut_off(&mut self) -> HostileRequest {
         let mut message = self.good_message();
         let rest = self.rng.random_range(1..message.len());
         message.truncate(rest);
         self.door("message cut off", framed(&message), NO_MESSAGE)
     }
 
-    fn length_beyond_the_body(&mut self) -> Attack {
+    fn length_beyond_the_body(&mut self) -> HostileRequest {
         let message = self.good_message();
         let more = self.rng.random_range(1..1_000_000);
         let body = framed_as(0, message.len() as u32 + more, &message);
         self.door("length beyond the body", body, NO_MESSAGE)
     }
 
-    fn length_beyond_all_bounds(&mut self) -> Attack {
+    fn length_beyond_all_bounds(&mut self) -> HostileRequest {
         let message = self.good_message();
         let length = self.rng.random_range(9 << 20..=u32::MAX);
         self.door(
@@ -93,15 +99,15 @@ impl Making<'_> {
         )
     }
 
-    fn compressed(&mut self) -> Attack {
+    fn compressed(&mut self) -> HostileRequest {
         let message = self.good_message();
         let flag = self.rng.random_range(1..=255);
         let body = framed_as(flag, message.len() as u32, &message);
-        let expected = Expected::Status(&[Code::Internal, Code::Unimplemented]);
+        let expected = ExpectedAnswer::Status(&[Code::Internal, Code::Unimplemented]);
         self.door("compressed without saying how", body, expected)
     }
 
-    fn wrong_wire_type(&mut self) -> Attack {
+    fn wrong_wire_type(&mut self) -> HostileRequest {
         let mut submission = Vec::new();
         // 1 to 8 but 3 are text or bytes; 3 and 9 are numbers.
         let field = self.rng.random_range(1..=9);
@@ -122,7 +128,7 @@ impl Making<'_> {
         self.door("wrong wire type", framed(&message), NO_MESSAGE)
     }
 
-    fn text_not_utf8(&mut self) -> Attack {
+    fn text_not_utf8(&mut self) -> HostileRequest {
         if self.chance_of(3) {
             // Whatever the first field is, it is text or a message, and this is neither.
             let mut message = Vec::new();
@@ -154,7 +160,7 @@ impl Making<'_> {
         self.door("text that is not UTF-8", framed(&message), NO_MESSAGE)
     }
 
-    fn numbers_without_end(&mut self) -> Attack {
+    fn numbers_without_end(&mut self) -> HostileRequest {
         let mut submission = Vec::new();
         tag(&mut submission, 3, 0);
         let length = self.rng.random_range(10..10_000);
@@ -164,7 +170,7 @@ impl Making<'_> {
         self.door("a number without end", framed(&message), NO_MESSAGE)
     }
 
-    fn nested_groups(&mut self) -> Attack {
+    fn nested_groups(&mut self) -> HostileRequest {
         let mut message = Vec::new();
         for _ in 0..self.rng.random_range(200..200_000) {
             // Opens a group of a field that no message has.
@@ -173,13 +179,13 @@ impl Making<'_> {
         self.door("groups in groups", framed(&message), NO_MESSAGE)
     }
 
-    fn no_message(&mut self) -> Attack {
+    fn no_message(&mut self) -> HostileRequest {
         let token = self.party().token.clone();
-        let expected = Expected::Status(&[Code::Internal, Code::InvalidArgument]);
+        let expected = ExpectedAnswer::Status(&[Code::Internal, Code::InvalidArgument]);
         to("no message", SUBMIT, &token, Bytes::new(), expected)
     }
 
-    fn ten_megabytes(&mut self) -> Attack {
+    fn ten_megabytes(&mut self) -> HostileRequest {
         // Costs the sender most; one in so many is enough.
         if !self.chance_of(4) {
             return self.length_beyond_all_bounds();
@@ -202,7 +208,7 @@ impl Making<'_> {
         )
     }
 
-    fn not_grpc(&mut self) -> Attack {
+    fn not_grpc(&mut self) -> HostileRequest {
         let message = self.good_message();
         let token = self.party().token.clone();
         if self.chance_of(2) {
@@ -215,7 +221,7 @@ impl Making<'_> {
             let expected = refused_for(&[Reason::RpcUnknown]);
             return to("unknown method", path, &token, framed(&message), expected);
         }
-        let expected = Expected::Http(&[415]);
+        let expected = ExpectedAnswer::Http(&[415]);
         let mut attack = to("not gRPC", SUBMIT, &token, framed(&message), expected);
         let other = self.one_of(&[
             "text/html",

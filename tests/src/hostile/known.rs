@@ -18,8 +18,8 @@ use testkit::{eventually, records::Generator};
 use time::Date;
 use tokio_stream::StreamExt;
 
-use super::{FAR_AWAY, Party};
-use crate::{books::Book, cluster::Cluster, day::submission};
+use super::{FAR_AWAY, ProviderAccount};
+use crate::{books::ReceiptBook, cluster::Cluster, day::submission};
 
 /// Records that are reported.
 const RECORDS: u64 = 24;
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A submission with its receipt.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct KnownRecord {
     pub(super) provider: usize,
     pub(super) submission: Submission,
     pub(super) receipt: Receipt,
@@ -38,7 +38,7 @@ pub(super) struct Known {
 
 /// What one provider has besides records.
 #[derive(Clone, Debug)]
-pub(super) struct Belongings {
+pub(super) struct AttackTargets {
     /// Whose they are.
     pub(super) provider: usize,
     /// A reload that has ended, of one record.
@@ -58,9 +58,9 @@ pub(super) struct Belongings {
 pub(super) async fn records(
     cluster: &Cluster,
     generator: &Generator,
-    providers: &[Party],
-    book: &mut Book,
-) -> Result<Vec<Known>> {
+    providers: &[ProviderAccount],
+    book: &mut ReceiptBook,
+) -> Result<Vec<KnownRecord>> {
     let clients = cluster.clients()?;
     let mut known = Vec::new();
     for index in FAR_AWAY..FAR_AWAY + RECORDS {
@@ -77,7 +77,7 @@ pub(super) async fn records(
         let receipt = answer.receipt.context("a receipt")?;
         book.enter(&record.provider_code, &submission, receipt.clone())?;
         let received = from_timestamp(receipt.received_at.as_ref()).context("a moment")?;
-        known.push(Known {
+        known.push(KnownRecord {
             provider: provider.context("a provider of the generator")?,
             submission,
             receipt,
@@ -90,11 +90,11 @@ pub(super) async fn records(
 /// Gives the provider of a known record everything else.
 pub(super) async fn belongings(
     cluster: &Cluster,
-    providers: &[Party],
-    known: &Known,
+    providers: &[ProviderAccount],
+    known: &KnownRecord,
     seed: u64,
-    book: &mut Book,
-) -> Result<Belongings> {
+    book: &mut ReceiptBook,
+) -> Result<AttackTargets> {
     let owner = providers[known.provider].code.as_str();
     let reload = ReloadBegin {
         reload_id: format!("enemy-knows-{seed}"),
@@ -118,7 +118,7 @@ pub(super) async fn belongings(
     let clients = cluster.clients()?;
     clients.ingest(owner)?.report_nil(nil.clone()).await?;
     let (case_id, cursor) = returned(cluster, owner, &reloaded.record_key).await?;
-    Ok(Belongings {
+    Ok(AttackTargets {
         provider: known.provider,
         resume_token: resume_token(cluster, owner, &known.submission).await?,
         reload,
@@ -135,7 +135,7 @@ async fn reload_one(
     owner: &str,
     begin: &ReloadBegin,
     record: &ReloadRecord,
-    book: &mut Book,
+    book: &mut ReceiptBook,
 ) -> Result<()> {
     let steps = [
         Step::Begin(begin.clone()),

@@ -5,10 +5,10 @@
 //! - `known`: what good callers have put there to be attacked;
 //! - `frames`, `callers`, `forms`, `contents`: attacks on the door, each with what must be answered;
 //! - `ends`, `nil`, `reloads`, `reading`, `feedback`: attacks on what else can be said and asked;
-//! - here: [`Enemy`] makes and sends them, and judges the answers.
+//! - here: [`HostileClient`] makes and sends them, and judges the answers.
 //!
 //! A record whose *content* is wrong is taken, for its bytes must be kept, and then returned with findings: that
-//! is its refusal, and [`Verdicts`] is the list of those that must come.
+//! is its refusal, and [`HostileReport`] is the list of those that must come.
 
 mod callers;
 mod contents;
@@ -45,9 +45,9 @@ use testkit::records::Generator;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use crate::{books::Book, cluster::Cluster, day::submission};
-use known::{Belongings, Known};
-use wire::{Answer, Call, Connection, framed};
+use crate::{books::ReceiptBook, cluster::Cluster, day::submission};
+use known::{AttackTargets, KnownRecord};
+use wire::{RawAnswer, RawCall, RawConnection, framed};
 
 const SUBMIT: &str = "/credit.ingest.v1.IngestService/SubmitRecord";
 const STREAM: &str = "/credit.ingest.v1.IngestService/StreamRecords";
@@ -75,15 +75,15 @@ const FAR_AWAY: u64 = 10_000_000;
 
 /// One request with what must be answered.
 #[derive(Clone, Debug)]
-pub struct Attack {
+pub struct HostileRequest {
     /// Its kind, for counts and errors.
     pub kind: &'static str,
     /// To whom.
     pub service: Service,
     /// What is sent.
-    pub call: Call,
+    pub call: RawCall,
     /// What must come back.
-    pub expected: Expected,
+    pub expected: ExpectedAnswer,
     /// A table that gets a row for this attack although it is refused, and what the row stands for: the same twice
     /// is one row.
     pub leaves: Option<(&'static str, String)>,
@@ -91,7 +91,7 @@ pub struct Attack {
 
 /// What must come back.
 #[derive(Clone, Debug)]
-pub enum Expected {
+pub enum ExpectedAnswer {
     /// One of these codes: gRPC itself refuses, where nobody can say more.
     Status(&'static [Code]),
     /// One of these reasons, and of this field where one is named.
@@ -108,10 +108,10 @@ pub enum Expected {
 
 /// Makes hostile requests against one platform.
 #[derive(Clone, Debug)]
-pub struct Enemy {
+pub struct HostileClient {
     seed: u64,
     generator: Generator,
-    providers: Vec<Party>,
+    providers: Vec<ProviderAccount>,
     /// Tokens that must not pass, each with its reason.
     bad_tokens: Arc<Vec<(String, Reason)>>,
     /// Tokens in order, for other roles than a provider's.
@@ -122,57 +122,57 @@ pub struct Enemy {
     office: String,
     public: String,
     /// What good callers have their receipts for.
-    known: Arc<Vec<Known>>,
+    known: Arc<Vec<KnownRecord>>,
     /// What else one of them has.
-    belongings: Arc<Belongings>,
+    belongings: Arc<AttackTargets>,
     ingest: String,
     validation: String,
 }
 
 #[derive(Clone, Debug)]
-struct Party {
+struct ProviderAccount {
     code: String,
     token: String,
 }
 
 /// What became of hostile requests.
 #[derive(Debug, Default)]
-pub struct Verdicts {
+pub struct HostileReport {
     /// Requests sent by kind.
     pub by_kind: BTreeMap<&'static str, u64>,
     /// Refusals by code and reason.
     pub by_answer: BTreeMap<String, u64>,
     /// Receipts for contents that must be returned.
-    pub book: Book,
+    pub book: ReceiptBook,
     /// Those of the book, by record id, with the kind.
     pub to_be_returned: Vec<(String, &'static str)>,
-    /// Rows that refused requests leave, by table: see [`Attack::leaves`].
+    /// Rows that refused requests leave, by table: see [`HostileRequest::leaves`].
     pub left: BTreeSet<(&'static str, String)>,
 }
 
 /// One request in the making.
-struct Making<'e> {
-    enemy: &'e Enemy,
+struct RequestMaker<'e> {
+    enemy: &'e HostileClient,
     rng: StdRng,
     number: u64,
 }
 
-impl Enemy {
+impl HostileClient {
     /// An enemy of a running platform that knows the generator's providers. He needs some records in order to attack
     /// them: their receipts are given back.
     pub async fn prepare(
         cluster: &Cluster,
         generator: Generator,
         seed: u64,
-    ) -> Result<(Self, Book)> {
+    ) -> Result<(Self, ReceiptBook)> {
         let mut providers = Vec::new();
         for provider in generator.providers() {
-            providers.push(Party {
+            providers.push(ProviderAccount {
                 code: provider.code.clone(),
                 token: cluster.token(&provider.code, &[Role::Provider], None)?,
             });
         }
-        let mut book = Book::default();
+        let mut book = ReceiptBook::default();
         let known = known::records(cluster, &generator, &providers, &mut book).await?;
         let owner = known.first().context("records")?;
         let belongings = known::belongings(cluster, &providers, owner, seed, &mut book).await?;
@@ -200,9 +200,9 @@ impl Enemy {
     }
 
     /// The request with this number.
-    pub fn attack(&self, number: u64) -> Attack {
+    pub fn attack(&self, number: u64) -> HostileRequest {
         let mixed = self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut making = Making {
+        let mut making = RequestMaker {
             enemy: self,
             rng: StdRng::seed_from_u64(mixed),
             number,
@@ -229,15 +229,15 @@ impl Enemy {
     }
 
     /// Sends the requests with these numbers, one after the other, and judges each answer.
-    pub async fn send(&self, numbers: impl Iterator<Item = u64>) -> Result<Verdicts> {
-        let mut verdicts = Verdicts::default();
-        let mut open: BTreeMap<&str, Connection> = BTreeMap::new();
+    pub async fn send(&self, numbers: impl Iterator<Item = u64>) -> Result<HostileReport> {
+        let mut verdicts = HostileReport::default();
+        let mut open: BTreeMap<&str, RawConnection> = BTreeMap::new();
         for number in numbers {
             let attack = self.attack(number);
             let address = self.address(attack.service);
             let mut connection = match open.remove(address) {
                 Some(connection) => connection,
-                None => Connection::open(address).await?,
+                None => RawConnection::open(address).await?,
             };
             let answer = connection.perform(address, &attack.call).await;
             let said = answer
@@ -252,7 +252,7 @@ impl Enemy {
 }
 
 /// Tokens that open nothing.
-fn bad_tokens(cluster: &Cluster, providers: &[Party]) -> Result<Vec<(String, Reason)>> {
+fn bad_tokens(cluster: &Cluster, providers: &[ProviderAccount]) -> Result<Vec<(String, Reason)>> {
     let (own, other) = (&providers[0].token, &providers[1].token);
     let parts = |token: &str| -> Result<[String; 3]> {
         let parts: Vec<String> = token.split('.').map(str::to_owned).collect();
@@ -303,7 +303,7 @@ fn bad_tokens(cluster: &Cluster, providers: &[Party]) -> Result<Vec<(String, Rea
     ])
 }
 
-impl Verdicts {
+impl HostileReport {
     /// Takes another's counts in.
     pub fn extend(&mut self, other: Self) {
         for (kind, count) in other.by_kind {
@@ -322,16 +322,16 @@ impl Verdicts {
         self.by_kind.values().sum()
     }
 
-    fn judge(&mut self, attack: &Attack, answer: &Answer) -> Result<()> {
+    fn judge(&mut self, attack: &HostileRequest, answer: &RawAnswer) -> Result<()> {
         *self.by_kind.entry(attack.kind).or_default() += 1;
         self.left.extend(attack.leaves.clone());
         let said = match &attack.expected {
-            Expected::Http(statuses) => {
+            ExpectedAnswer::Http(statuses) => {
                 ensure!(statuses.contains(&answer.http), "HTTP {}", answer.http);
                 format!("HTTP {}", answer.http)
             }
-            Expected::Status(codes) => {
-                let refusal = Refused::of(attack, answer)?;
+            ExpectedAnswer::Status(codes) => {
+                let refusal = RefusedAnswer::of(attack, answer)?;
                 ensure!(codes.contains(&refusal.code), "{refusal:?}");
                 ensure!(!refusal.message.is_empty(), "says not why: {refusal:?}");
                 if !refusal.reason.is_empty() {
@@ -339,8 +339,8 @@ impl Verdicts {
                 }
                 format!("{:?} {}", refusal.code, refusal.reason)
             }
-            Expected::Refused(reasons, field) => {
-                let refusal = Refused::of(attack, answer)?;
+            ExpectedAnswer::Refused(reasons, field) => {
+                let refusal = RefusedAnswer::of(attack, answer)?;
                 let reason = refusal.known_reason()?;
                 ensure!(
                     reasons.contains(&reason)
@@ -351,15 +351,15 @@ impl Verdicts {
                 );
                 format!("{:?} {reason}", refusal.code)
             }
-            Expected::EmptyPage => {
+            ExpectedAnswer::EmptyPage => {
                 empty_page(attack, answer)?;
                 "nothing".to_owned()
             }
-            Expected::TriedInVain(records) => {
+            ExpectedAnswer::TriedInVain(records) => {
                 tried_in_vain(answer, *records)?;
                 "tried out, would be returned".to_owned()
             }
-            Expected::ReturnedLater(submission, provider) => {
+            ExpectedAnswer::ReturnedLater(submission, provider) => {
                 let receipt = receipt_of(attack, answer)?;
                 self.to_be_returned
                     .push((receipt.record_id.clone(), attack.kind));
@@ -374,7 +374,7 @@ impl Verdicts {
 
 /// A refusal, of a call or of one submission in a stream.
 #[derive(Debug)]
-struct Refused {
+struct RefusedAnswer {
     code: Code,
     reason: String,
     field: String,
@@ -382,7 +382,7 @@ struct Refused {
     message: String,
 }
 
-impl From<Refusal> for Refused {
+impl From<Refusal> for RefusedAnswer {
     fn from(refusal: Refusal) -> Self {
         Self {
             code: Code::from_i32(refusal.status_code),
@@ -394,7 +394,7 @@ impl From<Refusal> for Refused {
     }
 }
 
-impl Refused {
+impl RefusedAnswer {
     /// The reason: one of the table, with its own gRPC code. No other leaves a service.
     fn known_reason(&self) -> Result<Reason> {
         let reason: Reason = self.reason.parse().context("no reason of the table")?;
@@ -403,7 +403,7 @@ impl Refused {
         Ok(reason)
     }
 
-    fn of(attack: &Attack, answer: &Answer) -> Result<Self> {
+    fn of(attack: &HostileRequest, answer: &RawAnswer) -> Result<Self> {
         let status = answer
             .status
             .as_ref()
@@ -437,13 +437,13 @@ impl Refused {
 }
 
 /// The one message of an answer in order.
-fn only_message(answer: &Answer) -> Result<bytes::Bytes> {
+fn only_message(answer: &RawAnswer) -> Result<bytes::Bytes> {
     let status = answer.status.as_ref().context("no status")?;
     ensure!(status.code() == Code::Ok, "was refused");
     answer.messages.first().cloned().context("no message")
 }
 
-fn empty_page(attack: &Attack, answer: &Answer) -> Result<()> {
+fn empty_page(attack: &HostileRequest, answer: &RawAnswer) -> Result<()> {
     let message = only_message(answer)?;
     let rows = match attack.call.path.as_str() {
         LEDGER => ListLedgerResponse::decode(message)?.receipts.len(),
@@ -453,7 +453,7 @@ fn empty_page(attack: &Attack, answer: &Answer) -> Result<()> {
     Ok(())
 }
 
-fn tried_in_vain(answer: &Answer, records: usize) -> Result<()> {
+fn tried_in_vain(answer: &RawAnswer, records: usize) -> Result<()> {
     let verdicts = DryRunResponse::decode(only_message(answer)?)?.verdicts;
     ensure!(verdicts.len() == records, "{} verdicts", verdicts.len());
     for verdict in verdicts {
@@ -467,7 +467,7 @@ fn tried_in_vain(answer: &Answer, records: usize) -> Result<()> {
     Ok(())
 }
 
-fn receipt_of(attack: &Attack, answer: &Answer) -> Result<Receipt> {
+fn receipt_of(attack: &HostileRequest, answer: &RawAnswer) -> Result<Receipt> {
     let message = answer.messages.first().context("no receipt")?.clone();
     if attack.call.path != STREAM {
         let answer = SubmitRecordResponse::decode(message)?;
@@ -479,8 +479,8 @@ fn receipt_of(attack: &Attack, answer: &Answer) -> Result<Receipt> {
     }
 }
 
-impl Making<'_> {
-    fn party(&mut self) -> &Party {
+impl RequestMaker<'_> {
+    fn party(&mut self) -> &ProviderAccount {
         let at = self.rng.random_range(0..self.enemy.providers.len());
         &self.enemy.providers[at]
     }
@@ -510,7 +510,7 @@ impl Making<'_> {
     }
 
     /// A submission in order, with its provider; without the attack it would be accepted. Id and key are its own.
-    fn good(&mut self) -> (Submission, Party) {
+    fn good(&mut self) -> (Submission, ProviderAccount) {
         let enemy = self.enemy;
         let mut indices = (FAR_AWAY + 1_000 + 64 * self.number)..;
         let record = loop {
@@ -545,8 +545,8 @@ impl Making<'_> {
         kind: &'static str,
         submission: Submission,
         token: &str,
-        expected: Expected,
-    ) -> Attack {
+        expected: ExpectedAnswer,
+    ) -> HostileRequest {
         let (path, message) = if self.chance_of(3) {
             let request = StreamRecordsRequest {
                 submission: Some(submission),
@@ -564,13 +564,13 @@ impl Making<'_> {
 }
 
 /// A refusal with reason and field.
-fn refused(reason: Reason, field: &'static str) -> Expected {
-    Expected::Refused(vec![reason], Some(field))
+fn refused(reason: Reason, field: &'static str) -> ExpectedAnswer {
+    ExpectedAnswer::Refused(vec![reason], Some(field))
 }
 
 /// A refusal by one of these reasons, of whatever field.
-fn refused_for(reasons: &[Reason]) -> Expected {
-    Expected::Refused(reasons.to_vec(), None)
+fn refused_for(reasons: &[Reason]) -> ExpectedAnswer {
+    ExpectedAnswer::Refused(reasons.to_vec(), None)
 }
 
 /// A call with a token and one message.
@@ -579,8 +579,8 @@ fn ask(
     path: &str,
     token: &str,
     message: &impl Message,
-    expected: Expected,
-) -> Attack {
+    expected: ExpectedAnswer,
+) -> HostileRequest {
     to(
         kind,
         path,
@@ -596,8 +596,8 @@ fn to(
     path: &str,
     token: &str,
     body: bytes::Bytes,
-    expected: Expected,
-) -> Attack {
+    expected: ExpectedAnswer,
+) -> HostileRequest {
     let mut headers = vec![
         ("content-type", "application/grpc".to_owned()),
         ("te", "trailers".to_owned()),
@@ -609,10 +609,10 @@ fn to(
         true => Service::Validation,
         false => Service::Ingest,
     };
-    Attack {
+    HostileRequest {
         kind,
         service,
-        call: Call {
+        call: RawCall {
             path: path.to_owned(),
             headers,
             body,

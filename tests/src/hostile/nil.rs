@@ -4,10 +4,12 @@ use proto::credit::ingest::v1::{ListNilReportsRequest, ReportNilRequest, SubmitR
 use rand::Rng;
 use service_kit::reason::Reason;
 
-use super::{Attack, Expected, LIST_NIL, Making, REPORT_NIL, SUBMIT, ask, refused};
+use super::{
+    ExpectedAnswer, HostileRequest, LIST_NIL, REPORT_NIL, RequestMaker, SUBMIT, ask, refused,
+};
 
-impl Making<'_> {
-    pub(super) fn nil(&mut self) -> Attack {
+impl RequestMaker<'_> {
+    pub(super) fn nil(&mut self) -> HostileRequest {
         match self.rng.random_range(0..10) {
             0 => self.nil_of_days_to_come(),
             1 | 2 => self.nil_of_no_period(),
@@ -35,13 +37,13 @@ impl Making<'_> {
         &mut self,
         kind: &'static str,
         nil: &ReportNilRequest,
-        expected: Expected,
-    ) -> Attack {
+        expected: ExpectedAnswer,
+    ) -> HostileRequest {
         let token = self.party().token.clone();
         ask(kind, REPORT_NIL, &token, nil, expected)
     }
 
-    fn nil_of_days_to_come(&mut self) -> Attack {
+    fn nil_of_days_to_come(&mut self) -> HostileRequest {
         let year = self.rng.random_range(2100..=9998);
         let nil = ReportNilRequest {
             period_from: format!("{year}-02-01"),
@@ -52,7 +54,7 @@ impl Making<'_> {
         self.reported("nothing in days to come", &nil, expected)
     }
 
-    fn nil_of_no_period(&mut self) -> Attack {
+    fn nil_of_no_period(&mut self) -> HostileRequest {
         let mut nil = self.nil_report();
         let (reason, field) = match self.rng.random_range(0..4) {
             0 => {
@@ -88,7 +90,7 @@ impl Making<'_> {
         self.reported("nothing in no period", &nil, expected)
     }
 
-    fn nil_of_no_item(&mut self) -> Attack {
+    fn nil_of_no_item(&mut self) -> HostileRequest {
         let mut nil = self.nil_report();
         let (code, reason) = match self.rng.random_range(0..6) {
             0 => (String::new(), Reason::ItemCodeInvalid),
@@ -106,7 +108,7 @@ impl Making<'_> {
         self.reported("nothing of no item", &nil, expected)
     }
 
-    fn nil_under_a_bad_id(&mut self) -> Attack {
+    fn nil_under_a_bad_id(&mut self) -> HostileRequest {
         let nil = ReportNilRequest {
             submission_id: self.bad_label(128),
             ..self.nil_report()
@@ -115,7 +117,7 @@ impl Making<'_> {
         self.reported("nothing under a bad id", &nil, expected)
     }
 
-    fn nil_under_a_known_id(&mut self) -> Attack {
+    fn nil_under_a_known_id(&mut self) -> HostileRequest {
         let enemy = self.enemy;
         let own = &enemy.belongings;
         let mut nil = own.nil.clone();
@@ -143,7 +145,7 @@ impl Making<'_> {
         )
     }
 
-    fn record_under_the_id_of_a_nil_report(&mut self) -> Attack {
+    fn record_under_the_id_of_a_nil_report(&mut self) -> HostileRequest {
         let own = &self.enemy.belongings;
         let (mut submission, _) = self.good();
         submission.submission_id = own.nil.submission_id.clone();
@@ -161,7 +163,7 @@ impl Making<'_> {
         )
     }
 
-    fn nil_that_records_contradict(&mut self) -> Attack {
+    fn nil_that_records_contradict(&mut self) -> HostileRequest {
         let known = &self.enemy.known[self.rng.random_range(0..self.enemy.known.len())];
         let day = known.received_on.to_string();
         let nil = ReportNilRequest {
@@ -181,7 +183,7 @@ impl Making<'_> {
         )
     }
 
-    fn nil_of_a_stranger(&mut self) -> Attack {
+    fn nil_of_a_stranger(&mut self) -> HostileRequest {
         let nil = self.nil_report();
         let expected = refused(Reason::ProviderNotRegistered, "authorization");
         let stranger = &self.enemy.stranger;
@@ -194,7 +196,7 @@ impl Making<'_> {
         )
     }
 
-    fn nil_list(&mut self) -> Attack {
+    fn nil_list(&mut self) -> HostileRequest {
         let mut list = ListNilReportsRequest::default();
         let own = self.enemy.belongings.provider;
         let token = self.anybody_but(own);
@@ -236,7 +238,7 @@ impl Making<'_> {
                 // Of the right form, and it leads nowhere but into the caller's own list.
                 list.page_token = "253402300799000000.ffffffffffffffffffffffffffffffff".to_owned();
                 list.item_code = self.one_of(&["", "xzcf"]).to_owned();
-                ("a place in another's list", Expected::EmptyPage)
+                ("a place in another's list", ExpectedAnswer::EmptyPage)
             }
         };
         ask(kind, LIST_NIL, &token, &list, expected)

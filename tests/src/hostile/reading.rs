@@ -13,16 +13,16 @@ use service_kit::reason::Reason;
 use uuid::Uuid;
 
 use super::{
-    Attack, CONFIRM, DRY_RUN, Expected, LARGEST, LEDGER, LIST_NIL, Making, ORIGINAL, RECEIPT,
-    RELOAD, REPLAY, REPORT_NIL, STATISTICS, STATUS, STREAM, WATCH, ask, refused, refused_for, to,
-    wire::framed,
+    CONFIRM, DRY_RUN, ExpectedAnswer, HostileRequest, LARGEST, LEDGER, LIST_NIL, ORIGINAL, RECEIPT,
+    RELOAD, REPLAY, REPORT_NIL, RequestMaker, STATISTICS, STATUS, STREAM, WATCH, ask, refused,
+    refused_for, to, wire::framed,
 };
 
 /// The log of readings, which has a line for each whose form is right, found or not.
 const READINGS: &str = "ingest.original_read";
 
-impl Making<'_> {
-    pub(super) fn reading(&mut self) -> Attack {
+impl RequestMaker<'_> {
+    pub(super) fn reading(&mut self) -> HostileRequest {
         match self.rng.random_range(0..13) {
             0 => self.anothers_original(),
             1 => self.original_of_nothing(),
@@ -37,15 +37,20 @@ impl Making<'_> {
         }
     }
 
-    fn read(&mut self, kind: &'static str, token: &str, request: &ReadOriginalRequest) -> Attack {
+    fn read(
+        &mut self,
+        kind: &'static str,
+        token: &str,
+        request: &ReadOriginalRequest,
+    ) -> HostileRequest {
         let expected = refused(Reason::RecordUnknown, "record_id");
-        Attack {
+        HostileRequest {
             leaves: Some((READINGS, self.number.to_string())),
             ..ask(kind, ORIGINAL, token, request, expected)
         }
     }
 
-    fn anothers_original(&mut self) -> Attack {
+    fn anothers_original(&mut self) -> HostileRequest {
         let known = &self.enemy.known[self.rng.random_range(0..self.enemy.known.len())];
         let request = ReadOriginalRequest {
             record_id: known.receipt.record_id.clone(),
@@ -58,7 +63,7 @@ impl Making<'_> {
         self.read("another's original", &token, &request)
     }
 
-    fn original_of_nothing(&mut self) -> Attack {
+    fn original_of_nothing(&mut self) -> HostileRequest {
         let request = ReadOriginalRequest {
             record_id: Uuid::from_u128(self.rng.random()).to_string(),
             reason: "核实群众投诉".to_owned(),
@@ -70,7 +75,7 @@ impl Making<'_> {
         self.read("an original of nothing", &token, &request)
     }
 
-    fn original_of_no_id(&mut self) -> Attack {
+    fn original_of_no_id(&mut self) -> HostileRequest {
         let request = ReadOriginalRequest {
             record_id: match self.rng.random_range(0..6) {
                 0 => String::new(),
@@ -90,7 +95,7 @@ impl Making<'_> {
         ask("an original of no id", ORIGINAL, &token, &request, expected)
     }
 
-    fn original_for_no_reason(&mut self) -> Attack {
+    fn original_for_no_reason(&mut self) -> HostileRequest {
         let known = &self.enemy.known[self.rng.random_range(0..self.enemy.known.len())];
         let reason = match self.rng.random_range(0..6) {
             0 => String::new(),
@@ -119,7 +124,7 @@ impl Making<'_> {
         )
     }
 
-    fn anothers_status(&mut self) -> Attack {
+    fn anothers_status(&mut self) -> HostileRequest {
         let own = &self.enemy.belongings;
         let known = &self.enemy.known[self.rng.random_range(0..self.enemy.known.len())];
         let (submission_id, owner) = match self.rng.random_range(0..5) {
@@ -141,7 +146,7 @@ impl Making<'_> {
         ask("another's status", STATUS, &token, &request, expected)
     }
 
-    fn end_of_the_ledger(&mut self) -> Attack {
+    fn end_of_the_ledger(&mut self) -> HostileRequest {
         let request = ListLedgerRequest {
             after_number: self.one_of(&[1 << 40, 1 << 63, u64::MAX]),
             limit: self.one_of(&[0, 1_000]),
@@ -152,11 +157,11 @@ impl Making<'_> {
             LEDGER,
             &token,
             &request,
-            Expected::EmptyPage,
+            ExpectedAnswer::EmptyPage,
         )
     }
 
-    fn resumed_with_a_bad_token(&mut self) -> Attack {
+    fn resumed_with_a_bad_token(&mut self) -> HostileRequest {
         let own = &self.enemy.belongings;
         let mut token = own.resume_token.clone();
         let mut caller = self.token(own.provider);
@@ -187,7 +192,7 @@ impl Making<'_> {
         to("resumed with a bad token", STREAM, &caller, body, expected)
     }
 
-    fn resumed_in_the_wrong_place(&mut self) -> Attack {
+    fn resumed_in_the_wrong_place(&mut self) -> HostileRequest {
         let own = &self.enemy.belongings;
         let token = own.resume_token.clone();
         let (mut submission, _) = self.good();
@@ -211,7 +216,7 @@ impl Making<'_> {
     }
 
     /// The credit office tries out rules that are none, over originals that there are not, without saying why.
-    fn replay_of_nothing(&mut self) -> Attack {
+    fn replay_of_nothing(&mut self) -> HostileRequest {
         let mut request = ReplayRulesRequest {
             offered: Some(Offered::Published(PublishedVersion {
                 item_code: "xzcf".to_owned(),
@@ -267,7 +272,7 @@ impl Making<'_> {
     }
 
     /// Rights are looked at before the message, so it can be the empty one.
-    fn without_the_right(&mut self) -> Attack {
+    fn without_the_right(&mut self) -> HostileRequest {
         let enemy = self.enemy;
         let path = self.one_of(&[
             ORIGINAL, STATUS, RELOAD, REPORT_NIL, LIST_NIL, CONFIRM, DRY_RUN, WATCH,

@@ -9,13 +9,16 @@ use proto::credit::ingest::v1::{
 use rand::Rng;
 use service_kit::reason::Reason;
 
-use super::{Attack, Expected, LARGEST, Making, RELOAD, SUBMIT, ask, refused, to, wire::framed};
+use super::{
+    ExpectedAnswer, HostileRequest, LARGEST, RELOAD, RequestMaker, SUBMIT, ask, refused, to,
+    wire::framed,
+};
 
 /// What a reload leaves behind that was begun and nothing else.
 const RELOADS: &str = "ingest.reload";
 
-impl Making<'_> {
-    pub(super) fn reload(&mut self) -> Attack {
+impl RequestMaker<'_> {
+    pub(super) fn reload(&mut self) -> HostileRequest {
         match self.rng.random_range(0..12) {
             0 => self.reload_without_a_beginning(),
             1 => self.reload_begun_twice(),
@@ -48,7 +51,7 @@ impl Making<'_> {
         }
     }
 
-    fn reload_without_a_beginning(&mut self) -> Attack {
+    fn reload_without_a_beginning(&mut self) -> HostileRequest {
         let step = match self.rng.random_range(0..3) {
             0 => Some(Step::Record(self.reload_record())),
             1 => Some(Step::End(ReloadEnd { records: 0 })),
@@ -66,7 +69,7 @@ impl Making<'_> {
         )
     }
 
-    fn reload_begun_twice(&mut self) -> Attack {
+    fn reload_begun_twice(&mut self) -> HostileRequest {
         let own = &self.enemy.belongings;
         let again = match self.rng.random_range(0..3) {
             0 => Some(Step::Begin(own.reload.clone())),
@@ -79,7 +82,7 @@ impl Making<'_> {
         reload("a reload begun twice", &token, body, misplaced("record"))
     }
 
-    fn reload_of_no_item(&mut self) -> Attack {
+    fn reload_of_no_item(&mut self) -> HostileRequest {
         let mut begin = self.begin();
         let (reason, field) = match self.rng.random_range(0..3) {
             0 => {
@@ -106,7 +109,7 @@ impl Making<'_> {
     }
 
     /// An id names one item and version for ever.
-    fn reload_of_something_else(&mut self) -> Attack {
+    fn reload_of_something_else(&mut self) -> HostileRequest {
         let own = &self.enemy.belongings;
         let mut begin = own.reload.clone();
         if self.chance_of(2) {
@@ -119,7 +122,7 @@ impl Making<'_> {
         self.begun("a known reload of something else", &token, begin, expected)
     }
 
-    fn reload_under_a_bad_id(&mut self) -> Attack {
+    fn reload_under_a_bad_id(&mut self) -> HostileRequest {
         let begin = ReloadBegin {
             reload_id: match self.chance_of(3) {
                 true => "2026/11".to_owned(),
@@ -137,8 +140,8 @@ impl Making<'_> {
         kind: &'static str,
         token: &str,
         begin: ReloadBegin,
-        expected: Expected,
-    ) -> Attack {
+        expected: ExpectedAnswer,
+    ) -> HostileRequest {
         // Whether records follow or not: nothing of them is looked at.
         let record = Some(Step::Record(self.reload_record()));
         let end = Some(Step::End(ReloadEnd { records: 1 }));
@@ -151,7 +154,7 @@ impl Making<'_> {
     }
 
     /// Something was lost on the way, as far as the platform can see.
-    fn reload_of_another_number(&mut self) -> Attack {
+    fn reload_of_another_number(&mut self) -> HostileRequest {
         let begin = self.begin();
         let left = (RELOADS, begin.reload_id.clone());
         let records = self.one_of(&[1, 2, 1 << 31, 1 << 63, u64::MAX]);
@@ -160,14 +163,14 @@ impl Making<'_> {
             Some(Step::Begin(begin)),
             Some(Step::End(ReloadEnd { records })),
         ]);
-        Attack {
+        HostileRequest {
             leaves: Some(left),
             ..reload("a reload of another number", &token, body, incomplete())
         }
     }
 
     /// Ids are the caller's own: under another's it finds nothing of what the other has sent.
-    fn reload_of_anothers_id(&mut self) -> Attack {
+    fn reload_of_anothers_id(&mut self) -> HostileRequest {
         let own = &self.enemy.belongings;
         let other = self.number_of_anybody_but(own.provider);
         let token = self.token(other);
@@ -175,13 +178,13 @@ impl Making<'_> {
             Some(Step::Begin(own.reload.clone())),
             Some(Step::End(ReloadEnd { records: 1 })),
         ]);
-        Attack {
+        HostileRequest {
             leaves: Some((RELOADS, format!("{other}/{}", own.reload.reload_id))),
             ..reload("a reload of another's id", &token, body, incomplete())
         }
     }
 
-    fn reload_with_a_bad_record(&mut self) -> Attack {
+    fn reload_with_a_bad_record(&mut self) -> HostileRequest {
         let begin = self.begin();
         let left = (RELOADS, begin.reload_id.clone());
         let mut record = self.reload_record();
@@ -215,13 +218,13 @@ impl Making<'_> {
         let token = self.party().token.clone();
         let body = steps([Some(Step::Begin(begin)), Some(Step::Record(record))]);
         let expected = refused(reason, field);
-        Attack {
+        HostileRequest {
             leaves: Some(left),
             ..reload("a bad record of a reload", &token, body, expected)
         }
     }
 
-    fn reload_that_has_ended(&mut self) -> Attack {
+    fn reload_that_has_ended(&mut self) -> HostileRequest {
         let own = &self.enemy.belongings;
         let (step, expected) = match self.rng.random_range(0..3) {
             0 => (
@@ -246,7 +249,7 @@ impl Making<'_> {
     }
 
     /// Such ids are kept for the records that the reload names.
-    fn record_under_an_id_of_a_reload(&mut self) -> Attack {
+    fn record_under_an_id_of_a_reload(&mut self) -> HostileRequest {
         let own = &self.enemy.belongings;
         let (submission, _) = self.good();
         let id = &own.reload.reload_id;
@@ -267,7 +270,7 @@ impl Making<'_> {
         )
     }
 
-    fn reload_of_a_stranger(&mut self) -> Attack {
+    fn reload_of_a_stranger(&mut self) -> HostileRequest {
         let begin = self.begin();
         let expected = refused(Reason::ProviderNotRegistered, "authorization");
         let stranger = self.enemy.stranger.clone();
@@ -275,11 +278,11 @@ impl Making<'_> {
     }
 }
 
-fn misplaced(step: &'static str) -> Expected {
+fn misplaced(step: &'static str) -> ExpectedAnswer {
     refused(Reason::ReloadStepMisplaced, step)
 }
 
-fn incomplete() -> Expected {
+fn incomplete() -> ExpectedAnswer {
     refused(Reason::ReloadIncomplete, "records")
 }
 
@@ -291,6 +294,11 @@ fn steps<const N: usize>(steps: [Option<Step>; N]) -> Bytes {
     body.freeze()
 }
 
-fn reload(kind: &'static str, token: &str, body: Bytes, expected: Expected) -> Attack {
+fn reload(
+    kind: &'static str,
+    token: &str,
+    body: Bytes,
+    expected: ExpectedAnswer,
+) -> HostileRequest {
     to(kind, RELOAD, token, body, expected)
 }

@@ -9,7 +9,7 @@ use tonic::Status;
 
 /// One request, byte by byte.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct RawCall {
     /// `/package.Service/Method`.
     pub path: String,
     /// Headers besides those that HTTP/2 itself needs.
@@ -20,7 +20,7 @@ pub struct Call {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
+pub struct RawAnswer {
     /// Status of HTTP.
     pub http: u16,
     /// gRPC status, from headers or trailers.
@@ -31,18 +31,18 @@ pub struct Answer {
 
 /// A connection to one server.
 #[derive(Debug)]
-pub struct Connection {
+pub struct RawConnection {
     send: SendRequest<Bytes>,
     driver: JoinHandle<()>,
 }
 
-impl Drop for Connection {
+impl Drop for RawConnection {
     fn drop(&mut self) {
         self.driver.abort();
     }
 }
 
-impl Connection {
+impl RawConnection {
     /// Connects to `host:port`.
     pub async fn open(address: &str) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
@@ -59,7 +59,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the server ends connection or call without an answer.
-    pub async fn perform(&mut self, address: &str, call: &Call) -> Result<Answer> {
+    pub async fn perform(&mut self, address: &str, call: &RawCall) -> Result<RawAnswer> {
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(format!("http://{address}{}", call.path));
@@ -84,7 +84,7 @@ impl Connection {
             let trailers: Option<HeaderMap> = incoming.trailers().await?;
             status = trailers.and_then(|trailers| Status::from_header_map(&trailers));
         }
-        Ok(Answer {
+        Ok(RawAnswer {
             http,
             status,
             messages: unframed(bytes.freeze())?,

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use journeys::{cluster::Cluster, day::Day, load::Pace};
+use journeys::{cluster::Cluster, day::Day, load::LoadPace};
 use platform::target::Service;
 use testkit::{TestResult, eventually};
 
-use crate::support::{Bench, SERVICES, chance, options, servers};
+use crate::support::{FaultFixture, SERVICES, chance, options, servers};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -37,7 +37,7 @@ async fn r11_with_the_catalog_away_records_are_taken_and_judged_after_a_cold_sta
         .collect();
     cluster.start_apart(&without).await?;
 
-    let mut bench = Bench::begin_load(cluster, seed, rng, Pace::default()).await?;
+    let mut bench = FaultFixture::begin_load(cluster, seed, rng, LoadPace::default()).await?;
     verdicts_go_on(&mut bench).await?;
     bench.check().await?;
     // It comes, and goes in the middle of the load.
@@ -52,7 +52,7 @@ async fn r11_with_the_catalog_away_records_are_taken_and_judged_after_a_cold_sta
     Ok(())
 }
 
-async fn verdicts_go_on(bench: &mut Bench) -> Result<()> {
+async fn verdicts_go_on(bench: &mut FaultFixture) -> Result<()> {
     let before = bench.verdicts().await?;
     bench.load.more(200).await?;
     eventually("verdicts go on", PATIENCE, async || {

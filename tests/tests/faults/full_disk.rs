@@ -5,14 +5,14 @@ use std::{os::unix::fs::symlink, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use journeys::{
-    cluster::{Cluster, ClusterOptions, Servers, http_get},
-    load::Pace,
+    cluster::{Cluster, ClusterOptions, ClusterServers, http_get},
+    load::LoadPace,
 };
 use local_servers::{Binaries, LockedFolder, Nats, NatsOptions, Postgres, PostgresOptions};
 use testkit::{TestResult, eventually};
 
 use crate::{
-    support::{Bench, SERVICES, blocking, chance, options},
+    support::{FaultFixture, SERVICES, blocking, chance, options},
     tmpfs::SmallDisk,
 };
 
@@ -21,15 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const STREAM_BYTES: u64 = 24 * 1024 * 1024;
 
 /// A platform whose servers have been put where the journey wants them.
-async fn platform(postgres: Postgres, nats: Nats, place: LockedFolder) -> Result<Bench> {
+async fn platform(postgres: Postgres, nats: Nats, place: LockedFolder) -> Result<FaultFixture> {
     let (seed, rng) = chance()?;
     let options = ClusterOptions {
         max_stream_bytes: STREAM_BYTES,
         ..options()
     };
-    let servers = Servers::of(postgres, nats);
+    let servers = ClusterServers::of(postgres, nats);
     let cluster = Cluster::start_services(servers, place, options, &SERVICES).await?;
-    Bench::under_load(cluster, seed, rng, Pace::default()).await
+    FaultFixture::under_load(cluster, seed, rng, LoadPace::default()).await
 }
 
 fn postgres_options() -> PostgresOptions {
@@ -48,7 +48,7 @@ fn nats_on(binaries: &Binaries, folder: &Path) -> Result<Nats> {
 }
 
 /// Waits until callers have been refused because of the disk, or have lost their connections to a server that fell.
-async fn callers_are_told(bench: &mut Bench) -> Result<()> {
+async fn callers_are_told(bench: &mut FaultFixture) -> Result<()> {
     let before: u64 = bench.load.refusals().values().sum();
     eventually("callers are refused with a reason", PATIENCE, async || {
         let refusals = bench.load.refusals();
@@ -84,7 +84,7 @@ async fn r11_with_postgresqls_disk_full_nothing_is_acknowledged_that_is_not_kept
 
 /// When space is made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Space {
+enum SpaceFreed {
     /// While PostgreSQL recovers from its panic.
     AtOnce,
     /// Once its recovery, too, has found no space and it has ended.
@@ -94,18 +94,18 @@ enum Space {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_the_disk_of_postgresqls_log_full_nothing_is_acknowledged_that_is_not_kept()
 -> TestResult {
-    log_disk_full(Space::AtOnce).await?;
+    log_disk_full(SpaceFreed::AtOnce).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_postgresql_that_fell_over_its_full_log_is_started_again_with_all_it_acknowledged()
 -> TestResult {
-    log_disk_full(Space::OnceItFell).await?;
+    log_disk_full(SpaceFreed::OnceItFell).await?;
     Ok(())
 }
 
-async fn log_disk_full(space: Space) -> Result<()> {
+async fn log_disk_full(space: SpaceFreed) -> Result<()> {
     let disk = SmallDisk::mount(160)?;
     let place = LockedFolder::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
@@ -141,7 +141,7 @@ async fn log_disk_full(space: Space) -> Result<()> {
         lines("No space left on device"),
         lines("PANIC")
     );
-    if space == Space::OnceItFell {
+    if space == SpaceFreed::OnceItFell {
         eventually("PostgreSQL ends", PATIENCE, async || {
             ensure!(!bench.postgres()?.is_running()?, "it runs");
             anyhow::Ok(())
@@ -151,7 +151,7 @@ async fn log_disk_full(space: Space) -> Result<()> {
     disk.make_space()?;
     let starts = bench.more_with_postgres_kept_up(300).await?;
     println!("PostgreSQL fell and was started again: {starts} times");
-    ensure!(starts > 0 || space == Space::AtOnce, "it fell");
+    ensure!(starts > 0 || space == SpaceFreed::AtOnce, "it fell");
     bench.check().await?;
     bench.end().await?;
     Ok(())

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use journeys::load::Pace;
+use journeys::load::LoadPace;
 use rand::{Rng, seq::SliceRandom};
 use testkit::{TestResult, choose_extent, eventually, print_figures};
 
-use crate::support::{Bench, Victim};
+use crate::support::{FaultFixture, FaultTarget};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -16,8 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing() -> TestResult {
     let rounds = choose_extent(12, 50);
-    let mut bench = Bench::start(Pace::default()).await?;
-    let mut order = Victim::ALL;
+    let mut bench = FaultFixture::start(LoadPace::default()).await?;
+    let mut order = FaultTarget::ALL;
     for round in 0..rounds {
         if round % order.len() == 0 {
             order.shuffle(&mut bench.rng);
@@ -32,17 +32,18 @@ async fn r11_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing() -> Te
     Ok(())
 }
 
-async fn one_round(bench: &mut Bench, victim: Victim) -> Result<()> {
+async fn one_round(bench: &mut FaultFixture, victim: FaultTarget) -> Result<()> {
     let passes = bench.rng.random_range(1..150);
     bench.load.more(passes).await?;
     bench.kill(victim)?;
     // Sometimes what is left goes on alone for a while.
-    if matches!(victim, Victim::Nats | Victim::Validation) && bench.rng.random_ratio(1, 2) {
+    if matches!(victim, FaultTarget::Nats | FaultTarget::Validation) && bench.rng.random_ratio(1, 2)
+    {
         let passes = bench.rng.random_range(1..100);
         bench.load.more(passes).await?;
     }
     let before = match victim {
-        Victim::Postgres => None,
+        FaultTarget::Postgres => None,
         _ => Some(bench.verdicts().await?),
     };
     bench.restart(victim)?;

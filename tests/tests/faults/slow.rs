@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use journeys::{
     cluster::{Cluster, ClusterOptions},
-    load::Pace,
+    load::LoadPace,
     memory,
 };
 use platform::target::Service;
 use testkit::{TestResult, eventually, proxy::TcpProxy};
 
-use crate::support::{Bench, SERVICES, chance, memory_is_bounded, options, servers};
+use crate::support::{FaultFixture, SERVICES, chance, memory_is_bounded, options, servers};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Room for some hundred records, so that the outbox must wait soon. More than one message with its largest batch.
@@ -43,11 +43,11 @@ async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process
     let setting = format!("CREDIT_VALIDATION__DATABASE_URL={thin}");
     cluster.launch_apart(Service::Validation, &[setting])?;
     cluster.apart_ready().await?;
-    let pace = Pace {
+    let pace = LoadPace {
         streams: 8,
         per_second: 500,
     };
-    let mut bench = Bench::under_load(cluster, seed, rng, pace).await?;
+    let mut bench = FaultFixture::under_load(cluster, seed, rng, pace).await?;
 
     line.slow_down(BYTES_PER_SECOND);
     let ingest = bench.cluster.owner_pool("ingest")?;

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use journeys::{
-    books::{Auditor, Settled},
-    cluster::{Cluster, ClusterOptions, Servers},
+    books::{AuditTotals, Auditor},
+    cluster::{Cluster, ClusterOptions, ClusterServers},
     day::Day,
-    load::{Load, Pace},
+    load::{Load, LoadPace},
     memory,
 };
 use local_servers::{Binaries, LockedFolder, send_signal};
@@ -31,19 +31,19 @@ const MOST_MIB: f64 = 200.0;
 
 /// What can be hurt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Victim {
+pub enum FaultTarget {
     Ingest,
     Validation,
     Nats,
     Postgres,
 }
 
-impl Victim {
+impl FaultTarget {
     pub const ALL: [Self; 4] = [Self::Ingest, Self::Validation, Self::Nats, Self::Postgres];
 }
 
 /// A platform under load.
-pub struct Bench {
+pub struct FaultFixture {
     pub cluster: Cluster,
     pub load: Load,
     pub auditor: Auditor,
@@ -66,16 +66,16 @@ pub fn options() -> ClusterOptions {
 }
 
 /// Private servers in a folder of their own.
-pub fn servers() -> Result<(Servers, LockedFolder)> {
+pub fn servers() -> Result<(ClusterServers, LockedFolder)> {
     let place = LockedFolder::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
-    let servers = Servers::private(&binaries, place.path(), false)?;
+    let servers = ClusterServers::private(&binaries, place.path(), false)?;
     Ok((servers, place))
 }
 
-impl Bench {
+impl FaultFixture {
     /// A platform with private servers, its providers registered, and the load on it begun.
-    pub async fn start(pace: Pace) -> Result<Self> {
+    pub async fn start(pace: LoadPace) -> Result<Self> {
         let (servers, place) = servers()?;
         let (seed, rng) = chance()?;
         let cluster = Cluster::start_services(servers, place, options(), &SERVICES).await?;
@@ -83,13 +83,23 @@ impl Bench {
     }
 
     /// Registers the providers on a running platform and begins the load.
-    pub async fn under_load(cluster: Cluster, seed: u64, rng: StdRng, pace: Pace) -> Result<Self> {
+    pub async fn under_load(
+        cluster: Cluster,
+        seed: u64,
+        rng: StdRng,
+        pace: LoadPace,
+    ) -> Result<Self> {
         Day::new(seed, 0).register(&cluster).await?;
         Self::begin_load(cluster, seed, rng, pace).await
     }
 
     /// Begins the load on a running platform that knows the providers.
-    pub async fn begin_load(cluster: Cluster, seed: u64, rng: StdRng, pace: Pace) -> Result<Self> {
+    pub async fn begin_load(
+        cluster: Cluster,
+        seed: u64,
+        rng: StdRng,
+        pace: LoadPace,
+    ) -> Result<Self> {
         let load = Load::start(&cluster, Day::new(seed, 0).generator, pace)?;
         let auditor = Auditor::new(&cluster)?;
         let mut bench = Self {
@@ -136,7 +146,7 @@ impl Bench {
     }
 
     /// Ends the load, waits until everything is through, and checks all of it, and the memory of the services.
-    pub async fn end(mut self) -> Result<Settled> {
+    pub async fn end(mut self) -> Result<AuditTotals> {
         self.load.fine().await?;
         let book = self.load.finish().await?;
         let settled = self.auditor.settled(&self.cluster, &book).await?;
@@ -149,29 +159,29 @@ impl Bench {
     }
 
     /// `kill -9` of a victim; a server with all its processes in one blow.
-    pub fn kill(&mut self, victim: Victim) -> Result<()> {
+    pub fn kill(&mut self, victim: FaultTarget) -> Result<()> {
         match victim {
-            Victim::Ingest => self.cluster.kill_apart(Service::Ingest),
-            Victim::Validation => self.cluster.kill_apart(Service::Validation),
-            Victim::Nats => blocking(|| self.nats()?.kill9()),
-            Victim::Postgres => blocking(|| self.postgres()?.kill9()),
+            FaultTarget::Ingest => self.cluster.kill_apart(Service::Ingest),
+            FaultTarget::Validation => self.cluster.kill_apart(Service::Validation),
+            FaultTarget::Nats => blocking(|| self.nats()?.kill9()),
+            FaultTarget::Postgres => blocking(|| self.postgres()?.kill9()),
         }
     }
 
     /// Starts a killed victim again.
-    pub fn restart(&mut self, victim: Victim) -> Result<()> {
+    pub fn restart(&mut self, victim: FaultTarget) -> Result<()> {
         match victim {
-            Victim::Ingest => self.cluster.restart_apart(Service::Ingest),
-            Victim::Validation => self.cluster.restart_apart(Service::Validation),
-            Victim::Nats => blocking(|| self.cluster.restart_killed_nats().map(drop)),
-            Victim::Postgres => blocking(|| self.postgres()?.restart()),
+            FaultTarget::Ingest => self.cluster.restart_apart(Service::Ingest),
+            FaultTarget::Validation => self.cluster.restart_apart(Service::Validation),
+            FaultTarget::Nats => blocking(|| self.cluster.restart_killed_nats().map(drop)),
+            FaultTarget::Postgres => blocking(|| self.postgres()?.restart()),
         }
     }
 
     /// Lets all processes of a victim stand still (SIGSTOP), as a frozen container does.
-    pub fn freeze(&mut self, victim: Victim) -> Result<()> {
+    pub fn freeze(&mut self, victim: FaultTarget) -> Result<()> {
         match victim {
-            Victim::Postgres => {
+            FaultTarget::Postgres => {
                 let process = self.postgres()?.process().context("PostgreSQL runs")?;
                 process.suspend_tree().map(drop)
             }
@@ -180,9 +190,9 @@ impl Bench {
     }
 
     /// Lets a frozen victim go on.
-    pub fn thaw(&mut self, victim: Victim) -> Result<()> {
+    pub fn thaw(&mut self, victim: FaultTarget) -> Result<()> {
         match victim {
-            Victim::Postgres => {
+            FaultTarget::Postgres => {
                 let process = self.postgres()?.process().context("PostgreSQL runs")?;
                 process.resume_tree()
             }
@@ -190,12 +200,12 @@ impl Bench {
         }
     }
 
-    fn pid(&mut self, victim: Victim) -> Result<u32> {
+    fn pid(&mut self, victim: FaultTarget) -> Result<u32> {
         match victim {
-            Victim::Ingest => self.cluster.apart_pid(Service::Ingest),
-            Victim::Validation => self.cluster.apart_pid(Service::Validation),
-            Victim::Nats => self.nats()?.pid().context("NATS runs"),
-            Victim::Postgres => self.postgres()?.pid().context("PostgreSQL runs"),
+            FaultTarget::Ingest => self.cluster.apart_pid(Service::Ingest),
+            FaultTarget::Validation => self.cluster.apart_pid(Service::Validation),
+            FaultTarget::Nats => self.nats()?.pid().context("NATS runs"),
+            FaultTarget::Postgres => self.postgres()?.pid().context("PostgreSQL runs"),
         }
     }
 

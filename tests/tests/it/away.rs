@@ -4,7 +4,7 @@
 use std::{sync::atomic::Ordering, time::Duration, time::Instant};
 
 use anyhow::{Context, Result, ensure};
-use journeys::{cluster::http_get, day::Progress};
+use journeys::{cluster::http_get, day::ReceiptCounter};
 use proto::credit::province::v1::{Behaviour, GetStateRequest, SetBehaviourRequest};
 use testkit::{TestResult, eventually};
 
@@ -82,7 +82,7 @@ async fn readiness_names_the_lane_that_is_stuck() -> TestResult {
 async fn with_jetstreams_files_deleted_streams_are_rebuilt_from_the_outboxes() -> TestResult {
     let (mut cluster, day) = platform(23, 600).await?;
     let since = Instant::now();
-    let progress = Progress::default();
+    let progress = ReceiptCounter::default();
     {
         // Some of the way: events are in every stage when the files go.
         let some = eventually("receipts come", PATIENCE, async || {
@@ -111,7 +111,7 @@ async fn with_jetstreams_files_deleted_streams_are_rebuilt_from_the_outboxes() -
 async fn with_postgresql_restarted_in_mid_stream_no_receipt_is_missing_or_double() -> TestResult {
     let (mut cluster, day) = platform(24, 1_500).await?;
     let since = Instant::now();
-    let progress = Progress::default();
+    let progress = ReceiptCounter::default();
     let mut postgres = cluster
         .servers
         .postgres
@@ -151,7 +151,7 @@ async fn report_same_receipts(
     day: &journeys::day::Day,
     first: &std::collections::HashMap<String, proto::credit::ingest::v1::Receipt>,
 ) -> Result<()> {
-    let again = day.report(cluster, &Progress::default()).await?;
+    let again = day.report(cluster, &ReceiptCounter::default()).await?;
     for (id, receipt) in first {
         ensure!(again.get(id) == Some(receipt), "another receipt for {id}");
     }
@@ -262,7 +262,7 @@ async fn a_poison_event_is_parked_and_the_lane_goes_on() -> TestResult {
 async fn a_stop_finishes_what_is_in_hand_and_exits_well() -> TestResult {
     let (mut cluster, day) = platform(27, 800).await?;
     let since = Instant::now();
-    let progress = Progress::default();
+    let progress = ReceiptCounter::default();
     {
         let some = eventually("receipts come", PATIENCE, async || {
             progress.load(Ordering::Relaxed) >= 200

@@ -4,7 +4,7 @@
 use std::{sync::atomic::Ordering, time::Duration, time::Instant};
 
 use anyhow::Result;
-use journeys::day::{Day, Progress};
+use journeys::day::{Day, ReceiptCounter};
 use testkit::{TestResult, choose_extent, eventually, print_figures, test_seed};
 
 use crate::support::{in_order, platform, report_all};
@@ -16,7 +16,7 @@ async fn crash_at(fault: &str) -> Result<()> {
     cluster.start_platform(Some(fault))?;
     cluster.ready().await?;
     let since = Instant::now();
-    let progress = Progress::default();
+    let progress = ReceiptCounter::default();
     // The crash comes while records come in, or while what came in is on its way.
     let reporting = {
         let pid = cluster.platform_pid();
@@ -77,7 +77,7 @@ async fn r11_a_crash_after_commit_before_ack_doubles_nothing() -> TestResult {
 async fn r11_kill_9_in_the_middle_of_thousands_of_records_and_the_books_balance() -> TestResult {
     let (mut cluster, day) = platform(test_seed(12)?, choose_extent(3_000, 10_000)).await?;
     let since = Instant::now();
-    let progress = Progress::default();
+    let progress = ReceiptCounter::default();
     let (third, two_thirds) = (
         day.records.len() as u64 / 3,
         day.records.len() as u64 * 2 / 3,
@@ -98,7 +98,7 @@ async fn r11_kill_9_in_the_middle_of_thousands_of_records_and_the_books_balance(
 async fn report_until(
     cluster: &journeys::cluster::Cluster,
     day: &Day,
-    progress: &Progress,
+    progress: &ReceiptCounter,
     limit: u64,
 ) -> Result<()> {
     let enough = eventually("receipts come", Duration::from_secs(120), async || {

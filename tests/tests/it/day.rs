@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration, time::Instant};
 use anyhow::{Context, Result, ensure};
 use journeys::{
     cluster::{Cluster, http_get},
-    day::{Day, Progress},
+    day::{Day, ReceiptCounter},
 };
 use platform::target::Service;
 use proto::credit::{
@@ -26,7 +26,7 @@ use crate::support::{in_order, platform};
 async fn settled_day() -> Result<(Cluster, Day, HashMap<String, Receipt>)> {
     let (cluster, day) = platform(31, 400).await?;
     let since = Instant::now();
-    let receipts = day.report(&cluster, &Progress::default()).await?;
+    let receipts = day.report(&cluster, &ReceiptCounter::default()).await?;
     in_order(&cluster, &day, since).await?;
     Ok((cluster, day, receipts))
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use journeys::{
     cluster::{Cluster, ClusterOptions},
-    day::{Balance, Day, Progress},
+    day::{Balance, Day, ReceiptCounter},
 };
 
 /// Options for the program of this package, which has fault points. The servers do not wait for
@@ -27,7 +27,7 @@ pub async fn platform(seed: u64, records: usize) -> Result<(Cluster, Day)> {
 
 /// Reports the whole day, every record with a receipt.
 pub async fn report_all(cluster: &Cluster, day: &Day) -> Result<()> {
-    let receipts = day.report(cluster, &Progress::default()).await?;
+    let receipts = day.report(cluster, &ReceiptCounter::default()).await?;
     ensure!(
         receipts.len() == day.records.len(),
         "a record has no receipt"

@@ -87,7 +87,7 @@ impl ItemExporter {
         }
         let item = items::get_item(&mut conn, code, version, day).await?;
         drop(conn);
-        self.export_item(item, format).await
+        self.load_file(item, format).await
     }
 
     /// A file that was made already.
@@ -100,7 +100,7 @@ impl ItemExporter {
     ///
     /// # Errors
     /// The file cannot be made.
-    async fn export_item(
+    async fn load_file(
         &self,
         item: ItemVersion,
         format: ItemFileFormat,
@@ -236,8 +236,7 @@ mod tests {
             .await
             .unwrap();
         {
-            let mut waiting =
-                std::pin::pin!(exports.export_item(item.clone(), ItemFileFormat::Xlsx));
+            let mut waiting = std::pin::pin!(exports.load_file(item.clone(), ItemFileFormat::Xlsx));
             tokio::select! {
                 biased;
                 made = &mut waiting => panic!("made out of turn: {made:?}"),
@@ -247,7 +246,7 @@ mod tests {
             let made = waiting.await.unwrap();
             assert_eq!(finished(ItemFileFormat::Xlsx).as_ref(), Some(&made));
             let again = exports
-                .export_item(item.clone(), ItemFileFormat::Xlsx)
+                .load_file(item.clone(), ItemFileFormat::Xlsx)
                 .await
                 .unwrap();
             // The very same bytes, not equal ones.

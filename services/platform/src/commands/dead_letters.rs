@@ -10,13 +10,13 @@ use crate::{config::Configs, target::Service};
 
 /// Arguments of `credit dead-letters`.
 #[derive(Debug, Args)]
-pub struct DeadLetters {
+pub struct DeadLettersCommand {
     #[command(subcommand)]
-    action: Action,
+    action: DeadLettersAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum DeadLettersAction {
     /// Prints them, one JSON object a line.
     List {
         /// Of this service only.
@@ -24,13 +24,13 @@ enum Action {
         service: Option<Service>,
     },
     /// Lets the consumer try again, after the cause is mended.
-    Retry(Which),
+    Retry(DeadLetterSelection),
     /// Gives up; the rows stay as evidence.
-    Drop(Which),
+    Drop(DeadLetterSelection),
 }
 
 #[derive(Debug, Args)]
-struct Which {
+struct DeadLetterSelection {
     /// The service whose consumer parked them.
     #[arg(long, value_enum)]
     service: Service,
@@ -42,12 +42,12 @@ struct Which {
     all: bool,
 }
 
-impl DeadLetters {
+impl DeadLettersCommand {
     /// Runs the action with the owner's rights.
     pub async fn execute(self, overlay: &Overlay) -> Result<()> {
         let configs = Configs::load(overlay)?;
         match self.action {
-            Action::List { service } => {
+            DeadLettersAction::List { service } => {
                 for (service, schema) in with_schema(service) {
                     let pool = owner_pool(&configs, schema)?;
                     for letter in dead_letters::list_letters(&pool).await? {
@@ -66,14 +66,14 @@ impl DeadLetters {
                     }
                 }
             }
-            Action::Retry(which) => {
+            DeadLettersAction::Retry(which) => {
                 for (_, schema) in with_schema(Some(which.service)) {
                     let pool = owner_pool(&configs, schema)?;
                     let count = dead_letters::retry_letters(&pool, &which.ids).await?;
                     println!("{count} will be tried again by the running service");
                 }
             }
-            Action::Drop(which) => {
+            DeadLettersAction::Drop(which) => {
                 for (_, schema) in with_schema(Some(which.service)) {
                     let pool = owner_pool(&configs, schema)?;
                     let count = dead_letters::drop_letters(&pool, &which.ids).await?;

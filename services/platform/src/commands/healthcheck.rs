@@ -15,13 +15,13 @@ use crate::config::PlatformConfig;
 
 /// Arguments of `credit healthcheck`.
 #[derive(Debug, Args)]
-pub struct Healthcheck {
+pub struct HealthcheckCommand {
     /// Asks only whether the process lives, not whether it is ready.
     #[arg(long)]
     live: bool,
 }
 
-impl Healthcheck {
+impl HealthcheckCommand {
     /// Fails with the complaints when not ready.
     pub async fn execute(self, overlay: &Overlay) -> Result<()> {
         let config = PlatformConfig::load(overlay)?;

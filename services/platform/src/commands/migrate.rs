@@ -14,7 +14,7 @@ use crate::{
 
 /// Arguments of `credit migrate`.
 #[derive(Debug, Args)]
-pub struct Migrate {
+pub struct MigrateCommand {
     /// Prepares the database only; running services create streams themselves.
     #[arg(long)]
     database_only: bool,
@@ -23,7 +23,7 @@ pub struct Migrate {
     wait_seconds: u64,
 }
 
-impl Migrate {
+impl MigrateCommand {
     /// Prepares every schema, then the bus.
     pub async fn execute(self, overlay: &Overlay) -> Result<()> {
         let configs = Configs::load(overlay)?;

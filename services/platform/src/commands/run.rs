@@ -25,13 +25,13 @@ use crate::{
 
 /// Arguments of `credit run`.
 #[derive(Debug, Args)]
-pub struct Run {
+pub struct RunCommand {
     /// Which service; all but the simulator by default.
     #[arg(long, value_enum, default_value = "all")]
     target: Target,
 }
 
-impl Run {
+impl RunCommand {
     /// Runs until SIGTERM or SIGINT; a second one exits at once.
     pub async fn execute(self, overlay: &Overlay, faults: FaultInjection) -> Result<()> {
         let configs = Configs::load(overlay)?;

@@ -22,7 +22,7 @@ use crate::{config::PlatformConfig, target::Service};
 
 /// Arguments of `credit secrets`.
 #[derive(Debug, Args)]
-pub struct Secrets {
+pub struct SecretsCommand {
     /// The folder to write into; created when missing.
     #[arg(long)]
     dir: PathBuf,
@@ -44,7 +44,7 @@ fn parse_mode(text: &str) -> Result<u32, String> {
     u32::from_str_radix(text, 8).map_err(|error| error.to_string())
 }
 
-impl Secrets {
+impl SecretsCommand {
     /// Writes what is missing.
     pub fn execute(self) -> Result<()> {
         fs::create_dir_all(&self.dir).with_context(|| format!("--dir {}", self.dir.display()))?;
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_second_run_keeps_every_secret() {
         let dir = std::env::temp_dir().join(format!("secrets-{}", uuid::Uuid::new_v4()));
-        let run = || Secrets {
+        let run = || SecretsCommand {
             dir: dir.clone(),
             postgres: "db:5432".to_owned(),
             database: "credit".to_owned(),

@@ -13,13 +13,13 @@ use crate::config::Configs;
 
 /// Arguments of `credit streams`.
 #[derive(Debug, Args)]
-pub struct Streams {
+pub struct StreamsCommand {
     #[command(subcommand)]
-    action: Action,
+    action: StreamsAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum StreamsAction {
     /// Creates streams and consumers where missing and compares those that exist.
     Provision,
     /// After JetStream lost its files, or the database was restored from a dump: creates what is
@@ -27,7 +27,7 @@ enum Action {
     Rebuild,
 }
 
-impl Streams {
+impl StreamsCommand {
     /// Runs the action; services may run meanwhile.
     pub async fn execute(self, overlay: &Overlay) -> Result<()> {
         let configs = Configs::load(overlay)?;
@@ -40,7 +40,7 @@ impl Streams {
         .await?;
         let created = provision(&bus, Duration::from_secs(60)).await?;
         println!("streams created: {}", created.len());
-        if matches!(self.action, Action::Rebuild) {
+        if matches!(self.action, StreamsAction::Rebuild) {
             for (service, schema) in with_schema(None) {
                 let pool = owner_pool(&configs, schema)?;
                 outbox::rebase_outbox(&pool).await?;

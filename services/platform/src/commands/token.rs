@@ -15,7 +15,7 @@ use crate::config::PlatformConfig;
 
 /// Arguments of `credit token`.
 #[derive(Debug, Args)]
-pub struct Token {
+pub struct TokenCommand {
     /// The development issuer's private key (PKCS#8 PEM), as `credit secrets` writes it.
     #[arg(long)]
     key_file: PathBuf,
@@ -67,7 +67,7 @@ impl From<RoleName> for Role {
     }
 }
 
-impl Token {
+impl TokenCommand {
     /// Prints the token.
     pub fn execute(self, overlay: &Overlay) -> Result<()> {
         let identity = PlatformConfig::load(overlay)?.identity;

@@ -13,7 +13,7 @@ use super::{BackendError, Backends};
 
 /// Names of organs by their credit codes. Contacts of providers are personal data and stop here, whatever the
 /// service sends.
-pub type Organs = BTreeMap<String, String>;
+pub type OrganNames = BTreeMap<String, String>;
 
 impl Backends {
     /// Item versions in force, of all catalogues.
@@ -138,7 +138,7 @@ impl Backends {
     ///
     /// # Errors
     /// As [`BackendError`] says.
-    pub async fn organs(&self) -> Result<Organs, BackendError> {
+    pub async fn organs(&self) -> Result<OrganNames, BackendError> {
         let request = ListProvidersRequest {};
         let answer = self
             .call("ListProviders", request, |token, request| {

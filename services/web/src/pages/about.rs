@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::{Page, Section};
+use super::{PageContent, Section};
 
 /// The page.
-pub fn page() -> Page {
+pub fn page() -> PageContent {
     let body = html! {
         div.wrap.about {
             h1 { "关于信用长沙" }
@@ -25,7 +25,7 @@ pub fn page() -> Page {
             (scope()) (term()) (objection()) (privacy()) (usage())
         }
     };
-    Page {
+    PageContent {
         title: "关于本站".to_owned(),
         section: Section::About,
         body,

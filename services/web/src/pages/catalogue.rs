@@ -9,8 +9,8 @@ mod rules;
 mod versions;
 
 pub use code_lists::{CodeListPage, code_lists};
-pub use item::{Lists, Shown};
-pub use list::List;
+pub use item::{ItemCodeLists, ItemPage};
+pub use list::CataloguePage;
 pub use versions::current;
 
 use maud::{Markup, html};

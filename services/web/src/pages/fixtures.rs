@@ -10,7 +10,7 @@ use proto::credit::{
 };
 use time::macros::datetime;
 
-use super::{Frame, Page};
+use super::{PageContent, PageFrame};
 use crate::assets::Assets;
 
 /// An organisation with both kinds of records.
@@ -86,9 +86,9 @@ pub fn revocation() -> RevocationNotice {
 }
 
 /// The framed page.
-pub fn framed(page: &Page) -> String {
+pub fn framed(page: &PageContent) -> String {
     let assets = Assets::new();
-    Frame {
+    PageFrame {
         assets: &assets,
         now: datetime!(2026-04-01 01:00 UTC),
     }

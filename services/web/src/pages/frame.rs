@@ -34,7 +34,7 @@ const NAVIGATION: [(Section, &str, &str); 5] = [
 
 /// A page before it is framed.
 #[derive(Debug)]
-pub struct Page {
+pub struct PageContent {
     /// Title without the site's name.
     pub title: String,
     /// Where it belongs.
@@ -45,16 +45,16 @@ pub struct Page {
 
 /// What every page shows besides its own.
 #[derive(Debug)]
-pub struct Frame<'a> {
+pub struct PageFrame<'a> {
     /// Style sheet and pictures.
     pub assets: &'a Assets,
     /// Moment of reading.
     pub now: OffsetDateTime,
 }
 
-impl Frame<'_> {
+impl PageFrame<'_> {
     /// The whole document.
-    pub fn render(&self, page: &Page) -> String {
+    pub fn render(&self, page: &PageContent) -> String {
         let title = if page.section == Section::Home {
             "信用长沙 · 长沙市公共信用信息公示".to_owned()
         } else {

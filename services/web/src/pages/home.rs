@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use proto::credit::disclosure::v1::{ListPublicRecordsResponse, PublicRecord};
 
 use super::{
-    Page, Section,
+    PageContent, Section,
     parts::{objection_mark, record_address, record_name, subject_address},
 };
 use crate::{
@@ -17,16 +17,16 @@ pub const LATEST: u32 = 5;
 
 /// What the home page shows.
 #[derive(Debug)]
-pub struct Home {
+pub struct HomePage {
     /// Licences: total and the latest.
     pub licences: ListPublicRecordsResponse,
     /// Penalties: total and the latest.
     pub penalties: ListPublicRecordsResponse,
 }
 
-impl Home {
+impl HomePage {
     /// The page.
-    pub fn page(&self) -> Page {
+    pub fn page(&self) -> PageContent {
         let body = html! {
             (hero())
             div.wrap.home {
@@ -38,7 +38,7 @@ impl Home {
                 (guide())
             }
         };
-        Page {
+        PageContent {
             title: "首页".to_owned(),
             section: Section::Home,
             body,
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn totals_and_latest_records_are_shown() {
-        let home = Home {
+        let home = HomePage {
             licences: ListPublicRecordsResponse {
                 records: vec![fixtures::licence()],
                 total: 12_345,

@@ -4,21 +4,21 @@ use maud::{Markup, html};
 use proto::credit::disclosure::v1::ListPublicRecordsResponse;
 
 use super::{
-    Page, Section,
-    parts::{Input, LICENCE, PENALTY, RecordTable, nothing, pager, total},
+    PageContent, Section,
+    parts::{InputField, LICENCE, PENALTY, RecordTable, nothing, pager, total},
 };
-use crate::query::Filter;
+use crate::query::RecordFilter;
 
 /// Which list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RecordListKind {
     /// Licences.
     Licences,
     /// Penalties.
     Penalties,
 }
 
-impl Kind {
+impl RecordListKind {
     /// Code of its item.
     pub fn item(self) -> &'static str {
         match self {
@@ -60,20 +60,20 @@ impl Kind {
 
 /// What a list shows.
 #[derive(Debug)]
-pub struct List {
+pub struct RecordListPage {
     /// Which list.
-    pub kind: Kind,
+    pub kind: RecordListKind,
     /// Filters as typed.
-    pub filter: Filter,
+    pub filter: RecordFilter,
     /// One page of records; `None` when the filters are wrong.
     pub found: Option<ListPublicRecordsResponse>,
     /// Whether this is a later page.
     pub later_page: bool,
 }
 
-impl List {
+impl RecordListPage {
     /// The page.
-    pub fn page(&self) -> Page {
+    pub fn page(&self) -> PageContent {
         let body = html! {
             div.wrap {
                 h1 { (self.kind.title()) }
@@ -85,7 +85,7 @@ impl List {
                 }
             }
         };
-        Page {
+        PageContent {
             title: self.kind.title().to_owned(),
             section: self.kind.section(),
             body,
@@ -93,28 +93,28 @@ impl List {
     }
 
     fn form(&self) -> Markup {
-        let text = Input {
+        let text = InputField {
             name: "subject",
             label: "名称或统一社会信用代码",
             kind: "text",
             placeholder: "名称至少 2 个字，或 18 位代码",
             entry: &self.filter.subject_entry,
         };
-        let number = Input {
+        let number = InputField {
             name: "number",
             label: "决定文书号",
             placeholder: "完整的文书号",
             entry: &self.filter.document_number,
             ..text
         };
-        let from = Input {
+        let from = InputField {
             name: "from",
             label: "决定日期起",
             kind: "date",
             placeholder: "2026-01-31",
             entry: &self.filter.from,
         };
-        let to = Input {
+        let to = InputField {
             name: "to",
             label: "决定日期止",
             entry: &self.filter.to,
@@ -164,12 +164,12 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{pages::fixtures, query::Params};
+    use crate::{pages::fixtures, query::QueryParams};
 
-    fn list(query: &str) -> List {
-        List {
-            kind: Kind::Penalties,
-            filter: Filter::parse(&Params::parse(Some(query))),
+    fn list(query: &str) -> RecordListPage {
+        RecordListPage {
+            kind: RecordListKind::Penalties,
+            filter: RecordFilter::parse(&QueryParams::parse(Some(query))),
             found: Some(ListPublicRecordsResponse {
                 records: vec![fixtures::penalty()],
                 next_page_token: "k9".to_owned(),
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn wrong_filters_show_no_records() {
-        let list = List {
+        let list = RecordListPage {
             found: None,
             ..list("from=2026-13-01")
         };
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_empty_later_page_still_leads_back() {
-        let list = List {
+        let list = RecordListPage {
             found: Some(ListPublicRecordsResponse::default()),
             later_page: true,
             ..list("subject=橘洲")

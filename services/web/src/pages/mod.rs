@@ -14,7 +14,7 @@ pub mod search;
 pub mod subject;
 pub mod trouble;
 
-pub use frame::{Frame, Page, Section};
+pub use frame::{PageContent, PageFrame, Section};
 
 #[cfg(test)]
 pub mod fixtures;

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use proto::credit::disclosure::v1::{PublicRecord, RevocationNotice};
 
 use crate::{
-    query::Entry,
+    query::FormEntry,
     text::{count, date, is_adverse, or_none},
 };
 
@@ -156,7 +156,7 @@ pub fn total(number: u64, unit: &str) -> Markup {
 
 /// A field of a form: label, input, hint, complaint, tied together for screen readers.
 #[derive(Clone, Copy, Debug)]
-pub struct Input<'a> {
+pub struct InputField<'a> {
     /// Parameter and id.
     pub name: &'a str,
     /// Label.
@@ -166,10 +166,10 @@ pub struct Input<'a> {
     /// Example inside the empty field.
     pub placeholder: &'a str,
     /// What was typed and what is wrong.
-    pub entry: &'a Entry,
+    pub entry: &'a FormEntry,
 }
 
-impl Input<'_> {
+impl InputField<'_> {
     /// The field.
     pub fn render(&self) -> Markup {
         let error_id = format!("{}-error", self.name);
@@ -199,7 +199,7 @@ impl Input<'_> {
 
 /// A list of a form to choose from: label, options, complaint. The first option stands for all.
 #[derive(Clone, Copy, Debug)]
-pub struct Choice<'a> {
+pub struct SelectField<'a> {
     /// Parameter and id.
     pub name: &'a str,
     /// Label.
@@ -207,10 +207,10 @@ pub struct Choice<'a> {
     /// Values and texts.
     pub options: &'a [(String, String)],
     /// What was chosen and what is wrong.
-    pub entry: &'a Entry,
+    pub entry: &'a FormEntry,
 }
 
-impl Choice<'_> {
+impl SelectField<'_> {
     /// The field.
     pub fn render(&self) -> Markup {
         let error_id = format!("{}-error", self.name);
@@ -251,7 +251,7 @@ pub fn nothing(title: &str, hints: &[&str]) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{pages::fixtures, query::Complaint};
+    use crate::{pages::fixtures, query::FieldError};
 
     #[test]
     fn a_table_of_adverse_records_tells_how_long_they_are_disclosed() {
@@ -285,11 +285,11 @@ mod tests {
 
     #[test]
     fn a_wrong_date_stays_visible_beside_its_complaint() {
-        let entry = Entry {
+        let entry = FormEntry {
             text: "2026-02-30".to_owned(),
-            complaint: Some(Complaint::NotADate),
+            complaint: Some(FieldError::NotADate),
         };
-        let input = Input {
+        let input = InputField {
             name: "from",
             label: "起",
             kind: "date",
@@ -299,11 +299,11 @@ mod tests {
         let shown = input.render().into_string();
         assert!(shown.contains("type=\"text\"") && shown.contains("2026-02-30"));
         assert!(shown.contains("aria-invalid=\"true\"") && shown.contains("from-error"));
-        let entry = Entry {
+        let entry = FormEntry {
             text: "2026-02-28".to_owned(),
             complaint: None,
         };
-        let input = Input {
+        let input = InputField {
             entry: &entry,
             ..input
         };

@@ -4,14 +4,14 @@ use maud::{Markup, html};
 use proto::credit::disclosure::v1::{PublicRecord, RevocationNotice};
 
 use super::{
-    Page, Section,
+    PageContent, Section,
     parts::{item_mark, notice_name, provider_name, record_name, subject_address},
 };
 use crate::text::{class, date, expiry, is_adverse, masked, or_none, published};
 
 /// The page of a record. Its fields carry their own names from the catalogue, so that a new edition
 /// of a standard needs no change here.
-pub fn page(record: &PublicRecord) -> Page {
+pub fn page(record: &PublicRecord) -> PageContent {
     let name = record_name(record);
     let body = html! {
         div.wrap {
@@ -40,7 +40,7 @@ pub fn page(record: &PublicRecord) -> Page {
             }
         }
     };
-    Page {
+    PageContent {
         title: format!("{name} · {}", record.item_name),
         section: Section::Elsewhere,
         body,
@@ -49,7 +49,7 @@ pub fn page(record: &PublicRecord) -> Page {
 
 /// The page of a record that its provider revoked: that it holds no longer, and why (penalty law art. 48, D-24).
 /// Nothing of its content.
-pub fn revoked(notice: &RevocationNotice) -> Page {
+pub fn revoked(notice: &RevocationNotice) -> PageContent {
     let name = notice_name(notice);
     let body = html! {
         div.wrap {
@@ -86,7 +86,7 @@ pub fn revoked(notice: &RevocationNotice) -> Page {
             }
         }
     };
-    Page {
+    PageContent {
         title: format!("{name} · 已撤回公示"),
         section: Section::Elsewhere,
         body,

@@ -4,30 +4,30 @@ use maud::{Markup, html};
 use proto::credit::disclosure::v1::{OrganisationSummary, SearchOrganisationsResponse};
 
 use super::{
-    Page, Section,
+    PageContent, Section,
     parts::{nothing, pager, subject_address, total},
 };
 use crate::{
-    query::{Complaint, MAX_TEXT, address},
+    query::{FieldError, MAX_TEXT, address},
     text::{count, highlight},
 };
 
 /// What the search page shows.
 #[derive(Debug)]
-pub struct Search {
+pub struct SearchPage {
     /// What was typed, to be shown again.
     pub typed: String,
     /// What is wrong with it.
-    pub complaint: Option<Complaint>,
+    pub complaint: Option<FieldError>,
     /// What was found; `None` when nothing was asked.
     pub found: Option<SearchOrganisationsResponse>,
     /// Whether this is a later page.
     pub later_page: bool,
 }
 
-impl Search {
+impl SearchPage {
     /// The page.
-    pub fn page(&self) -> Page {
+    pub fn page(&self) -> PageContent {
         let title = if self.found.is_some() {
             format!("查询结果：{}", self.typed)
         } else {
@@ -40,7 +40,7 @@ impl Search {
                 @if let Some(found) = &self.found { (self.results(found)) }
             }
         };
-        Page {
+        PageContent {
             title,
             section: Section::Search,
             body,
@@ -125,8 +125,8 @@ mod tests {
     use super::*;
     use crate::pages::fixtures;
 
-    fn search() -> Search {
-        Search {
+    fn search() -> SearchPage {
+        SearchPage {
             typed: "橘洲".to_owned(),
             complaint: None,
             found: Some(SearchOrganisationsResponse {
@@ -145,7 +145,7 @@ mod tests {
         assert!(shown.contains("91430100MA4Q5W141P") && shown.contains("41"));
         assert!(shown.contains("/search?q=%E6%A9%98%E6%B4%B2&amp;page=t%2B1"));
         assert!(!shown.contains("回到第一页"));
-        let later = Search {
+        let later = SearchPage {
             later_page: true,
             ..search()
         };
@@ -154,9 +154,9 @@ mod tests {
 
     #[test]
     fn a_complaint_stands_beside_the_field_and_no_result_is_claimed() {
-        let search = Search {
+        let search = SearchPage {
             typed: "湘".to_owned(),
-            complaint: Some(Complaint::TooShort),
+            complaint: Some(FieldError::TooShort),
             found: None,
             later_page: false,
         };
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn nothing_found_says_what_that_means() {
-        let search = Search {
+        let search = SearchPage {
             found: Some(SearchOrganisationsResponse::default()),
             ..search()
         };

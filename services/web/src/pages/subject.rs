@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use proto::credit::disclosure::v1::{OrganisationSummary, PublicRecord, RevocationNotice};
 
 use super::{
-    Page, Section,
+    PageContent, Section,
     parts::{
         LICENCE, PENALTY, RecordTable, nothing, notice_name, pager, provider_name, subject_address,
     },
@@ -47,7 +47,7 @@ impl Tab {
 
 /// What the page of an organisation shows.
 #[derive(Debug)]
-pub struct Subject {
+pub struct SubjectPage {
     /// The organisation.
     pub organisation: OrganisationSummary,
     /// Which records.
@@ -62,9 +62,9 @@ pub struct Subject {
     pub later_page: bool,
 }
 
-impl Subject {
+impl SubjectPage {
     /// The page.
-    pub fn page(&self) -> Page {
+    pub fn page(&self) -> PageContent {
         let organisation = &self.organisation;
         let body = html! {
             div.wrap {
@@ -89,7 +89,7 @@ impl Subject {
                 }
             }
         };
-        Page {
+        PageContent {
             title: organisation.name.clone(),
             section: Section::Elsewhere,
             body,
@@ -224,8 +224,8 @@ mod tests {
     use super::*;
     use crate::pages::fixtures;
 
-    fn subject() -> Subject {
-        Subject {
+    fn subject() -> SubjectPage {
+        SubjectPage {
             organisation: fixtures::organisation(),
             tab: Tab::All,
             records: vec![
@@ -246,12 +246,12 @@ mod tests {
         assert!(!records.contains("行政复议"));
         assert!(revoked.contains("经行政复议&lt;撤销&gt;") && revoked.contains("2026-03-30"));
         assert!(!shown.contains("430102199003071234"));
-        let of_licences = Subject {
+        let of_licences = SubjectPage {
             tab: Tab::Licences,
             ..subject()
         };
         assert!(!fixtures::framed(&of_licences.page()).contains("近期撤回"));
-        let none = Subject {
+        let none = SubjectPage {
             revocations: Vec::new(),
             ..subject()
         };
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn paging_stays_in_the_tab() {
         let shown = fixtures::framed(
-            &Subject {
+            &SubjectPage {
                 tab: Tab::Penalties,
                 ..subject()
             }

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::{Page, Section};
+use super::{PageContent, Section};
 
 /// What went wrong, as a visitor sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum ErrorPage {
     /// No such page.
     NoPage,
     /// No disclosed record of that number.
@@ -27,7 +27,7 @@ pub enum Trouble {
     Failed,
 }
 
-impl Trouble {
+impl ErrorPage {
     /// Status of the answer.
     pub fn status(self) -> u16 {
         match self {
@@ -79,8 +79,8 @@ impl Trouble {
     }
 
     /// The page.
-    pub fn page(self) -> Page {
-        Page {
+    pub fn page(self) -> PageContent {
+        PageContent {
             title: self.title().to_owned(),
             section: Section::Elsewhere,
             body: self.body(),
@@ -110,15 +110,15 @@ mod tests {
     #[test]
     fn each_trouble_has_a_page_that_leads_home() {
         for trouble in [
-            Trouble::NoPage,
-            Trouble::NoRecord,
-            Trouble::NoSubject,
-            Trouble::NoCode,
-            Trouble::NoItem,
-            Trouble::BadAddress,
-            Trouble::ReadOnly,
-            Trouble::Away,
-            Trouble::Failed,
+            ErrorPage::NoPage,
+            ErrorPage::NoRecord,
+            ErrorPage::NoSubject,
+            ErrorPage::NoCode,
+            ErrorPage::NoItem,
+            ErrorPage::BadAddress,
+            ErrorPage::ReadOnly,
+            ErrorPage::Away,
+            ErrorPage::Failed,
         ] {
             assert!(trouble.status() >= 400);
             let shown = fixtures::framed(&trouble.page());

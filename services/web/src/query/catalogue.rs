@@ -5,7 +5,7 @@ use proto::credit::{
     common::v1::RecordClass,
 };
 
-use super::{Complaint, Entry, Params, credit_code};
+use super::{FieldError, FormEntry, QueryParams, credit_code};
 
 /// Catalogues by the value of the filter.
 pub const CATALOGUES: [(&str, Catalogue); 3] = [
@@ -26,18 +26,18 @@ pub const CLASSES: [(&str, RecordClass); 4] = [
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CatalogueFilter {
     /// Key of [`CATALOGUES`].
-    pub catalogue: Entry,
+    pub catalogue: FormEntry,
     /// GB/T 2260 code of a district.
-    pub district: Entry,
+    pub district: FormEntry,
     /// Credit code of an organ.
-    pub organ: Entry,
+    pub organ: FormEntry,
     /// Key of [`CLASSES`].
-    pub class: Entry,
+    pub class: FormEntry,
 }
 
 impl CatalogueFilter {
     /// Reads the parameters `catalogue`, `district`, `organ` and `class`.
-    pub fn parse(params: &Params) -> Self {
+    pub fn parse(params: &QueryParams) -> Self {
         let district = params.get("district");
         let six = district.len() == 6 && district.bytes().all(|b| b.is_ascii_digit());
         let organ = match credit_code(params.get("organ")) {
@@ -67,7 +67,7 @@ impl CatalogueFilter {
     /// Whether an item is to be shown.
     pub fn takes(&self, item: &Item) -> bool {
         let owner = item.owner.clone().unwrap_or_default();
-        let open = |entry: &Entry, fits: bool| entry.text.is_empty() || fits;
+        let open = |entry: &FormEntry, fits: bool| entry.text.is_empty() || fits;
         let catalogue = match owner.catalogue() {
             Catalogue::Unspecified => Catalogue::City,
             stated => stated,
@@ -83,23 +83,23 @@ impl CatalogueFilter {
             )
     }
 
-    fn entries(&self) -> [&Entry; 4] {
+    fn entries(&self) -> [&FormEntry; 4] {
         [&self.catalogue, &self.district, &self.organ, &self.class]
     }
 }
 
 /// What is none of the choices is named beside its field and shown as nothing chosen.
-fn entry(text: &str, fits: bool) -> Entry {
+fn entry(text: &str, fits: bool) -> FormEntry {
     if text.is_empty() {
-        return Entry::default();
+        return FormEntry::default();
     }
-    Entry {
+    FormEntry {
         text: if fits { text.to_owned() } else { String::new() },
-        complaint: (!fits).then_some(Complaint::NotAChoice),
+        complaint: (!fits).then_some(FieldError::NotAChoice),
     }
 }
 
-fn known<T>(text: &str, choices: &[(&str, T)]) -> Entry {
+fn known<T>(text: &str, choices: &[(&str, T)]) -> FormEntry {
     entry(text, choices.iter().any(|(key, _)| *key == text))
 }
 
@@ -119,7 +119,7 @@ mod tests {
     const ORGAN: &str = "91430100MA4Q5W141P";
 
     fn filter(query: &str) -> CatalogueFilter {
-        CatalogueFilter::parse(&Params::parse(Some(query)))
+        CatalogueFilter::parse(&QueryParams::parse(Some(query)))
     }
 
     fn item(catalogue: Catalogue, class: RecordClass) -> Item {

@@ -14,21 +14,21 @@ use futures::future::try_join_all;
 use proto::credit::catalog::v1::{CodeList, ExportFormat, Item, ListItemVersionsResponse};
 use vault::sha256;
 
-use super::{Answer, Site, is_item_code, or_missing};
+use super::{Site, SiteResponse, is_item_code, or_missing};
 use crate::{
     client::{BackendError, Backends},
     pages::{
-        catalogue::{CodeListPage, List, Lists, Shown, code_lists, current},
-        trouble::Trouble,
+        catalogue::{CataloguePage, CodeListPage, ItemCodeLists, ItemPage, code_lists, current},
+        trouble::ErrorPage,
     },
-    query::{CatalogueFilter, Params},
+    query::{CatalogueFilter, QueryParams},
 };
 
 /// What is published never changes, the programs that draw the file may: a day, then the mark decides.
 const FILE_CACHE: &str = "public, max-age=86400";
 
 /// The part of the path after `/catalogue/`, decoded.
-type Parts<T> = Result<Path<T>, PathRejection>;
+type PathParts<T> = Result<Path<T>, PathRejection>;
 
 /// The routes. What stands here as a word goes before what stands as a name, so no item can be called `lists`
 /// and be seen; catalog's data has none.
@@ -44,28 +44,28 @@ pub(super) fn routes() -> Router<Site> {
 }
 
 async fn list(State(site): State<Site>, RawQuery(raw): RawQuery) -> Response {
-    let filter = CatalogueFilter::parse(&Params::parse(raw.as_deref()));
+    let filter = CatalogueFilter::parse(&QueryParams::parse(raw.as_deref()));
     let outcome = tokio::try_join!(site.backends().items(), site.backends().organs());
     site.respond(match outcome {
         Ok((items, organs)) => {
             let sound = filter.is_sound();
-            let page = List {
+            let page = CataloguePage {
                 items,
                 organs,
                 filter,
             }
             .page();
             Ok(if sound {
-                Answer::Page(page)
+                SiteResponse::Page(page)
             } else {
-                Answer::Complaint(page)
+                SiteResponse::Complaint(page)
             })
         }
         Err(error) => Err(error.into()),
     })
 }
 
-async fn item(State(site): State<Site>, parts: Parts<String>) -> Response {
+async fn item(State(site): State<Site>, parts: PathParts<String>) -> Response {
     let outcome = match parts {
         Ok(Path(code)) if is_item_code(&code) => shown(site.backends(), &code, None).await,
         Ok(_) | Err(_) => Err(BackendError::NotFound),
@@ -73,7 +73,7 @@ async fn item(State(site): State<Site>, parts: Parts<String>) -> Response {
     site.respond(page_of(outcome))
 }
 
-async fn version(State(site): State<Site>, parts: Parts<(String, String)>) -> Response {
+async fn version(State(site): State<Site>, parts: PathParts<(String, String)>) -> Response {
     let outcome = match named(parts) {
         Some((code, version)) => shown(site.backends(), &code, Some(version)).await,
         None => Err(BackendError::NotFound),
@@ -81,10 +81,10 @@ async fn version(State(site): State<Site>, parts: Parts<(String, String)>) -> Re
     site.respond(page_of(outcome))
 }
 
-fn page_of(outcome: Result<Shown, BackendError>) -> Result<Answer, Trouble> {
+fn page_of(outcome: Result<ItemPage, BackendError>) -> Result<SiteResponse, ErrorPage> {
     outcome
-        .map(|shown| Answer::Page(shown.page()))
-        .map_err(or_missing(Trouble::NoItem))
+        .map(|shown| SiteResponse::Page(shown.page()))
+        .map_err(or_missing(ErrorPage::NoItem))
 }
 
 /// Everything for the page of a version; without a version of the one in force, or what comes nearest.
@@ -92,7 +92,7 @@ async fn shown(
     backends: &Backends,
     code: &str,
     version: Option<u32>,
-) -> Result<Shown, BackendError> {
+) -> Result<ItemPage, BackendError> {
     let (versions, organs, newest) = tokio::try_join!(
         backends.item_versions(code),
         backends.organs(),
@@ -107,7 +107,7 @@ async fn shown(
     let (item, successor) =
         tokio::try_join!(backends.item(code, version), successor(backends, &versions))?;
     let lists = lists_of(backends, &item, newest).await?;
-    Ok(Shown {
+    Ok(ItemPage {
         item,
         versions,
         successor,
@@ -139,7 +139,7 @@ async fn lists_of(
     backends: &Backends,
     item: &Item,
     newest: Vec<CodeList>,
-) -> Result<Lists, BackendError> {
+) -> Result<ItemCodeLists, BackendError> {
     let named: BTreeSet<(String, u32)> = item
         .fields
         .iter()
@@ -147,7 +147,7 @@ async fn lists_of(
         .map(|field| (field.code_list_code.clone(), field.code_list_version))
         .collect();
     let key = |list: &CodeList| (list.code.clone(), list.version);
-    let mut lists: Lists = newest
+    let mut lists: ItemCodeLists = newest
         .into_iter()
         .map(|list| (key(&list), list))
         .filter(|(key, _)| named.contains(key))
@@ -171,12 +171,12 @@ async fn lists(State(site): State<Site>) -> Response {
     let outcome = site.backends().code_lists().await;
     site.respond(
         outcome
-            .map(|found| Answer::Page(code_lists(&found)))
+            .map(|found| SiteResponse::Page(code_lists(&found)))
             .map_err(Into::into),
     )
 }
 
-async fn newest_list(State(site): State<Site>, parts: Parts<String>) -> Response {
+async fn newest_list(State(site): State<Site>, parts: PathParts<String>) -> Response {
     let outcome = match parts {
         Ok(Path(code)) if is_item_code(&code) => site.backends().code_list(&code, 0).await,
         Ok(_) | Err(_) => Err(BackendError::NotFound),
@@ -187,7 +187,7 @@ async fn newest_list(State(site): State<Site>, parts: Parts<String>) -> Response
     })))
 }
 
-async fn one_list(State(site): State<Site>, parts: Parts<(String, String)>) -> Response {
+async fn one_list(State(site): State<Site>, parts: PathParts<(String, String)>) -> Response {
     let outcome = match named(parts) {
         Some((code, version)) => {
             let backends = site.backends();
@@ -204,10 +204,10 @@ async fn one_list(State(site): State<Site>, parts: Parts<(String, String)>) -> R
     })))
 }
 
-fn list_page(outcome: Result<CodeListPage, BackendError>) -> Result<Answer, Trouble> {
+fn list_page(outcome: Result<CodeListPage, BackendError>) -> Result<SiteResponse, ErrorPage> {
     outcome
-        .map(|list| Answer::Page(list.page()))
-        .map_err(or_missing(Trouble::NoItem))
+        .map(|list| SiteResponse::Page(list.page()))
+        .map_err(or_missing(ErrorPage::NoItem))
 }
 
 /// A file of a version.
@@ -254,7 +254,7 @@ const DOWNLOADS: [(&str, Download); 3] = [
 
 async fn file(
     State(site): State<Site>,
-    parts: Parts<(String, String, String)>,
+    parts: PathParts<(String, String, String)>,
     asked: HeaderMap,
 ) -> Response {
     let found = match parts {
@@ -265,7 +265,7 @@ async fn file(
         Err(_) => None,
     };
     let Some(((_, download), (code, version))) = found else {
-        return site.trouble(Trouble::NoPage);
+        return site.trouble(ErrorPage::NoPage);
     };
     // The mark follows from the address, so a reader who has the file costs no call.
     let mark = download.mark(&code, version);
@@ -282,7 +282,7 @@ async fn file(
     match outcome {
         Ok(_) if any => known(),
         Ok((item, exported)) => download.answer(&item, exported.content, &mark),
-        Err(error) => site.trouble(or_missing(Trouble::NoItem)(error)),
+        Err(error) => site.trouble(or_missing(ErrorPage::NoItem)(error)),
     }
 }
 
@@ -374,7 +374,7 @@ fn takes_any(asked: &HeaderMap) -> bool {
 }
 
 /// Code and version of an address, when they can be some: one address for each version, so `01` is none.
-fn named(parts: Parts<(String, String)>) -> Option<(String, u32)> {
+fn named(parts: PathParts<(String, String)>) -> Option<(String, u32)> {
     let Ok(Path((code, version))) = parts else {
         return None;
     };

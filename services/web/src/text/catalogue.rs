@@ -14,7 +14,7 @@ use proto::credit::{
 use time::OffsetDateTime;
 
 use super::{CHINA, field_kind};
-use crate::client::Organs;
+use crate::client::OrganNames;
 
 /// The divisions of Changsha (GB/T 2260), for names only: which ones exist is catalog's to say.
 const DISTRICTS: [(&str, &str); 9] = [
@@ -47,12 +47,12 @@ pub fn catalogue(value: i32) -> &'static str {
 }
 
 /// Name of an organ; its credit code when it is not registered any more.
-pub fn organ<'a>(code: &'a str, organs: &'a Organs) -> &'a str {
+pub fn organ<'a>(code: &'a str, organs: &'a OrganNames) -> &'a str {
     organs.get(code).map_or(code, String::as_str)
 }
 
 /// Whose catalogue an item stands in: the catalogue, its district, its organ.
-pub fn owner(owner: Option<&Owner>, organs: &Organs) -> String {
+pub fn owner(owner: Option<&Owner>, organs: &OrganNames) -> String {
     let Some(owner) = owner else {
         return catalogue(Catalogue::City as i32).to_owned();
     };
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn an_owner_is_named_with_district_and_organ() {
-        let organs = Organs::from([("113".to_owned(), "长沙市文旅局".to_owned())]);
+        let organs = OrganNames::from([("113".to_owned(), "长沙市文旅局".to_owned())]);
         let of = |catalogue: Catalogue, organ: &str, district_code: &str| {
             let found = Owner {
                 catalogue: catalogue.into(),

@@ -10,7 +10,7 @@ use testkit::{
     eventually, start_browser,
 };
 
-use crate::{data::KNOWN, stage::Stage};
+use crate::{data::KNOWN, stage::WebFixture};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -41,7 +41,7 @@ async fn press(browser: &Browser, key: Key) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_visitor_searches_and_reads_a_record() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let browser = start_browser().await?;
     browser.goto(&stage.url("/")).await?;
     assert_eq!(browser.title().await?, "信用长沙 · 长沙市公共信用信息公示");
@@ -96,7 +96,7 @@ async fn a_visitor_searches_and_reads_a_record() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_keyboard_is_enough() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let browser = start_browser().await?;
     browser.goto(&stage.url("/")).await?;
     press(&browser, Key::Tab).await?;
@@ -147,7 +147,7 @@ async fn the_keyboard_is_enough() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_wider_than_a_phone() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let browser = start_browser().await?;
     let record = crate::data::records()
         .into_iter()
@@ -199,7 +199,7 @@ async fn nothing_is_wider_than_a_phone() -> TestResult {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_visitor_goes_from_the_catalogue_to_the_template() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let browser = start_browser().await?;
     browser.goto(&stage.url("/")).await?;
     browser

@@ -10,10 +10,10 @@ use crate::{
     accessibility::complaints,
     catalogue_data::{self as data, CONTACT, ENDED, HOSTILE_TEXT},
     fake_catalog::file,
-    stage::{Answer, Stage, encoded},
+    stage::{FetchedPage, WebFixture, encoded},
 };
 
-fn texts(answer: &Answer, selector: &str) -> Vec<String> {
+fn texts(answer: &FetchedPage, selector: &str) -> Vec<String> {
     let selector = Selector::parse(selector).unwrap();
     let tree = answer.tree();
     tree.select(&selector)
@@ -23,7 +23,7 @@ fn texts(answer: &Answer, selector: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn r6_the_list_has_every_item_in_force_under_its_catalogue() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let list = stage.get("/catalogue").await?;
     let mut shown = list.links("li.item h3 a");
     let mut expected: Vec<String> = data::in_force()
@@ -54,7 +54,7 @@ async fn r6_the_list_has_every_item_in_force_under_its_catalogue() -> TestResult
 
 #[tokio::test]
 async fn filters_narrow_the_list_and_stay_in_the_form() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     for (query, some, none) in [
         ("catalogue=department", "wlry", "xzcf"),
         ("catalogue=city&class=adverse", "xzcf", "xzxk"),
@@ -87,7 +87,7 @@ async fn filters_narrow_the_list_and_stay_in_the_form() -> TestResult {
 
 #[tokio::test]
 async fn r6_an_item_tells_all_that_its_entry_must_say() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let page = stage.get("/catalogue/xzcf").await?;
     let item = data::in_force()
         .into_iter()
@@ -133,7 +133,7 @@ async fn r6_an_item_tells_all_that_its_entry_must_say() -> TestResult {
 
 #[tokio::test]
 async fn versions_stand_side_by_side_and_each_has_its_page() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let newest = stage.get("/catalogue/xzcf").await?;
     assert_eq!(
         newest.links("table.versions th a"),
@@ -166,7 +166,7 @@ async fn versions_stand_side_by_side_and_each_has_its_page() -> TestResult {
 
 #[tokio::test]
 async fn an_item_that_has_ended_is_reachable_and_marked() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     for path in [
         format!("/catalogue/{ENDED}"),
         format!("/catalogue/{ENDED}/1"),
@@ -190,7 +190,7 @@ async fn an_item_that_has_ended_is_reachable_and_marked() -> TestResult {
 
 #[tokio::test]
 async fn files_go_through_untouched_under_safe_names() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     for (name, format, media_type, plain) in [
         (
             "schema.json",
@@ -264,7 +264,7 @@ async fn files_go_through_untouched_under_safe_names() -> TestResult {
 
 #[tokio::test]
 async fn code_lists_show_versions_and_replaced_values() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let all = stage.get("/catalogue/lists").await?;
     let links = all.links("td a, th a");
     assert!(links.contains(&"/catalogue/lists/penalty-kind".to_owned()));
@@ -289,7 +289,7 @@ async fn code_lists_show_versions_and_replaced_values() -> TestResult {
 
 #[tokio::test]
 async fn hostile_addresses_are_answered_as_missing_and_reach_no_service() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let long = "x".repeat(65);
     for path in [
         "/catalogue/..%2f..%2fetc%2fpasswd".to_owned(),
@@ -334,7 +334,7 @@ async fn hostile_addresses_are_answered_as_missing_and_reach_no_service() -> Tes
 
 #[tokio::test]
 async fn texts_of_a_definition_are_shown_as_texts() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     for path in ["/catalogue", "/catalogue/wlry", "/catalogue/wlry/1"] {
         let page = stage.get(path).await?;
         assert_eq!(complaints(&page.body), Vec::<String>::new(), "{path}");
@@ -356,7 +356,7 @@ async fn texts_of_a_definition_are_shown_as_texts() -> TestResult {
 
 #[tokio::test]
 async fn contacts_of_organs_never_reach_a_page() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     for path in ["/catalogue", "/catalogue/wlry", "/catalogue/xzcf"] {
         let page = stage.get(path).await?;
         assert_eq!(page.status, StatusCode::OK);

@@ -30,7 +30,7 @@ use crate::{
 
 /// Catalog.
 #[derive(Clone)]
-pub struct Catalogue {
+pub struct FakeCatalog {
     versions: Arc<Vec<Item>>,
     in_force: Arc<Vec<Item>>,
     lists: Arc<Vec<CodeList>>,
@@ -38,7 +38,7 @@ pub struct Catalogue {
     calls: Arc<AtomicUsize>,
 }
 
-impl Default for Catalogue {
+impl Default for FakeCatalog {
     fn default() -> Self {
         Self {
             versions: Arc::new(data::versions()),
@@ -50,7 +50,7 @@ impl Default for Catalogue {
     }
 }
 
-impl Catalogue {
+impl FakeCatalog {
     /// The files that were asked for.
     pub fn exported(&self) -> Vec<ExportItemRequest> {
         self.exported.lock().unwrap().clone()
@@ -84,7 +84,7 @@ pub fn file(request: &ExportItemRequest) -> Vec<u8> {
 macro_rules! closed {
     ($($call:ident: $request:ty => $response:ty;)*) => {
         #[tonic::async_trait]
-        impl CatalogService for Catalogue {
+        impl CatalogService for FakeCatalog {
             async fn list_items(
                 &self,
                 request: Request<ListItemsRequest>,

@@ -22,12 +22,12 @@ use crate::data;
 
 /// Disclosure.
 #[derive(Clone)]
-pub struct Disclosure {
+pub struct FakeDisclosure {
     records: Arc<Vec<PublicRecord>>,
     asked: Arc<Mutex<Vec<ListPublicRecordsRequest>>>,
 }
 
-impl Default for Disclosure {
+impl Default for FakeDisclosure {
     fn default() -> Self {
         Self {
             records: Arc::new(data::records()),
@@ -93,7 +93,7 @@ pub fn only_public<T>(request: &Request<T>) -> Result<(), Status> {
     }
 }
 
-impl Disclosure {
+impl FakeDisclosure {
     /// The last list that was asked for.
     pub fn last_list(&self) -> ListPublicRecordsRequest {
         self.asked.lock().unwrap().last().cloned().unwrap()
@@ -115,7 +115,7 @@ impl Disclosure {
 }
 
 #[tonic::async_trait]
-impl PublicService for Disclosure {
+impl PublicService for FakeDisclosure {
     async fn search_organisations(
         &self,
         request: Request<SearchOrganisationsRequest>,

@@ -18,14 +18,14 @@ use tokio::{
 use crate::{
     accessibility::complaints,
     data::KNOWN,
-    stage::{NOW, Stage, context, public_token},
+    stage::{NOW, WebFixture, context, public_token},
 };
 
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_service_away_is_told_and_its_return_is_noticed() -> TestResult {
-    let mut stage = Stage::start().await?;
+    let mut stage = WebFixture::start().await?;
     assert_eq!(stage.get("/licences").await?.status, StatusCode::OK);
     let server = stage.disclosure_server.take().context("disclosure")?;
     server.stop().await?;
@@ -64,7 +64,7 @@ async fn a_service_away_is_told_and_its_return_is_noticed() -> TestResult {
 
 #[tokio::test]
 async fn the_catalogue_away_leaves_the_records() -> TestResult {
-    let mut stage = Stage::start().await?;
+    let mut stage = WebFixture::start().await?;
     stage
         .catalog_server
         .take()
@@ -95,7 +95,7 @@ async fn a_service_that_hangs_costs_a_visitor_the_deadline_and_no_more() -> Test
     // Accepts and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").await?;
     let address = silent.local_addr()?;
-    let stage = Stage::start_with(|config| {
+    let stage = WebFixture::start_with(|config| {
         config.disclosure_url = format!("http://{address}");
         config.backend_timeout_ms = 200;
     })
@@ -108,7 +108,7 @@ async fn a_service_that_hangs_costs_a_visitor_the_deadline_and_no_more() -> Test
 
 #[tokio::test]
 async fn a_renewed_token_is_taken_up_without_a_restart() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     stage.clock.advance(time::Duration::days(2));
     let expired = stage.get("/licences").await?;
     assert_eq!(
@@ -184,7 +184,7 @@ async fn a_site_that_cannot_work_does_not_start() -> TestResult {
 #[tokio::test]
 async fn a_request_in_hand_is_answered_before_the_end() -> TestResult {
     // The test ends the request, not the site's patience.
-    let stage = Stage::start_with_farewell(Duration::from_secs(3600)).await?;
+    let stage = WebFixture::start_with_farewell(Duration::from_secs(3600)).await?;
     let mut visitor = TcpStream::connect(stage.site.address).await?;
     // Half of a request: the connection is at work when the stop is asked for.
     visitor

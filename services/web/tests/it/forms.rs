@@ -7,12 +7,12 @@ use testkit::TestResult;
 
 use crate::{
     data::{self, CITIZEN_NUMBER, KNOWN},
-    stage::{Stage, encoded},
+    stage::{WebFixture, encoded},
 };
 
 #[tokio::test]
 async fn a_name_is_searched_and_a_code_goes_to_its_page() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let found = stage.get(&encoded("/search?q=橘洲")).await?;
     assert_eq!(found.links(".result h2 a").len(), 2);
     assert!(found.body.contains("长沙<mark>橘洲</mark>云帆科技有限公司"));
@@ -35,7 +35,7 @@ async fn a_name_is_searched_and_a_code_goes_to_its_page() -> TestResult {
 
 #[tokio::test]
 async fn what_cannot_be_searched_is_explained_beside_the_field() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     for (typed, told) in [
         ("湘", "请至少输入 2 个字"),
         ("（湘）", "请至少输入 2 个字"),
@@ -57,7 +57,7 @@ async fn what_cannot_be_searched_is_explained_beside_the_field() -> TestResult {
 
 #[tokio::test]
 async fn search_pages_by_key() -> TestResult {
-    let stage = Stage::start_with(|config| config.page_size = 3).await?;
+    let stage = WebFixture::start_with(|config| config.page_size = 3).await?;
     let mut path = encoded("/search?q=湖南");
     let mut seen = Vec::new();
     loop {
@@ -84,7 +84,7 @@ async fn search_pages_by_key() -> TestResult {
 
 #[tokio::test]
 async fn filters_reach_the_service_and_stay_in_form_and_links() -> TestResult {
-    let stage = Stage::start_with(|config| config.page_size = 2).await?;
+    let stage = WebFixture::start_with(|config| config.page_size = 2).await?;
     let path = encoded("/penalties?subject=橘洲&number=&from=2025/1/1&to=20261231");
     let first = stage.get(&path).await?;
     let asked = stage.disclosure.last_list();
@@ -128,7 +128,7 @@ async fn filters_reach_the_service_and_stay_in_form_and_links() -> TestResult {
 
 #[tokio::test]
 async fn a_document_number_finds_its_record() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let record = data::records()
         .into_iter()
         .find(|r| r.item_code == "xzxk")
@@ -149,7 +149,7 @@ async fn a_document_number_finds_its_record() -> TestResult {
 
 #[tokio::test]
 async fn wrong_filters_are_named_beside_their_fields() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let path = encoded("/licences?subject=湘&from=2026-02-30&to=明天");
     let answer = stage.get(&path).await?;
     let tree = answer.tree();

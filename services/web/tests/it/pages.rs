@@ -10,7 +10,7 @@ use testkit::TestResult;
 use crate::{
     accessibility::complaints,
     data::{self, CITIZEN_NUMBER, HOSTILE, KNOWN, UNKNOWN},
-    stage::{Stage, encoded},
+    stage::{WebFixture, encoded},
 };
 
 fn record_of(item: &str) -> String {
@@ -82,7 +82,7 @@ fn all_pages() -> Vec<(String, u16)> {
 
 #[tokio::test]
 async fn every_page_is_accessible_and_guarded() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     for (path, status) in all_pages() {
         let answer = stage.get(&path).await?;
         assert_eq!(answer.status.as_u16(), status, "{path}");
@@ -124,7 +124,7 @@ async fn every_page_is_accessible_and_guarded() -> TestResult {
 
 #[tokio::test]
 async fn home_tells_totals_and_the_latest() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let home = stage.get("/").await?;
     assert!(home.body.contains(">140<") && home.body.contains(">53<"));
     assert_eq!(home.links("ul.latest .latest-line a").len(), 10);
@@ -139,7 +139,7 @@ async fn home_tells_totals_and_the_latest() -> TestResult {
 
 #[tokio::test]
 async fn a_subject_shows_its_records_by_item() -> TestResult {
-    let stage = Stage::start_with(|config| config.page_size = 100).await?;
+    let stage = WebFixture::start_with(|config| config.page_size = 100).await?;
     let page = stage.get(&format!("/subject/{KNOWN}")).await?;
     for text in [
         "长沙橘洲云帆科技有限公司",
@@ -174,7 +174,7 @@ async fn a_subject_shows_its_records_by_item() -> TestResult {
 
 #[tokio::test]
 async fn a_subjects_pages_stay_in_their_tab() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     for tab in ["", "?item=xzxk"] {
         let mut path = format!("/subject/{KNOWN}{tab}");
         let mut seen = Vec::new();
@@ -201,7 +201,7 @@ async fn a_subjects_pages_stay_in_their_tab() -> TestResult {
 
 #[tokio::test]
 async fn nothing_disclosed_is_told_apart_from_a_wrong_code() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let none = stage.get(&format!("/subject/{UNKNOWN}")).await?;
     assert!(none.body.contains("没有该主体的公示信息"));
     let wrong = stage.get("/subject/91430100MA4Q5W142P").await?;
@@ -212,7 +212,7 @@ async fn nothing_disclosed_is_told_apart_from_a_wrong_code() -> TestResult {
 
 #[tokio::test]
 async fn a_record_shows_all_its_published_fields() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let path = record_of("xzcf");
     let answer = stage.get(&path).await?;
     let record = data::records()
@@ -257,7 +257,7 @@ async fn a_record_shows_all_its_published_fields() -> TestResult {
 
 #[tokio::test]
 async fn d24_art48_a_revoked_record_shows_why_and_stands_in_no_list() -> TestResult {
-    let stage = Stage::start_with(|config| config.page_size = 100).await?;
+    let stage = WebFixture::start_with(|config| config.page_size = 100).await?;
     let notice = data::revocation();
     let address = format!("/record/{}", notice.record_id);
     let page = stage.get(&address).await?;
@@ -294,7 +294,7 @@ async fn d24_art48_a_revoked_record_shows_why_and_stands_in_no_list() -> TestRes
 
 #[tokio::test]
 async fn a_hostile_name_is_text_everywhere() -> TestResult {
-    let stage = Stage::start_with(|config| config.page_size = 100).await?;
+    let stage = WebFixture::start_with(|config| config.page_size = 100).await?;
     let (code, _) = data::organisations()
         .into_iter()
         .find(|(_, name)| name == HOSTILE)
@@ -338,7 +338,7 @@ async fn a_hostile_name_is_text_everywhere() -> TestResult {
 
 #[tokio::test]
 async fn about_tells_that_persons_never_appear_and_how_to_object() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let about = stage.get("/about").await?;
     //
     for text in [
@@ -355,7 +355,7 @@ async fn about_tells_that_persons_never_appear_and_how_to_object() -> TestResult
 
 #[tokio::test]
 async fn search_engines_are_kept_from_records() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let robots = stage.get("/robots.txt").await?;
     assert!(
         robots
@@ -382,7 +382,7 @@ async fn search_engines_are_kept_from_records() -> TestResult {
 
 #[tokio::test]
 async fn the_style_sheet_is_kept_for_ever_under_its_digest() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let home = stage.get("/").await?;
     for selector in ["link[rel=stylesheet]", "link[rel=icon]"] {
         let path = home.links(selector).pop().context("a link")?;
@@ -397,7 +397,7 @@ async fn the_style_sheet_is_kept_for_ever_under_its_digest() -> TestResult {
 
 #[tokio::test]
 async fn the_site_is_read_only() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     let posted = stage.send(Method::POST, "/search").await?;
     assert_eq!(posted.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(complaints(&posted.body), Vec::<String>::new());
@@ -409,7 +409,7 @@ async fn the_site_is_read_only() -> TestResult {
 
 #[tokio::test]
 async fn answers_are_counted_by_route_and_never_by_what_was_asked() -> TestResult {
-    let stage = Stage::start().await?;
+    let stage = WebFixture::start().await?;
     stage.get(&encoded("/search?q=橘洲")).await?;
     stage.get(&format!("/subject/{KNOWN}")).await?;
     let metrics = stage.telemetry.metrics_text();
@@ -424,9 +424,9 @@ async fn answers_are_counted_by_route_and_never_by_what_was_asked() -> TestResul
 
 /// Keeps what is logged.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
-impl std::io::Write for Log {
+impl std::io::Write for CapturedLog {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -439,7 +439,7 @@ impl std::io::Write for Log {
 
 #[tokio::test]
 async fn what_a_visitor_types_is_not_logged() -> TestResult {
-    let log = Log::default();
+    let log = CapturedLog::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
@@ -448,7 +448,7 @@ async fn what_a_visitor_types_is_not_logged() -> TestResult {
         .finish();
     // The test's runtime has one thread, so the subscriber of this thread sees site and services.
     let guard = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
-    let mut stage = Stage::start().await?;
+    let mut stage = WebFixture::start().await?;
     let paths = [
         "/search?q=秘密的名字".to_owned(),
         format!("/search?q={CITIZEN_NUMBER}"),

@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 use tonic::service::Routes;
 use vault::Keyring;
 
-use crate::{fake_catalog::Catalogue, fakes::Disclosure};
+use crate::{fake_catalog::FakeCatalog, fakes::FakeDisclosure};
 
 /// The moment of all tests: 2026-04-01 09:30 in Changsha.
 pub const NOW: OffsetDateTime = datetime!(2026-04-01 01:30 UTC);
@@ -43,7 +43,7 @@ async fn listen(port: &Port) -> Result<TcpListener> {
 
 /// An answer of the site.
 #[derive(Debug)]
-pub struct Answer {
+pub struct FetchedPage {
     /// Status.
     pub status: StatusCode,
     /// Headers.
@@ -54,7 +54,7 @@ pub struct Answer {
     pub bytes: Bytes,
 }
 
-impl Answer {
+impl FetchedPage {
     /// The tree as a browser builds it.
     pub fn tree(&self) -> Html {
         Html::parse_document(&self.body)
@@ -97,13 +97,13 @@ pub fn encoded(path: &str) -> String {
 }
 
 /// One process's worth: a site or one of its services.
-pub struct Running {
+pub struct WebTestServer {
     /// Where it listens.
     pub address: SocketAddr,
     context: ServiceContext,
 }
 
-impl Running {
+impl WebTestServer {
     /// Stops it and waits for its end.
     pub async fn stop(self) -> Result<()> {
         self.context.shutdown.request();
@@ -116,19 +116,19 @@ impl Running {
 }
 
 /// A site over its two services.
-pub struct Stage {
+pub struct WebFixture {
     /// Disclosure, to see what it was asked.
-    pub disclosure: Disclosure,
+    pub disclosure: FakeDisclosure,
     /// Its server.
-    pub disclosure_server: Option<Running>,
+    pub disclosure_server: Option<WebTestServer>,
     /// Where it listens, even while it is away.
     disclosure_port: Port,
     /// Catalog, to see what it was asked.
-    pub catalogue: Catalogue,
+    pub catalogue: FakeCatalog,
     /// Catalog's server.
-    pub catalog_server: Option<Running>,
+    pub catalog_server: Option<WebTestServer>,
     /// The site.
-    pub site: Running,
+    pub site: WebTestServer,
     /// The site's clock.
     pub clock: TurnableClock,
     /// Metrics of the site.
@@ -140,7 +140,7 @@ pub struct Stage {
     client: Client<hyper_util::client::legacy::connect::HttpConnector, Body>,
 }
 
-impl Stage {
+impl WebFixture {
     /// Starts all three.
     pub async fn start() -> Result<Self> {
         Self::start_with(|_| {}).await
@@ -159,11 +159,11 @@ impl Stage {
     async fn start_by(change: impl FnOnce(&mut web::Config), shutdown: Shutdown) -> Result<Self> {
         let issuer = DevelopmentIssuer::generate("https://id.changsha.example", "credit");
         let clock = TurnableClock::at(NOW);
-        let disclosure = Disclosure::default();
+        let disclosure = FakeDisclosure::default();
         let disclosure_port = Port::reserve()?;
         let listener = listen(&disclosure_port).await?;
         let disclosure_server = serve_disclosure(&disclosure, &issuer, &clock, listener)?;
-        let catalogue = Catalogue::default();
+        let catalogue = FakeCatalog::default();
         let catalog_server = {
             let routes = Routes::new(CatalogServiceServer::new(catalogue.clone()));
             let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -198,7 +198,7 @@ impl Stage {
             catalogue,
             catalog_server: Some(catalog_server),
             telemetry: context.telemetry.clone(),
-            site: Running { address, context },
+            site: WebTestServer { address, context },
             clock,
             token_file,
             issuer,
@@ -220,12 +220,12 @@ impl Stage {
     }
 
     /// Asks for a page.
-    pub async fn get(&self, path: &str) -> Result<Answer> {
+    pub async fn get(&self, path: &str) -> Result<FetchedPage> {
         self.send(Method::GET, path).await
     }
 
     /// Sends a request.
-    pub async fn send(&self, method: Method, path: &str) -> Result<Answer> {
+    pub async fn send(&self, method: Method, path: &str) -> Result<FetchedPage> {
         self.send_with(method, path, HeaderMap::new()).await
     }
 
@@ -235,7 +235,7 @@ impl Stage {
         method: Method,
         path: &str,
         headers: HeaderMap,
-    ) -> Result<Answer> {
+    ) -> Result<FetchedPage> {
         let mut request = http::Request::builder()
             .method(method)
             .uri(self.url(path))
@@ -248,7 +248,7 @@ impl Stage {
             .context("asking the site")?
             .into_parts();
         let body: Bytes = to_bytes(Body::new(body), 4 << 20).await?;
-        Ok(Answer {
+        Ok(FetchedPage {
             status: parts.status,
             headers: parts.headers,
             body: String::from_utf8_lossy(&body).into_owned(),
@@ -294,11 +294,11 @@ pub fn context(issuer: &DevelopmentIssuer, clock: &TurnableClock) -> Result<Serv
 }
 
 fn serve_disclosure(
-    disclosure: &Disclosure,
+    disclosure: &FakeDisclosure,
     issuer: &DevelopmentIssuer,
     clock: &TurnableClock,
     listener: TcpListener,
-) -> Result<Running> {
+) -> Result<WebTestServer> {
     let routes = Routes::new(PublicServiceServer::new(disclosure.clone()));
     serve(routes, issuer, clock, listener)
 }
@@ -308,9 +308,9 @@ fn serve(
     issuer: &DevelopmentIssuer,
     clock: &TurnableClock,
     listener: TcpListener,
-) -> Result<Running> {
+) -> Result<WebTestServer> {
     let context = context(issuer, clock)?;
     let address = listener.local_addr()?;
     serve_grpc("service of a test", listener, routes, &context);
-    Ok(Running { address, context })
+    Ok(WebTestServer { address, context })
 }

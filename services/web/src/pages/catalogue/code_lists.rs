@@ -5,7 +5,7 @@ use proto::credit::catalog::v1::CodeList;
 
 use super::{crumbs, list_address};
 use crate::{
-    pages::{Page, Section, parts::nothing},
+    pages::{PageContent, Section, parts::nothing},
     text::or_none,
 };
 
@@ -15,7 +15,7 @@ const TITLE: &str = "代码表";
 const MANY: u32 = 20;
 
 /// The newest version of each code list.
-pub fn code_lists(lists: &[CodeList]) -> Page {
+pub fn code_lists(lists: &[CodeList]) -> PageContent {
     let body = html! {
         div.wrap {
             (crumbs(&[("/catalogue", "信用信息目录")], TITLE))
@@ -52,7 +52,7 @@ pub fn code_lists(lists: &[CodeList]) -> Page {
             }
         }
     };
-    Page {
+    PageContent {
         title: TITLE.to_owned(),
         section: Section::Catalogue,
         body,
@@ -77,7 +77,7 @@ pub struct CodeListPage {
 
 impl CodeListPage {
     /// The page.
-    pub fn page(&self) -> Page {
+    pub fn page(&self) -> PageContent {
         let list = &self.list;
         let body = html! {
             div.wrap {
@@ -144,7 +144,7 @@ impl CodeListPage {
                 }
             }
         };
-        Page {
+        PageContent {
             title: format!("{}（第{}版）· {TITLE}", list.name, list.version),
             section: Section::Catalogue,
             body,

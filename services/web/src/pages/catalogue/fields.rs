@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use proto::credit::catalog::v1::{CodeList, Item, ItemField};
 
-use super::{PUBLIC, item::Lists, list_address};
+use super::{PUBLIC, item::ItemCodeLists, list_address};
 use crate::text::{
     catalogue::{kind_with_unit, mask},
     or_none, required,
@@ -16,7 +16,7 @@ const OTHER: &str = credit_record::item::CodeList::OTHER;
 const FEW: usize = 4;
 
 /// The table.
-pub(super) fn table(item: &Item, lists: &Lists) -> Markup {
+pub(super) fn table(item: &Item, lists: &ItemCodeLists) -> Markup {
     html! {
         table.cards.fields role="table" {
             caption.sr-only { (item.name) "的数据项" }
@@ -34,7 +34,7 @@ pub(super) fn table(item: &Item, lists: &Lists) -> Markup {
     }
 }
 
-fn row(item: &Item, field: &ItemField, lists: &Lists) -> Markup {
+fn row(item: &Item, field: &ItemField, lists: &ItemCodeLists) -> Markup {
     let name_of = |code: &str| {
         item.fields
             .iter()
@@ -65,7 +65,7 @@ fn row(item: &Item, field: &ItemField, lists: &Lists) -> Markup {
     }
 }
 
-fn remarks(item: &Item, field: &ItemField, lists: &Lists) -> Markup {
+fn remarks(item: &Item, field: &ItemField, lists: &ItemCodeLists) -> Markup {
     let list = lists.get(&(field.code_list_code.clone(), field.code_list_version));
     let bare = field.note.is_empty() && field.code_list.is_empty() && field.aliases.is_empty();
     html! {

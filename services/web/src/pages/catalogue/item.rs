@@ -11,11 +11,11 @@ use super::{
     FILES, address, crumbs, fields,
     list::{public_fields, reporting},
     rules,
-    versions::Versions,
+    versions::VersionTable,
 };
 use crate::{
-    client::Organs,
-    pages::{Page, Section, parts::item_mark},
+    client::OrganNames,
+    pages::{PageContent, Section, parts::item_mark},
     text::{
         catalogue::{disclosure, field_name, natural_key, owner, subject_kind, term_rule},
         class, date, or_none,
@@ -23,11 +23,11 @@ use crate::{
 };
 
 /// Code lists by code and version.
-pub type Lists = BTreeMap<(String, u32), CodeList>;
+pub type ItemCodeLists = BTreeMap<(String, u32), CodeList>;
 
 /// What the page of a version shows.
 #[derive(Debug)]
-pub struct Shown {
+pub struct ItemPage {
     /// The version.
     pub item: Item,
     /// All versions and the retirement.
@@ -35,14 +35,14 @@ pub struct Shown {
     /// Name of the item that takes the place of a retired one.
     pub successor: Option<String>,
     /// Names of organs.
-    pub organs: Organs,
+    pub organs: OrganNames,
     /// The code lists that the fields name, as far as catalog has them.
-    pub lists: Lists,
+    pub lists: ItemCodeLists,
 }
 
-impl Shown {
+impl ItemPage {
     /// The page.
-    pub fn page(&self) -> Page {
+    pub fn page(&self) -> PageContent {
         let item = &self.item;
         let body = html! {
             div.wrap {
@@ -85,15 +85,15 @@ impl Shown {
                 }
             }
         };
-        Page {
+        PageContent {
             title: format!("{}目录（第{}版）", item.name, item.version),
             section: Section::Catalogue,
             body,
         }
     }
 
-    fn all(&self) -> Versions<'_> {
-        Versions {
+    fn all(&self) -> VersionTable<'_> {
+        VersionTable {
             all: &self.versions.versions,
             retirement: self.versions.retirement.as_ref(),
             organs: &self.organs,
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
     use crate::pages::fixtures::{framed, item};
 
-    fn shown(states: &[VersionState], at: u32) -> Shown {
+    fn shown(states: &[VersionState], at: u32) -> ItemPage {
         let versions = states
             .iter()
             .zip(1..)
@@ -285,7 +285,7 @@ mod tests {
                 state: (*state).into(),
                 ..Default::default()
             });
-        Shown {
+        ItemPage {
             item: Item {
                 version: at,
                 ..item()
@@ -295,8 +295,8 @@ mod tests {
                 retirement: None,
             },
             successor: None,
-            organs: Organs::new(),
-            lists: Lists::from([(
+            organs: OrganNames::new(),
+            lists: ItemCodeLists::from([(
                 ("licence-kind".to_owned(), 2),
                 CodeList {
                     name: "许可类别".to_owned(),

@@ -7,10 +7,10 @@ use proto::credit::catalog::v1::{Catalogue, Item};
 
 use super::{PUBLIC, address};
 use crate::{
-    client::Organs,
+    client::OrganNames,
     pages::{
-        Page, Section,
-        parts::{Choice, item_mark, nothing, total},
+        PageContent, Section,
+        parts::{SelectField, item_mark, nothing, total},
     },
     query::{CATALOGUES, CLASSES, CatalogueFilter},
     text::{
@@ -21,18 +21,18 @@ use crate::{
 
 /// What the list shows.
 #[derive(Debug)]
-pub struct List {
+pub struct CataloguePage {
     /// All items in force.
     pub items: Vec<Item>,
     /// Names of organs.
-    pub organs: Organs,
+    pub organs: OrganNames,
     /// Which of them are shown.
     pub filter: CatalogueFilter,
 }
 
-impl List {
+impl CataloguePage {
     /// The page.
-    pub fn page(&self) -> Page {
+    pub fn page(&self) -> PageContent {
         let body = html! {
             div.wrap {
                 h1 { "信用信息目录" }
@@ -48,7 +48,7 @@ impl List {
                 }
             }
         };
-        Page {
+        PageContent {
             title: "信用信息目录".to_owned(),
             section: Section::Catalogue,
             body,
@@ -72,7 +72,7 @@ impl List {
             .map(|code| (code.to_owned(), organ(code, &self.organs).to_owned()))
             .collect();
         let field = |name, label, options, entry| {
-            Choice {
+            SelectField {
                 name,
                 label,
                 options,
@@ -194,15 +194,15 @@ mod tests {
     use super::*;
     use crate::{
         pages::fixtures::{framed, item},
-        query::Params,
+        query::QueryParams,
     };
 
     fn list(items: Vec<Item>, query: &str) -> String {
         framed(
-            &List {
+            &CataloguePage {
                 items,
-                organs: Organs::from([("O1".to_owned(), "长沙市林业局".to_owned())]),
-                filter: CatalogueFilter::parse(&Params::parse(Some(query))),
+                organs: OrganNames::from([("O1".to_owned(), "长沙市林业局".to_owned())]),
+                filter: CatalogueFilter::parse(&QueryParams::parse(Some(query))),
             }
             .page(),
         )

@@ -5,7 +5,7 @@ use proto::credit::catalog::v1::{ItemVersionInfo, Retirement, VersionState};
 
 use super::{FILES, address};
 use crate::{
-    client::Organs,
+    client::OrganNames,
     text::{
         catalogue::{day_before, day_of, organ, version_state},
         date, or_none,
@@ -14,16 +14,16 @@ use crate::{
 
 /// All versions of an item, oldest first, and its retirement.
 #[derive(Debug)]
-pub(super) struct Versions<'a> {
+pub(super) struct VersionTable<'a> {
     /// The versions.
     pub(super) all: &'a [ItemVersionInfo],
     /// The item's end, when it has been decided.
     pub(super) retirement: Option<&'a Retirement>,
     /// Names of organs.
-    pub(super) organs: &'a Organs,
+    pub(super) organs: &'a OrganNames,
 }
 
-impl Versions<'_> {
+impl VersionTable<'_> {
     /// The table; `here` is the version that the page shows.
     pub(super) fn table(&self, here: u32) -> Markup {
         html! {
@@ -159,8 +159,8 @@ mod tests {
             from_date: "2026-01-01".to_owned(),
             ..Default::default()
         };
-        let organs = Organs::from([("O1".to_owned(), "长沙市发展和改革委员会".to_owned())]);
-        let versions = Versions {
+        let organs = OrganNames::from([("O1".to_owned(), "长沙市发展和改革委员会".to_owned())]);
+        let versions = VersionTable {
             all: &all,
             retirement: Some(&end),
             organs: &organs,
