@@ -29,7 +29,7 @@ use vault::Keyring;
 use crate::cluster::Cluster;
 
 /// How long everything may take to come through after the last fault.
-const SETTLE: Duration = Duration::from_secs(180);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Versions whose contents are opened at once.
 const OPEN_AT_ONCE: usize = 1_000;
@@ -60,7 +60,7 @@ impl ReceiptBook {
     ///
     /// # Errors
     /// When it does not fit what was sent, or differs from the one that was given for the same id before.
-    pub fn enter(
+    pub fn insert(
         &mut self,
         provider: &str,
         submission: &Submission,
@@ -117,7 +117,7 @@ impl ReceiptBook {
     }
 
     /// All of them.
-    pub fn given(&self) -> impl Iterator<Item = &GivenReceipt> {
+    pub fn receipts(&self) -> impl Iterator<Item = &GivenReceipt> {
         self.by_submission.values().map(Arc::as_ref)
     }
 }
@@ -158,44 +158,49 @@ impl Auditor {
 
     /// What must hold at every moment, load or not: each receipt that was given is found with its bytes, once; ledgers
     /// have no gaps; no version has two events or two verdicts.
-    pub async fn while_running(&mut self, book: &ReceiptBook) -> Result<()> {
+    pub async fn check_while_running(&mut self, book: &ReceiptBook) -> Result<()> {
         let unopened = |given: &&GivenReceipt| !self.opened.contains(&given.record_id);
-        let fresh: Vec<&GivenReceipt> = book.given().filter(unopened).collect();
-        self.found(book).await?;
-        self.opens(&fresh).await?;
-        self.ledgers().await?;
+        let fresh: Vec<&GivenReceipt> = book.receipts().filter(unopened).collect();
+        self.check_originals(book).await?;
+        self.check_contents(&fresh).await?;
+        self.check_ledgers().await?;
         self.opened
             .extend(fresh.iter().map(|given| given.record_id));
         Ok(())
     }
 
     /// Waits until everything that was given is through, then checks all of it; every content is opened.
-    pub async fn settled(&mut self, cluster: &Cluster, book: &ReceiptBook) -> Result<AuditTotals> {
+    pub async fn check_settled(
+        &mut self,
+        cluster: &Cluster,
+        book: &ReceiptBook,
+    ) -> Result<AuditTotals> {
         let receipts = book.len() as i64;
-        eventually("all verdicts are there", SETTLE, async || {
+        eventually("all verdicts are there", SETTLE_TIMEOUT, async || {
             let verdicts: i64 = sqlx::query_scalar("select count(*) from verdict")
                 .fetch_one(&self.validation)
                 .await?;
             ensure!(
                 verdicts >= receipts,
                 "{verdicts} of {receipts}; waiting: {}",
-                self.waiting(cluster).await?
+                self.describe_backlog(cluster).await?
             );
             Ok(())
         })
         .await?;
-        cluster.nothing_left().await?;
-        self.found(book).await?;
-        self.opens(&book.given().collect::<Vec<_>>()).await?;
-        self.ledgers().await?;
-        self.equal_counts(book).await
+        cluster.wait_until_drained().await?;
+        self.check_originals(book).await?;
+        self.check_contents(&book.receipts().collect::<Vec<_>>())
+            .await?;
+        self.check_ledgers().await?;
+        self.check_counts(book).await
     }
 
     /// What is on its way, for the error of a wait.
-    async fn waiting(&self, cluster: &Cluster) -> Result<String> {
+    async fn describe_backlog(&self, cluster: &Cluster) -> Result<String> {
         let mut all = Vec::new();
-        for (service, _) in cluster.apart_pids() {
-            let admin = cluster.apart_admin(service)?;
+        for (service, _) in cluster.service_pids() {
+            let admin = cluster.service_admin_address(service)?;
             let (status, body) = crate::cluster::http_get(&admin, "/readyz").await?;
             all.push(format!("{} {status} {body}", service.name()));
         }
@@ -205,10 +210,10 @@ impl Auditor {
     }
 
     /// Each receipt has its row with the same operation, digest, ledger number and revision.
-    async fn found(&self, book: &ReceiptBook) -> Result<()> {
+    async fn check_originals(&self, book: &ReceiptBook) -> Result<()> {
         let (mut ids, mut providers, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
         let (mut digests, mut revisions, mut operations) = (Vec::new(), Vec::new(), Vec::new());
-        for given in book.given() {
+        for given in book.receipts() {
             ids.push(given.record_id);
             providers.push(given.provider.as_str());
             numbers.push(i64::try_from(given.receipt.ledger_number)?);
@@ -241,7 +246,7 @@ impl Auditor {
     }
 
     /// The sealed contents open to the bytes that were sent.
-    async fn opens(&self, given: &[&GivenReceipt]) -> Result<()> {
+    async fn check_contents(&self, given: &[&GivenReceipt]) -> Result<()> {
         for some in given.chunks(OPEN_AT_ONCE) {
             let digests: HashMap<Uuid, [u8; 32]> =
                 some.iter().map(|one| (one.record_id, one.digest)).collect();
@@ -273,7 +278,7 @@ impl Auditor {
     }
 
     /// R-11: every ledger counts from 1 without gaps and without a number twice.
-    async fn ledgers(&self) -> Result<()> {
+    async fn check_ledgers(&self) -> Result<()> {
         let bad: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(
             "select l.provider_code, l.last_number, count(o.*), coalesce(max(o.ledger_number), 0),
                     count(distinct o.ledger_number)
@@ -289,12 +294,12 @@ impl Auditor {
     }
 
     /// Receipts = originals = events = verdicts = events of verdicts, version by version, whatever a version does.
-    async fn equal_counts(&self, book: &ReceiptBook) -> Result<AuditTotals> {
-        let given: HashSet<Uuid> = book.given().map(|one| one.record_id).collect();
+    async fn check_counts(&self, book: &ReceiptBook) -> Result<AuditTotals> {
+        let given: HashSet<Uuid> = book.receipts().map(|one| one.record_id).collect();
         let originals: Vec<Uuid> = sqlx::query_scalar("select record_id from original")
             .fetch_all(&self.ingest)
             .await?;
-        same("originals", &given, originals)?;
+        check_same_ids("originals", &given, originals)?;
         // Of a new version its original holds the id. A nil report has an id of the same kind, and no receipt.
         let submissions: i64 = sqlx::query_scalar(
             "select (select count(submission_digest) from original)
@@ -308,19 +313,19 @@ impl Auditor {
             "{submissions} submission ids, {} receipts",
             book.len()
         );
-        let submitted = events(
+        let submitted = event_versions(
             &self.ingest,
             "credit.ingest.events.v1.RecordSubmitted",
             |b| Ok(RecordSubmitted::decode(b)?.version),
         );
-        same("events RecordSubmitted", &given, submitted.await?)?;
+        check_same_ids("events RecordSubmitted", &given, submitted.await?)?;
 
         let verdicts: Vec<(Uuid, String, String)> =
             sqlx::query_as("select record_id, outcome, operation from verdict")
                 .fetch_all(&self.validation)
                 .await?;
         let ids = verdicts.iter().map(|(id, ..)| *id).collect();
-        same("verdicts", &given, ids)?;
+        check_same_ids("verdicts", &given, ids)?;
         let (mut accepted, mut returned, mut ended) =
             (HashSet::new(), HashSet::new(), HashSet::new());
         for (id, outcome, operation) in verdicts {
@@ -333,19 +338,19 @@ impl Auditor {
             };
             of_kind.insert(id);
         }
-        let told = events(
+        let told = event_versions(
             &self.validation,
             "credit.validation.events.v1.RecordAccepted",
             |b| Ok(RecordAccepted::decode(b)?.version),
         );
-        same("events RecordAccepted", &accepted, told.await?)?;
-        let told = events(
+        check_same_ids("events RecordAccepted", &accepted, told.await?)?;
+        let told = event_versions(
             &self.validation,
             "credit.validation.events.v1.RecordReturned",
             |b| Ok(RecordReturned::decode(b)?.version),
         );
-        same("events RecordReturned", &returned, told.await?)?;
-        self.ends(book, &ended).await?;
+        check_same_ids("events RecordReturned", &returned, told.await?)?;
+        self.check_ends(book, &ended).await?;
         let settled = AuditTotals {
             receipts: book.len(),
             accepted: accepted.len(),
@@ -358,18 +363,18 @@ impl Auditor {
 
     /// D-24: what was accepted as the end of a record is what callers sent as one; each is told once, as the operation that
     /// it is and with the very words, and no case of a record stays open behind its end.
-    async fn ends(&self, book: &ReceiptBook, ended: &HashSet<Uuid>) -> Result<()> {
+    async fn check_ends(&self, book: &ReceiptBook, ended: &HashSet<Uuid>) -> Result<()> {
         let sent: HashMap<Uuid, &GivenReceipt> = book
-            .given()
+            .receipts()
             .filter(|given| given.operation != Operation::Upsert)
             .map(|given| (given.record_id, given))
             .collect();
-        same(
+        check_same_ids(
             "ends",
             &sent.keys().copied().collect(),
             ended.iter().copied().collect(),
         )?;
-        let told = events(
+        let told = event_versions(
             &self.validation,
             "credit.validation.events.v1.RecordRevoked",
             |b| {
@@ -390,7 +395,7 @@ impl Auditor {
                 Ok(event.version)
             },
         );
-        same("events RecordRevoked", ended, told.await?)?;
+        check_same_ids("events RecordRevoked", ended, told.await?)?;
         let open: i64 = sqlx::query_scalar(
             "select count(*) from feedback_case c
              join verdict v using (provider_code, item_code, key_digest)
@@ -407,7 +412,7 @@ impl Auditor {
 }
 
 /// The versions that the events of one type in an outbox tell of, as often as they do.
-async fn events(
+async fn event_versions(
     pool: &sqlx::PgPool,
     event_type: &str,
     version: impl Fn(&[u8]) -> Result<Option<RecordVersion>>,
@@ -425,7 +430,7 @@ async fn events(
 }
 
 /// The found ones are the wanted ones, each once.
-fn same(what: &str, wanted: &HashSet<Uuid>, found: Vec<Uuid>) -> Result<()> {
+fn check_same_ids(what: &str, wanted: &HashSet<Uuid>, found: Vec<Uuid>) -> Result<()> {
     let mut times: BTreeMap<Uuid, u32> = BTreeMap::new();
     for id in found {
         *times.entry(id).or_default() += 1;

@@ -43,7 +43,7 @@ impl<'a> Clients<'a> {
         })
     }
 
-    fn on(&self, service: Service, token: BearerToken) -> Result<AuthorisedChannel> {
+    fn channel_to(&self, service: Service, token: BearerToken) -> Result<AuthorisedChannel> {
         let channel = open_channel(&self.cluster.ports.url(service))?;
         Ok(AuthorisedChannel::new(channel, token))
     }
@@ -56,59 +56,63 @@ impl<'a> Clients<'a> {
     /// Ingest, as a provider.
     pub fn ingest(&self, provider_code: &str) -> Result<IngestServiceClient<AuthorisedChannel>> {
         let token = self.provider_token(provider_code)?;
-        Ok(IngestServiceClient::new(self.on(Service::Ingest, token)?))
+        Ok(IngestServiceClient::new(
+            self.channel_to(Service::Ingest, token)?,
+        ))
     }
 
     /// Ingest, as an operator: statistics.
-    pub fn ingest_office(&self) -> Result<IngestServiceClient<AuthorisedChannel>> {
+    pub fn ingest_operator(&self) -> Result<IngestServiceClient<AuthorisedChannel>> {
         Ok(IngestServiceClient::new(
-            self.on(Service::Ingest, self.operator.clone())?,
+            self.channel_to(Service::Ingest, self.operator.clone())?,
         ))
     }
 
     /// Validation, as the credit office.
     pub fn validation(&self) -> Result<ValidationServiceClient<AuthorisedChannel>> {
-        let channel = self.on(Service::Validation, self.office.clone())?;
+        let channel = self.channel_to(Service::Validation, self.office.clone())?;
         Ok(ValidationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES))
     }
 
     /// Validation, as a provider.
-    pub fn feedback(
+    pub fn validation_provider(
         &self,
         provider_code: &str,
     ) -> Result<ValidationServiceClient<AuthorisedChannel>> {
         let token = self.provider_token(provider_code)?;
-        let channel = self.on(Service::Validation, token)?;
+        let channel = self.channel_to(Service::Validation, token)?;
         Ok(ValidationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES))
     }
 
     /// Catalog, as the credit office.
     pub fn catalog(&self) -> Result<CatalogServiceClient<AuthorisedChannel>> {
         Ok(CatalogServiceClient::new(
-            self.on(Service::Catalog, self.office.clone())?,
+            self.channel_to(Service::Catalog, self.office.clone())?,
         ))
     }
 
     /// Catalog, as a department that drafts for its own catalogue.
-    pub fn catalog_of(
+    pub fn catalog_provider(
         &self,
         provider_code: &str,
     ) -> Result<CatalogServiceClient<AuthorisedChannel>> {
         let token = self.provider_token(provider_code)?;
-        Ok(CatalogServiceClient::new(self.on(Service::Catalog, token)?))
+        Ok(CatalogServiceClient::new(
+            self.channel_to(Service::Catalog, token)?,
+        ))
     }
 
     /// Disclosure's public service, as the public site.
     pub fn public(&self) -> Result<PublicServiceClient<AuthorisedChannel>> {
         Ok(PublicServiceClient::new(
-            self.on(Service::Disclosure, self.public.clone())?,
+            self.channel_to(Service::Disclosure, self.public.clone())?,
         ))
     }
 
     /// Disclosure's statistics, as an operator.
     pub fn disclosure(&self) -> Result<DisclosureServiceClient<AuthorisedChannel>> {
         Ok(DisclosureServiceClient::new(
-            self.on(Service::Disclosure, self.operator.clone())?,
+            self.channel_to(Service::Disclosure, self.operator.clone())?,
         ))
     }
 
@@ -117,7 +121,7 @@ impl<'a> Clients<'a> {
         let token = self.cluster.token("", &[Role::Subject], Some(person))?;
         let token = BearerToken::new(&token)?;
         Ok(SubjectServiceClient::new(
-            self.on(Service::Disclosure, token)?,
+            self.channel_to(Service::Disclosure, token)?,
         ))
     }
 
@@ -129,14 +133,14 @@ impl<'a> Clients<'a> {
         let token = self.cluster.token(organisation, &[Role::Subject], None)?;
         let token = BearerToken::new(&token)?;
         Ok(ObjectionServiceClient::new(
-            self.on(Service::Objection, token)?,
+            self.channel_to(Service::Objection, token)?,
         ))
     }
 
     /// Objection, as the credit office.
     pub fn objection_office(&self) -> Result<ObjectionServiceClient<AuthorisedChannel>> {
         Ok(ObjectionServiceClient::new(
-            self.on(Service::Objection, self.office.clone())?,
+            self.channel_to(Service::Objection, self.office.clone())?,
         ))
     }
 
@@ -147,21 +151,23 @@ impl<'a> Clients<'a> {
     ) -> Result<ObjectionServiceClient<AuthorisedChannel>> {
         let token = self.provider_token(code)?;
         Ok(ObjectionServiceClient::new(
-            self.on(Service::Objection, token)?,
+            self.channel_to(Service::Objection, token)?,
         ))
     }
 
     /// Provincial sync, as an operator.
     pub fn sync(&self) -> Result<ProvincialSyncServiceClient<AuthorisedChannel>> {
-        Ok(ProvincialSyncServiceClient::new(
-            self.on(Service::ProvincialSync, self.operator.clone())?,
-        ))
+        Ok(ProvincialSyncServiceClient::new(self.channel_to(
+            Service::ProvincialSync,
+            self.operator.clone(),
+        )?))
     }
 
     /// The simulator's switchboard.
     pub fn simulator(&self) -> Result<SimulatorControlServiceClient<AuthorisedChannel>> {
-        Ok(SimulatorControlServiceClient::new(
-            self.on(Service::ProvinceSimulator, self.operator.clone())?,
-        ))
+        Ok(SimulatorControlServiceClient::new(self.channel_to(
+            Service::ProvinceSimulator,
+            self.operator.clone(),
+        )?))
     }
 }

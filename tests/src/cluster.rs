@@ -1,7 +1,7 @@
 //! One platform: servers, secrets, configuration, processes. The program is the real one; the
 //! journeys run it from a binary of this package that differs only in its fault points.
 
-mod apart;
+mod service_processes;
 
 use std::{
     path::{Path, PathBuf},
@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 use crate::{clients::Clients, ports::Ports};
 
 /// How long a process may take to be ready or to stop.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PROCESS_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Size of each stream unless a journey wants another: a laptop has less to give than a server.
 const MAX_STREAM_BYTES: u64 = 256 * 1024 * 1024;
@@ -77,11 +77,11 @@ pub struct Cluster {
     /// Its addresses.
     pub ports: Ports,
     options: ClusterOptions,
-    place: LockedFolder,
+    folder_guard: LockedFolder,
     issuer: DevelopmentIssuer,
     platform: Option<ServerProcess>,
     simulator: Option<ServerProcess>,
-    apart: Vec<apart::ServiceProcess>,
+    service_processes: Vec<service_processes::ServiceProcess>,
 }
 
 impl Cluster {
@@ -89,21 +89,21 @@ impl Cluster {
     pub async fn start(options: ClusterOptions) -> Result<Self> {
         let place = LockedFolder::temporary()?;
         let binaries = Binaries::locate(&testkit::workspace_root())?;
-        let servers = ClusterServers::private(&binaries, place.path(), options.durable)?;
-        Self::start_on(servers, place, options).await
+        let servers = ClusterServers::start_private(&binaries, place.path(), options.durable)?;
+        Self::start_on_servers(servers, place, options).await
     }
 
     /// Starts the platform on given servers with its files in `place`.
-    pub async fn start_on(
+    pub async fn start_on_servers(
         servers: ClusterServers,
         place: LockedFolder,
         options: ClusterOptions,
     ) -> Result<Self> {
         let mut cluster = Self::prepare(servers, place, options)?;
-        cluster.credit(&["migrate"])?;
+        cluster.run_credit(&["migrate"])?;
         cluster.start_simulator()?;
         cluster.start_platform(None)?;
-        cluster.ready().await?;
+        cluster.wait_until_ready().await?;
         Ok(cluster)
     }
 
@@ -116,8 +116,8 @@ impl Cluster {
         services: &[Service],
     ) -> Result<Self> {
         let mut cluster = Self::prepare(servers, place, options)?;
-        cluster.credit(&["migrate"])?;
-        cluster.start_apart(services).await?;
+        cluster.run_credit(&["migrate"])?;
+        cluster.start_service_processes(services).await?;
         Ok(cluster)
     }
 
@@ -156,11 +156,11 @@ impl Cluster {
             servers,
             ports,
             options,
-            place,
+            folder_guard: place,
             issuer,
             platform: None,
             simulator: None,
-            apart: Vec::new(),
+            service_processes: Vec::new(),
         };
         std::fs::write(
             cluster.config_file(),
@@ -235,7 +235,7 @@ impl Cluster {
 
     /// Folder of its files; logs are `credit.log` and `simulator.log`.
     pub fn folder(&self) -> &Path {
-        self.place.path()
+        self.folder_guard.path()
     }
 
     /// Its configuration, for commands of `credit` by hand.
@@ -254,7 +254,7 @@ impl Cluster {
     }
 
     /// Runs a command of `credit` on this platform; its standard output.
-    pub fn credit(&self, arguments: &[&str]) -> Result<String> {
+    pub fn run_credit(&self, arguments: &[&str]) -> Result<String> {
         let output = Command::new(&self.options.program)
             .arg("--config")
             .arg(self.config_file())
@@ -280,11 +280,11 @@ impl Cluster {
             .as_mut()
             .context("private NATS")?
             .restart()?;
-        let said = self.credit(&["streams", "provision"])?;
-        let is_whole = said.contains("streams created: 0");
+        let output = self.run_credit(&["streams", "provision"])?;
+        let is_whole = output.contains("streams created: 0");
         if !is_whole {
-            println!("NATS has lost a stream: {}", said.trim_end());
-            self.credit(&["streams", "rebuild"])?;
+            println!("NATS has lost a stream: {}", output.trim_end());
+            self.run_credit(&["streams", "rebuild"])?;
         }
         Ok(!is_whole)
     }
@@ -334,9 +334,9 @@ impl Cluster {
     }
 
     /// Waits until the platform says that it is ready.
-    pub async fn ready(&self) -> Result<()> {
+    pub async fn wait_until_ready(&self) -> Result<()> {
         let admin = self.ports.admin();
-        let outcome = eventually("the platform is ready", PATIENCE, async || {
+        let outcome = eventually("the platform is ready", PROCESS_TIMEOUT, async || {
             http_get(&admin, "/readyz")
                 .await
                 .and_then(|(status, body)| {
@@ -349,10 +349,10 @@ impl Cluster {
 
     /// The end of the platform's log, for errors.
     pub fn log_tail(&self) -> String {
-        self.tail_of("credit.log")
+        self.service_log_tail("credit.log")
     }
 
-    fn tail_of(&self, log: &str) -> String {
+    fn service_log_tail(&self, log: &str) -> String {
         let text = std::fs::read(self.folder().join(log)).unwrap_or_default();
         let text = String::from_utf8_lossy(&text).into_owned();
         let lines: Vec<&str> = text.lines().collect();
@@ -365,12 +365,12 @@ impl Cluster {
     }
 
     /// The processes that take part, by what they are; several may bear one name.
-    pub fn parties(&self) -> Vec<(&'static str, u32)> {
+    pub fn process_ids(&self) -> Vec<(&'static str, u32)> {
         let ours = self.platform.iter().map(|p| ("platform", p.pid()));
         let simulator = self.simulator.iter().map(|p| ("province", p.pid()));
         let postgres = self.servers.postgres.as_ref().and_then(Postgres::pid);
         let nats = self.servers.nats.as_ref().and_then(Nats::pid);
-        let apart = self.apart_pids().into_iter();
+        let apart = self.service_pids().into_iter();
         let apart = apart.map(|(service, pid)| (service.name(), pid));
         ours.chain(apart)
             .chain(simulator)
@@ -388,16 +388,16 @@ impl Cluster {
     pub async fn stop_platform(&mut self) -> Result<()> {
         let process = self.platform.take().context("the platform runs")?;
         // Off the runtime, whose clients must hear the farewell meanwhile.
-        let stopping = tokio::task::spawn_blocking(move || process.stop("TERM", PATIENCE));
+        let stopping = tokio::task::spawn_blocking(move || process.stop("TERM", PROCESS_TIMEOUT));
         let status = stopping.await??;
         ensure!(status.success(), "{status}; {}", self.log_tail());
         Ok(())
     }
 
     /// Waits until the all-in-one process has ended by itself, with all its threads.
-    pub async fn platform_ended(&mut self) -> Result<()> {
+    pub async fn wait_until_platform_ended(&mut self) -> Result<()> {
         let process = self.platform.as_mut().context("the platform runs")?;
-        eventually("the process ends by itself", PATIENCE, async || {
+        eventually("the process ends by itself", PROCESS_TIMEOUT, async || {
             process.has_ended().and_then(|ended| {
                 ensure!(ended, "it runs");
                 Ok(())
@@ -453,13 +453,13 @@ impl Cluster {
 
     /// Every lane is empty: nothing unpublished, nothing parked. A journey that leaves work
     /// unprocessed fails.
-    pub async fn nothing_left(&self) -> Result<()> {
+    pub async fn wait_until_drained(&self) -> Result<()> {
         for service in Service::PLATFORM {
             let Some(schema) = service.schema() else {
                 continue;
             };
             let pool = self.owner_pool(schema)?;
-            let left = eventually("outboxes are empty", PATIENCE, async || {
+            let left = eventually("outboxes are empty", PROCESS_TIMEOUT, async || {
                 let rows = event_bus::outbox::count_unpublished(&pool).await?;
                 ensure!(rows == 0, "{schema}: {rows} events unpublished");
                 Ok(())
@@ -470,15 +470,15 @@ impl Cluster {
             pool.close().await;
         }
         if self.platform.is_some() {
-            self.ready().await?;
+            self.wait_until_ready().await?;
         }
-        self.apart_ready().await
+        self.wait_until_services_ready().await
     }
 }
 
 impl ClusterServers {
     /// Private servers with their files below `folder`.
-    pub fn private(binaries: &Binaries, folder: &Path, durable: bool) -> Result<Self> {
+    pub fn start_private(binaries: &Binaries, folder: &Path, durable: bool) -> Result<Self> {
         let options = PostgresOptions {
             durable,
             ..PostgresOptions::default()
@@ -489,11 +489,11 @@ impl ClusterServers {
             ..NatsOptions::default()
         };
         let nats = Nats::start(binaries, &folder.join("nats"), options)?;
-        Ok(Self::of(postgres, nats))
+        Ok(Self::from_started(postgres, nats))
     }
 
     /// These servers, fresh ones.
-    pub fn of(postgres: Postgres, nats: Nats) -> Self {
+    pub fn from_started(postgres: Postgres, nats: Nats) -> Self {
         Self {
             owner_url: postgres.url("postgres"),
             nats_url: nats.url(),
@@ -505,7 +505,7 @@ impl ClusterServers {
 
     /// The servers that `DATABASE_URL` (a superuser's) and `NATS_URL` name, with a fresh database
     /// and a namespace of its own. The platform's login roles belong to the whole server.
-    pub async fn named(database_url: &str, nats_url: String) -> Result<Self> {
+    pub async fn connect_named(database_url: &str, nats_url: String) -> Result<Self> {
         let name = format!("credit_{}", uuid::Uuid::new_v4().simple());
         let admin = service_kit::db::connect_lazy(database_url, "public", 1)?;
         sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}")))

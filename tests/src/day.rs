@@ -30,7 +30,7 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use crate::cluster::Cluster;
 
 /// How long a day may take to settle after the last receipt, or after a repair.
-const SETTLE: Duration = Duration::from_secs(240);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(240);
 
 /// The records of one day and whom they come from.
 #[derive(Debug)]
@@ -47,23 +47,23 @@ pub type ReceiptCounter = Arc<AtomicU64>;
 impl Day {
     /// The day of a seed, today in Changsha.
     pub fn new(seed: u64, records: usize) -> Self {
-        Self::part(Self::today(seed), 0, records)
+        Self::from_range(Self::generator_today(seed), 0, records)
     }
 
     /// The records of a seed as they are today in Changsha.
-    pub fn today(seed: u64) -> Generator {
+    pub fn generator_today(seed: u64) -> Generator {
         Generator::new(seed, legal_clock::civil::shanghai_date(SystemClock.now()))
     }
 
     /// The `count` records of a generator from number `first` on.
-    pub fn part(generator: Generator, first: u64, count: usize) -> Self {
+    pub fn from_range(generator: Generator, first: u64, count: usize) -> Self {
         let numbers = first..first + count as u64;
         let records = numbers.map(|number| generator.record(number)).collect();
         Self { generator, records }
     }
 
     /// Registers the providers and waits until ingest knows them and the standard items in force.
-    pub async fn register(&self, cluster: &Cluster) -> Result<()> {
+    pub async fn register_providers(&self, cluster: &Cluster) -> Result<()> {
         // The versions of an item come oldest first, so the last one stays.
         let items = credit_record::standard_items()?.into_iter();
         let in_force: BTreeMap<String, u32> = items.map(|item| (item.code, item.version)).collect();
@@ -89,7 +89,7 @@ impl Day {
         }
         for provider in self.generator.providers() {
             let mut ingest = clients.ingest(&provider.code)?;
-            let known = eventually("ingest knows the catalogue", SETTLE, async || {
+            let known = eventually("ingest knows the catalogue", SETTLE_TIMEOUT, async || {
                 let scope = ingest
                     .get_reporting_scope(GetReportingScopeRequest {})
                     .await?
@@ -110,7 +110,7 @@ impl Day {
 
     /// Every provider streams its records. A broken stream is opened again with the same
     /// submission ids for what has no receipt yet, as a department's client does.
-    pub async fn report(
+    pub async fn report_records(
         &self,
         cluster: &Cluster,
         progress: &ReceiptCounter,
@@ -126,9 +126,11 @@ impl Day {
         let mut streams = tokio::task::JoinSet::new();
         for (provider, records) in of_provider {
             let client = clients.ingest(provider)?;
-            let submissions: Vec<Submission> = records.into_iter().map(submission).collect();
+            let submissions: Vec<Submission> =
+                records.into_iter().map(submission_of_record).collect();
             let progress = progress.clone();
-            streams.spawn(async move { stream_all(client, submissions, &progress).await });
+            streams
+                .spawn(async move { stream_until_receipts(client, submissions, &progress).await });
         }
         let mut receipts = HashMap::new();
         while let Some(done) = streams.join_next().await {
@@ -139,9 +141,9 @@ impl Day {
 
     /// Waits until every record has its verdict, every accepted one is stored, and every stored
     /// one is acknowledged by the province; then the balance.
-    pub async fn settle(&self, cluster: &Cluster, since: Instant) -> Result<Balance> {
-        let expected = self.expected();
-        eventually("the day is settled", SETTLE, async || {
+    pub async fn wait_until_settled(&self, cluster: &Cluster, since: Instant) -> Result<Balance> {
+        let expected = self.expected_balance();
+        eventually("the day is settled", SETTLE_TIMEOUT, async || {
             let balance = self.balance(cluster, since).await?;
             let settled = balance.accepted + balance.returned == expected.submitted
                 && balance.stored == balance.accepted
@@ -161,7 +163,7 @@ impl Day {
     }
 
     /// What the generator knows must come out.
-    pub fn expected(&self) -> ExpectedBalance {
+    pub fn expected_balance(&self) -> ExpectedBalance {
         let mut expected = ExpectedBalance {
             submitted: self.records.len() as u64,
             ..ExpectedBalance::default()
@@ -187,7 +189,7 @@ impl Day {
         };
         let clients = cluster.clients()?;
         let taken = clients
-            .ingest_office()?
+            .ingest_operator()?
             .get_statistics(ingest::GetStatisticsRequest {})
             .await?
             .into_inner();
@@ -223,7 +225,7 @@ impl Day {
             let list = clients.public()?.list_public_records(request).await?;
             listed += list.into_inner().total;
         }
-        let expected = self.expected();
+        let expected = self.expected_balance();
         let mut balance = Balance {
             submitted: taken.accepted_for_processing,
             accepted: verdicts.accepted,
@@ -245,7 +247,7 @@ impl Day {
             unbalanced: Vec::new(),
         };
         balance.records_per_second = balance.submitted as f64 / balance.seconds;
-        balance.unbalanced = balance.faults(&expected);
+        balance.unbalanced = balance.broken_equations(&expected);
         balance.balanced = balance.unbalanced.is_empty();
         Ok(balance)
     }
@@ -307,7 +309,7 @@ pub struct Balance {
 
 impl Balance {
     /// The equations of the day that do not hold.
-    fn faults(&self, expected: &ExpectedBalance) -> Vec<String> {
+    fn broken_equations(&self, expected: &ExpectedBalance) -> Vec<String> {
         let mut faults = Vec::new();
         let mut equal = |what: &str, left: u64, right: u64| {
             if left != right {
@@ -371,7 +373,7 @@ impl Balance {
 }
 
 /// A record as a department's client submits it.
-pub fn submission(record: &GeneratedRecord) -> Submission {
+pub fn submission_of_record(record: &GeneratedRecord) -> Submission {
     Submission {
         submission_id: record.submission_id.clone(),
         item_code: record.item_code.clone(),
@@ -388,13 +390,13 @@ type IngestClient = proto::credit::ingest::v1::ingest_service_client::IngestServ
 >;
 
 /// Streams until every submission has its receipt.
-pub async fn stream_all(
+pub async fn stream_until_receipts(
     mut client: IngestClient,
     submissions: Vec<Submission>,
     progress: &ReceiptCounter,
 ) -> Result<HashMap<String, Receipt>> {
     let mut receipts: HashMap<String, Receipt> = HashMap::new();
-    let end = Instant::now() + SETTLE;
+    let end = Instant::now() + SETTLE_TIMEOUT;
     while receipts.len() < submissions.len() {
         let left: Vec<Submission> = submissions
             .iter()

@@ -37,21 +37,21 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::{books::ReceiptBook, cluster::Cluster, day::submission};
+use crate::{books::ReceiptBook, cluster::Cluster, day::submission_of_record};
 
 type IngestClient = IngestServiceClient<AuthorisedChannel>;
 
 /// How long a caller asks for one receipt before the load is called broken.
-const PATIENCE: Duration = Duration::from_secs(120);
+const RECEIPT_TIMEOUT: Duration = Duration::from_secs(120);
 /// Pause before a caller asks again.
-const AGAIN: Duration = Duration::from_millis(50);
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// Submissions of one stream without an answer.
-const WINDOW: usize = 64;
+const MAX_UNANSWERED: usize = 64;
 /// One single call in so many is the repetition of an old one.
 const REPEAT_EVERY: u64 = 8;
 
 /// Of so many records one is revoked and one is withdrawn.
-const END_ONE_IN: u8 = 16;
+const ENDED_ONE_IN: u8 = 16;
 
 /// How much load there is.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +85,7 @@ struct LoadState {
     supply: Mutex<Supply>,
     book: Mutex<ReceiptBook>,
     /// Submissions that may begin now.
-    tickets: Semaphore,
+    permits: Semaphore,
     given: AtomicU64,
     /// Answers that were refusals with a reason, by code and reason.
     refused: Mutex<BTreeMap<String, u64>>,
@@ -117,7 +117,7 @@ impl Supply {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock_anyway<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -137,14 +137,14 @@ impl Load {
                 waiting: HashMap::new(),
             }),
             book: Mutex::new(ReceiptBook::default()),
-            tickets: Semaphore::new(0),
+            permits: Semaphore::new(0),
             given: AtomicU64::new(0),
             refused: Mutex::new(BTreeMap::new()),
             broken: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
         });
         let mut callers = JoinSet::new();
-        callers.spawn(hand_out_tickets(
+        callers.spawn(refill_permits(
             shared.clone(),
             stopped.clone(),
             pace.per_second,
@@ -159,9 +159,9 @@ impl Load {
                 ends: VecDeque::new(),
             };
             if number < pace.streams {
-                callers.spawn(caller.stream());
+                callers.spawn(caller.stream_until_stopped());
             } else {
-                callers.spawn(caller.call());
+                callers.spawn(caller.call_until_stopped());
             }
         }
         Ok(Self {
@@ -172,36 +172,40 @@ impl Load {
     }
 
     /// Receipts so far.
-    pub fn given(&self) -> u64 {
+    pub fn receipt_count(&self) -> u64 {
         self.shared.given.load(Ordering::Relaxed)
     }
 
     /// Refusals so far, by code and reason.
     pub fn refusals(&self) -> BTreeMap<String, u64> {
-        locked(&self.shared.refused).clone()
+        lock_anyway(&self.shared.refused).clone()
     }
 
     /// Waits until so many more receipts have come. Fails when a caller has failed.
-    pub async fn more(&mut self, receipts: u64) -> Result<()> {
-        let wanted = self.given() + receipts;
-        let came = eventually(&format!("{receipts} more receipts"), PATIENCE, async || {
-            ensure!(
-                self.given() >= wanted,
-                "{} of {wanted}; refused: {:?}; callers: {}",
-                self.given(),
-                self.refusals(),
-                self.callers.len(),
-            );
-            Ok(())
-        })
+    pub async fn wait_for_receipts(&mut self, receipts: u64) -> Result<()> {
+        let wanted = self.receipt_count() + receipts;
+        let came = eventually(
+            &format!("{receipts} more receipts"),
+            RECEIPT_TIMEOUT,
+            async || {
+                ensure!(
+                    self.receipt_count() >= wanted,
+                    "{} of {wanted}; refused: {:?}; callers: {}",
+                    self.receipt_count(),
+                    self.refusals(),
+                    self.callers.len(),
+                );
+                Ok(())
+            },
+        )
         .await;
         // A caller that has given up knows more.
-        self.fine().await?;
+        self.check_callers().await?;
         came.context("receipts stay away")
     }
 
     /// Fails with the error of a caller that has ended; callers end when they are told to and not before.
-    pub async fn fine(&mut self) -> Result<()> {
+    pub async fn check_callers(&mut self) -> Result<()> {
         if let Some(ended) = self.callers.try_join_next() {
             ended?.context("a caller of the load failed")?;
             bail!("a caller of the load ended early");
@@ -211,7 +215,7 @@ impl Load {
 
     /// What was given so far.
     pub fn book(&self) -> ReceiptBook {
-        locked(&self.shared.book).clone()
+        lock_anyway(&self.shared.book).clone()
     }
 
     /// Lets every caller get the receipts that it waits for, and ends.
@@ -222,7 +226,7 @@ impl Load {
         }
         println!(
             "load: {} receipts, {} asked for again, {} calls or streams broken, refused and asked again: {:?}",
-            self.given(),
+            self.receipt_count(),
             self.shared.repeated.load(Ordering::Relaxed),
             self.shared.broken.load(Ordering::Relaxed),
             self.refusals(),
@@ -231,7 +235,7 @@ impl Load {
     }
 }
 
-async fn hand_out_tickets(
+async fn refill_permits(
     shared: Arc<LoadState>,
     mut stopped: watch::Receiver<bool>,
     per_second: u32,
@@ -246,8 +250,8 @@ async fn hand_out_tickets(
             _ = stopped.wait_for(|stop| *stop) => return Ok(()),
         }
         // Tickets that nobody took while the platform was away do not become a flood.
-        if shared.tickets.available_permits() < 4 * share {
-            shared.tickets.add_permits(share);
+        if shared.permits.available_permits() < 4 * share {
+            shared.permits.add_permits(share);
         }
     }
 }
@@ -262,9 +266,9 @@ struct LoadCaller {
 }
 
 /// What becomes of a record that has its receipt: chance, but the same for the same seed, from which its id comes.
-fn end_of(record: &Submission) -> Option<Submission> {
+fn ending_of(record: &Submission) -> Option<Submission> {
     let [chance, ..] = vault::sha256(record.submission_id.as_bytes());
-    let (operation, reason) = match chance % END_ONE_IN {
+    let (operation, reason) = match chance % ENDED_ONE_IN {
         _ if record.operation() != Operation::Unspecified => return None,
         0 => (Operation::Revoke, "法院判决撤销原决定"),
         1 => (Operation::Withdraw, "重复报送，撤回"),
@@ -293,20 +297,20 @@ impl LoadCaller {
         tokio::select! {
             biased;
             _ = self.stopped.wait_for(|stop| *stop) => None,
-            ticket = self.shared.tickets.acquire() => {
+            ticket = self.shared.permits.acquire() => {
                 ticket.ok()?.forget();
                 if let Some(end) = self.ends.pop_front() {
                     return Some(end);
                 }
-                Some(submission(&locked(&self.shared.supply).next_of(&self.provider)))
+                Some(submission_of_record(&lock_anyway(&self.shared.supply).next_of(&self.provider)))
             }
         }
     }
 
-    fn enter(&mut self, submission: &Submission, receipt: Receipt) -> Result<()> {
-        let is_new = locked(&self.shared.book).enter(&self.provider, submission, receipt)?;
+    fn enter_receipt(&mut self, submission: &Submission, receipt: Receipt) -> Result<()> {
+        let is_new = lock_anyway(&self.shared.book).insert(&self.provider, submission, receipt)?;
         // Not before its receipt: until then there may be nothing to end.
-        self.ends.extend(end_of(submission).filter(|_| is_new));
+        self.ends.extend(ending_of(submission).filter(|_| is_new));
         let counter = if is_new {
             &self.shared.given
         } else {
@@ -317,16 +321,16 @@ impl LoadCaller {
     }
 
     /// Single calls, one after the other.
-    async fn call(mut self) -> Result<()> {
-        let mut said: Vec<Submission> = Vec::new();
+    async fn call_until_stopped(mut self) -> Result<()> {
+        let mut sent: Vec<Submission> = Vec::new();
         let mut count = 0;
         while let Some(submission) = self.next().await {
             self.call_until_answered(&submission).await?;
-            said.push(submission);
+            sent.push(submission);
             count += 1;
             if count % REPEAT_EVERY == 0 {
                 // Any one of the past; which does not matter, so it needs no chance.
-                let old = said[(count * 7_919) as usize % said.len()].clone();
+                let old = sent[(count * 7_919) as usize % sent.len()].clone();
                 self.call_until_answered(&old).await?;
             }
         }
@@ -334,7 +338,7 @@ impl LoadCaller {
     }
 
     async fn call_until_answered(&mut self, submission: &Submission) -> Result<()> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + RECEIPT_TIMEOUT;
         loop {
             let request = SubmitRecordRequest {
                 submission: Some(submission.clone()),
@@ -342,27 +346,28 @@ impl LoadCaller {
             let status = match self.client.submit_record(request).await {
                 Ok(answer) => {
                     let receipt = answer.into_inner().receipt;
-                    return self.enter(submission, receipt.context("an answer has a receipt")?);
+                    return self
+                        .enter_receipt(submission, receipt.context("an answer has a receipt")?);
                 }
                 Err(status) => status,
             };
-            match self.answered(&status) {
+            match self.classify_status(&status) {
                 LostAnswer::AskAgain => {}
                 LostAnswer::Wrong(why) => bail!("{}: {why}", submission.submission_id),
             }
             ensure!(
                 Instant::now() < end,
-                "{} has no receipt after {PATIENCE:?}: {status:?}",
+                "{} has no receipt after {RECEIPT_TIMEOUT:?}: {status:?}",
                 submission.submission_id
             );
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(RETRY_PAUSE).await;
         }
     }
 
-    fn answered(&self, status: &Status) -> LostAnswer {
+    fn classify_status(&self, status: &Status) -> LostAnswer {
         let details = status.get_error_details();
         if let Some(info) = details.error_info() {
-            return self.refused(status.code(), &info.reason);
+            return self.classify_refusal(status.code(), &info.reason);
         }
         // Answers of the platform come with a reason; what comes without is the connection's end.
         let broken = std::error::Error::source(status).is_some()
@@ -378,10 +383,10 @@ impl LoadCaller {
     }
 
     /// A refusal with a reason: only those that say to try again are right, for every submission is a good one.
-    fn refused(&self, code: Code, reason: &str) -> LostAnswer {
+    fn classify_refusal(&self, code: Code, reason: &str) -> LostAnswer {
         let what = format!("{code:?} {reason}");
         let again = matches!(code, Code::Unavailable | Code::ResourceExhausted);
-        *locked(&self.shared.refused)
+        *lock_anyway(&self.shared.refused)
             .entry(what.clone())
             .or_default() += 1;
         if again {
@@ -392,7 +397,7 @@ impl LoadCaller {
     }
 
     /// Streams, one after the other, each until it breaks.
-    async fn stream(mut self) -> Result<()> {
+    async fn stream_until_stopped(mut self) -> Result<()> {
         // In the order in which they were begun.
         let mut unanswered: VecDeque<Submission> = VecDeque::new();
         let mut progress = Instant::now();
@@ -406,19 +411,19 @@ impl LoadCaller {
                 progress = Instant::now();
             }
             ensure!(
-                progress.elapsed() < PATIENCE,
-                "{}: {} submissions have no receipt after {PATIENCE:?}; refused: {:?}",
+                progress.elapsed() < RECEIPT_TIMEOUT,
+                "{}: {} submissions have no receipt after {RECEIPT_TIMEOUT:?}; refused: {:?}",
                 self.provider,
                 unanswered.len(),
-                locked(&self.shared.refused),
+                lock_anyway(&self.shared.refused),
             );
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(RETRY_PAUSE).await;
         }
     }
 
     /// One stream: first what has no answer yet, under the same ids, then new ones. True when it ended in order.
     async fn stream_once(&mut self, unanswered: &mut VecDeque<Submission>) -> Result<bool> {
-        let (sender, requests) = mpsc::channel(2 * WINDOW);
+        let (sender, requests) = mpsc::channel(2 * MAX_UNANSWERED);
         for submission in unanswered.iter() {
             // The channel has room for all of them: there are never more than the window.
             let request = stream_request(submission.clone());
@@ -431,13 +436,13 @@ impl LoadCaller {
             .await;
         let mut answers = match opened {
             Ok(answers) => answers.into_inner(),
-            Err(status) => return self.broken(&status).map(|()| false),
+            Err(status) => return self.check_stream_end(&status).map(|()| false),
         };
         // Answers come in the order of the requests.
         let mut expected = unanswered.len();
         let mut given = 0;
         loop {
-            let may_begin = sender.is_some() && unanswered.len() < WINDOW;
+            let may_begin = sender.is_some() && unanswered.len() < MAX_UNANSWERED;
             let answer = tokio::select! {
                 answer = answers.next() => answer,
                 next = self.next(), if may_begin => {
@@ -457,7 +462,7 @@ impl LoadCaller {
             };
             let answer = match answer {
                 Some(Ok(answer)) => answer.answer.context("an answer has a content")?,
-                Some(Err(status)) => return self.broken(&status).map(|()| false),
+                Some(Err(status)) => return self.check_stream_end(&status).map(|()| false),
                 None => return Ok(given == expected),
             };
             given += 1;
@@ -468,11 +473,11 @@ impl LoadCaller {
                         .position(|s| s.submission_id == receipt.submission_id)
                         .with_context(|| format!("a receipt for what was not said: {receipt:?}"))?;
                     let submission = unanswered.remove(at).context("it was found")?;
-                    self.enter(&submission, receipt)?;
+                    self.enter_receipt(&submission, receipt)?;
                 }
                 Answer::Refusal(refusal) => {
                     let code = Code::from_i32(refusal.status_code);
-                    if let LostAnswer::Wrong(why) = self.refused(code, &refusal.reason) {
+                    if let LostAnswer::Wrong(why) = self.classify_refusal(code, &refusal.reason) {
                         bail!("{}: {why}: {}", refusal.submission_id, refusal.message);
                     }
                     // Refused while the platform is in trouble: asked again in the next stream, so that this one can end.
@@ -483,8 +488,8 @@ impl LoadCaller {
         }
     }
 
-    fn broken(&self, status: &Status) -> Result<()> {
-        match self.answered(status) {
+    fn check_stream_end(&self, status: &Status) -> Result<()> {
+        match self.classify_status(status) {
             LostAnswer::AskAgain => Ok(()),
             LostAnswer::Wrong(why) => bail!("the stream of {}: {why}", self.provider),
         }

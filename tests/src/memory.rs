@@ -17,7 +17,7 @@ pub struct ResidentMemory {
 }
 
 /// What a process keeps resident.
-pub fn resident(pid: u32) -> Result<ResidentMemory> {
+pub fn resident_memory(pid: u32) -> Result<ResidentMemory> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))
         .with_context(|| format!("reading the status of process {pid}"))?;
     let mib = |name: &str| -> Result<f64> {
@@ -35,20 +35,20 @@ pub fn resident(pid: u32) -> Result<ResidentMemory> {
 }
 
 /// Lets the peak of a process begin anew at what it keeps now.
-pub fn forget_peak(pid: u32) -> Result<()> {
+pub fn reset_peak(pid: u32) -> Result<()> {
     std::fs::write(format!("/proc/{pid}/clear_refs"), "5")
         .with_context(|| format!("resetting the peak of process {pid}"))
 }
 
 /// The memory of all services of a platform that run apart.
-pub fn of_services(cluster: &Cluster) -> Result<Vec<(Service, ResidentMemory)>> {
-    let pids = cluster.apart_pids().into_iter();
-    pids.map(|(service, pid)| Ok((service, resident(pid)?)))
+pub fn service_memory(cluster: &Cluster) -> Result<Vec<(Service, ResidentMemory)>> {
+    let pids = cluster.service_pids().into_iter();
+    pids.map(|(service, pid)| Ok((service, resident_memory(pid)?)))
         .collect()
 }
 
 /// Names a list of services with their memory.
-pub fn describe(services: &[(Service, ResidentMemory)]) -> String {
+pub fn describe_memory(services: &[(Service, ResidentMemory)]) -> String {
     let all = services.iter();
     let each = all.map(|(service, resident)| format!("{} {resident}", service.name()));
     each.collect::<Vec<_>>().join(", ")

@@ -75,7 +75,7 @@ impl RulesFigures {
 ///
 /// # Errors
 /// The generator's records do not get the verdicts that they were made for.
-pub fn measure(seed: u64, records: usize, today: Date) -> Result<RulesFigures> {
+pub fn measure_rules(seed: u64, records: usize, today: Date) -> Result<RulesFigures> {
     let item = standard_items()?
         .into_iter()
         .filter(|item| item.code == ITEM)

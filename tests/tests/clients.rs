@@ -17,7 +17,7 @@ use service_kit::identity::Role;
 use testkit::{TestResult, eventually, records::FictionalProvider};
 
 /// How long the announcement of a provider may take to reach ingest.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Python with the gRPC libraries: `cargo xtask test` names it; else it is fetched now.
 fn python(root: &Path) -> Result<PathBuf> {
@@ -93,7 +93,7 @@ impl ProgramOutput {
     }
 
     /// Nothing was done, and the reason is all that is said.
-    fn is_refusal(&self, start: &str) -> Result<()> {
+    fn check_refusal(&self, start: &str) -> Result<()> {
         let refused = !self.ended_well && self.out.is_empty() && self.err.starts_with(start);
         ensure!(refused, "expected {start:?}: {self:?}");
         Ok(())
@@ -184,7 +184,7 @@ async fn reports_and_learns_what_became_of_its_records(language: ClientLanguage)
     options.durable = false;
     let cluster = Cluster::start(options).await?;
     let day = Day::new(1, 0);
-    day.register(&cluster).await?;
+    day.register_providers(&cluster).await?;
     let provider = &day.generator.providers()[0];
     let token = cluster.token(&provider.code, &[Role::Provider], None)?;
     let client = ProgramRunner {
@@ -219,13 +219,13 @@ async fn reports_and_learns_what_became_of_its_records(language: ClientLanguage)
     let (signed, _) = token.rsplit_once('.').context("a JWT")?;
     let forged = format!("{signed}.{}", "A".repeat(86));
     let refused = client.submit(&forged, None).await?;
-    refused.is_refusal("UNAUTHENTICATED: TOKEN_INVALID: ")?;
+    refused.check_refusal("UNAUTHENTICATED: TOKEN_INVALID: ")?;
 
     // A token of the right issuer for somebody who is no provider.
     let visitor = cluster.token("", &[Role::Public], None)?;
     let refused = client.submit(&visitor, None).await?;
-    refused.is_refusal("PERMISSION_DENIED: ROLE_NOT_ALLOWED: ")?;
-    cluster.nothing_left().await
+    refused.check_refusal("PERMISSION_DENIED: ROLE_NOT_ALLOWED: ")?;
+    cluster.wait_until_drained().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,11 +243,11 @@ async fn a_provider_reports_once_the_credit_office_has_registered_it_r3_r5() -> 
     let office = cluster.token("", &[Role::CreditOffice], None)?;
 
     let unknown = client.submit(&own, None).await?;
-    unknown.is_refusal("PERMISSION_DENIED: PROVIDER_UNKNOWN: ")?;
+    unknown.check_refusal("PERMISSION_DENIED: PROVIDER_UNKNOWN: ")?;
     let presumed = client.register(&own, &provider.code, &provider.name);
     presumed
         .await?
-        .is_refusal("PERMISSION_DENIED: ROLE_NOT_ALLOWED: ")?;
+        .check_refusal("PERMISSION_DENIED: ROLE_NOT_ALLOWED: ")?;
 
     let registered = client.register(&office, &provider.code, &provider.name);
     let expected = format!(
@@ -255,11 +255,11 @@ async fn a_provider_reports_once_the_credit_office_has_registered_it_r3_r5() -> 
         provider.code, provider.name
     );
     assert_eq!(registered.await?.out, expected);
-    eventually("ingest knows the provider", PATIENCE, async || {
+    eventually("ingest knows the provider", WAIT_TIMEOUT, async || {
         let said = client.submit(&own, None).await?;
         said.line("verdict  sample-1: ACCEPTED").map(drop)
     })
     .await?;
-    cluster.nothing_left().await?;
+    cluster.wait_until_drained().await?;
     Ok(())
 }

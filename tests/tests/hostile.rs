@@ -20,9 +20,9 @@ use testkit::{TestResult, choose_extent, print_figures, test_seed};
 use uuid::Uuid;
 
 /// Callers at the same time.
-const ENEMIES: u64 = 16;
+const HOSTILE_CALLERS: u64 = 16;
 /// What no service may ever keep, MiB; far above what they do keep, which is printed.
-const MOST_MIB: f64 = 400.0;
+const MAX_RESIDENT_MIB: f64 = 400.0;
 /// The seed when the environment names none.
 const SEED: u64 = 20_261_129;
 
@@ -37,17 +37,17 @@ const SERVICES: [Service; 4] = [
 async fn thousands_of_hostile_requests_are_refused_and_leave_nothing_behind() -> TestResult {
     let requests = choose_extent(3_000, 10_000);
     let seed = test_seed(SEED)?;
-    let cluster = platform().await?;
+    let cluster = start_platform().await?;
     let day = Day::new(seed, 0);
-    day.register(&cluster).await?;
+    day.register_providers(&cluster).await?;
     let (enemy, mut book) = HostileClient::prepare(&cluster, day.generator.clone(), seed).await?;
     let mut auditor = Auditor::new(&cluster)?;
-    auditor.settled(&cluster, &book).await?;
-    let before = rows(&cluster).await?;
-    let registered = memory::of_services(&cluster)?;
-    println!("memory before: {}", memory::describe(&registered));
-    for (_, pid) in cluster.apart_pids() {
-        memory::forget_peak(pid)?;
+    auditor.check_settled(&cluster, &book).await?;
+    let before = count_rows(&cluster).await?;
+    let registered = memory::service_memory(&cluster)?;
+    println!("memory before: {}", memory::describe_memory(&registered));
+    for (_, pid) in cluster.service_pids() {
+        memory::reset_peak(pid)?;
     }
 
     // Good callers go on all the while.
@@ -56,11 +56,11 @@ async fn thousands_of_hostile_requests_are_refused_and_leave_nothing_behind() ->
         per_second: 40,
     };
     let mut load = Load::start(&cluster, day.generator.clone(), pace)?;
-    load.more(20).await?;
+    load.wait_for_receipts(20).await?;
     let since = Instant::now();
-    let good_before = load.given();
-    let verdicts = attack(&enemy, requests).await?;
-    let good = load.given() - good_before;
+    let good_before = load.receipt_count();
+    let verdicts = send_hostile_requests(&enemy, requests).await?;
+    let good = load.receipt_count() - good_before;
     println!(
         "{} hostile requests in {:.1} s, {good} good ones beside them; by answer: {:#?}; by kind: {:#?}",
         verdicts.requests(),
@@ -70,33 +70,33 @@ async fn thousands_of_hostile_requests_are_refused_and_leave_nothing_behind() ->
     );
     assert_eq!(verdicts.requests(), requests);
     assert!(good > 0, "no good caller got a receipt meanwhile");
-    load.more(20).await?;
+    load.wait_for_receipts(20).await?;
     book.extend(load.finish().await?);
     book.extend(verdicts.book);
 
-    let settled = auditor.settled(&cluster, &book).await?;
-    let after = memory::of_services(&cluster)?;
-    println!("memory after: {}", memory::describe(&after));
+    let settled = auditor.check_settled(&cluster, &book).await?;
+    let after = memory::service_memory(&cluster)?;
+    println!("memory after: {}", memory::describe_memory(&after));
     for (service, resident) in after {
         assert!(
-            resident.peak_mib < MOST_MIB,
+            resident.peak_mib < MAX_RESIDENT_MIB,
             "{}: {resident}",
             service.name()
         );
     }
-    all_returned(&cluster, &verdicts.to_be_returned).await?;
-    nothing_kept(&cluster, &before, &settled, &verdicts.left).await?;
+    check_all_returned(&cluster, &verdicts.to_be_returned).await?;
+    check_nothing_kept(&cluster, &before, &settled, &verdicts.expected_rows).await?;
     print_figures(&format!(
         "{requests} hostile requests, {good} good ones beside them, {settled:?}, memory {}",
-        memory::describe(&memory::of_services(&cluster)?)
+        memory::describe_memory(&memory::service_memory(&cluster)?)
     ));
     Ok(())
 }
 
-async fn platform() -> Result<Cluster> {
+async fn start_platform() -> Result<Cluster> {
     let place = LockedFolder::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
-    let servers = ClusterServers::private(&binaries, place.path(), false)?;
+    let servers = ClusterServers::start_private(&binaries, place.path(), false)?;
     let options = ClusterOptions {
         durable: false,
         log: "warn".to_owned(),
@@ -105,12 +105,12 @@ async fn platform() -> Result<Cluster> {
     Cluster::start_services(servers, place, options, &SERVICES).await
 }
 
-async fn attack(enemy: &HostileClient, requests: u64) -> Result<HostileReport> {
+async fn send_hostile_requests(enemy: &HostileClient, requests: u64) -> Result<HostileReport> {
     let mut callers = tokio::task::JoinSet::new();
-    for caller in 0..ENEMIES {
+    for caller in 0..HOSTILE_CALLERS {
         let enemy = enemy.clone();
-        let numbers = (0..requests).filter(move |number| number % ENEMIES == caller);
-        callers.spawn(async move { enemy.send(numbers).await });
+        let numbers = (0..requests).filter(move |number| number % HOSTILE_CALLERS == caller);
+        callers.spawn(async move { enemy.send_requests(numbers).await });
     }
     let mut all = HostileReport::default();
     while let Some(done) = callers.join_next().await {
@@ -120,7 +120,7 @@ async fn attack(enemy: &HostileClient, requests: u64) -> Result<HostileReport> {
 }
 
 /// Each content that is no record was returned with a finding that is an error.
-async fn all_returned(cluster: &Cluster, wanted: &[(String, &'static str)]) -> Result<()> {
+async fn check_all_returned(cluster: &Cluster, wanted: &[(String, &'static str)]) -> Result<()> {
     let pool = cluster.owner_pool("validation")?;
     let mut kinds: BTreeMap<Uuid, &str> = BTreeMap::new();
     for (id, kind) in wanted {
@@ -148,7 +148,7 @@ async fn all_returned(cluster: &Cluster, wanted: &[(String, &'static str)]) -> R
 }
 
 /// Rows by table of the schemas that are spoken to.
-async fn rows(cluster: &Cluster) -> Result<BTreeMap<String, i64>> {
+async fn count_rows(cluster: &Cluster) -> Result<BTreeMap<String, i64>> {
     let mut all = BTreeMap::new();
     for schema in ["ingest", "validation"] {
         let pool = cluster.owner_pool(schema)?;
@@ -171,13 +171,13 @@ async fn rows(cluster: &Cluster) -> Result<BTreeMap<String, i64>> {
 
 /// What was accepted for processing has its rows, and nothing else has any but the lines that say who asked for an original
 /// and who began a reload.
-async fn nothing_kept(
+async fn check_nothing_kept(
     cluster: &Cluster,
     before: &BTreeMap<String, i64>,
     settled: &AuditTotals,
     left: &BTreeSet<(&'static str, String)>,
 ) -> Result<()> {
-    let after = rows(cluster).await?;
+    let after = count_rows(cluster).await?;
     let taken = settled.receipts as i64 - before["ingest.original"];
     for (table, rows) in &after {
         let more = rows - before.get(table).copied().unwrap_or_default();

@@ -101,7 +101,7 @@ fn reason(
     theirs: &str,
     today: Date,
 ) -> Option<DisagreementReason> {
-    match (kind, read(kind, code, today)) {
+    match (kind, parse_identifier(kind, code, today)) {
         (IdentifierKind::Credit, Ok(())) => (code.starts_with(['A', 'N', 'Y'])
             && theirs == "InvalidFormat")
             .then_some(DisagreementReason::LetterDepartment),
@@ -115,9 +115,9 @@ fn reason(
         (IdentifierKind::Registration, Ok(())) => None,
         (kind, Err(error)) => match (kind, error.rule, error.position) {
             (_, IdRule::Length | IdRule::Alphabet, _) => {
-                let cleaned = cleaned(kind, code);
+                let cleaned = clean_like_stdnum(kind, code);
                 let explained = cleaned != code
-                    && (read(kind, &cleaned, today).is_ok()
+                    && (parse_identifier(kind, &cleaned, today).is_ok()
                         || reason(kind, &cleaned, theirs, today).is_some());
                 explained.then_some(DisagreementReason::Cleaning)
             }
@@ -132,7 +132,7 @@ fn reason(
     }
 }
 
-fn read(kind: IdentifierKind, code: &str, today: Date) -> Result<(), IdError> {
+fn parse_identifier(kind: IdentifierKind, code: &str, today: Date) -> Result<(), IdError> {
     match kind {
         IdentifierKind::Citizen => CitizenNumber::parse(code, today).map(drop),
         IdentifierKind::Credit => CreditCode::parse(code).map(drop),
@@ -141,7 +141,7 @@ fn read(kind: IdentifierKind, code: &str, today: Date) -> Result<(), IdError> {
 }
 
 /// As stdnum does it.
-fn cleaned(kind: IdentifierKind, code: &str) -> String {
+fn clean_like_stdnum(kind: IdentifierKind, code: &str) -> String {
     match kind {
         IdentifierKind::Citizen => code.trim().to_uppercase(),
         IdentifierKind::Credit => code.replace([' ', '-'], "").to_uppercase(),
@@ -360,7 +360,7 @@ fn python_stdnum_disagrees_only_for_the_reasons_listed() -> TestResult {
     let mut agreed = [0, 0];
     let mut unexplained = Vec::new();
     for ((kind, code), (module, check)) in codes.iter().zip(&answers) {
-        let ours = read(*kind, code, today);
+        let ours = parse_identifier(*kind, code, today);
         if ours.is_ok() == (module == "True") {
             agreed[usize::from(ours.is_ok())] += 1;
         } else {

@@ -24,7 +24,7 @@ use testkit::{
 };
 use time::OffsetDateTime;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The department's own name of a record, a column of its own in the file.
 const KEY: &str = "业务编号";
 
@@ -41,7 +41,7 @@ impl ToolOutput {
         self.lines.iter().filter(move |line| line["type"] == kind)
     }
 
-    fn ended(self, exit: u8) -> Result<Self> {
+    fn with_exit(self, exit: u8) -> Result<Self> {
         ensure!(
             self.exit == exit,
             "exit {}: {} {:?}",
@@ -185,14 +185,14 @@ fn findings(said: &ToolOutput) -> BTreeMap<u64, Vec<String>> {
         .collect()
 }
 
-async fn platform() -> Result<(Cluster, DepartmentTool, Vec<GeneratedRecord>)> {
+async fn start_platform() -> Result<(Cluster, DepartmentTool, Vec<GeneratedRecord>)> {
     let options = ClusterOptions {
         durable: false,
         ..ClusterOptions::new(env!("CARGO_BIN_EXE_credit-journey"))
     };
     let cluster = Cluster::start(options).await?;
     let day = Day::new(23, 1);
-    day.register(&cluster).await?;
+    day.register_providers(&cluster).await?;
     let provider = day.generator.providers()[0].code.clone();
     let desk = DepartmentTool::new(&cluster, &provider)?;
     let records = records(&desk.provider, "xzcf", 120);
@@ -202,7 +202,7 @@ async fn platform() -> Result<(Cluster, DepartmentTool, Vec<GeneratedRecord>)> {
 #[tokio::test]
 async fn r8_r13_the_platform_says_of_every_row_what_the_desk_said_and_repeats_its_receipts()
 -> TestResult {
-    let (cluster, desk, records) = platform().await?;
+    let (cluster, desk, records) = start_platform().await?;
     let path = save(cluster.folder(), &records)?;
     let file = path.to_str().context("a path")?;
     let source = ["--item", "xzcf", "--key", KEY];
@@ -210,11 +210,11 @@ async fn r8_r13_the_platform_says_of_every_row_what_the_desk_said_and_repeats_it
     let lint = desk
         .run(&[&["lint", file], &source[..]].concat())
         .await?
-        .ended(1)?;
+        .with_exit(1)?;
     let sent = desk
         .run(&[&["submit", file], &source[..]].concat())
         .await?
-        .ended(1)?;
+        .with_exit(1)?;
     let (at_desk, at_platform) = (findings(&lint), findings(&sent));
     assert!(at_desk.len() == records.len(), "{} rows", at_desk.len());
     assert!(at_desk == at_platform, "{at_desk:#?} {at_platform:#?}");
@@ -230,26 +230,26 @@ async fn r8_r13_the_platform_says_of_every_row_what_the_desk_said_and_repeats_it
     let again = desk
         .run(&[&["submit", file], &source[..]].concat())
         .await?
-        .ended(1)?;
+        .with_exit(1)?;
     let numbers = |said: &ToolOutput| -> Vec<Value> {
         said.of_type("row")
             .map(|row| row["ledger_number"].clone())
             .collect()
     };
     assert!(numbers(&sent) == numbers(&again), "other receipts");
-    cluster.nothing_left().await?;
+    cluster.wait_until_drained().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResult {
-    let (cluster, desk, records) = platform().await?;
+    let (cluster, desk, records) = start_platform().await?;
     let path = save(cluster.folder(), &records)?;
     let file = path.to_str().context("a path")?;
     let sent = desk
         .run(&["submit", file, "--item", "xzcf", "--key", KEY])
         .await?
-        .ended(1)?;
+        .with_exit(1)?;
     let row_of = |wanted: &dyn Fn(&GeneratedRecord) -> bool| -> Result<(&GeneratedRecord, &Value)> {
         let mut rows = records.iter().zip(sent.of_type("row"));
         rows.find(|(record, _)| wanted(record))
@@ -263,7 +263,7 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResul
     let public = || GetPublicRecordRequest {
         record_id: record_id.clone(),
     };
-    eventually("the record is published", PATIENCE, async || {
+    eventually("the record is published", WAIT_TIMEOUT, async || {
         let shown = clients
             .public()?
             .get_public_record(public())
@@ -283,8 +283,8 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResul
         "--reason",
         "行政复议决定撤销该处罚",
     ];
-    desk.run(&revoke).await?.ended(0)?;
-    eventually("the notice stands in its place", PATIENCE, async || {
+    desk.run(&revoke).await?.with_exit(0)?;
+    eventually("the notice stands in its place", WAIT_TIMEOUT, async || {
         let shown = clients
             .public()?
             .get_public_record(public())
@@ -297,7 +297,7 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResul
     })
     .await?;
     let submission = row["submission_id"].as_str().context("an id")?;
-    let status = desk.run(&["status", submission]).await?.ended(0)?;
+    let status = desk.run(&["status", submission]).await?.with_exit(0)?;
     assert!(
         status
             .lines
@@ -325,8 +325,8 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResul
         "--reason",
         "误将测试数据报送",
     ];
-    desk.run(&withdraw).await?.ended(0)?;
-    eventually("the case is closed", PATIENCE, async || {
+    desk.run(&withdraw).await?.with_exit(0)?;
+    eventually("the case is closed", WAIT_TIMEOUT, async || {
         let after = desk.run(&["feedback", "list"]).await?;
         ensure!(open(&after) == 0, "{:?}", after.lines);
         anyhow::Ok(())
@@ -336,11 +336,11 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResul
     // Nothing was reported of honours this year: so it is said, and said once.
     let day = legal_clock::shanghai_date(OffsetDateTime::now_utc()).to_string();
     let nil = ["nil", "--item", "ryxx", "--from", &day, "--to", &day];
-    desk.run(&nil).await?.ended(0)?;
+    desk.run(&nil).await?.with_exit(0)?;
     // Of penalties something was, so that cannot be declared.
     desk.run(&["nil", "--item", "xzcf", "--from", &day, "--to", &day])
         .await?
-        .ended(1)?;
-    cluster.nothing_left().await?;
+        .with_exit(1)?;
+    cluster.wait_until_drained().await?;
     Ok(())
 }

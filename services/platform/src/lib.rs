@@ -51,7 +51,7 @@ enum PlatformCommand {
 
 /// Parses the arguments and runs the command; its exit code. `faults` is `FaultInjection::none()` in
 /// production.
-pub fn main(faults: FaultInjection) -> ExitCode {
+pub fn run_command_line(faults: FaultInjection) -> ExitCode {
     let cli = Cli::parse();
     let overlay = Overlay {
         file: cli.config,
@@ -68,7 +68,7 @@ pub fn main(faults: FaultInjection) -> ExitCode {
         match cli.command {
             PlatformCommand::Run(run) => run.execute(&overlay, faults).await,
             PlatformCommand::Migrate(migrate) => migrate.execute(&overlay).await,
-            PlatformCommand::DumpConfig => commands::dump_config::execute(&overlay),
+            PlatformCommand::DumpConfig => commands::dump_config::print_config(&overlay),
             PlatformCommand::Healthcheck(check) => check.execute(&overlay).await,
             PlatformCommand::Token(token) => token.execute(&overlay),
             PlatformCommand::Secrets(secrets) => secrets.execute(),

@@ -10,5 +10,5 @@ use tikv_jemallocator::Jemalloc;
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
-    platform::main(event_bus::FaultInjection::none())
+    platform::run_command_line(event_bus::FaultInjection::none())
 }

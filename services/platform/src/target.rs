@@ -87,7 +87,7 @@ impl Service {
     }
 
     /// Where it listens.
-    pub fn listen(self, configs: &Configs) -> &str {
+    pub fn listen_address(self, configs: &Configs) -> &str {
         match self {
             Self::Ingest => &configs.ingest.listen,
             Self::Validation => &configs.validation.listen,
@@ -101,7 +101,7 @@ impl Service {
     }
 
     /// Its stream and what it consumes.
-    pub fn bus_part(self) -> (Option<StreamSpec>, &'static [Subscription]) {
+    pub fn stream_and_subscriptions(self) -> (Option<StreamSpec>, &'static [Subscription]) {
         match self {
             Self::Ingest => (ingest::STREAM, ingest::SUBSCRIPTIONS),
             Self::Validation => (validation::STREAM, validation::SUBSCRIPTIONS),
@@ -211,10 +211,10 @@ impl Service {
 }
 
 /// All streams and consumers: whoever provisions must know every consumer.
-pub fn topology() -> Topology {
+pub fn bus_topology() -> Topology {
     let mut topology = Topology::default();
     for service in Service::PLATFORM {
-        let (stream, subscriptions) = service.bus_part();
+        let (stream, subscriptions) = service.stream_and_subscriptions();
         topology.add(stream, subscriptions);
     }
     topology
@@ -226,6 +226,6 @@ mod tests {
 
     #[test]
     fn every_subscription_has_its_stream() {
-        topology().check().unwrap();
+        bus_topology().check().unwrap();
     }
 }

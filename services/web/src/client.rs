@@ -50,7 +50,7 @@ pub enum BackendError {
     },
     /// The service cannot answer now and may be back soon.
     #[error("the service is away")]
-    Away,
+    Unavailable,
     /// The service answered something that no visitor can mend.
     #[error("the service failed")]
     Failed,
@@ -90,7 +90,7 @@ impl fmt::Debug for Backends {
 }
 
 impl SiteToken {
-    fn read(secret: &Secret) -> Result<Self, StartError> {
+    fn from_secret(secret: &Secret) -> Result<Self, StartError> {
         let text = secret.reveal()?;
         let bearer = BearerToken::new(&text).map_err(|_| StartError::Token { key: "token" })?;
         Ok(Self { text, bearer })
@@ -109,7 +109,7 @@ impl Backends {
         Ok(Self(Arc::new(BackendState {
             disclosure: open("disclosure_url", &config.disclosure_url)?,
             catalog: open("catalog_url", &config.catalog_url)?,
-            token: RwLock::new(SiteToken::read(&config.token)?),
+            token: RwLock::new(SiteToken::from_secret(&config.token)?),
             secret: config.token.clone(),
             timeout: config.backend_timeout(),
         })))
@@ -119,12 +119,12 @@ impl Backends {
     ///
     /// # Errors
     /// As [`BackendError`] says.
-    pub async fn search(
+    pub async fn search_organisations(
         &self,
         request: SearchOrganisationsRequest,
     ) -> Result<SearchOrganisationsResponse, BackendError> {
         self.call("SearchOrganisations", request, |token, request| {
-            let mut client = self.disclosure(token);
+            let mut client = self.disclosure_client(token);
             async move { client.search_organisations(request).await }
         })
         .await
@@ -134,12 +134,12 @@ impl Backends {
     ///
     /// # Errors
     /// As [`BackendError`] says.
-    pub async fn organisation(
+    pub async fn get_organisation(
         &self,
         request: GetOrganisationRequest,
     ) -> Result<GetOrganisationResponse, BackendError> {
         self.call("GetOrganisation", request, |token, request| {
-            let mut client = self.disclosure(token);
+            let mut client = self.disclosure_client(token);
             async move { client.get_organisation(request).await }
         })
         .await
@@ -149,12 +149,12 @@ impl Backends {
     ///
     /// # Errors
     /// As [`BackendError`] says.
-    pub async fn records(
+    pub async fn list_public_records(
         &self,
         request: ListPublicRecordsRequest,
     ) -> Result<ListPublicRecordsResponse, BackendError> {
         self.call("ListPublicRecords", request, |token, request| {
-            let mut client = self.disclosure(token);
+            let mut client = self.disclosure_client(token);
             async move { client.list_public_records(request).await }
         })
         .await
@@ -164,13 +164,13 @@ impl Backends {
     ///
     /// # Errors
     /// As [`BackendError`] says.
-    pub async fn record(&self, record_id: &str) -> Result<RecordAnswer, BackendError> {
+    pub async fn get_public_record(&self, record_id: &str) -> Result<RecordAnswer, BackendError> {
         let request = GetPublicRecordRequest {
             record_id: record_id.to_owned(),
         };
         let answer = self
             .call("GetPublicRecord", request, |token, request| {
-                let mut client = self.disclosure(token);
+                let mut client = self.disclosure_client(token);
                 async move { client.get_public_record(request).await }
             })
             .await?;
@@ -182,12 +182,12 @@ impl Backends {
         }
     }
 
-    fn disclosure(&self, token: BearerToken) -> DisclosureBackend {
+    fn disclosure_client(&self, token: BearerToken) -> DisclosureBackend {
         PublicServiceClient::with_interceptor(self.0.disclosure.clone(), token)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
-    fn catalog(&self, token: BearerToken) -> CatalogBackend {
+    fn catalog_client(&self, token: BearerToken) -> CatalogBackend {
         CatalogServiceClient::with_interceptor(self.0.catalog.clone(), token)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
@@ -199,21 +199,23 @@ impl Backends {
         message: Q,
         ask: impl Fn(BearerToken, Request<Q>) -> F,
     ) -> Result<A, BackendError> {
-        let token = self.token();
-        let mut outcome = self.once(&ask, token.bearer.clone(), message.clone()).await;
+        let token = self.current_token();
+        let mut outcome = self
+            .call_once(&ask, token.bearer.clone(), message.clone())
+            .await;
         if matches!(&outcome, Err(call) if call.code() == Code::Unauthenticated)
-            && let Some(bearer) = self.renewed(&token)
+            && let Some(bearer) = self.renew_token(&token)
         {
-            outcome = self.once(&ask, bearer, message).await;
+            outcome = self.call_once(&ask, bearer, message).await;
         }
         outcome.map_err(|call| {
             let error = match &call {
-                UnansweredCall::Refused(status) => judge(status),
-                UnansweredCall::TimedOut => BackendError::Away,
+                UnansweredCall::Refused(status) => classify_status(status),
+                UnansweredCall::TimedOut => BackendError::Unavailable,
             };
             // Only the code: a message may repeat what a visitor typed.
             match error {
-                BackendError::Away => {
+                BackendError::Unavailable => {
                     tracing::warn!(rpc, code = ?call.code(), "a service is away");
                 }
                 BackendError::Failed => {
@@ -225,7 +227,7 @@ impl Backends {
         })
     }
 
-    async fn once<Q, A, F: Future<Output = Result<Response<A>, Status>>>(
+    async fn call_once<Q, A, F: Future<Output = Result<Response<A>, Status>>>(
         &self,
         ask: &impl Fn(BearerToken, Request<Q>) -> F,
         token: BearerToken,
@@ -242,7 +244,7 @@ impl Backends {
         }
     }
 
-    fn token(&self) -> SiteToken {
+    fn current_token(&self) -> SiteToken {
         // A poisoned lock still holds a whole token: nothing can panic between read and write.
         self.0
             .token
@@ -251,8 +253,8 @@ impl Backends {
             .clone()
     }
 
-    fn renewed(&self, refused: &SiteToken) -> Option<BearerToken> {
-        let fresh = SiteToken::read(&self.0.secret).ok()?;
+    fn renew_token(&self, refused: &SiteToken) -> Option<BearerToken> {
+        let fresh = SiteToken::from_secret(&self.0.secret).ok()?;
         if fresh.text == refused.text {
             return None;
         }
@@ -281,12 +283,12 @@ impl UnansweredCall {
 }
 
 /// What a status means for a visitor.
-fn judge(status: &Status) -> BackendError {
+fn classify_status(status: &Status) -> BackendError {
     match status.code() {
         Code::NotFound => BackendError::NotFound,
-        Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition => refusal(status),
+        Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition => parse_refusal(status),
         // A broken connection comes as Unknown with its cause; a service's own Unknown has none.
-        Code::Unknown if std::error::Error::source(status).is_some() => BackendError::Away,
+        Code::Unknown if std::error::Error::source(status).is_some() => BackendError::Unavailable,
         Code::Unavailable
         | Code::DeadlineExceeded
         | Code::ResourceExhausted
@@ -294,7 +296,7 @@ fn judge(status: &Status) -> BackendError {
         | Code::Cancelled
         // The site's own token was refused: the operator's to mend, and a retry later may work.
         | Code::Unauthenticated
-        | Code::PermissionDenied => BackendError::Away,
+        | Code::PermissionDenied => BackendError::Unavailable,
         Code::Ok
         | Code::Unknown
         | Code::AlreadyExists
@@ -304,7 +306,7 @@ fn judge(status: &Status) -> BackendError {
     }
 }
 
-fn refusal(status: &Status) -> BackendError {
+fn parse_refusal(status: &Status) -> BackendError {
     let details = status.get_error_details();
     let violation = details
         .bad_request()
@@ -339,28 +341,29 @@ mod tests {
             field: "page_token".to_owned(),
             message: "分页标记无效".to_owned(),
         };
-        assert_eq!(judge(&status), expected);
+        assert_eq!(classify_status(&status), expected);
     }
 
     #[test]
     fn what_may_pass_and_what_may_not_are_told_apart() {
-        let judged = |code| judge(&Status::new(code, ""));
+        let judged = |code| classify_status(&Status::new(code, ""));
         assert_eq!(judged(Code::NotFound), BackendError::NotFound);
-        assert_eq!(judged(Code::Unavailable), BackendError::Away);
-        assert_eq!(judged(Code::DeadlineExceeded), BackendError::Away);
-        assert_eq!(judged(Code::Unauthenticated), BackendError::Away);
+        assert_eq!(judged(Code::Unavailable), BackendError::Unavailable);
+        assert_eq!(judged(Code::DeadlineExceeded), BackendError::Unavailable);
+        assert_eq!(judged(Code::Unauthenticated), BackendError::Unavailable);
         assert_eq!(judged(Code::Internal), BackendError::Failed);
         assert_eq!(judged(Code::Unknown), BackendError::Failed);
         let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
         assert_eq!(
-            judge(&Status::from_error(Box::new(broken))),
-            BackendError::Away
+            classify_status(&Status::from_error(Box::new(broken))),
+            BackendError::Unavailable
         );
     }
 
     #[test]
     fn the_reasons_that_the_services_give_have_their_pages() {
-        let judged = |reason: Reason| judge(&Refusal::new(reason, "", "a rule", "").to_status());
+        let judged =
+            |reason: Reason| classify_status(&Refusal::new(reason, "", "a rule", "").to_status());
         for missing in [
             Reason::NotDisclosed,
             Reason::ItemUnknown,
@@ -380,7 +383,7 @@ mod tests {
             assert!(matches!(error, BackendError::Refused { .. }), "{refused}");
         }
         for away in [Reason::Unavailable, Reason::Stopping, Reason::TokenExpired] {
-            assert_eq!(judged(away), BackendError::Away, "{away}");
+            assert_eq!(judged(away), BackendError::Unavailable, "{away}");
         }
         for failed in [Reason::Internal, Reason::RpcUnknown] {
             assert_eq!(judged(failed), BackendError::Failed, "{failed}");

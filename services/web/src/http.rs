@@ -74,7 +74,11 @@ impl Metrics {
 }
 
 /// The layer.
-pub async fn around(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+pub async fn secure_and_measure(
+    State(metrics): State<Metrics>,
+    request: Request,
+    next: Next,
+) -> Response {
     let route = request
         .extensions()
         .get::<MatchedPath>()

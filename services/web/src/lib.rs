@@ -64,13 +64,13 @@ async fn serve(
         .with_graceful_shutdown(async move { stop.wait_requested().await })
         .into_future();
     // A client that sends its request byte by byte would otherwise hold the process up.
-    let patience = async {
+    let grace_period_over = async {
         shutdown.wait_requested().await;
         tokio::time::sleep(shutdown.grace_period()).await;
     };
     tokio::select! {
         outcome = served => outcome,
-        () = patience => {
+        () = grace_period_over => {
             tracing::warn!("connections that did not end in time are cut");
             Ok(())
         }

@@ -18,7 +18,7 @@ pub const MIN_NAME: usize = 2;
 /// Most characters that a field of a form may hold: the longest name of the standard.
 pub const MAX_TEXT: usize = 200;
 /// Most characters of a page mark; longer ones are none of ours.
-const MAX_PAGE_MARK: usize = 1024;
+const MAX_PAGE_TOKEN_BYTES: usize = 1024;
 
 /// The parameters of an address, in order. The first of a name counts.
 #[derive(Debug, Default)]
@@ -48,14 +48,14 @@ impl QueryParams {
     }
 
     /// The page mark; `None` stands for the first page.
-    pub fn page(&self) -> Option<String> {
+    pub fn page_token(&self) -> Option<String> {
         let mark = self.get("page");
-        (!mark.is_empty() && mark.len() <= MAX_PAGE_MARK).then(|| mark.to_owned())
+        (!mark.is_empty() && mark.len() <= MAX_PAGE_TOKEN_BYTES).then(|| mark.to_owned())
     }
 }
 
 /// An address with parameters; empty values are left out.
-pub fn address(path: &str, pairs: &[(&str, &str)]) -> String {
+pub fn address_with_query(path: &str, pairs: &[(&str, &str)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
         query.append_pair(name, value);
@@ -78,7 +78,7 @@ pub enum NameOrCode {
     /// A credit code, canonical.
     Code(CreditCode),
     /// Neither; what to tell the visitor.
-    Wrong(FieldError),
+    Invalid(FieldError),
 }
 
 /// What is wrong with a field.
@@ -95,11 +95,11 @@ pub enum FieldError {
     /// No date that exists.
     NotADate,
     /// The first day of a range lies after its last.
-    Reversed,
+    ReversedRange,
     /// None of the options of a list.
     NotAChoice,
     /// The service refused the field, in its own Chinese words.
-    Told(String),
+    Refused(String),
 }
 
 impl FieldError {
@@ -115,9 +115,9 @@ impl FieldError {
                 "统一社会信用代码校验未通过，请逐位核对（共 18 位，不使用字母 I、O、S、V、Z）。"
             }
             Self::NotADate => "日期无效，请按“年-月-日”填写，例如 2026-03-31。",
-            Self::Reversed => "结束日期不能早于开始日期。",
+            Self::ReversedRange => "结束日期不能早于开始日期。",
             Self::NotAChoice => "没有这个选项，请重新选择。",
-            Self::Told(text) => text,
+            Self::Refused(text) => text,
         }
     }
 }
@@ -131,29 +131,29 @@ impl NameOrCode {
             return Self::Empty;
         }
         if length > MAX_TEXT {
-            return Self::Wrong(FieldError::TooLong);
+            return Self::Invalid(FieldError::TooLong);
         }
         let tidy = tidy_code(text);
         if let Ok(code) = CreditCode::parse(&tidy) {
             return Self::Code(code);
         }
         if !find_personal(text).is_empty() {
-            return Self::Wrong(FieldError::Personal);
+            return Self::Invalid(FieldError::Personal);
         }
-        if meant_as_code(&tidy) {
-            return Self::Wrong(FieldError::NotACode);
+        if looks_like_code(&tidy) {
+            return Self::Invalid(FieldError::NotACode);
         }
         // Brackets and dots do not count: disclosure compares names without them.
         if text.chars().filter(|c| c.is_alphanumeric()).count() < MIN_NAME {
-            return Self::Wrong(FieldError::TooShort);
+            return Self::Invalid(FieldError::TooShort);
         }
         Self::Name(text.to_owned())
     }
 
     /// What is wrong, if anything.
-    pub fn complaint(&self) -> Option<FieldError> {
+    pub fn error(&self) -> Option<FieldError> {
         match self {
-            Self::Wrong(complaint) => Some(complaint.clone()),
+            Self::Invalid(complaint) => Some(complaint.clone()),
             Self::Empty | Self::Name(_) | Self::Code(_) => None,
         }
     }
@@ -163,7 +163,7 @@ impl NameOrCode {
         match self {
             Self::Name(name) => name,
             Self::Code(code) => code.as_str(),
-            Self::Empty | Self::Wrong(_) => "",
+            Self::Empty | Self::Invalid(_) => "",
         }
     }
 }
@@ -172,7 +172,7 @@ impl NameOrCode {
 ///
 /// # Errors
 /// The rule of GB 32100 that it breaks.
-pub fn credit_code(text: &str) -> Result<CreditCode, IdError> {
+pub fn parse_credit_code(text: &str) -> Result<CreditCode, IdError> {
     CreditCode::parse(&tidy_code(text))
 }
 
@@ -184,7 +184,7 @@ fn tidy_code(text: &str) -> String {
 }
 
 /// 18 letters and digits, most of them digits: nobody is called that.
-fn meant_as_code(tidy: &str) -> bool {
+fn looks_like_code(tidy: &str) -> bool {
     tidy.len() == 18
         && tidy.bytes().all(|b| b.is_ascii_alphanumeric())
         && tidy.bytes().filter(u8::is_ascii_digit).count() >= 8
@@ -196,7 +196,7 @@ pub struct FormEntry {
     /// To be shown again; empty when it should not be.
     pub text: String,
     /// What is wrong.
-    pub complaint: Option<FieldError>,
+    pub error: Option<FieldError>,
 }
 
 /// The filters of the two lists.
@@ -221,25 +221,27 @@ impl RecordFilter {
         let typed = match &subject {
             NameOrCode::Code(code) => code.as_str(),
             // Personal numbers are not repeated, neither on the page nor in its links.
-            NameOrCode::Wrong(FieldError::Personal) => "",
-            NameOrCode::Empty | NameOrCode::Name(_) | NameOrCode::Wrong(_) => params.get("subject"),
+            NameOrCode::Invalid(FieldError::Personal) => "",
+            NameOrCode::Empty | NameOrCode::Name(_) | NameOrCode::Invalid(_) => {
+                params.get("subject")
+            }
         };
         let subject_entry = FormEntry {
             text: typed.to_owned(),
-            complaint: subject.complaint(),
+            error: subject.error(),
         };
         let number = params.get("number");
         let too_long = number.chars().count() > MAX_TEXT;
         let document_number = FormEntry {
             text: number.to_owned(),
-            complaint: too_long.then_some(FieldError::TooLong),
+            error: too_long.then_some(FieldError::TooLong),
         };
-        let (from, first) = day(params.get("from"));
-        let (mut to, last) = day(params.get("to"));
+        let (from, first) = parse_day(params.get("from"));
+        let (mut to, last) = parse_day(params.get("to"));
         if let (Some(first), Some(last)) = (first, last)
             && first > last
         {
-            to.complaint = Some(FieldError::Reversed);
+            to.error = Some(FieldError::ReversedRange);
         }
         Self {
             subject_entry,
@@ -251,14 +253,14 @@ impl RecordFilter {
     }
 
     /// Whether services can be asked.
-    pub fn is_sound(&self) -> bool {
+    pub fn is_valid(&self) -> bool {
         self.entries()
             .iter()
-            .all(|(_, entry)| entry.complaint.is_none())
+            .all(|(_, entry)| entry.error.is_none())
     }
 
     /// Puts a service's refusal beside the field that it names; false when no field of the form is meant.
-    pub fn refuse(&mut self, field: &str, message: &str) -> bool {
+    pub fn add_refusal(&mut self, field: &str, message: &str) -> bool {
         let entry = match field {
             "subject" => &mut self.subject_entry,
             "document_number" => &mut self.document_number,
@@ -266,7 +268,7 @@ impl RecordFilter {
             "decided_to" => &mut self.to,
             _ => return false,
         };
-        entry.complaint = Some(FieldError::Told(message.to_owned()));
+        entry.error = Some(FieldError::Refused(message.to_owned()));
         true
     }
 
@@ -285,7 +287,7 @@ impl RecordFilter {
             .map(|(name, entry)| (*name, entry.text.as_str()))
             .collect();
         pairs.push(("page", page.unwrap_or_default()));
-        address(path, &pairs)
+        address_with_query(path, &pairs)
     }
 
     fn entries(&self) -> [(&'static str, &FormEntry); 4] {
@@ -299,7 +301,7 @@ impl RecordFilter {
 }
 
 /// A date field: its entry, canonical when the date exists, and the date.
-fn day(text: &str) -> (FormEntry, Option<Date>) {
+fn parse_day(text: &str) -> (FormEntry, Option<Date>) {
     if text.is_empty() {
         return (FormEntry::default(), None);
     }
@@ -307,7 +309,7 @@ fn day(text: &str) -> (FormEntry, Option<Date>) {
         Some(date) => (
             FormEntry {
                 text: format_date(date),
-                complaint: None,
+                error: None,
             },
             Some(date),
         ),
@@ -316,7 +318,7 @@ fn day(text: &str) -> (FormEntry, Option<Date>) {
             (
                 FormEntry {
                     text: kept,
-                    complaint: Some(FieldError::NotADate),
+                    error: Some(FieldError::NotADate),
                 },
                 None,
             )
@@ -349,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_mistyped_code_is_not_searched_as_a_name() {
-        let wrong = NameOrCode::Wrong(FieldError::NotACode);
+        let wrong = NameOrCode::Invalid(FieldError::NotACode);
         assert_eq!(NameOrCode::parse("91430100MA4Q5W142P"), wrong);
         assert_eq!(NameOrCode::parse("12430000MBOL67976N"), wrong);
     }
@@ -360,7 +362,7 @@ mod tests {
         for short in ["湘", "（湘）", "··"] {
             assert_eq!(
                 NameOrCode::parse(short),
-                NameOrCode::Wrong(FieldError::TooShort),
+                NameOrCode::Invalid(FieldError::TooShort),
                 "{short}"
             );
         }
@@ -370,7 +372,7 @@ mod tests {
         );
         assert_eq!(
             NameOrCode::parse(&"长".repeat(201)),
-            NameOrCode::Wrong(FieldError::TooLong)
+            NameOrCode::Invalid(FieldError::TooLong)
         );
     }
 
@@ -383,12 +385,12 @@ mod tests {
         ] {
             assert_eq!(
                 NameOrCode::parse(text),
-                NameOrCode::Wrong(FieldError::Personal),
+                NameOrCode::Invalid(FieldError::Personal),
                 "{text}"
             );
         }
         let filter = filter("subject=430102199003071234");
-        assert!(!filter.is_sound());
+        assert!(!filter.is_valid());
         assert!(!filter.address("/licences", None).contains("4301"));
     }
 
@@ -401,14 +403,14 @@ mod tests {
             "20260331",
             "2026年3月31日",
         ] {
-            let encoded = address("", &[("from", text)]);
+            let encoded = address_with_query("", &[("from", text)]);
             let filter = filter(encoded.trim_start_matches('?'));
             assert_eq!(filter.from.text, "2026-03-31", "{text}");
-            assert!(filter.is_sound());
+            assert!(filter.is_valid());
         }
         let filter = filter("from=2026-02-30&to=x");
-        assert_eq!(filter.from.complaint, Some(FieldError::NotADate));
-        assert_eq!(filter.to.complaint, Some(FieldError::NotADate));
+        assert_eq!(filter.from.error, Some(FieldError::NotADate));
+        assert_eq!(filter.to.error, Some(FieldError::NotADate));
         assert_eq!(
             filter.from.text, "2026-02-30",
             "what was typed stays in the form"
@@ -418,16 +420,19 @@ mod tests {
     #[test]
     fn a_reversed_range_is_named_at_its_end() {
         let filter = filter("from=2026-03-31&to=2026-03-30");
-        assert_eq!(filter.to.complaint, Some(FieldError::Reversed));
-        assert_eq!(filter.from.complaint, None);
+        assert_eq!(filter.to.error, Some(FieldError::ReversedRange));
+        assert_eq!(filter.from.error, None);
     }
 
     #[test]
     fn a_services_refusal_stands_beside_its_field() {
         let mut filter = filter("from=1901-01-01");
-        assert!(filter.refuse("decided_from", "日期太早") && !filter.refuse("page_token", "x"));
+        assert!(
+            filter.add_refusal("decided_from", "日期太早")
+                && !filter.add_refusal("page_token", "x")
+        );
         assert_eq!(
-            filter.from.complaint.as_ref().map(FieldError::text),
+            filter.from.error.as_ref().map(FieldError::text),
             Some("日期太早")
         );
     }
@@ -441,7 +446,7 @@ mod tests {
         assert_eq!(params.get("number"), "长市监〔2026〕1号");
         assert_eq!(params.get("from"), "2026-01-01");
         assert_eq!(params.get("to"), "");
-        assert_eq!(params.page().unwrap(), "a+/=");
+        assert_eq!(params.page_token().unwrap(), "a+/=");
         assert_eq!(params.get("utm"), "");
     }
 
@@ -465,10 +470,10 @@ mod tests {
             name in "[^\\p{C}\\s][^\\p{C}]{0,20}[^\\p{C}\\s]",
             page in "[A-Za-z0-9+/=_-]{1,40}",
         ) {
-            let made = address("/search", &[("q", &name), ("page", &page)]);
+            let made = address_with_query("/search", &[("q", &name), ("page", &page)]);
             let params = QueryParams::parse(made.split_once('?').map(|(_, query)| query));
             prop_assert_eq!(params.get("q"), name);
-            prop_assert_eq!(params.page(), Some(page));
+            prop_assert_eq!(params.page_token(), Some(page));
         }
     }
 }

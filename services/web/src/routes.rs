@@ -22,17 +22,17 @@ use service_kit::{ServiceContext, clock::Clock};
 use crate::{
     assets::Assets,
     client::{BackendError, Backends, RecordAnswer},
-    http::{Metrics, around},
+    http::{Metrics, secure_and_measure},
     pages::{
         PageContent, PageFrame, about,
-        home::{HomePage, LATEST},
-        list::{RecordListKind, RecordListPage},
+        error_page::ErrorPage,
+        home::{HomePage, LATEST_RECORDS},
         record,
+        record_list::{RecordListKind, RecordListPage},
         search::SearchPage,
         subject::{SubjectPage, Tab},
-        trouble::ErrorPage,
     },
-    query::{FieldError, NameOrCode as Query, QueryParams, RecordFilter, credit_code},
+    query::{FieldError, NameOrCode as Query, QueryParams, RecordFilter, parse_credit_code},
 };
 
 /// Seconds after which a visitor may try again.
@@ -76,7 +76,7 @@ impl Site {
         &self.0.backends
     }
 
-    fn html(&self, page: &PageContent) -> Html<String> {
+    fn render_html(&self, page: &PageContent) -> Html<String> {
         let frame = PageFrame {
             assets: &self.0.assets,
             now: self.0.clock.now(),
@@ -86,21 +86,27 @@ impl Site {
 
     fn respond(&self, outcome: Result<SiteResponse, ErrorPage>) -> Response {
         match outcome {
-            Ok(SiteResponse::Page(page)) => self.html(&page).into_response(),
-            Ok(SiteResponse::Hidden(page)) => ([NO_ROBOTS], self.html(&page)).into_response(),
-            Ok(SiteResponse::Complaint(page)) => {
-                (StatusCode::BAD_REQUEST, [NO_ROBOTS], self.html(&page)).into_response()
+            Ok(SiteResponse::Indexed(page)) => self.render_html(&page).into_response(),
+            Ok(SiteResponse::NotIndexed(page)) => {
+                ([NO_ROBOTS], self.render_html(&page)).into_response()
             }
-            Ok(SiteResponse::To(address)) => Redirect::to(&address).into_response(),
-            Err(trouble) => self.trouble(trouble),
+            Ok(SiteResponse::InvalidForm(page)) => (
+                StatusCode::BAD_REQUEST,
+                [NO_ROBOTS],
+                self.render_html(&page),
+            )
+                .into_response(),
+            Ok(SiteResponse::Redirect(address)) => Redirect::to(&address).into_response(),
+            Err(trouble) => self.respond_error(trouble),
         }
     }
 
-    fn trouble(&self, trouble: ErrorPage) -> Response {
+    fn respond_error(&self, trouble: ErrorPage) -> Response {
         let status =
             StatusCode::from_u16(trouble.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, [NO_ROBOTS], self.html(&trouble.page())).into_response();
-        if trouble == ErrorPage::Away {
+        let mut response =
+            (status, [NO_ROBOTS], self.render_html(&trouble.content())).into_response();
+        if trouble == ErrorPage::Unavailable {
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
         }
@@ -111,13 +117,13 @@ impl Site {
 /// What a handler gives back.
 enum SiteResponse {
     /// A page that search engines may keep.
-    Page(PageContent),
+    Indexed(PageContent),
     /// A page with records.
-    Hidden(PageContent),
+    NotIndexed(PageContent),
     /// A form whose fields must be mended.
-    Complaint(PageContent),
+    InvalidForm(PageContent),
     /// Another address.
-    To(String),
+    Redirect(String),
 }
 
 impl From<BackendError> for ErrorPage {
@@ -125,14 +131,14 @@ impl From<BackendError> for ErrorPage {
         match error {
             BackendError::NotFound => Self::NoPage,
             BackendError::Refused { .. } => Self::BadAddress,
-            BackendError::Away => Self::Away,
+            BackendError::Unavailable => Self::Unavailable,
             BackendError::Failed => Self::Failed,
         }
     }
 }
 
 /// The same, but a missing thing is named.
-fn or_missing(missing: ErrorPage) -> impl Fn(BackendError) -> ErrorPage {
+fn map_not_found(missing: ErrorPage) -> impl Fn(BackendError) -> ErrorPage {
     move |error| {
         if error == BackendError::NotFound {
             missing
@@ -158,29 +164,30 @@ pub fn router(site: Site) -> Router {
         .route("/static/{file}", get(asset))
         .fallback(no_page)
         .method_not_allowed_fallback(read_only)
-        .layer(middleware::from_fn_with_state(metrics, around))
+        .layer(middleware::from_fn_with_state(metrics, secure_and_measure))
         .with_state(site)
 }
 
 async fn home(State(site): State<Site>) -> Response {
     let latest = |kind: RecordListKind| {
-        site.backends().records(ListPublicRecordsRequest {
-            item_code: kind.item().to_owned(),
-            page_size: LATEST,
-            ..Default::default()
-        })
+        site.backends()
+            .list_public_records(ListPublicRecordsRequest {
+                item_code: kind.item().to_owned(),
+                page_size: LATEST_RECORDS,
+                ..Default::default()
+            })
     };
     let outcome = tokio::try_join!(
         latest(RecordListKind::Licences),
         latest(RecordListKind::Penalties)
     );
     site.respond(match outcome {
-        Ok((licences, penalties)) => Ok(SiteResponse::Page(
+        Ok((licences, penalties)) => Ok(SiteResponse::Indexed(
             HomePage {
                 licences,
                 penalties,
             }
-            .page(),
+            .content(),
         )),
         Err(error) => Err(error.into()),
     })
@@ -188,41 +195,44 @@ async fn home(State(site): State<Site>) -> Response {
 
 async fn search(State(site): State<Site>, RawQuery(raw): RawQuery) -> Response {
     let params = QueryParams::parse(raw.as_deref());
-    site.respond(searched(&site, &params).await)
+    site.respond(find_organisations(&site, &params).await)
 }
 
-async fn searched(site: &Site, params: &QueryParams) -> Result<SiteResponse, ErrorPage> {
+async fn find_organisations(site: &Site, params: &QueryParams) -> Result<SiteResponse, ErrorPage> {
     let mut page = SearchPage {
         typed: params.get("q").to_owned(),
-        complaint: None,
+        error: None,
         found: None,
-        later_page: params.page().is_some(),
+        later_page: params.page_token().is_some(),
     };
     match Query::parse(params.get("q")) {
-        Query::Empty => Ok(SiteResponse::Hidden(page.page())),
-        Query::Code(code) => Ok(SiteResponse::To(format!("/subject/{}", code.as_str()))),
-        Query::Wrong(complaint) => {
+        Query::Empty => Ok(SiteResponse::NotIndexed(page.content())),
+        Query::Code(code) => Ok(SiteResponse::Redirect(format!(
+            "/subject/{}",
+            code.as_str()
+        ))),
+        Query::Invalid(complaint) => {
             if matches!(complaint, FieldError::Personal | FieldError::TooLong) {
                 page.typed.clear();
             }
-            page.complaint = Some(complaint);
-            Ok(SiteResponse::Complaint(page.page()))
+            page.error = Some(complaint);
+            Ok(SiteResponse::InvalidForm(page.content()))
         }
         Query::Name(name) => {
             let request = SearchOrganisationsRequest {
                 query: name,
                 page_size: site.0.page_size,
-                page_token: params.page().unwrap_or_default(),
+                page_token: params.page_token().unwrap_or_default(),
             };
-            match site.backends().search(request).await {
+            match site.backends().search_organisations(request).await {
                 Ok(found) => page.found = Some(found),
                 Err(BackendError::Refused { field, message }) if field == "query" => {
-                    page.complaint = Some(FieldError::Told(message));
-                    return Ok(SiteResponse::Complaint(page.page()));
+                    page.error = Some(FieldError::Refused(message));
+                    return Ok(SiteResponse::InvalidForm(page.content()));
                 }
                 Err(error) => return Err(error.into()),
             }
-            Ok(SiteResponse::Hidden(page.page()))
+            Ok(SiteResponse::NotIndexed(page.content()))
         }
     }
 }
@@ -234,45 +244,50 @@ async fn subject(
 ) -> Response {
     let params = QueryParams::parse(raw.as_deref());
     let outcome = match code {
-        Ok(Path(code)) => subject_found(&site, &code, &params).await,
+        Ok(Path(code)) => find_subject(&site, &code, &params).await,
         Err(_) => Err(ErrorPage::NoCode),
     };
     site.respond(outcome)
 }
 
-async fn subject_found(
+async fn find_subject(
     site: &Site,
     typed: &str,
     params: &QueryParams,
 ) -> Result<SiteResponse, ErrorPage> {
-    let code = credit_code(typed).map_err(|_| ErrorPage::NoCode)?;
+    let code = parse_credit_code(typed).map_err(|_| ErrorPage::NoCode)?;
     if code.as_str() != typed {
-        return Ok(SiteResponse::To(format!("/subject/{}", code.as_str())));
+        return Ok(SiteResponse::Redirect(format!(
+            "/subject/{}",
+            code.as_str()
+        )));
     }
     let tab = Tab::parse(params.get("item"));
-    let page = params.page();
+    let page = params.page_token();
     let page_token = page.clone().unwrap_or_default();
     let whole = |page_size, page_token| {
-        site.backends().organisation(GetOrganisationRequest {
+        site.backends().get_organisation(GetOrganisationRequest {
             credit_code: typed.to_owned(),
             page_size,
             page_token,
         })
     };
-    let missing = or_missing(ErrorPage::NoSubject);
+    let missing = map_not_found(ErrorPage::NoSubject);
     let (answer, records, next_page) = if tab == Tab::All {
         let mut answer = whole(site.0.page_size, page_token).await.map_err(missing)?;
         let records = std::mem::take(&mut answer.records);
         let next_page = std::mem::take(&mut answer.next_page_token);
         (answer, records, next_page)
     } else {
-        let item = site.backends().records(ListPublicRecordsRequest {
-            item_code: tab.item().to_owned(),
-            subject: typed.to_owned(),
-            page_size: site.0.page_size,
-            page_token,
-            ..Default::default()
-        });
+        let item = site
+            .backends()
+            .list_public_records(ListPublicRecordsRequest {
+                item_code: tab.item().to_owned(),
+                subject: typed.to_owned(),
+                page_size: site.0.page_size,
+                page_token,
+                ..Default::default()
+            });
         let (answer, listed) = tokio::try_join!(whole(1, String::new()), item).map_err(missing)?;
         (answer, listed.records, listed.next_page_token)
     };
@@ -291,34 +306,34 @@ async fn subject_found(
         next_page,
         later_page,
     };
-    Ok(SiteResponse::Hidden(view.page()))
+    Ok(SiteResponse::NotIndexed(view.content()))
 }
 
 async fn licences(State(site): State<Site>, RawQuery(raw): RawQuery) -> Response {
-    site.respond(listed(&site, RecordListKind::Licences, raw.as_deref()).await)
+    site.respond(find_records(&site, RecordListKind::Licences, raw.as_deref()).await)
 }
 
 async fn penalties(State(site): State<Site>, RawQuery(raw): RawQuery) -> Response {
-    site.respond(listed(&site, RecordListKind::Penalties, raw.as_deref()).await)
+    site.respond(find_records(&site, RecordListKind::Penalties, raw.as_deref()).await)
 }
 
-async fn listed(
+async fn find_records(
     site: &Site,
     kind: RecordListKind,
     raw: Option<&str>,
 ) -> Result<SiteResponse, ErrorPage> {
     let params = QueryParams::parse(raw);
     let mut filter = RecordFilter::parse(&params);
-    let page = params.page();
+    let page = params.page_token();
     let later_page = page.is_some();
-    if !filter.is_sound() {
+    if !filter.is_valid() {
         let list = RecordListPage {
             kind,
             filter,
             found: None,
             later_page,
         };
-        return Ok(SiteResponse::Complaint(list.page()));
+        return Ok(SiteResponse::InvalidForm(list.content()));
     }
     let request = ListPublicRecordsRequest {
         item_code: kind.item().to_owned(),
@@ -329,7 +344,7 @@ async fn listed(
         page_size: site.0.page_size,
         page_token: page.unwrap_or_default(),
     };
-    match site.backends().records(request).await {
+    match site.backends().list_public_records(request).await {
         Ok(found) => {
             let list = RecordListPage {
                 kind,
@@ -337,16 +352,16 @@ async fn listed(
                 found: Some(found),
                 later_page,
             };
-            Ok(SiteResponse::Hidden(list.page()))
+            Ok(SiteResponse::NotIndexed(list.content()))
         }
-        Err(BackendError::Refused { field, message }) if filter.refuse(&field, &message) => {
+        Err(BackendError::Refused { field, message }) if filter.add_refusal(&field, &message) => {
             let list = RecordListPage {
                 kind,
                 filter,
                 found: None,
                 later_page,
             };
-            Ok(SiteResponse::Complaint(list.page()))
+            Ok(SiteResponse::InvalidForm(list.content()))
         }
         Err(error) => Err(error.into()),
     }
@@ -360,15 +375,15 @@ async fn record_page(
         // What names no version is no record; services need not be asked.
         Ok(Path(id)) if id.parse::<VersionId>().is_ok() => site
             .backends()
-            .record(&id)
+            .get_public_record(&id)
             .await
             .map(|found| {
-                SiteResponse::Hidden(match found {
-                    RecordAnswer::Disclosed(record) => record::page(&record),
-                    RecordAnswer::Revoked(notice) => record::revoked(&notice),
+                SiteResponse::NotIndexed(match found {
+                    RecordAnswer::Disclosed(record) => record::record_content(&record),
+                    RecordAnswer::Revoked(notice) => record::revocation_content(&notice),
                 })
             })
-            .map_err(or_missing(ErrorPage::NoRecord)),
+            .map_err(map_not_found(ErrorPage::NoRecord)),
         Ok(_) | Err(_) => Err(ErrorPage::NoRecord),
     };
     site.respond(outcome)
@@ -380,7 +395,7 @@ fn is_item_code(text: &str) -> bool {
 }
 
 async fn about_page(State(site): State<Site>) -> Response {
-    site.html(&about::page()).into_response()
+    site.render_html(&about::about_content()).into_response()
 }
 
 async fn asset(State(site): State<Site>, uri: Uri) -> Response {
@@ -393,16 +408,16 @@ async fn asset(State(site): State<Site>, uri: Uri) -> Response {
             ];
             (headers, asset.content.clone()).into_response()
         }
-        None => site.trouble(ErrorPage::NoPage),
+        None => site.respond_error(ErrorPage::NoPage),
     }
 }
 
 async fn no_page(State(site): State<Site>) -> Response {
-    site.trouble(ErrorPage::NoPage)
+    site.respond_error(ErrorPage::NoPage)
 }
 
 async fn read_only(State(site): State<Site>) -> Response {
-    site.trouble(ErrorPage::ReadOnly)
+    site.respond_error(ErrorPage::ReadOnly)
 }
 
 #[cfg(test)]
@@ -420,12 +435,12 @@ mod tests {
     #[test]
     fn a_missing_thing_is_named_and_the_rest_stays() {
         assert_eq!(
-            or_missing(ErrorPage::NoRecord)(BackendError::NotFound),
+            map_not_found(ErrorPage::NoRecord)(BackendError::NotFound),
             ErrorPage::NoRecord
         );
         assert_eq!(
-            or_missing(ErrorPage::NoRecord)(BackendError::Away),
-            ErrorPage::Away
+            map_not_found(ErrorPage::NoRecord)(BackendError::Unavailable),
+            ErrorPage::Unavailable
         );
     }
 }

@@ -20,7 +20,7 @@ const CHINA: UtcOffset = offset!(+8);
 const LONG_TERM: &str = "2099-12-31";
 
 /// A count with groups of three digits.
-pub fn count(number: u64) -> String {
+pub fn format_count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.char_indices() {
@@ -33,10 +33,10 @@ pub fn count(number: u64) -> String {
 }
 
 /// A civil date `YYYY-MM-DD`; a dash that is read out as "none" when it is empty.
-pub fn date(text: &str) -> Markup {
+pub fn date_markup(text: &str) -> Markup {
     html! {
         @if text.is_empty() {
-            (none())
+            (no_value())
         } @else {
             time datetime=(text) { (text) }
         }
@@ -44,25 +44,25 @@ pub fn date(text: &str) -> Markup {
 }
 
 /// The end of a validity: a date, or 长期 for the standard's last day.
-pub fn expiry(text: &str) -> Markup {
+pub fn expiry_markup(text: &str) -> Markup {
     if text == LONG_TERM {
         html! { "长期" }
     } else {
-        date(text)
+        date_markup(text)
     }
 }
 
 /// A text, or the dash.
 pub fn or_none(text: &str) -> Markup {
-    html! { @if text.is_empty() { (none()) } @else { (text) } }
+    html! { @if text.is_empty() { (no_value()) } @else { (text) } }
 }
 
-fn none() -> Markup {
+fn no_value() -> Markup {
     html! { span.none { span aria-hidden="true" { "—" } span.sr-only { "无" } } }
 }
 
 /// A moment in Beijing time, to the minute.
-pub fn moment(moment: OffsetDateTime) -> String {
+pub fn format_moment(moment: OffsetDateTime) -> String {
     moment
         .to_offset(CHINA)
         .format(format_description!("[year]-[month]-[day] [hour]:[minute]"))
@@ -71,7 +71,7 @@ pub fn moment(moment: OffsetDateTime) -> String {
 }
 
 /// Name of a class of records (domain: 基础, 优良, 不良, 其他).
-pub fn class(value: i32) -> &'static str {
+pub fn class_name(value: i32) -> &'static str {
     match RecordClass::try_from(value) {
         Ok(RecordClass::Basic) => "基础信息",
         Ok(RecordClass::Favourable) => "优良信息",
@@ -86,7 +86,7 @@ pub fn is_adverse(value: i32) -> bool {
 }
 
 /// How often an item is reported.
-pub fn update_cycle(value: &str) -> &str {
+pub fn update_cycle_name(value: &str) -> &str {
     match value {
         "real_time" => "实时",
         "daily" => "每日",
@@ -100,7 +100,7 @@ pub fn update_cycle(value: &str) -> &str {
 }
 
 /// Kind of a field's values.
-pub fn field_kind(value: &str) -> &str {
+pub fn field_kind_name(value: &str) -> &str {
     match value {
         "text" => "文本",
         "date" => "日期",
@@ -112,7 +112,10 @@ pub fn field_kind(value: &str) -> &str {
 
 /// When a field must be filled. Catalog names the other field of a condition by its code; `name_of`
 /// gives the Chinese name of it.
-pub fn required<'a>(value: &'a str, name_of: impl Fn(&str) -> Option<&'a str>) -> Cow<'a, str> {
+pub fn requirement_text<'a>(
+    value: &'a str,
+    name_of: impl Fn(&str) -> Option<&'a str>,
+) -> Cow<'a, str> {
     match value {
         "always" => return "必填".into(),
         "optional" => return "选填".into(),
@@ -137,12 +140,12 @@ pub fn required<'a>(value: &'a str, name_of: impl Fn(&str) -> Option<&'a str>) -
 
 /// The value of a published field as it is shown. Disclosure sends no personal numbers; should one
 /// stand in a free text after all, this last door masks it.
-pub fn published(field: &PublishedField) -> Cow<'_, str> {
-    masked(&field.value)
+pub fn published_value(field: &PublishedField) -> Cow<'_, str> {
+    mask_citizen_numbers(&field.value)
 }
 
 /// A text of a provider with the citizen numbers in it masked.
-pub fn masked(value: &str) -> Cow<'_, str> {
+pub fn mask_citizen_numbers(value: &str) -> Cow<'_, str> {
     // A credit code of digits may look like another number and is no secret.
     if CreditCode::parse(value).is_ok() {
         return value.into();
@@ -171,7 +174,7 @@ pub fn masked(value: &str) -> Cow<'_, str> {
 }
 
 /// `text` with each occurrence of `part` marked.
-pub fn highlight(text: &str, part: &str) -> Markup {
+pub fn highlight_part(text: &str, part: &str) -> Markup {
     if part.is_empty() {
         return html! { (text) };
     }
@@ -198,25 +201,32 @@ mod tests {
             (1_234_567, "1,234,567"),
         ];
         for (number, text) in cases {
-            assert_eq!(count(number), text);
+            assert_eq!(format_count(number), text);
         }
     }
 
     #[test]
     fn moments_are_told_in_beijing_time() {
-        assert_eq!(moment(datetime!(2026-03-31 16:05 UTC)), "2026-04-01 00:05");
+        assert_eq!(
+            format_moment(datetime!(2026-03-31 16:05 UTC)),
+            "2026-04-01 00:05"
+        );
     }
 
     #[test]
     fn the_last_day_of_the_standard_reads_long_term() {
-        assert_eq!(expiry("2099-12-31").into_string(), "长期");
-        assert!(expiry("2030-01-02").into_string().contains("2030-01-02"));
-        assert!(date("").into_string().contains("无"));
+        assert_eq!(expiry_markup("2099-12-31").into_string(), "长期");
+        assert!(
+            expiry_markup("2030-01-02")
+                .into_string()
+                .contains("2030-01-02")
+        );
+        assert!(date_markup("").into_string().contains("无"));
     }
 
     #[test]
     fn marked_parts_stay_escaped() {
-        let shown = highlight("<b>湘江</b>公司", "湘江").into_string();
+        let shown = highlight_part("<b>湘江</b>公司", "湘江").into_string();
         assert_eq!(shown, "&lt;b&gt;<mark>湘江</mark>&lt;/b&gt;公司");
     }
 
@@ -227,19 +237,19 @@ mod tests {
             ..Default::default()
         };
         let leaking = field("当事人430102199003071234已缴纳");
-        assert!(!published(&leaking).contains("430102199003071234"));
-        assert!(published(&leaking).starts_with("当事人"));
+        assert!(!published_value(&leaking).contains("430102199003071234"));
+        assert!(published_value(&leaking).starts_with("当事人"));
         for harmless in ["914403001922038216", "JY14301020012345", "罚款 2000 元", ""] {
-            assert_eq!(published(&field(harmless)), harmless);
+            assert_eq!(published_value(&field(harmless)), harmless);
         }
     }
 
     #[test]
     fn terms_of_the_catalogue_are_chinese_and_unknown_ones_stay() {
-        assert_eq!(update_cycle("real_time"), "实时");
-        assert_eq!(field_kind("decimal"), "数值");
-        assert_eq!(field_kind("半结构"), "半结构");
-        assert_eq!(class(99), "其他信息");
+        assert_eq!(update_cycle_name("real_time"), "实时");
+        assert_eq!(field_kind_name("decimal"), "数值");
+        assert_eq!(field_kind_name("半结构"), "半结构");
+        assert_eq!(class_name(99), "其他信息");
         assert!(is_adverse(RecordClass::Adverse as i32) && !is_adverse(1));
     }
 
@@ -258,7 +268,7 @@ mod tests {
             ("when the moon is full", "条件必填：the moon is full"),
             ("sometimes", "sometimes"),
         ] {
-            assert_eq!(required(value, name_of), text);
+            assert_eq!(requirement_text(value, name_of), text);
         }
     }
 }

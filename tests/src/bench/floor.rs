@@ -62,7 +62,11 @@ type CopyChunk = (String, Vec<u8>);
 
 /// Writes the rows that the platform has just written once more into empty copies of its tables;
 /// records a second for `records` records.
-pub async fn batched(cluster: &Cluster, tables: &[FloorTable], records: u64) -> Result<f64> {
+pub async fn measure_batched(
+    cluster: &Cluster,
+    tables: &[FloorTable],
+    records: u64,
+) -> Result<f64> {
     let pool = cluster.owner_pool("public")?;
     fresh_schema(&pool).await?;
     let batches = usize::try_from(records.div_ceil(BATCH as u64))?;
@@ -175,7 +179,7 @@ struct FloorRow {
 
 impl FloorRow {
     /// Records that the platform has taken, after the first `skipped`, in the order in which it took them.
-    async fn some(cluster: &Cluster, skipped: usize, records: usize) -> Result<Vec<Self>> {
+    async fn load_stored(cluster: &Cluster, skipped: usize, records: usize) -> Result<Vec<Self>> {
         let pool = cluster.owner_pool("ingest")?;
         // Both tables are written in one order.
         let rows = sqlx::query_as(
@@ -241,14 +245,14 @@ async fn insert(tx: &mut sqlx::PgConnection, rows: &[FloorRow]) -> Result<()> {
 
 /// The floor of ingest: the bytes of records that the platform has taken once more, into four plain tables, by
 /// `unnest`; records a second.
-pub async fn four_tables(cluster: &Cluster, skipped: usize, records: usize) -> Result<f64> {
-    let rows = FloorRow::some(cluster, skipped, records).await?;
+pub async fn measure_four_tables(cluster: &Cluster, skipped: usize, records: usize) -> Result<f64> {
+    let rows = FloorRow::load_stored(cluster, skipped, records).await?;
     write(cluster, rows, BATCH as usize, CONNECTIONS).await
 }
 
 /// The same, one record a transaction, over 64 connections, with as many of the records.
-pub async fn one_by_one(cluster: &Cluster, skipped: usize, records: usize) -> Result<f64> {
-    let rows = FloorRow::some(cluster, skipped, records).await?;
+pub async fn measure_one_by_one(cluster: &Cluster, skipped: usize, records: usize) -> Result<f64> {
+    let rows = FloorRow::load_stored(cluster, skipped, records).await?;
     write(cluster, rows, 1, 64).await
 }
 

@@ -21,20 +21,20 @@ use tokio::task::JoinSet;
 use crate::{
     books::{Auditor, ReceiptBook},
     cluster::Cluster,
-    day::{Day, submission},
+    day::{Day, submission_of_record},
     hostile::{HostileClient, HostileReport},
 };
 
 /// Good calls in flight.
-const GOOD: usize = 8;
+const GOOD_IN_FLIGHT: usize = 8;
 /// Hostile requests in flight.
-const HOSTILE: u64 = 8;
+const HOSTILE_IN_FLIGHT: u64 = 8;
 /// Calls of one turn.
 const CALLS: usize = 1_000;
 /// Turns of each kind.
 const TURNS: usize = 3;
 /// What is allowed.
-const MOST: f64 = 2.0;
+const MAX_SLOWDOWN: f64 = 2.0;
 
 /// What was measured; the last line of the benchmark.
 #[derive(Debug, Serialize)]
@@ -59,8 +59,8 @@ impl HostileFigures {
     /// Fails when good callers are slowed by more than is allowed.
     pub fn check(&self) -> Result<()> {
         ensure!(
-            self.ratio <= MOST,
-            "good callers are slowed by a factor of {:.2}, over {MOST}",
+            self.ratio <= MAX_SLOWDOWN,
+            "good callers are slowed by a factor of {:.2}, over {MAX_SLOWDOWN}",
             self.ratio
         );
         Ok(())
@@ -94,9 +94,9 @@ impl CallLatencies {
 
 /// Starts a platform and measures.
 pub async fn run(program: PathBuf, seed: u64) -> Result<HostileFigures> {
-    let cluster = super::deployed(program, &Service::PLATFORM).await?;
+    let cluster = super::start_as_deployed(program, &Service::PLATFORM).await?;
     let day = Day::new(seed, 1);
-    day.register(&cluster).await?;
+    day.register_providers(&cluster).await?;
     measure(&cluster, &day.generator, seed).await
 }
 
@@ -105,16 +105,16 @@ async fn measure(cluster: &Cluster, generator: &Generator, seed: u64) -> Result<
     let (enemy, mut book) = HostileClient::prepare(cluster, generator.clone(), seed).await?;
     let mut next = 0;
     // Connections, statements and caches are warm for both.
-    book.extend(calls(cluster, generator, &mut next).await?.1);
+    book.extend(measure_calls(cluster, generator, &mut next).await?.1);
     let (mut alone, mut beside) = (CallLatencies::default(), CallLatencies::default());
     let mut verdicts = HostileReport::default();
     let numbers = Arc::new(AtomicU64::new(0));
     for _ in 0..TURNS {
-        let (measured, given) = calls(cluster, generator, &mut next).await?;
+        let (measured, given) = measure_calls(cluster, generator, &mut next).await?;
         alone.extend(measured);
         book.extend(given);
         let attack = RunningAttack::start(&enemy, &numbers);
-        let (measured, given) = calls(cluster, generator, &mut next).await?;
+        let (measured, given) = measure_calls(cluster, generator, &mut next).await?;
         verdicts.extend(attack.end().await?);
         beside.extend(measured);
         book.extend(given);
@@ -126,7 +126,7 @@ async fn measure(cluster: &Cluster, generator: &Generator, seed: u64) -> Result<
     }
     let hostile_requests = verdicts.requests();
     book.extend(verdicts.book);
-    Auditor::new(cluster)?.settled(cluster, &book).await?;
+    Auditor::new(cluster)?.check_settled(cluster, &book).await?;
     Ok(HostileFigures {
         name: "hostile",
         ratio: alone.per_s() / beside.per_s(),
@@ -152,14 +152,14 @@ impl RunningAttack {
     fn start(enemy: &HostileClient, numbers: &Arc<AtomicU64>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let mut callers = JoinSet::new();
-        for _ in 0..HOSTILE {
+        for _ in 0..HOSTILE_IN_FLIGHT {
             let (enemy, stop, numbers) = (enemy.clone(), stop.clone(), numbers.clone());
             callers.spawn(async move {
                 let until_stopped = std::iter::from_fn(|| {
                     let goes_on = !stop.load(Ordering::Relaxed);
                     goes_on.then(|| numbers.fetch_add(1, Ordering::Relaxed))
                 });
-                enemy.send(until_stopped).await
+                enemy.send_requests(until_stopped).await
             });
         }
         Self { callers, stop }
@@ -176,7 +176,7 @@ impl RunningAttack {
 }
 
 /// One turn of single calls.
-async fn calls(
+async fn measure_calls(
     cluster: &Cluster,
     generator: &Generator,
     next: &mut u64,
@@ -187,11 +187,12 @@ async fn calls(
         of_provider.insert(provider.code.clone(), clients.ingest(&provider.code)?);
     }
     // Made before the clock runs.
-    let mut shares: Vec<Vec<_>> = vec![Vec::new(); GOOD];
+    let mut shares: Vec<Vec<_>> = vec![Vec::new(); GOOD_IN_FLIGHT];
     for number in 0..CALLS {
         let record = generator.record(*next);
         *next += 1;
-        shares[number % GOOD].push((record.provider_code.clone(), submission(&record)));
+        shares[number % GOOD_IN_FLIGHT]
+            .push((record.provider_code.clone(), submission_of_record(&record)));
     }
     let since = Instant::now();
     let mut callers = JoinSet::new();
@@ -209,7 +210,7 @@ async fn calls(
                 let started = Instant::now();
                 let answer = client.submit_record(request).await?.into_inner();
                 latencies.push(started.elapsed());
-                book.enter(&provider, &submission, answer.receipt.context("a receipt")?)?;
+                book.insert(&provider, &submission, answer.receipt.context("a receipt")?)?;
             }
             anyhow::Ok((latencies, book))
         });

@@ -14,10 +14,13 @@ use proto::credit::ingest::v1::{Submission, SubmitRecordRequest};
 use platform::target::Service;
 use testkit::eventually;
 
-use super::{BenchFigures, PATIENCE, books, deployed, floor, memory, others, usage::Usage};
+use super::{
+    BenchFigures, JUDGED_TIMEOUT, check_balance, floor, peak_memory, remaining_services,
+    start_as_deployed, usage::Usage,
+};
 use crate::{
     cluster::Cluster,
-    day::{Day, ReceiptCounter, submission},
+    day::{Day, ReceiptCounter, submission_of_record},
 };
 
 /// What runs while it is measured; the catalogue says what may be reported.
@@ -31,7 +34,7 @@ const TURNS: usize = 3;
 
 /// Runs it with `records` of a seed a turn.
 pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<BenchFigures> {
-    let mut cluster = deployed(program, &MEASURED).await?;
+    let mut cluster = start_as_deployed(program, &MEASURED).await?;
     let mut figures = BenchFigures {
         name: "ingest",
         records: 0,
@@ -46,33 +49,35 @@ pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<BenchFig
     let mut latencies = Vec::new();
     let mut taken = 0;
     for turn in 0..TURNS {
-        let day = Day::part(Day::today(seed), (turn * records) as u64, records);
+        let day = Day::from_range(Day::generator_today(seed), (turn * records) as u64, records);
         if turn == 0 {
-            day.register(&cluster).await?;
+            day.register_providers(&cluster).await?;
         }
         let count = day.records.len();
         let before = Usage::now(&cluster)?;
         let since = Instant::now();
-        let receipts = day.report(&cluster, &ReceiptCounter::default()).await?;
+        let receipts = day
+            .report_records(&cluster, &ReceiptCounter::default())
+            .await?;
         streamed.add(count, since.elapsed());
         ensure!(receipts.len() == count, "a record has no receipt");
-        published(&cluster).await?;
+        wait_until_published(&cluster).await?;
         let after = Usage::now(&cluster)?;
         figures.more.extend(after.per_record(&before, count as u64));
-        let floor = floor::four_tables(&cluster, taken, count).await?;
+        let floor = floor::measure_four_tables(&cluster, taken, count).await?;
         plain.add(count, Duration::from_secs_f64(count as f64 / floor));
 
         let before = Usage::now(&cluster)?;
-        let calls = unary(&cluster, &day, turn * CALLS).await?;
+        let calls = measure_unary(&cluster, &day, turn * CALLS).await?;
         single.add(CALLS, calls.took);
         latencies.extend(calls.latencies);
-        published(&cluster).await?;
+        wait_until_published(&cluster).await?;
         let used = Usage::now(&cluster)?.per_record(&before, CALLS as u64);
         figures.more.extend(
             used.into_iter()
                 .map(|(party, micros)| (format!("unary_{party}"), micros)),
         );
-        let floor = floor::one_by_one(&cluster, taken + count, CALLS).await?;
+        let floor = floor::measure_one_by_one(&cluster, taken + count, CALLS).await?;
         plain_single.add(CALLS, Duration::from_secs_f64(CALLS as f64 / floor));
         taken += count + CALLS;
         eprintln!(
@@ -83,9 +88,11 @@ pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<BenchFig
             plain_single.per_s()
         );
     }
-    cluster.start_apart(&others(&MEASURED)).await?;
-    books(&cluster).await?;
-    cluster.nothing_left().await?;
+    cluster
+        .start_service_processes(&remaining_services(&MEASURED))
+        .await?;
+    check_balance(&cluster).await?;
+    cluster.wait_until_drained().await?;
     latencies.sort_unstable();
     let p99 = latencies.get(latencies.len() * 99 / 100).copied();
     figures.records = streamed.records as u64;
@@ -96,14 +103,14 @@ pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<BenchFig
     figures.add("unary_64_in_flight_per_s", single.per_s());
     figures.add("unary_floor_per_s", plain_single.per_s());
     figures.add("unary_ratio", single.per_s() / plain_single.per_s());
-    figures.more.extend(memory(&cluster)?);
+    figures.more.extend(peak_memory(&cluster)?);
     Ok(figures)
 }
 
 /// Waits until the relay has handed everything to the bus: that belongs to the price of a receipt.
-async fn published(cluster: &Cluster) -> Result<()> {
+async fn wait_until_published(cluster: &Cluster) -> Result<()> {
     let pool = cluster.owner_pool("ingest")?;
-    eventually("everything is on the bus", PATIENCE, async || {
+    eventually("everything is on the bus", JUDGED_TIMEOUT, async || {
         let left = event_bus::outbox::count_unpublished(&pool).await?;
         ensure!(left == 0, "{left} events");
         anyhow::Ok(())
@@ -137,10 +144,10 @@ struct UnaryLatencies {
 }
 
 /// Single calls, each by the provider whose record it is.
-async fn unary(cluster: &Cluster, day: &Day, first: usize) -> Result<UnaryLatencies> {
+async fn measure_unary(cluster: &Cluster, day: &Day, first: usize) -> Result<UnaryLatencies> {
     let mut shares: Vec<Vec<(String, Submission)>> = vec![Vec::new(); IN_FLIGHT];
     for (number, record) in day.records.iter().cycle().take(CALLS).enumerate() {
-        let mut submission = submission(record);
+        let mut submission = submission_of_record(record);
         // Other records than the streamed ones.
         submission.submission_id = format!("unary-{}", first + number);
         submission.record_key = format!("unary-{}", first + number);

@@ -28,7 +28,7 @@ use testkit::eventually;
 use crate::cluster::{Cluster, ClusterOptions, ClusterServers};
 
 /// How long what was reported may take to be judged.
-const PATIENCE: Duration = Duration::from_secs(240);
+const JUDGED_TIMEOUT: Duration = Duration::from_secs(240);
 
 /// What every benchmark prints, and some figures of its own.
 #[derive(Debug, Serialize)]
@@ -59,11 +59,11 @@ impl BenchFigures {
 
 /// Services of a platform as it is deployed, a process a service, on servers that wait for the disk. Those that are not
 /// named can be started later: what is for them waits on the bus.
-pub async fn deployed(program: PathBuf, services: &[Service]) -> Result<Cluster> {
+pub async fn start_as_deployed(program: PathBuf, services: &[Service]) -> Result<Cluster> {
     let place = LockedFolder::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
     let options = PostgresOptions {
-        settings: as_deployed()?,
+        settings: deployed_settings()?,
         ..PostgresOptions::default()
     };
     let postgres = Postgres::start(&binaries, &place.path().join("postgres"), options)?;
@@ -72,19 +72,19 @@ pub async fn deployed(program: PathBuf, services: &[Service]) -> Result<Cluster>
         &place.path().join("nats"),
         NatsOptions::default(),
     )?;
-    let servers = ClusterServers::of(postgres, nats);
+    let servers = ClusterServers::from_started(postgres, nats);
     let options = ClusterOptions {
         log: "warn".to_owned(),
         ..ClusterOptions::new(program)
     };
-    let mut cluster = Cluster::start_on(servers, place, options).await?;
+    let mut cluster = Cluster::start_on_servers(servers, place, options).await?;
     cluster.stop_platform().await?;
-    cluster.start_apart(services).await?;
+    cluster.start_service_processes(services).await?;
     Ok(cluster)
 }
 
 /// What `deploy/postgres/postgresql.conf` says of memory and the log: operators have no other server.
-fn as_deployed() -> Result<Vec<(String, String)>> {
+fn deployed_settings() -> Result<Vec<(String, String)>> {
     const OF_THE_PLACE: [&str; 4] = ["listen_", "password_", "log", "max_connections"];
     let file = testkit::workspace_root().join("deploy/postgres/postgresql.conf");
     let text = std::fs::read_to_string(&file)?;
@@ -100,15 +100,15 @@ fn as_deployed() -> Result<Vec<(String, String)>> {
 }
 
 /// The services of the platform that are not among these.
-pub fn others(services: &[Service]) -> Vec<Service> {
+pub fn remaining_services(services: &[Service]) -> Vec<Service> {
     let all = Service::PLATFORM.into_iter();
     all.filter(|service| !services.contains(service)).collect()
 }
 
 /// Receipts given = originals = events = verdicts, once everything has settled.
-pub async fn books(cluster: &Cluster) -> Result<()> {
+pub async fn check_balance(cluster: &Cluster) -> Result<()> {
     let pool = cluster.owner_pool("public")?;
-    eventually("the books balance", PATIENCE, async || {
+    eventually("the books balance", JUDGED_TIMEOUT, async || {
         let counts: (i64, i64, i64, i64, i64) = sqlx::query_as(
             "select (select coalesce(sum(last_number), 0)::int8 from ingest.provider_ledger),
                     (select count(*) from ingest.original),
@@ -135,8 +135,8 @@ pub async fn books(cluster: &Cluster) -> Result<()> {
 }
 
 /// The most that each service ever kept resident, MiB, and the highest of them.
-pub fn memory(cluster: &Cluster) -> Result<BTreeMap<String, f64>> {
-    let services = crate::memory::of_services(cluster)?;
+pub fn peak_memory(cluster: &Cluster) -> Result<BTreeMap<String, f64>> {
+    let services = crate::memory::service_memory(cluster)?;
     let mut figures: BTreeMap<String, f64> = services
         .iter()
         .map(|(service, resident)| {

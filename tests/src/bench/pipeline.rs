@@ -19,14 +19,17 @@ use sqlx::PgPool;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use uuid::Uuid;
 
-use super::{BenchFigures, books, deployed, floor, memory, others, usage::Usage};
+use super::{
+    BenchFigures, check_balance, floor, peak_memory, remaining_services, start_as_deployed,
+    usage::Usage,
+};
 use crate::{
     cluster::Cluster,
-    day::{Day, ReceiptCounter, submission},
+    day::{Day, ReceiptCounter, submission_of_record},
 };
 
 /// The services from the receipt to what is queryable, and the catalogue, which says what may be reported.
-pub const WAY: [Service; 4] = [
+pub const PIPELINE_SERVICES: [Service; 4] = [
     Service::Catalog,
     Service::Ingest,
     Service::Validation,
@@ -35,13 +38,13 @@ pub const WAY: [Service; 4] = [
 /// How often the load generator hands out what is due by now.
 const TICK: Duration = Duration::from_millis(10);
 /// One receipt in so many is followed until it is queryable.
-const FOLLOWED: usize = 50;
+const FOLLOW_ONE_IN: usize = 50;
 /// So many are looked at while records are on their way.
-const FEW: usize = 100;
+const PROBE_SIZE: usize = 100;
 /// How often they and the followed ones are looked for.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// After this the pipeline has failed.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PIPELINE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// What to measure.
 #[derive(Clone, Copy, Debug)]
@@ -62,25 +65,31 @@ pub struct PipelineOptions {
 
 impl PipelineOptions {
     fn records(&self, first: usize, count: usize) -> Day {
-        let generator = Day::today(self.seed).with_planted_percent(self.bad_percent);
-        Day::part(generator, first as u64, count)
+        let generator = Day::generator_today(self.seed).with_planted_percent(self.bad_percent);
+        Day::from_range(generator, first as u64, count)
     }
 }
 
 /// Runs it.
 pub async fn run(program: PathBuf, load: PipelineOptions) -> Result<BenchFigures> {
-    let measured: &[Service] = if load.all { &Service::PLATFORM } else { &WAY };
-    let mut cluster = deployed(program, measured).await?;
+    let measured: &[Service] = if load.all {
+        &Service::PLATFORM
+    } else {
+        &PIPELINE_SERVICES
+    };
+    let mut cluster = start_as_deployed(program, measured).await?;
     let day = load.records(0, load.records);
-    day.register(&cluster).await?;
+    day.register_providers(&cluster).await?;
     let records = day.records.len() as u64;
     let pool = cluster.owner_pool("public")?;
     let before = Usage::now(&cluster)?;
     let since = Instant::now();
-    let receipts = day.report(&cluster, &ReceiptCounter::default()).await?;
+    let receipts = day
+        .report_records(&cluster, &ReceiptCounter::default())
+        .await?;
     ensure!(receipts.len() as u64 == records, "a record has no receipt");
     let receipted = since.elapsed();
-    until_judged(&pool, &receipts).await?;
+    wait_until_judged(&pool, &receipts).await?;
     let seconds = since.elapsed().as_secs_f64();
     let after = Usage::now(&cluster)?;
     let mut figures = BenchFigures {
@@ -95,21 +104,23 @@ pub async fn run(program: PathBuf, load: PipelineOptions) -> Result<BenchFigures
     figures.add("receipts_per_s", records as f64 / receipted.as_secs_f64());
     figures.add("bad_percent", f64::from(load.bad_percent));
     if load.seconds > 0 && load.bad_percent < 100 {
-        steady(&cluster, load, &mut figures).await?;
+        measure_steady_rate(&cluster, load, &mut figures).await?;
     }
     if !load.all {
-        cluster.start_apart(&others(&WAY)).await?;
+        cluster
+            .start_service_processes(&remaining_services(&PIPELINE_SERVICES))
+            .await?;
     }
-    books(&cluster).await?;
-    cluster.nothing_left().await?;
-    figures.floor_per_s = floor::batched(&cluster, floor::PIPELINE, records).await?;
+    check_balance(&cluster).await?;
+    cluster.wait_until_drained().await?;
+    figures.floor_per_s = floor::measure_batched(&cluster, floor::PIPELINE, records).await?;
     figures.ratio = figures.ours_per_s / figures.floor_per_s;
-    figures.more.extend(memory(&cluster)?);
+    figures.more.extend(peak_memory(&cluster)?);
     Ok(figures)
 }
 
 /// Waits until every record with a receipt is queryable or has gone back.
-pub async fn until_judged(pool: &PgPool, receipts: &HashMap<String, Receipt>) -> Result<()> {
+pub async fn wait_until_judged(pool: &PgPool, receipts: &HashMap<String, Receipt>) -> Result<()> {
     let ids = receipts.values().map(|r| Ok(r.record_id.parse()?));
     let mut left: Vec<Uuid> = ids.collect::<Result<_>>()?;
     // Ids are in the order of time, and the last ones come last: looking at a few takes little time from what is
@@ -117,19 +128,19 @@ pub async fn until_judged(pool: &PgPool, receipts: &HashMap<String, Receipt>) ->
     left.sort_unstable();
     let since = Instant::now();
     while !left.is_empty() {
-        let few = &left[left.len().saturating_sub(FEW)..];
-        if on_the_way(pool, few).await?.is_empty() {
-            left = on_the_way(pool, &left).await?;
+        let few = &left[left.len().saturating_sub(PROBE_SIZE)..];
+        if unjudged_ids(pool, few).await?.is_empty() {
+            left = unjudged_ids(pool, &left).await?;
             left.sort_unstable();
         }
-        ensure!(since.elapsed() < PATIENCE, "{} left", left.len());
-        tokio::time::sleep(LOOK).await;
+        ensure!(since.elapsed() < PIPELINE_TIMEOUT, "{} left", left.len());
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     Ok(())
 }
 
 /// Those that are neither queryable nor have gone back.
-async fn on_the_way(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Uuid>> {
+async fn unjudged_ids(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Uuid>> {
     let ids = sqlx::query_scalar(
         "select id from unnest($1::uuid[]) id
          left join lateral (
@@ -155,7 +166,7 @@ struct FollowedRecords {
 }
 
 /// A steady load: every provider streams its share at its rate, whatever the answers do.
-async fn steady(
+async fn measure_steady_rate(
     cluster: &Cluster,
     load: PipelineOptions,
     figures: &mut BenchFigures,
@@ -165,12 +176,15 @@ async fn steady(
     let day = load.records(load.records, count);
     let mut shares: HashMap<&str, Vec<(Submission, bool)>> = HashMap::new();
     for (number, record) in day.records.iter().enumerate() {
-        let follow = number % FOLLOWED == 0 && record.planted.is_none();
+        let follow = number % FOLLOW_ONE_IN == 0 && record.planted.is_none();
         let share = shares.entry(&record.provider_code).or_default();
-        share.push((submission(record), follow));
+        share.push((submission_of_record(record), follow));
     }
     let followed: Arc<Mutex<FollowedRecords>> = Arc::default();
-    let watching = tokio::spawn(watch(cluster.owner_pool("disclosure")?, followed.clone()));
+    let watching = tokio::spawn(watch_followed(
+        cluster.owner_pool("disclosure")?,
+        followed.clone(),
+    ));
     let clients = cluster.clients()?;
     let before = Usage::now(cluster)?;
     let since = Instant::now();
@@ -178,7 +192,7 @@ async fn steady(
     for (provider, share) in shares {
         let mut client = clients.ingest(provider)?;
         let follow: Vec<bool> = share.iter().map(|(_, follow)| *follow).collect();
-        let requests = paced(share, load.seconds);
+        let requests = paced_requests(share, load.seconds);
         let followed = followed.clone();
         streams.spawn(async move {
             let mut answers = client.stream_records(requests).await?.into_inner();
@@ -224,7 +238,10 @@ async fn steady(
 }
 
 /// A share as a stream of requests, spread evenly over the seconds.
-fn paced(share: Vec<(Submission, bool)>, seconds: usize) -> ReceiverStream<StreamRecordsRequest> {
+fn paced_requests(
+    share: Vec<(Submission, bool)>,
+    seconds: usize,
+) -> ReceiverStream<StreamRecordsRequest> {
     let (sender, requests) = tokio::sync::mpsc::channel(4096);
     tokio::spawn(async move {
         let (count, since) = (share.len() as f64, Instant::now());
@@ -253,7 +270,10 @@ fn paced(share: Vec<(Submission, bool)>, seconds: usize) -> ReceiverStream<Strea
 }
 
 /// Looks for the followed records until the load has ended and all are queryable; how long each took, sorted.
-async fn watch(pool: PgPool, followed: Arc<Mutex<FollowedRecords>>) -> Result<Vec<Duration>> {
+async fn watch_followed(
+    pool: PgPool,
+    followed: Arc<Mutex<FollowedRecords>>,
+) -> Result<Vec<Duration>> {
     let lock = || {
         followed
             .lock()
@@ -287,9 +307,9 @@ async fn watch(pool: PgPool, followed: Arc<Mutex<FollowedRecords>>) -> Result<Ve
             }
         }
         ensure!(
-            progress.elapsed() < PATIENCE,
+            progress.elapsed() < PIPELINE_TIMEOUT,
             "records never became queryable"
         );
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

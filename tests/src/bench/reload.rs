@@ -12,7 +12,7 @@ use proto::credit::ingest::v1::{
 use testkit::records::GeneratedRecord;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 
-use super::{BenchFigures, books, deployed, floor, memory, usage::Usage};
+use super::{BenchFigures, check_balance, floor, peak_memory, start_as_deployed, usage::Usage};
 use crate::{cluster::Cluster, day::Day};
 
 /// Requests of one reload on their way to the connection.
@@ -20,28 +20,28 @@ const WINDOW: usize = 1024;
 
 /// Runs it with `records` of a seed.
 pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<BenchFigures> {
-    let cluster = deployed(program, &Service::PLATFORM).await?;
+    let cluster = start_as_deployed(program, &Service::PLATFORM).await?;
     let day = Day::new(seed, records);
-    day.register(&cluster).await?;
+    day.register_providers(&cluster).await?;
     let count = day.records.len() as u64;
     let since = Instant::now();
-    let first = reload(&cluster, &day, "first").await?;
+    let first = reload_all(&cluster, &day, "first").await?;
     let first_s = since.elapsed().as_secs_f64();
     ensure!(first.accepted == count, "{first:?} of {count}");
     // The pipeline behind must not run beside the next measurements.
-    day.settle(&cluster, since).await?.check()?;
+    day.wait_until_settled(&cluster, since).await?.check()?;
     let before = Usage::now(&cluster)?;
     let since = Instant::now();
-    let second = reload(&cluster, &day, "second").await?;
+    let second = reload_all(&cluster, &day, "second").await?;
     let second_s = since.elapsed().as_secs_f64();
     let after = Usage::now(&cluster)?;
     ensure!(
         second.unchanged == count && second.accepted == 0 && second.missing == 0,
         "{second:?} of {count}"
     );
-    cluster.nothing_left().await?;
-    books(&cluster).await?;
-    let floor_per_s = floor::four_tables(&cluster, 0, day.records.len()).await?;
+    cluster.wait_until_drained().await?;
+    check_balance(&cluster).await?;
+    let floor_per_s = floor::measure_four_tables(&cluster, 0, day.records.len()).await?;
     let ours_per_s = count as f64 / second_s;
     let mut figures = BenchFigures {
         name: "reload",
@@ -55,12 +55,12 @@ pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<BenchFig
     let first_per_s = count as f64 / first_s;
     figures.add("first_load_per_s", first_per_s);
     figures.add("unchanged_by_first", ours_per_s / first_per_s);
-    figures.more.extend(memory(&cluster)?);
+    figures.more.extend(peak_memory(&cluster)?);
     Ok(figures)
 }
 
 /// Every provider reloads each of its items; the sums of all.
-async fn reload(cluster: &Cluster, day: &Day, name: &str) -> Result<ReloadSummary> {
+async fn reload_all(cluster: &Cluster, day: &Day, name: &str) -> Result<ReloadSummary> {
     let mut shares: BTreeMap<(&str, &str), Vec<&GeneratedRecord>> = BTreeMap::new();
     for record in &day.records {
         let share = (record.provider_code.as_str(), record.item_code.as_str());
@@ -69,8 +69,8 @@ async fn reload(cluster: &Cluster, day: &Day, name: &str) -> Result<ReloadSummar
     let clients = cluster.clients()?;
     let mut reloads = tokio::task::JoinSet::new();
     for ((provider, item), records) in shares {
-        let requests = requests(name, item, &records);
-        reloads.spawn(one(clients.ingest(provider)?, requests));
+        let requests = reload_requests(name, item, &records);
+        reloads.spawn(reload_item(clients.ingest(provider)?, requests));
     }
     let mut all = ReloadSummary::default();
     while let Some(done) = reloads.join_next().await {
@@ -89,7 +89,7 @@ type IngestClient = proto::credit::ingest::v1::ingest_service_client::IngestServ
 >;
 
 /// One reload from its begin to its end.
-fn requests(name: &str, item: &str, records: &[&GeneratedRecord]) -> Vec<ReloadItemRequest> {
+fn reload_requests(name: &str, item: &str, records: &[&GeneratedRecord]) -> Vec<ReloadItemRequest> {
     let step = |step| ReloadItemRequest { step: Some(step) };
     let begin = ReloadBegin {
         reload_id: format!("{name}-{item}"),
@@ -111,7 +111,10 @@ fn requests(name: &str, item: &str, records: &[&GeneratedRecord]) -> Vec<ReloadI
     requests
 }
 
-async fn one(mut client: IngestClient, requests: Vec<ReloadItemRequest>) -> Result<ReloadSummary> {
+async fn reload_item(
+    mut client: IngestClient,
+    requests: Vec<ReloadItemRequest>,
+) -> Result<ReloadSummary> {
     let (sender, stream) = tokio::sync::mpsc::channel(WINDOW);
     let feeding = tokio::spawn(async move {
         for request in requests {

@@ -8,24 +8,27 @@ use anyhow::{Result, ensure};
 use futures::future::try_join_all;
 use sqlx::{AssertSqlSafe, PgPool};
 
-use super::{BenchFigures, books, deployed, memory, others, pipeline, usage::Usage};
+use super::{
+    BenchFigures, check_balance, peak_memory, pipeline, remaining_services, start_as_deployed,
+    usage::Usage,
+};
 use crate::{
     cluster::Cluster,
     day::{Day, ReceiptCounter},
 };
 
 /// Records that come through the platform before the first measurement.
-const FEW: usize = 100_000;
+const BASE_RECORDS: usize = 100_000;
 /// Records that warm up before the first measurement: connections, statements, caches.
-const WARM: usize = 5_000;
+const WARM_UP_RECORDS: usize = 5_000;
 /// Records that warm up among many. After a checkpoint the first write to a page puts the whole page into the log; among
 /// millions a record writes to half a dozen pages that lie anywhere, and there are some hundred thousand of them, so it takes
 /// so many records until a first write is the exception, as it is between the checkpoints of a platform under load.
-const WARM_MANY: usize = 150_000;
+const WARM_UP_AMONG_MANY: usize = 150_000;
 /// How much more a record may cost.
-const MOST: f64 = 1.3;
+const MAX_COST_RATIO: f64 = 1.3;
 /// How much a service may keep resident, MiB.
-const MOST_MIB: f64 = 200.0;
+const MAX_RESIDENT_MIB: f64 = 200.0;
 
 /// Runs it: measures with `records` of a seed on `stored` others.
 pub async fn run(
@@ -34,34 +37,38 @@ pub async fn run(
     stored: usize,
     seed: u64,
 ) -> Result<BenchFigures> {
-    let way = &pipeline::WAY;
-    let mut cluster = deployed(program, way).await?;
+    let way = &pipeline::PIPELINE_SERVICES;
+    let mut cluster = start_as_deployed(program, way).await?;
     let mut next = 0;
-    let day = part(seed, &mut next, FEW);
-    day.register(&cluster).await?;
-    burst(&cluster, &day).await?;
+    let day = next_records(seed, &mut next, BASE_RECORDS);
+    day.register_providers(&cluster).await?;
+    report_and_wait(&cluster, &day).await?;
     let few = measure(&cluster, seed, &mut next, records).await?;
-    eprintln!("with {FEW} stored: {few:?}");
+    eprintln!("with {BASE_RECORDS} stored: {few:?}");
 
     // What waits for the services behind would fill the bus, and then nobody gets anything.
-    cluster.start_apart(&others(way)).await?;
-    books(&cluster).await?;
-    cluster.stop_apart().await?;
+    cluster
+        .start_service_processes(&remaining_services(way))
+        .await?;
+    check_balance(&cluster).await?;
+    cluster.stop_service_processes().await?;
     let pool = service_kit::db::connect_lazy(cluster.owner_url(), "public", 3)?;
     let since = Instant::now();
-    let total = multiply(&pool, stored).await?;
-    settle(&pool).await?;
+    let total = multiply_stored(&pool, stored).await?;
+    vacuum_and_checkpoint(&pool).await?;
     eprintln!(
         "{total} stored after {:.0} s",
         since.elapsed().as_secs_f64()
     );
     pool.close().await;
-    cluster.start_apart(way).await?;
-    cluster.start_apart(&others(way)).await?;
-    burst(&cluster, &part(seed, &mut next, WARM_MANY)).await?;
-    books(&cluster).await?;
-    cluster.stop_apart().await?;
-    cluster.start_apart(way).await?;
+    cluster.start_service_processes(way).await?;
+    cluster
+        .start_service_processes(&remaining_services(way))
+        .await?;
+    report_and_wait(&cluster, &next_records(seed, &mut next, WARM_UP_AMONG_MANY)).await?;
+    check_balance(&cluster).await?;
+    cluster.stop_service_processes().await?;
+    cluster.start_service_processes(way).await?;
     let many = measure(&cluster, seed, &mut next, records).await?;
     eprintln!("with {total} stored: {many:?}");
     let pool = cluster.owner_pool("public")?;
@@ -70,9 +77,11 @@ pub async fn run(
     let worst = measure(&cluster, seed, &mut next, records).await?;
     eprintln!("with {total} stored, after a checkpoint: {worst:?}");
 
-    cluster.start_apart(&others(way)).await?;
-    books(&cluster).await?;
-    cluster.nothing_left().await?;
+    cluster
+        .start_service_processes(&remaining_services(way))
+        .await?;
+    check_balance(&cluster).await?;
+    cluster.wait_until_drained().await?;
     let mut figures = BenchFigures {
         name: "stored",
         records: records as u64,
@@ -80,7 +89,7 @@ pub async fn run(
         floor_per_s: few.per_s,
         ratio: many.cpu_us() / few.cpu_us(),
         p99_ms: 0.0,
-        more: memory(&cluster)?,
+        more: peak_memory(&cluster)?,
     };
     figures.add("stored", total as f64);
     figures.add("few_by_many_per_s", few.per_s / many.per_s);
@@ -93,12 +102,12 @@ pub async fn run(
 }
 
 /// Fails when a record costs more among many than is allowed, or a service keeps too much.
-pub fn check(figures: &BenchFigures) -> Result<()> {
+pub fn check_figures(figures: &BenchFigures) -> Result<()> {
     let resident = figures.more.get("peak_rss_mib").copied();
     let resident = resident.unwrap_or(f64::INFINITY);
-    ensure!(resident < MOST_MIB, "a service kept {resident} MiB");
+    ensure!(resident < MAX_RESIDENT_MIB, "a service kept {resident} MiB");
     ensure!(
-        figures.ratio <= MOST,
+        figures.ratio <= MAX_COST_RATIO,
         "a record costs {:.2} times as much among many",
         figures.ratio
     );
@@ -128,11 +137,11 @@ async fn measure(
     next: &mut usize,
     records: usize,
 ) -> Result<RecordCost> {
-    burst(cluster, &part(seed, next, WARM)).await?;
-    let day = part(seed, next, records);
+    report_and_wait(cluster, &next_records(seed, next, WARM_UP_RECORDS)).await?;
+    let day = next_records(seed, next, records);
     let before = Usage::now(cluster)?;
     let since = Instant::now();
-    burst(cluster, &day).await?;
+    report_and_wait(cluster, &day).await?;
     let seconds = since.elapsed().as_secs_f64();
     Ok(RecordCost {
         per_s: records as f64 / seconds,
@@ -141,28 +150,30 @@ async fn measure(
 }
 
 /// The next records of the seed.
-fn part(seed: u64, next: &mut usize, count: usize) -> Day {
+fn next_records(seed: u64, next: &mut usize, count: usize) -> Day {
     let first = *next;
     *next += count;
-    Day::part(Day::today(seed), first as u64, count)
+    Day::from_range(Day::generator_today(seed), first as u64, count)
 }
 
 /// Sends records and waits until all are queryable or have gone back.
-async fn burst(cluster: &Cluster, day: &Day) -> Result<()> {
+async fn report_and_wait(cluster: &Cluster, day: &Day) -> Result<()> {
     let pool = cluster.owner_pool("public")?;
-    let receipts = day.report(cluster, &ReceiptCounter::default()).await?;
+    let receipts = day
+        .report_records(cluster, &ReceiptCounter::default())
+        .await?;
     ensure!(
         receipts.len() == day.records.len(),
         "a record has no receipt"
     );
-    pipeline::until_judged(&pool, &receipts).await?;
+    pipeline::wait_until_judged(&pool, &receipts).await?;
     pool.close().await;
     Ok(())
 }
 
 /// Copies what is stored until there is so much; how much there is. A copy has the parts of its ids and keys that decide
 /// where indexes put it from a hash, so that it lies anywhere, as the keys of other records do.
-async fn multiply(pool: &PgPool, stored: usize) -> Result<i64> {
+async fn multiply_stored(pool: &PgPool, stored: usize) -> Result<i64> {
     let count = "select count(*) from ingest.original";
     let original: i64 = sqlx::query_scalar(count).fetch_one(pool).await?;
     let mut tx = pool.begin().await?;
@@ -184,7 +195,7 @@ async fn multiply(pool: &PgPool, stored: usize) -> Result<i64> {
         sqlx::query(AssertSqlSafe(keep)).execute(&mut *tx).await?;
     }
     tx.commit().await?;
-    leave_indexes(pool).await?;
+    disable_indexes(pool).await?;
     let copies = (stored as i64 - 1).max(0) / original;
     for copy in 1..=copies {
         // Schema by schema, side by side.
@@ -192,7 +203,7 @@ async fn multiply(pool: &PgPool, stored: usize) -> Result<i64> {
         try_join_all(each.map(|tables| copy_tables(pool, tables, copy))).await?;
         eprintln!("{} stored", original * (copy + 1));
     }
-    make_indexes(pool).await?;
+    rebuild_indexes(pool).await?;
     let mut tx = pool.begin().await?;
     sqlx::query(
         "update ingest.provider_ledger l set last_number = l.last_number + $1 * s.last_number
@@ -220,7 +231,7 @@ async fn multiply(pool: &PgPool, stored: usize) -> Result<i64> {
 async fn copy_tables(pool: &PgPool, tables: &[CopiedTable], copy: i64) -> Result<()> {
     let mut tx = pool.begin().await?;
     for (schema, name, columns) in tables {
-        let statement = copy_of(&mut tx, schema, name, columns).await?;
+        let statement = copy_statement(&mut tx, schema, name, columns).await?;
         sqlx::query(AssertSqlSafe(statement))
             .bind(copy)
             .execute(&mut *tx)
@@ -237,7 +248,7 @@ fn copied_tables() -> String {
 }
 
 /// Lets the copied tables grow without their indexes: row by row in random order they would take half an hour.
-async fn leave_indexes(pool: &PgPool) -> Result<()> {
+async fn disable_indexes(pool: &PgPool) -> Result<()> {
     let statement = format!(
         "update pg_index set indisready = false, indisvalid = false where indrelid in ({})",
         copied_tables()
@@ -248,7 +259,7 @@ async fn leave_indexes(pool: &PgPool) -> Result<()> {
 
 /// Makes the indexes, which also proves that no key is there twice. Their pages are as full as those of an index that
 /// has grown row by row.
-async fn make_indexes(pool: &PgPool) -> Result<()> {
+async fn rebuild_indexes(pool: &PgPool) -> Result<()> {
     let indexes: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
         "select i.indexrelid::regclass::text from pg_index i join pg_class c on c.oid = i.indexrelid
          join pg_am a on a.oid = c.relam where a.amname = 'btree' and i.indrelid in ({})",
@@ -276,7 +287,7 @@ async fn make_indexes(pool: &PgPool) -> Result<()> {
 }
 
 /// Leaves the tables as autovacuum and a checkpoint would in time, so that the fill is not paid for by what follows.
-async fn settle(pool: &PgPool) -> Result<()> {
+async fn vacuum_and_checkpoint(pool: &PgPool) -> Result<()> {
     let tables = COPIED.map(|(schema, name, _)| format!("{schema}.{name}"));
     let vacuum = format!("vacuum (analyze) {}", tables.join(", "));
     sqlx::query(AssertSqlSafe(vacuum)).execute(pool).await?;
@@ -299,7 +310,7 @@ const LEDGER: (&str, &str) = (
 );
 const EVENT: (&str, &str) = ("event_id", "stored.id(t.event_id, $1)");
 /// Given by the table itself.
-const OWN: &str = "";
+const GIVEN_BY_TABLE: &str = "";
 
 const COPIED: [CopiedTable; 9] = [
     (
@@ -312,7 +323,11 @@ const COPIED: [CopiedTable; 9] = [
             ("submission_digest", "stored.hash(t.submission_digest, $1)"),
         ],
     ),
-    ("ingest", "outbox", &[("xid", OWN), ("seq", OWN), EVENT]),
+    (
+        "ingest",
+        "outbox",
+        &[("xid", GIVEN_BY_TABLE), ("seq", GIVEN_BY_TABLE), EVENT],
+    ),
     ("validation", "inbox", &[EVENT]),
     ("validation", "verdict", &[RECORD, KEY, LEDGER]),
     (
@@ -320,13 +335,17 @@ const COPIED: [CopiedTable; 9] = [
         "natural_claim",
         &[("digest", "stored.hash(t.digest, $1)"), KEY],
     ),
-    ("validation", "outbox", &[("xid", OWN), ("seq", OWN), EVENT]),
+    (
+        "validation",
+        "outbox",
+        &[("xid", GIVEN_BY_TABLE), ("seq", GIVEN_BY_TABLE), EVENT],
+    ),
     ("disclosure", "inbox", &[EVENT]),
     ("disclosure", "record_head", &[RECORD, KEY]),
     ("disclosure", "organisation_version", &[RECORD, KEY]),
 ];
 
-async fn copy_of(
+async fn copy_statement(
     conn: &mut sqlx::PgConnection,
     schema: &str,
     name: &str,
@@ -344,7 +363,10 @@ async fn copy_of(
         let found = anew.iter().find(|(name, _)| name == column);
         found.map_or(format!("t.{column}"), |(_, how)| (*how).to_owned())
     };
-    let kept: Vec<&String> = columns.iter().filter(|c| value(c) != OWN).collect();
+    let kept: Vec<&String> = columns
+        .iter()
+        .filter(|c| value(c) != GIVEN_BY_TABLE)
+        .collect();
     let names: Vec<&str> = kept.iter().map(|c| c.as_str()).collect();
     let values: Vec<String> = kept.iter().map(|c| value(c)).collect();
     // Every copy takes the number, used or not, so that all statements take the same.

@@ -27,7 +27,7 @@ impl Usage {
             seconds: BTreeMap::from([("load".to_owned(), load)]),
             roles: BTreeMap::new(),
         };
-        for (name, pid) in cluster.parties() {
+        for (name, pid) in cluster.process_ids() {
             *usage.seconds.entry(name.to_owned()).or_default() += tree_seconds(pid, true)?;
             if name == "postgres" {
                 usage.roles = role_seconds(pid);

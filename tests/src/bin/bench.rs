@@ -84,7 +84,7 @@ impl BenchProgram {
         if self.name == BenchmarkName::Stored {
             let figures = stored::run(program, self.records, self.stored, self.seed).await?;
             self.print(&figures)?;
-            return stored::check(&figures);
+            return stored::check_figures(&figures);
         }
         let load = pipeline::PipelineOptions {
             records: self.records,
@@ -104,7 +104,7 @@ impl BenchProgram {
 
     fn rules(&self) -> Result<()> {
         let today = legal_clock::shanghai_date(time::OffsetDateTime::now_utc());
-        let figures = rules::measure(self.seed, self.records, today)?;
+        let figures = rules::measure_rules(self.seed, self.records, today)?;
         self.print(&figures)?;
         figures.check()
     }

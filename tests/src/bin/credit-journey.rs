@@ -11,14 +11,14 @@ use event_bus::{FaultInjection, FaultPoint};
 fn main() -> ExitCode {
     let wanted = std::env::var("CREDIT_JOURNEY_FAULT").unwrap_or_default();
     if wanted.is_empty() {
-        return platform::main(FaultInjection::none());
+        return platform::run_command_line(FaultInjection::none());
     }
     let Some((point, count)) = parse(&wanted) else {
         eprintln!("CREDIT_JOURNEY_FAULT={wanted}: expected point:count");
         return ExitCode::FAILURE;
     };
     let reached = AtomicU64::new(0);
-    platform::main(FaultInjection::with_callback(move |at| {
+    platform::run_command_line(FaultInjection::with_callback(move |at| {
         if at == point && reached.fetch_add(1, Ordering::SeqCst) + 1 == count {
             std::process::abort();
         }

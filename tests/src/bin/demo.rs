@@ -54,9 +54,10 @@ impl DemoProgram {
             .with_context(|| format!("{PROGRAM} is not set: run `cargo xtask demo`"))?;
         let place = LockedFolder::temporary()?;
         let servers = servers(&place).await?;
-        let cluster = Cluster::start_on(servers, place, ClusterOptions::new(program)).await?;
+        let cluster =
+            Cluster::start_on_servers(servers, place, ClusterOptions::new(program)).await?;
         let day = Day::new(self.seed, self.records);
-        day.register(&cluster).await?;
+        day.register_providers(&cluster).await?;
         say(&format!(
             "{} providers report {} records over gRPC",
             day.generator.providers().len(),
@@ -67,7 +68,7 @@ impl DemoProgram {
         let receipts = {
             let showing = show_progress(&progress, day.records.len() as u64);
             let reported = tokio::select! {
-                receipts = day.report(&cluster, &progress) => receipts?,
+                receipts = day.report_records(&cluster, &progress) => receipts?,
                 () = showing => unreachable!("the progress line never ends by itself"),
             };
             clear_line();
@@ -82,7 +83,7 @@ impl DemoProgram {
             receipts.len(),
             since.elapsed().as_secs_f64()
         ));
-        let balance = match day.settle(&cluster, since).await {
+        let balance = match day.wait_until_settled(&cluster, since).await {
             Ok(balance) => balance,
             // Not settled: show how far it came, and fail.
             Err(error) => {
@@ -90,11 +91,11 @@ impl DemoProgram {
                 day.balance(&cluster, since).await?
             }
         };
-        match objection(&cluster, &day, &receipts).await? {
+        match file_objection(&cluster, &day, &receipts).await? {
             Some(objection) => show_objection(&objection),
             None => say("no public record to object to"),
         }
-        cluster.nothing_left().await?;
+        cluster.wait_until_drained().await?;
         show_addresses(&cluster);
         show_books(&balance);
         println!("{}", serde_json::to_string(&balance)?);
@@ -110,10 +111,10 @@ impl DemoProgram {
 async fn servers(place: &LockedFolder) -> Result<ClusterServers> {
     let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     match (named("DATABASE_URL"), named("NATS_URL")) {
-        (Some(database), Some(nats)) => ClusterServers::named(&database, nats).await,
+        (Some(database), Some(nats)) => ClusterServers::connect_named(&database, nats).await,
         _ => {
             let binaries = Binaries::locate(&testkit::workspace_root())?;
-            ClusterServers::private(&binaries, place.path(), true)
+            ClusterServers::start_private(&binaries, place.path(), true)
         }
     }
 }
@@ -146,7 +147,7 @@ async fn show_progress(progress: &ReceiptCounter, all: u64) {
 }
 
 /// An organisation objects to the first of its public records.
-async fn objection(
+async fn file_objection(
     cluster: &Cluster,
     day: &Day,
     receipts: &std::collections::HashMap<String, Receipt>,

@@ -9,8 +9,8 @@ use rand::Rng;
 use service_kit::reason::Reason;
 
 use super::{
-    FEEDBACK, HostileRequest, LEDGER, RECEIPT, RequestMaker, SUBMIT, VERDICT, refused_for, to,
-    wire::framed,
+    FEEDBACK, HostileRequest, LEDGER, RECEIPT, RequestMaker, SUBMIT, VERDICT, raw_request,
+    refused_for, wire::frame_message,
 };
 
 impl RequestMaker<'_> {
@@ -28,75 +28,80 @@ impl RequestMaker<'_> {
     }
 
     fn without_a_token(&mut self) -> HostileRequest {
-        let (submission, _) = self.good();
+        let (submission, _) = self.good_submission();
         let expected = refused_for(&[Reason::TokenMissing]);
-        self.submitted("no token", submission, "", expected)
+        self.submission_request("no token", submission, "", expected)
     }
 
     fn with_a_bad_token(&mut self) -> HostileRequest {
-        let (submission, _) = self.good();
-        let at = self.rng.random_range(0..self.enemy.bad_tokens.len());
-        let (token, reason) = &self.enemy.bad_tokens[at];
+        let (submission, _) = self.good_submission();
+        let at = self.rng.random_range(0..self.client.bad_tokens.len());
+        let (token, reason) = &self.client.bad_tokens[at];
         let reasons: &'static [Reason] = match *reason {
             Reason::TokenExpired => &[Reason::TokenExpired],
             _ => &[Reason::TokenInvalid],
         };
         let expected = refused_for(reasons);
-        self.submitted("bad token", submission, token, expected)
+        self.submission_request("bad token", submission, token, expected)
     }
 
     fn in_another_role(&mut self) -> HostileRequest {
-        let (submission, _) = self.good();
-        let at = self.rng.random_range(0..self.enemy.other_roles.len());
-        let token = &self.enemy.other_roles[at];
+        let (submission, _) = self.good_submission();
+        let at = self.rng.random_range(0..self.client.other_roles.len());
+        let token = &self.client.other_roles[at];
         let expected = refused_for(&[Reason::RoleNotAllowed]);
-        self.submitted("another role", submission, token, expected)
+        self.submission_request("another role", submission, token, expected)
     }
 
     fn as_a_stranger(&mut self) -> HostileRequest {
-        let (submission, _) = self.good();
+        let (submission, _) = self.good_submission();
         let expected = refused_for(&[Reason::ProviderNotRegistered]);
-        self.submitted("a stranger", submission, &self.enemy.stranger, expected)
+        self.submission_request(
+            "a stranger",
+            submission,
+            &self.client.unregistered_token,
+            expected,
+        )
     }
 
     /// Something that is known, and a token of somebody else.
-    fn anothers(&mut self) -> (&super::KnownRecord, &str) {
-        let at = self.rng.random_range(0..self.enemy.known.len());
-        let known = &self.enemy.known[at];
-        let parties = &self.enemy.providers;
+    fn known_of_another(&mut self) -> (&super::KnownRecord, &str) {
+        let at = self.rng.random_range(0..self.client.known.len());
+        let known = &self.client.known[at];
+        let parties = &self.client.providers;
         let other = (known.provider + self.rng.random_range(1..parties.len())) % parties.len();
         (known, &parties[other].token)
     }
 
     fn for_anothers_receipt(&mut self) -> HostileRequest {
-        let (known, token) = self.anothers();
+        let (known, token) = self.known_of_another();
         let request = GetReceiptRequest {
             submission_id: known.submission.submission_id.clone(),
         };
         let expected = refused_for(&[Reason::SubmissionUnknown]);
-        let body = framed(&request.encode_to_vec());
-        to("another's receipt", RECEIPT, token, body, expected)
+        let body = frame_message(&request.encode_to_vec());
+        raw_request("another's receipt", RECEIPT, token, body, expected)
     }
 
     fn for_anothers_verdict(&mut self) -> HostileRequest {
-        let (known, token) = self.anothers();
+        let (known, token) = self.known_of_another();
         let request = GetVerdictRequest {
             record_id: known.receipt.record_id.clone(),
         };
         let expected = refused_for(&[Reason::VerdictUnknown]);
-        let body = framed(&request.encode_to_vec());
-        to("another's verdict", VERDICT, token, body, expected)
+        let body = frame_message(&request.encode_to_vec());
+        raw_request("another's verdict", VERDICT, token, body, expected)
     }
 
     fn for_anothers_feedback(&mut self) -> HostileRequest {
-        let (known, token) = self.anothers();
+        let (known, token) = self.known_of_another();
         let request = ListFeedbackRequest {
             provider_code: known.receipt.provider_code.clone(),
             ..ListFeedbackRequest::default()
         };
         let expected = refused_for(&[Reason::NotOwnFeedback]);
-        let body = framed(&request.encode_to_vec());
-        to("another's feedback", FEEDBACK, token, body, expected)
+        let body = frame_message(&request.encode_to_vec());
+        raw_request("another's feedback", FEEDBACK, token, body, expected)
     }
 
     fn out_of_range(&mut self) -> HostileRequest {
@@ -108,18 +113,18 @@ impl RequestMaker<'_> {
                     limit: self.rng.random_range(1_001..=u32::MAX),
                     ..ListLedgerRequest::default()
                 };
-                let body = framed(&request.encode_to_vec());
+                let body = frame_message(&request.encode_to_vec());
                 let expected = invalid(&[Reason::PageSizeInvalid]);
-                to("a page too long", LEDGER, &token, body, expected)
+                raw_request("a page too long", LEDGER, &token, body, expected)
             }
             1 => {
                 let request = ListFeedbackRequest {
                     page_size: self.rng.random_range(1_001..=u32::MAX),
                     ..ListFeedbackRequest::default()
                 };
-                let body = framed(&request.encode_to_vec());
+                let body = frame_message(&request.encode_to_vec());
                 let expected = invalid(&[Reason::PageSizeInvalid]);
-                to("a page too long", FEEDBACK, &token, body, expected)
+                raw_request("a page too long", FEEDBACK, &token, body, expected)
             }
             2 => {
                 let request = ListFeedbackRequest {
@@ -128,38 +133,38 @@ impl RequestMaker<'_> {
                         .to_owned(),
                     ..ListFeedbackRequest::default()
                 };
-                let body = framed(&request.encode_to_vec());
+                let body = frame_message(&request.encode_to_vec());
                 let expected = invalid(&[Reason::PageTokenInvalid]);
-                to("a page token made up", FEEDBACK, &token, body, expected)
+                raw_request("a page token made up", FEEDBACK, &token, body, expected)
             }
             _ => {
                 let request = GetVerdictRequest {
                     record_id: self.one_of(&["", "x", "\0", "0190-", "长沙"]).to_owned(),
                 };
-                let body = framed(&request.encode_to_vec());
+                let body = frame_message(&request.encode_to_vec());
                 let expected = invalid(&[Reason::RecordIdInvalid]);
-                to("a record id made up", VERDICT, &token, body, expected)
+                raw_request("a record id made up", VERDICT, &token, body, expected)
             }
         }
     }
 
     /// A record whose id is known, with other content: the same caller may not change what was said.
-    pub(super) fn replay(&mut self) -> HostileRequest {
-        let at = self.rng.random_range(0..self.enemy.known.len());
-        let known = &self.enemy.known[at];
+    pub(super) fn reused_submission_id(&mut self) -> HostileRequest {
+        let at = self.rng.random_range(0..self.client.known.len());
+        let known = &self.client.known[at];
         let mut submission = known.submission.clone();
         match self.rng.random_range(0..3) {
             0 => submission.content = format!("{{\"n\":{}}}", self.number).into(),
             1 => submission.record_key.push('x'),
             _ => submission.item_version = self.one_of(&[0, 77]),
         }
-        let token = &self.enemy.providers[known.provider].token;
+        let token = &self.client.providers[known.provider].token;
         let expected = refused_for(&[Reason::SubmissionIdReused]);
         let request = proto::credit::ingest::v1::SubmitRecordRequest {
             submission: Some(submission),
         };
-        let body = framed(&request.encode_to_vec());
-        to(
+        let body = frame_message(&request.encode_to_vec());
+        raw_request(
             "a known id with other content",
             SUBMIT,
             token,

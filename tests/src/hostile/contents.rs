@@ -7,14 +7,14 @@ use super::{ExpectedAnswer, HostileRequest, RequestMaker};
 
 impl RequestMaker<'_> {
     pub(super) fn content(&mut self) -> HostileRequest {
-        let (mut submission, party) = self.good();
+        let (mut submission, party) = self.good_submission();
         let good = String::from_utf8_lossy(&submission.content).into_owned();
         let choice = self.rng.random_range(0..16);
         let (kind, content) = self.bad_content(choice, &good);
         submission.content = content.into();
         let token = party.token.clone();
         let expected = ExpectedAnswer::ReturnedLater(Box::new(submission.clone()), party.code);
-        self.submitted(kind, submission, &token, expected)
+        self.submission_request(kind, submission, &token, expected)
     }
 
     /// Bytes that are no record of the item, whichever choice of 0 to 15.

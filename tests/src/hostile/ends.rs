@@ -4,7 +4,7 @@ use proto::credit::{common::v1::Operation, ingest::v1::Submission};
 use rand::Rng;
 use service_kit::reason::Reason;
 
-use super::{HostileRequest, RequestMaker, refused};
+use super::{HostileRequest, RequestMaker, refused_with};
 
 /// A reason in order.
 const REASON: &str = "法院判决撤销原处罚决定";
@@ -23,12 +23,12 @@ impl RequestMaker<'_> {
     }
 
     /// The end of a known record, in order but for what the caller spoils; with the number of its provider.
-    fn ending(&mut self) -> (Submission, usize) {
-        let at = self.rng.random_range(0..self.enemy.known.len());
-        let known = &self.enemy.known[at];
+    fn good_ending(&mut self) -> (Submission, usize) {
+        let at = self.rng.random_range(0..self.client.known.len());
+        let known = &self.client.known[at];
         let operation = self.one_of(&[Operation::Revoke, Operation::Withdraw]);
         let submission = Submission {
-            submission_id: format!("enemy-{}-{}", self.enemy.seed, self.number),
+            submission_id: format!("enemy-{}-{}", self.client.seed, self.number),
             item_code: known.submission.item_code.clone(),
             record_key: known.submission.record_key.clone(),
             content_type: "text/plain".to_owned(),
@@ -40,34 +40,34 @@ impl RequestMaker<'_> {
     }
 
     fn end_of_nothing(&mut self) -> HostileRequest {
-        let (mut submission, provider) = self.ending();
+        let (mut submission, provider) = self.good_ending();
         submission.record_key = format!("never reported {}", self.number);
-        let expected = refused(Reason::RecordUnknown, "record_key");
+        let expected = refused_with(Reason::RecordUnknown, "record_key");
         let token = self.token(provider);
-        self.submitted("the end of nothing", submission, &token, expected)
+        self.submission_request("the end of nothing", submission, &token, expected)
     }
 
     fn end_of_anothers(&mut self) -> HostileRequest {
-        let (submission, provider) = self.ending();
-        let expected = refused(Reason::RecordUnknown, "record_key");
-        let token = self.anybody_but(provider);
-        self.submitted("the end of another's record", submission, &token, expected)
+        let (submission, provider) = self.good_ending();
+        let expected = refused_with(Reason::RecordUnknown, "record_key");
+        let token = self.other_provider_token(provider);
+        self.submission_request("the end of another's record", submission, &token, expected)
     }
 
     fn end_under_another_item(&mut self) -> HostileRequest {
-        let (mut submission, provider) = self.ending();
+        let (mut submission, provider) = self.good_ending();
         let other = match submission.item_code.as_str() {
             "xzcf" => "xzxk",
             _ => "xzcf",
         };
         submission.item_code = other.to_owned();
-        let expected = refused(Reason::RecordUnknown, "record_key");
+        let expected = refused_with(Reason::RecordUnknown, "record_key");
         let token = self.token(provider);
-        self.submitted("the end under another item", submission, &token, expected)
+        self.submission_request("the end under another item", submission, &token, expected)
     }
 
     fn end_without_a_reason(&mut self) -> HostileRequest {
-        let (mut submission, provider) = self.ending();
+        let (mut submission, provider) = self.good_ending();
         let (content, reason): (Vec<u8>, _) = match self.rng.random_range(0..8) {
             0 => (Vec::new(), Reason::ContentEmpty),
             1 => ("因".into(), Reason::ReasonInvalid),
@@ -80,13 +80,13 @@ impl RequestMaker<'_> {
             _ => (vec![0xff; 300_000], Reason::ReasonInvalid),
         };
         submission.content = content.into();
-        let expected = refused(reason, "content");
+        let expected = refused_with(reason, "content");
         let token = self.token(provider);
-        self.submitted("an end without a reason", submission, &token, expected)
+        self.submission_request("an end without a reason", submission, &token, expected)
     }
 
     fn end_of_another_type(&mut self) -> HostileRequest {
-        let (mut submission, provider) = self.ending();
+        let (mut submission, provider) = self.good_ending();
         let (reason, field) = if self.chance_of(2) {
             submission.operation = self.one_of(&[4, 99, -1, i32::MIN, i32::MAX]);
             (Reason::OperationInvalid, "operation")
@@ -100,21 +100,21 @@ impl RequestMaker<'_> {
         if self.chance_of(4) {
             submission.operation = Operation::Upsert.into();
             submission.content_type = "text/plain".to_owned();
-            let expected = refused(Reason::ContentTypeInvalid, "content_type");
+            let expected = refused_with(Reason::ContentTypeInvalid, "content_type");
             let token = self.token(provider);
-            return self.submitted("a reason as a record", submission, &token, expected);
+            return self.submission_request("a reason as a record", submission, &token, expected);
         }
-        let expected = refused(reason, field);
+        let expected = refused_with(reason, field);
         let token = self.token(provider);
-        self.submitted("no operation, no reason", submission, &token, expected)
+        self.submission_request("no operation, no reason", submission, &token, expected)
     }
 
     fn end_in_an_unknown_version(&mut self) -> HostileRequest {
-        let (mut submission, provider) = self.ending();
+        let (mut submission, provider) = self.good_ending();
         submission.item_version = self.rng.random_range(1_000..=u32::MAX);
-        let expected = refused(Reason::ItemVersionUnknown, "item_version");
+        let expected = refused_with(Reason::ItemVersionUnknown, "item_version");
         let token = self.token(provider);
-        self.submitted(
+        self.submission_request(
             "the end in an unknown version",
             submission,
             &token,
@@ -124,15 +124,15 @@ impl RequestMaker<'_> {
 
     /// The id of the record's own submission: it would otherwise say two things.
     fn end_under_a_known_id(&mut self) -> HostileRequest {
-        let (mut submission, provider) = self.ending();
-        let known = self.enemy.known.iter().find(|known| {
+        let (mut submission, provider) = self.good_ending();
+        let known = self.client.known.iter().find(|known| {
             known.provider == provider && known.submission.record_key == submission.record_key
         });
         if let Some(known) = known {
             submission.submission_id = known.submission.submission_id.clone();
         }
-        let expected = refused(Reason::SubmissionIdReused, "submission_id");
+        let expected = refused_with(Reason::SubmissionIdReused, "submission_id");
         let token = self.token(provider);
-        self.submitted("the end under a known id", submission, &token, expected)
+        self.submission_request("the end under a known id", submission, &token, expected)
     }
 }

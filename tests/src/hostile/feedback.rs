@@ -8,11 +8,12 @@ use service_kit::reason::Reason;
 use uuid::Uuid;
 
 use super::{
-    CONFIRM, DRY_RUN, ExpectedAnswer, FEEDBACK, HostileRequest, RequestMaker, WATCH, ask, refused,
+    CONFIRM, DRY_RUN, ExpectedAnswer, FEEDBACK, HostileRequest, RequestMaker, WATCH,
+    message_request, refused_with,
 };
 
 /// Most records of a trial.
-const MOST: usize = 200;
+const MAX_DRY_RUN_RECORDS: usize = 200;
 
 impl RequestMaker<'_> {
     pub(super) fn feedback(&mut self) -> HostileRequest {
@@ -32,8 +33,8 @@ impl RequestMaker<'_> {
     }
 
     /// A record in order, with the token of its provider.
-    fn tried(&mut self) -> (DryRunRecord, String) {
-        let (submission, party) = self.good();
+    fn good_dry_run_record(&mut self) -> (DryRunRecord, String) {
+        let (submission, party) = self.good_submission();
         let record = DryRunRecord {
             item_code: submission.item_code,
             item_version: submission.item_version,
@@ -45,24 +46,26 @@ impl RequestMaker<'_> {
     }
 
     fn trial_of_too_many(&mut self) -> HostileRequest {
-        let (record, token) = self.tried();
+        let (record, token) = self.good_dry_run_record();
         let count = match self.chance_of(4) {
             true => 0,
-            false => self.rng.random_range(MOST + 1..MOST + 1_000),
+            false => self
+                .rng
+                .random_range(MAX_DRY_RUN_RECORDS + 1..MAX_DRY_RUN_RECORDS + 1_000),
         };
         let request = DryRunRequest {
             records: vec![record; count],
         };
-        let expected = refused(Reason::RecordsCountInvalid, "records");
-        ask("a trial of too many", DRY_RUN, &token, &request, expected)
+        let expected = refused_with(Reason::RecordsCountInvalid, "records");
+        message_request("a trial of too many", DRY_RUN, &token, &request, expected)
     }
 
     fn trial_of_no_item(&mut self) -> HostileRequest {
-        let (good, token) = self.tried();
+        let (good, token) = self.good_dry_run_record();
         let mut bad = good.clone();
         let expected = if self.chance_of(3) {
             bad.item_version = self.rng.random_range(1_000..=u32::MAX);
-            refused(Reason::ItemVersionUnknown, "records[1].item_version")
+            refused_with(Reason::ItemVersionUnknown, "records[1].item_version")
         } else {
             bad.item_version = self.one_of(&[0, 1, u32::MAX]);
             let (code, reason) = match self.rng.random_range(0..6) {
@@ -80,10 +83,10 @@ impl RequestMaker<'_> {
                 _ => ("no-such-item".to_owned(), Reason::ItemUnknown),
             };
             bad.item_code = code;
-            refused(reason, "records[1].item_code")
+            refused_with(reason, "records[1].item_code")
         };
         let records = vec![good, bad];
-        ask(
+        message_request(
             "a trial of no item",
             DRY_RUN,
             &token,
@@ -93,14 +96,14 @@ impl RequestMaker<'_> {
     }
 
     fn trial_of_no_type(&mut self) -> HostileRequest {
-        let (good, token) = self.tried();
+        let (good, token) = self.good_dry_run_record();
         let mut bad = good.clone();
         bad.content_type = self
             .one_of(&["", "text/plain", "text/html", "\0", "../../etc/passwd"])
             .to_owned();
         let records = vec![good, bad];
-        let expected = refused(Reason::ContentTypeInvalid, "records[1].content_type");
-        ask(
+        let expected = refused_with(Reason::ContentTypeInvalid, "records[1].content_type");
+        message_request(
             "a trial of no type",
             DRY_RUN,
             &token,
@@ -111,7 +114,7 @@ impl RequestMaker<'_> {
 
     /// What is no record is tried out all the same, and is told so.
     fn trial_of_no_record(&mut self) -> HostileRequest {
-        let (record, token) = self.tried();
+        let (record, token) = self.good_dry_run_record();
         let good = String::from_utf8_lossy(&record.content).into_owned();
         let count = self.rng.random_range(1..4);
         let mut records = Vec::new();
@@ -132,8 +135,8 @@ impl RequestMaker<'_> {
             };
             records.push(bad);
         }
-        let expected = ExpectedAnswer::TriedInVain(records.len());
-        ask(
+        let expected = ExpectedAnswer::DryRunReturned(records.len());
+        message_request(
             "a trial of no record",
             DRY_RUN,
             &token,
@@ -143,26 +146,26 @@ impl RequestMaker<'_> {
     }
 
     /// In order but for what the caller spoils.
-    fn word(&self) -> ConfirmRecordRequest {
+    fn good_confirmation(&self) -> ConfirmRecordRequest {
         ConfirmRecordRequest {
-            case_id: self.enemy.belongings.case_id.clone(),
+            case_id: self.client.targets.case_id.clone(),
             attester: "李明".to_owned(),
             statement: "已核对案卷原件".to_owned(),
         }
     }
 
     fn confirmed_by_another(&mut self) -> HostileRequest {
-        let word = self.word();
+        let word = self.good_confirmation();
         let token = match self.chance_of(4) {
-            true => self.enemy.stranger.clone(),
-            false => self.anybody_but(self.enemy.belongings.provider),
+            true => self.client.unregistered_token.clone(),
+            false => self.other_provider_token(self.client.targets.provider),
         };
-        let expected = refused(Reason::CaseUnknown, "case_id");
-        ask("another's case confirmed", CONFIRM, &token, &word, expected)
+        let expected = refused_with(Reason::CaseUnknown, "case_id");
+        message_request("another's case confirmed", CONFIRM, &token, &word, expected)
     }
 
     fn confirmed_nothing(&mut self) -> HostileRequest {
-        let mut word = self.word();
+        let mut word = self.good_confirmation();
         let reason = match self.rng.random_range(0..4) {
             0 => {
                 word.case_id.pop();
@@ -177,13 +180,13 @@ impl RequestMaker<'_> {
                 Reason::CaseUnknown
             }
         };
-        let expected = refused(reason, "case_id");
-        let token = self.token(self.enemy.belongings.provider);
-        ask("no case confirmed", CONFIRM, &token, &word, expected)
+        let expected = refused_with(reason, "case_id");
+        let token = self.token(self.client.targets.provider);
+        message_request("no case confirmed", CONFIRM, &token, &word, expected)
     }
 
     fn confirmed_by_nobody(&mut self) -> HostileRequest {
-        let mut word = self.word();
+        let mut word = self.good_confirmation();
         let (spoilt, most, reason, field) = match self.chance_of(2) {
             true => (&mut word.attester, 100, Reason::AttesterInvalid, "attester"),
             false => (
@@ -201,17 +204,17 @@ impl RequestMaker<'_> {
             4 => "李\u{1b}[2J明".to_owned(),
             _ => "长".repeat(self.rng.random_range(most + 1..100_000)),
         };
-        let expected = refused(reason, field);
-        let token = self.token(self.enemy.belongings.provider);
-        ask("confirmed by nobody", CONFIRM, &token, &word, expected)
+        let expected = refused_with(reason, field);
+        let token = self.token(self.client.targets.provider);
+        message_request("confirmed by nobody", CONFIRM, &token, &word, expected)
     }
 
     /// What is no record becomes none by anybody's word.
     fn confirmed_against_the_rules(&mut self) -> HostileRequest {
-        let word = self.word();
-        let expected = refused(Reason::NotConfirmable, "case_id");
-        let token = self.token(self.enemy.belongings.provider);
-        ask(
+        let word = self.good_confirmation();
+        let expected = refused_with(Reason::NotConfirmable, "case_id");
+        let token = self.token(self.client.targets.provider);
+        message_request(
             "confirmed against the rules",
             CONFIRM,
             &token,
@@ -221,7 +224,7 @@ impl RequestMaker<'_> {
     }
 
     fn feed_behind_a_bad_cursor(&mut self) -> HostileRequest {
-        let own = &self.enemy.belongings;
+        let own = &self.client.targets;
         let mut caller = self.token(own.provider);
         let cursor = match self.rng.random_range(0..7) {
             0 => "x".to_owned(),
@@ -237,7 +240,7 @@ impl RequestMaker<'_> {
                 String::from_utf8_lossy(&digits).into_owned()
             }
             _ => {
-                caller = self.anybody_but(own.provider);
+                caller = self.other_provider_token(own.provider);
                 own.cursor.clone()
             }
         };
@@ -245,8 +248,8 @@ impl RequestMaker<'_> {
             cursor,
             ..WatchFeedbackRequest::default()
         };
-        let expected = refused(Reason::CursorInvalid, "cursor");
-        ask(
+        let expected = refused_with(Reason::CursorInvalid, "cursor");
+        message_request(
             "a feed behind a bad cursor",
             WATCH,
             &caller,
@@ -260,36 +263,36 @@ impl RequestMaker<'_> {
             0 => "\0".to_owned(),
             1 => "长".repeat(self.rng.random_range(1..100_000)),
             2 => "' or ''='".to_owned(),
-            _ => self.enemy.providers[0].code.to_lowercase(),
+            _ => self.client.providers[0].code.to_lowercase(),
         };
-        let expected = refused(Reason::ProviderUnknown, "provider_code");
+        let expected = refused_with(Reason::ProviderUnknown, "provider_code");
         let kind = "feedback of nobody";
-        let office = &self.enemy.office;
+        let office = &self.client.office_token;
         if self.number.is_multiple_of(2) {
             let request = ListFeedbackRequest {
                 provider_code,
                 ..ListFeedbackRequest::default()
             };
-            return ask(kind, FEEDBACK, office, &request, expected);
+            return message_request(kind, FEEDBACK, office, &request, expected);
         }
         let request = WatchFeedbackRequest {
             provider_code,
             ..WatchFeedbackRequest::default()
         };
-        ask(kind, WATCH, office, &request, expected)
+        message_request(kind, WATCH, office, &request, expected)
     }
 
     fn anothers_feed(&mut self) -> HostileRequest {
-        let own = &self.enemy.belongings;
+        let own = &self.client.targets;
         let request = WatchFeedbackRequest {
             provider_code: match self.chance_of(4) {
                 true => "\0".to_owned(),
-                false => self.enemy.providers[own.provider].code.clone(),
+                false => self.client.providers[own.provider].code.clone(),
             },
             cursor: self.one_of(&["", own.cursor.as_str()]).to_owned(),
         };
-        let expected = refused(Reason::NotOwnFeedback, "provider_code");
-        let token = self.anybody_but(own.provider);
-        ask("another's feed", WATCH, &token, &request, expected)
+        let expected = refused_with(Reason::NotOwnFeedback, "provider_code");
+        let token = self.other_provider_token(own.provider);
+        message_request("another's feed", WATCH, &token, &request, expected)
     }
 }

@@ -4,18 +4,18 @@ use proto::credit::ingest::v1::Submission;
 use rand::Rng;
 use service_kit::reason::Reason;
 
-use super::{HostileRequest, LARGEST, RequestMaker, refused_for};
+use super::{HostileRequest, MAX_CONTENT_BYTES, RequestMaker, refused_for};
 
 impl RequestMaker<'_> {
     pub(super) fn form(&mut self) -> HostileRequest {
         let choice = self.rng.random_range(0..13);
         if choice == 12 {
-            return self.replay();
+            return self.reused_submission_id();
         }
-        let (mut submission, party) = self.good();
+        let (mut submission, party) = self.good_submission();
         let (kind, reasons) = self.spoil(choice, &mut submission);
         let expected = refused_for(reasons);
-        self.submitted(kind, submission, &party.token, expected)
+        self.submission_request(kind, submission, &party.token, expected)
     }
 
     fn spoil(
@@ -64,12 +64,12 @@ impl RequestMaker<'_> {
                     return self.spoil(4, submission);
                 }
                 let most = if self.chance_of(10) {
-                    6 * LARGEST
+                    6 * MAX_CONTENT_BYTES
                 } else {
                     1_000
                 };
                 let more = self.rng.random_range(1..most);
-                submission.content = vec![b' '; LARGEST + more].into();
+                submission.content = vec![b' '; MAX_CONTENT_BYTES + more].into();
                 ("content too large", &[Reason::ContentTooLarge])
             }
             6 => {

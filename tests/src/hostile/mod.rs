@@ -16,10 +16,10 @@ mod ends;
 mod feedback;
 mod forms;
 mod frames;
-mod known;
 mod nil;
 mod reading;
 mod reloads;
+mod targets;
 pub mod wire;
 
 use service_kit::reason::Reason;
@@ -45,9 +45,9 @@ use testkit::records::Generator;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use crate::{books::ReceiptBook, cluster::Cluster, day::submission};
-use known::{AttackTargets, KnownRecord};
-use wire::{RawAnswer, RawCall, RawConnection, framed};
+use crate::{books::ReceiptBook, cluster::Cluster, day::submission_of_record};
+use targets::{AttackTargets, KnownRecord};
+use wire::{RawAnswer, RawCall, RawConnection, frame_message};
 
 const SUBMIT: &str = "/credit.ingest.v1.IngestService/SubmitRecord";
 const STREAM: &str = "/credit.ingest.v1.IngestService/StreamRecords";
@@ -68,10 +68,10 @@ const CONFIRM: &str = "/credit.validation.v1.ValidationService/ConfirmRecord";
 const DRY_RUN: &str = "/credit.validation.v1.ValidationService/DryRun";
 
 /// Largest content of a record, bytes.
-const LARGEST: usize = 1024 * 1024;
+const MAX_CONTENT_BYTES: usize = 1024 * 1024;
 
 /// Records of the generator that good callers use too; the enemy takes his from behind them.
-const FAR_AWAY: u64 = 10_000_000;
+const FIRST_HOSTILE_RECORD: u64 = 10_000_000;
 
 /// One request with what must be answered.
 #[derive(Clone, Debug)]
@@ -86,7 +86,7 @@ pub struct HostileRequest {
     pub expected: ExpectedAnswer,
     /// A table that gets a row for this attack although it is refused, and what the row stands for: the same twice
     /// is one row.
-    pub leaves: Option<(&'static str, String)>,
+    pub expected_row: Option<(&'static str, String)>,
 }
 
 /// What must come back.
@@ -99,7 +99,7 @@ pub enum ExpectedAnswer {
     /// A page with nothing on it.
     EmptyPage,
     /// So many verdicts of a trial, each "returned" with an error.
-    TriedInVain(usize),
+    DryRunReturned(usize),
     /// A refusal by HTTP itself, before gRPC begins: one of these statuses.
     Http(&'static [u16]),
     /// A receipt, and later a verdict "returned".
@@ -117,14 +117,14 @@ pub struct HostileClient {
     /// Tokens in order, for other roles than a provider's.
     other_roles: Arc<Vec<String>>,
     /// In order, but of an organisation that is not in the registry.
-    stranger: String,
+    unregistered_token: String,
     /// In order: the credit office, and somebody with no rights but the public's.
-    office: String,
-    public: String,
+    office_token: String,
+    public_token: String,
     /// What good callers have their receipts for.
     known: Arc<Vec<KnownRecord>>,
     /// What else one of them has.
-    belongings: Arc<AttackTargets>,
+    targets: Arc<AttackTargets>,
     ingest: String,
     validation: String,
 }
@@ -147,12 +147,12 @@ pub struct HostileReport {
     /// Those of the book, by record id, with the kind.
     pub to_be_returned: Vec<(String, &'static str)>,
     /// Rows that refused requests leave, by table: see [`HostileRequest::leaves`].
-    pub left: BTreeSet<(&'static str, String)>,
+    pub expected_rows: BTreeSet<(&'static str, String)>,
 }
 
 /// One request in the making.
 struct RequestMaker<'e> {
-    enemy: &'e HostileClient,
+    client: &'e HostileClient,
     rng: StdRng,
     number: u64,
 }
@@ -173,9 +173,11 @@ impl HostileClient {
             });
         }
         let mut book = ReceiptBook::default();
-        let known = known::records(cluster, &generator, &providers, &mut book).await?;
+        let known =
+            targets::report_known_records(cluster, &generator, &providers, &mut book).await?;
         let owner = known.first().context("records")?;
-        let belongings = known::belongings(cluster, &providers, owner, seed, &mut book).await?;
+        let belongings =
+            targets::prepare_targets(cluster, &providers, owner, seed, &mut book).await?;
         let role = |role| cluster.token("", &[role], None);
         let enemy = Self {
             seed,
@@ -186,11 +188,11 @@ impl HostileClient {
                 role(Role::Auditor)?,
                 role(Role::Subject)?,
             ]),
-            stranger: cluster.token("91430100MA4X0A01XK", &[Role::Provider], None)?,
-            office: role(Role::CreditOffice)?,
-            public: role(Role::Public)?,
+            unregistered_token: cluster.token("91430100MA4X0A01XK", &[Role::Provider], None)?,
+            office_token: role(Role::CreditOffice)?,
+            public_token: role(Role::Public)?,
             known: Arc::new(known),
-            belongings: Arc::new(belongings),
+            targets: Arc::new(belongings),
             ingest: cluster.ports.address(Service::Ingest),
             validation: cluster.ports.address(Service::Validation),
             generator,
@@ -200,10 +202,10 @@ impl HostileClient {
     }
 
     /// The request with this number.
-    pub fn attack(&self, number: u64) -> HostileRequest {
+    pub fn request(&self, number: u64) -> HostileRequest {
         let mixed = self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut making = RequestMaker {
-            enemy: self,
+            client: self,
             rng: StdRng::seed_from_u64(mixed),
             number,
         };
@@ -229,23 +231,23 @@ impl HostileClient {
     }
 
     /// Sends the requests with these numbers, one after the other, and judges each answer.
-    pub async fn send(&self, numbers: impl Iterator<Item = u64>) -> Result<HostileReport> {
+    pub async fn send_requests(&self, numbers: impl Iterator<Item = u64>) -> Result<HostileReport> {
         let mut verdicts = HostileReport::default();
         let mut open: BTreeMap<&str, RawConnection> = BTreeMap::new();
         for number in numbers {
-            let attack = self.attack(number);
+            let attack = self.request(number);
             let address = self.address(attack.service);
             let mut connection = match open.remove(address) {
                 Some(connection) => connection,
                 None => RawConnection::open(address).await?,
             };
             let answer = connection.perform(address, &attack.call).await;
-            let said = answer
+            let answer = answer
                 .with_context(|| format!("no answer to request {number}: {}", attack.kind))?;
             open.insert(address, connection);
             verdicts
-                .judge(&attack, &said)
-                .with_context(|| format!("request {number}: {}: {said:?}", attack.kind))?;
+                .check_answer(&attack, &answer)
+                .with_context(|| format!("request {number}: {}: {answer:?}", attack.kind))?;
         }
         Ok(verdicts)
     }
@@ -314,7 +316,7 @@ impl HostileReport {
         }
         self.book.extend(other.book);
         self.to_be_returned.extend(other.to_be_returned);
-        self.left.extend(other.left);
+        self.expected_rows.extend(other.expected_rows);
     }
 
     /// Requests judged.
@@ -322,16 +324,16 @@ impl HostileReport {
         self.by_kind.values().sum()
     }
 
-    fn judge(&mut self, attack: &HostileRequest, answer: &RawAnswer) -> Result<()> {
+    fn check_answer(&mut self, attack: &HostileRequest, answer: &RawAnswer) -> Result<()> {
         *self.by_kind.entry(attack.kind).or_default() += 1;
-        self.left.extend(attack.leaves.clone());
+        self.expected_rows.extend(attack.expected_row.clone());
         let said = match &attack.expected {
             ExpectedAnswer::Http(statuses) => {
                 ensure!(statuses.contains(&answer.http), "HTTP {}", answer.http);
                 format!("HTTP {}", answer.http)
             }
             ExpectedAnswer::Status(codes) => {
-                let refusal = RefusedAnswer::of(attack, answer)?;
+                let refusal = RefusedAnswer::from_answer(attack, answer)?;
                 ensure!(codes.contains(&refusal.code), "{refusal:?}");
                 ensure!(!refusal.message.is_empty(), "says not why: {refusal:?}");
                 if !refusal.reason.is_empty() {
@@ -340,7 +342,7 @@ impl HostileReport {
                 format!("{:?} {}", refusal.code, refusal.reason)
             }
             ExpectedAnswer::Refused(reasons, field) => {
-                let refusal = RefusedAnswer::of(attack, answer)?;
+                let refusal = RefusedAnswer::from_answer(attack, answer)?;
                 let reason = refusal.known_reason()?;
                 ensure!(
                     reasons.contains(&reason)
@@ -352,18 +354,18 @@ impl HostileReport {
                 format!("{:?} {reason}", refusal.code)
             }
             ExpectedAnswer::EmptyPage => {
-                empty_page(attack, answer)?;
+                check_empty_page(attack, answer)?;
                 "nothing".to_owned()
             }
-            ExpectedAnswer::TriedInVain(records) => {
-                tried_in_vain(answer, *records)?;
+            ExpectedAnswer::DryRunReturned(records) => {
+                check_dry_run_returned(answer, *records)?;
                 "tried out, would be returned".to_owned()
             }
             ExpectedAnswer::ReturnedLater(submission, provider) => {
-                let receipt = receipt_of(attack, answer)?;
+                let receipt = receipt_in(attack, answer)?;
                 self.to_be_returned
                     .push((receipt.record_id.clone(), attack.kind));
-                self.book.enter(provider, submission, receipt)?;
+                self.book.insert(provider, submission, receipt)?;
                 "receipt, returned later".to_owned()
             }
         };
@@ -403,7 +405,7 @@ impl RefusedAnswer {
         Ok(reason)
     }
 
-    fn of(attack: &HostileRequest, answer: &RawAnswer) -> Result<Self> {
+    fn from_answer(attack: &HostileRequest, answer: &RawAnswer) -> Result<Self> {
         let status = answer
             .status
             .as_ref()
@@ -443,7 +445,7 @@ fn only_message(answer: &RawAnswer) -> Result<bytes::Bytes> {
     answer.messages.first().cloned().context("no message")
 }
 
-fn empty_page(attack: &HostileRequest, answer: &RawAnswer) -> Result<()> {
+fn check_empty_page(attack: &HostileRequest, answer: &RawAnswer) -> Result<()> {
     let message = only_message(answer)?;
     let rows = match attack.call.path.as_str() {
         LEDGER => ListLedgerResponse::decode(message)?.receipts.len(),
@@ -453,7 +455,7 @@ fn empty_page(attack: &HostileRequest, answer: &RawAnswer) -> Result<()> {
     Ok(())
 }
 
-fn tried_in_vain(answer: &RawAnswer, records: usize) -> Result<()> {
+fn check_dry_run_returned(answer: &RawAnswer, records: usize) -> Result<()> {
     let verdicts = DryRunResponse::decode(only_message(answer)?)?.verdicts;
     ensure!(verdicts.len() == records, "{} verdicts", verdicts.len());
     for verdict in verdicts {
@@ -467,7 +469,7 @@ fn tried_in_vain(answer: &RawAnswer, records: usize) -> Result<()> {
     Ok(())
 }
 
-fn receipt_of(attack: &HostileRequest, answer: &RawAnswer) -> Result<Receipt> {
+fn receipt_in(attack: &HostileRequest, answer: &RawAnswer) -> Result<Receipt> {
     let message = answer.messages.first().context("no receipt")?.clone();
     if attack.call.path != STREAM {
         let answer = SubmitRecordResponse::decode(message)?;
@@ -481,22 +483,22 @@ fn receipt_of(attack: &HostileRequest, answer: &RawAnswer) -> Result<Receipt> {
 
 impl RequestMaker<'_> {
     fn party(&mut self) -> &ProviderAccount {
-        let at = self.rng.random_range(0..self.enemy.providers.len());
-        &self.enemy.providers[at]
+        let at = self.rng.random_range(0..self.client.providers.len());
+        &self.client.providers[at]
     }
 
     fn token(&self, provider: usize) -> String {
-        self.enemy.providers[provider].token.clone()
+        self.client.providers[provider].token.clone()
     }
 
-    fn number_of_anybody_but(&mut self, provider: usize) -> usize {
-        let all = self.enemy.providers.len();
+    fn other_provider(&mut self, provider: usize) -> usize {
+        let all = self.client.providers.len();
         (provider + self.rng.random_range(1..all)) % all
     }
 
     /// The token of another provider.
-    fn anybody_but(&mut self, provider: usize) -> String {
-        let other = self.number_of_anybody_but(provider);
+    fn other_provider_token(&mut self, provider: usize) -> String {
+        let other = self.other_provider(provider);
         self.token(other)
     }
 
@@ -510,17 +512,19 @@ impl RequestMaker<'_> {
     }
 
     /// A submission in order, with its provider; without the attack it would be accepted. Id and key are its own.
-    fn good(&mut self) -> (Submission, ProviderAccount) {
-        let enemy = self.enemy;
-        let mut indices = (FAR_AWAY + 1_000 + 64 * self.number)..;
+    fn good_submission(&mut self) -> (Submission, ProviderAccount) {
+        let enemy = self.client;
+        let mut indices = (FIRST_HOSTILE_RECORD + 1_000 + 64 * self.number)..;
         let record = loop {
             // The range has no end that is ever reached, and most records have no planted error.
-            let record = enemy.generator.record(indices.next().unwrap_or(FAR_AWAY));
+            let record = enemy
+                .generator
+                .record(indices.next().unwrap_or(FIRST_HOSTILE_RECORD));
             if record.planted.is_none() {
                 break record;
             }
         };
-        let mut submission = submission(&record);
+        let mut submission = submission_of_record(&record);
         submission.submission_id = format!("enemy-{}-{}", enemy.seed, self.number);
         submission.record_key = format!("E{}-{}", enemy.seed, self.number);
         let own = enemy
@@ -540,7 +544,7 @@ impl RequestMaker<'_> {
     }
 
     /// A submission as a single call or as a stream of one.
-    fn submitted(
+    fn submission_request(
         &mut self,
         kind: &'static str,
         submission: Submission,
@@ -559,12 +563,12 @@ impl RequestMaker<'_> {
             };
             (SUBMIT, request.encode_to_vec())
         };
-        to(kind, path, token, framed(&message), expected)
+        raw_request(kind, path, token, frame_message(&message), expected)
     }
 }
 
 /// A refusal with reason and field.
-fn refused(reason: Reason, field: &'static str) -> ExpectedAnswer {
+fn refused_with(reason: Reason, field: &'static str) -> ExpectedAnswer {
     ExpectedAnswer::Refused(vec![reason], Some(field))
 }
 
@@ -574,24 +578,24 @@ fn refused_for(reasons: &[Reason]) -> ExpectedAnswer {
 }
 
 /// A call with a token and one message.
-fn ask(
+fn message_request(
     kind: &'static str,
     path: &str,
     token: &str,
     message: &impl Message,
     expected: ExpectedAnswer,
 ) -> HostileRequest {
-    to(
+    raw_request(
         kind,
         path,
         token,
-        framed(&message.encode_to_vec()),
+        frame_message(&message.encode_to_vec()),
         expected,
     )
 }
 
 /// A call with a token and a body of frames, to the service whose path it is.
-fn to(
+fn raw_request(
     kind: &'static str,
     path: &str,
     token: &str,
@@ -618,6 +622,6 @@ fn to(
             body,
         },
         expected,
-        leaves: None,
+        expected_row: None,
     }
 }

@@ -5,7 +5,8 @@ use rand::Rng;
 use service_kit::reason::Reason;
 
 use super::{
-    ExpectedAnswer, HostileRequest, LIST_NIL, REPORT_NIL, RequestMaker, SUBMIT, ask, refused,
+    ExpectedAnswer, HostileRequest, LIST_NIL, REPORT_NIL, RequestMaker, SUBMIT, message_request,
+    refused_with,
 };
 
 impl RequestMaker<'_> {
@@ -26,7 +27,7 @@ impl RequestMaker<'_> {
     /// In order but for what the caller spoils.
     fn nil_report(&mut self) -> ReportNilRequest {
         ReportNilRequest {
-            submission_id: format!("enemy-{}-{}", self.enemy.seed, self.number),
+            submission_id: format!("enemy-{}-{}", self.client.seed, self.number),
             item_code: "xzcf".to_owned(),
             period_from: "2019-03-01".to_owned(),
             period_to: "2019-03-31".to_owned(),
@@ -40,7 +41,7 @@ impl RequestMaker<'_> {
         expected: ExpectedAnswer,
     ) -> HostileRequest {
         let token = self.party().token.clone();
-        ask(kind, REPORT_NIL, &token, nil, expected)
+        message_request(kind, REPORT_NIL, &token, nil, expected)
     }
 
     fn nil_of_days_to_come(&mut self) -> HostileRequest {
@@ -50,7 +51,7 @@ impl RequestMaker<'_> {
             period_to: format!("{year}-02-28"),
             ..self.nil_report()
         };
-        let expected = refused(Reason::PeriodNotOver, "period_to");
+        let expected = refused_with(Reason::PeriodNotOver, "period_to");
         self.reported("nothing in days to come", &nil, expected)
     }
 
@@ -86,7 +87,7 @@ impl RequestMaker<'_> {
                 }
             }
         };
-        let expected = refused(reason, field);
+        let expected = refused_with(reason, field);
         self.reported("nothing in no period", &nil, expected)
     }
 
@@ -104,7 +105,7 @@ impl RequestMaker<'_> {
             _ => ("x".repeat(64), Reason::ItemUnknown),
         };
         nil.item_code = code;
-        let expected = refused(reason, "item_code");
+        let expected = refused_with(reason, "item_code");
         self.reported("nothing of no item", &nil, expected)
     }
 
@@ -113,13 +114,13 @@ impl RequestMaker<'_> {
             submission_id: self.bad_label(128),
             ..self.nil_report()
         };
-        let expected = refused(Reason::SubmissionIdInvalid, "submission_id");
+        let expected = refused_with(Reason::SubmissionIdInvalid, "submission_id");
         self.reported("nothing under a bad id", &nil, expected)
     }
 
     fn nil_under_a_known_id(&mut self) -> HostileRequest {
-        let enemy = self.enemy;
-        let own = &enemy.belongings;
+        let enemy = self.client;
+        let own = &enemy.targets;
         let mut nil = own.nil.clone();
         let mut provider = own.provider;
         match self.rng.random_range(0..4) {
@@ -134,9 +135,9 @@ impl RequestMaker<'_> {
             // Such ids are kept for the records that the reload names.
             _ => nil.submission_id = format!("{}/{}", own.reload.reload_id, self.number),
         }
-        let expected = refused(Reason::SubmissionIdReused, "submission_id");
+        let expected = refused_with(Reason::SubmissionIdReused, "submission_id");
         let token = self.token(provider);
-        ask(
+        message_request(
             "nothing under a known id",
             REPORT_NIL,
             &token,
@@ -146,15 +147,15 @@ impl RequestMaker<'_> {
     }
 
     fn record_under_the_id_of_a_nil_report(&mut self) -> HostileRequest {
-        let own = &self.enemy.belongings;
-        let (mut submission, _) = self.good();
+        let own = &self.client.targets;
+        let (mut submission, _) = self.good_submission();
         submission.submission_id = own.nil.submission_id.clone();
         let request = SubmitRecordRequest {
             submission: Some(submission),
         };
-        let expected = refused(Reason::SubmissionIdReused, "submission_id");
+        let expected = refused_with(Reason::SubmissionIdReused, "submission_id");
         let token = self.token(own.provider);
-        ask(
+        message_request(
             "a record under the id of a nil report",
             SUBMIT,
             &token,
@@ -164,7 +165,7 @@ impl RequestMaker<'_> {
     }
 
     fn nil_that_records_contradict(&mut self) -> HostileRequest {
-        let known = &self.enemy.known[self.rng.random_range(0..self.enemy.known.len())];
+        let known = &self.client.known[self.rng.random_range(0..self.client.known.len())];
         let day = known.received_on.to_string();
         let nil = ReportNilRequest {
             item_code: known.submission.item_code.clone(),
@@ -172,9 +173,9 @@ impl RequestMaker<'_> {
             period_to: day,
             ..self.nil_report()
         };
-        let expected = refused(Reason::NilReportContradicted, "period_from");
+        let expected = refused_with(Reason::NilReportContradicted, "period_from");
         let token = self.token(known.provider);
-        ask(
+        message_request(
             "nothing where records are",
             REPORT_NIL,
             &token,
@@ -185,9 +186,9 @@ impl RequestMaker<'_> {
 
     fn nil_of_a_stranger(&mut self) -> HostileRequest {
         let nil = self.nil_report();
-        let expected = refused(Reason::ProviderNotRegistered, "authorization");
-        let stranger = &self.enemy.stranger;
-        ask(
+        let expected = refused_with(Reason::ProviderNotRegistered, "authorization");
+        let stranger = &self.client.unregistered_token;
+        message_request(
             "nothing of a stranger",
             REPORT_NIL,
             stranger,
@@ -198,21 +199,21 @@ impl RequestMaker<'_> {
 
     fn nil_list(&mut self) -> HostileRequest {
         let mut list = ListNilReportsRequest::default();
-        let own = self.enemy.belongings.provider;
-        let token = self.anybody_but(own);
+        let own = self.client.targets.provider;
+        let token = self.other_provider_token(own);
         let (kind, expected) = match self.rng.random_range(0..4) {
             0 => {
                 list.page_size = self.rng.random_range(1_001..=u32::MAX);
                 (
                     "a page of nil reports too long",
-                    refused(Reason::PageSizeInvalid, "page_size"),
+                    refused_with(Reason::PageSizeInvalid, "page_size"),
                 )
             }
             1 => {
                 list.item_code = self.one_of(&["XZCF", "xzcf\0", "' or ''='"]).to_owned();
                 (
                     "nil reports of no item",
-                    refused(Reason::ItemCodeInvalid, "item_code"),
+                    refused_with(Reason::ItemCodeInvalid, "item_code"),
                 )
             }
             2 => {
@@ -231,7 +232,7 @@ impl RequestMaker<'_> {
                     .to_owned();
                 (
                     "a page token of nil reports made up",
-                    refused(Reason::PageTokenInvalid, "page_token"),
+                    refused_with(Reason::PageTokenInvalid, "page_token"),
                 )
             }
             _ => {
@@ -241,6 +242,6 @@ impl RequestMaker<'_> {
                 ("a place in another's list", ExpectedAnswer::EmptyPage)
             }
         };
-        ask(kind, LIST_NIL, &token, &list, expected)
+        message_request(kind, LIST_NIL, &token, &list, expected)
     }
 }

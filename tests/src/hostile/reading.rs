@@ -13,9 +13,9 @@ use service_kit::reason::Reason;
 use uuid::Uuid;
 
 use super::{
-    CONFIRM, DRY_RUN, ExpectedAnswer, HostileRequest, LARGEST, LEDGER, LIST_NIL, ORIGINAL, RECEIPT,
-    RELOAD, REPLAY, REPORT_NIL, RequestMaker, STATISTICS, STATUS, STREAM, WATCH, ask, refused,
-    refused_for, to, wire::framed,
+    CONFIRM, DRY_RUN, ExpectedAnswer, HostileRequest, LEDGER, LIST_NIL, MAX_CONTENT_BYTES,
+    ORIGINAL, RECEIPT, RELOAD, REPLAY, REPORT_NIL, RequestMaker, STATISTICS, STATUS, STREAM, WATCH,
+    message_request, raw_request, refused_for, refused_with, wire::frame_message,
 };
 
 /// The log of readings, which has a line for each whose form is right, found or not.
@@ -37,30 +37,30 @@ impl RequestMaker<'_> {
         }
     }
 
-    fn read(
+    fn read_original(
         &mut self,
         kind: &'static str,
         token: &str,
         request: &ReadOriginalRequest,
     ) -> HostileRequest {
-        let expected = refused(Reason::RecordUnknown, "record_id");
+        let expected = refused_with(Reason::RecordUnknown, "record_id");
         HostileRequest {
-            leaves: Some((READINGS, self.number.to_string())),
-            ..ask(kind, ORIGINAL, token, request, expected)
+            expected_row: Some((READINGS, self.number.to_string())),
+            ..message_request(kind, ORIGINAL, token, request, expected)
         }
     }
 
     fn anothers_original(&mut self) -> HostileRequest {
-        let known = &self.enemy.known[self.rng.random_range(0..self.enemy.known.len())];
+        let known = &self.client.known[self.rng.random_range(0..self.client.known.len())];
         let request = ReadOriginalRequest {
             record_id: known.receipt.record_id.clone(),
             reason: self.one_of(&["", "核对本单位记录"]).to_owned(),
         };
         let token = match self.chance_of(4) {
-            true => self.enemy.stranger.clone(),
-            false => self.anybody_but(known.provider),
+            true => self.client.unregistered_token.clone(),
+            false => self.other_provider_token(known.provider),
         };
-        self.read("another's original", &token, &request)
+        self.read_original("another's original", &token, &request)
     }
 
     fn original_of_nothing(&mut self) -> HostileRequest {
@@ -69,10 +69,10 @@ impl RequestMaker<'_> {
             reason: "核实群众投诉".to_owned(),
         };
         let token = match self.chance_of(2) {
-            true => self.enemy.office.clone(),
+            true => self.client.office_token.clone(),
             false => self.party().token.clone(),
         };
-        self.read("an original of nothing", &token, &request)
+        self.read_original("an original of nothing", &token, &request)
     }
 
     fn original_of_no_id(&mut self) -> HostileRequest {
@@ -87,16 +87,16 @@ impl RequestMaker<'_> {
             },
             reason: "核实群众投诉".to_owned(),
         };
-        let expected = refused(Reason::RecordIdInvalid, "record_id");
+        let expected = refused_with(Reason::RecordIdInvalid, "record_id");
         let token = match self.chance_of(2) {
-            true => self.enemy.office.clone(),
+            true => self.client.office_token.clone(),
             false => self.party().token.clone(),
         };
-        ask("an original of no id", ORIGINAL, &token, &request, expected)
+        message_request("an original of no id", ORIGINAL, &token, &request, expected)
     }
 
     fn original_for_no_reason(&mut self) -> HostileRequest {
-        let known = &self.enemy.known[self.rng.random_range(0..self.enemy.known.len())];
+        let known = &self.client.known[self.rng.random_range(0..self.client.known.len())];
         let reason = match self.rng.random_range(0..6) {
             0 => String::new(),
             1 => " \t\n ".to_owned(),
@@ -107,15 +107,15 @@ impl RequestMaker<'_> {
         };
         // The provider may say nothing, but nothing wrong.
         let token = match reason.trim().is_empty() || self.chance_of(2) {
-            true => self.enemy.office.clone(),
+            true => self.client.office_token.clone(),
             false => self.token(known.provider),
         };
         let request = ReadOriginalRequest {
             record_id: known.receipt.record_id.clone(),
             reason,
         };
-        let expected = refused(Reason::ReasonInvalid, "reason");
-        ask(
+        let expected = refused_with(Reason::ReasonInvalid, "reason");
+        message_request(
             "an original for no reason",
             ORIGINAL,
             &token,
@@ -125,8 +125,8 @@ impl RequestMaker<'_> {
     }
 
     fn anothers_status(&mut self) -> HostileRequest {
-        let own = &self.enemy.belongings;
-        let known = &self.enemy.known[self.rng.random_range(0..self.enemy.known.len())];
+        let own = &self.client.targets;
+        let known = &self.client.known[self.rng.random_range(0..self.client.known.len())];
         let (submission_id, owner) = match self.rng.random_range(0..5) {
             0 => (own.nil.submission_id.clone(), own.provider),
             1 => {
@@ -136,14 +136,14 @@ impl RequestMaker<'_> {
             2 => (self.bad_label(128), own.provider),
             _ => (known.submission.submission_id.clone(), known.provider),
         };
-        let expected = refused(Reason::SubmissionUnknown, "submission_id");
-        let token = self.anybody_but(owner);
+        let expected = refused_with(Reason::SubmissionUnknown, "submission_id");
+        let token = self.other_provider_token(owner);
         if self.chance_of(4) {
             let request = GetReceiptRequest { submission_id };
-            return ask("another's receipt", RECEIPT, &token, &request, expected);
+            return message_request("another's receipt", RECEIPT, &token, &request, expected);
         }
         let request = GetSubmissionStatusRequest { submission_id };
-        ask("another's status", STATUS, &token, &request, expected)
+        message_request("another's status", STATUS, &token, &request, expected)
     }
 
     fn end_of_the_ledger(&mut self) -> HostileRequest {
@@ -152,7 +152,7 @@ impl RequestMaker<'_> {
             limit: self.one_of(&[0, 1_000]),
         };
         let token = self.party().token.clone();
-        ask(
+        message_request(
             "a ledger behind its end",
             LEDGER,
             &token,
@@ -162,10 +162,10 @@ impl RequestMaker<'_> {
     }
 
     fn resumed_with_a_bad_token(&mut self) -> HostileRequest {
-        let own = &self.enemy.belongings;
+        let own = &self.client.targets;
         let mut token = own.resume_token.clone();
         let mut caller = self.token(own.provider);
-        let mut expected = refused(Reason::ResumeTokenInvalid, "resume_token");
+        let mut expected = refused_with(Reason::ResumeTokenInvalid, "resume_token");
         match self.rng.random_range(0..5) {
             0 => token = self.bytes(200),
             1 => token.truncate(self.rng.random_range(1..token.len())),
@@ -175,27 +175,27 @@ impl RequestMaker<'_> {
             }
             3 => {
                 // Another's, with one's own code in it.
-                let other = self.number_of_anybody_but(own.provider);
+                let other = self.other_provider(own.provider);
                 token.truncate(token.len() - 18);
-                token.extend_from_slice(self.enemy.providers[other].code.as_bytes());
+                token.extend_from_slice(self.client.providers[other].code.as_bytes());
                 caller = self.token(other);
             }
             _ => {
-                caller = self.anybody_but(own.provider);
-                expected = refused(Reason::ResumeTokenForeign, "resume_token");
+                caller = self.other_provider_token(own.provider);
+                expected = refused_with(Reason::ResumeTokenForeign, "resume_token");
             }
         }
-        let (mut submission, _) = self.good();
+        let (mut submission, _) = self.good_submission();
         // What follows would be refused too: nothing of it may be kept.
         submission.submission_id.clear();
         let body = stream([(None, token), (Some(submission), Vec::new())]);
-        to("resumed with a bad token", STREAM, &caller, body, expected)
+        raw_request("resumed with a bad token", STREAM, &caller, body, expected)
     }
 
     fn resumed_in_the_wrong_place(&mut self) -> HostileRequest {
-        let own = &self.enemy.belongings;
+        let own = &self.client.targets;
         let token = own.resume_token.clone();
-        let (mut submission, _) = self.good();
+        let (mut submission, _) = self.good_submission();
         let body = match self.rng.random_range(0..3) {
             0 => stream([(Some(submission), token)]),
             1 => stream([(None, token.clone()), (None, token)]),
@@ -204,9 +204,9 @@ impl RequestMaker<'_> {
                 stream([(Some(submission), Vec::new()), (None, token)])
             }
         };
-        let expected = refused(Reason::ResumeTokenMisplaced, "resume_token");
+        let expected = refused_with(Reason::ResumeTokenMisplaced, "resume_token");
         let caller = self.token(own.provider);
-        to(
+        raw_request(
             "resumed in the wrong place",
             STREAM,
             &caller,
@@ -229,20 +229,20 @@ impl RequestMaker<'_> {
         let expected = match self.rng.random_range(0..7) {
             0 => {
                 request.offered = None;
-                refused(Reason::DefinitionMissing, "offered")
+                refused_with(Reason::DefinitionMissing, "offered")
             }
             1 => {
-                let length = self.one_of(&[0, LARGEST + 1]);
+                let length = self.one_of(&[0, MAX_CONTENT_BYTES + 1]);
                 request.offered = Some(Offered::DefinitionToml(" ".repeat(length)));
-                refused(Reason::DefinitionTooLarge, "definition_toml")
+                refused_with(Reason::DefinitionTooLarge, "definition_toml")
             }
             2 => {
                 request.received_to = self.one_of(&["x", "\0", "2026-02-30"]).to_owned();
-                refused(Reason::DateInvalid, "received_to")
+                refused_with(Reason::DateInvalid, "received_to")
             }
             3 => {
                 request.reason = self.one_of(&["", "因", "试算\0", "……"]).to_owned();
-                refused(Reason::ReasonInvalid, "reason")
+                refused_with(Reason::ReasonInvalid, "reason")
             }
             4 => {
                 let toml = match self.rng.random_range(0..3) {
@@ -267,13 +267,13 @@ impl RequestMaker<'_> {
                 refused_for(&[Reason::ProviderUnknown, Reason::ReplaysBusy])
             }
         };
-        let office = &self.enemy.office;
-        ask("a replay of nothing", REPLAY, office, &request, expected)
+        let office = &self.client.office_token;
+        message_request("a replay of nothing", REPLAY, office, &request, expected)
     }
 
     /// Rights are looked at before the message, so it can be the empty one.
     fn without_the_right(&mut self) -> HostileRequest {
-        let enemy = self.enemy;
+        let enemy = self.client;
         let path = self.one_of(&[
             ORIGINAL, STATUS, RELOAD, REPORT_NIL, LIST_NIL, CONFIRM, DRY_RUN, WATCH,
         ]);
@@ -283,26 +283,34 @@ impl RequestMaker<'_> {
                 true => ("", Reason::TokenMissing),
                 false => (enemy.bad_tokens[at].0.as_str(), enemy.bad_tokens[at].1),
             };
-            let expected = refused(reason, "authorization");
-            return to("no good token", path, token, framed(&[]), expected);
+            let expected = refused_with(reason, "authorization");
+            return raw_request("no good token", path, token, frame_message(&[]), expected);
         }
-        let expected = refused(Reason::RoleNotAllowed, "authorization");
+        let expected = refused_with(Reason::RoleNotAllowed, "authorization");
         if self.chance_of(4) {
             let path = self.one_of(&[REPLAY, STATISTICS]);
             let token = self.party().token.clone();
-            return to(
+            return raw_request(
                 "a provider as an office",
                 path,
                 &token,
-                framed(&[]),
+                frame_message(&[]),
                 expected,
             );
         }
         let token = match path {
-            ORIGINAL | WATCH => self.enemy.public.clone(),
-            _ => self.one_of(&[&enemy.office, &enemy.public]).clone(),
+            ORIGINAL | WATCH => self.client.public_token.clone(),
+            _ => self
+                .one_of(&[&enemy.office_token, &enemy.public_token])
+                .clone(),
         };
-        to("in another role", path, &token, framed(&[]), expected)
+        raw_request(
+            "in another role",
+            path,
+            &token,
+            frame_message(&[]),
+            expected,
+        )
     }
 }
 
@@ -313,7 +321,7 @@ fn stream<const N: usize>(requests: [(Option<Submission>, Vec<u8>); N]) -> bytes
             submission,
             resume_token: resume_token.into(),
         };
-        body.extend_from_slice(&framed(&request.encode_to_vec()));
+        body.extend_from_slice(&frame_message(&request.encode_to_vec()));
     }
     body.freeze()
 }

@@ -10,8 +10,8 @@ use rand::Rng;
 use service_kit::reason::Reason;
 
 use super::{
-    ExpectedAnswer, HostileRequest, LARGEST, RELOAD, RequestMaker, SUBMIT, ask, refused, to,
-    wire::framed,
+    ExpectedAnswer, HostileRequest, MAX_CONTENT_BYTES, RELOAD, RequestMaker, SUBMIT,
+    message_request, raw_request, refused_with, wire::frame_message,
 };
 
 /// What a reload leaves behind that was begun and nothing else.
@@ -36,7 +36,7 @@ impl RequestMaker<'_> {
 
     fn begin(&self) -> ReloadBegin {
         ReloadBegin {
-            reload_id: format!("enemy-{}-{}", self.enemy.seed, self.number),
+            reload_id: format!("enemy-{}-{}", self.client.seed, self.number),
             item_code: "xzcf".to_owned(),
             item_version: 0,
         }
@@ -44,7 +44,7 @@ impl RequestMaker<'_> {
 
     fn reload_record(&self) -> ReloadRecord {
         ReloadRecord {
-            record_key: format!("E{}-{}", self.enemy.seed, self.number),
+            record_key: format!("E{}-{}", self.client.seed, self.number),
             content_type: "application/json".to_owned(),
             content: "{}".into(),
             ..ReloadRecord::default()
@@ -60,7 +60,7 @@ impl RequestMaker<'_> {
         let request = ReloadItemRequest { step };
         let token = self.party().token.clone();
         let expected = misplaced("begin");
-        ask(
+        message_request(
             "a reload without a beginning",
             RELOAD,
             &token,
@@ -70,7 +70,7 @@ impl RequestMaker<'_> {
     }
 
     fn reload_begun_twice(&mut self) -> HostileRequest {
-        let own = &self.enemy.belongings;
+        let own = &self.client.targets;
         let again = match self.rng.random_range(0..3) {
             0 => Some(Step::Begin(own.reload.clone())),
             1 => Some(Step::Begin(self.begin())),
@@ -103,21 +103,21 @@ impl RequestMaker<'_> {
                 (Reason::ItemVersionUnknown, "item_version")
             }
         };
-        let expected = refused(reason, field);
+        let expected = refused_with(reason, field);
         let token = self.party().token.clone();
         self.begun("a reload of no item", &token, begin, expected)
     }
 
     /// An id names one item and version for ever.
     fn reload_of_something_else(&mut self) -> HostileRequest {
-        let own = &self.enemy.belongings;
+        let own = &self.client.targets;
         let mut begin = own.reload.clone();
         if self.chance_of(2) {
             begin.item_code = self.one_of(&["xzxk", "no-such-item"]).to_owned();
         } else {
             begin.item_version = self.one_of(&[1, 2, u32::MAX]);
         }
-        let expected = refused(Reason::ReloadIdReused, "reload_id");
+        let expected = refused_with(Reason::ReloadIdReused, "reload_id");
         let token = self.token(own.provider);
         self.begun("a known reload of something else", &token, begin, expected)
     }
@@ -130,7 +130,7 @@ impl RequestMaker<'_> {
             },
             ..self.begin()
         };
-        let expected = refused(Reason::ReloadIdInvalid, "reload_id");
+        let expected = refused_with(Reason::ReloadIdInvalid, "reload_id");
         let token = self.party().token.clone();
         self.begun("a reload under a bad id", &token, begin, expected)
     }
@@ -164,22 +164,22 @@ impl RequestMaker<'_> {
             Some(Step::End(ReloadEnd { records })),
         ]);
         HostileRequest {
-            leaves: Some(left),
+            expected_row: Some(left),
             ..reload("a reload of another number", &token, body, incomplete())
         }
     }
 
     /// Ids are the caller's own: under another's it finds nothing of what the other has sent.
     fn reload_of_anothers_id(&mut self) -> HostileRequest {
-        let own = &self.enemy.belongings;
-        let other = self.number_of_anybody_but(own.provider);
+        let own = &self.client.targets;
+        let other = self.other_provider(own.provider);
         let token = self.token(other);
         let body = steps([
             Some(Step::Begin(own.reload.clone())),
             Some(Step::End(ReloadEnd { records: 1 })),
         ]);
         HostileRequest {
-            leaves: Some((RELOADS, format!("{other}/{}", own.reload.reload_id))),
+            expected_row: Some((RELOADS, format!("{other}/{}", own.reload.reload_id))),
             ..reload("a reload of another's id", &token, body, incomplete())
         }
     }
@@ -211,35 +211,35 @@ impl RequestMaker<'_> {
             }
             _ => {
                 let more = self.rng.random_range(1..100_000);
-                record.content = vec![b' '; LARGEST + more].into();
+                record.content = vec![b' '; MAX_CONTENT_BYTES + more].into();
                 (Reason::ContentTooLarge, "content")
             }
         };
         let token = self.party().token.clone();
         let body = steps([Some(Step::Begin(begin)), Some(Step::Record(record))]);
-        let expected = refused(reason, field);
+        let expected = refused_with(reason, field);
         HostileRequest {
-            leaves: Some(left),
+            expected_row: Some(left),
             ..reload("a bad record of a reload", &token, body, expected)
         }
     }
 
     fn reload_that_has_ended(&mut self) -> HostileRequest {
-        let own = &self.enemy.belongings;
+        let own = &self.client.targets;
         let (step, expected) = match self.rng.random_range(0..3) {
             0 => (
                 Step::Record(self.reload_record()),
-                refused(Reason::ReloadEnded, "reload_id"),
+                refused_with(Reason::ReloadEnded, "reload_id"),
             ),
             1 => {
                 let mut record = own.reloaded.clone();
                 record.content = format!("[{}]", self.number).into();
-                let expected = refused(Reason::SubmissionIdReused, "submission_id");
+                let expected = refused_with(Reason::SubmissionIdReused, "submission_id");
                 (Step::Record(record), expected)
             }
             _ => {
                 let records = self.one_of(&[0, 2, u64::MAX]);
-                let expected = refused(Reason::ReloadEnded, "records");
+                let expected = refused_with(Reason::ReloadEnded, "records");
                 (Step::End(ReloadEnd { records }), expected)
             }
         };
@@ -250,8 +250,8 @@ impl RequestMaker<'_> {
 
     /// Such ids are kept for the records that the reload names.
     fn record_under_an_id_of_a_reload(&mut self) -> HostileRequest {
-        let own = &self.enemy.belongings;
-        let (submission, _) = self.good();
+        let own = &self.client.targets;
+        let (submission, _) = self.good_submission();
         let id = &own.reload.reload_id;
         let request = SubmitRecordRequest {
             submission: Some(Submission {
@@ -259,9 +259,9 @@ impl RequestMaker<'_> {
                 ..submission
             }),
         };
-        let expected = refused(Reason::SubmissionIdReused, "submission_id");
+        let expected = refused_with(Reason::SubmissionIdReused, "submission_id");
         let token = self.token(own.provider);
-        ask(
+        message_request(
             "a record under an id of a reload",
             SUBMIT,
             &token,
@@ -272,24 +272,24 @@ impl RequestMaker<'_> {
 
     fn reload_of_a_stranger(&mut self) -> HostileRequest {
         let begin = self.begin();
-        let expected = refused(Reason::ProviderNotRegistered, "authorization");
-        let stranger = self.enemy.stranger.clone();
+        let expected = refused_with(Reason::ProviderNotRegistered, "authorization");
+        let stranger = self.client.unregistered_token.clone();
         self.begun("a reload of a stranger", &stranger, begin, expected)
     }
 }
 
 fn misplaced(step: &'static str) -> ExpectedAnswer {
-    refused(Reason::ReloadStepMisplaced, step)
+    refused_with(Reason::ReloadStepMisplaced, step)
 }
 
 fn incomplete() -> ExpectedAnswer {
-    refused(Reason::ReloadIncomplete, "records")
+    refused_with(Reason::ReloadIncomplete, "records")
 }
 
 fn steps<const N: usize>(steps: [Option<Step>; N]) -> Bytes {
     let mut body = BytesMut::new();
     for step in steps {
-        body.extend_from_slice(&framed(&ReloadItemRequest { step }.encode_to_vec()));
+        body.extend_from_slice(&frame_message(&ReloadItemRequest { step }.encode_to_vec()));
     }
     body.freeze()
 }
@@ -300,5 +300,5 @@ fn reload(
     body: Bytes,
     expected: ExpectedAnswer,
 ) -> HostileRequest {
-    to(kind, RELOAD, token, body, expected)
+    raw_request(kind, RELOAD, token, body, expected)
 }

@@ -87,18 +87,18 @@ impl RawConnection {
         Ok(RawAnswer {
             http,
             status,
-            messages: unframed(bytes.freeze())?,
+            messages: split_frames(bytes.freeze())?,
         })
     }
 }
 
 /// A message in its frame: no compression, length, bytes.
-pub fn framed(message: &[u8]) -> Bytes {
-    framed_as(0, u32::try_from(message.len()).unwrap_or(u32::MAX), message)
+pub fn frame_message(message: &[u8]) -> Bytes {
+    frame_with_prefix(0, u32::try_from(message.len()).unwrap_or(u32::MAX), message)
 }
 
 /// A frame that says of itself what it likes.
-pub fn framed_as(compressed: u8, length: u32, message: &[u8]) -> Bytes {
+pub fn frame_with_prefix(compressed: u8, length: u32, message: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(message.len() + 5);
     frame.put_u8(compressed);
     frame.put_u32(length);
@@ -106,7 +106,7 @@ pub fn framed_as(compressed: u8, length: u32, message: &[u8]) -> Bytes {
     frame.freeze()
 }
 
-fn unframed(mut bytes: Bytes) -> Result<Vec<Bytes>> {
+fn split_frames(mut bytes: Bytes) -> Result<Vec<Bytes>> {
     let mut messages = Vec::new();
     while !bytes.is_empty() {
         let prefix = bytes.get(1..5).context("an answer's frame")?;
@@ -119,12 +119,12 @@ fn unframed(mut bytes: Bytes) -> Result<Vec<Bytes>> {
 }
 
 /// Protobuf by hand: a field with a wire type of one's own choice.
-pub fn tag(out: &mut Vec<u8>, field: u32, wire_type: u8) {
-    varint(out, u64::from(field << 3) | u64::from(wire_type));
+pub fn put_tag(out: &mut Vec<u8>, field: u32, wire_type: u8) {
+    put_varint(out, u64::from(field << 3) | u64::from(wire_type));
 }
 
 /// A number in base 128.
-pub fn varint(out: &mut Vec<u8>, mut value: u64) {
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value as u8) | 0x80);
         value >>= 7;
@@ -133,8 +133,8 @@ pub fn varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// A field of bytes.
-pub fn bytes_field(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
-    tag(out, field, 2);
-    varint(out, bytes.len() as u64);
+pub fn put_bytes_field(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
+    put_tag(out, field, 2);
+    put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }

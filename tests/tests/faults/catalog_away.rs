@@ -8,20 +8,20 @@ use journeys::{cluster::Cluster, day::Day, load::LoadPace};
 use platform::target::Service;
 use testkit::{TestResult, eventually};
 
-use crate::support::{FaultFixture, SERVICES, chance, options, servers};
+use crate::support::{FaultFixture, SERVICES, journey_options, seeded_random, start_servers};
 
-const PATIENCE: Duration = Duration::from_secs(90);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_the_catalog_away_records_are_taken_and_judged_after_a_cold_start_and_under_load()
 -> TestResult {
-    let (seed, rng) = chance()?;
-    let (servers, place) = servers()?;
-    let mut cluster = Cluster::start_services(servers, place, options(), &SERVICES).await?;
+    let (seed, rng) = seeded_random()?;
+    let (servers, place) = start_servers()?;
+    let mut cluster = Cluster::start_services(servers, place, journey_options(), &SERVICES).await?;
     // The providers report nothing yet: the catalogue's facts are all that there is.
-    Day::new(seed, 0).register(&cluster).await?;
+    Day::new(seed, 0).register_providers(&cluster).await?;
     let known = cluster.owner_pool("validation")?;
-    eventually("validation knows the catalogue", PATIENCE, async || {
+    eventually("validation knows the catalogue", WAIT_TIMEOUT, async || {
         let items: i64 = sqlx::query_scalar("select count(*) from item_version")
             .fetch_one(&known)
             .await?;
@@ -30,33 +30,33 @@ async fn r11_with_the_catalog_away_records_are_taken_and_judged_after_a_cold_sta
     })
     .await?;
     known.close().await;
-    cluster.stop_apart().await?;
+    cluster.stop_service_processes().await?;
     let without: Vec<Service> = SERVICES
         .into_iter()
         .filter(|service| *service != Service::Catalog)
         .collect();
-    cluster.start_apart(&without).await?;
+    cluster.start_service_processes(&without).await?;
 
     let mut bench = FaultFixture::begin_load(cluster, seed, rng, LoadPace::default()).await?;
-    verdicts_go_on(&mut bench).await?;
-    bench.check().await?;
+    wait_for_verdicts(&mut bench).await?;
+    bench.check_books().await?;
     // It comes, and goes in the middle of the load.
-    bench.cluster.launch_apart(Service::Catalog, &[])?;
-    bench.cluster.apart_ready().await?;
-    bench.load.more(100).await?;
-    bench.cluster.kill_apart(Service::Catalog)?;
-    verdicts_go_on(&mut bench).await?;
-    bench.check().await?;
-    bench.cluster.restart_apart(Service::Catalog)?;
-    bench.end().await?;
+    bench.cluster.launch_service(Service::Catalog, &[])?;
+    bench.cluster.wait_until_services_ready().await?;
+    bench.load.wait_for_receipts(100).await?;
+    bench.cluster.kill_service(Service::Catalog)?;
+    wait_for_verdicts(&mut bench).await?;
+    bench.check_books().await?;
+    bench.cluster.restart_service(Service::Catalog)?;
+    bench.finish().await?;
     Ok(())
 }
 
-async fn verdicts_go_on(bench: &mut FaultFixture) -> Result<()> {
-    let before = bench.verdicts().await?;
-    bench.load.more(200).await?;
-    eventually("verdicts go on", PATIENCE, async || {
-        let now = bench.verdicts().await?;
+async fn wait_for_verdicts(bench: &mut FaultFixture) -> Result<()> {
+    let before = bench.count_verdicts().await?;
+    bench.load.wait_for_receipts(200).await?;
+    eventually("verdicts go on", WAIT_TIMEOUT, async || {
+        let now = bench.count_verdicts().await?;
         ensure!(now >= before + 200, "{now} verdicts, {before} before");
         anyhow::Ok(())
     })

@@ -12,22 +12,26 @@ use local_servers::{Binaries, LockedFolder, Nats, NatsOptions, Postgres, Postgre
 use testkit::{TestResult, eventually};
 
 use crate::{
-    support::{FaultFixture, SERVICES, blocking, chance, options},
+    support::{FaultFixture, SERVICES, journey_options, run_blocking, seeded_random},
     tmpfs::SmallDisk,
 };
 
-const PATIENCE: Duration = Duration::from_secs(90);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
 /// JetStream reserves the size of each of its streams when they are created.
 const STREAM_BYTES: u64 = 24 * 1024 * 1024;
 
 /// A platform whose servers have been put where the journey wants them.
-async fn platform(postgres: Postgres, nats: Nats, place: LockedFolder) -> Result<FaultFixture> {
-    let (seed, rng) = chance()?;
+async fn start_fixture(
+    postgres: Postgres,
+    nats: Nats,
+    place: LockedFolder,
+) -> Result<FaultFixture> {
+    let (seed, rng) = seeded_random()?;
     let options = ClusterOptions {
         max_stream_bytes: STREAM_BYTES,
-        ..options()
+        ..journey_options()
     };
-    let servers = ClusterServers::of(postgres, nats);
+    let servers = ClusterServers::from_started(postgres, nats);
     let cluster = Cluster::start_services(servers, place, options, &SERVICES).await?;
     FaultFixture::under_load(cluster, seed, rng, LoadPace::default()).await
 }
@@ -48,16 +52,20 @@ fn nats_on(binaries: &Binaries, folder: &Path) -> Result<Nats> {
 }
 
 /// Waits until callers have been refused because of the disk, or have lost their connections to a server that fell.
-async fn callers_are_told(bench: &mut FaultFixture) -> Result<()> {
+async fn wait_for_refusals(bench: &mut FaultFixture) -> Result<()> {
     let before: u64 = bench.load.refusals().values().sum();
-    eventually("callers are refused with a reason", PATIENCE, async || {
-        let refusals = bench.load.refusals();
-        // Any refusal but "try again" has ended the load with an error.
-        ensure!(refusals.values().sum::<u64>() > before, "{refusals:?}");
-        anyhow::Ok(())
-    })
+    eventually(
+        "callers are refused with a reason",
+        WAIT_TIMEOUT,
+        async || {
+            let refusals = bench.load.refusals();
+            // Any refusal but "try again" has ended the load with an error.
+            ensure!(refusals.values().sum::<u64>() > before, "{refusals:?}");
+            anyhow::Ok(())
+        },
+    )
     .await?;
-    bench.load.fine().await
+    bench.load.check_callers().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -70,15 +78,15 @@ async fn r11_with_postgresqls_disk_full_nothing_is_acknowledged_that_is_not_kept
     settings.settings = vec![("max_wal_size".to_owned(), "64MB".to_owned())];
     let postgres = Postgres::start(&binaries, disk.folder(), settings)?;
     let nats = nats_on(&binaries, &place.path().join("nats"))?;
-    let mut bench = platform(postgres, nats, place).await?;
-    bench.load.more(300).await?;
+    let mut bench = start_fixture(postgres, nats, place).await?;
+    bench.load.wait_for_receipts(300).await?;
     println!("ballast: {} bytes", disk.fill()?);
-    callers_are_told(&mut bench).await?;
+    wait_for_refusals(&mut bench).await?;
     disk.make_space()?;
-    let starts = bench.more_with_postgres_kept_up(300).await?;
+    let starts = bench.wait_for_receipts_restarting_postgres(300).await?;
     println!("PostgreSQL fell and was started again: {starts} times");
-    bench.check().await?;
-    bench.end().await?;
+    bench.check_books().await?;
+    bench.finish().await?;
     Ok(())
 }
 
@@ -86,22 +94,22 @@ async fn r11_with_postgresqls_disk_full_nothing_is_acknowledged_that_is_not_kept
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SpaceFreed {
     /// While PostgreSQL recovers from its panic.
-    AtOnce,
+    DuringRecovery,
     /// Once its recovery, too, has found no space and it has ended.
-    OnceItFell,
+    AfterExit,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_the_disk_of_postgresqls_log_full_nothing_is_acknowledged_that_is_not_kept()
 -> TestResult {
-    log_disk_full(SpaceFreed::AtOnce).await?;
+    log_disk_full(SpaceFreed::DuringRecovery).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_postgresql_that_fell_over_its_full_log_is_started_again_with_all_it_acknowledged()
 -> TestResult {
-    log_disk_full(SpaceFreed::OnceItFell).await?;
+    log_disk_full(SpaceFreed::AfterExit).await?;
     Ok(())
 }
 
@@ -124,12 +132,12 @@ async fn log_disk_full(space: SpaceFreed) -> Result<()> {
     symlink(&there, &log)?;
     postgres.restart()?;
     let nats = nats_on(&binaries, &place.path().join("nats"))?;
-    let mut bench = platform(postgres, nats, place).await?;
-    bench.load.more(300).await?;
+    let mut bench = start_fixture(postgres, nats, place).await?;
+    bench.load.wait_for_receipts(300).await?;
     println!("ballast: {} bytes", disk.fill()?);
-    callers_are_told(&mut bench).await?;
+    wait_for_refusals(&mut bench).await?;
     // Callers may have been refused for another reason first, such as a slow machine.
-    let said = eventually("PostgreSQL finds its disk full", PATIENCE, async || {
+    let said = eventually("PostgreSQL finds its disk full", WAIT_TIMEOUT, async || {
         let said = std::fs::read_to_string(folder.join("postgres.log"))?;
         ensure!(said.contains("No space left on device"), "it has not");
         anyhow::Ok(said)
@@ -141,19 +149,19 @@ async fn log_disk_full(space: SpaceFreed) -> Result<()> {
         lines("No space left on device"),
         lines("PANIC")
     );
-    if space == SpaceFreed::OnceItFell {
-        eventually("PostgreSQL ends", PATIENCE, async || {
+    if space == SpaceFreed::AfterExit {
+        eventually("PostgreSQL ends", WAIT_TIMEOUT, async || {
             ensure!(!bench.postgres()?.is_running()?, "it runs");
             anyhow::Ok(())
         })
         .await?;
     }
     disk.make_space()?;
-    let starts = bench.more_with_postgres_kept_up(300).await?;
+    let starts = bench.wait_for_receipts_restarting_postgres(300).await?;
     println!("PostgreSQL fell and was started again: {starts} times");
-    ensure!(starts > 0 || space == SpaceFreed::AtOnce, "it fell");
-    bench.check().await?;
-    bench.end().await?;
+    ensure!(starts > 0 || space == SpaceFreed::DuringRecovery, "it fell");
+    bench.check_books().await?;
+    bench.finish().await?;
     Ok(())
 }
 
@@ -168,12 +176,12 @@ async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_lat
         postgres_options(),
     )?;
     let nats = nats_on(&binaries, disk.folder())?;
-    let mut bench = platform(postgres, nats, place).await?;
-    bench.load.more(300).await?;
+    let mut bench = start_fixture(postgres, nats, place).await?;
+    bench.load.wait_for_receipts(300).await?;
     println!("ballast: {} bytes", disk.fill()?);
     let ingest = bench.cluster.owner_pool("ingest")?;
     let waiting = async |least: i64| {
-        eventually("events wait in the outbox", PATIENCE, async || {
+        eventually("events wait in the outbox", WAIT_TIMEOUT, async || {
             let rows = event_bus::outbox::count_unpublished(&ingest).await?;
             ensure!(rows >= least, "{rows} rows");
             anyhow::Ok(rows)
@@ -182,11 +190,11 @@ async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_lat
     };
     println!("unpublished: {}", waiting(500).await?);
     // Receipts do not need the bus.
-    bench.load.more(300).await?;
-    bench.check().await?;
+    bench.load.wait_for_receipts(300).await?;
+    bench.check_books().await?;
     let monitor = bench.nats()?.monitor_url();
     let monitor = monitor.strip_prefix("http://").context("a monitor")?;
-    let health = eventually("NATS finds its disk full", PATIENCE, async || {
+    let health = eventually("NATS finds its disk full", WAIT_TIMEOUT, async || {
         let health = http_get(monitor, "/healthz").await?;
         ensure!(health.0 != 200, "{health:?}");
         anyhow::Ok(health)
@@ -197,13 +205,16 @@ async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_lat
     // A stream whose write failed stays closed until NATS is started again, and NATS says so by its health. The files of
     // a stream can be spoiled (nats-server 2.15.1: "corrupt state file"); then the stream is gone, and made again from
     // the outbox, which has everything.
-    blocking(|| bench.nats()?.restart())?;
+    run_blocking(|| bench.nats()?.restart())?;
     println!(
         "{}",
-        bench.cluster.credit(&["streams", "rebuild"])?.trim_end()
+        bench
+            .cluster
+            .run_credit(&["streams", "rebuild"])?
+            .trim_end()
     );
-    bench.load.more(300).await?;
-    bench.end().await?;
+    bench.load.wait_for_receipts(300).await?;
+    bench.finish().await?;
     ingest.close().await;
     Ok(())
 }

@@ -9,7 +9,7 @@ use testkit::{TestResult, choose_extent, eventually, print_figures};
 
 use crate::support::{FaultFixture, FaultTarget};
 
-const PATIENCE: Duration = Duration::from_secs(90);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Victims come round-robin, each four in an order of chance; how many receipts pass before the blow is
 /// chance too, so it falls into any stage of any batch.
@@ -23,38 +23,38 @@ async fn r11_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing() -> Te
             order.shuffle(&mut bench.rng);
         }
         let victim = order[round % order.len()];
-        one_round(&mut bench, victim)
+        kill_and_restart(&mut bench, victim)
             .await
             .with_context(|| format!("round {round}: {victim:?}"))?;
     }
-    let settled = bench.end().await?;
+    let settled = bench.finish().await?;
     print_figures(&format!("{rounds} kills, {settled:?}"));
     Ok(())
 }
 
-async fn one_round(bench: &mut FaultFixture, victim: FaultTarget) -> Result<()> {
+async fn kill_and_restart(bench: &mut FaultFixture, victim: FaultTarget) -> Result<()> {
     let passes = bench.rng.random_range(1..150);
-    bench.load.more(passes).await?;
+    bench.load.wait_for_receipts(passes).await?;
     bench.kill(victim)?;
     // Sometimes what is left goes on alone for a while.
     if matches!(victim, FaultTarget::Nats | FaultTarget::Validation) && bench.rng.random_ratio(1, 2)
     {
         let passes = bench.rng.random_range(1..100);
-        bench.load.more(passes).await?;
+        bench.load.wait_for_receipts(passes).await?;
     }
     let before = match victim {
         FaultTarget::Postgres => None,
-        _ => Some(bench.verdicts().await?),
+        _ => Some(bench.count_verdicts().await?),
     };
     bench.restart(victim)?;
-    bench.load.more(20).await?;
+    bench.load.wait_for_receipts(20).await?;
     if let Some(before) = before {
-        eventually("verdicts go on", PATIENCE, async || {
-            let now = bench.verdicts().await?;
+        eventually("verdicts go on", WAIT_TIMEOUT, async || {
+            let now = bench.count_verdicts().await?;
             ensure!(now > before, "{now} verdicts");
             anyhow::Ok(())
         })
         .await?;
     }
-    bench.check().await
+    bench.check_books().await
 }

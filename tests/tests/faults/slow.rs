@@ -12,24 +12,26 @@ use journeys::{
 use platform::target::Service;
 use testkit::{TestResult, eventually, proxy::TcpProxy};
 
-use crate::support::{FaultFixture, SERVICES, chance, memory_is_bounded, options, servers};
+use crate::support::{
+    FaultFixture, SERVICES, check_memory, journey_options, seeded_random, start_servers,
+};
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
 /// Room for some hundred records, so that the outbox must wait soon. More than one message with its largest batch.
 const STREAM_BYTES: u64 = 2 * 1024 * 1024;
 /// What the thin line carries in a second, in each direction.
 const BYTES_PER_SECOND: u32 = 64 * 1024;
 /// Events that wait in the outbox before the line is mended.
-const WAITING: i64 = 4_000;
+const MIN_UNPUBLISHED: i64 = 4_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process_does() -> TestResult
 {
-    let (seed, rng) = chance()?;
-    let (servers, place) = servers()?;
+    let (seed, rng) = seeded_random()?;
+    let (servers, place) = start_servers()?;
     let options = ClusterOptions {
         max_stream_bytes: STREAM_BYTES,
-        ..options()
+        ..journey_options()
     };
     // A stream keeps what a consumer has not had: with one this small, all who consume must be there.
     let others: Vec<Service> = SERVICES
@@ -41,8 +43,8 @@ async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process
     let url = std::fs::read_to_string(cluster.folder().join("secrets/validation_database_url"))?;
     let (line, thin) = TcpProxy::in_front_of(url.trim_end()).await?;
     let setting = format!("CREDIT_VALIDATION__DATABASE_URL={thin}");
-    cluster.launch_apart(Service::Validation, &[setting])?;
-    cluster.apart_ready().await?;
+    cluster.launch_service(Service::Validation, &[setting])?;
+    cluster.wait_until_services_ready().await?;
     let pace = LoadPace {
         streams: 8,
         per_second: 500,
@@ -51,32 +53,32 @@ async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process
 
     line.slow_down(BYTES_PER_SECOND);
     let ingest = bench.cluster.owner_pool("ingest")?;
-    let most = eventually("events wait in the outbox", PATIENCE, async || {
+    let most = eventually("events wait in the outbox", WAIT_TIMEOUT, async || {
         let rows = event_bus::outbox::count_unpublished(&ingest).await?;
-        ensure!(rows >= WAITING, "{rows} rows");
+        ensure!(rows >= MIN_UNPUBLISHED, "{rows} rows");
         anyhow::Ok(rows)
     })
     .await?;
     println!(
         "{most} events wait in the outbox; {}",
-        memory::describe(&memory::of_services(&bench.cluster)?)
+        memory::describe_memory(&memory::service_memory(&bench.cluster)?)
     );
     // Slow is not stopped: validation goes on, and so does the taking in of records.
-    let before = bench.verdicts().await?;
-    eventually("verdicts go on", PATIENCE, async || {
-        let now = bench.verdicts().await?;
+    let before = bench.count_verdicts().await?;
+    eventually("verdicts go on", WAIT_TIMEOUT, async || {
+        let now = bench.count_verdicts().await?;
         ensure!(now > before, "{now} verdicts");
         anyhow::Ok(())
     })
     .await?;
-    bench.load.more(200).await?;
-    memory_is_bounded(&bench.cluster)?;
+    bench.load.wait_for_receipts(200).await?;
+    check_memory(&bench.cluster)?;
     let nats = bench.nats()?.pid().context("NATS runs")?;
-    println!("memory: nats {}", memory::resident(nats)?);
-    bench.check().await?;
+    println!("memory: nats {}", memory::resident_memory(nats)?);
+    bench.check_books().await?;
 
     line.restore();
-    bench.end().await?;
+    bench.finish().await?;
     ingest.close().await;
     Ok(())
 }

@@ -15,19 +15,19 @@ const STOPPED: Duration = Duration::from_secs(10);
 async fn r11_ten_seconds_of_sigstop_each_lose_nothing_and_double_nothing() -> TestResult {
     let mut bench = FaultFixture::start(LoadPace::default()).await?;
     for victim in FaultTarget::ALL {
-        stop_once(&mut bench, victim)
+        suspend_and_resume(&mut bench, victim)
             .await
             .with_context(|| format!("{victim:?}"))?;
     }
-    bench.end().await?;
+    bench.finish().await?;
     Ok(())
 }
 
-async fn stop_once(bench: &mut FaultFixture, victim: FaultTarget) -> Result<()> {
-    bench.load.more(100).await?;
-    bench.freeze(victim)?;
+async fn suspend_and_resume(bench: &mut FaultFixture, victim: FaultTarget) -> Result<()> {
+    bench.load.wait_for_receipts(100).await?;
+    bench.suspend(victim)?;
     tokio::time::sleep(STOPPED).await;
-    bench.thaw(victim)?;
-    bench.load.more(100).await?;
-    bench.check().await
+    bench.resume(victim)?;
+    bench.load.wait_for_receipts(100).await?;
+    bench.check_books().await
 }

@@ -27,7 +27,7 @@ pub const SERVICES: [Service; 4] = [
 ];
 
 /// Memory that each service stays under (issue 4), MiB.
-const MOST_MIB: f64 = 200.0;
+const MAX_RESIDENT_MIB: f64 = 200.0;
 
 /// What can be hurt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,13 +52,13 @@ pub struct FaultFixture {
 }
 
 /// The seed of this run, and chance from it.
-pub fn chance() -> Result<(u64, StdRng)> {
+pub fn seeded_random() -> Result<(u64, StdRng)> {
     let seed = test_seed(DEFAULT_SEED)?;
     Ok((seed, StdRng::seed_from_u64(seed)))
 }
 
 /// Options of a platform whose servers do not wait for the disk: no fault here takes the kernel's memory away.
-pub fn options() -> ClusterOptions {
+pub fn journey_options() -> ClusterOptions {
     ClusterOptions {
         durable: false,
         ..ClusterOptions::new(env!("CARGO_BIN_EXE_credit-journey"))
@@ -66,19 +66,19 @@ pub fn options() -> ClusterOptions {
 }
 
 /// Private servers in a folder of their own.
-pub fn servers() -> Result<(ClusterServers, LockedFolder)> {
+pub fn start_servers() -> Result<(ClusterServers, LockedFolder)> {
     let place = LockedFolder::temporary()?;
     let binaries = Binaries::locate(&testkit::workspace_root())?;
-    let servers = ClusterServers::private(&binaries, place.path(), false)?;
+    let servers = ClusterServers::start_private(&binaries, place.path(), false)?;
     Ok((servers, place))
 }
 
 impl FaultFixture {
     /// A platform with private servers, its providers registered, and the load on it begun.
     pub async fn start(pace: LoadPace) -> Result<Self> {
-        let (servers, place) = servers()?;
-        let (seed, rng) = chance()?;
-        let cluster = Cluster::start_services(servers, place, options(), &SERVICES).await?;
+        let (servers, place) = start_servers()?;
+        let (seed, rng) = seeded_random()?;
+        let cluster = Cluster::start_services(servers, place, journey_options(), &SERVICES).await?;
         Self::under_load(cluster, seed, rng, pace).await
     }
 
@@ -89,7 +89,7 @@ impl FaultFixture {
         rng: StdRng,
         pace: LoadPace,
     ) -> Result<Self> {
-        Day::new(seed, 0).register(&cluster).await?;
+        Day::new(seed, 0).register_providers(&cluster).await?;
         Self::begin_load(cluster, seed, rng, pace).await
     }
 
@@ -109,14 +109,14 @@ impl FaultFixture {
             rng,
             since: Instant::now(),
         };
-        bench.load.more(50).await?;
+        bench.load.wait_for_receipts(50).await?;
         Ok(bench)
     }
 
     /// What must hold at every moment holds now, with the load going on.
-    pub async fn check(&mut self) -> Result<()> {
+    pub async fn check_books(&mut self) -> Result<()> {
         let book = self.load.book();
-        self.auditor.while_running(&book).await
+        self.auditor.check_while_running(&book).await
     }
 
     /// Waits for so many more receipts, and starts PostgreSQL again whenever it has fallen meanwhile, as what keeps it
@@ -124,20 +124,20 @@ impl FaultFixture {
     ///
     /// Whether it lives is asked until the receipts have come, never once: a server that panics for want of space
     /// recovers by itself, or fails in that a while after its panic and only then ends.
-    pub async fn more_with_postgres_kept_up(&mut self, receipts: u64) -> Result<u32> {
+    pub async fn wait_for_receipts_restarting_postgres(&mut self, receipts: u64) -> Result<u32> {
         let Self { cluster, load, .. } = self;
         let postgres = cluster.servers.postgres.as_mut();
         let postgres = postgres.context("private PostgreSQL")?;
         let mut looks = tokio::time::interval(Duration::from_millis(100));
         let mut starts = 0;
-        let more = load.more(receipts);
+        let more = load.wait_for_receipts(receipts);
         tokio::pin!(more);
         loop {
             tokio::select! {
                 came = &mut more => return came.map(|()| starts),
                 _ = looks.tick() => {
                     if !postgres.is_running()? {
-                        blocking(|| postgres.restart())?;
+                        run_blocking(|| postgres.restart())?;
                         starts += 1;
                     }
                 }
@@ -146,11 +146,11 @@ impl FaultFixture {
     }
 
     /// Ends the load, waits until everything is through, and checks all of it, and the memory of the services.
-    pub async fn end(mut self) -> Result<AuditTotals> {
-        self.load.fine().await?;
+    pub async fn finish(mut self) -> Result<AuditTotals> {
+        self.load.check_callers().await?;
         let book = self.load.finish().await?;
-        let settled = self.auditor.settled(&self.cluster, &book).await?;
-        memory_is_bounded(&self.cluster)?;
+        let settled = self.auditor.check_settled(&self.cluster, &book).await?;
+        check_memory(&self.cluster)?;
         println!(
             "lasted {:.0} s with the checks",
             self.since.elapsed().as_secs_f64()
@@ -161,25 +161,25 @@ impl FaultFixture {
     /// `kill -9` of a victim; a server with all its processes in one blow.
     pub fn kill(&mut self, victim: FaultTarget) -> Result<()> {
         match victim {
-            FaultTarget::Ingest => self.cluster.kill_apart(Service::Ingest),
-            FaultTarget::Validation => self.cluster.kill_apart(Service::Validation),
-            FaultTarget::Nats => blocking(|| self.nats()?.kill9()),
-            FaultTarget::Postgres => blocking(|| self.postgres()?.kill9()),
+            FaultTarget::Ingest => self.cluster.kill_service(Service::Ingest),
+            FaultTarget::Validation => self.cluster.kill_service(Service::Validation),
+            FaultTarget::Nats => run_blocking(|| self.nats()?.kill9()),
+            FaultTarget::Postgres => run_blocking(|| self.postgres()?.kill9()),
         }
     }
 
     /// Starts a killed victim again.
     pub fn restart(&mut self, victim: FaultTarget) -> Result<()> {
         match victim {
-            FaultTarget::Ingest => self.cluster.restart_apart(Service::Ingest),
-            FaultTarget::Validation => self.cluster.restart_apart(Service::Validation),
-            FaultTarget::Nats => blocking(|| self.cluster.restart_killed_nats().map(drop)),
-            FaultTarget::Postgres => blocking(|| self.postgres()?.restart()),
+            FaultTarget::Ingest => self.cluster.restart_service(Service::Ingest),
+            FaultTarget::Validation => self.cluster.restart_service(Service::Validation),
+            FaultTarget::Nats => run_blocking(|| self.cluster.restart_killed_nats().map(drop)),
+            FaultTarget::Postgres => run_blocking(|| self.postgres()?.restart()),
         }
     }
 
     /// Lets all processes of a victim stand still (SIGSTOP), as a frozen container does.
-    pub fn freeze(&mut self, victim: FaultTarget) -> Result<()> {
+    pub fn suspend(&mut self, victim: FaultTarget) -> Result<()> {
         match victim {
             FaultTarget::Postgres => {
                 let process = self.postgres()?.process().context("PostgreSQL runs")?;
@@ -190,7 +190,7 @@ impl FaultFixture {
     }
 
     /// Lets a frozen victim go on.
-    pub fn thaw(&mut self, victim: FaultTarget) -> Result<()> {
+    pub fn resume(&mut self, victim: FaultTarget) -> Result<()> {
         match victim {
             FaultTarget::Postgres => {
                 let process = self.postgres()?.process().context("PostgreSQL runs")?;
@@ -202,8 +202,8 @@ impl FaultFixture {
 
     fn pid(&mut self, victim: FaultTarget) -> Result<u32> {
         match victim {
-            FaultTarget::Ingest => self.cluster.apart_pid(Service::Ingest),
-            FaultTarget::Validation => self.cluster.apart_pid(Service::Validation),
+            FaultTarget::Ingest => self.cluster.service_pid(Service::Ingest),
+            FaultTarget::Validation => self.cluster.service_pid(Service::Validation),
             FaultTarget::Nats => self.nats()?.pid().context("NATS runs"),
             FaultTarget::Postgres => self.postgres()?.pid().context("PostgreSQL runs"),
         }
@@ -221,7 +221,7 @@ impl FaultFixture {
     }
 
     /// Verdicts so far.
-    pub async fn verdicts(&self) -> Result<i64> {
+    pub async fn count_verdicts(&self) -> Result<i64> {
         let pool = self.cluster.owner_pool("validation")?;
         let count = sqlx::query_scalar("select count(*) from verdict")
             .fetch_one(&pool)
@@ -232,13 +232,13 @@ impl FaultFixture {
 }
 
 /// Every service stayed under the 200 MiB that it is allowed, since it was started last.
-pub fn memory_is_bounded(cluster: &Cluster) -> Result<()> {
-    let services = memory::of_services(cluster)?;
-    println!("memory: {}", memory::describe(&services));
+pub fn check_memory(cluster: &Cluster) -> Result<()> {
+    let services = memory::service_memory(cluster)?;
+    println!("memory: {}", memory::describe_memory(&services));
     for (service, resident) in services {
         ensure!(
-            resident.peak_mib < MOST_MIB,
-            "{}: {resident}, over {MOST_MIB} MiB",
+            resident.peak_mib < MAX_RESIDENT_MIB,
+            "{}: {resident}, over {MAX_RESIDENT_MIB} MiB",
             service.name()
         );
     }
@@ -246,6 +246,6 @@ pub fn memory_is_bounded(cluster: &Cluster) -> Result<()> {
 }
 
 /// Runs something that blocks beside the load.
-pub fn blocking<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub fn run_blocking<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     tokio::task::block_in_place(work)
 }

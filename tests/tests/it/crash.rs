@@ -7,20 +7,20 @@ use anyhow::Result;
 use journeys::day::{Day, ReceiptCounter};
 use testkit::{TestResult, choose_extent, eventually, print_figures, test_seed};
 
-use crate::support::{in_order, platform, report_all};
+use crate::support::{report_all, settle_and_check, start_platform};
 
 /// Restarts the platform with a fault, reports, waits for the crash, restarts it whole.
 async fn crash_at(fault: &str) -> Result<()> {
-    let (mut cluster, day) = platform(11, 600).await?;
+    let (mut cluster, day) = start_platform(11, 600).await?;
     cluster.stop_platform().await?;
     cluster.start_platform(Some(fault))?;
-    cluster.ready().await?;
+    cluster.wait_until_ready().await?;
     let since = Instant::now();
     let progress = ReceiptCounter::default();
     // The crash comes while records come in, or while what came in is on its way.
     let reporting = {
         let pid = cluster.platform_pid();
-        let report = day.report(&cluster, &progress);
+        let report = day.report_records(&cluster, &progress);
         tokio::pin!(report);
         let crash = eventually(
             "the fault ends the process",
@@ -32,14 +32,14 @@ async fn crash_at(fault: &str) -> Result<()> {
             crashed = crash => { crashed?; None }
         }
     };
-    cluster.platform_ended().await?;
+    cluster.wait_until_platform_ended().await?;
     cluster.start_platform(None)?;
-    cluster.ready().await?;
+    cluster.wait_until_ready().await?;
     if reporting.is_none() {
         // The same submission ids again: what was committed answers with its receipt.
         report_all(&cluster, &day).await?;
     }
-    in_order(&cluster, &day, since).await?;
+    settle_and_check(&cluster, &day, since).await?;
     Ok(())
 }
 
@@ -75,7 +75,7 @@ async fn r11_a_crash_after_commit_before_ack_doubles_nothing() -> TestResult {
 
 #[tokio::test]
 async fn r11_kill_9_in_the_middle_of_thousands_of_records_and_the_books_balance() -> TestResult {
-    let (mut cluster, day) = platform(test_seed(12)?, choose_extent(3_000, 10_000)).await?;
+    let (mut cluster, day) = start_platform(test_seed(12)?, choose_extent(3_000, 10_000)).await?;
     let since = Instant::now();
     let progress = ReceiptCounter::default();
     let (third, two_thirds) = (
@@ -86,10 +86,10 @@ async fn r11_kill_9_in_the_middle_of_thousands_of_records_and_the_books_balance(
         report_until(&cluster, &day, &progress, limit).await?;
         cluster.kill_platform()?;
         cluster.start_platform(None)?;
-        cluster.ready().await?;
+        cluster.wait_until_ready().await?;
     }
     report_all(&cluster, &day).await?;
-    let balance = in_order(&cluster, &day, since).await?;
+    let balance = settle_and_check(&cluster, &day, since).await?;
     print_figures(&format!("{balance:?}"));
     Ok(())
 }
@@ -105,7 +105,7 @@ async fn report_until(
         progress.load(Ordering::Relaxed) >= limit
     });
     tokio::select! {
-        receipts = day.report(cluster, progress) => { receipts?; }
+        receipts = day.report_records(cluster, progress) => { receipts?; }
         enough = enough => enough?,
     }
     Ok(())

@@ -21,13 +21,15 @@ use proto::credit::{
 use service_kit::identity::PersonClaim;
 use testkit::{TestResult, eventually, records::GeneratedRecord};
 
-use crate::support::{in_order, platform};
+use crate::support::{settle_and_check, start_platform};
 
 async fn settled_day() -> Result<(Cluster, Day, HashMap<String, Receipt>)> {
-    let (cluster, day) = platform(31, 400).await?;
+    let (cluster, day) = start_platform(31, 400).await?;
     let since = Instant::now();
-    let receipts = day.report(&cluster, &ReceiptCounter::default()).await?;
-    in_order(&cluster, &day, since).await?;
+    let receipts = day
+        .report_records(&cluster, &ReceiptCounter::default())
+        .await?;
+    settle_and_check(&cluster, &day, since).await?;
     Ok((cluster, day, receipts))
 }
 
@@ -129,7 +131,7 @@ async fn r13_every_returned_record_is_in_its_providers_feedback() -> TestResult 
             page_size: 1000,
             ..ListFeedbackRequest::default()
         };
-        let mut client = cluster.clients()?.feedback(&provider.code)?;
+        let mut client = cluster.clients()?.validation_provider(&provider.code)?;
         let cases = client.list_feedback(request).await?.into_inner().cases;
         assert!(
             cases.len() == expected,
@@ -213,14 +215,14 @@ async fn r18_r19_an_objection_is_marked_until_the_provider_answers() -> TestResu
     let mut provider = clients.objection_provider(&record.provider_code)?;
     provider.answer_objection(answer).await?;
     pending(false).await?;
-    cluster.nothing_left().await?;
+    cluster.wait_until_drained().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn an_operators_commands_work_on_a_running_platform() -> TestResult {
-    let (cluster, _) = platform(33, 1).await?;
-    let dump = cluster.credit(&["dump-config"])?;
+    let (cluster, _) = start_platform(33, 1).await?;
+    let dump = cluster.run_credit(&["dump-config"])?;
     assert!(
         dump.contains("[provincial-sync]") && !dump.contains("postgres://"),
         "{dump}"
@@ -229,16 +231,20 @@ async fn an_operators_commands_work_on_a_running_platform() -> TestResult {
         "the health check is content",
         Duration::from_secs(60),
         async || {
-            let said = cluster.credit(&["healthcheck"])?;
+            let said = cluster.run_credit(&["healthcheck"])?;
             ensure!(said.contains("ready"), "{said}");
             anyhow::Ok(())
         },
     )
     .await?;
     // Safe to run again, while everything runs.
-    assert!(cluster.credit(&["migrate"])?.contains("bus: up to date"));
-    let refused = cluster.credit(&["dead-letters", "retry", "--service=ingest"]);
+    assert!(
+        cluster
+            .run_credit(&["migrate"])?
+            .contains("bus: up to date")
+    );
+    let refused = cluster.run_credit(&["dead-letters", "retry", "--service=ingest"]);
     assert!(refused.is_err(), "retry wants numbers or --all");
-    cluster.nothing_left().await?;
+    cluster.wait_until_drained().await?;
     Ok(())
 }

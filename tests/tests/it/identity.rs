@@ -11,9 +11,9 @@ use testkit::TestResult;
 use time::{Duration, OffsetDateTime};
 use tonic::{Code, Request, Status, client::Grpc, metadata::MetadataValue};
 
-use crate::support::platform;
+use crate::support::start_platform;
 
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+const WAIT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Calls an RPC with an empty message, as anybody with a network could. Every RPC can be called as one that answers with
 /// a stream; one that watches never ends it, so an answer that begins is an answer.
@@ -47,7 +47,7 @@ fn owner(path: &str) -> Option<Service> {
 
 #[tokio::test]
 async fn r5_every_rpc_refuses_missing_wrong_expired_and_unfit_tokens() -> TestResult {
-    let (cluster, _) = platform(41, 1).await?;
+    let (cluster, _) = start_platform(41, 1).await?;
     let foreign = DevelopmentIssuer::generate("https://evil.example", "credit-platform").token(
         "x",
         "11430100006123458R",
@@ -89,7 +89,7 @@ async fn r5_every_rpc_refuses_missing_wrong_expired_and_unfit_tokens() -> TestRe
             assert!(status.code() != Code::Unimplemented, "{path}: {status:?}");
         }
     }
-    cluster.nothing_left().await?;
+    cluster.wait_until_drained().await?;
     Ok(())
 }
 
@@ -102,14 +102,14 @@ async fn health_and_reflection_answer_on_every_service_without_a_token() -> Test
         ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
         server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
     };
-    let (cluster, _) = platform(42, 1).await?;
+    let (cluster, _) = start_platform(42, 1).await?;
     for service in Service::PLATFORM
         .into_iter()
         .filter(|service| *service != Service::Web)
     {
         let channel = open_channel(&cluster.ports.url(service))?;
         let mut health = HealthClient::new(channel.clone());
-        testkit::eventually("gRPC health follows readiness", PATIENCE, async || {
+        testkit::eventually("gRPC health follows readiness", WAIT_TIMEOUT, async || {
             let answer = health.check(HealthCheckRequest::default()).await?;
             let status = answer.into_inner().status();
             ensure!(status == ServingStatus::Serving, "{status:?}");
@@ -135,6 +135,6 @@ async fn health_and_reflection_answer_on_every_service_without_a_token() -> Test
             "{list:?}"
         );
     }
-    cluster.nothing_left().await?;
+    cluster.wait_until_drained().await?;
     Ok(())
 }

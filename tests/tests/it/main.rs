@@ -1,11 +1,11 @@
 //! Journeys over all services: the real program on private servers, spoken to from outside.
 //! Run by `cargo xtask test`.
 
-mod away;
 mod catalogue;
 mod crash;
 mod day;
 mod identity;
+mod outages;
 mod privacy;
 mod support;
 mod trace;

@@ -12,7 +12,7 @@ use proto::credit::disclosure::v1::ListOwnRecordsRequest;
 use service_kit::identity::PersonClaim;
 use testkit::TestResult;
 
-use crate::support::{in_order, platform, report_all};
+use crate::support::{report_all, settle_and_check, start_platform};
 
 /// Every file below a folder; sockets and what vanishes while we look are passed over.
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -34,10 +34,10 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 #[tokio::test]
 async fn r4_a_search_of_all_files_finds_no_person() -> TestResult {
-    let (mut cluster, day) = platform(51, 300).await?;
+    let (mut cluster, day) = start_platform(51, 300).await?;
     let since = Instant::now();
     report_all(&cluster, &day).await?;
-    in_order(&cluster, &day, since).await?;
+    settle_and_check(&cluster, &day, since).await?;
     let persons: Vec<_> = day
         .records
         .iter()

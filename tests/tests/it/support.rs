@@ -10,7 +10,7 @@ use journeys::{
 
 /// Options for the program of this package, which has fault points. The servers do not wait for
 /// the disk: a killed process loses nothing that the kernel has.
-pub fn options() -> ClusterOptions {
+pub fn journey_options() -> ClusterOptions {
     ClusterOptions {
         durable: false,
         ..ClusterOptions::new(env!("CARGO_BIN_EXE_credit-journey"))
@@ -18,16 +18,18 @@ pub fn options() -> ClusterOptions {
 }
 
 /// A platform with the providers of the day registered.
-pub async fn platform(seed: u64, records: usize) -> Result<(Cluster, Day)> {
-    let cluster = Cluster::start(options()).await?;
+pub async fn start_platform(seed: u64, records: usize) -> Result<(Cluster, Day)> {
+    let cluster = Cluster::start(journey_options()).await?;
     let day = Day::new(seed, records);
-    day.register(&cluster).await?;
+    day.register_providers(&cluster).await?;
     Ok((cluster, day))
 }
 
 /// Reports the whole day, every record with a receipt.
 pub async fn report_all(cluster: &Cluster, day: &Day) -> Result<()> {
-    let receipts = day.report(cluster, &ReceiptCounter::default()).await?;
+    let receipts = day
+        .report_records(cluster, &ReceiptCounter::default())
+        .await?;
     ensure!(
         receipts.len() == day.records.len(),
         "a record has no receipt"
@@ -36,11 +38,11 @@ pub async fn report_all(cluster: &Cluster, day: &Day) -> Result<()> {
 }
 
 /// Waits until all is settled and checks the books, the ledgers and the lanes.
-pub async fn in_order(cluster: &Cluster, day: &Day, since: Instant) -> Result<Balance> {
-    let balance = day.settle(cluster, since).await?;
+pub async fn settle_and_check(cluster: &Cluster, day: &Day, since: Instant) -> Result<Balance> {
+    let balance = day.wait_until_settled(cluster, since).await?;
     balance.check()?;
     ledgers_without_gaps(cluster).await?;
-    cluster.nothing_left().await?;
+    cluster.wait_until_drained().await?;
     Ok(balance)
 }
 

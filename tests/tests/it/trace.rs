@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use journeys::{
     cluster::{Cluster, ClusterOptions},
-    day::{Day, submission},
+    day::{Day, submission_of_record},
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -21,7 +21,7 @@ use testkit::{TestResult, eventually};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
-use crate::support::options;
+use crate::support::journey_options;
 
 /// Trace id in hex, name of the span.
 type Spans = Arc<Mutex<BTreeSet<(String, String)>>>;
@@ -62,11 +62,11 @@ async fn one_trace_runs_from_the_submit_call_to_the_provinces_acknowledgement() 
     );
     let cluster = Cluster::start(ClusterOptions {
         otlp_endpoint: endpoint,
-        ..options()
+        ..journey_options()
     })
     .await?;
     let day = Day::new(61, 50);
-    day.register(&cluster).await?;
+    day.register_providers(&cluster).await?;
     let record = day
         .records
         .iter()
@@ -74,7 +74,7 @@ async fn one_trace_runs_from_the_submit_call_to_the_provinces_acknowledgement() 
         .context("a good record")?;
     let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
     let mut request = Request::new(SubmitRecordRequest {
-        submission: Some(submission(record)),
+        submission: Some(submission_of_record(record)),
     });
     let header = format!("00-{trace_id}-00f067aa0ba902b7-01");
     request
@@ -108,6 +108,6 @@ async fn one_trace_runs_from_the_submit_call_to_the_provinces_acknowledgement() 
         },
     )
     .await?;
-    cluster.nothing_left().await?;
+    cluster.wait_until_drained().await?;
     Ok(())
 }

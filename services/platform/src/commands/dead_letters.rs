@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use event_bus::dead_letters;
 use service_kit::config::Overlay;
 
-use super::{owner_pool, with_schema};
+use super::{owner_pool, services_with_schema};
 use crate::{config::Configs, target::Service};
 
 /// Arguments of `credit dead-letters`.
@@ -48,7 +48,7 @@ impl DeadLettersCommand {
         let configs = Configs::load(overlay)?;
         match self.action {
             DeadLettersAction::List { service } => {
-                for (service, schema) in with_schema(service) {
+                for (service, schema) in services_with_schema(service) {
                     let pool = owner_pool(&configs, schema)?;
                     for letter in dead_letters::list_letters(&pool).await? {
                         let line = serde_json::json!({
@@ -67,14 +67,14 @@ impl DeadLettersCommand {
                 }
             }
             DeadLettersAction::Retry(which) => {
-                for (_, schema) in with_schema(Some(which.service)) {
+                for (_, schema) in services_with_schema(Some(which.service)) {
                     let pool = owner_pool(&configs, schema)?;
                     let count = dead_letters::retry_letters(&pool, &which.ids).await?;
                     println!("{count} will be tried again by the running service");
                 }
             }
             DeadLettersAction::Drop(which) => {
-                for (_, schema) in with_schema(Some(which.service)) {
+                for (_, schema) in services_with_schema(Some(which.service)) {
                     let pool = owner_pool(&configs, schema)?;
                     let count = dead_letters::drop_letters(&pool, &which.ids).await?;
                     println!("{count} given up");

@@ -6,7 +6,7 @@ use service_kit::config::Overlay;
 use crate::config::Configs;
 
 /// Prints it as TOML.
-pub fn execute(overlay: &Overlay) -> Result<()> {
+pub fn print_config(overlay: &Overlay) -> Result<()> {
     print!("{}", toml::to_string(&Configs::load(overlay)?)?);
     Ok(())
 }

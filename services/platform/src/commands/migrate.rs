@@ -9,7 +9,7 @@ use service_kit::{config::Overlay, migrate::migrate_schema, telemetry::Telemetry
 
 use crate::{
     config::Configs,
-    target::{Service, topology},
+    target::{Service, bus_topology},
 };
 
 /// Arguments of `credit migrate`.
@@ -48,7 +48,7 @@ impl MigrateCommand {
             &telemetry,
         )
         .await?;
-        let created = provision(&bus, Duration::from_secs(self.wait_seconds)).await?;
+        let created = provision_bus(&bus, Duration::from_secs(self.wait_seconds)).await?;
         if created.is_empty() {
             println!("bus: up to date");
         } else {
@@ -59,8 +59,8 @@ impl MigrateCommand {
 }
 
 /// Provisions, waiting for the server for a while.
-pub(super) async fn provision(bus: &Bus, patience: Duration) -> Result<Vec<String>> {
-    let topology = topology();
+pub(super) async fn provision_bus(bus: &Bus, timeout: Duration) -> Result<Vec<String>> {
+    let topology = bus_topology();
     let attempt = async {
         loop {
             match bus.provision(&topology).await {
@@ -71,11 +71,11 @@ pub(super) async fn provision(bus: &Bus, patience: Duration) -> Result<Vec<Strin
             }
         }
     };
-    match tokio::time::timeout(patience, attempt).await {
+    match tokio::time::timeout(timeout, attempt).await {
         Ok(outcome) => Ok(outcome?),
         Err(_) => bail!(
             "the bus did not answer within {} s: check platform.bus.url",
-            patience.as_secs()
+            timeout.as_secs()
         ),
     }
 }

@@ -21,7 +21,7 @@ fn owner_pool(configs: &Configs, schema: &str) -> Result<Pool> {
 }
 
 /// The services with a schema, or the named one.
-fn with_schema(only: Option<Service>) -> Vec<(Service, &'static str)> {
+fn services_with_schema(only: Option<Service>) -> Vec<(Service, &'static str)> {
     Service::PLATFORM
         .into_iter()
         .filter(|service| only.is_none_or(|only| only == *service))

@@ -20,7 +20,7 @@ use vault::Keyring;
 
 use crate::{
     config::{Configs, LogFormat},
-    target::{Service, Target, topology},
+    target::{Service, Target, bus_topology},
 };
 
 /// Arguments of `credit run`.
@@ -39,16 +39,16 @@ impl RunCommand {
         let services = self.target.services();
         let mut bound = Vec::new();
         for service in services {
-            let address = service.listen(&configs);
+            let address = service.listen_address(&configs);
             let listener = bind(service.name(), address).await?;
             bound.push((*service, listener));
         }
         let admin_listener = bind("platform.admin", &configs.platform.admin_listen).await?;
-        let context = context(&configs, services)?;
+        let context = service_context(&configs, services)?;
         let bus = if needs_bus(services) {
             let config = configs.platform.bus.clone();
             let bus = Bus::connect(config, faults, &context.telemetry).await?;
-            provision(&bus, &context);
+            spawn_provisioning(&bus, &context);
             Some(bus)
         } else {
             None
@@ -71,8 +71,8 @@ impl RunCommand {
             admin::serve_admin(admin_listener, readiness, telemetry, shutdown),
         );
         wait_for_signal(&context.shutdown).await?;
-        let patience = Duration::from_secs(configs.platform.shutdown_seconds);
-        let outcome = context.shutdown.wait_finished(patience).await;
+        let stop_timeout = Duration::from_secs(configs.platform.shutdown_seconds);
+        let outcome = context.shutdown.wait_finished(stop_timeout).await;
         let telemetry = context.telemetry.clone();
         tokio::task::spawn_blocking(move || telemetry.flush()).await?;
         outcome.map_err(|why| anyhow!(why))?;
@@ -88,12 +88,13 @@ async fn bind(name: &str, address: &str) -> Result<TcpListener> {
 }
 
 fn needs_bus(services: &[Service]) -> bool {
-    services
-        .iter()
-        .any(|service| service.bus_part().0.is_some() || !service.bus_part().1.is_empty())
+    services.iter().any(|service| {
+        service.stream_and_subscriptions().0.is_some()
+            || !service.stream_and_subscriptions().1.is_empty()
+    })
 }
 
-fn context(configs: &Configs, services: &[Service]) -> Result<ServiceContext> {
+fn service_context(configs: &Configs, services: &[Service]) -> Result<ServiceContext> {
     let process = match services {
         [one] => one.name(),
         _ => "credit",
@@ -116,11 +117,11 @@ fn context(configs: &Configs, services: &[Service]) -> Result<ServiceContext> {
 
 /// Creates and compares streams and consumers in the background: with the bus away, services
 /// start and accept all the same.
-fn provision(bus: &Bus, context: &ServiceContext) {
+fn spawn_provisioning(bus: &Bus, context: &ServiceContext) {
     let (bus, shutdown) = (bus.clone(), context.shutdown.clone());
     let lane = context.readiness.lane("bus topology", Duration::ZERO);
     context.shutdown.spawn(async move {
-        let topology = topology();
+        let topology = bus_topology();
         loop {
             match bus.provision(&topology).await {
                 Ok(created) => {

@@ -48,58 +48,58 @@ impl SecretsCommand {
     /// Writes what is missing.
     pub fn execute(self) -> Result<()> {
         fs::create_dir_all(&self.dir).with_context(|| format!("--dir {}", self.dir.display()))?;
-        self.passwords()?;
-        self.keys()?;
+        self.write_passwords()?;
+        self.write_keys()?;
         println!("secrets are in {}", self.dir.display());
         Ok(())
     }
 
     /// Passwords and the URLs that hold them.
-    fn passwords(&self) -> Result<()> {
+    fn write_passwords(&self) -> Result<()> {
         let Self {
             postgres, database, ..
         } = self;
-        let owner = self.secret("postgres_password", random)?;
-        self.secret("owner_database_url", || {
+        let owner = self.read_or_create("postgres_password", random)?;
+        self.read_or_create("owner_database_url", || {
             format!("postgres://credit_owner:{owner}@{postgres}/{database}")
         })?;
         let schemas = Service::PLATFORM.into_iter().filter_map(Service::schema);
         for role in schemas.chain(["disclosure_public"]) {
-            self.secret(&format!("{role}_database_url"), || {
+            self.read_or_create(&format!("{role}_database_url"), || {
                 format!("postgres://{role}:{}@{postgres}/{database}", random())
             })?;
         }
-        let nats = self.secret("nats_password", random)?;
-        self.secret("nats_url", || format!("nats://credit:{nats}@{}", self.nats))?;
-        let jetstream = self.secret("nats_storage_key", random)?;
+        let nats = self.read_or_create("nats_password", random)?;
+        self.read_or_create("nats_url", || format!("nats://credit:{nats}@{}", self.nats))?;
+        let jetstream = self.read_or_create("nats_storage_key", random)?;
         // The server reads no secret files, so its configuration is one.
-        self.secret("nats.conf", || nats_config(&nats, &jetstream))?;
+        self.read_or_create("nats.conf", || nats_config(&nats, &jetstream))?;
         Ok(())
     }
 
     /// Keys and the services' own tokens.
-    fn keys(&self) -> Result<()> {
-        self.secret("keyring", Keyring::generate)?;
+    fn write_keys(&self) -> Result<()> {
+        self.read_or_create("keyring", Keyring::generate)?;
         let identity = PlatformConfig::load(&Overlay::default())?.identity;
         let (name, audience) = (&identity.issuer, &identity.audience);
         let fresh = DevelopmentIssuer::generate(name, audience).private_pem()?;
-        let private = self.secret("identity_private.pem", || fresh)?;
+        let private = self.read_or_create("identity_private.pem", || fresh)?;
         let issuer = DevelopmentIssuer::from_pem(name, audience, &private)?;
         let public = issuer.public_pem()?;
-        self.secret("identity_public.pem", || public)?;
+        self.read_or_create("identity_public.pem", || public)?;
         let expires = SystemClock.now() + time::Duration::days(365);
         for (file, role) in [
             ("web_token", Role::Public),
             ("upstream_token", Role::Operator),
         ] {
             let token = issuer.token(file, "", &[role], None, expires)?;
-            self.secret(file, || token)?;
+            self.read_or_create(file, || token)?;
         }
         Ok(())
     }
 
     /// The content of a file, written first when it is missing.
-    fn secret(&self, name: &str, make: impl FnOnce() -> String) -> Result<String> {
+    fn read_or_create(&self, name: &str, make: impl FnOnce() -> String) -> Result<String> {
         let path = self.dir.join(name);
         if !path.exists() {
             write(&path, &make(), self.mode)?;

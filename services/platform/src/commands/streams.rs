@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use event_bus::{Bus, FaultInjection, outbox};
 use service_kit::{config::Overlay, telemetry::Telemetry};
 
-use super::{migrate::provision, owner_pool, with_schema};
+use super::{migrate::provision_bus, owner_pool, services_with_schema};
 use crate::config::Configs;
 
 /// Arguments of `credit streams`.
@@ -38,10 +38,10 @@ impl StreamsCommand {
             &telemetry,
         )
         .await?;
-        let created = provision(&bus, Duration::from_secs(60)).await?;
+        let created = provision_bus(&bus, Duration::from_secs(60)).await?;
         println!("streams created: {}", created.len());
         if matches!(self.action, StreamsAction::Rebuild) {
-            for (service, schema) in with_schema(None) {
+            for (service, schema) in services_with_schema(None) {
                 let pool = owner_pool(&configs, schema)?;
                 outbox::rebase_outbox(&pool).await?;
                 let rows = outbox::count_unpublished(&pool).await?;

@@ -20,12 +20,12 @@ impl Backends {
     ///
     /// # Errors
     /// As [`BackendError`] says.
-    pub async fn items(&self) -> Result<Vec<Item>, BackendError> {
+    pub async fn list_items(&self) -> Result<Vec<Item>, BackendError> {
         self.call(
             "ListItems",
             ListItemsRequest::default(),
             |token, request| {
-                let mut client = self.catalog(token);
+                let mut client = self.catalog_client(token);
                 async move { client.list_items(request).await }
             },
         )
@@ -37,14 +37,14 @@ impl Backends {
     ///
     /// # Errors
     /// As [`BackendError`] says.
-    pub async fn item(&self, code: &str, version: u32) -> Result<Item, BackendError> {
+    pub async fn get_item(&self, code: &str, version: u32) -> Result<Item, BackendError> {
         let request = GetItemRequest {
             code: code.to_owned(),
             version,
             on_date: String::new(),
         };
         self.call("GetItem", request, |token, request| {
-            let mut client = self.catalog(token);
+            let mut client = self.catalog_client(token);
             async move { client.get_item(request).await }
         })
         .await?
@@ -56,7 +56,7 @@ impl Backends {
     ///
     /// # Errors
     /// As [`BackendError`] says; an item without versions is not found.
-    pub async fn item_versions(
+    pub async fn list_item_versions(
         &self,
         code: &str,
     ) -> Result<ListItemVersionsResponse, BackendError> {
@@ -65,7 +65,7 @@ impl Backends {
         };
         let answer = self
             .call("ListItemVersions", request, |token, request| {
-                let mut client = self.catalog(token);
+                let mut client = self.catalog_client(token);
                 async move { client.list_item_versions(request).await }
             })
             .await?;
@@ -79,7 +79,7 @@ impl Backends {
     ///
     /// # Errors
     /// As [`BackendError`] says; a file without content is a failure.
-    pub async fn export(
+    pub async fn export_item(
         &self,
         code: &str,
         version: u32,
@@ -92,7 +92,7 @@ impl Backends {
         };
         let answer = self
             .call("ExportItem", request, |token, request| {
-                let mut client = self.catalog(token);
+                let mut client = self.catalog_client(token);
                 async move { client.export_item(request).await }
             })
             .await?;
@@ -106,10 +106,10 @@ impl Backends {
     ///
     /// # Errors
     /// As [`BackendError`] says.
-    pub async fn code_lists(&self) -> Result<Vec<CodeList>, BackendError> {
+    pub async fn list_code_lists(&self) -> Result<Vec<CodeList>, BackendError> {
         let request = ListCodeListsRequest {};
         self.call("ListCodeLists", request, |token, request| {
-            let mut client = self.catalog(token);
+            let mut client = self.catalog_client(token);
             async move { client.list_code_lists(request).await }
         })
         .await
@@ -120,13 +120,13 @@ impl Backends {
     ///
     /// # Errors
     /// As [`BackendError`] says.
-    pub async fn code_list(&self, code: &str, version: u32) -> Result<CodeList, BackendError> {
+    pub async fn get_code_list(&self, code: &str, version: u32) -> Result<CodeList, BackendError> {
         let request = GetCodeListRequest {
             code: code.to_owned(),
             version,
         };
         self.call("GetCodeList", request, |token, request| {
-            let mut client = self.catalog(token);
+            let mut client = self.catalog_client(token);
             async move { client.get_code_list(request).await }
         })
         .await?
@@ -138,11 +138,11 @@ impl Backends {
     ///
     /// # Errors
     /// As [`BackendError`] says.
-    pub async fn organs(&self) -> Result<OrganNames, BackendError> {
+    pub async fn list_organ_names(&self) -> Result<OrganNames, BackendError> {
         let request = ListProvidersRequest {};
         let answer = self
             .call("ListProviders", request, |token, request| {
-                let mut client = self.catalog(token);
+                let mut client = self.catalog_client(token);
                 async move { client.list_providers(request).await }
             })
             .await?;

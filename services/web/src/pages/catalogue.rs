@@ -8,15 +8,15 @@ mod list;
 mod rules;
 mod versions;
 
-pub use code_lists::{CodeListPage, code_lists};
+pub use code_lists::{CodeListPage, code_lists_content};
 pub use item::{ItemCodeLists, ItemPage};
 pub use list::CataloguePage;
-pub use versions::current;
+pub use versions::current_version;
 
 use maud::{Markup, html};
 
 /// The publication range of fields that everybody may see.
-const PUBLIC: &str = "社会公开";
+const PUBLIC_RANGE: &str = "社会公开";
 
 /// Files of a version: last part of the address, and what the link says.
 const FILES: [(&str, &str); 3] = [
@@ -26,7 +26,7 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 /// Address of a version, or of the item when it is 0.
-fn address(code: &str, version: u32) -> String {
+fn item_address(code: &str, version: u32) -> String {
     if version == 0 {
         format!("/catalogue/{code}")
     } else {
@@ -35,11 +35,11 @@ fn address(code: &str, version: u32) -> String {
 }
 
 /// Address of a version of a code list.
-fn list_address(code: &str, version: u32) -> String {
+fn code_list_address(code: &str, version: u32) -> String {
     format!("/catalogue/lists/{code}/{version}")
 }
 
-fn crumbs(trail: &[(&str, &str)], here: &str) -> Markup {
+fn breadcrumbs(trail: &[(&str, &str)], here: &str) -> Markup {
     html! {
         nav.crumbs aria-label="当前位置" {
             ol {

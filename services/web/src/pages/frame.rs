@@ -107,7 +107,7 @@ impl PageFrame<'_> {
                     }
                     p.footer-note {
                         "公示信息由作出决定的部门提供并对其真实性、准确性负责。本页内容查询于 "
-                        (text::moment(self.now)) "（北京时间）。"
+                        (text::format_moment(self.now)) "（北京时间）。"
                     }
                 }
             }

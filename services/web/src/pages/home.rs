@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     query::MAX_TEXT,
-    text::{count, date},
+    text::{date_markup, format_count},
 };
 
 /// Records of each kind on the home page.
-pub const LATEST: u32 = 5;
+pub const LATEST_RECORDS: u32 = 5;
 
 /// What the home page shows.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct HomePage {
 
 impl HomePage {
     /// The page.
-    pub fn page(&self) -> PageContent {
+    pub fn content(&self) -> PageContent {
         let body = html! {
             (hero())
             div.wrap.home {
@@ -51,12 +51,12 @@ impl HomePage {
                 h2.sr-only #counts { "公示总量" }
                 a.count href="/licences" {
                     span.count-label { "行政许可" }
-                    span.count-number { (count(self.licences.total)) }
+                    span.count-number { (format_count(self.licences.total)) }
                     span.count-unit { "条正在公示" }
                 }
                 a.count.count-red href="/penalties" {
                     span.count-label { "行政处罚" }
-                    span.count-number { (count(self.penalties.total)) }
+                    span.count-number { (format_count(self.penalties.total)) }
                     span.count-unit { "条正在公示" }
                 }
             }
@@ -110,7 +110,7 @@ fn latest(section: Section, name: &str, records: &[PublicRecord]) -> Markup {
                                 a href=(subject_address(&record.organisation_code)) {
                                     (record.organisation_name)
                                 }
-                                (date(&record.decision_date))
+                                (date_markup(&record.decision_date))
                             }
                             div.latest-line {
                                 a.quiet href=(record_address(record)) { (record_name(record)) }
@@ -162,7 +162,7 @@ mod tests {
             },
             penalties: ListPublicRecordsResponse::default(),
         };
-        let shown = fixtures::framed(&home.page());
+        let shown = fixtures::framed(&home.content());
         assert!(shown.contains("12,345"));
         assert!(shown.contains("/subject/91430100MA4Q5W141P"));
         assert!(shown.contains("暂无公示信息"));

@@ -7,12 +7,12 @@ mod parts;
 
 pub mod about;
 pub mod catalogue;
+pub mod error_page;
 pub mod home;
-pub mod list;
 pub mod record;
+pub mod record_list;
 pub mod search;
 pub mod subject;
-pub mod trouble;
 
 pub use frame::{PageContent, PageFrame, Section};
 

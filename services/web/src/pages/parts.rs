@@ -5,13 +5,13 @@ use proto::credit::disclosure::v1::{PublicRecord, RevocationNotice};
 
 use crate::{
     query::FormEntry,
-    text::{count, date, is_adverse, or_none},
+    text::{date_markup, format_count, is_adverse, or_none},
 };
 
 /// Code of the item 行政许可 in the city's catalogue.
-pub const LICENCE: &str = "xzxk";
+pub const LICENCE_ITEM: &str = "xzxk";
 /// Code of the item 行政处罚 in the city's catalogue.
-pub const PENALTY: &str = "xzcf";
+pub const PENALTY_ITEM: &str = "xzcf";
 
 /// Address of a record.
 pub fn record_address(record: &PublicRecord) -> String {
@@ -123,12 +123,12 @@ impl RecordTable<'_> {
                     }
                 }
                 td role="cell" data-label="决定机关" { (or_none(&record.authority)) }
-                td.narrow role="cell" data-label="决定日期" { (date(&record.decision_date)) }
+                td.narrow role="cell" data-label="决定日期" { (date_markup(&record.decision_date)) }
                 td.narrow role="cell" data-label=(until) {
                     @if adverse {
-                        (date(&record.disclosed_until))
+                        (date_markup(&record.disclosed_until))
                     } @else {
-                        (crate::text::expiry(&record.expiry_date))
+                        (crate::text::expiry_markup(&record.expiry_date))
                     }
                 }
             }
@@ -138,7 +138,7 @@ impl RecordTable<'_> {
 
 /// Links to the next page and back to the first. Services page by key, so there is no jumping to a
 /// number and no way back by one but the browser's own.
-pub fn pager(first: Option<&str>, next: Option<&str>) -> Markup {
+pub fn pager_links(first: Option<&str>, next: Option<&str>) -> Markup {
     html! {
         @if first.is_some() || next.is_some() {
             nav.pager aria-label="分页" {
@@ -150,8 +150,8 @@ pub fn pager(first: Option<&str>, next: Option<&str>) -> Markup {
 }
 
 /// A line with the total.
-pub fn total(number: u64, unit: &str) -> Markup {
-    html! { span.total { "共 " strong.number { (count(number)) } " " (unit) } }
+pub fn total_line(number: u64, unit: &str) -> Markup {
+    html! { span.total { "共 " strong.number { (format_count(number)) } " " (unit) } }
 }
 
 /// A field of a form: label, input, hint, complaint, tied together for screen readers.
@@ -173,7 +173,7 @@ impl InputField<'_> {
     /// The field.
     pub fn render(&self) -> Markup {
         let error_id = format!("{}-error", self.name);
-        let complaint = self.entry.complaint.as_ref();
+        let complaint = self.entry.error.as_ref();
         // A browser shows nothing in a date field that holds no date; the visitor shall see what to mend.
         let kind = if complaint.is_some() && self.kind == "date" {
             "text"
@@ -214,7 +214,7 @@ impl SelectField<'_> {
     /// The field.
     pub fn render(&self) -> Markup {
         let error_id = format!("{}-error", self.name);
-        let complaint = self.entry.complaint.as_ref();
+        let complaint = self.entry.error.as_ref();
         let chosen = self.entry.text.as_str();
         let listed = self.options.iter().any(|(value, _)| value == chosen);
         html! {
@@ -239,7 +239,7 @@ impl SelectField<'_> {
 }
 
 /// A panel that says that there is nothing, and why that may be.
-pub fn nothing(title: &str, hints: &[&str]) -> Markup {
+pub fn empty_panel(title: &str, hints: &[&str]) -> Markup {
     html! {
         div.empty {
             p.empty-title { (title) }
@@ -287,7 +287,7 @@ mod tests {
     fn a_wrong_date_stays_visible_beside_its_complaint() {
         let entry = FormEntry {
             text: "2026-02-30".to_owned(),
-            complaint: Some(FieldError::NotADate),
+            error: Some(FieldError::NotADate),
         };
         let input = InputField {
             name: "from",
@@ -301,7 +301,7 @@ mod tests {
         assert!(shown.contains("aria-invalid=\"true\"") && shown.contains("from-error"));
         let entry = FormEntry {
             text: "2026-02-28".to_owned(),
-            complaint: None,
+            error: None,
         };
         let input = InputField {
             entry: &entry,
@@ -312,12 +312,16 @@ mod tests {
 
     #[test]
     fn one_page_needs_no_pager() {
-        assert_eq!(pager(None, None).into_string(), "");
+        assert_eq!(pager_links(None, None).into_string(), "");
         assert!(
-            pager(None, Some("/x?page=2"))
+            pager_links(None, Some("/x?page=2"))
                 .into_string()
                 .contains("下一页")
         );
-        assert!(!pager(Some("/x"), None).into_string().contains("下一页"));
+        assert!(
+            !pager_links(Some("/x"), None)
+                .into_string()
+                .contains("下一页")
+        );
     }
 }

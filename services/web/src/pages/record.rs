@@ -7,11 +7,14 @@ use super::{
     PageContent, Section,
     parts::{item_mark, notice_name, provider_name, record_name, subject_address},
 };
-use crate::text::{class, date, expiry, is_adverse, masked, or_none, published};
+use crate::text::{
+    class_name, date_markup, expiry_markup, is_adverse, mask_citizen_numbers, or_none,
+    published_value,
+};
 
 /// The page of a record. Its fields carry their own names from the catalogue, so that a new edition
 /// of a standard needs no change here.
-pub fn page(record: &PublicRecord) -> PageContent {
+pub fn record_content(record: &PublicRecord) -> PageContent {
     let name = record_name(record);
     let body = html! {
         div.wrap {
@@ -19,7 +22,7 @@ pub fn page(record: &PublicRecord) -> PageContent {
                 header.record-head.red-edge[is_adverse(record.record_class)] {
                     p.kicker {
                         (item_mark(&record.item_name, record.record_class))
-                        span { (class(record.record_class)) }
+                        span { (class_name(record.record_class)) }
                     }
                     h1 { (name) }
                     p.record-subject {
@@ -49,7 +52,7 @@ pub fn page(record: &PublicRecord) -> PageContent {
 
 /// The page of a record that its provider revoked: that it holds no longer, and why (penalty law art. 48, D-24).
 /// Nothing of its content.
-pub fn revoked(notice: &RevocationNotice) -> PageContent {
+pub fn revocation_content(notice: &RevocationNotice) -> PageContent {
     let name = notice_name(notice);
     let body = html! {
         div.wrap {
@@ -64,7 +67,7 @@ pub fn revoked(notice: &RevocationNotice) -> PageContent {
                     dl.facts {
                         div { dt { "事项" } dd { (or_none(&notice.item_name)) } }
                         div { dt { "提供部门" } dd { (provider_name(notice)) } }
-                        div { dt { "撤回日期" } dd { (date(&notice.revoked_on)) } }
+                        div { dt { "撤回日期" } dd { (date_markup(&notice.revoked_on)) } }
                     }
                 }
                 div.notice role="note" {
@@ -75,7 +78,7 @@ pub fn revoked(notice: &RevocationNotice) -> PageContent {
                 }
                 section.panel aria-labelledby="reason" {
                     div.panel-head { h2 #reason { "撤回理由" } }
-                    p.reason { (masked(&notice.reason)) }
+                    p.reason { (mask_citizen_numbers(&notice.reason)) }
                 }
             }
             aside.note aria-label="说明" {
@@ -97,11 +100,11 @@ fn facts(record: &PublicRecord) -> Markup {
     html! {
         dl.facts {
             div { dt { "决定机关" } dd { (or_none(&record.authority)) } }
-            div { dt { "决定日期" } dd { (date(&record.decision_date)) } }
-            div { dt { "生效日期" } dd { (date(&record.effective_date)) } }
-            div { dt { "有效期至" } dd { (expiry(&record.expiry_date)) } }
+            div { dt { "决定日期" } dd { (date_markup(&record.decision_date)) } }
+            div { dt { "生效日期" } dd { (date_markup(&record.effective_date)) } }
+            div { dt { "有效期至" } dd { (expiry_markup(&record.expiry_date)) } }
             @if !record.disclosed_until.is_empty() {
-                div { dt { "公示至" } dd { (date(&record.disclosed_until)) } }
+                div { dt { "公示至" } dd { (date_markup(&record.disclosed_until)) } }
             }
         }
     }
@@ -136,7 +139,7 @@ fn fields(record: &PublicRecord) -> Markup {
                                 th scope="row" {
                                     @if field.name.is_empty() { (field.code) } @else { (field.name) }
                                 }
-                                td { (or_none(&published(field))) }
+                                td { (or_none(&published_value(field))) }
                             }
                         }
                     }
@@ -153,7 +156,7 @@ mod tests {
 
     #[test]
     fn all_published_fields_are_shown_escaped() {
-        let shown = fixtures::framed(&page(&fixtures::penalty()));
+        let shown = fixtures::framed(&record_content(&fixtures::penalty()));
         assert!(shown.contains("违法事实") && shown.contains("未按规定公示&lt;年度报告&gt;"));
         assert!(shown.contains("公示至") && shown.contains("异议处理中"));
         assert!(shown.contains("/catalogue/xzcf"));
@@ -161,7 +164,7 @@ mod tests {
 
     #[test]
     fn d24_a_revoked_record_tells_that_and_why_and_nothing_of_its_content() {
-        let shown = fixtures::framed(&revoked(&fixtures::revocation()));
+        let shown = fixtures::framed(&revocation_content(&fixtures::revocation()));
         for text in [
             "已撤回，不再公示",
             "长市监罚〔2025〕3号",
@@ -182,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_licence_without_a_term_says_nothing_of_one() {
-        let shown = fixtures::framed(&page(&fixtures::licence()));
+        let shown = fixtures::framed(&record_content(&fixtures::licence()));
         assert!(!shown.contains("公示至") && !shown.contains("异议处理中。"));
         assert!(shown.contains("长期") && shown.contains("没有向社会公开的数据项"));
     }

@@ -5,11 +5,11 @@ use proto::credit::disclosure::v1::{OrganisationSummary, SearchOrganisationsResp
 
 use super::{
     PageContent, Section,
-    parts::{nothing, pager, subject_address, total},
+    parts::{empty_panel, pager_links, subject_address, total_line},
 };
 use crate::{
-    query::{FieldError, MAX_TEXT, address},
-    text::{count, highlight},
+    query::{FieldError, MAX_TEXT, address_with_query},
+    text::{format_count, highlight_part},
 };
 
 /// What the search page shows.
@@ -18,7 +18,7 @@ pub struct SearchPage {
     /// What was typed, to be shown again.
     pub typed: String,
     /// What is wrong with it.
-    pub complaint: Option<FieldError>,
+    pub error: Option<FieldError>,
     /// What was found; `None` when nothing was asked.
     pub found: Option<SearchOrganisationsResponse>,
     /// Whether this is a later page.
@@ -27,7 +27,7 @@ pub struct SearchPage {
 
 impl SearchPage {
     /// The page.
-    pub fn page(&self) -> PageContent {
+    pub fn content(&self) -> PageContent {
         let title = if self.found.is_some() {
             format!("查询结果：{}", self.typed)
         } else {
@@ -54,11 +54,11 @@ impl SearchPage {
                 div.search-row {
                     input #q type="search" name="q" value=(self.typed) maxlength=(MAX_TEXT)
                         autocomplete="off" spellcheck="false" enterkeyhint="search"
-                        aria-invalid=[self.complaint.as_ref().map(|_| "true")]
-                        aria-describedby=[self.complaint.as_ref().map(|_| "q-error")];
+                        aria-invalid=[self.error.as_ref().map(|_| "true")]
+                        aria-describedby=[self.error.as_ref().map(|_| "q-error")];
                     button.button type="submit" { "查询" }
                 }
-                @if let Some(complaint) = &self.complaint {
+                @if let Some(complaint) = &self.error {
                     p.complaint #q-error role="alert" { (complaint.text()) }
                 }
             }
@@ -68,29 +68,29 @@ impl SearchPage {
     fn results(&self, found: &SearchOrganisationsResponse) -> Markup {
         let first = self
             .later_page
-            .then(|| address("/search", &[("q", &self.typed)]));
+            .then(|| address_with_query("/search", &[("q", &self.typed)]));
         let next = (!found.next_page_token.is_empty()).then(|| {
-            address(
+            address_with_query(
                 "/search",
                 &[("q", &self.typed), ("page", &found.next_page_token)],
             )
         });
         html! {
             @if found.organisations.is_empty() {
-                (nothing("没有找到名称包含这些字的企业或组织", &[
+                (empty_panel("没有找到名称包含这些字的企业或组织", &[
                     "请核对名称用字，或只输入名称中的关键字。",
                     "如有统一社会信用代码，可直接输入 18 位代码查询。",
                     "未查到不代表该主体不存在，只表示本站目前没有其公示信息。",
                 ]))
             } @else {
                 p.result-line {
-                    (total(found.total, "个主体"))
+                    (total_line(found.total, "个主体"))
                     span.muted { "名称相近的主体可能互不相关，请以统一社会信用代码为准。" }
                 }
                 ul.results {
                     @for organisation in &found.organisations { (self.result(organisation)) }
                 }
-                (pager(first.as_deref(), next.as_deref()))
+                (pager_links(first.as_deref(), next.as_deref()))
             }
         }
     }
@@ -100,19 +100,19 @@ impl SearchPage {
             li.result {
                 h2 {
                     a href=(subject_address(&organisation.credit_code)) {
-                        (highlight(&organisation.name, &self.typed))
+                        (highlight_part(&organisation.name, &self.typed))
                     }
                 }
                 p.result-code {
                     "统一社会信用代码 " span.code { (organisation.credit_code) }
                 }
                 p.result-counts {
-                    span { "行政许可 " strong.number { (count(organisation.licence_count)) } }
+                    span { "行政许可 " strong.number { (format_count(organisation.licence_count)) } }
                     span.red-text[organisation.penalty_count > 0] {
-                        "行政处罚 " strong.number { (count(organisation.penalty_count)) }
+                        "行政处罚 " strong.number { (format_count(organisation.penalty_count)) }
                     }
                     @if organisation.other_count > 0 {
-                        span { "其他 " strong.number { (count(organisation.other_count)) } }
+                        span { "其他 " strong.number { (format_count(organisation.other_count)) } }
                     }
                 }
             }
@@ -128,7 +128,7 @@ mod tests {
     fn search() -> SearchPage {
         SearchPage {
             typed: "橘洲".to_owned(),
-            complaint: None,
+            error: None,
             found: Some(SearchOrganisationsResponse {
                 organisations: vec![fixtures::organisation()],
                 next_page_token: "t+1".to_owned(),
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn results_show_the_code_and_the_counts() {
-        let shown = fixtures::framed(&search().page());
+        let shown = fixtures::framed(&search().content());
         assert!(shown.contains("长沙<mark>橘洲</mark>云帆科技有限公司"));
         assert!(shown.contains("91430100MA4Q5W141P") && shown.contains("41"));
         assert!(shown.contains("/search?q=%E6%A9%98%E6%B4%B2&amp;page=t%2B1"));
@@ -149,18 +149,18 @@ mod tests {
             later_page: true,
             ..search()
         };
-        assert!(fixtures::framed(&later.page()).contains("回到第一页"));
+        assert!(fixtures::framed(&later.content()).contains("回到第一页"));
     }
 
     #[test]
     fn a_complaint_stands_beside_the_field_and_no_result_is_claimed() {
         let search = SearchPage {
             typed: "湘".to_owned(),
-            complaint: Some(FieldError::TooShort),
+            error: Some(FieldError::TooShort),
             found: None,
             later_page: false,
         };
-        let shown = fixtures::framed(&search.page());
+        let shown = fixtures::framed(&search.content());
         assert!(
             shown.contains("请至少输入 2 个字") && shown.contains("aria-describedby=\"q-error\"")
         );
@@ -173,6 +173,6 @@ mod tests {
             found: Some(SearchOrganisationsResponse::default()),
             ..search()
         };
-        assert!(fixtures::framed(&search.page()).contains("未查到不代表该主体不存在"));
+        assert!(fixtures::framed(&search.content()).contains("未查到不代表该主体不存在"));
     }
 }

@@ -6,12 +6,13 @@ use proto::credit::disclosure::v1::{OrganisationSummary, PublicRecord, Revocatio
 use super::{
     PageContent, Section,
     parts::{
-        LICENCE, PENALTY, RecordTable, nothing, notice_name, pager, provider_name, subject_address,
+        LICENCE_ITEM, PENALTY_ITEM, RecordTable, empty_panel, notice_name, pager_links,
+        provider_name, subject_address,
     },
 };
 use crate::{
-    query::address,
-    text::{class, count, date, is_adverse, masked},
+    query::address_with_query,
+    text::{class_name, date_markup, format_count, is_adverse, mask_citizen_numbers},
 };
 
 /// Which records are shown.
@@ -29,8 +30,8 @@ impl Tab {
     /// From the parameter `item`; anything else shows all.
     pub fn parse(item: &str) -> Self {
         match item {
-            LICENCE => Self::Licences,
-            PENALTY => Self::Penalties,
+            LICENCE_ITEM => Self::Licences,
+            PENALTY_ITEM => Self::Penalties,
             _ => Self::All,
         }
     }
@@ -39,8 +40,8 @@ impl Tab {
     pub fn item(self) -> &'static str {
         match self {
             Self::All => "",
-            Self::Licences => LICENCE,
-            Self::Penalties => PENALTY,
+            Self::Licences => LICENCE_ITEM,
+            Self::Penalties => PENALTY_ITEM,
         }
     }
 }
@@ -64,14 +65,14 @@ pub struct SubjectPage {
 
 impl SubjectPage {
     /// The page.
-    pub fn page(&self) -> PageContent {
+    pub fn content(&self) -> PageContent {
         let organisation = &self.organisation;
         let body = html! {
             div.wrap {
                 (self.overview())
                 (self.tabs())
                 @if self.records.is_empty() {
-                    (nothing("目前没有公示的记录", &[
+                    (empty_panel("目前没有公示的记录", &[
                         "没有公示记录不等于没有发生过：不良信用信息公示期满后转为档案，不再公示。",
                     ]))
                 } @else {
@@ -104,11 +105,11 @@ impl SubjectPage {
                 h1 { (organisation.name) }
                 dl.facts {
                     div { dt { "统一社会信用代码" } dd { span.code.code-large { (organisation.credit_code) } } }
-                    div { dt { "行政许可" } dd { strong.number { (count(organisation.licence_count)) } " 条" } }
+                    div { dt { "行政许可" } dd { strong.number { (format_count(organisation.licence_count)) } " 条" } }
                     div.red-text[organisation.penalty_count > 0] {
-                        dt { "行政处罚" } dd { strong.number { (count(organisation.penalty_count)) } " 条" }
+                        dt { "行政处罚" } dd { strong.number { (format_count(organisation.penalty_count)) } " 条" }
                     }
-                    div { dt { "其他信息" } dd { strong.number { (count(organisation.other_count)) } " 条" } }
+                    div { dt { "其他信息" } dd { strong.number { (format_count(organisation.other_count)) } " 条" } }
                 }
             }
         }
@@ -135,9 +136,9 @@ impl SubjectPage {
                                 p {
                                     a href={ "/record/" (notice.record_id) } { (notice_name(notice)) }
                                     " · " (notice.item_name) " · " (provider_name(notice))
-                                    " · " (date(&notice.revoked_on)) "撤回"
+                                    " · " (date_markup(&notice.revoked_on)) "撤回"
                                 }
-                                p.reason { "理由：" (masked(&notice.reason)) }
+                                p.reason { "理由：" (mask_citizen_numbers(&notice.reason)) }
                             }
                         }
                     }
@@ -161,7 +162,7 @@ impl SubjectPage {
                     @for (tab, name, number) in tabs {
                         li {
                             a href=(self.address(tab, "")) aria-current=[(tab == self.tab).then_some("page")] {
-                                (name) " " span.tab-count { (count(number)) }
+                                (name) " " span.tab-count { (format_count(number)) }
                             }
                         }
                     }
@@ -173,12 +174,12 @@ impl SubjectPage {
     fn pages(&self) -> Markup {
         let first = self.later_page.then(|| self.address(self.tab, ""));
         let next = (!self.next_page.is_empty()).then(|| self.address(self.tab, &self.next_page));
-        pager(first.as_deref(), next.as_deref())
+        pager_links(first.as_deref(), next.as_deref())
     }
 
     fn address(&self, tab: Tab, page: &str) -> String {
         let path = subject_address(&self.organisation.credit_code);
-        address(&path, &[("item", tab.item()), ("page", page)])
+        address_with_query(&path, &[("item", tab.item()), ("page", page)])
     }
 }
 
@@ -209,7 +210,7 @@ fn record_section(name: &str, record_class: i32, records: &[PublicRecord]) -> Ma
         section.panel.red-edge[is_adverse(record_class)] aria-labelledby=(id) {
             div.panel-head {
                 h2 id=(id) { (name) }
-                span.muted { (class(record_class)) }
+                span.muted { (class_name(record_class)) }
             }
             @if is_adverse(record_class) {
                 p.muted.term-line { "不良信用信息自生效之日起公示三年，法律另有规定的除外；期满不再公示。" }
@@ -241,7 +242,7 @@ mod tests {
 
     #[test]
     fn d24_what_was_revoked_stands_apart_from_the_records_with_its_reason() {
-        let shown = fixtures::framed(&subject().page());
+        let shown = fixtures::framed(&subject().content());
         let (records, revoked) = shown.split_once("近期撤回公示的信息").unwrap();
         assert!(!records.contains("行政复议"));
         assert!(revoked.contains("经行政复议&lt;撤销&gt;") && revoked.contains("2026-03-30"));
@@ -250,12 +251,12 @@ mod tests {
             tab: Tab::Licences,
             ..subject()
         };
-        assert!(!fixtures::framed(&of_licences.page()).contains("近期撤回"));
+        assert!(!fixtures::framed(&of_licences.content()).contains("近期撤回"));
         let none = SubjectPage {
             revocations: Vec::new(),
             ..subject()
         };
-        assert!(!fixtures::framed(&none.page()).contains("近期撤回"));
+        assert!(!fixtures::framed(&none.content()).contains("近期撤回"));
     }
 
     #[test]
@@ -270,7 +271,7 @@ mod tests {
 
     #[test]
     fn adverse_records_tell_their_last_day_and_the_objection() {
-        let shown = fixtures::framed(&subject().page());
+        let shown = fixtures::framed(&subject().content());
         for text in ["2028-03-17", "异议处理中", "91430100MA4Q5W141P", "公示三年"] {
             assert!(shown.contains(text), "{text}");
         }
@@ -283,7 +284,7 @@ mod tests {
                 tab: Tab::Penalties,
                 ..subject()
             }
-            .page(),
+            .content(),
         );
         assert!(shown.contains("/subject/91430100MA4Q5W141P?item=xzcf&amp;page=n"));
         assert_eq!(Tab::parse("xzxk"), Tab::Licences);

@@ -5,7 +5,7 @@ use proto::credit::{
     common::v1::RecordClass,
 };
 
-use super::{FieldError, FormEntry, QueryParams, credit_code};
+use super::{FieldError, FormEntry, QueryParams, parse_credit_code};
 
 /// Catalogues by the value of the filter.
 pub const CATALOGUES: [(&str, Catalogue); 3] = [
@@ -40,32 +40,32 @@ impl CatalogueFilter {
     pub fn parse(params: &QueryParams) -> Self {
         let district = params.get("district");
         let six = district.len() == 6 && district.bytes().all(|b| b.is_ascii_digit());
-        let organ = match credit_code(params.get("organ")) {
-            Ok(code) => entry(code.as_str(), true),
-            Err(_) => entry(params.get("organ"), false),
+        let organ = match parse_credit_code(params.get("organ")) {
+            Ok(code) => choice_entry(code.as_str(), true),
+            Err(_) => choice_entry(params.get("organ"), false),
         };
         Self {
-            catalogue: known(params.get("catalogue"), &CATALOGUES),
-            district: entry(district, six),
+            catalogue: known_choice(params.get("catalogue"), &CATALOGUES),
+            district: choice_entry(district, six),
             organ,
-            class: known(params.get("class"), &CLASSES),
+            class: known_choice(params.get("class"), &CLASSES),
         }
     }
 
     /// Whether all filters can be used.
-    pub fn is_sound(&self) -> bool {
-        self.entries().iter().all(|entry| entry.complaint.is_none())
+    pub fn is_valid(&self) -> bool {
+        self.entries().iter().all(|entry| entry.error.is_none())
     }
 
     /// Whether nothing is filtered.
     pub fn is_empty(&self) -> bool {
         self.entries()
             .iter()
-            .all(|entry| entry.text.is_empty() && entry.complaint.is_none())
+            .all(|entry| entry.text.is_empty() && entry.error.is_none())
     }
 
     /// Whether an item is to be shown.
-    pub fn takes(&self, item: &Item) -> bool {
+    pub fn matches(&self, item: &Item) -> bool {
         let owner = item.owner.clone().unwrap_or_default();
         let open = |entry: &FormEntry, fits: bool| entry.text.is_empty() || fits;
         let catalogue = match owner.catalogue() {
@@ -89,18 +89,18 @@ impl CatalogueFilter {
 }
 
 /// What is none of the choices is named beside its field and shown as nothing chosen.
-fn entry(text: &str, fits: bool) -> FormEntry {
+fn choice_entry(text: &str, fits: bool) -> FormEntry {
     if text.is_empty() {
         return FormEntry::default();
     }
     FormEntry {
         text: if fits { text.to_owned() } else { String::new() },
-        complaint: (!fits).then_some(FieldError::NotAChoice),
+        error: (!fits).then_some(FieldError::NotAChoice),
     }
 }
 
-fn known<T>(text: &str, choices: &[(&str, T)]) -> FormEntry {
-    entry(text, choices.iter().any(|(key, _)| *key == text))
+fn known_choice<T>(text: &str, choices: &[(&str, T)]) -> FormEntry {
+    choice_entry(text, choices.iter().any(|(key, _)| *key == text))
 }
 
 fn value_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Option<T> {
@@ -144,7 +144,7 @@ mod tests {
             "organ=91430100ma4q5w141p",
             "catalogue=&organ=&class=&district=",
         ] {
-            assert!(filter(query).takes(&found), "{query}");
+            assert!(filter(query).matches(&found), "{query}");
         }
         for query in [
             "catalogue=city",
@@ -152,16 +152,16 @@ mod tests {
             "class=basic",
             "organ=914403001922038216",
         ] {
-            assert!(filter(query).is_sound());
-            assert!(!filter(query).takes(&found), "{query}");
+            assert!(filter(query).is_valid());
+            assert!(!filter(query).matches(&found), "{query}");
         }
     }
 
     #[test]
     fn an_item_without_an_owner_is_the_citys() {
         let found = Item::default();
-        assert!(filter("catalogue=city").takes(&found));
-        assert!(!filter("catalogue=department").takes(&found));
+        assert!(filter("catalogue=city").matches(&found));
+        assert!(!filter("catalogue=department").matches(&found));
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
             "organ=430102199003071234",
         ] {
             let filter = filter(query);
-            assert!(!filter.is_sound() && !filter.is_empty(), "{query}");
+            assert!(!filter.is_valid() && !filter.is_empty(), "{query}");
             assert!(filter.entries().iter().all(|e| e.text.is_empty()));
         }
         assert!(filter("x=y").is_empty());

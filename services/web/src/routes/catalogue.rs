@@ -14,12 +14,15 @@ use futures::future::try_join_all;
 use proto::credit::catalog::v1::{CodeList, ExportFormat, Item, ListItemVersionsResponse};
 use vault::sha256;
 
-use super::{Site, SiteResponse, is_item_code, or_missing};
+use super::{Site, SiteResponse, is_item_code, map_not_found};
 use crate::{
     client::{BackendError, Backends},
     pages::{
-        catalogue::{CataloguePage, CodeListPage, ItemCodeLists, ItemPage, code_lists, current},
-        trouble::ErrorPage,
+        catalogue::{
+            CataloguePage, CodeListPage, ItemCodeLists, ItemPage, code_lists_content,
+            current_version,
+        },
+        error_page::ErrorPage,
     },
     query::{CatalogueFilter, QueryParams},
 };
@@ -37,7 +40,7 @@ pub(super) fn routes() -> Router<Site> {
         .route("/catalogue", get(list))
         .route("/catalogue/lists", get(lists))
         .route("/catalogue/lists/{code}", get(newest_list))
-        .route("/catalogue/lists/{code}/{version}", get(one_list))
+        .route("/catalogue/lists/{code}/{version}", get(code_list_version))
         .route("/catalogue/{code}", get(item))
         .route("/catalogue/{code}/{version}", get(version))
         .route("/catalogue/{code}/{version}/{file}", get(file))
@@ -45,20 +48,23 @@ pub(super) fn routes() -> Router<Site> {
 
 async fn list(State(site): State<Site>, RawQuery(raw): RawQuery) -> Response {
     let filter = CatalogueFilter::parse(&QueryParams::parse(raw.as_deref()));
-    let outcome = tokio::try_join!(site.backends().items(), site.backends().organs());
+    let outcome = tokio::try_join!(
+        site.backends().list_items(),
+        site.backends().list_organ_names()
+    );
     site.respond(match outcome {
         Ok((items, organs)) => {
-            let sound = filter.is_sound();
+            let sound = filter.is_valid();
             let page = CataloguePage {
                 items,
                 organs,
                 filter,
             }
-            .page();
+            .content();
             Ok(if sound {
-                SiteResponse::Page(page)
+                SiteResponse::Indexed(page)
             } else {
-                SiteResponse::Complaint(page)
+                SiteResponse::InvalidForm(page)
             })
         }
         Err(error) => Err(error.into()),
@@ -67,46 +73,48 @@ async fn list(State(site): State<Site>, RawQuery(raw): RawQuery) -> Response {
 
 async fn item(State(site): State<Site>, parts: PathParts<String>) -> Response {
     let outcome = match parts {
-        Ok(Path(code)) if is_item_code(&code) => shown(site.backends(), &code, None).await,
+        Ok(Path(code)) if is_item_code(&code) => load_item_page(site.backends(), &code, None).await,
         Ok(_) | Err(_) => Err(BackendError::NotFound),
     };
-    site.respond(page_of(outcome))
+    site.respond(item_response(outcome))
 }
 
 async fn version(State(site): State<Site>, parts: PathParts<(String, String)>) -> Response {
-    let outcome = match named(parts) {
-        Some((code, version)) => shown(site.backends(), &code, Some(version)).await,
+    let outcome = match parse_version_path(parts) {
+        Some((code, version)) => load_item_page(site.backends(), &code, Some(version)).await,
         None => Err(BackendError::NotFound),
     };
-    site.respond(page_of(outcome))
+    site.respond(item_response(outcome))
 }
 
-fn page_of(outcome: Result<ItemPage, BackendError>) -> Result<SiteResponse, ErrorPage> {
+fn item_response(outcome: Result<ItemPage, BackendError>) -> Result<SiteResponse, ErrorPage> {
     outcome
-        .map(|shown| SiteResponse::Page(shown.page()))
-        .map_err(or_missing(ErrorPage::NoItem))
+        .map(|shown| SiteResponse::Indexed(shown.content()))
+        .map_err(map_not_found(ErrorPage::NoItem))
 }
 
 /// Everything for the page of a version; without a version of the one in force, or what comes nearest.
-async fn shown(
+async fn load_item_page(
     backends: &Backends,
     code: &str,
     version: Option<u32>,
 ) -> Result<ItemPage, BackendError> {
     let (versions, organs, newest) = tokio::try_join!(
-        backends.item_versions(code),
-        backends.organs(),
-        backends.code_lists()
+        backends.list_item_versions(code),
+        backends.list_organ_names(),
+        backends.list_code_lists()
     )?;
     let version = match version {
         Some(version) => version,
-        None => current(&versions.versions)
+        None => current_version(&versions.versions)
             .map(|current| current.version)
             .ok_or(BackendError::NotFound)?,
     };
-    let (item, successor) =
-        tokio::try_join!(backends.item(code, version), successor(backends, &versions))?;
-    let lists = lists_of(backends, &item, newest).await?;
+    let (item, successor) = tokio::try_join!(
+        backends.get_item(code, version),
+        load_successor_name(backends, &versions)
+    )?;
+    let lists = load_code_lists(backends, &item, newest).await?;
     Ok(ItemPage {
         item,
         versions,
@@ -117,7 +125,7 @@ async fn shown(
 }
 
 /// Name of the item that takes the place of a retired one.
-async fn successor(
+async fn load_successor_name(
     backends: &Backends,
     versions: &ListItemVersionsResponse,
 ) -> Result<Option<String>, BackendError> {
@@ -127,15 +135,15 @@ async fn successor(
     if !is_item_code(&end.successor_code) {
         return Ok(None);
     }
-    match backends.item_versions(&end.successor_code).await {
-        Ok(found) => Ok(current(&found.versions).map(|version| version.name.clone())),
+    match backends.list_item_versions(&end.successor_code).await {
+        Ok(found) => Ok(current_version(&found.versions).map(|version| version.name.clone())),
         Err(BackendError::NotFound) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// The code lists that an item names: those that are not the newest of their kind are asked for, all at once.
-async fn lists_of(
+async fn load_code_lists(
     backends: &Backends,
     item: &Item,
     newest: Vec<CodeList>,
@@ -155,7 +163,7 @@ async fn lists_of(
     let missing = named.iter().filter(|key| !lists.contains_key(*key));
     let asked =
         missing.map(
-            async |(code, version)| match backends.code_list(code, *version).await {
+            async |(code, version)| match backends.get_code_list(code, *version).await {
                 Ok(list) => Ok(Some(list)),
                 // The item carries the values; only their meanings are missed.
                 Err(BackendError::NotFound) => Ok(None),
@@ -168,46 +176,53 @@ async fn lists_of(
 }
 
 async fn lists(State(site): State<Site>) -> Response {
-    let outcome = site.backends().code_lists().await;
+    let outcome = site.backends().list_code_lists().await;
     site.respond(
         outcome
-            .map(|found| SiteResponse::Page(code_lists(&found)))
+            .map(|found| SiteResponse::Indexed(code_lists_content(&found)))
             .map_err(Into::into),
     )
 }
 
 async fn newest_list(State(site): State<Site>, parts: PathParts<String>) -> Response {
     let outcome = match parts {
-        Ok(Path(code)) if is_item_code(&code) => site.backends().code_list(&code, 0).await,
+        Ok(Path(code)) if is_item_code(&code) => site.backends().get_code_list(&code, 0).await,
         Ok(_) | Err(_) => Err(BackendError::NotFound),
     };
-    site.respond(list_page(outcome.map(|list| CodeListPage {
+    site.respond(code_list_response(outcome.map(|list| CodeListPage {
         newest: list.version,
         list,
     })))
 }
 
-async fn one_list(State(site): State<Site>, parts: PathParts<(String, String)>) -> Response {
-    let outcome = match named(parts) {
+async fn code_list_version(
+    State(site): State<Site>,
+    parts: PathParts<(String, String)>,
+) -> Response {
+    let outcome = match parse_version_path(parts) {
         Some((code, version)) => {
             let backends = site.backends();
             tokio::try_join!(
-                backends.code_list(&code, version),
-                backends.code_list(&code, 0)
+                backends.get_code_list(&code, version),
+                backends.get_code_list(&code, 0)
             )
         }
         None => Err(BackendError::NotFound),
     };
-    site.respond(list_page(outcome.map(|(list, newest)| CodeListPage {
-        list,
-        newest: newest.version,
+    site.respond(code_list_response(outcome.map(|(list, newest)| {
+        CodeListPage {
+            list,
+            newest: newest.version,
+        }
     })))
 }
 
-fn list_page(outcome: Result<CodeListPage, BackendError>) -> Result<SiteResponse, ErrorPage> {
+fn code_list_response(
+    outcome: Result<CodeListPage, BackendError>,
+) -> Result<SiteResponse, ErrorPage> {
     outcome
-        .map(|list| SiteResponse::Page(list.page()))
-        .map_err(or_missing(ErrorPage::NoItem))
+        .map(|list| SiteResponse::Indexed(list.content()))
+        .map_err(map_not_found(ErrorPage::NoItem))
 }
 
 /// A file of a version.
@@ -261,35 +276,35 @@ async fn file(
         Ok(Path((code, version, file))) => DOWNLOADS
             .iter()
             .find(|(name, _)| *name == file)
-            .zip(named(Ok(Path((code, version))))),
+            .zip(parse_version_path(Ok(Path((code, version))))),
         Err(_) => None,
     };
     let Some(((_, download), (code, version))) = found else {
-        return site.trouble(ErrorPage::NoPage);
+        return site.respond_error(ErrorPage::NoPage);
     };
     // The mark follows from the address, so a reader who has the file costs no call.
-    let mark = download.mark(&code, version);
-    let known = || (StatusCode::NOT_MODIFIED, caching(&mark)).into_response();
-    let any = takes_any(&asked);
-    if !any && has_already(&asked, &mark) {
+    let mark = download.etag(&code, version);
+    let known = || (StatusCode::NOT_MODIFIED, cache_headers(&mark)).into_response();
+    let any = matches_any_etag(&asked);
+    if !any && matches_etag(&asked, &mark) {
         return known();
     }
     let backends = site.backends();
     let outcome = tokio::try_join!(
-        backends.item(&code, version),
-        backends.export(&code, version, download.format)
+        backends.get_item(&code, version),
+        backends.export_item(&code, version, download.format)
     );
     match outcome {
         Ok(_) if any => known(),
-        Ok((item, exported)) => download.answer(&item, exported.content, &mark),
-        Err(error) => site.trouble(or_missing(ErrorPage::NoItem)(error)),
+        Ok((item, exported)) => download.respond(&item, exported.content, &mark),
+        Err(error) => site.respond_error(map_not_found(ErrorPage::NoItem)(error)),
     }
 }
 
 impl Download {
     /// The `ETag` of the file of a version: a published version never changes, so release of this program, address and
     /// format say which bytes it is. Services and site are of one release.
-    fn mark(self, code: &str, version: u32) -> String {
+    fn etag(self, code: &str, version: u32) -> String {
         let release = env!("CARGO_PKG_VERSION");
         let named = format!(
             "{release}\n{code}\n{version}\n{}",
@@ -299,15 +314,18 @@ impl Download {
     }
 
     /// The file under its mark.
-    fn answer(self, item: &Item, content: Bytes, mark: &str) -> Response {
+    fn respond(self, item: &Item, content: Bytes, mark: &str) -> Response {
         let own = [
             (
                 header::CONTENT_TYPE,
                 HeaderValue::from_static(self.media_type),
             ),
-            (header::CONTENT_DISPOSITION, text(&self.disposition(item))),
+            (
+                header::CONTENT_DISPOSITION,
+                header_value(&self.disposition(item)),
+            ),
         ];
-        (caching(mark), own, content).into_response()
+        (cache_headers(mark), own, content).into_response()
     }
 
     /// A name for old programs and the Chinese one for the rest (RFC 6266, RFC 8187).
@@ -323,21 +341,21 @@ impl Download {
         let chinese = format!("{name}-第{version}版{}{}", self.kind, self.ending);
         format!(
             "attachment; filename=\"{plain}\"; filename*=UTF-8''{}",
-            escaped(&chinese)
+            percent_encode(&chinese)
         )
     }
 }
 
 /// How long a file may be kept, and under which mark.
-fn caching(mark: &str) -> [(HeaderName, HeaderValue); 2] {
+fn cache_headers(mark: &str) -> [(HeaderName, HeaderValue); 2] {
     [
-        (header::ETAG, text(mark)),
+        (header::ETAG, header_value(mark)),
         (header::CACHE_CONTROL, HeaderValue::from_static(FILE_CACHE)),
     ]
 }
 
 /// Percent-escapes everything but the plain characters of RFC 8187.
-fn escaped(text: &str) -> String {
+fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
@@ -349,12 +367,12 @@ fn escaped(text: &str) -> String {
 }
 
 /// A header's value; what cannot stand in one is left out.
-fn text(value: &str) -> HeaderValue {
+fn header_value(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// What stands in `If-None-Match`.
-fn marks(asked: &HeaderMap) -> impl Iterator<Item = &str> {
+fn etags_asked(asked: &HeaderMap) -> impl Iterator<Item = &str> {
     asked
         .get_all(header::IF_NONE_MATCH)
         .iter()
@@ -364,17 +382,17 @@ fn marks(asked: &HeaderMap) -> impl Iterator<Item = &str> {
 }
 
 /// Whether the reader has the file of this mark.
-fn has_already(asked: &HeaderMap, mark: &str) -> bool {
-    marks(asked).any(|known| known.trim_start_matches("W/") == mark)
+fn matches_etag(asked: &HeaderMap, mark: &str) -> bool {
+    etags_asked(asked).any(|known| known.trim_start_matches("W/") == mark)
 }
 
 /// Whether the reader has some file, no matter which (`*`): then it only matters that there is one.
-fn takes_any(asked: &HeaderMap) -> bool {
-    marks(asked).any(|known| known == "*")
+fn matches_any_etag(asked: &HeaderMap) -> bool {
+    etags_asked(asked).any(|known| known == "*")
 }
 
 /// Code and version of an address, when they can be some: one address for each version, so `01` is none.
-fn named(parts: PathParts<(String, String)>) -> Option<(String, u32)> {
+fn parse_version_path(parts: PathParts<(String, String)>) -> Option<(String, u32)> {
     let Ok(Path((code, version))) = parts else {
         return None;
     };
@@ -389,7 +407,8 @@ mod tests {
 
     #[test]
     fn a_version_has_one_address() {
-        let version = |text: &str| named(Ok(Path(("xzcf".to_owned(), text.to_owned()))));
+        let version =
+            |text: &str| parse_version_path(Ok(Path(("xzcf".to_owned(), text.to_owned()))));
         assert_eq!(version("3"), Some(("xzcf".to_owned(), 3)));
         for wrong in ["", "0", "03", "+3", "-1", "4294967296", "3.0", "３", "x"] {
             assert_eq!(version(wrong), None, "{wrong}");
@@ -414,11 +433,14 @@ mod tests {
 
     #[test]
     fn the_mark_is_known_in_every_form_that_clients_send() {
-        let asked = |value: &str| HeaderMap::from_iter([(header::IF_NONE_MATCH, text(value))]);
+        let asked =
+            |value: &str| HeaderMap::from_iter([(header::IF_NONE_MATCH, header_value(value))]);
         for known in ["\"a\"", "W/\"a\"", "\"b\", \"a\""] {
-            assert!(has_already(&asked(known), "\"a\""), "{known}");
+            assert!(matches_etag(&asked(known), "\"a\""), "{known}");
         }
-        assert!(takes_any(&asked("*")) && !takes_any(&asked("\"*\"")));
-        assert!(!has_already(&asked("\"b\""), "\"a\"") && !has_already(&HeaderMap::new(), "\"a\""));
+        assert!(matches_any_etag(&asked("*")) && !matches_any_etag(&asked("\"*\"")));
+        assert!(
+            !matches_etag(&asked("\"b\""), "\"a\"") && !matches_etag(&HeaderMap::new(), "\"a\"")
+        );
     }
 }

@@ -13,7 +13,7 @@ use proto::credit::{
 };
 use time::OffsetDateTime;
 
-use super::{CHINA, field_kind};
+use super::{CHINA, field_kind_name};
 use crate::client::OrganNames;
 
 /// The divisions of Changsha (GB/T 2260), for names only: which ones exist is catalog's to say.
@@ -30,7 +30,7 @@ const DISTRICTS: [(&str, &str); 9] = [
 ];
 
 /// Name of a division; its code when it is none of Changsha's.
-pub fn district(code: &str) -> &str {
+pub fn district_name(code: &str) -> &str {
     DISTRICTS
         .iter()
         .find(|(known, _)| *known == code)
@@ -38,7 +38,7 @@ pub fn district(code: &str) -> &str {
 }
 
 /// Name of a catalogue.
-pub fn catalogue(value: i32) -> &'static str {
+pub fn catalogue_name(value: i32) -> &'static str {
     match Catalogue::try_from(value) {
         Ok(Catalogue::Department) => "部门目录",
         Ok(Catalogue::District) => "区县目录",
@@ -47,24 +47,24 @@ pub fn catalogue(value: i32) -> &'static str {
 }
 
 /// Name of an organ; its credit code when it is not registered any more.
-pub fn organ<'a>(code: &'a str, organs: &'a OrganNames) -> &'a str {
+pub fn organ_name<'a>(code: &'a str, organs: &'a OrganNames) -> &'a str {
     organs.get(code).map_or(code, String::as_str)
 }
 
 /// Whose catalogue an item stands in: the catalogue, its district, its organ.
-pub fn owner(owner: Option<&Owner>, organs: &OrganNames) -> String {
+pub fn owner_name(owner: Option<&Owner>, organs: &OrganNames) -> String {
     let Some(owner) = owner else {
-        return catalogue(Catalogue::City as i32).to_owned();
+        return catalogue_name(Catalogue::City as i32).to_owned();
     };
     let place = if owner.district_code.is_empty() {
         ""
     } else {
-        district(&owner.district_code)
+        district_name(&owner.district_code)
     };
     [
-        catalogue(owner.catalogue),
+        catalogue_name(owner.catalogue),
         place,
-        organ(&owner.organ, organs),
+        organ_name(&owner.organ, organs),
     ]
     .into_iter()
     .filter(|part| !part.is_empty())
@@ -73,7 +73,7 @@ pub fn owner(owner: Option<&Owner>, organs: &OrganNames) -> String {
 }
 
 /// Kind of a subject, in the words of the standard.
-pub fn subject_kind(value: i32) -> &'static str {
+pub fn subject_kind_name(value: i32) -> &'static str {
     match SubjectKind::try_from(value) {
         Ok(SubjectKind::Organisation) => "法人及非法人组织",
         Ok(SubjectKind::IndividualBusiness) => "个体工商户",
@@ -83,7 +83,7 @@ pub fn subject_kind(value: i32) -> &'static str {
 }
 
 /// How records are disclosed.
-pub fn disclosure(mode: &str) -> &str {
+pub fn disclosure_mode_name(mode: &str) -> &str {
     match mode {
         "publish" => "向社会公示",
         "query" => "依法查询，不公示",
@@ -92,7 +92,7 @@ pub fn disclosure(mode: &str) -> &str {
 }
 
 /// What a finding of this severity does to a record.
-pub fn severity(value: &str) -> &str {
+pub fn severity_name(value: &str) -> &str {
     match value {
         "error" => "退回",
         "warning" => "提示",
@@ -101,7 +101,7 @@ pub fn severity(value: &str) -> &str {
 }
 
 /// How a value is masked where it is not shown whole.
-pub fn mask(value: &str) -> &str {
+pub fn mask_name(value: &str) -> &str {
     match value {
         "name" => "姓名只显示首字",
         "document" => "号码只显示首尾",
@@ -110,7 +110,7 @@ pub fn mask(value: &str) -> &str {
 }
 
 /// What a version is today.
-pub fn version_state(value: i32) -> &'static str {
+pub fn version_state_name(value: i32) -> &'static str {
     match VersionState::try_from(value) {
         Ok(VersionState::InForce) => "现行",
         Ok(VersionState::Upcoming) => "尚未生效",
@@ -122,7 +122,7 @@ pub fn version_state(value: i32) -> &'static str {
 
 /// Kind of a field's values with its unit.
 pub fn kind_with_unit(field: &ItemField) -> Cow<'_, str> {
-    let kind = field_kind(&field.kind);
+    let kind = field_kind_name(&field.kind);
     if field.unit.is_empty() {
         kind.into()
     } else {
@@ -167,7 +167,7 @@ pub fn day_before(text: &str) -> String {
 }
 
 /// The civil date of a moment in Beijing; empty when there is none.
-pub fn day_of(seconds: Option<i64>) -> String {
+pub fn civil_day(seconds: Option<i64>) -> String {
     seconds
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
         .map(|moment| format_date(moment.to_offset(CHINA).date()))
@@ -187,9 +187,9 @@ mod tests {
                 organ: organ.to_owned(),
                 district_code: district_code.to_owned(),
             };
-            owner(Some(&found), &organs)
+            owner_name(Some(&found), &organs)
         };
-        assert_eq!(owner(None, &organs), "市级目录");
+        assert_eq!(owner_name(None, &organs), "市级目录");
         assert_eq!(of(Catalogue::City, "", ""), "市级目录");
         assert_eq!(
             of(Catalogue::Department, "113", ""),
@@ -206,17 +206,17 @@ mod tests {
         assert_eq!(day_before("2021-03-01"), "2021-02-28");
         assert_eq!(day_before("soon"), "");
         // 2026-03-31 16:30 UTC.
-        assert_eq!(day_of(Some(1_774_974_600)), "2026-04-01");
-        assert_eq!(day_of(None), "");
-        assert_eq!(day_of(Some(i64::MAX)), "");
+        assert_eq!(civil_day(Some(1_774_974_600)), "2026-04-01");
+        assert_eq!(civil_day(None), "");
+        assert_eq!(civil_day(Some(i64::MAX)), "");
     }
 
     #[test]
     fn unknown_terms_stay() {
-        assert_eq!(severity("fatal"), "fatal");
-        assert_eq!(disclosure("auction"), "auction");
+        assert_eq!(severity_name("fatal"), "fatal");
+        assert_eq!(disclosure_mode_name("auction"), "auction");
         assert_eq!(term_rule("X-1"), "X-1");
         assert_eq!(term_rule("CS-2017-26/R-16"), "长政办发〔2017〕26号第16条");
-        assert_eq!(district("430200"), "430200");
+        assert_eq!(district_name("430200"), "430200");
     }
 }

@@ -14,7 +14,7 @@ fn text(element: ElementRef<'_>) -> String {
 }
 
 /// Everything that is wrong with a page; empty when it is well.
-pub fn complaints(page: &str) -> Vec<String> {
+pub fn accessibility_faults(page: &str) -> Vec<String> {
     let tree = Html::parse_document(page);
     let mut wrong = Vec::new();
     if !page.starts_with("<!DOCTYPE html>") {
@@ -191,7 +191,7 @@ fn the_checks_see_what_is_wrong() {
     let page = "<!DOCTYPE html><html><head><title></title></head><body><main><h1>a</h1><h3>b</h3>\
         <img src=x><form><input name=q></form><table><tr><th>x</table><p id=a><p id=a>\
         <a href='#gone'>x</a><a href='https://elsewhere.example'>y</a><b onclick=x style=y>z</b></main></body></html>";
-    let all = complaints(page).join("\n");
+    let all = accessibility_faults(page).join("\n");
     for sign in [
         "lang",
         "no title",

@@ -10,12 +10,12 @@ use testkit::{
     eventually, start_browser,
 };
 
-use crate::{data::KNOWN, stage::WebFixture};
+use crate::{data::KNOWN, fixture::WebFixture};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
-async fn arrived(browser: &Browser, path: &str) -> Result<()> {
-    eventually(&format!("the page {path}"), LIMIT, async || {
+async fn wait_for_path(browser: &Browser, path: &str) -> Result<()> {
+    eventually(&format!("the page {path}"), WAIT_TIMEOUT, async || {
         let url = browser.current_url().await.map_err(|e| e.to_string())?;
         if url.path() == path {
             Ok(())
@@ -27,7 +27,7 @@ async fn arrived(browser: &Browser, path: &str) -> Result<()> {
 }
 
 /// The element that has the focus: its id, else its text.
-async fn focused(browser: &Browser) -> Result<String> {
+async fn focused_element(browser: &Browser) -> Result<String> {
     let script = "const e = document.activeElement; return e.id || e.textContent.trim();";
     let value = browser.execute(script, Vec::new()).await?;
     Ok(value.as_str().unwrap_or_default().to_owned())
@@ -52,7 +52,7 @@ async fn a_visitor_searches_and_reads_a_record() -> TestResult {
         .await?
         .click()
         .await?;
-    arrived(&browser, "/search").await?;
+    wait_for_path(&browser, "/search").await?;
     assert_eq!(
         browser.text(".result h2").await?,
         "长沙橘洲云帆科技有限公司"
@@ -62,14 +62,14 @@ async fn a_visitor_searches_and_reads_a_record() -> TestResult {
         .await?
         .click()
         .await?;
-    arrived(&browser, &format!("/subject/{KNOWN}")).await?;
+    wait_for_path(&browser, &format!("/subject/{KNOWN}")).await?;
     assert_eq!(browser.text("h1").await?, "长沙橘洲云帆科技有限公司");
     browser
         .find(Locator::Css(".tabs a[href*=xzcf]"))
         .await?
         .click()
         .await?;
-    eventually("the tab of penalties", LIMIT, async || {
+    eventually("the tab of penalties", WAIT_TIMEOUT, async || {
         browser
             .text(".tabs a[aria-current]")
             .await
@@ -81,7 +81,7 @@ async fn a_visitor_searches_and_reads_a_record() -> TestResult {
         .await?
         .click()
         .await?;
-    eventually("the record", LIMIT, async || {
+    eventually("the record", WAIT_TIMEOUT, async || {
         browser
             .text("table.sheet")
             .await
@@ -101,7 +101,7 @@ async fn the_keyboard_is_enough() -> TestResult {
     browser.goto(&stage.url("/")).await?;
     press(&browser, Key::Tab).await?;
     assert_eq!(
-        focused(&browser).await?,
+        focused_element(&browser).await?,
         "跳到主要内容",
         "the first stop is the skip link"
     );
@@ -112,13 +112,13 @@ async fn the_keyboard_is_enough() -> TestResult {
         "the skip link is to be seen when it has the focus"
     );
     press(&browser, Key::Enter).await?;
-    eventually("the focus is in main", LIMIT, async || {
-        focused(&browser).await.is_ok_and(|id| id == "main")
+    eventually("the focus is in main", WAIT_TIMEOUT, async || {
+        focused_element(&browser).await.is_ok_and(|id| id == "main")
     })
     .await?;
     press(&browser, Key::Tab).await?;
     assert_eq!(
-        focused(&browser).await?,
+        focused_element(&browser).await?,
         "q",
         "next after the skip link is the search field"
     );
@@ -131,15 +131,15 @@ async fn the_keyboard_is_enough() -> TestResult {
     assert_eq!(outline.as_str(), Some("solid"), "the focus is to be seen");
     let typed = format!("橘洲云帆{}", char::from(Key::Enter));
     browser.active_element().await?.send_keys(&typed).await?;
-    arrived(&browser, "/search").await?;
+    wait_for_path(&browser, "/search").await?;
     for _ in 0..30 {
-        if focused(&browser).await? == "长沙橘洲云帆科技有限公司" {
+        if focused_element(&browser).await? == "长沙橘洲云帆科技有限公司" {
             break;
         }
         press(&browser, Key::Tab).await?;
     }
     press(&browser, Key::Enter).await?;
-    arrived(&browser, &format!("/subject/{KNOWN}")).await?;
+    wait_for_path(&browser, &format!("/subject/{KNOWN}")).await?;
     browser.close().await?;
     stage.stop().await?;
     Ok(())
@@ -207,7 +207,7 @@ async fn a_visitor_goes_from_the_catalogue_to_the_template() -> TestResult {
         .await?
         .click()
         .await?;
-    arrived(&browser, "/catalogue").await?;
+    wait_for_path(&browser, "/catalogue").await?;
     browser
         .find(Locator::Css("#class option[value=adverse]"))
         .await?
@@ -218,7 +218,7 @@ async fn a_visitor_goes_from_the_catalogue_to_the_template() -> TestResult {
         .await?
         .click()
         .await?;
-    eventually("the filter is in the address", LIMIT, async || {
+    eventually("the filter is in the address", WAIT_TIMEOUT, async || {
         let url = browser.current_url().await.map_err(|e| e.to_string())?;
         match url.query() {
             Some(query) if query.contains("class=adverse") => Ok(()),
@@ -238,7 +238,7 @@ async fn a_visitor_goes_from_the_catalogue_to_the_template() -> TestResult {
         .await?
         .click()
         .await?;
-    arrived(&browser, "/catalogue/xzcf").await?;
+    wait_for_path(&browser, "/catalogue/xzcf").await?;
     assert_eq!(browser.text("h1").await?, "行政处罚");
     // The expression is there for who opens it, and only then.
     let rule = browser.find(Locator::Css(".rule details")).await?;
@@ -263,8 +263,8 @@ async fn a_visitor_goes_from_the_catalogue_to_the_template() -> TestResult {
     let path = link.attr("href").await?.context("an address")?;
     assert_eq!(path, "/catalogue/xzcf/3/template.xlsx");
     link.click().await?;
-    eventually("the file was asked for", LIMIT, async || {
-        let asked = stage.catalogue.exported();
+    eventually("the file was asked for", WAIT_TIMEOUT, async || {
+        let asked = stage.catalog.export_requests();
         match asked.as_slice() {
             [one] if one.code == "xzcf" && one.version == 3 => Ok(()),
             other => Err(format!("{other:?}")),
@@ -272,7 +272,7 @@ async fn a_visitor_goes_from_the_catalogue_to_the_template() -> TestResult {
     })
     .await?;
     // A download leaves the visitor where it was.
-    arrived(&browser, "/catalogue/xzcf").await?;
+    wait_for_path(&browser, "/catalogue/xzcf").await?;
     browser.close().await?;
     stage.stop().await?;
     Ok(())

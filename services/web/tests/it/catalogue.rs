@@ -7,10 +7,10 @@ use scraper::Selector;
 use testkit::TestResult;
 
 use crate::{
-    accessibility::complaints,
-    catalogue_data::{self as data, CONTACT, ENDED, HOSTILE_TEXT},
-    fake_catalog::file,
-    stage::{FetchedPage, WebFixture, encoded},
+    accessibility::accessibility_faults,
+    catalogue_data::{self as data, CONTACT, HOSTILE_TEXT, RETIRED_ITEM},
+    fake_catalog::exported_bytes,
+    fixture::{FetchedPage, WebFixture, percent_encoded},
 };
 
 fn texts(answer: &FetchedPage, selector: &str) -> Vec<String> {
@@ -33,7 +33,7 @@ async fn r6_the_list_has_every_item_in_force_under_its_catalogue() -> TestResult
     shown.sort();
     expected.sort();
     assert_eq!(shown, expected);
-    assert!(!shown.contains(&format!("/catalogue/{ENDED}")));
+    assert!(!shown.contains(&format!("/catalogue/{RETIRED_ITEM}")));
     assert_eq!(
         list.links("section[aria-labelledby=of-department] h3 a"),
         ["/catalogue/wlry"]
@@ -168,8 +168,8 @@ async fn versions_stand_side_by_side_and_each_has_its_page() -> TestResult {
 async fn an_item_that_has_ended_is_reachable_and_marked() -> TestResult {
     let stage = WebFixture::start().await?;
     for path in [
-        format!("/catalogue/{ENDED}"),
-        format!("/catalogue/{ENDED}/1"),
+        format!("/catalogue/{RETIRED_ITEM}"),
+        format!("/catalogue/{RETIRED_ITEM}/1"),
     ] {
         let page = stage.get(&path).await?;
         assert_eq!(page.status, StatusCode::OK, "{path}");
@@ -213,10 +213,13 @@ async fn files_go_through_untouched_under_safe_names() -> TestResult {
     ] {
         let path = format!("/catalogue/xzcf/2/{name}");
         let answer = stage.get(&path).await?;
-        let asked = stage.catalogue.exported().pop().context("a request")?;
+        let asked = stage.catalog.export_requests().pop().context("a request")?;
         assert_eq!((asked.version, asked.format()), (2, format), "{path}");
         assert_eq!(answer.status, StatusCode::OK, "{path}");
-        assert!(answer.bytes == file(&asked), "{path}: other bytes");
+        assert!(
+            answer.bytes == exported_bytes(&asked),
+            "{path}: other bytes"
+        );
         assert_eq!(answer.header(header::CONTENT_TYPE), media_type);
         let disposition = answer.header(header::CONTENT_DISPOSITION);
         let expected = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''%E8%A1%8C");
@@ -238,10 +241,10 @@ async fn files_go_through_untouched_under_safe_names() -> TestResult {
         let mark = answer.header(header::ETAG).to_owned();
         assert!(mark.starts_with('"') && mark.len() > 30, "{mark}");
         let known = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_str(&mark)?)]);
-        let calls = stage.catalogue.calls();
+        let calls = stage.catalog.calls();
         let again = stage.send_with(Method::GET, &path, known).await?;
         assert_eq!(again.status, StatusCode::NOT_MODIFIED);
-        assert_eq!(stage.catalogue.calls(), calls, "{path}: catalog was asked");
+        assert_eq!(stage.catalog.calls(), calls, "{path}: catalog was asked");
         assert!(again.bytes.is_empty());
         assert_eq!(again.header(header::ETAG), mark);
         let head = stage.send(Method::HEAD, &path).await?;
@@ -304,7 +307,7 @@ async fn hostile_addresses_are_answered_as_missing_and_reach_no_service() -> Tes
         "/catalogue/xzcf/+3".to_owned(),
         "/catalogue/xzcf/4294967296".to_owned(),
         "/catalogue/xzcf/3'%20or%201=1".to_owned(),
-        encoded("/catalogue/xzcf/３"),
+        percent_encoded("/catalogue/xzcf/３"),
         "/catalogue/xzcf/0/template.xlsx".to_owned(),
         "/catalogue/xzcf/3/..%2ftemplate.xlsx".to_owned(),
         "/catalogue/xzcf/3/template.xlsx%00".to_owned(),
@@ -319,7 +322,11 @@ async fn hostile_addresses_are_answered_as_missing_and_reach_no_service() -> Tes
     ] {
         let answer = stage.get(&path).await?;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
-        assert_eq!(complaints(&answer.body), Vec::<String>::new(), "{path}");
+        assert_eq!(
+            accessibility_faults(&answer.body),
+            Vec::<String>::new(),
+            "{path}"
+        );
         assert!(answer.headers.get(header::SET_COOKIE).is_none(), "{path}");
         assert_eq!(
             answer.header(header::CACHE_CONTROL),
@@ -327,7 +334,7 @@ async fn hostile_addresses_are_answered_as_missing_and_reach_no_service() -> Tes
             "{path}: a missing file is not kept"
         );
     }
-    assert_eq!(stage.catalogue.exported(), []);
+    assert_eq!(stage.catalog.export_requests(), []);
     stage.stop().await?;
     Ok(())
 }
@@ -337,7 +344,11 @@ async fn texts_of_a_definition_are_shown_as_texts() -> TestResult {
     let stage = WebFixture::start().await?;
     for path in ["/catalogue", "/catalogue/wlry", "/catalogue/wlry/1"] {
         let page = stage.get(path).await?;
-        assert_eq!(complaints(&page.body), Vec::<String>::new(), "{path}");
+        assert_eq!(
+            accessibility_faults(&page.body),
+            Vec::<String>::new(),
+            "{path}"
+        );
         assert!(!page.body.contains("<img"), "{path}");
         assert!(
             texts(&page, "main").concat().contains(HOSTILE_TEXT),

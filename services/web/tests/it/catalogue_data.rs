@@ -40,11 +40,11 @@ pub fn versions() -> Vec<Item> {
 }
 
 /// Code of the item that has ended.
-pub const ENDED: &str = "ylzc";
+pub const RETIRED_ITEM: &str = "ylzc";
 
 /// The item with this end.
 pub fn retirement(code: &str) -> Option<Retirement> {
-    (code == ENDED).then(|| Retirement {
+    (code == RETIRED_ITEM).then(|| Retirement {
         code: code.to_owned(),
         from_date: "2026-01-01".to_owned(),
         reason: "职能并入市级部门".to_owned(),
@@ -54,7 +54,7 @@ pub fn retirement(code: &str) -> Option<Retirement> {
 }
 
 /// Versions of an item side by side, as on 2026-04-01; the highest is for days to come when there is a third.
-pub fn infos(code: &str) -> Vec<ItemVersionInfo> {
+pub fn version_infos(code: &str) -> Vec<ItemVersionInfo> {
     let own: Vec<Item> = versions().into_iter().filter(|i| i.code == code).collect();
     let newest = own.iter().map(|item| item.version).max().unwrap_or(0);
     own.iter()
@@ -73,7 +73,7 @@ pub fn infos(code: &str) -> Vec<ItemVersionInfo> {
             published_by: "data-file".to_owned(),
             state: match item.version {
                 version if version < newest => VersionState::Superseded,
-                _ if code == ENDED => VersionState::Retired,
+                _ if code == RETIRED_ITEM => VersionState::Retired,
                 _ => VersionState::InForce,
             }
             .into(),
@@ -85,7 +85,7 @@ pub fn infos(code: &str) -> Vec<ItemVersionInfo> {
 pub fn in_force() -> Vec<Item> {
     let all = versions();
     all.iter()
-        .filter(|item| item.code != ENDED)
+        .filter(|item| item.code != RETIRED_ITEM)
         .filter(|item| {
             !all.iter()
                 .any(|o| o.code == item.code && o.version > item.version)
@@ -156,7 +156,7 @@ fn of_department() -> Item {
 
 fn of_district() -> Item {
     Item {
-        code: ENDED.to_owned(),
+        code: RETIRED_ITEM.to_owned(),
         name: "岳麓区信用修复".to_owned(),
         owner: Some(Owner {
             catalogue: Catalogue::District.into(),

@@ -25,7 +25,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     catalogue_data as data,
-    fakes::{only_public, refused},
+    fake_disclosure::{refused, require_public_role},
 };
 
 /// Catalog.
@@ -34,7 +34,7 @@ pub struct FakeCatalog {
     versions: Arc<Vec<Item>>,
     in_force: Arc<Vec<Item>>,
     lists: Arc<Vec<CodeList>>,
-    exported: Arc<Mutex<Vec<ExportItemRequest>>>,
+    export_requests: Arc<Mutex<Vec<ExportItemRequest>>>,
     calls: Arc<AtomicUsize>,
 }
 
@@ -44,7 +44,7 @@ impl Default for FakeCatalog {
             versions: Arc::new(data::versions()),
             in_force: Arc::new(data::in_force()),
             lists: Arc::new(data::code_lists()),
-            exported: Arc::default(),
+            export_requests: Arc::default(),
             calls: Arc::default(),
         }
     }
@@ -52,8 +52,8 @@ impl Default for FakeCatalog {
 
 impl FakeCatalog {
     /// The files that were asked for.
-    pub fn exported(&self) -> Vec<ExportItemRequest> {
-        self.exported.lock().unwrap().clone()
+    pub fn export_requests(&self) -> Vec<ExportItemRequest> {
+        self.export_requests.lock().unwrap().clone()
     }
 
     /// How many calls there were, of whatever kind.
@@ -61,9 +61,9 @@ impl FakeCatalog {
         self.calls.load(Ordering::SeqCst)
     }
 
-    fn admit<T>(&self, request: &Request<T>) -> Result<(), Status> {
+    fn count_call<T>(&self, request: &Request<T>) -> Result<(), Status> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        only_public(request)
+        require_public_role(request)
     }
 
     fn newest(&self, code: &str) -> Option<&CodeList> {
@@ -73,7 +73,7 @@ impl FakeCatalog {
 }
 
 /// Bytes of a file: none that a text could hold, so that each change of them shows.
-pub fn file(request: &ExportItemRequest) -> Vec<u8> {
+pub fn exported_bytes(request: &ExportItemRequest) -> Vec<u8> {
     let mut content = vec![0xef, 0xbb, 0xbf, 0x00, 0xff, 0xfe, b'\r', b'\n', 0x80];
     content.extend(format!("{}/{}/{}", request.code, request.version, request.format).bytes());
     content.extend((0..=255).cycle().take(70_000));
@@ -89,7 +89,7 @@ macro_rules! closed {
                 &self,
                 request: Request<ListItemsRequest>,
             ) -> Result<Response<ListItemsResponse>, Status> {
-                self.admit(&request)?;
+                self.count_call(&request)?;
                 Ok(Response::new(ListItemsResponse {
                     items: self.in_force.to_vec(),
                 }))
@@ -99,7 +99,7 @@ macro_rules! closed {
                 &self,
                 request: Request<GetItemRequest>,
             ) -> Result<Response<GetItemResponse>, Status> {
-                self.admit(&request)?;
+                self.count_call(&request)?;
                 let GetItemRequest { code, version, .. } = request.into_inner();
                 let found = if version == 0 {
                     self.in_force.iter().find(|item| item.code == code)
@@ -119,9 +119,9 @@ macro_rules! closed {
                 &self,
                 request: Request<ListItemVersionsRequest>,
             ) -> Result<Response<ListItemVersionsResponse>, Status> {
-                self.admit(&request)?;
+                self.count_call(&request)?;
                 let code = request.into_inner().code;
-                let versions = data::infos(&code);
+                let versions = data::version_infos(&code);
                 if versions.is_empty() {
                     return Err(refused(Reason::ItemUnknown));
                 }
@@ -133,7 +133,7 @@ macro_rules! closed {
                 &self,
                 request: Request<ExportItemRequest>,
             ) -> Result<Response<ExportItemResponse>, Status> {
-                self.admit(&request)?;
+                self.count_call(&request)?;
                 let request = request.into_inner();
                 let fits = |item: &Item| item.code == request.code && item.version == request.version;
                 if !self.versions.iter().any(fits) {
@@ -142,12 +142,12 @@ macro_rules! closed {
                 if request.format() == ExportFormat::Unspecified {
                     return Err(refused(Reason::ExportFormatInvalid));
                 }
-                self.exported.lock().unwrap().push(request.clone());
+                self.export_requests.lock().unwrap().push(request.clone());
                 Ok(Response::new(ExportItemResponse {
                     // Nothing of this may decide what a browser does with the bytes.
                     file_name: "../evil\".html".to_owned(),
                     media_type: "text/html".to_owned(),
-                    content: file(&request).into(),
+                    content: exported_bytes(&request).into(),
                 }))
             }
 
@@ -155,7 +155,7 @@ macro_rules! closed {
                 &self,
                 request: Request<ListCodeListsRequest>,
             ) -> Result<Response<ListCodeListsResponse>, Status> {
-                self.admit(&request)?;
+                self.count_call(&request)?;
                 let newest = |list: &&CodeList| {
                     self.newest(&list.code).is_some_and(|n| n.version == list.version)
                 };
@@ -168,7 +168,7 @@ macro_rules! closed {
                 &self,
                 request: Request<GetCodeListRequest>,
             ) -> Result<Response<GetCodeListResponse>, Status> {
-                self.admit(&request)?;
+                self.count_call(&request)?;
                 let GetCodeListRequest { code, version } = request.into_inner();
                 let fits = |list: &&CodeList| list.code == code && list.version == version;
                 let found = match version {
@@ -183,7 +183,7 @@ macro_rules! closed {
                 &self,
                 request: Request<ListProvidersRequest>,
             ) -> Result<Response<ListProvidersResponse>, Status> {
-                self.admit(&request)?;
+                self.count_call(&request)?;
                 let providers = data::providers();
                 Ok(Response::new(ListProvidersResponse { providers }))
             }

@@ -16,12 +16,12 @@ use tokio::{
 };
 
 use crate::{
-    accessibility::complaints,
+    accessibility::accessibility_faults,
     data::KNOWN,
-    stage::{NOW, WebFixture, context, public_token},
+    fixture::{NOW, WebFixture, public_token, service_context},
 };
 
-const LIMIT: Duration = Duration::from_secs(20);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_service_away_is_told_and_its_return_is_noticed() -> TestResult {
@@ -41,7 +41,11 @@ async fn a_service_away_is_told_and_its_return_is_noticed() -> TestResult {
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
         assert_eq!(answer.header(header::RETRY_AFTER), "30", "{path}");
         assert!(answer.body.contains("服务暂时不可用"), "{path}");
-        assert_eq!(complaints(&answer.body), Vec::<String>::new(), "{path}");
+        assert_eq!(
+            accessibility_faults(&answer.body),
+            Vec::<String>::new(),
+            "{path}"
+        );
     }
     for path in ["/about", "/catalogue", "/search?q="] {
         assert_eq!(
@@ -51,7 +55,7 @@ async fn a_service_away_is_told_and_its_return_is_noticed() -> TestResult {
         );
     }
     stage.restart_disclosure().await?;
-    eventually("the lists are back", LIMIT, async || {
+    eventually("the lists are back", WAIT_TIMEOUT, async || {
         stage
             .get("/licences")
             .await
@@ -83,7 +87,11 @@ async fn the_catalogue_away_leaves_the_records() -> TestResult {
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
         assert_eq!(answer.header(header::RETRY_AFTER), "30", "{path}");
         assert_eq!(answer.header(header::CACHE_CONTROL), "private, no-cache");
-        assert_eq!(complaints(&answer.body), Vec::<String>::new(), "{path}");
+        assert_eq!(
+            accessibility_faults(&answer.body),
+            Vec::<String>::new(),
+            "{path}"
+        );
     }
     assert_eq!(stage.get("/").await?.status, StatusCode::OK);
     stage.stop().await?;
@@ -100,7 +108,7 @@ async fn a_service_that_hangs_costs_a_visitor_the_deadline_and_no_more() -> Test
         config.backend_timeout_ms = 200;
     })
     .await?;
-    let answer = tokio::time::timeout(LIMIT, stage.get("/licences")).await??;
+    let answer = tokio::time::timeout(WAIT_TIMEOUT, stage.get("/licences")).await??;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     stage.stop().await?;
     Ok(())
@@ -172,7 +180,7 @@ async fn a_site_that_cannot_work_does_not_start() -> TestResult {
     ];
     for (config, sign) in cases {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let error = web::start(config, listener, context(&issuer, &clock)?)
+        let error = web::start(config, listener, service_context(&issuer, &clock)?)
             .await
             .unwrap_err();
         let named = error_chain(&error);
@@ -184,7 +192,7 @@ async fn a_site_that_cannot_work_does_not_start() -> TestResult {
 #[tokio::test]
 async fn a_request_in_hand_is_answered_before_the_end() -> TestResult {
     // The test ends the request, not the site's patience.
-    let stage = WebFixture::start_with_farewell(Duration::from_secs(3600)).await?;
+    let stage = WebFixture::start_with_grace_period(Duration::from_secs(3600)).await?;
     let mut visitor = TcpStream::connect(stage.site.address).await?;
     // Half of a request: the connection is at work when the stop is asked for.
     visitor
@@ -193,7 +201,7 @@ async fn a_request_in_hand_is_answered_before_the_end() -> TestResult {
     assert_eq!(stage.get("/about").await?.status, StatusCode::OK);
     let address = stage.site.address;
     let stopping = tokio::spawn(stage.stop());
-    eventually("the door is closed", LIMIT, async || {
+    eventually("the door is closed", WAIT_TIMEOUT, async || {
         TcpStream::connect(address).await.is_err()
     })
     .await?;

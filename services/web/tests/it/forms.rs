@@ -7,13 +7,13 @@ use testkit::TestResult;
 
 use crate::{
     data::{self, CITIZEN_NUMBER, KNOWN},
-    stage::{WebFixture, encoded},
+    fixture::{WebFixture, percent_encoded},
 };
 
 #[tokio::test]
 async fn a_name_is_searched_and_a_code_goes_to_its_page() -> TestResult {
     let stage = WebFixture::start().await?;
-    let found = stage.get(&encoded("/search?q=橘洲")).await?;
+    let found = stage.get(&percent_encoded("/search?q=橘洲")).await?;
     assert_eq!(found.links(".result h2 a").len(), 2);
     assert!(found.body.contains("长沙<mark>橘洲</mark>云帆科技有限公司"));
     assert!(found.header("x-robots-tag").contains("noindex"));
@@ -23,7 +23,9 @@ async fn a_name_is_searched_and_a_code_goes_to_its_page() -> TestResult {
         "91430100-MA4Q5W14-1P",
         "９１４３０１００ＭＡ４Ｑ５Ｗ１４１Ｐ",
     ] {
-        let answer = stage.get(&encoded(&format!("/search?q={typed}"))).await?;
+        let answer = stage
+            .get(&percent_encoded(&format!("/search?q={typed}")))
+            .await?;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{typed}");
         assert_eq!(answer.header(header::LOCATION), format!("/subject/{KNOWN}"));
     }
@@ -43,7 +45,9 @@ async fn what_cannot_be_searched_is_explained_beside_the_field() -> TestResult {
         ("有限公司", "范围过大"),
         (CITIZEN_NUMBER, "不提供自然人信息查询"),
     ] {
-        let answer = stage.get(&encoded(&format!("/search?q={typed}"))).await?;
+        let answer = stage
+            .get(&percent_encoded(&format!("/search?q={typed}")))
+            .await?;
         let tree = answer.tree();
         let error = tree
             .select(&Selector::parse("#q-error").unwrap())
@@ -58,7 +62,7 @@ async fn what_cannot_be_searched_is_explained_beside_the_field() -> TestResult {
 #[tokio::test]
 async fn search_pages_by_key() -> TestResult {
     let stage = WebFixture::start_with(|config| config.page_size = 3).await?;
-    let mut path = encoded("/search?q=湖南");
+    let mut path = percent_encoded("/search?q=湖南");
     let mut seen = Vec::new();
     loop {
         let answer = stage.get(&path).await?;
@@ -77,7 +81,7 @@ async fn search_pages_by_key() -> TestResult {
     seen.dedup();
     assert_eq!(seen.len(), 4);
     let back = stage.get(&path).await?.links(".pager a:not([rel])");
-    assert_eq!(back, [encoded("/search?q=湖南")]);
+    assert_eq!(back, [percent_encoded("/search?q=湖南")]);
     stage.stop().await?;
     Ok(())
 }
@@ -85,9 +89,9 @@ async fn search_pages_by_key() -> TestResult {
 #[tokio::test]
 async fn filters_reach_the_service_and_stay_in_form_and_links() -> TestResult {
     let stage = WebFixture::start_with(|config| config.page_size = 2).await?;
-    let path = encoded("/penalties?subject=橘洲&number=&from=2025/1/1&to=20261231");
+    let path = percent_encoded("/penalties?subject=橘洲&number=&from=2025/1/1&to=20261231");
     let first = stage.get(&path).await?;
-    let asked = stage.disclosure.last_list();
+    let asked = stage.disclosure.last_list_request();
     assert_eq!(asked.item_code, "xzcf");
     assert_eq!((asked.subject.as_str(), asked.page_size), ("橘洲", 2));
     assert_eq!(
@@ -106,7 +110,7 @@ async fn filters_reach_the_service_and_stay_in_form_and_links() -> TestResult {
         .pop()
         .context("a next page")?;
     let second = stage.get(&next).await?;
-    let asked = stage.disclosure.last_list();
+    let asked = stage.disclosure.last_list_request();
     assert_eq!(asked.subject, "橘洲");
     assert_eq!(asked.decided_from, "2025-01-01");
     assert!(!asked.page_token.is_empty() && next.contains(&asked.page_token));
@@ -118,7 +122,7 @@ async fn filters_reach_the_service_and_stay_in_form_and_links() -> TestResult {
     let back = second.links(".pager a:not([rel])");
     assert_eq!(
         back,
-        [encoded(
+        [percent_encoded(
             "/penalties?subject=橘洲&from=2025-01-01&to=2026-12-31"
         )]
     );
@@ -134,7 +138,7 @@ async fn a_document_number_finds_its_record() -> TestResult {
         .find(|r| r.item_code == "xzxk")
         .unwrap();
     let found = stage
-        .get(&encoded(&format!(
+        .get(&percent_encoded(&format!(
             "/licences?number={}",
             record.document_number
         )))
@@ -150,7 +154,7 @@ async fn a_document_number_finds_its_record() -> TestResult {
 #[tokio::test]
 async fn wrong_filters_are_named_beside_their_fields() -> TestResult {
     let stage = WebFixture::start().await?;
-    let path = encoded("/licences?subject=湘&from=2026-02-30&to=明天");
+    let path = percent_encoded("/licences?subject=湘&from=2026-02-30&to=明天");
     let answer = stage.get(&path).await?;
     let tree = answer.tree();
     for (field, told) in [

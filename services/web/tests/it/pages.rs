@@ -8,9 +8,9 @@ use scraper::Selector;
 use testkit::TestResult;
 
 use crate::{
-    accessibility::complaints,
+    accessibility::accessibility_faults,
     data::{self, CITIZEN_NUMBER, HOSTILE, KNOWN, UNKNOWN},
-    stage::{WebFixture, encoded},
+    fixture::{WebFixture, percent_encoded},
 };
 
 fn record_of(item: &str) -> String {
@@ -76,7 +76,7 @@ fn all_pages() -> Vec<(String, u16)> {
         (record_of("xzcf"), 200),
         (format!("/record/{}", data::revocation().record_id), 200),
     ])
-    .map(|(path, status)| (encoded(&path), status))
+    .map(|(path, status)| (percent_encoded(&path), status))
     .collect()
 }
 
@@ -86,7 +86,11 @@ async fn every_page_is_accessible_and_guarded() -> TestResult {
     for (path, status) in all_pages() {
         let answer = stage.get(&path).await?;
         assert_eq!(answer.status.as_u16(), status, "{path}");
-        assert_eq!(complaints(&answer.body), Vec::<String>::new(), "{path}");
+        assert_eq!(
+            accessibility_faults(&answer.body),
+            Vec::<String>::new(),
+            "{path}"
+        );
         let policy = answer.header(header::CONTENT_SECURITY_POLICY);
         assert!(
             policy.starts_with("default-src 'self'; script-src 'none'"),
@@ -167,7 +171,7 @@ async fn a_subject_shows_its_records_by_item() -> TestResult {
         .select(&Selector::parse("section h2").unwrap())
         .count();
     assert_eq!(heads, 2, "its records, and what was revoked of it");
-    assert_eq!(stage.disclosure.last_list().subject, KNOWN);
+    assert_eq!(stage.disclosure.last_list_request().subject, KNOWN);
     stage.stop().await?;
     Ok(())
 }
@@ -284,7 +288,7 @@ async fn d24_art48_a_revoked_record_shows_why_and_stands_in_no_list() -> TestRes
         assert_eq!(links.contains(&address), told, "{tab}");
     }
     for list in ["/", "/penalties", "/search?q=橘洲"] {
-        let page = stage.get(&encoded(list)).await?;
+        let page = stage.get(&percent_encoded(list)).await?;
         assert!(!page.body.contains(&notice.record_id), "{list}");
         assert!(!page.body.contains(&notice.document_number), "{list}");
     }
@@ -313,7 +317,7 @@ async fn a_hostile_name_is_text_everywhere() -> TestResult {
         format!("/record/{}", record.record_id),
     ];
     for path in pages {
-        let path = encoded(&path)
+        let path = percent_encoded(&path)
             .replace('<', "%3C")
             .replace('>', "%3E")
             .replace('"', "%22")
@@ -323,7 +327,11 @@ async fn a_hostile_name_is_text_everywhere() -> TestResult {
             !answer.body.contains("<script") && !answer.body.contains("<img"),
             "{path}"
         );
-        assert_eq!(complaints(&answer.body), Vec::<String>::new(), "{path}");
+        assert_eq!(
+            accessibility_faults(&answer.body),
+            Vec::<String>::new(),
+            "{path}"
+        );
     }
     let subject = stage.get(&format!("/subject/{code}")).await?;
     let tree = subject.tree();
@@ -400,7 +408,7 @@ async fn the_site_is_read_only() -> TestResult {
     let stage = WebFixture::start().await?;
     let posted = stage.send(Method::POST, "/search").await?;
     assert_eq!(posted.status, StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(complaints(&posted.body), Vec::<String>::new());
+    assert_eq!(accessibility_faults(&posted.body), Vec::<String>::new());
     let head = stage.send(Method::HEAD, "/about").await?;
     assert_eq!((head.status, head.body.as_str()), (StatusCode::OK, ""));
     stage.stop().await?;
@@ -410,7 +418,7 @@ async fn the_site_is_read_only() -> TestResult {
 #[tokio::test]
 async fn answers_are_counted_by_route_and_never_by_what_was_asked() -> TestResult {
     let stage = WebFixture::start().await?;
-    stage.get(&encoded("/search?q=橘洲")).await?;
+    stage.get(&percent_encoded("/search?q=橘洲")).await?;
     stage.get(&format!("/subject/{KNOWN}")).await?;
     let metrics = stage.telemetry.metrics_text();
     assert!(
@@ -456,7 +464,7 @@ async fn what_a_visitor_types_is_not_logged() -> TestResult {
         format!("/subject/{KNOWN}"),
     ];
     for path in &paths {
-        stage.get(&encoded(path)).await?;
+        stage.get(&percent_encoded(path)).await?;
     }
     stage
         .disclosure_server
@@ -465,7 +473,7 @@ async fn what_a_visitor_types_is_not_logged() -> TestResult {
         .stop()
         .await?;
     for path in &paths {
-        stage.get(&encoded(path)).await?;
+        stage.get(&percent_encoded(path)).await?;
     }
     stage.stop().await?;
     drop(guard);
@@ -474,7 +482,7 @@ async fn what_a_visitor_types_is_not_logged() -> TestResult {
         logged.contains("answered") && logged.contains("a service is away"),
         "{logged}"
     );
-    for secret in ["秘密", &encoded("秘密"), CITIZEN_NUMBER, KNOWN] {
+    for secret in ["秘密", &percent_encoded("秘密"), CITIZEN_NUMBER, KNOWN] {
         assert!(!logged.contains(secret), "{secret} stands in the log");
     }
     Ok(())

@@ -3,26 +3,26 @@
 use maud::html;
 use proto::credit::catalog::v1::CodeList;
 
-use super::{crumbs, list_address};
+use super::{breadcrumbs, code_list_address};
 use crate::{
-    pages::{PageContent, Section, parts::nothing},
+    pages::{PageContent, Section, parts::empty_panel},
     text::or_none,
 };
 
 const TITLE: &str = "代码表";
 
 /// Most earlier versions that are offered beside the newest.
-const MANY: u32 = 20;
+const MAX_EARLIER_VERSIONS: u32 = 20;
 
 /// The newest version of each code list.
-pub fn code_lists(lists: &[CodeList]) -> PageContent {
+pub fn code_lists_content(lists: &[CodeList]) -> PageContent {
     let body = html! {
         div.wrap {
-            (crumbs(&[("/catalogue", "信用信息目录")], TITLE))
+            (breadcrumbs(&[("/catalogue", "信用信息目录")], TITLE))
             h1 { (TITLE) }
             p.page-line { "目录事项中按代码填报的数据项，取值以下列代码表为准。代码表分版本发布，目录事项注明所用的版本。" }
             @if lists.is_empty() {
-                (nothing("暂无代码表", &[]))
+                (empty_panel("暂无代码表", &[]))
             } @else {
                 div.panel.panel-table {
                     table.cards role="table" {
@@ -77,11 +77,11 @@ pub struct CodeListPage {
 
 impl CodeListPage {
     /// The page.
-    pub fn page(&self) -> PageContent {
+    pub fn content(&self) -> PageContent {
         let list = &self.list;
         let body = html! {
             div.wrap {
-                (crumbs(
+                (breadcrumbs(
                     &[("/catalogue", "信用信息目录"), ("/catalogue/lists", TITLE)],
                     &format!("{}（第 {} 版）", list.name, list.version),
                 ))
@@ -99,7 +99,7 @@ impl CodeListPage {
                         p {
                             strong { "本版已有后续版本。" }
                             "注明使用本版的目录事项仍按本版取值。"
-                            a href=(list_address(&list.code, self.newest)) { "查看第 " (self.newest) " 版" }
+                            a href=(code_list_address(&list.code, self.newest)) { "查看第 " (self.newest) " 版" }
                         }
                     }
                 }
@@ -107,9 +107,9 @@ impl CodeListPage {
                     nav.tabs aria-label="代码表版本" {
                         ul {
                             // Versions follow each other without gaps from 1 on.
-                            @for version in self.newest.saturating_sub(MANY).max(1)..=self.newest {
+                            @for version in self.newest.saturating_sub(MAX_EARLIER_VERSIONS).max(1)..=self.newest {
                                 li {
-                                    a href=(list_address(&list.code, version))
+                                    a href=(code_list_address(&list.code, version))
                                         aria-current=[(version == list.version).then_some("page")] { "第 " (version) " 版" }
                                 }
                             }
@@ -182,7 +182,7 @@ mod tests {
                 list: list(2),
                 newest: 2,
             }
-            .page(),
+            .content(),
         );
         assert!(shown.contains("按“暂扣许可证件”处理") && shown.contains("现行 1 个"));
         assert!(shown.contains("href=\"/catalogue/lists/penalty-kind/1\""));
@@ -195,18 +195,18 @@ mod tests {
             list: list(1),
             newest: 3,
         };
-        assert!(framed(&old.page()).contains("查看第 3 版"));
+        assert!(framed(&old.content()).contains("查看第 3 版"));
         let only = CodeListPage {
             list: list(1),
             newest: 1,
         };
-        assert!(!framed(&only.page()).contains("代码表版本"));
+        assert!(!framed(&only.content()).contains("代码表版本"));
     }
 
     #[test]
     fn the_list_of_lists_leads_to_each() {
-        let shown = framed(&code_lists(&[list(2)]));
+        let shown = framed(&code_lists_content(&[list(2)]));
         assert!(shown.contains("href=\"/catalogue/lists/penalty-kind\"") && shown.contains("1 个"));
-        assert!(framed(&code_lists(&[])).contains("暂无代码表"));
+        assert!(framed(&code_lists_content(&[])).contains("暂无代码表"));
     }
 }

@@ -3,20 +3,20 @@
 use maud::{Markup, html};
 use proto::credit::catalog::v1::{CodeList, Item, ItemField};
 
-use super::{PUBLIC, item::ItemCodeLists, list_address};
+use super::{PUBLIC_RANGE, code_list_address, item::ItemCodeLists};
 use crate::text::{
-    catalogue::{kind_with_unit, mask},
-    or_none, required,
+    catalogue::{kind_with_unit, mask_name},
+    or_none, requirement_text,
 };
 
 /// Beginning of a value of one's own, as open lists end with it.
 const OTHER: &str = credit_record::item::CodeList::OTHER;
 
 /// Most values that stand in the table itself; more are folded.
-const FEW: usize = 4;
+const MAX_INLINE_VALUES: usize = 4;
 
 /// The table.
-pub(super) fn table(item: &Item, lists: &ItemCodeLists) -> Markup {
+pub(super) fn fields_table(item: &Item, lists: &ItemCodeLists) -> Markup {
     html! {
         table.cards.fields role="table" {
             caption.sr-only { (item.name) "的数据项" }
@@ -51,14 +51,14 @@ fn row(item: &Item, field: &ItemField, lists: &ItemCodeLists) -> Markup {
                     @if field.max_length > 0 && field.kind != "date" { span.muted { " ≤ " (field.max_length) " 字" } }
                 }
             }
-            td role="cell" data-label="填报要求" { (required(&field.required, name_of)) }
+            td role="cell" data-label="填报要求" { (requirement_text(&field.required, name_of)) }
             td role="cell" data-label="公开范围" {
-                @if field.publication == PUBLIC {
+                @if field.publication == PUBLIC_RANGE {
                     span.mark.mark-green { (field.publication) }
                 } @else {
                     span.mark { (field.publication) }
                 }
-                @if !field.mask.is_empty() { div.muted { (mask(&field.mask)) } }
+                @if !field.mask.is_empty() { div.muted { (mask_name(&field.mask)) } }
             }
             td role="cell" data-label="说明" { (remarks(item, field, lists)) }
         }
@@ -101,12 +101,12 @@ fn values(field: &ItemField, list: Option<&CodeList>) -> Markup {
         .iter()
         .any(|value| !meaning(list, value).is_empty());
     html! {
-        @if field.code_list.len() <= FEW && !meant {
+        @if field.code_list.len() <= MAX_INLINE_VALUES && !meant {
             div.muted {
                 "取值："
                 @for (at, value) in field.code_list.iter().enumerate() {
                     @if at > 0 { "、" }
-                    (spoken(value))
+                    (value_text(value))
                 }
             }
         } @else {
@@ -115,7 +115,7 @@ fn values(field: &ItemField, list: Option<&CodeList>) -> Markup {
                 ul {
                     @for value in &field.code_list {
                         @let meaning = meaning(list, value);
-                        li { (spoken(value)) @if !meaning.is_empty() { span.muted { " " (meaning) } } }
+                        li { (value_text(value)) @if !meaning.is_empty() { span.muted { " " (meaning) } } }
                     }
                     @for old in list.iter().flat_map(|list| &list.values).filter(|v| !v.replaced_by.is_empty()) {
                         li.muted { "旧值“" (old.value) "”按“" (old.replaced_by) "”处理" }
@@ -124,7 +124,7 @@ fn values(field: &ItemField, list: Option<&CodeList>) -> Markup {
             }
         }
         @if !field.code_list_code.is_empty() {
-            a href=(list_address(&field.code_list_code, field.code_list_version)) {
+            a href=(code_list_address(&field.code_list_code, field.code_list_version)) {
                 "代码表：" (list.map_or(field.code_list_code.as_str(), |list| list.name.as_str()))
             }
         }
@@ -132,7 +132,7 @@ fn values(field: &ItemField, list: Option<&CodeList>) -> Markup {
 }
 
 /// The open end of a list in words.
-fn spoken(value: &str) -> Markup {
+fn value_text(value: &str) -> Markup {
     html! { (value) @if value == OTHER { "补充说明" } }
 }
 

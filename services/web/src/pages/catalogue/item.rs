@@ -8,8 +8,8 @@ use proto::credit::catalog::v1::{
 };
 
 use super::{
-    FILES, address, crumbs, fields,
-    list::{public_fields, reporting},
+    FILES, breadcrumbs, fields, item_address,
+    list::{public_fields, reporting_facts},
     rules,
     versions::VersionTable,
 };
@@ -17,8 +17,10 @@ use crate::{
     client::OrganNames,
     pages::{PageContent, Section, parts::item_mark},
     text::{
-        catalogue::{disclosure, field_name, natural_key, owner, subject_kind, term_rule},
-        class, date, or_none,
+        catalogue::{
+            disclosure_mode_name, field_name, natural_key, owner_name, subject_kind_name, term_rule,
+        },
+        class_name, date_markup, or_none,
     },
 };
 
@@ -42,11 +44,11 @@ pub struct ItemPage {
 
 impl ItemPage {
     /// The page.
-    pub fn page(&self) -> PageContent {
+    pub fn content(&self) -> PageContent {
         let item = &self.item;
         let body = html! {
             div.wrap {
-                (crumbs(&[("/catalogue", "信用信息目录")], &format!("{}（第 {} 版）", item.name, item.version)))
+                (breadcrumbs(&[("/catalogue", "信用信息目录")], &format!("{}（第 {} 版）", item.name, item.version)))
                 (self.head())
                 (self.notices())
                 (self.downloads())
@@ -64,7 +66,7 @@ impl ItemPage {
                         h2 #item-fields { "数据项" }
                         span.muted { "共 " (item.fields.len()) " 个，向社会公开 " (public_fields(item)) " 个" }
                     }
-                    (fields::table(item, &self.lists))
+                    (fields::fields_table(item, &self.lists))
                 }
                 section.panel aria-labelledby="item-rules" {
                     div.panel-head {
@@ -72,7 +74,7 @@ impl ItemPage {
                         span.muted { "共 " (item.rules.len()) " 条" }
                     }
                     p.muted { "标“退回”的规则不符合时记录退回报送单位更正；标“提示”的记录照常接收并告知报送单位。" }
-                    @if item.rules.is_empty() { p { "没有跨数据项的规则。" } } @else { (rules::list(item)) }
+                    @if item.rules.is_empty() { p { "没有跨数据项的规则。" } } @else { (rules::rules_list(item)) }
                 }
                 @if let Some(predecessor) = &item.predecessor { (self.predecessor(predecessor)) }
                 section.panel.panel-table aria-labelledby="item-versions" {
@@ -81,7 +83,7 @@ impl ItemPage {
                         span.muted { "共 " (self.versions.versions.len()) " 版" }
                     }
                     p.muted { "记录按接收当日适用的版本校验，并始终按该版本展示。已发布的版本不再修改。" }
-                    (self.all().table(item.version))
+                    (self.version_table().table(item.version))
                 }
             }
         };
@@ -92,7 +94,7 @@ impl ItemPage {
         }
     }
 
-    fn all(&self) -> VersionTable<'_> {
+    fn version_table(&self) -> VersionTable<'_> {
         VersionTable {
             all: &self.versions.versions,
             retirement: self.versions.retirement.as_ref(),
@@ -114,17 +116,17 @@ impl ItemPage {
         html! {
             header.record-head {
                 p.kicker {
-                    (item_mark(class(item.record_class), item.record_class))
-                    (owner(item.owner.as_ref(), &self.organs))
-                    (super::versions::mark(state))
+                    (item_mark(class_name(item.record_class), item.record_class))
+                    (owner_name(item.owner.as_ref(), &self.organs))
+                    (super::versions::version_state_mark(state))
                 }
                 h1 { (item.name) }
                 dl.facts {
                     div { dt { "编码" } dd { span.code.code-inline { (item.code) } } }
                     div { dt { "版本" } dd { "第 " (item.version) " 版" } }
                     div { dt { "依据标准" } dd { (or_none(&item.edition)) } }
-                    div { dt { "适用于接收日期" } dd { (date(self.info().map_or(item.effective_from.as_str(), |info| &info.effective_from))) " 起" } }
-                    (reporting(item))
+                    div { dt { "适用于接收日期" } dd { (date_markup(self.info().map_or(item.effective_from.as_str(), |info| &info.effective_from))) " 起" } }
+                    (reporting_facts(item))
                     @if let Some(national) = &item.national {
                         div { dt { "国家基础目录（" (national.edition) " 年版）" } dd { (national.kind) } }
                     }
@@ -137,22 +139,25 @@ impl ItemPage {
     fn notices(&self) -> Markup {
         let code = self.item.code.as_str();
         let state = self.info().map(ItemVersionInfo::state);
-        let current = self.all().current().map(|version| version.version);
+        let current = self
+            .version_table()
+            .current_version()
+            .map(|version| version.version);
         html! {
             @match (state, current) {
                 (Some(VersionState::Superseded), Some(current)) => div.notice {
                     p {
                         strong { "本版已被第 " (current) " 版替代。" }
                         "按本版接收的记录仍按本版校验和展示。"
-                        a href=(address(code, current)) { "查看第 " (current) " 版" }
+                        a href=(item_address(code, current)) { "查看第 " (current) " 版" }
                     }
                 },
                 (Some(VersionState::Upcoming), _) => div.notice {
                     p {
                         strong { "本版尚未生效。" }
-                        "自 " (date(self.info().map_or("", |info| &info.effective_from))) " 起接收的记录适用本版。"
+                        "自 " (date_markup(self.info().map_or("", |info| &info.effective_from))) " 起接收的记录适用本版。"
                         @if let Some(current) = current.filter(|current| *current != self.item.version) {
-                            a href=(address(code, current)) { "查看第 " (current) " 版" }
+                            a href=(item_address(code, current)) { "查看第 " (current) " 版" }
                         }
                     }
                 },
@@ -163,14 +168,14 @@ impl ItemPage {
                     p {
                         strong {
                             @if self.versions.versions.iter().any(|v| v.state() == VersionState::Retired) {
-                                "本事项已停用，自 " (date(&end.from_date)) " 起不再归集。"
+                                "本事项已停用，自 " (date_markup(&end.from_date)) " 起不再归集。"
                             } @else {
-                                "本事项将自 " (date(&end.from_date)) " 起停用，不再归集。"
+                                "本事项将自 " (date_markup(&end.from_date)) " 起停用，不再归集。"
                             }
                         }
                         @if !end.reason.is_empty() { "原因：" (end.reason) @if !end.reason.ends_with('。') { "。" } }
                         @if !end.successor_code.is_empty() {
-                            "由" a href=(address(&end.successor_code, 0)) {
+                            "由" a href=(item_address(&end.successor_code, 0)) {
                                 (self.successor.as_deref().unwrap_or(&end.successor_code))
                             } "替代。"
                         }
@@ -188,7 +193,7 @@ impl ItemPage {
                 div.panel-head { h2 #downloads { "下载" } span.muted { "第 " (item.version) " 版" } }
                 ul.files.files-row {
                     @for (file, name) in FILES {
-                        li { a.button.button-quiet href={ (address(&item.code, item.version)) "/" (file) } { (name) } }
+                        li { a.button.button-quiet href={ (item_address(&item.code, item.version)) "/" (file) } { (name) } }
                     }
                 }
                 p.muted { "JSON Schema 供系统对接校验一条记录；CSV 表头和 Excel 填报模板供没有接口的单位整理数据。" }
@@ -220,7 +225,7 @@ impl ItemPage {
                             td {
                                 @if item.subjects.is_empty() { (or_none("")) }
                                 @for subject in &item.subjects {
-                                    div { (subject_kind(subject.subject_kind)) "：" (disclosure(&subject.mode)) }
+                                    div { (subject_kind_name(subject.subject_kind)) "：" (disclosure_mode_name(&subject.mode)) }
                                 }
                             }
                         }
@@ -324,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_version_tells_all_that_an_entry_must_say() {
-        let page = framed(&shown(&[VersionState::InForce], 1).page());
+        let page = framed(&shown(&[VersionState::InForce], 1).content());
         for text in [
             "归集甲",
             "来源乙",
@@ -353,7 +358,7 @@ mod tests {
 
     #[test]
     fn rules_stand_in_words_with_their_expression_escaped_and_folded() {
-        let page = framed(&shown(&[VersionState::InForce], 1).page());
+        let page = framed(&shown(&[VersionState::InForce], 1).content());
         for text in [
             "退回</span> 有效期不早于决定日期",
             "不符合时告知：有效期早于决定日期",
@@ -370,9 +375,9 @@ mod tests {
     fn other_versions_than_the_one_in_force_are_marked() {
         use VersionState::{InForce, Retired, Superseded, Upcoming};
         let states = [Superseded, InForce, Upcoming];
-        let old = framed(&shown(&states, 1).page());
+        let old = framed(&shown(&states, 1).content());
         assert!(old.contains("本版已被第 2 版替代") && old.contains("href=\"/catalogue/xzxk/2\""));
-        let coming = framed(&shown(&states, 3).page());
+        let coming = framed(&shown(&states, 3).content());
         assert!(coming.contains("本版尚未生效") && coming.contains("2018-01-01"));
         let mut ended = shown(&[Superseded, Retired], 2);
         ended.versions.retirement = Some(Retirement {
@@ -382,12 +387,12 @@ mod tests {
             ..Default::default()
         });
         ended.successor = Some("企业登记基础信息".to_owned());
-        let ended = framed(&ended.page());
+        let ended = framed(&ended.content());
         assert!(ended.contains("本事项已停用") && ended.contains("职能并入&lt;市场监管局&gt;。"));
         assert!(ended.contains("href=\"/catalogue/djzc\"") && ended.contains("企业登记基础信息"));
         let mut ending = shown(&[InForce], 1);
         ending.versions.retirement = Some(Retirement::default());
-        assert!(framed(&ending.page()).contains("本事项将自"));
+        assert!(framed(&ending.content()).contains("本事项将自"));
     }
 
     #[test]
@@ -395,7 +400,7 @@ mod tests {
         let mut bare = shown(&[VersionState::InForce], 1);
         bare.lists.clear();
         bare.versions.versions.clear();
-        let page = framed(&bare.page());
+        let page = framed(&bare.content());
         assert!(page.contains("代码表：licence-kind") && page.contains("普通"));
     }
 }

@@ -5,17 +5,20 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 use proto::credit::catalog::v1::{Catalogue, Item};
 
-use super::{PUBLIC, address};
+use super::{PUBLIC_RANGE, item_address};
 use crate::{
     client::OrganNames,
     pages::{
         PageContent, Section,
-        parts::{SelectField, item_mark, nothing, total},
+        parts::{SelectField, empty_panel, item_mark, total_line},
     },
     query::{CATALOGUES, CLASSES, CatalogueFilter},
     text::{
-        catalogue::{catalogue, disclosure, district, organ, owner, subject_kind},
-        class, or_none, update_cycle,
+        catalogue::{
+            catalogue_name, disclosure_mode_name, district_name, organ_name, owner_name,
+            subject_kind_name,
+        },
+        class_name, or_none, update_cycle_name,
     },
 };
 
@@ -32,7 +35,7 @@ pub struct CataloguePage {
 
 impl CataloguePage {
     /// The page.
-    pub fn page(&self) -> PageContent {
+    pub fn content(&self) -> PageContent {
         let body = html! {
             div.wrap {
                 h1 { "信用信息目录" }
@@ -41,7 +44,7 @@ impl CataloguePage {
                     "取值规范见" a href="/catalogue/lists" { "代码表" } "。"
                 }
                 (self.form())
-                @if self.filter.is_sound() {
+                @if self.filter.is_valid() {
                     (self.results())
                 } @else {
                     p.complaint.complaint-wide role="alert" { "筛选条件有误，请按提示修改后重新查询。" }
@@ -57,19 +60,20 @@ impl CataloguePage {
 
     fn form(&self) -> Markup {
         let catalogues = CATALOGUES.map(|(key, value)| {
-            let name = catalogue(value as i32);
+            let name = catalogue_name(value as i32);
             (key.to_owned(), name.to_owned())
         });
-        let classes = CLASSES.map(|(key, value)| (key.to_owned(), class(value as i32).to_owned()));
+        let classes =
+            CLASSES.map(|(key, value)| (key.to_owned(), class_name(value as i32).to_owned()));
         let districts = self.owners(|item| item.owner.as_ref().map(|o| o.district_code.as_str()));
         let districts: Vec<_> = districts
             .into_iter()
-            .map(|code| (code.to_owned(), district(code).to_owned()))
+            .map(|code| (code.to_owned(), district_name(code).to_owned()))
             .collect();
         let organs = self.owners(|item| item.owner.as_ref().map(|o| o.organ.as_str()));
         let organs: Vec<_> = organs
             .into_iter()
-            .map(|code| (code.to_owned(), organ(code, &self.organs).to_owned()))
+            .map(|code| (code.to_owned(), organ_name(code, &self.organs).to_owned()))
             .collect();
         let field = |name, label, options, entry| {
             SelectField {
@@ -108,7 +112,11 @@ impl CataloguePage {
     }
 
     fn results(&self) -> Markup {
-        let shown: Vec<&Item> = self.items.iter().filter(|i| self.filter.takes(i)).collect();
+        let shown: Vec<&Item> = self
+            .items
+            .iter()
+            .filter(|i| self.filter.matches(i))
+            .collect();
         let of = |wanted: Catalogue| -> Vec<&Item> {
             let in_it = |item: &&&Item| {
                 let stated = item
@@ -121,17 +129,17 @@ impl CataloguePage {
         };
         html! {
             @if shown.is_empty() && self.filter.is_empty() {
-                (nothing("目录中暂无生效的事项", &[]))
+                (empty_panel("目录中暂无生效的事项", &[]))
             } @else if shown.is_empty() {
-                (nothing("没有符合条件的事项", &["请减少筛选条件。停用的事项不再列出，可按编码直接访问。"]))
+                (empty_panel("没有符合条件的事项", &["请减少筛选条件。停用的事项不再列出，可按编码直接访问。"]))
             } @else {
-                p.result-line { (total(shown.len() as u64, "个事项")) }
+                p.result-line { (total_line(shown.len() as u64, "个事项")) }
                 @for (key, value) in CATALOGUES {
                     @let items = of(value);
                     @if !items.is_empty() {
                         section.catalogue-part aria-labelledby={ "of-" (key) } {
                             h2 id={ "of-" (key) } {
-                                (catalogue(value as i32)) " " span.muted { (items.len()) " 个" }
+                                (catalogue_name(value as i32)) " " span.muted { (items.len()) " 个" }
                             }
                             ul.items { @for item in items { (self.entry(item)) } }
                         }
@@ -145,16 +153,16 @@ impl CataloguePage {
         let public = public_fields(item);
         html! {
             li.panel.item {
-                h3 { a href=(address(&item.code, 0)) { (item.name) } }
+                h3 { a href=(item_address(&item.code, 0)) { (item.name) } }
                 p.muted {
-                    (item_mark(class(item.record_class), item.record_class))
-                    " " (owner(item.owner.as_ref(), &self.organs))
+                    (item_mark(class_name(item.record_class), item.record_class))
+                    " " (owner_name(item.owner.as_ref(), &self.organs))
                     " · 编码 " span.code.code-inline { (item.code) }
                     " · 第 " (item.version) " 版" @if !item.edition.is_empty() { "（" (item.edition) "）" }
                 }
                 dl.facts {
                     div { dt { "数据项" } dd { strong.number { (item.fields.len()) } " 个，公开 " strong.number { (public) } " 个" } }
-                    (reporting(item))
+                    (reporting_facts(item))
                     div { dt { "国家目录类别" } dd { (or_none(item.national.as_ref().map_or("", |n| n.kind.as_str()))) } }
                     (subjects(item))
                 }
@@ -164,9 +172,9 @@ impl CataloguePage {
 }
 
 /// How often an item is reported and within what time.
-pub(super) fn reporting(item: &Item) -> Markup {
+pub(super) fn reporting_facts(item: &Item) -> Markup {
     html! {
-        div { dt { "更新周期" } dd { (or_none(update_cycle(&item.update_cycle))) } }
+        div { dt { "更新周期" } dd { (or_none(update_cycle_name(&item.update_cycle))) } }
         @if item.reporting_deadline_working_days > 0 {
             div { dt { "报送时限" } dd { (item.reporting_deadline_working_days) " 个工作日" } }
         }
@@ -177,7 +185,7 @@ pub(super) fn reporting(item: &Item) -> Markup {
 fn subjects(item: &Item) -> Markup {
     html! {
         @for subject in &item.subjects {
-            div { dt { (subject_kind(subject.subject_kind)) } dd { (disclosure(&subject.mode)) } }
+            div { dt { (subject_kind_name(subject.subject_kind)) } dd { (disclosure_mode_name(&subject.mode)) } }
         }
     }
 }
@@ -185,7 +193,7 @@ fn subjects(item: &Item) -> Markup {
 pub(super) fn public_fields(item: &Item) -> usize {
     item.fields
         .iter()
-        .filter(|field| field.publication == PUBLIC)
+        .filter(|field| field.publication == PUBLIC_RANGE)
         .count()
 }
 
@@ -204,7 +212,7 @@ mod tests {
                 organs: OrganNames::from([("O1".to_owned(), "长沙市林业局".to_owned())]),
                 filter: CatalogueFilter::parse(&QueryParams::parse(Some(query))),
             }
-            .page(),
+            .content(),
         )
     }
 

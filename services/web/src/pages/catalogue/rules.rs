@@ -3,10 +3,10 @@
 use maud::{Markup, html};
 use proto::credit::catalog::v1::{Item, ItemRule};
 
-use crate::text::catalogue::{field_name, severity};
+use crate::text::catalogue::{field_name, severity_name};
 
 /// The list of rules.
-pub(super) fn list(item: &Item) -> Markup {
+pub(super) fn rules_list(item: &Item) -> Markup {
     html! { ol.rules { @for rule in &item.rules { (entry(item, rule)) } } }
 }
 
@@ -19,9 +19,9 @@ fn entry(item: &Item, rule: &ItemRule) -> Markup {
         li.rule {
             h3 {
                 @if rule.severity == "error" {
-                    span.mark.mark-red { (severity(&rule.severity)) }
+                    span.mark.mark-red { (severity_name(&rule.severity)) }
                 } @else {
-                    span.mark.mark-amber { (severity(&rule.severity)) }
+                    span.mark.mark-amber { (severity_name(&rule.severity)) }
                 }
                 " " (rule.title)
             }

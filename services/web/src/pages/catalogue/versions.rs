@@ -3,12 +3,12 @@
 use maud::{Markup, html};
 use proto::credit::catalog::v1::{ItemVersionInfo, Retirement, VersionState};
 
-use super::{FILES, address};
+use super::{FILES, item_address};
 use crate::{
     client::OrganNames,
     text::{
-        catalogue::{day_before, day_of, organ, version_state},
-        date, or_none,
+        catalogue::{civil_day, day_before, organ_name, version_state_name},
+        date_markup, or_none,
     },
 };
 
@@ -44,7 +44,7 @@ impl VersionTable<'_> {
     }
 
     fn row(&self, at: usize, version: &ItemVersionInfo, here: u32) -> Markup {
-        let link = address(&version.code, version.version);
+        let link = item_address(&version.code, version.version);
         let current = version.version == here;
         html! {
             tr role="row" {
@@ -52,11 +52,11 @@ impl VersionTable<'_> {
                     a href=(link) aria-current=[current.then_some("page")] { "第 " (version.version) " 版" }
                     @if current { span.muted { "（本页）" } }
                 }
-                td role="cell" data-label="状态" { (mark(version.state)) }
+                td role="cell" data-label="状态" { (version_state_mark(version.state)) }
                 td role="cell" data-label="适用期间" { (self.span(at, version)) }
                 td role="cell" data-label="依据标准" { (or_none(&version.edition)) }
                 td role="cell" data-label="发布" {
-                    div { (date(&day_of(version.published_at.as_ref().map(|t| t.seconds)))) }
+                    div { (date_markup(&civil_day(version.published_at.as_ref().map(|t| t.seconds)))) }
                     div.muted { (self.publisher(version)) }
                 }
                 td role="cell" data-label="下载" {
@@ -86,9 +86,9 @@ impl VersionTable<'_> {
             .min();
         html! {
             @match first_after {
-                Some(day) if day <= from => { (date(from)) " 起（未单独适用）" },
-                Some(day) => { (date(from)) " 至 " (date(&day_before(day))) },
-                None => { (date(from)) " 起" },
+                Some(day) if day <= from => { (date_markup(from)) " 起（未单独适用）" },
+                Some(day) => { (date_markup(from)) " 至 " (date_markup(&day_before(day))) },
+                None => { (date_markup(from)) " 起" },
             }
         }
     }
@@ -99,20 +99,20 @@ impl VersionTable<'_> {
         let organisation = by.split('/').next().unwrap_or(by);
         match organisation {
             "data-file" => "标准数据文件",
-            code => organ(code, self.organs),
+            code => organ_name(code, self.organs),
         }
     }
 
     /// The version that took the place of an older one: the first that is not superseded itself.
-    pub(super) fn current(&self) -> Option<&ItemVersionInfo> {
-        current(self.all)
+    pub(super) fn current_version(&self) -> Option<&ItemVersionInfo> {
+        current_version(self.all)
     }
 }
 
 /// The version that an item's page shows: the one in force; of a retired item the last that was; of one that
 /// has not begun the first. States go from superseded over in force (or retired) to upcoming, so in each case
 /// it is the first that is not superseded.
-pub fn current(versions: &[ItemVersionInfo]) -> Option<&ItemVersionInfo> {
+pub fn current_version(versions: &[ItemVersionInfo]) -> Option<&ItemVersionInfo> {
     versions
         .iter()
         .find(|version| version.state() != VersionState::Superseded)
@@ -120,8 +120,8 @@ pub fn current(versions: &[ItemVersionInfo]) -> Option<&ItemVersionInfo> {
 }
 
 /// Mark of a version's state.
-pub(super) fn mark(state: i32) -> Markup {
-    let text = version_state(state);
+pub(super) fn version_state_mark(state: i32) -> Markup {
+    let text = version_state_name(state);
     html! {
         @match VersionState::try_from(state) {
             Ok(VersionState::InForce) => span.mark.mark-green { (text) },
@@ -173,7 +173,7 @@ mod tests {
         let table = versions.table(3).into_string();
         assert!(!table.contains("wang.wei"), "no account is shown");
         assert!(table.contains("/catalogue/x/1/template.xlsx"));
-        assert_eq!(versions.current().map(|v| v.version), Some(3));
+        assert_eq!(versions.current_version().map(|v| v.version), Some(3));
     }
 
     #[test]
@@ -190,7 +190,11 @@ mod tests {
                 .zip(1..)
                 .map(|(state, number)| version(number, "2020-01-01", *state))
                 .collect();
-            assert_eq!(current(&all).map(|v| v.version), Some(shown), "{states:?}");
+            assert_eq!(
+                current_version(&all).map(|v| v.version),
+                Some(shown),
+                "{states:?}"
+            );
         }
     }
 }

@@ -6,7 +6,7 @@ use local_servers::{Port, ServerProcess, send_signal};
 use platform::target::Service;
 use testkit::eventually;
 
-use super::{Cluster, PATIENCE, http_get};
+use super::{Cluster, PROCESS_TIMEOUT, http_get};
 
 /// A service in a process of its own.
 #[derive(Debug)]
@@ -22,16 +22,16 @@ pub(super) struct ServiceProcess {
 impl Cluster {
     /// Starts services, each in a process of its own on the address that it has in the all-in-one process, and
     /// waits until each is ready. The all-in-one process must have been stopped.
-    pub async fn start_apart(&mut self, services: &[Service]) -> Result<()> {
+    pub async fn start_service_processes(&mut self, services: &[Service]) -> Result<()> {
         ensure!(self.platform.is_none(), "the all-in-one process runs");
         for service in services {
-            self.launch_apart(*service, &[])?;
+            self.launch_service(*service, &[])?;
         }
-        self.apart_ready().await
+        self.wait_until_services_ready().await
     }
 
     /// Starts one more service with settings of its own (`CREDIT_…=value`); does not wait until it is ready.
-    pub fn launch_apart(&mut self, service: Service, environment: &[String]) -> Result<()> {
+    pub fn launch_service(&mut self, service: Service, environment: &[String]) -> Result<()> {
         let mut apart = ServiceProcess {
             service,
             process: None,
@@ -39,7 +39,7 @@ impl Cluster {
             environment: environment.to_vec(),
         };
         apart.process = Some(self.launch_process(&apart)?);
-        self.apart.push(apart);
+        self.service_processes.push(apart);
         Ok(())
     }
 
@@ -59,84 +59,95 @@ impl Cluster {
     }
 
     /// Waits until every process that runs apart says that it is ready.
-    pub async fn apart_ready(&self) -> Result<()> {
-        for apart in self.apart.iter().filter(|apart| apart.process.is_some()) {
+    pub async fn wait_until_services_ready(&self) -> Result<()> {
+        for apart in self
+            .service_processes
+            .iter()
+            .filter(|apart| apart.process.is_some())
+        {
             let admin = apart.admin_address();
             let name = apart.service.name();
-            eventually(&format!("{name} is ready"), PATIENCE, async || {
+            eventually(&format!("{name} is ready"), PROCESS_TIMEOUT, async || {
                 let (status, body) = http_get(&admin, "/readyz").await?;
                 ensure!(status == 200, "{status}: {body}");
                 anyhow::Ok(())
             })
             .await
-            .with_context(|| self.tail_of(&format!("{name}.log")))?;
+            .with_context(|| self.service_log_tail(&format!("{name}.log")))?;
         }
         Ok(())
     }
 
-    fn apart(&self, service: Service) -> Result<&ServiceProcess> {
-        let found = self.apart.iter().find(|apart| apart.service == service);
+    fn service_process(&self, service: Service) -> Result<&ServiceProcess> {
+        let found = self
+            .service_processes
+            .iter()
+            .find(|apart| apart.service == service);
         found.with_context(|| format!("{} runs apart", service.name()))
     }
 
-    fn apart_mut(&mut self, service: Service) -> Result<&mut ServiceProcess> {
-        let found = self.apart.iter_mut().find(|apart| apart.service == service);
+    fn service_process_mut(&mut self, service: Service) -> Result<&mut ServiceProcess> {
+        let found = self
+            .service_processes
+            .iter_mut()
+            .find(|apart| apart.service == service);
         found.with_context(|| format!("{} runs apart", service.name()))
     }
 
     /// `host:port` of health and metrics of a service that runs apart.
-    pub fn apart_admin(&self, service: Service) -> Result<String> {
-        Ok(self.apart(service)?.admin_address())
+    pub fn service_admin_address(&self, service: Service) -> Result<String> {
+        Ok(self.service_process(service)?.admin_address())
     }
 
     /// The services that run apart, with the numbers of their processes.
-    pub fn apart_pids(&self) -> Vec<(Service, u32)> {
-        let running = self.apart.iter();
+    pub fn service_pids(&self) -> Vec<(Service, u32)> {
+        let running = self.service_processes.iter();
         running
             .filter_map(|apart| Some((apart.service, apart.process.as_ref()?.pid())))
             .collect()
     }
 
     /// Number of the process of a service that runs apart.
-    pub fn apart_pid(&self, service: Service) -> Result<u32> {
-        let process = self.apart(service)?.process.as_ref();
+    pub fn service_pid(&self, service: Service) -> Result<u32> {
+        let process = self.service_process(service)?.process.as_ref();
         Ok(process.context("the service runs")?.pid())
     }
 
     /// `kill -9` of a service that runs apart. [`Self::restart_apart`] starts it again.
-    pub fn kill_apart(&mut self, service: Service) -> Result<()> {
-        let process = self.apart_mut(service)?.process.take();
+    pub fn kill_service(&mut self, service: Service) -> Result<()> {
+        let process = self.service_process_mut(service)?.process.take();
         process.context("the service runs")?.kill9()
     }
 
     /// Starts a service again that was killed, with the settings that it had; does not wait until it is ready.
-    pub fn restart_apart(&mut self, service: Service) -> Result<()> {
-        let apart = self.apart(service)?;
+    pub fn restart_service(&mut self, service: Service) -> Result<()> {
+        let apart = self.service_process(service)?;
         ensure!(apart.process.is_none(), "{} runs", service.name());
         let process = self.launch_process(apart)?;
-        self.apart_mut(service)?.process = Some(process);
+        self.service_process_mut(service)?.process = Some(process);
         Ok(())
     }
 
     /// Sends a signal (`STOP`, `CONT`) to a service that runs apart.
-    pub fn signal_apart(&self, service: Service, signal: &str) -> Result<()> {
-        send_signal(self.apart_pid(service)?, signal)
+    pub fn signal_service(&self, service: Service, signal: &str) -> Result<()> {
+        send_signal(self.service_pid(service)?, signal)
     }
 
     /// Asks the processes that run apart to end; each must end well.
-    pub async fn stop_apart(&mut self) -> Result<()> {
-        for apart in std::mem::take(&mut self.apart) {
+    pub async fn stop_service_processes(&mut self) -> Result<()> {
+        for apart in std::mem::take(&mut self.service_processes) {
             let name = apart.service.name();
             let Some(process) = apart.process else {
                 continue;
             };
             // Off the runtime, whose clients must hear the farewell meanwhile.
-            let stopping = tokio::task::spawn_blocking(move || process.stop("TERM", PATIENCE));
+            let stopping =
+                tokio::task::spawn_blocking(move || process.stop("TERM", PROCESS_TIMEOUT));
             let status = stopping.await??;
             ensure!(
                 status.success(),
                 "{name}: {status}; {}",
-                self.tail_of(&format!("{name}.log"))
+                self.service_log_tail(&format!("{name}.log"))
             );
         }
         Ok(())

@@ -24,14 +24,14 @@ use crate::data;
 #[derive(Clone)]
 pub struct FakeDisclosure {
     records: Arc<Vec<PublicRecord>>,
-    asked: Arc<Mutex<Vec<ListPublicRecordsRequest>>>,
+    list_requests: Arc<Mutex<Vec<ListPublicRecordsRequest>>>,
 }
 
 impl Default for FakeDisclosure {
     fn default() -> Self {
         Self {
             records: Arc::new(data::records()),
-            asked: Arc::default(),
+            list_requests: Arc::default(),
         }
     }
 }
@@ -58,7 +58,7 @@ impl PageKey for LastRow {
 }
 
 /// One page of `rows` after the row that the token names, and the token of the next.
-fn page<T: Clone>(
+fn page_of_rows<T: Clone>(
     rows: &[T],
     size: u32,
     token: &str,
@@ -84,7 +84,7 @@ pub fn refused(reason: Reason) -> Status {
 }
 
 /// The site comes as the public and as nothing else.
-pub fn only_public<T>(request: &Request<T>) -> Result<(), Status> {
+pub fn require_public_role<T>(request: &Request<T>) -> Result<(), Status> {
     let principal = Principal::from_request(request)?;
     if principal.roles == [Role::Public] && principal.person.is_none() {
         Ok(())
@@ -95,8 +95,8 @@ pub fn only_public<T>(request: &Request<T>) -> Result<(), Status> {
 
 impl FakeDisclosure {
     /// The last list that was asked for.
-    pub fn last_list(&self) -> ListPublicRecordsRequest {
-        self.asked.lock().unwrap().last().cloned().unwrap()
+    pub fn last_list_request(&self) -> ListPublicRecordsRequest {
+        self.list_requests.lock().unwrap().last().cloned().unwrap()
     }
 
     fn summary(&self, code: &str, name: &str) -> OrganisationSummary {
@@ -120,7 +120,7 @@ impl PublicService for FakeDisclosure {
         &self,
         request: Request<SearchOrganisationsRequest>,
     ) -> Result<Response<SearchOrganisationsResponse>, Status> {
-        only_public(&request)?;
+        require_public_role(&request)?;
         let request = request.into_inner();
         if request.query == "有限公司" {
             let text = "范围过大，请输入更完整的名称";
@@ -133,7 +133,7 @@ impl PublicService for FakeDisclosure {
             .map(|(code, name)| self.summary(code, name))
             .collect();
         let (organisations, next_page_token) =
-            page(&found, request.page_size, &request.page_token, |o| {
+            page_of_rows(&found, request.page_size, &request.page_token, |o| {
                 &o.credit_code
             })?;
         let total = found.len() as u64;
@@ -148,7 +148,7 @@ impl PublicService for FakeDisclosure {
         &self,
         request: Request<GetOrganisationRequest>,
     ) -> Result<Response<GetOrganisationResponse>, Status> {
-        only_public(&request)?;
+        require_public_role(&request)?;
         let request = request.into_inner();
         let organisations = data::organisations();
         let (code, name) = organisations
@@ -161,9 +161,10 @@ impl PublicService for FakeDisclosure {
             .filter(|record| record.organisation_code == *code)
             .cloned()
             .collect();
-        let (records, next_page_token) = page(&own, request.page_size, &request.page_token, |r| {
-            &r.record_id
-        })?;
+        let (records, next_page_token) =
+            page_of_rows(&own, request.page_size, &request.page_token, |r| {
+                &r.record_id
+            })?;
         let organisation = Some(self.summary(code, name));
         let first = request.page_token.is_empty();
         let revocations = [data::revocation()]
@@ -182,9 +183,9 @@ impl PublicService for FakeDisclosure {
         &self,
         request: Request<ListPublicRecordsRequest>,
     ) -> Result<Response<ListPublicRecordsResponse>, Status> {
-        only_public(&request)?;
+        require_public_role(&request)?;
         let request = request.into_inner();
-        self.asked.lock().unwrap().push(request.clone());
+        self.list_requests.lock().unwrap().push(request.clone());
         if !request.decided_from.is_empty() && request.decided_from.as_str() < "1949-10-01" {
             let text = "开始日期太早";
             let rule = "after 1949";
@@ -214,7 +215,7 @@ impl PublicService for FakeDisclosure {
         let mut found: Vec<PublicRecord> = self.records.iter().filter(matches).cloned().collect();
         found.iter_mut().for_each(|record| record.fields.clear());
         let (records, next_page_token) =
-            page(&found, request.page_size, &request.page_token, |r| {
+            page_of_rows(&found, request.page_size, &request.page_token, |r| {
                 &r.record_id
             })?;
         let total = found.len() as u64;
@@ -229,7 +230,7 @@ impl PublicService for FakeDisclosure {
         &self,
         request: Request<GetPublicRecordRequest>,
     ) -> Result<Response<GetPublicRecordResponse>, Status> {
-        only_public(&request)?;
+        require_public_role(&request)?;
         let id = request.into_inner().record_id;
         let record = self.records.iter().find(|record| record.record_id == id);
         let notice = Some(data::revocation()).filter(|notice| notice.record_id == id);

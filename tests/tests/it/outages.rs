@@ -8,13 +8,13 @@ use journeys::{cluster::http_get, day::ReceiptCounter};
 use proto::credit::province::v1::{Behaviour, GetStateRequest, SetBehaviourRequest};
 use testkit::{TestResult, eventually};
 
-use crate::support::{in_order, platform, report_all};
+use crate::support::{report_all, settle_and_check, start_platform};
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 async fn with_nats_away_ingest_goes_on_accepting_and_everything_arrives_later() -> TestResult {
-    let (mut cluster, day) = platform(21, 500).await?;
+    let (mut cluster, day) = start_platform(21, 500).await?;
     let since = Instant::now();
     cluster
         .servers
@@ -29,13 +29,13 @@ async fn with_nats_away_ingest_goes_on_accepting_and_everything_arrives_later() 
         "{balance:?}"
     );
     cluster.restart_killed_nats()?;
-    in_order(&cluster, &day, since).await?;
+    settle_and_check(&cluster, &day, since).await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn readiness_names_the_lane_that_is_stuck() -> TestResult {
-    let (mut cluster, day) = platform(22, 20).await?;
+    let (mut cluster, day) = start_platform(22, 20).await?;
     let since = Instant::now();
     let admin = cluster.ports.admin();
     assert!(http_get(&admin, "/livez").await?.0 == 200);
@@ -46,7 +46,7 @@ async fn readiness_names_the_lane_that_is_stuck() -> TestResult {
         .context("private NATS")?
         .kill9()?;
     report_all(&cluster, &day).await?;
-    eventually("the process is not ready", PATIENCE, async || {
+    eventually("the process is not ready", WAIT_TIMEOUT, async || {
         let (status, body) = http_get(&admin, "/readyz").await?;
         ensure!(
             status == 503 && body.contains("validation-records"),
@@ -58,9 +58,9 @@ async fn readiness_names_the_lane_that_is_stuck() -> TestResult {
     // Alive all the same: a restart would not help.
     assert!(http_get(&admin, "/livez").await?.0 == 200);
     cluster.restart_killed_nats()?;
-    in_order(&cluster, &day, since).await?;
+    settle_and_check(&cluster, &day, since).await?;
     // The relay says that nothing waits when it looks again; a message may have come twice, which changes nothing.
-    eventually("the metrics tell it", PATIENCE, async || {
+    eventually("the metrics tell it", WAIT_TIMEOUT, async || {
         let (_, metrics) = http_get(&admin, "/metrics").await?;
         let value = |name: &str| {
             let line = metrics.lines().find_map(|line| line.strip_prefix(name));
@@ -80,16 +80,16 @@ async fn readiness_names_the_lane_that_is_stuck() -> TestResult {
 
 #[tokio::test]
 async fn with_jetstreams_files_deleted_streams_are_rebuilt_from_the_outboxes() -> TestResult {
-    let (mut cluster, day) = platform(23, 600).await?;
+    let (mut cluster, day) = start_platform(23, 600).await?;
     let since = Instant::now();
     let progress = ReceiptCounter::default();
     {
         // Some of the way: events are in every stage when the files go.
-        let some = eventually("receipts come", PATIENCE, async || {
+        let some = eventually("receipts come", WAIT_TIMEOUT, async || {
             progress.load(Ordering::Relaxed) >= 300
         });
         tokio::select! {
-            receipts = day.report(&cluster, &progress) => { receipts?; }
+            receipts = day.report_records(&cluster, &progress) => { receipts?; }
             some = some => some?,
         }
     }
@@ -97,19 +97,19 @@ async fn with_jetstreams_files_deleted_streams_are_rebuilt_from_the_outboxes() -
     nats.kill9()?;
     nats.wipe()?;
     nats.restart()?;
-    let said = cluster.credit(&["streams", "rebuild"])?;
+    let said = cluster.run_credit(&["streams", "rebuild"])?;
     assert!(said.contains("streams created: 5"), "{said}");
     report_all(&cluster, &day).await?;
-    in_order(&cluster, &day, since).await?;
+    settle_and_check(&cluster, &day, since).await?;
     // Again, with nothing lost: everything comes twice and changes nothing.
-    cluster.credit(&["streams", "rebuild"])?;
-    in_order(&cluster, &day, since).await?;
+    cluster.run_credit(&["streams", "rebuild"])?;
+    settle_and_check(&cluster, &day, since).await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn with_postgresql_restarted_in_mid_stream_no_receipt_is_missing_or_double() -> TestResult {
-    let (mut cluster, day) = platform(24, 1_500).await?;
+    let (mut cluster, day) = start_platform(24, 1_500).await?;
     let since = Instant::now();
     let progress = ReceiptCounter::default();
     let mut postgres = cluster
@@ -121,7 +121,7 @@ async fn with_postgresql_restarted_in_mid_stream_no_receipt_is_missing_or_double
         let progress_seen = progress.clone();
         let restart = async {
             for limit in [300, 900] {
-                eventually("receipts come", PATIENCE, async || {
+                eventually("receipts come", WAIT_TIMEOUT, async || {
                     progress_seen.load(Ordering::Relaxed) >= limit
                 })
                 .await?;
@@ -134,13 +134,13 @@ async fn with_postgresql_restarted_in_mid_stream_no_receipt_is_missing_or_double
             }
             anyhow::Ok(postgres)
         };
-        let (receipts, restarted) = tokio::join!(day.report(&cluster, &progress), restart);
+        let (receipts, restarted) = tokio::join!(day.report_records(&cluster, &progress), restart);
         postgres = restarted?;
         receipts?
     };
     cluster.servers.postgres = Some(postgres);
     assert_eq!(reported.len(), day.records.len());
-    in_order(&cluster, &day, since).await?;
+    settle_and_check(&cluster, &day, since).await?;
     // Every receipt is still what it was.
     report_same_receipts(&cluster, &day, &reported).await?;
     Ok(())
@@ -151,7 +151,9 @@ async fn report_same_receipts(
     day: &journeys::day::Day,
     first: &std::collections::HashMap<String, proto::credit::ingest::v1::Receipt>,
 ) -> Result<()> {
-    let again = day.report(cluster, &ReceiptCounter::default()).await?;
+    let again = day
+        .report_records(cluster, &ReceiptCounter::default())
+        .await?;
     for (id, receipt) in first {
         ensure!(again.get(id) == Some(receipt), "another receipt for {id}");
     }
@@ -160,7 +162,7 @@ async fn report_same_receipts(
 
 #[tokio::test]
 async fn r10_a_province_that_is_away_slow_late_and_failing_gets_everything_once() -> TestResult {
-    let (cluster, day) = platform(25, 400).await?;
+    let (cluster, day) = start_platform(25, 400).await?;
     let since = Instant::now();
     let behave = async |behaviour: Behaviour| -> Result<()> {
         let request = SetBehaviourRequest {
@@ -179,7 +181,7 @@ async fn r10_a_province_that_is_away_slow_late_and_failing_gets_everything_once(
     })
     .await?;
     report_all(&cluster, &day).await?;
-    eventually("everything is stored and due", PATIENCE, async || {
+    eventually("everything is stored and due", WAIT_TIMEOUT, async || {
         let balance = day.balance(&cluster, since).await?;
         let good = day.records.iter().filter(|r| r.planted.is_none()).count() as u64;
         ensure!(
@@ -197,7 +199,7 @@ async fn r10_a_province_that_is_away_slow_late_and_failing_gets_everything_once(
     .await?;
     eventually(
         "the province stored without being heard",
-        PATIENCE,
+        WAIT_TIMEOUT,
         async || {
             let mut simulator = cluster.clients()?.simulator()?;
             let state = simulator.get_state(GetStateRequest {}).await?.into_inner();
@@ -212,14 +214,14 @@ async fn r10_a_province_that_is_away_slow_late_and_failing_gets_everything_once(
         ..Behaviour::default()
     })
     .await?;
-    let balance = in_order(&cluster, &day, since).await?;
+    let balance = settle_and_check(&cluster, &day, since).await?;
     assert!(balance.province_repeated > 0 && balance.province_conflicting == 0);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_poison_event_is_parked_and_the_lane_goes_on() -> TestResult {
-    let (cluster, day) = platform(26, 100).await?;
+    let (cluster, day) = start_platform(26, 100).await?;
     let since = Instant::now();
     // A row that ingest would never write: the event cannot be decoded.
     let pool = cluster.owner_pool("ingest")?;
@@ -230,9 +232,9 @@ async fn a_poison_event_is_parked_and_the_lane_goes_on() -> TestResult {
     .execute(&pool)
     .await?;
     report_all(&cluster, &day).await?;
-    day.settle(&cluster, since).await?.check()?;
-    let parked = eventually("the poison is parked", PATIENCE, async || {
-        let listed = cluster.credit(&["dead-letters", "list", "--service=validation"])?;
+    day.wait_until_settled(&cluster, since).await?.check()?;
+    let parked = eventually("the poison is parked", WAIT_TIMEOUT, async || {
+        let listed = cluster.run_credit(&["dead-letters", "list", "--service=validation"])?;
         ensure!(listed.lines().count() == 1, "{listed}");
         let letter: serde_json::Value = serde_json::from_str(&listed)?;
         anyhow::Ok(letter)
@@ -242,9 +244,9 @@ async fn a_poison_event_is_parked_and_the_lane_goes_on() -> TestResult {
     assert!(parked["state"] == "parked", "{parked}");
     let id = parked["id"].to_string();
     // Trying again cannot help; the consumer says so by parking it once more.
-    cluster.credit(&["dead-letters", "retry", "--service=validation", &id])?;
-    eventually("it was tried again", PATIENCE, async || {
-        let listed = cluster.credit(&["dead-letters", "list", "--service=validation"])?;
+    cluster.run_credit(&["dead-letters", "retry", "--service=validation", &id])?;
+    eventually("it was tried again", WAIT_TIMEOUT, async || {
+        let listed = cluster.run_credit(&["dead-letters", "list", "--service=validation"])?;
         let letter: serde_json::Value = serde_json::from_str(&listed)?;
         ensure!(
             letter["attempts"] == 2 && letter["state"] == "parked",
@@ -253,29 +255,29 @@ async fn a_poison_event_is_parked_and_the_lane_goes_on() -> TestResult {
         anyhow::Ok(())
     })
     .await?;
-    cluster.credit(&["dead-letters", "drop", "--service=validation", &id])?;
-    in_order(&cluster, &day, since).await?;
+    cluster.run_credit(&["dead-letters", "drop", "--service=validation", &id])?;
+    settle_and_check(&cluster, &day, since).await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_stop_finishes_what_is_in_hand_and_exits_well() -> TestResult {
-    let (mut cluster, day) = platform(27, 800).await?;
+    let (mut cluster, day) = start_platform(27, 800).await?;
     let since = Instant::now();
     let progress = ReceiptCounter::default();
     {
-        let some = eventually("receipts come", PATIENCE, async || {
+        let some = eventually("receipts come", WAIT_TIMEOUT, async || {
             progress.load(Ordering::Relaxed) >= 200
         });
         tokio::select! {
-            receipts = day.report(&cluster, &progress) => { receipts?; }
+            receipts = day.report_records(&cluster, &progress) => { receipts?; }
             some = some => some?,
         }
     }
     cluster.stop_platform().await?;
     cluster.start_platform(None)?;
-    cluster.ready().await?;
+    cluster.wait_until_ready().await?;
     report_all(&cluster, &day).await?;
-    in_order(&cluster, &day, since).await?;
+    settle_and_check(&cluster, &day, since).await?;
     Ok(())
 }

@@ -18,13 +18,13 @@ use testkit::{eventually, records::Generator};
 use time::Date;
 use tokio_stream::StreamExt;
 
-use super::{FAR_AWAY, ProviderAccount};
-use crate::{books::ReceiptBook, cluster::Cluster, day::submission};
+use super::{FIRST_HOSTILE_RECORD, ProviderAccount};
+use crate::{books::ReceiptBook, cluster::Cluster, day::submission_of_record};
 
 /// Records that are reported.
-const RECORDS: u64 = 24;
+const KNOWN_RECORDS: u64 = 24;
 /// How long validation may take to return a record.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RETURN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A submission with its receipt.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ pub(super) struct AttackTargets {
 }
 
 /// Reports records. Their receipts go into the book.
-pub(super) async fn records(
+pub(super) async fn report_known_records(
     cluster: &Cluster,
     generator: &Generator,
     providers: &[ProviderAccount],
@@ -63,9 +63,9 @@ pub(super) async fn records(
 ) -> Result<Vec<KnownRecord>> {
     let clients = cluster.clients()?;
     let mut known = Vec::new();
-    for index in FAR_AWAY..FAR_AWAY + RECORDS {
+    for index in FIRST_HOSTILE_RECORD..FIRST_HOSTILE_RECORD + KNOWN_RECORDS {
         let record = generator.record(index);
-        let submission = submission(&record);
+        let submission = submission_of_record(&record);
         let provider = providers
             .iter()
             .position(|party| party.code == record.provider_code);
@@ -75,7 +75,7 @@ pub(super) async fn records(
         let mut client = clients.ingest(&record.provider_code)?;
         let answer = client.submit_record(request).await?.into_inner();
         let receipt = answer.receipt.context("a receipt")?;
-        book.enter(&record.provider_code, &submission, receipt.clone())?;
+        book.insert(&record.provider_code, &submission, receipt.clone())?;
         let received = from_timestamp(receipt.received_at.as_ref()).context("a moment")?;
         known.push(KnownRecord {
             provider: provider.context("a provider of the generator")?,
@@ -88,7 +88,7 @@ pub(super) async fn records(
 }
 
 /// Gives the provider of a known record everything else.
-pub(super) async fn belongings(
+pub(super) async fn prepare_targets(
     cluster: &Cluster,
     providers: &[ProviderAccount],
     known: &KnownRecord,
@@ -117,7 +117,7 @@ pub(super) async fn belongings(
     };
     let clients = cluster.clients()?;
     clients.ingest(owner)?.report_nil(nil.clone()).await?;
-    let (case_id, cursor) = returned(cluster, owner, &reloaded.record_key).await?;
+    let (case_id, cursor) = wait_for_case(cluster, owner, &reloaded.record_key).await?;
     Ok(AttackTargets {
         provider: known.provider,
         resume_token: resume_token(cluster, owner, &known.submission).await?,
@@ -155,7 +155,7 @@ async fn reload_one(
                     content: record.content.clone(),
                     ..Submission::default()
                 };
-                book.enter(owner, &submission, receipt)?;
+                book.insert(owner, &submission, receipt)?;
             }
             Answer::Missing(_) => {}
             Answer::Summary(summary) => ended = summary.accepted == 1,
@@ -167,9 +167,9 @@ async fn reload_one(
 }
 
 /// The case of a record that must be returned, and the cursor behind its opening.
-async fn returned(cluster: &Cluster, owner: &str, key: &str) -> Result<(String, String)> {
-    let mut client = cluster.clients()?.feedback(owner)?;
-    eventually("a case is opened", PATIENCE, async || {
+async fn wait_for_case(cluster: &Cluster, owner: &str, key: &str) -> Result<(String, String)> {
+    let mut client = cluster.clients()?.validation_provider(owner)?;
+    eventually("a case is opened", RETURN_TIMEOUT, async || {
         let request = ListFeedbackRequest::default();
         let cases = client.clone().list_feedback(request).await?.into_inner();
         let there = cases.cases.iter().any(|case| case.record_key == key);
@@ -179,7 +179,7 @@ async fn returned(cluster: &Cluster, owner: &str, key: &str) -> Result<(String, 
     .await?;
     let request = WatchFeedbackRequest::default();
     let mut feed = client.watch_feedback(request).await?.into_inner();
-    let told = async {
+    let feed_change = async {
         while let Some(change) = feed.next().await {
             let change = change?;
             let case = change.case.context("a change is one of a case")?;
@@ -189,7 +189,7 @@ async fn returned(cluster: &Cluster, owner: &str, key: &str) -> Result<(String, 
         }
         anyhow::bail!("the feed ended")
     };
-    tokio::time::timeout(PATIENCE, told)
+    tokio::time::timeout(RETURN_TIMEOUT, feed_change)
         .await
         .context("the feed does not tell of the case")?
 }

@@ -5,7 +5,9 @@ use proto::credit::disclosure::v1::ListPublicRecordsResponse;
 
 use super::{
     PageContent, Section,
-    parts::{InputField, LICENCE, PENALTY, RecordTable, nothing, pager, total},
+    parts::{
+        InputField, LICENCE_ITEM, PENALTY_ITEM, RecordTable, empty_panel, pager_links, total_line,
+    },
 };
 use crate::query::RecordFilter;
 
@@ -22,8 +24,8 @@ impl RecordListKind {
     /// Code of its item.
     pub fn item(self) -> &'static str {
         match self {
-            Self::Licences => LICENCE,
-            Self::Penalties => PENALTY,
+            Self::Licences => LICENCE_ITEM,
+            Self::Penalties => PENALTY_ITEM,
         }
     }
 
@@ -73,7 +75,7 @@ pub struct RecordListPage {
 
 impl RecordListPage {
     /// The page.
-    pub fn page(&self) -> PageContent {
+    pub fn content(&self) -> PageContent {
         let body = html! {
             div.wrap {
                 h1 { (self.kind.title()) }
@@ -142,12 +144,12 @@ impl RecordListPage {
             .then(|| self.filter.address(path, Some(&found.next_page_token)));
         html! {
             @if found.records.is_empty() {
-                (nothing("没有符合条件的记录", &[
+                (empty_panel("没有符合条件的记录", &[
                     "请减少筛选条件，或核对名称、代码和文书号。",
                     "公示期满或已撤下的记录不再列出。",
                 ]))
             } @else {
-                p.result-line { (total(found.total, "条记录")) }
+                p.result-line { (total_line(found.total, "条记录")) }
                 div.panel.panel-table {
                     (RecordTable {
                         caption: self.kind.title(),
@@ -156,7 +158,7 @@ impl RecordListPage {
                     }.render())
                 }
             }
-            (pager(first.as_deref(), next.as_deref()))
+            (pager_links(first.as_deref(), next.as_deref()))
         }
     }
 }
@@ -181,7 +183,7 @@ mod tests {
 
     #[test]
     fn filters_stay_in_the_form_and_in_the_links() {
-        let shown = fixtures::framed(&list("subject=橘洲&from=2026/1/2").page());
+        let shown = fixtures::framed(&list("subject=橘洲&from=2026/1/2").content());
         assert!(shown.contains("value=\"橘洲\"") && shown.contains("value=\"2026-01-02\""));
         assert!(shown.contains("&amp;from=2026-01-02&amp;page=k9"));
         assert!(shown.contains("清除条件"));
@@ -193,7 +195,7 @@ mod tests {
             found: None,
             ..list("from=2026-13-01")
         };
-        let shown = fixtures::framed(&list.page());
+        let shown = fixtures::framed(&list.content());
         assert!(shown.contains("日期无效") && shown.contains("筛选条件有误"));
         assert!(!shown.contains("没有符合条件"));
     }
@@ -205,7 +207,7 @@ mod tests {
             later_page: true,
             ..list("subject=橘洲")
         };
-        let shown = fixtures::framed(&list.page());
+        let shown = fixtures::framed(&list.content());
         assert!(shown.contains("没有符合条件") && shown.contains("回到第一页"));
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use credit_record::{CreditCode, FindingCode, SubjectKind, normalise::format_date};
 use journeys::{
     cluster::Cluster,
-    day::{Day, submission},
+    day::{Day, submission_of_record},
 };
 use legal_clock::shanghai_date;
 use platform::target::Service;
@@ -23,23 +23,27 @@ use testkit::{
 };
 use time::Date;
 
-use super::PATIENCE;
+use super::WAIT_TIMEOUT;
 
 /// Code of the department's own item.
-pub const OWN: &str = "wlry";
+pub const OWN_ITEM: &str = "wlry";
 /// Rule of its first version: the title begins with the city.
 pub const FIRST_RULE: &str = "title-of-the-city";
 /// Rule of its second version: the title names the trade.
 pub const SECOND_RULE: &str = "title-of-the-trade";
 
 /// Today in Changsha.
-pub fn today() -> Date {
+pub fn today_in_changsha() -> Date {
     shanghai_date(SystemClock.now())
 }
 
 /// A version of the department's own item: the standard honour under its own code, in its own catalogue, with
 /// one more rule. `retention` is what the office looks at.
-pub fn definition(department: &FictionalProvider, version: u32, retention: &str) -> Result<String> {
+pub fn own_definition(
+    department: &FictionalProvider,
+    version: u32,
+    retention: &str,
+) -> Result<String> {
     let honour = testkit::workspace_root().join("crates/credit-record/items/ryxx.toml");
     let honour = std::fs::read_to_string(&honour)
         .with_context(|| format!("reading {}", honour.display()))?;
@@ -70,7 +74,7 @@ pub fn definition(department: &FictionalProvider, version: u32, retention: &str)
         .context("an entry names its retention")?;
     let mut text = honour.clone();
     for (from, to) in [
-        ("code = \"ryxx\"", format!("code = \"{OWN}\"")),
+        ("code = \"ryxx\"", format!("code = \"{OWN_ITEM}\"")),
         ("version = 1", format!("version = {version}")),
         ("name = \"荣誉信息\"", "name = \"文化旅游荣誉\"".to_owned()),
         ("[entry]", owner),
@@ -84,7 +88,7 @@ pub fn definition(department: &FictionalProvider, version: u32, retention: &str)
 }
 
 /// A record of the own item with this title; `planted` is what its verdict must carry.
-pub fn honour(
+pub fn honour_record(
     department: &FictionalProvider,
     number: u32,
     version: u32,
@@ -104,7 +108,7 @@ pub fn honour(
         "RY_MC": title,
         "RY_JB": "市级",
         "RY_WSH": format!("长文旅广〔2026〕{number}号"),
-        "RY_SYRQ": format_date(today()),
+        "RY_SYRQ": format_date(today_in_changsha()),
         "RY_ZT": "有效",
         "RY_JG": department.name,
         "RY_JGDM": department.code,
@@ -113,9 +117,9 @@ pub fn honour(
     });
     GeneratedRecord {
         provider_code: department.code.clone(),
-        item_code: OWN.to_owned(),
+        item_code: OWN_ITEM.to_owned(),
         item_version: version,
-        record_key: format!("{OWN}-{number}"),
+        record_key: format!("{OWN_ITEM}-{number}"),
         submission_id: format!("catalogue-journey-{number}"),
         content: content.to_string().into_bytes(),
         subject_kind: SubjectKind::Organisation,
@@ -130,11 +134,15 @@ pub fn honour(
 
 /// Submits until ingest takes it: the announcement of an item or a version may still be on its way. Any refusal
 /// but `expected` ends it.
-pub async fn taken(cluster: &Cluster, record: &GeneratedRecord, expected: &str) -> Result<Receipt> {
+pub async fn submit_until_taken(
+    cluster: &Cluster,
+    record: &GeneratedRecord,
+    expected: &str,
+) -> Result<Receipt> {
     let clients = cluster.clients()?;
-    let answer = eventually("ingest takes the record", PATIENCE, async || {
+    let answer = eventually("ingest takes the record", WAIT_TIMEOUT, async || {
         let request = SubmitRecordRequest {
-            submission: Some(submission(record)),
+            submission: Some(submission_of_record(record)),
         };
         let mut ingest = clients.ingest(&record.provider_code)?;
         match ingest.submit_record(request).await {
@@ -147,7 +155,7 @@ pub async fn taken(cluster: &Cluster, record: &GeneratedRecord, expected: &str) 
 }
 
 /// Waits until the service's own table holds this version of the own item; gives how long that was after `since`.
-pub async fn known_to(
+pub async fn wait_until_known(
     cluster: &Cluster,
     service: Service,
     version: i32,
@@ -161,24 +169,28 @@ pub async fn known_to(
     };
     let query = format!("select exists (select from item_version where {columns})");
     let pool = cluster.owner_pool(schema)?;
-    let waited = eventually("the version in the service's table", PATIENCE, async || {
-        let known: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(query.as_str()))
-            .bind(OWN)
-            .bind(version)
-            .fetch_one(&pool)
-            .await?;
-        ensure!(known, "{schema} does not know it yet");
-        Ok(since.elapsed())
-    })
+    let waited = eventually(
+        "the version in the service's table",
+        WAIT_TIMEOUT,
+        async || {
+            let known: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(query.as_str()))
+                .bind(OWN_ITEM)
+                .bind(version)
+                .fetch_one(&pool)
+                .await?;
+            ensure!(known, "{schema} does not know it yet");
+            Ok(since.elapsed())
+        },
+    )
     .await?;
     pool.close().await;
     Ok(waited)
 }
 
 /// The verdict of a record, once there is one.
-pub async fn verdict(cluster: &Cluster, record_id: &str) -> Result<GetVerdictResponse> {
+pub async fn wait_for_verdict(cluster: &Cluster, record_id: &str) -> Result<GetVerdictResponse> {
     let clients = cluster.clients()?;
-    eventually("a verdict", PATIENCE, async || {
+    eventually("a verdict", WAIT_TIMEOUT, async || {
         let request = GetVerdictRequest {
             record_id: record_id.to_owned(),
         };
@@ -189,7 +201,7 @@ pub async fn verdict(cluster: &Cluster, record_id: &str) -> Result<GetVerdictRes
 }
 
 /// The verdict is "returned" with an error of this rule and of no other.
-pub fn returned_by(verdict: &GetVerdictResponse, rule: &str) -> Result<()> {
+pub fn check_returned_by(verdict: &GetVerdictResponse, rule: &str) -> Result<()> {
     let errors: Vec<&str> = verdict
         .findings
         .iter()
@@ -204,37 +216,41 @@ pub fn returned_by(verdict: &GetVerdictResponse, rule: &str) -> Result<()> {
 }
 
 /// The verdict is "accepted".
-pub fn accepted(verdict: &GetVerdictResponse) -> Result<()> {
+pub fn check_accepted(verdict: &GetVerdictResponse) -> Result<()> {
     ensure!(verdict.outcome() == VerdictOutcome::Accepted, "{verdict:?}");
     Ok(())
 }
 
 /// The department of the journeys: an organ of the city.
-pub fn department(day: &Day) -> Result<FictionalProvider> {
+pub fn culture_department(day: &Day) -> Result<FictionalProvider> {
     let providers = day.generator.providers();
     let found = providers.iter().find(|p| p.name.contains("文化旅游"));
     found.cloned().context("a department of culture")
 }
 
 /// A version of the own item from the department's draft to its publication.
-pub async fn published(
+pub async fn publish_definition(
     cluster: &Cluster,
     department: &FictionalProvider,
     definition: String,
 ) -> Result<Item> {
     let clients = cluster.clients()?;
-    let mut desk = clients.catalog_of(&department.code)?;
+    let mut department_client = clients.catalog_provider(&department.code)?;
     let request = SaveDraftRequest {
         draft_id: String::new(),
         definition_toml: definition,
         revision: 0,
     };
-    let draft = desk.save_draft(request).await?.into_inner().draft;
+    let draft = department_client
+        .save_draft(request)
+        .await?
+        .into_inner()
+        .draft;
     let draft_id = draft.context("a draft")?.draft_id;
     let request = SubmitDraftRequest {
         draft_id: draft_id.clone(),
     };
-    desk.submit_draft(request).await?;
+    department_client.submit_draft(request).await?;
     let request = PublishDraftRequest { draft_id };
     let answer = clients.catalog()?.publish_draft(request).await?;
     answer.into_inner().item.context("an item")

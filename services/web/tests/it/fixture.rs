@@ -26,15 +26,15 @@ use tokio::net::TcpListener;
 use tonic::service::Routes;
 use vault::Keyring;
 
-use crate::{fake_catalog::FakeCatalog, fakes::FakeDisclosure};
+use crate::{fake_catalog::FakeCatalog, fake_disclosure::FakeDisclosure};
 
 /// The moment of all tests: 2026-04-01 09:30 in Changsha.
 pub const NOW: OffsetDateTime = datetime!(2026-04-01 01:30 UTC);
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// So long that a busy machine does not look like a service that hangs.
-const LONG_MS: u64 = 60_000;
+const BACKEND_TIMEOUT_MS: u64 = 60_000;
 
 /// Listens on a port that stays ours while nobody does, for a server that goes away and comes back.
 async fn listen(port: &Port) -> Result<TcpListener> {
@@ -80,7 +80,7 @@ impl FetchedPage {
 }
 
 /// A path with its Chinese letters escaped, as browsers send them.
-pub fn encoded(path: &str) -> String {
+pub fn percent_encoded(path: &str) -> String {
     path.chars()
         .map(|c| {
             let mut buffer = [0; 4];
@@ -109,7 +109,7 @@ impl WebTestServer {
         self.context.shutdown.request();
         self.context
             .shutdown
-            .wait_finished(PATIENCE)
+            .wait_finished(STOP_TIMEOUT)
             .await
             .map_err(|why| anyhow!(why))
     }
@@ -124,7 +124,7 @@ pub struct WebFixture {
     /// Where it listens, even while it is away.
     disclosure_port: Port,
     /// Catalog, to see what it was asked.
-    pub catalogue: FakeCatalog,
+    pub catalog: FakeCatalog,
     /// Catalog's server.
     pub catalog_server: Option<WebTestServer>,
     /// The site.
@@ -148,15 +148,15 @@ impl WebFixture {
 
     /// Starts all three; `change` changes the site's configuration first.
     pub async fn start_with(change: impl FnOnce(&mut web::Config)) -> Result<Self> {
-        Self::start_by(change, Shutdown::new()).await
+        Self::start_all(change, Shutdown::new()).await
     }
 
     /// Starts all three; after a stop the site answers so long what it has in hand.
-    pub async fn start_with_farewell(farewell: Duration) -> Result<Self> {
-        Self::start_by(|_| {}, Shutdown::new().with_grace_period(farewell)).await
+    pub async fn start_with_grace_period(farewell: Duration) -> Result<Self> {
+        Self::start_all(|_| {}, Shutdown::new().with_grace_period(farewell)).await
     }
 
-    async fn start_by(change: impl FnOnce(&mut web::Config), shutdown: Shutdown) -> Result<Self> {
+    async fn start_all(change: impl FnOnce(&mut web::Config), shutdown: Shutdown) -> Result<Self> {
         let issuer = DevelopmentIssuer::generate("https://id.changsha.example", "credit");
         let clock = TurnableClock::at(NOW);
         let disclosure = FakeDisclosure::default();
@@ -181,12 +181,12 @@ impl WebFixture {
                 file: token_file.clone(),
             },
             page_size: 10,
-            backend_timeout_ms: LONG_MS,
+            backend_timeout_ms: BACKEND_TIMEOUT_MS,
         };
         change(&mut config);
         let context = ServiceContext {
             shutdown,
-            ..context(&issuer, &clock)?
+            ..service_context(&issuer, &clock)?
         };
         let listener = TcpListener::bind(&config.listen).await?;
         let address = listener.local_addr()?;
@@ -195,7 +195,7 @@ impl WebFixture {
             disclosure,
             disclosure_server: Some(disclosure_server),
             disclosure_port,
-            catalogue,
+            catalog: catalogue,
             catalog_server: Some(catalog_server),
             telemetry: context.telemetry.clone(),
             site: WebTestServer { address, context },
@@ -282,7 +282,10 @@ pub fn public_token(issuer: &DevelopmentIssuer) -> Result<String> {
 }
 
 /// What a process is given.
-pub fn context(issuer: &DevelopmentIssuer, clock: &TurnableClock) -> Result<ServiceContext> {
+pub fn service_context(
+    issuer: &DevelopmentIssuer,
+    clock: &TurnableClock,
+) -> Result<ServiceContext> {
     Ok(ServiceContext {
         clock: Arc::new(clock.clone()),
         telemetry: Telemetry::off(),
@@ -309,7 +312,7 @@ fn serve(
     clock: &TurnableClock,
     listener: TcpListener,
 ) -> Result<WebTestServer> {
-    let context = context(issuer, clock)?;
+    let context = service_context(issuer, clock)?;
     let address = listener.local_addr()?;
     serve_grpc("service of a test", listener, routes, &context);
     Ok(WebTestServer { address, context })

@@ -22,7 +22,7 @@ pub enum ErrorPage {
     /// The site cannot be written to.
     ReadOnly,
     /// A service is away; a retry may succeed.
-    Away,
+    Unavailable,
     /// A service failed.
     Failed,
 }
@@ -34,7 +34,7 @@ impl ErrorPage {
             Self::NoPage | Self::NoRecord | Self::NoSubject | Self::NoCode | Self::NoItem => 404,
             Self::BadAddress => 400,
             Self::ReadOnly => 405,
-            Self::Away => 503,
+            Self::Unavailable => 503,
             Self::Failed => 500,
         }
     }
@@ -48,7 +48,7 @@ impl ErrorPage {
             Self::NoItem => "目录中没有这一事项",
             Self::BadAddress => "页面地址有误",
             Self::ReadOnly => "不支持这种访问方式",
-            Self::Away => "服务暂时不可用",
+            Self::Unavailable => "服务暂时不可用",
             Self::Failed => "页面出错了",
         }
     }
@@ -70,7 +70,7 @@ impl ErrorPage {
             Self::NoItem => &["事项可能已停用。请从信用信息目录中选择。"],
             Self::BadAddress => &["地址中的参数无效或已过期，请重新查询。"],
             Self::ReadOnly => &["本站只提供浏览和查询。"],
-            Self::Away => &[
+            Self::Unavailable => &[
                 "公示数据暂时无法读取，我们正在恢复。",
                 "请稍等半分钟后刷新本页。",
             ],
@@ -79,7 +79,7 @@ impl ErrorPage {
     }
 
     /// The page.
-    pub fn page(self) -> PageContent {
+    pub fn content(self) -> PageContent {
         PageContent {
             title: self.title().to_owned(),
             section: Section::Elsewhere,
@@ -117,11 +117,11 @@ mod tests {
             ErrorPage::NoItem,
             ErrorPage::BadAddress,
             ErrorPage::ReadOnly,
-            ErrorPage::Away,
+            ErrorPage::Unavailable,
             ErrorPage::Failed,
         ] {
             assert!(trouble.status() >= 400);
-            let shown = fixtures::framed(&trouble.page());
+            let shown = fixtures::framed(&trouble.content());
             assert!(shown.contains(trouble.title()) && shown.contains("返回首页"));
         }
     }
