@@ -21,6 +21,9 @@ use service_kit::{
 
 use crate::cluster::Cluster;
 
+/// A client of ingest, as providers call it.
+pub type IngestClient = IngestServiceClient<AuthorisedChannel>;
+
 /// Makes clients for the parties of a platform.
 #[derive(Debug)]
 pub struct Clients<'a> {

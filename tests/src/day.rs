@@ -1,6 +1,7 @@
 //! A realistic day: providers are registered, report their records over gRPC, everything settles,
 //! and the books balance. The demo shows it, the journeys break things in the middle of it.
 
+use crate::clients::IngestClient;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
@@ -384,10 +385,6 @@ pub fn submission_of_record(record: &GeneratedRecord) -> Submission {
         ..Submission::default()
     }
 }
-
-type IngestClient = proto::credit::ingest::v1::ingest_service_client::IngestServiceClient<
-    service_kit::grpc::AuthorisedChannel,
->;
 
 /// Streams until every submission has its receipt.
 pub async fn stream_until_receipts(

@@ -21,10 +21,9 @@ use proto::credit::{
     common::v1::Operation,
     ingest::v1::{
         Receipt, StreamRecordsRequest, Submission, SubmitRecordRequest,
-        ingest_service_client::IngestServiceClient, stream_records_response::Answer,
+        stream_records_response::Answer,
     },
 };
-use service_kit::grpc::AuthorisedChannel;
 use testkit::{
     eventually,
     records::{GeneratedRecord, Generator},
@@ -37,9 +36,9 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::{books::ReceiptBook, cluster::Cluster, day::submission_of_record};
-
-type IngestClient = IngestServiceClient<AuthorisedChannel>;
+use crate::{
+    books::ReceiptBook, clients::IngestClient, cluster::Cluster, day::submission_of_record,
+};
 
 /// How long a caller asks for one receipt before the load is called broken.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(120);

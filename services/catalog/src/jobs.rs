@@ -159,7 +159,7 @@ impl Reconciler {
 ///
 /// # Errors
 /// The database is away; nothing is lost, run it again.
-pub async fn reconcile(
+pub async fn reconcile_data_files(
     pool: &Pool,
     law: &CatalogLaw,
     clock: &dyn Clock,

@@ -14,7 +14,7 @@ use service_kit::{
 use tonic::Status;
 
 use crate::{domain::Rejection, intake::FormError};
-use definition::{unnamed, unusable};
+use definition::{unnamed_definition, unusable_definition};
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -179,8 +179,10 @@ impl From<IngestError> for Status {
             }
             IngestError::Database { doing, source } => return database_status(doing, &source),
             IngestError::Damaged { doing, .. } => return internal_status(doing, &error),
-            IngestError::Definition(cause) => return unusable(&cause).into(),
-            IngestError::DefinitionUnnamed(malformed) => return unnamed(malformed).into(),
+            IngestError::Definition(cause) => return unusable_definition(&cause).into(),
+            IngestError::DefinitionUnnamed(malformed) => {
+                return unnamed_definition(malformed).into();
+            }
             IngestError::DefinitionUnusable(cause) => {
                 tracing::warn!(error = %error_chain(&cause), "a kept definition cannot be used");
                 (
@@ -456,7 +458,7 @@ pub fn not_committed(error: &db::Error) -> Refusal {
 
 /// Reason and field of what a caller is told.
 #[cfg(test)]
-pub(crate) fn told(error: IngestError) -> (String, String) {
+pub(crate) fn reason_and_field(error: IngestError) -> (String, String) {
     use tonic_types::StatusExt as _;
 
     let details = Status::from(error).get_error_details();

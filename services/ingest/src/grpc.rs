@@ -109,7 +109,7 @@ impl IngestService for IngestApi {
             .submit_record(submission, provider, trace.as_ref(), SubmissionMode::Single)
             .await;
         let (id, answered) = pending.wait().await;
-        let receipt = Some(encode::receipt(id, &answered?));
+        let receipt = Some(encode::encode_receipt(id, &answered?));
         Ok(Response::new(SubmitRecordResponse { receipt }))
     }
 
@@ -130,7 +130,7 @@ impl IngestService for IngestApi {
         let id = request.into_inner().submission_id;
         let keyring = &self.context.keyring;
         let answered = reads::get_receipt(&self.pool, keyring, provider.as_ref(), &id).await?;
-        let receipt = Some(encode::receipt(id, &answered));
+        let receipt = Some(encode::encode_receipt(id, &answered));
         Ok(Response::new(GetReceiptResponse { receipt }))
     }
 
@@ -212,7 +212,7 @@ impl IngestService for IngestApi {
         let (after, limit) = decode::ledger_page(request.get_ref())?;
         let (pool, keyring) = (&self.pool, &self.context.keyring);
         let page = reads::list_ledger(pool, keyring, provider.as_ref(), after, limit).await?;
-        Ok(Response::new(encode::ledger(page)))
+        Ok(Response::new(encode::encode_ledger(page)))
     }
 
     async fn get_reporting_scope(
@@ -230,7 +230,7 @@ impl IngestService for IngestApi {
         _request: Request<GetStatisticsRequest>,
     ) -> Result<Response<GetStatisticsResponse>, Status> {
         let totals = reads::get_statistics(&self.pool).await?;
-        Ok(Response::new(encode::statistics(&totals)))
+        Ok(Response::new(encode::encode_statistics(&totals)))
     }
 
     async fn replay_rules(

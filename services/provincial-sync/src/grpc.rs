@@ -45,6 +45,6 @@ impl ProvincialSyncService for SyncService {
     ) -> Result<Response<GetStatisticsResponse>, Status> {
         let counts = app::get_statistics(&self.pool).await?;
         let now = self.context.clock.now();
-        Ok(Response::new(encode::statistics(&counts, now)))
+        Ok(Response::new(encode::encode_statistics(&counts, now)))
     }
 }

@@ -67,6 +67,6 @@ impl RecordValidator {
 }
 
 /// A consumer tries its batch again in the next process.
-pub(crate) fn stopping(stopping: Stopping) -> HandlerError {
+pub(crate) fn stopping_error(stopping: Stopping) -> HandlerError {
     HandlerError::Transient(stopping.to_string())
 }

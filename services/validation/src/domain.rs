@@ -24,6 +24,6 @@ pub mod verdict;
 
 pub use check::CheckedVersion;
 pub use feedback::{CaseKind, CasePolicy, FeedbackCase};
-pub use figures::Figures;
+pub use figures::SupervisionFigures;
 pub use submission::SubmittedVersion;
 pub use verdict::{SealedVerdict, VerdictEvent, decide_verdict};

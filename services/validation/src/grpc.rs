@@ -215,7 +215,7 @@ impl ValidationService for ValidationApi {
         request: Request<ConfirmRecordRequest>,
     ) -> Result<Response<ConfirmRecordResponse>, Status> {
         let provider = decode::calling_provider(&Principal::from_request(&request)?)?;
-        let (case_id, attestation) = decode::confirmation(request.get_ref())?;
+        let (case_id, attestation) = decode::decode_confirmation(request.get_ref())?;
         let (validator, now) = (&self.validator, self.clock.now());
         let mut tx = self.begin().await?;
         let confirmed =

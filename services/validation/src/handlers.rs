@@ -120,7 +120,7 @@ impl BatchHandler for ValidationCatalogueHandler {
             self.items.check_definitions(conn, &versions).await?;
             // Kept and told of at once: records of it are parked until a program can use it.
             let unusable = app::catalogue::find_unusable_items(items).await;
-            for (position, why) in unusable.map_err(app::stopping)? {
+            for (position, why) in unusable.map_err(app::stopping_error)? {
                 poison.push(deliveries[position].poison(why));
             }
             Ok(poison)
@@ -166,8 +166,8 @@ fn item_of(
 
 fn item_ref(event: &ItemVersionPublished) -> Result<ItemRef, String> {
     let code = event.code.parse();
-    let code = code.map_err(|malformed| told(malformed, "code"))?;
-    ItemRef::new(code, event.version).map_err(|malformed| told(malformed, "version"))
+    let code = code.map_err(|malformed| name_field(malformed, "code"))?;
+    ItemRef::new(code, event.version).map_err(|malformed| name_field(malformed, "version"))
 }
 
 fn provider_of(
@@ -176,7 +176,7 @@ fn provider_of(
 ) -> Result<ValidationProviderRow, String> {
     let own = event.code.parse();
     Ok(ValidationProviderRow {
-        code: own.map_err(|malformed| told(malformed, "code"))?,
+        code: own.map_err(|malformed| name_field(malformed, "code"))?,
         name: event.name,
         level: event.level,
         district_code: event.district_code,
@@ -193,9 +193,9 @@ fn code(text: &str, field: &'static str) -> Result<Option<ProviderCode>, String>
         return Ok(None);
     }
     let code = text.parse().map(Some);
-    code.map_err(|malformed| told(malformed, field))
+    code.map_err(|malformed| name_field(malformed, field))
 }
 
-fn told(malformed: Malformed, field: &'static str) -> String {
+fn name_field(malformed: Malformed, field: &'static str) -> String {
     malformed.in_field(field).to_string()
 }

@@ -144,7 +144,7 @@ struct Versions<'a> {
 }
 
 impl<'a> Versions<'a> {
-    fn of(versions: impl Iterator<Item = &'a RecordVersion> + Clone) -> Self {
+    fn from_versions(versions: impl Iterator<Item = &'a RecordVersion> + Clone) -> Self {
         let all = || versions.clone();
         Self {
             ids: all().map(|version| version.id.as_uuid()).collect(),

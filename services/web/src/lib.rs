@@ -46,7 +46,7 @@ pub async fn start(
 ) -> Result<(), StartError> {
     config.check()?;
     let backends = client::Backends::new(&config)?;
-    let router = routes::router(routes::Site::new(backends, config.page_size, &context));
+    let router = routes::site_router(routes::Site::new(backends, config.page_size, &context));
     let shutdown = context.shutdown.clone();
     context
         .shutdown

@@ -149,7 +149,7 @@ fn map_not_found(missing: ErrorPage) -> impl Fn(BackendError) -> ErrorPage {
 }
 
 /// All addresses of the site.
-pub fn router(site: Site) -> Router {
+pub fn site_router(site: Site) -> Router {
     let metrics = site.0.metrics.clone();
     Router::new()
         .route("/", get(home))
@@ -158,7 +158,7 @@ pub fn router(site: Site) -> Router {
         .route("/licences", get(licences))
         .route("/penalties", get(penalties))
         .route("/record/{id}", get(record_page))
-        .merge(catalogue::routes())
+        .merge(catalogue::catalogue_routes())
         .route("/about", get(about_page))
         .route("/robots.txt", get(|| async { ROBOTS }))
         .route("/static/{file}", get(asset))

@@ -1,6 +1,7 @@
 //! `bench reload`: full reloads (全量) of everything that the providers have: the first, in which every record is new, and
 //! a second, in which none is. Called by the program `bench`.
 
+use crate::clients::IngestClient;
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -83,10 +84,6 @@ async fn reload_all(cluster: &Cluster, day: &Day, name: &str) -> Result<ReloadSu
     }
     Ok(all)
 }
-
-type IngestClient = proto::credit::ingest::v1::ingest_service_client::IngestServiceClient<
-    service_kit::grpc::AuthorisedChannel,
->;
 
 /// One reload from its begin to its end.
 fn reload_requests(name: &str, item: &str, records: &[&GeneratedRecord]) -> Vec<ReloadItemRequest> {

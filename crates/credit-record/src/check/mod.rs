@@ -204,7 +204,7 @@ pub fn check_with_content(
         findings.push(expired);
     }
     if findings.has_errors() {
-        let content = ReturnedContent::of(&sheet);
+        let content = ReturnedContent::from_values(&sheet);
         return (Verdict::Returned(findings.into_sorted()), Some(content));
     }
     match accepted_record(sheet, &mut findings) {

@@ -22,7 +22,7 @@ pub struct ReturnedContent {
 }
 
 impl ReturnedContent {
-    pub(super) fn of(sheet: &RecordValues<'_>) -> Self {
+    pub(super) fn from_values(sheet: &RecordValues<'_>) -> Self {
         let item = sheet.item();
         let number = item.roles.document_number.as_deref();
         let number = number.and_then(|field| sheet.text(field));

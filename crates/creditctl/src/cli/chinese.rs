@@ -149,7 +149,7 @@ const EXIT_CODES: &str = "退出码：0 全部正常；1 有记录被退回、�
                           读取，不能写在命令行中。";
 
 /// The command with Chinese help.
-pub(super) fn translate(command: Command) -> Command {
+pub(super) fn translate_command(command: Command) -> Command {
     let command = command
         .about("信用信息报送单位工具：报送记录、查看反馈，并在本地完成平台接收时的校验")
         .after_help(EXIT_CODES)

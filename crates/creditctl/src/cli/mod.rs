@@ -304,7 +304,7 @@ pub fn localised_command(language: Language) -> Command {
     let command = CommandLine::command();
     match language {
         Language::En => command,
-        Language::Zh => chinese::translate(command),
+        Language::Zh => chinese::translate_command(command),
     }
 }
 

@@ -1,15 +1,17 @@
 //! `cargo xtask check`: everything that can be said about the code without running it.
 //!
 //! The rules of who may know whom are functions from a model of the workspace to a list of [`Violation`]s:
-//! [`packages`] looks at the dependencies of `cargo metadata`, [`sources`] at the text of the Rust files.
+//! [`packages`] looks at the dependencies of `cargo metadata`, [`sources`] at the text of the Rust files,
+//! [`vocabulary`] at their names beside `GLOSSARY.md`.
 
 mod model;
 mod packages;
-pub(crate) mod reading;
+pub(crate) mod rustc_wrapper;
 mod source_text;
 mod sources;
+mod vocabulary;
 
-use crate::command::{at_low_priority, cargo, step, step_beside};
+use crate::command::{at_low_priority, cargo_command, run_step, run_step_quietly};
 use anyhow::Result;
 use clap::Args;
 use local_servers::install::install_buf;
@@ -18,7 +20,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 #[derive(Debug, Default, Args)]
-pub(crate) struct Check {
+pub(crate) struct CheckTask {
     /// Only the rules of who may know whom, without a compiler.
     #[arg(long)]
     rules: bool,
@@ -41,52 +43,52 @@ impl fmt::Display for Violation {
     }
 }
 
-impl Check {
+impl CheckTask {
     /// True when nothing is wrong. All parts run even when one fails.
     pub(crate) fn run(&self, root: &Path) -> Result<bool> {
-        let broken = rules(root)?;
+        let broken = check_rules(root)?;
         eprintln!("{broken}");
         let mut passed = broken.is_empty();
         if self.rules {
             return Ok(passed);
         }
-        for mut command in commands(root)? {
-            passed &= step(&mut command)?;
+        for mut command in check_commands(root)? {
+            passed &= run_step(&mut command)?;
         }
         Ok(passed)
     }
 }
 
 /// All checks, beside other work and with what the processor has left. Gives what failed, each with what it printed.
-pub(crate) fn run_beside(root: &Path) -> Result<Vec<String>> {
-    let broken = rules(root)?;
+pub(crate) fn run_in_background(root: &Path) -> Result<Vec<String>> {
+    let broken = check_rules(root)?;
     let mut failed = Vec::new();
     if !broken.is_empty() {
         failed.push(broken.to_string());
     }
-    for command in commands(root)? {
-        failed.extend(step_beside(&mut at_low_priority(&command))?);
+    for command in check_commands(root)? {
+        failed.extend(run_step_quietly(&mut at_low_priority(&command))?);
     }
     Ok(failed)
 }
 
 /// The rules and the form, for a tree that does not compile: one run tells all that is wrong.
 pub(crate) fn without_compiler(root: &Path) -> Result<()> {
-    eprintln!("{}", rules(root)?);
-    step(cargo(root).args(["fmt", "--all", "--check"]))?;
+    eprintln!("{}", check_rules(root)?);
+    run_step(cargo_command(root).args(["fmt", "--all", "--check"]))?;
     Ok(())
 }
 
 /// What is run beside the rules.
-fn commands(root: &Path) -> Result<Vec<Command>> {
-    let mut format = cargo(root);
+fn check_commands(root: &Path) -> Result<Vec<Command>> {
+    let mut format = cargo_command(root);
     format.args(["fmt", "--all", "--check"]);
     let mut buf = Command::new(install_buf(root)?);
     buf.arg("lint").current_dir(root.join("proto"));
-    let mut commands = vec![format, buf, reading::command(root)?];
-    commands.extend(OUTSIDE.map(|package| {
+    let mut commands = vec![format, buf, rustc_wrapper::lint_command(root)?];
+    commands.extend(OUTSIDE_PACKAGES.map(|package| {
         // Formatting is the rest of the workspace's; what breaks unseen is a lock file that lags behind.
-        let mut metadata = cargo(root);
+        let mut metadata = cargo_command(root);
         metadata
             .args(["metadata", "--locked", "--format-version", "1"])
             .args(["--manifest-path", &format!("{package}/Cargo.toml")])
@@ -97,22 +99,22 @@ fn commands(root: &Path) -> Result<Vec<Command>> {
 }
 
 /// Packages with a lock file of their own, which no other command here builds.
-const OUTSIDE: [&str; 2] = ["crates/credit-record/compare", "crates/credit-record/fuzz"];
+const OUTSIDE_PACKAGES: [&str; 2] = ["crates/credit-record/compare", "crates/credit-record/fuzz"];
 
 /// The rules that are broken, and among how many packages and files.
-struct Broken {
+struct RuleReport {
     violations: Vec<Violation>,
     packages: usize,
     files: usize,
 }
 
-impl Broken {
+impl RuleReport {
     fn is_empty(&self) -> bool {
         self.violations.is_empty()
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for RuleReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for violation in &self.violations {
             writeln!(f, "{violation}")?;
@@ -127,13 +129,14 @@ impl fmt::Display for Broken {
     }
 }
 
-fn rules(root: &Path) -> Result<Broken> {
+fn check_rules(root: &Path) -> Result<RuleReport> {
     let workspace = model::Workspace::load(root)?;
-    let files = sources::load(root, &workspace)?;
-    let mut violations = packages::all(&workspace);
-    violations.extend(sources::all(&files));
+    let files = sources::load_sources(root, &workspace)?;
+    let mut violations = packages::package_violations(&workspace);
+    violations.extend(sources::source_violations(&files));
+    violations.extend(vocabulary::check_names(root, &files)?);
     violations.sort();
-    Ok(Broken {
+    Ok(RuleReport {
         violations,
         packages: workspace.packages.len(),
         files: files.len(),

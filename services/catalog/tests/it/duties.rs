@@ -1,6 +1,6 @@
 //! 15 working days after a change of law or of functions the catalogue follows it.
 
-use catalog::{domain::duty::CatalogLaw, jobs::reconcile};
+use catalog::{domain::duty::CatalogLaw, jobs::reconcile_data_files};
 use credit_record::item::ItemOwner;
 use legal_clock::{Calendar, LegalRuleSet};
 use proto::credit::catalog::{
@@ -376,7 +376,7 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
         rules: LegalRuleSet::changsha_2017(),
     };
     // The service's own reconciler holds the old calendar: it stands still while this one is looked at.
-    let moved = reconcile(&world.pool, &revised, &world.bed.clock, None)
+    let moved = reconcile_data_files(&world.pool, &revised, &world.bed.clock, None)
         .await?
         .moved;
     assert_eq!(moved.len(), 1);
@@ -393,7 +393,7 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
     );
     assert!(!events[0].provisional);
     // An instance that does not know the notice yet leaves the final day alone.
-    let old = reconcile(&world.pool, &changsha_law()?, &world.bed.clock, None).await?;
+    let old = reconcile_data_files(&world.pool, &changsha_law()?, &world.bed.clock, None).await?;
     assert!(old.moved.is_empty());
     let open = list_duties(&mut office, DutyFilter::Open).await?;
     assert_eq!(
@@ -442,8 +442,8 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
     world.bed.clock.set(datetime!(2026-06-25 09:00 +8));
     let clock = &world.bed.clock;
     for _ in 0..3 {
-        reconcile(&world.pool, &revised, clock, None).await?;
-        reconcile(&world.pool, &changsha_law()?, clock, None).await?;
+        reconcile_data_files(&world.pool, &revised, clock, None).await?;
+        reconcile_data_files(&world.pool, &changsha_law()?, clock, None).await?;
     }
     let told = world.bed.emitted::<DutyOverdue>().await?;
     let mut days: Vec<_> = told.iter().map(|event| event.due_on.as_str()).collect();

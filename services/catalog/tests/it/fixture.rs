@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use catalog::{
     Config,
     domain::duty::CatalogLaw,
-    jobs::{ReconcileReport, reconcile},
+    jobs::{ReconcileReport, reconcile_data_files},
 };
 use credit_record::item::{ItemVersion, standard_items};
 use event_bus::Subscription;
@@ -167,7 +167,7 @@ impl CatalogFixture {
     /// One run of the reconciler beside the service's own.
     pub async fn reconcile(&self, items_dir: Option<&PathBuf>) -> Result<ReconcileReport> {
         let items_dir = items_dir.map(PathBuf::as_path);
-        Ok(reconcile(&self.pool, &changsha_law()?, &self.bed.clock, items_dir).await?)
+        Ok(reconcile_data_files(&self.pool, &changsha_law()?, &self.bed.clock, items_dir).await?)
     }
 
     /// A registered provider: its credit code and district (empty: of the city).

@@ -9,7 +9,7 @@ use record_ref::{Malformed, Operation, RecordVersion};
 use service_kit::grpc::from_timestamp;
 use time::OffsetDateTime;
 
-use super::version::malformed;
+use super::version::malformed_field;
 
 /// One version that ends its record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,14 +32,14 @@ impl Revocation {
     pub fn from_event(event: &RecordRevoked) -> Result<Self, Malformed> {
         let record = RecordVersion::from_wire(event.version.as_ref())?;
         let Some(received_at) = from_timestamp(event.received_at.as_ref()) else {
-            return malformed("received_at", "is present");
+            return malformed_field("received_at", "is present");
         };
         let operation = match Operation::from_wire(event.operation) {
             Ok(operation) if operation.ends_record() => operation,
-            _ => return malformed("operation", "revokes or withdraws"),
+            _ => return malformed_field("operation", "revokes or withdraws"),
         };
         if event.sealed_reason.is_empty() {
-            return malformed("sealed_reason", "is present");
+            return malformed_field("sealed_reason", "is present");
         }
         Ok(Self {
             record,

@@ -62,7 +62,7 @@ pub struct Organisation {
     pub authority: String,
 }
 
-pub(super) fn malformed<T>(field: &'static str, rule: &'static str) -> Result<T, Malformed> {
+pub(super) fn malformed_field<T>(field: &'static str, rule: &'static str) -> Result<T, Malformed> {
     Err(Malformed::new(field, rule))
 }
 
@@ -103,10 +103,10 @@ impl AcceptedVersion {
     pub fn from_event(event: &RecordAccepted) -> Result<Self, Malformed> {
         let record = RecordVersion::from_wire(event.version.as_ref())?;
         let Some(received_at) = from_timestamp(event.received_at.as_ref()) else {
-            return malformed("received_at", "is present");
+            return malformed_field("received_at", "is present");
         };
         if event.sealed_record.is_empty() {
-            return malformed("sealed_record", "is present");
+            return malformed_field("sealed_record", "is present");
         }
         Ok(Self {
             record,
@@ -132,23 +132,23 @@ fn read_subject(event: &RecordAccepted) -> Result<VersionSubject, Malformed> {
                 &event.document_number,
             ];
             if clear.iter().any(|text| !text.is_empty()) {
-                return malformed(
+                return malformed_field(
                     "subject_kind",
                     "a natural person has nothing in clear (R-14)",
                 );
             }
             let Ok(blind_index) = event.subject_blind_index[..].try_into() else {
-                return malformed("subject_blind_index", "is 32 bytes");
+                return malformed_field("subject_blind_index", "is 32 bytes");
             };
             return Ok(VersionSubject::Person { blind_index });
         }
-        common::SubjectKind::Unspecified => return malformed("subject_kind", "is specified"),
+        common::SubjectKind::Unspecified => return malformed_field("subject_kind", "is specified"),
     };
     if !event.subject_code.is_empty() && CreditCode::parse(&event.subject_code).is_err() {
-        return malformed("subject_code", "is a unified social credit code or empty");
+        return malformed_field("subject_code", "is a unified social credit code or empty");
     }
     if event.subject_name.is_empty() {
-        return malformed("subject_name", "is present for an organisation");
+        return malformed_field("subject_name", "is present for an organisation");
     }
     Ok(VersionSubject::Organisation(Organisation {
         kind,

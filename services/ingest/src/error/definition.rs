@@ -11,7 +11,7 @@ use service_kit::{
 const MOST_FAULTS: usize = 20;
 
 /// A definition that cannot be used: the first fault names the field, the text all of them.
-pub(super) fn unusable(error: &ItemError) -> Refusal {
+pub(super) fn unusable_definition(error: &ItemError) -> Refusal {
     let (reason, field, told) = match error {
         ItemError::Inconsistent { faults, .. } => {
             let place = faults.first().map_or("", |fault| fault.place.as_str());
@@ -46,7 +46,7 @@ pub(super) fn unusable(error: &ItemError) -> Refusal {
 }
 
 /// A definition whose item no original could be pinned to.
-pub(super) fn unnamed(malformed: Malformed) -> Refusal {
+pub(super) fn unnamed_definition(malformed: Malformed) -> Refusal {
     let field = match malformed.field {
         "item_version" => "definition_toml.version",
         _ => "definition_toml.code",
@@ -67,7 +67,7 @@ mod tests {
     fn what_is_wrong_with_a_definition_is_told_by_its_reason() {
         let told = |toml: &str| {
             let error = credit_record::ItemVersion::from_toml(toml).unwrap_err();
-            unusable(&error)
+            unusable_definition(&error)
         };
         assert_eq!(told("a = [").reason, Reason::DefinitionUnreadable);
         assert_eq!(told("code = 1").reason, Reason::DefinitionUnreadable);

@@ -43,8 +43,8 @@ pub(super) fn nil_report(
         return Err(FormError::SubmissionId.into());
     }
     let item = intake::item_code(&request.item_code)?;
-    let from = day(&request.period_from, "period_from")?;
-    let to = day(&request.period_to, "period_to")?;
+    let from = decode_day(&request.period_from, "period_from")?;
+    let to = decode_day(&request.period_to, "period_to")?;
     let period = Period::new(from, to)?;
     Ok(IncomingNilReport {
         provider: provider.ok_or(Rejection::ProviderNotRegistered)?,
@@ -118,7 +118,7 @@ pub(super) fn reload_record(
 }
 
 /// A day that a table can hold.
-pub(super) fn day(text: &str, field: &'static str) -> Result<Date, IngestError> {
+pub(super) fn decode_day(text: &str, field: &'static str) -> Result<Date, IngestError> {
     parse_day(text)
         .filter(|day| (1900..=9998).contains(&day.year()))
         .ok_or(IngestError::Date { field })
@@ -128,7 +128,7 @@ pub(super) fn day(text: &str, field: &'static str) -> Result<Date, IngestError> 
 pub(super) fn optional_day(text: &str, field: &'static str) -> Result<Option<Date>, IngestError> {
     match text {
         "" => Ok(None),
-        text => day(text, field).map(Some),
+        text => decode_day(text, field).map(Some),
     }
 }
 
@@ -137,11 +137,11 @@ mod tests {
     use time::macros::date;
 
     use super::*;
-    use crate::error::told;
+    use crate::error::reason_and_field;
 
     #[test]
     fn r11_days_of_a_period_are_written_in_one_way() {
-        let good = day("2026-11-01", "period_from").unwrap();
+        let good = decode_day("2026-11-01", "period_from").unwrap();
         assert_eq!(good, date!(2026 - 11 - 01));
         for bad in [
             "",
@@ -153,7 +153,7 @@ mod tests {
             "0000-01-01",
             "9999-12-31",
         ] {
-            let (reason, field) = told(day(bad, "period_to").unwrap_err());
+            let (reason, field) = reason_and_field(decode_day(bad, "period_to").unwrap_err());
             assert_eq!((&*reason, &*field), ("DATE_INVALID", "period_to"), "{bad}");
             let optional = optional_day(bad, "period_to");
             assert_eq!(optional.is_ok(), bad.is_empty(), "{bad}");
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(read(7, 0).unwrap(), (7, 100));
         assert_eq!(read(u64::MAX, 1000).unwrap(), (i64::MAX, 1000));
         for limit in [1001, u32::MAX] {
-            let (reason, field) = told(read(0, limit).unwrap_err());
+            let (reason, field) = reason_and_field(read(0, limit).unwrap_err());
             assert_eq!((&*reason, &*field), ("PAGE_SIZE_INVALID", "limit"));
         }
     }

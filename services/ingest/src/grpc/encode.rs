@@ -16,7 +16,7 @@ use crate::{
     store::{nil_report::NilRow, reads::ProviderTotal},
 };
 
-pub(super) fn receipt(submission_id: String, answered: &AnsweredVersion) -> Receipt {
+pub(super) fn encode_receipt(submission_id: String, answered: &AnsweredVersion) -> Receipt {
     let outcome = match answered.unchanged {
         true => Outcome::Unchanged,
         false => Outcome::Accepted,
@@ -65,14 +65,14 @@ pub(super) fn submission_status(
         VersionStatus::Revoked => StandingMessage::Revoked,
     };
     GetSubmissionStatusResponse {
-        receipt: Some(receipt(submission_id, &status.answered)),
+        receipt: Some(encode_receipt(submission_id, &status.answered)),
         standing: standing.into(),
         current_revision: status.current.version.revision.get(),
         current_operation: status.current.content.operation.into(),
     }
 }
 
-pub(super) fn ledger(page: LedgerPage) -> ListLedgerResponse {
+pub(super) fn encode_ledger(page: LedgerPage) -> ListLedgerResponse {
     let entries = page.entries.into_iter();
     ListLedgerResponse {
         receipts: entries
@@ -97,7 +97,7 @@ pub(super) fn reporting_scope(scope: ReportableScope) -> GetReportingScopeRespon
     }
 }
 
-pub(super) fn statistics(totals: &[ProviderTotal]) -> GetStatisticsResponse {
+pub(super) fn encode_statistics(totals: &[ProviderTotal]) -> GetStatisticsResponse {
     let of_each = totals.iter().map(|total| ProviderCount {
         provider_code: total.provider.to_string(),
         accepted_for_processing: total.accepted,

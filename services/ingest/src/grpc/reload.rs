@@ -71,7 +71,7 @@ async fn answer_steps(
         for answer in run.answer_batch(batch).await? {
             let (id, answered) = run.wait(answer).await;
             let answer = match answered {
-                Ok(answered) => Answer::Receipt(encode::receipt(id, &answered)),
+                Ok(answered) => Answer::Receipt(encode::encode_receipt(id, &answered)),
                 Err(refusal) => Answer::Refusal(encode::stream_refusal(id, refusal)),
             };
             send_answer(answers, answer).await?;

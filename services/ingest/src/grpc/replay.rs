@@ -180,7 +180,7 @@ mod tests {
     use time::macros::{date, datetime};
 
     use super::*;
-    use crate::error::told;
+    use crate::error::reason_and_field;
 
     const NOW: OffsetDateTime = datetime!(2026-11-20 10:00 +8);
 
@@ -230,7 +230,10 @@ mod tests {
             let mut request = good();
             spoil(&mut request);
             let refused = decode_replay(request, NOW).unwrap_err();
-            assert_eq!(told(refused), (reason.to_owned(), field.to_owned()));
+            assert_eq!(
+                reason_and_field(refused),
+                (reason.to_owned(), field.to_owned())
+            );
         }
     }
 

@@ -72,7 +72,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::error::told;
+    use crate::error::reason_and_field;
 
     const PROVIDER: &str = "11430100006123458R";
 
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(decode_resume_token(&keyring, PROVIDER, &good).unwrap(), 77);
         let refused = |keyring: &Keyring, provider: &str, token: &[u8]| {
             let refused = decode_resume_token(keyring, provider, token).unwrap_err();
-            let (reason, field) = told(refused);
+            let (reason, field) = reason_and_field(refused);
             assert_eq!(field, "resume_token");
             reason
         };

@@ -119,7 +119,7 @@ pub(super) fn stream_records(
             let answer = match pending {
                 None => Answer::Resumed(Resumed { position }),
                 Some(pending) => match pending.wait().await {
-                    (id, Ok(answered)) => Answer::Receipt(encode::receipt(id, &answered)),
+                    (id, Ok(answered)) => Answer::Receipt(encode::encode_receipt(id, &answered)),
                     (id, Err(refusal)) => Answer::Refusal(encode::stream_refusal(id, refusal)),
                 },
             };

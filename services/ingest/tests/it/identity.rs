@@ -128,7 +128,7 @@ async fn r12_a_provider_writes_only_as_itself() -> TestResult {
 }
 
 /// An answer, or what a refusal says.
-fn told<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> String {
+fn describe_answer<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> String {
     match answer {
         Ok(response) => format!("{:?}", response.into_inner()),
         Err(status) => format!(
@@ -172,7 +172,7 @@ async fn ask_all(client: &mut IngestTestClient) -> Result<Vec<String>> {
         let request = SubmitRecordRequest {
             submission: Some(submission),
         };
-        all.push(told(client.submit_record(request.clone()).await));
+        all.push(describe_answer(client.submit_record(request.clone()).await));
         let request = StreamRecordsRequest {
             submission: request.submission,
             ..StreamRecordsRequest::default()
@@ -181,10 +181,10 @@ async fn ask_all(client: &mut IngestTestClient) -> Result<Vec<String>> {
     }
     let submission_id = "1".to_owned();
     let request = GetReceiptRequest { submission_id };
-    all.push(told(client.get_receipt(request).await));
+    all.push(describe_answer(client.get_receipt(request).await));
     let submission_id = "r/k".to_owned();
     let request = GetSubmissionStatusRequest { submission_id };
-    all.push(told(client.get_submission_status(request).await));
+    all.push(describe_answer(client.get_submission_status(request).await));
     for period_to in ["2026-10-31", "2026-09-30"] {
         let request = ReportNilRequest {
             submission_id: "n".to_owned(),
@@ -192,38 +192,38 @@ async fn ask_all(client: &mut IngestTestClient) -> Result<Vec<String>> {
             period_from: "2026-10-01".to_owned(),
             period_to: period_to.to_owned(),
         };
-        all.push(told(client.report_nil(request).await));
+        all.push(describe_answer(client.report_nil(request).await));
     }
     for page_size in [0, 1001] {
         let request = ListNilReportsRequest {
             page_size,
             ..ListNilReportsRequest::default()
         };
-        all.push(told(client.list_nil_reports(request).await));
+        all.push(describe_answer(client.list_nil_reports(request).await));
     }
     for id in ["r", "r/r"] {
         let reload = ReloadSteps::new(id, &[("k", "{}")])
             .end(1)
             .run(client)
             .await;
-        all.push(told(reload.map(Response::new)));
+        all.push(describe_answer(reload.map(Response::new)));
     }
     for record_id in ["x", "0190a584-6778-71bc-9de7-70513ca6edf0"] {
         let request = ReadOriginalRequest {
             record_id: record_id.to_owned(),
             reason: String::new(),
         };
-        all.push(told(client.read_original(request).await));
+        all.push(describe_answer(client.read_original(request).await));
     }
     for limit in [0, 1001] {
         let request = ListLedgerRequest {
             after_number: 0,
             limit,
         };
-        all.push(told(client.list_ledger(request).await));
+        all.push(describe_answer(client.list_ledger(request).await));
     }
     let scope = client.get_reporting_scope(GetReportingScopeRequest {});
-    all.push(told(scope.await));
+    all.push(describe_answer(scope.await));
     Ok(all)
 }
 

@@ -35,7 +35,10 @@ fn state(state: PushState) -> WireState {
     }
 }
 
-pub(super) fn statistics(counts: &PushStatistics, now: OffsetDateTime) -> GetStatisticsResponse {
+pub(super) fn encode_statistics(
+    counts: &PushStatistics,
+    now: OffsetDateTime,
+) -> GetStatisticsResponse {
     let age = counts
         .oldest_due
         .map_or(0, |since| (now - since).whole_seconds());

@@ -40,7 +40,7 @@ pub enum Own {
 
 impl Own {
     /// The provider of this organisation.
-    pub fn of(organisation: String) -> Self {
+    pub fn from_organisation(organisation: String) -> Self {
         match organisation.parse() {
             Ok(code) => Self::Provider(code),
             Err(_) => Self::Unknown(organisation),
@@ -217,7 +217,9 @@ mod tests {
         const B: &str = "12430100444900018L";
         let code = |text: &str| text.parse::<ProviderCode>().unwrap();
         let scope = |own: Option<&str>, all| FeedbackScope {
-            own_provider: own.map_or(Own::NoProvider, |own| Own::of(own.to_owned())),
+            own_provider: own.map_or(Own::NoProvider, |own| {
+                Own::from_organisation(own.to_owned())
+            }),
             all_providers: all,
         };
         let provider = scope(Some(A), false);

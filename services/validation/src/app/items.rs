@@ -20,11 +20,11 @@ use service_kit::{
 };
 use time::{Duration, OffsetDateTime};
 
-use super::stopping;
+use super::stopping_error;
 use crate::{
     domain::competence::CompetentOwner,
     error::ValidationError,
-    store::catalogue::{self, DefinitionRow},
+    store::catalogue::{self, StoredDefinition},
 };
 
 /// An item that records can be judged by.
@@ -106,7 +106,7 @@ impl ItemCache {
         }
         let definitions = catalogue::load_definitions(conn, &missing).await?;
         let compiled = self.compile_definitions(definitions);
-        let CompiledDefinitions { usable, unusable } = compiled.await.map_err(stopping)?;
+        let CompiledDefinitions { usable, unusable } = compiled.await.map_err(stopping_error)?;
         {
             let mut known = self.items.write().unwrap_or_else(PoisonError::into_inner);
             known.extend(usable.iter().map(|(key, item)| (key.clone(), item.clone())));
@@ -164,7 +164,7 @@ impl ItemCache {
         let definitions = catalogue::load_definitions(conn, versions).await?;
         // Not remembered as items: the transaction that keeps them may still fail.
         let compiled = self.compile_definitions(definitions).await;
-        compiled.map(|_| ()).map_err(stopping)
+        compiled.map(|_| ()).map_err(stopping_error)
     }
 
     /// Those that are in memory, and which are not.
@@ -188,7 +188,7 @@ impl ItemCache {
     /// Compiles definitions, and says which cannot be used.
     async fn compile_definitions(
         &self,
-        definitions: Vec<DefinitionRow>,
+        definitions: Vec<StoredDefinition>,
     ) -> Result<CompiledDefinitions, Stopping> {
         let compiled = run_blocking(move || compile_rows(definitions)).await?;
         let mut unusable = self.unusable.lock().unwrap_or_else(PoisonError::into_inner);
@@ -230,9 +230,9 @@ impl ItemCache {
 }
 
 /// Compiles definitions as the table keeps them.
-fn compile_rows(definitions: Vec<DefinitionRow>) -> CompiledDefinitions {
+fn compile_rows(definitions: Vec<StoredDefinition>) -> CompiledDefinitions {
     let mut compiled = CompiledDefinitions::default();
-    for DefinitionRow {
+    for StoredDefinition {
         item: key,
         definition,
         owner,

@@ -20,7 +20,7 @@ use super::{
     cases::{self, CaseTriggers},
     comparison::{self, ComparedVersion},
     items::{CompiledItems, LoadedItems},
-    stopping,
+    stopping_error,
 };
 use crate::{
     domain::{
@@ -185,7 +185,7 @@ async fn check_all(
         looked_at
     })
     .await
-    .map_err(stopping)
+    .map_err(stopping_error)
 }
 
 /// Seals the verdicts, on a thread of its own too. A panic there goes on to the runner, which finds the one event by
@@ -201,7 +201,7 @@ async fn decide_verdicts(
             .collect()
     })
     .await
-    .map_err(stopping)
+    .map_err(stopping_error)
 }
 
 /// The fact that follows from a decision.

@@ -15,7 +15,7 @@ use vault::{
     keyed_hash::{KeyedHash, decision_identity},
 };
 
-use super::{Figures, SubmittedVersion, reason, registration::SubjectRegistration};
+use super::{SubmittedVersion, SupervisionFigures, reason, registration::SubjectRegistration};
 
 /// Between the parts of a natural key, as crate credit-record joins them.
 const SEPARATOR: char = '\u{1F}';
@@ -28,7 +28,7 @@ pub struct CheckedVersion {
     /// What it says.
     pub content: CheckedContent,
     /// What supervision counts of it.
-    pub figures: Figures,
+    pub figures: SupervisionFigures,
     /// Name of the rule-set of cleansing; empty for the end of a record.
     pub rule_set: String,
 }
@@ -116,12 +116,13 @@ pub fn check_content(
     let (content, figures) = match check_with_content(form, item, content, &context) {
         (Verdict::Accepted(record), _) => {
             let facts = ComparisonFacts::from_record(means.keyring, item.item(), provider, &record);
-            let figures = Figures::of_accepted(means.keyring, item.item(), &submission, &record);
+            let figures =
+                SupervisionFigures::of_accepted(means.keyring, item.item(), &submission, &record);
             (CheckedContent::Record(record, Box::new(facts)), figures)
         }
         (Verdict::Returned(findings), content) => {
             let figures = content.map(|content| {
-                Figures::of_returned(means.keyring, item.item(), &submission, &content)
+                SupervisionFigures::of_returned(means.keyring, item.item(), &submission, &content)
             });
             (
                 CheckedContent::Faulty(findings),
@@ -150,7 +151,7 @@ pub fn check_end_reason(
     let findings = reason::check_reason(&String::from_utf8_lossy(&plain));
     Ok(CheckedVersion {
         content: CheckedContent::End(findings),
-        figures: Figures::default(),
+        figures: SupervisionFigures::default(),
         rule_set: String::new(),
         submission,
     })

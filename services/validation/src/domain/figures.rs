@@ -13,7 +13,7 @@ use super::{SubmittedVersion, document_series::SeriesNumber};
 
 /// The figures of one version; all empty for the end of a record and for what cannot be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct SupervisionFigures {
     /// Day of the decision, where it can be read.
     pub decision_date: Option<Date>,
     /// Fields that have a value, of those that may have one.
@@ -24,7 +24,7 @@ pub struct Figures {
     pub series: Option<(KeyedHash, u32)>,
 }
 
-impl Figures {
+impl SupervisionFigures {
     /// Those of a record that is right by itself.
     pub fn of_accepted(
         keyring: &Keyring,

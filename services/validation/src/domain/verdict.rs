@@ -16,7 +16,7 @@ use vault::{
 };
 
 use super::{
-    Figures, SubmittedVersion,
+    SubmittedVersion, SupervisionFigures,
     check::{CheckedContent, CheckedVersion},
     sealed::{seal_changes, seal_findings},
 };
@@ -41,7 +41,7 @@ pub struct SealedVerdict {
     /// What an accepted record is about.
     pub identity: Option<KeyedHash>,
     /// What supervision counts of it.
-    pub figures: Figures,
+    pub figures: SupervisionFigures,
 }
 
 /// How it went.
@@ -167,7 +167,7 @@ fn accepted_event(
     record: &AcceptedRecord,
     warnings: &[Finding],
     rule_set: &str,
-    figures: &Figures,
+    figures: &SupervisionFigures,
 ) -> RecordAccepted {
     let subject = &record.subject;
     let person = subject.kind == SubjectKind::NaturalPerson;

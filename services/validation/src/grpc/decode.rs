@@ -28,7 +28,7 @@ use crate::{
 pub(super) fn feedback_scope(principal: Principal) -> FeedbackScope {
     let all = principal.is(Role::CreditOffice) || principal.is(Role::Auditor);
     let own = if principal.is(Role::Provider) && !principal.organisation.is_empty() {
-        Own::of(principal.organisation)
+        Own::from_organisation(principal.organisation)
     } else {
         Own::NoProvider
     };
@@ -65,7 +65,7 @@ pub(super) fn version_id(request: &GetVerdictRequest) -> Result<VersionId, Valid
 }
 
 /// The case, and the word that is given for it.
-pub(super) fn confirmation(
+pub(super) fn decode_confirmation(
     request: &ConfirmRecordRequest,
 ) -> Result<(Uuid, NamedAttestation), ValidationError> {
     let case_id = Uuid::parse_str(&request.case_id).map_err(|_| ValidationError::CaseId)?;
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn r13_offices_and_auditors_see_all_and_a_provider_sees_its_own() {
         let scope = |organisation, roles: &[Role]| feedback_scope(principal(organisation, roles));
-        let own = Own::of("11430100006123458R".to_owned());
+        let own = Own::from_organisation("11430100006123458R".to_owned());
         let provider = scope("11430100006123458R", &[Role::Provider]);
         assert_eq!(
             (provider.own_provider, provider.all_providers),

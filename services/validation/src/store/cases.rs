@@ -114,7 +114,7 @@ pub async fn open_cases(
     cases: &[NewCase<'_>],
     now: OffsetDateTime,
 ) -> Result<Vec<ChangedCase>, Error> {
-    let versions = Versions::of(cases.iter().map(|new| new.version));
+    let versions = Versions::from_versions(cases.iter().map(|new| new.version));
     let ledger: Vec<Option<i64>> = cases
         .iter()
         .map(|new| new.ledger_number.map(LedgerNumber::as_i64))

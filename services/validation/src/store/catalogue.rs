@@ -31,7 +31,7 @@ pub struct ValidationItemRow {
 
 /// A definition as the table keeps it.
 #[derive(Debug, Clone)]
-pub struct DefinitionRow {
+pub struct StoredDefinition {
     /// Which version of which item.
     pub item: ItemRef,
     /// The whole definition, JSON.
@@ -137,7 +137,7 @@ pub async fn upsert_providers(
 pub async fn load_definitions(
     conn: &mut Conn,
     wanted: &[ItemRef],
-) -> Result<Vec<DefinitionRow>, Error> {
+) -> Result<Vec<StoredDefinition>, Error> {
     let (codes, versions) = columns(wanted.iter());
     let rows = sqlx::query(
         "SELECT code, version, definition::text AS definition, coalesce(catalogue, '') AS catalogue,
@@ -153,7 +153,7 @@ pub async fn load_definitions(
         .map(|row| {
             let organ: Option<&str> = column(row, "organ")?;
             let organ = organ.map(str::parse).transpose().map_err(malformed)?;
-            Ok(DefinitionRow {
+            Ok(StoredDefinition {
                 item: item(row, "code", "version")?,
                 definition: column(row, "definition")?,
                 owner: CompetentOwner::from_catalogue(

@@ -260,7 +260,7 @@ pub async fn write_claims(
 
 /// Writes rows of the base register. Must run under [`hold_register`].
 pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Result<(), Error> {
-    let versions = Versions::of(subjects.iter().map(|subject| &subject.version));
+    let versions = Versions::from_versions(subjects.iter().map(|subject| &subject.version));
     let all = |text: fn(&BaseSubject) -> &str| -> Vec<&str> {
         subjects.iter().map(|s| text(s)).collect()
     };

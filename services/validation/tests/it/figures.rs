@@ -16,9 +16,9 @@ use crate::fixture::{
 };
 
 /// Day, filled, fillable, series, running number.
-type Figures = (String, u32, u32, Vec<u8>, u32);
+type ExpectedFigures = (String, u32, u32, Vec<u8>, u32);
 
-fn of_accepted(event: &RecordAccepted) -> Figures {
+fn of_accepted(event: &RecordAccepted) -> ExpectedFigures {
     (
         event.decision_date.clone(),
         event.filled_fields,
@@ -28,7 +28,7 @@ fn of_accepted(event: &RecordAccepted) -> Figures {
     )
 }
 
-fn of_returned(event: &RecordReturned) -> Figures {
+fn of_returned(event: &RecordReturned) -> ExpectedFigures {
     (
         event.decision_date.clone(),
         event.filled_fields,
@@ -39,7 +39,7 @@ fn of_returned(event: &RecordReturned) -> Figures {
 }
 
 /// What is announced of a record, accepted or returned.
-async fn figures(world: &ValidationFixture, record: &SampleSubmission) -> Result<Figures> {
+async fn figures(world: &ValidationFixture, record: &SampleSubmission) -> Result<ExpectedFigures> {
     let version = world.submitted(record).version;
     let accepted: Vec<RecordAccepted> = world.bed.emitted().await?;
     if let Some(event) = accepted.iter().find(|event| event.version == version) {
@@ -145,7 +145,7 @@ async fn r21_what_cannot_be_read_is_not_counted() -> TestResult {
         ..SampleSubmission::penalty("K-3", 3, json!({}))
     };
     world.submit(&[&broken, &undated, &empty]).await?;
-    assert_eq!(figures(&world, &broken).await?, Figures::default());
+    assert_eq!(figures(&world, &broken).await?, ExpectedFigures::default());
     let organisation = credit_record::SubjectKind::Organisation;
     let (filled, fillable) = fields(&undated, organisation)?;
     assert_eq!(

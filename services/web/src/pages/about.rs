@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_deadlines_of_the_regulation_are_told() {
-        let shown = fixtures::framed(&about_content());
+        let shown = fixtures::framed_page(&about_content());
         //
         for text in [
             "自然人的信用信息不在本站公开",

@@ -121,7 +121,7 @@ mod tests {
             ErrorPage::Failed,
         ] {
             assert!(trouble.status() >= 400);
-            let shown = fixtures::framed(&trouble.content());
+            let shown = fixtures::framed_page(&trouble.content());
             assert!(shown.contains(trouble.title()) && shown.contains("返回首页"));
         }
     }

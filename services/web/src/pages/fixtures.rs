@@ -14,7 +14,7 @@ use super::{PageContent, PageFrame};
 use crate::assets::Assets;
 
 /// An organisation with both kinds of records.
-pub fn organisation() -> OrganisationSummary {
+pub fn sample_organisation() -> OrganisationSummary {
     OrganisationSummary {
         credit_code: "91430100MA4Q5W141P".to_owned(),
         name: "长沙橘洲云帆科技有限公司".to_owned(),
@@ -25,7 +25,7 @@ pub fn organisation() -> OrganisationSummary {
 }
 
 /// A licence of it.
-pub fn licence() -> PublicRecord {
+pub fn sample_licence() -> PublicRecord {
     PublicRecord {
         record_id: "0197c5a4-7f54-7c3e-8f21-0d6a4b1c2d3e".to_owned(),
         record_address: "3cb1dec2-2494-8543-b728-450f0448ce5e".to_owned(),
@@ -44,7 +44,7 @@ pub fn licence() -> PublicRecord {
 }
 
 /// A penalty of it, under objection.
-pub fn penalty() -> PublicRecord {
+pub fn sample_penalty() -> PublicRecord {
     PublicRecord {
         record_id: "0197c5a4-7f54-7c3e-8f21-0d6a4b1c2d3f".to_owned(),
         record_address: "3cb1dec2-2494-8543-b728-450f0448ce5f".to_owned(),
@@ -62,13 +62,13 @@ pub fn penalty() -> PublicRecord {
             name: "违法事实".to_owned(),
             value: "未按规定公示<年度报告>".to_owned(),
         }],
-        ..licence()
+        ..sample_licence()
     }
 }
 
 /// The notice of a penalty that was revoked.
-pub fn revocation() -> RevocationNotice {
-    let penalty = penalty();
+pub fn sample_revocation() -> RevocationNotice {
+    let penalty = sample_penalty();
     RevocationNotice {
         record_id: penalty.record_id,
         record_address: penalty.record_address,
@@ -86,7 +86,7 @@ pub fn revocation() -> RevocationNotice {
 }
 
 /// The framed page.
-pub fn framed(page: &PageContent) -> String {
+pub fn framed_page(page: &PageContent) -> String {
     let assets = Assets::new();
     PageFrame {
         assets: &assets,
@@ -96,7 +96,7 @@ pub fn framed(page: &PageContent) -> String {
 }
 
 /// An item with everything that a definition may hold.
-pub fn item() -> Item {
+pub fn sample_item() -> Item {
     let field = |code: &str| ItemField {
         code: code.to_owned(),
         name: format!("名{code}"),

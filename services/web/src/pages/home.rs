@@ -156,13 +156,13 @@ mod tests {
     fn totals_and_latest_records_are_shown() {
         let home = HomePage {
             licences: ListPublicRecordsResponse {
-                records: vec![fixtures::licence()],
+                records: vec![fixtures::sample_licence()],
                 total: 12_345,
                 ..Default::default()
             },
             penalties: ListPublicRecordsResponse::default(),
         };
-        let shown = fixtures::framed(&home.content());
+        let shown = fixtures::framed_page(&home.content());
         assert!(shown.contains("12,345"));
         assert!(shown.contains("/subject/91430100MA4Q5W141P"));
         assert!(shown.contains("暂无公示信息"));

@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_table_of_adverse_records_tells_how_long_they_are_disclosed() {
-        let penalties = [fixtures::penalty()];
+        let penalties = [fixtures::sample_penalty()];
         let table = RecordTable {
             caption: "x",
             records: &penalties,
@@ -264,7 +264,7 @@ mod tests {
         let shown = table.render().into_string();
         assert!(shown.contains("公示至") && shown.contains("2028-03-17"));
         assert!(shown.contains("异议处理中"));
-        let licences = [fixtures::licence()];
+        let licences = [fixtures::sample_licence()];
         let table = RecordTable {
             caption: "x",
             records: &licences,
@@ -278,7 +278,7 @@ mod tests {
     fn a_record_without_a_document_number_still_has_a_link_with_text() {
         let record = PublicRecord {
             document_number: String::new(),
-            ..fixtures::licence()
+            ..fixtures::sample_licence()
         };
         assert_eq!(record_name(&record), "行政许可");
     }

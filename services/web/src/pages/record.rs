@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn all_published_fields_are_shown_escaped() {
-        let shown = fixtures::framed(&record_content(&fixtures::penalty()));
+        let shown = fixtures::framed_page(&record_content(&fixtures::sample_penalty()));
         assert!(shown.contains("违法事实") && shown.contains("未按规定公示&lt;年度报告&gt;"));
         assert!(shown.contains("公示至") && shown.contains("异议处理中"));
         assert!(shown.contains("/catalogue/xzcf"));
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn d24_a_revoked_record_tells_that_and_why_and_nothing_of_its_content() {
-        let shown = fixtures::framed(&revocation_content(&fixtures::revocation()));
+        let shown = fixtures::framed_page(&revocation_content(&fixtures::sample_revocation()));
         for text in [
             "已撤回，不再公示",
             "长市监罚〔2025〕3号",
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_licence_without_a_term_says_nothing_of_one() {
-        let shown = fixtures::framed(&record_content(&fixtures::licence()));
+        let shown = fixtures::framed_page(&record_content(&fixtures::sample_licence()));
         assert!(!shown.contains("公示至") && !shown.contains("异议处理中。"));
         assert!(shown.contains("长期") && shown.contains("没有向社会公开的数据项"));
     }

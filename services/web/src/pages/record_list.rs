@@ -173,7 +173,7 @@ mod tests {
             kind: RecordListKind::Penalties,
             filter: RecordFilter::parse(&QueryParams::parse(Some(query))),
             found: Some(ListPublicRecordsResponse {
-                records: vec![fixtures::penalty()],
+                records: vec![fixtures::sample_penalty()],
                 next_page_token: "k9".to_owned(),
                 total: 3,
             }),
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn filters_stay_in_the_form_and_in_the_links() {
-        let shown = fixtures::framed(&list("subject=橘洲&from=2026/1/2").content());
+        let shown = fixtures::framed_page(&list("subject=橘洲&from=2026/1/2").content());
         assert!(shown.contains("value=\"橘洲\"") && shown.contains("value=\"2026-01-02\""));
         assert!(shown.contains("&amp;from=2026-01-02&amp;page=k9"));
         assert!(shown.contains("清除条件"));
@@ -195,7 +195,7 @@ mod tests {
             found: None,
             ..list("from=2026-13-01")
         };
-        let shown = fixtures::framed(&list.content());
+        let shown = fixtures::framed_page(&list.content());
         assert!(shown.contains("日期无效") && shown.contains("筛选条件有误"));
         assert!(!shown.contains("没有符合条件"));
     }
@@ -207,7 +207,7 @@ mod tests {
             later_page: true,
             ..list("subject=橘洲")
         };
-        let shown = fixtures::framed(&list.content());
+        let shown = fixtures::framed_page(&list.content());
         assert!(shown.contains("没有符合条件") && shown.contains("回到第一页"));
     }
 }

@@ -130,7 +130,7 @@ mod tests {
             typed: "橘洲".to_owned(),
             error: None,
             found: Some(SearchOrganisationsResponse {
-                organisations: vec![fixtures::organisation()],
+                organisations: vec![fixtures::sample_organisation()],
                 next_page_token: "t+1".to_owned(),
                 total: 41,
             }),
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn results_show_the_code_and_the_counts() {
-        let shown = fixtures::framed(&search().content());
+        let shown = fixtures::framed_page(&search().content());
         assert!(shown.contains("长沙<mark>橘洲</mark>云帆科技有限公司"));
         assert!(shown.contains("91430100MA4Q5W141P") && shown.contains("41"));
         assert!(shown.contains("/search?q=%E6%A9%98%E6%B4%B2&amp;page=t%2B1"));
@@ -149,7 +149,7 @@ mod tests {
             later_page: true,
             ..search()
         };
-        assert!(fixtures::framed(&later.content()).contains("回到第一页"));
+        assert!(fixtures::framed_page(&later.content()).contains("回到第一页"));
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
             found: None,
             later_page: false,
         };
-        let shown = fixtures::framed(&search.content());
+        let shown = fixtures::framed_page(&search.content());
         assert!(
             shown.contains("请至少输入 2 个字") && shown.contains("aria-describedby=\"q-error\"")
         );
@@ -173,6 +173,6 @@ mod tests {
             found: Some(SearchOrganisationsResponse::default()),
             ..search()
         };
-        assert!(fixtures::framed(&search.content()).contains("未查到不代表该主体不存在"));
+        assert!(fixtures::framed_page(&search.content()).contains("未查到不代表该主体不存在"));
     }
 }

@@ -227,14 +227,14 @@ mod tests {
 
     fn subject() -> SubjectPage {
         SubjectPage {
-            organisation: fixtures::organisation(),
+            organisation: fixtures::sample_organisation(),
             tab: Tab::All,
             records: vec![
-                fixtures::licence(),
-                fixtures::penalty(),
-                fixtures::licence(),
+                fixtures::sample_licence(),
+                fixtures::sample_penalty(),
+                fixtures::sample_licence(),
             ],
-            revocations: vec![fixtures::revocation()],
+            revocations: vec![fixtures::sample_revocation()],
             next_page: "n".to_owned(),
             later_page: true,
         }
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn d24_what_was_revoked_stands_apart_from_the_records_with_its_reason() {
-        let shown = fixtures::framed(&subject().content());
+        let shown = fixtures::framed_page(&subject().content());
         let (records, revoked) = shown.split_once("近期撤回公示的信息").unwrap();
         assert!(!records.contains("行政复议"));
         assert!(revoked.contains("经行政复议&lt;撤销&gt;") && revoked.contains("2026-03-30"));
@@ -251,12 +251,12 @@ mod tests {
             tab: Tab::Licences,
             ..subject()
         };
-        assert!(!fixtures::framed(&of_licences.content()).contains("近期撤回"));
+        assert!(!fixtures::framed_page(&of_licences.content()).contains("近期撤回"));
         let none = SubjectPage {
             revocations: Vec::new(),
             ..subject()
         };
-        assert!(!fixtures::framed(&none.content()).contains("近期撤回"));
+        assert!(!fixtures::framed_page(&none.content()).contains("近期撤回"));
     }
 
     #[test]
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn adverse_records_tell_their_last_day_and_the_objection() {
-        let shown = fixtures::framed(&subject().content());
+        let shown = fixtures::framed_page(&subject().content());
         for text in ["2028-03-17", "异议处理中", "91430100MA4Q5W141P", "公示三年"] {
             assert!(shown.contains(text), "{text}");
         }
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn paging_stays_in_the_tab() {
-        let shown = fixtures::framed(
+        let shown = fixtures::framed_page(
             &SubjectPage {
                 tab: Tab::Penalties,
                 ..subject()

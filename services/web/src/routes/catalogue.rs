@@ -35,7 +35,7 @@ type PathParts<T> = Result<Path<T>, PathRejection>;
 
 /// The routes. What stands here as a word goes before what stands as a name, so no item can be called `lists`
 /// and be seen; catalog's data has none.
-pub(super) fn routes() -> Router<Site> {
+pub(super) fn catalogue_routes() -> Router<Site> {
     Router::new()
         .route("/catalogue", get(list))
         .route("/catalogue/lists", get(lists))

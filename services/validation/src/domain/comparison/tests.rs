@@ -6,7 +6,7 @@ use record_ref::{ItemRef, Operation, ProviderCode, RecordAddress};
 use time::{Date, OffsetDateTime, macros::date};
 
 use super::*;
-use crate::domain::Figures;
+use crate::domain::SupervisionFigures;
 
 const CODE: &str = "91430102MA4PX7RC64";
 
@@ -67,7 +67,7 @@ fn version(key: u8, revision: u64, says: Option<(u8, &str, Date)>) -> CheckedVer
     CheckedVersion {
         submission,
         content,
-        figures: Figures::default(),
+        figures: SupervisionFigures::default(),
         rule_set: String::new(),
     }
 }

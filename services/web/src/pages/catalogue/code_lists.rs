@@ -157,7 +157,7 @@ mod tests {
     use proto::credit::catalog::v1::CodeListValue;
 
     use super::*;
-    use crate::pages::fixtures::framed;
+    use crate::pages::fixtures::framed_page;
 
     fn list(version: u32) -> CodeList {
         let value = |value: &str, replaced_by: &str| CodeListValue {
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn values_of_earlier_days_lead_to_those_in_force() {
-        let shown = framed(
+        let shown = framed_page(
             &CodeListPage {
                 list: list(2),
                 newest: 2,
@@ -195,18 +195,18 @@ mod tests {
             list: list(1),
             newest: 3,
         };
-        assert!(framed(&old.content()).contains("查看第 3 版"));
+        assert!(framed_page(&old.content()).contains("查看第 3 版"));
         let only = CodeListPage {
             list: list(1),
             newest: 1,
         };
-        assert!(!framed(&only.content()).contains("代码表版本"));
+        assert!(!framed_page(&only.content()).contains("代码表版本"));
     }
 
     #[test]
     fn the_list_of_lists_leads_to_each() {
-        let shown = framed(&code_lists_content(&[list(2)]));
+        let shown = framed_page(&code_lists_content(&[list(2)]));
         assert!(shown.contains("href=\"/catalogue/lists/penalty-kind\"") && shown.contains("1 个"));
-        assert!(framed(&code_lists_content(&[])).contains("暂无代码表"));
+        assert!(framed_page(&code_lists_content(&[])).contains("暂无代码表"));
     }
 }

@@ -277,7 +277,7 @@ mod tests {
     use proto::credit::catalog::v1::Retirement;
 
     use super::*;
-    use crate::pages::fixtures::{framed, item};
+    use crate::pages::fixtures::{framed_page, sample_item};
 
     fn shown(states: &[VersionState], at: u32) -> ItemPage {
         let versions = states
@@ -293,7 +293,7 @@ mod tests {
         ItemPage {
             item: Item {
                 version: at,
-                ..item()
+                ..sample_item()
             },
             versions: ListItemVersionsResponse {
                 versions: versions.collect(),
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_version_tells_all_that_an_entry_must_say() {
-        let page = framed(&shown(&[VersionState::InForce], 1).content());
+        let page = framed_page(&shown(&[VersionState::InForce], 1).content());
         for text in [
             "归集甲",
             "来源乙",
@@ -358,7 +358,7 @@ mod tests {
 
     #[test]
     fn rules_stand_in_words_with_their_expression_escaped_and_folded() {
-        let page = framed(&shown(&[VersionState::InForce], 1).content());
+        let page = framed_page(&shown(&[VersionState::InForce], 1).content());
         for text in [
             "退回</span> 有效期不早于决定日期",
             "不符合时告知：有效期早于决定日期",
@@ -375,9 +375,9 @@ mod tests {
     fn other_versions_than_the_one_in_force_are_marked() {
         use VersionState::{InForce, Retired, Superseded, Upcoming};
         let states = [Superseded, InForce, Upcoming];
-        let old = framed(&shown(&states, 1).content());
+        let old = framed_page(&shown(&states, 1).content());
         assert!(old.contains("本版已被第 2 版替代") && old.contains("href=\"/catalogue/xzxk/2\""));
-        let coming = framed(&shown(&states, 3).content());
+        let coming = framed_page(&shown(&states, 3).content());
         assert!(coming.contains("本版尚未生效") && coming.contains("2018-01-01"));
         let mut ended = shown(&[Superseded, Retired], 2);
         ended.versions.retirement = Some(Retirement {
@@ -387,12 +387,12 @@ mod tests {
             ..Default::default()
         });
         ended.successor = Some("企业登记基础信息".to_owned());
-        let ended = framed(&ended.content());
+        let ended = framed_page(&ended.content());
         assert!(ended.contains("本事项已停用") && ended.contains("职能并入&lt;市场监管局&gt;。"));
         assert!(ended.contains("href=\"/catalogue/djzc\"") && ended.contains("企业登记基础信息"));
         let mut ending = shown(&[InForce], 1);
         ending.versions.retirement = Some(Retirement::default());
-        assert!(framed(&ending.content()).contains("本事项将自"));
+        assert!(framed_page(&ending.content()).contains("本事项将自"));
     }
 
     #[test]
@@ -400,7 +400,7 @@ mod tests {
         let mut bare = shown(&[VersionState::InForce], 1);
         bare.lists.clear();
         bare.versions.versions.clear();
-        let page = framed(&bare.content());
+        let page = framed_page(&bare.content());
         assert!(page.contains("代码表：licence-kind") && page.contains("普通"));
     }
 }

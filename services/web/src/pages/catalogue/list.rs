@@ -201,12 +201,12 @@ pub(super) fn public_fields(item: &Item) -> usize {
 mod tests {
     use super::*;
     use crate::{
-        pages::fixtures::{framed, item},
+        pages::fixtures::{framed_page, sample_item},
         query::QueryParams,
     };
 
     fn list(items: Vec<Item>, query: &str) -> String {
-        framed(
+        framed_page(
             &CataloguePage {
                 items,
                 organs: OrganNames::from([("O1".to_owned(), "长沙市林业局".to_owned())]),
@@ -218,20 +218,20 @@ mod tests {
 
     #[test]
     fn items_stand_under_their_catalogue() {
-        let mut own = item();
+        let mut own = sample_item();
         own.code = "lyzz".to_owned();
         own.owner = Some(proto::credit::catalog::v1::Owner {
             catalogue: Catalogue::Department.into(),
             organ: "O1".to_owned(),
             district_code: String::new(),
         });
-        let shown = list(vec![item(), own.clone()], "");
+        let shown = list(vec![sample_item(), own.clone()], "");
         let (city, department) = shown.split_once("id=\"of-department\"").unwrap();
         assert!(city.contains("href=\"/catalogue/xzxk\"") && city.contains("行政管理信息"));
         assert!(!city.contains("/catalogue/lyzz") && !department.contains("/catalogue/xzxk"));
         assert!(department.contains("部门目录 · 长沙市林业局"));
         assert!(shown.contains("依法查询，不公示") && shown.contains("向社会公示"));
-        let narrowed = list(vec![item(), own], "catalogue=department");
+        let narrowed = list(vec![sample_item(), own], "catalogue=department");
         assert!(narrowed.contains("/catalogue/lyzz") && !narrowed.contains("/catalogue/xzxk"));
         assert!(narrowed.contains("<option value=\"department\" selected>"));
     }
@@ -239,8 +239,8 @@ mod tests {
     #[test]
     fn an_empty_list_tells_why() {
         assert!(list(vec![], "").contains("暂无生效的事项"));
-        assert!(list(vec![item()], "class=adverse").contains("没有符合条件的事项"));
-        let wrong = list(vec![item()], "class=nonsense");
+        assert!(list(vec![sample_item()], "class=adverse").contains("没有符合条件的事项"));
+        let wrong = list(vec![sample_item()], "class=nonsense");
         assert!(wrong.contains("没有这个选项") && !wrong.contains("/catalogue/xzxk"));
     }
 }
