@@ -2,9 +2,9 @@
 //! journeys after each fault, and by the hostile suite.
 //!
 //! - [`ReceiptBook`]: what callers were given;
-//! - [`Auditor::while_running`]: what must hold at every moment, in one snapshot of the database;
-//! - [`Auditor::settled`]: what must hold once everything is through: receipts = originals = events = verdicts, and what
-//!   was revoked or withdrawn (D-24) is ended by its own version with its own words.
+//! - [`Auditor::check_while_running`]: what must hold at every moment, in one snapshot of the database;
+//! - [`Auditor::check_settled`]: what must hold once everything is through: receipts = originals = events = verdicts, and what
+//!   was revoked or withdrawn (D-24) is ended by a version of its own that carries the reason as sent.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -196,7 +196,7 @@ impl Auditor {
         self.check_counts(book).await
     }
 
-    /// What is on its way, for the error of a wait.
+    /// Describes the backlog, for the error message of a timeout.
     async fn describe_backlog(&self, cluster: &Cluster) -> Result<String> {
         let mut all = Vec::new();
         for (service, _) in cluster.service_pids() {
@@ -332,7 +332,7 @@ impl Auditor {
             let of_kind = match (outcome.as_str(), operation.as_str()) {
                 ("accepted", "upsert") => &mut accepted,
                 ("returned", "upsert") => &mut returned,
-                // Its reason was checked at the door; nothing is left to return it for.
+                // Ingest has checked the reason; validation has nothing to return it for.
                 ("accepted", "revoke" | "withdraw") => &mut ended,
                 other => bail!("a verdict that there must not be: {id}: {other:?}"),
             };
@@ -411,7 +411,7 @@ impl Auditor {
     }
 }
 
-/// The versions that the events of one type in an outbox tell of, as often as they do.
+/// Record ids in the events of one type in an outbox, with repetitions.
 async fn event_versions(
     pool: &sqlx::PgPool,
     event_type: &str,

@@ -364,7 +364,7 @@ impl Cluster {
         self.platform.as_ref().map(ServerProcess::pid)
     }
 
-    /// The processes that take part, by what they are; several may bear one name.
+    /// Process ids by role; a role may have several.
     pub fn process_ids(&self) -> Vec<(&'static str, u32)> {
         let ours = self.platform.iter().map(|p| ("platform", p.pid()));
         let simulator = self.simulator.iter().map(|p| ("province", p.pid()));
@@ -387,7 +387,7 @@ impl Cluster {
     /// Asks the all-in-one process to end; it must end well.
     pub async fn stop_platform(&mut self) -> Result<()> {
         let process = self.platform.take().context("the platform runs")?;
-        // Off the runtime, whose clients must hear the farewell meanwhile.
+        // In a blocking thread: clients on this runtime must be able to receive the server's last answers.
         let stopping = tokio::task::spawn_blocking(move || process.stop("TERM", PROCESS_TIMEOUT));
         let status = stopping.await??;
         ensure!(status.success(), "{status}; {}", self.log_tail());
@@ -451,7 +451,7 @@ impl Cluster {
         )?)
     }
 
-    /// Every lane is empty: nothing unpublished, nothing parked. A journey that leaves work
+    /// Waits until every outbox is published and no event is a dead letter. A journey that leaves work
     /// unprocessed fails.
     pub async fn wait_until_drained(&self) -> Result<()> {
         for service in Service::PLATFORM {

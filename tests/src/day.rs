@@ -152,7 +152,7 @@ impl Day {
             if settled {
                 return Ok(balance);
             }
-            // How far it is, without the time: a day that stands still is not waited for.
+            // Progress without the elapsed time, so that `eventually` notices when nothing moves any more.
             let timeless = Balance {
                 seconds: 0.0,
                 records_per_second: 0.0,

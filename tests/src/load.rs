@@ -40,11 +40,11 @@ use crate::{
     books::ReceiptBook, clients::IngestClient, cluster::Cluster, day::submission_of_record,
 };
 
-/// How long a caller asks for one receipt before the load is called broken.
+/// How long a caller retries for one receipt before the load fails.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(120);
 /// Pause before a caller asks again.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
-/// Submissions of one stream without an answer.
+/// Submissions in flight on one stream, at most.
 const MAX_UNANSWERED: usize = 64;
 /// One single call in so many is the repetition of an old one.
 const REPEAT_EVERY: u64 = 8;
@@ -203,7 +203,7 @@ impl Load {
         came.context("receipts stay away")
     }
 
-    /// Fails with the error of a caller that has ended; callers end when they are told to and not before.
+    /// Fails with the error of a caller that has ended: no caller may end before `finish`.
     pub async fn check_callers(&mut self) -> Result<()> {
         if let Some(ended) = self.callers.try_join_next() {
             ended?.context("a caller of the load failed")?;
@@ -248,7 +248,7 @@ async fn refill_permits(
             _ = beat.tick() => {}
             _ = stopped.wait_for(|stop| *stop) => return Ok(()),
         }
-        // Tickets that nobody took while the platform was away do not become a flood.
+        // Permits do not accumulate while the platform is unavailable: no burst afterwards.
         if shared.permits.available_permits() < 4 * share {
             shared.permits.add_permits(share);
         }
@@ -264,7 +264,7 @@ struct LoadCaller {
     ends: VecDeque<Submission>,
 }
 
-/// What becomes of a record that has its receipt: chance, but the same for the same seed, from which its id comes.
+/// The revocation or withdrawal that follows a record, if any. Derived from its submission id, so the same seed gives the same.
 fn ending_of(record: &Submission) -> Option<Submission> {
     let [chance, ..] = vault::sha256(record.submission_id.as_bytes());
     let (operation, reason) = match chance % ENDED_ONE_IN {
@@ -286,7 +286,7 @@ fn ending_of(record: &Submission) -> Option<Submission> {
 enum LostAnswer {
     /// Ask again with the same id.
     AskAgain,
-    /// The platform said what it must not say.
+    /// The platform gave an answer that is wrong for a good submission.
     Wrong(String),
 }
 
@@ -453,7 +453,7 @@ impl LoadCaller {
                                 sender = None;
                             }
                         }
-                        // Nothing more to say; the answers to what was said still come.
+                        // The request side is closed; answers in flight still come.
                         _ => sender = None,
                     }
                     continue;

@@ -12,11 +12,11 @@ use crate::cluster::Cluster;
 pub struct ResidentMemory {
     /// Now.
     pub now_mib: f64,
-    /// The most since the process began, or since [`forget_peak`].
+    /// The most since the process began, or since [`reset_peak`].
     pub peak_mib: f64,
 }
 
-/// What a process keeps resident.
+/// Resident memory of a process and its peak.
 pub fn resident_memory(pid: u32) -> Result<ResidentMemory> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))
         .with_context(|| format!("reading the status of process {pid}"))?;
@@ -40,7 +40,7 @@ pub fn reset_peak(pid: u32) -> Result<()> {
         .with_context(|| format!("resetting the peak of process {pid}"))
 }
 
-/// The memory of all services of a platform that run apart.
+/// Resident memory of each service that runs in a process of its own.
 pub fn service_memory(cluster: &Cluster) -> Result<Vec<(Service, ResidentMemory)>> {
     let pids = cluster.service_pids().into_iter();
     pids.map(|(service, pid)| Ok((service, resident_memory(pid)?)))

@@ -243,7 +243,7 @@ async fn a_provider_reports_once_the_credit_office_has_registered_it_r3_r5() -> 
     let office = cluster.token("", &[Role::CreditOffice], None)?;
 
     let unknown = client.submit(&own, None).await?;
-    unknown.check_refusal("PERMISSION_DENIED: PROVIDER_UNKNOWN: ")?;
+    unknown.check_refusal("PERMISSION_DENIED: PROVIDER_NOT_REGISTERED: ")?;
     let presumed = client.register(&own, &provider.code, &provider.name);
     presumed
         .await?

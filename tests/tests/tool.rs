@@ -53,7 +53,7 @@ impl ToolOutput {
     }
 }
 
-/// A department at its desk.
+/// A department that runs `creditctl` with its own token.
 struct DepartmentTool {
     provider: String,
     variables: BTreeMap<&'static str, String>,

@@ -1,5 +1,5 @@
 //! Which column of a table holds which field: by field code, Chinese name or alias, as the check itself reads a
-//! header. Called by [`crate::checked`] before anything is sent.
+//! header. Called by [`crate::checked_file`] before anything is sent.
 
 use credit_record::check::find_column;
 use credit_record::item::ItemVersion;
@@ -29,7 +29,7 @@ pub enum ColumnRole {
     RecordKey,
     /// Added by an error file.
     Added,
-    /// The department's own: named by `--key` and not sent.
+    /// A column of the department, named by `--key`; it is not sent.
     Own,
     /// Without a name.
     Nameless,

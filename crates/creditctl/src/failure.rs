@@ -17,7 +17,7 @@ pub enum CommandFailure {
     /// Standard output could not be written.
     #[error("writing standard output")]
     Write(#[source] io::Error),
-    /// Anything that is told in the caller's language.
+    /// A failure with a message in the caller's language.
     #[error("{0}")]
     Message(Box<FailureMessage>),
 }

@@ -6,7 +6,7 @@
 //! - [`commands`]: one module a command;
 //! - [`files`]: the departments' files, read and written: CSV, Excel, JSON by line, and the error file;
 //! - [`columns`], [`records`]: columns by any of their names; rows as records with their keys;
-//! - [`checked`]: a file looked at once before anything else happens: form, columns, keys, digest;
+//! - [`checked_file`]: a file looked at once before anything else happens: form, columns, keys, digest;
 //! - [`client`]: the platform: connection, sending with resumption, waiting for verdicts;
 //! - [`state`]: what a killed run left behind;
 //! - [`report`]: what is said of each row, as JSON, for people and in the error file;
@@ -74,7 +74,7 @@ impl CommandContext<'_> {
         legal_clock::shanghai_date(self.now)
     }
 
-    /// Something for whoever watches. Where standard error is gone, the work goes on all the same.
+    /// Prints a notice on standard error; a failure to print is ignored.
     pub fn print_notice(&mut self, text: &str) {
         let _ = writeln!(self.errors, "creditctl: {text}");
     }

@@ -1,5 +1,5 @@
 //! Rows as records: the content that is sent, the form it has, and the key by which its versions follow one another.
-//! Called by [`crate::checked`].
+//! Called by [`crate::checked_file`].
 //!
 //! Of a table, one header by field codes and the row's cells as they stand there, as `text/csv`; of JSON by line,
 //! the line as it is. Columns that an error file added are taken off, nothing else is touched.

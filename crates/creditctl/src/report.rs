@@ -31,7 +31,7 @@ pub struct RowOutcome {
     pub row: u64,
     /// Id under which it was sent.
     pub submission_id: Option<String>,
-    /// At the door: `accepted`, `unchanged`, `refused`, `not_sent`; `None` of a check at the desk.
+    /// On receipt: `accepted`, `unchanged`, `refused`, `not_sent`; `None` for a local check.
     pub outcome: Option<&'static str>,
     /// The version.
     pub record_id: Option<String>,
@@ -83,7 +83,7 @@ pub struct FileSummary {
     pub receipts: u64,
     /// Those of them whose content the platform had already.
     pub unchanged: u64,
-    /// Rows refused at the door.
+    /// Rows refused on receipt.
     pub refused: u64,
     /// Rows that were not sent.
     pub not_sent: u64,

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-/// One finding, of the platform or of a check at the desk.
+/// One finding, of the platform or of a local check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FindingShape {
     /// Stable code.
@@ -73,7 +73,7 @@ impl From<credit_record::Finding> for FindingShape {
     }
 }
 
-/// A refusal at the door.
+/// A refusal on receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct RefusalShape {
     /// gRPC status code; 0 where the tool itself did not send the row.
@@ -136,7 +136,7 @@ impl From<Receipt> for ReceiptShape {
     }
 }
 
-/// Name of an outcome at the door.
+/// Name of an outcome on receipt.
 pub fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Unchanged => "unchanged",

@@ -22,7 +22,7 @@ pub struct UploadRun {
     pub format: String,
     /// What the submission ids begin with.
     pub batch: String,
-    /// Digest of what is sent, see [`crate::checked::Checked::name`].
+    /// Digest of what is sent, see [`crate::checked_file::CheckedFile::content_digest`].
     pub content: String,
     /// Where it is sent to.
     pub endpoint: String,
@@ -43,7 +43,7 @@ impl UploadRun {
     }
 }
 
-/// What became of a row at the door.
+/// The platform's answer to a row on receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowAnswer {
     /// Committed.
@@ -85,7 +85,7 @@ enum StateEntry {
     Token(String),
 }
 
-/// The open file, and what it told.
+/// The open state file and what was read from it.
 #[derive(Debug)]
 pub struct UploadState {
     path: PathBuf,

@@ -28,14 +28,14 @@ use crate::{
     lag, metrics::BusMetrics,
 };
 
-/// How long to wait for a first message before looking at dead letters and shutdown again.
+/// Timeout of one fetch; after it, dead letters and the shutdown are looked at again.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the server may keep silent between two messages of an answer. The client itself waits
+/// Timeout between two messages of the server's answer. The client itself waits
 /// for ever when the connection breaks after the request was sent.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often the age of the lane is asked for.
+/// Interval at which the consumer's lag is read.
 const LAG_INTERVAL: Duration = Duration::from_secs(2);
-/// How long events gather after a batch that was not half full. A batch is a transaction and a flush of the disk
+/// Linger: the pause after a batch that was less than half full, so that the next one is fuller. A batch is a transaction and a flush of the disk
 /// whatever its size; an event that comes alone does not wait.
 const LINGER: Duration = Duration::from_millis(30);
 /// Messages taken at once; each may hold many events.
@@ -75,7 +75,7 @@ struct ConsumerWorker {
     metrics: BusMetrics,
 }
 
-/// A message with its decoded events; `None` when it is no event batch at all.
+/// A message with its decoded events.
 struct DecodedMessage {
     message: Message,
     events: Vec<Delivery>,
@@ -161,7 +161,7 @@ impl ConsumerWorker {
                 self.lane.report_failure(why);
             }
             if self.context.shutdown.sleep(LAG_INTERVAL).await {
-                // The worker finishes what is in hand; this future is dropped with it.
+                // The worker finishes the messages in flight; this future is dropped with it.
                 std::future::pending::<()>().await;
             }
         }
@@ -242,7 +242,7 @@ impl ConsumerWorker {
         DecodedMessage { message, events }
     }
 
-    /// Deals with a chunk of messages for good, then acknowledges them.
+    /// Processes a chunk of messages until each event is handled or parked, then acknowledges them.
     async fn process_chunk(&self, chunk: Vec<DecodedMessage>) -> Result<(), String> {
         let mut known = HashSet::new();
         let events: Vec<Delivery> = chunk
@@ -366,7 +366,7 @@ impl ConsumerWorker {
         Ok(poison)
     }
 
-    /// Remembers a batch in the inbox of which nothing came before, as it nearly always is; else fails by a duplicate.
+    /// Inserts a batch into the inbox; fails with a unique violation when any event is there already, which is rare.
     async fn insert_inbox(&self, conn: &mut Conn, batch: &[Delivery]) -> Result<(), db::Error> {
         sqlx::query(
             "insert into inbox (consumer, event_id, handled_at)
@@ -519,7 +519,7 @@ async fn collect_messages(
             Ok(Some(Err(error))) => error.to_string(),
             Err(_) => "the server does not answer".to_owned(),
         };
-        // What has come is dealt with; the trouble shows again at the next request.
+        // Messages received so far are processed; the error will show at the next request.
         return if messages.is_empty() {
             Err(why)
         } else {

@@ -1,13 +1,13 @@
-//! Tells failures that pass from failures that an event causes. The consumer asks, because the
+//! Separates transient failures from those caused by one event. The consumer asks, because the
 //! first are waited out and the second are isolated and parked.
 
 use service_kit::db;
 
 /// What to do with a batch that failed.
 pub(crate) enum BatchFailure {
-    /// The same again, later.
+    /// Transient: retry the same batch later.
     Retry(String),
-    /// Something in it is bad.
+    /// One of its events is poison.
     Poison(String),
 }
 

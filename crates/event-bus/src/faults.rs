@@ -1,4 +1,4 @@
-//! Named points at which tests cut the power: the places where a crash could lose or double
+//! Fault injection: named points at which tests simulate a crash, where one could lose or double
 //! something if the discipline were wrong. Production passes [`FaultInjection::none`]; only the suites in
 //! `tests/` pass a function.
 

@@ -1,4 +1,4 @@
-//! The bus discipline. A service emits by [`append`] in its business transaction and by nothing
+//! The bus discipline. A service emits by [`append_events`] in its business transaction and by nothing
 //! else; its relay publishes the outbox to JetStream; consumers take batches, remember what they
 //! have dealt with in their inbox, and park what they cannot deal with. Everything on JetStream
 //! can be rebuilt from the outboxes. Services call this crate; only it names the NATS client.

@@ -37,7 +37,7 @@ pub(crate) struct OutboxRow {
     pub event: NewEvent,
 }
 
-/// Where the relay stands.
+/// The relay's cursor: the last row that was published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RelayCursor {
     pub xid: String,
@@ -169,7 +169,7 @@ pub(crate) async fn advance_cursor(
 }
 
 /// Puts the cursor back to the beginning: the relay publishes everything again, and consumers
-/// know by their inboxes what they have dealt with. For the service's own role; see [`rebase`].
+/// know by their inboxes what they have dealt with. For the service's own role; see [`rebase_outbox`].
 pub async fn rewind_outbox(pool: &Pool) -> Result<(), Error> {
     sqlx::query("update relay_cursor set xid = '0', seq = 0, generation = generation + 1")
         .execute(pool)

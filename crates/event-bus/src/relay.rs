@@ -31,7 +31,7 @@ const READ_BYTES: i64 = 16 * 1024 * 1024;
 const EVENTS_PER_MESSAGE: usize = 250;
 /// Payload bytes in one message, below the server's limit of 8 MiB even with one large event on top.
 const BYTES_PER_MESSAGE: usize = 1024 * 1024;
-/// How long the relay lets rows gather after it has published few of them. A message costs the broker a flush and each
+/// Linger: the pause after a publication of few rows, so that the next message is fuller. A message costs the broker a flush and each
 /// consumer a transaction, so under load fewer and fuller ones carry more; a row that comes alone does not wait.
 const LINGER: Duration = Duration::from_millis(30);
 /// Longest pause between looks at an idle outbox; a commit elsewhere wakes nobody here.
@@ -120,7 +120,7 @@ impl RelayWorker {
                     let cause = service_kit::error::error_chain(&error);
                     tracing::warn!(service = self.service, error = %cause, "relay paused");
                     match error {
-                        // No age tells this: what is new would seem to be published.
+                        // The lag does not show this: new rows sort before the cursor and count as published.
                         RelayError::Restored => self.lane.report_failure(cause),
                         _ => self.report_age().await,
                     }

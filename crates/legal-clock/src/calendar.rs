@@ -26,7 +26,7 @@ const BUILTIN: &str = include_str!("../data/working-days.json");
 pub struct WorkingDay {
     /// It is a working day.
     pub is_working: bool,
-    /// The day's year has no final data, so a notice may still turn the answer.
+    /// The day's year has no final data: a notice may still change the answer.
     pub provisional: bool,
 }
 
@@ -51,7 +51,7 @@ impl Deadline {
     }
 }
 
-/// The exceptions of one year, as a set of ordinal days on which the weekday rule is turned.
+/// The exceptions of one year: a bit set of the ordinal days on which the weekday rule is inverted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct CalendarYear {
     is_final: bool,

@@ -149,7 +149,7 @@ impl ServerProcess {
         Ok(status.is_some())
     }
 
-    /// `kill -9` of the process and those that it has started, in one blow; they are gone when this returns.
+    /// `kill -9` of the whole process tree at once; all of it is gone when this returns.
     pub fn kill9(mut self) -> Result<()> {
         if self.has_ended()? {
             // Its number may be somebody else's by now.
@@ -164,7 +164,7 @@ impl ServerProcess {
         wait_gone(&family)
     }
 
-    /// Stops (SIGSTOP) the process and those that it has started, who are given.
+    /// Suspends the process tree (SIGSTOP); gives the pids of the descendants.
     pub fn suspend_tree(&self) -> Result<Vec<u32>> {
         send_signal(self.pid(), "STOP")?;
         let start = Instant::now();
@@ -179,7 +179,7 @@ impl ServerProcess {
         Ok(family)
     }
 
-    /// Lets go on what [`ServerProcess::stop_family`] has stopped.
+    /// Lets go on what [`ServerProcess::suspend_tree`] has stopped.
     pub fn resume_tree(&self) -> Result<()> {
         let mut family = descendants(self.pid());
         family.push(self.pid());
@@ -282,7 +282,7 @@ pub fn is_running(pid: u32) -> bool {
     state_and_parent(pid).is_some_and(|(state, _)| state != 'Z' && state != 'X')
 }
 
-/// Whether a process stands still after SIGSTOP.
+/// Whether a process is suspended (state `T`).
 fn is_stopped(pid: u32) -> bool {
     state_and_parent(pid).is_some_and(|(state, _)| state == 'T')
 }

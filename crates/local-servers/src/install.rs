@@ -104,7 +104,7 @@ pub fn install_servers(root: &Path) -> Result<Binaries> {
     Ok(found)
 }
 
-/// A folder that was fetched holds its program, or another file without which it is worth nothing; what tidies up old files may have taken some.
+/// Ensures that a fetched folder still holds its program: a cleaner of old files may have removed it.
 pub(crate) fn ensure_complete(folder: &Path, program: &Path) -> Result<()> {
     if !program.is_file() {
         bail!(

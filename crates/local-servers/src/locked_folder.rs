@@ -1,4 +1,4 @@
-//! Where a server keeps its files, and who else may be there. Used by `postgres`, `nats`, `port` and by `testkit`.
+//! Folders for the files of servers, each locked by one process. Used by `postgres`, `nats`, `port` and by `testkit`.
 
 use crate::account;
 use crate::credentials::random_hex;
@@ -40,7 +40,7 @@ pub fn shared_folder(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// A folder for the files of servers, held by one process at a time.
+/// A folder for the files of servers, locked by one process at a time.
 #[derive(Debug)]
 pub struct LockedFolder {
     folder: PathBuf,

@@ -11,7 +11,7 @@ use crate::reason::Reason;
 /// Domain of the reasons in `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "credit.changsha";
 
-/// Something that a caller can be told: why, where and by which rule.
+/// A refusal as the caller sees it: reason, field and rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Why; tells the gRPC code too.

@@ -95,7 +95,7 @@ pub async fn serve_grpc(
     };
     tokio::select! {
         ended = server => Ok(ended?),
-        // A client that ignores the farewell must not hold the stop up; its calls are answered.
+        // A client that keeps its connection open after GOAWAY must not delay the stop; its calls are answered.
         () = patience => Ok(()),
     }
 }

@@ -10,7 +10,7 @@
 //! - [`page`]: pages of lists; [`blocking`]: work for a processor; [`start`]: what every service does to start
 //! - [`migrate`]: roles, rights and migrations of a schema
 //! - [`readiness`] and [`admin`]: lanes with ages, `/livez`, `/readyz`, `/metrics`
-//! - [`shutdown`]: stop being ready, finish what is in hand, flush, exit
+//! - [`shutdown`]: stop being ready, finish the work in flight, flush, exit
 //! - [`telemetry`]: logs, traces that follow one record, metrics
 //!
 //! Nothing here is process-global: two platforms run in one process when a test wants.
@@ -46,6 +46,6 @@ pub struct ServiceContext {
     pub keyring: vault::Keyring,
     /// Checks the tokens of callers.
     pub verifier: Arc<identity::TokenVerifier>,
-    /// Tells when to stop and waits for what is in hand.
+    /// Signals the stop and waits for the tasks in flight.
     pub shutdown: shutdown::Shutdown,
 }

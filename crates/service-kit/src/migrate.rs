@@ -127,7 +127,7 @@ pub async fn migrate_schema(owner_url: &str, plan: SchemaPlan) -> Result<(), Mig
                 source,
             })?;
     }
-    // Everything is committed; a failed farewell changes nothing.
+    // Everything is committed; a failed close changes nothing.
     let _ = conn.close().await;
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! Stopping in order: a token that says so and a tracker of what is in hand.
+//! Graceful shutdown: a cancellation token and a tracker of the tasks in flight.
 
 use std::{fmt, future::Future, sync::Arc, sync::Mutex, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How long servers go on answering after a stop is requested, where nothing else is said. Well below what Compose
+/// Default grace period: how long servers still answer after a stop is requested. Well below what Compose
 /// waits for a container (`stop_grace_period`) and a process for its tasks (`shutdown_seconds`).
 const GRACE_PERIOD: Duration = Duration::from_secs(8);
 
@@ -46,7 +46,7 @@ impl Shutdown {
         Self::default()
     }
 
-    /// The same, with another time for what clients still ask.
+    /// The same with another grace period.
     pub fn with_grace_period(self, farewell: Duration) -> Self {
         Self {
             grace_period: farewell,
@@ -54,7 +54,7 @@ impl Shutdown {
         }
     }
 
-    /// How long a server goes on answering its clients after a stop was requested; then it leaves them.
+    /// The grace period: how long a server still answers after a stop was requested, before it closes its connections.
     pub fn grace_period(&self) -> Duration {
         self.grace_period
     }
@@ -116,7 +116,7 @@ impl Shutdown {
     }
 
     /// Waits until every task has ended after a stop was requested; the first failure, if any.
-    /// Tasks that do not end within `patience` are left behind and named as a failure.
+    /// Tasks that do not end within `timeout` are abandoned and named as a failure.
     pub async fn wait_finished(&self, patience: Duration) -> Result<(), String> {
         self.token.cancelled().await;
         self.tasks.close();
@@ -150,7 +150,7 @@ impl Shutdown {
 mod tests {
     use super::*;
 
-    // Time that passes only when nothing is left to do, so that a machine that stalls costs no patience.
+    // Paused time, which advances only when every task is idle: a slow machine cannot run into the timeout.
     #[tokio::test(start_paused = true)]
     async fn an_essential_task_that_fails_stops_the_process() {
         let shutdown = Shutdown::new();

@@ -31,7 +31,7 @@ pub struct TestDb {
 }
 
 impl TestDb {
-    /// A database on the shared server, see [`TestDb::on`].
+    /// A database on the shared server, see [`TestDb::on_server`].
     pub async fn new(
         template_key: &str,
         prepare: impl AsyncFnOnce(&str) -> Result<()>,

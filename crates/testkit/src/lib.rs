@@ -1,7 +1,7 @@
 //! What tests of this workspace share. Only tests, the demo and the benchmarks call it.
 //!
-//! * [`servers`]: the PostgreSQL and NATS that `cargo xtask test` (or `cargo xtask servers`) has started.
-//! * [`bed::Bed`]: all that one service needs, for its integration tests.
+//! * [`test_servers`]: the PostgreSQL and NATS that `cargo xtask test` (or `cargo xtask servers`) has started.
+//! * [`test_bed::TestBed`]: all that one service needs, for its integration tests.
 //! * [`service`]: calls to a service under test, its refusals and its events.
 //! * [`TestDb`]: an own database per test, made from a prepared template in milliseconds.
 //! * [`private_postgres`], [`private_nats`]: own servers of one test, to kill and to start again.
@@ -9,7 +9,7 @@
 //! * [`records`]: realistic records from a seed, each knowing its verdict.
 //! * [`proxy::TcpProxy`]: a network to cut, to stall and to slow down.
 //! * [`TestResult`]: what a test returns, so that its own error is what is shown.
-//! * [`extent`], [`seed`]: how much a test does, in the suite and in `cargo xtask soak`.
+//! * [`choose_extent`], [`test_seed`]: how much a test does, in the suite and in `cargo xtask soak`.
 //! * [`Port`]: a port that nobody else gets while a server is away.
 //! * [`eventually`]: waits for a condition instead of sleeping.
 //! * `browser` (feature `browser`): a headless Chromium.

@@ -64,7 +64,7 @@ pub async fn private_nats_with(options: NatsOptions) -> Result<PrivateNats> {
 }
 
 impl PrivatePostgres {
-    /// The superuser's address of the database `postgres`; fit for [`crate::TestDb::on`].
+    /// The superuser's address of the database `postgres`; fit for [`crate::TestDb::on_server`].
     pub fn url(&self) -> &str {
         &self.url
     }

@@ -1,4 +1,4 @@
-//! A bed for one service: its schema in a database of its own, its streams on the shared NATS
+//! A test bed for one service: its schema in a database of its own, its streams on the shared NATS
 //! under a namespace of its own, a clock to turn, keys and tokens. Called by the integration
 //! tests of services. A test that leaves work unprocessed fails: `finish` asks, and dropping a
 //! bed without it panics.
@@ -315,7 +315,7 @@ impl TestBed {
         .await
     }
 
-    /// No consumer has anything before it or in hand. Streams are asked too: a message that was just published is in
+    /// No consumer has a message pending or in flight. Streams are asked too: a message that was just published is in
     /// its stream before the server counts it for the consumers, and stays there until all have acknowledged it.
     async fn ensure_nothing_pending(&self) -> Result<()> {
         for subscription in &self.subscriptions {

@@ -1,5 +1,5 @@
 //! SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104). Called for content digests of records and,
-//! through [`crate::Keyring::blind`], for blind indexes.
+//! through [`crate::keyed_hash`], for blind indexes.
 
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};

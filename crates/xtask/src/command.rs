@@ -35,7 +35,7 @@ pub(crate) fn run_step(command: &mut Command) -> Result<bool> {
     Ok(passed)
 }
 
-/// As [`step`], but leaves the last word to the command.
+/// As [`run_step`], but leaves the last word to the command.
 pub(crate) fn run_last_step(command: &mut Command) -> Result<bool> {
     eprintln!("» {}", command_line(command));
     let status = command
@@ -44,7 +44,7 @@ pub(crate) fn run_last_step(command: &mut Command) -> Result<bool> {
     Ok(status.success())
 }
 
-/// As [`step`], but beside other work: says what it is and how long it took, and keeps what it prints for the end where it
+/// As [`run_step`], but beside other work: says what it is and how long it took, and keeps what it prints for the end where it
 /// failed. Gives that, or nothing.
 pub(crate) fn run_step_quietly(command: &mut Command) -> Result<Option<String>> {
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! The servers of one run of tests, and what tests are told of their surroundings. Used by `test` and `soak`.
+//! The private servers of one run of tests, and the environment variables of the tests. Used by `test` and `soak`.
 
 use crate::command::servers_are_set;
 use crate::requirements::TestRequirements;
@@ -39,7 +39,7 @@ impl PrivateServers {
         Ok(Self(Some((database, bus))))
     }
 
-    /// Tells a command where all is that tests look for.
+    /// Sets the environment variables by which tests find servers and programs.
     pub(crate) fn set_environment(&self, command: &mut Command, fetched: &TestRequirements) {
         command
             .envs(fetched.binaries.to_env())

@@ -15,7 +15,7 @@ pub(crate) struct TestRequirements {
 }
 
 impl TestRequirements {
-    /// What can be said at once of a machine that cannot run the tests.
+    /// Fails early on a machine that cannot run the tests.
     ///
     /// # Errors
     /// With the line that installs what is missing.

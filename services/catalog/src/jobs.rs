@@ -1,6 +1,6 @@
 //! The reconciler of the catalogue: what the data files hold is published, once; due days follow the
 //! calendar; what became overdue is announced. It has no input and is idempotent, so it runs at the start
-//! and then on a timer. Called by `start`; the tests call [`reconcile`] directly.
+//! and then on a timer. Called by `start`; the tests call [`reconcile_data_files`] directly.
 
 mod cache;
 mod files;
@@ -168,10 +168,10 @@ pub async fn reconcile_data_files(
     reconcile_with(&mut ReconcilerCache::default(), pool, law, clock, items_dir).await
 }
 
-/// As [`reconcile`]; what `memory` knows to be published is neither compiled nor offered again.
+/// As [`reconcile_data_files`]; what `memory` knows to be published is neither compiled nor offered again.
 ///
 /// # Errors
-/// As [`reconcile`].
+/// As [`reconcile_data_files`].
 pub async fn reconcile_with(
     memory: &mut ReconcilerCache,
     pool: &Pool,

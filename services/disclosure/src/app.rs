@@ -35,8 +35,8 @@ fn open_record(
     prost::Message::decode(plain.as_slice()).map_err(DisclosureError::Record)
 }
 
-/// The reason of a revocation as it is shown, to the public and to the subject alike: whom else it names by a number
-/// is nobody's business.
+/// The reason of a revocation as it is shown, to the public and to the subject alike: numbers of other people in it are
+/// masked.
 fn shown_reason(
     keyring: &Keyring,
     revocation_id: VersionId,

@@ -21,7 +21,7 @@ pub struct Config {
     pub licence_items: Vec<String>,
     /// Items counted as penalties.
     pub penalty_items: Vec<String>,
-    /// Days for which an organisation's page tells of a revocation, after that of the revocation.
+    /// Days for which an organisation's page shows the notice of a revocation, after that of the revocation.
     pub revocation_notice_days: u16,
 }
 

@@ -1,5 +1,5 @@
-//! What can go wrong in disclosure and what a caller is told of it, in one exhaustive match. Called by every module
-//! that answers a request.
+//! The errors of disclosure and the gRPC status of each, in one exhaustive match. Called by every module that answers a
+//! request.
 
 use service_kit::{
     db,
@@ -30,7 +30,7 @@ pub enum DisclosureError {
     /// The list names no item.
     #[error("item_code is empty")]
     ItemMissing,
-    /// The list names what no item is called.
+    /// The list names a code that no item can have.
     #[error("item_code is no code of the catalogue")]
     ItemCode,
     /// Not a date.
@@ -54,7 +54,7 @@ pub enum DisclosureError {
     /// A stored record does not open.
     #[error("sealed record does not open")]
     Sealed(#[source] vault::OpenError),
-    /// An opened record is no record.
+    /// An opened record cannot be decoded.
     #[error("opened record is unreadable")]
     Record(#[source] prost::DecodeError),
     /// A stored item definition is unreadable.

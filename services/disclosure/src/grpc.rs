@@ -4,7 +4,7 @@
 //! - [`subject`]: a subject's own records, logged before they are answered
 //! - [`statistics`]: counts for the credit office
 //!
-//! Who may call what stands in the proto files.
+//! The proto files say which roles may call what.
 
 mod decode;
 mod encode;

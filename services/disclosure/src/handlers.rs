@@ -1,5 +1,5 @@
-//! Events in: batches from validation, catalog and objection. Called by the bus's consumers, which begin and commit
-//! the transaction, remember what was dealt with and park what is poison.
+//! Events in: batches from validation, catalog and objection. Called by the bus's consumers, which begin and commit the
+//! transaction, remember the events that were handled and park the poison.
 
 use event_bus::{BatchHandler, Delivery, HandlerError, Poison, decode_all};
 use futures::future::BoxFuture;
@@ -81,7 +81,7 @@ fn decode_into(delivery: &Delivery, batch: &mut revoking::DisclosureBatch) -> Re
     Ok(())
 }
 
-/// Keeps item versions and providers.
+/// Stores item versions and providers.
 #[derive(Debug, Default)]
 pub struct DisclosureCatalogueHandler;
 
@@ -107,8 +107,8 @@ fn decode_item(
     _delivery: &Delivery,
 ) -> Result<(ItemRule, String), String> {
     // Read, not linted: catalog did that before it published. Disclosure runs no rule of an item, so a rule of a later
-    // release, or one that a stricter lint refuses, must not hide the item's records; and compiling rules would hold
-    // up the worker that answers readers.
+    // release, or one that a stricter lint refuses, must not hide the item's records; and compiling rules would block
+    // the async worker that answers readers.
     let definition: credit_record::ItemVersion = serde_json::from_str(&event.definition_json)
         .map_err(|error| {
             format!(

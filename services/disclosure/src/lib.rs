@@ -7,7 +7,7 @@
 //! - [`grpc`] → [`app`]: PublicService, SubjectService, DisclosureService
 //! - [`domain`]: pure rules; [`domain::visibility`] turns the catalogue and today into bounds on the effective day
 //! - [`store`]: the SQL, in two roles: `disclosure` and `disclosure_public`, which has no grant on persons
-//! - [`error`]: what a caller is told
+//! - [`error`]: the errors, and the gRPC status of each
 //!
 //! There are no jobs: a term's end is a bound of each read, so nothing has to run for a record to leave disclosure.
 

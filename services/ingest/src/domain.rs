@@ -1,7 +1,7 @@
-//! What becomes of a submission at the door: pure. `app` loads the state of a batch, folds the
-//! submissions through [`IngestBatchState::decide`] in their order, and stores what was decided. [`catalogue`]
-//! says who may report what on a day, [`nil`] decides on nil reports, [`reload`] on the ends of full
-//! reloads, [`reading`] on who reads an original.
+//! Decides what happens to a submission: new version, unchanged, repeated or refused. Pure. `app` loads the state of a
+//! batch, folds the submissions through [`IngestBatchState::decide`] in their order, and stores what was decided.
+//! [`catalogue`] decides who may report what on a day, [`nil_report`] decides on nil reports, [`reload`] decides how a
+//! full reload is opened and ended, [`original`] who may read an original.
 
 pub mod catalogue;
 pub mod nil_report;
@@ -49,7 +49,8 @@ pub struct VersionContent {
 pub struct SealedSubmission {
     /// Keyed hash of the caller's submission id.
     pub submission_digest: Digest,
-    /// Digest of everything that the caller sent, to tell a repetition from a misuse of the id.
+    /// Digest of everything that the caller sent, to distinguish a repetition from a reuse of the id for something
+    /// else.
     pub request_digest: Digest,
     /// Which record.
     pub key: RecordKey,
@@ -69,8 +70,8 @@ pub struct SealedSubmission {
     pub traceparent: String,
     /// The full reload that it belongs to.
     pub reload_number: Option<i64>,
-    /// Keyed hash of what stands before the first slash of the submission id: the id of a reload, if the
-    /// provider has one of that name.
+    /// Keyed hash of the part of the submission id before its first slash; equals the digest of a reload's id if the
+    /// provider has a reload of that name.
     pub reload_prefix: Option<Digest>,
 }
 
@@ -88,7 +89,7 @@ pub struct StoredVersion {
 }
 
 impl StoredVersion {
-    /// How this version stands beside the current one of its record.
+    /// Status of this version, given the current version of its record.
     pub fn status_relative_to(&self, current: &Self) -> VersionStatus {
         if self.version.id == current.version.id {
             VersionStatus::Current
@@ -100,10 +101,10 @@ impl StoredVersion {
     }
 }
 
-/// How a version stands among those of its record.
+/// Status of a version within its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VersionStatus {
-    /// It is what the record says, or what ended it.
+    /// It is the content of the record, or what ended it.
     Current,
     /// A newer version took its place.
     Superseded,
@@ -131,7 +132,7 @@ pub struct AnsweredVersion {
     pub unchanged: bool,
 }
 
-/// What a reload has taken of a record already.
+/// What the reload answered when this record was named before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReloadLine {
     /// The version that it was answered with.
@@ -159,7 +160,7 @@ pub enum SubmissionDecision {
 }
 
 impl SubmissionDecision {
-    /// What the submission is answered with.
+    /// The answer to the submission.
     ///
     /// # Errors
     /// Why it is refused.
@@ -173,7 +174,7 @@ impl SubmissionDecision {
         Ok(AnsweredVersion { stored, unchanged })
     }
 
-    /// The version that the submission is answered with, and whether as unchanged.
+    /// The version in the receipt, and whether the receipt says "unchanged"; `None` for a refusal.
     pub fn answered_version(&self) -> Option<(&StoredVersion, bool)> {
         match self {
             Self::New(stored) => Some((stored, false)),
@@ -184,8 +185,8 @@ impl SubmissionDecision {
     }
 }
 
-/// Which rule does not allow a submission, a nil report, a reload or the reading of an original. `error` says what
-/// callers are told of it.
+/// Which rule does not allow a submission, a nil report, a reload or the reading of an original. `error` has the
+/// refusal that callers get for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// The id was used for something else.
@@ -219,7 +220,7 @@ pub enum Rejection {
     ItemRetired(ReportingRetirement),
     /// A revocation or withdrawal of a record that was never reported.
     RecordUnknown,
-    /// The reload has ended; it takes nothing more.
+    /// The reload has ended; it accepts nothing more.
     ReloadEnded,
     /// The id names a reload of another item or version.
     ReloadIdReused,
@@ -227,7 +228,7 @@ pub enum Rejection {
     ReloadIncomplete {
         /// What the caller says.
         declared: u64,
-        /// Distinct keys that were taken, over all tries.
+        /// Distinct keys that were accepted, over all tries.
         taken: u64,
         /// Records refused in this stream.
         refused: u64,
@@ -269,7 +270,7 @@ pub struct IngestBatchState {
     pub current_versions: HashMap<RecordKey, StoredVersion>,
     /// Reloads that records of the batch belong to and that have not ended.
     pub open_reloads: HashSet<i64>,
-    /// What reloads have taken already, by reload and key digest.
+    /// Lines of records that reloads have accepted already, by reload and key digest.
     pub reload_lines: HashMap<(i64, KeyDigest), ReloadLine>,
     /// Prefixes of submission ids of the batch that are ids of reloads, by provider.
     pub reload_ids: HashSet<(ProviderCode, Digest)>,
@@ -300,7 +301,7 @@ impl IngestBatchState {
         decision
     }
 
-    /// What the same submission id was answered with, or why it may not be used.
+    /// The answer to the earlier submission of the same id, or why the id may not be used.
     fn find_repetition(&self, incoming: &SealedSubmission) -> Option<SubmissionDecision> {
         let reused = Some(SubmissionDecision::Refused(Rejection::SubmissionIdReused));
         if let Some(reload) = incoming.reload_number {
@@ -332,7 +333,7 @@ impl IngestBatchState {
                 unchanged: earlier.unchanged,
             });
         }
-        // Such an id is kept for the record that the reload names, see `ReloadRecord`.
+        // Such an id is reserved for the record that the reload names, see `ReloadRecord`.
         let prefix = incoming
             .reload_prefix
             .filter(|_| incoming.reload_number.is_none());
@@ -358,7 +359,7 @@ impl IngestBatchState {
             self.record_submission(incoming, &stored, true);
             return SubmissionDecision::Unchanged(stored);
         }
-        // No number comes after the last one: then it stands twice, which the tables refuse.
+        // No number comes after the last one: the last one is given twice, which the tables refuse.
         let (address, revision) = match head.map(|stored| &stored.version) {
             Some(last) => (last.address, last.revision.next().unwrap_or(last.revision)),
             None => (

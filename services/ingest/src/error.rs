@@ -1,5 +1,5 @@
-//! What can go wrong in ingest and what a caller is told of it: each refusal names reason, field and rule, in exhaustive
-//! matches. Called by every module that answers; records of streams carry their [`Refusal`] in a message.
+//! The errors of ingest and the refusal of each: reason, field and rule, in exhaustive matches. Called by every module
+//! that answers; records of streams carry their [`Refusal`] in a message.
 
 mod definition;
 
@@ -25,7 +25,7 @@ pub enum IngestError {
     /// A rule does not allow it.
     #[error("refused: {0:?}")]
     Rejected(Rejection),
-    /// What the kit refuses: a page that the list has not.
+    /// What the kit refuses: a page that the list does not have.
     #[error("refused: {}", .0.reason)]
     Refused(Refusal),
     /// `resume_token` is not one that was given.
@@ -34,16 +34,16 @@ pub enum IngestError {
     /// `resume_token` was given to another provider.
     #[error("resume_token was given to another provider")]
     ResumeTokenForeign,
-    /// `resume_token` stands where none may.
+    /// `resume_token` is sent where none is allowed.
     #[error("resume_token stands where none may")]
     ResumeTokenMisplaced,
     /// `reload_id` is empty, too long, or has a slash.
     #[error("reload_id has the wrong form")]
     ReloadId,
-    /// A step of a reload comes where another one must.
+    /// A step of a reload comes in place of another one.
     #[error("another step than {expected} must come")]
     ReloadStep {
-        /// That one.
+        /// The step expected.
         expected: &'static str,
     },
     /// `record_id` is no id of a version.
@@ -94,19 +94,19 @@ pub enum IngestError {
     /// The definition offered is unreadable or contradicts itself.
     #[error("the definition is refused")]
     Definition(#[source] ItemError),
-    /// The definition offered is of an item that no original could be pinned to.
+    /// The item code of the definition offered is one that no original could be pinned to.
     #[error("the definition has no item")]
     DefinitionUnnamed(#[source] Malformed),
     /// As many replays run as may.
     #[error("too many replays run")]
     ReplaysBusy,
-    /// The service stops.
+    /// The service is stopping.
     #[error(transparent)]
     Stopping(#[from] Stopping),
-    /// Work for a processor came to no end.
+    /// A task of the blocking pool panicked or was cancelled.
     #[error(transparent)]
     Blocking(#[from] BlockingError),
-    /// Whether it was committed is not certain, and asking again with the same id finds out.
+    /// The outcome of the commit is unknown; the caller finds out by repeating the request under the same id.
     #[error("not committed")]
     NotCommitted(#[source] db::Error),
     /// The database failed.
@@ -444,7 +444,7 @@ impl From<Rejection> for Refusal {
     }
 }
 
-/// What callers are told of a commit that failed. The outcome of one whose connection broke is unknown; asking again
+/// The refusal for a commit that failed. The outcome of one whose connection broke is unknown; repeating the request
 /// with the same submission id finds out and stores nothing twice.
 pub fn not_committed(error: &db::Error) -> Refusal {
     let (reason, message) = if db::is_transient(error) {
@@ -456,7 +456,7 @@ pub fn not_committed(error: &db::Error) -> Refusal {
     Refusal::new(reason, "", rule, message)
 }
 
-/// Reason and field of what a caller is told.
+/// Reason and field of the refusal.
 #[cfg(test)]
 pub(crate) fn reason_and_field(error: IngestError) -> (String, String) {
     use tonic_types::StatusExt as _;
@@ -478,8 +478,11 @@ mod tests {
         assert_eq!(lost.reason, Reason::NotCommitted);
         let fault = not_committed(&db::Error::RowNotFound);
         assert_eq!(fault.reason, Reason::Internal);
-        for told in [lost, fault] {
-            assert!(told.message.contains("请用同一申报编号重试"), "{told:?}");
+        for refusal in [lost, fault] {
+            assert!(
+                refusal.message.contains("请用同一申报编号重试"),
+                "{refusal:?}"
+            );
         }
     }
 

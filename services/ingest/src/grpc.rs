@@ -1,5 +1,5 @@
-//! `credit.ingest.v1.IngestService`: decode, one use case, encode. Who may call what stands in the proto file; which
-//! provider it is comes from the token.
+//! `credit.ingest.v1.IngestService`: decode, one use case, encode. The proto file says which roles may call; which
+//! provider calls comes from the token.
 //!
 //! - `decode`, `encode`: messages as domain values and back; `replay`: those of `ReplayRules`;
 //! - `stream` and `resume`: streams of submissions, and how they go on after a break;
@@ -54,10 +54,10 @@ pub struct IngestApi {
     stream_window: usize,
 }
 
-/// Commits what appended events, and wakes the relay.
+/// Commits transactions that appended events: reports fault points to tests and wakes the relay.
 #[derive(Clone, Debug)]
 pub struct EventCommitter {
-    /// Named points, for tests of faults.
+    /// Holds the named fault points of tests.
     pub bus: Bus,
     /// Publishes what was committed.
     pub relay: Relay,
@@ -74,7 +74,7 @@ impl EventCommitter {
 }
 
 impl IngestApi {
-    /// The service over a pool, a way for submissions, and replays.
+    /// The service over a pool, a submitter, and replays.
     pub fn new(
         config: &Config,
         pool: Pool,

@@ -1,5 +1,5 @@
-//! Follows the catalogue: providers, item versions and the end of items, so that ingest answers with
-//! the catalogue away. The bus calls it, with batches that may be out of order and repeated.
+//! Follows the catalogue: providers, item versions and the end of items, so that ingest can answer while the catalog
+//! service is down. The bus calls it, with batches that may be out of order and repeated.
 
 use event_bus::{BatchHandler, Delivery, HandlerError, Poison, decode_all};
 use futures::future::BoxFuture;
@@ -72,7 +72,7 @@ fn provider_of(
     })
 }
 
-/// A checked value of a field, which the events of the catalogue call so.
+/// A checked value of a field; the reason names the field as the events of the catalogue do.
 fn named<T>(checked: Result<T, Malformed>, field: &'static str) -> Result<T, String> {
     checked.map_err(|malformed| malformed.in_field(field).to_string())
 }

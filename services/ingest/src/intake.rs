@@ -1,6 +1,6 @@
-//! From a message to a submission that can be decided: checks the form, computes digests, seals. `grpc` calls it, outside
-//! any transaction. `form` says what is wrong, `operation` which content goes with which operation, `submitter` brings what was sealed to its
-//! answer.
+//! From a message to a submission that can be decided: checks the form, computes digests, seals. `grpc` calls it,
+//! outside any transaction. `form` lists the faults of form, `operation` which content goes with which operation,
+//! `submitter` queues what was sealed and waits for its answer.
 
 mod form;
 mod operation;
@@ -57,7 +57,7 @@ pub struct WellFormedSubmission {
     sha256: Digest,
 }
 
-/// A submission of a provider with the digests by which it is known, not sealed yet.
+/// A submission of a provider with the digests by which it is looked up, not sealed yet.
 #[derive(Debug)]
 pub struct CheckedSubmission {
     submission: Submission,
@@ -194,7 +194,7 @@ pub fn is_submission_id(text: &str) -> bool {
     is_label(text, 128)
 }
 
-/// The provider's own words for a version, kept sealed beside the original.
+/// The provider's own ids of a version, sealed with the original.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct SubmissionLabels {
     /// The caller's submission id.
@@ -206,7 +206,7 @@ pub struct SubmissionLabels {
 }
 
 impl SubmissionLabels {
-    /// Opens what is kept of a version.
+    /// Opens the sealed labels of a version.
     ///
     /// # Errors
     /// [`IngestError::Damaged`] when it does not open, or is not what was sealed.
@@ -331,7 +331,7 @@ mod tests {
             spoil(&mut submission);
             let expected = Refusal::from(*expected);
             assert_eq!(check_and_seal(submission.clone()).unwrap_err(), expected);
-            // A stranger is told the same.
+            // A caller that is no provider gets the same refusal.
             assert_eq!(take_of(None, submission).unwrap_err(), expected);
         }
         let unknown = take_of(None, good()).unwrap_err();

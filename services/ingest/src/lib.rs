@@ -1,11 +1,11 @@
-//! Takes records in. A receipt means that the original bytes, the
-//! idempotency key, the provider's ledger number and the event are committed in one transaction.
-//! The platform binary and the tests call [`start`].
+//! Accepts records for processing. A receipt means that the original bytes, the idempotency
+//! key, the provider's ledger number and the event are committed in one transaction. The platform binary and the tests
+//! call [`start`].
 //!
-//! From the top: [`grpc`] decodes and encodes; [`intake`] checks the form of a submission, seals it and
-//! brings it to its answer, [`writer`] groups submissions of many callers, [`reload`] runs full reloads;
-//! [`app`] holds the use cases and [`domain`] what they decide, [`store`] the SQL, [`handlers`] follows the
-//! catalogue, [`error`] says what callers are told.
+//! From the top: [`grpc`] decodes and encodes; [`intake`] checks the form of a submission, seals it, queues it and
+//! waits for its answer, [`writer`] groups submissions of many callers into commits, [`reload`] runs full reloads;
+//! [`app`] holds the use cases and [`domain`] their decisions, [`store`] the SQL, [`handlers`] follows the catalogue,
+//! [`error`] has the refusals that callers get.
 
 pub mod app;
 pub mod domain;

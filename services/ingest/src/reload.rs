@@ -1,6 +1,6 @@
-//! The run of a full reload (全量, R-11), over transactions of its own: begin, batches of records, end. What the platform
-//! has already of a batch is answered by one statement for all of it and never sealed; the rest goes through the
-//! ledger like every submission. Called by `grpc`, which reads the steps and writes the answers.
+//! The run of a full reload (全量, R-11), over transactions of its own: begin, batches of records, end. The records of a
+//! batch that are known already are answered by one statement and never sealed; the others go through the ledger like
+//! every submission. Called by `grpc`, which reads the steps and writes the answers.
 
 use std::collections::HashSet;
 
@@ -30,7 +30,7 @@ use crate::{
 const BATCH_RECORDS: usize = 500;
 /// Bytes of content after which a batch takes no further record.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// Records that are looked at in one go for what is missing.
+/// Versions that are scanned at once for what is missing.
 const MISSING_SCAN_LIMIT: i64 = 2000;
 
 /// Begins reloads. Cheap to clone.
@@ -41,7 +41,7 @@ pub struct Reloads {
     context: ServiceContext,
 }
 
-/// A reload on its way.
+/// A reload that is running.
 pub struct ReloadRun {
     services: Reloads,
     provider: ProviderCode,
@@ -59,11 +59,11 @@ pub struct ReloadBatch {
     bytes: usize,
 }
 
-/// What a record is answered with: known by now, or when its batch is committed.
+/// The answer to a record: known already, or pending until its batch is committed.
 pub enum ReloadAnswer {
     /// It needs no version of its own, or its form is wrong.
     Known(String, Result<AnsweredVersion, Refusal>),
-    /// It is on its way like every submission.
+    /// It is pending like every submission.
     Pending(PendingReceipt),
 }
 
@@ -86,8 +86,8 @@ pub struct ReloadTotals {
 }
 
 impl ReloadBatch {
-    /// Whether a record under this key may come in. A key stands in a batch once, so that of two contents under one key
-    /// the first counts.
+    /// Whether a record under this key may be added. A batch holds each key once, so that of two contents under one key
+    /// the first one counts.
     pub fn admit_key(&mut self, record_key: &str) -> bool {
         self.keys.insert(record_key.to_owned())
     }
@@ -150,7 +150,7 @@ impl ReloadRun {
         &self.reload
     }
 
-    /// What the records of a batch are answered with, in order; see [`Self::wait`].
+    /// The answers to the records of a batch, in order; see [`Self::wait`].
     ///
     /// # Errors
     /// Of the database. Nothing of the batch was answered then, so the caller may send it again.
@@ -187,7 +187,7 @@ impl ReloadRun {
         Ok(answers)
     }
 
-    /// What the platform has already of a batch, answered and kept in one transaction; `None` for the others.
+    /// Answers the known records of a batch and stores their lines, in one transaction; `None` for the others.
     async fn answer_known_records(
         &self,
         records: &[(String, Result<CheckedSubmission, FormError>)],
@@ -213,7 +213,7 @@ impl ReloadRun {
         Ok(of_each.collect())
     }
 
-    /// The caller's id of a record and what it is answered with, when that is known; counts those that broke a rule.
+    /// The caller's id of a record and its answer, once it is known; counts those that broke a rule.
     pub async fn wait(
         &mut self,
         answer: ReloadAnswer,
@@ -223,7 +223,7 @@ impl ReloadRun {
             ReloadAnswer::Pending(pending) => pending.wait().await,
         };
         if let Err(refusal) = &answered {
-            // What could not be committed is still to come: without it the reload is incomplete.
+            // A record that could not be committed is still to come: without it the reload is incomplete.
             if !matches!(refusal.reason.code(), Code::Unavailable | Code::Internal) {
                 self.refused += 1;
             }
@@ -231,7 +231,7 @@ impl ReloadRun {
         (id, answered)
     }
 
-    /// Ends it with the number of records that the caller says it had.
+    /// Ends it with the number of records that the caller declares.
     ///
     /// # Errors
     /// When other numbers arrived, or it was ended with another number.
@@ -245,8 +245,8 @@ impl ReloadRun {
         Ok(end)
     }
 
-    /// Some of the records that it did not name, behind `after`, and behind which number the next ones come; `None`
-    /// after the last.
+    /// A page of the records that it did not name, after the number `after`, and the number after which the next ones
+    /// come; `None` after the last.
     ///
     /// # Errors
     /// Of the database, or damage.
@@ -274,7 +274,7 @@ impl ReloadRun {
         Ok((missing, page.next))
     }
 
-    /// Its numbers, with that of the missing records kept at the first count.
+    /// Its numbers, with that of the missing records stored at the first count.
     ///
     /// # Errors
     /// Of the database.

@@ -1,8 +1,9 @@
-//! Groups the submissions of all callers into commits: while one batch commits, the next gathers. Callers that wait for
-//! their answers share one writer: shared among several, their batches would be a fraction as large and each record
-//! would cost half as much again. A lone caller waits for nobody and pays one commit. Records of streams go to the
-//! writer of their provider: in the order of the stream, and without waiting for each other's ledger rows. A provider
-//! that calls and streams at the same time has both: then the lock on its ledger row puts them in order.
+//! Group commit: while one batch commits, the next one is collected. Single calls share one writer: shared among
+//! several, their batches would be a fraction as large and each record would cost half as much again. A lone caller
+//! does not linger and pays one commit. Records of streams go to the writer of their provider: in the order of the
+//! stream, and without waiting for each other's ledger rows. A provider that calls and streams at the same time has
+//! both: then the lock on its ledger row puts them in order. `intake` queues, [`BatchWriters::start`] is called by
+//! `lib.rs`.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -20,46 +21,46 @@ use crate::{
     error::not_committed,
 };
 
-/// The largest sealed record, KiB; so much must always fit into the memory for what waits.
+/// The largest sealed record, KiB; so much must always fit into the queue's memory.
 const LARGEST_KIB: u32 = 2 * 1024;
-/// How long a batch waits for callers to come back that wait for their answers: as soon as there are nearly as many as
-/// in the batch before, or none for so long, it goes. A batch costs eight statements and a flush of the disk whatever
-/// its size.
+/// Linger time of the writer of single calls: it waits for the callers that it has just answered to call again. It ends
+/// as soon as the batch is nearly as large as the one before, or when nothing arrives for this long. A batch costs
+/// eight statements and a flush of the disk whatever its size.
 const CALL_LINGER: Duration = Duration::from_millis(1);
-/// How long records of streams gather before the writer looks whether there are more.
+/// Linger time of the stream writers: pause before the queue is checked again.
 const STREAM_LINGER: Duration = Duration::from_millis(4);
-/// How long they gather at most: of a stream that goes on the next record always comes.
+/// Upper limit of lingering: a stream that never pauses would fill the batch for ever.
 const STREAM_LINGER_LIMIT: Duration = Duration::from_millis(40);
 
-/// What a caller does until it has its answer.
+/// Whether a submission came by a single call or in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubmissionMode {
-    /// It waits: nothing more comes of it.
+    /// A single call: the caller sends nothing more before it has its answer.
     Single,
-    /// It sends its next record.
+    /// A record of a stream: the caller sends its next one without waiting.
     Streamed,
 }
 
-/// What a caller waits for.
+/// The answer to a submission.
 pub type SubmissionAnswer = Result<SubmissionDecision, Refusal>;
 
-/// A submission and who waits for it.
+/// A submission and the channel of its answer.
 #[derive(Debug)]
 struct QueuedSubmission {
     incoming: SealedSubmission,
     answer: oneshot::Sender<SubmissionAnswer>,
-    /// Its share of the memory for what waits; given back with the answer.
+    /// Permit for its part of the queue's memory, released with the answer.
     memory_permit: OwnedSemaphorePermit,
 }
 
 /// The writers of a process. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct BatchWriters {
-    /// To the writer of those that wait.
+    /// Queue of the writer for single calls.
     single_queue: mpsc::Sender<QueuedSubmission>,
-    /// To the writers of streams.
+    /// Queues of the writers of streams.
     stream_queues: Arc<[mpsc::Sender<QueuedSubmission>]>,
-    /// KiB of content that may wait over all queues: records are bounded by number and by size.
+    /// KiB of content that may be queued over all queues: records are bounded by number and by size.
     queue_memory: Arc<Semaphore>,
 }
 
@@ -151,7 +152,7 @@ impl BatchWriter {
             let first = tokio::select! {
                 biased;
                 () = self.context.shutdown.wait_requested() => {
-                    // Nothing new is taken; what was queued is still committed and answered.
+                    // Nothing new is queued; what was queued is still committed and answered.
                     self.queue.close();
                     self.queue.recv().await
                 }
@@ -160,8 +161,7 @@ impl BatchWriter {
             let Some(first) = first else { return };
             waiting.push(first);
             self.drain_queue(&mut waiting);
-            // Where several callers come at once a short pause makes one commit of many; a lone caller
-            // never waits.
+            // Where several callers come at once, to linger makes one commit of many; a lone caller never lingers.
             if before > 1 {
                 self.linger(&mut waiting, before).await;
             }
@@ -170,7 +170,7 @@ impl BatchWriter {
         }
     }
 
-    /// Takes what is in the queue, as far as there is room in the batch; whether there is room left.
+    /// Drains the queue, as far as there is room in the batch; whether there is room left.
     fn drain_queue(&mut self, waiting: &mut Vec<QueuedSubmission>) -> bool {
         let sizes = waiting.iter().map(|one| one.incoming.sealed_content.len());
         let mut bytes: usize = sizes.sum();
@@ -184,7 +184,7 @@ impl BatchWriter {
         false
     }
 
-    /// Waits for more, after a batch of `before`, while it may come.
+    /// Lingers for more submissions, after a batch of `before`.
     async fn linger(&mut self, waiting: &mut Vec<QueuedSubmission>, before: usize) {
         let mut waited = Duration::ZERO;
         while self.drain_queue(waiting) {
@@ -201,7 +201,7 @@ impl BatchWriter {
                     }
                 }
                 SubmissionMode::Single => {
-                    // Not all: a caller that has all its answers does not come back.
+                    // Not all: a caller that has all its answers does not call again.
                     if waiting.len() >= before - before / 8 {
                         return;
                     }
@@ -218,17 +218,17 @@ impl BatchWriter {
     }
 
     async fn commit_batch(&self, waiting: &mut Vec<QueuedSubmission>) {
-        // Shares of the memory are given back when the batch is answered.
-        let (mut submissions, mut answers, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+        // The permits are released when the batch is answered.
+        let (mut submissions, mut answers, mut permits) = (Vec::new(), Vec::new(), Vec::new());
         for one in waiting.drain(..) {
             submissions.push(one.incoming);
             answers.push(one.answer);
-            shares.push(one.memory_permit);
+            permits.push(one.memory_permit);
         }
         match self.commit_with_retries(&submissions).await {
             Ok(decisions) => {
                 for (answer, decision) in answers.into_iter().zip(decisions) {
-                    // A caller that has gone away asks again with the same id.
+                    // The receiver may be gone: the caller disconnected, and repeats the request under the same id.
                     let _ = answer.send(Ok(decision));
                 }
             }
@@ -240,7 +240,7 @@ impl BatchWriter {
                 }
             }
         }
-        drop(shares);
+        drop(permits);
     }
 
     async fn commit_with_retries(
@@ -251,8 +251,8 @@ impl BatchWriter {
         loop {
             let outcome = self.commit_once(submissions).await;
             match outcome {
-                // A deadlock is nobody's fault; the whole transaction is rolled back, so doing it
-                // again is safe.
+                // A deadlock or serialization failure is transient; the transaction was rolled back as a whole, so it
+                // can be retried.
                 Err(error) if is_rolled_back(&error) && retries < 3 => {
                     retries += 1;
                     tokio::time::sleep(Duration::from_millis(5 * retries)).await;

@@ -1,7 +1,7 @@
 //! The way of an objection (R-18, R-19; D-1, D-2, D-4); pure. `app` loads an [`Objection`], asks
-//! [`apply`] and stores the outcome.
+//! [`apply_command`] and stores the outcome.
 //!
-//! A passed clock changes no state: what is overdue is computed by [`clocks()`] when it is read.
+//! A passed clock changes no state: what is overdue is computed by [`clocks_at()`] when it is read.
 
 pub mod application;
 pub mod clocks;

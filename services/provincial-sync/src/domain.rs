@@ -1,4 +1,4 @@
-//! How one record version stands with the province; pure. `app` loads a [`Push`], asks [`apply`]
+//! How one record version stands with the province; pure. `app` loads a [`Push`], asks [`apply_command`]
 //! and stores the outcome. The pauses between attempts are in [`retry_delay`].
 
 use std::time::Duration;

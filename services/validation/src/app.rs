@@ -1,12 +1,13 @@
 //! One function per use case, named as its RPC where it has one. Each is given a connection inside the caller's
 //! transaction and never commits. Called by `handlers`, `grpc` and `jobs`.
 //!
-//! - [`mod@judge`]: a batch of submissions gets its verdicts, cases and events; `cross`: beside what others said;
-//! - [`items`]: the items that records are judged by, compiled;
-//! - [`cases`]: what follows for feedback cases, also from time alone;
-//! - [`mod@confirm`]: an attester answers for a record; [`mod@dry_run`]: verdicts without a trace;
+//! - [`mod@judge`]: a batch of submissions gets its verdicts, cases and events; `comparison`: the comparison with all
+//!   other records;
+//! - [`items`]: the cache of compiled items that records are judged by;
+//! - [`cases`]: opens, closes and reminds feedback cases, also by the passing of time;
+//! - [`mod@confirm`]: an attester answers for a record; [`mod@dry_run`]: verdicts of which nothing is stored;
 //! - [`watch`]: changes of cases after a cursor;
-//! - [`catalogue`]: what catalog announced is kept;
+//! - [`catalogue`]: stores what catalog announced;
 //! - [`feedback`]: what providers and officers ask.
 
 pub mod cases;
@@ -33,7 +34,7 @@ pub use items::ItemCache;
 pub use judge::{PendingSubmission, judge_submissions};
 pub use watch::FeedNotifier;
 
-/// What records are judged with, by batches, confirmations and trials alike.
+/// The resources of judging, for batches, confirmations and trials alike.
 pub struct RecordValidator {
     /// Keys.
     pub keyring: Keyring,
@@ -41,9 +42,9 @@ pub struct RecordValidator {
     pub working_days: Arc<dyn WorkingDays>,
     /// When cases are due.
     pub case_policy: Arc<CasePolicy>,
-    /// The items compiled so far.
+    /// The cache of compiled items.
     pub items: Arc<ItemCache>,
-    /// Where those wait who watch feedback.
+    /// Notifies the watchers of feedback.
     pub feed: FeedNotifier,
 }
 

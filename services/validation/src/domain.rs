@@ -1,10 +1,11 @@
 //! What validation decides, without a database, a bus or a clock. Called by `app` and `handlers`.
 //!
 //! - [`submission`]: a record version as ingest announced it, checked for form;
-//! - [`mod@examine`]: what it says by itself, and the facts by which it is compared; [`mod@reason`]: why a record ends;
-//! - [`cross`]: what it says beside all others; [`registration`]: the base register; [`competence`]: who may report;
+//! - [`mod@check`]: what it says by itself, and the facts by which it is compared; [`mod@reason`]: why a record ends;
+//! - [`comparison`]: its comparison with all others; [`registration`]: the base register; [`competence`]: who may
+//!   report;
 //! - [`figures`]: what supervision counts of it; [`document_series`]: document numbers taken apart;
-//! - [`decision`]: the verdict on it, with everything personal sealed, and the event that follows;
+//! - [`verdict`]: the verdict on it, with everything personal sealed, and the event that follows;
 //! - [`sealed`]: findings and changes as rows keep them under seal;
 //! - [`feedback`]: the cases that it opens, and their days; [`confirmation`]: who answers for them; [`page`]: their list.
 

@@ -1,5 +1,5 @@
-//! What can go wrong in validation and what a caller is told of it, in one exhaustive match. Called by every module that
-//! answers a request.
+//! The errors of validation and the refusal of each, in one exhaustive match. Called by every module that answers a
+//! request.
 
 use service_kit::{
     blocking::Stopping,
@@ -9,7 +9,7 @@ use service_kit::{
 };
 use tonic::Status;
 
-/// Why a question cannot be answered.
+/// Why a request is refused or fails.
 #[derive(Debug, thiserror::Error)]
 pub enum ValidationError {
     /// A provider asked for another's feedback.
@@ -30,7 +30,7 @@ pub enum ValidationError {
     /// No verdict of that version that the caller may see.
     #[error("there is no verdict of that version for this caller")]
     VerdictUnknown,
-    /// Not a cursor that this feed gave.
+    /// Not a cursor of this feed.
     #[error("cursor is not one that this feed gave")]
     Cursor,
     /// Not a UUID.
@@ -39,7 +39,7 @@ pub enum ValidationError {
     /// No such case of the caller.
     #[error("there is no such case of this caller")]
     CaseUnknown,
-    /// The case is closed, by something else than this word.
+    /// The case is closed, and not by this attestation.
     #[error("the case is closed")]
     CaseClosed,
     /// No name of an attester.
@@ -48,19 +48,19 @@ pub enum ValidationError {
     /// No statement.
     #[error("statement does not have 2 to 1000 characters")]
     Statement,
-    /// Errors for which nobody's word helps: codes and fields, without values.
+    /// Errors that cannot be confirmed: codes and fields, without values.
     #[error("errors that nobody may answer for: {0}")]
     NotConfirmable(String),
-    /// A higher revision stands, or ended the record.
+    /// A higher revision was accepted, or ended the record.
     #[error("a newer version of the record stands")]
     Superseded,
-    /// A case from before originals were kept with it.
+    /// The case was opened before originals were stored with it.
     #[error("the original was not kept with the case")]
     ContentNotKept,
     /// The definition by which the record was judged cannot be used.
     #[error("the item version of the case cannot be used")]
     ItemUnusable,
-    /// Something else was faster; the same again may pass.
+    /// Another transaction was faster; a retry may pass.
     #[error("overtaken by another transaction")]
     Overtaken,
     /// The process is stopping.
@@ -89,7 +89,7 @@ pub enum ValidationError {
         #[source]
         source: db::Error,
     },
-    /// Something sealed does not open: a key is missing, or the row was changed by another hand.
+    /// Something sealed does not open: a key is missing, or the row was changed from outside.
     #[error("{what} does not open")]
     Sealed {
         /// Which column.
@@ -115,7 +115,7 @@ pub enum ValidationError {
 /// What is wrong with a record of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TrialFault {
-    /// No item could be called so.
+    /// No item can have such a code.
     #[error("item_code is no code of the catalogue")]
     ItemCode,
     /// No such item.

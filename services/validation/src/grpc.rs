@@ -1,6 +1,6 @@
-//! `credit.validation.v1.ValidationService`: decode, call `app`, encode. Called by tonic for clients; which roles may call
-//! at all stands in the proto file and was checked before, whose records a caller sees is decided by `decode` and `app`
-//!
+//! `credit.validation.v1.ValidationService`: decode, call `app`, encode. Called by tonic for clients. The proto file
+//! says which roles may call, and the authentication layer has checked that; whose records a caller sees is decided by
+//! `decode` and `app`.
 
 mod decode;
 mod encode;
@@ -38,11 +38,11 @@ use crate::{
     error::ValidationError,
 };
 
-/// First pause between two looks at a feed.
+/// First pause between two polls of a feed.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
-/// Longest pause between looks at a feed in which nothing happens: what another copy commits notifies nobody here.
+/// Longest pause between polls of an idle feed: commits of another copy of the service send no notification here.
 const IDLE_PAUSE: Duration = Duration::from_secs(1);
-/// Changes that wait for a slow client, and then nothing more is read for it.
+/// Changes that may be buffered for a slow client; beyond that nothing more is read for it.
 const CHANNEL_CAPACITY: usize = 100;
 
 /// What is being done when no connection is to be had.
@@ -99,7 +99,7 @@ impl ValidationApi {
         tx.map_err(ValidationError::database(CONNECTING))
     }
 
-    /// Tells `feed` to a client until it hangs up or the service stops.
+    /// Sends the changes of `feed` to a client until it disconnects or the service stops.
     async fn send_changes(
         self,
         mut feed: FeedReader,
@@ -112,7 +112,7 @@ impl ValidationApi {
             let changes = match self.next_changes(&mut feed).await {
                 Ok(changes) => changes,
                 Err(error) => {
-                    // Whoever has hung up meanwhile needs no reason.
+                    // A client that has disconnected needs no reason.
                     let _ = client.send(Err(error.into())).await;
                     return;
                 }
@@ -134,8 +134,8 @@ impl ValidationApi {
             if more {
                 continue;
             }
-            // Right after a notice the rows may still hide behind a running transaction: look again soon, then less
-            // and less often.
+            // Right after a notification the rows may still be invisible behind a running transaction: poll again soon,
+            // then with growing pauses.
             tokio::select! {
                 noticed = notices.changed() => if noticed.is_ok() { pause = FIRST_PAUSE },
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(IDLE_PAUSE),
@@ -155,7 +155,7 @@ impl ValidationApi {
     }
 }
 
-/// The end of a stream whose client goes on elsewhere.
+/// The status that ends a stream when the service stops; the client reconnects with its cursor.
 fn farewell() -> Status {
     Refusal::new(
         Reason::Stopping,

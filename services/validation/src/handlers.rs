@@ -1,5 +1,5 @@
-//! Event handlers: batch in, batch out, inside the bus's transaction. Called by the consumers that
-//! `lib.rs` starts. What can never be handled is named poison with a reason that holds no value of it.
+//! Event handlers: batch in, batch out, inside the bus's transaction. Called by the consumers that `lib.rs` starts. An
+//! event that can never be handled is poison, with a reason that contains no value of it.
 
 use std::sync::Arc;
 
@@ -91,14 +91,14 @@ fn submission_of(delivery: &Delivery) -> Result<SubmittedVersion, Poison> {
         .map_err(|malformed| delivery.poison(malformed.to_string()))
 }
 
-/// Keeps what catalog announced.
+/// Stores what catalog announced.
 #[derive(Debug)]
 pub struct ValidationCatalogueHandler {
     items: Arc<ItemCache>,
 }
 
 impl ValidationCatalogueHandler {
-    /// A handler that tells `items` which definitions there are.
+    /// A handler that reports to `items` which definitions cannot be used.
     pub fn new(items: Arc<ItemCache>) -> Self {
         Self { items }
     }
@@ -118,7 +118,7 @@ impl BatchHandler for ValidationCatalogueHandler {
             app::catalogue::store_catalogue_facts(conn, &items, providers).await?;
             let versions: Vec<_> = items.iter().map(|row| row.item.clone()).collect();
             self.items.check_definitions(conn, &versions).await?;
-            // Kept and told of at once: records of it are parked until a program can use it.
+            // Stored and reported at once: records of it are parked until a program can use it.
             let unusable = app::catalogue::find_unusable_items(items).await;
             for (position, why) in unusable.map_err(app::stopping_error)? {
                 poison.push(deliveries[position].poison(why));
@@ -128,14 +128,14 @@ impl BatchHandler for ValidationCatalogueHandler {
     }
 }
 
-/// What every definition says of itself, whatever else a newer catalogue may put into it.
+/// Code and version of a definition, whatever else a newer catalogue may put into it.
 #[derive(Deserialize)]
 struct DefinitionIdentity {
     code: String,
     version: u32,
 }
 
-/// A definition that is what the event says it is, with the event, which may have to be told of later.
+/// The row of a definition that matches its event, with the delivery, which may have to be parked later.
 fn item_of(
     event: ItemVersionPublished,
     delivery: &Delivery,
@@ -187,7 +187,7 @@ fn provider_of(
     })
 }
 
-/// The code of an organ, where one is told.
+/// The code of an organ, where one is named.
 fn code(text: &str, field: &'static str) -> Result<Option<ProviderCode>, String> {
     if text.is_empty() {
         return Ok(None);

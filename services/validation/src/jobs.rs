@@ -1,6 +1,6 @@
-//! What runs beside the consumers, started by `lib.rs`: reminds of cases by the clock; counts open and overdue feedback cases for `/metrics`,
-//! so that nothing waits without somebody seeing it; and looks at all definitions once, so that a
-//! program that cannot use one says so before a record needs it.
+//! The background jobs, started by `lib.rs`: reminds of cases by the clock; counts open and overdue feedback
+//! cases for `/metrics`, so that none is overdue unnoticed; and checks all definitions once, so that a program
+//! that cannot use one reports that before a record needs it.
 
 use std::{
     sync::{Arc, atomic::AtomicI64},
@@ -27,7 +27,7 @@ use crate::{
 /// Between two tries to read the definitions while the database is away.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-/// Looks at every definition that is kept, once; tries again until the database answers.
+/// Checks every stored definition, once; tries again until the database answers.
 pub fn check_definitions(pool: Pool, items: Arc<ItemCache>, context: &ServiceContext) {
     let shutdown = context.shutdown.clone();
     context.shutdown.spawn(async move {
@@ -99,7 +99,7 @@ impl std::fmt::Debug for ReminderJob {
 }
 
 impl ReminderJob {
-    /// A job on `pool`, with the days of `policy` and the clock of `context`; it tells `feed` and `relay`.
+    /// A job on `pool`, with the days of `policy` and the clock of `context`; it notifies `feed` and wakes `relay`.
     pub fn new(
         pool: Pool,
         policy: Arc<CasePolicy>,

@@ -1,6 +1,6 @@
-//! validation: decodes, normalises and checks each record version that ingest took in; accepts it with an
-//! explanation of every change, or returns it to its provider with findings and a feedback case.
-//! Called by `platform` (runs it) and over gRPC by providers, the credit office and auditors.
+//! validation: decodes, normalises and checks each record version that ingest accepted for processing; accepts it with
+//! an explanation of every change, or returns it to its provider with findings and a feedback case. Called
+//! by `platform` (runs it) and over gRPC by providers, the credit office and auditors.
 //!
 //! Map, in the order in which a record passes through:
 //!
@@ -9,8 +9,8 @@
 //! - [`app`]: one function per use case, inside a transaction that its caller commits;
 //! - [`store`]: SQL, and nothing but SQL;
 //! - [`grpc`]: feedback to read and to watch, verdicts, confirmations, trials and counts for those who may;
-//! - [`jobs`]: reminds of cases, counts open and overdue ones for `/metrics`, looks at definitions at the start;
-//! - [`error`]: what can go wrong, and the gRPC status of each.
+//! - [`jobs`]: reminds of cases, counts open and overdue ones for `/metrics`, checks definitions at the start;
+//! - [`error`]: the errors, and the gRPC status of each.
 
 pub mod app;
 pub mod domain;
@@ -48,7 +48,7 @@ pub const SERVICE: &str = "validation";
 /// Schema and login role.
 pub const SCHEMA: &str = "validation";
 
-/// Verdicts go out here.
+/// Verdicts are published here.
 pub const STREAM: Option<StreamSpec> = Some(StreamSpec {
     service: SERVICE,
     // A sealed record is 2 to 4 kB: room for half a million verdicts that wait for disclosure.
@@ -72,7 +72,7 @@ const FROM_CATALOG: Subscription = Subscription {
     max_batch: 100,
 };
 
-/// What it listens to. Two lanes: a record that waits for its item never holds up the catalogue.
+/// What it consumes. Two lanes: a record that waits for its item never delays the catalogue.
 pub const SUBSCRIPTIONS: &[Subscription] = &[FROM_INGEST, FROM_CATALOG];
 
 /// The configuration; `config.default.toml` explains each key.
@@ -95,7 +95,7 @@ pub struct Config {
     pub remind_before_working_days: u32,
     /// Working days after the due day on which it is urged.
     pub urge_after_working_days: u32,
-    /// Seconds between two looks at due days.
+    /// Seconds between two runs of the reminder job.
     pub remind_seconds: u64,
 }
 
@@ -132,7 +132,7 @@ pub async fn start(
     context: ServiceContext,
 ) -> Result<(), StartError> {
     let pool = database_pool(&config.database_url, SCHEMA, config.max_connections)?;
-    // Nothing in it ages: it complains or it does not.
+    // Work in this lane has no age: it fails or it does not.
     let definitions = context
         .readiness
         .lane("validation definitions", Duration::MAX);

@@ -3,10 +3,10 @@
 //!
 //! - here: verdicts as a batch writes them, and the heads of keys;
 //! - [`cases`]: feedback cases and the feed of their changes;
-//! - [`confirmations`]: the words of attesters;
-//! - [`cross`]: what others said, and what is added to it;
-//! - [`reads`]: what the RPCs and the counting job ask;
-//! - [`mod@reference`]: the catalogue's facts.
+//! - [`confirmations`]: attestations, sealed;
+//! - [`comparison`]: the state that records are compared with, and what a batch adds to it;
+//! - [`reads`]: the queries of the RPCs and the counting job;
+//! - [`catalogue`]: the catalogue's facts.
 
 pub mod cases;
 pub mod catalogue;
@@ -30,8 +30,7 @@ pub fn migrations() -> sqlx::migrate::Migrator {
 /// Adds verdicts. False when one of the versions has one already: another transaction was faster, and this one can only
 /// be begun anew.
 ///
-/// Sorted by id, so that two transactions with the same repeated versions wait for each other in one
-/// order and never in a circle.
+/// Sorted by id, so that two transactions with the same repeated versions cannot deadlock.
 pub async fn insert_verdicts(
     conn: &mut Conn,
     decisions: &[SealedVerdict],
@@ -93,12 +92,12 @@ fn operation(operation: Operation) -> &'static str {
     }
 }
 
-/// A version whose key is to be held.
+/// A version whose key is to be locked.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyLock<'a> {
     /// Which one.
     pub version: &'a RecordVersion,
-    /// Whether it stands: accepted or confirmed.
+    /// Whether the version is accepted or confirmed.
     pub accepted: bool,
     /// Whether it ends its record.
     pub ends: bool,
@@ -134,7 +133,7 @@ impl<'a> KeyColumns<'a> {
     }
 }
 
-/// Columns of versions beside those of their keys, as arrays.
+/// Columns of versions besides those of their keys, as arrays.
 struct Versions<'a> {
     ids: Vec<Uuid>,
     addresses: Vec<Uuid>,
@@ -156,9 +155,9 @@ impl<'a> Versions<'a> {
     }
 }
 
-/// Notes the newest accepted revision of each key of `versions`, and holds the keys' rows until the
-/// transaction ends: another batch with a version of one of these keys waits, then sees what was done
-/// here. Keys are taken in one order, so nobody waits in a circle.
+/// Notes the newest accepted revision of each key of `versions`, and locks the keys' rows until the transaction ends:
+/// another batch with a version of one of these keys waits, then sees what was done here. Keys are locked in one order,
+/// so there is no deadlock.
 pub async fn lock_keys(conn: &mut Conn, versions: &[KeyLock<'_>]) -> Result<(), Error> {
     let keys = KeyColumns::of_versions(versions.iter().map(|held| held.version));
     let ids = versions.iter().map(|held| held.version.id.as_uuid());
@@ -199,7 +198,7 @@ pub async fn lock_keys(conn: &mut Conn, versions: &[KeyLock<'_>]) -> Result<(), 
     Ok(())
 }
 
-/// The newest accepted revision of the key of this version, whose row is held.
+/// The newest accepted revision of the key of this version, whose row is locked.
 pub async fn newest_accepted_revision(
     conn: &mut Conn,
     version: &RecordVersion,
@@ -217,7 +216,7 @@ pub async fn newest_accepted_revision(
     Ok(revision.and_then(|revision| revision.try_into().ok()))
 }
 
-/// Reads a column by name. A missing column is a mistake of the statement beside it.
+/// Reads a column by name. A missing column is a mistake of the statement above it.
 fn column<'r, T>(row: &'r PgRow, name: &str) -> Result<T, Error>
 where
     T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
@@ -234,7 +233,7 @@ where
     T::try_from(column(row, name)?).map_err(malformed)
 }
 
-/// A row that breaks the rule of a type was written by another hand.
+/// A row that breaks the rule of a type was not written by this service.
 fn malformed(malformed: Malformed) -> Error {
     Error::Decode(Box::new(malformed))
 }

@@ -1,9 +1,9 @@
 //! The floor of a benchmark: plain PostgreSQL on the same server in the same run, with the same bytes, in batches of 500,
 //! one transaction a batch, four connections. What a platform adds to that is what it costs.
 //!
-//! - [`four_tables`]: what a plain program would write of a submission, so that tables that we save do not lower the floor
-//! - [`one_by_one`]: the same, one record a transaction over 64 connections
-//! - [`batched`]: our own rows copied into our own tables once more, indexes and constraints included: what only a change
+//! - [`measure_four_tables`]: what a plain program would write of a submission, so that tables that we save do not lower the floor
+//! - [`measure_one_by_one`]: the same, one record a transaction over 64 connections
+//! - [`measure_batched`]: our own rows copied into our own tables once more, indexes and constraints included: what only a change
 //!   of the tables can save
 
 use std::time::Instant;

@@ -142,7 +142,7 @@ async fn measure(cluster: &Cluster, generator: &Generator, seed: u64) -> Result<
     })
 }
 
-/// The enemy at work.
+/// Tasks that send hostile requests until stopped.
 struct RunningAttack {
     callers: JoinSet<Result<HostileReport>>,
     stop: Arc<AtomicBool>,

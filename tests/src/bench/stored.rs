@@ -46,7 +46,7 @@ pub async fn run(
     let few = measure(&cluster, seed, &mut next, records).await?;
     eprintln!("with {BASE_RECORDS} stored: {few:?}");
 
-    // What waits for the services behind would fill the bus, and then nobody gets anything.
+    // Events for the services that do not run would fill the stream, and publishing would stop for all.
     cluster
         .start_service_processes(&remaining_services(way))
         .await?;

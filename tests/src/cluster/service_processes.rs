@@ -1,4 +1,4 @@
-//! The platform as containers run it: one process a service. For journeys in which one service is away, killed
+//! The platform as containers run it: one process per service. For journeys in which one service is down, killed
 //! or stopped while the others go on.
 
 use anyhow::{Context, Result, ensure};
@@ -113,7 +113,7 @@ impl Cluster {
         Ok(process.context("the service runs")?.pid())
     }
 
-    /// `kill -9` of a service that runs apart. [`Self::restart_apart`] starts it again.
+    /// `kill -9` of a service that runs apart. [`Self::restart_service`] starts it again.
     pub fn kill_service(&mut self, service: Service) -> Result<()> {
         let process = self.service_process_mut(service)?.process.take();
         process.context("the service runs")?.kill9()
@@ -140,7 +140,7 @@ impl Cluster {
             let Some(process) = apart.process else {
                 continue;
             };
-            // Off the runtime, whose clients must hear the farewell meanwhile.
+            // In a blocking thread: clients on this runtime must be able to receive the server's last answers.
             let stopping =
                 tokio::task::spawn_blocking(move || process.stop("TERM", PROCESS_TIMEOUT));
             let status = stopping.await??;

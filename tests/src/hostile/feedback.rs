@@ -1,4 +1,4 @@
-//! The desk of validation: trials, confirmations and feeds that are wrong or another's.
+//! Hostile calls of ValidationService: dry runs, confirmations and feeds that are invalid or belong to another provider.
 
 use proto::credit::validation::v1::{
     ConfirmRecordRequest, DryRunRecord, DryRunRequest, ListFeedbackRequest, WatchFeedbackRequest,
@@ -209,7 +209,7 @@ impl RequestMaker<'_> {
         message_request("confirmed by nobody", CONFIRM, &token, &word, expected)
     }
 
-    /// What is no record becomes none by anybody's word.
+    /// An attestation cannot confirm findings that are not confirmable.
     fn confirmed_against_the_rules(&mut self) -> HostileRequest {
         let word = self.good_confirmation();
         let expected = refused_with(Reason::NotConfirmable, "case_id");

@@ -1,4 +1,4 @@
-//! Submissions that are protobuf, and break a rule of the door: each is refused with its reason, and nothing is kept.
+//! Well-formed protobuf that breaks a rule of ingest's form check: each is refused with its reason and nothing is stored.
 
 use proto::credit::ingest::v1::Submission;
 use rand::Rng;

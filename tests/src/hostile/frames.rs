@@ -19,7 +19,7 @@ const NO_MESSAGE: ExpectedAnswer = ExpectedAnswer::Status(&[Code::Internal, Code
 const TOO_LARGE: ExpectedAnswer =
     ExpectedAnswer::Status(&[Code::OutOfRange, Code::ResourceExhausted]);
 
-/// Where a provider may call, besides the door.
+/// Other methods that a provider may call.
 const OTHER_PATHS: &[&str] = &[
     STATUS, ORIGINAL, REPORT_NIL, LIST_NIL, RELOAD, FEEDBACK, VERDICT, WATCH, CONFIRM, DRY_RUN,
 ];

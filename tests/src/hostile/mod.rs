@@ -70,7 +70,7 @@ const DRY_RUN: &str = "/credit.validation.v1.ValidationService/DryRun";
 /// Largest content of a record, bytes.
 const MAX_CONTENT_BYTES: usize = 1024 * 1024;
 
-/// Records of the generator that good callers use too; the enemy takes his from behind them.
+/// Number of the first generated record for hostile requests; good callers use lower numbers.
 const FIRST_HOSTILE_RECORD: u64 = 10_000_000;
 
 /// One request with what must be answered.
@@ -84,7 +84,7 @@ pub struct HostileRequest {
     pub call: RawCall,
     /// What must come back.
     pub expected: ExpectedAnswer,
-    /// A table that gets a row for this attack although it is refused, and what the row stands for: the same twice
+    /// Table that gets a row although the request is refused, and the key of that row: the same key twice
     /// is one row.
     pub expected_row: Option<(&'static str, String)>,
 }
@@ -116,12 +116,12 @@ pub struct HostileClient {
     bad_tokens: Arc<Vec<(String, Reason)>>,
     /// Tokens in order, for other roles than a provider's.
     other_roles: Arc<Vec<String>>,
-    /// In order, but of an organisation that is not in the registry.
+    /// A valid token of an organisation that is not registered as a provider.
     unregistered_token: String,
     /// In order: the credit office, and somebody with no rights but the public's.
     office_token: String,
     public_token: String,
-    /// What good callers have their receipts for.
+    /// Records with receipts, submitted by good callers.
     known: Arc<Vec<KnownRecord>>,
     /// What else one of them has.
     targets: Arc<AttackTargets>,
@@ -146,7 +146,7 @@ pub struct HostileReport {
     pub book: ReceiptBook,
     /// Those of the book, by record id, with the kind.
     pub to_be_returned: Vec<(String, &'static str)>,
-    /// Rows that refused requests leave, by table: see [`HostileRequest::leaves`].
+    /// Rows that refused requests leave, by table: see [`HostileRequest::expected_row`].
     pub expected_rows: BTreeSet<(&'static str, String)>,
 }
 
@@ -158,7 +158,7 @@ struct RequestMaker<'e> {
 }
 
 impl HostileClient {
-    /// An enemy of a running platform that knows the generator's providers. He needs some records in order to attack
+    /// Prepares a hostile client against a running platform with the generator's providers. It submits some records to attack
     /// them: their receipts are given back.
     pub async fn prepare(
         cluster: &Cluster,
@@ -511,7 +511,7 @@ impl RequestMaker<'_> {
         self.rng.random_ratio(1, one_in)
     }
 
-    /// A submission in order, with its provider; without the attack it would be accepted. Id and key are its own.
+    /// A valid submission with its provider, to be spoiled by the caller. Its id and key are unique to this request.
     fn good_submission(&mut self) -> (Submission, ProviderAccount) {
         let enemy = self.client;
         let mut indices = (FIRST_HOSTILE_RECORD + 1_000 + 64 * self.number)..;

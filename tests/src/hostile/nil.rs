@@ -226,7 +226,8 @@ impl RequestMaker<'_> {
                         "-1.00000000000000000000000000000000",
                         "18446744073709551615.00000000000000000000000000000000",
                         "99999999999999999999999.00000000000000000000000000000000",
-                        "1.{}",
+                        // {"received_at":-1,"report_id":"x"}
+                        "eyJyZWNlaXZlZF9hdCI6LTEsInJlcG9ydF9pZCI6IngifQ",
                         "'; drop table nil_report; --",
                     ])
                     .to_owned();
@@ -236,8 +237,10 @@ impl RequestMaker<'_> {
                 )
             }
             _ => {
-                // Of the right form, and it leads nowhere but into the caller's own list.
-                list.page_token = "253402300799000000.ffffffffffffffffffffffffffffffff".to_owned();
+                // {"received_at":253402300799000000,"report_id":"ffffffff-ffff-ffff-ffff-ffffffffffff"}: of the right form, and
+                // it leads nowhere but into the caller's own list.
+                list.page_token = "eyJyZWNlaXZlZF9hdCI6MjUzNDAyMzAwNzk5MDAwMDAwLCJyZXBvcnRfaWQiOiJmZmZmZmZmZi1mZmZmLWZmZmYtZmZmZi1mZmZmZmZmZmZmZmYifQ"
+                    .to_owned();
                 list.item_code = self.one_of(&["", "xzcf"]).to_owned();
                 ("a place in another's list", ExpectedAnswer::EmptyPage)
             }

@@ -48,9 +48,9 @@ pub(super) struct AttackTargets {
     pub(super) nil: ReportNilRequest,
     /// An open case whose errors nobody may answer for.
     pub(super) case_id: String,
-    /// Leads on behind that case.
+    /// Cursor of the feed after that case.
     pub(super) cursor: String,
-    /// Leads on behind the first answer of a stream.
+    /// Resume token after the first answer of a stream.
     pub(super) resume_token: Vec<u8>,
 }
 

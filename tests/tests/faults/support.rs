@@ -18,7 +18,7 @@ use testkit::test_seed;
 /// The seed when the environment names none.
 const DEFAULT_SEED: u64 = 20_261_129;
 
-/// The way of a record up to disclosure; the rest stands behind it and changes nothing of it.
+/// The services from submission to disclosure; those downstream cannot affect the result.
 pub const SERVICES: [Service; 4] = [
     Service::Catalog,
     Service::Ingest,
@@ -29,7 +29,7 @@ pub const SERVICES: [Service; 4] = [
 /// Memory that each service stays under (issue 4), MiB.
 const MAX_RESIDENT_MIB: f64 = 200.0;
 
-/// What can be hurt.
+/// Processes that a fault can hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultTarget {
     Ingest,

@@ -355,7 +355,7 @@ impl Finding {
 
     /// The finding once the provider's officials have answered for what they attest: an error that may be confirmed, of
     /// a field that somebody is named for, is a warning of the same code. Everything else stays what it is. For rules
-    /// of an item, and for `validation`'s checks across records; for codes that fail a check [`super::check()`] does
+    /// of an item, and for `validation`'s checks across records; for codes that fail a check [`super::check_record_as()`] does
     /// more, see [`crate::id::LegacyCode`].
     pub fn attested_by(mut self, attestations: &[Attestation<'_>]) -> Self {
         let answered = self.severity == Severity::Error

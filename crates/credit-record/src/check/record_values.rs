@@ -15,7 +15,7 @@ use crate::item::{Field, FieldKind, ItemVersion, SubjectKind};
 use crate::normalise::{CleansingChange, Normaliser, normalise_value_by, parse_date};
 use crate::rule::CompiledItem;
 
-/// One record as a sheet of values.
+/// The values of one record by the fields of its item.
 #[derive(Debug)]
 pub struct RecordValues<'a> {
     item: &'a ItemVersion,

@@ -39,7 +39,7 @@ struct CsvRows<'a> {
     at: usize,
 }
 
-/// What stands behind a cell.
+/// What ends a cell.
 enum CellEnd {
     Comma,
     LineEnd,

@@ -44,10 +44,10 @@ pub enum LegacyError {
     /// Nobody is named who vouches for it.
     #[error("attester: a name of letters, at most {LONGEST_NAME} characters, is required")]
     Attester,
-    /// The code passes every check and needs nobody's word.
+    /// The code passes every check and needs no attestation.
     #[error("text: the code passes every check and is not a legacy code")]
     Sound,
-    /// What fails is no check that an office could have got wrong: length, alphabet, filler.
+    /// The failed rule cannot be attested: length, alphabet, filler.
     #[error("text: a code that breaks this rule is not admitted")]
     Rule(#[source] IdError),
     /// The text is laid out as a person's number.

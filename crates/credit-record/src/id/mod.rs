@@ -3,7 +3,7 @@
 //! `creditctl` for whatever a department has at hand.
 //!
 //! Parsing is strict: it wants the canonical form (half-width, upper case, no separators). Cleaning is
-//! the work of [`crate::normalise`]; [`identify()`] joins both. The typed parsers never allocate, never
+//! the work of [`crate::normalise`]; [`identify_code()`] joins both. The typed parsers never allocate, never
 //! repair, and no error repeats the value it refused: it names the rule and the character (from 0).
 //!
 //! | type | what | standard |

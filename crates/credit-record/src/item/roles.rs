@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Roles {
     /// Kind of the subject. Absent in old editions: then it follows from the identifiers that are given, see
-    /// [`crate::check()`].
+    /// [`crate::check_record()`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject_category: Option<String>,
     /// Name of the subject.

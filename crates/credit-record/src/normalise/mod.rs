@@ -6,8 +6,8 @@
 //! suggested by [`crate::id`], never exchanged here; a sum moves its point only where its own unit is
 //! written out; a date with two readings stays as it is. A clean value is borrowed, not copied.
 //!
-//! Beside the steps stand questions that `check` asks about what they left: [`date_fault`],
-//! [`amount_fault`], [`damage()`], [`masked_name`]; and [`CleansingRuleSet`], the name of all steps together.
+//! Besides the steps this module has the diagnoses that `check` asks for: [`date_fault`],
+//! [`amount_fault`], [`find_damage()`], [`masked_name`]; and [`CleansingRuleSet`], the name of all steps together.
 
 mod amount;
 mod damage;
@@ -347,7 +347,7 @@ pub fn steps_named(texts: &[String]) -> Result<Vec<&'static Normaliser>, String>
 /// Rounds after which normalisation ends even if a step still finds work; two are the usual most.
 const MAX_ROUNDS: usize = 8;
 
-/// Runs the standard steps of a field over a value, see [`normalise_by`].
+/// Runs the standard steps of a field over a value, see [`normalise_value_by`].
 pub fn normalise_value<'a>(
     field: &Field,
     value: Cow<'a, str>,

@@ -1,5 +1,5 @@
 //! Rules over several fields, as data: CEL expressions in the catalogue item, compiled once per version of the
-//! item and run over each record. Called by [`crate::check()`], and by the lint of items, which refuses a rule
+//! item and run over each record. Called by [`crate::check_record()`], and by the lint of items, which refuses a rule
 //! that does not compile.
 //!
 //! - [`Rule`]: what stands in the item;

@@ -1,4 +1,4 @@
-//! The platform as a department sees it: connection, token, single calls with patience. Called by the commands.
+//! The platform's client: connection, token, single calls with retries. Called by the commands.
 //!
 //! - [`upload`]: many records, resumed after every break;
 //! - [`verdicts`]: waiting for verdicts, with an end.
@@ -40,7 +40,7 @@ const MAX_ANSWER_BYTES: usize = 16 << 20;
 pub struct PlatformClient {
     /// Address as given, without the scheme's default added.
     pub endpoint: String,
-    /// How long a break is borne.
+    /// How long an unreachable platform is retried.
     pub retry_timeout: Duration,
     language: Language,
     ingest: Channel,
@@ -80,7 +80,7 @@ pub fn run_online<T>(
 }
 
 impl PlatformClient {
-    /// Prepares the connections; the first call opens them. Within [`online`] only.
+    /// Prepares the connections; the first call opens them. Within [`run_online`] only.
     ///
     /// # Errors
     /// No address, no token, or a certificate that cannot be read.
@@ -238,7 +238,7 @@ impl CallError {
     }
 }
 
-/// Pauses that grow, until patience ends.
+/// Exponential backoff up to a timeout.
 #[derive(Debug)]
 pub struct RetryTimer {
     until: Instant,
@@ -262,7 +262,7 @@ impl RetryTimer {
         self.pause = RETRY_PAUSES.0;
     }
 
-    /// Waits before the next try; false when patience has ended.
+    /// Waits before the next retry; false when the timeout is reached.
     pub async fn wait_before_retry(&mut self) -> bool {
         let now = Instant::now();
         if now >= self.until {
@@ -285,7 +285,7 @@ pub fn is_transient(status: &Status) -> bool {
     }
 }
 
-/// As [`is_passing`], of a code that the platform gave.
+/// As [`is_transient`], of a code that the platform gave.
 pub fn is_transient_code(code: Code) -> bool {
     matches!(
         code,

@@ -1,7 +1,7 @@
 //! Sends many records by one stream and, after a break, by another that goes on behind the last answer. Called by
 //! `submit`.
 //!
-//! Records wait here until they are answered, so nothing that was on its way when a connection broke is forgotten: it
+//! Records stay here until they are answered, so nothing that was in flight when a connection broke is lost: it
 //! is sent again, under the same submission id, and the platform gives the receipt that it gave or would have given.
 
 use std::collections::VecDeque;
@@ -22,9 +22,9 @@ use crate::exit::Exit;
 use crate::shapes::RefusalShape;
 use crate::state::{KeptReceipt, RowAnswer};
 
-/// Most records on their way.
+/// Most records in flight.
 const MAX_IN_FLIGHT: usize = 512;
-/// Most bytes of content on their way.
+/// Most bytes of content in flight.
 const MAX_IN_FLIGHT_BYTES: usize = 16 << 20;
 /// Without any answer for so long, the stream is taken for broken.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -38,7 +38,7 @@ pub struct OutgoingRecord {
     pub submission: Submission,
 }
 
-/// What happens while sending.
+/// Gives the records to send and takes their answers.
 pub trait UploadDriver {
     /// The next record to send.
     ///
@@ -289,7 +289,7 @@ impl Upload<'_> {
     }
 }
 
-/// "Ask again with the same submission id": the door was closing, not the record at fault.
+/// Whether a refusal is transient (the platform was stopping): the record is sent again under the same submission id.
 fn is_retry_asked(refusal: &Refusal) -> bool {
     is_transient_code(Code::from_i32(refusal.status_code))
 }

@@ -17,7 +17,7 @@ use crate::CommandFailure;
 /// First and longest pause between two questions about the same record.
 const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// How long is waited, shared by all that are waited for.
+/// The timeout of waiting for verdicts, shared by all records; each verdict resets it.
 #[derive(Debug)]
 pub struct VerdictTimeout {
     limit: Duration,

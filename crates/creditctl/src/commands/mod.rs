@@ -12,7 +12,7 @@ pub mod submit;
 
 use crate::language::Language;
 
-/// How a command speaks.
+/// Language and form (text or JSON) of a command's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputStyle {
     /// The language of texts.

@@ -41,7 +41,7 @@ pub fn run_revoke(
 /// Runs `withdraw`.
 ///
 /// # Errors
-/// As [`revoke`].
+/// As [`run_revoke`].
 pub fn run_withdraw(
     task: &TakeBackOptions,
     voice: OutputStyle,

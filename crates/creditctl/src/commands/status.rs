@@ -71,7 +71,7 @@ pub fn run_receipt(
 /// Runs `status`.
 ///
 /// # Errors
-/// As [`receipt`].
+/// As [`run_receipt`].
 pub fn run_status(
     task: &SubmissionOptions,
     voice: OutputStyle,

@@ -1,4 +1,4 @@
-//! Which encoding a CSV file has, told from all of its bytes, and the file as UTF-8. Called by [`super::Table`].
+//! Which encoding a CSV file has, told from all of its bytes, and the file as UTF-8. Called by [`super::InputFile`].
 //!
 //! Offices save CSV as GB18030 or as UTF-8, with or without a mark, and nothing in the file says which. A text of
 //! one is practically never valid in the other, with one trap: UTF-8 with a few damaged bytes can pass as GB18030

@@ -1,5 +1,5 @@
 //! The departments' files: CSV, Excel and JSON by line, read row by row, and the error file in the same format.
-//! Called by [`crate::checked`] and the commands.
+//! Called by [`crate::checked_file`] and the commands.
 //!
 //! CSV and JSON are streamed. A workbook is compressed as a whole and has to be read as a whole.
 

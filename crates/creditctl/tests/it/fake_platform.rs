@@ -117,7 +117,7 @@ impl FakePlatform {
         self.inner.lock().unwrap()
     }
 
-    /// Changes the mood, and wakes whoever waits for it.
+    /// Changes the behaviour and notifies those who wait for a change.
     pub fn change_behaviour(&self, change: impl FnOnce(&mut FakePlatformBehaviour)) {
         change(&mut self.inner().behaviour);
         self.changed.send_modify(|n| *n += 1);

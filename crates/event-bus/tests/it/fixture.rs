@@ -142,7 +142,7 @@ impl BatchHandler for EffectHandler {
     }
 }
 
-/// The bed and the handler, which outlive the processes.
+/// The test bed and the handler; both outlive the processes under test.
 pub struct BusFixture {
     pub bed: TestBed,
     pub pool: Pool,

@@ -76,7 +76,7 @@ async fn restarts_of_nats_under_load_leave_no_lane_behind() -> TestResult {
     Ok(())
 }
 
-/// Keeps the warnings of this process.
+/// A tracing subscriber that collects the warnings of this process.
 #[derive(Clone, Default)]
 struct WarningCollector(Arc<Mutex<Vec<String>>>);
 

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tonic::transport::server::Connected;
 
-/// See the module.
+/// A server's TCP stream with lingering close, see the module.
 #[derive(Debug)]
 pub(super) struct LingeringStream {
     stream: TcpStream,

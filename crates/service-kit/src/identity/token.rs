@@ -100,7 +100,7 @@ pub struct Claims {
     pub person: Option<PersonClaim>,
 }
 
-/// Tokens checked lately, so that a busy caller costs one signature check, not one a call.
+/// Capacity of the cache of verified tokens: a busy caller costs one signature check, not one a call.
 const TOKEN_CACHE_CAPACITY: usize = 4096;
 
 struct CachedPrincipal {

@@ -26,7 +26,7 @@ const KINDS: [DirtFunction; 12] = [
     alias,
 ];
 
-/// Soils in one or two of the ways, never twice in the same; always in at least one.
+/// Adds one or two kinds of dirt, each at most once.
 pub(super) fn add_dirt(rng: &mut StdRng, draft: &mut RecordDraft<'_>) {
     let wanted = rng.random_range(1..=2);
     let first = rng.random_range(0..KINDS.len());

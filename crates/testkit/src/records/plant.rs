@@ -21,7 +21,7 @@ pub(super) struct PlantedError {
 
 /// Changes the bytes of a record.
 pub(super) type ByteDamage = fn(Vec<u8>) -> Vec<u8>;
-/// Sees whether it can plant into this record, and does.
+/// Plants its error when it fits this record; `None` when it does not.
 type PlantFunction = fn(&mut StdRng, &mut RecordDraft<'_>) -> Option<()>;
 
 /// Errors of form change the bytes; the others change fields.

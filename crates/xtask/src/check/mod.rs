@@ -59,7 +59,7 @@ impl CheckTask {
     }
 }
 
-/// All checks, beside other work and with what the processor has left. Gives what failed, each with what it printed.
+/// All checks, in the background at low priority. Gives the failed ones with their output.
 pub(crate) fn run_in_background(root: &Path) -> Result<Vec<String>> {
     let broken = check_rules(root)?;
     let mut failed = Vec::new();
@@ -79,7 +79,7 @@ pub(crate) fn without_compiler(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What is run beside the rules.
+/// The commands of `check` other than our own rules.
 fn check_commands(root: &Path) -> Result<Vec<Command>> {
     let mut format = cargo_command(root);
     format.args(["fmt", "--all", "--check"]);

@@ -5,7 +5,7 @@
 //! compiler for the packages of the workspace (`RUSTC_WORKSPACE_WRAPPER`): for each target it runs clippy, and rustdoc
 //! where the target has documentation, and makes no code.
 //!
-//! [`command`] is called by `check`, [`instead_of_rustc`] by `main`, before anything else.
+//! [`lint_command`] is called by `check`, [`run_as_rustc_wrapper`] by `main`, before anything else.
 
 use crate::command::{STEP_NAME, cargo_command};
 use anyhow::{Context, Result};
@@ -13,7 +13,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// Says to this program, which cargo runs in the place of the compiler, that it is one.
+/// Set by `check`: tells this program that cargo runs it as its RUSTC_WORKSPACE_WRAPPER.
 const WRAPPER_VARIABLE: &str = "CREDIT_XTASK_READS";
 
 /// The build that reads everything. Warnings are errors.
@@ -92,7 +92,7 @@ struct CrateTarget {
     /// A build script: cargo runs it, so its code is made.
     is_run: bool,
     out_dir: PathBuf,
-    /// What stands for the code that is not made.
+    /// The empty file that cargo finds in place of the code that is not built.
     output: Option<PathBuf>,
 }
 

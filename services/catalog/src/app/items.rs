@@ -350,7 +350,7 @@ pub async fn list_items(
 /// nothing. Until the day has come a further decision moves or withdraws the end, and is announced as well.
 ///
 /// # Errors
-/// [`version::retire`] refuses, or the database fails.
+/// [`version::decide_retirement`] refuses, or the database fails.
 pub async fn retire_item(
     conn: &mut Conn,
     asked: RetirementDecision,

@@ -40,7 +40,7 @@ pub const RETIREMENT_WITHDRAWN: Date = date!(9999 - 12 - 31);
 pub struct RetirementDecision {
     /// Code of the item.
     pub code: String,
-    /// First day on which no record of it is taken any more; [`NEVER`] withdraws the decision before it.
+    /// First day on which no record of it is taken any more; [`RETIREMENT_WITHDRAWN`] withdraws the decision before it.
     pub from: Date,
     /// Why.
     pub reason: String,
@@ -55,7 +55,7 @@ pub struct RetirementDecision {
 pub struct ItemHistory {
     /// The versions, oldest first.
     pub versions: Vec<PublishedItemVersion>,
-    /// The newest decision about its end, be it a withdrawal; see [`Self::end`].
+    /// The newest decision about its end, be it a withdrawal; see [`Self::decided_retirement`].
     pub retirement: Option<RetirementDecision>,
 }
 
@@ -145,7 +145,7 @@ pub enum PublicationDecision {
 /// Decides about a version that somebody offers, given all that was published of the same item.
 ///
 /// # Errors
-/// As [`offer_of_file`]; or it is not the first and its first day lies before that of its publication, so that it
+/// As [`decide_file_publication`]; or it is not the first and its first day lies before that of its publication, so that it
 /// would judge what was reported before anybody could know it.
 pub fn decide_publication(
     history: &ItemHistory,
@@ -300,7 +300,7 @@ fn check_effective_order(
 }
 
 /// Decides about the end of an item. Until its day has come the decision may be moved, or be withdrawn with the day
-/// [`NEVER`]; none is what was decided already. `successor` is what was published of the item that takes its place.
+/// [`RETIREMENT_WITHDRAWN`]; none is what was decided already. `successor` is what was published of the item that takes its place.
 ///
 /// # Errors
 /// The item or its successor does not exist, has ended or is the same; the day has passed; there is nothing to

@@ -43,7 +43,7 @@ pub struct OwnRecords {
 /// A record about the reader that its provider revoked (D-24).
 #[derive(Debug)]
 pub struct OwnNotice {
-    /// What is told of it.
+    /// The columns that the notice shows.
     pub row: OwnNoticeRow,
     /// Day of the revocation in Changsha.
     pub revoked_on: Date,
@@ -119,7 +119,7 @@ pub async fn list_own_records(
         let item = items.get(&row.item);
         let fields = match (item, kind_from_number(row.subject_kind)) {
             (Some(item), Some(kind)) => shown_fields(item, kind, &values, Audience::Subject),
-            // The bounds let no row through whose item version is unknown.
+            // The bounds exclude every row whose item version is unknown.
             _ => Vec::new(),
         };
         shown.push((row, fields));

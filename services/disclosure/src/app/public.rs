@@ -61,7 +61,7 @@ pub struct FoundRecords {
 /// A record that its provider revoked (D-24).
 #[derive(Debug)]
 pub struct PublicNotice {
-    /// What is told of it.
+    /// The columns that the notice shows.
     pub row: NoticeRow,
     /// Day of the revocation in Changsha.
     pub revoked_on: Date,
@@ -69,7 +69,7 @@ pub struct PublicNotice {
     pub reason: String,
 }
 
-/// What stands at the address of a record.
+/// What the address of a record answers with.
 #[derive(Debug)]
 pub enum RecordOrNotice {
     /// The record with its public fields.
@@ -149,8 +149,8 @@ impl<'a> PublicView<'a> {
         })
     }
 
-    /// An organisation, a page of its records, and with the first page the notices of what was lately revoked. One
-    /// without any of them is not found, so that the answer does not tell that there is an archive.
+    /// An organisation, a page of its records, and with the first page the notices of recent revocations. One without
+    /// any of them is not found, so that the answer does not reveal that there is an archive.
     pub async fn get_organisation(
         &self,
         conn: &mut Conn,

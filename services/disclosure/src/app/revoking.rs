@@ -1,5 +1,5 @@
-//! Ending records (D-24): versions that revoke or withdraw. Called by `handlers` with what one batch brought of both
-//! kinds.
+//! Ending records (D-24): versions that revoke or withdraw. Called by `handlers` with the versions of one batch, of
+//! both kinds.
 
 use service_kit::db::{Conn, Error};
 use time::OffsetDateTime;
@@ -10,7 +10,7 @@ use crate::{
     store::{revocations, versions},
 };
 
-/// What one batch of the lane of records brought.
+/// The decoded events of one batch of the consumer `disclosure-records`.
 #[derive(Debug, Default)]
 pub struct DisclosureBatch {
     /// Accepted versions.

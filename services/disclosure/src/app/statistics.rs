@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Counts all versions as they stand on `today`, the civil day of Changsha.
+/// Counts all versions by their state on `today`, the civil day of Changsha.
 pub async fn get_statistics(
     conn: &mut Conn,
     today: Date,

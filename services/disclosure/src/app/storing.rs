@@ -1,4 +1,4 @@
-//! Writing: what other services announced, a batch at a time. Called by `handlers`.
+//! Writes what other services announced, a batch at a time. Called by `handlers` and `revoking`.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,8 @@ use crate::{
     },
 };
 
-/// Stores versions that were not there before, current or not, under the heads that the batch has raised; gives how many
-/// those were.
+/// Stores versions that were not there before, current or not, under the heads that the batch has raised; returns how
+/// many those were.
 pub async fn store_versions(
     conn: &mut Conn,
     accepted: &[AcceptedVersion],
@@ -47,7 +47,7 @@ pub async fn store_versions(
     Ok(fresh.len())
 }
 
-/// Keeps item versions with their definitions (JSON).
+/// Stores item versions with their definitions (JSON).
 pub async fn store_items(conn: &mut Conn, items: &[(ItemRule, String)]) -> Result<(), Error> {
     if items.is_empty() {
         return Ok(());
@@ -55,7 +55,7 @@ pub async fn store_items(conn: &mut Conn, items: &[(ItemRule, String)]) -> Resul
     catalogue::insert_items(conn, items).await
 }
 
-/// Keeps the newest revision of each provider.
+/// Stores the newest revision of each provider.
 pub async fn store_providers(
     conn: &mut Conn,
     providers: &[DisclosureProvider],
@@ -74,7 +74,7 @@ pub async fn store_providers(
     catalogue::upsert_providers(conn, &newest).await
 }
 
-/// Keeps the newest state of each objection.
+/// Stores the newest state of each objection.
 pub async fn store_marks(conn: &mut Conn, changes: &[ObjectionMark]) -> Result<(), Error> {
     let mut newest: BTreeMap<_, ObjectionMark> = BTreeMap::new();
     for mark in changes {

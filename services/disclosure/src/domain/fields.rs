@@ -11,7 +11,7 @@ use vault::mask;
 
 use super::version::without_citizen_numbers;
 
-/// Who reads.
+/// Who the fields are shown to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// Everyone: fields whose publication range is 社会公开.
@@ -78,8 +78,7 @@ fn names_person(item: &ItemVersion, field: &Field, kind: SubjectKind) -> bool {
         && (field.code != item.roles.subject_name || kind == SubjectKind::NaturalPerson)
 }
 
-/// Whether the field plays the part of a personal document's number, whatever its format says: definitions are not
-/// linted here.
+/// Whether the field is the number of a personal document, whatever its format says: definitions are not linted here.
 fn holds_person_document(item: &ItemVersion, field: &Field) -> bool {
     [
         &item.roles.person_document_number,

@@ -1,5 +1,5 @@
-//! Sort keys of the lists, as the kit's pages carry them in tokens. Called by `grpc` (reading requests), `app` (making the
-//! next token) and `store` (rows behind a key).
+//! Sort keys of the lists, as the kit's pages carry them in tokens. Called by `grpc` (reading requests), `app` (making
+//! the next token) and `store` (rows after a key).
 
 use credit_record::normalise::{format_date, parse_date};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -15,7 +15,7 @@ pub const PAGE_SIZES: PageSizes = PageSizes {
     most: 100,
 };
 
-/// Key of lists of records: newest decision first.
+/// Sort key of lists of records: newest decision first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordPosition {
@@ -35,7 +35,7 @@ impl PageKey for RecordPosition {
     }
 }
 
-/// Key of search results: the shortest name first, since it is nearest to what was typed.
+/// Sort key of search results: the shortest name first, since it is nearest to what was typed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamePosition {

@@ -1,4 +1,4 @@
-//! A revocation or withdrawal as validation announced it (D-24), checked once more at the door. Called by `handlers`.
+//! A revocation or withdrawal as validation announced it (D-24), checked once more on receipt. Called by `handlers`.
 //!
 //! It is a version like others: numbered by ingest, ordered by its revision, never altered. What it ends is not named in
 //! it, since that is whatever the record's older versions say; so it may arrive before them.

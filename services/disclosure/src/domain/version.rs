@@ -1,4 +1,4 @@
-//! A version as validation announced it, checked once more at the door. Called by `handlers`.
+//! A version as validation announced it, checked once more on receipt. Called by `handlers`.
 //!
 //! The check is not about quality (validation did that) but about safety: a message that would put a natural
 //! person's name in clear into a table is refused as poison, whatever went wrong before.
@@ -35,7 +35,7 @@ pub struct AcceptedVersion {
     pub sealed_record: Bytes,
 }
 
-/// The subject of a version, as far as it may stand in clear.
+/// The subject of a version, as far as it may be stored in clear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VersionSubject {
     /// An organisation or an individual business (D-11).
@@ -81,9 +81,9 @@ fn optional_date(field: &'static str, text: &str) -> Result<Option<Date>, Malfor
     }
 }
 
-/// A clear text of an organisation without citizen numbers: some providers write the operator's number into a
-/// licence number, and none may stand in a table or on the public site. Phone and card numbers are left alone,
-/// since a document number may well look like one.
+/// A clear text of an organisation without citizen numbers: some providers write the operator's number into a licence
+/// number, and none may be in a table or on the public site. Phone and card numbers are left alone, since a document
+/// number may well look like one.
 pub fn without_citizen_numbers(text: &str) -> String {
     let found = find_personal(text)
         .into_iter()
@@ -229,7 +229,7 @@ mod tests {
                 .publicity_until,
             Some(date!(2026 - 02 - 03))
         );
-        // A deadline that cannot be read must not pass for none: that would disclose too long.
+        // A deadline that cannot be read must not count as none: that would disclose too long.
         for text in ["长期", "2026-02-30", "10000-01-01"] {
             limited.publicity_until = text.to_owned();
             let refused = AcceptedVersion::from_event(&limited).unwrap_err();

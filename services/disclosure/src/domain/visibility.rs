@@ -35,7 +35,7 @@ pub struct ItemRule {
 }
 
 impl ItemRule {
-    /// What disclosure keeps of the definition of `item`. A natural person is never published, whatever it says.
+    /// The disclosure rule in the definition of `item`. A natural person is never published, whatever it says.
     pub fn from_item(item: ItemRef, definition: &ItemVersion) -> Self {
         Self {
             item,
@@ -67,7 +67,7 @@ impl ItemRule {
     }
 
     /// Whether disclosure of a record with this effective day had begun on `day`: R-16 counts from the day of effect. A
-    /// record that ended before that day was never public, and no notice tells of it.
+    /// record that ended before that day was never public, and gets no notice.
     pub fn had_begun(&self, effective: Date, day: Date) -> bool {
         self.years().is_none() || effective <= day
     }

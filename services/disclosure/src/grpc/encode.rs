@@ -46,7 +46,9 @@ pub(super) fn encode_organisation(
         organisation: Some(encode_summary(organisation)),
         records: public_records(catalogue, records.rows),
         next_page_token: records.next,
-        revocations: notices.map(|told| encode_notice(catalogue, told)).collect(),
+        revocations: notices
+            .map(|notice| encode_notice(catalogue, notice))
+            .collect(),
     }
 }
 
@@ -70,9 +72,9 @@ pub(super) fn record_or_notice(
             record: Some(public_record(catalogue, row, fields)),
             revocation: None,
         },
-        RecordOrNotice::Revoked(told) => GetPublicRecordResponse {
+        RecordOrNotice::Revoked(notice) => GetPublicRecordResponse {
             record: None,
-            revocation: Some(encode_notice(catalogue, told)),
+            revocation: Some(encode_notice(catalogue, notice)),
         },
     }
 }
@@ -85,7 +87,7 @@ pub(super) fn own_records(own: OwnRecords) -> ListOwnRecordsResponse {
             .map(|(row, fields)| own_record(catalogue, row, fields))
             .collect(),
         revocations: revoked
-            .map(|told| own_revocation(catalogue, told))
+            .map(|notice| own_revocation(catalogue, notice))
             .collect(),
         next_page_token: own.next,
         total: encode_count(own.total),

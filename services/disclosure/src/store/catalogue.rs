@@ -69,7 +69,7 @@ pub async fn insert_items(conn: &mut Conn, items: &[(ItemRule, String)]) -> Resu
     Ok(())
 }
 
-/// Keeps the newest revision of each provider; `providers` holds each code once, in order.
+/// Stores the newest revision of each provider; `providers` holds each code once, in order.
 pub async fn upsert_providers(
     conn: &mut Conn,
     providers: &[&DisclosureProvider],

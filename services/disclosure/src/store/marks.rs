@@ -17,7 +17,7 @@ pub struct ObjectionMark {
     pub revision: i64,
 }
 
-/// Keeps the newest state of each objection; `marks` holds each objection once, in order.
+/// Stores the newest state of each objection; `marks` holds each objection once, in order.
 pub async fn upsert_marks(conn: &mut Conn, marks: &[ObjectionMark]) -> Result<(), Error> {
     let objections: Vec<Uuid> = marks.iter().map(|mark| mark.objection_id).collect();
     let versions: Vec<Uuid> = marks.iter().map(|mark| mark.version_id.as_uuid()).collect();

@@ -1,5 +1,5 @@
-//! A subject's own records, and the log of having read them. Called by `app::own` with the role
-//! `disclosure`; the bounds leave out what is archive (R-16, D-9).
+//! A subject's own records, and the read log. Called by `app::own` with the role `disclosure`; the bounds
+//! leave out what is archive (R-16, D-9).
 
 use record_ref::{ItemRef, ProviderCode, RecordAddress, VersionId};
 use service_kit::{
@@ -44,7 +44,7 @@ pub struct OwnRow {
 }
 
 impl OwnRow {
-    /// Its place in the list.
+    /// Its position in the list.
     pub fn position(&self) -> RecordPosition {
         RecordPosition {
             decision_date: self.decision_date,
@@ -53,7 +53,7 @@ impl OwnRow {
     }
 }
 
-/// Whose records.
+/// The subject whose records are read, who is also the reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SubjectIdentity {
     /// A natural person, by the keyed hash of its document.

@@ -56,7 +56,7 @@ pub struct PublicRow {
 }
 
 impl PublicRow {
-    /// Its place in a list.
+    /// Its position in a list.
     pub fn position(&self) -> RecordPosition {
         RecordPosition {
             decision_date: self.decision_date,

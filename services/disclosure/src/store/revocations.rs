@@ -1,8 +1,8 @@
 //! Versions that end their records (D-24): storing them, and reading what a notice shows. Called by `app`.
 //!
-//! Whether a revocation is in force, and what it ended, stands in no column: the views `organisation_revocation` and
-//! `person_revocation` read it from the heads and the versions, so the order of arrival does not matter. A notice
-//! ends with the term and the deadline (D-9) of the record that it is about, as the record would have.
+//! Whether a revocation is in force, and what it ended, is in no column: the views `organisation_revocation` and
+//! `person_revocation` read it from the heads and the versions, so the order of arrival does not matter. A notice ends
+//! with the term and the deadline (D-9) of the record that it is about, as the record would have.
 
 use record_ref::{ItemRef, ProviderCode, RecordAddress, VersionId};
 use service_kit::db::{Conn, Error};
@@ -19,7 +19,7 @@ use crate::domain::{revocation::Revocation, visibility::DisclosureBounds};
 /// Most notices in one answer.
 pub const MAX_NOTICES: i64 = 100;
 
-/// Adds revocations that are not there yet; gives how many those were.
+/// Adds revocations that are not there yet; returns how many those were.
 pub async fn insert_revocations(
     conn: &mut Conn,
     revocations: &[Revocation],
@@ -51,7 +51,7 @@ pub async fn insert_revocations(
     Ok(done.rows_affected() as usize)
 }
 
-/// A record of an organisation that was revoked, as the public is told of it.
+/// What the public notice of a revoked record of an organisation shows.
 #[derive(Clone, Debug, FromRow)]
 pub struct NoticeRow {
     /// Id of the revocation, the context of its reason's seal.
@@ -137,7 +137,7 @@ pub async fn public_notices_of(
         .await
 }
 
-/// A record that was revoked, as its subject is told of it.
+/// What the notice of a revoked record shows to its subject.
 #[derive(Clone, Debug, FromRow)]
 pub struct OwnNoticeRow {
     /// Id of the revocation, the context of its reason's seal.

@@ -17,7 +17,7 @@ pub struct VersionCounts {
     pub archived: i64,
     /// Current versions that the public sees.
     pub disclosed: i64,
-    /// Revocations and withdrawals, beside the versions.
+    /// Revocations and withdrawals, not counted among the versions.
     pub revocations: i64,
     /// Of them those that are the newest version of their record.
     pub revocations_in_force: i64,

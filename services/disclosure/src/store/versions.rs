@@ -3,10 +3,10 @@
 //! The order of the statements is the proof that order and repetition of deliveries do not matter:
 //! 1. [`raise_heads`] locks the head of every record of the batch and lets only a newer revision move it. From here
 //!    on no other transaction can touch the `current` flag of these records.
-//! 2. [`demote`] takes the flag from the versions that heads have left, in both tables, since a correction may change
-//!    the kind of subject.
-//! 3. [`unstored`] leaves out what was delivered before; [`insert_organisations`], [`insert_persons`] add the others with
-//!    the flag as the head says.
+//! 2. [`clear_current`] clears the flag of the versions that heads have left, in both tables, since a correction may
+//!    change the kind of subject.
+//! 3. [`find_unstored`] leaves out what was delivered before; [`insert_organisations`], [`insert_persons`] add the
+//!    others with the flag as the head says.
 //!
 //! So the tables are a function of the set of versions delivered. Tests try permutations.
 
@@ -54,14 +54,14 @@ struct HeadRow {
     version_id: VersionId,
 }
 
-/// Where the heads of a batch stand, locked until the end of the transaction.
+/// Revision and version of the heads of a batch, locked until the end of the transaction.
 #[derive(Debug)]
 pub struct HeadPositions {
     /// Revision and version of each head by key digest.
     heads: HashMap<KeyDigest, (Revision, VersionId)>,
     /// Whether every head was moved by this batch.
     all_moved: bool,
-    /// The versions that heads stood at before, as the table has them.
+    /// The versions that the heads named before, as the table has them.
     pub replaced: Vec<Uuid>,
 }
 
@@ -123,7 +123,7 @@ pub async fn raise_heads(conn: &mut Conn, heads: &BatchHeads<'_>) -> Result<Head
     })
 }
 
-/// Takes the flag from versions that a newer one has replaced.
+/// Clears the flag of versions that a newer one has replaced.
 pub async fn clear_current(conn: &mut Conn, replaced: &[Uuid]) -> Result<(), Error> {
     if replaced.is_empty() {
         return Ok(());
@@ -140,7 +140,7 @@ pub async fn clear_current(conn: &mut Conn, replaced: &[Uuid]) -> Result<(), Err
     Ok(())
 }
 
-/// The versions of a batch that are not stored yet, each once. Asks only about those that the heads do not tell: older
+/// The versions of a batch that are not stored yet, each once. Queries only those that the heads do not decide: older
 /// than their head, or delivered again.
 pub async fn find_unstored<'a>(
     conn: &mut Conn,
@@ -201,7 +201,7 @@ macro_rules! version_columns {
     };
 }
 
-/// Adds [`unstored`] versions about organisations.
+/// Adds [`find_unstored`] versions about organisations.
 pub async fn insert_organisations(
     conn: &mut Conn,
     versions: &[(&AcceptedVersion, &Organisation)],
@@ -234,7 +234,7 @@ pub async fn insert_organisations(
     Ok(())
 }
 
-/// Adds [`unstored`] versions about natural persons, with the blind index of each.
+/// Adds [`find_unstored`] versions about natural persons, with the blind index of each.
 pub async fn insert_persons(
     conn: &mut Conn,
     versions: &[(&AcceptedVersion, &KeyedHash)],
@@ -264,7 +264,7 @@ pub async fn insert_names<'a>(
     conn: &mut Conn,
     organisations: impl Iterator<Item = &'a Organisation>,
 ) -> Result<(), Error> {
-    // In order, so that two transactions never wait for each other.
+    // In order, so that two transactions cannot deadlock.
     let names: BTreeSet<(&str, String, String)> = organisations
         .filter(|organisation| !organisation.code.is_empty())
         .map(|o| {

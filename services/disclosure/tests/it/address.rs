@@ -40,7 +40,7 @@ async fn a_record_has_one_address_in_all_its_versions_answers_and_notices() -> T
         assert_eq!(shown.record_id, version.id.to_string());
         assert_eq!(shown.record_address, address, "version {revision}");
     }
-    // The other record was decided later and stands first.
+    // The other record was decided later and comes first.
     let expected = [other.address().to_string(), address.clone()];
     let listed = house.list(list_request("xzcf")).await?.records;
     let page = house.organisation(HOSPITAL, 0, "").await?.records;

@@ -1,5 +1,5 @@
-//! A running service on a bed, records as validation announces them, and clients of each kind of caller.
-//! Used by all files of this test binary.
+//! The fixture: a running service on a test bed, records as validation announces them, and clients of each kind of
+//! caller. Used by all files of this test binary.
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -41,14 +41,14 @@ pub const STALL: &str = "92430104MA4QQ0026Y";
 pub const CITIZEN: &str = "11010519491231002X";
 pub const CITIZEN_NAME: &str = "欧阳测试";
 
-/// A bed with the service running on it.
+/// The fixture: a test bed with the service running on it.
 pub struct DisclosureFixture {
     pub bed: TestBed,
     url: String,
     public: PublicServiceClient<AuthorisedChannel>,
 }
 
-/// Streams of the services that disclosure listens to, and its own.
+/// Streams of the services that disclosure consumes, and its own.
 fn streams() -> Vec<StreamSpec> {
     ["validation", "catalog", "objection"]
         .into_iter()
@@ -60,7 +60,7 @@ fn streams() -> Vec<StreamSpec> {
         .collect()
 }
 
-/// A bed without a running service.
+/// A test bed without a running service.
 pub async fn start_bed() -> Result<TestBed> {
     TestBed::start_with_roles(
         disclosure::SCHEMA,

@@ -18,7 +18,7 @@ use vault::Keyring;
 
 use crate::fixture::*;
 
-/// An event of validation as it lies on the bus.
+/// An event of validation as it is on the bus.
 #[derive(Clone)]
 struct EncodedEvent {
     event_type: String,

@@ -91,7 +91,7 @@ async fn d24_art48_a_revoked_record_is_taken_down_at_once_and_the_reason_is_publ
         Code::NotFound
     );
 
-    // The page of an organisation tells of it, on the first page, beside what still holds.
+    // The page of an organisation shows the notice, on the first page, next to what still holds.
     let page = house.organisation(SOCIETY, 0, "").await?;
     let summary = page.organisation.unwrap_or_default();
     assert_eq!((summary.licence_count, summary.penalty_count), (1, 0));
@@ -232,17 +232,17 @@ async fn d24_r17_the_subject_itself_learns_that_and_why_and_the_reading_is_logge
         (house.own_of_organisation(HOSPITAL).await?, &record),
     ] {
         assert_eq!((own.total, own.records.len()), (0, 0));
-        let [told] = &own.revocations[..] else {
+        let [notice] = &own.revocations[..] else {
             panic!("one revocation: {:?}", own.revocations)
         };
-        assert_eq!(told.record_id, ended.id.to_string());
+        assert_eq!(notice.record_id, ended.id.to_string());
         assert_eq!(
-            (told.item_name.as_str(), told.provider_code.as_str()),
+            (notice.item_name.as_str(), notice.provider_code.as_str()),
             ("行政处罚", PROVIDER)
         );
-        assert_eq!(told.decision_date, ended.decided);
+        assert_eq!(notice.decision_date, ended.decided);
         assert_eq!(
-            (told.revoked_on.as_str(), told.reason.as_str()),
+            (notice.revoked_on.as_str(), notice.reason.as_str()),
             ("2026-11-20", REASON)
         );
     }
@@ -314,7 +314,7 @@ async fn d24_r16_notices_end_on_the_organisations_page_by_setting_and_everywhere
         let ending = ended.clone().revision(2);
         house.end_record(&ending, Operation::Revoke, REASON).await?;
     }
-    let told = async |code: &str| -> Result<usize> {
+    let count_notices = async |code: &str| -> Result<usize> {
         match house.organisation(code, 0, "").await {
             Ok(page) => Ok(page.revocations.len()),
             Err(status) if status.code() == Code::NotFound => Ok(0),
@@ -322,14 +322,18 @@ async fn d24_r16_notices_end_on_the_organisations_page_by_setting_and_everywhere
         }
     };
     house.bed.clock.set(datetime!(2026-12-01 23:59:59 +8));
-    assert_eq!(told(SOCIETY).await?, 1);
-    assert_eq!(told(STALL).await?, 0, "never public, so no notice");
+    assert_eq!(count_notices(SOCIETY).await?, 1);
+    assert_eq!(count_notices(STALL).await?, 0, "never public, so no notice");
     assert_eq!(
         code_of(house.record_or_notice(early.id).await),
         Code::NotFound
     );
     house.bed.clock.set(datetime!(2026-12-02 00:00 +8));
-    assert_eq!(told(SOCIETY).await?, 0, "the provider's own deadline, D-9");
+    assert_eq!(
+        count_notices(SOCIETY).await?,
+        0,
+        "the provider's own deadline, D-9"
+    );
     assert_eq!(
         code_of(house.record_or_notice(limited.id).await),
         Code::NotFound
@@ -337,9 +341,9 @@ async fn d24_r16_notices_end_on_the_organisations_page_by_setting_and_everywhere
 
     // 90 days after 20 November, to the last of them at 24:00.
     house.bed.clock.set(datetime!(2027-02-18 23:59:59 +8));
-    assert_eq!(told(HOSPITAL).await?, 1);
+    assert_eq!(count_notices(HOSPITAL).await?, 1);
     house.bed.clock.set(datetime!(2027-02-19 00:00 +8));
-    assert_eq!(told(HOSPITAL).await?, 0);
+    assert_eq!(count_notices(HOSPITAL).await?, 0);
     assert!(
         house
             .record_or_notice(record.id)

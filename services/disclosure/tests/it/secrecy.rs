@@ -1,4 +1,4 @@
-//! the public role cannot read persons, versions cannot be altered, and no personal text stands in clear
+//! the public role cannot read persons, versions cannot be altered, and no personal text is in clear
 //! in any table.
 
 use proto::credit::common::v1::Operation;

@@ -38,8 +38,9 @@ pub struct IncomingNilReport {
     pub period: Period,
 }
 
-/// Decides a nil report and stores it with its event. Waits for the provider's batch in hand, and holds up the next
-/// one: no record of the period can slip in between the look at the originals and the commit.
+/// Decides a nil report and stores it with its event. Locks the provider's ledger row: this waits for the provider's
+/// batch in flight and delays the next one, so no record of the period can be committed between the check of the
+/// originals and the commit of the report.
 pub async fn report_nil(
     conn: &mut Conn,
     keyring: &Keyring,
@@ -97,7 +98,7 @@ pub async fn report_nil(
     }
 }
 
-/// Whether the id is that of a record of a reload of the provider, see `domain::Incoming`.
+/// Whether the id is that of a record of a reload of the provider, see `domain::SealedSubmission`.
 async fn is_reserved(
     conn: &mut Conn,
     keyring: &Keyring,

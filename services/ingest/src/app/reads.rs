@@ -1,5 +1,5 @@
-//! What is read: receipts, how a submission stands, the ledger, what a provider may report, the counts over all
-//! providers, and single originals.
+//! What is read: receipts, the status of a submission, the ledger, what a provider may report, the counts over all
+//! providers, and single originals. Called by `grpc`.
 
 use record_ref::{LedgerNumber, ProviderCode, VersionId};
 use service_kit::{
@@ -23,18 +23,18 @@ use crate::{
     },
 };
 
-/// How a submission stands.
+/// The status of a submission.
 #[derive(Clone, Debug)]
 pub struct SubmissionStatus {
     /// What it was answered with.
     pub answered: AnsweredVersion,
-    /// How that version stands among those of its record.
+    /// The status of that version within its record.
     pub standing: VersionStatus,
-    /// The current one of them.
+    /// The current version of the record.
     pub current: StoredVersion,
 }
 
-/// A stretch of a provider's ledger.
+/// A page of a provider's ledger.
 #[derive(Clone, Debug, Default)]
 pub struct LedgerPage {
     /// Its versions, each with the submission id that made it.
@@ -59,7 +59,7 @@ pub struct ReportableScope {
 pub struct OpenedOriginal {
     /// What is known of the version.
     pub stored: StoredVersion,
-    /// The provider's own words for it.
+    /// The provider's own ids of it.
     pub labels: SubmissionLabels,
     /// The bytes as received.
     pub content: Vec<u8>,
@@ -113,7 +113,7 @@ async fn find_reload_answer(
     reads::find_reload_receipt(pool, reload.number, &key_digest).await
 }
 
-/// How one of a provider's submissions stands.
+/// The status of one of a provider's submissions.
 pub async fn get_submission_status(
     pool: &Pool,
     keyring: &Keyring,
@@ -196,8 +196,8 @@ pub async fn get_statistics(pool: &Pool) -> Result<Vec<ProviderTotal>, IngestErr
         .map_err(IngestError::database("统计"))
 }
 
-/// The bytes of one version as received, and as whom `principal` reads them. Who reads, as what and why is
-/// committed before the original is looked for, also of one that does not exist; when that fails, nothing is
+/// The bytes of one version as received, read in the capacity that `principal` has. Who reads, in which capacity
+/// and why is committed before the original is looked up, also for one that does not exist; when that fails, nothing is
 /// read.
 pub async fn read_original(
     pool: &Pool,

@@ -1,5 +1,5 @@
 //! The use cases of a full reload (全量, R-11), each given a transaction; none commits. `reload` runs them one after the
-//! other. Records that are new or changed go the way of all others, through `app::accept_submissions`.
+//! other. Records that are new or changed take the normal path, through `app::accept_submissions`.
 
 use legal_clock::shanghai_date;
 use record_ref::{ItemCode, ProviderCode};
@@ -83,8 +83,8 @@ async fn check_may_begin(
     Ok(())
 }
 
-/// Answers the records of a batch that need no new version: those that the reload named before, and those that say
-/// what the current version of their key says. `None` for the others.
+/// Answers the records of a batch that need no new version: those that the reload named before, and those whose content
+/// equals that of the current version of their key. `None` for the others.
 pub async fn answer_known_records(
     conn: &mut Conn,
     reload: &Reload,
@@ -98,7 +98,7 @@ pub async fn answer_known_records(
         .await?
         .filter(|registration| registration.admits_on(today).is_ok());
     let item = store::item_of(conn, &reload.item).await?;
-    // Where anything stands in the way, the other way tells what, record by record.
+    // If anything prevents a quick answer, each record takes the normal path, which names the reason.
     let pinned = item
         .as_ref()
         .filter(|_| locked.end.is_none() && registration.is_some())

@@ -1,10 +1,9 @@
 //! The use case of `ReplayRules`: tries a definition out over stored originals, what would change, by provider and rule,
 //! before it is activated. Called by `grpc`.
 //!
-//! Nothing is written but the row that says who read what and why, and that is committed before the
-//! first original is read. Originals are read in pages, so memory does not grow with their
-//! number, and a caller that goes away ends it at the next page. [`comparison`] judges one page by both definitions, off
-//! the async workers.
+//! Nothing is written but the row that records who read what and why, and that is committed before the first original
+//! is read. Originals are read in pages, so memory does not grow with their number, and a caller that
+//! disconnects ends it at the next page. `comparison` judges one page by both definitions, on the blocking pool.
 
 mod comparison;
 
@@ -29,8 +28,8 @@ use comparison::{ComparedPage, DefinitionComparer};
 
 /// Originals of one page.
 const PAGE_RECORDS: i64 = 500;
-/// Rows of one page that are looked at where a filter leaves some out: with it a page, and so the time between
-/// two steps of progress, stays short however few originals are asked for.
+/// Rows of one page that are scanned where a filter leaves some out: with it a page, and so the time between two steps
+/// of progress, stays short however few originals are asked for.
 const PAGE_SCANNED: i64 = 5000;
 /// Sealed bytes of one page; a single original is never larger.
 const PAGE_BYTES: i64 = 32 * 1024 * 1024;
@@ -116,7 +115,7 @@ pub struct ReplayTotals {
     pub unopened_count: u64,
 }
 
-/// Steps on their way to the caller.
+/// Steps in flight to the caller.
 pub type ReplaySteps = mpsc::Receiver<Result<ReplayStep, IngestError>>;
 
 type StepSender = mpsc::Sender<Result<ReplayStep, IngestError>>;
@@ -149,8 +148,8 @@ struct ReplayRun {
     permit: ReplayPermit,
 }
 
-/// One of the replays that may run at the same time. Whatever works for a replay holds it, also a thread that
-/// goes on after the caller has gone away: it keeps a core busy all the same.
+/// Permit to run one of the replays that may run at once. Whatever works for a replay holds it, also a thread that goes
+/// on after the caller has disconnected: it keeps a core busy all the same.
 type ReplayPermit = Arc<OwnedSemaphorePermit>;
 
 impl Replays {
@@ -218,7 +217,7 @@ impl Replays {
             access_id,
             permit,
         };
-        // One step waits for its reader: a slow caller holds the run back.
+        // The channel holds one step: a slow caller holds the run back.
         let (sender, steps) = mpsc::channel(1);
         tokio::spawn(async move { run.run_to_end(sender).await });
         Ok(steps)
@@ -292,8 +291,8 @@ fn compiled(item: ItemVersion) -> Result<CompiledItem, ItemError> {
     CompiledItem::new(Arc::new(item))
 }
 
-/// Runs on a thread for blocking work: ciphers and rules would keep the async workers waiting. The thread
-/// holds the permit until it is done, because nothing can stop it.
+/// Runs CPU-bound work on the blocking pool, so that ciphers and rules do not block the async workers. The thread holds
+/// the permit until it is done, because nothing can stop it.
 async fn run_with_permit<T: Send + 'static>(
     permit: &ReplayPermit,
     work: impl FnOnce() -> T + Send + 'static,
@@ -308,7 +307,7 @@ async fn run_with_permit<T: Send + 'static>(
 }
 
 impl ReplayRun {
-    /// Reads to the end, or until the caller has gone away or the process stops.
+    /// Reads to the end, or until the caller has disconnected or the process stops.
     async fn run_to_end(self, steps: StepSender) {
         let outcome = tokio::select! {
             // A page that is being judged is finished on its thread and thrown away.
@@ -317,7 +316,7 @@ impl ReplayRun {
             outcome = self.read_all(&steps) => outcome,
         };
         let last = outcome.map(|totals| ReplayStep::Finished(Box::new(self.result(totals))));
-        // A caller that has gone away needs no report.
+        // A caller that has disconnected needs no report.
         let _ = steps.send(last).await;
     }
 
@@ -359,7 +358,7 @@ impl ReplayRun {
                     read: totals.read,
                     provider,
                 };
-                // A caller that has gone away ends the run, see `run_to_end`.
+                // A caller that has disconnected ends the run, see `run_to_end`.
                 let _ = steps.send(Ok(progress)).await;
                 match next {
                     Some(next) => after = next,

@@ -1,5 +1,5 @@
-//! Who may report, and by which version of which item, on a day: pure. `Batch::decide` asks it for each
-//! submission, `grpc` for the scope of a provider.
+//! Who may report, and by which version of which item, on a day: pure. `IngestBatchState::decide` asks it for each
+//! submission, `app::reads` for the scope of a provider.
 //!
 //! The day is that of receipt in Changsha and is given with every question, so that a version comes into
 //! force, an item ends and a registration runs out at midnight with nothing having to run.
@@ -9,7 +9,7 @@ use time::Date;
 
 use super::Rejection;
 
-/// What the registry says of a provider.
+/// Registration of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportingRegistration {
     /// Whether it may report at all.
@@ -37,12 +37,12 @@ impl ReportingRegistration {
     }
 }
 
-/// What the catalogue says of an item.
+/// An item of the catalogue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CatalogueItem {
     /// Its versions, ascending by number.
     pub versions: Vec<CatalogueItemVersion>,
-    /// Until when it is taken; `None`: without end.
+    /// From when on it accepts no new record; `None`: without end.
     pub retirement: Option<ReportingRetirement>,
 }
 
@@ -60,7 +60,7 @@ pub struct CatalogueItemVersion {
 /// The end of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportingRetirement {
-    /// First day on which no new record is taken; corrections of older ones are.
+    /// First day on which no new record is accepted; corrections of older ones are.
     pub from: Date,
     /// The item that takes its place.
     pub successor: Option<Successor>,
@@ -95,9 +95,9 @@ impl CatalogueItem {
     /// The version that a record received on this day is pinned to. `asked` is the version that the
     /// submission names, 0 for the one in force. An older version stays allowed for ever.
     ///
-    /// `corrected` is the version of the record that this one corrects, if there is one. Whoever reported
-    /// before the item ended must be able to correct it afterwards, so a correction is taken by
-    /// the versions that were in force on the item's last day.
+    /// `corrected` is the version of the record that this one corrects, if there is one. Whoever reported before the
+    /// item ended must be able to correct it afterwards, so a correction is accepted by the versions that
+    /// were in force on the item's last day.
     ///
     /// # Errors
     /// Why there is none.

@@ -1,5 +1,5 @@
-//! Nil reports (零报告, R-11): a provider had nothing to report of an item in a period. Pure: `app::nil` loads
-//! what [`decide`] asks for.
+//! Nil reports (零报告, R-11): a provider had nothing to report of an item in a period. Pure: `app::nil_report` loads what
+//! [`decide_nil_report`] asks for.
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use service_kit::page::{PageKey, PageSizes};
@@ -14,7 +14,7 @@ pub const PAGE_SIZES: PageSizes = PageSizes {
     most: 1000,
 };
 
-/// Key of the list of nil reports, as the kit's pages carry it in tokens: newest first.
+/// Sort key of the list of nil reports, as the kit's pages carry it in tokens: newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NilReportPosition {
@@ -46,7 +46,7 @@ fn since_1970<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OffsetDateTi
     Ok(moment)
 }
 
-/// The days that a nil report speaks of.
+/// The days that a nil report covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
     /// First day.
@@ -75,7 +75,7 @@ impl Period {
     }
 }
 
-/// What a nil report is decided on.
+/// The state that a nil report is decided on.
 #[derive(Clone, Debug)]
 pub struct NilReportState {
     /// Digest of the request that used the submission id before.
@@ -92,7 +92,7 @@ pub struct NilReportState {
     pub today: Date,
 }
 
-/// What becomes of a nil report.
+/// The outcome for a nil report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NilReportDecision {
     /// To be stored.

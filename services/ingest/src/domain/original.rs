@@ -1,11 +1,11 @@
-//! Who may read an original, and as what: pure. Called by `grpc` for `ReadOriginal` and
+//! Who may read an original, and in which capacity: pure. Called by `app` for `ReadOriginal` and
 //! `ReplayRules`.
 
 use service_kit::identity::Role;
 
 use super::Rejection;
 
-/// As what somebody reads an original.
+/// The capacity in which a caller reads an original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OriginalReader {
     /// The provider that reported it; sees its own records only.
@@ -17,7 +17,7 @@ pub enum OriginalReader {
 }
 
 impl OriginalReader {
-    /// The word for it in the log of accesses.
+    /// Its value in the read log.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Provider => "provider",
@@ -26,8 +26,8 @@ impl OriginalReader {
         }
     }
 
-    /// As what a caller with these roles reads. Whoever has several reads as the one that sees most: auditor, then
-    /// credit office if a reason is given, then provider.
+    /// The capacity that follows from the caller's roles. Of several the one with the widest access counts: auditor,
+    /// then credit office if a reason is given, then provider.
     ///
     /// # Errors
     /// The rule that is broken.

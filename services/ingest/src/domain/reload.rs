@@ -1,5 +1,5 @@
-//! The ends of a full reload (全量, R-11): how it is opened, opened again, and ended. Pure; what becomes of its
-//! records is decided by `Batch::decide`. Called by `app::reload`.
+//! The ends of a full reload (全量, R-11): how it is opened, opened again, and ended. Pure; its records are decided by
+//! `IngestBatchState::decide`. Called by `app::reload`.
 
 use record_ref::{ItemCode, LedgerNumber};
 
@@ -8,7 +8,7 @@ use super::Rejection;
 /// A reload as it was begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reload {
-    /// Names its lines.
+    /// Number of the reload, in its lines too.
     pub number: i64,
     /// The item that it reports in full.
     pub item: ItemCode,
@@ -50,7 +50,7 @@ impl Reload {
 }
 
 /// Whether what arrived is what was sent. Every record was answered, with a receipt or with a refusal. One that was
-/// refused may have been mended and sent again under its key, so refusals bound the number from above only.
+/// refused may have been corrected and sent again under its key, so refusals bound the number from above only.
 ///
 /// # Errors
 /// [`Rejection::ReloadIncomplete`] with all numbers.

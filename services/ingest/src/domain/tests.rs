@@ -1,4 +1,4 @@
-//! Decisions at the door, one after the other and by chance. Called by cargo.
+//! Decisions on submissions: single examples and random sequences. Run by cargo.
 
 use proptest::prelude::*;
 use time::macros::datetime;
@@ -217,7 +217,7 @@ fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
         first.status_relative_to(&revived),
         VersionStatus::Superseded
     );
-    // The refused one left nothing behind: its id is free.
+    // The refused one left no trace: its id is free.
     let SubmissionDecision::New(_) = batch.decide(&revoke(1, 9), NOW) else {
         panic!("new");
     };
@@ -267,7 +267,7 @@ fn r11_a_reload_takes_each_key_once_with_one_content() {
     let SubmissionDecision::New(fresh) = batch.decide(&line(3, 2, 1), NOW) else {
         panic!("new");
     };
-    // The record moves on outside of the reload; what the reload was told stays.
+    // The record gets newer versions outside of the reload; the answer of the reload stays.
     batch.decide(&incoming(4, 1, 2), NOW);
     let repeated = |stored: &StoredVersion, unchanged| SubmissionDecision::Repeated {
         stored: stored.clone(),
@@ -279,7 +279,7 @@ fn r11_a_reload_takes_each_key_once_with_one_content() {
         let reused = SubmissionDecision::Refused(Rejection::SubmissionIdReused);
         assert_eq!(batch.decide(&other, NOW), reused);
     }
-    // Ended: what is known is still answered, nothing is added.
+    // Ended: known records are still answered, nothing is added.
     batch.open_reloads.clear();
     assert_eq!(batch.decide(&line(3, 2, 1), NOW), repeated(&fresh, false));
     let ended = SubmissionDecision::Refused(Rejection::ReloadEnded);

@@ -1,4 +1,4 @@
-//! What is wrong with a definition that is tried out. Called by `error`.
+//! Refusals for a definition that is tried out and cannot be used. Called by `error`.
 
 use credit_record::item::ItemError;
 use record_ref::Malformed;
@@ -12,10 +12,10 @@ const MOST_FAULTS: usize = 20;
 
 /// A definition that cannot be used: the first fault names the field, the text all of them.
 pub(super) fn unusable_definition(error: &ItemError) -> Refusal {
-    let (reason, field, told) = match error {
+    let (reason, field, message) = match error {
         ItemError::Inconsistent { faults, .. } => {
             let place = faults.first().map_or("", |fault| fault.place.as_str());
-            let told: Vec<String> = faults
+            let message: Vec<String> = faults
                 .iter()
                 .take(MOST_FAULTS)
                 .map(|fault| format!("{}（{} {}）", fault.place, fault.problem, fault.detail))
@@ -24,7 +24,7 @@ pub(super) fn unusable_definition(error: &ItemError) -> Refusal {
                 "" => "definition_toml".to_owned(),
                 place => format!("definition_toml.{place}"),
             };
-            (Reason::DefinitionInconsistent, field, told.join("；"))
+            (Reason::DefinitionInconsistent, field, message.join("；"))
         }
         ItemError::CodeList { .. } => (
             Reason::DefinitionInconsistent,
@@ -41,7 +41,7 @@ pub(super) fn unusable_definition(error: &ItemError) -> Refusal {
         reason,
         field,
         "a complete and consistent definition of an item",
-        format!("定义不可用：{told}"),
+        format!("定义不可用：{message}"),
     )
 }
 
@@ -65,20 +65,24 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_definition_is_told_by_its_reason() {
-        let told = |toml: &str| {
+        let refusal_of = |toml: &str| {
             let error = credit_record::ItemVersion::from_toml(toml).unwrap_err();
             unusable_definition(&error)
         };
-        assert_eq!(told("a = [").reason, Reason::DefinitionUnreadable);
-        assert_eq!(told("code = 1").reason, Reason::DefinitionUnreadable);
+        assert_eq!(refusal_of("a = [").reason, Reason::DefinitionUnreadable);
+        assert_eq!(refusal_of("code = 1").reason, Reason::DefinitionUnreadable);
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../../crates/credit-record/items/xzcf-3.toml"
         );
         let good = std::fs::read_to_string(path).unwrap();
         let broken = good.replacen("field = \"", "field = \"NO_", 1);
-        let told = told(&broken);
-        assert_eq!(told.reason, Reason::DefinitionInconsistent, "{told:?}");
-        assert!(told.field.starts_with("definition_toml."), "{told:?}");
+        let refusal = refusal_of(&broken);
+        assert_eq!(
+            refusal.reason,
+            Reason::DefinitionInconsistent,
+            "{refusal:?}"
+        );
+        assert!(refusal.field.starts_with("definition_toml."), "{refusal:?}");
     }
 }

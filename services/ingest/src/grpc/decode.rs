@@ -69,7 +69,7 @@ pub(super) fn nil_report_list(
     Ok((item, page))
 }
 
-/// Behind which number, and how many: a ledger is continued by its numbers, which are the caller's own.
+/// After which number, and how many: a ledger is continued by its numbers, which are the caller's own.
 pub(super) fn ledger_page(request: &ListLedgerRequest) -> Result<(i64, u32), IngestError> {
     let PageSizes { default, most } = LEDGER_SIZES;
     let limit = match request.limit {

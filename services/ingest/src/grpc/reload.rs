@@ -1,5 +1,5 @@
-//! `ReloadItem` as a stream: begin, records, end; each answered in order. What is done with them is the run's, see
-//! `crate::reload`. Called by `grpc`.
+//! `ReloadItem` as a stream: begin, records, end; each answered in order. `crate::reload` runs the use cases. Called by
+//! `grpc`.
 
 use proto::credit::ingest::v1::{
     ReloadEnd, ReloadItemRequest, ReloadItemResponse, ReloadMissing, ReloadRecord,
@@ -27,7 +27,7 @@ enum AfterReloadBatch {
     /// More of them, maybe with this one first.
     Records(Option<ReloadRecord>),
     End(ReloadEnd),
-    /// The caller says no more.
+    /// The caller closed its side of the stream.
     Hangup,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn reload_item(
     let reloads = api.reloads.clone();
     tokio::spawn(async move {
         if let Err(status) = answer_steps(reloads, provider, requests, &answers).await {
-            // A caller that has gone away opens the reload again.
+            // A caller that has disconnected opens the reload again.
             let _ = answers.send(Err(status)).await;
         }
     });
@@ -77,14 +77,15 @@ async fn answer_steps(
             send_answer(answers, answer).await?;
         }
         match after {
-            AfterReloadBatch::Records(held) => first = held,
+            AfterReloadBatch::Records(next) => first = next,
             AfterReloadBatch::End(end) => return finish_reload(run, end, answers).await,
             AfterReloadBatch::Hangup => return Ok(()),
         }
     }
 }
 
-/// Records that belong into one batch, and what comes after them. Waits for the first only: a batch is what is there.
+/// Records that belong into one batch, and what comes after them. Waits for the first only: a batch is what has
+/// arrived.
 async fn receive_batch(
     requests: &mut Requests,
     run: &ReloadRun,
@@ -122,7 +123,7 @@ async fn receive_batch(
     }
 }
 
-/// Ends the reload and tells what it did not name, then the summary.
+/// Ends the reload, sends the records that it did not name, then the summary.
 async fn finish_reload(
     run: ReloadRun,
     end: ReloadEnd,
@@ -152,7 +153,7 @@ fn misplaced_step(expected: &'static str) -> Status {
     IngestError::ReloadStep { expected }.into()
 }
 
-/// Gives an answer to the caller; one that has gone away needs no more of them.
+/// Sends an answer to the caller; a caller that has disconnected gets no more of them.
 async fn send_answer(answers: &ReloadAnswerSender, answer: Answer) -> Result<(), Status> {
     let answer = ReloadItemResponse {
         answer: Some(answer),

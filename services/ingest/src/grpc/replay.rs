@@ -38,7 +38,7 @@ pub(super) fn decode_replay(
             }
             Some(OfferedDefinition::Toml(text))
         }
-        // What no item is called was not published.
+        // A code that no item can have was not published.
         Some(Offered::Published(wanted)) => {
             wanted
                 .item_code

@@ -36,7 +36,7 @@ pub(super) fn decode_resume_token(
     token: &[u8],
 ) -> Result<u64, IngestError> {
     let parsed = parse(token).filter(|(owner, position, given)| {
-        // Compared without telling by the time it takes how much of it is right.
+        // Constant-time comparison.
         let right = hash(keyring, owner, *position);
         right
             .iter()
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(foreign, "RESUME_TOKEN_FOREIGN");
         let other = Keyring::parse(&Keyring::generate()).unwrap();
         assert_eq!(refused(&other, PROVIDER, &good), "RESUME_TOKEN_INVALID");
-        // Made to look like one's own.
+        // Altered to look like the caller's own.
         let mut renamed = good[..25].to_vec();
         renamed.extend("11430100MB1A2B3C4X".as_bytes());
         let reason = refused(&keyring, "11430100MB1A2B3C4X", &renamed);

@@ -26,9 +26,9 @@ use crate::{
 /// What an answer is made of: its position, and the submission; without one the stream was resumed.
 type StreamStep = (u64, Option<PendingReceipt>);
 
-/// The requests of a stream. A stopping service still takes what comes on open streams for a while, each to be refused:
-/// for five eighths of its farewell, so that the last answers are out before the connections go, and not after a
-/// sixteenth without a request.
+/// The requests of a stream. A stopping service still receives requests on open streams for a while, each to be
+/// refused: for five eighths of its grace period, so that the last answers are out before the connections close, but
+/// not after a sixteenth of it without a request.
 pub(super) struct DrainingRequests<S> {
     stream: S,
     shutdown: Shutdown,
@@ -62,7 +62,7 @@ impl<T, S: Stream<Item = Result<T, Status>> + Unpin> DrainingRequests<S> {
             tokio::time::sleep_until(end.map_or(quiet, |end| end.min(quiet))).await;
         };
         let next = tokio::select! {
-            // What is here already is answered first.
+            // A request that has arrived already is answered first.
             biased;
             next = self.stream.next() => next,
             () = enough => Some(Err(Stopping.into())),
@@ -73,14 +73,14 @@ impl<T, S: Stream<Item = Result<T, Status>> + Unpin> DrainingRequests<S> {
         next
     }
 
-    /// A request that is here already.
+    /// The next request if it has arrived, without waiting.
     pub(super) fn try_next(&mut self) -> Option<Option<Result<T, Status>>> {
         self.stream.next().now_or_never()
     }
 }
 
-/// Answers a stream of submissions of a provider. Tokens hold what the caller's own token calls it, so that one that
-/// is no provider is answered like the others, too.
+/// Answers a stream of submissions of a provider. Tokens hold the organisation code of the caller's token, so that a
+/// caller that is no provider is answered like the others, too.
 pub(super) fn stream_records(
     api: &IngestApi,
     principal: Principal,
@@ -104,8 +104,8 @@ pub(super) fn stream_records(
                 Err(status) => Err(status),
             };
             let broken = step.is_err();
-            // Bounded: a client that does not read its answers is held back, and so is one that
-            // sends faster than the disk takes.
+            // Bounded: a client that does not read its answers is held back, and so is one that sends faster than the
+            // database commits.
             if window.send(step).await.is_err() || broken {
                 return;
             }
@@ -133,7 +133,7 @@ pub(super) fn stream_records(
     Box::pin(answers)
 }
 
-/// Takes the requests of a stream.
+/// Handles the requests of a stream.
 struct RequestTaker {
     submitter: Submitter,
     keyring: Keyring,
@@ -164,7 +164,7 @@ impl RequestTaker {
                 .await;
             return Ok((number, Some(pending)));
         }
-        // What the caller means cannot be guessed: numbers would no longer agree, so the stream ends.
+        // The caller's intention cannot be guessed: numbers would no longer agree, so the stream ends.
         if self.position.is_some() || message.submission.is_some() {
             return Err(IngestError::ResumeTokenMisplaced);
         }
@@ -180,8 +180,8 @@ mod tests {
 
     use super::*;
 
-    fn stopping_with_grace_period(farewell: Duration) -> Shutdown {
-        let shutdown = Shutdown::new().with_grace_period(farewell);
+    fn stopping_with_grace_period(grace_period: Duration) -> Shutdown {
+        let shutdown = Shutdown::new().with_grace_period(grace_period);
         shutdown.request();
         shutdown
     }
@@ -198,14 +198,14 @@ mod tests {
             Box::pin(endless),
             stopping_with_grace_period(Duration::ZERO),
         );
-        // The first look notices the stop; with no time at all the second is the last.
+        // The first call notices the stop; with no time at all the second is the last.
         assert!(matches!(requests.next().await, Some(Ok(0))));
         assert!(is_last(requests.next().await));
 
         let here = tokio_stream::iter((0..100).map(Ok));
         let endless = here.chain(tokio_stream::pending());
-        let farewell = stopping_with_grace_period(Duration::from_secs(8));
-        let mut requests = DrainingRequests::new(Box::pin(endless), farewell);
+        let shutdown = stopping_with_grace_period(Duration::from_secs(8));
+        let mut requests = DrainingRequests::new(Box::pin(endless), shutdown);
         let since = Instant::now();
         for number in 0..100 {
             assert!(matches!(requests.next().await, Some(Ok(n)) if n == number));
@@ -218,8 +218,8 @@ mod tests {
     async fn a_caller_that_goes_on_and_on_is_left_in_the_end() {
         let every = tokio::time::interval(Duration::from_millis(100));
         let endless = tokio_stream::wrappers::IntervalStream::new(every).map(|_| Ok(0));
-        let farewell = stopping_with_grace_period(Duration::from_secs(8));
-        let mut requests = DrainingRequests::new(endless, farewell);
+        let shutdown = stopping_with_grace_period(Duration::from_secs(8));
+        let mut requests = DrainingRequests::new(endless, shutdown);
         let since = Instant::now();
         while !is_last(requests.next().await) {}
         assert_eq!(since.elapsed(), Duration::from_secs(5));

@@ -1,5 +1,5 @@
-//! What is wrong with the form of a submission, and what callers are told of it. Called by `intake`, and by `grpc` for fields
-//! that other requests have as well.
+//! The faults of form of a submission, and the refusal of each. Called by `intake`, and by `grpc` for fields that other
+//! requests have as well.
 
 use service_kit::{error::Refusal, reason::Reason};
 
@@ -17,7 +17,7 @@ pub enum FormError {
     RecordKey,
     /// `item_code` has a form that no item has.
     ItemCode,
-    /// `operation` is a number that stands for none.
+    /// `operation` is an unknown number.
     Operation,
     /// `content_type` is not one that records have.
     ContentType,

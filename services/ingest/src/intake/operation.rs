@@ -22,7 +22,7 @@ pub(super) fn check_operation(submission: &Submission) -> Result<Operation, Form
     if content_type != REASON_TYPE {
         return Err(FormError::ReasonType);
     }
-    // An empty one, and one that is far too long, have names of their own.
+    // Empty and oversized contents are refused with reasons of their own, by `check_submission`.
     if !submission.content.is_empty() && !is_reason(&submission.content) {
         return Err(FormError::Reason);
     }

@@ -1,5 +1,5 @@
-//! One submission on its way: checked, sealed, queued, answered. Called by `grpc` for `SubmitRecord` and each record of a
-//! stream, and by `reload` for records that need a version of their own.
+//! One submission in flight: checked, sealed, queued, answered. Called by `grpc` for `SubmitRecord` and each record of
+//! a stream, and by `reload` for records that need a version of their own.
 
 use opentelemetry::trace::SpanKind;
 use proto::credit::ingest::v1::Submission;
@@ -18,14 +18,14 @@ use crate::{
     writer::{BatchWriters, SubmissionAnswer, SubmissionMode},
 };
 
-/// Brings submissions to their answers. Cheap to clone.
+/// Submits records and waits for their answers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Submitter {
     writers: BatchWriters,
     context: ServiceContext,
 }
 
-/// A submission on its way: either queued, or refused at the door.
+/// A submission whose receipt is pending: queued, or refused by its form.
 pub struct PendingReceipt {
     submission_id: String,
     // Held until the answer, so that the span measures the whole acceptance.
@@ -113,7 +113,8 @@ impl PendingReceipt {
             Ok(receiver) => match receiver.await {
                 Ok(Ok(decision)) => decision.into_answer().map_err(Refusal::from),
                 Ok(Err(refusal)) => Err(refusal),
-                // The writer ended without an answer: whether it committed is found out by asking again.
+                // The writer stopped without an answer, so the outcome of the commit is unknown; the caller finds out
+                // by repeating the request.
                 Err(_) => Err(Stopping.into()),
             },
             Err(refusal) => Err(refusal),

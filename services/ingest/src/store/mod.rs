@@ -1,5 +1,5 @@
-//! The SQL of ingest. `app` writes through `batch` and reads through `reads`, `handlers` keeps the registry, `replay` reads
-//! originals again, `nil` keeps nil reports, `reload` keeps full reloads and their lines.
+//! The SQL of ingest. `app` writes through `batch` and reads through `reads`, `handlers` writes `registry`, `replay`
+//! reads originals again, `nil_report` stores nil reports, `reload` stores full reloads and their lines.
 
 mod batch;
 pub mod nil_report;
@@ -87,7 +87,7 @@ fn unsigned(row: &PgRow, at: usize) -> Result<u64, Error> {
     row.try_get::<i64, _>(at).map(|number| number as u64)
 }
 
-/// The last number of a ledger; none stands as 0.
+/// The last number of a ledger; none is stored as 0.
 fn last_number(row: &PgRow, at: usize) -> Result<Option<LedgerNumber>, Error> {
     match row.try_get(at)? {
         0_i64 => Ok(None),
@@ -95,7 +95,7 @@ fn last_number(row: &PgRow, at: usize) -> Result<Option<LedgerNumber>, Error> {
     }
 }
 
-/// The last number of a ledger as tables have it.
+/// The last number of a ledger as tables store it.
 fn last_column(last: Option<LedgerNumber>) -> i64 {
     last.map_or(0, LedgerNumber::as_i64)
 }

@@ -1,4 +1,4 @@
-//! Nil reports: written once, listed newest first.
+//! Nil reports: written once, listed newest first. Called by `app::nil_report`.
 
 use record_ref::{ItemCode, ProviderCode};
 use service_kit::{
@@ -15,10 +15,10 @@ use crate::domain::{
     nil_report::{NilReportPosition, Period},
 };
 
-/// A nil report as it is kept.
+/// A nil report as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NilRow {
-    /// Names it.
+    /// Its id.
     pub report_id: Uuid,
     /// Who had nothing to report.
     pub provider: ProviderCode,
@@ -86,7 +86,7 @@ pub async fn received_between(
     .await
 }
 
-/// Keeps a nil report and its submission id.
+/// Stores a nil report and its submission id.
 pub async fn insert_nil_report(
     conn: &mut Conn,
     row: &NilRow,

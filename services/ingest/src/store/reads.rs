@@ -1,5 +1,5 @@
-//! What the read RPCs ask for. Of a single original the log comes first: [`log_original_read`] has committed when it
-//! returns, and only then [`read_original`] is called.
+//! The queries of the read RPCs. For a single original the log comes first: [`log_original_read`] has committed when it
+//! returns, and only then [`read_original`] is called. Called by `app::reads`.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ pub struct LedgerRow {
     pub sealed_labels: Vec<u8>,
 }
 
-/// What decides what a provider may report.
+/// What a provider may report is decided on this.
 #[derive(Clone, Debug)]
 pub struct ReportingScope {
     /// Chinese name of the provider.
@@ -45,16 +45,16 @@ pub struct ProviderTotal {
     pub accepted: u64,
 }
 
-/// A line of the log of who read an original.
+/// A line of the log of reads of originals.
 #[derive(Debug)]
 pub struct OriginalReadEntry<'a> {
-    /// Names it; also the context under which account and reason are sealed.
+    /// Its id; also the context under which account and reason are sealed.
     pub access_id: Uuid,
     /// When.
     pub accessed_at: OffsetDateTime,
     /// Credit code of the reader's organisation.
     pub organisation: &'a str,
-    /// As what: the word of `domain::reading::OriginalReader`.
+    /// In which capacity: `domain::original::OriginalReader::as_str`.
     pub reader: &'static str,
     /// Account of the reader, sealed.
     pub sealed_account: Vec<u8>,
@@ -64,7 +64,7 @@ pub struct OriginalReadEntry<'a> {
     pub version_id: VersionId,
 }
 
-/// An original as it lies in the table.
+/// An original as it is stored.
 #[derive(Debug)]
 pub struct Original {
     /// What is known of the version.
@@ -75,7 +75,7 @@ pub struct Original {
     pub sealed_content: Vec<u8>,
 }
 
-/// What a submission was answered with.
+/// The answer to a submission.
 pub async fn find_receipt(
     pool: &Pool,
     submission_digest: &Digest,
@@ -95,7 +95,7 @@ pub async fn find_receipt(
     row.as_ref().map(answered).transpose()
 }
 
-/// The same for a record of a reload: of one that was unchanged nothing but its line is kept.
+/// The same for a record of a reload: of one that was unchanged only its line is stored.
 pub async fn find_reload_receipt(
     pool: &Pool,
     reload_no: i64,
@@ -179,7 +179,7 @@ pub async fn last_ledger_number<'c>(
     row.map_or(Ok(None), |row| last_number(&row, 0))
 }
 
-/// Registration of a provider and all items; `None` for a stranger.
+/// Registration of a provider and all items; `None` for one that is not registered.
 pub async fn load_reporting_scope(
     pool: &Pool,
     provider: &ProviderCode,

@@ -1,5 +1,5 @@
-//! The copies of catalogue facts that ingest decides on. Rows are written in the order of their keys, so that
-//! two copies of the service that hear the same facts wait for each other and never in a circle.
+//! The copies of catalogue facts that ingest decides on. Rows are written in the order of their keys, so that two
+//! copies of the service that handle the same events never deadlock. Called by `handlers` and `app`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,7 +14,7 @@ use crate::domain::{
     CatalogueItem, CatalogueItemVersion, ReportingRegistration, ReportingRetirement, Successor,
 };
 
-/// An item version to keep.
+/// An item version to store.
 #[derive(Clone, Debug)]
 pub struct IngestItemRow {
     /// Which.
@@ -27,7 +27,7 @@ pub struct IngestItemRow {
     pub definition: Option<String>,
 }
 
-/// The end of an item, to keep.
+/// The end of an item, to store.
 #[derive(Clone, Debug)]
 pub struct RetirementRow {
     /// Which item.
@@ -40,7 +40,7 @@ pub struct RetirementRow {
     pub decided_at: OffsetDateTime,
 }
 
-/// A provider to keep.
+/// A provider to store.
 #[derive(Clone, Debug)]
 pub struct IngestProviderRow {
     /// Which.
@@ -57,8 +57,7 @@ pub struct IngestProviderRow {
     pub valid_until: Option<Date>,
 }
 
-/// Adds item versions. A version never changes once published; one that was kept without its
-/// definition is completed.
+/// Adds item versions. A version never changes once published; one that was stored without its definition is completed.
 pub async fn upsert_item_versions(conn: &mut Conn, items: &[IngestItemRow]) -> Result<(), Error> {
     // One row a version: a statement may touch a row only once.
     let mut first: BTreeMap<&ItemRef, &IngestItemRow> = BTreeMap::new();
@@ -88,7 +87,7 @@ pub async fn upsert_item_versions(conn: &mut Conn, items: &[IngestItemRow]) -> R
     Ok(())
 }
 
-/// Keeps the ends of items; of two decisions about one item the later counts.
+/// Stores the ends of items; of two decisions about one item the later counts.
 pub async fn upsert_retirements(
     conn: &mut Conn,
     retirements: &[RetirementRow],
@@ -125,7 +124,7 @@ pub async fn upsert_retirements(
     Ok(())
 }
 
-/// Keeps the newest revision of each provider, and opens the ledgers of new ones.
+/// Stores the newest revision of each provider, and opens the ledgers of new ones.
 pub async fn upsert_providers(
     conn: &mut Conn,
     providers: &[IngestProviderRow],

@@ -1,4 +1,5 @@
-//! Full reloads: the reload itself, one narrow line for each record that it named, and what it did not name.
+//! Full reloads: the reload itself, one narrow line for each record that it named, and the records that it did not
+//! name. Called by `app`, `batch` and `crate::reload`.
 
 use record_ref::{ItemCode, ItemRef, KeyDigest, LedgerNumber, ProviderCode};
 use service_kit::db::{Conn, Error, Pool};
@@ -37,7 +38,7 @@ fn reload(row: &PgRow) -> Result<Reload, Error> {
     })
 }
 
-/// The reload that a provider calls so.
+/// The provider's reload of this id.
 pub async fn find_reload<'c>(
     conn: impl sqlx::PgExecutor<'c>,
     provider: &ProviderCode,
@@ -53,7 +54,7 @@ pub async fn find_reload<'c>(
     row.as_ref().map(reload).transpose()
 }
 
-/// Keeps the beginning of a reload, unless another stream was faster.
+/// Stores the beginning of a reload, unless another stream was faster.
 pub async fn insert_reload(
     conn: &mut Conn,
     provider: &ProviderCode,
@@ -87,8 +88,8 @@ pub async fn lock_reload(conn: &mut Conn, reload_no: i64) -> Result<Reload, Erro
     reload(&row)
 }
 
-/// Loads what a batch must know of reloads; nothing for a batch that has to do with none. Locks the reloads
-/// that records of the batch belong to, after the ledgers.
+/// Loads the state of the reloads of a batch; nothing for a batch without any. Locks the reloads that records of the
+/// batch belong to, after the ledgers.
 pub async fn load_reload_state(
     conn: &mut Conn,
     submissions: &[SealedSubmission],
@@ -150,7 +151,7 @@ pub async fn load_reload_state(
     Ok(())
 }
 
-/// Keeps the lines of a batch; those of records that were named before are there already.
+/// Stores the lines of a batch; those of records that were named before are there already.
 pub async fn insert_lines(
     conn: &mut Conn,
     lines: &[(&SealedSubmission, &StoredVersion, bool)],
@@ -176,7 +177,7 @@ pub async fn insert_lines(
     Ok(())
 }
 
-/// A record of a reload, as far as it takes to see whether it is known.
+/// The digests by which a record of a reload is looked up.
 #[derive(Clone, Copy, Debug)]
 pub struct ReloadLookup<'a> {
     /// Keyed hash of the record key.
@@ -196,8 +197,8 @@ pub struct ReloadMatch {
     pub named_before: bool,
 }
 
-/// Finds which records the reload has named before, and which are equal to the current version of their key; of these
-/// it keeps the lines. One statement for all; the records that it says nothing of have to go through the ledger.
+/// Finds which records the reload has named before, and which are equal to the current version of their key; it stores
+/// the lines of the latter. One statement for all; the records that it does not return have to go through the ledger.
 ///
 /// Each record is looked up by `lateral … limit 1`: written as a join, the statement is planned as a pass over all
 /// records of the provider as long as the statistics of the tables are old.
@@ -283,7 +284,7 @@ pub async fn count_lines(conn: &mut Conn, reload_no: i64) -> Result<(u64, u64), 
     Ok((unsigned(&row, 0)?, unsigned(&row, 1)?))
 }
 
-/// Keeps the end of a reload.
+/// Stores the end of a reload.
 pub async fn update_reload_end(
     conn: &mut Conn,
     reload_no: i64,
@@ -307,7 +308,7 @@ pub async fn update_reload_end(
     Ok(())
 }
 
-/// Keeps how many records were missing; the number is the same at every count.
+/// Stores how many records were missing; the number is the same at every count.
 pub async fn update_missing_count(pool: &Pool, reload_no: i64, missing: u64) -> Result<(), Error> {
     sqlx::query("update reload set missing = $2 where reload_no = $1 and missing is null")
         .bind(reload_no)
@@ -326,19 +327,19 @@ pub struct MissingVersion {
     pub sealed_labels: Vec<u8>,
 }
 
-/// A stretch of the list of what a reload did not name.
+/// One page of the records that a reload did not name.
 #[derive(Clone, Debug)]
 pub struct MissingPage {
     /// In the order of the ledger.
     pub missing: Vec<MissingVersion>,
-    /// The ledger number behind which the next stretch begins; `None` after the last.
+    /// The ledger number after which the next page begins; `None` after the last.
     pub next: Option<LedgerNumber>,
 }
 
-/// Records of the reload's item and provider that stood at its end, neither revoked nor withdrawn, and were not named:
-/// among the next `limit` versions of the provider's ledger behind `after`. What came after the end changes nothing, so
-/// the list is the same whenever it is asked for. The number of versions that are looked at bounds the time, however few
-/// are missing.
+/// Records of the reload's item and provider that were current at its end, neither revoked nor withdrawn, and were not
+/// named: among the next `limit` versions of the provider's ledger after the number `after`. Later versions change
+/// nothing, so the list is the same whenever it is asked for. The number of versions that are scanned bounds the time,
+/// however few are missing.
 pub async fn load_missing_page(
     pool: &Pool,
     provider: &ProviderCode,
@@ -347,7 +348,7 @@ pub async fn load_missing_page(
     after: Option<LedgerNumber>,
     limit: i64,
 ) -> Result<MissingPage, Error> {
-    // The last version that was looked at comes too, missing or not: the next stretch starts after it.
+    // The last version that was scanned comes too, missing or not: the next page starts after it.
     let rows = sqlx::query(concat!(
         "with scanned as materialized (
              select v.*, row_number() over (order by v.ledger_number) as nth

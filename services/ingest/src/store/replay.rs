@@ -1,4 +1,4 @@
-//! What a replay of rules reads, and the log of who had it read.
+//! The reads of a replay of rules, and the log of who ran it. Called by `app::replay`.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::checked;
 use crate::app::replay::ReplayScope;
 
-/// A row of the log of accesses.
+/// A row of the log of replays.
 #[derive(Debug)]
 pub struct ReplayAccessEntry<'a> {
-    /// Names it; also the context under which account, reason and definition are sealed.
+    /// Its id; also the context under which account, reason and definition are sealed.
     pub access_id: Uuid,
     /// When.
     pub accessed_at: OffsetDateTime,
@@ -65,7 +65,7 @@ pub struct ReplayPageSize {
     pub records: i64,
     /// Bytes of sealed content, but one original at least.
     pub bytes: i64,
-    /// Rows that are looked at, whether they are asked for or not: what bounds the time of a page.
+    /// Rows that are scanned, whether they are asked for or not: what bounds the time of a page.
     pub scanned: i64,
 }
 
@@ -139,7 +139,7 @@ pub async fn load_originals_page(
     size: ReplayPageSize,
 ) -> Result<ReplayPage, Error> {
     let mut tx = pool.begin_with("begin read only").await?;
-    // The last row that was looked at comes too: the next page starts after it.
+    // The last row that was scanned comes too: the next page starts after it.
     let rows = sqlx::query(
         "with scanned as materialized (
              select record_id, item_version, received_at, content_type, ledger_number,
@@ -194,7 +194,7 @@ pub async fn load_originals_page(
         }
         page.next = Some(ReplayPageStart(row.try_get(3)?));
     }
-    // Everything that was looked at is done with; fewer rows than there is room for were the last ones.
+    // All scanned rows are done with; fewer rows than the limit were the last ones.
     let rows: i64 = rows.first().map_or(Ok(0), |row| row.try_get(5))?;
     if rows < size.scanned {
         page.next = None;

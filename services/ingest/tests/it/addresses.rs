@@ -1,4 +1,4 @@
-//! A record has one address for life, over all its versions, and it stands wherever a version is named.
+//! A record has one address for life, over all its versions, and it is in every answer and row that names a version.
 
 use std::collections::BTreeMap;
 
@@ -42,8 +42,8 @@ async fn stream_one(client: &mut IngestTestClient, id: &str, content: &[u8]) -> 
     }
 }
 
-/// Versions of one record by every way that there is, a revocation, a withdrawal and a revival among them; what each
-/// submission was answered with.
+/// Versions of one record by every way that there is, a revocation, a withdrawal and a revival among them; the receipt
+/// of each submission.
 async fn live(client: &mut IngestTestClient) -> Result<Vec<Receipt>> {
     let mut receipts = vec![
         submit(client, submission("1", "k", b"{\"v\":1}")).await?,
@@ -55,7 +55,7 @@ async fn live(client: &mut IngestTestClient) -> Result<Vec<Receipt>> {
     receipts.push(submit(client, submission("5", "k", b"{\"v\":2}")).await?);
     let withdraw = ending("6", "k", Operation::Withdraw, "误报，予以撤回");
     receipts.push(submit(client, withdraw).await?);
-    // A reload revives it, and another one says what is there already.
+    // A reload revives it, and another one repeats the same content.
     for id in ["r1", "r2"] {
         let reload = ReloadSteps::new(id, &[("k", "{\"v\":1}")]).end(1);
         let answered = reload.run(client).await?.receipts;
@@ -117,20 +117,20 @@ async fn r11_a_record_has_one_address_for_life_in_receipts_events_and_rows() -> 
     let of_record = listed.iter().filter(|r| r.record_address == address);
     assert_eq!(of_record.count(), 6);
 
-    let mut told = BTreeMap::new();
+    let mut announced = BTreeMap::new();
     for event in world.received_events().await? {
         let version = RecordVersion::from_wire(event.version.as_ref())?;
-        told.insert(version.id, version.address);
+        announced.insert(version.id, version.address);
     }
     let kept: Vec<(Uuid, Uuid)> =
         sqlx::query_as("select record_id, record_address from original order by record_id")
             .fetch_all(&world.owner)
             .await?;
-    let told: Vec<_> = told
+    let announced: Vec<_> = announced
         .into_iter()
         .map(|(id, address)| (id.as_uuid(), address.as_uuid()))
         .collect();
-    assert_eq!(told, kept);
+    assert_eq!(announced, kept);
     world.finish().await?;
     Ok(())
 }

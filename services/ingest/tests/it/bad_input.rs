@@ -21,7 +21,7 @@ use crate::fixture::{
 
 const MIB: usize = 1024 * 1024;
 
-/// One kind of bad submission: how it is made, and what it is told.
+/// One kind of bad submission: how it is made, and its refusal.
 pub struct BadSubmission {
     pub spoil: fn(&mut Submission),
     pub reason: &'static str,
@@ -147,11 +147,11 @@ async fn r12_the_largest_record_is_kept_whole_and_one_byte_more_is_refused() -> 
         .unwrap_err();
     assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
     // The largest record also fits on the bus.
-    let heard = world.received_events().await?;
-    assert_eq!(heard.len(), 1);
+    let received = world.received_events().await?;
+    assert_eq!(received.len(), 1);
     let record_id = receipt.record_id.parse::<uuid::Uuid>()?;
     let keyring = &world.bed.context.keyring;
-    let opened = keyring.open(record_id.as_bytes(), &heard[0].sealed_content)?;
+    let opened = keyring.open(record_id.as_bytes(), &received[0].sealed_content)?;
     assert!(opened == largest, "the same bytes");
     world.finish().await?;
     Ok(())

@@ -1,5 +1,5 @@
-//! What the catalogue decides is followed on its day, at midnight in Changsha, with nothing having to run
-//! and with the catalog away: in these tests it never runs at all.
+//! Decisions of the catalogue take effect on their day, at midnight in Changsha, with nothing having to run and with
+//! the catalog service down: in these tests it never runs at all.
 
 use anyhow::Result;
 use event_bus::NewEvent;
@@ -61,7 +61,7 @@ async fn pinned(world: &IngestFixture, record_id: &str) -> Result<i32> {
 async fn r6_a_version_comes_into_force_at_midnight_in_changsha_without_the_catalog() -> TestResult {
     let mut world = IngestFixture::start().await?;
     announce(&world, &[event(&version("xzcf", 3, "2026-11-21"))]).await?;
-    // What was learnt is in tables: a restart without a catalog forgets nothing.
+    // Catalogue facts are in tables: a restart without a catalog forgets nothing.
     world.restart().await?;
     let mut client = world.client(PROVIDER)?;
 
@@ -229,7 +229,7 @@ async fn r6_a_version_never_changes_but_one_without_its_definition_is_completed(
             ..version("xzcf", 2, "2026-11-01")
         })
     };
-    // Known since before definitions were kept; then announced whole, then by mistake in other words.
+    // Known since before definitions were kept; then announced whole, then by mistake with other content.
     for definition in ["{\"a\":1}", "{\"a\":2}", ""] {
         announce(&world, &[with(definition)]).await?;
     }

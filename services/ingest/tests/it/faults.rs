@@ -1,4 +1,4 @@
-//! servers go away and come back; a receipt is kept, once.
+//! servers stop and start again; a receipt is kept, once.
 
 use std::{
     collections::BTreeSet,
@@ -35,7 +35,7 @@ async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
         let id = format!("during {n}");
         submit(&mut client, submission(&id, &id, b"{}")).await?;
     }
-    // Readiness tells which lane waits.
+    // Readiness names the lane that waits.
     world.bed.clock.advance(time::Duration::seconds(90));
     eventually("the outbox complains", WAIT_TIMEOUT, async || {
         let complaints = world.process.context.readiness.unready_reasons();
@@ -85,7 +85,7 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
                 let receipt = eventually("a receipt", WAIT_TIMEOUT, async || {
                     let outcome = submit(&mut client, submission(&id, &id, id.as_bytes())).await;
                     if let Err(status) = &outcome {
-                        // The caller is told to come again, and nothing else.
+                        // The only refusal is the advice to come again.
                         assert_eq!(status.code(), Code::Unavailable, "{status:?}");
                         tried_again.fetch_add(1, Ordering::SeqCst);
                     }
@@ -194,7 +194,7 @@ async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() 
     };
     let kills = async {
         for mark in [KNOWN as i64 + 300, KNOWN as i64 + 1500] {
-            // Looks again at once: `eventually` waits longer and longer, and the reload might be past it.
+            // Polls without a pause: `eventually` waits longer and longer, and the reload might be past it.
             while !world.count("reload_line").await.is_ok_and(|n| n >= mark) {}
             postgres.kill9().await?;
             // A kill between two transactions breaks nothing: the next one waits for the restart.

@@ -1,5 +1,5 @@
-//! A running ingest with a catalogue to follow and a listener on its stream. Called by all tests
-//! of this binary.
+//! The fixture: a running ingest with a catalogue to follow and a test consumer on its stream. Called by all tests of
+//! this binary.
 
 use std::{
     collections::HashSet,
@@ -57,10 +57,10 @@ pub const PROVIDERS: [&str; 6] = [
 ];
 pub const PROVIDER: &str = PROVIDERS[0];
 pub const DISABLED_PROVIDER: &str = PROVIDERS[5];
-/// A well-formed code of nobody.
+/// A well-formed code of no provider.
 pub const UNREGISTERED_PROVIDER: &str = "11430111006123009K";
 
-/// What stands in for validation.
+/// The test consumer, in place of validation.
 const LISTENER: Subscription = Subscription {
     consumer: "test-records",
     from: ingest::SERVICE,
@@ -70,7 +70,7 @@ const LISTENER: Subscription = Subscription {
 
 pub type IngestTestClient = IngestServiceClient<InterceptedService<Channel, BearerToken>>;
 
-/// What the listener has heard, in order.
+/// The events that the test consumer received, in order.
 #[derive(Clone, Debug, Default)]
 pub struct SubmissionCollector(Arc<Mutex<Vec<RecordSubmitted>>>);
 
@@ -81,11 +81,11 @@ impl BatchHandler for SubmissionCollector {
         batch: &'a [Delivery],
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
         Box::pin(async move {
-            let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let mut poison = Vec::new();
             for delivery in batch {
                 match delivery.decode() {
-                    Ok(event) => heard.push(event),
+                    Ok(event) => events.push(event),
                     Err(bad) => poison.push(bad),
                 }
             }
@@ -117,7 +117,7 @@ pub struct IngestFixture {
 }
 
 impl IngestFixture {
-    /// On the shared servers, ready to take records.
+    /// On the shared servers, ready to accept records.
     pub async fn start() -> Result<Self> {
         Self::start_with_plan(|_| ()).await
     }
@@ -133,10 +133,10 @@ impl IngestFixture {
         Self::start_with(|_| (), |context| context.keyring = keyring).await
     }
 
-    /// With so much time for what clients still ask after a stop.
-    pub async fn start_with_grace_period(farewell: Duration) -> Result<Self> {
+    /// With this grace period after a stop.
+    pub async fn start_with_grace_period(grace_period: Duration) -> Result<Self> {
         let change = |context: &mut ServiceContext| {
-            context.shutdown = Shutdown::new().with_grace_period(farewell);
+            context.shutdown = Shutdown::new().with_grace_period(grace_period);
         };
         Self::start_with(|_| (), change).await
     }
@@ -163,14 +163,14 @@ impl IngestFixture {
         change_context(&mut bed.context);
         let pool = connect_lazy(&bed.database_url, ingest::SCHEMA, 4)?;
         let owner = bed.schema_pool().await?;
-        let heard = SubmissionCollector::default();
-        let process = start_process(&bed, &pool, &heard).await?;
+        let collector = SubmissionCollector::default();
+        let process = start_process(&bed, &pool, &collector).await?;
         let world = Self {
             bed,
             pool,
             owner,
             process,
-            collector: heard,
+            collector,
         };
         world.announce_catalogue().await?;
         Ok(world)
@@ -229,7 +229,7 @@ impl IngestFixture {
         client_with(&process.address, &self.bed.token(code, roles, None)?)
     }
 
-    /// Another copy of the service beside the first.
+    /// Another copy of the service next to the first.
     pub async fn second_process(&self) -> Result<IngestProcess> {
         start_process(&self.bed, &self.pool, &self.collector).await
     }
@@ -247,17 +247,17 @@ impl IngestFixture {
         self.restart().await
     }
 
-    /// What the listener has got, once nothing is on its way any more.
+    /// The events that the test consumer received, once outbox and consumers are drained.
     pub async fn received_events(&self) -> Result<Vec<RecordSubmitted>> {
         self.bed.wait_until_settled().await?;
-        let heard = self
+        let received = self
             .collector
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         // A batch whose commit failed is handled again, and memory is not rolled back with it.
         let mut known = HashSet::new();
-        let fresh = heard.iter().filter(|event| known.insert(id_of(event)));
+        let fresh = received.iter().filter(|event| known.insert(id_of(event)));
         Ok(fresh.cloned().collect())
     }
 
@@ -308,12 +308,12 @@ impl IngestFixture {
 
     /// Ends the test: nothing is left over, and a receipt is an original is an event.
     pub async fn finish(self) -> Result<()> {
-        let heard = self.received_events().await?;
+        let received = self.received_events().await?;
         stop_process(&self.process).await?;
         let originals = self.count("original").await?;
         let emitted = self.bed.emitted::<RecordSubmitted>().await?;
         assert_eq!(originals, emitted.len() as i64, "originals and events");
-        let mut ids: Vec<_> = heard.iter().map(id_of).collect();
+        let mut ids: Vec<_> = received.iter().map(id_of).collect();
         ids.sort();
         let mut sent: Vec<_> = emitted.iter().map(id_of).collect();
         sent.sort();
@@ -337,7 +337,7 @@ fn id_of(event: &RecordSubmitted) -> Vec<u8> {
 async fn start_process(
     bed: &TestBed,
     pool: &Pool,
-    heard: &SubmissionCollector,
+    collector: &SubmissionCollector,
 ) -> Result<IngestProcess> {
     let context = ServiceContext {
         readiness: Readiness::default(),
@@ -361,7 +361,7 @@ async fn start_process(
         bus.provision(&topology).await
     })
     .await?;
-    bus.start_consumer(&LISTENER, pool, Arc::new(heard.clone()), None, &context);
+    bus.start_consumer(&LISTENER, pool, Arc::new(collector.clone()), None, &context);
     let listener = bed.listener().await?;
     let config = Config {
         database_url: Secret::Plain(bed.database_url.clone()),

@@ -39,7 +39,7 @@ async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult
     assert_eq!(status.code(), Code::Unauthenticated);
     assert_eq!(refusal(&status).0, "TOKEN_MISSING");
 
-    // Signed by somebody else, for the same issuer and audience.
+    // Signed by another issuer, for the same issuer and audience.
     let forger = DevelopmentIssuer::generate("https://id.test", "credit");
     let until = OffsetDateTime::now_utc() + time::Duration::days(36500);
     let forged = forger.token("tester", PROVIDER, &[Role::Provider], None, until)?;

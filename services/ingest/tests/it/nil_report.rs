@@ -229,8 +229,8 @@ async fn r11_nil_reports_are_listed_newest_first_in_pages() -> TestResult {
     ] {
         let status = client.list_nil_reports(request).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
-        let (told, named, _) = refusal(&status);
-        assert_eq!((&*told, &*named), (reason, field));
+        let (answered, named, _) = refusal(&status);
+        assert_eq!((&*answered, &*named), (reason, field));
     }
     world.finish().await?;
     Ok(())

@@ -96,7 +96,7 @@ async fn fill_append_only_tables(world: &IngestFixture, record_id: &str) -> Resu
     Ok(())
 }
 
-/// Places of the schema in which `needle` stands, as text or as bytes.
+/// Columns of the schema that contain `needle`, as text or as bytes.
 async fn places(world: &IngestFixture, needle: &str) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for table in world.tables().await? {
@@ -162,11 +162,11 @@ async fn r12_no_personal_data_stands_in_clear_anywhere_in_the_schema() -> TestRe
     refused.item_code = "nowhere".to_owned();
     assert!(submit(&mut client, refused).await.is_err());
 
-    let heard = world.received_events().await?;
-    assert_eq!(heard.len(), 3 + 1 + 1);
+    let received = world.received_events().await?;
+    assert_eq!(received.len(), 3 + 1 + 1);
     for needle in [number, name] {
         assert_eq!(places(&world, needle).await?, Vec::<String>::new());
-        for event in &heard {
+        for event in &received {
             let bytes = prost::Message::encode_to_vec(event);
             let stands = bytes.windows(needle.len()).any(|w| w == needle.as_bytes());
             assert!(!stands, "on the bus");

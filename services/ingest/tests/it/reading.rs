@@ -37,7 +37,7 @@ async fn read(
 async fn r12_the_original_is_read_as_received_by_those_who_may() -> TestResult {
     let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
-    // Not even text: what is kept is what came.
+    // Not even text: the stored bytes are those that came.
     let content = b"{ \"a\" : 1 }\r\n\xff\x00";
     let receipt = submit(&mut client, submission("编号1", "〔2026〕1号", content)).await?;
     let reason = "法院判决撤销原处罚决定。";
@@ -97,8 +97,8 @@ async fn r17_every_reading_is_logged_with_who_when_and_why() -> TestResult {
             "reason" => "REASON_INVALID",
             _ => "RECORD_ID_INVALID",
         };
-        let (told, named, _) = refusal(&status);
-        assert_eq!((&*told, &*named), (reason, field));
+        let (answered, named, _) = refusal(&status);
+        assert_eq!((&*answered, &*named), (reason, field));
     }
     assert_eq!(world.count("original_read").await?, 0);
 
@@ -177,7 +177,7 @@ async fn r17_when_the_log_cannot_be_written_nothing_is_read() -> TestResult {
     }
     assert_eq!(scans().await?, before, "the original was not looked for");
     assert_eq!(world.count("original_read").await?, 0);
-    // The other way round: the log stands, though the original cannot be read.
+    // The other way round: the log is committed, though the original cannot be read.
     world
         .owner
         .execute("grant insert on original_read to ingest")
@@ -262,7 +262,7 @@ async fn r12_after_a_rotation_of_keys_old_originals_open_and_new_ones_are_under_
     }
     world.received_events().await?;
 
-    // With the retired key thrown away, what it sealed is lost, and nothing else.
+    // Without the retired key, what it sealed is lost, and nothing else.
     let only_new = both
         .lines()
         .filter(|line| !line.starts_with("master") || line.ends_with("active"));

@@ -1,5 +1,5 @@
-//! R-11: everything that a provider has of an item (全量): what the platform has already makes no new version, and the
-//! provider is told what it did not name.
+//! R-11: everything that a provider has of an item (全量): known records get no new version, and the provider gets the
+//! list of the records that it did not name.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ pub struct ReloadSteps {
     steps: Vec<Step>,
 }
 
-/// What it was answered.
+/// The answers that it got.
 #[derive(Debug, Default)]
 pub struct ReloadTranscript {
     pub receipts: Vec<Result<Receipt, Refusal>>,
@@ -68,7 +68,7 @@ impl ReloadSteps {
         let refused = Notify::new();
         let (sender, receiver) = mpsc::channel(64);
         let feed = async {
-            // The server has given up on the stream when nobody takes them: its answer tells.
+            // The server has ended the stream when nobody reads the steps: its answer says why.
             for request in first {
                 let _ = sender.send(request).await;
             }
@@ -259,7 +259,7 @@ async fn r11_an_ended_reload_says_the_same_whenever_it_is_ended_again() -> TestR
     let again = ReloadSteps::new("r", &[]).end(1).run(&mut client).await?;
     assert_eq!(again.summary, first.summary);
     assert_eq!(again.missing, first.missing);
-    // It takes nothing more; what it took is answered as before.
+    // It accepts nothing more; records that it accepted are answered as before.
     let more = ReloadSteps::new("r", &[("a", "{}"), ("d", "{}"), ("a", "{ }")]);
     let more = more.run(&mut client).await?;
     assert_eq!(more.all(), first.all());
@@ -323,7 +323,7 @@ async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> TestRes
         .fetch_one(&world.owner)
         .await?;
     assert_eq!(ledger, ALL as i64, "without gaps");
-    // All of it once more under a new id: nothing is written but lines.
+    // All of it once more under a new id: only lines are written.
     let again = ReloadSteps::new("r2", &lines).end(ALL as u64);
     let again = again.run(&mut client).await?;
     assert_eq!(again.summary, Some(summary("r2", 1300, 0, 0, 0)));
@@ -459,7 +459,7 @@ async fn r11_ids_of_records_of_a_reload_are_ids_of_submissions() -> TestResult {
     assert_eq!(answered.all().len(), 2);
     assert_eq!(answered.reasons(), ["SUBMISSION_ID_REUSED"]);
     assert_eq!(answered.all()[0].record_id, known.record_id);
-    // Afterwards nobody takes an id away from the reload; what had one before keeps it.
+    // Afterwards nothing takes an id away from the reload; a record that had one before keeps it.
     for id in ["r/k", "r/other"] {
         let status = submit(&mut client, submission(id, "elsewhere", b"{}"))
             .await

@@ -1,5 +1,5 @@
-//! A definition is tried out over stored originals: what would change is told by provider and rule, who
-//! looked is logged first, and nothing is told of what a record says.
+//! A definition is tried out over stored originals: the changes are reported by provider and rule, the access is logged
+//! first, and the answer contains nothing of a record's content.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use crate::fixture::{
 };
 
 const OFFICE: &str = "11430000006122439E";
-/// Stands in records and must stand in no answer.
+/// Is in records and must be in no answer.
 const NAME: &str = "湖南客偲家装饰工程有限公司";
 
 /// The definition of penalties in force, as a data file.
@@ -159,7 +159,7 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
         (3, PROVIDERS[0], "0.5"),
         // This provider's code fails its check: returned by either definition, with one finding more.
         (4, PROVIDERS[1], "0.9"),
-        // The amount is at fault, so the new rule does not look at it.
+        // The amount is invalid, so the new rule does not check it.
         (5, PROVIDERS[1], "贰万元"),
     ] {
         let mut client = world.client(provider)?;
@@ -215,10 +215,10 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
         by_provider,
         [(PROVIDERS[0], (3, 2)), (PROVIDERS[1], (2, 1))]
     );
-    let told = format!("{report:?}");
+    let answer = format!("{report:?}");
     assert!(
-        !told.contains(NAME) && !told.contains("91430102MA4PX7RC64"),
-        "{told}"
+        !answer.contains(NAME) && !answer.contains("91430102MA4PX7RC64"),
+        "{answer}"
     );
 
     // The definition in force changes nothing; filters narrow what is read.
@@ -430,9 +430,16 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
         ),
     ] {
         let status = client.replay_rules(request).await.unwrap_err();
-        let told = refusal(&status);
-        assert_eq!((status.code(), &told.0[..]), (code, reason), "{status:?}");
-        assert!(told.1.starts_with(field) && !told.2.is_empty(), "{told:?}");
+        let answered = refusal(&status);
+        assert_eq!(
+            (status.code(), &answered.0[..]),
+            (code, reason),
+            "{status:?}"
+        );
+        assert!(
+            answered.1.starts_with(field) && !answered.2.is_empty(),
+            "{answered:?}"
+        );
     }
     let mut provider = world.client(PROVIDER)?;
     let status = provider
@@ -455,7 +462,7 @@ async fn two_replays_run_at_once_and_one_whose_caller_goes_away_ends() -> TestRe
     )
     .await?;
     world.received_events().await?;
-    // Nobody can read originals: the replays stand still in the middle.
+    // Nothing can read originals: the replays hang in the middle.
     let mut locked = world.owner.begin().await?;
     sqlx::query("lock table original in access exclusive mode")
         .execute(&mut *locked)

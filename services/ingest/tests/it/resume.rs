@@ -1,4 +1,4 @@
-//! a stream that broke goes on where its caller has answers, and everything is taken once.
+//! a stream that broke goes on where its caller has answers, and every submission is accepted once.
 
 use anyhow::{Context, Result};
 use proto::credit::ingest::v1::{

@@ -38,12 +38,12 @@ async fn d24_a_revocation_is_a_version_with_its_reason_and_a_later_upsert_revive
     let revoked = submit(&mut client, revoke("2")).await?;
     assert_eq!((revoked.revision, revoked.ledger_number), (2, 2));
     assert_eq!(revoked.outcome(), Outcome::Accepted);
-    // Again by the same id, and by another: nothing new.
+    // Again by the same id, and by another: no new version.
     assert_eq!(submit(&mut client, revoke("2")).await?, revoked);
     let same = submit(&mut client, revoke("3")).await?;
     assert_eq!(same.outcome(), Outcome::Unchanged);
     assert_eq!(same.record_id, revoked.record_id);
-    // The same words as a withdrawal are something else, under a new id and under the old one.
+    // The same reason for a withdrawal is something else, under a new id and under the old one.
     let withdrawal = ending("2", "k", Operation::Withdraw, REASON);
     let misuse = submit(&mut client, withdrawal.clone()).await.unwrap_err();
     assert_eq!(refusal(&misuse).0, "SUBMISSION_ID_REUSED");
@@ -212,8 +212,8 @@ async fn r8_a_csv_row_is_taken_as_it_comes() -> TestResult {
     let status = submit(&mut client, empty).await.unwrap_err();
     assert_eq!(refusal(&status).0, "CONTENT_EMPTY");
     assert_eq!(submit(&mut client, csv).await?, receipt);
-    let heard = world.received_events().await?;
-    let of_csv = heard.iter().find(|event| event.ledger_number == 1);
+    let received = world.received_events().await?;
+    let of_csv = received.iter().find(|event| event.ledger_number == 1);
     assert_eq!(of_csv.map(|e| e.content_type.as_str()), Some("text/csv"));
     world.finish().await?;
     Ok(())

@@ -1,5 +1,5 @@
-//! What follows for feedback cases from what was judged, confirmed or only time did. Called by `judge`, `confirm`
-//! and `jobs`.
+//! Opens, closes and reminds feedback cases after verdicts, confirmations and elapsed deadlines. Called by
+//! `judge`, `confirm` and `jobs`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,20 +25,20 @@ use crate::{
     },
 };
 
-/// Cases that the job treats in one transaction.
+/// Cases that the job changes in one transaction.
 const CASES_PER_TRANSACTION: i64 = 500;
 
-/// What a batch touched.
+/// What a batch decided that opens or closes cases.
 #[derive(Debug)]
 pub(super) struct CaseTriggers<'a> {
-    /// What was judged.
+    /// The verdicts.
     pub decisions: &'a [SealedVerdict],
-    /// Standing versions that were contradicted.
+    /// Accepted versions that were contradicted.
     pub contradicted: &'a BTreeMap<VersionId, BaseSubject>,
 }
 
 /// Opens a case for each returned and each contradicted version, and closes those that an accepted revision has
-/// answered. Gives the cases of returned versions by their ids, and all changes.
+/// answered. Returns the cases of returned versions by their ids, and all changes.
 ///
 /// The outcome does not depend on the order in which versions arrive: a case stays open as long as no
 /// higher revision of its key was accepted, and one that was answered before it came is closed at once.
@@ -63,12 +63,12 @@ pub(super) async fn update_cases(
         accepted: decision.is_accepted(),
         ends: decision.submission.operation.ends_record(),
     });
-    let standing = touched.contradicted.values().map(|subject| KeyLock {
+    let contradicted = touched.contradicted.values().map(|subject| KeyLock {
         version: &subject.version,
         accepted: true,
         ends: false,
     });
-    let held: Vec<KeyLock<'_>> = judged.chain(standing).collect();
+    let held: Vec<KeyLock<'_>> = judged.chain(contradicted).collect();
     store::lock_keys(conn, &held).await?;
 
     let mut of_returned = HashMap::new();
@@ -114,8 +114,8 @@ pub(super) async fn update_cases(
     Ok((of_returned, changes))
 }
 
-/// What time has done since the last run: reminders before the due day, the end of the due day, reminders after it.
-/// Each case gets each once, up to 500 cases of each kind in one transaction. Says whether there may be more.
+/// Applies the deadlines that passed since the last run: reminders before the due day, overdue marks, reminders after
+/// it. Each case gets each once, up to 500 cases of each kind in one transaction. Returns whether there may be more.
 ///
 /// # Errors
 /// The database's.
@@ -124,10 +124,10 @@ pub async fn advance_deadlines(
     policy: &CasePolicy,
     now: OffsetDateTime,
 ) -> Result<(usize, bool), Error> {
-    let horizon = policy.reminder_days(now);
-    let reminded = cases::mark_reminded(conn, &horizon, CASES_PER_TRANSACTION, now).await?;
-    let overdue = cases::mark_overdue(conn, &horizon, CASES_PER_TRANSACTION, now).await?;
-    let urged = cases::mark_urged(conn, &horizon, CASES_PER_TRANSACTION, now).await?;
+    let days = policy.reminder_days(now);
+    let reminded = cases::mark_reminded(conn, &days, CASES_PER_TRANSACTION, now).await?;
+    let overdue = cases::mark_overdue(conn, &days, CASES_PER_TRANSACTION, now).await?;
+    let urged = cases::mark_urged(conn, &days, CASES_PER_TRANSACTION, now).await?;
     let full = |changes: &Vec<ChangedCase>| changes.len() as i64 == CASES_PER_TRANSACTION;
     let more = full(&reminded) || full(&overdue) || full(&urged);
     let changes: Vec<ChangedCase> = [reminded, overdue, urged].into_iter().flatten().collect();

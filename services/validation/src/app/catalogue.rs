@@ -1,4 +1,4 @@
-//! Keeps what catalog announced, whatever the order and however often. Called by
+//! Stores what catalog announced, whatever the order and however often. Called by
 //! `handlers::ValidationCatalogueHandler`.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use service_kit::{
 
 use crate::store::catalogue::{self, ValidationItemRow, ValidationProviderRow};
 
-/// Keeps item versions and providers in the caller's transaction, at most one statement each.
+/// Stores item versions and providers in the caller's transaction, at most one statement each.
 pub async fn store_catalogue_facts(
     conn: &mut Conn,
     items: &[ValidationItemRow],
@@ -29,8 +29,8 @@ pub async fn store_catalogue_facts(
     Ok(())
 }
 
-/// Positions of the items that this program cannot use, with the reason. A definition that is complete and
-/// compiles takes about a millisecond, so this is done on a thread of its own.
+/// Positions of the items that this program cannot use, with the reason. A definition that is complete and compiles
+/// takes about a millisecond, so this is done on the blocking pool.
 ///
 /// # Errors
 /// That the process is stopping.

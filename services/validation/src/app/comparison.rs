@@ -1,6 +1,7 @@
-//! Puts the records of a batch beside all others: loads what these say, finds, and writes what the batch adds. Called
-//! by `judge`, `confirm` and `dry_run`; the last writes nothing. The number of statements is bounded: two to read, one
-//! more when an item of a department or district is among them, two to write.
+//! Compares the records of a batch with all others and with each other: loads the state to compare with, makes the
+//! findings, and writes what the batch adds. Called by `judge`, `confirm` and `dry_run`; the last writes nothing. The
+//! number of statements is bounded: two to read, one more when an item of a department or district is among them, two
+//! to write.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -17,11 +18,11 @@ use crate::{
     store::comparison::{self, ComparisonQuery},
 };
 
-/// A version with what was found beside others.
+/// A version with the findings of its comparison.
 pub(super) type ComparedVersion = (CheckedVersion, Vec<Finding>);
 
-/// What the others say about these versions, and which of these have a verdict already. `writes` holds the base
-/// register where one of them may change it.
+/// Loads the state that these versions are compared with, and which of them have a verdict already. `writes` locks the
+/// base register where one of them may change it.
 pub(super) async fn load_comparison(
     conn: &mut Conn,
     items: &CompiledItems,
@@ -53,77 +54,73 @@ pub(super) async fn load_comparison(
         }
         question.keys.push(key);
     }
-    let mut standing = ComparisonState::default();
+    let mut state = ComparisonState::default();
     let registers = |one: &CheckedVersion| matches!(&one.content, CheckedContent::Record(_, facts) if facts.registration.is_some());
     if writes && (!registered.is_empty() || examined.iter().any(registers)) {
         comparison::lock_register(conn).await?;
     }
-    let known = comparison::load_state(conn, &question, &mut standing).await?;
+    let known = comparison::load_state(conn, &question, &mut state).await?;
     if !codes.is_empty() || !registered.is_empty() {
         let codes: Vec<&str> = codes.into_iter().collect();
-        comparison::load_register(conn, &codes, &registered, &mut standing).await?;
+        comparison::load_register(conn, &codes, &registered, &mut state).await?;
     }
     if !places.is_empty() {
         let places: Vec<_> = places.into_iter().collect();
-        standing.registry = comparison::load_organ_positions(conn, &places).await?;
+        state.registry = comparison::load_organ_positions(conn, &places).await?;
     }
-    Ok((standing, known))
+    Ok((state, known))
 }
 
-/// Rules on the versions one after the other, so that each stands beside those before it.
+/// Compares the versions one after the other, each also with those before it in the batch.
 pub(super) fn compare_versions(
-    standing: &mut ComparisonState,
+    state: &mut ComparisonState,
     items: &CompiledItems,
     examined: Vec<CheckedVersion>,
 ) -> Vec<ComparedVersion> {
     let mut ruled = Vec::with_capacity(examined.len());
     for one in examined {
-        let found = standing.compare_version(&one, item_owner(items, &one), false);
-        apply_version(standing, &one, &found);
+        let found = state.compare_version(&one, item_owner(items, &one), false);
+        apply_version(state, &one, &found);
         ruled.push((one, found));
     }
     ruled
 }
 
-/// Takes a version up among the others unless it goes back.
-pub(super) fn apply_version(
-    standing: &mut ComparisonState,
-    one: &CheckedVersion,
-    found: &[Finding],
-) {
+/// Adds the version to the comparison state unless it is returned.
+pub(super) fn apply_version(state: &mut ComparisonState, one: &CheckedVersion, found: &[Finding]) {
     let conflict = credit_record::FindingCode::BaseInfoConflict;
     if found.iter().any(|finding| finding.code == conflict) {
-        standing.mark_contradicted(one);
+        state.mark_contradicted(one);
     }
     let faulty = matches!(one.content, CheckedContent::Faulty(_));
     if !faulty && !found.iter().any(is_error) {
-        standing.apply_accepted(one);
+        state.apply_accepted(one);
     }
 }
 
 /// Writes what the versions added. False when another transaction was faster with one of the claims.
 pub(super) async fn write_comparison(
     conn: &mut Conn,
-    standing: &ComparisonState,
+    state: &ComparisonState,
 ) -> Result<bool, Error> {
     // First what was given up: another key of the same batch may hold it since.
-    let released: Vec<_> = standing.released_claims.iter().collect();
+    let released: Vec<_> = state.released_claims.iter().collect();
     if !released.is_empty() && !comparison::write_claims(conn, &released).await? {
         return Ok(false);
     }
-    let made: Vec<_> = standing
+    let made: Vec<_> = state
         .changed_claims
         .iter()
-        .filter_map(|digest| standing.claims.get_key_value(digest))
+        .filter_map(|digest| state.claims.get_key_value(digest))
         .filter(|(_, claim)| claim.held)
         .collect();
     if !made.is_empty() && !comparison::write_claims(conn, &made).await? {
         return Ok(false);
     }
-    let subjects: Vec<_> = standing
+    let subjects: Vec<_> = state
         .changed_subjects
         .iter()
-        .filter_map(|code| standing.subjects.get(code))
+        .filter_map(|code| state.subjects.get(code))
         .collect();
     if !subjects.is_empty() {
         comparison::write_register(conn, &subjects).await?;
@@ -131,7 +128,7 @@ pub(super) async fn write_comparison(
     Ok(true)
 }
 
-/// Whose catalogue the item of a version stands in. The end of a record needs no item.
+/// The owner of the catalogue that has the item of a version. The end of a record needs no item.
 pub(super) fn item_owner<'a>(items: &'a CompiledItems, one: &CheckedVersion) -> &'a CompetentOwner {
     const CITY: &CompetentOwner = &CompetentOwner::City;
     items

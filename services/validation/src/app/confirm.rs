@@ -1,7 +1,7 @@
 //! A named official answers for a record as it is. Called by `grpc` in a transaction that it commits.
 //!
-//! The verdict stays: a confirmation is a new fact beside it. A returned record is judged again with that word, and is
-//! accepted as the same version; a record that stands and was contradicted simply keeps standing.
+//! The verdict stays: a confirmation is a new fact next to it. A returned record is judged again with the attestation,
+//! and is accepted as the same version; a record that was accepted and then contradicted simply stays accepted.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -45,8 +45,8 @@ pub struct ConfirmedRecord {
     pub findings: Vec<StoredFinding>,
 }
 
-/// Confirms the record of an open case of the caller, which has none while its organisation is no provider's. The same
-/// word again is answered again.
+/// Confirms the record of an open case of the caller, which has none while its organisation is no provider's.
+/// Idempotent: the same attester and statement get the same answer.
 ///
 /// # Errors
 /// [`ValidationError`] saying why it cannot be confirmed.
@@ -78,7 +78,7 @@ pub async fn confirm_record(
     confirmation_answer(conn, validator, case_id, &case, now).await
 }
 
-/// The answer to a word that was given before.
+/// The answer to an attestation that was given before.
 async fn repeat_confirmation(
     conn: &mut Conn,
     validator: &RecordValidator,
@@ -121,7 +121,7 @@ async fn confirmation_answer(
     })
 }
 
-/// A contradicted version stands on.
+/// Confirms a version that was accepted and then contradicted: it stays accepted.
 async fn confirm_contradicted(
     conn: &mut Conn,
     validator: &RecordValidator,
@@ -149,7 +149,7 @@ async fn confirm_contradicted(
     append_changes(conn, &changes, Vec::new(), now).await
 }
 
-/// A returned version is judged again with the word, and accepted.
+/// Judges a returned version again with the attestation, and accepts it.
 async fn confirm_returned(
     conn: &mut Conn,
     validator: &Arc<RecordValidator>,
@@ -176,19 +176,19 @@ async fn confirm_returned(
     )
     .await?;
     let examined = [examined];
-    let (mut standing, _) = comparison::load_comparison(conn, &items, &examined, true)
+    let (mut state, _) = comparison::load_comparison(conn, &items, &examined, true)
         .await
         .map_err(database_error)?;
     let [examined] = examined;
-    let beside =
-        standing.compare_version(&examined, comparison::item_owner(&items, &examined), true);
+    let comparison_findings =
+        state.compare_version(&examined, comparison::item_owner(&items, &examined), true);
     let own = match &examined.content {
         CheckedContent::Faulty(own) => own.as_slice(),
         _ => &[],
     };
     let errors = own
         .iter()
-        .chain(&beside)
+        .chain(&comparison_findings)
         .filter(|finding| is_error(finding));
     let errors = finding_names(errors.map(|finding| {
         let field = finding.field.as_deref().unwrap_or_default();
@@ -197,8 +197,8 @@ async fn confirm_returned(
     if !errors.is_empty() {
         return Err(ValidationError::NotConfirmable(errors));
     }
-    comparison::apply_version(&mut standing, &examined, &beside);
-    if !comparison::write_comparison(conn, &standing)
+    comparison::apply_version(&mut state, &examined, &comparison_findings);
+    if !comparison::write_comparison(conn, &state)
         .await
         .map_err(database_error)?
     {
@@ -210,7 +210,7 @@ async fn confirm_returned(
         sealed_findings,
         identity,
         ..
-    } = run_blocking(move || decide_verdict(&keys.keyring, examined, beside)).await?;
+    } = run_blocking(move || decide_verdict(&keys.keyring, examined, comparison_findings)).await?;
     let changes = close_cases(conn, case_id, &case.version, now).await?;
     let sealed_word = validator
         .keyring
@@ -233,7 +233,7 @@ async fn confirm_returned(
     append_changes(conn, &changes, accepted, now).await
 }
 
-/// Holds the key, makes sure that nothing newer stands, and closes the case and those that it answers.
+/// Locks the key, checks that no newer revision was accepted, and closes the case with those that it answers.
 async fn close_cases(
     conn: &mut Conn,
     case_id: Uuid,
@@ -265,7 +265,7 @@ async fn close_cases(
     Ok(changes)
 }
 
-/// Tells the feed and the bus.
+/// Appends the changes to the feed and the events to the outbox.
 async fn append_changes(
     conn: &mut Conn,
     changes: &[ChangedCase],

@@ -1,5 +1,5 @@
-//! The verdicts that records would get now, without a trace: the same steps as `judge` up to where something is
-//! written. Called by `grpc`.
+//! The verdicts that records would get now: the same steps as `judge` up to the first write, so nothing is stored.
+//! Called by `grpc`.
 
 use std::sync::Arc;
 
@@ -33,20 +33,20 @@ use crate::{
 
 /// Most records of one request.
 pub const MOST_RECORDS: usize = 200;
-/// Who reports where the caller's organisation is no code of a provider: a code that GB 32100 gives to nobody, under
+/// The provider where the caller's organisation is no code of a provider: a code that GB 32100 gives to nobody, under
 /// which nothing was ever reported.
 const NOBODY: &str = "000000000000000000";
-/// Above every revision that a key will ever have, so that each record stands beside its newest version.
+/// Above every revision that a key will ever have, so that each record is compared as the newest version of its key.
 const TRIAL_REVISION: u64 = i64::MAX as u64 - MOST_RECORDS as u64;
 
 /// A record to try.
 #[derive(Debug, Clone)]
 pub struct TrialRecord {
-    /// By what it is judged.
+    /// The item that it is judged by.
     pub item_code: ItemCode,
     /// By which version; none: by the one in force.
     pub item_version: Option<u32>,
-    /// The provider's own key; empty: it is nobody's next version.
+    /// The provider's own key; empty: it is the next version of no record.
     pub record_key: String,
     /// Type of the content, one of those of records.
     pub content_type: String,
@@ -54,7 +54,7 @@ pub struct TrialRecord {
     pub content: Bytes,
 }
 
-/// What a record would be told.
+/// The verdict that a record would get.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrialVerdict {
     /// Whether it would pass.
@@ -65,7 +65,7 @@ pub struct TrialVerdict {
     pub changes: Vec<StoredChange>,
 }
 
-/// What each of at most [`MOST_RECORDS`] records would be told, in order.
+/// The verdicts of at most [`MOST_RECORDS`] records, in order.
 ///
 /// # Errors
 /// [`ValidationError`] for a request that cannot be tried, and the database's.
@@ -93,10 +93,10 @@ pub async fn dry_run(
     }
     let items = Arc::new(items);
     let examined = check_all(validator.clone(), items.clone(), submissions).await?;
-    let (mut standing, _) = comparison::load_comparison(conn, &items, &examined, false)
+    let (mut state, _) = comparison::load_comparison(conn, &items, &examined, false)
         .await
         .map_err(database_error)?;
-    let ruled = comparison::compare_versions(&mut standing, &items, examined);
+    let ruled = comparison::compare_versions(&mut state, &items, examined);
     Ok(ruled.into_iter().map(trial_verdict).collect())
 }
 
@@ -121,7 +121,7 @@ async fn missing_item(
     ValidationError::Trial { index, fault }
 }
 
-/// The records as if ingest had taken them in, each beside its content.
+/// The records as if ingest had accepted them, each with its content.
 async fn trial_submissions(
     conn: &mut Conn,
     validator: &RecordValidator,
@@ -145,7 +145,7 @@ async fn trial_submissions(
             return Err(missing_item(conn, index, &code, None).await);
         };
         let id = VersionId::generate();
-        // Without a key of its own a record is nobody's next version.
+        // Without a key of its own a record is the next version of no other.
         let key = match record.record_key {
             key if key.is_empty() => id.to_string(),
             key => key,

@@ -1,5 +1,5 @@
-//! What providers and officers ask: feedback lists, single verdicts, counts. Called by `grpc`, which has found out who
-//! is asking, and which makes messages of what is given.
+//! The queries of providers and officers: feedback lists, single verdicts, counts. Called by `grpc`, which decodes who
+//! is asking and encodes the answers.
 
 use record_ref::{ProviderCode, VersionId};
 use service_kit::{db::Conn, page::Page};
@@ -60,7 +60,7 @@ impl FeedbackScope {
             Own::NoProvider if asked.is_empty() => Err(ValidationError::ProviderMissing),
             _ => match asked.parse() {
                 Ok(asked) if self.may_see(asked) => Ok(Some(asked)),
-                // Nobody is called so.
+                // No provider has such a code.
                 Err(_) if self.all_providers => Err(ValidationError::ProviderUnknown),
                 _ => Err(ValidationError::NotOwnFeedback),
             },
@@ -136,7 +136,7 @@ pub async fn list_feedback(
     let total = reads::count_cases(conn, provider, query.open_only)
         .await
         .map_err(failed)?;
-    // A mistyped code must not read as a provider without complaints.
+    // A mistyped code must not look like a provider without complaints.
     if total == 0
         && scope.all_providers
         && !catalogue::provider_exists(conn, provider)
@@ -260,7 +260,7 @@ mod tests {
             ),
             (Some(code(A)), Some(code(B)))
         );
-        // An organisation that is no code of a provider has a list, in which nothing will ever be.
+        // An organisation that is no code of a provider has a list that stays empty.
         let uncoded = scope(Some("x"), false);
         assert_eq!(uncoded.resolve_provider("").unwrap(), None);
         assert_eq!(uncoded.resolve_provider("x").unwrap(), None);

@@ -1,8 +1,9 @@
-//! The items that records are judged by: read from the own table once, compiled, kept. Called by `judge` for each batch,
-//! by `confirm` and `dry_run`, by `handlers` for what catalog announced and by `jobs` at the start.
+//! The cache of compiled items that records are judged by: read from the own table once, compiled, kept. Called by
+//! `judge` for each batch, by `confirm` and `dry_run`, by `handlers` for what catalog announced and by `jobs` at the
+//! start.
 //!
-//! A definition that this program cannot use, or one that never arrives, costs the records of that version a
-//! place in the dead letters. It never holds up those of other items.
+//! A definition that this program cannot use, or that never arrives, sends the records of that version to the dead
+//! letters. It never delays those of other items.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -32,14 +33,14 @@ use crate::{
 pub(super) struct CompiledCatalogueItem {
     /// Compiled.
     pub compiled: CompiledItem,
-    /// Whose catalogue it stands in.
+    /// The owner of the catalogue that has it.
     pub owner: CompetentOwner,
 }
 
 /// Items by code and version.
 pub(super) type CompiledItems = HashMap<ItemRef, Arc<CompiledCatalogueItem>>;
 
-/// What there is to judge a batch by.
+/// The compiled items that a batch needs, and those that are unavailable.
 pub(super) struct LoadedItems {
     /// The items that can be judged by.
     pub items: CompiledItems,
@@ -55,7 +56,7 @@ struct CompiledDefinitions {
     unusable: BTreeMap<ItemRef, String>,
 }
 
-/// The items compiled so far, and which are waited for.
+/// The cache of compiled items, with the versions that records wait for.
 pub struct ItemCache {
     // Published versions never change, so an entry is right for ever; there are some hundred at most.
     items: RwLock<CompiledItems>,
@@ -65,7 +66,7 @@ pub struct ItemCache {
     unannounced: Mutex<HashMap<ItemRef, OffsetDateTime>>,
     /// How long records wait for the event of their item.
     definition_timeout: Duration,
-    /// Complains while `unusable` holds anything.
+    /// Fails while `unusable` is not empty.
     lane: Lane,
 }
 
@@ -76,8 +77,8 @@ impl std::fmt::Debug for ItemCache {
 }
 
 impl ItemCache {
-    /// Nothing is known yet. Records of a version that nobody has announced wait for at most `definition_timeout`; `lane`
-    /// complains while there is a definition that this program cannot use.
+    /// An empty cache. Records of a version that no event has announced wait for at most `definition_timeout`; `lane`
+    /// fails while there is a definition that this program cannot use.
     pub fn new(definition_timeout: Duration, lane: Lane) -> Self {
         lane.report_age(None);
         Self {
@@ -89,10 +90,10 @@ impl ItemCache {
         }
     }
 
-    /// The items of these versions, from memory or else, with one statement, from the own table.
+    /// The items of these versions, from the cache or else, with one statement, from the own table.
     ///
     /// # Errors
-    /// The database's, or [`HandlerError::Transient`] while the event of one may still be on its way.
+    /// The database's, or [`HandlerError::Transient`] while the event of one may still be in flight.
     pub(super) async fn load_items(
         &self,
         conn: &mut Conn,
@@ -133,7 +134,7 @@ impl ItemCache {
         }
     }
 
-    /// The items of these versions as far as they can be judged by, for a question that waits for nothing.
+    /// The compiled items of these versions, without waiting for one that is not announced.
     ///
     /// # Errors
     /// The database's, or that the process is stopping.
@@ -152,7 +153,7 @@ impl ItemCache {
         Ok(items)
     }
 
-    /// Looks at definitions that are kept now, so that the complaint is true before a record needs them.
+    /// Compiles stored definitions now, so that readiness reports an unusable one before a record needs it.
     ///
     /// # Errors
     /// The database's, or [`HandlerError::Transient`] when the process is stopping.
@@ -162,12 +163,12 @@ impl ItemCache {
         versions: &[ItemRef],
     ) -> Result<(), HandlerError> {
         let definitions = catalogue::load_definitions(conn, versions).await?;
-        // Not remembered as items: the transaction that keeps them may still fail.
+        // Not added to the cache: the transaction that stores them may still fail.
         let compiled = self.compile_definitions(definitions).await;
         compiled.map(|_| ()).map_err(stopping_error)
     }
 
-    /// Those that are in memory, and which are not.
+    /// The items in the cache, and those that are missing.
     fn known_items<'a>(
         &self,
         wanted: impl Iterator<Item = &'a ItemRef>,
@@ -185,7 +186,7 @@ impl ItemCache {
         (items, missing)
     }
 
-    /// Compiles definitions, and says which cannot be used.
+    /// Compiles definitions on the blocking pool, and reports which cannot be used.
     async fn compile_definitions(
         &self,
         definitions: Vec<StoredDefinition>,
@@ -206,9 +207,9 @@ impl ItemCache {
         Ok(compiled)
     }
 
-    /// Ingest takes only items that it knows, so the catalogue's event is on its way here too. Should it never
-    /// arrive, the records that came for it must not hold up all others for ever: after a time each gets this
-    /// reason. The time is the version's, so that a stream of such records is waited for once.
+    /// Ingest accepts only items that it knows, so the catalogue's event is in flight to this service too. Should it
+    /// never arrive, the records that came for it must not delay all others for ever: after a timeout each gets this
+    /// reason. The timeout is the version's, so that a series of such records waits for it once.
     fn give_up_reason(&self, key: &ItemRef, now: OffsetDateTime) -> Result<String, HandlerError> {
         let (code, version) = (&key.code, key.version());
         let since = *self.unannounced().entry(key.clone()).or_insert(now);
@@ -229,7 +230,7 @@ impl ItemCache {
     }
 }
 
-/// Compiles definitions as the table keeps them.
+/// Compiles definitions as the table stores them.
 fn compile_rows(definitions: Vec<StoredDefinition>) -> CompiledDefinitions {
     let mut compiled = CompiledDefinitions::default();
     for StoredDefinition {

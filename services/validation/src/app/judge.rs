@@ -1,7 +1,7 @@
-//! Judges a batch of submissions: load the items, look at each by itself and beside all others, store, append to the
-//! outbox. Called by `handlers::Submissions`. The number of statements is bounded whatever the size of the batch: five
-//! when all versions pass at their first report, nine when some are returned or reported again, three more when
-//! registrations and items of departments or districts are among them.
+//! Judges a batch of submissions: load the items, check each record by itself and compare it with all others, store,
+//! append to the outbox. Called by `handlers::SubmissionHandler`. The number of statements is bounded whatever the size
+//! of the batch: five when all versions pass at their first report, nine when some are returned or reported again,
+//! three more when registrations and items of departments or districts are among them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -34,7 +34,7 @@ use crate::{
 /// A submission with the event that brought it.
 #[derive(Debug, Clone)]
 pub struct PendingSubmission {
-    /// Position of the event in its batch, given back when the submission is poison.
+    /// Position of the event in its batch, returned when the submission is poison.
     pub position: usize,
     /// What is to be judged.
     pub submission: SubmittedVersion,
@@ -45,11 +45,11 @@ pub struct PendingSubmission {
 /// Judges the batch and announces each new verdict, all in the caller's transaction. A version that has
 /// a verdict already keeps it and is not announced again.
 ///
-/// Gives the positions of submissions that cannot be judged, with the reason: their content does not open, or
-/// there is no definition to judge them by. Those of other items are judged all the same.
+/// Returns the positions of submissions that cannot be judged, with the reason: their content does not open, or there
+/// is no definition to judge them by. Those of other items are judged all the same.
 ///
 /// # Errors
-/// The database's, or [`HandlerError::Transient`] while the event of an item may still be on its way.
+/// The database's, or [`HandlerError::Transient`] while the event of an item may still be in flight.
 pub async fn judge_submissions(
     conn: &mut Conn,
     validator: &Arc<RecordValidator>,
@@ -59,7 +59,7 @@ pub async fn judge_submissions(
     if work.is_empty() {
         return Ok(Vec::new());
     }
-    // The end of a record is no matter of its item.
+    // A revocation or withdrawal needs no item definition.
     let judged_by = |work: &PendingSubmission| !work.submission.operation.ends_record();
     let wanted = work.iter().filter(|work| judged_by(work));
     let wanted = wanted
@@ -80,23 +80,23 @@ pub async fn judge_submissions(
     poison.extend(looked_at.unopenable);
     let mut examined = looked_at.examined;
 
-    let (mut standing, known) = comparison::load_comparison(conn, &items, &examined, true).await?;
-    // They keep their verdict and change nothing any more.
+    let (mut state, known) = comparison::load_comparison(conn, &items, &examined, true).await?;
+    // They keep their verdict and change nothing.
     examined.retain(|one| !known.contains(&one.submission.version.id));
     if examined.is_empty() {
         return Ok(poison);
     }
-    let ruled = comparison::compare_versions(&mut standing, &items, examined);
+    let ruled = comparison::compare_versions(&mut state, &items, examined);
     let decisions = decide_verdicts(validator.clone(), ruled).await?;
     if !store::insert_verdicts(conn, &decisions, now).await? {
         return Err(overtaken_error("a version of this batch was judged"));
     }
-    if !comparison::write_comparison(conn, &standing).await? {
+    if !comparison::write_comparison(conn, &state).await? {
         return Err(overtaken_error("a decision of this batch was reported"));
     }
     let touched = CaseTriggers {
         decisions: &decisions,
-        contradicted: &standing.contradicted,
+        contradicted: &state.contradicted,
     };
     let (cases, changes) = cases::update_cases(conn, validator, &touched, now).await?;
     let mut events: Vec<NewEvent> = decisions
@@ -119,7 +119,7 @@ pub async fn judge_submissions(
     Ok(poison)
 }
 
-/// Another copy of the service was faster; the same batch again sees what it did.
+/// Another copy of the service was faster; a retry of the batch sees what it wrote.
 fn overtaken_error(what: &str) -> HandlerError {
     HandlerError::Transient(format!("{what} by another copy meanwhile"))
 }
@@ -131,8 +131,8 @@ struct CheckedBatch {
     unopenable: Vec<(usize, String)>,
 }
 
-/// Opens and checks the whole batch on a thread of its own: up to 500 records of digits and
-/// ciphers would keep an async worker, and so other services of the process, waiting.
+/// Opens and checks the whole batch on the blocking pool: up to 500 records of digits and ciphers would keep an async
+/// worker, and so other services of the process, waiting.
 async fn check_all(
     validator: Arc<RecordValidator>,
     items: Arc<CompiledItems>,
@@ -148,7 +148,7 @@ async fn check_all(
         let means = CheckInputs {
             keyring: &validator.keyring,
             working_days: &validator.working_days,
-            // A record carries no attester: who answers for it does so by a confirmation.
+            // A record carries no attestation: an attester answers for it by a confirmation.
             attestations: &[],
         };
         for PendingSubmission {
@@ -188,7 +188,7 @@ async fn check_all(
     .map_err(stopping_error)
 }
 
-/// Seals the verdicts, on a thread of its own too. A panic there goes on to the runner, which finds the one event by
+/// Seals the verdicts, on the blocking pool too. A panic there goes on to the runner, which finds the one event by
 /// halving and parks it.
 async fn decide_verdicts(
     validator: Arc<RecordValidator>,
@@ -197,7 +197,7 @@ async fn decide_verdicts(
     run_blocking(move || {
         let ruled = ruled.into_iter();
         ruled
-            .map(|(examined, beside)| decide_verdict(&validator.keyring, examined, beside))
+            .map(|(examined, findings)| decide_verdict(&validator.keyring, examined, findings))
             .collect()
     })
     .await

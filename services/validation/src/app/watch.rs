@@ -1,4 +1,4 @@
-//! Changes of a provider's cases after a cursor. Called by `grpc`, again and again for each who watches.
+//! Changes of a provider's cases after a cursor. Called by `grpc`, repeatedly for each watcher.
 
 use record_ref::ProviderCode;
 use service_kit::db::Conn;
@@ -16,30 +16,30 @@ use crate::{
     },
 };
 
-/// Changes that are read at once, and so what one who watches costs in memory.
+/// Changes that are read at once, and so the memory that one watcher costs.
 const CHANGES_PER_READ: i64 = 100;
 /// Bytes of the tag that binds a cursor to its feed.
 const TAG_BYTES: usize = 16;
 /// What is being done when the database fails.
 const DOING: &str = "查看反馈变化";
 
-/// Tells those who watch feedback in this process to look again soon.
+/// Notifies the watchers of feeds in this process that cases may have changed.
 #[derive(Debug, Clone, Default)]
 pub struct FeedNotifier(watch::Sender<()>);
 
 impl FeedNotifier {
-    /// Cases may have changed.
+    /// Notifies all watchers: cases may have changed.
     pub fn notify_feed(&self) {
         self.0.send_replace(());
     }
 
-    /// For one who watches feedback.
+    /// Subscribes to that notification.
     pub fn subscribe_feed(&self) -> watch::Receiver<()> {
         self.0.subscribe()
     }
 }
 
-/// A feed that somebody watches, and how far it was told.
+/// A feed with the position up to which a client has received it.
 #[derive(Debug, Clone)]
 pub struct FeedReader {
     /// `None` for an organisation that is no provider's: nothing happens there.
@@ -47,7 +47,7 @@ pub struct FeedReader {
     position: FeedPosition,
 }
 
-/// A change of a case, as it is told to one who watches.
+/// A change of a case, as the feed carries it.
 #[derive(Debug, Clone)]
 pub struct FeedChange {
     /// The case as it is now.
@@ -56,11 +56,11 @@ pub struct FeedChange {
     pub change: CaseTransition,
     /// When.
     pub changed_at: OffsetDateTime,
-    /// To go on behind this change.
+    /// Cursor to continue after this change.
     pub cursor: String,
 }
 
-/// The feed that is meant, behind the cursor.
+/// The feed that the caller asks for, after the cursor.
 ///
 /// # Errors
 /// [`ValidationError`] for a feed that is not the caller's, and for a cursor that this feed did not give.
@@ -136,7 +136,7 @@ fn position_of(
     if cursor.is_empty() {
         return Ok(FeedPosition { xid: 0, seq: 0 });
     }
-    // Nobody was given one for a feed in which nothing happens.
+    // No cursor was ever given for a feed in which nothing happens.
     let provider = provider.ok_or(ValidationError::Cursor)?;
     let (place, found) = cursor.split_at_checked(32).ok_or(ValidationError::Cursor)?;
     if cursor_tag(keyring, provider, place) != found {

@@ -1,5 +1,5 @@
-//! What one version says by itself: the verdict of `credit-record`, and from an accepted record the facts by which it
-//! is compared with others. Called by `app` off the async workers; `cross` goes on from here.
+//! The check of one version by itself: the verdict of `credit-record`, and from an accepted record the facts by which
+//! it is compared with others. Called by `app` on the blocking pool; `comparison` continues from here.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::{SubmittedVersion, SupervisionFigures, reason, registration::SubjectR
 /// Between the parts of a natural key, as crate credit-record joins them.
 const SEPARATOR: char = '\u{1F}';
 
-/// A version that was looked at by itself.
+/// A version that was checked by itself.
 #[derive(Debug, Clone)]
 pub struct CheckedVersion {
     /// Which version.
@@ -55,7 +55,7 @@ pub struct ComparisonFacts {
     pub decision_date: Date,
     /// What the record is about: natural key and subject.
     pub identity: KeyedHash,
-    /// Whether `identity` is enough to tell a decision from any other.
+    /// Whether `identity` is enough to distinguish a decision from any other.
     pub is_distinctive: bool,
     /// What it registers.
     pub registration: Option<SubjectRegistration>,
@@ -65,14 +65,14 @@ pub struct ComparisonFacts {
     pub date_field: String,
 }
 
-/// What examining needs beside the content.
+/// What the check needs besides the content.
 #[derive(Clone, Copy)]
 pub struct CheckInputs<'a> {
     /// Keys.
     pub keyring: &'a Keyring,
     /// The calendar.
     pub working_days: &'a Arc<dyn WorkingDays>,
-    /// Who answers for which field; usually nobody.
+    /// Who answers for which field; usually empty.
     pub attestations: &'a [Attestation<'a>],
 }
 
@@ -109,7 +109,7 @@ pub fn check_content(
         working_days: means.working_days,
         attestations: means.attestations,
     };
-    // Of another type the bytes are read as JSON, and what is found says so.
+    // Of another type the bytes are read as JSON, and the findings say so.
     let form =
         ContentForm::from_content_type(&submission.content_type).unwrap_or(ContentForm::Json);
     let provider = &submission.version.provider;
@@ -138,7 +138,7 @@ pub fn check_content(
     }
 }
 
-/// Opens and looks at the reason for the end of a record, which is accepted whatever it says.
+/// Opens and checks the reason for the end of a record, which is accepted whatever it says.
 ///
 /// # Errors
 /// When it does not open under the version's id.
@@ -198,8 +198,8 @@ impl ComparisonFacts {
     }
 }
 
-/// Whether a natural key tells its decision from any other: the subject is known, and so is the number of the document
-/// where it is part of the key, or else every other part.
+/// Whether a natural key distinguishes its decision from any other: the subject is known, and so is the number of the
+/// document where it is part of the key, or else every other part.
 fn identifies_decision(
     item: &ItemVersion,
     natural_key: &str,

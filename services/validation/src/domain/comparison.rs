@@ -1,6 +1,6 @@
-//! One record beside all others: duplicates, changed identities, the base register, competence. Pure: what the others
-//! say was loaded before, and what a batch itself adds is kept here as the batch goes on. Called by `app::cross`, for
-//! verdicts, confirmations and trials alike.
+//! Compares one record with all others: duplicates, changed identities, the base register, competence. Pure: the state
+//! of the others was loaded before, and what a batch itself adds is added to it as the batch goes on. Called by
+//! `app::comparison`, for verdicts, confirmations and trials alike.
 
 use std::{
     borrow::Cow,
@@ -38,7 +38,7 @@ pub struct BaseSubject {
     pub active: bool,
 }
 
-/// Who holds a fact.
+/// The key that holds a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NaturalKeyClaim {
     /// The key.
@@ -51,12 +51,12 @@ pub struct NaturalKeyClaim {
     pub held: bool,
 }
 
-/// What the others say, as far as a batch touches it.
+/// The state that a batch is compared with: base register, claims, accepted revisions, organs.
 #[derive(Debug, Clone, Default)]
 pub struct ComparisonState {
     /// The base register by credit code.
     pub subjects: HashMap<String, BaseSubject>,
-    /// Who holds what.
+    /// Claims by identity.
     pub claims: HashMap<KeyedHash, NaturalKeyClaim>,
     /// Accepted revisions by key, with what each is about; `None` for one that ends its record.
     pub accepted: HashMap<RecordKey, BTreeMap<Revision, Option<KeyedHash>>>,
@@ -68,13 +68,13 @@ pub struct ComparisonState {
     pub changed_claims: BTreeSet<KeyedHash>,
     /// Claims that this batch gave up, as they were held; another key of the batch may hold them since.
     pub released_claims: BTreeMap<KeyedHash, NaturalKeyClaim>,
-    /// Standing versions that this batch contradicts, each once.
+    /// Accepted versions that this batch contradicts, each once.
     pub contradicted: BTreeMap<VersionId, BaseSubject>,
 }
 
 impl ComparisonState {
-    /// What is found in `examined` beside the others. With `attested`, errors for which an attester may answer are
-    /// warnings.
+    /// The findings of comparing `examined` with the others. With `attested`, errors for which an attester may answer
+    /// are warnings.
     pub fn compare_version(
         &self,
         examined: &CheckedVersion,
@@ -216,7 +216,7 @@ impl ComparisonState {
         self.subjects.get(code).filter(|known| known.active)
     }
 
-    /// Notes that the standing version of the register is contradicted by `examined`.
+    /// Marks the accepted version of the register as contradicted by `examined`.
     pub fn mark_contradicted(&mut self, examined: &CheckedVersion) {
         if let CheckedContent::Record(_, facts) = &examined.content
             && let Some(known) = self.registered_subject(facts).cloned()
@@ -225,7 +225,7 @@ impl ComparisonState {
         }
     }
 
-    /// `examined` is accepted: from now on it is one of the others.
+    /// Adds the accepted version to the state, for those after it.
     pub fn apply_accepted(&mut self, examined: &CheckedVersion) {
         let submission = &examined.submission;
         let key = submission.version.key();
@@ -282,7 +282,7 @@ impl ComparisonState {
         self.changed_claims.insert(facts.identity);
     }
 
-    /// The key holds nothing any more but `except`.
+    /// Releases all claims of the key but `except`.
     fn release_claims(&mut self, key: &RecordKey, revision: Revision, except: Option<KeyedHash>) {
         for (digest, claim) in &mut self.claims {
             if claim.held
@@ -378,7 +378,7 @@ impl ComparisonState {
     }
 }
 
-/// Whether a version is one of this key; without making its own.
+/// Whether a version is one of this key; compares without building its key.
 fn is_of(version: &RecordVersion, key: &RecordKey) -> bool {
     version.key_digest == key.digest
         && version.provider == key.provider
@@ -408,7 +408,7 @@ fn error(code: FindingCode, field: Option<&str>, message: impl Into<String>) -> 
     }
 }
 
-/// What the provider of a contradicted version is told. Nothing of what the other says.
+/// The finding that the provider of a contradicted version gets. It contains nothing of the other record.
 pub fn contradiction_finding() -> Finding {
     error(
         FindingCode::BaseInfoConflict,

@@ -1,10 +1,10 @@
-//! Who may report an item (R-6, D-25). Called by `cross`.
+//! Who may report an item (R-6, D-25). Called by `comparison`; `store` loads what it needs.
 
 use std::collections::HashMap;
 
 use record_ref::ProviderCode;
 
-/// Whose catalogue an item stands in.
+/// Owner of the catalogue that has an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CompetentOwner {
     /// The city's: any provider reports what it decides. Also where it is not known.
@@ -22,7 +22,7 @@ pub enum CompetentOwner {
 }
 
 impl CompetentOwner {
-    /// From what catalog announces. What is not told binds nobody.
+    /// From the event of catalog. What the event leaves empty restricts nobody.
     pub fn from_catalogue(
         catalogue: &str,
         organ: Option<ProviderCode>,
@@ -38,7 +38,7 @@ impl CompetentOwner {
     }
 }
 
-/// Where a provider stands.
+/// Position of a provider among the organs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrganPosition {
     /// The organ above it.
@@ -50,7 +50,7 @@ pub struct OrganPosition {
 /// Providers, with all organs above them.
 pub type OrganRegistry = HashMap<ProviderCode, OrganPosition>;
 
-/// Whether the provider may report items of this owner. Of a provider that is not registered nothing is said.
+/// Whether the provider may report items of this owner. A provider that is not registered counts as competent.
 pub fn is_competent(
     owner: &CompetentOwner,
     provider: ProviderCode,
@@ -64,7 +64,7 @@ pub fn is_competent(
         CompetentOwner::District { district_code } => place.district_code == *district_code,
         CompetentOwner::Department { organ } => {
             let mut code = provider;
-            // Each organ at most once, should the registry ever go in a circle.
+            // At most one step for each organ: the registry might contain a cycle.
             for _ in 0..=registry.len() {
                 if code == *organ {
                     return true;
@@ -115,7 +115,7 @@ mod tests {
             ("BRIGADE", true),
             ("TEAM", true),
             ("OTHER", false),
-            // In a circle.
+            // In a cycle.
             ("A", false),
             ("UNREGISTERED", true),
         ] {

@@ -1,5 +1,5 @@
-//! A named official answers for a record as it is: what he says, and for which errors that helps. Called by `grpc`
-//! (reading requests) and `app::confirm`.
+//! A named official answers for a record as it is: the attestation, and the errors that it may cover. Called by
+//! `grpc` (reading requests) and `app::confirm`.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ pub fn faulty_fields(findings: &[StoredFinding]) -> BTreeSet<String> {
         .collect()
 }
 
-/// Refuses when nobody's word helps against one of the errors.
+/// Refuses if one of the errors cannot be confirmed.
 ///
 /// # Errors
 /// [`ValidationError::NotConfirmable`], naming those errors.

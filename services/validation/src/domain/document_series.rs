@@ -22,8 +22,8 @@ impl std::fmt::Debug for SeriesNumber {
 
 impl SeriesNumber {
     /// Takes a normalised document number apart: of 长市监罚决〔2026〕17号 the series is 长市监罚决〔2026〕号 and the running
-    /// number 17. That is the last row of ASCII digits that stands in no brackets; leading zeros belong to it. `None` where
-    /// there is no such row, or where it has more than 8 digits or stands for 0.
+    /// number 17. That is the last row of ASCII digits that is in no brackets; leading zeros belong to it. `None` where
+    /// there is no such row, or where it has more than 8 digits or is 0.
     pub fn parse(document_number: &str) -> Option<Self> {
         let (start, end) = last_digits(document_number)?;
         let digits = &document_number[start..end];
@@ -39,7 +39,8 @@ impl SeriesNumber {
     }
 }
 
-/// Where the last row of ASCII digits stands that is in no brackets. What follows a bracket that is never closed is in it.
+/// Position of the last row of ASCII digits that is in no brackets. What follows a bracket that is never closed is in
+/// it.
 fn last_digits(text: &str) -> Option<(usize, usize)> {
     let mut last: Option<(usize, usize)> = None;
     let mut depth = 0_usize;
@@ -58,7 +59,7 @@ fn last_digits(text: &str) -> Option<(usize, usize)> {
     last
 }
 
-// Normalised years stand in 〔〕 and round brackets are full width; records of items with cleansing of their own may have
+// Normalised years are in 〔〕 and round brackets are full width; records of items with cleansing of their own may have
 // the others.
 fn is_opening(c: char) -> bool {
     matches!(c, '〔' | '（' | '(' | '[' | '［' | '【' | '〖')
@@ -108,7 +109,7 @@ mod tests {
             ("长市监罚决〔2026]17号", "长市监罚决〔2026]号", 17),
             // Full-width digits do not come out of the normalisation.
             ("长市监罚决〔2026〕１７号", "", 0),
-            // A year without brackets is told from a number by nothing.
+            // A year without brackets looks like a number.
             ("长市监罚决2026年", "长市监罚决年", 2026),
             // A citizen number is longer than a running number; an X is no digit.
             ("长公决430102199003071242", "", 0),

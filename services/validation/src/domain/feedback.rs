@@ -13,7 +13,7 @@ const CASE_NAMESPACE: Uuid = Uuid::from_u128(0x6f0a_51c6_91c4_4e38_9a3c_3d1c_6f7
 pub enum CaseKind {
     /// The version was returned.
     Returned,
-    /// The version stands, and another provider's base information contradicts it.
+    /// The version is accepted, and another provider's base information contradicts it.
     Contradicted,
 }
 
@@ -140,10 +140,10 @@ mod tests {
     #[test]
     fn r13_days_of_reminders_are_working_days() {
         // 2026-03-06 is a Friday: due on Monday is one working day away, and the five before it are the whole week.
-        let horizon = policy().reminder_days(datetime!(2026-03-06 02:00 UTC));
-        assert_eq!(horizon.today, date!(2026 - 03 - 06));
-        assert_eq!(horizon.remind_up_to, date!(2026 - 03 - 09));
-        assert_eq!(horizon.urge_up_to, Some(date!(2026 - 03 - 01)));
+        let days = policy().reminder_days(datetime!(2026-03-06 02:00 UTC));
+        assert_eq!(days.today, date!(2026 - 03 - 06));
+        assert_eq!(days.remind_up_to, date!(2026 - 03 - 09));
+        assert_eq!(days.urge_up_to, Some(date!(2026 - 03 - 01)));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What supervision counts of a record without opening its content: the day of its decision, how complete it is,
-//! and where its number stands in the series of its organ. Nothing of it is personal. Called by `examine`.
+//! and the position of its number in the series of its organ. Nothing of it is personal. Called by `check`.
 
 use bytes::Bytes;
 use credit_record::{AcceptedRecord, ItemVersion, SubjectKind, check::ReturnedContent};
@@ -25,7 +25,7 @@ pub struct SupervisionFigures {
 }
 
 impl SupervisionFigures {
-    /// Those of a record that is right by itself.
+    /// Those of a record without errors of its own.
     pub fn of_accepted(
         keyring: &Keyring,
         item: &ItemVersion,
@@ -90,7 +90,8 @@ fn count(
     counted
 }
 
-/// The series and the place in it; none where a person's number stands in the document number, whatever its form.
+/// The series and the running number in it; none where the document number contains a person's number, whatever its
+/// form.
 fn series(
     keyring: &Keyring,
     submission: &SubmittedVersion,

@@ -11,7 +11,7 @@ pub const PAGE_SIZES: PageSizes = PageSizes {
     most: 1000,
 };
 
-/// Key of a provider's list of feedback: the latest case first.
+/// Sort key of a provider's list of feedback: the latest case first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CasePosition {
@@ -31,8 +31,8 @@ impl PageKey for CasePosition {
     }
 }
 
-/// A moment in a token: microseconds since 1970, which is what the database keeps. What a token may not say (before 1970,
-/// after the year 9999) is no moment, so that no forged token reaches the database.
+/// A moment in a token: microseconds since 1970, as the database stores it. A value that a token may not have (before
+/// 1970, after the year 9999) is no moment, so that no forged token reaches the database.
 mod microseconds {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
     use time::OffsetDateTime;

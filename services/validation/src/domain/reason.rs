@@ -1,4 +1,4 @@
-//! The reason for which a provider ends a record (D-24). Called by `examine`.
+//! The reason for which a provider ends a record (D-24). Called by `check`.
 
 use std::borrow::Cow;
 
@@ -28,14 +28,14 @@ mod tests {
 
     #[test]
     fn d24_numbers_of_persons_in_a_reason_are_told_and_codes_of_organisations_are_not() {
-        for (text, told) in [
+        for (text, has_findings) in [
             ("处罚决定被复议机关撤销", false),
             ("当事人身份证430102199003071242，决定撤销", true),
             ("联系电话：13800138000", true),
             ("统一社会信用代码914403001922038216", false),
             ("文号长市监罚决〔2026〕123号", false),
         ] {
-            assert_eq!(!check_reason(text).is_empty(), told, "{text}");
+            assert_eq!(!check_reason(text).is_empty(), has_findings, "{text}");
         }
     }
 }

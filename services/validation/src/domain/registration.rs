@@ -1,4 +1,4 @@
-//! What a registration says of its subject, for the base register. Called by `examine`.
+//! What a registration says of its subject, for the base register. Called by `check`.
 //!
 //! Which field is the state and which is the day of the end follows from the definition of the item: the state is the
 //! field with the code list `registration-state`, the end is the day that is mandatory in some of its states.
@@ -15,7 +15,7 @@ use time::Date;
 const STATES: &str = "registration-state";
 /// The state of a subject that is no more. 吊销 and 撤销 leave a subject to be deregistered, 迁出 another registrar.
 const CANCELLED: &str = "注销";
-/// What stands in place of a name in the register for those who have none.
+/// The register's placeholder for a name where there is none.
 const UNNAMED: &str = "个体工商户";
 
 /// What a registration says.
@@ -39,7 +39,7 @@ pub fn normalised_name(name: &str) -> String {
     normal_form(without_individual_mark(name))
 }
 
-/// Whether this registered name is only the place of a name.
+/// Whether this registered name is only the placeholder.
 pub fn is_unnamed(core: &str) -> bool {
     core == UNNAMED
 }

@@ -1,5 +1,5 @@
-//! What a verdict, a case or a confirmation keeps under seal, as messages of this service: findings and applied
-//! normalisations. Called by `decision` and `app`; `grpc` turns what was opened into answers.
+//! The sealed messages of a verdict, a case or a confirmation: findings and applied normalisations. Called by `verdict`
+//! and `app`; `grpc` encodes what was opened.
 //!
 //! Rows keep these bytes for ever, so numbers of fields never change. They are those of the messages of
 //! `credit.validation.v1` with the same content, in which rows were written first.
@@ -11,7 +11,7 @@ use vault::Keyring;
 
 use crate::error::ValidationError;
 
-/// Findings as they stand sealed.
+/// Findings as they are sealed.
 #[derive(Clone, PartialEq, Message)]
 pub struct SealedFindings {
     /// Errors first.
@@ -19,7 +19,7 @@ pub struct SealedFindings {
     pub findings: Vec<StoredFinding>,
 }
 
-/// Applied normalisations as they stand sealed in a verdict.
+/// Applied normalisations as they are sealed in a verdict.
 #[derive(Clone, PartialEq, Message)]
 pub struct SealedChanges {
     /// In the order in which they were applied.
@@ -27,7 +27,7 @@ pub struct SealedChanges {
     pub changes: Vec<StoredChange>,
 }
 
-/// A finding as it was told: its code may be one of an older program.
+/// A finding as it was announced: its code may be one of an older program.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct StoredFinding {
     /// Stable code.
@@ -149,7 +149,7 @@ pub fn seal_changes(
 /// Findings that were sealed under a version's id; none where nothing was sealed.
 ///
 /// # Errors
-/// [`ValidationError::Sealed`] and [`ValidationError::Content`] for what another hand wrote.
+/// [`ValidationError::Sealed`] and [`ValidationError::Content`] for a row that was not written by this service.
 pub fn open_findings(
     keyring: &Keyring,
     version_id: VersionId,
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn rows_that_were_written_in_messages_of_the_protocol_open_as_before() {
-        let told = v1::Finding {
+        let message = v1::Finding {
             code: "USCC_CHECK".to_owned(),
             severity: v1::Severity::Error.into(),
             field: "CF_XDR_SHXYM".to_owned(),
@@ -224,20 +224,23 @@ mod tests {
             suggestion: "请核对".to_owned(),
             confirmable: true,
         };
-        let kept = StoredFinding::decode(&told.encode_to_vec()[..]).unwrap();
+        let kept = StoredFinding::decode(&message.encode_to_vec()[..]).unwrap();
         assert!(kept.is_error());
-        assert_eq!(kept.encode_to_vec(), told.encode_to_vec());
-        assert_eq!((kept.field, kept.suggestion), (told.field, told.suggestion));
-        let told = v1::Change {
+        assert_eq!(kept.encode_to_vec(), message.encode_to_vec());
+        assert_eq!(
+            (kept.field, kept.suggestion),
+            (message.field, message.suggestion)
+        );
+        let message = v1::Change {
             field: "CF_JDRQ".to_owned(),
             rule: "date".to_owned(),
             rule_version: 1,
             before: "2026/6/10".to_owned(),
             after: "2026-06-10".to_owned(),
         };
-        let kept = StoredChange::decode(&told.encode_to_vec()[..]).unwrap();
-        assert_eq!(kept.encode_to_vec(), told.encode_to_vec());
-        assert_eq!((kept.before, kept.after), (told.before, told.after));
+        let kept = StoredChange::decode(&message.encode_to_vec()[..]).unwrap();
+        assert_eq!(kept.encode_to_vec(), message.encode_to_vec());
+        assert_eq!((kept.before, kept.after), (message.before, message.after));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use record_ref::{LedgerNumber, Malformed, Operation, RecordVersion};
 use service_kit::grpc::from_timestamp;
 use time::OffsetDateTime;
 
-/// The form of content that a record has.
+/// The content types of a record.
 const CONTENT_TYPE: &str = "application/json or text/csv";
 
 /// One version to be judged.
@@ -18,11 +18,11 @@ pub struct SubmittedVersion {
     pub version: RecordVersion,
     /// Number in the provider's ledger; `None` for one that is only tried out.
     pub ledger_number: Option<LedgerNumber>,
-    /// When ingest took it in.
+    /// When ingest received it.
     pub received_at: OffsetDateTime,
     /// What it does to its record.
     pub operation: Operation,
-    /// What the original bytes are.
+    /// Type of the original bytes.
     pub content_type: String,
     /// The original bytes, sealed under the version's id: a record, or the reason for its end.
     pub sealed_content: Bytes,
@@ -31,7 +31,7 @@ pub struct SubmittedVersion {
 }
 
 impl SubmittedVersion {
-    /// Takes the event apart.
+    /// Decodes and checks the event.
     ///
     /// # Errors
     /// The first field that does not fit, and its rule.

@@ -1,5 +1,5 @@
-//! The verdict on one submission, ready to be stored and announced: what is personal is sealed under the
-//! version's id before it leaves this file. Called by `app`, off the async workers.
+//! The verdict on one submission, ready to be stored and announced: what is personal is sealed under the version's id
+//! before it leaves this file. Called by `app`, on the blocking pool.
 
 use std::collections::HashMap;
 
@@ -44,7 +44,7 @@ pub struct SealedVerdict {
     pub figures: SupervisionFigures,
 }
 
-/// How it went.
+/// The verdict, with the event that follows.
 #[derive(Debug, Clone)]
 pub enum VerdictEvent {
     /// No errors: this is announced.
@@ -75,11 +75,11 @@ impl SealedVerdict {
     }
 }
 
-/// The verdict on what was examined, with what was found beside it, sealed.
+/// The verdict on a checked version with the findings of its comparison, sealed.
 pub fn decide_verdict(
     keyring: &Keyring,
     examined: CheckedVersion,
-    beside: Vec<Finding>,
+    comparison_findings: Vec<Finding>,
 ) -> SealedVerdict {
     let CheckedVersion {
         submission,
@@ -88,11 +88,11 @@ pub fn decide_verdict(
         rule_set,
     } = examined;
     let context = submission.version.id.as_bytes();
-    let refused = beside.iter().any(is_error);
+    let refused = comparison_findings.iter().any(is_error);
     let (outcome, mut findings, changes, identity) = match content {
         CheckedContent::Record(record, facts) if !refused => {
             let mut warnings = record.warnings.clone();
-            warnings.extend(beside);
+            warnings.extend(comparison_findings);
             let event = accepted_event(
                 keyring,
                 &submission,
@@ -105,12 +105,12 @@ pub fn decide_verdict(
             (outcome, warnings, record.changes, Some(facts.identity))
         }
         CheckedContent::Record(record, _) => {
-            let mut findings = beside;
+            let mut findings = comparison_findings;
             findings.extend(record.warnings);
             (VerdictEvent::Returned, findings, Vec::new(), None)
         }
         CheckedContent::Faulty(mut findings) => {
-            findings.extend(beside);
+            findings.extend(comparison_findings);
             (VerdictEvent::Returned, findings, Vec::new(), None)
         }
         CheckedContent::End(findings) => {
@@ -144,7 +144,7 @@ pub fn is_error(finding: &Finding) -> bool {
     finding.severity == Severity::Error
 }
 
-/// Distinct codes of one severity. A record has few findings, so looking back is cheap.
+/// Distinct codes of one severity. A record has few findings, so a linear search is cheap.
 fn codes(findings: &[Finding], severity: Severity) -> Vec<&'static str> {
     let mut codes = Vec::new();
     for finding in findings
@@ -216,7 +216,7 @@ fn subject_kind(kind: SubjectKind) -> common::SubjectKind {
     }
 }
 
-/// The derived layer beside the original.
+/// The derived layer, kept next to the original.
 fn normalised_record(
     record: &AcceptedRecord,
     warnings: &[Finding],

@@ -64,7 +64,7 @@ pub(super) fn version_id(request: &GetVerdictRequest) -> Result<VersionId, Valid
     id.map_err(|_| ValidationError::RecordId)
 }
 
-/// The case, and the word that is given for it.
+/// The case, and the attestation that is given for it.
 pub(super) fn decode_confirmation(
     request: &ConfirmRecordRequest,
 ) -> Result<(Uuid, NamedAttestation), ValidationError> {

@@ -29,18 +29,18 @@ pub(super) fn feedback_list(page: FeedbackPage) -> ListFeedbackResponse {
     }
 }
 
-pub(super) fn feedback_change(told: FeedChange) -> WatchFeedbackResponse {
-    let change = match told.change {
+pub(super) fn feedback_change(feed_change: FeedChange) -> WatchFeedbackResponse {
+    let change = match feed_change.change {
         CaseTransition::Opened => CaseChange::Opened,
         CaseTransition::Reminded => CaseChange::Reminded,
         CaseTransition::Overdue => CaseChange::Overdue,
         CaseTransition::Closed(_) => CaseChange::Closed,
     };
     WatchFeedbackResponse {
-        case: Some(feedback_case(told.case)),
+        case: Some(feedback_case(feed_change.case)),
         change: change.into(),
-        changed_at: Some(to_timestamp(told.changed_at)),
-        cursor: told.cursor,
+        changed_at: Some(to_timestamp(feed_change.changed_at)),
+        cursor: feed_change.cursor,
     }
 }
 

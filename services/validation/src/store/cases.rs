@@ -26,7 +26,7 @@ pub struct NewCase<'a> {
     pub sealed_content: Option<(&'a [u8], &'a str)>,
 }
 
-/// A change of a case, as it is told.
+/// A changed case, as the feed and the event carry it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedCase {
     /// Which case.
@@ -68,7 +68,7 @@ pub enum ClosedAs {
 }
 
 impl ClosedAs {
-    /// As the table has it; null in rows from before other ways than re-reports.
+    /// As the table has it; null in rows from before there were other ways than re-reports.
     pub(super) fn from_column(text: Option<&str>) -> Self {
         match text {
             Some("confirmation") => Self::Confirmation,
@@ -88,7 +88,7 @@ impl CaseTransition {
         }
     }
 
-    /// As the feed has it. How a case was closed stands in the case.
+    /// As the feed has it. How a case was closed is in the case.
     pub(super) fn from_feed(text: &str) -> Self {
         match text {
             "opened" => Self::Opened,
@@ -99,7 +99,7 @@ impl CaseTransition {
     }
 }
 
-/// What every statement that changes cases gives back.
+/// The columns that every statement that changes cases returns.
 macro_rules! changed_columns {
     () => {
         "c.case_id, c.record_id, c.record_address, c.provider_code, c.item_code, c.item_version,
@@ -108,7 +108,7 @@ macro_rules! changed_columns {
     };
 }
 
-/// Opens cases; one that was opened before stays as it is. Those that are new.
+/// Opens cases; one that was opened before stays as it is. Returns those that are new.
 pub async fn open_cases(
     conn: &mut Conn,
     cases: &[NewCase<'_>],
@@ -183,7 +183,7 @@ pub async fn open_cases(
 }
 
 /// Closes the open cases of the keys of these versions that a newer accepted revision has answered, whichever
-/// came first. Must run after [`super::hold_keys`].
+/// came first. Must run after [`super::lock_keys`].
 pub async fn close_answered(
     conn: &mut Conn,
     versions: impl Iterator<Item = &RecordVersion>,
@@ -219,7 +219,7 @@ pub async fn close_answered(
         .collect()
 }
 
-/// Closes the cases of a version that an attester answered for. Must run after [`super::hold_keys`].
+/// Closes the cases of a version that an attester answered for. Must run after [`super::lock_keys`].
 pub async fn close_confirmed(
     conn: &mut Conn,
     case_id: Uuid,
@@ -238,10 +238,10 @@ pub async fn close_confirmed(
     changed_rows(&rows, CaseTransition::Closed(ClosedAs::Confirmation))
 }
 
-/// Marks up to `limit` open cases that are due up to the horizon as reminded of, each once.
+/// Marks up to `limit` open cases that are due up to the days as reminded of, each once.
 pub async fn mark_reminded(
     conn: &mut Conn,
-    horizon: &ReminderDays,
+    days: &ReminderDays,
     limit: i64,
     now: OffsetDateTime,
 ) -> Result<Vec<ChangedCase>, Error> {
@@ -255,8 +255,8 @@ pub async fn mark_reminded(
         changed_columns!()
     ))
     .bind(now)
-    .bind(horizon.today)
-    .bind(horizon.remind_up_to)
+    .bind(days.today)
+    .bind(days.remind_up_to)
     .bind(limit)
     .fetch_all(conn)
     .await?;
@@ -266,7 +266,7 @@ pub async fn mark_reminded(
 /// Marks up to `limit` open cases whose due day is over, each once.
 pub async fn mark_overdue(
     conn: &mut Conn,
-    horizon: &ReminderDays,
+    days: &ReminderDays,
     limit: i64,
     now: OffsetDateTime,
 ) -> Result<Vec<ChangedCase>, Error> {
@@ -280,7 +280,7 @@ pub async fn mark_overdue(
         changed_columns!()
     ))
     .bind(now)
-    .bind(horizon.today)
+    .bind(days.today)
     .bind(limit)
     .fetch_all(conn)
     .await?;
@@ -290,7 +290,7 @@ pub async fn mark_overdue(
 /// Marks up to `limit` open cases that are overdue for long as urged, each once.
 pub async fn mark_urged(
     conn: &mut Conn,
-    horizon: &ReminderDays,
+    days: &ReminderDays,
     limit: i64,
     now: OffsetDateTime,
 ) -> Result<Vec<ChangedCase>, Error> {
@@ -304,14 +304,14 @@ pub async fn mark_urged(
         changed_columns!()
     ))
     .bind(now)
-    .bind(horizon.urge_up_to)
+    .bind(days.urge_up_to)
     .bind(limit)
     .fetch_all(conn)
     .await?;
     changed_rows(&rows, CaseTransition::Reminded)
 }
 
-/// Appends changes to the feed of those who watch.
+/// Appends changes to the feed.
 pub async fn append_feed(
     conn: &mut Conn,
     changes: &[ChangedCase],

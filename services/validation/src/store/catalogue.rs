@@ -1,5 +1,5 @@
-//! The catalogue's facts: item versions and providers. Called by `app` for catalog's events and for an
-//! item that is not in memory yet.
+//! The catalogue's facts: item versions and providers. Called by `app` for catalog's events and for an item that is not
+//! in the cache yet.
 
 use std::collections::HashMap;
 
@@ -10,37 +10,37 @@ use time::Date;
 use super::{column, item, malformed};
 use crate::domain::competence::CompetentOwner;
 
-/// An item version to keep.
+/// An item version to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidationItemRow {
     /// Which version of which item.
     pub item: ItemRef,
     /// The whole definition, JSON.
     pub definition: String,
-    /// `city`, `department` or `district`; empty: not told.
+    /// `city`, `department` or `district`; empty: not known.
     pub catalogue: String,
-    /// The organ whose catalogue it is, where it was told.
+    /// The organ whose catalogue it is, where the event names it.
     pub organ: Option<ProviderCode>,
     /// GB/T 2260 code of the district whose catalogue it is; may be empty.
     pub district_code: String,
     /// First day of receipt that it is for; none: from its publication.
     pub effective_from: Option<Date>,
-    /// Day of the publication, where it was told.
+    /// Day of the publication, where the event names it.
     pub published_on: Option<Date>,
 }
 
-/// A definition as the table keeps it.
+/// A definition as the table stores it.
 #[derive(Debug, Clone)]
 pub struct StoredDefinition {
     /// Which version of which item.
     pub item: ItemRef,
     /// The whole definition, JSON.
     pub definition: String,
-    /// Whose catalogue it stands in.
+    /// The owner of the catalogue that has it.
     pub owner: CompetentOwner,
 }
 
-/// A provider to keep.
+/// A provider to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidationProviderRow {
     /// Credit code.
@@ -59,7 +59,7 @@ pub struct ValidationProviderRow {
     pub revision: i64,
 }
 
-/// Keeps item versions; one that is known already stays as it is, because versions never change.
+/// Stores item versions; one that is known already stays as it is, because versions never change.
 pub async fn insert_item_versions(
     conn: &mut Conn,
     items: &[ValidationItemRow],
@@ -95,8 +95,7 @@ pub async fn insert_item_versions(
     Ok(())
 }
 
-/// Keeps providers, each code at most once in `providers`; an older revision than the known one
-/// changes nothing.
+/// Stores providers, each code at most once in `providers`; an older revision than the known one changes nothing.
 pub async fn upsert_providers(
     conn: &mut Conn,
     providers: &[ValidationProviderRow],
@@ -191,7 +190,7 @@ pub async fn load_versions_in_force(
         .collect()
 }
 
-/// The versions of one item that are kept.
+/// The stored versions of one item.
 pub async fn versions_of_item(conn: &mut Conn, code: &ItemCode) -> Result<Vec<ItemRef>, Error> {
     let rows = sqlx::query("SELECT code, version FROM item_version WHERE code = $1")
         .bind(code.as_str())
@@ -202,7 +201,7 @@ pub async fn versions_of_item(conn: &mut Conn, code: &ItemCode) -> Result<Vec<It
         .collect()
 }
 
-/// Every version that is kept.
+/// Every stored version.
 pub async fn list_item_versions(conn: &mut Conn) -> Result<Vec<ItemRef>, Error> {
     let rows = sqlx::query("SELECT code, version FROM item_version ORDER BY code, version")
         .fetch_all(conn)

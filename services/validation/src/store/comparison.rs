@@ -1,5 +1,5 @@
-//! What others said, and what is added to it: claims, accepted revisions, the base register, places of providers. Called
-//! by `app::cross`.
+//! The state that records are compared with, and what a batch adds to it: claims, accepted revisions, the base
+//! register, positions of providers. Called by `app::comparison`.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ use crate::domain::{
     registration::SubjectRegistration,
 };
 
-/// What a batch asks about.
+/// What the comparison of a batch queries.
 #[derive(Debug, Default)]
 pub struct ComparisonQuery {
     /// Ids of its versions.
@@ -30,7 +30,7 @@ pub struct ComparisonQuery {
     pub later_versions: Vec<(RecordKey, Revision)>,
 }
 
-/// Holds the base register for the transaction: two batches that register the same code must see each other.
+/// Locks the base register for the transaction: two batches that register the same code must see each other.
 pub async fn lock_register(conn: &mut Conn) -> Result<(), Error> {
     sqlx::query(
         "SELECT pg_advisory_xact_lock(hashtextextended('base register ' || current_schema(), 0))",
@@ -40,11 +40,11 @@ pub async fn lock_register(conn: &mut Conn) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts what is known into `standing`: claims, and accepted revisions. Gives the ids that have a verdict already.
+/// Loads claims and accepted revisions into `state`. Returns the ids that have a verdict already.
 pub async fn load_state(
     conn: &mut Conn,
     question: &ComparisonQuery,
-    standing: &mut ComparisonState,
+    state: &mut ComparisonState,
 ) -> Result<HashSet<VersionId>, Error> {
     let ids: Vec<Uuid> = question.versions.iter().map(|id| id.as_uuid()).collect();
     let keys = KeyColumns::from_keys(question.keys.iter());
@@ -122,7 +122,7 @@ pub async fn load_state(
                     held: column(row, "held")?,
                 };
                 if let Some(digest) = digest(row)? {
-                    standing.claims.insert(digest, claim);
+                    state.claims.insert(digest, claim);
                 }
             }
             what => {
@@ -130,7 +130,7 @@ pub async fn load_state(
                 let Ok(revision) = column::<i64>(row, "revision")?.try_into() else {
                     continue;
                 };
-                let versions = standing.accepted.entry(key(row)?).or_default();
+                let versions = state.accepted.entry(key(row)?).or_default();
                 if what == "before" {
                     versions.insert(revision, digest(row)?);
                 } else {
@@ -142,12 +142,12 @@ pub async fn load_state(
     Ok(known)
 }
 
-/// Puts the rows of the base register into `standing`: those of these codes, and those that these keys filled.
+/// Loads rows of the base register into `state`: those of these codes, and those that these keys filled.
 pub async fn load_register(
     conn: &mut Conn,
     codes: &[&str],
     keys: &[RecordKey],
-    standing: &mut ComparisonState,
+    state: &mut ComparisonState,
 ) -> Result<(), Error> {
     let keys = KeyColumns::from_keys(keys.iter());
     let rows = sqlx::query(
@@ -165,7 +165,7 @@ pub async fn load_register(
     .await?;
     for row in &rows {
         let subject = base_subject(row)?;
-        standing.subjects.insert(subject.code.clone(), subject);
+        state.subjects.insert(subject.code.clone(), subject);
     }
     Ok(())
 }
@@ -188,7 +188,7 @@ fn base_subject(row: &PgRow) -> Result<BaseSubject, Error> {
     })
 }
 
-/// The places of these providers and of all organs above them.
+/// The positions of these providers and of all organs above them.
 pub async fn load_organ_positions(
     conn: &mut Conn,
     providers: &[ProviderCode],
@@ -215,8 +215,8 @@ pub async fn load_organ_positions(
         .collect()
 }
 
-/// Writes claims, new ones and ones given up. False when another transaction has claimed one meanwhile: then what was
-/// decided on is no longer true.
+/// Writes claims, new ones and released ones. False when another transaction has claimed one meanwhile: then the state
+/// that was decided on is out of date.
 pub async fn write_claims(
     conn: &mut Conn,
     claims: &[(&KeyedHash, &NaturalKeyClaim)],
@@ -232,7 +232,7 @@ pub async fn write_claims(
         .map(|(_, claim)| claim.ledger_number.map(LedgerNumber::as_i64))
         .collect();
     let held: Vec<bool> = claims.iter().map(|(_, claim)| claim.held).collect();
-    // In one order, so that nobody waits in a circle.
+    // In one order, so that there is no deadlock.
     let written = sqlx::query(
         "INSERT INTO natural_claim AS c
                 (digest, provider_code, item_code, key_digest, revision, ledger_number, held)
@@ -258,7 +258,7 @@ pub async fn write_claims(
     Ok(written == claims.len() as u64)
 }
 
-/// Writes rows of the base register. Must run under [`hold_register`].
+/// Writes rows of the base register. Must run under [`lock_register`].
 pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Result<(), Error> {
     let versions = Versions::from_versions(subjects.iter().map(|subject| &subject.version));
     let all = |text: fn(&BaseSubject) -> &str| -> Vec<&str> {
@@ -280,7 +280,7 @@ pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Resul
         .map(|s| s.ledger_number.map(LedgerNumber::as_i64))
         .collect();
     let sealed: Vec<&[u8]> = subjects.iter().map(|s| &s.sealed_record_key[..]).collect();
-    let standing: Vec<bool> = subjects.iter().map(|s| s.active).collect();
+    let active: Vec<bool> = subjects.iter().map(|s| s.active).collect();
     sqlx::query(
         "INSERT INTO base_subject (code, name, name_core, former_cores, status, ended_on, since, record_id,
                 provider_code, item_code, item_version, key_digest, revision, ledger_number,
@@ -319,7 +319,7 @@ pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Resul
     .bind(versions.revisions)
     .bind(ledger)
     .bind(sealed)
-    .bind(standing)
+    .bind(active)
     .bind(versions.addresses)
     .execute(conn)
     .await?;

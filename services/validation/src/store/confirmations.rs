@@ -1,4 +1,4 @@
-//! The words of attesters, and the cases that they are given for. Called by `app::confirm`.
+//! Attestations, sealed, and the cases that they are given for. Called by `app::confirm`.
 
 use record_ref::{LedgerNumber, RecordVersion, VersionId};
 use service_kit::db::{Conn, Error};
@@ -16,7 +16,7 @@ pub struct ConfirmableCase {
     pub ledger_number: LedgerNumber,
     /// When the version was received.
     pub received_at: OffsetDateTime,
-    /// Whether the version stands and is only contradicted.
+    /// Whether the version is accepted and only contradicted.
     pub contradicted: bool,
     /// How it was closed; none while it is open.
     pub closed: Option<ClosedAs>,
@@ -26,11 +26,11 @@ pub struct ConfirmableCase {
     pub sealed_findings: Option<Vec<u8>>,
     /// The original of a returned version; none in cases from before it was kept.
     pub sealed_content: Option<Vec<u8>>,
-    /// What the original is.
+    /// Type of the original.
     pub content_type: String,
 }
 
-/// A confirmation to be kept.
+/// A confirmation to be stored.
 #[derive(Debug)]
 pub struct NewConfirmation<'a> {
     /// The case.
@@ -47,7 +47,7 @@ pub struct NewConfirmation<'a> {
     pub identity: Option<&'a [u8]>,
 }
 
-/// The case, whoever's it is.
+/// The case, of whichever provider.
 pub async fn find_confirmable_case(
     conn: &mut Conn,
     case_id: Uuid,
@@ -81,7 +81,7 @@ pub async fn find_confirmable_case(
     }))
 }
 
-/// The word that was given for a case, and the findings that remained.
+/// The attestation that was given for a case, and the findings that remained.
 pub async fn find_confirmation(
     conn: &mut Conn,
     case_id: Uuid,
@@ -96,7 +96,7 @@ pub async fn find_confirmation(
         .transpose()
 }
 
-/// Keeps a confirmation.
+/// Stores a confirmation.
 pub async fn insert_confirmation(
     conn: &mut Conn,
     new: &NewConfirmation<'_>,

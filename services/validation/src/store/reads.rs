@@ -1,4 +1,4 @@
-//! What the RPCs and the counting job ask. Called by `app` and `jobs`.
+//! The queries of the RPCs and the counting job. Called by `app` and `jobs`.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub struct CaseRow {
     pub due_provisional: bool,
     /// When it was closed, and how; none while it is open.
     pub closed: Option<(OffsetDateTime, ClosedAs)>,
-    /// Whether the version stands and is only contradicted.
+    /// Whether the version is accepted and only contradicted.
     pub contradicted: bool,
     /// How often the provider was reminded.
     pub reminders: i32,
@@ -74,7 +74,7 @@ pub struct VerdictStatistics {
     pub returned_by_code: BTreeMap<String, u64>,
 }
 
-/// A change of a case, and where it stands in the feed.
+/// A change of a case, and its position in the feed.
 #[derive(Debug, Clone)]
 pub struct FeedRow {
     /// The case as it is now.
@@ -83,11 +83,11 @@ pub struct FeedRow {
     pub change: CaseTransition,
     /// When.
     pub changed_at: OffsetDateTime,
-    /// Its place.
+    /// Its position.
     pub position: FeedPosition,
 }
 
-/// A place in the feed of a provider: transactions in their order, then changes in theirs.
+/// A position in the feed of a provider: transactions in their order, then changes in theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FeedPosition {
     /// The transaction.
@@ -96,7 +96,7 @@ pub struct FeedPosition {
     pub seq: i64,
 }
 
-/// What of a case is shown, with its verdict as `v`.
+/// The columns of a case that are shown, with its verdict as `v`.
 macro_rules! case_columns {
     () => {
         "c.case_id, c.record_id, c.record_address, c.provider_code, c.item_code, c.item_version,
@@ -196,7 +196,7 @@ pub async fn changes_after(
         .collect()
 }
 
-/// Lets the transaction write nothing, and see one moment.
+/// Makes the transaction read-only, on one snapshot.
 pub async fn set_read_only(conn: &mut Conn) -> Result<(), Error> {
     sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         .execute(conn)

@@ -142,7 +142,7 @@ async fn the_address_of_a_record_from_before_is_the_one_that_its_next_version_br
             .execute(&mut *tx)
             .await?;
     }
-    // Many ids, so that every bit that is not fixed is met in both states. Their order tells nothing.
+    // Many ids, so that every bit that is not fixed is met in both states. Their order means nothing.
     let ids: Vec<[VersionId; 3]> = (0..100)
         .map(|_| [(); 3].map(|()| VersionId::generate()))
         .collect();

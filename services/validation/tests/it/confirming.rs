@@ -81,7 +81,7 @@ async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> 
         (0, 1, 1)
     );
 
-    // The same word again is answered again, and changes nothing; another word comes too late.
+    // The same attestation again is answered again, and changes nothing; another one comes too late.
     let again = confirm(&world, &case, STATEMENT).await?;
     assert_eq!(again.findings, answer.findings);
     assert_eq!(
@@ -195,7 +195,7 @@ async fn r13_a_cancelled_subject_and_a_changed_identity_can_be_confirmed() -> Te
         ["IDENTITY_CHANGED"]
     );
     confirm(&world, &case_of(&world, "K-3").await?, STATEMENT).await?;
-    // From now on that is what the key is about, and nobody else's.
+    // From now on the key is about that decision, and no other key is.
     let next = SampleSubmission::penalty("K-3", 5, number.clone()).revision(3);
     let twice = SampleSubmission::penalty("K-4", 6, number);
     world.submit(&[&next, &twice]).await?;

@@ -1,4 +1,4 @@
-//! One record beside all others: the base register, duplicates, changed identities, competence.
+//! The comparison of one record with all others: the base register, duplicates, changed identities, competence.
 
 use anyhow::Result;
 use event_bus::{BatchHandler, HandlerError};
@@ -43,7 +43,7 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
     let named = |key: &str, number, name: &str| {
         SampleSubmission::penalty(key, number, json!({ "CF_XDR_MC": name }))
     };
-    // Before the register knows the code nothing is said.
+    // Before the register knows the code there is no finding.
     expect_verdict(
         &world,
         &named("K-0", 1, "长沙某某商贸有限公司"),
@@ -74,7 +74,7 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
         ("CF_XDR_MC", "湖南客偲家装饰工程有限公司")
     );
 
-    // Renamed: the earlier name is told, with the one in force.
+    // Renamed: the finding names the earlier name, with the one in force.
     let renamed = json!({ "DJ_XDR_MC": "湖南客偲家建设有限公司", "DJ_HZRQ": "2026-11-16" });
     expect_verdict(
         &world,
@@ -100,7 +100,7 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
     )
     .await?;
 
-    // A registration that is withdrawn says nothing any more.
+    // A registration that is withdrawn no longer counts.
     let end = SampleSubmission::registration("D-1", 8, json!({}))
         .revision(2)
         .ended(Operation::Withdraw, 8, "误报");
@@ -206,15 +206,15 @@ async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> 
     assert_eq!(case.version, world.submitted(&ours).version);
     assert_eq!(case.findings.len(), 1);
     assert_eq!(case.findings[0].code, "BASE_INFO_CONFLICT");
-    // Neither sees what the other says.
-    let told = format!(
+    // Neither sees the content of the other.
+    let findings = format!(
         "{:?} {:?}",
         case.findings,
         world.verdict(&theirs).await?.findings
     );
     assert!(
-        !told.contains("客偲家") && !told.contains("另一名称"),
-        "{told}"
+        !findings.contains("客偲家") && !findings.contains("另一名称"),
+        "{findings}"
     );
     // Again: one case.
     expect_verdict(
@@ -226,7 +226,7 @@ async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> 
     .await?;
     assert_eq!(world.feedback(true).await?.len(), 1);
 
-    // The one that stands reports again and is accepted: its case is closed.
+    // The provider of the accepted one reports again and is accepted: its case is closed.
     let again =
         SampleSubmission::registration("D-1", 2, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
             .revision(2);
@@ -286,7 +286,7 @@ async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_n
         &[],
     )
     .await?;
-    // Two in one batch: the first one stands.
+    // Two in one batch: the first one is accepted.
     let pair = ["P-1", "P-2"].map(|key| {
         SampleSubmission::penalty(key, 50, json!({ "CF_WSH": "长市监罚决〔2026〕778号" }))
     });
@@ -323,7 +323,7 @@ async fn r13_a_next_version_about_something_else_is_asked_about() -> TestResult 
         &["IDENTITY_CHANGED"],
     )
     .await?;
-    // Other words about the same decision are a correction.
+    // Other content about the same decision are a correction.
     expect_verdict(
         &world,
         &SampleSubmission::penalty("K-1", 4, json!({ "CF_NR": "罚款3000元。" })).revision(4),

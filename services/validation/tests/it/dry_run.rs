@@ -1,4 +1,4 @@
-//! Verdicts without a trace: the same as a report would get, and nothing is stored.
+//! Verdicts of a dry run: the same as a report would get, and nothing is stored.
 
 use anyhow::Result;
 use proto::credit::validation::v1::{
@@ -71,7 +71,7 @@ async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> Te
         SampleSubmission::penalty("N-1", 3, json!({ "CF_JDRQ": "2026/6/10" })),
         SampleSubmission::penalty("N-2", 4, wrong_credit_code()),
         SampleSubmission::penalty("N-3", 5, json!({ "CF_XDR_MC": "长沙某某商贸有限公司" })),
-        // The decision stands under K-1.
+        // K-1 is about the same decision.
         SampleSubmission::penalty("N-4", 6, number.clone()),
         // Its next version.
         SampleSubmission::penalty("K-1", 7, number).revision(2),

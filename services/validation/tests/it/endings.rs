@@ -1,4 +1,4 @@
-//! Revoked and withdrawn (D-24): accepted whatever the order, announced with a sealed reason, closing what is open.
+//! Revoked and withdrawn (D-24): accepted whatever the order, announced with a sealed reason, closing the open cases.
 
 use proto::credit::{
     common::v1::Operation,

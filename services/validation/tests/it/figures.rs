@@ -74,7 +74,7 @@ async fn r21_an_accepted_and_a_returned_version_tell_the_same_figures() -> TestR
     // As it is typed: cleansing comes first.
     let second = numbered("K-2", 2, "长市监罚决[2026] 018号", wrong_credit_code());
     let foreign = numbered("K-1", 1, "长市监罚决〔2026〕17号", json!({})).reported_by(OTHER);
-    // Right by itself, and returned because the decision stands under another key.
+    // Correct by itself, and returned because another key is about the same decision.
     let twice = numbered(
         "K-3",
         3,
@@ -122,7 +122,7 @@ async fn r21_an_accepted_and_a_returned_version_tell_the_same_figures() -> TestR
     let confirmed = figures(&world, &second).await?;
     assert_eq!(confirmed, (day, filled, fillable, series, 18));
 
-    // The end of a record is counted by its operation, and tells nothing of its content.
+    // The end of a record is counted by its operation, and nothing of its content is announced.
     let end = first.ended(Operation::Revoke, 4, "长市监罚决〔2026〕17号被撤销");
     world.submit(&[&end]).await?;
     assert_eq!(world.bed.emitted::<RecordRevoked>().await?.len(), 1);
@@ -195,9 +195,11 @@ async fn r14_of_a_natural_person_only_hash_and_numbers_are_told() -> TestResult 
     }
     let events: Vec<RecordAccepted> = world.bed.emitted().await?;
     assert!(!events.is_empty());
-    let told = format!("{events:?}");
+    let published = format!("{events:?}");
     assert!(
-        !told.contains("长交运许") && !told.contains(PERSON_NAME) && !told.contains(PERSON_NUMBER)
+        !published.contains("长交运许")
+            && !published.contains(PERSON_NAME)
+            && !published.contains(PERSON_NUMBER)
     );
     world.finish().await?;
     Ok(())

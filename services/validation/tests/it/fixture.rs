@@ -1,4 +1,4 @@
-//! A running validation with stand-ins for ingest and catalog. Called by all tests of this binary.
+//! The fixture: a running validation with stand-ins for ingest and catalog. Called by all tests of this binary.
 
 use std::{sync::Arc, time::Duration};
 
@@ -42,12 +42,12 @@ pub const PROVIDER: &str = "11430100006123458R";
 pub const OTHER: &str = "12430100444900018L";
 /// The credit office.
 pub const OFFICE: &str = "11430000006122439E";
-/// How long a test waits for anything at most.
+/// The timeout of every wait of a test.
 pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub type ValidationTestClient = ValidationServiceClient<AuthorisedChannel>;
 
-/// A running service and what it takes to feed it and to look at it.
+/// A running service with its test bed and pool.
 pub struct ValidationFixture {
     pub bed: TestBed,
     /// The service's own role.
@@ -88,7 +88,7 @@ impl ValidationFixture {
         Ok(world)
     }
 
-    /// Says what catalog says once it runs.
+    /// Announces what catalog announces once it runs.
     pub async fn announce_catalogue(&self) -> Result<()> {
         let items = standard_items()?;
         let mut events = Vec::new();
@@ -135,7 +135,7 @@ impl ValidationFixture {
         vault::keyed_hash::record_key(keyring, &provider, &item, &record.key)
     }
 
-    /// Puts versions on the bus in one message and waits until they are dealt with.
+    /// Publishes versions in one message and waits until they are handled.
     pub async fn submit(&self, records: &[&SampleSubmission]) -> Result<()> {
         let events: Vec<_> = records
             .iter()
@@ -145,7 +145,7 @@ impl ValidationFixture {
         self.bed.wait_until_settled().await
     }
 
-    /// A handler beside the running consumer, to drive transactions by hand.
+    /// A handler next to the running consumer, to run transactions by hand.
     pub fn handler(&self) -> Result<SubmissionHandler> {
         let context = &self.bed.context;
         let lane = context.readiness.lane("by hand", Duration::MAX);
@@ -158,7 +158,7 @@ impl ValidationFixture {
         ))
     }
 
-    /// The job that reminds, beside the running one, to run by hand.
+    /// A reminder job next to the running one, to run by hand.
     pub fn reminder_job(&self) -> Result<ReminderJob> {
         let context = &self.bed.context;
         let relay = self.bed.bus.start_relay("validation", &self.pool, context);
@@ -273,7 +273,7 @@ impl ValidationFixture {
         Ok(event_bus::dead_letters::retry_letters(&pool, &ids).await?)
     }
 
-    /// Gives the parked events up, so that [`ValidationFixture::finish`] finds none.
+    /// Discards the parked events, so that [`ValidationFixture::finish`] finds none.
     pub async fn drop_parked(&self) -> Result<u64> {
         let pool = self.bed.schema_pool().await?;
         Ok(event_bus::dead_letters::drop_letters(&pool, &[]).await?)

@@ -1,4 +1,4 @@
-//! The lane goes on: poison, late catalogue, large batches, facts that come out of order.
+//! The lane never stalls: poison, late catalogue, large batches, facts that come out of order.
 
 use event_bus::{BatchHandler, HandlerError};
 use prost::Name;
@@ -140,10 +140,10 @@ async fn r6_records_of_an_item_that_is_never_announced_are_parked_after_a_time()
     world.bed.clock.advance(time::Duration::minutes(1));
     let mut tx = world.pool.begin().await?;
     let parked = handler.handle(&mut tx, &batch).await?;
-    let told: Vec<_> = parked.iter().map(|p| (p.event_id, &p.reason[..])).collect();
+    let reasons: Vec<_> = parked.iter().map(|p| (p.event_id, &p.reason[..])).collect();
     let rule = "has not been announced within 600 seconds; retry once it is";
     assert_eq!(
-        told,
+        reasons,
         [
             (
                 batch[1].event_id,
@@ -157,7 +157,7 @@ async fn r6_records_of_an_item_that_is_never_announced_are_parked_after_a_time()
     );
     tx.commit().await?;
     assert_eq!(world.statistics().await?.accepted, 1);
-    // Those that follow are not waited for again.
+    // The next ones do not wait again.
     let mut tx = world.pool.begin().await?;
     let later = world.deliveries(&[&of_version(8, "K-4", 4)]);
     assert_eq!(handler.handle(&mut tx, &later).await?.len(), 1);

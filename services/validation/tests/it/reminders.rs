@@ -1,4 +1,4 @@
-//! What only time does to a case: a reminder before the day, the end of the day, a reminder after it, each once.
+//! The deadlines of a case: a reminder before the day, the end of the day, a reminder after it, each once.
 
 use anyhow::Result;
 use proto::credit::validation::{

@@ -1,4 +1,4 @@
-//! Accepted and returned: what is announced, what is kept, what is counted.
+//! Accepted and returned: what is announced, stored and counted.
 
 use credit_record::PersonDocument;
 use prost::Message;
@@ -242,7 +242,7 @@ async fn r13_a_faulty_record_goes_back_with_findings_and_a_case() -> TestResult 
         (&case.due_on[..], case.due_provisional),
         ("2026-11-27", false)
     );
-    // Errors come first; the warning does not send it back.
+    // Errors come first; the warning does not return it.
     let [finding, late] = &case.findings[..] else {
         panic!("{:?}", case.findings)
     };

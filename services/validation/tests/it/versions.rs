@@ -99,7 +99,7 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
         version: 4,
         ..SampleSubmission::penalty("K-1", 1, json!({}))
     };
-    // A trial waits for nothing and says so.
+    // A dry run does not wait and names the fault.
     let trial = DryRunRecord {
         item_code: record.item.to_owned(),
         item_version: 4,

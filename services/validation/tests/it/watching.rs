@@ -1,4 +1,4 @@
-//! The feed of a provider's cases: everything once and in order, behind the cursor, to those who may see it.
+//! The feed of a provider's cases: everything once and in order, after the cursor, to those who may see it.
 
 use anyhow::{Context, Result};
 use proto::credit::validation::v1::{
@@ -57,7 +57,7 @@ async fn r13_a_provider_sees_each_change_of_its_cases_once_and_in_order() -> Tes
     let first = next(&mut stream).await?;
     assert_eq!(seen(&first), (Opened, "K-1".into()));
     assert!(first.changed_at.is_some() && !first.case.unwrap().findings.is_empty());
-    // What is committed while somebody watches comes by itself.
+    // A commit notifies the watcher.
     world
         .submit(&[&SampleSubmission::penalty("K-2", 2, wrong_credit_code())])
         .await?;
@@ -70,7 +70,7 @@ async fn r13_a_provider_sees_each_change_of_its_cases_once_and_in_order() -> Tes
     assert_eq!(closed.case.unwrap().state(), CaseState::ClosedByRereport);
     drop(stream);
 
-    // Behind a cursor only what came after it.
+    // After a cursor only what came after it.
     let mut stream = watch(&world, &first.cursor).await?;
     assert_eq!(seen(&next(&mut stream).await?), (Opened, "K-2".into()));
     assert_eq!(seen(&next(&mut stream).await?), (Closed, "K-1".into()));
@@ -112,7 +112,7 @@ async fn r13_a_change_that_commits_late_is_not_skipped() -> TestResult {
         world.verdict(&second).await
     })
     .await?;
-    // Nothing yet: whoever passed K-2 now would never see K-1.
+    // Nothing yet: a cursor that passed K-2 now would never see K-1.
     let start = FeedPosition { xid: 0, seq: 0 };
     let mut conn = world.pool.acquire().await?;
     assert!(

@@ -176,7 +176,7 @@ enum ParseOutcome {
 ///
 /// ```
 /// # let today = time::Date::from_calendar_date(2026, time::Month::July, 1).unwrap();
-/// let found = credit_record::id::identify("12430000MBOL67976N", today);
+/// let found = credit_record::id::identify_code("12430000MBOL67976N", today);
 /// assert_eq!(found.kind.as_str(), "credit_code");
 /// assert_eq!((found.valid, found.position), (false, Some(10)));
 /// assert_eq!(found.suggestion.as_deref(), Some("12430000MB0L67976N"));

@@ -1,5 +1,5 @@
 //! One page of originals, opened and judged by the version that each is pinned to and by the one offered. Called by
-//! `replay` on a thread for blocking work.
+//! `replay` on a thread of the blocking pool.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::store::ReplayOriginal;
 /// A definition that originals are pinned to, or why it cannot be used (Chinese).
 type PinnedDefinition = Result<CompiledItem, String>;
 
-/// What a replay judges by.
+/// The two sides of the comparison: the definition offered and those that originals are pinned to.
 pub(super) struct DefinitionComparer {
     keyring: Keyring,
     working_days: Arc<dyn WorkingDays>,
@@ -26,7 +26,7 @@ pub(super) struct DefinitionComparer {
     pinned: BTreeMap<u32, PinnedDefinition>,
 }
 
-/// What became of a page.
+/// The outcome of a page.
 pub(super) struct ComparedPage {
     /// Originals of the page.
     pub read: u64,
@@ -99,7 +99,7 @@ impl DefinitionComparer {
                 working_days: &self.working_days,
                 attestations: &[],
             };
-            // The door takes no other type of a record's content.
+            // `intake` accepts no other content type for a record.
             let form =
                 ContentForm::from_content_type(&original.content_type).unwrap_or(ContentForm::Json);
             let old = check_record_as(form, pinned, &content, &context);

@@ -1,4 +1,4 @@
-//! What stands does not depend on the order in which the versions of a key arrive.
+//! The state does not depend on the order in which the versions of a key arrive. Run by cargo.
 
 use credit_record::{AcceptedRecord, CreditCode, RecordSubject, SubjectKind};
 use proptest::prelude::*;
@@ -93,10 +93,10 @@ fn record(name: &str, since: Date) -> AcceptedRecord {
     }
 }
 
-/// The standing name, and what the key holds.
-fn outcome(standing: &ComparisonState) -> (Option<String>, Vec<KeyedHash>) {
-    let subject = standing.subjects.get(CODE).filter(|known| known.active);
-    let mut held: Vec<KeyedHash> = standing
+/// The name in the register, and what the key holds.
+fn outcome(state: &ComparisonState) -> (Option<String>, Vec<KeyedHash>) {
+    let subject = state.subjects.get(CODE).filter(|known| known.active);
+    let mut held: Vec<KeyedHash> = state
         .claims
         .iter()
         .filter(|(_, claim)| claim.held)
@@ -123,70 +123,70 @@ proptest! {
         for (index, swap) in seed.iter().take(all.len()).enumerate() {
             shuffled.swap(index, swap % all.len());
         }
-        let mut standing = ComparisonState::default();
+        let mut state = ComparisonState::default();
         for one in &shuffled {
-            standing.apply_accepted(one);
+            state.apply_accepted(one);
         }
         let newest = versions.last().and_then(Option::as_ref);
         let expected = (
             newest.map(|(_, name)| name.clone()),
             newest.map(|(about, _)| [*about; 32]).into_iter().collect::<Vec<_>>(),
         );
-        prop_assert_eq!(outcome(&standing), expected);
+        prop_assert_eq!(outcome(&state), expected);
     }
 }
 
 #[test]
 fn a_name_that_was_borne_is_a_former_one_and_a_corrected_one_is_not() {
     let (first, second) = (date!(2020 - 01 - 05), date!(2026 - 01 - 05));
-    let mut standing = ComparisonState::default();
-    standing.apply_accepted(&version(1, 1, Some((1, "乙店", first))));
-    // The same registration, mended.
-    standing.apply_accepted(&version(1, 2, Some((1, "甲店", first))));
-    assert!(standing.subjects[CODE].former_names.is_empty());
-    standing.apply_accepted(&version(1, 3, Some((1, "丙店", second))));
-    assert_eq!(standing.subjects[CODE].former_names, ["甲店"]);
+    let mut state = ComparisonState::default();
+    state.apply_accepted(&version(1, 1, Some((1, "乙店", first))));
+    // The same registration, corrected.
+    state.apply_accepted(&version(1, 2, Some((1, "甲店", first))));
+    assert!(state.subjects[CODE].former_names.is_empty());
+    state.apply_accepted(&version(1, 3, Some((1, "丙店", second))));
+    assert_eq!(state.subjects[CODE].former_names, ["甲店"]);
     // Back to the old name.
-    standing.apply_accepted(&version(1, 4, Some((1, "甲店", date!(2026 - 02 - 05)))));
-    assert_eq!(standing.subjects[CODE].former_names, ["丙店"]);
+    state.apply_accepted(&version(1, 4, Some((1, "甲店", date!(2026 - 02 - 05)))));
+    assert_eq!(state.subjects[CODE].former_names, ["丙店"]);
 }
 
 #[test]
 fn r13_another_providers_registration_never_changes_the_register_while_one_stands() {
     let day = date!(2026 - 01 - 05);
-    let mut standing = ComparisonState::default();
-    standing.apply_accepted(&version(1, 1, Some((1, "甲店", day))));
+    let mut state = ComparisonState::default();
+    state.apply_accepted(&version(1, 1, Some((1, "甲店", day))));
     let other = version(2, 1, Some((2, "乙店", day)));
-    let found = standing.compare_version(&other, &CompetentOwner::City, false);
+    let found = state.compare_version(&other, &CompetentOwner::City, false);
     assert_eq!(found[0].code, FindingCode::BaseInfoConflict);
     let agreeing = version(2, 1, Some((2, "甲店", day)));
     assert!(
-        standing
+        state
             .compare_version(&agreeing, &CompetentOwner::City, false)
             .is_empty()
     );
-    standing.apply_accepted(&agreeing);
-    assert_eq!(standing.subjects[CODE].version.provider, provider(1));
-    standing.apply_accepted(&version(1, 2, None));
-    assert!(!standing.subjects[CODE].active);
-    standing.apply_accepted(&version(2, 2, Some((2, "乙店", day))));
-    assert_eq!(outcome(&standing).0.as_deref(), Some("乙店"));
+    state.apply_accepted(&agreeing);
+    assert_eq!(state.subjects[CODE].version.provider, provider(1));
+    state.apply_accepted(&version(1, 2, None));
+    assert!(!state.subjects[CODE].active);
+    state.apply_accepted(&version(2, 2, Some((2, "乙店", day))));
+    assert_eq!(outcome(&state).0.as_deref(), Some("乙店"));
 }
 
 #[test]
 fn r13_a_word_lifts_only_what_may_be_confirmed() {
     let day = date!(2026 - 01 - 05);
-    let mut standing = ComparisonState::default();
-    standing.apply_accepted(&version(1, 1, Some((1, "甲店", day))));
+    let mut state = ComparisonState::default();
+    state.apply_accepted(&version(1, 1, Some((1, "甲店", day))));
     let changed = version(1, 2, Some((2, "甲店", day)));
     let severity =
-        |attested| standing.compare_version(&changed, &CompetentOwner::City, attested)[0].severity;
+        |attested| state.compare_version(&changed, &CompetentOwner::City, attested)[0].severity;
     assert_eq!(
         (severity(false), severity(true)),
         (Severity::Error, Severity::Warning)
     );
     let twice = version(3, 1, Some((1, "甲店", day)));
-    let found = standing.compare_version(&twice, &CompetentOwner::City, true);
+    let found = state.compare_version(&twice, &CompetentOwner::City, true);
     assert_eq!(
         (found[0].code, found[0].severity),
         (FindingCode::DuplicateRecord, Severity::Error)
