@@ -73,12 +73,12 @@ pub async fn serve_grpc(
         context.telemetry.clone(),
     );
     let stop = context.shutdown.clone();
-    let farewell = stop.grace_period();
+    let grace_period = stop.grace_period();
     // Many small answers on few connections: waiting to fill packets only adds latency. (Said here because
     // `Server::tcp_nodelay` is ignored for a listener that was made elsewhere.)
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let incoming = incoming
-        .map(move |accepted| accepted.map(|stream| LingeringStream::new(stream, farewell / 4)));
+        .map(move |accepted| accepted.map(|stream| LingeringStream::new(stream, grace_period / 4)));
     let server = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .initial_stream_window_size(4 * 1024 * 1024)
@@ -89,14 +89,14 @@ pub async fn serve_grpc(
             stop.wait_requested().await;
         });
     let shutdown = context.shutdown.clone();
-    let patience = async {
+    let grace_period_over = async {
         shutdown.wait_requested().await;
-        tokio::time::sleep(farewell).await;
+        tokio::time::sleep(grace_period).await;
     };
     tokio::select! {
         ended = server => Ok(ended?),
         // A client that keeps its connection open after GOAWAY must not delay the stop; its calls are answered.
-        () = patience => Ok(()),
+        () = grace_period_over => Ok(()),
     }
 }
 

@@ -47,9 +47,9 @@ impl Shutdown {
     }
 
     /// The same with another grace period.
-    pub fn with_grace_period(self, farewell: Duration) -> Self {
+    pub fn with_grace_period(self, grace_period: Duration) -> Self {
         Self {
-            grace_period: farewell,
+            grace_period,
             ..self
         }
     }
@@ -117,10 +117,10 @@ impl Shutdown {
 
     /// Waits until every task has ended after a stop was requested; the first failure, if any.
     /// Tasks that do not end within `timeout` are abandoned and named as a failure.
-    pub async fn wait_finished(&self, patience: Duration) -> Result<(), String> {
+    pub async fn wait_finished(&self, timeout_after: Duration) -> Result<(), String> {
         self.token.cancelled().await;
         self.tasks.close();
-        if tokio::time::timeout(patience, self.tasks.wait())
+        if tokio::time::timeout(timeout_after, self.tasks.wait())
             .await
             .is_err()
         {
@@ -128,7 +128,7 @@ impl Shutdown {
             return Err(format!(
                 "{} tasks did not end within {} s: {}",
                 self.tasks.len(),
-                patience.as_secs(),
+                timeout_after.as_secs(),
                 names.unwrap_or_default()
             ));
         }

@@ -128,7 +128,7 @@ impl ValidationApi {
                 }
             }
             if self.shutdown.is_requested() {
-                let _ = client.try_send(Err(farewell()));
+                let _ = client.try_send(Err(end_of_streams()));
                 return;
             }
             if more {
@@ -156,7 +156,7 @@ impl ValidationApi {
 }
 
 /// The status that ends a stream when the service stops; the client reconnects with its cursor.
-fn farewell() -> Status {
+fn end_of_streams() -> Status {
     Refusal::new(
         Reason::Stopping,
         "",
