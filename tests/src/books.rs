@@ -111,7 +111,7 @@ impl ReceiptBook {
         self.by_submission.len()
     }
 
-    /// Whether nobody has a receipt.
+    /// Whether no receipt was given.
     pub fn is_empty(&self) -> bool {
         self.by_submission.is_empty()
     }
@@ -338,18 +338,18 @@ impl Auditor {
             };
             of_kind.insert(id);
         }
-        let told = event_versions(
+        let announced = event_versions(
             &self.validation,
             "credit.validation.events.v1.RecordAccepted",
             |b| Ok(RecordAccepted::decode(b)?.version),
         );
-        check_same_ids("events RecordAccepted", &accepted, told.await?)?;
-        let told = event_versions(
+        check_same_ids("events RecordAccepted", &accepted, announced.await?)?;
+        let announced = event_versions(
             &self.validation,
             "credit.validation.events.v1.RecordReturned",
             |b| Ok(RecordReturned::decode(b)?.version),
         );
-        check_same_ids("events RecordReturned", &returned, told.await?)?;
+        check_same_ids("events RecordReturned", &returned, announced.await?)?;
         self.check_ends(book, &ended).await?;
         let settled = AuditTotals {
             receipts: book.len(),
@@ -361,8 +361,8 @@ impl Auditor {
         Ok(settled)
     }
 
-    /// D-24: what was accepted as the end of a record is what callers sent as one; each is told once, as the operation that
-    /// it is and with the very words, and no case of a record stays open behind its end.
+    /// D-24: what was accepted as the end of a record is what callers sent as one; each is announced once, as the
+    /// operation that it is and with the reason as sent, and no case of a record stays open after its end.
     async fn check_ends(&self, book: &ReceiptBook, ended: &HashSet<Uuid>) -> Result<()> {
         let sent: HashMap<Uuid, &GivenReceipt> = book
             .receipts()
@@ -374,7 +374,7 @@ impl Auditor {
             &sent.keys().copied().collect(),
             ended.iter().copied().collect(),
         )?;
-        let told = event_versions(
+        let announced = event_versions(
             &self.validation,
             "credit.validation.events.v1.RecordRevoked",
             |b| {
@@ -395,7 +395,7 @@ impl Auditor {
                 Ok(event.version)
             },
         );
-        check_same_ids("events RecordRevoked", ended, told.await?)?;
+        check_same_ids("events RecordRevoked", ended, announced.await?)?;
         let open: i64 = sqlx::query_scalar(
             "select count(*) from feedback_case c
              join verdict v using (provider_code, item_code, key_digest)

@@ -210,7 +210,7 @@ impl Cluster {
                 Service::ProvincialSync => {
                     let upstream = self.ports.url(Service::ProvinceSimulator);
                     let token = file("upstream_token");
-                    // A push that was cut off is tried again sooner than in production.
+                    // A push that was interrupted is retried sooner than in production.
                     text.push_str(&format!(
                         "upstream_url = {upstream:?}\nupstream_token = {token}\n\
                          push_deadline_ms = 5000\nlease_ms = 12000\n"
@@ -220,8 +220,8 @@ impl Cluster {
                     let disclosure = self.ports.url(Service::Disclosure);
                     let catalog = self.ports.url(Service::Catalog);
                     let token = file("web_token");
-                    // A page says what there is, however busy the machine: what it says when nobody answers is a
-                    // test of the service.
+                    // A page shows what there is, however busy the machine: what it shows when a service does not
+                    // answer is a test of the service.
                     text.push_str(&format!(
                         "disclosure_url = {disclosure:?}\ncatalog_url = {catalog:?}\ntoken = {token}\n\
                          backend_timeout_ms = 60000\n"
@@ -247,7 +247,7 @@ impl Cluster {
         self.folder().join("simulator.toml")
     }
 
-    /// The keys under which its services seal: to look at what they have stored.
+    /// The keys under which its services seal: to read what they have stored.
     pub fn keyring(&self) -> Result<vault::Keyring> {
         let text = std::fs::read_to_string(self.folder().join("secrets/keyring"))?;
         Ok(vault::Keyring::parse(&text)?)
@@ -271,7 +271,7 @@ impl Cluster {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// Starts the private NATS again after it was killed, and does what the operator's manual asks for where one of its
+    /// Starts the private NATS again after it was killed, and follows the operator's manual where one of its
     /// streams did not come back; whether that was so. nats-server 2.15.1 may find the files of a stream corrupt that
     /// was just beginning a new block.
     pub fn restart_killed_nats(&mut self) -> Result<bool> {
@@ -333,7 +333,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Waits until the platform says that it is ready.
+    /// Waits until the platform reports that it is ready.
     pub async fn wait_until_ready(&self) -> Result<()> {
         let admin = self.ports.admin();
         let outcome = eventually("the platform is ready", PROCESS_TIMEOUT, async || {
@@ -408,7 +408,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// `kill -9` of the simulator: its memory is gone with it.
+    /// `kill -9` of the simulator: its memory is lost.
     pub fn kill_simulator(&mut self) -> Result<()> {
         self.simulator.take().context("the simulator runs")?.kill9()
     }
@@ -432,7 +432,7 @@ impl Cluster {
         Ok(self.issuer.token("journey", "", roles, None, expired)?)
     }
 
-    /// Clients that speak to it.
+    /// Clients of its services.
     pub fn clients(&self) -> Result<Clients<'_>> {
         Clients::new(self)
     }
@@ -442,7 +442,7 @@ impl Cluster {
         &self.servers.owner_url
     }
 
-    /// A pool of the database's owner in one service's schema, to look at results.
+    /// A pool of the database's owner in one service's schema, to read results.
     pub fn owner_pool(&self, schema: &str) -> Result<sqlx::PgPool> {
         Ok(service_kit::db::connect_lazy(
             &self.servers.owner_url,

@@ -182,7 +182,7 @@ impl Day {
         expected
     }
 
-    /// The books as the services say them now, over their own interfaces.
+    /// The books as the services give them now, over their own interfaces.
     pub async fn balance(&self, cluster: &Cluster, since: Instant) -> Result<Balance> {
         use proto::credit::{
             disclosure::v1 as disclosure, ingest::v1 as ingest, province::v1 as province,
@@ -401,7 +401,7 @@ pub async fn stream_until_receipts(
             .cloned()
             .collect();
         if let Err(error) = stream_once(&mut client, left, &mut receipts, progress).await {
-            // A cut connection or a service that is away: the same ids again, a little later.
+            // A broken connection or a service that is down: the same ids again, a little later.
             if Instant::now() > end {
                 return Err(error.context("the stream never came through"));
             }

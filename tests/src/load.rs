@@ -2,10 +2,10 @@
 //! suite and `bench hostile`.
 //!
 //! A few providers stream, the others make single calls. Of the records that have their receipt a share, which follows from
-//! the seed, is revoked or withdrawn right behind it (D-24). A submission whose answer is lost is asked again under the same
-//! id until it has its receipt, and now and then an old one is asked again: its receipt must be the one of the first
-//! time. What the platform may answer meanwhile is a refusal that says to try again, or nothing; any other answer ends
-//! the load with an error.
+//! the seed, is revoked or withdrawn right after it (D-24). A submission whose answer is lost is sent again under the
+//! same id until it has its receipt, and now and then an old one is sent again: its receipt must be the one of the
+//! first time. What the platform may answer meanwhile is a refusal that permits a retry, or nothing; any other answer
+//! ends the load with an error.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -42,7 +42,7 @@ use crate::{
 
 /// How long a caller retries for one receipt before the load fails.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(120);
-/// Pause before a caller asks again.
+/// Pause before a caller retries.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// Submissions in flight on one stream, at most.
 const MAX_UNANSWERED: usize = 64;
@@ -93,7 +93,7 @@ struct LoadState {
     repeated: AtomicU64,
 }
 
-/// Records by provider, made when they are asked for.
+/// Records by provider, made on demand.
 #[derive(Debug)]
 struct Supply {
     generator: Generator,
@@ -264,7 +264,8 @@ struct LoadCaller {
     ends: VecDeque<Submission>,
 }
 
-/// The revocation or withdrawal that follows a record, if any. Derived from its submission id, so the same seed gives the same.
+/// The revocation or withdrawal that follows a record, if any. Derived from its submission id, so the same seed gives
+/// the same.
 fn ending_of(record: &Submission) -> Option<Submission> {
     let [chance, ..] = vault::sha256(record.submission_id.as_bytes());
     let (operation, reason) = match chance % ENDED_ONE_IN {
@@ -381,7 +382,7 @@ impl LoadCaller {
         LostAnswer::Wrong(format!("answered without a reason: {status:?}"))
     }
 
-    /// A refusal with a reason: only those that say to try again are right, for every submission is a good one.
+    /// A refusal with a reason: only those that permit a retry are right, for every submission is a good one.
     fn classify_refusal(&self, code: Code, reason: &str) -> LostAnswer {
         let what = format!("{code:?} {reason}");
         let again = matches!(code, Code::Unavailable | Code::ResourceExhausted);
@@ -479,7 +480,8 @@ impl LoadCaller {
                     if let LostAnswer::Wrong(why) = self.classify_refusal(code, &refusal.reason) {
                         bail!("{}: {why}: {}", refusal.submission_id, refusal.message);
                     }
-                    // Refused while the platform is in trouble: asked again in the next stream, so that this one can end.
+                    // Refused while the platform is unavailable: sent again in the next stream, so that this one can
+                    // end.
                     sender = None;
                 }
                 Answer::Resumed(resumed) => bail!("nothing was resumed: {resumed:?}"),

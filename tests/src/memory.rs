@@ -1,4 +1,4 @@
-//! What processes keep resident, as `/proc` says it. Called by fault journeys, the hostile suite and the benchmarks.
+//! Resident memory of processes, from `/proc`. Called by fault journeys, the hostile suite and the benchmarks.
 
 use std::fmt;
 

@@ -92,7 +92,7 @@ impl ProgramOutput {
         found.with_context(|| format!("no line {start:?} in {self:?}"))
     }
 
-    /// Nothing was done, and the reason is all that is said.
+    /// Nothing was done, and only the reason is answered.
     fn check_refusal(&self, start: &str) -> Result<()> {
         let refused = !self.ended_well && self.out.is_empty() && self.err.starts_with(start);
         ensure!(refused, "expected {start:?}: {self:?}");
@@ -200,7 +200,7 @@ async fn reports_and_learns_what_became_of_its_records(language: ClientLanguage)
     first.line("verdict  sample-1: ACCEPTED")?;
     first.line("verdict  sample-2: RETURNED")?;
     first.line("feedback SAMPLE-2: USCC_CHECK: XK_XDR_SHXYM: ")?;
-    // The sample's decisions are of long ago: it is told, and costs no record its acceptance.
+    // The sample's decisions are of long ago: that is a warning, and every record is accepted.
     first.line("feedback SAMPLE-2: LATE_REPORT: XK_JDRQ: ")?;
     assert_eq!(first.count("feedback "), 2, "{first:?}");
 
@@ -215,13 +215,13 @@ async fn reports_and_learns_what_became_of_its_records(language: ClientLanguage)
     second.line("verdict  sample-2-corrected: ACCEPTED")?;
     assert_eq!(second.count("feedback "), 0, "{second:?}");
 
-    // A token whose signature is not ours: nothing goes in, and the reason is said.
+    // A token whose signature is not ours: nothing is taken, and the reason is answered.
     let (signed, _) = token.rsplit_once('.').context("a JWT")?;
     let forged = format!("{signed}.{}", "A".repeat(86));
     let refused = client.submit(&forged, None).await?;
     refused.check_refusal("UNAUTHENTICATED: TOKEN_INVALID: ")?;
 
-    // A token of the right issuer for somebody who is no provider.
+    // A token of the right issuer for a subject that is no provider.
     let visitor = cluster.token("", &[Role::Public], None)?;
     let refused = client.submit(&visitor, None).await?;
     refused.check_refusal("PERMISSION_DENIED: ROLE_NOT_ALLOWED: ")?;

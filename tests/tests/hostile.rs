@@ -169,7 +169,7 @@ async fn count_rows(cluster: &Cluster) -> Result<BTreeMap<String, i64>> {
     Ok(all)
 }
 
-/// What was accepted for processing has its rows, and nothing else has any but the lines that say who asked for an original
+/// What was accepted for processing has its rows, and nothing else has any but the access log of originals
 /// and who began a reload.
 async fn check_nothing_kept(
     cluster: &Cluster,

@@ -23,8 +23,8 @@ const SHARES: [(IdentifierKind, usize); 3] = [
 ];
 const SEED: u64 = 20_261_123;
 
-/// Answers each line `kind code` by two words: what the module of the kind says, and what the check character
-/// alone says: `True`, or the name of what was raised.
+/// Answers each line `kind code` by two words: the result of the module of the kind, and that of the check character
+/// alone: `True`, or the name of what was raised.
 const PROGRAM: &str = "
 import sys
 from stdnum.cn import ric, uscc
@@ -54,7 +54,7 @@ enum IdentifierKind {
     Registration,
 }
 
-/// A reason for which both may say different things of one code.
+/// A reason for which both may judge one code differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum DisagreementReason {
     /// Ours accepts: stdnum wants digits in the first 8 places, and so refuses every code of departments A, N
@@ -94,7 +94,7 @@ const REASONS: [DisagreementReason; 9] = [
     DisagreementReason::Cleaning,
 ];
 
-/// Why ours may say something else than stdnum, which said `theirs`; `None` when there is no reason.
+/// Why ours may differ from stdnum, which answered `theirs`; `None` when there is no reason.
 fn reason(
     kind: IdentifierKind,
     code: &str,
@@ -311,7 +311,7 @@ fn codes(seed: u64, count: usize) -> Vec<(IdentifierKind, String)> {
     codes
 }
 
-/// Both words for every code, by one process: written by a thread beside the reading.
+/// Both answers for every code, by one process: a thread writes while this one reads.
 fn ask_stdnum(python: &Path, codes: &[(IdentifierKind, String)]) -> Result<Vec<(String, String)>> {
     let mut child = Command::new(python)
         .args(["-c", PROGRAM])

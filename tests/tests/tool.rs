@@ -1,5 +1,5 @@
-//! The departments' tool `creditctl` against the whole platform: a file is checked at the desk, reported, taken back in
-//! parts and answered for, and the platform says the same of every row as the desk did.
+//! The departments' tool `creditctl` against the whole platform: a file is checked locally, reported, taken back in
+//! parts and attested, and the platform's verdict on every row is that of the local check.
 
 use std::{
     collections::BTreeMap,
@@ -128,7 +128,7 @@ fn records(provider: &str, item: &str, count: usize) -> Vec<GeneratedRecord> {
         .collect()
 }
 
-/// Values by field code; `None` where a table cannot say what the record says.
+/// Values by field code; `None` where a table cannot express the record.
 fn cells(record: &GeneratedRecord) -> Option<BTreeMap<String, String>> {
     let object: BTreeMap<String, Value> = serde_json::from_slice(&record.content).ok()?;
     let item = item(record)?;
@@ -333,7 +333,7 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResul
     })
     .await?;
 
-    // Nothing was reported of honours this year: so it is said, and said once.
+    // Nothing was reported of honours this year: a nil report says so, once.
     let day = legal_clock::shanghai_date(OffsetDateTime::now_utc()).to_string();
     let nil = ["nil", "--item", "ryxx", "--from", &day, "--to", &day];
     desk.run(&nil).await?.with_exit(0)?;

@@ -7,7 +7,7 @@
 //! - [`item`]: what a catalogue item is, as data, and the lint that refuses an inconsistent one;
 //! - [`normalise`]: the ordered, versioned, explained clean-up of one value;
 //! - [`id`]: citizen number, credit code and every other identifier, each with its checks, and
-//!   [`id::identify_code()`] for a code of which nobody says what it is;
+//!   [`id::identify_code()`] for a code of unknown kind;
 //! - [`person`]: the one form of a natural person's document;
 //! - [`rule`]: the rules of an item over several fields, CEL compiled once per version;
 //! - [`mod@check`]: bytes in, verdict out;

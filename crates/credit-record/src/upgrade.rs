@@ -41,12 +41,12 @@ pub enum UpgradeStep {
         /// Code of the field.
         field: String,
     },
-    /// The new version has no place for the value, and says so.
+    /// The new version declares that it has no field for the value.
     Dropped {
         /// Code in the earlier version.
         field: String,
     },
-    /// The new version says nothing about the field: a gap in its mapping.
+    /// The new version does not mention the field: a gap in its mapping.
     Unmapped {
         /// Code in the earlier version.
         field: String,
@@ -85,7 +85,7 @@ pub enum UpgradeError {
         /// Code of the new item.
         new: String,
     },
-    /// The new version does not say how it follows the old one.
+    /// The new version does not declare how it follows the old one.
     #[error("{code} version {new} has no mapping from version {old}")]
     NoMapping {
         /// Code of the item.

@@ -1,4 +1,4 @@
-//! A file looked at as a whole before anything is sent or judged: columns, keys, rows, and the name of the run that
+//! A file checked as a whole before anything is sent or judged: columns, keys, rows, and the name of the run that
 //! follows from all of it. Called by `submit` and `lint`.
 
 use std::collections::HashMap;
@@ -122,7 +122,7 @@ impl CheckedFile {
         Ok(())
     }
 
-    /// A column of a field that every record must give: a word, for each row is going to say it, too.
+    /// A column of a field that every record must give: only a notice, for each row will report it, too.
     fn missing_columns(&self, language: Language, surroundings: &mut CommandContext<'_>) {
         if self.table.kind == FileFormat::Jsonl {
             return;

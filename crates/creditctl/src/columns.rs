@@ -134,7 +134,7 @@ impl ColumnLayout {
         }
     }
 
-    /// Whether both say the same of each column; so a second row of a template is known as a header.
+    /// Whether both name the same columns; so a second row of a template is known as a header.
     pub fn same_fields(&self, other: &Self) -> bool {
         let fields = |columns: &[ColumnRole]| -> Vec<ColumnRole> {
             let named = |column: &&ColumnRole| matches!(column, ColumnRole::Field(_));

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// 0: everything is as it should be.
     Good,
-    /// 1: the work was done and something is wrong with what was looked at, or the platform refused it.
+    /// 1: the work was done and something is wrong with what was checked, or the platform refused it.
     Findings,
     /// 2: the work was not done: a wrong command line, a file or stream that cannot be used.
     Unable,

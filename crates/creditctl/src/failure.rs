@@ -1,4 +1,4 @@
-//! Why a command could not do its work, with the exit code that follows. Returned by every command, said by
+//! Why a command could not do its work, with the exit code that follows. Returned by every command, printed by
 //! [`crate::run`].
 
 use std::fmt;
@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::exit::Exit;
 use crate::language::{Language, say};
 
-/// Why a command could not do its work. A broken pipe is none: whoever reads has seen enough.
+/// Why a command could not do its work. A broken pipe is none: the reader has seen enough.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandFailure {
     /// Standard input could not be read.
@@ -80,7 +80,7 @@ impl CommandFailure {
     /// The exit code that follows.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Message(told) => told.exit,
+            Self::Message(message) => message.exit,
             Self::Read(_) | Self::Write(_) => Exit::Unable,
         }
     }

@@ -11,7 +11,7 @@ use crate::CommandFailure;
 use crate::cli::SourceOptions;
 use crate::language::{Language, say};
 
-/// The definition that `source` asks for; without a version the one in force, of which the platform may have said
+/// The definition that `source` asks for; without a version the one in force, of which the platform may have given
 /// the number.
 ///
 /// # Errors

@@ -31,7 +31,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// The language that a command line asks for, told before it is parsed, because its help depends on it.
+    /// The language that a command line asks for, found before it is parsed, because the help depends on it.
     pub fn asked_for(arguments: &[OsString]) -> Self {
         let mut words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
         while let Some(word) = words.next() {
@@ -145,7 +145,7 @@ impl Language {
         )
     }
 
-    /// A character's place for people, who count from 1.
+    /// A character's position for people, who count from 1.
     pub fn place(self, position: usize) -> String {
         match self {
             Self::Zh => format!("第{}位", position + 1),
@@ -153,7 +153,7 @@ impl Language {
         }
     }
 
-    /// A repaired code, to be looked at.
+    /// A suggested correction of a code, to be reviewed.
     pub fn suggestion(self, text: &str) -> String {
         match self {
             Self::Zh => format!("是否应为 {text}？请核实"),
@@ -161,7 +161,7 @@ impl Language {
         }
     }
 
-    /// What somebody at a keyboard is told when input is waited for.
+    /// The prompt of a terminal when input is waited for.
     pub fn waiting(self) -> &'static str {
         self.pick(
             "请输入代码，每行一个，按 Ctrl-D 结束",

@@ -2,14 +2,14 @@
 //! Called by `main.rs` and by the tests; everything from outside (arguments, environment, streams, time, the
 //! terminal) is handed in.
 //!
-//! - [`mod@cli`]: the arguments, in two languages;
+//! - [`cli`]: the arguments, in two languages;
 //! - [`commands`]: one module a command;
 //! - [`files`]: the departments' files, read and written: CSV, Excel, JSON by line, and the error file;
 //! - [`columns`], [`records`]: columns by any of their names; rows as records with their keys;
-//! - [`checked_file`]: a file looked at once before anything else happens: form, columns, keys, digest;
+//! - [`checked_file`]: a file checked as a whole before anything else happens: form, columns, keys, digest;
 //! - [`client`]: the platform: connection, sending with resumption, waiting for verdicts;
 //! - [`state`]: what a killed run left behind;
-//! - [`report`]: what is said of each row, as JSON, for people and in the error file;
+//! - [`report`]: the outcome of each row, as JSON, for people and in the error file;
 //! - [`exit`], [`failure`]: how a run ends; [`language`]: Chinese and English; [`lines`]: texts from a stream.
 
 pub mod checked_file;
@@ -43,7 +43,7 @@ use language::Language;
 
 /// Everything that a run needs from outside.
 pub struct CommandContext<'a> {
-    /// Whether somebody sits at the input, who should be told that it is waited for.
+    /// Whether the input is a terminal, so that the user gets a prompt.
     pub interactive: bool,
     /// Standard input.
     pub input: &'a mut dyn Read,
@@ -55,7 +55,7 @@ pub struct CommandContext<'a> {
     pub now: OffsetDateTime,
     /// A variable of the environment.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
-    /// Where a progress bar is drawn; `None` when nobody would see it.
+    /// Where a progress bar is drawn; `None` without a terminal.
     pub terminal: Option<&'a dyn Fn() -> ProgressDrawTarget>,
 }
 
@@ -118,12 +118,12 @@ pub fn run(
             Exit::Good
         }
         Err(failure) => {
-            if let (true, CommandFailure::Message(told)) = (json, &failure) {
-                // A script reads the output; should that be gone, the exit code still tells it.
-                let _ = report::write_error_line(surroundings.output, told);
+            if let (true, CommandFailure::Message(message)) = (json, &failure) {
+                // A script reads the output; if that is closed, the exit code still reports the failure.
+                let _ = report::write_error_line(surroundings.output, message);
             }
             let said = language.failure(&failure);
-            // Where standard error is gone as well, the exit code still tells it.
+            // If standard error is closed as well, the exit code still reports the failure.
             let _ = writeln!(surroundings.errors, "creditctl: {said}");
             failure.exit()
         }
@@ -138,7 +138,7 @@ fn print_usage(refused: &clap::Error, surroundings: &mut CommandContext<'_>) -> 
     } else {
         &mut surroundings.output
     };
-    // Nobody is left to be told when this cannot be written.
+    // A failure to write this cannot be reported anywhere.
     let _ = write!(stream, "{text}").and_then(|()| stream.flush());
     if refused.use_stderr() {
         Exit::Unable

@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// Bytes of a line that are kept where nothing else is said. The rest of a longer one is read and dropped, so that a file without
+/// Bytes of a line that are kept by default. The rest of a longer one is read and dropped, so that a file without
 /// line ends takes no more memory than this.
 pub const MOST_BYTES: usize = 64 * 1024;
 /// Bytes read at once.

@@ -263,7 +263,7 @@ fn key_parts(item: &ItemVersion, keys: &[String]) -> Vec<KeyPart> {
         .collect()
 }
 
-/// Fields that say whom a record is about, the surest first.
+/// Fields that name the subject of a record, the surest first.
 fn subject(item: &ItemVersion) -> Vec<usize> {
     let roles = &item.roles;
     [

@@ -1,5 +1,5 @@
-//! What is said of a file: each row as JSON or for people, the error file, the sums. Called by `submit` and `lint`,
-//! which say the same things of a row in the same way.
+//! The report on a file: each row as JSON or for people, the error file, the sums. Called by `submit` and `lint`,
+//! which report a row in the same form.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
@@ -107,7 +107,7 @@ pub struct FileSummary {
     pub exit: u8,
 }
 
-/// Collects what is said.
+/// Collects the outcomes of the rows.
 pub struct FileReport<'a> {
     checked: &'a CheckedFile,
     voice: OutputStyle,
@@ -285,7 +285,7 @@ pub fn write_json_line(
 ///
 /// # Errors
 /// The stream cannot be written.
-pub fn write_error_line(output: &mut dyn Write, told: &FailureMessage) -> io::Result<()> {
+pub fn write_error_line(output: &mut dyn Write, failure: &FailureMessage) -> io::Result<()> {
     #[derive(Serialize)]
     struct ErrorLine<'a> {
         #[serde(rename = "type")]
@@ -297,10 +297,10 @@ pub fn write_error_line(output: &mut dyn Write, told: &FailureMessage) -> io::Re
     }
     let text = serde_json::to_string(&ErrorLine {
         kind: "error",
-        exit: told.exit.code(),
-        reason: &told.reason,
-        field: &told.field,
-        message: &told.text,
+        exit: failure.exit.code(),
+        reason: &failure.reason,
+        field: &failure.field,
+        message: &failure.text,
     })?;
     writeln!(output, "{text}")?;
     output.flush()

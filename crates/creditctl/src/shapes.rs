@@ -1,4 +1,4 @@
-//! What the platform says, as the JSON that `--json` prints. The fields are a promise to scripts, described in the
+//! The platform's answers as the JSON that `--json` prints. The fields are a promise to scripts, described in the
 //! README; additions only. Called by the commands and by [`crate::report`].
 
 use proto::credit::ingest::v1::{Outcome, Receipt, Refusal, Standing};
@@ -67,7 +67,7 @@ impl From<credit_record::Finding> for FindingShape {
             rule_version: finding.rule_version,
             message: finding.message,
             suggestion: finding.suggestion,
-            // As the platform tells it: a warning needs no confirmation.
+            // As the platform reports it: a warning needs no confirmation.
             confirmable: finding.confirmable && error,
         }
     }
@@ -182,7 +182,7 @@ pub struct CaseShape {
     pub kind: &'static str,
     /// When it was opened.
     pub opened_at: Option<String>,
-    /// Day by which it is to be mended.
+    /// Day by which it is to be corrected.
     pub due_on: String,
     /// The calendar of that year is not published yet.
     pub due_provisional: bool,

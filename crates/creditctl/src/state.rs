@@ -1,5 +1,5 @@
-//! What a run keeps beside its input so that it can go on after it was killed: `FILE.credit-state.json`, one JSON
-//! value a line. It names rows, receipts and the stream's resume token, and nothing of what the records say. Called by
+//! What a run stores next to its input so that it can go on after it was killed: `FILE.credit-state.json`, one JSON
+//! value a line. It names rows, receipts and the stream's resume token, and nothing of the records' content. Called by
 //! `submit`; removed when nothing is left to do.
 
 use std::collections::HashMap;
@@ -109,7 +109,7 @@ impl UploadState {
     /// the platform by sending the same again.
     ///
     /// # Errors
-    /// Cannot be written, or another process is at work on the input.
+    /// Cannot be written, or another process works on the input.
     pub fn open(input: &Path, run: &UploadRun, language: Language) -> Result<Self, CommandFailure> {
         let path = state_path(input);
         let failed =
@@ -135,7 +135,7 @@ impl UploadState {
             Err(TryLockError::Error(_)) => {}
         }
         let (answers, token, good) = read_state(&file, run).map_err(|error| failed(&error))?;
-        // A line that was cut off by a kill goes.
+        // A line that a kill has truncated is removed.
         file.set_len(good)
             .and_then(|()| file.seek(SeekFrom::End(0)))
             .map_err(|error| failed(&error))?;
@@ -177,7 +177,7 @@ impl UploadState {
     }
 
     /// Hands everything to the operating system, with the last token. The disk is not waited for: what a power
-    /// failure takes is sent once more, under the same ids.
+    /// failure loses is sent again, under the same ids.
     ///
     /// # Errors
     /// Cannot be written.
@@ -219,13 +219,13 @@ type SavedState = (HashMap<u64, RowAnswer>, Option<Vec<u8>>, u64);
 fn read_state(file: &File, run: &UploadRun) -> std::io::Result<SavedState> {
     let mut reader = BufReader::new(file);
     let mut line = Vec::new();
-    let mut told: SavedState = (HashMap::new(), None, 0);
+    let mut saved: SavedState = (HashMap::new(), None, 0);
     let mut first = true;
     loop {
         line.clear();
         let length = reader.read_until(b'\n', &mut line)?;
         if length == 0 || line.last() != Some(&b'\n') {
-            return Ok(told);
+            return Ok(saved);
         }
         if std::mem::take(&mut first) {
             if serde_json::from_slice::<UploadRun>(&line).ok().as_ref() != Some(run) {
@@ -234,16 +234,16 @@ fn read_state(file: &File, run: &UploadRun) -> std::io::Result<SavedState> {
         } else {
             match serde_json::from_slice(&line) {
                 Ok(StateEntry::Receipt(row, kept)) => {
-                    told.0.insert(row, RowAnswer::Receipt(kept));
+                    saved.0.insert(row, RowAnswer::Receipt(kept));
                 }
                 Ok(StateEntry::Refused(row, refused)) => {
-                    told.0.insert(row, RowAnswer::Refused(Box::new(refused)));
+                    saved.0.insert(row, RowAnswer::Refused(Box::new(refused)));
                 }
-                Ok(StateEntry::Token(token)) => told.1 = hex::decode(token).ok(),
-                Err(_) => return Ok(told),
+                Ok(StateEntry::Token(token)) => saved.1 = hex::decode(token).ok(),
+                Err(_) => return Ok(saved),
             }
         }
-        told.2 += length as u64;
+        saved.2 += length as u64;
     }
 }
 

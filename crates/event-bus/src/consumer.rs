@@ -28,15 +28,15 @@ use crate::{
     lag, metrics::BusMetrics,
 };
 
-/// Timeout of one fetch; after it, dead letters and the shutdown are looked at again.
+/// Timeout of one fetch; after it, dead letters and the shutdown are checked again.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// Timeout between two messages of the server's answer. The client itself waits
 /// for ever when the connection breaks after the request was sent.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Interval at which the consumer's lag is read.
 const LAG_INTERVAL: Duration = Duration::from_secs(2);
-/// Linger: the pause after a batch that was less than half full, so that the next one is fuller. A batch is a transaction and a flush of the disk
-/// whatever its size; an event that comes alone does not wait.
+/// Linger: the pause after a batch that was less than half full, so that the next one is fuller. A batch is a
+/// transaction and a flush of the disk whatever its size; an event that comes alone does not wait.
 const LINGER: Duration = Duration::from_millis(30);
 /// Messages taken at once; each may hold many events.
 const MESSAGES_AT_ONCE: usize = 64;
@@ -44,8 +44,8 @@ const MESSAGES_AT_ONCE: usize = 64;
 /// What a service does with events. Batch in, batch out: set-based SQL only, never a commit, and
 /// guarded by revision, because events come again and out of order.
 pub trait BatchHandler: Send + Sync + 'static {
-    /// Deals with events that this consumer has not dealt with before, in the given transaction.
-    /// Returns those that can never be dealt with; they are parked and the rest is kept.
+    /// Handles events that this consumer has not handled before, in the given transaction.
+    /// Returns those that can never be handled; they are parked and the rest is kept.
     fn handle<'a>(
         &'a self,
         conn: &'a mut Conn,
@@ -53,7 +53,7 @@ pub trait BatchHandler: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>>;
 }
 
-/// Why a whole batch could not be dealt with.
+/// Why a whole batch could not be handled.
 #[derive(Debug, thiserror::Error)]
 pub enum HandlerError {
     /// The database failed: transient failures are tried again, others isolate the bad event.
@@ -154,7 +154,7 @@ impl ConsumerWorker {
         loop {
             if let Err(why) = lag::report_lag(stream, consumer, &self.lane, &self.context).await {
                 // The worker notices by itself when the server is away; only a consumer that is
-                // gone for good must be looked up again.
+                // deleted must be looked up again.
                 if why.contains("not found") {
                     return why;
                 }
@@ -229,7 +229,7 @@ impl ConsumerWorker {
             .ok()
             .and_then(|batch| batch.events.into_iter().map(decode_delivery).collect())
             .unwrap_or_else(|| {
-                // Not one of ours, or broken on the way: keep the bytes as a dead letter.
+                // Not one of ours, or damaged in transit: keep the bytes as a dead letter.
                 tracing::error!(subject = %message.subject, "message is no event batch");
                 vec![Delivery {
                     event_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, &message.payload),
@@ -252,7 +252,7 @@ impl ConsumerWorker {
             .cloned()
             .collect();
         let mut pause = Duration::from_millis(20);
-        // Halves that are still to be dealt with; one whole at first.
+        // Halves that are still to be handled; the whole batch at first.
         let mut todo = vec![events.as_slice()];
         while let Some(batch) = todo.pop() {
             match self.handle_in_transaction(batch).await {
@@ -436,7 +436,7 @@ impl ConsumerWorker {
         parked.await.map_err(|error| error.to_string())
     }
 
-    /// Tries letters again that somebody asked for, each in its own transaction.
+    /// Retries the letters for which a retry was requested, each in its own transaction.
     async fn retry_dead_letters(&self) {
         let mut last = 0;
         loop {

@@ -1,4 +1,4 @@
-//! Dead letters: events that could not be dealt with. `credit dead-letters list|retry|drop` calls
+//! Dead letters: events that could not be handled. `credit dead-letters list|retry|drop` calls
 //! this; consumers park here and pick up what is to be retried.
 
 use service_kit::db::{Conn, Error, Pool};
@@ -29,7 +29,7 @@ pub struct DeadLetter {
     pub parked_at: OffsetDateTime,
 }
 
-/// Dead letters that wait for somebody (`parked` or `retry`), oldest first.
+/// Unresolved dead letters (`parked` or `retry`), oldest first.
 pub async fn list_letters(pool: &Pool) -> Result<Vec<DeadLetter>, Error> {
     let rows = sqlx::query(
         "select id, consumer, event_id, event_type, reason, attempts, state, parked_at

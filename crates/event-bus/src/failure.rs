@@ -22,7 +22,7 @@ impl BatchFailure {
 
 /// Whether the database refused for a reason that no event can have: a table or right that is
 /// missing, a standby that takes no writes. Parking events for it would empty the whole lane into
-/// the dead letters; the lane waits instead, and its age tells.
+/// the dead letters; the lane waits instead, and its lag shows it.
 fn is_not_about_data(error: &db::Error) -> bool {
     let code = error.as_database_error().and_then(|e| e.code());
     code.is_some_and(|code| {

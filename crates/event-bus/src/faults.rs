@@ -4,7 +4,7 @@
 
 use std::{fmt, sync::Arc};
 
-/// A point on the way of an event.
+/// A point in the processing of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultPoint {
     /// The outbox rows are written, nothing is committed.

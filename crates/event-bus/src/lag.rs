@@ -8,7 +8,7 @@ use prost::Message as _;
 use proto::credit::bus::v1::EventBatch;
 use service_kit::{ServiceContext, grpc::from_timestamp, readiness::Lane};
 
-/// Reports the age; `Err` when the server cannot tell.
+/// Reports the age; `Err` when the server cannot answer.
 pub(crate) async fn report_lag(
     stream: &Stream,
     consumer: &PullConsumer,

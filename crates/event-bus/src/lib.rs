@@ -1,14 +1,14 @@
 //! The bus discipline. A service emits by [`append_events`] in its business transaction and by nothing
-//! else; its relay publishes the outbox to JetStream; consumers take batches, remember what they
-//! have dealt with in their inbox, and park what they cannot deal with. Everything on JetStream
+//! else; its relay publishes the outbox to JetStream; consumers take batches, record what they
+//! have handled in their inbox, and park what they cannot handle. Everything on JetStream
 //! can be rebuilt from the outboxes. Services call this crate; only it names the NATS client.
 //!
-//! - [`outbox`]: `append`, and the queries of the relay
+//! - [`outbox`]: [`append_events`], and the queries of the relay
 //! - [`relay`]: publishes, one leader a schema
 //! - [`consumer`]: batches from a stream into a handler's transaction
 //! - [`dead_letters`]: list, retry, drop
 //! - [`topology`]: streams and consumers, created and then compared
-//! - [`faults`]: named points at which tests cut the power
+//! - [`faults`]: fault injection: named points at which tests simulate a crash
 
 pub mod consumer;
 pub mod dead_letters;
@@ -59,7 +59,7 @@ pub struct BusConfig {
     pub replicas: usize,
     /// A lane whose oldest unfinished item is older is not ready, seconds.
     pub lane_limit_seconds: u64,
-    /// After how long a message that nobody acknowledged is given out again, seconds: the pause
+    /// After how long a message that was not acknowledged is delivered again, seconds: the pause
     /// after a crash of a consumer. Longer than the longest batch takes.
     pub ack_wait_seconds: u64,
 }
@@ -262,7 +262,7 @@ pub struct Delivery {
     pub event_id: Uuid,
     /// Full protobuf name of the payload.
     pub event_type: String,
-    /// When the producer's clock said it happened.
+    /// When it happened, by the producer's clock.
     pub occurred_at: OffsetDateTime,
     /// W3C trace context, empty when not sampled.
     pub traceparent: String,
@@ -298,7 +298,7 @@ impl Delivery {
     }
 }
 
-/// The events of one type in a batch, each decoded and read by `read`, which says in clear words, without
+/// The events of one type in a batch, each decoded and read by `read`, which describes in plain text, without
 /// personal data, why one can never be handled. Those are added to `poison`; the rest comes out in order.
 /// Events of other types are left for the next call.
 pub fn decode_all<M, T, E>(

@@ -1,4 +1,4 @@
-//! The outbox: the only way to emit. `append` is called by use cases and handlers inside their
+//! The outbox: the only way to emit. [`append_events`] is called by use cases and handlers inside their
 //! transaction; the rest is the relay's view of the table.
 
 use service_kit::db::{Conn, CopyIn, Error, Pool};
@@ -103,7 +103,7 @@ pub(crate) async fn rows_after(
 }
 
 /// When the oldest row after the cursor happened, hidden rows included: a transaction that is left
-/// open holds back everything after it, and that must be seen.
+/// open blocks everything after it, and that must be seen.
 pub(crate) async fn oldest_after(
     conn: &mut Conn,
     cursor: &RelayCursor,
@@ -120,7 +120,7 @@ pub(crate) async fn oldest_after(
 
 /// Whether outbox or cursor know transactions that this server has not run yet: the schema was
 /// restored from a dump into another cluster, whose transactions count from the beginning.
-/// Its new rows would sort before the cursor and never be published; see [`rebase`].
+/// Its new rows would sort before the cursor and never be published; see [`rebase_outbox`].
 pub(crate) async fn is_from_another_cluster(conn: &mut Conn) -> Result<bool, Error> {
     sqlx::query_scalar(
         "select greatest(c.xid, (select o.xid from outbox o order by xid desc, seq desc limit 1))
@@ -132,8 +132,8 @@ pub(crate) async fn is_from_another_cluster(conn: &mut Conn) -> Result<bool, Err
 }
 
 /// Rewinds an outbox, and fits it to this cluster when it was restored into it. Which rows the new
-/// cluster has added cannot be told from old ones, so everything is published again; inboxes know
-/// what they have dealt with. The order of moved rows becomes that of `seq`. Needs the schema's
+/// cluster has added cannot be distinguished from old ones, so everything is published again; inboxes know
+/// what they have handled. The order of moved rows becomes that of `seq`. Needs the schema's
 /// owner, because the service cannot change its outbox. Relays may run meanwhile: the generation
 /// keeps them from moving the cursor that they read before. `credit streams rebuild` calls it.
 pub async fn rebase_outbox(owner: &Pool) -> Result<(), Error> {
@@ -148,7 +148,7 @@ pub async fn rebase_outbox(owner: &Pool) -> Result<(), Error> {
     tx.commit().await
 }
 
-/// Moves the cursor from `from` to a row, unless somebody rewound it meanwhile.
+/// Moves the cursor from `from` to a row, unless it was rewound meanwhile.
 pub(crate) async fn advance_cursor(
     conn: &mut Conn,
     from: &RelayCursor,
@@ -169,7 +169,7 @@ pub(crate) async fn advance_cursor(
 }
 
 /// Puts the cursor back to the beginning: the relay publishes everything again, and consumers
-/// know by their inboxes what they have dealt with. For the service's own role; see [`rebase_outbox`].
+/// know by their inboxes what they have handled. For the service's own role; see [`rebase_outbox`].
 pub async fn rewind_outbox(pool: &Pool) -> Result<(), Error> {
     sqlx::query("update relay_cursor set xid = '0', seq = 0, generation = generation + 1")
         .execute(pool)

@@ -31,10 +31,11 @@ const READ_BYTES: i64 = 16 * 1024 * 1024;
 const EVENTS_PER_MESSAGE: usize = 250;
 /// Payload bytes in one message, below the server's limit of 8 MiB even with one large event on top.
 const BYTES_PER_MESSAGE: usize = 1024 * 1024;
-/// Linger: the pause after a publication of few rows, so that the next message is fuller. A message costs the broker a flush and each
-/// consumer a transaction, so under load fewer and fuller ones carry more; a row that comes alone does not wait.
+/// Linger: the pause after a publication of few rows, so that the next message is fuller. A message costs the broker a
+/// flush and each consumer a transaction, so under load fewer and fuller ones carry more; a row that comes alone does
+/// not wait.
 const LINGER: Duration = Duration::from_millis(30);
-/// Longest pause between looks at an idle outbox; a commit elsewhere wakes nobody here.
+/// Longest pause between polls of an idle outbox; a commit in another process does not wake the relay.
 const IDLE_PAUSE: Duration = Duration::from_millis(250);
 
 /// The handle of a running relay. Cheap to clone.

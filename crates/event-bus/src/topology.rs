@@ -52,10 +52,10 @@ pub enum ProvisionError {
         what: &'static str,
         /// Stream or consumer.
         name: String,
-        /// The server's words.
+        /// The server's error message.
         detail: String,
     },
-    /// It exists with another configuration; somebody decides, nobody overwrites.
+    /// It exists with another configuration; the operator decides, nothing is overwritten.
     #[error("JetStream: {name} exists with {field} = {have}, wanted {want}")]
     Differs {
         /// Stream or consumer.
@@ -125,7 +125,7 @@ pub(crate) async fn provision_topology(
         ensure_equal(name, "storage", &have.storage, &wanted.storage)?;
         ensure_equal(name, "discard", &have.discard, &wanted.discard)?;
         ensure_equal(name, "max_bytes", &have.max_bytes, &wanted.max_bytes)?;
-        // Each of these would make the server drop events that somebody still waits for.
+        // Each of these would make the server drop events that a consumer still waits for.
         ensure_equal(name, "max_age", &have.max_age, &wanted.max_age)?;
         ensure_equal(
             name,

@@ -88,7 +88,7 @@ impl Calendar {
     /// Reads a calendar in the format `cn-workcal/1` (described in the crate's README).
     ///
     /// # Errors
-    /// The first rule broken, with its place, such as `years[3].off_weekdays[2]`.
+    /// The first rule broken, with its path, such as `years[3].off_weekdays[2]`.
     pub fn from_json(text: &str) -> Result<Calendar, CalendarError> {
         source::read_calendar(text)
     }

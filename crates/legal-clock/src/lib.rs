@@ -2,7 +2,7 @@
 //!
 //! Pure: no clock is read here, "today" and "now" always come in as arguments. Called by the
 //! services that set or check a due day (`objection`, `catalog`, `validation`) and by those that
-//! ask at read time whether a record may still be shown (`disclosure`, `web`).
+//! check at read time whether a record may still be shown (`disclosure`, `web`).
 //!
 //! - [`calendar`]: the working-day calendar, which is data, and the arithmetic over it.
 //! - [`terms`]: terms in calendar years, such as the three years of R-16.

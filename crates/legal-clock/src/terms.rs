@@ -30,9 +30,9 @@ pub fn last_disclosed_day(effective: Date, years: u32) -> Date {
 
 /// Whether the term has not ended yet: `today <= last_disclosed_day(effective, years)`.
 ///
-/// It asks about the end only, so that it says exactly what the SQL bound of
-/// [`earliest_effective_in_term`] says; whether a record with a later effective day (D-8) may be
-/// shown already is asked with [`has_taken_effect`].
+/// It asks about the end only, so that it agrees with the SQL bound of
+/// [`earliest_effective_in_term`]; whether a record with a later effective day (D-8) may be
+/// shown already is answered by [`has_taken_effect`].
 pub fn is_within_term(effective: Date, years: u32, today: Date) -> bool {
     today <= last_disclosed_day(effective, years)
 }

@@ -1,4 +1,4 @@
-//! What the calendar format refuses, and that each refusal names its place.
+//! What the calendar format refuses, and that each refusal names its path.
 
 use legal_clock::{Calendar, CalendarError};
 use std::error::Error;

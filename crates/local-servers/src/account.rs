@@ -1,4 +1,4 @@
-//! Who runs us, and as whom a server must run. Used by `place` and `postgres`.
+//! Who runs us, and as whom a server must run. Used by `locked_folder` and `postgres`.
 
 use anyhow::{Context, Result, anyhow};
 use std::os::unix::fs::MetadataExt;

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a condition of another process is looked at.
+/// How often a condition of another process is polled.
 const POLL: Duration = Duration::from_millis(10);
 
 /// How a server process is started.
@@ -35,7 +35,7 @@ pub struct LaunchPlan<'a> {
 pub struct ServerProcess {
     child: Child,
     log: PathBuf,
-    // The thread that started the child waits for this to be dropped, see `spawn_kept`.
+    // The thread that started the child waits for this to be dropped, see [`spawn_with_keeper`].
     _keeper: Option<mpsc::Sender<()>>,
 }
 
@@ -90,7 +90,7 @@ impl ServerProcess {
         self.child.id()
     }
 
-    /// Waits until `ready` says true.
+    /// Waits until `ready` gives true.
     ///
     /// # Errors
     /// With the last lines of the log, when the process ends before or the time is over.
@@ -123,7 +123,7 @@ impl ServerProcess {
     /// Asks the process to end by `signal` (a name as `INT`), and kills it when it has not ended within `limit`.
     pub fn stop(mut self, signal: &str, limit: Duration) -> Result<ExitStatus> {
         if let Some(status) = self.child.try_wait().context("asking after the server")? {
-            // Its number may be somebody else's by now.
+            // Its pid may have been reused.
             return Ok(status);
         }
         let mut family = descendants(self.pid());
@@ -152,11 +152,11 @@ impl ServerProcess {
     /// `kill -9` of the whole process tree at once; all of it is gone when this returns.
     pub fn kill9(mut self) -> Result<()> {
         if self.has_ended()? {
-            // Its number may be somebody else's by now.
+            // Its pid may have been reused.
             return Ok(());
         }
-        // It must not start another one between the look at its children and the blow: that one would be an orphan that
-        // nobody waits for, and PostgreSQL does not start again while one of its old processes lives.
+        // It must not start another child between the listing of its children and the signal: that child would be an
+        // orphan that nobody waits for, and PostgreSQL does not start again while one of its old processes lives.
         let family = self.suspend_tree()?;
         kill_all(&family);
         self.child.kill().context("killing the server")?;
@@ -179,7 +179,7 @@ impl ServerProcess {
         Ok(family)
     }
 
-    /// Lets go on what [`ServerProcess::suspend_tree`] has stopped.
+    /// Resumes (SIGCONT) a tree that [`ServerProcess::suspend_tree`] has suspended.
     pub fn resume_tree(&self) -> Result<()> {
         let mut family = descendants(self.pid());
         family.push(self.pid());
@@ -188,7 +188,7 @@ impl ServerProcess {
 }
 
 /// Whether a process that another run of ours has started still runs and is that server: `mark`, a path, stands on its
-/// command line. The number alone may meanwhile be somebody else's.
+/// command line. The pid alone may have been reused.
 pub(crate) fn is_server(pid: u32, mark: &Path) -> bool {
     let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let mut arguments = line.split(|byte| *byte == 0);

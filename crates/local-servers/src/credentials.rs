@@ -1,4 +1,5 @@
-//! Random secrets of a private server, kept beside its data so that a later start knows them. Used by `postgres`, `nats`.
+//! Random secrets of a private server, stored with its data so that a later start knows them. Used by `postgres`,
+//! `nats`.
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};

@@ -145,7 +145,7 @@ pub fn fetch_package(root: &Path, package: PypiPackage) -> Result<PathBuf> {
     )
 }
 
-/// The Python that is asked for pip: `PYTHON`, else `python3`.
+/// The Python whose pip is used: `PYTHON`, else `python3`.
 pub(crate) fn python_program() -> String {
     std::env::var("PYTHON")
         .ok()
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn a_package_that_does_not_exist_is_an_error_with_the_line() {
         let place = LockedFolder::temporary().unwrap();
-        // No index is asked: the requirement itself is malformed.
+        // No index is queried: the requirement itself is malformed.
         let error = pip_install(
             &place.path().join("x"),
             &["--no-index", "no-such-package-here==0.0.0"],

@@ -27,7 +27,7 @@ pub fn shared_folder(name: &str) -> Result<PathBuf> {
                 return Err(error).with_context(|| format!("creating {}", part.display()));
             }
         }
-        // /var/tmp is everybody's: never run programs from a folder that somebody else has laid there.
+        // /var/tmp is everybody's: never run programs from a folder that another user has made there.
         let found = std::fs::symlink_metadata(part)
             .with_context(|| format!("reading {}", part.display()))?;
         if !found.is_dir() || found.uid() != uid || found.mode() & 0o022 != 0 {
@@ -72,7 +72,7 @@ impl LockedFolder {
     }
 
     /// Takes a new empty folder of a unique name, removed when this value is dropped. Folders that killed processes
-    /// have left behind are removed on the way.
+    /// have left behind are removed first.
     pub fn temporary() -> Result<Self> {
         let parent = shared_folder("run")?;
         remove_stale_folders(&parent);
@@ -81,7 +81,7 @@ impl LockedFolder {
             .mode(0o755)
             .create(&folder)
             .with_context(|| format!("creating {}", folder.display()))?;
-        // Locked before it has its name: `sweep` in another process must never see it unlocked.
+        // Locked before it has its name: [`remove_stale_folders`] in another process must never see it unlocked.
         let unlocked = folder.join("lock.new");
         let lock =
             File::create(&unlocked).with_context(|| format!("creating {}", unlocked.display()))?;
@@ -104,13 +104,13 @@ impl LockedFolder {
 impl Drop for LockedFolder {
     fn drop(&mut self) {
         if self.remove {
-            // Nobody is left to hear of a failure; `sweep` tries again in the next run.
+            // A failure cannot be reported here; [`remove_stale_folders`] tries again in the next run.
             let _ = std::fs::remove_dir_all(&self.folder);
         }
     }
 }
 
-/// Removes temporary places whose process is gone.
+/// Removes temporary folders whose process has ended.
 fn remove_stale_folders(parent: &Path) {
     let Ok(entries) = std::fs::read_dir(parent) else {
         return;

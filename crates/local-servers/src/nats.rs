@@ -134,7 +134,7 @@ impl Nats {
     /// Starts the server again on the same port with the same streams, stopping it first when it runs.
     pub fn restart(&mut self) -> Result<()> {
         self.stop()?;
-        // Told apart by its name from a stranger that might answer on this port.
+        // Recognised by its name: another server might answer on this port.
         let name = format!("credit-{}", random_hex(8)?);
         let configuration = self.folder.join("nats.conf");
         write_private(&configuration, &self.configuration(&name)?)?;

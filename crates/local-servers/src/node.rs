@@ -39,7 +39,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// Exactly what the lock file says, and no script of any package.
+/// Exactly what the lock file lists, and no script of any package.
 fn npm_ci(folder: &Path) -> Result<()> {
     let run = Command::new("npm")
         .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])

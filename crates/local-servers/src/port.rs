@@ -12,7 +12,8 @@ use std::path::Path;
 const FIRST: u16 = 15_000;
 const LAST: u16 = 32_000;
 
-/// A port that no other process that asks in this way gets, as long as this value lives.
+/// A port reserved for this process as long as this value lives; other processes that reserve in this way do not get
+/// it.
 #[derive(Debug)]
 pub struct Port {
     number: u16,
@@ -69,7 +70,7 @@ impl Port {
 mod tests {
     use super::*;
 
-    /// A number that nobody else gets, and a folder of reservations in which it is free.
+    /// A number that no other process gets, and a folder of reservations in which it is free.
     fn free() -> (Port, crate::LockedFolder) {
         (
             Port::reserve().unwrap(),

@@ -126,7 +126,7 @@ impl Postgres {
         }
     }
 
-    /// The process, to be stopped and let go on as a whole family.
+    /// The process, whose whole tree can be suspended and resumed.
     pub fn process(&self) -> Option<&ServerProcess> {
         self.process.as_ref()
     }
@@ -136,7 +136,7 @@ impl Postgres {
         &self.folder
     }
 
-    /// Stops the server in order: sessions are cut, everything is written.
+    /// Stops the server in order: sessions are closed, everything is written.
     pub fn stop(&mut self) -> Result<()> {
         match self.process.take() {
             Some(process) => process
@@ -311,8 +311,8 @@ pub(crate) fn stop_by_folder(folder: &Path) -> Result<bool> {
     child::stop_detached(pid, "INT", STOP_LIMIT, &data_path(folder))
 }
 
-/// Whether `postmaster.pid` says that the process `pid` accepts connections: the pid is on its first line, the state
-/// on its eighth. More exact than a connection, which somebody else on that port might answer.
+/// Whether `postmaster.pid` records that the process `pid` accepts connections: the pid is on its first line, the state
+/// on its eighth. More exact than a connection, which another server on that port might answer.
 fn says_ready(status: &str, pid: u32) -> bool {
     let mut lines = status.lines();
     lines

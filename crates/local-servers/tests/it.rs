@@ -1,4 +1,4 @@
-//! Real servers: started, reached, stopped, killed, started again, and gone without a trace.
+//! Real servers: started, reached, stopped, killed, started again, and removed without a trace.
 
 use anyhow::{Context, Result};
 use local_servers::{
@@ -321,7 +321,8 @@ fn servers_die_with_a_killed_parent() -> Result<()> {
     until("servers are left", || {
         !pids.iter().any(|pid| is_running(*pid))
     });
-    // What the killed one has left is removed by the next that needs a place; another process may be about it already.
+    // What the killed one has left is removed by the next that needs a folder; another process may be removing it
+    // already.
     until("the folder is left", || {
         local_servers::LockedFolder::temporary().is_ok() && !Path::new(words[2]).exists()
     });

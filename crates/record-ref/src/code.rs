@@ -91,7 +91,7 @@ impl fmt::Debug for ItemCode {
     }
 }
 
-/// As its text hashes: maps by code are asked with a text.
+/// As its text hashes: maps by code are looked up by text.
 impl std::hash::Hash for ProviderCode {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
@@ -129,7 +129,7 @@ macro_rules! code_type {
             }
         }
 
-        // Maps by code are asked with a text.
+        // Maps by code are looked up by text.
         impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 self.as_str()

@@ -51,7 +51,7 @@ impl AsRef<[u8]> for KeyDigest {
     }
 }
 
-/// The first bytes: enough to tell two apart in a log.
+/// The first bytes: enough to distinguish two in a log.
 impl fmt::Debug for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, ..] = self.0;

@@ -15,7 +15,7 @@ use crate::Malformed;
 pub struct VersionId(Uuid);
 
 /// Names one record for life, however often it is reported again, revoked or revived: later pages, objections and the
-/// province name records by it. Derived from the id of the record's first version, of which it tells nothing.
+/// province name records by it. Derived from the id of the record's first version, which it does not disclose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Uuid", into = "Uuid")]
 pub struct RecordAddress(Uuid);

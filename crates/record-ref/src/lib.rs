@@ -9,8 +9,8 @@
 //! | [`ItemCode`], [`ItemRef`] | an item of the catalogue, one version of it (R-6) | `item_code`, `item_version` | `text`, `int4` |
 //! | [`KeyDigest`] | the provider's own record key, as keyed hash | `key_digest`, 32 bytes | `bytea` |
 //! | [`RecordKey`] | provider, item and key digest: what revisions are counted by | | |
-//! | [`Revision`] | place among the versions of a record, from 1 | `revision` | `int8` |
-//! | [`LedgerNumber`] | place in the provider's ledger, from 1 (R-11) | `ledger_number` | `int8` |
+//! | [`Revision`] | position among the versions of a record, from 1 | `revision` | `int8` |
+//! | [`LedgerNumber`] | position in the provider's ledger, from 1 (R-11) | `ledger_number` | `int8` |
 //! | [`Operation`] | what a version does to its record (D-24) | `credit.common.v1.Operation` | `int2`, the same number |
 //! | [`RecordVersion`] | all of that of one version | `credit.common.v1.RecordVersion` | |
 //!

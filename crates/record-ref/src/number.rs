@@ -1,4 +1,4 @@
-//! Numbers that ingest gives: a version's place among those of its record, and in its provider's ledger.
+//! Numbers that ingest gives: a version's position among those of its record, and in its provider's ledger.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ macro_rules! number_type {
             /// The one after this.
             ///
             /// # Errors
-            /// Behind 2^63-1, which nobody reaches.
+            /// After 2^63-1, which is never reached.
             pub fn next(self) -> Result<Self, Malformed> {
                 self.0.checked_add(1).ok_or(Self::RULE).map(Self)
             }

@@ -7,7 +7,7 @@ use crate::Malformed;
 /// What a version does to its record (D-24).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// Its content is what the record says from now on.
+    /// Its content replaces the record's content.
     Upsert,
     /// The decision itself was changed, revoked, declared unlawful or void; the content is the reason, which is published.
     Revoke,
@@ -33,10 +33,10 @@ impl Operation {
         }
     }
 
-    /// From a field of a message; 0 stands for an upsert, from callers that do not name it.
+    /// From a field of a message; 0 means an upsert, from callers that do not name it.
     ///
     /// # Errors
-    /// For a number that stands for none.
+    /// For a number that means none.
     pub fn from_wire(number: i32) -> Result<Self, Malformed> {
         match wire::Operation::try_from(number) {
             Ok(wire::Operation::Unspecified | wire::Operation::Upsert) => Ok(Self::Upsert),

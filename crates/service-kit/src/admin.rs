@@ -1,5 +1,5 @@
 //! `/livez`, `/readyz` and `/metrics` of a process. The platform binary serves it; compose and
-//! `credit healthcheck` ask it.
+//! `credit healthcheck` call it.
 
 use std::fmt::Write as _;
 

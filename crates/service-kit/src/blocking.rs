@@ -33,7 +33,7 @@ pub enum BlockingError {
     /// See [`Stopping`].
     #[error(transparent)]
     Stopping(#[from] Stopping),
-    /// It panicked; the log has the place.
+    /// It panicked; the log has the message and the line.
     #[error("work for a processor panicked")]
     Panicked,
 }

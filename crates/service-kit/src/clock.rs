@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 
 /// Where all time comes from.
 pub trait Clock: Send + Sync + Debug {
-    /// The present moment, UTC, in whole microseconds: what PostgreSQL keeps, so that an answer says the same on the day it
-    /// is given and later.
+    /// The present moment, UTC, in whole microseconds: what PostgreSQL keeps, so that an answer is the same on the day
+    /// it is given and later.
     fn now(&self) -> OffsetDateTime;
 }
 

@@ -189,10 +189,10 @@ mod tests {
                 .env(key, value)
                 .output()
                 .unwrap();
-            let told = String::from_utf8_lossy(&output.stdout);
+            let printed = String::from_utf8_lossy(&output.stdout);
             assert!(
-                output.status.success() && told.contains("1 passed"),
-                "{key}: {told}"
+                output.status.success() && printed.contains("1 passed"),
+                "{key}: {printed}"
             );
         }
         std::fs::remove_file(file).unwrap();

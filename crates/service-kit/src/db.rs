@@ -41,7 +41,7 @@ pub fn connect_lazy(url: &str, schema: &str, max_connections: u32) -> Result<Poo
         .connect_lazy_with(options))
 }
 
-/// Whether the error says that the server or the way to it is in trouble, so that the same work
+/// Whether the error is one of the server or the connection, so that the same work
 /// may succeed later unchanged. Everything else is the statement's or the data's fault.
 pub fn is_transient(error: &Error) -> bool {
     match error {

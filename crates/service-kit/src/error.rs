@@ -14,7 +14,7 @@ pub const DOMAIN: &str = "credit.changsha";
 /// A refusal as the caller sees it: reason, field and rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Why; tells the gRPC code too.
+    /// The reason; it determines the gRPC code.
     pub reason: Reason,
     /// Field of the request; empty when none is meant.
     pub field: String,
@@ -49,7 +49,7 @@ impl Refusal {
         }
     }
 
-    /// The same with one more field that is wrong: whoever sends again wants all of them at once.
+    /// The same with one more field that is wrong: a caller that corrects its request needs all of them at once.
     #[must_use]
     pub fn and(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
         let (field, message) = (field.into(), message.into());
@@ -86,7 +86,7 @@ impl Refusal {
     }
 }
 
-/// At most so many bytes of a text, and a mark where something was left out.
+/// At most so many bytes of a text, and an ellipsis where something was left out.
 pub fn cut_text(mut text: String, most: usize) -> String {
     if text.len() > most {
         let mut end = most.saturating_sub('…'.len_utf8());
@@ -105,7 +105,7 @@ impl From<Refusal> for Status {
     }
 }
 
-/// A status for a failure that the caller cannot mend: the cause is logged here with what was
+/// A status for a failure that the caller cannot correct: the cause is logged here with what was
 /// being done, and the caller learns only whether to try again.
 pub fn internal_status(doing: &'static str, cause: &(dyn std::error::Error + 'static)) -> Status {
     tracing::error!(doing, error = %error_chain(cause), "request failed");
@@ -114,7 +114,8 @@ pub fn internal_status(doing: &'static str, cause: &(dyn std::error::Error + 'st
 }
 
 /// A status for a failure of something that the service depends on and that may be back soon.
-/// The write certainly did not happen only if the operation says so; a retry with the same id is safe.
+/// The write certainly did not happen only if the operation's documentation guarantees it; a retry with the same id is
+/// safe.
 pub fn unavailable_status(
     doing: &'static str,
     cause: &(dyn std::error::Error + 'static),

@@ -35,7 +35,7 @@ pub enum GrpcError {
     /// The descriptor set does not load.
     #[error("gRPC reflection cannot be built")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The descriptor set does not say who may call what.
+    /// The descriptor set does not name the roles of an RPC.
     #[error("the roles of RPCs cannot be read")]
     Access(#[from] prost::DecodeError),
 }
@@ -156,7 +156,7 @@ pub fn carry_trace<T>(request: &mut Request<T>, span: &Span) {
     }
 }
 
-/// A moment as protobuf says it.
+/// A moment as a protobuf timestamp.
 pub fn to_timestamp(moment: OffsetDateTime) -> Timestamp {
     Timestamp {
         seconds: moment.unix_timestamp(),

@@ -6,11 +6,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{error::Refusal, reason::Reason};
 
-/// Longest token that is looked at, bytes.
+/// Longest token that is decoded, bytes.
 const LONGEST_TOKEN: usize = 1024;
 
-/// A sort key. Its fields tell the lists apart: a token of another list does not fit them, so a key is a struct of its own
-/// with `#[serde(deny_unknown_fields)]`.
+/// A sort key. Its fields distinguish the lists: a token of another list does not fit them, so a key is a struct of its
+/// own with `#[serde(deny_unknown_fields)]`.
 pub trait PageKey: Serialize + DeserializeOwned {
     /// The key before all rows.
     fn start() -> Self;
@@ -21,7 +21,7 @@ pub trait PageKey: Serialize + DeserializeOwned {
 pub struct PageSizes {
     /// For a request with `page_size` 0.
     pub default: u32,
-    /// At most; what asks for more is refused.
+    /// At most; a larger size is refused.
     pub most: u32,
 }
 
@@ -74,7 +74,7 @@ impl<K: PageKey> Page<K> {
         self.after == K::start()
     }
 
-    /// Rows to read: one more than shown tells whether another page follows.
+    /// Rows to read: one more than shown, to know whether another page follows.
     pub fn limit(&self) -> i64 {
         i64::from(self.size) + 1
     }
@@ -94,7 +94,7 @@ impl<K: PageKey> Page<K> {
 }
 
 fn to_token<K: PageKey>(key: &K) -> String {
-    // A key is numbers, texts and times: nothing that JSON could not say.
+    // A key is numbers, texts and times: always representable in JSON.
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).unwrap_or_default())
 }
 

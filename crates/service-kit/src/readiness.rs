@@ -19,7 +19,7 @@ struct LaneState {
     status: LaneStatus,
 }
 
-/// What a lane last said of itself.
+/// What a lane last reported.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LaneStatus {
     /// Has not reported yet: the process is not ready before every lane has.

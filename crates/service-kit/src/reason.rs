@@ -33,7 +33,7 @@ macro_rules! reasons {
                 }
             }
 
-            /// What it means, Chinese. The text of a refusal says more where it knows more.
+            /// What it means, Chinese. The text of a refusal is more precise where more is known.
             pub const fn meaning(self) -> &'static str {
                 match self {
                     $(Self::$variant => $meaning,)+
@@ -51,7 +51,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    // the door
+    // the authentication layer and the limits of every call
     TokenMissing "TOKEN_MISSING" Unauthenticated "缺少身份令牌" "send `authorization: Bearer …`";
     TokenInvalid "TOKEN_INVALID" Unauthenticated "身份令牌无效" "get a token of the configured issuer";
     TokenExpired "TOKEN_EXPIRED" Unauthenticated "身份令牌已过期" "get a new token and call again";

@@ -116,7 +116,7 @@ impl Shutdown {
     }
 
     /// Waits until every task has ended after a stop was requested; the first failure, if any.
-    /// Tasks that do not end within `timeout` are abandoned and named as a failure.
+    /// Tasks that do not end within `timeout_after` are abandoned and named as a failure.
     pub async fn wait_finished(&self, timeout_after: Duration) -> Result<(), String> {
         self.token.cancelled().await;
         self.tasks.close();

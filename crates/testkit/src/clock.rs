@@ -4,7 +4,7 @@ use service_kit::clock::Clock;
 use std::sync::{Arc, Mutex, PoisonError};
 use time::{Duration, OffsetDateTime};
 
-/// A clock that stands still until it is turned; clones are the same clock.
+/// A clock that is constant until it is turned; clones are the same clock.
 #[derive(Debug, Clone)]
 pub struct TurnableClock {
     now: Arc<Mutex<OffsetDateTime>>,

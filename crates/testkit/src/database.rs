@@ -3,7 +3,7 @@
 //! Making schemas, roles and tables takes seconds; cloning a prepared database takes milliseconds. Tests run in many
 //! processes at once, so an advisory lock of the cluster decides who prepares a template, and all others wait and clone.
 //!
-//! What a clone does not take over from its template, since PostgreSQL keeps it beside the database: privileges on the
+//! What a clone does not take over from its template, since PostgreSQL keeps it outside the database: privileges on the
 //! database itself (`GRANT … ON DATABASE`) and settings by `ALTER DATABASE … SET`. Roles belong to the whole cluster:
 //! `prepare` must bear that they exist already.
 
@@ -14,7 +14,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Row};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Any number, as long as nobody else in the cluster takes the same for an advisory lock.
+/// Any number, as long as no other advisory lock in the cluster has the same.
 const LOCK: i64 = 0x0063_7265_6469_7431;
 
 /// Seconds after which a test's database without sessions is taken for left behind by a killed process.
@@ -102,7 +102,7 @@ impl TestDb {
         rewrite(&self.admin_url, Some((role, password)), &self.name)
     }
 
-    /// A superuser's pool of this database, to look at results and to arrange.
+    /// A superuser's pool of this database, to read results and to prepare data.
     pub async fn pool(&self) -> Result<PgPool> {
         PgPoolOptions::new()
             .max_connections(4)
@@ -111,7 +111,7 @@ impl TestDb {
             .context("connecting to the test's database")
     }
 
-    /// Drops the database, as dropping this value does, but says when that fails.
+    /// Drops the database, as dropping this value does, but returns the error.
     pub async fn finish(mut self) -> Result<()> {
         let name = std::mem::take(&mut self.name);
         drop_database(&self.admin_url, &name).await
@@ -124,8 +124,9 @@ impl Drop for TestDb {
             return;
         }
         let (url, name) = (self.admin_url.clone(), self.name.clone());
-        // A thread, since the test's runtime cannot be waited for from within. A server that is gone (a private one that
-        // was dropped first) has taken the database along; any other failure is made good by `sweep`.
+        // A thread, since the test's runtime cannot be waited for from within. A server that has ended (a private one
+        // that was dropped first) has taken the database along; any other failure is repaired by
+        // [`drop_stale_databases`].
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()

@@ -19,7 +19,7 @@ pub fn choose_extent<T>(suite: T, soak: T) -> T {
     }
 }
 
-/// The seed of this run, `CREDIT_TEST_SEED` or `default`, printed with the words that repeat it.
+/// The seed of this run, `CREDIT_TEST_SEED` or `default`, printed with the setting that repeats it.
 ///
 /// # Errors
 /// When the variable holds no number.

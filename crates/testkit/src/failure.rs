@@ -2,9 +2,9 @@
 
 /// The outcome of a test: `?` on an error fails it at that line, as an assertion does.
 ///
-/// A test that only returned its error would drop its fixtures before anybody sees the error; one that panics for work
-/// left behind (`Bed`) would then be all that is shown. So the error is shown where it is met, and fixtures that are
-/// dropped meanwhile know that the test has failed already (`std::thread::panicking`).
+/// A test that only returned its error would drop its fixtures before the error is printed; one that panics for work
+/// left behind (`TestBed`) would then be all that is shown. So the error is shown where it is met, and fixtures that
+/// are dropped meanwhile know that the test has failed already (`std::thread::panicking`).
 pub type TestResult = Result<(), TestFailure>;
 
 /// The error of a [`TestResult`]; there is never a value of it, since making one panics.

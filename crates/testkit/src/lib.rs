@@ -5,12 +5,12 @@
 //! * [`service`]: calls to a service under test, its refusals and its events.
 //! * [`TestDb`]: an own database per test, made from a prepared template in milliseconds.
 //! * [`private_postgres`], [`private_nats`]: own servers of one test, to kill and to start again.
-//! * [`clock::TurnableClock`]: time that stands still until the test turns it.
+//! * [`clock::TurnableClock`]: time that is constant until the test turns it.
 //! * [`records`]: realistic records from a seed, each knowing its verdict.
 //! * [`proxy::TcpProxy`]: a network to cut, to stall and to slow down.
 //! * [`TestResult`]: what a test returns, so that its own error is what is shown.
 //! * [`choose_extent`], [`test_seed`]: how much a test does, in the suite and in `cargo xtask soak`.
-//! * [`Port`]: a port that nobody else gets while a server is away.
+//! * [`Port`]: a port that stays reserved while its server is down.
 //! * [`eventually`]: waits for a condition instead of sleeping.
 //! * `browser` (feature `browser`): a headless Chromium.
 

@@ -18,7 +18,7 @@ enum ProxyMode {
     Cut,
 }
 
-/// Forwards connections to a target until told otherwise. All connections end when it is dropped.
+/// Forwards connections to a target until another mode is set. All connections end when it is dropped.
 #[derive(Debug)]
 pub struct TcpProxy {
     address: SocketAddr,
@@ -73,7 +73,7 @@ impl TcpProxy {
     /// Resets all connections, and from now on each new one at once. When this returns, none is left.
     pub async fn cut(&self) {
         self.mode.send_replace(ProxyMode::Cut);
-        // Fails only when the acceptor is gone, and the connections with it.
+        // Fails only when the acceptor has ended, and the connections with it.
         let _ = self.open.clone().wait_for(|open| *open == 0).await;
     }
 
@@ -116,7 +116,7 @@ async fn accept(
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                // Out of file descriptors, or a client that was gone before: the next one may do better.
+                // Out of file descriptors, or a client that closed before: the next one may succeed.
                 let Ok((client, _)) = accepted else { continue };
                 if *mode.borrow() == ProxyMode::Cut {
                     reset_on_close(&client);
@@ -181,7 +181,7 @@ async fn pump(
         }
         let now = *mode.borrow();
         if let ProxyMode::Slow(bytes_per_second) = now {
-            // A cut ends the connection from outside; another mode counts from the next piece on.
+            // A cut ends the connection from outside; another mode applies from the next chunk on.
             let pause = Duration::from_secs_f64(read as f64 / f64::from(bytes_per_second));
             tokio::time::sleep(pause).await;
         }

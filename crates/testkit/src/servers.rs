@@ -1,4 +1,4 @@
-//! Finds the servers that tests share. Called by tests through [`servers`] and by `TestDb`.
+//! Finds the servers that tests share. Called by tests through [`test_servers`] and by `TestDb`.
 
 use anyhow::{Context, Result, bail};
 use local_servers::{Binaries, DevServers};

@@ -1,5 +1,5 @@
-//! What tests of every service share beside the bed: where a service under test listens, calls to it in a role, the events
-//! that it announced as another service gets them, and what a refusal says.
+//! What tests of every service share besides the test bed: where a service under test listens, calls to it in a role,
+//! the events that it announced as another service gets them, and the details of a refusal.
 
 use std::{
     collections::HashSet,
@@ -68,7 +68,8 @@ impl TestBed {
         Ok(AuthorisedChannel::new(open_channel(url)?, token))
     }
 
-    /// Starts a consumer that keeps what comes on a subscription of this bed; its inbox is in the schema of `pool`.
+    /// Starts a consumer that keeps what comes on a subscription of this test bed; its inbox is in the schema of
+    /// `pool`.
     pub fn collect<M>(&self, subscription: &Subscription, pool: &Pool) -> EventCollector<M>
     where
         M: prost::Message + prost::Name + Clone + Default + 'static,
@@ -81,7 +82,7 @@ impl TestBed {
     }
 }
 
-/// What a refusal says of itself.
+/// The details of a refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusalDetails {
     /// Code of the status.
@@ -122,7 +123,7 @@ impl RefusalDetails {
         refusal
     }
 
-    /// Reason and field: what most tests ask for.
+    /// Reason and field: what most tests compare.
     pub fn reason_and_field(&self) -> (Reason, &str) {
         (self.reason, &self.field)
     }
@@ -151,7 +152,7 @@ impl<M> Default for EventCollector<M> {
 }
 
 impl<M: Clone> EventCollector<M> {
-    /// What it has got, in order, each event once. Complete when the bed is settled.
+    /// What it has got, in order, each event once. Complete when the test bed is settled.
     pub fn events(&self) -> Vec<M> {
         let collected = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A batch whose commit failed is handled again, and memory is not rolled back with it.

@@ -1,6 +1,6 @@
 //! A test bed for one service: its schema in a database of its own, its streams on the shared NATS
 //! under a namespace of its own, a clock to turn, keys and tokens. Called by the integration
-//! tests of services. A test that leaves work unprocessed fails: `finish` asks, and dropping a
+//! tests of services. A test that leaves work unprocessed fails: `finish` checks it, and dropping a test
 //! bed without it panics.
 
 use std::{sync::Arc, time::Duration};
@@ -26,7 +26,7 @@ use crate::{TestDb, TestServers, clock::TurnableClock, eventually, test_servers}
 /// Password of every role in test databases; the servers listen on 127.0.0.1 only.
 const PASSWORD: &str = "for-tests-only";
 
-/// How long a bed waits for what must come.
+/// How long a test bed waits for what must come.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// See the module.
@@ -36,13 +36,13 @@ pub struct TestBed {
     pub context: ServiceContext,
     /// The clock of the service; shows 2026-11-20 10:00 in Changsha at first.
     pub clock: TurnableClock,
-    /// The bus under a namespace of this bed.
+    /// The bus under a namespace of this test bed.
     pub bus: Bus,
     /// How the bus was connected, for a test that connects once more.
     pub bus_config: BusConfig,
     /// The service's own role.
     pub database_url: String,
-    /// The owner, to look at results and to arrange.
+    /// The owner, to read results and to prepare data.
     pub owner_pool: PgPool,
     schema: &'static str,
     issuer: DevelopmentIssuer,
@@ -52,7 +52,7 @@ pub struct TestBed {
     db: Option<TestDb>,
 }
 
-/// What a bed is made of, for tests that need servers of their own, faults or a small stream.
+/// The settings of a test bed, for tests that need servers of their own, faults or a small stream.
 #[derive(Debug)]
 pub struct TestBedPlan<'a> {
     /// Schema of the service, and its login role.
@@ -95,7 +95,7 @@ impl<'a> TestBedPlan<'a> {
 }
 
 impl TestBed {
-    /// A bed for the service that owns `schema`, on the servers that tests share.
+    /// A test bed for the service that owns `schema`, on the servers that tests share.
     pub async fn start(
         schema: &'static str,
         migrations: Migrator,
@@ -105,7 +105,7 @@ impl TestBed {
         Self::start_with_roles(schema, migrations, streams, subscriptions, &[]).await
     }
 
-    /// The same with further login roles beside the service's own, see [`TestBed::url_for`].
+    /// The same with login roles besides the service's own, see [`TestBed::url_for`].
     pub async fn start_with_roles(
         schema: &'static str,
         migrations: Migrator,
@@ -120,7 +120,7 @@ impl TestBed {
         Self::from_plan(plan).await
     }
 
-    /// A bed by plan.
+    /// A test bed by plan.
     pub async fn from_plan(plan: TestBedPlan<'_>) -> Result<Self> {
         let TestBedPlan {
             schema,
@@ -196,12 +196,12 @@ impl TestBed {
         })
     }
 
-    /// The test's own look at JetStream.
+    /// The test's own JetStream client.
     pub fn jetstream(&self) -> &jetstream::Context {
         &self.jetstream
     }
 
-    /// The address of the database for another role of this bed.
+    /// The address of the database for another role of this test bed.
     pub fn url_for(&self, role: &str) -> Result<String> {
         let db = self.db.as_ref().context("the bed is finished")?;
         db.url_for(role, PASSWORD)
@@ -218,7 +218,7 @@ impl TestBed {
         Ok(tokio::net::TcpListener::bind("127.0.0.1:0").await?)
     }
 
-    /// A token that is valid for a year of the bed's clock and of the real one.
+    /// A token that is valid for a year of the test bed's clock and of the real one.
     pub fn token(
         &self,
         organisation: &str,
@@ -255,7 +255,7 @@ impl TestBed {
         Ok(())
     }
 
-    /// Does what the operator's manual asks for after a crash of NATS (`credit streams rebuild`), where a stream did not
+    /// Follows the operator's manual after a crash of NATS (`credit streams rebuild`), where a stream did not
     /// come back: nats-server 2.15.1 finds the files of a stream corrupt in about one of a hundred kills right after
     /// its start. True where one was lost.
     pub async fn rebuild_lost_streams(&self) -> Result<bool> {
@@ -296,7 +296,7 @@ impl TestBed {
             .collect()
     }
 
-    /// Waits until every event on the bus is dealt with and every event of the service is
+    /// Waits until every event on the bus is handled and every event of the service is
     /// published.
     pub async fn wait_until_settled(&self) -> Result<()> {
         self.wait_until_done(&self.schema_pool().await?).await
@@ -333,7 +333,7 @@ impl TestBed {
         Ok(())
     }
 
-    /// Ends the test: everything is dealt with, nothing is parked, every task ends.
+    /// Ends the test: everything is handled, nothing is parked, every task ends.
     pub async fn finish(mut self) -> Result<()> {
         let db = self.db.take();
         let outcome = self.close(db.as_ref()).await;
@@ -352,7 +352,7 @@ impl TestBed {
         self.context.shutdown.request();
         let ended = self.context.shutdown.wait_finished(WAIT_TIMEOUT).await;
         ended.map_err(anyhow::Error::msg)?;
-        // Acknowledgements are on their way by another connection than this look.
+        // Acknowledgements come by another connection than this query.
         eventually("all is acknowledged", WAIT_TIMEOUT, async || {
             self.ensure_nothing_pending().await
         })
@@ -367,7 +367,7 @@ impl TestBed {
     }
 }
 
-/// A client for the test's own look at the server.
+/// A client for the test's own queries to the server.
 async fn nats_client(url: &str) -> Result<async_nats::Client> {
     let server: async_nats::ServerAddr = url.parse()?;
     let options = match server.username().zip(server.password()) {

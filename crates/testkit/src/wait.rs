@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// What a check says: done with a value, or not yet, with what was seen instead.
+/// The result of a check: done with a value, or not yet, with what was seen instead.
 pub trait CheckOutcome {
     /// What the check gives in the end.
     type Value;
@@ -43,18 +43,18 @@ impl<T, E: Debug> CheckOutcome for Result<T, E> {
 }
 
 /// How long a wait may last in all while what is seen goes on changing: less than a test may (`.config/nextest.toml`), so that
-/// it still says what it saw.
+/// it still reports what it saw.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(8 * 60);
 
-/// Tries `check` until it says yes (`true`, `Some`, `Ok`), and gives its value. `Err(seen)` means not yet, and `seen`
+/// Tries `check` until it succeeds (`true`, `Some`, `Ok`), and gives its value. `Err(seen)` means not yet, and `seen`
 /// is part of the error in the end.
 ///
-/// How long work takes says how fast the machine is, so what counts against `limit` is how long nothing that was seen
+/// How long work takes depends on the machine, so what counts against `limit` is how long nothing that was seen
 /// has changed: work that goes on is waited for, work that stands still is not.
 ///
 /// # Errors
 /// When the same was seen for `limit` (or the wait lasted eight minutes in all), saying `what` was waited for and what
-/// the last try saw. So what is seen says how far the work is, and no time of day.
+/// the last try saw. So what is seen must describe progress and hold no time of day.
 pub async fn eventually<O: CheckOutcome>(
     what: &str,
     limit: Duration,

@@ -1,4 +1,4 @@
-//! A real browser against a page of a few lines; the process is gone afterwards.
+//! A real browser against a page of a few lines; the process has ended afterwards.
 #![cfg(feature = "browser")]
 
 use anyhow::Context;
@@ -38,7 +38,7 @@ async fn chromium_opens_a_page_and_presses_a_button() -> TestResult {
     let family = local_servers::descendants(driver);
     assert!(family.len() > 1, "the browser is the driver's child");
     drop(browser);
-    // A killed process is gone a moment after its signal, later on a busy machine.
+    // A killed process ends a moment after its signal, later on a busy machine.
     eventually(
         "driver and browser are gone",
         Duration::from_secs(20),

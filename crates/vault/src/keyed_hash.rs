@@ -38,7 +38,8 @@ pub fn person_document(keyring: &Keyring, document: &PersonDocument) -> KeyedHas
     keyring.blind_index("person-document", &text)
 }
 
-/// One decision, told by its natural key: `parts` joined by U+001F are item, scope, key and the person's document.
+/// One decision, identified by its natural key: `parts` joined by U+001F are item, scope, key and the person's
+/// document.
 pub fn decision_identity(keyring: &Keyring, parts: &str) -> KeyedHash {
     keyring.blind_index("record-identity", parts)
 }
@@ -64,7 +65,7 @@ pub fn objection_request(keyring: &Keyring, request_id: &str) -> KeyedHash {
     keyring.blind_index("objection-request", request_id)
 }
 
-/// All that an application says, by its SHA-256 in hexadecimal.
+/// The whole content of an application, by its SHA-256 in hexadecimal.
 pub fn objection_content(keyring: &Keyring, sha256_hex: &str) -> KeyedHash {
     keyring.blind_index("objection-content", sha256_hex)
 }

@@ -102,7 +102,7 @@ impl Keyring {
     }
 
     /// The id of the master key that a blob was sealed under, none when it is no blob. Reads the
-    /// heading only: it says nothing about whether the blob would open. Content whose id is not
+    /// heading only, not whether the blob would open. Content whose id is not
     /// [`Keyring::active_master`] is due to be sealed again after a rotation.
     pub fn sealed_under<'a>(&self, sealed: &'a [u8]) -> Option<&'a str> {
         envelope::Envelope::parse(sealed)
@@ -115,7 +115,7 @@ impl Keyring {
         &self.inner.active
     }
 
-    /// The id of the blind-index key, to be kept beside the indexes that it made.
+    /// The id of the blind-index key, to be stored with the indexes that it made.
     pub fn blind_key(&self) -> &str {
         &self.inner.blind_id
     }

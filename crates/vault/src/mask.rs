@@ -12,7 +12,7 @@ pub use find::{PersonalNumberKind, find_personal};
 
 const STAR: char = '*';
 
-/// Compound surnames still borne. A name that begins with one keeps both characters.
+/// Compound surnames in use. A name that begins with one keeps both characters.
 const COMPOUND_SURNAMES: [&str; 72] = [
     "欧阳", "太史", "端木", "上官", "司马", "东方", "独孤", "南宫", "万俟", "闻人", "夏侯", "诸葛",
     "尉迟", "公羊", "赫连", "澹台", "皇甫", "宗政", "濮阳", "公冶", "太叔", "申屠", "公孙", "慕容",

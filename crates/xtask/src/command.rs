@@ -1,4 +1,4 @@
-//! Runs other programs, saying which. Used by all tasks.
+//! Runs other programs and prints their command lines. Used by all tasks.
 
 use anyhow::{Context, Result, anyhow, bail};
 use local_servers::{descendants, send_signal};
@@ -26,7 +26,7 @@ pub(crate) fn cargo_command(root: &Path) -> Command {
     command
 }
 
-/// Runs a command with our output and says before what it is, and after it when it failed; true when it succeeded.
+/// Runs a command with our output; prints its command line before it and a line when it failed. True when it succeeded.
 pub(crate) fn run_step(command: &mut Command) -> Result<bool> {
     let passed = run_last_step(command)?;
     if !passed {
@@ -35,7 +35,7 @@ pub(crate) fn run_step(command: &mut Command) -> Result<bool> {
     Ok(passed)
 }
 
-/// As [`run_step`], but leaves the last word to the command.
+/// As [`run_step`], but prints nothing after the command.
 pub(crate) fn run_last_step(command: &mut Command) -> Result<bool> {
     eprintln!("» {}", command_line(command));
     let status = command
@@ -44,8 +44,8 @@ pub(crate) fn run_last_step(command: &mut Command) -> Result<bool> {
     Ok(status.success())
 }
 
-/// As [`run_step`], but beside other work: says what it is and how long it took, and keeps what it prints for the end where it
-/// failed. Gives that, or nothing.
+/// As [`run_step`], but in the background: prints one line with the duration and buffers the output, which is given
+/// where it failed.
 pub(crate) fn run_step_quietly(command: &mut Command) -> Result<Option<String>> {
     let start = Instant::now();
     let (mut reader, writer) = std::io::pipe().context("making a pipe")?;
@@ -56,7 +56,7 @@ pub(crate) fn run_step_quietly(command: &mut Command) -> Result<Option<String>> 
         .stderr(errors)
         .spawn();
     let mut child = child.with_context(|| format!("starting {}", command_line(command)))?;
-    // The command holds the ends that we would wait for.
+    // The command holds the write ends: the pipe would never end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut printed = Vec::new();
     reader
@@ -193,7 +193,7 @@ pub(crate) fn become_program(command: &mut Command) -> anyhow::Error {
     ))
 }
 
-/// An environment variable that names a step of which the command says too little.
+/// An environment variable that names a step whose command line explains too little.
 pub(crate) const STEP_NAME: &str = "CREDIT_XTASK_STEP";
 
 /// The command as one would type it, or the name of the step.

@@ -88,8 +88,8 @@ fn measure_alone(root: &Path, arguments: &[OsString]) -> Result<bool> {
     Err(become_program(&mut command))
 }
 
-/// Our parsers beside others'. The package has a lock file of its own, and builds into a folder of its own, where its
-/// build does not wait for the workspace's.
+/// Our parsers compared with others'. The package has a lock file of its own, and builds into a folder of its own,
+/// where its build does not wait for the workspace's.
 fn compare_identifiers(root: &Path, arguments: &[OsString]) -> Result<bool> {
     let python = install_python_clients(root)?;
     let folder = target_folder(root)?.join("compare");

@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: the long forms of tests, one after the other, each round from another seed, until the time is over.
 //!
-//! The suite runs each of them in a smaller form (`testkit::extent`); here they have their full size.
+//! The suite runs each of them in a smaller form (`testkit::choose_extent`); here they have their full size.
 
 use crate::command::{cargo_command, kill_process_tree, run_step};
 use crate::private_servers::PrivateServers;
@@ -13,13 +13,13 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// What the tests begin their line of figures with (`testkit::figures`).
+/// What the tests begin their line of figures with (`testkit::print_figures`).
 const FIGURES: &str = "figures: ";
 
 /// Cases of each property; the suite tries 256 of most. A property may pass over four times as many that do not concern it.
 const CASES: u32 = 5_000;
 
-/// One that has not ended so long after the time is over hangs.
+/// A form that has not ended so long after the time is over hangs.
 const GRACE_PERIOD: Duration = Duration::from_secs(20 * 60);
 
 /// A test, or all tests of some packages, in its long form.
@@ -30,7 +30,7 @@ struct LongForm {
     binary: &'static [&'static str],
     /// The test; without one all of the binary.
     test: Option<&'static str>,
-    /// What it took on two processors, debug build; asked whether there is time for it.
+    /// What it took on two processors, debug build; decides whether there is time for it.
     seconds: u64,
 }
 

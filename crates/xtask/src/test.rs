@@ -1,4 +1,4 @@
-//! `cargo xtask test`: sets up everything, and runs all tests against private servers, the checks beside them.
+//! `cargo xtask test`: sets up everything, and runs all tests against private servers, the checks in the background.
 //!
 //! The tests wait for half of their time: so more of them run at once than there are processors, and the checks take what
 //! is left. All are built first, in one go, and what the machine lacks is fetched meanwhile.
@@ -42,7 +42,7 @@ impl TestTask {
             return test_everything(root);
         }
         let fetched = TestRequirements::fetch(root)?;
-        // All parts run even when one fails: one run tells all that is wrong.
+        // All parts run even when one fails: one run reports all that is wrong.
         let mut passed = self.fast || CheckTask::default().run(root)?;
         let mut tests = cargo_command(root);
         if has_nextest {
@@ -74,7 +74,7 @@ impl TestTask {
 fn test_everything(root: &Path) -> Result<bool> {
     let (fetched, built) = build_while_fetching(root)?;
     let Some(built) = built else {
-        // What the compiler has to say is said already.
+        // The compiler's warnings were printed already.
         check::without_compiler(root)?;
         return Ok(false);
     };
@@ -192,7 +192,7 @@ fn build_while_fetching(root: &Path) -> Result<(TestRequirements, Option<BuiltTe
     Ok((fetched, Some(built)))
 }
 
-/// Whether the caller says which packages; else all are meant.
+/// Whether the caller names the packages; else all are meant.
 fn selects_packages(arguments: &[OsString]) -> bool {
     arguments.iter().any(|argument| {
         let argument = argument.to_string_lossy();

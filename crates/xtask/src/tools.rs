@@ -1,4 +1,4 @@
-//! Programs of the machine that the tests need: a browser and a font for Chinese. Used by `fetched`.
+//! Programs of the machine that the tests need: a browser and a font for Chinese. Used by `requirements`.
 
 use crate::command::{command_output, is_installed, run_step_quietly};
 use anyhow::{Result, bail};
@@ -24,8 +24,8 @@ pub(crate) fn browser_can_be_had() -> Result<()> {
     )
 }
 
-/// Installs Chromium, its driver and a Chinese font where something is missing and we may; else says the line. What
-/// apt-get prints is shown where it fails.
+/// Installs Chromium, its driver and a Chinese font where something is missing and we may; else prints the command to
+/// run. What apt-get prints is shown where it fails.
 pub(crate) fn ensure_browser() -> Result<()> {
     browser_can_be_had()?;
     let missing = missing_packages(is_installed, has_chinese_font());

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::{domain::MAX_DEFINITION_BYTES, error::CatalogError};
 
-/// Who does something, when, and in which trace.
+/// Who acts, when, and in which trace.
 #[derive(Debug, Clone, Copy)]
 pub struct ActionContext<'a> {
     /// `<credit code>/<account>` of the officer, or `data-file`.
@@ -76,7 +76,7 @@ fn id_bytes(id: Uuid) -> prost::bytes::Bytes {
     prost::bytes::Bytes::copy_from_slice(id.as_bytes())
 }
 
-/// Appends what is to be announced, in the order of the list.
+/// Appends events to the outbox, in the order of the list.
 async fn append_events(
     conn: &mut Conn,
     events: &[NewEvent],

@@ -47,7 +47,7 @@ pub(crate) struct Catalog {
     exports: ItemExporter,
 }
 
-/// Who calls and in which trace, kept while the request is taken apart.
+/// Caller, moment and trace of a request, owned, so that the request can be decoded.
 struct CatalogCaller {
     principal: Principal,
     by: String,
@@ -85,7 +85,7 @@ impl CatalogCaller {
         })
     }
 
-    /// Whether it is told which officer did something, and not only of which organisation.
+    /// Whether the caller may see which officer did something, and not only the organisation.
     fn sees_officers(&self) -> bool {
         let staff = [Role::CreditOffice, Role::Operator, Role::Auditor];
         staff.into_iter().any(|role| self.principal.is(role))

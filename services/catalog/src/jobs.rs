@@ -31,7 +31,7 @@ use gauges::CatalogGauges;
 /// Who published what came from a data file.
 pub const DATA_FILE_ACTOR: &str = "data-file";
 
-/// Who did what only time does.
+/// Actor of what happens by the passing of time.
 pub const CLOCK_ACTOR: &str = "clock";
 
 /// Pause before the next try when the database is away.
@@ -322,7 +322,7 @@ async fn read_item(pool: &Pool, text: &str) -> Result<ItemVersion, CatalogError>
     items::read_definition(conn, text).await
 }
 
-/// Notes what became of an offer.
+/// Records the outcome of an offered version in report and cache.
 ///
 /// # Errors
 /// The database is away.
@@ -347,7 +347,7 @@ fn record_outcome<T: Versioned>(
     Ok(())
 }
 
-/// What an error says of a file; an error that is the database's being away is handed on.
+/// The text of a fault; a transient database error is returned as an error.
 fn fault_text(error: CatalogError) -> Result<String, CatalogError> {
     match error {
         CatalogError::Database { doing, source } if is_transient(&source) => {

@@ -15,9 +15,9 @@ pub fn migrations() -> sqlx::migrate::Migrator {
     sqlx::migrate!("./migrations")
 }
 
-/// Makes writers about these things (`item xzxk`, `providers`) queue until the end of the transaction, so
+/// Takes an advisory lock for each name (`item xzxk`, `providers`) until the end of the transaction, so
 /// that two of them never decide on the same state. Readers do not wait. The locks are taken in the order
-/// of the names, so that two that need the same ones do not block each other.
+/// of the names, so that there is no deadlock.
 pub async fn lock_names(conn: &mut Conn, things: &[String]) -> Result<(), Error> {
     sqlx::query(
         "SELECT pg_advisory_xact_lock(hashtextextended('catalog ' || thing, 0)) \

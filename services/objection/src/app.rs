@@ -33,7 +33,7 @@ use crate::{
 };
 use view::{ObjectionView, view_objection, view_objections};
 
-/// What use cases need beside the connection.
+/// What every use case needs besides the connection.
 #[derive(Debug, Clone, Copy)]
 pub struct ObjectionCallContext<'a> {
     /// Seals and opens.
@@ -46,7 +46,7 @@ pub struct ObjectionCallContext<'a> {
     pub traceparent: &'a str,
 }
 
-/// Who applies, as it is kept.
+/// The applicant as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applicant {
     /// `organisation` or `person`.
@@ -116,7 +116,7 @@ impl ObjectionScope {
     }
 }
 
-/// The places of sealed content: part of its context, so that none can stand for another.
+/// The sealed columns. The name is part of the sealing context, so that content of one column does not open in another.
 #[derive(Debug, Clone, Copy)]
 enum SealedColumn {
     Applicant,

@@ -74,7 +74,7 @@ pub struct Objection {
     pub revision: u64,
 }
 
-/// Whose move it is.
+/// Who has to act next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObjectionOwner {
     /// The city credit office.
@@ -146,7 +146,7 @@ pub enum ObjectionRuleViolation {
     /// what the provider was not given it cannot answer.
     #[error("an objection is answered after its transfer (R-19)")]
     NotTransferred,
-    /// An answer that was given stands.
+    /// An answer cannot be changed.
     #[error("an objection is answered once")]
     AlreadyAnswered,
 }

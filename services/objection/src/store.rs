@@ -29,7 +29,7 @@ pub struct ObjectionProvider {
     pub revision: i64,
 }
 
-/// What was handed in, as it is kept.
+/// An application as it is stored: sealed, with its digests.
 #[derive(Debug, Clone)]
 pub struct SealedApplication {
     /// The objection.
@@ -241,7 +241,7 @@ pub async fn insert_objection(
     Ok(true)
 }
 
-/// Stores a step if nobody else has taken one meanwhile; false when somebody has.
+/// Updates an objection if its revision is still the loaded one; false when it is not.
 pub async fn update_objection(conn: &mut Conn, step: &ObjectionUpdate<'_>) -> Result<bool, Error> {
     let objection = step.objection;
     let answer = match objection.phase {

@@ -16,7 +16,7 @@ pub enum BehaviourError {
     FailPercent(u32),
 }
 
-/// The newest version of a record that the province was told, whatever came first.
+/// The highest revision of a record that was pushed, in whatever order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct NewestRecordVersion {
     revision: u64,
@@ -136,7 +136,7 @@ impl Province {
         Ok(acknowledgement_number(key))
     }
 
-    /// What a record says is what its highest revision says: a version that comes late changes nothing.
+    /// Keeps the highest revision of a record: a version that comes late changes nothing.
     fn raise_newest(&mut self, record: &UpstreamRecord, ends: bool) {
         if record.revision < 2 || record.record_key.is_empty() {
             return;

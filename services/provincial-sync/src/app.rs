@@ -155,7 +155,7 @@ pub async fn settle_attempts(
     Ok(events.len())
 }
 
-/// The upstream's words, bounded and sealed like the record that they may quote.
+/// The upstream's error text, truncated and sealed like the record, which it may quote.
 fn seal_last_error(keyring: &Keyring, version_id: VersionId, push: &Push) -> Option<Vec<u8>> {
     const MAX_ERROR_CHARS: usize = 500;
     let words: String = push
@@ -167,7 +167,7 @@ fn seal_last_error(keyring: &Keyring, version_id: VersionId, push: &Push) -> Opt
     Some(keyring.seal(version_id.as_bytes(), words.as_bytes()))
 }
 
-/// How one version stands, with the last error in clear.
+/// The push of one version, with the last error opened.
 pub async fn get_push(
     pool: &Pool,
     keyring: &Keyring,

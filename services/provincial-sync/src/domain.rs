@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-/// Where a push stands.
+/// State of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PushState {
     /// Owner: the sender. It is pushed from `next_attempt_at` on, for as long as it takes.
@@ -25,7 +25,7 @@ pub struct Acknowledgement {
     pub at: OffsetDateTime,
 }
 
-/// The standing of one record version.
+/// How far one record version has been pushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
     /// Where it stands.
@@ -146,7 +146,7 @@ impl Push {
     }
 }
 
-/// What becomes of a push. Repeats and late failures change nothing; `seed` spreads the retries.
+/// Applies a command to a push. Repeats and late failures change nothing; `seed` spreads the retries.
 pub fn apply_command(
     push: &Push,
     command: PushCommand,

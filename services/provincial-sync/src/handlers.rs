@@ -47,7 +47,7 @@ impl VersionHandler {
             }
         }
         app::record_versions(conn, &new, self.context.clock.now()).await?;
-        // The rows are not committed yet; a woken sender looks a few times in quick succession.
+        // The rows are not committed yet; a notified sender polls a few times in quick succession.
         self.wake.notify_one();
         Ok(poison)
     }

@@ -26,13 +26,13 @@ use crate::{
     upstream::{PushBatchOutcome, Upstream},
 };
 
-/// Looks in quick succession after a wake-up: 5, 10, 20 … 320 ms. The handler wakes before its
+/// Polls in quick succession after a notification: 5, 10, 20 … 320 ms. The handler notifies before its
 /// transaction is committed, because only the bus commits it.
 const QUICK_POLLS: u32 = 7;
-/// How long rows gather after a claim that was not half full: a claim, a call and a settlement cost the same for one
+/// Linger after a batch that was not half full: a claim, a call and a settlement cost the same for one
 /// record as for a batch, and the province counts in days.
 const LINGER: Duration = Duration::from_millis(100);
-/// How long a call in hand may still run once a stop is requested. What is cut off is pushed again
+/// Grace period of a call in flight once a stop is requested. What is cut off is pushed again
 /// under the same key, so nothing is lost but time.
 const GRACE_PERIOD: Duration = Duration::from_secs(3);
 

@@ -62,14 +62,14 @@ impl Upstream {
     }
 
     /// Pushes the records, in several calls where they are too large for one. When a call is
-    /// refused as a whole for its content, it is halved until the bad record stands alone.
+    /// refused as a whole for its content, it is split in halves until the bad record is alone in its call.
     pub async fn push(&self, records: Vec<UpstreamRecord>) -> PushBatchOutcome {
         let mut answers = PushBatchOutcome::default();
         let mut pending = split_by_size(records);
         pending.reverse();
         while let Some(mut portion) = pending.pop() {
             if answers.failed {
-                // The way is broken; the rest waits like what was just tried.
+                // The upstream is unreachable or failing; the rest is retried later like the call that failed.
                 answers.set_all(&portion, || {
                     unanswered("an earlier call of the batch failed")
                 });

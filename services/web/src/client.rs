@@ -48,10 +48,10 @@ pub enum BackendError {
         /// Chinese text.
         message: String,
     },
-    /// The service cannot answer now and may be back soon.
+    /// The service is unavailable; a retry may succeed.
     #[error("the service is away")]
     Unavailable,
-    /// The service answered something that no visitor can mend.
+    /// The service failed; no other request of the visitor would help.
     #[error("the service failed")]
     Failed,
 }
@@ -65,7 +65,7 @@ pub enum RecordAnswer {
     Revoked(RevocationNotice),
 }
 
-/// The services. Cheap to clone.
+/// Connections to disclosure and catalog with the site's token. Cheap to clone.
 #[derive(Clone)]
 pub struct Backends(Arc<BackendState>);
 
@@ -192,7 +192,7 @@ impl Backends {
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
-    /// One call with deadline; once more with the token's file read anew when the token is refused.
+    /// One call with a deadline. If the token is refused, the token file is read again and the call is repeated once.
     async fn call<Q: Clone, A, F: Future<Output = Result<Response<A>, Status>>>(
         &self,
         rpc: &'static str,
@@ -282,7 +282,7 @@ impl UnansweredCall {
     }
 }
 
-/// What a status means for a visitor.
+/// Maps a gRPC status to the error that decides which page is shown.
 fn classify_status(status: &Status) -> BackendError {
     match status.code() {
         Code::NotFound => BackendError::NotFound,

@@ -1,4 +1,4 @@
-//! What every answer has in common: security headers, cache rules, counts and durations. The layer
+//! Middleware for every response: security headers, cache rules, request counts and durations. The layer
 //! around the router, called by `routes`. Addresses are counted by their pattern only: what a
 //! visitor searched for never reaches metrics or logs.
 
@@ -73,7 +73,7 @@ impl Metrics {
     }
 }
 
-/// The layer.
+/// Middleware: measures the response and sets the security and cache headers.
 pub async fn secure_and_measure(
     State(metrics): State<Metrics>,
     request: Request,

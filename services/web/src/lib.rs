@@ -35,7 +35,7 @@ pub use service_kit::start::StartError;
 pub const SERVICE: &str = "web";
 
 /// Starts the site on `listener` and returns; it runs until `context.shutdown` is requested and
-/// then finishes the answers in hand. The services behind it need not be up yet.
+/// then finishes the requests in flight, for the grace period. The services that it calls need not be up yet.
 ///
 /// # Errors
 /// When the configuration cannot be used; names the key.
@@ -63,7 +63,7 @@ async fn serve(
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(async move { stop.wait_requested().await })
         .into_future();
-    // A client that sends its request byte by byte would otherwise hold the process up.
+    // A client that sends its request byte by byte would otherwise delay the shutdown: the grace period bounds it.
     let grace_period_over = async {
         shutdown.wait_requested().await;
         tokio::time::sleep(shutdown.grace_period()).await;

@@ -1,4 +1,4 @@
-//! What a visitor typed, cleaned and checked: search box, filters, page marks. Pure. Called by
+//! Parses and validates query parameters: search text, filters, page tokens. Pure. Called by
 //! `routes`; the forms in `pages` show what is kept here. Identifiers are cleaned by the same steps
 //! that clean a provider's values, so a code copied from a PDF is found.
 
@@ -17,7 +17,7 @@ use vault::find_personal;
 pub const MIN_NAME: usize = 2;
 /// Most characters that a field of a form may hold: the longest name of the standard.
 pub const MAX_TEXT: usize = 200;
-/// Most characters of a page mark; longer ones are none of ours.
+/// Most bytes of a page token; a longer one was not issued by our services and is ignored.
 const MAX_PAGE_TOKEN_BYTES: usize = 1024;
 
 /// The parameters of an address, in order. The first of a name counts.
@@ -47,7 +47,7 @@ impl QueryParams {
             .map_or("", |(_, value)| value)
     }
 
-    /// The page mark; `None` stands for the first page.
+    /// The page token; `None` means the first page.
     pub fn page_token(&self) -> Option<String> {
         let mark = self.get("page");
         (!mark.is_empty() && mark.len() <= MAX_PAGE_TOKEN_BYTES).then(|| mark.to_owned())
@@ -68,7 +68,7 @@ pub fn address_with_query(path: &str, pairs: &[(&str, &str)]) -> String {
     }
 }
 
-/// What stands in a field that takes a name or a credit code.
+/// A form field that takes a name or a credit code, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NameOrCode {
     /// Nothing.
@@ -77,7 +77,7 @@ pub enum NameOrCode {
     Name(String),
     /// A credit code, canonical.
     Code(CreditCode),
-    /// Neither; what to tell the visitor.
+    /// Invalid, with the error to show.
     Invalid(FieldError),
 }
 
@@ -158,7 +158,7 @@ impl NameOrCode {
         }
     }
 
-    /// What a service is asked for; empty when there is nothing to ask.
+    /// The value for the service request; empty when there is none.
     pub fn query(&self) -> &str {
         match self {
             Self::Name(name) => name,
@@ -183,7 +183,7 @@ fn tidy_code(text: &str) -> String {
     })
 }
 
-/// 18 letters and digits, most of them digits: nobody is called that.
+/// Heuristic: 18 letters and digits, at least 8 of them digits, are meant as a code and not as a name.
 fn looks_like_code(tidy: &str) -> bool {
     tidy.len() == 18
         && tidy.bytes().all(|b| b.is_ascii_alphanumeric())
@@ -252,14 +252,14 @@ impl RecordFilter {
         }
     }
 
-    /// Whether services can be asked.
+    /// Whether no field has an error, so that the services may be called.
     pub fn is_valid(&self) -> bool {
         self.entries()
             .iter()
             .all(|(_, entry)| entry.error.is_none())
     }
 
-    /// Puts a service's refusal beside the field that it names; false when no field of the form is meant.
+    /// Attaches a service's error to the form field that it names; false when it names no field of this form.
     pub fn add_refusal(&mut self, field: &str, message: &str) -> bool {
         let entry = match field {
             "subject" => &mut self.subject_entry,

@@ -114,15 +114,15 @@ impl Site {
     }
 }
 
-/// What a handler gives back.
+/// Response of a handler before it is rendered.
 enum SiteResponse {
     /// A page that search engines may keep.
     Indexed(PageContent),
-    /// A page with records.
+    /// A page that search engines must not index.
     NotIndexed(PageContent),
-    /// A form whose fields must be mended.
+    /// The form again with its errors; status 400.
     InvalidForm(PageContent),
-    /// Another address.
+    /// Redirect to another address.
     Redirect(String),
 }
 
@@ -137,7 +137,7 @@ impl From<BackendError> for ErrorPage {
     }
 }
 
-/// The same, but a missing thing is named.
+/// Maps `NotFound` to the given error page and every other error as usual.
 fn map_not_found(missing: ErrorPage) -> impl Fn(BackendError) -> ErrorPage {
     move |error| {
         if error == BackendError::NotFound {

@@ -139,7 +139,7 @@ pub fn requirement_text<'a>(
 }
 
 /// The value of a published field as it is shown. Disclosure sends no personal numbers; should one
-/// stand in a free text after all, this last door masks it.
+/// appear in free text after all, it is masked here, as the last check.
 pub fn published_value(field: &PublishedField) -> Cow<'_, str> {
     mask_citizen_numbers(&field.value)
 }

@@ -3,8 +3,8 @@
 //!
 //! - [`measure_four_tables`]: what a plain program would write of a submission, so that tables that we save do not lower the floor
 //! - [`measure_one_by_one`]: the same, one record a transaction over 64 connections
-//! - [`measure_batched`]: our own rows copied into our own tables once more, indexes and constraints included: what only a change
-//!   of the tables can save
+//! - [`measure_batched`]: our own rows copied into our own tables again, indexes and constraints included: what only a
+//!   change of the tables can save
 
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ const BATCH: i64 = 500;
 /// Connections side by side.
 const CONNECTIONS: usize = 4;
 
-/// A table that records pass on their way.
+/// A table that every record passes.
 #[derive(Clone, Copy, Debug)]
 pub struct FloorTable {
     /// Schema of the service.
@@ -60,7 +60,7 @@ const fn table(schema: &'static str, name: &'static str) -> FloorTable {
 /// One transaction's worth of one table, in PostgreSQL's binary copy format.
 type CopyChunk = (String, Vec<u8>);
 
-/// Writes the rows that the platform has just written once more into empty copies of its tables;
+/// Writes the rows that the platform has just written again into empty copies of its tables;
 /// records a second for `records` records.
 pub async fn measure_batched(
     cluster: &Cluster,
@@ -125,9 +125,9 @@ pub async fn measure_batched(
     Ok(records as f64 / since.elapsed().as_secs_f64())
 }
 
-/// The four tables of the plain program that [`four_tables`] and [`one_by_one`] are: each original with its receipt, the
-/// caller's id for ever, the head of each key, and the event. What it lacks is the work: nothing is looked up, decided,
-/// sealed or published.
+/// The four tables of the plain program of [`measure_four_tables`] and [`measure_one_by_one`]: each original with its
+/// receipt, the caller's id for ever, the head of each key, and the event. What it lacks is the work: nothing is looked
+/// up, decided, sealed or published.
 const FOUR_TABLES: &str = "
     create table floor.original (
         record_id uuid primary key, provider_code text not null, item_code text not null, item_version int not null,
@@ -243,7 +243,7 @@ async fn insert(tx: &mut sqlx::PgConnection, rows: &[FloorRow]) -> Result<()> {
     Ok(())
 }
 
-/// The floor of ingest: the bytes of records that the platform has taken once more, into four plain tables, by
+/// The floor of ingest: the bytes of records that the platform has taken, again, into four plain tables, by
 /// `unnest`; records a second.
 pub async fn measure_four_tables(cluster: &Cluster, skipped: usize, records: usize) -> Result<f64> {
     let rows = FloorRow::load_stored(cluster, skipped, records).await?;

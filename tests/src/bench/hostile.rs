@@ -1,5 +1,5 @@
 //! `cargo xtask bench hostile`: what hostile requests cost those who do nothing wrong. Good callers make single calls
-//! alone and beside the enemy, in turns, so that a noisy machine is as noisy for both. Called by `bench`.
+//! alone and alongside hostile requests, in turns, so that a noisy machine is as noisy for both. Called by `bench`.
 
 use std::{
     collections::BTreeMap,
@@ -40,10 +40,10 @@ const MAX_SLOWDOWN: f64 = 2.0;
 #[derive(Debug, Serialize)]
 pub struct HostileFigures {
     name: &'static str,
-    /// Good calls in a second, alone and beside the enemy.
+    /// Good calls in a second, alone and alongside hostile requests.
     alone_per_s: f64,
     beside_per_s: f64,
-    /// Alone by beside: how much slower good callers are. At most 2.
+    /// Alone by alongside: how much slower good callers are. At most 2.
     ratio: f64,
     alone_p50_ms: f64,
     beside_p50_ms: f64,

@@ -23,7 +23,7 @@ use crate::{
     day::{Day, ReceiptCounter, submission_of_record},
 };
 
-/// What runs while it is measured; the catalogue says what may be reported.
+/// What runs while it is measured; the catalogue decides what may be reported.
 const MEASURED: [Service; 2] = [Service::Catalog, Service::Ingest];
 /// Calls that wait for their answers at the same time.
 const IN_FLIGHT: usize = 64;

@@ -1,11 +1,11 @@
-//! What the platform makes of this machine: the benchmarks behind `cargo xtask bench`, load generator included, each beside
-//! a floor measured in the same run, because machines are noisy. Called by the program `bench`.
+//! What the platform makes of this machine: the benchmarks behind `cargo xtask bench`, load generator included, each
+//! compared with a floor measured in the same run, because machines are noisy. Called by the program `bench`.
 //!
 //! - [`ingest`]: receipts, streamed and one by one
 //! - [`pipeline`]: from the receipt to what is queryable in disclosure, at a steady rate and as fast as it goes
 //! - [`stored`]: what a record costs once millions are stored
 //! - [`reload`]: full reloads, of new and of unchanged records
-//! - [`hostile`]: good callers alone and beside hostile ones
+//! - [`hostile`]: good callers alone and alongside hostile ones
 //! - [`floor`]: plain PostgreSQL with the same rows
 //! - [`usage`]: processor time of each party
 
@@ -83,7 +83,7 @@ pub async fn start_as_deployed(program: PathBuf, services: &[Service]) -> Result
     Ok(cluster)
 }
 
-/// What `deploy/postgres/postgresql.conf` says of memory and the log: operators have no other server.
+/// The settings of memory and the log in `deploy/postgres/postgresql.conf`: operators have no other server.
 fn deployed_settings() -> Result<Vec<(String, String)>> {
     const OF_THE_PLACE: [&str; 4] = ["listen_", "password_", "log", "max_connections"];
     let file = testkit::workspace_root().join("deploy/postgres/postgresql.conf");

@@ -28,7 +28,7 @@ use crate::{
     day::{Day, ReceiptCounter, submission_of_record},
 };
 
-/// The services from the receipt to what is queryable, and the catalogue, which says what may be reported.
+/// The services from the receipt to what is queryable, and the catalogue, which decides what may be reported.
 pub const PIPELINE_SERVICES: [Service; 4] = [
     Service::Catalog,
     Service::Ingest,
@@ -39,7 +39,7 @@ pub const PIPELINE_SERVICES: [Service; 4] = [
 const TICK: Duration = Duration::from_millis(10);
 /// One receipt in so many is followed until it is queryable.
 const FOLLOW_ONE_IN: usize = 50;
-/// So many are looked at while records are on their way.
+/// So many are sampled while records are in flight.
 const PROBE_SIZE: usize = 100;
 /// How often they and the followed ones are looked for.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);

@@ -16,7 +16,7 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use super::{BenchFigures, check_balance, floor, peak_memory, start_as_deployed, usage::Usage};
 use crate::{cluster::Cluster, day::Day};
 
-/// Requests of one reload on their way to the connection.
+/// Requests of one reload that wait for the connection.
 const WINDOW: usize = 1024;
 
 /// Runs it with `records` of a seed.
@@ -29,7 +29,7 @@ pub async fn run(program: PathBuf, records: usize, seed: u64) -> Result<BenchFig
     let first = reload_all(&cluster, &day, "first").await?;
     let first_s = since.elapsed().as_secs_f64();
     ensure!(first.accepted == count, "{first:?} of {count}");
-    // The pipeline behind must not run beside the next measurements.
+    // The downstream pipeline must not run during the next measurements.
     day.wait_until_settled(&cluster, since).await?.check()?;
     let before = Usage::now(&cluster)?;
     let since = Instant::now();

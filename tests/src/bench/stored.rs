@@ -1,6 +1,6 @@
-//! `bench stored`: what a record costs once millions are stored, beside what it costs with a hundred thousand. The
-//! hundred thousand come through the platform; the millions are copies of their rows under other ids and keys, written
-//! by the database itself while the services are stopped. Called by the program `bench`.
+//! `bench stored`: what a record costs once millions are stored, compared with what it costs with a hundred thousand.
+//! The hundred thousand come through the platform; the millions are copies of their rows under other ids and keys,
+//! written by the database itself while the services are stopped. Called by the program `bench`.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 

@@ -63,7 +63,7 @@ fn round(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
-/// Time of a process, of its children that have ended, and, where asked for, of those that run.
+/// Time of a process, of its children that have ended, and, on request, of those that run.
 fn tree_seconds(pid: u32, children: bool) -> Result<f64> {
     let mut seconds = process_seconds(pid)?;
     if children {

@@ -1,5 +1,5 @@
-//! `cargo xtask bench ingest|pipeline|reload|stored|hostile|rules`: what the platform makes of this machine, beside a floor measured in the
-//! same run, because machines are noisy. The last line is one JSON object.
+//! `cargo xtask bench ingest|pipeline|reload|stored|hostile|rules`: what the platform makes of this machine, compared
+//! with a floor measured in the same run, because machines are noisy. The last line is one JSON object.
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};

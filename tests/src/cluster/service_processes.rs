@@ -15,7 +15,7 @@ pub(super) struct ServiceProcess {
     /// `None` after it was killed, until it is started again.
     process: Option<ServerProcess>,
     admin: Port,
-    /// What its process alone is told: `NAME=value`.
+    /// The environment variable of its process alone: `NAME=value`.
     environment: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ impl Cluster {
         )
     }
 
-    /// Waits until every process that runs apart says that it is ready.
+    /// Waits until every separate process reports that it is ready.
     pub async fn wait_until_services_ready(&self) -> Result<()> {
         for apart in self
             .service_processes
@@ -94,12 +94,12 @@ impl Cluster {
         found.with_context(|| format!("{} runs apart", service.name()))
     }
 
-    /// `host:port` of health and metrics of a service that runs apart.
+    /// `host:port` of health and metrics of a service in its own process.
     pub fn service_admin_address(&self, service: Service) -> Result<String> {
         Ok(self.service_process(service)?.admin_address())
     }
 
-    /// The services that run apart, with the numbers of their processes.
+    /// The services in processes of their own, with their pids.
     pub fn service_pids(&self) -> Vec<(Service, u32)> {
         let running = self.service_processes.iter();
         running
@@ -107,13 +107,13 @@ impl Cluster {
             .collect()
     }
 
-    /// Number of the process of a service that runs apart.
+    /// Pid of a service in its own process.
     pub fn service_pid(&self, service: Service) -> Result<u32> {
         let process = self.service_process(service)?.process.as_ref();
         Ok(process.context("the service runs")?.pid())
     }
 
-    /// `kill -9` of a service that runs apart. [`Self::restart_service`] starts it again.
+    /// `kill -9` of a service in its own process. [`Self::restart_service`] starts it again.
     pub fn kill_service(&mut self, service: Service) -> Result<()> {
         let process = self.service_process_mut(service)?.process.take();
         process.context("the service runs")?.kill9()
@@ -128,12 +128,12 @@ impl Cluster {
         Ok(())
     }
 
-    /// Sends a signal (`STOP`, `CONT`) to a service that runs apart.
+    /// Sends a signal (`STOP`, `CONT`) to a service in its own process.
     pub fn signal_service(&self, service: Service, signal: &str) -> Result<()> {
         send_signal(self.service_pid(service)?, signal)
     }
 
-    /// Asks the processes that run apart to end; each must end well.
+    /// Stops the separate processes; each must end without a failure.
     pub async fn stop_service_processes(&mut self) -> Result<()> {
         for apart in std::mem::take(&mut self.service_processes) {
             let name = apart.service.name();

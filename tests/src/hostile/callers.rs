@@ -1,4 +1,4 @@
-//! Callers who are not who they say, or ask for what is another's.
+//! Callers with a wrong identity, or who ask for another provider's data.
 
 use prost::Message;
 use proto::credit::{
@@ -64,7 +64,7 @@ impl RequestMaker<'_> {
         )
     }
 
-    /// Something that is known, and a token of somebody else.
+    /// A known record or case, and a token of another provider.
     fn known_of_another(&mut self) -> (&super::KnownRecord, &str) {
         let at = self.rng.random_range(0..self.client.known.len());
         let known = &self.client.known[at];
@@ -148,7 +148,7 @@ impl RequestMaker<'_> {
         }
     }
 
-    /// A record whose id is known, with other content: the same caller may not change what was said.
+    /// A record whose id is known, with other content: the same caller may not change the content.
     pub(super) fn reused_submission_id(&mut self) -> HostileRequest {
         let at = self.rng.random_range(0..self.client.known.len());
         let known = &self.client.known[at];

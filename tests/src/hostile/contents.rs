@@ -33,7 +33,7 @@ impl RequestMaker<'_> {
                 )
             }
             3 => {
-                // The first field once more, with another value.
+                // The first field again, with another value.
                 let name = good.split('"').nth(1).unwrap_or("a");
                 (
                     "a key twice",

@@ -122,7 +122,7 @@ impl RequestMaker<'_> {
         )
     }
 
-    /// The id of the record's own submission: it would otherwise say two things.
+    /// The id of the record's own submission: it would otherwise have two contents.
     fn end_under_a_known_id(&mut self) -> HostileRequest {
         let (mut submission, provider) = self.good_ending();
         let known = self.client.known.iter().find(|known| {

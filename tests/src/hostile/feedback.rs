@@ -1,4 +1,5 @@
-//! Hostile calls of ValidationService: dry runs, confirmations and feeds that are invalid or belong to another provider.
+//! Hostile calls of ValidationService: dry runs, confirmations and feeds that are invalid or belong to another
+//! provider.
 
 use proto::credit::validation::v1::{
     ConfirmRecordRequest, DryRunRecord, DryRunRequest, ListFeedbackRequest, WatchFeedbackRequest,
@@ -112,7 +113,7 @@ impl RequestMaker<'_> {
         )
     }
 
-    /// What is no record is tried out all the same, and is told so.
+    /// A dry run of what is no record is answered with that finding.
     fn trial_of_no_record(&mut self) -> HostileRequest {
         let (record, token) = self.good_dry_run_record();
         let good = String::from_utf8_lossy(&record.content).into_owned();
@@ -230,7 +231,7 @@ impl RequestMaker<'_> {
             0 => "x".to_owned(),
             1 => "\0".repeat(64),
             2 => "0".repeat(64),
-            // No character ends where the place would.
+            // No character ends at that position.
             3 => "长".repeat(self.rng.random_range(11..100_000)),
             4 => own.cursor.to_uppercase() + "0",
             5 => {

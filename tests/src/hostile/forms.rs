@@ -1,4 +1,5 @@
-//! Well-formed protobuf that breaks a rule of ingest's form check: each is refused with its reason and nothing is stored.
+//! Well-formed protobuf that breaks a rule of ingest's form check: each is refused with its reason and nothing is
+//! stored.
 
 use proto::credit::ingest::v1::Submission;
 use rand::Rng;
@@ -118,7 +119,7 @@ impl RequestMaker<'_> {
         }
     }
 
-    /// Empty, too long, or with characters that nobody can read.
+    /// Empty, too long, or with unreadable characters.
     pub(super) fn bad_label(&mut self, most: usize) -> String {
         match self.rng.random_range(0..4) {
             0 => String::new(),

@@ -13,7 +13,7 @@ use super::{
     wire::{frame_message, frame_with_prefix, put_bytes_field, put_tag, put_varint},
 };
 
-/// What the decoder says of bytes that are no message; with the empty message it is the form that is wrong.
+/// The decoder's answer to bytes that are no message; with the empty message it is the form that is wrong.
 const NO_MESSAGE: ExpectedAnswer = ExpectedAnswer::Status(&[Code::Internal, Code::InvalidArgument]);
 /// A message over the limit of 8 MiB.
 const TOO_LARGE: ExpectedAnswer =
@@ -149,7 +149,7 @@ impl RequestMaker<'_> {
         let field = self.one_of(&[1, 2, 4, 5, 7]);
         let bytes: &[u8] = self.one_of(&[
             &[0xff, 0xfe],
-            // A surrogate written as UTF-8, an overlong NUL, a character cut off.
+            // A surrogate written as UTF-8, an overlong NUL, a truncated character.
             &[0xed, 0xa0, 0x80],
             &[0xc0, 0x80],
             &[0xe9, 0x95],

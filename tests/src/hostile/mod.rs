@@ -2,9 +2,10 @@
 //! (`tests/hostile.rs`) and `bench hostile`.
 //!
 //! - [`wire`]: frames and protobuf by hand;
-//! - `known`: what good callers have put there to be attacked;
-//! - `frames`, `callers`, `forms`, `contents`: attacks on the door, each with what must be answered;
-//! - `ends`, `nil`, `reloads`, `reading`, `feedback`: attacks on what else can be said and asked;
+//! - `targets`: records, cases and tokens of good callers, to be attacked;
+//! - `frames`, `callers`, `forms`, `contents`: attacks on authentication and ingest's form check, each with the answer
+//!   that must come;
+//! - `ends`, `nil`, `reloads`, `reading`, `feedback`: attacks on the other calls;
 //! - here: [`HostileClient`] makes and sends them, and judges the answers.
 //!
 //! A record whose *content* is wrong is taken, for its bytes must be kept, and then returned with findings: that
@@ -92,7 +93,7 @@ pub struct HostileRequest {
 /// What must come back.
 #[derive(Clone, Debug)]
 pub enum ExpectedAnswer {
-    /// One of these codes: gRPC itself refuses, where nobody can say more.
+    /// One of these codes: gRPC itself refuses, without a reason of ours.
     Status(&'static [Code]),
     /// One of these reasons, and of this field where one is named.
     Refused(Vec<Reason>, Option<&'static str>),
@@ -118,7 +119,7 @@ pub struct HostileClient {
     other_roles: Arc<Vec<String>>,
     /// A valid token of an organisation that is not registered as a provider.
     unregistered_token: String,
-    /// In order: the credit office, and somebody with no rights but the public's.
+    /// Valid tokens: the credit office, and a caller with no rights but the public's.
     office_token: String,
     public_token: String,
     /// Records with receipts, submitted by good callers.
@@ -158,8 +159,8 @@ struct RequestMaker<'e> {
 }
 
 impl HostileClient {
-    /// Prepares a hostile client against a running platform with the generator's providers. It submits some records to attack
-    /// them: their receipts are given back.
+    /// Prepares a hostile client against a running platform with the generator's providers. It submits some records to
+    /// attack them: their receipts are given back.
     pub async fn prepare(
         cluster: &Cluster,
         generator: Generator,

@@ -105,7 +105,7 @@ impl RequestMaker<'_> {
             4 => "因".repeat(self.rng.random_range(501..100_000)),
             _ => "查\u{1b}[2J阅".to_owned(),
         };
-        // The provider may say nothing, but nothing wrong.
+        // The provider may be left out, but must not be wrong.
         let token = match reason.trim().is_empty() || self.chance_of(2) {
             true => self.client.office_token.clone(),
             false => self.token(known.provider),
@@ -271,7 +271,7 @@ impl RequestMaker<'_> {
         message_request("a replay of nothing", REPLAY, office, &request, expected)
     }
 
-    /// Rights are looked at before the message, so it can be the empty one.
+    /// Rights are checked before the message, so it can be the empty one.
     fn without_the_right(&mut self) -> HostileRequest {
         let enemy = self.client;
         let path = self.one_of(&[

@@ -142,7 +142,7 @@ impl RequestMaker<'_> {
         begin: ReloadBegin,
         expected: ExpectedAnswer,
     ) -> HostileRequest {
-        // Whether records follow or not: nothing of them is looked at.
+        // Whether records follow or not: they are not read.
         let record = Some(Step::Record(self.reload_record()));
         let end = Some(Step::End(ReloadEnd { records: 1 }));
         reload(
@@ -153,7 +153,7 @@ impl RequestMaker<'_> {
         )
     }
 
-    /// Something was lost on the way, as far as the platform can see.
+    /// Something was lost in transit, as far as the platform can see.
     fn reload_of_another_number(&mut self) -> HostileRequest {
         let begin = self.begin();
         let left = (RELOADS, begin.reload_id.clone());

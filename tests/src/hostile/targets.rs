@@ -46,7 +46,7 @@ pub(super) struct AttackTargets {
     pub(super) reloaded: ReloadRecord,
     /// A nil report.
     pub(super) nil: ReportNilRequest,
-    /// An open case whose errors nobody may answer for.
+    /// An open case whose errors are not confirmable.
     pub(super) case_id: String,
     /// Cursor of the feed after that case.
     pub(super) cursor: String,
@@ -194,7 +194,7 @@ async fn wait_for_case(cluster: &Cluster, owner: &str, key: &str) -> Result<(Str
         .context("the feed does not tell of the case")?
 }
 
-/// The token of a stream in which a known submission was said again.
+/// The token of a stream in which a known submission was repeated.
 async fn resume_token(cluster: &Cluster, owner: &str, known: &Submission) -> Result<Vec<u8>> {
     let request = StreamRecordsRequest {
         submission: Some(known.clone()),

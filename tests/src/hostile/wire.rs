@@ -97,7 +97,7 @@ pub fn frame_message(message: &[u8]) -> Bytes {
     frame_with_prefix(0, u32::try_from(message.len()).unwrap_or(u32::MAX), message)
 }
 
-/// A frame that says of itself what it likes.
+/// A frame with a false header.
 pub fn frame_with_prefix(compressed: u8, length: u32, message: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(message.len() + 5);
     frame.put_u8(compressed);

@@ -1,5 +1,5 @@
-//! The catalog is away: from a cold start of the others, and under load. What it has announced is kept where it is
-//! needed, so nobody waits for it.
+//! The catalog is down: from a cold start of the others, and under load. What it has announced is kept where it is
+//! needed, so no other service waits for it.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! Full disks, real ones: PostgreSQL's data, PostgreSQL's log (WAL), JetStream's store. Nothing is acknowledged that is
-//! not kept; callers are told to try again and why; with space made, everything goes on.
+//! not kept; callers get a refusal that permits a retry, with its reason; with space made, everything goes on.
 
 use std::{os::unix::fs::symlink, path::Path, time::Duration};
 
@@ -202,9 +202,9 @@ async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_lat
     .await?;
     println!("NATS says: {health:?}");
     disk.make_space()?;
-    // A stream whose write failed stays closed until NATS is started again, and NATS says so by its health. The files of
-    // a stream can be spoiled (nats-server 2.15.1: "corrupt state file"); then the stream is gone, and made again from
-    // the outbox, which has everything.
+    // A stream whose write failed stays closed until NATS is started again, and its health check reports it. The files
+    // of a stream can be spoiled (nats-server 2.15.1: "corrupt state file"); then the stream is gone, and made again
+    // from the outbox, which has everything.
     run_blocking(|| bench.nats()?.restart())?;
     println!(
         "{}",

@@ -11,7 +11,7 @@ use crate::support::{FaultFixture, FaultTarget};
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Victims come round-robin, each four in an order of chance; how many receipts pass before the blow is
+/// Victims come round-robin, each four in an order of chance; how many receipts pass before the kill is
 /// chance too, so it falls into any stage of any batch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing() -> TestResult {

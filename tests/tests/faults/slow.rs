@@ -21,7 +21,7 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
 const STREAM_BYTES: u64 = 2 * 1024 * 1024;
 /// What the thin line carries in a second, in each direction.
 const BYTES_PER_SECOND: u32 = 64 * 1024;
-/// Events that wait in the outbox before the line is mended.
+/// Events that wait in the outbox before the network is restored.
 const MIN_UNPUBLISHED: i64 = 4_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! What the fault journeys share: a platform in processes apart, its load, its auditor, and the ways to hurt it.
+//! What the fault journeys share: a platform in separate processes, its load, its auditor, and the faults.
 
 use std::time::{Duration, Instant};
 
@@ -122,7 +122,7 @@ impl FaultFixture {
     /// Waits for so many more receipts, and starts PostgreSQL again whenever it has fallen meanwhile, as what keeps it
     /// up (Compose, systemd) would; how often that was.
     ///
-    /// Whether it lives is asked until the receipts have come, never once: a server that panics for want of space
+    /// Whether it lives is polled until the receipts have come: a server that panics for want of space
     /// recovers by itself, or fails in that a while after its panic and only then ends.
     pub async fn wait_for_receipts_restarting_postgres(&mut self, receipts: u64) -> Result<u32> {
         let Self { cluster, load, .. } = self;
@@ -158,7 +158,7 @@ impl FaultFixture {
         Ok(settled)
     }
 
-    /// `kill -9` of a victim; a server with all its processes in one blow.
+    /// `kill -9` of a victim; a server with its whole process tree at once.
     pub fn kill(&mut self, victim: FaultTarget) -> Result<()> {
         match victim {
             FaultTarget::Ingest => self.cluster.kill_service(Service::Ingest),
@@ -178,7 +178,7 @@ impl FaultFixture {
         }
     }
 
-    /// Lets all processes of a victim stand still (SIGSTOP), as a frozen container does.
+    /// Suspends all processes of a victim (SIGSTOP), as a frozen container is.
     pub fn suspend(&mut self, victim: FaultTarget) -> Result<()> {
         match victim {
             FaultTarget::Postgres => {
@@ -245,7 +245,7 @@ pub fn check_memory(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// Runs something that blocks beside the load.
+/// Runs something that blocks while the load goes on.
 pub fn run_blocking<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     tokio::task::block_in_place(work)
 }

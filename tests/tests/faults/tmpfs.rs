@@ -13,7 +13,7 @@ use local_servers::LockedFolder;
 /// What fills a disk.
 const BALLAST: &str = "ballast";
 
-/// A mounted disk of bounded size; unmounted when dropped. Servers on it must be gone by then.
+/// A mounted disk of bounded size; unmounted when dropped. Servers on it must have ended by then.
 #[derive(Debug)]
 pub struct SmallDisk {
     folder: PathBuf,
@@ -24,7 +24,8 @@ impl SmallDisk {
     /// Mounts a disk of so many MiB.
     ///
     /// # Errors
-    /// When this process may not mount. A disk that is full cannot be shown otherwise, so the journey fails and says so.
+    /// When this process may not mount. A full disk cannot be simulated otherwise, so the journey fails with this
+    /// message.
     pub fn mount(mib: u32) -> Result<Self> {
         unmount_left_behind()?;
         let place = LockedFolder::temporary()?;
@@ -78,7 +79,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Unmounts disks of runs that were killed: those whose place nobody holds any more.
+/// Unmounts disks of runs that were killed: those whose folder is no longer locked.
 fn unmount_left_behind() -> Result<()> {
     let runs = local_servers::shared_folder("run")?;
     for folder in mounted_below(&runs)? {

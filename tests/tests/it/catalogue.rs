@@ -40,7 +40,7 @@ use own_item::{
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The draft of the first version is returned with a reason, mended and published.
+/// The draft of the first version is returned with a reason, corrected and published.
 async fn review_draft(
     cluster: &Cluster,
     department: &FictionalProvider,
@@ -133,7 +133,7 @@ async fn r6_a_departments_item_from_its_draft_to_its_retirement() -> TestResult 
     review_draft(&cluster, &department, &stranger).await?;
     let publication = Instant::now();
 
-    // The consumers' copies follow by themselves: measured for the manual, bounded only by patience.
+    // The consumers' copies follow by themselves: measured for the manual, bounded only by the timeout.
     let good = honour_record(&department, 1, 1, "长沙市优秀导游", None);
     let first_receipt = async || -> Result<_> {
         let receipt = submit_until_taken(&cluster, &good, "ITEM_UNKNOWN").await?;
@@ -169,7 +169,7 @@ async fn r6_a_departments_item_from_its_draft_to_its_retirement() -> TestResult 
         assert!(page.contains(text), "no {text} on the item's page");
     }
 
-    // A second version beside the first: each record is judged by the one that it is written by.
+    // A second version besides the first: each record is judged by the one that it is written by.
     let second = own_definition(&department, 2, "荣誉有效期间保存，撤销后转为档案。")?;
     let second = publish_definition(&cluster, &department, second).await?;
     assert!(second.version == 2, "{}", second.version);
@@ -259,8 +259,8 @@ async fn retire_item(
         item_version: version,
         ..good.clone()
     };
-    let told = "ingest knows of the retirement";
-    eventually(told, WAIT_TIMEOUT, async || {
+    let condition = "ingest knows of the retirement";
+    eventually(condition, WAIT_TIMEOUT, async || {
         match submit(&new(99)).await? {
             Err(status) if status.message().contains("ITEM_RETIRED") => Ok(()),
             other => anyhow::bail!("{other:?}"),
@@ -273,7 +273,7 @@ async fn retire_item(
     for text in ["ITEM_RETIRED", "荣誉信息", "ryxx"] {
         ensure!(refusal.message().contains(text), "no {text}: {refusal}");
     }
-    // A receipt says the same for ever.
+    // A receipt stays the same for ever.
     let same = submit(good).await??.into_inner().receipt;
     ensure!(same.as_ref() == Some(receipt), "{same:?}");
     // What was reported before can still be corrected; with the same content that adds nothing.

@@ -1,4 +1,4 @@
-//! The power is cut at each point of the way, and in the middle of everything. Every journey ends
+//! The platform crashes at each fault point, and in the middle of everything. Every journey ends
 //! in the same state: every receipt's record once, every verdict once, the books balanced.
 
 use std::{sync::atomic::Ordering, time::Duration, time::Instant};
@@ -17,7 +17,7 @@ async fn crash_at(fault: &str) -> Result<()> {
     cluster.wait_until_ready().await?;
     let since = Instant::now();
     let progress = ReceiptCounter::default();
-    // The crash comes while records come in, or while what came in is on its way.
+    // The crash comes while records come in, or while what came in is in flight.
     let reporting = {
         let pid = cluster.platform_pid();
         let report = day.report_records(&cluster, &progress);

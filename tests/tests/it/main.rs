@@ -1,4 +1,4 @@
-//! Journeys over all services: the real program on private servers, spoken to from outside.
+//! Journeys over all services: the real program on private servers, called from outside.
 //! Run by `cargo xtask test`.
 
 mod catalogue;

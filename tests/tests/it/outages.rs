@@ -59,7 +59,7 @@ async fn readiness_names_the_lane_that_is_stuck() -> TestResult {
     assert!(http_get(&admin, "/livez").await?.0 == 200);
     cluster.restart_killed_nats()?;
     settle_and_check(&cluster, &day, since).await?;
-    // The relay says that nothing waits when it looks again; a message may have come twice, which changes nothing.
+    // The relay reports an empty outbox at its next poll; a message may have come twice, which changes nothing.
     eventually("the metrics tell it", WAIT_TIMEOUT, async || {
         let (_, metrics) = http_get(&admin, "/metrics").await?;
         let value = |name: &str| {
@@ -84,7 +84,7 @@ async fn with_jetstreams_files_deleted_streams_are_rebuilt_from_the_outboxes() -
     let since = Instant::now();
     let progress = ReceiptCounter::default();
     {
-        // Some of the way: events are in every stage when the files go.
+        // Part of the load: events are in every stage when the files go.
         let some = eventually("receipts come", WAIT_TIMEOUT, async || {
             progress.load(Ordering::Relaxed) >= 300
         });
@@ -243,7 +243,7 @@ async fn a_poison_event_is_parked_and_the_lane_goes_on() -> TestResult {
     assert!(parked["consumer"] == "validation-records", "{parked}");
     assert!(parked["state"] == "parked", "{parked}");
     let id = parked["id"].to_string();
-    // Trying again cannot help; the consumer says so by parking it once more.
+    // A retry cannot help; the consumer parks it again.
     cluster.run_credit(&["dead-letters", "retry", "--service=validation", &id])?;
     eventually("it was tried again", WAIT_TIMEOUT, async || {
         let listed = cluster.run_credit(&["dead-letters", "list", "--service=validation"])?;

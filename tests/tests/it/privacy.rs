@@ -45,7 +45,7 @@ async fn r4_a_search_of_all_files_finds_no_person() -> TestResult {
         .take(12)
         .collect();
     assert!(persons.len() == 12, "the day has persons");
-    // Reading leaves traces too: ask as one of them.
+    // Reading leaves traces too: the query is one of them.
     let (_, (kind, number)) = persons[0];
     let person = PersonClaim::new(kind, number);
     let request = ListOwnRecordsRequest::default();

@@ -3,7 +3,7 @@
 //! Validity is known from the making: check characters are computed here by the running forms of ISO 7064, apart
 //! from the code under test.
 
-/// Codes of one corpus and how many of them are valid as what the corpus asks for.
+/// Codes of one corpus and how many of them are valid as the corpus's kind.
 #[derive(Debug)]
 pub struct CodeCorpus {
     /// The codes, in the order in which all contestants read them.
@@ -58,7 +58,7 @@ pub fn credit_code_corpus(random: &mut CorpusRandom, count: usize) -> CodeCorpus
     make_corpus(random, count, credit_code, CREDIT)
 }
 
-/// Both, by turns in random order, with the codes of `citizens` and `credit_codes`.
+/// Both, by turns in random order, with the codes of both corpora.
 pub fn mixed_codes(random: &mut CorpusRandom, citizens: &CodeCorpus, credit_codes: &CodeCorpus) -> Vec<String> {
     let (mut a, mut b) = (citizens.codes.iter(), credit_codes.codes.iter());
     let half = citizens.codes.len() / 2 + credit_codes.codes.len() / 2;
@@ -89,7 +89,7 @@ fn make_corpus(
         let mut code = valid(random);
         if random.below(20) == 0 {
             corpus.valid -= 1;
-            // Not at the first place, so that every kind of damage can be told from the rest of the code.
+            // Not at the first position, so that every kind of damage can be recognised by the rest of the code.
             let at = 1 + random.below(16);
             match random.below(10) {
                 0 => drop(code.remove(at)),

@@ -2,7 +2,7 @@
 //! nanoseconds per code. Called by `cargo xtask bench identifiers`, which names a Python with python-stdnum
 //! by the variable `PYTHON`. The last line is one JSON object; the exit code is 1 when ours is not the fastest.
 //!
-//! What each checks is not the same, and is printed with the figures: ours checks the most and says where a
+//! What each checks is not the same, and is printed with the figures: ours checks the most and names where a
 //! fault is; the others answer yes or no.
 
 mod corpus;
@@ -27,7 +27,7 @@ const ROUNDS: usize = 31;
 /// Passes in Python, a hundred times slower.
 const PYTHON_ROUNDS: usize = 5;
 
-/// What somebody who has a text would ask.
+/// The question of a caller that has a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum IdentifierQuestion {
     Citizen,
@@ -137,13 +137,13 @@ fn run() -> Result<bool> {
     for (corpus, question, codes) in plan {
         rows.extend(measure(corpus, question, codes, &python)?);
     }
-    // A benchmark of wrong answers says nothing.
+    // A benchmark of wrong answers is worth nothing.
     for (corpus, expected) in [
         ("citizen numbers", citizens.valid),
         ("credit codes", credit_codes.valid),
     ] {
         for row in rows.iter().filter(|row| row.corpus == corpus) {
-            // china_identification_card does not look at dates, python-stdnum not at the inner check; a few
+            // china_identification_card does not check dates, python-stdnum not at the inner check; a few
             // damaged codes pass with them, and none may be refused that is valid.
             let exact = row.contestant.name == "credit-record";
             ensure!(

@@ -1,4 +1,4 @@
-//! Codes on an attester's word: text, a line end, attester. Run by `cargo fuzz run legacy_code`.
+//! Attested codes: text, a line end, attester. Run by `cargo fuzz run legacy_code`.
 #![no_main]
 
 use credit_record::CitizenNumber;

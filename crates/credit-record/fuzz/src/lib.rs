@@ -7,7 +7,7 @@ use time::macros::date;
 /// The day with which births are compared.
 pub const TODAY: Date = date!(2026 - 11 - 23);
 
-/// The place lies within the text, the message does not repeat the text, and a suggestion passes.
+/// The position lies within the text, the message does not repeat the text, and a suggestion passes.
 pub fn assert_refusal_holds(text: &str, error: &IdError, passes: impl Fn(&str) -> bool) {
     let count = text.chars().count();
     match (error.rule, error.position) {

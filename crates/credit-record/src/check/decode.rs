@@ -1,5 +1,5 @@
 //! From the bytes of a JSON object to pairs of key and plain value, in one pass that borrows from the bytes. Called by
-//! [`super::check_as`]. A map type would hide a key that appears twice, so the pairs are read one by one.
+//! [`super::check_record_as`]. A map type would hide a key that appears twice, so the pairs are read one by one.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,5 +1,5 @@
 //! Each field by itself: given where it must be, fitting its kind, length, list and format. Called by
-//! [`super::check()`] before the rules over several fields.
+//! [`super::check_record`] before the rules over several fields.
 
 use super::RecordValues;
 use super::finding::{Finding, FindingCode, Findings};
@@ -74,7 +74,7 @@ pub(super) fn check_fields(sheet: &mut RecordValues<'_>, findings: &mut Findings
             push_finding(sheet, index, found, findings);
         }
     }
-    // The type of a document may stand behind its number, so numbers come when all types are checked.
+    // The type of a document may follow its number, so numbers are checked after all types.
     for (number, kind) in identifiers::document_roles(&item.roles) {
         let Some(index) = item.position(number) else {
             continue;
@@ -136,7 +136,7 @@ fn check_field(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<F
     if let Some(finding) = identifiers::misplaced_person(sheet, field, value) {
         return Some(finding);
     }
-    // Identifiers say more precisely than their length what is wrong with them.
+    // Checks of identifiers are more precise than a check of the length.
     let measured = matches!(
         field.format,
         ValueFormat::Plain

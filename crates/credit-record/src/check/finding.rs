@@ -1,4 +1,4 @@
-//! Findings: what a check says to the provider. Called by all of `check`; `validation` stores them,
+//! Findings: what a check reports to the provider. Called by all of `check`; `validation` stores them,
 //! `catalog` and the feedback pages list the codes.
 
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ use super::Attestation;
 pub enum Severity {
     /// The record goes back.
     Error,
-    /// The record is accepted, and the provider is told.
+    /// The record is accepted, and the provider is notified.
     Warning,
 }
 
@@ -169,7 +169,7 @@ finding_codes! {
     LateReport = "LATE_REPORT", "超过报送时限";
     /// Disclosure has ended already on the day of receipt (warning).
     ExpiredOnArrival = "EXPIRED_ON_ARRIVAL", "接收时披露期限已届满";
-    /// A legacy code that fails its check, admitted because somebody answers for it (warning).
+    /// A legacy code that fails its check, admitted because it is attested (warning).
     LegacyAttested = "LEGACY_ATTESTED", "旧代码校验不符，经核实保留";
     /// A rule of a catalogue item that has no code of its own.
     ItemRule = "ITEM_RULE", "不符合目录项的校验规则";
@@ -198,7 +198,7 @@ finding_codes! {
 }
 
 impl FindingCode {
-    /// Whether nobody can answer for a record with this error, so that no rule of an item may be confirmable with it:
+    /// Whether a record with this error cannot be attested, so that no rule of an item may be confirmable with it:
     /// a name that is another's, what must not be published, what may not be here at all, and who one is.
     pub fn is_never_confirmable(self) -> bool {
         matches!(
@@ -282,7 +282,7 @@ pub struct Finding {
     pub message: String,
     /// A proposal, never applied. Not given where it would repeat a personal number.
     pub suggestion: Option<String>,
-    /// An error for which a named attester of the provider may answer; false once somebody has.
+    /// An error that a named attester of the provider may confirm; false once it is attested.
     pub confirmable: bool,
 }
 
@@ -354,7 +354,7 @@ impl Finding {
     }
 
     /// The finding once the provider's officials have answered for what they attest: an error that may be confirmed, of
-    /// a field that somebody is named for, is a warning of the same code. Everything else stays what it is. For rules
+    /// a field with an attester, is a warning of the same code. Everything else stays what it is. For rules
     /// of an item, and for `validation`'s checks across records; for codes that fail a check [`super::check_record_as()`] does
     /// more, see [`crate::id::LegacyCode`].
     pub fn attested_by(mut self, attestations: &[Attestation<'_>]) -> Self {
@@ -377,7 +377,7 @@ impl Finding {
     }
 }
 
-/// Findings of one record, at most [`Findings::MOST`] of them: a record of nonsense gets a bounded answer.
+/// Findings of one record, at most `Findings::MOST` of them: a record of nonsense gets a bounded answer.
 #[derive(Debug, Default)]
 pub struct Findings {
     list: Vec<Finding>,

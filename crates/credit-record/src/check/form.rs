@@ -1,5 +1,5 @@
-//! The two forms in which a record may come. Called by [`super::check_as`], by `ingest` (which types of content it
-//! takes) and by `validation` (how the bytes of an event are to be read).
+//! The two forms in which a record may come. Called by [`super::check_record_as`], by `ingest` (which types of content
+//! it takes) and by `validation` (how the bytes of an event are to be read).
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ impl ContentForm {
 
     /// The form that a content type names: `application/json` or `text/csv` in any case. Of parameters only a
     /// charset of UTF-8 is taken, and of CSV a header that is present (RFC 4180 section 3): with any other the
-    /// bytes would say something else than we read.
+    /// bytes would mean something else than we read.
     pub fn from_content_type(content_type: &str) -> Option<Self> {
         let mut parts = content_type.split(';');
         let essence = parts.next()?.trim();

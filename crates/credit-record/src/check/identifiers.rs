@@ -40,7 +40,7 @@ pub(super) fn document_roles(roles: &Roles) -> impl Iterator<Item = (&str, Optio
         .filter_map(|(number, kind)| Some((number.as_deref()?, kind.as_deref())))
 }
 
-/// Type of the personal document in a field: what the record says, or that of the item.
+/// Type of the personal document in a field: that of the record, or that of the item.
 pub(super) fn document_kind<'s>(
     sheet: &'s RecordValues<'_>,
     role: Option<&str>,
@@ -154,8 +154,8 @@ const CITIZEN_NUMBER: &Wording = &[
     ),
 ];
 
-/// The finding for an error of the library, in the words of the table of its kind. `count` is the number of
-/// characters of the value. A rule that the kind does not have gets `otherwise` and the place.
+/// The finding for an error of the library, with the message from the table of its kind. `count` is the number of
+/// characters of the value. A rule that the kind does not have gets `otherwise` and the position.
 fn identifier_finding(
     wording: &Wording,
     otherwise: FindingCode,
@@ -180,7 +180,7 @@ fn identifier_finding(
     )
 }
 
-/// The part of a birth date that a place lies in; 15 digits have the year without its century.
+/// The part of a birth date that a position lies in; 15 digits have the year without its century.
 fn birth_part(position: Option<usize>, count: usize) -> &'static str {
     match (count, position) {
         (15, Some(6)) => "年份（第7、8位）",
@@ -296,8 +296,8 @@ fn holds_person(sheet: &RecordValues<'_>, format: ValueFormat, value: &str) -> b
         // Since 2015 the credit code is the registration number.
         (18, _) => read(value).is_some() && CreditCode::parse(value).is_err(),
         // A date comes about by chance in many registration numbers of counties (7th digit 6 to 9 and more
-        // than 10,000 个体工商户), so that a fitting check digit speaks for one, unless the record itself
-        // says whose number it is.
+        // than 10,000 个体工商户), so that a fitting check digit indicates one, unless the record itself
+        // states whose number it is.
         (15, ValueFormat::RegistrationNumber) if reads_as_person(value.as_bytes(), false) => {
             RegistrationNumber::parse(value).is_err() || {
                 let number = read(value);
@@ -372,7 +372,7 @@ fn citizen(field: &Field, value: &str, today: Date, foreign: bool) -> Option<Fin
         return Some(damage_finding(field, SpreadsheetDamage::LostDigits));
     }
     let at = error.position.map_or(0, |p| p + 1);
-    // The repaired number is personal: say where to look instead of repeating it.
+    // The repaired number is personal: the position is named instead of repeating it.
     let suggestion = error.suggestion.map(|_| match at {
         18 => "第18位疑为大写字母X或形近的数字，请核对".to_owned(),
         at => format!("第{at}位疑为形近的数字（如字母O与数字0），请核对"),
@@ -392,7 +392,7 @@ pub(super) fn subject_document(sheet: &RecordValues<'_>) -> Option<PersonDocumen
     Some(PersonDocument::new(kind, number, sheet.ctx().received_on))
 }
 
-/// What a legacy code may be told that fails a check. Which of them it may fail says [`LegacyCode::admit`].
+/// Messages for a legacy code that fails a check. Which checks it may fail decides [`LegacyCode::admit`].
 const LEGACY: [(ValueFormat, LegacyKind, &[FindingCode]); 3] = [
     (
         ValueFormat::CreditCode,
@@ -415,9 +415,9 @@ const LEGACY: [(ValueFormat, LegacyKind, &[FindingCode]); 3] = [
     ),
 ];
 
-/// A legacy code that somebody answers for is a warning: real organisations bear such codes. Every other
+/// An attested legacy code is a warning: real organisations bear such codes. Every other
 /// fault stays what it is: fillers, wrong lengths and alphabets, persons' numbers, damage, a blank attester. What
-/// nobody could answer for is not offered for confirmation either.
+/// cannot be attested is not offered for confirmation either.
 pub(super) fn apply_attestation(
     sheet: &RecordValues<'_>,
     field: &Field,

@@ -37,7 +37,7 @@ use crate::person::PersonDocument;
 use crate::rule::{self, CompiledItem};
 use legal_clock::WorkingDays;
 
-/// What a check needs to know beside the record.
+/// What a check needs besides the record.
 #[derive(Clone, Copy)]
 pub struct CheckContext<'a> {
     /// Day on which the record was received, Asia/Shanghai.
@@ -46,7 +46,7 @@ pub struct CheckContext<'a> {
     pub provider_code: &'a str,
     /// The calendar of working days.
     pub working_days: &'a Arc<dyn WorkingDays>,
-    /// Who answers for which legacy code of this record, or for a rule that it breaks; usually nobody.
+    /// Attestations for legacy codes of this record, or for a rule that it breaks; usually none.
     pub attestations: &'a [Attestation<'a>],
 }
 
@@ -134,12 +134,12 @@ pub struct AcceptedRecord {
     pub effective_date: Date,
     /// Last day of its effect; `None` when not given or long-term (2099-12-31).
     pub expiry_date: Option<Date>,
-    /// Last day of publicity asked for by the provider.
+    /// Last day of publicity as requested by the provider.
     pub publicity_until: Option<Date>,
     /// Authority that decided.
     pub authority: String,
     /// The fields of the item's natural key, joined by U+001F. For a natural person the part for the
-    /// subject is empty: this text is free of personal data, and whoever needs the whole key adds the
+    /// subject is empty: this text is free of personal data, and a caller that needs the whole key adds the
     /// blind index of the document.
     pub natural_key: String,
 }
@@ -178,7 +178,7 @@ pub fn check_record_as(
 }
 
 /// The same, and what could be read of a record that is returned; `None` where its bytes could not be read at all. An
-/// accepted record says everything itself.
+/// accepted record holds everything itself.
 pub fn check_with_content(
     form: ContentForm,
     compiled: &CompiledItem,
@@ -274,7 +274,7 @@ fn accepted_record(sheet: RecordValues<'_>, findings: &mut Findings) -> Option<A
     })
 }
 
-/// 2099-12-31 and later stand for "long-term".
+/// 2099-12-31 and later mean "long-term".
 fn is_long_term(date: Date) -> bool {
     date.year() >= 2099
 }

@@ -1,5 +1,5 @@
 //! The values of one record by the fields of its item, normalised, with what is known to be at fault.
-//! Filled once by [`super::check()`], then read by the field checks and the rules.
+//! Filled once by [`super::check_record`], then read by the field checks and the rules.
 
 use std::borrow::Cow;
 
@@ -75,7 +75,7 @@ impl<'a> RecordValues<'a> {
                     sheet.put_value(index, alias, raw, findings);
                 }
                 None if form == ContentForm::Json => findings.push(unknown_field(&key)),
-                // A spreadsheet's empty columns behind the last one say nothing.
+                // A spreadsheet's empty columns after the last one carry no value.
                 None if raw == DecodedValue::Null && key.trim().is_empty() => {}
                 None => findings.push(unknown_column(&key, place)),
             }
@@ -84,7 +84,7 @@ impl<'a> RecordValues<'a> {
         sheet
     }
 
-    /// What the record says of the kind of its subject. Editions without a category tell it by the
+    /// The kind of the subject as given by the record. Editions without a category determine it by the
     /// identifiers: a person has a personal document, 92 is the pair of a 个体工商户 (GB 32100).
     fn subject_kind(&self) -> Option<SubjectKind> {
         let roles = &self.item.roles;
@@ -336,7 +336,7 @@ fn wrong_type(field: &Field) -> Finding {
     Finding::error(FindingCode::ValueType, "form", &field.code, message)
 }
 
-/// Whether a key may be repeated; anything else may be a value in the wrong place.
+/// Whether a key may be repeated; anything else may be a value in the wrong column.
 fn looks_like_code(key: &str) -> bool {
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
     (1..=64).contains(&key.len())

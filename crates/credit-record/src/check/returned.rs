@@ -11,7 +11,7 @@ use crate::item::SubjectKind;
 /// What can be read of a returned record.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReturnedContent {
-    /// Kind of the subject, where the record says it.
+    /// Kind of the subject, where the record gives it.
     pub subject_kind: Option<SubjectKind>,
     /// Day of the decision, unless its field is at fault by itself.
     pub decision_date: Option<Date>,
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn r21_a_returned_record_says_what_can_be_read_of_it() {
         let item = penalties();
-        // The kind is right; the credit code is wrong, and of most fields nothing is said.
+        // The kind is right; the credit code is wrong, and most fields have no finding.
         let (verdict, content) = run(
             &item,
             r#"{"CF_XDR_LB":"法人及非法人组织","CF_XDR_SHXYM":"91430102MA4PX7RC65","CF_FRDB":"",

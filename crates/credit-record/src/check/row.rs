@@ -1,6 +1,6 @@
 //! From a header row and one row of CSV to pairs of column and text, borrowed where no quotation mark was doubled.
-//! Called by [`super::check_as`]. Strict RFC 4180 but for line ends, which may be LF alone, and empty lines, which
-//! are no rows: a reader that guesses where a broken cell ends moves values into other columns.
+//! Called by [`super::check_record_as`]. Strict RFC 4180 but for line ends, which may be LF alone, and empty lines,
+//! which are no rows: a reader that guesses where a broken cell ends moves values into other columns.
 
 use std::borrow::Cow;
 
@@ -124,7 +124,7 @@ impl<'a> CsvRows<'a> {
         }
     }
 
-    /// Syntax fault at this byte, told by line and character.
+    /// Syntax fault at this byte, reported by line and character.
     fn fault(&self, at: usize) -> FormFault {
         let before = &self.text[..at];
         let line = before.rsplit('\n').next().unwrap_or_default();

@@ -1,5 +1,6 @@
-//! Whether the disclosure of a record has ended before it came (R-16, D-7 to D-9). Called by [`super::check_as`]. The
-//! record is taken, goes to the archive, and the provider is told; `disclosure` decides by the same days.
+//! Whether the disclosure of a record has ended before it came (R-16, D-7 to D-9). Called by
+//! [`super::check_record_as`]. The record is taken, goes to the archive, and the provider gets a notice; `disclosure`
+//! decides by the same days.
 
 use super::RecordValues;
 use super::finding::{Finding, FindingCode};
@@ -12,7 +13,7 @@ pub(super) fn expired_on_arrival(sheet: &RecordValues<'_>) -> Option<Finding> {
     let received = sheet.ctx().received_on;
     let decided = sheet.date(&roles.decision_date)?;
     let (from, effective) = match &roles.effective_date {
-        // Given and at fault: nobody knows when the term began.
+        // Given and at fault: the start of the term is unknown.
         Some(code) if sheet.faulty(code) => return None,
         Some(code) => match sheet.date(code) {
             Some(day) => (code, day),

@@ -1,4 +1,4 @@
-//! The first line of a CSV file of records. Called by `catalog` and by whoever writes such files.
+//! The first line of a CSV file of records. Called by `catalog` and by programs that write such files.
 
 use crate::item::ItemVersion;
 

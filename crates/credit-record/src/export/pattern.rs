@@ -1,4 +1,4 @@
-//! Regular expressions (ECMA-262 with the `u` flag, as JSON Schema asks) for values of fields. Called by
+//! Regular expressions (ECMA-262 with the `u` flag, as JSON Schema requires) for values of fields. Called by
 //! [`super::json_schema`].
 
 use crate::item::{CodeList, Field, FieldKind, ValueFormat};
@@ -6,7 +6,7 @@ use crate::item::{CodeList, Field, FieldKind, ValueFormat};
 /// A value of one's own in an open list: not blank behind the hyphen, and no separator in it.
 const OTHER: &str = r"其他-[^;]*[^;\s][^;]*";
 
-/// What a code list allows, where an enumeration cannot say it: open lists, lists of several values.
+/// The values of a code list that no enumeration can express: open lists, lists of several values.
 pub(super) fn of_list(list: &CodeList) -> String {
     let mut one: Vec<String> = list.values.iter().map(|value| quote(value)).collect();
     if list.open {

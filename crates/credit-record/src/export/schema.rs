@@ -15,7 +15,7 @@ use crate::person::RESIDENT;
 ///
 /// Types, longest values, enumerations or patterns of code lists, `required`, and `if`/`then` for what depends
 /// on another field or on the kind of subject. Decimals may be texts or numbers, all else are texts. Neither
-/// check digits nor the rules over several fields can be said here; titles of the rules stand in `x-rules`.
+/// check digits nor the rules over several fields can be expressed here; titles of the rules stand in `x-rules`.
 pub fn json_schema(item: &ItemVersion) -> Value {
     let mut properties = Map::with_capacity(item.fields.len());
     for field in &item.fields {
@@ -197,7 +197,7 @@ fn misplaced(item: &ItemVersion) -> Vec<Value> {
     all
 }
 
-/// The form of a citizen number, where the type of the document says that it is one.
+/// The form of a citizen number, where the type of the document is the resident identity card.
 fn documents(item: &ItemVersion) -> Vec<Value> {
     let roles = &item.roles;
     let form = json!({ "pattern": pattern::CITIZEN });

@@ -1,4 +1,4 @@
-//! What a field and an item say of themselves, in Chinese, for tables, templates and pages. Called by
+//! The descriptions of fields and items, in Chinese, for tables, templates and pages. Called by
 //! [`super::json_schema`] and by `catalog`.
 
 use crate::check::Severity;
@@ -71,7 +71,7 @@ fn condition_text(item: &ItemVersion, condition: &Condition) -> String {
     }
 }
 
-/// The values on offer, each with its meaning where that says more.
+/// The values on offer, each with its meaning where that adds something.
 pub fn list_choices(list: &CodeList) -> Vec<(&str, &str)> {
     list.values
         .iter()

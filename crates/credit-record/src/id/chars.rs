@@ -7,7 +7,7 @@ use super::{IdError, IdFault, IdKind, IdRule};
 /// over all values shows whether any was foreign.
 pub(super) const FOREIGN: u8 = 0x80;
 
-/// Values 0 to n by their place in an alphabet, for all 256 bytes.
+/// Values 0 to n by their position in an alphabet, for all 256 bytes.
 pub(super) const fn values_of(alphabet: &[u8]) -> [u8; 256] {
     let mut table = [FOREIGN; 256];
     let mut i = 0;
@@ -57,7 +57,7 @@ pub(super) fn length_or_alphabet_error(
     IdError::new(kind, IdRule::Alphabet, position)
 }
 
-/// How a lookalike is read at one place.
+/// How a lookalike is read at one position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExpectedCharacter {
     /// A digit is wanted: O→0, I→1, l→1, Z→2, S→5.

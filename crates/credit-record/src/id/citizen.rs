@@ -20,7 +20,7 @@ const WEIGHTS: [u16; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
 /// Check character for each remainder.
 const CHECKS: &[u8; 11] = b"10X98765432";
 
-/// Whose number it is, told by its first digits.
+/// Whose number it is, by its first digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Holder {
     /// 居民身份证 of a resident of the mainland.

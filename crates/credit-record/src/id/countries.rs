@@ -1,6 +1,6 @@
 //! Countries and areas of ISO 3166-1 (249 entries, February 2026): numeric and three-letter codes. Called by
 //! `residence` for the nationality inside a permanent residence number, where an unknown one only warns, and by
-//! `citizen` to tell such a number from an enterprise's code.
+//! `citizen` to distinguish such a number from an enterprise's code.
 
 /// True for a numeric code of ISO 3166-1, three ASCII digits.
 pub(super) fn known_numeric(three: &[u8]) -> bool {

@@ -1,5 +1,5 @@
-//! Codes of organisations that fail a check although they are in use, admitted because somebody answers for
-//! them. Called by `check` for attested fields and by whoever registers a subject by hand; nothing here
+//! Codes of organisations that fail a check although they are in use, admitted because somebody attests
+//! them. Called by `check` for attested fields and by programs that register a subject by hand; nothing here
 //! happens by itself.
 //!
 //! Enterprises that Xiamen registered before 2016 carry credit codes with a wrong check character, and old
@@ -59,7 +59,7 @@ pub enum LegacyError {
 
 impl LegacyCode {
     /// Admits a code that fails the check character, the inner check character or the pair of department
-    /// and category, on the word of `attester` (the name of a person or an office).
+    /// and category, attested by `attester` (the name of a person or an office).
     ///
     /// # Errors
     /// No attester; a code that needs none; a rule that cannot be waived; a person's number.

@@ -14,7 +14,7 @@
 //! | [`OrganisationCode`] | organisation code | GB 11714-1997 |
 //! | [`RegistrationNumber`] | business registration number of 15 digits | GS 15-2006, ISO 7064 MOD 11,10 |
 //! | [`Passport`], [`HkMacaoPass`], [`TaiwanPass`] | documents without a check character | forms in use |
-//! | [`LegacyCode`] | an organisation's code that fails a check and that somebody vouches for | R-12 |
+//! | [`LegacyCode`] | an organisation's code that fails a check and is attested | R-12 |
 
 mod chars;
 mod citizen;
@@ -84,7 +84,7 @@ impl fmt::Display for IdKind {
 pub enum IdRule {
     /// Wrong number of characters. The position is where the text ends too early, or where it is too long.
     Length,
-    /// A character outside of the alphabet that the standard allows at its place.
+    /// A character outside of the alphabet that the standard allows at its position.
     Alphabet,
     /// A filler value (all the same character, 1234…) although its check digit may fit.
     Dummy,

@@ -16,7 +16,7 @@ struct ShortNumber {
 }
 
 impl ShortNumber {
-    /// `fits` says whether a byte may stand at its place.
+    /// `fits` decides whether a byte may stand at its position.
     fn read(
         text: &str,
         kind: IdKind,
@@ -32,7 +32,7 @@ impl ShortNumber {
         if let Some(at) = wrong {
             return Err(IdError::new(kind, IdRule::Alphabet, Some(at)));
         }
-        // The letter in front of a pass says nothing.
+        // The letter in front of a pass carries no information.
         if all_same(&bytes[usize::from(kind == IdKind::HkMacaoPass)..]) {
             return Err(IdError::new(kind, IdRule::Dummy, None));
         }
@@ -55,7 +55,7 @@ impl ShortNumber {
     }
 }
 
-/// The form of a Chinese passport's number, told by its first letter.
+/// The form of a Chinese passport's number, by its first letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PassportFamily {
     /// `E` or `G`: ordinary passport (普通护照).

@@ -31,7 +31,7 @@ pub struct CodeListVersion {
 pub struct CodeValue {
     /// The value as records carry it.
     pub value: String,
-    /// What it means, where it does not say so itself.
+    /// What it means, where it does not speak for itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub meaning: String,
     /// A value of earlier days: the value in force that it is taken for. It is accepted, not offered.
@@ -225,7 +225,7 @@ impl CodeLists {
 }
 
 impl CodeListVersion {
-    /// Bytes of all values and what is said of them.
+    /// Bytes of all values and their meanings.
     fn bytes(&self) -> usize {
         let of = |entry: &CodeValue| {
             let replaced_by = entry.replaced_by.as_ref().map_or(0, String::len);

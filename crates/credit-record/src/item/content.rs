@@ -2,7 +2,7 @@
 //! the lint.
 //!
 //! Two groups, as 征信业管理条例 art. 14 and 浙江省公共信用信息管理条例 art. 14 have them: what nobody may collect,
-//! and what may be collected with the written consent of the subject. An item that rests on such a consent says
+//! and what may be collected with the written consent of the subject. An item that rests on such a consent states
 //! so in its legal basis (`书面同意`). Words are a net, not a proof: the review by the credit office remains.
 
 use super::{ItemVersion, LintFault};
@@ -56,7 +56,7 @@ const LAWFUL: [&str; 8] = [
 /// Words in the legal basis by which an item claims the consent of the subject.
 const CONSENT: &str = "书面同意";
 
-/// Every place of the item that names forbidden content.
+/// Every path of the item that names forbidden content.
 pub(super) fn content_faults(item: &ItemVersion) -> Vec<LintFault> {
     let consented = item.legal_basis.iter().any(|b| b.contains(CONSENT));
     let mut faults = Vec::new();

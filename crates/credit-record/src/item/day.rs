@@ -15,7 +15,7 @@ pub(crate) mod option {
         }
     }
 
-    /// Reads the canonical form and no other: a data file is written by people who can be told.
+    /// Reads the canonical form and no other: a data file is written by people, who get an error message.
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Option<Date>, D::Error> {

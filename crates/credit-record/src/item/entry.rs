@@ -1,4 +1,4 @@
-//! What an item says of itself beside its fields: whose catalogue it stands in, what is collected from where
+//! What an item states besides its fields: whose catalogue it stands in, what is collected from where
 //! and how long it is kept, its place in the national catalogue, and how it relates to other field names and
 //! to the version before. Called by `catalog` (publication, pages) and by `check` and `upgrade`.
 
@@ -142,7 +142,7 @@ pub struct Predecessor {
     /// Values that follow from the edition itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constants: Vec<DerivedConstant>,
-    /// Fields of the earlier version that have no place in this one.
+    /// Fields of the earlier version that have no counterpart in this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<String>,
 }

@@ -141,7 +141,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Code of the field that the condition looks at.
+    /// Code of the field that the condition reads.
     pub fn field(&self) -> &str {
         match self {
             Self::OneOf { field, .. } | Self::Includes { field, .. } | Self::Present { field } => {
@@ -164,7 +164,7 @@ pub struct CodeList {
     /// The values in force. A data file that names `list` leaves them out.
     #[serde(default)]
     pub values: Vec<String>,
-    /// What a value means, where it does not say so itself (`1`: 有效).
+    /// What a value means, where it does not speak for itself (`1`: 有效).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// Values of earlier days, by the value in force that each is taken for.

@@ -29,7 +29,7 @@ pub struct LintFault {
 }
 
 impl LintFault {
-    /// A fault at a place.
+    /// A fault with its path.
     pub fn new(place: impl Into<String>, problem: &'static str) -> Self {
         Self {
             place: place.into(),
@@ -77,7 +77,7 @@ pub fn lint_item(item: &ItemVersion) -> Result<(), ItemError> {
     Err(item.inconsistent(faults))
 }
 
-/// What is wrong with an item beside the expressions of its rules.
+/// What is wrong with an item besides the expressions of its rules.
 pub(crate) fn structure_faults(item: &ItemVersion) -> Vec<LintFault> {
     let mut faults = LintFaults(Vec::new());
     head(item, &mut faults);

@@ -31,7 +31,7 @@ use time::Date;
 
 use crate::rule::Rule;
 
-/// Pseudo field of a natural key: whoever the record is about (credit code, else name).
+/// Pseudo field of a natural key: the subject of the record (credit code, else name).
 pub const SUBJECT_KEY: &str = "@subject";
 
 /// One version of one catalogue item. Versions are never changed, only followed by the next.
@@ -59,7 +59,7 @@ pub struct ItemVersion {
     pub subject_kinds: Vec<SubjectKind>,
     /// Laws and documents that allow the item, in Chinese.
     pub legal_basis: Vec<String>,
-    /// What a catalogue has to say of each of its entries.
+    /// What a catalogue states of each of its entries.
     pub entry: CatalogueEntry,
     /// Where the item stands in the national basic catalogue (全国公共信用信息基础目录).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,7 +82,7 @@ pub struct ItemVersion {
     /// of the item: it can be replayed over stored originals before it is activated.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cleansing: BTreeMap<String, Vec<String>>,
-    /// Rules that look at several fields, in the order in which they run.
+    /// Rules over several fields, in the order in which they run.
     #[serde(default)]
     pub rules: Vec<Rule>,
     /// Field names of other platforms under which records come in.

@@ -41,7 +41,7 @@ pub struct Roles {
     /// Last day of the effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry_date: Option<String>,
-    /// Last day of publicity that the provider asks for.
+    /// Last day of publicity as requested by the provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publicity_until: Option<String>,
     /// Authority that decided.

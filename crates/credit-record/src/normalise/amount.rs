@@ -1,5 +1,5 @@
 //! Sums of money that carry their own unit: `2000元` in a field of 万元 is `0.2`. Called by the steps
-//! `amount-to-wan-yuan` and `amount-to-yuan`, and by `check` for what to say about a sum it cannot read.
+//! `amount-to-wan-yuan` and `amount-to-yuan`, and by `check` for the message on a sum that it cannot read.
 //!
 //! Nothing is guessed: a bare number keeps its value, and so does `¥2000`, because spreadsheets put the
 //! sign before numbers of any unit. Only a unit that is written out moves the point.
@@ -15,7 +15,7 @@ pub(super) fn to_wan_yuan(value: &str) -> Option<String> {
     yuan(value)?.shifted_text(-4)
 }
 
-/// A sum in 元, for a field of that unit. The sign ¥ alone says 元 here, because nothing contradicts it.
+/// A sum in 元, for a field of that unit. The sign ¥ alone means 元 here, because nothing contradicts it.
 pub(super) fn to_yuan(value: &str) -> Option<String> {
     if let Some(bare) = value.trim().strip_prefix('¥') {
         let bare = bare.trim();
@@ -173,10 +173,10 @@ fn cents(tail: &str) -> Option<u32> {
     Some(tens * 10 + digit(ones)?)
 }
 
-/// Why a text is no amount, where that can be said more precisely.
+/// Why a text is no amount, where a more precise reason is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AmountFault {
-    /// `¥2000` in a field of 万元: the sign does not say whether 元 or 万元 is meant.
+    /// `¥2000` in a field of 万元: the sign leaves open whether 元 or 万元 is meant.
     SignWithoutUnit,
     /// A number in Chinese numerals without 元.
     NumeralsWithoutUnit,
@@ -204,7 +204,7 @@ impl AmountFault {
     }
 }
 
-/// Says why a cleaned value is no amount. Called by `check` when [`super::Decimal::parse`] refused it.
+/// The reason why a cleaned value is no amount. Called by `check` when [`super::Decimal::parse`] refused it.
 pub fn amount_fault(value: &str) -> AmountFault {
     let value = value.trim();
     let number = |text: &str| MoneySum::parse(text.trim()).is_some();

@@ -1,5 +1,5 @@
 //! What spreadsheets do to values: recognised by their shape, never repaired. Called by `check` on the
-//! cleaned value of a field, before it looks at the value in any other way.
+//! cleaned value of a field, before any other check of the value.
 
 use time::Date;
 

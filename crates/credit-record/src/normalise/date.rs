@@ -49,7 +49,7 @@ pub fn parse_date(text: &str) -> Option<Date> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DateFault {
     /// A serial number of a spreadsheet, with the day that it means in the calendar of 1900, which Excel
-    /// and WPS use unless told otherwise.
+    /// and WPS use by default.
     Serial(Date),
     /// 长期, 永久, 9999-12-31: written as 2099-12-31 in this standard.
     LongTerm,
@@ -98,7 +98,7 @@ impl DateFault {
     }
 }
 
-/// Says why a cleaned value is no date; `None` when it is one. Called by `check` for its message.
+/// The reason why a cleaned value is no date; `None` when it is one. Called by `check` for its message.
 pub fn date_fault(text: &str) -> Option<DateFault> {
     let fault = match canonical(text) {
         Some(parts) => day(parts).err()?,

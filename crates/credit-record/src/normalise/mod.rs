@@ -1,7 +1,7 @@
 //! The clean-up of one value: an ordered list of small steps, each with a stable id and a version, each
 //! explained in the list of changes. Called by `check` for every field of a record.
 //!
-//! The original bytes stay what they are; what comes out here is a second layer beside them. The
+//! The original bytes stay what they are; what comes out here is a second layer besides them. The
 //! steps are deterministic, a second run changes nothing, and none of them guesses: a lookalike letter is
 //! suggested by [`crate::id`], never exchanged here; a sum moves its point only where its own unit is
 //! written out; a date with two readings stays as it is. A clean value is borrowed, not copied.
@@ -49,7 +49,7 @@ pub struct Normaliser {
     work: StepFunction,
 }
 
-/// What a step looks at.
+/// The input of a step.
 #[derive(Debug)]
 enum StepFunction {
     /// The value alone.
@@ -99,7 +99,7 @@ impl CleansingChange {
     }
 }
 
-/// Characters that nobody sees, line ends, tabs, the apostrophe by which Excel marks text.
+/// Invisible characters, line ends, tabs, the apostrophe by which Excel marks text.
 pub static INVISIBLE: Normaliser = Normaliser {
     id: "strip-invisible",
     version: 2,
@@ -169,14 +169,14 @@ pub static DATE: Normaliser = Normaliser {
     title: "统一日期格式",
     work: StepFunction::Value(date::date_form),
 };
-/// Sums that say 元 or 万元 themselves, in a field of 万元.
+/// Sums with their own unit 元 or 万元, in a field of 万元.
 pub static AMOUNT_WAN_YUAN: Normaliser = Normaliser {
     id: "amount-to-wan-yuan",
     version: 1,
     title: "按值中写明的单位换算为万元",
     work: StepFunction::Value(amount::to_wan_yuan),
 };
-/// Sums that say 元 or 万元 themselves, in a field of 元.
+/// Sums with their own unit 元 or 万元, in a field of 元.
 pub static AMOUNT_YUAN: Normaliser = Normaliser {
     id: "amount-to-yuan",
     version: 1,

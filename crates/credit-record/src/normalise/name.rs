@@ -1,5 +1,5 @@
-//! Names of organisations and persons: the `name-form` step, and what matching by name needs beside it.
-//! The step is called through [`super::Normaliser`], the questions by `check` and by whoever compares names.
+//! Names of organisations and persons: the `name-form` step, and what matching by name needs besides it.
+//! The step is called through [`super::Normaliser`], the other functions by `check` and by services that compare names.
 
 use unicode_normalization::char::decompose_compatible;
 
@@ -97,7 +97,7 @@ pub enum NameMask {
     Word,
 }
 
-/// Says whether a name is masked, so that it names nobody. Never repaired: the finding goes back.
+/// Whether a name is masked, so that it names nobody. Never repaired: the finding goes back.
 pub fn masked_name(name: &str) -> Option<NameMask> {
     if name.contains(['*', '＊', '×', '╳', '○', '●', '█', '■', '□']) {
         return Some(NameMask::Signs);

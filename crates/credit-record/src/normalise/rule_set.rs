@@ -1,4 +1,4 @@
-//! The rule-set by which a value was derived, as a name that can be stored. Called by whoever stores
+//! The rule-set by which a value was derived, as a name that can be stored. Called by services that store
 //! derived values or compares them, and by [`crate::replay`] for its report.
 
 use std::collections::BTreeMap;

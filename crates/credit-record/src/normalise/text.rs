@@ -26,7 +26,7 @@ fn is_odd_space(c: char) -> bool {
 }
 
 /// Bytes with which an invisible character, white space or a typographic apostrophe can begin. Chinese
-/// characters begin with none of them, so one look at each byte clears most values.
+/// characters begin with none of them, so one pass over the bytes clears most values.
 const LEADS: [bool; 256] = {
     let mut leads = [false; 256];
     let mut byte = 0;
@@ -189,14 +189,14 @@ pub(super) fn to_half_width(c: char) -> char {
 }
 
 /// True for a value of the usual Chinese characters (U+4000 to U+9FFF), ASCII letters and digits alone,
-/// in which no step on names and lists finds work: one look at each byte.
+/// in which no step on names and lists finds work: one pass over the bytes.
 pub(super) fn plain_chinese(value: &str) -> bool {
     value
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || matches!(b, 0x80..=0xBF | 0xE4..=0xE9))
 }
 
-/// Words and signs by which people say that there is nothing.
+/// Words and signs that mean "no value".
 pub(super) fn blank_word(value: &str) -> Option<String> {
     matches!(
         value,

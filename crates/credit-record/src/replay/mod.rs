@@ -1,6 +1,6 @@
 //! What a new rule-set would change: the same stored originals through the old and the new check, and a
 //! report of every difference, before anything is activated. Pure. Called by `catalog` and
-//! `validation` when somebody tries out a new version of an item or of the cleansing.
+//! `validation` for the replay of a new version of an item or of the cleansing.
 //!
 //! The originals are only read. The report counts and names records; it never holds a value, so it can
 //! be stored and shown without sealing.
@@ -15,7 +15,7 @@ use crate::check::{AcceptedRecord, FindingCode, Severity, Verdict};
 use crate::normalise::CleansingChange;
 
 /// Compares two ways to check one record, given as functions from its original bytes to a verdict. Both
-/// must be pure: what they need beside the bytes, such as the day of receipt, must be the same for both,
+/// must be pure: what they need besides the bytes, such as the day of receipt, must be the same for both,
 /// or the report mixes its effect with that of the rules.
 #[derive(Debug)]
 pub struct Replay<Old, New> {
@@ -166,7 +166,7 @@ fn graded(verdict: &Verdict) -> BTreeMap<FindingKey<'_>, Severity> {
     graded
 }
 
-/// The steps at which the two ways to the value of a field part; [`UNATTRIBUTED`] when no step says so,
+/// The steps at which the two derivations of a field's value diverge; [`UNATTRIBUTED`] when no step explains it,
 /// such as for a value that comes from a changed item.
 fn rules_behind<'a>(
     field: &str,

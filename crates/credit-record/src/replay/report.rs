@@ -1,5 +1,5 @@
 //! The report of a replay: counts and a few record ids, by provider and rule. Called by [`super::Replay`],
-//! which fills it, and by whoever shows or stores it.
+//! which fills it, and by programs that show or store it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,7 +51,7 @@ impl Tally {
     }
 }
 
-/// What would become of the findings of one rule and code.
+/// How the findings of one rule and code would change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FindingDelta {
     /// Findings that only the new rules make.

@@ -66,7 +66,7 @@ pub(super) fn compile_rules(item: &ItemVersion) -> Result<Vec<CompiledRule>, Vec
     }
 }
 
-/// What is wrong with a rule beside its expressions.
+/// What is wrong with a rule besides its expressions.
 fn head(item: &ItemVersion, rule: &Rule, twice: bool, faults: &mut Vec<LintFault>) {
     let mut check = |good: bool, property: &str, problem: &'static str| {
         if !good {

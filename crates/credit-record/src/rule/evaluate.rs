@@ -1,4 +1,4 @@
-//! Runs the compiled rules of an item over one record. Called by [`crate::check()`].
+//! Runs the compiled rules of an item over one record. Called by [`crate::check_record`].
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! The functions that a rule may call, beside the operators of CEL. Called by `compile` for their types and by
+//! The functions that a rule may call, besides the operators of CEL. Called by `compile` for their types and by
 //! the CEL interpreter while a rule runs. Arguments have been type-checked, so a mismatch here is a defect of
 //! this module and is reported as an error, never as a verdict.
 
@@ -27,7 +27,7 @@ pub struct Signature {
     pub(super) arguments: &'static [ExpressionType],
     /// Kind of the result.
     pub(super) result: ExpressionType,
-    /// What it says, in English, for the documentation.
+    /// Its description, in English, for the documentation.
     pub help: &'static str,
     pub(super) run: cel::common::functions::Function,
 }
@@ -40,7 +40,7 @@ impl Signature {
     }
 }
 
-/// Every function beside `given`, `or` and `decimal`, which the compiler treats by itself.
+/// Every function besides `given`, `or` and `decimal`, which the compiler treats by itself.
 pub fn function_signatures() -> &'static [Signature] {
     &SIGNATURES
 }
@@ -228,7 +228,7 @@ fn whole<'b, 'v>(value: i64) -> FunctionResult<'b, 'v> {
 }
 
 /// A day as text. What lies outside of the years that a date may have stops at their ends, so that every
-/// function can read what another has said.
+/// function can read another's error.
 fn day<'b, 'v>(value: Date) -> FunctionResult<'b, 'v> {
     let value = value.clamp(FIRST_DAY, LAST_DAY);
     Ok(CowVal::owned(CelString::from(format_date(value))))

@@ -95,14 +95,14 @@ fn refuse<T>(problem: &'static str, detail: impl Into<String>) -> Result<T, Expr
     })
 }
 
-/// Types the expressions of one rule; what they mention is gathered on the way.
+/// Types the expressions of one rule; what they mention is collected.
 pub(super) struct ExpressionTyper<'a> {
     pub(super) item: &'a ItemVersion,
     /// Positions of the fields that are given wherever the rule applies.
     pub(super) needs: &'a [usize],
     /// Positions of the fields that the expressions mention.
     pub(super) mentions: BTreeSet<usize>,
-    /// Whether they ask for the kind of the subject.
+    /// Whether they use the kind of the subject.
     pub(super) needs_kind: bool,
     /// Variables of the loops around, innermost last.
     pub(super) scope: Vec<(String, TypedExpression)>,
@@ -358,7 +358,7 @@ impl ExpressionTyper<'_> {
             return refuse("a loop runs over a list of texts", range.kind.to_string());
         }
         let start = self.shape(&mut repeated.accu_init, depth + 1)?;
-        // What is gathered grows by at most one element a round.
+        // What is collected grows by at most one element a round.
         let most = range.most.max(start.most);
         let gathered = TypedExpression {
             most,

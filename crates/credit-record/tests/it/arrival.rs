@@ -1,4 +1,4 @@
-//! What the day of receipt says of a record: reported late, ended before it came. Both are told, neither
+//! What follows from the day of receipt: reported late, ended before it came. Both are reported, neither
 //! is refused.
 
 use std::sync::Arc;
@@ -135,7 +135,7 @@ fn r16_the_warning_is_told_with_errors_and_never_of_items_without_a_term() {
         codes,
         [FindingCode::UsccCheck, FindingCode::ExpiredOnArrival]
     );
-    // A licence is disclosed as long as it is in force; what has ended says EXPIRY_PASSED.
+    // A licence is disclosed as long as it is in force; what has ended has the finding EXPIRY_PASSED.
     let old = licence_with(json!({"XK_JDRQ": "2001-05-06", "XK_YXQZ": "2001-05-06"}));
     assert!(warnings(run("xzxk", &old)).is_empty());
     let record = penalty_with(json!({"CF_GSJZQ": null}));

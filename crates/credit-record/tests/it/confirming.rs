@@ -1,4 +1,4 @@
-//! What a named official of the provider may answer for: codes that fail a check, and rules that say so.
+//! What a named official of the provider may attest: codes that fail a check, and confirmable rules.
 
 use std::sync::Arc;
 
@@ -60,12 +60,12 @@ fn an_attested_rule_warns_under_its_own_code() {
     };
     assert_eq!(*warning, expected);
 
-    // Another field, and nobody, attest nothing.
+    // An attestation of another field, or without a name, attests nothing.
     for attestation in [by("CF_NR_FK", "陈志远"), by("CF_NR_WFFF", " \u{3000}")] {
         let verdict = judged(&item, &record, &attestation);
         assert_eq!(errors(verdict), [FindingCode::PenaltyAmountMissing]);
     }
-    // A rule that is not confirmable stays an error, whoever answers.
+    // A rule that is not confirmable stays an error, whoever attests it.
     let attested = by("CF_NR_WFFF", "陈志远");
     let verdict = judged(compiled("xzcf", None), &record, &attested);
     assert!(!returned(verdict)[0].confirmable);
@@ -155,15 +155,15 @@ fn the_flag_travels_and_is_told() {
         !plain.to_json().unwrap().contains("confirmable"),
         "absent is false"
     );
-    // What software validates with says nothing of it: a confirmation is no part of the record.
+    // The exports that software validates with do not mention it: a confirmation is no part of the record.
     let schema = credit_record::export::json_schema;
     assert_eq!(schema(&item), schema(&plain));
-    let told = |item: &ItemVersion| {
+    let described = |item: &ItemVersion| {
         let mut rules = item.rules.iter();
         outcome_text(rules.find(|r| r.id == RULE).unwrap())
     };
-    assert_eq!(told(&plain), "退回");
-    assert_eq!(told(&item), "退回，报送单位核实确认后接收");
+    assert_eq!(described(&plain), "退回");
+    assert_eq!(described(&item), "退回，报送单位核实确认后接收");
 }
 
 /// The next version of penalties, ready to be laid into the catalogue's folder of data files.

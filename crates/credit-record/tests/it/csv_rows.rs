@@ -1,4 +1,4 @@
-//! A record as a header row and one row of CSV: what is read, what is refused, and that it says the same as JSON.
+//! A record as a header row and one row of CSV: what is read, what is refused, and that it gives the same as JSON.
 
 use std::sync::Arc;
 
@@ -58,7 +58,8 @@ fn a_row_says_what_the_json_says_under_codes_names_and_aliases() {
     let by_code = csv(&penalty(), str::to_owned);
     assert_eq!(row(by_code.as_bytes()), expected);
     assert_eq!(row(csv(&penalty(), name_of).as_bytes()), expected);
-    // Spreadsheets put a mark in front, end lines with LF alone, leave the last line open, add empty columns.
+    // Spreadsheets put a byte-order mark in front, end lines with LF alone, leave the last line open, add empty
+    // columns.
     assert_eq!(row(format!("\u{FEFF}{by_code}").as_bytes()), expected);
     assert_eq!(row(by_code.replace("\r\n", "\n").as_bytes()), expected);
     assert_eq!(row(by_code.trim_end().as_bytes()), expected);
@@ -66,7 +67,7 @@ fn a_row_says_what_the_json_says_under_codes_names_and_aliases() {
     let wider = by_code.replace("\r\n", ",,\r\n");
     assert_eq!(row(wider.as_bytes()), expected);
 
-    // An alias is told as a change in both forms.
+    // An alias is recorded as a change in both forms.
     let mut aliased = penalty();
     let number = aliased.remove("CF_FR_ZJHM").unwrap();
     aliased.insert("CF_FR_SFZH".into(), number);
@@ -208,7 +209,7 @@ fn content_types_name_the_form() {
 }
 
 proptest! {
-    /// Whatever stands in the cells, marks, line ends and broken values included.
+    /// Whatever stands in the cells, quotation marks, line ends and broken values included.
     #[test]
     fn a_row_and_an_object_of_the_same_texts_get_the_same_verdict(
         texts in prop::collection::vec((0..31usize, "[0-9年月-]{0,12}|[\"',\r\n 甲乙a-z;0.-9]{0,20}|\\PC{0,20}"), 0..12)

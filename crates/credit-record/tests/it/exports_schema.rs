@@ -30,7 +30,7 @@ fn validate(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Keywords speak only of the types that they are for; faults inside are added, false is a fault here.
+/// Keywords apply only to the types that they are for; faults inside are added, false is a fault here.
 fn fits(
     schema: &Map<String, Value>,
     keyword: &str,

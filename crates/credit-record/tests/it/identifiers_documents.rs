@@ -1,4 +1,4 @@
-//! Documents of persons, legacy codes on an attester's word, and the place that every fault names.
+//! Documents of persons, attested legacy codes, and the position that every fault names.
 
 use credit_record::id::{
     CardStyle, HkMacaoPass, Holder, IdError, IdKind, IdRule, LegacyCode, LegacyError, LegacyKind,
@@ -433,7 +433,7 @@ proptest! {
             RegistrationNumber::parse(&text).err(),
         ];
         for error in all.into_iter().flatten() {
-            // A place is a character of the text, or its end; only rules about the whole have none.
+            // A position is a character of the text, or its end; only rules about the whole have none.
             let count = text.chars().count();
             match error.rule {
                 IdRule::Dummy | IdRule::PersonalNumber => prop_assert_eq!(error.position, None),

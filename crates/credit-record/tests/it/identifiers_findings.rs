@@ -1,5 +1,5 @@
-//! What a provider is told of identifiers: legacy codes that somebody answers for, persons' numbers in
-//! fields of organisations, and the rule and place that a refusal names.
+//! Findings on identifiers: attested legacy codes, persons' numbers in
+//! fields of organisations, and the rule and position that a refusal names.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use crate::support::*;
 /// A code of an enterprise that Xiamen registered before 2016: in use, with a wrong check character.
 const XIAMEN: &str = "91350203M0001QKT19";
 
-/// The penalty with one value and somebody's word for it.
+/// The penalty with one value and an attestation of its field.
 fn attested(field: &str, value: &str, attester: &str) -> Verdict {
     answered(field, value, field, attester)
 }
 
-/// The penalty with one value and somebody's word for a field.
+/// The penalty with one value and an attestation of a field.
 fn answered(changed: &str, value: &str, field: &str, attester: &str) -> Verdict {
     let calendar: Arc<dyn WorkingDays> = Arc::new(NoCalendar);
     let ctx = CheckContext {

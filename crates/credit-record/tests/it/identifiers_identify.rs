@@ -1,4 +1,4 @@
-//! `identify`: what a text is taken for, dirt, and the place in the text as it was given.
+//! `identify_code`: what a text is taken for, dirt, and the position in the text as it was given.
 
 use credit_record::id::{CreditCode, IdRule, IdentifiedKind, Warning, identify_code};
 use credit_record::{CitizenNumber, OrganisationCode, RegistrationNumber};
@@ -380,7 +380,7 @@ fn wide(c: char) -> char {
     }
 }
 
-/// One way in which a code gets dirty on its way through forms, spreadsheets and messengers.
+/// One kind of dirt that a code picks up in forms, spreadsheets and messengers.
 fn dirt() -> impl Strategy<Value = fn(&str) -> String> {
     prop::sample::select(vec![
         (|t: &str| format!("\u{FEFF}{t}")) as fn(&str) -> String,

@@ -157,7 +157,7 @@ proptest! {
     }
 }
 
-/// Numbers given out by cities are nobody's: an attester may answer for one although it has a date.
+/// Numbers given out by cities belong to no person: an attester may confirm one although it has a date.
 #[test]
 fn a_registration_number_of_a_city_may_be_attested() {
     let admit = |text| LegacyCode::admit(LegacyKind::RegistrationNumber, text, "王海");

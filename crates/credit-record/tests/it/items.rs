@@ -93,7 +93,7 @@ fn field_codes_stand_in_the_order_of_the_standard() {
     );
 }
 
-/// a catalogue says of each entry what is recorded, where it comes from, who shares it and how long.
+/// a catalogue states of each entry what is recorded, where it comes from, who shares it and how long.
 #[test]
 fn every_entry_is_complete() {
     for item in standard_items().unwrap() {

@@ -1,4 +1,4 @@
-//! What the lint of items refuses: table of a change to a good item, and the place and rule that the refusal
+//! What the lint of items refuses: table of a change to a good item, and the path and rule that the refusal
 //! must name (R-6: a catalogue is never half-published).
 
 use credit_record::item::{

@@ -38,7 +38,7 @@ fn works(day: Date) -> bool {
     !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday)
 }
 
-/// Rules that several items have, by what their roles say. `None`: the rule is an item's own.
+/// Rules that several items have, by their roles. `None`: the rule is an item's own.
 fn common(item: &ItemVersion, rule: &Rule) -> Option<Map<String, Value>> {
     let roles = &item.roles;
     let base = |kind| make_specimen(item, kind, SpecimenExtent::Required);
@@ -196,7 +196,7 @@ fn late_reports_are_counted() {
         (late[0].1, late[0].3),
         (FindingCode::LateReport, Severity::Warning)
     );
-    // Without a published calendar nothing is held against anybody.
+    // Without a published calendar there is no finding.
     let unknown = found(
         compiled("xzcf", None),
         &record("2026-05-10"),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::support::PROVIDER;
 
-/// The day on which everything in a specimen happened, unless a test asks for another.
+/// The day on which everything in a specimen happened, by default.
 pub const DAY: &str = "2026-06-10";
 
 /// Which fields a specimen fills.
@@ -35,7 +35,7 @@ pub fn specimen_on_day(
     day: &str,
 ) -> Map<String, Value> {
     let mut record = Map::new();
-    // Conditions may look at fields that stand later, so two rounds.
+    // Conditions may read later fields, so two rounds.
     for _ in 0..2 {
         for field in &item.fields {
             let wanted = match &field.required {
@@ -63,7 +63,7 @@ pub fn specimen_on_day(
     record
 }
 
-/// Old editions do not say for whom a field is; the code is the organisation's, the card the person's.
+/// Old editions do not state for whom a field is; the code is the organisation's, the card the person's.
 fn fits_subject(item: &ItemVersion, code: &String, kind: SubjectKind) -> bool {
     let roles = &item.roles;
     let person = kind == SubjectKind::NaturalPerson;

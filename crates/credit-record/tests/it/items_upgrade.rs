@@ -206,7 +206,7 @@ fn the_penalty_of_2018_reads_as_one_since_2021() {
     values("xzcf", 3, &read.values);
 }
 
-/// The mapping of a version speaks of every field of the one before, and of no other.
+/// The mapping of a version names every field of the one before, and of no other.
 #[test]
 fn mappings_have_no_gaps() {
     for new in standard_items().unwrap() {
@@ -258,7 +258,7 @@ fn only_the_next_version_can_read_a_record() {
     );
 }
 
-/// A field that the mapping forgets is named, never lost in silence.
+/// A field that the mapping omits is named, never lost silently.
 #[test]
 fn a_gap_in_a_mapping_shows() {
     let mut new = version("xzcf", 2);

@@ -397,7 +397,7 @@ fn fnv_1a(text: &str) -> u64 {
     })
 }
 
-/// Texts that show what a step does: every piece alone, beside its neighbour, and a few whole values.
+/// Texts that show what a step does: every piece alone, next to its neighbour, and a few whole values.
 fn corpus() -> Vec<String> {
     let wholes = [
         "2026/6/5",

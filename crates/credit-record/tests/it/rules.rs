@@ -1,4 +1,4 @@
-//! Rules as CEL: what the compiler refuses, and what a rule says of a record.
+//! Rules as CEL: what the compiler refuses, and the result of a rule for a record.
 
 use std::sync::Arc;
 

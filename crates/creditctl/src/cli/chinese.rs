@@ -1,4 +1,4 @@
-//! The Chinese help of the command line. Called by [`super::command`].
+//! The Chinese help of the command line. Called by [`super::localised_command`].
 
 use clap::{Arg, ArgAction, Command};
 

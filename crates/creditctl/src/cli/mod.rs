@@ -1,4 +1,4 @@
-//! The command line: what may be asked, with help in Chinese (for officers) and English. Called by `run`.
+//! The command line: commands and options, with help in Chinese (for officers) and English. Called by [`crate::run`].
 //!
 //! `chinese` holds the Chinese help; a test walks the commands and misses none.
 

@@ -28,7 +28,7 @@ use crate::{CommandContext, CommandFailure};
 
 /// A single call that takes longer than this is tried again.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// Silence on a connection after which the other side is asked whether it is there, and its time to answer.
+/// Keepalive: silence on a connection after which a ping is sent, and the timeout of its answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// First and longest pause between two tries.
 const RETRY_PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -135,7 +135,7 @@ impl PlatformClient {
             feedback,
             token,
         };
-        // Asked for once here, so that a file that is not there is told before anything else is done.
+        // Read once here, so that a missing file is reported before anything else is done.
         platform.token()?;
         Ok(platform)
     }
@@ -151,7 +151,7 @@ impl PlatformClient {
             .max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
-    /// A request that says who calls.
+    /// A request with the caller's token.
     ///
     /// # Errors
     /// The token cannot be read.
@@ -204,7 +204,7 @@ impl PlatformClient {
         }
     }
 
-    /// A call's failure in words.
+    /// The message of a failed call.
     pub fn failure(&self, error: CallError) -> CommandFailure {
         match error {
             CallError::Failure(failure) => failure,
@@ -216,7 +216,7 @@ impl PlatformClient {
 /// Why a call has no answer.
 #[derive(Debug)]
 pub enum CallError {
-    /// What the platform said, or that it said nothing.
+    /// The platform's message, or that it gave none.
     Status(Box<Status>),
     /// Something on this side.
     Failure(CommandFailure),
@@ -274,7 +274,7 @@ impl RetryTimer {
     }
 }
 
-/// Whether a status can be another one when the same is asked again.
+/// Whether a retry of the same call can have another status.
 pub fn is_transient(status: &Status) -> bool {
     use std::error::Error as _;
     match status.code() {
@@ -293,7 +293,7 @@ pub fn is_transient_code(code: Code) -> bool {
     )
 }
 
-/// A status in words, with its exit code.
+/// The message of a status, with its exit code.
 pub fn status_failure(language: Language, endpoint: &str, status: &Status) -> CommandFailure {
     let details = status.get_error_details();
     let info = details.error_info();

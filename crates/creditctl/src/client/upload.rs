@@ -29,7 +29,7 @@ const MAX_IN_FLIGHT_BYTES: usize = 16 << 20;
 /// Without any answer for so long, the stream is taken for broken.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A record on its way.
+/// A record in flight.
 #[derive(Debug, Clone)]
 pub struct OutgoingRecord {
     /// Its row.
@@ -63,7 +63,7 @@ pub trait UploadDriver {
     /// The state cannot be written.
     fn flush_answers(&mut self) -> Result<(), CommandFailure>;
 
-    /// The connection broke, or the platform asked to try again; it will be.
+    /// The connection broke, or the platform asked for a retry; the records are sent again.
     fn report_break(&mut self, status: &Status);
 }
 
@@ -97,7 +97,7 @@ pub async fn upload_records(
         }
         match ended {
             Ok(()) if upload.is_done() => return Ok(()),
-            // The platform ended the stream, or asked for some rows once more.
+            // The platform ended the stream, or asked to send some rows again.
             Ok(()) => {
                 if !tries.wait_before_retry().await {
                     let status = Status::unavailable("UNAVAILABLE");
@@ -126,9 +126,9 @@ struct Upload<'a> {
     /// Not answered yet, in the order of sending.
     unanswered: VecDeque<OutgoingRecord>,
     bytes: usize,
-    /// How many of `waiting` went out on this stream.
+    /// How many of `unanswered` went out on this stream.
     sent: usize,
-    /// Rows that the platform wants once more.
+    /// Rows that the platform asked to send again.
     retried: Vec<OutgoingRecord>,
     source_ended: bool,
     answers: u64,
@@ -170,7 +170,7 @@ impl Upload<'_> {
     /// One stream, until everything is answered or it breaks.
     async fn stream(&mut self) -> Result<(), CallError> {
         self.sent = 0;
-        // What the platform asked for again comes with the next stream, after a pause.
+        // Rows that the platform asked for again are sent on the next stream, after a pause.
         for outgoing in std::mem::take(&mut self.retried) {
             self.bytes += outgoing.submission.content.len();
             self.unanswered.push_back(outgoing);
@@ -212,7 +212,7 @@ impl Upload<'_> {
             match &to {
                 Some(open) if self.unanswered.is_empty() && self.source_ended => {
                     debug_assert!(self.sent == 0 && !open.is_closed());
-                    // Nothing more to say: the platform ends its side, too.
+                    // The request side is closed: the platform ends its side, too.
                     to = None;
                 }
                 Some(open) => self.push(open),
@@ -276,7 +276,7 @@ impl Upload<'_> {
         Ok(())
     }
 
-    /// An answer that belongs to nothing that was asked.
+    /// An answer that belongs to no request.
     fn contract_violation(&self) -> CallError {
         CommandFailure::with_exit(
             Exit::Unavailable,

@@ -1,7 +1,7 @@
 //! Waits for the verdicts on records that have receipts. Called by `submit`.
 //!
 //! A record is judged shortly after its receipt; until then the platform does not know a verdict. Waiting ends when no
-//! verdict has come for some time: a record that still has none then is said to have none yet, never to be good.
+//! verdict has come for some time: a record that still has none then is reported as pending, never as accepted.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl VerdictTimeout {
 /// The verdict on a record; `None` when it did not come in time.
 ///
 /// # Errors
-/// The platform stays away or refuses to tell.
+/// The platform is unreachable or refuses the call.
 pub async fn await_verdict(
     platform: &PlatformClient,
     record: Uuid,

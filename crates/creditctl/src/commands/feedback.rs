@@ -19,7 +19,7 @@ use crate::report::{findings_text, write_json_line};
 use crate::shapes::{CaseShape, change_name, format_moment};
 use crate::{CommandContext, CommandFailure};
 
-/// Cases asked for at once.
+/// Cases of one page.
 const PAGE: u32 = 200;
 
 /// The line of `list --json`.
@@ -110,7 +110,7 @@ async fn list(
 
 /// Why watching ended.
 enum WatchEnd {
-    /// Nothing came for as long as was asked for.
+    /// Nothing came for the time that was asked for.
     Idle,
     /// The stream broke.
     Broken(CallError),
@@ -128,18 +128,18 @@ async fn watch(
         (None, None) => String::new(),
     };
     let mut tries = RetryTimer::new(platform.retry_timeout);
-    let mut told = false;
+    let mut reported = false;
     loop {
         let before = cursor.clone();
         let ended = follow(task, &platform, &mut cursor, voice, surroundings).await?;
         if cursor != before {
             tries.reset();
-            told = false;
+            reported = false;
         }
         match ended {
             WatchEnd::Idle => return Ok(Exit::Good),
             WatchEnd::Broken(CallError::Status(status)) if is_transient(&status) => {
-                if !std::mem::replace(&mut told, true) {
+                if !std::mem::replace(&mut reported, true) {
                     let said = status.message();
                     let text = say!(
                         voice.language,
@@ -190,7 +190,7 @@ async fn follow(
                 let to = response.cursor.clone();
                 print_change(response, voice, surroundings)?;
                 *cursor = to;
-                // Only behind what was printed: a change is rather told twice than not at all.
+                // Only after printing: a change is printed twice rather than never.
                 if let Some(path) = &task.cursor_file {
                     store_cursor(path, cursor, voice.language)?;
                 }
@@ -250,7 +250,7 @@ fn store_cursor(path: &Path, cursor: &str, language: Language) -> Result<(), Com
     done.map_err(|error| CommandFailure::writing(language, path, &error))
 }
 
-/// A case in words.
+/// A case as text.
 pub(super) fn case_text(case: &CaseShape, language: Language) -> String {
     let state = match case.state {
         "open" if case.overdue => language.pick("逾期未改正", "open, overdue"),

@@ -28,7 +28,7 @@ struct UnreadableLine<'a> {
 const UTF8: &str = "utf-8";
 /// Name of the rule for a line that is too long, the same as for a code that is.
 const LENGTH: &str = "length";
-/// Bytes written at once when nobody waits for the single line.
+/// Bytes written at once when no reader waits for a single line.
 const BUFFER: usize = 64 * 1024;
 
 /// Runs the command.
@@ -50,7 +50,7 @@ pub fn run(
     };
     let done = if task.codes.is_empty() {
         if surroundings.interactive {
-            // A hint only; whoever cannot see it can still type.
+            // A prompt only; input works without it.
             let _ = writeln!(desk.errors, "{}", language.waiting());
         }
         desk.check_stream(&mut *surroundings.input)
@@ -61,7 +61,7 @@ pub fn run(
         // The reader has seen enough; what was found so far still counts.
         Err(CommandFailure::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
             let exit = desk.exit;
-            // What is still buffered has nobody to go to.
+            // The reader of what is still buffered has gone.
             let _ = desk.output.into_parts();
             Ok(exit)
         }
@@ -95,7 +95,7 @@ impl CodeChecker<'_> {
                     self.print_explanation(|language| language.too_long().to_owned());
                 }
             }
-            // A program that asks line by line gets its answer before it asks again.
+            // A program that writes line by line gets each answer before it writes the next line.
             if lines.is_drained() {
                 self.output.flush().map_err(CommandFailure::Write)?;
             }

@@ -1,4 +1,4 @@
-//! `creditctl lint`: the verdicts on a file at the desk, by the code that gives them on receipt. What the platform
+//! `creditctl lint`: the verdicts on a local file, by the code that gives them on receipt. What the platform
 //! alone can know (other records, other providers) is not in them.
 
 use std::sync::Arc;

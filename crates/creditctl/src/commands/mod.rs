@@ -1,4 +1,4 @@
-//! One module a command, each with one function `run`. Called by [`crate::run`].
+//! One module a command, each with a `run` function for every command in it. Called by [`crate::run`].
 
 pub mod completions;
 pub mod confirm;

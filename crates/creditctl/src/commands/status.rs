@@ -154,7 +154,7 @@ pub(super) fn receipt_shape(
     })
 }
 
-/// A receipt in words.
+/// A receipt as text.
 pub(super) fn receipt_text(receipt: &ReceiptShape, language: Language) -> String {
     let ReceiptShape {
         submission_id,

@@ -27,7 +27,7 @@ use crate::{CommandContext, CommandFailure};
 
 /// Longest name of a batch: with a slash and the row it has to fit into a submission id of 128 characters.
 const MOST_BATCH: usize = 100;
-/// Verdicts asked for at once.
+/// Verdicts fetched at once.
 const CONCURRENT_VERDICTS: usize = 64;
 /// Answers after which the state is written even when more are at hand.
 const FLUSH_AFTER_ANSWERS: u64 = 256;
@@ -267,7 +267,7 @@ struct VerdictCollector<'a> {
 }
 
 impl VerdictCollector<'_> {
-    /// All rows in their order, some verdicts asked for at once.
+    /// All rows in their order, some verdicts fetched at once.
     async fn collect_verdicts(
         &self,
         report: &mut FileReport<'_>,

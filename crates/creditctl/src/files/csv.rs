@@ -1,12 +1,12 @@
-//! Comma-separated rows from a stream, with the number that a spreadsheet gives each. Called by [`super::Table`].
+//! Comma-separated rows from a stream, with the number that a spreadsheet gives each. Called by [`super::InputFile`].
 //!
-//! Written here because of the numbers: an officer looks a row up in the file, and the readers at hand say at which line
-//! a record begins, give or take line ends of two characters, blank lines and line ends within cells. Quotation marks
-//! count at the beginning of a cell only; a row of any number of cells is a row.
+//! Written here because of the numbers: an officer looks a row up in the file, and the available readers give the line
+//! at which a record begins, but for line ends of two characters, blank lines and line ends within cells. Quotation
+//! marks count at the beginning of a cell only; a row of any number of cells is a row.
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// Most bytes of a row: far above a record's limit. What is longer has a quotation mark that nobody closed.
+/// Most bytes of a row: far above a record's limit. What is longer has an unclosed quotation mark.
 const MOST_ROW: usize = 8 << 20;
 
 /// Rows of a stream of UTF-8.

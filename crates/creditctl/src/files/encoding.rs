@@ -1,8 +1,10 @@
-//! Which encoding a CSV file has, told from all of its bytes, and the file as UTF-8. Called by [`super::InputFile`].
+//! Which encoding a CSV file has, detected from all of its bytes, and the file as UTF-8. Called by
+//! [`super::InputFile`].
 //!
-//! Offices save CSV as GB18030 or as UTF-8, with or without a mark, and nothing in the file says which. A text of
-//! one is practically never valid in the other, with one trap: UTF-8 with a few damaged bytes can pass as GB18030
-//! and would arrive as gibberish. So a file in which most characters are good UTF-8 is called damaged, not GB18030.
+//! Offices save CSV as GB18030 or as UTF-8, with or without a byte-order mark, and nothing in the file declares which.
+//! A text of one is practically never valid in the other, with one trap: UTF-8 with a few damaged bytes can pass as
+//! GB18030 and would arrive as gibberish. So a file in which most characters are good UTF-8 is called damaged, not
+//! GB18030.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -17,7 +19,7 @@ const BUFFER: usize = 64 * 1024;
 /// Mark in front of UTF-8.
 pub const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// What the bytes of a file say.
+/// The encoding detected from the bytes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EncodingGuess {
     /// UTF-8, which needs no guessing.
@@ -26,7 +28,7 @@ pub enum EncodingGuess {
     Gb18030,
     /// UTF-8 but for some bytes; the first of them are in this line.
     DamagedUtf8(u64),
-    /// UTF-16, by its mark.
+    /// UTF-16, by its byte-order mark.
     Utf16,
     /// Neither; the first bytes that are no GB18030 are in this line.
     Neither(u64),
@@ -146,7 +148,8 @@ impl EncodingProbe {
     }
 }
 
-/// A stream as UTF-8, without a mark. What cannot be read becomes U+FFFD; the probe has refused such a file before.
+/// A stream as UTF-8, without a byte-order mark. What cannot be read becomes U+FFFD; the probe has refused such a file
+/// before.
 pub struct DecodingReader<R> {
     inner: R,
     decoder: Decoder,

@@ -78,7 +78,7 @@ fn joined(parts: &[String], numbered: bool) -> String {
 pub struct ErrorFile {
     language: Language,
     target: PathBuf,
-    /// Whether the target may be written over: somebody asked for this very file.
+    /// Whether the target may be overwritten: the user named this very file.
     chosen: bool,
     partial: PathBuf,
     writer: ErrorFileWriter,
@@ -272,8 +272,8 @@ impl ErrorFile {
         }
     }
 
-    /// Completes the file and gives it its name, which is never that of another file beside the input: somebody may
-    /// be at work on that.
+    /// Completes the file and gives it its name, which is never that of another file next to the input: somebody may
+    /// be working on that.
     ///
     /// # Errors
     /// Cannot be written.
@@ -310,7 +310,7 @@ impl ErrorFile {
     }
 }
 
-/// The first name that is free, or whose file says the same.
+/// The first name that is free, or whose file has the same content.
 fn free_path(target: &Path, partial: &Path) -> io::Result<PathBuf> {
     let new = fs::read(partial)?;
     let mut number = 1;
@@ -347,7 +347,7 @@ fn sheet_row(
     Ok(())
 }
 
-/// `penalties.errors.csv` beside `penalties.csv`; of an error file the next, `penalties.errors-2.csv`.
+/// `penalties.errors.csv` next to `penalties.csv`; of an error file the next, `penalties.errors-2.csv`.
 fn error_file_path(input: &Path, number: u32) -> PathBuf {
     let stem = input.file_stem().unwrap_or_default().to_string_lossy();
     let end = input.extension().unwrap_or_default().to_string_lossy();
@@ -368,7 +368,7 @@ fn error_file_path(input: &Path, number: u32) -> PathBuf {
 }
 
 fn numbered_error_path(target: &Path, number: u32) -> PathBuf {
-    // The name was made by `beside`, which reads its own names.
+    // The name was made by `error_file_path`, which reads its own names.
     error_file_path(target, number - 1)
 }
 

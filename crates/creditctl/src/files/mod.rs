@@ -79,7 +79,7 @@ impl RowBody {
     }
 }
 
-/// A file that was looked at and can be read as often as wanted.
+/// A file that was probed and can be read as often as wanted.
 #[derive(Debug)]
 pub struct InputFile {
     /// Where it is.
@@ -90,7 +90,7 @@ pub struct InputFile {
     pub digest: [u8; 32],
     /// Encoding of a CSV file.
     pub encoding: Encoding,
-    /// The encoding was told from the bytes and is not UTF-8: worth a word.
+    /// The encoding was detected from the bytes and is not UTF-8: worth a notice.
     pub guessed: bool,
     /// A CSV file begins with a byte-order mark.
     pub marked: bool,
@@ -167,7 +167,7 @@ impl InputFile {
     /// Fails when the file was changed since it was opened: what was checked would not be what is sent.
     ///
     /// # Errors
-    /// Changed, or gone.
+    /// Changed, or removed.
     pub fn ensure_unchanged(&self, language: Language) -> Result<(), CommandFailure> {
         let now =
             stamp(&self.path).map_err(|e| CommandFailure::reading(language, &self.path, &e))?;
@@ -226,7 +226,8 @@ fn encoding_of(
     match (wanted, guess) {
         (Some(Encoding::Utf8) | None, EncodingGuess::Utf8) => Ok((Encoding::Utf8, false)),
         (None, EncodingGuess::Gb18030) => Ok((Encoding::Gb18030, true)),
-        // What reads as UTF-8 throughout can still be meant as GB18030; whoever says so is believed if it can be.
+        // What reads as UTF-8 throughout can still be meant as GB18030; an encoding given by the user is taken if the
+        // bytes allow it.
         (
             Some(Encoding::Gb18030),
             EncodingGuess::Gb18030 | EncodingGuess::Utf8 | EncodingGuess::DamagedUtf8(_),

@@ -1,7 +1,7 @@
-//! One sheet of a workbook, cell by cell as text. Called by [`super::Table`].
+//! One sheet of a workbook, cell by cell as text. Called by [`super::InputFile`].
 //!
 //! A date cell becomes `YYYY-MM-DD`. A number keeps its digits; beyond the 15 that a spreadsheet holds it is
-//! given as `4.30102199003071E+17`, the damage that it is, so that the check says so and nobody takes invented
+//! given as `4.30102199003071E+17`, the damage that it is, so that the check reports it and nobody takes invented
 //! digits for an identifier.
 
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! A platform within the test: it keeps to the contract of `proto/` (receipts once for ever, answers in order, resume
-//! tokens, verdicts a moment later), judges with the real check, and breaks when told to. Used by the tests of all
-//! commands that speak to the platform.
+//! tokens, verdicts a moment later), judges with the real check, and breaks on request. Used by the tests of all
+//! commands that call the platform.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -39,7 +39,7 @@ pub struct FakePlatformBehaviour {
     pub refused: Vec<String>,
     /// Answers no more than so many submissions until this is raised.
     pub gate: Option<u64>,
-    /// Verdicts that are asked for so often before they are there.
+    /// How often verdicts are asked for before they are there.
     pub slow: u32,
     /// Never gives a verdict.
     pub silent: bool,
@@ -208,7 +208,7 @@ impl FakePlatform {
         Answer::Receipt(receipt)
     }
 
-    /// What the check says of a committed record.
+    /// The check's result for a committed record.
     pub fn judge(&self, submission: &ingest::Submission) -> (bool, Vec<validation::Finding>) {
         let versions = self.items.iter().filter(|item| {
             item.item().code == submission.item_code
@@ -329,7 +329,7 @@ impl IngestService for FakePlatform {
                 } else {
                     assert!(request.resume_token.is_empty());
                     if break_after == Some(answered) {
-                        // Committed, and the answer is lost on its way.
+                        // Committed, and the answer is lost.
                         fake.answer_submission(request.submission.unwrap());
                         let _ = to.send(Err(refused(Reason::NotCommitted))).await;
                         return;
@@ -509,7 +509,7 @@ impl ValidationService for FakePlatform {
         let fake = self.clone();
         let mut changed = self.changed.subscribe();
         tokio::spawn(async move {
-            let mut told = 0;
+            let mut sent = 0;
             let break_after = fake.inner().behaviour.breaks.pop_front();
             loop {
                 let next = fake.inner().changes.get(at).cloned();
@@ -519,12 +519,12 @@ impl ValidationService for FakePlatform {
                     }
                     continue;
                 };
-                if break_after == Some(told) {
+                if break_after == Some(sent) {
                     let _ = to.send(Err(refused(Reason::Stopping))).await;
                     return;
                 }
                 at += 1;
-                told += 1;
+                sent += 1;
                 next.cursor = at.to_string();
                 if to.send(Ok(next)).await.is_err() {
                     return;

@@ -112,7 +112,7 @@ async fn watching_goes_on_behind_the_last_change_whatever_breaks() {
         "--cursor-file",
         &*cursor,
     ];
-    // The place is kept behind what is printed.
+    // The cursor is stored after printing.
     let at = |place: &str| std::fs::read_to_string(&cursor).is_ok_and(|kept| kept == place);
     let said = run_until(&folder, &watch, |_| at("3")).await;
     let changes: Vec<String> = (said.objects().iter())
@@ -131,7 +131,7 @@ async fn watching_goes_on_behind_the_last_change_whatever_breaks() {
     let said = run_until(&folder, &watch, |_| at("4")).await;
     assert_eq!(said.objects().len(), 1, "{said:?}");
     assert_eq!(said.objects()[0]["cursor"], "4");
-    // Nothing comes any more: it ends by itself when told to.
+    // Nothing comes any more: it ends by itself as requested.
     let said = run_on_thread(&[&watch[..], &["--idle=1"]].concat()).await;
     assert_eq!((said.code, said.out.as_str()), (0, ""), "{said:?}");
     let from = [

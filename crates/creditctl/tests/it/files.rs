@@ -116,7 +116,7 @@ fn an_error_file_is_never_written_over_another() {
     let records = two(&corpus);
     let file = folder.write("a.csv", csv(&corpus.item, false, &borrowed(&records)));
     lint(&file, &corpus.provider, &[]);
-    // The same again says the same, and needs no second file.
+    // The same run again has the same content and needs no second file.
     lint(&file, &corpus.provider, &[]);
     assert_eq!(folder.names(), ["a.csv", "a.errors.csv"]);
     folder.write("a.errors.csv", "somebody is at work on this");

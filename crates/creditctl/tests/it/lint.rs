@@ -1,4 +1,4 @@
-//! `creditctl lint` says what the service's check says: over the generator's corpus, in every format.
+//! `creditctl lint` gives the findings of the service's check: over the generator's corpus, in every format.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use testkit::records::Generator;
 use crate::fake_platform::today;
 use crate::support::{CreditctlFolder, CreditctlOutput, TODAY, corpus, csv, item, run};
 
-/// What the service says of a content: outcome and findings, in the form of the tool's own lines.
+/// The service's result for a content: outcome and findings, in the form of the tool's own lines.
 fn service(item: &CompiledItem, form: ContentForm, content: &[u8], provider: &str) -> Value {
     let table = WorkingDayTable::from_calendar(&Calendar::builtin().unwrap());
     let working_days: Arc<dyn WorkingDays> = Arc::new(table);

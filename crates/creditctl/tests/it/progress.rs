@@ -1,4 +1,4 @@
-//! The progress bar: shown to whoever sits at a terminal, to nobody else. Calls the library, because a test has no
+//! The progress bar: shown on a terminal only. Calls the library, because a test has no
 //! terminal to give to a program.
 
 use std::io;
@@ -11,7 +11,7 @@ use time::macros::datetime;
 use crate::fake_platform::{FakePlatform, TOKEN};
 use crate::support::{CreditctlFolder, corpus, csv};
 
-/// A terminal that remembers what was written.
+/// A terminal that records what was written.
 #[derive(Debug, Clone, Default)]
 struct Screen(Arc<Mutex<String>>);
 

@@ -78,7 +78,7 @@ async fn d24_a_record_is_looked_up_revoked_and_looked_up_again() {
         (&"revoke".into(), &2.into())
     );
     let id = object["submission_id"].as_str().unwrap();
-    // A lost answer is asked for again under the same id.
+    // After a lost answer the call is repeated under the same id.
     let again = ask(&[&revoke[..], &["--id", id]].concat()).await;
     assert_eq!(again.objects()[0], object);
     assert_eq!(fake.inner().ledger.len(), 2);

@@ -1,4 +1,4 @@
-//! `creditctl identify` on standard input: every kind of file, programs that ask line by line, readers that
+//! `creditctl identify` on standard input: every kind of file, programs that write line by line, readers that
 //! leave early.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -85,7 +85,7 @@ fn a_reader_that_leaves_ends_it_quietly() {
     writeln!(to, "430102199003071234").unwrap();
     from.read_line(&mut String::new()).unwrap();
     drop(from);
-    // Written until the program is gone: it notices at its next answer.
+    // Written until the program has ended: it notices at its next answer.
     while writeln!(to, "430102199003071234").is_ok() {}
     let mut said = String::new();
     child

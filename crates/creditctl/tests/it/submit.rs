@@ -282,7 +282,7 @@ async fn verdicts_that_do_not_come_are_said_to_be_outstanding() {
     assert_eq!(without.code, 0, "{without:?}");
     assert_eq!(without.rows()[0]["verdict"], Value::Null);
     assert_eq!(folder.names(), ["a.csv"]);
-    // A refused row beside it makes it 1, and what is outstanding is kept all the same.
+    // A refused row besides makes it 1, and what is outstanding is kept all the same.
     fake.change_behaviour(|mood| mood.refused.push("b/3".to_owned()));
     let two = csv(&corpus.item, false, &[&corpus.good[0], &corpus.good[1]]);
     let mixed = folder.write("b.csv", two);
@@ -340,7 +340,7 @@ async fn who_cannot_reach_it_or_is_not_admitted_is_told_with_3() {
     );
     folder.write("token", format!("{TOKEN}\n"));
     assert_eq!(run_on_thread(&arguments).await.code, 0);
-    // A port that nobody listens at, and that nobody else gets meanwhile.
+    // A reserved port without a listener.
     let silent = tokio::net::TcpSocket::new_v4().unwrap();
     silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = silent.local_addr().unwrap().to_string();
@@ -356,7 +356,7 @@ async fn who_cannot_reach_it_or_is_not_admitted_is_told_with_3() {
     .await;
     assert_eq!(said.code, 3, "{said:?}");
     assert!(said.err.contains("连接不上"), "{}", said.err);
-    // Nothing goes over a network in clear unless somebody says so.
+    // Nothing goes over a network in clear unless an option allows it.
     let said = run_on_thread(&[
         "submit",
         &file,

@@ -1,5 +1,5 @@
 //! A service made for these tests: it emits events on its own stream and consumes them into a
-//! table. Its processes can be started, crashed and started again on one bed. Called by all tests
+//! table. Its processes can be started, crashed and started again on one test bed. Called by all tests
 //! of this binary.
 
 use std::{
@@ -47,7 +47,7 @@ pub const SUBSCRIPTION: Subscription = Subscription {
     max_batch: 500,
 };
 
-/// An event whose code tells the handler what to do with it.
+/// An event whose code determines what the handler does with it.
 pub fn test_event(code: &str) -> NewEvent {
     test_event_named(code, "")
 }
@@ -274,7 +274,7 @@ impl BusFixture {
         Ok(stream.info().await?.state.messages)
     }
 
-    /// Waits until this many dead letters wait for somebody.
+    /// Waits until there are this many unresolved dead letters.
     pub async fn wait_for_letters(
         &self,
         count: usize,
@@ -289,7 +289,7 @@ impl BusFixture {
         .await
     }
 
-    /// Ends the test: everything is dealt with, and each effect has exactly one follow-up.
+    /// Ends the test: everything is handled, and each effect has exactly one follow-up.
     pub async fn finish(self, process: BusProcess) -> Result<()> {
         self.bed.wait_until_settled().await?;
         process.stop().await?;
@@ -334,7 +334,7 @@ impl BusProcess {
             .unwrap_or_default()
     }
 
-    /// Waits for a complaint of readiness that holds all these words.
+    /// Waits until a reason for not being ready contains all these words.
     pub async fn wait_for_complaint(&self, words: &[&str]) -> Result<String> {
         eventually("a complaint", WAIT_TIMEOUT, async || {
             let complaints = self.context.readiness.unready_reasons();
@@ -379,7 +379,7 @@ pub async fn provision_eventually(bus: &Bus) -> Result<Vec<String>> {
     .await
 }
 
-/// Another connection of the bed's bus with a changed configuration.
+/// Another connection of the test bed's bus with a changed configuration.
 pub async fn bus_with(world: &BusFixture, change: impl FnOnce(&mut BusConfig)) -> Result<Bus> {
     let mut config = world.bed.bus_config.clone();
     change(&mut config);

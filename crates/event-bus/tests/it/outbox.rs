@@ -128,7 +128,7 @@ async fn r11_a_transaction_that_commits_late_is_not_skipped() -> TestResult {
     .await?;
     assert_eq!(process.published(), 0);
     assert!(world.effects().await?.is_empty());
-    // A transaction that somebody left open is a complaint that names the lane.
+    // A transaction that was left open is reported with the name of the lane.
     world.bed.clock.advance(time::Duration::seconds(60));
     process
         .wait_for_complaint(&["outbox catalog", "105 s old"])
@@ -160,8 +160,8 @@ async fn one_of_two_relays_publishes_and_the_other_takes_over() -> TestResult {
 
     world.emit_codes(&numbered_codes("a", 40)).await?;
     world.wait_for_effects(&numbered_codes("a", 40)).await?;
-    // Each event and its follow-up by one of the two. Which one is not said: a late answer of NATS makes the leader
-    // give the lock back.
+    // Each event and its follow-up by one of the two. Which one is not determined: a late answer of NATS makes the
+    // leader give the lock back.
     eventually("each is published once", WAIT_TIMEOUT, async || {
         let both = (first.published(), second.published());
         (both.0 + both.1 == 40 + 40).then_some(()).ok_or(both)
@@ -169,7 +169,7 @@ async fn one_of_two_relays_publishes_and_the_other_takes_over() -> TestResult {
     .await?;
     let leader = one_leader(&world).await?;
 
-    // Killing the session alone: somebody leads again, nothing is lost or double.
+    // Killing the session alone: another leader is elected, nothing is lost or double.
     sqlx::query("select pg_terminate_backend($1)")
         .bind(leader)
         .execute(&world.bed.owner_pool)
@@ -223,7 +223,7 @@ async fn r12_events_of_the_largest_size_arrive_whole() -> TestResult {
 }
 
 /// A dump restored into a younger cluster: its transactions count from the beginning, so new rows
-/// would sort before the cursor. The relay says so, and `rebase` mends it without a second effect.
+/// would sort before the cursor. The relay reports it, and `rebase_outbox` repairs it without a second effect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_outbox_is_noticed_and_rebased() -> TestResult {
     let world = BusFixture::start().await?;

@@ -1,4 +1,4 @@
-//! Events that cannot be dealt with are parked, alone, and the lane goes on.
+//! Events that cannot be handled are parked, alone, and the lane goes on.
 
 use std::sync::{PoisonError, atomic::Ordering};
 
@@ -149,7 +149,7 @@ async fn what_may_pass_is_tried_again_and_its_age_is_seen() -> TestResult {
     Ok(())
 }
 
-/// A missing right or table is nobody's event: nothing is parked, everything arrives after the fix.
+/// A missing right or table is not the fault of an event: nothing is parked, everything arrives after the fix.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fault_of_the_schema_parks_nothing() -> TestResult {
     let world = BusFixture::start().await?;

@@ -45,7 +45,7 @@ async fn the_same_batch_twice_is_one_effect() -> TestResult {
     Ok(())
 }
 
-/// the process dies at each point of the way; the next one ends in the same state.
+/// the process dies at each fault point; the next one ends in the same state.
 async fn survives_death_at(point: FaultPoint) -> Result<()> {
     let world = BusFixture::start().await?;
     let dying = world.process_with(panic_at(point, 2)).await?;

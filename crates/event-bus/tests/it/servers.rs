@@ -1,4 +1,4 @@
-//! NATS goes away, loses its disk or is full; PostgreSQL restarts: nothing is lost or double.
+//! NATS fails, loses its disk or is full; PostgreSQL restarts: nothing is lost or double.
 
 use std::{
     fmt::Debug,
@@ -51,7 +51,7 @@ async fn r11_with_nats_away_appending_goes_on_and_everything_arrives_later() -> 
     Ok(())
 }
 
-/// A server that restarts while batches are on their way must not leave a lane waiting for ever.
+/// A server that restarts while batches are in flight must not leave a lane waiting for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn restarts_of_nats_under_load_leave_no_lane_behind() -> TestResult {
     let nats = private_nats().await?;
@@ -102,7 +102,7 @@ impl Subscriber for WarningCollector {
     fn exit(&self, _: &Id) {}
 }
 
-/// The line falls silent and then breaks: what was asked is never answered. The consumer must not
+/// The line falls silent and then breaks: a request is never answered. The consumer must not
 /// wait for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consumer_whose_request_is_lost_asks_again() -> TestResult {
@@ -114,13 +114,13 @@ async fn a_consumer_whose_request_is_lost_asks_again() -> TestResult {
     world
         .wait_for_effects(&numbered_codes("before", 20))
         .await?;
-    // All is acknowledged: from here on the consumer only asks for more.
+    // All is acknowledged: from here on the consumer only fetches.
     world.bed.wait_until_settled().await?;
     process.wait_until_ready().await?;
     let complaints = WarningCollector::default();
     tracing::subscriber::set_global_default(complaints.clone())?;
     line.stall();
-    // The lane says so only until its next try, so what it said is kept: a late look cannot miss it.
+    // The lane reports this only until its next try, so its reports are kept: a late poll cannot miss one.
     eventually("the consumer gives up waiting", WAIT_TIMEOUT, async || {
         let said = complaints.0.lock().unwrap().clone();
         let found = said
@@ -169,7 +169,7 @@ async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> TestResul
     nats.wipe().await?;
     nats.restart().await?;
 
-    // A running service says what is missing, and does not make a stream by itself.
+    // A running service reports what is missing, and does not make a stream by itself.
     let missing = crate::fixture::bus_with(&world, |_| ()).await?;
     let name = missing.stream_name(SERVICE);
     eventually("the stream is lost", WAIT_TIMEOUT, async || {
@@ -222,7 +222,7 @@ async fn a_running_service_recovers_when_its_stream_is_rebuilt() -> TestResult {
     Ok(())
 }
 
-/// A full stream is back-pressure: the outbox waits, its lane says so, and nothing is dropped.
+/// A full stream is back-pressure: the outbox waits, its lane reports it, and nothing is dropped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_stream_makes_the_outbox_wait() -> TestResult {
     let limit = 4 * 1024 * 1024;

@@ -106,7 +106,7 @@ async fn a_consumer_that_wants_more_event_types_is_updated_and_reported() -> Tes
         .map(|event| world.bed.bus.subject(event));
     assert_eq!(subjects().await?, wanted.collect::<Vec<_>>());
     assert!(world.bed.bus.provision(&with(GROWN)).await?.is_empty());
-    // The release before would miss events that are on their way: refused.
+    // The release before would miss events that are in flight: refused.
     assert_eq!(
         differs(world.bed.bus.provision(&test_topology()).await),
         (SUBSCRIPTION.consumer.to_owned(), "filter_subjects")
@@ -119,7 +119,7 @@ async fn a_consumer_that_wants_more_event_types_is_updated_and_reported() -> Tes
     Ok(())
 }
 
-/// A consumer that comes later has missed everything before; provisioning says so, and a rewind
+/// A consumer that comes later has missed everything before; provisioning reports it, and a rewind
 /// gives it all without a second effect for the others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consumer_that_comes_later_gets_everything_by_a_rewind() -> TestResult {

@@ -23,9 +23,9 @@ pub enum CalendarError {
     Heading {
         /// Name of the field.
         field: &'static str,
-        /// What it says.
+        /// The value found.
         found: String,
-        /// What it must say.
+        /// The value required.
         wanted: String,
     },
     /// A year appears twice.
@@ -51,7 +51,7 @@ pub enum CalendarError {
         place: String,
         /// What stands there.
         found: String,
-        /// What the parser said.
+        /// The parser's message.
         #[source]
         source: time::error::Parse,
     },

@@ -1,11 +1,11 @@
-//! The calendar added up once, for those who ask it for every record: an answer is two look-ups, however far
+//! The calendar added up once, for callers that need it for every record: an answer is two look-ups, however far
 //! apart the days are. Called by `validation` and `ingest`, which give it to the rules of items.
 
 use time::{Date, Month};
 
 use super::Calendar;
 
-/// Working days of the years with final data. Of other years nothing is said: a finding must not rest on a
+/// Working days of the years with final data. Of other years no answer is given: a finding must not rest on a
 /// guess that a notice may still turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkingDayTable {

@@ -1,4 +1,4 @@
-//! What the rules of records ask of a calendar. Called by `credit-record`, which takes any implementation;
+//! The calendar as the rules of records need it. Called by `credit-record`, which takes any implementation;
 //! services give it a [`WorkingDayTable`].
 
 use time::Date;

@@ -1,4 +1,4 @@
-//! A connection of a server that stays open until its client has hung up ("lingering close"). Called by `serve`.
+//! A connection of a server that stays open until its client has hung up ("lingering close"). Called by `serve_grpc`.
 //!
 //! A kernel answers what still comes to a closed socket by a reset, and a client that meets a reset drops what it has not
 //! read yet. A gRPC client always has something to send behind the last answer, if only the news that it has read it. So

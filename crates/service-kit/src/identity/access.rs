@@ -1,5 +1,5 @@
 //! Who may call what: the option `credit.common.v1.allowed` of each RPC, read from the descriptor set when a server starts.
-//! Called by [`super::AuthLayer`]; a test fails for an RPC that does not say who may call it.
+//! Called by [`super::AuthLayer`]; a test fails for an RPC that does not name its roles.
 
 use std::{collections::HashMap, fmt};
 
@@ -8,7 +8,7 @@ use proto::credit::common::v1::{self as common, AllowedRoles};
 
 use super::Role;
 
-/// Paths that need no token because they tell nothing about anybody: health and reflection.
+/// Paths that need no token because they carry no personal data: health and reflection.
 pub const OPEN_PREFIXES: &[&str] = &["/grpc.health.v1.Health/", "/grpc.reflection."];
 
 /// The roles of every RPC by its gRPC path, for instance `/credit.ingest.v1.IngestService/SubmitRecord`.

@@ -1,4 +1,4 @@
-//! The layer before every gRPC service: token, roles, span. `grpc::serve` installs it.
+//! The layer before every gRPC service: token, roles, span. `serve_grpc` installs it.
 
 use std::{
     future::Future,
@@ -79,7 +79,7 @@ impl AuthLayer {
     }
 }
 
-/// Whether the caller says that it speaks gRPC, as its protocol demands. Routes themselves do not look: a form of a web
+/// Whether the request has gRPC's content type, as the protocol demands. Routes themselves do not look: a form of a web
 /// page, for instance, would be taken for a call.
 fn is_grpc(headers: &http::HeaderMap) -> bool {
     let value = headers.get(http::header::CONTENT_TYPE);
@@ -139,7 +139,7 @@ where
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         if !is_grpc(request.headers()) {
-            // No gRPC status: whoever speaks something else would not understand it.
+            // No gRPC status: a client of another protocol would not understand it.
             let mut response = http::Response::new(Body::empty());
             *response.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return Box::pin(async move { Ok(response) });

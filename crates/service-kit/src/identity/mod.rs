@@ -1,5 +1,5 @@
-//! Who calls: every RPC has a principal from a signed token, and an option in its proto file says which roles may call
-//! it. `grpc` checks both before a service sees the request; services check what only they
+//! Authentication and authorisation: every RPC has a principal from a signed token, and an option in its proto file
+//! says which roles may call it. `grpc` checks both before a service sees the request; services check what only they
 //! can know (a provider writes only as itself, a subject sees only itself).
 
 mod access;

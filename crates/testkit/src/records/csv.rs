@@ -18,7 +18,7 @@ impl GeneratedRecord {
         for (_, value) in &pairs {
             cells.push(match value {
                 Value::String(text) => text.clone(),
-                // As whoever types it would: 7, where JSON has 7.0.
+                // As a person would type it: 7, where JSON has 7.0.
                 Value::Number(number) => match number.as_f64() {
                     Some(float) if !number.is_u64() => float.to_string(),
                     _ => number.to_string(),

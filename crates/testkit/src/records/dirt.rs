@@ -10,7 +10,7 @@ use super::pick;
 
 type DirtFunction = fn(&mut StdRng, &mut RecordDraft<'_>) -> bool;
 
-/// Each returns whether it found something to soil.
+/// Each returns whether it changed something.
 const KINDS: [DirtFunction; 12] = [
     full_width_code,
     lower_case_code,
@@ -61,7 +61,7 @@ fn a_code(rng: &mut StdRng, draft: &RecordDraft<'_>) -> Option<(String, String)>
                 .text(&code)
                 .map(|text| (code.clone(), text.to_owned()))
         })
-        // What is soiled already is left alone.
+        // A value that is dirty already is not changed.
         .filter(|(_, text)| text.bytes().all(|b| b.is_ascii_alphanumeric()))
         .collect();
     (!present.is_empty()).then(|| present[rng.random_range(0..present.len())].clone())

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use content::RecordDraft;
 use subjects::FictionalSubject;
 
-/// Share of records with one planted error, per cent, unless another is asked for.
+/// Share of records with one planted error, per cent, by default.
 const PLANTED_PERCENT: u32 = 5;
 /// Share of records with dirt that normalisation takes off, per cent of the others.
 const HARMLESS_PERCENT: u32 = 10;

@@ -130,7 +130,7 @@ fn a_record_says_the_same_as_json_and_as_csv() {
         alike += 1;
     }
     assert!(alike > 3_950, "{alike}");
-    // What is wrong with JSON itself cannot be said in CSV.
+    // Faults of JSON itself have no counterpart in CSV.
     let forms = [
         FindingCode::FormNotUtf8,
         FindingCode::FormNotJson,

@@ -119,7 +119,7 @@ pub(super) fn wrap_aad(master: &str) -> Vec<u8> {
     [WRAP_LABEL, &prefix(master)].concat()
 }
 
-/// What content is bound to. The heading says its own length, so the two parts can not be shifted
+/// What content is bound to. The heading contains its own length, so the two parts can not be shifted
 /// against each other.
 pub(super) fn content_aad(heading: &[u8], context: &[u8]) -> Vec<u8> {
     [heading, context].concat()

@@ -1,4 +1,4 @@
-//! Opens blobs and remembers the data keys that it unwrapped. Called by [`super::Keyring::open`]
+//! Opens blobs and caches the data keys that it unwrapped. Called by [`super::Keyring::open`]
 //! from many threads.
 
 use super::envelope::{self, Envelope, OpenError, TAG};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
-/// Data keys remembered. A data key lives for one process or a million records, so this covers
+/// Capacity of the cache of data keys. A data key lives for one process or a million records, so this covers
 /// hundreds of millions of records; each costs about 1 KiB.
 pub(super) const CACHE_CAPACITY: usize = 256;
 
@@ -87,7 +87,7 @@ impl Opener {
         self.clock.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// How many data keys are remembered now.
+    /// How many data keys are cached now.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.cache

@@ -1,7 +1,7 @@
 //! Seals content under the current data key and renews that key in time. Called by
 //! [`super::Keyring::seal`] from many threads.
 //!
-//! A data key is born with the keyring of a process and never leaves it except wrapped, so a
+//! A data key is made with the keyring of a process and never leaves it except wrapped, so a
 //! counter makes its nonces unique without chance; the limits keep what one key protects small.
 
 use super::{envelope, random_bytes, random_secret};
@@ -117,7 +117,7 @@ impl DataKey {
     }
 
     /// A number that no other content under this key has, or none when the key is used up. The
-    /// first content always gets in, so each fresh key helps somebody on.
+    /// first content always gets in, so each new key serves at least one caller.
     fn claim(&self, bytes: u64, limits: DataKeyLimits) -> Option<u64> {
         let number = self.seals.fetch_add(1, Ordering::Relaxed);
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);

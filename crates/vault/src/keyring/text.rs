@@ -35,7 +35,7 @@ pub enum KeyringError {
         /// Number of the line.
         line: usize,
     },
-    /// One byte repeated is no key but a placeholder that somebody forgot.
+    /// One byte repeated is no key but a forgotten placeholder.
     #[error("line {line}: the key is one byte repeated, generate a random one")]
     Placeholder {
         /// Number of the line.
@@ -136,7 +136,7 @@ pub(super) fn parse_keys(text: &str) -> Result<KeyringKeys, KeyringError> {
     })
 }
 
-/// Whether some bytes are a key id. Ids of blobs are held to it too, so that what an error names
+/// Whether some bytes are a key id. Ids of blobs are checked by it too, so that what an error names
 /// is always printable.
 pub(super) fn is_id(bytes: &[u8]) -> bool {
     (1..=ID_MAX).contains(&bytes.len())

@@ -1,5 +1,5 @@
 //! Whether digits have the structure of a personal number. Called by [`super::find`] and
-//! [`super::phone`]. Input is ASCII digits, `X` only as a citizen number's last character.
+//! [`super::mask_phone`]. Input is ASCII digits, `X` only as a citizen number's last character.
 //!
 //! This judges what must be hidden, not what is acceptable as an identifier: it leans to yes. What
 //! makes a citizen number valid for a record is decided in `credit-record`.

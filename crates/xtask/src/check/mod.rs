@@ -1,8 +1,8 @@
-//! `cargo xtask check`: everything that can be said about the code without running it.
+//! `cargo xtask check`: everything that can be checked without running the code.
 //!
 //! The rules of who may know whom are functions from a model of the workspace to a list of [`Violation`]s:
-//! [`packages`] looks at the dependencies of `cargo metadata`, [`sources`] at the text of the Rust files,
-//! [`vocabulary`] at their names beside `GLOSSARY.md`.
+//! [`packages`] checks the dependencies of `cargo metadata`, [`sources`] the text of the Rust files,
+//! [`vocabulary`] their names against `GLOSSARY.md`.
 
 mod model;
 mod packages;
@@ -72,7 +72,7 @@ pub(crate) fn run_in_background(root: &Path) -> Result<Vec<String>> {
     Ok(failed)
 }
 
-/// The rules and the form, for a tree that does not compile: one run tells all that is wrong.
+/// The rules and the form, for a tree that does not compile: one run reports all that is wrong.
 pub(crate) fn without_compiler(root: &Path) -> Result<()> {
     eprintln!("{}", check_rules(root)?);
     run_step(cargo_command(root).args(["fmt", "--all", "--check"]))?;

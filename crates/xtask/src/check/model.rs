@@ -1,4 +1,4 @@
-//! The packages of the workspace and what they depend on, as `cargo metadata --no-deps` tells. Read by `packages`.
+//! The packages of the workspace and what they depend on, as listed by `cargo metadata --no-deps`. Read by `packages`.
 
 use crate::command::{cargo_command, command_output};
 use anyhow::{Context, Result};

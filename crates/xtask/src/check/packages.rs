@@ -3,7 +3,7 @@
 use super::Violation;
 use super::model::{Dependency, Workspace, WorkspacePackage};
 
-/// The crates that compute and do nothing else, each with those of ours that it may know: one direction, no circle.
+/// The crates that compute and do nothing else, each with those of ours that it may know: one direction, no cycle.
 const PURE: [(&str, &[&str]); 5] = [
     ("legal-clock", &[]),
     ("proto", &[]),
@@ -86,7 +86,7 @@ fn one_crate_names_the_bus(workspace: &Workspace) -> Vec<Violation> {
     )
 }
 
-/// `web` has neither tables nor the bus: it speaks gRPC.
+/// `web` has neither tables nor the bus: it calls services over gRPC.
 fn the_web_holds_nothing(workspace: &Workspace) -> Vec<Violation> {
     forbid(
         "web",

@@ -1,7 +1,7 @@
 //! Reads the workspace as clippy and rustdoc do, on the dependencies that the tests are built with.
 //!
 //! `cargo clippy` and `cargo doc` have every dependency analysed once more, in a form that no build can use; that takes
-//! longer than all of our own code. So cargo is asked for an ordinary build, with this program in the place of the
+//! longer than all of our own code. So cargo runs an ordinary build, with this program in the place of the
 //! compiler for the packages of the workspace (`RUSTC_WORKSPACE_WRAPPER`): for each target it runs clippy, and rustdoc
 //! where the target has documentation, and makes no code.
 //!
@@ -13,7 +13,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// Set by `check`: tells this program that cargo runs it as its RUSTC_WORKSPACE_WRAPPER.
+/// Set by `check`: by it this program knows that cargo runs it as RUSTC_WORKSPACE_WRAPPER.
 const WRAPPER_VARIABLE: &str = "CREDIT_XTASK_READS";
 
 /// The build that reads everything. Warnings are errors.
@@ -76,7 +76,7 @@ fn lint_target(rustc: &OsStr, arguments: Vec<OsString>) -> Result<bool> {
             return Ok(false);
         }
     }
-    // Cargo looks for what it has asked for, and would ask again the next time. A program gets none: it is linked to the
+    // Cargo looks for the output, and would build again the next time. A program gets none: it is linked to the
     // place of the real one.
     if let Some(output) = target.output.filter(|output| !output.exists()) {
         std::fs::write(&output, "").with_context(|| format!("writing {}", output.display()))?;
@@ -97,7 +97,7 @@ struct CrateTarget {
 }
 
 impl CrateTarget {
-    /// The target that the compiler is called for; none for a question.
+    /// The target that the compiler is called for; `None` when cargo only queries the compiler.
     fn from_arguments(arguments: &[OsString]) -> Option<Self> {
         let texts: Vec<&str> = arguments.iter().filter_map(|a| a.to_str()).collect();
         let after = |flag: &str| {

@@ -180,7 +180,7 @@ fn files_stay_short(file: &SourceFile) -> Vec<Violation> {
     }
 }
 
-/// Each file opens with a `//!` that says what it is.
+/// Each file opens with a `//!` that describes it.
 fn files_say_what_they_are(file: &SourceFile) -> Vec<Violation> {
     match file.text.trim_start().starts_with("//!") {
         true => Vec::new(),

@@ -1,5 +1,5 @@
-//! Names beside `GLOSSARY.md`: a type name is defined once in the workspace, each type of the glossary exists, and no function
-//! is called by a metaphor. Called by `check`.
+//! Names against `GLOSSARY.md`: a type name is defined once in the workspace, each type of the glossary exists, and no
+//! function is called by a metaphor. Called by `check`.
 
 use super::Violation;
 use super::sources::SourceFile;
@@ -15,7 +15,7 @@ const SHARED: &str = "Names that several crates define: ";
 /// Most names that several crates may define.
 const MOST_SHARED: usize = 10;
 
-/// Words that say nothing, or something else than the field's term for it, as names of functions.
+/// Words that as names of functions mean nothing, or something else than the field's term.
 const METAPHORS: [&str; 10] = [
     "again",
     "beside",
@@ -29,12 +29,12 @@ const METAPHORS: [&str; 10] = [
     "told",
 ];
 
-/// What the glossary says of names.
+/// The names in the glossary.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Glossary {
     /// Names that several crates define, each for itself.
     shared: Vec<String>,
-    /// Types that stand for a term.
+    /// Types of a term.
     types: Vec<String>,
 }
 

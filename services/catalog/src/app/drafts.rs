@@ -122,7 +122,7 @@ pub async fn save_draft(
     Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
 }
 
-/// Whether the organisation may begin one more draft; two that begin at once are counted one after the other.
+/// Checks that the organisation may begin one more draft. The count is made under a lock, so two that begin at once cannot both pass the limit.
 async fn check_open_drafts(conn: &mut Conn, organisation: &str) -> Result<(), CatalogError> {
     store::lock_names(conn, &[format!("drafts {organisation}")])
         .await
@@ -234,7 +234,7 @@ pub async fn publish_draft(
     actor.may_review_draft(&current.head.owner, &current.created_by)?;
     let state = draft::apply_step(current.state, DraftStep::Publish)?;
     let item = items::read_definition(&mut *conn, &current.definition).await?;
-    // Behind the queue of the item nobody publishes another version between this look and the publication.
+    // Under the lock of the item nobody publishes another version between this check and the publication.
     items::lock_items(conn, [item.code.as_str()], SAVING).await?;
     check_same_catalogue(&items::load_history(conn, &item.code).await?, &item)?;
     // A version that was published meanwhile with this very content is what the draft asked for.

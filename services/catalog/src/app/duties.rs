@@ -1,5 +1,5 @@
 //! Triggers and duties. Called by `grpc`, by `items` when a version is published or an item retired, and by
-//! `jobs` for what only time does, which stands in `clock`.
+//! `jobs` for what happens by the passing of time, which is in `clock`.
 
 mod clock;
 
@@ -119,7 +119,7 @@ pub async fn record_trigger(
     })
 }
 
-/// The items that a request names, kept from other writers.
+/// The items that a request names, locked against other writers.
 async fn lock_affected_items(
     conn: &mut Conn,
     affects: TriggerScope<'_>,
@@ -137,8 +137,8 @@ async fn lock_affected_items(
     }
     let mut queued = BTreeSet::new();
     let mut found = Vec::new();
-    // Again and again, because a version may have been published while the queue was passed: it may bring one more
-    // item, and no item gets a duty without its queue.
+    // Repeated, because a version may have been published while we waited for the locks: it may add one more
+    // item, and no item gets a duty without its lock.
     for _ in 0..MAX_LOOKUPS {
         found = store::items::find_affected_items(conn, item_codes, organ, today)
             .await
@@ -403,7 +403,7 @@ async fn load_duty(conn: &mut Conn, id: Uuid, today: Date) -> Result<RenewalDuty
     Ok(found.into_iter().next().ok_or_else(duty::unknown_duty)?)
 }
 
-/// Which duties somebody asks for.
+/// The filters of a list of duties.
 #[derive(Debug, Clone, Copy)]
 pub struct DutyListQuery<'a> {
     /// Which part.

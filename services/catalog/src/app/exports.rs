@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use super::items;
 use crate::{error::CatalogError, template};
 
-/// How many files are made at once; who asks for another one waits.
+/// Most files that are built at the same time; further requests wait.
 const MAX_PARALLEL_BUILDS: usize = 2;
 
 /// Most bytes of finished files that are kept.
@@ -123,7 +123,7 @@ impl ItemExporter {
     }
 }
 
-/// Files by the order of their last use, the latest at the end.
+/// An LRU cache of files, bounded in bytes; the most recently used is at the end.
 #[derive(Debug)]
 struct ItemFileCache {
     files: VecDeque<(ItemFileKey, ItemFile)>,

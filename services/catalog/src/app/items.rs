@@ -168,7 +168,7 @@ pub async fn publish_item_version(
     Ok(CatalogOutcome::changed(()))
 }
 
-/// Makes writers about these items queue until the end of the transaction.
+/// Locks these items against other writers until the end of the transaction.
 pub(super) async fn lock_items(
     conn: &mut Conn,
     codes: impl IntoIterator<Item = &str>,
@@ -365,7 +365,7 @@ pub async fn retire_item(
     };
     let known = of_item.retirement.clone();
     let decided = version::decide_retirement(&of_item, asked, of_successor.as_ref(), act.today())?;
-    // Who keeps ends tells the newer decision by its moment.
+    // Consumers order the decisions of one item by their moment, so a newer one gets a later moment.
     let act = ActionContext {
         at: known.as_ref().map_or(act.at, |known| {
             act.at.max(known.at + Duration::microseconds(1))

@@ -104,7 +104,7 @@ pub async fn list_code_lists(conn: &mut Conn) -> Result<Vec<CodeListVersion>, Ca
         .collect()
 }
 
-/// These lists, for an item that names them; what is not published is left out and found by the lint.
+/// Loads the code lists that an item names; one that is not published is left out, and the lint reports it.
 pub(super) async fn load_code_lists(
     conn: &mut Conn,
     named: BTreeSet<(String, u32)>,

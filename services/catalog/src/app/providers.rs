@@ -26,7 +26,7 @@ pub type ShownProvider = (Provider, Option<Contacts>);
 
 /// Registers a provider or changes its registration; saying the same again changes nothing. Contacts
 /// that are not given stay as they are, empty ones are removed. They are no part of the revision, because
-/// whoever hears of revisions must not hear of them.
+/// consumers of revisions must not get them.
 ///
 /// # Errors
 /// It may not stand where it says, contacts cannot be opened, or the database fails.

@@ -22,7 +22,7 @@ pub const MAX_RETURN_REASONS: usize = 100;
 /// Most drafts that one organisation has open at once.
 pub const MAX_OPEN_DRAFTS: i64 = 100;
 
-/// Where a draft stands.
+/// State of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ItemDraftState {
     /// Being written.

@@ -164,7 +164,7 @@ pub struct RecordedTrigger {
     pub at: OffsetDateTime,
 }
 
-/// Where a duty stands.
+/// State of a duty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RenewalDutyState {
     /// To be answered.

@@ -15,7 +15,7 @@ fn day(text: &str) -> Date {
     given_day(text, "test").unwrap().unwrap()
 }
 
-/// Field and rule of a refusal that also tells people something.
+/// Field and rule of a violation; panics when its message or reason is empty.
 fn violated_rule(broken: &CatalogRuleViolation) -> (&str, &str) {
     assert!(!broken.message.is_empty(), "{broken:?}");
     (broken.field.as_ref(), broken.rule)

@@ -22,7 +22,7 @@ pub(super) struct StandardDefinitions {
     pub(super) items: Vec<ItemVersion>,
 }
 
-/// See the module. It belongs to one reconciler and one database: a process whose database is created anew has to
+/// What is known to be published. It belongs to one reconciler and one database: a process whose database is created anew has to
 /// be restarted.
 #[derive(Debug, Default)]
 pub struct ReconcilerCache {

@@ -323,7 +323,7 @@ pub async fn find_duty_item(conn: &mut Conn, duty: Uuid) -> Result<Option<String
 }
 
 /// Open duties whose due day is over and has not been announced, nor a later one; marks them. Those that another
-/// writer has in hand are left for the next run, so this never waits for a row.
+/// writer has locked are left for the next run, so this never waits for a row.
 pub async fn mark_overdue(
     conn: &mut Conn,
     today: Date,
@@ -378,7 +378,7 @@ pub struct DutyReschedule {
 }
 
 /// Gives duties new due days where they are open still and as they were read; answers which. Those that another
-/// writer has in hand are left for the next run, so this never waits for a row.
+/// writer has locked are left for the next run, so this never waits for a row.
 pub async fn reschedule_duties(
     conn: &mut Conn,
     days: &[DutyReschedule],

@@ -152,11 +152,11 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
     world.reconcile(None).await?;
     assert!(world.bed.emitted::<DutyOverdue>().await?.is_empty());
     world.bed.clock.set(datetime!(2026-06-24 00:00 +8));
-    // Whoever comes first tells it; all later runs find it told.
+    // The first run announces it; all later runs find it announced.
     world.reconcile(None).await?;
     world.reconcile(None).await?;
     metrics(2, 2).await?;
-    // The service's own run may still have a duty in hand, which ours then leaves to it.
+    // The service's own run may still hold the lock of a duty, which ours then skips.
     eventually(
         "both are told",
         std::time::Duration::from_secs(20),
@@ -424,7 +424,7 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
         },
     )
     .await?;
-    // A revised calendar counts 9 June as off and later again as it was: each later day is told, no earlier one.
+    // A revised calendar counts 9 June as off and later again as it was: each later due day is announced, no earlier one.
     let text = include_str!("../../../../crates/legal-clock/data/working-days.json");
     let mut years: serde_json::Value = serde_json::from_str(text)?;
     let of_2026 = years["years"]

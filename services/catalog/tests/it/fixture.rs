@@ -51,7 +51,7 @@ pub const OFFICE: &str = "11430100006123458R";
 
 pub type CatalogClient = CatalogServiceClient<AuthorisedChannel>;
 
-/// A running service and what it takes to look at it.
+/// The running service, its database and a collector of its events.
 pub struct CatalogFixture {
     pub bed: TestBed,
     /// The service's own role.

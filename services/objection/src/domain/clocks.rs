@@ -50,7 +50,7 @@ pub fn clocks_at(
             DueDay {
                 deadline,
                 article: law.rules.basis(LegalDuty::Answer).article,
-                // A duty that has not begun is not neglected.
+                // A clock that has not started is not overdue.
                 overdue: false,
                 expected: true,
             }

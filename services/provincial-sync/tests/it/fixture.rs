@@ -151,7 +151,7 @@ impl ProvincialSyncFixture {
         self.bed.publish(&events).await.unwrap();
     }
 
-    /// Turns the clock unless a batch is in hand: its lease ends by that clock, however little time has really passed,
+    /// Advances the clock unless a batch is in flight: its lease ends by that clock, however little time has really passed,
     /// and the batch would go out twice.
     pub async fn advance_when_idle(&self, by: time::Duration) {
         let leased: bool =
@@ -164,7 +164,7 @@ impl ProvincialSyncFixture {
         }
     }
 
-    /// Waits until nothing is in hand, and nothing will be before the clock is turned or something is announced.
+    /// Waits until nothing is in flight or due, so that nothing happens before the clock is advanced or something is announced.
     pub async fn wait_until_idle(&self) {
         eventually("nothing in hand", WAIT_TIMEOUT, async || {
             let busy: i64 = sqlx::query_scalar(

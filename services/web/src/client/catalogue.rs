@@ -11,7 +11,7 @@ use proto::credit::catalog::v1::{
 
 use super::{BackendError, Backends};
 
-/// Names of organs by their credit codes. Contacts of providers are personal data and stop here, whatever the
+/// Names of organs by their credit codes. Contacts of providers are personal data: they are dropped here, whatever the
 /// service sends.
 pub type OrganNames = BTreeMap<String, String>;
 

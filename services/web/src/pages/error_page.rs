@@ -1,10 +1,10 @@
-//! Pages for what went wrong: nothing there, a bad address, a service away, a failure.
+//! Error pages: not found, bad request, backend unavailable, failure.
 
 use maud::{Markup, html};
 
 use super::{PageContent, Section};
 
-/// What went wrong, as a visitor sees it.
+/// An error page with its HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorPage {
     /// No such page.

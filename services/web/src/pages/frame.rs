@@ -43,7 +43,7 @@ pub struct PageContent {
     pub body: Markup,
 }
 
-/// What every page shows besides its own.
+/// Layout data that every page shares.
 #[derive(Debug)]
 pub struct PageFrame<'a> {
     /// Style sheet and pictures.

@@ -238,7 +238,7 @@ impl SelectField<'_> {
     }
 }
 
-/// A panel that says that there is nothing, and why that may be.
+/// Panel for an empty result, with hints why it may be empty.
 pub fn empty_panel(title: &str, hints: &[&str]) -> Markup {
     html! {
         div.empty {

@@ -88,7 +88,7 @@ impl CatalogueFilter {
     }
 }
 
-/// What is none of the choices is named beside its field and shown as nothing chosen.
+/// A value outside the choices becomes an error of its field, and the field is shown without a selection.
 fn choice_entry(text: &str, fits: bool) -> FormEntry {
     if text.is_empty() {
         return FormEntry::default();

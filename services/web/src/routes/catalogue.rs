@@ -27,14 +27,14 @@ use crate::{
     query::{CatalogueFilter, QueryParams},
 };
 
-/// What is published never changes, the programs that draw the file may: a day, then the mark decides.
+/// A published version never changes, but the exporter may: cached for a day, then revalidated by ETag.
 const FILE_CACHE: &str = "public, max-age=86400";
 
 /// The part of the path after `/catalogue/`, decoded.
 type PathParts<T> = Result<Path<T>, PathRejection>;
 
-/// The routes. What stands here as a word goes before what stands as a name, so no item can be called `lists`
-/// and be seen; catalog's data has none.
+/// The routes. A literal segment wins over a parameter, so an item with the code `lists`
+/// could not be reached; catalog's data has none.
 pub(super) fn catalogue_routes() -> Router<Site> {
     Router::new()
         .route("/catalogue", get(list))
@@ -93,7 +93,7 @@ fn item_response(outcome: Result<ItemPage, BackendError>) -> Result<SiteResponse
         .map_err(map_not_found(ErrorPage::NoItem))
 }
 
-/// Everything for the page of a version; without a version of the one in force, or what comes nearest.
+/// Loads the page of a version; without a version, that of the version in force or, if there is none, of the nearest.
 async fn load_item_page(
     backends: &Backends,
     code: &str,
@@ -282,7 +282,7 @@ async fn file(
     let Some(((_, download), (code, version))) = found else {
         return site.respond_error(ErrorPage::NoPage);
     };
-    // The mark follows from the address, so a reader who has the file costs no call.
+    // The ETag is derived from the address, so a cache hit costs no backend call.
     let mark = download.etag(&code, version);
     let known = || (StatusCode::NOT_MODIFIED, cache_headers(&mark)).into_response();
     let any = matches_any_etag(&asked);
@@ -381,17 +381,17 @@ fn etags_asked(asked: &HeaderMap) -> impl Iterator<Item = &str> {
         .map(str::trim)
 }
 
-/// Whether the reader has the file of this mark.
+/// Whether `If-None-Match` contains this ETag.
 fn matches_etag(asked: &HeaderMap, mark: &str) -> bool {
     etags_asked(asked).any(|known| known.trim_start_matches("W/") == mark)
 }
 
-/// Whether the reader has some file, no matter which (`*`): then it only matters that there is one.
+/// Whether `If-None-Match` is `*`: any existing file matches.
 fn matches_any_etag(asked: &HeaderMap) -> bool {
     etags_asked(asked).any(|known| known == "*")
 }
 
-/// Code and version of an address, when they can be some: one address for each version, so `01` is none.
+/// Item code and version of a path; `None` unless both are canonical, so that each version has one address (`01` has none).
 fn parse_version_path(parts: PathParts<(String, String)>) -> Option<(String, u32)> {
     let Ok(Path((code, version))) = parts else {
         return None;

@@ -72,7 +72,7 @@ impl FakeCatalog {
     }
 }
 
-/// Bytes of a file: none that a text could hold, so that each change of them shows.
+/// Exported bytes that are not valid text, so that any re-encoding on the way is noticed.
 pub fn exported_bytes(request: &ExportItemRequest) -> Vec<u8> {
     let mut content = vec![0xef, 0xbb, 0xbf, 0x00, 0xff, 0xfe, b'\r', b'\n', 0x80];
     content.extend(format!("{}/{}/{}", request.code, request.version, request.format).bytes());

@@ -191,7 +191,7 @@ async fn a_site_that_cannot_work_does_not_start() -> TestResult {
 
 #[tokio::test]
 async fn a_request_in_hand_is_answered_before_the_end() -> TestResult {
-    // The test ends the request, not the site's patience.
+    // A grace period so long that only the test decides when the request ends.
     let stage = WebFixture::start_with_grace_period(Duration::from_secs(3600)).await?;
     let mut visitor = TcpStream::connect(stage.site.address).await?;
     // Half of a request: the connection is at work when the stop is asked for.

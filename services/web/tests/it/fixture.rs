@@ -36,7 +36,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// So long that a busy machine does not look like a service that hangs.
 const BACKEND_TIMEOUT_MS: u64 = 60_000;
 
-/// Listens on a port that stays ours while nobody does, for a server that goes away and comes back.
+/// Binds the reserved port, for a server that is stopped and started again on it.
 async fn listen(port: &Port) -> Result<TcpListener> {
     Ok(TcpListener::bind(("127.0.0.1", port.number())).await?)
 }
@@ -96,7 +96,7 @@ pub fn percent_encoded(path: &str) -> String {
         .collect()
 }
 
-/// One process's worth: a site or one of its services.
+/// A running server of this test: the site or a fake backend.
 pub struct WebTestServer {
     /// Where it listens.
     pub address: SocketAddr,
@@ -151,7 +151,7 @@ impl WebFixture {
         Self::start_all(change, Shutdown::new()).await
     }
 
-    /// Starts all three; after a stop the site answers so long what it has in hand.
+    /// Starts all three; after a stop the site has this grace period for the requests in flight.
     pub async fn start_with_grace_period(farewell: Duration) -> Result<Self> {
         Self::start_all(|_| {}, Shutdown::new().with_grace_period(farewell)).await
     }

@@ -38,7 +38,7 @@ pub fn today_in_changsha() -> Date {
 }
 
 /// A version of the department's own item: the standard honour under its own code, in its own catalogue, with
-/// one more rule. `retention` is what the office looks at.
+/// one more rule. `retention` is what the office reviews.
 pub fn own_definition(
     department: &FictionalProvider,
     version: u32,
@@ -132,7 +132,7 @@ pub fn honour_record(
     }
 }
 
-/// Submits until ingest takes it: the announcement of an item or a version may still be on its way. Any refusal
+/// Submits until ingest takes it: the announcement of an item or a version may still be in flight. Any refusal
 /// but `expected` ends it.
 pub async fn submit_until_taken(
     cluster: &Cluster,

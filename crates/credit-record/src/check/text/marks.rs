@@ -1,5 +1,5 @@
 //! Marks of classification as they stand on documents (保密法 art. 22, GB/T 9704 7.2.2): 机密★10年, or the level alone on
-//! a line of its own or before its text. Called by [`super::check`].
+//! a line of its own or before its text. Called by [`super::check_text`].
 //!
 //! 商业秘密 is protected otherwise, and 秘密窃取 or 泄露国家秘密 are words of a sentence; none of them is a mark.
 

@@ -61,7 +61,7 @@ fn classified(field: &Field) -> Finding {
 }
 
 /// Says which kind of number and where, never the number. What is published goes back; of a record that only an
-/// entitled query answers the provider is told.
+/// entitled query answers the provider is notified.
 fn personal(sheet: &RecordValues<'_>, field: &Field, value: &str) -> Option<Finding> {
     let mut found = personal_numbers(value);
     let (place, kind) = found.next()?;

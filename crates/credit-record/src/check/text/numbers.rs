@@ -1,8 +1,8 @@
 //! Finds numbers of persons in a text: citizen numbers of 18 and 15 characters, mobile phones, bank cards. Called by
-//! [`super::check`]. Reads digits of either width, invisible characters and separators as `vault` does when it masks
-//! a text for publication, and a differential test (`testkit`) keeps the two together. They part in one thing: a
+//! [`super::check_text`]. Reads digits of either width, invisible characters and separators as `vault` does when it
+//! masks a text for publication, and a differential test (`testkit`) keeps the two together. They part in one thing: a
 //! mask leans to hiding, a finding sends a record back, so that an amount (`13800000000元`) and the number of a
-//! certificate (`许可证编号：4301…`) are left alone here where nothing but their digits speaks for a person.
+//! certificate (`许可证编号：4301…`) are passed over here where nothing but their digits indicates a person.
 //!
 //! Nothing is allocated: groups of digits are read where they stand, into a row of at most 19.
 
@@ -363,7 +363,7 @@ const LABELS: [&str; 12] = [
     "凭证号",
 ];
 
-/// Whether the words around say that the number is an amount or a certificate's. A citizen number of 18 has a check
+/// Whether the words around mark the number as an amount or a certificate's. A citizen number of 18 has a check
 /// of its own and stays one.
 fn is_something_else(text: &str, place: Range<usize>, kind: PersonalNumber) -> bool {
     if kind == PersonalNumber::Citizen {

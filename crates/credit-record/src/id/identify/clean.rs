@@ -1,12 +1,12 @@
-//! Cleaning of one code by the steps of [`crate::normalise`], and the way back from a character of the
-//! cleaned text to the character of the given one. Called by `identify`.
+//! Cleaning of one code by the steps of [`crate::normalise`], and the mapping back from a character of the
+//! cleaned text to the character of the given one. Called by `identify_code`.
 
 use std::borrow::Cow;
 
 use crate::normalise::{COMPATIBLE, INVISIBLE, Normaliser, SEPARATORS, UPPER};
 
 static STEPS: [&Normaliser; 4] = [&INVISIBLE, &COMPATIBLE, &SEPARATORS, &UPPER];
-/// Rounds after which cleaning ends even if a step still finds work, as in [`crate::normalise::normalise`].
+/// Rounds after which cleaning ends even if a step still finds work, as in [`crate::normalise::normalise_value`].
 const MAX_ROUNDS: usize = 8;
 
 /// A text after cleaning.

@@ -1,7 +1,7 @@
-//! What is this code? Cleans a text, tells by its shape what was most likely meant, and checks it as that.
-//! Called by `creditctl identify` and by whoever is shown a code without being told its kind.
+//! What is this code? Cleans a text, guesses from its shape what was most likely meant, and checks it as that.
+//! Called by `creditctl identify` and by programs that get a code without its kind.
 //!
-//! Everything else in [`crate::id`] is told what to expect. Here it has to be guessed, and the guess leans to
+//! Everything else in [`crate::id`] is given the expected kind. Here it has to be guessed, and the guess leans to
 //! persons: what may be a person's number is called one, because that is the error that harms nobody.
 
 mod clean;
@@ -128,7 +128,7 @@ impl Warning {
 }
 
 /// What was found out about one text. As JSON: `input`, `kind`, `valid`, `canonical`, `rule`, `position`,
-/// `suggestion`, null where there is nothing to say. Holds personal data when its kind is personal, so
+/// `suggestion`, null where there is none. Holds personal data when its kind is personal, so
 /// `Debug` shows neither text.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Identified<'a> {
@@ -163,7 +163,7 @@ impl std::fmt::Debug for Identified<'_> {
     }
 }
 
-/// What a parser of one kind says of a cleaned text.
+/// The result of one kind's parser for a cleaned text.
 enum ParseOutcome {
     Valid(String, Vec<Warning>),
     Invalid(IdError),
@@ -171,7 +171,7 @@ enum ParseOutcome {
     NoParser(IdRule, usize),
 }
 
-/// Cleans a text (invisible characters, width, separators, case), tells what it is, and checks it.
+/// Cleans a text (invisible characters, width, separators, case), determines its kind, and checks it.
 /// `today` is the day in Asia/Shanghai.
 ///
 /// ```
@@ -275,7 +275,7 @@ fn form_only(text: &str) -> (String, Vec<Warning>) {
     (text.to_owned(), vec![Warning::FormOnly])
 }
 
-/// Kind of a number that its holder's first digits tell apart.
+/// Kind of a number whose first digits distinguish the holders.
 fn personal(number: &CitizenNumber) -> IdentifiedKind {
     match number.holder() {
         Holder::Resident => IdentifiedKind::CitizenNumber,

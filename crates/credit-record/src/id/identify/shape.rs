@@ -1,5 +1,5 @@
-//! What a cleaned text was most likely meant to be, told by length, letters and digits, and by what it
-//! passes as. Called by `identify`; every rule here is a preference between readings, not a check.
+//! What a cleaned text was most likely meant to be, judged by length, letters and digits, and by what it
+//! passes as. Called by `identify_code`; every rule here is a preference between readings, not a check.
 
 use time::Date;
 
@@ -8,7 +8,7 @@ use super::super::{CitizenNumber, CreditCode, HkMacaoPass, OrganisationCode, Reg
 use super::clean::CleanedCode;
 use super::{IdentifiedKind, Warning, personal};
 
-/// A kind, with what speaks against being sure.
+/// A kind, with the reasons for doubt.
 pub(super) struct KindGuess {
     pub(super) kind: IdentifiedKind,
     pub(super) warnings: Vec<Warning>,
@@ -77,7 +77,7 @@ fn letters_of_code(text: &str) -> bool {
     })
 }
 
-/// The text with digits for lookalikes, where the parts that a shape is told by are digits then.
+/// The text with digits for lookalikes, where the parts that determine a shape are digits then.
 fn as_digits(text: &str) -> Vec<u8> {
     text.chars()
         .map(|c| match c {

@@ -1,4 +1,4 @@
-//! Every RPC says who may call it, and what the public can reach names no person.
+//! Every RPC names its roles, and what the public can reach names no person.
 
 use std::collections::BTreeSet;
 

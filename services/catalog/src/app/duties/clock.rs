@@ -1,5 +1,5 @@
 //! What only time does to duties: due days follow the calendar, ends of items take effect, what is overdue is
-//! announced. None of it waits for a row that another writer has in hand. Called by `jobs`.
+//! announced. None of it waits for a row that another writer has locked. Called by `jobs`.
 
 use std::collections::BTreeSet;
 
