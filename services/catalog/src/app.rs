@@ -29,7 +29,7 @@ use crate::{domain::MAX_DEFINITION_BYTES, error::CatalogError};
 pub struct ActionContext<'a> {
     /// `<credit code>/<account>` of the officer, or `data-file`.
     pub by: &'a str,
-    /// The moment.
+    /// When.
     pub at: OffsetDateTime,
     /// W3C trace context, empty when the call is not sampled.
     pub traceparent: &'a str,

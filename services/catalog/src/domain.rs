@@ -39,7 +39,7 @@ pub const MAX_NAME_CHARS: usize = 200;
 /// Most characters of a reason.
 pub const MAX_REASON_CHARS: usize = 2_000;
 
-/// A rule that a command broke: why, where, which, and what to tell people.
+/// A rule that a command broke: reason, field, rule, and the text for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {rule} ({message})")]
 pub struct CatalogRuleViolation {

@@ -1,4 +1,4 @@
-//! What can go wrong in catalog, and what a caller is told of it. Called by `app`, `jobs` and `grpc`.
+//! The errors of catalog, and the refusal that a caller gets for each. Called by `app`, `jobs` and `grpc`.
 
 use credit_record::item::{ItemError, LintFault};
 use service_kit::{
@@ -186,7 +186,7 @@ fn inconsistent(faults: &[LintFault]) -> Refusal {
     }
 }
 
-/// The rule that is broken, and by what.
+/// The rule that is broken, with its detail.
 fn fault_text(fault: &LintFault) -> String {
     let text = match fault.detail.as_str() {
         "" => fault.problem.to_owned(),
@@ -240,17 +240,17 @@ mod tests {
         let faults: Vec<_> = (0..300)
             .map(|i| LintFault::new(format!("fields.F{i}"), "a rule"))
             .collect();
-        let told = inconsistent(&faults);
+        let refusal = inconsistent(&faults);
         assert_eq!(
-            (told.field.as_str(), told.rule),
+            (refusal.field.as_str(), refusal.rule),
             ("definition_toml.fields.F0", "a rule")
         );
-        assert_eq!(told.others.len(), MAX_LISTED_FAULTS);
-        let other = |i: usize| (told.others[i].0.as_str(), told.others[i].1.as_str());
+        assert_eq!(refusal.others.len(), MAX_LISTED_FAULTS);
+        let other = |i: usize| (refusal.others[i].0.as_str(), refusal.others[i].1.as_str());
         assert_eq!(other(0), ("definition_toml.fields.F1", "a rule"));
         assert_eq!(other(18), ("definition_toml.fields.F19", "a rule"));
         assert_eq!(other(19), ("definition_toml", "另有280处"));
-        let status = told.to_status();
+        let status = refusal.to_status();
         let details = status.get_error_details();
         let violations = &details.bad_request().unwrap().field_violations;
         assert_eq!(violations.len(), MAX_LISTED_FAULTS + 1);
@@ -258,7 +258,7 @@ mod tests {
 
         let two = inconsistent(&faults[..2]);
         assert_eq!(two.others.len(), 1);
-        // However long they are, their number is told.
+        // However long they are, their number is named.
         let long: Vec<_> = (0..300)
             .map(|i| LintFault::new(format!("fields.F{i}"), "a rule").with("长".repeat(5_000)))
             .collect();

@@ -1,5 +1,5 @@
 //! `credit.catalog.v1.CatalogService`: decode, call `app` in a transaction, encode. Who may call what
-//! stands in the proto files; whose catalogue is whose in `domain::rights`. Called by `start`.
+//! is in the proto files; whose catalogue is whose in `domain::rights`. Called by `start`.
 
 mod decode;
 mod encode;

@@ -37,7 +37,7 @@ pub const CLOCK_ACTOR: &str = "clock";
 /// Pause before the next try when the database is away.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
-/// How long the lane may say nothing new. The reconciler reports after each run, so this only needs
+/// How long the lane may go without a report. The reconciler reports after each run, so this only needs
 /// to be above zero.
 const LANE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -88,9 +88,9 @@ pub(crate) fn start(
     context
         .shutdown
         .spawn_essential("catalog reconciler", async move {
-            let (mut memory, mut logged_faults) = (ReconcilerCache::default(), Vec::new());
+            let (mut cache, mut logged_faults) = (ReconcilerCache::default(), Vec::new());
             loop {
-                let pause = if job.run(&mut memory, &mut logged_faults).await {
+                let pause = if job.run(&mut cache, &mut logged_faults).await {
                     pause
                 } else {
                     RETRY_PAUSE
@@ -113,11 +113,11 @@ struct Reconciler {
 }
 
 impl Reconciler {
-    /// One run; false when the database was away. `said` are the faults already in the log.
-    async fn run(&self, memory: &mut ReconcilerCache, said: &mut Vec<String>) -> bool {
+    /// One run; false when the database was away. `logged_faults` are those of the run before, in the log already.
+    async fn run(&self, cache: &mut ReconcilerCache, logged_faults: &mut Vec<String>) -> bool {
         let items_dir = self.items_dir.as_deref();
         let (pool, law, clock) = (&self.pool, &*self.law, &*self.clock);
-        let done = match reconcile_with(memory, pool, law, clock, items_dir).await {
+        let done = match reconcile_with(cache, pool, law, clock, items_dir).await {
             Ok(done) => done,
             Err(error) => {
                 let why = error_chain(&error);
@@ -138,14 +138,14 @@ impl Reconciler {
         if done.faults.is_empty() {
             self.lane.report_age(None);
         } else {
-            if done.faults != *said {
+            if done.faults != *logged_faults {
                 for fault in &done.faults {
                     tracing::error!(%fault, "data file not published");
                 }
             }
             self.lane.report_failure(done.faults.join("; "));
         }
-        *said = done.faults;
+        *logged_faults = done.faults;
         if let Err(error) = self.gauges.refresh(&self.pool, self.clock.now()).await {
             tracing::warn!(error = %error_chain(&error), "duties and drafts cannot be counted");
         }
@@ -154,7 +154,7 @@ impl Reconciler {
 }
 
 /// Publishes the standard code lists and items and the `*.toml` files of `items_dir` that are not published yet,
-/// each in its own transaction, so that one that cannot be published keeps no other back; then lets the duties
+/// each in its own transaction, so that one that cannot be published does not block the others; then lets the duties
 /// follow calendar and clock.
 ///
 /// # Errors
@@ -168,12 +168,12 @@ pub async fn reconcile_data_files(
     reconcile_with(&mut ReconcilerCache::default(), pool, law, clock, items_dir).await
 }
 
-/// As [`reconcile_data_files`]; what `memory` knows to be published is neither compiled nor offered again.
+/// As [`reconcile_data_files`]; what `cache` knows to be published is neither compiled nor offered again.
 ///
 /// # Errors
 /// As [`reconcile_data_files`].
 pub async fn reconcile_with(
-    memory: &mut ReconcilerCache,
+    cache: &mut ReconcilerCache,
     pool: &Pool,
     law: &CatalogLaw,
     clock: &dyn Clock,
@@ -186,9 +186,9 @@ pub async fn reconcile_with(
         done.faults.append(&mut found.faults);
     }
     let there = found.lists.iter().chain(&found.items);
-    memory.retain_files(there.map(|(_, text)| text));
-    publish_lists(pool, clock, found.lists, memory, &mut done).await?;
-    publish_items(pool, clock, found.items, memory, &mut done).await?;
+    cache.retain_files(there.map(|(_, text)| text));
+    publish_lists(pool, clock, found.lists, cache, &mut done).await?;
+    publish_items(pool, clock, found.items, cache, &mut done).await?;
     let act = ActionContext {
         by: CLOCK_ACTOR,
         at: clock.now(),
@@ -197,7 +197,7 @@ pub async fn reconcile_with(
     let mut tx = begin(pool).await?;
     done.moved = duties::reschedule_duties(&mut tx, law, act).await?;
     commit(tx).await?;
-    // Before anything is called overdue: a duty that its item's end answers is not.
+    // Before overdue duties are marked: a duty that is closed by its item's end is not overdue.
     loop {
         let mut tx = begin(pool).await?;
         let closed = duties::close_for_ended_items(&mut tx, act).await?;
@@ -222,20 +222,20 @@ async fn publish_lists(
     pool: &Pool,
     clock: &dyn Clock,
     files: Vec<(String, String)>,
-    memory: &mut ReconcilerCache,
+    cache: &mut ReconcilerCache,
     done: &mut ReconcileReport,
 ) -> Result<(), CatalogError> {
     let mut offers = Vec::new();
-    match memory.standard_definitions().await {
+    match cache.standard_definitions().await {
         Ok(standard) => {
-            offers = memory.unpublished("standard code lists", &standard.lists);
+            offers = cache.unpublished("standard code lists", &standard.lists);
             done.known += standard.lists.len() - offers.len();
         }
         Err(error) => done
             .faults
             .push(format!("standard: {}", fault_text(error)?)),
     }
-    for (source, text) in unknown_files(files, memory, done) {
+    for (source, text) in unknown_files(files, cache, done) {
         let read = lists::read_definition(&text).await;
         offers.extend(offer_of_file(source, text, read, done)?);
     }
@@ -243,7 +243,7 @@ async fn publish_lists(
     for offer in offers {
         let name = format!("list {} v{}", offer.version.code, offer.version.version);
         let outcome = publish_list(pool, clock, &offer.version).await;
-        record_outcome(done, memory, &offer, name, outcome)?;
+        record_outcome(done, cache, &offer, name, outcome)?;
     }
     Ok(())
 }
@@ -252,16 +252,16 @@ async fn publish_items(
     pool: &Pool,
     clock: &dyn Clock,
     files: Vec<(String, String)>,
-    memory: &mut ReconcilerCache,
+    cache: &mut ReconcilerCache,
     done: &mut ReconcileReport,
 ) -> Result<(), CatalogError> {
     let mut offers = Vec::new();
-    // Why it cannot be read stands among the faults already.
-    if let Ok(standard) = memory.standard_definitions().await {
-        offers = memory.unpublished("standard items", &standard.items);
+    // `publish_lists` has recorded why it cannot be read.
+    if let Ok(standard) = cache.standard_definitions().await {
+        offers = cache.unpublished("standard items", &standard.items);
         done.known += standard.items.len() - offers.len();
     }
-    for (source, text) in unknown_files(files, memory, done) {
+    for (source, text) in unknown_files(files, cache, done) {
         let read = read_item(pool, &text).await;
         offers.extend(offer_of_file(source, text, read, done)?);
     }
@@ -269,7 +269,7 @@ async fn publish_items(
     for offer in offers {
         let name = format!("{} v{}", offer.version.code, offer.version.version);
         let outcome = publish_item(pool, clock, &offer.version).await;
-        record_outcome(done, memory, &offer, name, outcome)?;
+        record_outcome(done, cache, &offer, name, outcome)?;
     }
     Ok(())
 }
@@ -277,11 +277,11 @@ async fn publish_items(
 /// The files whose text is not known to be published.
 fn unknown_files(
     mut files: Vec<(String, String)>,
-    memory: &ReconcilerCache,
+    cache: &ReconcilerCache,
     done: &mut ReconcileReport,
 ) -> Vec<(String, String)> {
     let all = files.len();
-    files.retain(|(_, text)| !memory.knows_file(text));
+    files.retain(|(_, text)| !cache.knows_file(text));
     done.known += all - files.len();
     files
 }
@@ -328,13 +328,13 @@ async fn read_item(pool: &Pool, text: &str) -> Result<ItemVersion, CatalogError>
 /// The database is away.
 fn record_outcome<T: Versioned>(
     done: &mut ReconcileReport,
-    memory: &mut ReconcilerCache,
+    cache: &mut ReconcilerCache,
     offer: &OfferedVersion<T>,
     version: String,
     outcome: Result<bool, CatalogError>,
 ) -> Result<(), CatalogError> {
     if outcome.is_ok() {
-        memory.mark_published(offer);
+        cache.mark_published(offer);
     }
     let source = &offer.source;
     match outcome {

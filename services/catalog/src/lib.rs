@@ -5,11 +5,11 @@
 //!
 //! - [`domain`]: which version may follow which, who may do what, when a duty is due. Pure
 //! - [`app`]: one function per use case, given a transaction
-//! - [`jobs`]: publishes the data files, and does what only time does
+//! - [`jobs`]: publishes the data files, and does what is due by the passing of time
 //! - `grpc`: `credit.catalog.v1.CatalogService`
 //! - [`store`]: SQL and nothing else
 //! - [`template`]: an item as an Excel template
-//! - [`error`]: what can go wrong and what a caller is told of it
+//! - [`error`]: what can go wrong, and the refusal for each
 
 pub mod app;
 pub mod domain;
@@ -51,7 +51,7 @@ pub const STREAM: Option<StreamSpec> = Some(StreamSpec {
     max_bytes: 64 * 1024 * 1024,
 });
 
-/// It listens to nobody.
+/// It consumes no events.
 pub const SUBSCRIPTIONS: &[Subscription] = &[];
 
 /// Settings; `config.default.toml` says what each means.

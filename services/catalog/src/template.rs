@@ -37,7 +37,7 @@ pub const SHEET_LISTS: &str = "代码表";
 const FIRST_ROW: u32 = 2;
 /// Rows that are prepared for records. Whoever has more sends files by the interface.
 const PREPARED_ROWS: u32 = 10_000;
-/// Most UTF-16 units of a drop-down that stands in the cell rule itself; longer ones refer to a range.
+/// Most UTF-16 units of a drop-down that is in the cell rule itself; longer ones refer to a range.
 const MAX_INLINE_UNITS: usize = 255;
 /// Built-in number format of text cells.
 const TEXT_FORMAT_INDEX: u8 = 49;
@@ -52,7 +52,7 @@ pub struct TemplateError {
     pub code: String,
     /// Version of the item.
     pub version: u32,
-    /// What the writer of spreadsheets says.
+    /// Error of the spreadsheet writer.
     #[source]
     pub cause: XlsxError,
 }
@@ -181,7 +181,7 @@ fn date_formula(column: u16) -> String {
     )
 }
 
-/// The code lists of an item and where each stands on its sheet.
+/// The code lists of an item and the position of each on its sheet.
 struct TemplateLists<'a>(Vec<(String, &'a CodeList)>);
 
 impl<'a> TemplateLists<'a> {

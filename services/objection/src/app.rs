@@ -87,7 +87,7 @@ pub struct ObjectionScope {
 }
 
 impl ObjectionScope {
-    /// The view of a principal.
+    /// The scope of a principal.
     pub fn for_principal(principal: &Principal, keyring: &Keyring) -> Result<Self, ObjectionError> {
         let applicant = principal
             .is(Role::Subject)
@@ -170,18 +170,18 @@ pub async fn file_objection(
 
 async fn file_once(
     conn: &mut Conn,
-    desk: ObjectionCallContext<'_>,
+    call: ObjectionCallContext<'_>,
     applicant: &Applicant,
     application: Application,
 ) -> Result<StoredObjection, ObjectionError> {
     let failed = |doing| ObjectionError::database(doing);
-    let dossier = seal_application(desk, applicant, &application);
-    let request = (&dossier.applicant_blind, &dossier.request_digest);
+    let sealed = seal_application(call, applicant, &application);
+    let request = (&sealed.applicant_blind, &sealed.request_digest);
     let known = store::load_by_request(conn, request.0, request.1)
         .await
         .map_err(failed("查询异议申请"))?;
     if let Some(known) = known {
-        return check_same_content(known, &dossier);
+        return check_same_content(known, &sealed);
     }
     let provider = application.provider;
     let registered = store::provider_exists(conn, provider)
@@ -195,18 +195,18 @@ async fn file_once(
         None,
         &ObjectionActor::Applicant,
         command,
-        desk.now,
-        desk.law,
+        call.now,
+        call.law,
     )?;
-    let written = store::insert_objection(conn, &dossier, &objection)
+    let written = store::insert_objection(conn, &sealed, &objection)
         .await
         .map_err(failed("登记异议申请"))?;
     if written {
         append_events(
             conn,
-            desk,
-            dossier.objection_id,
-            dossier.version_id,
+            call,
+            sealed.objection_id,
+            sealed.version_id,
             provider,
             &events,
         )
@@ -217,14 +217,14 @@ async fn file_once(
         .await
         .map_err(failed("查询异议申请"))?
         .ok_or(ObjectionError::Contended)?;
-    check_same_content(stored, &dossier)
+    check_same_content(stored, &sealed)
 }
 
 fn check_same_content(
     known: StoredObjection,
-    dossier: &SealedApplication,
+    sealed: &SealedApplication,
 ) -> Result<StoredObjection, ObjectionError> {
-    if known.content_digest == dossier.content_digest {
+    if known.content_digest == sealed.content_digest {
         Ok(known)
     } else {
         Err(ObjectionError::RequestReused)
@@ -232,11 +232,11 @@ fn check_same_content(
 }
 
 fn seal_application(
-    desk: ObjectionCallContext<'_>,
+    call: ObjectionCallContext<'_>,
     applicant: &Applicant,
     application: &Application,
 ) -> SealedApplication {
-    let (keyring, objection_id) = (desk.keyring, Uuid::new_v4());
+    let (keyring, objection_id) = (call.keyring, Uuid::new_v4());
     let seal = |place: SealedColumn, plain: &[u8]| place.seal(keyring, objection_id, plain);
     let evidence = application.evidence.iter().map(|piece| {
         let sha256 = vault::sha256(&piece.content);
@@ -262,8 +262,8 @@ fn seal_application(
         content_digest: content_digest(keyring, application),
         sealed_statement: seal(SealedColumn::Statement, application.statement.as_bytes()),
         statement_sha256: vault::sha256(application.statement.as_bytes()),
-        rule_set: desk.law.rules.id,
-        filed_on: shanghai_date(desk.now),
+        rule_set: call.law.rules.id,
+        filed_on: shanghai_date(call.now),
         evidence: evidence.collect(),
     }
 }
@@ -299,11 +299,11 @@ pub enum HandlingStep {
     },
 }
 
-/// Takes a step. A repeat changes nothing and announces nothing. `None`: somebody else changed the
+/// Applies a step. A repeat changes nothing and announces nothing. `None`: somebody else changed the
 /// objection meanwhile; load and decide again.
 pub async fn advance_objection(
     conn: &mut Conn,
-    desk: ObjectionCallContext<'_>,
+    call: ObjectionCallContext<'_>,
     actor: &ObjectionActor,
     objection_id: Uuid,
     step: &HandlingStep,
@@ -323,12 +323,12 @@ pub async fn advance_objection(
         }
     };
     let before = &stored.objection;
-    let (after, events) = domain::apply_command(Some(before), actor, command, desk.now, desk.law)?;
+    let (after, events) = domain::apply_command(Some(before), actor, command, call.now, call.law)?;
     if events.is_empty() {
-        return view_objection(conn, desk, stored).await.map(Some);
+        return view_objection(conn, call, stored).await.map(Some);
     }
     let sealed_answer =
-        text.map(|text| SealedColumn::Answer.seal(desk.keyring, objection_id, text.as_bytes()));
+        text.map(|text| SealedColumn::Answer.seal(call.keyring, objection_id, text.as_bytes()));
     let update = ObjectionUpdate {
         objection_id,
         loaded_revision: before.revision,
@@ -344,7 +344,7 @@ pub async fn advance_objection(
     }
     append_events(
         conn,
-        desk,
+        call,
         objection_id,
         stored.version_id,
         after.provider,
@@ -353,12 +353,12 @@ pub async fn advance_objection(
     .await?;
     stored.objection = after;
     stored.sealed_answer = sealed_answer;
-    view_objection(conn, desk, stored).await.map(Some)
+    view_objection(conn, call, stored).await.map(Some)
 }
 
 async fn append_events(
     conn: &mut Conn,
-    desk: ObjectionCallContext<'_>,
+    call: ObjectionCallContext<'_>,
     objection_id: Uuid,
     version_id: VersionId,
     provider: ProviderCode,
@@ -380,7 +380,7 @@ async fn append_events(
             revision,
             changed_at: Some(to_timestamp(at)),
         };
-        NewEvent::new(&changed, at, desk.traceparent)
+        NewEvent::new(&changed, at, call.traceparent)
     };
     let events: Vec<NewEvent> = events.iter().map(to_event).collect();
     event_bus::append_events(conn, &events)
@@ -391,7 +391,7 @@ async fn append_events(
 /// One objection that the caller may see.
 pub async fn get_objection(
     conn: &mut Conn,
-    desk: ObjectionCallContext<'_>,
+    call: ObjectionCallContext<'_>,
     scope: &ObjectionScope,
     objection_id: Uuid,
 ) -> Result<ObjectionView, ObjectionError> {
@@ -400,7 +400,7 @@ pub async fn get_objection(
         .map_err(ObjectionError::database("查询异议"))?
         .filter(|stored| scope.includes(stored))
         .ok_or(ObjectionError::Unknown)?;
-    view_objection(conn, desk, stored).await
+    view_objection(conn, call, stored).await
 }
 
 /// A page of objections.
@@ -415,13 +415,13 @@ pub struct FoundObjections {
 /// A page of the objections that the caller may see.
 pub async fn list_objections(
     conn: &mut Conn,
-    desk: ObjectionCallContext<'_>,
+    call: ObjectionCallContext<'_>,
     scope: &ObjectionScope,
     overdue_only: bool,
     page: &Page<ObjectionPosition>,
 ) -> Result<FoundObjections, ObjectionError> {
     use legal_clock::LegalDuty::{Answer, Transfer};
-    let bound = |duty| domain::latest_overdue_event(desk.law, duty, desk.now);
+    let bound = |duty| domain::latest_overdue_event(call.law, duty, call.now);
     let filter = ObjectionListFilter {
         all: scope.all,
         provider: scope.provider,
@@ -434,6 +434,6 @@ pub async fn list_objections(
         .await
         .map_err(ObjectionError::database("查询异议列表"))?;
     let next = page.cut(&mut found, StoredObjection::position);
-    let objections = view_objections(conn, desk, found).await?;
+    let objections = view_objections(conn, call, found).await?;
     Ok(FoundObjections { objections, next })
 }

@@ -36,7 +36,7 @@ pub enum ProviderDecision {
 pub struct ProviderAnswer {
     /// Keep or correct.
     pub decision: ProviderDecision,
-    /// SHA-256 of the answer's text, so that a repeat is known for one.
+    /// SHA-256 of the answer's text, so that a repeat is recognised.
     pub sha256: [u8; 32],
 }
 
@@ -164,7 +164,7 @@ impl Objection {
         }
     }
 
-    /// Whose move it is; nobody's once it is answered.
+    /// Who has to act next; nobody once it is answered.
     pub fn owner(&self) -> Option<ObjectionOwner> {
         match self.phase {
             ObjectionPhase::Filed => Some(ObjectionOwner::CreditOffice),
@@ -204,7 +204,7 @@ impl Objection {
     }
 }
 
-/// What becomes of an objection (none before it is filed). A repeat of what has happened already
+/// Applies a command to an objection (none before it is filed). A repeat of what has happened already
 /// changes nothing and announces nothing.
 pub fn apply_command(
     before: Option<&Objection>,
@@ -258,7 +258,7 @@ fn apply_transfer(
     }
     match objection.phase {
         ObjectionPhase::Filed => {
-            // Two machines' clocks may differ a little; time does not run backwards in a dossier.
+            // Two machines' clocks may differ a little; the moments of one objection never decrease.
             let at = now.max(objection.filed_at);
             let moved = objection.with_phase(ObjectionPhase::Transferred { at });
             let events = vec![changed_event(&moved, at)];

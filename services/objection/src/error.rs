@@ -34,10 +34,10 @@ pub enum ObjectionError {
     /// The token names neither an organisation nor a person.
     #[error("the caller is no subject")]
     NoSubject,
-    /// The role sees objections, but which ones is not settled.
+    /// The role may list objections, but no rule says which ones.
     #[error("the caller's view is not settled")]
     NoView,
-    /// Somebody else changed it meanwhile, again and again.
+    /// Every attempt lost the optimistic lock to another change.
     #[error("the objection kept changing")]
     Contended,
     /// The database failed.

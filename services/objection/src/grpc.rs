@@ -1,4 +1,4 @@
-//! Decode, authorise, one use case in one transaction, encode. Which roles may call at all stands in the
+//! Decode, authorise, one use case in one transaction, encode. Which roles may call at all is in the
 //! proto file; who may act on and see which objection is decided here and in `domain`.
 
 mod decode;
@@ -62,7 +62,7 @@ impl Objections {
         }
     }
 
-    /// A step of an objection, decided again on what somebody else has done meanwhile.
+    /// A step of an objection; loaded and decided again when the optimistic lock was lost.
     async fn advance_objection(
         &self,
         actor: &ObjectionActor,
@@ -71,10 +71,10 @@ impl Objections {
         traceparent: &str,
     ) -> Result<ObjectionView, ObjectionError> {
         for _ in 0..MAX_ATTEMPTS {
-            let desk = self.call_context(traceparent);
+            let call = self.call_context(traceparent);
             let mut tx =
                 (self.pool.begin().await).map_err(ObjectionError::database("登记异议办理"))?;
-            let advanced = app::advance_objection(&mut tx, desk, actor, objection_id, step).await?;
+            let advanced = app::advance_objection(&mut tx, call, actor, objection_id, step).await?;
             let Some(view) = advanced else { continue };
             (tx.commit().await).map_err(ObjectionError::database("登记异议办理"))?;
             self.relay.wake();
@@ -84,7 +84,7 @@ impl Objections {
     }
 }
 
-/// The trace context of a call, empty when it is not followed.
+/// The trace context of a call, empty when it is not sampled.
 fn trace_header<T>(request: &Request<T>) -> String {
     trace_parent(request).map_or_else(String::new, |trace| trace.to_header())
 }
@@ -99,9 +99,9 @@ impl ObjectionService for Objections {
         let applicant = Applicant::from_principal(&principal, &self.context.keyring)
             .ok_or(ObjectionError::NoSubject)?;
         let application = decode::decode_application(request.into_inner())?;
-        let desk = self.call_context(&trace);
+        let call = self.call_context(&trace);
         let mut tx = (self.pool.begin().await).map_err(ObjectionError::database("登记异议申请"))?;
-        let view = app::file_objection(&mut tx, desk, &applicant, application).await?;
+        let view = app::file_objection(&mut tx, call, &applicant, application).await?;
         (tx.commit().await).map_err(ObjectionError::database("登记异议申请"))?;
         self.relay.wake();
         let objection = Some(encode::encode_objection(view));
@@ -165,9 +165,9 @@ impl ObjectionService for Objections {
         )?;
         let request = request.into_inner();
         let page = decode::decode_page(&request)?;
-        let (desk, overdue) = (self.call_context(""), request.overdue_only);
+        let (call, overdue) = (self.call_context(""), request.overdue_only);
         let mut conn = (self.pool.acquire().await).map_err(ObjectionError::database("查询异议"))?;
-        let found = app::list_objections(&mut conn, desk, &scope, overdue, &page).await?;
+        let found = app::list_objections(&mut conn, call, &scope, overdue, &page).await?;
         Ok(Response::new(encode::encode_objections(found)))
     }
 }

@@ -58,7 +58,7 @@ pub struct SealedApplication {
     pub evidence: Vec<EvidenceRow>,
 }
 
-/// One piece of evidence as it is kept.
+/// One piece of evidence as it is stored.
 #[derive(Debug, Clone)]
 pub struct EvidenceRow {
     /// `EvidenceInfo`, sealed.
@@ -91,7 +91,7 @@ pub struct StoredObjection {
 }
 
 impl StoredObjection {
-    /// Its place in the list.
+    /// Its sort key in the list.
     pub fn position(&self) -> ObjectionPosition {
         ObjectionPosition {
             filed_at: self.objection.filed_at,
@@ -180,7 +180,7 @@ pub async fn provider_exists(conn: &mut Conn, code: ProviderCode) -> Result<bool
 /// Writes a new objection with its evidence; false when the applicant's request id is taken.
 pub async fn insert_objection(
     conn: &mut Conn,
-    dossier: &SealedApplication,
+    application: &SealedApplication,
     objection: &Objection,
 ) -> Result<bool, Error> {
     let written = sqlx::query(
@@ -190,34 +190,34 @@ pub async fn insert_objection(
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          on conflict (applicant_blind, request_digest) do nothing",
     )
-    .bind(dossier.objection_id)
-    .bind(dossier.version_id.as_uuid())
+    .bind(application.objection_id)
+    .bind(application.version_id.as_uuid())
     .bind(objection.provider.as_str())
-    .bind(dossier.applicant_kind)
-    .bind(dossier.applicant_blind.as_slice())
-    .bind(&dossier.sealed_applicant)
-    .bind(dossier.request_digest.as_slice())
-    .bind(dossier.content_digest.as_slice())
-    .bind(&dossier.sealed_statement)
-    .bind(dossier.statement_sha256.as_slice())
-    .bind(dossier.rule_set)
+    .bind(application.applicant_kind)
+    .bind(application.applicant_blind.as_slice())
+    .bind(&application.sealed_applicant)
+    .bind(application.request_digest.as_slice())
+    .bind(application.content_digest.as_slice())
+    .bind(&application.sealed_statement)
+    .bind(application.statement_sha256.as_slice())
+    .bind(application.rule_set)
     .bind(objection.state())
     .bind(objection.filed_at)
-    .bind(dossier.filed_on)
+    .bind(application.filed_on)
     .bind(signed(objection.revision))
     .execute(&mut *conn)
     .await?;
     if written.rows_affected() == 0 {
         return Ok(false);
     }
-    let pieces = &dossier.evidence;
+    let pieces = &application.evidence;
     sqlx::query(
         "insert into evidence (objection_id, ordinal, sealed_info, sealed_content, sha256)
          select $1, u.ordinal, u.info, u.content, u.sha256
          from unnest($2::bytea[], $3::bytea[], $4::bytea[])
               with ordinality as u(info, content, sha256, ordinal)",
     )
-    .bind(dossier.objection_id)
+    .bind(application.objection_id)
     .bind(
         pieces
             .iter()

@@ -1,4 +1,4 @@
-//! The province's gRPC interface and its switchboard. `start` serves them; the platform's sender
+//! The province's gRPC interface and the control of the simulator. `start` serves them; the platform's sender
 //! calls the first, tests and the demo the second.
 
 use std::{
@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 
 use crate::province::{BehaviourError, Province};
 
-/// Both services over one memory. Cheap to clone.
+/// Both services over one state. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Simulator {
     province: Arc<Mutex<Province>>,
@@ -24,7 +24,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// An empty province that behaves so.
+    /// An empty province with this behaviour.
     pub fn new(behaviour: Behaviour, context: ServiceContext) -> Result<Self, BehaviourError> {
         Ok(Self {
             province: Arc::new(Mutex::new(Province::new(behaviour)?)),
@@ -38,7 +38,7 @@ impl Simulator {
     }
 }
 
-/// What a caller is told while the province is asked to be away or to fail.
+/// The refusal while the province is set to be away or to fail.
 fn unavailable(message: &str) -> Status {
     Refusal::new(Reason::Unavailable, "", "the province answers", message).into()
 }
@@ -94,7 +94,7 @@ impl ProvinceService for Simulator {
         drop(spans);
         let late = Duration::from_millis(behaviour.answer_late_ms.into());
         if !late.is_zero() {
-            // Woken by a stop it answers at once: the records are stored either way.
+            // On a stop it answers at once: the records are stored either way.
             shutdown.sleep(late).await;
         }
         Ok(Response::new(PushRecordsResponse { answers }))

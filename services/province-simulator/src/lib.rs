@@ -1,6 +1,6 @@
 //! A stand-in for the provincial platform, started by the `credit` binary as a target
 //! of its own, by the demo and by journeys. It speaks the upstream's gRPC interface and can be
-//! told to be slow, to fail, to answer late or to be away. It keeps everything in memory.
+//! set to be slow, to fail, to answer late or to be away. It keeps everything in memory.
 //!
 //! - [`province`]: what it stores and how it answers; pure
 //! - [`grpc`]: the two gRPC services in front of it

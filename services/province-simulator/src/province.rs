@@ -8,10 +8,10 @@ use proto::credit::{
 };
 use uuid::Uuid;
 
-/// A behaviour that cannot be followed.
+/// A behaviour that is out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BehaviourError {
-    /// A share above the whole.
+    /// A share above 100 percent.
     #[error("fail_percent is {0}, the rule is 0 to 100")]
     FailPercent(u32),
 }
@@ -23,7 +23,7 @@ struct NewestRecordVersion {
     ends: bool,
 }
 
-/// The province's memory: per idempotency key the digest of the content that came first.
+/// The state of the province: per idempotency key the digest of the content that came first.
 #[derive(Debug)]
 pub struct Province {
     behaviour: Behaviour,
@@ -38,7 +38,7 @@ pub struct Province {
 }
 
 impl Province {
-    /// An empty province that behaves so.
+    /// An empty province with this behaviour.
     pub fn new(behaviour: Behaviour) -> Result<Self, BehaviourError> {
         let mut province = Self {
             behaviour: Behaviour::default(),
@@ -164,7 +164,7 @@ fn ends_its_record(record: &UpstreamRecord) -> Result<bool, String> {
     }
 }
 
-/// Texts one after the other, each with its length in front.
+/// Texts one after the other, each with its length in front of it.
 fn length_prefixed<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1024);
     for text in texts {
@@ -174,7 +174,7 @@ fn length_prefixed<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     bytes
 }
 
-/// Names a record over all its versions.
+/// Identifies a record over all its versions.
 fn record_digest(record: &UpstreamRecord) -> [u8; 32] {
     vault::sha256(&length_prefixed([
         record.provider_code.as_str(),
@@ -200,7 +200,7 @@ pub fn acknowledgement_number(key: Uuid) -> String {
 
 /// SHA-256 over all that makes the content, in a fixed order with lengths in front of texts. The
 /// trace context is none of it: a retry of a record has another span. Neither are operation and key of
-/// a version that says something of its record: senders before them left both out.
+/// an upsert: earlier senders left both out.
 pub fn content_digest(record: &UpstreamRecord) -> [u8; 32] {
     let (item_version, revision) = (record.item_version.to_string(), record.revision.to_string());
     let operation = record.operation.to_string();
@@ -288,24 +288,24 @@ mod tests {
             upsert(3),
             ending(Uuid::from_u128(4), Operation::Withdraw, 4),
         ];
-        // How many of the versions, from the first, make how many revoked records.
-        for (told, revoked) in [(1, 0), (2, 1), (3, 0), (4, 1)] {
+        // The first so many versions make so many revoked records.
+        for (count, revoked) in [(1, 0), (2, 1), (3, 0), (4, 1)] {
             for backwards in [false, true] {
                 let mut province = Province::new(Behaviour::default()).unwrap();
-                let mut pushes: Vec<_> = versions[..told].iter().collect();
+                let mut pushes: Vec<_> = versions[..count].iter().collect();
                 if backwards {
                     pushes.reverse();
                 }
                 for version in pushes.iter().chain(&pushes) {
                     acknowledged(province.answer_record(version));
                 }
-                let revocations = told as u64 / 2;
+                let revocations = count as u64 / 2;
                 assert_eq!(
                     province.revocation_counts(),
                     (revocations, revoked),
-                    "{told}"
+                    "{count}"
                 );
-                assert_eq!(province.record_counts(), (told as u64, told as u64, 0));
+                assert_eq!(province.record_counts(), (count as u64, count as u64, 0));
             }
         }
     }

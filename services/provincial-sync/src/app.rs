@@ -23,7 +23,7 @@ use crate::{
     store::{self, ClaimedPush, NewPush, PushStatistics, SettledPush},
 };
 
-/// Remembers versions to be pushed.
+/// Stores versions as due rows, to be pushed.
 pub async fn record_versions(
     conn: &mut Conn,
     new: &[NewPush],
@@ -83,7 +83,7 @@ pub fn upstream_record(
 pub struct PushAttempt {
     /// What was claimed.
     pub claimed: ClaimedPush,
-    /// What became of it.
+    /// The outcome.
     pub answer: PushOutcome,
     /// Trace context of the attempt, empty when not sampled.
     pub traceparent: String,
@@ -92,11 +92,11 @@ pub struct PushAttempt {
 /// How the attempts of a batch are settled.
 #[derive(Debug, Clone, Copy)]
 pub struct SettleContext<'a> {
-    /// Seals the upstream's words.
+    /// Seals the upstream's error texts.
     pub keyring: &'a Keyring,
     /// Pauses between attempts.
     pub retry: &'a PushRetryPolicy,
-    /// When the answers were there.
+    /// When the answers arrived.
     pub now: OffsetDateTime,
     /// The upstream answers again after it had failed: what waits is due now.
     pub recovered: bool,
@@ -187,7 +187,7 @@ pub async fn get_push(
     Ok(push)
 }
 
-/// How many versions stand how.
+/// Counts of versions by state.
 pub async fn get_statistics(pool: &Pool) -> Result<PushStatistics, ProvincialSyncError> {
     store::get_statistics(pool)
         .await

@@ -1,4 +1,4 @@
-//! How one record version stands with the province; pure. `app` loads a [`Push`], asks [`apply_command`]
+//! The push of one record version to the province; pure. `app` loads a [`Push`], asks [`apply_command`]
 //! and stores the outcome. The pauses between attempts are in [`retry_delay`].
 
 use std::time::Duration;
@@ -28,13 +28,13 @@ pub struct Acknowledgement {
 /// How far one record version has been pushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
-    /// Where it stands.
+    /// Its state.
     pub state: PushState,
     /// Claims so far, also those whose process died.
     pub attempts: u32,
     /// When it may be claimed (again).
     pub next_attempt_at: OffsetDateTime,
-    /// Whether somebody holds it until `next_attempt_at`.
+    /// Whether a sender has leased it until `next_attempt_at`.
     pub leased: bool,
     /// Why the last attempt did not end in an acknowledgement. May quote the record: sealed at rest.
     pub last_error: Option<String>,
@@ -42,7 +42,7 @@ pub struct Push {
     pub acknowledgement: Option<Acknowledgement>,
 }
 
-/// What the upstream said of one record.
+/// The upstream's outcome for one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PushOutcome {
     /// Stored under this number.
@@ -56,7 +56,7 @@ pub enum PushOutcome {
 /// What may happen to a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PushCommand {
-    /// A sender takes it until then.
+    /// A sender leases it.
     Claim {
         /// End of the lease.
         until: OffsetDateTime,
@@ -110,7 +110,7 @@ pub struct PushRetryPolicy {
 
 /// The pause after the `attempts`-th attempt: short at first, then doubling up to the cap. `seed`
 /// (any number that differs between batches) shortens it by up to a half, so that what failed
-/// together does not come back together; equal arguments give equal pauses.
+/// together is not retried together; equal arguments give equal pauses.
 pub fn retry_delay(policy: &PushRetryPolicy, attempts: u32, seed: u64) -> Duration {
     let full = match attempts {
         0 | 1 => policy.first,

@@ -1,4 +1,4 @@
-//! The service's errors and their gRPC statuses, in one exhaustive match. `grpc` turns them at its edge.
+//! The service's errors and their gRPC statuses, in one exhaustive match. `grpc` answers with the statuses.
 
 use record_ref::Malformed;
 use service_kit::{

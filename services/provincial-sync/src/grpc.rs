@@ -1,5 +1,5 @@
-//! How the pushes stand, for the credit office, the operator and auditors: decode, call `app`, encode. The options of the
-//! RPCs in the proto file let nobody else in.
+//! The state of the pushes, for the credit office, the operator and auditors: decode, call `app`, encode. The options
+//! of the RPCs in the proto file name the roles.
 
 mod encode;
 

@@ -1,5 +1,5 @@
 //! The sender: claims due rows by lease, pushes them, settles them. No input but the table, safe
-//! to run in several copies, woken by the handler and by a timer. Started by `start`.
+//! to run in several copies, notified by the handler and run by a timer. Started by `start`.
 
 use std::{
     sync::{
@@ -44,7 +44,7 @@ struct PushSender {
     context: ServiceContext,
     lane: Lane,
     slots: Arc<Semaphore>,
-    /// The last call failed, or none was made yet: the next answer frees what waits.
+    /// The last call failed, or none was made yet: the next answer makes all waiting rows due.
     failing: AtomicBool,
     batch_size: i64,
     lease: Duration,
@@ -154,15 +154,15 @@ impl PushSender {
         });
     }
 
-    /// Waits for a wake-up or for the time of the next row; how many quick looks are left.
-    async fn wait_for_work(&self, looks: u32) -> u32 {
-        let pause = match looks {
+    /// Waits for a notification or for the time of the next row; returns how many quick polls are left.
+    async fn wait_for_work(&self, polls_left: u32) -> u32 {
+        let pause = match polls_left {
             0 => self.until_next().await,
             left => Duration::from_millis(5 << (QUICK_POLLS - left)).min(self.poll),
         };
         tokio::select! {
             () = self.wake.notified() => QUICK_POLLS,
-            _ = self.context.shutdown.sleep(pause) => looks.saturating_sub(1),
+            _ = self.context.shutdown.sleep(pause) => polls_left.saturating_sub(1),
         }
     }
 
@@ -170,7 +170,7 @@ impl PushSender {
         match store::load_queue_times(&self.pool).await {
             Ok((Some(next), _)) => {
                 let wait = next - self.context.clock.now();
-                // Never in a tight loop, even when the queue's head is being claimed elsewhere.
+                // Never a tight loop, even when the queue's head is being claimed elsewhere.
                 wait.try_into()
                     .unwrap_or(Duration::ZERO)
                     .clamp(Duration::from_millis(1), self.poll)

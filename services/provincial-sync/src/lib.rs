@@ -1,10 +1,9 @@
-//! Reports every stored version, revocations and withdrawals among them (D-24), on to the province and keeps
-//! its acknowledgement.
-//! Started by the `credit` binary and by journeys through [`start`].
+//! Reports every stored version, revocations and withdrawals among them (D-24), on to the province and
+//! keeps its acknowledgement. Started by the `credit` binary and by journeys through [`start`].
 //!
 //! Way of a version: `handlers` (validation's event becomes a due row) -> `jobs` (the sender claims
 //! batches by lease, no transaction stays open) -> `upstream` (the call) -> `app` (decides by
-//! `domain`, stores all answers of a batch at once, appends the events) -> `grpc` (how it stands).
+//! `domain`, stores all answers of a batch at once, appends the events) -> `grpc` (state and counts).
 
 pub mod app;
 pub mod domain;
@@ -68,13 +67,13 @@ pub struct Config {
     pub upstream_token: Secret,
     /// Records in one batch, 1 to 200.
     pub batch_size: u32,
-    /// Batches under way at once.
+    /// Batches in flight at once.
     pub batches_in_flight: u32,
-    /// How long one call may take, milliseconds.
+    /// Timeout of one call, milliseconds.
     pub push_deadline_ms: u64,
-    /// How long a claimed batch is ours, milliseconds.
+    /// Lease of a claimed batch, milliseconds.
     pub lease_ms: u64,
-    /// Longest pause between looks for due records, milliseconds.
+    /// Longest pause between polls for due records, milliseconds.
     pub poll_interval_ms: u64,
     /// Pause before the first retry, milliseconds.
     pub first_retry_ms: u64,

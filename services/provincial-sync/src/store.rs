@@ -32,16 +32,16 @@ pub struct NewPush {
 pub struct ClaimedPush {
     /// What is to be pushed.
     pub new: NewPush,
-    /// Its standing after the claim.
+    /// Its push after the claim.
     pub push: Push,
 }
 
-/// The standing of one version after an attempt, to be stored.
+/// The push of one version after an attempt, to be stored.
 #[derive(Debug, Clone)]
 pub struct SettledPush {
     /// The version.
     pub version_id: VersionId,
-    /// The new standing.
+    /// The new state of the push.
     pub push: Push,
     /// `push.last_error`, sealed.
     pub sealed_last_error: Option<Vec<u8>>,
@@ -123,7 +123,7 @@ pub async fn insert_pushes(
     Ok(written.rows_affected())
 }
 
-/// Takes up to `limit` due rows, oldest time first, until `until`. Commits by itself: the lease,
+/// Leases up to `limit` due rows, oldest time first, until `until`. Commits by itself: the lease,
 /// not a lock, keeps other senders away during the call.
 pub async fn claim_due(
     pool: &Pool,
@@ -290,7 +290,7 @@ fn attempts(push: &Push) -> i32 {
     i32::try_from(push.attempts).unwrap_or(i32::MAX)
 }
 
-/// Makes every waiting row that nobody holds due now: the upstream is back.
+/// Makes every waiting row that is not leased due now: the upstream is back.
 pub async fn release_waiting(conn: &mut Conn, now: OffsetDateTime) -> Result<u64, Error> {
     let released = sqlx::query(
         "update push set next_attempt_at = $1

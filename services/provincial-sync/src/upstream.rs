@@ -1,5 +1,5 @@
 //! The call to the provincial exchange. Called by `jobs` with the records of one batch; gives one
-//! answer for each, whatever happens on the way.
+//! answer for each, whatever fails.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -35,7 +35,7 @@ pub struct PushBatchOutcome {
     pub by_key: HashMap<String, PushOutcome>,
     /// At least one call was answered.
     pub answered: bool,
-    /// A call failed for a reason that is the upstream's, or the way's to it.
+    /// A call failed because of the upstream, or of the connection to it.
     pub failed: bool,
 }
 
@@ -143,7 +143,7 @@ struct CallFailure {
 }
 
 impl CallFailure {
-    /// Whether the code blames what was sent rather than the upstream or the way to it.
+    /// Whether the code blames what was sent rather than the upstream or the connection to it.
     fn blames_content(&self) -> bool {
         matches!(
             self.code,
@@ -176,7 +176,7 @@ fn decode_answer(answer: UpstreamAnswer) -> Option<(String, PushOutcome)> {
 }
 
 /// Splits into runs whose records together stay below the size of a call; a record that is larger
-/// by itself stands alone.
+/// by itself gets a call of its own.
 fn split_by_size(records: Vec<UpstreamRecord>) -> Vec<Vec<UpstreamRecord>> {
     let mut portions: Vec<Vec<UpstreamRecord>> = Vec::new();
     let mut room = 0;

@@ -1,4 +1,4 @@
-//! The two services behind the site: disclosure's `PublicService` and catalog's `CatalogService`,
+//! The clients of the two services that the site calls: disclosure's `PublicService` and catalog's `CatalogService`,
 //! called with the site's own token and a deadline. Called by `routes`. What is asked and answered
 //! is never logged: a visitor may have typed a person's name. [`catalogue`] has the calls of catalog.
 
@@ -267,7 +267,7 @@ impl Backends {
 
 /// Why a call has no answer.
 enum UnansweredCall {
-    /// The service, or the way to it, says so.
+    /// The status of the service or of the connection.
     Refused(Status),
     /// Nothing came in time.
     TimedOut,

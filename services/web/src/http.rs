@@ -42,7 +42,7 @@ struct AnswerLabels {
     status: u16,
 }
 
-/// Counts of answers by route and status, and how long they took.
+/// Counts of responses by route and status, and their durations.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     answers: Family<AnswerLabels, Counter>,

@@ -5,12 +5,12 @@
 //! Map, in the order of a request:
 //! - [`Config`]: the keys of `config.default.toml`
 //! - `routes`: which address is which page; the handlers
-//! - `query`: what a visitor typed, cleaned and checked
+//! - `query`: parses and validates query parameters
 //! - `client`: the two services, with deadline, token and errors
 //! - `pages`: HTML, one module a page, and the frame around all
 //! - `text`: numbers, dates and terms in the words of the site
 //! - `assets`: style sheet and pictures, addressed by their content
-//! - `http`: security headers and metrics of every answer
+//! - `http`: security headers and metrics of every response
 //!
 //! Called by the platform binary, which gives listener and context.
 

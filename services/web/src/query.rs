@@ -103,7 +103,7 @@ pub enum FieldError {
 }
 
 impl FieldError {
-    /// The text beside the field.
+    /// The text next to the field.
     pub fn text(&self) -> &str {
         match self {
             Self::TooShort => "请至少输入 2 个字。",
@@ -220,7 +220,7 @@ impl RecordFilter {
         let subject = NameOrCode::parse(params.get("subject"));
         let typed = match &subject {
             NameOrCode::Code(code) => code.as_str(),
-            // Personal numbers are not repeated, neither on the page nor in its links.
+            // Personal numbers are not shown again, neither on the page nor in its links.
             NameOrCode::Invalid(FieldError::Personal) => "",
             NameOrCode::Empty | NameOrCode::Name(_) | NameOrCode::Invalid(_) => {
                 params.get("subject")

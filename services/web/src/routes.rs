@@ -1,4 +1,4 @@
-//! Which address is which page. Each handler reads the address, asks the services and renders; what
+//! The handler of each address. It reads the address, calls the services and renders; what
 //! goes wrong becomes a page of its own. Called by `start`.
 
 mod catalogue;
@@ -47,7 +47,7 @@ const NO_ROBOTS: (HeaderName, &str) = (
 const ROBOTS: &str = "User-agent: *\nDisallow: /search\nDisallow: /subject/\nDisallow: /record/\n\
                       Disallow: /licences\nDisallow: /penalties\n";
 
-/// What every handler is given. Cheap to clone.
+/// State of the router, given to every handler. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Site(Arc<SiteState>);
 

@@ -1,4 +1,4 @@
-//! Numbers, dates and terms of the services in the words of the site. Pure. Called by `pages`.
+//! Formats numbers, dates and terms of the services for the pages. Pure. Called by `pages`.
 
 pub mod catalogue;
 

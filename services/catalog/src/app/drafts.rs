@@ -28,7 +28,7 @@ use crate::{
 const SAVING: &str = "保存草稿";
 const READING: &str = "读取草稿";
 
-/// The event of a step of a draft: what all of them say, and what this one adds.
+/// The event of a step of a draft: the fields that all steps share, and those of this step.
 macro_rules! fact {
     ($event:ident, $draft:expr $(, $more:ident: $value:expr)*) => {
         $event {
@@ -122,7 +122,8 @@ pub async fn save_draft(
     Ok(CatalogOutcome::changed(whole(conn, next, act).await?))
 }
 
-/// Checks that the organisation may begin one more draft. The count is made under a lock, so two that begin at once cannot both pass the limit.
+/// Checks that the organisation may begin one more draft. The count is made under a lock, so two that begin at once
+/// cannot both pass the limit.
 async fn check_open_drafts(conn: &mut Conn, organisation: &str) -> Result<(), CatalogError> {
     store::lock_names(conn, &[format!("drafts {organisation}")])
         .await
@@ -195,7 +196,8 @@ fn check_same_catalogue(
 /// The credit office gives a draft back, with reasons.
 ///
 /// # Errors
-/// It is not submitted, is that of the reviewer's own organ or was begun by it, or a reason is missing; or the database fails.
+/// It is not submitted, is that of the reviewer's own organ or was begun by it, or a reason is missing; or the
+/// database fails.
 pub async fn return_draft(
     conn: &mut Conn,
     actor: &CatalogActor,
@@ -249,7 +251,7 @@ pub async fn publish_draft(
     )))
 }
 
-/// Gives a draft up; it stays on record.
+/// Withdraws a draft; it stays on record.
 ///
 /// # Errors
 /// It is published or withdrawn already, or the caller may not; or the database fails.
@@ -327,7 +329,7 @@ async fn find_draft_faults(
     }
 }
 
-/// Which drafts somebody asks for.
+/// The filters of a list of drafts.
 #[derive(Debug, Clone, Copy)]
 pub struct DraftListQuery<'a> {
     /// Only those in this state.

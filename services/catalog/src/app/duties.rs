@@ -190,7 +190,7 @@ async fn lock_affected_items(
     Ok(found)
 }
 
-/// Opens the duties that are not there yet; true when there was one.
+/// Opens the duties that do not exist yet; true when there was one.
 async fn open_duties(
     conn: &mut Conn,
     law: &CatalogLaw,
@@ -299,7 +299,7 @@ fn unfiltered(today: Date) -> DutyListFilter {
     }
 }
 
-/// Closes the open duties of an item by a newer version, and announces it. The caller has passed the queue of the
+/// Closes the open duties of an item by a newer version, and announces it. The caller holds the lock of the
 /// item.
 pub(super) async fn close_duties(
     conn: &mut Conn,
@@ -312,8 +312,8 @@ pub(super) async fn close_duties(
     announce_closed(conn, &closed, act).await
 }
 
-/// Closes the open duties of those of these items that have ended by today, and announces it. The caller has passed
-/// the queues of the items. Nothing is closed before the day of the end: until then it may be moved or withdrawn.
+/// Closes the open duties of those of these items that have ended by today, and announces it. The caller holds
+/// the locks of the items. Nothing is closed before the day of the end: until then it may be moved or withdrawn.
 pub(super) async fn close_duties_of_ended(
     conn: &mut Conn,
     codes: &[String],

@@ -1,5 +1,5 @@
-//! An item as a file: what a provider needs to report by it. Everybody with a token may ask, so a file is made
-//! once, and few are made at a time. Called by `grpc`.
+//! An item as a file: what a provider needs to report by it. Everybody with a token may ask, so a file is built
+//! once and cached, and few are built at a time. Called by `grpc`.
 
 use std::{
     collections::VecDeque,
@@ -22,7 +22,7 @@ use crate::{error::CatalogError, template};
 /// Most files that are built at the same time; further requests wait.
 const MAX_PARALLEL_BUILDS: usize = 2;
 
-/// Most bytes of finished files that are kept.
+/// Most bytes of finished files in the cache.
 const MAX_CACHED_BYTES: usize = 16 * 1024 * 1024;
 
 /// Which file.
@@ -50,7 +50,7 @@ pub struct ItemFile {
 /// Which version in which format. A published version never changes, and so its files do not either.
 type ItemFileKey = (String, u32, ItemFileFormat);
 
-/// Finished files, and the queue of those that wait for one.
+/// Builds files: a cache of finished ones, and permits that bound the parallel builds.
 #[derive(Debug)]
 pub struct ItemExporter {
     permits: Semaphore,
@@ -67,11 +67,11 @@ impl Default for ItemExporter {
 }
 
 impl ItemExporter {
-    /// The file of a version of an item in force or of old; version 0 means the one in force on `day`. Whoever waits for a
-    /// file to be made keeps no connection, so it is handed over.
+    /// The file of a version of an item in force or of old; version 0 means the one in force on `day`. The connection
+    /// is taken by value: it goes back to its pool before the wait for a permit.
     ///
     /// # Errors
-    /// There is no such version, the file cannot be made, or the database fails.
+    /// There is no such version, the file cannot be built, or the database fails.
     pub async fn export_item(
         &self,
         mut conn: impl DerefMut<Target = Conn>,
@@ -90,25 +90,25 @@ impl ItemExporter {
         self.load_file(item, format).await
     }
 
-    /// A file that was made already.
+    /// A file from the cache.
     fn cached_file(&self, code: &str, version: u32, format: ItemFileFormat) -> Option<ItemFile> {
         let mut kept = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(&(code.to_owned(), version, format))
     }
 
-    /// The file of a published version of an item. It waits while others are made.
+    /// The file of a published version of an item. It waits for a permit.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// The file cannot be built.
     async fn load_file(
         &self,
         item: ItemVersion,
         format: ItemFileFormat,
     ) -> Result<ItemFile, CatalogError> {
-        // The gate is never closed; were it, files would be made without waiting.
+        // The semaphore is never closed; if it were, files would be built without a bound.
         let _turn = self.permits.acquire().await.ok();
         let (code, version) = (item.code.clone(), item.version);
-        // Who asked for the same one before may have got it meanwhile.
+        // Another request for the same file may have filled the cache meanwhile.
         if let Some(file) = self.cached_file(&code, version, format) {
             return Ok(file);
         }

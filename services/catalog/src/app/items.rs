@@ -32,8 +32,8 @@ const READING: &str = "读取目录";
 const RETIRING: &str = "停用目录项";
 
 /// Reads and lints a definition in the form of the data files. Code lists that it names are those of the catalogue, and
-/// what comes out holds their values, so that an event and a record's checks need no list. A connection that is handed
-/// over goes back to its pool before the rules are compiled, which takes time; one that is lent stays with the caller.
+/// what comes out holds their values, so that an event and a record's checks need no list. An owned connection
+/// goes back to its pool before the rules are compiled, which takes time; a borrowed one stays with the caller.
 ///
 /// # Errors
 /// Too large as TOML or with the values of its lists, unreadable or inconsistent, or a list is not published; or the
@@ -78,7 +78,7 @@ fn check_expanded_size(item: &ItemVersion) -> Result<(), CatalogError> {
     .into())
 }
 
-/// The code lists with their versions that a definition names. What cannot be read here is named by the lint.
+/// The code lists with their versions that a definition names. What cannot be read here is reported by the lint.
 fn named_lists(toml: &str) -> BTreeSet<(String, u32)> {
     #[derive(Deserialize)]
     struct DefinitionOutline {
@@ -272,8 +272,8 @@ pub async fn get_item(
     }
 }
 
-/// The number of that version, where no more is needed; none when nothing is in force on `day`. A number that is
-/// given is answered as it is.
+/// The number of that version; none when nothing is in force on `day`. A number that is
+/// given is returned as it is.
 ///
 /// # Errors
 /// The database fails.
@@ -291,7 +291,7 @@ pub async fn resolve_version(
         .map_err(CatalogError::database(READING))
 }
 
-/// Why there is no such version.
+/// The error for a version that does not exist.
 async fn explain_missing(
     conn: &mut Conn,
     code: &str,
@@ -375,7 +375,7 @@ pub async fn retire_item(
     let end = match (decided, known) {
         (Some(end), _) => RetirementDecision { at: act.at, ..end },
         (None, Some(known)) => return Ok(CatalogOutcome::unchanged(known)),
-        // retire() answers none for a retirement that is known only.
+        // `decide_retirement` returns none only for a retirement that is known.
         (None, None) => return Err(version::unknown_item("").into()),
     };
     store::items::insert_retirement(conn, &end, act.by)

@@ -21,7 +21,7 @@ use crate::{
 const REGISTERING: &str = "登记信用信息提供主体";
 const READING: &str = "读取信用信息提供主体";
 
-/// A provider with its contacts, where the caller is shown them.
+/// A provider with its contacts, where the caller may see them.
 pub type ShownProvider = (Provider, Option<Contacts>);
 
 /// Registers a provider or changes its registration; saying the same again changes nothing. Contacts
@@ -29,7 +29,7 @@ pub type ShownProvider = (Provider, Option<Contacts>);
 /// consumers of revisions must not get them.
 ///
 /// # Errors
-/// It may not stand where it says, contacts cannot be opened, or the database fails.
+/// Its level, district or parent does not fit the registry, contacts cannot be opened, or the database fails.
 pub async fn register_provider(
     conn: &mut Conn,
     keyring: &Keyring,
@@ -39,7 +39,7 @@ pub async fn register_provider(
     act: ActionContext<'_>,
 ) -> Result<CatalogOutcome<ShownProvider>, CatalogError> {
     let failed = CatalogError::database;
-    // One queue for all: whether a provider fits depends on those above and below it.
+    // One lock for the whole registry: whether a provider fits depends on those above and below it.
     store::lock_names(conn, &["providers".to_owned()])
         .await
         .map_err(failed(REGISTERING))?;
@@ -91,7 +91,7 @@ fn registered_event(provider: &Provider) -> ProviderRegistered {
     }
 }
 
-/// Keeps, changes or removes contacts and announces that they changed, never what they are; false when they
+/// Stores, changes or removes contacts and announces that they changed, never their content; false when they
 /// are so already.
 async fn set_contacts(
     conn: &mut Conn,
@@ -138,12 +138,12 @@ fn open_contacts(keyring: &Keyring, code: &str, sealed: &[u8]) -> Result<Contact
     serde_json::from_slice(&plain).map_err(|_| damaged())
 }
 
-/// What a provider's contacts are sealed with, so that they open in no other place.
+/// Sealing context of a provider's contacts, so that they do not open as those of another provider.
 fn sealing_context(code: &str) -> Vec<u8> {
     format!("provider contacts {code}").into_bytes()
 }
 
-/// All providers, by code, with the contacts that `actor` is shown.
+/// All providers, by code, with the contacts that `actor` may see.
 ///
 /// # Errors
 /// The database fails, or contacts cannot be opened.
@@ -165,7 +165,7 @@ pub async fn list_providers(
         .collect())
 }
 
-/// The contacts that `actor` is shown, by code of the provider; of one provider when `code` is not empty.
+/// The contacts that `actor` may see, by code of the provider; of one provider when `code` is not empty.
 async fn visible_contacts(
     conn: &mut Conn,
     keyring: &Keyring,
@@ -188,10 +188,10 @@ async fn visible_contacts(
         .collect()
 }
 
-/// Whose contacts are read for `actor`, who asks for those of `code`, or of all when it is empty: what it is not
-/// shown is not even read. Empty: of all; none: of nobody.
+/// Whose contacts are read for `actor`, who asks for those of `code`, or of all when it is empty: what it may not
+/// see is not even read. Empty: of all; none: of nobody.
 fn readable_code<'a>(actor: &'a CatalogActor, code: &'a str) -> Option<&'a str> {
-    // No provider has an empty code, so only who is shown all sees the contacts of that.
+    // No provider has an empty code, so only an actor that may see all contacts sees those of the empty code.
     let all = actor.sees_contacts_of("");
     let code = if code.is_empty() && !all {
         actor.organisation.as_str()

@@ -6,7 +6,7 @@ use service_kit::reason::Reason;
 
 use super::{CatalogRuleViolation, MAX_NAME_CHARS};
 
-/// Contacts of a provider; an empty text says nothing.
+/// Contacts of a provider; an empty text means none.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contacts {
     /// 处室.
@@ -26,7 +26,7 @@ impl std::fmt::Debug for Contacts {
 }
 
 impl Contacts {
-    /// Checks what a request says. The message never repeats a value.
+    /// Checks the contacts of a request. The message never repeats a value.
     ///
     /// # Errors
     /// The first rule that is broken, with its field.
@@ -88,7 +88,7 @@ impl Contacts {
         })
     }
 
-    /// Nothing is said.
+    /// Every text is empty.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

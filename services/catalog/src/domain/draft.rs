@@ -144,7 +144,7 @@ pub struct DraftReturnReason {
 /// Checks the reasons of a return: who gets a draft back learns why.
 ///
 /// # Errors
-/// There is none, too many, or one says nothing.
+/// There is none, there are too many, or one is blank.
 pub fn check_reasons(
     given: Vec<DraftReturnReason>,
 ) -> Result<Vec<DraftReturnReason>, CatalogRuleViolation> {
@@ -232,7 +232,7 @@ pub struct ItemDraft {
     pub head: DraftHeader,
     /// The definition as it was written.
     pub definition: String,
-    /// Where it stands.
+    /// Its state.
     pub state: ItemDraftState,
     /// Grows with every change.
     pub revision: u64,
@@ -246,7 +246,7 @@ pub struct ItemDraft {
     pub reasons: Vec<DraftReturnReason>,
 }
 
-/// One step of a draft's life, as it is kept for ever.
+/// One step of a draft in its history, which is never deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DraftHistoryEntry {
     /// The state after it.
@@ -293,7 +293,7 @@ pub fn may_begin(open: i64) -> Result<(), CatalogRuleViolation> {
     ))
 }
 
-/// There is no such draft, or it is none of the caller's.
+/// There is no such draft, or the caller may not see it.
 pub fn unknown_draft() -> CatalogRuleViolation {
     CatalogRuleViolation::new(
         Reason::DraftUnknown,

@@ -70,7 +70,7 @@ pub struct Trigger {
 }
 
 impl Trigger {
-    /// Checks what the credit office says.
+    /// Checks the trigger as the credit office named it.
     ///
     /// # Errors
     /// The first rule that is broken, with its field.
@@ -211,18 +211,18 @@ impl DutySelection {
     }
 }
 
-/// An item has to follow a trigger.
+/// The duty to renew an item after a trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenewalDuty {
     /// Its id.
     pub id: Uuid,
-    /// What it follows.
+    /// The trigger.
     pub trigger: RecordedTrigger,
     /// Code of the item.
     pub item_code: String,
-    /// Whose catalogue the item stood in when the duty was opened.
+    /// Whose catalogue the item was in when the duty was opened.
     pub owner: ItemOwner,
-    /// Where it stands.
+    /// Its state.
     pub state: RenewalDutyState,
     /// When it is due.
     pub deadline: Deadline,
@@ -257,7 +257,7 @@ pub fn replaces_deadline(old: Deadline, new: Deadline) -> bool {
 }
 
 /// The version that a duty has to exceed, out of the versions with their days of publication, oldest first: the
-/// newest that stood before the trigger's day. Where the item began later, all that is published so far was
+/// newest published before the trigger's day. Where the item began later, all that is published so far was
 /// made without an answer to the trigger in mind, so the newest of all.
 pub fn base_version(versions: &[(u32, Date)], promulgated_on: Date) -> u32 {
     let before = versions.iter().rfind(|(_, day)| *day < promulgated_on);
@@ -286,7 +286,7 @@ pub fn check_dismissal(
     ))
 }
 
-/// There is no such duty, or it is none of the caller's.
+/// There is no such duty, or the caller may not see it.
 pub fn unknown_duty() -> CatalogRuleViolation {
     CatalogRuleViolation::new(
         Reason::DutyUnknown,

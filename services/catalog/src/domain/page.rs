@@ -55,8 +55,8 @@ impl PageKey for DutyKey {
     }
 }
 
-/// A moment in a token: microseconds since 1970, which is what the database keeps. What a token may not say (before 1970,
-/// after the year 9999) is no moment, so that no forged token reaches the database.
+/// A moment in a token: microseconds since 1970, which is what the database keeps. What a token may not say (before
+/// 1970, after the year 9999) is no moment, so that no forged token reaches the database.
 mod microseconds {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
     use time::OffsetDateTime;

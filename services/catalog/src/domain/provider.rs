@@ -1,4 +1,4 @@
-//! What a registration of a provider must look like, and where it may stand among the others. Called by
+//! What a registration of a provider must look like, and which place in the hierarchy it may take. Called by
 //! `app`.
 
 use credit_record::id::{CreditCode, IdRule};
@@ -102,7 +102,7 @@ impl OrganLevel {
     }
 }
 
-/// What a request says of a provider, unchecked.
+/// A registration as the request has it, unchecked.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RegistrationInput<'a> {
     /// Credit code.
@@ -123,7 +123,7 @@ pub struct RegistrationInput<'a> {
     pub valid_until: Option<Date>,
 }
 
-/// What the credit office says of a provider; checked, so that only a right one exists.
+/// A checked registration of a provider: an invalid one cannot be constructed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderRegistration {
     code: CreditCode,
@@ -136,19 +136,19 @@ pub struct ProviderRegistration {
 }
 
 impl ProviderRegistration {
-    /// Checks a registration. Nothing is repaired: what is wrong goes back.
+    /// Checks a registration. Nothing is repaired: what is wrong is refused.
     ///
     /// # Errors
     /// The first rule that is broken, with its field.
-    pub fn new(said: RegistrationInput<'_>) -> Result<Self, CatalogRuleViolation> {
-        let code = credit_code(said.code, "provider.code")?;
-        let name = provider_name(said.name)?;
-        let level = provider_level(said.level, said.district_code)?;
-        let parent = match said.parent_code {
+    pub fn new(input: RegistrationInput<'_>) -> Result<Self, CatalogRuleViolation> {
+        let code = credit_code(input.code, "provider.code")?;
+        let name = provider_name(input.name)?;
+        let level = provider_level(input.level, input.district_code)?;
+        let parent = match input.parent_code {
             "" => None,
             parent => Some(credit_code(parent, "provider.parent_code")?),
         };
-        if let (Some(from), Some(until)) = (said.valid_from, said.valid_until)
+        if let (Some(from), Some(until)) = (input.valid_from, input.valid_until)
             && until < from
         {
             return Err(CatalogRuleViolation::new(
@@ -162,10 +162,10 @@ impl ProviderRegistration {
             code,
             name,
             level,
-            enabled: said.enabled,
+            enabled: input.enabled,
             parent,
-            valid_from: said.valid_from,
-            valid_until: said.valid_until,
+            valid_from: input.valid_from,
+            valid_until: input.valid_until,
         })
     }
 
@@ -174,7 +174,7 @@ impl ProviderRegistration {
         &self.code
     }
 
-    /// Whether it may stand where it says among the providers that are registered: its parent is registered,
+    /// Checks its place in the hierarchy of the registered providers: its parent is registered,
     /// is not below it, and neither it nor those below it leave their district (R-3, D-25).
     ///
     /// # Errors
@@ -198,7 +198,7 @@ impl ProviderRegistration {
                     "上级单位应为市级单位或本区县单位，市级单位的上级只能是市级单位",
                 ));
             }
-            // The registry has no cycle, so this ends; a provider stands at most once on its way up.
+            // The registry has no cycle, so this ends; a provider occurs at most once on the way up.
             let mut above = Some(*parent_code);
             while let Some(code) = above {
                 if code == self.code {
@@ -224,7 +224,8 @@ impl ProviderRegistration {
     }
 }
 
-/// A city-level provider stands below the city's, one of a district below the city's or its own district's.
+/// The parent of a city-level provider is of the city; that of a district's provider is of the city or of the same
+/// district.
 fn may_stand_below(child: OrganLevel, parent: OrganLevel) -> bool {
     parent == OrganLevel::City || child == parent
 }
@@ -371,7 +372,7 @@ impl Provider {
 pub enum RegistrationOutcome {
     /// A new revision, to be stored and announced.
     Changed(Provider),
-    /// The registry says so already.
+    /// The registry already holds exactly this.
     Unchanged(Provider),
 }
 

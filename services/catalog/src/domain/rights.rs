@@ -1,5 +1,5 @@
 //! Whose catalogue is whose, and who may do and see what in it (R-5, R-6, D-25). Which role may call which
-//! RPC at all stands in the proto files; this is what only the registry can tell. Called
+//! RPC at all is in the proto files; here is what needs the registry. Called
 //! by `app`.
 
 use credit_record::item::ItemOwner;
@@ -33,7 +33,7 @@ pub struct CatalogActor {
     pub registered: Option<Provider>,
 }
 
-/// Whose drafts and duties somebody sees.
+/// Whose drafts and duties a caller may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogScope {
     /// All.
@@ -54,7 +54,7 @@ impl CatalogScope {
 }
 
 impl CatalogActor {
-    /// Whether it is shown the contacts of this provider: the credit office and operators all, a provider and
+    /// Whether it may see the contacts of this provider: the credit office and operators all, a provider and
     /// a district's credit office their own.
     pub fn sees_contacts_of(&self, code: &str) -> bool {
         self.credit_office
@@ -62,8 +62,8 @@ impl CatalogActor {
             || ((self.provider || self.district_office) && self.organisation == code)
     }
 
-    /// What it sees: the credit office, operators and auditors all, a district's credit office its district, a provider
-    /// its own. A district's credit office that is disabled or past its validity sees nothing any more.
+    /// What it may see: the credit office, operators and auditors all, a district's credit office its district, a
+    /// provider its own. A district's credit office that is disabled or past its validity sees nothing any more.
     pub fn scope(&self, today: Date) -> CatalogScope {
         let registered = self.registered.as_ref();
         let district = registered
@@ -188,7 +188,7 @@ impl CatalogActor {
 }
 
 impl CatalogActor {
-    /// As [`Self::may_review`], for a draft that an organisation began: who wrote for another's catalogue does
+    /// As [`Self::may_review`], for a draft that an organisation began: whoever wrote for another's catalogue does
     /// not judge it either.
     ///
     /// # Errors

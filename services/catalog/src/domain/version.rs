@@ -59,7 +59,7 @@ pub struct ItemHistory {
     pub retirement: Option<RetirementDecision>,
 }
 
-/// What a version is on a day.
+/// State of a version on a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ItemVersionState {
     /// For days to come.
@@ -81,7 +81,7 @@ impl ItemHistory {
         self.latest_begun(day)
     }
 
-    /// What each version is on a day, in the order of `versions`.
+    /// State of each version on a day, in the order of `versions`.
     pub fn states(&self, day: Date) -> Vec<ItemVersionState> {
         let ended = self.has_ended(day);
         let newest = self
@@ -108,7 +108,7 @@ impl ItemHistory {
             .filter(|end| end.from != RETIREMENT_WITHDRAWN)
     }
 
-    /// The version that stands before this one.
+    /// The version before this one.
     pub fn version_before(&self, version: u32) -> Option<&PublishedItemVersion> {
         self.versions.iter().rfind(|v| v.item.version < version)
     }
@@ -133,7 +133,7 @@ pub struct ItemFilter {
     pub district_code: String,
 }
 
-/// What an offered version is to those that are published.
+/// How an offered version relates to those that are published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PublicationDecision {
     /// It is the next one: publish it.
@@ -145,8 +145,8 @@ pub enum PublicationDecision {
 /// Decides about a version that somebody offers, given all that was published of the same item.
 ///
 /// # Errors
-/// As [`decide_file_publication`]; or it is not the first and its first day lies before that of its publication, so that it
-/// would judge what was reported before anybody could know it.
+/// As [`decide_file_publication`]; or it is not the first and its first day lies before that of its publication, so
+/// that it would judge what was reported before anybody could know it.
 pub fn decide_publication(
     history: &ItemHistory,
     offered: &ItemVersion,
@@ -300,7 +300,8 @@ fn check_effective_order(
 }
 
 /// Decides about the end of an item. Until its day has come the decision may be moved, or be withdrawn with the day
-/// [`RETIREMENT_WITHDRAWN`]; none is what was decided already. `successor` is what was published of the item that takes its place.
+/// [`RETIREMENT_WITHDRAWN`]; none is what was decided already. `successor` is what was published of the item that
+/// takes its place.
 ///
 /// # Errors
 /// The item or its successor does not exist, has ended or is the same; the day has passed; there is nothing to

@@ -1,4 +1,4 @@
-//! Requests of `credit.catalog.v1` as what the use cases take. Called by `grpc`.
+//! Requests of `credit.catalog.v1` as domain values. Called by `grpc`.
 
 use proto::credit::catalog::v1::{
     Catalogue, DraftState, DutyFilter, ExportFormat, GetItemRequest, ListDraftsRequest,

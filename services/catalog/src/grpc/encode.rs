@@ -1,4 +1,4 @@
-//! What the use cases answer as the messages of `credit.catalog.v1` show it. Called by `grpc`.
+//! Results of the use cases as messages of `credit.catalog.v1`. Called by `grpc`.
 
 pub(super) mod draft;
 pub(super) mod duty;

@@ -1,4 +1,4 @@
-//! What the reconciler remembers between its runs: what is published stays so, hence it is neither compiled nor
+//! The reconciler's cache between its runs: what is published stays so, hence it is neither compiled nor
 //! offered again each minute. Called by the reconciler.
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -22,8 +22,8 @@ pub(super) struct StandardDefinitions {
     pub(super) items: Vec<ItemVersion>,
 }
 
-/// What is known to be published. It belongs to one reconciler and one database: a process whose database is created anew has to
-/// be restarted.
+/// What is known to be published. It belongs to one reconciler and one database: a process whose database is created
+/// anew has to be restarted.
 #[derive(Debug, Default)]
 pub struct ReconcilerCache {
     standard: Option<Arc<StandardDefinitions>>,
@@ -42,20 +42,20 @@ pub(super) struct OfferedVersion<T> {
     pub(super) version: T,
 }
 
-/// Something with a code and a version that may be remembered.
+/// A definition with code and version that the cache can hold.
 pub(super) trait Versioned: Clone {
     /// Code and version.
     fn key(&self) -> VersionKey;
-    /// What is known of its kind out of the program.
-    fn known(memory: &mut ReconcilerCache) -> &mut BTreeSet<VersionKey>;
+    /// The versions of its kind that are known to be published.
+    fn known(cache: &mut ReconcilerCache) -> &mut BTreeSet<VersionKey>;
 }
 
 impl Versioned for CodeListVersion {
     fn key(&self) -> VersionKey {
         (self.code.clone(), self.version)
     }
-    fn known(memory: &mut ReconcilerCache) -> &mut BTreeSet<VersionKey> {
-        &mut memory.lists
+    fn known(cache: &mut ReconcilerCache) -> &mut BTreeSet<VersionKey> {
+        &mut cache.lists
     }
 }
 
@@ -63,8 +63,8 @@ impl Versioned for ItemVersion {
     fn key(&self) -> VersionKey {
         (self.code.clone(), self.version)
     }
-    fn known(memory: &mut ReconcilerCache) -> &mut BTreeSet<VersionKey> {
-        &mut memory.items
+    fn known(cache: &mut ReconcilerCache) -> &mut BTreeSet<VersionKey> {
+        &mut cache.items
     }
 }
 
@@ -107,12 +107,12 @@ impl ReconcilerCache {
             .collect()
     }
 
-    /// Whether what stands in a file is known to be published.
+    /// Whether the content of a file is known to be published.
     pub(super) fn knows_file(&self, text: &str) -> bool {
         self.files.contains(text)
     }
 
-    /// The offer is published.
+    /// Marks the offer as published.
     pub(super) fn mark_published<T: Versioned>(&mut self, offer: &OfferedVersion<T>) {
         match &offer.text {
             Some(text) => {
@@ -124,7 +124,7 @@ impl ReconcilerCache {
         }
     }
 
-    /// Forgets files that are no longer there.
+    /// Drops files that are no longer there.
     pub(super) fn retain_files<'a>(&mut self, there: impl Iterator<Item = &'a String>) {
         let there: BTreeSet<&String> = there.collect();
         self.files.retain(|text| there.contains(text));
@@ -137,30 +137,30 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_published_is_not_offered_again_and_the_program_is_read_once() {
-        let mut memory = ReconcilerCache::default();
-        let standard = memory.standard_definitions().await.unwrap();
+        let mut cache = ReconcilerCache::default();
+        let standard = cache.standard_definitions().await.unwrap();
         assert!(Arc::ptr_eq(
             &standard,
-            &memory.standard_definitions().await.unwrap()
+            &cache.standard_definitions().await.unwrap()
         ));
-        let mut offers = memory.unpublished("standard items", &standard.items);
+        let mut offers = cache.unpublished("standard items", &standard.items);
         assert_eq!(offers.len(), standard.items.len());
         let mut first = offers.remove(0);
-        memory.mark_published(&first);
-        let left = memory.unpublished("standard items", &standard.items);
+        cache.mark_published(&first);
+        let left = cache.unpublished("standard items", &standard.items);
         assert_eq!(left.len(), standard.items.len() - 1);
         assert!(left.iter().all(|o| o.version.key() != first.version.key()));
         // A list of the same name is another thing.
-        let lists = memory.unpublished("standard code lists", &standard.lists);
+        let lists = cache.unpublished("standard code lists", &standard.lists);
         assert_eq!(lists.len(), standard.lists.len());
 
         let text = "code = \"x\"".to_owned();
         first.text = Some(text.clone());
-        memory.mark_published(&first);
-        assert!(memory.knows_file(&text) && !memory.knows_file("code = \"y\""));
-        memory.retain_files([text.clone()].iter());
-        assert!(memory.knows_file(&text));
-        memory.retain_files([].iter());
-        assert!(!memory.knows_file(&text));
+        cache.mark_published(&first);
+        assert!(cache.knows_file(&text) && !cache.knows_file("code = \"y\""));
+        cache.retain_files([text.clone()].iter());
+        assert!(cache.knows_file(&text));
+        cache.retain_files([].iter());
+        assert!(!cache.knows_file(&text));
     }
 }

@@ -29,7 +29,7 @@ struct DraftRow {
     reasons: String,
 }
 
-/// One draft, kept from other writers until the end of the transaction.
+/// One draft, locked against other writers until the end of the transaction.
 pub async fn lock_draft(conn: &mut Conn, id: Uuid) -> Result<Option<ItemDraft>, Error> {
     let row: Option<DraftRow> =
         sqlx::query_as("SELECT * FROM draft WHERE draft_id = $1 FOR UPDATE")
@@ -134,7 +134,7 @@ pub async fn upsert_draft(
     Ok(())
 }
 
-/// Keeps what was submitted, word by word; the step of it is stored already.
+/// Stores the submitted definition verbatim; its step is stored already.
 pub async fn insert_submission(conn: &mut Conn, draft: &ItemDraft) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO draft_submission (draft_id, revision, definition) VALUES ($1, $2, $3)",

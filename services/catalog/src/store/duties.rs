@@ -94,7 +94,7 @@ pub struct NewDuty {
     pub id: Uuid,
     /// Code of the item.
     pub item_code: String,
-    /// Whose catalogue it stands in.
+    /// Whose catalogue it is in.
     pub owner: ItemOwner,
     /// The version that has to be exceeded.
     pub base_version: u32,
@@ -157,7 +157,7 @@ pub struct ClosingVersion<'a> {
     pub by: &'a str,
 }
 
-/// Closes the open duties of an item; answers which, so that they can be announced.
+/// Closes the open duties of an item; returns them, so that they can be announced.
 pub async fn close_duties(
     conn: &mut Conn,
     ending: ClosingVersion<'_>,
@@ -314,7 +314,7 @@ pub async fn list_duties(
     rows.into_iter().map(decode_duty).collect()
 }
 
-/// Item that a duty is about; who changes the duty queues for it.
+/// Item that a duty is about; whoever changes the duty locks that item first.
 pub async fn find_duty_item(conn: &mut Conn, duty: Uuid) -> Result<Option<String>, Error> {
     sqlx::query_scalar("SELECT item_code FROM duty WHERE duty_id = $1")
         .bind(duty)
@@ -377,7 +377,7 @@ pub struct DutyReschedule {
     pub new: Deadline,
 }
 
-/// Gives duties new due days where they are open still and as they were read; answers which. Those that another
+/// Gives duties new due days where they are open still and as they were read; returns those. Those that another
 /// writer has locked are left for the next run, so this never waits for a row.
 pub async fn reschedule_duties(
     conn: &mut Conn,

@@ -135,7 +135,7 @@ pub async fn insert_version(conn: &mut Conn, new: NewItemVersion<'_>) -> Result<
     Ok(())
 }
 
-/// Code, versions with their moments of publication (oldest first) and newest owner of the items that stand
+/// Code, versions with their moments of publication (oldest first) and newest owner of the items that are
 /// under these codes or in the catalogue of this organ, unless they have ended, by code.
 #[derive(Debug, Clone)]
 pub struct AffectedItem {
@@ -211,7 +211,7 @@ pub async fn load_retirement(
     }))
 }
 
-/// Adds a decision about the end of an item. The caller has passed the queue of the item.
+/// Adds a decision about the end of an item. The caller holds the lock of the item.
 pub async fn insert_retirement(
     conn: &mut Conn,
     end: &RetirementDecision,

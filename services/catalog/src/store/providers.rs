@@ -85,7 +85,7 @@ pub async fn list_sealed_contacts(
     .await
 }
 
-/// Keeps these sealed contacts and no earlier ones.
+/// Replaces the sealed contacts of a provider.
 pub async fn set_contacts(
     conn: &mut Conn,
     code: &str,

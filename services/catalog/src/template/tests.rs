@@ -119,7 +119,7 @@ fn short_lists_stand_in_the_cell_rule() {
     assert!(!licence.contains("showErrorMessage"), "{licence}");
 }
 
-/// A list over 255 characters may not stand in the rule: it refers to its values on sheet 代码表.
+/// A list over 255 characters may not be in the rule itself: it refers to its values on sheet 代码表.
 #[test]
 fn long_lists_refer_to_their_values() {
     let item = item("yzsx");

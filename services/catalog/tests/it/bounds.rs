@@ -196,9 +196,10 @@ async fn r3_contacts_are_not_read_for_those_who_are_not_shown_them() -> TestResu
     world.ready().await?;
     world.register(BUREAU, "").await?;
     // Whoever reads contacts now waits.
-    let mut held = world.bed.owner_pool.begin().await?;
-    held.execute(SEARCH_PATH).await?;
-    held.execute("LOCK TABLE provider_contact IN ACCESS EXCLUSIVE MODE")
+    let mut lock_holder = world.bed.owner_pool.begin().await?;
+    lock_holder.execute(SEARCH_PATH).await?;
+    lock_holder
+        .execute("LOCK TABLE provider_contact IN ACCESS EXCLUSIVE MODE")
         .await?;
     let mut public = world.client_as(Role::Public)?;
     let shown = public.list_providers(ListProvidersRequest {}).await?;
@@ -207,7 +208,7 @@ async fn r3_contacts_are_not_read_for_those_who_are_not_shown_them() -> TestResu
     request.set_timeout(std::time::Duration::from_millis(500));
     let waits = world.office()?.list_providers(request).await;
     assert!(waits.is_err(), "the office is shown contacts, so it waits");
-    held.rollback().await?;
+    lock_holder.rollback().await?;
     world.finish().await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Calls about drafts and duties in short. Called by the tests of them.
+//! Helpers that make calls about drafts and duties. Called by the tests of both.
 
 use proto::credit::catalog::v1::{
     DismissDutyRequest, Draft, Duty, DutyFilter, GetDraftRequest, ListDutiesRequest,

@@ -166,7 +166,7 @@ async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_valu
 async fn r6_data_files_may_be_code_lists_and_items_find_them() -> TestResult {
     let folder = std::env::temp_dir().join(format!("catalog-lists-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir_all(&folder)?;
-    // By name the item stands before its list.
+    // By file name the item comes before its list.
     std::fs::write(folder.join("a-item.toml"), naming("a", 1, 1))?;
     std::fs::write(folder.join("b-list.toml"), kinds(1, &["罚款", "抽查"]))?;
     let world = CatalogFixture::start_with(folder.display().to_string()).await?;

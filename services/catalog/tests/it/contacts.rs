@@ -240,9 +240,9 @@ async fn r6_a_change_of_contacts_is_announced_and_what_they_are_is_not() -> Test
             ..bureau()
         };
         register(&world, with).await?;
-        let told = world.bed.emitted::<ProviderContactsChanged>().await?;
-        assert_eq!(told.len(), changes);
-        assert!(told.iter().all(|event| event.code == BUREAU));
+        let announced = world.bed.emitted::<ProviderContactsChanged>().await?;
+        assert_eq!(announced.len(), changes);
+        assert!(announced.iter().all(|event| event.code == BUREAU));
     }
     let registered = world.bed.emitted::<ProviderRegistered>().await?;
     let of_bureau = registered.iter().filter(|event| event.code == BUREAU);

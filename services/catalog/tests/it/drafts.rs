@@ -125,7 +125,7 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
         assert_eq!(refusal_of(answer).reason, Reason::DraftStateUnsuitable);
     }
 
-    // Who did what and when stands for ever.
+    // The history names who did what and when, and is never deleted.
     use DraftState::{Draft, Published, Returned, Submitted};
     let seen = get_draft(&mut bureau, id).await?;
     let states: Vec<_> = seen.history.iter().map(|change| change.state()).collect();

@@ -161,10 +161,13 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
         "both are told",
         std::time::Duration::from_secs(20),
         async || {
-            let told = world.bed.emitted::<DutyOverdue>().await?;
-            let mut told: Vec<_> = told.iter().map(|event| event.item_code.as_str()).collect();
-            told.sort_unstable();
-            anyhow::ensure!(told == ["xzcf", "xzxk"], "{told:?}");
+            let announced = world.bed.emitted::<DutyOverdue>().await?;
+            let mut announced: Vec<_> = announced
+                .iter()
+                .map(|event| event.item_code.as_str())
+                .collect();
+            announced.sort_unstable();
+            anyhow::ensure!(announced == ["xzcf", "xzxk"], "{announced:?}");
             Ok::<_, anyhow::Error>(())
         },
     )
@@ -375,7 +378,7 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
         calendar: Calendar::from_json(&years.to_string())?,
         rules: LegalRuleSet::changsha_2017(),
     };
-    // The service's own reconciler holds the old calendar: it stands still while this one is looked at.
+    // The service's own reconciler holds the old calendar: the clock does not advance while this one is tested.
     let moved = reconcile_data_files(&world.pool, &revised, &world.bed.clock, None)
         .await?
         .moved;
@@ -413,18 +416,19 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
     record_trigger(&mut office, law_amended("一号", "2026-06-01", &["xzxk"])).await?;
     world.bed.clock.set(datetime!(2026-06-24 00:00 +8));
     world.reconcile(None).await?;
-    // The service's own run may still have the duty in hand, which ours then leaves to it.
+    // The service's own run may still hold the lock of the duty, which ours then skips.
     eventually(
         "it is told",
         std::time::Duration::from_secs(20),
         async || {
-            let told = world.bed.emitted::<DutyOverdue>().await?.len();
-            anyhow::ensure!(told == 1, "{told}");
+            let announced = world.bed.emitted::<DutyOverdue>().await?.len();
+            anyhow::ensure!(announced == 1, "{announced}");
             Ok::<_, anyhow::Error>(())
         },
     )
     .await?;
-    // A revised calendar counts 9 June as off and later again as it was: each later due day is announced, no earlier one.
+    // A revised calendar counts 9 June as off and later again as it was: each later due day is announced, no earlier
+    // one.
     let text = include_str!("../../../../crates/legal-clock/data/working-days.json");
     let mut years: serde_json::Value = serde_json::from_str(text)?;
     let of_2026 = years["years"]
@@ -445,8 +449,11 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
         reconcile_data_files(&world.pool, &revised, clock, None).await?;
         reconcile_data_files(&world.pool, &changsha_law()?, clock, None).await?;
     }
-    let told = world.bed.emitted::<DutyOverdue>().await?;
-    let mut days: Vec<_> = told.iter().map(|event| event.due_on.as_str()).collect();
+    let announced = world.bed.emitted::<DutyOverdue>().await?;
+    let mut days: Vec<_> = announced
+        .iter()
+        .map(|event| event.due_on.as_str())
+        .collect();
     let all = days.len();
     days.dedup();
     assert_eq!((days.len(), days[0]), (all, "2026-06-23"), "{days:?}");
@@ -471,17 +478,22 @@ async fn r6_the_reconciler_waits_for_no_row_that_another_writer_has_in_hand() ->
         .execute(&mut *writer)
         .await?;
     world.bed.clock.set(datetime!(2026-06-24 09:00 +8));
-    let told = async || {
-        let told = world.bed.emitted::<DutyOverdue>().await?;
-        Ok::<_, anyhow::Error>(told.into_iter().map(|e| e.item_code).collect::<Vec<_>>())
+    let announced = async || {
+        let announced = world.bed.emitted::<DutyOverdue>().await?;
+        Ok::<_, anyhow::Error>(
+            announced
+                .into_iter()
+                .map(|e| e.item_code)
+                .collect::<Vec<_>>(),
+        )
     };
     world.reconcile(None).await?;
     eventually(
         "one is told",
         std::time::Duration::from_secs(20),
         async || {
-            let told = told().await?;
-            anyhow::ensure!(told == ["xzcf"], "{told:?}");
+            let announced = announced().await?;
+            anyhow::ensure!(announced == ["xzcf"], "{announced:?}");
             Ok::<_, anyhow::Error>(())
         },
     )
@@ -492,8 +504,8 @@ async fn r6_the_reconciler_waits_for_no_row_that_another_writer_has_in_hand() ->
         "both are told",
         std::time::Duration::from_secs(20),
         async || {
-            let told = told().await?;
-            anyhow::ensure!(told == ["xzcf", "xzxk"], "{told:?}");
+            let announced = announced().await?;
+            anyhow::ensure!(announced == ["xzcf", "xzxk"], "{announced:?}");
             Ok::<_, anyhow::Error>(())
         },
     )

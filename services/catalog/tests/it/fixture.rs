@@ -1,4 +1,4 @@
-//! A running catalog with a listener on its stream. Called by all tests of this binary.
+//! A running catalog with a collector of its events. Called by all tests of this binary.
 
 use std::{
     path::{Path, PathBuf},
@@ -31,7 +31,7 @@ use service_kit::{
 use testkit::{EventCollector, eventually, service::ServiceAddress, test_bed::TestBed};
 use time::OffsetDateTime;
 
-/// What stands in for another service that keeps the items.
+/// Subscription of the collector of item versions, as another service would have it.
 const ITEMS: Subscription = Subscription {
     consumer: "test-items",
     from: catalog::SERVICE,
@@ -39,7 +39,7 @@ const ITEMS: Subscription = Subscription {
     max_batch: 100,
 };
 
-/// The same of the providers.
+/// Subscription of the collector of providers.
 const PROVIDERS: Subscription = Subscription {
     consumer: "test-providers",
     events: &["credit.catalog.events.v1.ProviderRegistered"],
@@ -109,7 +109,7 @@ impl CatalogFixture {
         })
     }
 
-    /// Waits until no lane complains.
+    /// Waits until every lane is ready.
     pub async fn ready(&self) -> Result<()> {
         eventually("catalog is ready", Duration::from_secs(20), async || {
             let complaints = self.bed.context.readiness.unready_reasons();
@@ -122,7 +122,7 @@ impl CatalogFixture {
         .await
     }
 
-    /// What the lane of the data files says, when it complains with all these texts in it.
+    /// The report of the lane of the data files, once it names all these texts.
     pub async fn lane_complains(&self, parts: &[&str]) -> Result<String> {
         eventually("the lane complains", Duration::from_secs(20), async || {
             let complaints = self.bed.context.readiness.unready_reasons();
@@ -164,7 +164,7 @@ impl CatalogFixture {
         self.client_as(Role::CreditOffice)
     }
 
-    /// One run of the reconciler beside the service's own.
+    /// One run of the reconciler besides the service's own.
     pub async fn reconcile(&self, items_dir: Option<&PathBuf>) -> Result<ReconcileReport> {
         let items_dir = items_dir.map(PathBuf::as_path);
         Ok(reconcile_data_files(&self.pool, &changsha_law()?, &self.bed.clock, items_dir).await?)
@@ -201,19 +201,19 @@ impl CatalogFixture {
         Ok(())
     }
 
-    /// The item versions that a listener has got once everything is on its way no more.
+    /// The item versions collected so far, once outbox and consumers are drained.
     pub async fn published(&self) -> Result<Vec<ItemVersionPublished>> {
         self.bed.wait_until_settled().await?;
         Ok(self.published.events())
     }
 
-    /// The providers that a listener has got once everything is on its way no more.
+    /// The providers collected so far, once outbox and consumers are drained.
     pub async fn registered(&self) -> Result<Vec<ProviderRegistered>> {
         self.bed.wait_until_settled().await?;
         Ok(self.registered.events())
     }
 
-    /// Ends the test when all is dealt with; fails when something is left or parked.
+    /// Ends the test once outbox and consumers are drained; fails when an event is left over or parked.
     pub async fn finish(self) -> Result<()> {
         self.bed.wait_until_settled().await?;
         self.bed.finish().await?;

@@ -1,4 +1,4 @@
-//! the catalogue, its versions and who hears of them.
+//! the catalogue, its versions and the events about them.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -84,7 +84,7 @@ async fn r6_the_standard_items_are_published_once_and_whole() -> TestResult {
     let world = CatalogFixture::start().await?;
     world.ready().await?;
     let (items, lists) = carried();
-    // The service's own reconciler runs every second beside these.
+    // The service's own reconciler runs every second in parallel.
     for _ in 0..2 {
         let done = world.reconcile(None).await?;
         assert_eq!(
@@ -116,7 +116,7 @@ async fn r6_the_standard_items_are_published_once_and_whole() -> TestResult {
     assert_eq!(of, expected, "the versions in force, by code");
     assert!(shown.iter().all(|item| !item.legal_basis.is_empty()));
 
-    // The listener can work by the event alone: it holds the same definition, and passes the lint.
+    // A consumer can work by the event alone: it holds the same definition, and passes the lint.
     let published = world.published().await?;
     assert!(world.registered().await?.is_empty());
     assert_eq!(published.len(), items, "announced once each");
@@ -445,7 +445,7 @@ async fn r6_an_inconsistent_definition_names_path_and_rule() -> TestResult {
 #[tokio::test]
 async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> TestResult {
     let folder = ItemsFolder::new();
-    // Version 2 stands before version 1 by file name; both are published in order.
+    // Version 2 comes before version 1 by file name; both are published in order.
     folder.write(
         "a-second.toml",
         &item_definition("district-check", 2, |item| item.edition.push('a')),

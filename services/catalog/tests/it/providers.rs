@@ -1,4 +1,4 @@
-//! the registry of providers, who may write it and who hears of it.
+//! the registry of providers, who may write it and the events about it.
 
 use anyhow::Result;
 use proto::credit::catalog::v1::{

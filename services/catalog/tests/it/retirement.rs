@@ -218,9 +218,12 @@ async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> TestResult {
         world.reconcile(None).await?;
         assert_eq!(open(&mut office).await?, left, "{now}");
     }
-    let told = world.bed.emitted::<DutyOverdue>().await?;
-    let told: Vec<_> = told.iter().map(|event| event.item_code.as_str()).collect();
-    assert_eq!(told, ["later"]);
+    let announced = world.bed.emitted::<DutyOverdue>().await?;
+    let announced: Vec<_> = announced
+        .iter()
+        .map(|event| event.item_code.as_str())
+        .collect();
+    assert_eq!(announced, ["later"]);
     let closed = world.bed.emitted::<DutyClosed>().await?;
     let closed: Vec<_> = closed
         .iter()
@@ -279,11 +282,11 @@ async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> TestResult {
     assert!(list_duties(&mut office, DutyFilter::Open).await?.is_empty());
     let days = ["2026-12-01", "2026-11-30", "9999-12-31", "2026-12-02"];
     let events = world.bed.emitted::<ItemRetired>().await?;
-    let told: Vec<_> = events
+    let announced: Vec<_> = events
         .iter()
         .map(|event| event.from_date.as_str())
         .collect();
-    assert_eq!(told, days);
+    assert_eq!(announced, days);
     let kept: Vec<(String, bool)> = sqlx::query_as(
         "select from_date::text, decided_at > coalesce(lag(decided_at) over (order by decision), \
          '-infinity') from item_retirement where code = 'old' order by decision",

@@ -345,7 +345,7 @@ async fn r6_nobody_takes_over_an_item_that_came_while_it_drafted() -> TestResult
     let changed = (Reason::OwnerChanged, "definition_toml.owner");
     let answer = submit_draft(&mut a, &early.draft_id).await;
     assert_eq!(refusal_of(answer).reason_and_field(), changed);
-    // What was wrong is on show too.
+    // The faults are part of the answer too.
     let shown = get_draft(&mut a, &early.draft_id).await?;
     assert_eq!(shown.faults[0].field, "definition_toml.owner");
     // Submitted before the other organ's version was published: the publication is refused.

@@ -38,7 +38,7 @@ pub struct ObjectionView {
 /// Opens some objections, with one query for the evidence of all.
 pub async fn view_objections(
     conn: &mut Conn,
-    desk: ObjectionCallContext<'_>,
+    call: ObjectionCallContext<'_>,
     stored: Vec<StoredObjection>,
 ) -> Result<Vec<ObjectionView>, ObjectionError> {
     let ids: Vec<Uuid> = stored.iter().map(|s| s.objection_id).collect();
@@ -47,14 +47,14 @@ pub async fn view_objections(
         .map_err(ObjectionError::database("查询证据"))?;
     let mut evidence: HashMap<Uuid, Vec<EvidenceDescription>> = HashMap::new();
     for (objection_id, sealed) in rows {
-        let piece = open_description(desk, objection_id, &sealed)?;
+        let piece = open_description(call, objection_id, &sealed)?;
         evidence.entry(objection_id).or_default().push(piece);
     }
     stored
         .into_iter()
         .map(|stored| {
             let evidence = evidence.remove(&stored.objection_id).unwrap_or_default();
-            open_objection(desk, stored, evidence)
+            open_objection(call, stored, evidence)
         })
         .collect()
 }
@@ -62,10 +62,10 @@ pub async fn view_objections(
 /// Opens one objection.
 pub async fn view_objection(
     conn: &mut Conn,
-    desk: ObjectionCallContext<'_>,
+    call: ObjectionCallContext<'_>,
     stored: StoredObjection,
 ) -> Result<ObjectionView, ObjectionError> {
-    let mut views = view_objections(conn, desk, vec![stored]).await?;
+    let mut views = view_objections(conn, call, vec![stored]).await?;
     views.pop().ok_or(ObjectionError::Unknown)
 }
 
@@ -76,12 +76,12 @@ fn damaged(place: SealedColumn) -> ObjectionError {
 }
 
 fn open_description(
-    desk: ObjectionCallContext<'_>,
+    call: ObjectionCallContext<'_>,
     objection_id: Uuid,
     sealed: &[u8],
 ) -> Result<EvidenceDescription, ObjectionError> {
     let place = SealedColumn::EvidenceInfo;
-    let plain = place.open(desk.keyring, objection_id, sealed)?;
+    let plain = place.open(call.keyring, objection_id, sealed)?;
     let info = EvidenceInfo::decode(plain.as_slice()).map_err(|_| damaged(place))?;
     Ok(EvidenceDescription {
         file_name: info.file_name,
@@ -92,12 +92,12 @@ fn open_description(
 }
 
 fn open_objection(
-    desk: ObjectionCallContext<'_>,
+    call: ObjectionCallContext<'_>,
     stored: StoredObjection,
     evidence: Vec<EvidenceDescription>,
 ) -> Result<ObjectionView, ObjectionError> {
     let text = |place: SealedColumn, sealed: &[u8], sha256: &[u8]| {
-        let plain = place.open(desk.keyring, stored.objection_id, sealed)?;
+        let plain = place.open(call.keyring, stored.objection_id, sealed)?;
         if vault::sha256(&plain) != sha256 {
             return Err(damaged(place));
         }
@@ -112,7 +112,7 @@ fn open_objection(
     Ok(ObjectionView {
         objection_id: stored.objection_id,
         version_id: stored.version_id,
-        clocks: domain::clocks_at(&stored.objection, desk.now, desk.law),
+        clocks: domain::clocks_at(&stored.objection, call.now, call.law),
         statement: text(
             SealedColumn::Statement,
             &stored.sealed_statement,

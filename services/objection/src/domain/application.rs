@@ -41,7 +41,7 @@ pub struct EvidencePiece {
     pub content: Bytes,
 }
 
-/// What views tell of a piece of evidence.
+/// What views show of a piece of evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvidenceDescription {
     /// Name of the file.
@@ -335,7 +335,7 @@ mod tests {
                 "{refused}"
             );
         }
-        // What is missing is told first.
+        // What is missing is listed first.
         let form = ApplicationForm {
             provider_code: "某局".to_owned(),
             statement: String::new(),

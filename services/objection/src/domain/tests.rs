@@ -406,7 +406,7 @@ proptest! {
             }
             let Some(objection) = &state else { continue };
             prop_assert_eq!(objection.revision, announced);
-            // Every state has clocks, and a running one exactly when somebody has the move.
+            // Every state has clocks, and a running one exactly when somebody has to act.
             let found = clocks_at(objection, now, &law);
             prop_assert!(found.is_some());
             let found = found.unwrap();
@@ -415,7 +415,7 @@ proptest! {
                 Some(ObjectionOwner::Provider) => prop_assert!(!found.answer.expected),
                 None => prop_assert!(objection.answered_at().is_some()),
             }
-            // Time in a dossier never runs backwards.
+            // The moments of one objection never decrease.
             let moments = [Some(objection.filed_at), objection.transferred_at(), objection.answered_at()];
             prop_assert!(moments.iter().flatten().is_sorted());
         }

@@ -1,4 +1,4 @@
-//! Requests of `credit.objection.v1` as what the use cases take. Called by `grpc`.
+//! Requests of `credit.objection.v1` as domain values. Called by `grpc`.
 
 use proto::credit::objection::v1::{
     AnswerDecision, AnswerObjectionRequest, FileObjectionRequest, ListObjectionsRequest,

@@ -1,4 +1,4 @@
-//! A bed with the service running on it, the parties of an objection, and what they send.
+//! The service running on a test bed, the parties of an objection, and what they send.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub struct ObjectionFixture {
 }
 
 impl ObjectionFixture {
-    /// At this moment of the turned clock.
+    /// Starts the service with the test clock at this moment.
     pub async fn start_at(now: OffsetDateTime) -> Self {
         let streams = [
             StreamSpec {
@@ -129,8 +129,9 @@ impl ObjectionFixture {
 
     /// The changes that were announced: state, pending, revision.
     pub async fn announced_changes(&self) -> Vec<(String, bool, u64)> {
-        let told: Vec<ObjectionChanged> = self.bed.emitted().await.unwrap();
-        told.into_iter()
+        let changes: Vec<ObjectionChanged> = self.bed.emitted().await.unwrap();
+        changes
+            .into_iter()
             .map(|change| (change.state, change.pending, change.revision))
             .collect()
     }

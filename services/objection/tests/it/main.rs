@@ -1,4 +1,4 @@
-//! objection against real PostgreSQL and NATS, by article, with a clock that is turned.
+//! objection against real PostgreSQL and NATS, by article, with a test clock.
 
 mod filing;
 mod fixture;

@@ -1,4 +1,4 @@
-//! What lies in the tables: nothing of a person in clear, nothing that the service can rewrite.
+//! What the tables hold: nothing of a person in clear, nothing that the service can rewrite.
 
 use proto::credit::objection::v1::AnswerDecision;
 use time::macros::datetime;

@@ -22,7 +22,7 @@ pub struct HealthcheckCommand {
 }
 
 impl HealthcheckCommand {
-    /// Fails with the complaints when not ready.
+    /// Fails with the reasons when not ready.
     pub async fn execute(self, overlay: &Overlay) -> Result<()> {
         let config = PlatformConfig::load(overlay)?;
         let path = if self.live { "/livez" } else { "/readyz" };

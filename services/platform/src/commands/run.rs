@@ -115,7 +115,7 @@ fn service_context(configs: &Configs, services: &[Service]) -> Result<ServiceCon
     })
 }
 
-/// Creates and compares streams and consumers in the background: with the bus away, services
+/// Creates and compares streams and consumers in the background: with the bus unavailable, services
 /// start and accept all the same.
 fn spawn_provisioning(bus: &Bus, context: &ServiceContext) {
     let (bus, shutdown) = (bus.clone(), context.shutdown.clone());

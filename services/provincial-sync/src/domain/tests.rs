@@ -29,10 +29,13 @@ fn settled(push: &Push, answer: PushOutcome) -> (Push, Option<PushEvent>) {
 fn an_acknowledgement_is_final_and_announced_once() {
     let (push, event) = settled(&claimed(NOW), PushOutcome::Acknowledged("HN-1".to_owned()));
     assert_eq!(push.state, PushState::Acknowledged);
-    let Some(PushEvent::Acknowledged(told)) = event else {
+    let Some(PushEvent::Acknowledged(acknowledgement)) = event else {
         panic!("the first acknowledgement is announced")
     };
-    assert_eq!((told.number.as_str(), told.at), ("HN-1", NOW));
+    assert_eq!(
+        (acknowledgement.number.as_str(), acknowledgement.at),
+        ("HN-1", NOW)
+    );
     for repeat in [
         PushOutcome::Acknowledged("HN-1".to_owned()),
         PushOutcome::Unanswered("deadline".to_owned()),

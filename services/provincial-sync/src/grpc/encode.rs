@@ -1,4 +1,4 @@
-//! Answers in the words of the protocol. Called by `grpc`.
+//! Pushes and counts as messages of `credit.provincialsync.v1`. Called by `grpc`.
 
 use proto::credit::provincialsync::v1::{
     GetPushResponse, GetStatisticsResponse, PushState as WireState,

@@ -1,4 +1,4 @@
-//! The address of a record beside its versions: in rows as in events, and made up for rows from before there was one.
+//! The address of a record: in rows as in events, and derived by the migration for older rows.
 
 use record_ref::{RecordAddress, VersionId};
 use uuid::Uuid;

@@ -42,7 +42,7 @@ pub struct FakeObservations {
     pub repeated: usize,
     pub conflicting: usize,
     pub calls: usize,
-    /// Calls under way now, and at most.
+    /// Calls in flight now, and the most at once.
     pub in_flight: usize,
     pub max_in_flight: usize,
     pub largest_batch: usize,
@@ -87,10 +87,10 @@ impl FakeUpstream {
         self.observe(|seen| seen.stored.len())
     }
 
-    async fn wait_until_released(&self, held: impl Fn(&FakeBehaviour) -> bool) {
+    async fn wait_until_released(&self, holds: impl Fn(&FakeBehaviour) -> bool) {
         let mut behaviour = self.inner.behaviour.subscribe();
         behaviour
-            .wait_for(|behaviour| !held(behaviour))
+            .wait_for(|behaviour| !holds(behaviour))
             .await
             .unwrap();
     }

@@ -29,8 +29,8 @@ async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
     eventually("many failed attempts", WAIT_TIMEOUT, async || {
         lab.advance_when_idle(time::Duration::minutes(2)).await;
         let waiting = get_push(&client, 1).await;
-        let told = waiting.last_error.contains("Unavailable");
-        (told && waiting.attempts >= 12)
+        let reported = waiting.last_error.contains("Unavailable");
+        (reported && waiting.attempts >= 12)
             .then_some(())
             .ok_or(waiting)
     })
@@ -40,8 +40,8 @@ async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
     eventually("the lane complains", WAIT_TIMEOUT, async || {
         lab.advance_when_idle(time::Duration::minutes(10)).await;
         let complaints = ready.unready_reasons();
-        let told = complaints.iter().any(|c| c.starts_with("provincial push:"));
-        told.then_some(()).ok_or(complaints)
+        let reported = complaints.iter().any(|c| c.starts_with("provincial push:"));
+        reported.then_some(()).ok_or(complaints)
     })
     .await
     .unwrap();
@@ -51,7 +51,7 @@ async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
     assert_eq!((counts.due, counts.acknowledged), (300, 0));
     assert!(counts.oldest_due_seconds > 3600);
 
-    // Past the longest pause at once: second by second it would take as many looks.
+    // Past the longest pause at once: second by second it would take as many polls.
     lab.wait_until_idle().await;
     lab.upstream.set_behaviour(FakeBehaviour::default());
     lab.bed.clock.advance(time::Duration::minutes(5));
@@ -180,8 +180,8 @@ fn a_crash_between_push_and_store_leads_to_the_same_acknowledgement_and_no_doubl
         .unwrap();
         lab.upstream.set_behaviour(FakeBehaviour::default());
         let client = lab.start().await;
-        let held = get_push(&client, 1).await;
-        assert_eq!((held.state(), held.attempts), (PushState::Due, 1));
+        let claimed = get_push(&client, 1).await;
+        assert_eq!((claimed.state(), claimed.attempts), (PushState::Due, 1));
         lab.assert_announced_nothing().await;
         // Nobody but the clock frees the leases of the dead; all at once, so that none ends of those that follow.
         lab.bed.clock.advance(time::Duration::minutes(1));

@@ -1,4 +1,4 @@
-//! A bed with the service running on it, and versions to push.
+//! The service running on a test bed, and versions to push.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -36,7 +36,7 @@ pub const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
 
 pub type ProvincialSyncClient = ProvincialSyncServiceClient<AuthorisedChannel>;
 
-/// A bed, the fake upstream and the configuration between them.
+/// A test bed, the fake upstream and the configuration that connects them.
 pub struct ProvincialSyncFixture {
     pub bed: TestBed,
     pub upstream: FakeUpstream,
@@ -151,8 +151,8 @@ impl ProvincialSyncFixture {
         self.bed.publish(&events).await.unwrap();
     }
 
-    /// Advances the clock unless a batch is in flight: its lease ends by that clock, however little time has really passed,
-    /// and the batch would go out twice.
+    /// Advances the clock unless a batch is in flight: its lease ends by that clock, however little time has really
+    /// passed, and the batch would go out twice.
     pub async fn advance_when_idle(&self, by: time::Duration) {
         let leased: bool =
             sqlx::query_scalar("select exists (select from provincial_sync.push where leased)")
@@ -164,7 +164,8 @@ impl ProvincialSyncFixture {
         }
     }
 
-    /// Waits until nothing is in flight or due, so that nothing happens before the clock is advanced or something is announced.
+    /// Waits until nothing is in flight or due, so that nothing happens before the clock is advanced or something is
+    /// announced.
     pub async fn wait_until_idle(&self) {
         eventually("nothing in hand", WAIT_TIMEOUT, async || {
             let busy: i64 = sqlx::query_scalar(
@@ -182,7 +183,7 @@ impl ProvincialSyncFixture {
         .unwrap();
     }
 
-    /// Turns the clock by a second a look until so many are acknowledged.
+    /// Advances the clock by a second a poll until so many are acknowledged.
     pub async fn wait_for_acknowledged(&self, client: &ProvincialSyncClient, count: u64) {
         eventually("acknowledgements", WAIT_TIMEOUT, async || {
             self.advance_when_idle(time::Duration::seconds(1)).await;
@@ -198,15 +199,15 @@ impl ProvincialSyncFixture {
     }
 
     pub async fn assert_announced_nothing(&self) {
-        let told: Vec<VersionAcknowledged> = self.bed.emitted().await.unwrap();
-        assert!(told.is_empty(), "{told:?}");
+        let announced: Vec<VersionAcknowledged> = self.bed.emitted().await.unwrap();
+        assert!(announced.is_empty(), "{announced:?}");
     }
 
     /// Every acknowledgement was announced once, with the upstream's number and the record's address.
     pub async fn assert_announced_once(&self, count: usize) {
-        let told: Vec<VersionAcknowledged> = self.bed.emitted().await.unwrap();
+        let announced: Vec<VersionAcknowledged> = self.bed.emitted().await.unwrap();
         let mut numbers = HashMap::new();
-        for event in &told {
+        for event in &announced {
             let key = Uuid::from_slice(&event.record_id).unwrap().to_string();
             assert_eq!(
                 event.acknowledgement,
@@ -231,7 +232,7 @@ pub async fn get_statistics(client: &ProvincialSyncClient) -> GetStatisticsRespo
     answer.unwrap().into_inner()
 }
 
-/// How a version stands; all empty while the service does not know it yet.
+/// The push of a version; all empty while the service does not know it yet.
 pub async fn get_push(client: &ProvincialSyncClient, number: u128) -> GetPushResponse {
     let record_id = Uuid::from_u128(number).to_string();
     match client.clone().get_push(GetPushRequest { record_id }).await {

@@ -1,4 +1,4 @@
-//! Revocations and withdrawals on their way to the province (D-24, R-10): pushed as versions are, told apart by their
+//! Revocations and withdrawals on their way to the province (D-24, R-10): pushed as versions are, distinguished by their
 //! operation, ordered by their revision.
 
 use proto::credit::{common::v1::Operation, provincialsync::v1::PushState};

@@ -1,4 +1,4 @@
-//! What the site asks catalog: items, their versions, their files, code lists, names of organs.
+//! The calls to catalog: items, their versions, their files, code lists, names of organs.
 //! Called by `routes::catalogue`.
 
 use std::collections::BTreeMap;
@@ -116,7 +116,7 @@ impl Backends {
         .map(|answer| answer.code_lists)
     }
 
-    /// One version of a code list; 0 stands for the newest.
+    /// One version of a code list; 0 means the newest.
     ///
     /// # Errors
     /// As [`BackendError`] says.

@@ -17,18 +17,18 @@ pub enum ErrorPage {
     NoCode,
     /// No such item in the catalogue.
     NoItem,
-    /// A service refused a parameter, such as an old page mark.
+    /// A service refused a parameter, such as an old page token.
     BadAddress,
     /// The site cannot be written to.
     ReadOnly,
-    /// A service is away; a retry may succeed.
+    /// A service is unavailable; a retry may succeed.
     Unavailable,
     /// A service failed.
     Failed,
 }
 
 impl ErrorPage {
-    /// Status of the answer.
+    /// Status of the response.
     pub fn status(self) -> u16 {
         match self {
             Self::NoPage | Self::NoRecord | Self::NoSubject | Self::NoCode | Self::NoItem => 404,

@@ -39,7 +39,7 @@ pub struct PageContent {
     pub title: String,
     /// Where it belongs.
     pub section: Section,
-    /// What stands in `main`. Holds the only `h1`.
+    /// The content of `main`. Holds the only `h1`.
     pub body: Markup,
 }
 

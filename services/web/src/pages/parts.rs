@@ -79,7 +79,7 @@ pub struct RecordTable<'a> {
 }
 
 impl RecordTable<'_> {
-    /// The table. The last column depends on the records: adverse ones tell how long they are
+    /// The table. The last column depends on the records: adverse ones show how long they are
     /// disclosed, the others how long they are valid.
     pub fn render(&self) -> Markup {
         let adverse = self.records.iter().any(|r| is_adverse(r.record_class));
@@ -154,7 +154,7 @@ pub fn total_line(number: u64, unit: &str) -> Markup {
     html! { span.total { "共 " strong.number { (format_count(number)) } " " (unit) } }
 }
 
-/// A field of a form: label, input, hint, complaint, tied together for screen readers.
+/// A field of a form: label, input, hint, error, tied together for screen readers.
 #[derive(Clone, Copy, Debug)]
 pub struct InputField<'a> {
     /// Parameter and id.
@@ -197,7 +197,7 @@ impl InputField<'_> {
     }
 }
 
-/// A list of a form to choose from: label, options, complaint. The first option stands for all.
+/// A list of a form to choose from: label, options, error. The first option means all.
 #[derive(Clone, Copy, Debug)]
 pub struct SelectField<'a> {
     /// Parameter and id.

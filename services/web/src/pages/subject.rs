@@ -57,7 +57,7 @@ pub struct SubjectPage {
     pub records: Vec<PublicRecord>,
     /// What was lately revoked; with the first page.
     pub revocations: Vec<RevocationNotice>,
-    /// Mark of the next page; empty on the last.
+    /// Token of the next page; empty on the last.
     pub next_page: String,
     /// Whether this is a later page.
     pub later_page: bool,
@@ -115,7 +115,7 @@ impl SubjectPage {
         }
     }
 
-    /// Notices of the tab's item: they are no records, so they stand after them and in no count.
+    /// Notices of the tab's item: they are no records, so they follow after them and are not counted.
     fn revoked(&self) -> Markup {
         let item = self.tab.item();
         let shown: Vec<&RevocationNotice> = self

@@ -22,7 +22,7 @@ pub const CLASSES: [(&str, RecordClass); 4] = [
     ("other", RecordClass::Other),
 ];
 
-/// Which items are shown. Empty texts stand for all.
+/// Which items are shown. Empty texts mean all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CatalogueFilter {
     /// Key of [`CATALOGUES`].

@@ -303,7 +303,7 @@ async fn file(
 
 impl Download {
     /// The `ETag` of the file of a version: a published version never changes, so release of this program, address and
-    /// format say which bytes it is. Services and site are of one release.
+    /// format identify the bytes. Services and site are of one release.
     fn etag(self, code: &str, version: u32) -> String {
         let release = env!("CARGO_PKG_VERSION");
         let named = format!(
@@ -313,7 +313,7 @@ impl Download {
         format!("\"{}\"", hex::encode(&sha256(named.as_bytes())[..16]))
     }
 
-    /// The file under its mark.
+    /// The response with the file and its ETag.
     fn respond(self, item: &Item, content: Bytes, mark: &str) -> Response {
         let own = [
             (
@@ -346,7 +346,7 @@ impl Download {
     }
 }
 
-/// How long a file may be kept, and under which mark.
+/// Cache headers of a file: its ETag and its lifetime.
 fn cache_headers(mark: &str) -> [(HeaderName, HeaderValue); 2] {
     [
         (header::ETAG, header_value(mark)),
@@ -366,12 +366,12 @@ fn percent_encode(text: &str) -> String {
         .collect()
 }
 
-/// A header's value; what cannot stand in one is left out.
+/// A header's value; empty when the text is not valid in one.
 fn header_value(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// What stands in `If-None-Match`.
+/// The ETags in `If-None-Match`.
 fn etags_asked(asked: &HeaderMap) -> impl Iterator<Item = &str> {
     asked
         .get_all(header::IF_NONE_MATCH)
@@ -391,7 +391,8 @@ fn matches_any_etag(asked: &HeaderMap) -> bool {
     etags_asked(asked).any(|known| known == "*")
 }
 
-/// Item code and version of a path; `None` unless both are canonical, so that each version has one address (`01` has none).
+/// Item code and version of a path; `None` unless both are canonical, so that each version has one address (`01` has
+/// none).
 fn parse_version_path(parts: PathParts<(String, String)>) -> Option<(String, u32)> {
     let Ok(Path((code, version))) = parts else {
         return None;

@@ -51,7 +51,7 @@ pub fn organ_name<'a>(code: &'a str, organs: &'a OrganNames) -> &'a str {
     organs.get(code).map_or(code, String::as_str)
 }
 
-/// Whose catalogue an item stands in: the catalogue, its district, its organ.
+/// Whose catalogue an item is in: the catalogue, its district, its organ.
 pub fn owner_name(owner: Option<&Owner>, organs: &OrganNames) -> String {
     let Some(owner) = owner else {
         return catalogue_name(Catalogue::City as i32).to_owned();
@@ -109,7 +109,7 @@ pub fn mask_name(value: &str) -> &str {
     }
 }
 
-/// What a version is today.
+/// State of a version today.
 pub fn version_state_name(value: i32) -> &'static str {
     match VersionState::try_from(value) {
         Ok(VersionState::InForce) => "现行",

@@ -25,7 +25,7 @@ pub fn organ() -> String {
     code.as_str().to_owned()
 }
 
-/// A contact that a fault lets slip into the answer for the public.
+/// A contact that a fault leaks into the answer for the public.
 pub const CONTACT: &str = "赵六 0731-88666001";
 /// Texts of the department's item are markup.
 pub const HOSTILE_TEXT: &str = "<img src=x onerror=alert(1)>";

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 /// A name that is markup.
 pub const HOSTILE: &str = "湘江<script>alert('x')</script>\"&公司";
-/// A citizen number that a fault lets slip into a published text. Fictional, check digit right.
+/// A citizen number that a fault leaks into a published text. Fictional, check digit right.
 pub const CITIZEN_NUMBER: &str = "430102199003071234";
 /// Organisation with records of both kinds.
 pub const KNOWN: &str = "91430100MA4Q5W141P";

@@ -1,4 +1,4 @@
-//! Catalog of a test, over the data of `catalogue_data`. Whatever the public may not call is refused, so a site
+//! A fake of catalog, over the data of `catalogue_data`. Whatever the public may not call is refused, so a site
 //! that called it would show a fault.
 
 use std::sync::{

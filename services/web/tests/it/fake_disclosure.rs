@@ -1,4 +1,4 @@
-//! Disclosure of a test, over the data of `data`. It pages by key as the real one does, and keeps what it was
+//! A fake of disclosure, over the data of `data`. It pages by key as the real one does, and records what it was
 //! asked, so that a test can see what the site sends.
 
 use std::sync::{Arc, Mutex};
@@ -78,12 +78,12 @@ fn page_of_rows<T: Clone>(
     Ok((shown, next))
 }
 
-/// A refusal in the words of the table.
+/// A refusal with the text of the table of reasons.
 pub fn refused(reason: Reason) -> Status {
     Refusal::new(reason, "", "a rule of the service", reason.meaning()).into()
 }
 
-/// The site comes as the public and as nothing else.
+/// Refuses every principal but the public: the site calls with that role only.
 pub fn require_public_role<T>(request: &Request<T>) -> Result<(), Status> {
     let principal = Principal::from_request(request)?;
     if principal.roles == [Role::Public] && principal.person.is_none() {

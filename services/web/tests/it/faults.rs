@@ -1,4 +1,4 @@
-//! Services that are away, hang or refuse the token, and the end of the site.
+//! Services that are unavailable, hang or refuse the token, and the end of the site.
 
 use std::time::Duration;
 
@@ -194,7 +194,7 @@ async fn a_request_in_hand_is_answered_before_the_end() -> TestResult {
     // A grace period so long that only the test decides when the request ends.
     let stage = WebFixture::start_with_grace_period(Duration::from_secs(3600)).await?;
     let mut visitor = TcpStream::connect(stage.site.address).await?;
-    // Half of a request: the connection is at work when the stop is asked for.
+    // Half of a request: it is in flight when the stop is requested.
     visitor
         .write_all(b"GET /about HTTP/1.1\r\nHost: x\r\n")
         .await?;

@@ -121,7 +121,7 @@ pub struct WebFixture {
     pub disclosure: FakeDisclosure,
     /// Its server.
     pub disclosure_server: Option<WebTestServer>,
-    /// Where it listens, even while it is away.
+    /// Where it listens, also while it is stopped.
     disclosure_port: Port,
     /// Catalog, to see what it was asked.
     pub catalog: FakeCatalog,
@@ -152,8 +152,8 @@ impl WebFixture {
     }
 
     /// Starts all three; after a stop the site has this grace period for the requests in flight.
-    pub async fn start_with_grace_period(farewell: Duration) -> Result<Self> {
-        Self::start_all(|_| {}, Shutdown::new().with_grace_period(farewell)).await
+    pub async fn start_with_grace_period(grace_period: Duration) -> Result<Self> {
+        Self::start_all(|_| {}, Shutdown::new().with_grace_period(grace_period)).await
     }
 
     async fn start_all(change: impl FnOnce(&mut web::Config), shutdown: Shutdown) -> Result<Self> {
@@ -281,7 +281,7 @@ pub fn public_token(issuer: &DevelopmentIssuer) -> Result<String> {
     )?)
 }
 
-/// What a process is given.
+/// The context of a process.
 pub fn service_context(
     issuer: &DevelopmentIssuer,
     clock: &TurnableClock,

@@ -38,7 +38,7 @@ async fn a_name_is_searched_and_a_code_goes_to_its_page() -> TestResult {
 #[tokio::test]
 async fn what_cannot_be_searched_is_explained_beside_the_field() -> TestResult {
     let stage = WebFixture::start().await?;
-    for (typed, told) in [
+    for (typed, message) in [
         ("湘", "请至少输入 2 个字"),
         ("（湘）", "请至少输入 2 个字"),
         ("91430100MA4Q5W142P", "校验未通过"),
@@ -53,7 +53,10 @@ async fn what_cannot_be_searched_is_explained_beside_the_field() -> TestResult {
             .select(&Selector::parse("#q-error").unwrap())
             .next()
             .context("complaint")?;
-        assert!(error.text().collect::<String>().contains(told), "{typed}");
+        assert!(
+            error.text().collect::<String>().contains(message),
+            "{typed}"
+        );
     }
     stage.stop().await?;
     Ok(())
@@ -157,7 +160,7 @@ async fn wrong_filters_are_named_beside_their_fields() -> TestResult {
     let path = percent_encoded("/licences?subject=湘&from=2026-02-30&to=明天");
     let answer = stage.get(&path).await?;
     let tree = answer.tree();
-    for (field, told) in [
+    for (field, message) in [
         ("subject", "2 个字"),
         ("from", "日期无效"),
         ("to", "日期无效"),
@@ -166,7 +169,7 @@ async fn wrong_filters_are_named_beside_their_fields() -> TestResult {
             .select(&Selector::parse(&format!("#{field}-error")).unwrap())
             .next();
         let error: String = error.context(field)?.text().collect();
-        assert!(error.contains(told), "{field}: {error}");
+        assert!(error.contains(message), "{field}: {error}");
         let input = tree
             .select(&Selector::parse(&format!("input#{field}")).unwrap())
             .next();
@@ -175,9 +178,9 @@ async fn wrong_filters_are_named_beside_their_fields() -> TestResult {
     assert!(answer.body.contains("value=\"2026-02-30\"") && answer.body.contains("value=\"明天\""));
     let reversed = stage.get("/licences?from=2026-03-31&to=2026-03-01").await?;
     assert!(reversed.body.contains("结束日期不能早于开始日期"));
-    let told = stage.get("/licences?from=1901-01-01").await?;
+    let answer = stage.get("/licences?from=1901-01-01").await?;
     assert!(
-        told.body.contains("开始日期太早"),
+        answer.body.contains("开始日期太早"),
         "the service's own refusal"
     );
     stage.stop().await?;

@@ -1,4 +1,4 @@
-//! Each page over HTTP: what it shows, how it pages, what it refuses, what stands in its headers.
+//! Each page over HTTP: what it shows, how it pages, what it refuses, its headers.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +20,7 @@ fn record_of(item: &str) -> String {
     format!("/record/{}", record.unwrap().record_id)
 }
 
-/// Every kind of page, well and unwell.
+/// Every kind of page, error pages among them.
 fn all_pages() -> Vec<(String, u16)> {
     [
         ("/", 200),
@@ -119,7 +119,7 @@ async fn every_page_is_accessible_and_guarded() -> TestResult {
             "{path}"
         );
         assert!(answer.headers.get(header::SET_COOKIE).is_none(), "{path}");
-        // whatever a service lets slip, no citizen number stands on a page.
+        // whatever a service leaks, no citizen number is on a page.
         assert!(!answer.body.contains(CITIZEN_NUMBER), "{path}");
     }
     stage.stop().await?;
@@ -268,7 +268,7 @@ async fn d24_art48_a_revoked_record_shows_why_and_stands_in_no_list() -> TestRes
     assert_eq!(page.status, StatusCode::OK);
     assert_eq!(page.header("x-robots-tag"), "noindex, noarchive");
     let text: String = page.tree().root_element().text().collect();
-    for told in [
+    for expected in [
         "已撤回，不再公示",
         "原处罚决定经行政复议撤销。<b>申请人</b>",
         notice.document_number.as_str(),
@@ -276,16 +276,16 @@ async fn d24_art48_a_revoked_record_shows_why_and_stands_in_no_list() -> TestRes
         &notice.provider_name,
         &notice.revoked_on,
     ] {
-        assert!(text.contains(told), "{told}");
+        assert!(text.contains(expected), "{expected}");
     }
     assert!(page.body.contains("/catalogue/xzcf") && !page.body.contains("table"));
 
-    // The page of its organisation tells of it apart from the records, on the first page of the fitting tabs.
-    for (tab, told) in [("", true), ("?item=xzcf", true), ("?item=xzxk", false)] {
+    // The page of its organisation shows it apart from the records, on the first page of the fitting tabs.
+    for (tab, shown) in [("", true), ("?item=xzcf", true), ("?item=xzxk", false)] {
         let page = stage.get(&format!("/subject/{KNOWN}{tab}")).await?;
         assert!(!page.links("td.lead a").contains(&address), "no record");
         let links = page.links("ul.revoked a");
-        assert_eq!(links.contains(&address), told, "{tab}");
+        assert_eq!(links.contains(&address), shown, "{tab}");
     }
     for list in ["/", "/penalties", "/search?q=橘洲"] {
         let page = stage.get(&percent_encoded(list)).await?;
@@ -430,7 +430,7 @@ async fn answers_are_counted_by_route_and_never_by_what_was_asked() -> TestResul
     Ok(())
 }
 
-/// Keeps what is logged.
+/// Captures the log.
 #[derive(Clone, Default)]
 struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 

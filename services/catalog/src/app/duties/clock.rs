@@ -1,5 +1,5 @@
-//! What only time does to duties: due days follow the calendar, ends of items take effect, what is overdue is
-//! announced. None of it waits for a row that another writer has locked. Called by `jobs`.
+//! What the passing of time changes of duties: due days follow the calendar, ends of items take effect, what is
+//! overdue is announced. None of it waits for a row that another writer has locked. Called by `jobs`.
 
 use std::collections::BTreeSet;
 
@@ -78,7 +78,7 @@ pub async fn reschedule_duties(
         .collect())
 }
 
-/// Announces open duties whose due day is over, each due day once; answers how many.
+/// Announces open duties whose due day is over, each due day once; returns how many.
 ///
 /// # Errors
 /// The database fails.
@@ -107,7 +107,7 @@ pub async fn announce_overdue(
     Ok(late.len())
 }
 
-/// Closes the open duties of items whose last day is over; answers how many.
+/// Closes the open duties of items whose last day is over; returns how many.
 ///
 /// # Errors
 /// The database fails.

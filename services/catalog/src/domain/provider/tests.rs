@@ -1,4 +1,4 @@
-//! what a registration of a provider must look like, and where it may stand.
+//! what a registration of a provider must look like, and which place in the hierarchy it may take.
 
 use proptest::prelude::*;
 

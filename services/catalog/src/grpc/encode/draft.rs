@@ -8,7 +8,7 @@ use crate::domain::draft::{
     self, DraftHistoryEntry, DraftReturnReason, ItemDraftState, WholeDraft,
 };
 
-/// With definition, faults and history. Only who may see `officers` is told their accounts; others their organisations.
+/// With definition, faults and history. With `officers`, accounts are named; without, only their organisations.
 pub(in crate::grpc) fn encode_draft(whole: &WholeDraft, officers: bool) -> Draft {
     let WholeDraft {
         draft,

@@ -35,7 +35,7 @@ pub(in crate::grpc) fn encode_trigger(recorded: &RecordedTrigger) -> Trigger {
     }
 }
 
-/// A duty as it stands on a day.
+/// A duty with its state on a day.
 pub(in crate::grpc) fn encode_duty(
     duty: &duty::RenewalDuty,
     law: &CatalogLaw,

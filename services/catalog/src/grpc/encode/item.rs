@@ -165,7 +165,7 @@ fn truncate_text(text: &str) -> String {
     }
 }
 
-/// All versions side by side. Who is not staff learns the organisation of an officer only.
+/// All versions side by side. Without `officers`, only the organisation of an officer is named.
 pub(in crate::grpc) fn encode_item_versions(
     history: &ItemHistory,
     today: Date,

@@ -12,7 +12,7 @@ use crate::text::{
 /// Beginning of a value of one's own, as open lists end with it.
 const OTHER: &str = credit_record::item::CodeList::OTHER;
 
-/// Most values that stand in the table itself; more are folded.
+/// Most values that are shown in the table itself; more are folded.
 const MAX_INLINE_VALUES: usize = 4;
 
 /// The table.

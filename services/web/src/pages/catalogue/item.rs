@@ -102,7 +102,7 @@ impl ItemPage {
         }
     }
 
-    /// What the list of versions says of the one shown.
+    /// The entry of the shown version in the list of versions.
     fn info(&self) -> Option<&ItemVersionInfo> {
         self.versions
             .versions
