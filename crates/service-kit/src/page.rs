@@ -93,6 +93,28 @@ impl<K: PageKey> Page<K> {
     }
 }
 
+/// A moment in a key: microseconds since 1970, which is what the database keeps. What a token may not say (before 1970,
+/// after the year 9999) is no moment, so that no forged token reaches the database. For `#[serde(with = …)]`.
+pub mod microseconds {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use time::OffsetDateTime;
+
+    /// A moment as its microseconds.
+    pub fn serialize<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
+        let micros = u64::try_from(at.unix_timestamp_nanos() / 1_000).unwrap_or_default();
+        micros.serialize(serializer)
+    }
+
+    /// A moment that a table can hold.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<OffsetDateTime, D::Error> {
+        let micros = u64::deserialize(deserializer)?;
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
+            .map_err(|_| D::Error::custom("no moment"))
+    }
+}
+
 fn to_token<K: PageKey>(key: &K) -> String {
     // A key is numbers, texts and times: always representable in JSON.
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).unwrap_or_default())

@@ -2,7 +2,7 @@
 //! `store`.
 
 use serde::{Deserialize, Serialize};
-use service_kit::page::{PageKey, PageSizes};
+use service_kit::page::{PageKey, PageSizes, microseconds};
 use time::{OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
@@ -52,29 +52,6 @@ impl PageKey for DutyKey {
             opened_at: LATEST,
             duty_id: Uuid::max(),
         }
-    }
-}
-
-/// A moment in a token: microseconds since 1970, which is what the database keeps. What a token may not say (before
-/// 1970, after the year 9999) is no moment, so that no forged token reaches the database.
-mod microseconds {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-    use time::OffsetDateTime;
-
-    pub(super) fn serialize<S: Serializer>(
-        at: &OffsetDateTime,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let micros = u64::try_from(at.unix_timestamp_nanos() / 1_000).unwrap_or_default();
-        micros.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<OffsetDateTime, D::Error> {
-        let micros = u64::deserialize(deserializer)?;
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
-            .map_err(|_| D::Error::custom("no moment"))
     }
 }
 

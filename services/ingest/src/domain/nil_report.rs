@@ -1,9 +1,9 @@
 //! Nil reports (零报告, R-11): a provider had nothing to report of an item in a period. Pure: `app::nil_report` loads what
 //! [`decide_nil_report`] asks for.
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use service_kit::page::{PageKey, PageSizes};
-use time::{Date, Month, OffsetDateTime, macros::datetime, serde::timestamp::microseconds};
+use serde::{Deserialize, Serialize};
+use service_kit::page::{PageKey, PageSizes, microseconds};
+use time::{Date, Month, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
 use super::{CatalogueItem, Digest, Rejection, ReportingRegistration};
@@ -19,10 +19,7 @@ pub const PAGE_SIZES: PageSizes = PageSizes {
 #[serde(deny_unknown_fields)]
 pub struct NilReportPosition {
     /// When the report was received, descending; microseconds since 1970 in the token.
-    #[serde(
-        serialize_with = "microseconds::serialize",
-        deserialize_with = "since_1970"
-    )]
+    #[serde(with = "microseconds")]
     pub received_at: OffsetDateTime,
     /// Its id, descending.
     pub report_id: Uuid,
@@ -35,15 +32,6 @@ impl PageKey for NilReportPosition {
             report_id: Uuid::max(),
         }
     }
-}
-
-/// A moment that a table can hold: a token may be anything.
-fn since_1970<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OffsetDateTime, D::Error> {
-    let moment = microseconds::deserialize(deserializer)?;
-    if moment < OffsetDateTime::UNIX_EPOCH {
-        return Err(D::Error::custom("a moment since 1970"));
-    }
-    Ok(moment)
 }
 
 /// The days that a nil report covers.

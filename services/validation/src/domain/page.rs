@@ -2,7 +2,7 @@
 //! `store`.
 
 use serde::{Deserialize, Serialize};
-use service_kit::page::{PageKey, PageSizes};
+use service_kit::page::{PageKey, PageSizes, microseconds};
 use time::{OffsetDateTime, macros::datetime};
 
 /// Cases of a page of feedback.
@@ -28,29 +28,6 @@ impl PageKey for CasePosition {
             opened_at: datetime!(9999-12-31 23:59:59 UTC),
             ledger_number: i64::MAX,
         }
-    }
-}
-
-/// A moment in a token: microseconds since 1970, as the database stores it. A value that a token may not have (before
-/// 1970, after the year 9999) is no moment, so that no forged token reaches the database.
-mod microseconds {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-    use time::OffsetDateTime;
-
-    pub(super) fn serialize<S: Serializer>(
-        at: &OffsetDateTime,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let micros = u64::try_from(at.unix_timestamp_nanos() / 1_000).unwrap_or_default();
-        micros.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<OffsetDateTime, D::Error> {
-        let micros = u64::deserialize(deserializer)?;
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
-            .map_err(|_| D::Error::custom("no moment"))
     }
 }
 
