@@ -10,12 +10,12 @@ use proto::credit::{
     },
 };
 use service_kit::grpc::open_channel;
-use testkit::TestResult;
+use testkit::{Reason, TestResult, service::RefusalDetails};
 use tonic::{Code, Request, Status, client::Grpc};
 use tonic_prost::ProstCodec;
 
 use crate::fixture::{
-    DISABLED_PROVIDER, IngestFixture, PROVIDER, UNREGISTERED_PROVIDER, client_with, refusal,
+    DISABLED_PROVIDER, IngestFixture, PROVIDER, UNREGISTERED_PROVIDER, client_with_token,
     submission, submit,
 };
 
@@ -24,13 +24,13 @@ const MIB: usize = 1024 * 1024;
 /// One kind of bad submission: how it is made, and its refusal.
 pub struct BadSubmission {
     pub spoil: fn(&mut Submission),
-    pub reason: &'static str,
+    pub reason: Reason,
     pub field: &'static str,
     pub code: Code,
 }
 
 fn bad_submission(
-    reason: &'static str,
+    reason: Reason,
     field: &'static str,
     spoil: fn(&mut Submission),
 ) -> BadSubmission {
@@ -39,7 +39,7 @@ fn bad_submission(
         reason,
         field,
         code: match reason {
-            "ITEM_UNKNOWN" | "ITEM_VERSION_UNKNOWN" => Code::NotFound,
+            Reason::ItemUnknown | Reason::ItemVersionUnknown => Code::NotFound,
             _ => Code::InvalidArgument,
         },
     }
@@ -48,53 +48,55 @@ fn bad_submission(
 /// Every kind of bad submission that a registered provider can make.
 pub fn bad_submissions() -> Vec<BadSubmission> {
     vec![
-        bad_submission("SUBMISSION_ID_INVALID", "submission_id", |s| {
+        bad_submission(Reason::SubmissionIdInvalid, "submission_id", |s| {
             s.submission_id.clear();
         }),
-        bad_submission("SUBMISSION_ID_INVALID", "submission_id", |s| {
+        bad_submission(Reason::SubmissionIdInvalid, "submission_id", |s| {
             s.submission_id.push('\0');
         }),
-        bad_submission("ITEM_CODE_INVALID", "item_code", |s| {
+        bad_submission(Reason::ItemCodeInvalid, "item_code", |s| {
             s.item_code = "处罚".to_owned();
         }),
-        bad_submission("ITEM_UNKNOWN", "item_code", |s| {
+        bad_submission(Reason::ItemUnknown, "item_code", |s| {
             s.item_code = "nowhere".to_owned();
         }),
-        bad_submission("ITEM_VERSION_UNKNOWN", "item_version", |s| {
+        bad_submission(Reason::ItemVersionUnknown, "item_version", |s| {
             s.item_version = 3;
         }),
-        bad_submission("ITEM_VERSION_UNKNOWN", "item_version", |s| {
+        bad_submission(Reason::ItemVersionUnknown, "item_version", |s| {
             s.item_version = u32::MAX;
         }),
-        bad_submission("RECORD_KEY_INVALID", "record_key", |s| s.record_key.clear()),
-        bad_submission("RECORD_KEY_INVALID", "record_key", |s| {
+        bad_submission(Reason::RecordKeyInvalid, "record_key", |s| {
+            s.record_key.clear()
+        }),
+        bad_submission(Reason::RecordKeyInvalid, "record_key", |s| {
             s.record_key = "k".repeat(513);
         }),
-        bad_submission("CONTENT_TYPE_INVALID", "content_type", |s| {
+        bad_submission(Reason::ContentTypeInvalid, "content_type", |s| {
             s.content_type = "text/xml".to_owned();
         }),
-        bad_submission("CONTENT_TYPE_INVALID", "content_type", |s| {
+        bad_submission(Reason::ContentTypeInvalid, "content_type", |s| {
             s.content_type = "text/plain".to_owned();
         }),
-        bad_submission("CONTENT_TYPE_INVALID", "content_type", |s| {
+        bad_submission(Reason::ContentTypeInvalid, "content_type", |s| {
             s.operation = Operation::Revoke.into();
         }),
-        bad_submission("OPERATION_INVALID", "operation", |s| s.operation = 4),
-        bad_submission("REASON_INVALID", "content", |s| {
+        bad_submission(Reason::OperationInvalid, "operation", |s| s.operation = 4),
+        bad_submission(Reason::ReasonInvalid, "content", |s| {
             s.operation = Operation::Withdraw.into();
             s.content_type = "text/plain".to_owned();
         }),
-        bad_submission("CONTENT_EMPTY", "content", |s| s.content.clear()),
-        bad_submission("DIGEST_MISMATCH", "content_sha256", |s| {
+        bad_submission(Reason::ContentEmpty, "content", |s| s.content.clear()),
+        bad_submission(Reason::DigestMismatch, "content_sha256", |s| {
             s.content_sha256 = vec![7; 32].into();
         }),
-        bad_submission("DIGEST_INVALID", "content_sha256", |s| {
+        bad_submission(Reason::DigestInvalid, "content_sha256", |s| {
             s.content_sha256 = vec![7; 31].into();
         }),
-        bad_submission("TRACEPARENT_INVALID", "traceparent", |s| {
+        bad_submission(Reason::TraceparentInvalid, "traceparent", |s| {
             s.traceparent = "00-zz".to_owned();
         }),
-        bad_submission("CONTENT_TOO_LARGE", "content", |s| {
+        bad_submission(Reason::ContentTooLarge, "content", |s| {
             s.content = vec![b'x'; MIB + 1].into();
             s.content_sha256.clear();
         }),
@@ -112,16 +114,18 @@ async fn r12_bad_input_names_field_and_rule_and_stores_nothing() -> TestResult {
         let mut spoiled = submission("bad", "other", b"{}");
         (kind.spoil)(&mut spoiled);
         let status = submit(&mut client, spoiled).await.unwrap_err();
-        let (reason, field, rule) = refusal(&status);
-        assert_eq!((reason.as_str(), field.as_str()), (kind.reason, kind.field));
-        assert_eq!(status.code(), kind.code, "{reason}");
-        assert!(!rule.is_empty(), "{reason}");
+        let refusal = RefusalDetails::from_status(&status);
+        assert_eq!(refusal.reason_and_field(), (kind.reason, kind.field));
+        assert_eq!(status.code(), kind.code, "{}", kind.reason);
         let chinese = status.message().chars().any(|c| ('一'..='龥').contains(&c));
         assert!(chinese, "{}", status.message());
     }
     let empty = SubmitRecordRequest { submission: None };
     let status = client.submit_record(empty).await.unwrap_err();
-    assert_eq!(refusal(&status).0, "SUBMISSION_MISSING");
+    assert_eq!(
+        RefusalDetails::from_status(&status).reason,
+        Reason::SubmissionMissing
+    );
     assert_eq!(world.snapshot().await?, before);
     world.finish().await?;
     Ok(())
@@ -139,7 +143,10 @@ async fn r12_the_largest_record_is_kept_whole_and_one_byte_more_is_refused() -> 
     let status = submit(&mut client, submission("2", "k", &more))
         .await
         .unwrap_err();
-    assert_eq!(refusal(&status).0, "CONTENT_TOO_LARGE");
+    assert_eq!(
+        RefusalDetails::from_status(&status).reason,
+        Reason::ContentTooLarge
+    );
     // Far above the limit the transport refuses before it reads the record.
     let huge = vec![0; 9 * MIB];
     let status = submit(&mut client, submission("3", "k", &huge))
@@ -163,16 +170,16 @@ async fn unknown_and_disabled_providers_leave_no_trace() -> TestResult {
     world.received_events().await?;
     let before = world.snapshot().await?;
     for (code, reason) in [
-        (UNREGISTERED_PROVIDER, "PROVIDER_NOT_REGISTERED"),
-        (DISABLED_PROVIDER, "PROVIDER_DISABLED"),
-        ("", "PROVIDER_NOT_REGISTERED"),
+        (UNREGISTERED_PROVIDER, Reason::ProviderNotRegistered),
+        (DISABLED_PROVIDER, Reason::ProviderDisabled),
+        ("", Reason::ProviderNotRegistered),
     ] {
         let mut client = world.client(code)?;
         let status = submit(&mut client, submission("1", "k", b"{}"))
             .await
             .unwrap_err();
         assert_eq!(status.code(), Code::PermissionDenied);
-        assert_eq!(refusal(&status).0, reason);
+        assert_eq!(RefusalDetails::from_status(&status).reason, reason);
     }
     assert_eq!(world.snapshot().await?, before);
     world.finish().await?;
@@ -218,7 +225,7 @@ async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Te
         request.metadata_mut().insert("authorization", value);
         Ok(request)
     };
-    let mut raw = Grpc::new(open_channel(&world.process.address)?);
+    let mut raw = Grpc::new(open_channel(&world.process.url)?);
     for request in malformed_requests() {
         raw.ready().await?;
         let path = "/credit.ingest.v1.IngestService/SubmitRecord";
@@ -274,7 +281,7 @@ async fn a_stream_that_breaks_off_keeps_what_was_answered() -> TestResult {
     let token = world
         .bed
         .token(PROVIDER, &[service_kit::identity::Role::Provider], None)?;
-    let mut client = client_with(&world.process.address, &token)?;
+    let mut client = client_with_token(&world.process.url, &token)?;
     let (sender, requests) = tokio::sync::mpsc::channel(4);
     let requests = tokio_stream::wrappers::ReceiverStream::new(requests);
     let mut answers = client.stream_records(requests).await?.into_inner();

@@ -10,12 +10,12 @@ use proto::credit::{
     },
     ingest::v1::GetReportingScopeRequest,
 };
-use testkit::TestResult;
+use testkit::{Reason, TestResult, service::RefusalDetails};
 use time::macros::datetime;
 use tonic::{Code, Status};
 
 use crate::fixture::{
-    IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, receipt_of, refusal, submission, submit,
+    IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, receipt_of, submission, submit,
 };
 
 fn event<M: Message + Name>(message: &M) -> NewEvent {
@@ -78,14 +78,14 @@ async fn r6_a_version_comes_into_force_at_midnight_in_changsha_without_the_catal
     let mut early = submission("2", "k2", b"{}");
     early.item_version = 3;
     let status = submit(&mut client, early.clone()).await.unwrap_err();
-    let (reason, field, rule) = refusal(&status);
+    let refusal = RefusalDetails::from_status(&status);
     assert_eq!(status.code(), Code::FailedPrecondition);
     assert_eq!(
-        (&reason[..], &field[..]),
-        ("ITEM_VERSION_NOT_YET_IN_FORCE", "item_version")
+        refusal.reason_and_field(),
+        (Reason::ItemVersionNotYetInForce, "item_version")
     );
     assert_eq!(
-        rule,
+        refusal.rule,
         "the day of receipt is not before effective_from of the version"
     );
     assert!(
@@ -139,10 +139,12 @@ async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> 
         late.record_key = format!("new-{version}");
         late.item_version = version;
         let status = submit(&mut client, late).await.unwrap_err();
-        let (reason, field, rule) = refusal(&status);
+        let refusal = RefusalDetails::from_status(&status);
         assert_eq!(status.code(), Code::FailedPrecondition);
-        assert_eq!((&reason[..], &field[..]), ("ITEM_RETIRED", "item_code"));
-        assert!(!rule.is_empty());
+        assert_eq!(
+            refusal.reason_and_field(),
+            (Reason::ItemRetired, "item_code")
+        );
         let message = status.message();
         assert!(
             message.contains("事项xzcf") && message.contains("2026-11-21"),
@@ -169,7 +171,10 @@ async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> 
     let mut other = licence;
     other.submission_id = "stranger".to_owned();
     let status = submit(&mut stranger, other).await.unwrap_err();
-    assert_eq!(refusal(&status).0, "ITEM_RETIRED");
+    assert_eq!(
+        RefusalDetails::from_status(&status).reason,
+        Reason::ItemRetired
+    );
     world.finish().await?;
     Ok(())
 }
@@ -192,11 +197,14 @@ async fn r3_a_provider_reports_from_its_first_to_its_last_day() -> TestResult {
     for (now, refused) in [
         (
             datetime!(2026-11-20 23:59:59 +8),
-            Some("PROVIDER_NOT_YET_VALID"),
+            Some(Reason::ProviderNotYetValid),
         ),
         (datetime!(2026-11-21 00:00 +8), None),
         (datetime!(2026-11-22 23:59:59 +8), None),
-        (datetime!(2026-11-23 00:00 +8), Some("PROVIDER_EXPIRED")),
+        (
+            datetime!(2026-11-23 00:00 +8),
+            Some(Reason::ProviderExpired),
+        ),
     ] {
         world.bed.clock.set(now);
         let answer = submit(
@@ -210,9 +218,9 @@ async fn r3_a_provider_reports_from_its_first_to_its_last_day() -> TestResult {
             continue;
         };
         for status in [answer.unwrap_err(), scope(&mut client).await.unwrap_err()] {
-            let (reason, field, rule) = refusal(&status);
-            assert_eq!((&reason[..], &field[..]), (expected, "authorization"));
-            assert!(rule.contains("the registration"), "{rule}");
+            let refusal = RefusalDetails::from_status(&status);
+            assert_eq!(refusal.reason_and_field(), (expected, "authorization"));
+            assert!(refusal.rule.contains("the registration"), "{refusal:?}");
             assert_eq!(status.code(), Code::PermissionDenied);
         }
     }

@@ -1,18 +1,10 @@
 //! The fixture: a running ingest with a catalogue to follow and a test consumer on its stream. Called by all tests of
 //! this binary.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use event_bus::{
-    BatchHandler, Bus, Delivery, FaultInjection, HandlerError, NewEvent, Poison, StreamSpec,
-    Subscription,
-};
-use futures::future::BoxFuture;
+use event_bus::{Bus, FaultInjection, NewEvent, StreamSpec, Subscription, Topology};
 use ingest::Config;
 use proto::credit::{
     catalog::events::v1::{ItemVersionPublished, ProviderRegistered},
@@ -27,21 +19,21 @@ use proto::credit::{
 };
 use service_kit::{
     ServiceContext,
-    config::{Overlay, Secret},
-    db::{Conn, Pool, connect_lazy},
-    grpc::{BearerToken, open_channel},
+    config::Overlay,
+    db::{Pool, connect_lazy},
+    grpc::{AuthorisedChannel, BearerToken, open_channel},
     identity::Role,
     readiness::Readiness,
     shutdown::Shutdown,
 };
 use sqlx::AssertSqlSafe;
 use testkit::{
-    eventually,
+    EventCollector, eventually,
+    service::ServiceAddress,
     test_bed::{TestBed, TestBedPlan},
 };
 use time::OffsetDateTime;
-use tonic::{Status, service::interceptor::InterceptedService, transport::Channel};
-use tonic_types::StatusExt;
+use tonic::Status;
 use vault::Keyring;
 
 pub const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -60,44 +52,20 @@ pub const DISABLED_PROVIDER: &str = PROVIDERS[5];
 /// A well-formed code of no provider.
 pub const UNREGISTERED_PROVIDER: &str = "11430111006123009K";
 
-/// The test consumer, in place of validation.
-const LISTENER: Subscription = Subscription {
+/// Subscription of the collector, in place of validation's.
+const SUBMISSIONS: Subscription = Subscription {
     consumer: "test-records",
     from: ingest::SERVICE,
     events: &["credit.ingest.events.v1.RecordSubmitted"],
     max_batch: 500,
 };
 
-pub type IngestTestClient = IngestServiceClient<InterceptedService<Channel, BearerToken>>;
-
-/// The events that the test consumer received, in order.
-#[derive(Clone, Debug, Default)]
-pub struct SubmissionCollector(Arc<Mutex<Vec<RecordSubmitted>>>);
-
-impl BatchHandler for SubmissionCollector {
-    fn handle<'a>(
-        &'a self,
-        _conn: &'a mut Conn,
-        batch: &'a [Delivery],
-    ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
-        Box::pin(async move {
-            let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut poison = Vec::new();
-            for delivery in batch {
-                match delivery.decode() {
-                    Ok(event) => events.push(event),
-                    Err(bad) => poison.push(bad),
-                }
-            }
-            Ok(poison)
-        })
-    }
-}
+pub type IngestTestClient = IngestServiceClient<AuthorisedChannel>;
 
 /// One run of the service.
 pub struct IngestProcess {
     pub context: ServiceContext,
-    pub address: String,
+    pub url: String,
 }
 
 impl Drop for IngestProcess {
@@ -113,7 +81,7 @@ pub struct IngestFixture {
     /// The schema's owner.
     pub owner: Pool,
     pub process: IngestProcess,
-    collector: SubmissionCollector,
+    submitted: EventCollector<RecordSubmitted>,
 }
 
 impl IngestFixture {
@@ -145,13 +113,7 @@ impl IngestFixture {
         change: impl FnOnce(&mut TestBedPlan<'_>),
         change_context: impl FnOnce(&mut ServiceContext),
     ) -> Result<Self> {
-        let own = ingest::STREAM.context("ingest emits")?;
-        let catalog = StreamSpec {
-            service: "catalog",
-            max_bytes: own.max_bytes,
-        };
-        let subscriptions = [ingest::SUBSCRIPTIONS, &[LISTENER]].concat();
-        let streams = [own, catalog];
+        let (streams, subscriptions) = topology_parts()?;
         let mut plan = TestBedPlan::new(
             ingest::SCHEMA,
             ingest::migrations(),
@@ -163,14 +125,14 @@ impl IngestFixture {
         change_context(&mut bed.context);
         let pool = connect_lazy(&bed.database_url, ingest::SCHEMA, 4)?;
         let owner = bed.schema_pool().await?;
-        let collector = SubmissionCollector::default();
-        let process = start_process(&bed, &pool, &collector).await?;
+        let submitted = bed.collect(&SUBMISSIONS, &pool);
+        let process = start_process(&bed).await?;
         let world = Self {
             bed,
             pool,
             owner,
             process,
-            collector,
+            submitted,
         };
         world.announce_catalogue().await?;
         Ok(world)
@@ -217,27 +179,36 @@ impl IngestFixture {
 
     /// A provider's client.
     pub fn client(&self, provider: &str) -> Result<IngestTestClient> {
-        self.client_of(&self.process, provider, &[Role::Provider])
+        self.client_as(provider, Role::Provider)
     }
 
+    /// A client that calls as an organisation with a role.
+    pub fn client_as(&self, organisation: &str, role: Role) -> Result<IngestTestClient> {
+        self.client_of(&self.process, organisation, &[role])
+    }
+
+    /// A client of one of several copies of the service.
     pub fn client_of(
         &self,
         process: &IngestProcess,
-        code: &str,
+        organisation: &str,
         roles: &[Role],
     ) -> Result<IngestTestClient> {
-        client_with(&process.address, &self.bed.token(code, roles, None)?)
+        let channel = self
+            .bed
+            .call_with(&process.url, organisation, roles, None)?;
+        Ok(IngestServiceClient::new(channel))
     }
 
     /// Another copy of the service next to the first.
     pub async fn second_process(&self) -> Result<IngestProcess> {
-        start_process(&self.bed, &self.pool, &self.collector).await
+        start_process(&self.bed).await
     }
 
     /// Stops the service in order and starts it again.
     pub async fn restart(&mut self) -> Result<()> {
         stop_process(&self.process).await?;
-        self.process = start_process(&self.bed, &self.pool, &self.collector).await?;
+        self.process = start_process(&self.bed).await?;
         Ok(())
     }
 
@@ -247,18 +218,10 @@ impl IngestFixture {
         self.restart().await
     }
 
-    /// The events that the test consumer received, once outbox and consumers are drained.
+    /// The submissions collected so far, once outbox and consumers are drained.
     pub async fn received_events(&self) -> Result<Vec<RecordSubmitted>> {
         self.bed.wait_until_settled().await?;
-        let received = self
-            .collector
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // A batch whose commit failed is handled again, and memory is not rolled back with it.
-        let mut known = HashSet::new();
-        let fresh = received.iter().filter(|event| known.insert(id_of(event)));
-        Ok(fresh.cloned().collect())
+        Ok(self.submitted.events())
     }
 
     pub async fn count(&self, table: &'static str) -> Result<i64> {
@@ -334,42 +297,40 @@ fn id_of(event: &RecordSubmitted) -> Vec<u8> {
     version.map(|v| v.record_id.to_vec()).unwrap_or_default()
 }
 
-async fn start_process(
-    bed: &TestBed,
-    pool: &Pool,
-    collector: &SubmissionCollector,
-) -> Result<IngestProcess> {
+/// The streams and consumers of these tests.
+fn topology_parts() -> Result<([StreamSpec; 2], Vec<Subscription>)> {
+    let own = ingest::STREAM.context("ingest emits")?;
+    let catalog = StreamSpec {
+        service: "catalog",
+        ..own
+    };
+    let subscriptions = [ingest::SUBSCRIPTIONS, &[SUBMISSIONS]].concat();
+    Ok(([own, catalog], subscriptions))
+}
+
+/// A copy of the service with readiness, shutdown and bus of its own.
+async fn start_process(bed: &TestBed) -> Result<IngestProcess> {
     let context = ServiceContext {
         readiness: Readiness::default(),
         shutdown: Shutdown::new().with_grace_period(bed.context.shutdown.grace_period()),
         ..bed.context.clone()
     };
-    let bus = Bus::connect(
-        bed.bus_config.clone(),
-        FaultInjection::none(),
-        &context.telemetry,
-    )
-    .await?;
-    let own = ingest::STREAM.context("ingest emits")?;
-    let catalog = StreamSpec {
-        service: "catalog",
-        max_bytes: own.max_bytes,
-    };
-    let subscriptions = [ingest::SUBSCRIPTIONS, &[LISTENER]].concat();
-    let topology = event_bus::Topology::new(&[own, catalog], &subscriptions);
+    let faults = FaultInjection::none();
+    let bus = Bus::connect(bed.bus_config.clone(), faults, &context.telemetry).await?;
+    // Relays of a bus publish nothing before it has compared the streams.
+    let (streams, subscriptions) = topology_parts()?;
+    let topology = Topology::new(&streams, &subscriptions);
     eventually("the streams are there", WAIT_TIMEOUT, async || {
         bus.provision(&topology).await
     })
     .await?;
-    bus.start_consumer(&LISTENER, pool, Arc::new(collector.clone()), None, &context);
-    let listener = bed.listener().await?;
     let config = Config {
-        database_url: Secret::Plain(bed.database_url.clone()),
+        database_url: bed.database_secret(),
         ..Config::load(&Overlay::default())?
     };
-    let address = format!("http://{}", listener.local_addr()?);
+    let ServiceAddress { listener, url } = bed.service_address().await?;
     ingest::start(config, listener, bus, context.clone()).await?;
-    Ok(IngestProcess { context, address })
+    Ok(IngestProcess { context, url })
 }
 
 pub async fn stop_process(process: &IngestProcess) -> Result<()> {
@@ -378,12 +339,10 @@ pub async fn stop_process(process: &IngestProcess) -> Result<()> {
     ended.map_err(anyhow::Error::msg)
 }
 
-pub fn client_with(address: &str, token: &str) -> Result<IngestTestClient> {
-    let token = BearerToken::new(token)?;
-    Ok(IngestServiceClient::with_interceptor(
-        open_channel(address)?,
-        token,
-    ))
+/// A client with a token as it stands.
+pub fn client_with_token(url: &str, token: &str) -> Result<IngestTestClient> {
+    let channel = AuthorisedChannel::new(open_channel(url)?, BearerToken::new(token)?);
+    Ok(IngestServiceClient::new(channel))
 }
 
 /// A good submission of item xzcf in the version in force.
@@ -433,16 +392,4 @@ pub async fn receipt_of(client: &mut IngestTestClient, id: &str) -> Result<Recei
     answer
         .receipt
         .ok_or_else(|| Status::internal("an answer without a receipt"))
-}
-
-/// Reason, field and rule in the details of a status.
-pub fn refusal(status: &Status) -> (String, String, String) {
-    let details = status.get_error_details();
-    let info = details.error_info();
-    let of = |key: &str| {
-        let value = info.and_then(|info| info.metadata.get(key));
-        value.cloned().unwrap_or_default()
-    };
-    let reason = info.map(|info| info.reason.clone()).unwrap_or_default();
-    (reason, of("field"), of("rule"))
 }

@@ -11,14 +11,14 @@ use service_kit::{
     grpc::open_channel,
     identity::{DevelopmentIssuer, Role},
 };
-use testkit::TestResult;
+use testkit::{Reason, TestResult, service::RefusalDetails};
 use time::OffsetDateTime;
 use tonic::{Code, Response, Status};
 
 use crate::{
     fixture::{
-        IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, UNREGISTERED_PROVIDER, client_with,
-        receipt_of, refusal, submission, submit,
+        IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, UNREGISTERED_PROVIDER,
+        client_with_token, receipt_of, submission, submit,
     },
     reload::ReloadSteps,
 };
@@ -28,7 +28,7 @@ async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult
     let world = IngestFixture::start().await?;
     world.received_events().await?;
     let before = world.snapshot().await?;
-    let address = &world.process.address;
+    let address = &world.process.url;
     let good = world.bed.token(PROVIDER, &[Role::Provider], None)?;
 
     let mut nobody = IngestServiceClient::new(open_channel(address)?);
@@ -37,7 +37,10 @@ async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult
     };
     let status = nobody.submit_record(request).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
-    assert_eq!(refusal(&status).0, "TOKEN_MISSING");
+    assert_eq!(
+        RefusalDetails::from_status(&status).reason,
+        Reason::TokenMissing
+    );
 
     // Signed by another issuer, for the same issuer and audience.
     let forger = DevelopmentIssuer::generate("https://id.test", "credit");
@@ -46,14 +49,14 @@ async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult
     let (head, _) = good.rsplit_once('.').unwrap_or_default();
     let unsigned = format!("{head}.");
     for token in [forged.as_str(), &unsigned, "x", "a.b.c"] {
-        let mut client = client_with(address, token)?;
+        let mut client = client_with_token(address, token)?;
         let status = submit(&mut client, submission("1", "k", b"{}"))
             .await
             .unwrap_err();
         assert_eq!(status.code(), Code::Unauthenticated, "{token}");
-        let (reason, field, rule) = refusal(&status);
-        assert!(reason.starts_with("TOKEN_"), "{reason}");
-        assert!(!field.is_empty() && !rule.is_empty(), "{status:?}");
+        let refusal = RefusalDetails::from_status(&status);
+        assert!(refusal.reason.as_str().starts_with("TOKEN_"), "{refusal:?}");
+        assert!(!refusal.field.is_empty(), "{refusal:?}");
     }
 
     // Every other role, on every RPC that writes or shows a ledger.
@@ -84,14 +87,17 @@ async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult
 
     // The good one works until it expires by the service's clock.
     assert_eq!(world.snapshot().await?, before, "nothing is stored");
-    let mut client = client_with(address, &good)?;
+    let mut client = client_with_token(address, &good)?;
     submit(&mut client, submission("1", "k", b"{}")).await?;
     world.bed.clock.advance(time::Duration::days(365 * 21));
     let status = submit(&mut client, submission("2", "k", b"{}"))
         .await
         .unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
-    assert_eq!(refusal(&status).0, "TOKEN_EXPIRED");
+    assert_eq!(
+        RefusalDetails::from_status(&status).reason,
+        Reason::TokenExpired
+    );
     world.finish().await?;
     Ok(())
 }
@@ -135,7 +141,7 @@ fn describe_answer<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> S
             "{:?} {} {:?}",
             status.code(),
             status.message(),
-            refusal(&status)
+            RefusalDetails::from_status(&status)
         ),
     }
 }
@@ -235,11 +241,11 @@ async fn r5_a_code_that_no_provider_has_is_answered_like_one_that_is_not_registe
     let expected = ask_all(&mut world.client(UNREGISTERED_PROVIDER)?).await?;
     let reasons = expected.join("\n");
     for reason in [
-        "PROVIDER_NOT_REGISTERED",
-        "SUBMISSION_UNKNOWN",
-        "RECORD_UNKNOWN",
+        Reason::ProviderNotRegistered,
+        Reason::SubmissionUnknown,
+        Reason::RecordUnknown,
     ] {
-        assert!(reasons.contains(reason), "{reasons}");
+        assert!(reasons.contains(&format!("{reason:?}")), "{reasons}");
     }
     let small = UNREGISTERED_PROVIDER.to_lowercase();
     for code in [

@@ -5,11 +5,11 @@ use proto::credit::ingest::{
     events::v1::NilReported,
     v1::{ListNilReportsRequest, NilReport, ReportNilRequest},
 };
-use testkit::TestResult;
+use testkit::{Reason, TestResult, service::RefusalDetails};
 use tonic::{Code, Status};
 
 use crate::fixture::{
-    DISABLED_PROVIDER, IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, receipt_of, refusal,
+    DISABLED_PROVIDER, IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, receipt_of,
     submission, submit,
 };
 
@@ -83,10 +83,10 @@ async fn r11_records_and_nil_reports_share_their_ids() -> TestResult {
     ] {
         let status = report(&mut client, other).await.unwrap_err();
         assert_eq!(status.code(), Code::AlreadyExists);
-        let (reason, field, _) = refusal(&status);
+        let refusal = RefusalDetails::from_status(&status);
         assert_eq!(
-            (&*reason, &*field),
-            ("SUBMISSION_ID_REUSED", "submission_id")
+            refusal.reason_and_field(),
+            (Reason::SubmissionIdReused, "submission_id")
         );
     }
     // The other way round, in a batch with one that is good.
@@ -95,7 +95,10 @@ async fn r11_records_and_nil_reports_share_their_ids() -> TestResult {
         submit(&mut client, submission("n", "k2", b"{}")),
         submit(&mut second, submission("good", "k", b"{}")),
     );
-    assert_eq!(refusal(&bad.unwrap_err()).0, "SUBMISSION_ID_REUSED");
+    assert_eq!(
+        RefusalDetails::from_status(&bad.unwrap_err()).reason,
+        Reason::SubmissionIdReused
+    );
     assert_eq!(good?.record_id, receipt.record_id, "unchanged");
     let status = receipt_of(&mut client, "n").await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound, "a nil report has no receipt");
@@ -121,34 +124,38 @@ async fn r11_a_nil_report_is_refused_by_field_and_rule() -> TestResult {
     let before = world.snapshot().await?;
     let good = || nil("n", "xzxk", "2026-11-01", "2026-11-20");
     type SpoilNilReport = fn(&mut ReportNilRequest);
-    let table: [(&str, &str, SpoilNilReport); 11] = [
-        ("SUBMISSION_ID_INVALID", "submission_id", |r| {
+    let table: [(Reason, &str, SpoilNilReport); 11] = [
+        (Reason::SubmissionIdInvalid, "submission_id", |r| {
             r.submission_id.clear();
         }),
-        ("ITEM_CODE_INVALID", "item_code", |r| r.item_code.clear()),
-        ("ITEM_UNKNOWN", "item_code", |r| {
+        (Reason::ItemCodeInvalid, "item_code", |r| {
+            r.item_code.clear()
+        }),
+        (Reason::ItemUnknown, "item_code", |r| {
             r.item_code = "nowhere".to_owned();
         }),
-        ("DATE_INVALID", "period_from", |r| r.period_from.clear()),
-        ("DATE_INVALID", "period_from", |r| {
+        (Reason::DateInvalid, "period_from", |r| {
+            r.period_from.clear()
+        }),
+        (Reason::DateInvalid, "period_from", |r| {
             r.period_from = "2026-11-31".to_owned();
         }),
-        ("DATE_INVALID", "period_to", |r| {
+        (Reason::DateInvalid, "period_to", |r| {
             r.period_to = "20261120".to_owned();
         }),
-        ("PERIOD_REVERSED", "period_to", |r| {
+        (Reason::PeriodReversed, "period_to", |r| {
             r.period_to = "2026-10-31".to_owned();
         }),
-        ("PERIOD_TOO_LONG", "period_to", |r| {
+        (Reason::PeriodTooLong, "period_to", |r| {
             r.period_from = "2025-11-20".to_owned();
         }),
-        ("PERIOD_NOT_OVER", "period_to", |r| {
+        (Reason::PeriodNotOver, "period_to", |r| {
             r.period_to = "2026-11-21".to_owned();
         }),
-        ("NIL_REPORT_CONTRADICTED", "period_from", |r| {
+        (Reason::NilReportContradicted, "period_from", |r| {
             r.item_code = "xzcf".to_owned();
         }),
-        ("NIL_REPORT_CONTRADICTED", "period_from", |r| {
+        (Reason::NilReportContradicted, "period_from", |r| {
             r.item_code = "xzcf".to_owned();
             r.period_from = "2026-11-20".to_owned();
         }),
@@ -157,15 +164,17 @@ async fn r11_a_nil_report_is_refused_by_field_and_rule() -> TestResult {
         let mut request = good();
         spoil(&mut request);
         let status = report(&mut client, request).await.unwrap_err();
-        let (reason, named, rule) = refusal(&status);
-        assert_eq!((&*reason, &*named), (expected, field));
-        assert!(!rule.is_empty());
+        let refusal = RefusalDetails::from_status(&status);
+        assert_eq!(refusal.reason_and_field(), (expected, field));
         let chinese = status.message().chars().any(|c| ('一'..='龥').contains(&c));
         assert!(chinese, "{}", status.message());
     }
     let mut disabled = world.client(DISABLED_PROVIDER)?;
     let status = report(&mut disabled, good()).await.unwrap_err();
-    assert_eq!(refusal(&status).0, "PROVIDER_DISABLED");
+    assert_eq!(
+        RefusalDetails::from_status(&status).reason,
+        Reason::ProviderDisabled
+    );
     assert_eq!(world.snapshot().await?, before, "nothing is stored");
     // The day before the record, and another provider, are free of contradiction.
     report(&mut client, nil("n1", "xzcf", "2026-11-01", "2026-11-19")).await?;
@@ -224,13 +233,13 @@ async fn r11_nil_reports_are_listed_newest_first_in_pages() -> TestResult {
         ..ListNilReportsRequest::default()
     };
     for (request, reason, field) in [
-        (list(1001, ""), "PAGE_SIZE_INVALID", "page_size"),
-        (list(0, "x"), "PAGE_TOKEN_INVALID", "page_token"),
+        (list(1001, ""), Reason::PageSizeInvalid, "page_size"),
+        (list(0, "x"), Reason::PageTokenInvalid, "page_token"),
     ] {
         let status = client.list_nil_reports(request).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
-        let (answered, named, _) = refusal(&status);
-        assert_eq!((&*answered, &*named), (reason, field));
+        let refusal = RefusalDetails::from_status(&status);
+        assert_eq!(refusal.reason_and_field(), (reason, field));
     }
     world.finish().await?;
     Ok(())

@@ -83,7 +83,7 @@ async fn fill_append_only_tables(world: &IngestFixture, record_id: &str) -> Resu
     let lines = [("k", "{}")];
     let reload = crate::reload::ReloadSteps::new("r", &lines).end(1);
     reload.run(&mut client).await?;
-    let mut office = world.client_of(&world.process, PROVIDERS[1], &[Role::CreditOffice])?;
+    let mut office = world.client_as(PROVIDERS[1], Role::CreditOffice)?;
     let replay = ReplayRulesRequest {
         offered: Some(Offered::DefinitionToml(
             crate::replay::definition_in_force()?

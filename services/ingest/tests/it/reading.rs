@@ -8,14 +8,13 @@ use proto::credit::{
 };
 use service_kit::identity::Role;
 use sqlx::{Executor, Row};
-use testkit::TestResult;
+use testkit::{Reason, TestResult, service::RefusalDetails};
 use tonic::{Code, Status};
 use uuid::Uuid;
 use vault::Keyring;
 
 use crate::fixture::{
-    IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of, refusal, submission,
-    submit,
+    IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of, submission, submit,
 };
 
 const OFFICE: &str = "11430000006122439E";
@@ -44,8 +43,8 @@ async fn r12_the_original_is_read_as_received_by_those_who_may() -> TestResult {
     let revoke = ending("2", "〔2026〕1号", Operation::Revoke, reason);
     let revoked = submit(&mut client, revoke).await?;
 
-    let mut office = world.client_of(&world.process, OFFICE, &[Role::CreditOffice])?;
-    let mut auditor = world.client_of(&world.process, OFFICE, &[Role::Auditor])?;
+    let mut office = world.client_as(OFFICE, Role::CreditOffice)?;
+    let mut auditor = world.client_as(OFFICE, Role::Auditor)?;
     for (reader, why) in [(&mut client, ""), (&mut office, WHY), (&mut auditor, "")] {
         let original = read(reader, &receipt.record_id, why).await?;
         assert_eq!(original.content.as_ref(), content);
@@ -68,8 +67,8 @@ async fn r12_the_original_is_read_as_received_by_those_who_may() -> TestResult {
     let nobodys = read(&mut other, &nowhere, WHY).await.unwrap_err();
     assert_eq!(theirs.code(), Code::NotFound);
     assert_eq!(
-        (theirs.message(), refusal(&theirs)),
-        (nobodys.message(), refusal(&nobodys))
+        (theirs.message(), RefusalDetails::from_status(&theirs)),
+        (nobodys.message(), RefusalDetails::from_status(&nobodys))
     );
     world.finish().await?;
     Ok(())
@@ -80,7 +79,7 @@ async fn r17_every_reading_is_logged_with_who_when_and_why() -> TestResult {
     let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let receipt = submit(&mut client, submission("1", "k", b"{}")).await?;
-    let mut office = world.client_of(&world.process, OFFICE, &[Role::CreditOffice])?;
+    let mut office = world.client_as(OFFICE, Role::CreditOffice)?;
     let mut other = world.client(PROVIDERS[1])?;
     // What is refused for its form is no reading.
     for (record_id, why, field) in [
@@ -94,11 +93,11 @@ async fn r17_every_reading_is_logged_with_who_when_and_why() -> TestResult {
         let status = read(&mut office, record_id, why).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
         let reason = match field {
-            "reason" => "REASON_INVALID",
-            _ => "RECORD_ID_INVALID",
+            "reason" => Reason::ReasonInvalid,
+            _ => Reason::RecordIdInvalid,
         };
-        let (answered, named, _) = refusal(&status);
-        assert_eq!((&*answered, &*named), (reason, field));
+        let refusal = RefusalDetails::from_status(&status);
+        assert_eq!(refusal.reason_and_field(), (reason, field));
     }
     assert_eq!(world.count("original_read").await?, 0);
 
@@ -150,7 +149,7 @@ async fn r17_when_the_log_cannot_be_written_nothing_is_read() -> TestResult {
     let world = IngestFixture::start().await?;
     let mut client = world.client(PROVIDER)?;
     let receipt = submit(&mut client, submission("1", "k", b"{}")).await?;
-    let mut auditor = world.client_of(&world.process, OFFICE, &[Role::Auditor])?;
+    let mut auditor = world.client_as(OFFICE, Role::Auditor)?;
     // Counted by the database: whether the original is looked for at all.
     let scans = async || -> Result<i64> {
         world

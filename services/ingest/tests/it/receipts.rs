@@ -5,10 +5,10 @@ use proto::credit::{
     ingest::v1::{GetStatisticsRequest, ListLedgerRequest, Outcome},
 };
 use service_kit::{grpc::from_timestamp, identity::Role};
-use testkit::TestResult;
+use testkit::{Reason, TestResult, service::RefusalDetails};
 use tonic::Code;
 
-use crate::fixture::{IngestFixture, PROVIDER, PROVIDERS, receipt_of, refusal, submission, submit};
+use crate::fixture::{IngestFixture, PROVIDER, PROVIDERS, receipt_of, submission, submit};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_receipt_stands_for_the_committed_original_and_its_event() -> TestResult {
@@ -56,7 +56,7 @@ async fn r11_a_receipt_stands_for_the_committed_original_and_its_event() -> Test
     let mut other = world.client(PROVIDERS[1])?;
     let status = receipt_of(&mut other, "2026-11-20/1").await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
-    assert_eq!(refusal(&status).1, "submission_id");
+    assert_eq!(RefusalDetails::from_status(&status).field, "submission_id");
     world.finish().await?;
     Ok(())
 }
@@ -107,12 +107,12 @@ async fn r11_one_submission_id_is_never_two_contents() -> TestResult {
     for other in others {
         let status = submit(&mut client, other).await.unwrap_err();
         assert_eq!(status.code(), Code::AlreadyExists);
-        let (reason, field, rule) = refusal(&status);
+        let refusal = RefusalDetails::from_status(&status);
         assert_eq!(
-            (reason.as_str(), field.as_str()),
-            ("SUBMISSION_ID_REUSED", "submission_id")
+            refusal.reason_and_field(),
+            (Reason::SubmissionIdReused, "submission_id")
         );
-        assert_eq!(rule, "one submission id names one content for ever");
+        assert_eq!(refusal.rule, "one submission id names one content for ever");
         assert!(
             status.message().contains("申报编号"),
             "{}",
@@ -202,8 +202,11 @@ async fn r11_the_ledger_lists_every_number_and_totals_agree() -> TestResult {
     };
     let status = client.list_ledger(request).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    let (reason, field, _) = refusal(&status);
-    assert_eq!((&*reason, &*field), ("PAGE_SIZE_INVALID", "limit"));
+    let refusal = RefusalDetails::from_status(&status);
+    assert_eq!(
+        refusal.reason_and_field(),
+        (Reason::PageSizeInvalid, "limit")
+    );
     assert!(status.message().contains("1000"), "{}", status.message());
     // Another provider sees its own ledger only.
     let mut other = world.client(PROVIDERS[1])?;
@@ -211,7 +214,7 @@ async fn r11_the_ledger_lists_every_number_and_totals_agree() -> TestResult {
     let theirs = theirs.into_inner();
     assert!(theirs.receipts.is_empty() && theirs.last_number == 0);
 
-    let mut auditor = world.client_of(&world.process, "", &[Role::Auditor])?;
+    let mut auditor = world.client_as("", Role::Auditor)?;
     let totals = auditor.get_statistics(GetStatisticsRequest {}).await?;
     let totals = totals.into_inner();
     assert_eq!(totals.accepted_for_processing, 7);

@@ -11,14 +11,14 @@ use proto::credit::{
         ReloadRecord, ReloadSummary, reload_item_request::Step, reload_item_response::Answer,
     },
 };
-use testkit::TestResult;
+use testkit::{Reason, TestResult, service::RefusalDetails};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Code, Status};
 
 use crate::fixture::{
     DISABLED_PROVIDER, IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of,
-    refusal, submission, submit,
+    submission, submit,
 };
 
 /// A reload of item xzcf as a client sends it.
@@ -125,9 +125,12 @@ impl ReloadTranscript {
         self.receipts.iter().flatten().collect()
     }
 
-    fn reasons(&self) -> Vec<&str> {
+    fn reasons(&self) -> Vec<Reason> {
         let refused = self.receipts.iter().filter_map(|r| r.as_ref().err());
-        refused.map(|refusal| refusal.reason.as_str()).collect()
+        let reasons = refused.map(|refusal| refusal.reason.parse());
+        reasons
+            .collect::<Result<_, _>>()
+            .expect("reasons of the table")
     }
 
     fn missing_keys(&self) -> BTreeSet<&str> {
@@ -263,11 +266,17 @@ async fn r11_an_ended_reload_says_the_same_whenever_it_is_ended_again() -> TestR
     let more = ReloadSteps::new("r", &[("a", "{}"), ("d", "{}"), ("a", "{ }")]);
     let more = more.run(&mut client).await?;
     assert_eq!(more.all(), first.all());
-    assert_eq!(more.reasons(), ["RELOAD_ENDED", "SUBMISSION_ID_REUSED"]);
+    assert_eq!(
+        more.reasons(),
+        [Reason::ReloadEnded, Reason::SubmissionIdReused]
+    );
     let status = ReloadSteps::new("r", &[]).end(2).run(&mut client).await;
     let status = status.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
-    assert_eq!(refusal(&status).0, "RELOAD_ENDED");
+    assert_eq!(
+        RefusalDetails::from_status(&status).reason,
+        Reason::ReloadEnded
+    );
     assert_eq!(world.count("reload_line").await?, 1);
     world.finish().await?;
     Ok(())
@@ -306,8 +315,11 @@ async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> TestRes
     let short = ReloadSteps::new("r", &lines[..1200]).end(ALL as u64);
     let status = short.run(&mut client).await.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
-    let (reason, field, _) = refusal(&status);
-    assert_eq!((&*reason, &*field), ("RELOAD_INCOMPLETE", "records"));
+    let refusal = RefusalDetails::from_status(&status);
+    assert_eq!(
+        refusal.reason_and_field(),
+        (Reason::ReloadIncomplete, "records")
+    );
     for number in ["1300", "1200"] {
         assert!(status.message().contains(number), "{}", status.message());
     }
@@ -360,11 +372,11 @@ async fn r11_refused_records_of_a_reload_leave_nothing_behind() -> TestResult {
     assert_eq!(
         answered.reasons(),
         [
-            "RECORD_KEY_INVALID",
-            "CONTENT_EMPTY",
-            "DIGEST_MISMATCH",
-            "CONTENT_TYPE_INVALID",
-            "SUBMISSION_ID_REUSED"
+            Reason::RecordKeyInvalid,
+            Reason::ContentEmpty,
+            Reason::DigestMismatch,
+            Reason::ContentTypeInvalid,
+            Reason::SubmissionIdReused
         ]
     );
     assert_eq!(answered.summary, Some(summary("r", 0, 2, 5, 0)));
@@ -389,56 +401,67 @@ async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() 
     let long = "r".repeat(65);
     let of = |steps: Vec<Step>| ReloadSteps { steps };
     for (steps, reason, field) in [
-        (vec![begin("", "xzcf", 0)], "RELOAD_ID_INVALID", "reload_id"),
+        (
+            vec![begin("", "xzcf", 0)],
+            Reason::ReloadIdInvalid,
+            "reload_id",
+        ),
         (
             vec![begin("a/b", "xzcf", 0)],
-            "RELOAD_ID_INVALID",
+            Reason::ReloadIdInvalid,
             "reload_id",
         ),
         (
             vec![begin(&long, "xzcf", 0)],
-            "RELOAD_ID_INVALID",
+            Reason::ReloadIdInvalid,
             "reload_id",
         ),
         (
             vec![begin("r", "XZCF", 0)],
-            "ITEM_CODE_INVALID",
+            Reason::ItemCodeInvalid,
             "item_code",
         ),
-        (vec![begin("r", "nowhere", 0)], "ITEM_UNKNOWN", "item_code"),
+        (
+            vec![begin("r", "nowhere", 0)],
+            Reason::ItemUnknown,
+            "item_code",
+        ),
         (
             vec![begin("r", "xzcf", 9)],
-            "ITEM_VERSION_UNKNOWN",
+            Reason::ItemVersionUnknown,
             "item_version",
         ),
         (
             vec![begin("taken", "xzxk", 0)],
-            "RELOAD_ID_REUSED",
+            Reason::ReloadIdReused,
             "reload_id",
         ),
         (
             vec![begin("taken", "xzcf", 2)],
-            "RELOAD_ID_REUSED",
+            Reason::ReloadIdReused,
             "reload_id",
         ),
-        (vec![line("k", "{}")], "RELOAD_STEP_MISPLACED", "begin"),
+        (vec![line("k", "{}")], Reason::ReloadStepMisplaced, "begin"),
         (
             vec![begin("taken", "xzcf", 0), begin("taken", "xzcf", 0)],
-            "RELOAD_STEP_MISPLACED",
+            Reason::ReloadStepMisplaced,
             "record",
         ),
     ] {
         let status = of(steps).run(&mut client).await.unwrap_err();
-        let (seen, named, rule) = refusal(&status);
-        assert_eq!((&*seen, &*named), (reason, field));
-        assert!(!rule.is_empty() && status.message().contains('，') || seen != "RELOAD_ID_INVALID");
+        let refusal = RefusalDetails::from_status(&status);
+        assert_eq!(refusal.reason_and_field(), (reason, field));
+        assert!(status.message().contains('，') || reason != Reason::ReloadIdInvalid);
     }
     let mut disabled = world.client(DISABLED_PROVIDER)?;
     let status = ReloadSteps::new("r", &[])
         .run(&mut disabled)
         .await
         .unwrap_err();
-    assert_eq!(refusal(&status).0, "PROVIDER_DISABLED");
+    assert_eq!(
+        RefusalDetails::from_status(&status).reason,
+        Reason::ProviderDisabled
+    );
     assert_eq!(world.snapshot().await?, before, "nothing is stored");
     // Nothing at all is no reload, and no error.
     let nothing = of(Vec::new()).run(&mut client).await?;
@@ -457,14 +480,18 @@ async fn r11_ids_of_records_of_a_reload_are_ids_of_submissions() -> TestResult {
     let lines = [("k", "{}"), ("new", "{}"), ("early", "{}")];
     let answered = ReloadSteps::new("r", &lines).run(&mut client).await?;
     assert_eq!(answered.all().len(), 2);
-    assert_eq!(answered.reasons(), ["SUBMISSION_ID_REUSED"]);
+    assert_eq!(answered.reasons(), [Reason::SubmissionIdReused]);
     assert_eq!(answered.all()[0].record_id, known.record_id);
     // Afterwards nothing takes an id away from the reload; a record that had one before keeps it.
     for id in ["r/k", "r/other"] {
         let status = submit(&mut client, submission(id, "elsewhere", b"{}"))
             .await
             .unwrap_err();
-        assert_eq!(refusal(&status).0, "SUBMISSION_ID_REUSED", "{id}");
+        assert_eq!(
+            RefusalDetails::from_status(&status).reason,
+            Reason::SubmissionIdReused,
+            "{id}"
+        );
     }
     let again = submit(&mut client, submission("r/early", "other key", b"{}")).await?;
     assert_eq!(again, early);

@@ -15,13 +15,12 @@ use proto::credit::{
 };
 use serde_json::{Value, json};
 use service_kit::identity::Role;
-use testkit::{TestResult, eventually};
+use testkit::{Reason, TestResult, eventually, service::RefusalDetails};
 use time::OffsetDateTime;
 use tonic::{Code, Status, Streaming};
 
 use crate::fixture::{
-    IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, WAIT_TIMEOUT, ending, refusal,
-    submission, submit,
+    IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, WAIT_TIMEOUT, ending, submission, submit,
 };
 
 const OFFICE: &str = "11430000006122439E";
@@ -86,7 +85,7 @@ async fn start() -> Result<IngestFixture> {
 }
 
 fn office(world: &IngestFixture) -> Result<IngestTestClient> {
-    let client = world.client_of(&world.process, OFFICE, &[Role::CreditOffice])?;
+    let client = world.client_as(OFFICE, Role::CreditOffice)?;
     Ok(client.max_decoding_message_size(service_kit::grpc::MAX_MESSAGE_BYTES))
 }
 
@@ -357,13 +356,13 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
                 ..replay_request(definition_in_force()?)
             },
             Code::InvalidArgument,
-            "REASON_INVALID",
+            Reason::ReasonInvalid,
             "reason",
         ),
         (
             replay_request("code = 1".into()),
             Code::InvalidArgument,
-            "DEFINITION_UNREADABLE",
+            Reason::DefinitionUnreadable,
             "definition_toml",
         ),
         (
@@ -373,13 +372,13 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
                 1,
             )),
             Code::InvalidArgument,
-            "DEFINITION_INCONSISTENT",
+            Reason::DefinitionInconsistent,
             "definition_toml.version",
         ),
         (
             replay_request(broken),
             Code::InvalidArgument,
-            "DEFINITION_INCONSISTENT",
+            Reason::DefinitionInconsistent,
             "definition_toml.rules.",
         ),
         (
@@ -388,7 +387,7 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
                 ..replay_request(String::new())
             },
             Code::NotFound,
-            "ITEM_VERSION_UNKNOWN",
+            Reason::ItemVersionUnknown,
             "published",
         ),
         (
@@ -397,7 +396,7 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
                 ..replay_request(String::new())
             },
             Code::FailedPrecondition,
-            "DEFINITION_UNKNOWN",
+            Reason::DefinitionUnknown,
             "published",
         ),
         (
@@ -406,7 +405,7 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
                 ..replay_request(definition_in_force()?)
             },
             Code::NotFound,
-            "PROVIDER_UNKNOWN",
+            Reason::ProviderUnknown,
             "provider_code",
         ),
         // What the database would not take as text.
@@ -416,7 +415,7 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
                 ..replay_request(definition_in_force()?)
             },
             Code::NotFound,
-            "PROVIDER_UNKNOWN",
+            Reason::ProviderUnknown,
             "provider_code",
         ),
         (
@@ -425,21 +424,18 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
                 ..replay_request(String::new())
             },
             Code::NotFound,
-            "ITEM_VERSION_UNKNOWN",
+            Reason::ItemVersionUnknown,
             "published",
         ),
     ] {
         let status = client.replay_rules(request).await.unwrap_err();
-        let answered = refusal(&status);
+        let refusal = RefusalDetails::from_status(&status);
         assert_eq!(
-            (status.code(), &answered.0[..]),
+            (status.code(), refusal.reason),
             (code, reason),
             "{status:?}"
         );
-        assert!(
-            answered.1.starts_with(field) && !answered.2.is_empty(),
-            "{answered:?}"
-        );
+        assert!(refusal.field.starts_with(field), "{refusal:?}");
     }
     let mut provider = world.client(PROVIDER)?;
     let status = provider
@@ -485,7 +481,10 @@ async fn two_replays_run_at_once_and_one_whose_caller_goes_away_ends() -> TestRe
         .await
         .unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
-    assert_eq!(refusal(&status).0, "REPLAYS_BUSY");
+    assert_eq!(
+        RefusalDetails::from_status(&status).reason,
+        Reason::ReplaysBusy
+    );
 
     drop(gone);
     let third = eventually(

@@ -4,12 +4,12 @@ use anyhow::{Context, Result};
 use proto::credit::ingest::v1::{
     StreamRecordsRequest, StreamRecordsResponse, stream_records_response::Answer,
 };
-use testkit::TestResult;
+use testkit::{Reason, TestResult, service::RefusalDetails};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Streaming};
 
-use crate::fixture::{IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, refusal, submission};
+use crate::fixture::{IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, submission};
 
 fn record(n: u64) -> StreamRecordsRequest {
     let id = format!("s{n}");
@@ -131,35 +131,37 @@ async fn r11_a_token_that_is_wrong_or_misplaced_ends_the_stream_and_says_why() -
             &mut client,
             vec![resume(&changed), record(1)],
             Code::InvalidArgument,
-            "RESUME_TOKEN_INVALID",
+            Reason::ResumeTokenInvalid,
         ),
         (
             &mut other,
             vec![resume(&token), record(1)],
             Code::PermissionDenied,
-            "RESUME_TOKEN_FOREIGN",
+            Reason::ResumeTokenForeign,
         ),
     ] {
         let mut answers = stream(client, requests).await?;
         let status = answers.message().await.unwrap_err();
         assert_eq!(status.code(), code);
-        let (reason, field, rule) = refusal(&status);
-        assert_eq!((&*reason, &*field), (expected, "resume_token"));
-        assert!(!rule.is_empty());
+        let refusal = RefusalDetails::from_status(&status);
+        assert_eq!(refusal.reason_and_field(), (expected, "resume_token"));
     }
     let mut answers = stream(&mut client, vec![with_record]).await?;
     let status = answers.message().await.unwrap_err();
-    assert_eq!(refusal(&status).0, "RESUME_TOKEN_MISPLACED");
+    assert_eq!(
+        RefusalDetails::from_status(&status).reason,
+        Reason::ResumeTokenMisplaced
+    );
     // A second one, after what came before was answered.
     let mut answers = stream(&mut client, vec![resume(&token), resume(&token)]).await?;
     let first = answers.message().await?.context("an answer")?;
     assert!(matches!(first.answer, Some(Answer::Resumed(_))));
     let status = answers.message().await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    let (reason, field, _) = refusal(&status);
+    let refusal = RefusalDetails::from_status(&status);
     assert_eq!(
-        (&*reason, &*field),
-        ("RESUME_TOKEN_MISPLACED", "resume_token")
+        refusal.reason_and_field(),
+        (Reason::ResumeTokenMisplaced, "resume_token")
     );
     assert_eq!(world.snapshot().await?, before, "nothing is stored");
     world.finish().await?;

@@ -8,12 +8,11 @@ use proto::credit::{
         v1::{GetSubmissionStatusRequest, GetSubmissionStatusResponse, Outcome, Standing},
     },
 };
-use testkit::TestResult;
+use testkit::{Reason, TestResult, service::RefusalDetails};
 use tonic::{Code, Status};
 
 use crate::fixture::{
-    IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of, refusal, submission,
-    submit,
+    IngestFixture, IngestTestClient, PROVIDER, PROVIDERS, ending, receipt_of, submission, submit,
 };
 
 const REASON: &str = "法院判决撤销原处罚决定。";
@@ -46,7 +45,10 @@ async fn d24_a_revocation_is_a_version_with_its_reason_and_a_later_upsert_revive
     // The same reason for a withdrawal is something else, under a new id and under the old one.
     let withdrawal = ending("2", "k", Operation::Withdraw, REASON);
     let misuse = submit(&mut client, withdrawal.clone()).await.unwrap_err();
-    assert_eq!(refusal(&misuse).0, "SUBMISSION_ID_REUSED");
+    assert_eq!(
+        RefusalDetails::from_status(&misuse).reason,
+        Reason::SubmissionIdReused
+    );
     let mut fresh = withdrawal;
     fresh.submission_id = "4".to_owned();
     let withdrawn = submit(&mut client, fresh).await?;
@@ -104,9 +106,12 @@ async fn d24_what_was_never_reported_cannot_be_revoked() -> TestResult {
                 .await
                 .unwrap_err();
             assert_eq!(status.code(), Code::NotFound);
-            let (reason, field, rule) = refusal(&status);
-            assert_eq!((&*reason, &*field), ("RECORD_UNKNOWN", "record_key"));
-            assert!(!rule.is_empty() && status.message().contains("报送过"));
+            let refusal = RefusalDetails::from_status(&status);
+            assert_eq!(
+                refusal.reason_and_field(),
+                (Reason::RecordUnknown, "record_key")
+            );
+            assert!(status.message().contains("报送过"));
         }
     }
     assert_eq!(world.snapshot().await?, before, "nothing is stored");
@@ -123,20 +128,20 @@ async fn d24_the_reason_is_checked_before_anything_is_stored() -> TestResult {
     let before = world.snapshot().await?;
     let gb18030 = vec![0xb3, 0xb7, 0xcf, 0xfa, 0xd4, 0xad];
     for (content, expected) in [
-        (Vec::new(), "CONTENT_EMPTY"),
-        ("因".into(), "REASON_INVALID"),
-        ("revoked".into(), "REASON_INVALID"),
-        ("撤销\0".into(), "REASON_INVALID"),
-        ("因".repeat(2001).into_bytes(), "REASON_INVALID"),
-        (gb18030, "REASON_INVALID"),
+        (Vec::new(), Reason::ContentEmpty),
+        ("因".into(), Reason::ReasonInvalid),
+        ("revoked".into(), Reason::ReasonInvalid),
+        ("撤销\0".into(), Reason::ReasonInvalid),
+        ("因".repeat(2001).into_bytes(), Reason::ReasonInvalid),
+        (gb18030, Reason::ReasonInvalid),
     ] {
         let mut one = ending("2", "k", Operation::Revoke, "");
         one.content_sha256.clear();
         one.content = content.into();
         let status = submit(&mut client, one).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
-        let (reason, field, _) = refusal(&status);
-        assert_eq!((&*reason, &*field), (expected, "content"));
+        let refusal = RefusalDetails::from_status(&status);
+        assert_eq!(refusal.reason_and_field(), (expected, "content"));
     }
     assert_eq!(world.snapshot().await?, before, "nothing is stored");
     // The longest one is a version.
@@ -185,8 +190,11 @@ async fn r11_how_a_submission_stands_follows_its_record() -> TestResult {
     for (client, id) in [(&mut other, "1"), (&mut client, "9")] {
         let status = status_of(client, id).await.unwrap_err();
         assert_eq!(status.code(), Code::NotFound);
-        let (reason, field, _) = refusal(&status);
-        assert_eq!((&*reason, &*field), ("SUBMISSION_UNKNOWN", "submission_id"));
+        let refusal = RefusalDetails::from_status(&status);
+        assert_eq!(
+            refusal.reason_and_field(),
+            (Reason::SubmissionUnknown, "submission_id")
+        );
     }
     world.finish().await?;
     Ok(())
@@ -210,7 +218,10 @@ async fn r8_a_csv_row_is_taken_as_it_comes() -> TestResult {
     empty.content.clear();
     empty.content_sha256.clear();
     let status = submit(&mut client, empty).await.unwrap_err();
-    assert_eq!(refusal(&status).0, "CONTENT_EMPTY");
+    assert_eq!(
+        RefusalDetails::from_status(&status).reason,
+        Reason::ContentEmpty
+    );
     assert_eq!(submit(&mut client, csv).await?, receipt);
     let received = world.received_events().await?;
     let of_csv = received.iter().find(|event| event.ledger_number == 1);
