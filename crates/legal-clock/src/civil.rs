@@ -1,7 +1,8 @@
 //! The civil day of Changsha. Called wherever an instant (UTC in tables and on the bus) meets a
 //! legal day: filing days, due days, the end of a disclosure term.
 
-use time::macros::{offset, time};
+use time::format_description::BorrowedFormatItem;
+use time::macros::{format_description, offset, time};
 use time::{Date, OffsetDateTime, Time, UtcOffset};
 
 /// Asia/Shanghai, the one legal time of the country. The zone has had no summer time since 1991,
@@ -11,6 +12,22 @@ pub const SHANGHAI: UtcOffset = offset!(+8);
 /// The last instant of a day that PostgreSQL (microseconds) can store without rounding it up into
 /// the next day.
 const LAST_MICROSECOND: Time = time!(23:59:59.999999);
+
+/// A civil day as requests, events and definitions write it.
+const DAY_FORMAT: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
+
+/// A civil day written `YYYY-MM-DD` and in no other way, year 1 to 9999: what tables and messages hold.
+pub fn parse_day(text: &str) -> Option<Date> {
+    Date::parse(text, DAY_FORMAT)
+        .ok()
+        .filter(|day| day.year() >= 1 && format_day(*day) == text)
+}
+
+/// `YYYY-MM-DD`.
+pub fn format_day(day: Date) -> String {
+    let (year, month, day) = day.to_calendar_date();
+    format!("{year:04}-{:02}-{day:02}", u8::from(month))
+}
 
 /// The civil day in Changsha at this instant, whatever offset the instant is written in.
 pub fn shanghai_date(instant: OffsetDateTime) -> Date {

@@ -19,6 +19,6 @@ pub mod terms;
 pub use calendar::{
     Calendar, CalendarError, Deadline, NoCalendar, WorkingDay, WorkingDayTable, WorkingDays,
 };
-pub use civil::{end_of_day, shanghai_date, start_of_day};
-pub use rules::{Basis, BasisKind, LegalDuty, LegalRuleSet};
+pub use civil::{end_of_day, format_day, parse_day, shanghai_date, start_of_day};
+pub use rules::{Basis, BasisKind, Law, LegalDuty, LegalRuleSet};
 pub use terms::{earliest_effective_in_term, has_taken_effect, is_within_term, last_disclosed_day};

@@ -149,3 +149,19 @@ impl LegalRuleSet {
             .then(|| calendar.deadline(event, self.working_days(duty)))
     }
 }
+
+/// What a service computes due days from: the numbers of the regulation and the working-day calendar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Law {
+    /// Which days are working days.
+    pub calendar: Calendar,
+    /// How many of them each duty has, and since when.
+    pub rules: LegalRuleSet,
+}
+
+impl Law {
+    /// When a duty is due that an event of this day started, see [`LegalRuleSet::due`].
+    pub fn due(&self, duty: LegalDuty, event: Date) -> Option<Deadline> {
+        self.rules.due(&self.calendar, duty, event)
+    }
+}

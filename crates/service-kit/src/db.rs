@@ -8,7 +8,10 @@ pub use copy::{CopyIn, CopyRow};
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{
+    ColumnIndex, Decode, Postgres, Row, Type,
+    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
+};
 
 /// A pool of connections of one role to one schema.
 pub type Pool = sqlx::PgPool;
@@ -18,6 +21,24 @@ pub type Conn = sqlx::PgConnection;
 pub type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
 /// An error of the database.
 pub type Error = sqlx::Error;
+
+/// A column of type `C` as the value that it stands for, checked as it is made.
+///
+/// # Errors
+/// The row has no such column of that type, or what it holds breaks the value's rule: this service did not write it.
+pub fn checked_column<'r, C, T>(
+    row: &'r PgRow,
+    column: impl ColumnIndex<PgRow> + std::fmt::Display + Copy,
+) -> Result<T, Error>
+where
+    C: Decode<'r, Postgres> + Type<Postgres>,
+    T: TryFrom<C, Error: std::error::Error + Send + Sync + 'static>,
+{
+    T::try_from(row.try_get(column)?).map_err(|error| Error::ColumnDecode {
+        index: column.to_string(),
+        source: error.into(),
+    })
+}
 
 /// Opens a pool without connecting yet, so that a service starts while its database restarts.
 ///

@@ -7,7 +7,7 @@
 //! - [`error`]: gRPC statuses that name the field and the rule; [`reason`]: the table of all reasons
 //! - [`identity`]: principals, tokens, and who may call which RPC
 //! - [`grpc`]: serving gRPC with identity, tracing, health and reflection
-//! - [`page`]: pages of lists; [`blocking`]: work for a processor; [`start`]: what every service does to start
+//! - [`request`]: days and ids that requests write; [`page`]: pages of lists; [`blocking`]: work for a processor; [`start`]: what every service does to start
 //! - [`migrate`]: roles, rights and migrations of a schema
 //! - [`readiness`] and [`admin`]: lanes with ages, `/livez`, `/readyz`, `/metrics`
 //! - [`shutdown`]: stop being ready, finish the work in flight, flush, exit
@@ -27,6 +27,7 @@ pub mod migrate;
 pub mod page;
 pub mod readiness;
 pub mod reason;
+pub mod request;
 pub mod shutdown;
 pub mod start;
 pub mod telemetry;

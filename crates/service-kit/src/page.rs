@@ -25,6 +25,25 @@ pub struct PageSizes {
     pub most: u32,
 }
 
+impl PageSizes {
+    /// The size that `field` of a request asks for.
+    ///
+    /// # Errors
+    /// [`Reason::PageSizeInvalid`] over the most; it names the limit.
+    pub fn check(self, field: &'static str, size: u32) -> Result<u32, Refusal> {
+        match size {
+            0 => Ok(self.default),
+            size if size <= self.most => Ok(size),
+            _ => Err(Refusal::new(
+                Reason::PageSizeInvalid,
+                field,
+                "at most the limit of the list, 0 for its default",
+                format!("每页最多{}条", self.most),
+            )),
+        }
+    }
+}
+
 /// A page that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<K> {
@@ -40,15 +59,7 @@ impl<K: PageKey> Page<K> {
     /// # Errors
     /// [`Reason::PageSizeInvalid`] over the most, [`Reason::PageTokenInvalid`] for what no page of this list gave.
     pub fn from_request(sizes: PageSizes, size: u32, token: &str) -> Result<Self, Refusal> {
-        if size > sizes.most {
-            return Err(Refusal::new(
-                Reason::PageSizeInvalid,
-                "page_size",
-                "at most the limit of the list, 0 for its default",
-                format!("每页最多{}条", sizes.most),
-            ));
-        }
-        let size = if size == 0 { sizes.default } else { size };
+        let size = sizes.check("page_size", size)?;
         if token.is_empty() {
             return Ok(Self {
                 size,

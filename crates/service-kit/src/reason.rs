@@ -149,7 +149,7 @@ reasons! {
     DefinitionTooLarge "DEFINITION_TOO_LARGE" InvalidArgument "定义过大" "make it smaller than the limit";
     ExportFormatInvalid "EXPORT_FORMAT_INVALID" InvalidArgument "导出格式不存在" "name one of the formats";
     DefinitionMissing "DEFINITION_MISSING" InvalidArgument "没有给出定义" "send a definition";
-    DefinitionUnknown "DEFINITION_UNKNOWN" FailedPrecondition "该版本的定义尚未到达" "send the same request a little later";
+    DefinitionUnknown "DEFINITION_UNKNOWN" FailedPrecondition "没有保存该版本的定义" "send the text of the definition";
     DefinitionUnusable "DEFINITION_UNUSABLE" FailedPrecondition "该版本的定义暂不可用" "tell the credit office";
     PinnedVersionsInvalid "PINNED_VERSIONS_INVALID" InvalidArgument "版本的取法不存在" "name one of the values of the enum";
     ReplaysBusy "REPLAYS_BUSY" ResourceExhausted "正在进行的试算过多" "send the same request later";
@@ -169,6 +169,7 @@ reasons! {
     NotYourCatalogue "NOT_YOUR_CATALOGUE" PermissionDenied "不属于本单位的目录" "leave it to the organ that owns the catalogue";
     OwnCatalogue "OWN_CATALOGUE" PermissionDenied "不能审定本单位的目录" "leave it to another office";
     OwnDraft "OWN_DRAFT" PermissionDenied "不能审定本人提交的草案" "leave it to another officer";
+    OwnerUnsuitable "OWNER_UNSUITABLE" FailedPrecondition "责任单位目前不能负责目录" "enable or change the owner first";
     OwnerUnknown "OWNER_UNKNOWN" FailedPrecondition "责任单位未登记" "register the owner first";
     OwnerChanged "OWNER_CHANGED" FailedPrecondition "不能更改目录的归属" "keep the owner of the version before";
     OwnerOutsideDistrict "OWNER_OUTSIDE_DISTRICT" FailedPrecondition "责任单位不在本区划内" "name an organ of the district";

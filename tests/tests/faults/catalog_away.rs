@@ -37,26 +37,26 @@ async fn r11_with_the_catalog_away_records_are_taken_and_judged_after_a_cold_sta
         .collect();
     cluster.start_service_processes(&without).await?;
 
-    let mut bench = FaultFixture::begin_load(cluster, seed, rng, LoadPace::default()).await?;
-    wait_for_verdicts(&mut bench).await?;
-    bench.check_books().await?;
+    let mut fixture = FaultFixture::begin_load(cluster, seed, rng, LoadPace::default()).await?;
+    wait_for_verdicts(&mut fixture).await?;
+    fixture.check_books().await?;
     // It comes, and goes in the middle of the load.
-    bench.cluster.launch_service(Service::Catalog, &[])?;
-    bench.cluster.wait_until_services_ready().await?;
-    bench.load.wait_for_receipts(100).await?;
-    bench.cluster.kill_service(Service::Catalog)?;
-    wait_for_verdicts(&mut bench).await?;
-    bench.check_books().await?;
-    bench.cluster.restart_service(Service::Catalog)?;
-    bench.finish().await?;
+    fixture.cluster.launch_service(Service::Catalog, &[])?;
+    fixture.cluster.wait_until_services_ready().await?;
+    fixture.load.wait_for_receipts(100).await?;
+    fixture.cluster.kill_service(Service::Catalog)?;
+    wait_for_verdicts(&mut fixture).await?;
+    fixture.check_books().await?;
+    fixture.cluster.restart_service(Service::Catalog)?;
+    fixture.finish().await?;
     Ok(())
 }
 
-async fn wait_for_verdicts(bench: &mut FaultFixture) -> Result<()> {
-    let before = bench.count_verdicts().await?;
-    bench.load.wait_for_receipts(200).await?;
+async fn wait_for_verdicts(fixture: &mut FaultFixture) -> Result<()> {
+    let before = fixture.count_verdicts().await?;
+    fixture.load.wait_for_receipts(200).await?;
     eventually("verdicts go on", WAIT_TIMEOUT, async || {
-        let now = bench.count_verdicts().await?;
+        let now = fixture.count_verdicts().await?;
         ensure!(now >= before + 200, "{now} verdicts, {before} before");
         anyhow::Ok(())
     })

@@ -52,20 +52,20 @@ fn nats_on(binaries: &Binaries, folder: &Path) -> Result<Nats> {
 }
 
 /// Waits until callers have been refused because of the disk, or have lost their connections to a server that fell.
-async fn wait_for_refusals(bench: &mut FaultFixture) -> Result<()> {
-    let before: u64 = bench.load.refusals().values().sum();
+async fn wait_for_refusals(fixture: &mut FaultFixture) -> Result<()> {
+    let before: u64 = fixture.load.refusals().values().sum();
     eventually(
         "callers are refused with a reason",
         WAIT_TIMEOUT,
         async || {
-            let refusals = bench.load.refusals();
+            let refusals = fixture.load.refusals();
             // Any refusal but "try again" has ended the load with an error.
             ensure!(refusals.values().sum::<u64>() > before, "{refusals:?}");
             anyhow::Ok(())
         },
     )
     .await?;
-    bench.load.check_callers().await
+    fixture.load.check_callers().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,15 +78,15 @@ async fn r11_with_postgresqls_disk_full_nothing_is_acknowledged_that_is_not_kept
     settings.settings = vec![("max_wal_size".to_owned(), "64MB".to_owned())];
     let postgres = Postgres::start(&binaries, disk.folder(), settings)?;
     let nats = nats_on(&binaries, &place.path().join("nats"))?;
-    let mut bench = start_fixture(postgres, nats, place).await?;
-    bench.load.wait_for_receipts(300).await?;
+    let mut fixture = start_fixture(postgres, nats, place).await?;
+    fixture.load.wait_for_receipts(300).await?;
     println!("ballast: {} bytes", disk.fill()?);
-    wait_for_refusals(&mut bench).await?;
+    wait_for_refusals(&mut fixture).await?;
     disk.make_space()?;
-    let starts = bench.wait_for_receipts_restarting_postgres(300).await?;
+    let starts = fixture.wait_for_receipts_restarting_postgres(300).await?;
     println!("PostgreSQL fell and was started again: {starts} times");
-    bench.check_books().await?;
-    bench.finish().await?;
+    fixture.check_books().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -132,10 +132,10 @@ async fn log_disk_full(space: SpaceFreed) -> Result<()> {
     symlink(&there, &log)?;
     postgres.restart()?;
     let nats = nats_on(&binaries, &place.path().join("nats"))?;
-    let mut bench = start_fixture(postgres, nats, place).await?;
-    bench.load.wait_for_receipts(300).await?;
+    let mut fixture = start_fixture(postgres, nats, place).await?;
+    fixture.load.wait_for_receipts(300).await?;
     println!("ballast: {} bytes", disk.fill()?);
-    wait_for_refusals(&mut bench).await?;
+    wait_for_refusals(&mut fixture).await?;
     // Callers may have been refused for another reason first, such as a slow machine.
     let said = eventually("PostgreSQL finds its disk full", WAIT_TIMEOUT, async || {
         let said = std::fs::read_to_string(folder.join("postgres.log"))?;
@@ -151,17 +151,17 @@ async fn log_disk_full(space: SpaceFreed) -> Result<()> {
     );
     if space == SpaceFreed::AfterExit {
         eventually("PostgreSQL ends", WAIT_TIMEOUT, async || {
-            ensure!(!bench.postgres()?.is_running()?, "it runs");
+            ensure!(!fixture.postgres()?.is_running()?, "it runs");
             anyhow::Ok(())
         })
         .await?;
     }
     disk.make_space()?;
-    let starts = bench.wait_for_receipts_restarting_postgres(300).await?;
+    let starts = fixture.wait_for_receipts_restarting_postgres(300).await?;
     println!("PostgreSQL fell and was started again: {starts} times");
     ensure!(starts > 0 || space == SpaceFreed::DuringRecovery, "it fell");
-    bench.check_books().await?;
-    bench.finish().await?;
+    fixture.check_books().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -176,10 +176,10 @@ async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_lat
         postgres_options(),
     )?;
     let nats = nats_on(&binaries, disk.folder())?;
-    let mut bench = start_fixture(postgres, nats, place).await?;
-    bench.load.wait_for_receipts(300).await?;
+    let mut fixture = start_fixture(postgres, nats, place).await?;
+    fixture.load.wait_for_receipts(300).await?;
     println!("ballast: {} bytes", disk.fill()?);
-    let ingest = bench.cluster.owner_pool("ingest")?;
+    let ingest = fixture.cluster.owner_pool("ingest")?;
     let waiting = async |least: i64| {
         eventually("events wait in the outbox", WAIT_TIMEOUT, async || {
             let rows = event_bus::outbox::count_unpublished(&ingest).await?;
@@ -190,9 +190,9 @@ async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_lat
     };
     println!("unpublished: {}", waiting(500).await?);
     // Receipts do not need the bus.
-    bench.load.wait_for_receipts(300).await?;
-    bench.check_books().await?;
-    let monitor = bench.nats()?.monitor_url();
+    fixture.load.wait_for_receipts(300).await?;
+    fixture.check_books().await?;
+    let monitor = fixture.nats()?.monitor_url();
     let monitor = monitor.strip_prefix("http://").context("a monitor")?;
     let health = eventually("NATS finds its disk full", WAIT_TIMEOUT, async || {
         let health = http_get(monitor, "/healthz").await?;
@@ -205,16 +205,16 @@ async fn r11_with_jetstreams_disk_full_receipts_go_on_and_everything_arrives_lat
     // A stream whose write failed stays closed until NATS is started again, and its health check reports it. The files
     // of a stream can be spoiled (nats-server 2.15.1: "corrupt state file"); then the stream is gone, and made again
     // from the outbox, which has everything.
-    run_blocking(|| bench.nats()?.restart())?;
+    run_blocking(|| fixture.nats()?.restart())?;
     println!(
         "{}",
-        bench
+        fixture
             .cluster
             .run_credit(&["streams", "rebuild"])?
             .trim_end()
     );
-    bench.load.wait_for_receipts(300).await?;
-    bench.finish().await?;
+    fixture.load.wait_for_receipts(300).await?;
+    fixture.finish().await?;
     ingest.close().await;
     Ok(())
 }

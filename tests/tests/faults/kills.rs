@@ -16,45 +16,46 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_rounds_of_kill_9_under_load_lose_nothing_and_double_nothing() -> TestResult {
     let rounds = choose_extent(12, 50);
-    let mut bench = FaultFixture::start(LoadPace::default()).await?;
+    let mut fixture = FaultFixture::start(LoadPace::default()).await?;
     let mut order = FaultTarget::ALL;
     for round in 0..rounds {
         if round % order.len() == 0 {
-            order.shuffle(&mut bench.rng);
+            order.shuffle(&mut fixture.rng);
         }
         let victim = order[round % order.len()];
-        kill_and_restart(&mut bench, victim)
+        kill_and_restart(&mut fixture, victim)
             .await
             .with_context(|| format!("round {round}: {victim:?}"))?;
     }
-    let settled = bench.finish().await?;
+    let settled = fixture.finish().await?;
     print_figures(&format!("{rounds} kills, {settled:?}"));
     Ok(())
 }
 
-async fn kill_and_restart(bench: &mut FaultFixture, victim: FaultTarget) -> Result<()> {
-    let passes = bench.rng.random_range(1..150);
-    bench.load.wait_for_receipts(passes).await?;
-    bench.kill(victim)?;
+async fn kill_and_restart(fixture: &mut FaultFixture, victim: FaultTarget) -> Result<()> {
+    let passes = fixture.rng.random_range(1..150);
+    fixture.load.wait_for_receipts(passes).await?;
+    fixture.kill(victim)?;
     // Sometimes what is left goes on alone for a while.
-    if matches!(victim, FaultTarget::Nats | FaultTarget::Validation) && bench.rng.random_ratio(1, 2)
+    if matches!(victim, FaultTarget::Nats | FaultTarget::Validation)
+        && fixture.rng.random_ratio(1, 2)
     {
-        let passes = bench.rng.random_range(1..100);
-        bench.load.wait_for_receipts(passes).await?;
+        let passes = fixture.rng.random_range(1..100);
+        fixture.load.wait_for_receipts(passes).await?;
     }
     let before = match victim {
         FaultTarget::Postgres => None,
-        _ => Some(bench.count_verdicts().await?),
+        _ => Some(fixture.count_verdicts().await?),
     };
-    bench.restart(victim)?;
-    bench.load.wait_for_receipts(20).await?;
+    fixture.restart(victim)?;
+    fixture.load.wait_for_receipts(20).await?;
     if let Some(before) = before {
         eventually("verdicts go on", WAIT_TIMEOUT, async || {
-            let now = bench.count_verdicts().await?;
+            let now = fixture.count_verdicts().await?;
             ensure!(now > before, "{now} verdicts");
             anyhow::Ok(())
         })
         .await?;
     }
-    bench.check_books().await
+    fixture.check_books().await
 }

@@ -49,10 +49,10 @@ async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process
         streams: 8,
         per_second: 500,
     };
-    let mut bench = FaultFixture::under_load(cluster, seed, rng, pace).await?;
+    let mut fixture = FaultFixture::under_load(cluster, seed, rng, pace).await?;
 
     line.slow_down(BYTES_PER_SECOND);
-    let ingest = bench.cluster.owner_pool("ingest")?;
+    let ingest = fixture.cluster.owner_pool("ingest")?;
     let most = eventually("events wait in the outbox", WAIT_TIMEOUT, async || {
         let rows = event_bus::outbox::count_unpublished(&ingest).await?;
         ensure!(rows >= MIN_UNPUBLISHED, "{rows} rows");
@@ -61,24 +61,24 @@ async fn r11_behind_a_slow_validation_the_outbox_grows_and_drains_and_no_process
     .await?;
     println!(
         "{most} events wait in the outbox; {}",
-        memory::describe_memory(&memory::service_memory(&bench.cluster)?)
+        memory::describe_memory(&memory::service_memory(&fixture.cluster)?)
     );
     // Slow is not stopped: validation goes on, and so does the taking in of records.
-    let before = bench.count_verdicts().await?;
+    let before = fixture.count_verdicts().await?;
     eventually("verdicts go on", WAIT_TIMEOUT, async || {
-        let now = bench.count_verdicts().await?;
+        let now = fixture.count_verdicts().await?;
         ensure!(now > before, "{now} verdicts");
         anyhow::Ok(())
     })
     .await?;
-    bench.load.wait_for_receipts(200).await?;
-    check_memory(&bench.cluster)?;
-    let nats = bench.nats()?.pid().context("NATS runs")?;
+    fixture.load.wait_for_receipts(200).await?;
+    check_memory(&fixture.cluster)?;
+    let nats = fixture.nats()?.pid().context("NATS runs")?;
     println!("memory: nats {}", memory::resident_memory(nats)?);
-    bench.check_books().await?;
+    fixture.check_books().await?;
 
     line.restore();
-    bench.finish().await?;
+    fixture.finish().await?;
     ingest.close().await;
     Ok(())
 }

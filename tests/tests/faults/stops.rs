@@ -13,21 +13,21 @@ const STOPPED: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_ten_seconds_of_sigstop_each_lose_nothing_and_double_nothing() -> TestResult {
-    let mut bench = FaultFixture::start(LoadPace::default()).await?;
+    let mut fixture = FaultFixture::start(LoadPace::default()).await?;
     for victim in FaultTarget::ALL {
-        suspend_and_resume(&mut bench, victim)
+        suspend_and_resume(&mut fixture, victim)
             .await
             .with_context(|| format!("{victim:?}"))?;
     }
-    bench.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
-async fn suspend_and_resume(bench: &mut FaultFixture, victim: FaultTarget) -> Result<()> {
-    bench.load.wait_for_receipts(100).await?;
-    bench.suspend(victim)?;
+async fn suspend_and_resume(fixture: &mut FaultFixture, victim: FaultTarget) -> Result<()> {
+    fixture.load.wait_for_receipts(100).await?;
+    fixture.suspend(victim)?;
     tokio::time::sleep(STOPPED).await;
-    bench.resume(victim)?;
-    bench.load.wait_for_receipts(100).await?;
-    bench.check_books().await
+    fixture.resume(victim)?;
+    fixture.load.wait_for_receipts(100).await?;
+    fixture.check_books().await
 }

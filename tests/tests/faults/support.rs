@@ -102,15 +102,15 @@ impl FaultFixture {
     ) -> Result<Self> {
         let load = Load::start(&cluster, Day::new(seed, 0).generator, pace)?;
         let auditor = Auditor::new(&cluster)?;
-        let mut bench = Self {
+        let mut fixture = Self {
             cluster,
             load,
             auditor,
             rng,
             since: Instant::now(),
         };
-        bench.load.wait_for_receipts(50).await?;
-        Ok(bench)
+        fixture.load.wait_for_receipts(50).await?;
+        Ok(fixture)
     }
 
     /// What must hold at every moment holds now, with the load going on.

@@ -380,8 +380,8 @@ pub async fn provision_eventually(bus: &Bus) -> Result<Vec<String>> {
 }
 
 /// Another connection of the test bed's bus with a changed configuration.
-pub async fn bus_with(world: &BusFixture, change: impl FnOnce(&mut BusConfig)) -> Result<Bus> {
-    let mut config = world.bed.bus_config.clone();
+pub async fn bus_with(fixture: &BusFixture, change: impl FnOnce(&mut BusConfig)) -> Result<Bus> {
+    let mut config = fixture.bed.bus_config.clone();
     change(&mut config);
     Ok(Bus::connect(config, FaultInjection::none(), &Telemetry::off()).await?)
 }

@@ -11,18 +11,18 @@ use crate::fixture::{
 };
 
 /// Processes that hold the relay's lock in this database.
-async fn leaders(world: &BusFixture) -> Result<Vec<i32>> {
+async fn leaders(fixture: &BusFixture) -> Result<Vec<i32>> {
     Ok(sqlx::query_scalar(
         "select pid from pg_locks where locktype = 'advisory' and granted
          and database = (select oid from pg_database where datname = current_database())",
     )
-    .fetch_all(&world.bed.owner_pool)
+    .fetch_all(&fixture.bed.owner_pool)
     .await?)
 }
 
-async fn one_leader(world: &BusFixture) -> Result<i32> {
+async fn one_leader(fixture: &BusFixture) -> Result<i32> {
     eventually("one leader", WAIT_TIMEOUT, async || {
-        let leaders = leaders(world).await.map_err(|error| error.to_string())?;
+        let leaders = leaders(fixture).await.map_err(|error| error.to_string())?;
         match leaders.as_slice() {
             [pid] => Ok(*pid),
             others => Err(format!("{others:?}")),
@@ -31,9 +31,9 @@ async fn one_leader(world: &BusFixture) -> Result<i32> {
     .await
 }
 
-async fn world_rows(world: &BusFixture) -> Result<i64> {
+async fn outbox_rows(fixture: &BusFixture) -> Result<i64> {
     Ok(sqlx::query_scalar("select count(*) from outbox")
-        .fetch_one(&world.pool)
+        .fetch_one(&fixture.pool)
         .await?)
 }
 
@@ -47,18 +47,18 @@ fn outbox_age(process: &BusProcess) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_that_is_rolled_back_emits_nothing() -> TestResult {
-    let world = BusFixture::start().await?;
-    let process = world.running().await?;
-    let mut tx = world.pool.begin().await?;
+    let fixture = BusFixture::start().await?;
+    let process = fixture.running().await?;
+    let mut tx = fixture.pool.begin().await?;
     append_events(&mut tx, &[test_event("undone")]).await?;
     tx.rollback().await?;
-    world.emit_codes(&["kept"]).await?;
-    world.wait_for_effects(&["kept"]).await?;
+    fixture.emit_codes(&["kept"]).await?;
+    fixture.wait_for_effects(&["kept"]).await?;
     let rows: i64 = sqlx::query_scalar("select count(*) from outbox where payload like '%undone%'")
-        .fetch_one(&world.pool)
+        .fetch_one(&fixture.pool)
         .await?;
     assert_eq!(rows, 0);
-    world.finish(process).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
@@ -69,8 +69,8 @@ async fn rows_copied_in_are_the_rows_put_or_none() -> TestResult {
     const INTO: &str = "copy copied (number, text, bytes, codes) from stdin (format binary)";
     const TABLE: &str = "create temporary table copied
          (number bigint primary key, text text, bytes bytea, codes text[] not null default '{}')";
-    let world = BusFixture::start().await?;
-    let mut conn = world.bed.owner_pool.acquire().await?;
+    let fixture = BusFixture::start().await?;
+    let mut conn = fixture.bed.owner_pool.acquire().await?;
     sqlx::query(TABLE).execute(&mut *conn).await?;
     let large = vec![7_u8; 3 << 20];
     let rows = |numbers: &[i64]| {
@@ -106,60 +106,60 @@ async fn rows_copied_in_are_the_rows_put_or_none() -> TestResult {
         ]
     );
     drop(conn);
-    world.bed.finish().await?;
+    fixture.bed.finish().await?;
     Ok(())
 }
 
 /// R-11: a cursor that passed a running transaction would lose its events for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_transaction_that_commits_late_is_not_skipped() -> TestResult {
-    let world = BusFixture::start().await?;
-    let process = world.running().await?;
+    let fixture = BusFixture::start().await?;
+    let process = fixture.running().await?;
     process.wait_until_ready().await?;
 
-    let mut late = world.pool.begin().await?;
+    let mut late = fixture.pool.begin().await?;
     append_events(&mut late, &[test_event("late")]).await?;
-    world.emit_codes(&["early"]).await?;
+    fixture.emit_codes(&["early"]).await?;
     // The relay has looked, has seen that a row waits, and has not published it.
-    world.bed.clock.advance(time::Duration::seconds(45));
+    fixture.bed.clock.advance(time::Duration::seconds(45));
     eventually("the relay sees the hidden row", WAIT_TIMEOUT, async || {
         outbox_age(&process) >= 45.0
     })
     .await?;
     assert_eq!(process.published(), 0);
-    assert!(world.effects().await?.is_empty());
+    assert!(fixture.effects().await?.is_empty());
     // A transaction that was left open is reported with the name of the lane.
-    world.bed.clock.advance(time::Duration::seconds(60));
+    fixture.bed.clock.advance(time::Duration::seconds(60));
     process
         .wait_for_complaint(&["outbox catalog", "105 s old"])
         .await?;
 
     late.commit().await?;
-    world.wait_for_effects(&["late", "early"]).await?;
+    fixture.wait_for_effects(&["late", "early"]).await?;
     assert_eq!(
-        world.effects().await?,
+        fixture.effects().await?,
         ["late", "early"],
         "in the order of transactions"
     );
     process.wait_until_ready().await?;
-    world.finish(process).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_two_relays_publishes_and_the_other_takes_over() -> TestResult {
-    let world = BusFixture::start().await?;
+    let fixture = BusFixture::start().await?;
     // The first relay reaches its database over a line that can be cut.
-    let (line, url) = TcpProxy::in_front_of(&world.bed.database_url).await?;
+    let (line, url) = TcpProxy::in_front_of(&fixture.bed.database_url).await?;
     let far_pool = db::connect_lazy(&url, SCHEMA, 4)?;
-    let first = world.process().await?;
+    let first = fixture.process().await?;
     first.bus.start_relay(SERVICE, &far_pool, &first.context);
-    one_leader(&world).await?;
-    let second = world.running().await?;
+    one_leader(&fixture).await?;
+    let second = fixture.running().await?;
     second.wait_until_ready().await?;
 
-    world.emit_codes(&numbered_codes("a", 40)).await?;
-    world.wait_for_effects(&numbered_codes("a", 40)).await?;
+    fixture.emit_codes(&numbered_codes("a", 40)).await?;
+    fixture.wait_for_effects(&numbered_codes("a", 40)).await?;
     // Each event and its follow-up by one of the two. Which one is not determined: a late answer of NATS makes the
     // leader give the lock back.
     eventually("each is published once", WAIT_TIMEOUT, async || {
@@ -167,58 +167,60 @@ async fn one_of_two_relays_publishes_and_the_other_takes_over() -> TestResult {
         (both.0 + both.1 == 40 + 40).then_some(()).ok_or(both)
     })
     .await?;
-    let leader = one_leader(&world).await?;
+    let leader = one_leader(&fixture).await?;
 
     // Killing the session alone: another leader is elected, nothing is lost or double.
     sqlx::query("select pg_terminate_backend($1)")
         .bind(leader)
-        .execute(&world.bed.owner_pool)
+        .execute(&fixture.bed.owner_pool)
         .await?;
-    world.emit_codes(&numbered_codes("b", 40)).await?;
+    fixture.emit_codes(&numbered_codes("b", 40)).await?;
     let both = [numbered_codes("a", 40), numbered_codes("b", 40)].concat();
-    world.wait_for_effects(&both).await?;
-    one_leader(&world).await?;
+    fixture.wait_for_effects(&both).await?;
+    one_leader(&fixture).await?;
 
     // Cutting the first off: the second leads.
     line.cut().await;
     let before = second.published();
-    world.emit_codes(&numbered_codes("c", 40)).await?;
-    world
+    fixture.emit_codes(&numbered_codes("c", 40)).await?;
+    fixture
         .wait_for_effects(&[both, numbered_codes("c", 40)].concat())
         .await?;
     eventually("the second publishes", WAIT_TIMEOUT, async || {
         second.published() >= before + 40
     })
     .await?;
-    one_leader(&world).await?;
+    one_leader(&fixture).await?;
     line.restore();
     first.stop().await?;
     far_pool.close().await;
-    world.finish(second).await?;
+    fixture.finish(second).await?;
     Ok(())
 }
 
 /// R-12: large events travel whole, and a relay reads only so many bytes at a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_events_of_the_largest_size_arrive_whole() -> TestResult {
-    let world = BusFixture::start().await?;
+    let fixture = BusFixture::start().await?;
     // More than the relay reads at once, each more than it packs into one message.
     let name = "长".repeat(400_000);
     let events: Vec<_> = numbered_codes("large", 30)
         .iter()
         .map(|code| test_event_named(code, &name))
         .collect();
-    world.emit(&events).await?;
-    let process = world.running().await?;
-    world.wait_for_effects(&numbered_codes("large", 30)).await?;
-    world.bed.wait_until_settled().await?;
+    fixture.emit(&events).await?;
+    let process = fixture.running().await?;
+    fixture
+        .wait_for_effects(&numbered_codes("large", 30))
+        .await?;
+    fixture.bed.wait_until_settled().await?;
     // The relay counts only after it has stored where it is.
     eventually("events and follow-ups", WAIT_TIMEOUT, async || {
         let published = process.published();
         (published == 30 + 30).then_some(()).ok_or(published)
     })
     .await?;
-    world.finish(process).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
@@ -226,18 +228,18 @@ async fn r12_events_of_the_largest_size_arrive_whole() -> TestResult {
 /// would sort before the cursor. The relay reports it, and `rebase_outbox` repairs it without a second effect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_outbox_is_noticed_and_rebased() -> TestResult {
-    let world = BusFixture::start().await?;
-    let process = world.running().await?;
-    world.emit_codes(&numbered_codes("published", 20)).await?;
-    world
+    let fixture = BusFixture::start().await?;
+    let process = fixture.running().await?;
+    fixture.emit_codes(&numbered_codes("published", 20)).await?;
+    fixture
         .wait_for_effects(&numbered_codes("published", 20))
         .await?;
-    world.bed.wait_until_settled().await?;
+    fixture.bed.wait_until_settled().await?;
     process.stop().await?;
-    world.emit_codes(&numbered_codes("waiting", 20)).await?;
+    fixture.emit_codes(&numbered_codes("waiting", 20)).await?;
 
     // As `pg_restore` leaves it: the old cluster was 90 billion transactions further.
-    let owner = world.bed.schema_pool().await?;
+    let owner = fixture.bed.schema_pool().await?;
     let mut tx = owner.begin().await?;
     sqlx::query("update outbox set xid = (xid::text::bigint + 90000000000)::text::xid8")
         .execute(&mut *tx)
@@ -247,31 +249,31 @@ async fn a_restored_outbox_is_noticed_and_rebased() -> TestResult {
         .await?;
     tx.commit().await?;
 
-    let process = world.running().await?;
+    let process = fixture.running().await?;
     process
         .wait_for_complaint(&["outbox catalog", "credit streams rebuild"])
         .await?;
-    world.emit_codes(&["after"]).await?;
+    fixture.emit_codes(&["after"]).await?;
     assert_eq!(process.published(), 0);
     process.stop().await?;
 
     outbox::rebase_outbox(&owner).await?;
     let left = outbox::count_unpublished(&owner).await?;
-    assert_eq!(left, world_rows(&world).await?, "all goes out again");
-    let process = world.running().await?;
+    assert_eq!(left, outbox_rows(&fixture).await?, "all goes out again");
+    let process = fixture.running().await?;
     let all = [
         numbered_codes("published", 20),
         numbered_codes("waiting", 20),
         vec!["after".to_owned()],
     ]
     .concat();
-    world.wait_for_effects(&all).await?;
+    fixture.wait_for_effects(&all).await?;
     process.wait_until_ready().await?;
     // From now on the order is that of this cluster.
-    world.emit_codes(&["new"]).await?;
-    world
+    fixture.emit_codes(&["new"]).await?;
+    fixture
         .wait_for_effects(&[all, vec!["new".to_owned()]].concat())
         .await?;
-    world.finish(process).await?;
+    fixture.finish(process).await?;
     Ok(())
 }

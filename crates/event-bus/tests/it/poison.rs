@@ -11,28 +11,28 @@ use crate::fixture::{BusFixture, WAIT_TIMEOUT, numbered_codes, test_event};
 
 /// One bad event in the middle of 300; how many batches it took to find it.
 async fn assert_isolated(bad: &str, reason: &str) -> Result<()> {
-    let world = BusFixture::start().await?;
-    let process = world.process().await?;
-    let relay = world.start_relay(&process);
+    let fixture = BusFixture::start().await?;
+    let process = fixture.process().await?;
+    let relay = fixture.start_relay(&process);
     let mut all = numbered_codes("e", 300);
     all[137] = bad.to_owned();
-    world.emit_codes(&all).await?;
-    world.start_consumer(&process, Some(relay));
-    let letters = world.wait_for_letters(1).await?;
+    fixture.emit_codes(&all).await?;
+    fixture.start_consumer(&process, Some(relay));
+    let letters = fixture.wait_for_letters(1).await?;
     assert!(letters[0].reason.contains(reason), "{letters:?}");
     all.remove(137);
-    world.wait_for_effects(&all).await?;
+    fixture.wait_for_effects(&all).await?;
     // The lane goes on.
-    world.emit_codes(&["next"]).await?;
+    fixture.emit_codes(&["next"]).await?;
     all.push("next".to_owned());
-    world.wait_for_effects(&all).await?;
+    fixture.wait_for_effects(&all).await?;
 
-    let batches = world.handler.batches.lock();
+    let batches = fixture.handler.batches.lock();
     let batches = batches.unwrap_or_else(PoisonError::into_inner).clone();
     // 300 events halve nine times; two calls a halving, and the whole before.
     assert!(batches.len() <= 24, "halving, not one by one: {batches:?}");
-    assert_eq!(dead_letters::drop_letters(&world.pool, &[]).await?, 1);
-    world.finish(process).await
+    assert_eq!(dead_letters::drop_letters(&fixture.pool, &[]).await?, 1);
+    fixture.finish(process).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,11 +54,11 @@ async fn an_event_on_which_the_handler_panics_is_found_by_halving() -> TestResul
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn poison_that_the_handler_names_is_parked_with_its_reason() -> TestResult {
-    let world = BusFixture::start().await?;
-    let process = world.running().await?;
-    world.emit_codes(&["a", "poison", "b"]).await?;
-    world.wait_for_effects(&["a", "b"]).await?;
-    let letters = world.wait_for_letters(1).await?;
+    let fixture = BusFixture::start().await?;
+    let process = fixture.running().await?;
+    fixture.emit_codes(&["a", "poison", "b"]).await?;
+    fixture.wait_for_effects(&["a", "b"]).await?;
+    let letters = fixture.wait_for_letters(1).await?;
     let letter = &letters[0];
     // The handler's reason held a NUL, which PostgreSQL does not take.
     assert_eq!(letter.reason, "no provider is called so\u{fffd}");
@@ -71,33 +71,33 @@ async fn poison_that_the_handler_names_is_parked_with_its_reason() -> TestResult
         ("test-effects", 1, "parked")
     );
     // It comes again: the inbox knows it, one letter stays.
-    event_bus::outbox::rewind_outbox(&world.pool).await?;
-    world.bed.wait_until_settled().await?;
-    assert_eq!(world.wait_for_letters(1).await?[0].attempts, 1);
-    dead_letters::drop_letters(&world.pool, &[letter.id]).await?;
-    world.wait_for_letters(0).await?;
-    world.finish(process).await?;
+    event_bus::outbox::rewind_outbox(&fixture.pool).await?;
+    fixture.bed.wait_until_settled().await?;
+    assert_eq!(fixture.wait_for_letters(1).await?[0].attempts, 1);
+    dead_letters::drop_letters(&fixture.pool, &[letter.id]).await?;
+    fixture.wait_for_letters(0).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_parks_again_until_the_cause_is_mended() -> TestResult {
-    let world = BusFixture::start().await?;
-    let process = world.running().await?;
-    world
+    let fixture = BusFixture::start().await?;
+    let process = fixture.running().await?;
+    fixture
         .emit_codes(&["poison", "refused", "panic", "fine"])
         .await?;
-    world.wait_for_effects(&["fine"]).await?;
-    let ids: Vec<i64> = world
+    fixture.wait_for_effects(&["fine"]).await?;
+    let ids: Vec<i64> = fixture
         .wait_for_letters(3)
         .await?
         .iter()
         .map(|letter| letter.id)
         .collect();
 
-    assert_eq!(dead_letters::retry_letters(&world.pool, &[]).await?, 3);
+    assert_eq!(dead_letters::retry_letters(&fixture.pool, &[]).await?, 3);
     eventually("all were tried in vain", WAIT_TIMEOUT, async || {
-        let letters = dead_letters::list_letters(&world.pool).await;
+        let letters = dead_letters::list_letters(&fixture.pool).await;
         letters.is_ok_and(|letters| {
             letters.len() == 3
                 && letters
@@ -107,77 +107,77 @@ async fn a_retry_parks_again_until_the_cause_is_mended() -> TestResult {
     })
     .await?;
 
-    world.handler.mended.store(true, Ordering::SeqCst);
-    let owner = world.bed.schema_pool().await?;
+    fixture.handler.mended.store(true, Ordering::SeqCst);
+    let owner = fixture.bed.schema_pool().await?;
     sqlx::query("alter table effect drop constraint effect_takes")
         .execute(&owner)
         .await?;
     // Given up: it is never tried again, and stays as evidence.
-    dead_letters::drop_letters(&world.pool, &ids[2..]).await?;
-    assert_eq!(dead_letters::retry_letters(&world.pool, &[]).await?, 2);
-    world.wait_for_letters(0).await?;
+    dead_letters::drop_letters(&fixture.pool, &ids[2..]).await?;
+    assert_eq!(dead_letters::retry_letters(&fixture.pool, &[]).await?, 2);
+    fixture.wait_for_letters(0).await?;
     let states: Vec<String> = sqlx::query_scalar("select state from dead_letter order by id")
         .fetch_all(&owner)
         .await?;
     assert_eq!(states, ["resolved", "resolved", "dropped"]);
-    assert_eq!(world.effects().await?.len(), 3);
-    world.finish(process).await?;
+    assert_eq!(fixture.effects().await?.len(), 3);
+    fixture.finish(process).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_may_pass_is_tried_again_and_its_age_is_seen() -> TestResult {
-    let world = BusFixture::start().await?;
-    world.handler.not_yet.store(true, Ordering::SeqCst);
-    let process = world.running().await?;
-    world.emit_codes(&numbered_codes("e", 10)).await?;
+    let fixture = BusFixture::start().await?;
+    fixture.handler.not_yet.store(true, Ordering::SeqCst);
+    let process = fixture.running().await?;
+    fixture.emit_codes(&numbered_codes("e", 10)).await?;
     eventually("several tries", WAIT_TIMEOUT, async || {
-        let batches = world.handler.batches.lock();
+        let batches = fixture.handler.batches.lock();
         batches.unwrap_or_else(PoisonError::into_inner).len() >= 3
     })
     .await?;
-    world.bed.clock.advance(time::Duration::seconds(90));
+    fixture.bed.clock.advance(time::Duration::seconds(90));
     process
         .wait_for_complaint(&["consumer test-effects", "90 s old"])
         .await?;
-    assert!(world.effects().await?.is_empty());
-    world.handler.not_yet.store(false, Ordering::SeqCst);
-    world.wait_for_effects(&numbered_codes("e", 10)).await?;
+    assert!(fixture.effects().await?.is_empty());
+    fixture.handler.not_yet.store(false, Ordering::SeqCst);
+    fixture.wait_for_effects(&numbered_codes("e", 10)).await?;
     process.wait_until_ready().await?;
-    assert!(world.wait_for_letters(0).await?.is_empty());
-    world.finish(process).await?;
+    assert!(fixture.wait_for_letters(0).await?.is_empty());
+    fixture.finish(process).await?;
     Ok(())
 }
 
 /// A missing right or table is not the fault of an event: nothing is parked, everything arrives after the fix.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fault_of_the_schema_parks_nothing() -> TestResult {
-    let world = BusFixture::start().await?;
-    let owner = world.bed.schema_pool().await?;
+    let fixture = BusFixture::start().await?;
+    let owner = fixture.bed.schema_pool().await?;
     sqlx::query("revoke insert on effect from bus_test")
         .execute(&owner)
         .await?;
-    let process = world.running().await?;
-    world.emit_codes(&numbered_codes("e", 20)).await?;
+    let process = fixture.running().await?;
+    fixture.emit_codes(&numbered_codes("e", 20)).await?;
     eventually("several tries", WAIT_TIMEOUT, async || {
-        let batches = world.handler.batches.lock();
+        let batches = fixture.handler.batches.lock();
         batches.unwrap_or_else(PoisonError::into_inner).len() >= 3
     })
     .await?;
-    world.wait_for_letters(0).await?;
+    fixture.wait_for_letters(0).await?;
     sqlx::query("grant insert on effect to bus_test")
         .execute(&owner)
         .await?;
-    world.wait_for_effects(&numbered_codes("e", 20)).await?;
-    world.finish(process).await?;
+    fixture.wait_for_effects(&numbered_codes("e", 20)).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_that_are_no_events_of_ours_are_parked_whole() -> TestResult {
-    let world = BusFixture::start().await?;
-    let process = world.running().await?;
-    let subject = world.bed.bus.subject(test_event("").event_type());
+    let fixture = BusFixture::start().await?;
+    let process = fixture.running().await?;
+    let subject = fixture.bed.bus.subject(test_event("").event_type());
     let spoiled = |spoil: fn(&mut Envelope)| {
         let mut envelope = test_event("x").to_envelope();
         spoil(&mut envelope);
@@ -202,18 +202,18 @@ async fn messages_that_are_no_events_of_ours_are_parked_whole() -> TestResult {
     ];
     let count = messages.len();
     for message in messages {
-        world.bed.publish_raw(&subject, message).await?;
+        fixture.bed.publish_raw(&subject, message).await?;
     }
     // An empty batch is no event and no letter.
-    world.bed.publish_raw(&subject, Vec::new()).await?;
-    let letters = world.wait_for_letters(count).await?;
+    fixture.bed.publish_raw(&subject, Vec::new()).await?;
+    let letters = fixture.wait_for_letters(count).await?;
     let with = |reason: &str| letters.iter().filter(|l| l.reason.contains(reason)).count();
     assert_eq!(with("message is no event batch"), count - 2);
     assert_eq!(with("not subscribed"), 1);
     assert_eq!(with("does not decode"), 1);
-    world.emit_codes(&["next"]).await?;
-    world.wait_for_effects(&["next"]).await?;
-    dead_letters::drop_letters(&world.pool, &[]).await?;
-    world.finish(process).await?;
+    fixture.emit_codes(&["next"]).await?;
+    fixture.wait_for_effects(&["next"]).await?;
+    dead_letters::drop_letters(&fixture.pool, &[]).await?;
+    fixture.finish(process).await?;
     Ok(())
 }

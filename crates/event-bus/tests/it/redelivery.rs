@@ -23,49 +23,49 @@ fn panic_at(point: FaultPoint, nth: usize) -> FaultInjection {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_batch_twice_is_one_effect() -> TestResult {
-    let world = BusFixture::start().await?;
-    let process = world.running().await?;
+    let fixture = BusFixture::start().await?;
+    let process = fixture.running().await?;
     let events: Vec<_> = numbered_codes("e", 50)
         .iter()
         .map(|code| test_event(code))
         .collect();
-    world.bed.publish(&events).await?;
-    world.wait_for_effects(&numbered_codes("e", 50)).await?;
+    fixture.bed.publish(&events).await?;
+    fixture.wait_for_effects(&numbered_codes("e", 50)).await?;
     // Again as it was, and again in other company and order.
-    world.bed.publish(&events).await?;
+    fixture.bed.publish(&events).await?;
     let mut mixed: Vec<_> = events.iter().rev().cloned().collect();
     mixed.insert(25, test_event("new"));
     mixed.push(events[0].clone());
-    world.bed.publish(&mixed).await?;
-    world.bed.wait_until_settled().await?;
-    world
+    fixture.bed.publish(&mixed).await?;
+    fixture.bed.wait_until_settled().await?;
+    fixture
         .wait_for_effects(&[numbered_codes("e", 50), vec!["new".to_owned()]].concat())
         .await?;
-    world.finish(process).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
 /// the process dies at each fault point; the next one ends in the same state.
 async fn survives_death_at(point: FaultPoint) -> Result<()> {
-    let world = BusFixture::start().await?;
-    let dying = world.process_with(panic_at(point, 2)).await?;
-    world.start_all(&dying);
+    let fixture = BusFixture::start().await?;
+    let dying = fixture.process_with(panic_at(point, 2)).await?;
+    fixture.start_all(&dying);
     let mut sent = Vec::new();
     for round in 0..3 {
         let some = numbered_codes(&format!("r{round}-"), 30);
-        world.emit_codes(&some).await?;
+        fixture.emit_codes(&some).await?;
         sent.extend(some);
         // Rounds must not travel in one message, so that the second reaches the point again.
         if round == 0 {
-            world.wait_for_effects(&sent).await?;
+            fixture.wait_for_effects(&sent).await?;
         }
     }
     let why = dying.wait_for_crash().await?;
     assert!(why.contains("panicked"), "{why}");
 
-    let process = world.running().await?;
-    world.wait_for_effects(&sent).await?;
-    world.finish(process).await
+    let process = fixture.running().await?;
+    fixture.wait_for_effects(&sent).await?;
+    fixture.finish(process).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -90,24 +90,24 @@ async fn r11_death_after_the_commit_before_the_acknowledgement() -> TestResult {
 /// state get everything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rewind_fills_what_is_empty_and_doubles_nothing() -> TestResult {
-    let world = BusFixture::start().await?;
-    let process = world.running().await?;
-    world.emit_codes(&numbered_codes("e", 300)).await?;
-    world.wait_for_effects(&numbered_codes("e", 300)).await?;
-    world.bed.wait_until_settled().await?;
+    let fixture = BusFixture::start().await?;
+    let process = fixture.running().await?;
+    fixture.emit_codes(&numbered_codes("e", 300)).await?;
+    fixture.wait_for_effects(&numbered_codes("e", 300)).await?;
+    fixture.bed.wait_until_settled().await?;
 
-    outbox::rewind_outbox(&world.pool).await?;
-    world.bed.wait_until_settled().await?;
-    world.wait_for_effects(&numbered_codes("e", 300)).await?;
+    outbox::rewind_outbox(&fixture.pool).await?;
+    fixture.bed.wait_until_settled().await?;
+    fixture.wait_for_effects(&numbered_codes("e", 300)).await?;
 
-    let owner = world.bed.schema_pool().await?;
+    let owner = fixture.bed.schema_pool().await?;
     sqlx::raw_sql(
         "truncate inbox; truncate effect; delete from outbox where event_type like '%ItemVersion%'",
     )
     .execute(&owner)
     .await?;
-    outbox::rewind_outbox(&world.pool).await?;
-    world.wait_for_effects(&numbered_codes("e", 300)).await?;
-    world.finish(process).await?;
+    outbox::rewind_outbox(&fixture.pool).await?;
+    fixture.wait_for_effects(&numbered_codes("e", 300)).await?;
+    fixture.finish(process).await?;
     Ok(())
 }

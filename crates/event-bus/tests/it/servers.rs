@@ -23,31 +23,31 @@ use crate::fixture::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_with_nats_away_appending_goes_on_and_everything_arrives_later() -> TestResult {
     let nats = private_nats().await?;
-    let world = BusFixture::start_on(nats.url()).await?;
-    let process = world.running().await?;
-    world.emit_codes(&numbered_codes("before", 50)).await?;
-    world
+    let fixture = BusFixture::start_on(nats.url()).await?;
+    let process = fixture.running().await?;
+    fixture.emit_codes(&numbered_codes("before", 50)).await?;
+    fixture
         .wait_for_effects(&numbered_codes("before", 50))
         .await?;
-    world.bed.wait_until_settled().await?;
+    fixture.bed.wait_until_settled().await?;
 
     nats.kill9().await?;
-    world.emit_codes(&numbered_codes("during", 50)).await?;
-    world.bed.clock.advance(time::Duration::seconds(90));
+    fixture.emit_codes(&numbered_codes("during", 50)).await?;
+    fixture.bed.clock.advance(time::Duration::seconds(90));
     process
         .wait_for_complaint(&["outbox catalog", "90 s old"])
         .await?;
     process
         .wait_for_complaint(&["consumer test-effects"])
         .await?;
-    assert_eq!(outbox::count_unpublished(&world.pool).await?, 50);
+    assert_eq!(outbox::count_unpublished(&fixture.pool).await?, 50);
 
     nats.restart().await?;
-    world.bed.rebuild_lost_streams().await?;
+    fixture.bed.rebuild_lost_streams().await?;
     let all = [numbered_codes("before", 50), numbered_codes("during", 50)].concat();
-    world.wait_for_effects(&all).await?;
+    fixture.wait_for_effects(&all).await?;
     process.wait_until_ready().await?;
-    world.finish(process).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
@@ -55,24 +55,24 @@ async fn r11_with_nats_away_appending_goes_on_and_everything_arrives_later() -> 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn restarts_of_nats_under_load_leave_no_lane_behind() -> TestResult {
     let nats = private_nats().await?;
-    let world = BusFixture::start_on(nats.url()).await?;
-    let process = world.running().await?;
+    let fixture = BusFixture::start_on(nats.url()).await?;
+    let process = fixture.running().await?;
     let (mut sent, mut lost) = (Vec::new(), 0);
     for round in 0..6 {
         for part in 0..5 {
             let some = numbered_codes(&format!("r{round}-{part}-"), 40);
-            world.emit_codes(&some).await?;
+            fixture.emit_codes(&some).await?;
             sent.extend(some);
         }
         if round % 2 == 1 {
             nats.kill9().await?;
             nats.restart().await?;
-            lost += usize::from(world.bed.rebuild_lost_streams().await?);
+            lost += usize::from(fixture.bed.rebuild_lost_streams().await?);
         }
     }
     println!("streams that did not come back: {lost}");
-    world.wait_for_effects(&sent).await?;
-    world.finish(process).await?;
+    fixture.wait_for_effects(&sent).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
@@ -108,14 +108,14 @@ impl Subscriber for WarningCollector {
 async fn a_consumer_whose_request_is_lost_asks_again() -> TestResult {
     let shared = testkit::test_servers()?;
     let (line, nats_url) = TcpProxy::in_front_of(&shared.nats_url).await?;
-    let world = BusFixture::start_on(&nats_url).await?;
-    let process = world.running().await?;
-    world.emit_codes(&numbered_codes("before", 20)).await?;
-    world
+    let fixture = BusFixture::start_on(&nats_url).await?;
+    let process = fixture.running().await?;
+    fixture.emit_codes(&numbered_codes("before", 20)).await?;
+    fixture
         .wait_for_effects(&numbered_codes("before", 20))
         .await?;
     // All is acknowledged: from here on the consumer only fetches.
-    world.bed.wait_until_settled().await?;
+    fixture.bed.wait_until_settled().await?;
     process.wait_until_ready().await?;
     let complaints = WarningCollector::default();
     tracing::subscriber::set_global_default(complaints.clone())?;
@@ -134,46 +134,46 @@ async fn a_consumer_whose_request_is_lost_asks_again() -> TestResult {
         .await?;
     line.cut().await;
     line.restore();
-    world.emit_codes(&numbered_codes("after", 20)).await?;
-    world
+    fixture.emit_codes(&numbered_codes("after", 20)).await?;
+    fixture
         .wait_for_effects(&[numbered_codes("before", 20), numbered_codes("after", 20)].concat())
         .await?;
     process.wait_until_ready().await?;
-    world.finish(process).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> TestResult {
     let nats = private_nats().await?;
-    let world = BusFixture::start_on(nats.url()).await?;
-    let process = world.running().await?;
-    world.emit_codes(&numbered_codes("handled", 300)).await?;
-    world
+    let fixture = BusFixture::start_on(nats.url()).await?;
+    let process = fixture.running().await?;
+    fixture.emit_codes(&numbered_codes("handled", 300)).await?;
+    fixture
         .wait_for_effects(&numbered_codes("handled", 300))
         .await?;
-    world.bed.wait_until_settled().await?;
+    fixture.bed.wait_until_settled().await?;
     process.stop().await?;
 
     // Published and not handled when the disk is lost: only the outbox still has them.
-    let process = world.process().await?;
-    world.start_relay(&process);
-    world.emit_codes(&numbered_codes("lost", 300)).await?;
+    let process = fixture.process().await?;
+    fixture.start_relay(&process);
+    fixture.emit_codes(&numbered_codes("lost", 300)).await?;
     eventually("all is published", WAIT_TIMEOUT, async || {
-        let left = outbox::count_unpublished(&world.pool).await;
+        let left = outbox::count_unpublished(&fixture.pool).await;
         left.is_ok_and(|left| left == 0)
     })
     .await?;
-    assert!(world.messages().await? > 0);
+    assert!(fixture.messages().await? > 0);
     process.stop().await?;
     nats.wipe().await?;
     nats.restart().await?;
 
     // A running service reports what is missing, and does not make a stream by itself.
-    let missing = crate::fixture::bus_with(&world, |_| ()).await?;
+    let missing = crate::fixture::bus_with(&fixture, |_| ()).await?;
     let name = missing.stream_name(SERVICE);
     eventually("the stream is lost", WAIT_TIMEOUT, async || {
-        match world.bed.jetstream().get_stream(&name).await {
+        match fixture.bed.jetstream().get_stream(&name).await {
             Ok(_) => Err("it is there".to_owned()),
             Err(error) if error.to_string().contains("not found") => Ok(()),
             Err(error) => Err(error.to_string()),
@@ -183,12 +183,12 @@ async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> TestResul
     let created = provision_eventually(&missing).await?;
     // Nothing when the answer to the try that made it was lost.
     assert!(created.iter().all(|one| *one == name), "{created:?}");
-    outbox::rewind_outbox(&world.pool).await?;
-    let process = world.running().await?;
+    outbox::rewind_outbox(&fixture.pool).await?;
+    let process = fixture.running().await?;
     let all = [numbered_codes("handled", 300), numbered_codes("lost", 300)].concat();
-    world.wait_for_effects(&all).await?;
+    fixture.wait_for_effects(&all).await?;
     process.wait_until_ready().await?;
-    world.finish(process).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
@@ -197,28 +197,28 @@ async fn streams_whose_files_are_gone_are_rebuilt_from_the_outbox() -> TestResul
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_service_recovers_when_its_stream_is_rebuilt() -> TestResult {
     let nats = private_nats().await?;
-    let world = BusFixture::start_on(nats.url()).await?;
-    let process = world.running().await?;
-    world.emit_codes(&numbered_codes("before", 20)).await?;
-    world
+    let fixture = BusFixture::start_on(nats.url()).await?;
+    let process = fixture.running().await?;
+    fixture.emit_codes(&numbered_codes("before", 20)).await?;
+    fixture
         .wait_for_effects(&numbered_codes("before", 20))
         .await?;
-    world.bed.wait_until_settled().await?;
+    fixture.bed.wait_until_settled().await?;
     nats.wipe().await?;
     nats.restart().await?;
-    world.emit_codes(&numbered_codes("after", 20)).await?;
+    fixture.emit_codes(&numbered_codes("after", 20)).await?;
     process
         .wait_for_complaint(&["consumer test-effects", "credit streams rebuild"])
         .await?;
-    assert_eq!(outbox::count_unpublished(&world.pool).await?, 20);
+    assert_eq!(outbox::count_unpublished(&fixture.pool).await?, 20);
 
-    let operator = crate::fixture::bus_with(&world, |_| ()).await?;
+    let operator = crate::fixture::bus_with(&fixture, |_| ()).await?;
     provision_eventually(&operator).await?;
-    outbox::rewind_outbox(&world.pool).await?;
+    outbox::rewind_outbox(&fixture.pool).await?;
     let all = [numbered_codes("before", 20), numbered_codes("after", 20)].concat();
-    world.wait_for_effects(&all).await?;
+    fixture.wait_for_effects(&all).await?;
     process.wait_until_ready().await?;
-    world.finish(process).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
@@ -226,29 +226,29 @@ async fn a_running_service_recovers_when_its_stream_is_rebuilt() -> TestResult {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_stream_makes_the_outbox_wait() -> TestResult {
     let limit = 4 * 1024 * 1024;
-    let world =
+    let fixture =
         BusFixture::start_with(|plan: &mut TestBedPlan<'_>| plan.max_stream_bytes = limit).await?;
     let name = "满".repeat(250_000);
     let events: Vec<_> = numbered_codes("big", 14)
         .iter()
         .map(|code| test_event_named(code, &name))
         .collect();
-    world.emit(&events).await?;
-    let process = world.process().await?;
-    let relay = world.start_relay(&process);
+    fixture.emit(&events).await?;
+    let process = fixture.process().await?;
+    let relay = fixture.start_relay(&process);
     eventually("the stream is full", WAIT_TIMEOUT, async || {
-        world.messages().await.is_ok_and(|messages| messages >= 4)
+        fixture.messages().await.is_ok_and(|messages| messages >= 4)
     })
     .await?;
-    world.bed.clock.advance(time::Duration::seconds(90));
+    fixture.bed.clock.advance(time::Duration::seconds(90));
     process
         .wait_for_complaint(&["outbox catalog", "90 s old"])
         .await?;
-    assert_eq!(outbox::count_unpublished(&world.pool).await?, 14);
+    assert_eq!(outbox::count_unpublished(&fixture.pool).await?, 14);
 
-    world.start_consumer(&process, Some(relay));
-    world.wait_for_effects(&numbered_codes("big", 14)).await?;
-    world.finish(process).await?;
+    fixture.start_consumer(&process, Some(relay));
+    fixture.wait_for_effects(&numbered_codes("big", 14)).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
@@ -259,12 +259,12 @@ async fn restarts_of_postgresql_lose_and_double_nothing() -> TestResult {
         database_url: postgres.url().to_owned(),
         ..testkit::test_servers()?
     };
-    let world = BusFixture::start_with(|plan| plan.servers = servers).await?;
-    let process = world.running().await?;
+    let fixture = BusFixture::start_with(|plan| plan.servers = servers).await?;
+    let process = fixture.running().await?;
     let mut sent = Vec::new();
     for round in 0..4 {
         let some = numbered_codes(&format!("r{round}-"), 200);
-        world.emit_codes(&some).await?;
+        fixture.emit_codes(&some).await?;
         sent.extend(some);
         if round % 2 == 0 {
             postgres.kill9().await?;
@@ -273,8 +273,8 @@ async fn restarts_of_postgresql_lose_and_double_nothing() -> TestResult {
         }
         postgres.restart().await?;
     }
-    world.wait_for_effects(&sent).await?;
+    fixture.wait_for_effects(&sent).await?;
     process.wait_until_ready().await?;
-    world.finish(process).await?;
+    fixture.finish(process).await?;
     Ok(())
 }

@@ -21,16 +21,23 @@ fn differs(outcome: Result<Vec<String>, ProvisionError>) -> (String, &'static st
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_exists_with_other_settings_is_named_and_left_alone() -> TestResult {
-    let world = BusFixture::start().await?;
-    let name = world.bed.bus.stream_name(STREAM.service);
-    assert!(world.bed.bus.provision(&test_topology()).await?.is_empty());
+    let fixture = BusFixture::start().await?;
+    let name = fixture.bed.bus.stream_name(STREAM.service);
+    assert!(
+        fixture
+            .bed
+            .bus
+            .provision(&test_topology())
+            .await?
+            .is_empty()
+    );
 
-    let smaller = bus_with(&world, |config| config.max_stream_bytes = 1 << 20).await?;
+    let smaller = bus_with(&fixture, |config| config.max_stream_bytes = 1 << 20).await?;
     assert_eq!(
         differs(smaller.provision(&test_topology()).await),
         (name.clone(), "max_bytes")
     );
-    let hasty = bus_with(&world, |config| config.ack_wait_seconds = 1).await?;
+    let hasty = bus_with(&fixture, |config| config.ack_wait_seconds = 1).await?;
     assert_eq!(
         differs(hasty.provision(&test_topology()).await),
         (SUBSCRIPTION.consumer.to_owned(), "ack_wait")
@@ -41,7 +48,7 @@ async fn what_exists_with_other_settings_is_named_and_left_alone() -> TestResult
     };
     assert_eq!(
         differs(
-            world
+            fixture
                 .bed
                 .bus
                 .provision(&Topology::new(&[STREAM], &[other]))
@@ -50,9 +57,16 @@ async fn what_exists_with_other_settings_is_named_and_left_alone() -> TestResult
         (SUBSCRIPTION.consumer.to_owned(), "filter_subjects")
     );
     // Nothing of it was taken over.
-    assert!(world.bed.bus.provision(&test_topology()).await?.is_empty());
-    let process = world.process().await?;
-    world.finish(process).await?;
+    assert!(
+        fixture
+            .bed
+            .bus
+            .provision(&test_topology())
+            .await?
+            .is_empty()
+    );
+    let process = fixture.process().await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
@@ -73,29 +87,36 @@ async fn a_consumer_that_wants_more_event_types_is_updated_and_reported() -> Tes
         ],
         ..SUBSCRIPTION
     };
-    let world = BusFixture::start().await?;
-    let process = world.running().await?;
-    let name = world.bed.bus.stream_name(STREAM.service);
+    let fixture = BusFixture::start().await?;
+    let process = fixture.running().await?;
+    let name = fixture.bed.bus.stream_name(STREAM.service);
     let with = |subscription| Topology::new(&[STREAM], &[subscription]);
     let subjects = async || -> Result<Vec<String>> {
-        let stream = world.bed.jetstream().get_stream(&name).await?;
+        let stream = fixture.bed.jetstream().get_stream(&name).await?;
         let config = stream.consumer_info(SUBSCRIPTION.consumer).await?.config;
         Ok(config.filter_subjects)
     };
 
     // More subjects do not excuse another difference, nor do others in place of the old ones.
-    let hasty = bus_with(&world, |config| config.ack_wait_seconds = 1).await?;
+    let hasty = bus_with(&fixture, |config| config.ack_wait_seconds = 1).await?;
     assert_eq!(
         differs(hasty.provision(&with(GROWN)).await),
         (SUBSCRIPTION.consumer.to_owned(), "ack_wait")
     );
     assert_eq!(
-        differs(world.bed.bus.provision(&with(REPLACED)).await),
+        differs(fixture.bed.bus.provision(&with(REPLACED)).await),
         (SUBSCRIPTION.consumer.to_owned(), "filter_subjects")
     );
-    assert!(world.bed.bus.provision(&test_topology()).await?.is_empty());
+    assert!(
+        fixture
+            .bed
+            .bus
+            .provision(&test_topology())
+            .await?
+            .is_empty()
+    );
 
-    let grown = world.bed.bus.provision(&with(GROWN)).await;
+    let grown = fixture.bed.bus.provision(&with(GROWN)).await;
     assert!(
         matches!(&grown, Ok(names) if *names == [name.clone()]),
         "{grown:?}"
@@ -103,19 +124,19 @@ async fn a_consumer_that_wants_more_event_types_is_updated_and_reported() -> Tes
     let wanted = GROWN
         .events
         .iter()
-        .map(|event| world.bed.bus.subject(event));
+        .map(|event| fixture.bed.bus.subject(event));
     assert_eq!(subjects().await?, wanted.collect::<Vec<_>>());
-    assert!(world.bed.bus.provision(&with(GROWN)).await?.is_empty());
+    assert!(fixture.bed.bus.provision(&with(GROWN)).await?.is_empty());
     // The release before would miss events that are in flight: refused.
     assert_eq!(
-        differs(world.bed.bus.provision(&test_topology()).await),
+        differs(fixture.bed.bus.provision(&test_topology()).await),
         (SUBSCRIPTION.consumer.to_owned(), "filter_subjects")
     );
 
     // The lane works on.
-    world.emit_codes(&numbered_codes("e", 10)).await?;
-    world.wait_for_effects(&numbered_codes("e", 10)).await?;
-    world.finish(process).await?;
+    fixture.emit_codes(&numbered_codes("e", 10)).await?;
+    fixture.wait_for_effects(&numbered_codes("e", 10)).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
@@ -127,32 +148,32 @@ async fn a_consumer_that_comes_later_gets_everything_by_a_rewind() -> TestResult
         consumer: "test-late",
         ..SUBSCRIPTION
     };
-    let world = BusFixture::start().await?;
-    let process = world.running().await?;
-    world.emit_codes(&numbered_codes("e", 100)).await?;
-    world.wait_for_effects(&numbered_codes("e", 100)).await?;
-    world.bed.wait_until_settled().await?;
+    let fixture = BusFixture::start().await?;
+    let process = fixture.running().await?;
+    fixture.emit_codes(&numbered_codes("e", 100)).await?;
+    fixture.wait_for_effects(&numbered_codes("e", 100)).await?;
+    fixture.bed.wait_until_settled().await?;
 
     let more = Topology::new(&[STREAM], &[SUBSCRIPTION, LATE]);
-    let name = world.bed.bus.stream_name(STREAM.service);
-    assert_eq!(world.bed.bus.provision(&more).await?, [name]);
-    assert!(world.bed.bus.provision(&more).await?.is_empty());
+    let name = fixture.bed.bus.stream_name(STREAM.service);
+    assert_eq!(fixture.bed.bus.provision(&more).await?, [name]);
+    assert!(fixture.bed.bus.provision(&more).await?.is_empty());
     let handler = Arc::new(EffectHandler::default());
     process
         .bus
-        .start_consumer(&LATE, &world.pool, handler, None, &process.context);
-    outbox::rewind_outbox(&world.pool).await?;
+        .start_consumer(&LATE, &fixture.pool, handler, None, &process.context);
+    outbox::rewind_outbox(&fixture.pool).await?;
     // Both handlers write into one table: twice each, by two consumers.
     let twice = [numbered_codes("e", 100), numbered_codes("e", 100)].concat();
-    world.wait_for_effects(&twice).await?;
-    world.finish(process).await?;
+    fixture.wait_for_effects(&twice).await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_would_drop_events_is_refused_by_field() -> TestResult {
     type StreamConfigEdit = fn(&mut Config);
-    let world = BusFixture::start().await?;
+    let fixture = BusFixture::start().await?;
     let table: &[(&'static str, StreamConfigEdit)] = &[
         ("retention", |c| c.retention = RetentionPolicy::Limits),
         ("max_age", |c| c.max_age = Duration::from_secs(3600)),
@@ -165,17 +186,17 @@ async fn a_stream_that_would_drop_events_is_refused_by_field() -> TestResult {
         }),
         ("subjects", |c| c.subjects.push(format!("{}.more", c.name))),
     ];
-    let good = world
+    let good = fixture
         .bed
         .jetstream()
-        .get_stream(world.bed.bus.stream_name(STREAM.service))
+        .get_stream(fixture.bed.bus.stream_name(STREAM.service))
         .await?
         .cached_info()
         .config
         .clone();
     for (number, (field, spoil)) in table.iter().enumerate() {
-        let namespace = format!("{}-{number}", world.bed.bus_config.namespace);
-        let bus = bus_with(&world, |config| config.namespace = namespace.clone()).await?;
+        let namespace = format!("{}-{number}", fixture.bed.bus_config.namespace);
+        let bus = bus_with(&fixture, |config| config.namespace = namespace.clone()).await?;
         let name = bus.stream_name(STREAM.service);
         let mut config = Config {
             name: name.clone(),
@@ -183,21 +204,21 @@ async fn a_stream_that_would_drop_events_is_refused_by_field() -> TestResult {
             ..good.clone()
         };
         spoil(&mut config);
-        world.bed.jetstream().create_stream(config).await?;
+        fixture.bed.jetstream().create_stream(config).await?;
         assert_eq!(
             differs(bus.provision(&test_topology()).await),
             (name.clone(), *field)
         );
-        world.bed.jetstream().delete_stream(&name).await?;
+        fixture.bed.jetstream().delete_stream(&name).await?;
     }
-    let process = world.process().await?;
-    world.finish(process).await?;
+    let process = fixture.process().await?;
+    fixture.finish(process).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subscription_without_a_stream_is_an_error_before_anything_is_made() -> TestResult {
-    let world = BusFixture::start().await?;
+    let fixture = BusFixture::start().await?;
     let stranger = Subscription {
         consumer: "stranger",
         from: "nobody",
@@ -207,7 +228,7 @@ async fn a_subscription_without_a_stream_is_an_error_before_anything_is_made() -
         service: "objection",
         ..STREAM
     };
-    let outcome = world
+    let outcome = fixture
         .bed
         .bus
         .provision(&Topology::new(&[second], &[stranger]))
@@ -222,12 +243,12 @@ async fn a_subscription_without_a_stream_is_an_error_before_anything_is_made() -
         ),
         "{outcome:?}"
     );
-    let made = world
+    let made = fixture
         .bed
         .jetstream()
-        .get_stream(world.bed.bus.stream_name("objection"));
+        .get_stream(fixture.bed.bus.stream_name("objection"));
     assert!(made.await.is_err());
-    let process = world.process().await?;
-    world.finish(process).await?;
+    let process = fixture.process().await?;
+    fixture.finish(process).await?;
     Ok(())
 }

@@ -23,8 +23,8 @@ use crate::{
 const SEARCH_PATH: &str = "SET search_path TO catalog";
 
 /// Runs that migration once more, as the owner would over a database of then.
-async fn migrate_again(world: &CatalogFixture) -> Result<()> {
-    let mut conn = world.bed.owner_pool.acquire().await?;
+async fn migrate_again(fixture: &CatalogFixture) -> Result<()> {
+    let mut conn = fixture.bed.owner_pool.acquire().await?;
     conn.execute(SEARCH_PATH).await?;
     conn.execute(sqlx::raw_sql(include_str!(
         "../../migrations/0007_first_release.sql"
@@ -35,11 +35,11 @@ async fn migrate_again(world: &CatalogFixture) -> Result<()> {
 
 #[tokio::test]
 async fn a_database_from_before_the_first_release_is_refused() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
     // Rows of today pass; that none pass too is how every database is created.
-    migrate_again(&world).await?;
-    let mut conn = world.bed.owner_pool.acquire().await?;
+    migrate_again(&fixture).await?;
+    let mut conn = fixture.bed.owner_pool.acquire().await?;
     conn.execute(SEARCH_PATH).await?;
     conn.execute(
         "INSERT INTO item_version (code, version, definition, published_at, published_by, starts_on, \
@@ -48,7 +48,7 @@ async fn a_database_from_before_the_first_release_is_refused() -> TestResult {
          'data-file', '2017-06-20', 'city', '', '')",
     )
     .await?;
-    let refused = migrate_again(&world).await.unwrap_err().to_string();
+    let refused = migrate_again(&fixture).await.unwrap_err().to_string();
     for part in [
         "before the first release",
         "xzxk-old v1",
@@ -57,15 +57,15 @@ async fn a_database_from_before_the_first_release_is_refused() -> TestResult {
         assert!(refused.contains(part), "{refused}");
     }
     drop(conn);
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn code_lists_do_not_blow_a_definition_up() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     let mut list =
         "code = \"long\"\nversion = 1\nedition = \"2026\"\nname = \"长表\"\nsource = \"某办法\"\n"
             .to_owned();
@@ -114,7 +114,7 @@ async fn code_lists_do_not_blow_a_definition_up() -> TestResult {
         (&refused.field, &refused.rule)
     );
     publish_directly(&mut office, naming("few", 3)).await?;
-    let mut public = world.client_as(Role::Public)?;
+    let mut public = fixture.client_as(Role::Public)?;
     let request = GetItemRequest {
         code: "few".to_owned(),
         ..GetItemRequest::default()
@@ -131,15 +131,15 @@ async fn code_lists_do_not_blow_a_definition_up() -> TestResult {
     let few = items.iter().find(|i| i.code == "few").context("listed")?;
     assert_eq!(few.fields.len(), item.fields.len());
     assert!(few.encoded_len() < 20_000, "{}", few.encoded_len());
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_refusal_of_300_faults_reaches_the_caller() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     let broken = item_definition("broken", 1, |item| {
         item.natural_key = (0..300).map(|i| format!("字段{i}")).collect();
     });
@@ -152,7 +152,7 @@ async fn a_refusal_of_300_faults_reaches_the_caller() -> TestResult {
         )
     );
     assert!(status.message().contains("另有"), "{status}");
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -160,9 +160,9 @@ async fn a_refusal_of_300_faults_reaches_the_caller() -> TestResult {
 async fn r6_officers_do_not_publish_into_the_past_and_data_files_may() -> TestResult {
     let folder = std::env::temp_dir().join(format!("catalog-past-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir_all(&folder)?;
-    let world = CatalogFixture::start_with(folder.display().to_string()).await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start_with(folder.display().to_string()).await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     let from = |code: &str, version, day| {
         item_definition(code, version, |item| item.effective_from = Some(day))
     };
@@ -179,36 +179,36 @@ async fn r6_officers_do_not_publish_into_the_past_and_data_files_may() -> TestRe
         "{refused:?}"
     );
     place_file(&folder, "past-2.toml", &past)?;
-    let done = world.reconcile(Some(&folder)).await?;
+    let done = fixture.reconcile(Some(&folder)).await?;
     assert_eq!(done.faults, [""; 0]);
     publish_directly(&mut office, from("past", 3, date!(2026 - 11 - 20))).await?;
     publish_directly(&mut office, plain_definition("past", 3))
         .await
         .unwrap_err();
     std::fs::remove_dir_all(&folder)?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r3_contacts_are_not_read_for_those_who_are_not_shown_them() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(BUREAU, "").await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(BUREAU, "").await?;
     // Whoever reads contacts now waits.
-    let mut lock_holder = world.bed.owner_pool.begin().await?;
+    let mut lock_holder = fixture.bed.owner_pool.begin().await?;
     lock_holder.execute(SEARCH_PATH).await?;
     lock_holder
         .execute("LOCK TABLE provider_contact IN ACCESS EXCLUSIVE MODE")
         .await?;
-    let mut public = world.client_as(Role::Public)?;
+    let mut public = fixture.client_as(Role::Public)?;
     let shown = public.list_providers(ListProvidersRequest {}).await?;
     assert_eq!(shown.into_inner().providers.len(), 1);
     let mut request = Request::new(ListProvidersRequest {});
     request.set_timeout(std::time::Duration::from_millis(500));
-    let waits = world.office()?.list_providers(request).await;
+    let waits = fixture.office()?.list_providers(request).await;
     assert!(waits.is_err(), "the office is shown contacts, so it waits");
     lock_holder.rollback().await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

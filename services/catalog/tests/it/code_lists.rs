@@ -26,8 +26,8 @@ fn kinds(version: u32, values: &[&str]) -> String {
     )
 }
 
-async fn publish(world: &CatalogFixture, definition_toml: &str) -> Result<CodeList, Status> {
-    let mut office = world
+async fn publish(fixture: &CatalogFixture, definition_toml: &str) -> Result<CodeList, Status> {
+    let mut office = fixture
         .office()
         .map_err(|e| Status::internal(e.to_string()))?;
     let definition_toml = definition_toml.to_owned();
@@ -56,9 +56,9 @@ fn naming(code: &str, version: u32, list_version: u32) -> String {
 
 #[tokio::test]
 async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_values() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     // Not published yet: the item is refused with the path, the draft says it.
     let answer = publish_directly(&mut office, naming("a", 1, 1)).await;
     let RefusalDetails { reason, field, .. } = refusal_of(answer);
@@ -70,32 +70,32 @@ async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_valu
     let draft = save_draft(&mut office, "", &naming("a", 1, 1), 0).await?;
     assert_eq!(draft.faults[0].field, field);
 
-    let first = publish(&world, &kinds(1, &["罚款", "日常检查", "专项检查"])).await?;
+    let first = publish(&fixture, &kinds(1, &["罚款", "日常检查", "专项检查"])).await?;
     assert_eq!((first.version, first.values.len()), (1, 3));
     assert_eq!(
-        publish(&world, &kinds(1, &["罚款", "日常检查", "专项检查"])).await?,
+        publish(&fixture, &kinds(1, &["罚款", "日常检查", "专项检查"])).await?,
         first
     );
     assert_eq!(
-        refusal_of(publish(&world, &kinds(1, &["抽查"])).await).reason,
+        refusal_of(publish(&fixture, &kinds(1, &["抽查"])).await).reason,
         Reason::CodeListVersionImmutable
     );
     assert_eq!(
-        refusal_of(publish(&world, &kinds(3, &["抽查"])).await).reason,
+        refusal_of(publish(&fixture, &kinds(3, &["抽查"])).await).reason,
         Reason::CodeListVersionGap
     );
     for bad in ["code = ", &kinds(2, &["双", "双"]), &kinds(2, &[])] {
         assert_eq!(
-            refusal_of(publish(&world, bad).await).code,
+            refusal_of(publish(&fixture, bad).await).code,
             Code::InvalidArgument,
             "{bad}"
         );
     }
-    publish(&world, &kinds(2, &["抽查"])).await?;
+    publish(&fixture, &kinds(2, &["抽查"])).await?;
 
     // The item goes by the version that it names, whatever comes later, and carries the values.
     publish_directly(&mut office, naming("a", 1, 1)).await?;
-    let events = world.bed.emitted::<ItemVersionPublished>().await?;
+    let events = fixture.bed.emitted::<ItemVersionPublished>().await?;
     let event = events.iter().find(|event| event.code == "a").unwrap();
     let item = ItemVersion::from_json(&event.definition_json)?;
     let lists: Vec<_> = item
@@ -109,7 +109,7 @@ async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_valu
         .unwrap();
     assert_eq!(list.values, ["罚款", "日常检查", "专项检查"]);
 
-    let mut public = world.client_as(Role::Public)?;
+    let mut public = fixture.client_as(Role::Public)?;
     let all = public
         .list_code_lists(ListCodeListsRequest {})
         .await?
@@ -143,7 +143,7 @@ async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_valu
         );
     }
 
-    let events = world.bed.emitted::<CodeListPublished>().await?;
+    let events = fixture.bed.emitted::<CodeListPublished>().await?;
     assert_eq!(events.len(), standard_code_lists()?.len() + 2);
     let event = events
         .iter()
@@ -155,10 +155,10 @@ async fn r6_versions_of_a_code_list_follow_one_another_and_items_hold_their_valu
     );
     for role in [Role::Provider, Role::DistrictCreditOffice, Role::Operator] {
         let request = PublishCodeListRequest::default();
-        let status = world.client_as(role)?.publish_code_list(request).await;
+        let status = fixture.client_as(role)?.publish_code_list(request).await;
         assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -169,15 +169,15 @@ async fn r6_data_files_may_be_code_lists_and_items_find_them() -> TestResult {
     // By file name the item comes before its list.
     std::fs::write(folder.join("a-item.toml"), naming("a", 1, 1))?;
     std::fs::write(folder.join("b-list.toml"), kinds(1, &["罚款", "抽查"]))?;
-    let world = CatalogFixture::start_with(folder.display().to_string()).await?;
-    world.ready().await?;
-    let events = world.bed.emitted::<ItemVersionPublished>().await?;
+    let fixture = CatalogFixture::start_with(folder.display().to_string()).await?;
+    fixture.ready().await?;
+    let events = fixture.bed.emitted::<ItemVersionPublished>().await?;
     assert!(events.iter().any(|event| event.code == "a"));
     place_file(&folder, "b-list.toml", &kinds(1, &["改"]))?;
-    world
+    fixture
         .lane_complains(&["b-list.toml", "list check-kind v1"])
         .await?;
     std::fs::remove_dir_all(&folder)?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

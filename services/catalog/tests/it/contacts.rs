@@ -35,9 +35,9 @@ fn bureau() -> Provider {
     }
 }
 
-async fn register(world: &CatalogFixture, provider: Provider) -> Result<Provider, Status> {
+async fn register(fixture: &CatalogFixture, provider: Provider) -> Result<Provider, Status> {
     let provider = Some(provider);
-    let mut office = world
+    let mut office = fixture
         .office()
         .map_err(|e| Status::internal(e.to_string()))?;
     let answer = office
@@ -51,17 +51,17 @@ async fn register(world: &CatalogFixture, provider: Provider) -> Result<Provider
 
 #[tokio::test]
 async fn r4_contacts_are_sealed_and_shown_to_few() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
     let with = Provider {
         contacts: Some(contacts()),
         ..bureau()
     };
-    let first = register(&world, with).await?;
+    let first = register(&fixture, with).await?;
     assert_eq!((first.revision, first.contacts), (1, Some(contacts())));
-    world.register(YUELU, "430104").await?;
+    fixture.register(YUELU, "430104").await?;
     let shown = async |organisation: &str, role| {
-        let mut client = world.client_of(organisation, role)?;
+        let mut client = fixture.client_of(organisation, role)?;
         let all = client
             .list_providers(ListProvidersRequest {})
             .await?
@@ -89,7 +89,10 @@ async fn r4_contacts_are_sealed_and_shown_to_few() -> TestResult {
     }
 
     // Left out they stay; changed they replace the old ones; empty they are removed. No revision comes of it.
-    assert_eq!(register(&world, bureau()).await?.contacts, Some(contacts()));
+    assert_eq!(
+        register(&fixture, bureau()).await?.contacts,
+        Some(contacts())
+    );
     let other = ProviderContacts {
         person: "王五".to_owned(),
         ..contacts()
@@ -98,14 +101,14 @@ async fn r4_contacts_are_sealed_and_shown_to_few() -> TestResult {
         contacts: Some(other.clone()),
         ..bureau()
     };
-    let changed = register(&world, changed).await?;
+    let changed = register(&fixture, changed).await?;
     assert_eq!((changed.revision, changed.contacts), (1, Some(other)));
 
     // Neither tables nor bus know a person in clear.
     let sealed: Vec<Vec<u8>> = sqlx::query_scalar("select sealed_contacts from provider_contact")
-        .fetch_all(&world.pool)
+        .fetch_all(&fixture.pool)
         .await?;
-    let owner = world.bed.schema_pool().await?;
+    let owner = fixture.bed.schema_pool().await?;
     let events: Vec<Vec<u8>> = sqlx::query_scalar("select payload from outbox")
         .fetch_all(&owner)
         .await?;
@@ -125,9 +128,9 @@ async fn r4_contacts_are_sealed_and_shown_to_few() -> TestResult {
         contacts: Some(ProviderContacts::default()),
         ..bureau()
     };
-    assert_eq!(register(&world, removed).await?.contacts, None);
+    assert_eq!(register(&fixture, removed).await?.contacts, None);
     let left: i64 = sqlx::query_scalar("select count(*) from provider_contact")
-        .fetch_one(&world.pool)
+        .fetch_one(&fixture.pool)
         .await?;
     assert_eq!(left, 0);
     let bad = Provider {
@@ -138,17 +141,17 @@ async fn r4_contacts_are_sealed_and_shown_to_few() -> TestResult {
         ..bureau()
     };
     assert_eq!(
-        refusal_of(register(&world, bad).await).field,
+        refusal_of(register(&fixture, bad).await).field,
         "provider.contacts.email"
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
     let below = |parent: &str, district: &str| Provider {
         code: YUELU.to_owned(),
         name: "某街道".to_owned(),
@@ -161,11 +164,11 @@ async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Test
         ..Provider::default()
     };
     assert_eq!(
-        refusal_of(register(&world, below(BUREAU, "430104")).await).reason_and_field(),
+        refusal_of(register(&fixture, below(BUREAU, "430104")).await).reason_and_field(),
         (Reason::ProviderParentUnsuitable, "provider.parent_code")
     );
-    world.register(BUREAU, "430104").await?;
-    let stored = register(&world, below(BUREAU, "430104")).await?;
+    fixture.register(BUREAU, "430104").await?;
+    let stored = register(&fixture, below(BUREAU, "430104")).await?;
     assert_eq!(
         (stored.parent_code.as_str(), stored.valid_until.as_str()),
         (BUREAU, "2026-12-31")
@@ -192,7 +195,7 @@ async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Test
             ..below(parent, district)
         };
         assert_eq!(
-            refusal_of(register(&world, provider).await).reason,
+            refusal_of(register(&fixture, provider).await).reason,
             reason,
             "{parent} {district} {from}"
         );
@@ -204,10 +207,10 @@ async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Test
         ..bureau()
     };
     assert_eq!(
-        refusal_of(register(&world, moved).await).reason,
+        refusal_of(register(&fixture, moved).await).reason,
         Reason::ProviderOutsideDistrict
     );
-    let registered = world.registered().await?;
+    let registered = fixture.registered().await?;
     let event = registered.iter().find(|event| event.code == YUELU).unwrap();
     let said = (
         event.parent_code.as_str(),
@@ -215,14 +218,14 @@ async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Test
         event.valid_until.as_str(),
     );
     assert_eq!(said, (BUREAU, "2026-01-01", "2026-12-31"));
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_a_change_of_contacts_is_announced_and_what_they_are_is_not() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
     let moved = ProviderContacts {
         phone: "0731-88666012".to_owned(),
         ..contacts()
@@ -239,14 +242,14 @@ async fn r6_a_change_of_contacts_is_announced_and_what_they_are_is_not() -> Test
             contacts: Some(said),
             ..bureau()
         };
-        register(&world, with).await?;
-        let announced = world.bed.emitted::<ProviderContactsChanged>().await?;
+        register(&fixture, with).await?;
+        let announced = fixture.bed.emitted::<ProviderContactsChanged>().await?;
         assert_eq!(announced.len(), changes);
         assert!(announced.iter().all(|event| event.code == BUREAU));
     }
-    let registered = world.bed.emitted::<ProviderRegistered>().await?;
+    let registered = fixture.bed.emitted::<ProviderRegistered>().await?;
     let of_bureau = registered.iter().filter(|event| event.code == BUREAU);
     assert_eq!(of_bureau.count(), 1);
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -29,11 +29,11 @@ fn of_bureau(code: &str, version: u32) -> String {
 
 #[tokio::test]
 async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(BUREAU, "").await?;
-    let mut bureau = world.client_of(BUREAU, Role::Provider)?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(BUREAU, "").await?;
+    let mut bureau = fixture.client_of(BUREAU, Role::Provider)?;
+    let mut office = fixture.office()?;
 
     // Begun, incomplete: kept, with what is wrong, and not to be submitted.
     let begun = format!(
@@ -104,7 +104,7 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
     assert_eq!(draft.state(), DraftState::Draft);
     assert_eq!(draft.reasons[0].text, "请补充实施条例");
     submit_draft(&mut bureau, id).await?;
-    world.bed.clock.advance(time::Duration::days(2));
+    fixture.bed.clock.advance(time::Duration::days(2));
     let draft = publish_draft(&mut office, id).await?;
     assert_eq!(draft.state(), DraftState::Published);
 
@@ -154,11 +154,11 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
         "delete from draft",
         "update draft set created_by = 'x'",
     ] {
-        world.is_forbidden(statement).await?;
+        fixture.is_forbidden(statement).await?;
     }
 
     // Each change is an event.
-    let bed = &world.bed;
+    let bed = &fixture.bed;
     let saved = bed.emitted::<DraftSaved>().await?;
     assert!(
         saved
@@ -177,17 +177,17 @@ async fn r6_a_department_drafts_and_the_office_returns_and_publishes() -> TestRe
     let versions = bed.emitted::<ItemVersionPublished>().await?;
     let version = versions.iter().find(|event| event.code == "jjjc").unwrap();
     assert_eq!(version.published_on, "2026-11-22");
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_a_draft_is_withdrawn_and_an_outrun_one_is_refused_at_its_publication() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(BUREAU, "").await?;
-    let mut bureau = world.client_of(BUREAU, Role::Provider)?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(BUREAU, "").await?;
+    let mut bureau = fixture.client_of(BUREAU, Role::Provider)?;
+    let mut office = fixture.office()?;
     let given_up = submitted_draft(&mut bureau, &of_bureau("jjjc", 1)).await?;
     assert_eq!(
         refusal_of(withdraw_draft(&mut bureau, &given_up.draft_id, " ").await).reason_and_field(),
@@ -196,7 +196,7 @@ async fn r6_a_draft_is_withdrawn_and_an_outrun_one_is_refused_at_its_publication
     let draft = withdraw_draft(&mut bureau, &given_up.draft_id, "另行申报").await?;
     assert_eq!(draft.state(), DraftState::Withdrawn);
     assert_eq!(draft.history.last().unwrap().note, "另行申报");
-    assert_eq!(world.bed.emitted::<DraftWithdrawn>().await?.len(), 1);
+    assert_eq!(fixture.bed.emitted::<DraftWithdrawn>().await?.len(), 1);
 
     // Two drafts for the same version: the second is refused whole, and may be mended.
     let first = submitted_draft(&mut bureau, &of_bureau("jjjc", 1)).await?;
@@ -228,18 +228,18 @@ async fn r6_a_draft_is_withdrawn_and_an_outrun_one_is_refused_at_its_publication
         refusal_of(submit_draft(&mut bureau, &again.draft_id).await).reason,
         Reason::ItemVersionKnown
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_lists_of_drafts_are_paged_and_filtered() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(BUREAU, "").await?;
-    let mut bureau = world.client_of(BUREAU, Role::Provider)?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(BUREAU, "").await?;
+    let mut bureau = fixture.client_of(BUREAU, Role::Provider)?;
     for i in 0..5 {
-        world.bed.clock.advance(time::Duration::seconds(1));
+        fixture.bed.clock.advance(time::Duration::seconds(1));
         save_draft(&mut bureau, "", &of_bureau(&format!("item-{i}"), 1), 0).await?;
     }
     let mut shown = Vec::new();
@@ -291,6 +291,6 @@ async fn r6_lists_of_drafts_are_paged_and_filtered() -> TestResult {
         refusal_of(bureau.list_drafts(large).await).reason_and_field(),
         (Reason::PageSizeInvalid, "page_size")
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

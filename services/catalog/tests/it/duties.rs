@@ -22,14 +22,14 @@ use crate::{
 
 #[tokio::test]
 async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> TestResult {
-    let world = CatalogFixture::start_at(datetime!(2026-01-10 09:00 +8)).await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start_at(datetime!(2026-01-10 09:00 +8)).await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     publish_directly(&mut office, plain_definition("a", 1)).await?;
     publish_directly(&mut office, plain_definition("b", 1)).await?;
 
     // Recorded some days late; the clock starts from the promulgation.
-    world.bed.clock.set(datetime!(2026-02-03 09:00 +8));
+    fixture.bed.clock.set(datetime!(2026-02-03 09:00 +8));
     let opened = record_trigger(
         &mut office,
         law_amended("主席令一号", "2026-01-30", &["a", "b"]),
@@ -70,7 +70,7 @@ async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> TestResult {
     );
 
     // On the last day: one is renewed by a draft, in time.
-    world.bed.clock.set(datetime!(2026-02-27 23:00 +8));
+    fixture.bed.clock.set(datetime!(2026-02-27 23:00 +8));
     assert!(
         list_duties(&mut office, DutyFilter::Overdue)
             .await?
@@ -79,13 +79,13 @@ async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> TestResult {
     let draft = submitted_draft(&mut office, &plain_definition("a", 2)).await?;
     publish_draft(&mut office, &draft.draft_id).await?;
     // A day later the others are overdue; one is renewed directly, late.
-    world.bed.clock.set(datetime!(2026-02-28 00:00 +8));
+    fixture.bed.clock.set(datetime!(2026-02-28 00:00 +8));
     let overdue = list_duties(&mut office, DutyFilter::Overdue).await?;
     let mut codes: Vec<_> = overdue.iter().map(|duty| duty.item_code.as_str()).collect();
     codes.sort_unstable();
     assert_eq!(codes, ["b", "xzcf"]);
     assert!(overdue.iter().all(|duty| duty.overdue));
-    world.bed.clock.set(datetime!(2026-03-02 09:00 +8));
+    fixture.bed.clock.set(datetime!(2026-03-02 09:00 +8));
     publish_directly(&mut office, plain_definition("b", 2)).await?;
 
     let ended = list_duties(&mut office, DutyFilter::Closed).await?;
@@ -96,10 +96,10 @@ async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> TestResult {
     let open = list_duties(&mut office, DutyFilter::Open).await?;
     assert_eq!(open.len(), 1);
 
-    let opened = world.bed.emitted::<DutyOpened>().await?;
+    let opened = fixture.bed.emitted::<DutyOpened>().await?;
     assert_eq!(opened.len(), 3, "each once");
     assert_eq!(opened[0].trigger_kind, "law_amended");
-    let closed = world.bed.emitted::<DutyClosed>().await?;
+    let closed = fixture.bed.emitted::<DutyClosed>().await?;
     let closed: Vec<_> = closed
         .iter()
         .map(|event| {
@@ -114,15 +114,15 @@ async fn r6_a_trigger_opens_duties_that_a_newer_version_closes() -> TestResult {
         closed,
         [("a", "2026-02-27", false), ("b", "2026-03-02", true)]
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
-    let world = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     let opened = record_trigger(
         &mut office,
         law_amended("一号", "2026-06-01", &["xzxk", "xzcf"]),
@@ -134,7 +134,7 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
             "the gauges say so",
             std::time::Duration::from_secs(20),
             async || {
-                let text = world.bed.context.telemetry.metrics_text();
+                let text = fixture.bed.context.telemetry.metrics_text();
                 let lines = [
                     format!("credit_catalogue_duties_open {open}"),
                     format!("credit_catalogue_duties_overdue {overdue}"),
@@ -148,20 +148,20 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
         .await
     };
     metrics(2, 0).await?;
-    world.bed.clock.set(datetime!(2026-06-23 23:59 +8));
-    world.reconcile(None).await?;
-    assert!(world.bed.emitted::<DutyOverdue>().await?.is_empty());
-    world.bed.clock.set(datetime!(2026-06-24 00:00 +8));
+    fixture.bed.clock.set(datetime!(2026-06-23 23:59 +8));
+    fixture.reconcile(None).await?;
+    assert!(fixture.bed.emitted::<DutyOverdue>().await?.is_empty());
+    fixture.bed.clock.set(datetime!(2026-06-24 00:00 +8));
     // The first run announces it; all later runs find it announced.
-    world.reconcile(None).await?;
-    world.reconcile(None).await?;
+    fixture.reconcile(None).await?;
+    fixture.reconcile(None).await?;
     metrics(2, 2).await?;
     // The service's own run may still hold the lock of a duty, which ours then skips.
     eventually(
         "both are told",
         std::time::Duration::from_secs(20),
         async || {
-            let announced = world.bed.emitted::<DutyOverdue>().await?;
+            let announced = fixture.bed.emitted::<DutyOverdue>().await?;
             let mut announced: Vec<_> = announced
                 .iter()
                 .map(|event| event.item_code.as_str())
@@ -201,12 +201,12 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
         refusal_of(dismiss_duty(&mut office, &nowhere, "y").await).reason,
         Reason::DutyUnknown
     );
-    assert_eq!(world.bed.emitted::<DutyDismissed>().await?.len(), 1);
+    assert_eq!(fixture.bed.emitted::<DutyDismissed>().await?.len(), 1);
     metrics(1, 1).await?;
 
     let steps: Vec<(String, i64)> =
         sqlx::query_as("select what, count(*) from duty_change group by what order by what")
-            .fetch_all(&world.pool)
+            .fetch_all(&fixture.pool)
             .await?;
     let expected = [("dismissed", 1), ("opened", 2), ("overdue", 2)];
     assert_eq!(steps, expected.map(|(what, n)| (what.to_owned(), n)));
@@ -217,19 +217,19 @@ async fn r6_overdue_is_told_once_by_event_metric_and_record() -> TestResult {
         "delete from duty_change",
         "update change_trigger set document_title = 'x'",
     ] {
-        world.is_forbidden(statement).await?;
+        fixture.is_forbidden(statement).await?;
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(BUREAU, "").await?;
-    world.register(YUELU, "430104").await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(BUREAU, "").await?;
+    fixture.register(YUELU, "430104").await?;
+    let mut office = fixture.office()?;
     let department = |code: &str| {
         item_definition(code, 1, |item| {
             item.owner = ItemOwner::Department {
@@ -264,7 +264,7 @@ async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> TestResult {
         (OFFICE, Role::Auditor, 3),
         (OFFICE, Role::Provider, 0),
     ] {
-        let mut client = world.client_of(organisation, role)?;
+        let mut client = fixture.client_of(organisation, role)?;
         let seen = list_duties(&mut client, DutyFilter::Open).await?;
         assert_eq!(seen.len(), count, "{organisation} {role:?}");
     }
@@ -281,25 +281,25 @@ async fn r6_a_whole_organ_is_affected_and_sees_its_own_duties() -> TestResult {
     assert_ne!(first.duties, second.duties);
     assert!(second.next_page_token.is_empty());
 
-    let mut bureau = world.client_of(BUREAU, Role::Provider)?;
+    let mut bureau = fixture.client_of(BUREAU, Role::Provider)?;
     let status = record_trigger(&mut bureau, law_amended("x", "2026-11-20", &["a"])).await;
     assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
     let status = dismiss_duty(&mut bureau, &opened.duties[0].duty_id, "x").await;
     assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_what_was_published_since_the_trigger_answers_it_and_nothing_is_due_before_2017()
 -> TestResult {
-    let world = CatalogFixture::start_at(datetime!(2026-01-10 09:00 +8)).await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start_at(datetime!(2026-01-10 09:00 +8)).await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     publish_directly(&mut office, plain_definition("a", 1)).await?;
-    world.bed.clock.set(datetime!(2026-02-05 09:00 +8));
+    fixture.bed.clock.set(datetime!(2026-02-05 09:00 +8));
     publish_directly(&mut office, plain_definition("a", 2)).await?;
-    world.bed.clock.set(datetime!(2026-03-10 09:00 +8));
+    fixture.bed.clock.set(datetime!(2026-03-10 09:00 +8));
     let late = record_trigger(&mut office, law_amended("一号", "2026-01-30", &["a"])).await?;
     let duty = &late.duties[0];
     assert_eq!(
@@ -346,22 +346,22 @@ async fn r6_what_was_published_since_the_trigger_answers_it_and_nothing_is_due_b
         let refused = refusal_of(record_trigger(&mut office, request).await);
         assert_eq!(refused.reason_and_field(), (reason, field));
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
-    let world = CatalogFixture::start_at(datetime!(2026-12-10 09:00 +8)).await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start_at(datetime!(2026-12-10 09:00 +8)).await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     let opened = record_trigger(&mut office, law_amended("一号", "2026-12-21", &["xzcf"])).await;
     assert_eq!(
         refusal_of(opened).field,
         "promulgated_on",
         "not before it happened"
     );
-    world.bed.clock.set(datetime!(2026-12-21 09:00 +8));
+    fixture.bed.clock.set(datetime!(2026-12-21 09:00 +8));
     let opened = record_trigger(&mut office, law_amended("一号", "2026-12-21", &["xzcf"])).await?;
     let before = opened.duties[0].due_on.clone();
     assert!(opened.duties[0].provisional);
@@ -379,7 +379,7 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
         rules: LegalRuleSet::changsha_2017(),
     };
     // The service's own reconciler holds the old calendar: the clock does not advance while this one is tested.
-    let moved = reconcile_data_files(&world.pool, &revised, &world.bed.clock, None)
+    let moved = reconcile_data_files(&fixture.pool, &revised, &fixture.bed.clock, None)
         .await?
         .moved;
     assert_eq!(moved.len(), 1);
@@ -388,7 +388,7 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
         .deadline(time::macros::date!(2026 - 12 - 21), 15);
     assert!(!expected.provisional);
     assert_eq!((moved[0].0.as_str(), moved[0].2), ("xzcf", expected.due_on));
-    let events = world.bed.emitted::<DutyRescheduled>().await?;
+    let events = fixture.bed.emitted::<DutyRescheduled>().await?;
     assert_eq!(events[0].old_due_on, before);
     assert_eq!(
         events[0].due_on,
@@ -396,32 +396,33 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
     );
     assert!(!events[0].provisional);
     // An instance that does not know the notice yet leaves the final day alone.
-    let old = reconcile_data_files(&world.pool, &changsha_law()?, &world.bed.clock, None).await?;
+    let old =
+        reconcile_data_files(&fixture.pool, &changsha_law()?, &fixture.bed.clock, None).await?;
     assert!(old.moved.is_empty());
     let open = list_duties(&mut office, DutyFilter::Open).await?;
     assert_eq!(
         (open[0].due_on.as_str(), open[0].provisional),
         (events[0].due_on.as_str(), false)
     );
-    assert_eq!(world.bed.emitted::<DutyRescheduled>().await?.len(), 1);
-    world.finish().await?;
+    assert_eq!(fixture.bed.emitted::<DutyRescheduled>().await?.len(), 1);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
-    let world = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     record_trigger(&mut office, law_amended("一号", "2026-06-01", &["xzxk"])).await?;
-    world.bed.clock.set(datetime!(2026-06-24 00:00 +8));
-    world.reconcile(None).await?;
+    fixture.bed.clock.set(datetime!(2026-06-24 00:00 +8));
+    fixture.reconcile(None).await?;
     // The service's own run may still hold the lock of the duty, which ours then skips.
     eventually(
         "it is told",
         std::time::Duration::from_secs(20),
         async || {
-            let announced = world.bed.emitted::<DutyOverdue>().await?.len();
+            let announced = fixture.bed.emitted::<DutyOverdue>().await?.len();
             anyhow::ensure!(announced == 1, "{announced}");
             Ok::<_, anyhow::Error>(())
         },
@@ -443,13 +444,13 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
         calendar: Calendar::from_json(&years.to_string())?,
         rules: LegalRuleSet::changsha_2017(),
     };
-    world.bed.clock.set(datetime!(2026-06-25 09:00 +8));
-    let clock = &world.bed.clock;
+    fixture.bed.clock.set(datetime!(2026-06-25 09:00 +8));
+    let clock = &fixture.bed.clock;
     for _ in 0..3 {
-        reconcile_data_files(&world.pool, &revised, clock, None).await?;
-        reconcile_data_files(&world.pool, &changsha_law()?, clock, None).await?;
+        reconcile_data_files(&fixture.pool, &revised, clock, None).await?;
+        reconcile_data_files(&fixture.pool, &changsha_law()?, clock, None).await?;
     }
-    let announced = world.bed.emitted::<DutyOverdue>().await?;
+    let announced = fixture.bed.emitted::<DutyOverdue>().await?;
     let mut days: Vec<_> = announced
         .iter()
         .map(|event| event.due_on.as_str())
@@ -458,28 +459,28 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
     days.dedup();
     assert_eq!((days.len(), days[0]), (all, "2026-06-23"), "{days:?}");
     assert!(days.is_sorted() && all <= 2, "{days:?}");
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_the_reconciler_waits_for_no_row_that_another_writer_has_in_hand() -> TestResult {
-    let world = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     record_trigger(
         &mut office,
         law_amended("一号", "2026-06-01", &["xzxk", "xzcf"]),
     )
     .await?;
-    let owner = world.bed.schema_pool().await?;
+    let owner = fixture.bed.schema_pool().await?;
     let mut writer = owner.begin().await?;
     sqlx::query("update duty set reason = '' where item_code = 'xzxk'")
         .execute(&mut *writer)
         .await?;
-    world.bed.clock.set(datetime!(2026-06-24 09:00 +8));
+    fixture.bed.clock.set(datetime!(2026-06-24 09:00 +8));
     let announced = async || {
-        let announced = world.bed.emitted::<DutyOverdue>().await?;
+        let announced = fixture.bed.emitted::<DutyOverdue>().await?;
         Ok::<_, anyhow::Error>(
             announced
                 .into_iter()
@@ -487,7 +488,7 @@ async fn r6_the_reconciler_waits_for_no_row_that_another_writer_has_in_hand() ->
                 .collect::<Vec<_>>(),
         )
     };
-    world.reconcile(None).await?;
+    fixture.reconcile(None).await?;
     eventually(
         "one is told",
         std::time::Duration::from_secs(20),
@@ -510,6 +511,6 @@ async fn r6_the_reconciler_waits_for_no_row_that_another_writer_has_in_hand() ->
         },
     )
     .await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -15,22 +15,22 @@ use tonic::{Code, Status};
 
 use crate::fixture::{CatalogFixture, OFFICE, item_definition, place_file, plain_definition};
 
-async fn publish(world: &CatalogFixture, definition_toml: String) -> Result<Item, Status> {
+async fn publish(fixture: &CatalogFixture, definition_toml: String) -> Result<Item, Status> {
     let request = PublishItemVersionRequest { definition_toml };
-    let mut office = world
+    let mut office = fixture
         .office()
         .map_err(|e| Status::internal(e.to_string()))?;
     let answer = office.publish_item_version(request).await?.into_inner();
     answer.item.ok_or_else(|| Status::internal("no item"))
 }
 
-async fn get(world: &CatalogFixture, code: &str, version: u32) -> Result<Item, Status> {
+async fn get(fixture: &CatalogFixture, code: &str, version: u32) -> Result<Item, Status> {
     let request = GetItemRequest {
         code: code.to_owned(),
         version,
         on_date: String::new(),
     };
-    let mut public = world
+    let mut public = fixture
         .client_as(Role::Public)
         .map_err(|e| Status::internal(e.to_string()))?;
     let answer = public.get_item(request).await?.into_inner();
@@ -70,30 +70,30 @@ fn carried() -> (usize, usize) {
 
 #[tokio::test]
 async fn a_code_with_a_character_that_no_text_can_hold_is_the_callers_mistake() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    let status = get(&world, "xzcf\0", 1).await.unwrap_err();
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    let status = get(&fixture, "xzcf\0", 1).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     assert!(status.message().contains("U+0000"));
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_the_standard_items_are_published_once_and_whole() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
     let (items, lists) = carried();
     // The service's own reconciler runs every second in parallel.
     for _ in 0..2 {
-        let done = world.reconcile(None).await?;
+        let done = fixture.reconcile(None).await?;
         assert_eq!(
             (done.published.len(), done.known, done.faults.len()),
             (0, items + lists, 0)
         );
     }
 
-    let mut public = world.client_as(Role::Public)?;
+    let mut public = fixture.client_as(Role::Public)?;
     let shown = public
         .list_items(ListItemsRequest::default())
         .await?
@@ -117,8 +117,8 @@ async fn r6_the_standard_items_are_published_once_and_whole() -> TestResult {
     assert!(shown.iter().all(|item| !item.legal_basis.is_empty()));
 
     // A consumer can work by the event alone: it holds the same definition, and passes the lint.
-    let published = world.published().await?;
-    assert!(world.registered().await?.is_empty());
+    let published = fixture.published().await?;
+    assert!(fixture.registered().await?.is_empty());
     assert_eq!(published.len(), items, "announced once each");
     for standard in standard_items()? {
         let event = published
@@ -134,21 +134,21 @@ async fn r6_the_standard_items_are_published_once_and_whole() -> TestResult {
         assert_eq!(event.effective_from, from.unwrap_or_default());
         assert_eq!(ItemVersion::from_json(&event.definition_json)?, standard);
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
     // Published today for days to come.
     let upcoming = item_definition("special-check", 2, |item| {
         item.effective_from = Some(time::macros::date!(2027 - 01 - 01));
     });
-    publish(&world, plain_definition("special-check", 1)).await?;
-    publish(&world, upcoming).await?;
-    assert_eq!(get(&world, "special-check", 0).await?.version, 1);
+    publish(&fixture, plain_definition("special-check", 1)).await?;
+    publish(&fixture, upcoming).await?;
+    assert_eq!(get(&fixture, "special-check", 0).await?.version, 1);
 
     let on = async |code: &str, day: &str| {
         let request = GetItemRequest {
@@ -156,7 +156,7 @@ async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> TestResult
             version: 0,
             on_date: day.to_owned(),
         };
-        let mut public = world.client_as(Role::Public).unwrap();
+        let mut public = fixture.client_as(Role::Public).unwrap();
         let answer = public.get_item(request).await?;
         Ok::<u32, Status>(answer.into_inner().item.unwrap().version)
     };
@@ -178,7 +178,7 @@ async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> TestResult
     let versions = async |role, code: &str| {
         let code = code.to_owned();
         let request = ListItemVersionsRequest { code };
-        let mut client = world.client_as(role).unwrap();
+        let mut client = fixture.client_as(role).unwrap();
         let answer = client.list_item_versions(request).await?;
         Ok::<_, Status>(answer.into_inner().versions)
     };
@@ -216,12 +216,12 @@ async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> TestResult
     );
 
     // The day comes: nothing is published, and the other version is in force.
-    world
+    fixture
         .bed
         .clock
         .set(time::macros::datetime!(2027-01-01 00:00 +8));
-    assert_eq!(get(&world, "special-check", 0).await?.version, 2);
-    world.finish().await?;
+    assert_eq!(get(&fixture, "special-check", 0).await?.version, 2);
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -229,10 +229,10 @@ async fn r6_versions_stand_side_by_side_and_each_day_has_its_own() -> TestResult
 async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
     const BUREAU: &str = "12430100444900018L";
     const YUELU: &str = "51430100MJJ000012E";
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(BUREAU, "").await?;
-    world.register(YUELU, "430104").await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(BUREAU, "").await?;
+    fixture.register(YUELU, "430104").await?;
     let owned = |code: &str, owner: ItemOwner| item_definition(code, 1, |item| item.owner = owner);
     let department = |organ: &str| ItemOwner::Department {
         organ: organ.to_owned(),
@@ -241,8 +241,8 @@ async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
         district: district.to_owned(),
         organ: organ.to_owned(),
     };
-    publish(&world, owned("of-bureau", department(BUREAU))).await?;
-    let item = publish(&world, owned("of-yuelu", district("430104", YUELU))).await?;
+    publish(&fixture, owned("of-bureau", department(BUREAU))).await?;
+    let item = publish(&fixture, owned("of-yuelu", district("430104", YUELU))).await?;
     let owner = item.owner.unwrap();
     assert_eq!(
         (owner.catalogue(), owner.district_code.as_str()),
@@ -263,11 +263,11 @@ async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
             organ,
         ),
     ] {
-        let answer = publish(&world, owned("astray", owner)).await;
+        let answer = publish(&fixture, owned("astray", owner)).await;
         assert_eq!(refusal_of(answer).reason_and_field(), (reason, field));
     }
     // The office does not publish what its own organ would be bound by alone.
-    let answer = publish(&world, owned("astray", department(OFFICE))).await;
+    let answer = publish(&fixture, owned("astray", department(OFFICE))).await;
     assert_eq!(refusal_of(answer).reason, Reason::OwnCatalogue);
 
     let listed = async |catalogue: Catalogue, organ: &str, district_code: &str| {
@@ -276,7 +276,7 @@ async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
             organ: organ.to_owned(),
             district_code: district_code.to_owned(),
         };
-        let answer = world.client_as(Role::Public)?.list_items(request).await?;
+        let answer = fixture.client_as(Role::Public)?.list_items(request).await?;
         let items = answer.into_inner().items.into_iter();
         Ok::<Vec<String>, anyhow::Error>(items.map(|item| item.code).collect())
     };
@@ -292,7 +292,7 @@ async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
     assert_eq!(listed(Catalogue::District, "", "430103").await?, [""; 0]);
     let city = listed(Catalogue::City, "", "").await?;
     assert!(city.contains(&"xzcf".to_owned()) && !city.contains(&"of-yuelu".to_owned()));
-    let published = world.published().await?;
+    let published = fixture.published().await?;
     let event = published
         .iter()
         .find(|event| event.code == "of-yuelu")
@@ -303,23 +303,23 @@ async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
         event.district_code.as_str(),
     );
     assert_eq!(said, ("district", YUELU, "430104"));
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_versions_follow_one_another_and_the_newest_is_in_force() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    publish(&world, plain_definition("special-check", 1)).await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    publish(&fixture, plain_definition("special-check", 1)).await?;
     let second = item_definition("special-check", 2, |item| item.edition = "2026".to_owned());
-    let shown = publish(&world, second.clone()).await?;
+    let shown = publish(&fixture, second.clone()).await?;
     assert_eq!((shown.version, shown.edition.as_str()), (2, "2026"));
     // The same again is the same answer and no second event.
-    assert_eq!(publish(&world, second).await?, shown);
+    assert_eq!(publish(&fixture, second).await?, shown);
 
-    assert_eq!(get(&world, "special-check", 0).await?.version, 2);
-    assert_eq!(get(&world, "special-check", 1).await?.edition, "2018");
+    assert_eq!(get(&fixture, "special-check", 0).await?.version, 2);
+    assert_eq!(get(&fixture, "special-check", 1).await?.edition, "2018");
     for (version, reason, field) in [
         (3, Reason::ItemVersionUnknown, "version"),
         (0, Reason::ItemUnknown, "code"),
@@ -329,11 +329,11 @@ async fn r6_versions_follow_one_another_and_the_newest_is_in_force() -> TestResu
         } else {
             "special-check"
         };
-        let refused = refusal_of(get(&world, code, version).await);
+        let refused = refusal_of(get(&fixture, code, version).await);
         assert_eq!(refused.reason_and_field(), (reason, field));
     }
 
-    let published = world.published().await?;
+    let published = fixture.published().await?;
     let versions: Vec<_> = published
         .iter()
         .filter(|event| event.code == "special-check")
@@ -344,38 +344,38 @@ async fn r6_versions_follow_one_another_and_the_newest_is_in_force() -> TestResu
         "select distinct code || ' ' || published_by from item_version \
          where code in ('special-check', 'xzxk') order by 1",
     )
-    .fetch_all(&world.pool)
+    .fetch_all(&fixture.pool)
     .await?;
     let (officer, file) = (
         format!("special-check {OFFICE}/tester"),
         format!("xzxk {DATA_FILE_ACTOR}"),
     );
     assert_eq!(by, [officer, file]);
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_a_published_version_never_changes_and_none_is_left_out() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    publish(&world, plain_definition("special-check", 1)).await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    publish(&fixture, plain_definition("special-check", 1)).await?;
 
     let other = item_definition("special-check", 1, |item| item.name.push('改'));
-    let status = publish(&world, other).await.unwrap_err();
+    let status = publish(&fixture, other).await.unwrap_err();
     let refused = RefusalDetails::from_status(&status);
     assert_eq!(refused.reason, Reason::ItemVersionImmutable);
     assert!(status.message().contains("special-check"), "{status}");
 
     for (code, version) in [("special-check", 3), ("new-item", 2)] {
-        let refused = refusal_of(publish(&world, plain_definition(code, version)).await);
+        let refused = refusal_of(publish(&fixture, plain_definition(code, version)).await);
         assert_eq!(
             refused.reason_and_field(),
             (Reason::ItemVersionGap, "definition_toml.version")
         );
         assert!(refused.rule.contains("plus 1"), "{refused:?}");
     }
-    assert_eq!(get(&world, "special-check", 0).await?.name, "行政处罚");
+    assert_eq!(get(&fixture, "special-check", 0).await?.name, "行政处罚");
 
     // Not even the service's own role can change or remove what is published.
     for statement in [
@@ -387,22 +387,22 @@ async fn r6_a_published_version_never_changes_and_none_is_left_out() -> TestResu
         "update code_list_version set definition = '{}'",
         "delete from code_list_version",
     ] {
-        world.is_forbidden(statement).await?;
+        fixture.is_forbidden(statement).await?;
     }
-    let published = world.published().await?;
+    let published = fixture.published().await?;
     assert_eq!(
         published.len(),
         carried().0 + 1,
         "refusals announce nothing"
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_an_inconsistent_definition_names_path_and_rule() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
     // (definition, field, part of the rule)
     let no_term = item_definition("special-check", 1, |item| item.term = None);
     let no_basis = item_definition("special-check", 1, |item| item.legal_basis.clear());
@@ -429,16 +429,16 @@ async fn r6_an_inconsistent_definition_names_path_and_rule() -> TestResult {
         ("#".repeat(300_000), "definition_toml", "262144"),
     ];
     for (definition, field, rule) in table {
-        let refused = refusal_of(publish(&world, definition).await);
+        let refused = refusal_of(publish(&fixture, definition).await);
         assert_eq!(refused.code, Code::InvalidArgument, "{refused:?}");
         assert_eq!(refused.field, field, "{refused:?}");
         assert!(refused.rule.contains(rule), "{refused:?}");
     }
-    let status = get(&world, "special-check", 0).await.unwrap_err();
+    let status = get(&fixture, "special-check", 0).await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
-    let published = world.published().await?;
+    let published = fixture.published().await?;
     assert_eq!(published.len(), carried().0, "only the standard items");
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -452,9 +452,9 @@ async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Test
     );
     folder.write("b-first.toml", &plain_definition("district-check", 1));
     folder.write("notes.txt", "not an item");
-    let world = CatalogFixture::start_with(folder.name()).await?;
-    world.ready().await?;
-    assert_eq!(get(&world, "district-check", 0).await?.version, 2);
+    let fixture = CatalogFixture::start_with(folder.name()).await?;
+    fixture.ready().await?;
+    assert_eq!(get(&fixture, "district-check", 0).await?.version, 2);
 
     // Files that come later are found by the timer, maybe not all at once; the bad ones are named in the lane.
     folder.write("f-good.toml", &plain_definition("late-check", 1));
@@ -467,7 +467,7 @@ async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Test
         "e-standard.toml",
         &item_definition("xzcf", 1, |item| item.name.push('改')),
     );
-    let said = world
+    let said = fixture
         .lane_complains(&[
             "c-broken.toml",
             "district-check v1: refused: definition_toml.version",
@@ -478,11 +478,11 @@ async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Test
         .await?;
     assert!(!said.contains("f-good.toml"), "{said}");
     let late = eventually("the good one", Duration::from_secs(20), async || {
-        get(&world, "late-check", 0).await
+        get(&fixture, "late-check", 0).await
     });
     assert_eq!(late.await?.version, 1);
-    assert_eq!(get(&world, "xzcf", 1).await?.name, "行政处罚");
-    let again = world.reconcile(Some(&folder.0)).await?;
+    assert_eq!(get(&fixture, "xzcf", 1).await?.name, "行政处罚");
+    let again = fixture.reconcile(Some(&folder.0)).await?;
     assert_eq!(
         (again.published.len(), again.known, again.faults.len()),
         (0, carried().0 + carried().1 + 3, 3)
@@ -492,10 +492,10 @@ async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Test
     for file in ["c-broken.toml", "d-changed.toml", "e-standard.toml"] {
         std::fs::remove_file(folder.0.join(file))?;
     }
-    world.ready().await?;
-    let published = world.published().await?;
+    fixture.ready().await?;
+    let published = fixture.published().await?;
     assert_eq!(published.len(), carried().0 + 3, "each version once");
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -503,11 +503,11 @@ async fn r6_data_files_are_published_and_a_bad_one_keeps_no_other_back() -> Test
 async fn r6_a_missing_folder_is_said_and_the_standard_goes_on() -> TestResult {
     let folder = ItemsFolder::new();
     let missing = folder.0.join("missing").display().to_string();
-    let world = CatalogFixture::start_with(missing.clone()).await?;
-    world.lane_complains(&[&missing]).await?;
-    assert_eq!(get(&world, "xzxk", 0).await?.version, 2);
+    let fixture = CatalogFixture::start_with(missing.clone()).await?;
+    fixture.lane_complains(&[&missing]).await?;
+    assert_eq!(get(&fixture, "xzxk", 0).await?.version, 2);
     std::fs::create_dir(&missing)?;
-    world.ready().await?;
-    world.finish().await?;
+    fixture.ready().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -35,11 +35,11 @@ fn district() -> Provider {
     }
 }
 
-async fn register(world: &CatalogFixture, provider: Provider) -> Result<Provider, Status> {
+async fn register(fixture: &CatalogFixture, provider: Provider) -> Result<Provider, Status> {
     let request = RegisterProviderRequest {
         provider: Some(provider),
     };
-    let mut office = world
+    let mut office = fixture
         .office()
         .map_err(|e| Status::internal(e.to_string()))?;
     let answer = office.register_provider(request).await?.into_inner();
@@ -48,17 +48,17 @@ async fn register(world: &CatalogFixture, provider: Provider) -> Result<Provider
         .ok_or_else(|| Status::internal("no provider"))
 }
 
-async fn listed(world: &CatalogFixture) -> Result<Vec<Provider>> {
-    let mut provider = world.client_as(Role::Provider)?;
+async fn listed(fixture: &CatalogFixture) -> Result<Vec<Provider>> {
+    let mut provider = fixture.client_as(Role::Provider)?;
     let answer = provider.list_providers(ListProvidersRequest {}).await?;
     Ok(answer.into_inner().providers)
 }
 
 #[tokio::test]
 async fn r3_a_registration_counts_its_changes_and_announces_each_once() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    let first = register(&world, city()).await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    let first = register(&fixture, city()).await?;
     assert_eq!(
         first,
         Provider {
@@ -68,20 +68,20 @@ async fn r3_a_registration_counts_its_changes_and_announces_each_once() -> TestR
     );
     // The same again, with any revision in the request: nothing changes.
     for revision in [0, 1, 77] {
-        let again = register(&world, Provider { revision, ..city() }).await?;
+        let again = register(&fixture, Provider { revision, ..city() }).await?;
         assert_eq!(again, first);
     }
-    register(&world, district()).await?;
+    register(&fixture, district()).await?;
     let renamed = Provider {
         name: "长沙市某局".to_owned(),
         ..city()
     };
-    assert_eq!(register(&world, renamed.clone()).await?.revision, 2);
+    assert_eq!(register(&fixture, renamed.clone()).await?.revision, 2);
     let disabled = Provider {
         enabled: false,
         ..renamed
     };
-    let last = register(&world, disabled).await?;
+    let last = register(&fixture, disabled).await?;
     assert_eq!(last.revision, 3);
 
     let expected = [
@@ -91,10 +91,10 @@ async fn r3_a_registration_counts_its_changes_and_announces_each_once() -> TestR
             ..district()
         },
     ];
-    assert_eq!(listed(&world).await?, expected);
+    assert_eq!(listed(&fixture).await?, expected);
 
-    world.ready().await?;
-    let registered = world.registered().await?;
+    fixture.ready().await?;
+    let registered = fixture.registered().await?;
     let of_city: Vec<_> = registered
         .iter()
         .filter(|event| event.code == CITY)
@@ -125,7 +125,7 @@ async fn r3_a_registration_counts_its_changes_and_announces_each_once() -> TestR
         "select revision, recorded_by from provider_revision where code = $1 order by revision",
     )
     .bind(CITY)
-    .fetch_all(&world.pool)
+    .fetch_all(&fixture.pool)
     .await?;
     let officer = format!("{OFFICE}/tester");
     assert_eq!(
@@ -136,19 +136,19 @@ async fn r3_a_registration_counts_its_changes_and_announces_each_once() -> TestR
         "update provider_revision set enabled = true",
         "delete from provider_revision",
     ] {
-        world.is_forbidden(statement).await?;
+        fixture.is_forbidden(statement).await?;
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r3_concurrent_registrations_lose_no_revision() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
     let calls = (0..16).map(|i| {
         let name = format!("长沙市第{i}中心");
-        register(&world, Provider { name, ..city() })
+        register(&fixture, Provider { name, ..city() })
     });
     let answers = futures::future::join_all(calls).await;
     let mut revisions = answers
@@ -157,18 +157,18 @@ async fn r3_concurrent_registrations_lose_no_revision() -> TestResult {
         .collect::<Result<Vec<_>, _>>()?;
     revisions.sort_unstable();
     assert_eq!(revisions, (1..=16).collect::<Vec<u64>>());
-    world.ready().await?;
-    let heard = world.registered().await?;
+    fixture.ready().await?;
+    let heard = fixture.registered().await?;
     let heard: Vec<_> = heard.iter().map(|event| event.revision).collect();
     assert_eq!(heard, revisions, "announced in the order of the revisions");
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r3_every_refusal_names_field_and_rule_and_stores_nothing() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
     let table = [
         (
             Provider {
@@ -240,7 +240,7 @@ async fn r3_every_refusal_names_field_and_rule_and_stores_nothing() -> TestResul
     ];
     for (provider, field, rule) in table {
         let of_code = field == "provider.code";
-        let refused = refusal_of(register(&world, provider.clone()).await);
+        let refused = refusal_of(register(&fixture, provider.clone()).await);
         assert_eq!(refused.code, Code::InvalidArgument, "{provider:?}");
         assert_eq!(refused.field, field, "{provider:?}");
         assert_eq!(
@@ -251,19 +251,19 @@ async fn r3_every_refusal_names_field_and_rule_and_stores_nothing() -> TestResul
         assert!(refused.rule.contains(rule), "{provider:?}: {refused:?}");
     }
     let request = RegisterProviderRequest { provider: None };
-    let answer = world.office()?.register_provider(request).await;
+    let answer = fixture.office()?.register_provider(request).await;
     assert_eq!(refusal_of(answer).field, "provider");
-    assert!(listed(&world).await?.is_empty());
-    world.ready().await?;
-    assert!(world.registered().await?.is_empty());
-    world.finish().await?;
+    assert!(listed(&fixture).await?.is_empty());
+    fixture.ready().await?;
+    assert!(fixture.registered().await?.is_empty());
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r5_only_the_credit_office_writes() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
     for role in [
         Role::Provider,
         Role::Operator,
@@ -271,7 +271,7 @@ async fn r5_only_the_credit_office_writes() -> TestResult {
         Role::Public,
         Role::Subject,
     ] {
-        let mut client = world.client_as(role)?;
+        let mut client = fixture.client_as(role)?;
         let request = RegisterProviderRequest {
             provider: Some(city()),
         };
@@ -281,8 +281,8 @@ async fn r5_only_the_credit_office_writes() -> TestResult {
         let status = client.publish_item_version(request).await.unwrap_err();
         assert_eq!(status.code(), Code::PermissionDenied, "{role:?}");
     }
-    assert!(listed(&world).await?.is_empty());
-    world.ready().await?;
-    world.finish().await?;
+    assert!(listed(&fixture).await?.is_empty());
+    fixture.ready().await?;
+    fixture.finish().await?;
     Ok(())
 }

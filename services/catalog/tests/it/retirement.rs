@@ -19,7 +19,7 @@ use crate::{
 };
 
 async fn retire(
-    world: &CatalogFixture,
+    fixture: &CatalogFixture,
     code: &str,
     from: &str,
     successor: &str,
@@ -30,7 +30,7 @@ async fn retire(
         reason: "依据的规定已废止".to_owned(),
         successor_code: successor.to_owned(),
     };
-    let mut office = world
+    let mut office = fixture
         .office()
         .map_err(|e| Status::internal(e.to_string()))?;
     let answer = office.retire_item(request).await?.into_inner();
@@ -41,16 +41,16 @@ async fn retire(
 
 #[tokio::test]
 async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     for code in ["old", "new"] {
         publish_directly(&mut office, plain_definition(code, 1)).await?;
     }
     record_trigger(&mut office, law_amended("一号", "2026-11-20", &["old"])).await?;
-    let done = retire(&world, "old", "2026-12-01", "new").await?;
+    let done = retire(&fixture, "old", "2026-12-01", "new").await?;
     assert_eq!(
-        retire(&world, "old", "2026-12-01", "new").await?,
+        retire(&fixture, "old", "2026-12-01", "new").await?,
         done,
         "said twice"
     );
@@ -69,13 +69,13 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
             version,
             ..GetItemRequest::default()
         };
-        let mut public = world.client_as(Role::Public).unwrap();
+        let mut public = fixture.client_as(Role::Public).unwrap();
         public.get_item(request).await
     };
     let states = async || {
         let code = "old".to_owned();
         let request = ListItemVersionsRequest { code };
-        let answer = world
+        let answer = fixture
             .client_as(Role::Public)?
             .list_item_versions(request)
             .await?;
@@ -86,7 +86,7 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
     };
     assert!(get(0).await.is_ok());
     assert_eq!(states().await?, VersionState::InForce);
-    world.bed.clock.set(datetime!(2026-12-01 00:00 +8));
+    fixture.bed.clock.set(datetime!(2026-12-01 00:00 +8));
     assert_eq!(refusal_of(get(0).await).reason, Reason::ItemVersionUnknown);
     assert!(
         get(1).await.is_ok(),
@@ -106,7 +106,7 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
         Reason::ItemRetired
     );
     assert_eq!(
-        refusal_of(retire(&world, "old", "2026-12-02", "new").await).reason,
+        refusal_of(retire(&fixture, "old", "2026-12-02", "new").await).reason,
         Reason::ItemAlreadyRetired
     );
     assert_eq!(
@@ -115,7 +115,7 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
     );
     let trigger = record_trigger(&mut office, law_amended("二号", "2026-11-20", &["old"])).await;
     assert_eq!(refusal_of(trigger).field, "item_codes[0]");
-    world.reconcile(None).await?;
+    fixture.reconcile(None).await?;
     assert!(list_duties(&mut office, DutyFilter::Open).await?.is_empty());
     let ended = list_duties(&mut office, DutyFilter::Closed).await?;
     let by_end: Vec<_> = ended.iter().filter(|d| d.closed_by_version == 0).collect();
@@ -125,8 +125,8 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
         (DutyState::Closed, false)
     );
     assert_eq!(by_end[0].reason, "依据的规定已废止");
-    assert_eq!(world.bed.emitted::<DutyClosed>().await?.len(), 2);
-    let events = world.bed.emitted::<ItemRetired>().await?;
+    assert_eq!(fixture.bed.emitted::<DutyClosed>().await?.len(), 2);
+    let events = fixture.bed.emitted::<ItemRetired>().await?;
     assert_eq!(events.len(), 1);
     assert_eq!(
         (
@@ -135,15 +135,15 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
         ),
         ("2026-12-01", "new")
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_a_retirement_that_leads_nowhere_is_refused() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     for code in ["a", "b"] {
         publish_directly(&mut office, plain_definition(code, 1)).await?;
     }
@@ -157,33 +157,33 @@ async fn r6_a_retirement_that_leads_nowhere_is_refused() -> TestResult {
         ("a", "2026-12-01", "a", wrong, "successor_code"),
         ("a", "2026-12-01", "nowhere", unsuitable, "successor_code"),
     ] {
-        let refused = refusal_of(retire(&world, code, from, successor).await);
+        let refused = refusal_of(retire(&fixture, code, from, successor).await);
         assert_eq!(refused.reason_and_field(), (reason, field), "{code} {from}");
     }
     // Each in favour of the other, at the same moment: one goes first, so no cycle comes about.
     let (one, other) = tokio::join!(
-        retire(&world, "a", "2026-12-01", "b"),
-        retire(&world, "b", "2026-12-01", "a")
+        retire(&fixture, "a", "2026-12-01", "b"),
+        retire(&fixture, "b", "2026-12-01", "a")
     );
     assert_eq!(u8::from(one.is_ok()) + u8::from(other.is_ok()), 1);
     let failed = if one.is_ok() { other } else { one };
     assert_eq!(refusal_of(failed).field, "successor_code");
     for role in [Role::Provider, Role::DistrictCreditOffice, Role::Operator] {
-        let status = world
+        let status = fixture
             .client_as(role)?
             .retire_item(RetireItemRequest::default())
             .await;
         assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> TestResult {
-    let world = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start_at(datetime!(2026-06-01 09:00 +8)).await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     // All are due on 2026-06-23.
     let codes = ["before", "next-day", "later", "today"];
     for code in codes {
@@ -196,7 +196,7 @@ async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> TestResult {
         ("later", "2026-06-25"),
         ("today", "2026-06-01"),
     ] {
-        retire(&world, code, from, "").await?;
+        retire(&fixture, code, from, "").await?;
     }
     let open = async |office: &mut crate::fixture::CatalogClient| {
         let open = list_duties(office, DutyFilter::Open).await?;
@@ -214,17 +214,17 @@ async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> TestResult {
         (datetime!(2026-06-24 00:00 +8), vec!["later"]),
         (datetime!(2026-06-25 00:00 +8), vec![]),
     ] {
-        world.bed.clock.set(now);
-        world.reconcile(None).await?;
+        fixture.bed.clock.set(now);
+        fixture.reconcile(None).await?;
         assert_eq!(open(&mut office).await?, left, "{now}");
     }
-    let announced = world.bed.emitted::<DutyOverdue>().await?;
+    let announced = fixture.bed.emitted::<DutyOverdue>().await?;
     let announced: Vec<_> = announced
         .iter()
         .map(|event| event.item_code.as_str())
         .collect();
     assert_eq!(announced, ["later"]);
-    let closed = world.bed.emitted::<DutyClosed>().await?;
+    let closed = fixture.bed.emitted::<DutyClosed>().await?;
     let closed: Vec<_> = closed
         .iter()
         .map(|e| (e.item_code.as_str(), e.closed_on.as_str(), e.late))
@@ -242,28 +242,28 @@ async fn r6_an_end_answers_a_duty_by_its_due_day_only() -> TestResult {
     for duty in late {
         assert_eq!(duty.overdue, duty.item_code == "later", "{duty:?}");
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    let mut office = fixture.office()?;
     publish_directly(&mut office, plain_definition("old", 1)).await?;
     record_trigger(&mut office, law_amended("一号", "2026-11-20", &["old"])).await?;
-    retire(&world, "old", "2026-12-01", "").await?;
-    retire(&world, "old", "2026-11-30", "").await?;
-    let withdrawn = retire(&world, "old", "9999-12-31", "").await?;
+    retire(&fixture, "old", "2026-12-01", "").await?;
+    retire(&fixture, "old", "2026-11-30", "").await?;
+    let withdrawn = retire(&fixture, "old", "9999-12-31", "").await?;
     assert_eq!(
-        retire(&world, "old", "9999-12-31", "").await?,
+        retire(&fixture, "old", "9999-12-31", "").await?,
         withdrawn,
         "said twice"
     );
     // On neither day it ends, and its duty stays.
-    world.bed.clock.set(datetime!(2026-12-02 09:00 +8));
-    world.reconcile(None).await?;
+    fixture.bed.clock.set(datetime!(2026-12-02 09:00 +8));
+    fixture.reconcile(None).await?;
     assert_eq!(list_duties(&mut office, DutyFilter::Open).await?.len(), 1);
     let request = ListItemVersionsRequest {
         code: "old".to_owned(),
@@ -274,14 +274,14 @@ async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> TestResult {
     let listed = office.list_items(ListItemsRequest::default()).await?;
     assert!(listed.into_inner().items.iter().any(|i| i.code == "old"));
     // It may be decided anew; every decision is on record and was announced, each later than the one before.
-    retire(&world, "old", "2026-12-02", "").await?;
+    retire(&fixture, "old", "2026-12-02", "").await?;
     assert_eq!(
-        refusal_of(retire(&world, "old", "9999-12-31", "").await).reason,
+        refusal_of(retire(&fixture, "old", "9999-12-31", "").await).reason,
         Reason::ItemAlreadyRetired
     );
     assert!(list_duties(&mut office, DutyFilter::Open).await?.is_empty());
     let days = ["2026-12-01", "2026-11-30", "9999-12-31", "2026-12-02"];
-    let events = world.bed.emitted::<ItemRetired>().await?;
+    let events = fixture.bed.emitted::<ItemRetired>().await?;
     let announced: Vec<_> = events
         .iter()
         .map(|event| event.from_date.as_str())
@@ -291,9 +291,9 @@ async fn r6_an_end_is_moved_and_withdrawn_until_its_day() -> TestResult {
         "select from_date::text, decided_at > coalesce(lag(decided_at) over (order by decision), \
          '-infinity') from item_retirement where code = 'old' order by decision",
     )
-    .fetch_all(&world.pool)
+    .fetch_all(&fixture.pool)
     .await?;
     assert_eq!(kept, days.map(|day| (day.to_owned(), true)));
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -43,10 +43,10 @@ fn district(code: &str, district: &str, organ: &str) -> String {
 
 #[tokio::test]
 async fn r6_everybody_drafts_for_its_own_catalogue_only() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(BUREAU, "").await?;
-    world.register(YUELU, "430104").await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(BUREAU, "").await?;
+    fixture.register(YUELU, "430104").await?;
     let of_bureau = department("a", BUREAU);
     let of_yuelu = district("b", "430104", YUELU);
     let city = plain_definition("c", 1);
@@ -94,7 +94,7 @@ async fn r6_everybody_drafts_for_its_own_catalogue_only() -> TestResult {
         (BUREAU, Role::Provider, &department("xzcf", BUREAU), denied),
     ];
     for (organisation, role, toml, expected) in table {
-        let mut client = world.client_of(organisation, role)?;
+        let mut client = fixture.client_of(organisation, role)?;
         let answer = save_draft(&mut client, "", toml, 0).await;
         match expected {
             Ok(()) => assert!(answer.is_ok(), "{organisation} {role:?}: {answer:?}"),
@@ -109,22 +109,22 @@ async fn r6_everybody_drafts_for_its_own_catalogue_only() -> TestResult {
         }
     }
     for role in [Role::Operator, Role::Auditor, Role::Public, Role::Subject] {
-        let mut client = world.client_as(role)?;
+        let mut client = fixture.client_as(role)?;
         let status = save_draft(&mut client, "", &city, 0).await.unwrap_err();
         assert_eq!(status.code(), Code::PermissionDenied, "{role:?}");
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r5_a_draft_is_seen_by_its_organ_and_the_offices_and_reviewed_by_the_city_only()
 -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(BUREAU, "").await?;
-    world.register(YUELU, "430104").await?;
-    let mut bureau = world.client_of(BUREAU, Role::Provider)?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(BUREAU, "").await?;
+    fixture.register(YUELU, "430104").await?;
+    let mut bureau = fixture.client_of(BUREAU, Role::Provider)?;
     let draft = submitted_draft(&mut bureau, &department("a", BUREAU)).await?;
     let id = draft.draft_id.as_str();
     for (organisation, role, sees) in [
@@ -136,7 +136,7 @@ async fn r5_a_draft_is_seen_by_its_organ_and_the_offices_and_reviewed_by_the_cit
         (YUELU, Role::DistrictCreditOffice, false),
         (STRANGER, Role::Provider, false),
     ] {
-        let mut client = world.client_of(organisation, role)?;
+        let mut client = fixture.client_of(organisation, role)?;
         let answer = get_draft(&mut client, id).await;
         let list = client.list_drafts(ListDraftsRequest::default()).await?;
         assert_eq!(
@@ -167,25 +167,29 @@ async fn r5_a_draft_is_seen_by_its_organ_and_the_offices_and_reviewed_by_the_cit
     // The author cannot publish, and neither can a credit office whose own organ wrote it.
     let status = publish_draft(&mut bureau, id).await.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
-    let mut own = world.client_of(BUREAU, Role::CreditOffice)?;
+    let mut own = fixture.client_of(BUREAU, Role::CreditOffice)?;
     assert_eq!(
         refusal_of(publish_draft(&mut own, id).await).reason,
         Reason::OwnCatalogue
     );
-    let status = publish_draft(&mut world.client_of(YUELU, Role::DistrictCreditOffice)?, id).await;
+    let status = publish_draft(
+        &mut fixture.client_of(YUELU, Role::DistrictCreditOffice)?,
+        id,
+    )
+    .await;
     assert_eq!(status.unwrap_err().code(), Code::PermissionDenied);
-    publish_draft(&mut world.office()?, id).await?;
-    world.finish().await?;
+    publish_draft(&mut fixture.office()?, id).await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_a_publication_is_whole_or_not_at_all() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(BUREAU, "").await?;
-    let mut office = world.office()?;
-    let mut bureau = world.client_of(BUREAU, Role::Provider)?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(BUREAU, "").await?;
+    let mut office = fixture.office()?;
+    let mut bureau = fixture.client_of(BUREAU, Role::Provider)?;
     let first = submitted_draft(&mut bureau, &department("a", BUREAU)).await?;
     publish_draft(&mut office, &first.draft_id).await?;
     record_trigger(&mut office, law_amended("一号", "2026-11-20", &["a"])).await?;
@@ -197,7 +201,7 @@ async fn r6_a_publication_is_whole_or_not_at_all() -> TestResult {
     let draft = submitted_draft(&mut bureau, &second).await?;
 
     // The last event of the transaction cannot be stored: everything before it is undone.
-    let owner = world.bed.schema_pool().await?;
+    let owner = fixture.bed.schema_pool().await?;
     for statement in [
         "create function no() returns trigger language plpgsql as $$ begin \
          raise exception 'no room for %', new.event_type using errcode = '23514'; end $$",
@@ -217,11 +221,11 @@ async fn r6_a_publication_is_whole_or_not_at_all() -> TestResult {
     let open = list_duties(&mut office, DutyFilter::Open).await?;
     assert_eq!(open.len(), 1, "the duty is not closed");
     let of_a = async || {
-        let all = world.bed.emitted::<ItemVersionPublished>().await?;
+        let all = fixture.bed.emitted::<ItemVersionPublished>().await?;
         Ok::<_, anyhow::Error>(all.iter().filter(|event| event.code == "a").count())
     };
     assert_eq!(of_a().await?, 1);
-    assert!(world.bed.emitted::<DutyClosed>().await?.is_empty());
+    assert!(fixture.bed.emitted::<DutyClosed>().await?.is_empty());
 
     sqlx::query("drop trigger no on outbox")
         .execute(&owner)
@@ -230,21 +234,21 @@ async fn r6_a_publication_is_whole_or_not_at_all() -> TestResult {
     owner.close().await;
     publish_draft(&mut office, &draft.draft_id).await?;
     assert_eq!(of_a().await?, 2);
-    assert_eq!(world.bed.emitted::<DutyClosed>().await?.len(), 1);
-    assert_eq!(world.bed.emitted::<DraftPublished>().await?.len(), 2);
+    assert_eq!(fixture.bed.emitted::<DutyClosed>().await?.len(), 1);
+    assert_eq!(fixture.bed.emitted::<DraftPublished>().await?.len(), 2);
     assert!(list_duties(&mut office, DutyFilter::Open).await?.is_empty());
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
     // Eight officers publish version 1, each with words of his own.
     let calls = (0..8).map(|i| {
         let toml = item_definition("race", 1, |item| item.edition = format!("e{i}"));
-        let mut office = world.office().unwrap();
+        let mut office = fixture.office().unwrap();
         async move { publish_directly(&mut office, toml).await }
     });
     let answers = futures::future::join_all(calls).await;
@@ -254,10 +258,10 @@ async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -
         assert_eq!(refusal_of(answer).reason, Reason::ItemVersionImmutable);
     }
     // Eight officers publish the same draft.
-    let mut office = world.office()?;
+    let mut office = fixture.office()?;
     let draft = submitted_draft(&mut office, &plain_definition("race", 2)).await?;
     let calls = (0..8).map(|_| {
-        let mut office = world.office().unwrap();
+        let mut office = fixture.office().unwrap();
         let id = draft.draft_id.clone();
         async move { publish_draft(&mut office, &id).await }
     });
@@ -266,28 +270,28 @@ async fn r6_of_two_that_publish_at_once_one_is_refused_and_both_say_the_same() -
     for answer in answers.into_iter().filter(Result::is_err) {
         assert_eq!(refusal_of(answer).reason, Reason::DraftStateUnsuitable);
     }
-    let versions = world.bed.emitted::<ItemVersionPublished>().await?;
+    let versions = fixture.bed.emitted::<ItemVersionPublished>().await?;
     let versions: Vec<_> = versions
         .iter()
         .filter(|v| v.code == "race")
         .map(|v| v.version)
         .collect();
     assert_eq!(versions, [1, 2]);
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_draft_goes_on_after_a_restart() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
     let instance = async || {
         let context = ServiceContext {
             readiness: Readiness::default(),
             shutdown: Shutdown::new(),
-            ..world.bed.context.clone()
+            ..fixture.bed.context.clone()
         };
-        let client = world.start_instance(&context).await?;
+        let client = fixture.start_instance(&context).await?;
         Ok::<_, anyhow::Error>((client, context.shutdown))
     };
     let (mut office, shutdown) = instance().await?;
@@ -315,7 +319,7 @@ async fn a_draft_goes_on_after_a_restart() -> TestResult {
         .wait_finished(std::time::Duration::from_secs(20))
         .await;
     ended.map_err(anyhow::Error::msg)?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -332,13 +336,13 @@ const OTHER: &str = YUELU;
 
 #[tokio::test]
 async fn r6_nobody_takes_over_an_item_that_came_while_it_drafted() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(BUREAU, "").await?;
-    world.register(OTHER, "").await?;
-    let mut office = world.office()?;
-    let mut a = world.client_of(BUREAU, Role::Provider)?;
-    let mut b = world.client_of(OTHER, Role::Provider)?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(BUREAU, "").await?;
+    fixture.register(OTHER, "").await?;
+    let mut office = fixture.office()?;
+    let mut a = fixture.client_of(BUREAU, Role::Provider)?;
+    let mut b = fixture.client_of(OTHER, Role::Provider)?;
     let early = save_draft(&mut a, "", &of_bureau("abc", 2, BUREAU), 0).await?;
     let first = submitted_draft(&mut b, &of_bureau("abc", 1, OTHER)).await?;
     publish_draft(&mut office, &first.draft_id).await?;
@@ -369,16 +373,16 @@ async fn r6_nobody_takes_over_an_item_that_came_while_it_drafted() -> TestResult
         refusal_of(publish_draft(&mut office, &waiting.draft_id).await).reason,
         Reason::ItemVersionImmutable
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_who_began_a_draft_neither_returns_nor_publishes_it() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(BUREAU, "").await?;
-    let mut office = world.office()?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(BUREAU, "").await?;
+    let mut office = fixture.office()?;
     let draft = submitted_draft(&mut office, &department("a", BUREAU)).await?;
     for answer in [
         publish_draft(&mut office, &draft.draft_id).await,
@@ -392,16 +396,16 @@ async fn r6_who_began_a_draft_neither_returns_nor_publishes_it() -> TestResult {
     // In the city's own catalogue there is nobody else.
     let city = submitted_draft(&mut office, &plain_definition("b", 1)).await?;
     publish_draft(&mut office, &city.draft_id).await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r5_an_office_of_a_district_that_is_disabled_sees_nothing_any_more() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(YUELU, "430104").await?;
-    let mut yuelu = world.client_of(YUELU, Role::DistrictCreditOffice)?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(YUELU, "430104").await?;
+    let mut yuelu = fixture.client_of(YUELU, Role::DistrictCreditOffice)?;
     let draft = save_draft(&mut yuelu, "", &district("b", "430104", YUELU), 0).await?;
     assert!(get_draft(&mut yuelu, &draft.draft_id).await.is_ok());
     let disabled = Provider {
@@ -414,24 +418,24 @@ async fn r5_an_office_of_a_district_that_is_disabled_sees_nothing_any_more() -> 
     };
     let provider = Some(disabled);
     let request = RegisterProviderRequest { provider };
-    world.office()?.register_provider(request).await?;
+    fixture.office()?.register_provider(request).await?;
     assert_eq!(
         refusal_of(get_draft(&mut yuelu, &draft.draft_id).await).reason,
         Reason::DraftUnknown
     );
     let list = yuelu.list_drafts(ListDraftsRequest::default()).await?;
     assert!(list.into_inner().drafts.is_empty());
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_what_was_submitted_is_kept_and_officers_are_named_to_staff_only() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(BUREAU, "").await?;
-    let mut office = world.office()?;
-    let mut bureau = world.client_of(BUREAU, Role::Provider)?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(BUREAU, "").await?;
+    let mut office = fixture.office()?;
+    let mut bureau = fixture.client_of(BUREAU, Role::Provider)?;
     let texts = ["第一稿", "第二稿"].map(|edition| {
         item_definition("a", 1, |item| {
             item.edition = edition.to_owned();
@@ -448,7 +452,7 @@ async fn r6_what_was_submitted_is_kept_and_officers_are_named_to_staff_only() ->
     assert_eq!((saved.revision, resubmitted.revision), (4, 5));
     let kept: Vec<(i64, String)> =
         sqlx::query_as("select revision, definition from draft_submission order by revision")
-            .fetch_all(&world.pool)
+            .fetch_all(&fixture.pool)
             .await?;
     let [first, second] = texts;
     assert_eq!(kept, [(2, first), (5, second)]);
@@ -456,7 +460,7 @@ async fn r6_what_was_submitted_is_kept_and_officers_are_named_to_staff_only() ->
         "delete from draft_submission",
         "update draft_submission set definition = ''",
     ] {
-        world.is_forbidden(statement).await?;
+        fixture.is_forbidden(statement).await?;
     }
 
     let by = |draft: &Draft| -> Vec<String> {
@@ -466,16 +470,16 @@ async fn r6_what_was_submitted_is_kept_and_officers_are_named_to_staff_only() ->
     assert_eq!(shown, [BUREAU, BUREAU, OFFICE, BUREAU, BUREAU]);
     let shown = by(&get_draft(&mut office, id).await?);
     assert!(shown.iter().all(|by| by.contains('/')), "{shown:?}");
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn an_organ_begins_a_hundred_drafts_and_no_more_until_one_is_done() -> TestResult {
-    let world = CatalogFixture::start().await?;
-    world.ready().await?;
-    world.register(BUREAU, "").await?;
-    let mut bureau = world.client_of(BUREAU, Role::Provider)?;
+    let fixture = CatalogFixture::start().await?;
+    fixture.ready().await?;
+    fixture.register(BUREAU, "").await?;
+    let mut bureau = fixture.client_of(BUREAU, Role::Provider)?;
     let text = department("a", BUREAU);
     let mut last = String::new();
     for _ in 0..catalog::domain::draft::MAX_OPEN_DRAFTS {
@@ -491,9 +495,9 @@ async fn an_organ_begins_a_hundred_drafts_and_no_more_until_one_is_done() -> Tes
         save_draft(&mut bureau, &last, &changed, 1).await?.revision,
         2
     );
-    save_draft(&mut world.office()?, "", &text, 0).await?;
+    save_draft(&mut fixture.office()?, "", &text, 0).await?;
     withdraw_draft(&mut bureau, &last, "").await?;
     save_draft(&mut bureau, "", &text, 0).await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

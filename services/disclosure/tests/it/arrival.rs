@@ -17,45 +17,45 @@ use crate::fixture::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_version_is_stored_once_also_a_late_older_one() -> TestResult {
-    let house = DisclosureFixture::start().await?;
+    let fixture = DisclosureFixture::start().await?;
     let first = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let second = first.clone().revision(2);
     let person = person_penalty(2, "2026-03-02");
-    house.accept(&[second.clone(), person.clone()]).await?;
-    house
+    fixture.accept(&[second.clone(), person.clone()]).await?;
+    fixture
         .accept(&[first.clone(), second.clone(), person.clone()])
         .await?;
-    assert_eq!(house.record(second.id).await?.organisation_code, HOSPITAL);
+    assert_eq!(fixture.record(second.id).await?.organisation_code, HOSPITAL);
     assert_eq!(
-        house.record(first.id).await.unwrap_err().code(),
+        fixture.record(first.id).await.unwrap_err().code(),
         Code::NotFound
     );
-    assert_eq!(house.statistics().await?, [3, 1, 1, 0, 1]);
-    house.bed.finish().await?;
+    assert_eq!(fixture.statistics().await?, [3, 1, 1, 0, 1]);
+    fixture.bed.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r14_nothing_is_disclosed_before_the_catalogue_says_how() -> TestResult {
-    let house = DisclosureFixture::start_without_catalogue().await?;
+    let fixture = DisclosureFixture::start_without_catalogue().await?;
     let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
-    house.accept(std::slice::from_ref(&record)).await?;
+    fixture.accept(std::slice::from_ref(&record)).await?;
     assert_eq!(
-        house.record(record.id).await.unwrap_err().code(),
+        fixture.record(record.id).await.unwrap_err().code(),
         Code::NotFound
     );
-    assert_eq!(house.own_of_organisation(HOSPITAL).await?.total, 0);
-    assert_eq!(house.statistics().await?, [1, 0, 1, 0, 0]);
-    house.publish_catalogue().await?;
-    assert_eq!(house.record(record.id).await?.item_name, "行政处罚");
-    assert_eq!(house.statistics().await?, [1, 1, 0, 0, 0]);
-    house.bed.finish().await?;
+    assert_eq!(fixture.own_of_organisation(HOSPITAL).await?.total, 0);
+    assert_eq!(fixture.statistics().await?, [1, 0, 1, 0, 0]);
+    fixture.publish_catalogue().await?;
+    assert_eq!(fixture.record(record.id).await?.item_name, "行政处罚");
+    assert_eq!(fixture.statistics().await?, [1, 1, 0, 0, 0]);
+    fixture.bed.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
-    let house = DisclosureFixture::start().await?;
+    let fixture = DisclosureFixture::start().await?;
     let registered = |revision: u64, name: &str| {
         new_event(&ProviderRegistered {
             code: PROVIDER.to_owned(),
@@ -67,23 +67,23 @@ async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
             ..ProviderRegistered::default()
         })
     };
-    house
+    fixture
         .publish(&[registered(2, "新名称"), registered(1, "旧名称")])
         .await?;
-    house.publish(&[registered(1, "旧名称")]).await?;
-    let pool = house.bed.schema_pool().await?;
+    fixture.publish(&[registered(1, "旧名称")]).await?;
+    let pool = fixture.bed.schema_pool().await?;
     let kept: Vec<(String, i64)> = sqlx::query_as("SELECT name, revision FROM provider")
         .fetch_all(&pool)
         .await?;
     assert_eq!(kept, [("新名称".to_owned(), 2)]);
-    house.bed.finish().await?;
+    fixture.bed.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r14_a_person_in_clear_is_parked_and_the_lane_goes_on() -> TestResult {
-    let house = DisclosureFixture::start().await?;
-    let keyring = &house.bed.context.keyring;
+    let fixture = DisclosureFixture::start().await?;
+    let keyring = &fixture.bed.context.keyring;
     let mut leak = person_penalty(1, "2026-03-02").accepted_event(keyring);
     leak.subject_name = "李四".to_owned();
     let good = penalty_record(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
@@ -97,9 +97,9 @@ async fn r14_a_person_in_clear_is_parked_and_the_lane_goes_on() -> TestResult {
         definition_json: "{}".to_owned(),
         ..ItemVersionPublished::default()
     };
-    house.accept(std::slice::from_ref(&good)).await?;
+    fixture.accept(std::slice::from_ref(&good)).await?;
     let after = penalty_record(3, SOCIETY, "某某协会", "2026-03-03");
-    house
+    fixture
         .publish(&[
             new_event(&leak),
             new_event(&double.accepted_event(keyring)),
@@ -107,7 +107,7 @@ async fn r14_a_person_in_clear_is_parked_and_the_lane_goes_on() -> TestResult {
             new_event(&item),
         ])
         .await?;
-    let pool = house.bed.schema_pool().await?;
+    let pool = fixture.bed.schema_pool().await?;
     let reasons = eventually("three dead letters", Duration::from_secs(20), async || {
         let reasons: Vec<String> =
             sqlx::query_scalar("SELECT reason FROM dead_letter ORDER BY reason")
@@ -126,19 +126,19 @@ async fn r14_a_person_in_clear_is_parked_and_the_lane_goes_on() -> TestResult {
             && reasons.iter().any(|r| r.contains("definition_json"))
     );
     assert!(reasons.iter().all(|r| !r.contains("李四")), "{reasons:?}");
-    assert_eq!(house.record(good.id).await?.organisation_code, HOSPITAL);
-    assert_eq!(house.record(after.id).await?.organisation_code, SOCIETY);
-    assert_eq!(house.statistics().await?, [2, 2, 0, 0, 0]);
+    assert_eq!(fixture.record(good.id).await?.organisation_code, HOSPITAL);
+    assert_eq!(fixture.record(after.id).await?.organisation_code, SOCIETY);
+    assert_eq!(fixture.statistics().await?, [2, 2, 0, 0, 0]);
     sqlx::query("UPDATE dead_letter SET state = 'dropped'")
         .execute(&pool)
         .await?;
-    house.bed.finish().await?;
+    fixture.bed.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_definition_whose_rules_this_release_cannot_run_hides_no_record() -> TestResult {
-    let house = DisclosureFixture::start().await?;
+    let fixture = DisclosureFixture::start().await?;
     let items = credit_record::standard_items()?;
     let standard = items
         .iter()
@@ -162,21 +162,21 @@ async fn a_definition_whose_rules_this_release_cannot_run_hides_no_record() -> T
     };
     let mut record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     record.version = 4;
-    house.publish(&[published(definition)]).await?;
-    house.accept(std::slice::from_ref(&record)).await?;
+    fixture.publish(&[published(definition)]).await?;
+    fixture.accept(std::slice::from_ref(&record)).await?;
     eventually("the record is shown", Duration::from_secs(20), async || {
-        house.record(record.id).await
+        fixture.record(record.id).await
     })
     .await?;
-    assert_eq!(house.statistics().await?, [1, 1, 0, 0, 0]);
-    house.bed.finish().await?;
+    assert_eq!(fixture.statistics().await?, [1, 1, 0, 0, 0]);
+    fixture.bed.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r6_a_record_of_2015_is_shown_by_its_own_fields_after_later_versions() -> TestResult {
-    let house = DisclosureFixture::start().await?;
-    let keyring = &house.bed.context.keyring;
+    let fixture = DisclosureFixture::start().await?;
+    let keyring = &fixture.bed.context.keyring;
     let mut old = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     old.version = 1;
     let mut event_of_old = old.accepted_event(keyring);
@@ -196,7 +196,7 @@ async fn r6_a_record_of_2015_is_shown_by_its_own_fields_after_later_versions() -
     let sealed = keyring.seal(old.id.as_bytes(), &plain.encode_to_vec());
     event_of_old.sealed_record = sealed.into();
     let new = penalty_record(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
-    house
+    fixture
         .publish(&[
             new_event(&event_of_old),
             new_event(&new.accepted_event(keyring)),
@@ -213,11 +213,11 @@ async fn r6_a_record_of_2015_is_shown_by_its_own_fields_after_later_versions() -
         version: 3,
         ..CodeListPublished::default()
     };
-    house
+    fixture
         .publish(&[new_event(&retired), new_event(&list)])
         .await?;
 
-    let shown = house.record(old.id).await?;
+    let shown = fixture.record(old.id).await?;
     let fields: Vec<_> = shown
         .fields
         .iter()
@@ -239,9 +239,9 @@ async fn r6_a_record_of_2015_is_shown_by_its_own_fields_after_later_versions() -
             ("CF_XZJG", "处罚机关", "长沙市工商行政管理局"),
         ]
     );
-    let shown = house.record(new.id).await?;
+    let shown = fixture.record(new.id).await?;
     assert!(shown.fields.iter().all(|field| field.code != "CF_CFMC"));
-    assert_eq!(house.list(list_request("xzcf")).await?.total, 2);
-    house.bed.finish().await?;
+    assert_eq!(fixture.list(list_request("xzcf")).await?.total, 2);
+    fixture.bed.finish().await?;
     Ok(())
 }

@@ -75,9 +75,9 @@ pub async fn start_bed() -> Result<TestBed> {
 impl DisclosureFixture {
     /// A running service that knows the standard's items.
     pub async fn start() -> Result<Self> {
-        let house = Self::start_without_catalogue().await?;
-        house.publish_catalogue().await?;
-        Ok(house)
+        let fixture = Self::start_without_catalogue().await?;
+        fixture.publish_catalogue().await?;
+        Ok(fixture)
     }
 
     /// A running service that knows no item yet.

@@ -5,17 +5,17 @@ use testkit::TestResult;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d5_a_record_is_marked_while_an_objection_is_handled() -> TestResult {
-    let house = DisclosureFixture::start().await?;
+    let fixture = DisclosureFixture::start().await?;
     let record = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02");
     let person = person_penalty(2, "2026-03-02");
     // The objection's event may even come before the record.
-    house
+    fixture
         .publish(&[
             objection_event(7, record.id, 1, true),
             objection_event(8, person.id, 1, true),
         ])
         .await?;
-    house
+    fixture
         .accept(&[
             record.clone(),
             person.clone(),
@@ -23,9 +23,9 @@ async fn d5_a_record_is_marked_while_an_objection_is_handled() -> TestResult {
         ])
         .await?;
 
-    assert!(house.record(record.id).await?.objection_pending);
+    assert!(fixture.record(record.id).await?.objection_pending);
     let marked = |list: Vec<bool>| list.into_iter().filter(|pending| *pending).count();
-    let list = house.list(list_request("xzcf")).await?.records;
+    let list = fixture.list(list_request("xzcf")).await?.records;
     assert_eq!(
         (
             list.len(),
@@ -33,26 +33,26 @@ async fn d5_a_record_is_marked_while_an_objection_is_handled() -> TestResult {
         ),
         (2, 1)
     );
-    assert!(house.organisation(HOSPITAL, 0, "").await?.records[0].objection_pending);
-    assert!(house.own_of_person(CITIZEN).await?.records[0].objection_pending);
+    assert!(fixture.organisation(HOSPITAL, 0, "").await?.records[0].objection_pending);
+    assert!(fixture.own_of_person(CITIZEN).await?.records[0].objection_pending);
 
     // A new report while the objection runs does not shed the mark.
     let again = record.clone().revision(2);
-    house.accept(std::slice::from_ref(&again)).await?;
-    assert!(house.record(again.id).await?.objection_pending);
+    fixture.accept(std::slice::from_ref(&again)).await?;
+    assert!(fixture.record(again.id).await?.objection_pending);
 
     // The answer lifts it; an older state that comes late does not bring it back.
-    house
+    fixture
         .publish(&[objection_event(7, record.id, 3, false)])
         .await?;
-    house
+    fixture
         .publish(&[objection_event(7, record.id, 2, true)])
         .await?;
-    assert!(!house.record(again.id).await?.objection_pending);
+    assert!(!fixture.record(again.id).await?.objection_pending);
     assert!(
-        house.own_of_person(CITIZEN).await?.records[0].objection_pending,
+        fixture.own_of_person(CITIZEN).await?.records[0].objection_pending,
         "another objection"
     );
-    house.bed.finish().await?;
+    fixture.bed.finish().await?;
     Ok(())
 }

@@ -11,12 +11,12 @@ use crate::fixture::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r15_records_of_organisations_are_published() -> TestResult {
-    let house = DisclosureFixture::start().await?;
+    let fixture = DisclosureFixture::start().await?;
     let record = penalty_record(1, HOSPITAL, "长沙市第一医院（湖南）", "2026-03-02");
     let stall = licence_record(3, STALL, "老王粉店", "2026-04-01").about(
         DisclosureTestSubject::Individual(STALL.into(), "老王粉店".into()),
     );
-    house
+    fixture
         .accept(&[
             record.clone(),
             licence_record(2, HOSPITAL, "长沙市第一医院", "2025-01-05"),
@@ -30,7 +30,7 @@ async fn r15_records_of_organisations_are_published() -> TestResult {
         "长沙市第一医院湖南",
         "长沙市第一医院(湖南)",
     ] {
-        let found = house.search(query).await?;
+        let found = fixture.search(query).await?;
         assert_eq!(found.total, 1, "{query}");
         let organisation = &found.organisations[0];
         assert_eq!(organisation.credit_code, HOSPITAL);
@@ -44,9 +44,9 @@ async fn r15_records_of_organisations_are_published() -> TestResult {
         );
         assert_eq!(organisation.other_count, 0);
     }
-    assert_eq!(house.search("第二医院").await?.total, 0);
+    assert_eq!(fixture.search("第二医院").await?.total, 0);
 
-    let page = house.organisation(HOSPITAL, 0, "").await?;
+    let page = fixture.organisation(HOSPITAL, 0, "").await?;
     let days: Vec<&str> = page
         .records
         .iter()
@@ -58,7 +58,7 @@ async fn r15_records_of_organisations_are_published() -> TestResult {
         "fields only in detail views"
     );
 
-    let shown = house.record(record.id).await?;
+    let shown = fixture.record(record.id).await?;
     assert_eq!(
         (shown.item_name.as_str(), shown.disclosed_until.as_str()),
         ("行政处罚", "2029-03-02")
@@ -73,22 +73,22 @@ async fn r15_records_of_organisations_are_published() -> TestResult {
     assert!(!all.contains("19491231") && !all.contains("备注"), "{all}");
 
     // D-11: an individual business is treated as an organisation.
-    assert_eq!(house.search("老王粉店").await?.total, 1);
+    assert_eq!(fixture.search("老王粉店").await?.total, 1);
     assert_eq!(
-        house.record(stall.id).await?.disclosed_until,
+        fixture.record(stall.id).await?.disclosed_until,
         "",
         "a licence has no term"
     );
-    assert_eq!(house.statistics().await?, [3, 3, 0, 0, 0]);
-    house.bed.finish().await?;
+    assert_eq!(fixture.statistics().await?, [3, 3, 0, 0, 0]);
+    fixture.bed.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r14_natural_persons_are_disclosed_by_query_only() -> TestResult {
-    let house = DisclosureFixture::start().await?;
+    let fixture = DisclosureFixture::start().await?;
     let person = person_penalty(1, "2026-03-02");
-    house
+    fixture
         .accept(&[
             person.clone(),
             penalty_record(2, HOSPITAL, "长沙市第一医院", "2026-03-02"),
@@ -96,11 +96,11 @@ async fn r14_natural_persons_are_disclosed_by_query_only() -> TestResult {
         .await?;
 
     assert_eq!(
-        refusal_of(house.record(Uuid::nil()).await).reason_and_field(),
+        refusal_of(fixture.record(Uuid::nil()).await).reason_and_field(),
         (Reason::RecordIdInvalid, "record_id")
     );
-    let hidden = house.record(person.id).await.unwrap_err();
-    let absent = house.record(Uuid::from_u128(9)).await.unwrap_err();
+    let hidden = fixture.record(person.id).await.unwrap_err();
+    let absent = fixture.record(Uuid::from_u128(9)).await.unwrap_err();
     assert_eq!(hidden.code(), Code::NotFound);
     assert_eq!(hidden.message(), absent.message(), "no hint");
     let info = |status: &Status| status.get_error_details().error_info().cloned();
@@ -109,11 +109,11 @@ async fn r14_natural_persons_are_disclosed_by_query_only() -> TestResult {
         (hidden.reason, hidden.metadata),
         (absent.reason, absent.metadata)
     );
-    assert_eq!(house.list(list_request("xzcf")).await?.total, 1);
-    assert_eq!(house.search(CITIZEN_NAME).await?.total, 0);
-    assert_eq!(house.search(CITIZEN).await?.total, 0);
+    assert_eq!(fixture.list(list_request("xzcf")).await?.total, 1);
+    assert_eq!(fixture.search(CITIZEN_NAME).await?.total, 0);
+    assert_eq!(fixture.search(CITIZEN).await?.total, 0);
 
-    let own = house.own_of_person(CITIZEN).await?;
+    let own = fixture.own_of_person(CITIZEN).await?;
     assert_eq!((own.total, own.records.len()), (1, 1));
     let record = &own.records[0];
     assert_eq!(
@@ -131,79 +131,83 @@ async fn r14_natural_persons_are_disclosed_by_query_only() -> TestResult {
     assert_eq!(value("CF_XDR_ZJHM"), Some("1101**********002X"));
     assert_eq!(value("BZ"), None, "remarks are for organs");
     for written in ["110105491231002", "11010519491231002x"] {
-        let own = house.own_of_person(written).await?;
+        let own = fixture.own_of_person(written).await?;
         assert_eq!(own.total, 1, "another form of the number: {written}");
     }
     assert_eq!(
-        house.own_of_person("440524188001010014").await?.total,
+        fixture.own_of_person("440524188001010014").await?.total,
         0,
         "another person"
     );
-    assert_eq!(house.own_of_organisation(HOSPITAL).await?.total, 1);
-    assert_eq!(house.own_of_organisation(SOCIETY).await?.total, 0);
-    let nobody = refusal_of(house.own_of_organisation("").await);
+    assert_eq!(fixture.own_of_organisation(HOSPITAL).await?.total, 1);
+    assert_eq!(fixture.own_of_organisation(SOCIETY).await?.total, 0);
+    let nobody = refusal_of(fixture.own_of_organisation("").await);
     assert_eq!(nobody.reason, Reason::SubjectMissing);
-    assert_eq!(house.statistics().await?, [2, 1, 1, 0, 0]);
-    house.bed.finish().await?;
+    assert_eq!(fixture.statistics().await?, [2, 1, 1, 0, 0]);
+    fixture.bed.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d12_a_subject_without_a_credit_code_is_not_published() -> TestResult {
-    let house = DisclosureFixture::start().await?;
+    let fixture = DisclosureFixture::start().await?;
     let nameless = penalty_record(1, "", "", "2026-03-02").about(
         DisclosureTestSubject::Individual("".into(), "个体工商户".into()),
     );
-    house.accept(std::slice::from_ref(&nameless)).await?;
+    fixture.accept(std::slice::from_ref(&nameless)).await?;
     assert_eq!(
-        house.record(nameless.id).await.unwrap_err().code(),
+        fixture.record(nameless.id).await.unwrap_err().code(),
         Code::NotFound
     );
-    assert_eq!(house.list(list_request("xzcf")).await?.total, 0);
-    assert_eq!(house.search("个体工商户").await?.total, 0);
-    assert_eq!(house.statistics().await?, [1, 0, 1, 0, 0]);
-    house.bed.finish().await?;
+    assert_eq!(fixture.list(list_request("xzcf")).await?.total, 0);
+    assert_eq!(fixture.search("个体工商户").await?.total, 0);
+    assert_eq!(fixture.statistics().await?, [1, 0, 1, 0, 0]);
+    fixture.bed.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r12_only_the_providers_newest_version_is_disclosed() -> TestResult {
-    let house = DisclosureFixture::start().await?;
+    let fixture = DisclosureFixture::start().await?;
     let wrong = penalty_record(1, SOCIETY, "被张冠李戴的协会", "2026-03-02");
-    house.accept(std::slice::from_ref(&wrong)).await?;
-    assert_eq!(house.search("张冠李戴").await?.total, 1);
+    fixture.accept(std::slice::from_ref(&wrong)).await?;
+    assert_eq!(fixture.search("张冠李戴").await?.total, 1);
     let right = penalty_record(1, HOSPITAL, "长沙市第一医院", "2026-03-02").revision(2);
-    house.accept(std::slice::from_ref(&right)).await?;
+    fixture.accept(std::slice::from_ref(&right)).await?;
 
     assert_eq!(
-        house.record(wrong.id).await.unwrap_err().code(),
+        fixture.record(wrong.id).await.unwrap_err().code(),
         Code::NotFound
     );
     assert_eq!(
-        house.organisation(SOCIETY, 0, "").await.unwrap_err().code(),
+        fixture
+            .organisation(SOCIETY, 0, "")
+            .await
+            .unwrap_err()
+            .code(),
         Code::NotFound
     );
     assert_eq!(
-        house.search("张冠李戴").await?.total,
+        fixture.search("张冠李戴").await?.total,
         0,
         "a superseded name leads nowhere"
     );
-    assert_eq!(house.search(SOCIETY).await?.total, 0);
-    assert_eq!(house.record(right.id).await?.organisation_code, HOSPITAL);
+    assert_eq!(fixture.search(SOCIETY).await?.total, 0);
+    assert_eq!(fixture.record(right.id).await?.organisation_code, HOSPITAL);
     // The correction may even change the kind of subject.
-    house
+    fixture
         .accept(&[person_penalty(1, "2026-03-02").revision(3)])
         .await?;
-    assert_eq!(house.list(list_request("xzcf")).await?.total, 0);
-    assert_eq!(house.own_of_person(CITIZEN).await?.total, 1);
-    assert_eq!(house.statistics().await?, [3, 0, 1, 0, 2]);
-    house.bed.finish().await?;
+    assert_eq!(fixture.list(list_request("xzcf")).await?.total, 0);
+    assert_eq!(fixture.own_of_person(CITIZEN).await?.total, 1);
+    assert_eq!(fixture.statistics().await?, [3, 0, 1, 0, 2]);
+    fixture.bed.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> TestResult {
-    let house = DisclosureFixture::start().await?;
+    let fixture = DisclosureFixture::start().await?;
     let records: Vec<DisclosureTestRecord> = (0..57)
         .map(|n| {
             let day = format!("2026-{:02}-{:02}", 1 + n % 5, 1 + n % 7);
@@ -215,8 +219,8 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
             )
         })
         .collect();
-    house.accept(&records).await?;
-    house
+    fixture.accept(&records).await?;
+    fixture
         .accept(&[licence_record(99, HOSPITAL, "长沙市第一医院", "2026-01-01")])
         .await?;
 
@@ -226,7 +230,7 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
         ..list_request("xzcf")
     };
     loop {
-        let page = house.list(request.clone()).await?;
+        let page = fixture.list(request.clone()).await?;
         assert_eq!(page.total, 57);
         assert!(page.records.len() <= 10);
         seen.extend(
@@ -246,7 +250,7 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
     let mut token = String::new();
     let mut codes = std::collections::BTreeSet::new();
     while pages == 0 || !token.is_empty() {
-        let page = house.search_page("测试", 4, &token).await?;
+        let page = fixture.search_page("测试", 4, &token).await?;
         assert_eq!(page.total, 9);
         codes.extend(page.organisations.into_iter().map(|o| o.credit_code));
         token = page.next_page_token;
@@ -254,8 +258,8 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
     }
     assert_eq!((pages, codes.len()), (3, 9));
 
-    let first = house.organisation(&credit_code(0), 5, "").await?;
-    let rest = house
+    let first = fixture.organisation(&credit_code(0), 5, "").await?;
+    let rest = fixture
         .organisation(&credit_code(0), 5, &first.next_page_token)
         .await?;
     assert_eq!((first.records.len(), rest.records.len()), (5, 2));
@@ -264,7 +268,7 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
     let by = |change: fn(&mut ListPublicRecordsRequest)| {
         let mut request = list_request("xzcf");
         change(&mut request);
-        house.list(request)
+        fixture.list(request)
     };
     let of_five = records.iter().filter(|r| r.key % 9 == 5).count() as u64;
     assert_eq!(by(|r| r.subject = credit_code(5)).await?.total, of_five);
@@ -332,14 +336,14 @@ async fn r15_lists_are_filtered_counted_exactly_and_paged_without_gaps() -> Test
             },
         ),
     ] {
-        let refused = refusal_of(house.list(request).await);
+        let refused = refusal_of(fixture.list(request).await);
         assert_eq!(refused.reason_and_field(), (reason, field));
     }
     let most = ListPublicRecordsRequest {
         page_size: 100,
         ..list_request("xzcf")
     };
-    assert_eq!(house.list(most).await?.records.len(), 57);
-    house.bed.finish().await?;
+    assert_eq!(fixture.list(most).await?.records.len(), 57);
+    fixture.bed.finish().await?;
     Ok(())
 }

@@ -33,16 +33,16 @@ async fn lines(pool: &PgPool) -> Result<Vec<ReadLogRow>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r17_who_read_what_and_when_is_logged() -> TestResult {
-    let house = DisclosureFixture::start().await?;
-    let pool = house.bed.schema_pool().await?;
+    let fixture = DisclosureFixture::start().await?;
+    let pool = fixture.bed.schema_pool().await?;
     let person = person_penalty(1, "2026-03-02");
     let record = penalty_record(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
-    house.accept(&[person.clone(), record.clone()]).await?;
-    house.own_of_person(CITIZEN).await?;
-    house.own_of_organisation(HOSPITAL).await?;
+    fixture.accept(&[person.clone(), record.clone()]).await?;
+    fixture.own_of_person(CITIZEN).await?;
+    fixture.own_of_organisation(HOSPITAL).await?;
 
-    let keyring = &house.bed.context.keyring;
-    let now = house.bed.context.clock.now();
+    let keyring = &fixture.bed.context.keyring;
+    let now = fixture.bed.context.clock.now();
     let logged = lines(&pool).await?;
     let [by_organisation, by_person] = &logged[..] else {
         panic!("two reads, two lines: {logged:?}");
@@ -69,10 +69,10 @@ async fn r17_who_read_what_and_when_is_logged() -> TestResult {
     assert_eq!(by_organisation.7, [record.id]);
 
     // Nothing was found: still a read.
-    assert_eq!(house.own_of_organisation(SOCIETY).await?.total, 0);
+    assert_eq!(fixture.own_of_organisation(SOCIETY).await?.total, 0);
     assert_eq!(lines(&pool).await?.len(), 3);
 
-    let denied = service_kit::db::connect_lazy(&house.bed.database_url, disclosure::SCHEMA, 1)?;
+    let denied = service_kit::db::connect_lazy(&fixture.bed.database_url, disclosure::SCHEMA, 1)?;
     for statement in [
         "DELETE FROM read_log",
         "UPDATE read_log SET reader_code = ''",
@@ -80,21 +80,21 @@ async fn r17_who_read_what_and_when_is_logged() -> TestResult {
         let error = sqlx::query(statement).execute(&denied).await.unwrap_err();
         assert!(error.to_string().contains("permission denied"), "{error}");
     }
-    house.bed.finish().await?;
+    fixture.bed.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r17_the_answer_waits_for_the_log() -> TestResult {
-    let house = Arc::new(DisclosureFixture::start().await?);
-    let pool = house.bed.schema_pool().await?;
-    house.accept(&[person_penalty(1, "2026-03-02")]).await?;
+    let fixture = Arc::new(DisclosureFixture::start().await?);
+    let pool = fixture.bed.schema_pool().await?;
+    fixture.accept(&[person_penalty(1, "2026-03-02")]).await?;
 
     let mut lock = pool.begin().await?;
     sqlx::query("LOCK TABLE read_log IN ACCESS EXCLUSIVE MODE")
         .execute(&mut *lock)
         .await?;
-    let asking = Arc::clone(&house);
+    let asking = Arc::clone(&fixture);
     let call = tokio::spawn(async move { asking.own_of_person(CITIZEN).await });
     eventually("the call waits for the log", Duration::from_secs(20), async || {
         sqlx::query_scalar::<_, bool>(
@@ -114,10 +114,10 @@ async fn r17_the_answer_waits_for_the_log() -> TestResult {
     sqlx::query("REVOKE INSERT ON read_log FROM disclosure")
         .execute(&pool)
         .await?;
-    let refused = house.own_of_person(CITIZEN).await.unwrap_err();
+    let refused = fixture.own_of_person(CITIZEN).await.unwrap_err();
     assert_eq!(refused.code(), Code::Internal);
     assert_eq!(lines(&pool).await?.len(), 1);
-    let house = Arc::into_inner(house).context("the house is still in use")?;
-    house.bed.finish().await?;
+    let fixture = Arc::into_inner(fixture).context("the fixture is still in use")?;
+    fixture.bed.finish().await?;
     Ok(())
 }

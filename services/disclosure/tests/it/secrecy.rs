@@ -81,27 +81,27 @@ async fn r12_the_service_itself_cannot_alter_or_remove_a_version() -> TestResult
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r4_no_table_holds_a_persons_name_or_number_in_clear() -> TestResult {
-    let house = DisclosureFixture::start().await?;
+    let fixture = DisclosureFixture::start().await?;
     let mut person = person_penalty(1, "2026-03-02");
     person.document = "长公罚〔2026〕唯一77号".to_owned();
     let mut organisation = licence_record(2, HOSPITAL, "长沙市第一医院", "2026-03-02");
     organisation.document = format!("许可{CITIZEN}号");
-    house
+    fixture
         .accept(&[
             person,
             organisation,
             penalty_record(3, SOCIETY, "某某协会", "2026-03-02"),
         ])
         .await?;
-    assert_eq!(house.own_of_person(CITIZEN).await?.total, 1);
+    assert_eq!(fixture.own_of_person(CITIZEN).await?.total, 1);
     let reason = format!("当事人{CITIZEN_NAME}（{CITIZEN}）复议，长公罚〔2026〕唯一77号撤销");
     let revoked = person_penalty(1, "2026-03-02").revision(2);
-    house
+    fixture
         .end_record(&revoked, Operation::Revoke, &reason)
         .await?;
-    assert_eq!(house.own_of_person(CITIZEN).await?.revocations.len(), 1);
+    assert_eq!(fixture.own_of_person(CITIZEN).await?.revocations.len(), 1);
 
-    let pool = house.bed.schema_pool().await?;
+    let pool = fixture.bed.schema_pool().await?;
     let tables: Vec<String> =
         sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'disclosure'")
             .fetch_all(&pool)
@@ -125,6 +125,6 @@ async fn r4_no_table_holds_a_persons_name_or_number_in_clear() -> TestResult {
         }
     }
     assert!(control && rows > 10, "the search looks at the rows: {rows}");
-    house.bed.finish().await?;
+    fixture.bed.finish().await?;
     Ok(())
 }

@@ -67,8 +67,8 @@ async fn live(client: &mut IngestTestClient) -> Result<Vec<Receipt>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_record_has_one_address_for_life_in_receipts_events_and_rows() -> TestResult {
-    let mut world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let mut fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let receipts = live(&mut client).await?;
     let revisions: Vec<u64> = receipts.iter().map(|receipt| receipt.revision).collect();
     assert_eq!(revisions, [1, 1, 2, 3, 4, 5, 6, 6]);
@@ -81,7 +81,7 @@ async fn r11_a_record_has_one_address_for_life_in_receipts_events_and_rows() -> 
     // The same key of another item, or of another provider, is another record.
     let mut licence = submission("licence", "k", b"{}");
     licence.item_code = "xzxk".to_owned();
-    let mut other = world.client(PROVIDERS[1])?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     for other in [
         submit(&mut client, licence).await?,
         submit(&mut other, submission("1", "k", b"{\"v\":1}")).await?,
@@ -91,8 +91,8 @@ async fn r11_a_record_has_one_address_for_life_in_receipts_events_and_rows() -> 
     }
 
     // Asked for later, of another process.
-    world.restart().await?;
-    let mut client = world.client(PROVIDER)?;
+    fixture.restart().await?;
+    let mut client = fixture.client(PROVIDER)?;
     for receipt in &receipts {
         let id = receipt.submission_id.as_str();
         assert_eq!(&receipt_of(&mut client, id).await?, receipt);
@@ -118,20 +118,20 @@ async fn r11_a_record_has_one_address_for_life_in_receipts_events_and_rows() -> 
     assert_eq!(of_record.count(), 6);
 
     let mut announced = BTreeMap::new();
-    for event in world.received_events().await? {
+    for event in fixture.received_events().await? {
         let version = RecordVersion::from_wire(event.version.as_ref())?;
         announced.insert(version.id, version.address);
     }
     let kept: Vec<(Uuid, Uuid)> =
         sqlx::query_as("select record_id, record_address from original order by record_id")
-            .fetch_all(&world.owner)
+            .fetch_all(&fixture.owner)
             .await?;
     let announced: Vec<_> = announced
         .into_iter()
         .map(|(id, address)| (id.as_uuid(), address.as_uuid()))
         .collect();
     assert_eq!(announced, kept);
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -141,8 +141,8 @@ type KeptVersion = (Uuid, Uuid, Vec<u8>, i64);
 /// The migration's SQL computes what the program computes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn older_versions_get_the_address_that_new_ones_would_have() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     live(&mut client).await?;
     // Many records: whatever the bits of their hashes.
     let keys: Vec<String> = (0..300).map(|n| format!("k{n}")).collect();
@@ -151,12 +151,12 @@ async fn older_versions_get_the_address_that_new_ones_would_have() -> TestResult
         let reload = ReloadSteps::new(&format!("all {content}"), &lines);
         reload.run(&mut client).await?;
     }
-    world.received_events().await?;
+    fixture.received_events().await?;
     let rows = async || -> Result<Vec<KeptVersion>> {
         let rows = sqlx::query_as(
             "select record_id, record_address, key_digest, revision from original order by record_id",
         );
-        Ok(rows.fetch_all(&world.owner).await?)
+        Ok(rows.fetch_all(&fixture.owner).await?)
     };
     let before = rows().await?;
     let mut firsts = BTreeMap::new();
@@ -171,16 +171,16 @@ async fn older_versions_get_the_address_that_new_ones_would_have() -> TestResult
     let migrator = ingest::migrations();
     let migration = migrator.iter().find(|m| m.version == 11);
     let sql = &migration.context("the migration")?.sql;
-    world
+    fixture
         .owner
         .execute("alter table original drop column record_address")
         .await?;
-    world.owner.execute(sqlx::raw_sql(sql.clone())).await?;
+    fixture.owner.execute(sqlx::raw_sql(sql.clone())).await?;
     let after = rows().await?;
     assert_eq!(after, before);
     for (id, address, key, _) in &after {
         assert_eq!(Some(address), firsts.get(key), "{id}");
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -105,11 +105,11 @@ pub fn bad_submissions() -> Vec<BadSubmission> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_bad_input_names_field_and_rule_and_stores_nothing() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     submit(&mut client, submission("good", "k", b"{}")).await?;
-    world.received_events().await?;
-    let before = world.snapshot().await?;
+    fixture.received_events().await?;
+    let before = fixture.snapshot().await?;
     for kind in bad_submissions() {
         let mut spoiled = submission("bad", "other", b"{}");
         (kind.spoil)(&mut spoiled);
@@ -126,15 +126,15 @@ async fn r12_bad_input_names_field_and_rule_and_stores_nothing() -> TestResult {
         RefusalDetails::from_status(&status).reason,
         Reason::SubmissionMissing
     );
-    assert_eq!(world.snapshot().await?, before);
-    world.finish().await?;
+    assert_eq!(fixture.snapshot().await?, before);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_the_largest_record_is_kept_whole_and_one_byte_more_is_refused() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let largest: Vec<u8> = (0..MIB).map(|n| (n * 7 % 251) as u8).collect();
     let receipt = submit(&mut client, submission("1", "k", &largest)).await?;
     assert_eq!(receipt.content_sha256.as_ref(), vault::sha256(&largest));
@@ -154,35 +154,35 @@ async fn r12_the_largest_record_is_kept_whole_and_one_byte_more_is_refused() -> 
         .unwrap_err();
     assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
     // The largest record also fits on the bus.
-    let received = world.received_events().await?;
+    let received = fixture.received_events().await?;
     assert_eq!(received.len(), 1);
     let record_id = receipt.record_id.parse::<uuid::Uuid>()?;
-    let keyring = &world.bed.context.keyring;
+    let keyring = &fixture.bed.context.keyring;
     let opened = keyring.open(record_id.as_bytes(), &received[0].sealed_content)?;
     assert!(opened == largest, "the same bytes");
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_and_disabled_providers_leave_no_trace() -> TestResult {
-    let world = IngestFixture::start().await?;
-    world.received_events().await?;
-    let before = world.snapshot().await?;
+    let fixture = IngestFixture::start().await?;
+    fixture.received_events().await?;
+    let before = fixture.snapshot().await?;
     for (code, reason) in [
         (UNREGISTERED_PROVIDER, Reason::ProviderNotRegistered),
         (DISABLED_PROVIDER, Reason::ProviderDisabled),
         ("", Reason::ProviderNotRegistered),
     ] {
-        let mut client = world.client(code)?;
+        let mut client = fixture.client(code)?;
         let status = submit(&mut client, submission("1", "k", b"{}"))
             .await
             .unwrap_err();
         assert_eq!(status.code(), Code::PermissionDenied);
         assert_eq!(RefusalDetails::from_status(&status).reason, reason);
     }
-    assert_eq!(world.snapshot().await?, before);
-    world.finish().await?;
+    assert_eq!(fixture.snapshot().await?, before);
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -213,10 +213,10 @@ fn malformed_requests() -> Vec<MalformedRequest> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> TestResult {
-    let world = IngestFixture::start().await?;
-    world.received_events().await?;
-    let before = world.snapshot().await?;
-    let token = world
+    let fixture = IngestFixture::start().await?;
+    fixture.received_events().await?;
+    let before = fixture.snapshot().await?;
+    let token = fixture
         .bed
         .token(PROVIDER, &[service_kit::identity::Role::Provider], None)?;
     let authorised = |request: MalformedRequest| -> Result<Request<MalformedRequest>> {
@@ -225,7 +225,7 @@ async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Te
         request.metadata_mut().insert("authorization", value);
         Ok(request)
     };
-    let mut raw = Grpc::new(open_channel(&world.process.url)?);
+    let mut raw = Grpc::new(open_channel(&fixture.process.url)?);
     for request in malformed_requests() {
         raw.ready().await?;
         let path = "/credit.ingest.v1.IngestService/SubmitRecord";
@@ -263,7 +263,7 @@ async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Te
         assert!(matches!(answer, Some(Answer::Receipt(_))), "{answer:?}");
     }
     assert_eq!(answers.message().await.unwrap_err().code(), Code::Internal);
-    assert_eq!(world.count("original").await?, 1, "three equal contents");
+    assert_eq!(fixture.count("original").await?, 1, "three equal contents");
     assert_eq!(
         before
             .iter()
@@ -271,17 +271,17 @@ async fn bytes_that_are_no_message_get_an_error_status_and_store_nothing() -> Te
             .map(|row| row.1),
         Some(0)
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_breaks_off_keeps_what_was_answered() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let token = world
+    let fixture = IngestFixture::start().await?;
+    let token = fixture
         .bed
         .token(PROVIDER, &[service_kit::identity::Role::Provider], None)?;
-    let mut client = client_with_token(&world.process.url, &token)?;
+    let mut client = client_with_token(&fixture.process.url, &token)?;
     let (sender, requests) = tokio::sync::mpsc::channel(4);
     let requests = tokio_stream::wrappers::ReceiverStream::new(requests);
     let mut answers = client.stream_records(requests).await?.into_inner();
@@ -302,11 +302,11 @@ async fn a_stream_that_breaks_off_keeps_what_was_answered() -> TestResult {
     drop(answers);
     drop(sender);
     drop(client);
-    let mut client = world.client(PROVIDER)?;
+    let mut client = fixture.client(PROVIDER)?;
     for (n, id) in ids.iter().enumerate() {
         let receipt = crate::fixture::receipt_of(&mut client, &format!("s{n}")).await?;
         assert_eq!(&receipt.record_id, id);
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -32,9 +32,9 @@ fn version(code: &str, version: u32, effective_from: &str) -> ItemVersionPublish
     }
 }
 
-async fn announce(world: &IngestFixture, events: &[NewEvent]) -> Result<()> {
-    world.bed.publish(events).await?;
-    world.bed.wait_until_settled().await
+async fn announce(fixture: &IngestFixture, events: &[NewEvent]) -> Result<()> {
+    fixture.bed.publish(events).await?;
+    fixture.bed.wait_until_settled().await
 }
 
 /// Code and version of the items in force.
@@ -48,29 +48,29 @@ async fn scope(client: &mut IngestTestClient) -> Result<Vec<(String, u32)>, Stat
 }
 
 /// The version that a record was pinned to.
-async fn pinned(world: &IngestFixture, record_id: &str) -> Result<i32> {
+async fn pinned(fixture: &IngestFixture, record_id: &str) -> Result<i32> {
     let id: uuid::Uuid = record_id.parse()?;
     let statement = "select item_version from original where record_id = $1";
     Ok(sqlx::query_scalar(statement)
         .bind(id)
-        .fetch_one(&world.owner)
+        .fetch_one(&fixture.owner)
         .await?)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r6_a_version_comes_into_force_at_midnight_in_changsha_without_the_catalog() -> TestResult {
-    let mut world = IngestFixture::start().await?;
-    announce(&world, &[event(&version("xzcf", 3, "2026-11-21"))]).await?;
+    let mut fixture = IngestFixture::start().await?;
+    announce(&fixture, &[event(&version("xzcf", 3, "2026-11-21"))]).await?;
     // Catalogue facts are in tables: a restart without a catalog forgets nothing.
-    world.restart().await?;
-    let mut client = world.client(PROVIDER)?;
+    fixture.restart().await?;
+    let mut client = fixture.client(PROVIDER)?;
 
-    world
+    fixture
         .bed
         .clock
         .set(datetime!(2026-11-20 23:59:59.999_999 +8));
     let before = submit(&mut client, submission("1", "k1", b"{}")).await?;
-    assert_eq!(pinned(&world, &before.record_id).await?, 2);
+    assert_eq!(pinned(&fixture, &before.record_id).await?, 2);
     assert_eq!(
         scope(&mut client).await?,
         [("xzcf".into(), 2), ("xzxk".into(), 1)]
@@ -94,11 +94,11 @@ async fn r6_a_version_comes_into_force_at_midnight_in_changsha_without_the_catal
         status.message()
     );
 
-    world.bed.clock.set(datetime!(2026-11-21 00:00 +8));
+    fixture.bed.clock.set(datetime!(2026-11-21 00:00 +8));
     let after = submit(&mut client, submission("3", "k3", b"{}")).await?;
-    assert_eq!(pinned(&world, &after.record_id).await?, 3);
+    assert_eq!(pinned(&fixture, &after.record_id).await?, 3);
     let asked = submit(&mut client, early).await?;
-    assert_eq!(pinned(&world, &asked.record_id).await?, 3);
+    assert_eq!(pinned(&fixture, &asked.record_id).await?, 3);
     assert_eq!(
         scope(&mut client).await?,
         [("xzcf".into(), 3), ("xzxk".into(), 1)]
@@ -107,15 +107,15 @@ async fn r6_a_version_comes_into_force_at_midnight_in_changsha_without_the_catal
     let mut older = submission("4", "k4", b"{}");
     older.item_version = 1;
     let older = submit(&mut client, older).await?;
-    assert_eq!(pinned(&world, &older.record_id).await?, 1);
-    world.finish().await?;
+    assert_eq!(pinned(&fixture, &older.record_id).await?, 1);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let retired = ItemRetired {
         code: "xzxk".to_owned(),
         from_date: "2026-11-21".to_owned(),
@@ -127,12 +127,12 @@ async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> 
         version: 3,
         ..CodeListPublished::default()
     };
-    announce(&world, &[event(&retired), event(&list)]).await?;
+    announce(&fixture, &[event(&retired), event(&list)]).await?;
     let mut licence = submission("1", "k1", b"{}");
     licence.item_code = "xzxk".to_owned();
     let given = submit(&mut client, licence.clone()).await?;
 
-    world.bed.clock.set(datetime!(2026-11-21 00:00 +8));
+    fixture.bed.clock.set(datetime!(2026-11-21 00:00 +8));
     for version in [0, 1] {
         let mut late = licence.clone();
         late.submission_id = format!("late-{version}");
@@ -164,10 +164,10 @@ async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> 
         correction.item_version = version;
         let receipt = submit(&mut client, correction).await?;
         assert_eq!(receipt.revision, revision);
-        assert_eq!(pinned(&world, &receipt.record_id).await?, 1);
+        assert_eq!(pinned(&fixture, &receipt.record_id).await?, 1);
     }
     // Another provider has reported nothing under this key: a new record.
-    let mut stranger = world.client(PROVIDERS[1])?;
+    let mut stranger = fixture.client(PROVIDERS[1])?;
     let mut other = licence;
     other.submission_id = "stranger".to_owned();
     let status = submit(&mut stranger, other).await.unwrap_err();
@@ -175,13 +175,13 @@ async fn r6_a_retired_item_is_refused_from_its_day_and_names_its_successor() -> 
         RefusalDetails::from_status(&status).reason,
         Reason::ItemRetired
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r3_a_provider_reports_from_its_first_to_its_last_day() -> TestResult {
-    let world = IngestFixture::start().await?;
+    let fixture = IngestFixture::start().await?;
     let registered = ProviderRegistered {
         code: PROVIDER.to_owned(),
         name: "长沙市市场监督管理局".to_owned(),
@@ -192,8 +192,8 @@ async fn r3_a_provider_reports_from_its_first_to_its_last_day() -> TestResult {
         valid_until: "2026-11-22".to_owned(),
         ..ProviderRegistered::default()
     };
-    announce(&world, &[event(&registered)]).await?;
-    let mut client = world.client(PROVIDER)?;
+    announce(&fixture, &[event(&registered)]).await?;
+    let mut client = fixture.client(PROVIDER)?;
     for (now, refused) in [
         (
             datetime!(2026-11-20 23:59:59 +8),
@@ -206,7 +206,7 @@ async fn r3_a_provider_reports_from_its_first_to_its_last_day() -> TestResult {
             Some(Reason::ProviderExpired),
         ),
     ] {
-        world.bed.clock.set(now);
+        fixture.bed.clock.set(now);
         let answer = submit(
             &mut client,
             submission(&now.to_string(), "k", now.to_string().as_bytes()),
@@ -224,13 +224,13 @@ async fn r3_a_provider_reports_from_its_first_to_its_last_day() -> TestResult {
             assert_eq!(status.code(), Code::PermissionDenied);
         }
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r6_a_version_never_changes_but_one_without_its_definition_is_completed() -> TestResult {
-    let world = IngestFixture::start().await?;
+    let fixture = IngestFixture::start().await?;
     let with = |definition: &str| {
         event(&ItemVersionPublished {
             definition_json: definition.to_owned(),
@@ -239,13 +239,13 @@ async fn r6_a_version_never_changes_but_one_without_its_definition_is_completed(
     };
     // Known since before definitions were kept; then announced whole, then by mistake with other content.
     for definition in ["{\"a\":1}", "{\"a\":2}", ""] {
-        announce(&world, &[with(definition)]).await?;
+        announce(&fixture, &[with(definition)]).await?;
     }
     let kept: (Option<String>, Option<String>, String) = sqlx::query_as(
         "select definition, effective_from::text, name from item_version
          where code = 'xzcf' and version = 2",
     )
-    .fetch_one(&world.owner)
+    .fetch_one(&fixture.owner)
     .await?;
     assert_eq!(
         kept,
@@ -255,6 +255,6 @@ async fn r6_a_version_never_changes_but_one_without_its_definition_is_completed(
             "事项xzcf".into()
         )
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

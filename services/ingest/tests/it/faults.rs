@@ -25,10 +25,10 @@ async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
         nats_url: nats.url().to_owned(),
         ..testkit::test_servers()?
     };
-    let world = IngestFixture::start_with_plan(|plan| plan.servers = servers).await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start_with_plan(|plan| plan.servers = servers).await?;
+    let mut client = fixture.client(PROVIDER)?;
     submit(&mut client, submission("before", "before", b"{}")).await?;
-    assert_eq!(world.received_events().await?.len(), 1);
+    assert_eq!(fixture.received_events().await?.len(), 1);
 
     nats.kill9().await?;
     for n in 0..40 {
@@ -36,9 +36,9 @@ async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
         submit(&mut client, submission(&id, &id, b"{}")).await?;
     }
     // Readiness names the lane that waits.
-    world.bed.clock.advance(time::Duration::seconds(90));
+    fixture.bed.clock.advance(time::Duration::seconds(90));
     eventually("the outbox complains", WAIT_TIMEOUT, async || {
-        let complaints = world.process.context.readiness.unready_reasons();
+        let complaints = fixture.process.context.readiness.unready_reasons();
         let found = complaints
             .iter()
             .any(|line| line.starts_with("outbox ingest: oldest"));
@@ -46,13 +46,13 @@ async fn r11_with_nats_away_ingest_goes_on_accepting() -> TestResult {
     })
     .await?;
     nats.restart().await?;
-    world.bed.rebuild_lost_streams().await?;
+    fixture.bed.rebuild_lost_streams().await?;
     assert_eq!(
-        world.received_events().await?.len(),
+        fixture.received_events().await?.len(),
         41,
         "everything arrives"
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -66,13 +66,13 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
         database_url: postgres.url().to_owned(),
         ..testkit::test_servers()?
     };
-    let world = IngestFixture::start_with_plan(|plan| plan.servers = servers).await?;
+    let fixture = IngestFixture::start_with_plan(|plan| plan.servers = servers).await?;
     let given = Arc::new(AtomicUsize::new(0));
     let tried_again = Arc::new(AtomicUsize::new(0));
     let enough = Arc::new(AtomicBool::new(false));
     let mut callers = Vec::new();
     for caller in 0..CALLERS {
-        let mut client = world.client(PROVIDERS[caller % 3])?;
+        let mut client = fixture.client(PROVIDERS[caller % 3])?;
         let (given, tried_again) = (given.clone(), tried_again.clone());
         let enough = enough.clone();
         callers.push(async move {
@@ -137,7 +137,7 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
             .collect();
         let all: BTreeSet<u64> = (1..=numbers.len() as u64).collect();
         assert_eq!(numbers, all, "ledger of {provider}");
-        let mut client = world.client(provider)?;
+        let mut client = fixture.client(provider)?;
         for receipt in receipts.iter().filter(|r| r.provider_code == *provider) {
             assert_eq!(
                 &receipt_of(&mut client, &receipt.submission_id).await?,
@@ -145,8 +145,8 @@ async fn r11_with_postgresql_restarted_under_load_no_receipt_is_missing_or_doubl
             );
         }
     }
-    assert_eq!(world.count("original").await?, receipts.len() as i64);
-    world.finish().await?;
+    assert_eq!(fixture.count("original").await?, receipts.len() as i64);
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -161,8 +161,8 @@ async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() 
         database_url: postgres.url().to_owned(),
         ..testkit::test_servers()?
     };
-    let world = IngestFixture::start_with_plan(|plan| plan.servers = servers).await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start_with_plan(|plan| plan.servers = servers).await?;
+    let mut client = fixture.client(PROVIDER)?;
     let keys: Vec<String> = (0..ALL).map(|n| format!("k{n}")).collect();
     let lines: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "{}")).collect();
     let known = ReloadSteps::new("known", &lines[..KNOWN]).end(KNOWN as u64);
@@ -195,7 +195,7 @@ async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() 
     let kills = async {
         for mark in [KNOWN as i64 + 300, KNOWN as i64 + 1500] {
             // Polls without a pause: `eventually` waits longer and longer, and the reload might be past it.
-            while !world.count("reload_line").await.is_ok_and(|n| n >= mark) {}
+            while !fixture.count("reload_line").await.is_ok_and(|n| n >= mark) {}
             postgres.kill9().await?;
             // A kill between two transactions breaks nothing: the next one waits for the restart.
             within.fetch_add(usize::from(!ended.load(Ordering::SeqCst)), Ordering::SeqCst);
@@ -209,7 +209,7 @@ async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() 
         let mut lines = 0;
         loop {
             let more = eventually("another line of the reload", WAIT_TIMEOUT, async || {
-                let now = world.count("reload_line").await;
+                let now = fixture.count("reload_line").await;
                 let now = now.map_err(|error| error.to_string())?;
                 let more = (now > lines).then_some(now);
                 more.ok_or(format!("{now} lines"))
@@ -229,12 +229,12 @@ async fn r11_with_postgresql_killed_within_a_reload_each_record_is_taken_once() 
         (summary.unchanged, summary.accepted),
         (KNOWN as u64, (ALL - KNOWN) as u64)
     );
-    assert_eq!(world.count("original").await?, ALL as i64);
-    assert_eq!(world.count("reload_line").await?, (ALL + KNOWN) as i64);
+    assert_eq!(fixture.count("original").await?, ALL as i64);
+    assert_eq!(fixture.count("reload_line").await?, (ALL + KNOWN) as i64);
     let ledger: i64 = sqlx::query_scalar("select max(ledger_number) from original")
-        .fetch_one(&world.owner)
+        .fetch_one(&fixture.owner)
         .await?;
     assert_eq!(ledger, ALL as i64, "without gaps");
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

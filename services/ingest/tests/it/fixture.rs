@@ -127,15 +127,15 @@ impl IngestFixture {
         let owner = bed.schema_pool().await?;
         let submitted = bed.collect(&SUBMISSIONS, &pool);
         let process = start_process(&bed).await?;
-        let world = Self {
+        let fixture = Self {
             bed,
             pool,
             owner,
             process,
             submitted,
         };
-        world.announce_catalogue().await?;
-        Ok(world)
+        fixture.announce_catalogue().await?;
+        Ok(fixture)
     }
 
     /// The catalogue's events: providers, and item xzcf in two versions, xzxk in one.

@@ -25,11 +25,11 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult {
-    let world = IngestFixture::start().await?;
-    world.received_events().await?;
-    let before = world.snapshot().await?;
-    let address = &world.process.url;
-    let good = world.bed.token(PROVIDER, &[Role::Provider], None)?;
+    let fixture = IngestFixture::start().await?;
+    fixture.received_events().await?;
+    let before = fixture.snapshot().await?;
+    let address = &fixture.process.url;
+    let good = fixture.bed.token(PROVIDER, &[Role::Provider], None)?;
 
     let mut nobody = IngestServiceClient::new(open_channel(address)?);
     let request = SubmitRecordRequest {
@@ -69,7 +69,7 @@ async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult
         Role::Subject,
         Role::Public,
     ];
-    let mut other = world.client_of(&world.process, PROVIDER, &roles)?;
+    let mut other = fixture.client_of(&fixture.process, PROVIDER, &roles)?;
     let status = submit(&mut other, submission("1", "k", b"{}"))
         .await
         .unwrap_err();
@@ -81,15 +81,15 @@ async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult
     let receipt = other.get_receipt(GetReceiptRequest::default()).await;
     assert_eq!(receipt.unwrap_err().code(), Code::PermissionDenied);
     // And a provider does not see the totals of all.
-    let mut provider = world.client(PROVIDER)?;
+    let mut provider = fixture.client(PROVIDER)?;
     let totals = provider.get_statistics(GetStatisticsRequest {}).await;
     assert_eq!(totals.unwrap_err().code(), Code::PermissionDenied);
 
     // The good one works until it expires by the service's clock.
-    assert_eq!(world.snapshot().await?, before, "nothing is stored");
+    assert_eq!(fixture.snapshot().await?, before, "nothing is stored");
     let mut client = client_with_token(address, &good)?;
     submit(&mut client, submission("1", "k", b"{}")).await?;
-    world.bed.clock.advance(time::Duration::days(365 * 21));
+    fixture.bed.clock.advance(time::Duration::days(365 * 21));
     let status = submit(&mut client, submission("2", "k", b"{}"))
         .await
         .unwrap_err();
@@ -98,15 +98,15 @@ async fn calls_without_a_valid_token_are_refused_with_the_reason() -> TestResult
         RefusalDetails::from_status(&status).reason,
         Reason::TokenExpired
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_a_provider_writes_only_as_itself() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut first = world.client(PROVIDERS[0])?;
-    let mut second = world.client(PROVIDERS[1])?;
+    let fixture = IngestFixture::start().await?;
+    let mut first = fixture.client(PROVIDERS[0])?;
+    let mut second = fixture.client(PROVIDERS[1])?;
     // The same ids, keys and contents: two providers, two records, two ledgers.
     let one = submit(&mut first, submission("1", "k", b"{}")).await?;
     let two = submit(&mut second, submission("1", "k", b"{}")).await?;
@@ -123,13 +123,13 @@ async fn r12_a_provider_writes_only_as_itself() -> TestResult {
     let owners: Vec<(String, i64)> = sqlx::query_as(
         "select provider_code, count(*) from original group by provider_code order by 2",
     )
-    .fetch_all(&world.owner)
+    .fetch_all(&fixture.owner)
     .await?;
     assert_eq!(
         owners,
         [(PROVIDERS[0].to_owned(), 1), (PROVIDERS[1].to_owned(), 2)]
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -236,9 +236,9 @@ async fn ask_all(client: &mut IngestTestClient) -> Result<Vec<String>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r5_a_code_that_no_provider_has_is_answered_like_one_that_is_not_registered() -> TestResult
 {
-    let world = IngestFixture::start().await?;
-    world.received_events().await?;
-    let expected = ask_all(&mut world.client(UNREGISTERED_PROVIDER)?).await?;
+    let fixture = IngestFixture::start().await?;
+    fixture.received_events().await?;
+    let expected = ask_all(&mut fixture.client(UNREGISTERED_PROVIDER)?).await?;
     let reasons = expected.join("\n");
     for reason in [
         Reason::ProviderNotRegistered,
@@ -255,13 +255,13 @@ async fn r5_a_code_that_no_provider_has_is_answered_like_one_that_is_not_registe
         &UNREGISTERED_PROVIDER[1..],
         "11430111006123009K ",
     ] {
-        let answers = ask_all(&mut world.client(code)?).await?;
+        let answers = ask_all(&mut fixture.client(code)?).await?;
         assert_eq!(answers, expected, "{code:?}");
     }
-    assert_eq!(world.count("original").await?, 0);
-    assert_eq!(world.submission_ids().await?, 0);
+    assert_eq!(fixture.count("original").await?, 0);
+    assert_eq!(fixture.submission_ids().await?, 0);
     // Who tried to read is on record all the same.
-    assert_eq!(world.count("original_read").await?, 6);
-    world.finish().await?;
+    assert_eq!(fixture.count("original_read").await?, 6);
+    fixture.finish().await?;
     Ok(())
 }

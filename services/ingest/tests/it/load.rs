@@ -39,8 +39,8 @@ fn without_gaps<'a>(receipts: impl IntoIterator<Item = &'a Receipt>) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_stream_answers_each_in_order_and_goes_on_past_bad_ones() -> TestResult {
     const COUNT: usize = 2_000;
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let kinds = bad_submissions();
     let requests: Vec<StreamRecordsRequest> = (0..COUNT)
         .map(|n| {
@@ -102,8 +102,8 @@ async fn r11_a_stream_answers_each_in_order_and_goes_on_past_bad_ones() -> TestR
     let numbers: Vec<u64> = receipts.iter().map(|r| r.ledger_number).collect();
     let expected: Vec<u64> = (1..=receipts.len() as u64).collect();
     assert_eq!(numbers, expected, "numbered in the order of the stream");
-    assert_eq!(world.count("original").await?, receipts.len() as i64);
-    world.finish().await?;
+    assert_eq!(fixture.count("original").await?, receipts.len() as i64);
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -111,18 +111,18 @@ async fn r11_a_stream_answers_each_in_order_and_goes_on_past_bad_ones() -> TestR
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_callers_at_once_get_ledgers_without_gaps() -> TestResult {
     const CALLERS: usize = 64;
-    let world = IngestFixture::start().await?;
-    let second = world.second_process().await?;
+    let fixture = IngestFixture::start().await?;
+    let second = fixture.second_process().await?;
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..CALLERS {
         let provider = PROVIDERS[caller % 5];
         let process = if caller % 2 == 0 {
-            &world.process
+            &fixture.process
         } else {
             &second
         };
         let roles = [service_kit::identity::Role::Provider];
-        let mut client = world.client_of(process, provider, &roles)?;
+        let mut client = fixture.client_of(process, provider, &roles)?;
         callers.spawn(async move {
             let mut receipts = Vec::new();
             for n in 0..15 {
@@ -154,19 +154,19 @@ async fn r11_callers_at_once_get_ledgers_without_gaps() -> TestResult {
         let first = by_id.entry(id).or_insert(receipt);
         assert_eq!(*first, receipt, "one submission, one receipt");
     }
-    assert_eq!(world.count("original").await?, distinct as i64);
-    assert_eq!(world.submission_ids().await?, distinct as i64);
+    assert_eq!(fixture.count("original").await?, distinct as i64);
+    assert_eq!(fixture.submission_ids().await?, distinct as i64);
     let gaps: i64 = sqlx::query_scalar(
         "select count(*) from (select key_digest, revision, row_number() over
            (partition by provider_code, item_code, key_digest order by revision) as place
          from original) versions where revision <> place",
     )
-    .fetch_one(&world.owner)
+    .fetch_one(&fixture.owner)
     .await?;
     assert_eq!(gaps, 0, "revisions of a key count from 1");
-    world.received_events().await?;
+    fixture.received_events().await?;
     stop_process(&second).await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -175,8 +175,8 @@ async fn r11_callers_at_once_get_ledgers_without_gaps() -> TestResult {
 /// long it does at most is a test of the stream.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> TestResult {
-    let mut world = IngestFixture::start_with_grace_period(10 * WAIT_TIMEOUT).await?;
-    let mut client = world.client(PROVIDER)?;
+    let mut fixture = IngestFixture::start_with_grace_period(10 * WAIT_TIMEOUT).await?;
+    let mut client = fixture.client(PROVIDER)?;
     let enough = Arc::new(AtomicBool::new(false));
     let seen = enough.clone();
     let (sender, requests) = tokio::sync::mpsc::channel(64);
@@ -208,16 +208,16 @@ async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> TestResul
             }
         }
         if receipts.len() == 200 {
-            world.process.context.shutdown.request();
+            fixture.process.context.shutdown.request();
         }
     }
     assert!(refused > 0, "the stop was felt");
     assert_eq!(receipts.len() + refused, feeding.await??, "one answer each");
     drop((client, answers));
 
-    world.restart().await?;
+    fixture.restart().await?;
     assert_eq!(without_gaps(&receipts), receipts.len());
-    let mut client = world.client(PROVIDER)?;
+    let mut client = fixture.client(PROVIDER)?;
     let mut listed = Vec::new();
     while listed.len() < receipts.len() {
         let request = ListLedgerRequest {
@@ -236,7 +236,7 @@ async fn r11_a_stop_in_the_middle_leaves_no_submission_unanswered() -> TestResul
         listed == receipts,
         "every receipt is kept, and nothing else"
     );
-    assert_eq!(world.count("original").await?, receipts.len() as i64);
-    world.finish().await?;
+    assert_eq!(fixture.count("original").await?, receipts.len() as i64);
+    fixture.finish().await?;
     Ok(())
 }

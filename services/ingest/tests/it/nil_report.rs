@@ -34,8 +34,8 @@ async fn report(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_nil_report_is_kept_with_its_event_and_answered_the_same_for_ever() -> TestResult {
-    let mut world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let mut fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let october = || nil("2026-10", "xzxk", "2026-10-01", "2026-10-31");
     let first = report(&mut client, october()).await?;
     assert_eq!(first.submission_id, "2026-10");
@@ -45,14 +45,14 @@ async fn r11_a_nil_report_is_kept_with_its_event_and_answered_the_same_for_ever(
     assert_eq!(report(&mut client, october()).await?, first);
 
     // A record of the period that comes later changes nothing of what was answered.
-    world.bed.clock.advance(time::Duration::days(3650));
-    world.restart().await?;
-    let mut client = world.client(PROVIDER)?;
+    fixture.bed.clock.advance(time::Duration::days(3650));
+    fixture.restart().await?;
+    let mut client = fixture.client(PROVIDER)?;
     assert_eq!(report(&mut client, october()).await?, first);
-    assert_eq!(world.count("nil_report").await?, 1);
-    assert_eq!(world.submission_ids().await?, 1);
+    assert_eq!(fixture.count("nil_report").await?, 1);
+    assert_eq!(fixture.submission_ids().await?, 1);
 
-    let events = world.bed.emitted::<NilReported>().await?;
+    let events = fixture.bed.emitted::<NilReported>().await?;
     let [event] = events.as_slice() else {
         panic!("one event, got {}", events.len());
     };
@@ -64,18 +64,18 @@ async fn r11_a_nil_report_is_kept_with_its_event_and_answered_the_same_for_ever(
         (PROVIDER, "xzxk")
     );
     assert_eq!((&*event.period_from, &*event.period_to), period);
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_records_and_nil_reports_share_their_ids() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     report(&mut client, nil("n", "xzxk", "2026-10-01", "2026-10-31")).await?;
     let receipt = submit(&mut client, submission("r", "k", b"{}")).await?;
-    world.received_events().await?;
-    let before = world.snapshot().await?;
+    fixture.received_events().await?;
+    let before = fixture.snapshot().await?;
     for other in [
         nil("n", "xzxk", "2026-10-01", "2026-10-30"),
         nil("n", "xzcf", "2026-10-01", "2026-10-31"),
@@ -106,22 +106,22 @@ async fn r11_records_and_nil_reports_share_their_ids() -> TestResult {
         let rows = rows.iter().filter(|row| row.0 != "submission");
         rows.cloned().collect::<Vec<_>>()
     };
-    assert_eq!(stored(&world.snapshot().await?), stored(&before));
+    assert_eq!(stored(&fixture.snapshot().await?), stored(&before));
     // Another provider's ids are its own.
-    let mut other = world.client(PROVIDERS[1])?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     report(&mut other, nil("n", "xzcf", "2026-10-01", "2026-10-31")).await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_nil_report_is_refused_by_field_and_rule() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     // Received on 2026-11-20, the day that the clock shows.
     submit(&mut client, submission("r", "k", b"{}")).await?;
-    world.received_events().await?;
-    let before = world.snapshot().await?;
+    fixture.received_events().await?;
+    let before = fixture.snapshot().await?;
     let good = || nil("n", "xzxk", "2026-11-01", "2026-11-20");
     type SpoilNilReport = fn(&mut ReportNilRequest);
     let table: [(Reason, &str, SpoilNilReport); 11] = [
@@ -169,36 +169,36 @@ async fn r11_a_nil_report_is_refused_by_field_and_rule() -> TestResult {
         let chinese = status.message().chars().any(|c| ('一'..='龥').contains(&c));
         assert!(chinese, "{}", status.message());
     }
-    let mut disabled = world.client(DISABLED_PROVIDER)?;
+    let mut disabled = fixture.client(DISABLED_PROVIDER)?;
     let status = report(&mut disabled, good()).await.unwrap_err();
     assert_eq!(
         RefusalDetails::from_status(&status).reason,
         Reason::ProviderDisabled
     );
-    assert_eq!(world.snapshot().await?, before, "nothing is stored");
+    assert_eq!(fixture.snapshot().await?, before, "nothing is stored");
     // The day before the record, and another provider, are free of contradiction.
     report(&mut client, nil("n1", "xzcf", "2026-11-01", "2026-11-19")).await?;
-    let mut other = world.client(PROVIDERS[1])?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     report(&mut other, nil("n1", "xzcf", "2026-11-01", "2026-11-20")).await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_nil_reports_are_listed_newest_first_in_pages() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let mut given = Vec::new();
     for month in 1..=7 {
         let (from, to) = (format!("2026-0{month}-01"), format!("2026-0{month}-28"));
         let item = if month % 2 == 0 { "xzcf" } else { "xzxk" };
         // Several within one moment: the list has an order all the same.
         if month % 3 == 0 {
-            world.bed.clock.advance(time::Duration::seconds(1));
+            fixture.bed.clock.advance(time::Duration::seconds(1));
         }
         given.push(report(&mut client, nil(&format!("编号{month}"), item, &from, &to)).await?);
     }
-    let mut other = world.client(PROVIDERS[1])?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     report(&mut other, nil("x", "xzcf", "2026-01-01", "2026-01-31")).await?;
     given.sort_by_key(|r| {
         let at = r.received_at.map(|at| (at.seconds, at.nanos));
@@ -241,6 +241,6 @@ async fn r11_nil_reports_are_listed_newest_first_in_pages() -> TestResult {
         let refusal = RefusalDetails::from_status(&status);
         assert_eq!(refusal.reason_and_field(), (reason, field));
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -16,14 +16,14 @@ use crate::fixture::{IngestFixture, PROVIDER, PROVIDERS, ending, submission, sub
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_the_service_has_no_privilege_to_alter_originals() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let receipt = submit(&mut client, submission("1", "k", b"{}")).await?;
-    fill_append_only_tables(&world, &receipt.record_id).await?;
-    world.received_events().await?;
-    let before = world.snapshot().await?;
+    fill_append_only_tables(&fixture, &receipt.record_id).await?;
+    fixture.received_events().await?;
+    let before = fixture.snapshot().await?;
     let who: String = sqlx::query_scalar("select current_user::text")
-        .fetch_one(&world.pool)
+        .fetch_one(&fixture.pool)
         .await?;
     assert_eq!(who, ingest::SCHEMA, "this is the service's own role");
     for (table, column) in [
@@ -35,7 +35,7 @@ async fn r12_the_service_has_no_privilege_to_alter_originals() -> TestResult {
         ("original_read", "sealed_reason = ''"),
         ("reload_line", "unchanged = true"),
     ] {
-        let rows: i64 = world.count(table).await?;
+        let rows: i64 = fixture.count(table).await?;
         assert!(rows > 0, "{table} has something to alter");
         for statement in [
             format!("update {table} set {column}"),
@@ -47,7 +47,7 @@ async fn r12_the_service_has_no_privilege_to_alter_originals() -> TestResult {
             format!("grant update on {table} to {who}"),
             format!("merge into {table} using (select 1) s on true when matched then delete"),
         ] {
-            let outcome = world.pool.execute(AssertSqlSafe(statement.clone())).await;
+            let outcome = fixture.pool.execute(AssertSqlSafe(statement.clone())).await;
             // A grant without the right to grant is a warning and grants nothing.
             if statement.starts_with("grant") {
                 continue;
@@ -57,17 +57,17 @@ async fn r12_the_service_has_no_privilege_to_alter_originals() -> TestResult {
             assert_eq!(code.as_deref(), Some("42501"), "{statement}: {error}");
         }
         let update = format!("update {table} set {column}");
-        let again = world.pool.execute(AssertSqlSafe(update)).await;
+        let again = fixture.pool.execute(AssertSqlSafe(update)).await;
         assert!(again.is_err(), "the grant to itself granted nothing");
     }
-    assert_eq!(world.snapshot().await?, before);
-    world.finish().await?;
+    assert_eq!(fixture.snapshot().await?, before);
+    fixture.finish().await?;
     Ok(())
 }
 
 /// Puts something into every append-only table, through the RPC that writes it.
-async fn fill_append_only_tables(world: &IngestFixture, record_id: &str) -> Result<()> {
-    let mut client = world.client(PROVIDER)?;
+async fn fill_append_only_tables(fixture: &IngestFixture, record_id: &str) -> Result<()> {
+    let mut client = fixture.client(PROVIDER)?;
     let nil = ReportNilRequest {
         submission_id: "nil".to_owned(),
         item_code: "xzxk".to_owned(),
@@ -83,7 +83,7 @@ async fn fill_append_only_tables(world: &IngestFixture, record_id: &str) -> Resu
     let lines = [("k", "{}")];
     let reload = crate::reload::ReloadSteps::new("r", &lines).end(1);
     reload.run(&mut client).await?;
-    let mut office = world.client_as(PROVIDERS[1], Role::CreditOffice)?;
+    let mut office = fixture.client_as(PROVIDERS[1], Role::CreditOffice)?;
     let replay = ReplayRulesRequest {
         offered: Some(Offered::DefinitionToml(
             crate::replay::definition_in_force()?
@@ -97,15 +97,15 @@ async fn fill_append_only_tables(world: &IngestFixture, record_id: &str) -> Resu
 }
 
 /// Columns of the schema that contain `needle`, as text or as bytes.
-async fn places(world: &IngestFixture, needle: &str) -> Result<Vec<String>> {
+async fn places(fixture: &IngestFixture, needle: &str) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for table in world.tables().await? {
+    for table in fixture.tables().await? {
         let columns: Vec<String> = sqlx::query_scalar(
             "select column_name::text from information_schema.columns
              where table_schema = current_schema() and table_name = $1",
         )
         .bind(&table)
-        .fetch_all(&world.owner)
+        .fetch_all(&fixture.owner)
         .await?;
         for column in columns {
             // Bytes show as hexadecimal digits.
@@ -116,7 +116,7 @@ async fn places(world: &IngestFixture, needle: &str) -> Result<Vec<String>> {
             let rows: i64 = sqlx::query_scalar(AssertSqlSafe(statement))
                 .bind(needle)
                 .bind(hex::encode(needle))
-                .fetch_one(&world.owner)
+                .fetch_one(&fixture.owner)
                 .await?;
             if rows > 0 {
                 found.push(format!("{table}.{column}"));
@@ -128,8 +128,8 @@ async fn places(world: &IngestFixture, needle: &str) -> Result<Vec<String>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_no_personal_data_stands_in_clear_anywhere_in_the_schema() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let (number, name) = ("430102199003071234", "欧阳梓涵");
     let content = format!("{{\"证件号码\":\"{number}\",\"姓名\":\"{name}\"}}");
     // A department may well use the citizen number in its keys.
@@ -162,10 +162,10 @@ async fn r12_no_personal_data_stands_in_clear_anywhere_in_the_schema() -> TestRe
     refused.item_code = "nowhere".to_owned();
     assert!(submit(&mut client, refused).await.is_err());
 
-    let received = world.received_events().await?;
+    let received = fixture.received_events().await?;
     assert_eq!(received.len(), 3 + 1 + 1);
     for needle in [number, name] {
-        assert_eq!(places(&world, needle).await?, Vec::<String>::new());
+        assert_eq!(places(&fixture, needle).await?, Vec::<String>::new());
         for event in &received {
             let bytes = prost::Message::encode_to_vec(event);
             let stands = bytes.windows(needle.len()).any(|w| w == needle.as_bytes());
@@ -173,10 +173,10 @@ async fn r12_no_personal_data_stands_in_clear_anywhere_in_the_schema() -> TestRe
         }
     }
     // The search finds what is there: text, and bytes inside bytes.
-    let found = places(&world, PROVIDER).await?;
+    let found = places(&fixture, PROVIDER).await?;
     for place in ["original.provider_code", "outbox.payload"] {
         assert!(found.iter().any(|f| f == place), "{place}: {found:?}");
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

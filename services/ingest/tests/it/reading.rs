@@ -34,8 +34,8 @@ async fn read(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_the_original_is_read_as_received_by_those_who_may() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     // Not even text: the stored bytes are those that came.
     let content = b"{ \"a\" : 1 }\r\n\xff\x00";
     let receipt = submit(&mut client, submission("编号1", "〔2026〕1号", content)).await?;
@@ -43,8 +43,8 @@ async fn r12_the_original_is_read_as_received_by_those_who_may() -> TestResult {
     let revoke = ending("2", "〔2026〕1号", Operation::Revoke, reason);
     let revoked = submit(&mut client, revoke).await?;
 
-    let mut office = world.client_as(OFFICE, Role::CreditOffice)?;
-    let mut auditor = world.client_as(OFFICE, Role::Auditor)?;
+    let mut office = fixture.client_as(OFFICE, Role::CreditOffice)?;
+    let mut auditor = fixture.client_as(OFFICE, Role::Auditor)?;
     for (reader, why) in [(&mut client, ""), (&mut office, WHY), (&mut auditor, "")] {
         let original = read(reader, &receipt.record_id, why).await?;
         assert_eq!(original.content.as_ref(), content);
@@ -61,7 +61,7 @@ async fn r12_the_original_is_read_as_received_by_those_who_may() -> TestResult {
     assert_eq!(original.content.as_ref(), reason.as_bytes());
 
     // Another provider's looks as if it did not exist.
-    let mut other = world.client(PROVIDERS[1])?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     let nowhere = Uuid::now_v7().to_string();
     let theirs = read(&mut other, &receipt.record_id, WHY).await.unwrap_err();
     let nobodys = read(&mut other, &nowhere, WHY).await.unwrap_err();
@@ -70,17 +70,17 @@ async fn r12_the_original_is_read_as_received_by_those_who_may() -> TestResult {
         (theirs.message(), RefusalDetails::from_status(&theirs)),
         (nobodys.message(), RefusalDetails::from_status(&nobodys))
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r17_every_reading_is_logged_with_who_when_and_why() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let receipt = submit(&mut client, submission("1", "k", b"{}")).await?;
-    let mut office = world.client_as(OFFICE, Role::CreditOffice)?;
-    let mut other = world.client(PROVIDERS[1])?;
+    let mut office = fixture.client_as(OFFICE, Role::CreditOffice)?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     // What is refused for its form is no reading.
     for (record_id, why, field) in [
         (receipt.record_id.as_str(), "", "reason"),
@@ -99,7 +99,7 @@ async fn r17_every_reading_is_logged_with_who_when_and_why() -> TestResult {
         let refusal = RefusalDetails::from_status(&status);
         assert_eq!(refusal.reason_and_field(), (reason, field));
     }
-    assert_eq!(world.count("original_read").await?, 0);
+    assert_eq!(fixture.count("original_read").await?, 0);
 
     let original = read(&mut office, &receipt.record_id, WHY).await?;
     read(&mut client, &receipt.record_id, "").await?;
@@ -109,9 +109,9 @@ async fn r17_every_reading_is_logged_with_who_when_and_why() -> TestResult {
         "select access_id, organisation, reader, record_id, sealed_account, sealed_reason, accessed_at
          from original_read order by access_id",
     )
-    .fetch_all(&world.owner)
+    .fetch_all(&fixture.owner)
     .await?;
-    let keyring = &world.bed.context.keyring;
+    let keyring = &fixture.bed.context.keyring;
     let mut log = Vec::new();
     for row in &rows {
         let id: Uuid = row.try_get(0)?;
@@ -123,7 +123,7 @@ async fn r17_every_reading_is_logged_with_who_when_and_why() -> TestResult {
         assert_eq!(of.to_string(), receipt.record_id);
         assert_eq!(open(4)?, "tester");
         let at: time::OffsetDateTime = row.try_get(6)?;
-        assert_eq!(at, world.bed.context.clock.now());
+        assert_eq!(at, fixture.bed.context.clock.now());
         let (organisation, reader): (String, String) = (row.try_get(1)?, row.try_get(2)?);
         log.push((organisation, reader, open(5)?));
     }
@@ -140,19 +140,19 @@ async fn r17_every_reading_is_logged_with_who_when_and_why() -> TestResult {
     );
     let first: Uuid = rows[0].try_get(0)?;
     assert_eq!(original.access_id, first.to_string());
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r17_when_the_log_cannot_be_written_nothing_is_read() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let receipt = submit(&mut client, submission("1", "k", b"{}")).await?;
-    let mut auditor = world.client_as(OFFICE, Role::Auditor)?;
+    let mut auditor = fixture.client_as(OFFICE, Role::Auditor)?;
     // Counted by the database: whether the original is looked for at all.
     let scans = async || -> Result<i64> {
-        world
+        fixture
             .owner
             .execute("select pg_stat_force_next_flush()")
             .await?;
@@ -161,10 +161,10 @@ async fn r17_when_the_log_cannot_be_written_nothing_is_read() -> TestResult {
              where relname = 'original' and schemaname = current_schema()
                  and indexrelname = 'original_pkey'",
         )
-        .fetch_one(&world.owner)
+        .fetch_one(&fixture.owner)
         .await?)
     };
-    world
+    fixture
         .owner
         .execute("revoke insert on original_read from ingest")
         .await?;
@@ -175,13 +175,13 @@ async fn r17_when_the_log_cannot_be_written_nothing_is_read() -> TestResult {
         assert!(!status.message().contains("{}"));
     }
     assert_eq!(scans().await?, before, "the original was not looked for");
-    assert_eq!(world.count("original_read").await?, 0);
+    assert_eq!(fixture.count("original_read").await?, 0);
     // The other way round: the log is committed, though the original cannot be read.
-    world
+    fixture
         .owner
         .execute("grant insert on original_read to ingest")
         .await?;
-    world
+    fixture
         .owner
         .execute("revoke select on original from ingest")
         .await?;
@@ -189,14 +189,14 @@ async fn r17_when_the_log_cannot_be_written_nothing_is_read() -> TestResult {
         .await
         .unwrap_err();
     assert_eq!(status.code(), Code::Internal);
-    assert_eq!(world.count("original_read").await?, 1, "committed before");
-    world
+    assert_eq!(fixture.count("original_read").await?, 1, "committed before");
+    fixture
         .owner
         .execute("grant select on original to ingest")
         .await?;
     read(&mut auditor, &receipt.record_id, WHY).await?;
-    assert_eq!(world.count("original_read").await?, 2);
-    world.finish().await?;
+    assert_eq!(fixture.count("original_read").await?, 2);
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -220,15 +220,15 @@ fn rotated(old: &str) -> Result<String> {
 async fn r12_after_a_rotation_of_keys_old_originals_open_and_new_ones_are_under_the_new_key()
 -> TestResult {
     let text = Keyring::generate();
-    let mut world = IngestFixture::start_with_keyring(&text).await?;
-    let mut client = world.client(PROVIDER)?;
+    let mut fixture = IngestFixture::start_with_keyring(&text).await?;
+    let mut client = fixture.client(PROVIDER)?;
     let old = submit(&mut client, submission("1", "k", b"{\"v\":1}")).await?;
-    let masters = async |world: &IngestFixture| -> Result<Vec<String>> {
-        let keyring = &world.bed.context.keyring;
+    let masters = async |fixture: &IngestFixture| -> Result<Vec<String>> {
+        let keyring = &fixture.bed.context.keyring;
         let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
             "select sealed_content, sealed_labels from original order by ledger_number",
         )
-        .fetch_all(&world.owner)
+        .fetch_all(&fixture.owner)
         .await?;
         let under = |sealed: &[u8]| keyring.sealed_under(sealed).map(str::to_owned);
         rows.iter()
@@ -238,40 +238,40 @@ async fn r12_after_a_rotation_of_keys_old_originals_open_and_new_ones_are_under_
             })
             .collect()
     };
-    let first = world.bed.context.keyring.active_master().to_owned();
-    assert_eq!(masters(&world).await?, std::slice::from_ref(&first));
-    world.received_events().await?;
+    let first = fixture.bed.context.keyring.active_master().to_owned();
+    assert_eq!(masters(&fixture).await?, std::slice::from_ref(&first));
+    fixture.received_events().await?;
 
     let both = rotated(&text)?;
-    world.restart_with_keyring(&both).await?;
-    let mut client = world.client(PROVIDER)?;
+    fixture.restart_with_keyring(&both).await?;
+    let mut client = fixture.client(PROVIDER)?;
     // Ids and keys are found by the same hashes: the receipt is the old one, and the record's versions go on.
     let again = submit(&mut client, submission("1", "k", b"{\"v\":1}")).await?;
     assert_eq!(again, old);
     assert_eq!(receipt_of(&mut client, "1").await?, old);
     let new = submit(&mut client, submission("2", "k", b"{\"v\":2}")).await?;
     assert_eq!(new.revision, 2);
-    let second = world.bed.context.keyring.active_master().to_owned();
+    let second = fixture.bed.context.keyring.active_master().to_owned();
     assert_ne!(first, second);
-    assert_eq!(masters(&world).await?, [first.clone(), second]);
+    assert_eq!(masters(&fixture).await?, [first.clone(), second]);
     for (receipt, content) in [(&old, &b"{\"v\":1}"[..]), (&new, b"{\"v\":2}")] {
         let original = read(&mut client, &receipt.record_id, "").await?;
         assert_eq!(original.content.as_ref(), content);
         assert_eq!(original.record_key, "k");
     }
-    world.received_events().await?;
+    fixture.received_events().await?;
 
     // Without the retired key, what it sealed is lost, and nothing else.
     let only_new = both
         .lines()
         .filter(|line| !line.starts_with("master") || line.ends_with("active"));
     let only_new = only_new.collect::<Vec<_>>().join("\n");
-    world.restart_with_keyring(&only_new).await?;
-    let mut client = world.client(PROVIDER)?;
+    fixture.restart_with_keyring(&only_new).await?;
+    let mut client = fixture.client(PROVIDER)?;
     let status = read(&mut client, &old.record_id, "").await.unwrap_err();
     assert_eq!(status.code(), Code::Internal);
     let original = read(&mut client, &new.record_id, "").await?;
     assert_eq!(original.content.as_ref(), b"{\"v\":2}");
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

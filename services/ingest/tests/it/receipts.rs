@@ -12,8 +12,8 @@ use crate::fixture::{IngestFixture, PROVIDER, PROVIDERS, receipt_of, submission,
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_receipt_stands_for_the_committed_original_and_its_event() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     // Bytes as a department sends them, odd spaces and all.
     let content = "{ \"处罚决定书文号\" : \"长市监罚决〔2026〕1号\" }\n".as_bytes();
     let receipt = submit(
@@ -28,9 +28,9 @@ async fn r11_a_receipt_stands_for_the_committed_original_and_its_event() -> Test
     assert_eq!(receipt.content_sha256.as_ref(), vault::sha256(content));
     assert_eq!(receipt.outcome(), Outcome::Accepted);
     let received = from_timestamp(receipt.received_at.as_ref());
-    assert_eq!(received, Some(world.bed.context.clock.now()));
+    assert_eq!(received, Some(fixture.bed.context.clock.now()));
 
-    let events = world.bed.emitted::<RecordSubmitted>().await?;
+    let events = fixture.bed.emitted::<RecordSubmitted>().await?;
     let [event] = events.as_slice() else {
         panic!("one event, got {}", events.len());
     };
@@ -45,7 +45,7 @@ async fn r11_a_receipt_stands_for_the_committed_original_and_its_event() -> Test
     assert_eq!((version.item_version, version.revision), (2, 1));
     assert_eq!(event.ledger_number, 1);
     assert_eq!(event.received_at, receipt.received_at);
-    let keyring = &world.bed.context.keyring;
+    let keyring = &fixture.bed.context.keyring;
     let opened = keyring.open(record_id.as_bytes(), &event.sealed_content)?;
     assert_eq!(opened, content);
     let key = keyring.open(record_id.as_bytes(), &event.sealed_record_key)?;
@@ -53,27 +53,27 @@ async fn r11_a_receipt_stands_for_the_committed_original_and_its_event() -> Test
 
     assert_eq!(receipt_of(&mut client, "2026-11-20/1").await?, receipt);
     // Another provider has no such submission.
-    let mut other = world.client(PROVIDERS[1])?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     let status = receipt_of(&mut other, "2026-11-20/1").await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
     assert_eq!(RefusalDetails::from_status(&status).field, "submission_id");
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_the_same_submission_gives_the_same_receipt_after_years_and_restarts() -> TestResult {
-    let mut world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let mut fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{}")).await?;
     assert_eq!(
         submit(&mut client, submission("1", "k", b"{}")).await?,
         first
     );
 
-    world.bed.clock.advance(time::Duration::days(3650));
-    world.restart().await?;
-    let mut client = world.client(PROVIDER)?;
+    fixture.bed.clock.advance(time::Duration::days(3650));
+    fixture.restart().await?;
+    let mut client = fixture.client(PROVIDER)?;
     assert_eq!(
         submit(&mut client, submission("1", "k", b"{}")).await?,
         first
@@ -83,17 +83,17 @@ async fn r11_the_same_submission_gives_the_same_receipt_after_years_and_restarts
     let mut bare = submission("1", "k", b"{}");
     bare.content_sha256.clear();
     assert_eq!(submit(&mut client, bare).await?, first);
-    assert_eq!(world.count("original").await?, 1);
-    world.finish().await?;
+    assert_eq!(fixture.count("original").await?, 1);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_one_submission_id_is_never_two_contents() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{}")).await?;
-    let before = world.snapshot().await?;
+    let before = fixture.snapshot().await?;
     let mut others = vec![
         submission("1", "k", b"{ }"),
         submission("1", "another key", b"{}"),
@@ -119,24 +119,24 @@ async fn r11_one_submission_id_is_never_two_contents() -> TestResult {
             status.message()
         );
     }
-    assert_eq!(world.snapshot().await?, before, "nothing is stored");
+    assert_eq!(fixture.snapshot().await?, before, "nothing is stored");
     // The same id of another provider is another submission.
-    let mut other = world.client(PROVIDERS[1])?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     let theirs = submit(&mut other, submission("1", "k", b"{\"a\":1}")).await?;
     assert_ne!(theirs.record_id, first.record_id);
     assert_eq!(
         theirs.ledger_number, 1,
         "each provider has a ledger of its own"
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_version()
 -> TestResult {
-    let mut world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let mut fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{\"v\":1}")).await?;
     let same = submit(&mut client, submission("2", "k", b"{\"v\":1}")).await?;
     assert_eq!(same.outcome(), Outcome::Unchanged);
@@ -157,20 +157,20 @@ async fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_v
     assert_eq!(submit(&mut client, older).await?.revision, 4);
 
     // What was answered as unchanged is so for ever, though the key has moved on.
-    world.restart().await?;
-    let mut client = world.client(PROVIDER)?;
+    fixture.restart().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let again = submit(&mut client, submission("2", "k", b"{\"v\":1}")).await?;
     assert_eq!(again, same);
     assert_eq!(receipt_of(&mut client, "2").await?, same);
-    assert_eq!(world.count("original").await?, 4);
-    world.finish().await?;
+    assert_eq!(fixture.count("original").await?, 4);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_the_ledger_lists_every_number_and_totals_agree() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let mut given = Vec::new();
     for n in 1..=7 {
         let id = format!("编号{n}");
@@ -209,12 +209,12 @@ async fn r11_the_ledger_lists_every_number_and_totals_agree() -> TestResult {
     );
     assert!(status.message().contains("1000"), "{}", status.message());
     // Another provider sees its own ledger only.
-    let mut other = world.client(PROVIDERS[1])?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     let theirs = other.list_ledger(ListLedgerRequest::default()).await?;
     let theirs = theirs.into_inner();
     assert!(theirs.receipts.is_empty() && theirs.last_number == 0);
 
-    let mut auditor = world.client_as("", Role::Auditor)?;
+    let mut auditor = fixture.client_as("", Role::Auditor)?;
     let totals = auditor.get_statistics(GetStatisticsRequest {}).await?;
     let totals = totals.into_inner();
     assert_eq!(totals.accepted_for_processing, 7);
@@ -228,6 +228,6 @@ async fn r11_the_ledger_lists_every_number_and_totals_agree() -> TestResult {
         PROVIDERS.len(),
         "those who report nothing too"
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -169,8 +169,8 @@ fn summary(id: &str, unchanged: u64, accepted: u64, refused: u64, missing: u64) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_reload_makes_versions_of_what_is_new_only_and_lists_what_it_did_not_name()
 -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let mut known = Vec::new();
     for key in ["same", "changed", "gone", "revoked", "withdrawn", "revived"] {
         known.push(submit(&mut client, submission(key, key, b"{\"v\":1}")).await?);
@@ -187,7 +187,7 @@ async fn r11_a_reload_makes_versions_of_what_is_new_only_and_lists_what_it_did_n
     let mut licence = submission("licence", "licence", b"{}");
     licence.item_code = "xzxk".to_owned();
     submit(&mut client, licence).await?;
-    let mut other = world.client(PROVIDERS[1])?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     submit(&mut other, submission("1", "theirs", b"{}")).await?;
 
     let lines = [
@@ -197,7 +197,7 @@ async fn r11_a_reload_makes_versions_of_what_is_new_only_and_lists_what_it_did_n
         ("revived", "{\"v\":1}"),
         ("new", "{\"v\":1}"),
     ];
-    let submissions = world.submission_ids().await?;
+    let submissions = fixture.submission_ids().await?;
     let answered = ReloadSteps::new("2026", &lines)
         .end(4)
         .run(&mut client)
@@ -225,8 +225,8 @@ async fn r11_a_reload_makes_versions_of_what_is_new_only_and_lists_what_it_did_n
     );
     assert_eq!(answered.summary, Some(summary("2026", 1, 3, 0, 1)));
     // Of the unchanged record nothing is kept but its line; its receipt is found by its id all the same.
-    assert_eq!(world.submission_ids().await?, submissions + 3);
-    assert_eq!(world.count("reload_line").await?, 4);
+    assert_eq!(fixture.submission_ids().await?, submissions + 3);
+    assert_eq!(fixture.count("reload_line").await?, 4);
     for receipt in [receipts[0], receipts[1]] {
         let found = receipt_of(&mut client, &receipt.submission_id).await?;
         assert_eq!(&found, receipt);
@@ -234,15 +234,15 @@ async fn r11_a_reload_makes_versions_of_what_is_new_only_and_lists_what_it_did_n
     let status = receipt_of(&mut client, "2026/gone").await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
     // Nothing was revoked by it.
-    assert_eq!(world.received_events().await?.len(), 11 + 3);
-    world.finish().await?;
+    assert_eq!(fixture.received_events().await?.len(), 11 + 3);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_an_ended_reload_says_the_same_whenever_it_is_ended_again() -> TestResult {
-    let mut world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let mut fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     for key in ["a", "b", "c"] {
         submit(&mut client, submission(key, key, b"{}")).await?;
     }
@@ -257,8 +257,8 @@ async fn r11_an_ended_reload_says_the_same_whenever_it_is_ended_again() -> TestR
     .await?;
     submit(&mut client, submission("c2", "c", b"{\"v\":2}")).await?;
     submit(&mut client, submission("d", "d", b"{}")).await?;
-    world.restart().await?;
-    let mut client = world.client(PROVIDER)?;
+    fixture.restart().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let again = ReloadSteps::new("r", &[]).end(1).run(&mut client).await?;
     assert_eq!(again.summary, first.summary);
     assert_eq!(again.missing, first.missing);
@@ -277,16 +277,16 @@ async fn r11_an_ended_reload_says_the_same_whenever_it_is_ended_again() -> TestR
         RefusalDetails::from_status(&status).reason,
         Reason::ReloadEnded
     );
-    assert_eq!(world.count("reload_line").await?, 1);
-    world.finish().await?;
+    assert_eq!(fixture.count("reload_line").await?, 1);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> TestResult {
     const ALL: usize = 1300;
-    let mut world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let mut fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let keys: Vec<String> = (0..ALL).map(|n| format!("键{n}")).collect();
     let lines: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "{}")).collect();
     // The first half is known before.
@@ -309,9 +309,9 @@ async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> TestRes
         first.push(receipt);
     }
     drop((answers, sender, client));
-    world.restart().await?;
+    fixture.restart().await?;
 
-    let mut client = world.client(PROVIDER)?;
+    let mut client = fixture.client(PROVIDER)?;
     let short = ReloadSteps::new("r", &lines[..1200]).end(ALL as u64);
     let status = short.run(&mut client).await.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
@@ -329,26 +329,26 @@ async fn r11_a_reload_that_broke_is_opened_again_and_may_begin_anew() -> TestRes
     assert_eq!(answered.summary, Some(summary("r", 4, 1296, 0, 0)));
     let whole = ReloadSteps::new("r", &lines).run(&mut client).await?;
     assert_eq!(whole.all()[..700], first.iter().collect::<Vec<_>>());
-    assert_eq!(world.count("original").await?, ALL as i64);
-    assert_eq!(world.count("reload_line").await?, ALL as i64);
+    assert_eq!(fixture.count("original").await?, ALL as i64);
+    assert_eq!(fixture.count("reload_line").await?, ALL as i64);
     let ledger: i64 = sqlx::query_scalar("select max(ledger_number) from original")
-        .fetch_one(&world.owner)
+        .fetch_one(&fixture.owner)
         .await?;
     assert_eq!(ledger, ALL as i64, "without gaps");
     // All of it once more under a new id: only lines are written.
     let again = ReloadSteps::new("r2", &lines).end(ALL as u64);
     let again = again.run(&mut client).await?;
     assert_eq!(again.summary, Some(summary("r2", 1300, 0, 0, 0)));
-    assert_eq!(world.count("original").await?, ALL as i64);
-    assert_eq!(world.submission_ids().await?, ALL as i64);
-    world.finish().await?;
+    assert_eq!(fixture.count("original").await?, ALL as i64);
+    assert_eq!(fixture.submission_ids().await?, ALL as i64);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_refused_records_of_a_reload_leave_nothing_behind() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let wrong_digest = Step::Record(ReloadRecord {
         record_key: "digest".to_owned(),
         content_type: "application/json".to_owned(),
@@ -385,19 +385,19 @@ async fn r11_refused_records_of_a_reload_leave_nothing_behind() -> TestResult {
         Err(refusal) => refusal.submission_id.as_str(),
     });
     assert_eq!(ids.collect::<Vec<_>>()[..3], ["r/a", "r/", "r/b"]);
-    assert_eq!(world.count("reload_line").await?, 2);
-    assert_eq!(world.count("original").await?, 2);
-    world.finish().await?;
+    assert_eq!(fixture.count("reload_line").await?, 2);
+    assert_eq!(fixture.count("original").await?, 2);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     ReloadSteps::new("taken", &[]).run(&mut client).await?;
-    world.received_events().await?;
-    let before = world.snapshot().await?;
+    fixture.received_events().await?;
+    let before = fixture.snapshot().await?;
     let long = "r".repeat(65);
     let of = |steps: Vec<Step>| ReloadSteps { steps };
     for (steps, reason, field) in [
@@ -453,7 +453,7 @@ async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() 
         assert_eq!(refusal.reason_and_field(), (reason, field));
         assert!(status.message().contains('，') || reason != Reason::ReloadIdInvalid);
     }
-    let mut disabled = world.client(DISABLED_PROVIDER)?;
+    let mut disabled = fixture.client(DISABLED_PROVIDER)?;
     let status = ReloadSteps::new("r", &[])
         .run(&mut disabled)
         .await
@@ -462,18 +462,18 @@ async fn r11_a_reload_is_opened_by_field_and_rule_and_its_steps_have_an_order() 
         RefusalDetails::from_status(&status).reason,
         Reason::ProviderDisabled
     );
-    assert_eq!(world.snapshot().await?, before, "nothing is stored");
+    assert_eq!(fixture.snapshot().await?, before, "nothing is stored");
     // Nothing at all is no reload, and no error.
     let nothing = of(Vec::new()).run(&mut client).await?;
     assert!(nothing.receipts.is_empty() && nothing.summary.is_none());
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_ids_of_records_of_a_reload_are_ids_of_submissions() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let known = submit(&mut client, submission("1", "k", b"{}")).await?;
     // Used before there was a reload of that name.
     let early = submit(&mut client, submission("r/early", "other key", b"{}")).await?;
@@ -496,20 +496,20 @@ async fn r11_ids_of_records_of_a_reload_are_ids_of_submissions() -> TestResult {
     let again = submit(&mut client, submission("r/early", "other key", b"{}")).await?;
     assert_eq!(again, early);
     submit(&mut client, submission("r2/k", "elsewhere", b"{}")).await?;
-    let mut other = world.client(PROVIDERS[1])?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     submit(&mut other, submission("r/k", "elsewhere", b"{}")).await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 /// Two streams of one reload at once, as after a break that the server has not noticed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_two_streams_of_one_reload_take_each_record_once() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let second = world.second_process().await?;
+    let fixture = IngestFixture::start().await?;
+    let second = fixture.second_process().await?;
     let roles = [service_kit::identity::Role::Provider];
-    let mut one = world.client(PROVIDER)?;
-    let mut two = world.client_of(&second, PROVIDER, &roles)?;
+    let mut one = fixture.client(PROVIDER)?;
+    let mut two = fixture.client_of(&second, PROVIDER, &roles)?;
     let keys: Vec<String> = (0..1500).map(|n| format!("k{n}")).collect();
     for key in &keys[..3] {
         submit(&mut one, submission(key, key, b"{}")).await?;
@@ -522,20 +522,20 @@ async fn r11_two_streams_of_one_reload_take_each_record_once() -> TestResult {
     let (there, back) = (there?, back?);
     assert_eq!(there.all().len(), 1500);
     assert_eq!(there.all(), back.all(), "one record, one receipt");
-    assert_eq!(world.count("original").await?, 1500);
+    assert_eq!(fixture.count("original").await?, 1500);
     let ended = ReloadSteps::new("r", &[]).end(1500).run(&mut two).await?;
     assert_eq!(ended.summary, Some(summary("r", 3, 1497, 0, 0)));
-    world.received_events().await?;
+    fixture.received_events().await?;
     crate::fixture::stop_process(&second).await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_what_a_reload_did_not_name_is_listed_whole_in_many_messages() -> TestResult {
     const ALL: usize = 2301;
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let keys: Vec<String> = (0..ALL).map(|n| format!("k{n}")).collect();
     let lines: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "{}")).collect();
     ReloadSteps::new("first", &lines)
@@ -550,6 +550,6 @@ async fn r11_what_a_reload_did_not_name_is_listed_whole_in_many_messages() -> Te
     let all: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
     assert_eq!(answered.missing_keys(), all);
     assert_eq!(answered.summary, Some(summary("none", 0, 0, 0, ALL as u64)));
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

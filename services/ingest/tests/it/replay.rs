@@ -69,7 +69,7 @@ fn penalty(number: u32, provider: &str, fine: &str) -> Vec<u8> {
 
 /// Ingest with the definition of penalties in force announced as version 3.
 async fn start() -> Result<IngestFixture> {
-    let world = IngestFixture::start().await?;
+    let fixture = IngestFixture::start().await?;
     let item = credit_record::ItemVersion::from_toml(&definition_in_force()?)?;
     let published = ItemVersionPublished {
         code: item.code.clone(),
@@ -79,13 +79,13 @@ async fn start() -> Result<IngestFixture> {
         ..ItemVersionPublished::default()
     };
     let event = NewEvent::new(&published, OffsetDateTime::now_utc(), "");
-    world.bed.publish(&[event]).await?;
-    world.bed.wait_until_settled().await?;
-    Ok(world)
+    fixture.bed.publish(&[event]).await?;
+    fixture.bed.wait_until_settled().await?;
+    Ok(fixture)
 }
 
-fn office(world: &IngestFixture) -> Result<IngestTestClient> {
-    let client = world.client_as(OFFICE, Role::CreditOffice)?;
+fn office(fixture: &IngestFixture) -> Result<IngestTestClient> {
+    let client = fixture.client_as(OFFICE, Role::CreditOffice)?;
     Ok(client.max_decoding_message_size(service_kit::grpc::MAX_MESSAGE_BYTES))
 }
 
@@ -120,8 +120,8 @@ async fn replay(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d24_what_ends_a_record_is_not_judged_again() -> TestResult {
-    let world = start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     for n in 1..=3 {
         let id = n.to_string();
         submit(
@@ -136,7 +136,7 @@ async fn d24_what_ends_a_record_is_not_judged_again() -> TestResult {
     ] {
         submit(&mut client, ending(id, key, operation, "误报，予以更正")).await?;
     }
-    let (_, report) = replay(&mut office(&world)?, replay_request(stricter()?)).await?;
+    let (_, report) = replay(&mut office(&fixture)?, replay_request(stricter()?)).await?;
     assert_eq!(report.read, 3);
     let total = report.total.and_then(|total| total.accepted_to_returned);
     assert_eq!(
@@ -144,13 +144,13 @@ async fn d24_what_ends_a_record_is_not_judged_again() -> TestResult {
         Some(3),
         "each of the reported versions"
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing() -> TestResult {
-    let world = start().await?;
+    let fixture = start().await?;
     let mut records = Vec::new();
     for (n, provider, fine) in [
         (1, PROVIDERS[0], "0.2"),
@@ -161,7 +161,7 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
         // The amount is invalid, so the new rule does not check it.
         (5, PROVIDERS[1], "贰万元"),
     ] {
-        let mut client = world.client(provider)?;
+        let mut client = fixture.client(provider)?;
         let content = penalty(n, provider, fine);
         let receipt = submit(
             &mut client,
@@ -169,10 +169,10 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
         );
         records.push((receipt.await?.record_id, fine));
     }
-    world.received_events().await?;
-    let before = world.snapshot().await?;
+    fixture.received_events().await?;
+    let before = fixture.snapshot().await?;
 
-    let mut client = office(&world)?;
+    let mut client = office(&fixture)?;
     let (progress, report) = replay(&mut client, replay_request(stricter()?)).await?;
     assert_eq!(progress.last(), Some(&5));
     assert_eq!((report.read, report.limited), (5, false));
@@ -245,7 +245,7 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
     assert_eq!(replay(&mut client, yesterday).await?.1.read, 0);
 
     // Nothing but the log has changed, and it says nothing in clear of who and why.
-    let after = world.snapshot().await?;
+    let after = fixture.snapshot().await?;
     let changed: Vec<_> = before
         .iter()
         .zip(&after)
@@ -258,19 +258,19 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
         "select access_id, organisation, sealed_account, sealed_reason, provider_code
          from original_access order by access_id",
     )
-    .fetch_all(&world.owner)
+    .fetch_all(&fixture.owner)
     .await?;
     let (id, organisation, account, reason, provider) = &rows[0];
     assert_eq!(id.to_string(), report.access_id);
     assert_eq!((&organisation[..], &provider[..]), (OFFICE, ""));
-    let open = |sealed: &[u8]| world.bed.context.keyring.open(id.as_bytes(), sealed);
+    let open = |sealed: &[u8]| fixture.bed.context.keyring.open(id.as_bytes(), sealed);
     assert_eq!(open(account)?, b"tester");
     assert_eq!(open(reason)?, "新版目录施行前试算".as_bytes());
     // What was asked can be shown, not only its digest.
     let definition: Vec<u8> = sqlx::query_scalar(
         "select sealed_definition from original_access order by access_id limit 1",
     )
-    .fetch_one(&world.owner)
+    .fetch_one(&fixture.owner)
     .await?;
     assert_eq!(open(&definition)?, stricter()?.as_bytes());
     for statement in [
@@ -278,18 +278,18 @@ async fn r7_a_definition_is_tried_out_by_provider_and_rule_and_changes_nothing()
         "delete from original_access",
     ] {
         assert!(
-            sqlx::query(statement).execute(&world.pool).await.is_err(),
+            sqlx::query(statement).execute(&fixture.pool).await.is_err(),
             "{statement}"
         );
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r7_what_cannot_be_compared_is_counted_and_a_limit_is_kept() -> TestResult {
-    let world = start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let mut ids = Vec::new();
     // More than a page; versions 1 and 2 were announced before definitions were kept.
     for n in 0..520_u32 {
@@ -301,9 +301,9 @@ async fn r7_what_cannot_be_compared_is_counted_and_a_limit_is_kept() -> TestResu
     let broken: uuid::Uuid = ids[100].parse()?;
     sqlx::query("update original set sealed_content = 'x' where record_id = $1")
         .bind(broken)
-        .execute(&world.owner)
+        .execute(&fixture.owner)
         .await?;
-    let mut client = office(&world)?;
+    let mut client = office(&fixture)?;
     let (progress, report) = replay(&mut client, replay_request(stricter()?)).await?;
     assert_eq!(progress, [500, 520]);
     assert_eq!(report.read, 520);
@@ -334,14 +334,14 @@ async fn r7_what_cannot_be_compared_is_counted_and_a_limit_is_kept() -> TestResu
     let (_, report) = replay(&mut client, limited).await?;
     assert_eq!((report.read, report.limited), (7, true));
     assert_eq!(report.skipped, []);
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResult {
-    let world = start().await?;
-    let mut client = office(&world)?;
+    let fixture = start().await?;
+    let mut client = office(&fixture)?;
     let published = |item: &str, item_version| {
         Some(Offered::Published(PublishedVersion {
             item_code: item.to_owned(),
@@ -437,33 +437,37 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
         );
         assert!(refusal.field.starts_with(field), "{refusal:?}");
     }
-    let mut provider = world.client(PROVIDER)?;
+    let mut provider = fixture.client(PROVIDER)?;
     let status = provider
         .replay_rules(replay_request(definition_in_force()?))
         .await
         .unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
-    assert_eq!(world.count("original_access").await?, 0, "nobody has read");
-    world.finish().await?;
+    assert_eq!(
+        fixture.count("original_access").await?,
+        0,
+        "nobody has read"
+    );
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_replays_run_at_once_and_one_whose_caller_goes_away_ends() -> TestResult {
-    let world = start().await?;
-    let mut provider = world.client(PROVIDER)?;
+    let fixture = start().await?;
+    let mut provider = fixture.client(PROVIDER)?;
     submit(
         &mut provider,
         submission("1", "1", &penalty(1, PROVIDER, "2")),
     )
     .await?;
-    world.received_events().await?;
+    fixture.received_events().await?;
     // Nothing can read originals: the replays hang in the middle.
-    let mut locked = world.owner.begin().await?;
+    let mut locked = fixture.owner.begin().await?;
     sqlx::query("lock table original in access exclusive mode")
         .execute(&mut *locked)
         .await?;
-    let mut client = office(&world)?;
+    let mut client = office(&fixture)?;
     let gone = client
         .replay_rules(replay_request(definition_in_force()?))
         .await?;
@@ -472,7 +476,7 @@ async fn two_replays_run_at_once_and_one_whose_caller_goes_away_ends() -> TestRe
         .await?
         .into_inner();
     assert_eq!(
-        world.count("original_access").await?,
+        fixture.count("original_access").await?,
         2,
         "logged before the first read"
     );
@@ -511,6 +515,6 @@ async fn two_replays_run_at_once_and_one_whose_caller_goes_away_ends() -> TestRe
         matches!(last, Some(Step::Report(ref report)) if report.read == 1),
         "{last:?}"
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

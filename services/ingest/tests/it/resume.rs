@@ -37,12 +37,12 @@ async fn stream(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_broken_stream_goes_on_with_its_token_and_everything_is_taken_once() -> TestResult {
     const ALL: u64 = 60;
-    let mut world = IngestFixture::start().await?;
+    let mut fixture = IngestFixture::start().await?;
     let mut receipts = Vec::new();
     let (mut position, mut token) = (0, Vec::new());
     let mut breaks = 0;
     while position < ALL {
-        let mut client = world.client(PROVIDER)?;
+        let mut client = fixture.client(PROVIDER)?;
         // More is sent than answers are read before the stream breaks: some are committed unanswered.
         let (sender, requests) = mpsc::channel(64);
         if !token.is_empty() {
@@ -77,22 +77,22 @@ async fn r11_a_broken_stream_goes_on_with_its_token_and_everything_is_taken_once
         breaks += 1;
         if breaks == 2 {
             // The server keeps nothing of a stream: another process goes on with it.
-            world.restart().await?;
+            fixture.restart().await?;
         }
     }
     assert!(breaks > 3);
     let numbers: Vec<u64> = receipts.iter().map(|r| r.ledger_number).collect();
     assert_eq!(numbers, (1..=ALL).collect::<Vec<_>>());
-    assert_eq!(world.count("original").await?, ALL as i64);
-    assert_eq!(world.submission_ids().await?, ALL as i64);
-    world.finish().await?;
+    assert_eq!(fixture.count("original").await?, ALL as i64);
+    assert_eq!(fixture.submission_ids().await?, ALL as i64);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_positions_count_refused_submissions_too() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let mut bad = record(1);
     if let Some(submission) = &mut bad.submission {
         submission.content.clear();
@@ -106,22 +106,22 @@ async fn r11_positions_count_refused_submissions_too() -> TestResult {
         seen.push((answer.position, is_receipt));
     }
     assert_eq!(seen, [(1, true), (2, false), (3, false), (4, true)]);
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_token_that_is_wrong_or_misplaced_ends_the_stream_and_says_why() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let mut answers = stream(&mut client, vec![record(0)]).await?;
     let token = answers.message().await?.context("an answer")?.resume_token;
-    world.received_events().await?;
-    let before = world.snapshot().await?;
+    fixture.received_events().await?;
+    let before = fixture.snapshot().await?;
 
     let mut changed = token.to_vec();
     changed[8] ^= 1;
-    let mut other = world.client(PROVIDERS[1])?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     let with_record = StreamRecordsRequest {
         resume_token: token.clone(),
         ..record(1)
@@ -163,7 +163,7 @@ async fn r11_a_token_that_is_wrong_or_misplaced_ends_the_stream_and_says_why() -
         refusal.reason_and_field(),
         (Reason::ResumeTokenMisplaced, "resume_token")
     );
-    assert_eq!(world.snapshot().await?, before, "nothing is stored");
-    world.finish().await?;
+    assert_eq!(fixture.snapshot().await?, before, "nothing is stored");
+    fixture.finish().await?;
     Ok(())
 }

@@ -30,8 +30,8 @@ async fn status_of(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d24_a_revocation_is_a_version_with_its_reason_and_a_later_upsert_revives_the_record()
 -> TestResult {
-    let mut world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let mut fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{}")).await?;
     let revoke = |id: &str| ending(id, "k", Operation::Revoke, REASON);
     let revoked = submit(&mut client, revoke("2")).await?;
@@ -60,12 +60,12 @@ async fn d24_a_revocation_is_a_version_with_its_reason_and_a_later_upsert_revive
     );
     assert_ne!(revived.record_id, first.record_id);
 
-    world.restart().await?;
-    let mut client = world.client(PROVIDER)?;
+    fixture.restart().await?;
+    let mut client = fixture.client(PROVIDER)?;
     assert_eq!(submit(&mut client, revoke("2")).await?, revoked);
     assert_eq!(receipt_of(&mut client, "3").await?, same);
 
-    let events = world.bed.emitted::<RecordSubmitted>().await?;
+    let events = fixture.bed.emitted::<RecordSubmitted>().await?;
     let operations: Vec<_> = events.iter().map(RecordSubmitted::operation).collect();
     assert_eq!(
         operations,
@@ -78,27 +78,27 @@ async fn d24_a_revocation_is_a_version_with_its_reason_and_a_later_upsert_revive
     );
     let event = &events[1];
     let id: uuid::Uuid = revoked.record_id.parse()?;
-    let keyring = &world.bed.context.keyring;
+    let keyring = &fixture.bed.context.keyring;
     let reason = keyring.open(id.as_bytes(), &event.sealed_content)?;
     assert_eq!(reason, REASON.as_bytes());
     assert_eq!(event.content_type, "text/plain");
     let version = event.version.clone().unwrap_or_default();
     assert_eq!((version.item_version, version.revision), (2, 2));
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d24_what_was_never_reported_cannot_be_revoked() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
-    let mut other = world.client(PROVIDERS[1])?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     submit(&mut other, submission("1", "theirs", b"{}")).await?;
     let mut elsewhere = submission("1", "licence", b"{}");
     elsewhere.item_code = "xzxk".to_owned();
     submit(&mut client, elsewhere).await?;
-    world.received_events().await?;
-    let before = world.snapshot().await?;
+    fixture.received_events().await?;
+    let before = fixture.snapshot().await?;
     // Nobody's, another provider's, another item's.
     for key in ["nobody's", "theirs", "licence"] {
         for operation in [Operation::Revoke, Operation::Withdraw] {
@@ -114,18 +114,18 @@ async fn d24_what_was_never_reported_cannot_be_revoked() -> TestResult {
             assert!(status.message().contains("报送过"));
         }
     }
-    assert_eq!(world.snapshot().await?, before, "nothing is stored");
-    world.finish().await?;
+    assert_eq!(fixture.snapshot().await?, before, "nothing is stored");
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d24_the_reason_is_checked_before_anything_is_stored() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     submit(&mut client, submission("1", "k", b"{}")).await?;
-    world.received_events().await?;
-    let before = world.snapshot().await?;
+    fixture.received_events().await?;
+    let before = fixture.snapshot().await?;
     let gb18030 = vec![0xb3, 0xb7, 0xcf, 0xfa, 0xd4, 0xad];
     for (content, expected) in [
         (Vec::new(), Reason::ContentEmpty),
@@ -143,18 +143,18 @@ async fn d24_the_reason_is_checked_before_anything_is_stored() -> TestResult {
         let refusal = RefusalDetails::from_status(&status);
         assert_eq!(refusal.reason_and_field(), (expected, "content"));
     }
-    assert_eq!(world.snapshot().await?, before, "nothing is stored");
+    assert_eq!(fixture.snapshot().await?, before, "nothing is stored");
     // The longest one is a version.
     let longest = "因".repeat(2000);
     submit(&mut client, ending("3", "k", Operation::Withdraw, &longest)).await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_how_a_submission_stands_follows_its_record() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let first = submit(&mut client, submission("1", "k", b"{\"v\":1}")).await?;
     let same = submit(&mut client, submission("1b", "k", b"{\"v\":1}")).await?;
     let standing = |status: &GetSubmissionStatusResponse| {
@@ -186,7 +186,7 @@ async fn r11_how_a_submission_stands_follows_its_record() -> TestResult {
         (Standing::Current, 3, Operation::Withdraw)
     );
     // Nobody else's business, and not made up.
-    let mut other = world.client(PROVIDERS[1])?;
+    let mut other = fixture.client(PROVIDERS[1])?;
     for (client, id) in [(&mut other, "1"), (&mut client, "9")] {
         let status = status_of(client, id).await.unwrap_err();
         assert_eq!(status.code(), Code::NotFound);
@@ -196,15 +196,15 @@ async fn r11_how_a_submission_stands_follows_its_record() -> TestResult {
             (Reason::SubmissionUnknown, "submission_id")
         );
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 /// A row as a department's spreadsheet has it; whether it is right is judged by validation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r8_a_csv_row_is_taken_as_it_comes() -> TestResult {
-    let world = IngestFixture::start().await?;
-    let mut client = world.client(PROVIDER)?;
+    let fixture = IngestFixture::start().await?;
+    let mut client = fixture.client(PROVIDER)?;
     let row = "行政相对人名称,罚款金额\r\n\"某公司\",0.2\r\n";
     let mut csv = submission("1", "k", row.as_bytes());
     csv.content_type = "text/csv".to_owned();
@@ -223,9 +223,9 @@ async fn r8_a_csv_row_is_taken_as_it_comes() -> TestResult {
         Reason::ContentEmpty
     );
     assert_eq!(submit(&mut client, csv).await?, receipt);
-    let received = world.received_events().await?;
+    let received = fixture.received_events().await?;
     let of_csv = received.iter().find(|event| event.ledger_number == 1);
     assert_eq!(of_csv.map(|e| e.content_type.as_str()), Some("text/csv"));
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -20,10 +20,10 @@ async fn r18_a_complete_application_is_accepted_and_both_due_days_are_shown() {
         (datetime!(2026-04-29 23:59 +8), "2026-05-07", "2026-05-15"),
         (datetime!(2026-09-28 00:00 +8), "2026-10-08", "2026-10-16"),
     ];
-    let lab = ObjectionFixture::start_at(table[0].0).await;
-    let company = lab.company();
+    let fixture = ObjectionFixture::start_at(table[0].0).await;
+    let company = fixture.company();
     for (n, (filed_at, transfer_due, answer_due)) in table.into_iter().enumerate() {
-        lab.bed.clock.set(filed_at);
+        fixture.bed.clock.set(filed_at);
         let filed = file_objection(&company, sample_application(&format!("r-{n}")))
             .await
             .unwrap();
@@ -34,17 +34,17 @@ async fn r18_a_complete_application_is_accepted_and_both_due_days_are_shown() {
         assert!(filed.transferred_at.is_none() && filed.answered_at.is_none());
     }
     assert_eq!(
-        lab.announced_changes().await,
+        fixture.announced_changes().await,
         vec![("filed".to_owned(), true, 1); 3]
     );
-    lab.finish().await;
+    fixture.finish().await;
 }
 
 #[tokio::test]
 async fn r18_statement_and_evidence_are_kept_byte_for_byte() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
     let request = sample_application("r-1");
-    let filed = file_objection(&lab.company(), request.clone())
+    let filed = file_objection(&fixture.company(), request.clone())
         .await
         .unwrap();
     assert_eq!(filed.statement, request.statement);
@@ -62,26 +62,26 @@ async fn r18_statement_and_evidence_are_kept_byte_for_byte() {
         "select sealed_content, sha256 from evidence where objection_id = $1 order by ordinal",
     )
     .bind(id)
-    .fetch_all(&lab.pool)
+    .fetch_all(&fixture.pool)
     .await
     .unwrap();
     let context = [id.as_bytes().as_slice(), b"evidence content"].concat();
     for ((sealed, sha256), piece) in rows.iter().zip(&request.evidence) {
-        let opened = lab.bed.context.keyring.open(&context, sealed).unwrap();
+        let opened = fixture.bed.context.keyring.open(&context, sealed).unwrap();
         assert_eq!(opened, piece.content);
         assert_eq!(sha256, &vault::sha256(&piece.content));
     }
-    lab.finish().await;
+    fixture.finish().await;
 }
 
 #[tokio::test]
 async fn the_same_request_again_is_the_same_objection_and_other_content_is_refused() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
-    let company = lab.company();
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let company = fixture.company();
     let filed = file_objection(&company, sample_application("r-1"))
         .await
         .unwrap();
-    lab.bed.clock.advance(time::Duration::days(700));
+    fixture.bed.clock.advance(time::Duration::days(700));
     let again = file_objection(&company, sample_application("r-1"))
         .await
         .unwrap();
@@ -102,20 +102,20 @@ async fn the_same_request_again_is_the_same_objection_and_other_content_is_refus
     }
     // The id is the caller's own: another caller may use the same.
     let other = file_objection(
-        &lab.citizen("430102199003071242"),
+        &fixture.citizen("430102199003071242"),
         sample_application("r-1"),
     )
     .await
     .unwrap();
     assert_ne!(other.objection_id, filed.objection_id);
-    assert_eq!(lab.announced_changes().await.len(), 2);
-    lab.finish().await;
+    assert_eq!(fixture.announced_changes().await.len(), 2);
+    fixture.finish().await;
 }
 
 #[tokio::test]
 async fn one_request_sent_by_eight_at_once_is_filed_once() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
-    let company = lab.company();
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let company = fixture.company();
     let calls = (0..8).map(|_| file_objection(&company, sample_application("r-1")));
     let filed = futures::future::try_join_all(calls).await.unwrap();
     assert!(
@@ -124,82 +124,89 @@ async fn one_request_sent_by_eight_at_once_is_filed_once() {
             .all(|o| o.objection_id == filed[0].objection_id)
     );
     assert_eq!(
-        lab.announced_changes().await,
+        fixture.announced_changes().await,
         [("filed".to_owned(), true, 1)]
     );
     let pieces: i64 = sqlx::query_scalar("select count(*) from evidence")
-        .fetch_one(&lab.pool)
+        .fetch_one(&fixture.pool)
         .await
         .unwrap();
     assert_eq!(pieces, 2);
-    lab.finish().await;
+    fixture.finish().await;
 }
 
 #[tokio::test]
 async fn an_unknown_provider_is_refused_by_its_field_until_it_is_registered() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
     let mut request = sample_application("r-1");
     request.provider_code = "51430100MJJ000012E".to_owned();
     let mut nobody = request.clone();
     nobody.provider_code = "某局".to_owned();
     for unknown in [request.clone(), nobody] {
         assert_eq!(
-            refusal_of(file_objection(&lab.company(), unknown).await).reason_and_field(),
+            refusal_of(file_objection(&fixture.company(), unknown).await).reason_and_field(),
             (Reason::ProviderUnknown, "provider_code")
         );
     }
-    assert!(lab.announced_changes().await.is_empty());
+    assert!(fixture.announced_changes().await.is_empty());
     // A provider that may no longer report still answers for what it reported.
-    lab.register(&[(&request.provider_code, 1, false)]).await;
-    file_objection(&lab.company(), request).await.unwrap();
-    lab.finish().await;
+    fixture
+        .register(&[(&request.provider_code, 1, false)])
+        .await;
+    file_objection(&fixture.company(), request).await.unwrap();
+    fixture.finish().await;
 }
 
 #[tokio::test]
 async fn the_newest_revision_of_a_provider_wins_in_any_order() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
-    lab.register(&[(COMPANY, 3, true), (COMPANY, 5, false), (COMPANY, 4, true)])
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    fixture
+        .register(&[(COMPANY, 3, true), (COMPANY, 5, false), (COMPANY, 4, true)])
         .await;
-    lab.register(&[(COMPANY, 2, true)]).await;
+    fixture.register(&[(COMPANY, 2, true)]).await;
     let known: (String, bool, i64) =
         sqlx::query_as("select name, enabled, revision from provider where code = $1")
             .bind(COMPANY)
-            .fetch_one(&lab.pool)
+            .fetch_one(&fixture.pool)
             .await
             .unwrap();
     assert_eq!(known, (format!("单位 {COMPANY} 第5版"), false, 5));
-    lab.finish().await;
+    fixture.finish().await;
 }
 
 #[tokio::test]
 async fn d4_an_incomplete_application_gets_one_list_and_starts_no_clock() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
     let mut request = sample_application("r-1");
     request.statement = String::new();
     request.evidence.clear();
-    let refused = file_objection(&lab.company(), request).await.unwrap_err();
+    let refused = file_objection(&fixture.company(), request)
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     for field in ["statement", "evidence"] {
         assert!(refused.message().contains(field), "{refused}");
     }
-    assert!(lab.announced_changes().await.is_empty());
-    let office = list_objections(&lab.office(), false, 10, "").await.unwrap();
+    assert!(fixture.announced_changes().await.is_empty());
+    let office = list_objections(&fixture.office(), false, 10, "")
+        .await
+        .unwrap();
     assert!(office.objections.is_empty());
-    lab.finish().await;
+    fixture.finish().await;
 }
 
 #[tokio::test]
 async fn r18_only_subjects_apply_and_a_token_that_names_nobody_is_no_subject() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
     for client in [
-        lab.provider(),
-        lab.office(),
-        lab.client_of("", Role::Subject),
+        fixture.provider(),
+        fixture.office(),
+        fixture.client_of("", Role::Subject),
     ] {
         let refused = file_objection(&client, sample_application("r-1"))
             .await
             .unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied);
     }
-    lab.finish().await;
+    fixture.finish().await;
 }

@@ -66,10 +66,11 @@ impl ObjectionFixture {
             .await
             .unwrap();
         let pool = bed.schema_pool().await.unwrap();
-        let lab = Self { bed, pool, url };
-        lab.register(&[(PROVIDER, 1, true), (OTHER_PROVIDER, 1, true)])
+        let fixture = Self { bed, pool, url };
+        fixture
+            .register(&[(PROVIDER, 1, true), (OTHER_PROVIDER, 1, true)])
             .await;
-        lab
+        fixture
     }
 
     /// Announces providers as catalog does and waits until the service knows them.

@@ -13,65 +13,71 @@ use crate::fixture::{
 
 #[tokio::test]
 async fn r18_r19_each_party_sees_its_own() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
-    let (company, citizen) = (lab.company(), lab.citizen(CITIZEN));
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let (company, citizen) = (fixture.company(), fixture.citizen(CITIZEN));
     let of_company = file_objection(&company, sample_application("r-1"))
         .await
         .unwrap()
         .objection_id;
-    lab.bed.clock.advance(time::Duration::minutes(1));
+    fixture.bed.clock.advance(time::Duration::minutes(1));
     let of_citizen = file_objection(&citizen, sample_application("r-1"))
         .await
         .unwrap()
         .objection_id;
     let both = [of_company.clone(), of_citizen.clone()];
-    let other_provider = lab.client_of(OTHER_PROVIDER, Role::Provider);
+    let other_provider = fixture.client_of(OTHER_PROVIDER, Role::Provider);
 
     assert_eq!(list_ids(&company, false).await, [of_company.as_str()]);
     assert_eq!(list_ids(&citizen, false).await, [of_citizen.as_str()]);
     assert!(
-        list_ids(&lab.citizen("430102199003071242"), false)
+        list_ids(&fixture.citizen("430102199003071242"), false)
             .await
             .is_empty()
     );
     assert!(
-        list_ids(&lab.provider(), false).await.is_empty(),
+        list_ids(&fixture.provider(), false).await.is_empty(),
         "not transferred yet"
     );
-    assert_eq!(list_ids(&lab.office(), false).await, both);
+    assert_eq!(list_ids(&fixture.office(), false).await, both);
     assert_eq!(
-        list_ids(&lab.client_of(OFFICE, Role::Auditor), false).await,
+        list_ids(&fixture.client_of(OFFICE, Role::Auditor), false).await,
         both
     );
-    for stranger in [&citizen, &lab.provider(), &other_provider] {
+    for stranger in [&citizen, &fixture.provider(), &other_provider] {
         let hidden = get_objection(stranger, &of_company).await.unwrap_err();
         assert_eq!(hidden.code(), Code::NotFound, "as if it did not exist");
     }
 
-    transfer_objection(&lab.office(), &of_company)
+    transfer_objection(&fixture.office(), &of_company)
         .await
         .unwrap();
     assert_eq!(
-        list_ids(&lab.provider(), false).await,
+        list_ids(&fixture.provider(), false).await,
         [of_company.as_str()]
     );
-    let seen = get_objection(&lab.provider(), &of_company).await.unwrap();
+    let seen = get_objection(&fixture.provider(), &of_company)
+        .await
+        .unwrap();
     assert_eq!(seen, get_objection(&company, &of_company).await.unwrap());
     assert_eq!(seen.statement, sample_application("r-1").statement);
     assert!(list_ids(&other_provider, false).await.is_empty());
-    assert!(get_objection(&lab.provider(), &of_citizen).await.is_err());
+    assert!(
+        get_objection(&fixture.provider(), &of_citizen)
+            .await
+            .is_err()
+    );
 
-    let district = lab.client_of(OFFICE, Role::DistrictCreditOffice);
+    let district = fixture.client_of(OFFICE, Role::DistrictCreditOffice);
     let refused = list_objections(&district, false, 10, "").await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
-    lab.finish().await;
+    fixture.finish().await;
 }
 
 #[tokio::test]
 async fn r9_a_person_is_one_applicant_however_its_token_writes_the_number() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
     let filed = file_objection(
-        &lab.citizen("11010519491231002X"),
+        &fixture.citizen("11010519491231002X"),
         sample_application("r-1"),
     )
     .await
@@ -83,7 +89,7 @@ async fn r9_a_person_is_one_applicant_however_its_token_writes_the_number() {
         "11010519491231002x",
         "１１０１０５ 19491231002Ｘ",
     ] {
-        let person = lab.citizen(written);
+        let person = fixture.citizen(written);
         assert_eq!(
             list_ids(&person, false).await,
             [filed.as_str()],
@@ -101,18 +107,18 @@ async fn r9_a_person_is_one_applicant_however_its_token_writes_the_number() {
             "the same request of the same person"
         );
     }
-    lab.finish().await;
+    fixture.finish().await;
 }
 
 #[tokio::test]
 async fn pages_follow_each_other_without_gaps_while_new_ones_come_in() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
-    let company = lab.company();
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let company = fixture.company();
     let mut filed = Vec::new();
     for n in 0..7 {
         // Two of them in the same instant.
         if n != 4 {
-            lab.bed.clock.advance(time::Duration::seconds(1));
+            fixture.bed.clock.advance(time::Duration::seconds(1));
         }
         let mut small = sample_application(&format!("r-{n}"));
         small.evidence.truncate(1);
@@ -120,7 +126,7 @@ async fn pages_follow_each_other_without_gaps_while_new_ones_come_in() {
         let at = objection.filed_at.unwrap();
         filed.push((at.seconds, objection.objection_id));
     }
-    let office = lab.office();
+    let office = fixture.office();
     let (mut seen, mut token, mut sizes) = (Vec::new(), String::new(), Vec::new());
     loop {
         let page = list_objections(&office, false, 3, &token).await.unwrap();
@@ -143,13 +149,13 @@ async fn pages_follow_each_other_without_gaps_while_new_ones_come_in() {
             (Reason::PageTokenInvalid, "page_token")
         );
     }
-    lab.finish().await;
+    fixture.finish().await;
 }
 
 #[tokio::test]
 async fn a_page_over_the_limit_is_refused_and_the_limit_named() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
-    let office = lab.office();
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let office = fixture.office();
     assert!(list_objections(&office, false, 50, "").await.is_ok());
     for size in [51, u32::MAX] {
         let refused = list_objections(&office, false, size, "").await.unwrap_err();
@@ -159,5 +165,5 @@ async fn a_page_over_the_limit_is_refused_and_the_limit_named() {
         );
         assert!(refused.message().contains("50"), "{refused}");
     }
-    lab.finish().await;
+    fixture.finish().await;
 }

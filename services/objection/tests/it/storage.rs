@@ -10,20 +10,20 @@ use crate::fixture::{
 
 #[tokio::test]
 async fn nothing_of_the_applicant_lies_in_clear_in_any_table() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
-    let filed = file_objection(&lab.citizen(CITIZEN), sample_application(CITIZEN))
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let filed = file_objection(&fixture.citizen(CITIZEN), sample_application(CITIZEN))
         .await
         .unwrap();
     let id = filed.objection_id;
-    transfer_objection(&lab.office(), &id).await.unwrap();
+    transfer_objection(&fixture.office(), &id).await.unwrap();
     let text = format!("{CITIZEN} 的处罚决定仍然有效");
-    answer_objection(&lab.provider(), &id, AnswerDecision::Keep, &text)
+    answer_objection(&fixture.provider(), &id, AnswerDecision::Keep, &text)
         .await
         .unwrap();
     let tables: Vec<String> = sqlx::query_scalar(
         "select table_name::text from information_schema.tables where table_schema = 'objection'",
     )
-    .fetch_all(&lab.pool)
+    .fetch_all(&fixture.pool)
     .await
     .unwrap();
     assert!(tables.iter().any(|t| t == "evidence") && tables.iter().any(|t| t == "outbox"));
@@ -31,7 +31,7 @@ async fn nothing_of_the_applicant_lies_in_clear_in_any_table() {
     for table in tables {
         let all = format!("select t::text from objection.{table} t");
         let texts: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(all))
-            .fetch_all(&lab.pool)
+            .fetch_all(&fixture.pool)
             .await
             .unwrap();
         rows += texts.len();
@@ -45,16 +45,16 @@ async fn nothing_of_the_applicant_lies_in_clear_in_any_table() {
         }
     }
     assert!(rows > 8, "the search looked at {rows} rows");
-    lab.finish().await;
+    fixture.finish().await;
 }
 
 #[tokio::test]
 async fn the_service_can_neither_rewrite_nor_delete_what_was_handed_in() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
-    file_objection(&lab.company(), sample_application("r-1"))
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    file_objection(&fixture.company(), sample_application("r-1"))
         .await
         .unwrap();
-    let pool = service_kit::db::connect_lazy(&lab.bed.database_url, "objection", 1).unwrap();
+    let pool = service_kit::db::connect_lazy(&fixture.bed.database_url, "objection", 1).unwrap();
     for forbidden in [
         "update objection set sealed_statement = ''",
         "update objection set filed_at = now()",
@@ -69,16 +69,16 @@ async fn the_service_can_neither_rewrite_nor_delete_what_was_handed_in() {
         assert_eq!(code.as_deref(), Some("42501"), "{forbidden}: {error}");
     }
     pool.close().await;
-    lab.finish().await;
+    fixture.finish().await;
 }
 
 #[tokio::test]
 async fn damaged_content_is_never_shown() {
-    let lab = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
-    let first = file_objection(&lab.company(), sample_application("r-1"))
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let first = file_objection(&fixture.company(), sample_application("r-1"))
         .await
         .unwrap();
-    let second = file_objection(&lab.company(), sample_application("r-2"))
+    let second = file_objection(&fixture.company(), sample_application("r-2"))
         .await
         .unwrap();
     // Somebody with the owner's rights swaps two statements.
@@ -86,15 +86,15 @@ async fn damaged_content_is_never_shown() {
         "update objection a set sealed_statement = b.sealed_statement
          from objection b where a.objection_id <> b.objection_id",
     )
-    .execute(&lab.pool)
+    .execute(&fixture.pool)
     .await
     .unwrap();
     for id in [first.objection_id, second.objection_id] {
-        let refused = crate::fixture::get_objection(&lab.company(), &id)
+        let refused = crate::fixture::get_objection(&fixture.company(), &id)
             .await
             .unwrap_err();
         assert_eq!(refused.code(), tonic::Code::Internal);
         assert!(!refused.message().contains(CITIZEN));
     }
-    lab.finish().await;
+    fixture.finish().await;
 }

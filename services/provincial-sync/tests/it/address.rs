@@ -9,30 +9,30 @@ const MIGRATION: &str = include_str!("../../migrations/0005_record_address.sql")
 
 #[tokio::test]
 async fn all_versions_of_a_record_are_kept_under_its_address() {
-    let lab = ProvincialSyncFixture::new().await;
-    let client = lab.start().await;
+    let fixture = ProvincialSyncFixture::new().await;
+    let client = fixture.start().await;
     let events = [(10, 1), (20, 2), (30, 3)].map(|(id, revision)| {
-        let version = lab.version(id, revision);
-        lab.event(&version)
+        let version = fixture.version(id, revision);
+        fixture.event(&version)
     });
-    lab.bed.publish(&events).await.unwrap();
-    lab.wait_for_acknowledged(&client, 3).await;
+    fixture.bed.publish(&events).await.unwrap();
+    fixture.wait_for_acknowledged(&client, 3).await;
     // Of the events too.
-    lab.assert_announced_once(3).await;
-    let pool = lab.bed.schema_pool().await.unwrap();
+    fixture.assert_announced_once(3).await;
+    let pool = fixture.bed.schema_pool().await.unwrap();
     let kept: Vec<Uuid> = sqlx::query_scalar("select record_address from push")
         .fetch_all(&pool)
         .await
         .unwrap();
     assert_eq!(kept, [address().as_uuid(); 3]);
     pool.close().await;
-    lab.bed.finish().await.unwrap();
+    fixture.bed.finish().await.unwrap();
 }
 
 #[tokio::test]
 async fn rows_from_before_get_the_address_that_ingest_gives() {
-    let lab = ProvincialSyncFixture::new().await;
-    let pool = lab.bed.schema_pool().await.unwrap();
+    let fixture = ProvincialSyncFixture::new().await;
+    let pool = fixture.bed.schema_pool().await.unwrap();
     let mut tx = pool.begin().await.unwrap();
     sqlx::query("alter table push drop column record_address")
         .execute(&mut *tx)
@@ -70,5 +70,5 @@ async fn rows_from_before_get_the_address_that_ingest_gives() {
     }
     tx.rollback().await.unwrap();
     pool.close().await;
-    lab.bed.finish().await.unwrap();
+    fixture.bed.finish().await.unwrap();
 }

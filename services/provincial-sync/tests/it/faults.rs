@@ -18,16 +18,16 @@ fn key(number: u128) -> String {
 
 #[tokio::test]
 async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
-    let lab = ProvincialSyncFixture::new().await;
-    lab.upstream.set_behaviour(FakeBehaviour {
+    let fixture = ProvincialSyncFixture::new().await;
+    fixture.upstream.set_behaviour(FakeBehaviour {
         away: true,
         ..FakeBehaviour::default()
     });
-    let client = lab.start().await;
-    lab.announce_versions(300).await;
+    let client = fixture.start().await;
+    fixture.announce_versions(300).await;
     // Long enough for pauses of five minutes, and past the lane's limit of an hour.
     eventually("many failed attempts", WAIT_TIMEOUT, async || {
-        lab.advance_when_idle(time::Duration::minutes(2)).await;
+        fixture.advance_when_idle(time::Duration::minutes(2)).await;
         let waiting = get_push(&client, 1).await;
         let reported = waiting.last_error.contains("Unavailable");
         (reported && waiting.attempts >= 12)
@@ -36,9 +36,9 @@ async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
     })
     .await
     .unwrap();
-    let ready = &lab.bed.context.readiness;
+    let ready = &fixture.bed.context.readiness;
     eventually("the lane complains", WAIT_TIMEOUT, async || {
-        lab.advance_when_idle(time::Duration::minutes(10)).await;
+        fixture.advance_when_idle(time::Duration::minutes(10)).await;
         let complaints = ready.unready_reasons();
         let reported = complaints.iter().any(|c| c.starts_with("provincial push:"));
         reported.then_some(()).ok_or(complaints)
@@ -52,41 +52,42 @@ async fn away_for_long_and_back_everything_arrives_once_and_readiness_tells() {
     assert!(counts.oldest_due_seconds > 3600);
 
     // Past the longest pause at once: second by second it would take as many polls.
-    lab.wait_until_idle().await;
-    lab.upstream.set_behaviour(FakeBehaviour::default());
-    lab.bed.clock.advance(time::Duration::minutes(5));
-    lab.wait_for_acknowledged(&client, 300).await;
-    lab.assert_announced_once(300).await;
+    fixture.wait_until_idle().await;
+    fixture.upstream.set_behaviour(FakeBehaviour::default());
+    fixture.bed.clock.advance(time::Duration::minutes(5));
+    fixture.wait_for_acknowledged(&client, 300).await;
+    fixture.assert_announced_once(300).await;
     eventually("ready again", WAIT_TIMEOUT, async || {
         let complaints = ready.unready_reasons();
         complaints.is_empty().then_some(()).ok_or(complaints)
     })
     .await
     .unwrap();
-    lab.bed.finish().await.unwrap();
+    fixture.bed.finish().await.unwrap();
 }
 
 #[tokio::test]
 async fn once_the_province_answers_again_the_waiting_ones_do_not_sit_out_their_pauses() {
-    let lab = ProvincialSyncFixture::new().await;
-    lab.upstream.set_behaviour(FakeBehaviour {
+    let fixture = ProvincialSyncFixture::new().await;
+    fixture.upstream.set_behaviour(FakeBehaviour {
         away: true,
         ..FakeBehaviour::default()
     });
-    let client = lab.start().await;
-    lab.announce_versions(50).await;
+    let client = fixture.start().await;
+    fixture.announce_versions(50).await;
     eventually("long pauses", WAIT_TIMEOUT, async || {
-        lab.advance_when_idle(time::Duration::minutes(5)).await;
+        fixture.advance_when_idle(time::Duration::minutes(5)).await;
         get_push(&client, 1).await.attempts >= 12
     })
     .await
     .unwrap();
     // A call that failed after the recovery would wait for a clock that stands still.
-    lab.wait_until_idle().await;
-    lab.upstream.set_behaviour(FakeBehaviour::default());
+    fixture.wait_until_idle().await;
+    fixture.upstream.set_behaviour(FakeBehaviour::default());
     // The clock stands still now: a new version goes through, and takes the others along.
-    lab.bed
-        .publish(&[lab.event(&lab.version(51, 1))])
+    fixture
+        .bed
+        .publish(&[fixture.event(&fixture.version(51, 1))])
         .await
         .unwrap();
     eventually("all of them", WAIT_TIMEOUT, async || {
@@ -95,45 +96,45 @@ async fn once_the_province_answers_again_the_waiting_ones_do_not_sit_out_their_p
     })
     .await
     .unwrap();
-    lab.assert_announced_once(51).await;
-    lab.bed.finish().await.unwrap();
+    fixture.assert_announced_once(51).await;
+    fixture.bed.finish().await.unwrap();
 }
 
 #[tokio::test]
 async fn failing_calls_are_tried_again_soon() {
-    let lab = ProvincialSyncFixture::new().await;
-    lab.upstream.set_behaviour(FakeBehaviour {
+    let fixture = ProvincialSyncFixture::new().await;
+    fixture.upstream.set_behaviour(FakeBehaviour {
         failures: 3,
         ..FakeBehaviour::default()
     });
-    let client = lab.start().await;
-    lab.announce_versions(20).await;
-    lab.wait_for_acknowledged(&client, 20).await;
-    lab.assert_announced_once(20).await;
-    lab.bed.finish().await.unwrap();
+    let client = fixture.start().await;
+    fixture.announce_versions(20).await;
+    fixture.wait_for_acknowledged(&client, 20).await;
+    fixture.assert_announced_once(20).await;
+    fixture.bed.finish().await.unwrap();
 }
 
 #[tokio::test]
 async fn late_answers_are_given_up_and_the_retry_gets_the_same_acknowledgement() {
-    let mut lab = ProvincialSyncFixture::new().await;
-    lab.config.push_deadline_ms = 150;
-    lab.upstream.set_behaviour(FakeBehaviour {
+    let mut fixture = ProvincialSyncFixture::new().await;
+    fixture.config.push_deadline_ms = 150;
+    fixture.upstream.set_behaviour(FakeBehaviour {
         hold_after_storing: true,
         ..FakeBehaviour::default()
     });
-    let client = lab.start().await;
-    lab.announce_versions(40).await;
+    let client = fixture.start().await;
+    fixture.announce_versions(40).await;
     // A call may be given up on before the province has begun with it, so further ones follow.
     eventually(
         "the province has what was given up on",
         WAIT_TIMEOUT,
         async || {
-            lab.advance_when_idle(time::Duration::seconds(1)).await;
+            fixture.advance_when_idle(time::Duration::seconds(1)).await;
             let error = get_push(&client, 1).await.last_error;
             let given_up = ["DeadlineExceeded", "Cancelled"]
                 .iter()
                 .any(|code| error.contains(code));
-            let stored = lab.upstream.stored();
+            let stored = fixture.upstream.stored();
             (given_up && stored == 40)
                 .then_some(())
                 .ok_or((error, stored))
@@ -142,67 +143,67 @@ async fn late_answers_are_given_up_and_the_retry_gets_the_same_acknowledgement()
     .await
     .unwrap();
     assert_eq!(get_statistics(&client).await.acknowledged, 0);
-    lab.upstream.set_behaviour(FakeBehaviour::default());
-    lab.wait_for_acknowledged(&client, 40).await;
-    lab.assert_announced_once(40).await;
-    assert!(lab.upstream.observe(|seen| seen.repeated) >= 40);
-    lab.bed.finish().await.unwrap();
+    fixture.upstream.set_behaviour(FakeBehaviour::default());
+    fixture.wait_for_acknowledged(&client, 40).await;
+    fixture.assert_announced_once(40).await;
+    assert!(fixture.upstream.observe(|seen| seen.repeated) >= 40);
+    fixture.bed.finish().await.unwrap();
 }
 
 #[test]
 fn a_crash_between_push_and_store_leads_to_the_same_acknowledgement_and_no_double() {
     let survivor = tokio::runtime::Runtime::new().unwrap();
     let doomed = tokio::runtime::Runtime::new().unwrap();
-    let lab = survivor.block_on(ProvincialSyncFixture::new());
-    lab.upstream.set_behaviour(FakeBehaviour {
+    let fixture = survivor.block_on(ProvincialSyncFixture::new());
+    fixture.upstream.set_behaviour(FakeBehaviour {
         hold_after_storing: true,
         ..FakeBehaviour::default()
     });
     // A process of its own: its tasks end in the middle of what they do.
-    let mut context = lab.bed.context.clone();
+    let mut context = fixture.bed.context.clone();
     context.shutdown = Shutdown::new();
-    doomed.block_on(lab.start_with(context));
+    doomed.block_on(fixture.start_with(context));
     survivor.block_on(async {
-        lab.announce_versions(30).await;
+        fixture.announce_versions(30).await;
         eventually("the province has them", WAIT_TIMEOUT, async || {
-            lab.upstream.stored() == 30
+            fixture.upstream.stored() == 30
         })
         .await
         .unwrap();
-        lab.bed.wait_until_settled().await.unwrap();
+        fixture.bed.wait_until_settled().await.unwrap();
     });
     doomed.shutdown_background();
     survivor.block_on(async {
         eventually("the calls are cut off", WAIT_TIMEOUT, async || {
-            lab.upstream.observe(|seen| seen.in_flight) == 0
+            fixture.upstream.observe(|seen| seen.in_flight) == 0
         })
         .await
         .unwrap();
-        lab.upstream.set_behaviour(FakeBehaviour::default());
-        let client = lab.start().await;
+        fixture.upstream.set_behaviour(FakeBehaviour::default());
+        let client = fixture.start().await;
         let claimed = get_push(&client, 1).await;
         assert_eq!((claimed.state(), claimed.attempts), (PushState::Due, 1));
-        lab.assert_announced_nothing().await;
+        fixture.assert_announced_nothing().await;
         // Nobody but the clock frees the leases of the dead; all at once, so that none ends of those that follow.
-        lab.bed.clock.advance(time::Duration::minutes(1));
-        lab.wait_for_acknowledged(&client, 30).await;
-        lab.assert_announced_once(30).await;
-        assert_eq!(lab.upstream.observe(|seen| seen.repeated), 30);
-        lab.bed.finish().await.unwrap();
+        fixture.bed.clock.advance(time::Duration::minutes(1));
+        fixture.wait_for_acknowledged(&client, 30).await;
+        fixture.assert_announced_once(30).await;
+        assert_eq!(fixture.upstream.observe(|seen| seen.repeated), 30);
+        fixture.bed.finish().await.unwrap();
     });
 }
 
 #[tokio::test]
 async fn refused_content_is_parked_with_sealed_words_and_the_lane_goes_on() {
-    let lab = ProvincialSyncFixture::new().await;
+    let fixture = ProvincialSyncFixture::new().await;
     // An upstream that quotes a person's number.
     let words = "证件号码 430102199003071234 不存在";
-    lab.upstream.set_behaviour(FakeBehaviour {
+    fixture.upstream.set_behaviour(FakeBehaviour {
         refused: BTreeMap::from([(key(3), words.to_owned())]),
         ..FakeBehaviour::default()
     });
-    let client = lab.start().await;
-    lab.announce_versions(10).await;
+    let client = fixture.start().await;
+    fixture.announce_versions(10).await;
     eventually("all but one", WAIT_TIMEOUT, async || {
         get_statistics(&client).await.acknowledged == 9
     })
@@ -214,10 +215,11 @@ async fn refused_content_is_parked_with_sealed_words_and_the_lane_goes_on() {
     let counts = get_statistics(&client).await;
     assert_eq!((counts.refused, counts.due), (1, 0));
     // Neither is it tried again, nor does the table show the number.
-    lab.bed.clock.advance(time::Duration::days(1));
-    let calls = lab.upstream.observe(|seen| seen.calls);
-    lab.bed
-        .publish(&[lab.event(&lab.version(11, 1))])
+    fixture.bed.clock.advance(time::Duration::days(1));
+    let calls = fixture.upstream.observe(|seen| seen.calls);
+    fixture
+        .bed
+        .publish(&[fixture.event(&fixture.version(11, 1))])
         .await
         .unwrap();
     eventually("the next one", WAIT_TIMEOUT, async || {
@@ -225,8 +227,8 @@ async fn refused_content_is_parked_with_sealed_words_and_the_lane_goes_on() {
     })
     .await
     .unwrap();
-    assert_eq!(lab.upstream.observe(|seen| seen.calls), calls + 1);
-    let pool = lab.bed.schema_pool().await.unwrap();
+    assert_eq!(fixture.upstream.observe(|seen| seen.calls), calls + 1);
+    let pool = fixture.bed.schema_pool().await.unwrap();
     let clear: i64 = sqlx::query_scalar(
         "select count(*) from push
          where push::text like '%430102199003071234%'
@@ -237,18 +239,18 @@ async fn refused_content_is_parked_with_sealed_words_and_the_lane_goes_on() {
     .unwrap();
     assert_eq!(clear, 0);
     pool.close().await;
-    lab.bed.finish().await.unwrap();
+    fixture.bed.finish().await.unwrap();
 }
 
 #[tokio::test]
 async fn one_record_that_spoils_whole_calls_is_found_and_parked_alone() {
-    let lab = ProvincialSyncFixture::new().await;
-    lab.upstream.set_behaviour(FakeBehaviour {
+    let fixture = ProvincialSyncFixture::new().await;
+    fixture.upstream.set_behaviour(FakeBehaviour {
         unreadable_keys: BTreeSet::from([key(77)]),
         ..FakeBehaviour::default()
     });
-    let client = lab.start().await;
-    lab.announce_versions(100).await;
+    let client = fixture.start().await;
+    fixture.announce_versions(100).await;
     eventually("all but one", WAIT_TIMEOUT, async || {
         let found = get_statistics(&client).await;
         (found.acknowledged == 99 && found.refused == 1)
@@ -260,50 +262,50 @@ async fn one_record_that_spoils_whole_calls_is_found_and_parked_alone() {
     let parked = get_push(&client, 77).await;
     assert_eq!(parked.state(), PushState::Refused);
     assert!(parked.last_error.contains("unreadable"));
-    lab.assert_announced_once(99).await;
-    lab.bed.finish().await.unwrap();
+    fixture.assert_announced_once(99).await;
+    fixture.bed.finish().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_record_without_an_answer_is_pushed_again_by_itself() {
-    let lab = ProvincialSyncFixture::new().await;
-    lab.upstream.set_behaviour(FakeBehaviour {
+    let fixture = ProvincialSyncFixture::new().await;
+    fixture.upstream.set_behaviour(FakeBehaviour {
         left_out: BTreeSet::from([key(5)]),
         ..FakeBehaviour::default()
     });
-    let client = lab.start().await;
-    lab.announce_versions(10).await;
+    let client = fixture.start().await;
+    fixture.announce_versions(10).await;
     eventually("the others", WAIT_TIMEOUT, async || {
         get_statistics(&client).await.acknowledged == 9
     })
     .await
     .unwrap();
     eventually("left out twice", WAIT_TIMEOUT, async || {
-        lab.advance_when_idle(time::Duration::seconds(1)).await;
+        fixture.advance_when_idle(time::Duration::seconds(1)).await;
         get_push(&client, 5).await.attempts >= 2
     })
     .await
     .unwrap();
-    lab.upstream.set_behaviour(FakeBehaviour::default());
-    lab.wait_for_acknowledged(&client, 10).await;
-    lab.assert_announced_once(10).await;
-    assert_eq!(lab.upstream.observe(|seen| seen.repeated), 0);
-    lab.bed.finish().await.unwrap();
+    fixture.upstream.set_behaviour(FakeBehaviour::default());
+    fixture.wait_for_acknowledged(&client, 10).await;
+    fixture.assert_announced_once(10).await;
+    assert_eq!(fixture.upstream.observe(|seen| seen.repeated), 0);
+    fixture.bed.finish().await.unwrap();
 }
 
 #[tokio::test]
 async fn content_that_no_key_opens_waits_and_content_that_is_no_record_is_parked() {
-    let lab = ProvincialSyncFixture::new().await;
-    let client = lab.start().await;
-    let mut foreign = lab.version(1, 1);
+    let fixture = ProvincialSyncFixture::new().await;
+    let client = fixture.start().await;
+    let mut foreign = fixture.version(1, 1);
     // Sealed for another record: as unreadable as a missing key.
-    foreign.sealed_record = lab.version(2, 1).sealed_record;
-    let mut garbage = lab.version(3, 1);
+    foreign.sealed_record = fixture.version(2, 1).sealed_record;
+    let mut garbage = fixture.version(3, 1);
     let id = Uuid::from_u128(3);
-    let sealed = lab.bed.context.keyring.seal(id.as_bytes(), b"\xff\xff");
+    let sealed = fixture.bed.context.keyring.seal(id.as_bytes(), b"\xff\xff");
     garbage.sealed_record = sealed.into();
-    let events = [lab.event(&foreign), lab.event(&garbage)];
-    lab.bed.publish(&events).await.unwrap();
+    let events = [fixture.event(&foreign), fixture.event(&garbage)];
+    fixture.bed.publish(&events).await.unwrap();
     eventually("one waits, one is parked", WAIT_TIMEOUT, async || {
         let found = get_statistics(&client).await;
         let waiting = get_push(&client, 1).await;
@@ -315,6 +317,6 @@ async fn content_that_no_key_opens_waits_and_content_that_is_no_record_is_parked
     .unwrap();
     assert_eq!(get_push(&client, 1).await.state(), PushState::Due);
     assert_eq!(get_push(&client, 3).await.state(), PushState::Refused);
-    assert_eq!(lab.upstream.observe(|seen| seen.calls), 0);
-    lab.bed.finish().await.unwrap();
+    assert_eq!(fixture.upstream.observe(|seen| seen.calls), 0);
+    fixture.bed.finish().await.unwrap();
 }

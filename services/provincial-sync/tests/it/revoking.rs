@@ -14,21 +14,21 @@ const REASON: &str = "原处罚决定经行政复议撤销";
 
 #[tokio::test]
 async fn d24_r10_a_revocation_reaches_the_province_with_its_reason_and_revision() {
-    let lab = ProvincialSyncFixture::new().await;
-    let client = lab.start().await;
+    let fixture = ProvincialSyncFixture::new().await;
+    let client = fixture.start().await;
     // In any order, and twice: the revocation overtakes what it ends.
-    let revoked = lab.revocation(20, 2, Operation::Revoke, REASON);
-    let withdrawn = lab.revocation(40, 4, Operation::Withdraw, "误报");
+    let revoked = fixture.revocation(20, 2, Operation::Revoke, REASON);
+    let withdrawn = fixture.revocation(40, 4, Operation::Withdraw, "误报");
     let events = [
-        lab.event(&revoked),
-        lab.event(&revoked),
-        lab.event(&lab.version(10, 1)),
-        lab.event(&withdrawn),
-        lab.event(&lab.version(30, 3)),
+        fixture.event(&revoked),
+        fixture.event(&revoked),
+        fixture.event(&fixture.version(10, 1)),
+        fixture.event(&withdrawn),
+        fixture.event(&fixture.version(30, 3)),
     ];
-    lab.bed.publish(&events).await.unwrap();
-    lab.wait_for_acknowledged(&client, 4).await;
-    lab.assert_announced_once(4).await;
+    fixture.bed.publish(&events).await.unwrap();
+    fixture.wait_for_acknowledged(&client, 4).await;
+    fixture.assert_announced_once(4).await;
     let counts = get_statistics(&client).await;
     assert_eq!(
         (
@@ -40,7 +40,8 @@ async fn d24_r10_a_revocation_reaches_the_province_with_its_reason_and_revision(
     );
     assert_eq!(get_push(&client, 20).await.state(), PushState::Acknowledged);
     let pushed = |number| {
-        lab.upstream
+        fixture
+            .upstream
             .observe(|seen| seen.stored[&Uuid::from_u128(number).to_string()].clone())
     };
     for (number, operation, revision, reason) in [
@@ -69,33 +70,42 @@ async fn d24_r10_a_revocation_reaches_the_province_with_its_reason_and_revision(
             "one record over all its versions"
         );
     }
-    lab.bed.finish().await.unwrap();
+    fixture.bed.finish().await.unwrap();
 }
 
 #[tokio::test]
 async fn d24_a_revocation_is_pushed_again_with_the_same_content_until_it_is_answered() {
-    let lab = ProvincialSyncFixture::new().await;
-    lab.upstream.set_behaviour(FakeBehaviour {
+    let fixture = ProvincialSyncFixture::new().await;
+    fixture.upstream.set_behaviour(FakeBehaviour {
         failures: 3,
         ..FakeBehaviour::default()
     });
-    let client = lab.start().await;
-    let revoked = lab.revocation(1, 2, Operation::Revoke, REASON);
-    lab.bed.publish(&[lab.event(&revoked)]).await.unwrap();
-    lab.wait_for_acknowledged(&client, 1).await;
-    lab.assert_announced_once(1).await;
+    let client = fixture.start().await;
+    let revoked = fixture.revocation(1, 2, Operation::Revoke, REASON);
+    fixture
+        .bed
+        .publish(&[fixture.event(&revoked)])
+        .await
+        .unwrap();
+    fixture.wait_for_acknowledged(&client, 1).await;
+    fixture.assert_announced_once(1).await;
     assert_eq!(get_push(&client, 1).await.attempts, 4);
-    lab.bed.finish().await.unwrap();
+    fixture.bed.finish().await.unwrap();
 }
 
 #[tokio::test]
 async fn r4_a_reason_is_kept_sealed_and_what_a_push_does_to_its_record_is_never_rewritten() {
-    let lab = ProvincialSyncFixture::new().await;
-    let client = lab.start().await;
-    let revoked = lab.revocation(1, 2, Operation::Revoke, REASON);
-    lab.bed.publish(&[lab.event(&revoked)]).await.unwrap();
-    lab.wait_for_acknowledged(&client, 1).await;
-    let pool = service_kit::db::connect_lazy(&lab.bed.database_url, "provincial_sync", 1).unwrap();
+    let fixture = ProvincialSyncFixture::new().await;
+    let client = fixture.start().await;
+    let revoked = fixture.revocation(1, 2, Operation::Revoke, REASON);
+    fixture
+        .bed
+        .publish(&[fixture.event(&revoked)])
+        .await
+        .unwrap();
+    fixture.wait_for_acknowledged(&client, 1).await;
+    let pool =
+        service_kit::db::connect_lazy(&fixture.bed.database_url, "provincial_sync", 1).unwrap();
     let row: String = sqlx::query_scalar(
         "select p::text || c::text from push p join push_content c using (record_id)",
     )
@@ -113,21 +123,21 @@ async fn r4_a_reason_is_kept_sealed_and_what_a_push_does_to_its_record_is_never_
     let code = error.as_database_error().and_then(|e| e.code());
     assert_eq!(code.as_deref(), Some("42501"), "{error}");
     pool.close().await;
-    lab.bed.finish().await.unwrap();
+    fixture.bed.finish().await.unwrap();
 }
 
 #[tokio::test]
 async fn an_event_that_revokes_nothing_is_parked_and_names_the_field() {
-    let lab = ProvincialSyncFixture::new().await;
-    let client = lab.start().await;
-    let upsert = lab.revocation(1, 2, Operation::Upsert, REASON);
-    let mut silent = lab.revocation(2, 2, Operation::Revoke, REASON);
+    let fixture = ProvincialSyncFixture::new().await;
+    let client = fixture.start().await;
+    let upsert = fixture.revocation(1, 2, Operation::Upsert, REASON);
+    let mut silent = fixture.revocation(2, 2, Operation::Revoke, REASON);
     silent.sealed_reason.clear();
-    let good = lab.revocation(3, 2, Operation::Withdraw, REASON);
-    let events = [&upsert, &silent, &good].map(|revocation| lab.event(revocation));
-    lab.bed.publish(&events).await.unwrap();
-    lab.wait_for_acknowledged(&client, 1).await;
-    let pool = lab.bed.schema_pool().await.unwrap();
+    let good = fixture.revocation(3, 2, Operation::Withdraw, REASON);
+    let events = [&upsert, &silent, &good].map(|revocation| fixture.event(revocation));
+    fixture.bed.publish(&events).await.unwrap();
+    fixture.wait_for_acknowledged(&client, 1).await;
+    let pool = fixture.bed.schema_pool().await.unwrap();
     let reasons: Vec<String> = eventually("two letters", WAIT_TIMEOUT, async || {
         let found = sqlx::query_scalar("select reason from dead_letter order by reason")
             .fetch_all(&pool)
@@ -144,5 +154,5 @@ async fn an_event_that_revokes_nothing_is_parked_and_names_the_field() {
         .await
         .unwrap();
     pool.close().await;
-    lab.bed.finish().await.unwrap();
+    fixture.bed.finish().await.unwrap();
 }

@@ -24,7 +24,7 @@ fn addresses(versions: impl IntoIterator<Item = Option<RecordVersion>>) -> BTree
 
 #[tokio::test]
 async fn r12_a_record_has_one_address_over_all_its_versions() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let returned =
         SampleSubmission::registration("D-1", 1, json!({ "DJ_XDR_SHXYM": "91430102MA4PX7RC65" }));
     let accepted = SampleSubmission::registration("D-1", 2, json!({})).revision(2);
@@ -34,16 +34,16 @@ async fn r12_a_record_has_one_address_over_all_its_versions() -> TestResult {
             .reported_by(OTHER);
     let revoked = accepted.ended(Operation::Revoke, 3, "登记被撤销");
     for record in [&returned, &accepted, &contradicting, &revoked] {
-        world.submit(&[record]).await?;
+        fixture.submit(&[record]).await?;
     }
     let address = returned.address();
     let own = BTreeSet::from([address.to_wire()]);
     let both = BTreeSet::from([address.to_wire(), contradicting.address().to_wire()]);
 
-    let accepted_events: Vec<RecordAccepted> = world.bed.emitted().await?;
-    let revoked_events: Vec<RecordRevoked> = world.bed.emitted().await?;
-    let returned_events: Vec<RecordReturned> = world.bed.emitted().await?;
-    let changes: Vec<FeedbackCaseChanged> = world.bed.emitted().await?;
+    let accepted_events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
+    let revoked_events: Vec<RecordRevoked> = fixture.bed.emitted().await?;
+    let returned_events: Vec<RecordReturned> = fixture.bed.emitted().await?;
+    let changes: Vec<FeedbackCaseChanged> = fixture.bed.emitted().await?;
     assert_eq!(
         addresses(accepted_events.into_iter().map(|e| e.version)),
         own
@@ -62,36 +62,36 @@ async fn r12_a_record_has_one_address_over_all_its_versions() -> TestResult {
 
     // Answers.
     for record in [&returned, &accepted, &revoked] {
-        let version = world.verdict(record).await?.version;
-        assert_eq!(version, world.submitted(record).version);
+        let version = fixture.verdict(record).await?.version;
+        assert_eq!(version, fixture.submitted(record).version);
         assert_eq!(addresses([version]), own);
     }
-    let cases = world.feedback(false).await?;
+    let cases = fixture.feedback(false).await?;
     assert_eq!(cases.len(), 2);
     assert_eq!(addresses(cases.into_iter().map(|case| case.version)), own);
 
     // Rows.
-    let digest = world.key_digest(&returned);
+    let digest = fixture.key_digest(&returned);
     for (table, expected) in [("verdict", 3), ("feedback_case", 2), ("base_subject", 1)] {
         let statement = format!("SELECT record_address FROM {table} WHERE key_digest = $1");
         let kept: Vec<Uuid> = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
             .bind(&digest.as_bytes()[..])
-            .fetch_all(&world.pool)
+            .fetch_all(&fixture.pool)
             .await?;
         assert_eq!(kept, vec![address.as_uuid(); expected], "{table}");
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_a_confirmed_version_is_announced_under_the_address_of_its_record() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let first = SampleSubmission::penalty("K-1", 1, json!({ "CF_WFXW": "" }));
     let second = SampleSubmission::penalty("K-1", 2, wrong_credit_code()).revision(2);
-    world.submit(&[&first]).await?;
-    world.submit(&[&second]).await?;
-    let cases = world.feedback(true).await?;
+    fixture.submit(&[&first]).await?;
+    fixture.submit(&[&second]).await?;
+    let cases = fixture.feedback(true).await?;
     let case = cases.into_iter().find(|case| {
         let version = case.version.as_ref();
         version.is_some_and(|version| version.revision == 2)
@@ -101,13 +101,13 @@ async fn r13_a_confirmed_version_is_announced_under_the_address_of_its_record() 
         attester: "钱立新".to_owned(),
         statement: "已核对营业执照原件，代码无误".to_owned(),
     };
-    let answer = world.provider()?.confirm_record(word).await?.into_inner();
+    let answer = fixture.provider()?.confirm_record(word).await?.into_inner();
     let version = answer.case.and_then(|case| case.version);
-    assert_eq!(version, world.submitted(&second).version);
-    let events: Vec<RecordAccepted> = world.bed.emitted().await?;
+    assert_eq!(version, fixture.submitted(&second).version);
+    let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
     let announced = addresses(events.into_iter().map(|event| event.version));
     assert_eq!(announced, BTreeSet::from([first.address().to_wire()]));
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -130,8 +130,8 @@ async fn old_verdict(conn: &mut Conn, id: VersionId, digest: u8, revision: i64) 
 #[tokio::test]
 async fn the_address_of_a_record_from_before_is_the_one_that_its_next_version_brings() -> TestResult
 {
-    let world = ValidationFixture::start_without_catalogue().await?;
-    let mut tx = world.bed.owner_pool.begin().await?;
+    let fixture = ValidationFixture::start_without_catalogue().await?;
+    let mut tx = fixture.bed.owner_pool.begin().await?;
     sqlx::raw_sql("CREATE SCHEMA from_before; SET LOCAL search_path TO from_before")
         .execute(&mut *tx)
         .await?;
@@ -202,6 +202,6 @@ async fn the_address_of_a_record_from_before_is_the_one_that_its_next_version_br
     let address = RecordAddress::of_first_version(ids[1][0]).as_uuid();
     assert_eq!(others, [address, address]);
     tx.rollback().await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -19,7 +19,7 @@ const ATTESTER: &str = "钱立新";
 const STATEMENT: &str = "已核对营业执照原件，代码无误";
 
 async fn confirm(
-    world: &ValidationFixture,
+    fixture: &ValidationFixture,
     case_id: &str,
     statement: &str,
 ) -> Result<ConfirmRecordResponse, Status> {
@@ -28,25 +28,25 @@ async fn confirm(
         attester: ATTESTER.to_owned(),
         statement: statement.to_owned(),
     };
-    let mut provider = world
+    let mut provider = fixture
         .provider()
         .map_err(|error| Status::internal(error.to_string()))?;
     Ok(provider.confirm_record(request).await?.into_inner())
 }
 
-async fn case_of(world: &ValidationFixture, key: &str) -> Result<String> {
-    let cases = world.feedback(false).await?;
+async fn case_of(fixture: &ValidationFixture, key: &str) -> Result<String> {
+    let cases = fixture.feedback(false).await?;
     let case = cases.into_iter().find(|case| case.record_key == key);
     Ok(case.map(|case| case.case_id).unwrap_or_default())
 }
 
 #[tokio::test]
 async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let record = SampleSubmission::penalty("K-1", 7, wrong_credit_code());
-    world.submit(&[&record]).await?;
-    let case = case_of(&world, "K-1").await?;
-    let answer = confirm(&world, &case, STATEMENT).await?;
+    fixture.submit(&[&record]).await?;
+    let case = case_of(&fixture, "K-1").await?;
+    let answer = confirm(&fixture, &case, STATEMENT).await?;
     let confirmed = answer.case.unwrap();
     assert_eq!(confirmed.state(), CaseState::ClosedByConfirmation);
     assert!(confirmed.closed_at.is_some());
@@ -58,13 +58,13 @@ async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> 
             .all(|finding| finding.severity() == Severity::Warning)
     );
 
-    let events: Vec<RecordAccepted> = world.bed.emitted().await?;
+    let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
     let [event] = &events[..] else {
         panic!("{events:?}")
     };
-    assert_eq!(event.version, world.submitted(&record).version);
+    assert_eq!(event.version, fixture.submitted(&record).version);
     assert_eq!(event.subject_name, "湖南客偲家装饰工程有限公司");
-    let changes: Vec<FeedbackCaseChanged> = world.bed.emitted().await?;
+    let changes: Vec<FeedbackCaseChanged> = fixture.bed.emitted().await?;
     let changes: Vec<FeedbackChange> = changes.iter().map(|one| one.change()).collect();
     assert_eq!(
         changes,
@@ -72,29 +72,29 @@ async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> 
     );
     // The verdict stays for ever.
     assert_eq!(
-        world.verdict(&record).await?.outcome(),
+        fixture.verdict(&record).await?.outcome(),
         VerdictOutcome::Returned
     );
-    let counted = world.statistics().await?;
+    let counted = fixture.statistics().await?;
     assert_eq!(
         (counted.accepted, counted.returned, counted.confirmed),
         (0, 1, 1)
     );
 
     // The same attestation again is answered again, and changes nothing; another one comes too late.
-    let again = confirm(&world, &case, STATEMENT).await?;
+    let again = confirm(&fixture, &case, STATEMENT).await?;
     assert_eq!(again.findings, answer.findings);
     assert_eq!(
-        refusal_of(confirm(&world, &case, "另有说明").await).reason,
+        refusal_of(confirm(&fixture, &case, "另有说明").await).reason,
         Reason::CaseClosed
     );
-    assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 1);
+    assert_eq!(fixture.bed.emitted::<RecordAccepted>().await?.len(), 1);
 
     // Kept sealed, and never changed or removed.
     let rows: Vec<(Vec<u8>,)> = sqlx::query_as("SELECT sealed_word FROM confirmation")
-        .fetch_all(&world.pool)
+        .fetch_all(&fixture.pool)
         .await?;
-    let plain = world
+    let plain = fixture
         .bed
         .context
         .keyring
@@ -108,7 +108,7 @@ async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> 
         "DELETE FROM feedback_feed",
     ] {
         let error = sqlx::query(statement)
-            .execute(&world.pool)
+            .execute(&fixture.pool)
             .await
             .unwrap_err();
         let code = error
@@ -116,18 +116,18 @@ async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> 
             .and_then(|error| error.code().map(String::from));
         assert_eq!(code.as_deref(), Some("42501"), "{statement}");
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_a_record_with_any_other_error_cannot_be_confirmed() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let both = json!({ "CF_XDR_SHXYM": "91430102MA4PX7RC65", "CF_WFXW": "" });
-    world
+    fixture
         .submit(&[&SampleSubmission::penalty("K-1", 1, both)])
         .await?;
-    let status = confirm(&world, &case_of(&world, "K-1").await?, STATEMENT)
+    let status = confirm(&fixture, &case_of(&fixture, "K-1").await?, STATEMENT)
         .await
         .unwrap_err();
     assert_eq!(
@@ -146,14 +146,14 @@ async fn r13_a_record_with_any_other_error_cannot_be_confirmed() -> TestResult {
     );
 
     // A name that is not the code's never is, even where the code alone could be.
-    world
+    fixture
         .submit(&[&SampleSubmission::registration("D-1", 2, json!({}))])
         .await?;
     let wrong = json!({ "CF_XDR_MC": "长沙某某商贸有限公司", "CF_JDRQ": "2026-06-10" });
-    world
+    fixture
         .submit(&[&SampleSubmission::penalty("K-2", 3, wrong)])
         .await?;
-    let status = confirm(&world, &case_of(&world, "K-2").await?, STATEMENT)
+    let status = confirm(&fixture, &case_of(&fixture, "K-2").await?, STATEMENT)
         .await
         .unwrap_err();
     assert!(
@@ -161,21 +161,21 @@ async fn r13_a_record_with_any_other_error_cannot_be_confirmed() -> TestResult {
         "{}",
         status.message()
     );
-    assert_eq!(world.statistics().await?.confirmed, 0);
-    world.finish().await?;
+    assert_eq!(fixture.statistics().await?.confirmed, 0);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_a_cancelled_subject_and_a_changed_identity_can_be_confirmed() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let cancelled = json!({ "DJ_ZT": "注销", "DJ_ZZRQ": "2026-05-31" });
-    world
+    fixture
         .submit(&[&SampleSubmission::registration("D-1", 1, cancelled)])
         .await?;
     let late = SampleSubmission::penalty("K-2", 2, json!({}));
-    world.submit(&[&late]).await?;
-    let answer = confirm(&world, &case_of(&world, "K-2").await?, STATEMENT).await?;
+    fixture.submit(&[&late]).await?;
+    let answer = confirm(&fixture, &case_of(&fixture, "K-2").await?, STATEMENT).await?;
     assert!(
         answer
             .findings
@@ -184,109 +184,109 @@ async fn r13_a_cancelled_subject_and_a_changed_identity_can_be_confirmed() -> Te
     );
 
     let before = json!({ "CF_JDRQ": "2026-05-30" });
-    world
+    fixture
         .submit(&[&SampleSubmission::penalty("K-3", 3, before.clone())])
         .await?;
     let number = json!({ "CF_JDRQ": "2026-05-30", "CF_WSH": "长市监罚决〔2026〕900号" });
     let changed = SampleSubmission::penalty("K-3", 4, number.clone()).revision(2);
-    world.submit(&[&changed]).await?;
+    fixture.submit(&[&changed]).await?;
     assert_eq!(
-        world.outcome_and_codes(&changed).await?.1,
+        fixture.outcome_and_codes(&changed).await?.1,
         ["IDENTITY_CHANGED"]
     );
-    confirm(&world, &case_of(&world, "K-3").await?, STATEMENT).await?;
+    confirm(&fixture, &case_of(&fixture, "K-3").await?, STATEMENT).await?;
     // From now on the key is about that decision, and no other key is.
     let next = SampleSubmission::penalty("K-3", 5, number.clone()).revision(3);
     let twice = SampleSubmission::penalty("K-4", 6, number);
-    world.submit(&[&next, &twice]).await?;
+    fixture.submit(&[&next, &twice]).await?;
     assert_eq!(
-        world.outcome_and_codes(&next).await?.0,
+        fixture.outcome_and_codes(&next).await?.0,
         VerdictOutcome::Accepted
     );
     assert_eq!(
-        world.outcome_and_codes(&twice).await?.1,
+        fixture.outcome_and_codes(&twice).await?.1,
         ["DUPLICATE_RECORD"]
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_a_version_that_another_one_followed_is_not_confirmed() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     for (key, follower) in [("K-1", None), ("K-2", Some(Operation::Withdraw))] {
         let first = SampleSubmission::penalty(key, 1, wrong_credit_code());
         let next = match follower {
             None => SampleSubmission::penalty(key, 2, json!({})).revision(2),
             Some(operation) => first.ended(operation, 2, "误报"),
         };
-        world.submit(&[&first, &next]).await?;
-        let answer = confirm(&world, &case_of(&world, key).await?, STATEMENT).await;
+        fixture.submit(&[&first, &next]).await?;
+        let answer = confirm(&fixture, &case_of(&fixture, key).await?, STATEMENT).await;
         assert_eq!(refusal_of(answer).reason, Reason::CaseClosed);
     }
     // A lower returned version is answered by the confirmation of a higher one.
     let versions = [1, 2].map(|revision| {
         SampleSubmission::penalty("K-3", 10 + revision, wrong_credit_code()).revision(revision)
     });
-    world.submit(&[&versions[0], &versions[1]]).await?;
-    let cases = world.feedback(true).await?;
+    fixture.submit(&[&versions[0], &versions[1]]).await?;
+    let cases = fixture.feedback(true).await?;
     let higher = cases
         .iter()
         .find(|case| case.version.as_ref().unwrap().revision == 2)
         .unwrap();
-    confirm(&world, &higher.case_id, STATEMENT).await?;
-    assert!(world.feedback(true).await?.is_empty());
-    world.finish().await?;
+    confirm(&fixture, &higher.case_id, STATEMENT).await?;
+    assert!(fixture.feedback(true).await?.is_empty());
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_a_contradicted_record_stands_by_the_word_of_its_provider() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let ours = SampleSubmission::registration("D-1", 1, json!({}));
     let theirs =
         SampleSubmission::registration("D-2", 1, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
             .reported_by(OTHER);
-    world.submit(&[&ours, &theirs]).await?;
-    let answer = confirm(&world, &case_of(&world, "D-1").await?, STATEMENT).await?;
+    fixture.submit(&[&ours, &theirs]).await?;
+    let answer = confirm(&fixture, &case_of(&fixture, "D-1").await?, STATEMENT).await?;
     assert_eq!(
         answer.case.unwrap().state(),
         CaseState::ClosedByConfirmation
     );
     // It was accepted long ago.
-    assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 1);
-    let counted = world.statistics().await?;
+    assert_eq!(fixture.bed.emitted::<RecordAccepted>().await?.len(), 1);
+    let counted = fixture.statistics().await?;
     assert_eq!(
         (counted.accepted, counted.returned, counted.confirmed),
         (1, 1, 0)
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_only_the_provider_itself_confirms_and_says_who_and_why() -> TestResult {
-    let world = ValidationFixture::start().await?;
-    world
+    let fixture = ValidationFixture::start().await?;
+    fixture
         .submit(&[&SampleSubmission::penalty("K-1", 1, wrong_credit_code())])
         .await?;
-    let case_id = case_of(&world, "K-1").await?;
+    let case_id = case_of(&fixture, "K-1").await?;
     let request = |case_id: &str, attester: &str, statement: &str| ConfirmRecordRequest {
         case_id: case_id.to_owned(),
         attester: attester.to_owned(),
         statement: statement.to_owned(),
     };
-    let mut other = world.client(OTHER, Role::Provider)?;
+    let mut other = fixture.client(OTHER, Role::Provider)?;
     let answer = other
         .confirm_record(request(&case_id, ATTESTER, STATEMENT))
         .await;
     assert_eq!(refusal_of(answer).reason, Reason::CaseUnknown);
-    let mut office = world.client(OFFICE, Role::CreditOffice)?;
+    let mut office = fixture.client(OFFICE, Role::CreditOffice)?;
     let answer = office
         .confirm_record(request(&case_id, ATTESTER, STATEMENT))
         .await;
     assert_eq!(refusal_of(answer).reason, Reason::RoleNotAllowed);
-    let mut provider = world.client(PROVIDER, Role::Provider)?;
+    let mut provider = fixture.client(PROVIDER, Role::Provider)?;
     for (bad, reason, field) in [
         (
             request("7", ATTESTER, STATEMENT),
@@ -309,6 +309,6 @@ async fn r13_only_the_provider_itself_confirms_and_says_who_and_why() -> TestRes
             (reason, field)
         );
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

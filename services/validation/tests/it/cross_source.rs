@@ -21,13 +21,13 @@ const ACCEPTED: VerdictOutcome = VerdictOutcome::Accepted;
 const RETURNED: VerdictOutcome = VerdictOutcome::Returned;
 
 async fn expect_verdict(
-    world: &ValidationFixture,
+    fixture: &ValidationFixture,
     record: &SampleSubmission,
     outcome: VerdictOutcome,
     codes: &[&str],
 ) -> Result<()> {
-    world.submit(&[record]).await?;
-    let (found, with) = world.outcome_and_codes(record).await?;
+    fixture.submit(&[record]).await?;
+    let (found, with) = fixture.outcome_and_codes(record).await?;
     assert_eq!(
         (found, with),
         (outcome, codes.iter().map(|c| (*c).to_owned()).collect()),
@@ -39,35 +39,35 @@ async fn expect_verdict(
 
 #[tokio::test]
 async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let named = |key: &str, number, name: &str| {
         SampleSubmission::penalty(key, number, json!({ "CF_XDR_MC": name }))
     };
     // Before the register knows the code there is no finding.
     expect_verdict(
-        &world,
+        &fixture,
         &named("K-0", 1, "长沙某某商贸有限公司"),
         ACCEPTED,
         &[],
     )
     .await?;
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::registration("D-1", 2, json!({})),
         ACCEPTED,
         &[],
     )
     .await?;
     expect_verdict(
-        &world,
+        &fixture,
         &named("K-2", 3, "湖南客偲家装饰工程有限公司"),
         ACCEPTED,
         &[],
     )
     .await?;
     let wrong = named("K-3", 4, "长沙某某商贸有限公司");
-    expect_verdict(&world, &wrong, RETURNED, &["NAME_CODE_MISMATCH"]).await?;
-    let finding = world.verdict(&wrong).await?.findings.remove(0);
+    expect_verdict(&fixture, &wrong, RETURNED, &["NAME_CODE_MISMATCH"]).await?;
+    let finding = fixture.verdict(&wrong).await?.findings.remove(0);
     assert!(!finding.confirmable);
     assert_eq!(
         (&finding.field[..], &finding.suggestion[..]),
@@ -77,15 +77,15 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
     // Renamed: the finding names the earlier name, with the one in force.
     let renamed = json!({ "DJ_XDR_MC": "湖南客偲家建设有限公司", "DJ_HZRQ": "2026-11-16" });
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::registration("D-1", 5, renamed).revision(2),
         ACCEPTED,
         &[],
     )
     .await?;
     let former = named("K-4", 6, "湖南客偲家装饰工程有限公司");
-    expect_verdict(&world, &former, ACCEPTED, &["NAME_FORMER"]).await?;
-    let verdict = world.verdict(&former).await?;
+    expect_verdict(&fixture, &former, ACCEPTED, &["NAME_FORMER"]).await?;
+    let verdict = fixture.verdict(&former).await?;
     let finding = verdict
         .findings
         .iter()
@@ -93,7 +93,7 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
         .unwrap();
     assert_eq!(finding.suggestion, "湖南客偲家建设有限公司");
     expect_verdict(
-        &world,
+        &fixture,
         &named("K-5", 7, "湖南客偲家建设有限公司"),
         ACCEPTED,
         &[],
@@ -104,35 +104,41 @@ async fn r13_a_name_and_a_code_that_disagree_are_never_accepted() -> TestResult 
     let end = SampleSubmission::registration("D-1", 8, json!({}))
         .revision(2)
         .ended(Operation::Withdraw, 8, "误报");
-    world.submit(&[&end]).await?;
-    expect_verdict(&world, &named("K-6", 9, "任意名称有限公司"), ACCEPTED, &[]).await?;
-    world.finish().await?;
+    fixture.submit(&[&end]).await?;
+    expect_verdict(
+        &fixture,
+        &named("K-6", 9, "任意名称有限公司"),
+        ACCEPTED,
+        &[],
+    )
+    .await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_the_register_of_a_batch_serves_the_records_behind_it() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let registration = SampleSubmission::registration("D-1", 1, json!({}));
     let wrong = SampleSubmission::penalty("K-2", 2, json!({ "CF_XDR_MC": "长沙某某商贸有限公司" }));
-    world.submit(&[&registration, &wrong]).await?;
+    fixture.submit(&[&registration, &wrong]).await?;
     assert_eq!(
-        world.outcome_and_codes(&wrong).await?,
+        fixture.outcome_and_codes(&wrong).await?,
         (RETURNED, vec!["NAME_CODE_MISMATCH".to_owned()])
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn d11_an_individual_business_is_compared_without_its_mark() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let shop = json!({
         "DJ_XDR_MC": "岳麓区老刘米粉店（个体工商户）", "DJ_XDR_LB": "个体工商户",
         "DJ_XDR_SHXYM": "92430104MA4QQ0026Y", "DJ_LX": "个体工商户",
     });
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::registration("D-1", 1, shop),
         ACCEPTED,
         &[],
@@ -144,24 +150,30 @@ async fn d11_an_individual_business_is_compared_without_its_mark() -> TestResult
         });
         SampleSubmission::penalty(key, number, changes)
     };
-    expect_verdict(&world, &fined("K-2", 2, "岳麓区老刘米粉店"), ACCEPTED, &[]).await?;
     expect_verdict(
-        &world,
+        &fixture,
+        &fined("K-2", 2, "岳麓区老刘米粉店"),
+        ACCEPTED,
+        &[],
+    )
+    .await?;
+    expect_verdict(
+        &fixture,
         &fined("K-3", 3, "岳麓区老李米粉店"),
         RETURNED,
         &["NAME_CODE_MISMATCH"],
     )
     .await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_a_subject_that_was_cancelled_before_the_decision_is_asked_about() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let cancelled = json!({ "DJ_ZT": "注销", "DJ_ZZRQ": "2026-05-31" });
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::registration("D-1", 1, cancelled),
         ACCEPTED,
         &[],
@@ -169,22 +181,22 @@ async fn r13_a_subject_that_was_cancelled_before_the_decision_is_asked_about() -
     .await?;
     // Decided on 2026-06-10.
     let late = SampleSubmission::penalty("K-2", 2, json!({}));
-    expect_verdict(&world, &late, RETURNED, &["SUBJECT_CANCELLED"]).await?;
-    let finding = world.verdict(&late).await?.findings.remove(0);
+    expect_verdict(&fixture, &late, RETURNED, &["SUBJECT_CANCELLED"]).await?;
+    let finding = fixture.verdict(&late).await?.findings.remove(0);
     assert!(finding.confirmable && finding.field == "CF_JDRQ");
     let before = SampleSubmission::penalty("K-3", 3, json!({ "CF_JDRQ": "2026-05-31" }));
-    expect_verdict(&world, &before, ACCEPTED, &[]).await?;
-    world.finish().await?;
+    expect_verdict(&fixture, &before, ACCEPTED, &[]).await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let ours = SampleSubmission::registration("D-1", 1, json!({}));
-    expect_verdict(&world, &ours, ACCEPTED, &[]).await?;
+    expect_verdict(&fixture, &ours, ACCEPTED, &[]).await?;
     let agreeing = SampleSubmission::registration("D-2", 1, json!({})).reported_by(OTHER);
-    expect_verdict(&world, &agreeing, ACCEPTED, &[]).await?;
+    expect_verdict(&fixture, &agreeing, ACCEPTED, &[]).await?;
     let theirs =
         SampleSubmission::registration("D-3", 2, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
             .reported_by(OTHER);
@@ -193,9 +205,9 @@ async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> 
         ..theirs
     }
     .revision(2);
-    expect_verdict(&world, &theirs, RETURNED, &["BASE_INFO_CONFLICT"]).await?;
+    expect_verdict(&fixture, &theirs, RETURNED, &["BASE_INFO_CONFLICT"]).await?;
 
-    let cases = world.feedback(true).await?;
+    let cases = fixture.feedback(true).await?;
     let [case] = &cases[..] else {
         panic!("{cases:?}")
     };
@@ -203,14 +215,14 @@ async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> 
         (case.kind(), case.record_key.as_str()),
         (CaseKind::Contradicted, "D-1")
     );
-    assert_eq!(case.version, world.submitted(&ours).version);
+    assert_eq!(case.version, fixture.submitted(&ours).version);
     assert_eq!(case.findings.len(), 1);
     assert_eq!(case.findings[0].code, "BASE_INFO_CONFLICT");
     // Neither sees the content of the other.
     let findings = format!(
         "{:?} {:?}",
         case.findings,
-        world.verdict(&theirs).await?.findings
+        fixture.verdict(&theirs).await?.findings
     );
     assert!(
         !findings.contains("客偲家") && !findings.contains("另一名称"),
@@ -218,45 +230,45 @@ async fn r13_two_providers_that_disagree_on_base_information_are_both_told() -> 
     );
     // Again: one case.
     expect_verdict(
-        &world,
+        &fixture,
         &theirs.clone().revision(3),
         RETURNED,
         &["BASE_INFO_CONFLICT"],
     )
     .await?;
-    assert_eq!(world.feedback(true).await?.len(), 1);
+    assert_eq!(fixture.feedback(true).await?.len(), 1);
 
     // The provider of the accepted one reports again and is accepted: its case is closed.
     let again =
         SampleSubmission::registration("D-1", 2, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }))
             .revision(2);
-    expect_verdict(&world, &again, ACCEPTED, &[]).await?;
-    let case = world.feedback(false).await?.remove(0);
+    expect_verdict(&fixture, &again, ACCEPTED, &[]).await?;
+    let case = fixture.feedback(false).await?.remove(0);
     assert_eq!(case.state(), CaseState::ClosedByRereport);
-    expect_verdict(&world, &theirs.clone().revision(4), ACCEPTED, &[]).await?;
-    world.finish().await?;
+    expect_verdict(&fixture, &theirs.clone().revision(4), ACCEPTED, &[]).await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_number() -> TestResult
 {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕777号" });
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::penalty("K-1", 41, number.clone()),
         ACCEPTED,
         &[],
     )
     .await?;
     let twice = SampleSubmission::penalty("K-2", 42, number.clone());
-    expect_verdict(&world, &twice, RETURNED, &["DUPLICATE_RECORD"]).await?;
-    let message = world.verdict(&twice).await?.findings.remove(0).message;
+    expect_verdict(&fixture, &twice, RETURNED, &["DUPLICATE_RECORD"]).await?;
+    let message = fixture.verdict(&twice).await?.findings.remove(0).message;
     assert!(message.contains("41"), "{message}");
     // Its own next version is no duplicate.
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::penalty("K-1", 43, number.clone()).revision(2),
         ACCEPTED,
         &[],
@@ -265,14 +277,14 @@ async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_n
     // A person's licence: the number of the document is of the person, and kept as a hash only.
     let licence = json!({ "XK_WSH": "长交运许〔2026〕45号" });
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::licence("L-1", 44, licence.clone()),
         ACCEPTED,
         &[],
     )
     .await?;
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::licence("L-2", 45, licence.clone()),
         RETURNED,
         &["DUPLICATE_RECORD"],
@@ -280,7 +292,7 @@ async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_n
     .await?;
     let another = json!({ "XK_WSH": "长交运许〔2026〕45号", "XK_XDR_ZJHM": "430102199003071234" });
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::licence("L-3", 46, another),
         ACCEPTED,
         &[],
@@ -290,21 +302,21 @@ async fn r13_the_same_decision_under_another_key_goes_back_with_the_own_ledger_n
     let pair = ["P-1", "P-2"].map(|key| {
         SampleSubmission::penalty(key, 50, json!({ "CF_WSH": "长市监罚决〔2026〕778号" }))
     });
-    world.submit(&[&pair[0], &pair[1]]).await?;
-    assert_eq!(world.outcome_and_codes(&pair[0]).await?.0, ACCEPTED);
+    fixture.submit(&[&pair[0], &pair[1]]).await?;
+    assert_eq!(fixture.outcome_and_codes(&pair[0]).await?.0, ACCEPTED);
     assert_eq!(
-        world.outcome_and_codes(&pair[1]).await?,
+        fixture.outcome_and_codes(&pair[1]).await?,
         (RETURNED, vec!["DUPLICATE_RECORD".to_owned()])
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_a_next_version_about_something_else_is_asked_about() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::penalty("K-1", 1, json!({})),
         ACCEPTED,
         &[],
@@ -312,12 +324,12 @@ async fn r13_a_next_version_about_something_else_is_asked_about() -> TestResult 
     .await?;
     let other = SampleSubmission::penalty("K-1", 2, json!({ "CF_WSH": "长市监罚决〔2026〕999号" }))
         .revision(2);
-    expect_verdict(&world, &other, RETURNED, &["IDENTITY_CHANGED"]).await?;
-    assert!(world.verdict(&other).await?.findings[0].confirmable);
+    expect_verdict(&fixture, &other, RETURNED, &["IDENTITY_CHANGED"]).await?;
+    assert!(fixture.verdict(&other).await?.findings[0].confirmable);
     let subject =
         json!({ "CF_XDR_MC": "湖南湘邮科技股份有限公司", "CF_XDR_SHXYM": "914300007225774774" });
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::penalty("K-1", 3, subject).revision(3),
         RETURNED,
         &["IDENTITY_CHANGED"],
@@ -325,19 +337,19 @@ async fn r13_a_next_version_about_something_else_is_asked_about() -> TestResult 
     .await?;
     // Other content about the same decision are a correction.
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::penalty("K-1", 4, json!({ "CF_NR": "罚款3000元。" })).revision(4),
         ACCEPTED,
         &[],
     )
     .await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> TestResult {
-    let world = ValidationFixture::start_without_catalogue().await?;
+    let fixture = ValidationFixture::start_without_catalogue().await?;
     let items = credit_record::standard_items()?;
     let find = |code: &str| items.iter().rfind(|item| item.code == code).unwrap();
     let mut departments = published(find("xzcf"))?;
@@ -350,29 +362,29 @@ async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> TestResu
         parent_code: OTHER.into(),
         ..registered(PROVIDER, 1, "执法支队")
     };
-    let events = [world.event(&departments), world.event(&districts)];
-    world.bed.publish(&events).await?;
-    world
+    let events = [fixture.event(&departments), fixture.event(&districts)];
+    fixture.bed.publish(&events).await?;
+    fixture
         .bed
         .publish(&[
-            world.event(&registered(PROVIDER, 1, "支队")),
-            world.event(&registered(OTHER, 1, "局")),
+            fixture.event(&registered(PROVIDER, 1, "支队")),
+            fixture.event(&registered(OTHER, 1, "局")),
         ])
         .await?;
-    world.bed.wait_until_settled().await?;
+    fixture.bed.wait_until_settled().await?;
 
     let foreign = SampleSubmission::penalty("K-1", 1, json!({}));
-    expect_verdict(&world, &foreign, RETURNED, &["PROVIDER_NOT_COMPETENT"]).await?;
-    assert!(!world.verdict(&foreign).await?.findings[0].confirmable);
+    expect_verdict(&fixture, &foreign, RETURNED, &["PROVIDER_NOT_COMPETENT"]).await?;
+    assert!(!fixture.verdict(&foreign).await?.findings[0].confirmable);
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::penalty("K-2", 2, json!({})).reported_by(OTHER),
         ACCEPTED,
         &[],
     )
     .await?;
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::licence("L-1", 3, json!({})),
         RETURNED,
         &["PROVIDER_NOT_COMPETENT"],
@@ -384,36 +396,36 @@ async fn r6_an_item_is_reported_by_the_organ_whose_catalogue_it_is() -> TestResu
         district_code: "430104".into(),
         ..below
     };
-    world.bed.publish(&[world.event(&moved)]).await?;
-    world.bed.wait_until_settled().await?;
+    fixture.bed.publish(&[fixture.event(&moved)]).await?;
+    fixture.bed.wait_until_settled().await?;
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::penalty("K-3", 4, json!({})),
         ACCEPTED,
         &[],
     )
     .await?;
     expect_verdict(
-        &world,
+        &fixture,
         &SampleSubmission::licence("L-2", 5, json!({})),
         ACCEPTED,
         &[],
     )
     .await?;
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_two_copies_never_accept_one_decision_twice() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕555号" });
-    let one = world.deliveries(&[&SampleSubmission::penalty("K-1", 1, number.clone())]);
-    let two = world.deliveries(&[&SampleSubmission::penalty("K-2", 2, number)]);
-    let (first_copy, second_copy) = (world.handler()?, world.handler()?);
-    let mut first = world.pool.begin().await?;
+    let one = fixture.deliveries(&[&SampleSubmission::penalty("K-1", 1, number.clone())]);
+    let two = fixture.deliveries(&[&SampleSubmission::penalty("K-2", 2, number)]);
+    let (first_copy, second_copy) = (fixture.handler()?, fixture.handler()?);
+    let mut first = fixture.pool.begin().await?;
     assert!(first_copy.handle(&mut first, &one).await?.is_empty());
-    let pool = world.pool.clone();
+    let pool = fixture.pool.clone();
     let waiting = tokio::spawn(async move {
         let mut second = pool.begin().await?;
         let overtaken = second_copy.handle(&mut second, &two).await;
@@ -433,7 +445,7 @@ async fn r13_two_copies_never_accept_one_decision_twice() -> TestResult {
             "SELECT count(*) FROM pg_stat_activity
              WHERE datname = current_database() AND wait_event_type = 'Lock'",
         )
-        .fetch_one(&world.bed.owner_pool)
+        .fetch_one(&fixture.bed.owner_pool)
         .await?;
         anyhow::ensure!(waiters == 1, "{waiters} waiters");
         Ok(())
@@ -441,24 +453,24 @@ async fn r13_two_copies_never_accept_one_decision_twice() -> TestResult {
     .await?;
     first.commit().await?;
     waiting.await??;
-    assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 1);
-    let returned: Vec<RecordReturned> = world.bed.emitted().await?;
+    assert_eq!(fixture.bed.emitted::<RecordAccepted>().await?.len(), 1);
+    let returned: Vec<RecordReturned> = fixture.bed.emitted().await?;
     assert_eq!(returned[0].finding_codes[0], "DUPLICATE_RECORD");
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_two_copies_never_accept_contradicting_registrations() -> TestResult {
-    let world = ValidationFixture::start().await?;
-    let ours = world.deliveries(&[&SampleSubmission::registration("D-1", 1, json!({}))]);
+    let fixture = ValidationFixture::start().await?;
+    let ours = fixture.deliveries(&[&SampleSubmission::registration("D-1", 1, json!({}))]);
     let theirs =
         SampleSubmission::registration("D-2", 1, json!({ "DJ_XDR_MC": "湖南另一名称有限公司" }));
-    let theirs = world.deliveries(&[&theirs.reported_by(OTHER)]);
-    let (first_copy, second_copy) = (world.handler()?, world.handler()?);
-    let mut first = world.pool.begin().await?;
+    let theirs = fixture.deliveries(&[&theirs.reported_by(OTHER)]);
+    let (first_copy, second_copy) = (fixture.handler()?, fixture.handler()?);
+    let mut first = fixture.pool.begin().await?;
     first_copy.handle(&mut first, &ours).await?;
-    let pool = world.pool.clone();
+    let pool = fixture.pool.clone();
     let waiting = tokio::spawn(async move {
         let mut second = pool.begin().await?;
         second_copy.handle(&mut second, &theirs).await?;
@@ -470,7 +482,7 @@ async fn r13_two_copies_never_accept_contradicting_registrations() -> TestResult
             "SELECT count(*) FROM pg_stat_activity
              WHERE datname = current_database() AND wait_event_type = 'Lock'",
         )
-        .fetch_one(&world.bed.owner_pool)
+        .fetch_one(&fixture.bed.owner_pool)
         .await?;
         anyhow::ensure!(waiters == 1, "{waiters} waiters");
         Ok(())
@@ -478,20 +490,20 @@ async fn r13_two_copies_never_accept_contradicting_registrations() -> TestResult
     .await?;
     first.commit().await?;
     waiting.await??;
-    let counted = world.statistics().await?;
+    let counted = fixture.statistics().await?;
     assert_eq!((counted.accepted, counted.returned), (1, 1));
     assert_eq!(
-        world.feedback(true).await?[0].kind(),
+        fixture.feedback(true).await?[0].kind(),
         CaseKind::Contradicted
     );
     assert_eq!(
         PROVIDER,
-        world.feedback(true).await?[0]
+        fixture.feedback(true).await?[0]
             .version
             .as_ref()
             .unwrap()
             .provider_code
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -23,10 +23,10 @@ fn trial(record: &SampleSubmission) -> DryRunRecord {
 }
 
 async fn try_out(
-    world: &ValidationFixture,
+    fixture: &ValidationFixture,
     records: Vec<DryRunRecord>,
 ) -> Result<Vec<DryRunVerdict>, Status> {
-    let mut provider = world
+    let mut provider = fixture
         .provider()
         .map_err(|error| Status::internal(error.to_string()))?;
     Ok(provider
@@ -37,8 +37,8 @@ async fn try_out(
 }
 
 /// Rows of every table of the schema.
-async fn rows(world: &ValidationFixture) -> Result<Vec<(String, i64)>> {
-    let pool = world.bed.schema_pool().await?;
+async fn rows(fixture: &ValidationFixture) -> Result<Vec<(String, i64)>> {
+    let pool = fixture.bed.schema_pool().await?;
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT quote_ident(table_name) FROM information_schema.tables
          WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY 1",
@@ -57,15 +57,15 @@ async fn rows(world: &ValidationFixture) -> Result<Vec<(String, i64)>> {
 
 #[tokio::test]
 async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕31号" });
-    world
+    fixture
         .submit(&[
             &SampleSubmission::registration("D-1", 1, json!({})),
             &SampleSubmission::penalty("K-1", 2, number.clone()),
         ])
         .await?;
-    let before = rows(&world).await?;
+    let before = rows(&fixture).await?;
 
     let records = [
         SampleSubmission::penalty("N-1", 3, json!({ "CF_JDRQ": "2026/6/10" })),
@@ -82,16 +82,16 @@ async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> Te
         SampleSubmission::penalty("N-6", 10, json!({ "CF_WSH": "长市监罚决〔2026〕33号" })),
         SampleSubmission::licence("L-1", 11, json!({})),
     ];
-    let verdicts = try_out(&world, records.iter().map(trial).collect()).await?;
-    assert_eq!(rows(&world).await?, before);
+    let verdicts = try_out(&fixture, records.iter().map(trial).collect()).await?;
+    assert_eq!(rows(&fixture).await?, before);
 
     // What is reported now, one after the other, gets the same.
     for record in &records {
-        world.submit(&[record]).await?;
+        fixture.submit(&[record]).await?;
     }
     assert_eq!(verdicts.len(), records.len());
     for (record, trial) in records.iter().zip(&verdicts) {
-        let verdict = world.verdict(record).await?;
+        let verdict = fixture.verdict(record).await?;
         assert_eq!(trial.outcome(), verdict.outcome(), "{}", record.key);
         // Only the ledger's number is not known before there is one.
         if record.key == "N-6" {
@@ -108,17 +108,17 @@ async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> Te
         .filter(|verdict| verdict.outcome() == VerdictOutcome::Returned);
     assert_eq!(returned.count(), 5);
     assert!(!verdicts[0].changes.is_empty());
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_a_trial_without_a_version_is_by_the_one_in_force() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let mut record = trial(&SampleSubmission::penalty("N-1", 1, json!({})));
     record.item_version = 0;
     record.record_key = String::new();
-    let verdict = try_out(&world, vec![record.clone()]).await?.remove(0);
+    let verdict = try_out(&fixture, vec![record.clone()]).await?.remove(0);
     assert_eq!(
         verdict.outcome(),
         VerdictOutcome::Accepted,
@@ -126,25 +126,25 @@ async fn r6_a_trial_without_a_version_is_by_the_one_in_force() -> TestResult {
         verdict.findings
     );
     // In early 2018 the template of 2015 was in force, which has no such fields.
-    world
+    fixture
         .bed
         .clock
         .set(time::macros::datetime!(2018-01-10 09:00 +8));
-    let verdict = try_out(&world, vec![record]).await?.remove(0);
+    let verdict = try_out(&fixture, vec![record]).await?.remove(0);
     assert!(
         verdict
             .findings
             .iter()
             .any(|finding| finding.code == "FORM_UNKNOWN_FIELD")
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_trial_that_cannot_be_made_says_why() -> TestResult {
-    let world = ValidationFixture::start().await?;
-    let now = world.bed.context.clock.now();
+    let fixture = ValidationFixture::start().await?;
+    let now = fixture.bed.context.clock.now();
     let good = trial(&SampleSubmission::penalty("N-1", 1, json!({})));
     let unknown = DryRunRecord {
         item_code: "nothing".into(),
@@ -217,12 +217,12 @@ async fn a_trial_that_cannot_be_made_says_why() -> TestResult {
         ),
     ] {
         assert_eq!(
-            refusal_of(try_out(&world, records).await).reason_and_field(),
+            refusal_of(try_out(&fixture, records).await).reason_and_field(),
             (reason, field)
         );
     }
     // Before the first version of any item nothing is in force.
-    world
+    fixture
         .bed
         .clock
         .set(time::macros::datetime!(1990-01-10 09:00 +8));
@@ -230,23 +230,23 @@ async fn a_trial_that_cannot_be_made_says_why() -> TestResult {
         item_version: 0,
         ..good.clone()
     };
-    let answer = try_out(&world, vec![none_in_force]).await;
+    let answer = try_out(&fixture, vec![none_in_force]).await;
     assert_eq!(refusal_of(answer).reason, Reason::ItemVersionUnknown);
-    world.bed.clock.set(now);
+    fixture.bed.clock.set(now);
 
-    let mut nobody = world.client("", Role::Provider)?;
+    let mut nobody = fixture.client("", Role::Provider)?;
     let records = vec![good];
     let answer = nobody.dry_run(DryRunRequest { records }).await;
     assert_eq!(refusal_of(answer).reason, Reason::ProviderNotRegistered);
     // Tried for the caller and nobody else: the source unit is not it.
     let foreign = trial(&SampleSubmission::penalty("N-2", 1, json!({})).reported_by(OTHER));
-    let verdict = try_out(&world, vec![foreign]).await?.remove(0);
+    let verdict = try_out(&fixture, vec![foreign]).await?.remove(0);
     assert!(
         verdict
             .findings
             .iter()
             .any(|finding| finding.code == "SOURCE_NOT_CALLER")
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

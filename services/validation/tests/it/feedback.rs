@@ -35,9 +35,9 @@ fn versions(key: &str, ledger: u64) -> Vec<SampleSubmission> {
         .collect()
 }
 
-async fn states(world: &ValidationFixture) -> Result<BTreeMap<String, Vec<(u64, CaseState)>>> {
+async fn states(fixture: &ValidationFixture) -> Result<BTreeMap<String, Vec<(u64, CaseState)>>> {
     let mut states: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for case in world.feedback(false).await? {
+    for case in fixture.feedback(false).await? {
         let revision = case.version.as_ref().unwrap().revision;
         states
             .entry(case.record_key.clone())
@@ -52,35 +52,35 @@ async fn states(world: &ValidationFixture) -> Result<BTreeMap<String, Vec<(u64, 
 
 #[tokio::test]
 async fn r13_an_accepted_rereport_closes_the_case() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let first = SampleSubmission::penalty("K-1", 1, wrong_credit_code());
     let other_key = SampleSubmission::penalty("K-2", 2, wrong_credit_code());
-    world.submit(&[&first, &other_key]).await?;
-    assert_eq!(world.feedback(true).await?.len(), 2);
+    fixture.submit(&[&first, &other_key]).await?;
+    assert_eq!(fixture.feedback(true).await?.len(), 2);
 
     // Reported again, but still faulty: both are open.
     let second = SampleSubmission::penalty("K-1", 3, wrong_credit_code()).revision(2);
-    world.submit(&[&second]).await?;
-    assert_eq!(world.feedback(true).await?.len(), 3);
+    fixture.submit(&[&second]).await?;
+    assert_eq!(fixture.feedback(true).await?.len(), 3);
 
-    world.bed.clock.advance(time::Duration::days(1));
+    fixture.bed.clock.advance(time::Duration::days(1));
     let third = SampleSubmission::penalty("K-1", 4, json!({})).revision(3);
-    world.submit(&[&third]).await?;
-    let open = world.feedback(true).await?;
+    fixture.submit(&[&third]).await?;
+    let open = fixture.feedback(true).await?;
     assert_eq!(open.len(), 1);
     assert_eq!(open[0].record_key, "K-2");
     let closed = [
         (1, CaseState::ClosedByRereport),
         (2, CaseState::ClosedByRereport),
     ];
-    assert_eq!(states(&world).await?["K-1"], closed);
-    world.finish().await?;
+    assert_eq!(states(&fixture).await?["K-1"], closed);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_the_order_of_arrival_does_not_matter() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let expected = vec![
         (1, CaseState::ClosedByRereport),
         (2, CaseState::ClosedByRereport),
@@ -96,19 +96,19 @@ async fn r13_the_order_of_arrival_does_not_matter() -> TestResult {
                 versions(&format!("K-{number}"), number * 10)[order[step]].clone()
             })
             .collect();
-        world.submit(&records.iter().collect::<Vec<_>>()).await?;
+        fixture.submit(&records.iter().collect::<Vec<_>>()).await?;
     }
     // And all versions of a key in one transaction, the newest first.
     let mut together = versions("K-together", 1000);
     together.reverse();
-    world.submit(&together.iter().collect::<Vec<_>>()).await?;
+    fixture.submit(&together.iter().collect::<Vec<_>>()).await?;
 
-    let states = states(&world).await?;
+    let states = states(&fixture).await?;
     assert_eq!(states.len(), 25);
     for (key, found) in states {
         assert_eq!(found, expected, "{key}");
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
@@ -121,14 +121,14 @@ fn orders() -> Vec<[usize; 4]> {
 
 #[tokio::test]
 async fn r13_two_copies_with_versions_of_one_key_wait_for_each_other() -> TestResult {
-    let world = ValidationFixture::start().await?;
-    let faulty = world.deliveries(&[&SampleSubmission::penalty("K-1", 1, wrong_credit_code())]);
-    let mended = world.deliveries(&[&SampleSubmission::penalty("K-1", 2, json!({})).revision(2)]);
-    let (one, two) = (world.handler()?, world.handler()?);
+    let fixture = ValidationFixture::start().await?;
+    let faulty = fixture.deliveries(&[&SampleSubmission::penalty("K-1", 1, wrong_credit_code())]);
+    let mended = fixture.deliveries(&[&SampleSubmission::penalty("K-1", 2, json!({})).revision(2)]);
+    let (one, two) = (fixture.handler()?, fixture.handler()?);
 
-    let mut first = world.pool.begin().await?;
+    let mut first = fixture.pool.begin().await?;
     assert!(one.handle(&mut first, &faulty).await?.is_empty());
-    let pool = world.pool.clone();
+    let pool = fixture.pool.clone();
     let waiting = tokio::spawn(async move {
         let mut second = pool.begin().await?;
         let poison = two.handle(&mut second, &mended).await?;
@@ -140,7 +140,7 @@ async fn r13_two_copies_with_versions_of_one_key_wait_for_each_other() -> TestRe
             "SELECT count(*) FROM pg_stat_activity
              WHERE datname = current_database() AND wait_event_type = 'Lock'",
         )
-        .fetch_one(&world.bed.owner_pool)
+        .fetch_one(&fixture.bed.owner_pool)
         .await
         .map_err(|error| error.to_string())?;
         if waiters == 1 {
@@ -153,50 +153,50 @@ async fn r13_two_copies_with_versions_of_one_key_wait_for_each_other() -> TestRe
     first.commit().await?;
     assert!(waiting.await??.is_empty());
     assert_eq!(
-        states(&world).await?["K-1"],
+        states(&fixture).await?["K-1"],
         [(1, CaseState::ClosedByRereport)]
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_version_delivered_again_keeps_its_one_verdict() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let good = SampleSubmission::penalty("K-1", 1, json!({}));
     let bad = SampleSubmission::penalty("K-2", 2, wrong_credit_code());
-    let events = [&good, &bad].map(|record| world.event(&world.submitted(record)));
+    let events = [&good, &bad].map(|record| fixture.event(&fixture.submitted(record)));
     // The same events again: the inbox knows them.
     for _ in 0..3 {
-        world.bed.publish(&events).await?;
-        world.bed.wait_until_settled().await?;
+        fixture.bed.publish(&events).await?;
+        fixture.bed.wait_until_settled().await?;
     }
     // The same versions under other event ids, in one batch and in a later one.
-    world.submit(&[&good, &bad, &bad, &good]).await?;
-    world.submit(&[&bad, &good]).await?;
+    fixture.submit(&[&good, &bad, &bad, &good]).await?;
+    fixture.submit(&[&bad, &good]).await?;
 
-    let counted = world.statistics().await?;
+    let counted = fixture.statistics().await?;
     assert_eq!((counted.accepted, counted.returned), (1, 1));
-    assert_eq!(world.bed.emitted::<RecordAccepted>().await?.len(), 1);
-    assert_eq!(world.bed.emitted::<RecordReturned>().await?.len(), 1);
-    assert_eq!(world.feedback(false).await?.len(), 1);
-    world.finish().await?;
+    assert_eq!(fixture.bed.emitted::<RecordAccepted>().await?.len(), 1);
+    assert_eq!(fixture.bed.emitted::<RecordReturned>().await?.len(), 1);
+    assert_eq!(fixture.feedback(false).await?.len(), 1);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let own = SampleSubmission::penalty("K-1", 1, wrong_credit_code());
     let mut foreign = SampleSubmission::penalty("K-2", 1, wrong_credit_code());
     foreign.provider = OTHER;
-    world.submit(&[&own, &foreign]).await?;
+    fixture.submit(&[&own, &foreign]).await?;
     let of = |code: &str| ListFeedbackRequest {
         provider_code: code.to_owned(),
         ..ListFeedbackRequest::default()
     };
 
-    let mut provider = world.provider()?;
+    let mut provider = fixture.provider()?;
     for asked in ["", PROVIDER] {
         let answer = provider.list_feedback(of(asked)).await?.into_inner();
         assert_eq!((answer.total, answer.cases.len()), (1, 1));
@@ -221,7 +221,7 @@ async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> TestResult
     );
 
     for role in [Role::CreditOffice, Role::Auditor] {
-        let mut reader = world.client("", role)?;
+        let mut reader = fixture.client("", role)?;
         let answer = reader.list_feedback(of(OTHER)).await?.into_inner();
         assert_eq!(answer.cases[0].record_key, "K-2");
         assert!(reader.get_verdict(foreign_id.clone()).await.is_ok());
@@ -238,28 +238,28 @@ async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> TestResult
         Role::StateOrgan,
         Role::Operator,
     ] {
-        let answer = world.client(PROVIDER, role)?.list_feedback(of("")).await;
+        let answer = fixture.client(PROVIDER, role)?.list_feedback(of("")).await;
         assert_eq!(
             refusal_of(answer).reason,
             Reason::RoleNotAllowed,
             "{role:?}"
         );
     }
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r5_an_organisation_that_is_no_provider_code_is_answered_like_an_unregistered_one()
 -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let record = SampleSubmission::penalty("K-1", 1, wrong_credit_code());
-    world.submit(&[&record]).await?;
-    let case_id = world.feedback(true).await?.remove(0).case_id;
+    fixture.submit(&[&record]).await?;
+    let case_id = fixture.feedback(true).await?.remove(0).case_id;
     let mut answers = Vec::new();
     // Fits the form and is in no registry; and two that do not fit it.
     for organisation in ["91430100MA4Q5W141P", "x", "91430100ma4q5w141p"] {
-        let mut client = world.client(organisation, Role::Provider)?;
+        let mut client = fixture.client(organisation, Role::Provider)?;
         for asked in ["", organisation] {
             let request = ListFeedbackRequest {
                 provider_code: asked.to_owned(),
@@ -306,13 +306,13 @@ async fn r5_an_organisation_that_is_no_provider_code_is_answered_like_an_unregis
     }
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0], answers[2]);
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_pages_of_feedback_are_complete_and_newest_first() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     for batch in 0..3_u64 {
         let records: Vec<SampleSubmission> = (1..=5)
             .map(|n| {
@@ -323,13 +323,13 @@ async fn r13_pages_of_feedback_are_complete_and_newest_first() -> TestResult {
                 )
             })
             .collect();
-        world.submit(&records.iter().collect::<Vec<_>>()).await?;
-        world.bed.clock.advance(time::Duration::minutes(1));
+        fixture.submit(&records.iter().collect::<Vec<_>>()).await?;
+        fixture.bed.clock.advance(time::Duration::minutes(1));
     }
     let closing = SampleSubmission::penalty("K-1-1", 16, json!({})).revision(2);
-    world.submit(&[&closing]).await?;
+    fixture.submit(&[&closing]).await?;
 
-    let mut provider = world.provider()?;
+    let mut provider = fixture.provider()?;
     for (open_only, expected) in [
         (false, (1..=15).rev().collect::<Vec<u64>>()),
         (true, (1..=15).rev().filter(|n| *n != 6).collect()),
@@ -381,6 +381,6 @@ async fn r13_pages_of_feedback_are_complete_and_newest_first() -> TestResult {
         refusal_of(provider.get_verdict(bad_id).await).reason_and_field(),
         (Reason::RecordIdInvalid, "record_id")
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -39,13 +39,16 @@ fn of_returned(event: &RecordReturned) -> ExpectedFigures {
 }
 
 /// What is announced of a record, accepted or returned.
-async fn figures(world: &ValidationFixture, record: &SampleSubmission) -> Result<ExpectedFigures> {
-    let version = world.submitted(record).version;
-    let accepted: Vec<RecordAccepted> = world.bed.emitted().await?;
+async fn figures(
+    fixture: &ValidationFixture,
+    record: &SampleSubmission,
+) -> Result<ExpectedFigures> {
+    let version = fixture.submitted(record).version;
+    let accepted: Vec<RecordAccepted> = fixture.bed.emitted().await?;
     if let Some(event) = accepted.iter().find(|event| event.version == version) {
         return Ok(of_accepted(event));
     }
-    let returned: Vec<RecordReturned> = world.bed.emitted().await?;
+    let returned: Vec<RecordReturned> = fixture.bed.emitted().await?;
     let event = returned.iter().find(|event| event.version == version);
     event.map(of_returned).context("announced")
 }
@@ -65,7 +68,7 @@ fn fields(record: &SampleSubmission, kind: credit_record::SubjectKind) -> Result
 
 #[tokio::test]
 async fn r21_an_accepted_and_a_returned_version_tell_the_same_figures() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let numbered = |key: &str, ledger, number: &str, mut changes: Value| {
         changes["CF_WSH"] = number.into();
         SampleSubmission::penalty(key, ledger, changes)
@@ -82,57 +85,57 @@ async fn r21_an_accepted_and_a_returned_version_tell_the_same_figures() -> TestR
         json!({ "CF_GSJZQ": "2027-06-10" }),
     );
     for record in [&first, &second, &foreign, &twice] {
-        world.submit(&[record]).await?;
+        fixture.submit(&[record]).await?;
     }
     assert_eq!(
-        world.outcome_and_codes(&second).await?.0,
+        fixture.outcome_and_codes(&second).await?.0,
         VerdictOutcome::Returned
     );
     assert_eq!(
-        world.outcome_and_codes(&twice).await?.1,
+        fixture.outcome_and_codes(&twice).await?.1,
         ["DUPLICATE_RECORD"]
     );
 
     let organisation = credit_record::SubjectKind::Organisation;
-    let (day, filled, fillable, series, number) = figures(&world, &first).await?;
+    let (day, filled, fillable, series, number) = figures(&fixture, &first).await?;
     assert_eq!((day.as_str(), number), ("2026-06-10", 17));
     assert_eq!((filled, fillable), fields(&first, organisation)?);
     assert!(filled < fillable);
     assert_eq!(series.len(), 32);
-    let other = figures(&world, &second).await?;
+    let other = figures(&fixture, &second).await?;
     assert_eq!(other, (day.clone(), filled, fillable, series.clone(), 18));
-    let other = figures(&world, &twice).await?;
+    let other = figures(&fixture, &twice).await?;
     assert_eq!(
         other,
         (day.clone(), filled + 1, fillable, series.clone(), 17)
     );
     // Another provider's series of the same letters is another one.
-    let other = figures(&world, &foreign).await?;
+    let other = figures(&fixture, &foreign).await?;
     assert!(other.3 != series && other.4 == 17);
 
     // Confirmed: announced with the same figures.
-    let cases = world.feedback(true).await?;
+    let cases = fixture.feedback(true).await?;
     let case = cases.into_iter().find(|case| case.record_key == "K-2");
     let word = proto::credit::validation::v1::ConfirmRecordRequest {
         case_id: case.context("a case")?.case_id,
         attester: "钱立新".to_owned(),
         statement: "已核对营业执照原件，代码无误".to_owned(),
     };
-    world.provider()?.confirm_record(word).await?;
-    let confirmed = figures(&world, &second).await?;
+    fixture.provider()?.confirm_record(word).await?;
+    let confirmed = figures(&fixture, &second).await?;
     assert_eq!(confirmed, (day, filled, fillable, series, 18));
 
     // The end of a record is counted by its operation, and nothing of its content is announced.
     let end = first.ended(Operation::Revoke, 4, "长市监罚决〔2026〕17号被撤销");
-    world.submit(&[&end]).await?;
-    assert_eq!(world.bed.emitted::<RecordRevoked>().await?.len(), 1);
-    world.finish().await?;
+    fixture.submit(&[&end]).await?;
+    assert_eq!(fixture.bed.emitted::<RecordRevoked>().await?.len(), 1);
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r21_what_cannot_be_read_is_not_counted() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let mut broken = SampleSubmission::penalty("K-1", 1, json!({}));
     broken.content = b"{".to_vec();
     let undated = SampleSubmission::penalty(
@@ -144,25 +147,28 @@ async fn r21_what_cannot_be_read_is_not_counted() -> TestResult {
         content: b"{}".to_vec(),
         ..SampleSubmission::penalty("K-3", 3, json!({}))
     };
-    world.submit(&[&broken, &undated, &empty]).await?;
-    assert_eq!(figures(&world, &broken).await?, ExpectedFigures::default());
+    fixture.submit(&[&broken, &undated, &empty]).await?;
+    assert_eq!(
+        figures(&fixture, &broken).await?,
+        ExpectedFigures::default()
+    );
     let organisation = credit_record::SubjectKind::Organisation;
     let (filled, fillable) = fields(&undated, organisation)?;
     assert_eq!(
-        figures(&world, &undated).await?,
+        figures(&fixture, &undated).await?,
         (String::new(), filled, fillable, Vec::new(), 0)
     );
     // Of an unknown kind of subject every field may be filled.
-    let (day, filled, all, series, number) = figures(&world, &empty).await?;
+    let (day, filled, all, series, number) = figures(&fixture, &empty).await?;
     assert_eq!((day.as_str(), filled, series.len(), number), ("", 0, 0, 0));
     assert!(all > fillable);
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r14_of_a_natural_person_only_hash_and_numbers_are_told() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let plain = SampleSubmission::licence("K-1", 1, json!({ "XK_WSH": "长交运许〔2026〕045号" }));
     let next = SampleSubmission::licence(
         "K-2",
@@ -180,20 +186,20 @@ async fn r14_of_a_natural_person_only_hash_and_numbers_are_told() -> TestResult 
         4,
         json!({ "XK_WSH": "长交运许430102-19900307-1242" }),
     );
-    world.submit(&[&plain, &next, &named, &in_parts]).await?;
-    let (day, filled, fillable, series, number) = figures(&world, &plain).await?;
+    fixture.submit(&[&plain, &next, &named, &in_parts]).await?;
+    let (day, filled, fillable, series, number) = figures(&fixture, &plain).await?;
     assert_eq!((day.as_str(), number), ("2026-05-06", 45));
     let person = credit_record::SubjectKind::NaturalPerson;
     assert_eq!((filled, fillable), fields(&plain, person)?);
     assert_eq!(series.len(), 32);
-    let next = figures(&world, &next).await?;
+    let next = figures(&fixture, &next).await?;
     assert_eq!((next.3, next.4), (series, 46));
     for record in [&named, &in_parts] {
-        let (day, filled, _, series, number) = figures(&world, record).await?;
+        let (day, filled, _, series, number) = figures(&fixture, record).await?;
         assert_eq!((series.len(), number), (0, 0), "{}", record.key);
         assert_eq!((day.as_str(), filled > 0), ("2026-05-06", true));
     }
-    let events: Vec<RecordAccepted> = world.bed.emitted().await?;
+    let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
     assert!(!events.is_empty());
     let published = format!("{events:?}");
     assert!(
@@ -201,6 +207,6 @@ async fn r14_of_a_natural_person_only_hash_and_numbers_are_told() -> TestResult 
             && !published.contains(PERSON_NAME)
             && !published.contains(PERSON_NUMBER)
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

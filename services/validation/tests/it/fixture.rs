@@ -82,10 +82,10 @@ impl ValidationFixture {
 
     /// Starts validation that knows the two standard items and two providers.
     pub async fn start() -> Result<Self> {
-        let world = Self::start_without_catalogue().await?;
-        world.announce_catalogue().await?;
-        world.bed.wait_until_settled().await?;
-        Ok(world)
+        let fixture = Self::start_without_catalogue().await?;
+        fixture.announce_catalogue().await?;
+        fixture.bed.wait_until_settled().await?;
+        Ok(fixture)
     }
 
     /// Announces what catalog announces once it runs.

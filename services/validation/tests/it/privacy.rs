@@ -11,8 +11,8 @@ use crate::fixture::{
 };
 
 /// Every row of every table as text; bytes show as hexadecimal digits.
-async fn all_text(world: &ValidationFixture) -> Result<String> {
-    let pool = world.bed.schema_pool().await?;
+async fn all_text(fixture: &ValidationFixture) -> Result<String> {
+    let pool = fixture.bed.schema_pool().await?;
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT quote_ident(table_name) FROM information_schema.tables
          WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'",
@@ -33,7 +33,7 @@ async fn all_text(world: &ValidationFixture) -> Result<String> {
 
 #[tokio::test]
 async fn r4_nothing_personal_is_in_clear_in_any_table() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let faulty_number = "430102199003071243";
     let document = "长交运许〔2026〕45号";
     let accepted = SampleSubmission::licence(&format!("{PERSON_NUMBER}-1"), 1, json!({}));
@@ -48,9 +48,11 @@ async fn r4_nothing_personal_is_in_clear_in_any_table() -> TestResult {
         json!({ "CF_FRDB": PERSON_NAME, "CF_FR_ZJLX": "身份证", "CF_FR_ZJHM": format!(" {PERSON_NUMBER}") }),
     );
     // One that is parked: its payload lies in the dead letters.
-    let mut poison = world.submitted(&SampleSubmission::licence("K-4", 4, json!({})));
+    let mut poison = fixture.submitted(&SampleSubmission::licence("K-4", 4, json!({})));
     poison.ledger_number = 0;
-    world.submit(&[&accepted, &returned, &organisation]).await?;
+    fixture
+        .submit(&[&accepted, &returned, &organisation])
+        .await?;
     // A reason that names her, and an attester.
     let ended = SampleSubmission::penalty("K-5", 5, json!({})).ended(
         Operation::Revoke,
@@ -58,8 +60,8 @@ async fn r4_nothing_personal_is_in_clear_in_any_table() -> TestResult {
         &format!("{PERSON_NAME}（{PERSON_NUMBER}）提起复议"),
     );
     let confirmed = SampleSubmission::penalty("K-6", 7, wrong_credit_code());
-    world.submit(&[&ended, &confirmed]).await?;
-    let cases = world.feedback(true).await?;
+    fixture.submit(&[&ended, &confirmed]).await?;
+    let cases = fixture.feedback(true).await?;
     let case = cases
         .into_iter()
         .find(|case| case.record_key == "K-6")
@@ -69,16 +71,16 @@ async fn r4_nothing_personal_is_in_clear_in_any_table() -> TestResult {
         attester: PERSON_NAME.into(),
         statement: format!("经{PERSON_NAME}核对"),
     };
-    world.provider()?.confirm_record(word).await?;
-    world.bed.publish(&[world.event(&poison)]).await?;
-    world.parked(1).await?;
-    assert_eq!(world.statistics().await?.accepted, 3);
+    fixture.provider()?.confirm_record(word).await?;
+    fixture.bed.publish(&[fixture.event(&poison)]).await?;
+    fixture.parked(1).await?;
+    assert_eq!(fixture.statistics().await?.accepted, 3);
     assert_eq!(
-        world.feedback(true).await?[0].record_key,
+        fixture.feedback(true).await?[0].record_key,
         format!("{faulty_number}-2")
     );
 
-    let text = all_text(&world).await?;
+    let text = all_text(&fixture).await?;
     // The search sees what is in clear, as text and inside of bytes.
     for visible in [
         "湖南客偲家装饰工程有限公司",
@@ -101,7 +103,7 @@ async fn r4_nothing_personal_is_in_clear_in_any_table() -> TestResult {
             "{secret} in clear in bytes"
         );
     }
-    world.drop_parked().await?;
-    world.finish().await?;
+    fixture.drop_parked().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -11,18 +11,18 @@ use time::macros::datetime;
 
 use crate::fixture::{SampleSubmission, ValidationFixture, wrong_credit_code};
 
-async fn case_changes(world: &ValidationFixture) -> Result<Vec<FeedbackChange>> {
-    let events: Vec<FeedbackCaseChanged> = world.bed.emitted().await?;
+async fn case_changes(fixture: &ValidationFixture) -> Result<Vec<FeedbackChange>> {
+    let events: Vec<FeedbackCaseChanged> = fixture.bed.emitted().await?;
     Ok(events.iter().map(|event| event.change()).collect())
 }
 
 #[tokio::test]
 async fn r13_a_case_is_reminded_of_before_and_after_its_day_once_each() -> TestResult {
     use FeedbackChange::{Opened, Overdue, Reminded};
-    let world = ValidationFixture::start().await?;
-    let (one, two) = (world.reminder_job()?, world.reminder_job()?);
+    let fixture = ValidationFixture::start().await?;
+    let (one, two) = (fixture.reminder_job()?, fixture.reminder_job()?);
     // Friday 2026-11-20, so due on Friday the 27th.
-    world
+    fixture
         .submit(&[&SampleSubmission::penalty("K-1", 1, wrong_credit_code())])
         .await?;
     for (now, expected) in [
@@ -46,16 +46,16 @@ async fn r13_a_case_is_reminded_of_before_and_after_its_day_once_each() -> TestR
             vec![Opened, Reminded, Overdue, Reminded],
         ),
     ] {
-        world.bed.clock.set(now);
+        fixture.bed.clock.set(now);
         // Two copies at the same moment, and once more.
         let (first, second) = tokio::join!(one.run(), two.run());
         let (first, second) = (first?, second?);
         assert_eq!(one.run().await?, 0, "{first} and {second} changes before");
-        assert_eq!(case_changes(&world).await?, expected, "{now}");
+        assert_eq!(case_changes(&fixture).await?, expected, "{now}");
     }
-    let case = world.feedback(true).await?.remove(0);
+    let case = fixture.feedback(true).await?.remove(0);
     assert_eq!((case.overdue, case.reminders), (true, 2));
-    let events: Vec<FeedbackCaseChanged> = world.bed.emitted().await?;
+    let events: Vec<FeedbackCaseChanged> = fixture.bed.emitted().await?;
     let reminders: Vec<u32> = events.iter().map(|event| event.reminders).collect();
     assert_eq!(reminders, [0, 1, 1, 2]);
     assert!(
@@ -65,31 +65,31 @@ async fn r13_a_case_is_reminded_of_before_and_after_its_day_once_each() -> TestR
     );
 
     // Once it is closed nothing is overdue, and nobody is reminded.
-    world
+    fixture
         .submit(&[&SampleSubmission::penalty("K-1", 2, json!({})).revision(2)])
         .await?;
-    let case = world.feedback(false).await?.remove(0);
+    let case = fixture.feedback(false).await?.remove(0);
     assert_eq!(
         (case.overdue, case.state()),
         (false, CaseState::ClosedByRereport)
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r13_after_an_outage_what_is_over_is_not_reminded_of_as_if_it_were_to_come() -> TestResult {
     use FeedbackChange::{ClosedByRereport, Opened, Overdue, Reminded};
-    let world = ValidationFixture::start().await?;
-    let job = world.reminder_job()?;
+    let fixture = ValidationFixture::start().await?;
+    let job = fixture.reminder_job()?;
     let cases: Vec<SampleSubmission> = (1..=3)
         .map(|n| SampleSubmission::penalty(&format!("K-{n}"), n, wrong_credit_code()))
         .collect();
-    world.submit(&cases.iter().collect::<Vec<_>>()).await?;
-    world
+    fixture.submit(&cases.iter().collect::<Vec<_>>()).await?;
+    fixture
         .submit(&[&SampleSubmission::penalty("K-3", 4, json!({})).revision(2)])
         .await?;
-    world.bed.clock.set(datetime!(2026-12-20 09:00 +8));
+    fixture.bed.clock.set(datetime!(2026-12-20 09:00 +8));
     job.run().await?;
     let expected = [
         Opened,
@@ -101,14 +101,14 @@ async fn r13_after_an_outage_what_is_over_is_not_reminded_of_as_if_it_were_to_co
         Reminded,
         Reminded,
     ];
-    assert_eq!(case_changes(&world).await?, expected);
+    assert_eq!(case_changes(&fixture).await?, expected);
     assert!(
-        world
+        fixture
             .feedback(true)
             .await?
             .iter()
             .all(|case| case.reminders == 1 && case.overdue)
     );
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

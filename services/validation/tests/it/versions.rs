@@ -17,54 +17,54 @@ use crate::fixture::{OTHER, SampleSubmission, ValidationFixture, WAIT_TIMEOUT, p
 
 #[tokio::test]
 async fn r6_a_record_of_2015_is_accepted_by_its_own_version_after_later_ones() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let old = SampleSubmission::penalty_of_2015("K-1", 1, json!({}));
     let new = SampleSubmission::penalty("K-2", 2, json!({}));
     // A field of 2018 means nothing in 2015, and the other way round.
     let mixed =
         SampleSubmission::penalty_of_2015("K-3", 3, json!({ "CF_XDR_LB": "法人及非法人组织" }));
-    world.submit(&[&old, &new, &mixed]).await?;
+    fixture.submit(&[&old, &new, &mixed]).await?;
     for (record, outcome) in [
         (&old, VerdictOutcome::Accepted),
         (&new, VerdictOutcome::Accepted),
         (&mixed, VerdictOutcome::Returned),
     ] {
-        let verdict = world.verdict(record).await?;
+        let verdict = fixture.verdict(record).await?;
         assert_eq!(verdict.outcome(), outcome, "{:?}", verdict.findings);
     }
-    let events: Vec<RecordAccepted> = world.bed.emitted().await?;
+    let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;
     let of_old = events
         .iter()
-        .find(|event| event.version == world.submitted(&old).version)
+        .find(|event| event.version == fixture.submitted(&old).version)
         .expect("announced");
     assert_eq!(of_old.authority, "长沙市工商行政管理局");
     assert_eq!(of_old.subject_code, "91430102MA4PX7RC64");
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r8_a_report_is_late_after_seven_working_days_of_the_published_calendar() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let decided =
         |key, number, day| SampleSubmission::penalty(key, number, json!({ "CF_JDRQ": day }));
     // Received on Friday 2026-11-20; Wednesday 11th to Friday 20th are seven working days.
     let in_time = decided("K-1", 1, "2026-11-11");
     let late = decided("K-2", 2, "2026-11-10");
-    world.submit(&[&in_time, &late]).await?;
-    assert_eq!(world.verdict(&in_time).await?.findings, []);
-    let verdict = world.verdict(&late).await?;
+    fixture.submit(&[&in_time, &late]).await?;
+    assert_eq!(fixture.verdict(&in_time).await?.findings, []);
+    let verdict = fixture.verdict(&late).await?;
     assert_eq!(verdict.outcome(), VerdictOutcome::Accepted);
     let codes: Vec<_> = verdict.findings.iter().map(|f| f.code.as_str()).collect();
     assert_eq!(codes, ["LATE_REPORT"]);
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alone_until_it_can()
 -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let mut newer = standard_items()?
         .into_iter()
         .find(|item| (item.code.as_str(), item.version) == ("xzcf", 3))
@@ -75,8 +75,8 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
     let mut event = published(&newer)?;
     let readable = std::mem::take(&mut event.definition_json);
     event.definition_json = readable.replacen('{', "{\"novelty\":true,", 1);
-    world.bed.publish(&[world.event(&event)]).await?;
-    let reasons = world.parked(1).await?;
+    fixture.bed.publish(&[fixture.event(&event)]).await?;
+    let reasons = fixture.parked(1).await?;
     assert!(
         reasons[0].starts_with("definition_json: ") && reasons[0].contains("novelty"),
         "{reasons:?}"
@@ -84,7 +84,7 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
 
     let complaint = "validation definitions: records of item xzcf version 4 are parked";
     let complains = || {
-        let complaints = world.bed.context.readiness.unready_reasons();
+        let complaints = fixture.bed.context.readiness.unready_reasons();
         let mut said = complaints.iter();
         said.any(|c| c.starts_with(complaint) && c.contains("novelty"))
     };
@@ -92,7 +92,7 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
     assert!(
         complains(),
         "{:?}",
-        world.bed.context.readiness.unready_reasons()
+        fixture.bed.context.readiness.unready_reasons()
     );
 
     let record = SampleSubmission {
@@ -108,7 +108,7 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
         ..DryRunRecord::default()
     };
     let records = vec![trial];
-    let answer = world.provider()?.dry_run(DryRunRequest { records }).await;
+    let answer = fixture.provider()?.dry_run(DryRunRequest { records }).await;
     assert_eq!(
         refusal_of(answer).reason_and_field(),
         (Reason::ItemUnusable, "records[0].item_version")
@@ -118,8 +118,8 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
         ..SampleSubmission::penalty("K-2", 1, json!({ "CF_CFJGDM": OTHER, "CF_SJLYDM": OTHER }))
     };
     // One batch, in which the unusable one comes first.
-    world.submit(&[&record, &other]).await?;
-    let reasons = world.parked(2).await?;
+    fixture.submit(&[&record, &other]).await?;
+    let reasons = fixture.parked(2).await?;
     let reason = "records of item xzcf version 4 are parked: its definition needs a newer program";
     assert!(
         reasons
@@ -127,19 +127,19 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
             .any(|r| r.starts_with(reason) && r.contains("novelty")),
         "{reasons:?}"
     );
-    let verdict = world.verdict(&other).await?;
+    let verdict = fixture.verdict(&other).await?;
     assert_eq!(
         verdict.outcome(),
         VerdictOutcome::Accepted,
         "{:?}",
         verdict.findings
     );
-    assert_eq!(world.statistics().await?.accepted, 1);
+    assert_eq!(fixture.statistics().await?.accepted, 1);
     // Version 3 was compiled for the other record; version 4 still cannot be used.
     assert!(complains());
     // Too early: parked again.
-    assert_eq!(world.retry_parked("validation-records").await?, 1);
-    let owner = world.bed.schema_pool().await?;
+    assert_eq!(fixture.retry_parked("validation-records").await?, 1);
+    let owner = fixture.bed.schema_pool().await?;
     eventually("it is parked again", WAIT_TIMEOUT, async || {
         let letters = event_bus::dead_letters::list_letters(&owner).await?;
         let mut again = letters.iter().filter(|letter| letter.attempts == 2);
@@ -154,9 +154,9 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
         .execute(&owner)
         .await?;
     owner.close().await;
-    assert_eq!(world.retry_parked("validation-records").await?, 1);
+    assert_eq!(fixture.retry_parked("validation-records").await?, 1);
     let verdict = eventually("the parked record is judged", WAIT_TIMEOUT, async || {
-        world.verdict(&record).await
+        fixture.verdict(&record).await
     })
     .await?;
     assert_eq!(verdict.outcome(), VerdictOutcome::Accepted);
@@ -165,14 +165,14 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
         Ok(())
     })
     .await?;
-    world.drop_parked().await?;
-    world.finish().await?;
+    fixture.drop_parked().await?;
+    fixture.finish().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn events_of_the_catalogue_that_mean_nothing_here_pass_by() -> TestResult {
-    let world = ValidationFixture::start().await?;
+    let fixture = ValidationFixture::start().await?;
     let retired = ItemRetired {
         code: "xzcf".into(),
         from_date: "2026-11-20".into(),
@@ -183,15 +183,15 @@ async fn events_of_the_catalogue_that_mean_nothing_here_pass_by() -> TestResult 
         version: 3,
         ..Default::default()
     };
-    world
+    fixture
         .bed
-        .publish(&[world.event(&retired), world.event(&list)])
+        .publish(&[fixture.event(&retired), fixture.event(&list)])
         .await?;
     // What was received before the end of its item is judged all the same.
     let record = SampleSubmission::penalty("K-1", 1, json!({}));
-    world.submit(&[&record]).await?;
-    let verdict = world.verdict(&record).await?;
+    fixture.submit(&[&record]).await?;
+    let verdict = fixture.verdict(&record).await?;
     assert_eq!(verdict.outcome(), VerdictOutcome::Accepted);
-    world.finish().await?;
+    fixture.finish().await?;
     Ok(())
 }

@@ -41,9 +41,9 @@ async fn press(browser: &Browser, key: Key) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_visitor_searches_and_reads_a_record() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     let browser = start_browser().await?;
-    browser.goto(&stage.url("/")).await?;
+    browser.goto(&fixture.url("/")).await?;
     assert_eq!(browser.title().await?, "信用长沙 · 长沙市公共信用信息公示");
     let field = browser.find(Locator::Id("q")).await?;
     field.send_keys("橘洲云帆").await?;
@@ -90,15 +90,15 @@ async fn a_visitor_searches_and_reads_a_record() -> TestResult {
     .await?;
     assert!(browser.text(".record-head").await?.contains("公示至"));
     browser.close().await?;
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_keyboard_is_enough() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     let browser = start_browser().await?;
-    browser.goto(&stage.url("/")).await?;
+    browser.goto(&fixture.url("/")).await?;
     press(&browser, Key::Tab).await?;
     assert_eq!(
         focused_element(&browser).await?,
@@ -141,13 +141,13 @@ async fn the_keyboard_is_enough() -> TestResult {
     press(&browser, Key::Enter).await?;
     wait_for_path(&browser, &format!("/subject/{KNOWN}")).await?;
     browser.close().await?;
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_wider_than_a_phone() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     let browser = start_browser().await?;
     let record = crate::data::records()
         .into_iter()
@@ -170,7 +170,7 @@ async fn nothing_is_wider_than_a_phone() -> TestResult {
         "/nowhere".to_owned(),
     ];
     for page in &pages {
-        browser.goto(&stage.url(page)).await?;
+        browser.goto(&fixture.url(page)).await?;
         for width in [320_u64, 375, 768, 1280] {
             // A window cannot be as narrow as a phone; a frame can, and media queries follow it.
             let script = "const [width, done] = arguments; \
@@ -193,15 +193,15 @@ async fn nothing_is_wider_than_a_phone() -> TestResult {
         }
     }
     browser.close().await?;
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_visitor_goes_from_the_catalogue_to_the_template() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     let browser = start_browser().await?;
-    browser.goto(&stage.url("/")).await?;
+    browser.goto(&fixture.url("/")).await?;
     browser
         .find(Locator::Css(".site-nav a[href='/catalogue']"))
         .await?
@@ -264,7 +264,7 @@ async fn a_visitor_goes_from_the_catalogue_to_the_template() -> TestResult {
     assert_eq!(path, "/catalogue/xzcf/3/template.xlsx");
     link.click().await?;
     eventually("the file was asked for", WAIT_TIMEOUT, async || {
-        let asked = stage.catalog.export_requests();
+        let asked = fixture.catalog.export_requests();
         match asked.as_slice() {
             [one] if one.code == "xzcf" && one.version == 3 => Ok(()),
             other => Err(format!("{other:?}")),
@@ -274,6 +274,6 @@ async fn a_visitor_goes_from_the_catalogue_to_the_template() -> TestResult {
     // A download leaves the visitor where it was.
     wait_for_path(&browser, "/catalogue/xzcf").await?;
     browser.close().await?;
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }

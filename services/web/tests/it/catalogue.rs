@@ -23,8 +23,8 @@ fn texts(answer: &FetchedPage, selector: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn r6_the_list_has_every_item_in_force_under_its_catalogue() -> TestResult {
-    let stage = WebFixture::start().await?;
-    let list = stage.get("/catalogue").await?;
+    let fixture = WebFixture::start().await?;
+    let list = fixture.get("/catalogue").await?;
     let mut shown = list.links("li.item h3 a");
     let mut expected: Vec<String> = data::in_force()
         .iter()
@@ -48,24 +48,24 @@ async fn r6_the_list_has_every_item_in_force_under_its_catalogue() -> TestResult
     ] {
         assert!(list.body.contains(text), "{text}");
     }
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn filters_narrow_the_list_and_stay_in_the_form() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     for (query, some, none) in [
         ("catalogue=department", "wlry", "xzcf"),
         ("catalogue=city&class=adverse", "xzcf", "xzxk"),
         ("class=favourable", "ryxx", "xzcf"),
     ] {
-        let shown = stage.get(&format!("/catalogue?{query}")).await?;
+        let shown = fixture.get(&format!("/catalogue?{query}")).await?;
         let links = shown.links("li.item h3 a");
         assert!(links.contains(&format!("/catalogue/{some}")), "{query}");
         assert!(!links.contains(&format!("/catalogue/{none}")), "{query}");
     }
-    let organ = stage
+    let organ = fixture
         .get(&format!("/catalogue?organ={}", data::organ()))
         .await?;
     assert_eq!(organ.links("li.item h3 a"), ["/catalogue/wlry"]);
@@ -73,22 +73,22 @@ async fn filters_narrow_the_list_and_stay_in_the_form() -> TestResult {
         texts(&organ, "#organ option[selected]"),
         ["长沙市文化旅游广电局"]
     );
-    let district = stage.get("/catalogue?district=430104").await?;
+    let district = fixture.get("/catalogue?district=430104").await?;
     assert!(district.body.contains("没有符合条件的事项"));
-    let wrong = stage.get("/catalogue?class=%3Cb%3E").await?;
+    let wrong = fixture.get("/catalogue?class=%3Cb%3E").await?;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
     assert_eq!(
         texts(&wrong, "#class-error"),
         ["没有这个选项，请重新选择。"]
     );
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn r6_an_item_tells_all_that_its_entry_must_say() -> TestResult {
-    let stage = WebFixture::start().await?;
-    let page = stage.get("/catalogue/xzcf").await?;
+    let fixture = WebFixture::start().await?;
+    let page = fixture.get("/catalogue/xzcf").await?;
     let item = data::in_force()
         .into_iter()
         .find(|item| item.code == "xzcf")
@@ -127,14 +127,14 @@ async fn r6_an_item_tells_all_that_its_entry_must_say() -> TestResult {
     ] {
         assert!(all.contains(text), "{text}");
     }
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn versions_stand_side_by_side_and_each_has_its_page() -> TestResult {
-    let stage = WebFixture::start().await?;
-    let newest = stage.get("/catalogue/xzcf").await?;
+    let fixture = WebFixture::start().await?;
+    let newest = fixture.get("/catalogue/xzcf").await?;
     assert_eq!(
         newest.links("table.versions th a"),
         [1, 2, 3].map(|version| format!("/catalogue/xzcf/{version}"))
@@ -144,7 +144,7 @@ async fn versions_stand_side_by_side_and_each_has_its_page() -> TestResult {
     let rows = texts(&newest, "table.versions tbody tr");
     assert!(rows[1].contains("至 2021-07-14"), "{}", rows[1]);
     assert!(rows[2].contains("2021-07-15 起"), "{}", rows[2]);
-    let old = stage.get("/catalogue/xzcf/1").await?;
+    let old = fixture.get("/catalogue/xzcf/1").await?;
     assert!(
         texts(&old, ".notice")
             .concat()
@@ -160,18 +160,18 @@ async fn versions_stand_side_by_side_and_each_has_its_page() -> TestResult {
         !old.links("a[href^='/catalogue/lists/penalty-kind-2015/1']")
             .is_empty()
     );
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn an_item_that_has_ended_is_reachable_and_marked() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     for path in [
         format!("/catalogue/{RETIRED_ITEM}"),
         format!("/catalogue/{RETIRED_ITEM}/1"),
     ] {
-        let page = stage.get(&path).await?;
+        let page = fixture.get(&path).await?;
         assert_eq!(page.status, StatusCode::OK, "{path}");
         let notice = texts(&page, ".notice").concat();
         for text in [
@@ -184,13 +184,13 @@ async fn an_item_that_has_ended_is_reachable_and_marked() -> TestResult {
         assert_eq!(page.links(".notice a"), ["/catalogue/ryxx"]);
         assert!(page.body.contains("区县目录 · 岳麓区"));
     }
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn files_go_through_untouched_under_safe_names() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     for (name, format, media_type, plain) in [
         (
             "schema.json",
@@ -212,8 +212,12 @@ async fn files_go_through_untouched_under_safe_names() -> TestResult {
         ),
     ] {
         let path = format!("/catalogue/xzcf/2/{name}");
-        let answer = stage.get(&path).await?;
-        let asked = stage.catalog.export_requests().pop().context("a request")?;
+        let answer = fixture.get(&path).await?;
+        let asked = fixture
+            .catalog
+            .export_requests()
+            .pop()
+            .context("a request")?;
         assert_eq!((asked.version, asked.format()), (2, format), "{path}");
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert!(
@@ -241,13 +245,13 @@ async fn files_go_through_untouched_under_safe_names() -> TestResult {
         let mark = answer.header(header::ETAG).to_owned();
         assert!(mark.starts_with('"') && mark.len() > 30, "{mark}");
         let known = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_str(&mark)?)]);
-        let calls = stage.catalog.calls();
-        let again = stage.send_with(Method::GET, &path, known).await?;
+        let calls = fixture.catalog.calls();
+        let again = fixture.send_with(Method::GET, &path, known).await?;
         assert_eq!(again.status, StatusCode::NOT_MODIFIED);
-        assert_eq!(stage.catalog.calls(), calls, "{path}: catalog was asked");
+        assert_eq!(fixture.catalog.calls(), calls, "{path}: catalog was asked");
         assert!(again.bytes.is_empty());
         assert_eq!(again.header(header::ETAG), mark);
-        let head = stage.send(Method::HEAD, &path).await?;
+        let head = fixture.send(Method::HEAD, &path).await?;
         assert_eq!((head.status, head.bytes.len()), (StatusCode::OK, 0));
         assert_eq!(head.header(header::ETAG), mark);
     }
@@ -255,23 +259,23 @@ async fn files_go_through_untouched_under_safe_names() -> TestResult {
     let any = || HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static("*"))]);
     for (version, status) in [(2, StatusCode::NOT_MODIFIED), (99, StatusCode::NOT_FOUND)] {
         let path = format!("/catalogue/xzcf/{version}/template.xlsx");
-        let answer = stage.send_with(Method::GET, &path, any()).await?;
+        let answer = fixture.send_with(Method::GET, &path, any()).await?;
         assert_eq!(answer.status, status, "{path}");
     }
-    let other = stage.get("/catalogue/xzcf/3/template.xlsx").await?;
-    let own = stage.get("/catalogue/xzcf/2/template.xlsx").await?;
+    let other = fixture.get("/catalogue/xzcf/3/template.xlsx").await?;
+    let own = fixture.get("/catalogue/xzcf/2/template.xlsx").await?;
     assert_ne!(other.header(header::ETAG), own.header(header::ETAG));
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn code_lists_show_versions_and_replaced_values() -> TestResult {
-    let stage = WebFixture::start().await?;
-    let all = stage.get("/catalogue/lists").await?;
+    let fixture = WebFixture::start().await?;
+    let all = fixture.get("/catalogue/lists").await?;
     let links = all.links("td a, th a");
     assert!(links.contains(&"/catalogue/lists/penalty-kind".to_owned()));
-    let newest = stage.get("/catalogue/lists/penalty-kind").await?;
+    let newest = fixture.get("/catalogue/lists/penalty-kind").await?;
     for text in [
         "第九条第三项",
         "按“吊销许可证件”处理",
@@ -283,16 +287,16 @@ async fn code_lists_show_versions_and_replaced_values() -> TestResult {
         newest.links(".tabs a"),
         [1, 2].map(|version| format!("/catalogue/lists/penalty-kind/{version}"))
     );
-    let old = stage.get("/catalogue/lists/penalty-kind/1").await?;
+    let old = fixture.get("/catalogue/lists/penalty-kind/1").await?;
     assert_eq!(old.links(".notice a"), ["/catalogue/lists/penalty-kind/2"]);
     assert!(old.body.contains("吊销执照"));
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn hostile_addresses_are_answered_as_missing_and_reach_no_service() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     let long = "x".repeat(65);
     for path in [
         "/catalogue/..%2f..%2fetc%2fpasswd".to_owned(),
@@ -320,7 +324,7 @@ async fn hostile_addresses_are_answered_as_missing_and_reach_no_service() -> Tes
         "/catalogue/lists/%FF/1".to_owned(),
         "/catalogue/xzcf/3/schema.json/more".to_owned(),
     ] {
-        let answer = stage.get(&path).await?;
+        let answer = fixture.get(&path).await?;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(
             accessibility_faults(&answer.body),
@@ -334,16 +338,16 @@ async fn hostile_addresses_are_answered_as_missing_and_reach_no_service() -> Tes
             "{path}: a missing file is not kept"
         );
     }
-    assert_eq!(stage.catalog.export_requests(), []);
-    stage.stop().await?;
+    assert_eq!(fixture.catalog.export_requests(), []);
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn texts_of_a_definition_are_shown_as_texts() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     for path in ["/catalogue", "/catalogue/wlry", "/catalogue/wlry/1"] {
-        let page = stage.get(path).await?;
+        let page = fixture.get(path).await?;
         assert_eq!(
             accessibility_faults(&page.body),
             Vec::<String>::new(),
@@ -355,25 +359,25 @@ async fn texts_of_a_definition_are_shown_as_texts() -> TestResult {
             "{path}"
         );
     }
-    let template = stage.get("/catalogue/wlry/1/template.xlsx").await?;
+    let template = fixture.get("/catalogue/wlry/1/template.xlsx").await?;
     let disposition = template.header(header::CONTENT_DISPOSITION);
     assert!(
         disposition.is_ascii() && !disposition.contains('<'),
         "{disposition}"
     );
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn contacts_of_organs_never_reach_a_page() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     for path in ["/catalogue", "/catalogue/wlry", "/catalogue/xzcf"] {
-        let page = stage.get(path).await?;
+        let page = fixture.get(path).await?;
         assert_eq!(page.status, StatusCode::OK);
         assert!(!page.body.contains(CONTACT), "{path}");
         assert!(!page.body.contains("0731"), "{path}");
     }
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }

@@ -25,9 +25,9 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_service_away_is_told_and_its_return_is_noticed() -> TestResult {
-    let mut stage = WebFixture::start().await?;
-    assert_eq!(stage.get("/licences").await?.status, StatusCode::OK);
-    let server = stage.disclosure_server.take().context("disclosure")?;
+    let mut fixture = WebFixture::start().await?;
+    assert_eq!(fixture.get("/licences").await?.status, StatusCode::OK);
+    let server = fixture.disclosure_server.take().context("disclosure")?;
     server.stop().await?;
     for path in [
         "/",
@@ -37,7 +37,7 @@ async fn a_service_away_is_told_and_its_return_is_noticed() -> TestResult {
         &format!("/subject/{KNOWN}"),
         "/record/0197c5a4-7f54-7c3e-8f21-0d6a4b1c2d3e",
     ] {
-        let answer = stage.get(path).await?;
+        let answer = fixture.get(path).await?;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
         assert_eq!(answer.header(header::RETRY_AFTER), "30", "{path}");
         assert!(answer.body.contains("服务暂时不可用"), "{path}");
@@ -49,27 +49,27 @@ async fn a_service_away_is_told_and_its_return_is_noticed() -> TestResult {
     }
     for path in ["/about", "/catalogue", "/search?q="] {
         assert_eq!(
-            stage.get(path).await?.status,
+            fixture.get(path).await?.status,
             StatusCode::OK,
             "{path} needs no disclosure"
         );
     }
-    stage.restart_disclosure().await?;
+    fixture.restart_disclosure().await?;
     eventually("the lists are back", WAIT_TIMEOUT, async || {
-        stage
+        fixture
             .get("/licences")
             .await
             .is_ok_and(|answer| answer.status == StatusCode::OK)
     })
     .await?;
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn the_catalogue_away_leaves_the_records() -> TestResult {
-    let mut stage = WebFixture::start().await?;
-    stage
+    let mut fixture = WebFixture::start().await?;
+    fixture
         .catalog_server
         .take()
         .context("catalog")?
@@ -83,7 +83,7 @@ async fn the_catalogue_away_leaves_the_records() -> TestResult {
         "/catalogue/lists",
         "/catalogue/lists/penalty-kind",
     ] {
-        let answer = stage.get(path).await?;
+        let answer = fixture.get(path).await?;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
         assert_eq!(answer.header(header::RETRY_AFTER), "30", "{path}");
         assert_eq!(answer.header(header::CACHE_CONTROL), "private, no-cache");
@@ -93,8 +93,8 @@ async fn the_catalogue_away_leaves_the_records() -> TestResult {
             "{path}"
         );
     }
-    assert_eq!(stage.get("/").await?.status, StatusCode::OK);
-    stage.stop().await?;
+    assert_eq!(fixture.get("/").await?.status, StatusCode::OK);
+    fixture.stop().await?;
     Ok(())
 }
 
@@ -103,34 +103,34 @@ async fn a_service_that_hangs_costs_a_visitor_the_deadline_and_no_more() -> Test
     // Accepts and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").await?;
     let address = silent.local_addr()?;
-    let stage = WebFixture::start_with(|config| {
+    let fixture = WebFixture::start_with(|config| {
         config.disclosure_url = format!("http://{address}");
         config.backend_timeout_ms = 200;
     })
     .await?;
-    let answer = tokio::time::timeout(WAIT_TIMEOUT, stage.get("/licences")).await??;
+    let answer = tokio::time::timeout(WAIT_TIMEOUT, fixture.get("/licences")).await??;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_renewed_token_is_taken_up_without_a_restart() -> TestResult {
-    let stage = WebFixture::start().await?;
-    stage.clock.advance(time::Duration::days(2));
-    let expired = stage.get("/licences").await?;
+    let fixture = WebFixture::start().await?;
+    fixture.clock.advance(time::Duration::days(2));
+    let expired = fixture.get("/licences").await?;
     assert_eq!(
         expired.status,
         StatusCode::SERVICE_UNAVAILABLE,
         "the token's day is over"
     );
     let expires = NOW + time::Duration::days(9);
-    let fresh = stage
+    let fresh = fixture
         .issuer
         .token("web", "", &[Role::Public], None, expires)?;
-    std::fs::write(&stage.token_file, fresh)?;
-    assert_eq!(stage.get("/licences").await?.status, StatusCode::OK);
-    stage.stop().await?;
+    std::fs::write(&fixture.token_file, fresh)?;
+    assert_eq!(fixture.get("/licences").await?.status, StatusCode::OK);
+    fixture.stop().await?;
     Ok(())
 }
 
@@ -192,15 +192,15 @@ async fn a_site_that_cannot_work_does_not_start() -> TestResult {
 #[tokio::test]
 async fn a_request_in_hand_is_answered_before_the_end() -> TestResult {
     // A grace period so long that only the test decides when the request ends.
-    let stage = WebFixture::start_with_grace_period(Duration::from_secs(3600)).await?;
-    let mut visitor = TcpStream::connect(stage.site.address).await?;
+    let fixture = WebFixture::start_with_grace_period(Duration::from_secs(3600)).await?;
+    let mut visitor = TcpStream::connect(fixture.site.address).await?;
     // Half of a request: it is in flight when the stop is requested.
     visitor
         .write_all(b"GET /about HTTP/1.1\r\nHost: x\r\n")
         .await?;
-    assert_eq!(stage.get("/about").await?.status, StatusCode::OK);
-    let address = stage.site.address;
-    let stopping = tokio::spawn(stage.stop());
+    assert_eq!(fixture.get("/about").await?.status, StatusCode::OK);
+    let address = fixture.site.address;
+    let stopping = tokio::spawn(fixture.stop());
     eventually("the door is closed", WAIT_TIMEOUT, async || {
         TcpStream::connect(address).await.is_err()
     })

@@ -12,8 +12,8 @@ use crate::{
 
 #[tokio::test]
 async fn a_name_is_searched_and_a_code_goes_to_its_page() -> TestResult {
-    let stage = WebFixture::start().await?;
-    let found = stage.get(&percent_encoded("/search?q=橘洲")).await?;
+    let fixture = WebFixture::start().await?;
+    let found = fixture.get(&percent_encoded("/search?q=橘洲")).await?;
     assert_eq!(found.links(".result h2 a").len(), 2);
     assert!(found.body.contains("长沙<mark>橘洲</mark>云帆科技有限公司"));
     assert!(found.header("x-robots-tag").contains("noindex"));
@@ -23,21 +23,21 @@ async fn a_name_is_searched_and_a_code_goes_to_its_page() -> TestResult {
         "91430100-MA4Q5W14-1P",
         "９１４３０１００ＭＡ４Ｑ５Ｗ１４１Ｐ",
     ] {
-        let answer = stage
+        let answer = fixture
             .get(&percent_encoded(&format!("/search?q={typed}")))
             .await?;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{typed}");
         assert_eq!(answer.header(header::LOCATION), format!("/subject/{KNOWN}"));
     }
-    let answer = stage.get("/subject/91430100ma4q5w141p").await?;
+    let answer = fixture.get("/subject/91430100ma4q5w141p").await?;
     assert_eq!(answer.header(header::LOCATION), format!("/subject/{KNOWN}"));
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn what_cannot_be_searched_is_explained_beside_the_field() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     for (typed, message) in [
         ("湘", "请至少输入 2 个字"),
         ("（湘）", "请至少输入 2 个字"),
@@ -45,7 +45,7 @@ async fn what_cannot_be_searched_is_explained_beside_the_field() -> TestResult {
         ("有限公司", "范围过大"),
         (CITIZEN_NUMBER, "不提供自然人信息查询"),
     ] {
-        let answer = stage
+        let answer = fixture
             .get(&percent_encoded(&format!("/search?q={typed}")))
             .await?;
         let tree = answer.tree();
@@ -58,17 +58,17 @@ async fn what_cannot_be_searched_is_explained_beside_the_field() -> TestResult {
             "{typed}"
         );
     }
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn search_pages_by_key() -> TestResult {
-    let stage = WebFixture::start_with(|config| config.page_size = 3).await?;
+    let fixture = WebFixture::start_with(|config| config.page_size = 3).await?;
     let mut path = percent_encoded("/search?q=湖南");
     let mut seen = Vec::new();
     loop {
-        let answer = stage.get(&path).await?;
+        let answer = fixture.get(&path).await?;
         assert!(
             answer
                 .body
@@ -83,18 +83,18 @@ async fn search_pages_by_key() -> TestResult {
     }
     seen.dedup();
     assert_eq!(seen.len(), 4);
-    let back = stage.get(&path).await?.links(".pager a:not([rel])");
+    let back = fixture.get(&path).await?.links(".pager a:not([rel])");
     assert_eq!(back, [percent_encoded("/search?q=湖南")]);
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn filters_reach_the_service_and_stay_in_form_and_links() -> TestResult {
-    let stage = WebFixture::start_with(|config| config.page_size = 2).await?;
+    let fixture = WebFixture::start_with(|config| config.page_size = 2).await?;
     let path = percent_encoded("/penalties?subject=橘洲&number=&from=2025/1/1&to=20261231");
-    let first = stage.get(&path).await?;
-    let asked = stage.disclosure.last_list_request();
+    let first = fixture.get(&path).await?;
+    let asked = fixture.disclosure.last_list_request();
     assert_eq!(asked.item_code, "xzcf");
     assert_eq!((asked.subject.as_str(), asked.page_size), ("橘洲", 2));
     assert_eq!(
@@ -112,8 +112,8 @@ async fn filters_reach_the_service_and_stay_in_form_and_links() -> TestResult {
         .links(".pager a[rel=next]")
         .pop()
         .context("a next page")?;
-    let second = stage.get(&next).await?;
-    let asked = stage.disclosure.last_list_request();
+    let second = fixture.get(&next).await?;
+    let asked = fixture.disclosure.last_list_request();
     assert_eq!(asked.subject, "橘洲");
     assert_eq!(asked.decided_from, "2025-01-01");
     assert!(!asked.page_token.is_empty() && next.contains(&asked.page_token));
@@ -129,18 +129,18 @@ async fn filters_reach_the_service_and_stay_in_form_and_links() -> TestResult {
             "/penalties?subject=橘洲&from=2025-01-01&to=2026-12-31"
         )]
     );
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_document_number_finds_its_record() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     let record = data::records()
         .into_iter()
         .find(|r| r.item_code == "xzxk")
         .unwrap();
-    let found = stage
+    let found = fixture
         .get(&percent_encoded(&format!(
             "/licences?number={}",
             record.document_number
@@ -150,15 +150,15 @@ async fn a_document_number_finds_its_record() -> TestResult {
         found.links("td.lead a"),
         [format!("/record/{}", record.record_id)]
     );
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn wrong_filters_are_named_beside_their_fields() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     let path = percent_encoded("/licences?subject=湘&from=2026-02-30&to=明天");
-    let answer = stage.get(&path).await?;
+    let answer = fixture.get(&path).await?;
     let tree = answer.tree();
     for (field, message) in [
         ("subject", "2 个字"),
@@ -176,13 +176,15 @@ async fn wrong_filters_are_named_beside_their_fields() -> TestResult {
         assert_eq!(input.context(field)?.attr("aria-invalid"), Some("true"));
     }
     assert!(answer.body.contains("value=\"2026-02-30\"") && answer.body.contains("value=\"明天\""));
-    let reversed = stage.get("/licences?from=2026-03-31&to=2026-03-01").await?;
+    let reversed = fixture
+        .get("/licences?from=2026-03-31&to=2026-03-01")
+        .await?;
     assert!(reversed.body.contains("结束日期不能早于开始日期"));
-    let answer = stage.get("/licences?from=1901-01-01").await?;
+    let answer = fixture.get("/licences?from=1901-01-01").await?;
     assert!(
         answer.body.contains("开始日期太早"),
         "the service's own refusal"
     );
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }

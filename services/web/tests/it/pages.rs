@@ -82,9 +82,9 @@ fn all_pages() -> Vec<(String, u16)> {
 
 #[tokio::test]
 async fn every_page_is_accessible_and_guarded() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     for (path, status) in all_pages() {
-        let answer = stage.get(&path).await?;
+        let answer = fixture.get(&path).await?;
         assert_eq!(answer.status.as_u16(), status, "{path}");
         assert_eq!(
             accessibility_faults(&answer.body),
@@ -122,14 +122,14 @@ async fn every_page_is_accessible_and_guarded() -> TestResult {
         // R-14: whatever a service leaks, no citizen number is on a page.
         assert!(!answer.body.contains(CITIZEN_NUMBER), "{path}");
     }
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn home_tells_totals_and_the_latest() -> TestResult {
-    let stage = WebFixture::start().await?;
-    let home = stage.get("/").await?;
+    let fixture = WebFixture::start().await?;
+    let home = fixture.get("/").await?;
     assert!(home.body.contains(">140<") && home.body.contains(">53<"));
     assert_eq!(home.links("ul.latest .latest-line a").len(), 10);
     assert!(
@@ -137,14 +137,14 @@ async fn home_tells_totals_and_the_latest() -> TestResult {
         "time of reading, from the clock"
     );
     assert!(home.header("x-robots-tag").is_empty());
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_subject_shows_its_records_by_item() -> TestResult {
-    let stage = WebFixture::start_with(|config| config.page_size = 100).await?;
-    let page = stage.get(&format!("/subject/{KNOWN}")).await?;
+    let fixture = WebFixture::start_with(|config| config.page_size = 100).await?;
+    let page = fixture.get(&format!("/subject/{KNOWN}")).await?;
     for text in [
         "长沙橘洲云帆科技有限公司",
         KNOWN,
@@ -165,25 +165,25 @@ async fn a_subject_shows_its_records_by_item() -> TestResult {
         ["行政处罚", "行政许可", "近期撤回公示的信息"],
         "adverse records first, what was revoked after all records"
     );
-    let tab = stage.get(&format!("/subject/{KNOWN}?item=xzcf")).await?;
+    let tab = fixture.get(&format!("/subject/{KNOWN}?item=xzcf")).await?;
     let heads = tab
         .tree()
         .select(&Selector::parse("section h2").unwrap())
         .count();
     assert_eq!(heads, 2, "its records, and what was revoked of it");
-    assert_eq!(stage.disclosure.last_list_request().subject, KNOWN);
-    stage.stop().await?;
+    assert_eq!(fixture.disclosure.last_list_request().subject, KNOWN);
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_subjects_pages_stay_in_their_tab() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     for tab in ["", "?item=xzxk"] {
         let mut path = format!("/subject/{KNOWN}{tab}");
         let mut seen = Vec::new();
         loop {
-            let answer = stage.get(&path).await?;
+            let answer = fixture.get(&path).await?;
             seen.extend(answer.links("td.lead a"));
             match answer.links(".pager a[rel=next]").pop() {
                 Some(next) => path = next,
@@ -199,26 +199,26 @@ async fn a_subjects_pages_stay_in_their_tab() -> TestResult {
         assert_eq!(seen.len(), expected, "{tab}");
         assert_eq!(path.contains("item=xzxk"), !tab.is_empty());
     }
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn nothing_disclosed_is_told_apart_from_a_wrong_code() -> TestResult {
-    let stage = WebFixture::start().await?;
-    let none = stage.get(&format!("/subject/{UNKNOWN}")).await?;
+    let fixture = WebFixture::start().await?;
+    let none = fixture.get(&format!("/subject/{UNKNOWN}")).await?;
     assert!(none.body.contains("没有该主体的公示信息"));
-    let wrong = stage.get("/subject/91430100MA4Q5W142P").await?;
+    let wrong = fixture.get("/subject/91430100MA4Q5W142P").await?;
     assert!(wrong.body.contains("统一社会信用代码不正确"));
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_record_shows_all_its_published_fields() -> TestResult {
-    let stage = WebFixture::start().await?;
+    let fixture = WebFixture::start().await?;
     let path = record_of("xzcf");
-    let answer = stage.get(&path).await?;
+    let answer = fixture.get(&path).await?;
     let record = data::records()
         .into_iter()
         .find(|r| path.ends_with(&r.record_id))
@@ -255,16 +255,16 @@ async fn a_record_shows_all_its_published_fields() -> TestResult {
     ] {
         assert!(answer.body.contains(text), "{text}");
     }
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn d24_art48_a_revoked_record_shows_why_and_stands_in_no_list() -> TestResult {
-    let stage = WebFixture::start_with(|config| config.page_size = 100).await?;
+    let fixture = WebFixture::start_with(|config| config.page_size = 100).await?;
     let notice = data::revocation();
     let address = format!("/record/{}", notice.record_id);
-    let page = stage.get(&address).await?;
+    let page = fixture.get(&address).await?;
     assert_eq!(page.status, StatusCode::OK);
     assert_eq!(page.header("x-robots-tag"), "noindex, noarchive");
     let text: String = page.tree().root_element().text().collect();
@@ -282,23 +282,23 @@ async fn d24_art48_a_revoked_record_shows_why_and_stands_in_no_list() -> TestRes
 
     // The page of its organisation shows it apart from the records, on the first page of the fitting tabs.
     for (tab, shown) in [("", true), ("?item=xzcf", true), ("?item=xzxk", false)] {
-        let page = stage.get(&format!("/subject/{KNOWN}{tab}")).await?;
+        let page = fixture.get(&format!("/subject/{KNOWN}{tab}")).await?;
         assert!(!page.links("td.lead a").contains(&address), "no record");
         let links = page.links("ul.revoked a");
         assert_eq!(links.contains(&address), shown, "{tab}");
     }
     for list in ["/", "/penalties", "/search?q=橘洲"] {
-        let page = stage.get(&percent_encoded(list)).await?;
+        let page = fixture.get(&percent_encoded(list)).await?;
         assert!(!page.body.contains(&notice.record_id), "{list}");
         assert!(!page.body.contains(&notice.document_number), "{list}");
     }
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_hostile_name_is_text_everywhere() -> TestResult {
-    let stage = WebFixture::start_with(|config| config.page_size = 100).await?;
+    let fixture = WebFixture::start_with(|config| config.page_size = 100).await?;
     let (code, _) = data::organisations()
         .into_iter()
         .find(|(_, name)| name == HOSTILE)
@@ -322,7 +322,7 @@ async fn a_hostile_name_is_text_everywhere() -> TestResult {
             .replace('>', "%3E")
             .replace('"', "%22")
             .replace(' ', "+");
-        let answer = stage.get(&path).await?;
+        let answer = fixture.get(&path).await?;
         assert!(
             !answer.body.contains("<script") && !answer.body.contains("<img"),
             "{path}"
@@ -333,21 +333,21 @@ async fn a_hostile_name_is_text_everywhere() -> TestResult {
             "{path}"
         );
     }
-    let subject = stage.get(&format!("/subject/{code}")).await?;
+    let subject = fixture.get(&format!("/subject/{code}")).await?;
     let tree = subject.tree();
     let h1 = tree
         .select(&Selector::parse("h1").unwrap())
         .next()
         .context("h1")?;
     assert_eq!(h1.text().collect::<String>(), HOSTILE);
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn about_tells_that_persons_never_appear_and_how_to_object() -> TestResult {
-    let stage = WebFixture::start().await?;
-    let about = stage.get("/about").await?;
+    let fixture = WebFixture::start().await?;
+    let about = fixture.get("/about").await?;
     // R-14, R-16, R-18, R-19.
     for text in [
         "自然人的信用信息不在本站公开",
@@ -357,14 +357,14 @@ async fn about_tells_that_persons_never_appear_and_how_to_object() -> TestResult
     ] {
         assert!(about.body.contains(text), "{text}");
     }
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn search_engines_are_kept_from_records() -> TestResult {
-    let stage = WebFixture::start().await?;
-    let robots = stage.get("/robots.txt").await?;
+    let fixture = WebFixture::start().await?;
+    let robots = fixture.get("/robots.txt").await?;
     assert!(
         robots
             .header(header::CONTENT_TYPE)
@@ -382,51 +382,51 @@ async fn search_engines_are_kept_from_records() -> TestResult {
             "{path}"
         );
     }
-    let record = stage.get(&record_of("xzcf")).await?;
+    let record = fixture.get(&record_of("xzcf")).await?;
     assert_eq!(record.header("x-robots-tag"), "noindex, noarchive");
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn the_style_sheet_is_kept_for_ever_under_its_digest() -> TestResult {
-    let stage = WebFixture::start().await?;
-    let home = stage.get("/").await?;
+    let fixture = WebFixture::start().await?;
+    let home = fixture.get("/").await?;
     for selector in ["link[rel=stylesheet]", "link[rel=icon]"] {
         let path = home.links(selector).pop().context("a link")?;
-        let asset = stage.get(&path).await?;
+        let asset = fixture.get(&path).await?;
         assert_eq!(asset.status, StatusCode::OK, "{path}");
         assert!(asset.header(header::CACHE_CONTROL).contains("immutable"));
         assert_eq!(asset.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
     }
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn the_site_is_read_only() -> TestResult {
-    let stage = WebFixture::start().await?;
-    let posted = stage.send(Method::POST, "/search").await?;
+    let fixture = WebFixture::start().await?;
+    let posted = fixture.send(Method::POST, "/search").await?;
     assert_eq!(posted.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(accessibility_faults(&posted.body), Vec::<String>::new());
-    let head = stage.send(Method::HEAD, "/about").await?;
+    let head = fixture.send(Method::HEAD, "/about").await?;
     assert_eq!((head.status, head.body.as_str()), (StatusCode::OK, ""));
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn answers_are_counted_by_route_and_never_by_what_was_asked() -> TestResult {
-    let stage = WebFixture::start().await?;
-    stage.get(&percent_encoded("/search?q=橘洲")).await?;
-    stage.get(&format!("/subject/{KNOWN}")).await?;
-    let metrics = stage.telemetry.metrics_text();
+    let fixture = WebFixture::start().await?;
+    fixture.get(&percent_encoded("/search?q=橘洲")).await?;
+    fixture.get(&format!("/subject/{KNOWN}")).await?;
+    let metrics = fixture.telemetry.metrics_text();
     assert!(
         metrics.contains("credit_web_answers_total{route=\"/subject/{code}\",status=\"200\"} 1"),
         "{metrics}"
     );
     assert!(!metrics.contains("橘洲") && !metrics.contains(KNOWN));
-    stage.stop().await?;
+    fixture.stop().await?;
     Ok(())
 }
 
@@ -456,7 +456,7 @@ async fn what_a_visitor_types_is_not_logged() -> TestResult {
         .finish();
     // The test's runtime has one thread, so the subscriber of this thread sees site and services.
     let guard = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
-    let mut stage = WebFixture::start().await?;
+    let mut fixture = WebFixture::start().await?;
     let paths = [
         "/search?q=秘密的名字".to_owned(),
         format!("/search?q={CITIZEN_NUMBER}"),
@@ -464,18 +464,18 @@ async fn what_a_visitor_types_is_not_logged() -> TestResult {
         format!("/subject/{KNOWN}"),
     ];
     for path in &paths {
-        stage.get(&percent_encoded(path)).await?;
+        fixture.get(&percent_encoded(path)).await?;
     }
-    stage
+    fixture
         .disclosure_server
         .take()
         .context("disclosure")?
         .stop()
         .await?;
     for path in &paths {
-        stage.get(&percent_encoded(path)).await?;
+        fixture.get(&percent_encoded(path)).await?;
     }
-    stage.stop().await?;
+    fixture.stop().await?;
     drop(guard);
     let logged = String::from_utf8(log.0.lock().unwrap().clone())?;
     assert!(
