@@ -194,24 +194,24 @@ async fn start_platform() -> Result<(Cluster, DepartmentTool, Vec<GeneratedRecor
     let day = Day::new(23, 1);
     day.register_providers(&cluster).await?;
     let provider = day.generator.providers()[0].code.clone();
-    let desk = DepartmentTool::new(&cluster, &provider)?;
-    let records = records(&desk.provider, "xzcf", 120);
-    Ok((cluster, desk, records))
+    let tool = DepartmentTool::new(&cluster, &provider)?;
+    let records = records(&tool.provider, "xzcf", 120);
+    Ok((cluster, tool, records))
 }
 
 #[tokio::test]
 async fn r8_r13_the_platform_says_of_every_row_what_the_desk_said_and_repeats_its_receipts()
 -> TestResult {
-    let (cluster, desk, records) = start_platform().await?;
+    let (cluster, tool, records) = start_platform().await?;
     let path = save(cluster.folder(), &records)?;
     let file = path.to_str().context("a path")?;
     let source = ["--item", "xzcf", "--key", KEY];
 
-    let lint = desk
+    let lint = tool
         .run(&[&["lint", file], &source[..]].concat())
         .await?
         .with_exit(1)?;
-    let sent = desk
+    let sent = tool
         .run(&[&["submit", file], &source[..]].concat())
         .await?
         .with_exit(1)?;
@@ -227,7 +227,7 @@ async fn r8_r13_the_platform_says_of_every_row_what_the_desk_said_and_repeats_it
         assert!(row["verdict"] == expected, "{row} of {:?}", record.planted);
     }
     // The same file again is the same delivery: the same receipts, nothing new.
-    let again = desk
+    let again = tool
         .run(&[&["submit", file], &source[..]].concat())
         .await?
         .with_exit(1)?;
@@ -243,10 +243,10 @@ async fn r8_r13_the_platform_says_of_every_row_what_the_desk_said_and_repeats_it
 
 #[tokio::test]
 async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResult {
-    let (cluster, desk, records) = start_platform().await?;
+    let (cluster, tool, records) = start_platform().await?;
     let path = save(cluster.folder(), &records)?;
     let file = path.to_str().context("a path")?;
-    let sent = desk
+    let sent = tool
         .run(&["submit", file, "--item", "xzcf", "--key", KEY])
         .await?
         .with_exit(1)?;
@@ -283,7 +283,7 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResul
         "--reason",
         "行政复议决定撤销该处罚",
     ];
-    desk.run(&revoke).await?.with_exit(0)?;
+    tool.run(&revoke).await?.with_exit(0)?;
     eventually("the notice stands in its place", WAIT_TIMEOUT, async || {
         let shown = clients
             .public()?
@@ -297,7 +297,7 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResul
     })
     .await?;
     let submission = row["submission_id"].as_str().context("an id")?;
-    let status = desk.run(&["status", submission]).await?.with_exit(0)?;
+    let status = tool.run(&["status", submission]).await?.with_exit(0)?;
     assert!(
         status
             .lines
@@ -313,7 +313,7 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResul
         let of = |line: &&Value| line["record_key"] == faulty.record_key.as_str();
         said.lines.iter().filter(of).count()
     };
-    let before = desk.run(&["feedback", "list"]).await?;
+    let before = tool.run(&["feedback", "list"]).await?;
     assert!(open(&before) == 1, "{:?}", before.lines);
     let key = faulty.record_key.as_str();
     let withdraw = [
@@ -325,9 +325,9 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResul
         "--reason",
         "误将测试数据报送",
     ];
-    desk.run(&withdraw).await?.with_exit(0)?;
+    tool.run(&withdraw).await?.with_exit(0)?;
     eventually("the case is closed", WAIT_TIMEOUT, async || {
-        let after = desk.run(&["feedback", "list"]).await?;
+        let after = tool.run(&["feedback", "list"]).await?;
         ensure!(open(&after) == 0, "{:?}", after.lines);
         anyhow::Ok(())
     })
@@ -336,9 +336,9 @@ async fn d24_r13_a_department_takes_back_and_declares_by_its_tool() -> TestResul
     // Nothing was reported of honours this year: a nil report says so, once.
     let day = legal_clock::shanghai_date(OffsetDateTime::now_utc()).to_string();
     let nil = ["nil", "--item", "ryxx", "--from", &day, "--to", &day];
-    desk.run(&nil).await?.with_exit(0)?;
+    tool.run(&nil).await?.with_exit(0)?;
     // Of penalties something was, so that cannot be declared.
-    desk.run(&["nil", "--item", "xzcf", "--from", &day, "--to", &day])
+    tool.run(&["nil", "--item", "xzcf", "--from", &day, "--to", &day])
         .await?
         .with_exit(1)?;
     cluster.wait_until_drained().await?;

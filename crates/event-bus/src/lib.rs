@@ -308,13 +308,13 @@ pub fn decode_all<M, T, E>(
 ) -> Vec<T>
 where
     M: Message + Name + Default,
-    E: Into<String>,
+    E: std::fmt::Display,
 {
     let mut taken = Vec::new();
     for delivery in batch.iter().filter(|delivery| delivery.carries::<M>()) {
-        let outcome = delivery
-            .decode()
-            .and_then(|message| read(message, delivery).map_err(|why| delivery.poison(why)));
+        let outcome = delivery.decode().and_then(|message| {
+            read(message, delivery).map_err(|why| delivery.poison(why.to_string()))
+        });
         match outcome {
             Ok(fact) => taken.push(fact),
             Err(bad) => poison.push(bad),

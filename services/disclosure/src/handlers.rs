@@ -8,13 +8,13 @@ use proto::credit::{
     objection::events::v1::ObjectionChanged,
     validation::events::v1::{RecordAccepted, RecordRevoked},
 };
-use record_ref::{ItemRef, Malformed, VersionId};
+use record_ref::{ItemRef, Malformed, ProviderCode, VersionId};
 use service_kit::{ServiceContext, db::Conn};
 use uuid::Uuid;
 
 use crate::{
     app::{revoking, storing},
-    domain::{revocation::Revocation, version::AcceptedVersion, visibility::ItemRule},
+    domain::{revocation::Revocation, version::AcceptedVersion, visibility::DisclosureRule},
     store::{catalogue::DisclosureProvider, marks::ObjectionMark},
 };
 
@@ -105,7 +105,7 @@ impl BatchHandler for DisclosureCatalogueHandler {
 fn decode_item(
     event: ItemVersionPublished,
     _delivery: &Delivery,
-) -> Result<(ItemRule, String), String> {
+) -> Result<(DisclosureRule, String), String> {
     // Read, not linted: catalog did that before it published. Disclosure runs no rule of an item, so a rule of a later
     // release, or one that a stricter lint refuses, must not hide the item's records; and compiling rules would block
     // the async worker that answers readers.
@@ -123,7 +123,7 @@ fn decode_item(
         return Err("definition_json: is of the code and version that the event names".to_owned());
     }
     Ok((
-        ItemRule::from_item(item, &definition),
+        DisclosureRule::from_item(item, &definition),
         event.definition_json,
     ))
 }
@@ -131,15 +131,12 @@ fn decode_item(
 fn decode_provider(
     event: ProviderRegistered,
     _delivery: &Delivery,
-) -> Result<DisclosureProvider, &'static str> {
-    let Ok(revision) = i64::try_from(event.revision) else {
-        return Err("revision: fits 63 bits");
-    };
-    let Ok(code) = event.code.parse() else {
-        return Err("code: 18 of 0-9 and A-Z (GB 32100)");
-    };
+) -> Result<DisclosureProvider, Malformed> {
+    let revision =
+        i64::try_from(event.revision).map_err(|_| Malformed::new("revision", "fits 63 bits"))?;
+    let code = ProviderCode::try_from(event.code).map_err(|code| code.in_field("code"))?;
     if !["city", "district"].contains(&event.level.as_str()) {
-        return Err("level: is city or district");
+        return Err(Malformed::new("level", "is city or district"));
     }
     Ok(DisclosureProvider {
         code,

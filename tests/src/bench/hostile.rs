@@ -42,13 +42,13 @@ pub struct HostileFigures {
     name: &'static str,
     /// Good calls in a second, alone and alongside hostile requests.
     alone_per_s: f64,
-    beside_per_s: f64,
+    contended_per_s: f64,
     /// Alone by alongside: how much slower good callers are. At most 2.
     ratio: f64,
     alone_p50_ms: f64,
-    beside_p50_ms: f64,
+    contended_p50_ms: f64,
     alone_p99_ms: f64,
-    beside_p99_ms: f64,
+    contended_p99_ms: f64,
     /// Hostile requests while good callers were measured.
     hostile_per_s: f64,
     hostile_requests: u64,
@@ -106,7 +106,7 @@ async fn measure(cluster: &Cluster, generator: &Generator, seed: u64) -> Result<
     let mut next = 0;
     // Connections, statements and caches are warm for both.
     book.extend(measure_calls(cluster, generator, &mut next).await?.1);
-    let (mut alone, mut beside) = (CallLatencies::default(), CallLatencies::default());
+    let (mut alone, mut contended) = (CallLatencies::default(), CallLatencies::default());
     let mut verdicts = HostileReport::default();
     let numbers = Arc::new(AtomicU64::new(0));
     for _ in 0..TURNS {
@@ -116,12 +116,12 @@ async fn measure(cluster: &Cluster, generator: &Generator, seed: u64) -> Result<
         let attack = RunningAttack::start(&enemy, &numbers);
         let (measured, given) = measure_calls(cluster, generator, &mut next).await?;
         verdicts.extend(attack.end().await?);
-        beside.extend(measured);
+        contended.extend(measured);
         book.extend(given);
         eprintln!(
-            "alone {:.0}/s, beside {:.0}/s",
+            "alone {:.0}/s, contended {:.0}/s",
             alone.per_s(),
-            beside.per_s()
+            contended.per_s()
         );
     }
     let hostile_requests = verdicts.requests();
@@ -129,14 +129,14 @@ async fn measure(cluster: &Cluster, generator: &Generator, seed: u64) -> Result<
     Auditor::new(cluster)?.check_settled(cluster, &book).await?;
     Ok(HostileFigures {
         name: "hostile",
-        ratio: alone.per_s() / beside.per_s(),
+        ratio: alone.per_s() / contended.per_s(),
         alone_per_s: alone.per_s(),
-        beside_per_s: beside.per_s(),
+        contended_per_s: contended.per_s(),
         alone_p50_ms: alone.percentile_ms(50),
-        beside_p50_ms: beside.percentile_ms(50),
+        contended_p50_ms: contended.percentile_ms(50),
         alone_p99_ms: alone.percentile_ms(99),
-        beside_p99_ms: beside.percentile_ms(99),
-        hostile_per_s: hostile_requests as f64 / beside.seconds,
+        contended_p99_ms: contended.percentile_ms(99),
+        hostile_per_s: hostile_requests as f64 / contended.seconds,
         hostile_requests,
         by_answer: verdicts.by_answer,
     })

@@ -29,6 +29,11 @@ const METAPHORS: [&str; 10] = [
     "told",
 ];
 
+/// The same as names of types.
+const METAPHOR_TYPES: [&str; 10] = [
+    "Bench", "Desk", "Held", "House", "Lab", "Place", "Shelf", "Standing", "Word", "World",
+];
+
 /// The names in the glossary.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Glossary {
@@ -52,21 +57,31 @@ pub(crate) fn check_names(root: &Path, files: &[SourceFile]) -> Result<Vec<Viola
             let place = || format!("{}:{}", file.place(), index + 1);
             if let Some(name) = defined_type(line) {
                 defined.entry(name).or_default().push(place());
+                if METAPHOR_TYPES.contains(&name) {
+                    violations.push(metaphor(
+                        place(),
+                        &format!("type {name}: use the field's term"),
+                    ));
+                }
             }
             if let Some(name) = defined_function(line)
                 && METAPHORS.contains(&name)
             {
-                violations.push(Violation {
-                    rule: "names",
-                    place: place(),
-                    why: format!("`fn {name}`: say what it does"),
-                });
+                violations.push(metaphor(place(), &format!("`fn {name}`: say what it does")));
             }
         }
     }
     violations.extend(names_are_unique(&glossary, &defined));
     violations.extend(glossary_is_true(&glossary, &defined));
     Ok(violations)
+}
+
+fn metaphor(place: String, why: &str) -> Violation {
+    Violation {
+        rule: "names",
+        place,
+        why: why.to_owned(),
+    }
 }
 
 fn names_are_unique(glossary: &Glossary, defined: &BTreeMap<&str, Vec<String>>) -> Vec<Violation> {

@@ -13,7 +13,7 @@ use crate::{
         fields::{Audience, ShownField, shown_fields},
         page::RecordPosition,
         version::kind_from_number,
-        visibility::ItemRules,
+        visibility::DisclosureRules,
     },
     error::DisclosureError,
     store::{
@@ -29,7 +29,7 @@ const READING: &str = "查询本人（本单位）信息";
 #[derive(Debug)]
 pub struct OwnRecords {
     /// Rules of the items.
-    pub catalogue: ItemRules,
+    pub catalogue: DisclosureRules,
     /// Records with their shown fields, newest decision first.
     pub rows: Vec<(OwnRow, Vec<ShownField>)>,
     /// Token of the next page; empty at the end.

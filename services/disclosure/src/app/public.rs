@@ -17,7 +17,7 @@ use crate::{
         page::{NamePosition, RecordPosition},
         query::{PublicListFilter, SubjectQuery},
         version::kind_from_number,
-        visibility::{DisclosureBounds, FIRST_DAY, ItemRules},
+        visibility::{DisclosureBounds, DisclosureRules, FIRST_DAY},
     },
     error::DisclosureError,
     store::{
@@ -34,7 +34,7 @@ const READING: &str = "查询公开信息";
 pub struct PublicView<'a> {
     config: &'a Config,
     /// Rules of the items, for names, classes and terms.
-    pub catalogue: ItemRules,
+    pub catalogue: DisclosureRules,
     bounds: DisclosureBounds,
 }
 

@@ -9,7 +9,7 @@ use vault::keyed_hash::KeyedHash;
 use crate::{
     domain::{
         version::{AcceptedVersion, Organisation, VersionSubject},
-        visibility::ItemRule,
+        visibility::DisclosureRule,
     },
     store::{
         catalogue::{self, DisclosureProvider},
@@ -23,10 +23,10 @@ use crate::{
 pub async fn store_versions(
     conn: &mut Conn,
     accepted: &[AcceptedVersion],
-    standing: &HeadPositions,
+    heads: &HeadPositions,
     now: OffsetDateTime,
 ) -> Result<usize, Error> {
-    let fresh = versions::find_unstored(conn, accepted, standing).await?;
+    let fresh = versions::find_unstored(conn, accepted, heads).await?;
     let mut organisations: Vec<(&AcceptedVersion, &Organisation)> = Vec::new();
     let mut persons: Vec<(&AcceptedVersion, &KeyedHash)> = Vec::new();
     for version in &fresh {
@@ -42,13 +42,13 @@ pub async fn store_versions(
         organisations.iter().map(|(_, organisation)| *organisation),
     )
     .await?;
-    versions::insert_organisations(conn, &organisations, standing, now).await?;
-    versions::insert_persons(conn, &persons, standing, now).await?;
+    versions::insert_organisations(conn, &organisations, heads, now).await?;
+    versions::insert_persons(conn, &persons, heads, now).await?;
     Ok(fresh.len())
 }
 
 /// Stores item versions with their definitions (JSON).
-pub async fn store_items(conn: &mut Conn, items: &[(ItemRule, String)]) -> Result<(), Error> {
+pub async fn store_items(conn: &mut Conn, items: &[(DisclosureRule, String)]) -> Result<(), Error> {
     if items.is_empty() {
         return Ok(());
     }

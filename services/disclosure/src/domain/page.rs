@@ -1,7 +1,7 @@
 //! Sort keys of the lists, as the kit's pages carry them in tokens. Called by `grpc` (reading requests), `app` (making
 //! the next token) and `store` (rows after a key).
 
-use credit_record::normalise::{format_date, parse_date};
+use legal_clock::{format_day, parse_day};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use service_kit::page::{PageKey, PageSizes};
 use time::Date;
@@ -55,12 +55,12 @@ impl PageKey for NamePosition {
 }
 
 fn write_day<S: Serializer>(day: &Date, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&format_date(*day))
+    serializer.serialize_str(&format_day(*day))
 }
 
 /// A day that a table can hold: a token may be anything.
 fn read_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
-    parse_date(&String::deserialize(deserializer)?)
+    parse_day(&String::deserialize(deserializer)?)
         .filter(|day| (FIRST_DAY..=LAST_DAY).contains(day))
         .ok_or_else(|| D::Error::custom("a date YYYY-MM-DD"))
 }

@@ -4,7 +4,8 @@
 //! person's name in clear into a table is refused as poison, whatever went wrong before.
 
 use bytes::Bytes;
-use credit_record::{CreditCode, SubjectKind, normalise::parse_date};
+use credit_record::{CreditCode, SubjectKind};
+use legal_clock::parse_day;
 use proto::credit::{common::v1 as common, validation::events::v1::RecordAccepted};
 use record_ref::{Malformed, RecordVersion};
 use service_kit::grpc::from_timestamp;
@@ -67,10 +68,7 @@ pub(super) fn malformed_field<T>(field: &'static str, rule: &'static str) -> Res
 }
 
 fn check_date(field: &'static str, text: &str) -> Result<Date, Malformed> {
-    parse_date(text)
-        // PostgreSQL and the messages both hold four-digit years only.
-        .filter(|day| (1..=9999).contains(&day.year()))
-        .ok_or(Malformed::new(field, "is a date YYYY-MM-DD"))
+    parse_day(text).ok_or(Malformed::new(field, "is a date YYYY-MM-DD"))
 }
 
 /// A date that a record need not have; empty when it has none.

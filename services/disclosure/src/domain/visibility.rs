@@ -21,7 +21,7 @@ pub const LAST_DAY: Date = date!(9999 - 12 - 31);
 
 /// What an item version says about disclosure.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ItemRule {
+pub struct DisclosureRule {
     /// The item version.
     pub item: ItemRef,
     /// Chinese name.
@@ -34,7 +34,7 @@ pub struct ItemRule {
     pub published: Vec<SubjectKind>,
 }
 
-impl ItemRule {
+impl DisclosureRule {
     /// The disclosure rule in the definition of `item`. A natural person is never published, whatever it says.
     pub fn from_item(item: ItemRef, definition: &ItemVersion) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl ItemRule {
 }
 
 struct DisclosureBound<'a> {
-    rule: &'a ItemRule,
+    rule: &'a DisclosureRule,
     kind: SubjectKind,
     earliest: Date,
     latest: Date,
@@ -96,17 +96,17 @@ struct DisclosureBound<'a> {
 
 /// All item versions known here.
 #[derive(Clone, Debug, Default)]
-pub struct ItemRules(BTreeMap<ItemRef, ItemRule>);
+pub struct DisclosureRules(BTreeMap<ItemRef, DisclosureRule>);
 
-impl ItemRules {
+impl DisclosureRules {
     /// From the rows of the item table.
-    pub fn new(rules: impl IntoIterator<Item = ItemRule>) -> Self {
-        let keyed = |rule: ItemRule| (rule.item.clone(), rule);
+    pub fn new(rules: impl IntoIterator<Item = DisclosureRule>) -> Self {
+        let keyed = |rule: DisclosureRule| (rule.item.clone(), rule);
         Self(rules.into_iter().map(keyed).collect())
     }
 
     /// The rule of an item version.
-    pub fn rule(&self, item: &ItemRef) -> Option<&ItemRule> {
+    pub fn rule(&self, item: &ItemRef) -> Option<&DisclosureRule> {
         self.0.get(item)
     }
 
@@ -123,7 +123,7 @@ impl ItemRules {
     fn bounds(
         &self,
         today: Date,
-        wanted: impl Fn(&ItemRule, SubjectKind) -> bool,
+        wanted: impl Fn(&DisclosureRule, SubjectKind) -> bool,
     ) -> DisclosureBounds {
         let mut bounds = DisclosureBounds::empty(today);
         for rule in self.0.values() {
@@ -188,11 +188,11 @@ mod tests {
         ItemRef::new(code.parse().unwrap(), 1).unwrap()
     }
 
-    fn catalogue() -> ItemRules {
+    fn catalogue() -> DisclosureRules {
         let definitions = credit_record::standard_items().unwrap();
         let rules = definitions.iter();
-        ItemRules::new(
-            rules.map(|definition| ItemRule::from_item(item(&definition.code), definition)),
+        DisclosureRules::new(
+            rules.map(|definition| DisclosureRule::from_item(item(&definition.code), definition)),
         )
     }
 
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn r16_an_adverse_item_without_a_term_has_that_of_the_regulation() {
-        let rule = ItemRule {
+        let rule = DisclosureRule {
             item: item("x"),
             name: "x".to_owned(),
             record_class: RecordClass::Adverse,
@@ -290,12 +290,12 @@ mod tests {
             published: Vec::new(),
         };
         assert_eq!(rule.years(), Some(3));
-        let law = ItemRule {
+        let law = DisclosureRule {
             term_years: Some(1),
             ..rule.clone()
         };
         assert_eq!(law.years(), Some(1));
-        let favourable = ItemRule {
+        let favourable = DisclosureRule {
             record_class: RecordClass::Favourable,
             ..rule
         };

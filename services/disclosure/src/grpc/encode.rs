@@ -19,7 +19,7 @@ use crate::{
     },
     domain::{
         fields::ShownField,
-        visibility::{ItemRule, ItemRules},
+        visibility::{DisclosureRule, DisclosureRules},
     },
     store::{
         own::OwnRow,
@@ -38,7 +38,7 @@ pub(super) fn found_organisations(found: FoundOrganisations) -> SearchOrganisati
 }
 
 pub(super) fn encode_organisation(
-    catalogue: &ItemRules,
+    catalogue: &DisclosureRules,
     (organisation, records, notices): (OrganisationCounts, FoundRecords, Vec<PublicNotice>),
 ) -> GetOrganisationResponse {
     let notices = notices.into_iter();
@@ -53,7 +53,7 @@ pub(super) fn encode_organisation(
 }
 
 pub(super) fn records_list(
-    catalogue: &ItemRules,
+    catalogue: &DisclosureRules,
     (total, records): (i64, FoundRecords),
 ) -> ListPublicRecordsResponse {
     ListPublicRecordsResponse {
@@ -64,7 +64,7 @@ pub(super) fn records_list(
 }
 
 pub(super) fn record_or_notice(
-    catalogue: &ItemRules,
+    catalogue: &DisclosureRules,
     shown: RecordOrNotice,
 ) -> GetPublicRecordResponse {
     match shown {
@@ -119,7 +119,7 @@ fn optional_date(day: Option<Date>) -> String {
     day.map(format_date).unwrap_or_default()
 }
 
-fn encode_class(rule: Option<&ItemRule>) -> common::RecordClass {
+fn encode_class(rule: Option<&DisclosureRule>) -> common::RecordClass {
     match rule.map(|rule| rule.record_class) {
         Some(RecordClass::Basic) => common::RecordClass::Basic,
         Some(RecordClass::Favourable) => common::RecordClass::Favourable,
@@ -129,11 +129,15 @@ fn encode_class(rule: Option<&ItemRule>) -> common::RecordClass {
     }
 }
 
-fn item_name(rule: Option<&ItemRule>) -> String {
+fn item_name(rule: Option<&DisclosureRule>) -> String {
     rule.map(|rule| rule.name.clone()).unwrap_or_default()
 }
 
-fn disclosed_until(rule: Option<&ItemRule>, effective: Date, publicity: Option<Date>) -> String {
+fn disclosed_until(
+    rule: Option<&DisclosureRule>,
+    effective: Date,
+    publicity: Option<Date>,
+) -> String {
     optional_date(rule.and_then(|rule| rule.disclosed_until(effective, publicity)))
 }
 
@@ -158,7 +162,11 @@ fn encode_fields(fields: Vec<ShownField>) -> Vec<PublishedField> {
         .collect()
 }
 
-fn public_record(catalogue: &ItemRules, row: PublicRow, shown: Vec<ShownField>) -> PublicRecord {
+fn public_record(
+    catalogue: &DisclosureRules,
+    row: PublicRow,
+    shown: Vec<ShownField>,
+) -> PublicRecord {
     let rule = catalogue.rule(&row.item);
     PublicRecord {
         record_id: row.version_id.to_string(),
@@ -179,13 +187,13 @@ fn public_record(catalogue: &ItemRules, row: PublicRow, shown: Vec<ShownField>) 
     }
 }
 
-fn public_records(catalogue: &ItemRules, rows: Vec<PublicRow>) -> Vec<PublicRecord> {
+fn public_records(catalogue: &DisclosureRules, rows: Vec<PublicRow>) -> Vec<PublicRecord> {
     rows.into_iter()
         .map(|row| public_record(catalogue, row, Vec::new()))
         .collect()
 }
 
-fn own_record(catalogue: &ItemRules, row: OwnRow, shown: Vec<ShownField>) -> OwnRecord {
+fn own_record(catalogue: &DisclosureRules, row: OwnRow, shown: Vec<ShownField>) -> OwnRecord {
     let rule = catalogue.rule(&row.item);
     OwnRecord {
         record_id: row.version_id.to_string(),
@@ -202,7 +210,7 @@ fn own_record(catalogue: &ItemRules, row: OwnRow, shown: Vec<ShownField>) -> Own
     }
 }
 
-fn encode_notice(catalogue: &ItemRules, notice: PublicNotice) -> RevocationNotice {
+fn encode_notice(catalogue: &DisclosureRules, notice: PublicNotice) -> RevocationNotice {
     let row = notice.row;
     let rule = catalogue.rule(&row.item);
     RevocationNotice {
@@ -221,7 +229,7 @@ fn encode_notice(catalogue: &ItemRules, notice: PublicNotice) -> RevocationNotic
     }
 }
 
-fn own_revocation(catalogue: &ItemRules, notice: OwnNotice) -> OwnRevocation {
+fn own_revocation(catalogue: &DisclosureRules, notice: OwnNotice) -> OwnRevocation {
     let row = notice.row;
     let rule = catalogue.rule(&row.item);
     OwnRevocation {

@@ -8,7 +8,7 @@ use sqlx::FromRow;
 use super::{ItemColumns, item_columns};
 use crate::domain::{
     version::{kind_from_number, kind_number},
-    visibility::{ItemRule, ItemRules},
+    visibility::{DisclosureRule, DisclosureRules},
 };
 
 /// A provider as announced.
@@ -29,7 +29,10 @@ pub struct DisclosureProvider {
 }
 
 /// Adds item versions with their definitions (JSON); a version is never changed, so one that is known stays.
-pub async fn insert_items(conn: &mut Conn, items: &[(ItemRule, String)]) -> Result<(), Error> {
+pub async fn insert_items(
+    conn: &mut Conn,
+    items: &[(DisclosureRule, String)],
+) -> Result<(), Error> {
     let (codes, versions) = item_columns(items.iter().map(|(rule, _)| &rule.item));
     let names: Vec<&str> = items.iter().map(|(rule, _)| rule.name.as_str()).collect();
     let classes: Vec<i16> = items
@@ -99,7 +102,7 @@ pub async fn upsert_providers(
 
 /// All item versions: some dozens. Read with every request rather than cached, since a rule that is out of date
 /// could show what it must not.
-pub async fn load_item_rules(conn: &mut Conn) -> Result<ItemRules, Error> {
+pub async fn load_item_rules(conn: &mut Conn) -> Result<DisclosureRules, Error> {
     #[derive(FromRow)]
     struct ItemRuleRow {
         #[sqlx(flatten, try_from = "ItemColumns")]
@@ -114,7 +117,7 @@ pub async fn load_item_rules(conn: &mut Conn) -> Result<ItemRules, Error> {
     )
     .fetch_all(conn)
     .await?;
-    let rules = rows.into_iter().map(|row| ItemRule {
+    let rules = rows.into_iter().map(|row| DisclosureRule {
         item: row.item,
         name: row.name,
         record_class: class_from_number(row.record_class),
@@ -123,7 +126,7 @@ pub async fn load_item_rules(conn: &mut Conn) -> Result<ItemRules, Error> {
             .filter_map(kind_from_number)
             .collect(),
     });
-    Ok(ItemRules::new(rules))
+    Ok(DisclosureRules::new(rules))
 }
 
 /// An item version with its definition.

@@ -145,13 +145,13 @@ pub async fn clear_current(conn: &mut Conn, replaced: &[Uuid]) -> Result<(), Err
 pub async fn find_unstored<'a>(
     conn: &mut Conn,
     versions: &'a [AcceptedVersion],
-    standing: &HeadPositions,
+    heads: &HeadPositions,
 ) -> Result<Vec<&'a AcceptedVersion>, Error> {
     let mut seen = HashSet::new();
     let mut fresh: Vec<&AcceptedVersion> = versions.iter().collect();
     fresh.retain(|version| seen.insert(version.record.id));
     let doubtful = fresh.iter().map(|version| &version.record);
-    let doubtful = doubtful.filter(|record| !standing.is_new(record));
+    let doubtful = doubtful.filter(|record| !heads.is_new(record));
     let doubtful: Vec<Uuid> = doubtful.map(|record| record.id.as_uuid()).collect();
     if doubtful.is_empty() {
         return Ok(fresh);
@@ -172,7 +172,7 @@ pub async fn find_unstored<'a>(
 fn put_version<'r>(
     row: CopyRow<'r>,
     version: &AcceptedVersion,
-    standing: &HeadPositions,
+    heads: &HeadPositions,
     stored_at: OffsetDateTime,
 ) -> CopyRow<'r> {
     let record = &version.record;
@@ -189,7 +189,7 @@ fn put_version<'r>(
         .put(version.publicity_until)
         .put(version.received_at)
         .put(&version.sealed_record[..])
-        .put(standing.is_current(record))
+        .put(heads.is_current(record))
         .put(stored_at)
 }
 
@@ -205,7 +205,7 @@ macro_rules! version_columns {
 pub async fn insert_organisations(
     conn: &mut Conn,
     versions: &[(&AcceptedVersion, &Organisation)],
-    standing: &HeadPositions,
+    heads: &HeadPositions,
     stored_at: OffsetDateTime,
 ) -> Result<(), Error> {
     if versions.is_empty() {
@@ -221,7 +221,7 @@ pub async fn insert_organisations(
         22,
     );
     for (version, organisation) in versions {
-        put_version(rows.row(), version, standing, stored_at)
+        put_version(rows.row(), version, heads, stored_at)
             .put(kind_number(organisation.kind))
             .put(organisation.code.as_str())
             .put(organisation.name.as_str())
@@ -238,7 +238,7 @@ pub async fn insert_organisations(
 pub async fn insert_persons(
     conn: &mut Conn,
     versions: &[(&AcceptedVersion, &KeyedHash)],
-    standing: &HeadPositions,
+    heads: &HeadPositions,
     stored_at: OffsetDateTime,
 ) -> Result<(), Error> {
     if versions.is_empty() {
@@ -253,7 +253,7 @@ pub async fn insert_persons(
         16,
     );
     for (version, blind_index) in versions {
-        put_version(rows.row(), version, standing, stored_at).put(blind_index.as_slice());
+        put_version(rows.row(), version, heads, stored_at).put(blind_index.as_slice());
     }
     rows.send(conn).await?;
     Ok(())

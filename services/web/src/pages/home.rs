@@ -5,7 +5,7 @@ use proto::credit::disclosure::v1::{ListPublicRecordsResponse, PublicRecord};
 
 use super::{
     PageContent, Section,
-    parts::{objection_mark, record_address, record_name, subject_address},
+    parts::{objection_mark, record_name, record_path, subject_path},
 };
 use crate::{
     query::MAX_TEXT,
@@ -107,13 +107,13 @@ fn latest(section: Section, name: &str, records: &[PublicRecord]) -> Markup {
                     @for record in records {
                         li {
                             div.latest-head {
-                                a href=(subject_address(&record.organisation_code)) {
+                                a href=(subject_path(&record.organisation_code)) {
                                     (record.organisation_name)
                                 }
                                 (date_markup(&record.decision_date))
                             }
                             div.latest-line {
-                                a.quiet href=(record_address(record)) { (record_name(record)) }
+                                a.quiet href=(record_path(record)) { (record_name(record)) }
                                 @if !record.authority.is_empty() { span { (record.authority) } }
                                 (objection_mark(record))
                             }

@@ -13,13 +13,13 @@ pub const LICENCE_ITEM: &str = "xzxk";
 /// Code of the item 行政处罚 in the city's catalogue.
 pub const PENALTY_ITEM: &str = "xzcf";
 
-/// Address of a record.
-pub fn record_address(record: &PublicRecord) -> String {
+/// Path of the page of a version.
+pub fn record_path(record: &PublicRecord) -> String {
     format!("/record/{}", record.record_id)
 }
 
-/// Address of an organisation.
-pub fn subject_address(code: &str) -> String {
+/// Path of the page of an organisation.
+pub fn subject_path(code: &str) -> String {
     format!("/subject/{code}")
 }
 
@@ -111,12 +111,12 @@ impl RecordTable<'_> {
         html! {
             tr role="row" {
                 td.lead role="cell" data-label="决定文书号" {
-                    a href=(record_address(record)) { (record_name(record)) }
+                    a href=(record_path(record)) { (record_name(record)) }
                     @if record.objection_pending { " " (objection_mark(record)) }
                 }
                 @if self.with_subject {
                     td role="cell" data-label="行政相对人" {
-                        a.quiet href=(subject_address(&record.organisation_code)) {
+                        a.quiet href=(subject_path(&record.organisation_code)) {
                             (record.organisation_name)
                         }
                         span.code { (record.organisation_code) }

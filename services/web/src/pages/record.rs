@@ -5,7 +5,7 @@ use proto::credit::disclosure::v1::{PublicRecord, RevocationNotice};
 
 use super::{
     PageContent, Section,
-    parts::{item_mark, notice_name, provider_name, record_name, subject_address},
+    parts::{item_mark, notice_name, provider_name, record_name, subject_path},
 };
 use crate::text::{
     class_name, date_markup, expiry_markup, is_adverse, mask_citizen_numbers, or_none,
@@ -26,7 +26,7 @@ pub fn record_content(record: &PublicRecord) -> PageContent {
                     }
                     h1 { (name) }
                     p.record-subject {
-                        a href=(subject_address(&record.organisation_code)) { (record.organisation_name) }
+                        a href=(subject_path(&record.organisation_code)) { (record.organisation_name) }
                         span.code { (record.organisation_code) }
                     }
                     (facts(record))
@@ -61,7 +61,7 @@ pub fn revocation_content(notice: &RevocationNotice) -> PageContent {
                     p.kicker { "撤回公示说明" }
                     h1 { (name) }
                     p.record-subject {
-                        a href=(subject_address(&notice.organisation_code)) { (notice.organisation_name) }
+                        a href=(subject_path(&notice.organisation_code)) { (notice.organisation_name) }
                         span.code { (notice.organisation_code) }
                     }
                     dl.facts {

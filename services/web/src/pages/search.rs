@@ -5,7 +5,7 @@ use proto::credit::disclosure::v1::{OrganisationSummary, SearchOrganisationsResp
 
 use super::{
     PageContent, Section,
-    parts::{empty_panel, pager_links, subject_address, total_line},
+    parts::{empty_panel, pager_links, subject_path, total_line},
 };
 use crate::{
     query::{FieldError, MAX_TEXT, address_with_query},
@@ -99,7 +99,7 @@ impl SearchPage {
         html! {
             li.result {
                 h2 {
-                    a href=(subject_address(&organisation.credit_code)) {
+                    a href=(subject_path(&organisation.credit_code)) {
                         (highlight_part(&organisation.name, &self.typed))
                     }
                 }

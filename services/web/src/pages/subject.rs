@@ -7,7 +7,7 @@ use super::{
     PageContent, Section,
     parts::{
         LICENCE_ITEM, PENALTY_ITEM, RecordTable, empty_panel, notice_name, pager_links,
-        provider_name, subject_address,
+        provider_name, subject_path,
     },
 };
 use crate::{
@@ -178,7 +178,7 @@ impl SubjectPage {
     }
 
     fn address(&self, tab: Tab, page: &str) -> String {
-        let path = subject_address(&self.organisation.credit_code);
+        let path = subject_path(&self.organisation.credit_code);
         address_with_query(&path, &[("item", tab.item()), ("page", page)])
     }
 }
