@@ -98,7 +98,7 @@ reasons! {
     OperationInvalid "OPERATION_INVALID" InvalidArgument "操作不存在" "send upsert, revoke or withdraw";
     ContentTypeInvalid "CONTENT_TYPE_INVALID" InvalidArgument "内容类型不受支持" "send the content type that is named";
     ContentEmpty "CONTENT_EMPTY" InvalidArgument "内容为空" "send the content";
-    ContentTooLarge "CONTENT_TOO_LARGE" InvalidArgument "内容过大" "send at most 1 MiB a record";
+    ContentTooLarge "CONTENT_TOO_LARGE" InvalidArgument "内容过大" "send at most 1 MiB a record or file";
     DigestInvalid "DIGEST_INVALID" InvalidArgument "摘要长度不正确" "send 32 bytes or none";
     DigestMismatch "DIGEST_MISMATCH" InvalidArgument "摘要与内容不符" "send the content again: it was changed on the way";
     TraceparentInvalid "TRACEPARENT_INVALID" InvalidArgument "跟踪标识格式不正确" "send a W3C trace context or none";
@@ -189,6 +189,9 @@ reasons! {
     SubjectMissing "SUBJECT_MISSING" PermissionDenied "身份令牌未载明信用信息主体" "use a token that names a person or an organisation";
     // objections
     ObjectionUnknown "OBJECTION_UNKNOWN" NotFound "没有该异议申请" "compare the id: the objection is not the caller's or never was";
+    RequestIdInvalid "REQUEST_ID_INVALID" InvalidArgument "申请标识格式不正确" "send 1 to 128 characters";
+    FileNameInvalid "FILE_NAME_INVALID" InvalidArgument "文件名不正确" "send 1 to 255 characters without path or control characters";
+    EvidenceCountInvalid "EVIDENCE_COUNT_INVALID" InvalidArgument "证据材料份数超出范围" "send at most the number that is named";
     RequestIdReused "REQUEST_ID_REUSED" AlreadyExists "申请标识已用于其他内容" "use a new id for another application";
     RegulationNotInForce "REGULATION_NOT_IN_FORCE" FailedPrecondition "办法尚未施行" "nothing: R-25";
     ObjectionStepUnsuitable "OBJECTION_STEP_UNSUITABLE" FailedPrecondition "该异议的办理顺序不正确" "look at its state";

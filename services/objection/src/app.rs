@@ -4,9 +4,9 @@
 pub mod view;
 
 use event_bus::NewEvent;
-use legal_clock::shanghai_date;
+use legal_clock::{Law, shanghai_date};
 use prost::Message as _;
-use proto::credit::objection::{events::v1::ObjectionChanged, v1::EvidenceInfo};
+use proto::credit::objection::events::v1::ObjectionChanged;
 use record_ref::{ProviderCode, VersionId};
 use service_kit::{
     db::Conn,
@@ -23,12 +23,13 @@ use vault::{
 
 use crate::{
     domain::{
-        self, ObjectionActor, ObjectionCommand, ObjectionEvent, ObjectionLaw, ProviderAnswer,
-        ProviderDecision, application::Application, page::ObjectionPosition,
+        self, ObjectionActor, ObjectionCommand, ObjectionEvent, ProviderAnswer, ProviderDecision,
+        application::Application, page::ObjectionPosition,
     },
     error::ObjectionError,
     store::{
-        self, EvidenceRow, ObjectionListFilter, ObjectionUpdate, SealedApplication, StoredObjection,
+        self, EvidenceRow, ObjectionListFilter, ObjectionUpdate, SealedApplication, StoredEvidence,
+        StoredObjection,
     },
 };
 use view::{ObjectionView, view_objection, view_objections};
@@ -39,7 +40,7 @@ pub struct ObjectionCallContext<'a> {
     /// Seals and opens.
     pub keyring: &'a Keyring,
     /// Days and numbers.
-    pub law: &'a ObjectionLaw,
+    pub law: &'a Law,
     /// The moment of the call.
     pub now: OffsetDateTime,
     /// Trace context of the call, empty when not sampled.
@@ -52,7 +53,7 @@ pub struct Applicant {
     /// `organisation` or `person`.
     pub kind: &'static str,
     /// Keyed hash, equal for equal applicants.
-    pub blind: KeyedHash,
+    pub hash: KeyedHash,
     /// Who it is, in clear: sealed before it is stored.
     identity: String,
 }
@@ -64,14 +65,14 @@ impl Applicant {
             // The same hash as that of the person's records.
             return Some(Self {
                 kind: "person",
-                blind: keyed_hash::person_document(keyring, person),
+                hash: keyed_hash::person_document(keyring, person),
                 identity: format!("{}:{}", person.kind(), person.number()),
             });
         }
         let code = &principal.organisation;
         (!code.is_empty()).then(|| Self {
             kind: "organisation",
-            blind: keyed_hash::applicant_organisation(keyring, code),
+            hash: keyed_hash::applicant_organisation(keyring, code),
             identity: code.clone(),
         })
     }
@@ -83,7 +84,7 @@ impl Applicant {
 pub struct ObjectionScope {
     all: bool,
     provider: Option<ProviderCode>,
-    applicant_blind: Option<KeyedHash>,
+    applicant_hash: Option<KeyedHash>,
 }
 
 impl ObjectionScope {
@@ -98,10 +99,13 @@ impl ObjectionScope {
             all: principal.is(Role::CreditOffice) || principal.is(Role::Auditor),
             // Nothing was transferred to an organisation whose name in the token is no provider's code.
             provider: (principal.organisation.parse().ok()).filter(|_| is_provider),
-            applicant_blind: applicant.map(|applicant| applicant.blind),
+            applicant_hash: applicant.map(|applicant| applicant.hash),
         };
-        if scope.all || is_provider || scope.applicant_blind.is_some() {
+        let nameless = principal.is(Role::Provider) && principal.organisation.is_empty();
+        if scope.all || is_provider || scope.applicant_hash.is_some() {
             Ok(scope)
+        } else if nameless {
+            Err(ObjectionError::NotRegistered)
         } else {
             Err(ObjectionError::NoView)
         }
@@ -109,10 +113,10 @@ impl ObjectionScope {
 
     fn includes(&self, stored: &StoredObjection) -> bool {
         let provider = self.provider == Some(stored.objection.provider);
-        let applicant = self.applicant_blind.as_ref();
+        let applicant = self.applicant_hash.as_ref();
         self.all
             || (provider && stored.objection.transferred_at().is_some())
-            || applicant.is_some_and(|blind| stored.applicant_blind == blind)
+            || applicant.is_some_and(|hash| stored.applicant_hash == hash)
     }
 }
 
@@ -153,7 +157,9 @@ impl SealedColumn {
     ) -> Result<Vec<u8>, ObjectionError> {
         keyring
             .open(&self.context(objection_id), sealed)
-            .map_err(|_| ObjectionError::Damaged { place: self.name() })
+            .map_err(|_| ObjectionError::Damaged {
+                column: self.name(),
+            })
     }
 }
 
@@ -176,7 +182,7 @@ async fn file_once(
 ) -> Result<StoredObjection, ObjectionError> {
     let failed = |doing| ObjectionError::database(doing);
     let sealed = seal_application(call, applicant, &application);
-    let request = (&sealed.applicant_blind, &sealed.request_digest);
+    let request = (&sealed.applicant_hash, &sealed.request_digest);
     let known = store::load_by_request(conn, request.0, request.1)
         .await
         .map_err(failed("查询异议申请"))?;
@@ -216,7 +222,7 @@ async fn file_once(
     let stored = store::load_by_request(conn, request.0, request.1)
         .await
         .map_err(failed("查询异议申请"))?
-        .ok_or(ObjectionError::Contended)?;
+        .ok_or(ObjectionError::Overtaken)?;
     check_same_content(stored, &sealed)
 }
 
@@ -237,17 +243,17 @@ fn seal_application(
     application: &Application,
 ) -> SealedApplication {
     let (keyring, objection_id) = (call.keyring, Uuid::new_v4());
-    let seal = |place: SealedColumn, plain: &[u8]| place.seal(keyring, objection_id, plain);
+    let seal = |column: SealedColumn, plain: &[u8]| column.seal(keyring, objection_id, plain);
     let evidence = application.evidence.iter().map(|piece| {
         let sha256 = vault::sha256(&piece.content);
-        let info = EvidenceInfo {
+        let description = StoredEvidence {
             file_name: piece.file_name.clone(),
             media_type: piece.media_type.clone(),
             size_bytes: piece.content.len() as u64,
             sha256: sha256.to_vec().into(),
         };
         EvidenceRow {
-            sealed_info: seal(SealedColumn::EvidenceInfo, &info.encode_to_vec()),
+            sealed_info: seal(SealedColumn::EvidenceInfo, &description.encode_to_vec()),
             sealed_content: seal(SealedColumn::EvidenceContent, &piece.content),
             sha256,
         }
@@ -256,7 +262,7 @@ fn seal_application(
         objection_id,
         version_id: application.version_id,
         applicant_kind: applicant.kind,
-        applicant_blind: applicant.blind,
+        applicant_hash: applicant.hash,
         sealed_applicant: seal(SealedColumn::Applicant, applicant.identity.as_bytes()),
         request_digest: keyed_hash::objection_request(keyring, &application.request_id),
         content_digest: content_digest(keyring, application),
@@ -292,36 +298,70 @@ pub enum HandlingStep {
     Transfer,
     /// The provider's answer.
     Answer {
-        /// Keep or correct.
-        decision: ProviderDecision,
-        /// In writing.
-        text: String,
+        /// Who answers; none where the token names no code of a provider.
+        provider: Option<ProviderCode>,
+        /// What it says.
+        answer: WrittenAnswer,
     },
+}
+
+/// A provider's answer in writing.
+#[derive(Debug, Clone)]
+pub struct WrittenAnswer {
+    /// Keep or correct.
+    pub decision: ProviderDecision,
+    /// Why.
+    pub text: String,
+}
+
+/// Transfers an objection to its provider; see [`advance_objection`] for what comes back.
+pub async fn transfer_objection(
+    conn: &mut Conn,
+    call: ObjectionCallContext<'_>,
+    objection_id: Uuid,
+) -> Result<Option<ObjectionView>, ObjectionError> {
+    let (actor, command) = (ObjectionActor::CreditOffice, ObjectionCommand::Transfer);
+    advance_objection(conn, call, &actor, objection_id, command, None).await
+}
+
+/// Takes the provider's answer; see [`advance_objection`] for what comes back.
+pub async fn answer_objection(
+    conn: &mut Conn,
+    call: ObjectionCallContext<'_>,
+    provider: Option<ProviderCode>,
+    objection_id: Uuid,
+    answer: &WrittenAnswer,
+) -> Result<Option<ObjectionView>, ObjectionError> {
+    let actor = ObjectionActor::Provider(provider);
+    let command = ObjectionCommand::Answer(ProviderAnswer {
+        decision: answer.decision,
+        sha256: vault::sha256(answer.text.as_bytes()),
+    });
+    advance_objection(
+        conn,
+        call,
+        &actor,
+        objection_id,
+        command,
+        Some(&answer.text),
+    )
+    .await
 }
 
 /// Applies a step. A repeat changes nothing and announces nothing. `None`: somebody else changed the
 /// objection meanwhile; load and decide again.
-pub async fn advance_objection(
+async fn advance_objection(
     conn: &mut Conn,
     call: ObjectionCallContext<'_>,
     actor: &ObjectionActor,
     objection_id: Uuid,
-    step: &HandlingStep,
+    command: ObjectionCommand,
+    text: Option<&str>,
 ) -> Result<Option<ObjectionView>, ObjectionError> {
     let mut stored = store::load_objection(conn, objection_id)
         .await
         .map_err(ObjectionError::database("查询异议"))?
         .ok_or(ObjectionError::Unknown)?;
-    let (command, text) = match step {
-        HandlingStep::Transfer => (ObjectionCommand::Transfer, None),
-        HandlingStep::Answer { decision, text } => {
-            let answer = ProviderAnswer {
-                decision: *decision,
-                sha256: vault::sha256(text.as_bytes()),
-            };
-            (ObjectionCommand::Answer(answer), Some(text))
-        }
-    };
     let before = &stored.objection;
     let (after, events) = domain::apply_command(Some(before), actor, command, call.now, call.law)?;
     if events.is_empty() {
@@ -425,7 +465,7 @@ pub async fn list_objections(
     let filter = ObjectionListFilter {
         all: scope.all,
         provider: scope.provider,
-        applicant_blind: scope.applicant_blind,
+        applicant_hash: scope.applicant_hash,
         overdue: overdue_only.then(|| (bound(Transfer), bound(Answer))),
         after: page.after,
         limit: page.limit(),

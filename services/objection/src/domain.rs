@@ -7,20 +7,11 @@ pub mod application;
 pub mod clocks;
 pub mod page;
 
-use legal_clock::{Calendar, LegalRuleSet, shanghai_date};
+use legal_clock::{Law, shanghai_date};
 use record_ref::ProviderCode;
 use time::OffsetDateTime;
 
 pub use clocks::{DueDay, ObjectionClocks, clocks_at, latest_overdue_event};
-
-/// What the law says: working days and the regulation's numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectionLaw {
-    /// Which days are working days.
-    pub calendar: Calendar,
-    /// How many of them each duty has.
-    pub rules: LegalRuleSet,
-}
 
 /// What the provider answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,7 +202,7 @@ pub fn apply_command(
     actor: &ObjectionActor,
     command: ObjectionCommand,
     now: OffsetDateTime,
-    law: &ObjectionLaw,
+    law: &Law,
 ) -> Result<(Objection, Vec<ObjectionEvent>), ObjectionRuleViolation> {
     let Some(objection) = before else {
         let filed = apply_filing(actor, command, now, law)?;
@@ -229,7 +220,7 @@ fn apply_filing(
     actor: &ObjectionActor,
     command: ObjectionCommand,
     now: OffsetDateTime,
-    law: &ObjectionLaw,
+    law: &Law,
 ) -> Result<Objection, ObjectionRuleViolation> {
     let ObjectionCommand::File { provider } = command else {
         return Err(ObjectionRuleViolation::Beginning);

@@ -19,9 +19,6 @@ pub enum ObjectionError {
     /// The rules of the objection do not allow it.
     #[error("a rule of the objection is broken")]
     Rule(#[from] ObjectionRuleViolation),
-    /// Not the id of an objection.
-    #[error("objection_id is not a UUID")]
-    ObjectionId,
     /// No such objection, or none that the caller may see.
     #[error("no objection of this id for the caller")]
     Unknown,
@@ -34,12 +31,15 @@ pub enum ObjectionError {
     /// The token names neither an organisation nor a person.
     #[error("the caller is no subject")]
     NoSubject,
+    /// The token of a provider names no organisation.
+    #[error("the caller's token names no organisation")]
+    NotRegistered,
     /// The role may list objections, but no rule says which ones.
     #[error("the caller's view is not settled")]
     NoView,
     /// Every attempt lost the optimistic lock to another change.
     #[error("the objection kept changing")]
-    Contended,
+    Overtaken,
     /// The database failed.
     #[error("database failed while {doing}")]
     Database {
@@ -50,10 +50,10 @@ pub enum ObjectionError {
         source: db::Error,
     },
     /// Stored content does not open, or is not what was handed in.
-    #[error("stored content of {place} is damaged")]
+    #[error("stored content of {column} is damaged")]
     Damaged {
         /// Which content.
-        place: &'static str,
+        column: &'static str,
     },
 }
 
@@ -67,20 +67,20 @@ impl ObjectionError {
 impl From<ObjectionError> for Status {
     fn from(error: ObjectionError) -> Self {
         match error {
-            ObjectionError::Incomplete(lacks) => incomplete_status(lacks).into(),
+            ObjectionError::Incomplete(lacks) => incomplete_refusal(lacks).into(),
             ObjectionError::Rule(broken) => violation_refusal(broken).into(),
-            ObjectionError::ObjectionId => Refusal::new(
-                Reason::ObjectionIdInvalid,
-                "objection_id",
-                "objection_id is a UUID",
-                "异议标识格式不正确",
-            )
-            .into(),
             ObjectionError::Unknown => Refusal::new(
                 Reason::ObjectionUnknown,
                 "objection_id",
                 "callers see their own objections (R-18, R-19)",
                 "没有该异议申请",
+            )
+            .into(),
+            ObjectionError::NotRegistered => Refusal::new(
+                Reason::ProviderNotRegistered,
+                "authorization",
+                "a provider's token names its organisation (R-3)",
+                "身份令牌未载明单位",
             )
             .into(),
             ObjectionError::ProviderUnknown => Refusal::new(
@@ -111,8 +111,8 @@ impl From<ObjectionError> for Status {
                 "异议由市信用办受理，当前身份无查看范围",
             )
             .into(),
-            ObjectionError::Contended => Refusal::new(
-                Reason::ObjectionContended,
+            ObjectionError::Overtaken => Refusal::new(
+                Reason::Overtaken,
                 "objection_id",
                 "one change at a time",
                 "该异议正在被处理，请稍后重试",
@@ -165,14 +165,21 @@ fn violation_refusal(broken: ObjectionRuleViolation) -> Refusal {
     Refusal::new(reason, "objection_id", rule, message)
 }
 
-/// All that is missing in one answer (D-4); the rule is that of the first.
-fn incomplete_status(lacks: Vec<ObjectionRequestFault>) -> Refusal {
-    let reason = Reason::RequestIncomplete;
+/// All that is missing or wrong in one answer (D-4); the rule is that of the first. What is absent makes the request
+/// incomplete, whatever else is wrong.
+fn incomplete_refusal(lacks: Vec<ObjectionRequestFault>) -> Refusal {
+    let absent = |lack: &ObjectionRequestFault| lack.reason == Reason::RequestIncomplete;
+    let incomplete = lacks.iter().any(absent);
     let mut lacks = lacks.into_iter();
-    let first = match lacks.next() {
-        Some(first) => Refusal::new(reason, first.field, first.rule, first.message),
-        None => Refusal::new(reason, "", "a request is complete (D-4)", reason.meaning()),
+    let Some(first) = lacks.next() else {
+        let reason = Reason::RequestIncomplete;
+        return Refusal::new(reason, "", "a request is complete (D-4)", reason.meaning());
     };
+    let reason = match incomplete {
+        true => Reason::RequestIncomplete,
+        false => first.reason,
+    };
+    let first = Refusal::new(reason, first.field, first.rule, first.message);
     lacks.fold(first, |refusal, lack| refusal.and(lack.field, lack.message))
 }
 
@@ -184,23 +191,33 @@ mod tests {
 
     #[test]
     fn d4_all_that_is_missing_stands_in_one_answer() {
-        let lack = |field: &str, message: &str| ObjectionRequestFault {
+        let lack = |reason, field: &str, message: &str| ObjectionRequestFault {
+            reason,
             field: field.to_owned(),
             rule: "given in writing (R-18, R-19)",
             message: message.to_owned(),
         };
-        let lacks = vec![lack("answer", "不能为空"), lack("decision", "请选择")];
+        let (absent, wrong) = (Reason::RequestIncomplete, Reason::StatementInvalid);
+        let lacks = vec![
+            lack(wrong, "answer", "过长"),
+            lack(absent, "decision", "请选择"),
+        ];
         let status = Status::from(ObjectionError::Incomplete(lacks));
         assert_eq!(status.code(), Code::InvalidArgument);
         assert_eq!(
             status.message(),
-            "REQUEST_INCOMPLETE: answer: 不能为空；decision: 请选择"
+            "REQUEST_INCOMPLETE: answer: 过长；decision: 请选择"
         );
+        let lacks = vec![lack(wrong, "answer", "过长")];
+        let status = Status::from(ObjectionError::Incomplete(lacks));
+        assert_eq!(status.message(), "STATEMENT_INVALID: answer: 过长");
     }
 
     #[test]
     fn damage_is_internal_and_names_no_content() {
-        let status = Status::from(ObjectionError::Damaged { place: "statement" });
+        let status = Status::from(ObjectionError::Damaged {
+            column: "statement",
+        });
         assert_eq!(status.code(), Code::Internal);
         assert!(!status.message().contains("statement"), "{status}");
     }

@@ -7,18 +7,14 @@ mod encode;
 use std::sync::Arc;
 
 use event_bus::Relay;
+use legal_clock::Law;
 use proto::credit::objection::v1::{
     AnswerObjectionRequest, AnswerObjectionResponse, FileObjectionRequest, FileObjectionResponse,
     GetObjectionRequest, GetObjectionResponse, ListObjectionsRequest, ListObjectionsResponse,
     TransferObjectionRequest, TransferObjectionResponse,
     objection_service_server::ObjectionService,
 };
-use service_kit::{
-    ServiceContext,
-    db::Pool,
-    grpc::trace_parent,
-    identity::{Principal, Role},
-};
+use service_kit::{ServiceContext, db::Pool, grpc::trace_parent, identity::Principal};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -26,7 +22,6 @@ use crate::{
     app::{
         self, Applicant, HandlingStep, ObjectionCallContext, ObjectionScope, view::ObjectionView,
     },
-    domain::{ObjectionActor, ObjectionLaw, ObjectionRuleViolation},
     error::ObjectionError,
 };
 
@@ -35,16 +30,16 @@ const MAX_ATTEMPTS: usize = 5;
 
 /// The gRPC service.
 #[derive(Debug)]
-pub struct Objections {
+pub struct ObjectionApi {
     pool: Pool,
     relay: Relay,
-    law: Arc<ObjectionLaw>,
+    law: Arc<Law>,
     context: ServiceContext,
 }
 
-impl Objections {
+impl ObjectionApi {
     /// Over the service's own pool; `relay` is woken after each commit.
-    pub fn new(pool: Pool, relay: Relay, law: Arc<ObjectionLaw>, context: ServiceContext) -> Self {
+    pub fn new(pool: Pool, relay: Relay, law: Arc<Law>, context: ServiceContext) -> Self {
         Self {
             pool,
             relay,
@@ -63,9 +58,8 @@ impl Objections {
     }
 
     /// A step of an objection; loaded and decided again when the optimistic lock was lost.
-    async fn advance_objection(
+    async fn handle_objection(
         &self,
-        actor: &ObjectionActor,
         objection_id: Uuid,
         step: &HandlingStep,
         traceparent: &str,
@@ -74,13 +68,20 @@ impl Objections {
             let call = self.call_context(traceparent);
             let mut tx =
                 (self.pool.begin().await).map_err(ObjectionError::database("登记异议办理"))?;
-            let advanced = app::advance_objection(&mut tx, call, actor, objection_id, step).await?;
-            let Some(view) = advanced else { continue };
+            let handled = match step {
+                HandlingStep::Transfer => {
+                    app::transfer_objection(&mut tx, call, objection_id).await?
+                }
+                HandlingStep::Answer { provider, answer } => {
+                    app::answer_objection(&mut tx, call, *provider, objection_id, answer).await?
+                }
+            };
+            let Some(view) = handled else { continue };
             (tx.commit().await).map_err(ObjectionError::database("登记异议办理"))?;
             self.relay.wake();
             return Ok(view);
         }
-        Err(ObjectionError::Contended)
+        Err(ObjectionError::Overtaken)
     }
 }
 
@@ -90,7 +91,7 @@ fn trace_header<T>(request: &Request<T>) -> String {
 }
 
 #[tonic::async_trait]
-impl ObjectionService for Objections {
+impl ObjectionService for ObjectionApi {
     async fn file_objection(
         &self,
         request: Request<FileObjectionRequest>,
@@ -112,13 +113,10 @@ impl ObjectionService for Objections {
         &self,
         request: Request<TransferObjectionRequest>,
     ) -> Result<Response<TransferObjectionResponse>, Status> {
-        let (principal, trace) = (Principal::from_request(&request)?, trace_header(&request));
-        if !principal.is(Role::CreditOffice) {
-            return Err(ObjectionError::Rule(ObjectionRuleViolation::NotTheOffice).into());
-        }
+        let trace = trace_header(&request);
         let id = decode::objection_id(&request.into_inner().objection_id)?;
-        let (actor, step) = (ObjectionActor::CreditOffice, HandlingStep::Transfer);
-        let view = self.advance_objection(&actor, id, &step, &trace).await?;
+        let step = HandlingStep::Transfer;
+        let view = self.handle_objection(id, &step, &trace).await?;
         let objection = Some(encode::encode_objection(view));
         Ok(Response::new(TransferObjectionResponse { objection }))
     }
@@ -128,14 +126,10 @@ impl ObjectionService for Objections {
         request: Request<AnswerObjectionRequest>,
     ) -> Result<Response<AnswerObjectionResponse>, Status> {
         let (principal, trace) = (Principal::from_request(&request)?, trace_header(&request));
-        if !principal.is(Role::Provider) {
-            return Err(ObjectionError::Rule(ObjectionRuleViolation::NotTheProvider).into());
-        }
         let request = request.into_inner();
         let id = decode::objection_id(&request.objection_id)?;
-        let actor = ObjectionActor::Provider(principal.organisation.parse().ok());
-        let step = decode::decode_answer(request)?;
-        let view = self.advance_objection(&actor, id, &step, &trace).await?;
+        let step = decode::decode_answer(request, principal.organisation.parse().ok())?;
+        let view = self.handle_objection(id, &step, &trace).await?;
         let objection = Some(encode::encode_objection(view));
         Ok(Response::new(AnswerObjectionResponse { objection }))
     }

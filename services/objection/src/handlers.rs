@@ -4,6 +4,7 @@
 use event_bus::{BatchHandler, Delivery, HandlerError, Poison, decode_all};
 use futures::future::BoxFuture;
 use proto::credit::catalog::events::v1::ProviderRegistered;
+use record_ref::{Malformed, ProviderCode};
 use service_kit::db::Conn;
 
 use crate::store::{self, ObjectionProvider};
@@ -30,14 +31,12 @@ impl BatchHandler for ProviderHandler {
 fn decode_provider(
     registered: ProviderRegistered,
     _delivery: &Delivery,
-) -> Result<ObjectionProvider, &'static str> {
-    let Ok(code) = registered.code.parse() else {
-        return Err("code: must be 18 of 0-9 and A-Z (GB 32100)");
-    };
+) -> Result<ObjectionProvider, Malformed> {
+    let code = ProviderCode::try_from(registered.code).map_err(|code| code.in_field("code"))?;
     let revision = i64::try_from(registered.revision)
         .ok()
         .filter(|revision| *revision > 0)
-        .ok_or("revision: must be 1 to 2^63-1")?;
+        .ok_or(Malformed::new("revision", "1 to 2^63-1"))?;
     Ok(ObjectionProvider {
         code,
         name: registered.name,

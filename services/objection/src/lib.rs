@@ -15,7 +15,7 @@ pub mod store;
 use std::sync::Arc;
 
 use event_bus::{Bus, StreamSpec, Subscription};
-use legal_clock::LegalRuleSet;
+use legal_clock::{Law, LegalRuleSet};
 use proto::credit::objection::v1::objection_service_server::ObjectionServiceServer;
 use serde::{Deserialize, Serialize};
 use service_kit::{
@@ -67,8 +67,8 @@ impl Config {
         overlay.load(SERVICE, include_str!("../config.default.toml"))
     }
 
-    fn law(&self) -> Result<domain::ObjectionLaw, StartError> {
-        Ok(domain::ObjectionLaw {
+    fn law(&self) -> Result<Law, StartError> {
+        Ok(Law {
             calendar: working_day_calendar(&self.calendar_file)?,
             rules: LegalRuleSet::changsha_2017(),
         })
@@ -89,7 +89,7 @@ pub async fn start(
         let handler = Arc::new(handlers::ProviderHandler);
         bus.start_consumer(subscription, &pool, handler, None, &context);
     }
-    let service = grpc::Objections::new(pool, relay, law, context.clone());
+    let service = grpc::ObjectionApi::new(pool, relay, law, context.clone());
     let routes = Routes::new(
         ObjectionServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES),
     );

@@ -1,8 +1,8 @@
 //! SQL only: providers, objections, evidence. Called by `app` and `handlers`.
 
-use record_ref::{Malformed, ProviderCode, VersionId};
-use service_kit::db::{Conn, Error};
-use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
+use record_ref::{ProviderCode, VersionId};
+use service_kit::db::{Conn, Error, checked_column};
+use sqlx::{Row, postgres::PgRow};
 use time::Date;
 use uuid::Uuid;
 use vault::keyed_hash::KeyedHash;
@@ -14,6 +14,24 @@ use crate::domain::{
 /// The migrations of this service's schema.
 pub fn migrations() -> sqlx::migrate::Migrator {
     sqlx::migrate!("./migrations")
+}
+
+/// What is kept of a piece of evidence besides its content, sealed into `sealed_info`: a form of its own, so that a
+/// change of the protocol never changes what is stored.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct StoredEvidence {
+    /// Name of the file.
+    #[prost(string, tag = "1")]
+    pub file_name: String,
+    /// For instance `application/pdf`.
+    #[prost(string, tag = "2")]
+    pub media_type: String,
+    /// Length of the file.
+    #[prost(uint64, tag = "3")]
+    pub size_bytes: u64,
+    /// SHA-256 of the file.
+    #[prost(bytes = "vec", tag = "4")]
+    pub sha256: Vec<u8>,
 }
 
 /// A registered provider.
@@ -39,7 +57,7 @@ pub struct SealedApplication {
     /// `organisation` or `person`.
     pub applicant_kind: &'static str,
     /// Keyed hash of the applicant.
-    pub applicant_blind: KeyedHash,
+    pub applicant_hash: KeyedHash,
     /// The applicant, sealed.
     pub sealed_applicant: Vec<u8>,
     /// Keyed hash of the request id.
@@ -77,7 +95,7 @@ pub struct StoredObjection {
     /// The record version objected to.
     pub version_id: VersionId,
     /// Keyed hash of the applicant.
-    pub applicant_blind: Vec<u8>,
+    pub applicant_hash: Vec<u8>,
     /// Keyed hash of all that was handed in.
     pub content_digest: Vec<u8>,
     /// The statement, sealed.
@@ -123,7 +141,7 @@ pub struct ObjectionListFilter {
     /// Those transferred to this provider.
     pub provider: Option<ProviderCode>,
     /// Those of this applicant.
-    pub applicant_blind: Option<KeyedHash>,
+    pub applicant_hash: Option<KeyedHash>,
     /// Only those whose running clock began no later than these days: transfer, answer.
     pub overdue: Option<(Date, Date)>,
     /// Only those after this one in the order of the list.
@@ -194,7 +212,7 @@ pub async fn insert_objection(
     .bind(application.version_id.as_uuid())
     .bind(objection.provider.as_str())
     .bind(application.applicant_kind)
-    .bind(application.applicant_blind.as_slice())
+    .bind(application.applicant_hash.as_slice())
     .bind(&application.sealed_applicant)
     .bind(application.request_digest.as_slice())
     .bind(application.content_digest.as_slice())
@@ -295,13 +313,13 @@ pub async fn load_objection(
 /// One objection by its applicant and request.
 pub async fn load_by_request(
     conn: &mut Conn,
-    applicant_blind: &KeyedHash,
+    applicant_hash: &KeyedHash,
     request_digest: &KeyedHash,
 ) -> Result<Option<StoredObjection>, Error> {
     let row = sqlx::query(select!(
         "where applicant_blind = $1 and request_digest = $2"
     ))
-    .bind(applicant_blind.as_slice())
+    .bind(applicant_hash.as_slice())
     .bind(request_digest.as_slice())
     .fetch_optional(conn)
     .await?;
@@ -323,12 +341,7 @@ pub async fn list_objections(
     ))
     .bind(filter.all)
     .bind(filter.provider.as_ref().map(ProviderCode::as_str))
-    .bind(
-        filter
-            .applicant_blind
-            .as_ref()
-            .map(|blind| blind.as_slice()),
-    )
+    .bind(filter.applicant_hash.as_ref().map(|hash| hash.as_slice()))
     .bind(filter.overdue.is_some())
     .bind(filter.overdue.map(|(transfer, _)| transfer))
     .bind(filter.overdue.map(|(_, answer)| answer))
@@ -361,30 +374,18 @@ fn decode_objection(row: &PgRow) -> Result<StoredObjection, Error> {
     let revision: i64 = row.try_get("revision")?;
     Ok(StoredObjection {
         objection_id: row.try_get("objection_id")?,
-        version_id: checked::<Uuid, _>(row, "record_id")?,
-        applicant_blind: row.try_get("applicant_blind")?,
+        version_id: checked_column::<Uuid, _>(row, "record_id")?,
+        applicant_hash: row.try_get("applicant_blind")?,
         content_digest: row.try_get("content_digest")?,
         sealed_statement: row.try_get("sealed_statement")?,
         statement_sha256: row.try_get("statement_sha256")?,
         sealed_answer: row.try_get("sealed_answer")?,
         objection: Objection {
-            provider: checked::<&str, _>(row, "provider_code")?,
+            provider: checked_column::<&str, _>(row, "provider_code")?,
             filed_at: row.try_get("filed_at")?,
             phase: decode_phase(row)?,
             revision: revision.unsigned_abs(),
         },
-    })
-}
-
-/// A column of a type that is checked when it is made.
-fn checked<'r, C, T>(row: &'r PgRow, column: &'static str) -> Result<T, Error>
-where
-    C: Decode<'r, Postgres> + Type<Postgres>,
-    T: TryFrom<C, Error = Malformed>,
-{
-    T::try_from(row.try_get(column)?).map_err(|malformed| Error::ColumnDecode {
-        index: column.to_owned(),
-        source: malformed.into(),
     })
 }
 

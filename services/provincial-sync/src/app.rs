@@ -6,19 +6,18 @@ use std::collections::{HashMap, HashSet};
 use event_bus::NewEvent;
 use prost::Message as _;
 use proto::credit::{
-    province::v1::UpstreamRecord, provincialsync::events::v1::VersionAcknowledged,
-    validation::events::v1::NormalisedRecord,
+    provincialsync::events::v1::VersionAcknowledged, validation::events::v1::NormalisedRecord,
 };
 use record_ref::{Operation, VersionId};
 use service_kit::{
-    db::{Conn, Error, Pool},
+    db::{Conn, Error},
     grpc::to_timestamp,
 };
 use time::OffsetDateTime;
 use vault::Keyring;
 
 use crate::{
-    domain::{self, Push, PushCommand, PushEvent, PushOutcome, PushRetryPolicy},
+    domain::{self, OpenedVersion, Push, PushCommand, PushEvent, PushOutcome, PushRetryPolicy},
     error::ProvincialSyncError,
     store::{self, ClaimedPush, NewPush, PushStatistics, SettledPush},
 };
@@ -35,16 +34,16 @@ pub async fn record_versions(
     Ok(())
 }
 
-/// The record as the upstream takes it. Opened only for the call: nothing of it is kept.
+/// What is pushed of a version, opened for the call only: nothing of it is kept.
 ///
 /// # Errors
 /// The answer to settle the attempt with: content that this installation's keys do not open is
 /// tried again, since the keys may come; content that is no record is refused.
-pub fn upstream_record(
+pub fn open_version(
     keyring: &Keyring,
     push: &NewPush,
     traceparent: String,
-) -> Result<UpstreamRecord, PushOutcome> {
+) -> Result<OpenedVersion, PushOutcome> {
     let version = &push.version;
     let plain = keyring
         .open(version.id.as_bytes(), &push.sealed)
@@ -64,17 +63,12 @@ pub fn upstream_record(
             (HashMap::new(), reason)
         }
     };
-    Ok(UpstreamRecord {
-        idempotency_key: version.id.to_string(),
-        provider_code: version.provider.as_str().to_owned(),
-        item_code: version.item.code.as_str().to_owned(),
-        item_version: version.item.version(),
-        revision: version.revision.get(),
+    Ok(OpenedVersion {
+        version: version.clone(),
+        operation: push.operation,
         values,
-        traceparent,
-        operation: push.operation.into(),
         reason,
-        record_key: hex::encode(version.key_digest),
+        traceparent,
     })
 }
 
@@ -158,38 +152,38 @@ pub async fn settle_attempts(
 /// The upstream's error text, truncated and sealed like the record, which it may quote.
 fn seal_last_error(keyring: &Keyring, version_id: VersionId, push: &Push) -> Option<Vec<u8>> {
     const MAX_ERROR_CHARS: usize = 500;
-    let words: String = push
+    let text: String = push
         .last_error
         .as_ref()?
         .chars()
         .take(MAX_ERROR_CHARS)
         .collect();
-    Some(keyring.seal(version_id.as_bytes(), words.as_bytes()))
+    Some(keyring.seal(version_id.as_bytes(), text.as_bytes()))
 }
 
 /// The push of one version, with the last error opened.
 pub async fn get_push(
-    pool: &Pool,
+    conn: &mut Conn,
     keyring: &Keyring,
     version_id: VersionId,
 ) -> Result<Push, ProvincialSyncError> {
-    let found = store::load_push(pool, version_id)
+    let found = store::load_push(conn, version_id)
         .await
         .map_err(ProvincialSyncError::database("读取上报情况"))?
         .ok_or(ProvincialSyncError::PushUnknown)?;
     let mut push = found.push;
     if let Some(sealed) = found.sealed_last_error {
-        let words = keyring
+        let text = keyring
             .open(version_id.as_bytes(), &sealed)
             .map_err(ProvincialSyncError::Sealed)?;
-        push.last_error = Some(String::from_utf8_lossy(&words).into_owned());
+        push.last_error = Some(String::from_utf8_lossy(&text).into_owned());
     }
     Ok(push)
 }
 
 /// Counts of versions by state.
-pub async fn get_statistics(pool: &Pool) -> Result<PushStatistics, ProvincialSyncError> {
-    store::get_statistics(pool)
+pub async fn get_statistics(conn: &mut Conn) -> Result<PushStatistics, ProvincialSyncError> {
+    store::get_statistics(conn)
         .await
         .map_err(ProvincialSyncError::database("统计上报情况"))
 }

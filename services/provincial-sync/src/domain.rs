@@ -1,8 +1,9 @@
 //! The push of one record version to the province; pure. `app` loads a [`Push`], asks [`apply_command`]
 //! and stores the outcome. The pauses between attempts are in [`retry_delay`].
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
+use record_ref::{Operation, RecordVersion};
 use time::OffsetDateTime;
 
 /// State of a push.
@@ -40,6 +41,21 @@ pub struct Push {
     pub last_error: Option<String>,
     /// Present exactly in [`PushState::Acknowledged`].
     pub acknowledgement: Option<Acknowledgement>,
+}
+
+/// What is pushed of one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenedVersion {
+    /// Which; its id is the idempotency key.
+    pub version: RecordVersion,
+    /// What it does to its record.
+    pub operation: Operation,
+    /// Values by field; none of what ends a record.
+    pub values: HashMap<String, String>,
+    /// Why the record ends; empty of a report.
+    pub reason: String,
+    /// Trace context of the attempt, empty when not sampled.
+    pub traceparent: String,
 }
 
 /// The upstream's outcome for one record.

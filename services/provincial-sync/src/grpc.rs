@@ -8,34 +8,44 @@ use proto::credit::provincialsync::v1::{
     provincial_sync_service_server::ProvincialSyncService,
 };
 use record_ref::VersionId;
-use service_kit::{ServiceContext, db::Pool};
+use service_kit::{
+    ServiceContext,
+    db::{Conn, Pool},
+};
 use tonic::{Request, Response, Status};
 
 use crate::{app, error::ProvincialSyncError};
 
 /// The gRPC service.
 #[derive(Debug)]
-pub struct SyncService {
+pub struct ProvincialSyncApi {
     pool: Pool,
     context: ServiceContext,
 }
 
-impl SyncService {
+impl ProvincialSyncApi {
     /// Over the service's own pool.
     pub fn new(pool: Pool, context: ServiceContext) -> Self {
         Self { pool, context }
     }
+
+    async fn read_connection(
+        &self,
+    ) -> Result<impl std::ops::DerefMut<Target = Conn> + use<>, ProvincialSyncError> {
+        (self.pool.acquire().await).map_err(ProvincialSyncError::database("读取上报情况"))
+    }
 }
 
 #[tonic::async_trait]
-impl ProvincialSyncService for SyncService {
+impl ProvincialSyncService for ProvincialSyncApi {
     async fn get_push(
         &self,
         request: Request<GetPushRequest>,
     ) -> Result<Response<GetPushResponse>, Status> {
         let version_id: VersionId =
             (request.get_ref().record_id.parse()).map_err(ProvincialSyncError::RecordIdInvalid)?;
-        let push = app::get_push(&self.pool, &self.context.keyring, version_id).await?;
+        let mut conn = self.read_connection().await?;
+        let push = app::get_push(&mut conn, &self.context.keyring, version_id).await?;
         Ok(Response::new(encode::push(version_id, push)))
     }
 
@@ -43,7 +53,8 @@ impl ProvincialSyncService for SyncService {
         &self,
         _request: Request<GetStatisticsRequest>,
     ) -> Result<Response<GetStatisticsResponse>, Status> {
-        let counts = app::get_statistics(&self.pool).await?;
+        let mut conn = self.read_connection().await?;
+        let counts = app::get_statistics(&mut conn).await?;
         let now = self.context.clock.now();
         Ok(Response::new(encode::encode_statistics(&counts, now)))
     }

@@ -21,7 +21,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     Config, app,
-    domain::{PushOutcome, PushRetryPolicy},
+    domain::{OpenedVersion, PushOutcome, PushRetryPolicy},
     store::{self, ClaimedPush},
     upstream::{PushBatchOutcome, Upstream},
 };
@@ -189,19 +189,19 @@ impl PushSender {
             let span = spans.get(n).and_then(Option::as_ref);
             span.map(|span| span.traceparent()).unwrap_or_default()
         };
-        let mut records = Vec::with_capacity(batch.len());
+        let mut versions = Vec::with_capacity(batch.len());
         let mut ready = PushBatchOutcome::default();
         for (n, claimed) in batch.iter().enumerate() {
             let version_id = claimed.new.version.id;
-            match app::upstream_record(&self.context.keyring, &claimed.new, trace(n)) {
-                Ok(record) => records.push(record),
+            match app::open_version(&self.context.keyring, &claimed.new, trace(n)) {
+                Ok(version) => versions.push(version),
                 Err(answer) => {
                     tracing::error!(record = %version_id, "record cannot be pushed");
                     ready.by_key.insert(version_id.to_string(), answer);
                 }
             }
         }
-        let mut answers = self.push(records).await;
+        let mut answers = self.push_versions(versions).await;
         answers.by_key.extend(ready.by_key);
         let attempts = batch
             .into_iter()
@@ -228,11 +228,8 @@ impl PushSender {
         }
     }
 
-    async fn push(
-        &self,
-        records: Vec<proto::credit::province::v1::UpstreamRecord>,
-    ) -> PushBatchOutcome {
-        if records.is_empty() {
+    async fn push_versions(&self, versions: Vec<OpenedVersion>) -> PushBatchOutcome {
+        if versions.is_empty() {
             return PushBatchOutcome::default();
         }
         let cut_off = async {
@@ -240,14 +237,14 @@ impl PushSender {
             tokio::time::sleep(GRACE_PERIOD).await;
         };
         tokio::select! {
-            answers = self.upstream.push(records) => answers,
+            answers = self.upstream.push_versions(versions) => answers,
             () = cut_off => PushBatchOutcome { failed: true, ..PushBatchOutcome::default() },
         }
     }
 
     async fn settle(&self, attempts: Vec<app::PushAttempt>, recovered: bool) -> Result<(), Error> {
         let now: OffsetDateTime = self.context.clock.now();
-        let mut tx = store::begin_transaction(&self.pool).await?;
+        let mut tx = self.pool.begin().await?;
         let settling = app::SettleContext {
             keyring: &self.context.keyring,
             retry: &self.retry,
@@ -255,7 +252,7 @@ impl PushSender {
             recovered,
         };
         let acknowledged = app::settle_attempts(&mut tx, attempts, settling).await?;
-        store::commit_transaction(tx).await?;
+        tx.commit().await?;
         if acknowledged > 0 {
             self.relay.wake();
         }

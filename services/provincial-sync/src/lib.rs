@@ -150,7 +150,7 @@ pub async fn start(
         bus.start_consumer(subscription, &pool, Arc::new(handler), None, &context);
     }
     jobs::start(&config, pool.clone(), upstream, relay, wake, &context);
-    let service = grpc::SyncService::new(pool, context.clone());
+    let service = grpc::ProvincialSyncApi::new(pool, context.clone());
     let routes = Routes::new(
         ProvincialSyncServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES),
     );

@@ -1,9 +1,9 @@
 //! SQL only: the table `push`. Called by `app` and `jobs`. Every statement that carries
 //! records carries a batch of them.
 
-use record_ref::{ItemRef, Malformed, Operation, RecordVersion, VersionId};
-use service_kit::db::{Conn, Error, Pool, Tx};
-use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
+use record_ref::{ItemRef, Operation, RecordVersion, VersionId};
+use service_kit::db::{Conn, Error, Pool, checked_column};
+use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -71,16 +71,6 @@ pub struct PushStatistics {
     pub revocations: i64,
     /// Of the acknowledged ones.
     pub revocations_acknowledged: i64,
-}
-
-/// Begins a transaction.
-pub async fn begin_transaction(pool: &Pool) -> Result<Tx, Error> {
-    pool.begin().await
-}
-
-/// Commits it.
-pub async fn commit_transaction(tx: Tx) -> Result<(), Error> {
-    tx.commit().await
 }
 
 /// Writes due rows; versions that are known already stay as they are.
@@ -153,34 +143,21 @@ pub async fn claim_due(
 fn decode_claimed(row: &PgRow) -> Result<ClaimedPush, Error> {
     let item = ItemRef::from_columns(row.try_get("item_code")?, row.try_get("item_version")?);
     let version = RecordVersion {
-        id: checked::<Uuid, _>(row, "record_id")?,
-        address: checked::<Uuid, _>(row, "record_address")?,
-        provider: checked::<&str, _>(row, "provider_code")?,
+        id: checked_column::<Uuid, _>(row, "record_id")?,
+        address: checked_column::<Uuid, _>(row, "record_address")?,
+        provider: checked_column::<&str, _>(row, "provider_code")?,
         item: item.map_err(|malformed| Error::Decode(malformed.into()))?,
-        key_digest: checked::<&[u8], _>(row, "key_digest")?,
-        revision: checked::<i64, _>(row, "revision")?,
+        key_digest: checked_column::<&[u8], _>(row, "key_digest")?,
+        revision: checked_column::<i64, _>(row, "revision")?,
     };
     let new = NewPush {
         version,
-        operation: checked::<i16, _>(row, "operation")?,
+        operation: checked_column::<i16, _>(row, "operation")?,
         sealed: row.try_get("sealed")?,
         traceparent: row.try_get("traceparent")?,
     };
     let push = decode_push(row)?.push;
     Ok(ClaimedPush { new, push })
-}
-
-/// A column of type `C` as the value that it stands for.
-fn checked<'r, C, T>(row: &'r PgRow, column: &str) -> Result<T, Error>
-where
-    C: Decode<'r, Postgres> + Type<Postgres>,
-    T: TryFrom<C, Error = Malformed>,
-{
-    let value: C = row.try_get(column)?;
-    T::try_from(value).map_err(|malformed| Error::ColumnDecode {
-        index: column.to_owned(),
-        source: malformed.into(),
-    })
 }
 
 fn decode_push(row: &PgRow) -> Result<PushRow, Error> {
@@ -316,20 +293,20 @@ pub async fn load_queue_times(
 }
 
 /// One row.
-pub async fn load_push(pool: &Pool, version_id: VersionId) -> Result<Option<PushRow>, Error> {
+pub async fn load_push(conn: &mut Conn, version_id: VersionId) -> Result<Option<PushRow>, Error> {
     let row = sqlx::query(
         "select state, attempts, next_attempt_at, leased, sealed_last_error, acknowledgement,
                 acknowledged_at
          from push where record_id = $1",
     )
     .bind(version_id.as_uuid())
-    .fetch_optional(pool)
+    .fetch_optional(conn)
     .await?;
     row.as_ref().map(decode_push).transpose()
 }
 
 /// Counts of all rows.
-pub async fn get_statistics(pool: &Pool) -> Result<PushStatistics, Error> {
+pub async fn get_statistics(conn: &mut Conn) -> Result<PushStatistics, Error> {
     let row = sqlx::query(
         "select count(*) filter (where state = 'due'),
                 count(*) filter (where state = 'acknowledged'),
@@ -339,7 +316,7 @@ pub async fn get_statistics(pool: &Pool) -> Result<PushStatistics, Error> {
                 count(*) filter (where operation <> 1 and state = 'acknowledged')
          from push",
     )
-    .fetch_one(pool)
+    .fetch_one(conn)
     .await?;
     Ok(PushStatistics {
         due: row.try_get(0)?,

@@ -15,7 +15,7 @@ use service_kit::{
 };
 use tonic::{Code, Request, Status, transport::Channel};
 
-use crate::domain::PushOutcome;
+use crate::domain::{OpenedVersion, PushOutcome};
 
 /// Encoded bytes of records in one call: half of what the platform's own servers take.
 const MAX_CALL_BYTES: usize = MAX_MESSAGE_BYTES / 2;
@@ -61,11 +61,11 @@ impl Upstream {
         })
     }
 
-    /// Pushes the records, in several calls where they are too large for one. When a call is
+    /// Pushes the versions, in several calls where they are too large for one. When a call is
     /// refused as a whole for its content, it is split in halves until the bad record is alone in its call.
-    pub async fn push(&self, records: Vec<UpstreamRecord>) -> PushBatchOutcome {
+    pub async fn push_versions(&self, versions: Vec<OpenedVersion>) -> PushBatchOutcome {
         let mut answers = PushBatchOutcome::default();
-        let mut pending = split_by_size(records);
+        let mut pending = split_by_size(versions.into_iter().map(encode_version).collect());
         pending.reverse();
         while let Some(mut portion) = pending.pop() {
             if answers.failed {
@@ -109,15 +109,17 @@ impl Upstream {
         &self,
         records: &[UpstreamRecord],
     ) -> Result<Vec<UpstreamAnswer>, CallFailure> {
-        let token = self.token.reveal().map_err(|error| CallFailure {
+        // A token that cannot be sent blames no record: all are retried once it is mended.
+        let unusable = |why: String| CallFailure {
             code: Code::Unauthenticated,
-            message: format!("upstream_token: {}", error_chain(&error)),
-        })?;
-        let mut client = ProvinceServiceClient::with_interceptor(
-            self.channel.clone(),
-            BearerToken::new(&token)?,
-        )
-        .max_decoding_message_size(MAX_MESSAGE_BYTES);
+            message: format!("upstream_token: {why}"),
+        };
+        let token = self.token.reveal();
+        let token = token.map_err(|error| unusable(error_chain(&error)))?;
+        let token = BearerToken::new(&token);
+        let token = token.map_err(|status| unusable(status.message().to_owned()))?;
+        let mut client = ProvinceServiceClient::with_interceptor(self.channel.clone(), token)
+            .max_decoding_message_size(MAX_MESSAGE_BYTES);
         let mut request = Request::new(PushRecordsRequest {
             records: records.to_vec(),
         });
@@ -163,6 +165,23 @@ impl From<Status> for CallFailure {
 
 fn unanswered(why: &str) -> PushOutcome {
     PushOutcome::Unanswered(why.to_owned())
+}
+
+/// The version as the exchange takes it.
+fn encode_version(opened: OpenedVersion) -> UpstreamRecord {
+    let version = opened.version;
+    UpstreamRecord {
+        idempotency_key: version.id.to_string(),
+        provider_code: version.provider.as_str().to_owned(),
+        item_code: version.item.code.as_str().to_owned(),
+        item_version: version.item.version(),
+        revision: version.revision.get(),
+        values: opened.values,
+        traceparent: opened.traceparent,
+        operation: opened.operation.into(),
+        reason: opened.reason,
+        record_key: hex::encode(version.key_digest),
+    }
 }
 
 fn decode_answer(answer: UpstreamAnswer) -> Option<(String, PushOutcome)> {
@@ -226,6 +245,15 @@ mod tests {
             .collect();
         assert_eq!(keys, [vec!["0"], vec!["1"], vec!["2", "3"], vec!["4", "5"]]);
         assert!(split_by_size(Vec::new()).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_token_that_no_header_can_carry_blames_no_record() {
+        let token = Secret::Plain("line\nbreak".to_owned());
+        let upstream = Upstream::new("http://127.0.0.1:9", token, Duration::from_secs(1)).unwrap();
+        let failure = upstream.call_upstream(&[record(1, 1)]).await.unwrap_err();
+        assert!(!failure.blames_content(), "{failure}");
+        assert!(failure.message.starts_with("upstream_token: "), "{failure}");
     }
 
     #[test]

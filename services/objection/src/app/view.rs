@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use prost::Message as _;
-use proto::credit::objection::v1::EvidenceInfo;
 use record_ref::VersionId;
 use service_kit::db::Conn;
 use uuid::Uuid;
@@ -13,7 +12,7 @@ use super::{ObjectionCallContext, SealedColumn};
 use crate::{
     domain::{self, Objection, ObjectionClocks, ObjectionPhase, application::EvidenceDescription},
     error::ObjectionError,
-    store::{self, StoredObjection},
+    store::{self, StoredEvidence, StoredObjection},
 };
 
 /// What is shown of an objection.
@@ -69,9 +68,9 @@ pub async fn view_objection(
     views.pop().ok_or(ObjectionError::Unknown)
 }
 
-fn damaged(place: SealedColumn) -> ObjectionError {
+fn damaged(column: SealedColumn) -> ObjectionError {
     ObjectionError::Damaged {
-        place: place.name(),
+        column: column.name(),
     }
 }
 
@@ -80,14 +79,14 @@ fn open_description(
     objection_id: Uuid,
     sealed: &[u8],
 ) -> Result<EvidenceDescription, ObjectionError> {
-    let place = SealedColumn::EvidenceInfo;
-    let plain = place.open(call.keyring, objection_id, sealed)?;
-    let info = EvidenceInfo::decode(plain.as_slice()).map_err(|_| damaged(place))?;
+    let column = SealedColumn::EvidenceInfo;
+    let plain = column.open(call.keyring, objection_id, sealed)?;
+    let stored = StoredEvidence::decode(plain.as_slice()).map_err(|_| damaged(column))?;
     Ok(EvidenceDescription {
-        file_name: info.file_name,
-        media_type: info.media_type,
-        size_bytes: info.size_bytes,
-        sha256: info.sha256[..].try_into().map_err(|_| damaged(place))?,
+        file_name: stored.file_name,
+        media_type: stored.media_type,
+        size_bytes: stored.size_bytes,
+        sha256: stored.sha256[..].try_into().map_err(|_| damaged(column))?,
     })
 }
 
@@ -96,12 +95,12 @@ fn open_objection(
     stored: StoredObjection,
     evidence: Vec<EvidenceDescription>,
 ) -> Result<ObjectionView, ObjectionError> {
-    let text = |place: SealedColumn, sealed: &[u8], sha256: &[u8]| {
-        let plain = place.open(call.keyring, stored.objection_id, sealed)?;
+    let text = |column: SealedColumn, sealed: &[u8], sha256: &[u8]| {
+        let plain = column.open(call.keyring, stored.objection_id, sealed)?;
         if vault::sha256(&plain) != sha256 {
-            return Err(damaged(place));
+            return Err(damaged(column));
         }
-        String::from_utf8(plain).map_err(|_| damaged(place))
+        String::from_utf8(plain).map_err(|_| damaged(column))
     };
     let answer = match (&stored.objection.phase, &stored.sealed_answer) {
         (ObjectionPhase::Answered { answer, .. }, Some(sealed)) => {

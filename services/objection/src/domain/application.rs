@@ -3,11 +3,14 @@
 //! clock starts. Called by `grpc` before anything is stored.
 
 use bytes::Bytes;
-use record_ref::{ProviderCode, VersionId};
+use record_ref::{Malformed, ProviderCode, VersionId};
+use service_kit::reason::Reason;
 
 use super::ProviderDecision;
 use crate::error::ObjectionError;
 
+/// Characters of a caller's id at most.
+const MAX_REQUEST_ID_CHARS: usize = 128;
 /// Pieces of evidence at most.
 pub const MAX_EVIDENCE_PIECES: usize = 5;
 /// Bytes of one piece at most.
@@ -72,6 +75,8 @@ pub struct Application {
 /// One thing that is missing or wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectionRequestFault {
+    /// What kind of mistake it is; [`Reason::RequestIncomplete`] for what is absent.
+    pub reason: Reason,
     /// Field of the request.
     pub field: String,
     /// The rule, stable.
@@ -81,11 +86,13 @@ pub struct ObjectionRequestFault {
 }
 
 fn request_fault(
+    reason: Reason,
     field: impl Into<String>,
     rule: &'static str,
     message: &str,
 ) -> ObjectionRequestFault {
     ObjectionRequestFault {
+        reason,
         field: field.into(),
         rule,
         message: message.to_owned(),
@@ -95,40 +102,46 @@ fn request_fault(
 /// The application, or all that it lacks.
 ///
 /// # Errors
-/// [`ObjectionError::Incomplete`] with all of it; [`ObjectionError::ProviderUnknown`] for a text that is no
-/// provider's code, since nobody can have registered it.
+/// [`ObjectionError::Incomplete`] with all of it.
 pub fn complete_application(form: ApplicationForm) -> Result<Application, ObjectionError> {
     let mut lacks = Vec::new();
-    let characters = form.request_id.chars().count();
-    if !(1..=128).contains(&characters) {
+    if !(1..=MAX_REQUEST_ID_CHARS).contains(&form.request_id.chars().count()) {
         lacks.push(request_fault(
+            absent_or(form.request_id.is_empty(), Reason::RequestIdInvalid),
             "request_id",
             "request_id has 1 to 128 characters",
             "请提供1至128个字符的申请标识，以便安全重试",
         ));
     }
-    let version_id = form.record_id.parse().ok();
-    if version_id.is_none() {
+    let version_id = form.record_id.parse();
+    if let Err(Malformed { rule, .. }) = version_id {
         lacks.push(request_fault(
+            absent_or(form.record_id.is_empty(), Reason::RecordIdInvalid),
             "record_id",
-            "record_id is a UUID",
+            rule,
             "记录编号格式不正确",
         ));
     }
-    if form.provider_code.is_empty() {
+    let provider = form.provider_code.parse();
+    if let Err(Malformed { rule, .. }) = provider {
+        let reason = match form.provider_code.as_str() {
+            "" => Reason::ProviderCodeMissing,
+            _ => Reason::CreditCodeInvalid,
+        };
         lacks.push(request_fault(
+            reason,
             "provider_code",
-            "provider_code is the credit code of the record's provider",
+            rule,
             "请填写信用信息提供主体的统一社会信用代码",
         ));
     }
     lacks.extend(check_text(&form.statement, "statement", "异议说明"));
     lacks.extend(check_evidence(&form.evidence));
-    match version_id {
-        Some(version_id) if lacks.is_empty() => Ok(Application {
+    match (version_id, provider) {
+        (Ok(version_id), Ok(provider)) if lacks.is_empty() => Ok(Application {
             request_id: form.request_id,
             version_id,
-            provider: (form.provider_code.parse()).map_err(|_| ObjectionError::ProviderUnknown)?,
+            provider,
             statement: form.statement,
             evidence: form.evidence,
         }),
@@ -149,6 +162,7 @@ pub fn complete_answer(
         .collect();
     if decision.is_none() {
         lacks.push(request_fault(
+            Reason::RequestIncomplete,
             "decision",
             "decision is KEEP or CORRECT",
             "请选择维持或者更正",
@@ -160,20 +174,41 @@ pub fn complete_answer(
     }
 }
 
+/// What is absent makes a request incomplete; what is there and wrong has a reason of its own.
+fn absent_or(absent: bool, wrong: Reason) -> Reason {
+    if absent {
+        Reason::RequestIncomplete
+    } else {
+        wrong
+    }
+}
+
 fn check_text(value: &str, field: &str, name: &str) -> Option<ObjectionRequestFault> {
     if value.trim().is_empty() {
         let rule = "given in writing (R-18, R-19)";
-        return Some(request_fault(field, rule, &format!("{name}不能为空")));
+        let message = format!("{name}不能为空");
+        return Some(request_fault(
+            Reason::RequestIncomplete,
+            field,
+            rule,
+            &message,
+        ));
     }
     (value.chars().count() > MAX_TEXT_CHARS).then(|| {
         let message = format!("{name}不得超过{MAX_TEXT_CHARS}个字符");
-        request_fault(field, "at most 10000 characters", &message)
+        request_fault(
+            Reason::StatementInvalid,
+            field,
+            "at most 10000 characters",
+            &message,
+        )
     })
 }
 
 fn check_evidence(evidence: &[EvidencePiece]) -> Vec<ObjectionRequestFault> {
     if evidence.is_empty() {
         return vec![request_fault(
+            Reason::RequestIncomplete,
             "evidence",
             "an objection comes with evidence (R-18)",
             "请随申请提交证据材料",
@@ -181,6 +216,7 @@ fn check_evidence(evidence: &[EvidencePiece]) -> Vec<ObjectionRequestFault> {
     }
     if evidence.len() > MAX_EVIDENCE_PIECES {
         return vec![request_fault(
+            Reason::EvidenceCountInvalid,
             "evidence",
             "at most 5 pieces of evidence",
             "证据材料不得超过5份",
@@ -191,6 +227,7 @@ fn check_evidence(evidence: &[EvidencePiece]) -> Vec<ObjectionRequestFault> {
         let field = |name: &str| format!("evidence[{n}].{name}");
         if !is_file_name(&piece.file_name) {
             lacks.push(request_fault(
+                Reason::FileNameInvalid,
                 field("file_name"),
                 "1 to 255 characters, no path, no control characters",
                 "证据文件名不正确",
@@ -198,15 +235,22 @@ fn check_evidence(evidence: &[EvidencePiece]) -> Vec<ObjectionRequestFault> {
         }
         if !is_media_type(&piece.media_type) {
             lacks.push(request_fault(
+                Reason::ContentTypeInvalid,
                 field("media_type"),
                 "a media type such as application/pdf",
                 "证据文件类型不正确",
             ));
         }
         if piece.content.is_empty() {
-            lacks.push(request_fault(field("content"), "not empty", "证据文件为空"));
+            lacks.push(request_fault(
+                Reason::ContentEmpty,
+                field("content"),
+                "not empty",
+                "证据文件为空",
+            ));
         } else if piece.content.len() > MAX_EVIDENCE_BYTES {
             lacks.push(request_fault(
+                Reason::ContentTooLarge,
                 field("content"),
                 "at most 1048576 bytes",
                 "单份证据不得超过1 MiB",
@@ -323,25 +367,50 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_code_of_a_provider_is_registered_by_nobody() {
-        for code in ["11430100006123458r", "某局", "11430100006123458R\0"] {
-            let form = ApplicationForm {
-                provider_code: code.to_owned(),
-                ..good()
-            };
+    fn what_is_wrong_has_the_reason_that_it_has_in_every_service() {
+        type SpoilForm = fn(&mut ApplicationForm);
+        let table: [(Reason, SpoilForm); 12] = [
+            (Reason::RequestIncomplete, |form| form.request_id.clear()),
+            (Reason::RequestIdInvalid, |form| {
+                form.request_id = "r".repeat(129);
+            }),
+            (Reason::RequestIncomplete, |form| form.record_id.clear()),
+            (Reason::RecordIdInvalid, |form| form.record_id.push('7')),
+            (Reason::ProviderCodeMissing, |form| {
+                form.provider_code.clear()
+            }),
+            (Reason::CreditCodeInvalid, |form| {
+                form.provider_code = "11430100006123458r".to_owned();
+            }),
+            (Reason::CreditCodeInvalid, |form| {
+                form.provider_code.push('\0')
+            }),
+            (Reason::StatementInvalid, |form| {
+                form.statement = "信".repeat(MAX_TEXT_CHARS + 1);
+            }),
+            (Reason::FileNameInvalid, |form| {
+                form.evidence[0].file_name = "../x".to_owned();
+            }),
+            (Reason::ContentTypeInvalid, |form| {
+                form.evidence[0].media_type = "pdf".to_owned();
+            }),
+            (Reason::ContentEmpty, |form| {
+                form.evidence[0].content = Bytes::new();
+            }),
+            (Reason::ContentTooLarge, |form| {
+                form.evidence[0].content = vec![0; MAX_EVIDENCE_BYTES + 1].into();
+            }),
+        ];
+        for (reason, spoil) in table {
+            let mut form = good();
+            spoil(&mut form);
             let refused = complete_application(form).unwrap_err();
-            assert!(
-                matches!(refused, ObjectionError::ProviderUnknown),
-                "{refused}"
-            );
+            let ObjectionError::Incomplete(lacks) = refused else {
+                panic!("is incomplete: {refused}");
+            };
+            let reasons: Vec<Reason> = lacks.iter().map(|lack| lack.reason).collect();
+            assert_eq!(reasons, [reason]);
         }
-        // What is missing is listed first.
-        let form = ApplicationForm {
-            provider_code: "某局".to_owned(),
-            statement: String::new(),
-            ..good()
-        };
-        assert_eq!(fields(form), ["statement"]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The legal clocks of an objection, computed when they are read: a new calendar moves the open
 //! ones by itself, and no job decides what is overdue. Called by `app` for each view and list.
 
-use legal_clock::{Deadline, LegalDuty, shanghai_date};
+use legal_clock::{Deadline, Law, LegalDuty, shanghai_date};
 use time::{Date, OffsetDateTime};
 
-use super::{Objection, ObjectionLaw, ObjectionPhase};
+use super::{Objection, ObjectionPhase};
 
 /// A day by which a duty is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +30,7 @@ pub struct ObjectionClocks {
 }
 
 /// The clocks of an objection at `now`; none for a filing that the rule set does not govern.
-pub fn clocks_at(
-    objection: &Objection,
-    now: OffsetDateTime,
-    law: &ObjectionLaw,
-) -> Option<ObjectionClocks> {
+pub fn clocks_at(objection: &Objection, now: OffsetDateTime, law: &Law) -> Option<ObjectionClocks> {
     let filed_on = shanghai_date(objection.filed_at);
     let transfer = started_clock(
         law,
@@ -72,7 +68,7 @@ pub fn clocks_at(
 }
 
 fn started_clock(
-    law: &ObjectionLaw,
+    law: &Law,
     duty: LegalDuty,
     event: Date,
     done_at: Option<OffsetDateTime>,
@@ -89,7 +85,7 @@ fn started_clock(
 
 /// The latest day on which a duty can have begun so that it is overdue at `now` when it is still
 /// open: a bound for SQL. Exact, since a later beginning never ends earlier.
-pub fn latest_overdue_event(law: &ObjectionLaw, duty: LegalDuty, now: OffsetDateTime) -> Date {
+pub fn latest_overdue_event(law: &Law, duty: LegalDuty, now: OffsetDateTime) -> Date {
     let today = shanghai_date(now);
     let days = law.rules.working_days(duty);
     let mut event = today;
@@ -101,10 +97,4 @@ pub fn latest_overdue_event(law: &ObjectionLaw, duty: LegalDuty, now: OffsetDate
         }
     }
     event
-}
-
-impl ObjectionLaw {
-    fn due(&self, duty: LegalDuty, event: Date) -> Option<Deadline> {
-        self.rules.due(&self.calendar, duty, event)
-    }
 }

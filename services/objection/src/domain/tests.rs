@@ -1,6 +1,6 @@
 //! The chain of an objection by article: tables of days, and properties of the state machine.
 
-use legal_clock::LegalDuty;
+use legal_clock::{Calendar, LegalDuty, LegalRuleSet};
 use proptest::prelude::*;
 use time::{
     Date, Duration, Time, UtcOffset,
@@ -11,8 +11,8 @@ use super::*;
 
 const PROVIDER: &str = "11430100006123458R";
 
-fn law() -> ObjectionLaw {
-    ObjectionLaw {
+fn law() -> Law {
+    Law {
         calendar: Calendar::builtin().unwrap(),
         rules: LegalRuleSet::changsha_2017(),
     }

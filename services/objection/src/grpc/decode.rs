@@ -3,11 +3,12 @@
 use proto::credit::objection::v1::{
     AnswerDecision, AnswerObjectionRequest, FileObjectionRequest, ListObjectionsRequest,
 };
-use service_kit::{error::Refusal, page::Page};
+use record_ref::ProviderCode;
+use service_kit::{error::Refusal, page::Page, reason::Reason, request::decode_id};
 use uuid::Uuid;
 
 use crate::{
-    app::HandlingStep,
+    app::{HandlingStep, WrittenAnswer},
     domain::{
         ProviderDecision,
         application::{
@@ -37,6 +38,7 @@ pub(super) fn decode_application(
 
 pub(super) fn decode_answer(
     request: AnswerObjectionRequest,
+    provider: Option<ProviderCode>,
 ) -> Result<HandlingStep, ObjectionError> {
     let decision = match request.decision() {
         AnswerDecision::Keep => Some(ProviderDecision::Keep),
@@ -44,11 +46,14 @@ pub(super) fn decode_answer(
         AnswerDecision::Unspecified => None,
     };
     let (decision, text) = complete_answer(decision, request.answer)?;
-    Ok(HandlingStep::Answer { decision, text })
+    Ok(HandlingStep::Answer {
+        provider,
+        answer: WrittenAnswer { decision, text },
+    })
 }
 
-pub(super) fn objection_id(text: &str) -> Result<Uuid, ObjectionError> {
-    Uuid::parse_str(text).map_err(|_| ObjectionError::ObjectionId)
+pub(super) fn objection_id(text: &str) -> Result<Uuid, Refusal> {
+    decode_id(Reason::ObjectionIdInvalid, "objection_id", text)
 }
 
 pub(super) fn decode_page(

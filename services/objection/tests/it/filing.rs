@@ -142,10 +142,13 @@ async fn an_unknown_provider_is_refused_by_its_field_until_it_is_registered() {
     request.provider_code = "51430100MJJ000012E".to_owned();
     let mut nobody = request.clone();
     nobody.provider_code = "某局".to_owned();
-    for unknown in [request.clone(), nobody] {
+    for (unknown, reason) in [
+        (request.clone(), Reason::ProviderUnknown),
+        (nobody, Reason::CreditCodeInvalid),
+    ] {
         assert_eq!(
             refusal_of(file_objection(&fixture.company(), unknown).await).reason_and_field(),
-            (Reason::ProviderUnknown, "provider_code")
+            (reason, "provider_code")
         );
     }
     assert!(fixture.announced_changes().await.is_empty());
