@@ -147,7 +147,7 @@ mod tests {
             item_version in 1_u32..=i32::MAX as u32,
             revision in 1..=i64::MAX,
             code in "[0-9A-Z]{18}",
-            item in "[a-z0-9._-]{1,64}",
+            item in "[a-z0-9-]{1,64}",
         ) {
             let id = VersionId::try_from(Uuid::from_u128(id)).unwrap();
             let version = RecordVersion {

@@ -1,6 +1,7 @@
-//! Values that requests of every service write as text: civil days and ids. Called by `grpc` of the services.
+//! Values that requests of every service write as text: civil days, ids and codes. Called by `grpc` of the services.
 
 use legal_clock::parse_day;
+use record_ref::{ItemCode, ProviderCode, VersionId};
 use time::Date;
 use uuid::Uuid;
 
@@ -41,6 +42,45 @@ pub fn decode_id(reason: Reason, field: &'static str, text: &str) -> Result<Uuid
     id.flatten().ok_or_else(|| {
         let rule = "a UUID, 36 characters with hyphens";
         Refusal::new(reason, field, rule, reason.meaning())
+    })
+}
+
+/// The id of a version, as a receipt has it.
+///
+/// # Errors
+/// [`Reason::RecordIdInvalid`].
+pub fn decode_record_id(field: &'static str, text: &str) -> Result<VersionId, Refusal> {
+    text.parse::<VersionId>().map_err(|malformed| {
+        let reason = Reason::RecordIdInvalid;
+        Refusal::new(reason, field, malformed.rule, reason.meaning())
+    })
+}
+
+/// The code of an item, whether or not the catalogue has it.
+///
+/// # Errors
+/// [`Reason::ItemCodeMissing`] for none, [`Reason::ItemCodeInvalid`] for one that no item can have.
+pub fn decode_item_code(field: &'static str, text: &str) -> Result<ItemCode, Refusal> {
+    text.parse::<ItemCode>().map_err(|malformed| {
+        let reason = match text {
+            "" => Reason::ItemCodeMissing,
+            _ => Reason::ItemCodeInvalid,
+        };
+        Refusal::new(reason, field, malformed.rule, reason.meaning())
+    })
+}
+
+/// The code of a provider, whether or not it is registered.
+///
+/// # Errors
+/// [`Reason::ProviderCodeMissing`] for none, [`Reason::CreditCodeInvalid`] for one that no provider can have.
+pub fn decode_provider_code(field: &'static str, text: &str) -> Result<ProviderCode, Refusal> {
+    text.parse::<ProviderCode>().map_err(|malformed| {
+        let reason = match text {
+            "" => Reason::ProviderCodeMissing,
+            _ => Reason::CreditCodeInvalid,
+        };
+        Refusal::new(reason, field, malformed.rule, reason.meaning())
     })
 }
 
@@ -101,5 +141,29 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_missing_and_what_is_malformed_are_two_mistakes() {
+        let items = ["", "XZCF", "行政处罚"].map(|text| decode_item_code("code", text));
+        assert_eq!(
+            items.map(|refused| refused.unwrap_err().reason),
+            [
+                Reason::ItemCodeMissing,
+                Reason::ItemCodeInvalid,
+                Reason::ItemCodeInvalid
+            ]
+        );
+        let providers = ["", "某局", "11430100006123458R\0"].map(|text| decode_provider_code("code", text));
+        assert_eq!(
+            providers.map(|refused| refused.unwrap_err().reason),
+            [
+                Reason::ProviderCodeMissing,
+                Reason::CreditCodeInvalid,
+                Reason::CreditCodeInvalid
+            ]
+        );
+        let refused = decode_record_id("record_id", "x").unwrap_err();
+        assert_eq!(refused.reason, Reason::RecordIdInvalid);
     }
 }

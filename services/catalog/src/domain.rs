@@ -10,7 +10,6 @@
 //! - [`page`]: the lists that come in pages
 
 pub mod contact;
-mod day;
 pub mod draft;
 pub mod duty;
 pub mod list;
@@ -18,8 +17,6 @@ pub mod page;
 pub mod provider;
 pub mod rights;
 pub mod version;
-
-pub use day::{format_day, given_day};
 
 use std::borrow::Cow;
 

@@ -7,6 +7,7 @@ mod encode;
 use std::sync::Arc;
 
 use event_bus::Relay;
+use legal_clock::Law;
 use proto::credit::catalog::v1::{
     DismissDutyRequest, DismissDutyResponse, ExportItemRequest, ExportItemResponse,
     GetCodeListRequest, GetCodeListResponse, GetDraftRequest, GetDraftResponse, GetItemRequest,
@@ -33,7 +34,7 @@ use vault::Keyring;
 
 use crate::{
     app::{ActionContext, drafts, duties, exports::ItemExporter, items, lists, providers},
-    domain::{duty::CatalogLaw, rights::CatalogActor},
+    domain::rights::CatalogActor,
     error::CatalogError,
 };
 
@@ -41,7 +42,7 @@ use crate::{
 pub(crate) struct Catalog {
     pool: Pool,
     relay: Relay,
-    law: Arc<CatalogLaw>,
+    law: Arc<Law>,
     clock: Arc<dyn Clock>,
     keyring: Keyring,
     exports: ItemExporter,
@@ -93,12 +94,7 @@ impl CatalogCaller {
 }
 
 impl Catalog {
-    pub(crate) fn new(
-        pool: Pool,
-        relay: Relay,
-        law: Arc<CatalogLaw>,
-        context: &ServiceContext,
-    ) -> Self {
+    pub(crate) fn new(pool: Pool, relay: Relay, law: Arc<Law>, context: &ServiceContext) -> Self {
         Self {
             pool,
             relay,
@@ -166,9 +162,10 @@ impl CatalogService for Catalog {
     ) -> Result<Response<GetItemResponse>, Status> {
         let today = self.caller(&request)?.action().today();
         let asked = request.get_ref();
+        let code = decode::item_code(&asked.code)?;
         let day = decode::item_day(asked, today)?;
         let mut conn = self.read_connection().await?;
-        let item = items::get_item(&mut conn, &asked.code, asked.version, day).await?;
+        let item = items::get_item(&mut conn, &code, asked.version, day).await?;
         Ok(Response::new(GetItemResponse {
             item: Some(encode::item::encode_item(&item)),
         }))
@@ -179,8 +176,9 @@ impl CatalogService for Catalog {
         request: Request<ListItemVersionsRequest>,
     ) -> Result<Response<ListItemVersionsResponse>, Status> {
         let caller = self.caller(&request)?;
-        let code = &request.get_ref().code;
-        let history = items::list_item_versions(&mut *self.read_connection().await?, code).await?;
+        let code = decode::item_code(&request.get_ref().code)?;
+        let mut conn = self.read_connection().await?;
+        let history = items::list_item_versions(&mut conn, &code).await?;
         let officers = caller.sees_officers();
         Ok(Response::new(ListItemVersionsResponse {
             versions: encode::item::encode_item_versions(
@@ -233,6 +231,7 @@ impl CatalogService for Catalog {
         let today = self.caller(&request)?.action().today();
         let format = decode::export_format(request.get_ref().format())?;
         let ExportItemRequest { code, version, .. } = request.into_inner();
+        let code = decode::item_code(&code)?;
         let conn = self.read_connection().await?;
         let file = self
             .exports

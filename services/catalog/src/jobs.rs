@@ -10,6 +10,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use credit_record::item::{CodeListVersion, ItemVersion};
 use event_bus::Relay;
+use legal_clock::Law;
 use service_kit::{
     ServiceContext,
     clock::Clock,
@@ -21,7 +22,6 @@ use service_kit::{
 use crate::{
     Config, SERVICE,
     app::{ActionContext, duties, items, lists},
-    domain::duty::CatalogLaw,
     error::CatalogError,
 };
 pub use cache::ReconcilerCache;
@@ -69,7 +69,7 @@ pub(crate) fn start(
     config: &Config,
     pool: &Pool,
     relay: &Relay,
-    law: &Arc<CatalogLaw>,
+    law: &Arc<Law>,
     context: &ServiceContext,
 ) {
     let job = Reconciler {
@@ -105,7 +105,7 @@ pub(crate) fn start(
 struct Reconciler {
     pool: Pool,
     relay: Relay,
-    law: Arc<CatalogLaw>,
+    law: Arc<Law>,
     clock: Arc<dyn Clock>,
     items_dir: Option<PathBuf>,
     lane: Lane,
@@ -146,7 +146,11 @@ impl Reconciler {
             self.lane.report_failure(done.faults.join("; "));
         }
         *logged_faults = done.faults;
-        if let Err(error) = self.gauges.refresh(&self.pool, self.clock.now()).await {
+        if let Err(error) = self
+            .gauges
+            .refresh_counts(&self.pool, self.clock.now())
+            .await
+        {
             tracing::warn!(error = %error_chain(&error), "duties and drafts cannot be counted");
         }
         true
@@ -161,7 +165,7 @@ impl Reconciler {
 /// The database is away; nothing is lost, run it again.
 pub async fn reconcile_data_files(
     pool: &Pool,
-    law: &CatalogLaw,
+    law: &Law,
     clock: &dyn Clock,
     items_dir: Option<&std::path::Path>,
 ) -> Result<ReconcileReport, CatalogError> {
@@ -175,7 +179,7 @@ pub async fn reconcile_data_files(
 pub async fn reconcile_with(
     cache: &mut ReconcilerCache,
     pool: &Pool,
-    law: &CatalogLaw,
+    law: &Law,
     clock: &dyn Clock,
     items_dir: Option<&std::path::Path>,
 ) -> Result<ReconcileReport, CatalogError> {
@@ -228,7 +232,7 @@ async fn publish_lists(
     let mut offers = Vec::new();
     match cache.standard_definitions().await {
         Ok(standard) => {
-            offers = cache.unpublished("standard code lists", &standard.lists);
+            offers = cache.list_unpublished("standard code lists", &standard.lists);
             done.known += standard.lists.len() - offers.len();
         }
         Err(error) => done
@@ -258,7 +262,7 @@ async fn publish_items(
     let mut offers = Vec::new();
     // `publish_lists` has recorded why it cannot be read.
     if let Ok(standard) = cache.standard_definitions().await {
-        offers = cache.unpublished("standard items", &standard.items);
+        offers = cache.list_unpublished("standard items", &standard.items);
         done.known += standard.items.len() - offers.len();
     }
     for (source, text) in unknown_files(files, cache, done) {

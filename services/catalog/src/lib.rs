@@ -34,7 +34,7 @@ use service_kit::{
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
-use domain::duty::CatalogLaw;
+use legal_clock::Law;
 
 pub use service_kit::start::StartError;
 pub use store::migrations;
@@ -92,7 +92,7 @@ pub async fn start(
     bus: Bus,
     context: ServiceContext,
 ) -> Result<(), StartError> {
-    let law = Arc::new(CatalogLaw {
+    let law = Arc::new(Law {
         calendar: working_day_calendar(&config.calendar_file)?,
         rules: LegalRuleSet::changsha_2017(),
     });

@@ -8,6 +8,7 @@ pub mod lists;
 pub mod providers;
 
 use credit_record::item::ItemOwner;
+use record_ref::ItemCode;
 use service_kit::db::{Conn, Error};
 
 /// The migrations of the schema, run by its owner.
@@ -37,6 +38,12 @@ fn decode_owner(catalogue: &str, organ: String, district: String) -> Result<Item
         "district" => Ok(ItemOwner::District { district, organ }),
         other => Err(unknown_value("catalogue", other)),
     }
+}
+
+/// A code out of its column.
+fn decode_item_code(code: String) -> Result<ItemCode, Error> {
+    code.try_into()
+        .map_err(|malformed| Error::Decode(Box::new(malformed)))
 }
 
 fn unknown_value(column: &str, value: &str) -> Error {

@@ -112,7 +112,7 @@ impl From<DisclosureError> for Status {
             DisclosureError::ItemCode => Refusal::new(
                 Reason::ItemCodeInvalid,
                 "item_code",
-                "1 to 64 of a-z, 0-9, '.', '_' and '-'",
+                "1 to 64 of a-z, 0-9 and '-'",
                 "目录事项代码格式不正确",
             )
             .into(),

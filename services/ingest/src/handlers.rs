@@ -164,12 +164,12 @@ mod tests {
                 (batch[2].event_id, "version: 1 to 2147483647"),
                 (
                     batch[3].event_id,
-                    "code: 1 to 64 of a-z, 0-9, '.', '_' and '-'"
+                    "code: 1 to 64 of a-z, 0-9 and '-'"
                 ),
                 (batch[4].event_id, "from_date: YYYY-MM-DD"),
                 (
                     batch[5].event_id,
-                    "successor_code: 1 to 64 of a-z, 0-9, '.', '_' and '-'"
+                    "successor_code: 1 to 64 of a-z, 0-9 and '-'"
                 ),
                 (batch[7].event_id, "code: 18 of 0-9 and A-Z (GB 32100)"),
             ]

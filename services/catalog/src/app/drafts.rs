@@ -33,7 +33,7 @@ macro_rules! fact {
     ($event:ident, $draft:expr $(, $more:ident: $value:expr)*) => {
         $event {
             draft_id: id_bytes($draft.id),
-            item_code: $draft.head.code.clone(),
+            item_code: $draft.head.code.as_str().to_owned(),
             item_version: $draft.head.version,
             catalogue: $draft.head.owner.as_str().to_owned(),
             organ: $draft.head.owner.organ().to_owned(),
@@ -81,7 +81,10 @@ pub async fn save_draft(
     actor.may_draft(&head.owner, act.today())?;
     items::check_catalogue(conn, &head.owner, act.today()).await?;
     // An item of another catalogue is not taken over by a draft.
-    if let Some(latest) = items::load_history(conn, &head.code).await?.latest() {
+    if let Some(latest) = items::load_history(conn, head.code.as_str())
+        .await?
+        .latest()
+    {
         actor.may_draft(&latest.item.owner, act.today())?;
     }
     let next = match current {

@@ -6,7 +6,7 @@ mod clock;
 use std::collections::{BTreeMap, BTreeSet};
 
 use credit_record::item::ItemOwner;
-use legal_clock::shanghai_date;
+use legal_clock::{Law, format_day, shanghai_date};
 use proto::credit::catalog::events::v1::{DutyClosed, DutyDismissed, DutyOpened};
 use service_kit::{
     db::Conn,
@@ -20,8 +20,7 @@ use super::{ActionContext, CatalogOutcome, append_events, id_bytes, items};
 use crate::{
     domain::{
         CatalogRuleViolation,
-        duty::{self, CatalogLaw, DutySelection, RecordedTrigger, RenewalDuty, Trigger},
-        format_day,
+        duty::{self, DutySelection, RecordedTrigger, RenewalDuty, Trigger},
         page::DutyKey,
         rights::CatalogActor,
     },
@@ -72,7 +71,7 @@ pub struct TriggerDuties {
 /// database fails.
 pub async fn record_trigger(
     conn: &mut Conn,
-    law: &CatalogLaw,
+    law: &Law,
     trigger: Trigger,
     affects: TriggerScope<'_>,
     act: ActionContext<'_>,
@@ -157,7 +156,7 @@ async fn lock_affected_items(
     }
     if found.is_empty() && !queued.is_empty() {
         return Err(CatalogRuleViolation::new(
-            Reason::TriggerItemsChanging,
+            Reason::Overtaken,
             "organ",
             "the catalogue stands still while a trigger is recorded",
             "目录正在变动，请稍后再次登记",
@@ -193,12 +192,12 @@ async fn lock_affected_items(
 /// Opens the duties that do not exist yet; true when there was one.
 async fn open_duties(
     conn: &mut Conn,
-    law: &CatalogLaw,
+    law: &Law,
     recorded: &RecordedTrigger,
     affected: Vec<AffectedItem>,
     act: ActionContext<'_>,
 ) -> Result<bool, CatalogError> {
-    let Some(deadline) = law.due(&recorded.trigger) else {
+    let Some(deadline) = duty::renewal_deadline(law, &recorded.trigger) else {
         // nothing is due before the regulation came into force.
         return Ok(false);
     };

@@ -12,6 +12,7 @@ use credit_record::{
     item::ItemVersion,
 };
 use prost::bytes::Bytes;
+use record_ref::ItemCode;
 use service_kit::{blocking::try_blocking, db::Conn};
 use time::Date;
 use tokio::sync::Semaphore;
@@ -75,13 +76,13 @@ impl ItemExporter {
     pub async fn export_item(
         &self,
         mut conn: impl DerefMut<Target = Conn>,
-        code: &str,
+        code: &ItemCode,
         version: u32,
         format: ItemFileFormat,
         day: Date,
     ) -> Result<ItemFile, CatalogError> {
         let known = items::resolve_version(&mut conn, code, version, day).await?;
-        let finished = known.and_then(|known| self.cached_file(code, known, format));
+        let finished = known.and_then(|known| self.cached_file(code.as_str(), known, format));
         if let Some(file) = finished {
             return Ok(file);
         }

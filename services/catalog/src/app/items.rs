@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, ops::DerefMut};
 
 use credit_record::item::{CodeLists, ItemVersion};
+use legal_clock::format_day;
 use proto::credit::catalog::events::v1::{ItemRetired, ItemVersionPublished};
+use record_ref::ItemCode;
 use serde::Deserialize;
 use service_kit::{blocking::try_blocking, db::Conn, reason::Reason};
 use time::{Date, Duration};
@@ -11,7 +13,7 @@ use time::{Date, Duration};
 use super::{ActionContext, CatalogOutcome, append_events, check_definition_size, duties, lists};
 use crate::{
     domain::{
-        CatalogRuleViolation, MAX_EXPANDED_BYTES, format_day,
+        CatalogRuleViolation, MAX_EXPANDED_BYTES,
         rights::{self, CatalogActor},
         version::{
             self, ItemFilter, ItemHistory, PublicationDecision, PublishedItemVersion,
@@ -243,10 +245,13 @@ fn decode_published(row: CatalogVersionRow) -> Result<PublishedItemVersion, Cata
 ///
 /// # Errors
 /// Nothing was published of it, or the database fails.
-pub async fn list_item_versions(conn: &mut Conn, code: &str) -> Result<ItemHistory, CatalogError> {
-    let history = load_history(conn, code).await?;
+pub async fn list_item_versions(
+    conn: &mut Conn,
+    code: &ItemCode,
+) -> Result<ItemHistory, CatalogError> {
+    let history = load_history(conn, code.as_str()).await?;
     if history.versions.is_empty() {
-        return Err(version::unknown_item(code).into());
+        return Err(version::unknown_item("code", code.as_str()).into());
     }
     Ok(history)
 }
@@ -257,17 +262,17 @@ pub async fn list_item_versions(conn: &mut Conn, code: &str) -> Result<ItemHisto
 /// There is none, or the database fails.
 pub async fn get_item(
     conn: &mut Conn,
-    code: &str,
+    code: &ItemCode,
     version: u32,
     day: Date,
 ) -> Result<ItemVersion, CatalogError> {
     let found = if version == 0 {
-        store::items::load_definition_on(conn, code, day).await
+        store::items::load_definition_on(conn, code.as_str(), day).await
     } else {
-        store::items::load_definition(conn, code, version).await
+        store::items::load_definition(conn, code.as_str(), version).await
     };
     match found.map_err(CatalogError::database(READING))? {
-        Some(text) => parse_stored(code, &text),
+        Some(text) => parse_stored(code.as_str(), &text),
         None => Err(explain_missing(conn, code, version, day).await?.into()),
     }
 }
@@ -279,14 +284,14 @@ pub async fn get_item(
 /// The database fails.
 pub async fn resolve_version(
     conn: &mut Conn,
-    code: &str,
+    code: &ItemCode,
     version: u32,
     day: Date,
 ) -> Result<Option<u32>, CatalogError> {
     if version != 0 {
         return Ok(Some(version));
     }
-    store::items::find_version_on(conn, code, day)
+    store::items::find_version_on(conn, code.as_str(), day)
         .await
         .map_err(CatalogError::database(READING))
 }
@@ -294,34 +299,37 @@ pub async fn resolve_version(
 /// The error for a version that does not exist.
 async fn explain_missing(
     conn: &mut Conn,
-    code: &str,
+    code: &ItemCode,
     version: u32,
     day: Date,
 ) -> Result<CatalogRuleViolation, CatalogError> {
-    let history = load_history(conn, code).await?;
-    let unknown = |rule, message| {
-        CatalogRuleViolation::new(Reason::ItemVersionUnknown, "version", rule, message)
-    };
+    let history = load_history(conn, code.as_str()).await?;
     if history.versions.is_empty() {
-        return Ok(version::unknown_item(code));
+        return Ok(version::unknown_item("code", code.as_str()));
     }
     if version != 0 {
-        return Ok(unknown(
+        return Ok(CatalogRuleViolation::new(
+            Reason::ItemVersionUnknown,
+            "version",
             "the version of the item is published",
             format!("没有目录项{code}的第{version}版"),
         ));
     }
-    let message = match history.retirement {
-        Some(end) if end.from <= day => {
+    let (reason, message) = match history.retirement {
+        Some(end) if end.from <= day => (
+            Reason::ItemRetired,
             format!(
                 "目录项{code}自{}起停用，可按版本号查阅",
                 format_day(end.from)
-            )
-        }
-        _ => format!("目录项{code}在{}尚未生效", format_day(day)),
+            ),
+        ),
+        _ => (
+            Reason::ItemVersionNotYetInForce,
+            format!("目录项{code}在{}尚未生效", format_day(day)),
+        ),
     };
     let rule = "version 0 asks for the version in force on that day";
-    Ok(unknown(rule, message))
+    Ok(CatalogRuleViolation::new(reason, "version", rule, message))
 }
 
 /// The version in force of each item on a day, by code.
@@ -356,10 +364,11 @@ pub async fn retire_item(
     asked: RetirementDecision,
     act: ActionContext<'_>,
 ) -> Result<CatalogOutcome<RetirementDecision>, CatalogError> {
-    let both = std::iter::once(asked.code.as_str()).chain(asked.successor.as_deref());
+    let successor = asked.successor.as_ref().map(ItemCode::as_str);
+    let both = std::iter::once(asked.code.as_str()).chain(successor);
     lock_items(conn, both, RETIRING).await?;
-    let of_item = load_history(conn, &asked.code).await?;
-    let of_successor = match &asked.successor {
+    let of_item = load_history(conn, asked.code.as_str()).await?;
+    let of_successor = match successor {
         Some(successor) => Some(load_history(conn, successor).await?),
         None => None,
     };
@@ -376,19 +385,19 @@ pub async fn retire_item(
         (Some(end), _) => RetirementDecision { at: act.at, ..end },
         (None, Some(known)) => return Ok(CatalogOutcome::unchanged(known)),
         // `decide_retirement` returns none only for a retirement that is known.
-        (None, None) => return Err(version::unknown_item("").into()),
+        (None, None) => return Err(version::unknown_item("code", "").into()),
     };
     store::items::insert_retirement(conn, &end, act.by)
         .await
         .map_err(CatalogError::database(RETIRING))?;
     let event = ItemRetired {
-        code: end.code.clone(),
+        code: end.code.as_str().to_owned(),
         from_date: format_day(end.from),
         reason: end.reason.clone(),
-        successor_code: end.successor.clone().unwrap_or_default(),
+        successor_code: end.successor.clone().map(String::from).unwrap_or_default(),
     };
     append_events(conn, &[act.new_event(&event)], RETIRING).await?;
-    duties::close_duties_of_ended(conn, std::slice::from_ref(&end.code), act).await?;
+    duties::close_duties_of_ended(conn, &[end.code.as_str().to_owned()], act).await?;
     Ok(CatalogOutcome::changed(end))
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use legal_clock::format_day;
 use proto::credit::catalog::events::v1::{ProviderContactsChanged, ProviderRegistered};
 use service_kit::db::Conn;
 use vault::Keyring;
@@ -10,7 +11,6 @@ use super::{ActionContext, CatalogOutcome, append_events};
 use crate::{
     domain::{
         contact::Contacts,
-        format_day,
         provider::{self, Provider, ProviderRegistration, RegistrationOutcome},
         rights::CatalogActor,
     },

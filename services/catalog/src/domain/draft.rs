@@ -9,6 +9,7 @@
 //! ```
 
 use credit_record::item::ItemOwner;
+use record_ref::ItemCode;
 use serde::{Deserialize, Serialize};
 use service_kit::reason::Reason;
 use time::OffsetDateTime;
@@ -148,10 +149,9 @@ pub struct DraftReturnReason {
 pub fn check_reasons(
     given: Vec<DraftReturnReason>,
 ) -> Result<Vec<DraftReturnReason>, CatalogRuleViolation> {
-    const REASON: Reason = Reason::DraftReasonsInvalid;
     if given.is_empty() || given.len() > MAX_RETURN_REASONS {
         return Err(CatalogRuleViolation::new(
-            REASON,
+            Reason::DraftReasonsInvalid,
             "reasons",
             "R-6: a return has 1 to 100 reasons",
             "退回须说明理由（1至100条）",
@@ -162,25 +162,34 @@ pub fn check_reasons(
             field: format!("reasons[{i}].{part}").into(),
             ..broken
         };
-        given_text(&reason.text, REASON, "reasons", MAX_REASON_CHARS)
-            .map_err(|broken| in_place("text", broken))?;
+        given_text(
+            &reason.text,
+            Reason::ReasonInvalid,
+            "reasons",
+            MAX_REASON_CHARS,
+        )
+        .map_err(|broken| in_place("text", broken))?;
         if !reason.field.is_empty() {
-            given_text(&reason.field, REASON, "reasons", MAX_REASON_CHARS)
-                .map_err(|broken| in_place("field", broken))?;
+            given_text(
+                &reason.field,
+                Reason::ReasonInvalid,
+                "reasons",
+                MAX_REASON_CHARS,
+            )
+            .map_err(|broken| in_place("field", broken))?;
         }
     }
     Ok(given)
 }
 
 /// What even an incomplete definition says: for which version of which item in whose catalogue it is meant.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DraftHeader {
     /// Code of the item.
-    pub code: String,
+    pub code: ItemCode,
     /// The version that it is to become.
     pub version: u32,
     /// Whose catalogue it is for.
-    #[serde(default)]
     pub owner: ItemOwner,
 }
 
@@ -190,10 +199,16 @@ impl DraftHeader {
     /// # Errors
     /// It is no TOML, or lacks code or version, or they are none.
     pub fn parse(definition: &str) -> Result<Self, CatalogRuleViolation> {
-        const REASON: Reason = Reason::DraftUnreadable;
-        let head: Self = toml::from_str(definition).map_err(|error| {
+        #[derive(Deserialize)]
+        struct HeaderForm {
+            code: String,
+            version: u32,
+            #[serde(default)]
+            owner: ItemOwner,
+        }
+        let form: HeaderForm = toml::from_str(definition).map_err(|error| {
             CatalogRuleViolation::new(
-                REASON,
+                Reason::DefinitionUnreadable,
                 "definition_toml",
                 "a draft is TOML and names code, version and owner",
                 format!(
@@ -202,24 +217,27 @@ impl DraftHeader {
                 ),
             )
         })?;
-        let of_code = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if head.code.is_empty() || head.code.len() > 64 || !head.code.bytes().all(of_code) {
-            return Err(CatalogRuleViolation::new(
-                REASON,
+        let code = ItemCode::try_from(form.code).map_err(|malformed| {
+            CatalogRuleViolation::new(
+                Reason::ItemCodeInvalid,
                 "definition_toml.code",
-                "a code has lower-case letters, digits and hyphens, at most 64",
+                malformed.rule,
                 "目录项代码只用小写字母、数字和连字符，最多64个",
-            ));
-        }
-        if head.version == 0 {
+            )
+        })?;
+        if form.version == 0 {
             return Err(CatalogRuleViolation::new(
-                REASON,
+                Reason::DefinitionInconsistent,
                 "definition_toml.version",
                 "versions are counted from 1",
                 "版本号从1开始",
             ));
         }
-        Ok(head)
+        Ok(Self {
+            code,
+            version: form.version,
+            owner: form.owner,
+        })
     }
 }
 

@@ -10,29 +10,16 @@
 //! A due day that has passed changes no state; "overdue" is computed when it is asked for.
 
 use credit_record::item::ItemOwner;
-use legal_clock::{Calendar, Deadline, LegalDuty as Clock, LegalRuleSet};
+use legal_clock::{Deadline, Law, LegalDuty, format_day};
 use service_kit::reason::Reason;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{CatalogRuleViolation, MAX_NAME_CHARS, MAX_REASON_CHARS, format_day, given_text};
+use super::{CatalogRuleViolation, MAX_NAME_CHARS, MAX_REASON_CHARS, given_text};
 
-/// The numbers of the regulation and the working-day calendar.
-#[derive(Debug, Clone)]
-pub struct CatalogLaw {
-    /// Which days are working days.
-    pub calendar: Calendar,
-    /// The 15 days, and since when.
-    pub rules: LegalRuleSet,
-}
-
-impl CatalogLaw {
-    /// When a trigger is to be answered; none when nothing was due on its day. The day itself is not
-    /// counted.
-    pub fn due(&self, trigger: &Trigger) -> Option<Deadline> {
-        self.rules
-            .due(&self.calendar, Clock::Catalogue, trigger.starts_on())
-    }
+/// When a trigger is to be answered; none when nothing was due on its day. The day itself is not counted.
+pub fn renewal_deadline(law: &Law, trigger: &Trigger) -> Option<Deadline> {
+    law.due(LegalDuty::Catalogue, trigger.starts_on())
 }
 
 /// What happened.
@@ -130,7 +117,12 @@ impl Trigger {
                 let field = "effective_reason";
                 Some((
                     day,
-                    given_text(effective_reason, REASON, field, MAX_REASON_CHARS)?,
+                    given_text(
+                        effective_reason,
+                        Reason::ReasonInvalid,
+                        field,
+                        MAX_REASON_CHARS,
+                    )?,
                 ))
             }
         };

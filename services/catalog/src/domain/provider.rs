@@ -152,7 +152,7 @@ impl ProviderRegistration {
             && until < from
         {
             return Err(CatalogRuleViolation::new(
-                Reason::ProviderValidityInvalid,
+                Reason::PeriodReversed,
                 "provider.valid_until",
                 "valid_until is not before valid_from",
                 "有效期的止日不能早于起日",
@@ -187,7 +187,7 @@ impl ProviderRegistration {
         if let Some(parent_code) = &self.parent {
             let Some(parent) = find(parent_code) else {
                 return Err(broken(
-                    Reason::ProviderParentUnsuitable,
+                    Reason::ProviderUnknown,
                     "the parent is a registered provider",
                     "上级单位尚未登记",
                 ));

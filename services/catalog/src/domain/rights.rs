@@ -248,14 +248,22 @@ pub fn check_owner(
     let broken = |reason, field: &'static str, rule, message: String| {
         Err(CatalogRuleViolation::new(reason, field, rule, message))
     };
-    let Some(organ) = organ.filter(|organ| organ.may_act_on(today)) else {
+    let Some(organ) = organ else {
         return broken(
-            Reason::OwnerUnknown,
+            Reason::ProviderUnknown,
             "definition_toml.owner.organ",
-            "the organ of a catalogue is a registered provider, enabled and within its validity",
-            format!("单位{code}未登记、已停用或不在有效期内"),
+            "the organ of a catalogue is a registered provider",
+            format!("单位{code}未登记"),
         );
     };
+    if !organ.may_act_on(today) {
+        return broken(
+            Reason::OwnerUnsuitable,
+            "definition_toml.owner.organ",
+            "the organ of a catalogue is enabled and within its validity",
+            format!("单位{code}已停用或不在有效期内"),
+        );
+    }
     match (owner, organ.level) {
         (ItemOwner::Department { .. }, OrganLevel::District(district)) => broken(
             Reason::OwnerOutsideDistrict,

@@ -3,6 +3,7 @@
 
 use credit_record::item::ItemVersion;
 use legal_clock::shanghai_date;
+use record_ref::ItemCode;
 use service_kit::reason::Reason;
 use time::{Date, OffsetDateTime, macros::date};
 
@@ -39,13 +40,13 @@ pub const RETIREMENT_WITHDRAWN: Date = date!(9999 - 12 - 31);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetirementDecision {
     /// Code of the item.
-    pub code: String,
+    pub code: ItemCode,
     /// First day on which no record of it is taken any more; [`RETIREMENT_WITHDRAWN`] withdraws the decision before it.
     pub from: Date,
     /// Why.
     pub reason: String,
     /// The item that takes its place.
-    pub successor: Option<String>,
+    pub successor: Option<ItemCode>,
     /// When it was decided.
     pub at: OffsetDateTime,
 }
@@ -314,7 +315,7 @@ pub fn decide_retirement(
 ) -> Result<Option<RetirementDecision>, CatalogRuleViolation> {
     let code = &asked.code;
     if history.versions.is_empty() {
-        return Err(unknown_item(code));
+        return Err(unknown_item("code", code.as_str()));
     }
     if let Some(known) = &history.retirement {
         let same = known.from == asked.from
@@ -377,20 +378,13 @@ pub fn decide_retirement(
         }
         match successor {
             Some(found) if found.versions.is_empty() => {
-                let message = format!("没有目录项{next}");
-                let rule = "the successor is a published item";
-                return Err(CatalogRuleViolation::new(
-                    Reason::RetirementUnsuitable,
-                    field,
-                    rule,
-                    message,
-                ));
+                return Err(unknown_item(field, next.as_str()));
             }
             // A successor that has not ended leads nowhere further, so ends form no cycle.
             Some(found) if found.decided_retirement().is_none() => {}
             _ => {
                 return Err(CatalogRuleViolation::new(
-                    Reason::RetirementUnsuitable,
+                    Reason::ItemRetired,
                     field,
                     "the successor is not retired itself, so that successors form no cycle",
                     format!("目录项{next}已停用，不能替代其他目录项"),
@@ -402,10 +396,10 @@ pub fn decide_retirement(
 }
 
 /// There is no such item.
-pub fn unknown_item(code: &str) -> CatalogRuleViolation {
+pub fn unknown_item(field: &'static str, code: &str) -> CatalogRuleViolation {
     CatalogRuleViolation::new(
         Reason::ItemUnknown,
-        "code",
+        field,
         "the item is published",
         format!("没有目录项{code}"),
     )

@@ -5,7 +5,13 @@ use proto::credit::catalog::v1::{
     ListDutiesRequest, ListItemsRequest, ProviderLevel, RecordTriggerRequest,
     RegisterProviderRequest, RetireItemRequest, ReturnReason, SaveDraftRequest, TriggerKind,
 };
-use service_kit::{error::Refusal, page::Page, reason::Reason};
+use record_ref::ItemCode;
+use service_kit::{
+    error::Refusal,
+    page::Page,
+    reason::Reason,
+    request::{decode_id, decode_item_code, decode_optional_day},
+};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
@@ -19,16 +25,20 @@ use crate::{
         contact::Contacts,
         draft::{DraftReturnReason, ItemDraftState},
         duty::{self, DutySelection, Trigger},
-        given_day,
         page::{DraftKey, DutyKey, PAGE_SIZES},
         provider::{OrganLevelKind, ProviderRegistration, RegistrationInput},
         version::{ItemFilter, RetirementDecision},
     },
 };
 
+/// The item that a request names.
+pub(super) fn item_code(code: &str) -> Result<ItemCode, Refusal> {
+    decode_item_code("code", code)
+}
+
 /// The day that an item is asked for; today when none is named.
 pub(super) fn item_day(request: &GetItemRequest, today: Date) -> Result<Date, Refusal> {
-    Ok(given_day(&request.on_date, "on_date")?.unwrap_or(today))
+    Ok(decode_optional_day("on_date", &request.on_date)?.unwrap_or(today))
 }
 
 pub(super) fn item_filter(request: &ListItemsRequest) -> ItemFilter {
@@ -50,7 +60,7 @@ pub(super) fn retirement_decision(
     request: &RetireItemRequest,
     at: OffsetDateTime,
 ) -> Result<RetirementDecision, Refusal> {
-    let from = given_day(&request.from_date, "from_date")?.ok_or_else(|| {
+    let from = decode_optional_day("from_date", &request.from_date)?.ok_or_else(|| {
         Refusal::new(
             Reason::RetirementInvalid,
             "from_date",
@@ -59,10 +69,13 @@ pub(super) fn retirement_decision(
         )
     })?;
     Ok(RetirementDecision {
-        code: request.code.clone(),
+        code: item_code(&request.code)?,
         from,
         reason: request.reason.clone(),
-        successor: Some(request.successor_code.clone()).filter(|code| !code.is_empty()),
+        successor: match request.successor_code.as_str() {
+            "" => None,
+            code => Some(decode_item_code("successor_code", code)?),
+        },
         at,
     })
 }
@@ -93,16 +106,11 @@ pub(super) fn draft_input(request: &SaveDraftRequest) -> Result<DraftInput<'_>, 
 }
 
 pub(super) fn draft_id(text: &str) -> Result<Uuid, Refusal> {
-    id(text, Reason::DraftIdInvalid, "draft_id")
+    decode_id(Reason::DraftIdInvalid, "draft_id", text)
 }
 
 pub(super) fn duty_id(text: &str) -> Result<Uuid, Refusal> {
-    id(text, Reason::DutyIdInvalid, "duty_id")
-}
-
-fn id(text: &str, reason: Reason, field: &'static str) -> Result<Uuid, Refusal> {
-    Uuid::parse_str(text)
-        .map_err(|_| Refusal::new(reason, field, "an id is a UUID", reason.meaning()))
+    decode_id(Reason::DutyIdInvalid, "duty_id", text)
 }
 
 pub(super) fn return_reasons(given: Vec<ReturnReason>) -> Vec<DraftReturnReason> {
@@ -136,12 +144,12 @@ pub(super) fn duty_list(
     request: &ListDutiesRequest,
 ) -> Result<(DutyListQuery<'_>, Page<DutyKey>), Refusal> {
     let page = Page::from_request(PAGE_SIZES, request.page_size, &request.page_token)?;
-    let question = DutyListQuery {
+    let query = DutyListQuery {
         part: duty_selection(request.filter()),
         organ: &request.organ,
         item_code: &request.item_code,
     };
-    Ok((question, page))
+    Ok((query, page))
 }
 
 fn duty_selection(filter: DutyFilter) -> DutySelection {
@@ -167,8 +175,8 @@ pub(super) fn decode_trigger(
         kind,
         &request.document_title,
         &request.document_number,
-        given_day(&request.promulgated_on, "promulgated_on")?,
-        given_day(&request.effective_on, "effective_on")?,
+        decode_optional_day("promulgated_on", &request.promulgated_on)?,
+        decode_optional_day("effective_on", &request.effective_on)?,
         &request.effective_reason,
         today,
     )?;
@@ -203,8 +211,8 @@ pub(super) fn decode_registration(
         district_code: &provider.district_code,
         enabled: provider.enabled,
         parent_code: &provider.parent_code,
-        valid_from: given_day(&provider.valid_from, "provider.valid_from")?,
-        valid_until: given_day(&provider.valid_until, "provider.valid_until")?,
+        valid_from: decode_optional_day("provider.valid_from", &provider.valid_from)?,
+        valid_until: decode_optional_day("provider.valid_until", &provider.valid_until)?,
     })?;
     let contacts = provider
         .contacts
@@ -236,6 +244,7 @@ mod tests {
             ..GetItemRequest::default()
         };
         let retirement = RetireItemRequest {
+            code: "xzcf".to_owned(),
             from_date: "tomorrow".to_owned(),
             ..RetireItemRequest::default()
         };

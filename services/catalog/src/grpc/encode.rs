@@ -5,15 +5,13 @@ pub(super) mod duty;
 pub(super) mod item;
 
 use credit_record::item::{CodeListVersion, CodeValue, ItemOwner};
+use legal_clock::format_day;
 use proto::credit::catalog::v1::{
     Catalogue, CodeList, CodeListValue, Owner as WireOwner, Provider, ProviderContacts,
     ProviderLevel,
 };
 
-use crate::{
-    app::providers::ShownProvider,
-    domain::{format_day, provider},
-};
+use crate::{app::providers::ShownProvider, domain::provider};
 
 pub(super) fn encode_provider((provider, contacts): ShownProvider) -> Provider {
     let level = match provider.level.kind() {

@@ -91,7 +91,7 @@ impl ReconcilerCache {
     }
 
     /// Those of `all` that are not known to be published.
-    pub(super) fn unpublished<T: Versioned>(
+    pub(super) fn list_unpublished<T: Versioned>(
         &mut self,
         source: &str,
         all: &[T],
@@ -143,15 +143,15 @@ mod tests {
             &standard,
             &cache.standard_definitions().await.unwrap()
         ));
-        let mut offers = cache.unpublished("standard items", &standard.items);
+        let mut offers = cache.list_unpublished("standard items", &standard.items);
         assert_eq!(offers.len(), standard.items.len());
         let mut first = offers.remove(0);
         cache.mark_published(&first);
-        let left = cache.unpublished("standard items", &standard.items);
+        let left = cache.list_unpublished("standard items", &standard.items);
         assert_eq!(left.len(), standard.items.len() - 1);
         assert!(left.iter().all(|o| o.version.key() != first.version.key()));
         // A list of the same name is another thing.
-        let lists = cache.unpublished("standard code lists", &standard.lists);
+        let lists = cache.list_unpublished("standard code lists", &standard.lists);
         assert_eq!(lists.len(), standard.lists.len());
 
         let text = "code = \"x\"".to_owned();

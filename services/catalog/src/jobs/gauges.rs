@@ -54,7 +54,7 @@ impl CatalogGauges {
     }
 
     /// Reads them from the tables.
-    pub(super) async fn refresh(
+    pub(super) async fn refresh_counts(
         &self,
         pool: &Pool,
         now: OffsetDateTime,

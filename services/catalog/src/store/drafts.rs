@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{decode_owner, unknown_value};
+use super::{decode_item_code, decode_owner, unknown_value};
 use crate::domain::{
     draft::{DraftHeader, DraftHistoryEntry, DraftReturnReason, ItemDraft, ItemDraftState},
     page::DraftKey,
@@ -115,7 +115,7 @@ pub async fn upsert_draft(
            CASE WHEN state = 'returned' THEN $13 ELSE '[]' END, $15 FROM now",
     )
     .bind(draft.id)
-    .bind(&draft.head.code)
+    .bind(draft.head.code.as_str())
     .bind(i64::from(draft.head.version))
     .bind(draft.head.owner.as_str())
     .bind(draft.head.owner.organ())
@@ -196,7 +196,7 @@ fn decode_draft(row: DraftRow) -> Result<ItemDraft, Error> {
     Ok(ItemDraft {
         id: row.draft_id,
         head: DraftHeader {
-            code: row.item_code,
+            code: decode_item_code(row.item_code)?,
             // CHECK (item_version > 0), and a head's version is a u32.
             version: row.item_version as u32,
             owner: decode_owner(&row.catalogue, row.organ, row.district_code)?,

@@ -333,17 +333,17 @@ pub async fn mark_overdue(
     let rows: Vec<DutyRow> = sqlx::query_as(
         "WITH late AS ( \
            SELECT duty_id FROM duty WHERE state = 'open' AND due_on < $1 \
-             AND (told_overdue_for IS NULL OR told_overdue_for < due_on) \
+             AND (announced_overdue_for IS NULL OR announced_overdue_for < due_on) \
            ORDER BY duty_id LIMIT 500 FOR UPDATE SKIP LOCKED), \
-         told AS ( \
-           UPDATE duty SET told_overdue_for = due_on FROM late \
+         announced AS ( \
+           UPDATE duty SET announced_overdue_for = due_on FROM late \
            WHERE duty.duty_id = late.duty_id RETURNING duty.*), \
          noted AS ( \
            INSERT INTO duty_change (duty_id, what, at, by, due_on) \
-           SELECT duty_id, 'overdue', $2, $3, due_on FROM told) \
+           SELECT duty_id, 'overdue', $2, $3, due_on FROM announced) \
          SELECT d.*, t.kind, t.document_title, t.document_number, t.promulgated_on, \
            t.effective_on, t.effective_reason, t.recorded_at \
-         FROM told d JOIN change_trigger t USING (trigger_id) ORDER BY d.due_on, d.duty_id",
+         FROM announced d JOIN change_trigger t USING (trigger_id) ORDER BY d.due_on, d.duty_id",
     )
     .bind(today)
     .bind(at)

@@ -1,11 +1,12 @@
 //! Versions of items and their ends. Called by `app`.
 
 use credit_record::item::{ItemOwner, ItemVersion};
+use record_ref::ItemCode;
 use service_kit::db::{Conn, Error};
 use sqlx::FromRow;
 use time::{Date, OffsetDateTime};
 
-use super::decode_owner;
+use super::{decode_item_code, decode_owner};
 use crate::domain::version::{ItemFilter, RetirementDecision};
 
 /// A version as its row holds it.
@@ -202,11 +203,15 @@ pub async fn load_retirement(
     .bind(code)
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|(from, reason, successor, at)| RetirementDecision {
-        code: code.to_owned(),
+    let Some((from, reason, successor, at)) = row else {
+        return Ok(None);
+    };
+    let successor = Some(successor).filter(|successor| !successor.is_empty());
+    Ok(Some(RetirementDecision {
+        code: decode_item_code(code.to_owned())?,
         from,
         reason,
-        successor: Some(successor).filter(|successor| !successor.is_empty()),
+        successor: successor.map(decode_item_code).transpose()?,
         at,
     }))
 }
@@ -223,10 +228,10 @@ pub async fn insert_retirement(
          SELECT $1, $2, $3, $4, $5, $6, coalesce(max(decision), 0) + 1 \
          FROM item_retirement WHERE code = $1",
     )
-    .bind(&end.code)
+    .bind(end.code.as_str())
     .bind(end.from)
     .bind(&end.reason)
-    .bind(end.successor.as_deref().unwrap_or_default())
+    .bind(end.successor.as_ref().map_or("", ItemCode::as_str))
     .bind(end.at)
     .bind(by)
     .execute(conn)

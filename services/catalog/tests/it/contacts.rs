@@ -165,7 +165,7 @@ async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Test
     };
     assert_eq!(
         refusal_of(register(&fixture, below(BUREAU, "430104")).await).reason_and_field(),
-        (Reason::ProviderParentUnsuitable, "provider.parent_code")
+        (Reason::ProviderUnknown, "provider.parent_code")
     );
     fixture.register(BUREAU, "430104").await?;
     let stored = register(&fixture, below(BUREAU, "430104")).await?;
@@ -182,12 +182,7 @@ async fn r3_a_provider_has_a_parent_within_its_district_and_a_validity() -> Test
         ),
         ("x", "430104", "2026-01-01", Reason::CreditCodeInvalid),
         (YUELU, "430104", "2026-01-01", Reason::ProviderParentInvalid),
-        (
-            BUREAU,
-            "430104",
-            "2027-01-01",
-            Reason::ProviderValidityInvalid,
-        ),
+        (BUREAU, "430104", "2027-01-01", Reason::PeriodReversed),
         (BUREAU, "430104", "1月1日", Reason::DateInvalid),
     ] {
         let provider = Provider {

@@ -1,8 +1,8 @@
 //! 15 working days after a change of law or of functions the catalogue follows it.
 
-use catalog::{domain::duty::CatalogLaw, jobs::reconcile_data_files};
+use catalog::jobs::reconcile_data_files;
 use credit_record::item::ItemOwner;
-use legal_clock::{Calendar, LegalRuleSet};
+use legal_clock::{Calendar, Law, LegalRuleSet};
 use proto::credit::catalog::{
     events::v1::{DutyClosed, DutyDismissed, DutyOpened, DutyOverdue, DutyRescheduled},
     v1::{DutyFilter, DutyState, ListDutiesRequest, RecordTriggerRequest, TriggerKind},
@@ -374,7 +374,7 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
         "year": 2027, "status": "final", "notice": "测试", "published": "2026-12-22", "revision": 1,
         "off_weekdays": ["2027-01-01", "2027-01-04"], "work_weekends": [],
     }));
-    let revised = CatalogLaw {
+    let revised = Law {
         calendar: Calendar::from_json(&years.to_string())?,
         rules: LegalRuleSet::changsha_2017(),
     };
@@ -390,10 +390,7 @@ async fn r6_a_new_calendar_moves_open_duties_and_says_so() -> TestResult {
     assert_eq!((moved[0].0.as_str(), moved[0].2), ("xzcf", expected.due_on));
     let events = fixture.bed.emitted::<DutyRescheduled>().await?;
     assert_eq!(events[0].old_due_on, before);
-    assert_eq!(
-        events[0].due_on,
-        catalog::domain::format_day(expected.due_on)
-    );
+    assert_eq!(events[0].due_on, legal_clock::format_day(expected.due_on));
     assert!(!events[0].provisional);
     // An instance that does not know the notice yet leaves the final day alone.
     let old =
@@ -440,7 +437,7 @@ async fn r6_overdue_is_not_told_again_for_an_earlier_day() -> TestResult {
         .as_array_mut()
         .ok_or_else(|| anyhow::anyhow!("no off_weekdays"))?
         .push("2026-06-09".into());
-    let revised = CatalogLaw {
+    let revised = Law {
         calendar: Calendar::from_json(&years.to_string())?,
         rules: LegalRuleSet::changsha_2017(),
     };

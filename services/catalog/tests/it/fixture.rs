@@ -8,12 +8,11 @@ use std::{
 use anyhow::{Context, Result};
 use catalog::{
     Config,
-    domain::duty::CatalogLaw,
     jobs::{ReconcileReport, reconcile_data_files},
 };
 use credit_record::item::{ItemVersion, standard_items};
 use event_bus::Subscription;
-use legal_clock::{Calendar, LegalRuleSet};
+use legal_clock::{Calendar, Law, LegalRuleSet};
 use proto::credit::catalog::{
     events::v1::{ItemVersionPublished, ProviderRegistered},
     v1::{
@@ -223,8 +222,8 @@ impl CatalogFixture {
 }
 
 /// The numbers of the regulation with the calendar that ships with the program.
-pub fn changsha_law() -> Result<CatalogLaw> {
-    Ok(CatalogLaw {
+pub fn changsha_law() -> Result<Law> {
+    Ok(Law {
         calendar: Calendar::builtin()?,
         rules: LegalRuleSet::changsha_2017(),
     })

@@ -72,9 +72,22 @@ fn carried() -> (usize, usize) {
 async fn a_code_with_a_character_that_no_text_can_hold_is_the_callers_mistake() -> TestResult {
     let fixture = CatalogFixture::start().await?;
     fixture.ready().await?;
-    let status = get(&fixture, "xzcf\0", 1).await.unwrap_err();
-    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
-    assert!(status.message().contains("U+0000"));
+    let request = ListItemsRequest {
+        organ: format!("{OFFICE}\0"),
+        ..ListItemsRequest::default()
+    };
+    let listed = fixture.client_as(Role::Public)?.list_items(request).await;
+    assert_eq!(refusal_of(listed).reason, Reason::TextWithNul);
+    for (code, reason) in [
+        ("xzcf\0", Reason::ItemCodeInvalid),
+        ("XZCF", Reason::ItemCodeInvalid),
+        ("", Reason::ItemCodeMissing),
+        ("nowhere", Reason::ItemUnknown),
+    ] {
+        let status = get(&fixture, code, 1).await.unwrap_err();
+        let refusal = RefusalDetails::from_status(&status);
+        assert_eq!(refusal.reason_and_field(), (reason, "code"), "{code}");
+    }
     fixture.finish().await?;
     Ok(())
 }
@@ -130,7 +143,7 @@ async fn r6_the_standard_items_are_published_once_and_whole() -> TestResult {
             (event.catalogue.as_str(), event.published_on.as_str()),
             ("city", "2026-11-20")
         );
-        let from = standard.effective_from.map(catalog::domain::format_day);
+        let from = standard.effective_from.map(legal_clock::format_day);
         assert_eq!(event.effective_from, from.unwrap_or_default());
         assert_eq!(ItemVersion::from_json(&event.definition_json)?, standard);
     }
@@ -259,7 +272,7 @@ async fn r6_each_catalogue_is_that_of_its_organ() -> TestResult {
         (department(YUELU), Reason::OwnerOutsideDistrict, organ),
         (
             department("1143000000612221XY"),
-            Reason::OwnerUnknown,
+            Reason::ProviderUnknown,
             organ,
         ),
     ] {

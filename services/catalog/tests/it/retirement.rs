@@ -87,7 +87,7 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
     assert!(get(0).await.is_ok());
     assert_eq!(states().await?, VersionState::InForce);
     fixture.bed.clock.set(datetime!(2026-12-01 00:00 +8));
-    assert_eq!(refusal_of(get(0).await).reason, Reason::ItemVersionUnknown);
+    assert_eq!(refusal_of(get(0).await).reason, Reason::ItemRetired);
     assert!(
         get(1).await.is_ok(),
         "records of it are still read by their version"
@@ -155,7 +155,20 @@ async fn r6_a_retirement_that_leads_nowhere_is_refused() -> TestResult {
         ("a", "tomorrow", "", Reason::DateInvalid, "from_date"),
         ("a", "9999-12-31", "", unsuitable, "from_date"),
         ("a", "2026-12-01", "a", wrong, "successor_code"),
-        ("a", "2026-12-01", "nowhere", unsuitable, "successor_code"),
+        (
+            "a",
+            "2026-12-01",
+            "nowhere",
+            Reason::ItemUnknown,
+            "successor_code",
+        ),
+        (
+            "a",
+            "2026-12-01",
+            "A",
+            Reason::ItemCodeInvalid,
+            "successor_code",
+        ),
     ] {
         let refused = refusal_of(retire(&fixture, code, from, successor).await);
         assert_eq!(refused.reason_and_field(), (reason, field), "{code} {from}");

@@ -61,7 +61,7 @@ impl From<FormError> for Refusal {
             FormError::ItemCode => (
                 Reason::ItemCodeInvalid,
                 "item_code",
-                "1 to 64 of a-z, 0-9, '.', '_' and '-'",
+                "1 to 64 of a-z, 0-9 and '-'",
                 "目录事项代码须为 1 至 64 个小写字母、数字、点、下划线或连字符",
             ),
             FormError::ContentType => (

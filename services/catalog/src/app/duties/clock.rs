@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use legal_clock::{Law, format_day};
 use proto::credit::catalog::events::v1::{DutyOverdue, DutyRescheduled};
 use service_kit::db::Conn;
 use time::Date;
@@ -11,10 +12,7 @@ use uuid::Uuid;
 use super::{CLOSING, RECORDING, close_duties_of_ended, id_bytes, owner_columns};
 use crate::{
     app::{ActionContext, append_events, items},
-    domain::{
-        duty::{self, CatalogLaw},
-        format_day,
-    },
+    domain::duty,
     error::CatalogError,
     store::{self, duties::DutyReschedule},
 };
@@ -29,7 +27,7 @@ pub type RescheduledDuty = (String, Date, Date);
 /// The database fails.
 pub async fn reschedule_duties(
     conn: &mut Conn,
-    law: &CatalogLaw,
+    law: &Law,
     act: ActionContext<'_>,
 ) -> Result<Vec<RescheduledDuty>, CatalogError> {
     let failed = CatalogError::database;
@@ -39,7 +37,7 @@ pub async fn reschedule_duties(
     let mut moved: Vec<_> = open
         .iter()
         .filter_map(|duty| {
-            let deadline = law.due(&duty.trigger.trigger)?;
+            let deadline = duty::renewal_deadline(law, &duty.trigger.trigger)?;
             duty::replaces_deadline(duty.deadline, deadline).then_some((duty, deadline))
         })
         .collect();

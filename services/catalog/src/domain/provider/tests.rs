@@ -269,7 +269,7 @@ fn r3_a_provider_stands_below_the_city_or_its_own_district() {
         (
             placed(CODE, "", "11430100006123458R"),
             "provider.parent_code",
-            Reason::ProviderParentUnsuitable,
+            Reason::ProviderUnknown,
         ),
     ];
     for (registration, field, reason) in table {
@@ -284,8 +284,7 @@ fn r3_a_provider_stands_below_the_city_or_its_own_district() {
 
 #[test]
 fn r3_a_provider_acts_within_its_validity() {
-    let days =
-        ["2026-01-01", "2026-06-30"].map(|text| crate::domain::given_day(text, "test").unwrap());
+    let days = ["2026-01-01", "2026-06-30"].map(legal_clock::parse_day);
     let with = |valid_from, valid_until| {
         ProviderRegistration::new(RegistrationInput {
             valid_from,

@@ -1,13 +1,13 @@
 //! R-6, D-17, R-25: the clock of 15 working days.
 
-use legal_clock::{Calendar, Deadline, LegalRuleSet};
+use legal_clock::{Calendar, Deadline, Law, LegalRuleSet};
 use service_kit::reason::Reason;
 
 use super::{super::duty::*, day, violated_rule};
 use crate::domain::CatalogRuleViolation;
 
-fn law() -> CatalogLaw {
-    CatalogLaw {
+fn law() -> Law {
+    Law {
         calendar: Calendar::builtin().unwrap(),
         rules: LegalRuleSet::changsha_2017(),
     }
@@ -41,7 +41,7 @@ fn r6_a_duty_is_due_15_working_days_after_its_trigger() {
         ("2017-06-19", None),
     ];
     for (on, due) in table {
-        let said = law().due(&trigger(on, None).unwrap());
+        let said = renewal_deadline(&law(), &trigger(on, None).unwrap());
         let said = said.map(|deadline| (deadline.due_on, deadline.provisional));
         assert_eq!(said, due.map(|(due, firm)| (day(due), firm)), "{on}");
     }
@@ -53,13 +53,16 @@ fn d17_the_clock_starts_from_the_promulgation_unless_the_office_sets_the_day_of_
     assert_eq!(plain.starts_on(), day("2026-01-30"));
     let later = trigger("2026-01-30", Some(("2026-06-01", "过渡期较长"))).unwrap();
     assert_eq!(later.starts_on(), day("2026-06-01"));
-    assert_eq!(law().due(&later).unwrap().due_on, day("2026-06-23"));
+    assert_eq!(
+        renewal_deadline(&law(), &later).unwrap().due_on,
+        day("2026-06-23")
+    );
     // Into a year without a published calendar: said to be provisional.
     let far = trigger("2026-01-30", Some(("2026-12-21", "过渡期较长"))).unwrap();
-    assert!(law().due(&far).unwrap().provisional);
+    assert!(renewal_deadline(&law(), &far).unwrap().provisional);
     // Promulgated before the regulation, in effect after it: due.
     let old = trigger("2017-01-01", Some(("2017-07-01", "过渡期较长"))).unwrap();
-    assert!(law().due(&old).is_some());
+    assert!(renewal_deadline(&law(), &old).is_some());
 }
 
 #[test]

@@ -197,37 +197,41 @@ fn d25_a_catalogue_is_that_of_an_organ_in_its_own_district() {
     let city = registered(CITY, "", true);
     let yuelu = registered(YUELU, "430104", true);
     let disabled = registered(CITY, "", false);
-    // (owner, what the registry holds of its organ, field)
+    let organ = "definition_toml.owner.organ";
+    let district_field = "definition_toml.owner.district";
+    let outside = Reason::OwnerOutsideDistrict;
+    // (owner, what the registry holds of its organ, reason and field)
     let table = [
         (ItemOwner::City, None, None),
         (department(CITY), Some(&city), None),
         (district("430104", YUELU), Some(&yuelu), None),
-        (department(CITY), None, Some("definition_toml.owner.organ")),
+        (
+            department(CITY),
+            None,
+            Some((Reason::ProviderUnknown, organ)),
+        ),
         (
             department(CITY),
             Some(&disabled),
-            Some("definition_toml.owner.organ"),
+            Some((Reason::OwnerUnsuitable, organ)),
         ),
-        (
-            department(YUELU),
-            Some(&yuelu),
-            Some("definition_toml.owner.organ"),
-        ),
+        (department(YUELU), Some(&yuelu), Some((outside, organ))),
         (
             district("430103", YUELU),
             Some(&yuelu),
-            Some("definition_toml.owner.district"),
+            Some((outside, district_field)),
         ),
         (
             district("430104", CITY),
             Some(&city),
-            Some("definition_toml.owner.district"),
+            Some((outside, district_field)),
         ),
     ];
-    for (owner, organ, field) in table {
-        let said = check_owner(&owner, organ, today);
-        let said_field = said.as_ref().err().map(|broken| violated_rule(broken).0);
-        assert_eq!(said_field, field, "{owner:?}");
+    for (owner, registered, expected) in table {
+        let checked = check_owner(&owner, registered, today);
+        let refused = checked.as_ref().err();
+        let refused = refused.map(|broken| (broken.reason, violated_rule(broken).0));
+        assert_eq!(refused, expected, "{owner:?}");
     }
 }
 

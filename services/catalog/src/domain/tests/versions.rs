@@ -280,10 +280,10 @@ fn r6_the_version_in_force_is_the_highest_that_has_begun() {
 
 fn end(from: &str, successor: Option<&str>) -> RetirementDecision {
     RetirementDecision {
-        code: "xzxk".to_owned(),
+        code: "xzxk".parse().unwrap(),
         from: day(from),
         reason: "法律废止".to_owned(),
-        successor: successor.map(str::to_owned),
+        successor: successor.map(|code| code.parse().unwrap()),
         at: at("2026-11-23"),
     }
 }
@@ -346,13 +346,13 @@ fn r6_an_item_ends_once_from_today_on_and_ends_form_no_cycle() {
         (
             decide_retirement(&one, end("2026-12-01", Some("nil")), Some(&none), today),
             "successor_code",
-            Reason::RetirementUnsuitable,
+            Reason::ItemUnknown,
         ),
         // The successor has ended, in favour of whatever: a cycle can never close.
         (
             decide_retirement(&one, end("2026-12-01", Some("yzsx")), Some(&ended), today),
             "successor_code",
-            Reason::RetirementUnsuitable,
+            Reason::ItemRetired,
         ),
     ];
     for (said, field, reason) in table {

@@ -44,7 +44,7 @@ pub(in crate::grpc) fn encode_draft(whole: &WholeDraft, officers: bool) -> Draft
 pub(in crate::grpc) fn encode_draft_line(draft: &draft::ItemDraft) -> Draft {
     Draft {
         draft_id: draft.id.to_string(),
-        item_code: draft.head.code.clone(),
+        item_code: draft.head.code.as_str().to_owned(),
         item_version: draft.head.version,
         owner: Some(encode_owner(&draft.head.owner)),
         state: state(draft.state).into(),

@@ -1,15 +1,12 @@
 //! Triggers and duties as messages. Called by `grpc`.
 
-use legal_clock::shanghai_date;
+use legal_clock::{Law, format_day, shanghai_date};
 use proto::credit::catalog::v1::{Duty, DutyState, Trigger, TriggerKind};
 use service_kit::grpc::to_timestamp;
 use time::Date;
 
 use super::encode_owner;
-use crate::domain::{
-    duty::{self, CatalogLaw, RecordedTrigger, RenewalDutyState, is_overdue},
-    format_day,
-};
+use crate::domain::duty::{self, RecordedTrigger, RenewalDutyState, is_overdue};
 
 /// A trigger.
 pub(in crate::grpc) fn encode_trigger(recorded: &RecordedTrigger) -> Trigger {
@@ -36,11 +33,7 @@ pub(in crate::grpc) fn encode_trigger(recorded: &RecordedTrigger) -> Trigger {
 }
 
 /// A duty with its state on a day.
-pub(in crate::grpc) fn encode_duty(
-    duty: &duty::RenewalDuty,
-    law: &CatalogLaw,
-    today: Date,
-) -> Duty {
+pub(in crate::grpc) fn encode_duty(duty: &duty::RenewalDuty, law: &Law, today: Date) -> Duty {
     let state = match duty.state {
         RenewalDutyState::Open => DutyState::Open,
         RenewalDutyState::Closed => DutyState::Closed,

@@ -7,6 +7,7 @@ use credit_record::{
         UpdateCycle,
     },
 };
+use legal_clock::format_day;
 use prost::Message;
 use proto::credit::{
     catalog::v1::{
@@ -20,10 +21,7 @@ use service_kit::grpc::{MAX_MESSAGE_BYTES, to_timestamp};
 use time::Date;
 
 use super::encode_owner;
-use crate::domain::{
-    format_day,
-    version::{self, ItemHistory, ItemVersionState, PublishedItemVersion},
-};
+use crate::domain::version::{self, ItemHistory, ItemVersionState, PublishedItemVersion};
 
 /// A version with all that it says.
 pub(in crate::grpc) fn encode_item(item: &ItemVersion) -> Item {
@@ -203,10 +201,10 @@ pub(in crate::grpc) fn encode_item_versions(
 /// The end of an item.
 pub(in crate::grpc) fn encode_retirement(end: &version::RetirementDecision) -> Retirement {
     Retirement {
-        code: end.code.clone(),
+        code: end.code.as_str().to_owned(),
         from_date: format_day(end.from),
         reason: end.reason.clone(),
-        successor_code: end.successor.clone().unwrap_or_default(),
+        successor_code: end.successor.clone().map(String::from).unwrap_or_default(),
         decided_at: Some(to_timestamp(end.at)),
     }
 }
