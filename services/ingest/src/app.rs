@@ -1,5 +1,5 @@
-//! The use cases of ingest. What writes is given a transaction and never commits; what reads is given the pool. Where a
-//! line of a log must be committed before anything is read, the use case says so and does it.
+//! The use cases of ingest, given a connection or a transaction; they never commit. Where a line of a log must be
+//! committed before anything is read, the use case is given the pool and says so.
 
 pub mod nil_report;
 pub mod reads;
@@ -30,7 +30,7 @@ pub async fn accept_submissions(
     let mut batch = store::load_batch(conn, submissions).await?;
     let decisions: Vec<SubmissionDecision> = submissions
         .iter()
-        .map(|submission| batch.decide(submission, now))
+        .map(|submission| batch.decide_submission(submission, now))
         .collect();
     let mut fresh: Vec<(&SealedSubmission, &StoredVersion)> = Vec::new();
     let mut unchanged: Vec<(&SealedSubmission, &StoredVersion)> = Vec::new();

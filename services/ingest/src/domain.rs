@@ -12,12 +12,13 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
 use legal_clock::shanghai_date;
 use record_ref::{
     ItemCode, ItemRef, KeyDigest, LedgerNumber, Operation, ProviderCode, RecordAddress, RecordKey,
     RecordVersion, Revision, VersionId,
 };
-use time::{Date, OffsetDateTime, macros::format_description};
+use time::{Date, OffsetDateTime};
 
 pub use catalogue::{
     CatalogueItem, CatalogueItemVersion, ReportingRegistration, ReportingRetirement, Successor,
@@ -25,13 +26,6 @@ pub use catalogue::{
 
 /// 32 bytes of a digest or keyed hash.
 pub type Digest = [u8; 32];
-
-/// A civil day as requests and events write it, `YYYY-MM-DD` and in no other way.
-pub fn parse_day(text: &str) -> Option<Date> {
-    Date::parse(text, format_description!("[year]-[month]-[day]"))
-        .ok()
-        .filter(|day| day.to_string() == text)
-}
 
 /// What makes two submissions equal that are pinned to the same version of their item: operation, bytes, type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +36,29 @@ pub struct VersionContent {
     pub sha256: Digest,
     /// MIME type.
     pub content_type: String,
+}
+
+/// A submission as it came: nothing of it is checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IncomingSubmission {
+    /// The caller's id of it.
+    pub submission_id: String,
+    /// Item that it names.
+    pub item_code: String,
+    /// Version of the item that it asks for; 0: the one in force.
+    pub item_version: u32,
+    /// The provider's own key of the record.
+    pub record_key: String,
+    /// What it does to the record; none for a number that means nothing.
+    pub operation: Option<Operation>,
+    /// MIME type.
+    pub content_type: String,
+    /// The bytes as received.
+    pub content: Bytes,
+    /// SHA-256 of the bytes by the caller's own count; may be empty.
+    pub content_sha256: Bytes,
+    /// The record's own trace context; may be empty.
+    pub traceparent: String,
 }
 
 /// A submission whose form was checked and whose content is sealed.
@@ -281,7 +298,7 @@ impl IngestBatchState {
     ///
     /// Idempotency comes first: a repetition is answered as before even when the provider was
     /// disabled or the item retired since, because the receipt was given.
-    pub fn decide(
+    pub fn decide_submission(
         &mut self,
         incoming: &SealedSubmission,
         now: OffsetDateTime,
@@ -295,8 +312,8 @@ impl IngestBatchState {
                 stored: stored.clone(),
                 unchanged,
             };
-            let place = (reload, incoming.key.digest);
-            self.reload_lines.entry(place).or_insert(line);
+            let key = (reload, incoming.key.digest);
+            self.reload_lines.entry(key).or_insert(line);
         }
         decision
     }
@@ -408,7 +425,7 @@ impl IngestBatchState {
         if incoming.content.operation.ends_record() {
             item.pin_end(asked, current.ok_or(Rejection::RecordUnknown)?)
         } else {
-            item.pin(asked, today, current)
+            item.pin_version(asked, today, current)
         }
     }
 

@@ -2,6 +2,7 @@
 //! that answers; records of streams carry their [`Refusal`] in a message.
 
 mod definition;
+mod form;
 
 use credit_record::item::ItemError;
 use record_ref::Malformed;
@@ -13,8 +14,9 @@ use service_kit::{
 };
 use tonic::Status;
 
-use crate::{domain::Rejection, intake::FormError};
+use crate::domain::Rejection;
 use definition::{unnamed_definition, unusable_definition};
+pub use form::{FormError, MAX_CONTENT_BYTES};
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -46,27 +48,12 @@ pub enum IngestError {
         /// The step expected.
         expected: &'static str,
     },
-    /// `record_id` is no id of a version.
-    #[error("record_id is not a UUID")]
-    RecordId,
-    /// Not a day.
-    #[error("{field} is not a day")]
-    Date {
-        /// Field of the request.
-        field: &'static str,
-    },
-    /// `limit` is larger than the ledger gives at once.
-    #[error("limit is above {most}")]
-    LedgerLimit {
-        /// The most.
-        most: u32,
-    },
     /// A replay of no definition.
     #[error("no definition is offered")]
     DefinitionMissing,
-    /// The text of a definition is empty or too long.
-    #[error("the definition is empty or too large")]
-    DefinitionLength,
+    /// The text of a definition is too long.
+    #[error("the definition is too large")]
+    DefinitionTooLarge,
     /// `received_to` is before `received_from`.
     #[error("received_to is before received_from")]
     ReceivedReversed,
@@ -82,9 +69,12 @@ pub enum IngestError {
     /// The registry never named this provider.
     #[error("provider_code is not registered")]
     ProviderUnknown,
-    /// Nothing was published under this code and version.
+    /// Nothing was published under this code.
+    #[error("no item of this code is published")]
+    PublishedItemUnknown,
+    /// The item has no such version.
     #[error("the item has no such version")]
-    PublishedUnknown,
+    PublishedVersionUnknown,
     /// The version was announced before definitions were kept.
     #[error("the definition of the version is not kept")]
     DefinitionUnknown,
@@ -222,34 +212,17 @@ impl From<IngestError> for Status {
                 "begin once, then records, then end once",
                 "全量报送须依次为：开始、逐条记录、结束",
             ),
-            IngestError::RecordId => (
-                Reason::RecordIdInvalid,
-                "record_id",
-                "a UUID, as in a receipt",
-                "记录编号须为回执中的编号（UUID）",
-            ),
-            IngestError::Date { field } => (
-                Reason::DateInvalid,
-                field,
-                "YYYY-MM-DD, a day that exists",
-                "日期应写作 YYYY-MM-DD，且为真实日期",
-            ),
-            IngestError::LedgerLimit { most } => {
-                let message = format!("每次最多查询{most}条");
-                let rule = "at most the limit of the list, 0 for its default";
-                return Refusal::new(Reason::PageSizeInvalid, "limit", rule, message).into();
-            }
             IngestError::DefinitionMissing => (
                 Reason::DefinitionMissing,
                 "offered",
                 "definition_toml or published",
                 "请提交定义文本，或者指明已发布的事项版本",
             ),
-            IngestError::DefinitionLength => (
+            IngestError::DefinitionTooLarge => (
                 Reason::DefinitionTooLarge,
                 "definition_toml",
-                "1 byte to 1 MiB (1048576 bytes)",
-                "定义文本不得为空，也不得超过 1 MiB",
+                "at most 1 MiB (1048576 bytes)",
+                "定义文本不得超过 1 MiB",
             ),
             IngestError::ReceivedReversed => (
                 Reason::PeriodReversed,
@@ -281,11 +254,17 @@ impl From<IngestError> for Status {
                 "a provider of the registry, or empty",
                 "没有登记该信息提供主体",
             ),
-            IngestError::PublishedUnknown => (
+            IngestError::PublishedItemUnknown => (
+                Reason::ItemUnknown,
+                "published.item_code",
+                "an item of the catalogue",
+                "目录中没有该事项",
+            ),
+            IngestError::PublishedVersionUnknown => (
                 Reason::ItemVersionUnknown,
-                "published",
-                "a published version of an item",
-                "没有该事项或者该版本",
+                "published.item_version",
+                "a published version of the item",
+                "该事项没有这个版本",
             ),
             IngestError::DefinitionUnknown => (
                 Reason::DefinitionUnknown,

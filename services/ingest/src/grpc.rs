@@ -25,9 +25,10 @@ use proto::credit::ingest::v1::{
 };
 use service_kit::{
     ServiceContext,
-    db::{self, Pool, Tx},
+    db::{self, Conn, Pool, Tx},
     grpc::trace_parent,
     identity::Principal,
+    request::decode_record_id,
 };
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming, codegen::BoxStream};
@@ -35,8 +36,8 @@ use tonic::{Request, Response, Status, Streaming, codegen::BoxStream};
 use crate::{
     Config,
     app::{nil_report, reads, replay::Replays},
-    error::IngestError,
-    intake::{MAX_CONTENT_BYTES, Submitter},
+    error::{IngestError, MAX_CONTENT_BYTES},
+    intake::Submitter,
     reload::Reloads,
     writer::SubmissionMode,
 };
@@ -93,6 +94,12 @@ impl IngestApi {
             stream_window: config.stream_window.max(1),
         }
     }
+
+    async fn read_connection(
+        &self,
+    ) -> Result<impl std::ops::DerefMut<Target = Conn> + use<>, IngestError> {
+        (self.pool.acquire().await).map_err(IngestError::database("查询"))
+    }
 }
 
 #[tonic::async_trait]
@@ -103,12 +110,12 @@ impl IngestService for IngestApi {
     ) -> Result<Response<SubmitRecordResponse>, Status> {
         let provider = provider_of(&Principal::from_request(&request)?);
         let trace = trace_parent(&request);
-        let submission = request.into_inner().submission;
+        let submission = request.into_inner().submission.map(decode::submission);
         let pending = self
             .submitter
             .submit_record(submission, provider, trace.as_ref(), SubmissionMode::Single)
             .await;
-        let (id, answered) = pending.wait().await;
+        let (id, answered) = pending.wait_answered().await;
         let receipt = Some(encode::encode_receipt(id, &answered?));
         Ok(Response::new(SubmitRecordResponse { receipt }))
     }
@@ -128,8 +135,8 @@ impl IngestService for IngestApi {
     ) -> Result<Response<GetReceiptResponse>, Status> {
         let provider = provider_of(&Principal::from_request(&request)?);
         let id = request.into_inner().submission_id;
-        let keyring = &self.context.keyring;
-        let answered = reads::get_receipt(&self.pool, keyring, provider.as_ref(), &id).await?;
+        let (mut conn, keyring) = (self.read_connection().await?, &self.context.keyring);
+        let answered = reads::get_receipt(&mut conn, keyring, provider.as_ref(), &id).await?;
         let receipt = Some(encode::encode_receipt(id, &answered));
         Ok(Response::new(GetReceiptResponse { receipt }))
     }
@@ -140,8 +147,9 @@ impl IngestService for IngestApi {
     ) -> Result<Response<GetSubmissionStatusResponse>, Status> {
         let provider = provider_of(&Principal::from_request(&request)?);
         let id = request.into_inner().submission_id;
-        let (pool, keyring) = (&self.pool, &self.context.keyring);
-        let status = reads::get_submission_status(pool, keyring, provider.as_ref(), &id).await?;
+        let (mut conn, keyring) = (self.read_connection().await?, &self.context.keyring);
+        let status =
+            reads::get_submission_status(&mut conn, keyring, provider.as_ref(), &id).await?;
         Ok(Response::new(encode::submission_status(id, &status)))
     }
 
@@ -167,8 +175,9 @@ impl IngestService for IngestApi {
         let provider = provider_of(&Principal::from_request(&request)?);
         let (item, page) = decode::nil_report_list(request.get_ref())?;
         let (provider, item) = (provider.as_ref(), item.as_ref());
-        let (pool, keyring) = (&self.pool, &self.context.keyring);
-        let listed = nil_report::list_nil_reports(pool, keyring, provider, item, &page).await?;
+        let (mut conn, keyring) = (self.read_connection().await?, &self.context.keyring);
+        let listed =
+            nil_report::list_nil_reports(&mut conn, keyring, provider, item, &page).await?;
         Ok(Response::new(encode::nil_reports(listed)))
     }
 
@@ -187,8 +196,7 @@ impl IngestService for IngestApi {
     ) -> Result<Response<ReadOriginalResponse>, Status> {
         let principal = Principal::from_request(&request)?;
         let asked = request.get_ref();
-        let id = asked.record_id.parse();
-        let id = id.map_err(|_| IngestError::RecordId)?;
+        let id = decode_record_id("record_id", &asked.record_id)?;
         let (pool, keyring) = (&self.pool, &self.context.keyring);
         let (reason, now) = (asked.reason.trim(), self.context.clock.now());
         let original = reads::read_original(pool, keyring, &principal, id, reason, now).await?;
@@ -210,8 +218,8 @@ impl IngestService for IngestApi {
     ) -> Result<Response<ListLedgerResponse>, Status> {
         let provider = provider_of(&Principal::from_request(&request)?);
         let (after, limit) = decode::ledger_page(request.get_ref())?;
-        let (pool, keyring) = (&self.pool, &self.context.keyring);
-        let page = reads::list_ledger(pool, keyring, provider.as_ref(), after, limit).await?;
+        let (mut conn, keyring) = (self.read_connection().await?, &self.context.keyring);
+        let page = reads::list_ledger(&mut conn, keyring, provider.as_ref(), after, limit).await?;
         Ok(Response::new(encode::encode_ledger(page)))
     }
 
@@ -221,7 +229,8 @@ impl IngestService for IngestApi {
     ) -> Result<Response<GetReportingScopeResponse>, Status> {
         let provider = provider_of(&Principal::from_request(&request)?);
         let today = shanghai_date(self.context.clock.now());
-        let scope = reads::get_reporting_scope(&self.pool, provider.as_ref(), today).await?;
+        let mut conn = self.read_connection().await?;
+        let scope = reads::get_reporting_scope(&mut conn, provider.as_ref(), today).await?;
         Ok(Response::new(encode::reporting_scope(scope)))
     }
 
@@ -229,7 +238,8 @@ impl IngestService for IngestApi {
         &self,
         _request: Request<GetStatisticsRequest>,
     ) -> Result<Response<GetStatisticsResponse>, Status> {
-        let totals = reads::get_statistics(&self.pool).await?;
+        let mut conn = self.read_connection().await?;
+        let totals = reads::get_statistics(&mut conn).await?;
         Ok(Response::new(encode::encode_statistics(&totals)))
     }
 

@@ -3,15 +3,13 @@
 
 use event_bus::{BatchHandler, Delivery, HandlerError, Poison, decode_all};
 use futures::future::BoxFuture;
+use legal_clock::parse_day;
 use proto::credit::catalog::events::v1::{ItemRetired, ItemVersionPublished, ProviderRegistered};
 use record_ref::{ItemRef, Malformed};
 use service_kit::db::Conn;
 use time::Date;
 
-use crate::{
-    domain::parse_day,
-    store::{self, IngestItemRow, IngestProviderRow, RetirementRow},
-};
+use crate::store::{self, IngestItemRow, IngestProviderRow, RetirementRow};
 
 /// Handles `ItemVersionPublished`, `ItemRetired` and `ProviderRegistered`.
 #[derive(Clone, Copy, Debug)]
@@ -162,10 +160,7 @@ mod tests {
             [
                 (batch[1].event_id, "effective_from: YYYY-MM-DD or empty"),
                 (batch[2].event_id, "version: 1 to 2147483647"),
-                (
-                    batch[3].event_id,
-                    "code: 1 to 64 of a-z, 0-9 and '-'"
-                ),
+                (batch[3].event_id, "code: 1 to 64 of a-z, 0-9 and '-'"),
                 (batch[4].event_id, "from_date: YYYY-MM-DD"),
                 (
                     batch[5].event_id,

@@ -1,24 +1,21 @@
-//! From a message to a submission that can be decided: checks the form, computes digests, seals. `grpc` calls it,
-//! outside any transaction. `form` lists the faults of form, `operation` which content goes with which operation,
-//! `submitter` queues what was sealed and waits for its answer.
+//! From a submission as it came to one that can be decided: checks the form, computes digests, seals. `grpc` calls it,
+//! outside any transaction. `operation` knows which content goes with which operation, `submitter` queues what was
+//! sealed and waits for its answer.
 
-mod form;
 mod operation;
 mod submitter;
 
-pub use form::{FormError, MAX_CONTENT_BYTES};
 pub use operation::{CONTENT_TYPES, REASON_TYPE};
 pub use submitter::{PendingReceipt, Submitter};
 
 use prost::Message as _;
-use proto::credit::ingest::v1::Submission;
 use record_ref::{ItemCode, Operation, ProviderCode, RecordKey, VersionId};
 use service_kit::{error::Refusal, telemetry::TraceParent};
 use vault::{Keyring, keyed_hash};
 
 use crate::{
-    domain::{Digest, Rejection, SealedSubmission, VersionContent},
-    error::IngestError,
+    domain::{Digest, IncomingSubmission, Rejection, SealedSubmission, VersionContent},
+    error::{FormError, IngestError, MAX_CONTENT_BYTES},
 };
 
 /// Longest id of a reload, characters.
@@ -30,7 +27,7 @@ pub const RELOAD_ID_CHARS: usize = 64;
 /// # Errors
 /// The first rule of the form that is broken; then, without a provider, that the caller is none.
 pub fn check_and_seal(
-    submission: Submission,
+    submission: IncomingSubmission,
     provider: Option<ProviderCode>,
     traceparent: String,
     keyring: &Keyring,
@@ -41,7 +38,7 @@ pub fn check_and_seal(
     let well_formed = check_submission(submission)?;
     let provider = provider.ok_or(Rejection::ProviderNotRegistered)?;
     let id_prefix = reload_prefix_digest(keyring, &provider, &well_formed.submission.submission_id);
-    let checked = well_formed.identify(provider, keyring);
+    let checked = well_formed.compute_digests(provider, keyring);
     Ok(SealedSubmission {
         reload_prefix: id_prefix,
         ..checked.seal_submission(traceparent, keyring)
@@ -51,7 +48,7 @@ pub fn check_and_seal(
 /// A submission whose form was checked, of whichever provider.
 #[derive(Debug)]
 pub struct WellFormedSubmission {
-    submission: Submission,
+    submission: IncomingSubmission,
     item: ItemCode,
     operation: Operation,
     sha256: Digest,
@@ -60,7 +57,7 @@ pub struct WellFormedSubmission {
 /// A submission of a provider with the digests by which it is looked up, not sealed yet.
 #[derive(Debug)]
 pub struct CheckedSubmission {
-    submission: Submission,
+    submission: IncomingSubmission,
     /// Which record.
     pub key: RecordKey,
     /// What it says.
@@ -73,7 +70,7 @@ pub struct CheckedSubmission {
 ///
 /// # Errors
 /// The first rule of the form that is broken.
-pub fn check_submission(submission: Submission) -> Result<WellFormedSubmission, FormError> {
+pub fn check_submission(submission: IncomingSubmission) -> Result<WellFormedSubmission, FormError> {
     let (item, operation) = check_form(&submission)?;
     let sha256 = vault::sha256(&submission.content);
     if !submission.content_sha256.is_empty() {
@@ -94,7 +91,11 @@ pub fn check_submission(submission: Submission) -> Result<WellFormedSubmission, 
 
 impl WellFormedSubmission {
     /// Computes the digests that it has as a submission of this provider.
-    pub fn identify(mut self, provider: ProviderCode, keyring: &Keyring) -> CheckedSubmission {
+    pub fn compute_digests(
+        mut self,
+        provider: ProviderCode,
+        keyring: &Keyring,
+    ) -> CheckedSubmission {
         let submission = &mut self.submission;
         let content_type = std::mem::take(&mut submission.content_type);
         let (id, key) = (&submission.submission_id, &submission.record_key);
@@ -184,9 +185,12 @@ pub fn is_reload_id(text: &str) -> bool {
 /// The code of an item as a request names it.
 ///
 /// # Errors
-/// When no item has such a code.
+/// When none is named, or no item has such a code.
 pub fn item_code(text: &str) -> Result<ItemCode, FormError> {
-    text.parse().map_err(|_| FormError::ItemCode)
+    text.parse().map_err(|_| match text {
+        "" => FormError::ItemCodeMissing,
+        _ => FormError::ItemCode,
+    })
 }
 
 /// Whether a text can be the id of a submission.
@@ -222,7 +226,7 @@ impl SubmissionLabels {
     }
 }
 
-fn check_form(submission: &Submission) -> Result<(ItemCode, Operation), FormError> {
+fn check_form(submission: &IncomingSubmission) -> Result<(ItemCode, Operation), FormError> {
     let item = item_code(&submission.item_code)?;
     if !is_label(&submission.record_key, 512) {
         return Err(FormError::RecordKey);
@@ -264,8 +268,8 @@ mod tests {
         "11430100006123458R".parse().ok()
     }
 
-    fn good() -> Submission {
-        Submission {
+    fn good() -> IncomingSubmission {
+        IncomingSubmission {
             submission_id: "2026-11-20/1".to_owned(),
             item_code: "xzcf".to_owned(),
             item_version: 0,
@@ -274,17 +278,17 @@ mod tests {
             content: "{}".into(),
             content_sha256: Default::default(),
             traceparent: String::new(),
-            ..Submission::default()
+            operation: Some(Operation::Upsert),
         }
     }
 
-    fn check_and_seal(submission: Submission) -> Result<SealedSubmission, Refusal> {
+    fn check_and_seal(submission: IncomingSubmission) -> Result<SealedSubmission, Refusal> {
         take_of(provider(), submission)
     }
 
     fn take_of(
         provider: Option<ProviderCode>,
-        submission: Submission,
+        submission: IncomingSubmission,
     ) -> Result<SealedSubmission, Refusal> {
         let keyring = Keyring::parse(&Keyring::generate()).unwrap();
         super::check_and_seal(submission, provider, String::new(), &keyring)
@@ -292,7 +296,7 @@ mod tests {
 
     #[test]
     fn every_part_of_the_form_is_checked_by_name() {
-        type SpoilSubmission = fn(&mut Submission);
+        type SpoilSubmission = fn(&mut IncomingSubmission);
         let table: &[(FormError, SpoilSubmission)] = &[
             (FormError::SubmissionId, |s| s.submission_id.clear()),
             (FormError::SubmissionId, |s| {
@@ -303,15 +307,18 @@ mod tests {
             }),
             (FormError::RecordKey, |s| s.record_key.clear()),
             (FormError::RecordKey, |s| s.record_key = "k".repeat(513)),
+            (FormError::ItemCodeMissing, |s| s.item_code.clear()),
             (FormError::ItemCode, |s| s.item_code = "XZCF".to_owned()),
             (FormError::ItemCode, |s| s.item_code = "x\0".to_owned()),
             (FormError::ContentType, |s| {
                 s.content_type = "text/plain".to_owned()
             }),
-            (FormError::Operation, |s| s.operation = 4),
-            (FormError::ReasonType, |s| s.operation = 2),
+            (FormError::Operation, |s| s.operation = None),
+            (FormError::ReasonType, |s| {
+                s.operation = Some(Operation::Revoke)
+            }),
             (FormError::Reason, |s| {
-                s.operation = 3;
+                s.operation = Some(Operation::Withdraw);
                 s.content_type = "text/plain".to_owned();
             }),
             (FormError::ContentEmpty, |s| s.content.clear()),
@@ -346,16 +353,12 @@ mod tests {
     #[test]
     fn r11_the_digest_of_an_upsert_is_what_it_was_before_there_were_other_operations() {
         let expected = "8b71e34e28dca57c20b69cd85c8ab20620dda9a0ada5b93c4f9766a1e4b3965b";
-        for operation in [0, 1] {
-            let mut submission = good();
-            submission.operation = operation;
-            let digest = check_and_seal(submission).unwrap().request_digest;
-            assert_eq!(hex::encode(digest), expected);
-        }
+        let digest = check_and_seal(good()).unwrap().request_digest;
+        assert_eq!(hex::encode(digest), expected);
         let mut digests = vec![expected.to_owned()];
-        for operation in [2, 3] {
+        for operation in [Operation::Revoke, Operation::Withdraw] {
             let mut submission = good();
-            submission.operation = operation;
+            submission.operation = Some(operation);
             submission.content_type = "text/plain".to_owned();
             submission.content = "误报，撤回".into();
             digests.push(hex::encode(

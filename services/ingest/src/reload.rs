@@ -18,10 +18,9 @@ use crate::{
         AnsweredVersion, StoredVersion, SubmissionDecision,
         reload::{Reload, ReloadOutcome},
     },
-    error::IngestError,
+    error::{FormError, IngestError},
     intake::{
-        CheckedSubmission, FormError, PendingReceipt, SubmissionLabels, Submitter,
-        WellFormedSubmission,
+        CheckedSubmission, PendingReceipt, SubmissionLabels, Submitter, WellFormedSubmission,
     },
     store::{self, reload::ReloadLookup},
 };
@@ -150,7 +149,7 @@ impl ReloadRun {
         &self.reload
     }
 
-    /// The answers to the records of a batch, in order; see [`Self::wait`].
+    /// The answers to the records of a batch, in order; see [`Self::wait_answered`].
     ///
     /// # Errors
     /// Of the database. Nothing of the batch was answered then, so the caller may send it again.
@@ -159,7 +158,8 @@ impl ReloadRun {
             return Ok(Vec::new());
         }
         let keyring = &self.services.context.keyring;
-        let identify = |record: WellFormedSubmission| record.identify(self.provider, keyring);
+        let identify =
+            |record: WellFormedSubmission| record.compute_digests(self.provider, keyring);
         let records: Vec<_> = batch
             .records
             .into_iter()
@@ -214,13 +214,13 @@ impl ReloadRun {
     }
 
     /// The caller's id of a record and its answer, once it is known; counts those that broke a rule.
-    pub async fn wait(
+    pub async fn wait_answered(
         &mut self,
         answer: ReloadAnswer,
     ) -> (String, Result<AnsweredVersion, Refusal>) {
         let (id, answered) = match answer {
             ReloadAnswer::Known(id, answered) => (id, answered),
-            ReloadAnswer::Pending(pending) => pending.wait().await,
+            ReloadAnswer::Pending(pending) => pending.wait_answered().await,
         };
         if let Err(refusal) = &answered {
             // A record that could not be committed is still to come: without it the reload is incomplete.

@@ -84,10 +84,10 @@ impl BatchWriters {
         relay: &Relay,
         context: &ServiceContext,
     ) -> Self {
-        let start = |name: String, pace| {
+        let start = |name: String, mode| {
             let (sender, queue) = mpsc::channel(config.queue_records.max(1));
             let writer = BatchWriter {
-                mode: pace,
+                mode,
                 queue,
                 pool: pool.clone(),
                 bus: bus.clone(),
@@ -117,13 +117,13 @@ impl BatchWriters {
     ///
     /// # Errors
     /// [`Stopping`]: nothing was stored.
-    pub async fn submit(
+    pub async fn queue_submission(
         &self,
         incoming: SealedSubmission,
-        pace: SubmissionMode,
+        mode: SubmissionMode,
     ) -> Result<oneshot::Receiver<SubmissionAnswer>, Stopping> {
         let (answer, receiver) = oneshot::channel();
-        let queue = match pace {
+        let queue = match mode {
             SubmissionMode::Single => &self.single_queue,
             SubmissionMode::Streamed => {
                 let mut hasher = DefaultHasher::new();

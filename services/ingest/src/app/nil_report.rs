@@ -4,11 +4,7 @@ use event_bus::NewEvent;
 use legal_clock::{end_of_day, shanghai_date, start_of_day};
 use proto::credit::ingest::events::v1::NilReported;
 use record_ref::{ItemCode, ProviderCode};
-use service_kit::{
-    db::{Conn, Pool},
-    grpc::to_timestamp,
-    page::Page,
-};
+use service_kit::{db::Conn, grpc::to_timestamp, page::Page};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::{Keyring, keyed_hash};
@@ -127,7 +123,7 @@ fn nil_reported_event(row: &NilRow) -> NewEvent {
 /// A page of a provider's nil reports, of one item or of all; each with the provider's own id of it, and the token of
 /// the next page.
 pub async fn list_nil_reports(
-    pool: &Pool,
+    conn: &mut Conn,
     keyring: &Keyring,
     provider: Option<&ProviderCode>,
     item: Option<&ItemCode>,
@@ -137,7 +133,7 @@ pub async fn list_nil_reports(
     let Some(provider) = provider else {
         return Ok((Vec::new(), String::new()));
     };
-    let mut rows = nil_report::list_nil_reports(pool, provider, item, page)
+    let mut rows = nil_report::list_nil_reports(conn, provider, item, page)
         .await
         .map_err(IngestError::database("查询零报告"))?;
     let next_page_token = page.cut(&mut rows, |row| NilReportPosition {

@@ -3,7 +3,7 @@
 
 use record_ref::{LedgerNumber, ProviderCode, VersionId};
 use service_kit::{
-    db::{Error, Pool},
+    db::{Conn, Error, Pool},
     identity::Principal,
 };
 use time::{Date, OffsetDateTime};
@@ -29,7 +29,7 @@ pub struct SubmissionStatus {
     /// What it was answered with.
     pub answered: AnsweredVersion,
     /// The status of that version within its record.
-    pub standing: VersionStatus,
+    pub status: VersionStatus,
     /// The current version of the record.
     pub current: StoredVersion,
 }
@@ -45,7 +45,7 @@ pub struct LedgerPage {
 
 /// What a provider may report today.
 #[derive(Clone, Debug)]
-pub struct ReportableScope {
+pub struct ReportingScope {
     /// Who.
     pub provider: ProviderCode,
     /// Chinese name.
@@ -69,34 +69,34 @@ pub struct OpenedOriginal {
 
 /// What one of a provider's submissions was answered with. Who is no provider has no submission.
 pub async fn get_receipt(
-    pool: &Pool,
+    conn: &mut Conn,
     keyring: &Keyring,
     provider: Option<&ProviderCode>,
     submission_id: &str,
 ) -> Result<AnsweredVersion, IngestError> {
     let provider = provider.ok_or(IngestError::SubmissionUnknown)?;
-    find_answer(pool, keyring, provider, submission_id)
+    find_answer(conn, keyring, provider, submission_id)
         .await
         .map_err(IngestError::database("查询回执"))?
         .ok_or(IngestError::SubmissionUnknown)
 }
 
 async fn find_answer(
-    pool: &Pool,
+    conn: &mut Conn,
     keyring: &Keyring,
     provider: &ProviderCode,
     submission_id: &str,
 ) -> Result<Option<AnsweredVersion>, Error> {
     let digest = keyed_hash::submission_id(keyring, provider, submission_id);
-    match reads::find_receipt(pool, &digest).await? {
+    match reads::find_receipt(conn, &digest).await? {
         Some(found) => Ok(Some(found)),
-        None => find_reload_answer(pool, keyring, provider, submission_id).await,
+        None => find_reload_answer(conn, keyring, provider, submission_id).await,
     }
 }
 
 /// Of a record of a reload that was unchanged nothing is kept but its line.
 async fn find_reload_answer(
-    pool: &Pool,
+    conn: &mut Conn,
     keyring: &Keyring,
     provider: &ProviderCode,
     submission_id: &str,
@@ -106,26 +106,26 @@ async fn find_reload_answer(
         return Ok(None);
     };
     let digest = keyed_hash::reload_id(keyring, provider, reload_id);
-    let Some(reload) = reload::find_reload(pool, provider, &digest).await? else {
+    let Some(reload) = reload::find_reload(&mut *conn, provider, &digest).await? else {
         return Ok(None);
     };
     let key_digest = keyed_hash::record_key(keyring, provider, &reload.item, key);
-    reads::find_reload_receipt(pool, reload.number, &key_digest).await
+    reads::find_reload_receipt(conn, reload.number, &key_digest).await
 }
 
 /// The status of one of a provider's submissions.
 pub async fn get_submission_status(
-    pool: &Pool,
+    conn: &mut Conn,
     keyring: &Keyring,
     provider: Option<&ProviderCode>,
     submission_id: &str,
 ) -> Result<SubmissionStatus, IngestError> {
-    let answered = get_receipt(pool, keyring, provider, submission_id).await?;
-    let current = reads::load_current_version(pool, answered.stored.version.id)
+    let answered = get_receipt(conn, keyring, provider, submission_id).await?;
+    let current = reads::load_current_version(conn, answered.stored.version.id)
         .await
         .map_err(IngestError::database("查询申报状态"))?;
     Ok(SubmissionStatus {
-        standing: answered.stored.status_relative_to(&current),
+        status: answered.stored.status_relative_to(&current),
         answered,
         current,
     })
@@ -133,7 +133,7 @@ pub async fn get_submission_status(
 
 /// At most `limit` versions of a provider's ledger behind the number `after`.
 pub async fn list_ledger(
-    pool: &Pool,
+    conn: &mut Conn,
     keyring: &Keyring,
     provider: Option<&ProviderCode>,
     after: i64,
@@ -144,10 +144,10 @@ pub async fn list_ledger(
     let Some(provider) = provider else {
         return Ok(LedgerPage::default());
     };
-    let last_number = reads::last_ledger_number(pool, provider)
+    let last_number = reads::last_ledger_number(&mut *conn, provider)
         .await
         .map_err(IngestError::database(DOING))?;
-    let rows = reads::list_ledger(pool, provider, after, limit)
+    let rows = reads::list_ledger(conn, provider, after, limit)
         .await
         .map_err(IngestError::database(DOING))?;
     let entry = |row: reads::LedgerRow| {
@@ -166,12 +166,12 @@ pub async fn list_ledger(
 
 /// What a provider may report on a day.
 pub async fn get_reporting_scope(
-    pool: &Pool,
+    conn: &mut Conn,
     provider: Option<&ProviderCode>,
     today: Date,
-) -> Result<ReportableScope, IngestError> {
+) -> Result<ReportingScope, IngestError> {
     let provider = provider.ok_or(Rejection::ProviderNotRegistered)?;
-    let scope = reads::load_reporting_scope(pool, provider)
+    let scope = reads::load_reporting_scope(conn, provider)
         .await
         .map_err(IngestError::database("查询报送范围"))?
         .ok_or(Rejection::ProviderNotRegistered)?;
@@ -182,7 +182,7 @@ pub async fn get_reporting_scope(
         .filter_map(|item| item.in_force_on(today));
     let mut versions: Vec<CatalogueItemVersion> = in_force.cloned().collect();
     versions.sort_by(|a, b| a.item.code.cmp(&b.item.code));
-    Ok(ReportableScope {
+    Ok(ReportingScope {
         provider: *provider,
         name: scope.name,
         versions,
@@ -190,15 +190,15 @@ pub async fn get_reporting_scope(
 }
 
 /// Accepted versions by provider, those that report nothing included.
-pub async fn get_statistics(pool: &Pool) -> Result<Vec<ProviderTotal>, IngestError> {
-    reads::load_provider_totals(pool)
+pub async fn get_statistics(conn: &mut Conn) -> Result<Vec<ProviderTotal>, IngestError> {
+    reads::load_provider_totals(conn)
         .await
         .map_err(IngestError::database("统计"))
 }
 
 /// The bytes of one version as received, read in the capacity that `principal` has. Who reads, in which capacity
 /// and why is committed before the original is looked up, also for one that does not exist; when that fails, nothing is
-/// read.
+/// read: hence the pool, in no transaction.
 pub async fn read_original(
     pool: &Pool,
     keyring: &Keyring,

@@ -102,7 +102,7 @@ pub async fn answer_known_records(
     let pinned = item
         .as_ref()
         .filter(|_| locked.end.is_none() && registration.is_some())
-        .and_then(|item| item.pin(reload.item_version, today, None).ok());
+        .and_then(|item| item.pin_version(reload.item_version, today, None).ok());
     let known = store::reload::match_known_records(conn, reload, pinned, named).await?;
     let decide = |(named, known): (&ReloadLookup<'_>, Option<ReloadMatch>)| {
         let known = known?;

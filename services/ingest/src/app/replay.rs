@@ -273,9 +273,12 @@ impl Replays {
         let mut versions = store::load_definitions(&self.pool, code)
             .await
             .map_err(IngestError::database("读取事项定义"))?;
+        if versions.is_empty() {
+            return Err(IngestError::PublishedItemUnknown);
+        }
         let text = versions
             .remove(&version)
-            .ok_or(IngestError::PublishedUnknown)?
+            .ok_or(IngestError::PublishedVersionUnknown)?
             .ok_or(IngestError::DefinitionUnknown)?;
         let compile = move || (ItemVersion::from_json(&text).and_then(compiled), text);
         let (item, text) = run_with_permit(permit, compile).await?;
@@ -373,9 +376,11 @@ impl ReplayRun {
         if let Some(provider) = self.scope.provider {
             return Ok(vec![provider]);
         }
-        let totals = store::reads::load_provider_totals(&self.pool)
+        let failed = || IngestError::database("读取信息提供主体");
+        let mut conn = self.pool.acquire().await.map_err(failed())?;
+        let totals = store::reads::load_provider_totals(&mut conn)
             .await
-            .map_err(IngestError::database("读取信息提供主体"))?;
+            .map_err(failed())?;
         Ok(totals.into_iter().map(|t| t.provider).collect())
     }
 

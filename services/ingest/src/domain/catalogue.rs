@@ -101,7 +101,7 @@ impl CatalogueItem {
     ///
     /// # Errors
     /// Why there is none.
-    pub fn pin<'a>(
+    pub fn pin_version<'a>(
         &'a self,
         asked: u32,
         today: Date,
@@ -181,7 +181,7 @@ mod tests {
         corrected: Option<u32>,
     ) -> Result<u32, Rejection> {
         let corrected = corrected.map(item_ref);
-        let pinned = item.pin(asked, day, corrected.as_ref());
+        let pinned = item.pin_version(asked, day, corrected.as_ref());
         pinned.map(ItemRef::version)
     }
 

@@ -114,7 +114,7 @@ fn check_admissible(period: Period, state: &NilReportState) -> Result<(), Reject
         .ok_or(Rejection::ProviderNotRegistered)?
         .admits_on(state.today)?;
     let item = state.item.as_ref().ok_or(Rejection::ItemUnknown)?;
-    item.pin(0, state.today, None)?;
+    item.pin_version(0, state.today, None)?;
     if period.to > state.today {
         return Err(Rejection::PeriodNotOver { today: state.today });
     }

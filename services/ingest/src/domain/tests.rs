@@ -74,16 +74,16 @@ const NOW: OffsetDateTime = datetime!(2026-11-20 02:00 UTC);
 #[test]
 fn r11_the_same_submission_gives_the_same_receipt_and_other_content_is_refused() {
     let mut batch = batch();
-    let SubmissionDecision::New(first) = batch.decide(&incoming(1, 1, 1), NOW) else {
+    let SubmissionDecision::New(first) = batch.decide_submission(&incoming(1, 1, 1), NOW) else {
         panic!("a first submission is new");
     };
-    let again = batch.decide(&incoming(1, 1, 1), NOW + time::Duration::days(3000));
+    let again = batch.decide_submission(&incoming(1, 1, 1), NOW + time::Duration::days(3000));
     let repeated = SubmissionDecision::Repeated {
         stored: first,
         unchanged: false,
     };
     assert_eq!(again, repeated);
-    let misuse = batch.decide(&incoming(1, 1, 2), NOW);
+    let misuse = batch.decide_submission(&incoming(1, 1, 2), NOW);
     assert_eq!(
         misuse,
         SubmissionDecision::Refused(Rejection::SubmissionIdReused)
@@ -96,7 +96,7 @@ fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_version
     let revisions: Vec<_> = [(1, 1), (2, 1), (3, 2), (4, 1)]
         .into_iter()
         .map(
-            |(id, body)| match batch.decide(&incoming(id, 7, body), NOW) {
+            |(id, body)| match batch.decide_submission(&incoming(id, 7, body), NOW) {
                 SubmissionDecision::New(stored) => (true, place(&stored)),
                 SubmissionDecision::Unchanged(stored) => (false, place(&stored)),
                 other => panic!("{other:?}"),
@@ -117,13 +117,13 @@ fn r12_equal_content_is_unchanged_and_a_return_to_older_content_is_a_new_version
 #[test]
 fn version_zero_is_the_one_in_force() {
     let mut batch = batch();
-    let SubmissionDecision::New(stored) = batch.decide(&incoming(1, 1, 1), NOW) else {
+    let SubmissionDecision::New(stored) = batch.decide_submission(&incoming(1, 1, 1), NOW) else {
         panic!("new");
     };
     assert_eq!(stored.version.item, item(2));
     let mut third = incoming(2, 2, 1);
     third.item_version = 3;
-    let refused = batch.decide(&third, NOW);
+    let refused = batch.decide_submission(&third, NOW);
     assert_eq!(
         refused,
         SubmissionDecision::Refused(Rejection::ItemVersionUnknown)
@@ -135,7 +135,7 @@ fn r6_the_day_of_receipt_is_that_of_changsha() {
     let mut batch = batch();
     let item = batch.items.get_mut("xzcf").unwrap();
     item.versions[1].effective_from = Some(time::macros::date!(2026 - 12 - 01));
-    let mut version_at = |id, now| match batch.decide(&incoming(id, id, 1), now) {
+    let mut version_at = |id, now| match batch.decide_submission(&incoming(id, id, 1), now) {
         SubmissionDecision::New(stored) => stored.version.item.version(),
         other => panic!("{other:?}"),
     };
@@ -148,16 +148,16 @@ fn r6_the_day_of_receipt_is_that_of_changsha() {
 #[test]
 fn strangers_and_disabled_providers_are_refused_but_keep_their_receipts() {
     let mut batch = batch();
-    let SubmissionDecision::New(stored) = batch.decide(&incoming(1, 1, 1), NOW) else {
+    let SubmissionDecision::New(stored) = batch.decide_submission(&incoming(1, 1, 1), NOW) else {
         panic!("new");
     };
     batch.providers.insert(provider(), registration(false));
     assert_eq!(
-        batch.decide(&incoming(2, 2, 2), NOW),
+        batch.decide_submission(&incoming(2, 2, 2), NOW),
         SubmissionDecision::Refused(Rejection::ProviderDisabled)
     );
     assert_eq!(
-        batch.decide(&incoming(1, 1, 1), NOW),
+        batch.decide_submission(&incoming(1, 1, 1), NOW),
         SubmissionDecision::Repeated {
             stored,
             unchanged: false
@@ -165,7 +165,7 @@ fn strangers_and_disabled_providers_are_refused_but_keep_their_receipts() {
     );
     batch.providers.clear();
     assert_eq!(
-        batch.decide(&incoming(3, 3, 3), NOW),
+        batch.decide_submission(&incoming(3, 3, 3), NOW),
         SubmissionDecision::Refused(Rejection::ProviderNotRegistered)
     );
 }
@@ -183,13 +183,13 @@ fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
     let mut batch = batch();
     let revoke = |id, reason| ending(id, 7, Operation::Revoke, reason);
     assert_eq!(
-        batch.decide(&revoke(1, 9), NOW),
+        batch.decide_submission(&revoke(1, 9), NOW),
         SubmissionDecision::Refused(Rejection::RecordUnknown)
     );
-    let SubmissionDecision::New(first) = batch.decide(&incoming(2, 7, 1), NOW) else {
+    let SubmissionDecision::New(first) = batch.decide_submission(&incoming(2, 7, 1), NOW) else {
         panic!("new");
     };
-    let SubmissionDecision::New(revoked) = batch.decide(&revoke(3, 9), NOW) else {
+    let SubmissionDecision::New(revoked) = batch.decide_submission(&revoke(3, 9), NOW) else {
         panic!("a revocation is a version");
     };
     assert_eq!(place(&revoked), (2, 2));
@@ -197,19 +197,19 @@ fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
     assert_eq!(revoked.status_relative_to(&revoked), VersionStatus::Current);
     // The same reason again says nothing new; another reason, or another operation, does.
     assert_eq!(
-        batch.decide(&revoke(4, 9), NOW),
+        batch.decide_submission(&revoke(4, 9), NOW),
         SubmissionDecision::Unchanged(revoked.clone())
     );
-    let SubmissionDecision::New(_) = batch.decide(&revoke(5, 8), NOW) else {
+    let SubmissionDecision::New(_) = batch.decide_submission(&revoke(5, 8), NOW) else {
         panic!("another reason is another version");
     };
     let SubmissionDecision::New(withdrawn) =
-        batch.decide(&ending(6, 7, Operation::Withdraw, 8), NOW)
+        batch.decide_submission(&ending(6, 7, Operation::Withdraw, 8), NOW)
     else {
         panic!("another operation is another version");
     };
     assert_eq!(place(&withdrawn), (4, 4));
-    let SubmissionDecision::New(revived) = batch.decide(&incoming(7, 7, 1), NOW) else {
+    let SubmissionDecision::New(revived) = batch.decide_submission(&incoming(7, 7, 1), NOW) else {
         panic!("an upsert after a withdrawal is new, though it says what the first one said");
     };
     assert_eq!(place(&revived), (5, 5));
@@ -218,7 +218,7 @@ fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
         VersionStatus::Superseded
     );
     // The refused one left no trace: its id is free.
-    let SubmissionDecision::New(_) = batch.decide(&revoke(1, 9), NOW) else {
+    let SubmissionDecision::New(_) = batch.decide_submission(&revoke(1, 9), NOW) else {
         panic!("new");
     };
 }
@@ -228,7 +228,7 @@ fn d24_what_ends_a_record_is_pinned_to_the_version_of_the_record_and_works_after
     let mut batch = batch();
     let mut old = incoming(1, 7, 1);
     old.item_version = 1;
-    batch.decide(&old, NOW);
+    batch.decide_submission(&old, NOW);
     batch.items.get_mut("xzcf").unwrap().retirement = Some(ReportingRetirement {
         from: time::macros::date!(2026 - 11 - 01),
         successor: None,
@@ -236,7 +236,7 @@ fn d24_what_ends_a_record_is_pinned_to_the_version_of_the_record_and_works_after
     for (id, asked) in [(2, 0), (3, 2)] {
         let mut revoke = ending(id, 7, Operation::Revoke, id);
         revoke.item_version = asked;
-        let SubmissionDecision::New(stored) = batch.decide(&revoke, NOW) else {
+        let SubmissionDecision::New(stored) = batch.decide_submission(&revoke, NOW) else {
             panic!("new");
         };
         assert_eq!(stored.version.item, item(1));
@@ -244,7 +244,7 @@ fn d24_what_ends_a_record_is_pinned_to_the_version_of_the_record_and_works_after
     let mut unknown = ending(4, 7, Operation::Revoke, 4);
     unknown.item_version = 9;
     assert_eq!(
-        batch.decide(&unknown, NOW),
+        batch.decide_submission(&unknown, NOW),
         SubmissionDecision::Refused(Rejection::ItemVersionUnknown)
     );
 }
@@ -257,33 +257,42 @@ fn r11_a_reload_takes_each_key_once_with_one_content() {
         reload_number: Some(5),
         ..incoming(id, key, body)
     };
-    let SubmissionDecision::New(old) = batch.decide(&incoming(1, 1, 1), NOW) else {
+    let SubmissionDecision::New(old) = batch.decide_submission(&incoming(1, 1, 1), NOW) else {
         panic!("new");
     };
     assert_eq!(
-        batch.decide(&line(2, 1, 1), NOW),
+        batch.decide_submission(&line(2, 1, 1), NOW),
         SubmissionDecision::Unchanged(old.clone())
     );
-    let SubmissionDecision::New(fresh) = batch.decide(&line(3, 2, 1), NOW) else {
+    let SubmissionDecision::New(fresh) = batch.decide_submission(&line(3, 2, 1), NOW) else {
         panic!("new");
     };
     // The record gets newer versions outside of the reload; the answer of the reload stays.
-    batch.decide(&incoming(4, 1, 2), NOW);
+    batch.decide_submission(&incoming(4, 1, 2), NOW);
     let repeated = |stored: &StoredVersion, unchanged| SubmissionDecision::Repeated {
         stored: stored.clone(),
         unchanged,
     };
-    assert_eq!(batch.decide(&line(2, 1, 1), NOW), repeated(&old, true));
-    assert_eq!(batch.decide(&line(3, 2, 1), NOW), repeated(&fresh, false));
+    assert_eq!(
+        batch.decide_submission(&line(2, 1, 1), NOW),
+        repeated(&old, true)
+    );
+    assert_eq!(
+        batch.decide_submission(&line(3, 2, 1), NOW),
+        repeated(&fresh, false)
+    );
     for other in [line(2, 1, 3), line(3, 2, 2)] {
         let reused = SubmissionDecision::Refused(Rejection::SubmissionIdReused);
-        assert_eq!(batch.decide(&other, NOW), reused);
+        assert_eq!(batch.decide_submission(&other, NOW), reused);
     }
     // Ended: known records are still answered, nothing is added.
     batch.open_reloads.clear();
-    assert_eq!(batch.decide(&line(3, 2, 1), NOW), repeated(&fresh, false));
+    assert_eq!(
+        batch.decide_submission(&line(3, 2, 1), NOW),
+        repeated(&fresh, false)
+    );
     let ended = SubmissionDecision::Refused(Rejection::ReloadEnded);
-    assert_eq!(batch.decide(&line(6, 3, 1), NOW), ended);
+    assert_eq!(batch.decide_submission(&line(6, 3, 1), NOW), ended);
 }
 
 #[test]
@@ -297,13 +306,13 @@ fn r11_ids_of_nil_reports_and_of_lines_of_reloads_are_no_free_ids() {
     batch.earlier_submissions.insert((provider(), [1; 32]), nil);
     batch.reload_ids.insert((provider(), [77; 32]));
     let reused = SubmissionDecision::Refused(Rejection::SubmissionIdReused);
-    assert_eq!(batch.decide(&incoming(1, 1, 1), NOW), reused);
+    assert_eq!(batch.decide_submission(&incoming(1, 1, 1), NOW), reused);
     let mut inside = incoming(2, 1, 1);
     inside.reload_prefix = Some([77; 32]);
-    assert_eq!(batch.decide(&inside, NOW), reused);
+    assert_eq!(batch.decide_submission(&inside, NOW), reused);
     inside.reload_prefix = Some([78; 32]);
     assert!(matches!(
-        batch.decide(&inside, NOW),
+        batch.decide_submission(&inside, NOW),
         SubmissionDecision::New(_)
     ));
 }
@@ -323,7 +332,7 @@ proptest! {
                 Operation::Upsert => incoming(id, key, body),
                 ends => ending(id, key, ends, body),
             };
-            let decision = batch.decide(&incoming, NOW);
+            let decision = batch.decide_submission(&incoming, NOW);
             let Some((stored, _)) = decision.answered_version() else {
                 continue;
             };

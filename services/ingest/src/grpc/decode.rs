@@ -4,23 +4,25 @@ use proto::credit::ingest::v1::{
     ListLedgerRequest, ListNilReportsRequest, ReloadBegin, ReloadRecord, ReportNilRequest,
     Submission,
 };
-use record_ref::{ItemCode, ProviderCode};
+use record_ref::{ItemCode, Operation, ProviderCode};
 use service_kit::{
+    error::Refusal,
     identity::Principal,
     page::{Page, PageSizes},
+    reason::Reason,
+    request::{decode_day, decode_optional_day},
 };
 use time::Date;
 
 use crate::{
     app::{nil_report::IncomingNilReport, reload::ReloadHeader},
     domain::{
-        Rejection,
+        IncomingSubmission, Rejection,
         nil_report::{self, NilReportPosition, Period},
-        parse_day,
         reload::Reload,
     },
-    error::IngestError,
-    intake::{self, FormError, WellFormedSubmission},
+    error::{FormError, IngestError},
+    intake::{self, WellFormedSubmission},
 };
 
 /// How many numbers the ledger gives at once.
@@ -43,8 +45,11 @@ pub(super) fn nil_report(
         return Err(FormError::SubmissionId.into());
     }
     let item = intake::item_code(&request.item_code)?;
-    let from = decode_day(&request.period_from, "period_from")?;
-    let to = decode_day(&request.period_to, "period_to")?;
+    let from = storable_day(
+        "period_from",
+        decode_day("period_from", &request.period_from)?,
+    )?;
+    let to = storable_day("period_to", decode_day("period_to", &request.period_to)?)?;
     let period = Period::new(from, to)?;
     Ok(IncomingNilReport {
         provider: provider.ok_or(Rejection::ProviderNotRegistered)?,
@@ -70,13 +75,8 @@ pub(super) fn nil_report_list(
 }
 
 /// After which number, and how many: a ledger is continued by its numbers, which are the caller's own.
-pub(super) fn ledger_page(request: &ListLedgerRequest) -> Result<(i64, u32), IngestError> {
-    let PageSizes { default, most } = LEDGER_SIZES;
-    let limit = match request.limit {
-        0 => default,
-        limit if limit <= most => limit,
-        _ => return Err(IngestError::LedgerLimit { most }),
-    };
+pub(super) fn ledger_page(request: &ListLedgerRequest) -> Result<(i64, u32), Refusal> {
+    let limit = LEDGER_SIZES.check("limit", request.limit)?;
     let after = i64::try_from(request.after_number).unwrap_or(i64::MAX);
     Ok((after, limit))
 }
@@ -97,6 +97,21 @@ pub(super) fn reload_header(
     })
 }
 
+/// A submission as it came.
+pub(super) fn submission(message: Submission) -> IncomingSubmission {
+    IncomingSubmission {
+        operation: Operation::from_wire(message.operation).ok(),
+        submission_id: message.submission_id,
+        item_code: message.item_code,
+        item_version: message.item_version,
+        record_key: message.record_key,
+        content_type: message.content_type,
+        content: message.content,
+        content_sha256: message.content_sha256,
+        traceparent: message.traceparent,
+    }
+}
+
 /// A record of a reload as a submission, and its id.
 pub(super) fn reload_record(
     reload_id: &str,
@@ -104,7 +119,8 @@ pub(super) fn reload_record(
     record: ReloadRecord,
 ) -> (String, Result<WellFormedSubmission, FormError>) {
     let id = format!("{reload_id}/{}", record.record_key);
-    let submission = Submission {
+    let submission = IncomingSubmission {
+        operation: Some(Operation::Upsert),
         submission_id: id.clone(),
         item_code: reload.item.to_string(),
         item_version: reload.item_version,
@@ -112,24 +128,25 @@ pub(super) fn reload_record(
         content_type: record.content_type,
         content: record.content,
         content_sha256: record.content_sha256,
-        ..Submission::default()
+        traceparent: String::new(),
     };
     (id, intake::check_submission(submission))
 }
 
-/// A day that a table can hold.
-pub(super) fn decode_day(text: &str, field: &'static str) -> Result<Date, IngestError> {
-    parse_day(text)
-        .filter(|day| (1900..=9998).contains(&day.year()))
-        .ok_or(IngestError::Date { field })
+/// A day, or `None` where none is named.
+pub(super) fn optional_day(field: &'static str, text: &str) -> Result<Option<Date>, Refusal> {
+    let day = decode_optional_day(field, text)?;
+    day.map(|day| storable_day(field, day)).transpose()
 }
 
-/// A day, or `None` where none is named.
-pub(super) fn optional_day(text: &str, field: &'static str) -> Result<Option<Date>, IngestError> {
-    match text {
-        "" => Ok(None),
-        text => decode_day(text, field).map(Some),
-    }
+/// A day whose first and last instants a table can hold and computations do not leave.
+fn storable_day(field: &'static str, day: Date) -> Result<Date, Refusal> {
+    let storable = (1900..=9998).contains(&day.year());
+    storable.then_some(day).ok_or_else(|| {
+        let reason = Reason::DateInvalid;
+        let message = "日期须在1900年至9998年之间";
+        Refusal::new(reason, field, "a day of the years 1900 to 9998", message)
+    })
 }
 
 #[cfg(test)]
@@ -137,14 +154,13 @@ mod tests {
     use time::macros::date;
 
     use super::*;
-    use crate::error::reason_and_field;
 
     #[test]
     fn r11_days_of_a_period_are_written_in_one_way() {
-        let good = decode_day("2026-11-01", "period_from").unwrap();
-        assert_eq!(good, date!(2026 - 11 - 01));
+        let good = optional_day("period_from", "2026-11-01").unwrap();
+        assert_eq!(good, Some(date!(2026 - 11 - 01)));
+        assert_eq!(optional_day("period_to", "").unwrap(), None);
         for bad in [
-            "",
             "2026-11-31",
             "2026-1-1",
             "20261101",
@@ -153,10 +169,9 @@ mod tests {
             "0000-01-01",
             "9999-12-31",
         ] {
-            let (reason, field) = reason_and_field(decode_day(bad, "period_to").unwrap_err());
-            assert_eq!((&*reason, &*field), ("DATE_INVALID", "period_to"), "{bad}");
-            let optional = optional_day(bad, "period_to");
-            assert_eq!(optional.is_ok(), bad.is_empty(), "{bad}");
+            let refused = optional_day("period_to", bad).unwrap_err();
+            assert_eq!(refused.reason, Reason::DateInvalid, "{bad}");
+            assert_eq!(refused.field, "period_to", "{bad}");
         }
     }
 
@@ -171,8 +186,9 @@ mod tests {
         assert_eq!(read(7, 0).unwrap(), (7, 100));
         assert_eq!(read(u64::MAX, 1000).unwrap(), (i64::MAX, 1000));
         for limit in [1001, u32::MAX] {
-            let (reason, field) = reason_and_field(read(0, limit).unwrap_err());
-            assert_eq!((&*reason, &*field), ("PAGE_SIZE_INVALID", "limit"));
+            let refused = read(0, limit).unwrap_err();
+            assert_eq!(refused.reason, Reason::PageSizeInvalid);
+            assert_eq!(refused.field, "limit");
         }
     }
 }

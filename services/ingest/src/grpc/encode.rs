@@ -10,7 +10,7 @@ use record_ref::LedgerNumber;
 use service_kit::{error::Refusal, grpc::to_timestamp};
 
 use crate::{
-    app::reads::{LedgerPage, ReportableScope, SubmissionStatus},
+    app::reads::{LedgerPage, ReportingScope, SubmissionStatus},
     domain::{AnsweredVersion, StoredVersion, VersionStatus},
     reload::{MissingRecord, ReloadTotals},
     store::{nil_report::NilRow, reads::ProviderTotal},
@@ -59,7 +59,7 @@ pub(super) fn submission_status(
     submission_id: String,
     status: &SubmissionStatus,
 ) -> GetSubmissionStatusResponse {
-    let standing = match status.standing {
+    let standing = match status.status {
         VersionStatus::Current => StandingMessage::Current,
         VersionStatus::Superseded => StandingMessage::Superseded,
         VersionStatus::Revoked => StandingMessage::Revoked,
@@ -82,7 +82,7 @@ pub(super) fn encode_ledger(page: LedgerPage) -> ListLedgerResponse {
     }
 }
 
-pub(super) fn reporting_scope(scope: ReportableScope) -> GetReportingScopeResponse {
+pub(super) fn reporting_scope(scope: ReportingScope) -> GetReportingScopeResponse {
     let versions = scope.versions.into_iter();
     GetReportingScopeResponse {
         provider_code: scope.provider.to_string(),

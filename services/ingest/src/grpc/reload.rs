@@ -69,7 +69,7 @@ async fn answer_steps(
     loop {
         let (batch, after) = receive_batch(&mut requests, &run, first.take()).await?;
         for answer in run.answer_batch(batch).await? {
-            let (id, answered) = run.wait(answer).await;
+            let (id, answered) = run.wait_answered(answer).await;
             let answer = match answered {
                 Ok(answered) => Answer::Receipt(encode::encode_receipt(id, &answered)),
                 Err(refusal) => Answer::Refusal(encode::stream_refusal(id, refusal)),

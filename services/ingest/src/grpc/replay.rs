@@ -9,6 +9,7 @@ use proto::credit::ingest::v1::{
     ReplayReport, ReplayRulesRequest, ReplayRulesResponse, SkippedOriginals, ValueChange,
     replay_rules_request::Offered, replay_rules_response::Step,
 };
+use service_kit::request::{decode_item_code, decode_provider_code};
 use time::OffsetDateTime;
 
 use super::decode;
@@ -33,28 +34,24 @@ pub(super) fn decode_replay(
 ) -> Result<(OfferedDefinition, ReplayScope), IngestError> {
     let offered = match request.offered {
         Some(Offered::DefinitionToml(text)) => {
-            if text.trim().is_empty() || text.len() > MAX_DEFINITION_BYTES {
-                return Err(IngestError::DefinitionLength);
+            if text.trim().is_empty() {
+                return Err(IngestError::DefinitionMissing);
             }
-            Some(OfferedDefinition::Toml(text))
+            if text.len() > MAX_DEFINITION_BYTES {
+                return Err(IngestError::DefinitionTooLarge);
+            }
+            OfferedDefinition::Toml(text)
         }
-        // A code that no item can have was not published.
-        Some(Offered::Published(wanted)) => {
-            wanted
-                .item_code
-                .parse()
-                .ok()
-                .map(|code| OfferedDefinition::Published {
-                    code,
-                    version: wanted.item_version,
-                })
-        }
+        Some(Offered::Published(wanted)) => OfferedDefinition::Published {
+            code: decode_item_code("published.item_code", &wanted.item_code)?,
+            version: wanted.item_version,
+        },
         None => return Err(IngestError::DefinitionMissing),
     };
     let reason = request.reason.trim();
     original::check_reason(reason)?;
-    let received_from = decode::optional_day(&request.received_from, "received_from")?;
-    let received_to = decode::optional_day(&request.received_to, "received_to")?;
+    let received_from = decode::optional_day("received_from", &request.received_from)?;
+    let received_to = decode::optional_day("received_to", &request.received_to)?;
     if received_from
         .zip(received_to)
         .is_some_and(|(from, to)| to < from)
@@ -68,12 +65,14 @@ pub(super) fn decode_replay(
         .collect::<Option<Vec<_>>>()
         .filter(|versions| versions.len() <= MOST_PINNED_VERSIONS)
         .ok_or(IngestError::PinnedVersions)?;
-    let provider = Some(request.provider_code).filter(|code| !code.is_empty());
-    let provider = provider.map(|code| code.parse().map_err(|_| IngestError::ProviderUnknown));
+    let provider = match request.provider_code.as_str() {
+        "" => None,
+        code => Some(decode_provider_code("provider_code", code)?),
+    };
     let last = received_to.filter(|to| *to < shanghai_date(now));
     let scope = ReplayScope {
         reason: reason.to_owned(),
-        provider: provider.transpose()?,
+        provider,
         received_from,
         received_to,
         not_before: received_from.map(start_of_day),
@@ -81,7 +80,7 @@ pub(super) fn decode_replay(
         pinned_versions,
         limit: Some(request.limit).filter(|limit| *limit > 0),
     };
-    Ok((offered.ok_or(IngestError::PublishedUnknown)?, scope))
+    Ok((offered, scope))
 }
 
 pub(super) fn replay_step(step: ReplayStep) -> ReplayRulesResponse {
@@ -197,7 +196,7 @@ mod tests {
         type SpoilReplayRequest = fn(&mut ReplayRulesRequest);
         let table: [(&str, &str, SpoilReplayRequest); 11] = [
             ("offered", "DEFINITION_MISSING", |r| r.offered = None),
-            ("definition_toml", "DEFINITION_TOO_LARGE", |r| {
+            ("offered", "DEFINITION_MISSING", |r| {
                 r.offered = Some(Offered::DefinitionToml(" ".to_owned()));
             }),
             ("definition_toml", "DEFINITION_TOO_LARGE", |r| {

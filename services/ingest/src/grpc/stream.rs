@@ -118,7 +118,7 @@ pub(super) fn stream_records(
             let (position, pending) = step?;
             let answer = match pending {
                 None => Answer::Resumed(Resumed { position }),
-                Some(pending) => match pending.wait().await {
+                Some(pending) => match pending.wait_answered().await {
                     (id, Ok(answered)) => Answer::Receipt(encode::encode_receipt(id, &answered)),
                     (id, Err(refusal)) => Answer::Refusal(encode::stream_refusal(id, refusal)),
                 },
@@ -156,7 +156,7 @@ impl RequestTaker {
             let pending = self
                 .submitter
                 .submit_record(
-                    message.submission,
+                    message.submission.map(decode::submission),
                     self.provider,
                     None,
                     SubmissionMode::Streamed,

@@ -1,9 +1,8 @@
 //! What a submission does to its record, and which content goes with it. Called by `intake`.
 
-use proto::credit::ingest::v1::Submission;
 use record_ref::Operation;
 
-use super::FormError;
+use crate::{domain::IncomingSubmission, error::FormError};
 
 /// The content types of records.
 pub const CONTENT_TYPES: &[&str] = &["application/json", "text/csv"];
@@ -11,9 +10,8 @@ pub const CONTENT_TYPES: &[&str] = &["application/json", "text/csv"];
 pub const REASON_TYPE: &str = "text/plain";
 
 /// The operation of a submission, whose content has the type that goes with it; a reason is also checked for form.
-pub(super) fn check_operation(submission: &Submission) -> Result<Operation, FormError> {
-    let operation = Operation::from_wire(submission.operation);
-    let operation = operation.map_err(|_| FormError::Operation)?;
+pub(super) fn check_operation(submission: &IncomingSubmission) -> Result<Operation, FormError> {
+    let operation = submission.operation.ok_or(FormError::Operation)?;
     let content_type = submission.content_type.as_str();
     if !operation.ends_record() {
         let taken = CONTENT_TYPES.contains(&content_type);
@@ -75,24 +73,39 @@ mod tests {
 
     #[test]
     fn d24_each_operation_has_its_content_type() {
-        let submission = |operation, content_type: &str, content: &str| Submission {
+        let submission = |operation, content_type: &str, content: &str| IncomingSubmission {
             operation,
             content_type: content_type.to_owned(),
             content: content.as_bytes().to_vec().into(),
-            ..Submission::default()
+            ..IncomingSubmission::default()
         };
+        let (upsert, revoke, withdraw) =
+            (Operation::Upsert, Operation::Revoke, Operation::Withdraw);
         for (operation, content_type, content, expected) in [
-            (0, "application/json", "{}", Ok(Operation::Upsert)),
-            (1, "application/json", "{}", Ok(Operation::Upsert)),
-            (1, "text/csv", "a\n1\n", Ok(Operation::Upsert)),
-            (1, "text/plain", "撤销原决定", Err(FormError::ContentType)),
-            (0, "text/xml", "<a/>", Err(FormError::ContentType)),
-            (2, "text/plain", "撤销原决定", Ok(Operation::Revoke)),
-            (3, "text/plain", "误报", Ok(Operation::Withdraw)),
-            (2, "application/json", "{}", Err(FormError::ReasonType)),
-            (3, "text/plain", "x", Err(FormError::Reason)),
-            (4, "application/json", "{}", Err(FormError::Operation)),
-            (-1, "application/json", "{}", Err(FormError::Operation)),
+            (Some(upsert), "application/json", "{}", Ok(upsert)),
+            (Some(upsert), "text/csv", "a\n1\n", Ok(upsert)),
+            (
+                Some(upsert),
+                "text/plain",
+                "撤销原决定",
+                Err(FormError::ContentType),
+            ),
+            (
+                Some(upsert),
+                "text/xml",
+                "<a/>",
+                Err(FormError::ContentType),
+            ),
+            (Some(revoke), "text/plain", "撤销原决定", Ok(revoke)),
+            (Some(withdraw), "text/plain", "误报", Ok(withdraw)),
+            (
+                Some(revoke),
+                "application/json",
+                "{}",
+                Err(FormError::ReasonType),
+            ),
+            (Some(withdraw), "text/plain", "x", Err(FormError::Reason)),
+            (None, "application/json", "{}", Err(FormError::Operation)),
         ] {
             let submission = submission(operation, content_type, content);
             assert_eq!(check_operation(&submission), expected, "{submission:?}");

@@ -2,7 +2,6 @@
 //! a stream, and by `reload` for records that need a version of their own.
 
 use opentelemetry::trace::SpanKind;
-use proto::credit::ingest::v1::Submission;
 use record_ref::ProviderCode;
 use service_kit::{
     ServiceContext,
@@ -12,9 +11,10 @@ use service_kit::{
 };
 use tokio::sync::oneshot;
 
-use super::{CheckedSubmission, FormError, check_and_seal};
+use super::{CheckedSubmission, check_and_seal};
 use crate::{
-    domain::{AnsweredVersion, SealedSubmission},
+    domain::{AnsweredVersion, IncomingSubmission, SealedSubmission},
+    error::FormError,
     writer::{BatchWriters, SubmissionAnswer, SubmissionMode},
 };
 
@@ -42,10 +42,10 @@ impl Submitter {
     /// Checks, seals and queues one submission. Waits while the queue is full.
     pub async fn submit_record(
         &self,
-        submission: Option<Submission>,
+        submission: Option<IncomingSubmission>,
         provider: Option<ProviderCode>,
         caller: Option<&TraceParent>,
-        pace: SubmissionMode,
+        mode: SubmissionMode,
     ) -> PendingReceipt {
         let own = submission
             .as_ref()
@@ -63,7 +63,7 @@ impl Submitter {
             None => Err(FormError::Missing.into()),
         };
         let answer = match sealed {
-            Ok(incoming) => self.queue_submission(incoming, pace).await,
+            Ok(incoming) => self.queue_submission(incoming, mode).await,
             Err(refusal) => Err(refusal),
         };
         PendingReceipt {
@@ -95,9 +95,9 @@ impl Submitter {
     async fn queue_submission(
         &self,
         incoming: SealedSubmission,
-        pace: SubmissionMode,
+        mode: SubmissionMode,
     ) -> Result<oneshot::Receiver<SubmissionAnswer>, Refusal> {
-        Ok(self.writers.submit(incoming, pace).await?)
+        Ok(self.writers.queue_submission(incoming, mode).await?)
     }
 
     fn span(&self, parent: Option<&TraceParent>) -> Span {
@@ -108,7 +108,7 @@ impl Submitter {
 
 impl PendingReceipt {
     /// The caller's id of the submission, and what it is answered with.
-    pub async fn wait(self) -> (String, Result<AnsweredVersion, Refusal>) {
+    pub async fn wait_answered(self) -> (String, Result<AnsweredVersion, Refusal>) {
         let answered = match self.answer {
             Ok(receiver) => match receiver.await {
                 Ok(Ok(decision)) => decision.into_answer().map_err(Refusal::from),

@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use record_ref::{LedgerNumber, ProviderCode};
-use service_kit::db::{Conn, CopyIn, Error};
+use service_kit::db::{Conn, CopyIn, Error, checked_column};
 use sqlx::Row;
 use uuid::Uuid;
 
 use super::{
-    checked, digest, last_column, last_number,
+    digest, last_column, last_number,
     registry::{load_items, read_registration},
     reload, stored, stored_columns,
 };
@@ -60,7 +60,7 @@ async fn lock_providers(
     let mut registrations = HashMap::new();
     let mut ledgers = HashMap::new();
     for row in &rows {
-        let provider = checked::<&str, _>(row, 0)?;
+        let provider = checked_column::<&str, _>(row, 0)?;
         ledgers.insert(provider, last_number(row, 1)?);
         registrations.insert(provider, read_registration(row, 2)?);
     }

@@ -19,8 +19,8 @@ pub use replay::{
 };
 
 use record_ref::{ItemRef, LedgerNumber, RecordVersion};
-use service_kit::db::Error;
-use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
+use service_kit::db::{Error, checked_column};
+use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
 use crate::domain::{Digest, StoredVersion, VersionContent};
@@ -43,43 +43,30 @@ pub(crate) use stored_columns;
 fn stored(row: &PgRow, at: usize) -> Result<StoredVersion, Error> {
     Ok(StoredVersion {
         version: RecordVersion {
-            id: checked::<Uuid, _>(row, at)?,
-            address: checked::<Uuid, _>(row, at + 1)?,
-            provider: checked::<&str, _>(row, at + 2)?,
+            id: checked_column::<Uuid, _>(row, at)?,
+            address: checked_column::<Uuid, _>(row, at + 1)?,
+            provider: checked_column::<&str, _>(row, at + 2)?,
             item: item_ref(row, at + 3)?,
-            key_digest: checked::<&[u8], _>(row, at + 5)?,
-            revision: checked::<i64, _>(row, at + 6)?,
+            key_digest: checked_column::<&[u8], _>(row, at + 5)?,
+            revision: checked_column::<i64, _>(row, at + 6)?,
         },
-        ledger_number: checked::<i64, _>(row, at + 7)?,
+        ledger_number: checked_column::<i64, _>(row, at + 7)?,
         received_at: row.try_get(at + 8)?,
         content: VersionContent {
-            operation: checked::<i16, _>(row, at + 9)?,
-            sha256: checked::<&[u8], _>(row, at + 10)?,
+            operation: checked_column::<i16, _>(row, at + 9)?,
+            sha256: checked_column::<&[u8], _>(row, at + 10)?,
             content_type: row.try_get(at + 11)?,
         },
     })
 }
 
-/// A column by a type that checks what it is made of.
-fn checked<'r, C, T>(row: &'r PgRow, at: usize) -> Result<T, Error>
-where
-    C: Decode<'r, Postgres> + Type<Postgres>,
-    T: TryFrom<C, Error: std::error::Error + Send + Sync + 'static>,
-{
-    T::try_from(row.try_get(at)?).map_err(|error| malformed(at, error))
-}
-
 /// Code and version of an item, from the column `at` and the one after it.
 fn item_ref(row: &PgRow, at: usize) -> Result<ItemRef, Error> {
     let (code, version) = (row.try_get(at)?, row.try_get(at + 1)?);
-    ItemRef::from_columns(code, version).map_err(|error| malformed(at, error))
-}
-
-fn malformed(at: usize, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::ColumnDecode {
+    ItemRef::from_columns(code, version).map_err(|malformed| Error::ColumnDecode {
         index: at.to_string(),
-        source: error.into(),
-    }
+        source: malformed.into(),
+    })
 }
 
 /// Numbers that the schema keeps positive.
@@ -91,7 +78,7 @@ fn unsigned(row: &PgRow, at: usize) -> Result<u64, Error> {
 fn last_number(row: &PgRow, at: usize) -> Result<Option<LedgerNumber>, Error> {
     match row.try_get(at)? {
         0_i64 => Ok(None),
-        _ => checked::<i64, _>(row, at).map(Some),
+        _ => checked_column::<i64, _>(row, at).map(Some),
     }
 }
 
@@ -101,5 +88,5 @@ fn last_column(last: Option<LedgerNumber>) -> i64 {
 }
 
 fn digest(row: &PgRow, at: usize) -> Result<Digest, Error> {
-    checked::<&[u8], _>(row, at)
+    checked_column::<&[u8], _>(row, at)
 }

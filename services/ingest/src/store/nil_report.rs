@@ -2,14 +2,14 @@
 
 use record_ref::{ItemCode, ProviderCode};
 use service_kit::{
-    db::{Conn, Error, Pool},
+    db::{Conn, Error, checked_column},
     page::Page,
 };
 use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{checked, digest};
+use super::digest;
 use crate::domain::{
     Digest,
     nil_report::{NilReportPosition, Period},
@@ -38,8 +38,8 @@ const COLUMNS: &str = "report_id, provider_code, item_code, period_from, period_
 fn nil_row(row: &PgRow) -> Result<NilRow, Error> {
     Ok(NilRow {
         report_id: row.try_get(0)?,
-        provider: checked::<&str, _>(row, 1)?,
-        item: checked::<&str, _>(row, 2)?,
+        provider: checked_column::<&str, _>(row, 1)?,
+        item: checked_column::<&str, _>(row, 2)?,
         period: Period {
             from: row.try_get(3)?,
             to: row.try_get(4)?,
@@ -133,7 +133,7 @@ pub async fn load_nil_report(conn: &mut Conn, report_id: Uuid) -> Result<NilRow,
 
 /// Nil reports of a provider, of one item or of all; newest first.
 pub async fn list_nil_reports(
-    pool: &Pool,
+    conn: &mut Conn,
     provider: &ProviderCode,
     item: Option<&ItemCode>,
     page: &Page<NilReportPosition>,
@@ -153,7 +153,7 @@ pub async fn list_nil_reports(
         .bind(page.after.received_at)
         .bind(page.after.report_id)
         .bind(page.limit())
-        .fetch_all(pool)
+        .fetch_all(conn)
         .await?;
     rows.iter().map(nil_row).collect()
 }

@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 
 use record_ref::{ItemCode, KeyDigest, LedgerNumber, ProviderCode, VersionId};
-use service_kit::db::{Error, Pool};
+use service_kit::db::{Conn, Error, Pool, checked_column};
 use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    checked, last_number,
+    last_number,
     registry::{load_items, read_registration},
     stored, stored_columns, unsigned,
 };
@@ -27,7 +27,7 @@ pub struct LedgerRow {
 
 /// What a provider may report is decided on this.
 #[derive(Clone, Debug)]
-pub struct ReportingScope {
+pub struct ReportingScopeRows {
     /// Chinese name of the provider.
     pub name: String,
     /// Its registration.
@@ -77,7 +77,7 @@ pub struct Original {
 
 /// The answer to a submission.
 pub async fn find_receipt(
-    pool: &Pool,
+    conn: &mut Conn,
     submission_digest: &Digest,
 ) -> Result<Option<AnsweredVersion>, Error> {
     let row = sqlx::query(concat!(
@@ -90,14 +90,14 @@ pub async fn find_receipt(
         " from submission s join original o using (record_id) where s.submission_digest = $1"
     ))
     .bind(submission_digest.as_slice())
-    .fetch_optional(pool)
+    .fetch_optional(conn)
     .await?;
     row.as_ref().map(answered).transpose()
 }
 
 /// The same for a record of a reload: of one that was unchanged only its line is stored.
 pub async fn find_reload_receipt(
-    pool: &Pool,
+    conn: &mut Conn,
     reload_no: i64,
     key_digest: &KeyDigest,
 ) -> Result<Option<AnsweredVersion>, Error> {
@@ -109,7 +109,7 @@ pub async fn find_reload_receipt(
     ))
     .bind(reload_no)
     .bind(key_digest.as_bytes().as_slice())
-    .fetch_optional(pool)
+    .fetch_optional(conn)
     .await?;
     row.as_ref().map(answered).transpose()
 }
@@ -124,7 +124,7 @@ fn answered(row: &PgRow) -> Result<AnsweredVersion, Error> {
 
 /// The current version of the record of which this is a version.
 pub async fn load_current_version(
-    pool: &Pool,
+    conn: &mut Conn,
     version_id: VersionId,
 ) -> Result<StoredVersion, Error> {
     let row = sqlx::query(concat!(
@@ -134,14 +134,14 @@ pub async fn load_current_version(
           where asked.record_id = $1 order by o.revision desc limit 1"
     ))
     .bind(version_id.as_uuid())
-    .fetch_one(pool)
+    .fetch_one(conn)
     .await?;
     stored(&row, 0)
 }
 
 /// Versions of a provider with ledger numbers above `after`, ascending.
 pub async fn list_ledger(
-    pool: &Pool,
+    conn: &mut Conn,
     provider: &ProviderCode,
     after: i64,
     limit: u32,
@@ -155,7 +155,7 @@ pub async fn list_ledger(
     .bind(provider.as_str())
     .bind(after)
     .bind(i64::from(limit))
-    .fetch_all(pool)
+    .fetch_all(conn)
     .await?;
     rows.iter()
         .map(|row| {
@@ -181,10 +181,9 @@ pub async fn last_ledger_number<'c>(
 
 /// Registration of a provider and all items; `None` for one that is not registered.
 pub async fn load_reporting_scope(
-    pool: &Pool,
+    conn: &mut Conn,
     provider: &ProviderCode,
-) -> Result<Option<ReportingScope>, Error> {
-    let mut conn = pool.acquire().await?;
+) -> Result<Option<ReportingScopeRows>, Error> {
     let provider =
         sqlx::query("select name, enabled, valid_from, valid_until from provider where code = $1")
             .bind(provider.as_str())
@@ -193,24 +192,24 @@ pub async fn load_reporting_scope(
     let Some(provider) = provider else {
         return Ok(None);
     };
-    Ok(Some(ReportingScope {
+    Ok(Some(ReportingScopeRows {
         name: provider.try_get(0)?,
         registration: read_registration(&provider, 1)?,
-        items: load_items(&mut conn, None).await?,
+        items: load_items(conn, None).await?,
     }))
 }
 
 /// Accepted versions by provider.
-pub async fn load_provider_totals(pool: &Pool) -> Result<Vec<ProviderTotal>, Error> {
+pub async fn load_provider_totals(conn: &mut Conn) -> Result<Vec<ProviderTotal>, Error> {
     let rows = sqlx::query(
         "select provider_code, last_number from provider_ledger order by provider_code",
     )
-    .fetch_all(pool)
+    .fetch_all(conn)
     .await?;
     rows.iter()
         .map(|row| {
             Ok(ProviderTotal {
-                provider: checked::<&str, _>(row, 0)?,
+                provider: checked_column::<&str, _>(row, 0)?,
                 accepted: unsigned(row, 1)?,
             })
         })

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use record_ref::{ItemCode, ItemRef, ProviderCode};
-use service_kit::db::{Conn, Error};
+use service_kit::db::{Conn, Error, checked_column};
 use sqlx::{Row, postgres::PgRow};
 use time::{Date, OffsetDateTime};
 
-use super::{checked, item_ref};
+use super::item_ref;
 
 use crate::domain::{
     CatalogueItem, CatalogueItemVersion, ReportingRegistration, ReportingRetirement, Successor,
@@ -235,7 +235,7 @@ fn successor(row: &PgRow, at: usize) -> Result<Option<Successor>, Error> {
     if row.try_get::<&str, _>(at)?.is_empty() {
         return Ok(None);
     }
-    let code: ItemCode = checked::<&str, _>(row, at)?;
+    let code: ItemCode = checked_column::<&str, _>(row, at)?;
     let name: Option<String> = row.try_get(at + 1)?;
     let name = name.unwrap_or_else(|| code.to_string());
     Ok(Some(Successor { code, name }))

@@ -2,12 +2,12 @@
 //! name. Called by `app`, `batch` and `crate::reload`.
 
 use record_ref::{ItemCode, ItemRef, KeyDigest, LedgerNumber, ProviderCode};
-use service_kit::db::{Conn, Error, Pool};
+use service_kit::db::{Conn, Error, Pool, checked_column};
 use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{checked, digest, last_column, last_number, stored, stored_columns, unsigned};
+use super::{digest, last_column, last_number, stored, stored_columns, unsigned};
 use crate::domain::{
     Digest, IngestBatchState, ReloadLine, SealedSubmission, StoredVersion, VersionContent,
     reload::{Reload, ReloadOutcome},
@@ -32,7 +32,7 @@ fn reload(row: &PgRow) -> Result<Reload, Error> {
     };
     Ok(Reload {
         number: row.try_get(0)?,
-        item: checked::<&str, _>(row, 1)?,
+        item: checked_column::<&str, _>(row, 1)?,
         item_version: row.try_get::<i32, _>(2)? as u32,
         end,
     })
@@ -125,7 +125,7 @@ pub async fn load_reload_state(
                 unchanged: row.try_get(2)?,
                 stored: stored(row, 3)?,
             };
-            let place = (row.try_get(0)?, checked::<&[u8], _>(row, 1)?);
+            let place = (row.try_get(0)?, checked_column::<&[u8], _>(row, 1)?);
             batch.reload_lines.insert(place, line);
         }
     }
@@ -144,7 +144,7 @@ pub async fn load_reload_state(
         .fetch_all(conn)
         .await?;
         for row in &rows {
-            let provider = checked::<&str, _>(row, 0)?;
+            let provider = checked_column::<&str, _>(row, 0)?;
             batch.reload_ids.insert((provider, digest(row, 1)?));
         }
     }

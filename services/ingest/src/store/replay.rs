@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use record_ref::{ItemCode, ItemRef, ProviderCode, VersionId};
-use service_kit::db::{Error, Pool};
+use service_kit::db::{Error, Pool, checked_column};
 use sqlx::Row;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::checked;
 use crate::app::replay::ReplayScope;
 
 /// A row of the log of replays.
@@ -185,7 +184,7 @@ pub async fn load_originals_page(
                 return Ok(page);
             };
             page.originals.push(ReplayOriginal {
-                version_id: checked::<Uuid, _>(row, 0)?,
+                version_id: checked_column::<Uuid, _>(row, 0)?,
                 item_version: row.try_get::<i32, _>(1)? as u32,
                 received_at: row.try_get(2)?,
                 content_type: row.try_get(6)?,

@@ -128,7 +128,7 @@ async fn r11_a_nil_report_is_refused_by_field_and_rule() -> TestResult {
         (Reason::SubmissionIdInvalid, "submission_id", |r| {
             r.submission_id.clear();
         }),
-        (Reason::ItemCodeInvalid, "item_code", |r| {
+        (Reason::ItemCodeMissing, "item_code", |r| {
             r.item_code.clear()
         }),
         (Reason::ItemUnknown, "item_code", |r| {

@@ -388,7 +388,16 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
             },
             Code::NotFound,
             Reason::ItemVersionUnknown,
-            "published",
+            "published.item_version",
+        ),
+        (
+            ReplayRulesRequest {
+                offered: published("nowhere", 1),
+                ..replay_request(String::new())
+            },
+            Code::NotFound,
+            Reason::ItemUnknown,
+            "published.item_code",
         ),
         (
             ReplayRulesRequest {
@@ -414,8 +423,8 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
                 provider_code: "11430111006123009K\0".into(),
                 ..replay_request(definition_in_force()?)
             },
-            Code::NotFound,
-            Reason::ProviderUnknown,
+            Code::InvalidArgument,
+            Reason::CreditCodeInvalid,
             "provider_code",
         ),
         (
@@ -423,9 +432,9 @@ async fn r17_nobody_reads_without_a_reason_or_a_usable_definition() -> TestResul
                 offered: published("xzcf\0", 1),
                 ..replay_request(String::new())
             },
-            Code::NotFound,
-            Reason::ItemVersionUnknown,
-            "published",
+            Code::InvalidArgument,
+            Reason::ItemCodeInvalid,
+            "published.item_code",
         ),
     ] {
         let status = client.replay_rules(request).await.unwrap_err();

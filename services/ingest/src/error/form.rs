@@ -1,5 +1,5 @@
-//! The faults of form of a submission, and the refusal of each. Called by `intake`, and by `grpc` for fields that other
-//! requests have as well.
+//! The faults of form of a submission, and the refusal of each: a value, since streams answer each record with its own.
+//! Called by `intake`, and by `grpc` for fields that other requests have as well.
 
 use service_kit::{error::Refusal, reason::Reason};
 
@@ -15,6 +15,8 @@ pub enum FormError {
     SubmissionId,
     /// `record_key` is empty or too long.
     RecordKey,
+    /// `item_code` is empty.
+    ItemCodeMissing,
     /// `item_code` has a form that no item has.
     ItemCode,
     /// `operation` is an unknown number.
@@ -58,11 +60,17 @@ impl From<FormError> for Refusal {
                 "1 to 512 characters without control characters",
                 "记录主键须为 1 至 512 个字符，不含控制字符",
             ),
+            FormError::ItemCodeMissing => (
+                Reason::ItemCodeMissing,
+                "item_code",
+                "1 to 64 of a-z, 0-9 and '-'",
+                "请填写目录事项代码",
+            ),
             FormError::ItemCode => (
                 Reason::ItemCodeInvalid,
                 "item_code",
                 "1 to 64 of a-z, 0-9 and '-'",
-                "目录事项代码须为 1 至 64 个小写字母、数字、点、下划线或连字符",
+                "目录事项代码须为 1 至 64 个小写字母、数字或连字符",
             ),
             FormError::ContentType => (
                 Reason::ContentTypeInvalid,
