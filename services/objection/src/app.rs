@@ -101,11 +101,12 @@ impl ObjectionScope {
             provider: (principal.organisation.parse().ok()).filter(|_| is_provider),
             applicant_hash: applicant.map(|applicant| applicant.hash),
         };
-        let nameless = principal.is(Role::Provider) && principal.organisation.is_empty();
         if scope.all || is_provider || scope.applicant_hash.is_some() {
             Ok(scope)
-        } else if nameless {
+        } else if principal.is(Role::Provider) {
             Err(ObjectionError::NotRegistered)
+        } else if principal.is(Role::Subject) {
+            Err(ObjectionError::NoSubject)
         } else {
             Err(ObjectionError::NoView)
         }
@@ -250,7 +251,7 @@ fn seal_application(
             file_name: piece.file_name.clone(),
             media_type: piece.media_type.clone(),
             size_bytes: piece.content.len() as u64,
-            sha256: sha256.to_vec().into(),
+            sha256: sha256.to_vec(),
         };
         EvidenceRow {
             sealed_info: seal(SealedColumn::EvidenceInfo, &description.encode_to_vec()),

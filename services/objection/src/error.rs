@@ -136,13 +136,14 @@ fn violation_refusal(broken: ObjectionRuleViolation) -> Refusal {
             "an objection begins with its filing, once",
             "该异议的办理顺序不正确",
         ),
+        // The options of the RPCs refuse other roles before; the reason is theirs.
         ObjectionRuleViolation::NotTheSubject => (
-            Reason::NotTheSubject,
+            Reason::RoleNotAllowed,
             "R-18: the subject applies",
             "异议由信用信息主体提出",
         ),
         ObjectionRuleViolation::NotTheOffice => (
-            Reason::NotTheCreditOffice,
+            Reason::RoleNotAllowed,
             "R-18: the credit office transfers",
             "异议由市信用办转交",
         ),
@@ -165,21 +166,16 @@ fn violation_refusal(broken: ObjectionRuleViolation) -> Refusal {
     Refusal::new(reason, "objection_id", rule, message)
 }
 
-/// All that is missing or wrong in one answer (D-4); the rule is that of the first. What is absent makes the request
-/// incomplete, whatever else is wrong.
-fn incomplete_refusal(lacks: Vec<ObjectionRequestFault>) -> Refusal {
-    let absent = |lack: &ObjectionRequestFault| lack.reason == Reason::RequestIncomplete;
-    let incomplete = lacks.iter().any(absent);
+/// All that is missing or wrong in one answer (D-4), with reason and rule of the first. What is absent comes first: it
+/// makes the request incomplete, whatever else is wrong.
+fn incomplete_refusal(mut lacks: Vec<ObjectionRequestFault>) -> Refusal {
+    lacks.sort_by_key(|lack| lack.reason != Reason::RequestIncomplete);
     let mut lacks = lacks.into_iter();
     let Some(first) = lacks.next() else {
         let reason = Reason::RequestIncomplete;
         return Refusal::new(reason, "", "a request is complete (D-4)", reason.meaning());
     };
-    let reason = match incomplete {
-        true => Reason::RequestIncomplete,
-        false => first.reason,
-    };
-    let first = Refusal::new(reason, first.field, first.rule, first.message);
+    let first = Refusal::new(first.reason, first.field, first.rule, first.message);
     lacks.fold(first, |refusal, lack| refusal.and(lack.field, lack.message))
 }
 
@@ -206,7 +202,7 @@ mod tests {
         assert_eq!(status.code(), Code::InvalidArgument);
         assert_eq!(
             status.message(),
-            "REQUEST_INCOMPLETE: answer: 过长；decision: 请选择"
+            "REQUEST_INCOMPLETE: decision: 请选择；answer: 过长"
         );
         let lacks = vec![lack(wrong, "answer", "过长")];
         let status = Status::from(ObjectionError::Incomplete(lacks));

@@ -126,6 +126,9 @@ impl ObjectionService for ObjectionApi {
         request: Request<AnswerObjectionRequest>,
     ) -> Result<Response<AnswerObjectionResponse>, Status> {
         let (principal, trace) = (Principal::from_request(&request)?, trace_header(&request));
+        if principal.organisation.is_empty() {
+            return Err(ObjectionError::NotRegistered.into());
+        }
         let request = request.into_inner();
         let id = decode::objection_id(&request.objection_id)?;
         let step = decode::decode_answer(request, principal.organisation.parse().ok())?;

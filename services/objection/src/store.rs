@@ -415,3 +415,22 @@ fn decode_phase(row: &PgRow) -> Result<ObjectionPhase, Error> {
 fn signed(revision: u64) -> i64 {
     i64::try_from(revision).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_stored_of_evidence_never_changes_its_form() {
+        let stored = StoredEvidence {
+            file_name: "a".to_owned(),
+            media_type: "b/c".to_owned(),
+            size_bytes: 1,
+            sha256: vec![7],
+        };
+        let bytes = b"\x0a\x01a\x12\x03b/c\x18\x01\x22\x01\x07";
+        assert_eq!(stored.encode_to_vec(), bytes);
+    }
+}

@@ -8,7 +8,7 @@ use prost::Message as _;
 use proto::credit::{
     provincialsync::events::v1::VersionAcknowledged, validation::events::v1::NormalisedRecord,
 };
-use record_ref::{Operation, VersionId};
+use record_ref::{Operation, RecordAddress, VersionId};
 use service_kit::{
     db::{Conn, Error},
     grpc::to_timestamp,
@@ -161,12 +161,23 @@ fn seal_last_error(keyring: &Keyring, version_id: VersionId, push: &Push) -> Opt
     Some(keyring.seal(version_id.as_bytes(), text.as_bytes()))
 }
 
+/// The push of one version, for an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundPush {
+    /// The version.
+    pub version_id: VersionId,
+    /// The record that it belongs to.
+    pub address: RecordAddress,
+    /// How far it has come, with the last error opened.
+    pub push: Push,
+}
+
 /// The push of one version, with the last error opened.
 pub async fn get_push(
     conn: &mut Conn,
     keyring: &Keyring,
     version_id: VersionId,
-) -> Result<Push, ProvincialSyncError> {
+) -> Result<FoundPush, ProvincialSyncError> {
     let found = store::load_push(conn, version_id)
         .await
         .map_err(ProvincialSyncError::database("读取上报情况"))?
@@ -178,7 +189,11 @@ pub async fn get_push(
             .map_err(ProvincialSyncError::Sealed)?;
         push.last_error = Some(String::from_utf8_lossy(&text).into_owned());
     }
-    Ok(push)
+    Ok(FoundPush {
+        version_id,
+        address: found.address,
+        push,
+    })
 }
 
 /// Counts of versions by state.

@@ -45,8 +45,8 @@ impl ProvincialSyncService for ProvincialSyncApi {
         let version_id: VersionId =
             (request.get_ref().record_id.parse()).map_err(ProvincialSyncError::RecordIdInvalid)?;
         let mut conn = self.read_connection().await?;
-        let push = app::get_push(&mut conn, &self.context.keyring, version_id).await?;
-        Ok(Response::new(encode::push(version_id, push)))
+        let found = app::get_push(&mut conn, &self.context.keyring, version_id).await?;
+        Ok(Response::new(encode::encode_push(found)))
     }
 
     async fn get_statistics(

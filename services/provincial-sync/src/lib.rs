@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay, Secret},
-    grpc::MAX_MESSAGE_BYTES,
+    grpc::{BearerToken, MAX_MESSAGE_BYTES},
     start::{database_pool, serve_grpc},
 };
 use tokio::{net::TcpListener, sync::Notify};
@@ -116,6 +116,19 @@ impl Config {
         }
     }
 
+    /// Refuses a token that no header can carry, which no retry would mend. A file that cannot be read may still come,
+    /// and is looked for at each call.
+    fn check_token(&self) -> Result<(), StartError> {
+        let key = "upstream_token";
+        match self.upstream_token.reveal() {
+            Ok(token) => match BearerToken::new(&token) {
+                Ok(_) => Ok(()),
+                Err(_) => Err(StartError::Token { key }),
+            },
+            Err(_) => Ok(()),
+        }
+    }
+
     fn retry_policy(&self) -> domain::PushRetryPolicy {
         domain::PushRetryPolicy {
             first: Duration::from_millis(self.first_retry_ms),
@@ -133,6 +146,7 @@ pub async fn start(
     context: ServiceContext,
 ) -> Result<(), StartError> {
     config.check_values()?;
+    config.check_token()?;
     let pool = database_pool(&config.database_url, SCHEMA, config.max_connections)?;
     let upstream = upstream::Upstream::new(
         &config.upstream_url,

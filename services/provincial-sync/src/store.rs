@@ -1,7 +1,7 @@
 //! SQL only: the table `push`. Called by `app` and `jobs`. Every statement that carries
 //! records carries a batch of them.
 
-use record_ref::{ItemRef, Operation, RecordVersion, VersionId};
+use record_ref::{ItemRef, Operation, RecordAddress, RecordVersion, VersionId};
 use service_kit::db::{Conn, Error, Pool, checked_column};
 use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
@@ -50,6 +50,8 @@ pub struct SettledPush {
 /// One row as `GetPush` shows it.
 #[derive(Debug, Clone)]
 pub struct PushRow {
+    /// The record that the version belongs to.
+    pub address: RecordAddress,
     /// All but the last error.
     pub push: Push,
     /// The last error, sealed.
@@ -156,16 +158,16 @@ fn decode_claimed(row: &PgRow) -> Result<ClaimedPush, Error> {
         sealed: row.try_get("sealed")?,
         traceparent: row.try_get("traceparent")?,
     };
-    let push = decode_push(row)?.push;
+    let push = decode_push(row)?;
     Ok(ClaimedPush { new, push })
 }
 
-fn decode_push(row: &PgRow) -> Result<PushRow, Error> {
+fn decode_push(row: &PgRow) -> Result<Push, Error> {
     let state: &str = row.try_get("state")?;
     let attempts: i32 = row.try_get("attempts")?;
     let number: Option<String> = row.try_get("acknowledgement")?;
     let at: Option<OffsetDateTime> = row.try_get("acknowledged_at")?;
-    let push = Push {
+    Ok(Push {
         state: decode_state(state)?,
         attempts: attempts.unsigned_abs(),
         next_attempt_at: row.try_get("next_attempt_at")?,
@@ -174,10 +176,6 @@ fn decode_push(row: &PgRow) -> Result<PushRow, Error> {
         acknowledgement: number
             .zip(at)
             .map(|(number, at)| Acknowledgement { number, at }),
-    };
-    Ok(PushRow {
-        push,
-        sealed_last_error: row.try_get("sealed_last_error")?,
     })
 }
 
@@ -295,14 +293,22 @@ pub async fn load_queue_times(
 /// One row.
 pub async fn load_push(conn: &mut Conn, version_id: VersionId) -> Result<Option<PushRow>, Error> {
     let row = sqlx::query(
-        "select state, attempts, next_attempt_at, leased, sealed_last_error, acknowledgement,
-                acknowledged_at
+        "select record_address, state, attempts, next_attempt_at, leased, sealed_last_error,
+                acknowledgement, acknowledged_at
          from push where record_id = $1",
     )
     .bind(version_id.as_uuid())
     .fetch_optional(conn)
     .await?;
-    row.as_ref().map(decode_push).transpose()
+    row.as_ref().map(decode_push_row).transpose()
+}
+
+fn decode_push_row(row: &PgRow) -> Result<PushRow, Error> {
+    Ok(PushRow {
+        address: checked_column::<Uuid, _>(row, "record_address")?,
+        push: decode_push(row)?,
+        sealed_last_error: row.try_get("sealed_last_error")?,
+    })
 }
 
 /// Counts of all rows.

@@ -3,7 +3,7 @@
 
 use proto::credit::objection::v1::ObjectionState;
 use service_kit::{identity::Role, reason::Reason};
-use testkit::refusal_of;
+use testkit::{RefusalDetails, refusal_of};
 use time::macros::datetime;
 use tonic::Code;
 
@@ -183,9 +183,16 @@ async fn d4_an_incomplete_application_gets_one_list_and_starts_no_clock() {
     let mut request = sample_application("r-1");
     request.statement = String::new();
     request.evidence.clear();
+    // What is there and wrong comes after what is missing, whatever the order of the fields.
+    request.record_id = "r-7".to_owned();
     let refused = file_objection(&fixture.company(), request)
         .await
         .unwrap_err();
+    assert_eq!(
+        RefusalDetails::from_status(&refused).reason_and_field(),
+        (Reason::RequestIncomplete, "statement")
+    );
+    assert!(refused.message().ends_with("record_id: 记录编号格式不正确"));
     assert_eq!(refused.code(), Code::InvalidArgument);
     for field in ["statement", "evidence"] {
         assert!(refused.message().contains(field), "{refused}");
@@ -201,15 +208,13 @@ async fn d4_an_incomplete_application_gets_one_list_and_starts_no_clock() {
 #[tokio::test]
 async fn r18_only_subjects_apply_and_a_token_that_names_nobody_is_no_subject() {
     let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
-    for client in [
-        fixture.provider(),
-        fixture.office(),
-        fixture.client_of("", Role::Subject),
+    for (client, reason) in [
+        (fixture.provider(), Reason::RoleNotAllowed),
+        (fixture.office(), Reason::RoleNotAllowed),
+        (fixture.client_of("", Role::Subject), Reason::SubjectMissing),
     ] {
-        let refused = file_objection(&client, sample_application("r-1"))
-            .await
-            .unwrap_err();
-        assert_eq!(refused.code(), Code::PermissionDenied);
+        let refused = file_objection(&client, sample_application("r-1")).await;
+        assert_eq!(refusal_of(refused).reason, reason);
     }
     fixture.finish().await;
 }

@@ -1,14 +1,15 @@
 //! Who sees which objection: the applicant its own, the provider those transferred to it, the
 //! credit office all.
 
+use proto::credit::objection::v1::AnswerDecision;
 use service_kit::{identity::Role, reason::Reason};
 use testkit::{RefusalDetails, refusal_of};
 use time::macros::datetime;
 use tonic::Code;
 
 use crate::fixture::{
-    CITIZEN, OFFICE, OTHER_PROVIDER, ObjectionFixture, file_objection, get_objection, list_ids,
-    list_objections, sample_application, transfer_objection,
+    CITIZEN, OFFICE, OTHER_PROVIDER, ObjectionFixture, answer_objection, file_objection,
+    get_objection, list_ids, list_objections, sample_application, transfer_objection,
 };
 
 #[tokio::test]
@@ -68,8 +69,40 @@ async fn r18_r19_each_party_sees_its_own() {
     );
 
     let district = fixture.client_of(OFFICE, Role::DistrictCreditOffice);
-    let refused = list_objections(&district, false, 10, "").await.unwrap_err();
-    assert_eq!(refused.code(), Code::PermissionDenied);
+    let refused = list_objections(&district, false, 10, "").await;
+    assert_eq!(refusal_of(refused).reason, Reason::ViewNotSettled);
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn a_token_that_names_nobody_has_no_view_and_is_told_what_it_lacks() {
+    let fixture = ObjectionFixture::start_at(datetime!(2026-11-20 10:00 +8)).await;
+    let filed = file_objection(&fixture.company(), sample_application("r-1"))
+        .await
+        .unwrap()
+        .objection_id;
+    for (role, reason) in [
+        (Role::Provider, Reason::ProviderNotRegistered),
+        (Role::Subject, Reason::SubjectMissing),
+    ] {
+        let nobody = fixture.client_of("", role);
+        let listed = list_objections(&nobody, false, 10, "").await;
+        assert_eq!(
+            refusal_of(listed).reason_and_field(),
+            (reason, "authorization")
+        );
+        let read = get_objection(&nobody, &filed).await;
+        assert_eq!(
+            refusal_of(read).reason_and_field(),
+            (reason, "authorization")
+        );
+    }
+    let nobody = fixture.client_of("", Role::Provider);
+    let answered = answer_objection(&nobody, &filed, AnswerDecision::Keep, "予以维持").await;
+    assert_eq!(
+        refusal_of(answered).reason_and_field(),
+        (Reason::ProviderNotRegistered, "authorization")
+    );
     fixture.finish().await;
 }
 

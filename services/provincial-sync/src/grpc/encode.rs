@@ -3,31 +3,29 @@
 use proto::credit::provincialsync::v1::{
     GetPushResponse, GetStatisticsResponse, PushState as WireState,
 };
-use record_ref::VersionId;
 use service_kit::grpc::to_timestamp;
 use time::OffsetDateTime;
 
-use crate::{
-    domain::{Push, PushState},
-    store::PushStatistics,
-};
+use crate::{app::FoundPush, domain::PushState, store::PushStatistics};
 
-pub(super) fn push(version_id: VersionId, push: Push) -> GetPushResponse {
+pub(super) fn encode_push(found: FoundPush) -> GetPushResponse {
+    let push = found.push;
     let (acknowledgement, acknowledged_at) = match push.acknowledgement {
         Some(known) => (known.number, Some(to_timestamp(known.at))),
         None => (String::new(), None),
     };
     GetPushResponse {
-        record_id: version_id.to_string(),
-        state: state(push.state).into(),
+        record_id: found.version_id.to_string(),
+        state: encode_state(push.state).into(),
         attempts: push.attempts,
         acknowledgement,
         acknowledged_at,
         last_error: push.last_error.unwrap_or_default(),
+        record_address: found.address.to_string(),
     }
 }
 
-fn state(state: PushState) -> WireState {
+fn encode_state(state: PushState) -> WireState {
     match state {
         PushState::Due => WireState::Due,
         PushState::Acknowledged => WireState::Acknowledged,

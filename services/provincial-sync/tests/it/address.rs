@@ -3,7 +3,7 @@
 use record_ref::{RecordAddress, VersionId};
 use uuid::Uuid;
 
-use crate::fixture::{ProvincialSyncFixture, address};
+use crate::fixture::{ProvincialSyncFixture, address, get_push};
 
 const MIGRATION: &str = include_str!("../../migrations/0005_record_address.sql");
 
@@ -25,6 +25,10 @@ async fn all_versions_of_a_record_are_kept_under_its_address() {
         .await
         .unwrap();
     assert_eq!(kept, [address().as_uuid(); 3]);
+    for id in [10, 20, 30] {
+        let found = get_push(&client, id).await;
+        assert_eq!(found.record_address, address().to_string());
+    }
     pool.close().await;
     fixture.bed.finish().await.unwrap();
 }

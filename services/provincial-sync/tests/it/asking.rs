@@ -2,7 +2,7 @@
 
 use proto::credit::provincialsync::v1::GetPushRequest;
 use provincial_sync::StartError;
-use service_kit::{identity::Role, reason::Reason};
+use service_kit::{config::Secret, identity::Role, reason::Reason};
 use testkit::{eventually, refusal_of, service::ServiceAddress};
 use tonic::Code;
 use uuid::Uuid;
@@ -124,6 +124,13 @@ async fn a_configuration_that_cannot_work_is_refused_with_its_key() {
     let refused = provincial_sync::start(fixture.config.clone(), listener, bus, context).await;
     let named = refused.unwrap_err().to_string();
     assert_eq!(named, "upstream_url is no address of a service");
+    fixture.config.upstream_url = fixture.upstream.url.clone();
+    fixture.config.upstream_token = Secret::Plain("line\nbreak".to_owned());
+    let listener = fixture.bed.listener().await.unwrap();
+    let (bus, context) = (fixture.bed.bus.clone(), fixture.bed.context.clone());
+    let refused = provincial_sync::start(fixture.config.clone(), listener, bus, context).await;
+    let named = refused.unwrap_err().to_string();
+    assert_eq!(named, "upstream_token is no token");
     // Nothing was started that could take events; the bed has none.
     fixture.bed.finish().await.unwrap();
 }
