@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     app::{revoking, storing},
     domain::{revocation::Revocation, version::AcceptedVersion, visibility::DisclosureRule},
-    store::{catalogue::DisclosureProvider, marks::ObjectionMark},
+    store::{catalogue::DisclosureProviderRow, marks::ObjectionMark},
 };
 
 /// Stores accepted versions, and versions that end their records.
@@ -131,14 +131,14 @@ fn decode_item(
 fn decode_provider(
     event: ProviderRegistered,
     _delivery: &Delivery,
-) -> Result<DisclosureProvider, Malformed> {
+) -> Result<DisclosureProviderRow, Malformed> {
     let revision =
         i64::try_from(event.revision).map_err(|_| Malformed::new("revision", "fits 63 bits"))?;
     let code = ProviderCode::try_from(event.code).map_err(|code| code.in_field("code"))?;
     if !["city", "district"].contains(&event.level.as_str()) {
         return Err(Malformed::new("level", "is city or district"));
     }
-    Ok(DisclosureProvider {
+    Ok(DisclosureProviderRow {
         code,
         name: event.name,
         level: event.level,

@@ -173,7 +173,7 @@ pub enum SubmissionDecision {
         unchanged: bool,
     },
     /// Refused; nothing is stored.
-    Refused(Rejection),
+    Refused(IngestRuleViolation),
 }
 
 impl SubmissionDecision {
@@ -181,7 +181,7 @@ impl SubmissionDecision {
     ///
     /// # Errors
     /// Why it is refused.
-    pub fn into_answer(self) -> Result<AnsweredVersion, Rejection> {
+    pub fn into_answer(self) -> Result<AnsweredVersion, IngestRuleViolation> {
         let (stored, unchanged) = match self {
             Self::New(stored) => (stored, false),
             Self::Unchanged(stored) => (stored, true),
@@ -205,7 +205,7 @@ impl SubmissionDecision {
 /// Which rule does not allow a submission, a nil report, a reload or the reading of an original. `error` has the
 /// refusal that callers get for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rejection {
+pub enum IngestRuleViolation {
     /// The id was used for something else.
     SubmissionIdReused,
     /// The caller is no provider of the registry.
@@ -246,7 +246,7 @@ pub enum Rejection {
         /// What the caller says.
         declared: u64,
         /// Distinct keys that were accepted, over all tries.
-        taken: u64,
+        received: u64,
         /// Records refused in this stream.
         refused: u64,
     },
@@ -320,7 +320,9 @@ impl IngestBatchState {
 
     /// The answer to the earlier submission of the same id, or why the id may not be used.
     fn find_repetition(&self, incoming: &SealedSubmission) -> Option<SubmissionDecision> {
-        let reused = Some(SubmissionDecision::Refused(Rejection::SubmissionIdReused));
+        let reused = Some(SubmissionDecision::Refused(
+            IngestRuleViolation::SubmissionIdReused,
+        ));
         if let Some(reload) = incoming.reload_number {
             if let Some(line) = self.reload_lines.get(&(reload, incoming.key.digest)) {
                 if line.stored.content != incoming.content {
@@ -332,7 +334,9 @@ impl IngestBatchState {
                 });
             }
             if !self.open_reloads.contains(&reload) {
-                return Some(SubmissionDecision::Refused(Rejection::ReloadEnded));
+                return Some(SubmissionDecision::Refused(
+                    IngestRuleViolation::ReloadEnded,
+                ));
             }
         }
         let provider = incoming.key.provider;
@@ -411,19 +415,19 @@ impl IngestBatchState {
         incoming: &SealedSubmission,
         today: Date,
         head: Option<&'a StoredVersion>,
-    ) -> Result<&'a ItemRef, Rejection> {
+    ) -> Result<&'a ItemRef, IngestRuleViolation> {
         self.providers
             .get(&incoming.key.provider)
-            .ok_or(Rejection::ProviderNotRegistered)?
-            .admits_on(today)?;
+            .ok_or(IngestRuleViolation::ProviderNotRegistered)?
+            .check_may_report(today)?;
         let item = self
             .items
             .get(&incoming.key.item)
-            .ok_or(Rejection::ItemUnknown)?;
+            .ok_or(IngestRuleViolation::ItemUnknown)?;
         let asked = incoming.item_version;
         let current = head.map(|stored| &stored.version.item);
         if incoming.content.operation.ends_record() {
-            item.pin_end(asked, current.ok_or(Rejection::RecordUnknown)?)
+            item.pin_end(asked, current.ok_or(IngestRuleViolation::RecordUnknown)?)
         } else {
             item.pin_version(asked, today, current)
         }

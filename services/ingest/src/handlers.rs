@@ -23,9 +23,9 @@ impl BatchHandler for IngestCatalogueHandler {
     ) -> BoxFuture<'a, Result<Vec<Poison>, HandlerError>> {
         Box::pin(async move {
             let mut poison = Vec::new();
-            let items = decode_all(batch, &mut poison, item_of);
-            let retirements = decode_all(batch, &mut poison, retirement_of);
-            let providers = decode_all(batch, &mut poison, provider_of);
+            let items = decode_all(batch, &mut poison, decode_item_version);
+            let retirements = decode_all(batch, &mut poison, decode_retirement);
+            let providers = decode_all(batch, &mut poison, decode_provider);
             store::upsert_item_versions(conn, &items).await?;
             store::upsert_retirements(conn, &retirements).await?;
             store::upsert_providers(conn, &providers).await?;
@@ -34,34 +34,37 @@ impl BatchHandler for IngestCatalogueHandler {
     }
 }
 
-fn item_of(event: ItemVersionPublished, _delivery: &Delivery) -> Result<IngestItemRow, String> {
-    let code = named(event.code.try_into(), "code")?;
+fn decode_item_version(
+    event: ItemVersionPublished,
+    _delivery: &Delivery,
+) -> Result<IngestItemRow, String> {
+    let code = in_event_field(event.code.try_into(), "code")?;
     Ok(IngestItemRow {
-        item: named(ItemRef::new(code, event.version), "version")?,
+        item: in_event_field(ItemRef::new(code, event.version), "version")?,
         name: event.name,
         effective_from: optional_day(&event.effective_from, "effective_from: YYYY-MM-DD or empty")?,
         definition: Some(event.definition_json).filter(|json| !json.is_empty()),
     })
 }
 
-fn retirement_of(event: ItemRetired, delivery: &Delivery) -> Result<RetirementRow, String> {
+fn decode_retirement(event: ItemRetired, delivery: &Delivery) -> Result<RetirementRow, String> {
     let rule = "from_date: YYYY-MM-DD";
     let successor = Some(event.successor_code).filter(|code| !code.is_empty());
-    let successor = successor.map(|code| named(code.try_into(), "successor_code"));
+    let successor = successor.map(|code| in_event_field(code.try_into(), "successor_code"));
     Ok(RetirementRow {
-        item: named(event.code.try_into(), "code")?,
+        item: in_event_field(event.code.try_into(), "code")?,
         from_date: optional_day(&event.from_date, rule)?.ok_or(rule)?,
         successor: successor.transpose()?,
         decided_at: delivery.occurred_at,
     })
 }
 
-fn provider_of(
+fn decode_provider(
     event: ProviderRegistered,
     _delivery: &Delivery,
 ) -> Result<IngestProviderRow, String> {
     Ok(IngestProviderRow {
-        provider: named(event.code.try_into(), "code")?,
+        provider: in_event_field(event.code.try_into(), "code")?,
         name: event.name,
         enabled: event.enabled,
         revision: i64::try_from(event.revision).map_err(|_| "revision: fits 63 bits")?,
@@ -71,7 +74,7 @@ fn provider_of(
 }
 
 /// A checked value of a field; the reason names the field as the events of the catalogue do.
-fn named<T>(checked: Result<T, Malformed>, field: &'static str) -> Result<T, String> {
+fn in_event_field<T>(checked: Result<T, Malformed>, field: &'static str) -> Result<T, String> {
     checked.map_err(|malformed| malformed.in_field(field).to_string())
 }
 
@@ -144,9 +147,9 @@ mod tests {
             }),
         ];
         let mut poison = Vec::new();
-        let items = decode_all(&batch, &mut poison, item_of);
-        let retirements = decode_all(&batch, &mut poison, retirement_of);
-        let providers = decode_all(&batch, &mut poison, provider_of);
+        let items = decode_all(&batch, &mut poison, decode_item_version);
+        let retirements = decode_all(&batch, &mut poison, decode_retirement);
+        let providers = decode_all(&batch, &mut poison, decode_provider);
         assert_eq!((items.len(), retirements.len(), providers.len()), (1, 1, 0));
         assert_eq!(items[0].effective_from, Some(date!(2021 - 07 - 15)));
         assert_eq!(items[0].definition, None, "an empty one is unknown");

@@ -14,7 +14,7 @@ use service_kit::{error::Refusal, telemetry::TraceParent};
 use vault::{Keyring, keyed_hash};
 
 use crate::{
-    domain::{Digest, IncomingSubmission, Rejection, SealedSubmission, VersionContent},
+    domain::{Digest, IncomingSubmission, IngestRuleViolation, SealedSubmission, VersionContent},
     error::{FormError, IngestError, MAX_CONTENT_BYTES},
 };
 
@@ -36,7 +36,7 @@ pub fn check_and_seal(
         return Err(FormError::SubmissionId.into());
     }
     let well_formed = check_submission(submission)?;
-    let provider = provider.ok_or(Rejection::ProviderNotRegistered)?;
+    let provider = provider.ok_or(IngestRuleViolation::ProviderNotRegistered)?;
     let id_prefix = reload_prefix_digest(keyring, &provider, &well_formed.submission.submission_id);
     let checked = well_formed.compute_digests(provider, keyring);
     Ok(SealedSubmission {
@@ -342,7 +342,7 @@ mod tests {
             assert_eq!(take_of(None, submission).unwrap_err(), expected);
         }
         let unknown = take_of(None, good()).unwrap_err();
-        assert_eq!(unknown, Rejection::ProviderNotRegistered.into());
+        assert_eq!(unknown, IngestRuleViolation::ProviderNotRegistered.into());
         let mut full = good();
         full.content = vec![b' '; MAX_CONTENT_BYTES].into();
         full.content_sha256 = vault::sha256(&full.content).to_vec().into();

@@ -42,7 +42,7 @@ pub struct Reloads {
 
 /// A reload that is running.
 pub struct ReloadRun {
-    services: Reloads,
+    reloads: Reloads,
     provider: ProviderCode,
     reload_id: String,
     reload: Reload,
@@ -129,7 +129,7 @@ impl Reloads {
         let reload = reload::begin_reload(&mut tx, keyring, &header, now).await?;
         tx.commit().await.map_err(failed())?;
         Ok(ReloadRun {
-            services: self,
+            reloads: self,
             provider: header.provider,
             reload_id: header.reload_id,
             reload,
@@ -157,7 +157,7 @@ impl ReloadRun {
         if batch.records.is_empty() {
             return Ok(Vec::new());
         }
-        let keyring = &self.services.context.keyring;
+        let keyring = &self.reloads.context.keyring;
         let identify =
             |record: WellFormedSubmission| record.compute_digests(self.provider, keyring);
         let records: Vec<_> = batch
@@ -169,7 +169,7 @@ impl ReloadRun {
             .answer_known_records(&records)
             .await
             .map_err(IngestError::database("全量报送"))?;
-        let submitter = &self.services.submitter;
+        let submitter = &self.reloads.submitter;
         let mut answers = Vec::with_capacity(records.len());
         for ((id, record), known) in records.into_iter().zip(known) {
             answers.push(match (record, known) {
@@ -193,17 +193,17 @@ impl ReloadRun {
         records: &[(String, Result<CheckedSubmission, FormError>)],
     ) -> Result<Vec<Option<SubmissionDecision>>, db::Error> {
         let sound = || records.iter().filter_map(|(_, r)| r.as_ref().ok());
-        let named: Vec<ReloadLookup<'_>> = sound()
+        let lookups: Vec<ReloadLookup<'_>> = sound()
             .map(|record| ReloadLookup {
                 key_digest: &record.key.digest,
                 content: &record.content,
                 submission_digest: &record.submission_digest,
             })
             .collect();
-        let mut tx = self.services.pool.begin().await?;
-        let now = self.services.context.clock.now();
+        let mut tx = self.reloads.pool.begin().await?;
+        let now = self.reloads.context.clock.now();
         let (reload, provider) = (&self.reload, &self.provider);
-        let known = reload::answer_known_records(&mut tx, reload, provider, &named, now).await?;
+        let known = reload::answer_known_records(&mut tx, reload, provider, &lookups, now).await?;
         tx.commit().await?;
         let mut known = known.into_iter();
         let of_each = records.iter().map(|(_, record)| match record {
@@ -237,8 +237,8 @@ impl ReloadRun {
     /// When other numbers arrived, or it was ended with another number.
     pub async fn end_reload(&self, declared: u64) -> Result<ReloadOutcome, IngestError> {
         let failed = || IngestError::database("结束全量报送");
-        let mut tx = self.services.pool.begin().await.map_err(failed())?;
-        let now = self.services.context.clock.now();
+        let mut tx = self.reloads.pool.begin().await.map_err(failed())?;
+        let now = self.reloads.context.clock.now();
         let (reload, provider, refused) = (&self.reload, &self.provider, self.refused);
         let end = reload::end_reload(&mut tx, reload, provider, declared, refused, now).await?;
         tx.commit().await.map_err(failed())?;
@@ -255,7 +255,7 @@ impl ReloadRun {
         end: &ReloadOutcome,
         after: Option<LedgerNumber>,
     ) -> Result<(Vec<MissingRecord>, Option<LedgerNumber>), IngestError> {
-        let (pool, keyring) = (&self.services.pool, &self.services.context.keyring);
+        let (pool, keyring) = (&self.reloads.pool, &self.reloads.context.keyring);
         let (provider, reload) = (&self.provider, &self.reload);
         let (up_to, most) = (end.last_ledger_number, MISSING_SCAN_LIMIT);
         let page = store::reload::load_missing_page(pool, provider, reload, up_to, after, most)
@@ -278,13 +278,13 @@ impl ReloadRun {
     ///
     /// # Errors
     /// Of the database.
-    pub async fn sum_up(
+    pub async fn store_totals(
         self,
         end: ReloadOutcome,
         missing: u64,
     ) -> Result<ReloadTotals, IngestError> {
         if end.missing.is_none() {
-            store::reload::update_missing_count(&self.services.pool, self.reload.number, missing)
+            store::reload::update_missing_count(&self.reloads.pool, self.reload.number, missing)
                 .await
                 .map_err(IngestError::database("结束全量报送"))?;
         }

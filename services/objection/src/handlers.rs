@@ -7,7 +7,7 @@ use proto::credit::catalog::events::v1::ProviderRegistered;
 use record_ref::{Malformed, ProviderCode};
 use service_kit::db::Conn;
 
-use crate::store::{self, ObjectionProvider};
+use crate::store::{self, ObjectionProviderRow};
 
 /// Handles `ProviderRegistered`.
 #[derive(Clone, Copy, Debug)]
@@ -31,13 +31,13 @@ impl BatchHandler for ProviderHandler {
 fn decode_provider(
     registered: ProviderRegistered,
     _delivery: &Delivery,
-) -> Result<ObjectionProvider, Malformed> {
+) -> Result<ObjectionProviderRow, Malformed> {
     let code = ProviderCode::try_from(registered.code).map_err(|code| code.in_field("code"))?;
     let revision = i64::try_from(registered.revision)
         .ok()
         .filter(|revision| *revision > 0)
         .ok_or(Malformed::new("revision", "1 to 2^63-1"))?;
-    Ok(ObjectionProvider {
+    Ok(ObjectionProviderRow {
         code,
         name: registered.name,
         enabled: registered.enabled,

@@ -36,7 +36,7 @@ pub struct StoredEvidence {
 
 /// A registered provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectionProvider {
+pub struct ObjectionProviderRow {
     /// Credit code.
     pub code: ProviderCode,
     /// Name.
@@ -153,7 +153,7 @@ pub struct ObjectionListFilter {
 /// Keeps the newest revision of each provider.
 pub async fn upsert_providers(
     conn: &mut Conn,
-    providers: &[ObjectionProvider],
+    providers: &[ObjectionProviderRow],
 ) -> Result<(), Error> {
     if providers.is_empty() {
         return Ok(());

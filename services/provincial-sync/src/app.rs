@@ -19,17 +19,17 @@ use vault::Keyring;
 use crate::{
     domain::{self, OpenedVersion, Push, PushCommand, PushEvent, PushOutcome, PushRetryPolicy},
     error::ProvincialSyncError,
-    store::{self, ClaimedPush, NewPush, PushStatistics, SettledPush},
+    store::{self, ClaimedPush, PushRequest, PushStatistics, SettledPush},
 };
 
 /// Stores versions as due rows, to be pushed.
-pub async fn record_versions(
+pub async fn enqueue_pushes(
     conn: &mut Conn,
-    new: &[NewPush],
+    requests: &[PushRequest],
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    if !new.is_empty() {
-        store::insert_pushes(conn, new, now).await?;
+    if !requests.is_empty() {
+        store::insert_pushes(conn, requests, now).await?;
     }
     Ok(())
 }
@@ -41,12 +41,12 @@ pub async fn record_versions(
 /// tried again, since the keys may come; content that is no record is refused.
 pub fn open_version(
     keyring: &Keyring,
-    push: &NewPush,
+    push: &PushRequest,
     traceparent: String,
 ) -> Result<OpenedVersion, PushOutcome> {
     let version = &push.version;
     let plain = keyring
-        .open(version.id.as_bytes(), &push.sealed)
+        .open(version.id.as_bytes(), &push.sealed_content)
         .map_err(|error| {
             PushOutcome::Unanswered(format!("sealed content does not open: {error}"))
         })?;
@@ -78,7 +78,7 @@ pub struct PushAttempt {
     /// What was claimed.
     pub claimed: ClaimedPush,
     /// The outcome.
-    pub answer: PushOutcome,
+    pub outcome: PushOutcome,
     /// Trace context of the attempt, empty when not sampled.
     pub traceparent: String,
 }
@@ -106,13 +106,13 @@ pub async fn settle_attempts(
     let mut settled = Vec::with_capacity(attempts.len());
     let mut events = Vec::new();
     // One seed for the batch: what failed together is retried together, in full batches.
-    let seed = attempts
-        .first()
-        .map_or(0, |a| a.claimed.new.version.id.as_uuid().as_u64_pair().1);
+    let seed = attempts.first().map_or(0, |a| {
+        a.claimed.request.version.id.as_uuid().as_u64_pair().1
+    });
     for attempt in attempts {
-        let version = &attempt.claimed.new.version;
+        let version = &attempt.claimed.request.version;
         let (version_id, address) = (version.id, version.address);
-        let command = PushCommand::Settle(attempt.answer);
+        let command = PushCommand::Settle(attempt.outcome);
         let before = &attempt.claimed.push;
         match domain::apply_command(before, command, settling.now, settling.retry, seed) {
             Ok((push, event)) => {

@@ -13,7 +13,7 @@ use record_ref::{Operation, RecordVersion};
 use service_kit::{ServiceContext, db::Conn};
 use tokio::sync::Notify;
 
-use crate::{app, store::NewPush};
+use crate::{app, store::PushRequest};
 
 /// Handles `RecordAccepted` and `RecordRevoked`.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl VersionHandler {
                 Err(bad) => poison.push(bad),
             }
         }
-        app::record_versions(conn, &new, self.context.clock.now()).await?;
+        app::enqueue_pushes(conn, &new, self.context.clock.now()).await?;
         // The rows are not committed yet; a notified sender polls a few times in quick succession.
         self.wake.notify_one();
         Ok(poison)
@@ -63,7 +63,7 @@ impl BatchHandler for VersionHandler {
     }
 }
 
-fn decode_version(delivery: &Delivery) -> Result<NewPush, Poison> {
+fn decode_version(delivery: &Delivery) -> Result<PushRequest, Poison> {
     let accepted: RecordAccepted = delivery.decode()?;
     if accepted.sealed_record.is_empty() {
         return Err(delivery.poison("sealed_record: must be given"));
@@ -73,7 +73,7 @@ fn decode_version(delivery: &Delivery) -> Result<NewPush, Poison> {
     decode_push(delivery, version, Operation::Upsert, sealed)
 }
 
-fn decode_revocation(delivery: &Delivery) -> Result<NewPush, Poison> {
+fn decode_revocation(delivery: &Delivery) -> Result<PushRequest, Poison> {
     let ended: RecordRevoked = delivery.decode()?;
     let operation = Operation::from_wire(ended.operation)
         .ok()
@@ -90,13 +90,13 @@ fn decode_push(
     delivery: &Delivery,
     version: Option<&WireVersion>,
     operation: Operation,
-    sealed: Vec<u8>,
-) -> Result<NewPush, Poison> {
-    Ok(NewPush {
+    sealed_content: Vec<u8>,
+) -> Result<PushRequest, Poison> {
+    Ok(PushRequest {
         version: RecordVersion::from_wire(version)
             .map_err(|malformed| delivery.poison(malformed.to_string()))?,
         operation,
-        sealed,
+        sealed_content,
         traceparent: delivery.traceparent.clone(),
     })
 }

@@ -183,7 +183,7 @@ impl PushSender {
         let telemetry = &self.context.telemetry;
         let spans: Vec<_> = batch
             .iter()
-            .map(|c| telemetry.record_span("provincial.push", &c.new.traceparent))
+            .map(|c| telemetry.record_span("provincial.push", &c.request.traceparent))
             .collect();
         let trace = |n: usize| {
             let span = spans.get(n).and_then(Option::as_ref);
@@ -192,8 +192,8 @@ impl PushSender {
         let mut versions = Vec::with_capacity(batch.len());
         let mut ready = PushBatchOutcome::default();
         for (n, claimed) in batch.iter().enumerate() {
-            let version_id = claimed.new.version.id;
-            match app::open_version(&self.context.keyring, &claimed.new, trace(n)) {
+            let version_id = claimed.request.version.id;
+            match app::open_version(&self.context.keyring, &claimed.request, trace(n)) {
                 Ok(version) => versions.push(version),
                 Err(answer) => {
                     tracing::error!(record = %version_id, "record cannot be pushed");
@@ -207,9 +207,9 @@ impl PushSender {
             .into_iter()
             .enumerate()
             .map(|(n, claimed)| app::PushAttempt {
-                answer: answers
+                outcome: answers
                     .by_key
-                    .remove(&claimed.new.version.id.to_string())
+                    .remove(&claimed.request.version.id.to_string())
                     .unwrap_or_else(|| PushOutcome::Unanswered("no answer".to_owned())),
                 traceparent: trace(n),
                 claimed,

@@ -16,13 +16,13 @@ pub fn migrations() -> sqlx::migrate::Migrator {
 
 /// A version as validation announced it.
 #[derive(Debug, Clone)]
-pub struct NewPush {
+pub struct PushRequest {
     /// Its id is the idempotency key towards the province.
     pub version: RecordVersion,
     /// What it does to its record.
     pub operation: Operation,
     /// Sealed normalised record, or the sealed reason of a revocation or withdrawal.
-    pub sealed: Vec<u8>,
+    pub sealed_content: Vec<u8>,
     /// W3C trace context, empty when not sampled.
     pub traceparent: String,
 }
@@ -31,7 +31,7 @@ pub struct NewPush {
 #[derive(Debug, Clone)]
 pub struct ClaimedPush {
     /// What is to be pushed.
-    pub new: NewPush,
+    pub request: PushRequest,
     /// Its push after the claim.
     pub push: Push,
 }
@@ -78,11 +78,11 @@ pub struct PushStatistics {
 /// Writes due rows; versions that are known already stay as they are.
 pub async fn insert_pushes(
     conn: &mut Conn,
-    new: &[NewPush],
+    requests: &[PushRequest],
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    fn column<'a, T>(new: &'a [NewPush], of: impl Fn(&'a NewPush) -> T) -> Vec<T> {
-        new.iter().map(of).collect()
+    fn column<'a, T>(requests: &'a [PushRequest], of: impl Fn(&'a PushRequest) -> T) -> Vec<T> {
+        requests.iter().map(of).collect()
     }
     let written = sqlx::query(
         "with kept as (
@@ -99,16 +99,16 @@ pub async fn insert_pushes(
          select record_id, sealed
          from unnest($1::uuid[], $7::bytea[]) as u (record_id, sealed) join kept using (record_id)",
     )
-    .bind(column(new, |n| n.version.id.as_uuid()))
-    .bind(column(new, |n| n.version.provider.as_str()))
-    .bind(column(new, |n| n.version.item.code.as_str()))
-    .bind(column(new, |n| n.version.item.version_column()))
-    .bind(column(new, |n| n.version.key_digest.as_ref()))
-    .bind(column(new, |n| n.version.revision.as_i64()))
-    .bind(column(new, |n| n.sealed.as_slice()))
-    .bind(column(new, |n| n.traceparent.as_str()))
-    .bind(column(new, |n| n.operation.number()))
-    .bind(column(new, |n| n.version.address.as_uuid()))
+    .bind(column(requests, |n| n.version.id.as_uuid()))
+    .bind(column(requests, |n| n.version.provider.as_str()))
+    .bind(column(requests, |n| n.version.item.code.as_str()))
+    .bind(column(requests, |n| n.version.item.version_column()))
+    .bind(column(requests, |n| n.version.key_digest.as_ref()))
+    .bind(column(requests, |n| n.version.revision.as_i64()))
+    .bind(column(requests, |n| n.sealed_content.as_slice()))
+    .bind(column(requests, |n| n.traceparent.as_str()))
+    .bind(column(requests, |n| n.operation.number()))
+    .bind(column(requests, |n| n.version.address.as_uuid()))
     .bind(now)
     .execute(conn)
     .await?;
@@ -152,14 +152,14 @@ fn decode_claimed(row: &PgRow) -> Result<ClaimedPush, Error> {
         key_digest: checked_column::<&[u8], _>(row, "key_digest")?,
         revision: checked_column::<i64, _>(row, "revision")?,
     };
-    let new = NewPush {
+    let request = PushRequest {
         version,
         operation: checked_column::<i16, _>(row, "operation")?,
-        sealed: row.try_get("sealed")?,
+        sealed_content: row.try_get("sealed")?,
         traceparent: row.try_get("traceparent")?,
     };
     let push = decode_push(row)?;
-    Ok(ClaimedPush { new, push })
+    Ok(ClaimedPush { request, push })
 }
 
 fn decode_push(row: &PgRow) -> Result<Push, Error> {

@@ -76,21 +76,21 @@ impl Upstream {
                 continue;
             }
             match self.call_upstream(&portion).await {
-                Ok(given) => {
+                Ok(received) => {
                     answers.answered = true;
                     answers.set_all(&portion, || unanswered("the upstream left the record out"));
-                    let asked = given
+                    let matching = received
                         .into_iter()
                         .filter_map(decode_answer)
                         .filter(|(key, _)| answers.by_key.contains_key(key))
                         .collect::<Vec<_>>();
-                    answers.by_key.extend(asked);
+                    answers.by_key.extend(matching);
                 }
-                Err(failure) if failure.blames_content() && portion.len() > 1 => {
+                Err(failure) if failure.is_content_error() && portion.len() > 1 => {
                     pending.push(portion.split_off(portion.len() / 2));
                     pending.push(portion);
                 }
-                Err(failure) if failure.blames_content() => {
+                Err(failure) if failure.is_content_error() => {
                     answers.answered = true;
                     answers.set_all(&portion, || PushOutcome::Refused(failure.to_string()));
                 }
@@ -146,7 +146,7 @@ struct CallFailure {
 
 impl CallFailure {
     /// Whether the code blames what was sent rather than the upstream or the connection to it.
-    fn blames_content(&self) -> bool {
+    fn is_content_error(&self) -> bool {
         matches!(
             self.code,
             Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition
@@ -252,7 +252,7 @@ mod tests {
         let token = Secret::Plain("line\nbreak".to_owned());
         let upstream = Upstream::new("http://127.0.0.1:9", token, Duration::from_secs(1)).unwrap();
         let failure = upstream.call_upstream(&[record(1, 1)]).await.unwrap_err();
-        assert!(!failure.blames_content(), "{failure}");
+        assert!(!failure.is_content_error(), "{failure}");
         assert!(failure.message.starts_with("upstream_token: "), "{failure}");
     }
 

@@ -44,7 +44,7 @@ pub async fn store_batch(
     let accepted = batch.versions.iter().map(|version| &version.record);
     let heads =
         versions::BatchHeads::newest_of(accepted.chain(ending.iter().map(|ending| &ending.record)));
-    let positions = versions::raise_heads(conn, &heads).await?;
+    let positions = versions::advance_heads(conn, &heads).await?;
     versions::clear_current(conn, &positions.replaced).await?;
     let versions = storing::store_versions(conn, &batch.versions, &positions, now).await?;
     let revocations = if ending.is_empty() {

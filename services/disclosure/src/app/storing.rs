@@ -12,7 +12,7 @@ use crate::{
         visibility::DisclosureRule,
     },
     store::{
-        catalogue::{self, DisclosureProvider},
+        catalogue::{self, DisclosureProviderRow},
         marks::{self, ObjectionMark},
         versions::{self, HeadPositions},
     },
@@ -58,16 +58,16 @@ pub async fn store_items(conn: &mut Conn, items: &[(DisclosureRule, String)]) ->
 /// Stores the newest revision of each provider.
 pub async fn store_providers(
     conn: &mut Conn,
-    providers: &[DisclosureProvider],
+    providers: &[DisclosureProviderRow],
 ) -> Result<(), Error> {
-    let mut newest: BTreeMap<_, &DisclosureProvider> = BTreeMap::new();
+    let mut newest: BTreeMap<_, &DisclosureProviderRow> = BTreeMap::new();
     for provider in providers {
         let known = newest.entry(provider.code).or_insert(provider);
         if known.revision < provider.revision {
             *known = provider;
         }
     }
-    let newest: Vec<&DisclosureProvider> = newest.into_values().collect();
+    let newest: Vec<&DisclosureProviderRow> = newest.into_values().collect();
     if newest.is_empty() {
         return Ok(());
     }

@@ -186,7 +186,7 @@ mod tests {
     }
 
     /// A version of an item that asks for the mask of names on the representative too.
-    fn careful() -> ItemVersion {
+    fn item_masking_representative() -> ItemVersion {
         let mut item = penalty();
         for field in &mut item.fields {
             if field.code == "CF_FRDB" {
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn d11_the_mask_of_names_hides_given_names_from_the_public_and_from_nobody_else() {
-        let item = careful();
+        let item = item_masking_representative();
         let shown = |values: &HashMap<_, _>, kind, audience| {
             let fields = shown_fields(&item, kind, values, audience);
             ["CF_XDR_MC", "CF_FRDB"].map(|code| value(&fields, code).map(str::to_owned))

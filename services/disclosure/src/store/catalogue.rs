@@ -13,7 +13,7 @@ use crate::domain::{
 
 /// A provider as announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DisclosureProvider {
+pub struct DisclosureProviderRow {
     /// Credit code.
     pub code: ProviderCode,
     /// Name.
@@ -75,9 +75,9 @@ pub async fn insert_items(
 /// Stores the newest revision of each provider; `providers` holds each code once, in order.
 pub async fn upsert_providers(
     conn: &mut Conn,
-    providers: &[&DisclosureProvider],
+    providers: &[&DisclosureProviderRow],
 ) -> Result<(), Error> {
-    let text = |of: fn(&DisclosureProvider) -> &str| -> Vec<&str> {
+    let text = |of: fn(&DisclosureProviderRow) -> &str| -> Vec<&str> {
         providers.iter().map(|provider| of(provider)).collect()
     };
     let enabled: Vec<bool> = providers.iter().map(|provider| provider.enabled).collect();

@@ -1,7 +1,7 @@
 //! Storing accepted versions, set-based and guarded. Called by `app::storing` and `app::revoking`.
 //!
 //! The order of the statements is the proof that order and repetition of deliveries do not matter:
-//! 1. [`raise_heads`] locks the head of every record of the batch and lets only a newer revision move it. From here
+//! 1. [`advance_heads`] locks the head of every record of the batch and lets only a newer revision move it. From here
 //!    on no other transaction can touch the `current` flag of these records.
 //! 2. [`clear_current`] clears the flag of the versions that heads have left, in both tables, since a correction may
 //!    change the kind of subject.
@@ -84,7 +84,10 @@ impl HeadPositions {
 }
 
 /// Moves heads to newer revisions and locks them all.
-pub async fn raise_heads(conn: &mut Conn, heads: &BatchHeads<'_>) -> Result<HeadPositions, Error> {
+pub async fn advance_heads(
+    conn: &mut Conn,
+    heads: &BatchHeads<'_>,
+) -> Result<HeadPositions, Error> {
     let newest = &heads.0;
     let key_digests: Vec<&[u8]> = newest.keys().map(|digest| digest.as_ref()).collect();
     let revisions: Vec<i64> = newest.values().map(|head| head.0.as_i64()).collect();

@@ -57,13 +57,13 @@ pub async fn report_nil(
     let earlier = nil_report::find_earlier_request(conn, &submission_digest).await;
     let earlier = earlier.map_err(failed)?;
     let (from, to) = (start_of_day(period.from), end_of_day(period.to));
-    let contradicted = nil_report::received_between(conn, provider, item, from, to).await;
-    let registration = store::registration_of(conn, provider).await;
+    let contradicted = nil_report::any_received_between(conn, provider, item, from, to).await;
+    let registration = store::find_registration(conn, provider).await;
     let state = NilReportState {
         earlier_request: earlier.map(|(request, _)| request),
         id_reserved: is_reserved(conn, keyring, provider, id).await?,
         registration: registration.map_err(failed)?,
-        item: store::item_of(conn, item).await.map_err(failed)?,
+        item: store::find_item(conn, item).await.map_err(failed)?,
         contradicted: contradicted.map_err(failed)?,
         today: shanghai_date(now),
     };

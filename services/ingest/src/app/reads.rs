@@ -12,7 +12,7 @@ use vault::{Keyring, keyed_hash};
 
 use crate::{
     domain::{
-        AnsweredVersion, CatalogueItemVersion, Rejection, StoredVersion, VersionStatus,
+        AnsweredVersion, CatalogueItemVersion, IngestRuleViolation, StoredVersion, VersionStatus,
         original::OriginalReader,
     },
     error::IngestError,
@@ -170,12 +170,12 @@ pub async fn get_reporting_scope(
     provider: Option<&ProviderCode>,
     today: Date,
 ) -> Result<ReportingScope, IngestError> {
-    let provider = provider.ok_or(Rejection::ProviderNotRegistered)?;
+    let provider = provider.ok_or(IngestRuleViolation::ProviderNotRegistered)?;
     let scope = reads::load_reporting_scope(conn, provider)
         .await
         .map_err(IngestError::database("查询报送范围"))?
-        .ok_or(Rejection::ProviderNotRegistered)?;
-    scope.registration.admits_on(today)?;
+        .ok_or(IngestRuleViolation::ProviderNotRegistered)?;
+    scope.registration.check_may_report(today)?;
     let in_force = scope
         .items
         .values()

@@ -9,7 +9,7 @@ use vault::{Keyring, keyed_hash};
 
 use crate::{
     domain::{
-        Rejection, SubmissionDecision,
+        IngestRuleViolation, SubmissionDecision,
         reload::{Reload, ReloadOutcome, check_complete},
     },
     error::IngestError,
@@ -69,16 +69,18 @@ async fn check_may_begin(
     now: OffsetDateTime,
 ) -> Result<(), IngestError> {
     let failed = || IngestError::database("开始全量报送");
-    let registration = store::registration_of(conn, &header.provider).await;
-    let item = store::item_of(conn, &header.item).await.map_err(failed())?;
+    let registration = store::find_registration(conn, &header.provider).await;
+    let item = store::find_item(conn, &header.item)
+        .await
+        .map_err(failed())?;
     registration
         .map_err(failed())?
-        .ok_or(Rejection::ProviderNotRegistered)?
-        .admits_on(shanghai_date(now))?;
-    let item = item.ok_or(Rejection::ItemUnknown)?;
+        .ok_or(IngestRuleViolation::ProviderNotRegistered)?
+        .check_may_report(shanghai_date(now))?;
+    let item = item.ok_or(IngestRuleViolation::ItemUnknown)?;
     let version = header.item_version;
     if version != 0 && item.version(version).is_none() {
-        return Err(Rejection::ItemVersionUnknown.into());
+        return Err(IngestRuleViolation::ItemVersionUnknown.into());
     }
     Ok(())
 }
@@ -89,32 +91,32 @@ pub async fn answer_known_records(
     conn: &mut Conn,
     reload: &Reload,
     provider: &ProviderCode,
-    named: &[ReloadLookup<'_>],
+    lookups: &[ReloadLookup<'_>],
     now: OffsetDateTime,
 ) -> Result<Vec<Option<SubmissionDecision>>, db::Error> {
     let locked = store::reload::lock_reload(conn, reload.number).await?;
     let today = shanghai_date(now);
-    let registration = store::registration_of(conn, provider)
+    let registration = store::find_registration(conn, provider)
         .await?
-        .filter(|registration| registration.admits_on(today).is_ok());
-    let item = store::item_of(conn, &reload.item).await?;
+        .filter(|registration| registration.check_may_report(today).is_ok());
+    let item = store::find_item(conn, &reload.item).await?;
     // If anything prevents a quick answer, each record takes the normal path, which names the reason.
     let pinned = item
         .as_ref()
         .filter(|_| locked.end.is_none() && registration.is_some())
         .and_then(|item| item.pin_version(reload.item_version, today, None).ok());
-    let known = store::reload::match_known_records(conn, reload, pinned, named).await?;
-    let decide = |(named, known): (&ReloadLookup<'_>, Option<ReloadMatch>)| {
+    let known = store::reload::match_known_records(conn, reload, pinned, lookups).await?;
+    let decide = |(lookup, known): (&ReloadLookup<'_>, Option<ReloadMatch>)| {
         let known = known?;
         let (stored, unchanged) = (known.line.stored, known.line.unchanged);
-        let same = stored.content == *named.content;
+        let same = stored.content == *lookup.content;
         Some(match known.named_before {
-            true if !same => SubmissionDecision::Refused(Rejection::SubmissionIdReused),
+            true if !same => SubmissionDecision::Refused(IngestRuleViolation::SubmissionIdReused),
             true => SubmissionDecision::Repeated { stored, unchanged },
             false => SubmissionDecision::Unchanged(stored),
         })
     };
-    Ok(named.iter().zip(known).map(decide).collect())
+    Ok(lookups.iter().zip(known).map(decide).collect())
 }
 
 /// Ends a reload of which the caller says that it had `declared` records, or answers as at its end.
@@ -129,7 +131,7 @@ pub async fn end_reload(
     let failed = || IngestError::database("结束全量报送");
     let locked = store::reload::lock_reload(conn, reload.number).await;
     if let Some(end) = locked.map_err(failed())?.end {
-        end.check_reopening(declared)?;
+        end.check_repeated_end(declared)?;
         return Ok(end);
     }
     let lines = store::reload::count_lines(conn, reload.number).await;

@@ -240,7 +240,7 @@ impl Replays {
                 self.compile_published(permit, &code, version).await?
             }
         };
-        let item = item_of(offered.item()).map_err(IngestError::DefinitionUnnamed)?;
+        let item = offered_item_ref(offered.item()).map_err(IngestError::DefinitionUnnamed)?;
         let versions = store::load_definitions(&self.pool, &item.code)
             .await
             .map_err(IngestError::database("读取事项定义"))?;
@@ -286,7 +286,7 @@ impl Replays {
     }
 }
 
-fn item_of(item: &ItemVersion) -> Result<ItemRef, Malformed> {
+fn offered_item_ref(item: &ItemVersion) -> Result<ItemRef, Malformed> {
     ItemRef::new(item.code.parse()?, item.version)
 }
 

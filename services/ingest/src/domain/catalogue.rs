@@ -7,7 +7,7 @@
 use record_ref::{ItemCode, ItemRef};
 use time::Date;
 
-use super::Rejection;
+use super::IngestRuleViolation;
 
 /// Registration of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,13 +25,17 @@ impl ReportingRegistration {
     ///
     /// # Errors
     /// Why it may not.
-    pub fn admits_on(&self, today: Date) -> Result<(), Rejection> {
+    pub fn check_may_report(&self, today: Date) -> Result<(), IngestRuleViolation> {
         if !self.enabled {
-            return Err(Rejection::ProviderDisabled);
+            return Err(IngestRuleViolation::ProviderDisabled);
         }
         match (self.valid_from, self.valid_until) {
-            (Some(from), _) if today < from => Err(Rejection::ProviderNotYetValid { from }),
-            (_, Some(until)) if today > until => Err(Rejection::ProviderExpired { until }),
+            (Some(from), _) if today < from => {
+                Err(IngestRuleViolation::ProviderNotYetValid { from })
+            }
+            (_, Some(until)) if today > until => {
+                Err(IngestRuleViolation::ProviderExpired { until })
+            }
             _ => Ok(()),
         }
     }
@@ -106,13 +110,13 @@ impl CatalogueItem {
         asked: u32,
         today: Date,
         corrected: Option<&'a ItemRef>,
-    ) -> Result<&'a ItemRef, Rejection> {
+    ) -> Result<&'a ItemRef, IngestRuleViolation> {
         let Some(first) = self.versions.first() else {
-            return Err(Rejection::ItemUnknown);
+            return Err(IngestRuleViolation::ItemUnknown);
         };
         let day = match (self.retired_on(today), corrected) {
             (Some(retirement), None) => {
-                return Err(Rejection::ItemRetired(retirement.clone()));
+                return Err(IngestRuleViolation::ItemRetired(retirement.clone()));
             }
             (Some(retirement), Some(version)) => {
                 let last = retirement.from.previous_day().unwrap_or(Date::MIN);
@@ -127,10 +131,12 @@ impl CatalogueItem {
         let version = match asked {
             // With none in force the first one says from when there will be one.
             0 => self.in_force_on(day).unwrap_or(first),
-            _ => self.version(asked).ok_or(Rejection::ItemVersionUnknown)?,
+            _ => self
+                .version(asked)
+                .ok_or(IngestRuleViolation::ItemVersionUnknown)?,
         };
         match version.effective_from {
-            Some(from) if day < from => Err(Rejection::ItemVersionNotYetInForce {
+            Some(from) if day < from => Err(IngestRuleViolation::ItemVersionNotYetInForce {
                 version: version.item.version(),
                 from,
             }),
@@ -143,11 +149,15 @@ impl CatalogueItem {
     ///
     /// # Errors
     /// When there is no version of that number.
-    pub fn pin_end<'a>(&self, asked: u32, current: &'a ItemRef) -> Result<&'a ItemRef, Rejection> {
+    pub fn pin_end<'a>(
+        &self,
+        asked: u32,
+        current: &'a ItemRef,
+    ) -> Result<&'a ItemRef, IngestRuleViolation> {
         let known = asked == 0 || self.version(asked).is_some();
         known
             .then_some(current)
-            .ok_or(Rejection::ItemVersionUnknown)
+            .ok_or(IngestRuleViolation::ItemVersionUnknown)
     }
 
     /// The version of this number.
@@ -179,7 +189,7 @@ mod tests {
         asked: u32,
         day: Date,
         corrected: Option<u32>,
-    ) -> Result<u32, Rejection> {
+    ) -> Result<u32, IngestRuleViolation> {
         let corrected = corrected.map(item_ref);
         let pinned = item.pin_version(asked, day, corrected.as_ref());
         pinned.map(ItemRef::version)
@@ -209,14 +219,14 @@ mod tests {
         assert_eq!(pin(&item, 1, date!(2030 - 01 - 01), None), Ok(1));
         assert_eq!(
             pin(&item, 3, date!(2026 - 12 - 31), None),
-            Err(Rejection::ItemVersionNotYetInForce {
+            Err(IngestRuleViolation::ItemVersionNotYetInForce {
                 version: 3,
                 from: date!(2027 - 01 - 01)
             })
         );
         assert_eq!(
             pin(&item, 4, date!(2027 - 01 - 01), None),
-            Err(Rejection::ItemVersionUnknown)
+            Err(IngestRuleViolation::ItemVersionUnknown)
         );
     }
 
@@ -228,7 +238,7 @@ mod tests {
             retirement: None,
         };
         assert_eq!(item.in_force_on(date!(2026 - 11 - 30)), None);
-        let refused = Rejection::ItemVersionNotYetInForce { version: 1, from };
+        let refused = IngestRuleViolation::ItemVersionNotYetInForce { version: 1, from };
         assert_eq!(pin(&item, 0, date!(2026 - 11 - 30), None), Err(refused));
         assert_eq!(pin(&item, 0, from, None), Ok(1));
     }
@@ -247,7 +257,7 @@ mod tests {
         for asked in [0, 1] {
             assert_eq!(
                 pin(&item, asked, date!(2026 - 12 - 01), None),
-                Err(Rejection::ItemRetired(retirement.clone()))
+                Err(IngestRuleViolation::ItemRetired(retirement.clone()))
             );
         }
         assert_eq!(item.in_force_on(date!(2026 - 12 - 01)), None);
@@ -273,11 +283,11 @@ mod tests {
         assert_eq!(pin(&item, 1, later, Some(2)), Ok(1));
         assert_eq!(
             pin(&item, 3, later, Some(2)),
-            Err(Rejection::ItemVersionNotYetInForce { version: 3, from })
+            Err(IngestRuleViolation::ItemVersionNotYetInForce { version: 3, from })
         );
         assert_eq!(
             pin(&item, 4, later, Some(2)),
-            Err(Rejection::ItemVersionUnknown)
+            Err(IngestRuleViolation::ItemVersionUnknown)
         );
         // Ended before any version was in force, by a decision that came late.
         item.versions = vec![version(5, Some(from))];
@@ -294,19 +304,19 @@ mod tests {
             valid_until: Some(until),
         };
         assert_eq!(
-            registration.admits_on(date!(2026 - 02 - 28)),
-            Err(Rejection::ProviderNotYetValid { from })
+            registration.check_may_report(date!(2026 - 02 - 28)),
+            Err(IngestRuleViolation::ProviderNotYetValid { from })
         );
-        assert_eq!(registration.admits_on(from), Ok(()));
-        assert_eq!(registration.admits_on(until), Ok(()));
+        assert_eq!(registration.check_may_report(from), Ok(()));
+        assert_eq!(registration.check_may_report(until), Ok(()));
         assert_eq!(
-            registration.admits_on(date!(2026 - 12 - 01)),
-            Err(Rejection::ProviderExpired { until })
+            registration.check_may_report(date!(2026 - 12 - 01)),
+            Err(IngestRuleViolation::ProviderExpired { until })
         );
         registration.enabled = false;
         assert_eq!(
-            registration.admits_on(from),
-            Err(Rejection::ProviderDisabled)
+            registration.check_may_report(from),
+            Err(IngestRuleViolation::ProviderDisabled)
         );
     }
 

@@ -6,7 +6,7 @@ use service_kit::page::{PageKey, PageSizes, microseconds};
 use time::{Date, Month, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
-use super::{CatalogueItem, Digest, Rejection, ReportingRegistration};
+use super::{CatalogueItem, Digest, IngestRuleViolation, ReportingRegistration};
 
 /// How many nil reports the list gives at once.
 pub const PAGE_SIZES: PageSizes = PageSizes {
@@ -48,16 +48,16 @@ impl Period {
     ///
     /// # Errors
     /// The rule that the days break.
-    pub fn new(from: Date, to: Date) -> Result<Self, Rejection> {
+    pub fn new(from: Date, to: Date) -> Result<Self, IngestRuleViolation> {
         if to < from {
-            return Err(Rejection::PeriodReversed);
+            return Err(IngestRuleViolation::PeriodReversed);
         }
         // The day on which the year is over: the same of the next year; after 29 February it is 1 March.
         let next = from.year() + 1;
         let over = Date::from_calendar_date(next, from.month(), from.day())
             .or_else(|_| Date::from_calendar_date(next, Month::March, 1));
         if over.is_ok_and(|over| to >= over) {
-            return Err(Rejection::PeriodTooLong);
+            return Err(IngestRuleViolation::PeriodTooLong);
         }
         Ok(Self { from, to })
     }
@@ -88,7 +88,7 @@ pub enum NilReportDecision {
     /// The same report again: it is answered as before.
     Repeated,
     /// Refused; nothing is stored.
-    Refused(Rejection),
+    Refused(IngestRuleViolation),
 }
 
 /// Decides a nil report. Idempotency comes first, as for records.
@@ -99,8 +99,10 @@ pub fn decide_nil_report(
 ) -> NilReportDecision {
     match &state.earlier_request {
         Some(earlier) if earlier == request => NilReportDecision::Repeated,
-        Some(_) => NilReportDecision::Refused(Rejection::SubmissionIdReused),
-        None if state.id_reserved => NilReportDecision::Refused(Rejection::SubmissionIdReused),
+        Some(_) => NilReportDecision::Refused(IngestRuleViolation::SubmissionIdReused),
+        None if state.id_reserved => {
+            NilReportDecision::Refused(IngestRuleViolation::SubmissionIdReused)
+        }
         None => match check_admissible(period, state) {
             Ok(()) => NilReportDecision::New,
             Err(rejection) => NilReportDecision::Refused(rejection),
@@ -108,18 +110,21 @@ pub fn decide_nil_report(
     }
 }
 
-fn check_admissible(period: Period, state: &NilReportState) -> Result<(), Rejection> {
+fn check_admissible(period: Period, state: &NilReportState) -> Result<(), IngestRuleViolation> {
     let registration = state.registration.as_ref();
     registration
-        .ok_or(Rejection::ProviderNotRegistered)?
-        .admits_on(state.today)?;
-    let item = state.item.as_ref().ok_or(Rejection::ItemUnknown)?;
+        .ok_or(IngestRuleViolation::ProviderNotRegistered)?
+        .check_may_report(state.today)?;
+    let item = state
+        .item
+        .as_ref()
+        .ok_or(IngestRuleViolation::ItemUnknown)?;
     item.pin_version(0, state.today, None)?;
     if period.to > state.today {
-        return Err(Rejection::PeriodNotOver { today: state.today });
+        return Err(IngestRuleViolation::PeriodNotOver { today: state.today });
     }
     if state.contradicted {
-        return Err(Rejection::NilReportContradicted);
+        return Err(IngestRuleViolation::NilReportContradicted);
     }
     Ok(())
 }
@@ -163,18 +168,22 @@ mod tests {
             (
                 date!(2026 - 11 - 02),
                 date!(2026 - 11 - 01),
-                Err(Rejection::PeriodReversed),
+                Err(IngestRuleViolation::PeriodReversed),
             ),
             (date!(2026 - 11 - 01), date!(2026 - 11 - 01), Ok(())),
             (date!(2025 - 11 - 20), date!(2026 - 11 - 19), Ok(())),
             (
                 date!(2025 - 11 - 20),
                 date!(2026 - 11 - 20),
-                Err(Rejection::PeriodTooLong),
+                Err(IngestRuleViolation::PeriodTooLong),
             ),
             (date!(2024 - 01 - 01), date!(2024 - 12 - 31), Ok(())),
             (leap, date!(2025 - 02 - 28), Ok(())),
-            (leap, date!(2025 - 03 - 01), Err(Rejection::PeriodTooLong)),
+            (
+                leap,
+                date!(2025 - 03 - 01),
+                Err(IngestRuleViolation::PeriodTooLong),
+            ),
         ] {
             assert_eq!(Period::new(from, to).map(|_| ()), expected, "{from} {to}");
         }
@@ -198,22 +207,25 @@ mod tests {
         let yesterday = date!(2026 - 11 - 19);
         assert_eq!(
             refused(|state| state.today = date!(2026 - 11 - 19)),
-            Rejection::PeriodNotOver { today: yesterday }
+            IngestRuleViolation::PeriodNotOver { today: yesterday }
         );
         let contradicted = refused(|state| state.contradicted = true);
-        assert_eq!(contradicted, Rejection::NilReportContradicted);
-        assert_eq!(refused(|state| state.item = None), Rejection::ItemUnknown);
+        assert_eq!(contradicted, IngestRuleViolation::NilReportContradicted);
+        assert_eq!(
+            refused(|state| state.item = None),
+            IngestRuleViolation::ItemUnknown
+        );
         assert_eq!(
             refused(|state| state.registration = None),
-            Rejection::ProviderNotRegistered
+            IngestRuleViolation::ProviderNotRegistered
         );
         assert_eq!(
             refused(|state| state.earlier_request = Some([2; 32])),
-            Rejection::SubmissionIdReused
+            IngestRuleViolation::SubmissionIdReused
         );
         assert_eq!(
             refused(|state| state.id_reserved = true),
-            Rejection::SubmissionIdReused
+            IngestRuleViolation::SubmissionIdReused
         );
         // What was answered once is answered again, whatever came since.
         let mut repeated = state();

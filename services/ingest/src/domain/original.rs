@@ -3,7 +3,7 @@
 
 use service_kit::identity::Role;
 
-use super::Rejection;
+use super::IngestRuleViolation;
 
 /// The capacity in which a caller reads an original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl OriginalReader {
     ///
     /// # Errors
     /// The rule that is broken.
-    pub fn from_roles(roles: &[Role], reason: &str) -> Result<Self, Rejection> {
+    pub fn from_roles(roles: &[Role], reason: &str) -> Result<Self, IngestRuleViolation> {
         if !reason.is_empty() {
             check_reason(reason)?;
         }
@@ -45,8 +45,8 @@ impl OriginalReader {
         match (office, provider) {
             (true, _) if !reason.is_empty() => Ok(Self::CreditOffice),
             (_, true) => Ok(Self::Provider),
-            (true, false) => Err(Rejection::ReadingWithoutReason),
-            (false, false) => Err(Rejection::ReadingNotAllowed),
+            (true, false) => Err(IngestRuleViolation::ReadingWithoutReason),
+            (false, false) => Err(IngestRuleViolation::ReadingNotAllowed),
         }
     }
 }
@@ -55,14 +55,14 @@ impl OriginalReader {
 ///
 /// # Errors
 /// When it does not.
-pub fn check_reason(text: &str) -> Result<(), Rejection> {
+pub fn check_reason(text: &str) -> Result<(), IngestRuleViolation> {
     let length = text.chars().take(501).count();
     let says_why = (2..=500).contains(&length)
         && text.chars().any(char::is_alphabetic)
         && !text.chars().any(char::is_control);
     says_why
         .then_some(())
-        .ok_or(Rejection::ReadingWithoutReason)
+        .ok_or(IngestRuleViolation::ReadingWithoutReason)
 }
 
 #[cfg(test)]
@@ -77,20 +77,32 @@ mod tests {
             (&[Provider][..], "", Ok(OriginalReader::Provider)),
             (&[Provider], why, Ok(OriginalReader::Provider)),
             (&[CreditOffice], why, Ok(OriginalReader::CreditOffice)),
-            (&[CreditOffice], "", Err(Rejection::ReadingWithoutReason)),
-            (&[CreditOffice], "。", Err(Rejection::ReadingWithoutReason)),
+            (
+                &[CreditOffice],
+                "",
+                Err(IngestRuleViolation::ReadingWithoutReason),
+            ),
+            (
+                &[CreditOffice],
+                "。",
+                Err(IngestRuleViolation::ReadingWithoutReason),
+            ),
             (
                 &[CreditOffice],
                 "12345",
-                Err(Rejection::ReadingWithoutReason),
+                Err(IngestRuleViolation::ReadingWithoutReason),
             ),
             (
                 &[CreditOffice],
                 "核查\n异议",
-                Err(Rejection::ReadingWithoutReason),
+                Err(IngestRuleViolation::ReadingWithoutReason),
             ),
             (&[Auditor], "", Ok(OriginalReader::Auditor)),
-            (&[Auditor], "x\0y", Err(Rejection::ReadingWithoutReason)),
+            (
+                &[Auditor],
+                "x\0y",
+                Err(IngestRuleViolation::ReadingWithoutReason),
+            ),
             (
                 &[Auditor, CreditOffice, Provider],
                 why,
@@ -102,7 +114,11 @@ mod tests {
                 Ok(OriginalReader::CreditOffice),
             ),
             (&[CreditOffice, Provider], "", Ok(OriginalReader::Provider)),
-            (&[Operator], why, Err(Rejection::ReadingNotAllowed)),
+            (
+                &[Operator],
+                why,
+                Err(IngestRuleViolation::ReadingNotAllowed),
+            ),
         ] {
             assert_eq!(
                 OriginalReader::from_roles(roles, reason),
@@ -112,7 +128,7 @@ mod tests {
         }
         assert_eq!(
             OriginalReader::from_roles(&[CreditOffice], &"因".repeat(501)),
-            Err(Rejection::ReadingWithoutReason)
+            Err(IngestRuleViolation::ReadingWithoutReason)
         );
     }
 }

@@ -3,7 +3,7 @@
 
 use record_ref::{ItemCode, LedgerNumber};
 
-use super::Rejection;
+use super::IngestRuleViolation;
 
 /// A reload as it was begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +39,16 @@ impl Reload {
     /// Whether a stream that begins with this item and version goes on with this reload.
     ///
     /// # Errors
-    /// [`Rejection::ReloadIdReused`] when the id names something else.
-    pub fn check_declared(&self, item: &ItemCode, item_version: u32) -> Result<(), Rejection> {
+    /// [`IngestRuleViolation::ReloadIdReused`] when the id names something else.
+    pub fn check_declared(
+        &self,
+        item: &ItemCode,
+        item_version: u32,
+    ) -> Result<(), IngestRuleViolation> {
         if (&self.item, self.item_version) == (item, item_version) {
             Ok(())
         } else {
-            Err(Rejection::ReloadIdReused)
+            Err(IngestRuleViolation::ReloadIdReused)
         }
     }
 }
@@ -53,14 +57,18 @@ impl Reload {
 /// refused may have been corrected and sent again under its key, so refusals bound the number from above only.
 ///
 /// # Errors
-/// [`Rejection::ReloadIncomplete`] with all numbers.
-pub fn check_complete(declared: u64, taken: u64, refused: u64) -> Result<(), Rejection> {
-    if (taken..=taken.saturating_add(refused)).contains(&declared) {
+/// [`IngestRuleViolation::ReloadIncomplete`] with all numbers.
+pub fn check_complete(
+    declared: u64,
+    received: u64,
+    refused: u64,
+) -> Result<(), IngestRuleViolation> {
+    if (received..=received.saturating_add(refused)).contains(&declared) {
         Ok(())
     } else {
-        Err(Rejection::ReloadIncomplete {
+        Err(IngestRuleViolation::ReloadIncomplete {
             declared,
-            taken,
+            received,
             refused,
         })
     }
@@ -70,12 +78,12 @@ impl ReloadOutcome {
     /// Whether a reload that has ended may be ended with this number once more.
     ///
     /// # Errors
-    /// [`Rejection::ReloadEndedOtherwise`] for another number.
-    pub fn check_reopening(&self, declared: u64) -> Result<(), Rejection> {
+    /// [`IngestRuleViolation::ReloadEndedOtherwise`] for another number.
+    pub fn check_repeated_end(&self, declared: u64) -> Result<(), IngestRuleViolation> {
         if self.declared == declared {
             Ok(())
         } else {
-            Err(Rejection::ReloadEndedOtherwise {
+            Err(IngestRuleViolation::ReloadEndedOtherwise {
                 declared: self.declared,
             })
         }
@@ -100,7 +108,7 @@ mod tests {
         assert_eq!(reload.check_declared(&code("xzcf"), 0), Ok(()));
         for (item, version) in [("xzxk", 0), ("xzcf", 2)] {
             let refused = reload.check_declared(&code(item), version);
-            assert_eq!(refused, Err(Rejection::ReloadIdReused));
+            assert_eq!(refused, Err(IngestRuleViolation::ReloadIdReused));
         }
     }
 
@@ -108,11 +116,11 @@ mod tests {
         /// With nothing refused only the very number will do; a lost record never passes when the caller
         /// counts all that it sent.
         #[test]
-        fn r11_a_lost_record_is_noticed(taken in 0_u64..1000, refused in 0_u64..20, lost in 0_u64..20) {
-            let sent = taken + refused + lost;
-            prop_assert_eq!(check_complete(sent, taken, refused).is_ok(), lost == 0);
-            prop_assert_eq!(check_complete(taken + lost, taken, 0).is_ok(), lost == 0);
-            prop_assert!(taken == 0 || check_complete(taken - 1, taken, refused).is_err());
+        fn r11_a_lost_record_is_noticed(received in 0_u64..1000, refused in 0_u64..20, lost in 0_u64..20) {
+            let sent = received + refused + lost;
+            prop_assert_eq!(check_complete(sent, received, refused).is_ok(), lost == 0);
+            prop_assert_eq!(check_complete(received + lost, received, 0).is_ok(), lost == 0);
+            prop_assert!(received == 0 || check_complete(received - 1, received, refused).is_err());
         }
     }
 }

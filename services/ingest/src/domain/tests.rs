@@ -86,7 +86,7 @@ fn r11_the_same_submission_gives_the_same_receipt_and_other_content_is_refused()
     let misuse = batch.decide_submission(&incoming(1, 1, 2), NOW);
     assert_eq!(
         misuse,
-        SubmissionDecision::Refused(Rejection::SubmissionIdReused)
+        SubmissionDecision::Refused(IngestRuleViolation::SubmissionIdReused)
     );
 }
 
@@ -126,7 +126,7 @@ fn version_zero_is_the_one_in_force() {
     let refused = batch.decide_submission(&third, NOW);
     assert_eq!(
         refused,
-        SubmissionDecision::Refused(Rejection::ItemVersionUnknown)
+        SubmissionDecision::Refused(IngestRuleViolation::ItemVersionUnknown)
     );
 }
 
@@ -154,7 +154,7 @@ fn strangers_and_disabled_providers_are_refused_but_keep_their_receipts() {
     batch.providers.insert(provider(), registration(false));
     assert_eq!(
         batch.decide_submission(&incoming(2, 2, 2), NOW),
-        SubmissionDecision::Refused(Rejection::ProviderDisabled)
+        SubmissionDecision::Refused(IngestRuleViolation::ProviderDisabled)
     );
     assert_eq!(
         batch.decide_submission(&incoming(1, 1, 1), NOW),
@@ -166,7 +166,7 @@ fn strangers_and_disabled_providers_are_refused_but_keep_their_receipts() {
     batch.providers.clear();
     assert_eq!(
         batch.decide_submission(&incoming(3, 3, 3), NOW),
-        SubmissionDecision::Refused(Rejection::ProviderNotRegistered)
+        SubmissionDecision::Refused(IngestRuleViolation::ProviderNotRegistered)
     );
 }
 
@@ -184,7 +184,7 @@ fn d24_a_revocation_needs_a_record_and_a_later_upsert_revives_it() {
     let revoke = |id, reason| ending(id, 7, Operation::Revoke, reason);
     assert_eq!(
         batch.decide_submission(&revoke(1, 9), NOW),
-        SubmissionDecision::Refused(Rejection::RecordUnknown)
+        SubmissionDecision::Refused(IngestRuleViolation::RecordUnknown)
     );
     let SubmissionDecision::New(first) = batch.decide_submission(&incoming(2, 7, 1), NOW) else {
         panic!("new");
@@ -245,7 +245,7 @@ fn d24_what_ends_a_record_is_pinned_to_the_version_of_the_record_and_works_after
     unknown.item_version = 9;
     assert_eq!(
         batch.decide_submission(&unknown, NOW),
-        SubmissionDecision::Refused(Rejection::ItemVersionUnknown)
+        SubmissionDecision::Refused(IngestRuleViolation::ItemVersionUnknown)
     );
 }
 
@@ -282,7 +282,7 @@ fn r11_a_reload_takes_each_key_once_with_one_content() {
         repeated(&fresh, false)
     );
     for other in [line(2, 1, 3), line(3, 2, 2)] {
-        let reused = SubmissionDecision::Refused(Rejection::SubmissionIdReused);
+        let reused = SubmissionDecision::Refused(IngestRuleViolation::SubmissionIdReused);
         assert_eq!(batch.decide_submission(&other, NOW), reused);
     }
     // Ended: known records are still answered, nothing is added.
@@ -291,7 +291,7 @@ fn r11_a_reload_takes_each_key_once_with_one_content() {
         batch.decide_submission(&line(3, 2, 1), NOW),
         repeated(&fresh, false)
     );
-    let ended = SubmissionDecision::Refused(Rejection::ReloadEnded);
+    let ended = SubmissionDecision::Refused(IngestRuleViolation::ReloadEnded);
     assert_eq!(batch.decide_submission(&line(6, 3, 1), NOW), ended);
 }
 
@@ -305,7 +305,7 @@ fn r11_ids_of_nil_reports_and_of_lines_of_reloads_are_no_free_ids() {
     };
     batch.earlier_submissions.insert((provider(), [1; 32]), nil);
     batch.reload_ids.insert((provider(), [77; 32]));
-    let reused = SubmissionDecision::Refused(Rejection::SubmissionIdReused);
+    let reused = SubmissionDecision::Refused(IngestRuleViolation::SubmissionIdReused);
     assert_eq!(batch.decide_submission(&incoming(1, 1, 1), NOW), reused);
     let mut inside = incoming(2, 1, 1);
     inside.reload_prefix = Some([77; 32]);

@@ -17,7 +17,7 @@ use time::Date;
 use crate::{
     app::{nil_report::IncomingNilReport, reload::ReloadHeader},
     domain::{
-        IncomingSubmission, Rejection,
+        IncomingSubmission, IngestRuleViolation,
         nil_report::{self, NilReportPosition, Period},
         reload::Reload,
     },
@@ -52,7 +52,7 @@ pub(super) fn nil_report(
     let to = storable_day("period_to", decode_day("period_to", &request.period_to)?)?;
     let period = Period::new(from, to)?;
     Ok(IncomingNilReport {
-        provider: provider.ok_or(Rejection::ProviderNotRegistered)?,
+        provider: provider.ok_or(IngestRuleViolation::ProviderNotRegistered)?,
         submission_id: request.submission_id,
         item,
         period,
@@ -90,7 +90,7 @@ pub(super) fn reload_header(
     }
     let item = intake::item_code(&begin.item_code)?;
     Ok(ReloadHeader {
-        provider: provider.ok_or(Rejection::ProviderNotRegistered)?,
+        provider: provider.ok_or(IngestRuleViolation::ProviderNotRegistered)?,
         reload_id: begin.reload_id,
         item,
         item_version: begin.item_version,

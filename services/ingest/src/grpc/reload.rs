@@ -144,7 +144,7 @@ async fn finish_reload(
             break;
         }
     }
-    let totals = run.sum_up(end, count).await?;
+    let totals = run.store_totals(end, count).await?;
     let summary = Answer::Summary(encode::reload_summary(totals));
     send_answer(answers, summary).await
 }

@@ -90,7 +90,7 @@ pub(super) fn stream_records(
     let owner: Arc<str> = principal.organisation.into();
     let mut requests = DrainingRequests::new(requests, api.context.shutdown.clone());
     let (window, steps) = mpsc::channel::<Result<StreamStep, Status>>(api.stream_window);
-    let mut taker = RequestTaker {
+    let mut handler = StreamRequestHandler {
         submitter: api.submitter.clone(),
         keyring: api.context.keyring.clone(),
         provider,
@@ -100,7 +100,7 @@ pub(super) fn stream_records(
     tokio::spawn(async move {
         while let Some(next) = requests.next().await {
             let step = match next {
-                Ok(message) => taker.handle_request(message).await.map_err(Status::from),
+                Ok(message) => handler.handle_request(message).await.map_err(Status::from),
                 Err(status) => Err(status),
             };
             let broken = step.is_err();
@@ -134,7 +134,7 @@ pub(super) fn stream_records(
 }
 
 /// Handles the requests of a stream.
-struct RequestTaker {
+struct StreamRequestHandler {
     submitter: Submitter,
     keyring: Keyring,
     provider: Option<ProviderCode>,
@@ -143,7 +143,7 @@ struct RequestTaker {
     position: Option<u64>,
 }
 
-impl RequestTaker {
+impl StreamRequestHandler {
     async fn handle_request(
         &mut self,
         message: StreamRecordsRequest,

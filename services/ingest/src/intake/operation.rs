@@ -14,8 +14,8 @@ pub(super) fn check_operation(submission: &IncomingSubmission) -> Result<Operati
     let operation = submission.operation.ok_or(FormError::Operation)?;
     let content_type = submission.content_type.as_str();
     if !operation.ends_record() {
-        let taken = CONTENT_TYPES.contains(&content_type);
-        return taken.then_some(operation).ok_or(FormError::ContentType);
+        let suits = CONTENT_TYPES.contains(&content_type);
+        return suits.then_some(operation).ok_or(FormError::ContentType);
     }
     if content_type != REASON_TYPE {
         return Err(FormError::ReasonType);

@@ -10,7 +10,7 @@ mod replay;
 
 pub use batch::{insert_originals, insert_submissions, load_batch, lock_ledger};
 pub use registry::{
-    IngestItemRow, IngestProviderRow, RetirementRow, item_of, load_items, registration_of,
+    IngestItemRow, IngestProviderRow, RetirementRow, find_item, find_registration, load_items,
     upsert_item_versions, upsert_providers, upsert_retirements,
 };
 pub use replay::{

@@ -67,7 +67,7 @@ pub async fn find_earlier_request(
 }
 
 /// Whether a version of the item was received from the provider between two instants, both included.
-pub async fn received_between(
+pub async fn any_received_between(
     conn: &mut Conn,
     provider: &ProviderCode,
     item: &ItemCode,

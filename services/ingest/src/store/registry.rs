@@ -172,7 +172,7 @@ pub async fn upsert_providers(
 }
 
 /// The registration of a provider, if it is known.
-pub async fn registration_of(
+pub async fn find_registration(
     conn: &mut Conn,
     provider: &ProviderCode,
 ) -> Result<Option<ReportingRegistration>, Error> {
@@ -193,7 +193,7 @@ pub fn read_registration(row: &PgRow, at: usize) -> Result<ReportingRegistration
 }
 
 /// The item of a code, if it is known.
-pub async fn item_of(conn: &mut Conn, code: &ItemCode) -> Result<Option<CatalogueItem>, Error> {
+pub async fn find_item(conn: &mut Conn, code: &ItemCode) -> Result<Option<CatalogueItem>, Error> {
     Ok(load_items(conn, Some(&[code.as_str()])).await?.remove(code))
 }
 

@@ -103,7 +103,7 @@ fn request_fault(
 ///
 /// # Errors
 /// [`ObjectionError::Incomplete`] with all of it.
-pub fn complete_application(form: ApplicationForm) -> Result<Application, ObjectionError> {
+pub fn validate_application(form: ApplicationForm) -> Result<Application, ObjectionError> {
     let mut lacks = Vec::new();
     if !(1..=MAX_REQUEST_ID_CHARS).contains(&form.request_id.chars().count()) {
         lacks.push(request_fault(
@@ -153,7 +153,7 @@ pub fn complete_application(form: ApplicationForm) -> Result<Application, Object
 ///
 /// # Errors
 /// [`ObjectionError::Incomplete`].
-pub fn complete_answer(
+pub fn validate_answer(
     decision: Option<ProviderDecision>,
     answer: String,
 ) -> Result<(ProviderDecision, String), ObjectionError> {
@@ -306,13 +306,13 @@ mod tests {
     }
 
     fn fields(form: ApplicationForm) -> Vec<String> {
-        lacking(complete_application(form).unwrap_err())
+        lacking(validate_application(form).unwrap_err())
     }
 
     #[test]
     fn a_complete_application_is_taken_as_it_is() {
         let form = good();
-        let application = complete_application(form.clone()).unwrap();
+        let application = validate_application(form.clone()).unwrap();
         assert_eq!(application.evidence, form.evidence);
         assert_eq!(application.statement, form.statement);
         assert_eq!(application.version_id.to_string(), form.record_id);
@@ -321,7 +321,7 @@ mod tests {
             statement: "信".repeat(MAX_TEXT_CHARS),
             ..good()
         };
-        assert!(complete_application(longest).is_ok());
+        assert!(validate_application(longest).is_ok());
     }
 
     #[test]
@@ -404,7 +404,7 @@ mod tests {
         for (reason, spoil) in table {
             let mut form = good();
             spoil(&mut form);
-            let refused = complete_application(form).unwrap_err();
+            let refused = validate_application(form).unwrap_err();
             let ObjectionError::Incomplete(lacks) = refused else {
                 panic!("is incomplete: {refused}");
             };
@@ -415,9 +415,9 @@ mod tests {
 
     #[test]
     fn an_answer_decides_and_is_written() {
-        let kept = complete_answer(Some(ProviderDecision::Keep), "经核实无误".to_owned()).unwrap();
+        let kept = validate_answer(Some(ProviderDecision::Keep), "经核实无误".to_owned()).unwrap();
         assert_eq!(kept, (ProviderDecision::Keep, "经核实无误".to_owned()));
-        let refused = complete_answer(None, " ".to_owned()).unwrap_err();
+        let refused = validate_answer(None, " ".to_owned()).unwrap_err();
         assert_eq!(lacking(refused), ["answer", "decision"]);
     }
 }

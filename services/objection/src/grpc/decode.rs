@@ -12,7 +12,7 @@ use crate::{
     domain::{
         ProviderDecision,
         application::{
-            Application, ApplicationForm, EvidencePiece, complete_answer, complete_application,
+            Application, ApplicationForm, EvidencePiece, validate_answer, validate_application,
         },
         page::{ObjectionPosition, PAGE_SIZES},
     },
@@ -27,7 +27,7 @@ pub(super) fn decode_application(
         media_type: piece.media_type,
         content: piece.content,
     });
-    complete_application(ApplicationForm {
+    validate_application(ApplicationForm {
         request_id: request.request_id,
         record_id: request.record_id,
         provider_code: request.provider_code,
@@ -45,7 +45,7 @@ pub(super) fn decode_answer(
         AnswerDecision::Correct => Some(ProviderDecision::Correct),
         AnswerDecision::Unspecified => None,
     };
-    let (decision, text) = complete_answer(decision, request.answer)?;
+    let (decision, text) = validate_answer(decision, request.answer)?;
     Ok(HandlingStep::Answer {
         provider,
         answer: WrittenAnswer { decision, text },
