@@ -122,8 +122,6 @@ reasons! {
     ProviderLevelInvalid "PROVIDER_LEVEL_INVALID" InvalidArgument "单位级别不正确" "send city or district";
     ProviderDistrictInvalid "PROVIDER_DISTRICT_INVALID" InvalidArgument "区划代码与级别不符" "send the district of a district organ, none of a city organ";
     ProviderParentInvalid "PROVIDER_PARENT_INVALID" InvalidArgument "上级单位不正确" "name another registered organ";
-    ProviderParentUnsuitable "PROVIDER_PARENT_UNSUITABLE" FailedPrecondition "上级单位不能作为该单位的上级" "register or change the parent first";
-    ProviderValidityInvalid "PROVIDER_VALIDITY_INVALID" InvalidArgument "有效期不正确" "send a last day that is not before the first";
     ProviderContactInvalid "PROVIDER_CONTACT_INVALID" InvalidArgument "联系方式不符合要求" "correct the contact";
     ProviderOutsideDistrict "PROVIDER_OUTSIDE_DISTRICT" FailedPrecondition "单位不在本区划内" "leave it to the office of its district";
     // the catalogue
@@ -154,8 +152,7 @@ reasons! {
     PinnedVersionsInvalid "PINNED_VERSIONS_INVALID" InvalidArgument "版本的取法不存在" "name one of the values of the enum";
     ReplaysBusy "REPLAYS_BUSY" ResourceExhausted "正在进行的试算过多" "send the same request later";
     DraftUnknown "DRAFT_UNKNOWN" NotFound "没有该草案" "compare the code";
-    DraftUnreadable "DRAFT_UNREADABLE" InvalidArgument "草案无法读取" "correct the TOML: code, version and owner are read first";
-    DraftReasonsInvalid "DRAFT_REASONS_INVALID" InvalidArgument "修改理由不符合要求" "give the reasons as named";
+    DraftReasonsInvalid "DRAFT_REASONS_INVALID" InvalidArgument "退回理由的条数超出范围" "give 1 to 100 reasons";
     DraftStateUnsuitable "DRAFT_STATE_UNSUITABLE" FailedPrecondition "草案目前的状态不允许该操作" "look at the draft and choose a step of its state";
     DraftChanged "DRAFT_CHANGED" Aborted "草案已被他人修改" "read it again, then repeat";
     DraftsTooMany "DRAFTS_TOO_MANY" FailedPrecondition "草案过多" "end some of them first";
@@ -164,13 +161,11 @@ reasons! {
     TriggerInvalid "TRIGGER_INVALID" InvalidArgument "依据变更的内容不正确" "correct the field that is named";
     TriggerDiffers "TRIGGER_DIFFERS" AlreadyExists "该依据变更已另行登记" "use another id for another change";
     TriggerItemsInvalid "TRIGGER_ITEMS_INVALID" InvalidArgument "所涉事项不正确" "name items of the catalogue, each once";
-    TriggerItemsUnsuitable "TRIGGER_ITEMS_UNSUITABLE" FailedPrecondition "所涉事项目前不适用" "leave out what is named";
-    TriggerItemsChanging "TRIGGER_ITEMS_CHANGING" Aborted "所涉事项正在变化" "send the same request again";
+    TriggerItemsUnsuitable "TRIGGER_ITEMS_UNSUITABLE" FailedPrecondition "该单位没有在用的目录事项" "name an organ that has items in use";
     NotYourCatalogue "NOT_YOUR_CATALOGUE" PermissionDenied "不属于本单位的目录" "leave it to the organ that owns the catalogue";
     OwnCatalogue "OWN_CATALOGUE" PermissionDenied "不能审定本单位的目录" "leave it to another office";
     OwnDraft "OWN_DRAFT" PermissionDenied "不能审定本人提交的草案" "leave it to another officer";
     OwnerUnsuitable "OWNER_UNSUITABLE" FailedPrecondition "责任单位目前不能负责目录" "enable or change the owner first";
-    OwnerUnknown "OWNER_UNKNOWN" FailedPrecondition "责任单位未登记" "register the owner first";
     OwnerChanged "OWNER_CHANGED" FailedPrecondition "不能更改目录的归属" "keep the owner of the version before";
     OwnerOutsideDistrict "OWNER_OUTSIDE_DISTRICT" FailedPrecondition "责任单位不在本区划内" "name an organ of the district";
     // feedback and confirmations
@@ -197,9 +192,6 @@ reasons! {
     ObjectionStepUnsuitable "OBJECTION_STEP_UNSUITABLE" FailedPrecondition "该异议的办理顺序不正确" "look at its state";
     ObjectionNotTransferred "OBJECTION_NOT_TRANSFERRED" FailedPrecondition "该异议尚未转交" "wait for the transfer";
     ObjectionAnswered "OBJECTION_ANSWERED" FailedPrecondition "该异议已经答复" "nothing: an answer stands";
-    ObjectionContended "OBJECTION_CONTENDED" Aborted "该异议正在被处理" "send the same request again";
-    NotTheSubject "NOT_THE_SUBJECT" PermissionDenied "异议由信用信息主体提出" "apply as the subject";
-    NotTheCreditOffice "NOT_THE_CREDIT_OFFICE" PermissionDenied "由信用办办理" "leave it to the credit office";
     NotTheProvider "NOT_THE_PROVIDER" PermissionDenied "由提供该信息的主体办理" "leave it to the provider of the record";
     ViewNotSettled "VIEW_NOT_SETTLED" PermissionDenied "当前身份无查看范围" "ask the city's office";
     // the province

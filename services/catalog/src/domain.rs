@@ -36,7 +36,9 @@ pub const MAX_NAME_CHARS: usize = 200;
 /// Most characters of a reason.
 pub const MAX_REASON_CHARS: usize = 2_000;
 
-/// A rule that a command broke: reason, field, rule, and the text for people.
+/// A rule that a command broke: reason, field, rule, and the text for people. Data and not a variant each of
+/// [`CatalogError`](crate::error::CatalogError), since no code of ours tells the rules apart and each has its field and
+/// text where it is checked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {rule} ({message})")]
 pub struct CatalogRuleViolation {

@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// The service behind the endpoint.
-pub(crate) struct Catalog {
+pub(crate) struct CatalogApi {
     pool: Pool,
     relay: Relay,
     law: Arc<Law>,
@@ -93,7 +93,7 @@ impl CatalogCaller {
     }
 }
 
-impl Catalog {
+impl CatalogApi {
     pub(crate) fn new(pool: Pool, relay: Relay, law: Arc<Law>, context: &ServiceContext) -> Self {
         Self {
             pool,
@@ -144,13 +144,13 @@ impl Catalog {
 }
 
 #[async_trait]
-impl CatalogService for Catalog {
+impl CatalogService for CatalogApi {
     async fn list_items(
         &self,
         request: Request<ListItemsRequest>,
     ) -> Result<Response<ListItemsResponse>, Status> {
         let today = self.caller(&request)?.action().today();
-        let filter = decode::item_filter(request.get_ref());
+        let filter = decode::item_filter(request.get_ref())?;
         let items = items::list_items(&mut *self.read_connection().await?, today, &filter).await?;
         let items = encode::item::encode_item_list(&items);
         Ok(Response::new(ListItemsResponse { items }))

@@ -99,7 +99,7 @@ pub async fn start(
     let pool = database_pool(&config.database_url, SCHEMA, config.max_connections)?;
     let relay = bus.start_relay(SERVICE, &pool, &context);
     jobs::start(&config, &pool, &relay, &law, &context);
-    let service = grpc::Catalog::new(pool, relay, law, &context);
+    let service = grpc::CatalogApi::new(pool, relay, law, &context);
     let server = CatalogServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
     serve_grpc("catalog grpc", listener, Routes::new(server), &context);
     Ok(())

@@ -8,7 +8,7 @@ pub mod lists;
 pub mod providers;
 
 use credit_record::item::ItemOwner;
-use record_ref::ItemCode;
+use record_ref::{ItemCode, ItemRef};
 use service_kit::db::{Conn, Error};
 
 /// The migrations of the schema, run by its owner.
@@ -38,6 +38,14 @@ fn decode_owner(catalogue: &str, organ: String, district: String) -> Result<Item
         "district" => Ok(ItemOwner::District { district, organ }),
         other => Err(unknown_value("catalogue", other)),
     }
+}
+
+/// A version of an item out of its columns.
+fn decode_item(code: String, version: i64) -> Result<ItemRef, Error> {
+    // What does not fit becomes a number that is refused.
+    let version = u32::try_from(version).unwrap_or(0);
+    ItemRef::new(decode_item_code(code)?, version)
+        .map_err(|malformed| Error::Decode(Box::new(malformed)))
 }
 
 /// A code out of its column.

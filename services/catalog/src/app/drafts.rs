@@ -4,6 +4,7 @@ use credit_record::item::ItemVersion;
 use proto::credit::catalog::events::v1::{
     DraftPublished, DraftReturned, DraftSaved, DraftSubmitted, DraftWithdrawn,
 };
+use record_ref::ProviderCode;
 use service_kit::{db::Conn, page::Page, reason::Reason};
 use time::Date;
 use uuid::Uuid;
@@ -33,8 +34,8 @@ macro_rules! fact {
     ($event:ident, $draft:expr $(, $more:ident: $value:expr)*) => {
         $event {
             draft_id: id_bytes($draft.id),
-            item_code: $draft.head.code.as_str().to_owned(),
-            item_version: $draft.head.version,
+            item_code: $draft.head.item.code.as_str().to_owned(),
+            item_version: $draft.head.item.version(),
             catalogue: $draft.head.owner.as_str().to_owned(),
             organ: $draft.head.owner.organ().to_owned(),
             district_code: $draft.head.owner.district().to_owned(),
@@ -81,10 +82,8 @@ pub async fn save_draft(
     actor.may_draft(&head.owner, act.today())?;
     items::check_catalogue(conn, &head.owner, act.today()).await?;
     // An item of another catalogue is not taken over by a draft.
-    if let Some(latest) = items::load_history(conn, head.code.as_str())
-        .await?
-        .latest()
-    {
+    let history = items::load_history(conn, head.item.code.as_str()).await?;
+    if let Some(latest) = history.latest() {
         actor.may_draft(&latest.item.owner, act.today())?;
     }
     let next = match current {
@@ -334,11 +333,11 @@ async fn find_draft_faults(
 
 /// The filters of a list of drafts.
 #[derive(Debug, Clone, Copy)]
-pub struct DraftListQuery<'a> {
+pub struct DraftListQuery {
     /// Only those in this state.
     pub state: Option<ItemDraftState>,
-    /// Only those for the catalogue of this organ; empty: all.
-    pub organ: &'a str,
+    /// Only those for the catalogue of this organ.
+    pub organ: Option<ProviderCode>,
 }
 
 /// The drafts that the caller may see, latest change first, and the token of the next page.
@@ -348,14 +347,14 @@ pub struct DraftListQuery<'a> {
 pub async fn list_drafts(
     conn: &mut Conn,
     actor: &CatalogActor,
-    query: DraftListQuery<'_>,
+    query: DraftListQuery,
     page: &Page<DraftKey>,
     today: Date,
 ) -> Result<(Vec<ItemDraft>, String), CatalogError> {
     let filter = DraftListFilter {
         scope: actor.scope(today),
         state: query.state,
-        organ: query.organ.to_owned(),
+        organ: query.organ,
         after: page.after,
         limit: page.limit(),
     };

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use credit_record::item::ItemOwner;
 use legal_clock::{Law, format_day, shanghai_date};
 use proto::credit::catalog::events::v1::{DutyClosed, DutyDismissed, DutyOpened};
+use record_ref::{ItemCode, ProviderCode};
 use service_kit::{
     db::Conn,
     page::{Page, PageKey},
@@ -23,6 +24,7 @@ use crate::{
         duty::{self, DutySelection, RecordedTrigger, RenewalDuty, Trigger},
         page::DutyKey,
         rights::CatalogActor,
+        version,
     },
     error::CatalogError,
     store::{
@@ -45,12 +47,12 @@ pub const MAX_TRIGGER_ITEMS: usize = 500;
 const MAX_LOOKUPS: usize = 8;
 
 /// What a trigger affects.
-#[derive(Debug, Clone, Copy)]
-pub struct TriggerScope<'a> {
+#[derive(Debug, Clone)]
+pub struct TriggerScope {
     /// These items.
-    pub item_codes: &'a [String],
-    /// All items of this organ's catalogue; empty: none.
-    pub organ: &'a str,
+    pub item_codes: Vec<ItemCode>,
+    /// All items of this organ's catalogue.
+    pub organ: Option<ProviderCode>,
 }
 
 /// A trigger and all its duties.
@@ -73,7 +75,7 @@ pub async fn record_trigger(
     conn: &mut Conn,
     law: &Law,
     trigger: Trigger,
-    affects: TriggerScope<'_>,
+    affects: TriggerScope,
     act: ActionContext<'_>,
 ) -> Result<CatalogOutcome<TriggerDuties>, CatalogError> {
     let failed = CatalogError::database;
@@ -86,7 +88,7 @@ pub async fn record_trigger(
     store::lock_names(conn, &[document])
         .await
         .map_err(failed(RECORDING))?;
-    let affected = lock_affected_items(conn, affects, act.today()).await?;
+    let affected = lock_affected_items(conn, &affects, act.today()).await?;
     let known = store::duties::find_trigger(conn, kind, number, day)
         .await
         .map_err(failed(RECORDING))?;
@@ -121,11 +123,11 @@ pub async fn record_trigger(
 /// The items that a request names, locked against other writers.
 async fn lock_affected_items(
     conn: &mut Conn,
-    affects: TriggerScope<'_>,
+    affects: &TriggerScope,
     today: Date,
 ) -> Result<Vec<AffectedItem>, CatalogError> {
     let TriggerScope { item_codes, organ } = affects;
-    if (item_codes.is_empty() && organ.is_empty()) || item_codes.len() > MAX_TRIGGER_ITEMS {
+    if (item_codes.is_empty() && organ.is_none()) || item_codes.len() > MAX_TRIGGER_ITEMS {
         return Err(CatalogRuleViolation::new(
             Reason::TriggerItemsInvalid,
             "item_codes",
@@ -139,10 +141,10 @@ async fn lock_affected_items(
     // Repeated, because a version may have been published while we waited for the locks: it may add one more
     // item, and no item gets a duty without its lock.
     for _ in 0..MAX_LOOKUPS {
-        found = store::items::find_affected_items(conn, item_codes, organ, today)
+        found = store::items::find_affected_items(conn, item_codes, organ.as_ref(), today)
             .await
             .map_err(CatalogError::database(RECORDING))?;
-        let new: Vec<String> = found
+        let new: Vec<ItemCode> = found
             .iter()
             .map(|item| item.code.clone())
             .filter(|code| !queued.contains(code))
@@ -150,43 +152,51 @@ async fn lock_affected_items(
         if new.is_empty() {
             break;
         }
-        items::lock_items(conn, new.iter().map(String::as_str), RECORDING).await?;
+        items::lock_items(conn, new.iter().map(ItemCode::as_str), RECORDING).await?;
         queued.extend(new);
         found.clear();
     }
     if found.is_empty() && !queued.is_empty() {
-        return Err(CatalogRuleViolation::new(
-            Reason::Overtaken,
-            "organ",
-            "the catalogue stands still while a trigger is recorded",
-            "目录正在变动，请稍后再次登记",
-        )
-        .into());
+        return Err(version::overtaken("organ").into());
     }
-    let codes: BTreeSet<&str> = found.iter().map(|item| item.code.as_str()).collect();
-    let missing = item_codes
-        .iter()
-        .position(|code| !codes.contains(code.as_str()));
-    if let Some(i) = missing {
-        return Err(CatalogRuleViolation::new(
-            Reason::TriggerItemsUnsuitable,
-            format!("item_codes[{i}]"),
-            "an item that is published and has not ended",
-            format!("没有在用的目录项{}", item_codes[i]),
-        )
-        .into());
+    let codes: BTreeSet<&ItemCode> = found.iter().map(|item| &item.code).collect();
+    let mut named = item_codes.iter().enumerate();
+    if let Some((i, missing)) = named.find(|(_, code)| !codes.contains(code)) {
+        let history = items::load_history(conn, missing.as_str()).await?;
+        let field = format!("item_codes[{i}]");
+        return Err(version::explain_not_in_use(&history, field, missing, today).into());
     }
-    let of_organ = |item: &&AffectedItem| item.owner.organ() == organ;
-    if !organ.is_empty() && !found.iter().any(|item| of_organ(&item)) {
-        return Err(CatalogRuleViolation::new(
-            Reason::TriggerItemsUnsuitable,
-            "organ",
-            "the organ has items in its catalogue that have not ended",
-            format!("单位{organ}没有在用的目录项"),
-        )
-        .into());
+    if let Some(organ) = organ
+        && !found.iter().any(|item| *organ == *item.owner.organ())
+    {
+        return Err(explain_no_items(conn, organ).await?.into());
     }
     Ok(found)
+}
+
+/// Why an organ has no item that a trigger could affect.
+async fn explain_no_items(
+    conn: &mut Conn,
+    organ: &ProviderCode,
+) -> Result<CatalogRuleViolation, CatalogError> {
+    let registered = store::providers::load_provider(conn, organ.as_str())
+        .await
+        .map_err(CatalogError::database(RECORDING))?;
+    let field = "organ";
+    Ok(match registered {
+        None => CatalogRuleViolation::new(
+            Reason::ProviderUnknown,
+            field,
+            "the organ is a registered provider",
+            format!("单位{organ}未登记"),
+        ),
+        Some(_) => CatalogRuleViolation::new(
+            Reason::TriggerItemsUnsuitable,
+            field,
+            "the organ has items in its catalogue that have not ended",
+            format!("单位{organ}没有在用的目录项"),
+        ),
+    })
 }
 
 /// Opens the duties that do not exist yet; true when there was one.
@@ -201,7 +211,7 @@ async fn open_duties(
         // nothing is due before the regulation came into force.
         return Ok(false);
     };
-    let there: BTreeSet<String> = list_trigger_duties(conn, recorded.id, act.today())
+    let there: BTreeSet<ItemCode> = list_trigger_duties(conn, recorded.id, act.today())
         .await?
         .into_iter()
         .map(|duty| duty.item_code)
@@ -238,7 +248,7 @@ async fn open_duties(
             let (catalogue, organ, district_code) = owner_columns(&duty.owner);
             act.new_event(&DutyOpened {
                 duty_id: id_bytes(duty.id),
-                item_code: duty.item_code.clone(),
+                item_code: duty.item_code.as_str().to_owned(),
                 catalogue,
                 organ,
                 district_code,
@@ -254,7 +264,7 @@ async fn open_duties(
     append_events(conn, &events, RECORDING).await?;
     for (code, (version, at)) in &answers {
         let ending = ClosingVersion {
-            item_code: code,
+            item_code: code.as_str(),
             version: *version,
             at: *at,
             on: shanghai_date(*at),
@@ -288,8 +298,8 @@ fn unfiltered(today: Date) -> DutyListFilter {
     DutyListFilter {
         scope: actor.scope(today),
         part: DutySelection::All,
-        organ: String::new(),
-        item_code: String::new(),
+        organ: None,
+        item_code: None,
         trigger: None,
         duty: None,
         today,
@@ -315,7 +325,7 @@ pub(super) async fn close_duties(
 /// the locks of the items. Nothing is closed before the day of the end: until then it may be moved or withdrawn.
 pub(super) async fn close_duties_of_ended(
     conn: &mut Conn,
-    codes: &[String],
+    codes: &[ItemCode],
     act: ActionContext<'_>,
 ) -> Result<usize, CatalogError> {
     let closed = store::duties::close_duties_of_ended(conn, codes, act.today(), act.at, act.by)
@@ -337,7 +347,7 @@ async fn announce_closed(
             let (catalogue, organ, district_code) = owner_columns(&duty.owner);
             act.new_event(&DutyClosed {
                 duty_id: id_bytes(duty.id),
-                item_code: duty.item_code.clone(),
+                item_code: duty.item_code.as_str().to_owned(),
                 catalogue,
                 organ,
                 district_code,
@@ -379,7 +389,7 @@ pub async fn dismiss_duty(
     let (catalogue, organ, district_code) = owner_columns(&duty.owner);
     let event = DutyDismissed {
         duty_id: id_bytes(id),
-        item_code: duty.item_code,
+        item_code: duty.item_code.into(),
         catalogue,
         organ,
         district_code,
@@ -403,14 +413,14 @@ async fn load_duty(conn: &mut Conn, id: Uuid, today: Date) -> Result<RenewalDuty
 }
 
 /// The filters of a list of duties.
-#[derive(Debug, Clone, Copy)]
-pub struct DutyListQuery<'a> {
+#[derive(Debug, Clone)]
+pub struct DutyListQuery {
     /// Which part.
     pub part: DutySelection,
-    /// Of this organ; empty: all.
-    pub organ: &'a str,
-    /// For this item; empty: all.
-    pub item_code: &'a str,
+    /// Of this organ.
+    pub organ: Option<ProviderCode>,
+    /// For this item.
+    pub item_code: Option<ItemCode>,
 }
 
 /// The duties that the caller may see, latest first, and the token of the next page.
@@ -420,15 +430,15 @@ pub struct DutyListQuery<'a> {
 pub async fn list_duties(
     conn: &mut Conn,
     actor: &CatalogActor,
-    question: DutyListQuery<'_>,
+    query: DutyListQuery,
     page: &Page<DutyKey>,
     today: Date,
 ) -> Result<(Vec<RenewalDuty>, String), CatalogError> {
     let filter = DutyListFilter {
         scope: actor.scope(today),
-        part: question.part,
-        organ: question.organ.to_owned(),
-        item_code: question.item_code.to_owned(),
+        part: query.part,
+        organ: query.organ,
+        item_code: query.item_code,
         after: page.after,
         limit: page.limit(),
         ..unfiltered(today)

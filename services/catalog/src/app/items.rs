@@ -397,7 +397,7 @@ pub async fn retire_item(
         successor_code: end.successor.clone().map(String::from).unwrap_or_default(),
     };
     append_events(conn, &[act.new_event(&event)], RETIRING).await?;
-    duties::close_duties_of_ended(conn, &[end.code.as_str().to_owned()], act).await?;
+    duties::close_duties_of_ended(conn, std::slice::from_ref(&end.code), act).await?;
     Ok(CatalogOutcome::changed(end))
 }
 

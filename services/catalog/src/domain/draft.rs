@@ -9,7 +9,7 @@
 //! ```
 
 use credit_record::item::ItemOwner;
-use record_ref::ItemCode;
+use record_ref::{ItemCode, ItemRef};
 use serde::{Deserialize, Serialize};
 use service_kit::reason::Reason;
 use time::OffsetDateTime;
@@ -185,10 +185,8 @@ pub fn check_reasons(
 /// What even an incomplete definition says: for which version of which item in whose catalogue it is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DraftHeader {
-    /// Code of the item.
-    pub code: ItemCode,
     /// The version that it is to become.
-    pub version: u32,
+    pub item: ItemRef,
     /// Whose catalogue it is for.
     pub owner: ItemOwner,
 }
@@ -217,25 +215,28 @@ impl DraftHeader {
                 ),
             )
         })?;
-        let code = ItemCode::try_from(form.code).map_err(|malformed| {
+        let code = ItemCode::try_from(form.code.as_str()).map_err(|malformed| {
+            let reason = match form.code.as_str() {
+                "" => Reason::ItemCodeMissing,
+                _ => Reason::ItemCodeInvalid,
+            };
             CatalogRuleViolation::new(
-                Reason::ItemCodeInvalid,
+                reason,
                 "definition_toml.code",
                 malformed.rule,
                 "目录项代码只用小写字母、数字和连字符，最多64个",
             )
         })?;
-        if form.version == 0 {
-            return Err(CatalogRuleViolation::new(
+        let item = ItemRef::new(code, form.version).map_err(|malformed| {
+            CatalogRuleViolation::new(
                 Reason::DefinitionInconsistent,
                 "definition_toml.version",
-                "versions are counted from 1",
-                "版本号从1开始",
-            ));
-        }
+                malformed.rule,
+                "版本号从1开始，不超过2147483647",
+            )
+        })?;
         Ok(Self {
-            code,
-            version: form.version,
+            item,
             owner: form.owner,
         })
     }

@@ -11,6 +11,7 @@
 
 use credit_record::item::ItemOwner;
 use legal_clock::{Deadline, Law, LegalDuty, format_day};
+use record_ref::ItemCode;
 use service_kit::reason::Reason;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -211,7 +212,7 @@ pub struct RenewalDuty {
     /// The trigger.
     pub trigger: RecordedTrigger,
     /// Code of the item.
-    pub item_code: String,
+    pub item_code: ItemCode,
     /// Whose catalogue the item was in when the duty was opened.
     pub owner: ItemOwner,
     /// Its state.

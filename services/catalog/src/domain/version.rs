@@ -1,9 +1,11 @@
 //! Which version of an item may follow which, which one is in force on a day, and how an item ends.
 //! Called by `app`.
 
+use std::borrow::Cow;
+
 use credit_record::item::ItemVersion;
 use legal_clock::shanghai_date;
-use record_ref::ItemCode;
+use record_ref::{ItemCode, ProviderCode};
 use service_kit::reason::Reason;
 use time::{Date, OffsetDateTime, macros::date};
 
@@ -123,13 +125,13 @@ impl ItemHistory {
     }
 }
 
-/// Which items a list shows; empty texts do not limit it.
+/// Which items a list shows; what is empty or none does not limit it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ItemFilter {
     /// `city`, `department` or `district`.
     pub catalogue: String,
-    /// Credit code of an organ.
-    pub organ: String,
+    /// Organ whose catalogue they are in.
+    pub organ: Option<ProviderCode>,
     /// Code of a district.
     pub district_code: String,
 }
@@ -396,11 +398,43 @@ pub fn decide_retirement(
 }
 
 /// There is no such item.
-pub fn unknown_item(field: &'static str, code: &str) -> CatalogRuleViolation {
+pub fn unknown_item(field: impl Into<Cow<'static, str>>, code: &str) -> CatalogRuleViolation {
     CatalogRuleViolation::new(
         Reason::ItemUnknown,
         field,
         "the item is published",
         format!("没有目录项{code}"),
+    )
+}
+
+/// Why an item that a request needs in use is not among those that are.
+pub fn explain_not_in_use(
+    history: &ItemHistory,
+    field: impl Into<Cow<'static, str>>,
+    code: &ItemCode,
+    today: Date,
+) -> CatalogRuleViolation {
+    if history.versions.is_empty() {
+        return unknown_item(field, code.as_str());
+    }
+    if !history.has_ended(today) {
+        // Published since the items in use were looked up.
+        return overtaken(field);
+    }
+    CatalogRuleViolation::new(
+        Reason::ItemRetired,
+        field,
+        "an item that has not ended",
+        format!("目录项{code}已停用"),
+    )
+}
+
+/// Another change of the catalogue came in between.
+pub fn overtaken(field: impl Into<Cow<'static, str>>) -> CatalogRuleViolation {
+    CatalogRuleViolation::new(
+        Reason::Overtaken,
+        field,
+        "the catalogue stands still while a trigger is recorded",
+        "目录正在变动，请稍后再次登记",
     )
 }

@@ -5,12 +5,12 @@ use proto::credit::catalog::v1::{
     ListDutiesRequest, ListItemsRequest, ProviderLevel, RecordTriggerRequest,
     RegisterProviderRequest, RetireItemRequest, ReturnReason, SaveDraftRequest, TriggerKind,
 };
-use record_ref::ItemCode;
+use record_ref::{ItemCode, ProviderCode};
 use service_kit::{
     error::Refusal,
     page::Page,
     reason::Reason,
-    request::{decode_id, decode_item_code, decode_optional_day},
+    request::{decode_id, decode_item_code, decode_optional_day, decode_provider_code},
 };
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -36,23 +36,40 @@ pub(super) fn item_code(code: &str) -> Result<ItemCode, Refusal> {
     decode_item_code("code", code)
 }
 
+/// An item that may be left out.
+fn optional_item(field: &'static str, code: &str) -> Result<Option<ItemCode>, Refusal> {
+    match code {
+        "" => Ok(None),
+        code => decode_item_code(field, code).map(Some),
+    }
+}
+
+/// The organ whose catalogue is meant, which may be left out.
+fn organ(code: &str) -> Result<Option<ProviderCode>, Refusal> {
+    match code {
+        "" => Ok(None),
+        code => decode_provider_code("organ", code).map(Some),
+    }
+}
+
 /// The day that an item is asked for; today when none is named.
 pub(super) fn item_day(request: &GetItemRequest, today: Date) -> Result<Date, Refusal> {
     Ok(decode_optional_day("on_date", &request.on_date)?.unwrap_or(today))
 }
 
-pub(super) fn item_filter(request: &ListItemsRequest) -> ItemFilter {
+/// The filter of a list of items.
+pub(super) fn item_filter(request: &ListItemsRequest) -> Result<ItemFilter, Refusal> {
     let catalogue = match request.catalogue() {
         Catalogue::Unspecified => "",
         Catalogue::City => "city",
         Catalogue::Department => "department",
         Catalogue::District => "district",
     };
-    ItemFilter {
+    Ok(ItemFilter {
         catalogue: catalogue.to_owned(),
-        organ: request.organ.clone(),
+        organ: organ(&request.organ)?,
         district_code: request.district_code.clone(),
-    }
+    })
 }
 
 /// The decision that is asked for at this moment.
@@ -72,10 +89,7 @@ pub(super) fn retirement_decision(
         code: item_code(&request.code)?,
         from,
         reason: request.reason.clone(),
-        successor: match request.successor_code.as_str() {
-            "" => None,
-            code => Some(decode_item_code("successor_code", code)?),
-        },
+        successor: optional_item("successor_code", &request.successor_code)?,
         at,
     })
 }
@@ -120,11 +134,11 @@ pub(super) fn return_reasons(given: Vec<ReturnReason>) -> Vec<DraftReturnReason>
 
 pub(super) fn draft_list(
     request: &ListDraftsRequest,
-) -> Result<(DraftListQuery<'_>, Page<DraftKey>), Refusal> {
+) -> Result<(DraftListQuery, Page<DraftKey>), Refusal> {
     let page = Page::from_request(PAGE_SIZES, request.page_size, &request.page_token)?;
     let query = DraftListQuery {
         state: draft_state(request.state()),
-        organ: &request.organ,
+        organ: organ(&request.organ)?,
     };
     Ok((query, page))
 }
@@ -142,12 +156,12 @@ fn draft_state(state: DraftState) -> Option<ItemDraftState> {
 
 pub(super) fn duty_list(
     request: &ListDutiesRequest,
-) -> Result<(DutyListQuery<'_>, Page<DutyKey>), Refusal> {
+) -> Result<(DutyListQuery, Page<DutyKey>), Refusal> {
     let page = Page::from_request(PAGE_SIZES, request.page_size, &request.page_token)?;
     let query = DutyListQuery {
         part: duty_selection(request.filter()),
-        organ: &request.organ,
-        item_code: &request.item_code,
+        organ: organ(&request.organ)?,
+        item_code: optional_item("item_code", &request.item_code)?,
     };
     Ok((query, page))
 }
@@ -165,7 +179,7 @@ fn duty_selection(filter: DutyFilter) -> DutySelection {
 pub(super) fn decode_trigger(
     request: &RecordTriggerRequest,
     today: Date,
-) -> Result<(Trigger, TriggerScope<'_>), Refusal> {
+) -> Result<(Trigger, TriggerScope), Refusal> {
     let kind = match request.kind() {
         TriggerKind::Unspecified => None,
         TriggerKind::LawAmended => Some(duty::TriggerKind::LawAmended),
@@ -180,9 +194,17 @@ pub(super) fn decode_trigger(
         &request.effective_reason,
         today,
     )?;
+    let named = request.item_codes.iter().enumerate();
     let affects = TriggerScope {
-        item_codes: &request.item_codes,
-        organ: &request.organ,
+        item_codes: named
+            .map(|(i, code)| {
+                decode_item_code("item_codes", code).map_err(|refused| Refusal {
+                    field: format!("item_codes[{i}]"),
+                    ..refused
+                })
+            })
+            .collect::<Result<_, _>>()?,
+        organ: organ(&request.organ)?,
     };
     Ok((trigger, affects))
 }
@@ -278,6 +300,41 @@ mod tests {
         ];
         let expected = fields.map(|field| (Reason::DateInvalid, field.to_owned()));
         assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn a_filter_that_is_no_code_is_refused_and_an_empty_one_limits_nothing() {
+        let refused = |reason, field: &str, refused: Option<Refusal>| {
+            let said = refused.map(|refused| (refused.reason, refused.field));
+            assert_eq!(said, Some((reason, field.to_owned())));
+        };
+        let organ = "1143010000612345".to_owned();
+        let items = ListItemsRequest {
+            organ: organ.clone(),
+            ..ListItemsRequest::default()
+        };
+        let drafts = ListDraftsRequest {
+            organ: organ.clone(),
+            ..ListDraftsRequest::default()
+        };
+        let mut duties = ListDutiesRequest {
+            organ,
+            ..ListDutiesRequest::default()
+        };
+        let reason = Reason::CreditCodeInvalid;
+        refused(reason, "organ", item_filter(&items).err());
+        refused(reason, "organ", draft_list(&drafts).err());
+        refused(reason, "organ", duty_list(&duties).err());
+        duties.organ.clear();
+        duties.item_code = "XZCF".to_owned();
+        let reason = Reason::ItemCodeInvalid;
+        refused(reason, "item_code", duty_list(&duties).err());
+        let (all, _) = duty_list(&ListDutiesRequest::default()).unwrap();
+        assert_eq!((all.organ, all.item_code), (None, None));
+        assert_eq!(
+            item_filter(&ListItemsRequest::default()),
+            Ok(ItemFilter::default())
+        );
     }
 
     #[test]

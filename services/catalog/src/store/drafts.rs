@@ -1,11 +1,12 @@
 //! Drafts and their history. Called by `app`.
 
+use record_ref::ProviderCode;
 use service_kit::db::{Conn, Error};
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{decode_item_code, decode_owner, unknown_value};
+use super::{decode_item, decode_owner, unknown_value};
 use crate::domain::{
     draft::{DraftHeader, DraftHistoryEntry, DraftReturnReason, ItemDraft, ItemDraftState},
     page::DraftKey,
@@ -55,8 +56,8 @@ pub struct DraftListFilter {
     pub scope: CatalogScope,
     /// Only those in this state.
     pub state: Option<ItemDraftState>,
-    /// Only those for the catalogue of this organ; empty: all.
-    pub organ: String,
+    /// Only those for the catalogue of this organ.
+    pub organ: Option<ProviderCode>,
     /// Only those after this one in the order of the list.
     pub after: DraftKey,
     /// At most so many.
@@ -81,7 +82,7 @@ pub async fn list_drafts(
     .bind(&filter.scope.district_code)
     .bind(&filter.scope.organ)
     .bind(filter.state.map(ItemDraftState::as_str))
-    .bind(&filter.organ)
+    .bind(filter.organ.as_ref().map_or("", ProviderCode::as_str))
     .bind(filter.after.changed_at)
     .bind(filter.after.draft_id)
     .bind(filter.limit)
@@ -115,8 +116,8 @@ pub async fn upsert_draft(
            CASE WHEN state = 'returned' THEN $13 ELSE '[]' END, $15 FROM now",
     )
     .bind(draft.id)
-    .bind(draft.head.code.as_str())
-    .bind(i64::from(draft.head.version))
+    .bind(draft.head.item.code.as_str())
+    .bind(i64::from(draft.head.item.version()))
     .bind(draft.head.owner.as_str())
     .bind(draft.head.owner.organ())
     .bind(draft.head.owner.district())
@@ -196,9 +197,7 @@ fn decode_draft(row: DraftRow) -> Result<ItemDraft, Error> {
     Ok(ItemDraft {
         id: row.draft_id,
         head: DraftHeader {
-            code: decode_item_code(row.item_code)?,
-            // CHECK (item_version > 0), and a head's version is a u32.
-            version: row.item_version as u32,
+            item: decode_item(row.item_code, row.item_version)?,
             owner: decode_owner(&row.catalogue, row.organ, row.district_code)?,
         },
         definition: row.definition,

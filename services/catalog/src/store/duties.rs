@@ -2,12 +2,13 @@
 
 use credit_record::item::ItemOwner;
 use legal_clock::Deadline;
+use record_ref::{ItemCode, ProviderCode};
 use service_kit::db::{Conn, Error};
 use sqlx::FromRow;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{decode_owner, unknown_value};
+use super::{decode_item_code, decode_owner, unknown_value};
 use crate::domain::{
     duty::{DutySelection, RecordedTrigger, RenewalDuty, RenewalDutyState, Trigger, TriggerKind},
     page::DutyKey,
@@ -93,7 +94,7 @@ pub struct NewDuty {
     /// Its id.
     pub id: Uuid,
     /// Code of the item.
-    pub item_code: String,
+    pub item_code: ItemCode,
     /// Whose catalogue it is in.
     pub owner: ItemOwner,
     /// The version that has to be exceeded.
@@ -185,21 +186,22 @@ pub async fn close_duties(
 }
 
 /// Items that have ended and have open duties still, in the order of their codes, 500 at most.
-pub async fn ended_items(conn: &mut Conn, today: Date) -> Result<Vec<String>, Error> {
-    sqlx::query_scalar(
+pub async fn ended_items(conn: &mut Conn, today: Date) -> Result<Vec<ItemCode>, Error> {
+    let codes: Vec<String> = sqlx::query_scalar(
         "SELECT DISTINCT d.item_code FROM duty d JOIN item_end e ON e.code = d.item_code \
          WHERE d.state = 'open' AND e.from_date <= $1 ORDER BY d.item_code LIMIT 500",
     )
     .bind(today)
     .fetch_all(conn)
-    .await
+    .await?;
+    codes.into_iter().map(decode_item_code).collect()
 }
 
 /// Closes the open duties of those of these items that have ended. A duty is answered by the decision where its item
 /// has ended by the end of the due day; what was left beyond that ends now, late.
 pub async fn close_duties_of_ended(
     conn: &mut Conn,
-    codes: &[String],
+    codes: &[ItemCode],
     today: Date,
     at: OffsetDateTime,
     by: &str,
@@ -221,7 +223,7 @@ pub async fn close_duties_of_ended(
            t.effective_on, t.effective_reason, t.recorded_at \
          FROM ended d JOIN change_trigger t USING (trigger_id) ORDER BY d.opened_at, d.duty_id",
     )
-    .bind(codes)
+    .bind(codes.iter().map(ItemCode::as_str).collect::<Vec<_>>())
     .bind(today)
     .bind(at)
     .bind(by)
@@ -263,10 +265,10 @@ pub struct DutyListFilter {
     pub scope: CatalogScope,
     /// Which part.
     pub part: DutySelection,
-    /// Only those of this organ; empty: all.
-    pub organ: String,
-    /// Only those for this item; empty: all.
-    pub item_code: String,
+    /// Only those of this organ.
+    pub organ: Option<ProviderCode>,
+    /// Only those for this item.
+    pub item_code: Option<ItemCode>,
     /// Only those of this trigger.
     pub trigger: Option<Uuid>,
     /// Only this one.
@@ -302,8 +304,8 @@ pub async fn list_duties(
     .bind(&filter.scope.organ)
     .bind(filter.part.as_str())
     .bind(filter.today)
-    .bind(&filter.organ)
-    .bind(&filter.item_code)
+    .bind(filter.organ.as_ref().map_or("", ProviderCode::as_str))
+    .bind(filter.item_code.as_ref().map_or("", ItemCode::as_str))
     .bind(filter.trigger)
     .bind(filter.duty)
     .bind(filter.after.opened_at)
@@ -315,11 +317,12 @@ pub async fn list_duties(
 }
 
 /// Item that a duty is about; whoever changes the duty locks that item first.
-pub async fn find_duty_item(conn: &mut Conn, duty: Uuid) -> Result<Option<String>, Error> {
-    sqlx::query_scalar("SELECT item_code FROM duty WHERE duty_id = $1")
+pub async fn find_duty_item(conn: &mut Conn, duty: Uuid) -> Result<Option<ItemCode>, Error> {
+    let code: Option<String> = sqlx::query_scalar("SELECT item_code FROM duty WHERE duty_id = $1")
         .bind(duty)
         .fetch_optional(conn)
-        .await
+        .await?;
+    code.map(decode_item_code).transpose()
 }
 
 /// Open duties whose due day is over and has not been announced, nor a later one; marks them. Those that another
@@ -472,7 +475,7 @@ fn decode_duty(row: DutyRow) -> Result<RenewalDuty, Error> {
             },
             at: row.recorded_at,
         },
-        item_code: row.item_code,
+        item_code: decode_item_code(row.item_code)?,
         owner: decode_owner(&row.catalogue, row.organ, row.district_code)?,
         state,
         deadline: Deadline {

@@ -1,7 +1,7 @@
 //! Versions of items and their ends. Called by `app`.
 
 use credit_record::item::{ItemOwner, ItemVersion};
-use record_ref::ItemCode;
+use record_ref::{ItemCode, ProviderCode};
 use service_kit::db::{Conn, Error};
 use sqlx::FromRow;
 use time::{Date, OffsetDateTime};
@@ -95,7 +95,7 @@ pub async fn list_definitions_on(
     )
     .bind(day)
     .bind(&filter.catalogue)
-    .bind(&filter.organ)
+    .bind(filter.organ.as_ref().map_or("", ProviderCode::as_str))
     .bind(&filter.district_code)
     .fetch_all(conn)
     .await
@@ -141,7 +141,7 @@ pub async fn insert_version(conn: &mut Conn, new: NewItemVersion<'_>) -> Result<
 #[derive(Debug, Clone)]
 pub struct AffectedItem {
     /// Code of the item.
-    pub code: String,
+    pub code: ItemCode,
     /// Versions with the moments of their publication, oldest first.
     pub versions: Vec<(u32, OffsetDateTime)>,
     /// Owner of the newest version.
@@ -151,8 +151,8 @@ pub struct AffectedItem {
 /// Finds the items that a trigger affects.
 pub async fn find_affected_items(
     conn: &mut Conn,
-    codes: &[String],
-    organ: &str,
+    codes: &[ItemCode],
+    organ: Option<&ProviderCode>,
     today: Date,
 ) -> Result<Vec<AffectedItem>, Error> {
     type AffectedItemRow = (
@@ -174,8 +174,8 @@ pub async fn find_affected_items(
          HAVING code = ANY($1) OR ($2 <> '' AND (array_agg(organ ORDER BY version DESC))[1] = $2) \
          ORDER BY code COLLATE \"C\"",
     )
-    .bind(codes)
-    .bind(organ)
+    .bind(codes.iter().map(ItemCode::as_str).collect::<Vec<_>>())
+    .bind(organ.map_or("", ProviderCode::as_str))
     .bind(today)
     .fetch_all(conn)
     .await?;
@@ -184,7 +184,7 @@ pub async fn find_affected_items(
             // CHECK (version > 0), and no item has four thousand million versions.
             let versions = versions.into_iter().map(|v| v as u32).zip(moments);
             Ok(AffectedItem {
-                code,
+                code: decode_item_code(code)?,
                 versions: versions.collect(),
                 owner: decode_owner(&catalogue, organ, district)?,
             })

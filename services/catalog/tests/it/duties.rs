@@ -328,17 +328,27 @@ async fn r6_what_was_published_since_the_trigger_answers_it_and_nothing_is_due_b
 
     let none = law_amended("五号", "2026-03-01", &[]);
     let unknown = law_amended("五号", "2026-03-01", &["a", "nowhere"]);
-    let organ = RecordTriggerRequest {
-        organ: BUREAU.to_owned(),
-        ..none.clone()
-    };
+    let malformed = law_amended("五号", "2026-03-01", &["a", "A"]);
+    let empty = law_amended("五号", "2026-03-01", &[""]);
+    fixture.register(BUREAU, "").await?;
+    let [organ, stranger, misspelt] = [BUREAU, YUELU, "some organ"].map(|organ| {
+        let organ = organ.to_owned();
+        RecordTriggerRequest {
+            organ,
+            ..none.clone()
+        }
+    });
     let future = law_amended("五号", "2026-03-11", &["a"]);
     let written = law_amended("五号", "1 March", &["a"]);
     let numberless = law_amended("", "2026-03-01", &["a"]);
     for (request, reason, field) in [
         (none, Reason::TriggerItemsInvalid, "item_codes"),
-        (unknown, Reason::TriggerItemsUnsuitable, "item_codes[1]"),
+        (unknown, Reason::ItemUnknown, "item_codes[1]"),
+        (malformed, Reason::ItemCodeInvalid, "item_codes[1]"),
+        (empty, Reason::ItemCodeMissing, "item_codes[0]"),
+        (stranger, Reason::ProviderUnknown, "organ"),
         (organ, Reason::TriggerItemsUnsuitable, "organ"),
+        (misspelt, Reason::CreditCodeInvalid, "organ"),
         (future, Reason::TriggerInvalid, "promulgated_on"),
         (written, Reason::DateInvalid, "promulgated_on"),
         (numberless, Reason::TriggerInvalid, "document_number"),

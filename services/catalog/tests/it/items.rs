@@ -72,12 +72,21 @@ fn carried() -> (usize, usize) {
 async fn a_code_with_a_character_that_no_text_can_hold_is_the_callers_mistake() -> TestResult {
     let fixture = CatalogFixture::start().await?;
     fixture.ready().await?;
-    let request = ListItemsRequest {
-        organ: format!("{OFFICE}\0"),
+    let request = |organ: &str, district: &str| ListItemsRequest {
+        organ: organ.to_owned(),
+        district_code: district.to_owned(),
         ..ListItemsRequest::default()
     };
-    let listed = fixture.client_as(Role::Public)?.list_items(request).await;
-    assert_eq!(refusal_of(listed).reason, Reason::TextWithNul);
+    for (request, reason) in [
+        (request("", "430104\0"), Reason::TextWithNul),
+        (
+            request(&format!("{OFFICE}\0"), ""),
+            Reason::CreditCodeInvalid,
+        ),
+    ] {
+        let listed = fixture.client_as(Role::Public)?.list_items(request).await;
+        assert_eq!(refusal_of(listed).reason, reason);
+    }
     for (code, reason) in [
         ("xzcf\0", Reason::ItemCodeInvalid),
         ("XZCF", Reason::ItemCodeInvalid),

@@ -114,7 +114,10 @@ async fn r6_an_item_is_retired_from_a_day_on_and_stays_readable() -> TestResult 
         Reason::ItemRetired
     );
     let trigger = record_trigger(&mut office, law_amended("二号", "2026-11-20", &["old"])).await;
-    assert_eq!(refusal_of(trigger).field, "item_codes[0]");
+    assert_eq!(
+        refusal_of(trigger).reason_and_field(),
+        (Reason::ItemRetired, "item_codes[0]")
+    );
     fixture.reconcile(None).await?;
     assert!(list_duties(&mut office, DutyFilter::Open).await?.is_empty());
     let ended = list_duties(&mut office, DutyFilter::Closed).await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use legal_clock::{Law, format_day};
 use proto::credit::catalog::events::v1::{DutyOverdue, DutyRescheduled};
+use record_ref::ItemCode;
 use service_kit::db::Conn;
 use time::Date;
 use uuid::Uuid;
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// A duty whose due day moved: its item, the old and the new day.
-pub type RescheduledDuty = (String, Date, Date);
+pub type RescheduledDuty = (ItemCode, Date, Date);
 
 /// Computes the due days of the open duties again, for a calendar that became final or was revised, and
 /// announces those that moved. A final day is never replaced by a provisional one.
@@ -62,7 +63,7 @@ pub async fn reschedule_duties(
         .map(|(duty, deadline)| {
             act.new_event(&DutyRescheduled {
                 duty_id: id_bytes(duty.id),
-                item_code: duty.item_code.clone(),
+                item_code: duty.item_code.as_str().to_owned(),
                 old_due_on: format_day(duty.deadline.due_on),
                 due_on: format_day(deadline.due_on),
                 provisional: deadline.provisional,
@@ -93,7 +94,7 @@ pub async fn announce_overdue(
             let (catalogue, organ, district_code) = owner_columns(&duty.owner);
             act.new_event(&DutyOverdue {
                 duty_id: id_bytes(duty.id),
-                item_code: duty.item_code.clone(),
+                item_code: duty.item_code.as_str().to_owned(),
                 catalogue,
                 organ,
                 district_code,
@@ -119,6 +120,6 @@ pub async fn close_for_ended_items(
     if codes.is_empty() {
         return Ok(0);
     }
-    items::lock_items(conn, codes.iter().map(String::as_str), CLOSING).await?;
+    items::lock_items(conn, codes.iter().map(ItemCode::as_str), CLOSING).await?;
     close_duties_of_ended(conn, &codes, act).await
 }

@@ -65,27 +65,32 @@ fn r6_a_return_says_why() {
 #[test]
 fn r6_even_an_incomplete_draft_says_for_what_it_is() {
     let head = DraftHeader::parse("code = \"jjjc\"\nversion = 2\nname = \"监督检查\"").unwrap();
-    assert_eq!((head.code.as_str(), head.version), ("jjjc", 2));
+    assert_eq!((head.item.code.as_str(), head.item.version()), ("jjjc", 2));
     assert!(head.owner.is_city());
     let text = "code = \"jjjc\"\nversion = 1\n[owner]\ncatalogue = \"district\"\ndistrict = \"430104\"\norgan = \"x\"";
     let head = DraftHeader::parse(text).unwrap();
     assert_eq!((head.owner.district(), head.owner.organ()), ("430104", "x"));
-    for (text, field) in [
-        ("code = ", "definition_toml"),
-        ("code = \"a\"", "definition_toml"),
-        ("version = 1", "definition_toml"),
-        ("code = \"A\"\nversion = 1", "definition_toml.code"),
-        ("code = \"\"\nversion = 1", "definition_toml.code"),
-        ("code = \"a\"\nversion = 0", "definition_toml.version"),
-        ("code = \"a\"\nversion = -1", "definition_toml"),
+    let whole = (Reason::DefinitionUnreadable, "definition_toml");
+    let code = |reason| (reason, "definition_toml.code");
+    let version = (Reason::DefinitionInconsistent, "definition_toml.version");
+    for (text, expected) in [
+        ("code = ", whole),
+        ("code = \"a\"", whole),
+        ("version = 1", whole),
+        ("code = \"A\"\nversion = 1", code(Reason::ItemCodeInvalid)),
+        ("code = \"\"\nversion = 1", code(Reason::ItemCodeMissing)),
+        ("code = \"a\"\nversion = 0", version),
+        ("code = \"a\"\nversion = 2147483648", version),
+        ("code = \"a\"\nversion = -1", whole),
         (
             "code = \"a\"\nversion = 1\n[owner]\ncatalogue = \"moon\"",
-            "definition_toml",
+            whole,
         ),
     ] {
+        let broken = DraftHeader::parse(text).unwrap_err();
         assert_eq!(
-            violated_rule(&DraftHeader::parse(text).unwrap_err()).0,
-            field,
+            (broken.reason, violated_rule(&broken).0),
+            expected,
             "{text}"
         );
     }

@@ -171,23 +171,10 @@ fn r6_the_credit_office_reviews_and_nobody_its_own() {
     assert_eq!(office().may_review(&department(CITY)), Ok(()));
     assert_eq!(office().may_review(&ItemOwner::City), Ok(()));
     assert_eq!(own.may_review(&ItemOwner::City), Ok(()));
-    for (actor, owner, reason) in [
-        (own.clone(), department(CITY), Reason::OwnCatalogue),
-        (own, district("430104", CITY), Reason::OwnCatalogue),
-        (
-            provider(CITY, ""),
-            department(CITY),
-            Reason::NotTheCreditOffice,
-        ),
-        (
-            district_office("430104"),
-            district("430104", CITY),
-            Reason::NotTheCreditOffice,
-        ),
-    ] {
-        let broken = actor.may_review(&owner).unwrap_err();
-        assert_eq!(broken.reason, reason);
-        assert_eq!(reason.code(), Code::PermissionDenied);
+    for owner in [department(CITY), district("430104", CITY)] {
+        let broken = own.may_review(&owner).unwrap_err();
+        assert_eq!(broken.reason, Reason::OwnCatalogue);
+        assert_eq!(broken.reason.code(), Code::PermissionDenied);
     }
 }
 
@@ -301,8 +288,6 @@ fn r6_who_began_a_draft_does_not_review_it() {
         );
         assert_eq!(broken.reason.code(), Code::PermissionDenied);
     }
-    let broken = provider(CITY, "").may_review_draft(&department(CITY), YUELU);
-    assert_eq!(broken.unwrap_err().reason, Reason::NotTheCreditOffice);
 }
 
 #[test]

@@ -44,8 +44,8 @@ pub(in crate::grpc) fn encode_draft(whole: &WholeDraft, officers: bool) -> Draft
 pub(in crate::grpc) fn encode_draft_line(draft: &draft::ItemDraft) -> Draft {
     Draft {
         draft_id: draft.id.to_string(),
-        item_code: draft.head.code.as_str().to_owned(),
-        item_version: draft.head.version,
+        item_code: draft.head.item.code.as_str().to_owned(),
+        item_version: draft.head.item.version(),
         owner: Some(encode_owner(&draft.head.owner)),
         state: state(draft.state).into(),
         revision: draft.revision,

@@ -45,7 +45,7 @@ pub(in crate::grpc) fn encode_duty(duty: &duty::RenewalDuty, law: &Law, today: D
     Duty {
         duty_id: duty.id.to_string(),
         trigger: Some(encode_trigger(&duty.trigger)),
-        item_code: duty.item_code.clone(),
+        item_code: duty.item_code.as_str().to_owned(),
         owner: Some(encode_owner(&duty.owner)),
         state: state.into(),
         starts_on: format_day(starts_on),
