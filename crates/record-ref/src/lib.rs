@@ -11,7 +11,7 @@
 //! | [`RecordKey`] | provider, item and key digest: what revisions are counted by | | |
 //! | [`Revision`] | position among the versions of a record, from 1 | `revision` | `int8` |
 //! | [`LedgerNumber`] | position in the provider's ledger, from 1 (R-11) | `ledger_number` | `int8` |
-//! | [`Operation`] | what a version does to its record (D-24) | `credit.common.v1.Operation` | `int2`, the same number |
+//! | [`Operation`] | what a version does to its record (D-24) | `credit.common.v1.Operation` | `int2`, the same number; validation: `text`, its name in lower case |
 //! | [`RecordVersion`] | all of that of one version | `credit.common.v1.RecordVersion` | |
 //!
 //! Rows are read by `#[sqlx(try_from = "…")]` from the column's own type: each type here has that conversion.

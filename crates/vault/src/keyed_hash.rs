@@ -3,9 +3,9 @@
 //! it is not stored. No other code names a domain of a hash, so two services that mean the same thing find the same rows.
 
 use credit_record::PersonDocument;
-use record_ref::{ItemCode, KeyDigest, ProviderCode};
+use record_ref::{ItemCode, KeyDigest, ProviderCode, VersionId};
 
-use crate::Keyring;
+use crate::{Keyring, sha256};
 
 /// 32 bytes of a keyed hash.
 pub type KeyedHash = [u8; 32];
@@ -34,14 +34,27 @@ pub fn reload_id(keyring: &Keyring, provider: &ProviderCode, id: &str) -> KeyedH
 
 /// A natural person, as subject of records, as reader of its own and as applicant.
 pub fn person_document(keyring: &Keyring, document: &PersonDocument) -> KeyedHash {
-    let text = format!("{}:{}", document.kind(), document.number());
-    keyring.blind_index("person-document", &text)
+    keyring.blind_index("person-document", &document_text(document))
 }
 
-/// One decision, identified by its natural key: `parts` joined by U+001F are item, scope, key and the person's
-/// document.
-pub fn decision_identity(keyring: &Keyring, parts: &str) -> KeyedHash {
-    keyring.blind_index("record-identity", parts)
+/// One decision, by its natural key (parts joined by U+001F, as crate credit-record makes it) and the document of the
+/// person that it is about. A registration is the same only within the register of one provider: `register`.
+pub fn decision_identity(
+    keyring: &Keyring,
+    item: &ItemCode,
+    register: Option<&ProviderCode>,
+    natural_key: &str,
+    person: Option<&PersonDocument>,
+) -> KeyedHash {
+    let register = register.map_or("", ProviderCode::as_str);
+    let person = person.map(document_text).unwrap_or_default();
+    let parts = [item.as_str(), register, natural_key, &person];
+    keyring.blind_index("record-identity", &parts.join("\u{1F}"))
+}
+
+/// One form for each document: its kind is part of it, since numbers of two kinds may be equal.
+fn document_text(document: &PersonDocument) -> String {
+    format!("{}:{}", document.kind(), document.number())
 }
 
 /// The series of an organ's document numbers: the number without its running part, of one item and provider. Supervision
@@ -65,14 +78,62 @@ pub fn objection_request(keyring: &Keyring, request_id: &str) -> KeyedHash {
     keyring.blind_index("objection-request", request_id)
 }
 
-/// The whole content of an application, by its SHA-256 in hexadecimal.
+/// The whole content of an application, by its SHA-256 in hexadecimal. To be replaced by [`application_content`].
 pub fn objection_content(keyring: &Keyring, sha256_hex: &str) -> KeyedHash {
     keyring.blind_index("objection-content", sha256_hex)
 }
 
-/// Signs a position in the feed of a provider's feedback; `owner` is that provider, or whom else the feed is for.
-pub fn feedback_cursor(keyring: &Keyring, owner: &str, position: &str) -> KeyedHash {
-    keyring.blind_index("feedback-cursor", &format!("{owner}/{position}"))
+/// A piece of evidence, as far as it makes an application another one.
+#[derive(Clone, Copy)]
+pub struct EvidenceContent<'a> {
+    /// Name of the file.
+    pub file_name: &'a str,
+    /// Type of the file.
+    pub media_type: &'a str,
+    /// SHA-256 of the file.
+    pub sha256: [u8; 32],
+}
+
+/// A file can be named after a person, so a log shows none.
+impl std::fmt::Debug for EvidenceContent<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EvidenceContent").finish_non_exhaustive()
+    }
+}
+
+/// The whole content of an application: two under one request id are the same only if all of it is.
+pub fn application_content<'a>(
+    keyring: &Keyring,
+    version: VersionId,
+    provider: &ProviderCode,
+    statement: &str,
+    evidence: impl IntoIterator<Item = EvidenceContent<'a>>,
+) -> KeyedHash {
+    let mut bytes = version.as_bytes().to_vec();
+    // Lengths in front keep neighbouring parts apart.
+    let mut part = |value: &[u8]| {
+        bytes.extend_from_slice(&(value.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(value);
+    };
+    part(provider.as_str().as_bytes());
+    part(statement.as_bytes());
+    for piece in evidence {
+        part(piece.file_name.as_bytes());
+        part(piece.media_type.as_bytes());
+        part(&piece.sha256);
+    }
+    objection_content(keyring, &hex::encode(sha256(&bytes)))
+}
+
+/// Signs a position in the feed of a provider's feedback: a transaction and a change within it.
+pub fn feedback_cursor(
+    keyring: &Keyring,
+    provider: &ProviderCode,
+    transaction: u64,
+    change: i64,
+) -> KeyedHash {
+    let position = format!("{provider}/{transaction:016x}{change:016x}");
+    keyring.blind_index("feedback-cursor", &position)
 }
 
 /// Signs how far a provider's stream has answers.
@@ -100,17 +161,83 @@ mod tests {
             submission_id(&keyring, &provider, "x"),
             reload_id(&keyring, &provider, "x"),
             person_document(&keyring, &person),
-            decision_identity(&keyring, text),
+            decision_identity(&keyring, &item, Some(&provider), "x", None),
             document_series(&keyring, &provider, &item, "x"),
             applicant_organisation(&keyring, text),
             objection_request(&keyring, text),
             objection_content(&keyring, text),
-            feedback_cursor(&keyring, provider.as_str(), "x"),
+            application_content(&keyring, VersionId::generate(), &provider, "x", []),
+            feedback_cursor(&keyring, &provider, 7, 7),
             resume_token(&keyring, "x", 7),
         ];
         let different: HashSet<_> = hashes.iter().collect();
         assert_eq!(different.len(), hashes.len());
         assert_eq!(submission_id(&keyring, &provider, "x"), hashes[1]);
+    }
+
+    /// Rows and cursors hold these hashes for years: what goes into one never changes.
+    #[test]
+    fn what_is_hashed_stays_as_it_was_when_the_first_rows_were_written() {
+        let keyring = Keyring::parse(&Keyring::generate()).unwrap();
+        let provider: ProviderCode = "11430100006123458R".parse().unwrap();
+        let item: ItemCode = "xzcf".parse().unwrap();
+        let person = PersonDocument::new("身份证", "11010519491231002X", date!(2026 - 01 - 01));
+        for (register, person, text) in [
+            (None, None, "xzcf\u{1F}\u{1F}12号\u{1F}机关\u{1F}"),
+            (
+                Some(&provider),
+                Some(&person),
+                "xzcf\u{1F}11430100006123458R\u{1F}12号\u{1F}机关\u{1F}身份证:11010519491231002X",
+            ),
+        ] {
+            let identity = decision_identity(&keyring, &item, register, "12号\u{1F}机关", person);
+            assert_eq!(identity, keyring.blind_index("record-identity", text));
+        }
+        assert_eq!(
+            person_document(&keyring, &person),
+            keyring.blind_index("person-document", "身份证:11010519491231002X")
+        );
+        assert_eq!(
+            feedback_cursor(&keyring, &provider, 255, 1),
+            keyring.blind_index(
+                "feedback-cursor",
+                "11430100006123458R/00000000000000ff0000000000000001"
+            )
+        );
+    }
+
+    #[test]
+    fn r18_an_application_is_its_version_provider_statement_and_evidence() {
+        let keyring = Keyring::parse(&Keyring::generate()).unwrap();
+        let version = VersionId::generate();
+        let provider: ProviderCode = "11430100006123458R".parse().unwrap();
+        let piece = |file_name| EvidenceContent {
+            file_name,
+            media_type: "image/png",
+            sha256: [7; 32],
+        };
+        let of = |statement, evidence: &[EvidenceContent<'_>]| {
+            let evidence = evidence.iter().copied();
+            application_content(&keyring, version, &provider, statement, evidence)
+        };
+        let known = of("不是本单位", &[piece("a.png")]);
+        let parts: [&[u8]; 5] = [
+            provider.as_str().as_bytes(),
+            "不是本单位".as_bytes(),
+            b"a.png",
+            b"image/png",
+            &[7; 32],
+        ];
+        let mut bytes = version.as_bytes().to_vec();
+        for part in parts {
+            bytes.extend((part.len() as u64).to_be_bytes());
+            bytes.extend(part);
+        }
+        let digest = hex::encode(sha256(&bytes));
+        assert_eq!(known, keyring.blind_index("objection-content", &digest));
+        assert_ne!(known, of("不是本单位", &[piece("b.png")]));
+        assert_ne!(known, of("不是本单位", &[]));
+        assert_ne!(known, of("不是本单位的", &[piece("a.png")]));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! - [`mod@judge`]: a batch of submissions gets its verdicts, cases and events; `comparison`: the comparison with all
 //!   other records;
 //! - [`items`]: the cache of compiled items that records are judged by;
+//! - `events`: what is announced of all that;
 //! - [`cases`]: opens, closes and reminds feedback cases, also by the passing of time;
 //! - [`mod@confirm`]: an attester answers for a record; [`mod@dry_run`]: verdicts of which nothing is stored;
 //! - [`watch`]: changes of cases after a cursor;
@@ -15,6 +16,7 @@ pub mod catalogue;
 mod comparison;
 pub mod confirm;
 pub mod dry_run;
+mod events;
 pub mod feedback;
 pub mod items;
 pub mod judge;
@@ -34,7 +36,7 @@ pub use items::ItemCache;
 pub use judge::{PendingSubmission, judge_submissions};
 pub use watch::FeedNotifier;
 
-/// The resources of judging, for batches, confirmations and trials alike.
+/// The resources of judging, for batches, confirmations and dry runs alike.
 pub struct RecordValidator {
     /// Keys.
     pub keyring: Keyring,
@@ -59,7 +61,7 @@ impl RecordValidator {
     pub fn new(keyring: Keyring, case_policy: CasePolicy, items: ItemCache) -> Self {
         Self {
             keyring,
-            working_days: Arc::new(WorkingDayTable::from_calendar(&case_policy.calendar)),
+            working_days: Arc::new(WorkingDayTable::from_calendar(&case_policy.law.calendar)),
             case_policy: Arc::new(case_policy),
             items: Arc::new(items),
             feed: FeedNotifier::default(),

@@ -5,7 +5,7 @@
 //! - [`comparison`]: its comparison with all others; [`registration`]: the base register; [`competence`]: who may
 //!   report;
 //! - [`figures`]: what supervision counts of it; [`document_series`]: document numbers taken apart;
-//! - [`verdict`]: the verdict on it, with everything personal sealed, and the event that follows;
+//! - [`verdict`]: the verdict on it, with everything personal sealed, and what others may know of it;
 //! - [`sealed`]: findings and changes as rows keep them under seal;
 //! - [`feedback`]: the cases that it opens, and their days; [`confirmation`]: who answers for them; [`page`]: their list.
 
@@ -27,4 +27,4 @@ pub use check::CheckedVersion;
 pub use feedback::{CaseKind, CasePolicy, FeedbackCase};
 pub use figures::SupervisionFigures;
 pub use submission::SubmittedVersion;
-pub use verdict::{SealedVerdict, VerdictEvent, decide_verdict};
+pub use verdict::{SealedVerdict, decide_verdict};

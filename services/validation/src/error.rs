@@ -1,12 +1,14 @@
 //! The errors of validation and the refusal of each, in one exhaustive match. Called by every module that answers a
 //! request.
 
+use legal_clock::format_day;
 use service_kit::{
     blocking::Stopping,
     db,
     error::{Refusal, database_status, internal_status},
     reason::Reason,
 };
+use time::Date;
 use tonic::Status;
 
 /// Why a request is refused or fails.
@@ -24,18 +26,15 @@ pub enum ValidationError {
     /// The caller is no organisation, so it can be no provider.
     #[error("the caller is no registered provider")]
     CallerNotRegistered,
-    /// Not a UUID.
-    #[error("record_id is not a UUID")]
-    RecordId,
+    /// A page, an id or a code that is missing or cannot be read.
+    #[error("{}: {}", .0.field, .0.rule)]
+    Refused(Refusal),
     /// No verdict of that version that the caller may see.
     #[error("there is no verdict of that version for this caller")]
     VerdictUnknown,
     /// Not a cursor of this feed.
     #[error("cursor is not one that this feed gave")]
     Cursor,
-    /// Not a UUID.
-    #[error("case_id is not a UUID")]
-    CaseId,
     /// No such case of the caller.
     #[error("there is no such case of this caller")]
     CaseUnknown,
@@ -59,7 +58,7 @@ pub enum ValidationError {
     ContentNotKept,
     /// The definition by which the record was judged cannot be used.
     #[error("the item version of the case cannot be used")]
-    ItemUnusable,
+    DefinitionUnusable,
     /// Another transaction was faster; a retry may pass.
     #[error("overtaken by another transaction")]
     Overtaken,
@@ -72,13 +71,13 @@ pub enum ValidationError {
         /// The limit.
         most: usize,
     },
-    /// A record of a trial that cannot be tried.
+    /// A record of a dry run that cannot be judged.
     #[error("records[{index}]: {fault}")]
-    Trial {
+    DryRun {
         /// Which record.
         index: usize,
         /// What is wrong with it.
-        fault: TrialFault,
+        fault: DryRunFault,
     },
     /// The database failed.
     #[error("database: {doing}")]
@@ -112,21 +111,24 @@ pub enum ValidationError {
     RecordKey(#[source] std::string::FromUtf8Error),
 }
 
-/// What is wrong with a record of a trial.
+/// What is wrong with a record of a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TrialFault {
-    /// No item can have such a code.
-    #[error("item_code is no code of the catalogue")]
-    ItemCode,
+pub enum DryRunFault {
     /// No such item.
     #[error("the item is not published")]
     ItemUnknown,
-    /// No such version, or none in force.
+    /// No such version.
     #[error("the item has no such version")]
     ItemVersionUnknown,
+    /// No version is in force, because none has begun.
+    #[error("no version of the item is in force yet")]
+    NotYetInForce {
+        /// First day of the first version.
+        from: Option<Date>,
+    },
     /// The definition cannot be used.
     #[error("the item version cannot be used")]
-    ItemUnusable,
+    DefinitionUnusable,
     /// Neither JSON nor a CSV row.
     #[error("content_type is not one of records")]
     ContentType,
@@ -136,6 +138,12 @@ impl ValidationError {
     /// For `map_err`: a database error with what was being done, Chinese.
     pub(crate) fn database(doing: &'static str) -> impl Fn(db::Error) -> Self + Copy {
         move |source| Self::Database { doing, source }
+    }
+}
+
+impl From<Refusal> for ValidationError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
@@ -170,13 +178,7 @@ impl From<ValidationError> for Status {
                 "身份令牌未载明信用信息提供主体",
             )
             .into(),
-            ValidationError::RecordId => Refusal::new(
-                Reason::RecordIdInvalid,
-                "record_id",
-                "record_id is a UUID",
-                "记录标识不是UUID",
-            )
-            .into(),
+            ValidationError::Refused(refusal) => refusal.to_status(),
             ValidationError::VerdictUnknown => Refusal::new(
                 Reason::VerdictUnknown,
                 "record_id",
@@ -189,13 +191,6 @@ impl From<ValidationError> for Status {
                 "cursor",
                 "cursor is one that this feed gave",
                 "续接标识无效或者不属于该单位，请从头开始",
-            )
-            .into(),
-            ValidationError::CaseId => Refusal::new(
-                Reason::CaseIdInvalid,
-                "case_id",
-                "case_id is a UUID",
-                "反馈标识不是UUID",
             )
             .into(),
             ValidationError::CaseUnknown => Refusal::new(
@@ -247,8 +242,8 @@ impl From<ValidationError> for Status {
                 "该反馈未保存原文，请重新报送",
             )
             .into(),
-            ValidationError::ItemUnusable => Refusal::new(
-                Reason::ItemUnusable,
+            ValidationError::DefinitionUnusable => Refusal::new(
+                Reason::DefinitionUnusable,
                 "case_id",
                 "the item version can be used",
                 "该记录依据的目录版本暂不可用，请联系信用办",
@@ -269,7 +264,7 @@ impl From<ValidationError> for Status {
                 format!("每次试校验1至{most}条记录"),
             )
             .into(),
-            ValidationError::Trial { index, fault } => trial_refusal(*index, *fault).into(),
+            ValidationError::DryRun { index, fault } => dry_run_refusal(*index, *fault).into(),
             ValidationError::Database { doing, source } => database_status(doing, source),
             ValidationError::Sealed { .. }
             | ValidationError::Content { .. }
@@ -278,33 +273,38 @@ impl From<ValidationError> for Status {
     }
 }
 
-fn trial_refusal(index: usize, fault: TrialFault) -> Refusal {
+fn dry_run_refusal(index: usize, fault: DryRunFault) -> Refusal {
     let (reason, field, rule, message) = match fault {
-        TrialFault::ItemCode => (
-            Reason::ItemCodeInvalid,
-            "item_code",
-            "1 to 64 of a-z, 0-9, '.', '_' and '-'",
-            "目录事项代码格式不正确",
-        ),
-        TrialFault::ItemUnknown => (
+        DryRunFault::ItemUnknown => (
             Reason::ItemUnknown,
             "item_code",
             "an item of the catalogue",
             "目录中没有该事项",
         ),
-        TrialFault::ItemVersionUnknown => (
+        DryRunFault::ItemVersionUnknown => (
             Reason::ItemVersionUnknown,
             "item_version",
             "a published version of the item, or 0 for the one in force",
-            "该事项没有这个版本，或者没有现行版本",
+            "该事项没有这个版本",
         ),
-        TrialFault::ItemUnusable => (
-            Reason::ItemUnusable,
+        DryRunFault::NotYetInForce { from } => {
+            let from = from.map_or_else(String::new, |day| {
+                format!("，首个版本自{}起施行", format_day(day))
+            });
+            return Refusal::new(
+                Reason::ItemVersionNotYetInForce,
+                format!("records[{index}].item_version"),
+                "0 only where a version of the item is in force",
+                format!("该事项目前没有现行版本{from}"),
+            );
+        }
+        DryRunFault::DefinitionUnusable => (
+            Reason::DefinitionUnusable,
             "item_version",
             "the item version can be used",
             "该目录版本暂不可用，请联系信用办",
         ),
-        TrialFault::ContentType => (
+        DryRunFault::ContentType => (
             Reason::ContentTypeInvalid,
             "content_type",
             "application/json or text/csv",
@@ -322,9 +322,9 @@ mod tests {
 
     #[test]
     fn the_table_of_reasons_gives_a_refusal_its_code() {
-        let unknown = ValidationError::Trial {
+        let unknown = ValidationError::DryRun {
             index: 3,
-            fault: TrialFault::ItemVersionUnknown,
+            fault: DryRunFault::ItemVersionUnknown,
         };
         let status = Status::from(unknown);
         assert_eq!(status.code(), Code::NotFound);

@@ -87,7 +87,7 @@ impl ValidationApi {
         shanghai_date(self.clock.now())
     }
 
-    async fn feedback_scope(
+    async fn read_connection(
         &self,
     ) -> Result<impl std::ops::DerefMut<Target = Conn> + use<>, ValidationError> {
         let conn = self.pool.acquire().await;
@@ -149,7 +149,7 @@ impl ValidationApi {
         &self,
         feed: &mut FeedReader,
     ) -> Result<Vec<FeedChange>, ValidationError> {
-        let mut conn = self.feedback_scope().await?;
+        let mut conn = self.read_connection().await?;
         feed.next_changes(&mut conn, &self.keyring, self.today())
             .await
     }
@@ -172,10 +172,11 @@ impl ValidationService for ValidationApi {
         &self,
         request: Request<ListFeedbackRequest>,
     ) -> Result<Response<ListFeedbackResponse>, Status> {
-        let scope = decode::feedback_scope(Principal::from_request(&request)?);
-        let (query, page) = decode::feedback_list(request.into_inner())?;
+        let principal = Principal::from_request(&request)?;
+        let scope = decode::feedback_scope(&principal)?;
+        let (query, page) = decode::feedback_list(&principal, &scope, request.get_ref())?;
         let (keyring, today) = (&self.keyring, self.today());
-        let mut conn = self.feedback_scope().await?;
+        let mut conn = self.read_connection().await?;
         let found =
             feedback::list_feedback(&mut conn, keyring, &scope, &query, &page, today).await?;
         Ok(Response::new(encode::feedback_list(found)))
@@ -185,9 +186,9 @@ impl ValidationService for ValidationApi {
         &self,
         request: Request<GetVerdictRequest>,
     ) -> Result<Response<GetVerdictResponse>, Status> {
-        let scope = decode::feedback_scope(Principal::from_request(&request)?);
+        let scope = decode::feedback_scope(&Principal::from_request(&request)?)?;
         let id = decode::version_id(request.get_ref())?;
-        let mut conn = self.feedback_scope().await?;
+        let mut conn = self.read_connection().await?;
         let verdict = feedback::get_verdict(&mut conn, &self.keyring, &scope, id).await?;
         Ok(Response::new(encode::opened_verdict(verdict)))
     }
@@ -196,15 +197,14 @@ impl ValidationService for ValidationApi {
         &self,
         request: Request<WatchFeedbackRequest>,
     ) -> Result<Response<BoxStream<WatchFeedbackResponse>>, Status> {
-        let scope = decode::feedback_scope(Principal::from_request(&request)?);
-        let WatchFeedbackRequest {
-            provider_code,
-            cursor,
-        } = request.into_inner();
-        let mut conn = self.feedback_scope().await?;
+        let principal = Principal::from_request(&request)?;
+        let scope = decode::feedback_scope(&principal)?;
+        let request = request.into_inner();
+        let asked = decode::asked_provider(&principal, &scope, &request.provider_code)?;
+        let mut conn = self.read_connection().await?;
         let keyring = &self.keyring;
         let feed =
-            watch::watch_feedback(&mut conn, keyring, &scope, &provider_code, &cursor).await?;
+            watch::watch_feedback(&mut conn, keyring, &scope, asked, &request.cursor).await?;
         let (client, changes) = mpsc::channel(CHANNEL_CAPACITY);
         self.shutdown.spawn(self.clone().send_changes(feed, client));
         Ok(Response::new(Box::pin(ReceiverStream::new(changes))))
@@ -234,19 +234,19 @@ impl ValidationService for ValidationApi {
         request: Request<DryRunRequest>,
     ) -> Result<Response<DryRunResponse>, Status> {
         let provider = decode::calling_provider(&Principal::from_request(&request)?)?;
-        let records = decode::trial_records(request.into_inner().records)?;
+        let records = decode::dry_run_submissions(request.into_inner().records)?;
         let (validator, now) = (&self.validator, self.clock.now());
         // Never committed, and it may not write.
         let mut tx = self.begin().await?;
         let verdicts = dry_run::dry_run(&mut tx, validator, provider, records, now).await?;
-        Ok(Response::new(encode::trial_verdicts(verdicts)))
+        Ok(Response::new(encode::dry_run_results(verdicts)))
     }
 
     async fn get_statistics(
         &self,
         _request: Request<GetStatisticsRequest>,
     ) -> Result<Response<GetStatisticsResponse>, Status> {
-        let counted = feedback::get_statistics(&mut *self.feedback_scope().await?).await?;
+        let counted = feedback::get_statistics(&mut *self.read_connection().await?).await?;
         Ok(Response::new(encode::verdict_statistics(counted)))
     }
 }

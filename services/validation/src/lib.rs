@@ -8,7 +8,7 @@
 //! - [`domain`]: what a submission is and what is decided about it, pure;
 //! - [`app`]: one function per use case, inside a transaction that its caller commits;
 //! - [`store`]: SQL, and nothing but SQL;
-//! - [`grpc`]: feedback to read and to watch, verdicts, confirmations, trials and counts for those who may;
+//! - [`grpc`]: feedback to read and to watch, verdicts, confirmations, dry runs and counts for those who may;
 //! - [`jobs`]: reminds of cases, counts open and overdue ones for `/metrics`, checks definitions at the start;
 //! - [`error`]: the errors, and the gRPC status of each.
 
@@ -23,14 +23,14 @@ pub mod store;
 use std::{sync::Arc, time::Duration};
 
 use event_bus::{Bus, StreamSpec, Subscription};
-use legal_clock::{Calendar, LegalRuleSet};
+use legal_clock::{Calendar, Law, LegalRuleSet};
 use proto::credit::validation::v1::validation_service_server::ValidationServiceServer;
 use serde::{Deserialize, Serialize};
 use service_kit::{
     ServiceContext,
     config::{ConfigError, Overlay, Secret},
     grpc::MAX_MESSAGE_BYTES,
-    start::{database_pool, serve_grpc},
+    start::{database_pool, serve_grpc, working_day_calendar},
 };
 use tokio::net::TcpListener;
 use tonic::service::Routes;
@@ -110,10 +110,13 @@ impl Config {
 
     /// When cases are due and reminded of, in working days of `calendar`.
     pub fn case_policy(&self, calendar: Calendar) -> CasePolicy {
+        let rules = LegalRuleSet {
+            // The article sets no number, the office does (R-13, D-15).
+            rereport_days: self.case_due_working_days,
+            ..LegalRuleSet::changsha_2017()
+        };
         CasePolicy {
-            rules: LegalRuleSet::changsha_2017(),
-            calendar,
-            due_days: self.case_due_working_days,
+            law: Law { calendar, rules },
             remind_before: self.remind_before_working_days,
             urge_after: self.urge_after_working_days,
         }
@@ -139,7 +142,7 @@ pub async fn start(
     let definition_timeout = time::Duration::seconds(config.definition_wait_seconds.into());
     let validator = Arc::new(RecordValidator::new(
         context.keyring.clone(),
-        config.case_policy(Calendar::builtin()?),
+        config.case_policy(working_day_calendar("")?),
         ItemCache::new(definition_timeout, definitions),
     ));
     jobs::check_definitions(pool.clone(), validator.items.clone(), &context);

@@ -15,7 +15,7 @@ pub mod confirmations;
 pub mod reads;
 
 use record_ref::{ItemRef, LedgerNumber, Malformed, Operation, RecordKey, RecordVersion, Revision};
-use service_kit::db::{Conn, CopyIn, Error};
+use service_kit::db::{Conn, CopyIn, Error, checked_column};
 use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -159,13 +159,13 @@ impl<'a> Versions<'a> {
 /// another batch with a version of one of these keys waits, then sees what was done here. Keys are locked in one order,
 /// so there is no deadlock.
 pub async fn lock_keys(conn: &mut Conn, versions: &[KeyLock<'_>]) -> Result<(), Error> {
-    let keys = KeyColumns::of_versions(versions.iter().map(|held| held.version));
-    let ids = versions.iter().map(|held| held.version.id.as_uuid());
+    let keys = KeyColumns::of_versions(versions.iter().map(|lock| lock.version));
+    let ids = versions.iter().map(|lock| lock.version.id.as_uuid());
     let ids: Vec<Uuid> = ids.collect();
-    let revisions = versions.iter().map(|held| held.version.revision.as_i64());
+    let revisions = versions.iter().map(|lock| lock.version.revision.as_i64());
     let revisions: Vec<i64> = revisions.collect();
-    let accepted: Vec<bool> = versions.iter().map(|held| held.accepted).collect();
-    let ends: Vec<bool> = versions.iter().map(|held| held.ends).collect();
+    let accepted: Vec<bool> = versions.iter().map(|lock| lock.accepted).collect();
+    let ends: Vec<bool> = versions.iter().map(|lock| lock.ends).collect();
     sqlx::query(
         "INSERT INTO rereport_head AS head
                 (provider_code, item_code, key_digest, accepted_revision, accepted_record, ended)
@@ -224,15 +224,6 @@ where
     row.try_get(name)
 }
 
-/// Reads a column of a checked type from the column's own type.
-fn checked<'r, C, T>(row: &'r PgRow, name: &str) -> Result<T, Error>
-where
-    C: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
-    T: TryFrom<C, Error = Malformed>,
-{
-    T::try_from(column(row, name)?).map_err(malformed)
-}
-
 /// A row that breaks the rule of a type was not written by this service.
 fn malformed(malformed: Malformed) -> Error {
     Error::Decode(Box::new(malformed))
@@ -241,12 +232,12 @@ fn malformed(malformed: Malformed) -> Error {
 /// The columns that name a version.
 fn version(row: &PgRow) -> Result<RecordVersion, Error> {
     Ok(RecordVersion {
-        id: checked::<Uuid, _>(row, "record_id")?,
-        address: checked::<Uuid, _>(row, "record_address")?,
-        provider: checked::<&str, _>(row, "provider_code")?,
+        id: checked_column::<Uuid, _>(row, "record_id")?,
+        address: checked_column::<Uuid, _>(row, "record_address")?,
+        provider: checked_column::<&str, _>(row, "provider_code")?,
         item: item(row, "item_code", "item_version")?,
-        key_digest: checked::<&[u8], _>(row, "key_digest")?,
-        revision: checked::<i64, _>(row, "revision")?,
+        key_digest: checked_column::<&[u8], _>(row, "key_digest")?,
+        revision: checked_column::<i64, _>(row, "revision")?,
     })
 }
 
@@ -258,8 +249,8 @@ fn item(row: &PgRow, code: &str, version: &str) -> Result<ItemRef, Error> {
 /// The columns that name a record as its provider knows it.
 fn key(row: &PgRow) -> Result<RecordKey, Error> {
     Ok(RecordKey {
-        provider: checked::<&str, _>(row, "provider_code")?,
-        item: checked::<&str, _>(row, "item_code")?,
-        digest: checked::<&[u8], _>(row, "key_digest")?,
+        provider: checked_column::<&str, _>(row, "provider_code")?,
+        item: checked_column::<&str, _>(row, "item_code")?,
+        digest: checked_column::<&[u8], _>(row, "key_digest")?,
     })
 }

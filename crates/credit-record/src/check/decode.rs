@@ -88,7 +88,7 @@ impl FormFault {
                 format!("字段超过{MAX_FIELDS}个的上限"),
             ),
         };
-        findings.push(Finding::whole(code, RULE, message));
+        findings.push(Finding::whole_record(code, RULE, message));
     }
 }
 

@@ -247,7 +247,7 @@ fn code_list(
 pub(super) fn damage_finding(field: &Field, damage: SpreadsheetDamage) -> Finding {
     let message = format!("字段“{}”{}", field.name, damage.advice());
     let code = FindingCode::ExcelDamage;
-    Finding::error(code, "spreadsheet", &field.code, message).suggest(damage.suggestion())
+    Finding::error(code, "spreadsheet", &field.code, message).with_suggestion(damage.suggestion())
 }
 
 fn date(field: &Field, value: &str) -> Option<Finding> {
@@ -256,7 +256,7 @@ fn date(field: &Field, value: &str) -> Option<Finding> {
     let fault = date_fault(value).or((!canonical).then_some(DateFault::Form))?;
     let message = format!("字段“{}”{}", field.name, fault.advice());
     let code = FindingCode::DateInvalid;
-    Some(Finding::error(code, FIELD, &field.code, message).suggest(fault.suggestion()))
+    Some(Finding::error(code, FIELD, &field.code, message).with_suggestion(fault.suggestion()))
 }
 
 fn decimal(field: &Field, value: &str) -> Option<Finding> {

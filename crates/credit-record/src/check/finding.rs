@@ -321,7 +321,11 @@ impl Finding {
     }
 
     /// A finding about the record as a whole.
-    pub(crate) fn whole(code: FindingCode, rule: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn whole_record(
+        code: FindingCode,
+        rule: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             field: None,
             ..Self::error(code, rule, "", message)
@@ -371,7 +375,7 @@ impl Finding {
     }
 
     /// Adds a proposal.
-    pub(crate) fn suggest(mut self, suggestion: Option<String>) -> Self {
+    pub(crate) fn with_suggestion(mut self, suggestion: Option<String>) -> Self {
         self.suggestion = suggestion;
         self
     }

@@ -221,7 +221,10 @@ fn credit_code(field: &Field, value: &str) -> Option<Finding> {
     }
     let suggestion = error.suggestion.map(|s| s.as_str().to_owned());
     let otherwise = FindingCode::UsccCheck;
-    Some(identifier_finding(CREDIT_CODE, otherwise, USCC, field, &error, 18).suggest(suggestion))
+    Some(
+        identifier_finding(CREDIT_CODE, otherwise, USCC, field, &error, 18)
+            .with_suggestion(suggestion),
+    )
 }
 
 fn organisation_code(field: &Field, value: &str) -> Option<Finding> {
@@ -237,7 +240,7 @@ fn organisation_code(field: &Field, value: &str) -> Option<Finding> {
             &error,
             value.len(),
         )
-        .suggest(suggestion),
+        .with_suggestion(suggestion),
     )
 }
 
@@ -380,7 +383,7 @@ fn citizen(field: &Field, value: &str, today: Date, foreign: bool) -> Option<Fin
     let (count, otherwise) = (value.chars().count(), FindingCode::CitizenForm);
     Some(
         identifier_finding(CITIZEN_NUMBER, otherwise, CITIZEN, field, &error, count)
-            .suggest(suggestion),
+            .with_suggestion(suggestion),
     )
 }
 
@@ -392,7 +395,7 @@ pub(super) fn subject_document(sheet: &RecordValues<'_>) -> Option<PersonDocumen
     Some(PersonDocument::new(kind, number, sheet.ctx().received_on))
 }
 
-/// Messages for a legacy code that fails a check. Which checks it may fail decides [`LegacyCode::admit`].
+/// Messages for a legacy code that fails a check. Which checks it may fail decides [`LegacyCode::admit_attested`].
 const LEGACY: [(ValueFormat, LegacyKind, &[FindingCode]); 3] = [
     (
         ValueFormat::CreditCode,
@@ -436,9 +439,9 @@ pub(super) fn apply_attestation(
     let answers = sheet.ctx().attestations.iter();
     let admitted = answers
         .filter(|a| a.field == field.code)
-        .find_map(|a| LegacyCode::admit(*kind, value, a.attester).ok());
+        .find_map(|a| LegacyCode::admit_attested(*kind, value, a.attester).ok());
     let Some(admitted) = admitted else {
-        found.confirmable = LegacyCode::admit(*kind, value, "经办人").is_ok();
+        found.confirmable = LegacyCode::admit_attested(*kind, value, "经办人").is_ok();
         return found;
     };
     let failed = match admitted.rule() {

@@ -102,7 +102,7 @@ pub struct RecordSubject {
 impl fmt::Debug for RecordSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let person = self.kind == SubjectKind::NaturalPerson;
-        f.debug_struct("Subject")
+        f.debug_struct("RecordSubject")
             .field("kind", &self.kind)
             .field("name", if person { &"…" } else { &self.name })
             .field("credit_code", &self.credit_code)

@@ -221,7 +221,7 @@ impl<'a> RecordValues<'a> {
             changes
                 .iter_mut()
                 .filter(|c| c.field == *name)
-                .for_each(CleansingChange::redact);
+                .for_each(CleansingChange::redact_values);
         }
         changes
     }
@@ -352,7 +352,7 @@ fn unknown_column(heading: &str, place: usize) -> Finding {
         "第{}列的列名不是目录项的字段代码、名称或别名，请对照目录核对列名",
         place + 1
     );
-    Finding::whole(FindingCode::FormUnknownField, "form", message)
+    Finding::whole_record(FindingCode::FormUnknownField, "form", message)
 }
 
 fn unknown_field(key: &str) -> Finding {
@@ -365,7 +365,7 @@ fn unknown_field(key: &str) -> Finding {
             "目录项中没有这个字段，请对照目录核对字段代码",
         )
     } else {
-        Finding::whole(
+        Finding::whole_record(
             code,
             "form",
             "有一个字段的代码不在目录项中，请对照目录核对字段代码",

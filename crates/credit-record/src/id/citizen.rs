@@ -104,7 +104,7 @@ impl CitizenNumber {
                 .filter(|digits| Self::upgrade(ascii_str(digits), digits, today).is_ok())
                 .map(|digits| Suggestion::new(&digits));
             let error = IdError::new(IdKind::CitizenNumber, IdRule::Alphabet, Some(at));
-            return Err(error.suggest(repaired));
+            return Err(error.with_suggestion(repaired));
         }
         if all_same(old) {
             return Err(IdError::new(IdKind::CitizenNumber, IdRule::Dummy, None));
@@ -234,7 +234,7 @@ fn explain(text: &str, error: IdError, today: Date) -> IdError {
     if let Ok(bytes) = <&[u8; 18]>::try_from(text.as_bytes())
         && bytes.is_ascii()
     {
-        return error.suggest(repair(bytes, today));
+        return error.with_suggestion(repair(bytes, today));
     }
     let want = |i| {
         if i == 17 {
@@ -247,7 +247,7 @@ fn explain(text: &str, error: IdError, today: Date) -> IdError {
         .filter(|digits| CitizenNumber::verify(digits, today).is_ok())
         .map(|digits| Suggestion::new(&digits));
     // A foreign character of several bytes makes another length in bytes than in characters.
-    length_or_alphabet_error(text, IdKind::CitizenNumber, 18, 18).suggest(repaired)
+    length_or_alphabet_error(text, IdKind::CitizenNumber, 18, 18).with_suggestion(repaired)
 }
 
 /// Exchanges lookalikes by a table.
@@ -292,7 +292,7 @@ fn foreign_character(digits: &[u8; 18]) -> IdFault {
 #[cold]
 fn filler_or(digits: &[u8; 18], fault: IdFault) -> IdFault {
     if all_same(&digits[..17]) {
-        return IdFault::whole(IdRule::Dummy);
+        return IdFault::whole_code(IdRule::Dummy);
     }
     fault
 }

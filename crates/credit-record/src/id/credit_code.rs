@@ -112,7 +112,7 @@ impl CreditCode {
             return Err(foreign_character(code));
         }
         if is_dummy(code) {
-            return Err(IdFault::whole(IdRule::Dummy));
+            return Err(IdFault::whole_code(IdRule::Dummy));
         }
         match PAIRS[usize::from(value(code[0]))] {
             0 => return Err(IdFault::at(IdRule::Category, 0)),
@@ -129,7 +129,7 @@ impl CreditCode {
             return Err(IdFault::at(IdRule::InnerCheck, 16));
         }
         if reads_as_person(code, true) {
-            return Err(IdFault::whole(IdRule::PersonalNumber));
+            return Err(IdFault::whole_code(IdRule::PersonalNumber));
         }
         Ok(Self(*code))
     }
@@ -185,7 +185,7 @@ fn explain(text: &str, fault: IdFault) -> IdError {
     }
     let error = IdError::from_fault(IdKind::CreditCode, fault);
     if fault.rule == IdRule::Alphabet {
-        return error.suggest(repair(text));
+        return error.with_suggestion(repair(text));
     }
     error
 }
@@ -195,7 +195,7 @@ fn explain(text: &str, fault: IdFault) -> IdError {
 fn refuse(text: &str) -> IdError {
     let error = length_or_alphabet_error(text, IdKind::CreditCode, 18, 18);
     if error.rule == IdRule::Alphabet {
-        return error.suggest(repair(text));
+        return error.with_suggestion(repair(text));
     }
     error
 }

@@ -63,7 +63,11 @@ impl LegacyCode {
     ///
     /// # Errors
     /// No attester; a code that needs none; a rule that cannot be waived; a person's number.
-    pub fn admit(kind: LegacyKind, text: &str, attester: &str) -> Result<Self, LegacyError> {
+    pub fn admit_attested(
+        kind: LegacyKind,
+        text: &str,
+        attester: &str,
+    ) -> Result<Self, LegacyError> {
         let attester = attester.trim();
         let named = attester.chars().any(char::is_alphabetic)
             && !attester.chars().any(char::is_control)
@@ -125,6 +129,6 @@ impl TryFrom<StoredLegacyCode> for LegacyCode {
     type Error = LegacyError;
 
     fn try_from(stored: StoredLegacyCode) -> Result<Self, LegacyError> {
-        Self::admit(stored.kind, &stored.text, &stored.attester)
+        Self::admit_attested(stored.kind, &stored.text, &stored.attester)
     }
 }

@@ -163,7 +163,7 @@ impl IdError {
         Self::new(kind, fault.rule, fault.at.map(usize::from))
     }
 
-    fn suggest(mut self, repaired: Option<Suggestion>) -> Self {
+    fn with_suggestion(mut self, repaired: Option<Suggestion>) -> Self {
         self.suggestion = repaired;
         self
     }
@@ -182,7 +182,7 @@ impl IdFault {
         Self { rule, at: Some(at) }
     }
 
-    fn whole(rule: IdRule) -> Self {
+    fn whole_code(rule: IdRule) -> Self {
         Self { rule, at: None }
     }
 }

@@ -36,7 +36,7 @@ impl OrganisationCode {
                 Ok(code) if text.is_ascii() => (code, false),
                 _ => {
                     let error = length_or_alphabet_error(text, IdKind::OrganisationCode, 9, 9);
-                    return Err(error.suggest(repair(text)));
+                    return Err(error.with_suggestion(repair(text)));
                 }
             },
         };
@@ -56,7 +56,7 @@ impl OrganisationCode {
             return Err(IdFault::at(IdRule::Alphabet, 8));
         }
         if all_same(&code[..8]) {
-            return Err(IdFault::whole(IdRule::Dummy));
+            return Err(IdFault::whole_code(IdRule::Dummy));
         }
         if !check_character_fits(code) {
             return Err(IdFault::at(IdRule::Check, 8));
@@ -100,7 +100,7 @@ fn explain(text: &str, fault: IdFault, hyphen: bool) -> IdError {
     let at = fault.at.map(|at| at + u8::from(hyphen && at == 8));
     let error = IdError::from_fault(IdKind::OrganisationCode, IdFault { at, ..fault });
     match fault.rule {
-        IdRule::Alphabet | IdRule::Check => error.suggest(repair(text)),
+        IdRule::Alphabet | IdRule::Check => error.with_suggestion(repair(text)),
         _ => error,
     }
 }

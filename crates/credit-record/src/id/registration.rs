@@ -56,7 +56,7 @@ impl RegistrationNumber {
             return Err(IdFault::at(IdRule::Alphabet, at as u8));
         }
         if all_same(&digits[..14]) {
-            return Err(IdFault::whole(IdRule::Dummy));
+            return Err(IdFault::whole_code(IdRule::Dummy));
         }
         if check_digit(digits) != digits[14] {
             return Err(IdFault::at(IdRule::Check, 14));
@@ -105,7 +105,7 @@ fn explain(text: &str, error: IdError) -> IdError {
     let repaired = replace_lookalikes(text, |_| ExpectedCharacter::Digit)
         .filter(|digits| RegistrationNumber::verify(digits).is_ok())
         .map(|digits| Suggestion::new(&digits));
-    error.suggest(repaired)
+    error.with_suggestion(repaired)
 }
 
 impl fmt::Display for RegistrationNumber {

@@ -94,7 +94,7 @@ impl PermanentResidence {
             return Err(IdFault::at(IdRule::Alphabet, at as u8));
         }
         if all_same(&card[3..]) {
-            return Err(IdFault::whole(IdRule::Dummy));
+            return Err(IdFault::whole_code(IdRule::Dummy));
         }
         let (year, month, day) = (
             u16::from(two_digits(card[7], card[8])),
@@ -182,7 +182,7 @@ fn repaired(text: &str, error: IdError, today: Date) -> IdError {
     let better = replace_lookalikes(text, want)
         .filter(|card| PermanentResidence::old(card, today).is_ok())
         .map(|card| Suggestion::new(&card));
-    error.suggest(better)
+    error.with_suggestion(better)
 }
 
 impl fmt::Debug for PermanentResidence {

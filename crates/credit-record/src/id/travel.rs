@@ -122,7 +122,7 @@ impl HkMacaoPass {
     /// Length, alphabet or filler; with a suggestion where letters stand for digits.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         Self::read(text).map_err(|error| {
-            suggest(
+            suggest_repair(
                 text,
                 error,
                 |i| {
@@ -184,7 +184,7 @@ impl TaiwanPass {
     /// Length, alphabet or filler; with a suggestion where letters stand for digits.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         Self::read(text).map_err(|error| {
-            suggest(
+            suggest_repair(
                 text,
                 error,
                 |_| ExpectedCharacter::Digit,
@@ -220,7 +220,7 @@ impl fmt::Debug for TaiwanPass {
 
 /// Adds the text with digits for lookalikes when that passes.
 #[cold]
-fn suggest(
+fn suggest_repair(
     text: &str,
     error: IdError,
     want: impl Fn(usize) -> ExpectedCharacter + Copy,
@@ -245,5 +245,5 @@ fn suggest(
         11 => try_length::<11>(text, want, &passes),
         _ => None,
     };
-    error.suggest(repaired)
+    error.with_suggestion(repaired)
 }

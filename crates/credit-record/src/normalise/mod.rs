@@ -83,7 +83,7 @@ pub struct CleansingChange {
     pub rule: &'static str,
     /// Version of the step.
     pub rule_version: u32,
-    /// Value before; of a personal field only a description, see [`CleansingChange::redact`].
+    /// Value before; of a personal field only a description, see [`CleansingChange::redact_values`].
     pub before: String,
     /// Value after; of a personal field only a description.
     pub after: String,
@@ -92,7 +92,7 @@ pub struct CleansingChange {
 impl CleansingChange {
     /// Replaces both values by their lengths, because they identify a natural person. The original and
     /// the normalised value, both sealed, still show what happened.
-    pub fn redact(&mut self) {
+    pub fn redact_values(&mut self) {
         for value in [&mut self.before, &mut self.after] {
             *value = format!("（个人信息，{}个字符）", value.chars().count());
         }
@@ -382,7 +382,7 @@ pub fn normalise_value_by<'a>(
                 after: after.clone(),
             };
             if field.is_personal() {
-                change.redact();
+                change.redact_values();
             }
             changes.push(change);
             value = Cow::Owned(after);

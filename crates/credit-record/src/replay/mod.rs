@@ -39,7 +39,7 @@ where
     }
 
     /// Runs one original through both. True when anything would change.
-    pub fn feed(&mut self, provider: &str, record: &str, original: &[u8]) -> bool {
+    pub fn compare_original(&mut self, provider: &str, record: &str, original: &[u8]) -> bool {
         let (old, new) = ((self.old)(original), (self.new)(original));
         self.report.add(provider, record, &old, &new)
     }
@@ -54,7 +54,7 @@ impl RuleReplayReport {
     /// Adds one record with both its verdicts. True when anything would change. For callers that check
     /// elsewhere, such as in parallel, and hold the verdicts already.
     pub fn add(&mut self, provider: &str, record: &str, old: &Verdict, new: &Verdict) -> bool {
-        let part = self.provider(provider);
+        let part = self.provider_report(provider);
         part.records += 1;
         if old == new {
             return false;
@@ -87,11 +87,13 @@ impl ProviderReport {
                 Some(Severity::Error) => |delta| &mut delta.lowered,
                 None => |delta| &mut delta.added,
             };
-            moved(self.delta(finding.rule, finding.code)).add(record);
+            moved(self.finding_delta(finding.rule, finding.code)).add(record);
             changed = true;
         }
         for finding in before.keys().filter(|f| !after.contains_key(f)) {
-            self.delta(finding.rule, finding.code).removed.add(record);
+            self.finding_delta(finding.rule, finding.code)
+                .removed
+                .add(record);
             changed = true;
         }
         changed
@@ -107,7 +109,7 @@ impl ProviderReport {
             }
             changed = true;
             for rule in rules_behind(field, &old.changes, &new.changes) {
-                self.value(field, rule).add(record);
+                self.value_tally(field, rule).add(record);
             }
         }
         let facts = [
@@ -129,7 +131,7 @@ impl ProviderReport {
         for (fact, differs) in facts {
             if differs {
                 changed = true;
-                self.fact(fact).add(record);
+                self.fact_tally(fact).add(record);
             }
         }
         changed

@@ -95,15 +95,15 @@ pub struct ProviderReport {
 }
 
 impl ProviderReport {
-    pub(super) fn delta(&mut self, rule: &str, code: FindingCode) -> &mut FindingDelta {
+    pub(super) fn finding_delta(&mut self, rule: &str, code: FindingCode) -> &mut FindingDelta {
         entry(&mut self.findings, rule).entry(code).or_default()
     }
 
-    pub(super) fn value(&mut self, field: &str, rule: &str) -> &mut Tally {
+    pub(super) fn value_tally(&mut self, field: &str, rule: &str) -> &mut Tally {
         entry(entry(&mut self.values, field), rule)
     }
 
-    pub(super) fn fact(&mut self, name: &str) -> &mut Tally {
+    pub(super) fn fact_tally(&mut self, name: &str) -> &mut Tally {
         entry(&mut self.facts, name)
     }
 
@@ -139,7 +139,7 @@ pub struct RuleReplayReport {
 }
 
 impl RuleReplayReport {
-    pub(super) fn provider(&mut self, provider: &str) -> &mut ProviderReport {
+    pub(super) fn provider_report(&mut self, provider: &str) -> &mut ProviderReport {
         entry(&mut self.providers, provider)
     }
 

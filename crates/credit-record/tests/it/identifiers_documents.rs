@@ -326,8 +326,9 @@ const XIAMEN: &str = "91350203M0001QKT19";
 #[test]
 fn a_legacy_code_needs_a_named_attester() {
     assert_eq!(fault(CreditCode::parse(XIAMEN)), (IdRule::Check, Some(17)));
-    let admit =
-        |text: &str, attester: &str| LegacyCode::admit(LegacyKind::CreditCode, text, attester);
+    let admit = |text: &str, attester: &str| {
+        LegacyCode::admit_attested(LegacyKind::CreditCode, text, attester)
+    };
     let code = admit(XIAMEN, " 厦门市市场监督管理局 王海 ").unwrap();
     assert_eq!(code.as_str(), XIAMEN);
     assert_eq!(code.attester(), "厦门市市场监督管理局 王海");
@@ -369,7 +370,7 @@ fn a_legacy_code_needs_a_named_attester() {
     ] {
         assert_eq!(admit(text, "王海").unwrap().rule(), rule);
     }
-    let other = |kind, text| LegacyCode::admit(kind, text, "王海").map(|code| code.rule());
+    let other = |kind, text| LegacyCode::admit_attested(kind, text, "王海").map(|code| code.rule());
     assert_eq!(
         other(LegacyKind::OrganisationCode, "D21435691"),
         Ok(IdRule::Check)
@@ -395,7 +396,7 @@ fn a_persons_number_is_never_attested() {
             "430102900307123",
         ] {
             assert_eq!(
-                LegacyCode::admit(kind, text, "王海"),
+                LegacyCode::admit_attested(kind, text, "王海"),
                 Err(LegacyError::Person),
                 "{text}"
             );
@@ -405,7 +406,7 @@ fn a_persons_number_is_never_attested() {
 
 #[test]
 fn a_stored_legacy_code_is_admitted_anew() {
-    let code = LegacyCode::admit(LegacyKind::CreditCode, XIAMEN, "王海").unwrap();
+    let code = LegacyCode::admit_attested(LegacyKind::CreditCode, XIAMEN, "王海").unwrap();
     let text = serde_json::to_string(&code).unwrap();
     assert_eq!(
         text,

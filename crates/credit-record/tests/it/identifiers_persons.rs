@@ -58,7 +58,7 @@ fn numbers_that_pass_as_both_are_refused_as_codes() {
         assert_eq!(refused.rule, IdRule::PersonalNumber, "{text}");
         assert_eq!((refused.position, refused.suggestion), (None, None));
         for kind in [LegacyKind::CreditCode, LegacyKind::RegistrationNumber] {
-            let admitted = LegacyCode::admit(kind, text, "王海");
+            let admitted = LegacyCode::admit_attested(kind, text, "王海");
             assert_eq!(admitted, Err(LegacyError::Person), "{text}");
         }
     }
@@ -68,7 +68,7 @@ fn numbers_that_pass_as_both_are_refused_as_codes() {
         "911124195003071484",
         "943840199003150126",
     ] {
-        let admitted = LegacyCode::admit(LegacyKind::CreditCode, text, "王海");
+        let admitted = LegacyCode::admit_attested(LegacyKind::CreditCode, text, "王海");
         assert_eq!(admitted, Err(LegacyError::Person), "{text}");
     }
 }
@@ -151,7 +151,7 @@ proptest! {
         let text = number.as_str();
         prop_assume!(!SHARED.contains(&&text[..2]) || foreigner(text));
         for text in [text.to_owned(), format!("{}{typed}", &text[..17])] {
-            let admitted = LegacyCode::admit(LegacyKind::CreditCode, &text, "王海");
+            let admitted = LegacyCode::admit_attested(LegacyKind::CreditCode, &text, "王海");
             prop_assert_eq!(admitted, Err(LegacyError::Person));
         }
     }
@@ -160,7 +160,7 @@ proptest! {
 /// Numbers given out by cities belong to no person: an attester may confirm one although it has a date.
 #[test]
 fn a_registration_number_of_a_city_may_be_attested() {
-    let admit = |text| LegacyCode::admit(LegacyKind::RegistrationNumber, text, "王海");
+    let admit = |text| LegacyCode::admit_attested(LegacyKind::RegistrationNumber, text, "王海");
     let text = "430100600123450";
     assert_eq!(admit(text).map(|code| code.rule()), Ok(IdRule::Check));
     assert_eq!(admit("430102600123450"), Err(LegacyError::Person));

@@ -34,9 +34,9 @@ fn a_stricter_rule_shows_whom_it_would_send_back() {
         record.remove("CF_NR_FK");
     });
     let mut replay = Replay::new(today, strict);
-    assert!(replay.feed("11430100006123458R", "r-2", &json_of(&penalty())));
-    assert!(replay.feed("11430100006123458R", "r-1", &json_of(&penalty())));
-    assert!(!replay.feed("12430100444900018L", "r-3", b"no JSON"));
+    assert!(replay.compare_original("11430100006123458R", "r-2", &json_of(&penalty())));
+    assert!(replay.compare_original("11430100006123458R", "r-1", &json_of(&penalty())));
+    assert!(!replay.compare_original("12430100444900018L", "r-3", b"no JSON"));
     let report = replay.finish();
     assert!(!report.is_unchanged());
     let part = &report.providers["11430100006123458R"];
@@ -64,7 +64,7 @@ fn a_milder_rule_shows_whom_it_would_accept() {
         record.insert("CF_JDRQ".to_owned(), json!("2026-06-10"));
     });
     let mut replay = Replay::new(today, mild);
-    replay.feed(
+    replay.compare_original(
         "p",
         "r",
         &json_of(&penalty_with(json!({"CF_JDRQ": "10/06/2026"}))),
@@ -95,7 +95,7 @@ fn a_value_derived_otherwise_names_field_and_step_and_no_value() {
         record.insert("CF_WSH".to_owned(), json!("长市监罚决〔2026〕124号"));
     });
     let mut replay = Replay::new(today, otherwise);
-    replay.feed(
+    replay.compare_original(
         "p",
         "r",
         &json_of(&penalty_with(
@@ -149,8 +149,8 @@ fn samples_are_bounded_and_the_same_in_any_order() {
     let mut up = Replay::new(today, strict());
     let mut down = Replay::new(today, strict());
     for i in 0..25 {
-        up.feed("p", &format!("r-{i:02}"), &original);
-        down.feed("p", &format!("r-{:02}", 24 - i), &original);
+        up.compare_original("p", &format!("r-{i:02}"), &original);
+        down.compare_original("p", &format!("r-{:02}", 24 - i), &original);
     }
     let (up, down) = (up.finish(), down.finish());
     assert_eq!(up, down);
@@ -205,7 +205,7 @@ fn reports() -> impl Strategy<Value = [RuleReplayReport; 3]> {
             )
         });
         for (batch, provider, id, original) in records {
-            replays[batch].feed(&provider, &id.to_string(), &original);
+            replays[batch].compare_original(&provider, &id.to_string(), &original);
         }
         replays.map(Replay::finish)
     })
@@ -223,7 +223,7 @@ proptest! {
     fn a_rule_set_against_itself_reports_nothing(originals in prop::collection::vec(original(), 1..8)) {
         let mut replay = Replay::new(today, today);
         for (i, original) in originals.iter().enumerate() {
-            prop_assert!(!replay.feed("p", &i.to_string(), original));
+            prop_assert!(!replay.compare_original("p", &i.to_string(), original));
         }
         let report = replay.finish();
         prop_assert!(report.is_unchanged());
@@ -251,7 +251,7 @@ proptest! {
         let feed = |range: &[(usize, Vec<u8>)]| {
             let mut replay = Replay::new(today, new());
             for (i, original) in range {
-                replay.feed("p", &i.to_string(), original);
+                replay.compare_original("p", &i.to_string(), original);
             }
             replay.finish()
         };

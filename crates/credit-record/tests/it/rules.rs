@@ -350,9 +350,9 @@ fn an_item_may_have_its_own_steps_of_cleansing_and_a_replay_shows_what_they_chan
         |content: &[u8]| verdict(standard, content),
         |content: &[u8]| verdict(&own, content),
     );
-    assert!(replay.feed(PROVIDER, "record-1", &record));
+    assert!(replay.compare_original(PROVIDER, "record-1", &record));
     let clean = serde_json::to_vec(&penalty()).unwrap();
-    assert!(!replay.feed(PROVIDER, "record-2", &clean));
+    assert!(!replay.compare_original(PROVIDER, "record-2", &clean));
     assert_eq!(replay.finish().total().accepted_to_returned.count, 1);
     for (list, step, problem) in [
         (

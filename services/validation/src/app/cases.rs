@@ -4,15 +4,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use event_bus::NewEvent;
-use proto::credit::validation::events::v1::{FeedbackCaseChanged, FeedbackChange};
 use record_ref::{RecordVersion, Revision, VersionId};
-use service_kit::{
-    db::{Conn, Error},
-    grpc::to_timestamp,
-};
+use service_kit::db::{Conn, Error};
 use time::OffsetDateTime;
 
-use super::RecordValidator;
+use super::{RecordValidator, events::case_changed_event};
 use crate::{
     domain::{
         CaseKind, CasePolicy, FeedbackCase, SealedVerdict,
@@ -21,7 +17,7 @@ use crate::{
     },
     store::{
         self, KeyLock,
-        cases::{self, CaseTransition, ChangedCase, ClosedAs, NewCase},
+        cases::{self, ChangedCase, NewCase},
     },
 };
 
@@ -58,7 +54,7 @@ pub(super) async fn update_cases(
     if concerned.is_empty() && touched.contradicted.is_empty() {
         return Ok(Default::default());
     }
-    let judged = concerned.iter().map(|decision| KeyLock {
+    let verdicts = concerned.iter().map(|decision| KeyLock {
         version: &decision.submission.version,
         accepted: decision.is_accepted(),
         ends: decision.submission.operation.ends_record(),
@@ -68,8 +64,8 @@ pub(super) async fn update_cases(
         accepted: true,
         ends: false,
     });
-    let held: Vec<KeyLock<'_>> = judged.chain(contradicted).collect();
-    store::lock_keys(conn, &held).await?;
+    let locks: Vec<KeyLock<'_>> = verdicts.chain(contradicted).collect();
+    store::lock_keys(conn, &locks).await?;
 
     let mut of_returned = HashMap::new();
     let mut new = Vec::new();
@@ -108,7 +104,7 @@ pub(super) async fn update_cases(
     if !new.is_empty() {
         changes.extend(cases::open_cases(conn, &new, now).await?);
     }
-    let versions = held.iter().map(|held| held.version);
+    let versions = locks.iter().map(|lock| lock.version);
     changes.extend(cases::close_answered(conn, versions, now).await?);
     cases::append_feed(conn, &changes, now).await?;
     Ok((of_returned, changes))
@@ -138,29 +134,4 @@ pub async fn advance_deadlines(
         .collect();
     event_bus::append_events(conn, &events).await?;
     Ok((changes.len(), more))
-}
-
-/// The fact that a case changed.
-pub(super) fn case_changed_event(changed: &ChangedCase, now: OffsetDateTime) -> NewEvent {
-    let change = match changed.change {
-        CaseTransition::Opened => FeedbackChange::Opened,
-        CaseTransition::Reminded => FeedbackChange::Reminded,
-        CaseTransition::Overdue => FeedbackChange::Overdue,
-        CaseTransition::Closed(ClosedAs::Rereport) => FeedbackChange::ClosedByRereport,
-        CaseTransition::Closed(ClosedAs::Confirmation) => FeedbackChange::ClosedByConfirmation,
-        CaseTransition::Closed(ClosedAs::Withdrawal) => FeedbackChange::ClosedByWithdrawal,
-    };
-    let event = FeedbackCaseChanged {
-        case_id: changed.case_id.to_string(),
-        version: Some((&changed.version).into()),
-        change: change.into(),
-        changed_at: Some(to_timestamp(now)),
-        due_on: changed
-            .due_on
-            .map(|day| day.to_string())
-            .unwrap_or_default(),
-        due_provisional: changed.due_provisional,
-        reminders: changed.reminders.unsigned_abs(),
-    };
-    NewEvent::new(&event, now, "")
 }

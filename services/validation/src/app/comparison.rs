@@ -26,47 +26,45 @@ pub(super) type ComparedVersion = (CheckedVersion, Vec<Finding>);
 pub(super) async fn load_comparison(
     conn: &mut Conn,
     items: &CompiledItems,
-    examined: &[CheckedVersion],
+    checked: &[CheckedVersion],
     writes: bool,
 ) -> Result<(ComparisonState, HashSet<VersionId>), Error> {
-    let mut question = ComparisonQuery::default();
-    let (mut codes, mut registered, mut places) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
-    for one in examined {
+    let mut query = ComparisonQuery::default();
+    let (mut codes, mut registered, mut providers) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+    for one in checked {
         let version = &one.submission.version;
         let key = version.key();
-        question.versions.push(version.id);
+        query.versions.push(version.id);
         let mut registers = one.submission.operation.ends_record();
         if let CheckedContent::Record(_, facts) = &one.content {
             codes.extend(facts.code.as_deref());
-            question.identities.push(facts.identity);
+            query.identities.push(facts.identity);
             registers = facts.registration.is_some();
         }
         if version.revision > Revision::FIRST {
-            question
-                .later_versions
-                .push((key.clone(), version.revision));
+            query.later_versions.push((key.clone(), version.revision));
             if registers {
                 registered.push(key.clone());
             }
         }
         if *item_owner(items, one) != CompetentOwner::City {
-            places.insert(version.provider);
+            providers.insert(version.provider);
         }
-        question.keys.push(key);
+        query.keys.push(key);
     }
     let mut state = ComparisonState::default();
     let registers = |one: &CheckedVersion| matches!(&one.content, CheckedContent::Record(_, facts) if facts.registration.is_some());
-    if writes && (!registered.is_empty() || examined.iter().any(registers)) {
+    if writes && (!registered.is_empty() || checked.iter().any(registers)) {
         comparison::lock_register(conn).await?;
     }
-    let known = comparison::load_state(conn, &question, &mut state).await?;
+    let known = comparison::load_state(conn, &query, &mut state).await?;
     if !codes.is_empty() || !registered.is_empty() {
         let codes: Vec<&str> = codes.into_iter().collect();
         comparison::load_register(conn, &codes, &registered, &mut state).await?;
     }
-    if !places.is_empty() {
-        let places: Vec<_> = places.into_iter().collect();
-        state.registry = comparison::load_organ_positions(conn, &places).await?;
+    if !providers.is_empty() {
+        let providers: Vec<_> = providers.into_iter().collect();
+        state.registry = comparison::load_organ_positions(conn, &providers).await?;
     }
     Ok((state, known))
 }
@@ -75,15 +73,15 @@ pub(super) async fn load_comparison(
 pub(super) fn compare_versions(
     state: &mut ComparisonState,
     items: &CompiledItems,
-    examined: Vec<CheckedVersion>,
+    checked: Vec<CheckedVersion>,
 ) -> Vec<ComparedVersion> {
-    let mut ruled = Vec::with_capacity(examined.len());
-    for one in examined {
+    let mut compared = Vec::with_capacity(checked.len());
+    for one in checked {
         let found = state.compare_version(&one, item_owner(items, &one), false);
         apply_version(state, &one, &found);
-        ruled.push((one, found));
+        compared.push((one, found));
     }
-    ruled
+    compared
 }
 
 /// Adds the version to the comparison state unless it is returned.

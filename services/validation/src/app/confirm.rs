@@ -17,10 +17,15 @@ use service_kit::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{RecordValidator, cases, comparison, feedback::OpenedCase, items::CompiledItems};
+use super::{
+    RecordValidator, comparison,
+    events::{case_changed_event, verdict_event},
+    feedback::OpenedCase,
+    items::CompiledItems,
+};
 use crate::{
     domain::{
-        CheckedVersion, SealedVerdict, SubmittedVersion, VerdictEvent,
+        CheckedVersion, SubmittedVersion,
         check::{CheckInputs, CheckedContent, check_record},
         confirmation::{NamedAttestation, faulty_fields, finding_names, refuse_unconfirmable},
         decide_verdict,
@@ -92,7 +97,7 @@ async fn repeat_confirmation(
         .map_err(database_error)?;
     if let Some((sealed, _)) = given {
         let (keyring, id) = (&validator.keyring, case.version.id);
-        let given = open_message(keyring, id, "sealed_word", Some(&sealed))?;
+        let given = open_message(keyring, id, "sealed_attestation", Some(&sealed))?;
         if given.as_ref() == Some(attestation) {
             return confirmation_answer(conn, validator, case_id, case, now).await;
         }
@@ -132,13 +137,13 @@ async fn confirm_contradicted(
 ) -> Result<(), ValidationError> {
     let version_id = case.version.id;
     let changes = close_cases(conn, case_id, &case.version, now).await?;
-    let sealed_word = validator
+    let sealed_attestation = validator
         .keyring
         .seal(version_id.as_bytes(), &attestation.encode_to_vec());
     let new = NewConfirmation {
         case_id,
         version_id,
-        sealed_attestation: &sealed_word,
+        sealed_attestation: &sealed_attestation,
         sealed_findings: None,
         accepts: false,
         identity: None,
@@ -167,7 +172,7 @@ async fn confirm_returned(
     let wanted = [submission.version.item.clone()];
     let items = validator.items.load_usable_items(conn, &wanted).await?;
     let items = Arc::new(items);
-    let examined = check_attested(
+    let checked = check_attested(
         validator.clone(),
         items.clone(),
         submission,
@@ -175,14 +180,14 @@ async fn confirm_returned(
         attestation.attester.clone(),
     )
     .await?;
-    let examined = [examined];
-    let (mut state, _) = comparison::load_comparison(conn, &items, &examined, true)
+    let checked = [checked];
+    let (mut state, _) = comparison::load_comparison(conn, &items, &checked, true)
         .await
         .map_err(database_error)?;
-    let [examined] = examined;
+    let [checked] = checked;
     let comparison_findings =
-        state.compare_version(&examined, comparison::item_owner(&items, &examined), true);
-    let own = match &examined.content {
+        state.compare_version(&checked, comparison::item_owner(&items, &checked), true);
+    let own = match &checked.content {
         CheckedContent::Faulty(own) => own.as_slice(),
         _ => &[],
     };
@@ -197,7 +202,7 @@ async fn confirm_returned(
     if !errors.is_empty() {
         return Err(ValidationError::NotConfirmable(errors));
     }
-    comparison::apply_version(&mut state, &examined, &comparison_findings);
+    comparison::apply_version(&mut state, &checked, &comparison_findings);
     if !comparison::write_comparison(conn, &state)
         .await
         .map_err(database_error)?
@@ -205,32 +210,26 @@ async fn confirm_returned(
         return Err(ValidationError::Overtaken);
     }
     let keys = validator.clone();
-    let SealedVerdict {
-        outcome,
-        sealed_findings,
-        identity,
-        ..
-    } = run_blocking(move || decide_verdict(&keys.keyring, examined, comparison_findings)).await?;
+    let verdict =
+        run_blocking(move || decide_verdict(&keys.keyring, checked, comparison_findings)).await?;
     let changes = close_cases(conn, case_id, &case.version, now).await?;
-    let sealed_word = validator
+    let sealed_attestation = validator
         .keyring
         .seal(version_id.as_bytes(), &attestation.encode_to_vec());
     let new = NewConfirmation {
         case_id,
         version_id,
-        sealed_attestation: &sealed_word,
-        sealed_findings: sealed_findings.as_deref(),
+        sealed_attestation: &sealed_attestation,
+        sealed_findings: verdict.sealed_findings.as_deref(),
         accepts: true,
-        identity: identity.as_ref().map(|digest| &digest[..]),
+        identity: verdict.identity.as_ref().map(|digest| &digest[..]),
     };
     confirmations::insert_confirmation(conn, &new, now)
         .await
         .map_err(database_error)?;
-    let accepted = match outcome {
-        VerdictEvent::Accepted(event) => vec![NewEvent::new(event.as_ref(), now, "")],
-        VerdictEvent::Ended(_) | VerdictEvent::Returned => Vec::new(),
-    };
-    append_changes(conn, &changes, accepted, now).await
+    // Without errors it is accepted, so no case belongs to the event.
+    let accepted = verdict_event(&verdict, None, "", now);
+    append_changes(conn, &changes, vec![accepted], now).await
 }
 
 /// Locks the key, checks that no newer revision was accepted, and closes the case with those that it answers.
@@ -240,12 +239,12 @@ async fn close_cases(
     version: &RecordVersion,
     now: OffsetDateTime,
 ) -> Result<Vec<ChangedCase>, ValidationError> {
-    let held = KeyLock {
+    let lock = KeyLock {
         version,
         accepted: true,
         ends: false,
     };
-    store::lock_keys(conn, &[held])
+    store::lock_keys(conn, &[lock])
         .await
         .map_err(database_error)?;
     let newest = store::newest_accepted_revision(conn, version)
@@ -275,11 +274,7 @@ async fn append_changes(
     store::cases::append_feed(conn, changes, now)
         .await
         .map_err(database_error)?;
-    events.extend(
-        changes
-            .iter()
-            .map(|change| cases::case_changed_event(change, now)),
-    );
+    events.extend(changes.iter().map(|change| case_changed_event(change, now)));
     event_bus::append_events(conn, &events)
         .await
         .map_err(database_error)
@@ -292,7 +287,7 @@ async fn check_attested(
     fields: BTreeSet<String>,
     attester: String,
 ) -> Result<CheckedVersion, ValidationError> {
-    let examined = run_blocking(move || {
+    let checked = run_blocking(move || {
         let attestations: Vec<Attestation<'_>> = fields
             .iter()
             .map(|field| Attestation {
@@ -300,17 +295,17 @@ async fn check_attested(
                 attester: &attester,
             })
             .collect();
-        let means = CheckInputs {
+        let inputs = CheckInputs {
             keyring: &validator.keyring,
             working_days: &validator.working_days,
             attestations: &attestations,
         };
         let item = items.get(&submission.version.item)?;
-        Some(check_record(means, &item.compiled, submission))
+        Some(check_record(inputs, &item.compiled, submission))
     });
-    examined
+    checked
         .await?
-        .ok_or(ValidationError::ItemUnusable)?
+        .ok_or(ValidationError::DefinitionUnusable)?
         .map_err(|source| ValidationError::Sealed {
             what: "sealed_content",
             source,

@@ -27,8 +27,11 @@ use crate::{
         sealed::{StoredChange, StoredFinding},
         verdict::is_error,
     },
-    error::{TrialFault, ValidationError},
-    store::{catalogue, reads},
+    error::{DryRunFault, ValidationError},
+    store::{
+        catalogue::{self, ItemFirstDay},
+        reads,
+    },
 };
 
 /// Most records of one request.
@@ -37,11 +40,11 @@ pub const MOST_RECORDS: usize = 200;
 /// which nothing was ever reported.
 const NOBODY: &str = "000000000000000000";
 /// Above every revision that a key will ever have, so that each record is compared as the newest version of its key.
-const TRIAL_REVISION: u64 = i64::MAX as u64 - MOST_RECORDS as u64;
+const DRY_RUN_REVISION: u64 = i64::MAX as u64 - MOST_RECORDS as u64;
 
 /// A record to try.
 #[derive(Debug, Clone)]
-pub struct TrialRecord {
+pub struct DryRunSubmission {
     /// The item that it is judged by.
     pub item_code: ItemCode,
     /// By which version; none: by the one in force.
@@ -56,7 +59,7 @@ pub struct TrialRecord {
 
 /// The verdict that a record would get.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TrialVerdict {
+pub struct DryRunResult {
     /// Whether it would pass.
     pub accepted: bool,
     /// Errors first.
@@ -73,9 +76,9 @@ pub async fn dry_run(
     conn: &mut Conn,
     validator: &Arc<RecordValidator>,
     provider: Option<ProviderCode>,
-    records: Vec<TrialRecord>,
+    records: Vec<DryRunSubmission>,
     now: OffsetDateTime,
-) -> Result<Vec<TrialVerdict>, ValidationError> {
+) -> Result<Vec<DryRunResult>, ValidationError> {
     let provider = match provider {
         Some(provider) => provider,
         None => NOBODY
@@ -83,50 +86,61 @@ pub async fn dry_run(
             .map_err(|_| ValidationError::CallerNotRegistered)?,
     };
     reads::set_read_only(conn).await.map_err(database_error)?;
-    let submissions = trial_submissions(conn, validator, provider, records, now).await?;
+    let submissions = submitted_versions(conn, validator, provider, records, now).await?;
     let wanted = submissions.iter().map(|(one, _)| one.version.item.clone());
     let wanted: Vec<_> = wanted.collect();
     let items = validator.items.load_usable_items(conn, &wanted).await?;
     if let Some(index) = wanted.iter().position(|key| !items.contains_key(key)) {
         let item = &wanted[index];
-        return Err(missing_item(conn, index, &item.code, Some(item)).await);
+        let fault = |versions: &[ItemFirstDay]| {
+            if versions.iter().any(|stored| stored.item == *item) {
+                DryRunFault::DefinitionUnusable
+            } else {
+                DryRunFault::ItemVersionUnknown
+            }
+        };
+        return Err(missing_item(conn, index, &item.code, fault).await);
     }
     let items = Arc::new(items);
-    let examined = check_all(validator.clone(), items.clone(), submissions).await?;
-    let (mut state, _) = comparison::load_comparison(conn, &items, &examined, false)
+    let checked = check_all(validator.clone(), items.clone(), submissions).await?;
+    let (mut state, _) = comparison::load_comparison(conn, &items, &checked, false)
         .await
         .map_err(database_error)?;
-    let ruled = comparison::compare_versions(&mut state, &items, examined);
-    Ok(ruled.into_iter().map(trial_verdict).collect())
+    let compared = comparison::compare_versions(&mut state, &items, checked);
+    Ok(compared.into_iter().map(dry_run_result).collect())
 }
 
-/// Why nothing can be judged by this item: by `version` of it, or by one that cannot be.
+/// Why nothing can be judged by this item: there is none, or else what `fault` says of its versions.
 async fn missing_item(
     conn: &mut Conn,
     index: usize,
     code: &ItemCode,
-    version: Option<&ItemRef>,
+    fault: impl FnOnce(&[ItemFirstDay]) -> DryRunFault,
 ) -> ValidationError {
-    let known = match catalogue::versions_of_item(conn, code).await {
-        Ok(known) => known,
+    let versions = match catalogue::versions_of_item(conn, code).await {
+        Ok(versions) => versions,
         Err(source) => return database_error(source),
     };
-    let fault = if known.is_empty() {
-        TrialFault::ItemUnknown
-    } else if version.is_some_and(|version| known.contains(version)) {
-        TrialFault::ItemUnusable
+    let fault = if versions.is_empty() {
+        DryRunFault::ItemUnknown
     } else {
-        TrialFault::ItemVersionUnknown
+        fault(&versions)
     };
-    ValidationError::Trial { index, fault }
+    ValidationError::DryRun { index, fault }
+}
+
+/// No version has begun: of those that are stored, the first one's day is named.
+fn not_yet_in_force(versions: &[ItemFirstDay]) -> DryRunFault {
+    let days = versions.iter().filter_map(|stored| stored.first_day);
+    DryRunFault::NotYetInForce { from: days.min() }
 }
 
 /// The records as if ingest had accepted them, each with its content.
-async fn trial_submissions(
+async fn submitted_versions(
     conn: &mut Conn,
     validator: &RecordValidator,
     provider: ProviderCode,
-    records: Vec<TrialRecord>,
+    records: Vec<DryRunSubmission>,
     now: OffsetDateTime,
 ) -> Result<Vec<(SubmittedVersion, Bytes)>, ValidationError> {
     let unnamed = records.iter().filter(|one| one.item_version.is_none());
@@ -138,11 +152,17 @@ async fn trial_submissions(
     for (index, record) in records.into_iter().enumerate() {
         let code = record.item_code;
         let item = match record.item_version {
-            None => in_force.get(&code).cloned(),
-            Some(version) => ItemRef::new(code.clone(), version).ok(),
-        };
-        let Some(item) = item else {
-            return Err(missing_item(conn, index, &code, None).await);
+            None => match in_force.get(&code) {
+                Some(item) => item.clone(),
+                None => return Err(missing_item(conn, index, &code, not_yet_in_force).await),
+            },
+            Some(version) => match ItemRef::new(code.clone(), version) {
+                Ok(item) => item,
+                Err(_) => {
+                    let fault = |_: &[ItemFirstDay]| DryRunFault::ItemVersionUnknown;
+                    return Err(missing_item(conn, index, &code, fault).await);
+                }
+            },
         };
         let id = VersionId::generate();
         // Without a key of its own a record is the next version of no other.
@@ -151,7 +171,7 @@ async fn trial_submissions(
             key => key,
         };
         let key_digest = record_key(&validator.keyring, &provider, &item.code, &key);
-        let revision = TRIAL_REVISION + index as u64;
+        let revision = DRY_RUN_REVISION + index as u64;
         let submission = SubmittedVersion {
             version: RecordVersion {
                 id,
@@ -180,24 +200,24 @@ async fn check_all(
     items: Arc<CompiledItems>,
     submissions: Vec<(SubmittedVersion, Bytes)>,
 ) -> Result<Vec<CheckedVersion>, ValidationError> {
-    let examined = run_blocking(move || {
-        let means = CheckInputs {
+    let checked = run_blocking(move || {
+        let inputs = CheckInputs {
             keyring: &validator.keyring,
             working_days: &validator.working_days,
             attestations: &[],
         };
-        let examine = |(submission, content): (SubmittedVersion, Bytes)| {
+        let check = |(submission, content): (SubmittedVersion, Bytes)| {
             let item = items.get(&submission.version.item)?;
-            Some(check_content(means, &item.compiled, submission, &content))
+            Some(check_content(inputs, &item.compiled, submission, &content))
         };
-        submissions.into_iter().filter_map(examine).collect()
+        submissions.into_iter().filter_map(check).collect()
     });
-    Ok(examined.await?)
+    Ok(checked.await?)
 }
 
-fn trial_verdict((examined, mut findings): ComparedVersion) -> TrialVerdict {
+fn dry_run_result((checked, mut findings): ComparedVersion) -> DryRunResult {
     let mut changes = Vec::new();
-    match examined.content {
+    match checked.content {
         CheckedContent::Record(record, _) => {
             findings.extend(record.warnings.iter().cloned());
             if !findings.iter().any(is_error) {
@@ -208,7 +228,7 @@ fn trial_verdict((examined, mut findings): ComparedVersion) -> TrialVerdict {
         CheckedContent::End(own) => findings.extend(own),
     }
     findings.sort_by_key(|finding| finding.severity);
-    TrialVerdict {
+    DryRunResult {
         accepted: !findings.iter().any(is_error),
         findings: findings.iter().map(StoredFinding::from).collect(),
         changes,

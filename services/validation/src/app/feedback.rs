@@ -28,55 +28,57 @@ pub struct FeedbackScope {
 }
 
 /// Which provider a caller is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Own {
-    /// None.
+    /// None: an office or auditor.
     NoProvider,
     /// That one.
     Provider(ProviderCode),
     /// One whose organisation is no code of a provider: nothing was ever reported under it.
-    Unknown(String),
+    Uncoded,
 }
 
 impl Own {
     /// The provider of this organisation.
-    pub fn from_organisation(organisation: String) -> Self {
-        match organisation.parse() {
-            Ok(code) => Self::Provider(code),
-            Err(_) => Self::Unknown(organisation),
-        }
+    pub fn from_organisation(organisation: &str) -> Self {
+        organisation.parse().map_or(Self::Uncoded, Self::Provider)
     }
 }
 
 impl FeedbackScope {
-    /// The provider whose list is meant by `asked`; empty means the caller's own. `None` for one that can have none.
+    /// The provider whose list is meant by `asked`; none means the caller's own. `None` for one that can have none.
     pub(super) fn resolve_provider(
         &self,
-        asked: &str,
+        asked: Option<ProviderCode>,
     ) -> Result<Option<ProviderCode>, ValidationError> {
-        match &self.own_provider {
-            Own::Provider(own) if asked.is_empty() => Ok(Some(*own)),
-            Own::Unknown(own) if asked.is_empty() || asked == own => Ok(None),
-            Own::NoProvider if asked.is_empty() => Err(ValidationError::ProviderMissing),
-            _ => match asked.parse() {
-                Ok(asked) if self.may_see(asked) => Ok(Some(asked)),
-                // No provider has such a code.
-                Err(_) if self.all_providers => Err(ValidationError::ProviderUnknown),
-                _ => Err(ValidationError::NotOwnFeedback),
-            },
+        match (asked, self.own_provider) {
+            (Some(asked), _) if self.may_see(asked) => Ok(Some(asked)),
+            (Some(_), _) => Err(ValidationError::NotOwnFeedback),
+            (None, Own::Provider(own)) => Ok(Some(own)),
+            (None, Own::NoProvider) => Err(ValidationError::ProviderMissing),
+            (None, Own::Uncoded) if self.all_providers => Err(ValidationError::CallerNotRegistered),
+            (None, Own::Uncoded) => Ok(None),
         }
     }
 
     fn may_see(&self, provider: ProviderCode) -> bool {
         self.all_providers || self.own_provider == Own::Provider(provider)
     }
+
+    /// Why there is nothing of a provider that the registry never had: `asked` named it, or it is the caller.
+    pub(super) fn unregistered(asked: Option<ProviderCode>) -> ValidationError {
+        match asked {
+            Some(_) => ValidationError::ProviderUnknown,
+            None => ValidationError::CallerNotRegistered,
+        }
+    }
 }
 
 /// Which cases are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedbackQuery {
-    /// Whose; empty: the caller's own.
-    pub provider_code: String,
+    /// Whose; none: the caller's own.
+    pub provider: Option<ProviderCode>,
     /// Only the open ones.
     pub open_only: bool,
 }
@@ -125,12 +127,8 @@ pub async fn list_feedback(
     page: &Page<CasePosition>,
     today: Date,
 ) -> Result<FeedbackPage, ValidationError> {
-    let Some(provider) = scope.resolve_provider(&query.provider_code)? else {
-        return if scope.all_providers {
-            Err(ValidationError::ProviderUnknown)
-        } else {
-            Ok(FeedbackPage::default())
-        };
+    let Some(provider) = scope.resolve_provider(query.provider)? else {
+        return Ok(FeedbackPage::default());
     };
     let failed = ValidationError::database("查询反馈");
     let total = reads::count_cases(conn, provider, query.open_only)
@@ -143,7 +141,7 @@ pub async fn list_feedback(
             .await
             .map_err(failed)?
     {
-        return Err(ValidationError::ProviderUnknown);
+        return Err(FeedbackScope::unregistered(query.provider));
     }
     let mut rows = reads::list_cases(conn, provider, query.open_only, page)
         .await
@@ -217,57 +215,47 @@ mod tests {
         const B: &str = "12430100444900018L";
         let code = |text: &str| text.parse::<ProviderCode>().unwrap();
         let scope = |own: Option<&str>, all| FeedbackScope {
-            own_provider: own.map_or(Own::NoProvider, |own| {
-                Own::from_organisation(own.to_owned())
-            }),
+            own_provider: own.map_or(Own::NoProvider, Own::from_organisation),
             all_providers: all,
         };
         let provider = scope(Some(A), false);
-        assert_eq!(provider.resolve_provider("").unwrap(), Some(code(A)));
-        assert_eq!(provider.resolve_provider(A).unwrap(), Some(code(A)));
-        for other in [B, "x", "11430100006123458R\0"] {
-            assert!(
-                matches!(
-                    provider.resolve_provider(other),
-                    Err(ValidationError::NotOwnFeedback)
-                ),
-                "{other:?}"
-            );
-        }
+        assert_eq!(provider.resolve_provider(None).unwrap(), Some(code(A)));
+        let named = provider.resolve_provider(Some(code(A)));
+        assert_eq!(named.unwrap(), Some(code(A)));
+        assert!(matches!(
+            provider.resolve_provider(Some(code(B))),
+            Err(ValidationError::NotOwnFeedback)
+        ));
         assert!(provider.may_see(code(A)) && !provider.may_see(code(B)));
         let office = scope(None, true);
-        assert_eq!(office.resolve_provider(B).unwrap(), Some(code(B)));
+        let named = office.resolve_provider(Some(code(B)));
+        assert_eq!(named.unwrap(), Some(code(B)));
         assert!(matches!(
-            office.resolve_provider(""),
+            office.resolve_provider(None),
             Err(ValidationError::ProviderMissing)
         ));
-        for nobody in ["x", "12430100444900018L\0"] {
-            assert!(
-                matches!(
-                    office.resolve_provider(nobody),
-                    Err(ValidationError::ProviderUnknown)
-                ),
-                "{nobody:?}"
-            );
-        }
         assert!(office.may_see(code(B)));
         // The development commission is the credit office and reports records of its own.
         let both = scope(Some(A), true);
         assert_eq!(
             (
-                both.resolve_provider("").unwrap(),
-                both.resolve_provider(B).unwrap()
+                both.resolve_provider(None).unwrap(),
+                both.resolve_provider(Some(code(B))).unwrap()
             ),
             (Some(code(A)), Some(code(B)))
         );
         // An organisation that is no code of a provider has a list that stays empty.
         let uncoded = scope(Some("x"), false);
-        assert_eq!(uncoded.resolve_provider("").unwrap(), None);
-        assert_eq!(uncoded.resolve_provider("x").unwrap(), None);
+        assert_eq!(uncoded.resolve_provider(None).unwrap(), None);
         assert!(matches!(
-            uncoded.resolve_provider(A),
+            uncoded.resolve_provider(Some(code(A))),
             Err(ValidationError::NotOwnFeedback)
         ));
         assert!(!uncoded.may_see(code(A)));
+        // An office that sees all is told instead: an empty list would be taken for one without complaints.
+        assert!(matches!(
+            scope(Some("x"), true).resolve_provider(None),
+            Err(ValidationError::CallerNotRegistered)
+        ));
     }
 }

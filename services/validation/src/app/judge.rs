@@ -8,23 +8,22 @@ use std::{
     sync::Arc,
 };
 
-use credit_record::normalise::format_date;
 use event_bus::{HandlerError, NewEvent};
-use proto::credit::validation::events::v1::RecordReturned;
 use record_ref::VersionId;
-use service_kit::{blocking::run_blocking, db::Conn, error::error_chain, grpc::to_timestamp};
+use service_kit::{blocking::run_blocking, db::Conn, error::error_chain};
 use time::OffsetDateTime;
 
 use super::{
     RecordValidator,
     cases::{self, CaseTriggers},
     comparison::{self, ComparedVersion},
+    events::{case_changed_event, verdict_event},
     items::{CompiledItems, LoadedItems},
     stopping_error,
 };
 use crate::{
     domain::{
-        CheckedVersion, FeedbackCase, SealedVerdict, SubmittedVersion, VerdictEvent,
+        CheckedVersion, SealedVerdict, SubmittedVersion,
         check::{CheckInputs, check_end_reason, check_record},
         decide_verdict,
     },
@@ -76,18 +75,18 @@ pub async fn judge_submissions(
         }
     }
     let items = Arc::new(items);
-    let looked_at = check_all(validator.clone(), items.clone(), fit).await?;
-    poison.extend(looked_at.unopenable);
-    let mut examined = looked_at.examined;
+    let batch = check_all(validator.clone(), items.clone(), fit).await?;
+    poison.extend(batch.unopenable);
+    let mut checked = batch.versions;
 
-    let (mut state, known) = comparison::load_comparison(conn, &items, &examined, true).await?;
+    let (mut state, known) = comparison::load_comparison(conn, &items, &checked, true).await?;
     // They keep their verdict and change nothing.
-    examined.retain(|one| !known.contains(&one.submission.version.id));
-    if examined.is_empty() {
+    checked.retain(|one| !known.contains(&one.submission.version.id));
+    if checked.is_empty() {
         return Ok(poison);
     }
-    let ruled = comparison::compare_versions(&mut state, &items, examined);
-    let decisions = decide_verdicts(validator.clone(), ruled).await?;
+    let compared = comparison::compare_versions(&mut state, &items, checked);
+    let decisions = decide_verdicts(validator.clone(), compared).await?;
     if !store::insert_verdicts(conn, &decisions, now).await? {
         return Err(overtaken_error("a version of this batch was judged"));
     }
@@ -103,15 +102,11 @@ pub async fn judge_submissions(
         .iter()
         .map(|decision| {
             let id = decision.submission.version.id;
-            let trace = looked_at.traces.get(&id).map_or("", String::as_str);
+            let trace = batch.traces.get(&id).map_or("", String::as_str);
             verdict_event(decision, cases.get(&id), trace, now)
         })
         .collect();
-    events.extend(
-        changes
-            .iter()
-            .map(|change| cases::case_changed_event(change, now)),
-    );
+    events.extend(changes.iter().map(|change| case_changed_event(change, now)));
     event_bus::append_events(conn, &events).await?;
     if !changes.is_empty() {
         validator.feed.notify_feed();
@@ -125,7 +120,7 @@ fn overtaken_error(what: &str) -> HandlerError {
 }
 
 struct CheckedBatch {
-    examined: Vec<CheckedVersion>,
+    versions: Vec<CheckedVersion>,
     /// Trace contexts by version, of the records that are followed.
     traces: HashMap<VersionId, String>,
     unopenable: Vec<(usize, String)>,
@@ -140,12 +135,12 @@ async fn check_all(
 ) -> Result<CheckedBatch, HandlerError> {
     run_blocking(move || {
         let mut seen = HashSet::new();
-        let mut looked_at = CheckedBatch {
-            examined: Vec::with_capacity(work.len()),
+        let mut batch = CheckedBatch {
+            versions: Vec::with_capacity(work.len()),
             traces: HashMap::new(),
             unopenable: Vec::new(),
         };
-        let means = CheckInputs {
+        let inputs = CheckInputs {
             keyring: &validator.keyring,
             working_days: &validator.working_days,
             // A record carries no attestation: an attester answers for it by a confirmation.
@@ -162,27 +157,27 @@ async fn check_all(
             if !seen.insert(id) {
                 continue;
             }
-            let examined = if submission.operation.ends_record() {
+            let checked = if submission.operation.ends_record() {
                 check_end_reason(&validator.keyring, submission)
             } else {
                 // `items` holds every item of what comes here; see `ItemCache::load_items`.
                 let Some(item) = items.get(&submission.version.item) else {
                     continue;
                 };
-                check_record(means, &item.compiled, submission)
+                check_record(inputs, &item.compiled, submission)
             };
-            match examined {
-                Ok(examined) => looked_at.examined.push(examined),
+            match checked {
+                Ok(checked) => batch.versions.push(checked),
                 Err(error) => {
                     let reason = format!("sealed_content does not open: {}", error_chain(&error));
-                    looked_at.unopenable.push((position, reason));
+                    batch.unopenable.push((position, reason));
                 }
             }
             if !traceparent.is_empty() {
-                looked_at.traces.insert(id, traceparent);
+                batch.traces.insert(id, traceparent);
             }
         }
-        looked_at
+        batch
     })
     .await
     .map_err(stopping_error)
@@ -192,48 +187,14 @@ async fn check_all(
 /// halving and parks it.
 async fn decide_verdicts(
     validator: Arc<RecordValidator>,
-    ruled: Vec<ComparedVersion>,
+    compared: Vec<ComparedVersion>,
 ) -> Result<Vec<SealedVerdict>, HandlerError> {
     run_blocking(move || {
-        let ruled = ruled.into_iter();
-        ruled
-            .map(|(examined, findings)| decide_verdict(&validator.keyring, examined, findings))
+        compared
+            .into_iter()
+            .map(|(checked, findings)| decide_verdict(&validator.keyring, checked, findings))
             .collect()
     })
     .await
     .map_err(stopping_error)
-}
-
-/// The fact that follows from a decision.
-fn verdict_event(
-    decision: &SealedVerdict,
-    case: Option<&FeedbackCase>,
-    traceparent: &str,
-    now: OffsetDateTime,
-) -> NewEvent {
-    let submission = &decision.submission;
-    match &decision.outcome {
-        VerdictEvent::Accepted(event) => NewEvent::new(event.as_ref(), now, traceparent),
-        VerdictEvent::Ended(event) => NewEvent::new(event.as_ref(), now, traceparent),
-        VerdictEvent::Returned => {
-            let due = case.and_then(|case| case.due);
-            let figures = &decision.figures;
-            let event = RecordReturned {
-                version: Some((&submission.version).into()),
-                received_at: Some(to_timestamp(submission.received_at)),
-                case_id: case
-                    .map(|case| case.case_id.to_string())
-                    .unwrap_or_default(),
-                finding_codes: decision.finding_codes(),
-                due_on: due.map(|due| due.due_on.to_string()).unwrap_or_default(),
-                due_provisional: due.is_some_and(|due| due.provisional),
-                decision_date: figures.decision_date.map(format_date).unwrap_or_default(),
-                filled_fields: figures.filled_fields,
-                fillable_fields: figures.fillable_fields,
-                document_series: figures.series_message(),
-                document_running_number: figures.running_number(),
-            };
-            NewEvent::new(&event, now, traceparent)
-        }
-    }
 }

@@ -68,10 +68,10 @@ pub async fn watch_feedback(
     conn: &mut Conn,
     keyring: &Keyring,
     scope: &FeedbackScope,
-    provider_code: &str,
+    asked: Option<ProviderCode>,
     cursor: &str,
 ) -> Result<FeedReader, ValidationError> {
-    let provider = scope.resolve_provider(provider_code)?;
+    let provider = scope.resolve_provider(asked)?;
     let position = position_of(keyring, provider, cursor)?;
     let known = match provider {
         Some(provider) => catalogue::provider_exists(conn, provider)
@@ -80,7 +80,7 @@ pub async fn watch_feedback(
         None => false,
     };
     if scope.all_providers && !known {
-        return Err(ValidationError::ProviderUnknown);
+        return Err(FeedbackScope::unregistered(asked));
     }
     Ok(FeedReader { provider, position })
 }
@@ -116,16 +116,11 @@ impl FeedReader {
     }
 }
 
-fn cursor_tag(keyring: &Keyring, provider: ProviderCode, place: &str) -> String {
-    let tag = feedback_cursor(keyring, provider.as_str(), place);
-    hex::encode(&tag[..TAG_BYTES])
-}
-
-/// Transaction and number, hexadecimal, and a tag that no other feed gives.
+/// Transaction and change, hexadecimal, and a tag that no other feed gives.
 fn cursor_of(keyring: &Keyring, provider: ProviderCode, position: FeedPosition) -> String {
-    let place = format!("{:016x}{:016x}", position.xid, position.seq);
-    let tag = cursor_tag(keyring, provider, &place);
-    place + &tag
+    let FeedPosition { xid, seq } = position;
+    let tag = feedback_cursor(keyring, &provider, xid, seq);
+    format!("{xid:016x}{seq:016x}{}", hex::encode(&tag[..TAG_BYTES]))
 }
 
 fn position_of(
@@ -138,16 +133,18 @@ fn position_of(
     }
     // No cursor was ever given for a feed in which nothing happens.
     let provider = provider.ok_or(ValidationError::Cursor)?;
-    let (place, found) = cursor.split_at_checked(32).ok_or(ValidationError::Cursor)?;
-    if cursor_tag(keyring, provider, place) != found {
-        return Err(ValidationError::Cursor);
-    }
-    let part = |text: Option<&str>| text.and_then(|text| u64::from_str_radix(text, 16).ok());
-    let xid = part(place.get(..16)).ok_or(ValidationError::Cursor)?;
-    let seq = part(place.get(16..))
+    let number = |text: Option<&str>| text.and_then(|text| u64::from_str_radix(text, 16).ok());
+    let xid = number(cursor.get(..16)).ok_or(ValidationError::Cursor)?;
+    let seq = number(cursor.get(16..32))
         .and_then(|seq| i64::try_from(seq).ok())
         .ok_or(ValidationError::Cursor)?;
-    Ok(FeedPosition { xid, seq })
+    let position = FeedPosition { xid, seq };
+    // A position has one cursor, so the whole text is compared.
+    if cursor_of(keyring, provider, position) == cursor {
+        Ok(position)
+    } else {
+        Err(ValidationError::Cursor)
+    }
 }
 
 #[cfg(test)]
@@ -165,7 +162,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_leads_back_to_its_place_in_its_own_feed(xid: u64, seq in 0_i64..) {
+        fn a_cursor_leads_back_to_its_position_in_its_own_feed(xid: u64, seq in 0_i64..) {
             let keyring = keyring();
             let position = FeedPosition { xid, seq };
             let (own, other) = (provider("A"), provider("B"));

@@ -8,7 +8,7 @@ use credit_record::{
     SubjectKind, Verdict, WorkingDays, check::check_with_content, item::SUBJECT_KEY,
 };
 use legal_clock::shanghai_date;
-use record_ref::ProviderCode;
+use record_ref::RecordVersion;
 use time::Date;
 use vault::{
     Keyring, OpenError,
@@ -78,7 +78,7 @@ pub struct CheckInputs<'a> {
 
 impl std::fmt::Debug for CheckInputs<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Means").finish_non_exhaustive()
+        f.debug_struct("CheckInputs").finish_non_exhaustive()
     }
 }
 
@@ -87,18 +87,18 @@ impl std::fmt::Debug for CheckInputs<'_> {
 /// # Errors
 /// When the content does not open under the version's id.
 pub fn check_record(
-    means: CheckInputs<'_>,
+    inputs: CheckInputs<'_>,
     item: &CompiledItem,
     submission: SubmittedVersion,
 ) -> Result<CheckedVersion, OpenError> {
     let context = submission.version.id.as_bytes();
-    let content = means.keyring.open(context, &submission.sealed_content)?;
-    Ok(check_content(means, item, submission, &content))
+    let content = inputs.keyring.open(context, &submission.sealed_content)?;
+    Ok(check_content(inputs, item, submission, &content))
 }
 
 /// The same with content that is open already.
 pub fn check_content(
-    means: CheckInputs<'_>,
+    inputs: CheckInputs<'_>,
     item: &CompiledItem,
     submission: SubmittedVersion,
     content: &[u8],
@@ -106,23 +106,23 @@ pub fn check_content(
     let context = CheckContext {
         received_on: shanghai_date(submission.received_at),
         provider_code: submission.version.provider.as_str(),
-        working_days: means.working_days,
-        attestations: means.attestations,
+        working_days: inputs.working_days,
+        attestations: inputs.attestations,
     };
     // Of another type the bytes are read as JSON, and the findings say so.
     let form =
         ContentForm::from_content_type(&submission.content_type).unwrap_or(ContentForm::Json);
-    let provider = &submission.version.provider;
+    let version = &submission.version;
     let (content, figures) = match check_with_content(form, item, content, &context) {
         (Verdict::Accepted(record), _) => {
-            let facts = ComparisonFacts::from_record(means.keyring, item.item(), provider, &record);
+            let facts = ComparisonFacts::from_record(inputs.keyring, item.item(), version, &record);
             let figures =
-                SupervisionFigures::of_accepted(means.keyring, item.item(), &submission, &record);
+                SupervisionFigures::of_accepted(inputs.keyring, item.item(), &submission, &record);
             (CheckedContent::Record(record, Box::new(facts)), figures)
         }
         (Verdict::Returned(findings), content) => {
             let figures = content.map(|content| {
-                SupervisionFigures::of_returned(means.keyring, item.item(), &submission, &content)
+                SupervisionFigures::of_returned(inputs.keyring, item.item(), &submission, &content)
             });
             (
                 CheckedContent::Faulty(findings),
@@ -161,36 +161,26 @@ impl ComparisonFacts {
     fn from_record(
         keyring: &Keyring,
         item: &ItemVersion,
-        provider: &ProviderCode,
+        version: &RecordVersion,
         record: &AcceptedRecord,
     ) -> Self {
         let subject = &record.subject;
         let person = subject.kind == SubjectKind::NaturalPerson;
-        let document = match &subject.person_document {
-            Some(document) if person => format!("{}:{}", document.kind(), document.number()),
-            _ => String::new(),
-        };
+        let document = subject.person_document.as_ref().filter(|_| person);
         let registration = SubjectRegistration::from_record(item, record);
         // Two registers that agree confirm each other; two keys of one register are one too many.
-        let scope = if registration.is_some() {
-            provider.as_str()
-        } else {
-            ""
-        };
-        let identity = decision_identity(
-            keyring,
-            &format!(
-                "{}{SEPARATOR}{scope}{SEPARATOR}{}{SEPARATOR}{document}",
-                item.code, record.natural_key
-            ),
-        );
+        let register = registration.as_ref().map(|_| &version.provider);
+        let natural_key = &record.natural_key;
+        let identity =
+            decision_identity(keyring, &version.item.code, register, natural_key, document);
+        let known_person = person.then_some(document.is_some());
         let code = subject.credit_code.as_ref().filter(|_| !person);
         Self {
             code: code.map(|code| code.as_str().to_owned()),
             name: subject.name.clone(),
             decision_date: record.decision_date,
             identity,
-            is_distinctive: identifies_decision(item, &record.natural_key, person, &document),
+            is_distinctive: identifies_decision(item, natural_key, known_person),
             registration,
             name_field: item.roles.subject_name.clone(),
             date_field: item.roles.decision_date.clone(),
@@ -199,19 +189,14 @@ impl ComparisonFacts {
 }
 
 /// Whether a natural key distinguishes its decision from any other: the subject is known, and so is the number of the
-/// document where it is part of the key, or else every other part.
-fn identifies_decision(
-    item: &ItemVersion,
-    natural_key: &str,
-    person: bool,
-    document: &str,
-) -> bool {
+/// document where it is part of the key, or else every other part. `known_person`: whether the document of a natural
+/// person is known; none for other subjects, who are known by their part of the key.
+fn identifies_decision(item: &ItemVersion, natural_key: &str, known_person: Option<bool>) -> bool {
     let parts = item.natural_key.iter().zip(natural_key.split(SEPARATOR));
     let (mut number, mut all) = (None, true);
     for (field, value) in parts {
         if field == SUBJECT_KEY {
-            let known = if person { document } else { value };
-            if known.is_empty() {
+            if !known_person.unwrap_or(!value.is_empty()) {
                 return false;
             }
         } else {
@@ -232,14 +217,14 @@ mod tests {
     fn a_natural_key_without_its_number_or_subject_tells_nothing_apart() {
         let items = credit_record::standard_items().unwrap();
         let item = |code: &str| items.iter().rfind(|item| item.code == code).unwrap();
-        let of = |code: &str, parts: &[&str], person, document: &str| {
-            identifies_decision(item(code), &parts.join("\u{1F}"), person, document)
+        let of = |code: &str, parts: &[&str], known_person| {
+            identifies_decision(item(code), &parts.join("\u{1F}"), known_person)
         };
         // XK_WSH, XK_XKBH, XK_XKJGDM, @subject
-        assert!(of("xzxk", &["文号", "", "机关", "代码"], false, ""));
-        assert!(!of("xzxk", &["", "编号", "机关", "代码"], false, ""));
-        assert!(!of("xzxk", &["文号", "", "机关", ""], true, ""));
-        assert!(of("xzxk", &["文号", "", "机关", ""], true, "身份证:1"));
-        assert!(of("djzc", &["代码"], false, ""));
+        assert!(of("xzxk", &["文号", "", "机关", "代码"], None));
+        assert!(!of("xzxk", &["", "编号", "机关", "代码"], None));
+        assert!(!of("xzxk", &["文号", "", "机关", ""], Some(false)));
+        assert!(of("xzxk", &["文号", "", "机关", ""], Some(true)));
+        assert!(of("djzc", &["代码"], None));
     }
 }

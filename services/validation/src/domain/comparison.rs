@@ -1,6 +1,6 @@
 //! Compares one record with all others: duplicates, changed identities, the base register, competence. Pure: the state
 //! of the others was loaded before, and what a batch itself adds is added to it as the batch goes on. Called by
-//! `app::comparison`, for verdicts, confirmations and trials alike.
+//! `app::comparison`, for verdicts, confirmations and dry runs alike.
 
 use std::{
     borrow::Cow,
@@ -73,15 +73,15 @@ pub struct ComparisonState {
 }
 
 impl ComparisonState {
-    /// The findings of comparing `examined` with the others. With `attested`, errors for which an attester may answer
+    /// The findings of comparing `checked` with the others. With `attested`, errors for which an attester may answer
     /// are warnings.
     pub fn compare_version(
         &self,
-        examined: &CheckedVersion,
+        checked: &CheckedVersion,
         owner: &CompetentOwner,
         attested: bool,
     ) -> Vec<Finding> {
-        let submission = &examined.submission;
+        let submission = &checked.submission;
         if submission.operation.ends_record() {
             return Vec::new();
         }
@@ -93,7 +93,7 @@ impl ComparisonState {
                 "该目录事项由其他单位或者其他区县（市）负责报送，本单位不能报送",
             ));
         }
-        if let CheckedContent::Record(_, facts) = &examined.content {
+        if let CheckedContent::Record(_, facts) = &checked.content {
             self.compare_base_register(submission, facts, &mut found);
             self.find_duplicate(submission, facts, &mut found);
             self.find_changed_identity(submission, facts, &mut found);
@@ -216,9 +216,9 @@ impl ComparisonState {
         self.subjects.get(code).filter(|known| known.active)
     }
 
-    /// Marks the accepted version of the register as contradicted by `examined`.
-    pub fn mark_contradicted(&mut self, examined: &CheckedVersion) {
-        if let CheckedContent::Record(_, facts) = &examined.content
+    /// Marks the accepted version of the register as contradicted by `checked`.
+    pub fn mark_contradicted(&mut self, checked: &CheckedVersion) {
+        if let CheckedContent::Record(_, facts) = &checked.content
             && let Some(known) = self.registered_subject(facts).cloned()
         {
             self.contradicted.insert(known.version.id, known);
@@ -226,8 +226,8 @@ impl ComparisonState {
     }
 
     /// Adds the accepted version to the state, for those after it.
-    pub fn apply_accepted(&mut self, examined: &CheckedVersion) {
-        let submission = &examined.submission;
+    pub fn apply_accepted(&mut self, checked: &CheckedVersion) {
+        let submission = &checked.submission;
         let key = submission.version.key();
         let revision = submission.version.revision;
         let versions = self.accepted.entry(key.clone()).or_default();
@@ -235,7 +235,7 @@ impl ComparisonState {
             .keys()
             .next_back()
             .is_none_or(|last| *last < revision);
-        match &examined.content {
+        match &checked.content {
             CheckedContent::Record(_, facts) => {
                 versions.insert(revision, Some(facts.identity));
                 if newest {

@@ -56,12 +56,12 @@ pub fn is_competent(
     provider: ProviderCode,
     registry: &OrganRegistry,
 ) -> bool {
-    let Some(place) = registry.get(&provider) else {
+    let Some(position) = registry.get(&provider) else {
         return true;
     };
     match owner {
         CompetentOwner::City => true,
-        CompetentOwner::District { district_code } => place.district_code == *district_code,
+        CompetentOwner::District { district_code } => position.district_code == *district_code,
         CompetentOwner::Department { organ } => {
             let mut code = provider;
             // At most one step for each organ: the registry might contain a cycle.
@@ -69,7 +69,7 @@ pub fn is_competent(
                 if code == *organ {
                     return true;
                 }
-                match registry.get(&code).and_then(|place| place.parent) {
+                match registry.get(&code).and_then(|position| position.parent) {
                     Some(parent) => code = parent,
                     None => return false,
                 }
@@ -88,15 +88,15 @@ mod tests {
         format!("{name:0>18}").parse().unwrap()
     }
 
-    fn registry(places: &[(&str, &str, &str)]) -> OrganRegistry {
-        let places = places.iter().map(|(name, parent, district)| {
-            let place = OrganPosition {
+    fn registry(positions: &[(&str, &str, &str)]) -> OrganRegistry {
+        let positions = positions.iter().map(|(name, parent, district)| {
+            let position = OrganPosition {
                 parent: (!parent.is_empty()).then(|| code(parent)),
                 district_code: (*district).to_owned(),
             };
-            (code(name), place)
+            (code(name), position)
         });
-        places.collect()
+        positions.collect()
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Numbers of decision documents taken apart into a series and a running number, so that supervision can see where a
 //! series has gaps. Pure; called by `figures`.
 
-/// Most digits of a running number. Longer rows of digits are of something else, and may be a person's number.
-const MOST_DIGITS: usize = 8;
+/// Most digits of a running number: organs count to some hundred thousand a year. Longer rows are of something else, such
+/// as a landline or a permit.
+const MOST_DIGITS: usize = 6;
+/// Most digits that may stand with the running number without a letter or a Chinese character between them: a year and the
+/// number, or the parts of an old licence number. Numbers of persons and telephones in parts have at least 11.
+const MOST_DIGITS_WITH_PUNCTUATION: usize = 10;
 
 /// A document number taken apart.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,20 +27,43 @@ impl std::fmt::Debug for SeriesNumber {
 impl SeriesNumber {
     /// Takes a normalised document number apart: of 长市监罚决〔2026〕17号 the series is 长市监罚决〔2026〕号 and the running
     /// number 17. That is the last row of ASCII digits that is in no brackets; leading zeros belong to it. `None` where
-    /// there is no such row, or where it has more than 8 digits or is 0.
+    /// there is no such row, where it is 0, and where it may be part of a person's number: it has more than 6
+    /// digits, a letter that touches it, or more than 10 digits with punctuation only between them.
     pub fn parse(document_number: &str) -> Option<Self> {
         let (start, end) = last_digits(document_number)?;
-        let digits = &document_number[start..end];
-        if digits.len() > MOST_DIGITS {
+        let (before, digits) = document_number[..end].split_at(start);
+        let after = &document_number[end..];
+        let touched = before.chars().next_back().is_some_and(is_cased)
+            || after.chars().next().is_some_and(is_cased);
+        let together = digits.len()
+            + digits_until_text(before.chars().rev())
+            + digits_until_text(after.chars());
+        if digits.len() > MOST_DIGITS || touched || together > MOST_DIGITS_WITH_PUNCTUATION {
             return None;
         }
         let running_number = digits.parse().ok().filter(|number| *number > 0)?;
-        let series = [&document_number[..start], &document_number[end..]].concat();
         Some(Self {
-            series,
+            series: [before, after].concat(),
             running_number,
         })
     }
+}
+
+/// A letter of an alphabet with two cases, in any width: of a passport or permit number. Chinese characters are none.
+fn is_cased(c: char) -> bool {
+    c.is_uppercase() || c.is_lowercase()
+}
+
+/// How many digits, of either width, come before the first letter or Chinese character.
+fn digits_until_text(characters: impl Iterator<Item = char>) -> usize {
+    characters
+        .take_while(|c| is_digit(*c) || !c.is_alphanumeric())
+        .filter(|c| is_digit(*c))
+        .count()
+}
+
+fn is_digit(c: char) -> bool {
+    c.is_ascii_digit() || ('０'..='９').contains(&c)
 }
 
 /// Position of the last row of ASCII digits that is in no brackets. What follows a bracket that is never closed is in
@@ -90,11 +117,13 @@ mod tests {
             ("长住建许决〔2026〕12号-1", "长住建许决〔2026〕12号-", 1),
             ("长公交决字〔2026〕第4301001234567号", "", 0),
             (
-                "长公（交）行罚决字〔2026〕99999999号",
+                "长公（交）行罚决字〔2026〕999999号",
                 "长公（交）行罚决字〔2026〕号",
-                99_999_999,
+                999_999,
             ),
-            ("长公交决字〔2026〕100000000号", "", 0),
+            ("长公交决字〔2026〕1000000号", "", 0),
+            ("长环罚字[2026]第000123号", "长环罚字[2026]第号", 123),
+            ("长食药监2026-0017", "长食药监2026-", 17),
             ("（长）工商罚〔2016〕12号", "（长）工商罚〔2016〕号", 12),
             ("17", "", 17),
             // No digits, or none outside brackets.
@@ -122,6 +151,36 @@ mod tests {
     }
 
     #[test]
+    fn r14_what_may_be_a_persons_number_is_no_running_number() {
+        for text in [
+            // Passports and permits, whole and short.
+            "长公决E12345678号",
+            "长公决ＥA1234567号",
+            "长公决H123号",
+            "长公决Ｈ123号",
+            "长公决123X号",
+            "长公决〔2026〕A123456（7）",
+            // Landlines and mobile phones.
+            "长公决〔2026〕0731-88665544",
+            "长公决0731-8866544",
+            "长公决（0731）8866-5544",
+            "长公决138/0013/8000",
+            // Citizen numbers in parts, also with a wrong check character.
+            "430102/19900307/1242",
+            "430102/19900307/1243",
+            "430102.1990.03.07.1242",
+            "430102（19900307）1242",
+            "长公决43010２/１９９０0307/1242",
+            "1242/19900307/430102",
+            // Numbers of officers and old cards.
+            "南字第01234567号",
+            "430102900307124",
+        ] {
+            assert_eq!(parts(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn r14_a_log_shows_nothing_of_a_document_number() {
         let shown = format!("{:?}", SeriesNumber::parse("张某某〔2026〕17号"));
         assert!(!shown.contains("张") && !shown.contains("17"), "{shown}");
@@ -130,10 +189,10 @@ mod tests {
     proptest! {
         #[test]
         fn r21_neighbours_of_a_series_differ_by_their_running_number_only(
-            before in "[\\PC&&[^0-9〔（(\\[［【〖]]{0,12}(〔20[0-9]{2}〕)?[第字]?",
-            after in "[号\\-]?[\\PC&&[^0-9〔（(\\[［【〖]]{0,6}(（[0-9]{1,4}）)?",
-            number in 1_u32..99_999_999,
-            width in 1_usize..=8,
+            before in "[\\PC&&[^0-9０-９〔（(\\[［【〖]]{0,12}(〔20[0-9]{2}〕|[第字])",
+            after in "(号[\\PC&&[^0-9〔（(\\[［【〖]]{0,6}(（[0-9]{1,4}）)?)?",
+            number in 1_u32..999_999,
+            width in 1_usize..=6,
         ) {
             let written = |number: u32| format!("{before}{number:0width$}{after}");
             let series = format!("{before}{after}");
@@ -144,7 +203,7 @@ mod tests {
         #[test]
         fn what_is_taken_out_of_any_text_is_the_running_number(text in "[0-9〔〕（）()\\[\\]号第X长-]{0,24}|\\PC{0,24}") {
             if let Some((series, number)) = parts(&text) {
-                prop_assert!((1..=99_999_999).contains(&number));
+                prop_assert!((1..=999_999).contains(&number));
                 let taken = text.len() - series.len();
                 prop_assert!((1..=MOST_DIGITS).contains(&taken));
                 let written = format!("{number:0taken$}");

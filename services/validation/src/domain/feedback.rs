@@ -1,6 +1,6 @@
 //! Feedback cases: why and for how long. Called by `app` and `jobs`.
 
-use legal_clock::{Calendar, Deadline, LegalRuleSet, shanghai_date};
+use legal_clock::{Deadline, Law, LegalDuty, shanghai_date};
 use record_ref::VersionId;
 use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -30,12 +30,8 @@ impl CaseKind {
 /// When the provider has to answer, and when it is reminded: settings of the office (R-13, D-15).
 #[derive(Debug, Clone)]
 pub struct CasePolicy {
-    /// From when on something is due at all.
-    pub rules: LegalRuleSet,
-    /// The calendar.
-    pub calendar: Calendar,
-    /// Working days for the answer.
-    pub due_days: u32,
+    /// The calendar, the working days for the answer, and from when on something is due at all.
+    pub law: Law,
     /// Working days before the due day on which the provider is reminded.
     pub remind_before: u32,
     /// Working days after the due day on which it is urged.
@@ -56,16 +52,14 @@ pub struct ReminderDays {
 impl CasePolicy {
     /// When a case that is opened at `now` is due.
     pub fn due_day(&self, now: OffsetDateTime) -> Option<Deadline> {
-        let day = shanghai_date(now);
-        self.rules
-            .governs(day)
-            .then(|| self.calendar.deadline(day, self.due_days))
+        self.law.due(LegalDuty::Rereport, shanghai_date(now))
     }
 
     /// What is to be reminded of at `now`.
     pub fn reminder_days(&self, now: OffsetDateTime) -> ReminderDays {
         let today = shanghai_date(now);
-        let reached = |day: &Date| self.calendar.deadline(*day, self.urge_after).due_on <= today;
+        let calendar = &self.law.calendar;
+        let reached = |day: &Date| calendar.deadline(*day, self.urge_after).due_on <= today;
         // Ten weeks of holidays are in no calendar.
         let days = i64::from(self.urge_after) * 2 + 70;
         let urge_up_to = (0..=days)
@@ -73,7 +67,7 @@ impl CasePolicy {
             .find(reached);
         ReminderDays {
             today,
-            remind_up_to: self.calendar.deadline(today, self.remind_before).due_on,
+            remind_up_to: calendar.deadline(today, self.remind_before).due_on,
             urge_up_to,
         }
     }
@@ -117,13 +111,15 @@ impl FeedbackCase {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use legal_clock::{Calendar, LegalRuleSet};
     use time::macros::{date, datetime};
 
     fn policy() -> CasePolicy {
         CasePolicy {
-            rules: LegalRuleSet::changsha_2017(),
-            calendar: Calendar::builtin().unwrap(),
-            due_days: 5,
+            law: Law {
+                calendar: Calendar::builtin().unwrap(),
+                rules: LegalRuleSet::changsha_2017(),
+            },
             remind_before: 1,
             urge_after: 5,
         }

@@ -1,7 +1,6 @@
 //! What supervision counts of a record without opening its content: the day of its decision, how complete it is,
 //! and the position of its number in the series of its organ. Nothing of it is personal. Called by `check`.
 
-use bytes::Bytes;
 use credit_record::{AcceptedRecord, ItemVersion, SubjectKind, check::ReturnedContent};
 use time::Date;
 use vault::{
@@ -49,7 +48,7 @@ impl SupervisionFigures {
         submission: &SubmittedVersion,
         content: &ReturnedContent,
     ) -> Self {
-        let filled = |place: usize, _: &str| content.filled.get(place) == Some(&true);
+        let filled = |position: usize, _: &str| content.filled.get(position) == Some(&true);
         let (filled_fields, fillable_fields) = count(item, content.subject_kind, filled);
         Self {
             decision_date: content.decision_date,
@@ -58,32 +57,19 @@ impl SupervisionFigures {
             series: series(keyring, submission, content.document_number.as_deref()),
         }
     }
-
-    /// The series as messages carry it.
-    pub fn series_message(&self) -> Bytes {
-        self.series
-            .as_ref()
-            .map(|(hash, _)| Bytes::copy_from_slice(hash))
-            .unwrap_or_default()
-    }
-
-    /// The running number as messages carry it.
-    pub fn running_number(&self) -> u32 {
-        self.series.map(|(_, number)| number).unwrap_or_default()
-    }
 }
 
 /// How many fields have a value, of how many that the subject's kind does not forbid; while the kind is not known, none
-/// is forbidden. `filled` is asked by place in the item and code.
+/// is forbidden. `filled` is asked by position in the item and code.
 fn count(
     item: &ItemVersion,
     kind: Option<SubjectKind>,
     filled: impl Fn(usize, &str) -> bool,
 ) -> (u32, u32) {
     let mut counted = (0, 0);
-    for (place, field) in item.fields.iter().enumerate() {
+    for (position, field) in item.fields.iter().enumerate() {
         if kind.is_none_or(|kind| field.allowed_for(kind)) {
-            counted.0 += u32::from(filled(place, &field.code));
+            counted.0 += u32::from(filled(position, &field.code));
             counted.1 += 1;
         }
     }
@@ -111,6 +97,7 @@ fn series(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use record_ref::{ItemRef, Operation, RecordAddress, RecordVersion, Revision, VersionId};
     use time::OffsetDateTime;
 
@@ -167,7 +154,13 @@ mod tests {
             ("长公决13800138000第17号", false),
             // Written in parts, of which each is short enough for a running number.
             ("长公决430102-19900307-1242", false),
+            // What is known by its form only: a passport, a landline, parts with other separators.
+            ("长公决E12345678号", false),
+            ("长公决〔2026〕0731-88665544", false),
+            ("430102/19900307/1242", false),
             ("长公决〔2026〕17号", true),
+            ("长市监罚决〔2026〕12号", true),
+            ("长环罚字[2026]第000123号", true),
         ] {
             let found_now = series(
                 &keyring,

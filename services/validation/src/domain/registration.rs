@@ -7,8 +7,9 @@ use credit_record::{
     AcceptedRecord, ItemVersion, SubjectKind,
     item::{Condition, FieldKind, RecordClass, Requirement, SUBJECT_KEY},
     name::normal_form,
-    normalise::{parse_date, without_individual_mark},
+    normalise::without_individual_mark,
 };
+use legal_clock::parse_day;
 use time::Date;
 
 /// The list of states of a registration (市场主体登记管理条例).
@@ -79,7 +80,7 @@ impl SubjectRegistration {
             name: subject.name.clone(),
             normalised_name: normalised_name(&subject.name),
             status: state.and_then(|field| text(&field.code)).map(str::to_owned),
-            ended_on: end.and_then(|field| text(&field.code)).and_then(parse_date),
+            ended_on: end.and_then(|field| text(&field.code)).and_then(parse_day),
             since: record.decision_date,
         })
     }

@@ -1,11 +1,15 @@
-//! The sealed messages of a verdict, a case or a confirmation: findings and applied normalisations. Called by `verdict`
-//! and `app`; `grpc` encodes what was opened.
+//! The sealed messages of a verdict, a case or a confirmation: findings and applied normalisations; and the record that
+//! travels sealed in its event. Called by `verdict` and `app`; `grpc` encodes what was opened.
 //!
 //! Rows keep these bytes for ever, so numbers of fields never change. They are those of the messages of
-//! `credit.validation.v1` with the same content, in which rows were written first.
+//! `credit.validation.v1` with the same content, in which rows were written first. Others open the sealed record, so that
+//! is a message of the protocol.
 
-use credit_record::{CleansingChange, Finding, Severity};
+use std::collections::HashMap;
+
+use credit_record::{AcceptedRecord, CleansingChange, Finding, Severity};
 use prost::Message;
+use proto::credit::validation::events::v1::{AppliedChange, NormalisedRecord};
 use record_ref::VersionId;
 use vault::Keyring;
 
@@ -144,6 +148,40 @@ pub fn seal_changes(
         let changes = changes.iter().map(StoredChange::from).collect();
         keyring.seal(context, &SealedChanges { changes }.encode_to_vec())
     })
+}
+
+/// The derived layer of an accepted record, kept next to the original.
+pub fn seal_record(
+    keyring: &Keyring,
+    context: &[u8],
+    record: &AcceptedRecord,
+    warning_codes: Vec<&'static str>,
+    rule_set: &str,
+) -> Vec<u8> {
+    let values: HashMap<String, String> = record
+        .values
+        .iter()
+        .map(|(field, value)| {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            (field.clone(), text)
+        })
+        .collect();
+    let changes = record.changes.iter().map(|change| AppliedChange {
+        field: change.field.clone(),
+        rule: change.rule.to_owned(),
+        rule_version: change.rule_version,
+        before: change.before.clone(),
+        after: change.after.clone(),
+    });
+    let message = NormalisedRecord {
+        values,
+        changes: changes.collect(),
+        warning_codes: warning_codes.into_iter().map(str::to_owned).collect(),
+        rule_set: rule_set.to_owned(),
+    };
+    keyring.seal(context, &message.encode_to_vec())
 }
 
 /// Findings that were sealed under a version's id; none where nothing was sealed.

@@ -1,15 +1,8 @@
 //! The verdict on one submission, ready to be stored and announced: what is personal is sealed under the version's id
 //! before it leaves this file. Called by `app`, on the blocking pool.
 
-use std::collections::HashMap;
-
-use credit_record::{AcceptedRecord, Finding, Severity, SubjectKind, normalise::format_date};
-use prost::Message;
-use proto::credit::{
-    common::v1 as common,
-    validation::events::v1::{AppliedChange, NormalisedRecord, RecordAccepted, RecordRevoked},
-};
-use service_kit::grpc::to_timestamp;
+use credit_record::{AcceptedRecord, Finding, Severity, SubjectKind};
+use time::Date;
 use vault::{
     Keyring,
     keyed_hash::{KeyedHash, person_document},
@@ -18,7 +11,7 @@ use vault::{
 use super::{
     SubmittedVersion, SupervisionFigures,
     check::{CheckedContent, CheckedVersion},
-    sealed::{seal_changes, seal_findings},
+    sealed::{seal_changes, seal_findings, seal_record},
 };
 
 /// A judged version.
@@ -26,8 +19,8 @@ use super::{
 pub struct SealedVerdict {
     /// What was judged.
     pub submission: SubmittedVersion,
-    /// Accepted, with the fact to announce, or returned.
-    pub outcome: VerdictEvent,
+    /// Accepted, with what is announced of it, or returned.
+    pub outcome: SealedOutcome,
     /// Codes of the errors, each once, in the order of the findings.
     pub error_codes: Vec<&'static str>,
     /// Codes of the warnings, each once.
@@ -44,21 +37,62 @@ pub struct SealedVerdict {
     pub figures: SupervisionFigures,
 }
 
-/// The verdict, with the event that follows.
+/// The verdict, with what others may know of the record.
 #[derive(Debug, Clone)]
-pub enum VerdictEvent {
-    /// No errors: this is announced.
-    Accepted(Box<RecordAccepted>),
-    /// It ends its record: this is announced.
-    Ended(Box<RecordRevoked>),
+pub enum SealedOutcome {
+    /// No errors.
+    Accepted(Box<DisclosedRecord>),
+    /// It ends its record; the reason is its sealed content.
+    Ended,
     /// At least one error: goes back to its provider.
     Returned,
+}
+
+/// What disclosure and the province get of an accepted record.
+#[derive(Debug, Clone)]
+pub struct DisclosedRecord {
+    /// What its subject is.
+    pub subject_kind: SubjectKind,
+    /// Its subject, as far as that may be known.
+    pub subject: DisclosedSubject,
+    /// Day of the decision.
+    pub decision_date: Date,
+    /// From when on it has effect.
+    pub effective_date: Date,
+    /// Until when it has effect, where it says so.
+    pub expiry_date: Option<Date>,
+    /// Until when its provider shows it, where it says so (D-9).
+    pub publicity_until: Option<Date>,
+    /// The organ that decided.
+    pub authority: String,
+    /// All values, sealed under the version's id.
+    pub sealed_record: Vec<u8>,
+}
+
+/// A subject as others may know it. Of a natural person nothing is in clear: no name, no number, and no document
+/// number, which can name the person.
+#[derive(Debug, Clone)]
+pub enum DisclosedSubject {
+    /// An organisation or individual business.
+    Named {
+        /// Credit code; empty where the record has none.
+        code: String,
+        /// Normalised name.
+        name: String,
+        /// Number of the decision's document; empty where the record has none.
+        document_number: String,
+    },
+    /// A natural person.
+    Person {
+        /// Keyed hash of the document, where the record has one.
+        document: Option<KeyedHash>,
+    },
 }
 
 impl SealedVerdict {
     /// Whether the version passed.
     pub fn is_accepted(&self) -> bool {
-        !matches!(self.outcome, VerdictEvent::Returned)
+        !matches!(self.outcome, SealedOutcome::Returned)
     }
 
     /// Codes of all findings, errors first, each once.
@@ -78,7 +112,7 @@ impl SealedVerdict {
 /// The verdict on a checked version with the findings of its comparison, sealed.
 pub fn decide_verdict(
     keyring: &Keyring,
-    examined: CheckedVersion,
+    checked: CheckedVersion,
     comparison_findings: Vec<Finding>,
 ) -> SealedVerdict {
     let CheckedVersion {
@@ -86,44 +120,34 @@ pub fn decide_verdict(
         content,
         figures,
         rule_set,
-    } = examined;
+    } = checked;
     let context = submission.version.id.as_bytes();
     let refused = comparison_findings.iter().any(is_error);
     let (outcome, mut findings, changes, identity) = match content {
         CheckedContent::Record(record, facts) if !refused => {
             let mut warnings = record.warnings.clone();
             warnings.extend(comparison_findings);
-            let event = accepted_event(
+            let sealed_record = seal_record(
                 keyring,
-                &submission,
+                context,
                 &record,
-                &warnings,
+                codes(&warnings, Severity::Warning),
                 &rule_set,
-                &figures,
             );
-            let outcome = VerdictEvent::Accepted(Box::new(event));
+            let disclosed = DisclosedRecord::from_accepted(keyring, &record, sealed_record);
+            let outcome = SealedOutcome::Accepted(Box::new(disclosed));
             (outcome, warnings, record.changes, Some(facts.identity))
         }
         CheckedContent::Record(record, _) => {
             let mut findings = comparison_findings;
             findings.extend(record.warnings);
-            (VerdictEvent::Returned, findings, Vec::new(), None)
+            (SealedOutcome::Returned, findings, Vec::new(), None)
         }
         CheckedContent::Faulty(mut findings) => {
             findings.extend(comparison_findings);
-            (VerdictEvent::Returned, findings, Vec::new(), None)
+            (SealedOutcome::Returned, findings, Vec::new(), None)
         }
-        CheckedContent::End(findings) => {
-            let event = RecordRevoked {
-                version: Some((&submission.version).into()),
-                received_at: Some(to_timestamp(submission.received_at)),
-                operation: submission.operation.into(),
-                // The original, sealed under the same id.
-                sealed_reason: submission.sealed_content.clone(),
-            };
-            let outcome = VerdictEvent::Ended(Box::new(event));
-            (outcome, findings, Vec::new(), None)
-        }
+        CheckedContent::End(findings) => (SealedOutcome::Ended, findings, Vec::new(), None),
     };
     findings.sort_by_key(|finding| finding.severity);
     SealedVerdict {
@@ -159,95 +183,32 @@ fn codes(findings: &[Finding], severity: Severity) -> Vec<&'static str> {
     codes
 }
 
-/// The fact that disclosure builds on. Of a natural person nothing is in clear: no name, no
-/// number, and no document number, which can name the person.
-fn accepted_event(
-    keyring: &Keyring,
-    submission: &SubmittedVersion,
-    record: &AcceptedRecord,
-    warnings: &[Finding],
-    rule_set: &str,
-    figures: &SupervisionFigures,
-) -> RecordAccepted {
-    let subject = &record.subject;
-    let person = subject.kind == SubjectKind::NaturalPerson;
-    let unless_person = |text: &str| {
-        if person {
-            String::new()
-        } else {
-            text.to_owned()
+impl DisclosedRecord {
+    fn from_accepted(keyring: &Keyring, record: &AcceptedRecord, sealed_record: Vec<u8>) -> Self {
+        let subject = &record.subject;
+        let code = subject.credit_code.as_ref().map(|code| code.as_str());
+        let document = subject.person_document.as_ref();
+        let disclosed = match subject.kind {
+            SubjectKind::NaturalPerson => DisclosedSubject::Person {
+                document: document.map(|document| person_document(keyring, document)),
+            },
+            SubjectKind::Organisation | SubjectKind::IndividualBusiness => {
+                DisclosedSubject::Named {
+                    code: code.unwrap_or_default().to_owned(),
+                    name: subject.name.clone(),
+                    document_number: record.document_number.clone().unwrap_or_default(),
+                }
+            }
+        };
+        Self {
+            subject_kind: subject.kind,
+            subject: disclosed,
+            decision_date: record.decision_date,
+            effective_date: record.effective_date,
+            expiry_date: record.expiry_date,
+            publicity_until: record.publicity_until,
+            authority: record.authority.clone(),
+            sealed_record,
         }
-    };
-    let blind = match &subject.person_document {
-        Some(document) if person => person_document(keyring, document).to_vec(),
-        _ => Vec::new(),
-    };
-    let code = subject.credit_code.as_ref().map(|code| code.as_str());
-    let sealed = keyring.seal(
-        submission.version.id.as_bytes(),
-        &normalised_record(record, warnings, rule_set).encode_to_vec(),
-    );
-    RecordAccepted {
-        version: Some((&submission.version).into()),
-        received_at: Some(to_timestamp(submission.received_at)),
-        subject_kind: subject_kind(subject.kind).into(),
-        subject_code: unless_person(code.unwrap_or_default()),
-        subject_name: unless_person(&subject.name),
-        subject_blind_index: blind.into(),
-        document_number: unless_person(record.document_number.as_deref().unwrap_or_default()),
-        decision_date: format_date(record.decision_date),
-        effective_date: format_date(record.effective_date),
-        expiry_date: record.expiry_date.map(format_date).unwrap_or_default(),
-        authority: record.authority.clone(),
-        sealed_record: sealed.into(),
-        publicity_until: record.publicity_until.map(format_date).unwrap_or_default(),
-        filled_fields: figures.filled_fields,
-        fillable_fields: figures.fillable_fields,
-        document_series: figures.series_message(),
-        document_running_number: figures.running_number(),
-    }
-}
-
-fn subject_kind(kind: SubjectKind) -> common::SubjectKind {
-    match kind {
-        SubjectKind::Organisation => common::SubjectKind::Organisation,
-        SubjectKind::IndividualBusiness => common::SubjectKind::IndividualBusiness,
-        SubjectKind::NaturalPerson => common::SubjectKind::NaturalPerson,
-    }
-}
-
-/// The derived layer, kept next to the original.
-fn normalised_record(
-    record: &AcceptedRecord,
-    warnings: &[Finding],
-    rule_set: &str,
-) -> NormalisedRecord {
-    let values: HashMap<String, String> = record
-        .values
-        .iter()
-        .map(|(field, value)| {
-            let text = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            (field.clone(), text)
-        })
-        .collect();
-    let changes = record
-        .changes
-        .iter()
-        .map(|change| AppliedChange {
-            field: change.field.clone(),
-            rule: change.rule.to_owned(),
-            rule_version: change.rule_version,
-            before: change.before.clone(),
-            after: change.after.clone(),
-        })
-        .collect();
-    let warnings = codes(warnings, Severity::Warning);
-    NormalisedRecord {
-        values,
-        changes,
-        warning_codes: warnings.into_iter().map(str::to_owned).collect(),
-        rule_set: rule_set.to_owned(),
     }
 }

@@ -4,38 +4,55 @@ use credit_record::ContentForm;
 use proto::credit::validation::v1::{
     ConfirmRecordRequest, DryRunRecord, GetVerdictRequest, ListFeedbackRequest,
 };
-use record_ref::{ItemCode, ProviderCode, VersionId};
+use record_ref::{ProviderCode, VersionId};
 use service_kit::{
     error::Refusal,
     identity::{Principal, Role},
     page::Page,
+    reason::Reason,
+    request::{decode_id, decode_item_code, decode_provider_code, decode_record_id},
 };
 use uuid::Uuid;
 
 use crate::{
     app::{
-        dry_run::{MOST_RECORDS, TrialRecord},
+        dry_run::{DryRunSubmission, MOST_RECORDS},
         feedback::{FeedbackQuery, FeedbackScope, Own},
     },
     domain::{
         confirmation::NamedAttestation,
         page::{CasePosition, PAGE_SIZES},
     },
-    error::{TrialFault, ValidationError},
+    error::{DryRunFault, ValidationError},
 };
 
 /// Whose records the caller sees.
-pub(super) fn feedback_scope(principal: Principal) -> FeedbackScope {
+pub(super) fn feedback_scope(principal: &Principal) -> Result<FeedbackScope, ValidationError> {
     let all = principal.is(Role::CreditOffice) || principal.is(Role::Auditor);
     let own = if principal.is(Role::Provider) && !principal.organisation.is_empty() {
-        Own::from_organisation(principal.organisation)
-    } else {
+        Own::from_organisation(&principal.organisation)
+    } else if all {
         Own::NoProvider
+    } else {
+        return Err(ValidationError::CallerNotRegistered);
     };
-    FeedbackScope {
+    Ok(FeedbackScope {
         own_provider: own,
         all_providers: all,
+    })
+}
+
+/// The provider whose feedback is asked for; none: the caller's own, which it may also name as its token does.
+pub(super) fn asked_provider(
+    principal: &Principal,
+    scope: &FeedbackScope,
+    provider_code: &str,
+) -> Result<Option<ProviderCode>, ValidationError> {
+    let own = !scope.all_providers && provider_code == principal.organisation;
+    if own || provider_code.is_empty() {
+        return Ok(None);
     }
+    Ok(Some(decode_provider_code("provider_code", provider_code)?))
 }
 
 /// The provider that calls; none where its organisation is no code of a provider.
@@ -49,51 +66,57 @@ pub(super) fn calling_provider(
 }
 
 pub(super) fn feedback_list(
-    request: ListFeedbackRequest,
-) -> Result<(FeedbackQuery, Page<CasePosition>), Refusal> {
+    principal: &Principal,
+    scope: &FeedbackScope,
+    request: &ListFeedbackRequest,
+) -> Result<(FeedbackQuery, Page<CasePosition>), ValidationError> {
     let page = Page::from_request(PAGE_SIZES, request.page_size, &request.page_token)?;
     let query = FeedbackQuery {
-        provider_code: request.provider_code,
+        provider: asked_provider(principal, scope, &request.provider_code)?,
         open_only: request.open_only,
     };
     Ok((query, page))
 }
 
-pub(super) fn version_id(request: &GetVerdictRequest) -> Result<VersionId, ValidationError> {
-    let id = request.record_id.parse();
-    id.map_err(|_| ValidationError::RecordId)
+pub(super) fn version_id(request: &GetVerdictRequest) -> Result<VersionId, Refusal> {
+    decode_record_id("record_id", &request.record_id)
 }
 
 /// The case, and the attestation that is given for it.
 pub(super) fn decode_confirmation(
     request: &ConfirmRecordRequest,
 ) -> Result<(Uuid, NamedAttestation), ValidationError> {
-    let case_id = Uuid::parse_str(&request.case_id).map_err(|_| ValidationError::CaseId)?;
+    let case_id = decode_id(Reason::CaseIdInvalid, "case_id", &request.case_id)?;
     let attestation = NamedAttestation::parse(&request.attester, &request.statement)?;
     Ok((case_id, attestation))
 }
 
-pub(super) fn trial_records(
+pub(super) fn dry_run_submissions(
     records: Vec<DryRunRecord>,
-) -> Result<Vec<TrialRecord>, ValidationError> {
+) -> Result<Vec<DryRunSubmission>, ValidationError> {
     if records.is_empty() || records.len() > MOST_RECORDS {
         return Err(ValidationError::RecordsCount { most: MOST_RECORDS });
     }
     let records = records.into_iter().enumerate();
     records
-        .map(|(index, record)| {
-            trial_record(record).map_err(|fault| ValidationError::Trial { index, fault })
-        })
+        .map(|(index, record)| dry_run_submission(index, record))
         .collect()
 }
 
-fn trial_record(record: DryRunRecord) -> Result<TrialRecord, TrialFault> {
-    let code = ItemCode::try_from(record.item_code).map_err(|_| TrialFault::ItemCode)?;
+fn dry_run_submission(
+    index: usize,
+    record: DryRunRecord,
+) -> Result<DryRunSubmission, ValidationError> {
+    let item_code = decode_item_code("item_code", &record.item_code).map_err(|refusal| {
+        let field = format!("records[{index}].{}", refusal.field);
+        Refusal { field, ..refusal }
+    })?;
     if ContentForm::from_content_type(&record.content_type).is_none() {
-        return Err(TrialFault::ContentType);
+        let fault = DryRunFault::ContentType;
+        return Err(ValidationError::DryRun { index, fault });
     }
-    Ok(TrialRecord {
-        item_code: code,
+    Ok(DryRunSubmission {
+        item_code,
         item_version: Some(record.item_version).filter(|version| *version != 0),
         record_key: record.record_key,
         content_type: record.content_type,
@@ -116,16 +139,16 @@ mod tests {
 
     #[test]
     fn r13_offices_and_auditors_see_all_and_a_provider_sees_its_own() {
-        let scope = |organisation, roles: &[Role]| feedback_scope(principal(organisation, roles));
-        let own = Own::from_organisation("11430100006123458R".to_owned());
-        let provider = scope("11430100006123458R", &[Role::Provider]);
+        let scope = |organisation, roles: &[Role]| feedback_scope(&principal(organisation, roles));
+        let own = Own::from_organisation("11430100006123458R");
+        let provider = scope("11430100006123458R", &[Role::Provider]).unwrap();
         assert_eq!(
             (provider.own_provider, provider.all_providers),
-            (own.clone(), false)
+            (own, false)
         );
-        let both = scope("11430100006123458R", &[Role::Provider, Role::CreditOffice]);
+        let both = scope("11430100006123458R", &[Role::Provider, Role::CreditOffice]).unwrap();
         assert_eq!((both.own_provider, both.all_providers), (own, true));
-        let auditor = scope("11430100006123458R", &[Role::Auditor]);
+        let auditor = scope("11430100006123458R", &[Role::Auditor]).unwrap();
         assert_eq!(
             (auditor.own_provider, auditor.all_providers),
             (Own::NoProvider, true)
@@ -133,8 +156,36 @@ mod tests {
     }
 
     #[test]
+    fn r13_the_provider_that_is_asked_for_is_a_credit_code_or_the_caller_itself() {
+        const CODE: &str = "11430100006123458R";
+        let asked = |organisation, roles: &[Role], text| {
+            let caller = principal(organisation, roles);
+            asked_provider(&caller, &feedback_scope(&caller)?, text)
+        };
+        let code = CODE.parse().unwrap();
+        let (provider, office) = ([Role::Provider], [Role::CreditOffice]);
+        assert_eq!(asked("x", &provider, "").unwrap(), None);
+        assert_eq!(asked("x", &provider, "x").unwrap(), None);
+        assert_eq!(asked("x", &provider, CODE).unwrap(), Some(code));
+        assert_eq!(asked("x", &office, CODE).unwrap(), Some(code));
+        for (roles, malformed) in [
+            (&provider, "y"),
+            (&provider, "11430100006123458R\0"),
+            (&office, "x"),
+            (&office, "11430100006123458r"),
+        ] {
+            let Err(ValidationError::Refused(refused)) = asked("x", roles, malformed) else {
+                panic!("{malformed:?}")
+            };
+            assert_eq!(refused.reason, Reason::CreditCodeInvalid, "{malformed:?}");
+        }
+    }
+
+    #[test]
     fn r5_who_is_no_organisation_is_no_provider() {
         let refused = calling_provider(&principal("", &[Role::Provider]));
+        assert!(matches!(refused, Err(ValidationError::CallerNotRegistered)));
+        let refused = feedback_scope(&principal("", &[Role::Provider]));
         assert!(matches!(refused, Err(ValidationError::CallerNotRegistered)));
         let uncoded = calling_provider(&principal("x", &[Role::Provider]));
         assert_eq!(uncoded.unwrap(), None);

@@ -1,5 +1,6 @@
 //! Answers as messages. Called by `grpc`.
 
+use legal_clock::format_day;
 use proto::credit::validation::v1::{
     CaseChange, CaseKind, CaseState, Change as ChangeMessage, ConfirmRecordResponse,
     DryRunResponse, DryRunVerdict, FeedbackCase, Finding, GetStatisticsResponse,
@@ -10,7 +11,7 @@ use service_kit::grpc::to_timestamp;
 use crate::{
     app::{
         confirm::ConfirmedRecord,
-        dry_run::TrialVerdict,
+        dry_run::DryRunResult,
         feedback::{FeedbackPage, OpenedCase, OpenedVerdict},
         watch::FeedChange,
     },
@@ -62,7 +63,7 @@ pub(super) fn confirmed_record(confirmed: ConfirmedRecord) -> ConfirmRecordRespo
     }
 }
 
-pub(super) fn trial_verdicts(verdicts: Vec<TrialVerdict>) -> DryRunResponse {
+pub(super) fn dry_run_results(verdicts: Vec<DryRunResult>) -> DryRunResponse {
     let verdicts = verdicts.into_iter().map(|verdict| DryRunVerdict {
         outcome: outcome(verdict.accepted).into(),
         findings: findings(verdict.findings),
@@ -103,7 +104,7 @@ fn feedback_case(case: OpenedCase) -> FeedbackCase {
         record_key: case.record_key,
         state: state.into(),
         opened_at: Some(to_timestamp(row.opened_at)),
-        due_on: row.due_on.map(|day| day.to_string()).unwrap_or_default(),
+        due_on: row.due_on.map(format_day).unwrap_or_default(),
         due_provisional: row.due_provisional,
         findings: findings(case.findings),
         kind: kind.into(),

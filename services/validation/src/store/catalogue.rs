@@ -40,6 +40,15 @@ pub struct StoredDefinition {
     pub owner: CompetentOwner,
 }
 
+/// A stored version of an item, and since when it is for records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemFirstDay {
+    /// Which version of which item.
+    pub item: ItemRef,
+    /// First day of receipt that it is for; none: it always was.
+    pub first_day: Option<Date>,
+}
+
 /// A provider to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidationProviderRow {
@@ -191,13 +200,25 @@ pub async fn load_versions_in_force(
 }
 
 /// The stored versions of one item.
-pub async fn versions_of_item(conn: &mut Conn, code: &ItemCode) -> Result<Vec<ItemRef>, Error> {
-    let rows = sqlx::query("SELECT code, version FROM item_version WHERE code = $1")
-        .bind(code.as_str())
-        .fetch_all(conn)
-        .await?;
+pub async fn versions_of_item(
+    conn: &mut Conn,
+    code: &ItemCode,
+) -> Result<Vec<ItemFirstDay>, Error> {
+    let rows = sqlx::query(
+        "SELECT code, version,
+                coalesce(effective_from, (definition->>'effective_from')::date, published_on) AS first_day
+         FROM item_version WHERE code = $1",
+    )
+    .bind(code.as_str())
+    .fetch_all(conn)
+    .await?;
     rows.iter()
-        .map(|row| item(row, "code", "version"))
+        .map(|row| {
+            Ok(ItemFirstDay {
+                item: item(row, "code", "version")?,
+                first_day: column(row, "first_day")?,
+            })
+        })
         .collect()
 }
 

@@ -4,13 +4,13 @@
 use std::collections::HashSet;
 
 use record_ref::{LedgerNumber, ProviderCode, RecordKey, Revision, VersionId};
-use service_kit::db::{Conn, Error};
+use service_kit::db::{Conn, Error, checked_column};
 use sqlx::postgres::PgRow;
 use time::Date;
 use uuid::Uuid;
 use vault::keyed_hash::KeyedHash;
 
-use super::{KeyColumns, Versions, checked, column, key, malformed, version};
+use super::{KeyColumns, Versions, column, key, malformed, version};
 use crate::domain::{
     comparison::{BaseSubject, ComparisonState, NaturalKeyClaim},
     competence::{OrganPosition, OrganRegistry},
@@ -43,22 +43,18 @@ pub async fn lock_register(conn: &mut Conn) -> Result<(), Error> {
 /// Loads claims and accepted revisions into `state`. Returns the ids that have a verdict already.
 pub async fn load_state(
     conn: &mut Conn,
-    question: &ComparisonQuery,
+    query: &ComparisonQuery,
     state: &mut ComparisonState,
 ) -> Result<HashSet<VersionId>, Error> {
-    let ids: Vec<Uuid> = question.versions.iter().map(|id| id.as_uuid()).collect();
-    let keys = KeyColumns::from_keys(question.keys.iter());
-    let later = KeyColumns::from_keys(question.later_versions.iter().map(|(key, _)| key));
-    let revisions: Vec<i64> = question
+    let ids: Vec<Uuid> = query.versions.iter().map(|id| id.as_uuid()).collect();
+    let keys = KeyColumns::from_keys(query.keys.iter());
+    let later = KeyColumns::from_keys(query.later_versions.iter().map(|(key, _)| key));
+    let revisions: Vec<i64> = query
         .later_versions
         .iter()
         .map(|(_, revision)| revision.as_i64())
         .collect();
-    let identities: Vec<&[u8]> = question
-        .identities
-        .iter()
-        .map(|digest| &digest[..])
-        .collect();
+    let identities: Vec<&[u8]> = query.identities.iter().map(|digest| &digest[..]).collect();
     // One round trip. `before` is the newest accepted version below each later one. Each look-up is lateral with a limit,
     // so that it goes by its index whatever the planner knows of tables that grow: a join planned while they are small
     // would read them whole later.
@@ -112,13 +108,13 @@ pub async fn load_state(
     for row in &rows {
         match column::<&str>(row, "what")? {
             "known" => {
-                known.insert(checked::<Uuid, _>(row, "record_id")?);
+                known.insert(checked_column::<Uuid, _>(row, "record_id")?);
             }
             "claim" => {
                 let claim = NaturalKeyClaim {
                     key: key(row)?,
-                    revision: checked::<i64, _>(row, "revision")?,
-                    ledger_number: Some(checked::<i64, _>(row, "ledger_number")?),
+                    revision: checked_column::<i64, _>(row, "revision")?,
+                    ledger_number: Some(checked_column::<i64, _>(row, "ledger_number")?),
                     held: column(row, "held")?,
                 };
                 if let Some(digest) = digest(row)? {
@@ -182,9 +178,9 @@ fn base_subject(row: &PgRow) -> Result<BaseSubject, Error> {
         },
         former_names: column(row, "former_cores")?,
         version: version(row)?,
-        ledger_number: Some(checked::<i64, _>(row, "ledger_number")?),
+        ledger_number: Some(checked_column::<i64, _>(row, "ledger_number")?),
         sealed_record_key: column::<Vec<u8>>(row, "sealed_record_key")?.into(),
-        active: column(row, "standing")?,
+        active: column(row, "active")?,
     })
 }
 
@@ -206,11 +202,11 @@ pub async fn load_organ_positions(
     .await?;
     rows.iter()
         .map(|row| {
-            let place = OrganPosition {
+            let position = OrganPosition {
                 parent: optional_code(row, "parent_code")?,
                 district_code: column(row, "district_code")?,
             };
-            Ok((checked::<&str, _>(row, "code")?, place))
+            Ok((checked_column::<&str, _>(row, "code")?, position))
         })
         .collect()
 }
@@ -284,15 +280,15 @@ pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Resul
     sqlx::query(
         "INSERT INTO base_subject (code, name, name_core, former_cores, status, ended_on, since, record_id,
                 provider_code, item_code, item_version, key_digest, revision, ledger_number,
-                sealed_record_key, standing, record_address)
+                sealed_record_key, active, record_address)
          SELECT code, name, name_core, string_to_array(former, chr(31)), status, ended_on, since, record_id,
                 provider_code, item_code, item_version, key_digest, revision, ledger_number,
-                sealed_record_key, standing, record_address
+                sealed_record_key, active, record_address
          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::date[], $7::date[],
                 $8::uuid[], $9::text[], $10::text[], $11::int[], $12::bytea[], $13::bigint[],
                 $14::bigint[], $15::bytea[], $16::bool[], $17::uuid[])
               AS n (code, name, name_core, former, status, ended_on, since, record_id, provider_code,
-                item_code, item_version, key_digest, revision, ledger_number, sealed_record_key, standing,
+                item_code, item_version, key_digest, revision, ledger_number, sealed_record_key, active,
                 record_address)
          ORDER BY code
          ON CONFLICT (code) DO UPDATE SET name = excluded.name, name_core = excluded.name_core,
@@ -301,7 +297,7 @@ pub async fn write_register(conn: &mut Conn, subjects: &[&BaseSubject]) -> Resul
                 provider_code = excluded.provider_code, item_code = excluded.item_code,
                 item_version = excluded.item_version, key_digest = excluded.key_digest,
                 revision = excluded.revision, ledger_number = excluded.ledger_number,
-                sealed_record_key = excluded.sealed_record_key, standing = excluded.standing,
+                sealed_record_key = excluded.sealed_record_key, active = excluded.active,
                 record_address = excluded.record_address",
     )
     .bind(all(|s| &s.code))

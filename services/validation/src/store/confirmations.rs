@@ -1,11 +1,11 @@
 //! Attestations, sealed, and the cases that they are given for. Called by `app::confirm`.
 
 use record_ref::{LedgerNumber, RecordVersion, VersionId};
-use service_kit::db::{Conn, Error};
+use service_kit::db::{Conn, Error, checked_column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{cases::ClosedAs, checked, column, version};
+use super::{cases::ClosedAs, column, version};
 
 /// A case as a confirmation needs it.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ pub async fn find_confirmable_case(
     let closed_as: Option<&str> = column(row, "closed_as")?;
     Ok(Some(ConfirmableCase {
         version: version(row)?,
-        ledger_number: checked::<i64, _>(row, "ledger_number")?,
+        ledger_number: checked_column::<i64, _>(row, "ledger_number")?,
         received_at: column(row, "received_at")?,
         contradicted: column(row, "contradicted")?,
         closed: closed.then(|| ClosedAs::from_column(closed_as)),
@@ -86,13 +86,19 @@ pub async fn find_confirmation(
     conn: &mut Conn,
     case_id: Uuid,
 ) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, Error> {
-    let row =
-        sqlx::query("SELECT sealed_word, sealed_findings FROM confirmation WHERE case_id = $1")
-            .bind(case_id)
-            .fetch_optional(conn)
-            .await?;
+    let row = sqlx::query(
+        "SELECT sealed_attestation, sealed_findings FROM confirmation WHERE case_id = $1",
+    )
+    .bind(case_id)
+    .fetch_optional(conn)
+    .await?;
     row.as_ref()
-        .map(|row| Ok((column(row, "sealed_word")?, column(row, "sealed_findings")?)))
+        .map(|row| {
+            Ok((
+                column(row, "sealed_attestation")?,
+                column(row, "sealed_findings")?,
+            ))
+        })
         .transpose()
 }
 
@@ -103,7 +109,7 @@ pub async fn insert_confirmation(
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO confirmation (case_id, record_id, confirmed_at, sealed_word, sealed_findings, accepts, identity)
+        "INSERT INTO confirmation (case_id, record_id, confirmed_at, sealed_attestation, sealed_findings, accepts, identity)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(new.case_id)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use record_ref::{LedgerNumber, ProviderCode, RecordVersion, VersionId};
 use service_kit::{
-    db::{Conn, Error, Pool},
+    db::{Conn, Error, Pool, checked_column},
     page::Page,
 };
 use sqlx::{Row, postgres::PgRow};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     cases::{CaseTransition, ClosedAs},
-    checked, column, version,
+    column, version,
 };
 use crate::domain::page::CasePosition;
 
@@ -293,7 +293,7 @@ fn case_row(row: &PgRow) -> Result<CaseRow, Error> {
     Ok(CaseRow {
         case_id: column(row, "case_id")?,
         version: version(row)?,
-        ledger_number: checked::<i64, _>(row, "ledger_number")?,
+        ledger_number: checked_column::<i64, _>(row, "ledger_number")?,
         sealed_record_key: column(row, "sealed_record_key")?,
         opened_at: column(row, "opened_at")?,
         due_on: column(row, "due_on")?,

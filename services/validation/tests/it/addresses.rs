@@ -96,12 +96,16 @@ async fn r13_a_confirmed_version_is_announced_under_the_address_of_its_record() 
         let version = case.version.as_ref();
         version.is_some_and(|version| version.revision == 2)
     });
-    let word = proto::credit::validation::v1::ConfirmRecordRequest {
+    let confirmation = proto::credit::validation::v1::ConfirmRecordRequest {
         case_id: case.context("a case")?.case_id,
         attester: "钱立新".to_owned(),
         statement: "已核对营业执照原件，代码无误".to_owned(),
     };
-    let answer = fixture.provider()?.confirm_record(word).await?.into_inner();
+    let answer = fixture
+        .provider()?
+        .confirm_record(confirmation)
+        .await?
+        .into_inner();
     let version = answer.case.and_then(|case| case.version);
     assert_eq!(version, fixture.submitted(&second).version);
     let events: Vec<RecordAccepted> = fixture.bed.emitted().await?;

@@ -91,7 +91,7 @@ async fn r13_a_record_is_accepted_as_it_is_by_the_word_of_a_named_attester() -> 
     assert_eq!(fixture.bed.emitted::<RecordAccepted>().await?.len(), 1);
 
     // Kept sealed, and never changed or removed.
-    let rows: Vec<(Vec<u8>,)> = sqlx::query_as("SELECT sealed_word FROM confirmation")
+    let rows: Vec<(Vec<u8>,)> = sqlx::query_as("SELECT sealed_attestation FROM confirmation")
         .fetch_all(&fixture.pool)
         .await?;
     let plain = fixture

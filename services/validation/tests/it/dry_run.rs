@@ -12,7 +12,7 @@ use tonic::Status;
 
 use crate::fixture::{OTHER, SampleSubmission, ValidationFixture, wrong_credit_code};
 
-fn trial(record: &SampleSubmission) -> DryRunRecord {
+fn dry_run_record(record: &SampleSubmission) -> DryRunRecord {
     DryRunRecord {
         item_code: record.item.to_owned(),
         item_version: record.version,
@@ -56,7 +56,7 @@ async fn rows(fixture: &ValidationFixture) -> Result<Vec<(String, i64)>> {
 }
 
 #[tokio::test]
-async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> TestResult {
+async fn r13_a_dry_run_says_what_a_report_would_be_told_and_stores_nothing() -> TestResult {
     let fixture = ValidationFixture::start().await?;
     let number = json!({ "CF_WSH": "长市监罚决〔2026〕31号" });
     fixture
@@ -82,7 +82,7 @@ async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> Te
         SampleSubmission::penalty("N-6", 10, json!({ "CF_WSH": "长市监罚决〔2026〕33号" })),
         SampleSubmission::licence("L-1", 11, json!({})),
     ];
-    let verdicts = try_out(&fixture, records.iter().map(trial).collect()).await?;
+    let verdicts = try_out(&fixture, records.iter().map(dry_run_record).collect()).await?;
     assert_eq!(rows(&fixture).await?, before);
 
     // What is reported now, one after the other, gets the same.
@@ -90,18 +90,18 @@ async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> Te
         fixture.submit(&[record]).await?;
     }
     assert_eq!(verdicts.len(), records.len());
-    for (record, trial) in records.iter().zip(&verdicts) {
+    for (record, dry_run) in records.iter().zip(&verdicts) {
         let verdict = fixture.verdict(record).await?;
-        assert_eq!(trial.outcome(), verdict.outcome(), "{}", record.key);
+        assert_eq!(dry_run.outcome(), verdict.outcome(), "{}", record.key);
         // Only the ledger's number is not known before there is one.
         if record.key == "N-6" {
             let codes = |of: &[Finding]| of.iter().map(|f| f.code.clone()).collect::<Vec<_>>();
-            assert_eq!(codes(&trial.findings), codes(&verdict.findings));
-            assert!(trial.findings[0].message.contains("本次试校验"));
+            assert_eq!(codes(&dry_run.findings), codes(&verdict.findings));
+            assert!(dry_run.findings[0].message.contains("本次试校验"));
         } else {
-            assert_eq!(trial.findings, verdict.findings, "{}", record.key);
+            assert_eq!(dry_run.findings, verdict.findings, "{}", record.key);
         }
-        assert_eq!(trial.changes, verdict.changes, "{}", record.key);
+        assert_eq!(dry_run.changes, verdict.changes, "{}", record.key);
     }
     let returned = verdicts
         .iter()
@@ -113,9 +113,9 @@ async fn r13_a_trial_says_what_a_report_would_be_told_and_stores_nothing() -> Te
 }
 
 #[tokio::test]
-async fn r6_a_trial_without_a_version_is_by_the_one_in_force() -> TestResult {
+async fn r6_a_dry_run_without_a_version_is_by_the_one_in_force() -> TestResult {
     let fixture = ValidationFixture::start().await?;
-    let mut record = trial(&SampleSubmission::penalty("N-1", 1, json!({})));
+    let mut record = dry_run_record(&SampleSubmission::penalty("N-1", 1, json!({})));
     record.item_version = 0;
     record.record_key = String::new();
     let verdict = try_out(&fixture, vec![record.clone()]).await?.remove(0);
@@ -142,10 +142,10 @@ async fn r6_a_trial_without_a_version_is_by_the_one_in_force() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_trial_that_cannot_be_made_says_why() -> TestResult {
+async fn a_dry_run_that_cannot_be_made_says_why() -> TestResult {
     let fixture = ValidationFixture::start().await?;
     let now = fixture.bed.context.clock.now();
-    let good = trial(&SampleSubmission::penalty("N-1", 1, json!({})));
+    let good = dry_run_record(&SampleSubmission::penalty("N-1", 1, json!({})));
     let unknown = DryRunRecord {
         item_code: "nothing".into(),
         item_version: 0,
@@ -165,6 +165,10 @@ async fn a_trial_that_cannot_be_made_says_why() -> TestResult {
     };
     let typed = DryRunRecord {
         content_type: "text/html".into(),
+        ..good.clone()
+    };
+    let unnamed = DryRunRecord {
+        item_code: String::new(),
         ..good.clone()
     };
     // What the database would not take as text, with a version and without.
@@ -189,6 +193,11 @@ async fn a_trial_that_cannot_be_made_says_why() -> TestResult {
             vec![unknown_version],
             Reason::ItemUnknown,
             "records[0].item_code",
+        ),
+        (
+            vec![good.clone(), unnamed],
+            Reason::ItemCodeMissing,
+            "records[1].item_code",
         ),
         (
             vec![good.clone(), no_text(0)],
@@ -231,7 +240,10 @@ async fn a_trial_that_cannot_be_made_says_why() -> TestResult {
         ..good.clone()
     };
     let answer = try_out(&fixture, vec![none_in_force]).await;
-    assert_eq!(refusal_of(answer).reason, Reason::ItemVersionUnknown);
+    assert_eq!(
+        refusal_of(answer).reason_and_field(),
+        (Reason::ItemVersionNotYetInForce, "records[0].item_version")
+    );
     fixture.bed.clock.set(now);
 
     let mut nobody = fixture.client("", Role::Provider)?;
@@ -239,7 +251,8 @@ async fn a_trial_that_cannot_be_made_says_why() -> TestResult {
     let answer = nobody.dry_run(DryRunRequest { records }).await;
     assert_eq!(refusal_of(answer).reason, Reason::ProviderNotRegistered);
     // Tried for the caller and nobody else: the source unit is not it.
-    let foreign = trial(&SampleSubmission::penalty("N-2", 1, json!({})).reported_by(OTHER));
+    let foreign =
+        dry_run_record(&SampleSubmission::penalty("N-2", 1, json!({})).reported_by(OTHER));
     let verdict = try_out(&fixture, vec![foreign]).await?.remove(0);
     assert!(
         verdict

@@ -207,6 +207,17 @@ async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> TestResult
         (Reason::NotOwnFeedback, "provider_code")
     );
 
+    assert_eq!(
+        refusal_of(provider.list_feedback(of("x")).await).reason_and_field(),
+        (Reason::CreditCodeInvalid, "provider_code")
+    );
+    // A token without an organisation is no provider's.
+    let mut nobody = fixture.client("", Role::Provider)?;
+    let listed = nobody.list_feedback(of("")).await;
+    assert_eq!(refusal_of(listed).reason, Reason::ProviderNotRegistered);
+    let watched = nobody.watch_feedback(WatchFeedbackRequest::default()).await;
+    assert_eq!(refusal_of(watched).reason, Reason::ProviderNotRegistered);
+
     let foreign_id = GetVerdictRequest {
         record_id: foreign.id().to_string(),
     };
@@ -227,9 +238,17 @@ async fn r13_a_provider_sees_its_own_feedback_and_the_office_all() -> TestResult
         assert!(reader.get_verdict(foreign_id.clone()).await.is_ok());
         let answer = reader.list_feedback(of("")).await;
         assert_eq!(refusal_of(answer).reason, Reason::ProviderCodeMissing);
-        for nobody in ["91430100MA4Q5W141P", "11430100006123458R\0", "x"] {
+        for (nobody, reason) in [
+            ("91430100MA4Q5W141P", Reason::ProviderUnknown),
+            ("11430100006123458R\0", Reason::CreditCodeInvalid),
+            ("x", Reason::CreditCodeInvalid),
+        ] {
             let refused = refusal_of(reader.list_feedback(of(nobody)).await);
-            assert_eq!(refused.reason, Reason::ProviderUnknown, "{nobody:?}");
+            assert_eq!(
+                refused.reason_and_field(),
+                (reason, "provider_code"),
+                "{nobody:?}"
+            );
         }
     }
     for role in [
@@ -277,12 +296,12 @@ async fn r5_an_organisation_that_is_no_provider_code_is_answered_like_an_unregis
             record_id: record.id().to_string(),
         };
         let verdict = client.get_verdict(verdict).await.unwrap_err();
-        let word = ConfirmRecordRequest {
+        let confirmation = ConfirmRecordRequest {
             case_id: case_id.clone(),
             attester: "钱立新".to_owned(),
             statement: "已核对营业执照原件".to_owned(),
         };
-        let confirmed = client.confirm_record(word).await.unwrap_err();
+        let confirmed = client.confirm_record(confirmation).await.unwrap_err();
         let feed = WatchFeedbackRequest::default();
         let foreign = WatchFeedbackRequest {
             cursor: "00".repeat(32),
@@ -290,7 +309,7 @@ async fn r5_an_organisation_that_is_no_provider_code_is_answered_like_an_unregis
         };
         let watched = client.watch_feedback(foreign).await.unwrap_err();
         assert!(client.watch_feedback(feed).await.is_ok());
-        let trial = DryRunRequest {
+        let dry_run = DryRunRequest {
             records: vec![DryRunRecord {
                 item_code: record.item.to_owned(),
                 item_version: record.version,
@@ -299,10 +318,10 @@ async fn r5_an_organisation_that_is_no_provider_code_is_answered_like_an_unregis
                 content: record.content.clone().into(),
             }],
         };
-        let trial = client.dry_run(trial).await?.into_inner();
+        let dry_run = client.dry_run(dry_run).await?.into_inner();
         let refused =
             [list, verdict, confirmed, watched].map(|status| RefusalDetails::from_status(&status));
-        answers.push((refused, trial));
+        answers.push((refused, dry_run));
     }
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0], answers[2]);

@@ -116,12 +116,12 @@ async fn r21_an_accepted_and_a_returned_version_tell_the_same_figures() -> TestR
     // Confirmed: announced with the same figures.
     let cases = fixture.feedback(true).await?;
     let case = cases.into_iter().find(|case| case.record_key == "K-2");
-    let word = proto::credit::validation::v1::ConfirmRecordRequest {
+    let confirmation = proto::credit::validation::v1::ConfirmRecordRequest {
         case_id: case.context("a case")?.case_id,
         attester: "钱立新".to_owned(),
         statement: "已核对营业执照原件，代码无误".to_owned(),
     };
-    fixture.provider()?.confirm_record(word).await?;
+    fixture.provider()?.confirm_record(confirmation).await?;
     let confirmed = figures(&fixture, &second).await?;
     assert_eq!(confirmed, (day, filled, fillable, series, 18));
 

@@ -228,7 +228,7 @@ async fn r3_the_newest_revision_of_a_provider_is_kept() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_fact_of_the_catalogue_with_a_malformed_code_is_parked_with_its_field() -> TestResult {
+async fn a_fact_of_the_catalogue_with_a_malformed_field_is_parked_with_its_field() -> TestResult {
     let fixture = ValidationFixture::start_without_catalogue().await?;
     let item = published(&credit_record::standard_items()?[0])?;
     let malformed = ItemVersionPublished {
@@ -243,14 +243,17 @@ async fn a_fact_of_the_catalogue_with_a_malformed_code_is_parked_with_its_field(
         fixture.event(&malformed),
         fixture.event(&registered("x", 1, "某局")),
         fixture.event(&below),
+        fixture.event(&registered(OTHER, u64::MAX, "某局")),
         fixture.event(&item),
         fixture.event(&registered(PROVIDER, 1, "支队")),
     ] {
         fixture.bed.publish(&[event]).await?;
     }
-    let mut reasons = fixture.parked(3).await?;
+    let mut reasons = fixture.parked(4).await?;
     reasons.sort_unstable();
     let rule = "18 of 0-9 and A-Z (GB 32100)";
+    let revision = reasons.pop();
+    assert_eq!(revision.as_deref(), Some("revision: fits 63 bits"));
     let expected = ["code", "organ", "parent_code"].map(|field| format!("{field}: {rule}"));
     assert_eq!(reasons, expected);
     fixture.bed.wait_until_settled().await?;

@@ -66,12 +66,12 @@ async fn r4_nothing_personal_is_in_clear_in_any_table() -> TestResult {
         .into_iter()
         .find(|case| case.record_key == "K-6")
         .expect("a case");
-    let word = ConfirmRecordRequest {
+    let confirmation = ConfirmRecordRequest {
         case_id: case.case_id,
         attester: PERSON_NAME.into(),
         statement: format!("经{PERSON_NAME}核对"),
     };
-    fixture.provider()?.confirm_record(word).await?;
+    fixture.provider()?.confirm_record(confirmation).await?;
     fixture.bed.publish(&[fixture.event(&poison)]).await?;
     fixture.parked(1).await?;
     assert_eq!(fixture.statistics().await?.accepted, 3);

@@ -100,18 +100,18 @@ async fn r6_records_of_a_definition_that_this_program_cannot_use_are_parked_alon
         ..SampleSubmission::penalty("K-1", 1, json!({}))
     };
     // A dry run does not wait and names the fault.
-    let trial = DryRunRecord {
+    let dry_run = DryRunRecord {
         item_code: record.item.to_owned(),
         item_version: 4,
         content_type: record.content_type.to_owned(),
         content: record.content.clone().into(),
         ..DryRunRecord::default()
     };
-    let records = vec![trial];
+    let records = vec![dry_run];
     let answer = fixture.provider()?.dry_run(DryRunRequest { records }).await;
     assert_eq!(
         refusal_of(answer).reason_and_field(),
-        (Reason::ItemUnusable, "records[0].item_version")
+        (Reason::DefinitionUnusable, "records[0].item_version")
     );
     let other = SampleSubmission {
         provider: OTHER,
