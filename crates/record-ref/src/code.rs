@@ -68,10 +68,7 @@ impl ItemCode {
         if (1..=ITEM_BYTES).contains(&text.len()) && text.bytes().all(plain) {
             Ok(())
         } else {
-            Err(Malformed::new(
-                "item_code",
-                "1 to 64 of a-z, 0-9 and '-'",
-            ))
+            Err(Malformed::new("item_code", "1 to 64 of a-z, 0-9 and '-'"))
         }
     }
 }

@@ -129,7 +129,6 @@ reasons! {
     ItemVersionUnknown "ITEM_VERSION_UNKNOWN" NotFound "该事项没有这个版本" "name a published version, or 0 for the one in force";
     ItemVersionNotYetInForce "ITEM_VERSION_NOT_YET_IN_FORCE" FailedPrecondition "该版本尚未施行" "use the version in force, or wait for the day that is named";
     ItemRetired "ITEM_RETIRED" FailedPrecondition "该事项已停止采集" "use the item that follows it";
-    ItemUnusable "ITEM_UNUSABLE" FailedPrecondition "目录版本暂不可用" "tell the credit office";
     ItemVersionImmutable "ITEM_VERSION_IMMUTABLE" AlreadyExists "该版本已经公布" "publish the next version";
     ItemVersionKnown "ITEM_VERSION_KNOWN" AlreadyExists "该版本已有草案或已经公布" "draft the next version";
     ItemVersionGap "ITEM_VERSION_GAP" FailedPrecondition "版本号不连续" "use the number that is named";

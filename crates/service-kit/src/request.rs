@@ -154,7 +154,8 @@ mod tests {
                 Reason::ItemCodeInvalid
             ]
         );
-        let providers = ["", "某局", "11430100006123458R\0"].map(|text| decode_provider_code("code", text));
+        let providers =
+            ["", "某局", "11430100006123458R\0"].map(|text| decode_provider_code("code", text));
         assert_eq!(
             providers.map(|refused| refused.unwrap_err().reason),
             [

@@ -78,11 +78,6 @@ pub fn objection_request(keyring: &Keyring, request_id: &str) -> KeyedHash {
     keyring.blind_index("objection-request", request_id)
 }
 
-/// The whole content of an application, by its SHA-256 in hexadecimal. To be replaced by [`application_content`].
-pub fn objection_content(keyring: &Keyring, sha256_hex: &str) -> KeyedHash {
-    keyring.blind_index("objection-content", sha256_hex)
-}
-
 /// A piece of evidence, as far as it makes an application another one.
 #[derive(Clone, Copy)]
 pub struct EvidenceContent<'a> {
@@ -122,7 +117,7 @@ pub fn application_content<'a>(
         part(piece.media_type.as_bytes());
         part(&piece.sha256);
     }
-    objection_content(keyring, &hex::encode(sha256(&bytes)))
+    keyring.blind_index("objection-content", &hex::encode(sha256(&bytes)))
 }
 
 /// Signs a position in the feed of a provider's feedback: a transaction and a change within it.
@@ -165,7 +160,6 @@ mod tests {
             document_series(&keyring, &provider, &item, "x"),
             applicant_organisation(&keyring, text),
             objection_request(&keyring, text),
-            objection_content(&keyring, text),
             application_content(&keyring, VersionId::generate(), &provider, "x", []),
             feedback_cursor(&keyring, &provider, 7, 7),
             resume_token(&keyring, "x", 7),

@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use vault::{
     Keyring,
-    keyed_hash::{self, KeyedHash},
+    keyed_hash::{self, EvidenceContent, KeyedHash},
 };
 
 use crate::{
@@ -244,6 +244,7 @@ fn seal_application(
     application: &Application,
 ) -> SealedApplication {
     let (keyring, objection_id) = (call.keyring, Uuid::new_v4());
+    let (version, provider) = (application.version_id, &application.provider);
     let seal = |column: SealedColumn, plain: &[u8]| column.seal(keyring, objection_id, plain);
     let evidence = application.evidence.iter().map(|piece| {
         let sha256 = vault::sha256(&piece.content);
@@ -259,37 +260,33 @@ fn seal_application(
             sha256,
         }
     });
+    let evidence: Vec<EvidenceRow> = evidence.collect();
+    let pieces = application.evidence.iter().zip(&evidence);
+    let pieces = pieces.map(|(piece, row)| EvidenceContent {
+        file_name: &piece.file_name,
+        media_type: &piece.media_type,
+        sha256: row.sha256,
+    });
     SealedApplication {
         objection_id,
-        version_id: application.version_id,
+        version_id: version,
         applicant_kind: applicant.kind,
         applicant_hash: applicant.hash,
         sealed_applicant: seal(SealedColumn::Applicant, applicant.identity.as_bytes()),
         request_digest: keyed_hash::objection_request(keyring, &application.request_id),
-        content_digest: content_digest(keyring, application),
+        content_digest: keyed_hash::application_content(
+            keyring,
+            version,
+            provider,
+            &application.statement,
+            pieces,
+        ),
         sealed_statement: seal(SealedColumn::Statement, application.statement.as_bytes()),
         statement_sha256: vault::sha256(application.statement.as_bytes()),
         rule_set: call.law.rules.id,
         filed_on: shanghai_date(call.now),
-        evidence: evidence.collect(),
+        evidence,
     }
-}
-
-/// Keyed hash over all that makes an application, with lengths in front of its parts.
-fn content_digest(keyring: &Keyring, application: &Application) -> KeyedHash {
-    let mut bytes = application.version_id.as_bytes().to_vec();
-    let mut part = |value: &[u8]| {
-        bytes.extend_from_slice(&(value.len() as u64).to_be_bytes());
-        bytes.extend_from_slice(value);
-    };
-    part(application.provider.as_str().as_bytes());
-    part(application.statement.as_bytes());
-    for piece in &application.evidence {
-        part(piece.file_name.as_bytes());
-        part(piece.media_type.as_bytes());
-        part(&vault::sha256(&piece.content));
-    }
-    keyed_hash::objection_content(keyring, &hex::encode(vault::sha256(&bytes)))
 }
 
 /// A step after the filing.

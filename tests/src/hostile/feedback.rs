@@ -70,7 +70,7 @@ impl RequestMaker<'_> {
         } else {
             bad.item_version = self.one_of(&[0, 1, u32::MAX]);
             let (code, reason) = match self.rng.random_range(0..6) {
-                0 => (String::new(), Reason::ItemCodeInvalid),
+                0 => (String::new(), Reason::ItemCodeMissing),
                 1 => ("xzcf\0".to_owned(), Reason::ItemCodeInvalid),
                 2 => ("XZCF".to_owned(), Reason::ItemCodeInvalid),
                 3 => (
@@ -266,7 +266,7 @@ impl RequestMaker<'_> {
             2 => "' or ''='".to_owned(),
             _ => self.client.providers[0].code.to_lowercase(),
         };
-        let expected = refused_with(Reason::ProviderUnknown, "provider_code");
+        let expected = refused_with(Reason::CreditCodeInvalid, "provider_code");
         let kind = "feedback of nobody";
         let office = &self.client.office_token;
         if self.number.is_multiple_of(2) {
@@ -285,14 +285,18 @@ impl RequestMaker<'_> {
 
     fn anothers_feed(&mut self) -> HostileRequest {
         let own = &self.client.targets;
+        let (provider_code, reason) = match self.chance_of(4) {
+            true => ("\0".to_owned(), Reason::CreditCodeInvalid),
+            false => (
+                self.client.providers[own.provider].code.clone(),
+                Reason::NotOwnFeedback,
+            ),
+        };
         let request = WatchFeedbackRequest {
-            provider_code: match self.chance_of(4) {
-                true => "\0".to_owned(),
-                false => self.client.providers[own.provider].code.clone(),
-            },
+            provider_code,
             cursor: self.one_of(&["", own.cursor.as_str()]).to_owned(),
         };
-        let expected = refused_with(Reason::NotOwnFeedback, "provider_code");
+        let expected = refused_with(reason, "provider_code");
         let token = self.other_provider_token(own.provider);
         message_request("another's feed", WATCH, &token, &request, expected)
     }

@@ -34,14 +34,18 @@ impl RequestMaker<'_> {
                 ("record key", &[Reason::RecordKeyInvalid])
             }
             2 => {
-                submission.item_code = match self.rng.random_range(0..5) {
+                submission.item_code = match self.rng.random_range(0..6) {
                     0 => String::new(),
+                    4 => self.one_of(&["..", "xzcf.", "pg_catalog"]).to_owned(),
                     1 => "x".repeat(self.rng.random_range(65..100_000)),
                     2 => "XZCF".to_owned(),
                     3 => "xzcf\0".to_owned(),
                     _ => "行政处罚".to_owned(),
                 };
-                ("item code", &[Reason::ItemCodeInvalid])
+                match submission.item_code.as_str() {
+                    "" => ("no item code", &[Reason::ItemCodeMissing]),
+                    _ => ("item code", &[Reason::ItemCodeInvalid]),
+                }
             }
             3 => {
                 let other = self.one_of(&[
@@ -100,7 +104,7 @@ impl RequestMaker<'_> {
             }
             9 => {
                 submission.item_code = self
-                    .one_of(&["no-such-item", "x", "..", "xzcf.", "pg_catalog"])
+                    .one_of(&["no-such-item", "x", "--", "pg-catalog"])
                     .to_owned();
                 ("unknown item", &[Reason::ItemUnknown])
             }

@@ -94,7 +94,7 @@ impl RequestMaker<'_> {
     fn nil_of_no_item(&mut self) -> HostileRequest {
         let mut nil = self.nil_report();
         let (code, reason) = match self.rng.random_range(0..6) {
-            0 => (String::new(), Reason::ItemCodeInvalid),
+            0 => (String::new(), Reason::ItemCodeMissing),
             1 => ("xzcf\0".to_owned(), Reason::ItemCodeInvalid),
             2 => ("行政处罚".to_owned(), Reason::ItemCodeInvalid),
             3 => (

@@ -233,8 +233,11 @@ impl RequestMaker<'_> {
             }
             1 => {
                 let length = self.one_of(&[0, MAX_CONTENT_BYTES + 1]);
-                request.offered = Some(Offered::DefinitionToml(" ".repeat(length)));
-                refused_with(Reason::DefinitionTooLarge, "definition_toml")
+                request.offered = Some(Offered::DefinitionToml("x".repeat(length)));
+                match length {
+                    0 => refused_with(Reason::DefinitionMissing, "offered"),
+                    _ => refused_with(Reason::DefinitionTooLarge, "definition_toml"),
+                }
             }
             2 => {
                 request.received_to = self.one_of(&["x", "\0", "2026-02-30"]).to_owned();
@@ -255,16 +258,21 @@ impl RequestMaker<'_> {
             }
             5 => {
                 let item_code = self.one_of(&["xzcf\0", "", "no-such-item"]).to_owned();
+                let expected = match item_code.as_str() {
+                    "" => refused_with(Reason::ItemCodeMissing, "published.item_code"),
+                    "no-such-item" => refused_for(&[Reason::ItemUnknown, Reason::ReplaysBusy]),
+                    _ => refused_with(Reason::ItemCodeInvalid, "published.item_code"),
+                };
                 let item_version = self.one_of(&[0, 2, u32::MAX]);
                 request.offered = Some(Offered::Published(PublishedVersion {
                     item_code,
                     item_version,
                 }));
-                refused_for(&[Reason::ItemVersionUnknown, Reason::ReplaysBusy])
+                expected
             }
             _ => {
                 request.provider_code = self.one_of(&["\0", "x", "长沙"]).to_owned();
-                refused_for(&[Reason::ProviderUnknown, Reason::ReplaysBusy])
+                refused_with(Reason::CreditCodeInvalid, "provider_code")
             }
         };
         let office = &self.client.office_token;

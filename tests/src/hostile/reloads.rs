@@ -92,10 +92,13 @@ impl RequestMaker<'_> {
                     2 => "行政处罚".to_owned(),
                     _ => "x".repeat(self.rng.random_range(65..100_000)),
                 };
-                (Reason::ItemCodeInvalid, "item_code")
+                match begin.item_code.as_str() {
+                    "" => (Reason::ItemCodeMissing, "item_code"),
+                    _ => (Reason::ItemCodeInvalid, "item_code"),
+                }
             }
             1 => {
-                begin.item_code = self.one_of(&["no-such-item", "..", "pg_class"]).to_owned();
+                begin.item_code = self.one_of(&["no-such-item", "--", "pg-class"]).to_owned();
                 (Reason::ItemUnknown, "item_code")
             }
             _ => {
